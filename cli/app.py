@@ -1,7 +1,8 @@
-"""The `sera` command: a table of commands, each in a module of its own that is imported when it is called for.
+"""The `sera` command: a table of commands, each in a module of its own that is imported when it is
+called for.
 
-A command's module offers `app`, a Typer application with one command or a group of them. What is slow to import and
-not needed at every call (torch, the ledger) is imported inside its functions.
+A command's module offers `app`, a Typer application with one command or a group of them. What is
+slow to import and not needed at every call (torch, the ledger) is imported inside its functions.
 """
 
 import sys
@@ -15,31 +16,60 @@ from typer.core import TyperCommand, TyperGroup
 from shared.errors import SeraError
 
 COMMANDS = {
-    "demo": "Start SERA, make sure a model is live, let two demo hospitals submit sample cases, print what they get.",
+    "demo": (
+        "Start SERA, make sure a model is live, let two demo hospitals submit sample "
+        "cases, print what they get."
+    ),
     "up": "Run the whole stack on this machine until Ctrl-C.",
     "submit": "Submit an image, wait for the answer and print it.",
-    "outcome": "Record a case's outcome. A correction is a new outcome; without --consent, consent is withdrawn.",
+    "outcome": (
+        "Record a case's outcome. A correction is a new outcome; without --consent, "
+        "consent is withdrawn."
+    ),
     "case": "A case as it was submitted, and its erasure.",
     "dataset": "Labelled images to train on.",
-    "train": "Train a model on a dataset, in the trainer service, and watch it. Ctrl-C stops watching, not the training.",
+    "train": (
+        "Train a model on a dataset, in the trainer service, and watch it. Ctrl-C stops "
+        "watching, not the training."
+    ),
     "runs": "Training runs: list, show, watch, cancel, resume.",
     "models": "List, show, compare, promote and roll back models.",
     "card": "What a model is for, made from, worth and not worth: JSON, or with --html a page.",
     "hospital": "Prevalence, cut-off, referral, FNA rule and retention of each hospital.",
     "monitor": "How the model does at each hospital: drift, input quality, outcomes, coverage.",
-    "study": "Cross-validate everything the recipe can make of FOLDER; write DIR/report.html, CSV tables and DIR/bundle.",
-    "predict": "Print risk, decision and FNA advice for each image, in the order given. Exits with 1 if an image cannot be read.",
+    "study": (
+        "Cross-validate everything the recipe can make of FOLDER; write DIR/report.html, "
+        "CSV tables and DIR/bundle."
+    ),
+    "predict": (
+        "Print risk, decision and FNA advice for each image, in the order given. Exits "
+        "with 1 if an image cannot be read."
+    ),
     "key": "API keys of hospitals and operators.",
     "person": "People who sign in with a name and a password.",
     "audit": "The audit trail: who did what, when, from where.",
-    "doctor": "Check this machine and, where SERA serves, its engines, queue, backups and certificate; each with the next step.",
-    "backup": "Back up the ledger, its objects and its models into a folder: `./sera backup FOLDER`.",
-    "restore": "Restore into SERA_HOME, or into the empty engines that SERA_DATABASE_URL and SERA_OBJECTS_URL name.",
-    "chaos": "Send cases to a stack of its own while workers, broker, database, gateway, disk and clock fail.",
+    "doctor": (
+        "Check this machine and, where SERA serves, its engines, queue, backups and "
+        "certificate; each with the next step."
+    ),
+    "backup": (
+        "Back up the ledger, its objects and its models into a folder: `./sera backup "
+        "FOLDER`."
+    ),
+    "restore": (
+        "Restore into SERA_HOME, or into the empty engines that SERA_DATABASE_URL and "
+        "SERA_OBJECTS_URL name."
+    ),
+    "chaos": (
+        "Send cases to a stack of its own while workers, broker, database, gateway, disk "
+        "and clock fail."
+    ),
     "load": "Send cases to a stack that runs, as many hospitals would, and report how it fared.",
     "test": "Install what the tests need, then run them all.",
 }
-"""Name and line of the help page, in its order. Each command is the module of its name in cli/commands."""
+"""Name and line of the help page, in its order. Each command is the module of its name in
+cli/commands.
+"""
 
 
 class CommandTable(TyperGroup):
@@ -52,7 +82,9 @@ class CommandTable(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: object, cmd_name: str) -> Any:
-        """A placeholder with the line of the help page, which `resolve_command` replaces; None for an unknown name."""
+        """A placeholder with the line of the help page, which `resolve_command` replaces; None for
+        an unknown name.
+        """
         if cmd_name not in COMMANDS:
             return None
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
@@ -87,12 +119,14 @@ def sera() -> None:
 
     For research and decision support, not a certified device.
 
-    Settings come from variables: `SERA_HOME` (where all data lie, `.sera/` by default), `SERA_PORT` (8000),
-    `SERA_DATABASE_URL`, `SERA_BROKER_URL` and `SERA_OBJECTS_URL` (engines of your own instead of the embedded ones),
-    `SERA_WEIGHTS_DIR` (where `NETWORK.pth` files lie), `SERA_RECIPES_DIR` (recipes of your own).
+    Settings come from variables: `SERA_HOME` (where all data lie, `.sera/` by default), `SERA_PORT`
+    (8000), `SERA_DATABASE_URL`, `SERA_BROKER_URL` and `SERA_OBJECTS_URL` (engines of your own
+    instead of the embedded ones), `SERA_WEIGHTS_DIR` (where `NETWORK.pth` files lie),
+    `SERA_RECIPES_DIR` (recipes of your own).
 
-    The launcher installs with pip, which obeys its own variables. To get the smaller CPU build of PyTorch, remove
-    `.venv`, set `PIP_EXTRA_INDEX_URL` to PyTorch's CPU wheel index, and start again.
+    The launcher installs with pip, which obeys its own variables. To get the smaller CPU build of
+    PyTorch, remove `.venv`, set `PIP_EXTRA_INDEX_URL` to PyTorch's CPU wheel index, and start
+    again.
     """
 
 

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from shared.ledger import Ledger
 
 LOCAL_HOSPITAL = "local"
-PATIENCE_S = 60.0
-RESTART_S = 30.0
-RETRY_S = 0.5
-QUEUE_S = 900.0
+REQUEST_TIMEOUT_S = 60.0
+RESTART_TIMEOUT_S = 30.0
+RETRY_PAUSE_S = 0.5
+RATE_LIMIT_TIMEOUT_S = 900.0
 TOO_MANY = 429
 AWAY = 503
-IN_USE = "idempotency-key-in-use"
-UNDER_WAY = (
+IDEMPOTENCY_KEY_IN_USE = "idempotency-key-in-use"
+INTERRUPTED_REQUEST_ERRORS = (
     httpx2.ReadError,
     httpx2.ReadTimeout,
     httpx2.WriteError,
@@ -51,20 +51,29 @@ class ApiProblem(SeraError):
 class Unreachable(SeraError):
     code = "api-unreachable"
     retryable = True
-    text = "SERA does not answer at {url}. Start it with `./sera up`, or set SERA_URL to where it runs."
+    text = (
+        "SERA does not answer at {url}. Start it with `./sera up`, or set SERA_URL to "
+        "where it runs."
+    )
 
 
 class NotSera(SeraError):
     code = "not-sera"
-    text = "What answers at {url} is not SERA, or a proxy before it (HTTP {status}). Set SERA_URL to where SERA runs."
+    text = (
+        "What answers at {url} is not SERA, or a proxy before it (HTTP {status}). Set "
+        "SERA_URL to where SERA runs."
+    )
 
 
 class KeyUnusable(SeraError):
     code = "key-unusable"
-    text = "SERA_KEY holds letters that no key has. Set it to the whole line that `./sera key create` printed."
+    text = (
+        "SERA_KEY holds letters that no key has. Set it to the whole line that `./sera key "
+        "create` printed."
+    )
 
 
-class Api:
+class ApiClient:
     """The gateway as one key sees it."""
 
     def __init__(self, url: str, key: str) -> None:
@@ -74,10 +83,10 @@ class Api:
         self._met = False
         self._tag: str | None = None
         self._http = httpx2.Client(
-            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=REQUEST_TIMEOUT_S
         )
 
-    def __enter__(self) -> "Api":
+    def __enter__(self) -> "ApiClient":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,27 +96,29 @@ class Api:
         """Asks again for a while if SERA, having answered before, is away: it may be restarting."""
         return self._patiently("GET", path, params=parameters)
 
-    def tag(self, path: str) -> str | None:
+    def fetch_etag(self, path: str) -> str | None:
         """The ETag of what is there now: what a write names that is meant for just that."""
         self._patiently("GET", path)
         return self._tag
 
-    def post(self, path: str, *, tag: str | None = None, **body: Any) -> Any:
+    def post(self, path: str, *, etag: str | None = None, **body: Any) -> Any:
         """`body` goes to httpx2: `json=`, or `data=` and `files=`."""
-        return self._write("POST", path, tag, **body)
+        return self._write("POST", path, etag, **body)
 
-    def put(self, path: str, *, tag: str | None = None, **body: Any) -> Any:
-        return self._write("PUT", path, tag, **body)
+    def put(self, path: str, *, etag: str | None = None, **body: Any) -> Any:
+        return self._write("PUT", path, etag, **body)
 
-    def patch(self, path: str, *, tag: str | None = None, **body: Any) -> Any:
-        return self._write("PATCH", path, tag, **body)
+    def patch(self, path: str, *, etag: str | None = None, **body: Any) -> Any:
+        return self._write("PATCH", path, etag, **body)
 
-    def delete(self, path: str, *, tag: str | None = None, **parameters: Any) -> Any:
-        return self._write("DELETE", path, tag, params=parameters)
+    def delete(self, path: str, *, etag: str | None = None, **parameters: Any) -> Any:
+        return self._write("DELETE", path, etag, params=parameters)
 
-    def _write(self, method: str, path: str, tag: str | None, **parts: Any) -> Any:
-        """Under a key of its own, so that it may be sent again as `get` asks again, and is done once."""
-        headers = {"Idempotency-Key": str(uuid4())} | ({"If-Match": tag} if tag else {})
+    def _write(self, method: str, path: str, etag: str | None, **parts: Any) -> Any:
+        """Under a key of its own, so that it may be sent again as `get` asks again, and is done
+        once.
+        """
+        headers = {"Idempotency-Key": str(uuid4())} | ({"If-Match": etag} if etag else {})
         return self._patiently(method, path, headers=headers, **parts)
 
     def _patiently(self, method: str, path: str, **parts: Any) -> Any:
@@ -116,12 +127,14 @@ class Api:
             try:
                 return self._call(method, path, **parts)
             except Unreachable:
-                if not self._met or time.monotonic() - began > RESTART_S:
+                if not self._met or time.monotonic() - began > RESTART_TIMEOUT_S:
                     raise
-            time.sleep(RETRY_S)
+            time.sleep(RETRY_PAUSE_S)
 
     def _in_turn(self, method: str, path: str, **parts: Any) -> httpx2.Response:
-        """The answer; one that asks to come again is waited for as it says, since nothing was done yet."""
+        """The answer; one that asks to come again is waited for as it says, since nothing was done
+        yet.
+        """
         began = time.monotonic()
         while True:
             answer = self._asked(method, path, **parts)
@@ -134,7 +147,7 @@ class Api:
         try:
             return self._http.request(method, path, **parts)
         except httpx2.TransportError as lost:
-            self._met = self._met or isinstance(lost, UNDER_WAY)
+            self._met = self._met or isinstance(lost, INTERRUPTED_REQUEST_ERRORS)
             raise Unreachable(url=self.url) from lost
 
     def _call(self, method: str, path: str, **parts: Any) -> Any:
@@ -158,18 +171,20 @@ def _told(answer: httpx2.Response) -> Any:
 
 
 def _patience_s(answer: httpx2.Response) -> float:
-    """How long one comes again for this answer: in a queue, after a restart, or for the answer to what is under way."""
+    """How long one comes again for this answer: in a queue, after a restart, or for the answer to
+    what is under way.
+    """
     if answer.status_code == TOO_MANY:
-        return QUEUE_S
+        return RATE_LIMIT_TIMEOUT_S
     told = _told(answer)
-    under_way = isinstance(told, dict) and told.get("code") == IN_USE
-    return RESTART_S if under_way or answer.status_code == AWAY else 0.0
+    under_way = isinstance(told, dict) and told.get("code") == IDEMPOTENCY_KEY_IN_USE
+    return RESTART_TIMEOUT_S if under_way or answer.status_code == AWAY else 0.0
 
 
-def connect(role: Role, settings: Settings | None = None) -> Api:
+def connect(role: Role, settings: Settings | None = None) -> ApiClient:
     """The API with the key in SERA_KEY, else with a key of this machine's own stack."""
     settings = settings or Settings()
-    return Api(
+    return ApiClient(
         address(settings),
         os.environ.get("SERA_KEY", "").strip() or local_key(settings, role),
     )
@@ -180,9 +195,9 @@ def address(settings: Settings) -> str:
     if told := os.environ.get("SERA_URL"):
         return told.rstrip("/")
     try:
-        return StackState.load(settings.home).url or _own(settings)
+        return StackState.load(settings.home).url or default_address(settings)
     except StackNotRunning:
-        return _own(settings)
+        return default_address(settings)
 
 
 def local_key(settings: Settings, role: Role) -> str:
@@ -204,7 +219,7 @@ def create_key(
 ) -> str:
     """Make a key in the ledger; the only time its secret is seen."""
     with open_ledger(settings) as ledger, ledger.system_session("cli") as session:
-        return session.keys.create(
+        return session.api_keys.create_text(
             role,
             session.hospitals.ensure(hospital) if hospital else None,
             label,
@@ -220,7 +235,8 @@ def open_ledger(settings: Settings) -> Iterator["Ledger"]:
         if settings.database_url
         else StackState.load(settings.home).database_url
     )
-    # Here, for most commands ask the API alone, and the ledger takes as long to import as all else together.
+    # Here, for most commands ask the API alone, and the ledger takes as long to import as all else
+    # together.
     from shared.ledger import Ledger
 
     ledger = Ledger(url, pool_size=1)
@@ -230,7 +246,7 @@ def open_ledger(settings: Settings) -> Iterator["Ledger"]:
         ledger.close()
 
 
-def _own(settings: Settings) -> str:
+def default_address(settings: Settings) -> str:
     return f"http://{settings.host}:{settings.port}"
 
 

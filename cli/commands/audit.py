@@ -53,7 +53,9 @@ def verify(
         bool, typer.Option("--json", help="Print what was found as JSON.")
     ] = False,
 ) -> None:
-    """Prove that no event was changed, removed or moved; exit code 1 and a sentence for each that was."""
+    """Prove that no event was changed, removed or moved; exit code 1 and a sentence for each that
+    was.
+    """
     settings = Settings()
     trusted = public_key or []
     witnesses = [

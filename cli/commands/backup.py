@@ -75,7 +75,9 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read all of a backup and compare it with what it was; exit code 1 if anything is damaged. Restores nothing."""
+    """Read all of a backup and compare it with what it was; exit code 1 if anything is damaged.
+    Restores nothing.
+    """
     with PlainProgress(Console(stderr=True)) as told:
         checked = check(Place(folder), name, told)
     say(

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from cli.commands import application
-from cli.commands.models import find
+from cli.commands.models import find_model
 from cli.connection import connect
 from shared.cards import render
 from shared.domain.roles import Role
@@ -54,7 +54,7 @@ def of_bundle(folder: Path) -> dict[str, Any]:
 
 def of_model(which: str) -> dict[str, Any]:
     with connect(Role.OPERATOR) as api:
-        card: dict[str, Any] = api.get(f"/v1/models/{find(api, which)['digest']}/card")
+        card: dict[str, Any] = api.get(f"/v1/models/{find_model(api, which)['digest']}/card")
         return card
 
 

@@ -42,14 +42,17 @@ def erase(
     ground: Annotated[Ground, typer.Option(help="Why; it goes on record.")],
     as_json: AsJson = False,
 ) -> None:
-    """Erase a case for ever: image, size, ROI, descriptors, result, maps and outcome. The audit trail stays whole."""
+    """Erase a case for ever: image, size, ROI, descriptors, result, maps and outcome. The audit
+    trail stays whole.
+    """
     with connect(Role.HOSPITAL_ADMIN) as api:
         left = api.delete(f"/v1/cases/{case}", ground=ground.value)
     if as_json:
         print(json.dumps(left, indent=2))
     else:
         say(
-            f"Erased at {left['erased_at']} ({left['ground']}). Left: the id, the dates, the ground, the audit trail."
+            f"Erased at {left['erased_at']} ({left['ground']}). Left: the id, the dates, the "
+            "ground, the audit trail."
         )
 
 
@@ -58,8 +61,14 @@ def lines(case: dict[str, Any]) -> list[str]:
     name = case["external_id"]
     told = [
         f"Case {case['case_id']}{f' ({name})' if name else ''} of {case['created_at']}.",
-        f"Image: {image['format']}, {image['width']} x {image['height']}, sha256 {image['sha256']}.",
-        f"Nodule: {case['size_mm']:g} mm, ROI {json.dumps(case['roi']) if case['roi'] else 'not given'}.",
+        (
+            f"Image: {image['format']}, {image['width']} x {image['height']}, sha256 "
+            f"{image['sha256']}."
+        ),
+        (
+            f"Nodule: {case['size_mm']:g} mm, ROI "
+            f"{json.dumps(case['roi']) if case['roi'] else 'not given'}."
+        ),
         f"Jobs: {', '.join(case['jobs'])}.",
     ]
     return [*told, outcome(case["outcome"]), *reading(case["reader_assessment"])]

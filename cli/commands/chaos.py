@@ -57,10 +57,12 @@ def chaos(
         bool, typer.Option("--json", help="Print the report as JSON, for programs.")
     ] = False,
 ) -> None:
-    """Send cases to a stack of its own while workers, broker, database, gateway, disk and clock fail.
+    """Send cases to a stack of its own while workers, broker, database, gateway, disk and clock
+    fail.
 
-    Then check that no case was lost, answered twice, or left waiting, that every answer belongs to its case, and that
-    the audit trail is whole and tells the same story. If anything is not so, the exit code is 1 and the data are kept.
+    Then check that no case was lost, answered twice, or left waiting, that every answer belongs to
+    its case, and that the audit trail is whole and tells the same story. If anything is not so, the
+    exit code is 1 and the data are kept.
     """
     from trials.chaos import FAULTS, Storm, Trial
 
@@ -92,7 +94,8 @@ def _show(report: "Report") -> None:
         faults.add_row(kind, str(count))
     console.print(faults)
     console.print(
-        f"\n{report.cases} cases in {report.seconds:g} s: {report.done} done, {report.failed} failed, "
+        f"\n{report.cases} cases in {report.seconds:g} s: {report.done} done, "
+        f"{report.failed} failed, "
         f"{report.refused} refused; requests sent again {report.resent} times (seed {report.seed})"
     )
     for name in ("lost", "double", "stuck", "wrong", "internal"):

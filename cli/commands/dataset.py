@@ -14,7 +14,7 @@ from rich.progress import track
 from rich.table import Table
 
 from cli.commands import application
-from cli.connection import Api, connect
+from cli.connection import ApiClient, connect
 from cli.output.results import wide_console
 from cli.work.dataset_import import Outcome, add_all
 from shared.domain.datasets.manifest import (
@@ -74,9 +74,11 @@ def import_folder(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import FOLDER/manifest.csv: image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads].
+    """Import FOLDER/manifest.csv:
+    image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads].
 
-    Images that the dataset has are not sent again, so an import that was broken off goes on where it was.
+    Images that the dataset has are not sent again, so an import that was broken off goes on where
+    it was.
     """
     rows = read_manifest(folder)
     if not rows:
@@ -172,7 +174,7 @@ def split(
     }
     with connect(Role.OPERATOR) as api:
         parted = api.post(
-            f"/v1/datasets/{name}/split", tag=_tag(api, name, revision), json=body
+            f"/v1/datasets/{name}/split", etag=_tag(api, name, revision), json=body
         )
     _say(parted, as_json, f"{name}: {', '.join(parting(parted))}.")
 
@@ -182,7 +184,7 @@ def freeze(name: Name, revision: Revision = None, as_json: AsJson = False) -> No
     """Freeze a dataset into a version that never changes; unchanged, it gives the version it has."""
     with connect(Role.OPERATOR) as api:
         version = api.post(
-            f"/v1/datasets/{name}/versions", tag=_tag(api, name, revision)
+            f"/v1/datasets/{name}/versions", etag=_tag(api, name, revision)
         )
     counts = f"{', '.join(_count(version))}, {version['test_images']} in the locked test set."
     known = "" if version["new"] else " is unchanged since"
@@ -244,7 +246,7 @@ def correct(
         print(
             json.dumps(
                 api.put(
-                    f"/v1/datasets/{name}/images/{digest(image)}", tag=tag, json=body
+                    f"/v1/datasets/{name}/images/{digest(image)}", etag=tag, json=body
                 ),
                 indent=2,
             )
@@ -258,7 +260,7 @@ def remove(name: Name, image: Image, revision: Revision = None) -> None:
         tag = _tag(api, name, revision)
         print(
             json.dumps(
-                api.delete(f"/v1/datasets/{name}/images/{digest(image)}", tag=tag),
+                api.delete(f"/v1/datasets/{name}/images/{digest(image)}", etag=tag),
                 indent=2,
             )
         )
@@ -274,12 +276,14 @@ def take_outcomes(
     hospital: Annotated[str | None, typer.Option(help="Only this hospital's.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring cases whose outcome is known, with consent, into a dataset; drop those whose consent was withdrawn."""
+    """Bring cases whose outcome is known, with consent, into a dataset; drop those whose consent
+    was withdrawn.
+    """
     with connect(Role.OPERATOR) as api:
         which = {"since": since, "hospital": hospital}
         taken = api.post(
             f"/v1/datasets/{name}/outcomes",
-            tag=api.tag(f"/v1/datasets/{name}"),
+            etag=api.fetch_etag(f"/v1/datasets/{name}"),
             json=which,
         )
     _say(taken, as_json, "\n".join(taking(name, taken)))
@@ -309,7 +313,10 @@ def summary(
 def sentences(imported: dict[str, Any]) -> list[str]:
     refused = imported["refused"]
     return [
-        f"{imported['dataset']}: {imported['added']} new, {imported['known']} already there, {len(refused)} refused.",
+        (
+            f"{imported['dataset']}: {imported['added']} new, {imported['known']} already "
+            f"there, {len(refused)} refused."
+        ),
         f"It holds {', '.join(_count(imported))}.",
         *(
             f"  line {each['line']} ({each['image']}): {each['message']}"
@@ -321,7 +328,10 @@ def sentences(imported: dict[str, Any]) -> list[str]:
 def parting(parted: dict[str, Any]) -> list[str]:
     """What a split did, in words; of frozen versions only where they hold something."""
     words = [f"{parted[name]} {name}" for name in ("train", "test", "moved")]
-    held = f"{parted['fixed']} held by frozen versions ({parted['overruled']} of them in the other part)"
+    held = (
+        f"{parted['fixed']} held by frozen versions ({parted['overruled']} of them in the "
+        "other part)"
+    )
     return [*words, held] if parted["fixed"] else words
 
 
@@ -329,7 +339,10 @@ def taking(name: str, taken: dict[str, Any]) -> list[str]:
     """What taking outcomes did, in words; of what was withdrawn, which versions keep it."""
     gone = taken["withdrawn"]
     refused = taken["refused"]
-    counts = f"{taken['added']} added, {taken['corrected']} corrected, {len(gone)} withdrawn, {len(refused)} refused."
+    counts = (
+        f"{taken['added']} added, {taken['corrected']} corrected, {len(gone)} withdrawn, "
+        f"{len(refused)} refused."
+    )
     kept = [f"  {each['case_id']}: {_kept(each['versions'])}" for each in gone]
     return [
         f"{name}: {counts}",
@@ -360,9 +373,9 @@ def watched(outcomes: Iterable[T], count: int) -> Iterable[T]:
     )
 
 
-def _tag(api: Api, name: str, revision: int | None) -> str | None:
+def _tag(api: ApiClient, name: str, revision: int | None) -> str | None:
     """The draft that is meant: as somebody saw it, else as it is now."""
-    return api.tag(f"/v1/datasets/{name}") if revision is None else f'"{revision}"'
+    return api.fetch_etag(f"/v1/datasets/{name}") if revision is None else f'"{revision}"'
 
 
 def _say(told: dict[str, Any], as_json: bool, words: str) -> None:

@@ -25,7 +25,9 @@ def demo(
         typer.Option("--once", help="Print the results, stop everything and exit."),
     ] = False,
 ) -> None:
-    """Start SERA, make sure a model is live, let two demo hospitals submit sample cases, print what they get."""
+    """Start SERA, make sure a model is live, let two demo hospitals submit sample cases, print what
+    they get.
+    """
     console = wide_console()
     console.print(
         "Starting the embedded database, broker, API, workers, trainer and beat ..."
@@ -34,7 +36,10 @@ def demo(
     if once:
         with stack:
             show(console, stack)
-        gone = f"Stopped; nothing is left running. The page was at {stack.url}; `./sera demo` keeps it open."
+        gone = (
+            f"Stopped; nothing is left running. The page was at {stack.url}; `./sera demo` "
+            "keeps it open."
+        )
         console.print(gone, soft_wrap=True)
     else:
         stack.run_until_stopped(
@@ -53,7 +58,8 @@ def show(console: Console, stack: Stack, stay: bool = False) -> None:
     )
     model = ensure_model(settings, console)
     console.print(
-        f"Live model: {model['name']}/{model['version']}. Two hospitals submit their sample cases at once ...\n"
+        f"Live model: {model['name']}/{model['version']}. Two hospitals submit their "
+        "sample cases at once ...\n"
     )
     answers = list(answer_all(settings, sample_cases()))
     for hospital, cases in groupby(answers, key=lambda answer: answer[0]):
@@ -66,7 +72,8 @@ def show(console: Console, stack: Stack, stay: bool = False) -> None:
     )
     if model["synthetic"]:
         console.print(
-            "The model knows synthetic phantoms only: this shows how SERA works, not how it reads patients."
+            "The model knows synthetic phantoms only: this shows how SERA works, not how it "
+            "reads patients."
         )
     if stay:
         if settings.production:

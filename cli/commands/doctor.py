@@ -192,7 +192,8 @@ def doctor(
         bool, typer.Option("--json", help="Print JSON, for programs.")
     ] = False,
 ) -> None:
-    """Check this machine and, where SERA serves, its engines, queue, backups and certificate; each with the next step.
+    """Check this machine and, where SERA serves, its engines, queue, backups and certificate; each
+    with the next step.
 
     Exits with 1 if something keeps SERA from running or from answering.
     """

@@ -23,7 +23,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 class NothingToSet(InputError):
     code = "nothing-to-set"
     text = (
-        "Nothing was named to set. Give at least one of --prevalence, --target-sensitivity, --refer-alpha, --fna-rule, "
+        "Nothing was named to set. Give at least one of --prevalence, "
+        "--target-sensitivity, --refer-alpha, --fna-rule, "
         "--rate-per-minute, --inflight-quota, --weight, --retention-days."
     )
 
@@ -129,7 +130,7 @@ def change(
         present = of(name, api.get("/v1/hospitals"))
         address = f"/v1/hospitals/{quote(name, safe='')}"
         asked = {"dry_run": dry_run}
-        found = api.patch(address, tag=f'"{present["tag"]}"', json=wanted, params=asked)
+        found = api.patch(address, etag=f'"{present["tag"]}"', json=wanted, params=asked)
     if as_json:
         print(json.dumps(found, indent=2))
     else:
@@ -219,7 +220,10 @@ def tell(each: dict[str, Any]) -> None:
     """One hospital in lines."""
     prevalence, rule = settings(each)
     told = [
-        f"{each['name']}: prevalence {prevalence}, FNA rule {rule} (in brackets: the installation's).",
+        (
+            f"{each['name']}: prevalence {prevalence}, FNA rule {rule} (in brackets: the "
+            "installation's)."
+        ),
         load(each),
     ]
     told.append(kept(each))
@@ -233,7 +237,10 @@ def tell(each: dict[str, Any]) -> None:
 def load(each: dict[str, Any]) -> str:
     """How much it may send, and its share."""
     used = each["in_use"]
-    sent = f"{used['rate_per_minute']:g} cases a minute, {used['inflight_quota']:g} unanswered at a time"
+    sent = (
+        f"{used['rate_per_minute']:g} cases a minute, {used['inflight_quota']:g} "
+        "unanswered at a time"
+    )
     return f"It may send {sent}; its share beside others counts {used['weight']:g}."
 
 
@@ -242,25 +249,40 @@ def kept(each: dict[str, Any]) -> str:
     days = each["in_use"]["retention_days"]
     if days is None:
         return "Its cases are kept for ever."
-    return f"Its cases are erased after {days:g} days; older now, and erased with the next sweep: {each['due']}."
+    return (
+        f"Its cases are erased after {days:g} days; older now, and erased with the next "
+        f"sweep: {each['due']}."
+    )
 
 
 def cutoff_line(live: dict[str, Any]) -> str:
     cutoff = live["cutoff"]
-    rates = f"sensitivity {whole(cutoff['sensitivity'])}, specificity {whole(cutoff['specificity'])}"
+    rates = (
+        f"sensitivity {whole(cutoff['sensitivity'])}, specificity "
+        f"{whole(cutoff['specificity'])}"
+    )
     values = (
         ""
         if cutoff["ppv"] is None
         else f"; expected here: PPV {cutoff['ppv']:.0%}, NPV {cutoff['npv']:.1%}"
     )
-    return f"Cut-off {cutoff['cutoff']:.4f} by {cutoff['rule']} with {live['model']}: {rates}{values}."
+    return (
+        f"Cut-off {cutoff['cutoff']:.4f} by {cutoff['rule']} with {live['model']}: "
+        f"{rates}{values}."
+    )
 
 
 def referral_line(referral: dict[str, Any] | None) -> list[str]:
     if referral is None:
         return ["Uncertain cases are not referred."]
-    held = f"benign {whole(referral['benign_coverage'])}, malignant {whole(referral['malignant_coverage'])}"
+    held = (
+        f"benign {whole(referral['benign_coverage'])}, malignant "
+        f"{whole(referral['malignant_coverage'])}"
+    )
     rate = "-" if referral["refer_rate"] is None else f"{referral['refer_rate']:.0%}"
     return [
-        f"Cases uncertain at an error of {referral['alpha']:g} are referred: about {rate} here; covered: {held}."
+        (
+            f"Cases uncertain at an error of {referral['alpha']:g} are referred: about {rate} "
+            f"here; covered: {held}."
+        )
     ]

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.commands import application
-from cli.connection import Api, address, local_key
+from cli.connection import ApiClient, address, local_key
 from deploy.local.errors import StackNotRunning
 from deploy.local.state import StackState
 from shared.domain.roles import Role
@@ -69,9 +69,10 @@ def load(
 ) -> None:
     """Send cases to a stack that runs, as many hospitals would, and report how it fared.
 
-    Cases come when they come (Poisson), whatever became of those before them; latencies count from then. The hospitals
-    are named load-01 and so on, and they and their cases, drawn phantoms, stay in the ledger; the keys are revoked in
-    the end. Ctrl-C ends the load early and reports what was measured. If a promise is broken, the exit code is 1.
+    Cases come when they come (Poisson), whatever became of those before them; latencies count from
+    then. The hospitals are named load-01 and so on, and they and their cases, drawn phantoms, stay
+    in the ledger; the keys are revoked in the end. Ctrl-C ends the load early and reports what was
+    measured. If a promise is broken, the exit code is 1.
     """
     from trials.load import Load, Loading
     from trials.load.report import check_writable, to_json, write
@@ -89,7 +90,7 @@ def load(
         random.SystemRandom().randrange(2**31) if seed is None else seed,
     )
     key = os.environ.get("SERA_KEY", "").strip() or local_key(settings, Role.OPERATOR)
-    with Api(to, key) as operator:
+    with ApiClient(to, key) as operator:
         course = Loading(
             asked, to, operator, own_home(settings, to), console.print
         ).run()

@@ -12,11 +12,11 @@ from cli.connection import connect
 from cli.output.models import (
     comparison_lines,
     gate_lines,
-    gate_word,
-    name,
-    page,
-    plain,
-    when,
+    gate_verdict,
+    model_lines,
+    model_name,
+    print_plain,
+    to_minute,
 )
 from cli.output.results import wide_console
 from cli.output.training_progress import follow
@@ -26,14 +26,14 @@ from shared.domain.roles import Role
 from shared.errors import InputError
 
 app = application()
-SURE = 8
+MIN_DIGEST_PREFIX = 8
 """Letters of a digest that are taken for a whole one."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Do not wait until every worker serves it.")
 ]
 Reason = Annotated[str | None, typer.Option(help="Why; goes into the audit trail.")]
-WhichModel = Annotated[
+ModelArgument = Annotated[
     str,
     typer.Argument(help="Digest, a start of it, NAME (its newest) or NAME/VERSION."),
 ]
@@ -41,7 +41,10 @@ WhichModel = Annotated[
 
 class ShadowNeedsModel(InputError):
     code = "shadow-needs-model"
-    text = "Name a model to run in the shadow, or give --stop or --status: ./sera models shadow MODEL."
+    text = (
+        "Name a model to run in the shadow, or give --stop or --status: ./sera models "
+        "shadow MODEL."
+    )
 
 
 @app.callback()
@@ -78,12 +81,12 @@ def list_models(as_json: AsJson = False) -> None:
             ]
         )
         told = (
-            name(model),
+            model_name(model),
             model["digest"][:12],
             f"{auc:.3f}" if auc else "-",
-            gate_word(model["gate"]),
+            gate_verdict(model["gate"]),
         )
-        table.add_row(mark, *told, served or "-", when(model["created_at"]), kind)
+        table.add_row(mark, *told, served or "-", to_minute(model["created_at"]), kind)
     wide_console().print(
         table
         if models
@@ -92,45 +95,47 @@ def list_models(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(model: WhichModel, as_json: AsJson = False) -> None:
+def show(model: ModelArgument, as_json: AsJson = False) -> None:
     """One model: its figures, what the gate says of it, who serves it."""
     with connect(Role.OPERATOR) as api:
-        found = find(api, model)
+        found = find_model(api, model)
         gate = api.get(f"/v1/models/{found['digest']}/gate") if found["gate"] else None
     if as_json:
         print(json.dumps(found | {"judgement": gate}, indent=2))
     else:
-        plain(page(found, gate))
+        print_plain(model_lines(found, gate))
 
 
 @app.command()
 def promote(
-    model: WhichModel,
+    model: ModelArgument,
     reason: Reason = None,
     no_wait: NoWait = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a model live that the gate passed against the present one, or for a reason. Workers swap while serving."""
+    """Make a model live that the gate passed against the present one, or for a reason. Workers swap
+    while serving.
+    """
     with connect(Role.OPERATOR) as api:
-        tag = api.tag("/v1/models")
-        found = find(api, model)
+        tag = api.fetch_etag("/v1/models")
+        found = find_model(api, model)
         if found["gate"] and not as_json:
-            plain(gate_lines(api.get(f"/v1/models/{found['digest']}/gate")))
+            print_plain(gate_lines(api.get(f"/v1/models/{found['digest']}/gate")))
         live = api.post(
-            f"/v1/models/{found['digest']}/promote", tag=tag, json={"reason": reason}
+            f"/v1/models/{found['digest']}/promote", etag=tag, json={"reason": reason}
         )
-        _settle(api, live, no_wait, as_json)
+        report_promotion(api, live, no_wait, as_json)
 
 
 @app.command()
-def gate(model: WhichModel, as_json: AsJson = False) -> None:
+def gate(model: ModelArgument, as_json: AsJson = False) -> None:
     """Judge a model again, against what is live now, and wait for the verdict."""
     with connect(Role.OPERATOR) as api:
-        digest = find(api, model)["digest"]
+        digest = find_model(api, model)["digest"]
         run = api.post(f"/v1/models/{digest}/gate")["run_id"]
         follow(api, run, Console(stderr=True))
         judged = api.get(f"/v1/models/{digest}/gate")
-    _say(judged, gate_lines(judged), as_json)
+    print_facts(judged, gate_lines(judged), as_json)
 
 
 @app.command()
@@ -140,9 +145,9 @@ def rollback(
     """Make the model live again that was live before the present one."""
     with connect(Role.OPERATOR) as api:
         live = api.post(
-            "/v1/models/rollback", tag=api.tag("/v1/models"), json={"reason": reason}
+            "/v1/models/rollback", etag=api.fetch_etag("/v1/models"), json={"reason": reason}
         )
-        _settle(api, live, no_wait, as_json)
+        report_promotion(api, live, no_wait, as_json)
 
 
 @app.command()
@@ -163,22 +168,22 @@ def shadow(
     with connect(Role.OPERATOR) as api:
         if stop:
             ended = api.delete("/v1/shadow")
-            _say(
+            print_facts(
                 ended,
                 [f"Model {ended['model'][:12]} left the shadow. What it said is kept."],
                 as_json,
             )
         elif status:
-            report = api.get(f"/v1/models/{_shadowed(api, model)}/shadow")
-            _say(report, comparison_lines(report), as_json)
+            report = api.get(f"/v1/models/{shadow_digest(api, model)}/shadow")
+            print_facts(report, comparison_lines(report), as_json)
         elif model is None:
             raise ShadowNeedsModel
         else:
             started = api.post(
-                f"/v1/models/{find(api, model)['digest']}/shadow", json={"share": share}
+                f"/v1/models/{find_model(api, model)['digest']}/shadow", json={"share": share}
             )
             said = f"Model {started['model'][:12]} reads {share:.0%} of the cases from now on."
-            _say(started, [said, "Compare: ./sera models shadow --status"], as_json)
+            print_facts(started, [said, "Compare: ./sera models shadow --status"], as_json)
 
 
 @app.command()
@@ -192,9 +197,9 @@ def history(as_json: AsJson = False) -> None:
     table = Table("when (UTC)", "what", "model", "digest", "gate", "by", "reason")
     for row in rows:
         told = (
-            when(row["at"]),
+            to_minute(row["at"]),
             row["kind"],
-            name(row),
+            model_name(row),
             row["model"][:12],
             row["verdict"] or "-",
         )
@@ -204,21 +209,23 @@ def history(as_json: AsJson = False) -> None:
     )
 
 
-def find(api: Any, which: str) -> dict[str, Any]:
-    """The newest of what `which` may mean; a name/version cannot stand in a path, so it is looked for here."""
+def find_model(api: Any, which: str) -> dict[str, Any]:
+    """The newest of what `which` may mean; a name/version cannot stand in a path, so it is looked
+    for here.
+    """
     models: list[dict[str, Any]] = api.get("/v1/models")
     for model in models:
-        if which in (name(model), model["name"]) or (
-            len(which) >= SURE and model["digest"].startswith(which)
+        if which in (model_name(model), model["name"]) or (
+            len(which) >= MIN_DIGEST_PREFIX and model["digest"].startswith(which)
         ):
             return model
     raise ModelUnknown(name=which)
 
 
-def _shadowed(api: Any, which: str | None) -> str:
+def shadow_digest(api: Any, which: str | None) -> str:
     """The digest of the model named, else of the one in the shadow."""
     if which:
-        return str(find(api, which)["digest"])
+        return str(find_model(api, which)["digest"])
     running = [
         str(model["digest"]) for model in api.get("/v1/models") if model["shadow"]
     ]
@@ -227,10 +234,10 @@ def _shadowed(api: Any, which: str | None) -> str:
     return running[0]
 
 
-def _settle(api: Any, live: dict[str, Any], no_wait: bool, as_json: bool) -> None:
+def report_promotion(api: Any, live: dict[str, Any], no_wait: bool, as_json: bool) -> None:
     """Say what is live, and how the workers take it; exit code 1 where not all of them serve it."""
     if not as_json:
-        plain([f"{name(live)} ({live['digest'][:12]}) is live."])
+        print_plain([f"{model_name(live)} ({live['digest'][:12]}) is live."])
     swap = (
         Swap(done=True)
         if no_wait
@@ -239,13 +246,13 @@ def _settle(api: Any, live: dict[str, Any], no_wait: bool, as_json: bool) -> Non
     if as_json:
         print(json.dumps(live | {"workers": None if no_wait else swap.told}, indent=2))
     else:
-        plain(["Workers swap to it while they serve."] if no_wait else swap.lines())
+        print_plain(["Workers swap to it while they serve."] if no_wait else swap.lines())
     if not swap.done:
         raise typer.Exit(1)
 
 
-def _say(facts: dict[str, Any], lines: list[str], as_json: bool) -> None:
+def print_facts(facts: dict[str, Any], lines: list[str], as_json: bool) -> None:
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
-        plain(lines)
+        print_plain(lines)

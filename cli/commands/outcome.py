@@ -38,7 +38,9 @@ def outcome(
         bool, typer.Option("--json", help="Print the outcome as JSON.")
     ] = False,
 ) -> None:
-    """Record a case's outcome. A correction is a new outcome; without --consent, consent is withdrawn."""
+    """Record a case's outcome. A correction is a new outcome; without --consent, consent is
+    withdrawn.
+    """
     body = {
         "malignant": malignant,
         "source": source,

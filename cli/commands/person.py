@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.commands import application
-from cli.connection import Api, connect
+from cli.connection import ApiClient, connect
 from cli.output.listing import AsJson, show_all
 from shared.domain.roles import Role
 from shared.errors import NotFound
@@ -87,7 +87,7 @@ def done(name: str, act: str, said: str) -> None:
     Console(highlight=False).print(f"{escape(person['name'])} {said}.")
 
 
-def identity(api: Api, name: str) -> str:
+def identity(api: ApiClient, name: str) -> str:
     """The id of the person with this name (`NobodyByName`)."""
     wanted = name.strip().casefold()
     for person in api.get("/v1/people"):
@@ -96,7 +96,7 @@ def identity(api: Api, name: str) -> str:
     raise NobodyByName(name=name)
 
 
-def show(api: Api, person: dict[str, Any]) -> None:
+def show(api: ApiClient, person: dict[str, Any]) -> None:
     """The password alone on stdout."""
     print(person["one_time_password"])
     Console(stderr=True, highlight=False).print(

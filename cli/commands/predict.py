@@ -49,7 +49,10 @@ IN_NOTES = {SYNTHETIC, "size-not-given"}
 
 class NothingToPredict(InputError):
     code = "nothing-to-predict"
-    text = "There is no image to predict. Name images, or a manifest that lists some with --manifest FILE."
+    text = (
+        "There is no image to predict. Name images, or a manifest that lists some with "
+        "--manifest FILE."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +111,8 @@ def predict(
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="Share of malignant nodules at which the risk is to hold, 0 to 1.  [default: SERA_PREVALENCE, 0.23]",
+            help="Share of malignant nodules at which the risk is to hold, 0 to 1.  [default: "
+            "SERA_PREVALENCE, 0.23]",
             show_default=False,
         ),
     ] = None,
@@ -122,9 +126,11 @@ def predict(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print risk, decision and FNA advice for each image, in the order given. Exits with 1 if an image cannot be read.
+    """Print risk, decision and FNA advice for each image, in the order given. Exits with 1 if an
+    image cannot be read.
 
-    The answers are those that the service gives a hospital of this prevalence and rule. FNA advice needs the size.
+    The answers are those that the service gives a hospital of this prevalence and rule. FNA advice
+    needs the size.
     """
     files = image_files(images or [], manifest, size_mm)
     settings = stated_settings(prevalence, fna_rule)
@@ -177,7 +183,9 @@ def image_files(
 
 
 def listed_size(row: Row, manifest: Path) -> float | None:
-    """The manifest's own size of a nodule in mm; None where the column is empty. Raises ManifestInvalid."""
+    """The manifest's own size of a nodule in mm; None where the column is empty. Raises
+    ManifestInvalid.
+    """
     text = row.fields.get("size_mm")
     if text is None:
         return None
@@ -283,7 +291,8 @@ def notes(outcomes: Sequence[Outcome], settings: "HospitalSettings") -> list[str
     without_size = sum(result.fna is None for result in results)
     if without_size:
         lines.append(
-            f"No FNA advice for {without_size} of {len(outcomes)} images: their size was not given. Give the largest "
+            f"No FNA advice for {without_size} of {len(outcomes)} images: their size was not "
+            "given. Give the largest "
             "diameter with --size-mm, or as size_mm in the manifest."
         )
     synthetic = (

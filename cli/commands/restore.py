@@ -1,4 +1,6 @@
-"""`./sera restore`: a ledger and its objects out of a backup, into a fresh home or an empty database."""
+"""`./sera restore`: a ledger and its objects out of a backup, into a fresh home or an empty
+database.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -44,9 +46,11 @@ def restore_backup(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Restore into SERA_HOME, or into the empty engines that SERA_DATABASE_URL and SERA_OBJECTS_URL name.
+    """Restore into SERA_HOME, or into the empty engines that SERA_DATABASE_URL and SERA_OBJECTS_URL
+    name.
 
-    Nothing is overwritten. Then the audit trail is proved and every object is read; exit code 1 if anything is wrong.
+    Nothing is overwritten. Then the audit trail is proved and every object is read; exit code 1 if
+    anything is wrong.
     """
     settings = Settings()
     place = Place(folder)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.commands.train import report, watched
-from cli.connection import Api, connect
+from cli.connection import ApiClient, connect
 from cli.output.progress import duration
 from cli.output.results import wide_console
 from cli.output.training_progress import headline
@@ -17,10 +17,10 @@ from shared.domain.roles import Role
 from shared.errors import NotFound
 
 app = application()
-SURE = 6
+MIN_ID_PREFIX = 6
 """Letters of a run's id that are taken for a whole one."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-WhichRun = Annotated[
+RunArgument = Annotated[
     str, typer.Argument(help="The run's id or a start of it, or `last`.")
 ]
 
@@ -53,7 +53,7 @@ def list_runs(as_json: AsJson = False) -> None:
         "AUC (cross-validated)",
     )
     for run in found:
-        table.add_row(*_row(run))
+        table.add_row(*run_row(run))
     wide_console().print(
         table
         if found
@@ -62,10 +62,10 @@ def list_runs(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(run: WhichRun, as_json: AsJson = False) -> None:
+def show(run: RunArgument, as_json: AsJson = False) -> None:
     """A run with its steps and what each took."""
     with connect(Role.OPERATOR) as api:
-        found = api.get(f"/v1/training-runs/{find(api, run)}")
+        found = api.get(f"/v1/training-runs/{find_run(api, run)}")
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -83,40 +83,40 @@ def show(run: WhichRun, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def watch(run: WhichRun) -> None:
+def watch(run: RunArgument) -> None:
     """Follow a run until it ends."""
     with connect(Role.OPERATOR) as api:
-        ended = watched(api, find(api, run), Console(stderr=True))
+        ended = watched(api, find_run(api, run), Console(stderr=True))
     Console().print("\n".join(report(ended, None)), highlight=False, soft_wrap=True)
     if ended["state"] != "done":
         raise typer.Exit(1)
 
 
 @app.command()
-def cancel(run: WhichRun) -> None:
+def cancel(run: RunArgument) -> None:
     """Stop a run; what is finished is kept."""
     with connect(Role.OPERATOR) as api:
-        stopped = api.post(f"/v1/training-runs/{find(api, run)}/cancel")
+        stopped = api.post(f"/v1/training-runs/{find_run(api, run)}/cancel")
     print(f"Cancelled. Go on where it was: ./sera runs resume {stopped['run_id']}")
 
 
 @app.command()
-def resume(run: WhichRun) -> None:
+def resume(run: RunArgument) -> None:
     """Go on with a failed or cancelled run; finished steps are not done again."""
     with connect(Role.OPERATOR) as api:
-        queued = api.post(f"/v1/training-runs/{find(api, run)}/resume")
+        queued = api.post(f"/v1/training-runs/{find_run(api, run)}/resume")
     print(f"Queued. Follow it: ./sera runs watch {queued['run_id']}")
 
 
-def find(api: Api, which: str) -> str:
+def find_run(api: ApiClient, which: str) -> str:
     """The id of the run that `which` means, the newest of those that fit."""
     for run in api.get("/v1/training-runs", limit=200):
-        if which == "last" or (len(which) >= SURE and run["run_id"].startswith(which)):
+        if which == "last" or (len(which) >= MIN_ID_PREFIX and run["run_id"].startswith(which)):
             return str(run["run_id"])
     raise RunUnknown(name=which)
 
 
-def _row(run: dict[str, Any]) -> tuple[str, ...]:
+def run_row(run: dict[str, Any]) -> tuple[str, ...]:
     auc = (run["metrics"] or {}).get("auc")
     state = (
         run["state"] if run["state"] != "running" else f"running {run['fraction']:.0%}"

@@ -54,11 +54,13 @@ def study(
         bool, typer.Option("--synthetic", help="Phantoms, not patients.")
     ] = False,
 ) -> None:
-    """Cross-validate everything the recipe can make of FOLDER; write DIR/report.html, CSV tables and DIR/bundle.
+    """Cross-validate everything the recipe can make of FOLDER; write DIR/report.html, CSV tables
+    and DIR/bundle.
 
-    FOLDER/manifest.csv: image,malignant,[mask],[patient],[site],[split], and a column reader_NAME for each person who
-    judged the images: 0 or 1 for benign or malignant, or a rating, higher = more suspicious. Images of the split
-    `test` are left out. Ctrl-C stops; the same command goes on where it was.
+    FOLDER/manifest.csv: image,malignant,[mask],[patient],[site],[split], and a column reader_NAME
+    for each person who judged the images: 0 or 1 for benign or malignant, or a rating, higher =
+    more suspicious. Images of the split `test` are left out. Ctrl-C stops; the same command goes on
+    where it was.
     """
     console = Console(stderr=True)
     try:
@@ -73,7 +75,8 @@ def study(
         raise typer.Exit(INTERRUPTED) from None
     wide_console().print(summary(made))
     print(
-        f"Rows left out: {len(made.left_out)}. Images skipped: {len(made.skipped)}. Report: {report}"
+        f"Rows left out: {len(made.left_out)}. Images skipped: {len(made.skipped)}. "
+        f"Report: {report}"
     )
 
 

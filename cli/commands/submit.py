@@ -103,7 +103,10 @@ def submit(
 
 def say_so(job: dict[str, Any]) -> None:
     """For who would otherwise wait in silence, as before a first model is live."""
-    said = f"The case is still {job['state']}. It waits until a model is live and a worker free: ./sera models list"
+    said = (
+        f"The case is still {job['state']}. It waits until a model is live and a worker "
+        "free: ./sera models list"
+    )
     Console(stderr=True).print(said, soft_wrap=True, highlight=False)
 
 

@@ -1,4 +1,6 @@
-"""`sera test`: for its place on the help page. The launcher runs the tests, since it installs what they need."""
+"""`sera test`: for its place on the help page. The launcher runs the tests, since it installs what
+they need.
+"""
 
 import os
 from typing import Annotated
@@ -17,8 +19,8 @@ def run_tests(
 ) -> None:
     """Install what the tests need, then run them all.
 
-    Without ARGS: the checks of the source (ruff, import contracts) and every test, the heavy ones in a short form.
-    With --long alone: the same with every test in its long form. Other ARGS go to pytest, which then runs without the
-    checks, in the project's root.
+    Without ARGS: the checks of the source (ruff, import contracts) and every test, the heavy ones
+    in a short form. With --long alone: the same with every test in its long form. Other ARGS go to
+    pytest, which then runs without the checks, in the project's root.
     """
     os.execv(ROOT / "sera", ["sera", "test", *(arguments or [])])

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from cli.commands import application
-from cli.connection import Api, ApiProblem, connect
+from cli.connection import ApiClient, ApiProblem, connect
 from cli.output.training_progress import follow
 from shared.domain.roles import Role
 from shared.errors import InputError
@@ -17,7 +17,10 @@ app = application()
 
 class NothingToTrain(InputError):
     code = "nothing-to-train"
-    text = "Say what to train: --dataset NAME --recipe NAME. With --watch alone the newest run is followed, if any."
+    text = (
+        "Say what to train: --dataset NAME --recipe NAME. With --watch alone the newest "
+        "run is followed, if any."
+    )
 
 
 @app.command()
@@ -61,7 +64,9 @@ def train(
         bool, typer.Option("--json", help="Print the run as JSON.")
     ] = False,
 ) -> None:
-    """Train a model on a dataset, in the trainer service, and watch it. Ctrl-C stops watching, not the training."""
+    """Train a model on a dataset, in the trainer service, and watch it. Ctrl-C stops watching, not
+    the training.
+    """
     console = Console(stderr=True)
     with connect(Role.OPERATOR) as api:
         run_id = _asked(
@@ -95,7 +100,7 @@ def train(
 
 
 def _asked(
-    api: Api,
+    api: ApiClient,
     dataset: str | None,
     recipe: str | None,
     watch: bool | None,
@@ -114,26 +119,27 @@ def _asked(
     return str(newest[0]["run_id"])
 
 
-def request(api: Api, dataset: str, recipe: str, **more: int | None) -> str:
+def request(api: ApiClient, dataset: str, recipe: str, **more: int | None) -> str:
     """Ask for a run; `more` are version, folds and seed where they matter."""
     options = {name: value for name, value in more.items() if value is not None}
     body = {"dataset": dataset, "recipe": recipe, **options}
     return str(api.post("/v1/training-runs", json=body)["run_id"])
 
 
-def watched(api: Api, run_id: str, console: Console) -> dict[str, Any]:
+def watched(api: ApiClient, run_id: str, console: Console) -> dict[str, Any]:
     """The run when it has ended."""
     try:
         return follow(api, run_id, console)
     except KeyboardInterrupt:
         console.print(
-            f"The run goes on. Follow it: ./sera runs watch {run_id}; stop it: ./sera runs cancel {run_id}"
+            f"The run goes on. Follow it: ./sera runs watch {run_id}; stop it: ./sera runs "
+            f"cancel {run_id}"
         )
         raise typer.Exit(130) from None
 
 
 def promotion(
-    api: Api, run: dict[str, Any], reason: str | None
+    api: ApiClient, run: dict[str, Any], reason: str | None
 ) -> dict[str, Any] | ApiProblem:
     """The model that is live now, or why this one may not be without a reason."""
     try:
@@ -160,8 +166,12 @@ def report(
     metrics = run["metrics"]
     digest = run["model_digest"]
     lines = [
-        f"Model {digest[:12]} from {metrics['images']:.0f} images, {metrics['prevalence']:.0%} of them malignant.",
-        f"Cross-validated AUC {metrics['auc']:.3f} (95 % interval {metrics['auc_low']:.3f}-{metrics['auc_high']:.3f}), "
+        (
+            f"Model {digest[:12]} from {metrics['images']:.0f} images, "
+            f"{metrics['prevalence']:.0%} of them malignant."
+        ),
+        f"Cross-validated AUC {metrics['auc']:.3f} (95 % interval "
+        f"{metrics['auc_low']:.3f}-{metrics['auc_high']:.3f}), "
         "by patient where patients are known.",
         *(
             step["message"]

@@ -18,8 +18,9 @@ STYLES = {Phase.READY: "green", Phase.FINISHED: "green", Phase.RESTING: "red"}
 def up() -> None:
     """Run the whole stack on this machine until Ctrl-C.
 
-    Starts the database, the broker, the API, the worker, the trainer and the scheduler, restarts what crashes, and
-    leaves nothing running. All data stay in SERA_HOME; the next start goes on with them.
+    Starts the database, the broker, the API, the worker, the trainer and the scheduler, restarts
+    what crashes, and leaves nothing running. All data stay in SERA_HOME; the next start goes on
+    with them.
     """
     console = Console(highlight=False)
     settings = refuse_unsafe(Settings())

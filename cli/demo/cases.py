@@ -11,7 +11,7 @@ from pydicom import examples
 from rich.console import Console
 
 from cli.commands.train import request
-from cli.connection import Api, address, connect, create_key
+from cli.connection import ApiClient, address, connect, create_key
 from cli.output.training_progress import follow
 from cli.work.submission import CaseFile, submit_and_wait
 from shared.domain.roles import Role
@@ -49,7 +49,8 @@ def ensure_model(settings: Settings, console: Console) -> dict[str, Any]:
         live = _live(api)
         if live is None:
             console.print(
-                f"No model is live yet: training `{RECIPE}` on {len(TRAINING_SEEDS)} phantoms (about a minute) ..."
+                f"No model is live yet: training `{RECIPE}` on {len(TRAINING_SEEDS)} phantoms "
+                "(about a minute) ..."
             )
             _train(api, settings, console)
             live = _live(api)
@@ -78,7 +79,9 @@ def sample_cases() -> list[SampleCase]:
 def answer_all(
     settings: Settings, cases: list[SampleCase]
 ) -> Iterator[tuple[str, CaseFile, dict[str, Any]]]:
-    """Submit every case at once, each with its hospital's key; yields them with their jobs as they were given."""
+    """Submit every case at once, each with its hospital's key; yields them with their jobs as they
+    were given.
+    """
     url = address(settings)
     hospitals = sorted({case.hospital for case in cases})
     with ExitStack() as opened, ThreadPoolExecutor(len(cases)) as pool:
@@ -86,7 +89,7 @@ def answer_all(
             name: create_key(settings, Role.SUBMITTER, name, "demo")
             for name in hospitals
         }
-        apis = {name: opened.enter_context(Api(url, key)) for name, key in keys.items()}
+        apis = {name: opened.enter_context(ApiClient(url, key)) for name, key in keys.items()}
         jobs = pool.map(lambda case: submit_and_wait(apis[case.hospital], case), cases)
         yield from (
             (case.hospital, case, job) for case, job in zip(cases, jobs, strict=True)
@@ -97,11 +100,11 @@ def png(phantom: Phantom) -> bytes:
     return cv2.imencode(".png", phantom.pixels)[1].tobytes()
 
 
-def _live(api: Api) -> dict[str, Any] | None:
+def _live(api: ApiClient) -> dict[str, Any] | None:
     return next((model for model in api.get("/v1/models") if model["live"]), None)
 
 
-def _train(api: Api, settings: Settings, console: Console) -> None:
+def _train(api: ApiClient, settings: Settings, console: Console) -> None:
     api.post("/v1/datasets", json={"name": DATASET, "synthetic": True})
     for seed in TRAINING_SEEDS:
         _add(api, draw(seed, malignant=seed % 2 == 0))
@@ -114,7 +117,7 @@ def _train(api: Api, settings: Settings, console: Console) -> None:
     )
 
 
-def _add(api: Api, phantom: Phantom) -> None:
+def _add(api: ApiClient, phantom: Phantom) -> None:
     data = {"malignant": str(phantom.malignant), "size_mm": str(phantom.size_mm)}
     api.post(
         f"/v1/datasets/{DATASET}/images",

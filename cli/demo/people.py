@@ -1,4 +1,6 @@
-"""Who signs in to the demo: an operator, and of each demo hospital a doctor who submits and an administrator."""
+"""Who signs in to the demo: an operator, and of each demo hospital a doctor who submits and an
+administrator.
+"""
 
 from typing import NamedTuple
 
@@ -65,7 +67,9 @@ def introduce(console: Console, settings: Settings, url: str) -> None:
 
 
 def admit(ledger: Ledger, settings: Settings, who: Character) -> str:
-    """The password of one of the demo's people, the same at every start; drawn, and the account made, at the first."""
+    """The password of one of the demo's people, the same at every start; drawn, and the account
+    made, at the first.
+    """
     kept = settings.demo_passwords / who.name
     with ledger.system_session(ACTOR) as session:
         there = not session.people.name_free(who.name)

@@ -29,7 +29,9 @@ def of_file(file: Path, trusted: Sequence[str], witnesses: Sequence[Seal]) -> Fi
 def of_ledger(
     settings: Settings, trusted: Sequence[str], witnesses: Sequence[Seal]
 ) -> Findings:
-    """What the database holds; this machine's own key is the one to be trusted if no other is named."""
+    """What the database holds; this machine's own key is the one to be trusted if no other is
+    named.
+    """
     with open_ledger(settings) as ledger:
         trail = Trail(ledger, "cli")
         seals = trail.seals()
@@ -63,15 +65,18 @@ def sentences(findings: Findings, trusted: bool) -> list[str]:
     sealed = sum(findings.sealed.values())
     verdict = "is whole" if findings.whole else "is NOT whole"
     told.append(
-        f"The audit trail {verdict}: {events} events in {len(findings.events)} chains, {sealed} vouched for."
+        f"The audit trail {verdict}: {events} events in {len(findings.events)} chains, "
+        f"{sealed} vouched for."
     )
     if sealed < events:
         told.append(
-            "Events after a chain's last seal fit together, but no seal vouches that none was cut off."
+            "Events after a chain's last seal fit together, but no seal vouches that none was "
+            "cut off."
         )
     if findings.keys and not trusted:
         keys = ", ".join(findings.keys)
         told.append(
-            f"It was sealed with {keys}: compare it with what `./sera audit key` prints where SERA runs."
+            f"It was sealed with {keys}: compare it with what `./sera audit key` prints where "
+            "SERA runs."
         )
     return told

@@ -11,12 +11,15 @@ from shared.ledger.people.repository import FIRST_NAME
 
 
 def greet(console: Console, stack: Stack) -> None:
-    """Make the operator's account if there is nobody yet, and print its one-time password; it is kept nowhere."""
+    """Make the operator's account if there is nobody yet, and print its one-time password; it is
+    kept nowhere.
+    """
     with closing(Ledger(stack.database_url, pool_size=1)) as ledger:
         one_time = first_operator(ledger)
     if one_time:
         console.print(
-            f"Sign in at {stack.url}/sign-in as [bold]{FIRST_NAME}[/] with the one-time password [bold]{one_time}[/]. "
+            f"Sign in at {stack.url}/sign-in as [bold]{FIRST_NAME}[/] with the one-time "
+            f"password [bold]{one_time}[/]. "
             "It is shown this once, and you choose your own there.",
             soft_wrap=True,
         )

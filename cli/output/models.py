@@ -7,33 +7,33 @@ from rich.console import Console
 SIGNS = {"for": "+", "against": "-", "note": " "}
 
 
-def plain(lines: list[str]) -> None:
+def print_plain(lines: list[str]) -> None:
     """Print lines as they are, without colours or wrapping."""
     Console().print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
 
 
-def name(model: dict[str, Any]) -> str:
+def model_name(model: dict[str, Any]) -> str:
     return f"{model['name']}/{model['version']}"
 
 
-def when(moment: str) -> str:
+def to_minute(moment: str) -> str:
     """A moment to the minute."""
     return moment[:16].replace("T", " ")
 
 
-def gate_word(gate: dict[str, Any] | None) -> str:
+def gate_verdict(gate: dict[str, Any] | None) -> str:
     """The gate's verdict in a table."""
     if gate is None:
         return "-"
     return f"{gate['verdict']} (stale)" if gate["stale"] else gate["verdict"]
 
 
-def page(model: dict[str, Any], gate: dict[str, Any] | None) -> list[str]:
+def model_lines(model: dict[str, Any], gate: dict[str, Any] | None) -> list[str]:
     """All of a model."""
     marks = [word for word in ("live", "shadow") if model[word]]
     lines = [
-        f"{name(model)} ({model['digest']}){': ' + ', '.join(marks) if marks else ''}",
-        f"Made {when(model['created_at'])} UTC with recipe {model['recipe']}"
+        f"{model_name(model)} ({model['digest']}){': ' + ', '.join(marks) if marks else ''}",
+        f"Made {to_minute(model['created_at'])} UTC with recipe {model['recipe']}"
         + (f" in run {model['run_id']}." if model["run_id"] else "."),
     ]
     if model["synthetic"]:
@@ -66,7 +66,7 @@ def gate_lines(gate: dict[str, Any]) -> list[str]:
     )
     stale = "; another model is live now" if gate["stale"] else ""
     lines = [
-        f"Gate: {gate['verdict']}, judged {when(gate['at'])} UTC {against}{stale}."
+        f"Gate: {gate['verdict']}, judged {to_minute(gate['at'])} UTC {against}{stale}."
     ]
     lines += [
         f"  {SIGNS[reason['weight']]} {reason['sentence']}"
@@ -82,12 +82,12 @@ def gate_lines(gate: dict[str, Any]) -> list[str]:
 def site_line(row: dict[str, Any]) -> str:
     area = f"AUC {row['auc']['value']:.3f}, " if row["auc"] else ""
     return (
-        f"    {row['site']}: {row['images']} images, {area}sensitivity {of(row['sensitivity'])}, "
-        f"specificity {of(row['specificity'])}"
+        f"    {row['site']}: {row['images']} images, {area}sensitivity {rate_with_counts(row['sensitivity'])}, "
+        f"specificity {rate_with_counts(row['specificity'])}"
     )
 
 
-def of(rate: dict[str, Any]) -> str:
+def rate_with_counts(rate: dict[str, Any]) -> str:
     """A rate with its counts."""
     return f"{rate['value']:.0%} ({rate['found']}/{rate['of']})" if rate["of"] else "-"
 
@@ -95,13 +95,19 @@ def of(rate: dict[str, Any]) -> str:
 def comparison_lines(report: dict[str, Any]) -> list[str]:
     """A model in the shadow beside the live one."""
     state = (
-        f"ended {when(report['ended_at'])} UTC: {report['end_reason']}"
+        f"ended {to_minute(report['ended_at'])} UTC: {report['end_reason']}"
         if report["ended_at"]
         else "running"
     )
     lines = [
-        f"Model {report['model'][:12]} in the shadow since {when(report['started_at'])} UTC, {state}",
-        f"Read {report['read']} results, {report['unread']} of them unreadable; {report['waiting']} wait.",
+        (
+            f"Model {report['model'][:12]} in the shadow since {to_minute(report['started_at'])} "
+            f"UTC, {state}"
+        ),
+        (
+            f"Read {report['read']} results, {report['unread']} of them unreadable; "
+            f"{report['waiting']} wait."
+        ),
     ]
     found = report["comparison"]
     if found is None:
@@ -112,7 +118,8 @@ def comparison_lines(report: dict[str, Any]) -> list[str]:
         f", kappa {agreement['kappa']:.2f}" if agreement["kappa"] is not None else ""
     )
     lines += [
-        f"Against model {report['against'][:12]}: the same decision in {agreement['same']} of {agreement['cases']} "
+        f"Against model {report['against'][:12]}: the same decision in {agreement['same']} "
+        f"of {agreement['cases']} "
         f"({agreement['share']:.0%}){kappa}.",
         f"Scores differ by {scores['mean']:+.3f} on average; 90 % of differences lie between "
         f"{scores['quantiles']['0.05']:+.3f} and {scores['quantiles']['0.95']:+.3f}.",
@@ -123,7 +130,10 @@ def comparison_lines(report: dict[str, Any]) -> list[str]:
 def outcome_lines(outcomes: dict[str, Any]) -> list[str]:
     """Which of the two is right, where it became known."""
     lines = [
-        f"Outcomes are known of {outcomes['cases']} cases, {outcomes['malignant']} of them malignant."
+        (
+            f"Outcomes are known of {outcomes['cases']} cases, {outcomes['malignant']} of them "
+            "malignant."
+        )
     ]
     if outcomes["auc"]:
         lines.append(
@@ -132,6 +142,6 @@ def outcome_lines(outcomes: dict[str, Any]) -> list[str]:
         )
     for who in ("candidate", "live") if outcomes["cases"] else ():
         right = outcomes[who]
-        rates = f"sensitivity {of(right['sensitivity'])}, specificity {of(right['specificity'])}"
+        rates = f"sensitivity {rate_with_counts(right['sensitivity'])}, specificity {rate_with_counts(right['specificity'])}"
         lines.append(f"  {who}: {rates}, referred {right['referred']}")
     return lines

@@ -18,7 +18,9 @@ COMMON = {"synthetic-model", "roi-absent"}
 
 
 def wide_console() -> Console:
-    """A terminal's own width, but never so narrow that a table breaks; a file or pipe gets that least width."""
+    """A terminal's own width, but never so narrow that a table breaks; a file or pipe gets that
+    least width.
+    """
     console = Console()
     return Console(
         width=max(LEAST_WIDTH, console.width) if not console.is_terminal else None
@@ -92,5 +94,8 @@ def reading(own: dict[str, Any] | None) -> list[str]:
     """What the reader's own descriptors come to; nothing where there were none."""
     if own is None:
         return []
-    head = f"By the descriptors: {own['points']} points, {own['level']} (ACR TI-RADS 2017); no model has a part in this."
+    head = (
+        f"By the descriptors: {own['points']} points, {own['level']} (ACR TI-RADS 2017); "
+        "no model has a part in this."
+    )
     return [head, *(f"{each['text']} [{each['rule']}]" for each in own["advice"])]

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cli.connection import Api
+from cli.connection import ApiClient
 from cli.output.progress import duration
 
 POLL_S = 0.5
@@ -21,7 +21,7 @@ MARKS = {"waiting": "·", "running": "▸", "done": "✓", "failed": "✗"}
 SHOWN_EPOCHS = 6
 
 
-def follow(api: Api, run_id: str, console: Console) -> dict[str, Any]:
+def follow(api: ApiClient, run_id: str, console: Console) -> dict[str, Any]:
     """Show the run until it ends; returns it."""
     screen = Screen(console)
     with screen:
@@ -31,7 +31,7 @@ def follow(api: Api, run_id: str, console: Console) -> dict[str, Any]:
 
 
 def _news(
-    api: Api, run_id: str
+    api: ApiClient, run_id: str
 ) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """The run and what it said since the last look, until it has ended."""
     after = 0
@@ -95,9 +95,10 @@ def headline(run: Mapping[str, Any]) -> str:
     if run["state"] == "queued":
         return "waiting for a trainer"
     rest = f", about {duration(run['eta_s'])} left" if run.get("eta_s") else ""
-    return f"{run['state']} {run['fraction']:.0%}{rest}: {run['message'] or run['stage'] or ''}".rstrip(
-        ": "
-    )
+    return (
+        f"{run['state']} {run['fraction']:.0%}{rest}: "
+        f"{run['message'] or run['stage'] or ''}"
+    ).rstrip(": ")
 
 
 def line(event: Mapping[str, Any]) -> str:

@@ -24,7 +24,8 @@ NOT_NEEDED = "none"
 class NothingToBackUp(SeraError):
     code = "nothing-to-back-up"
     text = (
-        "There is no ledger in {home}. Set SERA_HOME to where SERA keeps its data, or SERA_DATABASE_URL to the address "
+        "There is no ledger in {home}. Set SERA_HOME to where SERA keeps its data, or "
+        "SERA_DATABASE_URL to the address "
         "of its database."
     )
 
@@ -39,7 +40,9 @@ class Engines:
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[Engines]:
-    """The engines of the stack that runs, of the user's own by URL, or the embedded ones just for this."""
+    """The engines of the stack that runs, of the user's own by URL, or the embedded ones just for
+    this.
+    """
     if settings.database_url:
         yield Engines(settings.database_owner, settings.objects)
         return
@@ -77,7 +80,8 @@ def of_taken(taken: Taken) -> list[str]:
     rows = sum(part.rows for part in manifest.tables.values())
     said = [
         f"The backup {taken.name} is whole: {rows} rows of {manifest.at:%Y-%m-%d %H:%M:%S} UTC, "
-        f"{manifest.objects.count} objects, {copied.new} of them new ({copied.new_bytes / MIB:.1f} MiB)."
+        f"{manifest.objects.count} objects, {copied.new} of them new "
+        f"({copied.new_bytes / MIB:.1f} MiB)."
     ]
     if manifest.let_go:
         said.append(
@@ -90,8 +94,10 @@ def of_taken(taken: Taken) -> list[str]:
 
 def _missing(hashes: list[str]) -> str:
     return (
-        f"{len(hashes)} objects that the ledger names are NOT in the store as they were, and so not in the backup: "
-        f"{', '.join(hashes[:3])}{' ...' if len(hashes) > 3 else ''}. Look into the store, and restore them from an "
+        f"{len(hashes)} objects that the ledger names are NOT in the store as they were, "
+        "and so not in the backup: "
+        f"{', '.join(hashes[:3])}{' ...' if len(hashes) > 3 else ''}. Look into the store, "
+        "and restore them from an "
         "earlier backup."
     )
 
@@ -100,13 +106,20 @@ def _of_keys(taken: Taken) -> list[str]:
     manifest = taken.manifest
     if manifest.with_keys:
         return [
-            f"It holds the keys {' and '.join(manifest.keys)}: whoever has it can seal a changed audit trail and read "
+            f"It holds the keys {' and '.join(manifest.keys)}: whoever has it can seal a "
+            "changed audit trail and read "
             "authenticators' secrets. Keep it encrypted."
         ]
     elsewhere = [name for name in NAMES if name not in manifest.keys]
-    told = "The keys that seal the audit trail and that authenticators' secrets lie under are not in it."
+    told = (
+        "The keys that seal the audit trail and that authenticators' secrets lie under are "
+        "not in it."
+    )
     if elsewhere:
-        told += f" Nor are {' and '.join(elsewhere)} on this machine: keep a copy from where they are."
+        told += (
+            f" Nor are {' and '.join(elsewhere)} on this machine: keep a copy from where "
+            "they are."
+        )
     return [f"{told} Keep $SERA_HOME/keys apart from it, or make one with --with-keys."]
 
 
@@ -114,14 +127,16 @@ def of_checked(checked: Checked) -> list[str]:
     manifest = checked.manifest
     if checked.whole:
         said = [
-            f"The backup {checked.name} is whole: {len(manifest.tables)} tables and {manifest.objects.count} objects "
+            f"The backup {checked.name} is whole: {len(manifest.tables)} tables and "
+            f"{manifest.objects.count} objects "
             "were read, and are as they were written."
         ]
     else:
         damaged = [*checked.files, *checked.objects]
         said = [
             f"The backup {checked.name} is NOT whole; damaged or gone: {', '.join(damaged[:5])}"
-            f"{' ...' if len(damaged) > 5 else ''}. Remove damaged objects from its folder and make a new backup, "
+            f"{' ...' if len(damaged) > 5 else ''}. Remove damaged objects from its folder and "
+            "make a new backup, "
             "which copies them anew; take damaged files from a copy."
         ]
     return said + ([_missing(manifest.missing)] if manifest.missing else [])
@@ -132,7 +147,8 @@ def of_restored(
 ) -> list[str]:
     manifest = restored.manifest
     said = [
-        f"Restored from {restored.name}: {restored.rows} rows as they were on {manifest.at:%Y-%m-%d %H:%M:%S} UTC, and "
+        f"Restored from {restored.name}: {restored.rows} rows as they were on "
+        f"{manifest.at:%Y-%m-%d %H:%M:%S} UTC, and "
         f"{restored.objects} objects, all read back."
     ]
     if restored.migrated_to != manifest.schema_revision:
@@ -144,7 +160,8 @@ def of_restored(
     said += [*audit_sentences(findings, trusted), *_of_withdrawn(restored)]
     said += [f"{name} is not here: {COSTS[name]}." for name in lacking]
     said.append(
-        "What happened after the backup is not in it: tell the hospitals from when, so that they send again. Everybody "
+        "What happened after the backup is not in it: tell the hospitals from when, so "
+        "that they send again. Everybody "
         "signs in anew; look through `./sera person list` for people who were disabled since."
     )
     return said
@@ -153,8 +170,10 @@ def of_restored(
 def _of_withdrawn(restored: Restored) -> list[str]:
     until = restored.known_at or "the backup"
     return [
-        f"{restored.erased} cases that were erased after the backup are erased again, {restored.revoked} keys revoked. "
-        f"That is all that is known up to {until}. What was erased later no backup knows: ask the hospitals, or "
+        f"{restored.erased} cases that were erased after the backup are erased again, "
+        f"{restored.revoked} keys revoked. "
+        f"That is all that is known up to {until}. What was erased later no backup knows: "
+        "ask the hospitals, or "
         "restore with --erased and an export of the audit trail from after that."
     ]
 

@@ -1,4 +1,6 @@
-"""A manifest's rows into a dataset: hashed here, asked about, and only what is missing sent, in batches."""
+"""A manifest's rows into a dataset: hashed here, asked about, and only what is missing sent, in
+batches.
+"""
 
 import csv
 import hashlib
@@ -10,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cli.connection import Api, ApiProblem
+from cli.connection import ApiClient, ApiProblem
 from shared.domain.datasets.manifest import OPTIONAL, Row
 from shared.errors import InputError
 
@@ -19,13 +21,18 @@ AT_ONCE = 2
 ASKED_AT_ONCE = 1000
 BATCH_BYTES = 6 * 2**20
 BATCH_ROWS = 200
-"""What a batch holds at most, so that it stays below the gateway's cap and a broken-off one costs little."""
+"""What a batch holds at most, so that it stays below the gateway's cap and a broken-off one costs
+little.
+"""
 COLUMNS = ("image", "malignant", "mask", *OPTIONAL)
 
 
 class RowUnusable(InputError):
     code = "row-unusable"
-    text = "{problem}. Correct it and import the folder again; rows that are there already are passed over."
+    text = (
+        "{problem}. Correct it and import the folder again; rows that are there already "
+        "are passed over."
+    )
 
 
 Refusal = ApiProblem | RowUnusable
@@ -54,8 +61,10 @@ class Hashed:
         }
 
 
-def add_all(api: Api, dataset: str, rows: Sequence[Row]) -> Iterator[Answered]:
-    """Add rows; yields each with what became of it. Broken off and repeated, it goes on where it was."""
+def add_all(api: ApiClient, dataset: str, rows: Sequence[Row]) -> Iterator[Answered]:
+    """Add rows; yields each with what became of it. Broken off and repeated, it goes on where it
+    was.
+    """
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for start in range(0, len(rows), ASKED_AT_ONCE):
             some = rows[start : start + ASKED_AT_ONCE]
@@ -72,7 +81,7 @@ def add_all(api: Api, dataset: str, rows: Sequence[Row]) -> Iterator[Answered]:
 
 
 def _add(
-    api: Api, dataset: str, rows: list[Hashed], pool: ThreadPoolExecutor
+    api: ApiClient, dataset: str, rows: list[Hashed], pool: ThreadPoolExecutor
 ) -> Iterator[Answered]:
     """Rows that repeat an image go last, so that the first one counts whatever batch is quicker."""
     firsts = {each.image: each for each in reversed(rows)}
@@ -84,7 +93,7 @@ def _add(
             yield from answered
 
 
-def _missing(api: Api, dataset: str, rows: list[Hashed]) -> list[Hashed]:
+def _missing(api: ApiClient, dataset: str, rows: list[Hashed]) -> list[Hashed]:
     """The rows without the files of those that the dataset has."""
     hashes = [each.image for each in rows]
     known = (
@@ -112,7 +121,7 @@ def _batches(rows: list[Hashed]) -> Iterator[list[Hashed]]:
         yield batch
 
 
-def _send(api: Api, dataset: str, batch: list[Hashed]) -> list[Answered]:
+def _send(api: ApiClient, dataset: str, batch: list[Hashed]) -> list[Answered]:
     """Halves a batch that is larger than this gateway takes."""
     try:
         told = api.post(f"/v1/datasets/{dataset}/batches", **_body(batch))["rows"]

@@ -1,4 +1,6 @@
-"""What `./sera doctor` looks at in a SERA that serves: its engines, its queue, its backups, its certificate."""
+"""What `./sera doctor` looks at in a SERA that serves: its engines, its queue, its backups, its
+certificate.
+"""
 
 import socket
 import ssl
@@ -24,7 +26,10 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from shared.queueing.broker_info import BrokerFacts
 
-NOT_SERVING = "SERA does not run here, so its engines, queue and backups were not looked at. Ask again after `./sera up`"
+NOT_SERVING = (
+    "SERA does not run here, so its engines, queue and backups were not looked at. "
+    "Ask again after `./sera up`"
+)
 ABSENT = "0" * 64
 LEAST_POSTGRES = 15
 LEAST_REDIS = 7
@@ -32,7 +37,9 @@ CLOCKS_DIFFER_S = 2.0
 CODES_FAIL_S = 30.0
 """More than a network's delay; more than authenticators' codes are forgiven."""
 RENEW_DAYS = 21
-"""Certificates of 90 days are renewed when 30 are left: below this the renewal has failed for a week."""
+"""Certificates of 90 days are renewed when 30 are left: below this the renewal has failed for a
+week.
+"""
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
 PATIENCE_S = 5.0
@@ -55,12 +62,15 @@ def addresses(settings: Settings) -> Addresses:
 
 def database(_: Settings, where: Addresses) -> Finding:
     with _house(where) as session:
-        version = session.terms.server()
+        version = session.schema_terms.server()
     if int(version.split(".")[0]) >= LEAST_POSTGRES:
         return Verdict.OK, f"PostgreSQL {version}"
     return (
         Verdict.FAIL,
-        f"PostgreSQL {version} is older than {LEAST_POSTGRES}. Move to a newer one: docs/recovery.md",
+        (
+            f"PostgreSQL {version} is older than {LEAST_POSTGRES}. Move to a newer one: "
+            "docs/recovery.md"
+        ),
     )
 
 
@@ -70,7 +80,10 @@ def broker(_: Settings, where: Addresses) -> Finding:
         return Verdict.OK, f"{found.name} {found.version}"
     return (
         Verdict.FAIL,
-        f"{found.name} {found.version} is older than {LEAST_REDIS}. Move to a newer one, or to Valkey",
+        (
+            f"{found.name} {found.version} is older than {LEAST_REDIS}. Move to a newer one, "
+            "or to Valkey"
+        ),
     )
 
 
@@ -82,19 +95,22 @@ def objects(_: Settings, where: Addresses) -> Finding:
 
 def schema(_: Settings, where: Addresses) -> Finding:
     with _house(where) as session:
-        found = session.terms.read()
+        found = session.schema_terms.read()
     check(found)
     if found.revision == head():
         return Verdict.OK, f"{found.revision}, as this release has it"
-    told = f"{found.revision} is of a later release, and this one ({head()}) still goes with it. Update this machine too"
+    told = (
+        f"{found.revision} is of a later release, and this one ({head()}) still goes with "
+        "it. Update this machine too"
+    )
     return Verdict.NOTE, told
 
 
 def clocks(_: Settings, where: Addresses) -> Finding:
     """Leases and sessions go by the database's clock, authenticators' codes by the gateway's."""
     with _house(where) as session:
-        session.terms.now()  # the connection is made, and the next answer comes at once
-        database = _ahead_s(lambda: session.terms.now().timestamp())
+        session.schema_terms.now()  # the connection is made, and the next answer comes at once
+        database = _ahead_s(lambda: session.schema_terms.now().timestamp())
     found = {
         "the database": database,
         "the broker": _ahead_s(lambda: _now(_broker(where))),
@@ -106,7 +122,10 @@ def clocks(_: Settings, where: Addresses) -> Finding:
     verdict = Verdict.FAIL if worst >= CODES_FAIL_S else Verdict.NOTE
     return (
         verdict,
-        f"Clocks differ from this machine's: {told}. Have NTP set them all: `timedatectl set-ntp true`",
+        (
+            f"Clocks differ from this machine's: {told}. Have NTP set them all: `timedatectl "
+            "set-ntp true`"
+        ),
     )
 
 
@@ -160,7 +179,7 @@ def backup(settings: Settings, where: Addresses) -> Finding:
     """The trail says when the last one was made, and under which hash."""
     with _house(where) as session:
         last = session.audit.newest(limit=1, wanted=Wanted(event=Event.BACKUP_MADE))
-        now = session.terms.now()
+        now = session.schema_terms.now()
     made_at = last[0].at if last else None
     if made_at is None:
         return (
@@ -211,7 +230,10 @@ def certificate(settings: Settings) -> Finding:
     except ssl.SSLCertVerificationError as refused:
         return (
             Verdict.FAIL,
-            f"{parts.netloc} is not trusted: {refused.verify_message}. Renew or replace its certificate",
+            (
+                f"{parts.netloc} is not trusted: {refused.verify_message}. Renew or replace its "
+                "certificate"
+            ),
         )
     except OSError as away:
         return (
@@ -274,7 +296,9 @@ def _certificate_days(host: str, port: int) -> float:
 
 
 def _ahead_s(ask: Callable[[], float]) -> float:
-    """How far another clock is ahead of ours, asked for half-way between the question and the answer."""
+    """How far another clock is ahead of ours, asked for half-way between the question and the
+    answer.
+    """
     before = time.time()
     there = ask()
     return there - (before + time.time()) / 2

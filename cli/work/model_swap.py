@@ -35,7 +35,8 @@ class Swap:
         ]
         if self.refused:
             lines.append(
-                "The model that served before goes on serving there. Go back: ./sera models rollback"
+                "The model that served before goes on serving there. Go back: ./sera models "
+                "rollback"
             )
         if self.waiting:
             lines.append(

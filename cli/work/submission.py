@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cli.connection import Api
+from cli.connection import ApiClient
 
 POLL_S = 20
 Waiting = Callable[[dict[str, Any]], None]
@@ -28,7 +28,7 @@ class CaseFile:
     """A JSON object in the lexicon's terms."""
 
 
-def submit(api: Api, case: CaseFile) -> dict[str, Any]:
+def submit(api: ApiClient, case: CaseFile) -> dict[str, Any]:
     """Send the case; returns the receipt."""
     names = (
         "size_mm",
@@ -48,7 +48,7 @@ def submit(api: Api, case: CaseFile) -> dict[str, Any]:
     return receipt
 
 
-def wait(api: Api, job_id: str, waiting: Waiting = lambda job: None) -> dict[str, Any]:
+def wait(api: ApiClient, job_id: str, waiting: Waiting = lambda job: None) -> dict[str, Any]:
     """The job once it is final; `waiting` hears of it every `POLL_S` until then."""
     while True:
         job: dict[str, Any] = api.get(f"/v1/jobs/{job_id}", wait=POLL_S)
@@ -58,6 +58,6 @@ def wait(api: Api, job_id: str, waiting: Waiting = lambda job: None) -> dict[str
 
 
 def submit_and_wait(
-    api: Api, case: CaseFile, waiting: Waiting = lambda job: None
+    api: ApiClient, case: CaseFile, waiting: Waiting = lambda job: None
 ) -> dict[str, Any]:
     return wait(api, submit(api, case)["job_id"], waiting)

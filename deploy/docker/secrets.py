@@ -1,7 +1,9 @@
-"""`python -m deploy.docker.secrets FOLDER`: draws what the parts of a stack must know of one another, once.
+"""`python -m deploy.docker.secrets FOLDER`: draws what the parts of a stack must know of one
+another, once.
 
-Each part gets a folder of its own, to be mounted where that part alone reads it (`/run/secrets`), so that no part can
-read another's. A second run changes nothing; to draw all anew, remove the folders' volumes, the database's among them.
+Each part gets a folder of its own, to be mounted where that part alone reads it (`/run/secrets`),
+so that no part can read another's. A second run changes nothing; to draw all anew, remove the
+folders' volumes, the database's among them.
 """
 
 import base64
@@ -109,7 +111,9 @@ def identities(drawn: Drawn) -> str:
 
 
 def certify(host: str) -> tuple[str, str, str]:
-    """A certificate for a server that only this stack's parts reach: its authority, itself, its private key (PEM)."""
+    """A certificate for a server that only this stack's parts reach: its authority, itself, its
+    private key (PEM).
+    """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     server_key = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "SERA stack")])
@@ -195,7 +199,8 @@ def _pem(certificate: x509.Certificate) -> str:
 def keep(root: Path, shared: Mapping[str, Files]) -> bool:
     """Write every part's files; False where an earlier run has done so.
 
-    A file is readable by all: its reader's user is another image's, and only its reader has the folder mounted.
+    A file is readable by all: its reader's user is another image's, and only its reader has the
+    folder mounted.
     """
     if all((root / part / DONE).exists() for part in shared):
         return False

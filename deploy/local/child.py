@@ -37,7 +37,9 @@ def answers_http(path: str) -> Probe:
 
 @dataclass(frozen=True)
 class Backoff:
-    """How long a crashed child rests: doubling from `first_s` to `cap_s`, from the start again after `healthy_s`."""
+    """How long a crashed child rests: doubling from `first_s` to `cap_s`, from the start again
+    after `healthy_s`.
+    """
 
     first_s: float = 0.25
     cap_s: float = 30.0
@@ -57,7 +59,9 @@ class Child:
     """Started when these are ready, stopped before them."""
     ready: Probe = has_ready_file
     alive: tuple[str, ...] = ()
-    """Asked about a child that writes its progress to SERA_ALIVE_FILE and has been silent for too long: 1 ends it."""
+    """Asked about a child that writes its progress to SERA_ALIVE_FILE and has been silent for too
+    long: 1 ends it.
+    """
     one_shot: bool = False
     """Runs once to its end before those after it start."""
     prepare: Callable[[], None] = field(default=lambda: None)
@@ -68,7 +72,9 @@ class Child:
     """setpriv options, where the child runs as another user."""
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
-    """Ends it at once: what the kernel sends when the supervisor is killed, and we when patience runs out."""
+    """Ends it at once: what the kernel sends when the supervisor is killed, and we when patience
+    runs out.
+    """
     ready_s: float = 120.0
     stop_s: float = 10.0
     start_attempts: int = 1

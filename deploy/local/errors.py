@@ -31,7 +31,10 @@ class ChildFailed(StackError):
 
 class ToolMissing(StackError):
     code = "tool-missing"
-    text = "The program {tool} was not found. It comes with the package {package}; install that, then start again."
+    text = (
+        "The program {tool} was not found. It comes with the package {package}; install "
+        "that, then start again."
+    )
 
 
 class DatabaseNotCreated(StackError):
@@ -42,7 +45,8 @@ class DatabaseNotCreated(StackError):
 class DatabaseTooOld(StackError):
     code = "database-other-version"
     text = (
-        "The database in {data} was written by PostgreSQL {found}, and this is PostgreSQL {needed}. "
+        "The database in {data} was written by PostgreSQL {found}, and this is PostgreSQL "
+        "{needed}. "
         "Dump it with the old version and restore it, or set SERA_HOME to a new folder."
     )
 
@@ -58,7 +62,8 @@ class DatabaseNotOurs(StackError):
 class NoServerUser(StackError):
     code = "no-server-user"
     text = (
-        "PostgreSQL refuses to run as root, and this machine does not let root hand it to the user {user} ({problem}). "
+        "PostgreSQL refuses to run as root, and this machine does not let root hand it to "
+        "the user {user} ({problem}). "
         "Run SERA as an ordinary user, or set SERA_DATABASE_URL to a PostgreSQL of your own."
     )
 

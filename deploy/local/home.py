@@ -58,7 +58,9 @@ class Home:
         return self.run / f"{child}.alive"
 
     def make(self) -> None:
-        """Create what is missing, for our eyes only; `run` may be passed through, its contents are closed."""
+        """Create what is missing, for our eyes only; `run` may be passed through, its contents are
+        closed.
+        """
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.run.mkdir(mode=0o711, exist_ok=True)
         self.logs.mkdir(mode=0o700, exist_ok=True)
@@ -85,7 +87,9 @@ class Home:
 
     @contextmanager
     def sockets(self) -> Iterator[Path]:
-        """A folder for sockets: ours, or a short private one where our path is too long or needs quoting."""
+        """A folder for sockets: ours, or a short private one where our path is too long or needs
+        quoting.
+        """
         own = self.run / "sockets"
         if (
             PLAIN.fullmatch(str(own))

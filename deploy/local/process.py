@@ -17,7 +17,8 @@ LOG_TAIL_BYTES = 2048
 
 
 def setpriv() -> str:
-    """The tool that sets the death signal, and another user where needed, before the program proper is executed.
+    """The tool that sets the death signal, and another user where needed, before the program proper
+    is executed.
 
     A `preexec_fn` could do the same, but is not safe where other threads run.
     """
@@ -44,7 +45,9 @@ def last_line(log: Path) -> str:
 
 
 class Process:
-    """A child while it runs. The thread that starts it must live as long: the death signal is bound to it."""
+    """A child while it runs. The thread that starts it must live as long: the death signal is bound
+    to it.
+    """
 
     def __init__(self, child: Child, env: Mapping[str, str], log: Path) -> None:
         bound = (

@@ -1,4 +1,6 @@
-"""The stack on one machine: embedded engines where no URL names others, and the services above them."""
+"""The stack on one machine: embedded engines where no URL names others, and the services above
+them.
+"""
 
 import os
 import signal
@@ -25,10 +27,12 @@ from shared.settings import Settings
 JOIN_S = 0.2
 OWNER_VARIABLE = "SERA_DATABASE_OWNER_URL"
 SHARED_CORES = {"GOMP_SPINCOUNT": "3000"}
-"""The processes of one machine share its cores, so PyTorch's threads may spin but briefly while they wait for work.
+"""The processes of one machine share its cores, so PyTorch's threads may spin but briefly while
+they wait for work.
 
-Measured with `light` on two cores: two processes at once took 395 ms an image in batches of 16 with GNU OpenMP's own
-setting and 129 ms with this; one image alone took 64 ms and 72 ms, without any spinning 106 ms.
+Measured with `light` on two cores: two processes at once took 395 ms an image in batches of 16 with
+GNU OpenMP's own setting and 129 ms with this; one image alone took 64 ms and 72 ms, without any
+spinning 106 ms.
 """
 
 
@@ -69,7 +73,8 @@ def check_port(host: str, port: int) -> None:
 
 
 class Stack:
-    """A running stack, as a context to be entered once: inside it everything is up, after it nothing is left.
+    """A running stack, as a context to be entered once: inside it everything is up, after it
+    nothing is left.
 
     Its children are started by a thread of its own, and end when that thread or this process does.
     """
@@ -182,7 +187,9 @@ class Stack:
     def run_until_stopped(
         self, on_ready: Callable[[Self], None] = lambda stack: None
     ) -> None:
-        """Run in the foreground until SIGINT, SIGTERM or SIGHUP; a second one cuts the farewells short."""
+        """Run in the foreground until SIGINT, SIGTERM or SIGHUP; a second one cuts the farewells
+        short.
+        """
 
         def asked(_number: int, _frame: FrameType | None) -> None:
             self.stop(hurry=self._stop.is_set())
@@ -294,7 +301,8 @@ class Stack:
 class EmbeddedEngines(Stack):
     """PostgreSQL and Valkey alone, for tests and tools that bring their own processes.
 
-    Tests may take `durable=False`: nothing is forced to the disk, which is faster and survives all but a power cut.
+    Tests may take `durable=False`: nothing is forced to the disk, which is faster and survives all
+    but a power cut.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """Keeps children running: ordered start, restart with back-off, stop in reverse order.
 
-One thread owns everything here. Time and the wish to stop come in from outside, so that a step is a plain call.
+One thread owns everything here. Time and the wish to stop come in from outside, so that a step is a
+plain call.
 """
 
 import threading
@@ -215,7 +216,9 @@ class Supervisor:
         }
 
     def step(self) -> None:
-        """Let every member do what is due. Before all have been up once, one that fails ends the start."""
+        """Let every member do what is due. Before all have been up once, one that fails ends the
+        start.
+        """
         now = self._clock()
         for member in self.members.values():
             member.step(now, self._may_start(member))
@@ -248,7 +251,9 @@ class Supervisor:
             time.sleep(STEP_S)
 
     def _may_start(self, member: Member) -> bool:
-        """All that it comes after are up; one that is not part of this stack is somebody else's to run."""
+        """All that it comes after are up; one that is not part of this stack is somebody else's to
+        run.
+        """
         return all(
             self.members[n].phase in UP for n in member.child.after if n in self.members
         )

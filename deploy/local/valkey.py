@@ -1,4 +1,6 @@
-"""The embedded broker: Valkey on a Unix socket, in memory only. The ledger is the truth, so it may be lost."""
+"""The embedded broker: Valkey on a Unix socket, in memory only. The ledger is the truth, so it may
+be lost.
+"""
 
 import socket
 from dataclasses import dataclass

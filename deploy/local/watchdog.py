@@ -1,4 +1,6 @@
-"""Watches whether a child that lives also gets on. Nothing here waits: the supervisor has others to look after."""
+"""Watches whether a child that lives also gets on. Nothing here waits: the supervisor has others to
+look after.
+"""
 
 import subprocess
 import time
@@ -16,7 +18,9 @@ STUCK = 1
 
 
 class Vigil:
-    """A child that is silent for longer than it said is asked for by a command; only its 1 means that it is stuck."""
+    """A child that is silent for longer than it said is asked for by a command; only its 1 means
+    that it is stuck.
+    """
 
     def __init__(
         self, command: tuple[str, ...], env: Mapping[str, str], path: Path

@@ -1,178 +1,200 @@
-"""The only place where the gateway is wired."""
+"""The only place where the gateway is dependencies."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
+from starlette.types import Lifespan
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services.api import errors
 from services.api.audit.read_audit import ReadAudit
-from services.api.audit.router import router as audit
-from services.api.cases.router import router as cases
-from services.api.datasets.router import router as datasets
+from services.api.audit.router import router as audit_router
+from services.api.cases.router import router as cases_router
+from services.api.datasets.router import router as datasets_router
 from services.api.decoder_pool import DecoderPool
-from services.api.dependencies import Wiring
-from services.api.hospitals.router import router as hospitals
+from services.api.dependencies import Dependencies
+from services.api.hospitals.router import router as hospitals_router
 from services.api.jobs.notifications import JobWatch
-from services.api.jobs.router import router as jobs
-from services.api.keys.router import router as keys
-from services.api.locales import Listener
+from services.api.jobs.router import router as jobs_router
+from services.api.keys.router import router as keys_router
+from services.api.locales import LocaleMiddleware
 from services.api.middleware import idempotency
-from services.api.middleware.authentication import AuthenticationMiddleware, lifetime
-from services.api.middleware.body_limits import BodyCap, Bounds
+from services.api.middleware.authentication import (
+    AuthenticationMiddleware,
+    session_lifetime,
+)
+from services.api.middleware.body_limits import BodyLimitMiddleware, BodyLimits
 from services.api.middleware.client_address import ClientAddress, trusted_hosts
-from services.api.middleware.origin_policy import Site
-from services.api.middleware.security_headers import SafeHeaders
+from services.api.middleware.origin_policy import OriginPolicy
+from services.api.middleware.security_headers import SecurityHeadersMiddleware
 from services.api.middleware.transactions import POOL_SIZE, Slots, TransactionMiddleware
-from services.api.models.card import router as cards
-from services.api.models.router import router as models
-from services.api.monitoring.dashboards import router as dashboards
+from services.api.models.card import router as model_cards_router
+from services.api.models.router import router as models_router
+from services.api.monitoring.dashboards import router as dashboards_router
 from services.api.monitoring.memory import AnswerCache
-from services.api.monitoring.prometheus.traffic import Traffic
-from services.api.monitoring.router import router as monitoring
-from services.api.people.router import router as people
-from services.api.previews.router import router as looks
-from services.api.queue.router import router as queue
-from services.api.reader_studies.router import router as reader_studies
-from services.api.reports.router import router as reports
-from services.api.session.password_hasher import Bench
+from services.api.monitoring.prometheus.traffic import TrafficMiddleware
+from services.api.monitoring.router import router as monitoring_router
+from services.api.people.router import router as people_router
+from services.api.previews.router import router as previews_router
+from services.api.queue.router import router as queue_router
+from services.api.reader_studies.router import router as reader_studies_router
+from services.api.reports.router import router as reports_router
+from services.api.session.password_hasher import PasswordHasherPool
 from services.api.session.provider import Provider
-from services.api.session.routers import ROUTERS as sessions
-from services.api.training.router import router as training
-from services.api.wallboard.router import router as wall
-from services.api.web.router import router as web
-from services.api.worklist.router import router as worklist
+from services.api.session.routers import ROUTERS as SESSION_ROUTERS
+from services.api.training.router import router as training_router
+from services.api.wallboard.router import router as wallboard_router
+from services.api.web.router import router as web_router
+from services.api.worklist.router import router as worklist_router
 from shared.cases.accept import CaseAcceptance
 from shared.cases.admission import Admission
 from shared.cases.deidentification import Deidentifier
 from shared.cases.pace import Pace
 from shared.ledger import Ledger
 from shared.objects import open_store
-from shared.queueing import CeleryDoorbell, celery_app
+from shared.queueing import CeleryNotifier, celery_app
 from shared.security.authenticators import Vault
 from shared.settings import Settings
 from shared.version import VERSION
 
-ABOUT = """Malignancy risk and FNA advice for thyroid nodules on ultrasound.
+DESCRIPTION = """Malignancy risk and FNA advice for thyroid nodules on ultrasound.
 Research and decision support; not a certified medical device."""
 
-SILENT = TelemetryConfig(
+NO_TELEMETRY = TelemetryConfig(
     tracing=False,
     metrics=False,
     logs=False,
     operation_spans=False,
     auto_configure=False,
 )
-"""FastAPI's own would tell addresses and what was wrong with a body, by whatever stands in the environment."""
+"""FastAPI's own telemetry stays off. It would export request addresses and the faults of request
+bodies to whatever exporter the environment variables name."""
 
-COUNTERS_POOL_SIZE = 3
-"""Connections beside those of requests, for what counts whatever becomes of a request."""
+COUNTER_POOL_SIZE = 3
+"""Connections beside those of requests. They serve counts that stay even if the request fails."""
 
 ROUTERS = (
-    *sessions,
-    people,
-    worklist,
-    cases,
-    looks,
-    reports,
-    jobs,
-    queue,
-    hospitals,
-    keys,
-    datasets,
-    training,
-    models,
-    cards,
-    audit,
-    reader_studies,
-    dashboards,
-    wall,
+    *SESSION_ROUTERS,
+    people_router,
+    worklist_router,
+    cases_router,
+    previews_router,
+    reports_router,
+    jobs_router,
+    queue_router,
+    hospitals_router,
+    keys_router,
+    datasets_router,
+    training_router,
+    models_router,
+    model_cards_router,
+    audit_router,
+    reader_studies_router,
+    dashboards_router,
+    wallboard_router,
 )
-"""Whose answers are documented with the problems they may be."""
+"""Routers whose routes document that they may answer with a problem (RFC 9457)."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Build the gateway; nothing connects before the app starts."""
-    ledger = Ledger(settings.database, pool_size=POOL_SIZE)
-    counters = Ledger(settings.database, pool_size=COUNTERS_POOL_SIZE)
-    objects = open_store(settings.objects)
-    doorbell = CeleryDoorbell(celery_app(settings.broker))
-    pace = Pace(counters)
-    admission = Admission(counters, settings, pace)
-    deidentifier = Deidentifier(counters)
-    site = Site(settings.public_url)
-    bench = Bench(settings.password_threads)
-    wired = Wiring(
-        settings=settings,
-        ledger=ledger,
-        counters=counters,
-        objects=objects,
-        doorbell=doorbell,
-        watch=JobWatch(settings.database),
-        pace=pace,
-        acceptance=CaseAcceptance(
-            objects=objects,
-            deidentifier=deidentifier,
-            admission=admission,
-            doorbell=doorbell,
-            max_upload_bytes=settings.max_upload_bytes,
-        ),
-        answer_cache=AnswerCache(),
-        read_audit=ReadAudit(),
-        deidentifier=deidentifier,
-        decoder_pool=DecoderPool(settings),
-        site=site,
-        bench=bench,
-        vault=Vault(settings),
-        provider=Provider(settings, settings.oidc_issuer)
-        if settings.oidc_issuer
-        else None,
-    )
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with wired.watch.listening(), idempotency.sweeping(ledger, settings):
-            yield
-        bench.close()
-        wired.decoder_pool.close()
-        wired.deidentifier.close()
-        ledger.close()
-        counters.close()
-
+    """Build the gateway. Nothing connects before the app starts."""
+    dependencies = build_dependencies(settings)
     app = FastAPI(
         title="SERA",
         version=VERSION,
-        description=ABOUT,
-        lifespan=lifespan,
+        description=DESCRIPTION,
+        lifespan=_lifespan(dependencies),
         docs_url=None,
         redoc_url=None,
-        telemetry=SILENT,
+        telemetry=NO_TELEMETRY,
     )
-    app.state.wiring = wired
+    app.state.dependencies = dependencies
+    _add_middleware(app, dependencies)
+    errors.install(app)
+    idempotency.install(app)
+    for router in ROUTERS:
+        app.include_router(router, responses=errors.RESPONSES)
+    app.include_router(monitoring_router)
+    app.include_router(web_router)
+    return app
+
+
+def build_dependencies(settings: Settings) -> Dependencies:
+    """Build the objects that routes and middleware share."""
+    counter_ledger = Ledger(settings.database, pool_size=COUNTER_POOL_SIZE)
+    objects = open_store(settings.objects)
+    notifier = CeleryNotifier(celery_app(settings.broker))
+    pace = Pace(counter_ledger)
+    deidentifier = Deidentifier(counter_ledger)
+    acceptance = CaseAcceptance(
+        objects=objects,
+        deidentifier=deidentifier,
+        admission=Admission(counter_ledger, settings, pace),
+        notifier=notifier,
+        max_upload_bytes=settings.max_upload_bytes,
+    )
+    provider = None
+    if settings.oidc_issuer:
+        provider = Provider(settings, settings.oidc_issuer)
+    return Dependencies(
+        settings=settings,
+        ledger=Ledger(settings.database, pool_size=POOL_SIZE),
+        counter_ledger=counter_ledger,
+        objects=objects,
+        notifier=notifier,
+        job_watch=JobWatch(settings.database),
+        pace=pace,
+        acceptance=acceptance,
+        cache=AnswerCache(),
+        read_audit=ReadAudit(),
+        deidentifier=deidentifier,
+        decoder_pool=DecoderPool(settings),
+        origin_policy=OriginPolicy(settings.public_url),
+        password_hashers=PasswordHasherPool(settings.password_threads),
+        vault=Vault(settings),
+        provider=provider,
+    )
+
+
+def _lifespan(dependencies: Dependencies) -> Lifespan[FastAPI]:
+    """Background work while the app runs, and what closes when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sweeper = idempotency.sweep_receipts_periodically(
+            dependencies.ledger, dependencies.settings
+        )
+        async with dependencies.job_watch.listening(), sweeper:
+            yield
+        dependencies.password_hashers.close()
+        dependencies.decoder_pool.close()
+        dependencies.deidentifier.close()
+        dependencies.ledger.close()
+        dependencies.counter_ledger.close()
+
+    return lifespan
+
+
+def _add_middleware(app: FastAPI, dependencies: Dependencies) -> None:
+    """Starlette runs the middleware that is added last first."""
+    settings = dependencies.settings
     app.add_middleware(TransactionMiddleware, settings=settings)
     app.add_middleware(
         AuthenticationMiddleware,
-        ledger=ledger,
+        ledger=dependencies.ledger,
         slots=Slots(),
-        site=site,
-        lifetime=lifetime(settings),
-        admission=admission,
+        origin_policy=dependencies.origin_policy,
+        session_lifetime=session_lifetime(settings),
+        admission=dependencies.acceptance.admission,
     )
     app.add_middleware(ClientAddress)
     app.add_middleware(
         ProxyHeadersMiddleware,
         trusted_hosts=trusted_hosts(settings.trusted_proxies),
     )
-    app.add_middleware(BodyCap, bounds=Bounds.of(settings))
-    app.add_middleware(SafeHeaders, public_url=settings.public_url)
-    app.add_middleware(Traffic)
-    app.add_middleware(Listener)
-    errors.install(app)
-    idempotency.install(app)
-    for router in ROUTERS:
-        app.include_router(router, responses=errors.RESPONSES)
-    app.include_router(monitoring)
-    app.include_router(web)
-    return app
+    app.add_middleware(BodyLimitMiddleware, limits=BodyLimits.from_settings(settings))
+    app.add_middleware(SecurityHeadersMiddleware, public_url=settings.public_url)
+    app.add_middleware(TrafficMiddleware)
+    app.add_middleware(LocaleMiddleware)

@@ -1,4 +1,4 @@
-"""The nouns that routes ask for."""
+"""The dependencies that routes ask for: the caller, its permissions, sessions and shared objects."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from services.api.audit.read_audit import ReadAudit
 from services.api.decoder_pool import DecoderPool
 from services.api.jobs.notifications import JobWatch
-from services.api.middleware.origin_policy import COOKIE, Site
+from services.api.middleware.origin_policy import SESSION_COOKIE, OriginPolicy
 from services.api.middleware.transactions import Slot
 from services.api.monitoring.memory import AnswerCache
-from services.api.session.password_hasher import Bench
+from services.api.session.password_hasher import PasswordHasherPool
 from services.api.session.provider import Provider
 from shared.cases.accept import CaseAcceptance
 from shared.cases.deidentification import Deidentifier
@@ -25,80 +25,87 @@ from shared.ledger import HospitalSession, Ledger, SystemSession, Transaction
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.idempotency.requests import IdempotentRequest
 from shared.objects import ObjectStore
-from shared.queueing import Doorbell
+from shared.queueing import Notifier
 from shared.security.authenticators import Vault
 from shared.settings import Settings
 
 
 @dataclass(frozen=True)
-class Wiring:
-    """What `create_app` put together, for the routes to use."""
+class Dependencies:
+    """The objects that `create_app` builds once and that all routes share."""
 
     settings: Settings
     ledger: Ledger
-    counters: Ledger
-    """A few connections of its own for what counts whatever becomes of a request: tries to sign in, queue and pace."""
+    counter_ledger: Ledger
+    """A few connections of its own, for counts that stay even if the request fails: sign-in
+    attempts, queue and pace."""
     objects: ObjectStore
-    doorbell: Doorbell
-    watch: JobWatch
+    notifier: Notifier
+    job_watch: JobWatch
     pace: Pace
     acceptance: CaseAcceptance
-    answer_cache: AnswerCache
+    cache: AnswerCache
     read_audit: ReadAudit
     deidentifier: Deidentifier
     decoder_pool: DecoderPool
-    site: Site
-    bench: Bench
+    origin_policy: OriginPolicy
+    password_hashers: PasswordHasherPool
     vault: Vault
     provider: Provider | None
 
 
-def wiring(request: Request) -> Wiring:
-    its: Wiring = request.app.state.wiring
-    return its
+def dependencies_of(request: Request) -> Dependencies:
+    dependencies: Dependencies = request.app.state.dependencies
+    return dependencies
 
 
-WiringDep = Annotated[Wiring, Depends(wiring)]
+DependenciesDep = Annotated[Dependencies, Depends(dependencies_of)]
 BEARER = HTTPBearer(
     auto_error=False, description="An API key of one hospital, or of an operator."
 )
 
 
 SESSION = APIKeyCookie(
-    name=COOKIE,
+    name=SESSION_COOKIE,
     auto_error=False,
-    description="The session of a person who signed in (`__Host-sera` behind TLS). What changes anything also needs "
-    "the header `X-CSRF-Token` and an `Origin` of our own.",
+    description="The session of a person who signed in (`__Host-sera` over TLS). A request that "
+    "changes anything also needs the header `X-CSRF-Token` and an `Origin` of this server.",
 )
 
 
-def caller(
+def authenticated_caller(
     request: Request,
     _key: Annotated[object, Depends(BEARER)],
     _session: Annotated[object, Depends(SESSION)],
 ) -> Caller:
-    """Whom the request's key or session speaks for; others were refused by AuthenticationMiddleware."""
-    its: Caller = request.state.caller
-    return its
+    """The caller that the request's key or session belongs to.
+
+    AuthenticationMiddleware has already refused requests without a valid key or session.
+    """
+    caller: Caller = request.state.caller
+    return caller
 
 
-Known = Annotated[Caller, Depends(caller)]
+CallerDep = Annotated[Caller, Depends(authenticated_caller)]
 
 
 async def slot(request: Request) -> Slot:
-    """Held from here on, so that the transaction can be used."""
-    held: Slot = request.state.slot
-    await held.take()
-    return held
+    """The request's connection slot, taken here so that the transaction may be used."""
+    request_slot: Slot = request.state.slot
+    await request_slot.take()
+    return request_slot
 
 
 SlotDep = Annotated[Slot, Depends(slot)]
 
 
 def transaction(request: Request, _slot: SlotDep) -> Transaction:
-    """The request's; for a service that commits before slow work, or reserves its receipt itself."""
-    its: Transaction = request.state.transaction
-    return its
+    """The request's transaction.
+
+    For a service that commits before slow work, or that reserves its idempotency receipt itself.
+    """
+    request_transaction: Transaction = request.state.transaction
+    return request_transaction
 
 
 TransactionDep = Annotated[Transaction, Depends(transaction)]
@@ -106,44 +113,47 @@ TransactionDep = Annotated[Transaction, Depends(transaction)]
 
 def idempotent_request(request: Request) -> IdempotentRequest | None:
     """The receipt of a request that came with an Idempotency-Key."""
-    its: IdempotentRequest | None = getattr(request.state, "idempotent_request", None)
-    return its
+    idempotent: IdempotentRequest | None = getattr(
+        request.state, "idempotent_request", None
+    )
+    return idempotent
 
 
 IdempotentRequestDep = Annotated[IdempotentRequest | None, Depends(idempotent_request)]
 
 
-def hospital_of(who: Caller) -> UUID:
-    """Raises Forbidden for those who belong to none."""
-    if who.hospital_id is None:
-        raise Forbidden(role=who.role, needed=needed_for(Act.READ))
-    return who.hospital_id
+def hospital_id_of(caller: Caller) -> UUID:
+    """Raises Forbidden for a caller that belongs to no hospital."""
+    if caller.hospital_id is None:
+        raise Forbidden(role=caller.role, needed=needed_for(Act.READ))
+    return caller.hospital_id
 
 
 def system_session(
-    transaction: TransactionDep, idempotent: IdempotentRequestDep, who: Known
+    transaction: TransactionDep, idempotent: IdempotentRequestDep, caller: CallerDep
 ) -> SystemSession:
     """The request's transaction over every hospital. Raises Answered for a repeat."""
     if idempotent is not None:
         idempotent.reserve()
-    return SystemSession(transaction, who.actor)
+    return SystemSession(transaction, caller.actor)
 
 
 def hospital_session(
-    transaction: TransactionDep, idempotent: IdempotentRequestDep, who: Known
+    transaction: TransactionDep, idempotent: IdempotentRequestDep, caller: CallerDep
 ) -> HospitalSession:
     """The request's transaction within the caller's hospital. Raises Answered for a repeat.
 
-    It comes after the parameter that checks the caller's role: who belongs to no hospital is refused there.
+    A route lists it after the parameter that checks the caller's role: that check refuses a caller
+    that belongs to no hospital.
     """
-    hospital_id = hospital_of(who)
+    hospital_id = hospital_id_of(caller)
     if idempotent is not None:
         idempotent.reserve()
-    return HospitalSession(transaction, hospital_id, who.actor)
+    return HospitalSession(transaction, hospital_id, caller.actor)
 
 
 CallerSession = SystemSession | HospitalSession
-"""What a caller may see: its own hospital, or every hospital for those who belong to none."""
+"""The data that a caller may see: its own hospital's, or every hospital's if it belongs to none."""
 
 
 def session_of(transaction: Transaction, caller: Caller) -> CallerSession:
@@ -153,12 +163,15 @@ def session_of(transaction: Transaction, caller: Caller) -> CallerSession:
 
 
 def caller_session(
-    transaction: TransactionDep, idempotent: IdempotentRequestDep, who: Known
+    transaction: TransactionDep, idempotent: IdempotentRequestDep, caller: CallerDep
 ) -> CallerSession:
-    """The request's transaction over what the caller may see. Raises Answered for a repeat."""
+    """The request's transaction over the data that the caller may see.
+
+    Raises Answered for a repeat.
+    """
     if idempotent is not None:
         idempotent.reserve()
-    return session_of(transaction, who)
+    return session_of(transaction, caller)
 
 
 SystemSessionDep = Annotated[SystemSession, Depends(system_session)]
@@ -166,7 +179,7 @@ HospitalSessionDep = Annotated[HospitalSession, Depends(hospital_session)]
 CallerSessionDep = Annotated[CallerSession, Depends(caller_session)]
 
 
-ABROAD = (
+SYSTEM_ACTS = (
     Act.OPERATE,
     Act.RERUN,
     Act.AUDIT,
@@ -174,31 +187,31 @@ ABROAD = (
     Act.MANAGE_KEYS,
     Act.MANAGE_PEOPLE,
 )
-"""What may be done by those who belong to no hospital."""
+"""Acts that are open to callers who belong to no hospital."""
 
 
-def may(role: Role, act: Act) -> bool:
-    """Whether this role may do it where it belongs: in its hospital, or in the house."""
-    return act in MAY[role] and (role in HOSPITAL_ROLES or act in ABROAD)
+def is_permitted(role: Role, act: Act) -> bool:
+    """Whether a role may act in its own scope: its hospital, or the whole system."""
+    return act in MAY[role] and (role in HOSPITAL_ROLES or act in SYSTEM_ACTS)
 
 
-def allowed(act: Act) -> Callable[[Caller], Caller]:
-    """A dependency that lets only roles through that may do this."""
+def require_permission(act: Act) -> Callable[[Caller], Caller]:
+    """A dependency that refuses callers whose role does not permit `act`."""
 
-    def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
-        if not may(who.role, act):
-            raise Forbidden(role=who.role, needed=needed_for(act))
-        return who
+    def check(caller: Annotated[Caller, Depends(authenticated_caller)]) -> Caller:
+        if not is_permitted(caller.role, act):
+            raise Forbidden(role=caller.role, needed=needed_for(act))
+        return caller
 
     return check
 
 
-Submitter = Annotated[Caller, Depends(allowed(Act.SUBMIT))]
-HospitalReader = Annotated[Caller, Depends(allowed(Act.READ))]
-Rerunner = Annotated[Caller, Depends(allowed(Act.RERUN))]
-Operator = Annotated[Caller, Depends(allowed(Act.OPERATE))]
-Auditor = Annotated[Caller, Depends(allowed(Act.AUDIT))]
-Administrator = Annotated[Caller, Depends(allowed(Act.ADMINISTER))]
-Monitor = Annotated[Caller, Depends(allowed(Act.MONITOR))]
-KeyKeeper = Annotated[Caller, Depends(allowed(Act.MANAGE_KEYS))]
-PersonKeeper = Annotated[Caller, Depends(allowed(Act.MANAGE_PEOPLE))]
+Submitter = Annotated[Caller, Depends(require_permission(Act.SUBMIT))]
+HospitalReader = Annotated[Caller, Depends(require_permission(Act.READ))]
+Rerunner = Annotated[Caller, Depends(require_permission(Act.RERUN))]
+Operator = Annotated[Caller, Depends(require_permission(Act.OPERATE))]
+Auditor = Annotated[Caller, Depends(require_permission(Act.AUDIT))]
+Administrator = Annotated[Caller, Depends(require_permission(Act.ADMINISTER))]
+Monitor = Annotated[Caller, Depends(require_permission(Act.MONITOR))]
+KeyAdministrator = Annotated[Caller, Depends(require_permission(Act.MANAGE_KEYS))]
+PeopleAdministrator = Annotated[Caller, Depends(require_permission(Act.MANAGE_PEOPLE))]

@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from services.api import locales
 from services.api.locales import Language
-from services.api.middleware.security_headers import UNLESS_SET
+from services.api.middleware.security_headers import DEFAULT_HEADERS
 from services.api.monitoring.prometheus.traffic import REFUSALS, route_of
 from shared.domain.messages import to_json
 from shared.errors import SeraError, StorageFull, Unavailable
@@ -56,7 +56,7 @@ CLEARER = {"bool_parsing": "Input should be true or false (1 or 0, yes or no)"}
 """Where pydantic's own words, by its name of the error, do not say what to send."""
 
 
-def problem(
+def problem_response(
     status: int,
     code: str,
     told: tuple[str, Language],
@@ -73,7 +73,7 @@ def problem(
         "detail": detail,
     }
     later = {"Retry-After": str(retry_after_s)} if retryable else None
-    headers = locales.headers(language) | (
+    headers = locales.language_headers(language) | (
         {"WWW-Authenticate": "Bearer"} if status == 401 else later or {}
     )
     return JSONResponse(
@@ -84,23 +84,23 @@ def problem(
     )
 
 
-def told(error: SeraError) -> tuple[str, Language]:
+def localized_sentence(error: SeraError) -> tuple[str, Language]:
     """Its sentence in the caller's language."""
     return locales.sentence(error.code, error.facts, str(error))
 
 
-def refusal(error: SeraError) -> dict[str, Any]:
+def error_item(error: SeraError) -> dict[str, Any]:
     """An error that is told beside others in one answer."""
     return {
         "code": error.code,
-        "message": told(error)[0],
+        "message": localized_sentence(error)[0],
         "facts": to_json(error.facts),
     }
 
 
-def of_error(error: SeraError) -> JSONResponse:
+def error_response(error: SeraError) -> JSONResponse:
     later = error.facts.get("retry_after_s", error.retry_after_s)
-    return problem(error.status, error.code, told(error), error.retryable, later)
+    return problem_response(error.status, error.code, localized_sentence(error), error.retryable, later)
 
 
 def install(app: FastAPI) -> None:
@@ -110,7 +110,7 @@ def install(app: FastAPI) -> None:
     def known(request: Request, error: SeraError) -> JSONResponse:
         if isinstance(error, Unavailable):
             log().warning("api.unavailable", service=error.facts.get("service"))
-        return of_error(error)
+        return error_response(error)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -118,25 +118,25 @@ def install(app: FastAPI) -> None:
             {"field": _field(each), "problem": _problem(each)}
             for each in error.errors()
         ]
-        wrong = said(error.errors())
+        wrong = validation_summary(error.errors())
         english = f"The request cannot be used: {wrong}. Correct and resend."
         detail = locales.sentence("invalid-request", {"fields": wrong}, english)
-        return problem(422, "invalid-request", detail, errors=fields)
+        return problem_response(422, "invalid-request", detail, errors=fields)
 
     @app.exception_handler(OSError)
     def outside(request: Request, error: OSError) -> JSONResponse:
         if not says_full(error):
             raise error
-        return of_error(StorageFull(what="temporary files"))
+        return error_response(StorageFull(what="temporary files"))
 
     @app.exception_handler(HTTPException)
     def plain(request: Request, error: HTTPException) -> JSONResponse:
         if says_full(
             error
         ):  # a form that finds no room is reported as one that cannot be read
-            return of_error(StorageFull(what="temporary files"))
+            return error_response(StorageFull(what="temporary files"))
         code, text = PLAIN.get(error.status_code, ("http-error", str(error.detail)))
-        answer = problem(error.status_code, code, locales.sentence(code, {}, text))
+        answer = problem_response(error.status_code, code, locales.sentence(code, {}, text))
         if error.status_code == 405:
             answer.headers["Allow"] = ", ".join(_methods(request))
         return answer
@@ -145,8 +145,8 @@ def install(app: FastAPI) -> None:
     def unknown(request: Request, error: Exception) -> JSONResponse:
         # Starlette calls this outside of every middleware, so what they would add is added here.
         request_id: str = request.scope.get("state", {}).get("request_id", "")
-        locales.SPOKEN.set(
-            locales.preferred(request.headers.get("accept-language", ""))
+        locales.CURRENT_LANGUAGE.set(
+            locales.preferred_language(request.headers.get("accept-language", ""))
         )
         log().error(
             "api.failed",
@@ -154,8 +154,8 @@ def install(app: FastAPI) -> None:
             request_id=request_id,
             exc_info=error,
         )
-        answer = of_error(SeraError())
-        answer.headers.update(UNLESS_SET | {"X-Request-Id": request_id})
+        answer = error_response(SeraError())
+        answer.headers.update(DEFAULT_HEADERS | {"X-Request-Id": request_id})
         return answer
 
 
@@ -172,7 +172,7 @@ def _takes(app: FastAPI, scope: Scope) -> bool:
     return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
 
 
-def said(errors: Sequence[Any]) -> str:
+def validation_summary(errors: Sequence[Any]) -> str:
     """Pydantic's errors in one line, each by its field."""
     return "; ".join(f"{_field(each)}: {_problem(each)}" for each in errors)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Response
 
 from shared.errors import InputError
-from shared.ledger.edit_conflicts import ANY, Tags
+from shared.ledger.edit_conflicts import ANY, ETags
 
 STRONG = re.compile(r'\s*(?:W/"[^"]*"|"([^"]*)")\s*(?:,|$)')
 LONGEST = 2000
@@ -26,7 +26,7 @@ def tags(
             "the last word counts.",
         ),
     ] = None,
-) -> Tags:
+) -> ETags:
     """A weak tag is none (RFC 9110, 13.1.1)."""
     if if_match is None:
         return None
@@ -43,7 +43,7 @@ def tags(
     return frozenset(found - {None})
 
 
-IfMatch = Annotated[Tags, Depends(tags)]
+IfMatch = Annotated[ETags, Depends(tags)]
 
 
 def tagged(response: Response, tag: str) -> None:

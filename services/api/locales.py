@@ -26,11 +26,11 @@ class Language(StrEnum):
     KOREAN = "ko"
 
 
-SPOKEN: ContextVar[Language] = ContextVar("language", default=Language.ENGLISH)
+CURRENT_LANGUAGE: ContextVar[Language] = ContextVar("language", default=Language.ENGLISH)
 """Of the request that is being answered."""
 
 
-class Listener:
+class LocaleMiddleware:
     """Notes in which language the caller wants to be answered."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -38,11 +38,11 @@ class Listener:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            SPOKEN.set(preferred(Headers(scope=scope).get("accept-language", "")))
+            CURRENT_LANGUAGE.set(preferred_language(Headers(scope=scope).get("accept-language", "")))
         await self._app(scope, receive, send)
 
 
-def preferred(accepted: str) -> Language:
+def preferred_language(accepted: str) -> Language:
     """Of an Accept-Language header (RFC 9110, 12.5.4); English where it names neither."""
     weights = dict.fromkeys(Language, 0.0)
     for name, weight in _ranges(accepted):
@@ -59,7 +59,7 @@ def preferred(accepted: str) -> Language:
     )
 
 
-def headers(language: Language) -> dict[str, str]:
+def language_headers(language: Language) -> dict[str, str]:
     """Of an answer that would differ for another Accept-Language."""
     return {"Content-Language": language, "Vary": "Accept-Language"}
 
@@ -69,32 +69,32 @@ def sentence(
 ) -> tuple[str, Language]:
     """The sentence of a problem in this or the caller's language, and which that is; English where it has no other."""
     text = (
-        _korean(code, facts) if (language or SPOKEN.get()) is Language.KOREAN else None
+        _korean(code, facts) if (language or CURRENT_LANGUAGE.get()) is Language.KOREAN else None
     )
     if text is None:
         return english, Language.ENGLISH
     return _fill(text, facts, Language.KOREAN), Language.KOREAN
 
 
-def word(code: str, facts: Facts, language: Language | None = None) -> str | None:
+def text_of_code(code: str, facts: Facts, language: Language | None = None) -> str | None:
     """What is kept as a code and facts, in this or the caller's language; None where it has no text for these facts."""
-    wanted = language or SPOKEN.get()
+    wanted = language or CURRENT_LANGUAGE.get()
     text = _korean(code, facts) if wanted is Language.KOREAN else None
     text = text or fitting(TEXTS.get(code, ()), facts)
     return None if text is None else _fill(text, facts, wanted)
 
 
-def word_message(message: Message, language: Language | None = None) -> str:
+def message_text(message: Message, language: Language | None = None) -> str:
     """The same of a message; its code where it has no text."""
-    return word(message.code, message.facts, language) or message.code
+    return text_of_code(message.code, message.facts, language) or message.code
 
 
 def _fill(text: str, facts: Facts, language: Language) -> str:
-    return fill(text, facts, partial(word_message, language=language))
+    return fill(text, facts, partial(message_text, language=language))
 
 
 @cache
-def korean() -> Mapping[str, tuple[str, ...]]:
+def korean_texts() -> Mapping[str, tuple[str, ...]]:
     """The sentences of each code; several where one code has facts of several kinds."""
     texts = tomllib.loads((FOLDER / "ko.toml").read_text())
     return {
@@ -104,7 +104,7 @@ def korean() -> Mapping[str, tuple[str, ...]]:
 
 
 def _korean(code: str, facts: Facts) -> str | None:
-    return fitting(korean().get(code, ()), facts)
+    return fitting(korean_texts().get(code, ()), facts)
 
 
 def _ranges(accepted: str) -> Iterator[tuple[str, float]]:

@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from services.beat.notifier import Bell
+from services.beat.notifier import PeriodicNotifier
 from shared.observability import logs, metrics
 from shared.observability.readiness import announce
 from shared.queueing import celery_app
@@ -16,7 +16,7 @@ def main() -> None:
     settings = refuse_unsafe(Settings())
     logs.configure("beat", settings.log_level)
     metrics.serve(settings)
-    bell = Bell(
+    bell = PeriodicNotifier(
         celery_app(settings.broker), {task: pace(task, settings) for task in Tasks}
     )
     for number in (signal.SIGTERM, signal.SIGINT):

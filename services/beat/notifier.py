@@ -10,10 +10,10 @@ from kombu.transport.virtual import Channel
 from services.beat import metrics
 from shared.observability.logs import log
 from shared.queueing.app import Tasks
-from shared.queueing.doorbell import LOST
+from shared.queueing.notifier import BROKER_ERRORS
 
 
-class Bell:
+class PeriodicNotifier:
     """A ring that still waits in its queue says all that another one would, so that none pile up where nobody listens.
 
     Wall clocks jump, and those of two machines differ: neither the pace nor whether a ring still counts goes by one.
@@ -37,7 +37,7 @@ class Bell:
         try:
             for task in due:
                 self._ring(task)
-        except LOST as lost:
+        except BROKER_ERRORS as lost:
             metrics.LOST_RINGS.inc()
             log().warning("bell.lost", error=type(lost).__name__)
 

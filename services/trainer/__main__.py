@@ -8,9 +8,9 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
 from services.trainer.gate import policy_of
-from services.trainer.service import ACTOR, TrainingDesk
+from services.trainer.service import ACTOR, TrainingService
 from services.trainer.step_owner import Owner
-from services.trainer.steps import Tools
+from services.trainer.steps import TrainingTools
 from shared.ledger import Ledger
 from shared.ledger.jobs.heartbeat import Heartbeat
 from shared.ledger.schema.compatibility import check_schema
@@ -19,7 +19,7 @@ from shared.networks.gpus import Gpus
 from shared.objects import open_store
 from shared.observability import logs, metrics, tracing
 from shared.observability.readiness import announce
-from shared.queueing import CeleryDoorbell, Queues, celery_app, run_solo
+from shared.queueing import CeleryNotifier, Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
 from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
@@ -28,7 +28,7 @@ NICENESS = 10
 """Where a trainer shares a machine with a worker, hospitals come first; alone on a machine it has all of it."""
 
 
-def bootstrap(settings: Settings, app: Celery) -> TrainingDesk:
+def bootstrap(settings: Settings, app: Celery) -> TrainingService:
     """All wiring of the trainer."""
     ledger = Ledger(settings.database, pool_size=2)
     lease = timedelta(seconds=settings.lease_s)
@@ -40,18 +40,18 @@ def bootstrap(settings: Settings, app: Celery) -> TrainingDesk:
     heartbeat = Heartbeat(renew, lease)
     heartbeat.start()
     weights = WeightsFinder(settings.weights_dir, settings.home / "cache" / "weights")
-    tools = Tools(
+    tools = TrainingTools(
         open_store(settings.objects),
         weights,
         settings.home / "cache" / "bundles",
         policy_of(settings),
     )
-    return TrainingDesk(
-        settings, ledger, tools, heartbeat, CeleryDoorbell(app), Owner.here()
+    return TrainingService(
+        settings, ledger, tools, heartbeat, CeleryNotifier(app), Owner.here()
     )
 
 
-def register(app: Celery, desk: TrainingDesk) -> None:
+def register(app: Celery, desk: TrainingService) -> None:
     @app.task(name=Tasks.TRAIN)
     def train(subject: str) -> None:
         desk.work()

@@ -23,7 +23,7 @@ Also = Callable[[SystemSession], None]
 
 
 @dataclass(frozen=True)
-class Bench:
+class EvaluationContext:
     """Where bundles come from and go to, and what is asked of them."""
 
     objects: ObjectStore
@@ -41,13 +41,13 @@ def store(model: FittedModel, synthetic: bool, objects: ObjectStore) -> Bundle:
     return bundle
 
 
-def taken(digest: str, bench: Bench) -> Bundle:
+def taken(digest: str, bench: EvaluationContext) -> Bundle:
     """A stored bundle, verified and loaded."""
     return load(fetch(digest, bench.objects, bench.shelf), expected_digest=digest)
 
 
 def evaluated(
-    digest: str, tests: Sequence[LabelledImage], bench: Bench, progress: Progress
+    digest: str, tests: Sequence[LabelledImage], bench: EvaluationContext, progress: Progress
 ) -> EvaluationOutcome:
     """The candidate's own figures on the locked test set; none where there are too few images."""
     judgement = _judged(taken(digest, bench), None, tests, bench, progress)
@@ -65,7 +65,7 @@ def gated(
     digest: str,
     live: str | None,
     tests: Sequence[LabelledImage],
-    bench: Bench,
+    bench: EvaluationContext,
     progress: Progress,
 ) -> Judgement:
     """The candidate judged against what is live; against itself there is nothing to lose."""
@@ -79,7 +79,7 @@ def recorded(
     """Writes the judgement with the step's end."""
 
     def record(session: SystemSession) -> None:
-        session.gates.record(digest, live, version, run, judgement)
+        session.gate_judgements.record(digest, live, version, run, judgement)
 
     return record
 
@@ -93,7 +93,7 @@ def _judged(
     candidate: Bundle,
     live: Bundle | None,
     tests: Sequence[LabelledImage],
-    bench: Bench,
+    bench: EvaluationContext,
     progress: Progress,
 ) -> Judgement:
     return judge(

@@ -21,7 +21,11 @@ from shared.learning.progress import Progress
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.objects import ObjectStore
 from shared.settings import Settings
-from shared.statistics.model_life.gate import GatePolicy, Readings, weigh
+from shared.statistics.model_life.gate import (
+    GatePolicy,
+    ModelPredictions,
+    judge_candidate,
+)
 
 STAGE = "gate"
 BATCH = 16
@@ -81,7 +85,7 @@ def judge(
         sample.group for sample in samples(list(images), objects, candidate.framing)
     ]
     sizes = [image.size_mm for image in images]
-    return weigh(
+    return judge_candidate(
         readings[0],
         readings[1] if live else None,
         labels,
@@ -102,7 +106,7 @@ class _Desk:
         self._total = total
         self._done = 0
 
-    def readings(self, bundle: Bundle, images: Sequence[LabelledImage]) -> Readings:
+    def readings(self, bundle: Bundle, images: Sequence[LabelledImage]) -> ModelPredictions:
         """What a bundle says of the images, in their order."""
         rows = [
             reading
@@ -114,7 +118,7 @@ class _Desk:
             for name in ("score", "risk", "called")
         }
         referred = np.array([row.referred for row in rows])
-        return Readings(
+        return ModelPredictions(
             columns["score"],
             columns["risk"],
             columns["called"],

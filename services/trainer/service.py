@@ -10,7 +10,13 @@ from services.trainer.missing_weights import lacking
 from services.trainer.progress import Closing, Reporter, StepLost
 from services.trainer.samples import outlined
 from services.trainer.step_owner import Owner
-from services.trainer.steps import Done, Found, Material, RunWork, Tools
+from services.trainer.steps import (
+    RunInputs,
+    RunWork,
+    StepInputs,
+    StepResult,
+    TrainingTools,
+)
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message
 from shared.domain.training.states import ENDED, Split, StepKind
@@ -18,11 +24,11 @@ from shared.domain.training.steps import BundleOutcome, FeaturesOutcome, TableOu
 from shared.errors import NotFound, SeraError, Unavailable
 from shared.ledger import Ledger, SystemSession
 from shared.ledger.jobs.heartbeat import Heartbeat
-from shared.ledger.retry import insist
+from shared.ledger.retry import retry_while_unavailable
 from shared.ledger.training.runs import TrainingRun
 from shared.ledger.training.steps import ClaimedStep
 from shared.observability.logs import log
-from shared.queueing import Doorbell
+from shared.queueing import Notifier
 from shared.queueing.app import Tasks
 from shared.recipes import Recipe, Shelf, load_recipe, read_recipe
 from shared.settings import Settings
@@ -31,21 +37,21 @@ ACTOR = "trainer"
 AWAY = timedelta(seconds=2)
 
 
-class TrainingDesk:
+class TrainingService:
     def __init__(
         self,
         settings: Settings,
         ledger: Ledger,
-        tools: Tools,
+        tools: TrainingTools,
         heartbeat: Heartbeat,
-        doorbell: Doorbell,
+        notifier: Notifier,
         owner: Owner,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._tools = tools
         self._heartbeat = heartbeat
-        self._doorbell = doorbell
+        self._notifier = notifier
         self._owner = owner
         self._lease = timedelta(seconds=settings.lease_s)
         self._closing = threading.Event()
@@ -90,7 +96,7 @@ class TrainingDesk:
         try:
             reporter = Reporter(step, self._ledger, ACTOR, self._closing)
             done = self._work_on(step.run_id).do(step, self._found(step), reporter)
-            insist(lambda: self._finish(step, done), self._lease)
+            retry_while_unavailable(lambda: self._finish(step, done), self._lease)
             return "done"
         except StepLost:
             log().warning("step.lost", run=str(step.run_id), step=step.name)
@@ -108,13 +114,13 @@ class TrainingDesk:
             log().warning(
                 "step.failed", run=str(step.run_id), step=step.name, code=error.code
             )
-            insist(partial(self._fail, step, error.message), self._lease)
+            retry_while_unavailable(partial(self._fail, step, error.message), self._lease)
         except Exception as error:  # noqa: BLE001 (written to the run, and logged)
             log().error(
                 "step.broke", run=str(step.run_id), step=step.name, exc_info=error
             )
             broken = Message(Reason.INTERNAL, {"step": step.name})
-            insist(partial(self._fail, step, broken), self._lease)
+            retry_while_unavailable(partial(self._fail, step, broken), self._lease)
         return "failed"
 
     def _work_on(self, run_id: UUID) -> RunWork:
@@ -126,7 +132,7 @@ class TrainingDesk:
             self._work = RunWork(material, self._tools)
         return self._work
 
-    def _found(self, step: ClaimedStep) -> Found:
+    def _found(self, step: ClaimedStep) -> StepInputs:
         with self._ledger.system_session(ACTOR) as session:
             features = session.steps.outcomes(step.run_id, StepKind.FEATURES)
             tables = session.steps.outcomes(step.run_id, StepKind.TABLE)
@@ -138,7 +144,7 @@ class TrainingDesk:
                 else set()
             )
             erased = session.versions.erased(_version(session.runs.get(step.run_id)))
-            return Found(
+            return StepInputs(
                 features=[FeaturesOutcome.from_json(body) for body in features],
                 table=TableOutcome.from_json(tables[0]) if tables else None,
                 bundle=BundleOutcome.from_json(bundles[0]) if bundles else None,
@@ -147,7 +153,7 @@ class TrainingDesk:
                 erased=frozenset(erased),
             )
 
-    def _finish(self, step: ClaimedStep, done: Done) -> None:
+    def _finish(self, step: ClaimedStep, done: StepResult) -> None:
         with self._ledger.system_session(ACTOR) as session:
             outcome = done.outcome.to_json()
             ready = session.steps.finish(step.token, outcome, done.adding, done.message)
@@ -156,7 +162,7 @@ class TrainingDesk:
             done.also(session)
         log().info("step.done", run=str(step.run_id), step=step.name, ready=ready)
         for _ in range(ready):
-            self._doorbell.ring(Tasks.TRAIN, step.run_id)
+            self._notifier.notify(Tasks.TRAIN, step.run_id)
 
     def _give_back(self, step: ClaimedStep) -> None:
         with self._ledger.system_session(ACTOR) as session:
@@ -180,10 +186,10 @@ class TrainingDesk:
         self._work = None
 
 
-def _material(session: SystemSession, run: TrainingRun) -> Material:
+def _material(session: SystemSession, run: TrainingRun) -> RunInputs:
     version = _version(run)
     learned = session.versions.images(version, Split.TRAIN)
-    return Material(
+    return RunInputs(
         run=run,
         recipe=_recipe(run).framed(outlined(learned)),
         images=learned,

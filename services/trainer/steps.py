@@ -81,7 +81,7 @@ JUDGING = (StepKind.EVALUATION, StepKind.GATE)
 
 
 @dataclass(frozen=True)
-class Material:
+class RunInputs:
     """What a run is made of, as the ledger has it."""
 
     run: TrainingRun
@@ -94,7 +94,7 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Found:
+class StepInputs:
     """What a step goes by: the outcomes of finished steps, and the digest of the model that is live now.
 
     `table` and `bundle` are None until their steps are done.
@@ -111,7 +111,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Done:
+class StepResult:
     """What a step found, the steps that follow from it, and what else is to be written in the same transaction."""
 
     outcome: StepOutcome
@@ -121,7 +121,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Tools:
+class TrainingTools:
     """What a trainer works with, whatever the run."""
 
     objects: ObjectStore
@@ -133,7 +133,7 @@ class Tools:
 class RunWork:
     """Does steps of one run in this process; what they share is made once."""
 
-    def __init__(self, material: Material, tools: Tools) -> None:
+    def __init__(self, material: RunInputs, tools: TrainingTools) -> None:
         self.run = material.run
         self._material = material
         self._recipe = material.recipe
@@ -141,7 +141,7 @@ class RunWork:
         self._weights = tools.weights
         self._keep = StoredFeatures(tools.objects)
         self._fits = StoredFits(self._keep)
-        self._proofs = evaluation.Bench(
+        self._proofs = evaluation.EvaluationContext(
             tools.objects, tools.shelf, self._keep, tools.policy
         )
         self._extractors: dict[FeatureSet, Any] = {}
@@ -152,7 +152,7 @@ class RunWork:
         if self._bench:
             self._bench.close()
 
-    def do(self, step: ClaimedStep, found: Found, progress: Progress) -> Done:
+    def do(self, step: ClaimedStep, found: StepInputs, progress: Progress) -> StepResult:
         """Do one step; `found` is what the ledger says at this moment."""
         self._tell = progress
         if step.kind not in JUDGING:
@@ -181,7 +181,7 @@ class RunWork:
                 return self.plan()
         raise TypeError(f"no step takes {type(arguments).__name__}")
 
-    def plan(self) -> Done:
+    def plan(self) -> StepResult:
         """Check what can be checked without pixels, and lay out the steps."""
         material = self._material
         if material.locked:
@@ -193,16 +193,16 @@ class RunWork:
             self._recipe, len(material.images), len(material.tests), material.pace
         )
         message = Message("plan-done", {"steps": len(steps)})
-        return Done(PlanOutcome(steps=len(steps)), message, steps)
+        return StepResult(PlanOutcome(steps=len(steps)), message, steps)
 
-    def network(self, arguments: NetworkArguments) -> Done:
+    def network(self, arguments: NetworkArguments) -> StepResult:
         features = self._recipe.features[arguments.feature_set]
         self._extractor(features)
-        return Done(
+        return StepResult(
             NetworkOutcome(), Message("network-done", {"features": features.name})
         )
 
-    def features(self, arguments: FeaturesArguments) -> Done:
+    def features(self, arguments: FeaturesArguments) -> StepResult:
         """One feature set of a part of the images; those known from before are not computed again."""
         features = self._recipe.features[arguments.feature_set]
         part = self._samples[arguments.start : arguments.end]
@@ -218,9 +218,9 @@ class RunWork:
             skipped=tuple((image.key, image.code) for image in skipped),
         )
         facts = {"features": features.name, "computed": computed, "known": known}
-        return Done(outcome, Message("features-done", facts))
+        return StepResult(outcome, Message("features-done", facts))
 
-    def table(self, found: Found) -> Done:
+    def table(self, found: StepInputs) -> StepResult:
         """All numbers of the images that can be read, side by side, for the steps that follow."""
         skipped = dict(pair for outcome in found.features for pair in outcome.skipped)
         readable = [sample for sample in self._samples if sample.key not in skipped]
@@ -243,9 +243,9 @@ class RunWork:
             "skipped": outcome.skipped,
             "folds": outcome.folds,
         }
-        return Done(outcome, Message("table-done", facts))
+        return StepResult(outcome, Message("table-done", facts))
 
-    def tuning(self, arguments: TuningArguments, found: Found) -> Done:
+    def tuning(self, arguments: TuningArguments, found: StepInputs) -> StepResult:
         """A network tuned without one fold's images, or on all of them."""
         tuning = self._laid(found).tuning(tuning_keys(self._recipe)[arguments.tuning])
         fold = arguments.fold
@@ -255,30 +255,30 @@ class RunWork:
             outcome = TuningOutcome(
                 rate=course.rate, decay=course.decay, epochs=course.epochs
             )
-            return Done(outcome, Message("tuning-done"))
+            return StepResult(outcome, Message("tuning-done"))
         if self._is_there(fold, found):
             tuning.follow(fold)
-        return Done(
+        return StepResult(
             TuningOutcome(fold=fold), Message("tuning-done", {"fold": fold + 1})
         )
 
-    def fold(self, arguments: FoldArguments, found: Found) -> Done:
+    def fold(self, arguments: FoldArguments, found: StepInputs) -> StepResult:
         """Every component's scores of one fold's images."""
         fold = arguments.fold
         outcome = FoldOutcome(fold=fold)
         if not self._is_there(fold, found):
-            return Done(outcome, Message("fold-absent", {"fold": fold + 1}))
+            return StepResult(outcome, Message("fold-absent", {"fold": fold + 1}))
         self._laid(found).judge_fold(fold, self._progress)
-        return Done(outcome, Message("fold-done", {"fold": fold + 1}))
+        return StepResult(outcome, Message("fold-done", {"fold": fold + 1}))
 
-    def fit(self, arguments: FitArguments, found: Found) -> Done:
+    def fit(self, arguments: FitArguments, found: StepInputs) -> StepResult:
         """One component, fitted on all images."""
         bench = self._laid(found)
         fit_reading(bench, arguments.reading, self._fits)
         reader = self._recipe.label(*bench.readings[arguments.reading])
-        return Done(FitOutcome(), Message("fit-done", {"reader": reader}))
+        return StepResult(FitOutcome(), Message("fit-done", {"reader": reader}))
 
-    def bundle(self, found: Found) -> Done:
+    def bundle(self, found: StepInputs) -> StepResult:
         """The model, saved, proven, and stored."""
         bench = self._laid(found)
         judged = bench.out_of_fold(bench.readings, self._recipe.features, silent)
@@ -307,16 +307,16 @@ class RunWork:
             sensitivity=metrics["sensitivity"],
             specificity=metrics["specificity"],
         )
-        return Done(outcome, Message("bundle-done", {"auc": outcome.auc}), also=store)
+        return StepResult(outcome, Message("bundle-done", {"auc": outcome.auc}), also=store)
 
-    def evaluation(self, found: Found) -> Done:
+    def evaluation(self, found: StepInputs) -> StepResult:
         """The new model on the locked test set, which nothing was learned from."""
         outcome = evaluation.evaluated(
             self._digest(found), self._tests(found.erased), self._proofs, self._progress
         )
-        return Done(outcome, evaluation_message(outcome))
+        return StepResult(outcome, evaluation_message(outcome))
 
-    def gate(self, found: Found) -> Done:
+    def gate(self, found: StepInputs) -> StepResult:
         """The new model against the live one on the locked test set.
 
         Left out are images that the live one learned from, and those that were erased.
@@ -333,9 +333,9 @@ class RunWork:
             against=live,
             left_out=len(self._material.tests) - len(tests),
         )
-        return Done(outcome, evaluation.message(judgement), also=record)
+        return StepResult(outcome, evaluation.message(judgement), also=record)
 
-    def _digest(self, found: Found) -> str:
+    def _digest(self, found: StepInputs) -> str:
         return _made(found.bundle, StepKind.BUNDLE).digest
 
     def _tests(self, besides: frozenset[str]) -> list[LabelledImage]:
@@ -361,7 +361,7 @@ class RunWork:
             )
         return self._extractors[features]
 
-    def _laid(self, found: Found) -> Workbench:
+    def _laid(self, found: StepInputs) -> Workbench:
         """The workbench with the table that the step before made."""
         if self._bench is None:
             self._bench = self._new_bench(
@@ -382,7 +382,7 @@ class RunWork:
         )
         return Workbench(*made, table=table, extractors=self._extractors)
 
-    def _is_there(self, fold: int, found: Found) -> bool:
+    def _is_there(self, fold: int, found: StepInputs) -> bool:
         return fold < _made(found.table, StepKind.TABLE).folds
 
     def _progress(

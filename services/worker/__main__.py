@@ -9,7 +9,7 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
 from services.worker.audit_sealing import Sealer
-from services.worker.bundle_cache import Shelf
+from services.worker.bundle_cache import BundleCache
 from services.worker.explanations import ExplanationMaker
 from services.worker.inference.loop import InferenceService
 from services.worker.inference.preparation import Preparation, open_decoders
@@ -54,7 +54,7 @@ def bootstrap(
     ledger = Ledger(settings.database, pool_size=4)
     objects = open_store(settings.objects)
     engine = open_engine()
-    shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles", engine)
+    shelf = BundleCache(ledger, objects, settings.home / "cache" / "bundles", engine)
     live = LiveModel(
         ledger,
         shelf,
@@ -113,7 +113,7 @@ def register(
 ) -> None:
     """The tasks: each is a ring, and the id in it only serves the log."""
 
-    @app.task(name=Tasks.RING)
+    @app.task(name=Tasks.INFER)
     def ring(subject: str) -> None:
         with _told(progress):
             service.work()

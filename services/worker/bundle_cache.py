@@ -32,7 +32,7 @@ class Served:
     digest: str
 
 
-class Shelf:
+class BundleCache:
     """Takes bundles from a folder of this machine, which it fills. In memory there is one besides the live one at most:
     who loads another holds the spare place meanwhile.
     """

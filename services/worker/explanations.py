@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
-from services.worker.bundle_cache import Served, Shelf, SpareTaken
+from services.worker.bundle_cache import BundleCache, Served, SpareTaken
 from services.worker.inference.preparation import Preparation
 from services.worker.live_model import LiveModel
 from shared.bundles.explanations.explanation import Explained, HeatMap, explain
@@ -14,7 +14,7 @@ from shared.bundles.explanations.occlusion import no_pause
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
 from shared.ledger import Ledger, SystemSession
-from shared.ledger.cases.explanations import Layer, Wanted
+from shared.ledger.cases.explanations import ExplanationMap, ExplanationRequest
 from shared.objects import ObjectStore
 
 
@@ -24,7 +24,7 @@ class ExplanationMaker:
         ledger: Ledger,
         objects: ObjectStore,
         live: LiveModel,
-        shelf: Shelf,
+        shelf: BundleCache,
         preparation: Preparation,
         between: Callable[[], None] = no_pause,
     ) -> None:
@@ -39,7 +39,7 @@ class ExplanationMaker:
     def make_next(self) -> None:
         """Make one explanation, if one is wanted that no other worker is at."""
         with self._ledger.system_session("worker") as session:
-            wanted = session.explanations.next()
+            wanted = session.explanation_queue.next()
         if wanted is None:
             return
         try:
@@ -50,46 +50,46 @@ class ExplanationMaker:
                 suppress(Unavailable),
                 self._ledger.system_session("worker") as session,
             ):
-                session.explanations.let_go(wanted)
+                session.explanation_queue.release(wanted)
 
-    def _answer(self, wanted: Wanted) -> None:
+    def _answer(self, wanted: ExplanationRequest) -> None:
         try:
             nodule, made = self._make(wanted)
         except Unavailable:
             raise
         except SeraError as error:
             with self._ledger.system_session("worker") as session:
-                session.explanations.answer(wanted, None, error.code)
+                session.explanation_queue.answer(wanted, None, error.code)
         else:
             self._keep(wanted, nodule, made)
 
-    def _make(self, wanted: Wanted) -> tuple[Nodule, Explained]:
+    def _make(self, wanted: ExplanationRequest) -> tuple[Nodule, Explained]:
         with self._served(wanted.model_digest) as served:
             nodule = self._preparation.nodule(
                 wanted.image_sha256, wanted.roi, wanted.frame, served.bundle.framing
             )
             return nodule, explain(served.bundle, nodule, lambda: self._pause(wanted))
 
-    def _pause(self, wanted: Wanted) -> None:
+    def _pause(self, wanted: ExplanationRequest) -> None:
         self._between()
         with self._ledger.system_session("worker") as session:
-            session.explanations.hold(wanted)
+            session.explanation_queue.renew(wanted)
 
-    def _keep(self, wanted: Wanted, nodule: Nodule, made: Explained) -> None:
+    def _keep(self, wanted: ExplanationRequest, nodule: Nodule, made: Explained) -> None:
         """Nothing, where the case was erased meanwhile."""
         pictures = [made.png, *(each.layer_png(nodule) for each in made.maps)]
         with self._ledger.system_session("worker") as session:
-            if session.explanations.still(wanted):
+            if session.explanation_queue.still(wanted):
                 png, *heats = self._stored(session, pictures)
                 layers = [
-                    Layer(heat, _facts(each, nodule))
+                    ExplanationMap(heat, _facts(each, nodule))
                     for heat, each in zip(heats, made.maps, strict=True)
                 ]
-                session.explanations.answer(wanted, png, None, layers)
+                session.explanation_queue.answer(wanted, png, None, layers)
 
     def _stored(self, session: SystemSession, pictures: list[bytes]) -> list[str]:
         """Held while they are stored, since the same may have been let go of by another case's erasure."""
-        session.orphans.hold([hashlib.sha256(each).hexdigest() for each in pictures])
+        session.orphaned_objects.hold([hashlib.sha256(each).hexdigest() for each in pictures])
         return [self._objects.put(each).sha256 for each in pictures]
 
     @contextmanager

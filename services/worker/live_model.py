@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from services.worker import metrics
-from services.worker.bundle_cache import Served, Shelf
+from services.worker.bundle_cache import BundleCache, Served
 from services.worker.presence import Presence
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message
@@ -48,7 +48,7 @@ class LiveModel:
     def __init__(
         self,
         ledger: Ledger,
-        shelf: Shelf,
+        shelf: BundleCache,
         worker: str = "worker",
         loading: Callable[[], None] = lambda: None,
         presence: Presence | None = None,

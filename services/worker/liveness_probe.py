@@ -11,7 +11,7 @@ from collections.abc import Callable
 from shared.errors import Unavailable
 from shared.ledger import Ledger
 from shared.observability.liveness import overdue
-from shared.queueing import CeleryDoorbell, celery_app
+from shared.queueing import CeleryNotifier, celery_app
 from shared.settings import Settings
 
 
@@ -24,7 +24,7 @@ def stuck(settings: Settings) -> bool:
 def _kept_waiting(settings: Settings) -> bool:
     ledger = Ledger(settings.database, pool_size=1)
     try:
-        CeleryDoorbell(celery_app(settings.broker)).check()
+        CeleryNotifier(celery_app(settings.broker)).check()
         with ledger.system_session("liveness") as session:
             return (
                 session.liveness.waited_s(settings.worker_name) > settings.stuck_after_s

@@ -6,7 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from services.worker.bundle_cache import Served
 from shared.observability.metrics import REGISTRY
-from shared.observability.timings import Lap
+from shared.observability.timings import Timing
 
 STAGE_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ANSWER_S = (0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
@@ -76,7 +76,7 @@ def lane(urgent: bool) -> str:
     return "urgent" if urgent else "routine"
 
 
-def went_through(laps: Iterable[Lap]) -> None:
+def observe_stages(laps: Iterable[Timing]) -> None:
     for each in laps:
         STAGES.labels(each.name).observe(each.seconds)
 

@@ -70,7 +70,7 @@ class Sweeper:
 
     def _remove(self, until: float) -> None:
         with self._ledger.system_session(ACTOR) as session:
-            waiting = session.orphans.waiting(OBJECTS)
+            waiting = session.orphaned_objects.waiting(OBJECTS)
         for sha256 in waiting:
             if time.monotonic() > until:
                 return
@@ -79,6 +79,6 @@ class Sweeper:
     def _remove_one(self, sha256: str) -> None:
         """The object goes before the commit: if that fails, it is looked for in vain the next time."""
         with self._ledger.system_session(ACTOR) as session:
-            if session.orphans.take(sha256):
+            if session.orphaned_objects.claim(sha256):
                 self._objects.delete(sha256)
-                session.orphans.removed(sha256)
+                session.orphaned_objects.mark_removed(sha256)

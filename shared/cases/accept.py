@@ -16,12 +16,12 @@ from shared.guidelines import Descriptors, to_json
 from shared.imaging import Header, Roi, inspect
 from shared.ledger import HospitalSession
 from shared.ledger.cases.repository import NewCase
-from shared.ledger.hospitals.rate_limits import Standing
+from shared.ledger.hospitals.rate_limits import RateLimitStatus
 from shared.ledger.idempotency.requests import IdempotentRequest
 from shared.objects import ObjectStore
 from shared.observability import tracing
 from shared.observability.logs import log
-from shared.queueing import Doorbell
+from shared.queueing import Notifier
 from shared.queueing.app import Tasks
 
 
@@ -92,13 +92,13 @@ class CaseAcceptance:
         objects: ObjectStore,
         deidentifier: Deidentifier,
         admission: Admission,
-        doorbell: Doorbell,
+        notifier: Notifier,
         max_upload_bytes: int,
     ) -> None:
         self.admission = admission
         self._objects = objects
         self._deidentifier = deidentifier
-        self._doorbell = doorbell
+        self._notifier = notifier
         self._max_upload_bytes = max_upload_bytes
 
     def accept(
@@ -107,7 +107,7 @@ class CaseAcceptance:
         session: HospitalSession,
         *,
         idempotent: IdempotentRequest | None = None,
-        standing: Standing | None = None,
+        standing: RateLimitStatus | None = None,
     ) -> AcceptedCase:
         """Store image, case and job; they are accepted once the session's transaction is committed.
 
@@ -142,7 +142,7 @@ class CaseAcceptance:
 
     def _check(
         self,
-        standing: Standing,
+        standing: RateLimitStatus,
         priority: Priority,
         idempotent: IdempotentRequest | None,
     ) -> None:
@@ -176,7 +176,7 @@ class CaseAcceptance:
     def _record(
         self, session: HospitalSession, submission: Submission, image: StoredImage
     ) -> AcceptedCase:
-        if session.orphans.hold([image.sha256]):
+        if session.orphaned_objects.hold([image.sha256]):
             self._objects.put(image.data)  # an erasure may have removed it since
         case = _new_case(submission, image)
         duplicate_of = session.cases.first_of(case)
@@ -199,7 +199,7 @@ class CaseAcceptance:
             lane=priority,
         )
         with tracing.span("job.ring", job=str(accepted.job_id)):
-            self._doorbell.ring(Tasks.RING, accepted.job_id)
+            self._notifier.notify(Tasks.INFER, accepted.job_id)
 
 
 def _new_case(submission: Submission, image: StoredImage) -> NewCase:

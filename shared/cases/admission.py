@@ -11,7 +11,7 @@ from shared.cases.pace import Pace
 from shared.domain.jobs import Priority
 from shared.errors import SeraError
 from shared.ledger import HospitalSession, Ledger
-from shared.ledger.hospitals.rate_limits import Limits, Standing
+from shared.ledger.hospitals.rate_limits import RateLimit, RateLimitStatus
 from shared.settings import Settings
 
 ACTOR = "gateway"
@@ -55,46 +55,46 @@ class Admission:
         self._ledger = ledger
         self._settings = settings
         self._pace = pace
-        self._defaults = Limits(settings.rate_per_minute, settings.inflight_quota)
+        self._defaults = RateLimit(settings.rate_per_minute, settings.inflight_quota)
         self._cache: TTLCache[object, int] = TTLCache(maxsize=1, ttl=FRESH_S)
         self._condition = Condition()
 
-    def standing(self, session: HospitalSession) -> Standing:
+    def standing(self, session: HospitalSession) -> RateLimitStatus:
         """How the hospital stands, before a body is read. Raises TooMuch if not even an urgent case is accepted now."""
         self._check_queue(reserve=0.0)
-        standing = session.allowance.standing(self._defaults)
+        standing = session.rate_limits.status(self._defaults)
         self._check(standing, reserve=0.0)
         return standing
 
-    def check_standing(self, standing: Standing, priority: Priority) -> None:
+    def check_standing(self, standing: RateLimitStatus, priority: Priority) -> None:
         """Raise TooMuch if a hospital that stood so could not have a case of this priority accepted."""
         reserve = self._reserve(priority)
         self._check_queue(reserve)
         self._check(standing, reserve)
 
-    def check(self, session: HospitalSession, priority: Priority) -> Standing:
+    def check(self, session: HospitalSession, priority: Priority) -> RateLimitStatus:
         """Raise TooMuch unless a case of this priority may be accepted; takes nothing."""
-        standing = session.allowance.standing(self._defaults)
+        standing = session.rate_limits.status(self._defaults)
         self.check_standing(standing, priority)
         return standing
 
     def take(
-        self, session: HospitalSession, standing: Standing, priority: Priority
+        self, session: HospitalSession, standing: RateLimitStatus, priority: Priority
     ) -> None:
         """Count this case against the hospital's rate, or raise RateLimited.
 
         The hospital's other submissions wait for this transaction from here on, so this comes late in it.
         """
         spare = self._reserve(priority) * standing.limits.per_minute
-        if not session.allowance.take(standing.limits.per_minute, spare):
+        if not session.rate_limits.take(standing.limits.per_minute, spare):
             raise rate_limited(standing, spare)
 
     def charge(self, hospital_id: UUID, priority: Priority) -> None:
         """Count an image that could not be cleaned against the rate, in a transaction of its own: it cost as much."""
         with self._ledger.hospital_session(hospital_id, ACTOR) as session:
-            standing = session.allowance.standing(self._defaults)
+            standing = session.rate_limits.status(self._defaults)
             spare = self._reserve(priority) * standing.limits.per_minute
-            session.allowance.take(standing.limits.per_minute, spare)
+            session.rate_limits.take(standing.limits.per_minute, spare)
 
     def _reserve(self, priority: Priority) -> float:
         """The share of each limit that only urgent cases may use."""
@@ -106,13 +106,13 @@ class Admission:
         if waiting >= most:
             raise QueueFull(retry_after_s=self._until_done(waiting - most + room(most)))
 
-    def _check(self, standing: Standing, reserve: float) -> None:
+    def _check(self, standing: RateLimitStatus, reserve: float) -> None:
         self._check_quota(standing, reserve)
         spare = reserve * standing.limits.per_minute
         if standing.tokens - 1 < spare:
             raise rate_limited(standing, spare)
 
-    def _check_quota(self, standing: Standing, reserve: float) -> None:
+    def _check_quota(self, standing: RateLimitStatus, reserve: float) -> None:
         count = standing.inflight
         most = open_to(standing.limits.quota, reserve)
         if count >= most:
@@ -131,7 +131,7 @@ class Admission:
             return session.queue.waiting()
 
 
-def rate_limited(standing: Standing, spare: float) -> RateLimited:
+def rate_limited(standing: RateLimitStatus, spare: float) -> RateLimited:
     rate = standing.limits.per_minute
     missing = max(spare + 1 - standing.tokens, 0.0)
     return RateLimited(limit=rate, retry_after_s=seconds(60 * missing / rate))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.domain.results.findings import Fact, Finding
 from shared.domain.results.prediction import Verdict
 from shared.domain.results.result import YOUDEN, Conformal
-from shared.statistics import OperatingPoint, point_for
+from shared.statistics import OperatingPoint, select_operating_point
 
 UNCERTAIN = "uncertain"
 BOTH = (
@@ -89,7 +89,7 @@ def choose_cutoff(facts: DecisionFacts) -> tuple[float, str]:
     """The cut-off for the target sensitivity, and the rule's name; Youden's without one, or where the model has none."""
     if facts.target_sensitivity is None or facts.operating_points is None:
         return facts.youden_cutoff, YOUDEN
-    point = point_for(facts.operating_points, facts.target_sensitivity)
+    point = select_operating_point(facts.operating_points, facts.target_sensitivity)
     return point.cutoff, point.rule
 
 

@@ -16,7 +16,7 @@ from shared.imaging import (
     read_outline,
 )
 from shared.imaging.deidentify import burnt_in_text
-from shared.observability.timings import lap
+from shared.observability.timings import measure
 
 Decode = Callable[[bytes, int | None], UltrasoundImage]
 """Bytes and the frame's number from 1 (None: the middle one) -> the trusted image."""
@@ -59,9 +59,9 @@ def prepare(
     ------
     SeraError of the image, the ROI or the mask
     """
-    with lap("decode"):
+    with measure("decode"):
         image = decoder(data, frame)
-    with lap("preprocess"):
+    with measure("preprocess"):
         image = with_text_finding(image)
         if source == Source.PHOTO:
             image = with_photo_findings(image)

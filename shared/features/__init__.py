@@ -2,24 +2,24 @@
 
 from shared.features.errors import EmptyRegion, TextureInvalid, UnknownFamily
 from shared.features.extract import (
-    DISTANCE,
+    DEFAULT_DISTANCE,
+    DEFAULT_LEVELS,
     FAMILIES,
-    LEVELS,
     FeatureVector,
-    Texture,
+    TextureSettings,
     extract,
-    names,
+    feature_names,
 )
 
 __all__ = [
-    "DISTANCE",
+    "DEFAULT_DISTANCE",
+    "DEFAULT_LEVELS",
     "FAMILIES",
-    "LEVELS",
     "EmptyRegion",
     "FeatureVector",
-    "Texture",
     "TextureInvalid",
+    "TextureSettings",
     "UnknownFamily",
     "extract",
-    "names",
+    "feature_names",
 ]

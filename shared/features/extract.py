@@ -10,29 +10,33 @@ from numpy.typing import NDArray
 from shared.features import glcm, glrlm, surroundings, wavelet
 from shared.features.errors import TextureInvalid, UnknownFamily
 from shared.features.region import Region, discretise
-from shared.features.shape import shape
-from shared.features.statistics import Distribution, histogram, statistics
+from shared.features.shape import shape_features
+from shared.features.statistics import (
+    Distribution,
+    histogram_features,
+    intensity_statistics,
+)
 
-LEVELS = 16
+DEFAULT_LEVELS = 16
 """Grey levels of histogram and texture; the SERA deck uses 16 or 256, and 16 keeps a small ROI's matrices filled."""
-DISTANCE = 1
+DEFAULT_DISTANCE = 1
 """Pixels between the two of a co-occurring pair."""
-MOST_LEVELS = 65535
+MAX_LEVELS = 65535
 
 Named = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Texture:
+class TextureSettings:
     """How texture is measured: number of grey levels, and pixels between the two of a pair."""
 
-    levels: int = LEVELS
-    distance: int = DISTANCE
+    levels: int = DEFAULT_LEVELS
+    distance: int = DEFAULT_DISTANCE
 
     def __post_init__(self) -> None:
-        if not (2 <= self.levels <= MOST_LEVELS and self.distance >= 1):
+        if not (2 <= self.levels <= MAX_LEVELS and self.distance >= 1):
             raise TextureInvalid(
-                levels=self.levels, distance=self.distance, most=MOST_LEVELS
+                levels=self.levels, distance=self.distance, most=MAX_LEVELS
             )
 
 
@@ -42,43 +46,43 @@ class FeatureVector:
 
     names: tuple[str, ...]
     values: NDArray[np.float64]
-    texture: Texture = Texture()
+    texture: TextureSettings = TextureSettings()
 
 
-def _shape(region: Region, _: Texture) -> Named:
-    return _prefixed("shape", shape(region.mask))
+def _shape(region: Region, _: TextureSettings) -> Named:
+    return _prefixed("shape", shape_features(region.mask))
 
 
-def _intensity(region: Region, by: Texture) -> Named:
+def _intensity(region: Region, by: TextureSettings) -> Named:
     inside = discretise(region, by.levels)[region.mask]
-    return _prefixed("stat", statistics(Distribution.of(region.inside))) | _prefixed(
-        "ih", histogram(inside, by.levels)
+    return _prefixed("stat", intensity_statistics(Distribution.from_sample(region.masked_values))) | _prefixed(
+        "ih", histogram_features(inside, by.levels)
     )
 
 
-def _glcm(region: Region, by: Texture) -> Named:
+def _glcm(region: Region, by: TextureSettings) -> Named:
     return _prefixed(
-        "glcm", glcm.texture(discretise(region, by.levels), by.levels, by.distance)
+        "glcm", glcm.glcm_features(discretise(region, by.levels), by.levels, by.distance)
     )
 
 
-def _glrlm(region: Region, by: Texture) -> Named:
-    return _prefixed("glrlm", glrlm.texture(discretise(region, by.levels)))
+def _glrlm(region: Region, by: TextureSettings) -> Named:
+    return _prefixed("glrlm", glrlm.glrlm_features(discretise(region, by.levels)))
 
 
-def _wavelet(region: Region, by: Texture) -> Named:
-    return _prefixed("wavelet", wavelet.texture(region, by.levels, by.distance))
+def _wavelet(region: Region, by: TextureSettings) -> Named:
+    return _prefixed("wavelet", wavelet.wavelet_features(region, by.levels, by.distance))
 
 
-def _contrast(region: Region, _: Texture) -> Named:
-    return _prefixed("contrast", surroundings.contrast(region))
+def _contrast(region: Region, _: TextureSettings) -> Named:
+    return _prefixed("contrast", surroundings.contrast_features(region))
 
 
-def _outline(region: Region, _: Texture) -> Named:
-    return _prefixed("outline", surroundings.outline(region))
+def _outline(region: Region, _: TextureSettings) -> Named:
+    return _prefixed("outline", surroundings.outline_features(region))
 
 
-Measure = Callable[[Region, Texture], Named]
+Measure = Callable[[Region, TextureSettings], Named]
 
 FAMILIES: dict[str, Measure] = {
     "shape": _shape,
@@ -95,8 +99,8 @@ def extract(
     pixels: NDArray[np.uint8],
     mask: NDArray[np.bool_],
     families: Sequence[str],
-    levels: int = LEVELS,
-    distance: int = DISTANCE,
+    levels: int = DEFAULT_LEVELS,
+    distance: int = DEFAULT_DISTANCE,
 ) -> FeatureVector:
     """Handcrafted features of the pixels under a mask.
 
@@ -119,9 +123,9 @@ def extract(
         where no pixel is under the mask.
     UnknownFamily, TextureInvalid
     """
-    by = Texture(levels, distance)
+    by = TextureSettings(levels, distance)
     chosen = _chosen(tuple(families))
-    region = Region.cut(pixels, mask)
+    region = Region.from_mask(pixels, mask)
     measured: Named = {}
     for measure in chosen:
         measured |= measure(region, by)
@@ -130,7 +134,7 @@ def extract(
     )
 
 
-def names(families: Sequence[str]) -> tuple[str, ...]:
+def feature_names(families: Sequence[str]) -> tuple[str, ...]:
     """Names of the features of `families`, in the order that `extract` gives."""
     return _names(tuple(families))
 

@@ -31,7 +31,7 @@ class Cooccurrence:
     counts: NDArray[np.int64]
     levels: int
 
-    def merged(self) -> "Cooccurrence":
+    def with_merged_row(self) -> "Cooccurrence":
         """With the sum over all directions as one more row."""
         counts = np.concatenate([self.counts, self.counts.sum(0, keepdims=True)])
         return Cooccurrence(self.first, self.second, counts, self.levels)
@@ -139,7 +139,7 @@ class Glcm:
     levels: int
 
     @classmethod
-    def of(cls, pairs: Cooccurrence) -> "Glcm":
+    def from_counts(cls, pairs: Cooccurrence) -> "Glcm":
         return cls(
             pairs.counts / pairs.counts.sum(-1, keepdims=True),
             pairs.first,
@@ -162,21 +162,21 @@ class Glcm:
         return self.marginal @ self.i
 
     @cached_property
-    def difference(self) -> Array:
+    def difference_probabilities(self) -> Array:
         """p_{i-j} for differences 0..N_g-1, (M, N_g)."""
         return self._folded(np.abs(self.first - self.second), self.levels)
 
     @cached_property
-    def total(self) -> Array:
+    def sum_probabilities(self) -> Array:
         """p_{i+j} for sums 2..2 N_g, (M, 2 N_g - 1)."""
         return self._folded(self.first + self.second - 2, 2 * self.levels - 1)
 
     @cached_property
-    def differences(self) -> Array:
+    def difference_values(self) -> Array:
         return np.arange(float(self.levels))
 
     @cached_property
-    def sums(self) -> Array:
+    def sum_values(self) -> Array:
         return np.arange(2.0, 2 * self.levels + 1)
 
     @cached_property
@@ -189,7 +189,7 @@ class Glcm:
 
     def sum_moment(self, order: int) -> Array:
         """Sum over i, j of (i + j - 2 mean)^order p_ij."""
-        return sum_over((self.sums - 2 * self.mean[:, None]) ** order * self.total)
+        return sum_over((self.sum_values - 2 * self.mean[:, None]) ** order * self.sum_probabilities)
 
     def _folded(self, index: NDArray[np.int64], size: int) -> Array:
         return np.stack([np.bincount(index, matrix, size) for matrix in self.p])
@@ -223,32 +223,32 @@ def joint_entr(m: Glcm) -> Array:
 
 def diff_avg(m: Glcm) -> Array:
     """Difference average (IBSI TF7R)."""
-    return m.difference @ m.differences
+    return m.difference_probabilities @ m.difference_values
 
 
 def diff_var(m: Glcm) -> Array:
     """Difference variance (IBSI D3YU)."""
-    return sum_over((m.differences - diff_avg(m)[:, None]) ** 2 * m.difference)
+    return sum_over((m.difference_values - diff_avg(m)[:, None]) ** 2 * m.difference_probabilities)
 
 
 def diff_entr(m: Glcm) -> Array:
     """Difference entropy (IBSI NTRS)."""
-    return entropies(m.difference)
+    return entropies(m.difference_probabilities)
 
 
 def sum_avg(m: Glcm) -> Array:
     """Sum average (IBSI ZGXS)."""
-    return m.total @ m.sums
+    return m.sum_probabilities @ m.sum_values
 
 
 def sum_var(m: Glcm) -> Array:
     """Sum variance (IBSI OEEB)."""
-    return sum_over((m.sums - sum_avg(m)[:, None]) ** 2 * m.total)
+    return sum_over((m.sum_values - sum_avg(m)[:, None]) ** 2 * m.sum_probabilities)
 
 
 def sum_entr(m: Glcm) -> Array:
     """Sum entropy (IBSI P6QZ)."""
-    return entropies(m.total)
+    return entropies(m.sum_probabilities)
 
 
 def energy(m: Glcm) -> Array:
@@ -258,7 +258,7 @@ def energy(m: Glcm) -> Array:
 
 def contrast(m: Glcm) -> Array:
     """Contrast (IBSI ACUI): sum of (i - j)^2 p_ij."""
-    return m.difference @ m.differences**2
+    return m.difference_probabilities @ m.difference_values**2
 
 
 def dissimilarity(m: Glcm) -> Array:
@@ -268,27 +268,27 @@ def dissimilarity(m: Glcm) -> Array:
 
 def inv_diff(m: Glcm) -> Array:
     """Inverse difference (IBSI IB1Z)."""
-    return m.difference @ (1 / (1 + m.differences))
+    return m.difference_probabilities @ (1 / (1 + m.difference_values))
 
 
 def inv_diff_norm(m: Glcm) -> Array:
     """Normalised inverse difference (IBSI NDRX)."""
-    return m.difference @ (1 / (1 + m.differences / m.levels))
+    return m.difference_probabilities @ (1 / (1 + m.difference_values / m.levels))
 
 
 def inv_diff_mom(m: Glcm) -> Array:
     """Inverse difference moment (IBSI WF0Z)."""
-    return m.difference @ (1 / (1 + m.differences**2))
+    return m.difference_probabilities @ (1 / (1 + m.difference_values**2))
 
 
 def inv_diff_mom_norm(m: Glcm) -> Array:
     """Normalised inverse difference moment (IBSI 1QCO)."""
-    return m.difference @ (1 / (1 + (m.differences / m.levels) ** 2))
+    return m.difference_probabilities @ (1 / (1 + (m.difference_values / m.levels) ** 2))
 
 
 def inv_var(m: Glcm) -> Array:
     """Inverse variance (IBSI E8JP); pairs of equal level stay out."""
-    return m.difference[:, 1:] @ (1 / m.differences[1:] ** 2)
+    return m.difference_probabilities[:, 1:] @ (1 / m.difference_values[1:] ** 2)
 
 
 def corr(m: Glcm) -> Array:
@@ -367,7 +367,7 @@ FEATURES: tuple[Callable[[Glcm], Array], ...] = (
 )
 
 
-def texture(
+def glcm_features(
     levels_image: NDArray[np.uint16], levels: int, distance: int = 1
 ) -> dict[str, float]:
     """All GLCM features, averaged over the directions (`_avg`) and of the directions merged (`_comb`).
@@ -378,7 +378,7 @@ def texture(
     levels : number of grey levels N_g, up to 65535
     distance : step in pixels (Chebyshev)
     """
-    matrices = Glcm.of(cooccurrence(levels_image, levels, distance).merged())
+    matrices = Glcm.from_counts(cooccurrence(levels_image, levels, distance).with_merged_row())
     measured = {feature.__name__: feature(matrices) for feature in FEATURES}
     averaged = {
         f"{name}_avg": float(value[:-1].mean()) for name, value in measured.items()

@@ -77,7 +77,7 @@ class Glrlm:
     i: Array
 
     @classmethod
-    def of(cls, image: NDArray[np.uint16]) -> "Glrlm":
+    def from_levels_image(cls, image: NDArray[np.uint16]) -> "Glrlm":
         """Matrices of an image (H, W) of grey levels, 0 outside: one for each direction, and the sum of them all.
 
         Levels that do not occur add nothing to any feature, so that 65535 levels cost no more than those there are.
@@ -91,7 +91,7 @@ class Glrlm:
         return cls(merged.astype(np.float64), occurring.astype(np.float64))
 
     @cached_property
-    def runs(self) -> Array:
+    def run_count(self) -> Array:
         """N_s, number of runs, (M,)."""
         return sum_over(self.r, axis=(-2, -1))
 
@@ -111,27 +111,27 @@ class Glrlm:
 
     def weighted(self, by_level: Array, by_length: Array) -> Array:
         """Mean over runs of `by_level` (P,) times `by_length` (N_r,)."""
-        return (self.r @ by_length) @ by_level / self.runs
+        return (self.r @ by_length) @ by_level / self.run_count
 
 
 def sre(m: Glrlm) -> Array:
     """Short runs emphasis (IBSI 22OV)."""
-    return m.by_length @ m.j**-2 / m.runs
+    return m.by_length @ m.j**-2 / m.run_count
 
 
 def lre(m: Glrlm) -> Array:
     """Long runs emphasis (IBSI W4KF)."""
-    return m.by_length @ m.j**2 / m.runs
+    return m.by_length @ m.j**2 / m.run_count
 
 
 def lgre(m: Glrlm) -> Array:
     """Low grey level run emphasis (IBSI V3SW)."""
-    return m.by_level @ m.i**-2 / m.runs
+    return m.by_level @ m.i**-2 / m.run_count
 
 
 def hgre(m: Glrlm) -> Array:
     """High grey level run emphasis (IBSI G3QZ)."""
-    return m.by_level @ m.i**2 / m.runs
+    return m.by_level @ m.i**2 / m.run_count
 
 
 def srlge(m: Glrlm) -> Array:
@@ -156,42 +156,42 @@ def lrhge(m: Glrlm) -> Array:
 
 def glnu(m: Glrlm) -> Array:
     """Grey level non-uniformity (IBSI R5YN)."""
-    return sum_over(m.by_level**2) / m.runs
+    return sum_over(m.by_level**2) / m.run_count
 
 
 def glnu_norm(m: Glrlm) -> Array:
     """Normalised grey level non-uniformity (IBSI OVBL)."""
-    return glnu(m) / m.runs
+    return glnu(m) / m.run_count
 
 
 def rlnu(m: Glrlm) -> Array:
     """Run length non-uniformity (IBSI W92Y)."""
-    return sum_over(m.by_length**2) / m.runs
+    return sum_over(m.by_length**2) / m.run_count
 
 
 def rlnu_norm(m: Glrlm) -> Array:
     """Normalised run length non-uniformity (IBSI IC23)."""
-    return rlnu(m) / m.runs
+    return rlnu(m) / m.run_count
 
 
 def r_perc(m: Glrlm) -> Array:
     """Run percentage (IBSI 9ZK5): runs of the possible ones, which are the pixels passed."""
-    return m.runs / (m.by_length @ m.j)
+    return m.run_count / (m.by_length @ m.j)
 
 
 def gl_var(m: Glrlm) -> Array:
     """Grey level variance (IBSI 8CE5)."""
-    return _variance(m.by_level / m.runs[:, None], m.i)
+    return _variance(m.by_level / m.run_count[:, None], m.i)
 
 
 def rl_var(m: Glrlm) -> Array:
     """Run length variance (IBSI SXLW)."""
-    return _variance(m.by_length / m.runs[:, None], m.j)
+    return _variance(m.by_length / m.run_count[:, None], m.j)
 
 
 def rl_entr(m: Glrlm) -> Array:
     """Run entropy (IBSI HJ9O)."""
-    p = m.r / m.runs[:, None, None]
+    p = m.r / m.run_count[:, None, None]
     return -sum_over(p * np.log2(np.where(p > 0, p, 1)), axis=(-2, -1)) + 0.0
 
 
@@ -219,14 +219,14 @@ FEATURES: tuple[Callable[[Glrlm], Array], ...] = (
 )
 
 
-def texture(levels_image: NDArray[np.uint16]) -> dict[str, float]:
+def glrlm_features(levels_image: NDArray[np.uint16]) -> dict[str, float]:
     """All GLRLM features, averaged over the directions (`_avg`) and of the directions merged (`_comb`).
 
     Parameters
     ----------
     levels_image : (H, W) grey levels from 1, 0 outside the region
     """
-    matrices = Glrlm.of(levels_image)
+    matrices = Glrlm.from_levels_image(levels_image)
     measured = {feature.__name__: feature(matrices) for feature in FEATURES}
     averaged = {
         f"{name}_avg": float(value[:-1].mean()) for name, value in measured.items()

@@ -18,10 +18,10 @@ class Region:
 
     values: NDArray[np.number]
     mask: NDArray[np.bool_]
-    whole: "Region | None" = None
+    uncropped: "Region | None" = None
 
     @classmethod
-    def cut(cls, values: NDArray[np.number], mask: NDArray[np.bool_]) -> "Region":
+    def from_mask(cls, values: NDArray[np.number], mask: NDArray[np.bool_]) -> "Region":
         """Cut to the mask's bounding box; `EmptyRegion` where the mask is empty."""
         rows = np.flatnonzero(mask.any(1))
         columns = np.flatnonzero(mask.any(0))
@@ -35,7 +35,7 @@ class Region:
         return cls(*inside, whole=cls(values, mask.astype(bool)))
 
     @cached_property
-    def inside(self) -> NDArray[np.number]:
+    def masked_values(self) -> NDArray[np.number]:
         """Values under the mask, (n,)."""
         return self.values[self.mask]
 
@@ -46,8 +46,8 @@ def discretise(region: Region, levels: int) -> NDArray[np.uint16]:
     Fixed bin number over the region's own range (IBSI K15C): contrast, not gain, decides the level. A constant region
     has level 1 throughout.
     """
-    low = region.inside.min()
-    high = region.inside.max()
+    low = region.masked_values.min()
+    high = region.masked_values.max()
     if region.values.dtype == np.uint8:
         table = _bins(np.arange(256, dtype=np.float64), float(low), float(high), levels)
         binned = table[region.values]

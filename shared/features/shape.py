@@ -20,7 +20,7 @@ STEP[[6, 9]] = SADDLE
 """Outline inside a 2 x 2 neighbourhood, by which of its pixels are in (bits 1, 2 above; 4, 8 below)."""
 
 
-def shape(mask: NDArray[np.bool_]) -> dict[str, float]:
+def shape_features(mask: NDArray[np.bool_]) -> dict[str, float]:
     """Shape features of a mask (H, W) that is not empty.
 
     Ratios that cannot exceed 1 for a true outline are cut at 1, which digitisation can pass on a few pixels. Holes

@@ -18,7 +18,7 @@ class Distribution:
     counts: NDArray[np.float64]
 
     @classmethod
-    def of(cls, sample: NDArray[np.number]) -> "Distribution":
+    def from_sample(cls, sample: NDArray[np.number]) -> "Distribution":
         """Distribution of a sample (n,); whole numbers below 65536 are counted, others sorted."""
         if sample.dtype in (np.uint8, np.uint16):
             tally = np.bincount(sample)
@@ -66,7 +66,7 @@ class Distribution:
         values: list[float] = (low + (position - below) * (high - low)).tolist()
         return values
 
-    def between(self, low: float, high: float) -> "Distribution":
+    def restricted_to(self, low: float, high: float) -> "Distribution":
         """Only values in `low`..`high`, both included."""
         kept = (self.values >= low) & (self.values <= high)
         return Distribution(self.values[kept], self.counts[kept])
@@ -75,7 +75,7 @@ class Distribution:
         return self.average(np.abs(self.values - centre))
 
 
-def statistics(distribution: Distribution) -> dict[str, float]:
+def intensity_statistics(distribution: Distribution) -> dict[str, float]:
     """Intensity statistics (IBSI UHIW), and the standard deviation, which the SERA deck lists besides.
 
     Names are IBSI's. Of a constant, all measures of spread and shape are 0, as is a ratio whose denominator is 0
@@ -83,7 +83,7 @@ def statistics(distribution: Distribution) -> dict[str, float]:
     """
     d = distribution
     p10, p25, median, p75, p90 = d.percentiles(0.10, 0.25, 0.50, 0.75, 0.90)
-    core = d.between(p10, p90)
+    core = d.restricted_to(p10, p90)
     mean_square = d.average(d.values * d.values)
     z = d.standardised
     z_square = z * z
@@ -113,12 +113,12 @@ def statistics(distribution: Distribution) -> dict[str, float]:
 HISTOGRAM_LEAVES_OUT = ("energy", "rms")
 
 
-def histogram(levels_inside: NDArray[np.uint16], levels: int) -> dict[str, float]:
+def histogram_features(levels_inside: NDArray[np.uint16], levels: int) -> dict[str, float]:
     """Intensity histogram features (IBSI ZVCW) of grey levels 1..`levels`, (n,).
 
     With fewer than two levels there is no gradient: it counts as 0 at level 1.
     """
-    counted = statistics(Distribution.of(levels_inside))
+    counted = intensity_statistics(Distribution.from_sample(levels_inside))
     tally = np.bincount(levels_inside, minlength=levels + 1)[1 : levels + 1].astype(
         np.float64
     )

@@ -35,9 +35,9 @@ class Scene:
     mask: Flags
 
     @classmethod
-    def of(cls, region: Region) -> "Scene":
+    def from_region(cls, region: Region) -> "Scene":
         """A nodule that fills its crop gets a border of the crop's edge, so that it has an outline; so does a line."""
-        whole = region.whole or region
+        whole = region.uncropped or region
         grey = whole.values.astype(np.float32)
         mask = whole.mask
         if mask.all() or min(mask.shape) < RING_LEAST_PX:
@@ -50,9 +50,9 @@ class Scene:
         return self.grey[part] if part.any() else self.grey[self.mask]
 
 
-def contrast(region: Region) -> dict[str, float]:
+def contrast_features(region: Region) -> dict[str, float]:
     """Inside against the ring around, the ring beyond that, and the whole crop; rim against both of its sides."""
-    scene = Scene.of(region)
+    scene = Scene.from_region(region)
     element = _disc(_ring_px(scene.mask))
     grown = _grown(scene.mask, element)
     core = cv2.erode(scene.mask.astype(np.uint8), element) > 0
@@ -74,9 +74,9 @@ def contrast(region: Region) -> dict[str, float]:
     return measured | {"rim_ring": means[1] - means[0], "core_rim": means[2] - means[1]}
 
 
-def outline(region: Region) -> dict[str, float]:
+def outline_features(region: Region) -> dict[str, float]:
     """Change of grey per pixel across the outline, outwards: positive where the tissue around is brighter."""
-    scene = Scene.of(region)
+    scene = Scene.from_region(region)
     steps = _outward_steps(scene)
     low, high = np.percentile(steps, [10, 90])
     return {

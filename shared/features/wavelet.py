@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from shared.features import glcm
 from shared.features.region import Region, discretise
-from shared.features.statistics import Distribution, statistics
+from shared.features.statistics import Distribution, intensity_statistics
 
 WAVELET = "haar"
 """The SERA deck names none; Haar's coefficients touch 2 x 2 pixels, so that they stay within the outline."""
@@ -35,14 +35,14 @@ def bands(region: Region) -> dict[str, Region]:
     )
 
 
-def texture(region: Region, levels: int, distance: int = 1) -> dict[str, float]:
+def wavelet_features(region: Region, levels: int, distance: int = 1) -> dict[str, float]:
     """Statistics and GLCM features of each band, named `BAND_stat_...` and `BAND_glcm_...`.
 
     `distance` is in coefficients, which lie two pixels apart.
     """
     measured: dict[str, float] = {}
     for name, band in bands(region).items():
-        spread = statistics(Distribution.of(band.inside))
+        spread = intensity_statistics(Distribution.from_sample(band.masked_values))
         measured |= {
             f"{name}_stat_{key}": value
             for key, value in spread.items()
@@ -50,7 +50,7 @@ def texture(region: Region, levels: int, distance: int = 1) -> dict[str, float]:
         }
         measured |= {
             f"{name}_glcm_{key}": value
-            for key, value in glcm.texture(
+            for key, value in glcm.glcm_features(
                 discretise(band, levels), levels, distance
             ).items()
         }

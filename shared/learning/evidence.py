@@ -90,7 +90,7 @@ def gather_evidence(
             strangeness=np.quantile(strangeness, PER_CENTS),
             embedding=np.quantile(embedding.astype(np.float64), PER_CENTS, axis=0).T,
         ),
-        conformal=ConformalCases.of(scores, malignant),
+        conformal=ConformalCases.from_scores(scores, malignant),
         operating_points=tuple(
             _point(target, scores, malignant, folds) for target in TARGETS
         ),
@@ -120,7 +120,7 @@ def _coverage(
 ) -> tuple[ConformalCoverage, ...]:
     p_values = np.ones((len(scores), 2))
     for fold in folds:
-        known = ConformalCases.of(scores[fold.training], malignant[fold.training])
+        known = ConformalCases.from_scores(scores[fold.training], malignant[fold.training])
         p_values[fold.test] = known.p_values(scores[fold.test])
     benign_p, malignant_p = p_values.T
     return conformal_coverage(benign_p, malignant_p, malignant, ALPHAS)

@@ -16,7 +16,7 @@ from shared.learning.features.extractors import Array, Extractor
 from shared.learning.features.fold_features import seen
 from shared.learning.features.table import Vectors, compute_each
 from shared.learning.novelty import Novelty
-from shared.observability.timings import lap
+from shared.observability.timings import measure
 from shared.recipes import LEARNT, ClassifierKind, FeatureSet, NetworkFeatures, Recipe
 from shared.statistics import Sigmoid
 
@@ -94,10 +94,10 @@ class FittedModel:
 
         An error in a nodule's place is handed back.
         """
-        with lap("features"):
+        with measure("features"):
             outcomes = compute_each(self.extractors, nodules)
         good = [outcome for outcome in outcomes if not isinstance(outcome, SeraError)]
-        with lap("classify"):
+        with measure("classify"):
             predictions = iter(self._read(good) if good else ())
         return [
             outcome if isinstance(outcome, SeraError) else next(predictions)

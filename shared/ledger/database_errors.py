@@ -10,7 +10,7 @@ AWAY = ("08", "53", "57P", "58")
 """Beginnings of SQLSTATE: connection lost, resources short, shut down or starting, the system failed."""
 
 
-def named(error: SQLAlchemyError) -> Unavailable | None:
+def unavailable_error(error: SQLAlchemyError) -> Unavailable | None:
     """StorageFull or Unavailable where that is what it says; else None.
 
     psycopg2 sorts its errors by SQLSTATE, and not all that mean "not now" come as OperationalError: a backend that

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from shared.errors import Unavailable
-from shared.ledger.database_errors import named
+from shared.ledger.database_errors import unavailable_error
 
 SYSTEM_ROLE = "sera_house"
 HOSPITAL_ROLE = "sera_hospital"
@@ -47,7 +47,7 @@ class DatabaseRole:
 
     hospital_id: UUID | None = None
 
-    def take(self, session: Session) -> None:
+    def assume(self, session: Session) -> None:
         """Take on this role until the transaction ends; one statement. Raises RolesMissing, Unavailable."""
         try:
             connection = session.connection()
@@ -70,17 +70,17 @@ SYSTEM = DatabaseRole()
 
 
 @contextmanager
-def reachable() -> Iterator[None]:
+def translate_database_errors() -> Iterator[None]:
     """Whatever the loss of the database looks like, it is Unavailable."""
     try:
         yield
     except (DBAPIError, PoolTimeout, PendingRollbackError) as error:
-        if fault := named(error):
+        if fault := unavailable_error(error):
             raise fault from error
         raise
 
 
-def could_pass_by(url: str) -> bool:
+def can_bypass_row_level_security(url: str) -> bool:
     """Whether this login could put row-level security aside."""
     engine = create_engine(url)
     try:

@@ -10,24 +10,24 @@ from typing import Any
 
 from shared.errors import SeraError
 
-Tags = frozenset[str] | None
+ETags = frozenset[str] | None
 """Those that a write is meant for; None: whatever stands there."""
 ANY = "*"
 
 
-class ChangedMeanwhile(SeraError):
+class EditConflict(SeraError):
     code = "changed-meanwhile"
     status = 412
     text = "{what} Nothing of this request was done. Read it again, and send the change with the new ETag if it holds."
 
 
-def check(tags: Tags, present: str, what: Callable[[], str]) -> None:
+def check_tags(tags: ETags, present: str, what: Callable[[], str]) -> None:
     """Raise ChangedMeanwhile if the write is meant for another state; `what` says what came between."""
     if tags is not None and present not in tags and ANY not in tags:
-        raise ChangedMeanwhile(what=what())
+        raise EditConflict(what=what())
 
 
-def tag_of(settings: Mapping[str, Any]) -> str:
+def settings_tag(settings: Mapping[str, Any]) -> str:
     """A word for settings in which each has its own place, so that two such words tell what differs."""
     return ".".join(
         hashlib.sha256(f"{name}={value!r}".encode()).hexdigest()[:8]
@@ -35,9 +35,9 @@ def tag_of(settings: Mapping[str, Any]) -> str:
     )
 
 
-def differing(settings: Mapping[str, Any], tags: Tags) -> list[str]:
+def changed_settings(settings: Mapping[str, Any], tags: ETags) -> list[str]:
     """Names of the settings that are not as in the nearest of the tags; none if no tag is of these settings."""
-    present = tag_of(settings).split(".")
+    present = settings_tag(settings).split(".")
     told = [tag.split(".") for tag in tags or ()]
     found = [
         [

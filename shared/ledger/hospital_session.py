@@ -6,14 +6,14 @@ from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.audit.seals import Seals
 from shared.ledger.cases.erasures import Erasures
 from shared.ledger.cases.explanations import Explanations
-from shared.ledger.cases.orphaned_objects import Orphans
+from shared.ledger.cases.orphaned_objects import OrphanedObjects
 from shared.ledger.cases.outcomes import Outcomes
 from shared.ledger.cases.repository import Cases
 from shared.ledger.cases.similar_cases import SimilarCases
 from shared.ledger.cases.worklist import Worklist
 from shared.ledger.db_role import DatabaseRole
-from shared.ledger.hospitals.api_keys import Keys
-from shared.ledger.hospitals.rate_limits import Allowance
+from shared.ledger.hospitals.api_keys import ApiKeys
+from shared.ledger.hospitals.rate_limits import RateLimits
 from shared.ledger.idempotency.receipts import Receipts
 from shared.ledger.jobs.repository import Jobs
 from shared.ledger.monitoring.observations import Observations
@@ -60,27 +60,27 @@ class HospitalSession(LedgerSession):
         return Erasures(self.sql, self.hospital_id, self.trail, self.actor)
 
     @repository
-    def orphans(self) -> Orphans:
-        return Orphans(self.sql)
+    def orphaned_objects(self) -> OrphanedObjects:
+        return OrphanedObjects(self.sql)
 
     @repository
     def observations(self) -> Observations:
         return Observations(self.sql, self.trail, self.hospital_id)
 
     @repository
-    def allowance(self) -> Allowance:
-        return Allowance(self.sql, self.hospital_id)
+    def rate_limits(self) -> RateLimits:
+        return RateLimits(self.sql, self.hospital_id)
 
     @repository
-    def keys(self) -> Keys:
-        return Keys(self.sql, self.trail, self.hospital_id)
+    def api_keys(self) -> ApiKeys:
+        return ApiKeys(self.sql, self.trail, self.hospital_id)
 
     @repository
     def people(self) -> People:
         return People(self.sql, self.trail, self.hospital_id)
 
     @repository
-    def similar(self) -> SimilarCases:
+    def similar_cases(self) -> SimilarCases:
         return SimilarCases(self.sql, self.hospital_id)
 
     @repository
@@ -92,7 +92,7 @@ class HospitalSession(LedgerSession):
         return Seals(self.sql, self.hospital_id)
 
     @repository
-    def wall(self) -> Wall:
+    def wallboard(self) -> Wall:
         return Wall(self.sql, self.hospital_id)
 
     @repository

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import create_engine
 
-from shared.ledger.db_role import SYSTEM, reachable
+from shared.ledger.db_role import SYSTEM, translate_database_errors
 from shared.ledger.hospital_session import HospitalSession
 from shared.ledger.system_session import SystemSession
 from shared.ledger.transaction import Transaction
@@ -61,7 +61,7 @@ class Ledger:
     def _committed(self) -> Iterator[Transaction]:
         transaction = self.transaction()
         try:
-            with reachable():
+            with translate_database_errors():
                 yield transaction
             transaction.commit()
         finally:

@@ -24,19 +24,19 @@ NOTHING: ColumnElement[bytes] = literal_column("''::bytea")
 NAN: ColumnElement[float] = literal_column("'NaN'::float8")
 
 
-def shorts(value: Any) -> Any:
+def pack_smallints(value: Any) -> Any:
     """An aggregate of small whole numbers; nulls are left out."""
     return func.string_agg(func.int2send(cast(value, SmallInteger)), NOTHING)
 
 
-def doubles(value: Any) -> Any:
+def pack_doubles(value: Any) -> Any:
     """An aggregate of numbers, nulls as NaN."""
     return func.string_agg(func.float8send(func.coalesce(value, NAN)), NOTHING)
 
 
-def buckets(value: Any, edges: Sequence[float]) -> Any:
+def pack_bucket_numbers(value: Any, edges: Sequence[float]) -> Any:
     """An aggregate of the numbers of the buckets that values fall in: 0 below the first edge, up to len(edges)."""
-    return shorts(
+    return pack_smallints(
         func.width_bucket(
             value,
             bindparam(None, np.asarray(edges, dtype=float).tolist(), ARRAY(Double)),
@@ -44,10 +44,10 @@ def buckets(value: Any, edges: Sequence[float]) -> Any:
     )
 
 
-def read_shorts(sent: memoryview | None) -> NDArray[np.int16]:
+def unpack_smallints(sent: memoryview | None) -> NDArray[np.int16]:
     """None, as an aggregate of nulls is, as no number."""
     return np.frombuffer(sent or b"", ">i2")
 
 
-def read_doubles(sent: memoryview) -> Floats:
+def unpack_doubles(sent: memoryview) -> Floats:
     return np.frombuffer(sent, ">f8").astype(np.float64)

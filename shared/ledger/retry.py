@@ -11,7 +11,7 @@ RETRY_S = 0.5
 Written = TypeVar("Written")
 
 
-def insist(write: Callable[[], Written], lease: timedelta) -> Written:
+def retry_while_unavailable(write: Callable[[], Written], lease: timedelta) -> Written:
     """Try again while the database is away, for as long as a lease lasts; past that somebody else has the work."""
     until = time.monotonic() + lease.total_seconds()
     while True:

@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 Columns = TypeVarTuple("Columns")
 
 
-class Scoped:
+class HospitalRepository:
     """A repository that sees one hospital's rows; each query passes through `_mine`."""
 
     def __init__(self, session: Session, hospital: UUID) -> None:
         self._session = session
         self._hospital = hospital
 
-    def _mine(self, query: Select[*Columns], table: type[Any]) -> Select[*Columns]:
+    def _restrict_to_hospital(self, query: Select[*Columns], table: type[Any]) -> Select[*Columns]:
         return query.where(table.hospital_id == self._hospital)

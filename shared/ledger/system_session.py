@@ -2,10 +2,10 @@
 
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.audit.seals import Seals
-from shared.ledger.cases.cleaned_files import Cleanings
+from shared.ledger.cases.cleaned_files import CleanedFiles
 from shared.ledger.cases.erasures import Retention
 from shared.ledger.cases.explanations import ExplanationQueue
-from shared.ledger.cases.orphaned_objects import Orphans
+from shared.ledger.cases.orphaned_objects import OrphanedObjects
 from shared.ledger.datasets.composition import Compositions
 from shared.ledger.datasets.consents import Consents
 from shared.ledger.datasets.drafts import Drafts
@@ -13,7 +13,7 @@ from shared.ledger.datasets.pseudonyms import Pseudonyms
 from shared.ledger.datasets.repository import Datasets
 from shared.ledger.datasets.versions import Versions
 from shared.ledger.db_role import SYSTEM
-from shared.ledger.hospitals.api_keys import Keys
+from shared.ledger.hospitals.api_keys import ApiKeys
 from shared.ledger.hospitals.repository import Hospitals
 from shared.ledger.idempotency.receipts import Receipts
 from shared.ledger.jobs.backlog import Backlog
@@ -50,8 +50,8 @@ class SystemSession(LedgerSession):
         return Hospitals(self.sql, self.trail)
 
     @repository
-    def keys(self) -> Keys:
-        return Keys(self.sql, self.trail)
+    def api_keys(self) -> ApiKeys:
+        return ApiKeys(self.sql, self.trail)
 
     @repository
     def people(self) -> People:
@@ -70,7 +70,7 @@ class SystemSession(LedgerSession):
         return Authenticators(self.sql, self.trail)
 
     @repository
-    def arrivals(self) -> Arrivals:
+    def oidc_states(self) -> Arrivals:
         return Arrivals(self.sql)
 
     @repository
@@ -90,8 +90,8 @@ class SystemSession(LedgerSession):
         return Consents(self.sql, self.trail)
 
     @repository
-    def cleanings(self) -> Cleanings:
-        return Cleanings(self.sql, self.trail)
+    def cleaned_files(self) -> CleanedFiles:
+        return CleanedFiles(self.sql, self.trail)
 
     @repository
     def pseudonyms(self) -> Pseudonyms:
@@ -114,11 +114,11 @@ class SystemSession(LedgerSession):
         return Models(self.sql, self.trail, self.shadows)
 
     @repository
-    def papers(self) -> Papers:
+    def model_metadata(self) -> Papers:
         return Papers(self.sql)
 
     @repository
-    def gates(self) -> Gates:
+    def gate_judgements(self) -> Gates:
         return Gates(self.sql, self.trail)
 
     @repository
@@ -142,7 +142,7 @@ class SystemSession(LedgerSession):
         return Observations(self.sql, self.trail)
 
     @repository
-    def explanations(self) -> ExplanationQueue:
+    def explanation_queue(self) -> ExplanationQueue:
         return ExplanationQueue(self.sql)
 
     @repository
@@ -150,8 +150,8 @@ class SystemSession(LedgerSession):
         return Retention(self.sql, self.trail, self.actor)
 
     @repository
-    def orphans(self) -> Orphans:
-        return Orphans(self.sql)
+    def orphaned_objects(self) -> OrphanedObjects:
+        return OrphanedObjects(self.sql)
 
     @repository
     def liveness(self) -> Liveness:
@@ -174,13 +174,13 @@ class SystemSession(LedgerSession):
         return Backlog(self.sql)
 
     @repository
-    def figures(self) -> Figures:
+    def metrics_queries(self) -> Figures:
         return Figures(self.sql)
 
     @repository
-    def wall(self) -> Wall:
+    def wallboard(self) -> Wall:
         return Wall(self.sql)
 
     @repository
-    def terms(self) -> Terms:
+    def schema_terms(self) -> Terms:
         return Terms(self.sql)

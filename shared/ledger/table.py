@@ -23,9 +23,9 @@ class Table(DeclarativeBase):
     }
 
 
-def row_id() -> Mapped[UUID]:
+def id_column() -> Mapped[UUID]:
     return mapped_column(primary_key=True, default=uuid4)
 
 
-def moment() -> Mapped[datetime]:
+def timestamp_column() -> Mapped[datetime]:
     return mapped_column(server_default=NOW)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from shared.ledger.audit.repository import AuditTrail, write_all
-from shared.ledger.db_role import SYSTEM, DatabaseRole, reachable
+from shared.ledger.db_role import SYSTEM, DatabaseRole, translate_database_errors
 from shared.observability.logs import log
 
 Made = TypeVar("Made")
@@ -72,7 +72,7 @@ class Transaction:
         A callback that fails is logged: what it was to tell of is committed all the same.
         """
         if self.is_open or any(trail.pending for trail in self._audit_trails):
-            with reachable():
+            with translate_database_errors():
                 self._write_audit_events()
                 self._session.commit()
         callbacks = self._callbacks
@@ -90,12 +90,12 @@ class Transaction:
         self._end()
 
     def _take(self, role: DatabaseRole) -> None:
-        with reachable():
+        with translate_database_errors():
             if self.is_open:
                 self._session.flush()  # what is pending belongs to the role it was added under
-                role.take(self._session)
+                role.assume(self._session)
             else:
-                self.run_first(role.take)
+                self.run_first(role.assume)
         self._role = role
 
     def _write_audit_events(self) -> None:

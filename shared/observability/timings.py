@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-_TAKEN: ContextVar["list[Lap] | None"] = ContextVar("laps", default=None)
+_TAKEN: ContextVar["list[Timing] | None"] = ContextVar("laps", default=None)
 
 
 @dataclass(frozen=True)
-class Lap:
+class Timing:
     """A stage: when it began, in nanoseconds of the epoch, and the seconds that it took."""
 
     name: str
@@ -23,9 +23,9 @@ class Lap:
 
 
 @contextmanager
-def taking() -> "Iterator[list[Lap]]":
+def collect_timings() -> "Iterator[list[Timing]]":
     """The stages that are gone through in here, in this thread, as they end."""
-    laps: list[Lap] = []
+    laps: list[Timing] = []
     token = _TAKEN.set(laps)
     try:
         yield laps
@@ -34,7 +34,7 @@ def taking() -> "Iterator[list[Lap]]":
 
 
 @contextmanager
-def lap(name: str) -> Iterator[None]:
+def measure(name: str) -> Iterator[None]:
     """A stage; it counts whether it succeeds or fails."""
     laps = _TAKEN.get()
     if laps is None:
@@ -45,4 +45,4 @@ def lap(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        laps.append(Lap(name, began_ns, time.perf_counter() - began))
+        laps.append(Timing(name, began_ns, time.perf_counter() - began))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from shared.observability.timings import Lap
+from shared.observability.timings import Timing
 from shared.settings import Settings
 from shared.version import VERSION
 
@@ -91,10 +91,10 @@ def traceparent() -> str | None:
     )
 
 
-def tell(
+def record_finished_span(
     name: str,
     parent: str | None,
-    laps: Sequence[Lap],
+    timings: Sequence[Timing],
     problem: str | None = None,
     **attributes: str | int,
 ) -> None:
@@ -102,22 +102,22 @@ def tell(
 
     What has no `parent` came from a request that was not traced, and is not traced either.
     """
-    if _provider is None or parent is None or not laps:
+    if _provider is None or parent is None or not timings:
         return
     from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
     tracer = _provider.get_tracer("sera")
-    began_ns = min(each.began_ns for each in laps)
+    began_ns = min(each.began_ns for each in timings)
     begun = tracer.start_span(
         name, _context(parent), attributes=attributes, start_time=began_ns
     )
     if problem:
         begun.set_status(Status(StatusCode.ERROR, problem))
-    for each in laps:
+    for each in timings:
         tracer.start_span(
             each.name, set_span_in_context(begun), start_time=each.began_ns
         ).end(each.ended_ns)
-    begun.end(max(each.ended_ns for each in laps))
+    begun.end(max(each.ended_ns for each in timings))
 
 
 def _context(parent: str) -> "Context":

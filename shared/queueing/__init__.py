@@ -1,7 +1,7 @@
-"""Celery: the app, its queues, and the doorbell."""
+"""Celery: the app, its queues, and the notifier."""
 
 from shared.queueing.app import Queues, celery_app
-from shared.queueing.doorbell import CeleryDoorbell, Doorbell
+from shared.queueing.notifier import CeleryNotifier, Notifier
 from shared.queueing.solo_worker import run_solo
 
-__all__ = ["CeleryDoorbell", "Doorbell", "Queues", "celery_app", "run_solo"]
+__all__ = ["CeleryNotifier", "Notifier", "Queues", "celery_app", "run_solo"]

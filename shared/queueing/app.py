@@ -21,7 +21,7 @@ class Queues(StrEnum):
 
 
 class Tasks(StrEnum):
-    RING = "inference.ring"
+    INFER = "inference.ring"
     EXPLAIN = "explain.ring"
     TRAIN = "train.ring"
     SHADOW = "shadow.ring"
@@ -36,7 +36,7 @@ def celery_app(broker_url: str) -> Celery:
     app.conf.update(
         task_ignore_result=True,
         task_routes={
-            Tasks.RING: Queues.INFERENCE,
+            Tasks.INFER: Queues.INFERENCE,
             Tasks.EXPLAIN: Queues.EXPLAIN,
             Tasks.TRAIN: Queues.TRAIN,
             Tasks.SHADOW: Queues.SHADOW,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from shared.errors import Unavailable
 from shared.queueing.app import celery_app, redis_client
-from shared.queueing.doorbell import LOST
+from shared.queueing.notifier import BROKER_ERRORS
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ def broker_facts(url: str) -> BrokerFacts:
             client = redis_client(connection)
             told = client.info("server")
             seconds, microseconds = client.time()
-    except LOST as lost:
+    except BROKER_ERRORS as lost:
         raise Unavailable(service="The broker") from lost
     name = told.get("server_name", "redis")
     return BrokerFacts(

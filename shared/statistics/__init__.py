@@ -10,8 +10,8 @@ from shared.statistics.discrimination.delong import (
 from shared.statistics.discrimination.operating_points import (
     OperatingPoint,
     SensitivityCutoff,
-    point_for,
     predictive_values,
+    select_operating_point,
     sensitivity_cutoff,
 )
 from shared.statistics.discrimination.roc import (
@@ -46,7 +46,7 @@ from shared.statistics.model_life.drift import (
     Stability,
     components_drift,
     drift,
-    tally,
+    quantile_bin_counts,
 )
 from shared.statistics.model_life.sites import Area, Rate, SiteRates, rates_by_site
 from shared.statistics.published_rates import tables_behind
@@ -55,7 +55,7 @@ from shared.statistics.readers.agreement import (
     KappaWeights,
     cohen_kappa,
     fleiss_kappa,
-    kappa_words,
+    landis_koch_label,
 )
 from shared.statistics.readers.gee import (
     GeeFit,
@@ -70,7 +70,7 @@ from shared.statistics.reliability.calibration import (
     CalibrationBin,
     ObservedExpected,
     Sigmoid,
-    brier,
+    brier_score,
     calibration_curve,
     expected_calibration_error,
     fit_sigmoid,
@@ -126,7 +126,7 @@ __all__ = [
     "SingleClass",
     "SiteRates",
     "Stability",
-    "brier",
+    "brier_score",
     "calibration_curve",
     "cohen_kappa",
     "compare_rates",
@@ -139,21 +139,21 @@ __all__ = [
     "fit_sigmoid",
     "fleiss_kappa",
     "gee_rates",
-    "kappa_words",
+    "landis_koch_label",
     "logit_interval",
     "logit_wald",
     "mcnemar",
     "observed_expected",
     "obuchowski_rockette",
-    "point_for",
     "predictive_values",
+    "quantile_bin_counts",
     "rates_by_site",
     "roc_auc",
     "roc_curve",
+    "select_operating_point",
     "sensitivity_cutoff",
     "shift_prior",
     "tables_behind",
-    "tally",
     "wilson",
     "youden_cutoff",
 ]

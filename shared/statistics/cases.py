@@ -30,7 +30,7 @@ def as_labels(labels: ArrayLike) -> Flags:
 
 
 def as_cases(
-    scores: ArrayLike, labels: ArrayLike, needed: int = 1
+    scores: ArrayLike, labels: ArrayLike, min_per_class: int = 1
 ) -> tuple[Floats, Flags]:
     """Scores and labels of the same cases, with at least `needed` of each class (0: any mix will do).
 
@@ -52,8 +52,8 @@ def as_cases(
     if not np.isfinite(values).all():
         raise ScoresInvalid(problem="a score is not finite")
     positives = int(malignant.sum())
-    if min(positives, malignant.size - positives) < needed:
+    if min(positives, malignant.size - positives) < min_per_class:
         raise SingleClass(
-            needed=needed, malignant=positives, benign=malignant.size - positives
+            needed=min_per_class, malignant=positives, benign=malignant.size - positives
         )
     return values, malignant

@@ -23,8 +23,8 @@ from playwright.sync_api import (
 from sqlalchemy import text
 
 from deploy.local import Backoff, Event, Stack
-from services.api.middleware.authentication import lifetime
-from services.api.middleware.origin_policy import COOKIE
+from services.api.middleware.authentication import session_lifetime
+from services.api.middleware.origin_policy import SESSION_COOKIE
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
 from shared.ledger.people.repository import Person
@@ -180,8 +180,8 @@ class Door:
 
     def _session(self, person: Person) -> dict[str, str]:
         with self.book.system_session("test") as house:
-            token = house.sessions.open(person.id, lifetime(self.stage.settings))
-        return {"name": COOKIE, "value": token, "url": self.stage.stack.url}
+            token = house.sessions.open(person.id, session_lifetime(self.stage.settings))
+        return {"name": SESSION_COOKIE, "value": token, "url": self.stage.stack.url}
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not EXPECTED.match(message.text):

@@ -15,7 +15,7 @@ from pydicom import examples
 from rich.console import Console
 
 from cli.commands.train import request
-from cli.connection import Api, ApiProblem
+from cli.connection import ApiClient, ApiProblem
 from cli.demo.cases import png
 from cli.output.training_progress import follow
 from cli.work.submission import CaseFile, submit, submit_and_wait, wait
@@ -41,8 +41,8 @@ pytestmark = [
 class Deployed:
     """Keys of a stack's operator and of two hospitals."""
 
-    operator: Api
-    hospitals: dict[str, Api]
+    operator: ApiClient
+    hospitals: dict[str, ApiClient]
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +67,10 @@ def stack() -> Deployed:
                 )
         operator = key(browser, "operator")
         apis = {
-            name: Api(URL, key(browser, "submitter", name))
+            name: ApiClient(URL, key(browser, "submitter", name))
             for name in ("north", "south")
         }
-    return Deployed(Api(URL, operator), apis)
+    return Deployed(ApiClient(URL, operator), apis)
 
 
 def key(browser: httpx2.Client, role: str, hospital: str | None = None) -> str:

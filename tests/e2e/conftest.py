@@ -1,4 +1,6 @@
-"""The whole of SERA, once for the session: every engine and service, a first model and a second one trained later."""
+"""The whole of SERA, once for the session: every engine and service, a first model and a second one
+trained later.
+"""
 
 import csv
 import json
@@ -54,7 +56,9 @@ def stage(
 def changeover(
     stage: Stage, recipe_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Changeover:
-    """A person imports phantoms, trains a model and makes it live, while a hospital goes on submitting."""
+    """A person imports phantoms, trains a model and makes it live, while a hospital goes on
+    submitting.
+    """
     folder = _labelled(tmp_path_factory.mktemp("labelled"))
     before = stage.live()
     over = threading.Event()
@@ -93,7 +97,9 @@ def south(stage: Stage, changeover: Changeover) -> Hospital:
 def _submit_until(
     over: threading.Event, stage: Stage, before: str, jobs: list[dict[str, Any]]
 ) -> None:
-    """One case after the other until it is over, and then until one is read by another model or fails."""
+    """One case after the other until it is over, and then until one is read by another model or
+    fails.
+    """
     east = stage.hospital("east")
     while not over.wait(PACE_S):
         jobs.append(east.read(png(len(jobs))))

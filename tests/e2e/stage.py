@@ -1,4 +1,6 @@
-"""A running stack as the tests see it from outside: by HTTP, by the command line, by its processes and its rows."""
+"""A running stack as the tests see it from outside: by HTTP, by the command line, by its processes
+and its rows.
+"""
 
 import json
 import os
@@ -67,7 +69,9 @@ BESIDES_OURS = {
 
 
 def until(ask: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
-    """The first answer that is not empty; asks again after a short while, and fails after `within_s`."""
+    """The first answer that is not empty; asks again after a short while, and fails after
+    `within_s`.
+    """
     give_up = time.monotonic() + within_s
     pause = threading.Event()
     while not (answer := ask()):
@@ -110,7 +114,9 @@ def surroundings(home: Path, port: int, more: Mapping[str, str]) -> dict[str, An
 
 
 class Hospital:
-    """A hospital's own software: it keeps every request's key, so that it may send it again while SERA is away."""
+    """A hospital's own software: it keeps every request's key, so that it may send it again while
+    SERA is away.
+    """
 
     def __init__(self, url: str, key: str) -> None:
         self.http = httpx2.Client(
@@ -170,7 +176,9 @@ class Hospital:
 
 @dataclass(frozen=True)
 class Changeover:
-    """What happened while a second model was trained and promoted: the cases' jobs in order, and what was said."""
+    """What happened while a second model was trained and promoted: the cases' jobs in order, and
+    what was said.
+    """
 
     before: str
     imported: str
@@ -236,7 +244,9 @@ class Stage:
         return psutil.Process(self.stack.state.pids[child])
 
     def suspend_holding(self, child: str, work: str) -> bool:
-        """Stop a process in its tracks; False, and on it goes, if the query `work` finds it with nothing in hand."""
+        """Stop a process in its tracks; False, and on it goes, if the query `work` finds it with
+        nothing in hand.
+        """
         process = self.process(child)
         process.suspend()
         if self.rows(work):

@@ -111,7 +111,9 @@ def alive(process: psutil.Process) -> bool:
 
 
 def look(watched: Stay, pid: int) -> None:
-    """Note every process of the stack, and what each has open for writing or maps from shared memory."""
+    """Note every process of the stack, and what each has open for writing or maps from shared
+    memory.
+    """
     watched.family = [
         psutil.Process(pid),
         *psutil.Process(pid).children(recursive=True),

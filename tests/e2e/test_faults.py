@@ -1,4 +1,6 @@
-"""Faults of a whole stack of its own: clocks that are wrong by a day, and a worker that lives but does nothing."""
+"""Faults of a whole stack of its own: clocks that are wrong by a day, and a worker that lives but
+does nothing.
+"""
 
 import queue
 from collections.abc import Iterator
@@ -57,7 +59,9 @@ def told() -> Told:
 def stage(
     tmp_path_factory: pytest.TempPathFactory, first_bundle: Path, told: Told
 ) -> Iterator[Stage]:
-    """A stack whose gateway and clock are a day ahead of the database's clock, and whose worker is a day behind it."""
+    """A stack whose gateway and clock are a day ahead of the database's clock, and whose worker is
+    a day behind it.
+    """
     services = [shifted(child) if child.name in OFF_S else child for child in SERVICES]
     needed = [child for child in services if child.name in {"migrate", *OFF_S}]
     env = {

@@ -23,7 +23,9 @@ AllAnsweredOnce = Callable[..., list[int]]
 
 @pytest.fixture
 def all_answered_once(stage: Stage, north: Hospital) -> AllAnsweredOnce:
-    """Checks that every one of these cases ended well with exactly one result; returns the attempts each took."""
+    """Checks that every one of these cases ended well with exactly one result; returns the attempts
+    each took.
+    """
 
     def check(receipts: Receipts, kills: int = 1) -> list[int]:
         jobs = [north.job(receipt["job_id"]) for receipt in receipts]
@@ -59,7 +61,10 @@ def test_a_worker_killed_with_cases_in_hand_loses_none_and_doubles_none(
         stage.kill("worker")
     attempts = all_answered_once(receipts, kills)
     assert max(attempts) > 1, "cases were in hand when it was killed"
-    trail = "SELECT count(*) FROM audit_events WHERE event = 'job.returned' AND job_id::text = ANY(:ids)"
+    trail = (
+        "SELECT count(*) FROM audit_events WHERE event = 'job.returned' AND job_id::text = "
+        "ANY(:ids)"
+    )
     assert stage.rows(trail, ids=[receipt["job_id"] for receipt in receipts]) == [
         (sum(attempts) - len(attempts),)
     ]

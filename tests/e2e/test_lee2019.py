@@ -22,12 +22,15 @@ TAPS = {
     "inception_v3": "avg",
 }
 SHORT_FORM = ("resnet50", "inception_v3")
-"""The networks of the recipe with the smallest files: 0.2 GB of weights, where all six have 1.8 GB."""
+"""The networks of the recipe with the smallest files: 0.2 GB of weights, where all six have 1.8 GB.
+"""
 
 
 @pytest.fixture
 def recipe(long: bool) -> Recipe:
-    """Taps, tunings and classifiers as they are; fewer folds, epochs and trees, in the short form fewer networks."""
+    """Taps, tunings and classifiers as they are; fewer folds, epochs and trees, in the short form
+    fewer networks.
+    """
     whole = load_recipe("lee2019")
     features = [each for each in whole.features if long or each.network in SHORT_FORM]
     classifiers = [

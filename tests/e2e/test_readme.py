@@ -1,7 +1,8 @@
-"""What the README tells people to type, typed: in the scratch folder of somebody beside a running stack.
+"""What the README tells people to type, typed: in the scratch folder of somebody beside a running
+stack.
 
-Each command is done here, or named in TRIED with the test that does it. A new one that is neither fails, and so does
-one that the command line does not understand.
+Each command is done here, or named in TRIED with the test that does it. A new one that is neither
+fails, and so does one that the command line does not understand.
 """
 
 import json
@@ -98,7 +99,9 @@ TRIED = {
         '"load"',
     ),
 }
-"""What takes long, or starts or changes what others share: the file whose test does it, and words of that test."""
+"""What takes long, or starts or changes what others share: the file whose test does it, and words
+of that test.
+"""
 
 
 def blocks() -> list[str]:
@@ -176,7 +179,9 @@ def run(told: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def understood(told: list[str]) -> None:
-    """Raises a usage error unless the command line knows the command, its arguments and its options."""
+    """Raises a usage error unless the command line knows the command, its arguments and its
+    options.
+    """
     command = get_command(app)
     name = "sera"
     while isinstance(command, TyperGroup):

@@ -1,4 +1,6 @@
-"""A machine's stack is killed, its home is deleted, and SERA goes on from a backup that was made while it served."""
+"""A machine's stack is killed, its home is deleted, and SERA goes on from a backup that was made
+while it served.
+"""
 
 import json
 import shutil
@@ -122,7 +124,9 @@ def disaster(
 
 
 def live(story: Disaster, state: StackState, north: Hospital) -> None:
-    """A case is done, others wait, a worker has some in hand; somebody signs in; a backup is made meanwhile."""
+    """A case is done, others wait, a worker has some in hand; somebody signs in; a backup is made
+    meanwhile.
+    """
     story.before = north.read(png(1))
     person_with_authenticator(story, state)
     psutil.Process(state.pids["worker"]).suspend()

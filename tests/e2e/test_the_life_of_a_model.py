@@ -1,4 +1,6 @@
-"""Operators bring data, train, judge, try in the shadow, promote and go back; a hospital submits all the while."""
+"""Operators bring data, train, judge, try in the shadow, promote and go back; a hospital submits
+all the while.
+"""
 
 import csv
 import threading

@@ -1,8 +1,9 @@
-"""The gateway for tests, which build it hundreds of times in a process: every app of the process has the same routes.
+"""The gateway for tests, which build it hundreds of times in a process: every app of the process
+has the same routes.
 
-FastAPI works out a route's parameters and models when an app is first asked for it, and for each app anew, and so it
-does the OpenAPI document, which takes a second. Together that took half of the time of the gateway's tests. What differs
-between apps is in their state and their middleware.
+FastAPI works out a route's parameters and models when an app is first asked for it, and for each
+app anew, and so it does the OpenAPI document, which takes a second. Together that took half of the
+time of the gateway's tests. What differs between apps is in their state and their middleware.
 """
 
 from collections.abc import Mapping
@@ -16,11 +17,15 @@ from shared.settings import Settings
 from tests.support.routes import openapi_document
 
 _included: dict[tuple[int, int], APIRouter] = {}
-"""By the router and the responses that it is included with, both of which live as long as the process."""
+"""By the router and the responses that it is included with, both of which live as long as the
+process.
+"""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """As the gateway's own, with routes that are made once in a process, and a document that is made once in a run."""
+    """As the gateway's own, with routes that are made once in a process, and a document that is
+    made once in a run.
+    """
     with patch.object(FastAPI, "include_router", _include_router):
         app = gateway.create_app(settings)
     app.openapi = openapi_document

@@ -1,4 +1,6 @@
-"""A second engine: double precision, on a copy of the network, with the port's members and no others."""
+"""A second engine: double precision, on a copy of the network, with the port's members and no
+others.
+"""
 
 from copy import deepcopy
 
@@ -9,7 +11,9 @@ from shared.networks import TapNetwork
 
 
 class DoubleEngine:
-    """Lets nobody run a network beside it once the network is compiled; `passes` counts the images of each run."""
+    """Lets nobody run a network beside it once the network is compiled; `passes` counts the images
+    of each run.
+    """
 
     device = "CPU, in double precision"
     precision = Precision.FP64

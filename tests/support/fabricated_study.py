@@ -39,7 +39,9 @@ JUDGES = {
 def study(
     count: int = 60, seed: int = 0, people: bool = True, **changed: object
 ) -> Study:
-    """`count` images, every third malignant, two of each patient, at two sites; scores of different worth."""
+    """`count` images, every third malignant, two of each patient, at two sites; scores of different
+    worth.
+    """
     random = np.random.default_rng(seed)
     malignant = np.arange(count) % 3 == 0
     rows = [

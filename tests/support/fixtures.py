@@ -1,4 +1,5 @@
-"""Fixtures for every test: PostgreSQL and Valkey once in a process, a fresh database for each test that asks for one.
+"""Fixtures for every test: PostgreSQL and Valkey once in a process, a fresh database for each test
+that asks for one.
 
 And a small model that is fitted once in a run, and networks with weights that cost nothing to draw.
 """
@@ -155,7 +156,9 @@ def fresh_database(engines: EmbeddedEngines, migrated: str) -> Iterator[str]:
 
 @cache
 def _administration(url: URL) -> Engine:
-    """A connection that stays open: a new one costs the server as much as it does to copy a database."""
+    """A connection that stays open: a new one costs the server as much as it does to copy a
+    database.
+    """
     return create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
 
 

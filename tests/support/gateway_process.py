@@ -1,4 +1,6 @@
-"""The gateway as a process of its own, as `./sera up` runs it: to be killed, starved of disk or given another clock."""
+"""The gateway as a process of its own, as `./sera up` runs it: to be killed, starved of disk or
+given another clock.
+"""
 
 import signal
 import sys

@@ -1,4 +1,6 @@
-"""A provider of identities on loopback: a real HTTP server that issues signed tokens, and can be told to err."""
+"""A provider of identities on loopback: a real HTTP server that issues signed tokens, and can be
+told to err.
+"""
 
 import base64
 import json
@@ -66,7 +68,9 @@ class Identities:
     def exchange(
         self, told: dict[str, str], authorization: str
     ) -> dict[str, str] | None:
-        """None for what a provider refuses: a wrong client, a used code, another verifier or address."""
+        """None for what a provider refuses: a wrong client, a used code, another verifier or
+        address.
+        """
         wanted = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         asked = self.codes.pop(told["code"], None)
         proven = (

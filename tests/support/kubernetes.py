@@ -41,7 +41,9 @@ def rendered(folder: Path) -> list[Object]:
 
 
 def everything(folder: Path) -> list[Object]:
-    """The base with all components at once, those too that no overlay takes; written into an empty folder."""
+    """The base with all components at once, those too that no overlay takes; written into an empty
+    folder.
+    """
     components = [
         path.parent
         for path in KUSTOMIZATIONS
@@ -64,7 +66,9 @@ def documents(path: Path) -> list[Object]:
 
 @cache
 def lying_there() -> list[Object]:
-    """Every whole object of base and components, as the files have it, and the settings that are generated."""
+    """Every whole object of base and components, as the files have it, and the settings that are
+    generated.
+    """
     whole = [each for path in _resources() for each in documents(path)]
     return [
         *whole,

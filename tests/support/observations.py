@@ -37,7 +37,9 @@ class Observing:
             return house.hospitals.ensure(name)
 
     def result(self, hospital: str = "north", **told: Any) -> UUID:
-        """A case with its observation, and its outcome if `malignant` is said; returns the case's id."""
+        """A case with its observation, and its outcome if `malignant` is said; returns the case's
+        id.
+        """
         return self.results(1, hospital, **told)[0]
 
     def results(

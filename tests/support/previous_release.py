@@ -14,7 +14,8 @@ SCHEMA = "r0001"
 HOUSE = "SET LOCAL ROLE sera_house"
 OF_HOSPITAL = "SET LOCAL ROLE sera_hospital; SET LOCAL sera.hospital = '{}'"
 CASE = text(
-    "INSERT INTO cases (id, hospital_id, image_sha256, image_bytes, image_format, width, height, size_mm, source) "
+    "INSERT INTO cases (id, hospital_id, image_sha256, image_bytes, image_format, "
+    "width, height, size_mm, source) "
     "VALUES (:case, :hospital, :image, 1000, 'png', 300, 300, 14.5, 'file')"
 )
 JOB = text(
@@ -25,21 +26,26 @@ EVENT = text(
     "VALUES (:hospital, :actor, :event, :case, :job, CAST(:details AS json))"
 )
 CLAIM = text(
-    "UPDATE jobs SET state = 'running', attempts = attempts + 1, worker = 'old', lease_token = :token, "
-    "lease_until = clock_timestamp() + interval '20 s', updated_at = clock_timestamp() WHERE id IN ("
+    "UPDATE jobs SET state = 'running', attempts = attempts + 1, worker = 'old', "
+    "lease_token = :token, "
+    "lease_until = clock_timestamp() + interval '20 s', updated_at = clock_timestamp() "
+    "WHERE id IN ("
     "SELECT id FROM jobs WHERE state = 'queued' ORDER BY queued_at LIMIT 8 FOR UPDATE SKIP LOCKED) "
     "RETURNING id, case_id, hospital_id"
 )
 RESULT = text(
     "INSERT INTO results (id, job_id, hospital_id, model_digest, body) "
-    "VALUES (:id, :job, :hospital, 'm', CAST(:body AS jsonb)) ON CONFLICT (job_id, model_digest) DO NOTHING"
+    "VALUES (:id, :job, :hospital, 'm', CAST(:body AS jsonb)) ON CONFLICT (job_id, "
+    "model_digest) DO NOTHING"
 )
 OBSERVATION = text(
-    "INSERT INTO observations (job_id, model_digest, hospital_id, case_id, score, risk, decision, cutoff, warnings) "
+    "INSERT INTO observations (job_id, model_digest, hospital_id, case_id, score, "
+    "risk, decision, cutoff, warnings) "
     "VALUES (:job, 'm', :hospital, :case, 0.7, 0.6, 'malignant', 0.5, '[]')"
 )
 DONE = text(
-    "UPDATE jobs SET state = 'done', lease_token = NULL, lease_until = NULL, updated_at = clock_timestamp() "
+    "UPDATE jobs SET state = 'done', lease_token = NULL, lease_until = NULL, "
+    "updated_at = clock_timestamp() "
     "WHERE id = :job AND lease_token = :token"
 )
 BODY = json.dumps(

@@ -1,4 +1,6 @@
-"""Cases that have a result and an outcome, and people who read them, for the tests of reader studies."""
+"""Cases that have a result and an outcome, and people who read them, for the tests of reader
+studies.
+"""
 
 from datetime import timedelta
 
@@ -60,7 +62,9 @@ def new_study(readers, **changes) -> dict:
 
 
 def read(client, study: str, said: dict[str, tuple[int, int]]) -> None:
-    """Read every case of a study: `said` gives a case's probabilities, blind and aided; 50 and more is malignant."""
+    """Read every case of a study: `said` gives a case's probabilities, blind and aided; 50 and more
+    is malignant.
+    """
     at = f"/v1/reader-studies/{study}"
     while (there := client.get(f"{at}/next").json())["phase"]:
         case = there["case_id"]

@@ -1,4 +1,6 @@
-"""Files that are costly to make and the same for every worker process of a run: the first that needs one makes it."""
+"""Files that are costly to make and the same for every worker process of a run: the first that
+needs one makes it.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +12,15 @@ class RunCache:
     """A folder that the processes of one test run share."""
 
     folder: Path
-    """Set by `tests/conftest.py` as pytest starts, so that it can be used while tests are collected."""
+    """Set by `tests/conftest.py` as pytest starts, so that it can be used while tests are
+    collected.
+    """
 
     @classmethod
     def path(cls, name: str, make: Callable[[Path], object]) -> Path:
-        """The file or folder of this name; `make` is called with the path to create when there is none yet."""
+        """The file or folder of this name; `make` is called with the path to create when there is
+        none yet.
+        """
         made = cls.folder / name
         with FileLock(cls.folder / f"{name}.lock"):
             if not made.exists():

@@ -30,14 +30,17 @@ LONGEST_FIRST = (
     STACK_FOLDER,
     "tests/integration/",
 )
-"""Beginnings of groups, in the order in which they are handed out, so that all workers end at about the same time.
+"""Beginnings of groups, in the order in which they are handed out, so that all workers end at about
+the same time.
 
 Stacks of a file's own come after some tests that need none: three at once are slow on two cores.
 """
 
 
 def group_of(nodeid: str) -> str:
-    """Tests of one group run in one process, one after another: a file, the shared stack or the browser."""
+    """Tests of one group run in one process, one after another: a file, the shared stack or the
+    browser.
+    """
     file = nodeid.partition("::")[0]
     if file.startswith(BROWSER_FOLDER):
         return BROWSER
@@ -61,7 +64,9 @@ def in_order(items: Sequence[pytest.Item]) -> list[pytest.Item]:
 
 
 def shuffled(items: Sequence[pytest.Item], seed: int) -> list[pytest.Item]:
-    """The files in a random order, and the tests within each; the same in every process that has the seed."""
+    """The files in a random order, and the tests within each; the same in every process that has
+    the seed.
+    """
     chance = random.Random(seed)
     by_file: dict[str, list[pytest.Item]] = {}
     for item in items:
@@ -74,10 +79,11 @@ def shuffled(items: Sequence[pytest.Item], seed: int) -> list[pytest.Item]:
 
 
 class ByGroup(LoadScopeScheduling):
-    """Hands the groups out in the order of their first test; a worker gets the next one when it has nearly finished.
+    """Hands the groups out in the order of their first test; a worker gets the next one when it has
+    nearly finished.
 
-    The browser has a process of its own wherever there are two: Playwright leaves an event loop running in the thread
-    that started it, and `asyncio.run` refuses to work beside it.
+    The browser has a process of its own wherever there are two: Playwright leaves an event loop
+    running in the thread that started it, and `asyncio.run` refuses to work beside it.
     """
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:

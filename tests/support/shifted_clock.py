@@ -1,4 +1,5 @@
-"""`python -m tests.support.shifted_clock SECONDS MODULE`: runs a service with a wall clock that is that far off; monotonic ones stay.
+"""`python -m tests.support.shifted_clock SECONDS MODULE`: runs a service with a wall clock that is
+that far off; monotonic ones stay.
 
 The clock is wrong before anything of SERA is imported, so that nothing keeps the right one.
 """
@@ -10,7 +11,9 @@ import sys
 import time
 
 BEFORE = {"services.worker": ("zoneinfo", "sklearn.utils.validation")}
-"""Compiled modules that take the datetime they meet for the real one; none of them asks what time it is."""
+"""Compiled modules that take the datetime they meet for the real one; none of them asks what time
+it is.
+"""
 
 
 def shift(seconds: float) -> None:

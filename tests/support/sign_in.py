@@ -31,7 +31,8 @@ def later(ledger, seconds, table="people"):
         "people": "UPDATE people SET locked_until = locked_until - make_interval(secs => :s)",
         "doorsteps": "UPDATE doorsteps SET filled_at = filled_at - make_interval(secs => :s)",
         "sessions": "UPDATE sessions SET seen_at = seen_at - make_interval(secs => :s), "
-        "idle_at = idle_at - make_interval(secs => :s), expires_at = expires_at - make_interval(secs => :s)",
+        "idle_at = idle_at - make_interval(secs => :s), expires_at = expires_at - "
+        "make_interval(secs => :s)",
     }
     with ledger.engine.begin() as line:
         line.execute(text(moved[table]), {"s": seconds})

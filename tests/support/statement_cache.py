@@ -18,8 +18,8 @@ CACHE_SIZE = 2000
 def shared_statements(url: str) -> Iterator[None]:
     """Every ledger opened within has one dialect and one cache of compiled statements.
 
-    SQLAlchemy keeps what it compiled by the dialect, and makes a dialect for each engine. `url` is of any database of
-    the server, which the dialect learns its version from.
+    SQLAlchemy keeps what it compiled by the dialect, and makes a dialect for each engine. `url` is
+    of any database of the server, which the dialect learns its version from.
     """
     first = create_engine(url)
     first.connect().close()

@@ -12,7 +12,8 @@ FRESH = "transaction is fresh"
 
 @dataclass
 class StatementCount:
-    """Every statement in the order of its start, role changes and savepoints included, BEGIN and COMMIT left out.
+    """Every statement in the order of its start, role changes and savepoints included, BEGIN and
+    COMMIT left out.
 
     A transaction counts from its first statement on.
     """

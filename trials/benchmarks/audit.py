@@ -2,10 +2,10 @@
 
     PYTHONPATH=. .venv/bin/python trials/benchmarks/audit.py [--rounds 300]
 
-Starts a PostgreSQL of its own. Times transactions of 16 events, as a batch of results writes them, in a database whose
-chain was taken off and in one that has it: for one hospital, for a batch of four hospitals, and with four writers at once on
-one chain. Then a whole batch's end (results, observations, events), and the proof of what was written. Only ratios
-within one run mean anything.
+Starts a PostgreSQL of its own. Times transactions of 16 events, as a batch of results writes them,
+in a database whose chain was taken off and in one that has it: for one hospital, for a batch of
+four hospitals, and with four writers at once on one chain. Then a whole batch's end (results,
+observations, events), and the proof of what was written. Only ratios within one run mean anything.
 """
 
 import argparse
@@ -86,7 +86,9 @@ def main() -> None:
 def interleaved(
     unchained: Engine, chained: Engine, hospitals: int, writers: int, rounds: int
 ) -> tuple[float, float]:
-    """Median milliseconds of a transaction on either, in turns so that the machine's moods meet both."""
+    """Median milliseconds of a transaction on either, in turns so that the machine's moods meet
+    both.
+    """
     ids_unchained = [added(unchained, number) for number in range(hospitals)]
     ids_chained = [added(chained, number) for number in range(hospitals)]
     without_ms: list[float] = []
@@ -147,7 +149,8 @@ def prove(engine: Engine) -> None:
     findings = verify(trail.links(), trail.seals(), signed)
     events = sum(findings.events.values())
     print(
-        f"proof of {events} events: {events / (time.perf_counter() - began):.0f} events/s; whole: {findings.whole}"
+        f"proof of {events} events: {events / (time.perf_counter() - began):.0f} events/s; "
+        f"whole: {findings.whole}"
     )
     ledger.close()
 

@@ -1,10 +1,12 @@
-"""All 57 concatenations of six feature sets, read by SVM and forest, against fitting each of them from scratch.
+"""All 57 concatenations of six feature sets, read by SVM and forest, against fitting each of them
+from scratch.
 
     PYTHONPATH=. .venv/bin/python -m trials.benchmarks.concatenations [--images 594] [--folds 1]
 
-Random features of the widths of L19's six, so that only the work counts. Both ways follow one protocol: standardise on
-the training rows, choose among the grid on inner folds, fit, score. The direct way fits one concatenation of each size
-and is scaled up by how many of that size there are; the way of `shared.learning` fits them all. Only the ratio counts.
+Random features of the widths of L19's six, so that only the work counts. Both ways follow one
+protocol: standardise on the training rows, choose among the grid on inner folds, fit, score. The
+direct way fits one concatenation of each size and is scaled up by how many of that size there are;
+the way of `shared.learning` fits them all. Only the ratio counts.
 """
 
 import argparse
@@ -158,7 +160,8 @@ def timed(work: Callable[[], None]) -> float:
 
 def report(name: str, ours: float, direct: float) -> None:
     print(
-        f"{name:8} shared {ours:8.1f} s   from scratch {direct:9.1f} s   ratio {direct / ours:6.1f}",
+        f"{name:8} shared {ours:8.1f} s   from scratch {direct:9.1f} s   ratio "
+        f"{direct / ours:6.1f}",
         flush=True,
     )
 

@@ -1,8 +1,10 @@
-"""What it costs to decode in a process of its own, against decoding in the worker itself, in one run.
+"""What it costs to decode in a process of its own, against decoding in the worker itself, in one
+run.
 
     PYTHONPATH=. .venv/bin/python trials/benchmarks/decoding.py --rounds 60
 
-Both ways take turns on the same bytes. Only ratios within one run mean anything, and on a busy machine only CPU time.
+Both ways take turns on the same bytes. Only ratios within one run mean anything, and on a busy
+machine only CPU time.
 """
 
 import argparse
@@ -28,7 +30,8 @@ def main() -> None:
     (process,) = (psutil.Process(pid) for pid in decoders.pids)
     memory_mib = process.memory_full_info().uss / 2**20
     print(
-        f"a decoder is ready after {time.perf_counter() - began:.2f} s and holds {memory_mib:.0f} MiB of its own"
+        f"a decoder is ready after {time.perf_counter() - began:.2f} s and holds "
+        f"{memory_mib:.0f} MiB of its own"
     )
     for name, data in _images().items():
         here, apart = _wall_ms(data, decoders, rounds)
@@ -39,7 +42,8 @@ def main() -> None:
             end="; ",
         )
         print(
-            f"CPU here {cpu_here:6.2f} ms, apart {cpu_apart:6.2f} ms, {cpu_apart - cpu_here:+.2f} ms"
+            f"CPU here {cpu_here:6.2f} ms, apart {cpu_apart:6.2f} ms, "
+            f"{cpu_apart - cpu_here:+.2f} ms"
         )
     decoders.close()
 

@@ -1,11 +1,13 @@
 """What a hospital waits beside one that floods SERA, against what it waits alone.
 
-    PYTHONPATH=. .venv/bin/python -m trials.benchmarks.fairness [--flood 1000] [--cases 20] [--rounds 3] [--max-images 8]
+PYTHONPATH=. .venv/bin/python -m trials.benchmarks.fairness [--flood 1000] [--cases 20] [--rounds 3]
+[--max-images 8]
 
-On a stack of its own, with a small bundle fitted on phantoms. The quiet hospital sends its cases at once; a wait is
-from a case's acceptance to its result, by the database's clock. Alone first; then beside the flood, which is put into
-the ledger at once, so that it waits in full when the quiet hospital sends, however fast the model is. Rounds alone are
-pooled, and so are those beside the flood. Only ratios within one run mean anything.
+On a stack of its own, with a small bundle fitted on phantoms. The quiet hospital sends its cases at
+once; a wait is from a case's acceptance to its result, by the database's clock. Alone first; then
+beside the flood, which is put into the ledger at once, so that it waits in full when the quiet
+hospital sends, however fast the model is. Rounds alone are pooled, and so are those beside the
+flood. Only ratios within one run mean anything.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import cv2
 import numpy as np
 import sqlalchemy as sa
 
-from cli.connection import Api, address, create_key
+from cli.connection import ApiClient, address, create_key
 from cli.work.submission import CaseFile, submit
 from deploy.local import Stack
 from shared.bundles import save
@@ -41,7 +43,8 @@ CLIENTS = 4
 PAUSE_S = 0.2
 IMAGES = 40
 WAITS = sa.text(
-    "SELECT extract(epoch FROM r.created_at - j.created_at) FROM jobs j JOIN results r ON r.job_id = j.id "
+    "SELECT extract(epoch FROM r.created_at - j.created_at) FROM jobs j JOIN results r "
+    "ON r.job_id = j.id "
     "WHERE j.id = ANY(CAST(:jobs AS uuid[])) ORDER BY r.created_at"
 )
 LEFT = sa.text("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")
@@ -81,7 +84,7 @@ class Bench:
             "objects_url": stack.objects_url,
         }
         settings = Settings(home=stack.home.root, port=stack.port, **urls)
-        self._quiet = Api(
+        self._quiet = ApiClient(
             address(settings),
             create_key(settings, Role.SUBMITTER, "quiet", "benchmark"),
         )
@@ -105,7 +108,8 @@ class Bench:
             session.models.promote(digest, "bench", "the benchmark asks for it")
 
     def round(self, cases: int, flood: int) -> list[float]:
-        """Seconds that each case of the quiet hospital waited; the flood is read to its end before the next round.
+        """Seconds that each case of the quiet hospital waited; the flood is read to its end before
+        the next round.
 
         Neither hospital has a past that counts when a flood begins, as if each had just come.
         """
@@ -115,7 +119,8 @@ class Bench:
         waits = self._answered(_send(self._quiet, cases))
         left = self._left()
         print(
-            f"p95 {_p95(waits):6.2f} s beside {flood} cases, {left} left when the quiet hospital was done",
+            f"p95 {_p95(waits):6.2f} s beside {flood} cases, {left} left when the quiet "
+            "hospital was done",
             flush=True,
         )
         while self._left():
@@ -166,11 +171,12 @@ def report(alone: Sequence[Sequence[float]], beside: Sequence[Sequence[float]]) 
         first = np.quantile(usual, share)
         second = np.quantile(flooded, share)
         print(
-            f"{name}: alone {first:.2f} s, beside the flood {second:.2f} s, ratio {second / first:.2f}"
+            f"{name}: alone {first:.2f} s, beside the flood {second:.2f} s, ratio "
+            f"{second / first:.2f}"
         )
 
 
-def _send(api: Api, count: int) -> list[str]:
+def _send(api: ApiClient, count: int) -> list[str]:
     with ThreadPoolExecutor(CLIENTS) as pool:
         return [
             receipt["job_id"]

@@ -1,4 +1,6 @@
-"""Milliseconds per region of interest of the handcrafted features: `python -m trials.benchmarks.features [SIDE_PX]`."""
+"""Milliseconds per region of interest of the handcrafted features: `python -m
+trials.benchmarks.features [SIDE_PX]`.
+"""
 
 import sys
 from statistics import median
@@ -6,7 +8,7 @@ from time import perf_counter
 
 import numpy as np
 
-from shared.features import FAMILIES, extract, names
+from shared.features import FAMILIES, extract, feature_names
 from shared.phantoms import draw
 
 ROUNDS = 40
@@ -32,7 +34,7 @@ def main(side_px: int) -> None:
     print(f"{'families':24}{'features':>9}{'ms':>9}   ({side_px} x {side_px} px)")
     for families in (*((family,) for family in FAMILIES), tuple(FAMILIES)):
         taken = milliseconds(pixels, mask, families)
-        print(f"{'+'.join(families)[:23]:24}{len(names(families)):9}{taken:9.2f}")
+        print(f"{'+'.join(families)[:23]:24}{len(feature_names(families)):9}{taken:9.2f}")
 
 
 if __name__ == "__main__":

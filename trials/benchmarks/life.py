@@ -1,10 +1,13 @@
-"""The life of a model on real images, under load: what operators do to it must not reach the hospitals.
+"""The life of a model on real images, under load: what operators do to it must not reach the
+hospitals.
 
-    SERA_WEIGHTS_DIR=DIR PYTHONPATH=. .venv/bin/python -m trials.benchmarks.life --dataset FOLDER --recipe light
+SERA_WEIGHTS_DIR=DIR PYTHONPATH=. .venv/bin/python -m trials.benchmarks.life --dataset FOLDER
+--recipe light
 
-Version 1 of the data set is 60 % of FOLDER; its model goes live. While four clients submit without a break, version 2
-comes with the rest: a run whose trainer is killed (-9) three times, gate, shadow on 100 cases, promotion, rollback.
-Prints what each step came to, the clients' errors, and what their cases waited in each phase, as ratios to the first.
+Version 1 of the data set is 60 % of FOLDER; its model goes live. While four clients submit without
+a break, version 2 comes with the rest: a run whose trainer is killed (-9) three times, gate, shadow
+on 100 cases, promotion, rollback. Prints what each step came to, the clients' errors, and what
+their cases waited in each phase, as ratios to the first.
 """
 
 import argparse
@@ -25,7 +28,7 @@ import psutil
 from rich.console import Console
 
 from cli.commands.train import request
-from cli.connection import Api, address, connect, create_key
+from cli.connection import ApiClient, address, connect, create_key
 from cli.work.dataset_import import add_all
 from cli.work.model_swap import wait_for_workers
 from cli.work.submission import CaseFile, submit_and_wait
@@ -73,11 +76,11 @@ class Clients:
 
     def _work(self, number: int) -> None:
         draw = random.Random(number)
-        with Api(self.url, self.keys[number % len(self.keys)]) as api:
+        with ApiClient(self.url, self.keys[number % len(self.keys)]) as api:
             while not self.over.is_set():
                 self._one(api, draw.choice(self.rows))
 
-    def _one(self, api: Api, row: Row) -> None:
+    def _one(self, api: ApiClient, row: Row) -> None:
         began = time.perf_counter()
         phase = self.phase
         try:
@@ -97,7 +100,7 @@ class Clients:
 
 class Trial:
     def __init__(
-        self, stack: Stack, api: Api, settings: Settings, arguments: argparse.Namespace
+        self, stack: Stack, api: ApiClient, settings: Settings, arguments: argparse.Namespace
     ) -> None:
         self._stack = stack
         self._api = api
@@ -137,7 +140,9 @@ class Trial:
         self._report()
 
     def _trained(self, rows: Sequence[Row], kills: Sequence[float] = ()) -> str:
-        """Add the rows, give some of the new ones to the locked test set, freeze, train; returns the digest."""
+        """Add the rows, give some of the new ones to the locked test set, freeze, train; returns
+        the digest.
+        """
         refused = [
             outcome
             for _, outcome in add_all(self._api, "trial", rows)
@@ -149,7 +154,8 @@ class Trial:
         run_id = request(self._api, "trial", self._recipe)
         run = self._killed(run_id, list(kills))
         print(
-            f"version {run['version']}: {len(rows)} rows, {len(refused)} refused; {time.perf_counter() - began:.0f} s"
+            f"version {run['version']}: {len(rows)} rows, {len(refused)} refused; "
+            f"{time.perf_counter() - began:.0f} s"
         )
         features = [step for step in run["steps"] if step["kind"] == "features"]
         seconds = sum(s["seconds"] for s in features)
@@ -165,7 +171,9 @@ class Trial:
         return run["model_digest"]
 
     def _killed(self, run_id: str, kills: list[float]) -> dict[str, Any]:
-        """Follow the run; at each of these fractions kill the trainer, and see that finished steps stay so."""
+        """Follow the run; at each of these fractions kill the trainer, and see that finished steps
+        stay so.
+        """
         finished: dict[str, int] = {}
         while True:
             run = self._api.get(f"/v1/training-runs/{run_id}")
@@ -205,7 +213,8 @@ class Trial:
         }
         if finished:
             print(
-                f"  none of the {len(finished)} finished steps was done again; taken up more than once: {more}"
+                f"  none of the {len(finished)} finished steps was done again; taken up more "
+                f"than once: {more}"
             )
         return run
 
@@ -215,7 +224,8 @@ class Trial:
         report = self._api.get(f"/v1/models/{digest}/shadow")
         told = report["comparison"]
         print(
-            f"shadow: {report['read']} cases read, {report['unread']} unread, agreement {told['agreement']}"
+            f"shadow: {report['read']} cases read, {report['unread']} unread, agreement "
+            f"{told['agreement']}"
         )
         print(f"  score difference {told['score_difference']}")
         print(f"  outcomes {told['outcomes']}")
@@ -228,7 +238,8 @@ class Trial:
         )
         swap = wait_for_workers(self._api, digest, Console(stderr=True))
         print(
-            f"promoted {name}, gate {gate['verdict']}{'' if passed else ' (for a written reason)'}: {swap.lines()}"
+            f"promoted {name}, gate "
+            f"{gate['verdict']}{'' if passed else ' (for a written reason)'}: {swap.lines()}"
         )
         for reason in gate["reasons"]:
             print(f"  {reason['weight']}: {reason['sentence']}")
@@ -252,14 +263,16 @@ class Trial:
         clients = self.clients
         total = sum(map(len, clients.waited.values()))
         print(
-            f"{CLIENTS} clients: {total} cases done, {len(clients.errors)} errors {clients.errors[:3]}"
+            f"{CLIENTS} clients: {total} cases done, {len(clients.errors)} errors "
+            f"{clients.errors[:3]}"
         )
         base = statistics.median(clients.waited["live model alone"])
         for phase, waits in clients.waited.items():
             middle = statistics.median(waits)
             late = sorted(waits)[int(len(waits) * 0.95)]
             print(
-                f"  {phase}: {len(waits)} cases, p50 {middle:.2f} s ({middle / base:.2f}), p95 {late:.2f} s"
+                f"  {phase}: {len(waits)} cases, p50 {middle:.2f} s ({middle / base:.2f}), p95 "
+                f"{late:.2f} s"
             )
 
 

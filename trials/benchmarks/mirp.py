@@ -1,7 +1,9 @@
-"""SERA's handcrafted features against MIRP's, values and time: `python -m trials.benchmarks.mirp [--write TABLE.csv]`.
+"""SERA's handcrafted features against MIRP's, values and time: `python -m trials.benchmarks.mirp
+[--write TABLE.csv]`.
 
-MIRP is not in the lock files, since it pulls 1.5 GB: `pip install mirp==2.7.0` in an environment of its own, with
-this repository's opencv-python-headless and pywavelets; the group `compare` of pyproject.toml names it.
+MIRP is not in the lock files, since it pulls 1.5 GB: `pip install mirp==2.7.0` in an environment of
+its own, with this repository's opencv-python-headless and pywavelets; the group `compare` of
+pyproject.toml names it.
 """
 
 import csv
@@ -14,7 +16,7 @@ from time import perf_counter
 
 import numpy as np
 
-from shared.features import DISTANCE, LEVELS, extract
+from shared.features import DEFAULT_DISTANCE, DEFAULT_LEVELS, extract
 
 ROUNDS = 5
 WARM_ROUNDS = 40
@@ -35,7 +37,9 @@ MERGED = {"avg": "2d_avg", "comb": "2d_s_mrg"}
 
 
 def roi() -> tuple[np.ndarray, np.ndarray]:
-    """A 256 x 256 image and an elliptical mask, in whole numbers only, so that they are the same everywhere."""
+    """A 256 x 256 image and an elliptical mask, in whole numbers only, so that they are the same
+    everywhere.
+    """
     y, x = np.mgrid[:256, :256]
     bands = (x * x // 64 + y * y // 96 + x * y // 48) % 256
     grain = (7 * x * x + 13 * y * y + 5 * x * y) % 64
@@ -53,10 +57,10 @@ def mirp_name(name: str) -> str | None:
     if family == "stat":
         return name
     if family == "ih":
-        return f"{name}_fbn_n{LEVELS}"
+        return f"{name}_fbn_n{DEFAULT_LEVELS}"
     stem, _, kind = rest.rpartition("_")
-    step = f"_d{DISTANCE}" if family == "glcm" else ""
-    return f"{PREFIXES[family]}_{stem}{step}_{MERGED[kind]}_fbn_n{LEVELS}"
+    step = f"_d{DEFAULT_DISTANCE}" if family == "glcm" else ""
+    return f"{PREFIXES[family]}_{stem}{step}_{MERGED[kind]}_fbn_n{DEFAULT_LEVELS}"
 
 
 def by_mirp(
@@ -70,11 +74,11 @@ def by_mirp(
         mask=mask.astype(np.uint8)[np.newaxis],
         by_slice=True,
         base_discretisation_method="fixed_bin_number",
-        base_discretisation_n_bins=LEVELS,
+        base_discretisation_n_bins=DEFAULT_LEVELS,
         base_feature_families=families,
         glcm_spatial_method=["2d_average", "2d_slice_merge"],
         glrlm_spatial_method=["2d_average", "2d_slice_merge"],
-        glcm_distance=float(DISTANCE),
+        glcm_distance=float(DEFAULT_DISTANCE),
     )
     return {str(name): value for name, value in table.iloc[0].items()}
 
@@ -119,7 +123,8 @@ def compare() -> None:
         measured = dict(zip(found.names, found.values.tolist(), strict=True))
         apart, name = furthest(measured, by_mirp(pixels, mask, theirs))
         print(
-            f"{'+'.join(ours):24}{mirp_ms:10.1f}{sera_ms:10.2f}{mirp_ms / sera_ms:8.0f}   {apart:.1e} ({name})"
+            f"{'+'.join(ours):24}{mirp_ms:10.1f}{sera_ms:10.2f}{mirp_ms / sera_ms:8.0f}   "
+            f"{apart:.1e} ({name})"
         )
 
 

@@ -2,8 +2,8 @@
 
     PYTHONPATH=. .venv/bin/python trials/benchmarks/monitoring.py --results 100000 --hospitals 20
 
-Fills an embedded PostgreSQL with drawn results of 29 days, one in three with an outcome, one in fifty jobs failed. Only
-ratios within one run mean anything.
+Fills an embedded PostgreSQL with drawn results of 29 days, one in three with an outcome, one in
+fifty jobs failed. Only ratios within one run mean anything.
 """
 
 import argparse
@@ -31,7 +31,10 @@ COMPONENTS = 8
 REPEATS = 5
 FILL = (
     "SELECT setseed(0.5)",
-    "INSERT INTO hospitals (id, name) SELECT gen_random_uuid(), 'hospital ' || n FROM generate_series(1, :hospitals) n",
+    (
+        "INSERT INTO hospitals (id, name) SELECT gen_random_uuid(), 'hospital ' || n FROM "
+        "generate_series(1, :hospitals) n"
+    ),
     """
     CREATE TEMP TABLE drawn AS
     SELECT gen_random_uuid() AS case_id, gen_random_uuid() AS job_id, h.id AS hospital_id, n,
@@ -85,7 +88,8 @@ def main() -> None:
                 lambda measure=asked.measure: _measured(ledger, measure, window)
             )
             print(
-                f"{asked.__name__.rpartition('.')[2]:12} {1000 * took:8.1f} ms, {took / counted:6.1f} times the count"
+                f"{asked.__name__.rpartition('.')[2]:12} {1000 * took:8.1f} ms, "
+                f"{took / counted:6.1f} times the count"
             )
         ledger.close()
 

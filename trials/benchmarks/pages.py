@@ -2,9 +2,10 @@
 
     python -m trials.benchmarks.pages [--json] [--repeats 3]
 
-Each load has a browser context of its own, so that nothing is kept from the one before. First contentful paint is the
-browser's paint timing, median of the repeats, at the machine's own speed and with the processor throttled four times.
-Bytes are the bodies as they were sent, images left out, up to the load event.
+Each load has a browser context of its own, so that nothing is kept from the one before. First
+contentful paint is the browser's paint timing, median of the repeats, at the machine's own speed
+and with the processor throttled four times. Bytes are the bodies as they were sent, images left
+out, up to the load event.
 """
 
 import argparse
@@ -20,8 +21,8 @@ from argon2 import PasswordHasher
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from deploy.local import Stack
-from services.api.middleware.authentication import lifetime
-from services.api.middleware.origin_policy import COOKIE
+from services.api.middleware.authentication import session_lifetime
+from services.api.middleware.origin_policy import SESSION_COOKIE
 from services.api.web.console import SECTIONS
 from services.api.web.navigation import ENTRIES, entries
 from shared.domain.roles import HOSPITAL_ROLES, Role
@@ -63,7 +64,9 @@ def paths(role: Role | None) -> list[str]:
 
 
 def heard(page: Page) -> list[str]:
-    """The addresses that the page asks for from now on, those inside it (`data:`, `blob:`) left out."""
+    """The addresses that the page asks for from now on, those inside it (`data:`, `blob:`) left
+    out.
+    """
     asked: list[str] = []
     page.on(
         "request",
@@ -131,7 +134,7 @@ class Scales:
         context = self._browser.new_context(base_url=self._stack.url)
         if token:
             context.add_cookies(
-                [{"name": COOKIE, "value": token, "url": self._stack.url}]
+                [{"name": SESSION_COOKIE, "value": token, "url": self._stack.url}]
             )
         page = context.new_page()
         context.new_cdp_session(page).send(
@@ -162,7 +165,7 @@ class Scales:
                 person = session.people.make_for_show(
                     f"benchmark {role}", role, home, unused
                 )
-                tokens[role] = session.sessions.open(person.id, lifetime(settings))
+                tokens[role] = session.sessions.open(person.id, session_lifetime(settings))
         ledger.close()
         return tokens
 
@@ -175,12 +178,18 @@ def _free_port() -> int:
 
 def _table(weights: Sequence[Weight]) -> str:
     slower = f"{SLOWER}x slower"
-    head = f"{'page':28} {'role':15} {'paint ms':>8} {slower:>9} {'bytes':>8} {'requests':>8} {'foreign':>7}"
+    head = (
+        f"{'page':28} {'role':15} {'paint ms':>8} {slower:>9} {'bytes':>8} {'requests':>8} "
+        f"{'foreign':>7}"
+    )
     return "\n".join([head, *map(_row, weights)])
 
 
 def _row(each: Weight) -> str:
-    measured = f"{each.paint_ms:8} {each.slow_paint_ms:9} {each.bytes:8,} {each.requests:8} {each.foreign:7}"
+    measured = (
+        f"{each.paint_ms:8} {each.slow_paint_ms:9} {each.bytes:8,} {each.requests:8} "
+        f"{each.foreign:7}"
+    )
     return f"{each.path:28} {each.role or '-':15} {measured}"
 
 

@@ -1,7 +1,8 @@
-"""How long a backup, its check and a restore take: `python -m trials.benchmarks.recovery [--cases 2000] [--image-kib 100]`.
+"""How long a backup, its check and a restore take: `python -m trials.benchmarks.recovery [--cases
+2000] [--image-kib 100]`.
 
-Embedded engines on this machine's disk, everything forced to it as in real use. Each case has an image of its own, a
-result and five events in the trail.
+Embedded engines on this machine's disk, everything forced to it as in real use. Each case has an
+image of its own, a result and five events in the trail.
 """
 
 import argparse
@@ -28,21 +29,28 @@ T = TypeVar("T")
 MIB = 1024**2
 EVENTS = 5
 CASES = text(
-    "INSERT INTO cases (id, hospital_id, image_sha256, image_bytes, image_format, width, height, size_mm) "
-    "SELECT gen_random_uuid(), :hospital, image, 1, 'png', 300, 300, 14 FROM unnest(CAST(:images AS text[])) image"
+    "INSERT INTO cases (id, hospital_id, image_sha256, image_bytes, image_format, "
+    "width, height, size_mm) "
+    "SELECT gen_random_uuid(), :hospital, image, 1, 'png', 300, 300, 14 FROM "
+    "unnest(CAST(:images AS text[])) image"
 )
 JOBS = text(
-    "INSERT INTO jobs (id, case_id, hospital_id, state) SELECT gen_random_uuid(), id, hospital_id, 'done' FROM cases c "
+    "INSERT INTO jobs (id, case_id, hospital_id, state) SELECT gen_random_uuid(), id, "
+    "hospital_id, 'done' FROM cases c "
     "WHERE NOT EXISTS (SELECT FROM jobs WHERE case_id = c.id)"
 )
 RESULTS = text(
-    "INSERT INTO results (id, job_id, hospital_id, model_digest, body) SELECT gen_random_uuid(), id, hospital_id, 'm', "
-    "jsonb_build_object('risk', random(), 'decision', 'benign', 'components', repeat('x', 1500)) FROM jobs j "
+    "INSERT INTO results (id, job_id, hospital_id, model_digest, body) SELECT "
+    "gen_random_uuid(), id, hospital_id, 'm', "
+    "jsonb_build_object('risk', random(), 'decision', 'benign', 'components', "
+    "repeat('x', 1500)) FROM jobs j "
     "WHERE NOT EXISTS (SELECT FROM results WHERE job_id = j.id)"
 )
 TOLD = text(
-    "INSERT INTO audit_events (hospital_id, actor, event, case_id) SELECT hospital_id, 'bench', 'job.done', id "
-    "FROM cases, generate_series(1, :each) WHERE id NOT IN (SELECT case_id FROM audit_events WHERE case_id IS NOT NULL)"
+    "INSERT INTO audit_events (hospital_id, actor, event, case_id) SELECT hospital_id, "
+    "'bench', 'job.done', id "
+    "FROM cases, generate_series(1, :each) WHERE id NOT IN (SELECT case_id FROM "
+    "audit_events WHERE case_id IS NOT NULL)"
 )
 
 

@@ -1,9 +1,12 @@
-"""Throughput of the whole service against the bare engine: the same images, bundle and batch size, in one run.
+"""Throughput of the whole service against the bare engine: the same images, bundle and batch size,
+in one run.
 
-    PYTHONPATH=. .venv/bin/python trials/benchmarks/service.py --dataset FOLDER --recipe light --cases 200
+PYTHONPATH=. .venv/bin/python trials/benchmarks/service.py --dataset FOLDER --recipe light --cases
+200
 
-Trains the recipe on FOLDER/manifest.csv, then times `Bundle.predict` on batches of `max_images`, then the service from
-the first submission to the last result, and one case alone. Only ratios within one run mean anything.
+Trains the recipe on FOLDER/manifest.csv, then times `Bundle.predict` on batches of `max_images`,
+then the service from the first submission to the last result, and one case alone. Only ratios
+within one run mean anything.
 """
 
 import argparse
@@ -17,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cli.commands.train import request
-from cli.connection import Api, address, connect, create_key
+from cli.connection import ApiClient, address, connect, create_key
 from cli.output.training_progress import follow
 from cli.work.dataset_import import add_all
 from cli.work.submission import CaseFile, submit_and_wait
@@ -44,7 +47,7 @@ def main() -> None:
         images = [row.image.read_bytes() for row in read_manifest(arguments.dataset)]
         images = (images * (arguments.cases // len(images) + 1))[: arguments.cases]
         digest = _train(settings, arguments.dataset, arguments.recipe)
-        api = Api(
+        api = ApiClient(
             address(settings),
             create_key(settings, Role.SUBMITTER, "benchmark", "benchmark"),
         )
@@ -62,7 +65,8 @@ def main() -> None:
     waited = statistics.median(alone)
     computed = statistics.median(engine_alone)
     print(
-        f"alone   {waited * 1000:8.1f} ms submit to result; engine {computed * 1000:.1f} ms for one image"
+        f"alone   {waited * 1000:8.1f} ms submit to result; engine {computed * 1000:.1f} "
+        "ms for one image"
     )
 
 
@@ -95,7 +99,7 @@ def _train(settings: Settings, folder: Path, recipe: str) -> str:
         return run["model_digest"]
 
 
-def _send(api: Api, images: Sequence[bytes]) -> None:
+def _send(api: ApiClient, images: Sequence[bytes]) -> None:
     with ThreadPoolExecutor(CLIENTS) as pool:
         jobs = list(
             pool.map(

@@ -1,10 +1,12 @@
-"""What a case waits while a worker swaps models, against what it waits before and after, in one run.
+"""What a case waits while a worker swaps models, against what it waits before and after, in one
+run.
 
     PYTHONPATH=. .venv/bin/python trials/benchmarks/swap.py --recipe starter --swaps 6
     PYTHONPATH=. .venv/bin/python trials/benchmarks/swap.py --bundles A B
 
-Takes two bundles, or fits the recipe twice on phantoms. One case after another goes through the worker's own parts on
-real engines, and every so many cases the other model is promoted. Only ratios within one run mean anything.
+Takes two bundles, or fits the recipe twice on phantoms. One case after another goes through the
+worker's own parts on real engines, and every so many cases the other model is promoted. Only ratios
+within one run mean anything.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import cv2
 import numpy as np
 
 from deploy.local import EmbeddedEngines
-from services.worker.bundle_cache import Shelf
+from services.worker.bundle_cache import BundleCache
 from services.worker.inference.loop import InferenceService
 from services.worker.inference.preparation import Preparation, open_decoders
 from services.worker.live_model import Follower, LiveModel
@@ -75,7 +77,9 @@ class Bench:
         self._ledger = ledger
         self._objects = objects
         settings = Settings(home=home, worker_name="bench", lease_s=60)
-        self.live = LiveModel(ledger, Shelf(ledger, objects, home / "cache"), "bench")
+        self.live = LiveModel(
+            ledger, BundleCache(ledger, objects, home / "cache"), "bench"
+        )
         self.desk = InferenceService(
             settings,
             ledger,
@@ -111,7 +115,8 @@ class Bench:
     def report(self) -> None:
         figures = {phase: _figures(times) for phase, times in self._times.items()}
         print(
-            f"from promotion to swap {np.median(self._loads):.2f} s in the median of {len(self._loads)}"
+            f"from promotion to swap {np.median(self._loads):.2f} s in the median of "
+            f"{len(self._loads)}"
         )
         for phase, (p50, p95, most) in figures.items():
             ratios = [
@@ -125,7 +130,8 @@ class Bench:
                 for name, ratio in zip(("p50", "p95", "max"), ratios, strict=True)
             )
             print(
-                f"{phase:7} {len(self._times[phase]):5} cases  {told}  ({p50:.1f}, {p95:.1f}, {most:.1f} ms)"
+                f"{phase:7} {len(self._times[phase]):5} cases  {told}  ({p50:.1f}, {p95:.1f}, "
+                f"{most:.1f} ms)"
             )
 
     def _serving(self) -> str:

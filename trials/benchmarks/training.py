@@ -1,12 +1,14 @@
-"""Training by real trainer processes: two against one, after 5 % new images, and memory as the data set grows.
+"""Training by real trainer processes: two against one, after 5 % new images, and memory as the data
+set grows.
 
     PYTHONPATH=. .venv/bin/python -m trials.benchmarks.training trainers --dataset FOLDER --recipe light --folds 6
     PYTHONPATH=. .venv/bin/python -m trials.benchmarks.training growth   --dataset FOLDER --recipe light
     PYTHONPATH=. .venv/bin/python -m trials.benchmarks.training memory   --recipe starter --counts 200 2000
 
-`trainers` trains the same images once with one process, which has all cores, and once with two, which share them; each
-time with nothing cached. `growth` trains on 95 % of the images, then on all of them, and compares the feature stages.
-`memory` draws phantoms and samples the trainer's resident memory while it computes features, and afterwards.
+`trainers` trains the same images once with one process, which has all cores, and once with two,
+which share them; each time with nothing cached. `growth` trains on 95 % of the images, then on all
+of them, and compares the feature stages. `memory` draws phantoms and samples the trainer's resident
+memory while it computes features, and afterwards.
 """
 
 import argparse
@@ -166,10 +168,12 @@ def compare_growth(yard: Yard, arguments: argparse.Namespace) -> None:
             took.append(sum(step.seconds for step in steps))
             computed = sum(step.outcome["computed"] for step in steps)
             print(
-                f"{len(part)} new images: feature stage {took[-1]:.2f} s, {computed} vectors computed"
+                f"{len(part)} new images: feature stage {took[-1]:.2f} s, {computed} vectors "
+                "computed"
             )
     print(
-        f"feature stage after {len(images) - known} new images against the first: {took[1] / took[0]:.1%}"
+        f"feature stage after {len(images) - known} new images against the first: "
+        f"{took[1] / took[0]:.1%}"
     )
 
 

@@ -2,8 +2,8 @@
 
     PYTHONPATH=. .venv/bin/python trials/benchmarks/wallboard.py --jobs 100000 --hospitals 20
 
-Fills an embedded PostgreSQL with jobs of the last 24 hours: one in fifty failed, one in a hundred waits, the others
-have their results.
+Fills an embedded PostgreSQL with jobs of the last 24 hours: one in fifty failed, one in a hundred
+waits, the others have their results.
 """
 
 import argparse
@@ -25,7 +25,10 @@ from shared.settings import Settings
 
 REPEATS = 5
 FILL = (
-    "INSERT INTO hospitals (id, name) SELECT gen_random_uuid(), 'hospital ' || n FROM generate_series(1, :hospitals) n",
+    (
+        "INSERT INTO hospitals (id, name) SELECT gen_random_uuid(), 'hospital ' || n FROM "
+        "generate_series(1, :hospitals) n"
+    ),
     """
     CREATE TEMP TABLE drawn AS
     SELECT gen_random_uuid() AS case_id, gen_random_uuid() AS job_id, h.id AS hospital_id, n,
@@ -87,7 +90,7 @@ def _timed(ledger: Ledger, bucket: timedelta, buckets: int) -> tuple[float, int]
     for _ in range(REPEATS):
         began = time.perf_counter()
         with ledger.system_session("benchmark") as session:
-            reading = session.wall.read(Span(session.wall.now(), bucket, buckets))
+            reading = session.wallboard.read(Span(session.wallboard.now(), bucket, buckets))
         took.append(time.perf_counter() - began)
     return median(took), sum(
         pace.results

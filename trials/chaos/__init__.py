@@ -1,4 +1,6 @@
-"""Does SERA keep its promises while what it stands on breaks? A stack of its own, faults by real means, a judge."""
+"""Does SERA keep its promises while what it stands on breaks? A stack of its own, faults by real
+means, a judge.
+"""
 
 from trials.chaos.faults import FAULTS
 from trials.chaos.judge import Verdict, judge

@@ -22,7 +22,9 @@ URGENT_EVERY = 7
 
 
 def plan(count: int, seed: int) -> list[Planned]:
-    """`count` cases of all hospitals in an order of their own; poison is planned apart, by `poison`."""
+    """`count` cases of all hospitals in an order of their own; poison is planned apart, by
+    `poison`.
+    """
     order = random.Random(seed)
     images = _images()
     hospitals = [HOSPITALS[number % len(HOSPITALS)] for number in range(count)]

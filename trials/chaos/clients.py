@@ -1,4 +1,6 @@
-"""The hospitals' own software: it keeps each request's key, sends again what was not answered, and writes all down."""
+"""The hospitals' own software: it keeps each request's key, sends again what was not answered, and
+writes all down.
+"""
 
 import queue
 import threading
@@ -150,7 +152,9 @@ class Clients:
     def _patiently(
         self, hospital: str, method: str, path: str, **parts: Any
     ) -> httpx2.Response | None:
-        """The first answer that is not "come again"; None if there was none for as long as a hospital waits."""
+        """The first answer that is not "come again"; None if there was none for as long as a
+        hospital waits.
+        """
         give_up = time.monotonic() + PATIENCE_S
         while time.monotonic() < give_up and not self._over.is_set():
             pause = PAUSE_S

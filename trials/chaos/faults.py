@@ -1,4 +1,6 @@
-"""The faults, each by real means. One is over when it returns; the trial waits until what it broke is whole again."""
+"""The faults, each by real means. One is over when it returns; the trial waits until what it broke
+is whole again.
+"""
 
 import resource
 import socket
@@ -10,7 +12,7 @@ from uuid import UUID, uuid4
 import psutil
 
 from shared.domain.jobs import FINAL
-from shared.queueing import CeleryDoorbell, celery_app
+from shared.queueing import CeleryNotifier, celery_app
 from shared.queueing.app import Tasks
 from trials.chaos.cases import poison
 from trials.chaos.target_stack import ATTEMPTS, LEASE_S, Arena, suspended
@@ -51,7 +53,9 @@ def kill_worker(arena: Arena) -> int:
 
 @fault("lease-expired")
 def outlive_lease(arena: Arena) -> int:
-    """A worker stops in its tracks until its lease has run out and the other has taken over, then goes on writing."""
+    """A worker stops in its tracks until its lease has run out and the other has taken over, then
+    goes on writing.
+    """
     arena.pause(0.5)
     with suspended(arena.process(arena.worker())):
         arena.pause(LEASE_S + 2, LEASE_S + 1)
@@ -147,17 +151,21 @@ def jump_clock(arena: Arena) -> int:
 @fault("rung-again")
 def ring_again(arena: Arena) -> int:
     """Rings for jobs that are done, in hand, waiting, or were never there."""
-    doorbell = CeleryDoorbell(celery_app(arena.stack.broker_url))
+    notifier = CeleryNotifier(celery_app(arena.stack.broker_url))
     known = [
         UUID(job) for promise in arena.clients.promises for job in promise.jobs
     ] or [uuid4()]
     for number in range(RINGS):
-        doorbell.ring(Tasks.RING, arena.random.choice(known) if number % 2 else uuid4())
+        notifier.notify(
+            Tasks.INFER, arena.random.choice(known) if number % 2 else uuid4()
+        )
     return RINGS
 
 
 def _holder(arena: Arena, job: UUID, promise: Promise) -> str | None:
-    """Who has the job in hand, as soon as somebody took it again; None if it is final, or nobody takes it."""
+    """Who has the job in hand, as soon as somebody took it again; None if it is final, or nobody
+    takes it.
+    """
     until = time.monotonic() + POISON_S
     while time.monotonic() < until:
         worker, now = arena.in_hand(job, promise.planned.hospital)
@@ -173,7 +181,8 @@ def _half_an_upload(arena: Arena) -> socket.socket:
     """A connection over which the head and the beginning of a body went."""
     line = socket.create_connection((arena.stack.host, arena.stack.port), timeout=5)
     head = (
-        f"POST /v1/cases HTTP/1.1\r\nHost: sera\r\nAuthorization: Bearer {arena.clients.any_key}\r\n"
+        "POST /v1/cases HTTP/1.1\r\nHost: sera\r\nAuthorization: Bearer "
+        f"{arena.clients.any_key}\r\n"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: 100000\r\n\r\n"
     )
     line.sendall((head + PART).encode("latin-1"))

@@ -1,4 +1,6 @@
-"""Was every promise kept? Judged from what the hospitals noted, what the service shows them, and the audit trail."""
+"""Was every promise kept? Judged from what the hospitals noted, what the service shows them, and
+the audit trail.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +56,9 @@ def _answered_twice(stories: Mapping[str, Sequence[Event]]) -> Iterable[str]:
 def _untold(
     promises: Sequence[Promise], stories: Mapping[str, Sequence[Event]]
 ) -> Iterable[str]:
-    """Jobs whose story in the trail is not one that a job can have, or does not end where the job is."""
+    """Jobs whose story in the trail is not one that a job can have, or does not end where the job
+    is.
+    """
     for promise in promises:
         if promise.job is None:
             continue
@@ -66,7 +70,10 @@ def _untold(
                 yield f"{named(promise)}: the trail goes from {state or 'nothing'} to {after}"
             state = after
         if state != promise.job["state"]:
-            yield f"{named(promise)} is {promise.job['state']}, and the trail ends at {state or 'nothing'}"
+            yield (
+                f"{named(promise)} is {promise.job['state']}, and the trail ends at "
+                f"{state or 'nothing'}"
+            )
 
 
 def _stories(links: Iterable[Link]) -> dict[str, list[Event]]:

@@ -1,4 +1,6 @@
-"""A model of a few phantoms, made in seconds: a trial is about what happens to cases, not about what they are told."""
+"""A model of a few phantoms, made in seconds: a trial is about what happens to cases, not about
+what they are told.
+"""
 
 from pathlib import Path
 

@@ -35,7 +35,10 @@ STEP_S = 0.05
 
 class NotHealed(SeraError):
     code = "not-healed"
-    text = "After {fault} the stack was not whole again within {within_s:g} s. The logs of its parts are in {logs}."
+    text = (
+        "After {fault} the stack was not whole again within {within_s:g} s. The logs of "
+        "its parts are in {logs}."
+    )
 
 
 class Members:
@@ -122,7 +125,9 @@ def clock_file(home: Path) -> Path:
 
 
 def stack_in(home: Path, port: int, heard: Callable[[Event], None]) -> Stack:
-    """The stack of `./sera up` with two workers, short leases and a wall clock that can be put wrong."""
+    """The stack of `./sera up` with two workers, short leases and a wall clock that can be put
+    wrong.
+    """
     told = {
         "SERA_LEASE_S": str(LEASE_S),
         "SERA_RING_EVERY_S": str(RING_EVERY_S),

@@ -1,4 +1,6 @@
-"""The course of a trial: a stack, hospitals that send, faults one after another, then quiet and judgement."""
+"""The course of a trial: a stack, hospitals that send, faults one after another, then quiet and
+judgement.
+"""
 
 import itertools
 import random
@@ -74,7 +76,9 @@ class Report:
 
 @dataclass(frozen=True)
 class Storm:
-    """How many cases, over how many minutes, with which kinds of faults; each comes once, however short the time."""
+    """How many cases, over how many minutes, with which kinds of faults; each comes once, however
+    short the time.
+    """
 
     cases: int
     minutes: float
@@ -144,7 +148,7 @@ class Trial:
             with ledger.system_session("chaos") as session:
                 hospitals = {name: session.hospitals.ensure(name) for name in HOSPITALS}
                 keys = {
-                    name: session.keys.create(Role.SUBMITTER, owner, "chaos")
+                    name: session.api_keys.create_text(Role.SUBMITTER, owner, "chaos")
                     for name, owner in hospitals.items()
                 }
             clients = Clients(stack.url, keys)
@@ -158,7 +162,8 @@ class Trial:
         """Send, read and break side by side."""
         storm = self._storm
         self._tell(
-            f"{storm.cases} cases over {storm.minutes:g} min, with {len(storm.kinds)} kinds of faults ..."
+            f"{storm.cases} cases over {storm.minutes:g} min, with {len(storm.kinds)} kinds of "
+            "faults ..."
         )
         cases = plan(storm.cases, storm.seed)
         over = threading.Event()

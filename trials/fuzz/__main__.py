@@ -1,4 +1,5 @@
-"""Spoilt uploads against a real gateway and worker; and every operation of the API against its own document.
+"""Spoilt uploads against a real gateway and worker; and every operation of the API against its own
+document.
 
     PYTHONPATH=. .venv/bin/python -m trials.fuzz uploads [--uploads 10000] [--seed 1] [--only NUMBER] [--json]
     PYTHONPATH=. .venv/bin/python -m trials.fuzz api [--examples 50] [--seed 1] [--json]

@@ -20,8 +20,10 @@ CHECKS = (
     "ignored_auth",
     "unsupported_method",
 )
-"""What holds of every answer. Whether data that the document calls valid must be taken, and other data refused, is not
-for a document to say: an ROI may lie outside its image, and a hospital not exist."""
+"""What holds of every answer. Whether data that the document calls valid must be taken, and other
+data refused, is not for a document to say: an ROI may lie outside its image, and a hospital not
+exist.
+"""
 SCHEME = "HTTPBearer"
 
 
@@ -39,7 +41,9 @@ class Findings:
 def fuzz_api(
     url: str, key: str, seed: int, examples: int, edges: bool = True
 ) -> Findings:
-    """Fuzz every operation at `url` with a key; as many examples of each, and the edges of every parameter."""
+    """Fuzz every operation at `url` with a key; as many examples of each, and the edges of every
+    parameter.
+    """
     config = SchemathesisConfig.from_dict(_config(key, seed, examples, edges))
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=config)
     found = Findings()

@@ -31,7 +31,9 @@ def send_all(
 
 
 def send(client: httpx2.Client, upload: Upload, tally: Tally) -> None:
-    """Send one and count its answer, or that none came within the client's patience, which is to be BOUND_S."""
+    """Send one and count its answer, or that none came within the client's patience, which is to be
+    BOUND_S.
+    """
     headers = {"Content-Type": upload.content_type}
     began = time.perf_counter()
     try:

@@ -197,7 +197,10 @@ def _type() -> str:
 
 
 def _image(image: bytes, kind: str, name: str = "nodule.png") -> tuple[bytes, bytes]:
-    head = f'Content-Disposition: form-data; name="image"; filename="{name}"\r\nContent-Type: {kind}'
+    head = (
+        f'Content-Disposition: form-data; name="image"; filename="{name}"\r\nContent-Type: '
+        f"{kind}"
+    )
     return head.encode(), image
 
 

@@ -25,7 +25,9 @@ class Usage:
 
     @property
     def growth_mib(self) -> float:
-        """From the second quarter of the run to its last: the allocator keeps what large images took, up to a level."""
+        """From the second quarter of the run to its last: the allocator keeps what large images
+        took, up to a level.
+        """
         quarter = len(self.own) // 4
         return (
             median(self.own[-quarter:]) - median(self.own[quarter : 2 * quarter])

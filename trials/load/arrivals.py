@@ -1,4 +1,6 @@
-"""What the hospitals of a load will send, and when: open-loop, so that a slow answer keeps no case from coming."""
+"""What the hospitals of a load will send, and when: open-loop, so that a slow answer keeps no case
+from coming.
+"""
 
 import random
 from collections.abc import Sequence
@@ -12,7 +14,9 @@ TWICE_SHARE = 0.05
 LEAST_MM = 5.0
 STEPS_PER_MM = 100
 SIZES = 29_000
-"""Sizes from 5 to 295 mm: the contract takes 300 at most. Two cases of one size are 29,000 cases apart."""
+"""Sizes from 5 to 295 mm: the contract takes 300 at most. Two cases of one size are 29,000 cases
+apart.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,9 @@ def shares(hospitals: int) -> list[float]:
 
 
 def schedule(load: Load) -> list[Arrival]:
-    """A Poisson process, each case to a hospital by its share; the same seed gives the same cases at the same times."""
+    """A Poisson process, each case to a hospital by its share; the same seed gives the same cases
+    at the same times.
+    """
     drawn = random.Random(load.seed)
     arrivals: list[Arrival] = []
     names = load.names

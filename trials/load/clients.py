@@ -1,7 +1,8 @@
-"""The hospitals' own software, all of it on one event loop so that it takes little from those it loads.
+"""The hospitals' own software, all of it on one event loop so that it takes little from those it
+loads.
 
-A case is sent when it is due, whatever became of those before it, and its latencies count from then: a stack that
-stalls cannot keep the cases from coming that would have waited.
+A case is sent when it is due, whatever became of those before it, and its latencies count from
+then: a stack that stalls cannot keep the cases from coming that would have waited.
 """
 
 import asyncio
@@ -22,9 +23,13 @@ from trials.slo import Jobs, Promise
 LONG_POLL_S = 20
 ANSWER_S = 30.0
 POLLS = 256
-"""Results that are waited for at a time; the others of a long queue come after them, the oldest first."""
+"""Results that are waited for at a time; the others of a long queue come after them, the oldest
+first.
+"""
 IDLE_S = 2.0
-"""After which an unused connection is closed, before the server does so (uvicorn: 5 s) just as a request goes out."""
+"""After which an unused connection is closed, before the server does so (uvicorn: 5 s) just as a
+request goes out.
+"""
 AGAIN = {429, 500, 502, 503, 504, 507}
 PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
@@ -131,7 +136,9 @@ class Clients:
         self.notes.ended_s = self.now_s
 
     async def listed(self) -> Jobs:
-        """Every job that hospitals find of this load; not of those with a request whose fate they do not know."""
+        """Every job that hospitals find of this load; not of those with a request whose fate they
+        do not know.
+        """
         unsure = {
             sent.hospital for sent in self.notes.sent if not sent.promise.receipts
         }

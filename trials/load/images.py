@@ -1,7 +1,7 @@
 """The images of a load: phantoms in several formats and sizes, each case's with a mark of its own.
 
-Drawn beforehand; a case costs its marking and encoding, some milliseconds. Without the mark the object store, which
-goes by content, would hold a few dozen images however many cases came.
+Drawn beforehand; a case costs its marking and encoding, some milliseconds. Without the mark the
+object store, which goes by content, would hold a few dozen images however many cases came.
 """
 
 from collections.abc import Callable, Sequence

@@ -62,8 +62,9 @@ class Fairness:
     """The longest median of a hospital, over the median of all cases."""
     worst_median_hospital: str
     within: int
-    """Hospitals that sent no more than an equal share: where workers are shared fairly, none of them waits for others,
-    while one that sends more than its share may wait behind itself."""
+    """Hospitals that sent no more than an equal share: where workers are shared fairly, none of
+    them waits for others, while one that sends more than its share may wait behind itself.
+    """
     within_p95: float = 0.0
     within_p95_hospital: str = ""
     """The worst of them."""
@@ -165,7 +166,9 @@ def codes(faults: Sequence[Fault]) -> dict[str, int]:
 
 
 def histogram(seconds: Sequence[float]) -> list[tuple[float, int]]:
-    """Upper bound in seconds and count of each bar that holds something; nine bars for a factor of ten."""
+    """Upper bound in seconds and count of each bar that holds something; nine bars for a factor of
+    ten.
+    """
     if not len(seconds):
         return []
     places = np.ceil(np.log10(np.maximum(seconds, 1e-4)) * PER_DECADE).astype(int)

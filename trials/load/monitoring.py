@@ -39,7 +39,9 @@ class Sample:
     memory_mib: dict[str, float] = field(default_factory=dict)
     """By child of the stack, with all processes below it."""
     busy: float = 0.0
-    """Processes that wanted a core of this machine, over the last minute: the load's and all others."""
+    """Processes that wanted a core of this machine, over the last minute: the load's and all
+    others.
+    """
 
 
 class Watch:
@@ -54,7 +56,8 @@ class Watch:
         self._first: dict[str, ProcessId] = {}
         self.samples: list[Sample] = []
         self.restarted: dict[str, float] = {}
-        """Children that are not the process any more that they were, and when that was first seen."""
+        """Children that are not the process any more that they were, and when that was first seen.
+        """
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -90,8 +93,8 @@ class Watch:
 def memory_mib(pids: Mapping[str, int]) -> dict[str, float]:
     """Resident memory of each process and all below it, without what they share.
 
-    Postgres' buffers are shared by all its processes, of a fixed size, and counted in each that has touched them: so
-    RssShmem of /proc/PID/status stays out.
+    Postgres' buffers are shared by all its processes, of a fixed size, and counted in each that has
+    touched them: so RssShmem of /proc/PID/status stays out.
     """
     below = _children()
     return {

@@ -67,18 +67,29 @@ def draw_all(course: Course) -> dict[str, tuple[str, str]]:
 
 
 BY_SHARE = (
-    "How long cases took from when they were due: to be accepted, and to have their result. Each point says what share "
-    "of cases took at most so long; towards the right one case in ten, in a hundred, in a thousand is left."
+    "How long cases took from when they were due: to be accepted, and to have their "
+    "result. Each point says what share "
+    "of cases took at most so long; towards the right one case in ten, in a hundred, "
+    "in a thousand is left."
 )
-OVER_TIME = "Time to a result over the run, in steps of a sixtieth of it: half of the cases, 95 %, and the slowest one."
+OVER_TIME = (
+    "Time to a result over the run, in steps of a sixtieth of it: half of the cases, "
+    "95 %, and the slowest one."
+)
 TRAFFIC = "Cases that came due, and results that reached their hospitals, a second."
 HOSPITALS = (
-    f"Time to a result by hospital, the one that sends most on the left: median and p95; hollow where fewer than "
-    f"{LEAST_CASES} results are too few to be judged by. Below, how many cases each sent, and its share of them all."
+    "Time to a result by hospital, the one that sends most on the left: median and "
+    "p95; hollow where fewer than "
+    f"{LEAST_CASES} results are too few to be judged by. Below, how many cases each "
+    "sent, and its share of them all."
 )
-QUEUE = "Cases that wait and cases in the workers' hands, as the operator's view of the queue tells them."
+QUEUE = (
+    "Cases that wait and cases in the workers' hands, as the operator's view of the "
+    "queue tells them."
+)
 MEMORY = (
-    "Resident memory of each part of the stack with all processes below it, without shared memory, against its mean "
+    "Resident memory of each part of the stack with all processes below it, without "
+    "shared memory, against its mean "
     "after the warm-up (left of the grey line), which the legend names."
 )
 

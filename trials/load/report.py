@@ -92,20 +92,24 @@ def summary(course: Course) -> list[str]:
         else ""
     )
     told = [
-        f"{len(course.sent)} cases of {course.load.hospitals} hospitals in {course.seconds:.0f} s: {course.done} done, "
+        f"{len(course.sent)} cases of {course.load.hospitals} hospitals in "
+        f"{course.seconds:.0f} s: {course.done} done, "
         f"{course.done / max(course.seconds, 1e-9):.2f} a second{ended}.",
         f"Accepted: {latency(course.submit)}.",
         f"Result: {latency(course.result)}.",
     ]
     if found := course.fairness:
         told.append(
-            f"Fairness: Jain's index of {found.hospitals} hospitals' mean waits {found.jain:.3f}; longest p95 "
-            f"{found.worst_p95:.2f} s ({found.worst_p95_hospital}), longest median {found.worst_median_ratio:.2f} "
+            f"Fairness: Jain's index of {found.hospitals} hospitals' mean waits "
+            f"{found.jain:.3f}; longest p95 "
+            f"{found.worst_p95:.2f} s ({found.worst_p95_hospital}), longest median "
+            f"{found.worst_median_ratio:.2f} "
             f"times that of all ({found.worst_median_hospital}).{_within(found)}"
         )
     if largest := max(course.growth, key=lambda each: each.grown_mib, default=None):
         told.append(
-            f"Memory after the warm-up: {largest.child} changed most, by {largest.grown_mib:+.1f} MiB over "
+            f"Memory after the warm-up: {largest.child} changed most, by "
+            f"{largest.grown_mib:+.1f} MiB over "
             f"{largest.level_mib:.0f}."
         )
     errors = ", ".join(f"{code} {count} times" for code, count in course.faults.items())
@@ -117,7 +121,8 @@ def _within(found: Fairness) -> str:
     if not found.within:
         return ""
     return (
-        f" Of the {found.within} that sent no more than an equal share, the longest p95 is {found.within_p95:.2f} s "
+        f" Of the {found.within} that sent no more than an equal share, the longest p95 is "
+        f"{found.within_p95:.2f} s "
         f"({found.within_p95_hospital})."
     )
 
@@ -127,12 +132,18 @@ def _notes(course: Course) -> list[str]:
         return []
     late = f"{course.lateness.p99:.2f} s"
     return [
-        f"This program itself was late by {late} for one case in a hundred: latencies are upper bounds."
+        (
+            f"This program itself was late by {late} for one case in a hundred: latencies are "
+            "upper bounds."
+        )
     ]
 
 
 def latency(found: Latency) -> str:
-    return f"p50 {found.p50:.3f} s, p95 {found.p95:.3f}, p99 {found.p99:.3f}, longest {found.most:.3f}"
+    return (
+        f"p50 {found.p50:.3f} s, p95 {found.p95:.3f}, p99 {found.p99:.3f}, longest "
+        f"{found.most:.3f}"
+    )
 
 
 def _facts(course: Course) -> Rows:
@@ -152,7 +163,10 @@ def _facts(course: Course) -> Rows:
         ),
         (
             "Images",
-            f"synthetic phantoms, each different, by turns {', '.join(each.told for each in FORMATS)}",
+            (
+                "synthetic phantoms, each different, by turns "
+                f"{', '.join(each.told for each in FORMATS)}"
+            ),
         ),
         (
             "Latencies",
@@ -185,7 +199,10 @@ def _busy(course: Course) -> str:
     wanted = [each.busy for each in course.samples]
     if not wanted:
         return "not looked at"
-    return f"{sum(wanted) / len(wanted):.1f} processes wanted a core at a time, this load's and all others"
+    return (
+        f"{sum(wanted) / len(wanted):.1f} processes wanted a core at a time, this load's "
+        "and all others"
+    )
 
 
 def _tables(course: Course) -> list[tuple[str, str, Sequence[str], Rows]]:

@@ -131,7 +131,9 @@ class Loading:
         self._tell = tell
 
     def run(self) -> Course:
-        """Until the last case is answered. Ctrl-C ends it early, with what was measured; a second one at once."""
+        """Until the last case is answered. Ctrl-C ends it early, with what was measured; a second
+        one at once.
+        """
         model = live_model(self._operator)
         self._tell(
             f"drawing phantoms, and making keys for {self._load.hospitals} hospitals ..."
@@ -168,7 +170,8 @@ class Loading:
         load = self._load
         arrivals = schedule(load)
         self._tell(
-            f"{len(arrivals)} cases over {load.minutes:g} min (seed {load.seed}); Ctrl-C reports what there is."
+            f"{len(arrivals)} cases over {load.minutes:g} min (seed {load.seed}); Ctrl-C "
+            "reports what there is."
         )
         await clients.send_all(arrivals)
         await clients.settle(SETTLED_WITHIN_S)
@@ -178,7 +181,8 @@ class Loading:
         with suppress(TimeoutError, httpx2.HTTPStatusError):
             return await asyncio.wait_for(clients.listed(), LISTED_WITHIN_S)
         self._tell(
-            "SERA does not list the hospitals' jobs; whether any is double is told by their receipts alone."
+            "SERA does not list the hospitals' jobs; whether any is double is told by their "
+            "receipts alone."
         )
         return {}
 
@@ -193,7 +197,9 @@ class Loading:
 
 
 def judged(sent: Sequence[Sent], listed: Jobs, interrupted: bool) -> Answers:
-    """After an interruption only of cases whose end was seen; else a case without an answer is one that was lost."""
+    """After an interruption only of cases whose end was seen; else a case without an answer is one
+    that was lost.
+    """
     jobs = {job["job_id"]: job for its in listed.values() for job in its}
     for each in sent:
         promise = each.promise
@@ -247,7 +253,8 @@ def _revoke(operator: Operator, ids: Sequence[str], tell: Tell) -> None:
             operator.delete(f"/v1/keys/{key}")
     except SeraError as refused:
         tell(
-            f"Not all keys could be revoked; they end by themselves within {KEY_DAYS} days. {refused}"
+            f"Not all keys could be revoked; they end by themselves within {KEY_DAYS} days. "
+            f"{refused}"
         )
 
 

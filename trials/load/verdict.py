@@ -102,8 +102,10 @@ def _counted(faults: dict[str, int], bad: Callable[[str], bool]) -> tuple[str, .
 
 def _fair(seen: Seen) -> Rule:
     told = (
-        f"No hospital's p95 of the time to a result is above {LEAST_WAIT_S:g} s and {P95_RATIO:g} times that of all "
-        f"cases together. Judged are hospitals with {LEAST_CASES} results at least that sent no more than an equal "
+        f"No hospital's p95 of the time to a result is above {LEAST_WAIT_S:g} s and "
+        f"{P95_RATIO:g} times that of all "
+        f"cases together. Judged are hospitals with {LEAST_CASES} results at least that "
+        "sent no more than an equal "
         "share of the cases: one that sends more may wait behind itself, and none because of it."
     )
     found = seen.fairness
@@ -112,13 +114,17 @@ def _fair(seen: Seen) -> Rule:
         return Rule(
             "fair", told, unjudged="no hospital within an equal share has so many"
         )
-    late = f"{found.within_p95_hospital} has a p95 of {found.within_p95:.2f} s, all together {seen.overall.p95:.2f} s"
+    late = (
+        f"{found.within_p95_hospital} has a p95 of {found.within_p95:.2f} s, all together "
+        f"{seen.overall.p95:.2f} s"
+    )
     return Rule("fair", told, (late,) if found.within_p95 > limit else ())
 
 
 def _flat(seen: Seen) -> Rule:
     told = (
-        f"No process of the stack, with those below it, grows by {GROWTH_SHARE:.0%} or {GROWTH_MIB:g} MiB, whichever "
+        f"No process of the stack, with those below it, grows by {GROWTH_SHARE:.0%} or "
+        f"{GROWTH_MIB:g} MiB, whichever "
         "is more, over the last two thirds of the run: slope by least squares times that time."
     )
     if not seen.here:

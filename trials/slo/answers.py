@@ -1,4 +1,6 @@
-"""Were the hospitals answered as they should be? Judged from what they noted, and what the service shows them."""
+"""Were the hospitals answered as they should be? Judged from what they noted, and what the service
+shows them.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -89,7 +91,10 @@ def _unasked(promises: Sequence[Promise], listed: Jobs) -> Iterable[str]:
 def _stuck(promises: Sequence[Promise]) -> Iterable[str]:
     for promise in promises:
         if promise.job and promise.job["state"] not in FINAL:
-            yield f"{named(promise)} is still {promise.job['state']} after {promise.job['attempts']} attempts"
+            yield (
+                f"{named(promise)} is still {promise.job['state']} after "
+                f"{promise.job['attempts']} attempts"
+            )
 
 
 def _wrong(promises: Sequence[Promise]) -> Iterable[str]:
@@ -103,7 +108,10 @@ def _wrong(promises: Sequence[Promise]) -> Iterable[str]:
         elif job["case_id"] not in promise.cases:
             yield f"{named(promise)} got the answer to the case {job['case_id']}"
         elif abs(job["result"]["fna"]["size_mm"] - planned.size_mm) > 1e-6:
-            yield f"{named(promise)} of {planned.size_mm} mm got the answer for {job['result']['fna']['size_mm']} mm"
+            yield (
+                f"{named(promise)} of {planned.size_mm} mm got the answer for "
+                f"{job['result']['fna']['size_mm']} mm"
+            )
 
 
 def _sound(promise: Promise) -> bool:

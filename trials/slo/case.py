@@ -16,7 +16,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Planned:
-    """A case to be sent; no other has its size, so a result that belongs to another case is known by it."""
+    """A case to be sent; no other has its size, so a result that belongs to another case is known
+    by it.
+    """
 
     number: int
     hospital: str
@@ -34,7 +36,9 @@ class Planned:
 
 @dataclass
 class Promise:
-    """A hospital's own notes of one case: every answer to it, whether the ledger knows of it or not."""
+    """A hospital's own notes of one case: every answer to it, whether the ledger knows of it or
+    not.
+    """
 
     planned: Planned
     receipts: list[dict[str, Any]] = field(default_factory=list)

@@ -12,8 +12,8 @@ from services.api.audit.service import AuditService, Question, export
 from services.api.dependencies import (
     Auditor,
     CallerSessionDep,
+    DependenciesDep,
     SystemSessionDep,
-    WiringDep,
 )
 from services.api.text import PlainText
 from shared.domain.audit.events import Event
@@ -69,13 +69,13 @@ def read_audit(
 @router.get("/audit/verify")
 def verify_audit(
     service: AuditServiceDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
     cursor: Annotated[
         str | None, Query(max_length=300, description="`next` of the answer before.")
     ] = None,
 ) -> ProofView:
     """Prove a part of the trail's chains, some seconds of work; `next` goes on until it is null."""
-    return service.prove(cursor, wired.ledger, wired.settings)
+    return service.prove(cursor, dependencies.ledger, dependencies.settings)
 
 
 @router.get(
@@ -91,7 +91,7 @@ def verify_audit(
 def export_audit(
     caller: Auditor,
     session: SystemSessionDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
     hospital: Annotated[
         UUID | None,
         Query(description="Only this hospital's; a hospital's key gets its own."),
@@ -99,5 +99,5 @@ def export_audit(
 ) -> Response:
     """Every event in its chain's order, then the signed seals: a file that is proven without SERA's database."""
     name = {"Content-Disposition": 'attachment; filename="sera-audit.jsonl"'}
-    lines = export(session, wired.ledger, caller, hospital)
+    lines = export(session, dependencies.ledger, caller, hospital)
     return StreamingResponse(lines, media_type=LINES, headers=name)

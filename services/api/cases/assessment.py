@@ -19,7 +19,7 @@ from shared.guidelines import (
 )
 
 ACR = "ACR-2017"
-ASSESSED = (ACR, "K-TIRADS-2021", "K-TIRADS-2016", "ATA-2015", "EU-TIRADS-2017")
+FNA_GUIDELINES = (ACR, "K-TIRADS-2021", "K-TIRADS-2016", "ATA-2015", "EU-TIRADS-2017")
 """The guidelines that set sizes for FNA; Kim 2002 and Kwak 2011 set none."""
 
 
@@ -53,14 +53,14 @@ class ReaderAssessment(BaseModel):
     )
 
 
-def assessed(
+def assess_descriptors(
     descriptors: Mapping[str, Any] | None, size_mm: float
 ) -> ReaderAssessment | None:
     """None where the reader described nothing."""
     if descriptors is None:
         return None
     nodule = describe(descriptors)
-    advice = [assess(nodule, size_mm, name) for name in ASSESSED]
+    advice = [assess(nodule, size_mm, name) for name in FNA_GUIDELINES]
     level = advice[0].level
     assert level is not None, "ACR TI-RADS has a level for every nodule"
     return ReaderAssessment(

@@ -5,20 +5,20 @@ from uuid import UUID
 from fastapi import Response
 
 from services.api.cases.explanation_view import (
-    Deletion,
+    DeletionTest,
     ExplanationView,
     MapView,
     Region,
 )
-from services.api.dependencies import Wiring
+from services.api.dependencies import Dependencies
 from shared.domain.audit.events import Event
 from shared.errors import Conflict, NotFound, SeraError
 from shared.ledger import HospitalSession
-from shared.ledger.cases.explanations import Explanation, Layer
+from shared.ledger.cases.explanations import Explanation, ExplanationMap
 from shared.ledger.hospitals.repository import Caller
 from shared.queueing.app import Tasks
 
-LATER = {"Retry-After": "2"}
+RETRY_LATER = {"Retry-After": "2"}
 LABELS = {
     "occlusion": "Occlusion map of the whole ensemble",
     "grad-cam": "Grad-CAM of the tuned {of}, layer {layer}; not of the whole ensemble",
@@ -41,16 +41,16 @@ class ExplanationFailed(SeraError):
 
 
 class ExplanationService:
-    def __init__(self, session: HospitalSession, caller: Caller, wired: Wiring) -> None:
+    def __init__(self, session: HospitalSession, caller: Caller, dependencies: Dependencies) -> None:
         self._session = session
         self._caller = caller
-        self._wired = wired
+        self._dependencies = dependencies
 
-    def answer(self, case_id: UUID) -> Response:
+    def overlay(self, case_id: UUID) -> Response:
         """The PNG over the image, or 202 while it is being made."""
         made = self._made(case_id)
         if made is None or made.png_sha256 is None:
-            return Response(status_code=202, headers=LATER)
+            return Response(status_code=202, headers=RETRY_LATER)
         return self._picture(made.png_sha256)
 
     def maps(self, case_id: UUID) -> ExplanationView | None:
@@ -62,7 +62,7 @@ class ExplanationService:
         """One map as a transparent layer, or 202 while it is being made."""
         made = self._made(case_id)
         if made is None:
-            return Response(status_code=202, headers=LATER)
+            return Response(status_code=202, headers=RETRY_LATER)
         if number >= len(made.maps):
             raise NotFound(thing="map")
         return self._picture(made.maps[number].heat_sha256)
@@ -75,7 +75,7 @@ class ExplanationService:
         if explanation.png_sha256 is None:
             job_id = explanation.job_id
             self._session.transaction.on_commit(
-                lambda: self._wired.doorbell.ring(Tasks.EXPLAIN, job_id)
+                lambda: self._dependencies.notifier.notify(Tasks.EXPLAIN, job_id)
             )
             return None
         return explanation
@@ -84,12 +84,12 @@ class ExplanationService:
         session = self._session
         if session.cases.find(case_id) is None:
             raise NotFound(thing="case")
-        explanation = session.explanations.ask(case_id)
+        explanation = session.explanations.request(case_id)
         if explanation is None:
             raise NoResultYet
         if explanation.png_sha256:
             shown = [(case_id, explanation.job_id)]
-            self._wired.read_audit.note(
+            self._dependencies.read_audit.note(
                 session, self._caller, Event.EXPLANATION_READ, shown
             )
         return explanation
@@ -98,7 +98,7 @@ class ExplanationService:
         self._session.transaction.commit()
         headers = {"ETag": f'"{sha256[:20]}"', "Cache-Control": "private, max-age=3600"}
         return Response(
-            self._wired.objects.get(sha256), media_type="image/png", headers=headers
+            self._dependencies.objects.get(sha256), media_type="image/png", headers=headers
         )
 
 
@@ -107,7 +107,7 @@ def _view(case_id: UUID, made: Explanation) -> ExplanationView:
     return ExplanationView(maps=maps, faithfulness=maps[0].faithfulness)
 
 
-def _map(case_id: UUID, number: int, layer: Layer) -> MapView:
+def _map(case_id: UUID, number: int, layer: ExplanationMap) -> MapView:
     facts = layer.facts
     return MapView(
         kind=facts["kind"],
@@ -119,5 +119,5 @@ def _map(case_id: UUID, number: int, layer: Layer) -> MapView:
         strongest=facts["strongest"],
         unit=UNITS[facts["kind"]],
         heat=f"/v1/cases/{case_id}/explanation/heat.png?map={number}",
-        faithfulness=Deletion(**facts["faithfulness"]),
+        faithfulness=DeletionTest(**facts["faithfulness"]),
     )

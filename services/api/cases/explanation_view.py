@@ -11,7 +11,7 @@ class Region(BaseModel):
     )
 
 
-class Deletion(BaseModel):
+class DeletionTest(BaseModel):
     """A deletion test: the crop is blurred away cell by cell, and the score is read after each step."""
 
     hidden: list[float] = Field(
@@ -51,7 +51,7 @@ class MapView(BaseModel):
     heat: str = Field(
         description="A transparent layer of the size of `roi`, to be laid over the image there."
     )
-    faithfulness: Deletion
+    faithfulness: DeletionTest
 
 
 class ExplanationView(BaseModel):
@@ -59,4 +59,4 @@ class ExplanationView(BaseModel):
 
     state: Literal["made"] = "made"
     maps: list[MapView]
-    faithfulness: Deletion = Field(description="That of the first map.")
+    faithfulness: DeletionTest = Field(description="That of the first map.")

@@ -7,9 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
 from services.api.cases.erasure import erase
-from services.api.cases.explanation import LATER, ExplanationService
+from services.api.cases.explanation import RETRY_LATER, ExplanationService
 from services.api.cases.explanation_view import ExplanationView
-from services.api.cases.picture import CasePicture
+from services.api.cases.picture import CaseImage
 from services.api.cases.schemas import (
     CaseView,
     NewOutcome,
@@ -18,17 +18,17 @@ from services.api.cases.schemas import (
     SimilarView,
     Tombstone,
 )
-from services.api.cases.service import CaseService, receipt
+from services.api.cases.service import CaseService, submission_receipt
 from services.api.cases.similar import similar
 from services.api.dependencies import (
     Administrator,
+    DependenciesDep,
     HospitalReader,
     HospitalSessionDep,
     IdempotentRequestDep,
     Submitter,
     TransactionDep,
-    WiringDep,
-    hospital_of,
+    hospital_id_of,
 )
 from services.api.text import BatchLabel, OptionalText
 from shared.cases.accept import Submission
@@ -40,8 +40,8 @@ from shared.imaging import Roi
 from shared.ledger import HospitalSession
 
 router = APIRouter(prefix="/v1", tags=["cases"])
-LARGEST_MM = 300.0
-LONGEST_DESCRIPTION = 2000
+MAX_SIZE_MM = 300.0
+MAX_DESCRIPTORS_LENGTH = 2000
 """Letters; a whole description has about 200."""
 
 
@@ -51,7 +51,7 @@ def submission(
         float,
         Form(
             gt=0,
-            le=LARGEST_MM,
+            le=MAX_SIZE_MM,
             allow_inf_nan=False,
             description="Largest diameter of the nodule in mm.",
             examples=[14.5],
@@ -88,7 +88,7 @@ def submission(
     descriptors: Annotated[
         str | None,
         Form(
-            max_length=LONGEST_DESCRIPTION,
+            max_length=MAX_DESCRIPTORS_LENGTH,
             description="What you see of the nodule in the terms of the ACR lexicon: your own points, level and FNA "
             "advice then stand beside the model's risk, which they never change.",
             examples=[json.dumps(EXAMPLE)],
@@ -109,15 +109,15 @@ def submission(
 
 
 def case_service(
-    caller: HospitalReader, session: HospitalSessionDep, wired: WiringDep
+    caller: HospitalReader, session: HospitalSessionDep, dependencies: DependenciesDep
 ) -> CaseService:
-    return CaseService(session, caller, wired.read_audit)
+    return CaseService(session, caller, dependencies.read_audit)
 
 
 def explanation_service(
-    caller: HospitalReader, session: HospitalSessionDep, wired: WiringDep
+    caller: HospitalReader, session: HospitalSessionDep, dependencies: DependenciesDep
 ) -> ExplanationService:
-    return ExplanationService(session, caller, wired)
+    return ExplanationService(session, caller, dependencies)
 
 
 CaseServiceDep = Annotated[CaseService, Depends(case_service)]
@@ -130,16 +130,16 @@ def submit_case(
     caller: Submitter,
     transaction: TransactionDep,
     idempotent: IdempotentRequestDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
     request: Request,
     response: Response,
 ) -> Receipt:
     """Accept one nodule image; answers once image and job are durable."""
-    session = HospitalSession(transaction, hospital_of(caller), caller.actor)
-    accepted = wired.acceptance.accept(
+    session = HospitalSession(transaction, hospital_id_of(caller), caller.actor)
+    accepted = dependencies.acceptance.accept(
         form, session, idempotent=idempotent, standing=request.state.standing
     )
-    answer = receipt(accepted)
+    answer = submission_receipt(accepted)
     response.headers["Location"] = answer.links["job"]
     return answer
 
@@ -147,7 +147,7 @@ def submit_case(
 @router.get("/cases/{case_id}")
 def read_case(case_id: UUID, service: CaseServiceDep) -> CaseView:
     """A case as it was submitted, with its jobs and its outcome."""
-    return service.find(case_id)
+    return service.read(case_id)
 
 
 @router.delete("/cases/{case_id}")
@@ -156,10 +156,10 @@ def erase_case(
     ground: Annotated[Ground, Query(description="Why; it is on record.")],
     caller: Administrator,
     session: HospitalSessionDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
 ) -> Tombstone:
     """Erase a case for ever: image, size, ROI, descriptors, result, maps, outcome. Said again, the answer stays."""
-    return erase(session, wired.doorbell, case_id, ground)
+    return erase(session, dependencies.notifier, case_id, ground)
 
 
 @router.post("/cases/{case_id}/outcome", status_code=201)
@@ -168,10 +168,10 @@ def record_outcome(
     new: NewOutcome,
     caller: Submitter,
     session: HospitalSessionDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
 ) -> OutcomeView:
     """Say what a case turned out to be, and whether its image may be learned from; the last word counts."""
-    return CaseService(session, caller, wired.read_audit).record_outcome(case_id, new)
+    return CaseService(session, caller, dependencies.read_audit).record_outcome(case_id, new)
 
 
 PICTURE: dict[int | str, dict[str, Any]] = {
@@ -189,7 +189,7 @@ def list_maps(
     case_id: UUID, service: ExplanationServiceDep
 ) -> ExplanationView | Response:
     """Which maps there are for a case, and how faithful each was measured to be; made when first asked for."""
-    return service.maps(case_id) or Response(status_code=202, headers=LATER)
+    return service.maps(case_id) or Response(status_code=202, headers=RETRY_LATER)
 
 
 @router.get(
@@ -211,11 +211,11 @@ def similar_cases(
     case_id: UUID,
     caller: HospitalReader,
     session: HospitalSessionDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
     limit: Annotated[int, Query(ge=1, le=50)] = 6,
 ) -> SimilarView:
     """This hospital's past cases with a known outcome that the same model finds nearest to this one."""
-    return similar(session, caller, wired.read_audit, case_id, limit)
+    return similar(session, caller, dependencies.read_audit, case_id, limit)
 
 
 @router.get(
@@ -223,7 +223,7 @@ def similar_cases(
 )
 def explain_case(case_id: UUID, service: ExplanationServiceDep) -> Response:
     """Where the ensemble looked: an occlusion map over the ROI, made when first asked for."""
-    return service.answer(case_id)
+    return service.overlay(case_id)
 
 
 @router.get(
@@ -238,9 +238,9 @@ def show_case(
     case_id: UUID,
     caller: HospitalReader,
     session: HospitalSessionDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
     request: Request,
 ) -> Response:
     """The case's cleaned image, or its frame of a loop, upright and in grey as SERA reads it."""
     known = request.headers.get("if-none-match")
-    return CasePicture(session, caller, wired).show(case_id, known)
+    return CaseImage(session, caller, dependencies).show(case_id, known)

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.api.audit.read_audit import ReadAudit
-from services.api.cases.assessment import assessed
+from services.api.cases.assessment import assess_descriptors
 from services.api.cases.schemas import (
     CaseView,
     NewOutcome,
@@ -21,7 +21,7 @@ from shared.ledger.cases import outcomes
 from shared.ledger.hospitals.repository import Caller
 
 
-def receipt(accepted: AcceptedCase) -> Receipt:
+def submission_receipt(accepted: AcceptedCase) -> Receipt:
     """The answer to a submission."""
     return Receipt(
         case_id=accepted.case_id,
@@ -42,7 +42,7 @@ class CaseService:
         self._caller = caller
         self._read_audit = read_audit
 
-    def find(self, case_id: UUID) -> CaseView:
+    def read(self, case_id: UUID) -> CaseView:
         """Raises NotFound for another hospital's as for none, CaseErased."""
         session = self._session
         case = session.cases.find(case_id)
@@ -74,7 +74,7 @@ class CaseService:
             batch=case.batch,
             descriptors=case.descriptors,
             outcome=outcome_view(outcome) if outcome else None,
-            reader_assessment=assessed(case.descriptors, case.size_mm),
+            reader_assessment=assess_descriptors(case.descriptors, case.size_mm),
         )
 
     def record_outcome(self, case_id: UUID, new: NewOutcome) -> OutcomeView:

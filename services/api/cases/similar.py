@@ -35,12 +35,12 @@ def _look(
 ) -> tuple[SimilarView, list[Neighbour]]:
     if session.cases.find(case_id) is None:
         raise NotFound(thing="case")
-    place = session.similar.place(case_id)
+    place = session.similar_cases.place(case_id)
     if place is None or place.embedding is None:
         model = place.model_digest if place else None
         reason = NO_EMBEDDING if place else NO_RESULT
         return SimilarView(model=model, among=0, cases=[], reason=reason), []
-    found = session.similar.nearest(place, case_id, limit)
+    found = session.similar_cases.nearest(place, case_id, limit)
     view = SimilarView(
         model=place.model_digest,
         among=found.among,

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from services.api.datasets.content import Content, ImageFiles, Kept, as_came, known_by
 from services.api.datasets.schemas import BatchReport, BatchRow, Facts, report
 from services.api.datasets.service import find, offered
-from services.api.errors import refusal, said
+from services.api.errors import error_item, validation_summary
 from shared.domain.datasets.manifest import NO_CSV, ManifestInvalid, Row, parse_table
 from shared.errors import InputError, SeraError
 from shared.ledger import SystemSession
@@ -188,7 +188,7 @@ def facts(row: Row) -> Facts:
     try:
         return Facts.model_validate({"malignant": row.malignant, **row.fields})
     except ValidationError as error:
-        raise RowInvalid(problem=said(error.errors())) from error
+        raise RowInvalid(problem=validation_summary(error.errors())) from error
 
 
 def _decoded(data: bytes) -> str:
@@ -211,5 +211,5 @@ def _told(row: Row, prepared: Prepared | SeraError, answer: Answer) -> BatchRow:
     if isinstance(prepared, Prepared):
         line["image_sha256"] = prepared.content.image_sha256
     if isinstance(answer, SeraError):
-        return BatchRow(**line, outcome=REFUSED, **refusal(answer))
+        return BatchRow(**line, outcome=REFUSED, **error_item(answer))
     return BatchRow(**line, outcome=answer)

@@ -10,7 +10,7 @@ from shared.errors import Unavailable
 from shared.imaging import decode
 from shared.imaging.deidentify import Cleaned
 from shared.ledger import SystemSession
-from shared.ledger.cases.cleaned_files import Cleaning
+from shared.ledger.cases.cleaned_files import CleanedFile
 from shared.objects import ObjectStore
 
 
@@ -31,8 +31,8 @@ class Content:
 class Kept:
     """An image and its mask as they came and as they are stored."""
 
-    image: Cleaning
-    mask: Cleaning | None
+    image: CleanedFile
+    mask: CleanedFile | None
 
 
 class ImageFiles:
@@ -61,15 +61,15 @@ class ImageFiles:
         Raises ErasedMeanwhile.
         """
         files = [file for pair in kept for file in (pair.image, pair.mask) if file]
-        let_go = session.orphans.hold({file.stored_sha256 for file in files})
+        let_go = session.orphaned_objects.hold({file.stored_sha256 for file in files})
         if not all(self._objects.exists(sha256) for sha256 in let_go):
             raise ErasedMeanwhile
-        session.cleanings.keep(dataset, files)
+        session.cleaned_files.record(dataset, files)
 
-    def _store(self, original: bytes, cleaned: Cleaned) -> Cleaning:
+    def _store(self, original: bytes, cleaned: Cleaned) -> CleanedFile:
         """An original above the cap is refused by the receive path; a cleaned loop may be larger."""
         source = hashlib.sha256(original).hexdigest()
-        return Cleaning(
+        return CleanedFile(
             source, self._objects.put(cleaned.data).sha256, dict(cleaned.removed)
         )
 
@@ -82,7 +82,7 @@ def known_by(session: SystemSession, told: Sequence[Content]) -> list[Content]:
         for each in (content.image_sha256, content.mask_sha256)
         if each
     }
-    names = session.cleanings.names(hashes)
+    names = session.cleaned_files.dataset_hashes(hashes)
     return [
         Content(names[each.image_sha256], names.get(each.mask_sha256 or ""))
         for each in told

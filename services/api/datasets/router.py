@@ -42,11 +42,11 @@ from services.api.datasets.schemas import (
 )
 from services.api.datasets.service import DatasetService, ImageService, Labelled
 from services.api.dependencies import (
+    DependenciesDep,
     IdempotentRequestDep,
     Operator,
     SystemSessionDep,
     TransactionDep,
-    WiringDep,
 )
 from services.api.etags import IfMatch, tagged
 from services.api.text import OptionalText
@@ -70,10 +70,10 @@ def image_service(
     caller: Operator,
     transaction: TransactionDep,
     idempotent: IdempotentRequestDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
 ) -> ImageService:
     session = SystemSession(transaction, caller.actor)
-    files = ImageFiles(wired.objects, wired.deidentifier)
+    files = ImageFiles(dependencies.objects, dependencies.deidentifier)
     return ImageService(session, files, idempotent)
 
 
@@ -81,10 +81,10 @@ def batch_service(
     caller: Operator,
     transaction: TransactionDep,
     idempotent: IdempotentRequestDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
 ) -> BatchService:
     session = SystemSession(transaction, caller.actor)
-    files = ImageFiles(wired.objects, wired.deidentifier)
+    files = ImageFiles(dependencies.objects, dependencies.deidentifier)
     return BatchService(session, files, idempotent)
 
 

@@ -29,14 +29,14 @@ from services.api.datasets.schemas import (
     version_detail,
     version_view,
 )
-from services.api.errors import refusal
+from services.api.errors import error_item
 from shared.errors import Conflict, InputError
 from shared.ledger import SystemSession
 from shared.ledger.datasets.consents import Taken
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.datasets.pseudonyms import Pseudonyms
 from shared.ledger.datasets.repository import Dataset, DatasetUnknown
-from shared.ledger.edit_conflicts import Tags
+from shared.ledger.edit_conflicts import ETags
 from shared.ledger.idempotency.requests import IdempotentRequest
 
 TEST_SHARE = 0.2
@@ -95,7 +95,7 @@ class DatasetService:
         return composition_view(self._session.compositions.of_version(version.id))
 
     def known(self, name: str, hashes: list[str]) -> KnownImages:
-        names = self._session.cleanings.names(set(hashes))
+        names = self._session.cleaned_files.dataset_hashes(set(hashes))
         dataset = find(self._session, name).id
         images = self._session.drafts.held(dataset, set(names.values()))
         return known_images(
@@ -107,7 +107,7 @@ class DatasetService:
         )
 
     def correct(
-        self, name: str, image_sha256: str, correction: Correction, tags: Tags
+        self, name: str, image_sha256: str, correction: Correction, tags: ETags
     ) -> ImageView:
         changes = {
             column: getattr(correction, column)
@@ -119,12 +119,12 @@ class DatasetService:
         dataset = find(self._session, name).id
         return image_view(self._session.drafts.change(dataset, image, changes, tags))
 
-    def remove(self, name: str, image_sha256: str, tags: Tags) -> ImageView:
+    def remove(self, name: str, image_sha256: str, tags: ETags) -> ImageView:
         dataset = find(self._session, name).id
         image = _named(self._session, image_sha256)
         return image_view(self._session.drafts.remove(dataset, image, tags))
 
-    def split(self, name: str, new: NewSplit, tags: Tags) -> SplitView:
+    def split(self, name: str, new: NewSplit, tags: ETags) -> SplitView:
         dataset = find(self._session, name).id
         if new.sites:
             return split_view(
@@ -136,7 +136,7 @@ class DatasetService:
             self._session.drafts.split_by_patient(dataset, share, seed, tags)
         )
 
-    def freeze(self, name: str, tags: Tags) -> FrozenView:
+    def freeze(self, name: str, tags: ETags) -> FrozenView:
         dataset = find(self._session, name).id
         return frozen_view(self._session.versions.freeze(dataset, tags))
 
@@ -158,7 +158,7 @@ class DatasetService:
         difference = versions.difference(older.id, version.id)
         return version_detail(version, difference, against=other)
 
-    def take_outcomes(self, name: str, which: OutcomeFilter, tags: Tags) -> TakenView:
+    def take_outcomes(self, name: str, which: OutcomeFilter, tags: ETags) -> TakenView:
         dataset = find(self._session, name)
         if dataset.synthetic:
             raise DatasetOfOtherKind(name=name, kind=_kind(True), other=_kind(False))
@@ -205,7 +205,7 @@ def find(session: SystemSession, name: str) -> Dataset:
 
 def _named(session: SystemSession, image_sha256: str) -> str:
     """The image's hash in datasets, of its file's."""
-    return session.cleanings.names([image_sha256])[image_sha256]
+    return session.cleaned_files.dataset_hashes([image_sha256])[image_sha256]
 
 
 def offered(content: Content, facts: Facts, pseudonyms: Pseudonyms) -> LabelledImage:
@@ -221,7 +221,7 @@ def _taken(taken: Taken) -> TakenView:
         RefusedView(
             case_id=each.case_id,
             image_sha256=each.image_sha256,
-            **refusal(each.reason),
+            **error_item(each.reason),
         )
         for each in taken.refused
     ]

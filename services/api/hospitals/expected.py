@@ -9,7 +9,7 @@ from services.api.hospitals.schemas import CutoffView, LiveView, Rate, ReferralV
 from services.api.locales import sentence
 from shared.ledger.hospitals.repository import Hospital
 from shared.ledger.models.repository import Model
-from shared.statistics import OperatingPoint, point_for, predictive_values
+from shared.statistics import OperatingPoint, predictive_values, select_operating_point
 
 CLASSES = ("benign", "malignant")
 NOTES = {
@@ -146,7 +146,7 @@ def _too_few(alpha: float | None, reference: Mapping[str, Any]) -> list[str]:
 
 
 def _point(target: float, reference: Mapping[str, Any]) -> OperatingPoint:
-    return point_for(
+    return select_operating_point(
         [OperatingPoint.from_json(told) for told in reference["operating_points"]],
         target,
     )

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from services.api.dependencies import (
     Administrator,
+    DependenciesDep,
     HospitalReader,
     Operator,
     SystemSessionDep,
-    WiringDep,
-    hospital_of,
+    hospital_id_of,
 )
 from services.api.etags import IfMatch, tagged
 from services.api.hospitals.schemas import (
@@ -45,9 +45,9 @@ DryRun = Annotated[
 OperatorsChange = Annotated[dict[str, Any], Depends(operators_change)]
 
 
-def hospital_service(session: SystemSessionDep, wired: WiringDep) -> HospitalService:
+def hospital_service(session: SystemSessionDep, dependencies: DependenciesDep) -> HospitalService:
     """It comes after the parameter that checks the caller's role."""
-    return HospitalService(session, wired.settings)
+    return HospitalService(session, dependencies.settings)
 
 
 HospitalServiceDep = Annotated[HospitalService, Depends(hospital_service)]
@@ -63,7 +63,7 @@ def read_own(
     caller: HospitalReader, service: HospitalServiceDep, response: Response
 ) -> HospitalView:
     """The settings of the key's own hospital, and what they come to with the live model. The ETag is the settings'."""
-    return with_tag(service.read(hospital_of(caller)), response)
+    return with_tag(service.read(hospital_id_of(caller)), response)
 
 
 @router.patch("/hospital")
@@ -77,7 +77,7 @@ def change_own(
 ) -> HospitalView:
     """Change them; the next case that a worker takes up is judged by the new ones."""
     return with_tag(
-        service.change(hospital_of(caller), change, tags, dry_run), response
+        service.change(hospital_id_of(caller), change, tags, dry_run), response
     )
 
 

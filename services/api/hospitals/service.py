@@ -9,8 +9,8 @@ from services.api.hospitals.expected import Live, expected, notes
 from services.api.hospitals.schemas import HospitalView
 from services.api.hospitals.validation import check
 from shared.ledger import SystemSession
-from shared.ledger.cases.erasures import Due
-from shared.ledger.edit_conflicts import Tags
+from shared.ledger.cases.erasures import DueCases
+from shared.ledger.edit_conflicts import ETags
 from shared.ledger.hospitals.repository import SETTINGS, Hospital
 from shared.settings import Settings
 
@@ -28,7 +28,7 @@ class HospitalService:
         serving = live(self._session)
         due = self._session.retention.due(self._settings.retention_days)
         return [
-            view(hospital, serving, self._settings, due.get(hospital.id, Due()).cases)
+            view(hospital, serving, self._settings, due.get(hospital.id, DueCases()).cases)
             for hospital in self._session.hospitals.all()
         ]
 
@@ -44,7 +44,7 @@ class HospitalService:
         self,
         hospital: UUID,
         change: Mapping[str, Any],
-        tags: Tags = None,
+        tags: ETags = None,
         dry_run: bool = False,
     ) -> HospitalView:
         """The settings as they are then, or in a dry run would be.
@@ -58,7 +58,7 @@ class HospitalService:
 
     def _view(self, hospital: Hospital) -> HospitalView:
         days = hospital.retention_days or self._settings.retention_days
-        due = self._session.retention.would_be_due(hospital.id, days) if days else 0
+        due = self._session.retention.count_due_with_retention(hospital.id, days) if days else 0
         return view(hospital, live(self._session), self._settings, due)
 
 
@@ -68,7 +68,7 @@ def live(session: SystemSession) -> Live | None:
     return (
         None
         if digest is None
-        else Live(session.models.find(digest), session.papers.reference(digest))
+        else Live(session.models.find(digest), session.model_metadata.reference(digest))
     )
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.api.dependencies import (
+    DependenciesDep,
     HospitalReader,
     HospitalSessionDep,
     IdempotentRequestDep,
@@ -15,7 +16,6 @@ from services.api.dependencies import (
     SlotDep,
     Submitter,
     TransactionDep,
-    WiringDep,
 )
 from services.api.jobs.rerun import rerun, rerun_all
 from services.api.jobs.schemas import JobPage, JobView, Reruns
@@ -27,9 +27,9 @@ router = APIRouter(prefix="/v1", tags=["jobs"])
 
 
 def job_service(
-    caller: HospitalReader, session: HospitalSessionDep, slot: SlotDep, wired: WiringDep
+    caller: HospitalReader, session: HospitalSessionDep, slot: SlotDep, dependencies: DependenciesDep
 ) -> JobService:
-    return JobService(session, caller, wired, slot)
+    return JobService(session, caller, dependencies, slot)
 
 
 JobServiceDep = Annotated[JobService, Depends(job_service)]
@@ -99,10 +99,10 @@ async def follow_job(
 
 @router.post("/jobs/{job_id}/cancel")
 def cancel_job(
-    job_id: UUID, caller: Submitter, session: HospitalSessionDep, wired: WiringDep
+    job_id: UUID, caller: Submitter, session: HospitalSessionDep, dependencies: DependenciesDep
 ) -> JobView:
     """Cancel a job that has not begun."""
-    return JobService(session, caller, wired).cancel(job_id)
+    return JobService(session, caller, dependencies).cancel(job_id)
 
 
 @router.post("/jobs/{job_id}/rerun", status_code=202)
@@ -111,18 +111,18 @@ def rerun_job(
     caller: Rerunner,
     transaction: TransactionDep,
     idempotent: IdempotentRequestDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
 ) -> dict[str, UUID]:
     """Queue a dead letter again, with fresh attempts: one's own hospital's, or an operator any."""
     if idempotent is not None:
         idempotent.reserve()
-    rerun(transaction, caller, wired.doorbell, job_id)
+    rerun(transaction, caller, dependencies.notifier, job_id)
     return {"job_id": job_id}
 
 
 @router.post("/jobs/rerun", status_code=202)
 def rerun_jobs(
-    caller: Submitter, session: HospitalSessionDep, wired: WiringDep, reason: Reason
+    caller: Submitter, session: HospitalSessionDep, dependencies: DependenciesDep, reason: Reason
 ) -> Reruns:
     """Queue this hospital's dead letters of one reason again, at most 1,000 at once, the oldest first."""
-    return rerun_all(session, wired.doorbell, reason)
+    return rerun_all(session, dependencies.notifier, reason)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.locales import word
+from services.api.locales import text_of_code
 from shared.domain.jobs import JobState
 from shared.domain.results.findings import Finding
 from shared.domain.results.prediction import Component, Verdict
@@ -108,5 +108,5 @@ def view(job: Job, eta_s: float | None = None) -> JobView:
             "result",
         )
     }
-    message = word(job.reason, job.facts or {}) if job.reason else None
+    message = text_of_code(job.reason, job.facts or {}) if job.reason else None
     return JobView(job_id=job.id, eta_s=eta_s, message=message, **told)

@@ -10,17 +10,17 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from services.api.dependencies import Wiring
+from services.api.dependencies import Dependencies
 from services.api.jobs.retry import patiently
 from services.api.jobs.schemas import JobPage, JobView, view
-from services.api.middleware.authentication import still_valid
+from services.api.middleware.authentication import is_credential_valid
 from services.api.middleware.transactions import Slot
 from shared.domain.audit.events import Event
 from shared.domain.jobs import FINAL, JobState
 from shared.errors import InputError, NotFound, Unauthenticated, Unavailable
 from shared.ledger import HospitalSession
 from shared.ledger.cases.repository import CaseErased
-from shared.ledger.db_role import reachable
+from shared.ledger.db_role import translate_database_errors
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.jobs.repository import Job
 
@@ -40,13 +40,13 @@ class JobService:
         self,
         session: HospitalSession,
         caller: Caller,
-        wired: Wiring,
+        dependencies: Dependencies,
         slot: Slot | None = None,
     ) -> None:
         """`slot` is the request's, for `wait` and `follow`."""
         self._session = session
         self._caller = caller
-        self._wired = wired
+        self._dependencies = dependencies
         self._slot = slot
 
     def read(self, job_id: UUID) -> JobView:
@@ -59,7 +59,7 @@ class JobService:
 
     async def wait(self, job_id: UUID, wait_s: float) -> JobView:
         """The job as soon as it is final, or as it is after `wait_s`."""
-        until = time.monotonic() + min(wait_s, self._wired.settings.long_poll_max_s)
+        until = time.monotonic() + min(wait_s, self._dependencies.settings.long_poll_max_s)
         job = await asyncio.to_thread(self.read, job_id)
         while job.state not in FINAL and (left := until - time.monotonic()) > 0:
             if not await self._changed(job_id, left):
@@ -88,8 +88,8 @@ class JobService:
                 yield job
             last = job
             if last.state not in FINAL:
-                await self._wired.watch.changed(
-                    job_id, self._wired.settings.long_poll_max_s
+                await self._dependencies.job_watch.changed(
+                    job_id, self._dependencies.settings.long_poll_max_s
                 )
 
     def page(self, state: JobState | None, cursor: str | None, limit: int) -> JobPage:
@@ -107,18 +107,18 @@ class JobService:
         return self.read(job_id)
 
     def _in_own_transactions(self) -> "JobService":
-        transaction = self._wired.ledger.transaction()
+        transaction = self._dependencies.ledger.transaction()
         session = HospitalSession(
             transaction, self._session.hospital_id, self._caller.actor
         )
-        return JobService(session, self._caller, self._wired)
+        return JobService(session, self._caller, self._dependencies)
 
     async def _changed(self, job_id: UUID, within_s: float) -> bool:
         """End the transaction, then wait until the job may have changed; false where no slot is free to look again."""
         await asyncio.to_thread(self._session.transaction.commit)
         if self._slot is not None:
             self._slot.release()
-        await self._wired.watch.changed(job_id, within_s)
+        await self._dependencies.job_watch.changed(job_id, within_s)
         if self._slot is None:
             return True
         try:
@@ -131,8 +131,8 @@ class JobService:
         """The job in a new transaction; None where the key or session has ended."""
         transaction = self._session.transaction
         try:
-            with reachable():
-                valid = still_valid(transaction, self._caller)
+            with translate_database_errors():
+                valid = is_credential_valid(transaction, self._caller)
                 job = self.read(job_id) if valid else None
                 transaction.commit()
             return job
@@ -141,12 +141,12 @@ class JobService:
 
     def _note(self, jobs: Sequence[Job]) -> None:
         read = [(job.case_id, job.id) for job in jobs if job.result is not None]
-        self._wired.read_audit.note(
+        self._dependencies.read_audit.note(
             self._session, self._caller, Event.RESULT_READ, read
         )
 
     def _eta_s(self, job: Job) -> float | None:
-        pace = self._wired.pace.jobs_per_s() if job.position else None
+        pace = self._dependencies.pace.jobs_per_s() if job.position else None
         return round(job.position / pace, 1) if job.position and pace else None
 
 

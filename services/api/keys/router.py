@@ -4,15 +4,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from services.api.dependencies import CallerSessionDep, KeyKeeper
+from services.api.dependencies import CallerSessionDep, KeyAdministrator
 from services.api.keys.schemas import KeyView, NewKey, NewKeyView, Rotation
 from services.api.keys.service import KeyService, KeyShownOnce
-from services.api.middleware.idempotency import repeated_as
+from services.api.middleware.idempotency import answer_repeats_with
 
 router = APIRouter(prefix="/v1", tags=["keys"])
 
 
-def key_service(caller: KeyKeeper, session: CallerSessionDep) -> KeyService:
+def key_service(caller: KeyAdministrator, session: CallerSessionDep) -> KeyService:
     return KeyService(session, caller)
 
 
@@ -32,7 +32,7 @@ def unstored(response: Response) -> None:
 
 def shown_once(made: NewKeyView, request: Request) -> NewKeyView:
     """A repeat is told the key's id and what to do if the answer was lost."""
-    repeated_as(request, KeyShownOnce(key=made.id), key_id=made.id)
+    answer_repeats_with(request, KeyShownOnce(key=made.id), key_id=made.id)
     return made
 
 

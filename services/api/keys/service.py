@@ -7,7 +7,7 @@ from services.api.hospitals.lookup import Names, name_of, named
 from services.api.keys import schemas
 from services.api.keys.schemas import KeyView, NewKeyView
 from shared.errors import Conflict
-from shared.ledger.hospitals.api_keys import Key, NewKey
+from shared.ledger.hospitals.api_keys import ApiKey, NewApiKey
 from shared.ledger.hospitals.repository import Caller
 
 
@@ -31,32 +31,32 @@ class KeyService:
     def all(self) -> list[KeyView]:
         """Newest first."""
         names = self._names()
-        return [view(key, names) for key in self._session.keys.all()]
+        return [view(key, names) for key in self._session.api_keys.all()]
 
     def make(self, new: schemas.NewKey) -> NewKeyView:
         """Raises HospitalUnknown, KeyNeedsHospital, Forbidden."""
         names = self._names()
         hospital = named(new.hospital, names, self._caller)
-        expires_at = self._session.keys.now() + timedelta(days=new.expires_days)
+        expires_at = self._session.api_keys.now() + timedelta(days=new.expires_days)
         return shown(
-            self._session.keys.make(new.role, hospital, new.label, expires_at), names
+            self._session.api_keys.create(new.role, hospital, new.label, expires_at), names
         )
 
     def rotate(self, key_id: str, overlap_days: int) -> NewKeyView:
         """Raises KeyUnknown, KeyEnded."""
-        rotated = self._session.keys.rotate(key_id, timedelta(days=overlap_days))
+        rotated = self._session.api_keys.rotate(key_id, timedelta(days=overlap_days))
         return shown(rotated, self._names())
 
     def revoke(self, key_id: str) -> KeyView:
         """Raises KeyUnknown."""
-        revoked = self._session.keys.revoke(key_id)
+        revoked = self._session.api_keys.revoke(key_id)
         return view(revoked, self._names())
 
     def _names(self) -> Names:
         return self._session.observations.hospitals()
 
 
-def view(key: Key, names: Names) -> KeyView:
+def view(key: ApiKey, names: Names) -> KeyView:
     return KeyView(
         id=key.id,
         role=key.role,
@@ -70,5 +70,5 @@ def view(key: Key, names: Names) -> KeyView:
     )
 
 
-def shown(new: NewKey, names: Names) -> NewKeyView:
+def shown(new: NewApiKey, names: Names) -> NewKeyView:
     return NewKeyView(**view(new.key, names).model_dump(), key=new.text)

@@ -1,6 +1,7 @@
-"""Learns whom a request speaks for, by its key or its session, and refuses strangers before a body is read.
+"""Authenticates each request by its API key or its session, before the body is read.
 
-Where both are sent the key is looked at and the session is not: a header is sent on purpose, a cookie by habit.
+A request that sends both is judged by its key alone: a program sends a header on purpose, a browser
+sends a cookie with every request.
 """
 
 from datetime import timedelta
@@ -11,49 +12,62 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 from services.api.middleware.body_limits import declared_bytes, has_body, refuse
-from services.api.middleware.origin_policy import SAFE, Site
+from services.api.middleware.origin_policy import SAFE_METHODS, OriginPolicy
 from services.api.middleware.transactions import Slot, Slots
 from shared.cases.admission import Admission
 from shared.domain.roles import MAY, Act
 from shared.errors import Forbidden, SeraError, TooLarge, Unauthenticated
 from shared.ledger import HospitalSession, Ledger, SystemSession, Transaction
-from shared.ledger.db_role import reachable
+from shared.ledger.db_role import translate_database_errors
 from shared.ledger.hospitals.authentication import authenticate_key
-from shared.ledger.hospitals.rate_limits import Standing
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.people.sessions import Lifetime
 from shared.settings import Settings
 
 ACTOR = "gateway"
 SCHEME = "bearer "
-SESSION = "/v1/session"
-OPEN = frozenset(
-    {("POST", SESSION), ("GET", f"{SESSION}/oidc"), ("GET", f"{SESSION}/oidc/callback")}
+SESSION_PATH = "/v1/session"
+PUBLIC_ROUTES = frozenset(
+    {
+        ("POST", SESSION_PATH),
+        ("GET", f"{SESSION_PATH}/oidc"),
+        ("GET", f"{SESSION_PATH}/oidc/callback"),
+    }
 )
-"""Routes for those who have not signed in yet."""
-UNCHANGED = frozenset(
-    {("GET", SESSION), ("DELETE", SESSION), ("POST", f"{SESSION}/password")}
+"""Routes for callers who have not signed in yet."""
+ONE_TIME_PASSWORD_ROUTES = frozenset(
+    {
+        ("GET", SESSION_PATH),
+        ("DELETE", SESSION_PATH),
+        ("POST", f"{SESSION_PATH}/password"),
+    }
 )
-"""What may be done with a one-time password."""
-STRANGERS_BYTES = 16 * 1024
+"""The only routes that a person with a one-time password may use."""
+MAX_PUBLIC_BODY_BYTES = 16 * 1024
 
 SUBMISSION = ("POST", "/v1/cases")
 
 
 class PasswordChangeNeeded(Forbidden):
     code = "password-change-needed"
-    text = "Your password was for one time. Choose your own first: at /sign-in, or POST /v1/session/password."
+    text = (
+        "Your password was for one time. Choose your own first: at /sign-in, or POST "
+        "/v1/session/password."
+    )
 
 
-class StrangerTooLarge(TooLarge):
-    text = "Whoever signs in sends at most {limit_kib} KiB, and says beforehand how much (Content-Length)."
+class PublicBodyTooLarge(TooLarge):
+    text = (
+        "Whoever signs in sends at most {limit_kib} KiB, and says beforehand how much "
+        "(Content-Length)."
+    )
 
 
 class AuthenticationMiddleware:
-    """Opens the transaction of each request, and verifies in it who calls.
+    """Opens the transaction of each request, and authenticates the caller in it.
 
-    A request that changes nothing goes on in the same transaction. One that may have a body commits first, so that no
-    transaction stays open while the body arrives.
+    A request that changes nothing continues in the same transaction. A request that may have a body
+    commits first, so that no transaction stays open while the body arrives.
     """
 
     def __init__(
@@ -62,16 +76,16 @@ class AuthenticationMiddleware:
         *,
         ledger: Ledger,
         slots: Slots,
-        site: Site,
-        lifetime: Lifetime,
+        origin_policy: OriginPolicy,
+        session_lifetime: Lifetime,
         admission: Admission,
         prefix: str = "/v1/",
     ) -> None:
         self._app = app
         self._ledger = ledger
         self._slots = slots
-        self._site = site
-        self._lifetime = lifetime
+        self._origin_policy = origin_policy
+        self._session_lifetime = session_lifetime
         self._admission = admission
         self._prefix = prefix
 
@@ -82,122 +96,130 @@ class AuthenticationMiddleware:
         slot = self._slots.slot()
         scope.setdefault("state", {}).update(transaction=transaction, slot=slot)
         try:
-            await self._authenticated(transaction, scope, receive, send)
+            await self._authenticate_and_continue(transaction, scope, receive, send)
         finally:
             if transaction.is_open:
                 await run_in_threadpool(transaction.rollback)
             slot.release()
 
-    async def _authenticated(
+    async def _authenticate_and_continue(
         self, transaction: Transaction, scope: Scope, receive: Receive, send: Send
     ) -> None:
         if not scope["path"].startswith(self._prefix):
             return await self._app(scope, receive, send)
         try:
-            caller = await self._caller(transaction, scope)
+            caller = await self._authenticate(transaction, scope)
         except SeraError as error:
             if transaction.is_open:
                 await run_in_threadpool(transaction.rollback)
             slot: Slot = scope["state"]["slot"]
-            slot.release()  # the rest of a refused body may take its time
-            return await refuse(error, scope, receive, send, has_body(scope))
+            slot.release()  # reading the rest of a refused body may take a while
+            return await refuse(error, scope, receive, send, more=has_body(scope))
         scope["state"]["caller"] = caller
-        facts = (
-            {"hospital": str(caller.hospital_id)}
-            if caller and caller.hospital_id
-            else {}
-        )
-        with bound_contextvars(**facts):
+        log_fields = {}
+        if caller is not None and caller.hospital_id is not None:
+            log_fields["hospital"] = str(caller.hospital_id)
+        with bound_contextvars(**log_fields):
             await self._app(scope, receive, send)
 
-    async def _caller(self, transaction: Transaction, scope: Scope) -> Caller | None:
-        """None where a route is open to strangers."""
-        route = (scope["method"], scope["path"])
+    async def _authenticate(
+        self, transaction: Transaction, scope: Scope
+    ) -> Caller | None:
+        """The caller, or None on a public route."""
+        method = scope["method"]
+        route = (method, scope["path"])
         headers = Headers(scope=scope)
-        if route in OPEN:
-            if (
-                declared_bytes(scope) > STRANGERS_BYTES
-                or "transfer-encoding" in headers
-            ):
-                raise StrangerTooLarge(limit_kib=STRANGERS_BYTES // 1024)
-            if route[0] not in SAFE:
-                self._site.refuse_foreign(headers)
+        if route in PUBLIC_ROUTES:
+            self._check_public_request(scope, headers)
             return None
-        if "authorization" not in headers and self._site.token(headers) is None:
+        has_key = "authorization" in headers
+        if not has_key and self._origin_policy.session_token(headers) is None:
             raise Unauthenticated
         slot: Slot = scope["state"]["slot"]
         await slot.take()
         caller, standing = await run_in_threadpool(
-            self._verified, transaction, headers, route
+            self._verify, transaction, headers, route
         )
         if not transaction.is_open:
             slot.release()
         scope["state"]["standing"] = standing
         return caller
 
-    def _verified(
+    def _check_public_request(self, scope: Scope, headers: Headers) -> None:
+        """Raises PublicBodyTooLarge, CrossSite."""
+        is_chunked = "transfer-encoding" in headers
+        if declared_bytes(scope) > MAX_PUBLIC_BODY_BYTES or is_chunked:
+            raise PublicBodyTooLarge(limit_kib=MAX_PUBLIC_BODY_BYTES // 1024)
+        if scope["method"] not in SAFE_METHODS:
+            self._origin_policy.refuse_cross_origin(headers)
+
+    def _verify(
         self, transaction: Transaction, headers: Headers, route: tuple[str, str]
     ) -> tuple[Caller, Standing | None]:
-        """The caller and, for a submission, how its hospital stands.
+        """The caller and, for a submission, the state of its hospital's limits.
 
         Raises Unauthenticated, CrossSite, CsrfWrong, PasswordChangeNeeded, TooMuch.
         """
         credentials = headers.get("authorization")
         standing = None
-        with reachable():
+        with translate_database_errors():
             if credentials is not None:
-                caller = by_key(transaction, credentials)
+                caller = authenticate_header(transaction, credentials)
             else:
-                caller = self._by_session(transaction, headers, route)
-            if route[0] not in SAFE:
+                caller = self._authenticate_session(transaction, headers, route)
+            if route[0] not in SAFE_METHODS:
                 if route == SUBMISSION:
                     standing = self._standing(transaction, caller)
                 transaction.commit()
         return caller, standing
 
     def _standing(self, transaction: Transaction, caller: Caller) -> Standing | None:
-        """Refuses a submission that could not be accepted before its body is read: raises TooMuch."""
+        """Refuses a submission that cannot be accepted, before its body is read. Raises TooMuch."""
         if caller.hospital_id is None or Act.SUBMIT not in MAY[caller.role]:
             return None
         session = HospitalSession(transaction, caller.hospital_id, caller.actor)
         return self._admission.standing(session)
 
-    def _by_session(
+    def _authenticate_session(
         self, transaction: Transaction, headers: Headers, route: tuple[str, str]
     ) -> Caller:
         """Raises Unauthenticated, CrossSite, CsrfWrong, PasswordChangeNeeded."""
-        token = self._site.token(headers)
+        token = self._origin_policy.session_token(headers)
         if token is None:
             raise Unauthenticated
         sessions = SystemSession(transaction, ACTOR).sessions
-        signed_in = sessions.verify(token, self._lifetime)
+        signed_in = sessions.verify(token, self._session_lifetime)
         if signed_in is None:
             raise Unauthenticated
-        if route[0] not in SAFE:
-            self._site.check(headers, token)
-        if signed_in.must_change and route not in UNCHANGED:
+        if route[0] not in SAFE_METHODS:
+            self._origin_policy.check_csrf(headers, token)
+        if signed_in.must_change and route not in ONE_TIME_PASSWORD_ROUTES:
             raise PasswordChangeNeeded
         return signed_in.caller
 
 
-def by_key(transaction: Transaction, credentials: str) -> Caller:
-    """Whom an Authorization header speaks for (`Unauthenticated`)."""
+def authenticate_header(transaction: Transaction, credentials: str) -> Caller:
+    """The caller whose key an Authorization header carries. Raises Unauthenticated."""
     if not credentials.lower().startswith(SCHEME):
         raise Unauthenticated
-    caller = authenticate_key(transaction, credentials[len(SCHEME) :].strip())
+    key = credentials[len(SCHEME) :].strip()
+    caller = authenticate_key(transaction, key)
     if caller is None:
         raise Unauthenticated
     return caller
 
 
-def still_valid(transaction: Transaction, caller: Caller) -> bool:
-    """Whether the key or session of a request under way is good still; long answers ask, so that its end is theirs."""
+def is_credential_valid(transaction: Transaction, caller: Caller) -> bool:
+    """Whether the key or session of a running request is still valid.
+
+    Long answers ask this, so that they end with the key or session.
+    """
     session = SystemSession(transaction, ACTOR)
     credentials = session.sessions if caller.person else session.keys
     return credentials.alive(caller.credential)
 
 
-def lifetime(settings: Settings) -> Lifetime:
+def session_lifetime(settings: Settings) -> Lifetime:
     return Lifetime(
         timedelta(minutes=settings.session_idle_min),
         timedelta(hours=settings.session_most_h),

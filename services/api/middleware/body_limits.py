@@ -9,7 +9,7 @@ from typing import NoReturn, Self
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.errors import of_error
+from services.api.errors import error_response
 from services.api.monitoring.prometheus.traffic import route_of
 from shared.errors import SeraError, TooLarge
 from shared.observability.logs import log
@@ -39,15 +39,15 @@ class TooSlow(SeraError):
 
 
 @dataclass(frozen=True)
-class Bounds:
+class BodyLimits:
     """How much a body may be, and how slowly it may come."""
 
-    most_bytes: int
+    max_bytes: int
     stall_s: float
-    least_bytes_per_s: int
+    min_bytes_per_s: int
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: Settings) -> Self:
         most = settings.max_upload_bytes + FORM_ALLOWANCE
         return cls(most, settings.body_stall_s, settings.least_body_bytes_per_s)
 
@@ -56,17 +56,17 @@ class _Cut(Exception):
     """The body went over its bounds; what the app makes of the interruption is of no interest."""
 
 
-class BodyCap:
+class BodyLimitMiddleware:
     """Refuses a body that is too large with 413, or too slow with 408, whatever Content-Length says."""
 
-    def __init__(self, app: ASGIApp, bounds: Bounds) -> None:
+    def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:
         self._app = app
-        self._bounds = bounds
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        body = _Body(self._bounds, scope, receive, send)
+        body = _Body(self._limits, scope, receive, send)
         with suppress(_Cut):
             body.check_declared_bytes()
             await self._app(scope, body.receive, body.send)
@@ -84,9 +84,9 @@ class _Body:
     """A body on its way: counted and timed until the answer begins. Only waiting for the client is timed."""
 
     def __init__(
-        self, bounds: Bounds, scope: Scope, receive: Receive, send: Send
+        self, limits: BodyLimits, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        self._bounds = bounds
+        self._limits = limits
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -97,7 +97,7 @@ class _Body:
         self.fault: SeraError | None = None
 
     def check_declared_bytes(self) -> None:
-        if declared_bytes(self._scope) > self._bounds.most_bytes:
+        if declared_bytes(self._scope) > self._limits.max_bytes:
             self._cut(self._too_large())
 
     async def receive(self) -> Message:
@@ -106,11 +106,11 @@ class _Body:
         message = await self._in_time()
         self._taken += len(message.get("body", b""))
         self.more = message.get("more_body", False)
-        if self._taken > self._bounds.most_bytes:
+        if self._taken > self._limits.max_bytes:
             self._cut(self._too_large())
         if (
             self.more
-            and self._waited_s > self._bounds.stall_s
+            and self._waited_s > self._limits.stall_s
             and self._taken < self._owed()
         ):
             self._cut(self._too_slow())
@@ -124,14 +124,14 @@ class _Body:
     async def _in_time(self) -> Message:
         began = time.monotonic()
         try:
-            return await asyncio.wait_for(self._receive(), self._bounds.stall_s)
+            return await asyncio.wait_for(self._receive(), self._limits.stall_s)
         except TimeoutError:
             self._cut(self._too_slow())
         finally:
             self._waited_s += time.monotonic() - began
 
     def _owed(self) -> float:
-        return self._waited_s * self._bounds.least_bytes_per_s
+        return self._waited_s * self._limits.min_bytes_per_s
 
     def _cut(self, fault: SeraError) -> NoReturn:
         self.fault = fault
@@ -139,14 +139,14 @@ class _Body:
 
     def _too_large(self) -> TooLarge:
         end = "/" + self._scope["path"].rpartition("/")[2]
-        return SMALLER.get(end, TooLarge)(limit_mib=self._bounds.most_bytes // 2**20)
+        return SMALLER.get(end, TooLarge)(limit_mib=self._limits.max_bytes // 2**20)
 
     def _too_slow(self) -> TooSlow:
         told = {"bytes": self._taken, "waited_s": round(self._waited_s, 1)}
         log().info("request.too-slow", route=route_of(self._scope), **told)
         return TooSlow(
-            least_bytes_per_s=self._bounds.least_bytes_per_s,
-            stall_s=self._bounds.stall_s,
+            least_bytes_per_s=self._limits.min_bytes_per_s,
+            stall_s=self._limits.stall_s,
         )
 
 
@@ -158,7 +158,7 @@ async def refuse(
     It goes on reading for a while without keeping anything, so that a client that writes first and reads later sees the
     answer rather than a reset connection.
     """
-    answer = of_error(error)
+    answer = error_response(error)
     if more or isinstance(error, TooSlow):
         answer.headers["Connection"] = "close"
     await answer(scope, receive, _keep_open(send))

@@ -12,7 +12,7 @@ FORM = b"multipart/form-data"
 JSON = b"application/json"
 
 
-class Fingerprint:
+class RequestFingerprint:
     """Follows a body on its way in; a form counts by its parts, whatever their order and boundary."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:

@@ -18,7 +18,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Message, Scope
 
-from services.api.errors import problem, told
+from services.api.errors import localized_sentence, problem_response
 from shared.errors import InputError, SeraError
 from shared.ledger import Ledger
 from shared.ledger.idempotency.receipts import Answer
@@ -26,20 +26,20 @@ from shared.ledger.idempotency.requests import Answered
 from shared.observability.logs import log
 from shared.settings import Settings
 
-NAME = "Idempotency-Key"
-LONGEST = 200
-UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
-REPLAYED = "Idempotent-Replayed"
-MATTER = ("content-type", "location", "etag")
-OF_CASE = re.compile("/v1/cases/([^/]+)")
+HEADER = "Idempotency-Key"
+MAX_KEY_LENGTH = 200
+UNSAFE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+REPLAYED_HEADER = "Idempotent-Replayed"
+STORED_HEADERS = ("content-type", "location", "etag")
+CASE_PATH = re.compile("/v1/cases/([^/]+)")
 SWEEP_EVERY_S = 600.0
 PARAMETER = {
-    "name": NAME,
+    "name": HEADER,
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
     "description": "A new word for each thing to be done, e.g. a UUID. Send the request again with the same word as "
-    f"often as needed: it is done once, and each repeat is given the first one's answer, with `{REPLAYED}: true`. "
+    f"often as needed: it is done once, and each repeat is given the first one's answer, with `{REPLAYED_HEADER}: true`. "
     "With another request the word is refused (409).",
 }
 
@@ -55,17 +55,17 @@ class BufferedReply:
     def __init__(self) -> None:
         self.messages: list[Message] = []
 
-    async def take(self, message: Message) -> None:
+    async def buffer(self, message: Message) -> None:
         self.messages.append(message)
 
     @property
-    def good(self) -> bool:
+    def is_success(self) -> bool:
         return bool(self.messages) and self.messages[0]["status"] < 400
 
     @property
-    def replayed(self) -> bool:
+    def is_replay(self) -> bool:
         """Whether it is an earlier request's answer."""
-        return REPLAYED in Headers(raw=self.messages[0]["headers"])
+        return REPLAYED_HEADER in Headers(raw=self.messages[0]["headers"])
 
     def answer(self, scope: Scope) -> Answer:
         """What a repeat is given: this, or what the route said instead."""
@@ -78,16 +78,16 @@ class BufferedReply:
         return _answer(start["status"], headers, body, scope)
 
 
-def repeated_as(request: Request, error: SeraError, **more: Any) -> None:
+def answer_repeats_with(request: Request, error: SeraError, **more: Any) -> None:
     """Have a repeat told this instead of the answer, which holds what is shown once and kept by nobody."""
-    request.scope["state"]["repeated_as"] = problem(
-        error.status, error.code, told(error), **more
+    request.scope["state"]["repeated_as"] = problem_response(
+        error.status, error.code, localized_sentence(error), **more
     )
 
 
 def replay(answer: Answer) -> Response:
     """The answer that the first request got."""
-    return Response(answer.body, answer.status, {**answer.headers, REPLAYED: "true"})
+    return Response(answer.body, answer.status, {**answer.headers, REPLAYED_HEADER: "true"})
 
 
 def install(app: FastAPI) -> None:
@@ -103,7 +103,7 @@ def install(app: FastAPI) -> None:
         document = plain()
         for path, methods in document["paths"].items():
             for method, described in methods.items():
-                if done_once(path) and method.upper() in UNSAFE:
+                if accepts_idempotency_key(path) and method.upper() in UNSAFE_METHODS:
                     _document(described)
         return document
 
@@ -111,7 +111,7 @@ def install(app: FastAPI) -> None:
 
 
 @asynccontextmanager
-async def sweeping(ledger: Ledger, settings: Settings) -> AsyncIterator[None]:
+async def sweep_receipts_periodically(ledger: Ledger, settings: Settings) -> AsyncIterator[None]:
     """Drop receipts that were kept long enough, now and then."""
     task = asyncio.create_task(
         _sweep(ledger, timedelta(hours=settings.receipts_kept_h))
@@ -128,17 +128,17 @@ async def _sweep(ledger: Ledger, kept: timedelta) -> None:
     while True:
         await asyncio.sleep(SWEEP_EVERY_S)
         try:
-            await asyncio.to_thread(sweep, ledger, kept)
+            await asyncio.to_thread(sweep_receipts, ledger, kept)
         except SeraError as error:
             log().warning("receipts.not-swept", code=error.code)
 
 
-def sweep(ledger: Ledger, kept: timedelta) -> int:
+def sweep_receipts(ledger: Ledger, kept: timedelta) -> int:
     with ledger.system_session("gateway") as session:
         return session.receipts.sweep(kept)
 
 
-def done_once(path: str) -> bool:
+def accepts_idempotency_key(path: str) -> bool:
     """Whether a key counts here.
 
     Not for signing in and out: a wrong try must count, whatever key comes with it. Nor for a look, which changes
@@ -147,21 +147,21 @@ def done_once(path: str) -> bool:
     return path.startswith("/v1/") and not path.startswith(("/v1/session", "/v1/looks"))
 
 
-def key_of(scope: Scope) -> str | None:
+def idempotency_key_of(scope: Scope) -> str | None:
     """The key of a request that changes something."""
     if (
         scope["type"] != "http"
-        or scope["method"] not in UNSAFE
-        or not done_once(scope["path"])
+        or scope["method"] not in UNSAFE_METHODS
+        or not accepts_idempotency_key(scope["path"])
     ):
         return None
-    return Headers(scope=scope).get(NAME)
+    return Headers(scope=scope).get(HEADER)
 
 
 def _answer(status: int, headers: Any, body: bytes, scope: Scope) -> Answer:
     return Answer(
         status,
-        {name: headers[name] for name in MATTER if name in headers},
+        {name: headers[name] for name in STORED_HEADERS if name in headers},
         bytes(body),
         _case(scope, body),
     )
@@ -169,7 +169,7 @@ def _answer(status: int, headers: Any, body: bytes, scope: Scope) -> Answer:
 
 def _case(scope: Scope, body: bytes) -> UUID | None:
     """The case that an address or an answer names."""
-    found = OF_CASE.match(scope["path"])
+    found = CASE_PATH.match(scope["path"])
     told = found and found[1]
     with suppress(ValueError, AttributeError, TypeError):
         told = told or json.loads(body).get("case_id")
@@ -180,5 +180,5 @@ def _case(scope: Scope, body: bytes) -> UUID | None:
 
 def _document(told: dict[str, Any]) -> None:
     parameters = told.setdefault("parameters", [])
-    if not any(each["name"] == NAME for each in parameters):
+    if not any(each["name"] == HEADER for each in parameters):
         parameters.append(PARAMETER)

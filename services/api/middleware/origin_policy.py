@@ -15,10 +15,10 @@ from starlette.responses import Response
 
 from shared.errors import SeraError
 
-COOKIE = "sera"
+SESSION_COOKIE = "sera"
 TLS_PREFIX = "__Host-"
 CSRF_HEADER = "X-CSRF-Token"
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
 OWN_PAGE = "same-origin"
 
@@ -36,88 +36,88 @@ class CsrfWrong(SeraError):
 
 
 @dataclass(frozen=True)
-class Site:
+class OriginPolicy:
     """`public_url` is what browsers reach us by; without it, whatever name they called us by."""
 
     public_url: str | None
 
     @property
-    def over_tls(self) -> bool:
+    def is_tls(self) -> bool:
         return (self.public_url or "").startswith("https://")
 
     @property
-    def cookie(self) -> str:
+    def session_cookie(self) -> str:
         """With the prefix a browser takes it from this very host over TLS only."""
-        return f"{TLS_PREFIX}{COOKIE}" if self.over_tls else COOKIE
+        return f"{TLS_PREFIX}{SESSION_COOKIE}" if self.is_tls else SESSION_COOKIE
 
-    def token(self, headers: Headers) -> str | None:
+    def session_token(self, headers: Headers) -> str | None:
         """The session's, if a cookie holds one."""
-        return cookie_parser(headers.get("cookie", "")).get(self.cookie) or None
+        return cookie_parser(headers.get("cookie", "")).get(self.session_cookie) or None
 
-    def keep(self, answer: Response, token: str) -> None:
+    def set_session_cookie(self, answer: Response, token: str) -> None:
         """Until the browser closes. No page of another site makes it send this, not even by a link."""
         answer.set_cookie(
-            self.cookie,
+            self.session_cookie,
             token,
             path="/",
-            secure=self.over_tls,
+            secure=self.is_tls,
             httponly=True,
             samesite="strict",
         )
 
-    def forget(self, answer: Response) -> None:
+    def delete_session_cookie(self, answer: Response) -> None:
         answer.delete_cookie(
-            self.cookie,
+            self.session_cookie,
             path="/",
-            secure=self.over_tls,
+            secure=self.is_tls,
             httponly=True,
             samesite="strict",
         )
 
-    def address(self, called: object) -> str:
+    def base_url(self, called: object) -> str:
         """Ours, without a slash at its end; `called` is what a request called us by."""
         return str(self.public_url or called).rstrip("/")
 
     @property
-    def arrival_cookie(self) -> str:
-        return f"{self.cookie}-arrival"
+    def oidc_cookie(self) -> str:
+        return f"{self.session_cookie}-arrival"
 
-    def arriving(self, headers: Headers) -> str:
+    def oidc_browser_token(self, headers: Headers) -> str:
         """What marks this browser as the one that set out to a provider of identities."""
-        return cookie_parser(headers.get("cookie", "")).get(self.arrival_cookie, "")
+        return cookie_parser(headers.get("cookie", "")).get(self.oidc_cookie, "")
 
-    def mark(self, answer: Response, browser: str, most_s: int) -> None:
+    def set_oidc_cookie(self, answer: Response, browser: str, most_s: int) -> None:
         """Lax: the provider's page sends the browser back with it."""
         answer.set_cookie(
-            self.arrival_cookie,
+            self.oidc_cookie,
             browser,
             max_age=most_s,
             path="/",
-            secure=self.over_tls,
+            secure=self.is_tls,
             httponly=True,
             samesite="lax",
         )
 
-    def unmark(self, answer: Response) -> None:
+    def delete_oidc_cookie(self, answer: Response) -> None:
         answer.delete_cookie(
-            self.arrival_cookie,
+            self.oidc_cookie,
             path="/",
-            secure=self.over_tls,
+            secure=self.is_tls,
             httponly=True,
             samesite="lax",
         )
 
-    def check(self, headers: Headers, token: str) -> None:
+    def check_csrf(self, headers: Headers, token: str) -> None:
         """What a session asks to be changed must come from a page of ours. Raises CrossSite, CsrfWrong."""
-        self.refuse_foreign(headers)
+        self.refuse_cross_origin(headers)
         if "origin" not in headers and "sec-fetch-site" not in headers:
             raise CrossSite
         if not hmac.compare_digest(
-            headers.get(CSRF_HEADER, "").encode(), csrf(token).encode()
+            headers.get(CSRF_HEADER, "").encode(), csrf_token(token).encode()
         ):
             raise CsrfWrong
 
-    def refuse_foreign(self, headers: Headers) -> None:
+    def refuse_cross_origin(self, headers: Headers) -> None:
         """Raises CrossSite if a browser says that another site's page asked."""
         if headers.get("sec-fetch-site", OWN_PAGE) != OWN_PAGE:
             raise CrossSite
@@ -132,7 +132,7 @@ class Site:
         return urlsplit(origin).netloc == headers.get("host", "")
 
 
-def csrf(token: str) -> str:
+def csrf_token(token: str) -> str:
     """What a page of ours proves itself with: made from the session's token, which no page can read."""
     return hmac.new(
         token.encode(errors="surrogatepass"), b"sera-csrf/1", hashlib.sha256

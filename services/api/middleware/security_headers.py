@@ -7,7 +7,7 @@ NOTHING = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Content-Security-Policy of what is no page: nothing is fetched, run, sent or framed."""
-UNLESS_SET = {
+DEFAULT_HEADERS = {
     "Content-Security-Policy": NOTHING,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -18,12 +18,12 @@ TLS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 """A year, of this name alone: whoever runs SERA does not speak for the names below it."""
 
 
-class SafeHeaders:
+class SecurityHeadersMiddleware:
     """Adds what a route has not set itself."""
 
     def __init__(self, app: ASGIApp, public_url: str | None = None) -> None:
         self._app = app
-        self._headers = UNLESS_SET | (
+        self._headers = DEFAULT_HEADERS | (
             TLS_ONLY if (public_url or "").startswith("https://") else {}
         )
 

@@ -7,19 +7,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.errors import of_error
+from services.api.errors import error_response
 from services.api.middleware.body_limits import has_body, refuse
-from services.api.middleware.fingerprint import Fingerprint
+from services.api.middleware.fingerprint import RequestFingerprint
 from services.api.middleware.idempotency import (
-    LONGEST,
+    MAX_KEY_LENGTH,
     BufferedReply,
     KeyUnusable,
-    key_of,
+    idempotency_key_of,
     replay,
 )
 from shared.errors import SeraError, Unavailable
 from shared.ledger import Transaction
-from shared.ledger.db_role import reachable
+from shared.ledger.db_role import translate_database_errors
 from shared.ledger.idempotency.requests import (
     Answered,
     IdempotencyKey,
@@ -30,9 +30,9 @@ from shared.settings import Settings
 
 POOL_SIZE = 20
 """Connections that the gateway keeps; as many more may be opened for a time."""
-REQUESTS_AT_ONCE = 30
+MAX_CONCURRENT_REQUESTS = 30
 """Requests that may hold a connection at once: fewer than there may be, for transactions beside those of requests."""
-WAIT_S = 10.0
+SLOT_WAIT_S = 10.0
 
 
 class Slots:
@@ -43,7 +43,7 @@ class Slots:
     stored or decoded: that happens in one of as few threads anyway. Who waits for a job gives it back.
     """
 
-    def __init__(self, count: int = REQUESTS_AT_ONCE, wait_s: float = WAIT_S) -> None:
+    def __init__(self, count: int = MAX_CONCURRENT_REQUESTS, wait_s: float = SLOT_WAIT_S) -> None:
         self._free = asyncio.Semaphore(count)
         self._wait_s = wait_s
 
@@ -90,7 +90,7 @@ class TransactionMiddleware:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         transaction: Transaction = scope["state"]["transaction"]
-        key = key_of(scope)
+        key = idempotency_key_of(scope)
         caller = scope["state"].get("caller")
         started = False
 
@@ -102,13 +102,13 @@ class TransactionMiddleware:
         try:
             if key is None or caller is None:
                 await self._committed(transaction, scope, receive, note_start)
-            elif 0 < len(key) <= LONGEST and key.isprintable():
+            elif 0 < len(key) <= MAX_KEY_LENGTH and key.isprintable():
                 whose = IdempotencyKey(
                     caller.hospital_id, key, self._retention, self._wait_s
                 )
                 await self._idempotent(transaction, whose, scope, receive, send)
             else:
-                unusable = KeyUnusable(longest=LONGEST)
+                unusable = KeyUnusable(longest=MAX_KEY_LENGTH)
                 await refuse(unusable, scope, receive, send, has_body(scope))
         except SeraError as error:  # of the database, met by the app or by the commit
             await run_in_threadpool(transaction.rollback)
@@ -137,7 +137,7 @@ class TransactionMiddleware:
                     scope["state"]["slot"].release()
             await send(message)
 
-        with reachable():
+        with translate_database_errors():
             await self._app(scope, receive, commit_then_send)
 
     async def _idempotent(
@@ -148,14 +148,14 @@ class TransactionMiddleware:
         receive: Receive,
         send: Send,
     ) -> None:
-        body = Fingerprint(scope, receive)
+        body = RequestFingerprint(scope, receive)
         request = IdempotentRequest(transaction, key, body.digest)
         scope["state"]["idempotent_request"] = request
         reply = BufferedReply()
         try:
-            with reachable():
-                await self._app(scope, body.receive, reply.take)
-            if reply.good and not reply.replayed:
+            with translate_database_errors():
+                await self._app(scope, body.receive, reply.buffer)
+            if reply.is_success and not reply.is_replay:
                 await run_in_threadpool(request.commit, reply.answer(scope))
         except Answered as answered:  # another request with this key came first
             await run_in_threadpool(transaction.rollback)
@@ -170,7 +170,7 @@ class TransactionMiddleware:
 def _refusal(error: SeraError) -> Response:
     if isinstance(error, Unavailable):
         log().warning("api.unavailable", service=error.facts.get("service"))
-    return of_error(error)
+    return error_response(error)
 
 
 async def _end(transaction: Transaction, good: bool) -> None:

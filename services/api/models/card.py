@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
-from services.api.dependencies import Known, SystemSessionDep
+from services.api.dependencies import CallerDep, SystemSessionDep
 from services.api.middleware.security_headers import NOTHING
 from shared.cards import render
 
@@ -14,11 +14,11 @@ POLICY = f"{NOTHING}; style-src 'unsafe-inline'"
 """The page brings its own style, and nothing else is fetched or run."""
 
 
-def card(model_id: str, caller: Known, session: SystemSessionDep) -> dict[str, Any]:
+def card(model_id: str, caller: CallerDep, session: SystemSessionDep) -> dict[str, Any]:
     """The card, with the name it is stored under and whether it answers now."""
     model = session.models.find(model_id)
     stored = {"name": f"{model.name}/{model.version}", "live": model.live}
-    return session.papers.card(model.digest) | {"stored": stored}
+    return session.model_metadata.card(model.digest) | {"stored": stored}
 
 
 Card = Annotated[dict[str, Any], Depends(card)]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
 
-from services.api.dependencies import Operator, SystemSessionDep, WiringDep
+from services.api.dependencies import DependenciesDep, Operator, SystemSessionDep
 from services.api.etags import IfMatch, tagged
 from services.api.models import service
 from services.api.models.schemas import (
@@ -73,13 +73,13 @@ def read_gate(model_id: str, caller: Operator, session: SystemSessionDep) -> Gat
 
 @router.post("/models/{model_id}/gate", status_code=202)
 def judge_again(
-    model_id: str, caller: Operator, session: SystemSessionDep, wired: WiringDep
+    model_id: str, caller: Operator, session: SystemSessionDep, dependencies: DependenciesDep
 ) -> ModelView:
     """Hold the gate again, against what is live now; a trainer does it, and the model shows its word."""
     model = session.models.find(model_id)
     run_id = service.run_of(model)
     session.steps.gate_again(run_id)
-    session.transaction.on_commit(partial(wired.doorbell.ring, Tasks.TRAIN, run_id))
+    session.transaction.on_commit(partial(dependencies.notifier.notify, Tasks.TRAIN, run_id))
     return service.view(session, model.digest)
 
 
@@ -104,7 +104,7 @@ def start_shadow(
     model_id: str,
     caller: Operator,
     session: SystemSessionDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
     request: ShadowRequest | None = None,
 ) -> ShadowView:
     """Let a model read the cases answered from now on, beside the live one and out of its way."""
@@ -112,7 +112,7 @@ def start_shadow(
     digest = session.models.find(model_id).digest
     started = session.shadows.start(digest, caller.actor, share)
     session.transaction.on_commit(
-        partial(wired.doorbell.ring, Tasks.SHADOW, started.id)
+        partial(dependencies.notifier.notify, Tasks.SHADOW, started.id)
     )
     return service.shadow(started)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from services.api.locales import word_message
+from services.api.locales import message_text
 from services.api.models.schemas import (
     GateReasonView,
     GateSummary,
@@ -26,7 +26,11 @@ from shared.ledger.models.promotions import Promotion
 from shared.ledger.models.repository import Model
 from shared.ledger.models.serving import Refusal, Worker
 from shared.ledger.models.shadows import Pair, Shadow
-from shared.statistics.model_life.shadow import Comparison, Pairs, compare
+from shared.statistics.model_life.shadow import (
+    Comparison,
+    PairedPredictions,
+    compare_models,
+)
 
 
 class GateAbsent(NotFound):
@@ -48,7 +52,7 @@ def run_of(model: Model) -> UUID:
 
 def views(session: SystemSession, models: Sequence[Model]) -> list[ModelView]:
     """Models with their gates, and the workers that serve or refuse them."""
-    gates = session.gates.newest()
+    gates = session.gate_judgements.newest()
     workers = session.serving.alive()
     shadow = session.shadows.current()
     live = session.models.live()
@@ -92,7 +96,7 @@ def summary(gate: Gate, live: str | None) -> GateSummary:
 def gate(session: SystemSession, name_or_digest: str) -> GateView:
     """The last judgement of a model, in full."""
     model = session.models.find(name_or_digest)
-    found = session.gates.latest(model.digest)
+    found = session.gate_judgements.latest(model.digest)
     if found is None:
         raise GateAbsent(name=f"{model.name}/{model.version}")
     return GateView(
@@ -110,7 +114,7 @@ def gate(session: SystemSession, name_or_digest: str) -> GateView:
 def reason_view(reason: GateReason) -> GateReasonView:
     return GateReasonView(
         code=reason.code,
-        sentence=word_message(reason.message),
+        sentence=message_text(reason.message),
         weight=reason.weight,
         facts=to_json(reason.facts),
     )
@@ -144,7 +148,7 @@ def shadow(row: Shadow) -> ShadowView:
         actor=row.actor,
         started_at=row.started_at,
         ended_at=row.ended_at,
-        end_reason=word_message(reason) if reason else None,
+        end_reason=message_text(reason) if reason else None,
         end_code=reason.code if reason else None,
         end_facts=to_json(reason.facts) if reason else None,
     )
@@ -170,8 +174,8 @@ def shadow_report(session: SystemSession, name_or_digest: str) -> ShadowReport:
 def comparison(pairs: Sequence[Pair]) -> Comparison | None:
     """Of cases that both have read: a pair of which the shadow could not read the image has no score."""
     read = [pair for pair in pairs if pair.score is not None]
-    return compare(
-        Pairs(
+    return compare_models(
+        PairedPredictions(
             live_scores=[pair.live_score for pair in read],
             scores=[pair.score for pair in read if pair.score is not None],
             live_risks=[pair.live_risk for pair in read],
@@ -191,6 +195,6 @@ def comparison(pairs: Sequence[Pair]) -> Comparison | None:
 def _refused(refusal: Refusal) -> dict[str, Any]:
     return {
         "code": refusal.reason.code,
-        "message": word_message(refusal.reason),
+        "message": message_text(refusal.reason),
         "facts": to_json(refusal.reason.facts),
     }

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import AwareDatetime
 
-from services.api.dependencies import CallerSessionDep, Monitor, WiringDep
+from services.api.dependencies import CallerSessionDep, DependenciesDep, Monitor
 from services.api.monitoring import coverage, drift, performance, quality
 from services.api.monitoring.schemas import (
     CoverageView,
@@ -57,9 +57,9 @@ def asked(
 
 
 def monitoring_service(
-    caller: Monitor, session: CallerSessionDep, wired: WiringDep
+    caller: Monitor, session: CallerSessionDep, dependencies: DependenciesDep
 ) -> MonitoringService:
-    return MonitoringService(session, caller, wired.answer_cache)
+    return MonitoringService(session, caller, dependencies.cache)
 
 
 AskedDep = Annotated[Asked, Depends(asked)]

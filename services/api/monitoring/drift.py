@@ -27,7 +27,7 @@ from shared.statistics import (
     components_drift,
     drift,
 )
-from shared.statistics.model_life.drift import FEWEST, as_reference
+from shared.statistics.model_life.drift import MIN_CASES, as_reference
 
 NO_REFERENCE = (
     "The model was stored without the distributions of its training images, so drift cannot be measured. "
@@ -38,7 +38,7 @@ NEXT = {
     "settings, and check the figures of performance before relying on the risks.",
     DriftState.WATCH: "The images differ somewhat from the training images: keep watching, and see which device it is.",
     DriftState.OK: "No more change than chance or custom allows.",
-    DriftState.TOO_FEW: f"Too few results to judge by; it takes {FEWEST}.",
+    DriftState.TOO_FEW: f"Too few results to judge by; it takes {MIN_CASES}.",
 }
 
 Counts = list[NDArray[np.int64]]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from services.api.dependencies import Wiring
+from services.api.dependencies import Dependencies
 from shared.errors import Unavailable
 from shared.observability.disk_space import check_space
 
@@ -22,18 +22,18 @@ class Stalled(Unavailable):
     )
 
 
-def needed(wired: Wiring) -> dict[str, str]:
+def needed(dependencies: Dependencies) -> dict[str, str]:
     """What must answer for a case to be taken: `ok`, or what is wrong."""
-    stored = partial(wired.objects.exists, ABSENT)
-    return {"database": _state(wired.ledger.ping), "objects": _state(stored)}
+    stored = partial(dependencies.objects.exists, ABSENT)
+    return {"database": _state(dependencies.ledger.ping), "objects": _state(stored)}
 
 
-def degraded(wired: Wiring) -> dict[str, str]:
+def degraded(dependencies: Dependencies) -> dict[str, str]:
     """What keeps cases from being answered as they should; only what is wrong."""
     checks: tuple[Callable[[], object], ...] = (
-        wired.doorbell.check,
-        partial(check_work, wired),
-        partial(check_space, wired.settings),
+        dependencies.notifier.check,
+        partial(check_work, dependencies),
+        partial(check_space, dependencies.settings),
     )
     states = {
         name: _state(check) for name, check in zip(DEGRADING, checks, strict=True)
@@ -41,15 +41,15 @@ def degraded(wired: Wiring) -> dict[str, str]:
     return {name: state for name, state in states.items() if state != "ok"}
 
 
-def check_work(wired: Wiring) -> None:
+def check_work(dependencies: Dependencies) -> None:
     """Raises Stalled if cases wait and none is being answered."""
-    with wired.ledger.system_session("gateway") as session:
+    with dependencies.ledger.system_session("gateway") as session:
         progress = session.queue.progress()
         waited_s = session.liveness.waited_s()
     if replace(progress, oldest_queued_s=waited_s).stalled(
-        wired.settings.stalled_after_s
+        dependencies.settings.stalled_after_s
     ):
-        raise Stalled(after_s=wired.settings.stalled_after_s)
+        raise Stalled(after_s=dependencies.settings.stalled_after_s)
 
 
 def _state(check: Callable[[], object]) -> str:

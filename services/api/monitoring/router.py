@@ -6,9 +6,9 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from services.api.dependencies import TransactionDep, WiringDep
+from services.api.dependencies import DependenciesDep, TransactionDep
 from services.api.errors import PROBLEM
-from services.api.middleware.authentication import by_key
+from services.api.middleware.authentication import authenticate_header
 from services.api.monitoring import readiness
 from services.api.monitoring.prometheus.page import page
 from shared.domain.roles import Role
@@ -28,14 +28,14 @@ def healthz() -> dict[str, str]:
     "/readyz",
     responses={503: {"description": "An engine is away; cases cannot be taken."}},
 )
-def readyz(wired: WiringDep) -> JSONResponse:
+def readyz(dependencies: DependenciesDep) -> JSONResponse:
     """The database and the object store answer, so that a case can be taken.
 
     `degraded` names what does not keep cases from being taken, but from being answered as they should.
     """
-    checks = readiness.needed(wired)
+    checks = readiness.needed(dependencies)
     ready = all(state == "ok" for state in checks.values())
-    degraded = readiness.degraded(wired) if ready else {}
+    degraded = readiness.degraded(dependencies) if ready else {}
     return JSONResponse(
         {"ready": ready, "checks": checks, "degraded": degraded}, 200 if ready else 503
     )
@@ -47,7 +47,7 @@ def readyz(wired: WiringDep) -> JSONResponse:
     responses={"4XX": PROBLEM, 200: {"content": {CONTENT_TYPE_LATEST: {}}}},
 )
 def metrics(
-    wired: WiringDep,
+    dependencies: DependenciesDep,
     transaction: TransactionDep,
     authorization: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -57,10 +57,10 @@ def metrics(
     hospitals take part, and how much, is theirs to tell, so that no stranger reads it.
     """
     if authorization is not None:
-        check_sees_all(by_key(transaction, authorization))
+        check_sees_all(authenticate_header(transaction, authorization))
         transaction.commit()
     return Response(
-        page(wired, named=authorization is not None), media_type=CONTENT_TYPE_LATEST
+        page(dependencies, named=authorization is not None), media_type=CONTENT_TYPE_LATEST
     )
 
 

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends, Request
 
 from services.api.dependencies import (
     CallerSessionDep,
+    DependenciesDep,
     IdempotentRequestDep,
-    PersonKeeper,
+    PeopleAdministrator,
     TransactionDep,
-    WiringDep,
     session_of,
 )
-from services.api.middleware.idempotency import repeated_as
+from services.api.middleware.idempotency import answer_repeats_with
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView, RoleChange
 from services.api.people.service import (
     OneTimePasswords,
@@ -24,21 +24,21 @@ from services.api.people.service import (
 router = APIRouter(prefix="/v1", tags=["people"])
 
 
-def people_service(caller: PersonKeeper, session: CallerSessionDep) -> PeopleService:
+def people_service(caller: PeopleAdministrator, session: CallerSessionDep) -> PeopleService:
     return PeopleService(session, caller)
 
 
 def one_time_passwords(
-    caller: PersonKeeper,
+    caller: PeopleAdministrator,
     transaction: TransactionDep,
     idempotent: IdempotentRequestDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
 ) -> OneTimePasswords:
     return OneTimePasswords(
         session_of(transaction, caller),
         caller,
-        bench=wired.bench,
-        provider=wired.provider,
+        bench=dependencies.password_hashers,
+        provider=dependencies.provider,
         idempotent=idempotent,
     )
 
@@ -50,7 +50,7 @@ OneTimePasswordsDep = Annotated[OneTimePasswords, Depends(one_time_passwords)]
 def shown_once(made: OneTimeView, request: Request) -> OneTimeView:
     """A repeat is told whose password it was and what to do if the answer was lost."""
     if made.one_time_password:
-        repeated_as(
+        answer_repeats_with(
             request,
             PasswordShownOnce(name=made.name, person=made.id),
             person_id=str(made.id),

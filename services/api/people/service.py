@@ -8,7 +8,7 @@ from services.api.dependencies import CallerSession
 from services.api.hospitals.lookup import Names, name_of, named
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView
 from services.api.session.errors import ProviderOff
-from services.api.session.password_hasher import Bench
+from services.api.session.password_hasher import PasswordHasherPool
 from services.api.session.provider import Provider
 from shared.domain.roles import Role
 from shared.errors import Conflict
@@ -73,7 +73,7 @@ class OneTimePasswords:
         session: CallerSession,
         caller: Caller,
         *,
-        bench: Bench,
+        bench: PasswordHasherPool,
         provider: Provider | None,
         idempotent: IdempotentRequest | None,
     ) -> None:

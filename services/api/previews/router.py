@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, UploadFile
 
-from services.api.dependencies import Submitter, WiringDep
+from services.api.dependencies import DependenciesDep, Submitter
 from services.api.previews.schemas import Look
 from services.api.previews.service import Glance, look
 
@@ -39,7 +39,7 @@ def glance(
 
 @router.post("/looks")
 def look_at(
-    form: Annotated[Glance, Depends(glance)], wired: WiringDep, who: Submitter
+    form: Annotated[Glance, Depends(glance)], dependencies: DependenciesDep, who: Submitter
 ) -> Look:
     """Calipers, scale and ROI of an image, a photo made straight, and a preview. Nothing is kept."""
-    return look(wired, form)
+    return look(dependencies, form)

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import cv2
 
-from services.api.dependencies import Wiring
+from services.api.dependencies import Dependencies
 from services.api.previews.schemas import (
     Look,
     PhotoSeen,
@@ -40,12 +40,12 @@ class Glance:
     corners: str | None = None
 
 
-def look(wired: Wiring, asked: Glance) -> Look:
+def look(dependencies: Dependencies, asked: Glance) -> Look:
     """What is seen; nothing of it is kept."""
     header = inspect(asked.image)
     frame = header.frame_index(asked.frame) + 1
-    data = _read(asked.image, wired.settings.max_upload_bytes)
-    image = wired.decoder_pool.decode(wired.deidentifier.clean(data).data, asked.frame)
+    data = _read(asked.image, dependencies.settings.max_upload_bytes)
+    image = dependencies.decoder_pool.decode(dependencies.deidentifier.clean(data).data, asked.frame)
     photo: PhotoSeen | None = None
     if asked.photo:
         image, photo = _straight(image, asked.corners)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from services.api.dependencies import Operator, SystemSessionDep, WiringDep
+from services.api.dependencies import DependenciesDep, Operator, SystemSessionDep
 from services.api.queue.schemas import DeadLetterView, QueueView, Rerun, RerunView
 from services.api.queue.service import QueueService
 from services.api.text import PlainText
@@ -13,9 +13,9 @@ router = APIRouter(prefix="/v1/queue", tags=["jobs"])
 
 
 def queue_service(
-    caller: Operator, session: SystemSessionDep, wired: WiringDep
+    caller: Operator, session: SystemSessionDep, dependencies: DependenciesDep
 ) -> QueueService:
-    return QueueService(session, wired.doorbell)
+    return QueueService(session, dependencies.notifier)
 
 
 QueueServiceDep = Annotated[QueueService, Depends(queue_service)]

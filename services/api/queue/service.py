@@ -17,16 +17,16 @@ from services.api.queue.schemas import (
 from shared.domain.jobs import JobState, Priority
 from shared.ledger import SystemSession
 from shared.ledger.jobs.backlog import InHand, Line
-from shared.queueing import Doorbell
+from shared.queueing import Notifier
 from shared.queueing.app import Tasks
 
 SHOWN = 100
 
 
 class QueueService:
-    def __init__(self, session: SystemSession, doorbell: Doorbell) -> None:
+    def __init__(self, session: SystemSession, notifier: Notifier) -> None:
         self._session = session
-        self._doorbell = doorbell
+        self._notifier = notifier
 
     def read(self) -> QueueView:
         backlog = self._session.backlog
@@ -47,14 +47,14 @@ class QueueService:
         return [DeadLetterView(**asdict(letter)) for letter in letters]
 
     def rerun(self, reason: str) -> RerunView:
-        """Queue dead letters of a reason again; one ring for each wakes every worker that is idle."""
+        """Queue dead letters of a reason again; one notification each wakes every idle worker."""
         queued = self._session.queue.rerun_all(reason, AT_ONCE)
         left = sum(
             dead.jobs for dead in self._session.backlog.dead() if dead.reason == reason
         )
         for job_id in queued:
             self._session.transaction.on_commit(
-                partial(self._doorbell.ring, Tasks.RING, job_id)
+                partial(self._notifier.notify, Tasks.INFER, job_id)
             )
         return RerunView(queued=len(queued), left=left)
 

@@ -41,7 +41,7 @@ from shared.statistics import (
     delong_interval,
     delong_test,
     fleiss_kappa,
-    kappa_words,
+    landis_koch_label,
     obuchowski_rockette,
     roc_auc,
     roc_curve,
@@ -281,7 +281,7 @@ def summary(before: np.ndarray, after: np.ndarray, labels: np.ndarray) -> Summar
 def kappa(found: Kappa, cases: int) -> Estimate:
     value = None if np.isnan(found.value) else found.value
     ends = {"low": found.interval.low, "high": found.interval.high}
-    return Estimate(value=value, words=kappa_words(found.value), cases=cases, **ends)
+    return Estimate(value=value, words=landis_koch_label(found.value), cases=cases, **ends)
 
 
 def times(seconds: Sequence[float], interrupted: int) -> Times:

@@ -2,10 +2,10 @@
 
 import cv2
 
-from services.api.dependencies import Wiring
+from services.api.dependencies import Dependencies
 from shared.ledger.cases.repository import Case
 
 
-def png(wired: Wiring, case: Case) -> bytes:
-    image = wired.decoder_pool.decode(wired.objects.get(case.image_sha256), case.frame)
+def png(dependencies: Dependencies, case: Case) -> bytes:
+    image = dependencies.decoder_pool.decode(dependencies.objects.get(case.image_sha256), case.frame)
     return cv2.imencode(".png", image.pixels)[1].tobytes()

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import Response
 
-from services.api.dependencies import Wiring
+from services.api.dependencies import Dependencies
 from services.api.reader_studies.picture import png
 from services.api.reader_studies.schemas import (
     AidedView,
@@ -25,11 +25,11 @@ class ReadingService:
     """Of a person; a key is no reader of any study."""
 
     def __init__(
-        self, session: HospitalSession, caller: Caller, wired: Wiring, study: UUID
+        self, session: HospitalSession, caller: Caller, dependencies: Dependencies, study: UUID
     ) -> None:
         self._session = session
         self._caller = caller
-        self._wired = wired
+        self._dependencies = dependencies
         self._study = study
 
     def next(self) -> NextCase:
@@ -58,7 +58,7 @@ class ReadingService:
         """The transaction ends before the image is read and decoded."""
         case = self._session.readings.case(self._seat(), case_id)
         self._session.transaction.commit()
-        return Response(png(self._wired, case), media_type="image/png", headers=SHOWN)
+        return Response(png(self._dependencies, case), media_type="image/png", headers=SHOWN)
 
     def store(self, new: NewReadingView) -> OwnReading:
         seat = self._seat()
@@ -73,7 +73,7 @@ class ReadingService:
         answer = readings.answer(seat, case_id)
         blind = own(readings.of(seat)[case_id, Phase.BLIND])
         readings.show(seat, case_id, Phase.AIDED)
-        self._wired.read_audit.note(
+        self._dependencies.read_audit.note(
             self._session, self._caller, Event.RESULT_READ, [(case_id, answer.job_id)]
         )
         return AidedView(

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, Response
 
 from services.api.dependencies import (
     Administrator,
+    DependenciesDep,
     HospitalReader,
     HospitalSessionDep,
-    WiringDep,
 )
 from services.api.reader_studies.figures import Analysis
 from services.api.reader_studies.reading import ReadingService
@@ -43,9 +43,9 @@ def reading_service(
     study_id: UUID,
     caller: HospitalReader,
     session: HospitalSessionDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
 ) -> ReadingService:
-    return ReadingService(session, caller, wired, study_id)
+    return ReadingService(session, caller, dependencies, study_id)
 
 
 def results_service(

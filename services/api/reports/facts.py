@@ -5,8 +5,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from uuid import UUID
 
-from services.api.cases.assessment import ReaderAssessment, assessed
-from services.api.dependencies import Wiring
+from services.api.cases.assessment import ReaderAssessment, assess_descriptors
+from services.api.dependencies import Dependencies
 from services.api.locales import Language
 from services.api.reports.picture import Pixels, printable
 from shared.domain.audit.events import Event
@@ -65,13 +65,13 @@ class Report:
     @property
     def own(self) -> ReaderAssessment | None:
         """What the guidelines make of the reader's description; None where there is none."""
-        return assessed(self.case.descriptors, self.case.size_mm)
+        return assess_descriptors(self.case.descriptors, self.case.size_mm)
 
 
 def gather(
     session: HospitalSession,
     caller: Caller,
-    wired: Wiring,
+    dependencies: Dependencies,
     *,
     case_id: UUID,
     language: Language,
@@ -100,7 +100,7 @@ def gather(
         printed=Printed(person=person, key=caller.credential, at=printed_at),
         language=language,
         zone=zone,
-        picture=printable(wired, case),
+        picture=printable(dependencies, case),
     )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from services.api.cases.picture import pixels
-from services.api.dependencies import Wiring
+from services.api.cases.picture import case_pixels
+from services.api.dependencies import Dependencies
 from shared.errors import InputError
 from shared.ledger.cases.repository import Case
 from shared.objects.errors import ObjectCorrupt, ObjectMissing
@@ -26,10 +26,10 @@ OUTLINE_MM = 0.4
 Pixels = NDArray[np.uint8]
 
 
-def printable(wired: Wiring, case: Case) -> Pixels | None:
+def printable(dependencies: Dependencies, case: Case) -> Pixels | None:
     """(height, width) grey; None where the image can be read no more, which keeps no report from being printed."""
     try:
-        return pixels(wired, case)
+        return case_pixels(dependencies, case)
     except (InputError, ObjectMissing, ObjectCorrupt) as error:
         log().warning("report.image_unreadable", case=str(case.id), code=error.code)
         return None

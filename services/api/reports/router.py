@@ -5,7 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from services.api.dependencies import HospitalReader, HospitalSessionDep, WiringDep
+from services.api.dependencies import (
+    DependenciesDep,
+    HospitalReader,
+    HospitalSessionDep,
+)
 from services.api.locales import Language
 from services.api.reports.facts import gather
 from services.api.reports.zones import zone_named
@@ -24,7 +28,7 @@ def report(
     case_id: UUID,
     caller: HospitalReader,
     session: HospitalSessionDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
     language: Annotated[
         Language, Query(description="What it is written in.")
     ] = Language.ENGLISH,
@@ -38,7 +42,7 @@ def report(
     report = gather(
         session,
         caller,
-        wired,
+        dependencies,
         case_id=case_id,
         language=language,
         zone=zone_named(zone),

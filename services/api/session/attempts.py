@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.api.dependencies import Wiring
+from services.api.dependencies import Dependencies
 from services.api.session.errors import SignInLocked, SignInTooOften
 from shared.ledger.audit.repository import ORIGIN
 from shared.ledger.people.sign_ins import Attempt
@@ -11,12 +11,12 @@ GATEWAY = "gateway"
 
 
 class Attempts:
-    def __init__(self, wired: Wiring) -> None:
-        self._wired = wired
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
 
     async def begin(self, name: str) -> Attempt:
         """Raises SignInLocked, SignInTooOften, BenchBusy."""
-        self._wired.bench.check()
+        self._dependencies.password_hashers.check()
         wait_s, attempt = await asyncio.to_thread(self._counted, name)
         if wait_s:
             raise SignInTooOften(retry_after_s=wait_s)
@@ -29,12 +29,12 @@ class Attempts:
 
     def _counted(self, name: str) -> tuple[int, Attempt]:
         """Kept whatever comes of it, so nothing is raised here."""
-        with self._wired.counters.system_session(GATEWAY) as session:
+        with self._dependencies.counter_ledger.system_session(GATEWAY) as session:
             wait_s = session.sign_ins.let_up(
-                ORIGIN.get(), self._wired.settings.sign_ins_per_minute
+                ORIGIN.get(), self._dependencies.settings.sign_ins_per_minute
             )
             return wait_s, Attempt.none() if wait_s else session.sign_ins.begin(name)
 
     def _refused(self, attempt: Attempt, why: str) -> None:
-        with self._wired.counters.system_session(GATEWAY) as session:
+        with self._dependencies.counter_ledger.system_session(GATEWAY) as session:
             session.sign_ins.refuse(attempt, why)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import segno
 
-from services.api.dependencies import Wiring
+from services.api.dependencies import Dependencies
 from services.api.session.attempts import Attempts
 from services.api.session.errors import NoSession, PasswordWrong, TotpWrong
 from services.api.session.schemas import Removal, TotpBegun, TotpOn
@@ -21,16 +21,16 @@ QR_SCALE = 5
 
 
 class AuthenticatorDesk:
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired = wired
+    def __init__(self, dependencies: Dependencies, who: Caller) -> None:
+        self._dependencies = dependencies
         self._who = who
 
     def begin(self) -> TotpBegun:
         """Raises NoSession, AuthenticatorOn."""
         person = self._person()
         secret = authenticators.new_secret()
-        with self._wired.ledger.system_session(self._who.actor) as session:
-            session.authenticators.begin(person, self._wired.vault.seal(person, secret))
+        with self._dependencies.ledger.system_session(self._who.actor) as session:
+            session.authenticators.begin(person, self._dependencies.vault.seal(person, secret))
             name = session.people.find(person).name
         uri = authenticators.address(secret, name)
         return TotpBegun(
@@ -42,11 +42,11 @@ class AuthenticatorDesk:
     def confirm(self, code: str) -> TotpOn:
         """Raises NoSession, AuthenticatorNotBegun, TotpWrong."""
         codes = authenticators.recovery_codes()
-        with self._wired.ledger.system_session(self._who.actor) as session:
+        with self._dependencies.ledger.system_session(self._who.actor) as session:
             its = session.authenticators.of(self._person())
             if its.sealed is None or its.since:
                 raise AuthenticatorNotBegun
-            step = _step(self._wired.vault, its, code)
+            step = _step(self._dependencies.vault, its, code)
             if step is None:
                 raise TotpWrong
             session.authenticators.turn_on(
@@ -56,10 +56,10 @@ class AuthenticatorDesk:
 
     async def remove(self, told: Removal) -> None:
         """Raises NoSession, PasswordWrong, TotpWrong, SignInLocked."""
-        attempts = Attempts(self._wired)
+        attempts = Attempts(self._dependencies)
         person = self._person()
         attempt = await attempts.begin(await asyncio.to_thread(self._name, person))
-        if not await self._wired.bench.matches(attempt.password_hash, told.password):
+        if not await self._dependencies.password_hashers.matches(attempt.password_hash, told.password):
             await attempts.refuse(attempt, "password")
             raise PasswordWrong
         if not await asyncio.to_thread(self._removed, attempt, told.code):
@@ -67,8 +67,8 @@ class AuthenticatorDesk:
             raise TotpWrong
 
     def _removed(self, attempt: Attempt, code: str) -> bool:
-        with self._wired.ledger.system_session(self._who.actor) as session:
-            if not passes(session, self._wired.vault, attempt.matched_person, code):
+        with self._dependencies.ledger.system_session(self._who.actor) as session:
+            if not passes(session, self._dependencies.vault, attempt.matched_person, code):
                 return False
             session.sign_ins.give_back(attempt)
             session.authenticators.turn_off(
@@ -77,7 +77,7 @@ class AuthenticatorDesk:
             return True
 
     def _name(self, person: UUID) -> str:
-        with self._wired.ledger.system_session(self._who.actor) as session:
+        with self._dependencies.ledger.system_session(self._who.actor) as session:
             return session.people.find(person).name
 
     def _person(self) -> UUID:

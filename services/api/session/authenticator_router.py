@@ -4,15 +4,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from services.api.dependencies import Known, WiringDep
+from services.api.dependencies import CallerDep, DependenciesDep
 from services.api.session.authenticator import AuthenticatorDesk
 from services.api.session.schemas import Code, Removal, TotpBegun, TotpOn
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
 
 
-def desk(wired: WiringDep, who: Known) -> AuthenticatorDesk:
-    return AuthenticatorDesk(wired, who)
+def desk(dependencies: DependenciesDep, who: CallerDep) -> AuthenticatorDesk:
+    return AuthenticatorDesk(dependencies, who)
 
 
 DeskDep = Annotated[AuthenticatorDesk, Depends(desk)]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.api.dependencies import Wiring
-from services.api.middleware.authentication import lifetime
+from services.api.dependencies import Dependencies
+from services.api.middleware.authentication import session_lifetime
 from services.api.session.attempts import GATEWAY
 from services.api.session.errors import (
     ArrivalUnknown,
@@ -41,13 +41,13 @@ class Departure:
 
 
 class OidcDesk:
-    def __init__(self, wired: Wiring, back: str) -> None:
+    def __init__(self, dependencies: Dependencies, back: str) -> None:
         """`back` is where the provider sends browsers back to."""
-        if wired.provider is None:
+        if dependencies.provider is None:
             raise ProviderOff
-        self._wired = wired
+        self._dependencies = dependencies
         self._back = back
-        self._provider: Provider = wired.provider
+        self._provider: Provider = dependencies.provider
 
     def start(self) -> Departure:
         """Raises SignInTooOften, Unavailable."""
@@ -56,8 +56,8 @@ class OidcDesk:
         browser = _drawn()
         arrival = Arrival(_drawn(), _drawn())
         address = self._provider.address(state, arrival, self._back)
-        with self._wired.ledger.system_session(GATEWAY) as session:
-            session.arrivals.begin(state, browser, arrival)
+        with self._dependencies.ledger.system_session(GATEWAY) as session:
+            session.oidc_states.begin(state, browser, arrival)
         return Departure(address, browser)
 
     def finish(self, state: str, code: str, browser: str, before: str | None) -> str:
@@ -65,8 +65,8 @@ class OidcDesk:
 
         Raises ArrivalUnknown, ProviderRefused, NobodyProvided, ClaimsUnclear, ProvidedDisabled, Unavailable.
         """
-        with self._wired.ledger.system_session(GATEWAY) as session:
-            arrival = session.arrivals.finish(state, browser)
+        with self._dependencies.ledger.system_session(GATEWAY) as session:
+            arrival = session.oidc_states.finish(state, browser)
         if arrival is None:
             raise ArrivalUnknown
         if not code:
@@ -81,7 +81,7 @@ class OidcDesk:
 
     def _person(self, told: Told) -> Person | SeraError:
         """A refusal is put on record, so nothing is raised here."""
-        with self._wired.ledger.system_session(GATEWAY) as session:
+        with self._dependencies.ledger.system_session(GATEWAY) as session:
             try:
                 return session.people.provided(told.issuer, told.subject) or self._made(
                     session, told
@@ -91,17 +91,17 @@ class OidcDesk:
                 return error
 
     def _entered(self, person: Person, before: str | None) -> str | None:
-        with self._wired.ledger.system_session(f"person:{person.id}") as session:
+        with self._dependencies.ledger.system_session(f"person:{person.id}") as session:
             if not session.sign_ins.arrive(person.id):
                 session.sign_ins.turn_away(person.id, person.hospital_id, "disabled")
                 return None
             if before:
                 session.sessions.end(digest(before))
-            return session.sessions.open(person.id, lifetime(self._wired.settings))
+            return session.sessions.open(person.id, session_lifetime(self._dependencies.settings))
 
     def _made(self, session: SystemSession, told: Told) -> Person:
         """Raises NobodyProvided, ClaimsUnclear."""
-        settings = self._wired.settings
+        settings = self._dependencies.settings
         if not settings.oidc_create:
             raise NobodyProvided
         role = one_role(claimed(told.claims, settings.oidc_role_claim))
@@ -121,9 +121,9 @@ class OidcDesk:
         )
 
     def _count(self) -> None:
-        with self._wired.ledger.system_session(GATEWAY) as session:
+        with self._dependencies.ledger.system_session(GATEWAY) as session:
             wait_s = session.sign_ins.let_up(
-                ORIGIN.get(), self._wired.settings.sign_ins_per_minute
+                ORIGIN.get(), self._dependencies.settings.sign_ins_per_minute
             )
         if wait_s:
             raise SignInTooOften(retry_after_s=wait_s)

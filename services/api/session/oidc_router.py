@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.api.dependencies import WiringDep
+from services.api.dependencies import DependenciesDep
 from services.api.session.errors import PROBLEMS
 from services.api.session.oidc import OidcDesk
 from services.api.session.router import TokenDep
@@ -19,8 +19,8 @@ SEE_OTHER = 303
 router = APIRouter(tags=["session"])
 
 
-def desk(wired: WiringDep, request: Request) -> OidcDesk:
-    return OidcDesk(wired, f"{wired.site.address(request.base_url)}{BACK}")
+def desk(dependencies: DependenciesDep, request: Request) -> OidcDesk:
+    return OidcDesk(dependencies, f"{dependencies.origin_policy.base_url(request.base_url)}{BACK}")
 
 
 DeskDep = Annotated[OidcDesk, Depends(desk)]
@@ -28,21 +28,21 @@ Word = Annotated[str, Query(max_length=4000)]
 
 
 @router.get(START, status_code=SEE_OTHER, response_class=RedirectResponse)
-def start(desk: DeskDep, wired: WiringDep) -> Response:
+def start(desk: DeskDep, dependencies: DependenciesDep) -> Response:
     """Send the browser to the provider of identities, if there is one."""
     try:
         departure = desk.start()
     except SeraError as error:
         return _refused(error)
     answer = RedirectResponse(departure.address, SEE_OTHER)
-    wired.site.mark(answer, departure.browser, int(GOOD_FOR.total_seconds()))
+    dependencies.origin_policy.set_oidc_cookie(answer, departure.browser, int(GOOD_FOR.total_seconds()))
     return answer
 
 
 @router.get(BACK, status_code=SEE_OTHER, response_class=RedirectResponse)
 def finish(
     desk: DeskDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
     request: Request,
     before: TokenDep,
     state: Word = "",
@@ -50,13 +50,13 @@ def finish(
 ) -> Response:
     """Where the provider sends the browser back to; the session comes as a cookie."""
     try:
-        token = desk.finish(state, code, wired.site.arriving(request.headers), before)
+        token = desk.finish(state, code, dependencies.origin_policy.oidc_browser_token(request.headers), before)
     except SeraError as error:
         answer = _refused(error)
     else:
         answer = RedirectResponse("/", SEE_OTHER)
-        wired.site.keep(answer, token)
-    wired.site.unmark(answer)
+        dependencies.origin_policy.set_session_cookie(answer, token)
+    dependencies.origin_policy.delete_oidc_cookie(answer)
     return answer
 
 

@@ -20,7 +20,7 @@ class BenchBusy(SeraError):
     text = "Too many people sign in at this moment. Nothing is wrong with your password; try again in {retry_after_s} s."
 
 
-class Bench:
+class PasswordHasherPool:
     def __init__(self, threads: int, most_waiting: int = MOST_WAITING) -> None:
         self._pool = ThreadPoolExecutor(threads, "passwords")
         self._most = most_waiting

@@ -4,20 +4,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.api.dependencies import Known, SystemSessionDep, WiringDep
+from services.api.dependencies import CallerDep, DependenciesDep, SystemSessionDep
 from services.api.session.schemas import NewPassword, SignIn, WhoView
 from services.api.session.service import Opened, SessionService
 
 router = APIRouter(prefix="/v1", tags=["session"])
 
 
-def session_service(wired: WiringDep) -> SessionService:
-    return SessionService(wired)
+def session_service(dependencies: DependenciesDep) -> SessionService:
+    return SessionService(dependencies)
 
 
-def token(request: Request, wired: WiringDep) -> str | None:
+def token(request: Request, dependencies: DependenciesDep) -> str | None:
     """That of the session whose cookie came."""
-    return wired.site.token(request.headers)
+    return dependencies.origin_policy.session_token(request.headers)
 
 
 SessionServiceDep = Annotated[SessionService, Depends(session_service)]
@@ -28,19 +28,19 @@ TokenDep = Annotated[str | None, Depends(token)]
 async def sign_in(
     credentials: SignIn,
     service: SessionServiceDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
     before: TokenDep,
     answer: Response,
 ) -> WhoView:
     """Sign in with a name and a password; the session comes as a cookie. Programs use keys instead."""
-    return _kept(await service.sign_in(credentials, before), wired, answer)
+    return _kept(await service.sign_in(credentials, before), dependencies, answer)
 
 
 @router.get("/session")
 def who_am_i(
     service: SessionServiceDep,
     session: SystemSessionDep,
-    caller: Known,
+    caller: CallerDep,
     token: TokenDep,
 ) -> WhoView:
     """Whom this key or session speaks for."""
@@ -51,27 +51,27 @@ def who_am_i(
 def sign_out(
     service: SessionServiceDep,
     session: SystemSessionDep,
-    caller: Known,
-    wired: WiringDep,
+    caller: CallerDep,
+    dependencies: DependenciesDep,
     answer: Response,
 ) -> None:
     """End this session now."""
     service.sign_out(session, caller)
-    wired.site.forget(answer)
+    dependencies.origin_policy.delete_session_cookie(answer)
 
 
 @router.post("/session/password")
 async def change_password(
     passwords: NewPassword,
     service: SessionServiceDep,
-    caller: Known,
-    wired: WiringDep,
+    caller: CallerDep,
+    dependencies: DependenciesDep,
     answer: Response,
 ) -> WhoView:
     """Change your own password. All your sessions end, and this one goes on under a new cookie and CSRF token."""
-    return _kept(await service.change_password(caller, passwords), wired, answer)
+    return _kept(await service.change_password(caller, passwords), dependencies, answer)
 
 
-def _kept(opened: Opened, wired: WiringDep, answer: Response) -> WhoView:
-    wired.site.keep(answer, opened.token)
+def _kept(opened: Opened, dependencies: DependenciesDep, answer: Response) -> WhoView:
+    dependencies.origin_policy.set_session_cookie(answer, opened.token)
     return opened.who

@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
-from services.api.dependencies import Wiring
-from services.api.middleware.authentication import lifetime
-from services.api.middleware.origin_policy import csrf
+from services.api.dependencies import Dependencies
+from services.api.middleware.authentication import session_lifetime
+from services.api.middleware.origin_policy import csrf_token
 from services.api.session.attempts import Attempts
 from services.api.session.authenticator import passes
 from services.api.session.errors import (
@@ -45,10 +45,10 @@ class Opened:
 class SessionService:
     """What counts tries, or opens a session after them, is in transactions of its own: it stays whatever follows."""
 
-    def __init__(self, wired: Wiring) -> None:
-        self._wired = wired
-        self._lifetime = lifetime(wired.settings)
-        self._attempts = Attempts(wired)
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
+        self._lifetime = session_lifetime(dependencies.settings)
+        self._attempts = Attempts(dependencies)
 
     async def sign_in(self, told: SignIn, before: str | None) -> Opened:
         """Under a new token; a session that the browser had `before` ends.
@@ -56,13 +56,13 @@ class SessionService:
         Raises SignInRefused, TotpNeeded, TotpWrong, SignInLocked, SignInTooOften, BenchBusy.
         """
         attempt = await self._attempts.begin(told.name)
-        if not await self._wired.bench.matches(attempt.password_hash, told.password):
+        if not await self._dependencies.password_hashers.matches(attempt.password_hash, told.password):
             await self._attempts.refuse(attempt, "password")
             raise SignInRefused
         anew = attempt.password_hash is not None and passwords.stale(
             attempt.password_hash
         )
-        rehashed = await self._wired.bench.hashed(told.password) if anew else None
+        rehashed = await self._dependencies.password_hashers.hashed(told.password) if anew else None
         opened = await asyncio.to_thread(
             self._open, attempt, told.totp, rehashed, before
         )
@@ -81,11 +81,11 @@ class SessionService:
         if passwords.normal(told.new) == passwords.normal(told.old):
             raise PasswordUnchanged
         attempt = await self._attempts.begin(person.name)
-        if not await self._wired.bench.matches(attempt.password_hash, told.old):
+        if not await self._dependencies.password_hashers.matches(attempt.password_hash, told.old):
             await self._attempts.refuse(attempt, "password")
             raise PasswordWrong
         return await asyncio.to_thread(
-            self._change, who, attempt, await self._wired.bench.hashed(told.new)
+            self._change, who, attempt, await self._dependencies.password_hashers.hashed(told.new)
         )
 
     def sign_out(self, session: SystemSession, caller: Caller) -> None:
@@ -107,8 +107,8 @@ class SessionService:
         before: str | None,
     ) -> Opened | Refusal:
         """What is refused is counted, so nothing is raised here."""
-        with self._wired.ledger.system_session(f"person:{attempt.person}") as session:
-            second = passes(session, self._wired.vault, attempt.matched_person, code)
+        with self._dependencies.ledger.system_session(f"person:{attempt.person}") as session:
+            second = passes(session, self._dependencies.vault, attempt.matched_person, code)
             if second is None:
                 session.sign_ins.give_back(attempt)
                 return TotpNeeded
@@ -122,7 +122,7 @@ class SessionService:
             return Opened(token, self._by_token(session, token))
 
     def _change(self, who: Caller, attempt: Attempt, new_hash: str) -> Opened:
-        with self._wired.ledger.system_session(who.actor) as session:
+        with self._dependencies.ledger.system_session(who.actor) as session:
             if not session.sign_ins.change_password(attempt, new_hash):
                 raise Unauthenticated
             token = session.sessions.open(attempt.matched_person, self._lifetime)
@@ -131,7 +131,7 @@ class SessionService:
     def _person(self, who: Caller) -> Person:
         if who.person is None:
             raise NoSession
-        with self._wired.ledger.system_session(who.actor) as session:
+        with self._dependencies.ledger.system_session(who.actor) as session:
             return session.people.find(who.person)
 
     def _by_key(self, session: SystemSession, who: Caller) -> WhoView:
@@ -158,7 +158,7 @@ class SessionService:
             must_change=person.must_change,
             totp=person.totp_since is not None,
             expires_at=found.expires_at,
-            csrf=csrf(token),
+            csrf=csrf_token(token),
         )
 
 

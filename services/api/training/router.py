@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from services.api.dependencies import Operator, SystemSessionDep, WiringDep
+from services.api.dependencies import DependenciesDep, Operator, SystemSessionDep
 from services.api.training.recipes import RecipeView
 from services.api.training.schemas import EventView, NewRun, RunSummary, RunView
 from services.api.training.service import RunService
@@ -16,9 +16,9 @@ router = APIRouter(prefix="/v1", tags=["training"])
 
 
 def run_service(
-    caller: Operator, session: SystemSessionDep, wired: WiringDep
+    caller: Operator, session: SystemSessionDep, dependencies: DependenciesDep
 ) -> RunService:
-    return RunService(session, caller, wired)
+    return RunService(session, caller, dependencies)
 
 
 RunServiceDep = Annotated[RunService, Depends(run_service)]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.locales import word_message
+from services.api.locales import message_text
 from services.api.text import PlainText
 from shared.domain.messages import Message
 from shared.domain.training.states import RunState, StepKind, StepState
@@ -182,7 +182,7 @@ def _message_fields(message: Message | None) -> dict[str, Any]:
     if message is None:
         return dict.fromkeys(MESSAGE_FIELDS)
     return {
-        "message": word_message(message),
+        "message": message_text(message),
         "message_code": message.code,
         "facts": dict(message.facts),
     }

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from functools import partial
 from uuid import UUID
 
-from services.api.dependencies import Wiring
+from services.api.dependencies import Dependencies
 from services.api.jobs.retry import patiently
-from services.api.middleware.authentication import still_valid
+from services.api.middleware.authentication import is_credential_valid
 from services.api.training.recipes import RecipeView, recipes
 from services.api.training.schemas import (
     EventView,
@@ -29,11 +29,11 @@ from shared.recipes import Shelf
 class RunService:
     """Training runs in the request's transaction; whoever follows one looks in transactions of its own."""
 
-    def __init__(self, session: SystemSession, caller: Caller, wired: Wiring) -> None:
+    def __init__(self, session: SystemSession, caller: Caller, dependencies: Dependencies) -> None:
         self._session = session
         self._caller = caller
-        self._wired = wired
-        self._shelf = Shelf(wired.settings.recipes_dir)
+        self._dependencies = dependencies
+        self._shelf = Shelf(dependencies.settings.recipes_dir)
 
     def request(self, new: NewRun) -> RunView:
         """Queue a run of a frozen version and of the recipe as it is now; a trainer takes it up."""
@@ -100,16 +100,16 @@ class RunService:
                 yield run
             seen = run
             if seen.state not in ENDED:
-                await self._wired.watch.changed(
-                    run_id, self._wired.settings.long_poll_max_s
+                await self._dependencies.job_watch.changed(
+                    run_id, self._dependencies.settings.long_poll_max_s
                 )
 
     def _look(self, run_id: UUID, after: int) -> tuple[RunView, list[EventView]] | None:
         """The run and its news, in a transaction of its own; None where the key or session has ended."""
-        with self._wired.ledger.system_session(self._caller.actor) as session:
-            if not still_valid(session.transaction, self._caller):
+        with self._dependencies.ledger.system_session(self._caller.actor) as session:
+            if not is_credential_valid(session.transaction, self._caller):
                 return None
-            service = RunService(session, self._caller, self._wired)
+            service = RunService(session, self._caller, self._dependencies)
             return service.read(run_id), service.events(run_id, after)
 
     def _version(self, dataset: UUID, number: int | None) -> Version:
@@ -120,8 +120,8 @@ class RunService:
 
     def _ring(self, run_id: UUID) -> None:
         """Once the run is committed."""
-        ring = partial(self._wired.doorbell.ring, Tasks.TRAIN, run_id)
-        self._session.transaction.on_commit(ring)
+        notify = partial(self._dependencies.notifier.notify, Tasks.TRAIN, run_id)
+        self._session.transaction.on_commit(notify)
 
 
 def _visible(run: RunView) -> tuple[object, ...]:

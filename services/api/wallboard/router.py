@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.api.dependencies import Known, TransactionDep, WiringDep
+from services.api.dependencies import CallerDep, DependenciesDep, TransactionDep
 from services.api.monitoring.dashboards import IfNoneMatch, response
 from services.api.wallboard.schemas import WallView, WallWindow
 from services.api.wallboard.service import FRESH_S, WallService
@@ -18,9 +18,9 @@ router = APIRouter(prefix="/v1/wall", tags=["monitoring"])
     responses={304: {"description": "Nothing newer than your If-None-Match."}},
 )
 def read_wall(
-    caller: Known,
+    caller: CallerDep,
     transaction: TransactionDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
     window: Annotated[
         WallWindow, Query(description="How far back to look.")
     ] = WallWindow.QUARTER,
@@ -33,5 +33,5 @@ def read_wall(
     ask: poll with the last `ETag` in `If-None-Match`, and a 304 says that there is no newer reading yet. `as_of` says
     how old one is.
     """
-    service = WallService(transaction, caller, wired)
+    service = WallService(transaction, caller, dependencies)
     return response(service.answer(window), if_none_match, FRESH_S[window])

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from services.api.dependencies import Wiring
+from services.api.dependencies import Dependencies
 from services.api.middleware.authentication import ACTOR
 from services.api.monitoring import readiness
 from services.api.monitoring.schemas import ModelNamed
@@ -41,24 +41,24 @@ SILENT = timedelta(minutes=10)
 class WallService:
     """The request's transaction ends before a reading is asked for: whoever waits for another's holds none."""
 
-    def __init__(self, transaction: Transaction, caller: Caller, wired: Wiring) -> None:
+    def __init__(self, transaction: Transaction, caller: Caller, dependencies: Dependencies) -> None:
         self._transaction = transaction
         self._hospital = caller.hospital_id
         self._actor = caller.actor
-        self._wired = wired
+        self._dependencies = dependencies
 
     def answer(self, window: WallWindow) -> Answer:
         """The wall as JSON."""
         self._transaction.commit()
         key = ("wall", "json", self._hospital, window)
-        return self._wired.answer_cache.recall(
+        return self._dependencies.cache.recall(
             key, FRESH_S[window], lambda: answer_of(self.look(window))
         )
 
     def look(self, window: WallWindow) -> WallView:
         """The house's reading, with the rows of those hospitals that the caller may see."""
         self._transaction.commit()
-        house, everybody = self._wired.answer_cache.recall(
+        house, everybody = self._dependencies.cache.recall(
             ("wall", window), FRESH_S[window], lambda: self._read(window)
         )
         if self._hospital is None:
@@ -69,8 +69,8 @@ class WallService:
 
     def _read(self, window: WallWindow) -> tuple[WallView, list[WallHospital]]:
         session = SystemSession(self._transaction, ACTOR)
-        now = session.wall.now()
-        reading = session.wall.read(Span(now, *STEPS[window]))
+        now = session.wallboard.now()
+        reading = session.wallboard.read(Span(now, *STEPS[window]))
         workers = session.serving.alive(SILENT)
         model = _live(session)
         self._transaction.commit()
@@ -84,14 +84,14 @@ class WallService:
             hospitals=[],
             workers=[_worker(worker, reading) for worker in workers],
             model=model,
-            degraded=readiness.degraded(self._wired),
+            degraded=readiness.degraded(self._dependencies),
         )
         return view, _rows(reading)
 
     def _own(self, hospital_id: UUID, window: WallWindow) -> list[WallHospital]:
         """Read where only this hospital's rows exist."""
         session = HospitalSession(self._transaction, hospital_id, self._actor)
-        return _rows(session.wall.read(Span(session.wall.now(), *STEPS[window])))
+        return _rows(session.wallboard.read(Span(session.wallboard.now(), *STEPS[window])))
 
 
 def _rows(reading: Reading) -> list[WallHospital]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.api.dependencies import CallerSession, may
+from services.api.dependencies import CallerSession, is_permitted
 from services.api.keys.service import KeyService
 from services.api.people.service import PeopleService
 from shared.domain.roles import HOSPITAL_ROLES, STAFF_ROLES, Act, Role
@@ -13,10 +13,10 @@ from shared.ledger.hospitals.repository import Caller
 def names(session: CallerSession, caller: Caller) -> dict[str, str]:
     """By `person:ID` and `key:ID`; whoever may keep neither reads events as they stand."""
     known: dict[str, str] = {}
-    if may(caller.role, Act.MANAGE_PEOPLE):
+    if is_permitted(caller.role, Act.MANAGE_PEOPLE):
         people = PeopleService(session, caller).all()
         known |= {f"person:{person.id}": person.name for person in people}
-    if may(caller.role, Act.MANAGE_KEYS):
+    if is_permitted(caller.role, Act.MANAGE_KEYS):
         keys = KeyService(session, caller).all()
         known |= {f"key:{key.id}": key.label for key in keys}
     return known

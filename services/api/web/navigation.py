@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.api.dependencies import may
+from services.api.dependencies import is_permitted
 from shared.domain.roles import Act
 from shared.ledger.hospitals.repository import Caller
 
@@ -44,5 +44,5 @@ def entries(caller: Caller | None, among: Sequence[Entry] = ENTRIES) -> list[Ent
     if caller is None:
         return []
     return [
-        entry for entry in among if any(may(caller.role, act) for act in entry.acts)
+        entry for entry in among if any(is_permitted(caller.role, act) for act in entry.acts)
     ]

@@ -18,16 +18,20 @@ from starlette.responses import Response
 from services.api.dependencies import (
     CallerSession,
     TransactionDep,
-    hospital_of,
-    may,
+    dependencies_of,
+    hospital_id_of,
+    is_permitted,
     session_of,
-    wiring,
 )
-from services.api.errors import said as told
-from services.api.locales import SPOKEN as CALLERS
-from services.api.locales import Language, preferred, sentence
-from services.api.middleware.authentication import ACTOR, PasswordChangeNeeded, lifetime
-from services.api.middleware.origin_policy import csrf
+from services.api.errors import validation_summary as told
+from services.api.locales import CURRENT_LANGUAGE as CALLERS
+from services.api.locales import Language, preferred_language, sentence
+from services.api.middleware.authentication import (
+    ACTOR,
+    PasswordChangeNeeded,
+    session_lifetime,
+)
+from services.api.middleware.origin_policy import csrf_token
 from services.api.web.files import HERE
 from services.api.web.languages import LANGUAGES, SPOKEN, Words
 from services.api.web.navigation import entries
@@ -36,7 +40,7 @@ from services.api.web.times import moment
 from shared.domain.roles import Act, needed_for
 from shared.errors import Forbidden, InputError, SeraError, Unauthenticated, Unavailable
 from shared.ledger import HospitalSession, SystemSession, Transaction
-from shared.ledger.db_role import reachable
+from shared.ledger.db_role import translate_database_errors
 from shared.ledger.hospitals.repository import Caller
 from shared.version import VERSION
 
@@ -86,7 +90,7 @@ class Visitor:
         return self.words.language
 
     def may(self, act: Act) -> bool:
-        return self.caller is not None and may(self.caller.role, act)
+        return self.caller is not None and is_permitted(self.caller.role, act)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,23 +102,23 @@ class SignedInVisitor(Visitor):
 
 def anyone(request: Request, transaction: TransactionDep) -> Visitor:
     """Somebody, signed in or not."""
-    dependencies = wiring(request)
+    dependencies = dependencies_of(request)
     words = _words(request)
     theme = _theme(request)
-    token = dependencies.site.token(request.headers)
+    token = dependencies.origin_policy.session_token(request.headers)
     if token is None:
-        return Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
+        return Visitor(caller=None, csrf=csrf_token(""), words=words, theme=theme)
     session = SystemSession(transaction, ACTOR)
-    verified = session.sessions.verify(token, lifetime(dependencies.settings))
+    verified = session.sessions.verify(token, session_lifetime(dependencies.settings))
     if verified is None or verified.must_change or verified.caller.person is None:
-        return Visitor(caller=None, csrf=csrf(token), words=words, theme=theme)
+        return Visitor(caller=None, csrf=csrf_token(token), words=words, theme=theme)
     person = session.people.find(verified.caller.person)
     hospital = (
         session.hospitals.read(person.hospital_id) if person.hospital_id else None
     )
     return SignedInVisitor(
         caller=verified.caller,
-        csrf=csrf(token),
+        csrf=csrf_token(token),
         words=words,
         theme=theme,
         name=person.name,
@@ -144,7 +148,7 @@ def page_hospital_session(
 ) -> HospitalSession:
     """The page's transaction within the visitor's hospital; it comes after the parameter that checks the visitor."""
     return HospitalSession(
-        transaction, hospital_of(visitor.caller), visitor.caller.actor
+        transaction, hospital_id_of(visitor.caller), visitor.caller.actor
     )
 
 
@@ -211,7 +215,7 @@ class PageRoute(APIRoute):
         async def handled(request: Request) -> Response:
             CALLERS.set(_words(request).language)
             try:
-                with reachable():
+                with translate_database_errors():
                     return await inner(request)
             except (Unauthenticated, PasswordChangeNeeded):
                 return RedirectResponse(f"/sign-in?next={quote(_here(request))}", 303)
@@ -235,9 +239,9 @@ def _problem(request: Request, error: SeraError) -> HTMLResponse:
     transaction.rollback()
     words = _words(request)
     theme = _theme(request)
-    visitor = Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
+    visitor = Visitor(caller=None, csrf=csrf_token(""), words=words, theme=theme)
     if not isinstance(error, Unavailable):
-        with suppress(Unavailable), reachable():
+        with suppress(Unavailable), translate_database_errors():
             visitor = anyone(request, transaction)
     said = sentence(error.code, error.facts, str(error), visitor.language)[0]
     return show(
@@ -257,7 +261,7 @@ def _words(request: Request) -> Words:
     chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
         return SPOKEN[Language(chosen)]
-    return SPOKEN[preferred(request.headers.get("accept-language", ""))]
+    return SPOKEN[preferred_language(request.headers.get("accept-language", ""))]
 
 
 def _theme(request: Request) -> str:
@@ -266,7 +270,7 @@ def _theme(request: Request) -> str:
 
 
 def _keep(request: Request, answer: Response) -> None:
-    secure = wiring(request).site.over_tls
+    secure = dependencies_of(request).origin_policy.is_tls
     for name, cookie, known in (
         ("lang", LANGUAGE_COOKIE, LANGUAGES),
         ("theme", THEME_COOKIE, THEMES),

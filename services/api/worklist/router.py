@@ -5,7 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from services.api.dependencies import HospitalReader, HospitalSessionDep, WiringDep
+from services.api.dependencies import (
+    DependenciesDep,
+    HospitalReader,
+    HospitalSessionDep,
+)
 from services.api.worklist.export import COLUMNS, exported
 from services.api.worklist.schemas import PageQuestion, Question, WorklistPage
 from services.api.worklist.service import WorklistService
@@ -22,10 +26,10 @@ def list_cases(
     question: Annotated[PageQuestion, Query()],
     caller: HospitalReader,
     session: HospitalSessionDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
 ) -> WorklistPage:
     """This hospital's cases, as asked for; erased ones are left out."""
-    return WorklistService(session, caller, wired.read_audit).page(question)
+    return WorklistService(session, caller, dependencies.read_audit).page(question)
 
 
 @router.get(
@@ -37,12 +41,12 @@ def export_cases(
     question: Annotated[Question, Query()],
     caller: HospitalReader,
     session: HospitalSessionDep,
-    wired: WiringDep,
+    dependencies: DependenciesDep,
 ) -> Response:
     """The same cases as a file for a spreadsheet, whole. A cell that a spreadsheet would compute begins with '."""
     name = {"Content-Disposition": 'attachment; filename="sera-cases.csv"'}
     return StreamingResponse(
-        exported(session, wired.ledger, question.asked()),
+        exported(session, dependencies.ledger, question.asked()),
         media_type=f"{CSV}; charset=utf-8",
         headers=name,
     )

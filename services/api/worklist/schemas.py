@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.api.locales import word
+from services.api.locales import text_of_code
 from services.api.text import BatchLabel, OptionalText
 from shared.domain.jobs import JobState, Priority
 from shared.domain.outcomes import OutcomeSource
@@ -150,7 +150,7 @@ class DeadLettersView(BaseModel):
 
 
 def dead_letters_view(dead: DeadLetters) -> DeadLettersView:
-    message = word(dead.reason, dead.facts or {})
+    message = text_of_code(dead.reason, dead.facts or {})
     return DeadLettersView(reason=dead.reason, message=message, cases=dead.cases)
 
 
@@ -158,7 +158,7 @@ def line_view(line: Line) -> LineView:
     told = {name: getattr(line, name) for name in (*SAME, *READ)}
     ending = {name: getattr(line, name) for name in Ending.model_fields}
     outcome = None if line.malignant is None else Ending(**ending)
-    message = word(line.reason, line.facts or {}) if line.reason else None
+    message = text_of_code(line.reason, line.facts or {}) if line.reason else None
     return LineView(
         **told, message=message, warnings=list(line.warnings), outcome=outcome
     )

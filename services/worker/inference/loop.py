@@ -21,9 +21,9 @@ from shared.errors import SeraError
 from shared.ledger import Ledger
 from shared.ledger.jobs.heartbeat import Heartbeat
 from shared.ledger.jobs.queue import Failure, Lease, QueueStatus
-from shared.ledger.retry import insist
+from shared.ledger.retry import retry_while_unavailable
 from shared.observability.logs import log
-from shared.observability.timings import lap, taking
+from shared.observability.timings import collect_timings, measure
 from shared.settings import Settings
 
 AWAY = timedelta(seconds=2)
@@ -114,8 +114,8 @@ class InferenceService:
     def _claim(self, busy: bool) -> tuple[QueueStatus, Lease]:
         """What is live, and what there is to be claimed, in one transaction."""
         with (
-            taking() as laps,
-            lap("claim"),
+            collect_timings() as laps,
+            measure("claim"),
             self._ledger.system_session(self._settings.worker_name) as session,
         ):
             status = session.queue.status()
@@ -129,7 +129,7 @@ class InferenceService:
             )
         metrics.EXPIRED.inc(lease.expired)
         if lease:
-            metrics.went_through(laps)
+            metrics.observe_stages(laps)
             metrics.BATCH.observe(len(lease.jobs))
         for job in lease.jobs:
             metrics.WAITED.labels(metrics.lane(job.urgent)).observe(
@@ -144,10 +144,10 @@ class InferenceService:
 
     def _answer(self, batch: Batch) -> None:
         try:
-            with taking() as laps:
+            with collect_timings() as laps:
                 answers = self._infer(batch)
-                with lap("write"):
-                    written = insist(lambda: self._write(batch, answers), self._lease)
+                with measure("write"):
+                    written = retry_while_unavailable(lambda: self._write(batch, answers), self._lease)
             telemetry.record(batch, written, laps)
         finally:
             self._heartbeat.let_go(batch.token)

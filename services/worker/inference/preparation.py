@@ -21,7 +21,7 @@ from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger.jobs.queue import Claimed, Failure, Lease
 from shared.objects import ObjectStore
 from shared.observability.logs import log
-from shared.observability.timings import Lap, lap, taking
+from shared.observability.timings import Timing, collect_timings, measure
 from shared.settings import Settings
 
 
@@ -42,7 +42,7 @@ class Batch:
     lease: Lease
     served: Served
     taken_at: float = field(default_factory=time.monotonic)
-    laps: dict[UUID, Sequence[Lap]] = field(default_factory=dict)
+    timings_by_job: dict[UUID, Sequence[Timing]] = field(default_factory=dict)
     """The stages that each job's image went through."""
     ready: list[Prepared] = field(default_factory=list)
     failed: dict[UUID, Failure] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Preparation:
             lease.jobs, self._pool.map(one, lease.jobs), strict=True
         ):
             moved()
-            batch.laps[job.id] = laps
+            batch.timings_by_job[job.id] = laps
             match outcome:
                 case Prepared():
                     batch.ready.append(outcome)
@@ -114,7 +114,7 @@ class Preparation:
         source: str = Source.FILE,
     ) -> Nodule:
         """Fetch, decode and crop one image, or one frame of a loop."""
-        with lap("fetch"):
+        with measure("fetch"):
             data = self._objects.get(image_sha256)
         return prepare(
             data,
@@ -127,14 +127,14 @@ class Preparation:
 
     def _one(
         self, job: Claimed, framing: Framing
-    ) -> tuple[Prepared | Failure | None, Sequence[Lap]]:
+    ) -> tuple[Prepared | Failure | None, Sequence[Timing]]:
         """What came of it, and its stages; what is logged meanwhile, by whatever part, names the job."""
         whose = {
             "job": str(job.id),
             "case": str(job.case_id),
             "hospital": str(job.hospital_id),
         }
-        with bound_contextvars(**whose), taking() as laps:
+        with bound_contextvars(**whose), collect_timings() as laps:
             return self._tried(job, framing), laps
 
     def _tried(self, job: Claimed, framing: Framing) -> Prepared | Failure | None:

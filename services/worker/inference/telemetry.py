@@ -10,7 +10,7 @@ from services.worker.inference.preparation import Batch
 from shared.ledger.jobs.queue import Claimed
 from shared.observability import tracing
 from shared.observability.logs import log
-from shared.observability.timings import Lap
+from shared.observability.timings import Timing
 
 
 class Outcome(StrEnum):
@@ -22,16 +22,16 @@ class Outcome(StrEnum):
     """Answered, but another worker has the job by now."""
 
 
-def record(batch: Batch, written: Collection[UUID], laps: list[Lap]) -> None:
+def record(batch: Batch, written: Collection[UUID], laps: list[Timing]) -> None:
     """Of every job of the batch; `laps` are the stages that the whole batch went through."""
-    metrics.went_through(laps)
+    metrics.observe_stages(laps)
     for job in batch.lease.jobs:
-        own = batch.laps.get(job.id, ())
-        metrics.went_through(own)
+        own = batch.timings_by_job.get(job.id, ())
+        metrics.observe_stages(own)
         _record_one(batch, job, _outcome(batch, job.id, written), [*own, *laps])
 
 
-def _record_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Lap]) -> None:
+def _record_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Timing]) -> None:
     failure = batch.failed.get(job.id)
     code = failure.reason if failure else None
     lane = metrics.lane(job.urgent)
@@ -49,7 +49,7 @@ def _record_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Lap]) -
     log().info(
         "case.worked", **whose, outcome=outcome, lane=lane, attempt=job.attempts, **more
     )
-    tracing.tell(
+    tracing.record_finished_span(
         "case.work",
         job.traceparent,
         laps,

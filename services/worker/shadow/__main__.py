@@ -25,7 +25,7 @@ from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from services.worker.shadow.service import ShadowDesk
+    from services.worker.shadow.service import ShadowService
     from shared.imaging.sandbox.pool import SandboxPool
 
 NICENESS = 10
@@ -43,10 +43,12 @@ def bootstrap(settings: Settings) -> ShadowSupervisor:
 
         return open_decoders(settings, 1)
 
-    def open_desk(shadow: Shadow) -> "ShadowDesk":
-        from services.worker.shadow.service import open_desk  # PyTorch comes with it
+    def open_desk(shadow: Shadow) -> "ShadowService":
+        from services.worker.shadow.service import (
+            open_shadow_service,  # PyTorch comes with it
+        )
 
-        return open_desk(settings, ledger, decoders(), shadow)
+        return open_shadow_service(settings, ledger, decoders(), shadow)
 
     def end() -> None:
         decoders().close()

@@ -11,7 +11,7 @@ from shared.ledger import Ledger
 from shared.ledger.models.shadows import Shadow
 
 if TYPE_CHECKING:
-    from services.worker.shadow.service import ShadowDesk
+    from services.worker.shadow.service import ShadowService
 
 ACTOR = "shadow"
 
@@ -22,13 +22,13 @@ class ShadowSupervisor:
     def __init__(
         self,
         ledger: Ledger,
-        open_desk: "Callable[[Shadow], ShadowDesk]",
+        open_desk: "Callable[[Shadow], ShadowService]",
         begin_anew: Callable[[], None],
     ) -> None:
         self._ledger = ledger
         self._open_desk = open_desk
         self._begin_anew = begin_anew
-        self._desk: ShadowDesk | None = None
+        self._desk: ShadowService | None = None
         self._closing = False
 
     def work(self) -> None:

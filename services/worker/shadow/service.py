@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.worker import metrics
-from services.worker.bundle_cache import Served, Shelf
+from services.worker.bundle_cache import BundleCache, Served
 from services.worker.inference.preparation import Preparation
 from shared.cases.result import risk_at
 from shared.domain.jobs import Reason
@@ -22,14 +22,14 @@ from shared.settings import Settings
 ACTOR = "shadow"
 
 
-def open_desk(
+def open_shadow_service(
     settings: Settings, ledger: Ledger, decoders: SandboxPool, shadow: Shadow
-) -> "ShadowDesk":
+) -> "ShadowService":
     """A desk for this shadow, on one core."""
     limit_threads(1)
     objects = open_store(settings.objects)
-    shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
-    return ShadowDesk(
+    shelf = BundleCache(ledger, objects, settings.home / "cache" / "bundles")
+    return ShadowService(
         ledger,
         shelf,
         Preparation(objects, decoders, threads=1),
@@ -38,11 +38,11 @@ def open_desk(
     )
 
 
-class ShadowDesk:
+class ShadowService:
     def __init__(
         self,
         ledger: Ledger,
-        shelf: Shelf,
+        shelf: BundleCache,
         preparation: Preparation,
         shadow: Shadow,
         batch: int,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.engines import Engine, Precision
-from shared.features import extract, names
+from shared.features import extract, feature_names
 from shared.imaging.image import Nodule
 from shared.imaging.regions.normalise import mask_square, to_input
 from shared.learning.errors import FeaturesNotFinite
@@ -116,7 +116,7 @@ class HandcraftedExtractor:
 
     def __init__(self, features: HandcraftedFeatures) -> None:
         self.source = features
-        self.width = len(names(features.families))
+        self.width = len(feature_names(features.families))
         self.digest = _digest(
             kind="handcrafted",
             families=features.families,

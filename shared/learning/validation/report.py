@@ -9,7 +9,7 @@ from shared.learning.validation.cross_validation import cross_fitted
 from shared.learning.validation.folds import Fold
 from shared.statistics import (
     ConfusionTable,
-    brier,
+    brier_score,
     delong_interval,
     expected_calibration_error,
     roc_auc,
@@ -42,7 +42,7 @@ def measure(
         "false_negatives": table.fn,
         "false_positives": table.fp,
         "true_negatives": table.tn,
-        "brier": brier(risks, malignant),
+        "brier": brier_score(risks, malignant),
         "calibration_error": expected_calibration_error(risks, malignant),
         "images": len(scores),
         "prevalence": float(malignant.mean()),

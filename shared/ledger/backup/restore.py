@@ -28,8 +28,8 @@ from shared.ledger.backup.snapshot import (
     named,
 )
 from shared.ledger.cases.erasures import Retention
-from shared.ledger.db_role import TAKE_SYSTEM_ROLE, reachable
-from shared.ledger.hospitals.api_keys import Keys
+from shared.ledger.db_role import TAKE_SYSTEM_ROLE, translate_database_errors
+from shared.ledger.hospitals.api_keys import ApiKeys
 from shared.ledger.ledger import CONNECT
 from shared.ledger.schema.compatibility import check_known
 from shared.ledger.schema.migrate import upgrade
@@ -156,7 +156,7 @@ def refilled(url: str) -> Iterator[Refill]:
     """The transaction; it takes effect when the context ends without an error. Raises DatabaseNotEmpty."""
     engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT)
     try:
-        with reachable(), engine.begin() as connection:
+        with translate_database_errors(), engine.begin() as connection:
             connection.exec_driver_sql(f"{AT_EASE}; {READABLE}")
             if not is_empty(connection):
                 raise DatabaseNotEmpty
@@ -179,7 +179,7 @@ def _erase(session: Session, audit: AuditTrail, cases: Mapping[str, str]) -> int
 
 def _revoke(session: Session, audit: AuditTrail, ids: frozenset[str]) -> int:
     """Keys that were made after the backup are not there at all."""
-    keys = Keys(session, audit)
+    keys = ApiKeys(session, audit)
     back = sorted(ids & {key.id for key in keys.all() if key.revoked_at is None})
     for key_id in back:
         keys.revoke(key_id)

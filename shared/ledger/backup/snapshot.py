@@ -13,7 +13,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 
 from shared.domain.audit.chain import moment
 from shared.domain.audit.withdrawals import Withdrawn
-from shared.ledger.db_role import TAKE_SYSTEM_ROLE, reachable
+from shared.ledger.db_role import TAKE_SYSTEM_ROLE, translate_database_errors
 from shared.ledger.ledger import CONNECT
 from shared.ledger.schema.compatibility import check
 from shared.ledger.schema.terms import read
@@ -118,7 +118,7 @@ def snapshot(url: str) -> Iterator[Snapshot]:
         url, poolclass=NullPool, isolation_level="REPEATABLE READ", connect_args=CONNECT
     )
     try:
-        with reachable(), engine.connect() as connection:
+        with translate_database_errors(), engine.connect() as connection:
             connection.exec_driver_sql(
                 f"SET TRANSACTION READ ONLY; {AT_EASE}; {READABLE}; {TAKE_SYSTEM_ROLE}"
             )
@@ -153,7 +153,7 @@ def let_go(url: str, hashes: list[str]) -> set[str]:
     """Which of these objects erasures have let go of by now."""
     engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT)
     try:
-        with reachable(), engine.connect() as connection:
+        with translate_database_errors(), engine.connect() as connection:
             connection.exec_driver_sql(TAKE_SYSTEM_ROLE)
             return set(connection.scalars(LET_GO, {"hashes": hashes}))
     finally:

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.tables import CleaningRow, DatasetImageRow, VersionImageRow
+from shared.ledger.tables import CleanedFileRow, DatasetImageRow, VersionImageRow
 
 
 @dataclass(frozen=True)
-class Cleaning:
+class CleanedFile:
     """A file by the hash it came under and the one it was stored under; they differ where something was removed."""
 
     source_sha256: str
@@ -23,12 +23,12 @@ class Cleaning:
     removed: dict[str, int] = field(default_factory=dict)
 
 
-class Cleanings:
+class CleanedFiles:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session = session
         self._audit = audit
 
-    def keep(self, dataset: UUID, cleanings: Iterable[Cleaning]) -> None:
+    def record(self, dataset: UUID, cleanings: Iterable[CleanedFile]) -> None:
         """Remember what was changed by cleaning; of a file that is known the first word stands."""
         rows = {
             each.source_sha256: vars(each)
@@ -37,8 +37,8 @@ class Cleanings:
         }
         if not rows:
             return
-        kept = insert(CleaningRow).values(list(rows.values())).on_conflict_do_nothing()
-        new = set(self._session.scalars(kept.returning(CleaningRow.source_sha256)))
+        kept = insert(CleanedFileRow).values(list(rows.values())).on_conflict_do_nothing()
+        new = set(self._session.scalars(kept.returning(CleanedFileRow.source_sha256)))
         removed = sum(
             (Counter(row["removed"]) for source, row in rows.items() if source in new),
             Counter(),
@@ -52,15 +52,15 @@ class Cleanings:
                 removed=dict(removed),
             )
 
-    def names(self, hashes: Collection[str]) -> dict[str, str]:
+    def dataset_hashes(self, hashes: Collection[str]) -> dict[str, str]:
         """The hash that each file goes by in datasets.
 
         One that is held under the very hash keeps it: it came before files were cleaned, and versions know it so.
         """
-        query = select(CleaningRow.source_sha256, CleaningRow.stored_sha256)
+        query = select(CleanedFileRow.source_sha256, CleanedFileRow.stored_sha256)
         known = dict(
             self._session.execute(
-                query.where(CleaningRow.source_sha256.in_(hashes))
+                query.where(CleanedFileRow.source_sha256.in_(hashes))
             ).all()
         )
         as_came = self._held(hashes)

@@ -18,7 +18,7 @@ from shared.domain.jobs import JobState, origins
 from shared.ledger.audit.repository import AuditTrail, Entry
 from shared.ledger.cases.repository import CaseErased
 from shared.ledger.jobs.repository import notify
-from shared.ledger.scope import Scoped
+from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import CaseRow, JobRow
 
 OPEN = (JobState.QUEUED, JobState.RUNNING)
@@ -61,14 +61,14 @@ WOULD = text(
 
 
 @dataclass(frozen=True)
-class Due:
+class DueCases:
     """Cases of a hospital that are older than it keeps them; `overdue` ones have been so for a day."""
 
     cases: int = 0
     overdue: int = 0
 
 
-class Erasures(Scoped):
+class Erasures(HospitalRepository):
     """A hospital's own."""
 
     def __init__(
@@ -96,7 +96,7 @@ class Erasures(Scoped):
         return CaseErased.of(row)
 
     def _find(self, case_id: UUID) -> CaseRow | None:
-        query = self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
+        query = self._restrict_to_hospital(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
         return self._session.scalar(query.with_for_update(key_share=True))
 
 
@@ -108,10 +108,10 @@ class Retention:
         self._audit = audit
         self._actor = actor
 
-    def oldest_due(self, default_days: int | None, most: int) -> list[UUID]:
+    def oldest_due(self, default_days: int | None, limit: int) -> list[UUID]:
         """Cases to be erased."""
         return list(
-            self._session.scalars(OLDEST, {"default": default_days, "most": most})
+            self._session.scalars(OLDEST, {"default": default_days, "most": limit})
         )
 
     def erase(self, case_id: UUID, default_days: int | None) -> bool:
@@ -147,14 +147,14 @@ class Retention:
         )
         return True
 
-    def due(self, default_days: int | None) -> dict[UUID, Due]:
+    def due(self, default_days: int | None) -> dict[UUID, DueCases]:
         """By hospital; those with nothing due are left out."""
         rows = self._session.execute(
             COUNT, {"default": default_days, "overdue": OVERDUE}
         )
-        return {hospital: Due(cases, overdue) for hospital, cases, overdue in rows}
+        return {hospital: DueCases(cases, overdue) for hospital, cases, overdue in rows}
 
-    def would_be_due(self, hospital: UUID, days: int) -> int:
+    def count_due_with_retention(self, hospital: UUID, days: int) -> int:
         """Cases of the hospital that would be due if it kept them for so many days."""
         parameters = {"default": None, "days": days, "of": hospital}
         cases: int = self._session.scalars(WOULD, parameters).one()

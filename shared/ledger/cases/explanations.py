@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.ledger.cases.repository import check_kept
-from shared.ledger.scope import Scoped
+from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import (
     CaseRow,
     ExplanationMapRow,
@@ -26,7 +26,7 @@ LEASE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
-class Layer:
+class ExplanationMap:
     """A map: where its picture lies, and all that is told of it."""
 
     heat_sha256: str
@@ -39,11 +39,11 @@ class Explanation:
     model_digest: str
     png_sha256: str | None
     reason: str | None
-    maps: tuple[Layer, ...] = ()
+    maps: tuple[ExplanationMap, ...] = ()
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExplanationRequest:
     """An explanation to be made, with what it needs."""
 
     job_id: UUID
@@ -54,8 +54,8 @@ class Wanted:
     frame: int | None
 
 
-class Explanations(Scoped):
-    def ask(self, case_id: UUID) -> Explanation | None:
+class Explanations(HospitalRepository):
+    def request(self, case_id: UUID) -> Explanation | None:
         """The explanation of the case's newest result, put on the list if it is new; None without a result."""
         newest = (
             select(ResultRow)
@@ -63,7 +63,7 @@ class Explanations(Scoped):
             .where(JobRow.case_id == case_id)
         )
         result = self._session.scalar(
-            self._mine(newest, ResultRow).order_by(ResultRow.created_at.desc()).limit(1)
+            self._restrict_to_hospital(newest, ResultRow).order_by(ResultRow.created_at.desc()).limit(1)
         )
         if result is None:
             return None
@@ -73,7 +73,7 @@ class Explanations(Scoped):
             row.job_id, row.model_digest, row.png_sha256, row.reason, self._maps(row)
         )
 
-    def _maps(self, row: ExplanationRow) -> tuple[Layer, ...]:
+    def _maps(self, row: ExplanationRow) -> tuple[ExplanationMap, ...]:
         """In their order; none while they are being made."""
         if row.made_at is None:
             return ()
@@ -81,13 +81,13 @@ class Explanations(Scoped):
             ExplanationMapRow.job_id == row.job_id,
             ExplanationMapRow.model_digest == row.model_digest,
         )
-        query = self._mine(select(ExplanationMapRow), ExplanationMapRow).where(*this)
+        query = self._restrict_to_hospital(select(ExplanationMapRow), ExplanationMapRow).where(*this)
         found = self._session.scalars(query.order_by(ExplanationMapRow.number))
-        return tuple(Layer(each.heat_sha256, each.facts) for each in found)
+        return tuple(ExplanationMap(each.heat_sha256, each.facts) for each in found)
 
     def _add(self, case_id: UUID, job_id: UUID, model_digest: str) -> ExplanationRow:
         """Under the case's lock, so that none is asked for of a case that is being erased (CaseErased)."""
-        case = self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
+        case = self._restrict_to_hospital(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
         check_kept(
             self._session.scalars(
                 case.with_for_update(read=True), execution_options=FRESH
@@ -111,7 +111,7 @@ class ExplanationQueue:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def next(self) -> Wanted | None:
+    def next(self) -> ExplanationRequest | None:
         """The oldest wanted explanation that no worker is at; taken for a `LEASE`."""
         asked = (
             ExplanationRow.job_id,
@@ -132,20 +132,20 @@ class ExplanationQueue:
             .with_for_update(of=ExplanationRow, skip_locked=True)
         )
         row = self._session.execute(query).first()
-        wanted = Wanted(**row._mapping) if row else None
+        wanted = ExplanationRequest(**row._mapping) if row else None
         if wanted:
-            self.hold(wanted)
+            self.renew(wanted)
         return wanted
 
-    def hold(self, wanted: Wanted) -> None:
+    def renew(self, wanted: ExplanationRequest) -> None:
         """The worker is at it still."""
         self._set(wanted, taken_until=func.clock_timestamp() + LEASE)
 
-    def let_go(self, wanted: Wanted) -> None:
+    def release(self, wanted: ExplanationRequest) -> None:
         """It stays on the list, for whoever comes next."""
         self._set(wanted, taken_until=None)
 
-    def still(self, wanted: Wanted) -> bool:
+    def still(self, wanted: ExplanationRequest) -> bool:
         """Whether it is wanted and not made yet; locked until the transaction ends, so that it stays so."""
         query = select(ExplanationRow.job_id).where(
             *_this(wanted), ExplanationRow.made_at.is_(None)
@@ -154,10 +154,10 @@ class ExplanationQueue:
 
     def answer(
         self,
-        wanted: Wanted,
+        wanted: ExplanationRequest,
         png_sha256: str | None,
         reason: str | None,
-        maps: Sequence[Layer] = (),
+        maps: Sequence[ExplanationMap] = (),
     ) -> None:
         self._set(
             wanted,
@@ -177,13 +177,13 @@ class ExplanationQueue:
             )
             self._session.add(row)
 
-    def _set(self, wanted: Wanted, **values: Any) -> None:
+    def _set(self, wanted: ExplanationRequest, **values: Any) -> None:
         self._session.execute(
             update(ExplanationRow).where(*_this(wanted)).values(values)
         )
 
 
-def _this(wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
+def _this(wanted: ExplanationRequest) -> tuple[ColumnElement[bool], ...]:
     return (
         ExplanationRow.job_id == wanted.job_id,
         ExplanationRow.model_digest == wanted.model_digest,

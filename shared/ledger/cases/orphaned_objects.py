@@ -26,17 +26,17 @@ from shared.ledger.tables import (
     DatasetImageRow,
     ExplanationMapRow,
     ExplanationRow,
-    OrphanRow,
+    OrphanedObjectRow,
     VersionImageRow,
 )
 
-WAITING = OrphanRow.removed_at.is_(None)
+WAITING = OrphanedObjectRow.removed_at.is_(None)
 LOCK = text(
     "SELECT pg_try_advisory_xact_lock(hashtextextended('sera-object/' || left(:hash, 2), 0))"
 )
 
 
-class Orphans:
+class OrphanedObjects:
     def __init__(self, session: Session) -> None:
         self._session = session
 
@@ -48,29 +48,29 @@ class Orphans:
         asked = bindparam(None, sorted(hashes), ARRAY(String))
         return set(self._session.scalars(select(func.sera_hold_objects(asked))))
 
-    def waiting(self, most: int) -> list[str]:
+    def waiting(self, limit: int) -> list[str]:
         """Those still to be looked at, oldest first."""
         query = (
-            select(OrphanRow.sha256)
+            select(OrphanedObjectRow.sha256)
             .where(WAITING)
-            .order_by(OrphanRow.since)
-            .limit(most)
+            .order_by(OrphanedObjectRow.since)
+            .limit(limit)
         )
         return list(self._session.scalars(query))
 
     def count(self) -> int:
         return self._session.scalars(
-            select(func.count()).select_from(OrphanRow).where(WAITING)
+            select(func.count()).select_from(OrphanedObjectRow).where(WAITING)
         ).one()
 
-    def take(self, sha256: str) -> bool:
+    def claim(self, sha256: str) -> bool:
         """Whether the object is to be removed, in this transaction; nobody can begin to refer to it meanwhile.
 
         False where it is held or another process is at it, and where something refers to it: then it is struck off.
         """
         if not self._session.scalar(LOCK, {"hash": sha256}):
             return False
-        query = select(OrphanRow).where(OrphanRow.sha256 == sha256, WAITING)
+        query = select(OrphanedObjectRow).where(OrphanedObjectRow.sha256 == sha256, WAITING)
         row = self._session.scalar(query.with_for_update(skip_locked=True))
         if row is None:
             return False
@@ -79,8 +79,8 @@ class Orphans:
             return False
         return True
 
-    def removed(self, sha256: str) -> None:
-        gone = update(OrphanRow).where(OrphanRow.sha256 == sha256)
+    def mark_removed(self, sha256: str) -> None:
+        gone = update(OrphanedObjectRow).where(OrphanedObjectRow.sha256 == sha256)
         self._session.execute(gone.values(removed_at=func.clock_timestamp()))
 
     def _referred_to(self, sha256: str) -> bool:

@@ -13,7 +13,7 @@ from shared.errors import NotFound
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.cases.repository import check_kept
 from shared.ledger.datasets.pseudonyms import Pseudonyms
-from shared.ledger.scope import Scoped
+from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import CaseRow, OutcomeRow
 
 
@@ -41,7 +41,7 @@ class Outcome:
     recorded_at: datetime
 
 
-class Outcomes(Scoped):
+class Outcomes(HospitalRepository):
     """A hospital's own."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Outcomes(Scoped):
 
     def record(self, case_id: UUID, new: NewOutcome) -> Outcome:
         """Raises NotFound for a case that is not this hospital's, CaseErased. A patient named earlier stays named."""
-        query = self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
+        query = self._restrict_to_hospital(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
         case = self._session.scalar(query.with_for_update(key_share=True))
         if case is None:
             raise NotFound(thing="case")
@@ -72,7 +72,7 @@ class Outcomes(Scoped):
         return as_outcome(row)
 
     def latest(self, case_id: UUID) -> Outcome | None:
-        query = self._mine(select(OutcomeRow), OutcomeRow).where(
+        query = self._restrict_to_hospital(select(OutcomeRow), OutcomeRow).where(
             OutcomeRow.case_id == case_id
         )
         row = self._session.scalar(query.order_by(OutcomeRow.id.desc()).limit(1))

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from shared.domain.erasure import Ground
 from shared.domain.image_source import Source
 from shared.errors import Gone
-from shared.ledger.scope import Scoped
+from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import CaseRow, JobRow
 
 
@@ -77,7 +77,7 @@ class Case(NewCase):
     created_at: datetime
 
 
-class Cases(Scoped):
+class Cases(HospitalRepository):
     def add(self, case: NewCase) -> UUID:
         row = CaseRow(hospital_id=self._hospital, **vars(case))
         self._session.add(row)
@@ -94,7 +94,7 @@ class Cases(Scoped):
             CaseRow.frame.is_not_distinct_from(case.frame),
             func.coalesce(CaseRow.roi, text("'null'::jsonb")) == roi,
         )
-        query = self._mine(select(CaseRow.id), CaseRow).where(*same)
+        query = self._restrict_to_hospital(select(CaseRow.id), CaseRow).where(*same)
         return self._session.scalar(
             query.order_by(CaseRow.created_at, CaseRow.id).limit(1)
         )
@@ -102,7 +102,7 @@ class Cases(Scoped):
     def find(self, case_id: UUID) -> Case | None:
         """Raises CaseErased."""
         row = self._session.scalar(
-            self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
+            self._restrict_to_hospital(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
         )
         if row is None:
             return None
@@ -111,7 +111,7 @@ class Cases(Scoped):
 
     def jobs_of(self, case_id: UUID) -> list[UUID]:
         query = (
-            self._mine(select(JobRow.id), JobRow)
+            self._restrict_to_hospital(select(JobRow.id), JobRow)
             .where(JobRow.case_id == case_id)
             .order_by(JobRow.created_at)
         )

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Double, Subquery, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from shared.ledger.cases.outcomes import Outcome, as_outcome
-from shared.ledger.scope import Scoped
+from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import AnyRow, CaseRow, ObservationRow, OutcomeRow
 
 
@@ -45,10 +45,10 @@ class Neighbours:
     nearest: list[Neighbour]
 
 
-class SimilarCases(Scoped):
+class SimilarCases(HospitalRepository):
     def place(self, case_id: UUID) -> Place | None:
         """By the newest result of the case; None without one."""
-        query = self._mine(select(ObservationRow, CaseRow.image_sha256), ObservationRow)
+        query = self._restrict_to_hospital(select(ObservationRow, CaseRow.image_sha256), ObservationRow)
         query = query.join(CaseRow, CaseRow.id == ObservationRow.case_id).where(
             ObservationRow.case_id == case_id
         )
@@ -80,7 +80,7 @@ class SimilarCases(Scoped):
         self, place: Place, embedding: tuple[float, ...], case_id: UUID
     ) -> Subquery:
         """One row for each case to choose from, by its newest result and its last outcome."""
-        last = self._mine(
+        last = self._restrict_to_hospital(
             select(OutcomeRow.case_id, func.max(OutcomeRow.id).label("outcome_id")),
             OutcomeRow,
         )
@@ -93,7 +93,7 @@ class SimilarCases(Scoped):
             CaseRow.created_at,
         )
         query = (
-            self._mine(
+            self._restrict_to_hospital(
                 select(*case, *told, outcomes.c.outcome_id, _distance(embedding)),
                 ObservationRow,
             )

@@ -18,14 +18,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.ledger.table import Table, moment, row_id
+from shared.ledger.table import Table, id_column, timestamp_column
 
 
 class CaseRow(Table):
     """Of an erased case the database keeps the ids, the dates, the image's hash, who erased it and on what ground."""
 
     __tablename__ = "cases"
-    id: Mapped[UUID] = row_id()
+    id: Mapped[UUID] = id_column()
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     image_sha256: Mapped[str]
     image_bytes: Mapped[int | None] = mapped_column(BigInteger)
@@ -48,7 +48,7 @@ class CaseRow(Table):
     """The hospital's own label for what it sent together."""
     descriptors: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """What the reader saw, in the lexicon's terms; NULL where none were given."""
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
     erased_at: Mapped[datetime | None]
     erased_by: Mapped[str | None]
     erased_for: Mapped[str | None]
@@ -89,16 +89,16 @@ class JobRow(Table):
     """One piece of work; the row is the truth, a broker message only a ring."""
 
     __tablename__ = "jobs"
-    id: Mapped[UUID] = row_id()
+    id: Mapped[UUID] = id_column()
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     state: Mapped[str] = mapped_column(server_default="queued")
     urgent: Mapped[bool] = mapped_column(server_default=text("false"))
     attempts: Mapped[int] = mapped_column(server_default="0")
-    created_at: Mapped[datetime] = moment()
-    queued_at: Mapped[datetime] = moment()
-    available_at: Mapped[datetime] = moment()
-    updated_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
+    queued_at: Mapped[datetime] = timestamp_column()
+    available_at: Mapped[datetime] = timestamp_column()
+    updated_at: Mapped[datetime] = timestamp_column()
     lease_until: Mapped[datetime | None]
     lease_token: Mapped[UUID | None]
     worker: Mapped[str | None]
@@ -154,7 +154,7 @@ class JobRow(Table):
 
 class ResultRow(Table):
     __tablename__ = "results"
-    id: Mapped[UUID] = row_id()
+    id: Mapped[UUID] = id_column()
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     model_digest: Mapped[str]
@@ -168,7 +168,7 @@ class ResultRow(Table):
     fna: Mapped[bool | None] = mapped_column(
         Computed("(body->'fna'->>'recommended')::boolean", persisted=True)
     )
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
         UniqueConstraint("job_id", "model_digest", name="results_once"),
@@ -187,7 +187,7 @@ class ExplanationRow(Table):
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     png_sha256: Mapped[str | None]
     reason: Mapped[str | None]
-    requested_at: Mapped[datetime] = moment()
+    requested_at: Mapped[datetime] = timestamp_column()
     taken_until: Mapped[datetime | None]
     """Until when a worker that has begun counts as at it."""
     made_at: Mapped[datetime | None]
@@ -215,12 +215,12 @@ class ExplanationMapRow(Table):
     )
 
 
-class OrphanRow(Table):
+class OrphanedObjectRow(Table):
     """An object that an erasure let go of: to be removed where nothing else refers to it, or removed already."""
 
     __tablename__ = "orphans"
     sha256: Mapped[str] = mapped_column(primary_key=True)
-    since: Mapped[datetime] = moment()
+    since: Mapped[datetime] = timestamp_column()
     removed_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -244,7 +244,7 @@ class ReceiptRow(Table):
     body: Mapped[bytes | None]
     case_id: Mapped[UUID | None]
     """The case that the answer tells of."""
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
         Index(
@@ -274,7 +274,7 @@ class OutcomeRow(Table):
     patient: Mapped[str | None]
     consent: Mapped[bool]
     actor: Mapped[str]
-    recorded_at: Mapped[datetime] = moment()
+    recorded_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
         Index("outcomes_of_case", "case_id", "id"),
@@ -302,7 +302,7 @@ class ObservationRow(Table):
     malignant_p: Mapped[float | None]
     """Conformal p-values of the two classes."""
     warnings: Mapped[list[Any]]
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
         Index("observations_made", "created_at"),

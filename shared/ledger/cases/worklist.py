@@ -25,7 +25,7 @@ from sqlalchemy.orm import aliased
 from shared.domain.jobs import JobState, Priority
 from shared.ledger.clock import database_time
 from shared.ledger.jobs.backlog import REASON
-from shared.ledger.scope import Scoped
+from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import AnySelect, CaseRow, JobRow, OutcomeRow, ResultRow
 
 COUNTED = 10_000
@@ -128,7 +128,7 @@ class DeadLetters:
     cases: int
 
 
-class Worklist(Scoped):
+class Worklist(HospitalRepository):
     def page(self, asked: Asked, after: Place | None, limit: int) -> list[Line]:
         """The lines after that place; erased cases are left out."""
         ordered = (
@@ -163,7 +163,7 @@ class Worklist(Scoped):
         """By their reasons, the most frequent first."""
         number = func.count()
         one = cast(func.max(cast(JobRow.facts, Text)), JSONB)
-        query = self._mine(select(REASON, one, number), JobRow)
+        query = self._restrict_to_hospital(select(REASON, one, number), JobRow)
         query = query.where(JobRow.state == JobState.FAILED).group_by(REASON)
         return [
             DeadLetters(*row)
@@ -176,7 +176,7 @@ class Worklist(Scoped):
 
     def _matching(self, asked: Asked) -> AnySelect:
         """Ids of the jobs asked for."""
-        query = self._mine(select(JobRow.id), JobRow).join(
+        query = self._restrict_to_hospital(select(JobRow.id), JobRow).join(
             CaseRow, CaseRow.id == JobRow.case_id
         )
         query = query.where(
@@ -187,7 +187,7 @@ class Worklist(Scoped):
             or asked.fna is not None
             or asked.order is Order.RISK
         ):
-            query = self._mine(
+            query = self._restrict_to_hospital(
                 query.join(ResultRow, ResultRow.job_id == JobRow.id), ResultRow
             )
             query = (
@@ -213,7 +213,7 @@ class Worklist(Scoped):
             OutcomeRow.determined_on,
             OutcomeRow.consent,
         )
-        query = self._mine(select(*told), OutcomeRow).where(
+        query = self._restrict_to_hospital(select(*told), OutcomeRow).where(
             OutcomeRow.case_id == CaseRow.id
         )
         return query.order_by(OutcomeRow.id.desc()).limit(1).correlate(CaseRow)

@@ -16,7 +16,7 @@ from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.datasets.drafts import Drafts, Reception
 from shared.ledger.datasets.labelled_image import LabelledImage, labelled
 from shared.ledger.datasets.revisions import count_up, lock
-from shared.ledger.edit_conflicts import Tags
+from shared.ledger.edit_conflicts import ETags
 from shared.ledger.tables import (
     AnySelect,
     CaseRow,
@@ -84,7 +84,7 @@ class Consents:
         dataset: UUID,
         since: datetime | None = None,
         hospital: str | None = None,
-        tags: Tags = None,
+        tags: ETags = None,
     ) -> Taken:
         """Bring the draft up to what hospitals say; the filters narrow what is added, never what is withdrawn."""
         lock(self._session, dataset, tags)

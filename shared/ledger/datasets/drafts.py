@@ -19,7 +19,7 @@ from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.datasets.labelled_image import LabelledImage, labelled
 from shared.ledger.datasets.locked_parts import Parts, draft_parts, frozen_parts
 from shared.ledger.datasets.revisions import count_up, lock
-from shared.ledger.edit_conflicts import Tags
+from shared.ledger.edit_conflicts import ETags
 from shared.ledger.tables import DatasetImageRow
 
 THINGS = {
@@ -151,7 +151,7 @@ class Drafts:
         dataset: UUID,
         image_sha256: str,
         changes: Mapping[str, Any],
-        tags: Tags = None,
+        tags: ETags = None,
     ) -> LabelledImage:
         """Correct a row's label, patient, site or split."""
         lock(self._session, dataset, tags)
@@ -204,7 +204,7 @@ class Drafts:
         )
 
     def remove(
-        self, dataset: UUID, image_sha256: str, tags: Tags = None
+        self, dataset: UUID, image_sha256: str, tags: ETags = None
     ) -> LabelledImage:
         """Take a row out of the draft; versions that have it keep it."""
         lock(self._session, dataset, tags)
@@ -216,7 +216,7 @@ class Drafts:
         return gone
 
     def split_by_patient(
-        self, dataset: UUID, share: float, seed: int, tags: Tags = None
+        self, dataset: UUID, share: float, seed: int, tags: ETags = None
     ) -> Parted:
         """Draw whole patients into test; of both classes the same share of images."""
         images, frozen = self._all(dataset, tags)
@@ -226,7 +226,7 @@ class Drafts:
         )
 
     def split_by_site(
-        self, dataset: UUID, sites: Collection[str], tags: Tags = None
+        self, dataset: UUID, sites: Collection[str], tags: ETags = None
     ) -> Parted:
         """Hold back whole sites as test; every other image is for training."""
         images, frozen = self._all(dataset, tags)
@@ -241,7 +241,7 @@ class Drafts:
             dataset, images, frozen, parts, by="site", sites=sorted(sites)
         )
 
-    def _all(self, dataset: UUID, tags: Tags) -> tuple[list[LabelledImage], Parts]:
+    def _all(self, dataset: UUID, tags: ETags) -> tuple[list[LabelledImage], Parts]:
         lock(self._session, dataset, tags)
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
         return [labelled(row) for row in self._session.scalars(query)], frozen_parts(

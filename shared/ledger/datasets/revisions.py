@@ -7,16 +7,16 @@ from sqlalchemy.orm import Session
 
 from shared.domain.audit.chain import chain_of
 from shared.domain.audit.events import Event
-from shared.ledger.edit_conflicts import Tags, check
+from shared.ledger.edit_conflicts import ETags, check_tags
 from shared.ledger.tables import AuditRow, DatasetRow
 
 
-def lock(session: Session, dataset: UUID, tags: Tags = None) -> None:
+def lock(session: Session, dataset: UUID, tags: ETags = None) -> None:
     """Until the transaction ends, nobody else changes or freezes this dataset; raises ChangedMeanwhile."""
     query = select(DatasetRow.name, DatasetRow.revision).where(DatasetRow.id == dataset)
     held = session.execute(query.with_for_update(key_share=True)).one_or_none()
     if held is not None:
-        check(tags, str(held.revision), lambda: _what(session, dataset, held, tags))
+        check_tags(tags, str(held.revision), lambda: _what(session, dataset, held, tags))
 
 
 def count_up(session: Session, dataset: UUID) -> None:
@@ -28,7 +28,7 @@ def count_up(session: Session, dataset: UUID) -> None:
     )
 
 
-def _what(session: Session, dataset: UUID, held: Row[str, int], tags: Tags) -> str:
+def _what(session: Session, dataset: UUID, held: Row[str, int], tags: ETags) -> str:
     since = [
         held.revision - int(tag)
         for tag in tags or ()

@@ -12,19 +12,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.ledger.table import Table, moment, row_id
+from shared.ledger.table import Table, id_column, timestamp_column
 
 
 class DatasetRow(Table):
     """A growing set of labelled images; what is trained on is a frozen version of it."""
 
     __tablename__ = "datasets"
-    id: Mapped[UUID] = row_id()
+    id: Mapped[UUID] = id_column()
     name: Mapped[str] = mapped_column(unique=True)
     synthetic: Mapped[bool] = mapped_column(server_default=text("false"))
     revision: Mapped[int] = mapped_column(server_default="0")
     """Counts the changes of the draft."""
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
 
 
 class Labelled:
@@ -49,7 +49,7 @@ class DatasetImageRow(Labelled, Table):
     )
     case_id: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id"))
     """Where the image came in as a case and its label as the case's outcome."""
-    added_at: Mapped[datetime] = moment()
+    added_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
         Index(
@@ -65,7 +65,7 @@ class VersionRow(Table):
     """A dataset as it was when it was frozen. Append-only, as are its images."""
 
     __tablename__ = "dataset_versions"
-    id: Mapped[UUID] = row_id()
+    id: Mapped[UUID] = id_column()
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
     number: Mapped[int]
     fingerprint: Mapped[str]
@@ -73,7 +73,7 @@ class VersionRow(Table):
     malignant: Mapped[int]
     test_images: Mapped[int]
     actor: Mapped[str]
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
         UniqueConstraint("dataset_id", "number", name="dataset_versions_number"),
@@ -108,11 +108,11 @@ class VersionImageRow(Labelled, Table):
     )
 
 
-class CleaningRow(Table):
+class CleanedFileRow(Table):
     """A file of a dataset that was changed before it was stored, and what was removed: names and counts, no values."""
 
     __tablename__ = "cleanings"
     source_sha256: Mapped[str] = mapped_column(primary_key=True)
     stored_sha256: Mapped[str]
     removed: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()

@@ -18,7 +18,7 @@ from shared.ledger.datasets.consents import Consents
 from shared.ledger.datasets.freeze_checks import check_locked, check_parts
 from shared.ledger.datasets.labelled_image import COLUMNS, LabelledImage, labelled
 from shared.ledger.datasets.revisions import lock
-from shared.ledger.edit_conflicts import Tags
+from shared.ledger.edit_conflicts import ETags
 from shared.ledger.tables import (
     CaseRow,
     DatasetImageRow,
@@ -88,7 +88,7 @@ class Versions:
         self._audit = audit
         self._actor = actor
 
-    def freeze(self, dataset: UUID, tags: Tags = None) -> Frozen:
+    def freeze(self, dataset: UUID, tags: ETags = None) -> Frozen:
         """The dataset's present rows as a version; an unchanged dataset gives the version it has.
 
         Images whose consent was withdrawn are taken out first.

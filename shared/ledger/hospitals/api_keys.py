@@ -14,7 +14,7 @@ from shared.domain.audit.events import Event
 from shared.domain.roles import HOSPITAL_ROLES, STAFF_ROLES, Role
 from shared.errors import Conflict, Forbidden, InputError, NotFound
 from shared.ledger.audit.repository import AuditTrail, Entry
-from shared.ledger.tables import KeyRow
+from shared.ledger.tables import ApiKeyRow
 
 Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
 PREFIX = "sera"
@@ -23,10 +23,10 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 """A poll is no write: when a key was used last is known to this."""
 
 ALIVE = and_(
-    KeyRow.revoked_at.is_(None),
-    or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > NOW),
+    ApiKeyRow.revoked_at.is_(None),
+    or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > NOW),
 )
-STALE = or_(KeyRow.last_used_at.is_(None), KeyRow.last_used_at < NOW - USE_NOTED_EVERY)
+STALE = or_(ApiKeyRow.last_used_at.is_(None), ApiKeyRow.last_used_at < NOW - USE_NOTED_EVERY)
 
 
 class KeyNeedsHospital(InputError):
@@ -45,7 +45,7 @@ class KeyEnded(Conflict):
 
 
 @dataclass(frozen=True)
-class Key:
+class ApiKey:
     """A key without its secret. `replaced_by` is the id of the one that it was rotated to."""
 
     id: str
@@ -60,14 +60,14 @@ class Key:
 
 
 @dataclass(frozen=True)
-class NewKey:
+class NewApiKey:
     """A key just made; `text` is the only sight of its secret."""
 
-    key: Key
+    key: ApiKey
     text: str
 
 
-class Keys:
+class ApiKeys:
     """Of the whole house; or of one hospital, whose administrator sees them all and changes its staff's."""
 
     def __init__(
@@ -77,7 +77,7 @@ class Keys:
         self._audit = audit
         self._hospital = hospital
 
-    def create(
+    def create_text(
         self,
         role: Role,
         hospital: UUID | None,
@@ -85,15 +85,15 @@ class Keys:
         expires_at: datetime | None = None,
     ) -> str:
         """Make a key; the text returned is the only time its secret is seen."""
-        return self.make(role, hospital, label, expires_at).text
+        return self.create(role, hospital, label, expires_at).text
 
-    def make(
+    def create(
         self,
         role: Role,
         hospital: UUID | None,
         label: str,
         expires_at: datetime | None = None,
-    ) -> NewKey:
+    ) -> NewApiKey:
         """Raises KeyNeedsHospital, and Forbidden where a hospital's administrator asks for more than a staff key."""
         if self._hospital and role not in STAFF_ROLES:
             raise Forbidden(role=Role.HOSPITAL_ADMIN, needed=Role.OPERATOR)
@@ -111,16 +111,16 @@ class Keys:
         now: datetime = self._session.scalars(select(NOW)).one()
         return now
 
-    def all(self) -> list[Key]:
+    def all(self) -> list[ApiKey]:
         """Newest first."""
         return [
             _key(row)
             for row in self._session.scalars(
-                self._mine(select(KeyRow)).order_by(KeyRow.created_at.desc())
+                self._mine(select(ApiKeyRow)).order_by(ApiKeyRow.created_at.desc())
             )
         ]
 
-    def rotate(self, key_id: str, overlap: timedelta) -> NewKey:
+    def rotate(self, key_id: str, overlap: timedelta) -> NewApiKey:
         """A successor that lives as long as this key was to live; this one ends after the overlap.
 
         Raises KeyUnknown, KeyEnded.
@@ -142,7 +142,7 @@ class Keys:
         )
         return made
 
-    def revoke(self, key_id: str) -> Key:
+    def revoke(self, key_id: str) -> ApiKey:
         """End a key now: the next request with it is refused. Twice is harmless. Raises KeyUnknown."""
         row = self._changeable(key_id)
         if row.revoked_at is None:
@@ -154,47 +154,47 @@ class Keys:
     def note_use(self, key_id: str) -> None:
         """Note that a key was used now; whoever else notes it at this moment is enough."""
         free = (
-            select(KeyRow.id)
-            .where(KeyRow.id == key_id, STALE)
+            select(ApiKeyRow.id)
+            .where(ApiKeyRow.id == key_id, STALE)
             .with_for_update(skip_locked=True)
         )
         noted = (
-            update(KeyRow)
-            .where(KeyRow.id.in_(free.scalar_subquery()))
+            update(ApiKeyRow)
+            .where(ApiKeyRow.id.in_(free.scalar_subquery()))
             .values(last_used_at=NOW)
         )
         self._session.execute(noted.execution_options(synchronize_session=False))
 
-    def alive(self, key_id: str) -> bool:
+    def is_active(self, key_id: str) -> bool:
         """Whether a key that was good is good still."""
         return (
             self._session.scalar(
-                self._mine(select(KeyRow.id)).where(KeyRow.id == key_id, ALIVE)
+                self._mine(select(ApiKeyRow.id)).where(ApiKeyRow.id == key_id, ALIVE)
             )
             is not None
         )
 
     def _add(
         self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None
-    ) -> NewKey:
+    ) -> NewApiKey:
         secret = secrets.token_urlsafe(32)
-        row = KeyRow(
+        row = ApiKeyRow(
             id=secrets.token_hex(6),
             hospital_id=hospital,
             role=role,
             label=label,
             expires_at=expires_at,
         )
-        row.secret_sha256 = secret_hash(secret)
+        row.secret_sha256 = hash_secret(secret)
         self._session.add(row)
         self._session.flush()
-        return NewKey(_key(row), f"{PREFIX}_{row.id}_{secret}")
+        return NewApiKey(_key(row), f"{PREFIX}_{row.id}_{secret}")
 
-    def _changeable(self, key_id: str) -> KeyRow:
-        query = self._mine(select(KeyRow)).where(KeyRow.id == key_id)
+    def _changeable(self, key_id: str) -> ApiKeyRow:
+        query = self._mine(select(ApiKeyRow)).where(ApiKeyRow.id == key_id)
         if self._hospital:
-            query = query.where(KeyRow.role.in_(STAFF_ROLES))
-        row: KeyRow | None = self._session.scalar(query.with_for_update())
+            query = query.where(ApiKeyRow.role.in_(STAFF_ROLES))
+        row: ApiKeyRow | None = self._session.scalar(query.with_for_update())
         if row is None:
             raise KeyUnknown(key=key_id)
         return row
@@ -202,23 +202,23 @@ class Keys:
     def _mine(self, query: Query) -> Query:
         if self._hospital is None:
             return query
-        return query.where(KeyRow.hospital_id == self._hospital)
+        return query.where(ApiKeyRow.hospital_id == self._hospital)
 
-    def _record(self, event: Event, key: Key, **details: object) -> None:
+    def _record(self, event: Event, key: ApiKey, **details: object) -> None:
         self._audit.record_all(
             [Entry(event, key.hospital_id, details={"key": key.id, **details})]
         )
 
 
-def _alive(row: KeyRow, now: datetime) -> bool:
+def _alive(row: ApiKeyRow, now: datetime) -> bool:
     return row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
 
 
-def _key(row: KeyRow) -> Key:
-    told = {field.name: getattr(row, field.name) for field in fields(Key)}
-    return Key(**told | {"role": Role(row.role)})
+def _key(row: ApiKeyRow) -> ApiKey:
+    told = {field.name: getattr(row, field.name) for field in fields(ApiKey)}
+    return ApiKey(**told | {"role": Role(row.role)})
 
 
-def secret_hash(secret: str) -> str:
+def hash_secret(secret: str) -> str:
     # The secret has 256 random bits, so one round of SHA-256 cannot be guessed back.
     return hashlib.sha256(secret.encode()).hexdigest()

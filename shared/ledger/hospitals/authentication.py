@@ -5,8 +5,13 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from shared.domain.roles import Role
-from shared.ledger.db_role import HOSPITAL_ROLE, SYSTEM_ROLE, DatabaseRole, reachable
-from shared.ledger.hospitals.api_keys import PREFIX, USE_NOTED_EVERY, secret_hash
+from shared.ledger.db_role import (
+    HOSPITAL_ROLE,
+    SYSTEM_ROLE,
+    DatabaseRole,
+    translate_database_errors,
+)
+from shared.ledger.hospitals.api_keys import PREFIX, USE_NOTED_EVERY, hash_secret
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.system_session import SystemSession
 from shared.ledger.transaction import Transaction
@@ -39,10 +44,10 @@ def authenticate_key(
     secret = parts[2]
     values = {
         "key_id": key_id,
-        "secret": secret_hash(secret),
+        "secret": hash_secret(secret),
         "noted_every": noted_every,
     }
-    with reachable():
+    with translate_database_errors():
         found = transaction.run_first(
             lambda session: session.execute(VERIFY, values).first()
         )
@@ -51,6 +56,6 @@ def authenticate_key(
     caller = Caller(key_id, Role(found.role), found.hospital_id)
     transaction.note_role(DatabaseRole(caller.hospital_id))
     if found.use_is_due:
-        SystemSession(transaction, ACTOR).keys.note_use(key_id)
+        SystemSession(transaction, ACTOR).api_keys.note_use(key_id)
         transaction.commit()
     return caller

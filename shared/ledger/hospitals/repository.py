@@ -13,7 +13,12 @@ from shared.domain.audit.events import Event
 from shared.domain.roles import Role
 from shared.errors import Conflict, NotFound
 from shared.ledger.audit.repository import AuditTrail, Entry
-from shared.ledger.edit_conflicts import Tags, check, differing, tag_of
+from shared.ledger.edit_conflicts import (
+    ETags,
+    changed_settings,
+    check_tags,
+    settings_tag,
+)
 from shared.ledger.tables import HospitalRow
 
 SETTINGS = (
@@ -75,7 +80,7 @@ class Hospital:
     @property
     def tag(self) -> str:
         """Changes with the settings."""
-        return tag_of({name: getattr(self, name) for name in SETTINGS})
+        return settings_tag({name: getattr(self, name) for name in SETTINGS})
 
 
 class Hospitals:
@@ -103,7 +108,7 @@ class Hospitals:
         return _hospital(self._session.get_one(HospitalRow, hospital))
 
     def change(
-        self, hospital: UUID, settings: Mapping[str, Any], tags: Tags = None
+        self, hospital: UUID, settings: Mapping[str, Any], tags: ETags = None
     ) -> Hospital:
         """Set some settings, by name; what really changes is on record with before and after.
 
@@ -113,7 +118,7 @@ class Hospitals:
             HospitalRow, hospital, with_for_update={"key_share": True}
         )
         before = {name: getattr(row, name) for name in SETTINGS}
-        check(tags, tag_of(before), lambda: _what(row.name, before, tags))
+        check_tags(tags, settings_tag(before), lambda: _what(row.name, before, tags))
         after = {
             name: value for name, value in settings.items() if value != before[name]
         }
@@ -156,8 +161,8 @@ class Hospitals:
         return new
 
 
-def _what(name: str, before: Mapping[str, Any], tags: Tags) -> str:
-    changed = differing(before, tags)
+def _what(name: str, before: Mapping[str, Any], tags: ETags) -> str:
+    changed = changed_settings(before, tags)
     return (
         f"Of {name} was changed since: {', '.join(changed)}."
         if changed

@@ -15,14 +15,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.ledger.table import Table, moment, row_id
+from shared.ledger.table import Table, id_column, timestamp_column
 
 READS = "event IN ('case.read', 'image.read', 'result.read', 'explanation.read')"
 
 
 class HospitalRow(Table):
     __tablename__ = "hospitals"
-    id: Mapped[UUID] = row_id()
+    id: Mapped[UUID] = id_column()
     name: Mapped[str] = mapped_column(unique=True)
     prevalence: Mapped[float | None]
     fna_rule: Mapped[str | None]
@@ -32,10 +32,10 @@ class HospitalRow(Table):
     inflight_quota: Mapped[int | None]
     weight: Mapped[float | None]
     retention_days: Mapped[int | None]
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
 
 
-class AllowanceRow(Table):
+class RateLimitRow(Table):
     """A hospital's bucket of tokens: how many it held at a moment."""
 
     __tablename__ = "allowances"
@@ -43,10 +43,10 @@ class AllowanceRow(Table):
         ForeignKey("hospitals.id"), primary_key=True
     )
     tokens: Mapped[float]
-    filled_at: Mapped[datetime] = moment()
+    filled_at: Mapped[datetime] = timestamp_column()
 
 
-class KeyRow(Table):
+class ApiKeyRow(Table):
     """An API key: only the hash of its secret is here."""
 
     __tablename__ = "api_keys"
@@ -55,7 +55,7 @@ class KeyRow(Table):
     role: Mapped[str]
     label: Mapped[str]
     secret_sha256: Mapped[str]
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
@@ -69,7 +69,7 @@ class SecretRow(Table):
     __tablename__ = "secrets"
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[bytes]
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
 
 
 class AuditRow(Table):
@@ -77,7 +77,7 @@ class AuditRow(Table):
 
     __tablename__ = "audit_events"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    at: Mapped[datetime] = moment()
+    at: Mapped[datetime] = timestamp_column()
     hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospitals.id"))
     actor: Mapped[str]
     origin: Mapped[str | None]

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.exc import OperationalError
 
 from shared.errors import Conflict
-from shared.ledger.db_role import DatabaseRole, reachable
+from shared.ledger.db_role import DatabaseRole, translate_database_errors
 from shared.ledger.idempotency.receipts import Answer, Receipts
 from shared.ledger.transaction import Transaction
 
@@ -84,7 +84,7 @@ class IdempotentRequest:
 
     def commit(self, answer: Answer) -> None:
         """Write the answer and commit the transaction. Raises Answered where another request came first."""
-        with reachable():
+        with translate_database_errors():
             self.reserve()
             self._receipts().keep(self._key.key, answer)
             self._transaction.commit()

@@ -24,7 +24,7 @@ from shared.domain.results.result import Result
 from shared.errors import Conflict
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.cases.repository import check_kept
-from shared.ledger.scope import Scoped
+from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import AnySelect, CaseRow, JobRow, ResultRow
 from shared.observability.tracing import traceparent
 
@@ -63,7 +63,7 @@ class Job:
     result: Result | None
 
 
-class Jobs(Scoped):
+class Jobs(HospitalRepository):
     def __init__(self, session: Session, hospital: UUID, audit: AuditTrail) -> None:
         super().__init__(session, hospital)
         self._audit = audit
@@ -109,7 +109,7 @@ class Jobs(Scoped):
     def cancel(self, job_id: UUID) -> bool:
         """Cancel a queued job; False if there is none, NotCancellable or CaseErased if it is past that."""
         row = self._session.scalar(
-            self._mine(select(JobRow), JobRow)
+            self._restrict_to_hospital(select(JobRow), JobRow)
             .where(JobRow.id == job_id)
             .with_for_update()
         )
@@ -127,7 +127,7 @@ class Jobs(Scoped):
     def rerun(self, job_id: UUID) -> bool:
         """Queue a dead letter again with fresh attempts; False if there is none, NotADeadLetter or CaseErased."""
         row = self._session.scalar(
-            self._mine(select(JobRow), JobRow)
+            self._restrict_to_hospital(select(JobRow), JobRow)
             .where(JobRow.id == job_id)
             .with_for_update()
         )
@@ -143,7 +143,7 @@ class Jobs(Scoped):
         """Queue dead letters of this reason again, the oldest first; those that others have in hand are passed over."""
         dead = (JobRow.state == JobState.FAILED, JobRow.reason == reason)
         query = (
-            self._mine(select(JobRow), JobRow)
+            self._restrict_to_hospital(select(JobRow), JobRow)
             .where(*dead)
             .order_by(JobRow.created_at, JobRow.id)
             .limit(most)
@@ -172,7 +172,7 @@ class Jobs(Scoped):
         query = query.options(
             load_only(CaseRow.erased_at, CaseRow.erased_for)
         )  # an ROI may be long
-        return self._mine(
+        return self._restrict_to_hospital(
             query.outerjoin(ResultRow, ResultRow.job_id == JobRow.id), JobRow
         )
 

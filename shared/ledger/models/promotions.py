@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from shared.domain.messages import Message
 from shared.domain.models import GateVerdict, PromotionKind
 from shared.errors import Conflict
-from shared.ledger.edit_conflicts import Tags, check
+from shared.ledger.edit_conflicts import ETags, check_tags
 from shared.ledger.models.gate_judgements import Gate
 from shared.ledger.tables import GateRow, ModelRow, PromotionRow
 
@@ -66,10 +66,10 @@ NEWEST = (
 """The row that made the live model live."""
 
 
-def hold(session: Session, tags: Tags = None) -> None:
+def hold(session: Session, tags: ETags = None) -> None:
     """Let one promotion or rollback happen at a time, until the transaction ends; raises ChangedMeanwhile."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('sera.promotions'))"))
-    check(tags, tag(session), lambda: _what(session))
+    check_tags(tags, tag(session), lambda: _what(session))
 
 
 def tag(session: Session) -> str:

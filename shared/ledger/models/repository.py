@@ -12,7 +12,7 @@ from shared.domain.audit.events import Event
 from shared.domain.messages import Message
 from shared.domain.models import ModelUnknown, PromotionKind
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.edit_conflicts import Tags
+from shared.ledger.edit_conflicts import ETags
 from shared.ledger.models import gate_judgements, promotions
 from shared.ledger.models.promotions import (
     AlreadyLive,
@@ -99,7 +99,7 @@ class Models:
         return promotions.standing(self._session)
 
     def promote(
-        self, digest: str, actor: str, reason: str | None, tags: Tags = None
+        self, digest: str, actor: str, reason: str | None, tags: ETags = None
     ) -> None:
         """Make a model live that the gate passed against the present one, or for a written reason.
 
@@ -136,7 +136,7 @@ class Models:
         )
         self._shadows.end_of(digest, Message("shadow-promoted"))
 
-    def rollback(self, actor: str, reason: str | None, tags: Tags = None) -> str:
+    def rollback(self, actor: str, reason: str | None, tags: ETags = None) -> str:
         """Make the model live again that was live before the present one; returns its digest.
 
         Raises

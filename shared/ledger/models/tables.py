@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.ledger.table import Table, moment, row_id
+from shared.ledger.table import Table, id_column, timestamp_column
 
 
 class ModelRow(Table):
@@ -33,7 +33,7 @@ class ModelRow(Table):
     reference: Mapped[dict[str, Any] | None]
     """Quantiles of the training images' scores and embedding, to measure drift against."""
     card: Mapped[dict[str, Any] | None]
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (UniqueConstraint("name", "version", name="models_version"),)
 
@@ -51,7 +51,7 @@ class GateRow(Table):
     reasons: Mapped[list[Any]]
     figures: Mapped[dict[str, Any]]
     policy: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (Index("gates_of_model", "model_digest", "id"),)
 
@@ -66,7 +66,7 @@ class PromotionRow(Table):
     gate_id: Mapped[int | None] = mapped_column(ForeignKey("gates.id"))
     actor: Mapped[str]
     reason: Mapped[str | None]
-    at: Mapped[datetime] = moment()
+    at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
         CheckConstraint("kind IN ('promote','rollback')", name="promotions_kind"),
@@ -87,18 +87,18 @@ class ServingRow(Table):
     )
     device: Mapped[str | None]
     claimed_at: Mapped[datetime | None]
-    seen_at: Mapped[datetime] = moment()
+    seen_at: Mapped[datetime] = timestamp_column()
 
 
 class ShadowRow(Table):
     """A candidate that reads live traffic beside the live model; at most one has not ended."""
 
     __tablename__ = "shadows"
-    id: Mapped[UUID] = row_id()
+    id: Mapped[UUID] = id_column()
     model_digest: Mapped[str] = mapped_column(ForeignKey("models.digest"))
     share: Mapped[float] = mapped_column(server_default="1")
     actor: Mapped[str]
-    started_at: Mapped[datetime] = moment()
+    started_at: Mapped[datetime] = timestamp_column()
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """A code and facts."""
@@ -128,6 +128,6 @@ class ShadowResultRow(Table):
     risk: Mapped[float | None]
     decision: Mapped[str | None]
     reason: Mapped[str | None]
-    made_at: Mapped[datetime] = moment()
+    made_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (Index("shadow_results_of_job", "job_id"),)

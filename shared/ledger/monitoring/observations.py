@@ -27,11 +27,11 @@ from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.jobs.backlog import REASON
 from shared.ledger.packed_columns import (
     Floats,
-    buckets,
-    doubles,
-    read_doubles,
-    read_shorts,
-    shorts,
+    pack_bucket_numbers,
+    pack_doubles,
+    pack_smallints,
+    unpack_doubles,
+    unpack_smallints,
 )
 from shared.ledger.tables import (
     AnySelect,
@@ -238,7 +238,7 @@ class Observations:
             else [getattr(ObservationRow, quantity)]
         )
         numbers = [
-            buckets(part, table) for part, table in zip(parts, references, strict=True)
+            pack_bucket_numbers(part, table) for part, table in zip(parts, references, strict=True)
         ]
         source = (ObservationRow.hospital_id, ObservationRow.device)
         query = select(*source, *numbers).where(ObservationRow.model_digest == model)
@@ -304,11 +304,11 @@ class Observations:
             ObservationRow.decision,
         )
         columns = (
-            doubles(ObservationRow.score).label("score"),
-            doubles(ObservationRow.risk).label("risk"),
-            doubles(ObservationRow.benign_p).label("benign_p"),
-            doubles(ObservationRow.malignant_p).label("malignant_p"),
-            shorts(cast(OutcomeRow.malignant, Integer)).label("malignant"),
+            pack_doubles(ObservationRow.score).label("score"),
+            pack_doubles(ObservationRow.risk).label("risk"),
+            pack_doubles(ObservationRow.benign_p).label("benign_p"),
+            pack_doubles(ObservationRow.malignant_p).label("malignant_p"),
+            pack_smallints(cast(OutcomeRow.malignant, Integer)).label("malignant"),
         )
         query = (
             select(*kind, *columns)
@@ -323,11 +323,11 @@ class Observations:
                 period=row.period,
                 model=row.model_digest,
                 decision=row.decision,
-                score=read_doubles(row.score),
-                risk=read_doubles(row.risk),
-                benign_p=read_doubles(row.benign_p),
-                malignant_p=read_doubles(row.malignant_p),
-                malignant=read_shorts(row.malignant) == 1,
+                score=unpack_doubles(row.score),
+                risk=unpack_doubles(row.risk),
+                benign_p=unpack_doubles(row.benign_p),
+                malignant_p=unpack_doubles(row.malignant_p),
+                malignant=unpack_smallints(row.malignant) == 1,
             )
             for row in rows
         ]
@@ -373,7 +373,7 @@ def _components(count: int) -> list[Any]:
 
 
 def _counts(bucket_numbers: memoryview | None, size: int) -> NDArray[np.int64]:
-    return np.bincount(read_shorts(bucket_numbers), minlength=size)
+    return np.bincount(unpack_smallints(bucket_numbers), minlength=size)
 
 
 def _reference(row: ModelRow) -> Reference:

@@ -7,14 +7,14 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.ledger.table import NOW, Table, moment, row_id
+from shared.ledger.table import NOW, Table, id_column, timestamp_column
 
 
 class PersonRow(Table):
     """A person: of the password only an argon2id hash, of the authenticator's secret only its ciphertext is here."""
 
     __tablename__ = "people"
-    id: Mapped[UUID] = row_id()
+    id: Mapped[UUID] = id_column()
     name: Mapped[str] = mapped_column(unique=True)
     hospital_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("hospitals.id"), index=True
@@ -38,7 +38,7 @@ class PersonRow(Table):
     generation: Mapped[int] = mapped_column(server_default=text("0"))
     """Sessions of an earlier one have ended; a number, so that no clock matters."""
     disabled_at: Mapped[datetime | None]
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (UniqueConstraint("issuer", "subject", name="person_of_provider"),)
 
@@ -50,8 +50,8 @@ class SessionRow(Table):
     token_sha256: Mapped[str] = mapped_column(primary_key=True)
     person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"), index=True)
     generation: Mapped[int]
-    created_at: Mapped[datetime] = moment()
-    seen_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
+    seen_at: Mapped[datetime] = timestamp_column()
     """To a minute."""
     idle_at: Mapped[datetime]
     """Ends then unless it is used before."""
@@ -67,7 +67,7 @@ class StrangerRow(Table):
     name_hmac: Mapped[str] = mapped_column(primary_key=True)
     failures: Mapped[int]
     locked_until: Mapped[datetime | None]
-    tried_at: Mapped[datetime] = moment()
+    tried_at: Mapped[datetime] = timestamp_column()
 
 
 class DoorstepRow(Table):

@@ -18,7 +18,7 @@ from shared.errors import Conflict, Forbidden, NotFound
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.cases.repository import Case, check_kept
 from shared.ledger.reader_studies.repository import StudyUnknown
-from shared.ledger.scope import Scoped
+from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import (
     AuditRow,
     BreachRow,
@@ -102,7 +102,7 @@ class Studied:
     result: Result
 
 
-class Readings(Scoped):
+class Readings(HospitalRepository):
     def __init__(self, session: Session, hospital: UUID, audit: AuditTrail) -> None:
         super().__init__(session, hospital)
         self._audit = audit
@@ -117,7 +117,7 @@ class Readings(Scoped):
         )
         mine = (ReaderStudyRow.id == study, ReaderStudyReaderRow.person_id == person)
         row = self._session.execute(
-            self._mine(query, ReaderStudyRow)
+            self._restrict_to_hospital(query, ReaderStudyRow)
             .where(*mine)
             .with_for_update(read=True, key_share=True, of=ReaderStudyRow)
         ).first()
@@ -156,7 +156,7 @@ class Readings(Scoped):
 
     def case(self, seat: Seat, case: UUID) -> Case:
         """A case of the study, for the reader's eyes. Raises NotFound, CaseErased."""
-        query = self._mine(select(CaseRow), CaseRow).where(
+        query = self._restrict_to_hospital(select(CaseRow), CaseRow).where(
             CaseRow.id == case, CaseRow.id.in_(self._ids(seat.study))
         )
         row = self._session.scalar(query)
@@ -226,7 +226,7 @@ class Readings(Scoped):
         query = query.join(
             ResultRow, ResultRow.job_id == ReaderStudyCaseRow.job_id
         ).join(last, true())
-        query = self._mine(query, ReaderStudyCaseRow).where(
+        query = self._restrict_to_hospital(query, ReaderStudyCaseRow).where(
             ReaderStudyCaseRow.study_id == study
         )
         ordered = query.order_by(ReaderStudyCaseRow.case_id, ResultRow.created_at)
@@ -260,7 +260,7 @@ class Readings(Scoped):
             ReaderStudyRow.state == StudyState.OPEN,
         )
         query = query.where(ReaderStudyCaseRow.case_id.in_(cases), ~blind.exists())
-        for row in self._session.execute(self._mine(query, ReaderStudyCaseRow)).all():
+        for row in self._session.execute(self._restrict_to_hospital(query, ReaderStudyCaseRow)).all():
             self._breach(row.study_id, row.case_id, person, event)
 
     def breaches(self, study: UUID) -> set[tuple[int, UUID]]:
@@ -271,7 +271,7 @@ class Readings(Scoped):
             & (ReaderStudyReaderRow.person_id == BreachRow.person_id),
         )
         rows = self._session.execute(
-            self._mine(query, BreachRow).where(BreachRow.study_id == study)
+            self._restrict_to_hospital(query, BreachRow).where(BreachRow.study_id == study)
         )
         return {(number, case) for number, case in rows}
 
@@ -292,7 +292,7 @@ class Readings(Scoped):
         return {
             (number, case)
             for number, case in self._session.execute(
-                self._mine(query, ReaderStudyReaderRow)
+                self._restrict_to_hospital(query, ReaderStudyReaderRow)
             )
             if case is not None
         }
@@ -313,7 +313,7 @@ class Readings(Scoped):
         self, seat: Seat, case: UUID, phase: Phase
     ) -> tuple[datetime | None, int]:
         mine = (ShowingRow.study_id == seat.study, ShowingRow.person_id == seat.person)
-        query = self._mine(select(func.min(ShowingRow.at), func.count()), ShowingRow)
+        query = self._restrict_to_hospital(select(func.min(ShowingRow.at), func.count()), ShowingRow)
         query = query.where(
             *mine, ShowingRow.case_id == case, ShowingRow.phase == phase
         )
@@ -321,7 +321,7 @@ class Readings(Scoped):
         return first, count
 
     def _cases(self, study: UUID) -> list[UUID]:
-        query = self._mine(select(CaseRow.id), CaseRow).where(
+        query = self._restrict_to_hospital(select(CaseRow.id), CaseRow).where(
             CaseRow.id.in_(self._ids(study))
         )
         return list(self._session.scalars(query.where(CaseRow.erased_at.is_(None))))
@@ -342,7 +342,7 @@ class Readings(Scoped):
             (ReaderStudyReaderRow.study_id == ReadingRow.study_id)
             & (ReaderStudyReaderRow.person_id == ReadingRow.person_id),
         )
-        return self._mine(query, ReadingRow)
+        return self._restrict_to_hospital(query, ReadingRow)
 
 
 def _reading(row: Any) -> Reading:

@@ -16,7 +16,7 @@ from shared.domain.reader_studies import MOVES, Design, Pick, StudyState
 from shared.domain.roles import HOSPITAL_ROLES
 from shared.errors import Conflict, InputError, NotFound
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.scope import Scoped
+from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import (
     CaseRow,
     JobRow,
@@ -102,7 +102,7 @@ class Eligible:
     malignant: bool
 
 
-class ReaderStudies(Scoped):
+class ReaderStudies(HospitalRepository):
     def __init__(self, session: Session, hospital: UUID, audit: AuditTrail) -> None:
         super().__init__(session, hospital)
         self._audit = audit
@@ -138,7 +138,7 @@ class ReaderStudies(Scoped):
 
     def eligible(self) -> list[Eligible]:
         """Kept cases with a result and an outcome, newest first; what was sent twice counts once."""
-        last = self._mine(select(func.max(OutcomeRow.id)), OutcomeRow).group_by(
+        last = self._restrict_to_hospital(select(func.max(OutcomeRow.id)), OutcomeRow).group_by(
             OutcomeRow.case_id
         )
         query = select(CaseRow.id, JobRow.id, OutcomeRow.malignant).join(
@@ -147,7 +147,7 @@ class ReaderStudies(Scoped):
         query = query.join(ResultRow, ResultRow.job_id == JobRow.id).join(
             OutcomeRow, OutcomeRow.case_id == CaseRow.id
         )
-        query = self._mine(query, CaseRow).where(
+        query = self._restrict_to_hospital(query, CaseRow).where(
             OutcomeRow.id.in_(last), JobRow.state == JobState.DONE
         )
         query = query.where(CaseRow.erased_at.is_(None), CaseRow.duplicate_of.is_(None))
@@ -163,14 +163,14 @@ class ReaderStudies(Scoped):
 
     def all(self, reader: UUID | None = None) -> list[ReaderStudy]:
         """Newest first; of one reader, those that were opened."""
-        query = self._mine(select(ReaderStudyRow), ReaderStudyRow).order_by(
+        query = self._restrict_to_hospital(select(ReaderStudyRow), ReaderStudyRow).order_by(
             ReaderStudyRow.made_at.desc()
         )
         return [_study(row) for row in self._session.scalars(self._for(query, reader))]
 
     def find(self, study: UUID, reader: UUID | None = None) -> ReaderStudy:
         """Raises StudyUnknown, also for a reader who is none of this study or comes too early."""
-        query = self._mine(select(ReaderStudyRow), ReaderStudyRow).where(
+        query = self._restrict_to_hospital(select(ReaderStudyRow), ReaderStudyRow).where(
             ReaderStudyRow.id == study
         )
         row = self._session.scalar(self._for(query, reader))
@@ -180,7 +180,7 @@ class ReaderStudies(Scoped):
 
     def move(self, study: UUID, state: StudyState) -> ReaderStudy:
         """Open or close it; again is harmless. Raises StudyUnknown, StudyNotThere."""
-        query = self._mine(select(ReaderStudyRow), ReaderStudyRow).where(
+        query = self._restrict_to_hospital(select(ReaderStudyRow), ReaderStudyRow).where(
             ReaderStudyRow.id == study
         )
         row = self._session.scalar(query.with_for_update())
@@ -222,7 +222,7 @@ class ReaderStudies(Scoped):
         query = query.join(
             PersonRow, PersonRow.id == ReaderStudyReaderRow.person_id
         ).outerjoin(ReadingRow, mine)
-        query = self._mine(query, ReaderStudyReaderRow).where(
+        query = self._restrict_to_hospital(query, ReaderStudyReaderRow).where(
             ReaderStudyReaderRow.study_id == study
         )
         grouped = query.group_by(
@@ -245,7 +245,7 @@ class ReaderStudies(Scoped):
         """Cases of the study that are kept, and those that were erased since."""
         gone = func.count().filter(CaseRow.erased_at.is_not(None))
         query = select(func.count(), gone).select_from(ReaderStudyCaseRow)
-        query = self._mine(
+        query = self._restrict_to_hospital(
             query.join(CaseRow, CaseRow.id == ReaderStudyCaseRow.case_id),
             ReaderStudyCaseRow,
         )
@@ -267,7 +267,7 @@ class ReaderStudies(Scoped):
             PersonRow.id.in_(readers), PersonRow.disabled_at.is_(None)
         )
         fit = fit.where(PersonRow.role.in_(HOSPITAL_ROLES))
-        if self._session.scalar(self._mine(fit, PersonRow)) != len(set(readers)) or len(
+        if self._session.scalar(self._restrict_to_hospital(fit, PersonRow)) != len(set(readers)) or len(
             set(readers)
         ) != len(readers):
             raise ReaderUnfit

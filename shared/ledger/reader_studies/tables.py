@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.ledger.table import Table, moment, row_id
+from shared.ledger.table import Table, id_column, timestamp_column
 
 OF_CASE = ("reader_study_cases.study_id", "reader_study_cases.case_id")
 OF_READER = ("reader_study_readers.study_id", "reader_study_readers.person_id")
@@ -22,14 +22,14 @@ OF_READER = ("reader_study_readers.study_id", "reader_study_readers.person_id")
 
 class ReaderStudyRow(Table):
     __tablename__ = "reader_studies"
-    id: Mapped[UUID] = row_id()
+    id: Mapped[UUID] = id_column()
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"), index=True)
     name: Mapped[str]
     question: Mapped[str]
     design: Mapped[str]
     seed: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(server_default="draft")
-    made_at: Mapped[datetime] = moment()
+    made_at: Mapped[datetime] = timestamp_column()
     opened_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
 
@@ -83,7 +83,7 @@ class ShowingRow(Table):
     person_id: Mapped[UUID]
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     phase: Mapped[str]
-    at: Mapped[datetime] = moment()
+    at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
         ForeignKeyConstraint(
@@ -146,7 +146,7 @@ class BreachRow(Table):
     person_id: Mapped[UUID] = mapped_column(primary_key=True)
     what: Mapped[str] = mapped_column(primary_key=True)
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
-    at: Mapped[datetime] = moment()
+    at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
         ForeignKeyConstraint(

@@ -104,7 +104,7 @@ def check_schema(url: str) -> None:
     ledger = Ledger(url, pool_size=1)
     try:
         with ledger.system_session("start") as session:
-            found = session.terms.read()
+            found = session.schema_terms.read()
         check(found)
     except Unavailable as away:
         log().warning("schema.not-checked", problem=str(away))

@@ -15,14 +15,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.ledger.table import Table, moment, row_id
+from shared.ledger.table import Table, id_column, timestamp_column
 
 
 class TrainingRunRow(Table):
     """A run is a row; its work is in its steps."""
 
     __tablename__ = "training_runs"
-    id: Mapped[UUID] = row_id()
+    id: Mapped[UUID] = id_column()
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
     version_id: Mapped[UUID | None] = mapped_column(ForeignKey("dataset_versions.id"))
     """None only in runs of before datasets had versions."""
@@ -41,7 +41,7 @@ class TrainingRunRow(Table):
     reason: Mapped[str | None]
     message: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """A code and facts, as in steps and events."""
-    created_at: Mapped[datetime] = moment()
+    created_at: Mapped[datetime] = timestamp_column()
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
 
@@ -73,7 +73,7 @@ class RunStepRow(Table):
     owner: Mapped[str | None]
     lease_token: Mapped[UUID | None]
     lease_until: Mapped[datetime | None]
-    available_at: Mapped[datetime] = moment()
+    available_at: Mapped[datetime] = timestamp_column()
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[dict[str, Any] | None]
@@ -98,7 +98,7 @@ class TrainerRow(Table):
     __tablename__ = "trainers"
     name: Mapped[str] = mapped_column(primary_key=True)
     lacks: Mapped[dict[str, Any]]
-    seen_at: Mapped[datetime] = moment()
+    seen_at: Mapped[datetime] = timestamp_column()
 
 
 class RunEventRow(Table):
@@ -107,7 +107,7 @@ class RunEventRow(Table):
     __tablename__ = "run_events"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     run_id: Mapped[UUID] = mapped_column(ForeignKey("training_runs.id"))
-    at: Mapped[datetime] = moment()
+    at: Mapped[datetime] = timestamp_column()
     step: Mapped[str]
     stage: Mapped[str]
     fraction: Mapped[float]

@@ -31,7 +31,7 @@ class Areas:
             else Interval(area, area)
         )
 
-    def paired(self) -> PairedTest:
+    def compare_readers(self) -> PairedTest:
         """The first reader against the second."""
         spread = (
             self.covariance[0, 0] + self.covariance[1, 1] - 2 * self.covariance[0, 1]
@@ -67,7 +67,7 @@ def clustered_areas(scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike) -
     Source: Obuchowski, Biometrics 53:567 (1997).
     """
     rows = [
-        as_cases(row, labels, needed=2)
+        as_cases(row, labels, min_per_class=2)
         for row in np.atleast_2d(np.asarray(scores, np.float64))
     ]
     values = np.stack([row for row, _ in rows])

@@ -56,7 +56,7 @@ def delong_interval(
     Interval
         Of zero width where the classes do not overlap at all: DeLong's variance is 0 there, whatever N.
     """
-    values, malignant = as_cases(scores, labels, needed=2)
+    values, malignant = as_cases(scores, labels, min_per_class=2)
     areas, covariance = _areas_and_covariance(values[np.newaxis], malignant)
     area = float(areas[0])
     error = math.sqrt(covariance[0, 0])
@@ -76,8 +76,8 @@ def delong_test(first: ArrayLike, second: ArrayLike, labels: ArrayLike) -> Paire
     first, second : (N,) float, scores of the same cases in the same order
     labels : (N,) bool or 0/1, 1 = malignant; at least two of each class
     """
-    scores_first, malignant = as_cases(first, labels, needed=2)
-    scores_second, _ = as_cases(second, labels, needed=2)
+    scores_first, malignant = as_cases(first, labels, min_per_class=2)
+    scores_second, _ = as_cases(second, labels, min_per_class=2)
     areas, covariance = _areas_and_covariance(
         np.stack([scores_first, scores_second]), malignant
     )

@@ -37,13 +37,13 @@ class OperatingPoint:
         return f"sensitivity>={self.target:g}"
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Self:
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
         """From what `to_json` gave."""
         rates = (
-            Proportion(told[name]["count"], told[name]["of"])
+            Proportion(values[name]["count"], values[name]["of"])
             for name in ("sensitivity", "specificity")
         )
-        return cls(told["target"], told["cutoff"], told["promised"], *rates)
+        return cls(values["target"], values["cutoff"], values["promised"], *rates)
 
     def to_json(self) -> dict[str, Any]:
         """Rates with Wilson's 95 % intervals."""
@@ -90,7 +90,7 @@ def sensitivity_cutoff(
     return SensitivityCutoff(float(ordered[max(place, 1) - 1]), place >= 1)
 
 
-def point_for(points: Sequence[OperatingPoint], target: float) -> OperatingPoint:
+def select_operating_point(points: Sequence[OperatingPoint], target: float) -> OperatingPoint:
     """The point of the least target that is not below this one; of the greatest where none is that high."""
     reached = [point for point in points if point.target >= target - 1e-9]
     return min(reached or [max(points, key=_target)], key=_target)

@@ -8,11 +8,11 @@ from numpy.typing import ArrayLike
 from shared.statistics.cases import Flags, Floats, as_cases
 from shared.statistics.errors import ScoresInvalid
 
-DRAWS = 1000
-AT_ONCE = 50
+BOOTSTRAP_DRAWS = 1000
+DRAWS_PER_BATCH = 50
 SEED = 0
-GRID = np.linspace(0.0, 1.0, 51)
-SLACK = 1e-9
+FALSE_POSITIVE_RATES = np.linspace(0.0, 1.0, 51)
+RATE_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ def roc_band(
         )
     drawn = _redrawn(values, malignant, place)
     low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2), axis=0)
-    return RocBand(GRID, low, high)
+    return RocBand(FALSE_POSITIVE_RATES, low, high)
 
 
 def _redrawn(values: Floats, malignant: Flags, place: np.ndarray) -> Floats:
@@ -64,8 +64,8 @@ def _redrawn(values: Floats, malignant: Flags, place: np.ndarray) -> Floats:
     order = np.argsort(-values, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(values[order])), values.size - 1)
     rows = []
-    for _ in range(DRAWS // AT_ONCE):
-        often = random.multinomial(patients, np.full(patients, 1 / patients), AT_ONCE)[
+    for _ in range(BOOTSTRAP_DRAWS // DRAWS_PER_BATCH):
+        often = random.multinomial(patients, np.full(patients, 1 / patients), DRAWS_PER_BATCH)[
             :, place[order]
         ]
         sick, well = (
@@ -82,5 +82,5 @@ def _redrawn(values: Floats, malignant: Flags, place: np.ndarray) -> Floats:
 
 def _on_grid(sensitivity: Floats, false_positive_rate: Floats) -> Floats:
     """The greatest sensitivity that costs no more than each false positive rate of the grid."""
-    reached = np.searchsorted(false_positive_rate, GRID + SLACK, side="right")
+    reached = np.searchsorted(false_positive_rate, FALSE_POSITIVE_RATES + RATE_TOLERANCE, side="right")
     return np.concatenate(([0.0], sensitivity))[reached]

@@ -1,8 +1,9 @@
-"""Whether values still come from the distribution that a model was trained on.
+"""Measures whether values still come from the distribution that a model was trained on.
 
-The reference is a table of quantiles at equal steps, as a bundle keeps it (101 of them: minimum, every percentile,
-maximum). What is compared are counts of the new values between those quantiles, which a database can make where the
-values lie; `tally` makes the same counts from an array.
+The reference is a table of quantiles at equal steps, as a bundle stores it (101 of them: the minimum,
+every percentile, the maximum). The comparison needs only the counts of new values between those
+quantiles. A database can count them where the values are stored; `quantile_bin_counts` makes the same
+counts from an array.
 """
 
 from collections.abc import Sequence
@@ -18,18 +19,25 @@ from shared.statistics.cases import Floats
 from shared.statistics.errors import DriftReferenceInvalid, DriftSampleInvalid
 
 BINS = 10
-WATCH = 0.10
-ALARM = 0.25
-"""Usual limits of PSI: below 0.1 no change worth naming, above 0.25 a marked one (Siddiqi, Credit Risk Scorecards,
-Wiley 2006; Lewis, An Introduction to Credit Scoring, 1994). They are convention, not theory.
+PSI_WATCH_LIMIT = 0.10
+PSI_ALARM_LIMIT = 0.25
+"""Usual limits of PSI: below 0.1 no change worth naming, above 0.25 a marked one (Siddiqi, Credit
+Risk Scorecards, Wiley 2006; Lewis, An Introduction to Credit Scoring, 1994). They are convention, not
+theory.
 """
-WATCH_LEVEL = 0.95
-ALARM_LEVEL = 0.99
-"""What PSI must exceed of its own chance distribution, so that few cases raise no false alarm."""
-FEWEST = 5 * BINS
-"""Five expected in each bin, the least at which the chi-squared law of PSI holds (Cochran, Biometrics 10:417, 1954)."""
-EMPTY = 0.5
-"""Added to each bin's count, so that an empty one costs a finite amount (Haldane, Ann Hum Genet 20:309, 1956)."""
+WATCH_CONFIDENCE = 0.95
+ALARM_CONFIDENCE = 0.99
+"""Quantiles of the chance distribution of PSI. PSI must exceed them, so that few cases raise no false
+alarm.
+"""
+MIN_CASES = 5 * BINS
+"""Five expected cases in each bin, the least at which the chi-squared law of PSI holds (Cochran,
+Biometrics 10:417, 1954).
+"""
+EMPTY_BIN_COUNT = 0.5
+"""Added to the count of each bin, so that an empty bin costs a finite amount (Haldane, Ann Hum Genet
+20:309, 1956).
+"""
 
 
 class DriftState(StrEnum):
@@ -41,7 +49,7 @@ class DriftState(StrEnum):
 
 @dataclass(frozen=True)
 class Stability:
-    """A population stability index with the limits that hold for this number of cases."""
+    """A population stability index (PSI) with the limits that hold for this number of cases."""
 
     psi: float
     cases: int
@@ -50,17 +58,22 @@ class Stability:
 
     @property
     def state(self) -> DriftState:
-        """`too-few` below FEWEST cases, else by the limits."""
-        if self.cases < FEWEST:
+        """`too-few` below MIN_CASES cases; otherwise the limits decide."""
+        if self.cases < MIN_CASES:
             return DriftState.TOO_FEW
         if self.psi < self.watch_from:
             return DriftState.OK
-        return DriftState.WATCH if self.psi < self.alarm_from else DriftState.ALARM
+        if self.psi < self.alarm_from:
+            return DriftState.WATCH
+        return DriftState.ALARM
 
 
 @dataclass(frozen=True)
 class KsTest:
-    """Largest distance of the two distribution functions, seen at the reference's quantiles; `p_value` two-sided."""
+    """Kolmogorov-Smirnov: the largest distance of the two distribution functions, and its P.
+
+    The distance is measured at the quantiles of the reference. `p_value` is two-sided.
+    """
 
     distance: float
     p_value: float
@@ -68,7 +81,11 @@ class KsTest:
 
 @dataclass(frozen=True)
 class Drift:
-    """One quantity against its reference; of several components the one with the largest PSI, named by `component`."""
+    """The comparison of one quantity with its reference.
+
+    A quantity of several components reports the component with the largest PSI; `component` is its
+    number from 0.
+    """
 
     stability: Stability
     ks: KsTest
@@ -79,8 +96,8 @@ class Drift:
         return self.stability.state
 
 
-def tally(values: ArrayLike, reference: ArrayLike) -> NDArray[np.int64]:
-    """How many values lie between the quantiles, as `width_bucket(value, reference)` of PostgreSQL counts them.
+def quantile_bin_counts(values: ArrayLike, reference: ArrayLike) -> NDArray[np.int64]:
+    """Count the values between the quantiles, as PostgreSQL's `width_bucket(value, reference)` does.
 
     Parameters
     ----------
@@ -90,21 +107,20 @@ def tally(values: ArrayLike, reference: ArrayLike) -> NDArray[np.int64]:
     Returns
     -------
     (Q + 1,) int
-        Below the minimum, from each quantile up to the next, at the maximum or above.
+        Values below the minimum, from each quantile up to the next, and at the maximum or above.
 
     Raises
     ------
     DriftSampleInvalid, DriftReferenceInvalid
     """
-    given = np.asarray(values, dtype=np.float64)
+    sample = np.asarray(values, dtype=np.float64)
     quantiles = as_reference(reference)
-    if given.ndim != 1 or given.size == 0:
-        raise DriftSampleInvalid(problem=f"they have the shape {given.shape}")
-    if not np.isfinite(given).all():
+    if sample.ndim != 1 or sample.size == 0:
+        raise DriftSampleInvalid(problem=f"they have the shape {sample.shape}")
+    if not np.isfinite(sample).all():
         raise DriftSampleInvalid(problem="a value is not finite")
-    return np.bincount(
-        np.searchsorted(quantiles, given, side="right"), minlength=quantiles.size + 1
-    )
+    bin_numbers = np.searchsorted(quantiles, sample, side="right")
+    return np.bincount(bin_numbers, minlength=quantiles.size + 1)
 
 
 def drift(
@@ -113,23 +129,24 @@ def drift(
     reference_cases: int | None = None,
     tests: int = 1,
 ) -> Drift:
-    """PSI and KS of counts against the reference.
+    """PSI and the KS test of counts against the reference.
 
     Parameters
     ----------
-    counts : (Q + 1,) int, as `tally` gives them
+    counts : (Q + 1,) int, as `quantile_bin_counts` returns them
     reference : (Q,) float, quantiles at equal steps from the minimum to the maximum
-    reference_cases : how many cases the quantiles were taken from; None: so many that their own chance is naught
-    tests : how many quantities are looked at together; limits and p-value are corrected for them (Bonferroni)
+    reference_cases : number of cases behind the quantiles; None: so many that the quantiles are exact
+    tests : number of quantities that are tested together; limits and p-value are corrected for it
+        (Bonferroni)
 
     Raises
     ------
     DriftSampleInvalid, DriftReferenceInvalid
     """
-    found, quantiles = _checked(counts, reference)
+    bin_counts, quantiles = _as_counts(counts, reference)
     return Drift(
-        _stability(found, quantiles, reference_cases, tests),
-        _ks(found, quantiles, reference_cases, tests),
+        stability=_stability(bin_counts, quantiles, reference_cases, tests),
+        ks=_ks_test(bin_counts, quantiles, reference_cases, tests),
     )
 
 
@@ -138,157 +155,170 @@ def components_drift(
     references: Sequence[ArrayLike],
     reference_cases: int | None = None,
 ) -> Drift:
-    """Several components, such as an embedding's, in one: the largest PSI, and the least KS p-value, both corrected.
+    """One result for several components, such as those of an embedding.
+
+    It has the largest PSI and the least KS p-value of the components, both corrected for their number.
 
     Parameters
     ----------
-    counts : K of (Q + 1,) int, as `tally` gives them
+    counts : K of (Q + 1,) int, as `quantile_bin_counts` returns them
     references : K of (Q,) float
-    reference_cases : how many cases the quantiles were taken from
+    reference_cases : number of cases behind the quantiles; None: so many that the quantiles are exact
 
     Returns
     -------
     Drift
-        Limits and p-value are Bonferroni's for K looks, which holds however the components depend on one another.
+        Limits and p-value are Bonferroni's for K tests, which hold however the components depend on
+        one another.
+
+    Raises
+    ------
+    DriftSampleInvalid, DriftReferenceInvalid
     """
     if not len(counts) == len(references) > 0:
         raise DriftReferenceInvalid(
             problem=f"it has {len(references)} components, the values {len(counts)}"
         )
-    each = [
-        drift(found, table, reference_cases, len(counts))
-        for found, table in zip(counts, references, strict=True)
+    drifts = [
+        drift(
+            component_counts,
+            reference,
+            reference_cases=reference_cases,
+            tests=len(counts),
+        )
+        for component_counts, reference in zip(counts, references, strict=True)
     ]
-    worst = max(range(len(each)), key=lambda number: each[number].stability.psi)
-    clearest = min((one.ks for one in each), key=lambda ks: (ks.p_value, -ks.distance))
-    return Drift(each[worst].stability, clearest, worst)
+    psi_values = [component.stability.psi for component in drifts]
+    worst = psi_values.index(max(psi_values))
+    ks_tests = [component.ks for component in drifts]
+    return Drift(
+        stability=drifts[worst].stability,
+        ks=min(ks_tests, key=lambda ks: (ks.p_value, -ks.distance)),
+        component=worst,
+    )
 
 
 def as_reference(quantiles: ArrayLike) -> Floats:
-    """Quantiles at equal steps, checked: finite, not falling, not all one value.
+    """Quantiles at equal steps as an array: (Q,) finite, not falling, not all one value.
 
     Raises
     ------
     DriftReferenceInvalid
     """
     try:
-        given = np.asarray(quantiles, dtype=np.float64)
+        table = np.asarray(quantiles, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DriftReferenceInvalid(problem="it does not consist of numbers") from error
-    if given.ndim != 1 or given.size <= BINS:
-        raise DriftReferenceInvalid(problem=f"it has the shape {given.shape}")
-    if not np.isfinite(given).all() or (np.diff(given) < 0).any():
+    if table.ndim != 1 or table.size <= BINS:
+        raise DriftReferenceInvalid(problem=f"it has the shape {table.shape}")
+    if not np.isfinite(table).all() or (np.diff(table) < 0).any():
         raise DriftReferenceInvalid(
             problem="a quantile is not finite, or lower than the one before"
         )
-    if given[0] == given[-1]:
+    if table[0] == table[-1]:
         raise DriftReferenceInvalid(problem="all its quantiles are the same")
-    return given
+    return table
 
 
-def _checked(
+def _as_counts(
     counts: ArrayLike, reference: ArrayLike
 ) -> tuple[NDArray[np.int64], Floats]:
+    """Counts (Q + 1,) and quantiles (Q,) as arrays, or an error that says what is wrong with them."""
     quantiles = as_reference(reference)
-    found = np.asarray(counts)
+    bin_counts = np.asarray(counts)
     size = quantiles.size + 1
     if (
-        found.shape != (size,)
-        or not np.issubdtype(found.dtype, np.integer)
-        or (found < 0).any()
+        bin_counts.shape != (size,)
+        or not np.issubdtype(bin_counts.dtype, np.integer)
+        or (bin_counts < 0).any()
     ):
         raise DriftSampleInvalid(problem=f"they are no {size} counts")
-    if not found.any():
+    if not bin_counts.any():
         raise DriftSampleInvalid(problem="there are none")
-    return found, quantiles
+    return bin_counts, quantiles
 
 
 def _stability(
-    found: NDArray[np.int64], quantiles: Floats, reference_cases: int | None, tests: int
+    counts: NDArray[np.int64],
+    quantiles: Floats,
+    reference_cases: int | None,
+    tests: int,
 ) -> Stability:
-    """Population stability index over the reference's deciles: the sum of (q - p) ln(q / p).
-
-    An empty bin counts as half a case. Where several deciles are one value, its bins are
-    one. A limit is the usual one or, if higher, what chance alone exceeds in 5 % (watch)
-    or 1 % (alarm) of the looks: without drift PSI is about (1/N + 1/M) times chi-squared
-    with bins - 1 degrees of freedom.
-
-    Source: Kullback & Leibler's J, Ann Math Stat 22:79 (1951); its law: Yurdakul &
-    Naranjo, J Risk Model Validation 14(4):89 (2020).
-    """
-    edges, below = _deciles(quantiles)
-    expected = np.maximum(
-        np.diff(below, prepend=0.0, append=1.0), EMPTY / (quantiles.size - 1)
-    )
+    edges, reference_below = _deciles(quantiles)
+    expected = np.diff(reference_below, prepend=0.0, append=1.0)
+    expected = np.maximum(expected, EMPTY_BIN_COUNT / (quantiles.size - 1))
     expected = expected / expected.sum()
-    size = int(found.sum())
+    cases = int(counts.sum())
     bins = expected.size
-    binned = np.diff(_below(found, quantiles, edges), prepend=0, append=size)
-    share = (binned + EMPTY) / (size + EMPTY * bins)
-    psi = float(np.sum((share - expected) * np.log(share / expected)))
-    scale = 1 / size + (1 / reference_cases if reference_cases else 0.0)
-    watch, alarm = (
-        scale * _by_chance((1 - level) / tests, bins - 1)
-        for level in (WATCH_LEVEL, ALARM_LEVEL)
+    below = _count_below(counts, quantiles, edges)
+    observed_counts = np.diff(below, prepend=0, append=cases)
+    smoothed_total = cases + EMPTY_BIN_COUNT * bins
+    observed = (observed_counts + EMPTY_BIN_COUNT) / smoothed_total
+    psi = float(np.sum((observed - expected) * np.log(observed / expected)))
+    scale = 1 / cases
+    if reference_cases:
+        scale += 1 / reference_cases
+    watch_chance = (1 - WATCH_CONFIDENCE) / tests
+    alarm_chance = (1 - ALARM_CONFIDENCE) / tests
+    watch_by_chance = scale * _chi_squared_quantile(watch_chance, bins - 1)
+    alarm_by_chance = scale * _chi_squared_quantile(alarm_chance, bins - 1)
+    return Stability(
+        psi=psi,
+        cases=cases,
+        watch_from=max(PSI_WATCH_LIMIT, watch_by_chance),
+        alarm_from=max(PSI_ALARM_LIMIT, alarm_by_chance),
     )
-    return Stability(psi, size, max(WATCH, watch), max(ALARM, alarm))
 
 
-def _ks(
-    found: NDArray[np.int64], quantiles: Floats, reference_cases: int | None, tests: int
+def _ks_test(
+    counts: NDArray[np.int64],
+    quantiles: Floats,
+    reference_cases: int | None,
+    tests: int,
 ) -> KsTest:
-    """Kolmogorov-Smirnov's test of a sample against quantiles.
-
-    The distance is seen at the quantiles only, where the reference is known exactly, so it
-    may be less than the true one by about a step, and the p-value errs upwards. It is exact
-    for a known reference; with `reference_cases` it is the two-sample test's limit law at
-    N M / (N + M). It is valid for any N, but below some 50 cases only gross drift shows: at
-    20 a distance under 0.29 is chance.
-
-    Source: Marsaglia, Tsang & Wang, J Stat Softw 8(18) (2003); Smirnov, Ann Math Stat
-    19:279 (1948).
-    """
-    edges, below = _knots(quantiles)
-    size = int(found.sum())
-    distance = float(np.abs(_below(found, quantiles, edges) / size - below).max())
+    edges, reference_below = _distinct_quantiles(quantiles)
+    cases = int(counts.sum())
+    observed_below = _count_below(counts, quantiles, edges) / cases
+    distance = float(np.abs(observed_below - reference_below).max())
     if reference_cases is None:
-        chance = _one_sample_p_value(distance, size)
+        p_value = _one_sample_p_value(distance, cases)
     else:
-        chance = kolmogorov(
-            distance * np.sqrt(size * reference_cases / (size + reference_cases))
-        )
-    return KsTest(distance, float(min(1.0, chance * tests)))
+        effective_cases = cases * reference_cases / (cases + reference_cases)
+        p_value = kolmogorov(distance * np.sqrt(effective_cases))
+    return KsTest(distance=distance, p_value=float(min(1.0, p_value * tests)))
 
 
-def _one_sample_p_value(distance: float, size: int) -> float:
-    """How likely `size` cases drawn from the reference itself are at least so far from it."""
-    # Here, for scipy.stats takes most of a second to import, and the gateway seldom asks for it.
+def _one_sample_p_value(distance: float, cases: int) -> float:
+    """Probability that cases drawn from the reference itself lie at least this far from it."""
+    # Imported here: scipy.stats takes most of a second to import, and the gateway seldom needs it.
     from scipy.stats import kstwo
 
-    return float(kstwo.sf(distance, size))
+    return float(kstwo.sf(distance, cases))
 
 
 @cache
-def _by_chance(beyond: float, freedom: int) -> float:
-    return float(chdtri(freedom, beyond))
+def _chi_squared_quantile(upper_tail: float, degrees_of_freedom: int) -> float:
+    """The value that chi-squared exceeds with the probability `upper_tail`."""
+    return float(chdtri(degrees_of_freedom, upper_tail))
 
 
-def _knots(quantiles: Floats) -> tuple[Floats, Floats]:
-    """Distinct quantiles, with the reference's share below each."""
-    edges, first = np.unique(quantiles, return_index=True)
-    return edges, first / (quantiles.size - 1)
+def _distinct_quantiles(quantiles: Floats) -> tuple[Floats, Floats]:
+    """Distinct quantiles (K,), and the share of the reference below each (K,)."""
+    edges, first_positions = np.unique(quantiles, return_index=True)
+    return edges, first_positions / (quantiles.size - 1)
 
 
 def _deciles(quantiles: Floats) -> tuple[Floats, Floats]:
-    """Distinct deciles without minimum and maximum of the table, with the reference's share below each."""
-    places = np.round(np.linspace(0, quantiles.size - 1, BINS + 1)).astype(int)[1:-1]
-    edges, below = _knots(quantiles)
-    chosen = np.isin(edges, quantiles[places])
-    return edges[chosen], below[chosen]
+    """Distinct inner deciles of the table, and the share of the reference below each."""
+    positions = np.round(np.linspace(0, quantiles.size - 1, BINS + 1)).astype(int)
+    inner_deciles = quantiles[positions[1:-1]]
+    edges, below = _distinct_quantiles(quantiles)
+    is_decile = np.isin(edges, inner_deciles)
+    return edges[is_decile], below[is_decile]
 
 
-def _below(
+def _count_below(
     counts: NDArray[np.int64], quantiles: Floats, edges: Floats
 ) -> NDArray[np.int64]:
-    """How many of the counted values lie below each edge, which is one of the quantiles."""
+    """Number of counted values below each edge; every edge is one of the quantiles."""
     return np.cumsum(counts)[np.searchsorted(quantiles, edges, side="left")]

@@ -15,8 +15,8 @@ from shared.statistics.intervals import wilson
 from shared.statistics.model_life.sites import SiteRates, rates_by_site
 from shared.statistics.reliability.calibration import calibration_curve
 
-MOST_POINTS = 200
-DIGITS = 5
+MAX_ROC_POINTS = 200
+DECIMALS = 5
 RATES = (
     Measure.SENSITIVITY,
     Measure.SPECIFICITY,
@@ -26,7 +26,7 @@ RATES = (
 )
 
 
-def rate(part: Proportion) -> dict[str, Any]:
+def rate_to_json(part: Proportion) -> dict[str, Any]:
     """A rate with Wilson's interval, ready for JSON: None where there is nothing to count."""
     interval = wilson(part.successes, part.total)
     value = part.value if part.total else None
@@ -41,7 +41,7 @@ def rate(part: Proportion) -> dict[str, Any]:
 
 def evaluation(
     scores: Floats,
-    called: Flags,
+    decisions: Flags,
     malignant: Flags,
     patients: np.ndarray,
     sites: Sequence[str],
@@ -54,22 +54,22 @@ def evaluation(
     scores, called, malignant, patients : (N,) in the order of the test images
     sites, sizes : (N,) names of hospitals and of size bands
     """
-    table = ConfusionTable.from_decisions(called, malignant)
+    table = ConfusionTable.from_decisions(decisions, malignant)
     return {
         "roc": _roc(scores, malignant, patients),
         "table": asdict(table),
-        "rates": {str(measure): rate(table.proportion(measure)) for measure in RATES},
-        "sites": [part(row) for row in rates_by_site(sites, called, malignant, scores)],
+        "rates": {str(measure): rate_to_json(table.proportion(measure)) for measure in RATES},
+        "sites": [site_rates_to_json(row) for row in rates_by_site(sites, decisions, malignant, scores)],
         "sizes": [
-            part(row, "band")
+            site_rates_to_json(row, "band")
             for row in sorted(
-                rates_by_site(sizes, called, malignant, scores), key=_place
+                rates_by_site(sizes, decisions, malignant, scores), key=_place
             )
         ],
     }
 
 
-def bins(risks: Floats, malignant: Flags) -> list[dict[str, Any]]:
+def calibration_bins_to_json(risks: Floats, malignant: Flags) -> list[dict[str, Any]]:
     """The calibration curve: each bin's stated risk and observed rate with Wilson's interval, and how many it holds."""
     return (
         [asdict(each) for each in calibration_curve(risks, malignant)]
@@ -78,7 +78,7 @@ def bins(risks: Floats, malignant: Flags) -> list[dict[str, Any]]:
     )
 
 
-def part(row: SiteRates, named: str = "site") -> dict[str, Any]:
+def site_rates_to_json(row: SiteRates, name_key: str = "site") -> dict[str, Any]:
     """Figures of a part of the images, ready for JSON."""
     area = row.auc and {
         "value": row.auc.value,
@@ -86,12 +86,12 @@ def part(row: SiteRates, named: str = "site") -> dict[str, Any]:
         "high": row.auc.interval.high,
     }
     return {
-        named: row.site,
+        name_key: row.site,
         "images": row.cases,
         "malignant": row.malignant,
         "auc": area,
-        "sensitivity": rate(row.table.proportion(Measure.SENSITIVITY)),
-        "specificity": rate(row.table.proportion(Measure.SPECIFICITY)),
+        "sensitivity": rate_to_json(row.table.proportion(Measure.SENSITIVITY)),
+        "specificity": rate_to_json(row.table.proportion(Measure.SPECIFICITY)),
     }
 
 
@@ -104,7 +104,7 @@ def _roc(scores: Floats, malignant: Flags, patients: np.ndarray) -> dict[str, An
     curve = roc_curve(scores, malignant)
     band = roc_band(scores, malignant, patients)
     kept = np.unique(
-        np.linspace(0, curve.sensitivity.size - 1, MOST_POINTS).round().astype(int)
+        np.linspace(0, curve.sensitivity.size - 1, MAX_ROC_POINTS).round().astype(int)
     )
     return {
         "points": _pairs(curve.false_positive_rate[kept], curve.sensitivity[kept]),
@@ -114,6 +114,6 @@ def _roc(scores: Floats, malignant: Flags, patients: np.ndarray) -> dict[str, An
 
 def _pairs(*columns: Floats) -> list[list[float]]:
     return [
-        [round(float(value), DIGITS) for value in row]
+        [round(float(value), DECIMALS) for value in row]
         for row in zip(*columns, strict=True)
     ]

@@ -14,16 +14,21 @@ from shared.statistics.confusion import ConfusionTable, Measure
 from shared.statistics.discrimination.clustered import clustered_areas
 from shared.statistics.errors import ScoresInvalid
 from shared.statistics.intervals import IntervalMethod, normal_quantile, wilson
-from shared.statistics.model_life.evaluation import bins, evaluation, part, rate
+from shared.statistics.model_life.evaluation import (
+    calibration_bins_to_json,
+    evaluation,
+    rate_to_json,
+    site_rates_to_json,
+)
 from shared.statistics.model_life.gate_criteria import (
-    CHANCE,
+    SIGNIFICANCE,
     CalibrationTest,
     NonInferiority,
     calibration_test,
     non_inferiority,
 )
 from shared.statistics.model_life.sites import SiteRates, rates_by_site
-from shared.statistics.reliability.calibration import brier, shift_prior
+from shared.statistics.reliability.calibration import brier_score, shift_prior
 
 UNREAD_MALIGNANT = -1.0
 UNREAD_BENIGN = 2.0
@@ -52,7 +57,7 @@ class GatePolicy:
 
 
 @dataclass(frozen=True, eq=False)
-class Readings:
+class ModelPredictions:
     """What one model said of the test images, all (N,) in their order; NaN where it could not read one.
 
     Attributes
@@ -66,14 +71,14 @@ class Readings:
 
     scores: ArrayLike
     risks: ArrayLike
-    called: ArrayLike
-    referred: ArrayLike
+    decisions: ArrayLike
+    referrals: ArrayLike
     prevalence: float
 
 
-def weigh(
-    candidate: Readings,
-    live: Readings | None,
+def judge_candidate(
+    candidate: ModelPredictions,
+    live: ModelPredictions | None,
     labels: ArrayLike,
     sites: Sequence[str | None],
     policy: GatePolicy,
@@ -106,8 +111,8 @@ def weigh(
         return Judgement(
             GateVerdict.NOT_JUDGED, (_unjudged(counts, policy),), counts, asdict(policy)
         )
-    ours = _Side(candidate, malignant, names)
-    theirs = None if live is None else _Side(live, malignant, names)
+    ours = _ModelEvaluation(candidate, malignant, names)
+    theirs = None if live is None else _ModelEvaluation(live, malignant, names)
     test = None
     if theirs is not None:
         test = non_inferiority(
@@ -135,7 +140,7 @@ def weigh(
         and theirs.figures() | {"evaluation": theirs.evaluated(named, bands)},
         "comparison": asdict(test) if test else None,
         "paired": theirs and _paired(ours, theirs, names),
-        "sites": [part(row) for row in rows],
+        "sites": [site_rates_to_json(row) for row in rows],
         "worst_site": _worst(rows),
     }
     return Judgement(
@@ -146,11 +151,11 @@ def weigh(
     )
 
 
-class _Side:
+class _ModelEvaluation:
     """One model's readings with the unread images counted against it."""
 
     def __init__(
-        self, readings: Readings, malignant: Flags, patients: np.ndarray
+        self, readings: ModelPredictions, malignant: Flags, patients: np.ndarray
     ) -> None:
         scores, risks = (
             np.asarray(each, np.float64) for each in (readings.scores, readings.risks)
@@ -158,7 +163,7 @@ class _Side:
         if (
             not scores.shape
             == risks.shape
-            == np.shape(readings.called)
+            == np.shape(readings.decisions)
             == malignant.shape
         ):
             raise ScoresInvalid(
@@ -170,10 +175,10 @@ class _Side:
             self.read, scores, np.where(malignant, UNREAD_MALIGNANT, UNREAD_BENIGN)
         )
         self.called: Flags = np.where(
-            self.read, np.asarray(readings.called, np.float64) == 1, ~malignant
+            self.read, np.asarray(readings.decisions, np.float64) == 1, ~malignant
         )
         self.referred = int(
-            (np.asarray(readings.referred, np.float64)[self.read] == 1).sum()
+            (np.asarray(readings.referrals, np.float64)[self.read] == 1).sum()
         )
         self.table = ConfusionTable.from_decisions(self.called, malignant)
         self._patients, self._areas = (
@@ -218,7 +223,7 @@ class _Side:
             self.scores, self.called, self.malignant, self._patients, sites, sizes
         )
         return drawn | {
-            "calibration": bins(self.risks, self.malignant[self.read])
+            "calibration": calibration_bins_to_json(self.risks, self.malignant[self.read])
             if self._both()
             else []
         }
@@ -226,10 +231,10 @@ class _Side:
     def figures(self) -> dict[str, Any]:
         return {
             "auc": {"value": self.auc, **asdict(self._areas.interval(0))},
-            "sensitivity": rate(self.table.proportion(Measure.SENSITIVITY)),
-            "specificity": rate(self.table.proportion(Measure.SPECIFICITY)),
+            "sensitivity": rate_to_json(self.table.proportion(Measure.SENSITIVITY)),
+            "specificity": rate_to_json(self.table.proportion(Measure.SPECIFICITY)),
             "calibration": asdict(self.calibration) if self.calibration else None,
-            "brier": brier(self.risks, self.malignant[self.read])
+            "brier": brier_score(self.risks, self.malignant[self.read])
             if self._both()
             else None,
             "referred": self.referred,
@@ -237,11 +242,11 @@ class _Side:
         }
 
 
-def _paired(ours: _Side, theirs: _Side, patients: np.ndarray) -> dict[str, float]:
+def _paired(ours: _ModelEvaluation, theirs: _ModelEvaluation, patients: np.ndarray) -> dict[str, float]:
     """Candidate less live model: the AUCs' difference with its 95 % interval, and P that there is none."""
     test = clustered_areas(
         [ours.scores, theirs.scores], ours.malignant, patients
-    ).paired()
+    ).compare_readers()
     reach = normal_quantile(0.95) * test.standard_error
     low = test.difference - reach
     high = test.difference + reach
@@ -282,7 +287,7 @@ def _unjudged(counts: dict[str, int], policy: GatePolicy) -> GateReason:
 
 
 def _auc_reason(
-    ours: _Side, theirs: _Side | None, test: NonInferiority | None, policy: GatePolicy
+    ours: _ModelEvaluation, theirs: _ModelEvaluation | None, test: NonInferiority | None, policy: GatePolicy
 ) -> GateReason:
     if theirs is None or test is None:
         return GateReason("no-live-model", Weight.NOTE, {"auc": ours.auc})
@@ -296,14 +301,14 @@ def _auc_reason(
         "margin": policy.margin,
         "p_value": test.p_value,
     }
-    if test.shown:
+    if test.is_shown:
         return GateReason("auc-not-worse", Weight.FOR, facts)
     if test.high < 0:
         return GateReason("auc-worse", Weight.AGAINST, facts)
     return GateReason("auc-not-shown", Weight.AGAINST, facts)
 
 
-def _sensitivity_reason(ours: _Side, policy: GatePolicy) -> GateReason:
+def _sensitivity_reason(ours: _ModelEvaluation, policy: GatePolicy) -> GateReason:
     part = ours.table.proportion(Measure.SENSITIVITY)
     interval = wilson(part.successes, part.total)
     facts = {
@@ -319,7 +324,7 @@ def _sensitivity_reason(ours: _Side, policy: GatePolicy) -> GateReason:
     return GateReason("sensitivity-kept", Weight.FOR, facts)
 
 
-def _calibration_reason(ours: _Side, policy: GatePolicy) -> GateReason:
+def _calibration_reason(ours: _ModelEvaluation, policy: GatePolicy) -> GateReason:
     test = ours.calibration
     if test is None:
         return GateReason("calibration-unknown", Weight.AGAINST)
@@ -329,12 +334,12 @@ def _calibration_reason(ours: _Side, policy: GatePolicy) -> GateReason:
         "p_value": test.p_value,
         "limit": policy.calibration_limit,
     }
-    if test.error > policy.calibration_limit and test.p_value < CHANCE:
+    if test.error > policy.calibration_limit and test.p_value < SIGNIFICANCE:
         return GateReason("calibration-off", Weight.AGAINST, facts)
     return GateReason("calibrated", Weight.FOR, facts)
 
 
-def _unread_note(ours: _Side) -> list[GateReason]:
+def _unread_note(ours: _ModelEvaluation) -> list[GateReason]:
     if not ours.unread:
         return []
     facts = {"unread": ours.unread, "images": ours.read.size}

@@ -10,10 +10,10 @@ from shared.statistics.cases import Floats
 from shared.statistics.discrimination.clustered import clustered_areas
 from shared.statistics.reliability.calibration import expected_calibration_error
 
-DRAWS = 2000
-AT_ONCE = 100
+LABEL_DRAWS = 2000
+DRAWS_PER_BATCH = 100
 SEED = 0
-CHANCE = 0.05
+SIGNIFICANCE = 0.05
 """Share of perfectly calibrated models that are found wanting by chance alone."""
 
 
@@ -34,7 +34,7 @@ class NonInferiority:
     p_value: float
 
     @property
-    def shown(self) -> bool:
+    def is_shown(self) -> bool:
         return self.low > -self.margin
 
 
@@ -57,7 +57,7 @@ def non_inferiority(
     live: ArrayLike,
     labels: ArrayLike,
     margin: float,
-    significance: float = CHANCE,
+    significance: float = SIGNIFICANCE,
     patients: ArrayLike | None = None,
 ) -> NonInferiority:
     """Test that the candidate's AUC is not worse than the live model's by `margin` or more.
@@ -79,7 +79,7 @@ def non_inferiority(
     """
     clusters = np.arange(np.size(labels)) if patients is None else patients
     scores = np.stack([np.asarray(candidate, np.float64), np.asarray(live, np.float64)])
-    paired = clustered_areas(scores, labels, clusters).paired()
+    paired = clustered_areas(scores, labels, clusters).compare_readers()
     reach = float(ndtri(1 - significance)) * paired.standard_error
     above = paired.difference + margin
     p_value = (
@@ -125,11 +125,11 @@ def calibration_test(
     """
     found = expected_calibration_error(risks, labels, bins)
     errors = _errors_by_chance(np.asarray(risks, np.float64), bins)
-    p_value = (1 + np.sum(errors >= found - 1e-12)) / (DRAWS + 1)
+    p_value = (1 + np.sum(errors >= found - 1e-12)) / (LABEL_DRAWS + 1)
     return CalibrationTest(
         found,
         float(errors.mean()),
-        float(np.quantile(errors, 1 - CHANCE)),
+        float(np.quantile(errors, 1 - SIGNIFICANCE)),
         float(p_value),
     )
 
@@ -139,8 +139,8 @@ def _errors_by_chance(chances: Floats, bins: int) -> Floats:
     random = np.random.default_rng(SEED)
     bin_of = np.eye(bins)[np.minimum((chances * bins).astype(int), bins - 1)]
     drawn = (
-        random.random((AT_ONCE, chances.size)) < chances
-        for _ in range(DRAWS // AT_ONCE)
+        random.random((DRAWS_PER_BATCH, chances.size)) < chances
+        for _ in range(LABEL_DRAWS // DRAWS_PER_BATCH)
     )
     return np.concatenate(
         [np.abs((chances - labels) @ bin_of).sum(1) / chances.size for labels in drawn]

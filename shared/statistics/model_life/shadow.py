@@ -20,7 +20,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class PairedPredictions:
     """Cases that both models read, all (N,).
 
     Attributes
@@ -77,7 +77,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Right:
+class DecisionAccuracy:
     """A model's decisions against outcomes: of the cases it decided, and how many it referred instead."""
 
     sensitivity: Share
@@ -104,8 +104,8 @@ class Outcomes:
     cases: int
     malignant: int
     auc: AucDifference | None
-    live: Right
-    candidate: Right
+    live: DecisionAccuracy
+    candidate: DecisionAccuracy
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,12 @@ class Comparison:
     weeks: tuple[WeekRow, ...]
 
 
-def compare(pairs: Pairs) -> Comparison | None:
+def compare_models(pairs: PairedPredictions) -> Comparison | None:
     """Compare a candidate with the live model, over all cases, by hospital and by week; None without a case.
 
     Source of the AUCs' comparison: DeLong et al. (1988), see `delong_test`. Cases count as independent.
     """
-    table = _Table(pairs)
+    table = _PairedTable(pairs)
     if not table.size:
         return None
     everything = np.ones(table.size, bool)
@@ -180,8 +180,8 @@ def differences(values: Floats) -> Differences:
     )
 
 
-class _Table:
-    def __init__(self, pairs: Pairs) -> None:
+class _PairedTable:
+    def __init__(self, pairs: PairedPredictions) -> None:
         numbers = (
             pairs.live_scores,
             pairs.scores,
@@ -260,11 +260,11 @@ class _Table:
     def _difference(self, here: Flags) -> Differences:
         return differences((self.scores - self.live_scores)[here])
 
-    def _right(self, decisions: np.ndarray, known: Flags) -> Right:
+    def _right(self, decisions: np.ndarray, known: Flags) -> DecisionAccuracy:
         decided = known & (decisions != REFER)
         found = decided & self.malignant & (decisions == MALIGNANT)
         spared = decided & ~self.malignant & (decisions == BENIGN)
-        return Right(
+        return DecisionAccuracy(
             _share(found, decided & self.malignant),
             _share(spared, decided & ~self.malignant),
             int((known & (decisions == REFER)).sum()),

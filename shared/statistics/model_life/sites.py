@@ -57,7 +57,7 @@ class SiteRates:
 
 def rates_by_site(
     sites: ArrayLike,
-    called: ArrayLike,
+    decisions: ArrayLike,
     labels: ArrayLike,
     scores: ArrayLike | None = None,
     level: float = 0.95,
@@ -77,13 +77,13 @@ def rates_by_site(
     ScoresInvalid
     """
     names = np.asarray(sites, dtype=str)
-    calls = as_labels(called)
+    calls = as_labels(decisions)
     malignant = as_labels(labels)
     if not names.shape == calls.shape == malignant.shape:
         raise ScoresInvalid(
             problem=f"there are {names.size} sites, {calls.size} decisions, {malignant.size} labels"
         )
-    values = None if scores is None else as_cases(scores, labels, needed=0)[0]
+    values = None if scores is None else as_cases(scores, labels, min_per_class=0)[0]
     return tuple(
         _row(str(name), names == name, calls, malignant, values, level)
         for name in np.unique(names)

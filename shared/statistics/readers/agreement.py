@@ -138,7 +138,7 @@ def fleiss_kappa(ratings: ArrayLike, level: float = 0.95) -> Kappa:
     return _kappa(kappa, spread, float(null_spread), cases, level)
 
 
-def kappa_words(value: float) -> str:
+def landis_koch_label(value: float) -> str:
     """Landis & Koch's word for a kappa: poor, slight, fair, moderate, substantial, almost perfect.
 
     Source: Landis & Koch, Biometrics 33:159 (1977), who call the divisions arbitrary. Upper ends belong to the class.

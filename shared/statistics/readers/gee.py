@@ -19,10 +19,10 @@ from shared.statistics.intervals import Interval, logit_wald, normal_quantile
 
 MAX_STEPS = 200
 TOLERANCE = 1e-11
-STRONGEST = 0.999
+MAX_CORRELATION_SHARE = 0.999
 """Share of the admissible range that the working correlation may fill, so that its matrix can be inverted."""
 
-FURTHEST = 15.0
+MAX_ABS_LOGIT = 15.0
 """A logit beyond which the fit is on its way to infinity: a rate of one in three million."""
 
 
@@ -41,8 +41,8 @@ class GeeRate:
 
     value: float
     interval: Interval
-    right: int
-    judged: int
+    correct: int
+    answers: int
 
 
 @dataclass(frozen=True)
@@ -108,14 +108,14 @@ def gee_rates(
     ------
     JudgementsInvalid, GeeNotConverged
     """
-    tally = Tally.of(correct, judged, clusters)
-    right = tally.right.sum(0)
-    total = tally.judged.sum(0)
-    mixed = tally.mixed
+    tally = ClusterCounts.from_judgements(correct, judged, clusters)
+    right = tally.correct.sum(0)
+    total = tally.answers.sum(0)
+    mixed = tally.has_both_answers
     logits = logit((right + 0.5) / (total + 1))
     covariance = np.diag(1 / (right + 0.5) + 1 / (total - right + 0.5))
     fit = (
-        _fit(tally.of_judges(mixed))
+        _fit(tally.select_judges(mixed))
         if mixed.any()
         else GeeFit(logits[mixed], covariance[:0, :0], 0.0)
     )
@@ -127,18 +127,18 @@ def gee_rates(
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class ClusterCounts:
     """How many answers, and how many right ones, each cluster holds of each judge: (K, R) each.
 
     All that the equations need: a working correlation that is the same between all answers of a cluster never asks
     which answer was which.
     """
 
-    judged: Floats
-    right: Floats
+    answers: Floats
+    correct: Floats
 
     @classmethod
-    def of(
+    def from_judgements(
         cls, correct: ArrayLike, judged: ArrayLike | None, clusters: ArrayLike | None
     ) -> Self:
         answers, counted = _as_judgements(correct, judged)
@@ -149,14 +149,14 @@ class Tally:
         )
 
     @property
-    def mixed(self) -> Flags:
+    def has_both_answers(self) -> Flags:
         """Judges (R,) who were both right and wrong."""
-        right: Floats = self.right.sum(0)
-        judged: Floats = self.judged.sum(0)
+        right: Floats = self.correct.sum(0)
+        judged: Floats = self.answers.sum(0)
         return (right > 0) & (right < judged)
 
-    def of_judges(self, chosen: Flags) -> Self:
-        return type(self)(self.judged[:, chosen], self.right[:, chosen])
+    def select_judges(self, chosen: Flags) -> Self:
+        return type(self)(self.answers[:, chosen], self.correct[:, chosen])
 
 
 def _summed(table: Floats, member: np.ndarray) -> Floats:
@@ -197,10 +197,10 @@ def _as_clusters(clusters: ArrayLike | None, cases: int) -> np.ndarray:
 
 
 def _rates(
-    tally: Tally, logits: Floats, errors: Floats, level: float
+    tally: ClusterCounts, logits: Floats, errors: Floats, level: float
 ) -> tuple[GeeRate, ...]:
     right, judged = (
-        table.sum(0).astype(int).tolist() for table in (tally.right, tally.judged)
+        table.sum(0).astype(int).tolist() for table in (tally.correct, tally.answers)
     )
     reach = normal_quantile(level) * errors
     fitted = zip(
@@ -209,7 +209,7 @@ def _rates(
     )
     return tuple(
         GeeRate(value, Interval(low, high), right[judge], judged[judge])
-        if tally.mixed[judge]
+        if tally.has_both_answers[judge]
         else _extreme(right[judge], judged[judge], level)
         for judge, (value, low, high) in enumerate(fitted)
     )
@@ -220,9 +220,9 @@ def _extreme(right: int, judged: int, level: float) -> GeeRate:
     return GeeRate(right / judged, logit_wald(right, judged, level), right, judged)
 
 
-def _fit(tally: Tally) -> GeeFit:
+def _fit(tally: ClusterCounts) -> GeeFit:
     """Fisher scoring for the logits, with the moment estimate of the correlation between steps."""
-    logits = logit(tally.right.sum(0) / tally.judged.sum(0))
+    logits = logit(tally.correct.sum(0) / tally.answers.sum(0))
     for _ in range(MAX_STEPS):
         correlation = _correlation(tally, expit(logits))
         information, scores = _equations(tally, expit(logits), correlation)
@@ -230,40 +230,40 @@ def _fit(tally: Tally) -> GeeFit:
         logits = logits + step
         if np.abs(step).max() < TOLERANCE:
             return GeeFit(logits, _sandwich(information, scores), correlation)
-        if np.abs(logits).max() > FURTHEST:
+        if np.abs(logits).max() > MAX_ABS_LOGIT:
             break
-    raise GeeNotConverged(judges=logits.size, cases=len(tally.judged))
+    raise GeeNotConverged(judges=logits.size, cases=len(tally.answers))
 
 
-def _correlation(tally: Tally, rates: Floats) -> float:
+def _correlation(tally: ClusterCounts, rates: Floats) -> float:
     """Moment estimate from the products of Pearson residuals, less one degree of freedom for each judge."""
-    answers = tally.judged.sum()
-    pairs = (tally.judged.sum(1) * (tally.judged.sum(1) - 1)).sum() / 2
+    answers = tally.answers.sum()
+    pairs = (tally.answers.sum(1) * (tally.answers.sum(1) - 1)).sum() / 2
     if pairs <= rates.size or answers <= rates.size:
         return 0.0
     residuals, squares = _residuals(tally, rates)
     scale = squares.sum() / (answers - rates.size)
     products = (residuals.sum(1) ** 2 - squares).sum() / 2
-    weakest = -STRONGEST / max(tally.judged.sum(1).max() - 1, 1)
-    return float(np.clip(products / scale / (pairs - rates.size), weakest, STRONGEST))
+    weakest = -MAX_CORRELATION_SHARE / max(tally.answers.sum(1).max() - 1, 1)
+    return float(np.clip(products / scale / (pairs - rates.size), weakest, MAX_CORRELATION_SHARE))
 
 
-def _residuals(tally: Tally, rates: Floats) -> tuple[Floats, Floats]:
+def _residuals(tally: ClusterCounts, rates: Floats) -> tuple[Floats, Floats]:
     """Sums of Pearson residuals by cluster and judge (K, R), and of their squares by cluster (K,)."""
     deviation = np.sqrt(rates * (1 - rates))
-    residuals = (tally.right - tally.judged * rates) / deviation
-    wrong = tally.judged - tally.right
-    squares = (tally.right * (1 - rates) ** 2 + wrong * rates**2) / deviation**2
+    residuals = (tally.correct - tally.answers * rates) / deviation
+    wrong = tally.answers - tally.correct
+    squares = (tally.correct * (1 - rates) ** 2 + wrong * rates**2) / deviation**2
     return residuals, squares.sum(1)
 
 
 def _equations(
-    tally: Tally, rates: Floats, correlation: float
+    tally: ClusterCounts, rates: Floats, correlation: float
 ) -> tuple[Floats, Floats]:
     """Information (R, R) and each cluster's score (K, R); the exchangeable matrix is inverted by formula."""
     deviation = np.sqrt(rates * (1 - rates))
-    weights = tally.judged * deviation
-    shared = correlation / (1 + correlation * (tally.judged.sum(1) - 1))
+    weights = tally.answers * deviation
+    shared = correlation / (1 + correlation * (tally.answers.sum(1) - 1))
     residuals, _ = _residuals(tally, rates)
     information = np.diag((weights * deviation).sum(0)) - (weights.T * shared) @ weights
     scores = (

@@ -16,7 +16,7 @@ from shared.statistics.discrimination.clustered import clustered_areas
 from shared.statistics.errors import ScoresInvalid
 from shared.statistics.intervals import Interval
 
-ROUNDING = 1e-20
+ROUNDING_ERROR = 1e-20
 """A mean square of AUCs below this is one of rounding errors."""
 
 
@@ -76,10 +76,10 @@ def from_areas(
     spread = within + readers * max(
         _same_condition(covariance, readers) - _neither(covariance, readers), 0.0
     )
-    spread = spread if spread > ROUNDING else 0.0
+    spread = spread if spread > ROUNDING_ERROR else 0.0
     difference = float(means[1] - means[0])
-    degrees = (readers - 1) * (spread / within) ** 2 if within > ROUNDING else math.inf
-    f = between / spread if spread else math.inf if between > ROUNDING else 0.0
+    degrees = (readers - 1) * (spread / within) ** 2 if within > ROUNDING_ERROR else math.inf
+    f = between / spread if spread else math.inf if between > ROUNDING_ERROR else 0.0
     reach = float(stdtrit(degrees, (1 + level) / 2)) * math.sqrt(2 * spread / readers)
     interval = Interval(max(difference - reach, -1.0), min(difference + reach, 1.0))
     p_value = float(fdtrc(1, degrees, f)) if math.isfinite(degrees) else _normal(f)

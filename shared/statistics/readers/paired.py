@@ -10,7 +10,7 @@ from shared.statistics.cases import Flags, as_labels
 from shared.statistics.confusion import Measure
 from shared.statistics.errors import MeasureUnpaired, ScoresInvalid, SingleClass
 
-EXACT_BELOW = 25
+MIN_DISCORDANT_FOR_CHI_SQUARE = 25
 """Discordant cases under which the binomial itself is used, as is the custom."""
 
 
@@ -48,7 +48,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemarTest:
     only_first = int(np.sum(right_first & ~right_second))
     only_second = int(np.sum(right_second & ~right_first))
     discordant = only_first + only_second
-    if discordant < EXACT_BELOW:
+    if discordant < MIN_DISCORDANT_FOR_CHI_SQUARE:
         fewer = min(only_first, only_second)
         p_value = _exact_p_value(fewer, discordant)
         return McNemarTest(only_first, only_second, float(fewer), p_value, exact=True)
@@ -59,8 +59,8 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemarTest:
 
 
 def compare_rates(
-    first_called: ArrayLike,
-    second_called: ArrayLike,
+    first_decisions: ArrayLike,
+    second_decisions: ArrayLike,
     labels: ArrayLike,
     measure: Measure | str,
 ) -> McNemarTest:
@@ -86,7 +86,7 @@ def compare_rates(
         )
     right_first, right_second = (
         _calls(called, malignant) == malignant
-        for called in (first_called, second_called)
+        for called in (first_decisions, second_decisions)
     )
     return mcnemar(right_first[counted], right_second[counted])
 

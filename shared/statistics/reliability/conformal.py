@@ -31,7 +31,7 @@ class ConformalCases:
     malignant: Floats
 
     @classmethod
-    def of(cls, scores: ArrayLike, labels: ArrayLike) -> "ConformalCases":
+    def from_scores(cls, scores: ArrayLike, labels: ArrayLike) -> "ConformalCases":
         """From calibration cases.
 
         Parameters

@@ -18,7 +18,7 @@ from shared.statistics import (
     delong_test,
     fleiss_kappa,
     gee_rates,
-    kappa_words,
+    landis_koch_label,
 )
 from shared.study.report.figures import in_section, lead
 from shared.study.report.tables import Cell, Record, Table, Value
@@ -186,7 +186,7 @@ def _gee(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison
                 person=person.name,
                 measure=rate,
                 test="GEE",
-                images=theirs.judged,
+                images=theirs.answers,
                 model=ours.value,
                 other=theirs.value,
                 p_value=found.compare(0, place).p_value,
@@ -294,7 +294,7 @@ def _agreement_cells(
         else (f"{kappa.interval.low:.2f} to {kappa.interval.high:.2f}",)
     )
     value = NOTHING if kappa is None or np.isnan(kappa.value) else f"{kappa.value:.2f}"
-    words = "undefined" if kappa is None else kappa_words(kappa.value)
+    words = "undefined" if kappa is None else landis_koch_label(kappa.value)
     return (
         Cell(judges, numeric=False),
         Cell(kind, numeric=False),

@@ -21,7 +21,7 @@ from shared.drawing import (
     svg,
 )
 from shared.statistics import (
-    brier,
+    brier_score,
     calibration_curve,
     expected_calibration_error,
     roc_curve,
@@ -59,7 +59,7 @@ def draw_all(study: Study) -> dict[str, tuple[str, str]]:
     if row.risks is not None:
         risks = row.risks[row.judged]
         caption = CALIBRATION.format(
-            brier=brier(risks, truth), error=expected_calibration_error(risks, truth)
+            brier=brier_score(risks, truth), error=expected_calibration_error(risks, truth)
         )
         drawn["calibration"] = (
             svg("calibration", "Calibration", _draw_calibration(risks, truth)),

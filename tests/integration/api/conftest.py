@@ -10,8 +10,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from deploy.local import EmbeddedEngines
-from services.api.middleware.authentication import lifetime
-from services.api.middleware.origin_policy import COOKIE, CSRF_HEADER, csrf
+from services.api.middleware.authentication import session_lifetime
+from services.api.middleware.origin_policy import (
+    CSRF_HEADER,
+    SESSION_COOKIE,
+    csrf_token,
+)
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
 from shared.ledger.people.repository import Person
@@ -56,7 +60,7 @@ def make_key(ledger: Ledger) -> MakeKey:
 
 def key_of(ledger: Ledger, role: Role, hospital: str) -> str:
     with ledger.system_session("test") as house:
-        return house.keys.create(role, house.hospitals.ensure(hospital), "test")
+        return house.api_keys.create_text(role, house.hospitals.ensure(hospital), "test")
 
 
 def with_key(gateway: TestClient, key: str) -> TestClient:
@@ -133,9 +137,9 @@ def signed_in(
     def seen(person: Person) -> TestClient:
         client = browser()
         with ledger.system_session("test") as house:
-            token = house.sessions.open(person.id, lifetime(settings))
-        client.cookies.set(COOKIE, token)
-        client.headers[CSRF_HEADER] = csrf(token)
+            token = house.sessions.open(person.id, session_lifetime(settings))
+        client.cookies.set(SESSION_COOKIE, token)
+        client.headers[CSRF_HEADER] = csrf_token(token)
         return client
 
     return seen

@@ -149,7 +149,7 @@ def test_a_full_queue_refuses_all_but_urgent_cases(settings, make_key):
     small = settings.model_copy(update={"max_queued": 2, "urgent_reserve": 0.5})
     headers = {"Authorization": f"Bearer {make_key()}"}
     with TestClient(create_app(small), headers=headers) as north:
-        admission = north.app.state.wiring.acceptance.admission
+        admission = north.app.state.dependencies.acceptance.admission
         assert sent(north, 1)[0].status_code == 202
         admission._all_waiting.cache_clear()
         assert refused(sent(north, 1)[0], "queue-full") == UNKNOWN_S
@@ -172,7 +172,7 @@ def test_nothing_is_stored_of_a_refused_case(north, limited, gateway):
     image = png(7)
     assert sent(north, 1)[0].status_code == 202
     refused(sent(north, 1, image=image)[0], "rate-limited")
-    kept = gateway.app.state.wiring.objects
+    kept = gateway.app.state.dependencies.objects
     assert not kept.exists(sha256(image).hexdigest())
 
 

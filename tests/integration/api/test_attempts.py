@@ -173,7 +173,7 @@ def test_a_flood_of_sign_ins_is_told_to_come_back(
     gateway, make_person, browser, ledger
 ):
     make_person(name="reader-1")
-    bench = gateway.app.state.wiring.bench
+    bench = gateway.app.state.dependencies.bench
     bench._most = 0
     answer = sign_in(browser(), "reader-1")
     assert (answer.status_code, answer.json()["code"]) == (429, "sign-in-busy")

@@ -77,7 +77,7 @@ def test_reads_of_a_case_and_of_its_explanation_are_on_record(
     assert reads(trail) == [(Event.CASE_READ, None)]
     with ledger.system_session("w") as house:
         wanted = house.explanations.next()
-        stored = gateway.app.state.wiring.objects.put(png())
+        stored = gateway.app.state.dependencies.objects.put(png())
         house.explanations.answer(wanted, stored.sha256, None)
     assert north.get(done["links"]["explanation"]).status_code == 200
     assert reads(trail) == [

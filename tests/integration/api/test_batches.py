@@ -70,7 +70,7 @@ def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, le
         }
     held = rows[sha(png(1))]
     assert (held.mask_sha256, held.split, held.site) == (sha(mask(1)), "test", "north")
-    assert gateway.app.state.wiring.objects.get(held.mask_sha256) == mask(1)
+    assert gateway.app.state.dependencies.objects.get(held.mask_sha256) == mask(1)
 
 
 def test_the_manifest_may_be_a_field_of_text(operator):
@@ -157,7 +157,7 @@ def test_an_image_that_the_dataset_has_is_compared_by_its_hash_and_nothing_comes
     send, gateway
 ):
     send(["a.png,1,m.png,P-1,,"], {"a.png": png(1), "m.png": mask(1)})
-    stored = gateway.app.state.wiring.objects.put(png(2)).sha256
+    stored = gateway.app.state.dependencies.objects.put(png(2)).sha256
     lines = [
         f"{sha(png(1))},1,{sha(mask(1))},P-1,,",
         f"{sha(png(1))},0,,,,",

@@ -32,7 +32,7 @@ def test_a_case_is_durable_when_it_is_accepted(north, gateway):
     )
     case = north.get(receipt["links"]["case"]).json()
     assert (case["size_mm"], case["external_id"], case["roi"]) == (14.5, "A-7", roi)
-    assert gateway.app.state.wiring.objects.get(case["image"]["sha256"]) == png()
+    assert gateway.app.state.dependencies.objects.get(case["image"]["sha256"]) == png()
     job = north.get(receipt["links"]["job"]).json()
     assert (
         job
@@ -202,7 +202,7 @@ def test_what_the_reader_saw_is_kept_and_assessed_beside_the_model(north, gatewa
         10,
     )
     assert own["advice"][0]["text"].startswith("FNA is due: 14.5 mm reaches")
-    with gateway.app.state.wiring.ledger.system_session("test") as house:
+    with gateway.app.state.dependencies.ledger.system_session("test") as house:
         trail = json.dumps(
             [link.details for _, link in house.audit.links(None, 1000)], default=str
         )

@@ -69,7 +69,7 @@ def test_only_the_cleaned_image_of_a_case_is_stored(image, north, gateway, kept)
     receipt = north.post("/v1/cases", **form(image)).json()
     case = north.get(receipt["links"]["case"]).json()
     assert NAME.encode() not in kept()
-    stored = gateway.app.state.wiring.objects.get(case["image"]["sha256"])
+    stored = gateway.app.state.dependencies.objects.get(case["image"]["sha256"])
     assert (decode(stored).pixels == decode(image).pixels).all()
 
 
@@ -180,8 +180,8 @@ def test_an_image_is_corrected_and_removed_by_the_hash_of_its_file(operator):
 
 def test_an_image_of_before_files_were_cleaned_keeps_its_name(operator, gateway):
     """So that a frozen version and its locked test set know it again."""
-    gateway.app.state.wiring.objects.put(told(1))
-    with gateway.app.state.wiring.ledger.system_session("test") as house:
+    gateway.app.state.dependencies.objects.put(told(1))
+    with gateway.app.state.dependencies.ledger.system_session("test") as house:
         dataset = house.datasets.find("set").id
         house.datasets.add(dataset, [LabelledImage(sha(told(1)), True, "train")])
     answer = operator.post(

@@ -14,7 +14,7 @@ from deploy.local import EmbeddedEngines, Event, Phase
 from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.ledger.jobs.heartbeat import Heartbeat
-from shared.ledger.retry import insist
+from shared.ledger.retry import retry_while_unavailable
 from shared.ledger.schema.migrate import migrate
 from shared.settings import Settings
 from tests.support.builders import form, png, result
@@ -171,7 +171,7 @@ def test_a_lease_is_held_and_its_work_written_across_a_restart(database, north, 
         psutil.Process(database.engines.state.pids["postgres"]).send_signal(
             signal.SIGINT
         )
-        pool.submit(insist, write, short).result(60)
+        pool.submit(retry_while_unavailable, write, short).result(60)
     heartbeat.stop()
     told = north.get(f"/v1/jobs/{job}", params={"wait": 10})
     assert (told.json()["state"], told.json()["attempts"]) == ("done", 1)

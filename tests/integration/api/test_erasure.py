@@ -70,7 +70,7 @@ def answered(north, ledger):
 
 @pytest.fixture
 def sweep(ledger, gateway):
-    return Sweeper(ledger, gateway.app.state.wiring.objects, None).sweep
+    return Sweeper(ledger, gateway.app.state.dependencies.objects, None).sweep
 
 
 def rows(ledger):
@@ -134,7 +134,7 @@ def test_the_same_request_again_is_told_that_its_case_was_erased(
 def test_nothing_of_it_remains_in_any_table_or_in_the_store(
     north, admin, answered, ledger, gateway, sweep
 ):
-    objects = gateway.app.state.wiring.objects
+    objects = gateway.app.state.dependencies.objects
     sha256 = north.get(answered["links"]["case"]).json()["image"]["sha256"]
     assert traces(ledger) == set(TRACES)
     erase(admin, answered)
@@ -155,10 +155,10 @@ def test_another_hospitals_case_of_the_same_image_still_reads(
     erase(admin, answered)
     sweep()
     sha256 = south.get(theirs["links"]["case"]).json()["image"]["sha256"]
-    assert gateway.app.state.wiring.objects.get(sha256) == png(5)
+    assert gateway.app.state.dependencies.objects.get(sha256) == png(5)
     erase(as_role(Role.HOSPITAL_ADMIN, "south"), theirs)
     sweep()
-    assert not gateway.app.state.wiring.objects.exists(sha256)
+    assert not gateway.app.state.dependencies.objects.exists(sha256)
 
 
 def test_an_image_that_was_removed_is_stored_again_when_it_comes_again(
@@ -169,7 +169,7 @@ def test_an_image_that_was_removed_is_stored_again_when_it_comes_again(
     again = north.post("/v1/cases", **form(png(5))).json()
     sha256 = north.get(again["links"]["case"]).json()["image"]["sha256"]
     sweep()
-    assert gateway.app.state.wiring.objects.get(sha256) == png(5)
+    assert gateway.app.state.dependencies.objects.get(sha256) == png(5)
 
 
 class SweptAfterPut:
@@ -194,17 +194,17 @@ def test_an_image_that_is_removed_between_its_upload_and_its_case_is_stored_agai
     north, admin, answered, gateway, sweep
 ):
     app = gateway.app
-    wiring = app.state.wiring
+    wiring = app.state.dependencies
     objects = wiring.objects
     erase(admin, answered)
     acceptance = CaseAcceptance(
         objects=SweptAfterPut(objects, sweep),
         deidentifier=wiring.deidentifier,
         admission=wiring.acceptance.admission,
-        doorbell=wiring.doorbell,
+        notifier=wiring.notifier,
         max_upload_bytes=wiring.settings.max_upload_bytes,
     )
-    app.state.wiring = replace(wiring, acceptance=acceptance)
+    app.state.dependencies = replace(wiring, acceptance=acceptance)
     again = north.post("/v1/cases", **form(png(5))).json()
     sha256 = north.get(again["links"]["case"]).json()["image"]["sha256"]
     assert objects.get(sha256) == png(5)
@@ -217,8 +217,8 @@ def test_a_labelled_image_that_is_removed_while_it_is_offered_is_asked_for_again
     operator = as_role(Role.OPERATOR)
     operator.post("/v1/datasets", json={"name": "set"})
     erase(admin, answered)
-    objects = app.state.wiring.objects
-    app.state.wiring = replace(app.state.wiring, objects=SweptAfterPut(objects, sweep))
+    objects = app.state.dependencies.objects
+    app.state.dependencies = replace(app.state.dependencies, objects=SweptAfterPut(objects, sweep))
     sent = {
         "data": {"malignant": "true"},
         "files": {"image": ("a.png", png(5), "image/png")},

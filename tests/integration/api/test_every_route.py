@@ -17,11 +17,11 @@ from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, Role
 from shared.domain.training.states import Split
 from shared.ledger import Ledger
 from shared.ledger.datasets.repository import LabelledImage
-from shared.ledger.hospitals.api_keys import Keys
+from shared.ledger.hospitals.api_keys import ApiKeys
 from shared.ledger.monitoring.observations import Observations
 from shared.ledger.monitoring.wallboard import Wall
 from shared.ledger.people.repository import People
-from shared.ledger.scope import Scoped
+from shared.ledger.scope import HospitalRepository
 from shared.settings import Settings
 from tests.integration.api.conftest import key_of, with_key
 from tests.support.app import create_app
@@ -264,8 +264,8 @@ def test_the_walk_knows_every_route_and_every_parameter(nobody):
 def wall(request, monkeypatch) -> None:
     """What keeps hospitals apart: both, or the database alone."""
     if request.param == "row-level security alone":
-        monkeypatch.setattr(Scoped, "_mine", lambda self, query, table: query)
-        monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
+        monkeypatch.setattr(HospitalRepository, "_mine", lambda self, query, table: query)
+        monkeypatch.setattr(ApiKeys, "_mine", lambda self, query: query)
         monkeypatch.setattr(People, "_mine", lambda self, query: query)
         monkeypatch.setattr(
             Observations, "_of_hospital", lambda self, query, window, column: query

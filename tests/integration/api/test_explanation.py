@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.ledger.cases.explanations import Layer
+from shared.ledger.cases.explanations import ExplanationMap
 from tests.support.builders import form, png, result
 
 TESTED = {
@@ -45,9 +45,9 @@ def address(north, ledger) -> str:
 @pytest.fixture
 def make(ledger, gateway):
     def made(reason: str | None = None) -> None:
-        objects = gateway.app.state.wiring.objects
+        objects = gateway.app.state.dependencies.objects
         layers = [
-            Layer(objects.put(png(number)).sha256, facts)
+            ExplanationMap(objects.put(png(number)).sha256, facts)
             for number, facts in enumerate(MAPS)
         ]
         with ledger.system_session("w") as house:

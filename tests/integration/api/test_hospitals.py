@@ -27,7 +27,7 @@ def reference(malignant=40):
     ]
     scores = [place / 100 for place in range(100)]
     labels = [place % 2 for place in range(100)]
-    p_values = ConformalCases.of(scores, labels).p_values(scores)
+    p_values = ConformalCases.from_scores(scores, labels).p_values(scores)
     rates = {
         name: getattr(points[0], name).to_json()
         for name in ("sensitivity", "specificity")

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from joserfc.jwk import ECKey
 from pydantic import ValidationError
 
-from services.api.middleware.origin_policy import COOKIE, CSRF_HEADER
+from services.api.middleware.origin_policy import CSRF_HEADER, SESSION_COOKIE
 from services.api.session.oidc import claimed
 from shared.domain.roles import Role
 from shared.settings import Settings
@@ -83,7 +83,7 @@ def arrive(browser) -> str:
 
 def refused(browser, code) -> bool:
     place = arrive(browser)
-    assert COOKIE not in browser.cookies
+    assert SESSION_COOKIE not in browser.cookies
     return place == f"/sign-in?problem={code}"
 
 
@@ -154,7 +154,7 @@ def test_the_session_is_strict_and_the_way_there_is_lax_and_asks_with_pkce_state
     assert {"HttpOnly", "SameSite=lax"} <= set(away.headers["set-cookie"].split("; "))
     cookies = browser.get(leave(browser)).headers.get_list("set-cookie")
     assert any(
-        each.startswith(f"{COOKIE}=") and "SameSite=strict" in each for each in cookies
+        each.startswith(f"{SESSION_COOKIE}=") and "SameSite=strict" in each for each in cookies
     )
 
 

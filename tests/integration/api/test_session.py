@@ -6,7 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from services.api.middleware.origin_policy import COOKIE, CSRF_HEADER, csrf
+from services.api.middleware.origin_policy import (
+    CSRF_HEADER,
+    SESSION_COOKIE,
+    csrf_token,
+)
 from shared.domain.roles import Role
 from tests.support.app import create_app
 from tests.support.builders import form
@@ -33,7 +37,7 @@ def test_a_person_signs_in_works_for_their_hospital_and_signs_out(
     assert page.get("/v1/session").json() == who
     assert page.post("/v1/cases", **form()).status_code == 202
     assert page.delete("/v1/session").status_code == 204
-    assert COOKIE not in page.cookies
+    assert SESSION_COOKIE not in page.cookies
     assert page.get("/v1/session").status_code == 401
     actor = f"person:{person.id}"
     told = [
@@ -49,16 +53,16 @@ def test_a_signed_out_session_is_refused_even_with_its_cookie(browser, make_pers
     make_person(name="reader-1")
     page = browser()
     entered(page, "reader-1")
-    token = page.cookies[COOKIE]
+    token = page.cookies[SESSION_COOKIE]
     page.delete("/v1/session")
-    page.cookies.set(COOKIE, token)
+    page.cookies.set(SESSION_COOKIE, token)
     assert page.get("/v1/session").status_code == 401
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(browser, make_person):
     make_person(name="reader-1")
     told = entered(browser(), "reader-1").headers["set-cookie"]
-    assert told.startswith(f"{COOKIE}=")
+    assert told.startswith(f"{SESSION_COOKIE}=")
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(told.split("; ")[1:])
     assert "Domain" not in told
     assert "Secure" not in told
@@ -91,15 +95,15 @@ def test_a_session_is_new_after_signing_in_and_the_one_before_has_ended(
 ):
     make_person(name="reader-1")
     page = browser()
-    page.cookies.set(COOKIE, "chosen-by-somebody-else", domain="testserver.local")
+    page.cookies.set(SESSION_COOKIE, "chosen-by-somebody-else", domain="testserver.local")
     entered(page, "reader-1")
-    first = page.cookies[COOKIE]
+    first = page.cookies[SESSION_COOKIE]
     assert first != "chosen-by-somebody-else"
     entered(page, "reader-1")
-    second = page.cookies[COOKIE]
+    second = page.cookies[SESSION_COOKIE]
     assert second != first
     other = browser()
-    other.cookies.set(COOKIE, first)
+    other.cookies.set(SESSION_COOKIE, first)
     assert other.get("/v1/session").status_code == 401
 
 
@@ -113,12 +117,12 @@ def test_only_hashes_of_password_and_token_are_kept(browser, make_person, ledger
             + line.execute(text("SELECT * FROM sessions")).all()
         )
     assert PASSWORD not in kept
-    assert page.cookies[COOKIE] not in kept
+    assert page.cookies[SESSION_COOKIE] not in kept
 
 
 FOREIGN = (
     ({CSRF_HEADER: ""}, "csrf-token-wrong"),
-    ({CSRF_HEADER: csrf("another session")}, "csrf-token-wrong"),
+    ({CSRF_HEADER: csrf_token("another session")}, "csrf-token-wrong"),
     ({CSRF_HEADER: "é".encode()}, "csrf-token-wrong"),
     ({"Origin": "https://elsewhere.example"}, "cross-site"),
     ({"Origin": "null"}, "cross-site"),
@@ -286,11 +290,11 @@ def test_a_changed_password_ends_the_other_sessions_and_this_one_goes_on_under_a
     person = make_person()
     here = signed_in(person)
     there = signed_in(person)
-    before = here.cookies[COOKIE]
+    before = here.cookies[SESSION_COOKIE]
     who = here.post("/v1/session/password", json={"old": PASSWORD, "new": NEW}).json()
-    here.cookies.delete(COOKIE, domain="")
+    here.cookies.delete(SESSION_COOKIE, domain="")
     here.headers[CSRF_HEADER] = who["csrf"]
-    assert here.cookies[COOKIE] != before
+    assert here.cookies[SESSION_COOKIE] != before
     assert here.post("/v1/cases", **form()).status_code == 202
     assert there.get("/v1/session").status_code == 401
     assert len(events(operator, "password.changed")) == 1

@@ -13,14 +13,14 @@ KEY = {"Idempotency-Key": "once"}
 
 @pytest.fixture
 def engine(gateway):
-    return gateway.app.state.wiring.ledger.engine
+    return gateway.app.state.dependencies.ledger.engine
 
 
 def test_a_submission_costs_12_statements_in_2_transactions(gateway, north, engine):
     north.post(
         "/v1/cases", **form()
     )  # draws the key of de-identification, notes the use of the API key
-    counters = gateway.app.state.wiring.counters.engine
+    counters = gateway.app.state.dependencies.counters.engine
     with count_statements(engine) as count, count_statements(counters) as beside:
         answer = north.post("/v1/cases", headers=KEY, **form(size_mm=20))
     assert answer.status_code == 202

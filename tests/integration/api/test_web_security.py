@@ -6,7 +6,7 @@ import pytest
 import structlog
 from fastapi.testclient import TestClient
 
-from services.api.middleware.security_headers import UNLESS_SET
+from services.api.middleware.security_headers import DEFAULT_HEADERS
 from shared.domain.roles import Role
 from shared.observability import logs
 from tests.support.app import create_app
@@ -76,7 +76,7 @@ def test_refusals_carry_the_headers_too(north, gateway):
     )
     assert [answer.status_code for answer in refused] == [401, 403, 413]
     for answer in refused:
-        assert {name: answer.headers[name] for name in UNLESS_SET} == UNLESS_SET
+        assert {name: answer.headers[name] for name in DEFAULT_HEADERS} == DEFAULT_HEADERS
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def broken(settings):
     """A gateway whose database has lost its tables' most recent column."""
     app = create_app(settings)
     with TestClient(app, raise_server_exceptions=False) as client:
-        with app.state.wiring.ledger.engine.begin() as line:
+        with app.state.dependencies.ledger.engine.begin() as line:
             line.exec_driver_sql("ALTER TABLE cases DROP COLUMN device")
         yield client
 
@@ -147,7 +147,7 @@ def test_an_error_of_ours_shows_no_trace_and_logs_no_secret(
         word in answer.text
         for word in ("Traceback", "File ", "psycopg", "INSERT", "device")
     )
-    assert {name: answer.headers[name] for name in UNLESS_SET} == UNLESS_SET
+    assert {name: answer.headers[name] for name in DEFAULT_HEADERS} == DEFAULT_HEADERS
     lines = logs_of_the_service.getvalue().splitlines()
     (failed,) = [
         told for told in map(json.loads, lines) if told["event"] == "api.failed"

@@ -88,7 +88,7 @@ class Ward:
 def ward(ledger: Ledger, database_url: str, tmp_path: Path) -> Ward:
     with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
-        house.keys.create(Role.SUBMITTER, hospital, "test")
+        house.api_keys.create_text(Role.SUBMITTER, hospital, "test")
     return Ward(
         ledger, open_store((tmp_path / "objects").as_uri()), database_url, hospital
     )

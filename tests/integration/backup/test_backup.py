@@ -220,7 +220,7 @@ def test_erasures_and_revocations_of_after_the_backup_are_done_again(
         closing(Ledger(empty_url, pool_size=1)) as ledger,
         ledger.system_session("test") as house,
     ):
-        assert [each.id for each in house.keys.all() if each.revoked_at] == [key]
+        assert [each.id for each in house.api_keys.all() if each.revoked_at] == [key]
     assert trail(empty_url)[0]
 
 

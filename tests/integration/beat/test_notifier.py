@@ -1,7 +1,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from services.beat.notifier import Bell
+from services.beat.notifier import PeriodicNotifier
 from shared.queueing import Queues, celery_app
 from shared.queueing.app import Tasks
 
@@ -27,14 +27,14 @@ def waiting(app, queue):
 
 
 def test_rings_that_nobody_hears_do_not_pile_up(app):
-    bell = Bell(app, {Tasks.RING: 3.0, Tasks.SEAL: 300.0})
+    bell = PeriodicNotifier(app, {Tasks.INFER: 3.0, Tasks.SEAL: 300.0})
     for now in (0, 4, 8):
         bell.round(now)
     assert [waiting(app, queue) for queue in (Queues.INFERENCE, Queues.AUDIT)] == [1, 1]
 
 
 def test_each_queue_has_a_pace_of_its_own(app):
-    bell = Bell(app, {Tasks.RING: 3.0, Tasks.SEAL: 300.0})
+    bell = PeriodicNotifier(app, {Tasks.INFER: 3.0, Tasks.SEAL: 300.0})
     heard = []
     for now in (0, 2, 4, 290, 301):
         bell.round(now)
@@ -51,7 +51,7 @@ def test_each_queue_has_a_pace_of_its_own(app):
 
 
 def test_a_broker_that_is_away_costs_a_ring_and_no_more(tmp_path):
-    bell = Bell(celery_app(f"redis+socket://{tmp_path}/none.sock"), {Tasks.RING: 3.0})
+    bell = PeriodicNotifier(celery_app(f"redis+socket://{tmp_path}/none.sock"), {Tasks.INFER: 3.0})
     with capture_logs() as told:
         bell.round(0)
     assert [each["event"] for each in told] == ["bell.lost"]

@@ -38,6 +38,6 @@ def operator(
 ) -> None:
     """The environment in which an operator gives commands."""
     with ledger.system_session("test") as house:
-        monkeypatch.setenv("SERA_KEY", house.keys.create(Role.OPERATOR, None, "test"))
+        monkeypatch.setenv("SERA_KEY", house.api_keys.create_text(Role.OPERATOR, None, "test"))
     monkeypatch.setenv("SERA_URL", url)
     monkeypatch.setenv("SERA_DATABASE_URL", database_url)

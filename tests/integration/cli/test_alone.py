@@ -1,4 +1,5 @@
-"""The commands where no stack runs, or something else answers: one sentence, exit code 1, never a traceback.
+"""The commands where no stack runs, or something else answers: one sentence, exit code 1, never a
+traceback.
 
 They run in the test's own process, but for one.
 """

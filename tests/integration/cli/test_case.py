@@ -17,13 +17,15 @@ Ran = tuple[int, str, str]
 
 @pytest.fixture
 def sera(url: str, ledger: Ledger, monkeypatch, capsys) -> Callable[..., Ran]:
-    """Runs a command in this process with a key of this role: exit code, standard output, standard error."""
+    """Runs a command in this process with a key of this role: exit code, standard output, standard
+    error.
+    """
     monkeypatch.setenv("SERA_URL", url)
 
     def run(role: Role, *arguments: str) -> Ran:
         with ledger.system_session("test") as house:
             home = None if role is Role.OPERATOR else house.hospitals.ensure("north")
-            monkeypatch.setenv("SERA_KEY", house.keys.create(role, home, "test"))
+            monkeypatch.setenv("SERA_KEY", house.api_keys.create_text(role, home, "test"))
         monkeypatch.setattr(sys, "argv", ["sera", *arguments])
         with pytest.raises(SystemExit) as done:
             main()
@@ -35,7 +37,7 @@ def sera(url: str, ledger: Ledger, monkeypatch, capsys) -> Callable[..., Ran]:
 @pytest.fixture
 def case(url: str, ledger: Ledger) -> str:
     with ledger.system_session("test") as house:
-        key = house.keys.create(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
+        key = house.api_keys.create_text(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
     sent = form(png(1), external_id="A-7", roi='{"box": [10, 12, 80, 70]}')
     return httpx2.post(
         f"{url}/v1/cases", headers={"Authorization": f"Bearer {key}"}, **sent

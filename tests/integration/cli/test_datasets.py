@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cli.app import main
-from cli.connection import Api
+from cli.connection import ApiClient
 from cli.work import dataset_import
 from deploy.local import EmbeddedEngines
 from shared.domain.datasets.manifest import read_manifest
@@ -46,14 +46,14 @@ def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator
 def key(ledger: Ledger) -> Callable[..., str]:
     def made(role: Role = Role.OPERATOR, hospital: str = "north") -> str:
         with ledger.system_session("test") as house:
-            return house.keys.create(role, house.hospitals.ensure(hospital), "test")
+            return house.api_keys.create_text(role, house.hospitals.ensure(hospital), "test")
 
     return made
 
 
 @pytest.fixture
-def api(url: str, key: Callable[..., str]) -> Iterator[Api]:
-    with Api(url, key()) as opened:
+def api(url: str, key: Callable[..., str]) -> Iterator[ApiClient]:
+    with ApiClient(url, key()) as opened:
         opened.post("/v1/datasets", json={"name": "set"})
         yield opened
 
@@ -300,7 +300,7 @@ def test_what_cannot_be_done_is_said_in_one_sentence(sera, api):
 
 
 def test_an_outcome_is_recorded_and_taken_and_withdrawn(sera, api, url, key):
-    with Api(url, key(Role.SUBMITTER)) as hospital:
+    with ApiClient(url, key(Role.SUBMITTER)) as hospital:
         case = hospital.post("/v1/cases", **form())["case_id"]
     telling = (
         "outcome",

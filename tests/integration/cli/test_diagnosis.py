@@ -125,7 +125,8 @@ def test_a_queue_is_told_with_its_oldest_and_its_dead(settings, where, ledger):
     with ledger.engine.begin() as line:
         line.execute(
             text(
-                "UPDATE jobs SET available_at = available_at - interval '1 hour' WHERE state = 'queued'"
+                "UPDATE jobs SET available_at = available_at - interval '1 hour' WHERE state = "
+                "'queued'"
             )
         )
     assert queue(settings, where)[0] is Verdict.FAIL

@@ -14,7 +14,9 @@ Ran = tuple[int, str, str]
 
 @pytest.fixture
 def sera(operator, monkeypatch, capsys) -> Callable[..., Ran]:
-    """Runs `sera key ...` in this process, as an operator: exit code, standard output, standard error."""
+    """Runs `sera key ...` in this process, as an operator: exit code, standard output, standard
+    error.
+    """
 
     def run(*arguments: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["sera", "key", *arguments])

@@ -77,7 +77,9 @@ stack.run_until_stopped(lambda running: print(json.dumps(running.state.pids), fl
 
 @pytest.fixture
 def foreground() -> Iterator[Callable[..., Foreground]]:
-    """Starts a stack of real engines and toy services in a process of its own; waits until it is up."""
+    """Starts a stack of real engines and toy services in a process of its own; waits until it is
+    up.
+    """
     started: list[Foreground] = []
 
     def start(home: Path, *arguments: str) -> Foreground:

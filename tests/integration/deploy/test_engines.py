@@ -157,7 +157,10 @@ def test_only_the_user_who_runs_the_stack_may_connect(tmp_path: Path) -> None:
         pytest.skip("needs root, to be another user")
     with EmbeddedEngines(tmp_path, durable=False) as engines:
         sockets = f"{engines.state.sockets}/postgres"
-        asked = f"import psycopg2; psycopg2.connect(host={sockets!r}, user='postgres', dbname='sera')"
+        asked = (
+            f"import psycopg2; psycopg2.connect(host={sockets!r}, user='postgres', "
+            "dbname='sera')"
+        )
         daemon = (
             "setpriv",
             "--reuid=1",

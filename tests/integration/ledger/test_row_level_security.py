@@ -21,9 +21,9 @@ from shared.ledger import HospitalSession, Ledger
 from shared.ledger.cases.outcomes import NewOutcome
 from shared.ledger.cases.similar_cases import Place
 from shared.ledger.cases.worklist import Asked
-from shared.ledger.db_role import RolesMissing, could_pass_by
-from shared.ledger.hospitals.api_keys import Keys
-from shared.ledger.hospitals.rate_limits import Limits
+from shared.ledger.db_role import RolesMissing, can_bypass_row_level_security
+from shared.ledger.hospitals.api_keys import ApiKeys
+from shared.ledger.hospitals.rate_limits import RateLimit
 from shared.ledger.idempotency.receipts import Answer, Receipts
 from shared.ledger.monitoring.observations import (
     Observation,
@@ -36,7 +36,7 @@ from shared.ledger.monitoring.wallboard import Span, Wall
 from shared.ledger.people.repository import People
 from shared.ledger.reader_studies.repository import NewStudy
 from shared.ledger.schema.migrate import migrate
-from shared.ledger.scope import Scoped
+from shared.ledger.scope import HospitalRepository
 from shared.ledger.transaction import repository
 from tests.support.builders import CASE, result
 
@@ -87,13 +87,13 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
         )
         book.audit.record(Event.CASE_ACCEPTED, case=case)
     with services.system_session("worker") as house:
-        house.keys.create(Role.HOSPITAL_ADMIN, north, "test")
+        house.api_keys.create_text(Role.HOSPITAL_ADMIN, north, "test")
         boss = house.people.make("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
         lease = house.queue.claim("w", 1, timedelta(seconds=60), 3)
         house.queue.finish(lease.token, MODEL, {accepted.job_id: result()})
         house.observations.keep([_observation(accepted, north)])
     with services.hospital_session(north, "test") as book:
-        assert book.explanations.ask(case)
+        assert book.explanations.request(case)
         study = book.reader_studies.make(_study(boss.id))
     return replace(accepted, study_id=study)
 
@@ -101,8 +101,8 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code without its own scope."""
-    monkeypatch.setattr(Scoped, "_mine", lambda self, query, table: query)
-    monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
+    monkeypatch.setattr(HospitalRepository, "_mine", lambda self, query, table: query)
+    monkeypatch.setattr(ApiKeys, "_mine", lambda self, query: query)
     monkeypatch.setattr(People, "_mine", lambda self, query: query)
     monkeypatch.setattr(
         Observations, "_of_hospital", lambda self, query, window, column: query
@@ -156,7 +156,7 @@ READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
         lambda b, its: b.worklist.dead(),
     ],
     "receipts": [lambda b, its: b.receipts.find("k", "body")],
-    "explanations": [lambda b, its: b.explanations.ask(its.case_id)],
+    "explanations": [lambda b, its: b.explanations.request(its.case_id)],
     "outcomes": [lambda b, its: b.outcomes.latest(its.case_id)],
     "observations": [
         lambda b, its: b.observations.decisions(OPEN),
@@ -167,22 +167,22 @@ READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
         lambda b, its: b.observations.verified(OPEN, Period.MONTH),
     ],
     "similar": [
-        lambda b, its: b.similar.place(its.case_id),
-        lambda b, its: b.similar.nearest(ELSEWHERE, uuid4(), 6).among,
+        lambda b, its: b.similar_cases.place(its.case_id),
+        lambda b, its: b.similar_cases.nearest(ELSEWHERE, uuid4(), 6).among,
     ],
-    "keys": [lambda b, its: b.keys.all()],
+    "keys": [lambda b, its: b.api_keys.all()],
     "people": [lambda b, its: b.people.all()],
-    "allowance": [lambda b, its: b.allowance.standing(Limits(9, 9)).inflight],
+    "allowance": [lambda b, its: b.rate_limits.status(RateLimit(9, 9)).inflight],
     "seals": [lambda b, its: b.seals.all()],
     "erasures": [lambda b, its: b.erasures.erase(its.case_id, Ground.PATIENT_REQUEST)],
-    "orphans": [lambda b, its: b.orphans.hold([CASE.image_sha256])],
+    "orphans": [lambda b, its: b.orphaned_objects.hold([CASE.image_sha256])],
     "wall": [
-        lambda b, its: b.wall.read(DAYS).paces,
-        lambda b, its: b.wall.read(DAYS).lanes,
-        lambda b, its: b.wall.read(DAYS).running,
-        lambda b, its: b.wall.read(DAYS).failed,
-        lambda b, its: b.wall.read(DAYS).decided,
-        lambda b, its: len(b.wall.read(DAYS).hospitals) > 1,
+        lambda b, its: b.wallboard.read(DAYS).paces,
+        lambda b, its: b.wallboard.read(DAYS).lanes,
+        lambda b, its: b.wallboard.read(DAYS).running,
+        lambda b, its: b.wallboard.read(DAYS).failed,
+        lambda b, its: b.wallboard.read(DAYS).decided,
+        lambda b, its: len(b.wallboard.read(DAYS).hospitals) > 1,
     ],
     "audit": [lambda b, its: b.audit.page()],
     "reader_studies": [
@@ -417,7 +417,7 @@ def test_a_login_that_could_pass_the_walls_by_is_known(database_url):
         .set(username="sera_service")
         .render_as_string(hide_password=False)
     )
-    assert (could_pass_by(database_url), could_pass_by(service)) == (True, False)
+    assert (can_bypass_row_level_security(database_url), can_bypass_row_level_security(service)) == (True, False)
 
 
 @pytest.fixture
@@ -456,7 +456,7 @@ def test_an_ordinary_owner_whom_an_administrator_gave_the_roles_migrates_and_is_
         assert book.erasures.erase(book.jobs.find(job).case_id, Ground.PATIENT_REQUEST)
         assert book.cases._session.scalar(text("SELECT count(*) FROM outcomes")) == 0
     ledger.close()
-    assert could_pass_by(url)
+    assert can_bypass_row_level_security(url)
 
 
 def _grant(engines: EmbeddedEngines, name: str) -> None:

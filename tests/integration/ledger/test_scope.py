@@ -137,7 +137,7 @@ def test_a_verified_key_leaves_its_transaction_within_its_hospital(ledger):
         text("SELECT current_user, current_setting('sera.hospital')")
     ).one()
     assert role == ("sera_hospital", str(north))
-    seen = HospitalSession(transaction, north, "test").keys.all()
+    seen = HospitalSession(transaction, north, "test").api_keys.all()
     assert {each.hospital_id for each in seen} == {north}
     transaction.rollback()
 

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from services.trainer.gate import policy_of
-from services.trainer.service import TrainingDesk
+from services.trainer.service import TrainingService
 from services.trainer.step_owner import Owner
-from services.trainer.steps import Tools
+from services.trainer.steps import TrainingTools
 from shared.domain.training.states import Split
 from shared.ledger import Ledger
 from shared.ledger.datasets.repository import LabelledImage
@@ -55,17 +55,17 @@ def objects(tmp_path: Path) -> ObjectStore:
 @pytest.fixture
 def make_desk(
     settings: Settings, ledger: Ledger, objects: ObjectStore, rings: Rings
-) -> Iterator[Callable[..., TrainingDesk]]:
-    made: list[TrainingDesk] = []
+) -> Iterator[Callable[..., TrainingService]]:
+    made: list[TrainingService] = []
 
     def make(
         owner: Owner | None = None, weights: WeightsFinder | None = None
-    ) -> TrainingDesk:
+    ) -> TrainingService:
         weights = weights or WeightsFinder(None, Path("nowhere"), download=False)
         heartbeat = Heartbeat(lambda tokens: None, LEASE)
-        tools = Tools(objects, weights, settings.home / "bundles", policy_of(settings))
+        tools = TrainingTools(objects, weights, settings.home / "bundles", policy_of(settings))
         made.append(
-            TrainingDesk(
+            TrainingService(
                 settings, ledger, tools, heartbeat, rings, owner or Owner.here()
             )
         )
@@ -77,7 +77,7 @@ def make_desk(
 
 
 @pytest.fixture
-def desk(make_desk: Callable[..., TrainingDesk]) -> TrainingDesk:
+def desk(make_desk: Callable[..., TrainingService]) -> TrainingService:
     return make_desk()
 
 
@@ -131,7 +131,7 @@ def ask(ledger: Ledger, dataset: UUID, version: Version) -> Callable[..., UUID]:
 def run(ledger: Ledger, ask: Callable[..., UUID]) -> Callable[..., TrainingRun]:
     """Asks for a run, lets a trainer work and returns the run."""
 
-    def ran(desk: TrainingDesk, recipe: object) -> TrainingRun:
+    def ran(desk: TrainingService, recipe: object) -> TrainingRun:
         run_id = ask(recipe)
         desk.work()
         with ledger.system_session("test") as house:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from services.worker.bundle_cache import Shelf
+from services.worker.bundle_cache import BundleCache
 from services.worker.inference.loop import InferenceService
 from services.worker.inference.preparation import Preparation
 from services.worker.live_model import LiveModel
@@ -66,7 +66,7 @@ def desk(
     ledger: Ledger, objects: ObjectStore, decoders: SandboxPool, tmp_path: Path
 ) -> InferenceService:
     settings = Settings(home=tmp_path, worker_name="w1", max_attempts=3, lease_s=60)
-    live = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w1")
+    live = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w1")
     heartbeat = Heartbeat(lambda tokens: None, LEASE)
     return InferenceService(
         settings, ledger, live, Preparation(objects, decoders), heartbeat

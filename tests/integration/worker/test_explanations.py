@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from pydicom import examples
 
-from services.worker.bundle_cache import Shelf
+from services.worker.bundle_cache import BundleCache
 from services.worker.explanations import ExplanationMaker
 from services.worker.inference.preparation import Preparation
 from services.worker.live_model import LiveModel
@@ -13,7 +13,7 @@ from tests.support.builders import Screen, encode, png
 
 @pytest.fixture
 def maker(ledger, objects, decoders, tmp_path):
-    shelf = Shelf(ledger, objects, tmp_path / "cache")
+    shelf = BundleCache(ledger, objects, tmp_path / "cache")
     return ExplanationMaker(
         ledger, objects, LiveModel(ledger, shelf), shelf, Preparation(objects, decoders)
     )
@@ -135,7 +135,7 @@ def test_a_case_that_comes_during_an_explanation_is_answered_before_it_ends(
         desk.work()
         slices.append((find(came[0]).state, ask(explained).png_sha256))
 
-    shelf = Shelf(ledger, objects, tmp_path / "cache")
+    shelf = BundleCache(ledger, objects, tmp_path / "cache")
     live = LiveModel(ledger, shelf)
     ExplanationMaker(
         ledger, objects, live, shelf, Preparation(objects, decoders), between
@@ -161,7 +161,7 @@ def test_a_case_erased_while_it_is_explained_is_gone_at_once_and_nothing_is_kept
             with ledger.hospital_session(north, "test") as book:
                 erased.append(book.erasures.erase(case, Ground.PATIENT_REQUEST))
 
-    shelf = Shelf(ledger, objects, tmp_path / "cache")
+    shelf = BundleCache(ledger, objects, tmp_path / "cache")
     live = LiveModel(ledger, shelf)
     ExplanationMaker(
         ledger, objects, live, shelf, Preparation(objects, decoders), between

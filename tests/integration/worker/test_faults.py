@@ -13,7 +13,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from services.worker.bundle_cache import Shelf
+from services.worker.bundle_cache import BundleCache
 from services.worker.inference.loop import InferenceService
 from services.worker.inference.preparation import Preparation
 from services.worker.live_model import LiveModel
@@ -48,7 +48,7 @@ def hire(ledger, objects, decoders, tmp_path):
         )
         hearts.append(Heartbeat(renew, lease, stuck))
         hearts[-1].start()
-        live = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), name)
+        live = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), name)
         return InferenceService(
             settings, ledger, live, Preparation(objects, decoders), hearts[-1]
         )

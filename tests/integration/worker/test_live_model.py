@@ -14,7 +14,7 @@ import skops.io
 import torch
 
 from services.worker import live_model as live_module
-from services.worker.bundle_cache import Shelf, SpareTaken
+from services.worker.bundle_cache import BundleCache, SpareTaken
 from services.worker.live_model import Follower, LiveModel, give_way
 from services.worker.presence import Presence
 from shared.bundles.storage import publish
@@ -59,7 +59,7 @@ def test_a_worker_says_on_what_it_computes_and_when_it_last_claimed_cases(
     ledger, objects, tmp_path, serving
 ):
     presence = Presence("CPU, 2 threads")
-    shelf = Shelf(ledger, objects, tmp_path / "cache")
+    shelf = BundleCache(ledger, objects, tmp_path / "cache")
     LiveModel(ledger, shelf, "w1", presence=presence).current()
     assert (serving().device, serving().claimed_at) == ("CPU, 2 threads", None)
     presence.claimed()
@@ -173,12 +173,12 @@ def test_a_file_tampered_with_on_the_workers_own_disk_is_refused_and_then_fetche
 ):
     digest = promote(0)
     shelf = tmp_path / "cache"
-    first = LiveModel(ledger, Shelf(ledger, objects, shelf), "w1")
+    first = LiveModel(ledger, BundleCache(ledger, objects, shelf), "w1")
     assert first.current().digest == digest
     path = next(shelf.rglob("*.safetensors"))
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     monkeypatch.setattr(live_module, "RETRY_AFTER_S", 0)
-    again = LiveModel(ledger, Shelf(ledger, objects, shelf), "w1")
+    again = LiveModel(ledger, BundleCache(ledger, objects, shelf), "w1")
     assert again.current() is None
     with ledger.system_session("test") as house:
         (worker,) = house.serving.alive(LONG)
@@ -194,7 +194,7 @@ def test_a_worker_that_starts_with_a_broken_live_model_serves_the_one_before(
 ):
     good = promote(0)
     bad = spoil(other_scores)
-    fresh = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w2")
+    fresh = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w2")
     assert fresh.current().digest == good
     with ledger.system_session("test") as house:
         (worker,) = house.serving.alive(LONG)
@@ -206,8 +206,8 @@ def test_a_store_that_is_away_when_the_one_before_is_needed_is_asked_again(
 ):
     good = promote(0)
     bad = spoil(other_scores)
-    fresh = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w2")
-    take = Shelf.take
+    fresh = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w2")
+    take = BundleCache.take
 
     def partly_away(self, digest):
         if digest == good:
@@ -215,7 +215,7 @@ def test_a_store_that_is_away_when_the_one_before_is_needed_is_asked_again(
         return take(self, digest)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Shelf, "take", partly_away)
+        patched.setattr(BundleCache, "take", partly_away)
         assert fresh.current() is None
     assert fresh.current().digest == good
     with ledger.system_session("test") as house:
@@ -249,14 +249,14 @@ def test_a_model_that_was_rolled_back_while_it_was_loaded_never_serves(
     answer()
     loading = threading.Event()
     go_on = threading.Event()
-    take = Shelf.take
+    take = BundleCache.take
 
     def slowly(self, digest):
         loading.set()
         assert go_on.wait(60)
         return take(self, digest)
 
-    monkeypatch.setattr(Shelf, "take", slowly)
+    monkeypatch.setattr(BundleCache, "take", slowly)
     promote(1)
     assert answer() == old
     assert loading.wait(60)
@@ -271,9 +271,9 @@ def test_cases_are_answered_while_a_model_is_loaded(answer, promote, monkeypatch
     old = promote(0)
     answer()
     go_on = threading.Event()
-    take = Shelf.take
+    take = BundleCache.take
     monkeypatch.setattr(
-        Shelf, "take", lambda self, digest: (go_on.wait(60), take(self, digest))[1]
+        BundleCache, "take", lambda self, digest: (go_on.wait(60), take(self, digest))[1]
     )
     new = promote(1)
     assert {answer() for _ in range(5)} == {old}
@@ -318,7 +318,7 @@ def test_a_store_that_is_away_refuses_nothing(answer, promote, serving, monkeypa
 def test_an_idle_worker_follows_too(ledger, objects, promote, tmp_path, monkeypatch):
     monkeypatch.setattr(live_module, "FOLLOW_S", 0.01)
     promote(0)
-    live = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w1")
+    live = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w1")
     live.current()
     follower = Follower(live)
     swapped = threading.Event()
@@ -332,7 +332,7 @@ def test_an_idle_worker_follows_too(ledger, objects, promote, tmp_path, monkeypa
 
 
 def test_only_one_bundle_besides_the_live_one_is_in_memory(ledger, objects, tmp_path):
-    shelf = Shelf(ledger, objects, tmp_path / "cache")
+    shelf = BundleCache(ledger, objects, tmp_path / "cache")
     with (
         shelf.spare_place(wait=True),
         pytest.raises(SpareTaken),

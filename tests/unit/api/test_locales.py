@@ -12,13 +12,13 @@ import pytest
 from services.api import locales
 from services.api.hospitals.expected import NOTES
 from services.api.locales import (
-    SPOKEN,
+    CURRENT_LANGUAGE,
     Language,
-    korean,
-    preferred,
+    korean_texts,
+    message_text,
+    preferred_language,
     sentence,
-    word,
-    word_message,
+    text_of_code,
 )
 from shared.domain.audit.verification import TEXT
 from shared.domain.messages import Message, fields, fill
@@ -79,9 +79,9 @@ PLAIN = {"invalid-request", "body-unreadable", "method-not-allowed"}
 
 @pytest.fixture
 def in_korean():
-    token = SPOKEN.set(Language.KOREAN)
+    token = CURRENT_LANGUAGE.set(Language.KOREAN)
     yield
-    SPOKEN.reset(token)
+    CURRENT_LANGUAGE.reset(token)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def in_korean():
     ],
 )
 def test_the_language_that_a_caller_likes_best_is_taken(accepted, language):
-    assert preferred(accepted) == language
+    assert preferred_language(accepted) == language
 
 
 def any_facts(text: str) -> dict[str, str]:
@@ -148,14 +148,14 @@ def test_every_sentence_has_a_korean_one_with_the_same_fields():
         for code, english in sentences()
         if not any(
             fields(korean_text) == fields(english)
-            for korean_text in korean().get(code, ())
+            for korean_text in korean_texts().get(code, ())
         )
     ]
     assert absent == []
 
 
 def test_no_korean_sentence_is_of_a_code_that_is_gone():
-    assert set(korean()) == {code for code, _ in sentences()} | PLAIN
+    assert set(korean_texts()) == {code for code, _ in sentences()} | PLAIN
 
 
 def test_english_that_is_kept_beside_an_errors_class_is_the_same_there():
@@ -184,9 +184,9 @@ def test_what_is_kept_of_any_error_becomes_the_sentence_that_it_had():
         of_code = {
             fill(text, facts, str) for text in texts[kind.code, fields(kind.text)]
         }
-        assert word(stored["code"], stored["facts"], Language.ENGLISH) in of_code
+        assert text_of_code(stored["code"], stored["facts"], Language.ENGLISH) in of_code
         assert re.search(
-            "[가-힣]", word(stored["code"], stored["facts"], Language.KOREAN)
+            "[가-힣]", text_of_code(stored["code"], stored["facts"], Language.KOREAN)
         )
 
 
@@ -197,10 +197,10 @@ def test_what_is_no_error_has_a_sentence_in_both_languages_for_each_kind_of_fact
         ]:
             facts = any_facts(english)
             (korean_text,) = [
-                one for one in korean()[code] if fields(one) == fields(english)
+                one for one in korean_texts()[code] if fields(one) == fields(english)
             ]
-            assert word(code, facts, Language.ENGLISH) == fill(english, facts, str)
-            assert word(code, facts, Language.KOREAN) == fill(korean_text, facts, str)
+            assert text_of_code(code, facts, Language.ENGLISH) == fill(english, facts, str)
+            assert text_of_code(code, facts, Language.KOREAN) == fill(korean_text, facts, str)
 
 
 def test_korean_is_told_to_those_who_prefer_it(in_korean):
@@ -210,7 +210,7 @@ def test_korean_is_told_to_those_who_prefer_it(in_korean):
         "관심 영역(ROI) [1, 2, 300, 4]이(가) 영상(200 x 100)을 벗어납니다."
     )
     assert language == "ko"
-    assert word(error.code, error.facts) == detail
+    assert text_of_code(error.code, error.facts) == detail
 
 
 def test_of_sentences_with_one_code_the_one_of_its_facts_is_told(in_korean):
@@ -224,9 +224,9 @@ def test_what_is_not_known_stays_in_english(in_korean):
 
 
 def test_a_code_without_a_text_for_its_facts_has_no_sentence():
-    assert word("of-tomorrow", {}) is None
-    assert word("image-too-small", {"width": 12}) is None
-    assert word_message(Message("of-tomorrow")) == "of-tomorrow"
+    assert text_of_code("of-tomorrow", {}) is None
+    assert text_of_code("image-too-small", {"width": 12}) is None
+    assert message_text(Message("of-tomorrow")) == "of-tomorrow"
 
 
 def test_a_fact_that_is_a_message_is_told_in_the_language_of_the_sentence():
@@ -236,8 +236,8 @@ def test_a_fact_that_is_a_message_is_told_in_the_language_of_the_sentence():
     ]
     message = Message("gate-failed", {"against": against})
     for kept in (message, Message.from_json(json.loads(json.dumps(message.to_json())))):
-        assert word_message(kept, Language.ENGLISH) == str(message)
-        korean_sentence = word_message(kept, Language.KOREAN)
+        assert message_text(kept, Language.ENGLISH) == str(message)
+        korean_sentence = message_text(kept, Language.KOREAN)
         assert (
             "보정 상태를 알 수 없습니다. AUC 0.812, 운영 중인 모델 0.900"
             in korean_sentence

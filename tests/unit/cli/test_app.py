@@ -1,4 +1,6 @@
-"""The table of commands: its help page is right without their modules, and they import only what they use."""
+"""The table of commands: its help page is right without their modules, and they import only what
+they use.
+"""
 
 import inspect
 import subprocess

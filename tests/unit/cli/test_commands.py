@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cli.commands.models import find
+from cli.commands.models import find_model
 from cli.commands.submit import RoiArgumentInvalid, roi_json
 from cli.commands.train import report
 from cli.connection import ApiProblem
@@ -82,10 +82,10 @@ class Gateway:
     ("which", "version"), [("light", 2), ("light/1", 1), ("1" * 12, 1), ("2" * 64, 2)]
 )
 def test_a_model_is_found_by_name_version_or_digest(which: str, version: int) -> None:
-    assert find(Gateway(), which)["version"] == version
+    assert find_model(Gateway(), which)["version"] == version
 
 
 @pytest.mark.parametrize("which", ["", "11", "light/3", "ligh", "../cases"])
 def test_what_means_no_model_is_said_to_be_none(which: str) -> None:
     with pytest.raises(ModelUnknown, match="models list"):
-        find(Gateway(), which)
+        find_model(Gateway(), which)

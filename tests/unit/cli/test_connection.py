@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from cli.connection import Api, ApiProblem, Unreachable
+from cli.connection import ApiClient, ApiProblem, Unreachable
 
 
 class Restarting(BaseHTTPRequestHandler):
@@ -52,7 +52,9 @@ class Crowded(BaseHTTPRequestHandler):
 
 
 class Unsteady(BaseHTTPRequestHandler):
-    """Takes a write and hangs up, is away, has it under way, and then answers it; keeps what it was sent."""
+    """Takes a write and hangs up, is away, has it under way, and then answers it; keeps what it was
+    sent.
+    """
 
     sent: ClassVar[list[tuple]] = []
     answers = ((503, "unavailable"), (409, "idempotency-key-in-use"), (201, "done"))
@@ -89,13 +91,13 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 def test_a_server_that_restarts_meanwhile_is_asked_again():
     Restarting.asked = 0
-    with serving(Restarting) as url, Api(url, "key") as api:
+    with serving(Restarting) as url, ApiClient(url, "key") as api:
         assert [api.get("/a"), api.get("/b")] == [{"asked": 1}, {"asked": 4}]
 
 
 def test_where_too_many_ask_one_comes_back_when_told_to():
     Crowded.asked = 0
-    with serving(Crowded) as url, Api(url, "key") as api:
+    with serving(Crowded) as url, ApiClient(url, "key") as api:
         assert api.get("/cases") == {"asked": 3}
 
 
@@ -103,7 +105,7 @@ def test_a_refusal_that_says_no_time_is_told_at_once():
     Crowded.asked = 0
     with (
         serving(Crowded) as url,
-        Api(url, "key") as api,
+        ApiClient(url, "key") as api,
         pytest.raises(ApiProblem, match="Too many"),
     ):
         api.get("/for-ever")
@@ -111,8 +113,8 @@ def test_a_refusal_that_says_no_time_is_told_at_once():
 
 
 def test_a_write_is_sent_again_under_its_key_until_it_is_answered():
-    with serving(Unsteady) as url, Api(url, "key") as api:
-        assert api.post("/v1/x", tag='"7"', json={"a": 1})["code"] == "done"
+    with serving(Unsteady) as url, ApiClient(url, "key") as api:
+        assert api.post("/v1/x", etag='"7"', json={"a": 1})["code"] == "done"
         assert len(Unsteady.sent) == 4
         ((key, tag, body),) = set(Unsteady.sent)
         assert (len(key), tag, body) == (36, '"7"', b'{"a":1}')
@@ -120,7 +122,7 @@ def test_a_write_is_sent_again_under_its_key_until_it_is_answered():
 
 def test_a_server_that_never_answered_is_not_waited_for():
     with (
-        Api("http://127.0.0.1:1", "key") as api,
+        ApiClient("http://127.0.0.1:1", "key") as api,
         pytest.raises(Unreachable, match=r"\./sera up"),
     ):
         api.get("/a")

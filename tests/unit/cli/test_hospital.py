@@ -68,9 +68,9 @@ def test_the_outcome_is_told_in_a_line_of_the_table_and_in_words():
     )
     assert outcome(None) == ("-",) * 6
     assert (
-        "light/2: sensitivity 91.2% (88.0-94.0), specificity 91.2% (88.0-94.0); expected here: PPV 50%, NPV 97.0%"
-        in cutoff_line(LIVE)
-    )
+        "light/2: sensitivity 91.2% (88.0-94.0), specificity 91.2% (88.0-94.0); expected "
+        "here: PPV 50%, NPV 97.0%"
+    ) in cutoff_line(LIVE)
     assert "about 23% here" in referral_line(REFERRAL)[0]
     assert referral_line(None) == ["Uncertain cases are not referred."]
 
@@ -78,9 +78,9 @@ def test_the_outcome_is_told_in_a_line_of_the_table_and_in_words():
 def test_how_much_it_may_send_is_told_in_a_line():
     used = {"rate_per_minute": 600, "inflight_quota": 50, "weight": 2.0}
     told = load({"in_use": used})
-    assert (
-        told
-        == "It may send 600 cases a minute, 50 unanswered at a time; its share beside others counts 2."
+    assert told == (
+        "It may send 600 cases a minute, 50 unanswered at a time; its share beside others "
+        "counts 2."
     )
 
 

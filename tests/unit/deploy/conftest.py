@@ -1,4 +1,6 @@
-"""Toy children: shell one-liners that behave well, or do not. And what `deploy/kubernetes` makes of itself."""
+"""Toy children: shell one-liners that behave well, or do not. And what `deploy/kubernetes` makes of
+itself.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -133,7 +133,9 @@ def test_an_images_list_has_all_that_its_service_imports(service, roots):
 
 
 def packages_imported(roots: Iterable[str]) -> set[str]:
-    """Top-level names of what these modules of ours import, and what the modules of ours among it import in turn."""
+    """Top-level names of what these modules of ours import, and what the modules of ours among it
+    import in turn.
+    """
     waiting = list(roots)
     seen = set()
     packages = set()
@@ -156,7 +158,9 @@ def source(module: str) -> Path | None:
 
 
 def imported(path: Path) -> set[str]:
-    """All that a module imports, also within its functions; not what it imports for its type annotations alone."""
+    """All that a module imports, also within its functions; not what it imports for its type
+    annotations alone.
+    """
     found = set()
     for node in statements(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

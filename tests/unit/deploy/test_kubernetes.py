@@ -1,4 +1,6 @@
-"""`deploy/kubernetes`: files, and what each overlay makes of them, against Kubernetes' schemas and our settings."""
+"""`deploy/kubernetes`: files, and what each overlay makes of them, against Kubernetes' schemas and
+our settings.
+"""
 
 import json
 import re
@@ -46,7 +48,9 @@ OTHERS_NEED = {
         ("selector.matchLabels", "podMetricsEndpoints"),
     ),
 }
-"""Kinds of operators, whose schemas no package has: version, and fields below `spec` that they must have."""
+"""Kinds of operators, whose schemas no package has: version, and fields below `spec` that they must
+have.
+"""
 OURS = re.compile(r"\bSERA_[A-Z_]+\b")
 FIELDS = {
     f"SERA_{name.upper()}": field for name, field in Settings.model_fields.items()

@@ -1,4 +1,6 @@
-"""Pods of `deploy/kubernetes`: what they run, may do, reach and wait for, against the code that runs in them."""
+"""Pods of `deploy/kubernetes`: what they run, may do, reach and wait for, against the code that
+runs in them.
+"""
 
 from importlib.util import find_spec
 

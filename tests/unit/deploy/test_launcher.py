@@ -1,4 +1,6 @@
-"""The launcher against a stand-in for Python that records how it was called: no network, no real environment."""
+"""The launcher against a stand-in for Python that records how it was called: no network, no real
+environment.
+"""
 
 import os
 import shutil

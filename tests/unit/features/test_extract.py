@@ -7,12 +7,12 @@ from shared.errors import InputError
 from shared.features import (
     FAMILIES,
     EmptyRegion,
-    Texture,
     TextureInvalid,
+    TextureSettings,
     UnknownFamily,
     extract,
+    feature_names,
     glcm,
-    names,
 )
 from shared.features.region import Region, discretise
 
@@ -32,7 +32,7 @@ def disc() -> np.ndarray:
 
 def test_names_and_values_belong_together(speckle, disc):
     found = extract(speckle, disc, ALL)
-    assert found.names == names(ALL)
+    assert found.names == feature_names(ALL)
     assert found.values.shape == (len(found.names),)
     assert found.values.dtype == np.float64
     assert len(set(found.names)) == len(found.names)
@@ -46,7 +46,7 @@ def test_names_and_values_belong_together(speckle, disc):
 
 def test_families_come_in_the_order_asked_for(speckle, disc):
     both = extract(speckle, disc, ("glrlm", "shape"))
-    assert both.names == names(("glrlm",)) + names(("shape",))
+    assert both.names == feature_names(("glrlm",)) + feature_names(("shape",))
 
 
 def test_only_pixels_under_the_mask_count(speckle, disc):
@@ -111,21 +111,21 @@ def test_any_levels_and_distance_keep_the_names_and_are_told_by_the_vector(
     speckle, disc, levels, distance
 ):
     found = extract(speckle, disc, ALL, levels=levels, distance=distance)
-    assert found.names == names(ALL)
-    assert found.texture == Texture(levels, distance)
+    assert found.names == feature_names(ALL)
+    assert found.texture == TextureSettings(levels, distance)
     assert np.isfinite(found.values).all()
 
 
 def test_texture_is_measured_with_the_levels_and_the_distance_given(speckle, disc):
     found = extract(speckle, disc, ("intensity", "glcm"), levels=64, distance=2)
     named = dict(zip(found.names, found.values, strict=True))
-    cut = discretise(Region.cut(speckle, disc), 64)
+    cut = discretise(Region.from_mask(speckle, disc), 64)
     assert named["ih_max"] == 64
     assert named["glcm_contrast_avg"] == pytest.approx(
-        glcm.texture(cut, 64, 2)["contrast_avg"]
+        glcm.glcm_features(cut, 64, 2)["contrast_avg"]
     )
     by_default = extract(speckle, disc, ("intensity", "glcm"))
-    assert by_default.texture == Texture(levels=16, distance=1)
+    assert by_default.texture == TextureSettings(levels=16, distance=1)
     assert (
         by_default.values
         == extract(speckle, disc, ("intensity", "glcm"), levels=16, distance=1).values

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.features import glcm
-from shared.features.glcm import FEATURES, Cooccurrence, cooccurrence, texture
+from shared.features.glcm import FEATURES, Cooccurrence, cooccurrence, glcm_features
 
 LEVELS = 4
 images = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1)).map(
@@ -67,8 +67,8 @@ def test_counting_only_pairs_that_occur_gives_the_same(image, distance):
 
 def test_sixteen_levels_called_65535_differ_only_where_their_number_counts():
     image = np.random.default_rng(1).integers(1, 17, (30, 30)).astype(np.uint16)
-    few = texture(image, 16, distance=2)
-    many = texture(image, 65535, distance=2)
+    few = glcm_features(image, 16, distance=2)
+    many = glcm_features(image, 65535, distance=2)
     differing = {name for name in few if few[name] != pytest.approx(many[name])}
     assert {name.rpartition("_")[0] for name in differing} == {
         "inv_diff_norm",
@@ -78,7 +78,7 @@ def test_sixteen_levels_called_65535_differ_only_where_their_number_counts():
 
 def test_a_checkerboard_by_hand():
     """Straight neighbours differ by 1, diagonal ones never: contrast 1, 0, 1, 0; 24 straight and 18 diagonal pairs."""
-    found = texture(np.array([[1, 2] * 2, [2, 1] * 2] * 2, np.uint16), levels=2)
+    found = glcm_features(np.array([[1, 2] * 2, [2, 1] * 2] * 2, np.uint16), levels=2)
     assert found["contrast_avg"] == pytest.approx(0.5)
     assert found["contrast_comb"] == pytest.approx(24 / 42)
     assert found["corr_avg"] == pytest.approx(0.0, abs=1e-12)
@@ -86,7 +86,7 @@ def test_a_checkerboard_by_hand():
 
 
 def test_one_grey_level_takes_the_limit_of_perfect_agreement():
-    found = texture(np.ones((5, 5), np.uint16), levels=16)
+    found = glcm_features(np.ones((5, 5), np.uint16), levels=16)
     assert (found["corr_avg"], found["energy_avg"], found["contrast_avg"]) == (1, 1, 0)
     assert (
         found["info_corr1_avg"],
@@ -96,18 +96,18 @@ def test_one_grey_level_takes_the_limit_of_perfect_agreement():
 
 
 def test_a_single_pixel_is_paired_with_itself():
-    assert texture(np.array([[3]], np.uint16), levels=4)["joint_avg_comb"] == 3
+    assert glcm_features(np.array([[3]], np.uint16), levels=4)["joint_avg_comb"] == 3
 
 
 def test_swapping_rows_and_columns_changes_nothing():
     image = np.random.default_rng(3).integers(1, 5, (9, 9)).astype(np.uint16)
-    assert texture(image, 4) == pytest.approx(texture(image.T.copy(), 4))
+    assert glcm_features(image, 4) == pytest.approx(glcm_features(image.T.copy(), 4))
 
 
 @pytest.mark.parametrize("levels", [2, 255, 256, 257, 65535])
 def test_any_number_of_levels_is_finite(levels):
     image = np.random.default_rng(0).integers(1, levels + 1, (20, 20)).astype(np.uint16)
-    assert np.isfinite(list(texture(image, levels).values())).all()
+    assert np.isfinite(list(glcm_features(image, levels).values())).all()
 
 
 def test_every_feature_names_its_ibsi_code():

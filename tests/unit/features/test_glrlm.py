@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.features.glrlm import FEATURES, run_lengths, texture
+from shared.features.glrlm import FEATURES, glrlm_features, run_lengths
 
 LEVELS = 3
 images = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1)).map(
@@ -46,7 +46,7 @@ def test_runs_are_those_counted_one_by_one(image):
 
 def test_two_even_rows_by_hand():
     """Along the rows two runs of 3; across and on the diagonals, where levels alternate, six of 1 each."""
-    found = texture(np.array([[1, 1, 1], [2, 2, 2]], np.uint16))
+    found = glrlm_features(np.array([[1, 1, 1], [2, 2, 2]], np.uint16))
     assert found["sre_avg"] == pytest.approx((1 / 9 + 3) / 4)
     assert found["lre_avg"] == pytest.approx((9 + 3) / 4)
     assert found["r_perc_avg"] == pytest.approx((2 / 6 + 3) / 4)
@@ -55,14 +55,14 @@ def test_two_even_rows_by_hand():
 
 def test_levels_between_which_none_lies_keep_their_numbers():
     """Two runs of 2, at levels 3 and 60000, in each direction along the rows; elsewhere four of 1."""
-    found = texture(np.array([[3, 3], [60000, 60000]], np.uint16))
+    found = glrlm_features(np.array([[3, 3], [60000, 60000]], np.uint16))
     assert found["hgre_avg"] == pytest.approx((9 + 60000**2) / 2)
     assert found["gl_var_comb"] == pytest.approx((59997 / 2) ** 2)
     assert found["lre_avg"] == pytest.approx((4 + 3) / 4)
 
 
 def test_one_pixel_is_one_run():
-    found = texture(np.array([[2]], np.uint16))
+    found = glrlm_features(np.array([[2]], np.uint16))
     assert (
         found["sre_comb"],
         found["lre_comb"],

@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 from shared.features import glcm, glrlm
-from shared.features.statistics import Distribution, histogram, statistics
+from shared.features.statistics import (
+    Distribution,
+    histogram_features,
+    intensity_statistics,
+)
 
 LEVELS = 6
 PUBLISHED = Path(__file__).with_name("ibsi_phantom.csv")
@@ -39,13 +43,13 @@ def measured() -> dict[str, float]:
     inside = IMAGE[MASK]
     found = {
         f"stat_{name}": value
-        for name, value in statistics(Distribution.of(inside)).items()
+        for name, value in intensity_statistics(Distribution.from_sample(inside)).items()
     }
-    found |= {f"ih_{name}": value for name, value in histogram(inside, LEVELS).items()}
+    found |= {f"ih_{name}": value for name, value in histogram_features(inside, LEVELS).items()}
     slices = np.where(MASK, IMAGE, 0).astype(np.uint16)
     for prefix, texture in (
-        ("cm", lambda image: glcm.texture(image, LEVELS)),
-        ("rlm", glrlm.texture),
+        ("cm", lambda image: glcm.glcm_features(image, LEVELS)),
+        ("rlm", glrlm.glrlm_features),
     ):
         by_slice = [texture(image) for image in slices]
         for name in by_slice[0]:

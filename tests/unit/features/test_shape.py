@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.features.shape import shape
+from shared.features.shape import shape_features
 
 
 def ellipse(across: float, deep: float, size: int = 256) -> np.ndarray:
@@ -13,7 +13,7 @@ def ellipse(across: float, deep: float, size: int = 256) -> np.ndarray:
 
 @pytest.mark.parametrize("radius", [15, 40, 100])
 def test_a_disc_is_round_by_every_measure(radius):
-    found = shape(ellipse(radius, radius))
+    found = shape_features(ellipse(radius, radius))
     assert found["area"] == pytest.approx(np.pi * radius**2, rel=0.02)
     assert found["perimeter"] == pytest.approx(2 * np.pi * radius, rel=0.03)
     for name in (
@@ -29,7 +29,7 @@ def test_a_disc_is_round_by_every_measure(radius):
 
 
 def test_sphericity_is_circularity_squared():
-    found = shape(ellipse(80, 40))
+    found = shape_features(ellipse(80, 40))
     assert found["circularity"] == pytest.approx(
         2 * np.sqrt(np.pi * found["area"]) / found["perimeter"]
     )
@@ -37,22 +37,22 @@ def test_sphericity_is_circularity_squared():
 
 
 def test_an_ellipse_keeps_its_axes():
-    found = shape(ellipse(80, 40))
+    found = shape_features(ellipse(80, 40))
     assert found["elongation"] == pytest.approx(0.5, abs=0.01)
     assert found["roundness"] == pytest.approx(0.5, abs=0.01)
     assert found["height_to_width"] == pytest.approx(0.5, abs=0.01)
 
 
 def test_taller_than_wide_exceeds_one():
-    assert shape(ellipse(30, 60))["height_to_width"] == pytest.approx(2, abs=0.05)
+    assert shape_features(ellipse(30, 60))["height_to_width"] == pytest.approx(2, abs=0.05)
 
 
 def test_a_notch_costs_convexity_and_solidity():
     whole = ellipse(60, 60)
     notched = whole.copy()
     notched[:128, 118:138] = False
-    assert shape(notched)["convexity"] < shape(whole)["convexity"] - 0.1
-    assert shape(notched)["solidity"] < shape(whole)["solidity"] - 0.05
+    assert shape_features(notched)["convexity"] < shape_features(whole)["convexity"] - 0.1
+    assert shape_features(notched)["solidity"] < shape_features(whole)["solidity"] - 0.05
 
 
 @settings(max_examples=40)
@@ -60,7 +60,7 @@ def test_a_notch_costs_convexity_and_solidity():
 def test_any_mask_gives_finite_ratios_up_to_one(height, width, seed):
     mask = np.random.default_rng(seed).random((height, width)) < 0.6
     mask[height // 2, width // 2] = True
-    found = shape(mask)
+    found = shape_features(mask)
     assert np.isfinite(list(found.values())).all()
     for name in (
         "circularity",
@@ -105,7 +105,7 @@ def square(degrees: float) -> tuple[np.ndarray, float, float, float]:
 def test_a_drawn_figure_has_the_values_of_the_decks_formulas(drawn, degrees):
     """Within 6 per cent of a perimeter, and so 13 of its square: Kulpa's factor is a mean over directions."""
     mask, area, outline, major = drawn(degrees)
-    found = shape(mask)
+    found = shape_features(mask)
     assert found["area"] == pytest.approx(area, rel=0.01)
     assert found["perimeter"] == pytest.approx(outline, rel=0.06)
     assert found["circularity"] == pytest.approx(
@@ -119,7 +119,7 @@ def test_a_drawn_figure_has_the_values_of_the_decks_formulas(drawn, degrees):
 
 @pytest.mark.parametrize("drawn", [disc, oval, square])
 def test_ratios_follow_from_the_measured_area_and_perimeter(drawn):
-    found = shape(drawn(20)[0])
+    found = shape_features(drawn(20)[0])
     area = found["area"]
     outline = found["perimeter"]
     assert found["circularity"] == pytest.approx(

@@ -4,7 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from shared.features.statistics import Distribution, entropy, histogram, statistics
+from shared.features.statistics import (
+    Distribution,
+    entropy,
+    histogram_features,
+    intensity_statistics,
+)
 
 samples = st.lists(st.integers(0, 255), min_size=2, max_size=80).map(
     lambda values: np.array(values, np.uint8)
@@ -14,7 +19,7 @@ samples = st.lists(st.integers(0, 255), min_size=2, max_size=80).map(
 @settings(max_examples=40)
 @given(samples)
 def test_statistics_agree_with_numpy_and_scipy(sample):
-    found = statistics(Distribution.of(sample))
+    found = intensity_statistics(Distribution.from_sample(sample))
     values = sample.astype(float)
     assert found["mean"] == pytest.approx(values.mean())
     assert found["var"] == pytest.approx(values.var())
@@ -31,13 +36,13 @@ def test_statistics_agree_with_numpy_and_scipy(sample):
 @settings(max_examples=20)
 @given(samples)
 def test_counted_and_sorted_samples_give_the_same(sample):
-    assert statistics(Distribution.of(sample)) == pytest.approx(
-        statistics(Distribution.of(sample.astype(float)))
+    assert intensity_statistics(Distribution.from_sample(sample)) == pytest.approx(
+        intensity_statistics(Distribution.from_sample(sample.astype(float)))
     )
 
 
 def test_a_constant_sample_has_no_spread_and_no_shape():
-    found = statistics(Distribution.of(np.full(9, 7, np.uint8)))
+    found = intensity_statistics(Distribution.from_sample(np.full(9, 7, np.uint8)))
     assert found["mean"] == found["median"] == found["rms"] == 7
     assert all(
         found[name] == 0
@@ -46,16 +51,16 @@ def test_a_constant_sample_has_no_spread_and_no_shape():
 
 
 def test_black_has_ratios_of_zero():
-    found = statistics(Distribution.of(np.zeros(4, np.uint8)))
+    found = intensity_statistics(Distribution.from_sample(np.zeros(4, np.uint8)))
     assert set(found.values()) == {0.0}
 
 
 def test_the_mode_nearest_to_the_mean_wins_a_tie():
-    assert histogram(np.array([1, 1, 3, 3, 4], np.uint16), levels=4)["mode"] == 3
+    assert histogram_features(np.array([1, 1, 3, 3, 4], np.uint16), levels=4)["mode"] == 3
 
 
 def test_one_grey_level_has_no_gradient():
-    found = histogram(np.ones(5, np.uint16), levels=1)
+    found = histogram_features(np.ones(5, np.uint16), levels=1)
     assert (found["max_grad"], found["max_grad_g"]) == (0, 1)
 
 

@@ -4,7 +4,7 @@ import pywt
 import scipy.stats
 
 from shared.features.region import Region
-from shared.features.wavelet import bands, texture
+from shared.features.wavelet import bands, wavelet_features
 
 
 def all_inside(values: np.ndarray) -> Region:
@@ -56,7 +56,7 @@ def test_odd_sides_and_single_pixels_have_bands(size):
 def lesion() -> Region:
     y, x = np.mgrid[:37, :44]
     pixels = np.random.default_rng(2).integers(0, 256, (37, 44)).astype(np.uint8)
-    return Region.cut(pixels, (y - 18) ** 2 + (x - 20) ** 2 < 16**2)
+    return Region.from_mask(pixels, (y - 18) ** 2 + (x - 20) ** 2 < 16**2)
 
 
 def along_one_axis_after_the_other(region: Region) -> dict[str, np.ndarray]:
@@ -83,7 +83,7 @@ def test_each_band_has_its_own_statistics_and_cooccurrence(lesion):
     The contrast is of the very coefficients: they are halves of whole numbers, some on the edge of a grey level, where
     the last bit decides.
     """
-    found = texture(lesion, levels=8)
+    found = wavelet_features(lesion, levels=8)
     mask = bands(lesion)["ll"].mask
     for name, values in along_one_axis_after_the_other(lesion).items():
         inside = values[mask]

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.sdk.trace import SpanProcessor
 
 from shared.observability import tracing
-from shared.observability.timings import lap, taking
+from shared.observability.timings import collect_timings, measure
 from shared.settings import Settings
 
 SAMPLED = 1
@@ -72,10 +72,10 @@ def test_a_collector_gets_spans_with_their_stages_and_no_message_of_an_error(col
     with suppress(ValueError), tracing.span("http.request", attempt=1):
         parent = tracing.traceparent()
         raise ValueError("Jane Doe")
-    with taking() as laps, lap("decode"):
+    with collect_timings() as laps, measure("decode"):
         pass
-    tracing.tell("case.work", parent, laps, "image-unreadable", lane="urgent")
-    tracing.tell("case.work", None, laps)
+    tracing.record_finished_span("case.work", parent, laps, "image-unreadable", lane="urgent")
+    tracing.record_finished_span("case.work", None, laps)
     tracing.close()
     ((path, whole),) = got
     assert path == "/v1/traces"
@@ -96,9 +96,9 @@ def test_what_was_not_chosen_to_be_traced_is_not_traced_by_the_worker_either(col
     tracing.configure("api", Settings(otlp_url=url, trace_share=0))
     with tracing.span("http.request"):
         parent = tracing.traceparent()
-    with taking() as laps, lap("decode"):
+    with collect_timings() as laps, measure("decode"):
         pass
-    tracing.tell("case.work", parent, laps)
+    tracing.record_finished_span("case.work", parent, laps)
     tracing.close()
     assert not int(parent.split("-")[3], 16) & SAMPLED
     assert got == []

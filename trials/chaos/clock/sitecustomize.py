@@ -1,4 +1,6 @@
-"""Python loads this in every process of a stack under trial: its wall clock is off by what SERA_CLOCK_FILE says."""
+"""Python loads this in every process of a stack under trial: its wall clock is off by what
+SERA_CLOCK_FILE says.
+"""
 
 import os
 from datetime import UTC, datetime, timedelta

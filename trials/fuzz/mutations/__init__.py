@@ -1,4 +1,6 @@
-"""Ways to spoil a file: blind ones, and ones that know its format. Each is a plain function of chance and bytes."""
+"""Ways to spoil a file: blind ones, and ones that know its format. Each is a plain function of
+chance and bytes.
+"""
 
 from collections.abc import Callable, Sequence
 from random import Random

@@ -1,4 +1,6 @@
-"""Mutations that know DICOM: elements of an explicit, little endian data set, and the transfer syntax."""
+"""Mutations that know DICOM: elements of an explicit, little endian data set, and the transfer
+syntax.
+"""
 
 import zlib
 from collections.abc import Iterator

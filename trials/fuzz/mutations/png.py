@@ -1,4 +1,6 @@
-"""Mutations that know PNG: each chunk that they touch gets a sound check sum, so that a reader goes on."""
+"""Mutations that know PNG: each chunk that they touch gets a sound check sum, so that a reader goes
+on.
+"""
 
 from collections.abc import Callable
 from functools import cache

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from services.api.dependencies import Wiring
+from services.api.dependencies import Dependencies
 from services.api.monitoring import drift, readiness
 from services.api.monitoring.quality import DECISIONS
 from services.api.monitoring.service import DAYS, days_before
@@ -24,11 +24,11 @@ RETENTION_S = 5.0
 LANE_OF_HOSPITAL = ["hospital", "lane"]
 
 
-def checks(wired: Wiring, registry: CollectorRegistry) -> None:
+def checks(dependencies: Dependencies, registry: CollectorRegistry) -> None:
     """What `/readyz` says, and the room that is left."""
-    degraded = readiness.degraded(wired)
+    degraded = readiness.degraded(dependencies)
     states = (
-        readiness.needed(wired) | dict.fromkeys(readiness.DEGRADING, "ok") | degraded
+        readiness.needed(dependencies) | dict.fromkeys(readiness.DEGRADING, "ok") | degraded
     )
     gauge = Gauge(
         "sera_check_ok",
@@ -38,8 +38,8 @@ def checks(wired: Wiring, registry: CollectorRegistry) -> None:
     )
     for check, state in states.items():
         gauge.labels(check).set(state == "ok")
-    space = room(wired.settings.home)
-    least = wired.settings.least_free_mib * 2**20
+    space = room(dependencies.settings.home)
+    least = dependencies.settings.least_free_mib * 2**20
     for name, about, value in (
         ("sera_home_free_bytes", "Room that is left where the home lies.", space.free),
         ("sera_home_size_bytes", "Size of the disk where the home lies.", space.total),
@@ -85,7 +85,7 @@ def lanes(session: SystemSession, registry: CollectorRegistry) -> None:
         "Waiting jobs that outlived a worker.",
         registry=registry,
     )
-    retried.set(session.figures.retried())
+    retried.set(session.metrics_queries.retried())
     overdue = Gauge(
         "sera_leases_overdue",
         "Leases that ran out and that nobody took back yet.",
@@ -118,7 +118,7 @@ def sent(session: SystemSession, registry: CollectorRegistry) -> None:
     )
     for state in JobState:
         by_state.labels(state).set(0)
-    for each in session.figures.sent():
+    for each in session.metrics_queries.sent():
         by_state.labels(each.state).inc(each.jobs)
         if each.state == JobState.FAILED:
             failed.labels(each.reason or "internal").inc(each.jobs)
@@ -145,7 +145,7 @@ def workers(session: SystemSession, registry: CollectorRegistry) -> None:
 
 def models(session: SystemSession, registry: CollectorRegistry) -> None:
     """The live model, and what the workers serve, by name and version."""
-    names = session.figures.models()
+    names = session.metrics_queries.models()
     digest = session.models.live()
     serving = Gauge(
         "sera_workers_serving",
@@ -170,7 +170,7 @@ def training(session: SystemSession, registry: CollectorRegistry) -> None:
     gauge = Gauge(
         "sera_training_runs", "Training runs, by state.", ["state"], registry=registry
     )
-    for state, count in (dict.fromkeys(RunState, 0) | session.figures.runs()).items():
+    for state, count in (dict.fromkeys(RunState, 0) | session.metrics_queries.runs()).items():
         gauge.labels(state).set(count)
     trainers = Gauge(
         "sera_trainers",
@@ -181,7 +181,7 @@ def training(session: SystemSession, registry: CollectorRegistry) -> None:
 
 
 def audit(session: SystemSession, registry: CollectorRegistry) -> None:
-    age = session.figures.audit()
+    age = session.metrics_queries.audit()
     for name, about, value in (
         (
             "sera_audit_head_age_seconds",
@@ -207,12 +207,12 @@ def audit(session: SystemSession, registry: CollectorRegistry) -> None:
         Gauge(name, about, registry=registry).set(math.nan if value is None else value)
 
 
-def retention(wired: Wiring, registry: CollectorRegistry) -> None:
+def retention(dependencies: Dependencies, registry: CollectorRegistry) -> None:
     """What is to be erased, of all hospitals together."""
-    with wired.ledger.system_session("gateway") as session:
-        session.figures.hurry(RETENTION_S)
-        due = session.retention.due(wired.settings.retention_days).values()
-        orphans = session.orphans.count()
+    with dependencies.ledger.system_session("gateway") as session:
+        session.metrics_queries.hurry(RETENTION_S)
+        due = session.retention.due(dependencies.settings.retention_days).values()
+        orphans = session.orphaned_objects.count()
     gauge = Gauge(
         "sera_retention_due_cases",
         "Cases older than their hospital keeps them.",

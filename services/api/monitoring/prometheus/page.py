@@ -7,7 +7,7 @@ from typing import Self
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from services.api.dependencies import Wiring
+from services.api.dependencies import Dependencies
 from services.api.monitoring.prometheus import gauges
 from shared.observability.logs import log
 from shared.observability.metrics import REGISTRY
@@ -19,7 +19,7 @@ MINUTE_S = 60.0
 PATIENCE_S = 6.0
 """After so long no further reading is begun: Prometheus waits for ten seconds, unless it is told otherwise."""
 
-Fill = Callable[[Wiring, CollectorRegistry], None]
+Fill = Callable[[Dependencies, CollectorRegistry], None]
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Reading:
     ) -> Self:
         """Read in a transaction of its own, whose questions may take `most_s` each."""
 
-        def read(wired: Wiring, registry: CollectorRegistry) -> None:
-            with wired.ledger.system_session(ACTOR) as session:
-                session.figures.hurry(most_s)
+        def read(dependencies: Dependencies, registry: CollectorRegistry) -> None:
+            with dependencies.ledger.system_session(ACTOR) as session:
+                session.metrics_queries.hurry(most_s)
                 fill(session, registry)
 
         return cls(name, fresh_s, read)
@@ -62,7 +62,7 @@ BY_NAME = (
 )
 
 
-def page(wired: Wiring, named: bool) -> bytes:
+def page(dependencies: Dependencies, named: bool) -> bytes:
     """`named`: also what names hospitals and models."""
     until = time.monotonic() + PATIENCE_S
     registry = CollectorRegistry()
@@ -74,23 +74,23 @@ def page(wired: Wiring, named: bool) -> bytes:
     )
     parts = [generate_latest(REGISTRY)]
     for reading in (*FOR_ALL, *BY_NAME) if named else FOR_ALL:
-        text = _recalled(wired, reading) if time.monotonic() < until else None
+        text = _recalled(dependencies, reading) if time.monotonic() < until else None
         ok.labels(reading.name).set(text is not None)
         parts.append(text or b"")
     return b"".join([*parts, generate_latest(registry)])
 
 
-def _recalled(wired: Wiring, reading: Reading) -> bytes | None:
-    return wired.answer_cache.recall(
-        ("reading", reading.name), reading.fresh_s, lambda: _read(wired, reading)
+def _recalled(dependencies: Dependencies, reading: Reading) -> bytes | None:
+    return dependencies.cache.recall(
+        ("reading", reading.name), reading.fresh_s, lambda: _read(dependencies, reading)
     )
 
 
-def _read(wired: Wiring, reading: Reading) -> bytes | None:
+def _read(dependencies: Dependencies, reading: Reading) -> bytes | None:
     """None where it failed, which is remembered as long as figures are: who asks again does not wait again."""
     registry = CollectorRegistry()
     try:
-        reading.fill(wired, registry)
+        reading.fill(dependencies, registry)
     except Exception as error:  # noqa: BLE001 (a page without these figures is better than none)
         log().warning(
             "metrics.unread", reading=reading.name, error=type(error).__name__

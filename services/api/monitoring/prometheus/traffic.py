@@ -51,7 +51,7 @@ def route_of(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "unmatched")
 
 
-class Traffic:
+class TrafficMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 

@@ -3,7 +3,7 @@
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.dependencies import WiringDep
+from services.api.dependencies import DependenciesDep
 from services.api.text import BATCH_LETTERS
 from services.api.web.page import PageSubmitter, pages, show
 from shared.domain.jobs import Priority
@@ -13,7 +13,7 @@ router = pages()
 
 @router.get("/batch", response_class=HTMLResponse)
 def batch_page(
-    request: Request, visitor: PageSubmitter, wired: WiringDep
+    request: Request, visitor: PageSubmitter, wired: DependenciesDep
 ) -> HTMLResponse:
     facts = {
         "letters": BATCH_LETTERS,

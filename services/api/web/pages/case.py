@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from services.api.cases.schemas import CaseView
 from services.api.cases.service import CaseService
 from services.api.cases.similar import similar
-from services.api.dependencies import WiringDep
+from services.api.dependencies import DependenciesDep
 from services.api.jobs.service import JobService
 from services.api.reports import sentences
 from services.api.reports.facts import SYNTHETIC
@@ -36,11 +36,11 @@ def case_page(
     case_id: UUID,
     visitor: PageReader,
     session: PageHospitalSessionDep,
-    wired: WiringDep,
+    wired: DependenciesDep,
 ) -> HTMLResponse:
     caller = visitor.caller
     say = speaker(visitor.language)
-    case = CaseService(session, caller, wired.read_audit).find(case_id)
+    case = CaseService(session, caller, wired.read_audit).read(case_id)
     job = JobService(session, caller, wired).read(case.jobs[-1])
     facts = {
         "case": case,

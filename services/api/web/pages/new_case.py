@@ -4,7 +4,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
-from services.api.cases.router import LARGEST_MM
+from services.api.cases.router import MAX_SIZE_MM
 from services.api.web.navigation import entries
 from services.api.web.page import PagePerson, pages, show
 from shared.domain.roles import Act, needed_for
@@ -22,7 +22,7 @@ def reader_page(request: Request, visitor: PagePerson) -> Response:
             request,
             visitor,
             "reader.html",
-            largest_mm=LARGEST_MM,
+            largest_mm=MAX_SIZE_MM,
             lexicon=CHOICES,
             foci=Focus,
         )

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.dependencies import WiringDep
+from services.api.dependencies import DependenciesDep
 from services.api.people.service import PeopleService
 from services.api.reader_studies.figures import Analysis, Condition
 from services.api.reader_studies.reading import ReadingService
@@ -104,7 +104,7 @@ def sera_part(
     case_id: UUID,
     visitor: PageReader,
     session: PageHospitalSessionDep,
-    wired: WiringDep,
+    wired: DependenciesDep,
 ) -> HTMLResponse:
     """SERA's answer as a part of the desk. As GET /v1/.../aided/{case_id}: refused before the blind reading."""
     aided = ReadingService(session, visitor.caller, wired, study_id).aided(case_id)

@@ -9,7 +9,7 @@ from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
-from services.api.dependencies import TransactionDep, WiringDep
+from services.api.dependencies import DependenciesDep, TransactionDep
 from services.api.monitoring.dashboards import IfNoneMatch
 from services.api.wallboard.schemas import BucketView, FlowView, WallView, WallWindow
 from services.api.wallboard.service import WallService
@@ -41,7 +41,7 @@ def wall_page(
     request: Request,
     visitor: PagePerson,
     transaction: TransactionDep,
-    wired: WiringDep,
+    wired: DependenciesDep,
     window: Looking = WallWindow.QUARTER,
 ) -> HTMLResponse:
     view = WallService(transaction, visitor.caller, wired).look(window)
@@ -53,7 +53,7 @@ def wall_figures(
     request: Request,
     visitor: PagePerson,
     transaction: TransactionDep,
-    wired: WiringDep,
+    wired: DependenciesDep,
     window: Looking = WallWindow.QUARTER,
     if_none_match: IfNoneMatch = None,
 ) -> Response:

@@ -8,7 +8,7 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
-from services.api.dependencies import WiringDep
+from services.api.dependencies import DependenciesDep
 from services.api.web.page import (
     PageHospitalSessionDep,
     PageReader,
@@ -50,7 +50,7 @@ Asked = Annotated[PageQuestion, Query()]
 
 
 def worklist_service(
-    visitor: PageReader, session: PageHospitalSessionDep, wired: WiringDep
+    visitor: PageReader, session: PageHospitalSessionDep, wired: DependenciesDep
 ) -> WorklistService:
     return WorklistService(session, visitor.caller, wired.read_audit)
 

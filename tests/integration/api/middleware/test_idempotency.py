@@ -9,7 +9,13 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from services.api.middleware.idempotency import NAME, REPLAYED, UNSAFE, done_once, sweep
+from services.api.middleware.idempotency import (
+    HEADER,
+    REPLAYED_HEADER,
+    UNSAFE_METHODS,
+    accepts_idempotency_key,
+    sweep_receipts,
+)
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.domain.training.states import Split
@@ -65,12 +71,12 @@ DOCUMENT = openapi_document()
 WRITES = [
     route
     for route in routes(DOCUMENT)
-    if done_once(route.path) and route.method in UNSAFE
+    if accepts_idempotency_key(route.path) and route.method in UNSAFE_METHODS
 ]
 
 
 def key(word: str | None = None) -> dict[str, str]:
-    return {NAME: word or uuid4().hex}
+    return {HEADER: word or uuid4().hex}
 
 
 @pytest.fixture
@@ -192,9 +198,9 @@ def unlike(client, route, ids, headers):
 def test_every_route_that_changes_something_takes_a_key_and_says_so():
     assert len(WRITES) > 20
     for route in WRITES:
-        assert NAME in route.named("header"), str(route)
+        assert HEADER in route.named("header"), str(route)
     for route in routes(DOCUMENT):
-        assert (NAME in route.named("header")) is (route in WRITES), str(route)
+        assert (HEADER in route.named("header")) is (route in WRITES), str(route)
 
 
 def test_the_same_request_twice_is_done_once_and_answered_alike_on_every_route(
@@ -230,7 +236,7 @@ def test_the_same_request_twice_is_done_once_and_answered_alike_on_every_route(
                 str(route)
             )
             assert again.headers.get("Location") == first.headers.get("Location")
-        assert (first.headers.get(REPLAYED), again.headers.get(REPLAYED)) == (
+        assert (first.headers.get(REPLAYED_HEADER), again.headers.get(REPLAYED_HEADER)) == (
             None,
             "true",
         )
@@ -298,7 +304,7 @@ def test_a_role_that_may_not_is_given_no_answer_of_one_that_may(as_role):
 
 def test_a_key_that_is_none_is_refused(north):
     for word in ("", "x" * 201, "a\tb"):
-        answer = north.post("/v1/cases", headers={NAME: word}, **form())
+        answer = north.post("/v1/cases", headers={HEADER: word}, **form())
         assert (answer.status_code, answer.json()["code"]) == (
             422,
             "idempotency-key-unusable",
@@ -324,7 +330,7 @@ def test_eight_at_once_with_one_key_are_one_run_and_eight_equal_answers(
         (202, answers[0].json()["run_id"])
     }
     assert (
-        sorted(REPLAYED in answer.headers for answer in answers) == [False] + [True] * 7
+        sorted(REPLAYED_HEADER in answer.headers for answer in answers) == [False] + [True] * 7
     )
     assert len(operator.get("/v1/training-runs").json()) == before + 1
 
@@ -368,7 +374,7 @@ def test_a_repeat_while_the_first_is_under_way_is_told_to_come_again(
     settings, make_key, ledger
 ):
     hurried = settings.model_copy(update={"same_key_wait_s": 0.1})
-    headers = {"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}", NAME: "k"}
+    headers = {"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}", HEADER: "k"}
     with ledger.system_session("test") as house:
         north = house.hospitals.ensure("north")
     with (
@@ -387,14 +393,14 @@ def test_a_repeat_while_the_first_is_under_way_is_told_to_come_again(
         )
 
 
-def test_a_ring_is_heard_when_what_it_rings_for_is_there(
+def test_workers_are_notified_when_the_job_is_already_visible(
     as_role, gateway, ledger, monkeypatch
 ):
-    """The bell asks the ledger for the job as another transaction sees it."""
+    """The notifier asks the ledger for the job as another transaction sees it."""
     heard = []
 
     class Notifier:
-        def ring(self, task, subject):
+        def notify(self, task, subject):
             with ledger.engine.connect() as line:
                 heard.append(
                     line.scalar(
@@ -403,7 +409,7 @@ def test_a_ring_is_heard_when_what_it_rings_for_is_there(
                     )
                 )
 
-    monkeypatch.setattr(gateway.app.state.wiring.acceptance, "_doorbell", Notifier())
+    monkeypatch.setattr(gateway.app.state.dependencies.acceptance, "_notifier", Notifier())
     north = as_role()
     for headers in ({}, key()):
         assert north.post("/v1/cases", headers=headers, **form()).status_code == 202
@@ -443,7 +449,7 @@ def test_a_receipt_that_was_kept_long_enough_is_swept_and_its_key_is_new_again(
         north.post("/v1/cases", headers=sent, **form()).json()["duplicate_of"]
         == first["case_id"]
     )
-    assert [sweep(ledger, timedelta(days=days)) for days in (7, 0)] == [0, 1]
+    assert [sweep_receipts(ledger, timedelta(days=days)) for days in (7, 0)] == [0, 1]
 
 
 def test_a_receipt_knows_its_case_so_that_both_can_be_forgotten(as_role, ledger):

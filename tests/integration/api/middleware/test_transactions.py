@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from services.api.middleware.transactions import REQUESTS_AT_ONCE
+from services.api.middleware.transactions import MAX_CONCURRENT_REQUESTS
 from shared.ledger import SystemSession
 from tests.support.app import create_app
 from tests.support.builders import form
@@ -79,7 +79,7 @@ def test_strangers_who_send_no_body_keep_nobody_from_being_answered(
         head = (
             f"POST /v1/keys HTTP/1.1\r\nHost: x\r\n{key}Content-Length: 100000\r\n\r\n"
         )
-        for _ in range(REQUESTS_AT_ONCE + 1):
+        for _ in range(MAX_CONCURRENT_REQUESTS + 1):
             line = lines.enter_context(
                 socket.create_connection((place.hostname, place.port))
             )

@@ -6,7 +6,11 @@ import pytest
 from shared.domain.messages import Message
 from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
 from shared.domain.roles import Role
-from shared.statistics.model_life.gate import GatePolicy, Readings, weigh
+from shared.statistics.model_life.gate import (
+    GatePolicy,
+    ModelPredictions,
+    judge_candidate,
+)
 
 LIVE = "a" * 64
 CANDIDATE = "b" * 64
@@ -17,16 +21,16 @@ LANGUAGES = ("en", "ko")
 def judgement() -> Judgement:
     labels = np.random.default_rng(1).random(200) < 0.5
 
-    def readings(seed: int) -> Readings:
+    def readings(seed: int) -> ModelPredictions:
         """Calibrated, of two models that are equally good."""
         logits = (
             np.random.default_rng(seed).normal(size=200) * 8**0.5 + (labels - 0.5) * 8
         )
         risks = 1 / (1 + np.exp(-logits))
-        return Readings(risks, risks, risks >= 0.5, np.zeros(200), 0.5)
+        return ModelPredictions(risks, risks, risks >= 0.5, np.zeros(200), 0.5)
 
     sizes = [5.0, 15.0, 25.0, None] * 50
-    return weigh(
+    return judge_candidate(
         readings(2),
         readings(3),
         labels,

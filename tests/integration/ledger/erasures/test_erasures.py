@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.domain.audit.events import Event
 from shared.domain.erasure import Ground
 from shared.domain.outcomes import OutcomeSource
-from shared.ledger.cases.explanations import Layer
+from shared.ledger.cases.explanations import ExplanationMap
 from shared.ledger.cases.outcomes import NewOutcome
 from shared.ledger.cases.repository import CaseErased
 from shared.ledger.jobs.queue import NotADeadLetter
@@ -101,7 +101,7 @@ def test_nothing_of_an_erased_case_is_left_in_any_table(
         book.explanations.ask(accepted.case_id)
     with ledger.system_session("worker") as house:
         house.explanations.answer(
-            house.explanations.next(), PNG, None, [Layer(HEAT, {"kind": "occlusion"})]
+            house.explanations.next(), PNG, None, [ExplanationMap(HEAT, {"kind": "occlusion"})]
         )
     assert {word for _, word in traces(ledger)} == set(TRACES)
 

@@ -14,7 +14,7 @@ from shared.ledger.monitoring.observations import (
     Told,
     Window,
 )
-from shared.statistics import tally
+from shared.statistics import quantile_bin_counts
 from tests.support.observations import MODEL, Observing
 
 EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))
@@ -53,9 +53,9 @@ def test_counts_between_quantiles_are_those_of_the_values_themselves(ledger, obs
         found = house.observations.tallies(EVER, MODEL, Quantity.SCORE, [TABLE])
         parts = house.observations.tallies(EVER, MODEL, Quantity.EMBEDDING, [TABLE] * 3)
     assert found.keys() == parts.keys() == {source}
-    assert found[source][0].tolist() == tally(scores, TABLE).tolist()
+    assert found[source][0].tolist() == quantile_bin_counts(scores, TABLE).tolist()
     assert [part.tolist() for part in parts[source]] == [
-        tally(column, TABLE).tolist() for column in embeddings.T
+        quantile_bin_counts(column, TABLE).tolist() for column in embeddings.T
     ]
 
 

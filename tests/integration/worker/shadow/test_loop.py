@@ -9,7 +9,7 @@ import pytest
 
 from services.worker.inference.preparation import Preparation
 from services.worker.shadow.loop import ShadowSupervisor
-from services.worker.shadow.service import open_desk
+from services.worker.shadow.service import open_shadow_service
 from shared.bundles.storage import publish
 from shared.domain.audit.events import Event
 from shared.domain.messages import Message
@@ -53,7 +53,7 @@ def renewed():
 def door(settings, ledger, decoders, renewed):
     return ShadowSupervisor(
         ledger,
-        lambda shadow: open_desk(settings, ledger, decoders, shadow),
+        lambda shadow: open_shadow_service(settings, ledger, decoders, shadow),
         lambda: renewed.append(True),
     )
 
@@ -227,7 +227,7 @@ def test_two_shadow_processes_share_the_work_and_repeat_nothing(
     doors = [
         ShadowSupervisor(
             ledger,
-            lambda each: open_desk(settings, ledger, decoders, each),
+            lambda each: open_shadow_service(settings, ledger, decoders, each),
             pytest.fail,
         )
         for _ in range(2)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.api.cases.assessment import ASSESSED, assessed
+from services.api.cases.assessment import FNA_GUIDELINES, assess_descriptors
 
 SOLID = {
     "composition": "solid",
@@ -24,7 +24,7 @@ SOLID = {
             "TR5",
             ["ACR-2017", "K-TIRADS-2016", "ATA-2015"],
         ),
-        (SOLID | {"foci": ["macrocalcification", "rim"]}, 20, 7, "TR5", list(ASSESSED)),
+        (SOLID | {"foci": ["macrocalcification", "rim"]}, 20, 7, "TR5", list(FNA_GUIDELINES)),
         (SOLID | {"composition": "spongiform"}, 50, 0, "TR1", ["K-TIRADS-2016"]),
         (
             SOLID | {"composition": "cystic", "echogenicity": "anechoic"},
@@ -38,18 +38,18 @@ SOLID = {
 def test_points_level_and_advice_are_the_pure_guidelines(
     descriptors, size_mm, points, level, due
 ):
-    told = assessed(descriptors, size_mm)
+    told = assess_descriptors(descriptors, size_mm)
     assert (told.points, told.level) == (points, level)
-    assert [each.rule for each in told.advice] == list(ASSESSED)
+    assert [each.rule for each in told.advice] == list(FNA_GUIDELINES)
     assert [each.rule for each in told.advice if each.recommended] == due
     assert {each.risk for each in told.advice} == {None}
 
 
 def test_a_guideline_without_a_category_says_so():
-    told = assessed(SOLID | {"echogenicity": "isoechoic", "foci": ["punctate"]}, 12)
+    told = assess_descriptors(SOLID | {"echogenicity": "isoechoic", "foci": ["punctate"]}, 12)
     ata = next(each for each in told.advice if each.rule == "ATA-2015")
     assert (ata.outcome, ata.level) == ("undecided", None)
 
 
 def test_nothing_is_assessed_where_nothing_was_described():
-    assert assessed(None, 12) is None
+    assert assess_descriptors(None, 12) is None

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from services.api.middleware.fingerprint import Fingerprint
+from services.api.middleware.fingerprint import RequestFingerprint
 
 FORM = b'--%(b)s\r\nContent-Disposition: form-data; name="%(n)s"\r\n\r\n%(v)s\r\n'
 
@@ -31,7 +31,7 @@ def digest(kind, body, *, method="POST", path="/v1/x", query=b"", piece=1 << 20)
                 "more_body": bool(pieces),
             }
 
-        asked = Fingerprint(scope, receive)
+        asked = RequestFingerprint(scope, receive)
         while (await asked.receive())["more_body"]:
             pass
         return asked.digest()

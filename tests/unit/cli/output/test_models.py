@@ -1,6 +1,6 @@
 import pytest
 
-from cli.output.models import comparison_lines, gate_lines, gate_word, page
+from cli.output.models import comparison_lines, gate_lines, gate_verdict, model_lines
 
 RATE = {"value": 0.9, "low": 0.8, "high": 0.95, "found": 9, "of": 10}
 SITE = {
@@ -75,11 +75,11 @@ def test_a_single_site_has_no_line_of_its_own_and_a_gate_that_did_not_judge_has_
     ],
 )
 def test_the_gates_word_in_a_table(gate, word):
-    assert gate_word(gate) == word
+    assert gate_verdict(gate) == word
 
 
 def test_a_models_page_says_what_an_administrator_asks():
-    text = "\n".join(page(MODEL, GATE))
+    text = "\n".join(model_lines(MODEL, GATE))
     for told in (
         "light/2",
         ": live",
@@ -89,7 +89,7 @@ def test_a_models_page_says_what_an_administrator_asks():
         assert told in text
     assert "Served by w1." in text
     assert "Refused by w2: Its digest differs. [bundle-tampered]" in text
-    assert "The gate has not judged it." in page(MODEL | {"gate": None}, None)
+    assert "The gate has not judged it." in model_lines(MODEL | {"gate": None}, None)
 
 
 def test_a_shadow_is_told_with_and_without_outcomes():

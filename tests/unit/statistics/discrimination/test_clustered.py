@@ -14,7 +14,7 @@ def readers(random, images, apart=1.0):
 def test_where_every_image_is_a_patient_it_is_delongs():
     scores, labels = readers(np.random.default_rng(1), 60)
     areas = clustered_areas(scores, labels, np.arange(60))
-    found = areas.paired()
+    found = areas.compare_readers()
     expected = delong_test(*scores, labels)
     assert vars(found) == pytest.approx(vars(expected))
     interval = delong_interval(scores[0], labels)
@@ -24,10 +24,10 @@ def test_where_every_image_is_a_patient_it_is_delongs():
 def test_images_shown_twice_tell_no_more_than_once():
     """DeLong's error would shrink by the root of two; the cluster's stays but for Bessel's correction."""
     scores, labels = readers(np.random.default_rng(2), 80)
-    once = clustered_areas(scores, labels, np.arange(80)).paired()
+    once = clustered_areas(scores, labels, np.arange(80)).compare_readers()
     twice = clustered_areas(
         np.tile(scores, 2), np.tile(labels, 2), np.tile(np.arange(80), 2)
-    ).paired()
+    ).compare_readers()
     assert twice.difference == pytest.approx(once.difference)
     assert twice.standard_error == pytest.approx(once.standard_error)
     assert (

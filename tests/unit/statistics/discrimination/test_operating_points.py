@@ -9,7 +9,7 @@ from shared.statistics import (
     ProbabilityInvalid,
     Proportion,
     SingleClass,
-    point_for,
+    select_operating_point,
     sensitivity_cutoff,
 )
 
@@ -68,7 +68,7 @@ def test_the_point_of_a_target_is_never_less_sensitive_where_one_is_as_sensitive
         OperatingPoint(target, 1 - target, True, Proportion(1, 2), Proportion(1, 2))
         for target in (0.8, 0.9)
     ]
-    assert point_for(points, asked).target == given
+    assert select_operating_point(points, asked).target == given
 
 
 def test_a_point_tells_counts_and_intervals():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from shared.statistics import ScoresInvalid, roc_curve
-from shared.statistics.discrimination.roc_band import GRID, roc_band
+from shared.statistics.discrimination.roc_band import FALSE_POSITIVE_RATES, roc_band
 
 
 def drawn(count=120, seed=0):
@@ -17,7 +17,7 @@ def test_the_curve_itself_runs_inside_its_band():
     curve = roc_curve(scores, labels)
     reached = [
         curve.sensitivity[curve.false_positive_rate <= rate + 1e-9].max()
-        for rate in GRID
+        for rate in FALSE_POSITIVE_RATES
     ]
     assert np.all(band.low <= reached)
     assert np.all(band.high >= reached)

@@ -10,7 +10,7 @@ from shared.statistics import (
     DriftState,
     components_drift,
     drift,
-    tally,
+    quantile_bin_counts,
 )
 
 LEVELS = np.linspace(0, 1, 101)
@@ -27,7 +27,7 @@ def known_psi(shift):
 @pytest.mark.parametrize("shift", [0.0, 0.2, 0.5, -0.5, 1.0])
 def test_a_known_shift_has_its_known_psi_and_distance(shift):
     values = norm.ppf((np.arange(20_000) + 0.5) / 20_000) + shift
-    found = drift(tally(values, NORMAL), NORMAL)
+    found = drift(quantile_bin_counts(values, NORMAL), NORMAL)
     assert found.stability.psi == pytest.approx(known_psi(shift), rel=0.02, abs=1e-4)
     assert found.ks.distance == pytest.approx(
         2 * norm.cdf(abs(shift) / 2) - 1, abs=0.003
@@ -37,14 +37,14 @@ def test_a_known_shift_has_its_known_psi_and_distance(shift):
 
 def test_a_shift_up_and_the_same_shift_down_weigh_the_same():
     values = norm.ppf((np.arange(2_001) + 0.5) / 2_001)
-    up, down = (drift(tally(values + shift, NORMAL), NORMAL) for shift in (0.4, -0.4))
+    up, down = (drift(quantile_bin_counts(values + shift, NORMAL), NORMAL) for shift in (0.4, -0.4))
     assert up.stability.psi == pytest.approx(down.stability.psi, rel=0.01)
     assert up.ks.distance == pytest.approx(down.ks.distance, abs=0.002)
 
 
 def test_without_drift_false_alarms_are_as_rare_as_stated_and_p_values_err_upwards():
     random = np.random.default_rng(5)
-    found = [drift(tally(random.normal(size=80), NORMAL), NORMAL) for _ in range(1_000)]
+    found = [drift(quantile_bin_counts(random.normal(size=80), NORMAL), NORMAL) for _ in range(1_000)]
     states = [one.state for one in found]
     assert states.count(DriftState.OK) >= 940
     assert states.count(DriftState.ALARM) <= 15
@@ -60,7 +60,7 @@ def test_a_reference_of_few_cases_widens_the_limits_as_its_own_chance_asks():
         table = np.quantile(random.normal(size=120), LEVELS)
         states.append(
             drift(
-                tally(random.normal(size=400), table), table, reference_cases=120
+                quantile_bin_counts(random.normal(size=400), table), table, reference_cases=120
             ).state
         )
     assert states.count(DriftState.OK) >= 370
@@ -74,13 +74,13 @@ def test_the_usual_limits_hold_once_there_are_cases_enough():
         (0.4, DriftState.WATCH),
         (0.8, DriftState.ALARM),
     ):
-        found = drift(tally(values + shift, NORMAL), NORMAL).stability
+        found = drift(quantile_bin_counts(values + shift, NORMAL), NORMAL).stability
         assert (found.watch_from, found.alarm_from, found.state) == (0.1, 0.25, state)
 
 
 def test_fewer_than_fifty_cases_are_too_few_to_judge():
     for cases, few in ((49, True), (50, False)):
-        found = drift(tally(np.full(cases, 9.0), NORMAL), NORMAL)
+        found = drift(quantile_bin_counts(np.full(cases, 9.0), NORMAL), NORMAL)
         assert (found.state is DriftState.TOO_FEW) is few
     assert found.state is DriftState.ALARM
     assert np.isfinite(found.stability.psi)
@@ -93,11 +93,11 @@ def test_the_test_agrees_with_scipys_up_to_a_step_of_the_table(seed, cases):
     table = np.quantile(random.normal(size=501), LEVELS)
     values = random.normal(0.3, 1.1, cases)
     exact = ks_1samp(values, lambda x: np.interp(x, table, LEVELS))
-    found = drift(tally(values, table), table).ks
+    found = drift(quantile_bin_counts(values, table), table).ks
     assert found.distance <= exact.statistic + 1e-12
     assert found.p_value >= exact.pvalue - 1e-12
     assert (
-        exact.statistic - found.distance <= 0.01 + np.max(tally(values, table)) / cases
+        exact.statistic - found.distance <= 0.01 + np.max(quantile_bin_counts(values, table)) / cases
     )
 
 
@@ -106,7 +106,7 @@ def test_against_the_reference_cases_themselves_it_is_the_two_sample_test():
     training = random.normal(size=2_001)
     values = random.normal(0.12, 1, 900)
     table = np.quantile(training, LEVELS)
-    found = drift(tally(values, table), table, 2_001).ks
+    found = drift(quantile_bin_counts(values, table), table, 2_001).ks
     exact = ks_2samp(values, training, method="asymp")
     assert found.distance == pytest.approx(exact.statistic, abs=0.012)
     assert found.p_value == pytest.approx(exact.pvalue, rel=1.0)
@@ -122,7 +122,7 @@ def test_against_the_reference_cases_themselves_it_is_the_two_sample_test():
 def test_ties_are_counted_like_any_value(reference, values):
     table = np.sort(reference)
     steps = len(reference) - 1
-    counts = tally(values, table)
+    counts = quantile_bin_counts(values, table)
     assert counts.sum() == len(values)
     found = drift(counts, table)
     below = [
@@ -136,7 +136,7 @@ def test_ties_are_counted_like_any_value(reference, values):
 def test_a_table_that_is_its_own_sample_shows_no_drift_though_most_of_it_is_one_value():
     table = np.concatenate([np.zeros(70), np.linspace(0, 1, 31)])
     values = np.repeat(table[:-1], 10)
-    found = drift(tally(values, table), table)
+    found = drift(quantile_bin_counts(values, table), table)
     assert found.stability.psi < 0.02
     assert found.ks.distance < 1e-12
 
@@ -144,13 +144,13 @@ def test_a_table_that_is_its_own_sample_shows_no_drift_though_most_of_it_is_one_
 def test_of_several_components_the_worst_counts_and_looking_often_costs():
     random = np.random.default_rng(9)
     values = random.normal([0, 0, 0.8, 0], size=(400, 4))
-    counts = [tally(column, NORMAL) for column in values.T]
+    counts = [quantile_bin_counts(column, NORMAL) for column in values.T]
     together = components_drift(counts, [NORMAL] * 4)
     alone = drift(counts[2], NORMAL)
     assert (together.component, together.state) == (2, DriftState.ALARM)
     assert together.stability.psi == alone.stability.psi
     assert together.ks.p_value == pytest.approx(4 * alone.ks.p_value)
-    few = [tally(column[:60], NORMAL) for column in values.T]
+    few = [quantile_bin_counts(column[:60], NORMAL) for column in values.T]
     assert (
         components_drift(few, [NORMAL] * 4).stability.watch_from
         > drift(few[2], NORMAL).stability.watch_from
@@ -162,7 +162,7 @@ def test_many_components_without_drift_raise_no_more_alarms_than_one():
     tables = [NORMAL] * 8
     states = [
         components_drift(
-            [tally(column, NORMAL) for column in random.normal(size=(8, 80))], tables
+            [quantile_bin_counts(column, NORMAL) for column in random.normal(size=(8, 80))], tables
         ).state
         for _ in range(150)
     ]
@@ -172,7 +172,7 @@ def test_many_components_without_drift_raise_no_more_alarms_than_one():
 @pytest.mark.parametrize("values", [[], [np.nan, 1.0], [np.inf], [[1.0]]])
 def test_values_that_are_none_are_refused(values):
     with pytest.raises(DriftSampleInvalid):
-        tally(values, NORMAL)
+        quantile_bin_counts(values, NORMAL)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_counts_that_are_none_are_refused(counts):
 )
 def test_a_reference_that_is_none_is_refused(reference):
     with pytest.raises(DriftReferenceInvalid):
-        tally([0.5], reference)
+        quantile_bin_counts([0.5], reference)
 
 
 def test_components_without_their_reference_are_refused():

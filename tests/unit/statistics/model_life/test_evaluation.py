@@ -3,7 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from shared.statistics.model_life.evaluation import MOST_POINTS, bins, evaluation
+from shared.statistics.model_life.evaluation import (
+    MAX_ROC_POINTS,
+    calibration_bins_to_json,
+    evaluation,
+)
 
 SCORES = np.array([0.1, 0.3, 0.6, 0.4, 0.8, 0.9])
 MALIGNANT = np.array([False, False, False, True, True, True])
@@ -55,12 +59,12 @@ def test_a_curve_of_many_images_is_thinned_and_can_be_kept():
     random = np.random.default_rng(0)
     labels = random.random(1000) < 0.4
     found = told(random.random(1000) + labels, labels)
-    assert len(found["roc"]["points"]) == MOST_POINTS
+    assert len(found["roc"]["points"]) == MAX_ROC_POINTS
     assert len(json.dumps(found, allow_nan=False)) < 20_000
 
 
 def test_bins_say_how_many_images_they_hold():
-    found = bins(np.array([0.05, 0.06, 0.95]), np.array([False, False, True]))
+    found = calibration_bins_to_json(np.array([0.05, 0.06, 0.95]), np.array([False, False, True]))
     assert [(each["count"], each["malignant"]) for each in found] == [(2, 0), (1, 1)]
     assert found[1]["interval"]["high"] == 1
-    assert bins(np.zeros(0), np.zeros(0, bool)) == []
+    assert calibration_bins_to_json(np.zeros(0), np.zeros(0, bool)) == []

@@ -6,7 +6,11 @@ import pytest
 
 from shared.domain.models import GateReason, GateVerdict, Weight
 from shared.statistics import shift_prior
-from shared.statistics.model_life.gate import GatePolicy, Readings, weigh
+from shared.statistics.model_life.gate import (
+    GatePolicy,
+    ModelPredictions,
+    judge_candidate,
+)
 
 CASES = 200
 SITES = ["north", "south"] * (CASES // 2)
@@ -28,13 +32,13 @@ def readings(quality=3.0, cutoff=0.5, seed=2, **changes):
         "referred": np.zeros(CASES),
         "prevalence": 0.5,
     }
-    return Readings(**given | changes)
+    return ModelPredictions(**given | changes)
 
 
 def judged(
     candidate, live=None, policy=POLICY, labels=LABELS, sites=SITES, patients=None
 ):
-    return weigh(candidate, live, labels, sites, policy, patients)
+    return judge_candidate(candidate, live, labels, sites, policy, patients)
 
 
 def codes(judgement, weight):
@@ -66,7 +70,7 @@ def test_a_candidate_as_good_as_the_live_model_passes_with_all_its_figures():
 
 def test_what_is_drawn_of_both_models_is_kept_with_the_judgement():
     sizes = [5.0, 15.0, 30.0, None] * (CASES // 4)
-    figures = weigh(
+    figures = judge_candidate(
         readings(8), readings(8, seed=3), LABELS, SITES, POLICY, sizes_mm=sizes
     ).figures
     for side in ("candidate", "live"):
@@ -155,7 +159,7 @@ def test_every_reason_becomes_a_sentence_of_its_figures_when_it_was_kept():
 
 
 def test_no_test_images_at_all_are_not_judged():
-    nothing = Readings([], [], [], [], 0.5)
+    nothing = ModelPredictions([], [], [], [], 0.5)
     assert judged(nothing, labels=[], sites=[]).verdict is GateVerdict.NOT_JUDGED
 
 
@@ -182,7 +186,7 @@ def test_a_candidate_that_reads_nothing_fails_and_its_figures_can_be_kept():
 
 
 def test_a_site_where_few_are_found_is_noted_and_named_the_worst():
-    called = np.where(np.array(SITES) == "south", 0, readings(8).called)
+    called = np.where(np.array(SITES) == "south", 0, readings(8).decisions)
     judgement = judged(
         readings(8, called=called), policy=replace(POLICY, sensitivity_floor=0.4)
     )

@@ -27,7 +27,7 @@ def test_a_model_that_is_worse_by_just_the_margin_passes_as_often_as_the_signifi
     tests = [
         non_inferiority(
             *paired_scores(random, 200, 0.85, 0.90), MARGIN, significance=0.05
-        ).shown
+        ).is_shown
         for _ in range(600)
     ]
     assert 0.023 < np.mean(tests) < 0.082
@@ -38,7 +38,7 @@ def test_an_equally_good_model_passes_more_often_the_more_images_there_are():
     power = {
         cases: np.mean(
             [
-                non_inferiority(*paired_scores(random, cases, 0.9, 0.9), MARGIN).shown
+                non_inferiority(*paired_scores(random, cases, 0.9, 0.9), MARGIN).is_shown
                 for _ in range(150)
             ]
         )
@@ -56,21 +56,21 @@ def test_an_equally_good_model_passes_more_often_the_more_images_there_are():
 def test_the_interval_and_the_p_value_agree(seed, significance, margin):
     random = np.random.default_rng(seed)
     test = non_inferiority(*paired_scores(random, 40, 0.8, 0.8), margin, significance)
-    assert test.shown == (test.p_value < significance)
+    assert test.is_shown == (test.p_value < significance)
     assert test.low <= test.difference <= test.high
 
 
 def test_the_same_scores_are_no_worse_than_themselves():
     first, _, labels = paired_scores(np.random.default_rng(3), 40, 0.8, 0.8)
     test = non_inferiority(first, first, labels, MARGIN)
-    assert (test.difference, test.standard_error, test.p_value, test.shown) == (
+    assert (test.difference, test.standard_error, test.p_value, test.is_shown) == (
         0,
         0,
         0,
         True,
     )
     worse = non_inferiority(1 - labels, labels, labels, MARGIN)
-    assert (worse.difference, worse.p_value, worse.shown) == (-1, 1, False)
+    assert (worse.difference, worse.p_value, worse.is_shown) == (-1, 1, False)
 
 
 def test_the_p_value_is_delongs_with_the_margin_added():

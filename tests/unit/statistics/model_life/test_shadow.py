@@ -8,8 +8,8 @@ from sklearn.metrics import cohen_kappa_score
 from shared.statistics import delong_test
 from shared.statistics.model_life.shadow import (
     DECISIONS,
-    Pairs,
-    compare,
+    PairedPredictions,
+    compare_models,
     differences,
     monday,
 )
@@ -30,7 +30,7 @@ def pairs():
             scores > 0.6, "malignant", np.where(scores < 0.4, "benign", "refer")
         )
 
-    return Pairs(
+    return PairedPredictions(
         live_scores=live,
         scores=ours,
         live_risks=live / 2,
@@ -44,7 +44,7 @@ def pairs():
 
 
 def test_agreement_is_that_of_the_decisions(pairs):
-    found = compare(pairs)
+    found = compare_models(pairs)
     same = np.asarray(pairs.decisions) == pairs.live_decisions
     assert (found.agreement.cases, found.agreement.same) == (CASES, same.sum())
     assert found.agreement.kappa == pytest.approx(
@@ -58,7 +58,7 @@ def test_agreement_is_that_of_the_decisions(pairs):
 
 
 def test_the_aucs_are_compared_on_cases_with_outcomes_only(pairs):
-    found = compare(pairs).outcomes
+    found = compare_models(pairs).outcomes
     known = np.isfinite(pairs.malignant)
     labels = pairs.malignant[known] == 1
     test = delong_test(pairs.scores[known], pairs.live_scores[known], labels)
@@ -69,7 +69,7 @@ def test_the_aucs_are_compared_on_cases_with_outcomes_only(pairs):
 
 
 def test_sensitivity_is_of_the_cases_a_model_decided(pairs):
-    found = compare(pairs).outcomes
+    found = compare_models(pairs).outcomes
     known = np.isfinite(pairs.malignant)
     sick = known & (pairs.malignant == 1)
     decided = pairs.decisions != "refer"
@@ -86,7 +86,7 @@ def test_sensitivity_is_of_the_cases_a_model_decided(pairs):
 
 
 def test_each_hospital_and_each_week_has_its_own_cases(pairs):
-    found = compare(pairs)
+    found = compare_models(pairs)
     assert [row.hospital for row in found.hospitals] == ["north", "south"]
     assert [row.monday for row in found.weeks] == [
         "2026-11-23",
@@ -100,7 +100,7 @@ def test_each_hospital_and_each_week_has_its_own_cases(pairs):
 
 
 def test_differences_are_the_candidates_less_the_live_ones(pairs):
-    found = compare(pairs)
+    found = compare_models(pairs)
     gaps = pairs.scores - pairs.live_scores
     assert found.score_difference.mean == pytest.approx(gaps.mean())
     assert found.score_difference.sd == pytest.approx(gaps.std(ddof=1))
@@ -110,7 +110,7 @@ def test_differences_are_the_candidates_less_the_live_ones(pairs):
 
 
 def test_without_outcomes_nothing_is_said_of_who_is_right(pairs):
-    found = compare(replace(pairs, malignant=np.full(CASES, np.nan)))
+    found = compare_models(replace(pairs, malignant=np.full(CASES, np.nan)))
     assert (found.outcomes.cases, found.outcomes.auc) == (0, None)
     assert found.outcomes.live.sensitivity.value is None
     assert all(row.auc_so_far is None for row in found.weeks)
@@ -118,12 +118,12 @@ def test_without_outcomes_nothing_is_said_of_who_is_right(pairs):
 
 def test_one_decision_for_all_has_no_kappa(pairs):
     same = np.full(CASES, "benign")
-    found = compare(replace(pairs, live_decisions=same, decisions=same)).agreement
+    found = compare_models(replace(pairs, live_decisions=same, decisions=same)).agreement
     assert (found.share, found.kappa, found.kappa_low) == (1, None, None)
 
 
 def test_a_single_case_is_compared_and_none_is_not():
-    one = Pairs(
+    one = PairedPredictions(
         [0.4],
         [0.6],
         [0.1],
@@ -134,9 +134,9 @@ def test_a_single_case_is_compared_and_none_is_not():
         [START],
         [np.nan],
     )
-    found = compare(one)
+    found = compare_models(one)
     assert (found.agreement.cases, found.agreement.share) == (1, 0)
-    assert compare(Pairs([], [], [], [], [], [], [], [], [])) is None
+    assert compare_models(PairedPredictions([], [], [], [], [], [], [], [], [])) is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from shared.statistics import (
     RatingsInvalid,
     cohen_kappa,
     fleiss_kappa,
-    kappa_words,
+    landis_koch_label,
 )
 
 DIAGNOSES = np.array(
@@ -176,7 +176,7 @@ def test_raters_by_chance_are_seldom_told_from_chance():
     ],
 )
 def test_words_are_landis_and_kochs(value, word):
-    assert kappa_words(value) == word
+    assert landis_koch_label(value) == word
 
 
 def test_ratings_that_cannot_agree_are_refused():

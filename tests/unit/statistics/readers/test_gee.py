@@ -94,8 +94,8 @@ def test_where_all_judge_all_each_interval_is_that_of_the_counts(seed):
     """
     rates = gee_rates(readers(seed)).rates
     for rate in rates:
-        counts = logit_wald(rate.right, rate.judged)
-        assert rate.value == pytest.approx(rate.right / 90)
+        counts = logit_wald(rate.correct, rate.answers)
+        assert rate.value == pytest.approx(rate.correct / 90)
         assert (rate.interval.low, rate.interval.high) == pytest.approx(
             (counts.low, counts.high)
         )
@@ -107,7 +107,7 @@ def test_patients_with_several_images_part_readers_with_equal_counts():
     spread, clustered = gee_rates(
         [alternating, in_blocks], clusters=np.arange(100) // 2
     ).rates
-    assert spread.right == clustered.right
+    assert spread.correct == clustered.correct
     assert spread.interval.high < clustered.interval.high
 
 
@@ -143,7 +143,7 @@ def test_judges_who_answer_alike_do_not_differ():
 
 def test_one_judge_is_the_counts():
     rate = gee_rates([[1, 1, 1, 0]]).rates[0]
-    assert (rate.value, rate.right, rate.judged) == (pytest.approx(0.75), 3, 4)
+    assert (rate.value, rate.correct, rate.answers) == (pytest.approx(0.75), 3, 4)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from shared.statistics import (
     ProbabilityInvalid,
     Sigmoid,
     SingleClass,
-    brier,
+    brier_score,
     calibration_curve,
     expected_calibration_error,
     fit_sigmoid,
@@ -144,7 +144,7 @@ def test_percentages_and_impossible_prevalences_are_refused(arguments):
 
 def test_brier_is_scikit_learns():
     scores, labels = drawn(seed=2)
-    assert brier(expit(scores), labels) == pytest.approx(
+    assert brier_score(expit(scores), labels) == pytest.approx(
         sklearn.metrics.brier_score_loss(labels, expit(scores))
     )
 

@@ -31,7 +31,7 @@ def test_p_values_count_the_cases_of_the_class_that_are_at_least_as_strange(seed
     if tied:
         chances = chances.round(1)
         new = new.round(1)
-    found = ConformalCases.of(chances, labels).p_values(new)
+    found = ConformalCases.from_scores(chances, labels).p_values(new)
     assert found[:, 1].tolist() == [p_value(chances[labels], chance) for chance in new]
     assert found[:, 0].tolist() == [
         p_value(-chances[~labels], -chance) for chance in new
@@ -42,7 +42,7 @@ def test_p_values_of_new_cases_err_as_often_as_they_say():
     random = np.random.default_rng(5)
     wrong = []
     for _ in range(200):
-        cases = ConformalCases.of(*draw(random, 100))
+        cases = ConformalCases.from_scores(*draw(random, 100))
         chances, labels = draw(random, 200)
         found = cases.p_values(chances)
         wrong.append(

@@ -6,7 +6,7 @@ from fastapi import Path, Request
 from fastapi.responses import HTMLResponse
 
 from services.api.audit.service import AuditService, Question
-from services.api.dependencies import CallerSession, WiringDep, hospital_of
+from services.api.dependencies import CallerSession, DependenciesDep, hospital_id_of
 from services.api.hospitals.schemas import HospitalChange, HospitalView, OperatorChange
 from services.api.hospitals.service import HospitalService
 from services.api.hospitals.validation import ALPHAS, CASES, DAYS, PREVALENCES, WEIGHTS
@@ -36,7 +36,7 @@ def hospitals_page(
     request: Request,
     visitor: PageOperator,
     session: PageSystemSessionDep,
-    wired: WiringDep,
+    wired: DependenciesDep,
 ) -> HTMLResponse:
     hospitals = HospitalService(session, wired.settings).all()
     return show_console(request, visitor, "hospitals.html", hospitals=hospitals)
@@ -48,7 +48,7 @@ def hospital_page(
     name: Annotated[PlainText, Path()],
     visitor: PageOperator,
     session: PageSystemSessionDep,
-    wired: WiringDep,
+    wired: DependenciesDep,
 ) -> HTMLResponse:
     service = HospitalService(session, wired.settings)
     hospital = service.read(service.named(name))
@@ -61,10 +61,10 @@ def own_hospital_page(
     visitor: PageAdministrator,
     system_session: PageSystemSessionDep,
     session: PageCallerSessionDep,
-    wired: WiringDep,
+    wired: DependenciesDep,
 ) -> HTMLResponse:
     service = HospitalService(system_session, wired.settings)
-    hospital = service.read(hospital_of(visitor.caller))
+    hospital = service.read(hospital_id_of(visitor.caller))
     return _settings(request, visitor, session, wired.settings, hospital)
 
 

@@ -29,7 +29,7 @@ def keys_page(
         visitor,
         "keys.html",
         keys=KeyService(session, visitor.caller).all(),
-        now=session.keys.now(),
+        now=session.api_keys.now(),
         days=DAYS,
         soon_days=SOON_DAYS,
         roles=roles(visitor.caller),

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.locales import word_message
+from services.api.locales import message_text
 from services.api.models import service
 from services.api.models.schemas import GateView, ModelView
 from services.api.web.actors import names
@@ -46,7 +46,7 @@ def model_page(
 ) -> HTMLResponse:
     model = service.view(session, model_id)
     live = session.models.live()
-    latest = session.gates.latest(model.digest)
+    latest = session.gate_judgements.latest(model.digest)
     gate = service.gate(session, model.digest) if latest else None
     against = objection(latest, live)
     return show_console(
@@ -60,7 +60,7 @@ def model_page(
         shadow=_shadow(session, model),
         workers=[service.worker(row) for row in session.serving.alive()],
         least_reason=LEAST_REASON,
-        objection=word_message(against) if against else None,
+        objection=message_text(against) if against else None,
         drawn=drawn(gate, visitor),
     )
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 
-from services.api.dependencies import WiringDep
+from services.api.dependencies import DependenciesDep
 from services.api.monitoring import coverage, drift, performance, quality
 from services.api.monitoring.schemas import (
     CoverageView,
@@ -27,7 +27,7 @@ from services.api.web.page import PageCallerSessionDep, PageMonitor, Visitor, pa
 from services.api.web.plots import monitoring
 from services.api.web.plots.models import Legend
 from shared.ledger.monitoring.observations import Period
-from shared.statistics.model_life.drift import FEWEST
+from shared.statistics.model_life.drift import MIN_CASES
 
 router = pages()
 NOTES = {
@@ -85,10 +85,10 @@ def monitoring_page(
     request: Request,
     visitor: PageMonitor,
     session: PageCallerSessionDep,
-    wired: WiringDep,
+    wired: DependenciesDep,
     filters: FiltersDep,
 ) -> HTMLResponse:
-    service = MonitoringService(session, visitor.caller, wired.answer_cache)
+    service = MonitoringService(session, visitor.caller, wired.cache)
     asked = filters.asked()
     drifts = DriftView.model_validate_json(service.answer(drift.measure, asked).body)
     figures = PerformanceView.model_validate_json(
@@ -114,7 +114,7 @@ def monitoring_page(
         ),
         coverage=covered,
         notes=NOTES,
-        fewest=FEWEST,
+        fewest=MIN_CASES,
         few_cases=performance.FEW_CASES,
         asked=filters.chosen(),
         query=urlencode(filters.chosen()),

@@ -3,7 +3,7 @@
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.dependencies import WiringDep
+from services.api.dependencies import DependenciesDep
 from services.api.queue.service import QueueService
 from services.api.text import PlainText
 from services.api.web.console import show_console
@@ -17,10 +17,10 @@ def queue_page(
     request: Request,
     visitor: PageOperator,
     session: PageSystemSessionDep,
-    wired: WiringDep,
+    wired: DependenciesDep,
     reason: PlainText = "",
 ) -> HTMLResponse:
-    service = QueueService(session, wired.doorbell)
+    service = QueueService(session, wired.notifier)
     letters = service.dead_letters(reason) if reason else []
     return show_console(
         request,

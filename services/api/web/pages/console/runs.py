@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from services.api.datasets.schemas import VersionView
 from services.api.datasets.service import DatasetService
-from services.api.dependencies import WiringDep
+from services.api.dependencies import DependenciesDep
 from services.api.text import PlainText
 from services.api.training.schemas import EventView
 from services.api.training.service import RunService
@@ -34,7 +34,7 @@ def runs_page(
     request: Request,
     visitor: PageOperator,
     session: PageSystemSessionDep,
-    wired: WiringDep,
+    wired: DependenciesDep,
     dataset: PlainText = "",
     version: Annotated[int | None, Query(ge=1)] = None,
 ) -> HTMLResponse:
@@ -56,7 +56,7 @@ def run_page(
     run_id: UUID,
     visitor: PageOperator,
     session: PageSystemSessionDep,
-    wired: WiringDep,
+    wired: DependenciesDep,
 ) -> HTMLResponse:
     service = RunService(session, visitor.caller, wired)
     run = service.read(run_id)

@@ -12,32 +12,32 @@ from shared.errors import Unavailable
 from shared.observability.logs import log
 from shared.queueing.app import Tasks, redis_client
 
-SILENCE_S = 2.0
-LOST = (OperationalError, RedisError, OSError)
+PAUSE_AFTER_FAILURE_S = 2.0
+BROKER_ERRORS = (OperationalError, RedisError, OSError)
 
 
-class Doorbell(Protocol):
+class Notifier(Protocol):
     """The port through which the gateway says that something waits."""
 
-    def ring(self, task: Tasks, subject: UUID) -> None: ...
+    def notify(self, task: Tasks, subject: UUID) -> None: ...
 
     def check(self) -> None:
         """Raise Unavailable if a ring would be lost now."""
 
 
-class CeleryDoorbell:
+class CeleryNotifier:
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._silent_until = 0.0
 
-    def ring(self, task: Tasks, subject: UUID) -> None:
+    def notify(self, task: Tasks, subject: UUID) -> None:
         """Send the id and nothing else; after a lost ring be silent for a while, so that nobody waits for the next."""
         if time.monotonic() < self._silent_until:
             return
         try:
             self._app.send_task(task, args=[str(subject)], retry=False)
-        except LOST as lost:
-            self._silent_until = time.monotonic() + SILENCE_S
+        except BROKER_ERRORS as lost:
+            self._silent_until = time.monotonic() + PAUSE_AFTER_FAILURE_S
             log().warning(
                 "doorbell.lost",
                 task=task,
@@ -50,5 +50,5 @@ class CeleryDoorbell:
         try:
             with self._app.connection_for_write() as connection:
                 redis_client(connection).ping()
-        except LOST as lost:
+        except BROKER_ERRORS as lost:
             raise Unavailable(service="The broker") from lost
