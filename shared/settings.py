@@ -142,7 +142,8 @@ class Settings(BaseSettings):
     sweep_every_s: Annotated[float, Field(ge=1)] = 60.0
     """How often is looked for cases that are due and for images that erasures left behind."""
     trusted_proxies: str = ""
-    """Addresses or networks, with commas, whose X-Forwarded-For is believed; all others speak for themselves."""
+    """Addresses or networks, with commas, whose X-Forwarded-For and X-Forwarded-Proto are believed;
+    all others speak for themselves."""
 
     people_key: SecretStr | None = None
     """Key under which authenticators' secrets are kept, 32 bytes in base64, the same for every gateway; left unset,

@@ -87,12 +87,12 @@ def import_folder(
         api.post("/v1/datasets", json={"name": name, "synthetic": synthetic})
         told = list(watched(add_all(api, name, rows), len(rows)))
         held = api.get(f"/v1/datasets/{name}")
-    imported = summary(folder, name, told, held)
+    imported = import_summary(folder, name, told, held)
     if as_json:
         print(json.dumps(imported, indent=2))
     else:
         Console().print(
-            "\n".join(sentences(imported)),
+            "\n".join(import_sentences(imported)),
             soft_wrap=True,
             markup=False,
             highlight=False,
@@ -289,7 +289,7 @@ def take_outcomes(
     _say(taken, as_json, "\n".join(taking(name, taken)))
 
 
-def summary(
+def import_summary(
     folder: Path, name: str, told: list[tuple[Row, Outcome]], held: dict[str, Any]
 ) -> dict[str, Any]:
     """What an import did, as JSON has it; refused rows in the order of the manifest."""
@@ -310,7 +310,7 @@ def summary(
     }
 
 
-def sentences(imported: dict[str, Any]) -> list[str]:
+def import_sentences(imported: dict[str, Any]) -> list[str]:
     refused = imported["refused"]
     return [
         (

@@ -92,13 +92,13 @@ def load(
     key = os.environ.get("SERA_KEY", "").strip() or local_key(settings, Role.OPERATOR)
     with ApiClient(to, key) as operator:
         course = Loading(
-            asked, to, operator, own_home(settings, to), console.print
+            asked, to, operator, local_home(settings, to), console.print
         ).run()
     write(course, out)
     if as_json:
         print(json.dumps(to_json(course), indent=2))
     else:
-        show(course, out)
+        print_report(course, out)
     sys.exit(0 if course.kept else 1)
 
 
@@ -110,7 +110,7 @@ def on_this_machine(url: str) -> bool:
         return host == "localhost"
 
 
-def own_home(settings: Settings, url: str) -> Path | None:
+def local_home(settings: Settings, url: str) -> Path | None:
     """This machine's stack's, if it is what answers there: then its processes can be looked at."""
     try:
         return settings.home if StackState.load(settings.home).url == url else None
@@ -118,20 +118,20 @@ def own_home(settings: Settings, url: str) -> Path | None:
         return None
 
 
-def show(course: "Course", out: Path) -> None:
+def print_report(course: "Course", out: Path) -> None:
     from trials.load.report import summary
 
     console = Console(highlight=False, soft_wrap=True)
     for sentence in summary(course):
         console.print(sentence, markup=False)
-    console.print(promises(course))
+    console.print(slo_table(course))
     for rule in course.rules:
         for sentence in rule.broken[:MAX_SENTENCES]:
             console.print(f"{rule.name}: {sentence}", markup=False)
     console.print(f"The report: {out}", markup=False)
 
 
-def promises(course: "Course") -> Table:
+def slo_table(course: "Course") -> Table:
     shown = Table("promise", "verdict", box=None, pad_edge=False)
     for rule in course.rules:
         why = f" ({rule.unjudged})" if rule.unjudged else ""

@@ -13,8 +13,8 @@ from cli.output.models import (
     comparison_lines,
     gate_lines,
     gate_verdict,
-    model_name,
     model_lines,
+    model_name,
     print_plain,
     to_minute,
 )

@@ -23,7 +23,7 @@ def main() -> None:
         port=settings.port,
         log_config=None,
         access_log=False,
-        proxy_headers=False,  # SERA_TRUSTED_PROXIES says whom to believe
+        proxy_headers=False,  # the app has the same middleware, with SERA_TRUSTED_PROXIES
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=5,

@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import Lifespan
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services.api import errors
 from services.api.audit.read_audit import ReadAudit
 from services.api.audit.router import router as audit_router
 from services.api.cases.router import router as cases_router
 from services.api.datasets.router import router as datasets_router
-from services.api.decoder_pool import Eyes
+from services.api.decoder_pool import DecoderPool
 from services.api.dependencies import Dependencies
 from services.api.hospitals.router import router as hospitals_router
 from services.api.jobs.notifications import JobWatch
@@ -25,14 +26,14 @@ from services.api.middleware.authentication import (
     session_lifetime,
 )
 from services.api.middleware.body_limits import BodyLimitMiddleware, BodyLimits
-from services.api.middleware.client_address import Whence, networks
+from services.api.middleware.client_address import ClientAddress, trusted_hosts
 from services.api.middleware.origin_policy import OriginPolicy
 from services.api.middleware.security_headers import SecurityHeadersMiddleware
 from services.api.middleware.transactions import POOL_SIZE, Slots, TransactionMiddleware
 from services.api.models.card import router as model_cards_router
 from services.api.models.router import router as models_router
 from services.api.monitoring.dashboards import router as dashboards_router
-from services.api.monitoring.memory import Memory
+from services.api.monitoring.memory import AnswerCache
 from services.api.monitoring.prometheus.traffic import TrafficMiddleware
 from services.api.monitoring.router import router as monitoring_router
 from services.api.people.router import router as people_router
@@ -146,10 +147,10 @@ def build_dependencies(settings: Settings) -> Dependencies:
         job_watch=JobWatch(settings.database),
         pace=pace,
         acceptance=acceptance,
-        cache=Memory(),
+        cache=AnswerCache(),
         read_audit=ReadAudit(),
         deidentifier=deidentifier,
-        decoder_pool=Eyes(settings),
+        decoder_pool=DecoderPool(settings),
         origin_policy=OriginPolicy(settings.public_url),
         password_hashers=PasswordHasherPool(settings.password_threads),
         vault=Vault(settings),
@@ -169,6 +170,7 @@ def _lifespan(dependencies: Dependencies) -> Lifespan[FastAPI]:
             yield
         dependencies.password_hashers.close()
         dependencies.decoder_pool.close()
+        dependencies.deidentifier.close()
         dependencies.ledger.close()
         dependencies.counter_ledger.close()
 
@@ -187,7 +189,11 @@ def _add_middleware(app: FastAPI, dependencies: Dependencies) -> None:
         session_lifetime=session_lifetime(settings),
         admission=dependencies.acceptance.admission,
     )
-    app.add_middleware(Whence, proxies=networks(settings.trusted_proxies))
+    app.add_middleware(ClientAddress)
+    app.add_middleware(
+        ProxyHeadersMiddleware,
+        trusted_hosts=trusted_hosts(settings.trusted_proxies),
+    )
     app.add_middleware(BodyLimitMiddleware, limits=BodyLimits.from_settings(settings))
     app.add_middleware(SecurityHeadersMiddleware, public_url=settings.public_url)
     app.add_middleware(TrafficMiddleware)

@@ -9,11 +9,11 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 
 from services.api.audit.read_audit import ReadAudit
-from services.api.decoder_pool import Eyes
+from services.api.decoder_pool import DecoderPool
 from services.api.jobs.notifications import JobWatch
 from services.api.middleware.origin_policy import SESSION_COOKIE, OriginPolicy
 from services.api.middleware.transactions import Slot
-from services.api.monitoring.memory import Memory
+from services.api.monitoring.memory import AnswerCache
 from services.api.session.password_hasher import PasswordHasherPool
 from services.api.session.provider import Provider
 from shared.cases.accept import CaseAcceptance
@@ -44,10 +44,10 @@ class Dependencies:
     job_watch: JobWatch
     pace: Pace
     acceptance: CaseAcceptance
-    cache: Memory
+    cache: AnswerCache
     read_audit: ReadAudit
     deidentifier: Deidentifier
-    decoder_pool: Eyes
+    decoder_pool: DecoderPool
     origin_policy: OriginPolicy
     password_hashers: PasswordHasherPool
     vault: Vault

@@ -21,7 +21,11 @@ from shared.learning.progress import Progress
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.objects import ObjectStore
 from shared.settings import Settings
-from shared.statistics.model_life.gate import GatePolicy, ModelPredictions, judge_candidate
+from shared.statistics.model_life.gate import (
+    GatePolicy,
+    ModelPredictions,
+    judge_candidate,
+)
 
 STAGE = "gate"
 BATCH = 16

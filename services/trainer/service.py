@@ -10,7 +10,13 @@ from services.trainer.missing_weights import lacking
 from services.trainer.progress import Closing, Reporter, StepLost
 from services.trainer.samples import outlined
 from services.trainer.step_owner import Owner
-from services.trainer.steps import StepResult, StepInputs, RunInputs, RunWork, TrainingTools
+from services.trainer.steps import (
+    RunInputs,
+    RunWork,
+    StepInputs,
+    StepResult,
+    TrainingTools,
+)
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message
 from shared.domain.training.states import ENDED, Split, StepKind

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
-from services.worker.bundle_cache import Served, BundleCache, SpareTaken
+from services.worker.bundle_cache import BundleCache, Served, SpareTaken
 from services.worker.inference.preparation import Preparation
 from services.worker.live_model import LiveModel
 from shared.bundles.explanations.explanation import Explained, HeatMap, explain

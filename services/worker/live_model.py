@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from services.worker import metrics
-from services.worker.bundle_cache import Served, BundleCache
+from services.worker.bundle_cache import BundleCache, Served
 from services.worker.presence import Presence
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message

@@ -1,9 +1,11 @@
 """Who may send another case now: a hospital's rate, its cases under way, and how many SERA lets wait at all."""
 
 import math
-import threading
-import time
+from operator import attrgetter
+from threading import Condition
 from uuid import UUID
+
+from cachetools import TTLCache, cachedmethod
 
 from shared.cases.pace import Pace
 from shared.domain.jobs import Priority
@@ -54,9 +56,8 @@ class Admission:
         self._settings = settings
         self._pace = pace
         self._defaults = RateLimit(settings.rate_per_minute, settings.inflight_quota)
-        self._lock = threading.Lock()
-        self._counted_at = float("-inf")
-        self._waiting = 0
+        self._cache: TTLCache[object, int] = TTLCache(maxsize=1, ttl=FRESH_S)
+        self._condition = Condition()
 
     def standing(self, session: HospitalSession) -> RateLimitStatus:
         """How the hospital stands, before a body is read. Raises TooMuch if not even an urgent case is accepted now."""
@@ -124,13 +125,10 @@ class Admission:
         pace = self._pace.jobs_per_s()
         return seconds(jobs / pace) if pace else UNKNOWN_S
 
+    @cachedmethod(attrgetter("_cache"), condition=attrgetter("_condition"))
     def _all_waiting(self) -> int:
-        with self._lock:
-            if time.monotonic() - self._counted_at > FRESH_S:
-                with self._ledger.system_session(ACTOR) as session:
-                    self._waiting = session.queue.waiting()
-                self._counted_at = time.monotonic()
-            return self._waiting
+        with self._ledger.system_session(ACTOR) as session:
+            return session.queue.waiting()
 
 
 def rate_limited(standing: RateLimitStatus, spare: float) -> RateLimited:

@@ -2,24 +2,37 @@
 
 from functools import cached_property
 
-from shared.imaging.deidentify import Cleaned, clean, clean_mask
+from shared.imaging.deidentify import Cleaned, clean_mask
+from shared.imaging.sandbox.bounds import Bounds
+from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger import Ledger
 
 ACTOR = "api"
 PURPOSE = "dicom-uids"
+BOUNDS = Bounds(seconds=60.0, memory_mib=1728)
+"""With the 300 MiB of address space of the process itself, 2 GiB."""
+PROCESSES = 2
+"""Files that are decoded to be cleaned, at a time; further ones wait."""
 
 
 class Deidentifier:
-    """Cleans images under the installation's key, which is asked for with the first of them."""
+    """Cleans images under the installation's key, which is asked for with the first of them.
+
+    A file that has to be decoded for it is cleaned in a process of its own.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._sandbox = SandboxPool(BOUNDS, PROCESSES)
 
     def clean(self, data: bytes) -> Cleaned:
-        return clean(data, self._key)
+        return self._sandbox.clean(data, self._key)
 
     def clean_mask(self, data: bytes, width: int, height: int) -> Cleaned:
         return clean_mask(data, width, height, self._key)
+
+    def close(self) -> None:
+        self._sandbox.close()
 
     @cached_property
     def _key(self) -> bytes:

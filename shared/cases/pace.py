@@ -1,7 +1,9 @@
 """How fast jobs are being finished lately, for the ETA of those that wait."""
 
-import threading
-import time
+from operator import attrgetter
+from threading import Condition
+
+from cachetools import TTLCache, cachedmethod
 
 from shared.ledger import Ledger
 
@@ -9,18 +11,14 @@ FRESH_S = 2.0
 
 
 class Pace:
-    """Remembers the figure for a moment, so that a thousand polls cost one count."""
+    """Keeps the figure for a moment, so that a thousand polls cost one count."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._lock = threading.Lock()
-        self._read_at = float("-inf")
-        self._figure: float | None = None
+        self._cache: TTLCache[object, float | None] = TTLCache(maxsize=1, ttl=FRESH_S)
+        self._condition = Condition()
 
+    @cachedmethod(attrgetter("_cache"), condition=attrgetter("_condition"))
     def jobs_per_s(self) -> float | None:
-        with self._lock:
-            if time.monotonic() - self._read_at > FRESH_S:
-                with self._ledger.system_session("gateway") as session:
-                    self._figure = session.queue.pace()
-                self._read_at = time.monotonic()
-            return self._figure
+        with self._ledger.system_session("gateway") as session:
+            return session.queue.pace()

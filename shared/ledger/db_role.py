@@ -19,7 +19,6 @@ from shared.ledger.database_errors import unavailable_error
 
 SYSTEM_ROLE = "sera_house"
 HOSPITAL_ROLE = "sera_hospital"
-SERVICE_LOGIN = "sera_service"
 TAKE_SYSTEM_ROLE = f"SET LOCAL ROLE {SYSTEM_ROLE}"
 TAKE_HOSPITAL_ROLE = (
     f"SELECT set_config('role', '{HOSPITAL_ROLE}', true), "

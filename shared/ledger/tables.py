@@ -19,10 +19,10 @@ from shared.ledger.datasets.tables import (
     VersionRow,
 )
 from shared.ledger.hospitals.tables import (
-    RateLimitRow,
+    ApiKeyRow,
     AuditRow,
     HospitalRow,
-    ApiKeyRow,
+    RateLimitRow,
     SealRow,
     SecretRow,
 )
@@ -59,9 +59,9 @@ from shared.ledger.training.tables import (
 )
 
 __all__ = [
-    "RateLimitRow",
     "AnyRow",
     "AnySelect",
+    "ApiKeyRow",
     "ArrivalRow",
     "AuditRow",
     "BreachRow",
@@ -75,13 +75,13 @@ __all__ = [
     "GateRow",
     "HospitalRow",
     "JobRow",
-    "ApiKeyRow",
     "ModelRow",
     "ObservationRow",
     "OrphanedObjectRow",
     "OutcomeRow",
     "PersonRow",
     "PromotionRow",
+    "RateLimitRow",
     "ReaderStudyCaseRow",
     "ReaderStudyReaderRow",
     "ReaderStudyRow",

@@ -1,4 +1,7 @@
-"""Metrics with their intervals and tests. The positive class is always malignant (1), and scores rise with risk."""
+"""Metrics with their intervals and tests.
+
+The positive class is always malignant (1), and a higher score means a higher risk.
+"""
 
 from shared.statistics.confusion import ConfusionTable, Measure, Proportion
 from shared.statistics.discrimination.delong import (
@@ -10,8 +13,8 @@ from shared.statistics.discrimination.delong import (
 from shared.statistics.discrimination.operating_points import (
     OperatingPoint,
     SensitivityCutoff,
-    select_operating_point,
     predictive_values,
+    select_operating_point,
     sensitivity_cutoff,
 )
 from shared.statistics.discrimination.roc import (
@@ -46,8 +49,6 @@ from shared.statistics.model_life.drift import (
     Stability,
     components_drift,
     drift,
-    ks_against,
-    population_stability,
     quantile_bin_counts,
 )
 from shared.statistics.model_life.sites import Area, Rate, SiteRates, rates_by_site
@@ -64,7 +65,6 @@ from shared.statistics.readers.gee import (
     GeeRate,
     GeeRates,
     GeeTest,
-    gee_logistic,
     gee_rates,
 )
 from shared.statistics.readers.multireader import MultiReader, obuchowski_rockette
@@ -84,9 +84,7 @@ from shared.statistics.reliability.conformal import (
     ClassCoverage,
     ConformalCases,
     ConformalCoverage,
-    ConformalSets,
     conformal_coverage,
-    fit_conformal,
 )
 
 __all__ = [
@@ -95,7 +93,6 @@ __all__ = [
     "ClassCoverage",
     "ConformalCases",
     "ConformalCoverage",
-    "ConformalSets",
     "ConfusionTable",
     "ConstantScores",
     "Drift",
@@ -142,28 +139,24 @@ __all__ = [
     "delong_test",
     "drift",
     "expected_calibration_error",
-    "fit_conformal",
     "fit_sigmoid",
     "fleiss_kappa",
-    "gee_logistic",
     "gee_rates",
     "landis_koch_label",
-    "ks_against",
     "logit_interval",
     "logit_wald",
     "mcnemar",
     "observed_expected",
     "obuchowski_rockette",
-    "select_operating_point",
-    "population_stability",
     "predictive_values",
+    "quantile_bin_counts",
     "rates_by_site",
     "roc_auc",
     "roc_curve",
+    "select_operating_point",
     "sensitivity_cutoff",
     "shift_prior",
     "tables_behind",
-    "quantile_bin_counts",
     "wilson",
     "youden_cutoff",
 ]

@@ -1,4 +1,4 @@
-"""Scores with their labels, checked once. The positive class is always malignant: label 1 or True."""
+"""Checks of scores and labels. The positive class is always malignant: label 1 or True."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +10,7 @@ Flags = NDArray[np.bool_]
 
 
 def as_labels(labels: ArrayLike) -> Flags:
-    """Labels as flags, True = malignant.
+    """Labels as flags (N,), True = malignant.
 
     Parameters
     ----------
@@ -19,25 +19,26 @@ def as_labels(labels: ArrayLike) -> Flags:
     Raises
     ------
     ScoresInvalid
-        A label is neither 0 nor 1, or they are not one row.
+        A label is neither 0 nor 1, or the labels are not one row.
     """
-    given = np.asarray(labels)
-    if given.ndim != 1 or given.size == 0:
-        raise ScoresInvalid(problem=f"labels have the shape {given.shape}")
-    if not np.isin(given, (0, 1)).all():
+    values = np.asarray(labels)
+    if values.ndim != 1 or values.size == 0:
+        raise ScoresInvalid(problem=f"labels have the shape {values.shape}")
+    if not np.isin(values, (0, 1)).all():
         raise ScoresInvalid(problem="a label is neither 0 nor 1")
-    return given.astype(bool)
+    return values.astype(bool)
 
 
 def as_cases(
     scores: ArrayLike, labels: ArrayLike, min_per_class: int = 1
 ) -> tuple[Floats, Flags]:
-    """Scores and labels of the same cases, with at least `needed` of each class (0: any mix will do).
+    """Scores (N,) and labels (N,) of the same cases.
 
     Parameters
     ----------
     scores : (N,) float, higher = more likely malignant
     labels : (N,) bool or 0/1, 1 = malignant
+    min_per_class : cases that each class must have; 0 allows any mix
 
     Raises
     ------
@@ -52,8 +53,7 @@ def as_cases(
     if not np.isfinite(values).all():
         raise ScoresInvalid(problem="a score is not finite")
     positives = int(malignant.sum())
-    if min(positives, malignant.size - positives) < min_per_class:
-        raise SingleClass(
-            needed=min_per_class, malignant=positives, benign=malignant.size - positives
-        )
+    negatives = malignant.size - positives
+    if min(positives, negatives) < min_per_class:
+        raise SingleClass(needed=min_per_class, malignant=positives, benign=negatives)
     return values, malignant

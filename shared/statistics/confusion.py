@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from shared.statistics.cases import as_cases, as_labels
+from shared.statistics.cases import as_labels
 from shared.statistics.errors import ScoresInvalid
 from shared.statistics.intervals import INTERVALS, Interval, IntervalMethod
 
@@ -80,12 +80,6 @@ class ConfusionTable:
             fp=int(np.sum(called & ~malignant)),
             tn=int(np.sum(~called & ~malignant)),
         )
-
-    @classmethod
-    def from_scores(cls, scores: ArrayLike, labels: ArrayLike, cutoff: float) -> Self:
-        """Count with every score at or above the cut-off called malignant."""
-        values, malignant = as_cases(scores, labels, min_per_class=0)
-        return cls.from_decisions(values >= cutoff, malignant)
 
     def proportion(self, measure: Measure) -> Proportion:
         """The counts behind a rate, for its interval."""

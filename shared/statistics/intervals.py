@@ -34,43 +34,45 @@ def logit_interval(
     Parameters
     ----------
     estimate : fraction
-    standard_error : of the estimate itself; carried to the logit scale by the delta method
+    standard_error : of the estimate itself; the delta method carries it to the logit scale
     level : confidence, 0.95 for 95 %
     """
-    reach = normal_quantile(level) * standard_error / (estimate * (1 - estimate))
-    centre = logit(estimate)
-    return Interval(float(expit(centre - reach)), float(expit(centre + reach)))
+    z = normal_quantile(level)
+    half_width = z * standard_error / (estimate * (1 - estimate))
+    return _logit_scale_interval(centre=logit(estimate), half_width=half_width)
 
 
 def logit_wald(successes: int, total: int, level: float = 0.95) -> Interval:
-    """Wald interval of a proportion on the logit scale, as logistic regression gives it (Agresti 2013, 3.1).
+    """Wald interval of a proportion on the logit scale, as in logistic regression (Agresti 2013, 3.1).
 
-    At 0 or `total` successes the logit is infinite: both counts are then raised by 1/2 (Haldane, Anscombe) and the
-    interval reaches to the estimate. Without cases nothing is known: 0 to 1.
+    At 0 or `total` successes the logit is infinite. Both counts are then raised by 1/2 (Haldane,
+    Anscombe), and the interval is extended to the estimate. Without cases the interval is 0 to 1.
     """
     if total == 0:
-        return Interval(0.0, 1.0)
+        return Interval(low=0.0, high=1.0)
     if 0 < successes < total:
-        return _logit_wald(successes, total - successes, level)
-    widened = _logit_wald(successes + 0.5, total - successes + 0.5, level)
-    return Interval(widened.low, 1.0) if successes else Interval(0.0, widened.high)
+        return _logit_wald(successes=successes, failures=total - successes, level=level)
+    raised = _logit_wald(
+        successes=successes + 0.5, failures=total - successes + 0.5, level=level
+    )
+    if successes:
+        return Interval(low=raised.low, high=1.0)
+    return Interval(low=0.0, high=raised.high)
 
 
 def wilson(successes: int, total: int, level: float = 0.95) -> Interval:
-    """Score interval of a proportion (Wilson 1927). Without cases nothing is known: 0 to 1."""
+    """Score interval of a proportion (Wilson 1927). Without cases the interval is 0 to 1."""
     if total == 0:
-        return Interval(0.0, 1.0)
+        return Interval(low=0.0, high=1.0)
     z = normal_quantile(level)
     fraction = successes / total
-    shrink = 1 + z * z / total
-    centre = (fraction + z * z / (2 * total)) / shrink
-    reach = (
-        z
-        * math.sqrt(fraction * (1 - fraction) / total + z * z / (4 * total * total))
-        / shrink
-    )
-    low = 0.0 if successes == 0 else centre - reach
-    return Interval(low, 1.0 if successes == total else centre + reach)
+    denominator = 1 + z * z / total
+    centre = (fraction + z * z / (2 * total)) / denominator
+    variance = fraction * (1 - fraction) / total + z * z / (4 * total * total)
+    half_width = z * math.sqrt(variance) / denominator
+    low = 0.0 if successes == 0 else centre - half_width
+    high = 1.0 if successes == total else centre + half_width
+    return Interval(low=low, high=high)
 
 
 INTERVALS: dict[IntervalMethod, Callable[[int, int, float], Interval]] = {
@@ -79,7 +81,15 @@ INTERVALS: dict[IntervalMethod, Callable[[int, int, float], Interval]] = {
 }
 
 
-def _logit_wald(successes: float, failures: float, level: float) -> Interval:
-    centre = math.log(successes / failures)
-    reach = normal_quantile(level) * math.sqrt(1 / successes + 1 / failures)
-    return Interval(float(expit(centre - reach)), float(expit(centre + reach)))
+def _logit_wald(*, successes: float, failures: float, level: float) -> Interval:
+    standard_error = math.sqrt(1 / successes + 1 / failures)
+    return _logit_scale_interval(
+        centre=math.log(successes / failures),
+        half_width=normal_quantile(level) * standard_error,
+    )
+
+
+def _logit_scale_interval(*, centre: float, half_width: float) -> Interval:
+    return Interval(
+        low=float(expit(centre - half_width)), high=float(expit(centre + half_width))
+    )

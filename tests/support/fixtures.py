@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from deploy.local import EmbeddedEngines
 from shared.bundles import save
-from shared.imaging.decoders.bounds import Bounds
-from shared.imaging.decoders.pool import Decoders
+from shared.imaging.sandbox.bounds import Bounds
+from shared.imaging.sandbox.pool import SandboxPool
 from shared.learning import FittedModel
 from shared.ledger import Ledger
 from shared.ledger.schema.migrate import migrate
@@ -90,9 +90,9 @@ def phantoms_drawn_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def decoders() -> Iterator[Decoders]:
+def decoders() -> Iterator[SandboxPool]:
     """The processes that a worker has images decoded in."""
-    started = Decoders(Bounds(), 1)
+    started = SandboxPool(Bounds(), 1)
     yield started
     started.close()
 

@@ -17,15 +17,15 @@ import psutil
 from pydicom import examples
 
 from shared.imaging import decode
-from shared.imaging.decoders.bounds import Bounds
-from shared.imaging.decoders.pool import Decoders
+from shared.imaging.sandbox.bounds import Bounds
+from shared.imaging.sandbox.pool import SandboxPool
 from shared.phantoms import draw
 
 
 def main() -> None:
     rounds = _rounds()
     began = time.perf_counter()
-    decoders = Decoders(Bounds(), 1)
+    decoders = SandboxPool(Bounds(), 1)
     decoders.decode(_png(128))
     (process,) = (psutil.Process(pid) for pid in decoders.pids)
     memory_mib = process.memory_full_info().uss / 2**20
@@ -60,7 +60,7 @@ def _png(side: int) -> bytes:
     return cv2.imencode(".png", draw(3, size_px=side).pixels)[1].tobytes()
 
 
-def _wall_ms(data: bytes, decoders: Decoders, rounds: int) -> tuple[float, float]:
+def _wall_ms(data: bytes, decoders: SandboxPool, rounds: int) -> tuple[float, float]:
     """Medians of both ways by turns."""
     times: list[tuple[float, float]] = []
     for _ in range(rounds):

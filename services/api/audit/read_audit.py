@@ -1,9 +1,10 @@
 """Who has read what: on record once for each key and subject, however often it is polled."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable
 from uuid import UUID
+
+from cachetools import FIFOCache
 
 from shared.domain.audit.events import Event
 from shared.ledger import HospitalSession
@@ -18,9 +19,8 @@ class ReadAudit:
     """Remembers what is on record, so that a poll of a finished job costs no question to the database."""
 
     def __init__(self, most: int = REMEMBERED) -> None:
-        self._most = most
         self._lock = threading.Lock()
-        self._recorded: OrderedDict[tuple[str, Event, Subject], None] = OrderedDict()
+        self._recorded: FIFOCache[tuple[str, Event, Subject], None] = FIFOCache(most)
 
     def note(
         self,
@@ -56,5 +56,3 @@ class ReadAudit:
             self._recorded.update(
                 ((caller.actor, event, subject), None) for subject in subjects
             )
-            while len(self._recorded) > self._most:
-                self._recorded.popitem(last=False)

@@ -12,8 +12,8 @@ from services.api.audit.service import AuditService, Question, export
 from services.api.dependencies import (
     Auditor,
     CallerSessionDep,
-    SystemSessionDep,
     DependenciesDep,
+    SystemSessionDep,
 )
 from services.api.text import PlainText
 from shared.domain.audit.events import Event

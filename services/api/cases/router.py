@@ -22,12 +22,12 @@ from services.api.cases.service import CaseService, submission_receipt
 from services.api.cases.similar import similar
 from services.api.dependencies import (
     Administrator,
+    DependenciesDep,
     HospitalReader,
     HospitalSessionDep,
     IdempotentRequestDep,
     Submitter,
     TransactionDep,
-    DependenciesDep,
     hospital_id_of,
 )
 from services.api.text import BatchLabel, OptionalText

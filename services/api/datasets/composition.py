@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from shared.ledger.datasets.composition import By, Part
+from shared.ledger.datasets.composition import Grouping, CompositionGroup
 
 
 class PartView(BaseModel):
@@ -23,11 +23,11 @@ class CompositionView(BaseModel):
     )
 
 
-def composition_view(parts: dict[By, list[Part]]) -> CompositionView:
+def composition_view(parts: dict[Grouping, list[CompositionGroup]]) -> CompositionView:
     told = {
         by: [PartView(**vars(part)) for part in found] for by, found in parts.items()
     }
-    whole = next(iter(told[By.ALL]), None)
+    whole = next(iter(told[Grouping.ALL]), None)
     return CompositionView(
-        all=whole, splits=told[By.SPLIT], sites=told[By.SITE], sizes=told[By.SIZE]
+        all=whole, splits=told[Grouping.SPLIT], sites=told[Grouping.SITE], sizes=told[Grouping.SIZE]
     )

@@ -42,11 +42,11 @@ from services.api.datasets.schemas import (
 )
 from services.api.datasets.service import DatasetService, ImageService, Labelled
 from services.api.dependencies import (
+    DependenciesDep,
     IdempotentRequestDep,
     Operator,
     SystemSessionDep,
     TransactionDep,
-    DependenciesDep,
 )
 from services.api.etags import IfMatch, tagged
 from services.api.text import OptionalText

@@ -32,7 +32,7 @@ from services.api.datasets.schemas import (
 from services.api.errors import error_item
 from shared.errors import Conflict, InputError
 from shared.ledger import SystemSession
-from shared.ledger.datasets.consents import Taken
+from shared.ledger.datasets.consents import OutcomeImport
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.datasets.pseudonyms import Pseudonyms
 from shared.ledger.datasets.repository import Dataset, DatasetUnknown
@@ -215,7 +215,7 @@ def offered(content: Content, facts: Facts, pseudonyms: Pseudonyms) -> LabelledI
     return LabelledImage(content.image_sha256, mask_sha256=content.mask_sha256, **told)
 
 
-def _taken(taken: Taken) -> TakenView:
+def _taken(taken: OutcomeImport) -> TakenView:
     withdrawn = [WithdrawnView(**vars(each)) for each in taken.withdrawn]
     refused = [
         RefusedView(
@@ -225,7 +225,7 @@ def _taken(taken: Taken) -> TakenView:
         )
         for each in taken.refused
     ]
-    counts = {field.name: getattr(taken, field.name) for field in fields(Taken)}
+    counts = {field.name: getattr(taken, field.name) for field in fields(OutcomeImport)}
     return TakenView(**counts | {"withdrawn": withdrawn, "refused": refused})
 
 

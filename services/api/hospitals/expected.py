@@ -9,7 +9,7 @@ from services.api.hospitals.schemas import CutoffView, LiveView, Rate, ReferralV
 from services.api.locales import sentence
 from shared.ledger.hospitals.repository import Hospital
 from shared.ledger.models.repository import Model
-from shared.statistics import OperatingPoint, select_operating_point, predictive_values
+from shared.statistics import OperatingPoint, predictive_values, select_operating_point
 
 CLASSES = ("benign", "malignant")
 NOTES = {

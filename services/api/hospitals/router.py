@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from services.api.dependencies import (
     Administrator,
+    DependenciesDep,
     HospitalReader,
     Operator,
     SystemSessionDep,
-    DependenciesDep,
     hospital_id_of,
 )
 from services.api.etags import IfMatch, tagged

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.api.dependencies import (
+    DependenciesDep,
     HospitalReader,
     HospitalSessionDep,
     IdempotentRequestDep,
@@ -15,7 +16,6 @@ from services.api.dependencies import (
     SlotDep,
     Submitter,
     TransactionDep,
-    DependenciesDep,
 )
 from services.api.jobs.rerun import rerun, rerun_all
 from services.api.jobs.schemas import JobPage, JobView, Reruns

@@ -1,84 +1,69 @@
-"""From where a request comes: the address that the audit trail keeps beside each event."""
+"""The address a request comes from: the audit trail keeps it beside each event."""
 
-from collections.abc import Sequence
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import ip_address, ip_network
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.errors import SeraError
 from shared.ledger.audit.repository import ORIGIN
 
-Network = IPv4Network | IPv6Network
-
 
 class ProxiesUnusable(SeraError):
     code = "setting-invalid"
-    text = "SERA_TRUSTED_PROXIES holds {part!r}, which is no address or network. Write e.g. 10.0.0.5,192.168.1.0/24."
+    text = (
+        "SERA_TRUSTED_PROXIES holds {part!r}, which is no address or network. "
+        "Write e.g. 10.0.0.5,192.168.1.0/24."
+    )
 
 
-class Whence:
-    """Tells the audit trail, for as long as a request is answered, where it came from."""
+class ClientAddress:
+    """Middleware that names the client's address to the audit trail during a request.
 
-    def __init__(self, app: ASGIApp, proxies: Sequence[Network]) -> None:
+    uvicorn's `ProxyHeadersMiddleware` goes around it: the address is then that of the
+    client behind a trusted proxy.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        token = ORIGIN.set(origin(scope, self._proxies))
+        token = ORIGIN.set(client_address(scope))
         try:
             await self._app(scope, receive, send)
         finally:
             ORIGIN.reset(token)
 
 
-def origin(scope: Scope, proxies: Sequence[Network]) -> str | None:
-    """The nearest address that is no trusted proxy: read from the right, for what is left of it anybody can invent."""
-    nearest: str | None = scope["client"][0] if scope.get("client") else None
-    if nearest is None or not _trusted(nearest, proxies):
-        return nearest
-    for told in reversed(_forwarded(scope)):
-        if not _address(told):
-            return nearest
-        nearest = told
-        if not _trusted(told, proxies):
-            break
-    return nearest
+def client_address(scope: Scope) -> str | None:
+    """The client's address; None where a proxy forwards a text that is none.
 
-
-def networks(setting: str) -> list[Network]:
-    """Those of SERA_TRUSTED_PROXIES."""
-    return [_network(part.strip()) for part in setting.split(",") if part.strip()]
-
-
-def _network(part: str) -> Network:
+    Such a text may be anything, a patient's name too, so it never gets into the audit
+    trail.
+    """
+    client = scope.get("client")
+    host: str = client[0] if client else ""
     try:
-        return ip_network(part)
-    except ValueError as error:
-        raise ProxiesUnusable(part=part) from error
-
-
-def _forwarded(scope: Scope) -> list[str]:
-    told = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
-    return [part.strip() for part in told.split(",") if part.strip()]
-
-
-def _trusted(told: str, proxies: Sequence[Network]) -> bool:
-    address = _address(told)
-    return address is not None and any(address in network for network in proxies)
-
-
-def _address(told: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(told)
+        ip_address(host)
     except ValueError:
         return None
+    return host
+
+
+def trusted_hosts(setting: str) -> list[str]:
+    """The addresses and networks of SERA_TRUSTED_PROXIES.
+
+    uvicorn takes what is neither for the name of a host, so it is refused here.
+
+    Raises
+    ------
+    ProxiesUnusable
+    """
+    hosts = [host.strip() for host in setting.split(",") if host.strip()]
+    for host in hosts:
+        try:
+            ip_network(host)
+        except ValueError as error:
+            raise ProxiesUnusable(part=host) from error
+    return hosts

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
 
-from services.api.dependencies import Operator, SystemSessionDep, DependenciesDep
+from services.api.dependencies import DependenciesDep, Operator, SystemSessionDep
 from services.api.etags import IfMatch, tagged
 from services.api.models import service
 from services.api.models.schemas import (

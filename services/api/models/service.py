@@ -26,7 +26,11 @@ from shared.ledger.models.promotions import Promotion
 from shared.ledger.models.repository import Model
 from shared.ledger.models.serving import Refusal, Worker
 from shared.ledger.models.shadows import Pair, Shadow
-from shared.statistics.model_life.shadow import Comparison, PairedPredictions, compare_models
+from shared.statistics.model_life.shadow import (
+    Comparison,
+    PairedPredictions,
+    compare_models,
+)
 
 
 class GateAbsent(NotFound):

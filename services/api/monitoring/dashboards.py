@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import AwareDatetime
 
-from services.api.dependencies import CallerSessionDep, Monitor, DependenciesDep
+from services.api.dependencies import CallerSessionDep, DependenciesDep, Monitor
 from services.api.monitoring import coverage, drift, performance, quality
 from services.api.monitoring.schemas import (
     CoverageView,

@@ -1,45 +1,45 @@
 """Answers of the last moments, so that a wall of dashboards costs one reading."""
 
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from operator import attrgetter
+from threading import Condition
 from typing import Any, TypeVar
+
+from cachetools import TLRUCache, cachedmethod
 
 Value = TypeVar("Value")
 
 
-class _Slot:
-    """`value` has the type of what was made under the slot's key."""
+@dataclass(frozen=True)
+class _Entry:
+    """A value with the seconds that it is fresh for; a key has values of one type."""
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.made_at = float("-inf")
-        self.value: Any = None
+    value: Any
+    fresh_s: float
 
 
-class Memory:
-    """Keeps what was made under a key for a while; who asks meanwhile waits for the one who makes it."""
+class AnswerCache:
+    """Keeps a value under a key for a while; callers meanwhile wait for the first one.
 
-    def __init__(self, most: int = 256) -> None:
-        self._lock = threading.Lock()
-        self._most = most
-        self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
+    An error is not kept: the next caller tries again.
+    """
+
+    def __init__(self, max_entries: int = 256) -> None:
+        self._entries: TLRUCache[Hashable, _Entry] = TLRUCache(
+            max_entries, ttu=lambda key, entry, now: now + entry.fresh_s
+        )
+        self._condition = Condition()
 
     def recall(self, key: Hashable, fresh_s: float, make: Callable[[], Value]) -> Value:
-        """What `make` made at most `fresh_s` ago, or makes now. A key has values of one type."""
-        slot = self._slot(key)
-        with slot.lock:
-            if time.monotonic() - slot.made_at > fresh_s:
-                slot.value = make()
-                slot.made_at = time.monotonic()
-            value: Value = slot.value
-            return value
+        """What `make` gave at most `fresh_s` ago, or gives now."""
+        value: Value = self._entry(key, fresh_s, make).value
+        return value
 
-    def _slot(self, key: Hashable) -> _Slot:
-        with self._lock:
-            slot = self._slots.setdefault(key, _Slot())
-            self._slots.move_to_end(key)
-            if len(self._slots) > self._most:
-                self._slots.popitem(last=False)
-            return slot
+    @cachedmethod(
+        attrgetter("_entries"),
+        key=lambda self, key, fresh_s, make: key,
+        condition=attrgetter("_condition"),
+    )
+    def _entry(self, key: Hashable, fresh_s: float, make: Callable[[], Any]) -> _Entry:
+        return _Entry(make(), fresh_s)

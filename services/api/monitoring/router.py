@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from services.api.dependencies import TransactionDep, DependenciesDep
+from services.api.dependencies import DependenciesDep, TransactionDep
 from services.api.errors import PROBLEM
 from services.api.middleware.authentication import authenticate_header
 from services.api.monitoring import readiness

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from services.api.dependencies import CallerSession
-from services.api.monitoring.memory import Memory
+from services.api.monitoring.memory import AnswerCache
 from shared.domain.models import ModelUnknown
 from shared.errors import InputError, NotFound
 from shared.ledger.hospitals.repository import Caller
@@ -52,10 +52,12 @@ class Answer:
 class MonitoringService:
     """A hospital's own observations for its keys, everybody's for those who belong to none."""
 
-    def __init__(self, session: CallerSession, caller: Caller, memory: Memory) -> None:
+    def __init__(
+        self, session: CallerSession, caller: Caller, answer_cache: AnswerCache
+    ) -> None:
         self._session = session
         self._caller = caller
-        self._memory = memory
+        self._answer_cache = answer_cache
 
     def answer(self, measure: Measure, asked: Asked, *more: object) -> Answer:
         """The measurement as JSON, at most FRESH_S old; `more` are further arguments of `measure`.
@@ -64,7 +66,7 @@ class MonitoringService:
         """
         self._session.transaction.commit()
         key = (measure, self._caller.hospital_id, asked, more)
-        return self._memory.recall(
+        return self._answer_cache.recall(
             key, FRESH_S, lambda: self._measured(measure, asked, more)
         )
 

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Request
 
 from services.api.dependencies import (
     CallerSessionDep,
+    DependenciesDep,
     IdempotentRequestDep,
     PeopleAdministrator,
     TransactionDep,
-    DependenciesDep,
     session_of,
 )
 from services.api.middleware.idempotency import answer_repeats_with

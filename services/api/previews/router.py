@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, UploadFile
 
-from services.api.dependencies import Submitter, DependenciesDep
+from services.api.dependencies import DependenciesDep, Submitter
 from services.api.previews.schemas import Look
 from services.api.previews.service import Glance, look
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from services.api.dependencies import Operator, SystemSessionDep, DependenciesDep
+from services.api.dependencies import DependenciesDep, Operator, SystemSessionDep
 from services.api.queue.schemas import DeadLetterView, QueueView, Rerun, RerunView
 from services.api.queue.service import QueueService
 from services.api.text import PlainText

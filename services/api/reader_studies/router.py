@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, Response
 
 from services.api.dependencies import (
     Administrator,
+    DependenciesDep,
     HospitalReader,
     HospitalSessionDep,
-    DependenciesDep,
 )
 from services.api.reader_studies.figures import Analysis
 from services.api.reader_studies.reading import ReadingService

@@ -5,7 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from services.api.dependencies import HospitalReader, HospitalSessionDep, DependenciesDep
+from services.api.dependencies import (
+    DependenciesDep,
+    HospitalReader,
+    HospitalSessionDep,
+)
 from services.api.locales import Language
 from services.api.reports.facts import gather
 from services.api.reports.zones import zone_named

@@ -1,15 +1,16 @@
 """A provider of identities (OpenID Connect): where it sends people, and what its answer is believed to say."""
 
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
+from threading import Condition
 from typing import Any, cast
 
 import httpx2
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core import CodeIDToken
+from cachetools import TTLCache, cachedmethod
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, KeySetSerialization
@@ -51,6 +52,14 @@ class Told:
     claims: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Metadata:
+    """What a provider says of itself, and the keys that it signs with."""
+
+    facts: Mapping[str, Any]
+    keys: KeySet
+
+
 class Provider:
     """Nothing is fetched before somebody signs in by it."""
 
@@ -58,10 +67,8 @@ class Provider:
         """`issuer` is SERA_OIDC_ISSUER."""
         self._settings = settings
         self.issuer = issuer.rstrip("/")
-        self._lock = threading.Lock()
-        self._read_at = float("-inf")
-        self._facts: dict[str, Any] = {}
-        self._keys: KeySet
+        self._cache: TTLCache[object, Metadata] = TTLCache(maxsize=1, ttl=BELIEVED_S)
+        self._condition = Condition()
 
     def address(self, state: str, arrival: Arrival, back: str) -> str:
         """Where the browser goes, to come `back` with a code. Raises Unavailable."""
@@ -74,7 +81,7 @@ class Provider:
             "redirect_uri": back,
             "scope": self._settings.oidc_scopes,
         }
-        where = self._told()["authorization_endpoint"]
+        where = self._metadata().facts["authorization_endpoint"]
         address: str = prepare_grant_uri(
             where, self._settings.oidc_client_id, "code", state=state, **more, **asked
         )
@@ -93,7 +100,8 @@ class Provider:
             if secret
             else None
         )
-        answer = self._ask("POST", self._told()["token_endpoint"], data=body, auth=auth)
+        token_endpoint = self._metadata().facts["token_endpoint"]
+        answer = self._ask("POST", token_endpoint, data=body, auth=auth)
         if not isinstance(answer.get("id_token"), str):
             raise _refused("no-id-token")
         return self._proven(answer["id_token"], arrival.nonce)
@@ -101,7 +109,8 @@ class Provider:
     def _proven(self, text: str, nonce: str) -> Told:
         try:
             token = self._decoded(text)
-            asked = {"iss": {"essential": True, "value": self._told()["issuer"]}}
+            issuer = self._metadata().facts["issuer"]
+            asked = {"iss": {"essential": True, "value": issuer}}
             asked |= {
                 "aud": {"essential": True, "value": self._settings.oidc_client_id},
                 "sub": {"essential": True},
@@ -116,27 +125,22 @@ class Provider:
     def _decoded(self, text: str) -> jwt.Token:
         """With the provider's keys, read anew once if it has others by now."""
         registry = JWSRegistry(algorithms=SIGNED_BY, strict_check_header=False)
-        self._told()
         try:
-            return jwt.decode(text, self._keys, registry=registry)
+            return jwt.decode(text, self._metadata().keys, registry=registry)
         except (JoseError, ValueError):
-            self._told(anew=True)
-        return jwt.decode(text, self._keys, registry=registry)
+            self._metadata.cache_clear()
+        return jwt.decode(text, self._metadata().keys, registry=registry)
 
-    def _told(self, anew: bool = False) -> dict[str, Any]:
-        """What the provider says of itself, believed for an hour."""
-        with self._lock:
-            if anew or time.monotonic() - self._read_at > BELIEVED_S:
-                facts = self._ask("GET", self.issuer + WELL_KNOWN)
-                if str(facts.get("issuer", "")).rstrip("/") != self.issuer or not all(
-                    map(facts.get, ENDPOINTS)
-                ):
-                    raise _refused("another-issuer")
-                keys = cast(KeySetSerialization, self._ask("GET", facts["jwks_uri"]))
-                self._keys = KeySet.import_key_set(keys)
-                self._facts = facts
-                self._read_at = time.monotonic()
-            return self._facts
+    @cachedmethod(attrgetter("_cache"), condition=attrgetter("_condition"))
+    def _metadata(self) -> Metadata:
+        """Believed for an hour. Raises ProviderRefused, Unavailable."""
+        facts = self._ask("GET", self.issuer + WELL_KNOWN)
+        if str(facts.get("issuer", "")).rstrip("/") != self.issuer or not all(
+            map(facts.get, ENDPOINTS)
+        ):
+            raise _refused("another-issuer")
+        keys = cast(KeySetSerialization, self._ask("GET", facts["jwks_uri"]))
+        return Metadata(facts, KeySet.import_key_set(keys))
 
     def _ask(self, method: str, url: str, **parts: Any) -> dict[str, Any]:
         """A JSON object. No redirect is followed: it would take our secret elsewhere."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.api.dependencies import CallerDep, SystemSessionDep, DependenciesDep
+from services.api.dependencies import CallerDep, DependenciesDep, SystemSessionDep
 from services.api.session.schemas import NewPassword, SignIn, WhoView
 from services.api.session.service import Opened, SessionService
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from services.api.dependencies import Operator, SystemSessionDep, DependenciesDep
+from services.api.dependencies import DependenciesDep, Operator, SystemSessionDep
 from services.api.training.recipes import RecipeView
 from services.api.training.schemas import EventView, NewRun, RunSummary, RunView
 from services.api.training.service import RunService

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.api.dependencies import CallerDep, TransactionDep, DependenciesDep
+from services.api.dependencies import CallerDep, DependenciesDep, TransactionDep
 from services.api.monitoring.dashboards import IfNoneMatch, response
 from services.api.wallboard.schemas import WallView, WallWindow
 from services.api.wallboard.service import FRESH_S, WallService

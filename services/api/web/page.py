@@ -18,15 +18,19 @@ from starlette.responses import Response
 from services.api.dependencies import (
     CallerSession,
     TransactionDep,
+    dependencies_of,
     hospital_id_of,
     is_permitted,
     session_of,
-    dependencies_of,
 )
 from services.api.errors import validation_summary as told
 from services.api.locales import CURRENT_LANGUAGE as CALLERS
 from services.api.locales import Language, preferred_language, sentence
-from services.api.middleware.authentication import ACTOR, PasswordChangeNeeded, session_lifetime
+from services.api.middleware.authentication import (
+    ACTOR,
+    PasswordChangeNeeded,
+    session_lifetime,
+)
 from services.api.middleware.origin_policy import csrf_token
 from services.api.web.files import HERE
 from services.api.web.languages import LANGUAGES, SPOKEN, Words

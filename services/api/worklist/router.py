@@ -5,7 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from services.api.dependencies import HospitalReader, HospitalSessionDep, DependenciesDep
+from services.api.dependencies import (
+    DependenciesDep,
+    HospitalReader,
+    HospitalSessionDep,
+)
 from services.api.worklist.export import COLUMNS, exported
 from services.api.worklist.schemas import PageQuestion, Question, WorklistPage
 from services.api.worklist.service import WorklistService

@@ -23,7 +23,7 @@ from shared.ledger.jobs.heartbeat import Heartbeat
 from shared.ledger.jobs.queue import Failure, Lease, QueueStatus
 from shared.ledger.retry import retry_while_unavailable
 from shared.observability.logs import log
-from shared.observability.timings import measure, collect_timings
+from shared.observability.timings import collect_timings, measure
 from shared.settings import Settings
 
 AWAY = timedelta(seconds=2)

@@ -16,12 +16,12 @@ from shared.domain.image_source import Source
 from shared.domain.jobs import Reason
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Framing, Nodule, Roi
-from shared.imaging.decoders.bounds import Bounds
-from shared.imaging.decoders.pool import Decoders
+from shared.imaging.sandbox.bounds import Bounds
+from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger.jobs.queue import Claimed, Failure, Lease
 from shared.objects import ObjectStore
 from shared.observability.logs import log
-from shared.observability.timings import Timing, measure, collect_timings
+from shared.observability.timings import Timing, collect_timings, measure
 from shared.settings import Settings
 
 
@@ -71,14 +71,17 @@ def internal(job: UUID, error: Exception) -> Failure:
     return Failure(Reason.INTERNAL, {"job": str(job)})
 
 
-def open_decoders(settings: Settings, count: int) -> Decoders:
+def open_decoders(settings: Settings, count: int) -> SandboxPool:
     """Start so many; this does not wait for them."""
-    return Decoders(Bounds(settings.decode_s, settings.decode_mib), count)
+    bounds = Bounds(seconds=settings.decode_s, memory_mib=settings.decode_mib)
+    decoders = SandboxPool(bounds, count)
+    decoders.start()
+    return decoders
 
 
 class Preparation:
     def __init__(
-        self, objects: ObjectStore, decoders: Decoders, threads: int = 4
+        self, objects: ObjectStore, decoders: SandboxPool, threads: int = 4
     ) -> None:
         self._objects = objects
         self._decoders = decoders

@@ -26,7 +26,7 @@ from shared.settings import Settings
 
 if TYPE_CHECKING:
     from services.worker.shadow.service import ShadowService
-    from shared.imaging.decoders.pool import Decoders
+    from shared.imaging.sandbox.pool import SandboxPool
 
 NICENESS = 10
 
@@ -36,7 +36,7 @@ def bootstrap(settings: Settings) -> ShadowSupervisor:
     ledger = Ledger(settings.database, pool_size=2)
 
     @cache
-    def decoders() -> "Decoders":
+    def decoders() -> "SandboxPool":
         from services.worker.inference.preparation import (
             open_decoders,  # OpenCV comes with it
         )
@@ -44,7 +44,9 @@ def bootstrap(settings: Settings) -> ShadowSupervisor:
         return open_decoders(settings, 1)
 
     def open_desk(shadow: Shadow) -> "ShadowService":
-        from services.worker.shadow.service import open_shadow_service  # PyTorch comes with it
+        from services.worker.shadow.service import (
+            open_shadow_service,  # PyTorch comes with it
+        )
 
         return open_shadow_service(settings, ledger, decoders(), shadow)
 

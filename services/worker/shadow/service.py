@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.worker import metrics
-from services.worker.bundle_cache import Served, BundleCache
+from services.worker.bundle_cache import BundleCache, Served
 from services.worker.inference.preparation import Preparation
 from shared.cases.result import risk_at
 from shared.domain.jobs import Reason
@@ -12,7 +12,7 @@ from shared.domain.results.prediction import Prediction
 from shared.engines import limit_threads
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
-from shared.imaging.decoders.pool import Decoders
+from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger import Ledger
 from shared.ledger.models.shadows import Said, Shadow, Watched
 from shared.objects import open_store
@@ -23,7 +23,7 @@ ACTOR = "shadow"
 
 
 def open_shadow_service(
-    settings: Settings, ledger: Ledger, decoders: Decoders, shadow: Shadow
+    settings: Settings, ledger: Ledger, decoders: SandboxPool, shadow: Shadow
 ) -> "ShadowService":
     """A desk for this shadow, on one core."""
     limit_threads(1)

@@ -1,13 +1,13 @@
 """Bytes as they came in to bytes that may be kept."""
 
 from collections import Counter
+from collections.abc import Callable
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shared.imaging.deidentify.apart import clean_apart
 from shared.imaging.deidentify.cleaned import Cleaned
 from shared.imaging.deidentify.dicom.file import DecodingNeeded, clean_dicom
 from shared.imaging.deidentify.formats.bmp import clean_bmp
@@ -15,26 +15,34 @@ from shared.imaging.deidentify.formats.jpeg import clean_jpeg
 from shared.imaging.deidentify.formats.png import clean_png
 from shared.imaging.deidentify.formats.tiff import clean_tiff
 from shared.imaging.file_type import inspect
-from shared.imaging.image import Header, ImageFormat
+from shared.imaging.image import ImageFormat
 from shared.imaging.library_errors import reading
 from shared.imaging.limits import Limits
 from shared.imaging.raster import orientation_of
 from shared.imaging.regions.mask import read_mask
 
 GIF = b"GIF8"
+DecodingClean = Callable[[bytes, bytes, Limits], Cleaned]
 
 
-def clean(data: bytes, key: bytes, limits: Limits | None = None) -> Cleaned:
+def clean(
+    data: bytes,
+    key: bytes,
+    limits: Limits | None = None,
+    decoding_clean: DecodingClean | None = None,
+) -> Cleaned:
     """Take everything of a patient out of a PNG, JPEG, BMP, TIFF or DICOM file; its picture decodes as before.
 
-    Cleaning is deterministic: the same bytes and key give the same bytes. Frames that have to be decoded to be cleaned
-    are decoded in a process of their own.
+    Cleaning is deterministic: the same bytes and key give the same bytes.
 
     Parameters
     ----------
     data : the whole file
     key : secret of the installation, by which UIDs are replaced
     limits : what the file may unfold to
+    decoding_clean : cleans a file whose frames have to be decoded, as
+        `shared.imaging.sandbox` does in a process of its own; without it they are
+        decoded in this process
 
     Raises
     ------
@@ -43,10 +51,14 @@ def clean(data: bytes, key: bytes, limits: Limits | None = None) -> Cleaned:
     limits = limits or Limits()
     header = inspect(BytesIO(data), limits)
     with reading(header.format, limits):
+        if header.format is not ImageFormat.DICOM:
+            return _clean_raster(data, header.format)
+        if decoding_clean is None:
+            return clean_dicom(data, key, header, limits, may_decode=True)
         try:
-            return _clean(data, key, header, limits)
+            return clean_dicom(data, key, header, limits, may_decode=False)
         except DecodingNeeded:
-            return clean_apart(data, key, limits)
+            return decoding_clean(data, key, limits)
 
 
 def clean_mask(
@@ -72,15 +84,13 @@ def _png(mask: NDArray[np.bool_]) -> bytes:
     return stream.getvalue()
 
 
-def _clean(data: bytes, key: bytes, header: Header, limits: Limits) -> Cleaned:
-    match header.format:
-        case ImageFormat.DICOM:
-            return clean_dicom(data, key, header, limits, may_decode=False)
+def _clean_raster(data: bytes, image_format: ImageFormat) -> Cleaned:
+    match image_format:
         case ImageFormat.PNG:
-            return clean_png(data, orientation_of(data, header.format))
+            return clean_png(data, orientation_of(data, image_format))
         case ImageFormat.JPEG:
-            return clean_jpeg(data, orientation_of(data, header.format))
+            return clean_jpeg(data, orientation_of(data, image_format))
         case ImageFormat.TIFF:
             return clean_tiff(data)
-        case ImageFormat.BMP:
+        case _:
             return clean_bmp(data)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.ledger.table import Table, timestamp_column, id_column
+from shared.ledger.table import Table, id_column, timestamp_column
 
 
 class CaseRow(Table):

@@ -30,7 +30,7 @@ from shared.ledger.tables import AnySelect, CaseRow, JobRow, OutcomeRow, ResultR
 
 MAX_COUNTED = 10_000
 """A list longer than this is only said to be longer: counting on would cost more than the page itself."""
-LEAST_HEX = 8
+MIN_HEX_DIGITS = 8
 """A case's id is looked for from its first group on; fewer digits are more likely a number of the hospital's own."""
 LAST_LETTER = "\U0010ffff"
 
@@ -269,7 +269,7 @@ def _begins(word: str) -> ColumnElement[bool]:
         number.bool_op("~>=~")(word), number.bool_op("~<~")(word + LAST_LETTER)
     )
     digits = word.replace("-", "").lower()
-    if not re.fullmatch(rf"[0-9a-f]{{{LEAST_HEX},32}}", digits):
+    if not re.fullmatch(rf"[0-9a-f]{{{MIN_HEX_DIGITS},32}}", digits):
         return numbered
     return or_(
         numbered,

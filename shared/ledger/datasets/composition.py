@@ -24,7 +24,7 @@ from shared.ledger.tables import DatasetImageRow, VersionImageRow
 Rows = type[DatasetImageRow] | type[VersionImageRow]
 
 
-class By(StrEnum):
+class Grouping(StrEnum):
     ALL = "all"
     SPLIT = "split"
     SITE = "site"
@@ -32,7 +32,7 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True)
-class Part:
+class CompositionGroup:
     """`name` is None for images whose site is not known; `patients` counts an image of no known patient as one."""
 
     name: str | None
@@ -49,26 +49,26 @@ class Compositions:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def of_draft(self, dataset: UUID) -> dict[By, list[Part]]:
+    def of_draft(self, dataset: UUID) -> dict[Grouping, list[CompositionGroup]]:
         return self._parts(DatasetImageRow, DatasetImageRow.dataset_id == dataset)
 
-    def of_version(self, version: UUID) -> dict[By, list[Part]]:
+    def of_version(self, version: UUID) -> dict[Grouping, list[CompositionGroup]]:
         return self._parts(VersionImageRow, VersionImageRow.version_id == version)
 
-    def _parts(self, rows: Rows, which: ColumnElement[bool]) -> dict[By, list[Part]]:
+    def _parts(self, rows: Rows, which: ColumnElement[bool]) -> dict[Grouping, list[CompositionGroup]]:
         groups = {
-            By.ALL: literal("all"),
-            By.SPLIT: rows.split,
-            By.SITE: rows.site,
-            By.SIZE: _band(rows),
+            Grouping.ALL: literal("all"),
+            Grouping.SPLIT: rows.split,
+            Grouping.SITE: rows.site,
+            Grouping.SIZE: _band(rows),
         }
         found = {by: self._counted(rows, which, group) for by, group in groups.items()}
-        found[By.SIZE].sort(key=lambda part: SIZE_BANDS.index(part.name))
+        found[Grouping.SIZE].sort(key=lambda part: SIZE_BANDS.index(part.name))
         return found
 
     def _counted(
         self, rows: Rows, which: ColumnElement[bool], group: SQLColumnExpression[Any]
-    ) -> list[Part]:
+    ) -> list[CompositionGroup]:
         patient = func.concat(
             rows.site, "/", func.coalesce(rows.patient, rows.image_sha256)
         )
@@ -84,7 +84,7 @@ class Compositions:
             .group_by(text("part"))
             .order_by(text("part"))
         )
-        return [Part(*row) for row in self._session.execute(query)]
+        return [CompositionGroup(*row) for row in self._session.execute(query)]
 
 
 def _band(rows: Rows) -> SQLColumnExpression[Any]:

@@ -40,7 +40,7 @@ class CaseFailed(Conflict):
 
 
 @dataclass(frozen=True)
-class Withdrawn:
+class WithdrawnImage:
     """An image whose consent was withdrawn; `versions` are the frozen ones that still hold it."""
 
     case_id: UUID
@@ -49,21 +49,21 @@ class Withdrawn:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedImage:
     case_id: UUID
     image_sha256: str
     reason: Conflict
 
 
 @dataclass(frozen=True)
-class Taken:
+class OutcomeImport:
     """What taking outcomes did to a draft."""
 
     added: int
     corrected: int
     known: int
-    withdrawn: list[Withdrawn]
-    refused: list[Refused]
+    withdrawn: list[WithdrawnImage]
+    refused: list[RefusedImage]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Consents:
         since: datetime | None = None,
         hospital: str | None = None,
         tags: ETags = None,
-    ) -> Taken:
+    ) -> OutcomeImport:
         """Bring the draft up to what hospitals say; the filters narrow what is added, never what is withdrawn."""
         lock(self._session, dataset, tags)
         withdrawn = self.withdraw(dataset)
@@ -110,15 +110,15 @@ class Consents:
         added, known = (
             answers.count(reception) for reception in (Reception.ADDED, Reception.KNOWN)
         )
-        return Taken(added, corrected, known, withdrawn, refused)
+        return OutcomeImport(added, corrected, known, withdrawn, refused)
 
-    def withdraw(self, dataset: UUID) -> list[Withdrawn]:
+    def withdraw(self, dataset: UUID) -> list[WithdrawnImage]:
         """Take rows out of the draft whose consent was withdrawn or whose case was erased; what is frozen stays."""
         return self._take_out(
             dataset, "withdrawn", self._unconsented(dataset)
         ) + self.forget(dataset)
 
-    def forget(self, dataset: UUID) -> list[Withdrawn]:
+    def forget(self, dataset: UUID) -> list[WithdrawnImage]:
         """Take rows of erased cases out of the draft."""
         lock(self._session, dataset)
         query = select(DatasetImageRow.image_sha256, DatasetImageRow.case_id).join(
@@ -151,9 +151,9 @@ class Consents:
 
     def _take_out(
         self, dataset: UUID, change: str, query: AnySelect
-    ) -> list[Withdrawn]:
+    ) -> list[WithdrawnImage]:
         gone = [
-            Withdrawn(of, image, self._holding(dataset, image))
+            WithdrawnImage(of, image, self._holding(dataset, image))
             for image, of in self._session.execute(query)
         ]
         hashes = [each.image_sha256 for each in gone]
@@ -288,5 +288,5 @@ def _facts(row: Any) -> dict[str, Any]:
     }
 
 
-def _refusal(each: _Candidate, reason: Conflict) -> Refused:
-    return Refused(each.case_id, each.image.image_sha256, reason)
+def _refusal(each: _Candidate, reason: Conflict) -> RefusedImage:
+    return RefusedImage(each.case_id, each.image.image_sha256, reason)

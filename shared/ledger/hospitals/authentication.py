@@ -5,7 +5,12 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from shared.domain.roles import Role
-from shared.ledger.db_role import HOSPITAL_ROLE, SYSTEM_ROLE, DatabaseRole, translate_database_errors
+from shared.ledger.db_role import (
+    HOSPITAL_ROLE,
+    SYSTEM_ROLE,
+    DatabaseRole,
+    translate_database_errors,
+)
 from shared.ledger.hospitals.api_keys import PREFIX, USE_NOTED_EVERY, hash_secret
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.system_session import SystemSession

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Double, ScalarSelect, cast, func, select, 
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.ledger.scope import HospitalRepository
-from shared.ledger.tables import RateLimitRow, HospitalRow, JobRow
+from shared.ledger.tables import HospitalRow, JobRow, RateLimitRow
 
 NOW = func.clock_timestamp()
 

@@ -13,7 +13,12 @@ from shared.domain.audit.events import Event
 from shared.domain.roles import Role
 from shared.errors import Conflict, NotFound
 from shared.ledger.audit.repository import AuditTrail, Entry
-from shared.ledger.edit_conflicts import ETags, check_tags, changed_settings, settings_tag
+from shared.ledger.edit_conflicts import (
+    ETags,
+    changed_settings,
+    check_tags,
+    settings_tag,
+)
 from shared.ledger.tables import HospitalRow
 
 SETTINGS = (

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.ledger.table import Table, timestamp_column, id_column
+from shared.ledger.table import Table, id_column, timestamp_column
 
 READS = "event IN ('case.read', 'image.read', 'result.read', 'explanation.read')"
 

@@ -29,9 +29,9 @@ from shared.ledger.packed_columns import (
     Floats,
     pack_bucket_numbers,
     pack_doubles,
+    pack_smallints,
     unpack_doubles,
     unpack_smallints,
-    pack_smallints,
 )
 from shared.ledger.tables import (
     AnySelect,

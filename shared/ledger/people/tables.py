@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.ledger.table import NOW, Table, timestamp_column, id_column
+from shared.ledger.table import NOW, Table, id_column, timestamp_column
 
 
 class PersonRow(Table):

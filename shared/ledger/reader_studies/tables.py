@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.ledger.table import Table, timestamp_column, id_column
+from shared.ledger.table import Table, id_column, timestamp_column
 
 OF_CASE = ("reader_study_cases.study_id", "reader_study_cases.case_id")
 OF_READER = ("reader_study_readers.study_id", "reader_study_readers.person_id")

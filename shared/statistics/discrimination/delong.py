@@ -71,9 +71,7 @@ def delong_interval(
     if standard_error == 0:
         return Interval(low=area, high=area)
     if scale is Scale.LOGIT:
-        return logit_interval(
-            estimate=area, standard_error=standard_error, level=level
-        )
+        return logit_interval(estimate=area, standard_error=standard_error, level=level)
     half_width = normal_quantile(level) * standard_error
     return Interval(low=max(0.0, area - half_width), high=min(1.0, area + half_width))
 
@@ -118,7 +116,9 @@ def _areas_and_covariance(scores: Floats, malignant: Flags) -> tuple[Floats, Flo
     # For each case, the share of the other class against which it is ranked correctly.
     malignant_shares = (overall_ranks[:, malignant] - ranks_among_malignant) / negatives
     benign_shares = 1 - (overall_ranks[:, ~malignant] - ranks_among_benign) / positives
-    covariance = np.cov(malignant_shares) / positives + np.cov(benign_shares) / negatives
+    covariance = (
+        np.cov(malignant_shares) / positives + np.cov(benign_shares) / negatives
+    )
     return malignant_shares.mean(axis=1), np.atleast_2d(covariance)
 
 

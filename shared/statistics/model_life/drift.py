@@ -198,56 +198,6 @@ def components_drift(
     )
 
 
-def population_stability(
-    counts: ArrayLike,
-    reference: ArrayLike,
-    reference_cases: int | None = None,
-    tests: int = 1,
-) -> Stability:
-    """Population stability index over the reference's deciles: the sum of (q - p) ln(q / p).
-
-    An empty bin counts as half a case. Where several deciles are one value, its bins are one. A limit is the usual one
-    or, if higher, what chance alone exceeds in 5 % (watch) or 1 % (alarm) of the looks: without drift PSI is about
-    (1/N + 1/M) times chi-squared with bins - 1 degrees of freedom.
-
-    Parameters
-    ----------
-    counts : (Q + 1,) int, as `tally` gives them
-    reference : (Q,) float
-    reference_cases : M, how many cases the quantiles were taken from; None: very many
-    tests : how many indices are looked at together
-
-    Source: Kullback & Leibler's J, Ann Math Stat 22:79 (1951); its law: Yurdakul & Naranjo, J Risk Model Validation
-    14(4):89 (2020).
-    """
-    return _stability(*_as_counts(counts, reference), reference_cases, tests)
-
-
-def ks_against(
-    counts: ArrayLike,
-    reference: ArrayLike,
-    reference_cases: int | None = None,
-    tests: int = 1,
-) -> KsTest:
-    """Kolmogorov-Smirnov's test of a sample against quantiles.
-
-    The distance is seen at the quantiles only, where the reference is known exactly, so it may be less than the true
-    one by about a step, and the p-value errs upwards. It is exact for a known reference; with `reference_cases` it is
-    the two-sample test's limit law at N M / (N + M). It is valid for any N, but below some 50 cases only gross drift
-    shows: at 20 a distance under 0.29 is chance.
-
-    Parameters
-    ----------
-    counts : (Q + 1,) int, as `tally` gives them
-    reference : (Q,) float
-    reference_cases : M, how many cases the quantiles were taken from; None: very many
-    tests : the p-value is multiplied by this, up to 1
-
-    Source: Marsaglia, Tsang & Wang, J Stat Softw 8(18) (2003); Smirnov, Ann Math Stat 19:279 (1948).
-    """
-    return _ks_test(*_as_counts(counts, reference), reference_cases, tests)
-
-
 def as_reference(quantiles: ArrayLike) -> Floats:
     """Quantiles at equal steps as an array: (Q,) finite, not falling, not all one value.
 

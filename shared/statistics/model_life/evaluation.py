@@ -58,8 +58,13 @@ def evaluation(
     return {
         "roc": _roc(scores, malignant, patients),
         "table": asdict(table),
-        "rates": {str(measure): rate_to_json(table.proportion(measure)) for measure in RATES},
-        "sites": [site_rates_to_json(row) for row in rates_by_site(sites, decisions, malignant, scores)],
+        "rates": {
+            str(measure): rate_to_json(table.proportion(measure)) for measure in RATES
+        },
+        "sites": [
+            site_rates_to_json(row)
+            for row in rates_by_site(sites, decisions, malignant, scores)
+        ],
         "sizes": [
             site_rates_to_json(row, "band")
             for row in sorted(

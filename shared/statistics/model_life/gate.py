@@ -14,7 +14,12 @@ from shared.statistics.confusion import ConfusionTable, Measure
 from shared.statistics.discrimination.clustered import clustered_areas
 from shared.statistics.errors import ScoresInvalid
 from shared.statistics.intervals import IntervalMethod, normal_quantile, wilson
-from shared.statistics.model_life.evaluation import calibration_bins_to_json, evaluation, site_rates_to_json, rate_to_json
+from shared.statistics.model_life.evaluation import (
+    calibration_bins_to_json,
+    evaluation,
+    rate_to_json,
+    site_rates_to_json,
+)
 from shared.statistics.model_life.gate_criteria import (
     SIGNIFICANCE,
     CalibrationTest,
@@ -218,7 +223,9 @@ class _ModelEvaluation:
             self.scores, self.called, self.malignant, self._patients, sites, sizes
         )
         return drawn | {
-            "calibration": calibration_bins_to_json(self.risks, self.malignant[self.read])
+            "calibration": calibration_bins_to_json(
+                self.risks, self.malignant[self.read]
+            )
             if self._both()
             else []
         }
@@ -237,7 +244,9 @@ class _ModelEvaluation:
         }
 
 
-def _paired(ours: _ModelEvaluation, theirs: _ModelEvaluation, patients: np.ndarray) -> dict[str, float]:
+def _paired(
+    ours: _ModelEvaluation, theirs: _ModelEvaluation, patients: np.ndarray
+) -> dict[str, float]:
     """Candidate less live model: the AUCs' difference with its 95 % interval, and P that there is none."""
     test = clustered_areas(
         [ours.scores, theirs.scores], ours.malignant, patients
@@ -282,7 +291,10 @@ def _unjudged(counts: dict[str, int], policy: GatePolicy) -> GateReason:
 
 
 def _auc_reason(
-    ours: _ModelEvaluation, theirs: _ModelEvaluation | None, test: NonInferiority | None, policy: GatePolicy
+    ours: _ModelEvaluation,
+    theirs: _ModelEvaluation | None,
+    test: NonInferiority | None,
+    policy: GatePolicy,
 ) -> GateReason:
     if theirs is None or test is None:
         return GateReason("no-live-model", Weight.NOTE, {"auc": ours.auc})

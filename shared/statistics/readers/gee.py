@@ -126,20 +126,6 @@ def gee_rates(
     )
 
 
-def gee_logistic(
-    correct: ArrayLike,
-    judged: ArrayLike | None = None,
-    clusters: ArrayLike | None = None,
-) -> GeeFit:
-    """The regression alone, for judges who were both right and wrong; parameters as in `gee_rates`."""
-    tally = ClusterCounts.from_judgements(correct, judged, clusters)
-    if not tally.has_both_answers.all():
-        raise JudgementsInvalid(
-            problem="a judge is always right or never, and has an infinite logit"
-        )
-    return _fit(tally)
-
-
 @dataclass(frozen=True, eq=False)
 class ClusterCounts:
     """How many answers, and how many right ones, each cluster holds of each judge: (K, R) each.
@@ -259,7 +245,9 @@ def _correlation(tally: ClusterCounts, rates: Floats) -> float:
     scale = squares.sum() / (answers - rates.size)
     products = (residuals.sum(1) ** 2 - squares).sum() / 2
     weakest = -MAX_CORRELATION_SHARE / max(tally.answers.sum(1).max() - 1, 1)
-    return float(np.clip(products / scale / (pairs - rates.size), weakest, MAX_CORRELATION_SHARE))
+    return float(
+        np.clip(products / scale / (pairs - rates.size), weakest, MAX_CORRELATION_SHARE)
+    )
 
 
 def _residuals(tally: ClusterCounts, rates: Floats) -> tuple[Floats, Floats]:

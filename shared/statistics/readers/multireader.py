@@ -78,7 +78,9 @@ def from_areas(
     )
     spread = spread if spread > ROUNDING_ERROR else 0.0
     difference = float(means[1] - means[0])
-    degrees = (readers - 1) * (spread / within) ** 2 if within > ROUNDING_ERROR else math.inf
+    degrees = (
+        (readers - 1) * (spread / within) ** 2 if within > ROUNDING_ERROR else math.inf
+    )
     f = between / spread if spread else math.inf if between > ROUNDING_ERROR else 0.0
     reach = float(stdtrit(degrees, (1 + level) / 2)) * math.sqrt(2 * spread / readers)
     interval = Interval(max(difference - reach, -1.0), min(difference + reach, 1.0))

@@ -81,7 +81,9 @@ def brier_score(probabilities: ArrayLike, labels: ArrayLike) -> float:
     probabilities : (N,) fractions
     labels : (N,) bool or 0/1, 1 = malignant
     """
-    chances, malignant = as_cases(_as_probabilities(probabilities), labels, min_per_class=0)
+    chances, malignant = as_cases(
+        _as_probabilities(probabilities), labels, min_per_class=0
+    )
     return float(np.mean((chances - malignant) ** 2))
 
 
@@ -98,7 +100,9 @@ def expected_calibration_error(
 
     Source: Pakdaman Naeini, Cooper & Hauskrecht, AAAI (2015), for the positive class.
     """
-    chances, malignant = as_cases(_as_probabilities(probabilities), labels, min_per_class=0)
+    chances, malignant = as_cases(
+        _as_probabilities(probabilities), labels, min_per_class=0
+    )
     place = _bin_of(chances, bins)
     gaps = np.bincount(place, weights=chances - malignant, minlength=bins)
     return float(np.abs(gaps).sum() / chances.size)
@@ -129,7 +133,9 @@ def calibration_curve(
     bins : number of bins of equal width over 0 to 1; a case on an edge counts above it
     level : confidence of Wilson's intervals, 0.95 for 95 %
     """
-    chances, malignant = as_cases(_as_probabilities(probabilities), labels, min_per_class=0)
+    chances, malignant = as_cases(
+        _as_probabilities(probabilities), labels, min_per_class=0
+    )
     place = _bin_of(chances, bins)
     return tuple(
         _bin(number, bins, chances[place == number], malignant[place == number], level)
@@ -165,7 +171,9 @@ def observed_expected(
 
     Source: Debray et al., BMJ 356:i6460 (2017), for the ratio.
     """
-    chances, malignant = as_cases(_as_probabilities(probabilities), labels, min_per_class=0)
+    chances, malignant = as_cases(
+        _as_probabilities(probabilities), labels, min_per_class=0
+    )
     found = int(malignant.sum())
     count = malignant.size
     mean = float(chances.mean())

@@ -11,7 +11,6 @@ all, it is cross-conformal (Vovk, Ann Math Artif Intell 74:9, 2015): the exact p
 an error of about twice alpha at most; what is observed is alpha or less, since the model of all has seen more cases.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,64 +21,6 @@ from numpy.typing import ArrayLike
 from shared.statistics.cases import Flags, Floats, as_cases, as_labels
 from shared.statistics.confusion import Proportion
 from shared.statistics.errors import ProbabilityInvalid, ScoresInvalid
-
-
-@dataclass(frozen=True)
-class ConformalSets:
-    """A class is in the set where its probability is at least the class's floor; 0 admits it always."""
-
-    benign_floor: float
-    malignant_floor: float
-    coverage: float
-
-    def sets(self, probabilities: ArrayLike) -> Flags:
-        """Whether benign (column 0) and malignant (column 1) are in each case's set.
-
-        Both: the case cannot be told at this coverage. Neither: it is unlike the calibration cases of both classes.
-
-        Parameters
-        ----------
-        probabilities : (N,) fractions, of malignancy
-
-        Returns
-        -------
-        (N, 2) bool
-        """
-        chances = np.asarray(probabilities, dtype=np.float64)
-        return np.stack(
-            [1 - chances >= self.benign_floor, chances >= self.malignant_floor], axis=-1
-        )
-
-
-def fit_conformal(
-    probabilities: ArrayLike, labels: ArrayLike, coverage: float = 0.9
-) -> ConformalSets:
-    """Floors from cases that the classifier was not fitted on.
-
-    A class with fewer than coverage / (1 - coverage) cases promises nothing less than always, so it is in every set.
-
-    Parameters
-    ----------
-    probabilities : (N,) fractions, of malignancy; any score from 0 to 1 that rises with risk keeps the promise
-    labels : (N,) bool or 0/1, 1 = malignant; both classes
-    coverage : share of new cases of either class whose set holds their class, inside (0, 1)
-
-    Raises
-    ------
-    ProbabilityInvalid, ScoresInvalid, SingleClass
-    """
-    if not 0 < coverage < 1:
-        raise ProbabilityInvalid(
-            what="A coverage", where="between 0 and 1, both excluded"
-        )
-    chances, malignant = as_cases(probabilities, labels)
-    if chances.min() < 0 or chances.max() > 1:
-        raise ProbabilityInvalid(what="A probability", where="between 0 and 1")
-    return ConformalSets(
-        benign_floor=_floor(1 - chances[~malignant], coverage),
-        malignant_floor=_floor(chances[malignant], coverage),
-        coverage=coverage,
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,13 +202,3 @@ def _as_p_values(values: ArrayLike, shape: tuple[int, ...]) -> Floats:
     if not np.all((given > 0) & (given <= 1)):
         raise ProbabilityInvalid(what="A p-value", where="above 0 and up to 1")
     return given
-
-
-def _floor(of_true_class: Floats, coverage: float) -> float:
-    """The highest floor that enough of the n cases reach: ceil((n + 1) coverage) of them."""
-    needed = math.ceil((of_true_class.size + 1) * coverage - 1e-9)
-    return (
-        0.0
-        if needed > of_true_class.size
-        else float(np.sort(of_true_class)[::-1][needed - 1])
-    )

@@ -6,7 +6,7 @@ L19 = Lee et al., Sci Rep 9:19854 (2019), counts from its table; deck = the SERA
 
 from dataclasses import dataclass
 
-from shared.statistics import ConfusionTable, Measure
+from shared.statistics import ConfusionTable, Measure, tables_behind
 from shared.study.report.figures import best_of_each, in_section, measure
 from shared.study.report.tables import SHORT, Cell, Table, Value, area_cell, rate_cell
 from shared.study.report.wording import NOTHING, TITLES
@@ -53,6 +53,9 @@ DECK_ROWS = {
     "ResNet-50, fine-tuned": Printed("84", "86", "83"),
     "Inception-v3, fine-tuned": Printed("86.7", "78", "91"),
 }
+DECK_CLASSES = ((100, 50), (50, 100))
+"""Malignant and benign images of the deck's 150: as L19 has them, and the reverse."""
+IMPOSSIBLE = "none"
 KOH_2020 = {
     "CNNs, internal test": "0.898–0.937",
     "CNNs, three external tests": "0.821–0.885",
@@ -62,11 +65,14 @@ KOH_2020 = {
 LEGEND = (
     "Our rows: the best of each table and every person. The others are marked: they were measured on other images, "
     "other scanners and other shares of malignant nodules (L19: 100 malignant and 50 benign), so a difference from "
-    "ours says little by itself. L19's rates and intervals are computed from its printed counts. The deck prints no "
-    "counts; its networks' rows fit only 50 malignant and 100 benign images, the reverse of its radiologists'. K20 "
-    "compares CNNE2 with radiologists: P < 0.001 on the internal test, and 0.113, 0.126 and 0.690 on the external ones."
+    "ours says little by itself. L19's rates and intervals are computed from its printed "
+    "counts. The deck prints no counts: whole cases are the classes, of L19's 150 images or "
+    "of the reverse, in which whole images give all three rates as printed. Its networks' "
+    "rows fit only 50 malignant and 100 benign images, the reverse of its radiologists'. "
+    "K20 compares CNNE2 with radiologists: P < 0.001 on the internal test, and 0.113, 0.126 "
+    "and 0.690 on the external ones."
 )
-COLUMNS = ("judge", "data", "auc", *PAIRED)
+COLUMNS = ("judge", "data", "auc", *PAIRED, "whole_cases")
 
 
 def published_table(study: Study) -> Table:
@@ -77,7 +83,7 @@ def published_table(study: Study) -> Table:
         name="published",
         title="Beside published results",
         legend=LEGEND,
-        head=("judge", "data", "AUC", *(SHORT[rate] for rate in PAIRED)),
+        head=("judge", "data", "AUC", *(SHORT[rate] for rate in PAIRED), "whole cases"),
         rows=rows,
         columns=COLUMNS,
         records=tuple(_record(row) for row in rows),
@@ -93,7 +99,13 @@ def _ours(row: Row, study: Study) -> tuple[Cell, ...]:
     )
     rates = (rate_cell(found.proportion(rate)) for rate in PAIRED)
     data = Cell(THIS_STUDY, (f"{found.images} images",), numeric=False)
-    return Cell(row.name, (section,), numeric=False), data, area_cell(found), *rates
+    return (
+        Cell(row.name, (section,), numeric=False),
+        data,
+        area_cell(found),
+        *rates,
+        Cell(NOTHING, numeric=False),
+    )
 
 
 def _theirs() -> tuple[tuple[Cell, ...], ...]:
@@ -102,6 +114,7 @@ def _theirs() -> tuple[tuple[Cell, ...], ...]:
             *_named(name, L19),
             Cell(NOTHING),
             *(rate_cell(table.proportion(rate)) for rate in PAIRED),
+            Cell(_classes(table.tp + table.fn, table.fp + table.tn), numeric=False),
         )
         for name, table in LEE_2019.items()
     )
@@ -112,14 +125,40 @@ def _theirs() -> tuple[tuple[Cell, ...], ...]:
             Cell(row.accuracy),
             Cell(row.sensitivity),
             Cell(row.specificity),
+            Cell(whole_cases(row), numeric=False),
         )
         for name, row in DECK_ROWS.items()
     )
     koh = tuple(
-        (*_named(name, K20), Cell(auc), *[Cell(NOTHING)] * len(PAIRED))
+        (
+            *_named(name, K20),
+            Cell(auc),
+            *[Cell(NOTHING)] * len(PAIRED),
+            Cell(NOTHING, numeric=False),
+        )
         for name, auc in KOH_2020.items()
     )
     return lee + deck + koh
+
+
+def whole_cases(row: Printed) -> str:
+    """The classes in which whole images give the printed rates, or `IMPOSSIBLE`."""
+    possible = [
+        _classes(malignant, benign)
+        for malignant, benign in DECK_CLASSES
+        if tables_behind(
+            float(row.accuracy),
+            float(row.sensitivity),
+            float(row.specificity),
+            malignant=malignant,
+            benign=benign,
+        )
+    ]
+    return " or ".join(possible) or IMPOSSIBLE
+
+
+def _classes(malignant: int, benign: int) -> str:
+    return f"{malignant} malignant, {benign} benign"
 
 
 def _named(name: str, source: str) -> tuple[Cell, Cell]:

@@ -11,7 +11,11 @@ from sqlalchemy import text
 
 from deploy.local import EmbeddedEngines
 from services.api.middleware.authentication import session_lifetime
-from services.api.middleware.origin_policy import SESSION_COOKIE, CSRF_HEADER, csrf_token
+from services.api.middleware.origin_policy import (
+    CSRF_HEADER,
+    SESSION_COOKIE,
+    csrf_token,
+)
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
 from shared.ledger.people.repository import Person

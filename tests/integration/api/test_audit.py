@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from fastapi.testclient import TestClient
 
 from services.api.audit import service
 from services.api.audit.read_audit import ReadAudit
@@ -12,9 +13,10 @@ from shared.domain.audit.events import Event
 from shared.domain.audit.export import Exported
 from shared.domain.audit.verification import verify
 from shared.domain.roles import Role
-from shared.ledger.audit import verification
+from shared.ledger.audit import verification as proving
 from shared.ledger.hospitals.repository import Caller
 from shared.security.audit_signing import seal_key, signed
+from tests.support.app import create_app
 from tests.support.builders import form, png, result
 from tests.support.statement_counter import count_statements
 
@@ -107,10 +109,21 @@ def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_f
     assert events.count(Event.RESULT_READ) == 3
 
 
-def test_events_tell_from_where_they_came_and_services_come_from_nowhere(done, trail):
-    told = {each["event"]: each["origin"] for each in trail()}
-    assert told[Event.CASE_ACCEPTED] == "testclient"
-    assert told[Event.JOB_DONE] is None
+def test_events_tell_the_address_behind_the_trusted_proxy(settings, make_key, trail):
+    proxied = settings.model_copy(update={"trusted_proxies": "10.0.0.0/8"})
+    headers = {
+        "Authorization": f"Bearer {make_key()}",
+        "X-Forwarded-For": "192.0.2.1, 198.51.100.7",
+    }
+    with TestClient(create_app(proxied), client=("10.0.0.5", 4711)) as proxy:
+        assert proxy.post("/v1/cases", headers=headers, **form()).status_code == 202
+    origins = {entry["event"]: entry["origin"] for entry in trail()}
+    assert origins[Event.CASE_ACCEPTED] == "198.51.100.7"
+
+
+def test_events_of_services_come_from_nowhere(done, trail):
+    origins = {entry["event"]: entry["origin"] for entry in trail()}
+    assert origins[Event.JOB_DONE] is None
 
 
 def test_an_export_is_proven_by_the_file_alone(as_role, done, tmp_path):
@@ -255,7 +268,7 @@ def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_to
 
 
 def test_a_proof_goes_on_where_the_answer_before_it_ended(as_role, sealed, monkeypatch):
-    monkeypatch.setattr(verification, "AT_ONCE", 2)
+    monkeypatch.setattr(proving, "AT_ONCE", 2)
     monkeypatch.setattr(service, "PROVE_MOST", 2)
     auditor = as_role(Role.AUDITOR)
     cursor = None

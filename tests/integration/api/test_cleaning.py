@@ -6,8 +6,10 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image, PngImagePlugin
+from pydicom.uid import RLELossless
 
 from shared.domain.roles import Role
 from shared.imaging import decode
@@ -51,7 +53,18 @@ def kept(settings):
     )
 
 
-@pytest.mark.parametrize("image", [told(1), scan()], ids=["png", "dicom"])
+def run_length_coded() -> bytes:
+    """A file whose frame has to be decoded to be cleaned."""
+    dataset = pydicom.dcmread(BytesIO(scan()))
+    dataset.compress(RLELossless)
+    stream = BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "image", [told(1), scan(), run_length_coded()], ids=["png", "dicom", "rle"]
+)
 def test_only_the_cleaned_image_of_a_case_is_stored(image, north, gateway, kept):
     receipt = north.post("/v1/cases", **form(image)).json()
     case = north.get(receipt["links"]["case"]).json()

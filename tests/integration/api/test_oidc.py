@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from joserfc.jwk import ECKey
 from pydantic import ValidationError
 
-from services.api.middleware.origin_policy import SESSION_COOKIE, CSRF_HEADER
+from services.api.middleware.origin_policy import CSRF_HEADER, SESSION_COOKIE
 from services.api.session.oidc import claimed
 from shared.domain.roles import Role
 from shared.settings import Settings

@@ -133,7 +133,7 @@ def test_when_too_many_look_at_once_a_further_one_is_asked_to_come_back(
     north, gateway, monkeypatch
 ):
     monkeypatch.setattr("services.api.decoder_pool.WAIT_S", 0.01)
-    room = gateway.app.state.dependencies.eyes._room
+    room = gateway.app.state.dependencies.decoder_pool._requests
     taken = [room.acquire(blocking=False) for _ in range(3)]
     answer = look(north, png(1))
     for _ in taken:

@@ -6,7 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from services.api.middleware.origin_policy import SESSION_COOKIE, CSRF_HEADER, csrf_token
+from services.api.middleware.origin_policy import (
+    CSRF_HEADER,
+    SESSION_COOKIE,
+    csrf_token,
+)
 from shared.domain.roles import Role
 from tests.support.app import create_app
 from tests.support.builders import form

@@ -15,7 +15,7 @@ from services.worker.live_model import LiveModel
 from shared.bundles import save
 from shared.bundles.storage import publish
 from shared.domain.jobs import Priority
-from shared.imaging.decoders.pool import Decoders
+from shared.imaging.sandbox.pool import SandboxPool
 from shared.learning import FittedModel
 from shared.ledger import Ledger
 from shared.ledger.jobs.heartbeat import Heartbeat
@@ -63,7 +63,7 @@ def promote(
 
 @pytest.fixture
 def desk(
-    ledger: Ledger, objects: ObjectStore, decoders: Decoders, tmp_path: Path
+    ledger: Ledger, objects: ObjectStore, decoders: SandboxPool, tmp_path: Path
 ) -> InferenceService:
     settings = Settings(home=tmp_path, worker_name="w1", max_attempts=3, lease_s=60)
     live = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w1")

@@ -19,8 +19,8 @@ from services.worker.inference.preparation import Preparation
 from services.worker.live_model import LiveModel
 from shared.domain.audit.events import Event
 from shared.domain.jobs import JobState, Reason
-from shared.imaging.decoders.bounds import Bounds
-from shared.imaging.decoders.pool import Decoders
+from shared.imaging.sandbox.bounds import Bounds
+from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger.jobs.heartbeat import Heartbeat
 from shared.settings import Settings
 from tests.support.builders import png
@@ -88,7 +88,7 @@ def test_an_image_that_hangs_its_decoder_fails_alone_and_no_attempt_is_lost(
     hire, promote, send, find
 ):
     promote(0)
-    frail = Decoders(Bounds(seconds=1), 2)
+    frail = SandboxPool(Bounds(seconds=1), 2)
     desk = hire("w1", decoders=frail)
     for seed in range(2):
         frail.decode(png(seed))
@@ -200,18 +200,18 @@ def test_a_case_that_outlived_a_worker_is_in_hand_alone(
 
 POISONED = """
 import os, signal, sys
-from services.worker.inference import loop
+from services.worker.inference import loop as inference
 from services.worker.__main__ import bootstrap
 from shared.observability.liveness import Progress
 from shared.settings import Settings
 
-infer = loop.InferenceService._predict
+infer = inference.InferenceService._predict
 def poisoned(self, served, ready):
     if any(prepared.job.image_sha256 == sys.argv[1] for prepared in ready):
         print('decoder', *self._preparation._decoders.pids, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     return infer(self, served, ready)
-loop.InferenceService._predict = poisoned
+inference.InferenceService._predict = poisoned
 for _ in range(2):
     worker = os.fork()
     if not worker:

@@ -15,10 +15,10 @@ from services.api.locales import (
     CURRENT_LANGUAGE,
     Language,
     korean_texts,
+    message_text,
     preferred_language,
     sentence,
     text_of_code,
-    message_text,
 )
 from shared.domain.audit.verification import TEXT
 from shared.domain.messages import Message, fields, fill

@@ -7,12 +7,12 @@ from shared.errors import InputError
 from shared.features import (
     FAMILIES,
     EmptyRegion,
-    TextureSettings,
     TextureInvalid,
+    TextureSettings,
     UnknownFamily,
     extract,
-    glcm,
     feature_names,
+    glcm,
 )
 from shared.features.region import Region, discretise
 

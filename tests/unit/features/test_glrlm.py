@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.features.glrlm import FEATURES, run_lengths, glrlm_features
+from shared.features.glrlm import FEATURES, glrlm_features, run_lengths
 
 LEVELS = 3
 images = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1)).map(

@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 from shared.features import glcm, glrlm
-from shared.features.statistics import Distribution, histogram_features, intensity_statistics
+from shared.features.statistics import (
+    Distribution,
+    histogram_features,
+    intensity_statistics,
+)
 
 LEVELS = 6
 PUBLISHED = Path(__file__).with_name("ibsi_phantom.csv")

@@ -4,7 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from shared.features.statistics import Distribution, entropy, histogram_features, intensity_statistics
+from shared.features.statistics import (
+    Distribution,
+    entropy,
+    histogram_features,
+    intensity_statistics,
+)
 
 samples = st.lists(st.integers(0, 255), min_size=2, max_size=80).map(
     lambda values: np.array(values, np.uint8)

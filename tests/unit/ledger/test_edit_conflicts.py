@@ -1,6 +1,11 @@
 import pytest
 
-from shared.ledger.edit_conflicts import EditConflict, check_tags, changed_settings, settings_tag
+from shared.ledger.edit_conflicts import (
+    EditConflict,
+    changed_settings,
+    check_tags,
+    settings_tag,
+)
 
 SETTINGS = {"prevalence": 0.2, "fna_rule": None, "weight": 2.0}
 TAG = settings_tag(SETTINGS)

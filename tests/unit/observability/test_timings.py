@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.observability.timings import measure, collect_timings
+from shared.observability.timings import collect_timings, measure
 
 
 def test_stages_are_told_in_their_order_whether_they_succeed_or_fail():

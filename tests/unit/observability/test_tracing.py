@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.sdk.trace import SpanProcessor
 
 from shared.observability import tracing
-from shared.observability.timings import measure, collect_timings
+from shared.observability.timings import collect_timings, measure
 from shared.settings import Settings
 
 SAMPLED = 1

@@ -38,14 +38,8 @@ def test_the_counts_are_scikit_learns_with_malignant_as_positive(cases):
     )
 
 
-def test_a_score_at_the_cutoff_is_called_malignant():
-    assert ConfusionTable.from_scores(
-        [0.4, 0.5, 0.6], [0, 1, 1], cutoff=0.5
-    ) == ConfusionTable(2, 0, 0, 1)
-
-
 def test_one_class_alone_can_be_counted():
-    assert ConfusionTable.from_scores([0.4, 0.6], [1, 1], cutoff=0.5).sensitivity == 0.5
+    assert ConfusionTable.from_decisions([0, 1], [1, 1]).sensitivity == 0.5
 
 
 def test_a_rate_without_cases_is_not_a_number():

@@ -9,7 +9,7 @@ from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
-from services.api.dependencies import TransactionDep, DependenciesDep
+from services.api.dependencies import DependenciesDep, TransactionDep
 from services.api.monitoring.dashboards import IfNoneMatch
 from services.api.wallboard.schemas import BucketView, FlowView, WallView, WallWindow
 from services.api.wallboard.service import WallService

@@ -7,7 +7,6 @@ from shared.imaging.deidentify.cleaned import Cleaned
 
 FILE_HEADER = 14
 CORE_HEADER = 12
-INFO_HEADER = 40
 MASKS = 12
 """Three colour masks may follow an INFO header (BI_BITFIELDS)."""
 UNCOMPRESSED = (0, 3)

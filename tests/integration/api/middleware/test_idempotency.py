@@ -9,7 +9,13 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from services.api.middleware.idempotency import HEADER, REPLAYED_HEADER, UNSAFE_METHODS, accepts_idempotency_key, sweep_receipts
+from services.api.middleware.idempotency import (
+    HEADER,
+    REPLAYED_HEADER,
+    UNSAFE_METHODS,
+    accepts_idempotency_key,
+    sweep_receipts,
+)
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.domain.training.states import Split

@@ -6,7 +6,11 @@ import pytest
 from shared.domain.messages import Message
 from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
 from shared.domain.roles import Role
-from shared.statistics.model_life.gate import GatePolicy, ModelPredictions, judge_candidate
+from shared.statistics.model_life.gate import (
+    GatePolicy,
+    ModelPredictions,
+    judge_candidate,
+)
 
 LIVE = "a" * 64
 CANDIDATE = "b" * 64

@@ -1,7 +1,7 @@
 import pytest
 
 from shared.domain.training.states import Split
-from shared.ledger.datasets.composition import By, Part
+from shared.ledger.datasets.composition import Grouping, CompositionGroup
 from shared.ledger.datasets.repository import LabelledImage
 
 
@@ -29,10 +29,10 @@ def test_a_draft_and_its_version_are_counted_by_part_site_and_size(ledger, datas
     with ledger.system_session("test") as house:
         draft = house.compositions.of_draft(dataset)
         frozen = house.compositions.of_version(house.versions.freeze(dataset).id)
-    assert draft[By.ALL] == [Part("all", 4, 2, 3)]
-    assert draft[By.SPLIT] == [Part("test", 1, 0, 1), Part("train", 3, 2, 2)]
-    assert draft[By.SITE] == [Part("north", 3, 2, 2), Part(None, 1, 0, 1)]
-    assert [(part.name, part.images, part.benign) for part in draft[By.SIZE]] == [
+    assert draft[Grouping.ALL] == [CompositionGroup("all", 4, 2, 3)]
+    assert draft[Grouping.SPLIT] == [CompositionGroup("test", 1, 0, 1), CompositionGroup("train", 3, 2, 2)]
+    assert draft[Grouping.SITE] == [CompositionGroup("north", 3, 2, 2), CompositionGroup(None, 1, 0, 1)]
+    assert [(part.name, part.images, part.benign) for part in draft[Grouping.SIZE]] == [
         ("under-10", 1, 0),
         ("10-20", 1, 0),
         ("over-40", 1, 1),

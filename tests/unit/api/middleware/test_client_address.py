@@ -1,51 +1,86 @@
+import asyncio
+
 import pytest
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from services.api.middleware.client_address import ProxiesUnusable, networks, origin
+from services.api.middleware.client_address import (
+    ClientAddress,
+    ProxiesUnusable,
+    trusted_hosts,
+)
+from shared.ledger.audit.repository import ORIGIN
 
-PROXIES = networks("10.0.0.0/8, ::1")
+PROXIES = "10.0.0.0/8, ::1"
 
 
-def seen(client, *forwarded):
-    headers = [(b"x-forwarded-for", each.encode()) for each in forwarded]
-    return origin(
-        {"type": "http", "client": client and (client, 1), "headers": headers}, PROXIES
+def seen(client, *forwarded, proxies=PROXIES, **headers):
+    """The origin and the scheme that the app sees of a request."""
+    scope = {
+        "type": "http",
+        "scheme": "http",
+        "client": client and (client, 1),
+        "headers": [
+            *((b"x-forwarded-for", value.encode()) for value in forwarded),
+            *(
+                (name.replace("_", "-").encode(), value.encode())
+                for name, value in headers.items()
+            ),
+        ],
+    }
+    requests = []
+
+    async def app(scope, receive, send):
+        requests.append((ORIGIN.get(), scope["scheme"]))
+
+    gateway = ProxyHeadersMiddleware(
+        ClientAddress(app), trusted_hosts=trusted_hosts(proxies)
     )
+    asyncio.run(gateway(scope, None, None))
+    return requests[0]
+
+
+def origin(client, *forwarded, proxies=PROXIES):
+    return seen(client, *forwarded, proxies=proxies)[0]
 
 
 def test_a_client_speaks_for_itself_whatever_it_claims():
-    assert seen("203.0.113.9", "198.51.100.1") == "203.0.113.9"
+    assert origin("203.0.113.9", "198.51.100.1") == "203.0.113.9"
 
 
 def test_a_trusted_proxy_tells_who_is_behind_it():
-    assert seen("10.1.2.3", "198.51.100.1") == "198.51.100.1"
-    assert seen("::1", "2001:db8::7") == "2001:db8::7"
+    assert origin("10.1.2.3", "198.51.100.1") == "198.51.100.1"
+    assert origin("10.1.2.3", "198.51.100.1:4711") == "198.51.100.1"
+    assert origin("::1", "2001:db8::7") == "2001:db8::7"
 
 
 def test_what_a_client_wrote_before_the_proxys_own_word_is_not_believed():
-    assert seen("10.1.2.3", "1.1.1.1, 198.51.100.1, 10.9.9.9") == "198.51.100.1"
-    assert seen("10.1.2.3", "1.1.1.1", "198.51.100.1") == "198.51.100.1"
+    assert origin("10.1.2.3", "1.1.1.1, 198.51.100.1, 10.9.9.9") == "198.51.100.1"
+    assert origin("10.1.2.3", "1.1.1.1", "198.51.100.1") == "198.51.100.1"
 
 
-def test_a_word_that_is_no_address_ends_what_is_believed():
-    assert seen("10.1.2.3", "1.1.1.1, patient name, 10.9.9.9") == "10.9.9.9"
+def test_a_text_that_is_no_address_is_not_put_on_record():
+    assert origin("10.1.2.3", "1.1.1.1, patient name, 10.9.9.9") is None
+    assert origin("10.1.2.3", "patient:1") is None
 
 
 def test_a_proxy_that_says_nothing_is_itself_the_origin():
-    assert seen("10.1.2.3") == "10.1.2.3"
-    assert seen(None) is None
+    assert origin("10.1.2.3") == "10.1.2.3"
+    assert origin("10.1.2.3", "") == "10.1.2.3"
+    assert origin(None) is None
 
 
 def test_without_trusted_proxies_nobody_is_believed():
-    assert (
-        origin(
-            {"client": ("127.0.0.1", 1), "headers": [(b"x-forwarded-for", b"1.1.1.1")]},
-            [],
-        )
-        == "127.0.0.1"
-    )
+    assert origin("127.0.0.1", "1.1.1.1", proxies="") == "127.0.0.1"
 
 
-@pytest.mark.parametrize("setting", ["nobody", "10.0.0.1/8", "10.0.0.0/99"])
+def test_only_a_trusted_proxy_says_that_a_client_came_by_https():
+    proxied = seen("10.1.2.3", "198.51.100.1", x_forwarded_proto="https")
+    direct = seen("203.0.113.9", "198.51.100.1", x_forwarded_proto="https")
+    assert proxied == ("198.51.100.1", "https")
+    assert direct == ("203.0.113.9", "http")
+
+
+@pytest.mark.parametrize("setting", ["nobody", "*", "10.0.0.1/8", "10.0.0.0/99"])
 def test_a_proxy_that_is_no_network_is_refused(setting):
     with pytest.raises(ProxiesUnusable, match="SERA_TRUSTED_PROXIES"):
-        networks(setting)
+        trusted_hosts(setting)

@@ -234,10 +234,6 @@ def test_comments_inside_compressed_frames_go_and_their_data_stay():
     "path", sorted(TEST_FILES.glob("*.dcm")), ids=lambda path: path.stem
 )
 def test_pydicoms_own_files_decode_after_cleaning_as_before(path):
-    if "rle" in path.stem.lower():
-        pytest.skip(
-            "run-length coding is cleaned in a process of its own, which has its test"
-        )
     data = path.read_bytes()
     before = pictured(data)
     try:

@@ -10,8 +10,6 @@ from shared.statistics import (
     DriftState,
     components_drift,
     drift,
-    ks_against,
-    population_stability,
     quantile_bin_counts,
 )
 
@@ -76,7 +74,7 @@ def test_the_usual_limits_hold_once_there_are_cases_enough():
         (0.4, DriftState.WATCH),
         (0.8, DriftState.ALARM),
     ):
-        found = population_stability(quantile_bin_counts(values + shift, NORMAL), NORMAL)
+        found = drift(quantile_bin_counts(values + shift, NORMAL), NORMAL).stability
         assert (found.watch_from, found.alarm_from, found.state) == (0.1, 0.25, state)
 
 
@@ -95,7 +93,7 @@ def test_the_test_agrees_with_scipys_up_to_a_step_of_the_table(seed, cases):
     table = np.quantile(random.normal(size=501), LEVELS)
     values = random.normal(0.3, 1.1, cases)
     exact = ks_1samp(values, lambda x: np.interp(x, table, LEVELS))
-    found = ks_against(quantile_bin_counts(values, table), table)
+    found = drift(quantile_bin_counts(values, table), table).ks
     assert found.distance <= exact.statistic + 1e-12
     assert found.p_value >= exact.pvalue - 1e-12
     assert (
@@ -108,7 +106,7 @@ def test_against_the_reference_cases_themselves_it_is_the_two_sample_test():
     training = random.normal(size=2_001)
     values = random.normal(0.12, 1, 900)
     table = np.quantile(training, LEVELS)
-    found = ks_against(quantile_bin_counts(values, table), table, 2_001)
+    found = drift(quantile_bin_counts(values, table), table, 2_001).ks
     exact = ks_2samp(values, training, method="asymp")
     assert found.distance == pytest.approx(exact.statistic, abs=0.012)
     assert found.p_value == pytest.approx(exact.pvalue, rel=1.0)
@@ -126,13 +124,13 @@ def test_ties_are_counted_like_any_value(reference, values):
     steps = len(reference) - 1
     counts = quantile_bin_counts(values, table)
     assert counts.sum() == len(values)
-    ks = ks_against(counts, table)
+    found = drift(counts, table)
     below = [
         abs(np.mean(np.array(values) < edge) - np.searchsorted(table, edge) / steps)
         for edge in np.unique(table)
     ]
-    assert ks.distance == pytest.approx(max(below))
-    assert 0 <= population_stability(counts, table).psi < np.inf
+    assert found.ks.distance == pytest.approx(max(below))
+    assert 0 <= found.stability.psi < np.inf
 
 
 def test_a_table_that_is_its_own_sample_shows_no_drift_though_most_of_it_is_one_value():

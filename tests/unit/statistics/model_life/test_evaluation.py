@@ -3,7 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from shared.statistics.model_life.evaluation import MAX_ROC_POINTS, calibration_bins_to_json, evaluation
+from shared.statistics.model_life.evaluation import (
+    MAX_ROC_POINTS,
+    calibration_bins_to_json,
+    evaluation,
+)
 
 SCORES = np.array([0.1, 0.3, 0.6, 0.4, 0.8, 0.9])
 MALIGNANT = np.array([False, False, False, True, True, True])

@@ -6,7 +6,11 @@ import pytest
 
 from shared.domain.models import GateReason, GateVerdict, Weight
 from shared.statistics import shift_prior
-from shared.statistics.model_life.gate import GatePolicy, ModelPredictions, judge_candidate
+from shared.statistics.model_life.gate import (
+    GatePolicy,
+    ModelPredictions,
+    judge_candidate,
+)
 
 CASES = 200
 SITES = ["north", "south"] * (CASES // 2)

@@ -8,7 +8,6 @@ from statsmodels.genmod.cov_struct import Exchangeable
 from shared.statistics import (
     GeeNotConverged,
     JudgementsInvalid,
-    gee_logistic,
     gee_rates,
     logit_wald,
 )
@@ -145,14 +144,6 @@ def test_judges_who_answer_alike_do_not_differ():
 def test_one_judge_is_the_counts():
     rate = gee_rates([[1, 1, 1, 0]]).rates[0]
     assert (rate.value, rate.correct, rate.answers) == (pytest.approx(0.75), 3, 4)
-
-
-def test_the_regression_alone_refuses_an_infinite_logit():
-    assert gee_logistic(readers(0)).logits == pytest.approx(
-        gee_rates(readers(0)).logits
-    )
-    with pytest.raises(JudgementsInvalid, match="infinite"):
-        gee_logistic([[1, 1, 1], [1, 0, 1]])
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,12 @@ def test_every_section_that_is_present_has_its_table(page):
     assert "published, other data" in page.text
 
 
+def test_the_page_says_whether_a_published_row_can_come_from_whole_cases(page):
+    assert "whole cases" in page.text
+    assert "100 malignant, 50 benign" in page.text
+    assert "50 malignant, 100 benign" in page.text
+
+
 def test_sections_without_a_row_are_not_shown(made):
     rows = tuple(
         row for row in made.rows if row.section in (Section.MODEL, Section.FEATURES)

@@ -1,7 +1,14 @@
 import pytest
 
 from shared.statistics import tables_behind
-from shared.study.report.published import DECK_ROWS, LEE_2019, published_table
+from shared.study.report.published import (
+    DECK_ROWS,
+    IMPOSSIBLE,
+    LEE_2019,
+    Printed,
+    published_table,
+    whole_cases,
+)
 
 PRINTED = {
     "Faculty 1": (78, 91, 52),
@@ -16,14 +23,21 @@ def test_the_counts_of_lee_et_al_give_the_rates_they_print(name, rates):
     assert tables_behind(*rates, malignant=100, benign=50) == (LEE_2019[name],)
 
 
-def test_the_legend_is_right_about_the_decks_classes():
-    for name, row in DECK_ROWS.items():
-        rates = [
-            float(text) for text in (row.accuracy, row.sensitivity, row.specificity)
-        ]
-        malignant, benign = (100, 50) if name.startswith("Radiologist") else (50, 100)
-        assert tables_behind(*rates, malignant=malignant, benign=benign)
-        assert not tables_behind(*rates, malignant=benign, benign=malignant)
+def test_the_report_says_of_which_classes_a_published_row_can_be(made):
+    classes = {row[0].text: row[-1].text for row in published_table(made).rows}
+    assert classes["Faculty 1"] == "100 malignant, 50 benign"
+    assert classes["CNNE2, internal test"] == "–"
+    for name in DECK_ROWS:
+        by_people = name.startswith("Radiologist")
+        expected = (
+            "100 malignant, 50 benign" if by_people else "50 malignant, 100 benign"
+        )
+        assert classes[name] == expected
+
+
+def test_rates_that_no_whole_cases_give_are_named_as_such():
+    impossible = Printed(accuracy="94", sensitivity="95", specificity="94")
+    assert whole_cases(impossible) == IMPOSSIBLE
 
 
 def test_others_results_are_marked_as_of_other_data(made):

@@ -1,4 +1,6 @@
-"""What passes between a worker and its decoders: a short JSON head and raw bytes, each with its length before it.
+"""What passes between a pool and its processes: a short JSON head and raw bytes.
+
+Each has its length before it.
 
 Nothing that could run code ever passes, and nothing is longer than the reader lets it be: the other end may have been
 taken over by the image that it reads.
@@ -11,7 +13,8 @@ from struct import Struct
 from typing import Any
 
 LENGTHS = Struct(">II")
-MOST_HEAD = 64 * 1024
+MOST_HEAD = 256 * 1024
+"""Bytes; the names of all that the standard lets a file hold are fewer."""
 
 Head = dict[str, Any]
 

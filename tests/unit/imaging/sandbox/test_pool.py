@@ -27,9 +27,9 @@ from shared.imaging import (
     UnsupportedImage,
     decode,
 )
-from shared.imaging.decoders import pool
-from shared.imaging.decoders.bounds import Bounds
-from shared.imaging.decoders.pool import Decoders
+from shared.imaging.sandbox import pool
+from shared.imaging.sandbox.bounds import Bounds
+from shared.imaging.sandbox.pool import SandboxPool
 from shared.phantoms import draw
 from tests.support.builders import dicom_file, png
 
@@ -147,7 +147,7 @@ def swollen():
 @pytest.fixture(scope="module")
 def frail():
     """One decoder at a time, which may take 3 s and 160 MiB for an image."""
-    started = Decoders(Bounds(3, 160), 1)
+    started = SandboxPool(Bounds(3, 160), 1)
     yield started
     started.close()
 
@@ -247,12 +247,12 @@ def reads(decoders):
 def test_no_decoder_outlives_a_worker_killed_with_it_hanging():
     code = (
         "import os, signal\n"
-        "from shared.imaging.decoders.bounds import Bounds\n"
-        "from shared.imaging.decoders.pool import Decoders\n"
+        "from shared.imaging.sandbox.bounds import Bounds\n"
+        "from shared.imaging.sandbox.pool import SandboxPool\n"
         "from PIL import Image\n"
         "from io import BytesIO\n"
         "Image.new('L', (32, 32)).save(picture := BytesIO(), 'PNG')\n"
-        "decoders = Decoders(Bounds(), 1)\n"
+        "decoders = SandboxPool(Bounds(), 1)\n"
         "decoders.decode(picture.getvalue())\n"
         "(pid,) = decoders.pids\n"
         "os.kill(pid, signal.SIGSTOP)\n"

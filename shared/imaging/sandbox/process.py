@@ -1,4 +1,7 @@
-"""`python -m shared.imaging.decoders.process`: decodes what comes in by fd 0, within bounds, until that is closed."""
+"""`python -m shared.imaging.sandbox.process`: does the jobs that come in by fd 0.
+
+It stays within its bounds and ends when fd 0 is closed.
+"""
 
 import ctypes
 import os
@@ -9,21 +12,18 @@ import sys
 from contextlib import suppress
 
 import psutil
-from pydicom.pixels import get_decoder
-from pydicom.uid import JPEG2000, JPEGBaseline8Bit, RLELossless
+from pydicom.pixels import get_decoder, get_encoder
+from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
-from shared.errors import InputError
-from shared.imaging.decode import decode
-from shared.imaging.decoders.channel import Channel, Head
-from shared.imaging.decoders.wire import image_told, refusal_told
-from shared.imaging.limits import Limits
+from shared.imaging.sandbox.channel import Channel
+from shared.imaging.sandbox.jobs import answer
 
 PR_SET_PDEATHSIG = 1
 MOST_FILE = 2**30
 
 
 def main() -> None:
-    """Say that it is ready, then answer one image after the other."""
+    """Say that it is ready, then answer one request after the other."""
     end_with_the_worker()
     get_ready()
     channel = Channel(socket.socket(fileno=0))
@@ -32,18 +32,10 @@ def main() -> None:
     channel.send({"ready": True})
     with suppress(ConnectionError):  # the worker is gone, or wants no more of it
         while True:
-            asked, data = channel.receive(MOST_FILE)
-            signal.setitimer(signal.ITIMER_REAL, asked["seconds"])
-            channel.send(*answer(bytes(data), asked))
+            request, data = channel.receive(MOST_FILE)
+            signal.setitimer(signal.ITIMER_REAL, request["seconds"])
+            channel.send(*answer(request, bytes(data)))
             signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def answer(data: bytes, asked: Head) -> tuple[Head, memoryview]:
-    """The image, or why there is none. Whatever else is thrown ends the process, which tells the worker enough."""
-    try:
-        return image_told(decode(data, Limits(**asked["limits"]), asked["frame"]))
-    except InputError as refusal:
-        return refusal_told(refusal), memoryview(b"")
 
 
 def end_with_the_worker() -> None:
@@ -58,6 +50,7 @@ def get_ready() -> None:
     """Load what the libraries would load with the first image of a kind."""
     for syntax in (JPEGBaseline8Bit, JPEG2000, RLELossless):
         get_decoder(syntax).is_available  # noqa: B018 (looking is what loads it)
+    get_encoder(JPEG2000Lossless).is_available  # noqa: B018 (the same)
 
 
 def give_up_rights(memory_mib: int) -> None:

@@ -1,0 +1,73 @@
+"""What a process of the sandbox does with an image: the request, and how its answer is read."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Generic, TypeVar
+
+from shared.errors import InputError
+from shared.imaging.decode import decode
+from shared.imaging.deidentify import Cleaned, clean
+from shared.imaging.image import UltrasoundImage
+from shared.imaging.limits import Limits
+from shared.imaging.sandbox.channel import Head
+from shared.imaging.sandbox.wire import (
+    cleaned_message,
+    image_message,
+    read_cleaned,
+    read_image,
+    refusal_message,
+)
+
+DECODE = "decode"
+CLEAN = "clean"
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Job(Generic[Result]):
+    """A request with its file.
+
+    `read_answer` gives the result or the refusal; it raises anything else where a sound
+    process cannot have given that answer. After a job that is not `reusable` the process
+    ends, so that it never holds the files of two hospitals.
+    """
+
+    request: Head
+    data: bytes
+    max_answer_bytes: int
+    read_answer: Callable[[Head, bytearray], Result | InputError]
+    reusable: bool = True
+
+
+def decode_job(data: bytes, frame: int | None, limits: Limits) -> Job[UltrasoundImage]:
+    """As `shared.imaging.decode`."""
+    return Job(
+        request={"job": DECODE, "limits": asdict(limits), "frame": frame},
+        data=data,
+        max_answer_bytes=limits.max_pixels,
+        read_answer=partial(read_image, limits=limits),
+    )
+
+
+def clean_job(data: bytes, key: bytes, limits: Limits) -> Job[Cleaned]:
+    """As `shared.imaging.deidentify.clean`."""
+    return Job(
+        request={"job": CLEAN, "limits": asdict(limits), "key": key.hex()},
+        data=data,
+        max_answer_bytes=(limits.max_inflated_mib << 20) + len(data),
+        read_answer=partial(read_cleaned, original=data, limits=limits),
+        reusable=False,
+    )
+
+
+def answer(request: Head, data: bytes) -> tuple[Head, bytes | memoryview]:
+    """The answer of the process. Any other error ends it, which tells the pool enough."""
+    limits = Limits(**request["limits"])
+    try:
+        if request["job"] == CLEAN:
+            key = bytes.fromhex(request["key"])
+            return cleaned_message(clean(data, key, limits))
+        return image_message(decode(data, limits, request["frame"]))
+    except InputError as refusal:
+        return refusal_message(refusal), b""
