@@ -1,10 +1,13 @@
-"""How a command reaches the API: its address, a key, and problems turned into sentences."""
+"""Connects commands to the gateway: its address, an API key, and errors with a
+readable sentence.
+"""
 
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
@@ -23,10 +26,10 @@ if TYPE_CHECKING:
 LOCAL_HOSPITAL = "local"
 REQUEST_TIMEOUT_S = 60.0
 RESTART_TIMEOUT_S = 30.0
+"""How long a command waits for a gateway that restarts."""
 RETRY_PAUSE_S = 0.5
 RATE_LIMIT_TIMEOUT_S = 900.0
-TOO_MANY = 429
-AWAY = 503
+"""How long a command waits in the queue of a rate-limited gateway."""
 IDEMPOTENCY_KEY_IN_USE = "idempotency-key-in-use"
 INTERRUPTED_REQUEST_ERRORS = (
     httpx2.ReadError,
@@ -35,11 +38,11 @@ INTERRUPTED_REQUEST_ERRORS = (
     httpx2.WriteTimeout,
     httpx2.RemoteProtocolError,
 )
-"""Somebody took the call, and it is unknown whether the request came through."""
+"""The server accepted the connection, but nobody knows whether the request was handled."""
 
 
 class ApiProblem(SeraError):
-    """What the gateway refused, in its own words and with its own code."""
+    """A request that the gateway refused, with the code and sentence of its answer."""
 
     text: ClassVar[str] = "{detail}"
 
@@ -74,16 +77,22 @@ class KeyUnusable(SeraError):
 
 
 class ApiClient:
-    """The gateway as one key sees it."""
+    """An HTTP client of the gateway that authenticates with one API key.
+
+    Every method sends its request again for a while when SERA answered before and is now
+    unreachable, because it may be restarting.
+    """
 
     def __init__(self, url: str, key: str) -> None:
         if not (key.isascii() and key.isprintable()):
             raise KeyUnusable
         self.url = url
-        self._met = False
-        self._tag: str | None = None
+        self._has_answered = False
+        self._etag: str | None = None
         self._http = httpx2.Client(
-            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=REQUEST_TIMEOUT_S
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=REQUEST_TIMEOUT_S,
         )
 
     def __enter__(self) -> "ApiClient":
@@ -93,16 +102,17 @@ class ApiClient:
         self._http.close()
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """Asks again for a while if SERA, having answered before, is away: it may be restarting."""
-        return self._patiently("GET", path, params=parameters)
+        return self._request_with_restarts("GET", path, params=parameters)
 
     def fetch_etag(self, path: str) -> str | None:
-        """The ETag of what is there now: what a write names that is meant for just that."""
-        self._patiently("GET", path)
-        return self._tag
+        """Return the current ETag of a resource, for a write that must not
+        overwrite a newer one.
+        """
+        self._request_with_restarts("GET", path)
+        return self._etag
 
     def post(self, path: str, *, etag: str | None = None, **body: Any) -> Any:
-        """`body` goes to httpx2: `json=`, or `data=` and `files=`."""
+        """Send `body` as httpx2 takes it: `json=`, or `data=` and `files=`."""
         return self._write("POST", path, etag, **body)
 
     def put(self, path: str, *, etag: str | None = None, **body: Any) -> Any:
@@ -114,86 +124,98 @@ class ApiClient:
     def delete(self, path: str, *, etag: str | None = None, **parameters: Any) -> Any:
         return self._write("DELETE", path, etag, params=parameters)
 
-    def _write(self, method: str, path: str, etag: str | None, **parts: Any) -> Any:
-        """Under a key of its own, so that it may be sent again as `get` asks again, and is done
-        once.
+    def _write(self, method: str, path: str, etag: str | None, **request: Any) -> Any:
+        """Send a write with its own idempotency key, so that a repetition takes
+        effect only once.
         """
-        headers = {"Idempotency-Key": str(uuid4())} | ({"If-Match": etag} if etag else {})
-        return self._patiently(method, path, headers=headers, **parts)
+        headers = {"Idempotency-Key": str(uuid4())}
+        if etag:
+            headers["If-Match"] = etag
+        return self._request_with_restarts(method, path, headers=headers, **request)
 
-    def _patiently(self, method: str, path: str, **parts: Any) -> Any:
-        began = time.monotonic()
+    def _request_with_restarts(self, method: str, path: str, **request: Any) -> Any:
+        started = time.monotonic()
         while True:
             try:
-                return self._call(method, path, **parts)
+                return self._request(method, path, **request)
             except Unreachable:
-                if not self._met or time.monotonic() - began > RESTART_TIMEOUT_S:
+                timed_out = time.monotonic() - started > RESTART_TIMEOUT_S
+                if timed_out or not self._has_answered:
                     raise
             time.sleep(RETRY_PAUSE_S)
 
-    def _in_turn(self, method: str, path: str, **parts: Any) -> httpx2.Response:
-        """The answer; one that asks to come again is waited for as it says, since nothing was done
-        yet.
+    def _request(self, method: str, path: str, **request: Any) -> Any:
+        response = self._send_with_retry_after(method, path, **request)
+        body = _parse_json(response)
+        self._has_answered = True
+        self._etag = response.headers.get("ETag")
+        if response.is_success and body is not None:
+            return body
+        if isinstance(body, dict) and {"code", "detail"} <= set(body):
+            raise ApiProblem(code=body["code"], detail=body["detail"])
+        raise NotSera(url=self.url, status=response.status_code)
+
+    def _send_with_retry_after(
+        self, method: str, path: str, **request: Any
+    ) -> httpx2.Response:
+        """Send a request again while the gateway answers with `Retry-After`.
+
+        The gateway has done nothing yet when it sends that header.
         """
-        began = time.monotonic()
+        started = time.monotonic()
         while True:
-            answer = self._asked(method, path, **parts)
-            later = answer.headers.get("Retry-After", "")
-            if not later.isdigit() or time.monotonic() - began > _patience_s(answer):
-                return answer
-            time.sleep(int(later))
+            response = self._send(method, path, **request)
+            retry_after = response.headers.get("Retry-After", "")
+            waited_s = time.monotonic() - started
+            if not retry_after.isdigit() or waited_s > _retry_timeout_s(response):
+                return response
+            time.sleep(int(retry_after))
 
-    def _asked(self, method: str, path: str, **parts: Any) -> httpx2.Response:
+    def _send(self, method: str, path: str, **request: Any) -> httpx2.Response:
         try:
-            return self._http.request(method, path, **parts)
-        except httpx2.TransportError as lost:
-            self._met = self._met or isinstance(lost, INTERRUPTED_REQUEST_ERRORS)
-            raise Unreachable(url=self.url) from lost
-
-    def _call(self, method: str, path: str, **parts: Any) -> Any:
-        answer = self._in_turn(method, path, **parts)
-        told = _told(answer)
-        self._met = True
-        self._tag = answer.headers.get("ETag")
-        if answer.is_success and told is not None:
-            return told
-        if isinstance(told, dict) and {"code", "detail"} <= set(told):
-            raise ApiProblem(told["code"], told["detail"])
-        raise NotSera(url=self.url, status=answer.status_code)
+            return self._http.request(method, path, **request)
+        except httpx2.TransportError as error:
+            if isinstance(error, INTERRUPTED_REQUEST_ERRORS):
+                self._has_answered = True
+            raise Unreachable(url=self.url) from error
 
 
-def _told(answer: httpx2.Response) -> Any:
-    """What the answer says, or None if it is no JSON."""
+def _parse_json(response: httpx2.Response) -> Any:
+    """The decoded body, or None if it is not JSON."""
     try:
-        return answer.json()
+        return response.json()
     except ValueError:
         return None
 
 
-def _patience_s(answer: httpx2.Response) -> float:
-    """How long one comes again for this answer: in a queue, after a restart, or for the answer to
-    what is under way.
+def _retry_timeout_s(response: httpx2.Response) -> float:
+    """How long to repeat a request that got this answer.
+
+    A rate limit is waited for longest. A restarting gateway, and a request with the same
+    idempotency key that is still being handled, get the time of a restart.
     """
-    if answer.status_code == TOO_MANY:
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         return RATE_LIMIT_TIMEOUT_S
-    told = _told(answer)
-    under_way = isinstance(told, dict) and told.get("code") == IDEMPOTENCY_KEY_IN_USE
-    return RESTART_TIMEOUT_S if under_way or answer.status_code == AWAY else 0.0
+    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        return RESTART_TIMEOUT_S
+    body = _parse_json(response)
+    if isinstance(body, dict) and body.get("code") == IDEMPOTENCY_KEY_IN_USE:
+        return RESTART_TIMEOUT_S
+    return 0.0
 
 
 def connect(role: Role, settings: Settings | None = None) -> ApiClient:
-    """The API with the key in SERA_KEY, else with a key of this machine's own stack."""
+    """Open the API with the key in SERA_KEY, else with a key of this machine's own stack."""
     settings = settings or Settings()
-    return ApiClient(
-        address(settings),
-        os.environ.get("SERA_KEY", "").strip() or local_key(settings, role),
-    )
+    url = address(settings)
+    key = os.environ.get("SERA_KEY", "").strip() or local_key(settings, role)
+    return ApiClient(url, key)
 
 
 def address(settings: Settings) -> str:
-    """SERA_URL, else the running stack's, else this machine's port."""
-    if told := os.environ.get("SERA_URL"):
-        return told.rstrip("/")
+    """The gateway's URL: SERA_URL, else that of the running stack, else this machine's port."""
+    if url := os.environ.get("SERA_URL"):
+        return url.rstrip("/")
     try:
         return StackState.load(settings.home).url or default_address(settings)
     except StackNotRunning:
@@ -201,12 +223,14 @@ def address(settings: Settings) -> str:
 
 
 def local_key(settings: Settings, role: Role) -> str:
-    """The key this machine keeps for itself in $SERA_HOME/keys, made when first needed."""
-    kept = settings.home / "keys" / role
-    if kept.exists():
-        return kept.read_text().strip()
-    key = create_key(settings, role, LOCAL_HOSPITAL, f"{role} of this machine")
-    write_secret(kept, key)
+    """This machine's own key in $SERA_HOME/keys; created when it is first needed."""
+    path = settings.home / "keys" / role
+    if path.exists():
+        return path.read_text().strip()
+    key = create_key(
+        settings, role, hospital=LOCAL_HOSPITAL, label=f"{role} of this machine"
+    )
+    write_secret(path, key)
     return key
 
 
@@ -217,26 +241,23 @@ def create_key(
     label: str,
     expires_at: datetime | None = None,
 ) -> str:
-    """Make a key in the ledger; the only time its secret is seen."""
+    """Create a key in the ledger and return it. Its secret cannot be read again later."""
     with open_ledger(settings) as ledger, ledger.system_session("cli") as session:
+        hospital_id = session.hospitals.ensure(hospital) if hospital else None
         return session.api_keys.create_text(
-            role,
-            session.hospitals.ensure(hospital) if hospital else None,
-            label,
-            expires_at,
+            role, hospital_id, label, expires_at
         )
 
 
 @contextmanager
 def open_ledger(settings: Settings) -> Iterator["Ledger"]:
-    """The database itself, as only who runs SERA reaches it."""
-    url = (
-        settings.database
-        if settings.database_url
-        else StackState.load(settings.home).database_url
-    )
-    # Here, for most commands ask the API alone, and the ledger takes as long to import as all else
-    # together.
+    """Connect to the database directly, which only the operator of this installation can do."""
+    if settings.database_url:
+        url = settings.database
+    else:
+        url = StackState.load(settings.home).database_url
+    # Imported here because most commands only use the API, and the ledger takes as long to import
+    # as everything else together.
     from shared.ledger import Ledger
 
     ledger = Ledger(url, pool_size=1)
@@ -251,9 +272,8 @@ def default_address(settings: Settings) -> str:
 
 
 def write_secret(path: Path, secret: str) -> None:
-    """For our eyes only."""
+    """Write a file that only its owner can read."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
-    ) as out:
-        out.write(secret + "\n")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret + "\n")

@@ -6,7 +6,7 @@ given at the raise, and joins the texts by code. Nothing about a patient may be 
 
 from typing import Any, ClassVar
 
-from shared.domain.messages import Message, fill
+from shared.domain.messages import Message, format_text
 from shared.domain.texts import add_text
 
 
@@ -28,7 +28,7 @@ class SeraError(Exception):
 
     def __init__(self, **facts: object) -> None:
         self.facts = facts
-        super().__init__(fill(self.text, facts, str))
+        super().__init__(format_text(self.text, facts, str))
 
     @property
     def message(self) -> Message:

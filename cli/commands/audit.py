@@ -12,10 +12,10 @@ from cli.commands import application
 from cli.connection import open_ledger
 from cli.output import audit_findings
 from shared.domain.audit.events import Event
-from shared.domain.audit.export import Exported
+from shared.domain.audit.export import AuditExport
 from shared.errors import SeraError
-from shared.ledger.audit.export import Trail
-from shared.ledger.audit.repository import Entry
+from shared.ledger.audit.export import AuditTrailReader
+from shared.ledger.audit.repository import AuditEntry
 from shared.security.audit_signing import own_key, seal_key
 from shared.settings import Settings
 
@@ -59,19 +59,19 @@ def verify(
     settings = Settings()
     trusted = public_key or []
     witnesses = [
-        seal for earlier in against or [] for seal in Exported(earlier).seals()
+        seal for earlier in against or [] for seal in AuditExport(earlier).seals()
     ]
     if file:
-        findings = audit_findings.of_file(file, trusted, witnesses)
+        findings = audit_findings.verify_file(file, trusted, witnesses)
     else:
-        findings = audit_findings.of_ledger(settings, trusted, witnesses)
+        findings = audit_findings.verify_ledger(settings, trusted, witnesses)
         trusted = trusted or own_key(settings)
     if as_json:
         print(json.dumps(audit_findings.to_json(findings), indent=2))
     else:
         for sentence in audit_findings.sentences(findings, bool(trusted)):
             Console().print(sentence, soft_wrap=True, highlight=False, markup=False)
-    if not findings.whole:
+    if not findings.is_intact:
         raise typer.Exit(1)
 
 
@@ -86,8 +86,8 @@ def export(
     with open_ledger(Settings()) as ledger:
         with ledger.system_session("cli") as session:
             owner = session.hospitals.find(hospital).id if hospital else None
-            session.audit.record_all([Entry(Event.AUDIT_EXPORTED, owner)])
-        _write(out, Trail(ledger, "cli", owner))
+            session.audit.record_all([AuditEntry(Event.AUDIT_EXPORTED, owner)])
+        _write(out, AuditTrailReader(ledger, "cli", owner))
     Console().print(f"Written to {out}.", soft_wrap=True, highlight=False, markup=False)
 
 
@@ -97,12 +97,12 @@ def key() -> None:
     print(seal_key(Settings()).public)
 
 
-def _write(path: Path, trail: Trail) -> None:
+def _write(path: Path, trail: AuditTrailReader) -> None:
     """The file appears whole or not at all."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with draft.open("w", encoding="utf-8") as out:
-            out.writelines(trail.exported())
+            out.writelines(trail.export_lines())
         draft.replace(path)
     except OSError as error:
         raise ExportUnwritable(path=path, why=error.strerror) from error

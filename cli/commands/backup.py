@@ -8,7 +8,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from cli.commands import application
-from cli.output.listing import AsJson, say
+from cli.output.listing import AsJson, print_result
 from cli.output.progress import PlainProgress
 from cli.work import backups
 from shared.backup import Place, Source, check, note, prune, take
@@ -54,14 +54,16 @@ def make(
     """Make a backup; exit code 1 if an object was missing."""
     settings = Settings()
     with (
-        backups.serving(settings) as engines,
-        PlainProgress(Console(stderr=True)) as told,
+        backups.serving_engines(settings) as engines,
+        PlainProgress(Console(stderr=True)) as progress,
     ):
         source = Source(
             engines.database_url, open_store(engines.objects_url), held(settings)
         )
-        taken = take(Place(folder), source, with_keys=with_keys, report_progress=told)
-    say(as_json, backups.to_json(taken), backups.of_taken(taken))
+        taken = take(
+            Place(folder), source, with_keys=with_keys, report_progress=progress
+        )
+    print_result(as_json, backups.to_json(taken), backups.backup_sentences(taken))
     if taken.manifest.missing:
         raise typer.Exit(1)
 
@@ -78,14 +80,14 @@ def verify(
     """Read all of a backup and compare it with what it was; exit code 1 if anything is damaged.
     Restores nothing.
     """
-    with PlainProgress(Console(stderr=True)) as told:
-        checked = check(Place(folder), name, told)
-    say(
+    with PlainProgress(Console(stderr=True)) as progress:
+        verification = check(Place(folder), name, progress)
+    print_result(
         as_json,
-        {**backups.to_json(checked), "whole": checked.whole},
-        backups.of_checked(checked),
+        {**backups.to_json(verification), "whole": verification.whole},
+        backups.verification_sentences(verification),
     )
-    if not checked.whole:
+    if not verification.whole:
         raise typer.Exit(1)
 
 
@@ -93,13 +95,13 @@ def verify(
 def list_backups(folder: Folder, as_json: AsJson = False) -> None:
     """The whole backups of the folder, the oldest first."""
     names = Place(folder).names()
-    say(as_json, names, names or ["There is none."])
+    print_result(as_json, names, names or ["There is none."])
 
 
 @app.command("note")
 def note_withdrawn(folder: Folder, as_json: AsJson = False) -> None:
     """Note beside the backups what was erased and revoked so far; quick, and to be done often."""
-    with backups.serving(Settings()) as engines:
+    with backups.serving_engines(Settings()) as engines:
         known = note(Place(folder), engines.database_url)
     told = {
         "known_at": known.known_at,
@@ -107,7 +109,7 @@ def note_withdrawn(folder: Folder, as_json: AsJson = False) -> None:
         "keys": len(known.keys),
     }
     said = f"Known by {known.known_at}: {told['cases']} erased cases, {told['keys']} revoked keys."
-    say(as_json, told, [said])
+    print_result(as_json, told, [said])
 
 
 @app.command("prune")
@@ -121,4 +123,4 @@ def prune_old(
     """Remove older backups and the objects that only they hold."""
     gone, objects = prune(Place(folder), keep)
     said = f"{len(gone)} backups went, and {objects} objects that no other one names."
-    say(as_json, {"backups": gone, "objects": objects}, [said])
+    print_result(as_json, {"backups": gone, "objects": objects}, [said])

@@ -36,25 +36,29 @@ def card(
     ] = None,
 ) -> None:
     """What a model is for, made from, worth and not worth: JSON, or with --html a page."""
-    found = card_of_bundle(Path(source)) if Path(source).is_dir() else card_of_model(source)
+    facts = (
+        card_of_bundle(Path(source)) if Path(source).is_dir() else card_of_model(source)
+    )
     if html is None:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(facts, indent=2))
         return
-    write_page(html, render(found))
+    write_page(html, render(facts))
     Console(stderr=True).print(f"The card is in {html}.", markup=False, soft_wrap=True)
 
 
 def card_of_bundle(folder: Path) -> dict[str, Any]:
     """Verified as for use, golden cases among it."""
     from shared.bundles import load
-    from shared.bundles.card import card as make
+    from shared.bundles.card import model_card as make
 
     return make(load(folder))
 
 
-def card_of_model(which: str) -> dict[str, Any]:
+def card_of_model(reference: str) -> dict[str, Any]:
     with connect(Role.OPERATOR) as api:
-        card: dict[str, Any] = api.get(f"/v1/models/{find_model(api, which)['digest']}/card")
+        card: dict[str, Any] = api.get(
+            f"/v1/models/{find_model(api, reference)['digest']}/card"
+        )
         return card
 
 

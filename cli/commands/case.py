@@ -9,8 +9,8 @@ from rich.console import Console
 
 from cli.commands import application
 from cli.connection import connect
-from cli.output.results import reading
-from shared.domain.erasure import Ground
+from cli.output.results import descriptor_sentences
+from shared.domain.erasure import ErasureReason
 from shared.domain.roles import Role
 
 app = application()
@@ -29,38 +29,42 @@ def cases() -> None:
 def show(case: CaseId, as_json: AsJson = False) -> None:
     """A case as it was submitted, its jobs and what it turned out to be."""
     with connect(Role.SUBMITTER) as api:
-        found = api.get(f"/v1/cases/{case}")
+        facts = api.get(f"/v1/cases/{case}")
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(facts, indent=2))
     else:
-        print_plain("\n".join(case_lines(found)))
+        print_plain("\n".join(case_lines(facts)))
 
 
 @app.command()
 def erase(
     case: CaseId,
-    ground: Annotated[Ground, typer.Option(help="Why; it goes on record.")],
+    ground: Annotated[ErasureReason, typer.Option(help="Why; it goes on record.")],
     as_json: AsJson = False,
 ) -> None:
     """Erase a case for ever: image, size, ROI, descriptors, result, maps and outcome. The audit
     trail stays whole.
     """
     with connect(Role.HOSPITAL_ADMIN) as api:
-        left = api.delete(f"/v1/cases/{case}", ground=ground.value)
+        tombstone = api.delete(f"/v1/cases/{case}", ground=ground.value)
     if as_json:
-        print(json.dumps(left, indent=2))
+        print(json.dumps(tombstone, indent=2))
     else:
         print_plain(
-            f"Erased at {left['erased_at']} ({left['ground']}). Left: the id, the dates, the "
+            f"Erased at {tombstone['erased_at']} ({tombstone['ground']}). Left: the id, the "
+            "dates, the "
             "ground, the audit trail."
         )
 
 
 def case_lines(case: dict[str, Any]) -> list[str]:
     image = case["image"]
-    name = case["external_id"]
-    told = [
-        f"Case {case['case_id']}{f' ({name})' if name else ''} of {case['created_at']}.",
+    external_id = case["external_id"]
+    lines = [
+        (
+            f"Case {case['case_id']}{f' ({external_id})' if external_id else ''} of "
+            f"{case['created_at']}."
+        ),
         (
             f"Image: {image['format']}, {image['width']} x {image['height']}, sha256 "
             f"{image['sha256']}."
@@ -71,15 +75,19 @@ def case_lines(case: dict[str, Any]) -> list[str]:
         ),
         f"Jobs: {', '.join(case['jobs'])}.",
     ]
-    return [*told, outcome_line(case["outcome"]), *reading(case["reader_assessment"])]
+    return [
+        *lines,
+        outcome_line(case["outcome"]),
+        *descriptor_sentences(case["reader_assessment"]),
+    ]
 
 
-def outcome_line(told: dict[str, Any] | None) -> str:
-    if told is None:
+def outcome_line(outcome: dict[str, Any] | None) -> str:
+    if outcome is None:
         return "Outcome: not known."
-    found = "malignant" if told["malignant"] else "benign"
-    use = "may" if told["consent"] else "may not"
-    return f"Outcome: {found} ({told['source']}); the image {use} be used for training."
+    label = "malignant" if outcome["malignant"] else "benign"
+    permission = "may" if outcome["consent"] else "may not"
+    return f"Outcome: {label} ({outcome['source']}); the image {permission} be used for training."
 
 
 def print_plain(text: str) -> None:

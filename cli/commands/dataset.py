@@ -1,4 +1,4 @@
-"""`./sera dataset`: labelled images in, put into parts, frozen."""
+"""`./sera dataset`: import labelled images, split them, freeze versions."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from rich.table import Table
 from cli.commands import application
 from cli.connection import ApiClient, connect
 from cli.output.results import wide_console
-from cli.work.dataset_import import Outcome, add_all
+from cli.work.dataset_import import RowOutcome, import_rows
 from shared.domain.datasets.manifest import (
     MANIFEST,
     ManifestInvalid,
@@ -85,9 +85,9 @@ def import_folder(
         raise ManifestInvalid(path=folder / MANIFEST, problem="it has no rows")
     with connect(Role.OPERATOR) as api:
         api.post("/v1/datasets", json={"name": name, "synthetic": synthetic})
-        told = list(watched(add_all(api, name, rows), len(rows)))
-        held = api.get(f"/v1/datasets/{name}")
-    imported = import_summary(folder, name, told, held)
+        outcomes = list(with_progress_bar(import_rows(api, name, rows), len(rows)))
+        dataset = api.get(f"/v1/datasets/{name}")
+    imported = import_summary(folder, outcomes, dataset)
     if as_json:
         print(json.dumps(imported, indent=2))
     else:
@@ -105,46 +105,47 @@ def import_folder(
 def list_datasets(as_json: AsJson = False) -> None:
     """All datasets, by name."""
     with connect(Role.OPERATOR) as api:
-        found = api.get("/v1/datasets")
+        datasets = api.get("/v1/datasets")
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(datasets, indent=2))
         return
-    rows: list[tuple[str, ...]] = [
-        (
-            each["name"],
-            str(each["images"]),
-            str(each["malignant"]),
-            str(each["versions"]),
-            _kind(each),
+    if not datasets:
+        wide_console().print(
+            "No dataset yet. Make one: ./sera dataset import FOLDER --name NAME"
         )
-        for each in found
-    ]
-    table = _table(("dataset", "images", "malignant", "versions", "data"), rows)
-    wide_console().print(
-        table
-        if rows
-        else "No dataset yet. Make one: ./sera dataset import FOLDER --name NAME"
-    )
+        return
+    table = Table("dataset", "images", "malignant", "versions", "data")
+    for dataset in datasets:
+        table.add_row(
+            dataset["name"],
+            str(dataset["images"]),
+            str(dataset["malignant"]),
+            str(dataset["versions"]),
+            data_kind(dataset),
+        )
+    wide_console().print(table)
 
 
 @app.command()
 def show(name: Name, as_json: AsJson = False) -> None:
     """What the next version of a dataset would hold, by part and site."""
     with connect(Role.OPERATOR) as api:
-        found = api.get(f"/v1/datasets/{name}")
+        dataset = api.get(f"/v1/datasets/{name}")
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(dataset, indent=2))
         return
-    counts = (
-        *_count(found),
-        f"{found['versions']} versions, {_kind(found)} data, revision {found['revision']}.",
-    )
-    rows = [
-        (each["split"], each["site"] or "-", *map(str, _labels(each)))
-        for each in found["shares"]
+    counts = [
+        *image_counts(dataset),
+        f"{dataset['versions']} versions, {data_kind(dataset)} data, "
+        f"revision {dataset['revision']}.",
     ]
+    table = Table("part", "site", "benign", "malignant")
+    for share in dataset["shares"]:
+        benign = share["images"] - share["malignant"]
+        site = share["site"] or "-"
+        table.add_row(share["split"], site, str(benign), str(share["malignant"]))
     wide_console().print(f"{name}: {', '.join(counts)}", highlight=False)
-    wide_console().print(_table(("part", "site", "benign", "malignant"), rows))
+    wide_console().print(table)
 
 
 @app.command()
@@ -173,40 +174,44 @@ def split(
         "sites": sites and sites.split(","),
     }
     with connect(Role.OPERATOR) as api:
-        parted = api.post(
-            f"/v1/datasets/{name}/split", etag=_tag(api, name, revision), json=body
-        )
-    _say(parted, as_json, f"{name}: {', '.join(parting(parted))}.")
+        etag = draft_etag(api, name, revision)
+        report = api.post(f"/v1/datasets/{name}/split", etag=etag, json=body)
+    print_facts(report, f"{name}: {', '.join(split_counts(report))}.", as_json)
 
 
 @app.command()
 def freeze(name: Name, revision: Revision = None, as_json: AsJson = False) -> None:
-    """Freeze a dataset into a version that never changes; unchanged, it gives the version it has."""
+    """Freeze a dataset into a version that never changes; unchanged, it gives the version it
+    has.
+    """
     with connect(Role.OPERATOR) as api:
-        version = api.post(
-            f"/v1/datasets/{name}/versions", etag=_tag(api, name, revision)
-        )
-    counts = f"{', '.join(_count(version))}, {version['test_images']} in the locked test set."
-    known = "" if version["new"] else " is unchanged since"
-    _say(
-        version,
-        as_json,
-        f"{name}{known} version {version['number']} ({version['fingerprint'][:12]}): {counts}",
+        etag = draft_etag(api, name, revision)
+        version = api.post(f"/v1/datasets/{name}/versions", etag=etag)
+    unchanged = "" if version["new"] else " is unchanged since"
+    counts = ", ".join(image_counts(version))
+    sentence = (
+        f"{name}{unchanged} version {version['number']} ({version['fingerprint'][:12]}): "
+        f"{counts}, {version['test_images']} in the locked test set."
     )
+    print_facts(version, sentence, as_json)
 
 
 @app.command()
 def versions(name: Name, as_json: AsJson = False) -> None:
     """A dataset's frozen versions, newest first, with what each changed."""
+    path = f"/v1/datasets/{name}/versions"
     with connect(Role.OPERATOR) as api:
-        numbers = [each["number"] for each in api.get(f"/v1/datasets/{name}/versions")]
-        found = [
-            api.get(f"/v1/datasets/{name}/versions/{number}") for number in numbers
-        ]
+        numbers = [listed["number"] for listed in api.get(path)]
+        versions = [api.get(f"{path}/{number}") for number in numbers]
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(versions, indent=2))
         return
-    head = (
+    if not versions:
+        wide_console().print(
+            f"No version yet. Freeze one: ./sera dataset freeze {name}"
+        )
+        return
+    columns = (
         "version",
         "images",
         "malignant",
@@ -216,10 +221,10 @@ def versions(name: Name, as_json: AsJson = False) -> None:
         "frozen (UTC)",
         "by",
     )
-    table = _table(head, [_version(each) for each in found])
-    wide_console().print(
-        table if found else f"No version yet. Freeze one: ./sera dataset freeze {name}"
-    )
+    table = Table(*columns)
+    for version in versions:
+        table.add_row(*version_cells(version))
+    wide_console().print(table)
 
 
 @app.command()
@@ -239,31 +244,23 @@ def correct(
     revision: Revision = None,
 ) -> None:
     """Correct an image's label, patient, site or part in what the next version will hold."""
-    told = {"malignant": malignant, "patient": patient, "site": site, "split": part}
-    body = {column: value for column, value in told.items() if value is not None}
+    columns = {"malignant": malignant, "patient": patient, "site": site, "split": part}
+    changes = {name: value for name, value in columns.items() if value is not None}
+    path = f"/v1/datasets/{name}/images/{digest(image)}"
     with connect(Role.OPERATOR) as api:
-        tag = _tag(api, name, revision)
-        print(
-            json.dumps(
-                api.put(
-                    f"/v1/datasets/{name}/images/{digest(image)}", etag=tag, json=body
-                ),
-                indent=2,
-            )
-        )
+        etag = draft_etag(api, name, revision)
+        row = api.put(path, etag=etag, json=changes)
+    print(json.dumps(row, indent=2))
 
 
 @app.command()
 def remove(name: Name, image: Image, revision: Revision = None) -> None:
     """Take an image out of what the next version will hold; frozen versions keep it."""
+    path = f"/v1/datasets/{name}/images/{digest(image)}"
     with connect(Role.OPERATOR) as api:
-        tag = _tag(api, name, revision)
-        print(
-            json.dumps(
-                api.delete(f"/v1/datasets/{name}/images/{digest(image)}", etag=tag),
-                indent=2,
-            )
-        )
+        etag = draft_etag(api, name, revision)
+        row = api.delete(path, etag=etag)
+    print(json.dumps(row, indent=2))
 
 
 @app.command()
@@ -279,80 +276,78 @@ def take_outcomes(
     """Bring cases whose outcome is known, with consent, into a dataset; drop those whose consent
     was withdrawn.
     """
+    path = f"/v1/datasets/{name}"
+    filters = {"since": since, "hospital": hospital}
     with connect(Role.OPERATOR) as api:
-        which = {"since": since, "hospital": hospital}
-        taken = api.post(
-            f"/v1/datasets/{name}/outcomes",
-            etag=api.fetch_etag(f"/v1/datasets/{name}"),
-            json=which,
-        )
-    _say(taken, as_json, "\n".join(taking(name, taken)))
+        etag = api.fetch_etag(path)
+        report = api.post(f"{path}/outcomes", etag=etag, json=filters)
+    print_facts(report, "\n".join(outcome_import_sentences(name, report)), as_json)
 
 
 def import_summary(
-    folder: Path, name: str, told: list[tuple[Row, Outcome]], held: dict[str, Any]
+    folder: Path, outcomes: list[RowOutcome], dataset: dict[str, Any]
 ) -> dict[str, Any]:
-    """What an import did, as JSON has it; refused rows in the order of the manifest."""
-    refused = [
-        (row, outcome) for row, outcome in told if isinstance(outcome, SeraError)
-    ]
-    new = sum(outcome is True for _, outcome in told)
+    """The result of an import as JSON; refused rows in the order of the manifest."""
+    added = 0
+    refusals: list[tuple[Row, SeraError]] = []
+    for row, outcome in outcomes:
+        if isinstance(outcome, SeraError):
+            refusals.append((row, outcome))
+        elif outcome is True:
+            added += 1
+    refusals.sort(key=lambda refusal: refusal[0].line)
     return {
-        "dataset": name,
-        "added": new,
-        "known": len(told) - new - len(refused),
-        "refused": [
-            _refused(folder, row, why)
-            for row, why in sorted(refused, key=lambda each: each[0].line)
-        ],
-        "images": held["images"],
-        "malignant": held["malignant"],
+        "dataset": dataset["name"],
+        "added": added,
+        "known": len(outcomes) - added - len(refusals),
+        "refused": [refused_row(folder, row, error) for row, error in refusals],
+        "images": dataset["images"],
+        "malignant": dataset["malignant"],
     }
 
 
-def import_sentences(imported: dict[str, Any]) -> list[str]:
-    refused = imported["refused"]
-    return [
+def import_sentences(summary: dict[str, Any]) -> list[str]:
+    refused = summary["refused"]
+    sentences = [
         (
-            f"{imported['dataset']}: {imported['added']} new, {imported['known']} already "
+            f"{summary['dataset']}: {summary['added']} new, {summary['known']} already "
             f"there, {len(refused)} refused."
         ),
-        f"It holds {', '.join(_count(imported))}.",
-        *(
-            f"  line {each['line']} ({each['image']}): {each['message']}"
-            for each in refused
-        ),
+        f"It holds {', '.join(image_counts(summary))}.",
     ]
+    for row in refused:
+        sentences.append(f"  line {row['line']} ({row['image']}): {row['message']}")
+    return sentences
 
 
-def parting(parted: dict[str, Any]) -> list[str]:
-    """What a split did, in words; of frozen versions only where they hold something."""
-    words = [f"{parted[name]} {name}" for name in ("train", "test", "moved")]
-    held = (
-        f"{parted['fixed']} held by frozen versions ({parted['overruled']} of them in the "
-        "other part)"
-    )
-    return [*words, held] if parted["fixed"] else words
+def split_counts(report: dict[str, Any]) -> list[str]:
+    """The result of a split in words; frozen versions only if they hold some of the images."""
+    counts = [f"{report[name]} {name}" for name in ("train", "test", "moved")]
+    if report["fixed"]:
+        counts.append(
+            f"{report['fixed']} held by frozen versions ({report['overruled']} of them in "
+            "the other part)"
+        )
+    return counts
 
 
-def taking(name: str, taken: dict[str, Any]) -> list[str]:
-    """What taking outcomes did, in words; of what was withdrawn, which versions keep it."""
-    gone = taken["withdrawn"]
-    refused = taken["refused"]
-    counts = (
-        f"{taken['added']} added, {taken['corrected']} corrected, {len(gone)} withdrawn, "
-        f"{len(refused)} refused."
-    )
-    kept = [f"  {each['case_id']}: {_kept(each['versions'])}" for each in gone]
-    return [
-        f"{name}: {counts}",
-        *kept,
-        *(f"  {each['case_id']}: {each['message']}" for each in refused),
+def outcome_import_sentences(name: str, report: dict[str, Any]) -> list[str]:
+    """The result of an import of outcomes; of withdrawn cases, the versions that keep them."""
+    withdrawn = report["withdrawn"]
+    refused = report["refused"]
+    sentences = [
+        f"{name}: {report['added']} added, {report['corrected']} corrected, "
+        f"{len(withdrawn)} withdrawn, {len(refused)} refused."
     ]
+    for case in withdrawn:
+        sentences.append(f"  {case['case_id']}: {versions_phrase(case['versions'])}")
+    for case in refused:
+        sentences.append(f"  {case['case_id']}: {case['message']}")
+    return sentences
 
 
 def digest(image: str) -> str:
-    """The SHA-256 of a file, or the one that was given."""
+    """The SHA-256 of a file, or `image` itself if it is a SHA-256."""
     if Path(image).is_file():
         return sha256(Path(image).read_bytes()).hexdigest()
     if len(image) == 64 and set(image) <= set("0123456789abcdef"):
@@ -360,8 +355,8 @@ def digest(image: str) -> str:
     raise ImageUnnamed(told=image)
 
 
-def watched(outcomes: Iterable[T], count: int) -> Iterable[T]:
-    """With a progress bar, where somebody looks."""
+def with_progress_bar(outcomes: Iterable[T], count: int) -> Iterable[T]:
+    """Pass the outcomes through; show a progress bar if stderr is a terminal."""
     console = Console(stderr=True)
     return track(
         outcomes,
@@ -373,72 +368,58 @@ def watched(outcomes: Iterable[T], count: int) -> Iterable[T]:
     )
 
 
-def _tag(api: ApiClient, name: str, revision: int | None) -> str | None:
-    """The draft that is meant: as somebody saw it, else as it is now."""
-    return api.fetch_etag(f"/v1/datasets/{name}") if revision is None else f'"{revision}"'
+def draft_etag(api: ApiClient, name: str, revision: int | None) -> str | None:
+    """The ETag of the draft at the given revision, else of the present draft."""
+    if revision is not None:
+        return f'"{revision}"'
+    return api.fetch_etag(f"/v1/datasets/{name}")
 
 
-def _say(told: dict[str, Any], as_json: bool, words: str) -> None:
+def print_facts(facts: dict[str, Any], text: str, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(told, indent=2))
+        print(json.dumps(facts, indent=2))
     else:
-        Console().print(words, soft_wrap=True, markup=False, highlight=False)
+        Console().print(text, soft_wrap=True, markup=False, highlight=False)
 
 
-def _refused(folder: Path, row: Row, why: SeraError) -> dict[str, Any]:
+def refused_row(folder: Path, row: Row, error: SeraError) -> dict[str, Any]:
     return {
         "line": row.line,
         "image": os.path.relpath(row.image, folder),
-        "code": why.code,
-        "message": str(why),
+        "code": error.code,
+        "message": str(error),
     }
 
 
-def _kept(versions: list[int]) -> str:
-    return (
-        f"still in version {', '.join(map(str, versions))}, which cannot change"
-        if versions
-        else "in no version"
-    )
+def versions_phrase(versions: list[int]) -> str:
+    if not versions:
+        return "in no version"
+    numbers = ", ".join(str(version) for version in versions)
+    return f"still in version {numbers}, which cannot change"
 
 
-def _count(told: dict[str, Any]) -> tuple[str, str]:
-    return (
-        f"{told['images']} {'image' if told['images'] == 1 else 'images'}",
-        f"{told['malignant']} malignant",
-    )
+def image_counts(dataset: dict[str, Any]) -> tuple[str, str]:
+    noun = "image" if dataset["images"] == 1 else "images"
+    return f"{dataset['images']} {noun}", f"{dataset['malignant']} malignant"
 
 
-def _labels(share: dict[str, Any]) -> tuple[int, int]:
-    return share["images"] - share["malignant"], share["malignant"]
-
-
-def _kind(dataset: dict[str, Any]) -> str:
+def data_kind(dataset: dict[str, Any]) -> str:
     return "synthetic" if dataset["synthetic"] else "clinical"
 
 
-def _version(told: dict[str, Any]) -> tuple[str, ...]:
-    changes = told["difference"] or {}
-    words = [
-        f"{changes[name]} {name}"
-        for name in ("added", "removed", "relabelled", "changed")
-        if changes.get(name)
+def version_cells(version: dict[str, Any]) -> list[str]:
+    difference = version["difference"] or {}
+    changes = []
+    for name in ("added", "removed", "relabelled", "changed"):
+        if difference.get(name):
+            changes.append(f"{difference[name]} {name}")
+    return [
+        str(version["number"]),
+        str(version["images"]),
+        str(version["malignant"]),
+        str(version["test_images"]),
+        ", ".join(changes) or "-",
+        version["fingerprint"][:12],
+        version["created_at"][:16].replace("T", " "),
+        version["actor"],
     ]
-    counts = (
-        str(told[name]) for name in ("number", "images", "malignant", "test_images")
-    )
-    made = told["created_at"][:16].replace("T", " ")
-    return (
-        *counts,
-        ", ".join(words) or "-",
-        told["fingerprint"][:12],
-        made,
-        told["actor"],
-    )
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
-    table = Table(*head)
-    for row in rows:
-        table.add_row(*row)
-    return table

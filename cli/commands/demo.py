@@ -7,10 +7,10 @@ import typer
 from rich.console import Console
 
 from cli.commands import application
-from cli.demo.cases import answer_all, ensure_model, sample_cases
-from cli.demo.people import introduce
-from cli.output.first_operator import greet
-from cli.output.results import result_table, row, wide_console
+from cli.demo.cases import ensure_model, sample_cases, submit_all
+from cli.demo.people import print_demo_accounts
+from cli.output.first_operator import print_first_sign_in
+from cli.output.results import result_row, result_table, wide_console
 from deploy.local import Stack
 from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
@@ -36,11 +36,11 @@ def demo(
     if once:
         with stack:
             show(console, stack)
-        gone = (
+        stopped_line = (
             f"Stopped; nothing is left running. The page was at {stack.url}; `./sera demo` "
             "keeps it open."
         )
-        console.print(gone, soft_wrap=True)
+        console.print(stopped_line, soft_wrap=True)
     else:
         stack.run_until_stopped(
             on_ready=lambda running: show(console, running, stay=True)
@@ -61,11 +61,11 @@ def show(console: Console, stack: Stack, stay: bool = False) -> None:
         f"Live model: {model['name']}/{model['version']}. Two hospitals submit their "
         "sample cases at once ...\n"
     )
-    answers = list(answer_all(settings, sample_cases()))
+    answers = list(submit_all(settings, sample_cases()))
     for hospital, cases in groupby(answers, key=lambda answer: answer[0]):
         table = result_table(hospital)
         for _, case, job in cases:
-            table.add_row(*row(case.name, case.size_mm, job))
+            table.add_row(*result_row(case.name, case.size_mm, job))
         console.print(table)
     console.print(
         f"FNA advice by rule {settings.fna_rule}. Decision support for research, not a diagnosis."
@@ -77,9 +77,9 @@ def show(console: Console, stack: Stack, stay: bool = False) -> None:
         )
     if stay:
         if settings.production:
-            greet(console, stack)
+            print_first_sign_in(console, stack)
         else:
-            introduce(console, settings, stack.url)
+            print_demo_accounts(console, settings, stack.url)
         console.print(
             f"Open the page at [bold]{stack.url}[/]. Stop with Ctrl-C.", soft_wrap=True
         )

@@ -27,15 +27,15 @@ from deploy.local.process import setpriv
 from deploy.local.stack import check_port
 from deploy.local.valkey import binary
 from shared.errors import SeraError
-from shared.observability.disk_space import existing, free_mib
-from shared.recipes import Shelf
+from shared.observability.disk_space import free_mib, nearest_existing
+from shared.recipes import RecipeDirectory
 from shared.security.production_checks import warnings
 from shared.settings import Settings
 
 app = application()
 
-DISK_WANTED_MIB = 5 * 1024
-PATIENCE_S = 2.0
+RECOMMENDED_DISK_MIB = 5 * 1024
+REQUEST_TIMEOUT_S = 2.0
 SHOWN_PACKAGES = (
     "torch",
     "torchvision",
@@ -59,25 +59,27 @@ def packages(_: Settings) -> Finding:
         return Verdict.OK, ", ".join(
             f"{name} {version(name)}" for name in SHOWN_PACKAGES
         )
-    except PackageNotFoundError as missing:
-        return Verdict.FAIL, f"{missing.name} is not installed. Start SERA with ./sera"
+    except PackageNotFoundError as error:
+        return Verdict.FAIL, f"{error.name} is not installed. Start SERA with ./sera"
 
 
 def home_folder(settings: Settings) -> Finding:
     """The home, or the nearest folder above it that exists, must take new files."""
-    place = existing(settings.home)
+    place = nearest_existing(settings.home)
     if os.access(place, os.W_OK | os.X_OK):
         return Verdict.OK, str(settings.home)
     return Verdict.FAIL, f"{place} is not writable. Set SERA_HOME to a folder of yours"
 
 
 def disk_space(settings: Settings) -> Finding:
-    free = free_mib(settings.home)
-    told = f"{free / 1024:.1f} GiB free"
-    if free >= max(DISK_WANTED_MIB, settings.least_free_mib):
-        return Verdict.OK, told
-    verdict = Verdict.NOTE if free >= settings.least_free_mib else Verdict.FAIL
-    return verdict, f"{told}. Free some space, or set SERA_HOME to another disk"
+    free_space_mib = free_mib(settings.home)
+    free_text = f"{free_space_mib / 1024:.1f} GiB free"
+    if free_space_mib >= max(RECOMMENDED_DISK_MIB, settings.least_free_mib):
+        return Verdict.OK, free_text
+    verdict = (
+        Verdict.NOTE if free_space_mib >= settings.least_free_mib else Verdict.FAIL
+    )
+    return verdict, f"{free_text}. Free some space, or set SERA_HOME to another disk"
 
 
 def process_tool(_: Settings) -> Finding:
@@ -87,18 +89,18 @@ def process_tool(_: Settings) -> Finding:
 def database_engine(settings: Settings) -> Finding:
     if settings.database_url:
         return Verdict.OK, "yours, by SERA_DATABASE_URL"
-    said = _first_line(str(binaries() / "postgres"), "--version")
+    version_line = first_output_line(str(binaries() / "postgres"), "--version")
     if os.geteuid() != 0:
-        return Verdict.OK, said
+        return Verdict.OK, version_line
     uid = server_uid(Home(settings.home).database)
-    become(uid, binaries() / "initdb", (existing(settings.home),))
-    return Verdict.OK, f"{said}, run as the user {user_name(uid)}"
+    become(uid, binaries() / "initdb", (nearest_existing(settings.home),))
+    return Verdict.OK, f"{version_line}, run as the user {user_name(uid)}"
 
 
 def broker_engine(settings: Settings) -> Finding:
     if settings.broker_url:
         return Verdict.OK, "yours, by SERA_BROKER_URL"
-    return Verdict.OK, _first_line(str(binary()), "--version")
+    return Verdict.OK, first_output_line(str(binary()), "--version")
 
 
 def weights(settings: Settings) -> Finding:
@@ -122,7 +124,7 @@ def weights(settings: Settings) -> Finding:
 
 def own_recipes(settings: Settings) -> Finding:
     folder = settings.recipes_dir
-    shelf = Shelf(settings.recipes_dir)
+    directory = RecipeDirectory(settings.recipes_dir)
     if folder is None:
         return (
             Verdict.OK,
@@ -133,11 +135,11 @@ def own_recipes(settings: Settings) -> Finding:
             Verdict.FAIL,
             f"{folder} is no folder. Set SERA_RECIPES_DIR to where your NAME.toml files lie",
         )
-    if refused := shelf.refused():
-        return Verdict.FAIL, " ".join(str(each.error) for each in refused)
+    if refused := directory.refused_files():
+        return Verdict.FAIL, " ".join(str(refusal.error) for refusal in refused)
     return (
         Verdict.OK,
-        f"{folder}: {', '.join(recipe.name for recipe in shelf.own()) or 'no NAME.toml there'}",
+        f"{folder}: {', '.join(recipe.name for recipe in directory.own()) or 'no NAME.toml there'}",
     )
 
 
@@ -158,7 +160,9 @@ def port(settings: Settings) -> Finding:
 def gateway_answers(port: int) -> bool:
     """Whether a gateway has the port, as in a container of its own."""
     try:
-        answer = httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_S)
+        answer = httpx2.get(
+            f"http://127.0.0.1:{port}/healthz", timeout=REQUEST_TIMEOUT_S
+        )
         return bool(answer.json() == {"status": "alive"})
     except (httpx2.TransportError, ValueError):
         return False
@@ -166,9 +170,13 @@ def gateway_answers(port: int) -> bool:
 
 def safety(settings: Settings) -> Finding:
     """In production an unsafe setting keeps SERA from starting; else it is a word of warning."""
-    told = warnings(settings)
+    sentences = warnings(settings)
     verdict = Verdict.FAIL if settings.production else Verdict.NOTE
-    return (verdict, ". ".join(told)) if told else (Verdict.OK, "no unsafe setting")
+    return (
+        (verdict, ". ".join(sentences))
+        if sentences
+        else (Verdict.OK, "no unsafe setting")
+    )
 
 
 CHECKS: dict[str, Callable[[Settings], Finding]] = {
@@ -199,7 +207,7 @@ def doctor(
     """
     settings = Settings()
     findings = {
-        name: examine(check, settings)
+        name: run_check(check, settings)
         for name, check in (CHECKS | checks(settings)).items()
     }
     if as_json:
@@ -215,7 +223,7 @@ def doctor(
     )
 
 
-def examine(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+def run_check(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
     """A check's finding; an error that says the next step is one too."""
     try:
         return check(settings)
@@ -225,14 +233,14 @@ def examine(check: Callable[[Settings], Finding], settings: Settings) -> Finding
 
 def table(findings: dict[str, Finding]) -> Table:
     colours = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.FAIL: "bold red"}
-    shown = Table("check", "", "finding", box=None, pad_edge=False)
+    table = Table("check", "", "finding", box=None, pad_edge=False)
     for name, (verdict, detail) in findings.items():
-        shown.add_row(name, f"[{colours[verdict]}]{verdict}[/]", escape(detail))
-    return shown
+        table.add_row(name, f"[{colours[verdict]}]{verdict}[/]", escape(detail))
+    return table
 
 
-def _first_line(*command: str) -> str:
-    done = subprocess.run(
+def first_output_line(*command: str) -> str:
+    process = subprocess.run(
         command, capture_output=True, text=True, timeout=20, check=True
     )
-    return done.stdout.splitlines()[0]
+    return process.stdout.splitlines()[0]

@@ -1,4 +1,4 @@
-"""`./sera hospital`: what each hospital has set, and what it comes to with the live model."""
+"""`./sera hospital`: each hospital's settings, and the cut-off they give with the live model."""
 
 import json
 from typing import Annotated, Any
@@ -16,8 +16,45 @@ from shared.errors import InputError, NotFound
 
 app = application()
 RESET_WORD = "default"
-"""The word that takes a setting back."""
+"""The word that resets a setting to the installation's value."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Prevalence = Annotated[
+    str | None,
+    typer.Option(help="Expected share of malignant nodules, 0.01 to 0.9."),
+]
+TargetSensitivity = Annotated[
+    str | None,
+    typer.Option(
+        help="What the cut-off is chosen for, 0.80 to 0.99; `default`: Youden's."
+    ),
+]
+ReferAlpha = Annotated[
+    str | None,
+    typer.Option(
+        help="Refer what cannot be told at this error level, 0.01 to 0.3; `default`: off."
+    ),
+]
+FnaRule = Annotated[str | None, typer.Option(help="An FNA rule by its name.")]
+RatePerMinute = Annotated[
+    str | None, typer.Option(help="Cases it may send in a minute.")
+]
+InflightQuota = Annotated[
+    str | None, typer.Option(help="Cases of it that may be unanswered at a time.")
+]
+Weight = Annotated[
+    str | None,
+    typer.Option(help="Its share of the workers beside others, 0.1 to 10."),
+]
+RetentionDays = Annotated[
+    str | None, typer.Option(help="Days after which a case is erased for ever.")
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Change nothing; say what it would come to, and how many cases would go.",
+    ),
+]
 
 
 class NothingToSet(InputError):
@@ -53,58 +90,28 @@ def show(
 ) -> None:
     """All hospitals, or one with what its settings come to with the live model."""
     with connect(Role.OPERATOR) as api:
-        found = api.get("/v1/hospitals")
-    shown = found if name is None else find_hospital(name, found)
+        hospitals = api.get("/v1/hospitals")
+    hospital = None if name is None else find_hospital(name, hospitals)
     if as_json:
-        print(json.dumps(shown, indent=2))
-    elif name is None:
-        wide_console().print(table(found))
+        print(json.dumps(hospital or hospitals, indent=2))
+    elif hospital is None:
+        wide_console().print(table(hospitals))
     else:
-        print_hospital(shown)
+        print_hospital(hospital)
 
 
 @app.command("set")
 def change(
     name: Annotated[str, typer.Argument(help="The hospital.")],
-    prevalence: Annotated[
-        str | None,
-        typer.Option(help="Expected share of malignant nodules, 0.01 to 0.9."),
-    ] = None,
-    target_sensitivity: Annotated[
-        str | None,
-        typer.Option(
-            help="What the cut-off is chosen for, 0.80 to 0.99; `default`: Youden's."
-        ),
-    ] = None,
-    refer_alpha: Annotated[
-        str | None,
-        typer.Option(
-            help="Refer what cannot be told at this error level, 0.01 to 0.3; `default`: off."
-        ),
-    ] = None,
-    fna_rule: Annotated[
-        str | None, typer.Option(help="An FNA rule by its name.")
-    ] = None,
-    rate_per_minute: Annotated[
-        str | None, typer.Option(help="Cases it may send in a minute.")
-    ] = None,
-    inflight_quota: Annotated[
-        str | None, typer.Option(help="Cases of it that may be unanswered at a time.")
-    ] = None,
-    weight: Annotated[
-        str | None,
-        typer.Option(help="Its share of the workers beside others, 0.1 to 10."),
-    ] = None,
-    retention_days: Annotated[
-        str | None, typer.Option(help="Days after which a case is erased for ever.")
-    ] = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Change nothing; say what it would come to, and how many cases would go.",
-        ),
-    ] = False,
+    prevalence: Prevalence = None,
+    target_sensitivity: TargetSensitivity = None,
+    refer_alpha: ReferAlpha = None,
+    fna_rule: FnaRule = None,
+    rate_per_minute: RatePerMinute = None,
+    inflight_quota: InflightQuota = None,
+    weight: Weight = None,
+    retention_days: RetentionDays = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Change settings; `default` takes one back. The next case is judged by the new ones."""
@@ -117,46 +124,55 @@ def change(
         "weight": weight,
         "retention_days": retention_days,
     }
-    wanted: dict[str, float | str | None] = {
-        option: parse_number(option, value)
-        for option, value in numbers.items()
-        if value is not None
-    }
-    if fna_rule is not None:
-        wanted["fna_rule"] = None if fna_rule == RESET_WORD else fna_rule
-    if not wanted:
+    changes = parse_changes(numbers, fna_rule)
+    if not changes:
         raise NothingToSet
     with connect(Role.OPERATOR) as api:
         present = find_hospital(name, api.get("/v1/hospitals"))
-        address = f"/v1/hospitals/{quote(name, safe='')}"
-        asked = {"dry_run": dry_run}
-        found = api.patch(address, etag=f'"{present["tag"]}"', json=wanted, params=asked)
+        hospital = api.patch(
+            f"/v1/hospitals/{quote(name, safe='')}",
+            etag=f'"{present["tag"]}"',
+            json=changes,
+            params={"dry_run": dry_run},
+        )
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(hospital, indent=2))
     else:
-        print_hospital(found)
+        print_hospital(hospital)
 
 
-def find_hospital(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
-    """The hospital of this name."""
-    for each in found:
-        if each["name"] == name:
-            return each
+def parse_changes(
+    numbers: dict[str, str | None], fna_rule: str | None
+) -> dict[str, float | str | None]:
+    """The settings that were given; None resets a setting to the installation's value."""
+    changes: dict[str, float | str | None] = {}
+    for option, text in numbers.items():
+        if text is not None:
+            changes[option] = parse_number(option, text)
+    if fna_rule is not None:
+        changes["fna_rule"] = None if fna_rule == RESET_WORD else fna_rule
+    return changes
+
+
+def find_hospital(name: str, hospitals: list[dict[str, Any]]) -> dict[str, Any]:
+    for hospital in hospitals:
+        if hospital["name"] == name:
+            return hospital
     raise NoSuchHospital(name=name)
 
 
-def parse_number(option: str, value: str) -> float | None:
-    """A number, or None for the word that takes a setting back."""
-    if value == RESET_WORD:
+def parse_number(option: str, text: str) -> float | None:
+    """A number, or None for the word that resets a setting."""
+    if text == RESET_WORD:
         return None
     try:
-        return float(value)
+        return float(text)
     except ValueError as error:
-        raise NotANumber(option=f"--{option.replace('_', '-')}", value=value) from error
+        raise NotANumber(option=f"--{option.replace('_', '-')}", value=text) from error
 
 
-def table(found: list[dict[str, Any]]) -> Table:
-    shown = Table(
+def table(hospitals: list[dict[str, Any]]) -> Table:
+    columns = (
         "hospital",
         "malignant",
         "FNA rule",
@@ -168,26 +184,38 @@ def table(found: list[dict[str, Any]]) -> Table:
         "referred",
         "kept",
     )
-    for each in found:
-        shown.add_row(each["name"], *settings_cells(each), *operating_point_cells(each["live"]), retention_cell(each))
-    return shown
+    table = Table(*columns)
+    for hospital in hospitals:
+        cells = [
+            hospital["name"],
+            *settings_cells(hospital),
+            *operating_point_cells(hospital["live"]),
+            retention_cell(hospital),
+        ]
+        table.add_row(*cells)
+    return table
 
 
-def settings_cells(each: dict[str, Any]) -> tuple[str, str]:
-    """Those in use, the installation's in brackets."""
-    used = each["in_use"]
-    prevalence = f"{used['prevalence']:.0%}"
-    rule = used["fna_rule"]
-    return prevalence if each["prevalence"] else f"({prevalence})", rule if each[
-        "fna_rule"
-    ] else f"({rule})"
+def in_brackets_if_default(text: str, hospital: dict[str, Any], setting: str) -> str:
+    """Put a value in brackets that the hospital has from the installation."""
+    return text if hospital[setting] else f"({text})"
 
 
-def retention_cell(each: dict[str, Any]) -> str:
-    """How long its cases are kept, the installation's word in brackets."""
-    used = each["in_use"]["retention_days"]
-    told = "for ever" if used is None else f"{used:g} days"
-    return told if each["retention_days"] else f"({told})"
+def settings_cells(hospital: dict[str, Any]) -> tuple[str, str]:
+    """Prevalence and FNA rule in use, the installation's in brackets."""
+    in_use = hospital["in_use"]
+    prevalence = in_brackets_if_default(
+        f"{in_use['prevalence']:.0%}", hospital, "prevalence"
+    )
+    rule = in_brackets_if_default(in_use["fna_rule"], hospital, "fna_rule")
+    return prevalence, rule
+
+
+def retention_cell(hospital: dict[str, Any]) -> str:
+    """How long the hospital's cases are kept, the installation's value in brackets."""
+    days = hospital["in_use"]["retention_days"]
+    text = "for ever" if days is None else f"{days:g} days"
+    return in_brackets_if_default(text, hospital, "retention_days")
 
 
 def operating_point_cells(live: dict[str, Any] | None) -> tuple[str, ...]:
@@ -196,93 +224,94 @@ def operating_point_cells(live: dict[str, Any] | None) -> tuple[str, ...]:
         return ("-",) * 6
     cutoff = live["cutoff"]
     referral = live["referral"]
-    rates = share(cutoff["sensitivity"]), share(cutoff["specificity"])
-    referred = (
-        ("off", "-")
-        if referral is None
-        else (f"{referral['alpha']:g}", f"{referral['refer_rate']:.0%}")
+    alpha = "off"
+    refer_rate = "-"
+    if referral is not None:
+        alpha = f"{referral['alpha']:g}"
+        refer_rate = f"{referral['refer_rate']:.0%}"
+    return (
+        f"{cutoff['cutoff']:.3f}",
+        cutoff["rule"],
+        share(cutoff["sensitivity"]),
+        share(cutoff["specificity"]),
+        alpha,
+        refer_rate,
     )
-    return f"{cutoff['cutoff']:.3f}", cutoff["rule"], *rates, *referred
 
 
 def share(rate: dict[str, Any] | None) -> str:
-    return "-" if rate is None or rate["value"] is None else f"{rate['value']:.1%}"
+    if rate is None or rate["value"] is None:
+        return "-"
+    return f"{rate['value']:.1%}"
 
 
 def share_with_interval(rate: dict[str, Any] | None) -> str:
-    """With its 95 % interval."""
+    """A rate with its 95 % interval."""
     if rate is None or rate["value"] is None:
         return "-"
     return f"{share(rate)} ({100 * rate['low']:.1f}-{100 * rate['high']:.1f})"
 
 
-def print_hospital(each: dict[str, Any]) -> None:
-    """One hospital in lines."""
-    prevalence, rule = settings_cells(each)
-    told = [
-        (
-            f"{each['name']}: prevalence {prevalence}, FNA rule {rule} (in brackets: the "
-            "installation's)."
-        ),
-        load_line(each),
+def print_hospital(hospital: dict[str, Any]) -> None:
+    """Print one hospital as sentences."""
+    prevalence, rule = settings_cells(hospital)
+    lines = [
+        f"{hospital['name']}: prevalence {prevalence}, FNA rule {rule} "
+        "(in brackets: the installation's).",
+        load_line(hospital),
+        retention_line(hospital),
     ]
-    told.append(retention_line(each))
-    if live := each["live"]:
-        told += [cutoff_line(live), *referral_lines(live["referral"])]
+    if live := hospital["live"]:
+        lines.append(cutoff_line(live))
+        lines += referral_lines(live["referral"])
+    lines += [f"Note: {note}" for note in hospital["notes"]]
     console = Console(soft_wrap=True, highlight=False)
-    for line in told + [f"Note: {note}" for note in each["notes"]]:
+    for line in lines:
         console.print(line, markup=False)
 
 
-def load_line(each: dict[str, Any]) -> str:
-    """How much it may send, and its share."""
-    used = each["in_use"]
-    sent = (
-        f"{used['rate_per_minute']:g} cases a minute, {used['inflight_quota']:g} "
-        "unanswered at a time"
+def load_line(hospital: dict[str, Any]) -> str:
+    """How many cases the hospital may send, and its share of the workers."""
+    in_use = hospital["in_use"]
+    return (
+        f"It may send {in_use['rate_per_minute']:g} cases a minute, "
+        f"{in_use['inflight_quota']:g} unanswered at a time; "
+        f"its share beside others counts {in_use['weight']:g}."
     )
-    return f"It may send {sent}; its share beside others counts {used['weight']:g}."
 
 
-def retention_line(each: dict[str, Any]) -> str:
-    """How long its cases are kept, and how many are older."""
-    days = each["in_use"]["retention_days"]
+def retention_line(hospital: dict[str, Any]) -> str:
+    """How long the hospital's cases are kept, and how many are older."""
+    days = hospital["in_use"]["retention_days"]
     if days is None:
         return "Its cases are kept for ever."
     return (
         f"Its cases are erased after {days:g} days; older now, and erased with the next "
-        f"sweep: {each['due']}."
+        f"sweep: {hospital['due']}."
     )
 
 
 def cutoff_line(live: dict[str, Any]) -> str:
     cutoff = live["cutoff"]
-    rates = (
-        f"sensitivity {share_with_interval(cutoff['sensitivity'])}, specificity "
-        f"{share_with_interval(cutoff['specificity'])}"
-    )
-    values = (
-        ""
-        if cutoff["ppv"] is None
-        else f"; expected here: PPV {cutoff['ppv']:.0%}, NPV {cutoff['npv']:.1%}"
-    )
-    return (
+    line = (
         f"Cut-off {cutoff['cutoff']:.4f} by {cutoff['rule']} with {live['model']}: "
-        f"{rates}{values}."
+        f"sensitivity {share_with_interval(cutoff['sensitivity'])}, "
+        f"specificity {share_with_interval(cutoff['specificity'])}"
     )
+    if cutoff["ppv"] is not None:
+        line += f"; expected here: PPV {cutoff['ppv']:.0%}, NPV {cutoff['npv']:.1%}"
+    return f"{line}."
 
 
 def referral_lines(referral: dict[str, Any] | None) -> list[str]:
     if referral is None:
         return ["Uncertain cases are not referred."]
-    held = (
-        f"benign {share_with_interval(referral['benign_coverage'])}, malignant "
-        f"{share_with_interval(referral['malignant_coverage'])}"
+    rate = "-"
+    if referral["refer_rate"] is not None:
+        rate = f"{referral['refer_rate']:.0%}"
+    line = (
+        f"Cases uncertain at an error of {referral['alpha']:g} are referred: about {rate} "
+        f"here; covered: benign {share_with_interval(referral['benign_coverage'])}, "
+        f"malignant {share_with_interval(referral['malignant_coverage'])}."
     )
-    rate = "-" if referral["refer_rate"] is None else f"{referral['refer_rate']:.0%}"
-    return [
-        (
-            f"Cases uncertain at an error of {referral['alpha']:g} are referred: about {rate} "
-            f"here; covered: {held}."
-        )
-    ]
+    return [line]

@@ -15,7 +15,7 @@ from shared.domain.roles import Role
 from shared.settings import Settings
 
 app = application()
-KEEP = "Keep it safe: only its hash is stored, so it cannot be shown again."
+KEEP_SAFE_NOTE = "Keep it safe: only its hash is stored, so it cannot be shown again."
 COLUMNS = ("id", "role", "hospital", "label", "state", "expires", "last used")
 KeyId = Annotated[
     str, typer.Argument(help="The key's id: the part between its underscores.")
@@ -41,8 +41,8 @@ def create(
     ] = 365,
 ) -> None:
     """Make a key and print it, the only time it is shown."""
-    until = datetime.now(UTC) + timedelta(days=expires_days)
-    show(create_key(Settings(), role, hospital, label, until))
+    expires_at = datetime.now(UTC) + timedelta(days=expires_days)
+    show(create_key(Settings(), role, hospital, label, expires_at))
 
 
 @app.command(name="list")
@@ -82,25 +82,25 @@ def revoke(key_id: KeyId) -> None:
 def show(key: str) -> None:
     """The key alone on stdout."""
     print(key)
-    Console(stderr=True).print(KEEP)
+    Console(stderr=True).print(KEEP_SAFE_NOTE)
 
 
-def table(found: list[dict[str, Any]]) -> Table:
-    shown = Table(*COLUMNS, box=None, pad_edge=False)
-    for key in found:
-        words = (
+def table(keys: list[dict[str, Any]]) -> Table:
+    table = Table(*COLUMNS, box=None, pad_edge=False)
+    for key in keys:
+        cells = (
             key["id"],
             key["role"],
             key["hospital"] or "-",
             key["label"],
             state(key),
         )
-        shown.add_row(
-            *map(escape, words),
+        table.add_row(
+            *map(escape, cells),
             day(key["expires_at"], "never"),
             day(key["last_used_at"], "never"),
         )
-    return shown
+    return table
 
 
 def state(key: dict[str, Any]) -> str:

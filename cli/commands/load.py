@@ -132,8 +132,8 @@ def print_report(course: "Course", out: Path) -> None:
 
 
 def slo_table(course: "Course") -> Table:
-    shown = Table("promise", "verdict", box=None, pad_edge=False)
+    table = Table("promise", "verdict", box=None, pad_edge=False)
     for rule in course.rules:
-        why = f" ({rule.unjudged})" if rule.unjudged else ""
-        shown.add_row(rule.name, f"[{STYLES[rule.state]}]{rule.state}[/]{why}")
-    return shown
+        reason = f" ({rule.unjudged})" if rule.unjudged else ""
+        table.add_row(rule.name, f"[{STYLES[rule.state]}]{rule.state}[/]{reason}")
+    return table

@@ -1,4 +1,4 @@
-"""`./sera models`: what was trained, what is live, what runs in the shadow; promote and roll back."""
+"""`./sera models`: list, show and compare models, promote one, roll back, run one in the shadow."""
 
 import json
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.commands import application
-from cli.connection import connect
+from cli.connection import ApiClient, connect
 from cli.output.models import (
     comparison_lines,
     gate_lines,
@@ -20,14 +20,14 @@ from cli.output.models import (
 )
 from cli.output.results import wide_console
 from cli.output.training_progress import follow
-from cli.work.model_swap import Swap, wait_for_workers
+from cli.work.model_swap import wait_for_workers
 from shared.domain.models import ModelUnknown
 from shared.domain.roles import Role
 from shared.errors import InputError
 
 app = application()
 MIN_DIGEST_PREFIX = 8
-"""Letters of a digest that are taken for a whole one."""
+"""A shorter start of a digest does not identify a model."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Do not wait until every worker serves it.")
@@ -60,6 +60,11 @@ def list_models(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(models, indent=2))
         return
+    if not models:
+        wide_console().print(
+            "No model yet. Train one: ./sera train --dataset NAME --recipe light"
+        )
+        return
     table = Table(
         "",
         "model",
@@ -71,39 +76,40 @@ def list_models(as_json: AsJson = False) -> None:
         "data",
     )
     for model in models:
-        auc = model["metrics"].get("auc")
-        kind = "synthetic" if model["synthetic"] else "clinical"
-        mark = ("*" if model["live"] else "") + ("~" if model["shadow"] else "")
-        served = ", ".join(
-            [
-                *model["serving"],
-                *(f"refused by {each['worker']}" for each in model["refused"]),
-            ]
-        )
-        told = (
-            model_name(model),
-            model["digest"][:12],
-            f"{auc:.3f}" if auc else "-",
-            gate_verdict(model["gate"]),
-        )
-        table.add_row(mark, *told, served or "-", to_minute(model["created_at"]), kind)
-    wide_console().print(
-        table
-        if models
-        else "No model yet. Train one: ./sera train --dataset NAME --recipe light"
-    )
+        table.add_row(*_model_row(model))
+    wide_console().print(table)
+
+
+def _model_row(model: dict[str, Any]) -> list[str]:
+    auc = model["metrics"].get("auc")
+    live_mark = "*" if model["live"] else ""
+    shadow_mark = "~" if model["shadow"] else ""
+    refusing_workers = [f"refused by {row['worker']}" for row in model["refused"]]
+    workers = ", ".join([*model["serving"], *refusing_workers])
+    return [
+        live_mark + shadow_mark,
+        model_name(model),
+        model["digest"][:12],
+        f"{auc:.3f}" if auc else "-",
+        gate_verdict(model["gate"]),
+        workers or "-",
+        to_minute(model["created_at"]),
+        "synthetic" if model["synthetic"] else "clinical",
+    ]
 
 
 @app.command()
 def show(model: ModelArgument, as_json: AsJson = False) -> None:
     """One model: its figures, what the gate says of it, who serves it."""
     with connect(Role.OPERATOR) as api:
-        found = find_model(api, model)
-        gate = api.get(f"/v1/models/{found['digest']}/gate") if found["gate"] else None
+        facts = find_model(api, model)
+        gate = None
+        if facts["gate"]:
+            gate = api.get(f"/v1/models/{facts['digest']}/gate")
     if as_json:
-        print(json.dumps(found | {"judgement": gate}, indent=2))
+        print(json.dumps(facts | {"judgement": gate}, indent=2))
     else:
-        print_plain(model_lines(found, gate))
+        print_plain(model_lines(facts, gate))
 
 
 @app.command()
@@ -117,14 +123,13 @@ def promote(
     while serving.
     """
     with connect(Role.OPERATOR) as api:
-        tag = api.fetch_etag("/v1/models")
-        found = find_model(api, model)
-        if found["gate"] and not as_json:
-            print_plain(gate_lines(api.get(f"/v1/models/{found['digest']}/gate")))
-        live = api.post(
-            f"/v1/models/{found['digest']}/promote", etag=tag, json={"reason": reason}
-        )
-        report_promotion(api, live, no_wait, as_json)
+        etag = api.fetch_etag("/v1/models")
+        facts = find_model(api, model)
+        path = f"/v1/models/{facts['digest']}"
+        if facts["gate"] and not as_json:
+            print_plain(gate_lines(api.get(f"{path}/gate")))
+        live = api.post(f"{path}/promote", etag=etag, json={"reason": reason})
+        report_promotion(api, live, no_wait=no_wait, as_json=as_json)
 
 
 @app.command()
@@ -132,10 +137,10 @@ def gate(model: ModelArgument, as_json: AsJson = False) -> None:
     """Judge a model again, against what is live now, and wait for the verdict."""
     with connect(Role.OPERATOR) as api:
         digest = find_model(api, model)["digest"]
-        run = api.post(f"/v1/models/{digest}/gate")["run_id"]
-        follow(api, run, Console(stderr=True))
-        judged = api.get(f"/v1/models/{digest}/gate")
-    print_facts(judged, gate_lines(judged), as_json)
+        run_id = api.post(f"/v1/models/{digest}/gate")["run_id"]
+        follow(api, run_id, Console(stderr=True))
+        judgement = api.get(f"/v1/models/{digest}/gate")
+    print_facts(judgement, gate_lines(judgement), as_json)
 
 
 @app.command()
@@ -144,10 +149,9 @@ def rollback(
 ) -> None:
     """Make the model live again that was live before the present one."""
     with connect(Role.OPERATOR) as api:
-        live = api.post(
-            "/v1/models/rollback", etag=api.fetch_etag("/v1/models"), json={"reason": reason}
-        )
-        report_promotion(api, live, no_wait, as_json)
+        etag = api.fetch_etag("/v1/models")
+        live = api.post("/v1/models/rollback", etag=etag, json={"reason": reason})
+        report_promotion(api, live, no_wait=no_wait, as_json=as_json)
 
 
 @app.command()
@@ -168,86 +172,97 @@ def shadow(
     with connect(Role.OPERATOR) as api:
         if stop:
             ended = api.delete("/v1/shadow")
-            print_facts(
-                ended,
-                [f"Model {ended['model'][:12]} left the shadow. What it said is kept."],
-                as_json,
-            )
+            line = f"Model {ended['model'][:12]} left the shadow. What it said is kept."
+            print_facts(ended, [line], as_json)
         elif status:
-            report = api.get(f"/v1/models/{shadow_digest(api, model)}/shadow")
+            digest = shadow_digest(api, model)
+            report = api.get(f"/v1/models/{digest}/shadow")
             print_facts(report, comparison_lines(report), as_json)
         elif model is None:
             raise ShadowNeedsModel
         else:
-            started = api.post(
-                f"/v1/models/{find_model(api, model)['digest']}/shadow", json={"share": share}
-            )
-            said = f"Model {started['model'][:12]} reads {share:.0%} of the cases from now on."
-            print_facts(started, [said, "Compare: ./sera models shadow --status"], as_json)
+            digest = find_model(api, model)["digest"]
+            started = api.post(f"/v1/models/{digest}/shadow", json={"share": share})
+            lines = [
+                f"Model {started['model'][:12]} reads {share:.0%} of the cases from now on.",
+                "Compare: ./sera models shadow --status",
+            ]
+            print_facts(started, lines, as_json)
 
 
 @app.command()
 def history(as_json: AsJson = False) -> None:
     """What was live when, who made it so and why; newest first."""
     with connect(Role.OPERATOR) as api:
-        rows = api.get("/v1/promotions")
+        promotions = api.get("/v1/promotions")
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps(promotions, indent=2))
+        return
+    if not promotions:
+        wide_console().print("Nothing was promoted yet: ./sera models promote MODEL")
         return
     table = Table("when (UTC)", "what", "model", "digest", "gate", "by", "reason")
-    for row in rows:
-        told = (
-            to_minute(row["at"]),
-            row["kind"],
-            model_name(row),
-            row["model"][:12],
-            row["verdict"] or "-",
-        )
-        table.add_row(*told, row["actor"], row["reason"] or "-")
-    wide_console().print(
-        table if rows else "Nothing was promoted yet: ./sera models promote MODEL"
-    )
+    for promotion in promotions:
+        cells = [
+            to_minute(promotion["at"]),
+            promotion["kind"],
+            model_name(promotion),
+            promotion["model"][:12],
+            promotion["verdict"] or "-",
+            promotion["actor"],
+            promotion["reason"] or "-",
+        ]
+        table.add_row(*cells)
+    wide_console().print(table)
 
 
-def find_model(api: Any, which: str) -> dict[str, Any]:
-    """The newest of what `which` may mean; a name/version cannot stand in a path, so it is looked
-    for here.
+def find_model(api: ApiClient, reference: str) -> dict[str, Any]:
+    """Return the newest model that `reference` names, or raise ModelUnknown.
+
+    The search happens here because NAME/VERSION contains a slash and cannot be part of a path.
     """
     models: list[dict[str, Any]] = api.get("/v1/models")
+    is_digest_prefix = len(reference) >= MIN_DIGEST_PREFIX
     for model in models:
-        if which in (model_name(model), model["name"]) or (
-            len(which) >= MIN_DIGEST_PREFIX and model["digest"].startswith(which)
-        ):
+        if reference in (model_name(model), model["name"]):
             return model
-    raise ModelUnknown(name=which)
+        if is_digest_prefix and model["digest"].startswith(reference):
+            return model
+    raise ModelUnknown(name=reference)
 
 
-def shadow_digest(api: Any, which: str | None) -> str:
-    """The digest of the model named, else of the one in the shadow."""
-    if which:
-        return str(find_model(api, which)["digest"])
-    running = [
-        str(model["digest"]) for model in api.get("/v1/models") if model["shadow"]
-    ]
-    if not running:
-        raise ShadowNeedsModel
-    return running[0]
+def shadow_digest(api: ApiClient, reference: str | None) -> str:
+    """The digest of the named model, else of the model in the shadow."""
+    if reference:
+        return str(find_model(api, reference)["digest"])
+    for model in api.get("/v1/models"):
+        if model["shadow"]:
+            return str(model["digest"])
+    raise ShadowNeedsModel
 
 
-def report_promotion(api: Any, live: dict[str, Any], no_wait: bool, as_json: bool) -> None:
-    """Say what is live, and how the workers take it; exit code 1 where not all of them serve it."""
+def report_promotion(
+    api: ApiClient, live: dict[str, Any], no_wait: bool, as_json: bool
+) -> None:
+    """Print which model is live and which workers serve it.
+
+    Exits with 1 if a worker does not serve it.
+    """
+    digest = live["digest"]
     if not as_json:
-        print_plain([f"{model_name(live)} ({live['digest'][:12]}) is live."])
-    swap = (
-        Swap(done=True)
-        if no_wait
-        else wait_for_workers(api, live["digest"], Console(stderr=True))
-    )
+        print_plain([f"{model_name(live)} ({digest[:12]}) is live."])
+    if no_wait:
+        if as_json:
+            print(json.dumps(live | {"workers": None}, indent=2))
+        else:
+            print_plain(["Workers swap to it while they serve."])
+        return
+    swap = wait_for_workers(api, digest, Console(stderr=True))
     if as_json:
-        print(json.dumps(live | {"workers": None if no_wait else swap.told}, indent=2))
+        print(json.dumps(live | {"workers": swap.to_json()}, indent=2))
     else:
-        print_plain(["Workers swap to it while they serve."] if no_wait else swap.lines())
-    if not swap.done:
+        print_plain(swap.lines())
+    if not swap.complete:
         raise typer.Exit(1)
 
 

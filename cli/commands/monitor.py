@@ -28,9 +28,9 @@ Days = Annotated[
     int, typer.Option(min=1, max=399, help="How many days back, by UTC midnight.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-MONTH = 30
-YEAR = 365
-NOTHING = "Nothing to show of the last {days} days. --days looks further back."
+MONTH_DAYS = 30
+YEAR_DAYS = 365
+NO_RESULTS = "Nothing to show of the last {days} days. --days looks further back."
 
 
 @app.callback()
@@ -40,37 +40,39 @@ def monitor() -> None:
 
 @app.command()
 def drift(
-    hospital: Hospital = None, days: Days = MONTH, as_json: AsJson = False
+    hospital: Hospital = None, days: Days = MONTH_DAYS, as_json: AsJson = False
 ) -> None:
     """Whether results differ from those of the training images: PSI, 0 is no change."""
-    _show("drift", hospital, days, as_json, drift_table, drift_remarks)
+    show_report("drift", hospital, days, as_json, drift_table, drift_remarks)
 
 
 @app.command()
 def quality(
-    hospital: Hospital = None, days: Days = MONTH, as_json: AsJson = False
+    hospital: Hospital = None, days: Days = MONTH_DAYS, as_json: AsJson = False
 ) -> None:
     """How often images fail, draw a warning, or cannot be decided; in brackets 95 % intervals."""
-    _show("quality", hospital, days, as_json, quality_table, _sentences)
+    show_report("quality", hospital, days, as_json, quality_table, report_sentences)
 
 
 @app.command()
 def performance(
-    hospital: Hospital = None, days: Days = YEAR, as_json: AsJson = False
+    hospital: Hospital = None, days: Days = YEAR_DAYS, as_json: AsJson = False
 ) -> None:
     """What outcomes say of the answers, by hospital and month; in brackets 95 % intervals."""
-    _show("performance", hospital, days, as_json, performance_table, _sentences)
+    show_report(
+        "performance", hospital, days, as_json, performance_table, report_sentences
+    )
 
 
 @app.command()
 def coverage(
-    hospital: Hospital = None, days: Days = YEAR, as_json: AsJson = False
+    hospital: Hospital = None, days: Days = YEAR_DAYS, as_json: AsJson = False
 ) -> None:
     """How often conformal sets hold the true class; in brackets 95 % intervals."""
-    _show("coverage", hospital, days, as_json, coverage_table, _sentences)
+    show_report("coverage", hospital, days, as_json, coverage_table, report_sentences)
 
 
-def _show(
+def show_report(
     what: str,
     hospital: str | None,
     days: int,
@@ -89,11 +91,11 @@ def _show(
         return
     shown = table(told)
     console = wide_console()
-    console.print(shown if shown.row_count else NOTHING.format(days=days))
+    console.print(shown if shown.row_count else NO_RESULTS.format(days=days))
     for sentence in remarks(told):
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
 
-def _sentences(told: dict[str, Any]) -> list[str]:
+def report_sentences(told: dict[str, Any]) -> list[str]:
     sentences: list[str] = told["sentences"]
     return sentences

@@ -49,13 +49,11 @@ def outcome(
         "determined_on": on,
     }
     with connect(Role.SUBMITTER) as api:
-        kept = api.post(f"/v1/cases/{case}/outcome", json=body)
+        recorded = api.post(f"/v1/cases/{case}/outcome", json=body)
     if as_json:
-        print(json.dumps(kept, indent=2))
+        print(json.dumps(recorded, indent=2))
         return
-    found = "malignant" if kept["malignant"] else "benign"
-    use = "may" if kept["consent"] else "may not"
-    said = (
-        f"Recorded: {found} ({kept['source']}). The image {use} be used for training."
-    )
-    Console().print(said, soft_wrap=True, highlight=False)
+    label = "malignant" if recorded["malignant"] else "benign"
+    permission = "may" if recorded["consent"] else "may not"
+    sentence = f"Recorded: {label} ({recorded['source']}). The image {permission} be used for training."
+    Console().print(sentence, soft_wrap=True, highlight=False)

@@ -14,12 +14,15 @@ from shared.domain.roles import Role
 from shared.errors import NotFound
 
 app = application()
-ONCE = "A one-time password, shown this once: it is changed at the first sign-in, at {url}/sign-in."
+ONE_TIME_PASSWORD_NOTE = (
+    "A one-time password, shown this once: it is changed at the first "
+    "sign-in, at {url}/sign-in."
+)
 COLUMNS = ("name", "role", "hospital", "state", "authenticator", "signed in")
 Name = Annotated[str, typer.Argument(help="The name that the person signs in with.")]
 
 
-class NobodyByName(NotFound):
+class PersonUnknown(NotFound):
     code = "person-unknown"
     text: ClassVar[str] = (
         "Nobody signs in as {name}. Those there are: `./sera person list`."
@@ -60,65 +63,65 @@ def list_people(as_json: AsJson = False) -> None:
 def reset(name: Name) -> None:
     """Print a new one-time password; ends their sessions, locks and authenticator."""
     with connect(Role.OPERATOR) as api:
-        show(api, api.post(f"/v1/people/{identity(api, name)}/reset"))
+        show(api, api.post(f"/v1/people/{find_person_id(api, name)}/reset"))
 
 
 @app.command()
 def disable(name: Name) -> None:
     """Let somebody sign in no more; their sessions end at once."""
-    done(name, "disable", "is disabled, and signed out everywhere")
+    change_account(name, "disable", "is disabled, and signed out everywhere")
 
 
 @app.command()
 def enable(name: Name) -> None:
     """Let somebody sign in again."""
-    done(name, "enable", "may sign in again")
+    change_account(name, "enable", "may sign in again")
 
 
 @app.command()
 def unlock(name: Name) -> None:
     """Forget somebody's wrong passwords."""
-    done(name, "unlock", "may try again at once")
+    change_account(name, "unlock", "may try again at once")
 
 
-def done(name: str, act: str, said: str) -> None:
+def change_account(name: str, action: str, sentence: str) -> None:
     with connect(Role.OPERATOR) as api:
-        person = api.post(f"/v1/people/{identity(api, name)}/{act}")
-    Console(highlight=False).print(f"{escape(person['name'])} {said}.")
+        person = api.post(f"/v1/people/{find_person_id(api, name)}/{action}")
+    Console(highlight=False).print(f"{escape(person['name'])} {sentence}.")
 
 
-def identity(api: ApiClient, name: str) -> str:
+def find_person_id(api: ApiClient, name: str) -> str:
     """The id of the person with this name (`NobodyByName`)."""
-    wanted = name.strip().casefold()
+    normalised_name = name.strip().casefold()
     for person in api.get("/v1/people"):
-        if person["name"] == wanted:
+        if person["name"] == normalised_name:
             return str(person["id"])
-    raise NobodyByName(name=name)
+    raise PersonUnknown(name=name)
 
 
 def show(api: ApiClient, person: dict[str, Any]) -> None:
     """The password alone on stdout."""
     print(person["one_time_password"])
     Console(stderr=True, highlight=False).print(
-        ONCE.format(url=api.url), soft_wrap=True
+        ONE_TIME_PASSWORD_NOTE.format(url=api.url), soft_wrap=True
     )
 
 
-def table(found: list[dict[str, Any]]) -> Table:
-    shown = Table(*COLUMNS, box=None, pad_edge=False)
-    for person in found:
-        words = (
+def table(people: list[dict[str, Any]]) -> Table:
+    table = Table(*COLUMNS, box=None, pad_edge=False)
+    for person in people:
+        cells = (
             person["name"],
             person["role"],
             person["hospital"] or "-",
             state(person),
         )
-        shown.add_row(
-            *map(escape, words),
+        table.add_row(
+            *map(escape, cells),
             day(person["totp_since"], "no"),
             day(person["signed_in_at"], "never"),
         )
-    return shown
+    return table
 
 
 def state(person: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`./sera predict`: a bundle on images, without services."""
+"""`./sera predict`: apply a bundle to images, without running services."""
 
 import json
 import math
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 app = application()
 BATCH_IMAGES = 32
 """Images that are in memory at the same time."""
-SYNTHETIC = "synthetic-model"
+SYNTHETIC_WARNING = "synthetic-model"
 COLUMNS = (
     "image",
     "size",
@@ -43,8 +43,51 @@ COLUMNS = (
 )
 RIGHT_ALIGNED = {"size", "score", "risk", "threshold"}
 FOLDED = {"image", "remarks"}
-CODES_IN_NOTES = {SYNTHETIC, "size-not-given"}
-"""Remarks that are made once, under the table."""
+CODES_IN_NOTES = {SYNTHETIC_WARNING, "size-not-given"}
+"""Warnings that are printed once under the table and not in every row."""
+BundleOption = Annotated[
+    Path,
+    typer.Option(
+        metavar="DIR", help="The bundle's folder, e.g. DIR/bundle of a study."
+    ),
+]
+Images = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, TIFF, DICOM."),
+]
+ManifestOption = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False,
+        metavar="FILE",
+        help="CSV with the columns image,[mask],[size_mm]; paths relative to it.",
+    ),
+]
+SizeMm = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        help="Largest diameter in mm of the nodules that the manifest gives no size of.",
+    ),
+]
+Prevalence = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Share of malignant nodules at which the risk is to hold, 0 to 1.  "
+        "[default: SERA_PREVALENCE, 0.23]",
+        show_default=False,
+    ),
+]
+FnaRule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RULE",
+        help="Rule of the FNA advice.  [default: SERA_FNA_RULE, risk-band/ACR-2017/1]",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class NothingToPredict(InputError):
@@ -57,7 +100,7 @@ class NothingToPredict(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFile:
-    """An image as it was named, its files, and the nodule's size where it is known."""
+    """One image to predict: its name on the command line, its files and the nodule's size."""
 
     name: str
     image: Path
@@ -67,7 +110,7 @@ class ImageFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of one image."""
+    """An image with its result, or the error that says why it has none."""
 
     file: ImageFile
     answer: Result | SeraError
@@ -82,49 +125,13 @@ class Outcome:
 
 @app.command()
 def predict(
-    bundle: Annotated[
-        Path,
-        typer.Option(
-            metavar="DIR", help="The bundle's folder, e.g. DIR/bundle of a study."
-        ),
-    ],
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, TIFF, DICOM."),
-    ] = None,
-    manifest: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False,
-            metavar="FILE",
-            help="CSV with the columns image,[mask],[size_mm]; paths relative to it.",
-        ),
-    ] = None,
-    size_mm: Annotated[
-        float | None,
-        typer.Option(
-            metavar="N",
-            help="Largest diameter in mm of the nodules that the manifest gives no size of.",
-        ),
-    ] = None,
-    prevalence: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Share of malignant nodules at which the risk is to hold, 0 to 1.  [default: "
-            "SERA_PREVALENCE, 0.23]",
-            show_default=False,
-        ),
-    ] = None,
-    fna_rule: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RULE",
-            help="Rule of the FNA advice.  [default: SERA_FNA_RULE, risk-band/ACR-2017/1]",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    bundle: BundleOption,
+    images: Images = None,
+    manifest: ManifestOption = None,
+    size_mm: SizeMm = None,
+    prevalence: Prevalence = None,
+    fna_rule: FnaRule = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print risk, decision and FNA advice for each image, in the order given. Exits with 1 if an
     image cannot be read.
@@ -137,26 +144,32 @@ def predict(
 
     from shared.bundles import load
 
-    answers = with_progress(answer_images(files, load(bundle), settings), len(files))
+    answers = answer_images(files, load(bundle), settings)
     outcomes = [
         Outcome(file=file, answer=answer)
-        for file, answer in zip(files, answers, strict=True)
+        for file, answer in zip(
+            files, with_progress_bar(answers, len(files)), strict=True
+        )
     ]
     if as_json:
         print(json.dumps([outcome.to_json() for outcome in outcomes], indent=2))
     else:
-        console = wide_console()
-        console.print(table(outcomes))
-        for line in notes(outcomes, settings):
-            console.print(escape(line), soft_wrap=True)
+        print_table(outcomes, settings)
     if any(isinstance(outcome.answer, SeraError) for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def print_table(outcomes: Sequence["Outcome"], settings: "HospitalSettings") -> None:
+    console = wide_console()
+    console.print(table(outcomes))
+    for line in notes(outcomes, settings):
+        console.print(escape(line), soft_wrap=True)
 
 
 def image_files(
     images: Sequence[str], manifest: Path | None, size_mm: float | None
 ) -> list[ImageFile]:
-    """What is named on the command line, then the manifest's images.
+    """The images named on the command line, then those of the manifest.
 
     Raises
     ------
@@ -175,7 +188,7 @@ def image_files(
                 mask=row.mask,
                 size_mm=listed_size(row, manifest) or size_mm,
             )
-            for row in read_table(manifest, needed=("image",))
+            for row in read_table(manifest, required_columns=("image",))
         ]
     if not files:
         raise NothingToPredict
@@ -202,7 +215,9 @@ def listed_size(row: Row, manifest: Path) -> float | None:
 def stated_settings(
     prevalence: float | None, fna_rule: str | None
 ) -> "HospitalSettings":
-    """What was asked for, else SERA's settings. Raises ProbabilityInvalid, RuleUnknown."""
+    """The prevalence and rule of the command line, else SERA's settings. Raises ProbabilityInvalid,
+    RuleUnknown.
+    """
     from shared.cases.result import HospitalSettings
 
     defaults = Settings()
@@ -215,7 +230,7 @@ def stated_settings(
 def answer_images(
     files: Sequence[ImageFile], bundle: "Bundle", settings: "HospitalSettings"
 ) -> Iterator[Result | SeraError]:
-    """For each image its result or why there is none, a batch at a time."""
+    """Yield for each image its result, or the error that says why it has none."""
     for start in range(0, len(files), BATCH_IMAGES):
         yield from answer_batch(files[start : start + BATCH_IMAGES], bundle, settings)
 
@@ -266,21 +281,21 @@ def prepare_file(
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:
-    shown = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for name in COLUMNS:
-        shown.add_column(
+        table.add_column(
             name,
             justify="right" if name in RIGHT_ALIGNED else "left",
             no_wrap=name not in FOLDED,
             overflow="fold" if name in FOLDED else "ellipsis",
         )
     for outcome in outcomes:
-        shown.add_row(escape(outcome.file.name), *outcome_cells(outcome))
-    return shown
+        table.add_row(escape(outcome.file.name), *outcome_cells(outcome))
+    return table
 
 
 def notes(outcomes: Sequence[Outcome], settings: "HospitalSettings") -> list[str]:
-    """What holds for the whole table."""
+    """Sentences under the table, about all images."""
     results = [
         outcome.answer for outcome in outcomes if isinstance(outcome.answer, Result)
     ]
@@ -292,24 +307,19 @@ def notes(outcomes: Sequence[Outcome], settings: "HospitalSettings") -> list[str
     if without_size:
         lines.append(
             f"No FNA advice for {without_size} of {len(outcomes)} images: their size was not "
-            "given. Give the largest "
-            "diameter with --size-mm, or as size_mm in the manifest."
+            "given. Give the largest diameter with --size-mm, or as size_mm in the manifest."
         )
-    synthetic = (
-        warning
-        for result in results
-        for warning in result.warnings
-        if warning.code == SYNTHETIC
-    )
-    if warning := next(synthetic, None):
-        lines.append(warning.message)
+    for result in results:
+        for warning in result.warnings:
+            if warning.code == SYNTHETIC_WARNING:
+                return [*lines, warning.message]
     return lines
 
 
-def with_progress(
+def with_progress_bar(
     answers: Iterator[Result | SeraError], count: int
 ) -> Iterator[Result | SeraError]:
-    """With a progress bar, where somebody looks."""
+    """Pass the answers through; show a progress bar if stderr is a terminal."""
     console = Console(stderr=True)
     yield from track(
         answers,
@@ -329,7 +339,9 @@ def outcome_cells(outcome: Outcome) -> tuple[str, ...]:
     if isinstance(answer, SeraError):
         return size, "-", "-", "-", "-", "-", "-", escape(str(answer))
     remarks = [
-        warning.code for warning in answer.warnings if warning.code not in CODES_IN_NOTES
+        warning.code
+        for warning in answer.warnings
+        if warning.code not in CODES_IN_NOTES
     ]
     return (
         size,

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cli.commands import application
 from cli.output import audit_findings
-from cli.output.listing import AsJson, say
+from cli.output.listing import AsJson, print_result
 from cli.output.progress import PlainProgress
 from cli.work import backups
 from shared.backup import Manifest, Place, restore
@@ -58,7 +58,7 @@ def restore_backup(
     manifest = Manifest.read(source)
     withdrawn = [exported(path) for path in erased or []]
     with (
-        backups.fresh(settings) as engines,
+        backups.empty_engines(settings) as engines,
         PlainProgress(Console(stderr=True)) as told,
     ):
         brought, lacking = sort_out(settings, manifest.keys, source, without_keys)
@@ -73,18 +73,18 @@ def restore_backup(
         )
         save(brought, settings.home / FOLDER)
         trusted = own_key(settings)
-        findings = audit_findings.of_database(engines.database_url, trusted)
-    whole = findings.whole and not restored.lost
+        findings = audit_findings.verify_database(engines.database_url, trusted)
+    whole = findings.is_intact and not restored.lost
     facts = {
         "lacking_keys": lacking,
         "audit": audit_findings.to_json(findings),
         "whole": whole,
     }
     told_all = backups.to_json(restored) | facts
-    say(
+    print_result(
         as_json,
         told_all,
-        backups.of_restored(restored, lacking, findings, bool(trusted)),
+        backups.restore_sentences(restored, lacking, findings, bool(trusted)),
     )
     if not whole:
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.commands import application
-from cli.commands.train import report, watched
+from cli.commands.train import run_lines, watch_run
 from cli.connection import ApiClient, connect
 from cli.output.progress import duration
 from cli.output.results import wide_console
@@ -86,8 +86,8 @@ def show(run: RunArgument, as_json: AsJson = False) -> None:
 def watch(run: RunArgument) -> None:
     """Follow a run until it ends."""
     with connect(Role.OPERATOR) as api:
-        ended = watched(api, find_run(api, run), Console(stderr=True))
-    Console().print("\n".join(report(ended, None)), highlight=False, soft_wrap=True)
+        ended = watch_run(api, find_run(api, run), Console(stderr=True))
+    Console().print("\n".join(run_lines(ended, None)), highlight=False, soft_wrap=True)
     if ended["state"] != "done":
         raise typer.Exit(1)
 
@@ -108,12 +108,14 @@ def resume(run: RunArgument) -> None:
     print(f"Queued. Follow it: ./sera runs watch {queued['run_id']}")
 
 
-def find_run(api: ApiClient, which: str) -> str:
+def find_run(api: ApiClient, reference: str) -> str:
     """The id of the run that `which` means, the newest of those that fit."""
     for run in api.get("/v1/training-runs", limit=200):
-        if which == "last" or (len(which) >= MIN_ID_PREFIX and run["run_id"].startswith(which)):
+        if reference == "last" or (
+            len(reference) >= MIN_ID_PREFIX and run["run_id"].startswith(reference)
+        ):
             return str(run["run_id"])
-    raise RunUnknown(name=which)
+    raise RunUnknown(name=reference)
 
 
 def run_row(run: dict[str, Any]) -> tuple[str, ...]:

@@ -15,11 +15,11 @@ from shared.settings import Settings
 
 if TYPE_CHECKING:
     from shared.learning import FittedModel
-    from shared.study.report.page import Material
+    from shared.study.report.page import DatasetDescription
     from shared.study.results import Study
 
 app = application()
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 """What a shell gives a command that Ctrl-C ended."""
 
 
@@ -64,36 +64,36 @@ def study(
     """
     console = Console(stderr=True)
     try:
-        made, model, material = experiment(
+        results, model, material = run_study(
             folder, recipe, out, seed, synthetic, console
         )
-        report = finish(made, model, material, out)
+        report = save_results(results, model, material, out)
     except KeyboardInterrupt:
         console.print(
             "Stopped. The same command goes on where it was.", highlight=False
         )
-        raise typer.Exit(INTERRUPTED) from None
-    wide_console().print(summary(made))
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    wide_console().print(summary(results))
     print(
-        f"Rows left out: {len(made.left_out)}. Images skipped: {len(made.skipped)}. "
+        f"Rows left out: {len(results.missing_rows)}. Images skipped: {len(results.skipped)}. "
         f"Report: {report}"
     )
 
 
-def experiment(
+def run_study(
     folder: Path, recipe: str, out: Path, seed: int, synthetic: bool, console: Console
-) -> "tuple[Study, FittedModel, Material]":
+) -> "tuple[Study, FittedModel, DatasetDescription]":
     """Run what has not been kept from an earlier run in the same place."""
-    from shared.recipes import Shelf, load_recipe
+    from shared.recipes import RecipeDirectory, load_recipe
 
     settings = Settings()
-    own = Shelf(settings.recipes_dir)
+    own = RecipeDirectory(settings.recipes_dir)
     wanted = own.load(recipe) if own.has(recipe) else load_recipe(recipe)
 
     from shared.networks import WeightsFinder
     from shared.study.checkpoints import FolderCache
     from shared.study.folder import LabelledFolder
-    from shared.study.report.page import Material
+    from shared.study.report.page import DatasetDescription
 
     labelled = LabelledFolder.open(folder)
     weights = WeightsFinder(settings.weights_dir, settings.home / "cache" / "weights")
@@ -105,27 +105,36 @@ def experiment(
         made, model = run_experiment(
             labelled, wanted, weights, cache=cache, progress=progress, seed=seed
         )
-    return made, model, Material.of(labelled, synthetic)
+    return made, model, DatasetDescription.from_folder(labelled, synthetic)
 
 
-def finish(
-    made: "Study", model: "FittedModel", material: "Material", out: Path
+def save_results(
+    results: "Study", model: "FittedModel", material: "DatasetDescription", out: Path
 ) -> Path:
     """Bundle, tables and report, the report last; returns its path."""
     from shared.study.replacing import save_bundle
     from shared.study.report.page import write_report
 
     save_bundle(model, out / "bundle", synthetic=material.synthetic)
-    return write_report(made, material, out)
+    return write_report(results, material, out)
 
 
-def summary(made: "Study") -> Table:
+def summary(results: "Study") -> Table:
     """The best judge by AUC of each table, the model last, and the people."""
-    from shared.study.report.figures import best_of_each, in_section, measure
-    from shared.study.report.wording import TITLES, area, area_interval, percent
+    from shared.study.report.figures import (
+        best_row_per_section,
+        compute_figures,
+        rows_in_section,
+    )
+    from shared.study.report.wording import (
+        SECTION_TITLES,
+        format_auc,
+        format_auc_interval,
+        format_percent,
+    )
     from shared.study.results import Section
 
-    shown = Table(
+    table = Table(
         "judge",
         "table",
         "n",
@@ -136,17 +145,20 @@ def summary(made: "Study") -> Table:
         box=None,
         pad_edge=False,
     )
-    for row in (*best_of_each(made), *in_section(made, Section.READERS)):
-        found = measure(row, made.malignant)
-        interval = found.area.interval if found.area else None
-        shown.add_row(
+    for row in (
+        *best_row_per_section(results),
+        *rows_in_section(results, Section.READERS),
+    ):
+        measures = compute_figures(row, results.malignant)
+        interval = measures.area.interval if measures.area else None
+        table.add_row(
             escape(row.name),
-            TITLES[row.section],
-            str(found.images),
-            area(found.area.value) if found.area else "-",
-            area_interval(interval) if interval else "-",
-            percent(found.table.sensitivity),
-            percent(found.table.specificity),
+            SECTION_TITLES[row.section],
+            str(measures.images),
+            format_auc(measures.area.value) if measures.area else "-",
+            format_auc_interval(interval) if interval else "-",
+            format_percent(measures.table.sensitivity),
+            format_percent(measures.table.specificity),
             style="bold" if row.section is Section.MODEL else None,
         )
-    return shown
+    return table

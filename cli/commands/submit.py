@@ -9,13 +9,13 @@ from rich.console import Console
 
 from cli.commands import application
 from cli.connection import connect
-from cli.output.results import reading, sentences
+from cli.output.results import descriptor_sentences, result_sentences
 from cli.work.submission import CaseFile, submit_and_wait
-from shared.domain.image_source import Source
+from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.errors import InputError
-from shared.guidelines import EXAMPLE
+from shared.guidelines import DESCRIPTORS_EXAMPLE
 
 app = application()
 
@@ -70,7 +70,7 @@ def submit(
 ) -> None:
     """Submit an image, wait for the answer and print it."""
     priority = Priority.URGENT if urgent else Priority.ROUTINE
-    source = Source.PHOTO if photo else None
+    source = ImageSource.PHOTO if photo else None
     case = CaseFile(
         name=image.name,
         data=image.read_bytes(),
@@ -79,11 +79,11 @@ def submit(
         priority=priority,
         frame=frame,
         source=source,
-        descriptors=description(descriptors),
+        descriptors=read_descriptors(descriptors),
     )
     with connect(Role.SUBMITTER) as api:
-        job = submit_and_wait(api, case, say_so)
-        own = (
+        job = submit_and_wait(api, case, report_waiting)
+        assessment = (
             api.get(f"/v1/cases/{job['case_id']}")["reader_assessment"]
             if case.descriptors
             else None
@@ -92,7 +92,7 @@ def submit(
         print(json.dumps(job, indent=2))
     else:
         Console().print(
-            "\n".join([*sentences(job), *reading(own)]),
+            "\n".join([*result_sentences(job), *descriptor_sentences(assessment)]),
             soft_wrap=True,
             highlight=False,
             markup=False,
@@ -101,22 +101,22 @@ def submit(
         raise typer.Exit(1)
 
 
-def say_so(job: dict[str, Any]) -> None:
+def report_waiting(job: dict[str, Any]) -> None:
     """For who would otherwise wait in silence, as before a first model is live."""
-    said = (
+    sentence = (
         f"The case is still {job['state']}. It waits until a model is live and a worker "
         "free: ./sera models list"
     )
-    Console(stderr=True).print(said, soft_wrap=True, highlight=False)
+    Console(stderr=True).print(sentence, soft_wrap=True, highlight=False)
 
 
-def description(told: str | None) -> str | None:
+def read_descriptors(argument: str | None) -> str | None:
     """The JSON text itself, or what the file of that name holds; the gateway reads it."""
-    if told is None or told.lstrip().startswith("{"):
-        return told
-    if not Path(told).is_file():
-        raise DescriptorsFileMissing(example=json.dumps(EXAMPLE))
-    return Path(told).read_text(encoding="utf-8")
+    if argument is None or argument.lstrip().startswith("{"):
+        return argument
+    if not Path(argument).is_file():
+        raise DescriptorsFileMissing(example=json.dumps(DESCRIPTORS_EXAMPLE))
+    return Path(argument).read_text(encoding="utf-8")
 
 
 def roi_json(roi: str | None) -> str | None:

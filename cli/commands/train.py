@@ -69,7 +69,7 @@ def train(
     """
     console = Console(stderr=True)
     with connect(Role.OPERATOR) as api:
-        run_id = _asked(
+        run_id = start_or_find_run(
             api, dataset, recipe, watch, version=version, folds=folds, seed=seed
         )
         if watch is False:
@@ -79,15 +79,17 @@ def train(
                 else run_id
             )
             return
-        run = watched(api, run_id, console)
+        run = watch_run(api, run_id, console)
         promoted = (
-            promotion(api, run, reason) if promote and run["state"] == "done" else None
+            try_promotion(api, run, reason)
+            if promote and run["state"] == "done"
+            else None
         )
     if as_json:
         print(json.dumps(run, indent=2))
     else:
         Console().print(
-            "\n".join(report(run, promoted)), highlight=False, soft_wrap=True
+            "\n".join(run_lines(run, promoted)), highlight=False, soft_wrap=True
         )
     if run["state"] != "done" or isinstance(promoted, ApiProblem):
         if isinstance(promoted, ApiProblem) and as_json:
@@ -99,16 +101,16 @@ def train(
         raise typer.Exit(1)
 
 
-def _asked(
+def start_or_find_run(
     api: ApiClient,
     dataset: str | None,
     recipe: str | None,
     watch: bool | None,
-    **more: int | None,
+    **options: int | None,
 ) -> str:
     """A new run, or with nothing but --watch the newest there is."""
     if dataset and recipe:
-        return request(api, dataset, recipe, **more)
+        return request_run(api, dataset, recipe, **options)
     newest = (
         api.get("/v1/training-runs", limit=1)
         if watch and not (dataset or recipe)
@@ -119,14 +121,18 @@ def _asked(
     return str(newest[0]["run_id"])
 
 
-def request(api: ApiClient, dataset: str, recipe: str, **more: int | None) -> str:
+def request_run(
+    api: ApiClient, dataset: str, recipe: str, **options: int | None
+) -> str:
     """Ask for a run; `more` are version, folds and seed where they matter."""
-    options = {name: value for name, value in more.items() if value is not None}
-    body = {"dataset": dataset, "recipe": recipe, **options}
+    given_options = {
+        name: value for name, value in options.items() if value is not None
+    }
+    body = {"dataset": dataset, "recipe": recipe, **given_options}
     return str(api.post("/v1/training-runs", json=body)["run_id"])
 
 
-def watched(api: ApiClient, run_id: str, console: Console) -> dict[str, Any]:
+def watch_run(api: ApiClient, run_id: str, console: Console) -> dict[str, Any]:
     """The run when it has ended."""
     try:
         return follow(api, run_id, console)
@@ -138,7 +144,7 @@ def watched(api: ApiClient, run_id: str, console: Console) -> dict[str, Any]:
         raise typer.Exit(130) from None
 
 
-def promotion(
+def try_promotion(
     api: ApiClient, run: dict[str, Any], reason: str | None
 ) -> dict[str, Any] | ApiProblem:
     """The model that is live now, or why this one may not be without a reason."""
@@ -151,7 +157,7 @@ def promotion(
     return live
 
 
-def report(
+def run_lines(
     run: dict[str, Any], promoted: dict[str, Any] | ApiProblem | None
 ) -> list[str]:
     if run["state"] != "done":

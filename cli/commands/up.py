@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.commands import application
-from cli.output.first_operator import greet
+from cli.output.first_operator import print_first_sign_in
 from deploy.local import Event, Phase, Stack
 from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
@@ -25,8 +25,10 @@ def up() -> None:
     console = Console(highlight=False)
     settings = refuse_unsafe(Settings())
     console.print(f"Starting SERA on {settings.home}", soft_wrap=True)
-    stack = Stack.from_settings(settings, observe=lambda event: show(console, event))
-    stack.run_until_stopped(on_ready=lambda running: welcome(console, running))
+    stack = Stack.from_settings(
+        settings, observe=lambda event: print_event(console, event)
+    )
+    stack.run_until_stopped(on_ready=lambda running: print_ready(console, running))
     console.print(
         "SERA has stopped. Nothing is left running; your data are in "
         + str(settings.home),
@@ -34,7 +36,7 @@ def up() -> None:
     )
 
 
-def show(console: Console, event: Event) -> None:
+def print_event(console: Console, event: Event) -> None:
     """One line for each change of a child."""
     style = STYLES.get(event.phase, "dim")
     console.print(
@@ -43,7 +45,7 @@ def show(console: Console, event: Event) -> None:
     )
 
 
-def welcome(console: Console, stack: Stack) -> None:
+def print_ready(console: Console, stack: Stack) -> None:
     console.print(f"\n[bold]SERA serves at {stack.url}[/]", soft_wrap=True)
-    greet(console, stack)
+    print_first_sign_in(console, stack)
     console.print(f"Logs: {stack.home.logs}/   Stop with Ctrl-C.", soft_wrap=True)

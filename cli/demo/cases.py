@@ -10,7 +10,7 @@ import cv2
 from pydicom import examples
 from rich.console import Console
 
-from cli.commands.train import request
+from cli.commands.train import request_run
 from cli.connection import ApiClient, address, connect, create_key
 from cli.output.training_progress import follow
 from cli.work.submission import CaseFile, submit_and_wait
@@ -24,9 +24,9 @@ RECIPE = "starter"
 TRAINING_SEEDS = range(100_000, 100_300)
 NORTH = "demo-north"
 SOUTH = "demo-south"
-PHANTOMS = {NORTH: (11, 12, 13, 14), SOUTH: (21, 22, 23, 24)}
+PHANTOM_SEEDS = {NORTH: (11, 12, 13, 14), SOUTH: (21, 22, 23, 24)}
 """Seeds of each hospital's phantoms; even ones are drawn malignant."""
-DICOM = {NORTH: ("palette_color", "rgb_color"), SOUTH: ("ybr_color", "jpeg2k")}
+DICOM_EXAMPLES = {NORTH: ("palette_color", "rgb_color"), SOUTH: ("ybr_color", "jpeg2k")}
 """pydicom's own ultrasound examples: real images, none of them of a thyroid."""
 DICOM_SIZE_MM = 12.0
 
@@ -46,14 +46,14 @@ class SampleCase(CaseFile):
 def ensure_model(settings: Settings, console: Console) -> dict[str, Any]:
     """The live model; trains the starter recipe on phantoms where none is live."""
     with connect(Role.OPERATOR, settings) as api:
-        live = _live(api)
+        live = find_live_model(api)
         if live is None:
             console.print(
                 f"No model is live yet: training `{RECIPE}` on {len(TRAINING_SEEDS)} phantoms "
                 "(about a minute) ..."
             )
-            _train(api, settings, console)
-            live = _live(api)
+            train_demo_model(api, settings, console)
+            live = find_live_model(api)
     if live is None:
         raise DemoTrainingFailed(
             problem="No model is live.", logs=settings.home / "logs"
@@ -65,18 +65,18 @@ def sample_cases() -> list[SampleCase]:
     """Phantoms of both kinds and real ultrasound DICOM files, for two hospitals."""
     phantoms = [
         _phantom_case(hospital, seed)
-        for hospital, seeds in PHANTOMS.items()
+        for hospital, seeds in PHANTOM_SEEDS.items()
         for seed in seeds
     ]
     files = [
         _dicom_case(hospital, name)
-        for hospital, names in DICOM.items()
+        for hospital, names in DICOM_EXAMPLES.items()
         for name in names
     ]
     return sorted(phantoms + files, key=lambda case: case.hospital)
 
 
-def answer_all(
+def submit_all(
     settings: Settings, cases: list[SampleCase]
 ) -> Iterator[tuple[str, CaseFile, dict[str, Any]]]:
     """Submit every case at once, each with its hospital's key; yields them with their jobs as they
@@ -89,7 +89,10 @@ def answer_all(
             name: create_key(settings, Role.SUBMITTER, name, "demo")
             for name in hospitals
         }
-        apis = {name: opened.enter_context(ApiClient(url, key)) for name, key in keys.items()}
+        apis = {
+            name: opened.enter_context(ApiClient(url, key))
+            for name, key in keys.items()
+        }
         jobs = pool.map(lambda case: submit_and_wait(apis[case.hospital], case), cases)
         yield from (
             (case.hospital, case, job) for case, job in zip(cases, jobs, strict=True)
@@ -100,15 +103,15 @@ def png(phantom: Phantom) -> bytes:
     return cv2.imencode(".png", phantom.pixels)[1].tobytes()
 
 
-def _live(api: ApiClient) -> dict[str, Any] | None:
+def find_live_model(api: ApiClient) -> dict[str, Any] | None:
     return next((model for model in api.get("/v1/models") if model["live"]), None)
 
 
-def _train(api: ApiClient, settings: Settings, console: Console) -> None:
+def train_demo_model(api: ApiClient, settings: Settings, console: Console) -> None:
     api.post("/v1/datasets", json={"name": DATASET, "synthetic": True})
     for seed in TRAINING_SEEDS:
-        _add(api, draw(seed, malignant=seed % 2 == 0))
-    run = follow(api, request(api, DATASET, RECIPE), console)
+        add_phantom(api, draw(seed, malignant=seed % 2 == 0))
+    run = follow(api, request_run(api, DATASET, RECIPE), console)
     if run["state"] != "done":
         raise DemoTrainingFailed(problem=run["message"], logs=settings.home / "logs")
     api.post(
@@ -117,7 +120,7 @@ def _train(api: ApiClient, settings: Settings, console: Console) -> None:
     )
 
 
-def _add(api: ApiClient, phantom: Phantom) -> None:
+def add_phantom(api: ApiClient, phantom: Phantom) -> None:
     data = {"malignant": str(phantom.malignant), "size_mm": str(phantom.size_mm)}
     api.post(
         f"/v1/datasets/{DATASET}/images",

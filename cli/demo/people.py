@@ -15,45 +15,48 @@ from shared.security import passwords
 from shared.settings import Settings
 
 ACTOR = "demo"
-CHANGED = "unknown here: ./sera person reset {name}"
+PASSWORD_CHANGED = "unknown here: ./sera person reset {name}"
 
 
-class Character(NamedTuple):
+class DemoAccount(NamedTuple):
     name: str
     role: Role
     hospital: str | None
-    may: str
+    permissions: str
 
 
-CAST = (
-    Character(
+ACCOUNTS = (
+    DemoAccount(
         "demo-operator",
         Role.OPERATOR,
         None,
         "runs the house: models, hospitals, people, audit",
     ),
-    Character(
+    DemoAccount(
         f"{NORTH}-doctor", Role.SUBMITTER, NORTH, "submits cases and reads results"
     ),
-    Character(
+    DemoAccount(
         f"{NORTH}-admin", Role.HOSPITAL_ADMIN, NORTH, "also its people, keys, settings"
     ),
-    Character(
+    DemoAccount(
         f"{SOUTH}-doctor", Role.SUBMITTER, SOUTH, "submits cases and reads results"
     ),
-    Character(
+    DemoAccount(
         f"{SOUTH}-admin", Role.HOSPITAL_ADMIN, SOUTH, "also its people, keys, settings"
     ),
 )
 
 
-def introduce(console: Console, settings: Settings, url: str) -> None:
+def print_demo_accounts(console: Console, settings: Settings, url: str) -> None:
     """Make the demo's people where they are missing, and print how to sign in."""
     table = Table("name", "password", "hospital", "may", box=None, pad_edge=False)
     with open_ledger(settings) as ledger:
-        for who in CAST:
+        for account in ACCOUNTS:
             table.add_row(
-                who.name, admit(ledger, settings, who), who.hospital or "-", who.may
+                account.name,
+                ensure_account(ledger, settings, account),
+                account.hospital or "-",
+                account.permissions,
             )
     console.print(
         f"\nSign in at [bold]{url}/sign-in[/] as one of the demo's people:",
@@ -66,24 +69,28 @@ def introduce(console: Console, settings: Settings, url: str) -> None:
     )
 
 
-def admit(ledger: Ledger, settings: Settings, who: Character) -> str:
+def ensure_account(ledger: Ledger, settings: Settings, account: DemoAccount) -> str:
     """The password of one of the demo's people, the same at every start; drawn, and the account
     made, at the first.
     """
-    kept = settings.demo_passwords / who.name
+    password_file = settings.demo_passwords / account.name
     with ledger.system_session(ACTOR) as session:
-        there = not session.people.name_free(who.name)
-    if not kept.exists():
-        if there:
-            return CHANGED.format(name=who.name)
-        write_secret(kept, passwords.one_time())
-    password = kept.read_text().strip()
-    if not there:
-        _make(ledger, who, passwords.hashed(password))
+        exists = not session.people.is_name_free(account.name)
+    if not password_file.exists():
+        if exists:
+            return PASSWORD_CHANGED.format(name=account.name)
+        write_secret(password_file, passwords.one_time())
+    password = password_file.read_text().strip()
+    if not exists:
+        create_account(ledger, account, passwords.hashed(password))
     return password
 
 
-def _make(ledger: Ledger, who: Character, password_hash: str) -> None:
+def create_account(ledger: Ledger, account: DemoAccount, password_hash: str) -> None:
     with ledger.system_session(ACTOR) as session:
-        hospital = session.hospitals.ensure(who.hospital) if who.hospital else None
-        session.people.make_for_show(who.name, who.role, hospital, password_hash)
+        hospital = (
+            session.hospitals.ensure(account.hospital) if account.hospital else None
+        )
+        session.people.create_demo_person(
+            account.name, account.role, hospital, password_hash
+        )

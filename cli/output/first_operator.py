@@ -10,7 +10,7 @@ from shared.ledger.people.first_operator import first_operator
 from shared.ledger.people.repository import FIRST_NAME
 
 
-def greet(console: Console, stack: Stack) -> None:
+def print_first_sign_in(console: Console, stack: Stack) -> None:
     """Make the operator's account if there is nobody yet, and print its one-time password; it is
     kept nowhere.
     """

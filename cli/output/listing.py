@@ -12,21 +12,21 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 
 def show_all(
-    found: list[dict[str, Any]],
+    rows: list[dict[str, Any]],
     as_json: bool,
     table: Callable[[list[dict[str, Any]]], Table],
 ) -> None:
     console = Console(highlight=False)
     if as_json:
-        console.print_json(data=found)
+        console.print_json(data=rows)
     else:
-        console.print(table(found))
+        console.print(table(rows))
 
 
-def say(as_json: bool, told: Any, sentences: Iterable[str]) -> None:
+def print_result(as_json: bool, facts: Any, sentences: Iterable[str]) -> None:
     """What was done, as JSON or one sentence a line."""
     if as_json:
-        print(json.dumps(told, indent=2, default=str))
+        print(json.dumps(facts, indent=2, default=str))
         return
     for sentence in sentences:
         Console().print(sentence, soft_wrap=True, highlight=False, markup=False)

@@ -9,10 +9,10 @@ from rich.table import Table
 NONE = "-"
 ALL_DEVICES = "all devices"
 UNKNOWN = "unknown device"
-LOUD = {"alarm": "bold red", "watch": "yellow", "ok": "green"}
+STATE_STYLES = {"alarm": "bold red", "watch": "yellow", "ok": "green"}
 
 
-def drift_table(told: dict[str, Any]) -> Table:
+def drift_table(report: dict[str, Any]) -> Table:
     table = _table(
         "hospital",
         "device",
@@ -23,8 +23,8 @@ def drift_table(told: dict[str, Any]) -> Table:
         "PSI strangeness",
         "PSI embedding",
     )
-    for group in told["groups"]:
-        psi = {each["quantity"]: each for each in group["quantities"]}
+    for group in report["groups"]:
+        psi = {quantity["quantity"]: quantity for quantity in group["quantities"]}
         figures = [
             _psi(psi.get(name)) for name in ("score", "strangeness", "embedding")
         ]
@@ -39,34 +39,40 @@ def drift_table(told: dict[str, Any]) -> Table:
     return table
 
 
-def drift_remarks(told: dict[str, Any]) -> list[str]:
+def drift_remarks(report: dict[str, Any]) -> list[str]:
     """Of each place that is not as it should be, and once what each state asks for."""
-    loud = [group for group in told["groups"] if group["state"] in ("watch", "alarm")]
+    loud = [group for group in report["groups"] if group["state"] in ("watch", "alarm")]
     places = [
         f"{', '.join(_place(group))}: {' '.join(group['sentences'][:-1])}"
         for group in loud
     ]
     return places + list(
-        dict.fromkeys(group["sentences"][-1] for group in told["groups"])
+        dict.fromkeys(group["sentences"][-1] for group in report["groups"])
     )
 
 
-def quality_table(told: dict[str, Any]) -> Table:
-    codes = ("warnings", "failures")
+def quality_table(report: dict[str, Any]) -> Table:
+    code_columns = ("warnings", "failures")
     table = _table(
-        "hospital", "device", "results", "failed", "refer", *codes, words=codes
+        "hospital",
+        "device",
+        "results",
+        "failed",
+        "refer",
+        *code_columns,
+        words=code_columns,
     )
-    for group in told["groups"]:
+    for group in report["groups"]:
         figures = (str(group["results"]), _rate(group["failed"]), _rate(group["refer"]))
         table.add_row(
             *map(escape, _place(group)),
             *figures,
-            *(_codes(group[name]) for name in codes),
+            *(_codes(group[name]) for name in code_columns),
         )
     return table
 
 
-def performance_table(told: dict[str, Any]) -> Table:
+def performance_table(report: dict[str, Any]) -> Table:
     names = (
         "outcomes\nof results",
         "malignant",
@@ -77,22 +83,22 @@ def performance_table(told: dict[str, Any]) -> Table:
         "referred",
     )
     table = _table("", *names)
-    rows = [("all", told["all"])] if told["all"]["results"] else []
+    rows = [("all", report["all"])] if report["all"]["results"] else []
     rows += [
-        (escape(group["hospital"]), group["figures"]) for group in told["hospitals"]
+        (escape(group["hospital"]), group["figures"]) for group in report["hospitals"]
     ]
-    rows += [(step["begins"][:7], step["figures"]) for step in told["over_time"]]
+    rows += [(step["begins"][:7], step["figures"]) for step in report["over_time"]]
     for name, figures in rows:
         table.add_row(name, *_performance(figures))
     return table
 
 
-def coverage_table(told: dict[str, Any]) -> Table:
+def coverage_table(report: dict[str, Any]) -> Table:
     table = _table("", "promised", "of benign", "of malignant", "refer", "cases")
-    rows = [("all", step) for step in told["all"]]
+    rows = [("all", step) for step in report["all"]]
     rows += [
         (escape(group["hospital"]), step)
-        for group in told["hospitals"]
+        for group in report["hospitals"]
         for step in group["steps"]
     ]
     for name, step in rows:
@@ -131,12 +137,14 @@ def _model(model: dict[str, Any]) -> str:
     )
 
 
-def _psi(each: dict[str, Any] | None) -> str:
-    return NONE if each is None else _loud(each["state"], f"{each['psi']:.2f}")
+def _psi(quantity: dict[str, Any] | None) -> str:
+    return (
+        NONE if quantity is None else _loud(quantity["state"], f"{quantity['psi']:.2f}")
+    )
 
 
 def _loud(state: str, text: str | None = None) -> str:
-    style = LOUD.get(state, "dim")
+    style = STATE_STYLES.get(state, "dim")
     return f"[{style}]{text or state}[/]"
 
 
@@ -149,7 +157,7 @@ def _rate(rate: dict[str, Any]) -> str:
 
 def _codes(codes: list[dict[str, Any]]) -> str:
     return (
-        ", ".join(f"{each['code']} {each['rate']['value']:.0%}" for each in codes)
+        ", ".join(f"{entry['code']} {entry['rate']['value']:.0%}" for entry in codes)
         or NONE
     )
 

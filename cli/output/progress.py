@@ -11,12 +11,14 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from shared.domain.messages import Message
 
-EVERY_S = 30.0
-SPEED_OVER_S = 600.0
+PRINT_EVERY_S = 30.0
+SPEED_WINDOW_S = 600.0
 
 
 class StageProgress:
-    """A `shared.learning.Progress` on stderr: one bar for each stage, with the time it still needs."""
+    """A `shared.learning.Progress` on stderr: one bar for each stage, with the
+    time it still needs.
+    """
 
     def __init__(self, console: Console) -> None:
         columns = (
@@ -30,7 +32,7 @@ class StageProgress:
             *rest,
             console=console,
             disable=not console.is_terminal,
-            speed_estimate_period=SPEED_OVER_S,
+            speed_estimate_period=SPEED_WINDOW_S,
         )
         self._console = console
         self._tasks: dict[str, TaskID] = {}
@@ -79,8 +81,8 @@ class StageProgress:
         if stage != self._stage:
             self._stage = stage
             self._began = now
-            self._told = -EVERY_S
-        if now - self._told >= EVERY_S:
+            self._told = -PRINT_EVERY_S
+        if now - self._told >= PRINT_EVERY_S:
             self._told = now
             self._console.print(
                 line(stage, fraction, message, now - self._began),

@@ -9,11 +9,11 @@ from shared.domain.results.fna import FnaAdvice
 from shared.domain.results.prediction import Verdict
 from shared.domain.results.result import Result
 
-LEAST_WIDTH = 118
+MIN_WIDTH = 118
 COLUMNS = ("case", "size", "risk", "decision", "FNA", "level", "threshold", "remarks")
-RIGHT = {"size", "risk", "threshold"}
+RIGHT_ALIGNED = {"size", "risk", "threshold"}
 DECISIONS = {Verdict.REFER: "refer, let a radiologist decide whatever stands below"}
-COMMON = {"synthetic-model", "roi-absent"}
+COMMON_WARNINGS = {"synthetic-model", "roi-absent"}
 """Remarks that would stand in every line of the demo."""
 
 
@@ -23,7 +23,7 @@ def wide_console() -> Console:
     """
     console = Console()
     return Console(
-        width=max(LEAST_WIDTH, console.width) if not console.is_terminal else None
+        width=max(MIN_WIDTH, console.width) if not console.is_terminal else None
     )
 
 
@@ -34,20 +34,22 @@ def result_table(hospital: str) -> Table:
     for name in COLUMNS:
         table.add_column(
             name,
-            justify="right" if name in RIGHT else "left",
+            justify="right" if name in RIGHT_ALIGNED else "left",
             no_wrap=name != "remarks",
         )
     return table
 
 
-def row(case: str, size_mm: float, job: dict[str, Any]) -> tuple[str, ...]:
+def result_row(case: str, size_mm: float, job: dict[str, Any]) -> tuple[str, ...]:
     """One line of the table; a failed job shows its reason."""
     size = f"{size_mm:g} mm"
     if job["state"] != "done":
         return case, size, "-", job["state"], "-", "-", "-", job["reason"] or ""
     result = Result.from_json(job["result"])
     remarks = [
-        warning.code for warning in result.warnings if warning.code not in COMMON
+        warning.code
+        for warning in result.warnings
+        if warning.code not in COMMON_WARNINGS
     ]
     return (
         case,
@@ -73,7 +75,7 @@ def threshold(fna: FnaAdvice) -> str:
     return f"{'>=' if fna.inclusive else '>'} {fna.threshold_mm:g} mm"
 
 
-def sentences(job: dict[str, Any]) -> list[str]:
+def result_sentences(job: dict[str, Any]) -> list[str]:
     """A single result in words."""
     if job["state"] != "done":
         return [f"The case ended as {job['state']}: {job['message'] or job['reason']}"]
@@ -90,12 +92,16 @@ def sentences(job: dict[str, Any]) -> list[str]:
     return lines + [f"Note: {warning.message}" for warning in result.warnings]
 
 
-def reading(own: dict[str, Any] | None) -> list[str]:
+def descriptor_sentences(assessment: dict[str, Any] | None) -> list[str]:
     """What the reader's own descriptors come to; nothing where there were none."""
-    if own is None:
+    if assessment is None:
         return []
     head = (
-        f"By the descriptors: {own['points']} points, {own['level']} (ACR TI-RADS 2017); "
+        f"By the descriptors: {assessment['points']} points, {assessment['level']} (ACR "
+        "TI-RADS 2017); "
         "no model has a part in this."
     )
-    return [head, *(f"{each['text']} [{each['rule']}]" for each in own["advice"])]
+    return [
+        head,
+        *(f"{advice['text']} [{advice['rule']}]" for advice in assessment["advice"]),
+    ]

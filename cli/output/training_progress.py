@@ -1,4 +1,4 @@
-"""A training run as it goes: a live display where somebody looks, else a line now and then."""
+"""Shows the progress of a training run: live on a terminal, else as a line from time to time."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,50 +15,48 @@ from cli.connection import ApiClient
 from cli.output.progress import duration
 
 POLL_S = 0.5
-TELL_EVERY_S = 20.0
+PRINT_EVERY_S = 20.0
 ENDED = ("done", "failed", "cancelled")
 MARKS = {"waiting": "·", "running": "▸", "done": "✓", "failed": "✗"}
 SHOWN_EPOCHS = 6
 
 
 def follow(api: ApiClient, run_id: str, console: Console) -> dict[str, Any]:
-    """Show the run until it ends; returns it."""
-    screen = Screen(console)
-    with screen:
-        for run, said in _news(api, run_id):
-            screen.show(run, said)
+    """Show a run until it ends, and return it."""
+    with RunDisplay(console) as display:
+        for run, events in poll_run(api, run_id):
+            display.show(run, events)
     return run
 
 
-def _news(
+def poll_run(
     api: ApiClient, run_id: str
 ) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """The run and what it said since the last look, until it has ended."""
-    after = 0
+    """Yield the run and its new log events repeatedly, until it has ended."""
+    last_event_id = 0
     run = {"state": None}
     while run["state"] not in ENDED:
         run = api.get(f"/v1/training-runs/{run_id}")
-        said = api.get(f"/v1/training-runs/{run_id}/log", after=after)
-        after = said[-1]["id"] if said else after
-        yield run, said
+        events = api.get(f"/v1/training-runs/{run_id}/log", after=last_event_id)
+        if events:
+            last_event_id = events[-1]["id"]
+        yield run, events
         if run["state"] not in ENDED:
             time.sleep(POLL_S)
 
 
-class Screen:
+class RunDisplay:
     """Draws a run on a terminal; on anything else prints finished steps and epochs as lines."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._epochs: list[Mapping[str, Any]] = []
-        self._told = float("-inf")
-        self._live = (
-            Live(console=console, transient=True, refresh_per_second=4)
-            if console.is_terminal
-            else None
-        )
+        self._printed_at_s = float("-inf")
+        self._live: Live | None = None
+        if console.is_terminal:
+            self._live = Live(console=console, transient=True, refresh_per_second=4)
 
-    def __enter__(self) -> "Screen":
+    def __enter__(self) -> "RunDisplay":
         if self._live:
             self._live.start()
         return self
@@ -67,90 +65,96 @@ class Screen:
         if self._live:
             self._live.stop()
 
-    def show(self, run: Mapping[str, Any], said: Sequence[Mapping[str, Any]]) -> None:
-        self._epochs = [
-            *self._epochs,
-            *(event for event in said if "loss" in event["metrics"]),
-        ][-SHOWN_EPOCHS:]
+    def show(self, run: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> None:
+        for event in events:
+            if "loss" in event["metrics"]:
+                self._epochs.append(event)
+        self._epochs = self._epochs[-SHOWN_EPOCHS:]
         if self._live:
-            self._live.update(drawn(run, self._epochs))
+            self._live.update(draw_run(run, self._epochs))
         else:
-            self._tell(run, said)
+            self._print(run, events)
 
-    def _tell(self, run: Mapping[str, Any], said: Sequence[Mapping[str, Any]]) -> None:
-        for event in said:
+    def _print(
+        self, run: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
+    ) -> None:
+        for event in events:
             self._console.print(
                 line(event), soft_wrap=True, markup=False, highlight=False
             )
-        now = time.monotonic()
-        if now - self._told >= TELL_EVERY_S:
-            self._told = now
+        now_s = time.monotonic()
+        if now_s - self._printed_at_s >= PRINT_EVERY_S:
+            self._printed_at_s = now_s
             self._console.print(
                 headline(run), soft_wrap=True, markup=False, highlight=False
             )
 
 
 def headline(run: Mapping[str, Any]) -> str:
-    """How far the run is, in a line."""
+    """The progress of a run in one line."""
     if run["state"] == "queued":
         return "waiting for a trainer"
-    rest = f", about {duration(run['eta_s'])} left" if run.get("eta_s") else ""
-    return (
-        f"{run['state']} {run['fraction']:.0%}{rest}: "
-        f"{run['message'] or run['stage'] or ''}"
-    ).rstrip(": ")
+    time_left = ""
+    if run.get("eta_s"):
+        time_left = f", about {duration(run['eta_s'])} left"
+    activity = run["message"] or run["stage"] or ""
+    return f"{run['state']} {run['fraction']:.0%}{time_left}: {activity}".rstrip(": ")
 
 
 def line(event: Mapping[str, Any]) -> str:
-    """What a run said of itself, with its figures."""
-    figures = {
-        name: value
+    """A log event of a run, with its loss and AUC."""
+    figures = ", ".join(
+        f"{name} {value:.3f}"
         for name, value in event["metrics"].items()
         if name in ("loss", "auc")
-    }
-    told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
-    return f"  {event['step']}: {event['message']}" + (f" ({told})" if told else "")
+    )
+    suffix = f" ({figures})" if figures else ""
+    return f"  {event['step']}: {event['message']}{suffix}"
 
 
-def drawn(
+def draw_run(
     run: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]
 ) -> RenderableType:
-    """The run's bar, its stages, the steps in work, and the last epochs' losses."""
+    """The progress bar of the run, its stages, its present steps, and the last epochs' losses."""
     bar = Table.grid()
     bar.add_row(ProgressBar(total=1.0, completed=run["fraction"], width=40))
     title = Text(
         f"{run['dataset']}/{run['version']} · {run['recipe']} · {headline(run)}",
         overflow="ellipsis",
     )
-    return Group(
-        title, bar, _stages(run["steps"]), *(_faint(line(event)) for event in epochs)
-    )
+    epoch_lines = [_dimmed(line(event)) for event in epochs]
+    return Group(title, bar, _stage_table(run["steps"]), *epoch_lines)
 
 
-def _stages(steps: Sequence[Mapping[str, Any]]) -> Table:
+def _stage_table(steps: Sequence[Mapping[str, Any]]) -> Table:
     table = Table.grid(padding=(0, 2))
     for kind in dict.fromkeys(step["kind"] for step in steps):
-        of_kind = [step for step in steps if step["kind"] == kind]
-        done = sum(step["state"] == "done" for step in of_kind)
-        at_work = [step for step in of_kind if step["state"] in ("running", "failed")]
-        state = (
-            "done"
-            if done == len(of_kind)
-            else at_work[0]["state"]
-            if at_work
-            else "waiting"
-        )
-        told = "; ".join(
-            f"{step['name']} {step['fraction']:.0%} {step['message'] or ''}"
-            for step in at_work
-        )
-        took = sum(
-            step["seconds"] or 0 for step in of_kind if step["state"] != "waiting"
-        )
-        spent = duration(took) if done or at_work else ""
-        table.add_row(MARKS[state], kind, f"{done}/{len(of_kind)}", spent, escape(told))
+        stage_steps = [step for step in steps if step["kind"] == kind]
+        table.add_row(*_stage_cells(kind, stage_steps))
     return table
 
 
-def _faint(text: str) -> Text:
+def _stage_cells(kind: str, steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    count_done = sum(step["state"] == "done" for step in steps)
+    present_steps = [step for step in steps if step["state"] in ("running", "failed")]
+    if count_done == len(steps):
+        state = "done"
+    elif present_steps:
+        state = present_steps[0]["state"]
+    else:
+        state = "waiting"
+    time_spent = ""
+    if count_done or present_steps:
+        time_spent = duration(
+            sum(step["seconds"] or 0 for step in steps if step["state"] != "waiting")
+        )
+    activity = "; ".join(
+        f"{step['name']} {step['fraction']:.0%} {step['message'] or ''}"
+        for step in present_steps
+    )
+    progress = f"{count_done}/{len(steps)}"
+    return [MARKS[state], kind, progress, time_spent, escape(activity)]
+
+
+def _dimmed(text: str) -> Text:
     return Text(text, style="dim", overflow="ellipsis", no_wrap=True)

@@ -17,7 +17,7 @@ from shared.errors import SeraError
 from shared.settings import Settings
 
 MIB = 1024**2
-NOT_NEEDED = "none"
+NO_BROKER = "none"
 """A broker's address: nothing that is done here rings."""
 
 
@@ -39,7 +39,7 @@ class Engines:
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[Engines]:
+def serving_engines(settings: Settings) -> Iterator[Engines]:
     """The engines of the stack that runs, of the user's own by URL, or the embedded ones just for
     this.
     """
@@ -51,30 +51,30 @@ def serving(settings: Settings) -> Iterator[Engines]:
     except StackNotRunning:
         if not Home(settings.home).database.exists():
             raise NothingToBackUp(home=settings.home) from None
-        with _alone(settings) as engines:
+        with embedded_engines(settings) as engines:
             yield engines
         return
     yield Engines(running.database_url, running.objects_url)
 
 
 @contextmanager
-def fresh(settings: Settings) -> Iterator[Engines]:
+def empty_engines(settings: Settings) -> Iterator[Engines]:
     """The engines to restore into. Raises AlreadyRunning if SERA runs on this home."""
     if settings.database_url:
         yield Engines(settings.database_owner, settings.objects)
         return
-    with _alone(settings) as engines:
+    with embedded_engines(settings) as engines:
         yield engines
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[Engines]:
-    urls = replace(Urls.from_settings(settings), broker=NOT_NEEDED)
+def embedded_engines(settings: Settings) -> Iterator[Engines]:
+    urls = replace(Urls.from_settings(settings), broker=NO_BROKER)
     with Stack(settings.home, services=(), urls=urls) as stack:
         yield Engines(stack.database_url, stack.objects_url)
 
 
-def of_taken(taken: Taken) -> list[str]:
+def backup_sentences(taken: Taken) -> list[str]:
     manifest = taken.manifest
     copied = taken.copied
     rows = sum(part.rows for part in manifest.tables.values())
@@ -123,7 +123,7 @@ def _of_keys(taken: Taken) -> list[str]:
     return [f"{told} Keep $SERA_HOME/keys apart from it, or make one with --with-keys."]
 
 
-def of_checked(checked: Checked) -> list[str]:
+def verification_sentences(checked: Checked) -> list[str]:
     manifest = checked.manifest
     if checked.whole:
         said = [
@@ -142,7 +142,7 @@ def of_checked(checked: Checked) -> list[str]:
     return said + ([_missing(manifest.missing)] if manifest.missing else [])
 
 
-def of_restored(
+def restore_sentences(
     restored: Restored, lacking: list[str], findings: Findings, trusted: bool
 ) -> list[str]:
     manifest = restored.manifest

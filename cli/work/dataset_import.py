@@ -1,4 +1,6 @@
-"""A manifest's rows into a dataset: hashed here, asked about, and only what is missing sent, in
+"""Imports the rows of a manifest into a dataset.
+
+Files are hashed here. The gateway says which images it has, and only the others are sent, in
 batches.
 """
 
@@ -13,18 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from cli.connection import ApiClient, ApiProblem
-from shared.domain.datasets.manifest import OPTIONAL, Row
+from shared.domain.datasets.manifest import OPTIONAL_COLUMNS, Row
 from shared.errors import InputError
 
-AT_ONCE = 2
-"""Batches on their way at once: one is read and sent while another is stored."""
-ASKED_AT_ONCE = 1000
+PARALLEL_BATCHES = 2
+"""One batch is read and sent while the gateway stores another."""
+LOOKUP_ROWS = 1000
 BATCH_BYTES = 6 * 2**20
 BATCH_ROWS = 200
-"""What a batch holds at most, so that it stays below the gateway's cap and a broken-off one costs
-little.
-"""
-COLUMNS = ("image", "malignant", "mask", *OPTIONAL)
+"""Upper bounds of a batch: below the gateway's limit, and cheap to repeat after an interruption."""
+COLUMNS = ("image", "malignant", "mask", *OPTIONAL_COLUMNS)
 
 
 class RowUnusable(InputError):
@@ -38,18 +38,20 @@ class RowUnusable(InputError):
 Refusal = ApiProblem | RowUnusable
 Outcome = bool | Refusal
 """Whether a row was new, or why it was refused."""
-Answered = tuple[Row, Outcome]
+RowOutcome = tuple[Row, Outcome]
 
 
 @dataclass(frozen=True)
-class Hashed:
-    """A row whose files were found, known by their SHA-256; `files` are those that have to be sent."""
+class HashedRow:
+    """A row whose files exist, identified by their SHA-256."""
 
     row: Row
     image: str
     mask: str
     files: dict[str, Path]
+    """The files that have to be sent, by SHA-256."""
     size: int
+    """Bytes of these files."""
 
     @property
     def line(self) -> dict[str, str]:
@@ -61,54 +63,65 @@ class Hashed:
         }
 
 
-def add_all(api: ApiClient, dataset: str, rows: Sequence[Row]) -> Iterator[Answered]:
-    """Add rows; yields each with what became of it. Broken off and repeated, it goes on where it
-    was.
+def import_rows(
+    api: ApiClient, dataset: str, rows: Sequence[Row]
+) -> Iterator[RowOutcome]:
+    """Add rows to a dataset and yield the outcome of each.
+
+    An interrupted import can be repeated: it sends only what is missing.
     """
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for start in range(0, len(rows), ASKED_AT_ONCE):
-            some = rows[start : start + ASKED_AT_ONCE]
-            found = list(zip(some, pool.map(_hashed, some), strict=True))
-            yield from (
-                (row, each) for row, each in found if isinstance(each, RowUnusable)
-            )
-            yield from _add(
-                api,
-                dataset,
-                [each for _, each in found if isinstance(each, Hashed)],
-                pool,
-            )
+    with ThreadPoolExecutor(PARALLEL_BATCHES) as pool:
+        for start in range(0, len(rows), LOOKUP_ROWS):
+            chunk = rows[start : start + LOOKUP_ROWS]
+            hashed_rows: list[HashedRow] = []
+            for row, result in zip(chunk, pool.map(_hash_row, chunk), strict=True):
+                if isinstance(result, RowUnusable):
+                    yield row, result
+                else:
+                    hashed_rows.append(result)
+            yield from _add_rows(api, dataset, hashed_rows, pool)
 
 
-def _add(
-    api: ApiClient, dataset: str, rows: list[Hashed], pool: ThreadPoolExecutor
-) -> Iterator[Answered]:
-    """Rows that repeat an image go last, so that the first one counts whatever batch is quicker."""
-    firsts = {each.image: each for each in reversed(rows)}
-    repeats = [each for each in rows if firsts[each.image] is not each]
-    for these in (list(reversed(firsts.values())), repeats):
-        for answered in pool.map(
-            partial(_send, api, dataset), _batches(_missing(api, dataset, these))
-        ):
-            yield from answered
+def _add_rows(
+    api: ApiClient, dataset: str, rows: list[HashedRow], pool: ThreadPoolExecutor
+) -> Iterator[RowOutcome]:
+    """Send rows in parallel batches.
+
+    Rows that repeat an image are sent last, so that the first one counts whichever batch is
+    quicker.
+    """
+    first_rows: list[HashedRow] = []
+    repeated_rows: list[HashedRow] = []
+    images: set[str] = set()
+    for row in rows:
+        if row.image in images:
+            repeated_rows.append(row)
+        else:
+            images.add(row.image)
+            first_rows.append(row)
+    send = partial(_send_batch, api, dataset)
+    for group in (first_rows, repeated_rows):
+        batches = _batches(_without_known_files(api, dataset, group))
+        for outcomes in pool.map(send, batches):
+            yield from outcomes
 
 
-def _missing(api: ApiClient, dataset: str, rows: list[Hashed]) -> list[Hashed]:
-    """The rows without the files of those that the dataset has."""
-    hashes = [each.image for each in rows]
-    known = (
-        api.post(f"/v1/datasets/{dataset}/known", json=hashes)["known"]
-        if hashes
-        else {}
-    )
+def _without_known_files(
+    api: ApiClient, dataset: str, rows: list[HashedRow]
+) -> list[HashedRow]:
+    """The rows, without the files of images that the dataset already has."""
+    if not rows:
+        return []
+    hashes = [row.image for row in rows]
+    known_images = api.post(f"/v1/datasets/{dataset}/known", json=hashes)["known"]
     return [
-        replace(each, files={}, size=0) if each.image in known else each
-        for each in rows
+        replace(row, files={}, size=0) if row.image in known_images else row
+        for row in rows
     ]
 
 
-def _batches(rows: list[Hashed]) -> Iterator[list[Hashed]]:
-    batch: list[Hashed] = []
+def _batches(rows: list[HashedRow]) -> Iterator[list[HashedRow]]:
+    batch: list[HashedRow] = []
     size = 0
     for row in rows:
         if batch and (size + row.size > BATCH_BYTES or len(batch) == BATCH_ROWS):
@@ -121,44 +134,43 @@ def _batches(rows: list[Hashed]) -> Iterator[list[Hashed]]:
         yield batch
 
 
-def _send(api: ApiClient, dataset: str, batch: list[Hashed]) -> list[Answered]:
-    """Halves a batch that is larger than this gateway takes."""
+def _send_batch(
+    api: ApiClient, dataset: str, batch: list[HashedRow]
+) -> list[RowOutcome]:
+    """Send a batch; halve it if it is larger than this gateway accepts."""
     try:
-        told = api.post(f"/v1/datasets/{dataset}/batches", **_body(batch))["rows"]
+        response = api.post(f"/v1/datasets/{dataset}/batches", **_request_body(batch))
     except ApiProblem as problem:
         if problem.code != "too-large":
             raise
         if len(batch) == 1:
-            return [
-                (
-                    batch[0].row,
-                    RowUnusable(
-                        problem=f"{batch[0].row.name} is larger than SERA_MAX_UPLOAD_MIB"
-                    ),
-                )
-            ]
+            row = batch[0].row
+            sentence = f"{row.name} is larger than SERA_MAX_UPLOAD_MIB"
+            return [(row, RowUnusable(problem=sentence))]
         middle = len(batch) // 2
-        return _send(api, dataset, batch[:middle]) + _send(api, dataset, batch[middle:])
-    return [(each.row, _outcome(line)) for each, line in zip(batch, told, strict=True)]
+        first_half = _send_batch(api, dataset, batch[:middle])
+        second_half = _send_batch(api, dataset, batch[middle:])
+        return first_half + second_half
+    return [
+        (hashed.row, _outcome(line))
+        for hashed, line in zip(batch, response["rows"], strict=True)
+    ]
 
 
-def _body(batch: list[Hashed]) -> dict[str, Any]:
-    """The parts of the request; files go by their hashes, so that rows may share one."""
+def _request_body(batch: list[HashedRow]) -> dict[str, Any]:
+    """The multipart fields of a batch. Files are named by their hashes, so rows can share one."""
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS)
     writer.writeheader()
-    writer.writerows(each.line for each in batch)
-    files = {name: path for each in batch for name, path in each.files.items()}
-    parts = [
-        ("files", (name, _read(path), "application/octet-stream"))
-        for name, path in files.items()
-    ]
-    return {
-        "files": [
-            ("manifest", ("manifest.csv", table.getvalue().encode(), "text/csv")),
-            *parts,
-        ]
-    }
+    files: dict[str, Path] = {}
+    for row in batch:
+        writer.writerow(row.line)
+        files |= row.files
+    manifest = ("manifest.csv", table.getvalue().encode(), "text/csv")
+    parts: list[tuple[str, tuple[str, bytes, str]]] = [("manifest", manifest)]
+    for name, path in files.items():
+        parts.append(("files", (name, _read(path), "application/octet-stream")))
+    return {"files": parts}
 
 
 def _outcome(line: Mapping[str, Any]) -> Outcome:
@@ -167,15 +179,23 @@ def _outcome(line: Mapping[str, Any]) -> Outcome:
     return bool(line["outcome"] == "added")
 
 
-def _hashed(row: Row) -> Hashed | RowUnusable:
+def _hash_row(row: Row) -> HashedRow | RowUnusable:
+    files: dict[str, Path] = {}
     try:
         image = _digest(row.image)
-        mask = _digest(row.mask) if row.mask else ""
+        files[image] = row.image
+        mask = ""
+        if row.mask:
+            mask = _digest(row.mask)
+            files[mask] = row.mask
     except RowUnusable as refusal:
         return refusal
-    files = {image: row.image} | ({mask: row.mask} if row.mask else {})
-    return Hashed(
-        row, image, mask, files, sum(path.stat().st_size for path in files.values())
+    return HashedRow(
+        row=row,
+        image=image,
+        mask=mask,
+        files=files,
+        size=sum(path.stat().st_size for path in files.values()),
     )
 
 
@@ -189,5 +209,5 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:  # a NUL in a name is a ValueError
-        why = getattr(error, "strerror", None) or error
-        raise RowUnusable(problem=f"{path.name} cannot be opened ({why})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise RowUnusable(problem=f"{path.name} cannot be opened ({reason})") from error

@@ -17,9 +17,9 @@ from deploy.local.errors import StackNotRunning
 from deploy.local.state import StackState
 from shared.domain.audit.events import Event
 from shared.ledger import Ledger, SystemSession
-from shared.ledger.audit.repository import Wanted
-from shared.ledger.schema.compatibility import check, head
-from shared.ledger.training.trainers import Lack
+from shared.ledger.audit.repository import EventFilter
+from shared.ledger.schema.compatibility import check_compatible, head
+from shared.ledger.training.trainers import MissingWeights
 from shared.objects import open_store
 from shared.settings import Settings
 
@@ -30,11 +30,11 @@ NOT_SERVING = (
     "SERA does not run here, so its engines, queue and backups were not looked at. "
     "Ask again after `./sera up`"
 )
-ABSENT = "0" * 64
-LEAST_POSTGRES = 15
-LEAST_REDIS = 7
-CLOCKS_DIFFER_S = 2.0
-CODES_FAIL_S = 30.0
+ABSENT_OBJECT = "0" * 64
+MIN_POSTGRES_VERSION = 15
+MIN_REDIS_VERSION = 7
+MAX_CLOCK_SKEW_S = 2.0
+CLOCK_SKEW_FAILS_S = 30.0
 """More than a network's delay; more than authenticators' codes are forgiven."""
 RENEW_DAYS = 21
 """Certificates of 90 days are renewed when 30 are left: below this the renewal has failed for a
@@ -42,7 +42,7 @@ week.
 """
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
-PATIENCE_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ def addresses(settings: Settings) -> Addresses:
 def database(_: Settings, where: Addresses) -> Finding:
     with _house(where) as session:
         version = session.schema_terms.server()
-    if int(version.split(".")[0]) >= LEAST_POSTGRES:
+    if int(version.split(".")[0]) >= MIN_POSTGRES_VERSION:
         return Verdict.OK, f"PostgreSQL {version}"
     return (
         Verdict.FAIL,
         (
-            f"PostgreSQL {version} is older than {LEAST_POSTGRES}. Move to a newer one: "
+            f"PostgreSQL {version} is older than {MIN_POSTGRES_VERSION}. Move to a newer one: "
             "docs/recovery.md"
         ),
     )
@@ -76,19 +76,19 @@ def database(_: Settings, where: Addresses) -> Finding:
 
 def broker(_: Settings, where: Addresses) -> Finding:
     found = _broker(where)
-    if int(found.version.split(".")[0]) >= LEAST_REDIS:
+    if int(found.version.split(".")[0]) >= MIN_REDIS_VERSION:
         return Verdict.OK, f"{found.name} {found.version}"
     return (
         Verdict.FAIL,
         (
-            f"{found.name} {found.version} is older than {LEAST_REDIS}. Move to a newer one, "
+            f"{found.name} {found.version} is older than {MIN_REDIS_VERSION}. Move to a newer one, "
             "or to Valkey"
         ),
     )
 
 
 def objects(_: Settings, where: Addresses) -> Finding:
-    open_store(where.objects).exists(ABSENT)
+    open_store(where.objects).exists(ABSENT_OBJECT)
     parts = urlsplit(where.objects)
     return Verdict.OK, f"they answer at {parts.hostname or ''}{parts.path}"
 
@@ -96,7 +96,7 @@ def objects(_: Settings, where: Addresses) -> Finding:
 def schema(_: Settings, where: Addresses) -> Finding:
     with _house(where) as session:
         found = session.schema_terms.read()
-    check(found)
+    check_compatible(found)
     if found.revision == head():
         return Verdict.OK, f"{found.revision}, as this release has it"
     told = (
@@ -117,9 +117,9 @@ def clocks(_: Settings, where: Addresses) -> Finding:
     }
     told = ", ".join(f"{name} {ahead:+.1f} s" for name, ahead in found.items())
     worst = max(map(abs, found.values()))
-    if worst < CLOCKS_DIFFER_S:
+    if worst < MAX_CLOCK_SKEW_S:
         return Verdict.OK, f"against this machine's: {told}"
-    verdict = Verdict.FAIL if worst >= CODES_FAIL_S else Verdict.NOTE
+    verdict = Verdict.FAIL if worst >= CLOCK_SKEW_FAILS_S else Verdict.NOTE
     return (
         verdict,
         (
@@ -131,9 +131,9 @@ def clocks(_: Settings, where: Addresses) -> Finding:
 
 def queue(settings: Settings, where: Addresses) -> Finding:
     with _house(where) as session:
-        waited_s = session.liveness.waited_s()
-        lines = session.backlog.lines()
-        dead = session.backlog.dead()
+        waited_s = session.liveness.longest_wait_s()
+        lines = session.backlog.waiting()
+        dead = session.backlog.dead_letter_summaries()
     waiting = sum(line.jobs for line in lines)
     failed = sum(each.jobs for each in dead)
     told = (
@@ -154,8 +154,8 @@ def queue(settings: Settings, where: Addresses) -> Finding:
 
 def workers(_: Settings, where: Addresses) -> Finding:
     with _house(where) as session:
-        alive = session.serving.alive()
-        live = session.models.live()
+        alive = session.serving.present_workers()
+        live = session.models.live_digest()
     if not alive:
         return (
             Verdict.FAIL,
@@ -178,7 +178,9 @@ def workers(_: Settings, where: Addresses) -> Finding:
 def backup(settings: Settings, where: Addresses) -> Finding:
     """The trail says when the last one was made, and under which hash."""
     with _house(where) as session:
-        last = session.audit.newest(limit=1, wanted=Wanted(event=Event.BACKUP_MADE))
+        last = session.audit.newest(
+            limit=1, filters=EventFilter(event=Event.BACKUP_MADE)
+        )
         now = session.schema_terms.now()
     made_at = last[0].at if last else None
     if made_at is None:
@@ -207,7 +209,7 @@ def recipes(_: Settings, where: Addresses) -> Finding:
     lacks = {
         recipe: _files(missing)
         for each in trainers
-        for recipe, missing in each.lacks.items()
+        for recipe, missing in each.missing_weights.items()
     }
     told = "; ".join(
         f"{recipe} lacks {files}" for recipe, files in sorted(lacks.items()) if files
@@ -287,7 +289,7 @@ def _at(look: Callable[[Settings, Addresses], Finding], where: Addresses) -> Che
 def _certificate_days(host: str, port: int) -> float:
     context = ssl.create_default_context()
     with (
-        socket.create_connection((host, port), timeout=PATIENCE_S) as line,
+        socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S) as line,
         context.wrap_socket(line, server_hostname=host) as secured,
     ):
         certificate = secured.getpeercert() or {}
@@ -311,7 +313,7 @@ def _broker(where: Addresses) -> "BrokerFacts":
 
 
 def _now(facts: "BrokerFacts") -> float:
-    return facts.now
+    return facts.now_s
 
 
 def _age(at: datetime, now: datetime) -> str:
@@ -319,7 +321,7 @@ def _age(at: datetime, now: datetime) -> str:
     return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"
 
 
-def _files(missing: tuple[Lack, ...]) -> str:
+def _files(missing: tuple[MissingWeights, ...]) -> str:
     """Those that nobody will fetch."""
     return ", ".join(lack.files for lack in missing if not lack.url)
 

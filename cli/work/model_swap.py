@@ -1,4 +1,4 @@
-"""Waiting until the workers serve a newly promoted model."""
+"""Waits until the workers serve a newly promoted model."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,21 +6,23 @@ from typing import Any
 
 from rich.console import Console
 
-WAIT_S = 60.0
-ASK_S = 0.5
+from cli.connection import ApiClient
+
+TIMEOUT_S = 60.0
+POLL_S = 0.5
 
 
 @dataclass(frozen=True)
-class Swap:
-    """How the workers took a model. `done` where every worker that is there serves it."""
+class SwapReport:
+    """Which workers serve a model, which still load it, and which refuse it."""
 
-    done: bool
+    complete: bool
+    """Whether every present worker serves the model."""
     serving: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
 
-    @property
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "serving": self.serving,
             "waiting": self.waiting,
@@ -28,15 +30,15 @@ class Swap:
         }
 
     def lines(self) -> list[str]:
-        """What an operator has to know, and to do."""
+        """Sentences for the operator, with the next step where one is needed."""
         lines = [
-            f"{each['worker']} refuses it: {each['message']} [{each['code']}]"
-            for each in self.refused
+            f"{refusal['worker']} refuses it: {refusal['message']} [{refusal['code']}]"
+            for refusal in self.refused
         ]
         if self.refused:
             lines.append(
-                "The model that served before goes on serving there. Go back: ./sera models "
-                "rollback"
+                "The model that served before goes on serving there. Go back: ./sera "
+                "models rollback"
             )
         if self.waiting:
             lines.append(
@@ -48,27 +50,35 @@ class Swap:
 
 
 def wait_for_workers(
-    api: Any, digest: str, console: Console, wait_s: float = WAIT_S
-) -> Swap:
-    """Ask until every worker that is there serves the model or refuses it, for at most `wait_s`."""
-    until = time.monotonic() + wait_s
+    api: ApiClient, digest: str, console: Console, wait_s: float = TIMEOUT_S
+) -> SwapReport:
+    """Poll until every present worker serves or refuses the model, for at most `wait_s` seconds."""
+    deadline = time.monotonic() + wait_s
     with console.status("Waiting for the workers to load and prove it ..."):
         while True:
-            swap = of_workers(api.get("/v1/workers"), digest)
-            if not swap.waiting or time.monotonic() > until:
-                return swap
-            time.sleep(ASK_S)
+            report = report_of_workers(api.get("/v1/workers"), digest)
+            if not report.waiting or time.monotonic() > deadline:
+                return report
+            time.sleep(POLL_S)
 
 
-def of_workers(workers: list[dict[str, Any]], digest: str) -> Swap:
+def report_of_workers(workers: list[dict[str, Any]], digest: str) -> SwapReport:
     """Sort the workers by what they do with the model."""
-    serving = [each["worker"] for each in workers if each["model"] == digest]
-    others = [each for each in workers if each["model"] != digest]
-    refused = [
-        {"worker": each["worker"], **each["refused"]}
-        for each in others
-        if each["refused"] and each["refused"]["model"] == digest
-    ]
-    refusing = {each["worker"] for each in refused}
-    waiting = [each["worker"] for each in others if each["worker"] not in refusing]
-    return Swap(not waiting and not refused, serving, waiting, refused)
+    serving: list[str] = []
+    waiting: list[str] = []
+    refused: list[dict[str, Any]] = []
+    for worker in workers:
+        name = worker["worker"]
+        refusal = worker["refused"]
+        if worker["model"] == digest:
+            serving.append(name)
+        elif refusal and refusal["model"] == digest:
+            refused.append({"worker": name, **refusal})
+        else:
+            waiting.append(name)
+    return SwapReport(
+        complete=not waiting and not refused,
+        serving=serving,
+        waiting=waiting,
+        refused=refused,
+    )

@@ -7,14 +7,16 @@ from typing import Any
 
 from cli.connection import ApiClient
 
-POLL_S = 20
-Waiting = Callable[[dict[str, Any]], None]
+LONG_POLL_S = 20
+OnWaiting = Callable[[dict[str, Any]], None]
 FINAL = ("done", "failed", "cancelled")
 
 
 @dataclass(frozen=True)
 class CaseFile:
-    """One image on its way: its bytes, a name, the nodule's size and perhaps an ROI as JSON text."""
+    """One image on its way: its bytes, a name, the nodule's size and perhaps an
+    ROI as JSON text.
+    """
 
     name: str
     data: bytes
@@ -48,16 +50,18 @@ def submit(api: ApiClient, case: CaseFile) -> dict[str, Any]:
     return receipt
 
 
-def wait(api: ApiClient, job_id: str, waiting: Waiting = lambda job: None) -> dict[str, Any]:
+def wait_for_result(
+    api: ApiClient, job_id: str, on_waiting: OnWaiting = lambda job: None
+) -> dict[str, Any]:
     """The job once it is final; `waiting` hears of it every `POLL_S` until then."""
     while True:
-        job: dict[str, Any] = api.get(f"/v1/jobs/{job_id}", wait=POLL_S)
+        job: dict[str, Any] = api.get(f"/v1/jobs/{job_id}", wait=LONG_POLL_S)
         if job["state"] in FINAL:
             return job
-        waiting(job)
+        on_waiting(job)
 
 
 def submit_and_wait(
-    api: ApiClient, case: CaseFile, waiting: Waiting = lambda job: None
+    api: ApiClient, case: CaseFile, on_waiting: OnWaiting = lambda job: None
 ) -> dict[str, Any]:
-    return wait(api, submit(api, case)["job_id"], waiting)
+    return wait_for_result(api, submit(api, case)["job_id"], on_waiting)

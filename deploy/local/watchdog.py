@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from shared.observability.liveness import overdue, promised
+from shared.observability.liveness import is_overdue, read_deadline
 from shared.settings import ROOT
 
 PAUSE_S = 5.0
@@ -38,17 +38,17 @@ class Vigil:
 
     def begin(self) -> None:
         """The child is ready from now on."""
-        self._at_first = promised(self._path)
+        self._at_first = read_deadline(self._path)
 
     def worked(self) -> bool:
         """Whether it has said since that it got on."""
-        return promised(self._path) != self._at_first
+        return read_deadline(self._path) != self._at_first
 
     def stuck(self) -> bool:
         now = time.monotonic()
         if self._asked:
             return self._answer(self._asked, now) == STUCK
-        if self._command and now >= self._next and overdue(self._path):
+        if self._command and now >= self._next and is_overdue(self._path):
             self._next = now + PAUSE_S
             with suppress(
                 OSError

@@ -9,7 +9,8 @@ from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
 
 KEEP_ALIVE_S = 75
-"""Longer than clients and proxies keep an idle connection: who sends just as we close it would get an error."""
+"""Longer than clients and proxies keep an idle connection. Otherwise the server could close a
+connection just as a client sends on it, and the client would see an error."""
 
 
 def main() -> None:

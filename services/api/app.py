@@ -16,7 +16,7 @@ from services.api.datasets.router import router as datasets_router
 from services.api.decoder_pool import DecoderPool
 from services.api.dependencies import Dependencies
 from services.api.hospitals.router import router as hospitals_router
-from services.api.jobs.notifications import JobWatch
+from services.api.jobs.notifications import JobChangeListener
 from services.api.jobs.router import router as jobs_router
 from services.api.keys.router import router as keys_router
 from services.api.locales import LocaleMiddleware
@@ -42,7 +42,7 @@ from services.api.queue.router import router as queue_router
 from services.api.reader_studies.router import router as reader_studies_router
 from services.api.reports.router import router as reports_router
 from services.api.session.password_hasher import PasswordHasherPool
-from services.api.session.provider import Provider
+from services.api.session.provider import IdentityProvider
 from services.api.session.routers import ROUTERS as SESSION_ROUTERS
 from services.api.training.router import router as training_router
 from services.api.wallboard.router import router as wallboard_router
@@ -137,14 +137,14 @@ def build_dependencies(settings: Settings) -> Dependencies:
     )
     provider = None
     if settings.oidc_issuer:
-        provider = Provider(settings, settings.oidc_issuer)
+        provider = IdentityProvider(settings, settings.oidc_issuer)
     return Dependencies(
         settings=settings,
         ledger=Ledger(settings.database, pool_size=POOL_SIZE),
         counter_ledger=counter_ledger,
         objects=objects,
         notifier=notifier,
-        job_watch=JobWatch(settings.database),
+        job_watch=JobChangeListener(settings.database),
         pace=pace,
         acceptance=acceptance,
         cache=AnswerCache(),
@@ -166,7 +166,7 @@ def _lifespan(dependencies: Dependencies) -> Lifespan[FastAPI]:
         sweeper = idempotency.sweep_receipts_periodically(
             dependencies.ledger, dependencies.settings
         )
-        async with dependencies.job_watch.listening(), sweeper:
+        async with dependencies.job_watch.listen(), sweeper:
             yield
         dependencies.password_hashers.close()
         dependencies.decoder_pool.close()

@@ -10,16 +10,16 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 
 from services.api.audit.read_audit import ReadAudit
 from services.api.decoder_pool import DecoderPool
-from services.api.jobs.notifications import JobWatch
+from services.api.jobs.notifications import JobChangeListener
 from services.api.middleware.origin_policy import SESSION_COOKIE, OriginPolicy
 from services.api.middleware.transactions import Slot
 from services.api.monitoring.memory import AnswerCache
 from services.api.session.password_hasher import PasswordHasherPool
-from services.api.session.provider import Provider
+from services.api.session.provider import IdentityProvider
 from shared.cases.accept import CaseAcceptance
 from shared.cases.deidentification import Deidentifier
 from shared.cases.pace import Pace
-from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, Role, needed_for
+from shared.domain.roles import HOSPITAL_ROLES, PERMISSIONS, Permission, Role, roles_with
 from shared.errors import Forbidden
 from shared.ledger import HospitalSession, Ledger, SystemSession, Transaction
 from shared.ledger.hospitals.repository import Caller
@@ -41,7 +41,7 @@ class Dependencies:
     attempts, queue and pace."""
     objects: ObjectStore
     notifier: Notifier
-    job_watch: JobWatch
+    job_watch: JobChangeListener
     pace: Pace
     acceptance: CaseAcceptance
     cache: AnswerCache
@@ -51,7 +51,7 @@ class Dependencies:
     origin_policy: OriginPolicy
     password_hashers: PasswordHasherPool
     vault: Vault
-    provider: Provider | None
+    provider: IdentityProvider | None
 
 
 def dependencies_of(request: Request) -> Dependencies:
@@ -125,7 +125,7 @@ IdempotentRequestDep = Annotated[IdempotentRequest | None, Depends(idempotent_re
 def hospital_id_of(caller: Caller) -> UUID:
     """Raises Forbidden for a caller that belongs to no hospital."""
     if caller.hospital_id is None:
-        raise Forbidden(role=caller.role, needed=needed_for(Act.READ))
+        raise Forbidden(role=caller.role, needed=roles_with(Permission.READ))
     return caller.hospital_id
 
 
@@ -180,38 +180,38 @@ CallerSessionDep = Annotated[CallerSession, Depends(caller_session)]
 
 
 SYSTEM_ACTS = (
-    Act.OPERATE,
-    Act.RERUN,
-    Act.AUDIT,
-    Act.MONITOR,
-    Act.MANAGE_KEYS,
-    Act.MANAGE_PEOPLE,
+    Permission.OPERATE,
+    Permission.RERUN,
+    Permission.AUDIT,
+    Permission.MONITOR,
+    Permission.MANAGE_KEYS,
+    Permission.MANAGE_PEOPLE,
 )
 """Acts that are open to callers who belong to no hospital."""
 
 
-def is_permitted(role: Role, act: Act) -> bool:
+def is_permitted(role: Role, act: Permission) -> bool:
     """Whether a role may act in its own scope: its hospital, or the whole system."""
-    return act in MAY[role] and (role in HOSPITAL_ROLES or act in SYSTEM_ACTS)
+    return act in PERMISSIONS[role] and (role in HOSPITAL_ROLES or act in SYSTEM_ACTS)
 
 
-def require_permission(act: Act) -> Callable[[Caller], Caller]:
+def require_permission(act: Permission) -> Callable[[Caller], Caller]:
     """A dependency that refuses callers whose role does not permit `act`."""
 
     def check(caller: Annotated[Caller, Depends(authenticated_caller)]) -> Caller:
         if not is_permitted(caller.role, act):
-            raise Forbidden(role=caller.role, needed=needed_for(act))
+            raise Forbidden(role=caller.role, needed=roles_with(act))
         return caller
 
     return check
 
 
-Submitter = Annotated[Caller, Depends(require_permission(Act.SUBMIT))]
-HospitalReader = Annotated[Caller, Depends(require_permission(Act.READ))]
-Rerunner = Annotated[Caller, Depends(require_permission(Act.RERUN))]
-Operator = Annotated[Caller, Depends(require_permission(Act.OPERATE))]
-Auditor = Annotated[Caller, Depends(require_permission(Act.AUDIT))]
-Administrator = Annotated[Caller, Depends(require_permission(Act.ADMINISTER))]
-Monitor = Annotated[Caller, Depends(require_permission(Act.MONITOR))]
-KeyAdministrator = Annotated[Caller, Depends(require_permission(Act.MANAGE_KEYS))]
-PeopleAdministrator = Annotated[Caller, Depends(require_permission(Act.MANAGE_PEOPLE))]
+Submitter = Annotated[Caller, Depends(require_permission(Permission.SUBMIT))]
+HospitalReader = Annotated[Caller, Depends(require_permission(Permission.READ))]
+Rerunner = Annotated[Caller, Depends(require_permission(Permission.RERUN))]
+Operator = Annotated[Caller, Depends(require_permission(Permission.OPERATE))]
+Auditor = Annotated[Caller, Depends(require_permission(Permission.AUDIT))]
+Administrator = Annotated[Caller, Depends(require_permission(Permission.ADMINISTER))]
+Monitor = Annotated[Caller, Depends(require_permission(Permission.MONITOR))]
+KeyAdministrator = Annotated[Caller, Depends(require_permission(Permission.MANAGE_KEYS))]
+PeopleAdministrator = Annotated[Caller, Depends(require_permission(Permission.MANAGE_PEOPLE))]

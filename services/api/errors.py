@@ -1,4 +1,4 @@
-"""Every error leaves as `application/problem+json` (RFC 9457) with a code and the next step."""
+"""Answers every error as `application/problem+json` (RFC 9457) with a code and the next step."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,12 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from services.api import locales
-from services.api.locales import Language
+from services.api.locales import LocalizedText
 from services.api.middleware.security_headers import DEFAULT_HEADERS
 from services.api.monitoring.prometheus.traffic import REFUSALS, route_of
 from shared.domain.messages import to_json
 from shared.errors import SeraError, StorageFull, Unavailable
-from shared.observability.disk_space import says_full
+from shared.observability.disk_space import is_disk_full
 from shared.observability.logs import log
 
 PROBLEM = {
@@ -27,7 +27,8 @@ PROBLEM = {
                 "type": "urn:sera:problem:roi-outside-image",
                 "code": "roi-outside-image",
                 "status": 422,
-                "detail": "The ROI reaches beyond the image (320 x 240). Send pixel coordinates of the upload.",
+                "detail": "The ROI reaches beyond the image (320 x 240). Send pixel coordinates of "
+                "the upload.",
                 "retryable": False,
             }
         }
@@ -35,7 +36,7 @@ PROBLEM = {
 }
 RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": PROBLEM, "5XX": PROBLEM}
 
-PLAIN = {
+HTTP_ERRORS = {
     400: (
         "body-unreadable",
         "The body cannot be read. Send it as this address wants it; see /openapi.json.",
@@ -52,98 +53,112 @@ PLAIN = {
 
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
-CLEARER = {"bool_parsing": "Input should be true or false (1 or 0, yes or no)"}
-"""Where pydantic's own words, by its name of the error, do not say what to send."""
+CLEARER_MESSAGES = {"bool_parsing": "Input should be true or false (1 or 0, yes or no)"}
+"""Messages for validation errors, by pydantic's error type, where its own message does not say what
+to send."""
 
 
 def problem_response(
     status: int,
     code: str,
-    told: tuple[str, Language],
+    detail: LocalizedText,
     retryable: bool = False,
     retry_after_s: object = 1,
-    **more: Any,
+    **extensions: Any,
 ) -> JSONResponse:
+    """A problem of RFC 9457; `extensions` become further members of its JSON."""
     REFUSALS.labels(code).inc()
-    detail, language = told
     body = {
         "type": f"urn:sera:problem:{code}",
         "code": code,
         "status": status,
-        "detail": detail,
+        "detail": detail.text,
+        "retryable": retryable,
     }
-    later = {"Retry-After": str(retry_after_s)} if retryable else None
-    headers = locales.language_headers(language) | (
-        {"WWW-Authenticate": "Bearer"} if status == 401 else later or {}
-    )
+    headers = locales.language_headers(detail.language)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    elif retryable:
+        headers["Retry-After"] = str(retry_after_s)
     return JSONResponse(
-        body | {"retryable": retryable} | more,
-        status,
+        body | extensions,
+        status_code=status,
         headers=headers,
         media_type="application/problem+json",
     )
 
 
-def localized_sentence(error: SeraError) -> tuple[str, Language]:
-    """Its sentence in the caller's language."""
+def localized_sentence(error: SeraError) -> LocalizedText:
+    """The error's sentence in the caller's language."""
     return locales.sentence(error.code, error.facts, str(error))
 
 
 def error_item(error: SeraError) -> dict[str, Any]:
-    """An error that is told beside others in one answer."""
+    """The JSON of one error in an answer that lists several."""
     return {
         "code": error.code,
-        "message": localized_sentence(error)[0],
+        "message": localized_sentence(error).text,
         "facts": to_json(error.facts),
     }
 
 
 def error_response(error: SeraError) -> JSONResponse:
-    later = error.facts.get("retry_after_s", error.retry_after_s)
-    return problem_response(error.status, error.code, localized_sentence(error), error.retryable, later)
+    return problem_response(
+        status=error.status,
+        code=error.code,
+        detail=localized_sentence(error),
+        retryable=error.retryable,
+        retry_after_s=error.facts.get("retry_after_s", error.retry_after_s),
+    )
 
 
 def install(app: FastAPI) -> None:
-    """Teach the app to answer errors as problems."""
+    """Register the exception handlers that answer errors as problems."""
 
     @app.exception_handler(SeraError)
-    def known(request: Request, error: SeraError) -> JSONResponse:
+    def sera_error(request: Request, error: SeraError) -> JSONResponse:
         if isinstance(error, Unavailable):
             log().warning("api.unavailable", service=error.facts.get("service"))
         return error_response(error)
 
     @app.exception_handler(RequestValidationError)
-    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    def validation_error(
+        request: Request, error: RequestValidationError
+    ) -> JSONResponse:
         fields = [
-            {"field": _field(each), "problem": _problem(each)}
-            for each in error.errors()
+            {"field": _field_path(fault), "problem": _fault_message(fault)}
+            for fault in error.errors()
         ]
-        wrong = validation_summary(error.errors())
-        english = f"The request cannot be used: {wrong}. Correct and resend."
-        detail = locales.sentence("invalid-request", {"fields": wrong}, english)
+        summary = validation_summary(error.errors())
+        english = f"The request cannot be used: {summary}. Correct and resend."
+        detail = locales.sentence("invalid-request", {"fields": summary}, english)
         return problem_response(422, "invalid-request", detail, errors=fields)
 
     @app.exception_handler(OSError)
-    def outside(request: Request, error: OSError) -> JSONResponse:
-        if not says_full(error):
+    def disk_error(request: Request, error: OSError) -> JSONResponse:
+        if not is_disk_full(error):
             raise error
         return error_response(StorageFull(what="temporary files"))
 
     @app.exception_handler(HTTPException)
-    def plain(request: Request, error: HTTPException) -> JSONResponse:
-        if says_full(
+    def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        # Starlette reports a form that finds no disk space as a form that it cannot read.
+        if is_disk_full(
             error
         ):  # a form that finds no room is reported as one that cannot be read
             return error_response(StorageFull(what="temporary files"))
-        code, text = PLAIN.get(error.status_code, ("http-error", str(error.detail)))
-        answer = problem_response(error.status_code, code, locales.sentence(code, {}, text))
+        code, text = HTTP_ERRORS.get(
+            error.status_code, ("http-error", str(error.detail))
+        )
+        detail = locales.sentence(code, {}, text)
+        answer = problem_response(error.status_code, code, detail)
         if error.status_code == 405:
-            answer.headers["Allow"] = ", ".join(_methods(request))
+            answer.headers["Allow"] = ", ".join(_allowed_methods(request))
         return answer
 
     @app.exception_handler(Exception)
-    def unknown(request: Request, error: Exception) -> JSONResponse:
-        # Starlette calls this outside of every middleware, so what they would add is added here.
+    def unexpected_error(request: Request, error: Exception) -> JSONResponse:
+        # Starlette calls this outside all middleware, so this adds what the middleware would.
         request_id: str = request.scope.get("state", {}).get("request_id", "")
         locales.CURRENT_LANGUAGE.set(
             locales.preferred_language(request.headers.get("accept-language", ""))
@@ -159,35 +174,36 @@ def install(app: FastAPI) -> None:
         return answer
 
 
-def _methods(request: Request) -> list[str]:
-    """Those that the address takes, by whichever of its routes (RFC 9110, 15.5.6)."""
-    return [
-        method
-        for method in METHODS
-        if _takes(request.app, {**request.scope, "path_params": {}, "method": method})
-    ]
+def _allowed_methods(request: Request) -> list[str]:
+    """The methods that any route of the request's path takes (RFC 9110, 15.5.6)."""
+    methods = []
+    for method in METHODS:
+        scope = {**request.scope, "path_params": {}, "method": method}
+        if _has_route(request.app, scope):
+            methods.append(method)
+    return methods
 
 
-def _takes(app: FastAPI, scope: Scope) -> bool:
+def _has_route(app: FastAPI, scope: Scope) -> bool:
     return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
 
 
 def validation_summary(errors: Sequence[Any]) -> str:
-    """Pydantic's errors in one line, each by its field."""
-    return "; ".join(f"{_field(each)}: {_problem(each)}" for each in errors)
-
-
-def _problem(error: dict[str, Any]) -> str:
-    message: str = error["msg"]
-    return CLEARER.get(error["type"], message)
-
-
-def _field(error: dict[str, Any]) -> str:
-    return (
-        ".".join(
-            str(part)
-            for part in error["loc"]
-            if part not in ("body", "query", "path", "header")
-        )
-        or "body"
+    """Pydantic's errors in one line, each with the path of its field."""
+    return "; ".join(
+        f"{_field_path(fault)}: {_fault_message(fault)}" for fault in errors
     )
+
+
+def _fault_message(fault: dict[str, Any]) -> str:
+    message: str = fault["msg"]
+    return CLEARER_MESSAGES.get(fault["type"], message)
+
+
+def _field_path(fault: dict[str, Any]) -> str:
+    names = [
+        str(part)
+        for part in fault["loc"]
+        if part not in ("body", "query", "path", "header")
+    ]
+    return ".".join(names) or "body"

@@ -1,4 +1,4 @@
-"""`ETag` and `If-Match`: a write says for which state it is meant."""
+"""`ETag` and `If-Match`: a write names the version that it changes (optimistic locking)."""
 
 import re
 from typing import Annotated
@@ -8,43 +8,51 @@ from fastapi import Depends, Header, Response
 from shared.errors import InputError
 from shared.ledger.edit_conflicts import ANY, ETags
 
-STRONG = re.compile(r'\s*(?:W/"[^"]*"|"([^"]*)")\s*(?:,|$)')
-LONGEST = 2000
+TAG = re.compile(r'\s*(?:W/"[^"]*"|"([^"]*)")\s*(?:,|$)')
+"""One tag of the header; its group is the value of a strong tag."""
+MAX_LENGTH = 2000
 
 
 class TagInvalid(InputError):
     code = "if-match-invalid"
-    text = 'If-Match takes the ETag that was read, in its quotation marks, such as "7", several with commas, or *.'
+    text = (
+        'If-Match takes the ETag that was read, in its quotation marks, such as "7", several '
+        "with commas, or *."
+    )
 
 
 def tags(
     if_match: Annotated[
         str | None,
         Header(
-            max_length=LONGEST,
-            description="The ETag of what was read. If another has changed it since, nothing is done (412); left out, "
-            "the last word counts.",
+            max_length=MAX_LENGTH,
+            description="The ETag of the version that you read. If somebody has changed it since, "
+            "nothing is changed "
+            "(412). Without this header the last write wins.",
         ),
     ] = None,
 ) -> ETags:
-    """A weak tag is none (RFC 9110, 13.1.1)."""
+    """The strong tags of an If-Match header. Weak tags never match (RFC 9110, 13.1.1).
+
+    Raises TagInvalid.
+    """
     if if_match is None:
         return None
     if if_match.strip() == ANY:
         return frozenset({ANY})
-    found = set()
-    at = 0
-    while at < len(if_match):
-        each = STRONG.match(if_match, at)
-        if each is None:
+    strong_tags = set()
+    position = 0
+    while position < len(if_match):
+        tag = TAG.match(if_match, position)
+        if tag is None:
             raise TagInvalid
-        found.add(each[1])
-        at = each.end()
-    return frozenset(found - {None})
+        strong_tags.add(tag[1])
+        position = tag.end()
+    return frozenset(strong_tags - {None})
 
 
 IfMatch = Annotated[ETags, Depends(tags)]
 
 
-def tagged(response: Response, tag: str) -> None:
+def set_etag(response: Response, tag: str) -> None:
     response.headers["ETag"] = f'"{tag}"'

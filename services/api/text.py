@@ -1,28 +1,32 @@
-"""Words that people send: without control characters, which PostgreSQL and terminals may trip over."""
+"""Types for text that clients send: no control characters, which PostgreSQL or a terminal may not
+take."""
 
 import unicodedata
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
-CONTROL = {"Cc", "Cs"}
+CONTROL_CATEGORIES = {"Cc", "Cs"}
 """Unicode categories: control characters and halves of surrogate pairs."""
 
 
 def _plain(text: str) -> str:
-    if CONTROL & {unicodedata.category(letter) for letter in text}:
+    categories = {unicodedata.category(character) for character in text}
+    if categories & CONTROL_CATEGORIES:
         raise ValueError("it holds control characters")
     return text.strip()
 
 
-def _or_none(text: Any) -> Any:
-    return None if isinstance(text, str) and not text.strip() else text
+def _blank_to_none(text: object) -> object:
+    if isinstance(text, str) and not text.strip():
+        return None
+    return text
 
 
 PlainText = Annotated[str, StringConstraints(max_length=200), AfterValidator(_plain)]
-BATCH_LETTERS = 64
-OptionalText = Annotated[PlainText | None, BeforeValidator(_or_none)]
+MAX_BATCH_LABEL_LENGTH = 64
+OptionalText = Annotated[PlainText | None, BeforeValidator(_blank_to_none)]
 BatchLabel = Annotated[
-    Annotated[PlainText, StringConstraints(max_length=BATCH_LETTERS)] | None,
-    BeforeValidator(_or_none),
+    Annotated[PlainText, StringConstraints(max_length=MAX_BATCH_LABEL_LENGTH)] | None,
+    BeforeValidator(_blank_to_none),
 ]

@@ -1,1 +1,1 @@
-"""The clock: rings for whatever waits, so that a lost ring costs only delay."""
+"""The periodic scheduler: it notifies every queue, so that a lost notification costs only delay."""

@@ -1,4 +1,4 @@
-"""`python -m services.beat`: rings every queue at a steady pace."""
+"""`python -m services.beat`: notifies every queue at a steady period."""
 
 import signal
 import sys
@@ -16,22 +16,21 @@ def main() -> None:
     settings = refuse_unsafe(Settings())
     logs.configure("beat", settings.log_level)
     metrics.serve(settings)
-    bell = PeriodicNotifier(
-        celery_app(settings.broker), {task: pace(task, settings) for task in Tasks}
-    )
+    periods_s = {task: period_s(task, settings) for task in Tasks}
+    notifier = PeriodicNotifier(celery_app(settings.broker), periods_s)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())
     announce(settings)
-    bell.run()
+    notifier.run()
 
 
-def pace(task: Tasks, settings: Settings) -> float:
-    """Seconds between two rings."""
-    slow = {
+def period_s(task: Tasks, settings: Settings) -> float:
+    """Seconds between two notifications of a task's queue."""
+    slow_tasks = {
         Tasks.SEAL: settings.audit_seal_every_s,
         Tasks.SWEEP: settings.sweep_every_s,
     }
-    return slow.get(task, settings.ring_every_s)
+    return slow_tasks.get(task, settings.ring_every_s)
 
 
 if __name__ == "__main__":

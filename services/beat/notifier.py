@@ -1,4 +1,4 @@
-"""Rings every queue at a steady pace, by a clock that nobody sets."""
+"""Notifies every queue at a steady period, by a monotonic clock."""
 
 import time
 from collections.abc import Mapping
@@ -14,42 +14,44 @@ from shared.queueing.notifier import BROKER_ERRORS
 
 
 class PeriodicNotifier:
-    """A ring that still waits in its queue says all that another one would, so that none pile up where nobody listens.
+    """Sends a notification only to an empty queue, so that none pile up where nobody consumes.
 
-    Wall clocks jump, and those of two machines differ: neither the pace nor whether a ring still counts goes by one.
+    Wall clocks jump, and those of two machines differ. So neither the period nor the decision
+    whether a waiting notification still counts depends on one.
     """
 
-    def __init__(self, app: Celery, every_s: Mapping[Tasks, float]) -> None:
+    def __init__(self, app: Celery, periods_s: Mapping[Tasks, float]) -> None:
         self._app = app
-        self._every_s = every_s
-        self._due = dict.fromkeys(every_s, 0.0)
+        self._periods_s = periods_s
+        self._due_at = dict.fromkeys(periods_s, 0.0)
 
     def run(self) -> None:
-        """Ring for as long as the process lives."""
+        """Notify for as long as the process lives."""
         while True:
-            self.round(time.monotonic())
-            time.sleep(max(min(self._due.values()) - time.monotonic(), 0.0))
+            self.notify_due(time.monotonic())
+            next_due_at = min(self._due_at.values())
+            time.sleep(max(next_due_at - time.monotonic(), 0.0))
 
-    def round(self, now: float) -> None:
-        """Ring what is due."""
-        due = [task for task, at in self._due.items() if at <= now]
-        self._due |= {task: now + self._every_s[task] for task in due}
+    def notify_due(self, now: float) -> None:
+        """Notify the queues whose time has come; `now` is by time.monotonic()."""
+        due_tasks = [task for task, due_at in self._due_at.items() if due_at <= now]
+        for task in due_tasks:
+            self._due_at[task] = now + self._periods_s[task]
         try:
-            for task in due:
-                self._ring(task)
-        except BROKER_ERRORS as lost:
-            metrics.LOST_RINGS.inc()
-            log().warning("bell.lost", error=type(lost).__name__)
+            for task in due_tasks:
+                self._notify(task)
+        except BROKER_ERRORS as error:
+            metrics.LOST_ROUNDS.inc()
+            log().warning("bell.lost", error=type(error).__name__)
 
-    def _ring(self, task: Tasks) -> None:
-        with self._app.connection_for_write() as line:
-            channel = cast(
-                Channel, line.default_channel
-            )  # Redis and Valkey have virtual ones
+    def _notify(self, task: Tasks) -> None:
+        with self._app.connection_for_write() as connection:
+            # Redis and Valkey have virtual channels.
+            channel = cast(Channel, connection.default_channel)
             queue = self._app.conf.task_routes[task]
             declared = channel.queue_declare(queue, durable=True, auto_delete=False)
             if declared.message_count:
-                metrics.UNHEARD.labels(task).inc()
+                metrics.SKIPPED.labels(task).inc()
                 return
-            self._app.send_task(task, args=["beat"], connection=line, retry=False)
-            metrics.RINGS.labels(task).inc()
+            self._app.send_task(task, args=["beat"], connection=connection, retry=False)
+            metrics.SENT.labels(task).inc()

@@ -15,7 +15,7 @@ from shared.ledger import Ledger
 from shared.ledger.jobs.heartbeat import Heartbeat
 from shared.ledger.schema.compatibility import check_schema
 from shared.networks import WeightsFinder
-from shared.networks.gpus import Gpus
+from shared.networks.gpus import GpuCollector
 from shared.objects import open_store
 from shared.observability import logs, metrics, tracing
 from shared.observability.readiness import announce
@@ -62,7 +62,7 @@ def main() -> None:
     settings = refuse_unsafe(Settings())
     logs.configure("trainer", settings.log_level, worker=settings.worker_name)
     tracing.configure("trainer", settings)
-    metrics.serve(settings, Gpus())
+    metrics.serve(settings, GpuCollector())
     check_schema(settings.database)
     app = celery_app(settings.broker)
     desk = bootstrap(settings, app)

@@ -12,7 +12,7 @@ from shared.bundles.storage import fetch, publish
 from shared.domain.messages import Message
 from shared.domain.models import Judgement
 from shared.domain.training.steps import EvaluationOutcome
-from shared.learning import FittedModel, Progress
+from shared.learning import FittedModel, ProgressCallback
 from shared.learning.features.cache import FeatureCache
 from shared.ledger import SystemSession
 from shared.ledger.datasets.labelled_image import LabelledImage
@@ -47,7 +47,7 @@ def taken(digest: str, bench: EvaluationContext) -> Bundle:
 
 
 def evaluated(
-    digest: str, tests: Sequence[LabelledImage], bench: EvaluationContext, progress: Progress
+    digest: str, tests: Sequence[LabelledImage], bench: EvaluationContext, progress: ProgressCallback
 ) -> EvaluationOutcome:
     """The candidate's own figures on the locked test set; none where there are too few images."""
     judgement = _judged(taken(digest, bench), None, tests, bench, progress)
@@ -66,7 +66,7 @@ def gated(
     live: str | None,
     tests: Sequence[LabelledImage],
     bench: EvaluationContext,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> Judgement:
     """The candidate judged against what is live; against itself there is nothing to lose."""
     against = taken(live, bench) if live else None
@@ -86,7 +86,7 @@ def recorded(
 
 def message(judgement: Judgement) -> Message:
     """The verdict, and what speaks against the candidate."""
-    return Message(f"gate-{judgement.verdict.value}", {"against": judgement.against})
+    return Message(f"gate-{judgement.verdict.value}", {"against": judgement.objections})
 
 
 def _judged(
@@ -94,7 +94,7 @@ def _judged(
     live: Bundle | None,
     tests: Sequence[LabelledImage],
     bench: EvaluationContext,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> Judgement:
     return judge(
         candidate, live, tests, bench.objects, bench.policy, bench.keep, progress

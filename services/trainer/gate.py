@@ -17,7 +17,7 @@ from shared.errors import SeraError
 from shared.imaging import Nodule
 from shared.learning import Sample
 from shared.learning.features.cache import FeatureCache
-from shared.learning.progress import Progress
+from shared.learning.progress import ProgressCallback
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.objects import ObjectStore
 from shared.settings import Settings
@@ -68,7 +68,7 @@ def judge(
     objects: ObjectStore,
     policy: GatePolicy,
     keep: FeatureCache,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> Judgement:
     """Judge a candidate on the locked test images.
 
@@ -98,7 +98,7 @@ def judge(
 
 class _Desk:
     def __init__(
-        self, objects: ObjectStore, keep: FeatureCache, progress: Progress, total: int
+        self, objects: ObjectStore, keep: FeatureCache, progress: ProgressCallback, total: int
     ) -> None:
         self._objects = objects
         self._keep = keep

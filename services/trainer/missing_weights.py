@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from shared.ledger.training.trainers import Lack
+from shared.ledger.training.trainers import MissingWeights
 from shared.networks import WeightsFinder, get_network
 from shared.networks.errors import NetworkUnknown
-from shared.recipes import NetworkFeatures, Recipe, Shelf, Tuning
+from shared.recipes import NetworkFeatures, Recipe, RecipeDirectory, Tuning
 
 
-def lacking(weights: WeightsFinder, shelf: Shelf) -> dict[str, list[Lack]]:
+def lacking(weights: WeightsFinder, shelf: RecipeDirectory) -> dict[str, list[MissingWeights]]:
     """Weight files that are not here, by recipe; a recipe that has all it needs is left out."""
     found = {
         recipe.name: list(_of_recipe(recipe, weights)) for recipe in shelf.recipes()
@@ -16,7 +16,7 @@ def lacking(weights: WeightsFinder, shelf: Shelf) -> dict[str, list[Lack]]:
     return {name: missing for name, missing in found.items() if missing}
 
 
-def _of_recipe(recipe: Recipe, weights: WeightsFinder) -> Iterator[Lack]:
+def _of_recipe(recipe: Recipe, weights: WeightsFinder) -> Iterator[MissingWeights]:
     sets = [each for each in recipe.features if isinstance(each, NetworkFeatures)]
     for network in sorted(
         {each.network for each in sets if each.tuning is not Tuning.PHANTOMS}
@@ -27,7 +27,7 @@ def _of_recipe(recipe: Recipe, weights: WeightsFinder) -> Iterator[Lack]:
             continue
         if card.weights and not weights.has(card):
             url = card.weights.url if weights.download else ""
-            yield Lack(
+            yield MissingWeights(
                 network,
                 " / ".join(card.weights.files),
                 str(weights.folder or "SERA_WEIGHTS_DIR"),

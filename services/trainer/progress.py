@@ -67,6 +67,6 @@ class Reporter:
     def _tell(self, fraction: float, message: Message) -> None:
         with self._ledger.system_session(self._actor) as session:
             for said in self._untold or [(fraction, message, {})]:
-                if not session.steps.progress(self._step.token, self._step.kind, *said):
+                if not session.steps.report_progress(self._step.token, self._step.kind, *said):
                     raise StepLost
         self._untold.clear()

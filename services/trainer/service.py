@@ -19,7 +19,7 @@ from services.trainer.steps import (
 )
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message
-from shared.domain.training.states import ENDED, Split, StepKind
+from shared.domain.training.states import FINAL_RUN_STATES, Split, StepKind
 from shared.domain.training.steps import BundleOutcome, FeaturesOutcome, TableOutcome
 from shared.errors import NotFound, SeraError, Unavailable
 from shared.ledger import Ledger, SystemSession
@@ -30,7 +30,7 @@ from shared.ledger.training.steps import ClaimedStep
 from shared.observability.logs import log
 from shared.queueing import Notifier
 from shared.queueing.app import Tasks
-from shared.recipes import Recipe, Shelf, load_recipe, read_recipe
+from shared.recipes import Recipe, RecipeDirectory, load_recipe, read_recipe
 from shared.settings import Settings
 
 ACTOR = "trainer"
@@ -66,7 +66,7 @@ class TrainingService:
             try:
                 measured(step, self._do)
             finally:
-                self._heartbeat.let_go(step.token)
+                self._heartbeat.release(step.token)
         self._let_go_of_ended()
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class TrainingService:
 
     def _tell_of_itself(self) -> None:
         """So that whoever asks for a run knows beforehand what is missing for it."""
-        lacks = lacking(self._tools.weights, Shelf(self._settings.recipes_dir))
+        lacks = lacking(self._tools.weights, RecipeDirectory(self._settings.recipes_dir))
         with self._ledger.system_session(ACTOR) as session:
             session.trainers.report(self._owner.host, lacks)
 
@@ -137,13 +137,13 @@ class TrainingService:
             features = session.steps.outcomes(step.run_id, StepKind.FEATURES)
             tables = session.steps.outcomes(step.run_id, StepKind.TABLE)
             bundles = session.steps.outcomes(step.run_id, StepKind.BUNDLE)
-            live = session.models.live()
+            live = session.models.live_digest()
             learned = (
                 _learned(session, step.run_id, live)
                 if live and step.kind is StepKind.GATE
                 else set()
             )
-            erased = session.versions.erased(_version(session.runs.get(step.run_id)))
+            erased = session.versions.erased_images(_version(session.runs.get(step.run_id)))
             return StepInputs(
                 features=[FeaturesOutcome.from_json(body) for body in features],
                 table=TableOutcome.from_json(tables[0]) if tables else None,
@@ -176,7 +176,7 @@ class TrainingService:
         if self._work:
             with self._ledger.system_session(ACTOR) as session:
                 run = session.runs.find(self._work.run.id)
-            if run is None or run.state in ENDED:
+            if run is None or run.state in FINAL_RUN_STATES:
                 self.let_go()
 
     def let_go(self) -> None:
@@ -191,21 +191,21 @@ def _material(session: SystemSession, run: TrainingRun) -> RunInputs:
     learned = session.versions.images(version, Split.TRAIN)
     return RunInputs(
         run=run,
-        recipe=_recipe(run).framed(outlined(learned)),
+        recipe=_recipe(run).with_calipers(outlined(learned)),
         images=learned,
         tests=session.versions.images(version, Split.TEST),
         locked=frozenset(
-            session.versions.locked([image.image_sha256 for image in learned])
+            session.versions.locked_test_images([image.image_sha256 for image in learned])
         ),
         synthetic=session.datasets.find(run.dataset_id).synthetic,
-        pace=session.steps.pace(run.recipe),
+        pace=session.steps.seconds_per_image(run.recipe),
     )
 
 
 def _learned(session: SystemSession, run_id: UUID, model: str) -> set[str]:
     """Test images of a run that a model was trained on, as a version of another dataset."""
     tests = session.versions.images(_version(session.runs.get(run_id)), Split.TEST)
-    return session.versions.learned(model, [image.image_sha256 for image in tests])
+    return session.versions.training_images_of_model(model, [image.image_sha256 for image in tests])
 
 
 def _version(run: TrainingRun) -> UUID:
@@ -220,4 +220,4 @@ def _recipe(run: TrainingRun) -> Recipe:
     recipe = (
         read_recipe(run.recipe_table) if run.recipe_table else load_recipe(run.recipe)
     )
-    return recipe if run.folds is None else recipe.folded(run.folds)
+    return recipe if run.folds is None else recipe.with_folds(run.folds)

@@ -124,7 +124,7 @@ class _Planner:
         return TuningArguments(images=self._images, tuning=number, fold=fold)
 
     def _fits(self, tuned: tuple[str, ...]) -> list[NewStep]:
-        members = self._recipe.members(self._recipe.fusion.members)
+        members = self._recipe.select_components(self._recipe.fusion.members)
         return [
             self._step(
                 f"fit/{self._recipe.label(*reading)}",
@@ -150,7 +150,7 @@ class _Planner:
             name=name,
             kind=arguments.kind,
             subject=arguments.to_json(),
-            after=after,
+            prerequisites=after,
             weight=max(self._seconds(arguments) * arguments.images, 0.1),
         )
 

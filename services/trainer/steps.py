@@ -10,8 +10,8 @@ from services.trainer import evaluation
 from services.trainer.samples import samples
 from services.trainer.step_graph import Pace, plan
 from services.trainer.stores import StoredFeatures, StoredFits
-from shared.bundles.card import card
-from shared.bundles.ledger_record import reference
+from shared.bundles.card import model_card
+from shared.bundles.ledger_record import reference_record
 from shared.domain.messages import Message
 from shared.domain.training.states import StepKind
 from shared.domain.training.steps import (
@@ -40,18 +40,18 @@ from shared.domain.training.steps import (
 )
 from shared.errors import Conflict
 from shared.learning import (
-    Progress,
+    ProgressCallback,
     Sample,
-    Skipped,
+    SkippedImage,
     StoredTable,
-    Workbench,
-    assemble,
+    TrainingContext,
+    assemble_model,
     build_extractor,
-    check_classes,
-    fit_reading,
-    framing,
-    precompute,
-    silent,
+    check_both_classes,
+    fit_component,
+    recipe_framing,
+    precompute_features,
+    ignore_progress,
     tuning_keys,
 )
 from shared.learning.errors import NoneReadable
@@ -145,14 +145,14 @@ class RunWork:
             tools.objects, tools.shelf, self._keep, tools.policy
         )
         self._extractors: dict[FeatureSet, Any] = {}
-        self._tell: Progress = silent
-        self._bench: Workbench | None = None
+        self._tell: ProgressCallback = ignore_progress
+        self._bench: TrainingContext | None = None
 
     def close(self) -> None:
         if self._bench:
             self._bench.close()
 
-    def do(self, step: ClaimedStep, found: StepInputs, progress: Progress) -> StepResult:
+    def do(self, step: ClaimedStep, found: StepInputs, progress: ProgressCallback) -> StepResult:
         """Do one step; `found` is what the ledger says at this moment."""
         self._tell = progress
         if step.kind not in JUDGING:
@@ -188,7 +188,7 @@ class RunWork:
             raise TrainsOnTestImages(
                 count=len(material.locked), example=min(material.locked)[:12]
             )
-        check_classes(self._samples)
+        check_both_classes(self._samples)
         steps = plan(
             self._recipe, len(material.images), len(material.tests), material.pace
         )
@@ -207,8 +207,8 @@ class RunWork:
         features = self._recipe.features[arguments.feature_set]
         part = self._samples[arguments.start : arguments.end]
         extractors = [self._extractor(features)]
-        cut = framing(self._recipe)
-        computed, skipped = precompute(
+        cut = recipe_framing(self._recipe)
+        computed, skipped = precompute_features(
             part, extractors, self._keep, cut, self._progress
         )
         known = len(part) - computed - len(skipped)
@@ -227,16 +227,16 @@ class RunWork:
         if not readable:
             raise NoneReadable(count=len(skipped), code=next(iter(skipped.values())))
         self._bench = self._new_bench(readable)
-        known = tuple(Skipped(key, code) for key, code in sorted(skipped.items()))
+        known = tuple(SkippedImage(key, code) for key, code in sorted(skipped.items()))
         table = self._bench.table = replace(
             self._bench.table, skipped=(*known, *self._bench.table.skipped)
         )
-        stored = StoredTable.store(table, self._keep, framing(self._recipe))
+        stored = StoredTable.store(table, self._keep, recipe_framing(self._recipe))
         outcome = TableOutcome(
             key=stored.key,
             images=len(table.samples),
             skipped=len(table.skipped),
-            folds=len(self._bench.trial.folds),
+            folds=len(self._bench.cross_validation.folds),
         )
         facts = {
             "images": outcome.images,
@@ -250,14 +250,14 @@ class RunWork:
         tuning = self._laid(found).tuning(tuning_keys(self._recipe)[arguments.tuning])
         fold = arguments.fold
         if fold is None:
-            tuning.finish()
-            course = tuning.course(None)
+            tuning.tune_on_all()
+            course = tuning.hyperparameters(None)
             outcome = TuningOutcome(
                 rate=course.rate, decay=course.decay, epochs=course.epochs
             )
             return StepResult(outcome, Message("tuning-done"))
         if self._is_there(fold, found):
-            tuning.follow(fold)
+            tuning.tune_without_fold(fold)
         return StepResult(
             TuningOutcome(fold=fold), Message("tuning-done", {"fold": fold + 1})
         )
@@ -268,21 +268,21 @@ class RunWork:
         outcome = FoldOutcome(fold=fold)
         if not self._is_there(fold, found):
             return StepResult(outcome, Message("fold-absent", {"fold": fold + 1}))
-        self._laid(found).judge_fold(fold, self._progress)
+        self._laid(found).score_fold(fold, self._progress)
         return StepResult(outcome, Message("fold-done", {"fold": fold + 1}))
 
     def fit(self, arguments: FitArguments, found: StepInputs) -> StepResult:
         """One component, fitted on all images."""
         bench = self._laid(found)
-        fit_reading(bench, arguments.reading, self._fits)
-        reader = self._recipe.label(*bench.readings[arguments.reading])
+        fit_component(bench, arguments.reading, self._fits)
+        reader = self._recipe.label(*bench.components[arguments.reading])
         return StepResult(FitOutcome(), Message("fit-done", {"reader": reader}))
 
     def bundle(self, found: StepInputs) -> StepResult:
         """The model, saved, proven, and stored."""
         bench = self._laid(found)
-        judged = bench.out_of_fold(bench.readings, self._recipe.features, silent)
-        model = assemble(bench, judged, silent, self._fits)
+        judged = bench.out_of_fold(bench.components, self._recipe.features, ignore_progress)
+        model = assemble_model(bench, judged, ignore_progress, self._fits)
         metrics = dict(model.metrics)
         synthetic = self._material.synthetic
         bundle = evaluation.store(model, synthetic, self._objects)
@@ -296,8 +296,8 @@ class RunWork:
                 synthetic,
                 metrics,
             )
-            session.models.store(*known, reference=reference(bundle), card=card(bundle))
-            session.runs.produced(self.run.id, bundle.digest, metrics)
+            session.models.store(*known, reference=reference_record(bundle), card=model_card(bundle))
+            session.runs.record_model(self.run.id, bundle.digest, metrics)
 
         outcome = BundleOutcome(
             digest=bundle.digest,
@@ -346,7 +346,7 @@ class RunWork:
     @cached_property
     def _samples(self) -> list[Sample]:
         return samples(
-            list(self._material.images), self._objects, framing(self._recipe)
+            list(self._material.images), self._objects, recipe_framing(self._recipe)
         )
 
     def _extractor(self, features: FeatureSet) -> Any:
@@ -361,7 +361,7 @@ class RunWork:
             )
         return self._extractors[features]
 
-    def _laid(self, found: StepInputs) -> Workbench:
+    def _laid(self, found: StepInputs) -> TrainingContext:
         """The workbench with the table that the step before made."""
         if self._bench is None:
             self._bench = self._new_bench(
@@ -371,7 +371,7 @@ class RunWork:
 
     def _new_bench(
         self, learned: Sequence[Sample], table: StoredTable | None = None
-    ) -> Workbench:
+    ) -> TrainingContext:
         made = (
             learned,
             self._recipe,
@@ -380,7 +380,7 @@ class RunWork:
             self.run.seed,
             self._progress,
         )
-        return Workbench(*made, table=table, extractors=self._extractors)
+        return TrainingContext(*made, table=table, extractors=self._extractors)
 
     def _is_there(self, fold: int, found: StepInputs) -> bool:
         return fold < _made(found.table, StepKind.TABLE).folds

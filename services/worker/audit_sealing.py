@@ -11,9 +11,9 @@ from shared.observability.logs import log
 class Sealer:
     """Each seal goes to the log too, which lies elsewhere: there it outlives a ledger that is made anew."""
 
-    def __init__(self, ledger: Ledger, key: Callable[[], Signer]) -> None:
+    def __init__(self, ledger: Ledger, load_signer: Callable[[], Signer]) -> None:
         self._ledger = ledger
-        self._key = key
+        self._key = load_signer
 
     def seal(self) -> None:
         """Seal what has grown; if the database is away, the next ring does it."""

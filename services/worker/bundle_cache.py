@@ -14,16 +14,16 @@ from shared.errors import Unavailable
 from shared.ledger import Ledger
 from shared.objects import ObjectStore
 
-SPOILT = (BundleMissing, BundleTampered, BundleUnreadable)
+SPOILED_BUNDLE_ERRORS = (BundleMissing, BundleTampered, BundleUnreadable)
 
 
-class SpareTaken(Unavailable):
+class SpareSlotTaken(Unavailable):
     code = "spare-taken"
     text = "The worker is loading another model at the moment. Nothing was lost; it will be done after that."
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModel:
     """A loaded bundle with the version it goes by."""
 
     bundle: Bundle
@@ -52,24 +52,24 @@ class BundleCache:
         self._spare = threading.Lock()
 
     @contextmanager
-    def spare_place(self, wait: bool) -> Iterator[None]:
+    def reserve_spare_slot(self, wait: bool) -> Iterator[None]:
         """Held by whoever has a bundle in memory that does not serve; raises SpareTaken where it may not wait."""
         if not self._spare.acquire(blocking=wait):
-            raise SpareTaken
+            raise SpareSlotTaken
         try:
             yield
         finally:
             self._spare.release()
 
-    def take(self, digest: str) -> Served:
+    def load(self, digest: str) -> ServedModel:
         """Fetch what is not here yet, verify, load, warm up, reproduce the golden cases."""
         with self._ledger.system_session("worker") as session:
             model = session.models.find(digest)
         folder = fetch(digest, self._objects, self._folder)
         try:
             bundle = load(folder, expected_digest=digest, engine=self._engine)
-            return Served(bundle, model.name, model.version, digest)
-        except SPOILT:
+            return ServedModel(bundle, model.name, model.version, digest)
+        except SPOILED_BUNDLE_ERRORS:
             shutil.rmtree(
                 folder, ignore_errors=True
             )  # so that the next attempt fetches it anew

@@ -6,10 +6,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
-from services.worker.bundle_cache import BundleCache, Served, SpareTaken
+from services.worker.bundle_cache import BundleCache, ServedModel, SpareSlotTaken
 from services.worker.inference.preparation import Preparation
 from services.worker.live_model import LiveModel
-from shared.bundles.explanations.explanation import Explained, HeatMap, explain
+from shared.bundles.explanations.explanation import Explanation, HeatMap, explain
 from shared.bundles.explanations.occlusion import no_pause
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
@@ -18,23 +18,23 @@ from shared.ledger.cases.explanations import ExplanationMap, ExplanationRequest
 from shared.objects import ObjectStore
 
 
-class ExplanationMaker:
+class ExplanationService:
     def __init__(
         self,
         ledger: Ledger,
         objects: ObjectStore,
         live: LiveModel,
-        shelf: BundleCache,
+        bundle_cache: BundleCache,
         preparation: Preparation,
-        between: Callable[[], None] = no_pause,
+        run_urgent_work: Callable[[], None] = no_pause,
     ) -> None:
         """`between` is called after every slice of passes, and does what is more urgent."""
         self._ledger = ledger
         self._objects = objects
         self._live = live
-        self._shelf = shelf
+        self._shelf = bundle_cache
         self._preparation = preparation
-        self._between = between
+        self._between = run_urgent_work
 
     def make_next(self) -> None:
         """Make one explanation, if one is wanted that no other worker is at."""
@@ -43,7 +43,7 @@ class ExplanationMaker:
         if wanted is None:
             return
         try:
-            with suppress(SpareTaken):
+            with suppress(SpareSlotTaken):
                 self._answer(wanted)
         finally:
             with (
@@ -63,7 +63,7 @@ class ExplanationMaker:
         else:
             self._keep(wanted, nodule, made)
 
-    def _make(self, wanted: ExplanationRequest) -> tuple[Nodule, Explained]:
+    def _make(self, wanted: ExplanationRequest) -> tuple[Nodule, Explanation]:
         with self._served(wanted.model_digest) as served:
             nodule = self._preparation.nodule(
                 wanted.image_sha256, wanted.roi, wanted.frame, served.bundle.framing
@@ -75,7 +75,7 @@ class ExplanationMaker:
         with self._ledger.system_session("worker") as session:
             session.explanation_queue.renew(wanted)
 
-    def _keep(self, wanted: ExplanationRequest, nodule: Nodule, made: Explained) -> None:
+    def _keep(self, wanted: ExplanationRequest, nodule: Nodule, made: Explanation) -> None:
         """Nothing, where the case was erased meanwhile."""
         pictures = [made.png, *(each.layer_png(nodule) for each in made.maps)]
         with self._ledger.system_session("worker") as session:
@@ -93,14 +93,14 @@ class ExplanationMaker:
         return [self._objects.put(each).sha256 for each in pictures]
 
     @contextmanager
-    def _served(self, digest: str) -> Iterator[Served]:
+    def _served(self, digest: str) -> Iterator[ServedModel]:
         """The model that gave the result: the live one, or an earlier one taken from the shelf again."""
-        served = self._live.current()
+        served = self._live.refresh()
         if served and served.digest == digest:
             yield served
         else:
-            with self._shelf.spare_place(wait=False):
-                yield self._shelf.take(digest)
+            with self._shelf.reserve_spare_slot(wait=False):
+                yield self._shelf.load(digest)
 
 
 def _facts(found: HeatMap, nodule: Nodule) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _facts(found: HeatMap, nodule: Nodule) -> dict[str, Any]:
     )
     named = {
         "kind": found.kind,
-        "of": found.of,
+        "of": found.subject,
         "layer": found.layer,
         "strongest": found.strongest,
     }

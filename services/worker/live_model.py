@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from services.worker import metrics
-from services.worker.bundle_cache import BundleCache, Served
+from services.worker.bundle_cache import BundleCache, ServedModel
 from services.worker.presence import Presence
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message
-from shared.engines import limit_threads, settle_threads
+from shared.engines import limit_threads, fix_thread_count
 from shared.errors import SeraError, Unavailable
 from shared.ledger import Ledger
 from shared.ledger.models.promotions import LivePromotion
@@ -30,12 +30,12 @@ SWITCH_S = 0.0005
 
 
 @dataclass(frozen=True)
-class Refused:
+class Refusal:
     """A bundle that did not prove itself, and until when this stands."""
 
-    promoted: LivePromotion
+    promotion: LivePromotion
     reason: Message
-    until: float
+    retry_at: float
 
 
 class LiveModel:
@@ -48,46 +48,46 @@ class LiveModel:
     def __init__(
         self,
         ledger: Ledger,
-        shelf: BundleCache,
+        bundle_cache: BundleCache,
         worker: str = "worker",
-        loading: Callable[[], None] = lambda: None,
+        report_loading: Callable[[], None] = lambda: None,
         presence: Presence | None = None,
     ) -> None:
         """`loading` is told before a model is loaded that work waits for."""
         self.presence = presence or Presence()
         self._ledger = ledger
-        self._shelf = shelf
+        self._shelf = bundle_cache
         self._worker = worker
-        self._loading = loading
-        self._served: Served | None = None
-        self._refused: Refused | None = None
+        self._loading = report_loading
+        self._served: ServedModel | None = None
+        self._refused: Refusal | None = None
         self._load_lock = threading.Lock()
         self._report_lock = threading.Lock()
-        self._reported: tuple[str | None, Refused | None] | None = None
+        self._reported: tuple[str | None, Refusal | None] | None = None
         self._report_at = 0.0
         self._loader = ThreadPoolExecutor(
-            1, thread_name_prefix="bundle-loader", initializer=give_way
+            1, thread_name_prefix="bundle-loader", initializer=lower_thread_priority
         )
         self._pending: Future[None] | None = None
-        settle_threads()  # of the thread that infers, before the loader's are limited
+        fix_thread_count()  # of the thread that infers, before the loader's are limited
 
-    def ready(self) -> Served | None:
+    def serving(self) -> ServedModel | None:
         """What serves now; where nothing does, the live model is looked up and loaded first."""
         if self._served is None:
-            return self.current()
+            return self.refresh()
         self._report()
         return self._served
 
-    def current(self) -> Served | None:
+    def refresh(self) -> ServedModel | None:
         """Look up what is live, and follow it."""
         served = self.follow(self._promotion())
         self._report()
         return served
 
-    def follow(self, wanted: LivePromotion | None) -> Served | None:
+    def follow(self, wanted: LivePromotion | None) -> ServedModel | None:
         """What serves now; None until a first model was promoted. A newly promoted one is loaded meanwhile."""
         refused = self._refused  # the loading thread may change it
-        if wanted and refused and refused.promoted.digest != wanted.digest:
+        if wanted and refused and refused.promotion.digest != wanted.digest:
             self._refused = None
         if wanted and not self._settled(wanted):
             if self._served is None:
@@ -98,7 +98,7 @@ class LiveModel:
 
     def _promotion(self) -> LivePromotion | None:
         with self._ledger.system_session(self._worker) as session:
-            return session.models.last()
+            return session.models.live_promotion()
 
     def _settled(self, wanted: LivePromotion) -> bool:
         """Whether it serves already, or was refused not long ago."""
@@ -107,7 +107,7 @@ class LiveModel:
         if served and served.digest == wanted.digest:
             return True
         return bool(
-            refused and refused.promoted == wanted and time.monotonic() < refused.until
+            refused and refused.promotion == wanted and time.monotonic() < refused.retry_at
         )
 
     def _load_first(self, wanted: LivePromotion) -> None:
@@ -118,7 +118,7 @@ class LiveModel:
             self._loading()
             try:
                 outcome = self._proven(wanted)
-                if isinstance(outcome, Refused):
+                if isinstance(outcome, Refusal):
                     self._served = self._before(wanted)
                     self._refused = outcome
                 else:
@@ -126,27 +126,27 @@ class LiveModel:
             except Unavailable as away:  # it is tried again with the next look
                 log().warning("model.waits", digest=wanted.digest, problem=str(away))
 
-    def _before(self, wanted: LivePromotion) -> Served | None:
+    def _before(self, wanted: LivePromotion) -> ServedModel | None:
         with self._ledger.system_session(self._worker) as session:
             earlier = [
                 digest
-                for digest in session.models.standing()
+                for digest in session.models.promotion_stack()
                 if digest != wanted.digest
             ]
         outcomes = (
             self._proven(LivePromotion(digest=digest, number=0)) for digest in earlier
         )
-        return next((each for each in outcomes if isinstance(each, Served)), None)
+        return next((each for each in outcomes if isinstance(each, ServedModel)), None)
 
     def _swap(self, wanted: LivePromotion) -> None:
         """Load and prove, then switch, unless another was promoted meanwhile."""
         try:
-            with self._shelf.spare_place(wait=True), quick_switches():
+            with self._shelf.reserve_spare_slot(wait=True), fast_thread_switches():
                 if self._settled(wanted):
                     return
                 outcome = self._proven(wanted)
                 promotion = self._promotion()
-                if isinstance(outcome, Refused):
+                if isinstance(outcome, Refusal):
                     self._refused = outcome
                 elif promotion and promotion.digest == outcome.digest:
                     self._served = outcome
@@ -155,10 +155,10 @@ class LiveModel:
         except Unavailable as away:  # the old one serves, and the new one is tried again with the next look
             log().warning("model.waits", digest=wanted.digest, problem=str(away))
 
-    def _proven(self, wanted: LivePromotion) -> Served | Refused:
+    def _proven(self, wanted: LivePromotion) -> ServedModel | Refusal:
         """The bundle, or why it is refused; raises Unavailable, which refuses nothing."""
         try:
-            return self._shelf.take(wanted.digest)
+            return self._shelf.load(wanted.digest)
         except Unavailable:
             raise
         except SeraError as error:
@@ -167,7 +167,7 @@ class LiveModel:
             log().error("model.broke", digest=wanted.digest, exc_info=error)
             reason = Message(Reason.INTERNAL, {"process": self._worker})
         log().error("model.refused", digest=wanted.digest, **reason.to_json())
-        return Refused(wanted, reason, time.monotonic() + RETRY_AFTER_S)
+        return Refusal(wanted, reason, time.monotonic() + RETRY_AFTER_S)
 
     def _report(self) -> None:
         """Write down what serves and what was refused, at once when it changed and else from time to time."""
@@ -182,16 +182,16 @@ class LiveModel:
                 return
             with self._ledger.system_session(self._worker) as session:
                 if refused:
-                    session.serving.refused(
-                        self._worker, refused.promoted.digest, refused.reason
+                    session.serving.report_refusal(
+                        self._worker, refused.promotion.digest, refused.reason
                     )
                 session.serving.report(
                     self._worker,
                     digest,
                     self.presence.device,
-                    self.presence.since_claim(),
+                    self.presence.time_since_claim(),
                 )
-            metrics.serves(served)
+            metrics.set_served_model(served)
             self._reported = (digest, refused)
             self._report_at = time.monotonic() + PRESENCE_S
 
@@ -211,14 +211,14 @@ class Follower(threading.Thread):
     def run(self) -> None:
         while not self._stopping.wait(FOLLOW_S):
             try:
-                self._live.current()
+                self._live.refresh()
             except Unavailable as away:
                 log().warning("follower.missed", problem=str(away))
             except Exception as error:  # noqa: BLE001 (it must not end before its worker does)
                 log().error("follower.broke", exc_info=error)
 
 
-def give_way() -> None:
+def lower_thread_priority() -> None:
     """Let the calling thread, and those that its sums start, run only where inference leaves the cores free."""
     limit_threads(1)
     with suppress(OSError):  # only Linux lets one thread be nicer than its process
@@ -226,7 +226,7 @@ def give_way() -> None:
 
 
 @contextmanager
-def quick_switches() -> Iterator[None]:
+def fast_thread_switches() -> Iterator[None]:
     """Hand the interpreter over ten times as often as usual while a bundle is being built."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)

@@ -10,15 +10,15 @@ from collections.abc import Callable
 
 from shared.errors import Unavailable
 from shared.ledger import Ledger
-from shared.observability.liveness import overdue
+from shared.observability.liveness import is_overdue
 from shared.queueing import CeleryNotifier, celery_app
 from shared.settings import Settings
 
 
-def stuck(settings: Settings) -> bool:
+def is_stuck(settings: Settings) -> bool:
     """Whether it has been silent for too long, and something waited for it all that time."""
     path = settings.alive_file
-    return path is not None and overdue(path) and _kept_waiting(settings)
+    return path is not None and is_overdue(path) and _kept_waiting(settings)
 
 
 def _kept_waiting(settings: Settings) -> bool:
@@ -27,7 +27,7 @@ def _kept_waiting(settings: Settings) -> bool:
         CeleryNotifier(celery_app(settings.broker)).check()
         with ledger.system_session("liveness") as session:
             return (
-                session.liveness.waited_s(settings.worker_name) > settings.stuck_after_s
+                session.liveness.longest_wait_s(settings.worker_name) > settings.stuck_after_s
             )
     except Unavailable:
         return False
@@ -37,7 +37,7 @@ def _kept_waiting(settings: Settings) -> bool:
 
 def main(say: Callable[[str], object] = print) -> int:
     settings = Settings()
-    if not stuck(settings):
+    if not is_stuck(settings):
         return 0
     say(
         f"{settings.worker_name} has completed nothing for {settings.stuck_after_s:g} s while cases wait. Restart it."

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from services.worker.bundle_cache import Served
+from services.worker.bundle_cache import ServedModel
 from shared.observability.metrics import REGISTRY
 from shared.observability.timings import Timing
 
@@ -81,7 +81,7 @@ def observe_stages(laps: Iterable[Timing]) -> None:
         STAGES.labels(each.name).observe(each.seconds)
 
 
-def serves(served: Served | None) -> None:
+def set_served_model(served: ServedModel | None) -> None:
     MODEL.clear()
     if served:
         MODEL.labels(f"{served.name}/{served.version}", served.digest).set(1)

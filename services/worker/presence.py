@@ -11,11 +11,11 @@ class Presence:
         self.device = device
         self._claimed_at: float | None = None
 
-    def claimed(self) -> None:
+    def record_claim(self) -> None:
         """It claimed cases just now."""
         self._claimed_at = time.monotonic()
 
-    def since_claim(self) -> timedelta | None:
+    def time_since_claim(self) -> timedelta | None:
         """None while this process has claimed nothing."""
         return (
             None

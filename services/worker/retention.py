@@ -10,15 +10,15 @@ from shared.objects import ObjectStore
 from shared.observability.logs import log
 
 ACTOR = "retention"
-CASES = 100
-OBJECTS = 500
+MAX_CASES = 100
+MAX_OBJECTS = 500
 """Looked up at once; each is erased, or removed, in a transaction of its own."""
 SWEEP_S = 2.0
 """Cases to be read wait for the same process, so the rest is left to the next ring. Half of it is for erasing, so that
 many cases that are due do not keep the images of others from being removed."""
 
 
-class Sweeper:
+class RetentionSweeper:
     """May be stopped at any moment and run in several processes at once: the ledger says what is still to be done."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Sweeper:
 
     def _erase_some(self, until: float) -> int:
         with self._ledger.system_session(ACTOR) as session:
-            due = session.retention.oldest_due(self._default_days, CASES)
+            due = session.retention.oldest_due(self._default_days, MAX_CASES)
         in_time = takewhile(lambda _: time.monotonic() < until, due)
         erased = sum(self._erase(case_id) for case_id in in_time)
         if erased:
@@ -63,14 +63,14 @@ class Sweeper:
     def _forget(self) -> None:
         """Take erased cases out of drafts, each under its dataset's lock."""
         with self._ledger.system_session(ACTOR) as session:
-            datasets = session.consents.with_erased()
+            datasets = session.consents.datasets_with_erased_cases()
         for dataset in datasets:
             with self._ledger.system_session(ACTOR) as session:
-                session.consents.forget(dataset)
+                session.consents.remove_erased(dataset)
 
     def _remove(self, until: float) -> None:
         with self._ledger.system_session(ACTOR) as session:
-            waiting = session.orphaned_objects.waiting(OBJECTS)
+            waiting = session.orphaned_objects.waiting(MAX_OBJECTS)
         for sha256 in waiting:
             if time.monotonic() > until:
                 return

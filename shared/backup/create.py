@@ -16,7 +16,7 @@ from shared.backup.withdrawal_notes import add
 from shared.domain.audit.events import Event
 from shared.ledger import Ledger
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.backup.snapshot import Snapshot, let_go, snapshot
+from shared.ledger.backup.snapshot import Snapshot, released_objects, snapshot
 from shared.objects import ObjectStore
 from shared.version import VERSION
 
@@ -59,7 +59,7 @@ def take(
                 "tables": _tables(moment, draft, report_progress),
                 **_facts(moment),
             }
-            hashes = moment.named()
+            hashes = moment.object_hashes()
             models = moment.models()
             add(place, moment.withdrawn())
         wanted = with_files(hashes, models, source.objects)
@@ -70,7 +70,7 @@ def take(
             report_progress,
             set(place.stored()).__contains__,
         )
-        gone = let_go(source.database_url, copied.missing) if copied.missing else set()
+        gone = released_objects(source.database_url, copied.missing) if copied.missing else set()
         missing = [sha256 for sha256 in copied.missing if sha256 not in gone]
         listed = listing(draft, sorted(set(wanted) - gone), copied)
         if with_keys:

@@ -15,9 +15,9 @@ from shared.backup.manifest import Manifest
 from shared.backup.objects import Copied, Told, copy, silent, unsound, with_files
 from shared.backup.verification import damaged
 from shared.backup.withdrawal_notes import noted
-from shared.domain.audit.withdrawals import Withdrawn, together
+from shared.domain.audit.withdrawals import Withdrawals, merge_withdrawals
 from shared.errors import SeraError
-from shared.ledger.backup.restore import Refill, refilled
+from shared.ledger.backup.restore import RestoreTarget, open_restore_target
 from shared.ledger.schema.compatibility import head
 from shared.objects import ObjectStore
 
@@ -57,7 +57,7 @@ def restore(
     objects: ObjectStore,
     *,
     name: str | None = None,
-    withdrawn: Iterable[Withdrawn] = (),
+    withdrawn: Iterable[Withdrawals] = (),
     told: Told = silent,
 ) -> Restored:
     """Raises NoBackup, BackupUnreadable, BackupDamaged, NoteUnreadable, DatabaseNotEmpty, CodeBehind,
@@ -65,15 +65,15 @@ def restore(
     """
     folder = place.folder(name)
     manifest = Manifest.read(folder)
-    known = together([noted(place), *withdrawn])
+    known = merge_withdrawals([noted(place), *withdrawn])
     if files := damaged(folder, manifest):
         raise BackupDamaged(name=folder.name, files=", ".join(files))
-    with refilled(database_url) as refill:
+    with open_restore_target(database_url) as refill:
         rows = _rows(refill, folder, manifest, told)
-        refill.forward()
+        refill.upgrade_to_head()
         facts = {"backup": folder.name, "schema": manifest.schema_revision}
         erased, revoked = refill.record(known, facts)
-        wanted = with_files(refill.named(), refill.models(), place.objects)
+        wanted = with_files(refill.object_hashes(), refill.models(), place.objects)
         copied = copy(wanted, place.objects, objects, told, objects.exists)
     lost = _mended(unsound(wanted, objects, "reading back", told), place, objects, told)
     found = (
@@ -101,10 +101,10 @@ def _mended(
     return unsound(damaged, objects, "reading back", told)
 
 
-def _rows(refill: Refill, folder: Path, manifest: Manifest, told: Told) -> int:
+def _rows(refill: RestoreTarget, folder: Path, manifest: Manifest, told: Told) -> int:
     """Raises RestoreDiffers."""
-    refill.make(manifest.schema_revision)
-    with refill.bare() as order:
+    refill.create_schema(manifest.schema_revision)
+    with refill.empty_tables() as order:
         if missing := set(manifest.tables) - set(order):
             raise RestoreDiffers(what=f"The table {min(missing)}", name=folder.name)
         tables = [

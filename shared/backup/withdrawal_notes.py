@@ -9,8 +9,8 @@ from pathlib import Path
 
 from shared.backup.folder import Place, write
 from shared.domain.audit.events import Event
-from shared.domain.audit.export import Exported
-from shared.domain.audit.withdrawals import Withdrawn
+from shared.domain.audit.export import AuditExport
+from shared.domain.audit.withdrawals import Withdrawals
 from shared.errors import SeraError
 from shared.ledger.backup.snapshot import snapshot
 
@@ -23,13 +23,13 @@ class NoteUnreadable(SeraError):
     )
 
 
-def note(place: Place, url: str) -> Withdrawn:
+def note(place: Place, url: str) -> Withdrawals:
     """Note what the ledger knows by now; returns all that is known."""
     with place.held(), snapshot(url) as moment:
         return add(place, moment.withdrawn())
 
 
-def add(place: Place, told: Withdrawn) -> Withdrawn:
+def add(place: Place, told: Withdrawals) -> Withdrawals:
     """What was known before stays known."""
     known = noted(place) | told
     write(
@@ -39,27 +39,27 @@ def add(place: Place, told: Withdrawn) -> Withdrawn:
     return known
 
 
-def noted(place: Place) -> Withdrawn:
+def noted(place: Place) -> Withdrawals:
     """Raises NoteUnreadable."""
     try:
         told = json.loads(place.withdrawn.read_text())
-        return Withdrawn(told["known_at"], dict(told["cases"]), frozenset(told["keys"]))
+        return Withdrawals(told["known_at"], dict(told["cases"]), frozenset(told["keys"]))
     except FileNotFoundError:
-        return Withdrawn()
+        return Withdrawals()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoteUnreadable(path=place.withdrawn) from error
 
 
-def exported(path: Path) -> Withdrawn:
+def exported(path: Path) -> Withdrawals:
     """What an export of the audit trail tells. Raises ExportMissing, ExportUnreadable."""
     cases = {}
     keys = set()
     last = ""
-    for link in Exported(path).links():
+    for link in AuditExport(path).links():
         last = max(last, link.at)
         details = json.loads(link.details)
         if link.event == Event.CASE_ERASED and link.case:
             cases[link.case] = details["ground"]
         elif link.event == Event.KEY_REVOKED:
             keys.add(details["key"])
-    return Withdrawn(last, cases, frozenset(keys))
+    return Withdrawals(last, cases, frozenset(keys))

@@ -10,7 +10,7 @@ from shared.bundles.errors import (
     BundleUnreadable,
     UntrustedType,
 )
-from shared.bundles.loading import assemble, files, load
+from shared.bundles.loading import assemble_folder, list_files, load
 from shared.bundles.manifest import FileEntry, Manifest
 from shared.bundles.saving import save
 
@@ -25,8 +25,8 @@ __all__ = [
     "FileEntry",
     "Manifest",
     "UntrustedType",
-    "assemble",
-    "files",
+    "assemble_folder",
+    "list_files",
     "load",
     "save",
 ]

@@ -7,7 +7,7 @@ from shared.bundles.manifest import Manifest
 from shared.domain.results.prediction import Prediction
 from shared.errors import SeraError
 from shared.imaging import Framing, Nodule
-from shared.learning import FittedModel, framing
+from shared.learning import FittedModel, recipe_framing
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Bundle:
     @property
     def framing(self) -> Framing:
         """How a nodule is cut out for this bundle."""
-        return framing(self.model.recipe)
+        return recipe_framing(self.model.recipe)
 
     @property
     def prevalence(self) -> float:

@@ -5,21 +5,21 @@ from typing import Any
 
 from shared.bundles.bundle import Bundle
 from shared.bundles.golden_cases import TOLERANCE
-from shared.bundles.ledger_record import confusion
+from shared.bundles.ledger_record import confusion_table
 from shared.cards import statements
-from shared.learning import FittedReader
+from shared.learning import FittedComponent
 from shared.networks import get_network
-from shared.recipes import LEARNT, FeatureSet, NetworkFeatures, Recipe, Tuning
+from shared.recipes import SUPERVISED_TUNINGS, FeatureSet, NetworkFeatures, Recipe, Tuning
 from shared.statistics import ConfusionTable, Measure, predictive_values
 
 FORMAT = 1
-VALIDATED = (
+VALIDATION_METHOD = (
     "{folds}-fold cross-validation on the training images, stratified by class and split by patient{known}: each image "
     "is judged by a model that saw neither it nor its patient. Settings, calibration, fusion and cut-off of a fold "
     "come from the other folds. There is no external test in these figures."
 )
-NOBODY_KNOWN = " (none is named here, so each image stood by itself)"
-SOME_KNOWN = " where that is known"
+NO_KNOWN_PATIENTS = " (none is named here, so each image stood by itself)"
+SOME_KNOWN_PATIENTS = " where that is known"
 TUNINGS = {
     Tuning.NONE: "as pre-trained",
     Tuning.TRANSFER: "a new last layer was trained on the training images, the rest is as pre-trained",
@@ -27,12 +27,12 @@ TUNINGS = {
     Tuning.PHANTOMS: "trained from nothing on drawn phantoms",
 }
 RATES = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.ACCURACY)
-CLINICAL = (0.15, 0.23)
+CLINICAL_PREVALENCES = (0.15, 0.23)
 """Share of malignant nodules that clinics see (K20): predictive values at the training images' share mean little."""
-UNTAUGHT = {"from": "none: trained from nothing", "licence": "none needed"}
+NO_PRETRAINED_WEIGHTS = {"from": "none: trained from nothing", "licence": "none needed"}
 
 
-def card(bundle: Bundle) -> dict[str, Any]:
+def model_card(bundle: Bundle) -> dict[str, Any]:
     """Everything a reader, a hospital or a regulator should know of a model, ready to be kept as JSON.
 
     `stored` is for the ledger to fill: a bundle does not know under which number it goes, nor whether it is live.
@@ -101,7 +101,7 @@ def _recipe(bundle: Bundle) -> dict[str, Any]:
         "features": [_feature_set(features) for features in recipe.features],
         "tuning": _tuning(recipe),
         "readers": [
-            _reader(recipe, reader, bundle.manifest.metrics) for reader in model.readers
+            _reader(recipe, reader, bundle.manifest.metrics) for reader in model.components
         ],
         "fusion": {"rule": recipe.fusion.rule, "weights": list(model.fusion.weights)},
         "cutoff": {"rule": recipe.decision.cutoff, "score": model.cutoff},
@@ -128,7 +128,7 @@ def _feature_set(features: FeatureSet) -> dict[str, Any]:
     origin = (
         {"from": weights.url or "a file", "licence": weights.licence}
         if weights
-        else UNTAUGHT
+        else NO_PRETRAINED_WEIGHTS
     )
     held = (
         f", up to {features.frozen} left as it was"
@@ -146,7 +146,7 @@ def _tuning(recipe: Recipe) -> dict[str, Any] | None:
     """How networks were trained on the training images; None where none was."""
     plan = recipe.tuning
     if plan is None or not any(
-        getattr(each, "tuning", None) in LEARNT for each in recipe.features
+        getattr(each, "tuning", None) in SUPERVISED_TUNINGS for each in recipe.features
     ):
         return None
     names = ("epochs", "momentum", "batch", "balance", "flips", "average")
@@ -157,7 +157,7 @@ def _tuning(recipe: Recipe) -> dict[str, Any] | None:
 
 
 def _reader(
-    recipe: Recipe, reader: FittedReader, metrics: dict[str, float]
+    recipe: Recipe, reader: FittedComponent, metrics: dict[str, float]
 ) -> dict[str, Any]:
     name = f"{'+'.join(recipe.features[place].name for place in reader.feature_sets)}/{reader.kind}"
     return {
@@ -170,7 +170,7 @@ def _reader(
 
 def _performance(bundle: Bundle) -> dict[str, Any]:
     metrics = bundle.manifest.metrics
-    table = confusion(bundle)
+    table = confusion_table(bundle)
     bare = (
         metrics["auc_low"] == metrics["auc_high"]
     )  # the classes did not overlap: DeLong's variance is 0 there
@@ -182,14 +182,14 @@ def _performance(bundle: Bundle) -> dict[str, Any]:
         "method": "DeLong, logit scale",
     }
     return {
-        "how": VALIDATED.format(folds=int(metrics["folds"]), known=_known(bundle)),
+        "how": VALIDATION_METHOD.format(folds=int(metrics["folds"]), known=_known(bundle)),
         "images": int(metrics["images"]),
         "folds": int(metrics["folds"]),
         "prevalence": metrics["prevalence"],
         "auc": auc,
         "rates": _rates(metrics, table),
         "rates_method": "Wilson" if table else None,
-        "predictive": [_predictive(metrics, prevalence) for prevalence in CLINICAL],
+        "predictive": [_predictive(metrics, prevalence) for prevalence in CLINICAL_PREVALENCES],
         "brier": metrics["brier"],
         "calibration_error": metrics["calibration_error"],
     }
@@ -198,8 +198,8 @@ def _performance(bundle: Bundle) -> dict[str, Any]:
 def _known(bundle: Bundle) -> str:
     training = bundle.manifest.training
     if training.patients == 0:
-        return NOBODY_KNOWN
-    return "" if training.patients == training.groups else SOME_KNOWN
+        return NO_KNOWN_PATIENTS
+    return "" if training.patients == training.groups else SOME_KNOWN_PATIENTS
 
 
 def _rates(metrics: dict[str, float], table: ConfusionTable | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from shared.bundles.manifest import (
     EvidenceEntry,
     OperatingPointEntry,
 )
-from shared.learning import Evidence, Reference
+from shared.learning import Evidence, ReferenceQuantiles
 from shared.statistics import (
     CalibrationBin,
     ClassCoverage,
@@ -44,7 +44,7 @@ def pack(evidence: Evidence) -> bytes:
     )
 
 
-def entry(evidence: Evidence) -> EvidenceEntry:
+def evidence_entry(evidence: Evidence) -> EvidenceEntry:
     return EvidenceEntry(
         file=EVIDENCE_FILE,
         operating_points=tuple(map(_point_entry, evidence.operating_points)),
@@ -60,7 +60,7 @@ def unpack(kept: EvidenceEntry, arrays: Arrays) -> Evidence:
             part=kept.file, problem=f"it lacks {', '.join(sorted(missing))}"
         )
     return Evidence(
-        reference=Reference(**{name: arrays[name] for name in QUANTILES}),
+        reference=ReferenceQuantiles(**{name: arrays[name] for name in QUANTILES}),
         conformal=ConformalCases(**{name: arrays[name] for name in CALIBRATION}),
         operating_points=tuple(map(_point, kept.operating_points)),
         coverage=tuple(map(_coverage, kept.coverage)),
@@ -90,10 +90,10 @@ def _coverage_entry(coverage: ConformalCoverage) -> CoverageEntry:
 
 def _class_entry(found: ClassCoverage) -> ClassCoverageEntry:
     return ClassCoverageEntry(
-        covered=_count(found.covered),
-        single=found.single,
-        both=found.both,
-        neither=found.neither,
+        covered=_count(found.coverage),
+        single=found.single_sets,
+        both=found.double_sets,
+        neither=found.empty_sets,
     )
 
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from shared.bundles.bundle import Bundle
-from shared.learning.evidence import PER_CENTS
+from shared.learning.evidence import QUANTILE_FRACTIONS
 from shared.statistics import ConfusionTable, Measure
 
 
-def reference(bundle: Bundle) -> dict[str, Any] | None:
+def reference_record(bundle: Bundle) -> dict[str, Any] | None:
     """Plain values for the column `models.reference`; None for a bundle that holds no evidence.
 
     `quantiles` at the fractions in `fractions`: `score`, `risk` (at `prevalence`, that of the training images; carry
@@ -23,16 +23,16 @@ def reference(bundle: Bundle) -> dict[str, Any] | None:
     return {
         "images": bundle.manifest.training.images,
         "prevalence": bundle.prevalence,
-        "youden": youden(bundle),
+        "youden": youden_record(bundle),
         "novelty_limit": bundle.model.novelty_limit,
-        "fractions": PER_CENTS.tolist(),
+        "fractions": QUANTILE_FRACTIONS.tolist(),
         "quantiles": {name: getattr(held, name).tolist() for name in names},
         "operating_points": [point.to_json() for point in evidence.operating_points],
         "coverage": [found.to_json() for found in evidence.coverage],
     }
 
 
-def confusion(bundle: Bundle) -> ConfusionTable | None:
+def confusion_table(bundle: Bundle) -> ConfusionTable | None:
     """Counts out of fold at Youden's cut-off, each fold at that of the others; None where they were not kept."""
     names = ("true_positives", "false_negatives", "false_positives", "true_negatives")
     metrics = bundle.manifest.metrics
@@ -43,10 +43,10 @@ def confusion(bundle: Bundle) -> ConfusionTable | None:
     )
 
 
-def youden(bundle: Bundle) -> dict[str, Any]:
+def youden_record(bundle: Bundle) -> dict[str, Any]:
     """The cut-off and, where counts were kept, its sensitivity and specificity."""
     told = {"cutoff": bundle.model.cutoff}
-    table = confusion(bundle)
+    table = confusion_table(bundle)
     if table is None:
         return told
     return told | {

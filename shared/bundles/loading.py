@@ -15,19 +15,19 @@ from shared.bundles import evidence, golden_cases
 from shared.bundles.bundle import Bundle
 from shared.bundles.errors import BundleMissing, BundleTampered, BundleUnreadable
 from shared.bundles.manifest import (
-    MANIFEST,
+    MANIFEST_FILE,
     EvidenceEntry,
     FileEntry,
     Manifest,
-    ReaderEntry,
+    ComponentEntry,
     SigmoidEntry,
     sha256,
 )
 from shared.bundles.saving import write_folder
 from shared.bundles.trusted import load_classifier
 from shared.engines import Engine, open_engine
-from shared.learning import Evidence, FittedModel, FittedReader, Training
-from shared.learning.classifiers.classifiers import SCORERS, OwnScorer
+from shared.learning import Evidence, FittedModel, FittedComponent, TrainingSummary
+from shared.learning.classifiers.classifiers import SCORERS, NetworkScorer
 from shared.learning.classifiers.fusion import Fuser
 from shared.learning.features.extractors import (
     Extractor,
@@ -60,9 +60,9 @@ def load(
     text = _manifest_bytes(folder)
     digest = sha256(text)
     if expected_digest not in (None, digest):
-        raise BundleTampered(part=MANIFEST)
+        raise BundleTampered(part=MANIFEST_FILE)
     manifest = Manifest.from_bytes(text)
-    shelf = _Shelf(folder, manifest.files)
+    shelf = _BundleFiles(folder, manifest.files)
     model = _model(manifest, shelf, engine or open_engine())
     golden_cases.reproduce(
         model,
@@ -72,16 +72,16 @@ def load(
     return Bundle(digest, manifest, model)
 
 
-def files(folder: Path) -> dict[str, FileEntry]:
+def list_files(folder: Path) -> dict[str, FileEntry]:
     """Path inside the bundle -> hash and size of every file, the manifest among them, to store each by its hash."""
     text = _manifest_bytes(folder)
     return {
         **Manifest.from_bytes(text).files,
-        MANIFEST: FileEntry(sha256=sha256(text), size=len(text)),
+        MANIFEST_FILE: FileEntry(sha256=sha256(text), size=len(text)),
     }
 
 
-def assemble(digest: str, fetch: Callable[[str], bytes], folder: Path) -> None:
+def assemble_folder(digest: str, fetch: Callable[[str], bytes], folder: Path) -> None:
     """Build a bundle's folder from files stored by their hash; `digest` is the manifest's.
 
     Raises
@@ -90,15 +90,15 @@ def assemble(digest: str, fetch: Callable[[str], bytes], folder: Path) -> None:
     """
     text = fetch(digest)
     if sha256(text) != digest:
-        raise BundleTampered(part=MANIFEST)
-    contents = {MANIFEST: text}
+        raise BundleTampered(part=MANIFEST_FILE)
+    contents = {MANIFEST_FILE: text}
     for path, entry in Manifest.from_bytes(text).files.items():
         contents[path] = _verified(fetch(entry.sha256), entry, path)
     write_folder(folder, contents)
 
 
 @dataclass(frozen=True)
-class _Shelf:
+class _BundleFiles:
     """The files of a bundle; each is verified in the very bytes that are then used."""
 
     folder: Path
@@ -107,7 +107,7 @@ class _Shelf:
     def content(self, path: str) -> bytes:
         if path not in self.entries:
             raise BundleUnreadable(
-                part=MANIFEST, problem=f"{path} is used and not listed"
+                part=MANIFEST_FILE, problem=f"{path} is used and not listed"
             )
         try:
             return _verified(
@@ -132,7 +132,7 @@ class _Shelf:
 
 def _manifest_bytes(folder: Path) -> bytes:
     try:
-        return (folder / MANIFEST).read_bytes()
+        return (folder / MANIFEST_FILE).read_bytes()
     except OSError as problem:
         raise BundleMissing(folder=folder) from problem
 
@@ -143,7 +143,7 @@ def _verified(content: bytes, entry: FileEntry, path: str) -> bytes:
     return content
 
 
-def _model(manifest: Manifest, shelf: _Shelf, engine: Engine) -> FittedModel:
+def _model(manifest: Manifest, shelf: _BundleFiles, engine: Engine) -> FittedModel:
     recipe = read_recipe(manifest.recipe)
     extractors = tuple(
         _extractor(recipe, number, manifest, shelf, engine)
@@ -152,7 +152,7 @@ def _model(manifest: Manifest, shelf: _Shelf, engine: Engine) -> FittedModel:
     return FittedModel(
         recipe=recipe,
         extractors=extractors,
-        readers=tuple(_reader(entry, shelf) for entry in manifest.readers),
+        components=tuple(_reader(entry, shelf) for entry in manifest.readers),
         fusion=Fuser(
             recipe.fusion.rule,
             manifest.fusion.weights,
@@ -165,34 +165,34 @@ def _model(manifest: Manifest, shelf: _Shelf, engine: Engine) -> FittedModel:
             **shelf.arrays(manifest.novelty.file), residual=manifest.novelty.residual
         ),
         novelty_limit=manifest.novelty.limit,
-        training=Training(**manifest.training.model_dump()),
+        training=TrainingSummary(**manifest.training.model_dump()),
         metrics=manifest.metrics,
         evidence=_evidence(manifest.evidence, shelf),
     )
 
 
 def _extractor(
-    recipe: Recipe, number: int, manifest: Manifest, shelf: _Shelf, engine: Engine
+    recipe: Recipe, number: int, manifest: Manifest, shelf: _BundleFiles, engine: Engine
 ) -> Extractor:
     features = recipe.features[number]
     if isinstance(features, HandcraftedFeatures):
         return HandcraftedExtractor(features)
     if number not in manifest.networks:
         raise BundleUnreadable(
-            part=MANIFEST, problem=f"feature set {number} has no weights"
+            part=MANIFEST_FILE, problem=f"feature set {number} has no weights"
         )
     tensors = shelf.tensors(manifest.networks[number])
     network = TapNetwork.from_tensors(features.network, features.taps, tensors)
     return NetworkExtractor(features, network, engine)
 
 
-def _reader(entry: ReaderEntry, shelf: _Shelf) -> FittedReader:
+def _reader(entry: ComponentEntry, shelf: _BundleFiles) -> FittedComponent:
     scorer = (
         SCORERS[entry.kind](load_classifier(shelf.content(entry.file), entry.file))
         if entry.file
-        else OwnScorer()
+        else NetworkScorer()
     )
-    return FittedReader(
+    return FittedComponent(
         entry.feature_sets,
         entry.kind,
         entry.settings,
@@ -201,7 +201,7 @@ def _reader(entry: ReaderEntry, shelf: _Shelf) -> FittedReader:
     )
 
 
-def _evidence(entry: EvidenceEntry | None, shelf: _Shelf) -> Evidence | None:
+def _evidence(entry: EvidenceEntry | None, shelf: _BundleFiles) -> Evidence | None:
     return None if entry is None else evidence.unpack(entry, shelf.arrays(entry.file))
 
 

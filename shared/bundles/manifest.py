@@ -18,9 +18,9 @@ from shared.bundles.errors import BundleFormatUnknown, BundleUnreadable
 from shared.recipes import ClassifierKind
 
 FORMAT = 3
-READABLE = (2, 3)
+READABLE_FORMATS = (2, 3)
 """Format 2 holds no evidence: such a bundle gives no p-values, and has no operating points and no reference."""
-MANIFEST = "manifest.json"
+MANIFEST_FILE = "manifest.json"
 CLASSES = ("benign", "malignant")
 _SAFE_PATH = re.compile(r"(?:[a-z]+/)?[A-Za-z0-9_-]+\.(?:safetensors|skops)")
 
@@ -29,7 +29,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class _Stamp(BaseModel):
+class _FormatField(BaseModel):
     """The one field by which any manifest can be told."""
 
     format: int
@@ -66,7 +66,7 @@ class TrainingEntry(_Entry):
     sites: dict[str, int] = {}
 
 
-class ReaderEntry(_Entry):
+class ComponentEntry(_Entry):
     """A fitted classifier on the recipe's feature sets of these numbers; a tuned network itself has no file."""
 
     feature_sets: tuple[int, ...]
@@ -153,7 +153,7 @@ class Manifest(_Entry):
     calibration: SigmoidEntry
     networks: dict[int, str]
     """Number of the feature set -> its weight file."""
-    readers: tuple[ReaderEntry, ...]
+    readers: tuple[ComponentEntry, ...]
     novelty: NoveltyEntry
     golden: GoldenEntry
     evidence: EvidenceEntry | None = None
@@ -188,7 +188,7 @@ class Manifest(_Entry):
             first = problem.errors()[0]
             where = ".".join(map(str, first["loc"])) or "content"
             raise BundleUnreadable(
-                part=MANIFEST, problem=f"{where}: {first['msg']}"
+                part=MANIFEST_FILE, problem=f"{where}: {first['msg']}"
             ) from problem
 
     def to_bytes(self) -> bytes:
@@ -201,14 +201,14 @@ class Manifest(_Entry):
 def _check_format(text: bytes) -> None:
     """Look at the format before anything else: what another format holds cannot be told from damage."""
     try:
-        found = _Stamp.model_validate_json(text).format
+        found = _FormatField.model_validate_json(text).format
     except ValidationError as problem:
         raise BundleUnreadable(
-            part=MANIFEST, problem=f"it states no format: {problem.errors()[0]['msg']}"
+            part=MANIFEST_FILE, problem=f"it states no format: {problem.errors()[0]['msg']}"
         ) from problem
-    if found not in READABLE:
+    if found not in READABLE_FORMATS:
         raise BundleFormatUnknown(
-            format=found, readable=" and ".join(map(str, READABLE))
+            format=found, readable=" and ".join(map(str, READABLE_FORMATS))
         )
 
 

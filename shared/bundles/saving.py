@@ -17,19 +17,19 @@ from shared.bundles.errors import BundleExists
 from shared.bundles.manifest import (
     CLASSES,
     FORMAT,
-    MANIFEST,
+    MANIFEST_FILE,
     FileEntry,
     FusionEntry,
     GoldenEntry,
     Manifest,
     NoveltyEntry,
-    ReaderEntry,
+    ComponentEntry,
     SigmoidEntry,
     TrainingEntry,
     sha256,
 )
 from shared.bundles.trusted import dump_classifier
-from shared.learning import Evidence, FittedModel, FittedReader
+from shared.learning import Evidence, FittedModel, FittedComponent
 from shared.learning.features.extractors import NetworkExtractor
 from shared.learning.novelty import Novelty
 from shared.statistics import Sigmoid
@@ -74,7 +74,7 @@ def save(
     manifest = _manifest(
         model, model.evidence, contents, scores, synthetic, created or datetime.now(UTC)
     ).to_bytes()
-    write_folder(folder, {**contents, MANIFEST: manifest})
+    write_folder(folder, {**contents, MANIFEST_FILE: manifest})
     return sha256(manifest)
 
 
@@ -106,7 +106,7 @@ def _contents(model: FittedModel, model_evidence: Evidence) -> dict[str, bytes]:
     }
     classifiers = {
         _reader_file(reader): dump_classifier(reader.scorer.model)
-        for reader in model.readers
+        for reader in model.components
         if reader.scorer.model
     }
     others = {
@@ -126,10 +126,10 @@ def _networks(model: FittedModel) -> dict[int, NetworkExtractor]:
 
 
 def _network_file(number: int, extractor: NetworkExtractor) -> str:
-    return f"networks/{number}-{extractor.source.network}.safetensors"
+    return f"networks/{number}-{extractor.feature_set.network}.safetensors"
 
 
-def _reader_file(reader: FittedReader) -> str:
+def _reader_file(reader: FittedComponent) -> str:
     return f"classifiers/{'-'.join(map(str, reader.feature_sets))}-{reader.kind}.skops"
 
 
@@ -173,14 +173,14 @@ def _manifest(
             number: _network_file(number, extractor)
             for number, extractor in _networks(model).items()
         },
-        readers=tuple(map(_reader, model.readers)),
+        readers=tuple(map(_reader, model.components)),
         novelty=NoveltyEntry(
             file=NOVELTY_FILE,
             residual=model.novelty.residual,
             limit=model.novelty_limit,
         ),
         golden=GoldenEntry(file=GOLDEN_FILE, scores=scores),
-        evidence=evidence.entry(model_evidence),
+        evidence=evidence.evidence_entry(model_evidence),
         metrics=dict(model.metrics),
         libraries={library: version(library) for library in LIBRARIES},
         files={
@@ -190,8 +190,8 @@ def _manifest(
     )
 
 
-def _reader(reader: FittedReader) -> ReaderEntry:
-    return ReaderEntry(
+def _reader(reader: FittedComponent) -> ComponentEntry:
+    return ComponentEntry(
         feature_sets=reader.feature_sets,
         kind=reader.kind,
         settings=reader.settings,

@@ -3,30 +3,30 @@
 from pathlib import Path
 
 from shared.bundles.errors import BundleExists
-from shared.bundles.loading import assemble, files
-from shared.bundles.manifest import MANIFEST
+from shared.bundles.loading import assemble_folder, list_files
+from shared.bundles.manifest import MANIFEST_FILE
 from shared.objects import ObjectStore
 
 
 def publish(folder: Path, objects: ObjectStore) -> str:
     """Store a bundle's files, the manifest last, so that a known digest means a whole bundle; returns the digest."""
-    entries = files(folder)
-    for path in sorted(entries, key=lambda path: path == MANIFEST):
+    entries = list_files(folder)
+    for path in sorted(entries, key=lambda path: path == MANIFEST_FILE):
         objects.put((folder / path).read_bytes())
-    return entries[MANIFEST].sha256
+    return entries[MANIFEST_FILE].sha256
 
 
-def fetch(digest: str, objects: ObjectStore, shelf: Path) -> Path:
+def fetch(digest: str, objects: ObjectStore, bundles_folder: Path) -> Path:
     """The bundle's folder below `shelf`, brought there if it is not there yet.
 
     Raises
     ------
     ObjectMissing, ObjectCorrupt, ObjectsUnavailable, BundleUnreadable, BundleTampered
     """
-    folder = shelf / digest
+    folder = bundles_folder / digest
     if not folder.exists():
         try:
-            assemble(digest, objects.get, folder)
+            assemble_folder(digest, objects.get, folder)
         except BundleExists:  # another worker of this machine was quicker
             return folder
     return folder

@@ -9,10 +9,10 @@ from uuid import UUID
 from shared.cases.admission import Admission, TooMuch
 from shared.cases.deidentification import Deidentifier
 from shared.domain.audit.events import Event
-from shared.domain.image_source import Source
+from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
 from shared.errors import InputError, TooLarge
-from shared.guidelines import Descriptors, to_json
+from shared.guidelines import Descriptors, descriptors_to_json
 from shared.imaging import Header, Roi, inspect
 from shared.ledger import HospitalSession
 from shared.ledger.cases.repository import NewCase
@@ -35,7 +35,7 @@ class Submission:
     external_id: str | None = None
     priority: Priority = Priority.ROUTINE
     frame: int | None = None
-    source: Source = Source.FILE
+    source: ImageSource = ImageSource.FILE
     batch: str | None = None
     descriptors: Descriptors | None = None
 
@@ -55,12 +55,12 @@ class Submission:
         ]
         if self.frame is not None:
             content.append(self.frame)
-        if self.source is not Source.FILE:
+        if self.source is not ImageSource.FILE:
             content.append(self.source)
         if self.batch is not None:
             content.append({"batch": self.batch})
         if self.descriptors is not None:
-            content.append({"descriptors": to_json(self.descriptors)})
+            content.append({"descriptors": descriptors_to_json(self.descriptors)})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -181,7 +181,7 @@ class CaseAcceptance:
         case = _new_case(submission, image)
         duplicate_of = session.cases.find_first_identical(case)
         case_id = session.cases.add(replace(case, duplicate_of=duplicate_of))
-        job_id = session.jobs.open(case_id, submission.priority)
+        job_id = session.jobs.create(case_id, submission.priority)
         session.audit.record(
             Event.CASE_ACCEPTED,
             case=case_id,
@@ -204,7 +204,7 @@ class CaseAcceptance:
 
 def _new_case(submission: Submission, image: StoredImage) -> NewCase:
     roi = json.loads(submission.roi.to_json()) if submission.roi else None
-    descriptors = to_json(submission.descriptors) if submission.descriptors else None
+    descriptors = descriptors_to_json(submission.descriptors) if submission.descriptors else None
     return NewCase(
         image_sha256=image.sha256,
         image_bytes=len(image.data),

@@ -128,7 +128,7 @@ class Admission:
     @cachedmethod(attrgetter("_cache"), condition=attrgetter("_condition"))
     def _all_waiting(self) -> int:
         with self._ledger.system_session(ACTOR) as session:
-            return session.queue.waiting()
+            return session.queue.count_waiting()
 
 
 def rate_limited(standing: RateLimitStatus, spare: float) -> RateLimited:

@@ -38,4 +38,4 @@ class Deidentifier:
     def _key(self) -> bytes:
         """In a transaction of its own, since the first request that needs it may be undone."""
         with self._ledger.system_session(ACTOR) as session:
-            return session.pseudonyms.key_for(PURPOSE)
+            return session.pseudonyms.derive_key(PURPOSE)

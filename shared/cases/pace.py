@@ -21,4 +21,4 @@ class Pace:
     @cachedmethod(attrgetter("_cache"), condition=attrgetter("_condition"))
     def jobs_per_s(self) -> float | None:
         with self._ledger.system_session("gateway") as session:
-            return session.queue.pace()
+            return session.queue.jobs_per_second()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from shared.domain.image_source import Source
+from shared.domain.image_source import ImageSource
 from shared.domain.results.findings import Finding
 from shared.imaging import (
     Framing,
@@ -40,7 +40,7 @@ def prepare(
     roi: Roi | None = None,
     mask: bytes | None = None,
     frame: int | None = None,
-    source: str = Source.FILE,
+    source: str = ImageSource.FILE,
     decoder: Decode = decode_here,
 ) -> Nodule:
     """Decode an image and cut its nodule out.
@@ -63,7 +63,7 @@ def prepare(
         image = decoder(data, frame)
     with measure("preprocess"):
         image = with_text_finding(image)
-        if source == Source.PHOTO:
+        if source == ImageSource.PHOTO:
             image = with_photo_findings(image)
         if mask is not None:
             height, width = image.pixels.shape

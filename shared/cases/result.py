@@ -162,7 +162,7 @@ def risk_at(prevalence: float, risk: float, trained_at: float) -> float:
 def advise(risk: float, size_mm: float, rule: str) -> FnaAdvice:
     """The advice under the hospital's rule, with what the other rules say beside it."""
     advice = recommend(risk, size_mm, rule)
-    return replace(advice, alternatives=alternatives(risk, size_mm, besides=rule))
+    return replace(advice, alternatives=alternatives(risk, size_mm, excluded_rule=rule))
 
 
 def found_roi(box: Box | None) -> FoundRoi | None:

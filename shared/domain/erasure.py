@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Ground(StrEnum):
+class ErasureReason(StrEnum):
     PATIENT_REQUEST = "patient-request"
     SENT_BY_MISTAKE = "sent-by-mistake"
     RETENTION = "retention"

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Source(StrEnum):
+class ImageSource(StrEnum):
     FILE = "file"
     PHOTO = "photo"
     """A photo of a screen, made straight or not."""

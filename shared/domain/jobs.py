@@ -11,7 +11,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
-MOVES: dict[JobState, frozenset[JobState]] = {
+TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
     JobState.RUNNING: frozenset(
         {JobState.DONE, JobState.FAILED, JobState.QUEUED, JobState.CANCELLED}
@@ -23,12 +23,12 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 """RUNNING -> QUEUED when a lease expires; FAILED -> QUEUED when a dead letter is run again.
 All but DONE -> CANCELLED when the case is erased; a hospital itself cancels only what is QUEUED."""
 
-FINAL = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+FINAL_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 
-def origins(after: JobState) -> frozenset[JobState]:
+def source_states(target: JobState) -> frozenset[JobState]:
     """The states from which a job may come to this one."""
-    return frozenset(state for state, moves in MOVES.items() if after in moves)
+    return frozenset(state for state, moves in TRANSITIONS.items() if target in moves)
 
 
 class Priority(StrEnum):

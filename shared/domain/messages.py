@@ -20,8 +20,8 @@ class Message:
 
     def __str__(self) -> str:
         """In English; the code itself where `TEXTS` has no text for these facts."""
-        text = fitting(TEXTS.get(self.code, ()), self.facts)
-        return self.code if text is None else fill(text, self.facts, str)
+        text = select_text(TEXTS.get(self.code, ()), self.facts)
+        return self.code if text is None else format_text(text, self.facts, str)
 
     def to_json(self) -> dict[str, Any]:
         return {"code": self.code, "facts": to_json(self.facts)}
@@ -36,22 +36,22 @@ def to_json(facts: Facts) -> dict[str, Any]:
     return {name: _json(fact) for name, fact in facts.items()}
 
 
-def fields(text: str) -> frozenset[str]:
+def fact_names(text: str) -> frozenset[str]:
     """The names of the facts that a text wants."""
     return frozenset(
         name for _, name, _, _ in Formatter().parse(text) if name is not None
     )
 
 
-def fitting(texts: Sequence[str], facts: Facts) -> str | None:
+def select_text(texts: Sequence[str], facts: Facts) -> str | None:
     """Of the texts of one code the one that says most of the facts; None where each wants others."""
-    possible = [text for text in texts if fields(text) <= facts.keys()]
-    return max(possible, key=lambda text: len(fields(text)), default=None)
+    possible = [text for text in texts if fact_names(text) <= facts.keys()]
+    return max(possible, key=lambda text: len(fact_names(text)), default=None)
 
 
-def fill(text: str, facts: Facts, word: Callable[[Message], str]) -> str:
+def format_text(text: str, facts: Facts, word_message: Callable[[Message], str]) -> str:
     """The sentence. `word` makes sentences of facts that are messages, stored or not."""
-    return text.format(**{name: _in_words(fact, word) for name, fact in facts.items()})
+    return text.format(**{name: _in_words(fact, word_message) for name, fact in facts.items()})
 
 
 class _Text(str):

@@ -64,7 +64,7 @@ class Judgement:
     policy: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def against(self) -> tuple[Message, ...]:
+    def objections(self) -> tuple[Message, ...]:
         """Why it did not pass."""
         return tuple(
             reason.message for reason in self.reasons if reason.weight is Weight.AGAINST

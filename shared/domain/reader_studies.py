@@ -12,7 +12,7 @@ class StudyState(StrEnum):
     CLOSED = "closed"
 
 
-MOVES: dict[StudyState, frozenset[StudyState]] = {
+TRANSITIONS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.DRAFT: frozenset({StudyState.OPEN, StudyState.CLOSED}),
     StudyState.OPEN: frozenset({StudyState.CLOSED}),
     StudyState.CLOSED: frozenset(),
@@ -30,7 +30,7 @@ class Phase(StrEnum):
     AIDED = "aided"
 
 
-class Pick(StrEnum):
+class CaseSelection(StrEnum):
     """How a study's cases are chosen, of those with a result and a known outcome."""
 
     NEWEST = "newest"

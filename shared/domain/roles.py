@@ -11,7 +11,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-class Act(StrEnum):
+class Permission(StrEnum):
     """What a route asks leave for."""
 
     SUBMIT = "submit"
@@ -26,32 +26,32 @@ class Act(StrEnum):
     MANAGE_PEOPLE = "manage-people"
 
 
-MAY: dict[Role, frozenset[Act]] = {
-    Role.SUBMITTER: frozenset({Act.SUBMIT, Act.READ, Act.RERUN}),
-    Role.READER: frozenset({Act.READ}),
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.SUBMITTER: frozenset({Permission.SUBMIT, Permission.READ, Permission.RERUN}),
+    Role.READER: frozenset({Permission.READ}),
     Role.HOSPITAL_ADMIN: frozenset(
         {
-            Act.SUBMIT,
-            Act.READ,
-            Act.RERUN,
-            Act.AUDIT,
-            Act.ADMINISTER,
-            Act.MONITOR,
-            Act.MANAGE_KEYS,
-            Act.MANAGE_PEOPLE,
+            Permission.SUBMIT,
+            Permission.READ,
+            Permission.RERUN,
+            Permission.AUDIT,
+            Permission.ADMINISTER,
+            Permission.MONITOR,
+            Permission.MANAGE_KEYS,
+            Permission.MANAGE_PEOPLE,
         }
     ),
     Role.OPERATOR: frozenset(
         {
-            Act.OPERATE,
-            Act.RERUN,
-            Act.AUDIT,
-            Act.MONITOR,
-            Act.MANAGE_KEYS,
-            Act.MANAGE_PEOPLE,
+            Permission.OPERATE,
+            Permission.RERUN,
+            Permission.AUDIT,
+            Permission.MONITOR,
+            Permission.MANAGE_KEYS,
+            Permission.MANAGE_PEOPLE,
         }
     ),
-    Role.AUDITOR: frozenset({Act.AUDIT, Act.MONITOR}),
+    Role.AUDITOR: frozenset({Permission.AUDIT, Permission.MONITOR}),
 }
 
 HOSPITAL_ROLES = frozenset({Role.SUBMITTER, Role.READER, Role.HOSPITAL_ADMIN})
@@ -61,5 +61,5 @@ STAFF_ROLES = frozenset({Role.SUBMITTER, Role.READER})
 """Roles whose keys and people a hospital's administrator makes and ends."""
 
 
-def needed_for(act: Act) -> str:
-    return " or ".join(role for role in Role if act in MAY[role])
+def roles_with(act: Permission) -> str:
+    return " or ".join(role for role in Role if act in PERMISSIONS[role])

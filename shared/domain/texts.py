@@ -36,7 +36,7 @@ STEPS = {
     "features-done": ("{features}: {computed} images computed, {known} known before",),
     "table-done": ("{images} images, {skipped} skipped",),
     "tuning-done": ("tuned on all images", "tuned without fold {fold}"),
-    "fold-done": ("fold {fold} is judged",),
+    "fold-done": ("fold {fold} is validated",),
     "fold-absent": ("there is no fold {fold}: patients are too few",),
     "fit-done": ("{reader} is fitted",),
     "bundle-done": ("cross-validated AUC {auc:.3f}",),
@@ -44,11 +44,11 @@ STEPS = {
         "{images} locked test images: too few to tell",
         "{images} locked test images: AUC {auc:.3f}",
     ),
-    "gate-passed": ("The gate lets it pass.",),
-    "gate-failed": ("The gate does not let it pass: {against}",),
-    "gate-not-judged": ("The gate could not judge it: {against}",),
+    "gate-passed": ("Validation passed.",),
+    "gate-failed": ("Validation failed: {against}",),
+    "gate-not-judged": ("Validation was not possible: {against}",),
     "step-done": ("{step} is done",),
-    "earlier-message": ("what it said is not kept",),
+    "earlier-message": ("the message was not stored",),
 }
 """What came of a step of a run."""
 
@@ -85,11 +85,11 @@ GATE = {
         "AUC {auc:.3f}. No model is live, so there is none it could be worse than; the other criteria decide.",
     ),
     "judged-auc-not-worse": (
-        f"{_AREAS}. It is not worse by {{margin:g}} or more (P = {{p_value:.3g}}).",
+        f"{_AREAS}. Non-inferior (margin {{margin:g}}, P = {{p_value:.3g}}).",
     ),
-    "judged-auc-worse": (f"{_AREAS}: it is worse.",),
+    "judged-auc-worse": (f"{_AREAS}: inferior.",),
     "judged-auc-not-shown": (
-        f"{_AREAS}: these images cannot show that it is no worse by {{margin:g}}. More of them narrow the interval.",
+        f"{_AREAS}: these images cannot show non-inferiority (margin {{margin:g}}). More images narrow the interval.",
     ),
     "judged-sensitivity-below-floor": (
         f"{_FOUND}; at least {{floor:.0%}} are asked for.",

@@ -3,7 +3,7 @@
 from shared.engines.choice import open_engine
 from shared.engines.eager import EagerEngine
 from shared.engines.port import CompiledNetwork, Engine, Features, Images, Precision
-from shared.engines.threads import limit_threads, settle_threads
+from shared.engines.threads import limit_threads, fix_thread_count
 
 __all__ = [
     "CompiledNetwork",
@@ -14,5 +14,5 @@ __all__ = [
     "Precision",
     "limit_threads",
     "open_engine",
-    "settle_threads",
+    "fix_thread_count",
 ]

@@ -3,7 +3,7 @@
 import torch
 
 
-def settle_threads() -> None:
+def fix_thread_count() -> None:
     """Fix the number for the calling thread at what the process may use, before another thread limits its own."""
     torch.get_num_threads()
 

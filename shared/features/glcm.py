@@ -1,6 +1,10 @@
-"""Grey level co-occurrence (IBSI, section 3.6): horizontal, vertical, 45 and 135 degrees, and all together."""
+"""Features of the grey level co-occurrence matrix, GLCM (IBSI, section 3.6).
 
-from collections.abc import Callable
+Pairs of pixels are counted horizontally, vertically and along both diagonals. Each feature is
+computed for each direction and for all directions together.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,20 +14,34 @@ from numpy.typing import NDArray
 from shared.features.arrays import Array, sum_over
 
 DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1))
-"""Steps in rows and columns: 0, 135, 90 and 45 degrees; the opposite steps are in by symmetry."""
+"""Steps in rows and columns: 0, 135, 90 and 45 degrees.
 
+The matrices are symmetric, so that the opposite steps are included.
+"""
 
-Shifted = list[tuple[NDArray[np.uint16], NDArray[np.uint16]]]
+LevelsImage = NDArray[np.uint16]
+PixelPairs = tuple[LevelsImage, LevelsImage]
+"""Two views of one shape: at each place the two pixels of a pair."""
 
-DENSE = 256
-"""Grey levels up to which a whole matrix is counted at once; of more levels only the pairs that occur are kept."""
+MAX_DENSE_LEVELS = 256
+"""Up to this number of grey levels a whole matrix is counted.
+
+For more levels only the pairs that occur are counted.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Cooccurrence:
-    """Symmetric counts of pairs of grey levels: cell k pairs level `first[k]` with `second[k]`, both 1..`levels`.
+    """Symmetric counts of pairs of grey levels.
 
-    `first`, `second` (K,) int64; `counts` (M, K) int64. Cells that no direction fills need not be there.
+    Cell k counts the pairs of level `first[k]` with level `second[k]`. A cell that is empty in all
+    directions may be absent.
+
+    Attributes
+    ----------
+    first, second : (K,) int64, grey levels 1..`levels`
+    counts : (M, K) int64, a row for each direction
+    levels : number of grey levels N_g
     """
 
     first: NDArray[np.int64]
@@ -32,15 +50,20 @@ class Cooccurrence:
     levels: int
 
     def with_merged_row(self) -> "Cooccurrence":
-        """With the sum over all directions as one more row."""
-        counts = np.concatenate([self.counts, self.counts.sum(0, keepdims=True)])
-        return Cooccurrence(self.first, self.second, counts, self.levels)
+        """A copy with the sum over all directions as an additional row."""
+        merged = self.counts.sum(0, keepdims=True)
+        return Cooccurrence(
+            first=self.first,
+            second=self.second,
+            counts=np.concatenate([self.counts, merged]),
+            levels=self.levels,
+        )
 
 
 def cooccurrence(
-    levels_image: NDArray[np.uint16], levels: int, distance: int = 1
+    levels_image: LevelsImage, levels: int, distance: int = 1
 ) -> Cooccurrence:
-    """Symmetric co-occurrence counts.
+    """Count the pairs of grey levels, both ways round.
 
     Parameters
     ----------
@@ -51,87 +74,99 @@ def cooccurrence(
     Returns
     -------
     Cooccurrence
-        one row for each of `DIRECTIONS`. Of a region too thin for any pair in a direction, each pixel is paired with
-        itself: the limit of a region without texture.
+        one row for each of `DIRECTIONS`. If a region is too thin for any pair in a direction, each
+        pixel is paired with itself. That is the limit of a region without texture.
     """
-    shifted = [
-        _shifted(levels_image, dy * distance, dx * distance) for dy, dx in DIRECTIONS
+    pairs_by_direction = [
+        _pixel_pairs(levels_image, dy=dy * distance, dx=dx * distance)
+        for dy, dx in DIRECTIONS
     ]
-    return (
-        _whole(levels_image, shifted, levels)
-        if levels <= DENSE
-        else _occurring(levels_image, shifted, levels)
-    )
+    if levels <= MAX_DENSE_LEVELS:
+        return _dense_counts(levels_image, pairs_by_direction, levels)
+    return _sparse_counts(levels_image, pairs_by_direction, levels)
 
 
-def _shifted(
-    image: NDArray[np.uint16], dy: int, dx: int
-) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-    """The image and its neighbours one step on, cut to where both are."""
+def _pixel_pairs(image: LevelsImage, dy: int, dx: int) -> PixelPairs:
+    """The image and its neighbours one step on, cut to the pixels that have such a neighbour."""
     height, width = image.shape
-    first = image[: max(height - dy, 0), max(-dx, 0) : max(width - max(dx, 0), 0)]
-    second = image[dy:, max(dx, 0) : max(width - max(-dx, 0), 0)]
+    first_left = max(-dx, 0)
+    first_right = max(width - max(dx, 0), 0)
+    second_left = max(dx, 0)
+    second_right = max(width - max(-dx, 0), 0)
+    first = image[: max(height - dy, 0), first_left:first_right]
+    second = image[dy:, second_left:second_right]
     return first, second
 
 
-def _whole(image: NDArray[np.uint16], shifted: Shifted, levels: int) -> Cooccurrence:
-    counts = np.stack(
-        [_matrix(image, first, second, levels + 1) for first, second in shifted]
-    )
+def _dense_counts(
+    image: LevelsImage, pairs_by_direction: Sequence[PixelPairs], levels: int
+) -> Cooccurrence:
+    matrices = [_matrix(image, pairs, levels) for pairs in pairs_by_direction]
+    counts = np.stack(matrices)
     first, second = np.divmod(np.arange(levels * levels), levels)
-    return Cooccurrence(first + 1, second + 1, counts.reshape(len(shifted), -1), levels)
+    return Cooccurrence(
+        first=first + 1,
+        second=second + 1,
+        counts=counts.reshape(len(matrices), -1),
+        levels=levels,
+    )
 
 
-def _matrix(
-    image: NDArray[np.uint16],
-    first: NDArray[np.uint16],
-    second: NDArray[np.uint16],
-    side: int,
-) -> NDArray[np.int64]:
-    narrow: type[np.integer] = (
-        np.uint16 if side * side <= np.iinfo(np.uint16).max else np.int64
-    )
-    codes: NDArray[np.integer] = (
-        first.astype(narrow, copy=False) * narrow(side) + second
-    )
-    counts = np.bincount(codes.ravel(), minlength=side * side).reshape(side, side)[
-        1:, 1:
-    ]
+def _matrix(image: LevelsImage, pairs: PixelPairs, levels: int) -> NDArray[np.int64]:
+    """The matrix (N_g, N_g) of one direction."""
+    first, second = pairs
+    side = levels + 1
+    fits_uint16 = side * side <= np.iinfo(np.uint16).max
+    dtype: type[np.integer] = np.uint16 if fits_uint16 else np.int64
+    codes: NDArray[np.integer] = first.astype(dtype, copy=False) * dtype(side) + second
+    all_counts = np.bincount(codes.ravel(), minlength=side * side)
+    counts = all_counts.reshape(side, side)[1:, 1:]
     if not counts.any():
-        return np.diag(np.bincount(image.ravel(), minlength=side)[1:])
+        pixels_by_level = np.bincount(image.ravel(), minlength=side)
+        return np.diag(pixels_by_level[1:])
     return counts + counts.T
 
 
-def _occurring(
-    image: NDArray[np.uint16], shifted: Shifted, levels: int
+def _sparse_counts(
+    image: LevelsImage, pairs_by_direction: Sequence[PixelPairs], levels: int
 ) -> Cooccurrence:
     side = levels + 1
-    codes = [_codes(image, first, second, side) for first, second in shifted]
-    cells, place = np.unique(np.concatenate(codes), return_inverse=True)
-    by_direction = np.split(place, np.cumsum([part.size for part in codes])[:-1])
-    counts = np.stack(
-        [np.bincount(part, minlength=cells.size) for part in by_direction]
+    codes = [_pair_codes(image, pairs, side) for pairs in pairs_by_direction]
+    cells, cell_index = np.unique(np.concatenate(codes), return_inverse=True)
+    ends = np.cumsum([part.size for part in codes])
+    index_by_direction = np.split(cell_index, ends[:-1])
+    counts = [np.bincount(index, minlength=cells.size) for index in index_by_direction]
+    return Cooccurrence(
+        first=cells // side,
+        second=cells % side,
+        counts=np.stack(counts),
+        levels=levels,
     )
-    return Cooccurrence(cells // side, cells % side, counts, levels)
 
 
-def _codes(
-    image: NDArray[np.uint16],
-    first: NDArray[np.uint16],
-    second: NDArray[np.uint16],
-    side: int,
-) -> NDArray[np.int64]:
-    """One number for each pair, both ways round."""
-    both = (first > 0) & (second > 0)
-    here, there = (part[both].astype(np.int64) for part in (first, second))
-    if here.size == 0:
+def _pair_codes(image: LevelsImage, pairs: PixelPairs, side: int) -> NDArray[np.int64]:
+    """One number `first * side + second` for each pair, both ways round."""
+    first, second = pairs
+    inside = (first > 0) & (second > 0)
+    first_levels = first[inside].astype(np.int64)
+    second_levels = second[inside].astype(np.int64)
+    if first_levels.size == 0:
         return image[image > 0].astype(np.int64) * (side + 1)
-    return np.concatenate([here * side + there, there * side + here])
+    forward = first_levels * side + second_levels
+    backward = second_levels * side + first_levels
+    return np.concatenate([forward, backward])
 
 
 @dataclass(frozen=True, eq=False)
 class Glcm:
-    """Probabilities `p` (M, K) of the K cells, each of the M matrices symmetric and summing to 1."""
+    """M normalised co-occurrence matrices and their marginal distributions.
+
+    Attributes
+    ----------
+    p : (M, K) probabilities of the K cells; each matrix is symmetric and sums to 1
+    first, second : (K,) grey levels of the cells
+    levels : number of grey levels N_g
+    """
 
     p: Array
     first: NDArray[np.int64]
@@ -139,12 +174,13 @@ class Glcm:
     levels: int
 
     @classmethod
-    def from_counts(cls, pairs: Cooccurrence) -> "Glcm":
+    def from_counts(cls, cooccurrence: Cooccurrence) -> "Glcm":
+        totals = cooccurrence.counts.sum(-1, keepdims=True)
         return cls(
-            pairs.counts / pairs.counts.sum(-1, keepdims=True),
-            pairs.first,
-            pairs.second,
-            pairs.levels,
+            p=cooccurrence.counts / totals,
+            first=cooccurrence.first,
+            second=cooccurrence.second,
+            levels=cooccurrence.levels,
         )
 
     @cached_property
@@ -154,8 +190,8 @@ class Glcm:
 
     @cached_property
     def marginal(self) -> Array:
-        """p_i., the same as p_.j, (M, N_g)."""
-        return self._folded(self.first - 1, self.levels)
+        """p_i., which equals p_.j, (M, N_g)."""
+        return self._summed_by(self.first - 1, self.levels)
 
     @cached_property
     def mean(self) -> Array:
@@ -164,19 +200,21 @@ class Glcm:
     @cached_property
     def difference_probabilities(self) -> Array:
         """p_{i-j} for differences 0..N_g-1, (M, N_g)."""
-        return self._folded(np.abs(self.first - self.second), self.levels)
+        return self._summed_by(np.abs(self.first - self.second), self.levels)
 
     @cached_property
     def sum_probabilities(self) -> Array:
         """p_{i+j} for sums 2..2 N_g, (M, 2 N_g - 1)."""
-        return self._folded(self.first + self.second - 2, 2 * self.levels - 1)
+        return self._summed_by(self.first + self.second - 2, 2 * self.levels - 1)
 
     @cached_property
     def difference_values(self) -> Array:
+        """Differences 0..N_g-1."""
         return np.arange(float(self.levels))
 
     @cached_property
     def sum_values(self) -> Array:
+        """Sums 2..2 N_g."""
         return np.arange(2.0, 2 * self.levels + 1)
 
     @cached_property
@@ -189,14 +227,16 @@ class Glcm:
 
     def sum_moment(self, order: int) -> Array:
         """Sum over i, j of (i + j - 2 mean)^order p_ij."""
-        return sum_over((self.sum_values - 2 * self.mean[:, None]) ** order * self.sum_probabilities)
+        deviations = self.sum_values - 2 * self.mean[:, None]
+        return sum_over(deviations**order * self.sum_probabilities)
 
-    def _folded(self, index: NDArray[np.int64], size: int) -> Array:
+    def _summed_by(self, index: NDArray[np.int64], size: int) -> Array:
+        """Sums (M, size) of the cells' probabilities by their `index` (K,) in 0..size-1."""
         return np.stack([np.bincount(index, matrix, size) for matrix in self.p])
 
 
 def entropies(p: Array) -> Array:
-    """Shannon's entropy in bits of each row of `p` (M, K)."""
+    """Shannon entropy in bits of each row of `p` (M, K)."""
     return -sum_over(p * np.log2(np.where(p > 0, p, 1))) + 0.0
 
 
@@ -228,7 +268,9 @@ def diff_avg(m: Glcm) -> Array:
 
 def diff_var(m: Glcm) -> Array:
     """Difference variance (IBSI D3YU)."""
-    return sum_over((m.difference_values - diff_avg(m)[:, None]) ** 2 * m.difference_probabilities)
+    return sum_over(
+        (m.difference_values - diff_avg(m)[:, None]) ** 2 * m.difference_probabilities
+    )
 
 
 def diff_entr(m: Glcm) -> Array:
@@ -283,19 +325,25 @@ def inv_diff_mom(m: Glcm) -> Array:
 
 def inv_diff_mom_norm(m: Glcm) -> Array:
     """Normalised inverse difference moment (IBSI 1QCO)."""
-    return m.difference_probabilities @ (1 / (1 + (m.difference_values / m.levels) ** 2))
+    return m.difference_probabilities @ (
+        1 / (1 + (m.difference_values / m.levels) ** 2)
+    )
 
 
 def inv_var(m: Glcm) -> Array:
-    """Inverse variance (IBSI E8JP); pairs of equal level stay out."""
+    """Inverse variance (IBSI E8JP), without the pairs of equal level."""
     return m.difference_probabilities[:, 1:] @ (1 / m.difference_values[1:] ** 2)
 
 
 def corr(m: Glcm) -> Array:
-    """Correlation (IBSI NI2N); 1 where one level fills the region, the limit of pairs that always agree."""
+    """Correlation (IBSI NI2N).
+
+    It is 1 if one level fills the region. That is the limit of pairs that always agree.
+    """
     variance = joint_var(m)
     covariance = auto_corr(m) - m.mean**2
-    return np.where(variance > 0, covariance / np.where(variance > 0, variance, 1), 1.0)
+    denominator = np.where(variance > 0, variance, 1)
+    return np.where(variance > 0, covariance / denominator, 1.0)
 
 
 def auto_corr(m: Glcm) -> Array:
@@ -319,20 +367,21 @@ def clust_prom(m: Glcm) -> Array:
 
 
 def info_corr1(m: Glcm) -> Array:
-    """First measure of information correlation (IBSI R8DG); 0 where one level leaves nothing to inform about.
+    """First measure of information correlation (IBSI R8DG).
 
-    By symmetry its HXY1, -sum of p_ij log(p_i. p_.j), is twice the marginal entropy.
+    It is 0 if there is only one level, because that leaves no information. By symmetry HXY1, the
+    sum of -p_ij log(p_i. p_.j), is twice the marginal entropy.
     """
     entropy = m.marginal_entropy
-    return np.where(
-        entropy > 0,
-        (m.joint_entropy - 2 * entropy) / np.where(entropy > 0, entropy, 1),
-        0.0,
-    )
+    denominator = np.where(entropy > 0, entropy, 1)
+    return np.where(entropy > 0, (m.joint_entropy - 2 * entropy) / denominator, 0.0)
 
 
 def info_corr2(m: Glcm) -> Array:
-    """Second measure of information correlation (IBSI JN9H), from HXY2, which is twice the marginal entropy."""
+    """Second measure of information correlation (IBSI JN9H).
+
+    It uses HXY2, which is twice the marginal entropy.
+    """
     shared_bits = 2 * m.marginal_entropy - m.joint_entropy
     correlation: Array = np.sqrt(np.maximum(1 - np.exp(-2 * shared_bits), 0))
     return correlation
@@ -368,21 +417,26 @@ FEATURES: tuple[Callable[[Glcm], Array], ...] = (
 
 
 def glcm_features(
-    levels_image: NDArray[np.uint16], levels: int, distance: int = 1
+    levels_image: LevelsImage, levels: int, distance: int = 1
 ) -> dict[str, float]:
-    """All GLCM features, averaged over the directions (`_avg`) and of the directions merged (`_comb`).
+    """All GLCM features, once averaged over the directions and once of the merged directions.
 
     Parameters
     ----------
     levels_image : (H, W) grey levels 1..levels, 0 outside the region
     levels : number of grey levels N_g, up to 65535
     distance : step in pixels (Chebyshev)
+
+    Returns
+    -------
+    features by name; names end in `_avg` (averaged) or `_comb` (merged)
     """
-    matrices = Glcm.from_counts(cooccurrence(levels_image, levels, distance).with_merged_row())
-    measured = {feature.__name__: feature(matrices) for feature in FEATURES}
-    averaged = {
-        f"{name}_avg": float(value[:-1].mean()) for name, value in measured.items()
-    }
-    return averaged | {
-        f"{name}_comb": float(value[-1]) for name, value in measured.items()
-    }
+    pairs = cooccurrence(levels_image, levels, distance)
+    matrices = Glcm.from_counts(pairs.with_merged_row())
+    averaged: dict[str, float] = {}
+    merged: dict[str, float] = {}
+    for feature in FEATURES:
+        values = feature(matrices)
+        averaged[f"{feature.__name__}_avg"] = float(values[:-1].mean())
+        merged[f"{feature.__name__}_comb"] = float(values[-1])
+    return averaged | merged

@@ -1,4 +1,7 @@
-"""Grey level run lengths (IBSI, section 3.7) along four directions, and all together."""
+"""Features of grey level run lengths, GLRLM (IBSI, section 3.7).
+
+Each feature is computed along four directions and for all directions together.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,86 +12,101 @@ from numpy.typing import NDArray
 
 from shared.features.arrays import Array, sum_over
 
+LevelsImage = NDArray[np.uint16]
 
-def run_lengths(levels_image: NDArray[np.uint16], levels: int) -> NDArray[np.int64]:
-    """Counts of runs of equal grey level.
+
+def run_lengths(levels_image: LevelsImage, levels: int) -> NDArray[np.int64]:
+    """Count the runs of equal grey level.
 
     Parameters
     ----------
-    levels_image : (H, W) grey levels 1..levels, 0 outside the region, which ends a run
+    levels_image : (H, W) grey levels 1..levels, 0 outside the region; a 0 ends a run
+    levels : number of grey levels N_g
 
     Returns
     -------
-    (4, N_g, N_r) int64 for 0, 90, 45 and 135 degrees; N_r is the longest run there is, in pixels.
+    (4, N_g, N_r) int64 for 0, 90, 45 and 135 degrees; N_r is the longest run in pixels
     """
-    lines = (
+    lines_by_direction = (
         levels_image,
         levels_image.T,
         _diagonals(levels_image),
         _diagonals(levels_image[:, ::-1]),
     )
-    runs = [_runs(line) for line in lines]
-    longest = max(int(lengths.max()) for _, lengths in runs)
-    return np.stack(
-        [_tally(values, lengths, levels, longest) for values, lengths in runs]
-    )
+    runs_by_direction = [_find_runs(lines) for lines in lines_by_direction]
+    longest = max(int(lengths.max()) for _, lengths in runs_by_direction)
+    counts = [
+        _count_runs(values, lengths, levels=levels, longest=longest)
+        for values, lengths in runs_by_direction
+    ]
+    return np.stack(counts)
 
 
-def _diagonals(image: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """The diagonals that run down and to the left, one a row, filled up with 0.
+def _diagonals(image: LevelsImage) -> LevelsImage:
+    """The diagonals that run down and to the left, one in each row, padded with 0.
 
-    Rows padded to H + W and read back in rows of H + W - 1 slide one pixel further each: diagonals stand upright.
+    The rows are padded to H + W and read back in rows of H + W - 1. Thus each row is shifted by one
+    pixel more than the row above it, and the diagonals become columns.
     """
     height, width = image.shape
     padded = np.zeros((height, width + height), image.dtype)
     padded[:, :width] = image
-    return (
-        padded.ravel()[: height * (width + height - 1)]
-        .reshape(height, width + height - 1)
-        .T
-    )
+    shifted_width = width + height - 1
+    shifted = padded.ravel()[: height * shifted_width]
+    return shifted.reshape(height, shifted_width).T
 
 
-def _runs(lines: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+def _find_runs(lines: LevelsImage) -> tuple[LevelsImage, NDArray[np.int64]]:
     """Level and length of each run along the rows of `lines`."""
     rows, length = lines.shape
-    flat = np.zeros((rows, length + 1), lines.dtype)
-    flat[:, :length] = lines
-    flat = flat.ravel()
-    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    separated = np.zeros((rows, length + 1), lines.dtype)
+    separated[:, :length] = lines
+    flat = separated.ravel()
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts = np.concatenate([[0], changes])
     values = flat[starts]
     lengths = np.diff(starts, append=flat.size)
     inside = values > 0
     return values[inside], lengths[inside]
 
 
-def _tally(
-    values: NDArray[np.uint16], lengths: NDArray[np.int64], levels: int, longest: int
+def _count_runs(
+    values: LevelsImage, lengths: NDArray[np.int64], levels: int, longest: int
 ) -> NDArray[np.int64]:
     codes = (values.astype(np.int64) - 1) * longest + lengths - 1
-    return np.bincount(codes, minlength=levels * longest).reshape(levels, longest)
+    counts = np.bincount(codes, minlength=levels * longest)
+    return counts.reshape(levels, longest)
 
 
 @dataclass(frozen=True, eq=False)
 class Glrlm:
-    """Run counts `r` (M, P, N_r) of the P grey levels `i` that occur."""
+    """M run length matrices of the P grey levels that occur.
+
+    Attributes
+    ----------
+    r : (M, P, N_r) run counts
+    i : (P,) the grey levels
+    """
 
     r: Array
     i: Array
 
     @classmethod
-    def from_levels_image(cls, image: NDArray[np.uint16]) -> "Glrlm":
-        """Matrices of an image (H, W) of grey levels, 0 outside: one for each direction, and the sum of them all.
+    def from_levels_image(cls, image: LevelsImage) -> "Glrlm":
+        """Matrices of an image (H, W) of grey levels, 0 outside the region.
 
-        Levels that do not occur add nothing to any feature, so that 65535 levels cost no more than those there are.
+        There is one matrix for each direction, and the last is their sum. Levels that do not occur
+        add nothing to any feature. They are left out, so that 65535 possible levels cost no more
+        than the levels in the image.
         """
-        occurring = np.flatnonzero(np.bincount(image.ravel()))
-        occurring = occurring[occurring > 0]
-        rank = np.zeros(int(occurring[-1]) + 1, np.uint16)
-        rank[occurring] = np.arange(1, occurring.size + 1)
-        counts = run_lengths(rank[image], occurring.size)
-        merged = np.concatenate([counts, counts.sum(0, keepdims=True)])
-        return cls(merged.astype(np.float64), occurring.astype(np.float64))
+        levels = np.flatnonzero(np.bincount(image.ravel()))
+        levels = levels[levels > 0]
+        rank = np.zeros(int(levels[-1]) + 1, np.uint16)
+        rank[levels] = np.arange(1, levels.size + 1)
+        counts = run_lengths(rank[image], levels.size)
+        merged = counts.sum(0, keepdims=True)
+        all_counts = np.concatenate([counts, merged])
+        return cls(r=all_counts.astype(np.float64), i=levels.astype(np.float64))
 
     @cached_property
     def run_count(self) -> Array:
@@ -107,10 +125,11 @@ class Glrlm:
 
     @cached_property
     def j(self) -> Array:
+        """Run lengths 1..N_r in pixels."""
         return np.arange(1.0, self.r.shape[-1] + 1)
 
     def weighted(self, by_level: Array, by_length: Array) -> Array:
-        """Mean over runs of `by_level` (P,) times `by_length` (N_r,)."""
+        """Mean over the runs of `by_level` (P,) times `by_length` (N_r,)."""
         return (self.r @ by_length) @ by_level / self.run_count
 
 
@@ -175,7 +194,7 @@ def rlnu_norm(m: Glrlm) -> Array:
 
 
 def r_perc(m: Glrlm) -> Array:
-    """Run percentage (IBSI 9ZK5): runs of the possible ones, which are the pixels passed."""
+    """Run percentage (IBSI 9ZK5): number of runs over the number of pixels in them."""
     return m.run_count / (m.by_length @ m.j)
 
 
@@ -195,8 +214,9 @@ def rl_entr(m: Glrlm) -> Array:
     return -sum_over(p * np.log2(np.where(p > 0, p, 1)), axis=(-2, -1)) + 0.0
 
 
-def _variance(p: Array, at: Array) -> Array:
-    return sum_over((at - (p @ at)[:, None]) ** 2 * p)
+def _variance(p: Array, values: Array) -> Array:
+    means = (p @ values)[:, None]
+    return sum_over((values - means) ** 2 * p)
 
 
 FEATURES: tuple[Callable[[Glrlm], Array], ...] = (
@@ -219,18 +239,22 @@ FEATURES: tuple[Callable[[Glrlm], Array], ...] = (
 )
 
 
-def glrlm_features(levels_image: NDArray[np.uint16]) -> dict[str, float]:
-    """All GLRLM features, averaged over the directions (`_avg`) and of the directions merged (`_comb`).
+def glrlm_features(levels_image: LevelsImage) -> dict[str, float]:
+    """All GLRLM features, once averaged over the directions and once of the merged directions.
 
     Parameters
     ----------
     levels_image : (H, W) grey levels from 1, 0 outside the region
+
+    Returns
+    -------
+    features by name; names end in `_avg` (averaged) or `_comb` (merged)
     """
     matrices = Glrlm.from_levels_image(levels_image)
-    measured = {feature.__name__: feature(matrices) for feature in FEATURES}
-    averaged = {
-        f"{name}_avg": float(value[:-1].mean()) for name, value in measured.items()
-    }
-    return averaged | {
-        f"{name}_comb": float(value[-1]) for name, value in measured.items()
-    }
+    averaged: dict[str, float] = {}
+    merged: dict[str, float] = {}
+    for feature in FEATURES:
+        values = feature(matrices)
+        averaged[f"{feature.__name__}_avg"] = float(values[:-1].mean())
+        merged[f"{feature.__name__}_comb"] = float(values[-1])
+    return averaged | merged

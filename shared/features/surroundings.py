@@ -93,7 +93,7 @@ def contrast_features(region: Region) -> dict[str, float]:
 
 
 def outline_features(region: Region) -> dict[str, float]:
-    """Change of grey per pixel outwards across the outline; positive if the outside is brighter."""
+    """Change of grey per pixel across the outline, outwards; positive if the outside is brighter."""
     scene = Scene.from_region(region)
     steps = _outward_steps(scene)
     low, high = np.percentile(steps, [10, 90])

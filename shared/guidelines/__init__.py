@@ -1,7 +1,7 @@
 """FNA rules: tables and one evaluator. `recommend` goes from a risk, `assess` from the lexicon's descriptors."""
 
 from shared.guidelines.bands import DEFAULT_RULE, RULES
-from shared.guidelines.described import CHOICES, EXAMPLE, describe, to_json
+from shared.guidelines.described import TERMS_BY_FIELD, DESCRIPTORS_EXAMPLE, parse_descriptors, descriptors_to_json
 from shared.guidelines.errors import (
     DescriptorsUnreadable,
     DescriptorUnusable,
@@ -20,9 +20,9 @@ from shared.guidelines.lexicon import (
 from shared.guidelines.rules import GUIDELINES, alternatives, assess, recommend
 
 __all__ = [
-    "CHOICES",
+    "TERMS_BY_FIELD",
     "DEFAULT_RULE",
-    "EXAMPLE",
+    "DESCRIPTORS_EXAMPLE",
     "GUIDELINES",
     "RULES",
     "Composition",
@@ -38,7 +38,7 @@ __all__ = [
     "SizeInvalid",
     "alternatives",
     "assess",
-    "describe",
+    "parse_descriptors",
     "recommend",
-    "to_json",
+    "descriptors_to_json",
 ]

@@ -1,6 +1,6 @@
 """ACR TI-RADS 2017: points for each descriptor, summed."""
 
-from shared.guidelines.guideline import Case, Guideline, Level, Pattern, Sign, at_least
+from shared.guidelines.guideline import LevelRule, Guideline, Level, Pattern, Sign, at_least
 from shared.guidelines.lexicon import (
     Composition,
     Echogenicity,
@@ -15,9 +15,9 @@ ACR_2017 = Guideline(
     levels=(
         Level("TR1"),
         Level("TR2"),
-        Level("TR3", biopsy=at_least(25), follow=at_least(15), years=(1, 3, 5)),
-        Level("TR4", biopsy=at_least(15), follow=at_least(10), years=(1, 2, 3, 5)),
-        Level("TR5", biopsy=at_least(10), follow=at_least(5), years=(1, 2, 3, 4, 5)),
+        Level("TR3", biopsy=at_least(25), follow_up=at_least(15), follow_up_years=(1, 3, 5)),
+        Level("TR4", biopsy=at_least(15), follow_up=at_least(10), follow_up_years=(1, 2, 3, 5)),
+        Level("TR5", biopsy=at_least(10), follow_up=at_least(5), follow_up_years=(1, 2, 3, 4, 5)),
     ),
     signs=(
         Sign(Pattern(composition={Composition.MIXED}), 1),
@@ -41,14 +41,14 @@ ACR_2017 = Guideline(
         Sign(Pattern(foci={Focus.RIM}), 2),
         Sign(Pattern(foci={Focus.PUNCTATE}), 3),
     ),
-    cases=(
-        Case("TR5", least=7),
-        Case("TR4", least=4),
-        Case("TR3", least=3),
-        Case(
-            "TR2", least=1
+    level_rules=(
+        LevelRule("TR5", min_points=7),
+        LevelRule("TR4", min_points=4),
+        LevelRule("TR3", min_points=3),
+        LevelRule(
+            "TR2", min_points=1
         ),  # the chart names 2 points only; 1 is read with it, and neither asks for FNA
-        Case("TR1"),
+        LevelRule("TR1"),
     ),
-    unscored=Pattern(composition={Composition.SPONGIFORM}),
+    unscored_pattern=Pattern(composition={Composition.SPONGIFORM}),
 )

@@ -58,9 +58,9 @@ def check_size(size_mm: float) -> None:
 
 
 def _outcome(level: Level, size_mm: float) -> FnaOutcome:
-    if level.biopsy and level.biopsy.met_by(size_mm):
+    if level.biopsy and level.biopsy.is_met_by(size_mm):
         return FnaOutcome.DUE
-    if level.consider and level.consider.met_by(size_mm):
+    if level.consider and level.consider.is_met_by(size_mm):
         return FnaOutcome.CONSIDER
     return FnaOutcome.NOT_DUE
 
@@ -68,8 +68,8 @@ def _outcome(level: Level, size_mm: float) -> FnaOutcome:
 def _follow_up(level: Level, size_mm: float, outcome: FnaOutcome) -> tuple[int, ...]:
     if (
         outcome is FnaOutcome.DUE
-        or not level.follow
-        or not level.follow.met_by(size_mm)
+        or not level.follow_up
+        or not level.follow_up.is_met_by(size_mm)
     ):
         return ()
-    return level.years
+    return level.follow_up_years

@@ -1,6 +1,6 @@
 """ATA 2015: sonographic patterns. Some nodules fit none of them, and the guideline then gives no advice."""
 
-from shared.guidelines.guideline import Case, Guideline, Level, Pattern, Sign, at_least
+from shared.guidelines.guideline import LevelRule, Guideline, Level, Pattern, Sign, at_least
 from shared.guidelines.lexicon import Composition
 from shared.guidelines.signs import (
     HYPOECHOIC,
@@ -21,17 +21,17 @@ ATA_2015 = Guideline(
         Level("high suspicion", biopsy=at_least(10)),
     ),
     signs=(Sign(PUNCTATE_FOCI), Sign(TALLER_THAN_WIDE), Sign(IRREGULAR_MARGIN)),
-    cases=(
-        Case("benign", Pattern(composition={Composition.CYSTIC})),
-        Case("very low suspicion", Pattern(composition={Composition.SPONGIFORM})),
-        Case(
+    level_rules=(
+        LevelRule("benign", Pattern(composition={Composition.CYSTIC})),
+        LevelRule("very low suspicion", Pattern(composition={Composition.SPONGIFORM})),
+        LevelRule(
             "high suspicion",
             Pattern({Composition.SOLID, Composition.MIXED}, HYPOECHOIC),
-            least=1,
+            min_points=1,
         ),
-        Case("intermediate suspicion", Pattern({Composition.SOLID}, HYPOECHOIC)),
-        Case("low suspicion", Pattern({Composition.SOLID}, ISO_OR_HYPERECHOIC), most=0),
-        Case("low suspicion", Pattern({Composition.MIXED}, eccentric=True), most=0),
-        Case("very low suspicion", Pattern({Composition.MIXED}), most=0),
+        LevelRule("intermediate suspicion", Pattern({Composition.SOLID}, HYPOECHOIC)),
+        LevelRule("low suspicion", Pattern({Composition.SOLID}, ISO_OR_HYPERECHOIC), max_points=0),
+        LevelRule("low suspicion", Pattern({Composition.MIXED}, eccentric=True), max_points=0),
+        LevelRule("very low suspicion", Pattern({Composition.MIXED}), max_points=0),
     ),
 )

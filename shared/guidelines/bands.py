@@ -19,19 +19,19 @@ class Band:
     limit: float
     inclusive: bool
 
-    def holds(self, risk: float) -> bool:
+    def contains(self, risk: float) -> bool:
         return risk <= self.limit if self.inclusive else risk < self.limit
 
 
-def below(limit: float, level: str) -> Band:
+def band_below(limit: float, level: str) -> Band:
     return Band(level, limit, inclusive=False)
 
 
-def up_to(limit: float, level: str) -> Band:
+def band_up_to(limit: float, level: str) -> Band:
     return Band(level, limit, inclusive=True)
 
 
-def beyond(level: str) -> Band:
+def highest_band(level: str) -> Band:
     """The highest band."""
     return Band(level, math.inf, inclusive=True)
 
@@ -46,7 +46,7 @@ class RiskBandRule:
 
     def level(self, risk: float) -> Level:
         return self.guideline.level(
-            next(band.level for band in self.bands if band.holds(risk))
+            next(band.level for band in self.bands if band.contains(risk))
         )
 
 
@@ -54,7 +54,7 @@ class RiskBandRule:
 _ACR_2017 = RiskBandRule(
     name="risk-band/ACR-2017/1",
     guideline=ACR_2017,
-    bands=(below(0.02, "TR2"), below(0.05, "TR3"), up_to(0.20, "TR4"), beyond("TR5")),
+    bands=(band_below(0.02, "TR2"), band_below(0.05, "TR3"), band_up_to(0.20, "TR4"), highest_band("TR5")),
 )
 
 # Stated: < 3 %, 3-10 %, 10-40 %, > 60 %; the hole is 40-60 %.
@@ -62,10 +62,10 @@ _K_TIRADS_2021 = RiskBandRule(
     name="risk-band/K-TIRADS-2021/1",
     guideline=K_TIRADS_2021,
     bands=(
-        below(0.03, "K-TIRADS 2"),
-        below(0.10, "K-TIRADS 3"),
-        up_to(0.40, "K-TIRADS 4"),
-        beyond("K-TIRADS 5"),
+        band_below(0.03, "K-TIRADS 2"),
+        band_below(0.10, "K-TIRADS 3"),
+        band_up_to(0.40, "K-TIRADS 4"),
+        highest_band("K-TIRADS 5"),
     ),
 )
 
@@ -74,10 +74,10 @@ _K_TIRADS_2016 = RiskBandRule(
     name="risk-band/K-TIRADS-2016/1",
     guideline=K_TIRADS_2016,
     bands=(
-        below(0.03, "K-TIRADS 2"),
-        up_to(0.10, "K-TIRADS 3"),
-        up_to(0.50, "K-TIRADS 4"),
-        beyond("K-TIRADS 5"),
+        band_below(0.03, "K-TIRADS 2"),
+        band_up_to(0.10, "K-TIRADS 3"),
+        band_up_to(0.50, "K-TIRADS 4"),
+        highest_band("K-TIRADS 5"),
     ),
 )
 

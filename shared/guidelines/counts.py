@@ -2,7 +2,7 @@
 
 from shared.guidelines.guideline import (
     ANY_SIZE,
-    Case,
+    LevelRule,
     Guideline,
     Level,
     Pattern,
@@ -28,7 +28,7 @@ KIM_2002 = Guideline(
         Sign(VERY_HYPOECHOIC),
         Sign(TALLER_THAN_WIDE),
     ),
-    cases=(Case("positive", least=1), Case("negative")),
+    level_rules=(LevelRule("positive", min_points=1), LevelRule("negative")),
 )
 
 KWAK_2011 = Guideline(
@@ -42,12 +42,12 @@ KWAK_2011 = Guideline(
         Sign(PUNCTATE_FOCI),
         Sign(TALLER_THAN_WIDE),
     ),
-    cases=(
-        Case("5", least=5),
-        Case("4c", least=3),
-        Case("4b", least=2),
-        Case("4a", least=1),
-        Case("3"),
+    level_rules=(
+        LevelRule("5", min_points=5),
+        LevelRule("4c", min_points=3),
+        LevelRule("4b", min_points=2),
+        LevelRule("4a", min_points=1),
+        LevelRule("3"),
     ),
     scope=Scope.RISK_ONLY,
 )

@@ -15,7 +15,7 @@ from shared.guidelines.lexicon import (
     Orientation,
 )
 
-CHOICES: Mapping[str, type[StrEnum]] = {
+TERMS_BY_FIELD: Mapping[str, type[StrEnum]] = {
     "composition": Composition,
     "echogenicity": Echogenicity,
     "orientation": Orientation,
@@ -25,7 +25,7 @@ CHOICES: Mapping[str, type[StrEnum]] = {
 Term = TypeVar("Term", bound=StrEnum)
 FOCI = "foci"
 ECCENTRIC = "eccentric"
-EXAMPLE: Mapping[str, Any] = {
+DESCRIPTORS_EXAMPLE: Mapping[str, Any] = {
     "composition": "solid",
     "echogenicity": "hypoechoic",
     "orientation": "wider-than-tall",
@@ -34,16 +34,16 @@ EXAMPLE: Mapping[str, Any] = {
 }
 
 
-def describe(sent: str | Mapping[str, Any]) -> Descriptors:
+def parse_descriptors(sent: str | Mapping[str, Any]) -> Descriptors:
     """Read descriptors, as JSON text or already parsed. Raises DescriptorsUnreadable, DescriptorUnusable."""
     fields = _parsed(sent) if isinstance(sent, str) else sent
     if not isinstance(fields, Mapping) or not set(fields) <= {
-        *CHOICES,
+        *TERMS_BY_FIELD,
         FOCI,
         ECCENTRIC,
     }:
         raise DescriptorsUnreadable(
-            known=", ".join((*CHOICES, FOCI, ECCENTRIC)), example=json.dumps(EXAMPLE)
+            known=", ".join((*TERMS_BY_FIELD, FOCI, ECCENTRIC)), example=json.dumps(DESCRIPTORS_EXAMPLE)
         )
     composition = _term("composition", fields.get("composition"), Composition)
     return Descriptors(
@@ -56,9 +56,9 @@ def describe(sent: str | Mapping[str, Any]) -> Descriptors:
     )
 
 
-def to_json(nodule: Descriptors) -> dict[str, Any]:
+def descriptors_to_json(nodule: Descriptors) -> dict[str, Any]:
     """What `describe` reads; the same for the same nodule."""
-    chosen = {name: getattr(nodule, name).value for name in CHOICES}
+    chosen = {name: getattr(nodule, name).value for name in TERMS_BY_FIELD}
     foci = [focus.value for focus in Focus if focus in nodule.foci]
     return {**chosen, FOCI: foci, ECCENTRIC: nodule.eccentric}
 

@@ -1,6 +1,6 @@
 """EU-TIRADS 2017: any one strong sign makes level 5, whatever the echogenicity."""
 
-from shared.guidelines.guideline import Case, Guideline, Level, Pattern, Sign, above
+from shared.guidelines.guideline import LevelRule, Guideline, Level, Pattern, Sign, above
 from shared.guidelines.lexicon import Echogenicity
 from shared.guidelines.signs import (
     BENIGN_STRUCTURE,
@@ -26,10 +26,10 @@ EU_TIRADS_2017 = Guideline(
         Sign(PUNCTATE_FOCI),
         Sign(VERY_HYPOECHOIC),
     ),
-    cases=(
-        Case("EU-TIRADS 2", Pattern(composition=BENIGN_STRUCTURE)),
-        Case("EU-TIRADS 5", least=1),
-        Case("EU-TIRADS 4", Pattern(echogenicity={Echogenicity.HYPOECHOIC})),
-        Case("EU-TIRADS 3", Pattern(echogenicity=ISO_OR_HYPERECHOIC)),
+    level_rules=(
+        LevelRule("EU-TIRADS 2", Pattern(composition=BENIGN_STRUCTURE)),
+        LevelRule("EU-TIRADS 5", min_points=1),
+        LevelRule("EU-TIRADS 4", Pattern(echogenicity={Echogenicity.HYPOECHOIC})),
+        LevelRule("EU-TIRADS 3", Pattern(echogenicity=ISO_OR_HYPERECHOIC)),
     ),
 )

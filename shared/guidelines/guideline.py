@@ -24,7 +24,7 @@ class Threshold:
     mm: float
     inclusive: bool
 
-    def met_by(self, size_mm: float) -> bool:
+    def is_met_by(self, size_mm: float) -> bool:
         return size_mm >= self.mm if self.inclusive else size_mm > self.mm
 
 
@@ -49,8 +49,8 @@ class Level:
     biopsy: Threshold | None = None
     consider: Threshold | None = None
     """From here on the guideline leaves FNA to judgement."""
-    follow: Threshold | None = None
-    years: tuple[int, ...] = ()
+    follow_up: Threshold | None = None
+    follow_up_years: tuple[int, ...] = ()
     """Years after the examination at which to look again."""
 
 
@@ -65,7 +65,7 @@ class Pattern:
     foci: Set[Focus] | None = None
     eccentric: bool | None = None
 
-    def fits(self, nodule: Descriptors) -> bool:
+    def matches(self, nodule: Descriptors) -> bool:
         return (
             (self.composition is None or nodule.composition in self.composition)
             and (self.echogenicity is None or nodule.echogenicity in self.echogenicity)
@@ -88,19 +88,19 @@ class Sign:
 
 
 @dataclass(frozen=True)
-class Case:
+class LevelRule:
     """Nodules of a pattern whose signs add up to a number of points within these limits are of this level."""
 
     level: str
-    when: Pattern = ANYTHING
-    least: int = 0
-    most: int | None = None
+    pattern: Pattern = ANYTHING
+    min_points: int = 0
+    max_points: int | None = None
 
-    def covers(self, nodule: Descriptors, points: int) -> bool:
+    def applies_to(self, nodule: Descriptors, points: int) -> bool:
         return (
-            self.least <= points
-            and (self.most is None or points <= self.most)
-            and self.when.fits(nodule)
+            self.min_points <= points
+            and (self.max_points is None or points <= self.max_points)
+            and self.pattern.matches(nodule)
         )
 
 
@@ -119,15 +119,15 @@ class Guideline:
     source: str
     levels: tuple[Level, ...]
     signs: tuple[Sign, ...]
-    cases: tuple[Case, ...]
+    level_rules: tuple[LevelRule, ...]
     scope: Scope = Scope.BIOPSY
-    unscored: Pattern | None = None
+    unscored_pattern: Pattern | None = None
     """Nodules whose signs add nothing."""
 
     def points(self, nodule: Descriptors) -> int:
-        if self.unscored and self.unscored.fits(nodule):
+        if self.unscored_pattern and self.unscored_pattern.matches(nodule):
             return 0
-        return sum(sign.points for sign in self.signs if sign.pattern.fits(nodule))
+        return sum(sign.points for sign in self.signs if sign.pattern.matches(nodule))
 
     def classify(self, nodule: Descriptors) -> Level | None:
         """The nodule's level; None where the guideline has no place for it."""
@@ -135,8 +135,8 @@ class Guideline:
         return next(
             (
                 self.level(case.level)
-                for case in self.cases
-                if case.covers(nodule, points)
+                for case in self.level_rules
+                if case.applies_to(nodule, points)
             ),
             None,
         )

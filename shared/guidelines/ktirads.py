@@ -1,7 +1,7 @@
 """K-TIRADS 2016 and 2021: solidity and echogenicity, with any of three suspicious signs or none."""
 
 from shared.guidelines.guideline import (
-    Case,
+    LevelRule,
     Guideline,
     Level,
     Pattern,
@@ -28,15 +28,15 @@ _SOLID_ISO_OR_HYPERECHOIC = Pattern(
 _COMET_TAIL_IN_CYST = Pattern(composition={Composition.MIXED}, foci={Focus.COMET_TAIL})
 
 _CASES = (
-    Case("K-TIRADS 2", Pattern(composition=BENIGN_STRUCTURE)),
-    Case("K-TIRADS 2", _COMET_TAIL_IN_CYST, most=0),
-    Case("K-TIRADS 5", _SOLID_HYPOECHOIC, least=1),
-    Case("K-TIRADS 4", _SOLID_HYPOECHOIC),
-    Case("K-TIRADS 4", Pattern(composition={Composition.CALCIFIED})),
-    Case("K-TIRADS 4", _MIXED, least=1),
-    Case("K-TIRADS 4", _SOLID_ISO_OR_HYPERECHOIC, least=1),
-    Case("K-TIRADS 3", _MIXED),
-    Case("K-TIRADS 3", _SOLID_ISO_OR_HYPERECHOIC),
+    LevelRule("K-TIRADS 2", Pattern(composition=BENIGN_STRUCTURE)),
+    LevelRule("K-TIRADS 2", _COMET_TAIL_IN_CYST, max_points=0),
+    LevelRule("K-TIRADS 5", _SOLID_HYPOECHOIC, min_points=1),
+    LevelRule("K-TIRADS 4", _SOLID_HYPOECHOIC),
+    LevelRule("K-TIRADS 4", Pattern(composition={Composition.CALCIFIED})),
+    LevelRule("K-TIRADS 4", _MIXED, min_points=1),
+    LevelRule("K-TIRADS 4", _SOLID_ISO_OR_HYPERECHOIC, min_points=1),
+    LevelRule("K-TIRADS 3", _MIXED),
+    LevelRule("K-TIRADS 3", _SOLID_ISO_OR_HYPERECHOIC),
 )
 
 K_TIRADS_2021 = Guideline(
@@ -50,7 +50,7 @@ K_TIRADS_2021 = Guideline(
         Level("K-TIRADS 5", biopsy=above(10), consider=at_least(5)),
     ),
     signs=_SIGNS,
-    cases=_CASES,
+    level_rules=_CASES,
 )
 
 K_TIRADS_2016 = Guideline(
@@ -64,8 +64,8 @@ K_TIRADS_2016 = Guideline(
         Level("K-TIRADS 5", biopsy=at_least(10)),
     ),
     signs=_SIGNS,
-    cases=(
-        Case("K-TIRADS 2, spongiform", Pattern(composition={Composition.SPONGIFORM})),
+    level_rules=(
+        LevelRule("K-TIRADS 2, spongiform", Pattern(composition={Composition.SPONGIFORM})),
         *_CASES,
     ),
 )

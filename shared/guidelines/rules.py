@@ -43,10 +43,10 @@ def recommend(risk: float, size_mm: float, rule: str = DEFAULT_RULE) -> FnaAdvic
 
 
 def alternatives(
-    risk: float, size_mm: float, besides: str = DEFAULT_RULE
+    risk: float, size_mm: float, excluded_rule: str = DEFAULT_RULE
 ) -> tuple[FnaAdvice, ...]:
     """What the other rules say of the same nodule."""
-    return tuple(recommend(risk, size_mm, rule) for rule in RULES if rule != besides)
+    return tuple(recommend(risk, size_mm, rule) for rule in RULES if rule != excluded_rule)
 
 
 def assess(

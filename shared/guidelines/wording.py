@@ -22,7 +22,7 @@ def sentence(
 
 
 _HEADS = {
-    FnaOutcome.DUE: "FNA is due",
+    FnaOutcome.DUE: "FNA recommended",
     FnaOutcome.CONSIDER: "FNA may be considered",
     FnaOutcome.NOT_DUE: "No FNA",
 }
@@ -42,7 +42,7 @@ def _reason(level: Level, size_mm: float, outcome: FnaOutcome, subject: str) -> 
 
 
 def _compared(size_mm: float, threshold: Threshold) -> str:
-    if threshold.met_by(size_mm):
+    if threshold.is_met_by(size_mm):
         verb = "reaches" if threshold.inclusive else "exceeds"
     else:
         verb = "is below" if threshold.inclusive else "does not exceed"

@@ -1,6 +1,6 @@
 """Classifiers, cross-validation, calibration, fusion and the fitted model."""
 
-from shared.learning.classifiers.fitted import Fits
+from shared.learning.classifiers.fitted import ClassifierCache
 from shared.learning.errors import (
     FeaturesNotFinite,
     GroupOnBothSides,
@@ -8,20 +8,20 @@ from shared.learning.errors import (
     SingleClass,
     TooFewSamples,
 )
-from shared.learning.evidence import Evidence, Reference
+from shared.learning.evidence import Evidence, ReferenceQuantiles
 from shared.learning.features.cache import FeatureCache, NoCache
 from shared.learning.features.stored_table import StoredTable
-from shared.learning.features.table import Skipped, precompute
-from shared.learning.fit import assemble, fit, fit_reading
-from shared.learning.model import FittedModel, FittedReader, Training
-from shared.learning.progress import Progress, silent
+from shared.learning.features.table import SkippedImage, precompute_features
+from shared.learning.fit import assemble_model, fit, fit_component
+from shared.learning.model import FittedModel, FittedComponent, TrainingSummary
+from shared.learning.progress import ProgressCallback, ignore_progress
 from shared.learning.samples.phantoms import phantom_nodule, phantom_samples
-from shared.learning.samples.sample import Sample, check_apart, check_classes
+from shared.learning.samples.sample import Sample, check_no_shared_groups, check_both_classes
 from shared.learning.training_context import (
-    Workbench,
+    TrainingContext,
     build_extractor,
     fingerprint,
-    framing,
+    recipe_framing,
     tuning_keys,
 )
 
@@ -29,32 +29,32 @@ __all__ = [
     "Evidence",
     "FeatureCache",
     "FeaturesNotFinite",
-    "Fits",
+    "ClassifierCache",
     "FittedModel",
-    "FittedReader",
+    "FittedComponent",
     "GroupOnBothSides",
     "NoCache",
     "NoneReadable",
-    "Progress",
-    "Reference",
+    "ProgressCallback",
+    "ReferenceQuantiles",
     "Sample",
     "SingleClass",
-    "Skipped",
+    "SkippedImage",
     "StoredTable",
     "TooFewSamples",
-    "Training",
-    "Workbench",
-    "assemble",
+    "TrainingSummary",
+    "TrainingContext",
+    "assemble_model",
     "build_extractor",
-    "check_apart",
-    "check_classes",
+    "check_no_shared_groups",
+    "check_both_classes",
     "fingerprint",
     "fit",
-    "fit_reading",
-    "framing",
+    "fit_component",
+    "recipe_framing",
     "phantom_nodule",
     "phantom_samples",
-    "precompute",
-    "silent",
+    "precompute_features",
+    "ignore_progress",
     "tuning_keys",
 ]

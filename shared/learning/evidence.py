@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.learning.classifiers.classifiers import Labels, Scores
-from shared.learning.validation.cross_validation import cross_fitted
+from shared.learning.validation.cross_validation import calibrate_out_of_fold
 from shared.learning.validation.folds import Fold
-from shared.learning.validation.report import decisions
+from shared.learning.validation.report import decide_out_of_fold
 from shared.statistics import (
     CalibrationBin,
     ConformalCases,
@@ -32,13 +32,13 @@ from shared.statistics import (
 )
 
 Array = NDArray[np.float64]
-TARGETS = tuple(per_cent / 100 for per_cent in range(80, 100))
+SENSITIVITY_TARGETS = tuple(per_cent / 100 for per_cent in range(80, 100))
 ALPHAS = tuple(per_cent / 100 for per_cent in range(1, 31))
-PER_CENTS = np.linspace(0, 1, 101)
+QUANTILE_FRACTIONS = np.linspace(0, 1, 101)
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class ReferenceQuantiles:
     """Quantiles at 0, 1, ... 100 % over the training images, to measure drift against.
 
     Attributes
@@ -51,7 +51,7 @@ class Reference:
 
     score: Array
     risk: Array
-    strangeness: Array
+    novelty: Array
     embedding: Array
 
 
@@ -67,7 +67,7 @@ class Evidence:
     calibration : stated risk against observed rate, each fold calibrated on the other folds
     """
 
-    reference: Reference
+    reference: ReferenceQuantiles
     conformal: ConformalCases
     operating_points: tuple[OperatingPoint, ...]
     coverage: tuple[ConformalCoverage, ...]
@@ -84,19 +84,19 @@ def gather_evidence(
 ) -> Evidence:
     """From fused scores (N,) and strangeness (N,), both out of fold, and embeddings (N, C) in the final model."""
     return Evidence(
-        reference=Reference(
-            score=np.quantile(scores, PER_CENTS),
-            risk=np.quantile(calibration.apply(scores), PER_CENTS),
-            strangeness=np.quantile(strangeness, PER_CENTS),
-            embedding=np.quantile(embedding.astype(np.float64), PER_CENTS, axis=0).T,
+        reference=ReferenceQuantiles(
+            score=np.quantile(scores, QUANTILE_FRACTIONS),
+            risk=np.quantile(calibration.apply(scores), QUANTILE_FRACTIONS),
+            novelty=np.quantile(strangeness, QUANTILE_FRACTIONS),
+            embedding=np.quantile(embedding.astype(np.float64), QUANTILE_FRACTIONS, axis=0).T,
         ),
         conformal=ConformalCases.from_scores(scores, malignant),
         operating_points=tuple(
-            _point(target, scores, malignant, folds) for target in TARGETS
+            _point(target, scores, malignant, folds) for target in SENSITIVITY_TARGETS
         ),
         coverage=_coverage(scores, malignant, folds),
         calibration=calibration_curve(
-            cross_fitted(scores, malignant, folds), malignant
+            calibrate_out_of_fold(scores, malignant, folds), malignant
         ),
     )
 
@@ -105,7 +105,7 @@ def _point(
     target: float, scores: Scores, malignant: Labels, folds: Sequence[Fold]
 ) -> OperatingPoint:
     chosen = sensitivity_cutoff(scores, malignant, target)
-    called = decisions(scores, malignant, folds, partial(_cutoff, target=target))
+    called = decide_out_of_fold(scores, malignant, folds, partial(_cutoff, target=target))
     table = ConfusionTable.from_decisions(called, malignant)
     rates = table.proportion(Measure.SENSITIVITY), table.proportion(Measure.SPECIFICITY)
     return OperatingPoint(target, chosen.cutoff, chosen.promised, *rates)

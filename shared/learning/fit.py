@@ -16,18 +16,18 @@ from shared.learning.classifiers.classifiers import (
     Table,
     fit_classifier,
 )
-from shared.learning.classifiers.fitted import Fits, NoFits
-from shared.learning.classifiers.fusion import cross_fused, fit_fuser
+from shared.learning.classifiers.fitted import ClassifierCache, NoClassifierCache
+from shared.learning.classifiers.fusion import fuse_out_of_fold, fit_fuser
 from shared.learning.evidence import gather_evidence
 from shared.learning.features.cache import FeatureCache, NoCache
-from shared.learning.features.fold_features import seen
-from shared.learning.model import FittedModel, FittedReader, Training, of_networks
+from shared.learning.features.fold_features import classifier_input
+from shared.learning.model import FittedModel, FittedComponent, TrainingSummary, novelty_features
 from shared.learning.novelty import Novelty
-from shared.learning.progress import Progress, silent
+from shared.learning.progress import ProgressCallback, ignore_progress
 from shared.learning.samples.sample import Sample
-from shared.learning.training_context import Workbench, fingerprint
-from shared.learning.validation.cross_validation import FoldDesk, OutOfFold, Reading
-from shared.learning.validation.report import measure, measure_reader
+from shared.learning.training_context import TrainingContext, fingerprint
+from shared.learning.validation.cross_validation import FoldEvaluator, OutOfFoldScores, Reading
+from shared.learning.validation.report import ensemble_metrics, component_metrics
 from shared.networks import WeightsFinder
 from shared.recipes import Recipe
 from shared.statistics import fit_sigmoid, youden_cutoff
@@ -38,7 +38,7 @@ def fit(
     recipe: Recipe,
     weights: WeightsFinder,
     *,
-    progress: Progress = silent,
+    progress: ProgressCallback = ignore_progress,
     cache: FeatureCache | None = None,
     seed: int = 0,
     engine: Engine | None = None,
@@ -57,57 +57,57 @@ def fit(
     SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown, TapUnknown
     """
     keep = NoCache() if cache is None else cache
-    with Workbench(
+    with TrainingContext(
         samples, recipe, weights, keep, seed, progress, engine=engine
     ) as bench:
-        judged = bench.out_of_fold(bench.readings, recipe.features, progress)
-        return assemble(bench, judged, progress)
+        judged = bench.out_of_fold(bench.components, recipe.features, progress)
+        return assemble_model(bench, judged, progress)
 
 
-def assemble(
-    bench: Workbench,
-    judged: Sequence[OutOfFold],
-    progress: Progress = silent,
-    fits: Fits | None = None,
+def assemble_model(
+    bench: TrainingContext,
+    judged: Sequence[OutOfFoldScores],
+    progress: ProgressCallback = ignore_progress,
+    fits: ClassifierCache | None = None,
 ) -> FittedModel:
     """The model of a data set that is on the table, once its readings are judged."""
     scores = [of_one.scores for of_one in judged]
-    return _Assembly(bench, bench.readings, scores, progress, fits or NoFits()).model()
+    return _Assembly(bench, bench.components, scores, progress, fits or NoClassifierCache()).model()
 
 
-def fit_reading(bench: Workbench, number: int, fits: Fits) -> None:
+def fit_component(bench: TrainingContext, number: int, fits: ClassifierCache) -> None:
     """Fit one of the recipe's readers on all rows, and keep it."""
     with _final_desk(bench) as desk:
-        _fitted(bench, desk, bench.readings[number], fits)
+        _fitted(bench, desk, bench.components[number], fits)
 
 
-def _final_desk(bench: Workbench) -> FoldDesk:
-    return FoldDesk(
-        [bench.columns(features) for features in bench.recipe.features],
-        bench.trial,
+def _final_desk(bench: TrainingContext) -> FoldEvaluator:
+    return FoldEvaluator(
+        [bench.fold_features(features) for features in bench.recipe.features],
+        bench.cross_validation,
         None,
     )
 
 
 def _fitted(
-    bench: Workbench, desk: FoldDesk, reading: Reading, fits: Fits
+    bench: TrainingContext, desk: FoldEvaluator, reading: Reading, fits: ClassifierCache
 ) -> tuple[Settings, Scorer]:
     """Settings chosen, and the classifier fitted, on all rows; from `fits` where it is there."""
     sets, classifier = reading
-    if (known := fits.get(desk.key(reading))) is not None:
+    if (known := fits.get(desk.cache_key(reading))) is not None:
         return known[0], SCORERS[classifier.kind](known[1])
-    settings = desk.choose(sets, classifier)
-    columns = [bench.columns(bench.recipe.features[place]) for place in sets]
-    table = seen(
+    settings = desk.choose_settings(sets, classifier)
+    columns = [bench.fold_features(bench.recipe.features[place]) for place in sets]
+    table = classifier_input(
         classifier.kind,
-        [each.final() for each in columns],
-        [each.tuned for each in columns],
+        [each.final_table() for each in columns],
+        [each.is_tuned for each in columns],
     )
     scorer = fit_classifier(
-        classifier, settings, table, bench.trial.malignant, bench.seed
+        classifier, settings, table, bench.cross_validation.malignant, bench.seed
     )
     if scorer.model is not None:
-        fits.put(desk.key(reading), settings, scorer.model)
+        fits.put(desk.cache_key(reading), settings, scorer.model)
     return settings, scorer
 
 
@@ -116,11 +116,11 @@ class _Assembly:
 
     def __init__(
         self,
-        bench: Workbench,
+        bench: TrainingContext,
         readings: Sequence[Reading],
         scores: Sequence[Scores],
-        progress: Progress,
-        fits: Fits,
+        progress: ProgressCallback,
+        fits: ClassifierCache,
     ) -> None:
         self._bench = bench
         self._recipe = bench.recipe
@@ -128,13 +128,13 @@ class _Assembly:
         self._fits = fits
         self._readings = readings
         self._scores = scores
-        self._columns = [bench.columns(features) for features in bench.recipe.features]
-        self._malignant: Labels = bench.trial.malignant
+        self._columns = [bench.fold_features(features) for features in bench.recipe.features]
+        self._malignant: Labels = bench.cross_validation.malignant
 
     def model(self) -> FittedModel:
         readers = self._readers()
         rule = self._recipe.fusion.rule
-        folds = self._bench.trial.folds
+        folds = self._bench.cross_validation.folds
         # Calibration and weights come from all out-of-fold scores for use, and across folds for the figures reported.
         calibrated = [
             reader.calibration.apply(of_one)
@@ -143,18 +143,18 @@ class _Assembly:
         probabilities = np.stack(calibrated)
         fusion = fit_fuser(rule, probabilities, self._malignant)
         fused = fusion.fuse(probabilities)
-        honest = cross_fused(rule, self._scores, self._malignant, folds)
+        honest = fuse_out_of_fold(rule, self._scores, self._malignant, folds)
         calibration = fit_sigmoid(fused, self._malignant)
         strangeness = self._novelty_out_of_fold()
         features = self._strange_features(None)
         novelty = Novelty.fit(features)
-        embedding = novelty.place(features)[1]
+        embedding = novelty.score_and_embed(features)[1]
         return FittedModel(
             recipe=self._recipe,
             extractors=tuple(
                 self._bench.extractor(place) for place in range(len(self._columns))
             ),
-            readers=readers,
+            components=readers,
             fusion=fusion,
             calibration=calibration,
             cutoff=youden_cutoff(fused, self._malignant),
@@ -169,19 +169,19 @@ class _Assembly:
             ),
         )
 
-    def _readers(self) -> tuple[FittedReader, ...]:
+    def _readers(self) -> tuple[FittedComponent, ...]:
         with _final_desk(self._bench) as desk:
             return tuple(
                 self._reader(desk, *of_one)
                 for of_one in zip(self._readings, self._scores, strict=True)
             )
 
-    def _reader(self, desk: FoldDesk, reading: Reading, scores: Scores) -> FittedReader:
+    def _reader(self, desk: FoldEvaluator, reading: Reading, scores: Scores) -> FittedComponent:
         sets, classifier = reading
         settings, scorer = _fitted(self._bench, desk, reading, self._fits)
         message = Message("progress-reader", {"reader": self._recipe.label(*reading)})
         self._progress("final", 0.0, message, {})
-        return FittedReader(
+        return FittedComponent(
             sets,
             classifier.kind,
             settings,
@@ -191,24 +191,24 @@ class _Assembly:
 
     def _strange_features(self, number: int | None) -> Table:
         tables = [
-            each.final() if number is None else each.of_fold(number)
+            each.final_table() if number is None else each.fold_table(number)
             for each in self._columns
         ]
-        return of_networks(self._recipe.features, tables)
+        return novelty_features(self._recipe.features, tables)
 
     def _novelty_out_of_fold(self) -> Scores:
         """How strange each training image looks to a model of the other folds."""
         strangeness = np.zeros(len(self._malignant))
-        for number, fold in enumerate(self._bench.trial.folds):
+        for number, fold in enumerate(self._bench.cross_validation.folds):
             features = self._strange_features(number)
             strangeness[fold.test] = Novelty.fit(features[fold.training]).score(
                 features[fold.test]
             )
         return strangeness
 
-    def _training(self) -> Training:
+    def _training(self) -> TrainingSummary:
         table = self._bench.table
-        return Training(
+        return TrainingSummary(
             images=len(table.samples),
             benign=int((~table.malignant).sum()),
             malignant=int(table.malignant.sum()),
@@ -229,9 +229,9 @@ class _Assembly:
         )
 
     def _metrics(self, honest: Scores) -> Mapping[str, float]:
-        metrics = measure(honest, self._malignant, self._bench.trial.folds)
+        metrics = ensemble_metrics(honest, self._malignant, self._bench.cross_validation.folds)
         for reading, of_one in zip(self._readings, self._scores, strict=True):
-            metrics |= measure_reader(
+            metrics |= component_metrics(
                 self._recipe.label(*reading), of_one, self._malignant
             )
         self._progress("final", 1.0, Message("progress-validated"), metrics)

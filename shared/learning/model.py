@@ -13,11 +13,11 @@ from shared.learning.classifiers.classifiers import Scorer, Scores, Settings
 from shared.learning.classifiers.fusion import Fuser
 from shared.learning.evidence import Evidence
 from shared.learning.features.extractors import Array, Extractor
-from shared.learning.features.fold_features import seen
-from shared.learning.features.table import Vectors, compute_each
+from shared.learning.features.fold_features import classifier_input
+from shared.learning.features.table import Vectors, compute_vectors
 from shared.learning.novelty import Novelty
 from shared.observability.timings import measure
-from shared.recipes import LEARNT, ClassifierKind, FeatureSet, NetworkFeatures, Recipe
+from shared.recipes import SUPERVISED_TUNINGS, ClassifierKind, FeatureSet, NetworkFeatures, Recipe
 from shared.statistics import Sigmoid
 
 OUT_OF_DISTRIBUTION = Finding(
@@ -27,7 +27,7 @@ OUT_OF_DISTRIBUTION = Finding(
 
 
 @dataclass(frozen=True)
-class FittedReader:
+class FittedComponent:
     """A classifier with its settings, the numbers of its feature sets, read side by side, and its calibration."""
 
     feature_sets: tuple[int, ...]
@@ -38,7 +38,7 @@ class FittedReader:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingSummary:
     """What the model was fitted on."""
 
     images: int
@@ -68,13 +68,13 @@ class FittedModel:
 
     recipe: Recipe
     extractors: tuple[Extractor, ...]
-    readers: tuple[FittedReader, ...]
+    components: tuple[FittedComponent, ...]
     fusion: Fuser
     calibration: Sigmoid
     cutoff: float
     novelty: Novelty
     novelty_limit: float
-    training: Training
+    training: TrainingSummary
     metrics: Mapping[str, float]
     evidence: Evidence | None = None
 
@@ -95,7 +95,7 @@ class FittedModel:
         An error in a nodule's place is handed back.
         """
         with measure("features"):
-            outcomes = compute_each(self.extractors, nodules)
+            outcomes = compute_vectors(self.extractors, nodules)
         good = [outcome for outcome in outcomes if not isinstance(outcome, SeraError)]
         with measure("classify"):
             predictions = iter(self._read(good) if good else ())
@@ -107,12 +107,12 @@ class FittedModel:
     def _read(self, rows: Sequence[Vectors]) -> list[Prediction]:
         features = [np.stack(column) for column in zip(*rows, strict=True)]
         probabilities = np.stack(
-            [self._probabilities(reader, features) for reader in self.readers]
+            [self._probabilities(reader, features) for reader in self.components]
         )
         scores = self.fusion.fuse(probabilities)
         risks = self.calibration.apply(scores)
-        strangeness, embedding = self.novelty.place(
-            of_networks(self.recipe.features, features)
+        strangeness, embedding = self.novelty.score_and_embed(
+            novelty_features(self.recipe.features, features)
         )
         facts = zip(
             scores,
@@ -133,12 +133,12 @@ class FittedModel:
             tuple(pair) for pair in self.evidence.conformal.p_values(scores).tolist()
         ]
 
-    def _probabilities(self, reader: FittedReader, features: Sequence[Array]) -> Scores:
+    def _probabilities(self, reader: FittedComponent, features: Sequence[Array]) -> Scores:
         sets = [self.recipe.features[place] for place in reader.feature_sets]
         tuned = [
-            isinstance(each, NetworkFeatures) and each.tuning in LEARNT for each in sets
+            isinstance(each, NetworkFeatures) and each.tuning in SUPERVISED_TUNINGS for each in sets
         ]
-        table = seen(
+        table = classifier_input(
             reader.kind, [features[place] for place in reader.feature_sets], tuned
         )
         return reader.calibration.apply(reader.scorer.score(table))
@@ -160,7 +160,7 @@ class FittedModel:
             risk=float(risk),
             decision=Verdict.REFER if strange else verdict,
             cutoff=self.cutoff,
-            components=tuple(map(self._component, self.readers, probabilities)),
+            components=tuple(map(self._component, self.components, probabilities)),
             strangeness=float(strangeness),
             embedding=tuple(embedding.tolist()),
             benign_p=benign_p,
@@ -168,7 +168,7 @@ class FittedModel:
             findings=(OUT_OF_DISTRIBUTION,) if strange else (),
         )
 
-    def _component(self, reader: FittedReader, probability: float) -> Component:
+    def _component(self, reader: FittedComponent, probability: float) -> Component:
         sources = [self.recipe.features[place] for place in reader.feature_sets]
         networks, taps = (
             "+".join(getattr(each, name) for each in sources)
@@ -182,7 +182,7 @@ class FittedModel:
         )
 
 
-def of_networks(sets: Sequence[FeatureSet], tables: Sequence[Array]) -> Array:
+def novelty_features(sets: Sequence[FeatureSet], tables: Sequence[Array]) -> Array:
     """The networks' features side by side, (N, D); formulas' where there is no network."""
     chosen = [
         table

@@ -11,9 +11,9 @@ from shared.learning.classifiers.classifiers import Scores, Table
 
 MAX_COMPONENTS = 64
 ROWS_PER_COMPONENT = 4
-EXACT_UP_TO = 1024
+MAX_EXACT_SIZE = 1024
 """Images from which on the principal directions are found by random projection; an exact search takes minutes there."""
-EMBEDDED = 8
+EMBEDDING_COMPONENTS = 8
 """Components that tell, in monitoring, whether images have moved."""
 Array = NDArray[np.float32]
 
@@ -59,9 +59,9 @@ class Novelty:
 
     def score(self, features: Table) -> Scores:
         """(N, D) -> (N,), the larger the stranger."""
-        return self.place(features)[0]
+        return self.score_and_embed(features)[0]
 
-    def place(self, features: Table) -> tuple[Scores, Array]:
+    def score_and_embed(self, features: Table) -> tuple[Scores, Array]:
         """(N, D) -> scores (N,), and where each image lies along the strongest components (N, min(K, EMBEDDED)).
 
         The latter in standard deviations of the training images, whose mean is the origin.
@@ -70,14 +70,14 @@ class Novelty:
         along = table @ self.components.T
         inside = (along**2 / self.variances).mean(1)
         outside = np.maximum((table**2).sum(1) - (along**2).sum(1), 0) / self.residual
-        strongest = along[:, :EMBEDDED] / np.sqrt(self.variances[:EMBEDDED])
+        strongest = along[:, :EMBEDDING_COMPONENTS] / np.sqrt(self.variances[:EMBEDDING_COMPONENTS])
         scores: Scores = (inside + outside).astype(np.float64) / 2
         return scores, strongest.astype(np.float32, copy=False)
 
 
 def _strongest(table: Table, count: int) -> tuple[Array, Array]:
     """The `count` greatest singular values, and their right vectors (count, D)."""
-    if min(table.shape) <= EXACT_UP_TO:
+    if min(table.shape) <= MAX_EXACT_SIZE:
         _, values, directions = np.linalg.svd(table, full_matrices=False)
         return values[:count], directions[:count]
     _, values, directions = randomized_svd(table, count, n_iter=4, random_state=0)

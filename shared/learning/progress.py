@@ -6,7 +6,7 @@ from typing import Protocol
 from shared.domain.messages import Message
 
 
-class Progress(Protocol):
+class ProgressCallback(Protocol):
     """Called from time to time while a model is fitted."""
 
     def __call__(
@@ -20,7 +20,7 @@ class Progress(Protocol):
         ...
 
 
-def silent(
+def ignore_progress(
     stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
 ) -> None:
     """Says nothing."""

@@ -19,25 +19,25 @@ from shared.learning.features.extractors import (
     HandcraftedExtractor,
     NetworkExtractor,
 )
-from shared.learning.features.fold_features import Columns, Fixed
+from shared.learning.features.fold_features import FoldFeatures, FixedFeatures
 from shared.learning.features.stored_table import StoredTable
-from shared.learning.features.table import FeatureTable, gather
-from shared.learning.progress import Progress, silent
-from shared.learning.samples.sample import Sample, check_classes
-from shared.learning.tuning import Body, TunedColumns, Tuning
-from shared.learning.tuning.from_scratch import kept_phantom_network
-from shared.learning.tuning.tuned import Ground
+from shared.learning.features.table import FeatureTable, gather_features
+from shared.learning.progress import ProgressCallback, ignore_progress
+from shared.learning.samples.sample import Sample, check_both_classes
+from shared.learning.tuning import Backbone, TunedFeatures, NetworkTuning
+from shared.learning.tuning.from_scratch import cached_phantom_network
+from shared.learning.tuning.tuned import TuningContext
 from shared.learning.validation.cross_validation import (
-    OutOfFold,
+    OutOfFoldScores,
     Reading,
-    Trial,
-    judge_fold,
-    out_of_fold,
+    CrossValidation,
+    score_fold,
+    score_out_of_fold,
 )
-from shared.learning.validation.folds import check_enough, split
+from shared.learning.validation.folds import check_group_counts, split_folds
 from shared.networks import TapNetwork, WeightsFinder, get_network, pretrained_stages
 from shared.recipes import (
-    LEARNT,
+    SUPERVISED_TUNINGS,
     Calipers,
     FeatureSet,
     HandcraftedFeatures,
@@ -50,7 +50,7 @@ TuningKey = tuple[str, How, str]
 """Network, how it is tuned, and the last stage that stays as it was."""
 
 
-class Workbench:
+class TrainingContext:
     """Everything that readers of a data set share.
 
     Parameters
@@ -71,12 +71,12 @@ class Workbench:
         weights: WeightsFinder,
         keep: FeatureCache,
         seed: int,
-        progress: Progress = silent,
+        progress: ProgressCallback = ignore_progress,
         table: StoredTable | None = None,
         extractors: dict[FeatureSet, Extractor] | None = None,
         engine: Engine | None = None,
     ) -> None:
-        check_classes(samples)
+        check_both_classes(samples)
         self.recipe = recipe
         self.seed = seed
         self._weights = weights
@@ -93,16 +93,16 @@ class Workbench:
                 if table
                 else self._gather(samples, recipe.features)
             )
-            self.trial = _trial(self.table, recipe, seed)
+            self.cross_validation = _trial(self.table, recipe, seed)
             self._open = opened.pop_all()
-        self._tunings: dict[TuningKey, Tuning] = {}
-        self._columns: dict[FeatureSet, Columns] = {}
+        self._tunings: dict[TuningKey, NetworkTuning] = {}
+        self._columns: dict[FeatureSet, FoldFeatures] = {}
         for each, digest, numbers in zip(
             recipe.features, self.table.digests, self.table.features, strict=True
         ):
-            self._columns[pretrained(each)] = Fixed(digest, numbers)
+            self._columns[without_tuning(each)] = FixedFeatures(digest, numbers)
 
-    def __enter__(self) -> "Workbench":
+    def __enter__(self) -> "TrainingContext":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -115,14 +115,14 @@ class Workbench:
         self._open.close()
 
     @property
-    def readings(self) -> tuple[Reading, ...]:
+    def components(self) -> tuple[Reading, ...]:
         """Those that take part in the recipe's fusion."""
-        return self.recipe.members(self.recipe.fusion.members)
+        return self.recipe.select_components(self.recipe.fusion.members)
 
-    def columns(self, features: FeatureSet) -> Columns:
+    def fold_features(self, features: FeatureSet) -> FoldFeatures:
         """A feature set's numbers for all images; raises `FeaturesNotFinite` where one image has none."""
         if features not in self._columns:
-            if isinstance(features, NetworkFeatures) and features.tuning in LEARNT:
+            if isinstance(features, NetworkFeatures) and features.tuning in SUPERVISED_TUNINGS:
                 self._columns[features] = self._tuned(features)
             else:
                 self._columns[features] = self._gathered(features)
@@ -131,8 +131,8 @@ class Workbench:
     def extractor(self, place: int) -> Extractor:
         """What a bundle computes the recipe's feature set of that number with."""
         features = self.recipe.features[place]
-        columns = self.columns(features)
-        if isinstance(columns, TunedColumns):
+        columns = self.fold_features(features)
+        if isinstance(columns, TunedFeatures):
             return columns.extractor()
         return self._extractor(features)
 
@@ -140,20 +140,20 @@ class Workbench:
         self,
         readings: Sequence[Reading],
         sets: Sequence[FeatureSet],
-        progress: Progress,
-    ) -> list[OutOfFold]:
+        progress: ProgressCallback,
+    ) -> list[OutOfFoldScores]:
         """Scores of readings, whose numbers count `sets`."""
-        columns = [self.columns(each) for each in sets]
+        columns = [self.fold_features(each) for each in sets]
         for place in sorted({place for sets, _ in readings for place in sets}):
             columns[place].prepare()
-        return out_of_fold(readings, columns, self.trial, self._keep, progress)
+        return score_out_of_fold(readings, columns, self.cross_validation, self._keep, progress)
 
-    def judge_fold(self, number: int, progress: Progress) -> None:
+    def score_fold(self, number: int, progress: ProgressCallback) -> None:
         """Score one fold's images with the readers of the recipe's fusion, and keep the scores."""
-        columns = [self.columns(each) for each in self.recipe.features]
-        judge_fold(number, self.readings, columns, self.trial, self._keep, progress)
+        columns = [self.fold_features(each) for each in self.recipe.features]
+        score_fold(number, self.components, columns, self.cross_validation, self._keep, progress)
 
-    def tuning(self, key: TuningKey) -> Tuning:
+    def tuning(self, key: TuningKey) -> NetworkTuning:
         """The tuning of a network, which all its feature sets share."""
         if key not in self._tunings:
             self._tunings[key] = self._new_tuning(
@@ -178,35 +178,35 @@ class Workbench:
         self,
         samples: Sequence[Sample],
         sets: Sequence[FeatureSet],
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
     ) -> FeatureTable:
         extractors = [self._extractor(features) for features in sets]
-        return gather(
+        return gather_features(
             samples,
             extractors,
             self._keep,
-            framing(self.recipe),
+            recipe_framing(self.recipe),
             progress or self._progress,
             self._folder,
         )
 
-    def _gathered(self, features: FeatureSet) -> Fixed:
-        table = self._gather(self.table.samples, [features], silent)
+    def _gathered(self, features: FeatureSet) -> FixedFeatures:
+        table = self._gather(self.table.samples, [features], ignore_progress)
         if table.skipped:
             raise FeaturesNotFinite(features=features.name)
-        return Fixed(table.digests[0], table.features[0])
+        return FixedFeatures(table.digests[0], table.features[0])
 
-    def _tuned(self, features: NetworkFeatures) -> TunedColumns:
-        return TunedColumns(features, self.tuning(tuning_key(features)), self._ground())
+    def _tuned(self, features: NetworkFeatures) -> TunedFeatures:
+        return TunedFeatures(features, self.tuning(tuning_key(features)), self._ground())
 
-    def _new_tuning(self, features: NetworkFeatures) -> Tuning:
+    def _new_tuning(self, features: NetworkFeatures) -> NetworkTuning:
         definition = get_network(features.network)
         origin = hashlib.sha256(
             self._weights.find(definition.card).read_bytes()
         ).hexdigest()
 
-        def body() -> Body:
-            return Body(
+        def body() -> Backbone:
+            return Backbone(
                 definition.card, pretrained_stages(features.network, self._weights)
             )
 
@@ -219,16 +219,16 @@ class Workbench:
                 stage, (place + fraction) / len(self._tunings), message, metrics
             )
 
-        return Tuning(features, body, origin, self._ground(), progress)
+        return NetworkTuning(features, body, origin, self._ground(), progress)
 
-    def _ground(self) -> Ground:
+    def _ground(self) -> TuningContext:
         recipe = self.recipe
-        return Ground(
+        return TuningContext(
             samples=list(self.table.samples),
-            trial=self.trial,
+            cross_validation=self.cross_validation,
             plan=recipe.tuning_plan(),
-            framing=framing(recipe),
-            keep=self._keep,
+            framing=recipe_framing(recipe),
+            cache=self._keep,
             engine=self._engine,
         )
 
@@ -238,7 +238,7 @@ def build_extractor(
     recipe: Recipe,
     weights: WeightsFinder,
     seed: int,
-    progress: Progress = silent,
+    progress: ProgressCallback = ignore_progress,
     keep: FeatureCache | None = None,
     engine: Engine | None = None,
 ) -> Extractor:
@@ -249,7 +249,7 @@ def build_extractor(
     if isinstance(features, HandcraftedFeatures):
         return HandcraftedExtractor(features)
     if features.tuning is How.PHANTOMS:
-        network = kept_phantom_network(
+        network = cached_phantom_network(
             features, recipe, seed, progress, keep or NoCache()
         )
     else:
@@ -265,16 +265,16 @@ def tuning_keys(recipe: Recipe) -> list[TuningKey]:
     """The networks that a recipe tunes, each once."""
     networks = [each for each in recipe.features if isinstance(each, NetworkFeatures)]
     return list(
-        dict.fromkeys(tuning_key(each) for each in networks if each.tuning in LEARNT)
+        dict.fromkeys(tuning_key(each) for each in networks if each.tuning in SUPERVISED_TUNINGS)
     )
 
 
-def framing(recipe: Recipe) -> Framing:
+def recipe_framing(recipe: Recipe) -> Framing:
     """How the recipe wants a nodule cut out."""
     return Framing(recipe.roi.margin, recipe.roi.calipers is not Calipers.NEVER)
 
 
-def pretrained(features: FeatureSet) -> FeatureSet:
+def without_tuning(features: FeatureSet) -> FeatureSet:
     """The same set without what it learns of the data set."""
     return _pretrained(features) if isinstance(features, NetworkFeatures) else features
 
@@ -290,20 +290,20 @@ def fingerprint(samples: Sequence[Sample]) -> str:
 
 
 def _pretrained(features: NetworkFeatures) -> NetworkFeatures:
-    if features.tuning not in LEARNT:
+    if features.tuning not in SUPERVISED_TUNINGS:
         return features
     return replace(features, tuning=How.NONE, frozen="")
 
 
-def _trial(table: FeatureTable, recipe: Recipe, seed: int) -> Trial:
+def _trial(table: FeatureTable, recipe: Recipe, seed: int) -> CrossValidation:
     if not table.samples:
         raise NoneReadable(count=len(table.skipped), code=table.skipped[0].code)
-    check_enough(table.malignant, table.groups)
-    folds = split(table.malignant, table.groups, recipe.validation.folds, seed)
+    check_group_counts(table.malignant, table.groups)
+    folds = split_folds(table.malignant, table.groups, recipe.validation.folds, seed)
     order = hashlib.sha256(
         "\n".join(f"{s.key} {s.malignant:d} {s.group}" for s in table.samples).encode()
     ).hexdigest()
-    return Trial(
+    return CrossValidation(
         table.malignant,
         np.asarray(table.groups),
         folds,

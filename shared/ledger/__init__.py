@@ -1,4 +1,4 @@
-"""Postgres: tables, repositories, migrations, and the transaction that holds them together."""
+"""Postgres: tables, repositories, migrations, and the transactions on them."""
 
 from shared.ledger.hospital_session import HospitalSession
 from shared.ledger.ledger import Ledger

@@ -1,4 +1,8 @@
-"""`python -m shared.ledger migrate`: the one-shot migration job; `... operator`: the first operator's account."""
+"""Commands of the ledger.
+
+`python -m shared.ledger migrate` runs the migrations once. `... operator` creates the account of
+the first operator.
+"""
 
 import sys
 
@@ -9,36 +13,39 @@ from shared.ledger.people.repository import FIRST_NAME
 from shared.ledger.schema.migrate import migrate
 from shared.settings import Settings
 
-SOMEBODY = (
+PEOPLE_EXIST = (
     "There are people already; nothing was made. Those there are: `./sera person list`."
 )
 
 
-def main(asked: list[str], settings: Settings) -> None:
-    """An error that says the next step ends it with that sentence."""
+def main(arguments: list[str], settings: Settings) -> None:
+    """Run one command. An error ends the process with its sentence, which names the next step."""
     try:
-        _run(asked, settings)
+        _run(arguments, settings)
     except SeraError as error:
         sys.exit(str(error))
 
 
-def _run(asked: list[str], settings: Settings) -> None:
-    if asked == ["migrate"]:
+def _run(arguments: list[str], settings: Settings) -> None:
+    if arguments == ["migrate"]:
         migrate(settings.database_owner)
-    elif asked == ["operator"]:
+    elif arguments == ["operator"]:
         sys.stdout.write(f"{operator(settings)}\n")
     else:
         sys.exit("usage: python -m shared.ledger migrate|operator")
 
 
 def operator(settings: Settings) -> str:
-    """What there is to say of the first operator's account. Run it by hand: it says the password this once."""
+    """Create the first operator's account, and return the text to print.
+
+    Run it by hand: the text shows the password, which is not shown again.
+    """
     ledger = Ledger(settings.database_owner, pool_size=1)
-    one_time = first_operator(ledger)
+    one_time_password = first_operator(ledger)
     ledger.close()
-    return (
-        f"name: {FIRST_NAME}\none-time password: {one_time}" if one_time else SOMEBODY
-    )
+    if not one_time_password:
+        return PEOPLE_EXIST
+    return f"name: {FIRST_NAME}\none-time password: {one_time_password}"
 
 
 if __name__ == "__main__":

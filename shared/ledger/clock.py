@@ -1,4 +1,4 @@
-"""The database's clock, by which all times in the ledger are."""
+"""The database's clock, which gives all times in the ledger."""
 
 from datetime import datetime
 

@@ -1,7 +1,7 @@
-"""Two people edit the same thing: whose word is about what stood there before is refused.
+"""Detects that two people edit the same thing: a write that is based on an older state is refused.
 
-What is edited has a tag that changes with it. Who writes may name the tags that the write is meant for; they are
-compared under the lock of the write, in its transaction.
+Each editable thing has an ETag that changes with it. A write may name the ETags for which it is
+meant. They are compared under the lock of the write, in its transaction.
 """
 
 import hashlib
@@ -11,41 +11,49 @@ from typing import Any
 from shared.errors import SeraError
 
 ETags = frozenset[str] | None
-"""Those that a write is meant for; None: whatever stands there."""
+"""The ETags for which a write is meant; None: any state."""
 ANY = "*"
 
 
 class EditConflict(SeraError):
     code = "changed-meanwhile"
     status = 412
-    text = "{what} Nothing of this request was done. Read it again, and send the change with the new ETag if it holds."
-
-
-def check_tags(tags: ETags, present: str, what: Callable[[], str]) -> None:
-    """Raise ChangedMeanwhile if the write is meant for another state; `what` says what came between."""
-    if tags is not None and present not in tags and ANY not in tags:
-        raise EditConflict(what=what())
-
-
-def settings_tag(settings: Mapping[str, Any]) -> str:
-    """A word for settings in which each has its own place, so that two such words tell what differs."""
-    return ".".join(
-        hashlib.sha256(f"{name}={value!r}".encode()).hexdigest()[:8]
-        for name, value in settings.items()
+    text = (
+        "{what} Nothing of this request was done. Read it again, and send the change with the "
+        "new ETag if it holds."
     )
 
 
-def changed_settings(settings: Mapping[str, Any], tags: ETags) -> list[str]:
-    """Names of the settings that are not as in the nearest of the tags; none if no tag is of these settings."""
-    present = settings_tag(settings).split(".")
-    told = [tag.split(".") for tag in tags or ()]
-    found = [
-        [
-            name
-            for name, now, then in zip(settings, present, each, strict=True)
-            if now != then
-        ]
-        for each in told
-        if len(each) == len(present)
-    ]
-    return min(found, key=len, default=[])
+def check_tags(etags: ETags, present: str, describe: Callable[[], str]) -> None:
+    """Raise EditConflict if the write is meant for another state than `present`.
+
+    `describe` returns a sentence about the change in between.
+    """
+    if etags is not None and present not in etags and ANY not in etags:
+        raise EditConflict(what=describe())
+
+
+def settings_tag(settings: Mapping[str, Any]) -> str:
+    """A tag with one part for each setting, so that two tags show which settings differ."""
+    parts = []
+    for name, value in settings.items():
+        digest = hashlib.sha256(f"{name}={value!r}".encode())
+        parts.append(digest.hexdigest()[:8])
+    return ".".join(parts)
+
+
+def changed_settings(settings: Mapping[str, Any], etags: ETags) -> list[str]:
+    """Names of the settings that differ from the nearest of the tags.
+
+    Empty if none of the tags belongs to these settings.
+    """
+    present_parts = settings_tag(settings).split(".")
+    differences: list[list[str]] = []
+    for etag in etags or ():
+        earlier_parts = etag.split(".")
+        if len(earlier_parts) != len(present_parts):
+            continue
+        pairs = zip(settings, present_parts, earlier_parts, strict=True)
+        changed = [name for name, present, earlier in pairs if present != earlier]
+        differences.append(changed)
+    return min(differences, key=len, default=[])

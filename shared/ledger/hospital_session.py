@@ -1,4 +1,4 @@
-"""What one hospital may see and write."""
+"""The repositories of one hospital: only its rows exist in them."""
 
 from uuid import UUID
 
@@ -15,9 +15,10 @@ from shared.ledger.db_role import DatabaseRole
 from shared.ledger.hospitals.api_keys import ApiKeys
 from shared.ledger.hospitals.rate_limits import RateLimits
 from shared.ledger.idempotency.receipts import Receipts
+from shared.ledger.jobs.dead_letters import DeadLetters
 from shared.ledger.jobs.repository import Jobs
 from shared.ledger.monitoring.observations import Observations
-from shared.ledger.monitoring.wallboard import Wall
+from shared.ledger.monitoring.wallboard import Wallboard
 from shared.ledger.people.repository import People
 from shared.ledger.reader_studies.readings import Readings
 from shared.ledger.reader_studies.repository import ReaderStudies
@@ -25,7 +26,7 @@ from shared.ledger.transaction import LedgerSession, Transaction, repository
 
 
 class HospitalSession(LedgerSession):
-    """The ledger as one hospital sees it: only its rows exist."""
+    """The ledger as one hospital sees it."""
 
     def __init__(self, transaction: Transaction, hospital_id: UUID, actor: str) -> None:
         super().__init__(transaction, DatabaseRole(hospital_id), actor)
@@ -38,6 +39,10 @@ class HospitalSession(LedgerSession):
     @repository
     def jobs(self) -> Jobs:
         return Jobs(self.sql, self.hospital_id, self.trail)
+
+    @repository
+    def dead_letters(self) -> DeadLetters:
+        return DeadLetters(self.sql, self.trail, self.hospital_id)
 
     @repository
     def worklist(self) -> Worklist:
@@ -92,8 +97,8 @@ class HospitalSession(LedgerSession):
         return Seals(self.sql, self.hospital_id)
 
     @repository
-    def wallboard(self) -> Wall:
-        return Wall(self.sql, self.hospital_id)
+    def wallboard(self) -> Wallboard:
+        return Wallboard(self.sql, self.hospital_id)
 
     @repository
     def reader_studies(self) -> ReaderStudies:

@@ -1,4 +1,4 @@
-"""The system of record: opens transactions, and sessions in a transaction of their own."""
+"""The ledger: one pool of database connections, and the transactions and sessions on it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,54 +11,60 @@ from shared.ledger.hospital_session import HospitalSession
 from shared.ledger.system_session import SystemSession
 from shared.ledger.transaction import Transaction
 
-WAIT_S = 10.0
-CONNECT = {"connect_timeout": 5, "tcp_user_timeout": 20_000, "keepalives_idle": 20}
-"""A server whose machine is gone says nothing: seconds to connect, milliseconds for it to acknowledge, seconds of quiet
-before it is asked whether it is there."""
+POOL_TIMEOUT_S = 10.0
+CONNECT_ARGS = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 20,
+}
+"""A server whose machine is gone does not answer. So each wait has a limit: seconds to connect,
+milliseconds until the server acknowledges sent data, and seconds of silence before a keepalive
+probe."""
 
 
 class Ledger:
-    """One pool of connections to the database."""
+    """The system of record."""
 
     def __init__(self, url: str, pool_size: int = 10) -> None:
-        # No ping before use: taking on a role is the first thing every transaction does, and shows it as well.
+        # A ping before use is unnecessary: every transaction first sets its role, which shows
+        # just as well whether the connection is alive.
         self.engine = create_engine(
             url,
             hide_parameters=True,
-            connect_args=CONNECT,
+            connect_args=CONNECT_ARGS,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_timeout=WAIT_S,
+            pool_timeout=POOL_TIMEOUT_S,
         )
 
     def transaction(self) -> Transaction:
-        """One that has not begun; whoever asks for it commits it or rolls it back."""
+        """A transaction that has not begun. The caller commits it or rolls it back."""
         return Transaction(self.engine)
 
     @contextmanager
     def system_session(self, actor: str) -> Iterator[SystemSession]:
-        """A transaction over every hospital, committed at the end."""
-        with self._committed() as transaction:
+        """A session over every hospital, in a transaction that is committed at the end."""
+        with self._committed_transaction() as transaction:
             yield SystemSession(transaction, actor)
 
     @contextmanager
     def hospital_session(
         self, hospital_id: UUID, actor: str
     ) -> Iterator[HospitalSession]:
-        """A transaction in which only this hospital's rows exist, committed at the end."""
-        with self._committed() as transaction:
+        """A session that sees one hospital's rows, in a transaction committed at the end."""
+        with self._committed_transaction() as transaction:
             yield HospitalSession(transaction, hospital_id, actor)
 
     def ping(self) -> None:
         """Raise Unavailable unless the database answers."""
-        with self._committed() as transaction:
+        with self._committed_transaction() as transaction:
             transaction.session_as(SYSTEM)
 
     def close(self) -> None:
         self.engine.dispose()
 
     @contextmanager
-    def _committed(self) -> Iterator[Transaction]:
+    def _committed_transaction(self) -> Iterator[Transaction]:
         transaction = self.transaction()
         try:
             with translate_database_errors():

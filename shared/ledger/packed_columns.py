@@ -1,6 +1,7 @@
-"""Whole columns of numbers in one string of bytes each: much less to send and to read than rows.
+"""Sends whole columns of numbers as one byte string each, which is much less than rows.
 
-They stand in the big-endian order of PostgreSQL's `int2send` and `float8send`. Columns of one group have one order.
+Numbers are in the big-endian order of PostgreSQL's `int2send` and `float8send`. All columns of one
+group have the same order of rows.
 """
 
 from collections.abc import Sequence
@@ -20,34 +21,32 @@ from sqlalchemy import (
 )
 
 Floats = NDArray[np.float64]
-NOTHING: ColumnElement[bytes] = literal_column("''::bytea")
+NO_SEPARATOR: ColumnElement[bytes] = literal_column("''::bytea")
 NAN: ColumnElement[float] = literal_column("'NaN'::float8")
 
 
 def pack_smallints(value: Any) -> Any:
-    """An aggregate of small whole numbers; nulls are left out."""
-    return func.string_agg(func.int2send(cast(value, SmallInteger)), NOTHING)
+    """An SQL aggregate of small integers; nulls are left out."""
+    return func.string_agg(func.int2send(cast(value, SmallInteger)), NO_SEPARATOR)
 
 
 def pack_doubles(value: Any) -> Any:
-    """An aggregate of numbers, nulls as NaN."""
-    return func.string_agg(func.float8send(func.coalesce(value, NAN)), NOTHING)
+    """An SQL aggregate of floats, with nulls as NaN."""
+    return func.string_agg(func.float8send(func.coalesce(value, NAN)), NO_SEPARATOR)
 
 
 def pack_bucket_numbers(value: Any, edges: Sequence[float]) -> Any:
-    """An aggregate of the numbers of the buckets that values fall in: 0 below the first edge, up to len(edges)."""
-    return pack_smallints(
-        func.width_bucket(
-            value,
-            bindparam(None, np.asarray(edges, dtype=float).tolist(), ARRAY(Double)),
-        )
-    )
+    """An SQL aggregate of each value's bucket: 0 below the first edge, up to len(edges)."""
+    edge_values = np.asarray(edges, dtype=float).tolist()
+    edge_array = bindparam(None, edge_values, ARRAY(Double))
+    return pack_smallints(func.width_bucket(value, edge_array))
 
 
-def unpack_smallints(sent: memoryview | None) -> NDArray[np.int16]:
-    """None, as an aggregate of nulls is, as no number."""
-    return np.frombuffer(sent or b"", ">i2")
+def unpack_smallints(packed: memoryview | None) -> NDArray[np.int16]:
+    """(N,) integers; none for None, which an aggregate of nulls gives."""
+    return np.frombuffer(packed or b"", ">i2")
 
 
-def unpack_doubles(sent: memoryview) -> Floats:
-    return np.frombuffer(sent, ">f8").astype(np.float64)
+def unpack_doubles(packed: memoryview) -> Floats:
+    """(N,) floats."""
+    return np.frombuffer(packed, ">f8").astype(np.float64)

@@ -1,4 +1,4 @@
-"""Writing what was worked for, also when the database is away for a moment."""
+"""Retries a write while the database is away, so that finished work is not lost."""
 
 import time
 from collections.abc import Callable
@@ -8,16 +8,19 @@ from typing import TypeVar
 from shared.errors import Unavailable
 
 RETRY_S = 0.5
-Written = TypeVar("Written")
+Result = TypeVar("Result")
 
 
-def retry_while_unavailable(write: Callable[[], Written], lease: timedelta) -> Written:
-    """Try again while the database is away, for as long as a lease lasts; past that somebody else has the work."""
-    until = time.monotonic() + lease.total_seconds()
+def retry_while_unavailable(write: Callable[[], Result], lease: timedelta) -> Result:
+    """Call `write` until the database answers, for at most the length of a lease.
+
+    After that another worker has the job. Raises the last Unavailable then.
+    """
+    deadline = time.monotonic() + lease.total_seconds()
     while True:
         try:
             return write()
         except Unavailable:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(RETRY_S)

@@ -1,4 +1,4 @@
-"""What services and operators see: every hospital."""
+"""The repositories of services and operators, over every hospital."""
 
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.audit.seals import Seals
@@ -17,22 +17,23 @@ from shared.ledger.hospitals.api_keys import ApiKeys
 from shared.ledger.hospitals.repository import Hospitals
 from shared.ledger.idempotency.receipts import Receipts
 from shared.ledger.jobs.backlog import Backlog
+from shared.ledger.jobs.dead_letters import DeadLetters
 from shared.ledger.jobs.liveness import Liveness
-from shared.ledger.jobs.queue import Queue
-from shared.ledger.models.gate_judgements import Gates
-from shared.ledger.models.metadata import Papers
+from shared.ledger.jobs.queue import JobQueue
+from shared.ledger.models.gate_judgements import GateJudgements
+from shared.ledger.models.metadata import ModelMetadata
 from shared.ledger.models.repository import Models
 from shared.ledger.models.serving import Serving
 from shared.ledger.models.shadows import Shadows
-from shared.ledger.monitoring.metrics_queries import Figures
+from shared.ledger.monitoring.metrics_queries import MetricsQueries
 from shared.ledger.monitoring.observations import Observations
-from shared.ledger.monitoring.wallboard import Wall
+from shared.ledger.monitoring.wallboard import Wallboard
 from shared.ledger.people.authenticators import Authenticators
-from shared.ledger.people.oidc_states import Arrivals
+from shared.ledger.people.oidc_states import OidcStates
 from shared.ledger.people.repository import People
 from shared.ledger.people.sessions import Sessions
 from shared.ledger.people.sign_ins import SignIns
-from shared.ledger.schema.terms import Terms
+from shared.ledger.schema.terms import SchemaTerms
 from shared.ledger.training.runs import TrainingRuns
 from shared.ledger.training.steps import Steps
 from shared.ledger.training.trainers import Trainers
@@ -40,7 +41,7 @@ from shared.ledger.transaction import LedgerSession, Transaction, repository
 
 
 class SystemSession(LedgerSession):
-    """The ledger as the system sees it: every hospital's rows, and what belongs to none."""
+    """The ledger as the system sees it: every hospital's rows, and the rows of no hospital."""
 
     def __init__(self, transaction: Transaction, actor: str) -> None:
         super().__init__(transaction, SYSTEM, actor)
@@ -70,12 +71,16 @@ class SystemSession(LedgerSession):
         return Authenticators(self.sql, self.trail)
 
     @repository
-    def oidc_states(self) -> Arrivals:
-        return Arrivals(self.sql)
+    def oidc_states(self) -> OidcStates:
+        return OidcStates(self.sql)
 
     @repository
-    def queue(self) -> Queue:
-        return Queue(self.sql, self.trail)
+    def queue(self) -> JobQueue:
+        return JobQueue(self.sql, self.trail)
+
+    @repository
+    def dead_letters(self) -> DeadLetters:
+        return DeadLetters(self.sql, self.trail)
 
     @repository
     def datasets(self) -> Datasets:
@@ -114,12 +119,12 @@ class SystemSession(LedgerSession):
         return Models(self.sql, self.trail, self.shadows)
 
     @repository
-    def model_metadata(self) -> Papers:
-        return Papers(self.sql)
+    def model_metadata(self) -> ModelMetadata:
+        return ModelMetadata(self.sql)
 
     @repository
-    def gate_judgements(self) -> Gates:
-        return Gates(self.sql, self.trail)
+    def gate_judgements(self) -> GateJudgements:
+        return GateJudgements(self.sql, self.trail)
 
     @repository
     def shadows(self) -> Shadows:
@@ -174,13 +179,13 @@ class SystemSession(LedgerSession):
         return Backlog(self.sql)
 
     @repository
-    def metrics_queries(self) -> Figures:
-        return Figures(self.sql)
+    def metrics_queries(self) -> MetricsQueries:
+        return MetricsQueries(self.sql)
 
     @repository
-    def wallboard(self) -> Wall:
-        return Wall(self.sql)
+    def wallboard(self) -> Wallboard:
+        return Wallboard(self.sql)
 
     @repository
-    def schema_terms(self) -> Terms:
-        return Terms(self.sql)
+    def schema_terms(self) -> SchemaTerms:
+        return SchemaTerms(self.sql)

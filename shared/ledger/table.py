@@ -1,4 +1,7 @@
-"""What every table has in common. Times are the database's own, so that no worker's clock matters."""
+"""The base class of all tables, and columns that many of them have.
+
+Times are the database's own, so that no worker's clock matters.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -10,8 +13,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NOW = text("clock_timestamp()")
 AnyRow = Row[*tuple[Any, ...]]
+"""A row of any columns."""
 AnySelect = Select[*tuple[Any, ...]]
-"""Of whichever columns."""
+"""A query for any columns."""
 
 
 class Table(DeclarativeBase):
@@ -28,4 +32,5 @@ def id_column() -> Mapped[UUID]:
 
 
 def timestamp_column() -> Mapped[datetime]:
+    """A column that defaults to the time of the insert."""
     return mapped_column(server_default=NOW)

@@ -27,7 +27,7 @@ from shared.ledger.hospitals.tables import (
     SecretRow,
 )
 from shared.ledger.models.tables import (
-    GateRow,
+    GateJudgementRow,
     ModelRow,
     PromotionRow,
     ServingRow,
@@ -35,21 +35,21 @@ from shared.ledger.models.tables import (
     ShadowRow,
 )
 from shared.ledger.people.tables import (
-    ArrivalRow,
-    DoorstepRow,
+    OidcStateRow,
     PersonRow,
     SessionRow,
-    StrangerRow,
+    SignInRateLimitRow,
+    UnknownNameRow,
 )
 from shared.ledger.reader_studies.tables import (
-    BreachRow,
+    BlindingBreachRow,
     ReaderStudyCaseRow,
     ReaderStudyReaderRow,
     ReaderStudyRow,
     ReadingRow,
     ShowingRow,
 )
-from shared.ledger.schema.tables import TermsRow
+from shared.ledger.schema.tables import SchemaTermsRow
 from shared.ledger.table import AnyRow, AnySelect, Table
 from shared.ledger.training.tables import (
     RunEventRow,
@@ -62,21 +62,20 @@ __all__ = [
     "AnyRow",
     "AnySelect",
     "ApiKeyRow",
-    "ArrivalRow",
     "AuditRow",
-    "BreachRow",
+    "BlindingBreachRow",
     "CaseRow",
     "CleanedFileRow",
     "DatasetImageRow",
     "DatasetRow",
-    "DoorstepRow",
     "ExplanationMapRow",
     "ExplanationRow",
-    "GateRow",
+    "GateJudgementRow",
     "HospitalRow",
     "JobRow",
     "ModelRow",
     "ObservationRow",
+    "OidcStateRow",
     "OrphanedObjectRow",
     "OutcomeRow",
     "PersonRow",
@@ -90,6 +89,7 @@ __all__ = [
     "ResultRow",
     "RunEventRow",
     "RunStepRow",
+    "SchemaTermsRow",
     "SealRow",
     "SecretRow",
     "ServingRow",
@@ -97,11 +97,11 @@ __all__ = [
     "ShadowResultRow",
     "ShadowRow",
     "ShowingRow",
-    "StrangerRow",
+    "SignInRateLimitRow",
     "Table",
-    "TermsRow",
     "TrainerRow",
     "TrainingRunRow",
+    "UnknownNameRow",
     "VersionImageRow",
     "VersionRow",
 ]

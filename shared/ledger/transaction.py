@@ -1,7 +1,8 @@
-"""One transaction after another on at most one connection: its role, its audit events, what follows its commit.
+"""A database transaction: its role, its audit events, and the callbacks that follow its commit.
 
-A transaction begins when a repository is first used, and ends with `commit` or `rollback`; the next use of a repository
-begins another. Audit events are written last, so that no chain of them is locked while the transaction goes on.
+A transaction uses at most one connection. It begins when a repository is first used, and ends with
+`commit` or `rollback`. The next use of a repository begins another one. Audit events are written
+last, so that no audit chain stays locked while the transaction goes on.
 """
 
 from collections.abc import Callable
@@ -15,12 +16,12 @@ from shared.ledger.audit.repository import AuditTrail, write_all
 from shared.ledger.db_role import SYSTEM, DatabaseRole, translate_database_errors
 from shared.observability.logs import log
 
-Made = TypeVar("Made")
+Repository = TypeVar("Repository")
 Result = TypeVar("Result")
 
 
 class Transaction:
-    """Not for two threads at once; one after the other may use it."""
+    """Not thread-safe: threads may use it one after another, but not at the same time."""
 
     def __init__(self, engine: Engine) -> None:
         self._session = Session(engine, expire_on_commit=False)
@@ -30,32 +31,38 @@ class Transaction:
 
     @property
     def is_open(self) -> bool:
-        """Whether it has begun and holds a connection."""
+        """Whether the transaction has begun and holds a connection."""
         return self._session.in_transaction()
 
     @property
     def session(self) -> Session:
-        """SQLAlchemy's session, with whichever role the transaction has."""
+        """SQLAlchemy's session, under the role that the transaction has now."""
         return self._session
 
     def session_as(self, role: DatabaseRole) -> Session:
-        """SQLAlchemy's session once the transaction has this role. Raises RolesMissing, Unavailable."""
+        """SQLAlchemy's session under this role.
+
+        Raises RolesMissing, Unavailable.
+        """
         if role != self._role or not self.is_open:
-            self._take(role)
+            self._assume(role)
         return self._session
 
     def run_first(self, statement: Callable[[Session], Result]) -> Result:
-        """The transaction's first statement; where the pool's connection had died, once more on a new one."""
+        """Run the transaction's first statement.
+
+        A pooled connection may have died. The statement then runs once more on a new connection.
+        """
         try:
             return statement(self._session)
-        except DBAPIError as lost:
-            if not lost.connection_invalidated:
+        except DBAPIError as error:
+            if not error.connection_invalidated:
                 raise
             self._session.rollback()
             return statement(self._session)
 
     def note_role(self, role: DatabaseRole) -> None:
-        """Note a role that a statement has taken on by itself (`shared.ledger.hospitals.authentication`)."""
+        """Note a role that a statement has set itself (`shared.ledger.hospitals.authentication`)."""
         self._role = role
 
     def add_audit_trail(self, trail: AuditTrail) -> None:
@@ -63,15 +70,16 @@ class Transaction:
         self._audit_trails.append(trail)
 
     def on_commit(self, callback: Callable[[], object]) -> None:
-        """Call this once the transaction is committed, so that others can see what it wrote."""
+        """Call this after the commit, when others can see what the transaction wrote."""
         self._callbacks.append(callback)
 
     def commit(self) -> None:
-        """Write the audit events, commit, give the connection back, then call the `on_commit` callbacks.
+        """Write the audit events, commit, release the connection, then call the callbacks.
 
-        A callback that fails is logged: what it was to tell of is committed all the same.
+        A callback that fails is logged, because the work that it announces is committed already.
         """
-        if self.is_open or any(trail.pending for trail in self._audit_trails):
+        has_events = any(trail.pending for trail in self._audit_trails)
+        if self.is_open or has_events:
             with translate_database_errors():
                 self._write_audit_events()
                 self._session.commit()
@@ -80,19 +88,20 @@ class Transaction:
         for callback in callbacks:
             try:
                 callback()
-            except Exception as error:  # noqa: BLE001 (the others are to be called, too)
+            except Exception as error:  # noqa: BLE001 (the other callbacks still run)
                 log().error("transaction.callback-failed", exc_info=error)
 
     def rollback(self) -> None:
-        """Undo what was not committed, and give the connection back."""
+        """Undo the uncommitted work, and release the connection."""
         for trail in self._audit_trails:
-            trail.take()
+            trail.pop_pending()
         self._end()
 
-    def _take(self, role: DatabaseRole) -> None:
+    def _assume(self, role: DatabaseRole) -> None:
         with translate_database_errors():
             if self.is_open:
-                self._session.flush()  # what is pending belongs to the role it was added under
+                # Pending rows belong to the role under which they were added.
+                self._session.flush()
                 role.assume(self._session)
             else:
                 self.run_first(role.assume)
@@ -109,14 +118,18 @@ class Transaction:
     def _end(self) -> None:
         try:
             self._session.close()
-        except DBAPIError:  # its connection is lost, and what was to be undone with it
+        except DBAPIError:
+            # The connection is lost, and the uncommitted work with it.
             self._session.invalidate()
         self._role = None
         self._callbacks = []
 
 
 class LedgerSession:
-    """What one role may see and write through a transaction: its repositories are made when first asked for."""
+    """The rows that one role may see and write in a transaction, through repositories.
+
+    A repository is created when it is first used.
+    """
 
     def __init__(
         self, transaction: Transaction, role: DatabaseRole, actor: str
@@ -129,43 +142,46 @@ class LedgerSession:
 
     @property
     def sql(self) -> Session:
-        """SQLAlchemy's session, with this session's role."""
+        """SQLAlchemy's session, under this session's role."""
         return self.transaction.session_as(self.role)
 
     @property
     def trail(self) -> AuditTrail:
-        """Where this session's repositories record events."""
+        """The trail in which this session's repositories record events."""
         if self._trail is None:
-            self._trail = AuditTrail(self.sql, self.actor, self.role.hospital_id)
+            self._trail = AuditTrail(
+                session=self.sql, actor=self.actor, hospital=self.role.hospital_id
+            )
             self.transaction.add_audit_trail(self._trail)
         return self._trail
 
 
-class repository(Generic[Made]):
-    """A method of a LedgerSession that makes a repository, as an attribute that makes it once.
+class repository(Generic[Repository]):
+    """Turns a method of a LedgerSession into an attribute that creates its repository once.
 
-    Each access makes sure that the transaction has the session's role, so use it as `session.jobs.find(...)`: a
-    repository kept in a variable runs under whichever role the transaction has by then.
+    Each access makes sure that the transaction has the session's role. So write
+    `session.jobs.find(...)`: a repository in a variable runs under the role that the transaction
+    has at that moment, which may be another one.
     """
 
-    def __init__(self, make: Callable[[Any], Made]) -> None:
+    def __init__(self, make: Callable[[Any], Repository]) -> None:
         self._make = make
         self._name = make.__name__
         self.__doc__ = make.__doc__
 
     @overload
-    def __get__(self, session: None, owner: type) -> "repository[Made]": ...
+    def __get__(self, session: None, owner: type) -> "repository[Repository]": ...
 
     @overload
-    def __get__(self, session: LedgerSession, owner: type) -> Made: ...
+    def __get__(self, session: LedgerSession, owner: type) -> Repository: ...
 
     def __get__(
         self, session: LedgerSession | None, owner: type
-    ) -> "Made | repository[Made]":
+    ) -> "Repository | repository[Repository]":
         if session is None:
             return self
         session.transaction.session_as(session.role)
         if self._name not in session.repositories:
             session.repositories[self._name] = self._make(session)
-        made: Made = session.repositories[self._name]
-        return made
+        instance: Repository = session.repositories[self._name]
+        return instance

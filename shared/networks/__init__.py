@@ -16,11 +16,11 @@ from shared.networks.architectures import (
 from shared.networks.card import (
     IMAGENET,
     MID_GREY,
-    Card,
+    NetworkCard,
     Normalisation,
     Pool,
     Tap,
-    Weights,
+    WeightsSource,
 )
 from shared.networks.device import compute_device, device_name
 from shared.networks.errors import (
@@ -31,14 +31,14 @@ from shared.networks.errors import (
     WeightsUnreadable,
 )
 from shared.networks.gradcam import ClassActivation, grad_cam
-from shared.networks.registry import Network, blank, get_network, list_networks, network
+from shared.networks.registry import Network, build_without_weights, get_network, list_networks, register_network
 from shared.networks.tapped import TapNetwork, log_odds, new_head, pretrained_stages
-from shared.networks.weights.finding import WeightsFinder, digest_of, load_weights
+from shared.networks.weights.finding import WeightsFinder, tensors_digest, load_weights
 
 __all__ = [
     "IMAGENET",
     "MID_GREY",
-    "Card",
+    "NetworkCard",
     "ClassActivation",
     "Network",
     "NetworkUnknown",
@@ -47,17 +47,17 @@ __all__ = [
     "Tap",
     "TapNetwork",
     "TapUnknown",
-    "Weights",
+    "WeightsSource",
     "WeightsFinder",
     "WeightsMissing",
     "WeightsUnpublished",
     "WeightsUnreadable",
     "alexnet",
-    "blank",
+    "build_without_weights",
     "compute_device",
     "densenet",
     "device_name",
-    "digest_of",
+    "tensors_digest",
     "get_network",
     "grad_cam",
     "inception",
@@ -65,7 +65,7 @@ __all__ = [
     "load_weights",
     "log_odds",
     "mobilenet",
-    "network",
+    "register_network",
     "new_head",
     "overfeat",
     "pretrained_stages",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-WHITE = 255.0
+WHITE_LEVEL = 255.0
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ PLUS_MINUS_ONE = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """From -1 to 1: what Google's networks were trained on."""
 
 
-def of_grey_levels(mean: tuple[float, float, float], std: float = 1.0) -> Normalisation:
+def grey_level_normalisation(mean: tuple[float, float, float], std: float = 1.0) -> Normalisation:
     """Mean and standard deviation as the older networks state them, on the scale where white is 255."""
     red, green, blue = mean
-    return Normalisation((red / WHITE, green / WHITE, blue / WHITE), (std / WHITE,) * 3)
+    return Normalisation((red / WHITE_LEVEL, green / WHITE_LEVEL, blue / WHITE_LEVEL), (std / WHITE_LEVEL,) * 3)
 
 
 class Pool(StrEnum):
@@ -39,13 +39,13 @@ class Pool(StrEnum):
     CENTRE = "centre"
     INSIDE = "inside"
     RIM = "rim"
-    AROUND = "around"
+    SURROUNDINGS = "around"
     FLAT = "flat"
     """there is no map: a fully connected layer gave (N, C) already"""
 
 
-REGIONS = (Pool.INSIDE, Pool.RIM, Pool.AROUND)
-OF_MAPS = (Pool.AVERAGE, Pool.MAX, Pool.CENTRE, *REGIONS)
+REGION_POOLS = (Pool.INSIDE, Pool.RIM, Pool.SURROUNDINGS)
+MAP_POOLS = (Pool.AVERAGE, Pool.MAX, Pool.CENTRE, *REGION_POOLS)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Tap:
 
 
 @dataclass(frozen=True)
-class Weights:
+class WeightsSource:
     """Where pre-trained weights come from: the file names looked for, then the address, with its licence.
 
     Attributes
@@ -74,14 +74,14 @@ class Weights:
     md5: str = ""
 
     @property
-    def kept_as(self) -> str:
+    def download_name(self) -> str:
         """The name under which a download is kept: the first one with its format's ending."""
         ending = PurePosixPath(self.url).suffix
         return next(file for file in self.files if file.endswith(ending))
 
 
 @dataclass(frozen=True)
-class Card:
+class NetworkCard:
     """A network in one paragraph.
 
     Attributes
@@ -95,10 +95,10 @@ class Card:
 
     name: str
     input_px: int
-    normalise: Normalisation
+    normalisation: Normalisation
     taps: Mapping[str, Tap]
     embedding: str
-    weights: Weights | None
+    weights: WeightsSource | None
     source: str
 
 
@@ -108,9 +108,9 @@ def pooled_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
     named = {
         f"{stage}.{pool}": Tap(stage, pool, width)
         for stage, width in widths.items()
-        for pool in OF_MAPS
+        for pool in MAP_POOLS
     }
-    return named | {str(pool): Tap(last, pool, widths[last]) for pool in OF_MAPS}
+    return named | {str(pool): Tap(last, pool, widths[last]) for pool in MAP_POOLS}
 
 
 def connected_taps(widths: Mapping[str, int]) -> dict[str, Tap]:

@@ -3,21 +3,21 @@
 import sys
 from collections.abc import Iterable
 
-from shared.networks.card import OF_MAPS, Card, Pool
+from shared.networks.card import MAP_POOLS, NetworkCard, Pool
 from shared.networks.registry import list_networks
 
-POOLED = ", ".join(f"`STAGE.{pool}`" for pool in OF_MAPS)
-OPENING = f"""# Networks
+POOLED_TAP_NAMES = ", ".join(f"`STAGE.{pool}`" for pool in MAP_POOLS)
+INTRODUCTION = f"""# Networks
 
 Written from the cards in `shared/networks` by `python -m shared.networks.catalogue`; do not edit by hand.
 
-Taps are where features are read. A stage of convolutions has the taps {POOLED}
+Taps are where features are read. A stage of convolutions has the taps {POOLED_TAP_NAMES}
 (over the whole crop, its middle half, the nodule, its rim, the tissue around it); those of the last such stage are also
 called `{Pool.AVERAGE}` and so on, without the stage. A fully connected layer is one tap, under its own name. The
 embedding is the tap which the network's last fully connected layer reads, so tuning puts its two classes there.
 
 """
-WEIGHTS = """
+WEIGHTS_SECTION = """
 ## Weight files
 
 SERA looks for each name in this order in `SERA_WEIGHTS_DIR`, then among earlier downloads, and then downloads.
@@ -28,7 +28,7 @@ torchvision's files fit as they are. The licence is the weights', not SERA's.
 """
 
 
-def catalogue(cards: Iterable[Card]) -> str:
+def render_catalogue(cards: Iterable[NetworkCard]) -> str:
     """The whole page."""
     cards = list(cards)
     networks = _table(
@@ -38,10 +38,10 @@ def catalogue(cards: Iterable[Card]) -> str:
     weights = _table(
         ("name", "files looked for", "downloaded from", "licence"), map(_weights, cards)
     )
-    return OPENING + networks + WEIGHTS + weights
+    return INTRODUCTION + networks + WEIGHTS_SECTION + weights
 
 
-def _network(card: Card) -> tuple[str, ...]:
+def _network(card: NetworkCard) -> tuple[str, ...]:
     stages = dict.fromkeys(tap.stage for tap in card.taps.values())
     return (
         f"`{card.name}`",
@@ -52,7 +52,7 @@ def _network(card: Card) -> tuple[str, ...]:
     )
 
 
-def _weights(card: Card) -> tuple[str, ...]:
+def _weights(card: NetworkCard) -> tuple[str, ...]:
     if card.weights is None:
         return f"`{card.name}`", "none: trained from nothing", "", ""
     return (
@@ -73,4 +73,4 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(catalogue(list_networks()))
+    sys.stdout.write(render_catalogue(list_networks()))

@@ -7,16 +7,16 @@ import torch
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-MISSING = (ModuleNotFoundError, RuntimeError)
+UNAVAILABLE_ERRORS = (ModuleNotFoundError, RuntimeError)
 """What PyTorch says where NVIDIA's management library, or its Python binding, is not there."""
 
 
-class Gpus(Collector):
+class GpuCollector(Collector):
     """Looked at when asked for. Without CUDA there are no samples; the load also needs `nvidia-ml-py`."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         free, total, used = (
-            GaugeMetricFamily(name, about, labels=["device"]) for name, about in MEMORY
+            GaugeMetricFamily(name, about, labels=["device"]) for name, about in MEMORY_METRICS
         )
         load = GaugeMetricFamily(
             "sera_gpu_utilisation_ratio",
@@ -29,12 +29,12 @@ class Gpus(Collector):
             free.add_metric(device, left)
             total.add_metric(device, size)
             used.add_metric(device, torch.cuda.memory_reserved(number))
-            with suppress(*MISSING):
+            with suppress(*UNAVAILABLE_ERRORS):
                 load.add_metric(device, torch.cuda.utilization(number) / 100)
         yield from (free, total, used, load)
 
 
-MEMORY = (
+MEMORY_METRICS = (
     (
         "sera_gpu_memory_free_bytes",
         "Memory of the device that is free for any process.",

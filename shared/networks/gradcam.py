@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shared.networks.card import REGIONS
-from shared.networks.pooling import nodule_regions, pooled
+from shared.networks.card import REGION_POOLS
+from shared.networks.pooling import nodule_regions, pool_maps
 from shared.networks.tapped import TapNetwork, log_odds
 
 
@@ -66,7 +66,7 @@ def _verdict(network: TapNetwork, image: Tensor, place: int, maps: Tensor) -> Te
     last = [name for name, _ in stages].index(network.embedding.stage)
     for _, layer in stages[place + 1 : last + 1]:
         reached = layer(reached)
-    regions = nodule_regions(image[:, 3:]) if network.embedding.pool in REGIONS else {}
+    regions = nodule_regions(image[:, 3:]) if network.embedding.pool in REGION_POOLS else {}
     return log_odds(
-        network.head(pooled(reached, network.embedding.pool, regions))
+        network.head(pool_maps(reached, network.embedding.pool, regions))
     ).sum()

@@ -6,7 +6,7 @@ than PyTorch itself, and most processes build networks of one of them, or of nei
 
 from torch import nn
 
-from shared.networks.card import Weights
+from shared.networks.card import WeightsSource
 
 TORCHVISION_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms limit it to research"
 
@@ -18,14 +18,14 @@ def torchvision_network(name: str, **options: bool) -> nn.Module:
     return models.get_model(name, weights=None, **options)
 
 
-def torchvision_weights(file: str, *more_names: str) -> Weights:
+def torchvision_weights(file: str, *more_names: str) -> WeightsSource:
     """A file that torchvision publishes, looked for under `more_names` first.
 
     Always the first version of the weights: the papers' features come from networks trained as their authors did, not
     by torchvision's later recipes.
     """
     url = f"https://download.pytorch.org/models/{file}"
-    return Weights((*more_names, file), url, TORCHVISION_LICENCE)
+    return WeightsSource((*more_names, file), url, TORCHVISION_LICENCE)
 
 
 def timm_network(name: str) -> nn.Module:

@@ -11,24 +11,24 @@ from torch.nn import functional
 
 from shared.networks.card import Pool
 
-RIM_PART = 32
-AROUND_PART = 15
+RIM_DIVISOR = 32
+SURROUNDINGS_DIVISOR = 15
 """The rim reaches 1/32 of the input's side to both sides of the outline, the tissue around 1/15 beyond it."""
-EMPTY = 1e-6
+EPSILON = 1e-6
 """Where a region holds no pixel, its features are 0."""
 
 
 def nodule_regions(masks: Tensor) -> dict[Pool, Tensor]:
     """Masks (N, 1, S, S), 1 inside the nodule -> weights of the same shape for each region."""
-    rim, around = (masks.shape[-1] // part for part in (RIM_PART, AROUND_PART))
+    rim, around = (masks.shape[-1] // part for part in (RIM_DIVISOR, SURROUNDINGS_DIVISOR))
     return {
         Pool.INSIDE: masks,
         Pool.RIM: _grown(masks, rim) + _grown(1 - masks, rim) - 1,
-        Pool.AROUND: _grown(masks, around) - masks,
+        Pool.SURROUNDINGS: _grown(masks, around) - masks,
     }
 
 
-def pooled(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tensor:
+def pool_maps(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tensor:
     """Feature maps (N, C, H, W) -> features (N, C); what is flat already stays as it is."""
     if pool is Pool.FLAT:
         return maps
@@ -39,7 +39,7 @@ def pooled(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tensor:
     if pool is Pool.CENTRE:
         return _middle(maps).mean((2, 3))
     weights = functional.interpolate(regions[pool], maps.shape[2:], mode="area")
-    return (maps * weights).sum((2, 3)) / (weights.sum((2, 3)) + EMPTY)
+    return (maps * weights).sum((2, 3)) / (weights.sum((2, 3)) + EPSILON)
 
 
 def _middle(maps: Tensor) -> Tensor:

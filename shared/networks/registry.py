@@ -6,14 +6,14 @@ from typing import Protocol, TypeVar
 import torch
 from torch import nn
 
-from shared.networks.card import Card
+from shared.networks.card import NetworkCard
 from shared.networks.errors import NetworkUnknown
 
 
 class Network(Protocol):
     """A card, the whole network, and its cut into named stages."""
 
-    card: Card
+    card: NetworkCard
 
     @staticmethod
     def build() -> nn.Module:
@@ -30,7 +30,7 @@ N = TypeVar("N", bound=type[Network])
 _NETWORKS: dict[str, type[Network]] = {}
 
 
-def network(definition: N) -> N:
+def register_network(definition: N) -> N:
     """Class decorator: make a network known under its card's name."""
     _NETWORKS[definition.card.name] = definition
     return definition
@@ -43,7 +43,7 @@ def get_network(name: str) -> type[Network]:
     return _NETWORKS[name]
 
 
-def blank(definition: type[Network]) -> nn.Module:
+def build_without_weights(definition: type[Network]) -> nn.Module:
     """The whole network without its weights (on torch's meta device), for callers that load them all after.
 
     Drawing VGG19's 144 million random numbers only to overwrite them takes a second. `load_weights` fills a blank
@@ -53,6 +53,6 @@ def blank(definition: type[Network]) -> nn.Module:
         return definition.build()
 
 
-def list_networks() -> tuple[Card, ...]:
+def list_networks() -> tuple[NetworkCard, ...]:
     """Cards of all networks, by name."""
     return tuple(_NETWORKS[name].card for name in sorted(_NETWORKS))

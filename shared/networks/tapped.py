@@ -7,13 +7,13 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from shared.networks.card import REGIONS, Card, Tap
+from shared.networks.card import REGION_POOLS, NetworkCard, Tap
 from shared.networks.errors import TapUnknown, WeightsUnreadable
-from shared.networks.pooling import nodule_regions, pooled
-from shared.networks.registry import blank, get_network
-from shared.networks.weights.finding import WeightsFinder, digest_of, load_weights
+from shared.networks.pooling import nodule_regions, pool_maps
+from shared.networks.registry import build_without_weights, get_network
+from shared.networks.weights.finding import WeightsFinder, tensors_digest, load_weights
 
-CLASSES = 2
+CLASS_COUNT = 2
 """Benign, malignant."""
 
 
@@ -33,7 +33,7 @@ class TapNetwork(nn.Module):
 
     def __init__(
         self,
-        card: Card,
+        card: NetworkCard,
         stages: OrderedDict[str, nn.Module],
         taps: Sequence[str],
         head: nn.Linear | None = None,
@@ -62,7 +62,7 @@ class TapNetwork(nn.Module):
         """From what `state_dict` gave; raises `WeightsUnreadable` where names or shapes differ."""
         definition = get_network(name)
         head = new_head(definition.card) if "head.weight" in tensors else None
-        network = cls(definition.card, definition.stages(blank(definition)), taps, head)
+        network = cls(definition.card, definition.stages(build_without_weights(definition)), taps, head)
         try:
             network.load_state_dict(tensors, assign=True)
         except RuntimeError as problem:
@@ -84,12 +84,12 @@ class TapNetwork(nn.Module):
     @property
     def takes_mask(self) -> bool:
         """Whether a tap pools over a region, so that the nodule's mask is needed as a fourth channel."""
-        return any(tap.pool in REGIONS for tap in self._taps)
+        return any(tap.pool in REGION_POOLS for tap in self._taps)
 
     @property
     def digest(self) -> str:
         """SHA-256 of the weights in use; part of the key of a cached feature."""
-        return digest_of(self.state_dict())
+        return tensors_digest(self.state_dict())
 
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Tensor:
@@ -105,9 +105,9 @@ class TapNetwork(nn.Module):
         for stage, layer in self.layers.items():
             maps = layer(maps)
             reached[stage] = maps
-        columns = [pooled(reached[tap.stage], tap.pool, regions) for tap in self._taps]
+        columns = [pool_maps(reached[tap.stage], tap.pool, regions) for tap in self._taps]
         if self.head:
-            embedding = pooled(
+            embedding = pool_maps(
                 reached[self.embedding.stage], self.embedding.pool, regions
             )
             columns.append(log_odds(self.head(embedding)))
@@ -117,14 +117,14 @@ class TapNetwork(nn.Module):
 def pretrained_stages(name: str, finder: WeightsFinder) -> OrderedDict[str, nn.Module]:
     """A network's layers with the weights of its card; raises `WeightsMissing`, `WeightsUnreadable`."""
     definition = get_network(name)
-    module = blank(definition)
+    module = build_without_weights(definition)
     load_weights(module, finder.find(definition.card), name)
     return definition.stages(module)
 
 
-def new_head(card: Card) -> nn.Linear:
+def new_head(card: NetworkCard) -> nn.Linear:
     """A last layer of two classes, not trained yet."""
-    return nn.Linear(card.taps[card.embedding].width, CLASSES)
+    return nn.Linear(card.taps[card.embedding].width, CLASS_COUNT)
 
 
 def log_odds(classes: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ def log_odds(classes: Tensor) -> Tensor:
     return classes[:, 1:] - classes[:, :1]
 
 
-def _tap(card: Card, name: str) -> Tap:
+def _tap(card: NetworkCard, name: str) -> Tap:
     """A tap by its name; raises `TapUnknown`."""
     if name not in card.taps:
         raise TapUnknown(network=card.name, tap=name, known=", ".join(card.taps))

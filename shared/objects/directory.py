@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from shared.objects.errors import ObjectMissing, os_errors_named
+from shared.objects.errors import ObjectMissing, translate_os_errors
 from shared.objects.keys import check_key, check_prefix, is_key
 from shared.objects.streams import Readable, Writable
 
@@ -23,7 +23,7 @@ class DirectoryStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._partial = root / PARTIAL
-        with os_errors_named(IMAGES):
+        with translate_os_errors(IMAGES):
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._partial.mkdir(exist_ok=True, mode=0o700)
             self._sweep()
@@ -33,7 +33,7 @@ class DirectoryStore:
 
     def write(self, key: str, source: Readable, size: int) -> None:
         target = self._path(key)
-        with os_errors_named(IMAGES), self._new_partial() as partial:
+        with translate_os_errors(IMAGES), self._new_partial() as partial:
             _copy(source, partial, size)
             partial.flush()
             os.fsync(partial.fileno())
@@ -42,12 +42,12 @@ class DirectoryStore:
             self._sync_folders_above(target)
 
     def read(self, key: str) -> bytes:
-        with self.open(key) as stream, os_errors_named(IMAGES):
+        with self.open(key) as stream, translate_os_errors(IMAGES):
             return stream.read()
 
     @contextmanager
     def open(self, key: str) -> Iterator[BinaryIO]:
-        with os_errors_named(IMAGES):
+        with translate_os_errors(IMAGES):
             try:
                 stream = self._path(key).open("rb")
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
@@ -58,7 +58,7 @@ class DirectoryStore:
 
     def exists(self, key: str) -> bool:
         path = self._path(key)
-        with os_errors_named(IMAGES):
+        with translate_os_errors(IMAGES):
             if not path.is_file():
                 self._partial.stat()
                 return False
@@ -68,13 +68,13 @@ class DirectoryStore:
 
     def delete(self, key: str) -> None:
         path = self._path(key)
-        with os_errors_named(IMAGES), suppress(FileNotFoundError):
+        with translate_os_errors(IMAGES), suppress(FileNotFoundError):
             path.unlink()
             _sync_folder(path.parent)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         folder = self.root / check_prefix(prefix).rpartition("/")[0]
-        with os_errors_named(IMAGES):
+        with translate_os_errors(IMAGES):
             files = [
                 path.relative_to(self.root).as_posix()
                 for path in folder.rglob("*")

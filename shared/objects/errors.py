@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.errors import InputError, NotFound, SeraError, StorageFull, Unavailable
-from shared.observability.disk_space import says_full
+from shared.observability.disk_space import is_disk_full
 
 
 class ObjectsUnavailable(Unavailable):
@@ -42,12 +42,12 @@ class StoreUrlInvalid(SeraError):
 
 
 @contextmanager
-def os_errors_named(what: str) -> Iterator[None]:
+def translate_os_errors(what: str) -> Iterator[None]:
     """A full, read-only or unmounted disk is an object store that cannot be used for now."""
     try:
         yield
     except OSError as error:
-        if says_full(error):
+        if is_disk_full(error):
             raise StorageFull(what=what) from error
         raise ObjectsUnavailable(
             problem=error.strerror or type(error).__name__

@@ -12,11 +12,11 @@ from shared.objects.errors import (
     KeyInvalid,
     ObjectCorrupt,
     ObjectMissing,
-    os_errors_named,
+    translate_os_errors,
 )
 from shared.objects.keys import KeyStore
 from shared.objects.streams import Readable, Writable
-from shared.observability.disk_space import says_full
+from shared.observability.disk_space import is_disk_full
 
 CHUNK_BYTES = 1 << 20
 SPOOL_IN_MEMORY_BYTES = 8 << 20
@@ -115,7 +115,7 @@ def _full_named() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if says_full(error):
+        if is_disk_full(error):
             raise StorageFull(what=TEMPORARY) from error
         raise
 
@@ -128,7 +128,7 @@ def _spool(source: Readable, spool: Writable, max_bytes: int | None) -> Stored:
         if max_bytes is not None and size > max_bytes:
             raise TooLarge(limit_mib=f"{max_bytes / 2**20:.3g}")
         digest.update(chunk)
-        with os_errors_named(TEMPORARY):
+        with translate_os_errors(TEMPORARY):
             spool.write(chunk)
     return Stored(digest.hexdigest(), size)
 

@@ -1,1 +1,1 @@
-"""Logs, metrics, traces, timings, and the files by which a process says that it is ready and alive."""
+"""Logs, metrics, traces, timings, and the files that say whether a process is ready and alive."""

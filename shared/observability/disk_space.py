@@ -1,4 +1,4 @@
-"""Room on a disk: how much is left, and which errors of the system say that there is none."""
+"""Free space on a disk, and how to recognise the errors of a full one."""
 
 import errno
 import os
@@ -10,14 +10,14 @@ from shared.errors import Unavailable
 from shared.settings import Settings
 
 MIB = 1024**2
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""The disk, the quota, or what a process may write to one file."""
-FULL_TEXTS = tuple(os.strerror(number) for number in FULL)
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The disk is full, the quota is used up, or one file has reached a process's size limit."""
+DISK_FULL_TEXTS = tuple(os.strerror(number) for number in DISK_FULL_ERRNOS)
 
 
 @dataclass(frozen=True)
-class Room:
-    """Bytes of a disk, and those that are left."""
+class DiskUsage:
+    """Bytes of a disk, and how many of them are free."""
 
     total: int
     free: int
@@ -25,36 +25,39 @@ class Room:
 
 class SpaceLow(Unavailable):
     code = "space-low"
-    text = "{free_mib} MiB are free at {place}, fewer than {least_mib}. Free some space before the disk is full."
+    text = (
+        "{free_mib} MiB are free at {place}, fewer than {least_mib}. Free some space before the "
+        "disk is full."
+    )
 
 
-def says_full(error: BaseException | None) -> bool:
-    """Whether this error, or one that it came from, is the system's word that there is no room."""
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether this error, or one that caused it, is the system's error for a full disk."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
             return True
         error = error.__cause__
     return False
 
 
 def free_mib(folder: Path) -> float:
-    """What is free where a folder lies, or will."""
-    return room(folder).free / MIB
+    """Free MiB on the disk of a folder, which need not exist yet."""
+    return disk_usage(folder).free / MIB
 
 
-def room(folder: Path) -> Room:
-    """Of the disk where a folder lies, or will."""
-    usage = shutil.disk_usage(existing(folder))
-    return Room(usage.total, usage.free)
+def disk_usage(folder: Path) -> DiskUsage:
+    """The disk of a folder, which need not exist yet."""
+    usage = shutil.disk_usage(nearest_existing(folder))
+    return DiskUsage(total=usage.total, free=usage.free)
 
 
-def existing(folder: Path) -> Path:
+def nearest_existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists."""
-    return next(place for place in (folder, *folder.parents) if place.exists())
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def check_space(settings: Settings) -> None:
-    """Raises SpaceLow if the home has less room than it should."""
+    """Raises SpaceLow if the home has less free space than the setting asks for."""
     free = free_mib(settings.home)
     if free < settings.least_free_mib:
         raise SpaceLow(

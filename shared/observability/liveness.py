@@ -1,7 +1,8 @@
-"""How a process that works on a queue says that it gets on, and how others read it.
+"""The file with which a worker shows that it makes progress, and how other processes read it.
 
-The file holds until when it may be silent, by the machine's monotonic clock, which all its processes share and nobody
-can set. It keeps its length, so that it can be written also on a full disk.
+The file holds a deadline: until then the worker may be silent. It is a time of the machine's
+monotonic clock, which all its processes share and nobody can set. The file keeps its length, so
+that it can be written on a full disk too.
 """
 
 import os
@@ -14,46 +15,48 @@ from shared.observability.logs import log
 WIDTH = 20
 
 
-class Progress:
-    """Told by whoever does the work, when it has done some or found that there was none."""
+class LivenessReporter:
+    """The worker calls it when it has done some work or has seen that none waits."""
 
-    def __init__(self, path: Path | None, patience_s: float, long_s: float) -> None:
+    def __init__(self, path: Path | None, timeout_s: float, long_task_s: float) -> None:
         self._path = path
-        self._patience_s = patience_s
-        self._long_s = long_s
+        self._timeout_s = timeout_s
+        self._long_task_s = long_task_s
 
-    def made(self) -> None:
-        """It got on, and will again soon."""
-        self._promise(self._patience_s)
+    def report_progress(self) -> None:
+        """The worker made progress, and will again within `timeout_s`."""
+        self._write_deadline(self._timeout_s)
 
-    def takes_long(self) -> None:
-        """What begins now may take long, a model to load for one."""
-        self._promise(self._long_s)
+    def report_long_task(self) -> None:
+        """A task begins that may take `long_task_s`, such as loading a model."""
+        self._write_deadline(self._long_task_s)
 
-    def _promise(self, within_s: float) -> None:
-        if self._path:
-            try:
-                _write(self._path, time.monotonic() + within_s)
-            except OSError as refused:  # nobody can tell then, which counts as alive
-                log().warning("progress.not-told", problem=str(refused))
+    def _write_deadline(self, within_s: float) -> None:
+        if self._path is None:
+            return
+        try:
+            _write(self._path, time.monotonic() + within_s)
+        except OSError as error:
+            # Without a deadline nobody can tell, and that counts as alive.
+            log().warning("progress.not-told", problem=str(error))
 
 
-def promised(path: Path) -> float | None:
-    """Until when it may be silent, by time.monotonic(); None where nothing was said."""
+def read_deadline(path: Path) -> float | None:
+    """The deadline by time.monotonic(); None if the file holds none."""
     with suppress(OSError, ValueError):
         return float(path.read_text())
     return None
 
 
-def overdue(path: Path) -> bool:
-    """Whether it has been silent for longer than it said."""
-    until = promised(path)
-    return until is not None and until < time.monotonic()
+def is_overdue(path: Path) -> bool:
+    """Whether the deadline has passed; False if there is none."""
+    deadline = read_deadline(path)
+    return deadline is not None and deadline < time.monotonic()
 
 
-def _write(path: Path, until: float) -> None:
+def _write(path: Path, deadline: float) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        os.pwrite(descriptor, f"{until:0{WIDTH}.3f}".encode(), 0)
+        os.pwrite(descriptor, f"{deadline:0{WIDTH}.3f}".encode(), 0)
     finally:
         os.close(descriptor)

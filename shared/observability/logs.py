@@ -1,4 +1,4 @@
-"""Logs as events: JSON lines with dotted names and bound ids. Nothing of a patient is ever bound."""
+"""Logs as events: JSON lines with dotted names and bound ids. No data of a patient is ever bound."""
 
 import logging
 import sys
@@ -11,19 +11,19 @@ from structlog.typing import Processor
 log = structlog.get_logger
 
 
-def configure(service: str, level: str = "INFO", **named: str) -> None:
-    """Write JSON lines to stdout; libraries' own records go the same way.
+def configure(service: str, level: str = "INFO", **bound_fields: str) -> None:
+    """Write JSON lines to stdout; records of libraries go the same way.
 
-    Each line names the service and what else is `named`, whichever thread writes it.
+    Each line carries the service's name and `bound_fields`, whichever thread writes it.
     """
-    stamps: list[Processor] = [
+    processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        _naming({"service": service, **named}),
+        _bind_fields({"service": service, **bound_fields}),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=stamps,
+        foreign_pre_chain=processors,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
@@ -33,24 +33,25 @@ def configure(service: str, level: str = "INFO", **named: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    logging.getLogger("celery").setLevel(
-        logging.WARNING
-    )  # a line for every ring would bury our own
-    logging.getLogger("httpx2").setLevel(
-        logging.WARNING
-    )  # it writes down whole addresses
+    # A line for every notification would hide our own events.
+    logging.getLogger("celery").setLevel(logging.WARNING)
+    # httpx2 logs whole URLs.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     structlog.configure(
-        processors=[*stamps, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            *processors,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
 
 
-def _naming(names: Mapping[str, str]) -> Processor:
-    def name(
+def _bind_fields(fields: Mapping[str, str]) -> Processor:
+    def bind(
         logger: object, method: str, event: MutableMapping[str, Any]
     ) -> Mapping[str, Any]:
-        return {**names, **event}
+        return {**fields, **event}
 
-    return name
+    return bind

@@ -1,6 +1,6 @@
-"""What a process measures of itself, and the port at which Prometheus reads it.
+"""The metrics that every process has, and the port at which Prometheus reads them.
 
-Labels are bounded: lanes, stages, tasks, codes. Nothing of a case is ever one.
+Labels are bounded: lanes, stages, tasks, codes. No data of a case is ever a label.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from shared.observability.disk_space import room
+from shared.observability.disk_space import disk_usage
 from shared.observability.logs import log
 from shared.settings import Settings
 from shared.version import VERSION
@@ -28,43 +28,45 @@ Info("sera_build", "The version that runs.", registry=REGISTRY).info(
 )
 
 
-class Home(Collector):
-    """The disk under a process's home, looked at when it is asked for."""
+class HomeDiskCollector(Collector):
+    """Size and free space of the disk under a process's home, read at each scrape."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        space = room(self._folder)
+        usage = disk_usage(self._folder)
         yield GaugeMetricFamily(
-            "sera_home_free_bytes", "Room that is left where the home lies.", space.free
+            "sera_home_free_bytes", "Room that is left where the home lies.", usage.free
         )
         yield GaugeMetricFamily(
-            "sera_home_size_bytes", "Size of the disk where the home lies.", space.total
+            "sera_home_size_bytes", "Size of the disk where the home lies.", usage.total
         )
 
 
-class _All(Collector):
-    def __init__(self, *parts: Collector | CollectorRegistry) -> None:
-        self._parts = parts
+class _CollectorGroup(Collector):
+    def __init__(self, *collectors: Collector | CollectorRegistry) -> None:
+        self._collectors = collectors
 
     def collect(self) -> Iterator[Metric]:
-        for part in self._parts:
-            yield from part.collect()
+        for collector in self._collectors:
+            yield from collector.collect()
 
 
-def serve(settings: Settings, *more: Collector) -> None:
-    """Answer at SERA_METRICS_PORT, in a thread; without one, not at all.
+def serve(settings: Settings, *collectors: Collector) -> None:
+    """Serve the metrics at SERA_METRICS_PORT in a thread, if a port is set.
 
-    A port that cannot be had keeps nobody from working: cases go first, and Prometheus sees that the target is away.
+    A port that is taken does not stop the process: cases go first, and Prometheus sees that the
+    target is down.
     """
     if settings.metrics_port is None:
         return
     registry = CollectorRegistry()
-    registry.register(_All(REGISTRY, Home(settings.home), *more))
+    home_disk = HomeDiskCollector(settings.home)
+    registry.register(_CollectorGroup(REGISTRY, home_disk, *collectors))
     try:
         start_http_server(settings.metrics_port, settings.metrics_host, registry)
-    except OSError as refused:
+    except OSError as error:
         log().error(
-            "metrics.not-served", port=settings.metrics_port, problem=str(refused)
+            "metrics.not-served", port=settings.metrics_port, problem=str(error)
         )

@@ -1,4 +1,7 @@
-"""How long the stages of a piece of work took, for whoever around it wants to know; else they cost next to nothing."""
+"""Measures how long each stage of a piece of work takes.
+
+`measure` costs next to nothing unless a caller further up collects the timings.
+"""
 
 import time
 from collections.abc import Iterator
@@ -6,12 +9,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-_TAKEN: ContextVar["list[Timing] | None"] = ContextVar("laps", default=None)
+_COLLECTED: ContextVar["list[Timing] | None"] = ContextVar("timings", default=None)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """A stage: when it began, in nanoseconds of the epoch, and the seconds that it took."""
+    """One stage: its begin in nanoseconds since 1970, and the seconds that it took."""
 
     name: str
     began_ns: int
@@ -24,25 +27,26 @@ class Timing:
 
 @contextmanager
 def collect_timings() -> "Iterator[list[Timing]]":
-    """The stages that are gone through in here, in this thread, as they end."""
-    laps: list[Timing] = []
-    token = _TAKEN.set(laps)
+    """Collect the stages that end inside the block, in this thread."""
+    timings: list[Timing] = []
+    token = _COLLECTED.set(timings)
     try:
-        yield laps
+        yield timings
     finally:
-        _TAKEN.reset(token)
+        _COLLECTED.reset(token)
 
 
 @contextmanager
 def measure(name: str) -> Iterator[None]:
-    """A stage; it counts whether it succeeds or fails."""
-    laps = _TAKEN.get()
-    if laps is None:
+    """One stage; it counts whether it succeeds or fails."""
+    timings = _COLLECTED.get()
+    if timings is None:
         yield
         return
     began_ns = time.time_ns()
-    began = time.perf_counter()
+    began_s = time.perf_counter()
     try:
         yield
     finally:
-        laps.append(Timing(name, began_ns, time.perf_counter() - began))
+        seconds = time.perf_counter() - began_s
+        timings.append(Timing(name=name, began_ns=began_ns, seconds=seconds))

@@ -1,8 +1,9 @@
-"""Traces by OpenTelemetry where SERA_OTLP_URL says whither; else nothing of its SDK is imported.
+"""Traces by OpenTelemetry. They are made only where SERA_OTLP_URL names a collector.
 
-A trace is carried by the job's row (W3C `traceparent`), since workers claim jobs from the ledger, in batches.
-Attributes are ids, states, codes and counts; nothing of a patient is ever one. The provider is our own and not the
-process's, so that no library adds spans with addresses or messages of its own.
+Without the setting nothing of the OpenTelemetry SDK is imported.
+The job's row carries the trace (W3C `traceparent`), because workers claim jobs from the ledger in
+batches. Attributes are ids, states, codes and counts, and never data of a patient. The provider
+is SERA's own and not the process's, so that no library adds spans with addresses or messages.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,27 +18,24 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
-PATH = "/v1/traces"
+OTLP_TRACES_PATH = "/v1/traces"
 _provider: "TracerProvider | None" = None
 
 
 def configure(service: str, settings: Settings) -> None:
-    """Send this process's traces to the collector, if there is one."""
+    """Send this process's traces to the collector, if the settings name one."""
     if settings.otlp_url is None:
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    url = settings.otlp_url.rstrip("/").removesuffix(PATH) + PATH
-    install(
-        service,
-        settings.trace_share,
-        BatchSpanProcessor(OTLPSpanExporter(endpoint=url, timeout=5)),
-    )
+    base_url = settings.otlp_url.rstrip("/").removesuffix(OTLP_TRACES_PATH)
+    exporter = OTLPSpanExporter(endpoint=base_url + OTLP_TRACES_PATH, timeout=5)
+    install(service, settings.trace_share, BatchSpanProcessor(exporter))
 
 
 def install(service: str, share: float, processor: "SpanProcessor") -> None:
-    """Have spans of this process go to a processor."""
+    """Send a share of this process's traces to a processor."""
     global _provider
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -51,7 +49,7 @@ def install(service: str, share: float, processor: "SpanProcessor") -> None:
 
 
 def close() -> None:
-    """Send what is still to be sent, and trace no more."""
+    """Send the remaining spans and stop tracing."""
     global _provider
     provider = _provider
     _provider = None
@@ -63,7 +61,10 @@ def close() -> None:
 def span(
     name: str, parent: str | None = None, **attributes: str | int | float
 ) -> Iterator[Any]:
-    """What happens in here, as a part of what is around it, or of a `traceparent`; None where no traces are made."""
+    """A span around the block; yields None where no traces are made.
+
+    Its parent is the `traceparent` given as `parent`, else the span that is open around it.
+    """
     if _provider is None:
         yield None
         return
@@ -71,24 +72,25 @@ def span(
         name,
         context=_context(parent) if parent else None,
         attributes=attributes,
-        record_exception=False,  # a message may hold what was sent
+        record_exception=False,  # an error's message may hold what the client sent
         set_status_on_exception=False,
-    ) as begun:
-        yield begun
+    ) as open_span:
+        yield open_span
 
 
 def traceparent() -> str | None:
-    """Of the span that is open here; None without one."""
+    """The W3C `traceparent` of the open span; None without one."""
     if _provider is None:
         return None
     from opentelemetry.trace import get_current_span
 
-    here = get_current_span().get_span_context()
-    return (
-        f"00-{here.trace_id:032x}-{here.span_id:016x}-{int(here.trace_flags):02x}"
-        if here.is_valid
-        else None
-    )
+    context = get_current_span().get_span_context()
+    if not context.is_valid:
+        return None
+    trace_id = f"{context.trace_id:032x}"
+    span_id = f"{context.span_id:016x}"
+    flags = f"{int(context.trace_flags):02x}"
+    return f"00-{trace_id}-{span_id}-{flags}"
 
 
 def record_finished_span(
@@ -98,30 +100,35 @@ def record_finished_span(
     problem: str | None = None,
     **attributes: str | int,
 ) -> None:
-    """A span that is over, from its first stage to its last, with its stages; `problem` is the code of what failed.
+    """Record a span that is over, with one child span for each stage.
 
-    What has no `parent` came from a request that was not traced, and is not traced either.
+    The span lasts from the first stage to the last. `problem` is the code of a failure.
+    Without a `parent` the request was not traced, and its work is not traced either.
     """
     if _provider is None or parent is None or not timings:
         return
     from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
     tracer = _provider.get_tracer("sera")
-    began_ns = min(each.began_ns for each in timings)
-    begun = tracer.start_span(
-        name, _context(parent), attributes=attributes, start_time=began_ns
+    work_span = tracer.start_span(
+        name,
+        _context(parent),
+        attributes=attributes,
+        start_time=min(timing.began_ns for timing in timings),
     )
     if problem:
-        begun.set_status(Status(StatusCode.ERROR, problem))
-    for each in timings:
-        tracer.start_span(
-            each.name, set_span_in_context(begun), start_time=each.began_ns
-        ).end(each.ended_ns)
-    begun.end(max(each.ended_ns for each in timings))
+        work_span.set_status(Status(StatusCode.ERROR, problem))
+    stage_context = set_span_in_context(work_span)
+    for timing in timings:
+        stage_span = tracer.start_span(
+            timing.name, stage_context, start_time=timing.began_ns
+        )
+        stage_span.end(timing.ended_ns)
+    work_span.end(max(timing.ended_ns for timing in timings))
 
 
 def _context(parent: str) -> "Context":
-    """Of what is no `traceparent` nothing is taken over: a trace of its own begins."""
+    """The context of a `traceparent`; one that cannot be parsed begins a new trace."""
     from opentelemetry.context import Context
     from opentelemetry.trace.propagation.tracecontext import (
         TraceContextTextMapPropagator,

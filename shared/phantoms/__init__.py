@@ -1,4 +1,7 @@
-"""Synthetic ultrasound images of thyroid nodules, drawn from the lexicon; for demonstration and tests only."""
+"""Synthetic ultrasound images of thyroid nodules, for demonstration and tests only.
+
+They are drawn from terms of the lexicon.
+"""
 
 from shared.phantoms.phantom import Phantom, draw
 

@@ -1,4 +1,4 @@
-"""Burnt-in caliper marks at the ends of the nodule's two diameters."""
+"""Draws burnt-in caliper marks at the ends of the nodule's two diameters."""
 
 import cv2
 import numpy as np
@@ -10,20 +10,28 @@ WHITE = 255
 
 
 def burn_in(
-    pixels: NDArray[np.uint8], at: Outline, rng: np.random.Generator
+    pixels: NDArray[np.uint8], outline: Outline, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """A copy with four marks, `+` or `x`, joined by a dotted line at times."""
-    marked = pixels.copy()
+    """A copy of `pixels` (S, S) with four marks, `+` or `x`, and sometimes a dotted line."""
+    annotated = pixels.copy()
     side = len(pixels)
-    (x, y), (across, deep) = at.centre, at.semi_axes
-    shape = cv2.MARKER_CROSS if rng.random() < 0.6 else cv2.MARKER_TILTED_CROSS
-    for dx, dy in ((-across, 0), (across, 0), (0, -deep), (0, deep)):
+    x, y = outline.centre
+    semi_width, semi_depth = outline.semi_axes
+    marker = cv2.MARKER_CROSS if rng.random() < 0.6 else cv2.MARKER_TILTED_CROSS
+    offsets = ((-semi_width, 0), (semi_width, 0), (0, -semi_depth), (0, semi_depth))
+    for dx, dy in offsets:
         end = round((x + dx) * side), round((y + dy) * side)
-        cv2.drawMarker(marked, end, WHITE, shape, max(side // 28, 5), 1)
+        cv2.drawMarker(
+            annotated,
+            end,
+            WHITE,
+            markerType=marker,
+            markerSize=max(side // 28, 5),
+            thickness=1,
+        )
     if rng.random() < 0.4:
         steps = np.linspace(-1, 1, 25)
-        marked[
-            round(y * side),
-            np.clip(np.rint((x + steps * across) * side), 0, side - 1).astype(int),
-        ] = WHITE
-    return marked
+        columns = np.rint((x + steps * semi_width) * side)
+        row = round(y * side)
+        annotated[row, np.clip(columns, 0, side - 1).astype(int)] = WHITE
+    return annotated

@@ -1,4 +1,8 @@
-"""A phone's photo of a screen: perspective, the screen's pixel grid, a lamp's reflection, blur and noise."""
+"""A phone's photo of a screen.
+
+It shows the screen in perspective, with the beat pattern of its pixel grid, the reflection of a
+lamp, blur and noise.
+"""
 
 from dataclasses import dataclass
 
@@ -8,11 +12,17 @@ from numpy.typing import NDArray
 
 from shared.phantoms.grid import Field
 
+Corners = NDArray[np.float64]
+"""(4, 2): x, y in pixels, clockwise from the upper left."""
+
 PHOTO_PX = (1600, 1200)
-FOCAL = 0.6
-"""Focal length of a phone's main camera as a share of the photo's diagonal: 26 mm on a 43.3 mm frame."""
+FOCAL_SHARE = 0.6
+"""Focal length of a phone's main camera as a share of the photo's diagonal.
+
+It is 26 mm on a frame with a diagonal of 43.3 mm.
+"""
 PANEL_PX = 1280
-BEZEL = 0.05
+BEZEL_SHARE = 0.05
 """Width of the frame around the screen, as a share of its longer side."""
 BLACK_LEVEL = 14.0
 WHITE_LEVEL = 225.0
@@ -20,7 +30,7 @@ WHITE_LEVEL = 225.0
 
 
 @dataclass(frozen=True)
-class Shot:
+class PhotoSettings:
     """How a photo is taken.
 
     Attributes
@@ -28,7 +38,7 @@ class Shot:
     glare : peak of a reflection in grey levels above the picture; 0 for none
     moire : amplitude of the pixel grid in the photo, as a share of the picture's grey; 0 for none
     blur_px : standard deviation of the blur in pixels of the photo
-    tilt_deg : greatest turn of the screen to either side, up or down
+    tilt_deg : largest turn of the screen to either side, up or down
     """
 
     glare: float = 0.0
@@ -41,122 +51,150 @@ class Shot:
 class Photo:
     pixels: NDArray[np.uint8]
     """(height, width) grey."""
-    corners: NDArray[np.float64]
-    """(4, 2) of the picture on the screen: x, y in pixels, clockwise from the upper left."""
+    corners: Corners
+    """Corners of the picture on the screen."""
 
 
-def photograph(picture: NDArray[np.uint8], seed: int, shot: Shot = Shot()) -> Photo:
-    """Photograph a picture (h, w) that fills a screen of its shape; the same seed gives the same pixels."""
+def photograph(
+    picture: NDArray[np.uint8], seed: int, settings: PhotoSettings = PhotoSettings()
+) -> Photo:
+    """Photograph a picture (h, w) that fills a screen of its shape.
+
+    The same seed gives the same pixels.
+    """
     rng = np.random.default_rng(seed)
     height, width = picture.shape
     scale = PANEL_PX / max(height, width)
-    panel = cv2.resize(
+    resized = cv2.resize(
         picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC
-    ).astype(np.float32)
-    corners = _seen_from(rng, panel.shape[1] / panel.shape[0], shot.tilt_deg)
-    seen = _scene(rng, panel, corners)
-    seen = seen * _grid(rng, panel.shape, corners, shot.moire) + _reflection(
-        rng, corners, shot.glare
     )
-    blurred = np.asarray(cv2.GaussianBlur(seen, (0, 0), shot.blur_px), np.float32)
+    panel = resized.astype(np.float32)
+    aspect = panel.shape[1] / panel.shape[0]
+    corners = _projected_corners(rng, aspect=aspect, tilt_deg=settings.tilt_deg)
+    scene = _draw_scene(rng, panel, corners)
+    grid = _pixel_grid(
+        rng, panel_shape=panel.shape, corners=corners, amplitude=settings.moire
+    )
+    scene = scene * grid + _reflection(rng, corners, settings.glare)
+    blurred = np.asarray(cv2.GaussianBlur(scene, (0, 0), settings.blur_px), np.float32)
     blurred += rng.normal(0, 2.0, blurred.shape)
-    return Photo(np.clip(blurred, 0, 255).astype(np.uint8), corners)
+    pixels = np.clip(blurred, 0, 255).astype(np.uint8)
+    return Photo(pixels=pixels, corners=corners)
 
 
-def _seen_from(
+def _projected_corners(
     rng: np.random.Generator, aspect: float, tilt_deg: float
-) -> NDArray[np.float64]:
-    """Corners of a screen of that aspect, turned, rolled and projected by a pinhole camera."""
-    across, up, roll = np.radians(
-        [*rng.uniform(-tilt_deg, tilt_deg, 2), rng.uniform(-4, 4)]
-    )
-    turn = (
-        cv2.Rodrigues(np.array([0, across, 0]))[0]
-        @ cv2.Rodrigues(np.array([up, 0, 0]))[0]
-    )
-    turn = turn @ cv2.Rodrigues(np.array([0, 0, roll]))[0]
-    flat = np.array(
+) -> Corners:
+    """Corners in the photo of a turned and rolled screen of that aspect, by a pinhole camera."""
+    tilts = rng.uniform(-tilt_deg, tilt_deg, 2)
+    angles = np.radians([*tilts, rng.uniform(-4, 4)])
+    yaw, pitch, roll = angles
+    rotation = _rotation([0, yaw, 0]) @ _rotation([pitch, 0, 0])
+    rotation = rotation @ _rotation([0, 0, roll])
+    screen = np.array(
         [(-aspect, -1, 0), (aspect, -1, 0), (aspect, 1, 0), (-aspect, 1, 0)]
-    ) / max(aspect, 1)
+    )
+    screen = screen / max(aspect, 1)
     width, height = PHOTO_PX
-    focal = FOCAL * np.hypot(width, height)
+    focal_px = FOCAL_SHARE * np.hypot(width, height)
     fill = rng.uniform(0.6, 0.8)
-    away = 2 * focal / (fill * min(width, height * max(aspect, 1)))
-    solid = flat @ turn.T + (0, 0, away)
+    distance = 2 * focal_px / (fill * min(width, height * max(aspect, 1)))
+    points = screen @ rotation.T + (0, 0, distance)
     centre = np.array(PHOTO_PX) / 2 + rng.uniform(-0.03, 0.03, 2) * PHOTO_PX
-    corners: NDArray[np.float64] = focal * solid[:, :2] / solid[:, 2:] + centre
+    corners: Corners = focal_px * points[:, :2] / points[:, 2:] + centre
     return corners
 
 
-def _scene(
-    rng: np.random.Generator, panel: Field, corners: NDArray[np.float64]
-) -> Field:
-    """A wall, the screen's frame before it, and the picture in the frame."""
-    wall = rng.uniform(15, 130) + rng.uniform(-30, 30) * np.linspace(
-        -0.5, 0.5, PHOTO_PX[0], dtype=np.float32
-    )
+def _rotation(vector: list[float]) -> NDArray[np.float64]:
+    """Rotation matrix of a rotation vector in radians."""
+    matrix, _ = cv2.Rodrigues(np.array(vector))
+    return np.asarray(matrix, np.float64)
+
+
+def _draw_scene(rng: np.random.Generator, panel: Field, corners: Corners) -> Field:
+    """A wall, the screen's frame in front of it, and the picture in the frame."""
+    ramp = np.linspace(-0.5, 0.5, PHOTO_PX[0], dtype=np.float32)
+    wall = rng.uniform(15, 130) + rng.uniform(-30, 30) * ramp
     scene = np.broadcast_to(wall.astype(np.float32), PHOTO_PX[::-1]).copy()
     height, width = panel.shape
-    to_photo = _onto(panel.shape, corners)
-    rim = BEZEL * max(height, width)
-    outer = np.array(
+    panel_to_photo = _panel_to_photo(panel.shape, corners)
+    bezel = BEZEL_SHARE * max(height, width)
+    outer_corners = np.array(
         [
-            (-rim, -rim),
-            (width + rim, -rim),
-            (width + rim, height + rim),
-            (-rim, height + rim),
+            (-bezel, -bezel),
+            (width + bezel, -bezel),
+            (width + bezel, height + bezel),
+            (-bezel, height + bezel),
         ],
         np.float32,
     )
-    frame = cv2.perspectiveTransform(outer[None], to_photo)
-    cv2.fillConvexPoly(
-        scene, np.rint(frame).astype(np.int32), float(rng.uniform(2, 45)), cv2.LINE_AA
-    )
-    shown = BLACK_LEVEL + panel * np.float32((WHITE_LEVEL - BLACK_LEVEL) / 255)
+    frame = cv2.perspectiveTransform(outer_corners[None], panel_to_photo)
+    frame_grey = float(rng.uniform(2, 45))
+    cv2.fillConvexPoly(scene, np.rint(frame).astype(np.int32), frame_grey, cv2.LINE_AA)
+    exposed = BLACK_LEVEL + panel * np.float32((WHITE_LEVEL - BLACK_LEVEL) / 255)
     cover = cv2.warpPerspective(
-        np.ones_like(shown), to_photo, PHOTO_PX, flags=cv2.INTER_LINEAR
+        np.ones_like(exposed), panel_to_photo, PHOTO_PX, flags=cv2.INTER_LINEAR
     )
-    return scene * (1 - cover) + cv2.warpPerspective(
-        shown, to_photo, PHOTO_PX, flags=cv2.INTER_LINEAR
+    picture = cv2.warpPerspective(
+        exposed, panel_to_photo, PHOTO_PX, flags=cv2.INTER_LINEAR
     )
+    return scene * (1 - cover) + picture
 
 
-def _grid(
+def _pixel_grid(
     rng: np.random.Generator,
-    shape: tuple[int, ...],
-    corners: NDArray[np.float64],
-    amount: float,
+    panel_shape: tuple[int, ...],
+    corners: Corners,
+    amplitude: float,
 ) -> Field:
-    """The panel's columns and rows as the sensor samples them: beats where both grids are nearly as fine."""
-    if not amount:
+    """The panel's pixel grid as the sensor samples it, as a factor of the grey.
+
+    A beat pattern appears where both grids are nearly as fine.
+    """
+    if not amplitude:
         return np.ones(PHOTO_PX[::-1], np.float32)
-    x, y = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in PHOTO_PX))
-    at = cv2.perspectiveTransform(
-        np.stack([x, y], -1), np.linalg.inv(_onto(shape, corners))
-    )
-    inside = (at >= 0).all(-1) & (at < shape[::-1]).all(-1)
-    waves = np.cos(2 * np.pi * (at + rng.random(2))) @ np.array([1.0, 0.5], np.float32)
-    return (1 + amount * waves * inside).astype(np.float32)
+    x, y = _photo_coordinates()
+    photo_to_panel = np.linalg.inv(_panel_to_photo(panel_shape, corners))
+    panel_points = cv2.perspectiveTransform(np.stack([x, y], -1), photo_to_panel)
+    not_before = (panel_points >= 0).all(-1)
+    not_behind = (panel_points < panel_shape[::-1]).all(-1)
+    inside = not_before & not_behind
+    phases = 2 * np.pi * (panel_points + rng.random(2))
+    waves = np.cos(phases) @ np.array([1.0, 0.5], np.float32)
+    return (1 + amplitude * waves * inside).astype(np.float32)
 
 
-def _reflection(
-    rng: np.random.Generator, corners: NDArray[np.float64], peak: float
-) -> Field:
-    """A lamp seen in the screen: bright in the middle, with a soft edge."""
+def _reflection(rng: np.random.Generator, corners: Corners, peak: float) -> Field:
+    """A lamp reflected in the screen: bright in the middle, with a soft edge."""
     if not peak:
         return np.zeros(PHOTO_PX[::-1], np.float32)
-    (left, top), (right, bottom) = corners.min(0), corners.max(0)
-    centre = rng.uniform(0.25, 0.75, 2) * (right - left, bottom - top) + (left, top)
-    wide = rng.uniform(0.05, 0.10, 2) * (right - left)
-    x, y = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in PHOTO_PX))
-    away = ((x - centre[0]) / wide[0]) ** 2 + ((y - centre[1]) / wide[1]) ** 2
-    light: Field = (peak * np.exp(-away / 2)).astype(np.float32)
+    left, top = corners.min(0)
+    right, bottom = corners.max(0)
+    size = (right - left, bottom - top)
+    centre = rng.uniform(0.25, 0.75, 2) * size + (left, top)
+    spread = rng.uniform(0.05, 0.10, 2) * (right - left)
+    x, y = _photo_coordinates()
+    squared_distance = ((x - centre[0]) / spread[0]) ** 2 + (
+        (y - centre[1]) / spread[1]
+    ) ** 2
+    light: Field = (peak * np.exp(-squared_distance / 2)).astype(np.float32)
     return light
 
 
-def _onto(shape: tuple[int, ...], corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From pixels of the panel to pixels of the photo."""
-    height, width = shape
+def _photo_coordinates() -> tuple[Field, Field]:
+    """x and y of each pixel of the photo, both (height, width)."""
+    width, height = PHOTO_PX
+    columns = np.arange(width, dtype=np.float32)
+    rows = np.arange(height, dtype=np.float32)
+    x, y = np.meshgrid(columns, rows)
+    return x, y
+
+
+def _panel_to_photo(
+    panel_shape: tuple[int, ...], corners: Corners
+) -> NDArray[np.float64]:
+    """Perspective transform (3, 3) from pixels of the panel to pixels of the photo."""
+    height, width = panel_shape
     panel = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     matrix = cv2.getPerspectiveTransform(panel, corners.astype(np.float32))
     return np.asarray(matrix, np.float64)

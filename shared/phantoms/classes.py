@@ -1,4 +1,4 @@
-"""How often benign and malignant nodules show each word of the lexicon."""
+"""How often benign and malignant nodules show each term of the lexicon."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -14,12 +14,13 @@ from shared.guidelines.lexicon import (
     Orientation,
 )
 
-Word = TypeVar("Word")
-Frequencies = Mapping[Word, tuple[float, float]]
+Term = TypeVar("Term")
+Frequencies = Mapping[Term, tuple[float, float]]
 """Share among benign and among malignant nodules.
 
-The five tables are ours, steeper than the series behind ACR TI-RADS; the lexicon alone tells the classes
-apart with an AUC of about 0.97, and handcrafted features of the images with about 0.92.
+The five tables are SERA's own. They are steeper than the series behind ACR TI-RADS. The lexicon
+alone tells the classes apart with an AUC of about 0.97, and handcrafted features of the images with
+about 0.92.
 """
 
 COMPOSITION: Frequencies[Composition] = {
@@ -53,26 +54,34 @@ FOCUS: Frequencies[Focus | None] = {
 }
 
 
-def sample(rng: np.random.Generator, malignant: bool) -> Descriptors:
-    """Draw a nodule's words, each by itself given the class; a cyst is smooth, anechoic and holds at most colloid."""
-    composition = _pick(rng, COMPOSITION, malignant)
-    echogenicity = _pick(rng, ECHOGENICITY, malignant)
-    orientation = _pick(rng, ORIENTATION, malignant)
-    margin = _pick(rng, MARGIN, malignant)
-    focus = _pick(rng, FOCUS, malignant)
+def sample_descriptors(rng: np.random.Generator, malignant: bool) -> Descriptors:
+    """Draw a nodule's descriptors.
+
+    Given the class, the descriptors are independent of each other. A cyst is always smooth and
+    anechoic, and holds at most colloid.
+    """
+    composition = _sample_term(rng, COMPOSITION, malignant)
+    echogenicity = _sample_term(rng, ECHOGENICITY, malignant)
+    orientation = _sample_term(rng, ORIENTATION, malignant)
+    margin = _sample_term(rng, MARGIN, malignant)
+    focus = _sample_term(rng, FOCUS, malignant)
     if composition is Composition.CYSTIC:
         echogenicity = Echogenicity.ANECHOIC
         margin = Margin.SMOOTH
         focus = Focus.COMET_TAIL if focus else None
     return Descriptors(
-        composition,
-        echogenicity,
-        orientation,
-        margin,
-        frozenset([focus] if focus else []),
+        composition=composition,
+        echogenicity=echogenicity,
+        orientation=orientation,
+        margin=margin,
+        foci=frozenset([focus] if focus else []),
     )
 
 
-def _pick(rng: np.random.Generator, table: Frequencies[Word], malignant: bool) -> Word:
-    shares = np.array([share[int(malignant)] for share in table.values()])
-    return list(table)[rng.choice(len(table), p=shares / shares.sum())]
+def _sample_term(
+    rng: np.random.Generator, frequencies: Frequencies[Term], malignant: bool
+) -> Term:
+    column = int(malignant)
+    shares = np.array([pair[column] for pair in frequencies.values()])
+    index = rng.choice(len(frequencies), p=shares / shares.sum())
+    return list(frequencies)[index]

@@ -1,4 +1,4 @@
-"""The image plane of a phantom and smooth random fields on it."""
+"""The image plane of a phantom, and smooth random fields on it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ Field = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Grid:
-    """A square of `size_px` pixels; x runs across, y is depth, both 0..1."""
+    """A square of `size_px` pixels; x runs from left to right, y is depth, both 0..1."""
 
     size_px: int
 
@@ -24,17 +24,19 @@ class Grid:
 
     @cached_property
     def x(self) -> Field:
-        """Place of each column, (1, S)."""
+        """Position of each column, (1, S)."""
         return self.y.T
 
-    def smooth_noise(self, rng: np.random.Generator, across: int, deep: int) -> Field:
-        """Gaussian field of unit variance at `deep` x `across` nodes, interpolated, (S, S)."""
-        nodes = rng.standard_normal((deep, across), dtype=np.float32)
+    def smooth_noise(self, rng: np.random.Generator, columns: int, rows: int) -> Field:
+        """Gaussian field (S, S) of unit variance at `rows` x `columns` nodes, interpolated."""
+        nodes = rng.standard_normal((rows, columns), dtype=np.float32)
         return _interpolated(nodes, width=self.size_px, height=self.size_px)
 
-    def wavy_line(self, rng: np.random.Generator, depth: float, swing: float) -> Field:
-        """Depth of an interface that rises and falls by about `swing`, (1, S)."""
-        nodes = depth + swing * rng.standard_normal((1, 5), dtype=np.float32)
+    def wavy_line(
+        self, rng: np.random.Generator, depth: float, amplitude: float
+    ) -> Field:
+        """Depth of an interface that rises and falls by about `amplitude`, (1, S)."""
+        nodes = depth + amplitude * rng.standard_normal((1, 5), dtype=np.float32)
         return _interpolated(nodes, width=self.size_px, height=1)
 
 
@@ -44,13 +46,13 @@ def _interpolated(nodes: Field, width: int, height: int) -> Field:
     return np.asarray(field, np.float32)
 
 
-def bump(distance: Field, width: float) -> Field:
-    """1 at distance 0, falling off like a Gaussian of standard deviation `width`."""
+def gaussian_bump(distance: Field, width: float) -> Field:
+    """1 at distance 0; falls off like a Gaussian of standard deviation `width`."""
     height: Field = np.exp(np.float32(-0.5) * (distance / np.float32(width)) ** 2)
     return height
 
 
-def step(distance: Field, width: float) -> Field:
-    """0 far below 0, 1 far above, going over within about `width` on either side."""
+def smooth_step(distance: Field, width: float) -> Field:
+    """0 far below distance 0 and 1 far above it; the transition is about 2 `width` wide."""
     height: Field = np.float32(0.5) * (1 + np.tanh(distance / np.float32(width)))
     return height

@@ -1,4 +1,4 @@
-"""The nodule: its outline and what it is made of."""
+"""Draws the nodule: its outline and its interior."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from shared.guidelines.lexicon import (
     Margin,
     Orientation,
 )
-from shared.phantoms.grid import Field, Grid, bump, step
+from shared.phantoms.grid import Field, Grid, gaussian_bump, smooth_step
 
 LEVEL_DB = {
     Echogenicity.HYPERECHOIC: 4.5,
@@ -21,15 +21,20 @@ LEVEL_DB = {
     Echogenicity.VERY_HYPOECHOIC: -11.0,
     Echogenicity.ANECHOIC: -30.0,
 }
-"""Backscatter against the gland around it; very hypoechoic is darker than strap muscle, as the lexicon defines it."""
-LEVEL_SPREAD_DB = 1.4
+"""Backscatter relative to the gland around the nodule.
+
+Very hypoechoic is darker than strap muscle, as the lexicon defines it.
+"""
+LEVEL_DEVIATION_DB = 1.4
 FLUID_DB = -30.0
-WAVES = {Margin.SMOOTH: (0.02, 0.0), Margin.ILL_DEFINED: (0.04, 0.0)} | {
+WAVE_AMPLITUDES = {
+    Margin.SMOOTH: (0.02, 0.0),
+    Margin.ILL_DEFINED: (0.04, 0.0),
     Margin.LOBULATED: (0.09, 0.015),
     Margin.IRREGULAR: (0.07, 0.055),
 }
-"""Relative swing of the outline at 2 to 6 waves a turn, and at 7 to 16."""
-EDGE = {
+"""Relative amplitude of the outline's waves: of 2 to 6 waves a turn, and of 7 to 16."""
+EDGE_WIDTH = {
     Margin.SMOOTH: 0.03,
     Margin.ILL_DEFINED: 0.22,
     Margin.LOBULATED: 0.04,
@@ -37,22 +42,23 @@ EDGE = {
 }
 """Width of the transition, as a fraction of the radius."""
 HALO_DB = -9.0
-HALO_SHARE = {
+HALO_PROBABILITY = {
     Echogenicity.HYPERECHOIC: 0.6,
     Echogenicity.ISOECHOIC: 0.75,
     Echogenicity.HYPOECHOIC: 0.15,
 }
-"""How often a dark rim parts the nodule from a gland of much the same brightness."""
+"""How often a dark rim separates the nodule from a gland of similar brightness."""
+TURN_SAMPLES = 720
 
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """Where the nodule lies. `rho` (S, S) is 0 at its centre and 1 on its outline."""
+    """Position and shape of the nodule. `rho` (S, S) is 0 at its centre and 1 on its outline."""
 
     centre: tuple[float, float]
     """x and y, 0..1."""
     semi_axes: tuple[float, float]
-    """Across and deep, 0..1."""
+    """Half of the width and half of the depth, 0..1."""
     rho: Field
 
     @property
@@ -60,83 +66,92 @@ class Outline:
         return self.rho <= 1
 
 
-def outline(grid: Grid, rng: np.random.Generator, words: Descriptors) -> Outline:
-    """Place and shape of a nodule that fills a good part of the image, as in a crop around it."""
-    long = rng.uniform(0.20, 0.36)
-    short = long * rng.uniform(0.58, 0.92)
-    across, deep = (
-        (short, long) if words.orientation is Orientation.TALLER else (long, short)
-    )
+def draw_outline(
+    grid: Grid, rng: np.random.Generator, descriptors: Descriptors
+) -> Outline:
+    """Outline of a nodule that fills a large part of the image, as in a crop around it."""
+    longer = rng.uniform(0.20, 0.36)
+    shorter = longer * rng.uniform(0.58, 0.92)
+    is_taller = descriptors.orientation is Orientation.TALLER
+    semi_axes = (shorter, longer) if is_taller else (longer, shorter)
     centre = 0.5 + rng.uniform(-0.06, 0.06), 0.54 + rng.uniform(-0.05, 0.05)
-    x = (grid.x - np.float32(centre[0])) / np.float32(across)
-    y = (grid.y - np.float32(centre[1])) / np.float32(deep)
-    angle = np.arctan2(np.broadcast_to(y, (grid.size_px,) * 2), x)
-    return Outline(
-        centre, (across, deep), np.hypot(x, y) / _radius(angle, rng, words.margin)
-    )
+    x = (grid.x - np.float32(centre[0])) / np.float32(semi_axes[0])
+    y = (grid.y - np.float32(centre[1])) / np.float32(semi_axes[1])
+    square = (grid.size_px, grid.size_px)
+    angle = np.arctan2(np.broadcast_to(y, square), x)
+    radius = _radius(angle, rng, descriptors.margin)
+    return Outline(centre=centre, semi_axes=semi_axes, rho=np.hypot(x, y) / radius)
 
 
 def _radius(angle: Field, rng: np.random.Generator, margin: Margin) -> Field:
-    """Radius over the angle, from a table of one turn."""
-    turn = np.linspace(-np.pi, np.pi, 720, dtype=np.float32)
-    slow, fast = WAVES[margin]
-    radius = (
-        1
-        + slow * _waves(turn, rng, range(2, 7))
-        + fast * _waves(turn, rng, range(7, 17))
-    )
-    index = ((angle + np.float32(np.pi)) * np.float32(719 / (2 * np.pi))).astype(
-        np.int32
-    )
-    return np.maximum(radius, np.float32(0.5)).astype(np.float32)[
-        np.clip(index, 0, 719)
-    ]
+    """Radius of the outline at each angle, looked up in a table of one turn."""
+    turn = np.linspace(-np.pi, np.pi, TURN_SAMPLES, dtype=np.float32)
+    slow_amplitude, fast_amplitude = WAVE_AMPLITUDES[margin]
+    slow_waves = slow_amplitude * _waves(turn, rng, range(2, 7))
+    fast_waves = fast_amplitude * _waves(turn, rng, range(7, 17))
+    radius = 1 + slow_waves + fast_waves
+    table = np.maximum(radius, np.float32(0.5)).astype(np.float32)
+    position = (angle + np.float32(np.pi)) * np.float32(719 / (2 * np.pi))
+    index = np.clip(position.astype(np.int32), 0, TURN_SAMPLES - 1)
+    return table[index]
 
 
-def _waves(turn: Field, rng: np.random.Generator, counts: range) -> Field:
-    """Sum of waves of random height and phase, of about unit variance."""
-    heights = rng.standard_normal(len(counts))
-    phases = rng.uniform(0, 2 * np.pi, len(counts))
-    waves = np.cos(np.array(counts)[:, None] * turn + phases[:, None])
-    total: Field = (heights @ waves * np.sqrt(2 / len(counts))).astype(np.float32)
+def _waves(turn: Field, rng: np.random.Generator, frequencies: range) -> Field:
+    """Sum of waves of random amplitude and phase, of about unit variance."""
+    amplitudes = rng.standard_normal(len(frequencies))
+    phases = rng.uniform(0, 2 * np.pi, len(frequencies))
+    waves = np.cos(np.array(frequencies)[:, None] * turn + phases[:, None])
+    scale = np.sqrt(2 / len(frequencies))
+    total: Field = (amplitudes @ waves * scale).astype(np.float32)
     return total
 
 
-def fill(
-    grid: Grid, rng: np.random.Generator, tissue: Field, words: Descriptors, at: Outline
+def draw_nodule(
+    grid: Grid,
+    rng: np.random.Generator,
+    tissue: Field,
+    descriptors: Descriptors,
+    outline: Outline,
 ) -> tuple[Field, Field]:
-    """Put the nodule into the tissue; returns backscatter in dB, and where there is fluid (0..1), both (S, S)."""
-    edge = EDGE[words.margin] * rng.uniform(0.8, 1.3)
-    inside = step(1 - at.rho, edge)
-    solid = (
-        LEVEL_DB[words.echogenicity]
-        + rng.normal(0, LEVEL_SPREAD_DB)
-        + 2.2 * grid.smooth_noise(rng, 9, 9)
-    )
-    fluid = _fluid(grid, rng, words.composition, at)
+    """Draw the nodule into the tissue.
+
+    Parameters
+    ----------
+    tissue : (S, S) backscatter in dB
+
+    Returns
+    -------
+    scene : (S, S) backscatter in dB
+    fluid : (S, S) share of fluid, 0..1
+    """
+    edge_width = EDGE_WIDTH[descriptors.margin] * rng.uniform(0.8, 1.3)
+    inside = smooth_step(1 - outline.rho, edge_width)
+    level_db = LEVEL_DB[descriptors.echogenicity] + rng.normal(0, LEVEL_DEVIATION_DB)
+    solid = level_db + 2.2 * grid.smooth_noise(rng, columns=9, rows=9)
+    fluid = _fluid_share(grid, rng, descriptors.composition, outline)
     interior = solid * (1 - fluid) + FLUID_DB * fluid
     scene = tissue * (1 - inside) + interior * inside
-    if (
-        rng.random() < HALO_SHARE.get(words.echogenicity, 0.0)
-        and words.margin is not Margin.ILL_DEFINED
-    ):
-        scene += HALO_DB * rng.uniform(0.5, 1) * bump(at.rho - np.float32(1.02), 0.045)
-    return scene.astype(np.float32, copy=False), (fluid * inside).astype(
-        np.float32, copy=False
-    )
+    halo_probability = HALO_PROBABILITY.get(descriptors.echogenicity, 0.0)
+    draws_halo = rng.random() < halo_probability
+    if draws_halo and descriptors.margin is not Margin.ILL_DEFINED:
+        halo_db = HALO_DB * rng.uniform(0.5, 1)
+        scene += halo_db * gaussian_bump(outline.rho - np.float32(1.02), 0.045)
+    nodule_fluid = (fluid * inside).astype(np.float32, copy=False)
+    return scene.astype(np.float32, copy=False), nodule_fluid
 
 
-def _fluid(
-    grid: Grid, rng: np.random.Generator, composition: Composition, at: Outline
+def _fluid_share(
+    grid: Grid, rng: np.random.Generator, composition: Composition, outline: Outline
 ) -> Field:
-    """Share of fluid, 0..1: none, some chambers, all, or many small ones."""
+    """Share of fluid, 0..1: none, some chambers, all, or many small chambers."""
     if composition is Composition.CYSTIC:
-        return np.ones_like(at.rho)
+        return np.ones_like(outline.rho)
     if composition is Composition.MIXED:
-        chambers = grid.smooth_noise(rng, 5, 5)
-        level = np.quantile(chambers[at.mask], rng.uniform(0.4, 0.75))
-        return step(chambers - np.float32(level), 0.10) * step(0.9 - at.rho, 0.05)
+        chambers = grid.smooth_noise(rng, columns=5, rows=5)
+        level = np.quantile(chambers[outline.mask], rng.uniform(0.4, 0.75))
+        is_chamber = smooth_step(chambers - np.float32(level), 0.10)
+        return is_chamber * smooth_step(0.9 - outline.rho, 0.05)
     if composition is Composition.SPONGIFORM:
-        cells = grid.smooth_noise(rng, 34, 34)
-        return step(cells - np.float32(0.35), 0.2) * np.float32(0.85)
-    return np.zeros_like(at.rho)
+        chambers = grid.smooth_noise(rng, columns=34, rows=34)
+        return smooth_step(chambers - np.float32(0.35), 0.2) * np.float32(0.85)
+    return np.zeros_like(outline.rho)

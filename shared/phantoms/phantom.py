@@ -1,4 +1,4 @@
-"""A synthetic ultrasound image of a thyroid nodule, with all that is known about it."""
+"""A synthetic ultrasound image of a thyroid nodule, with its ground truth."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,26 @@ from numpy.typing import NDArray
 
 from shared.guidelines.lexicon import Descriptors
 from shared.phantoms.calipers import burn_in
-from shared.phantoms.classes import sample
+from shared.phantoms.classes import sample_descriptors
 from shared.phantoms.foci import add_foci
 from shared.phantoms.grid import Grid
-from shared.phantoms.nodule import fill, outline
+from shared.phantoms.nodule import draw_nodule, draw_outline
 from shared.phantoms.scanner import Scanner
-from shared.phantoms.tissue import neck
+from shared.phantoms.tissue import draw_neck
 
-SMALLEST_MM = 5.0
-LARGEST_MM = 40.0
-TYPICAL_MM = 15.0
-SPREAD = 0.5
-"""Median of the size and standard deviation of its logarithm; the same for both classes, so that size tells nothing."""
+MIN_SIZE_MM = 5.0
+MAX_SIZE_MM = 40.0
+MEDIAN_SIZE_MM = 15.0
+LOG_SIZE_DEVIATION = 0.5
+"""Standard deviation of the logarithm of the size.
+
+The distribution is the same for both classes, so that size tells nothing about the class.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """A drawn nodule; synthetic, and to be marked so wherever it is shown."""
+    """A drawn nodule. It is synthetic and must be marked as such wherever it is shown."""
 
     pixels: NDArray[np.uint8]
     """(S, S) grey."""
@@ -31,10 +34,10 @@ class Phantom:
     """(S, S), the nodule."""
     malignant: bool
     size_mm: float
-    """Longest extent across or in depth."""
+    """The larger of width and depth."""
     descriptors: Descriptors
     spacing_mm: float
-    """Millimetres per pixel, the same both ways."""
+    """Millimetres per pixel, the same for rows and columns."""
 
 
 def draw(
@@ -45,31 +48,43 @@ def draw(
     Parameters
     ----------
     seed : the same seed and settings give the same pixels
-    malignant : its class; without one, either is as likely
+    malignant : its class; by default both classes are equally likely
     size_px : side of the image
-    caliper : burn in the marks that a reader leaves; nothing else changes with them
+    caliper : whether to burn in the marks that a reader leaves; nothing else depends on it
     """
-    rng, marks = np.random.default_rng(seed).spawn(2)
-    coin = bool(rng.random() < 0.5)
-    malignant = coin if malignant is None else bool(malignant)
-    words = sample(rng, malignant)
-    size_mm = _size_mm(rng)
+    rng, caliper_rng = np.random.default_rng(seed).spawn(2)
+    random_class = bool(rng.random() < 0.5)
+    malignant = random_class if malignant is None else bool(malignant)
+    descriptors = sample_descriptors(rng, malignant)
+    size_mm = _sample_size_mm(rng)
     grid = Grid(size_px)
-    at = outline(grid, rng, words)
-    scene, fluid = fill(grid, rng, neck(grid, rng), words, at)
-    scene = add_foci(grid, rng, scene, words.foci, at)
-    pixels = Scanner.drawn(rng).image(grid, rng, scene, fluid)
-    pixels = burn_in(pixels, at, marks) if caliper else pixels
+    outline = draw_outline(grid, rng, descriptors)
+    tissue = draw_neck(grid, rng)
+    scene, fluid = draw_nodule(
+        grid, rng, tissue=tissue, descriptors=descriptors, outline=outline
+    )
+    scene = add_foci(grid, rng, scene=scene, kinds=descriptors.foci, outline=outline)
+    scanner = Scanner.random(rng)
+    pixels = scanner.image(grid, rng, scene=scene, fluid=fluid)
+    if caliper:
+        pixels = burn_in(pixels, outline, caliper_rng)
     return Phantom(
-        pixels, at.mask, malignant, size_mm, words, size_mm / _longest_px(at.mask)
+        pixels=pixels,
+        mask=outline.mask,
+        malignant=malignant,
+        size_mm=size_mm,
+        descriptors=descriptors,
+        spacing_mm=size_mm / _extent_px(outline.mask),
     )
 
 
-def _size_mm(rng: np.random.Generator) -> float:
-    size = TYPICAL_MM * np.exp(SPREAD * rng.standard_normal())
-    return round(float(np.clip(size, SMALLEST_MM, LARGEST_MM)), 1)
+def _sample_size_mm(rng: np.random.Generator) -> float:
+    size_mm = MEDIAN_SIZE_MM * np.exp(LOG_SIZE_DEVIATION * rng.standard_normal())
+    return round(float(np.clip(size_mm, MIN_SIZE_MM, MAX_SIZE_MM)), 1)
 
 
-def _longest_px(mask: NDArray[np.bool_]) -> int:
-    """Extent of the mask in pixels, across or in depth."""
-    return int(max(np.ptp(np.flatnonzero(mask.any(axis))) for axis in (0, 1))) + 1
+def _extent_px(mask: NDArray[np.bool_]) -> int:
+    """The larger of the width and the depth of a mask, in pixels."""
+    columns = np.flatnonzero(mask.any(0))
+    rows = np.flatnonzero(mask.any(1))
+    return int(max(np.ptp(columns), np.ptp(rows))) + 1

@@ -1,4 +1,4 @@
-"""The Celery app every service shares. A message is only a ring; the ledger holds the work."""
+"""The Celery app that all services share. A message only notifies; the ledger holds the work."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast
@@ -30,7 +30,7 @@ class Tasks(StrEnum):
 
 
 def celery_app(broker_url: str) -> Celery:
-    """Make the app; nothing connects until it is used."""
+    """Make the app; it connects at its first use."""
     setup_logging.connect(_leave_logging_alone)
     app = Celery("sera", broker=broker_url, set_as_current=False)
     app.conf.update(
@@ -66,11 +66,14 @@ def celery_app(broker_url: str) -> Celery:
 
 
 def redis_client(connection: Connection) -> Redis:
-    """What the broker behind a connection is asked with; kombu declares only what all its brokers have."""
+    """The Redis client behind a kombu connection.
+
+    kombu declares only what all its brokers have in common, hence the cast.
+    """
     channel = cast("Channel", connection.default_channel)
     client: Redis = channel.client
     return client
 
 
 def _leave_logging_alone(**_: object) -> None:
-    """Celery sets up logging unless somebody listens to this signal; `telemetry` has done so."""
+    """Celery sets up logging unless this signal has a receiver; `logs.configure` has done so."""

@@ -1,4 +1,4 @@
-"""What a broker says of itself."""
+"""Asks the broker for its name, its version and its time."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,14 @@ from shared.queueing.notifier import BROKER_ERRORS
 
 @dataclass(frozen=True)
 class BrokerFacts:
-    """`now` in seconds since 1970, by the broker's own clock; `version` as Redis counts, `name` who it is."""
+    """The product's name and version, and the broker's clock in seconds since 1970.
+
+    Valkey also reports a Redis version for compatibility; `version` is its own.
+    """
 
     name: str
     version: str
-    now: float
+    now_s: float
 
 
 def broker_facts(url: str) -> BrokerFacts:
@@ -21,13 +24,10 @@ def broker_facts(url: str) -> BrokerFacts:
     try:
         with celery_app(url).connection_for_write() as connection:
             client = redis_client(connection)
-            told = client.info("server")
+            server = client.info("server")
             seconds, microseconds = client.time()
-    except BROKER_ERRORS as lost:
-        raise Unavailable(service="The broker") from lost
-    name = told.get("server_name", "redis")
-    return BrokerFacts(
-        name,
-        told.get(f"{name}_version", told["redis_version"]),
-        seconds + microseconds / 1e6,
-    )
+    except BROKER_ERRORS as error:
+        raise Unavailable(service="The broker") from error
+    name = server.get("server_name", "redis")
+    version = server.get(f"{name}_version", server["redis_version"])
+    return BrokerFacts(name=name, version=version, now_s=seconds + microseconds / 1e6)

@@ -1,4 +1,7 @@
-"""Rings for the workers, after the commit. A lost ring costs delay, never the case: beat rings again."""
+"""Notifies workers of new work after the commit.
+
+A lost notification costs delay and never the case: beat sends another one.
+"""
 
 import time
 from typing import Protocol
@@ -17,38 +20,42 @@ BROKER_ERRORS = (OperationalError, RedisError, OSError)
 
 
 class Notifier(Protocol):
-    """The port through which the gateway says that something waits."""
+    """The port through which a process says that work waits."""
 
     def notify(self, task: Tasks, subject: UUID) -> None: ...
 
     def check(self) -> None:
-        """Raise Unavailable if a ring would be lost now."""
+        """Raise Unavailable if a notification would be lost now."""
 
 
 class CeleryNotifier:
     def __init__(self, app: Celery) -> None:
         self._app = app
-        self._silent_until = 0.0
+        self._paused_until = 0.0
 
     def notify(self, task: Tasks, subject: UUID) -> None:
-        """Send the id and nothing else; after a lost ring be silent for a while, so that nobody waits for the next."""
-        if time.monotonic() < self._silent_until:
+        """Send the id and nothing else.
+
+        After a failure no message is sent for a while, so that further requests do not wait for
+        a broker that is away.
+        """
+        if time.monotonic() < self._paused_until:
             return
         try:
             self._app.send_task(task, args=[str(subject)], retry=False)
-        except BROKER_ERRORS as lost:
-            self._silent_until = time.monotonic() + PAUSE_AFTER_FAILURE_S
+        except BROKER_ERRORS as error:
+            self._paused_until = time.monotonic() + PAUSE_AFTER_FAILURE_S
             log().warning(
                 "doorbell.lost",
                 task=task,
                 subject=str(subject),
-                error=type(lost).__name__,
+                error=type(error).__name__,
             )
 
     def check(self) -> None:
-        """Connect anew and have the broker answer."""
+        """Open a new connection and ping the broker."""
         try:
             with self._app.connection_for_write() as connection:
                 redis_client(connection).ping()
-        except BROKER_ERRORS as lost:
-            raise Unavailable(service="The broker") from lost
+        except BROKER_ERRORS as error:
+            raise Unavailable(service="The broker") from error

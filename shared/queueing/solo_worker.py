@@ -1,4 +1,4 @@
-"""A Celery worker in this very process: one task at a time, as a GPU wants it."""
+"""Runs a Celery worker in the current process: one task at a time, as a GPU wants it."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,13 +10,14 @@ from shared.queueing.app import Queues
 
 
 def run_solo(app: Celery, queues: Sequence[Queues], name: str) -> None:
-    """Consume the queues until told to stop."""
-    # Celery warns of running as root, for the sake of pickled messages; only JSON is accepted here.
+    """Consume the queues until the process is told to stop."""
+    # Celery warns about running as root because of pickled messages; SERA accepts only JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    app.Worker(
+    worker = app.Worker(
         pool="solo",
         concurrency=1,
         queues=list(queues),
         hostname=f"{name}@%h",
         quiet=True,
-    ).start()
+    )
+    worker.start()

@@ -1,6 +1,6 @@
 """Which networks, taps, classifiers, fusion and cut-off: TOML files, read into frozen dataclasses."""
 
-from shared.recipes.directory import Refused, Shelf
+from shared.recipes.directory import RefusedRecipeFile, RecipeDirectory
 from shared.recipes.errors import (
     RecipeFileRefused,
     RecipeInvalid,
@@ -12,7 +12,7 @@ from shared.recipes.errors import (
 from shared.recipes.library import list_recipes, load_recipe
 from shared.recipes.parser import read_recipe
 from shared.recipes.parts import (
-    LEARNT,
+    SUPERVISED_TUNINGS,
     Calibration,
     Calipers,
     Classifier,
@@ -26,7 +26,7 @@ from shared.recipes.parts import (
     Fusion,
     FusionRule,
     HandcraftedFeatures,
-    Itself,
+    NetworkClassifier,
     Kernel,
     NetworkFeatures,
     PhantomTraining,
@@ -39,7 +39,7 @@ from shared.recipes.parts import (
 from shared.recipes.recipe import Recipe
 
 __all__ = [
-    "LEARNT",
+    "SUPERVISED_TUNINGS",
     "Calibration",
     "Calipers",
     "Classifier",
@@ -53,7 +53,7 @@ __all__ = [
     "Fusion",
     "FusionRule",
     "HandcraftedFeatures",
-    "Itself",
+    "NetworkClassifier",
     "Kernel",
     "NetworkFeatures",
     "PhantomTraining",
@@ -64,9 +64,9 @@ __all__ = [
     "RecipeNameTaken",
     "RecipeNotListed",
     "RecipeUnknown",
-    "Refused",
+    "RefusedRecipeFile",
     "Roi",
-    "Shelf",
+    "RecipeDirectory",
     "Svm",
     "Tuning",
     "TuningPlan",

@@ -20,30 +20,30 @@ NAME = re.compile(r"\w[\w.-]{0,63}")
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedRecipeFile:
     """A file of the folder that is no recipe here, and why."""
 
     file: str
     error: SeraError
 
 
-class Shelf:
+class RecipeDirectory:
     """A folder of own recipes (SERA_RECIPES_DIR), `NAME.toml` each; none where it is None or not there."""
 
-    def __init__(self, own: Path | None) -> None:
-        self._own = own
+    def __init__(self, folder: Path | None) -> None:
+        self._own = folder
 
     def recipes(self) -> tuple[Recipe, ...]:
         """All that can be used: those that ship, then the own ones, by name."""
-        return (*map(load_recipe, list_recipes()), *self.own())
+        return (*map(load_recipe, list_recipes()), *self.custom_recipes())
 
-    def own(self) -> tuple[Recipe, ...]:
+    def custom_recipes(self) -> tuple[Recipe, ...]:
         """Those of the folder that can be used."""
         return tuple(each for each in self._read() if isinstance(each, Recipe))
 
-    def refused(self) -> tuple[Refused, ...]:
+    def refused_files(self) -> tuple[RefusedRecipeFile, ...]:
         """Files that cannot be used; they take nothing away from the others."""
-        return tuple(each for each in self._read() if isinstance(each, Refused))
+        return tuple(each for each in self._read() if isinstance(each, RefusedRecipeFile))
 
     def load(self, name: str) -> Recipe:
         """Raises `RecipeNotListed`, and of an own file that cannot be used what is wrong with it."""
@@ -60,7 +60,7 @@ class Shelf:
         """Whether there is a recipe of that name, or an own file that should hold it."""
         return name in list_recipes() or self._file(name) is not None
 
-    def _read(self) -> list[Recipe | Refused]:
+    def _read(self) -> list[Recipe | RefusedRecipeFile]:
         return [_recipe_or_why(path) for path in self._files()]
 
     def _file(self, name: str) -> Path | None:
@@ -72,11 +72,11 @@ class Shelf:
         )
 
 
-def _recipe_or_why(path: Path) -> Recipe | Refused:
+def _recipe_or_why(path: Path) -> Recipe | RefusedRecipeFile:
     try:
         return _own_recipe(path)
     except SeraError as refused:
-        return Refused(_shown(path), refused)
+        return RefusedRecipeFile(_shown(path), refused)
 
 
 def _own_recipe(path: Path) -> Recipe:

@@ -8,7 +8,7 @@ from shared.recipes.parser import read_recipe
 from shared.recipes.recipe import Recipe
 
 _FOLDER = Path(__file__).parent
-LARGEST_BYTES = 1024 * 1024
+MAX_FILE_BYTES = 1024 * 1024
 """The longest that ships has 3 kB."""
 
 
@@ -28,10 +28,10 @@ def load_recipe(name: str | Path) -> Recipe:
 def read_recipe_file(path: Path) -> Recipe:
     """The recipe that a file holds; raises `RecipeInvalid`."""
     try:
-        if path.stat().st_size > LARGEST_BYTES:
+        if path.stat().st_size > MAX_FILE_BYTES:
             raise RecipeInvalid(
                 key=path.name,
-                problem=f"the file is larger than {LARGEST_BYTES // 1024} KiB",
+                problem=f"the file is larger than {MAX_FILE_BYTES // 1024} KiB",
             )
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:

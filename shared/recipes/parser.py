@@ -18,7 +18,7 @@ from typing import (
 from shared.recipes.errors import RecipeInvalid
 from shared.recipes.parts import (
     ALL,
-    LEARNT,
+    SUPERVISED_TUNINGS,
     Classifier,
     ClassifierKind,
     Ensemble,
@@ -26,7 +26,7 @@ from shared.recipes.parts import (
     Fusion,
     FusionRule,
     HandcraftedFeatures,
-    Itself,
+    NetworkClassifier,
     NetworkFeatures,
     Svm,
     Tuning,
@@ -40,9 +40,9 @@ T = TypeVar("T", bound="DataclassInstance")
 _CLASSIFIERS: dict[ClassifierKind, type[Classifier]] = {
     ClassifierKind.SVM: Svm,
     ClassifierKind.FOREST: Forest,
-    ClassifierKind.NETWORK: Itself,
+    ClassifierKind.NETWORK: NetworkClassifier,
 }
-MOST_CONCATENATED = 6
+MAX_CONCATENATED_SETS = 6
 """As L19; of seven sets there would be 120 concatenations."""
 
 
@@ -197,7 +197,7 @@ def _check_sense(recipe: Recipe) -> None:
         _check_names(
             f"classifiers[{place}].reads", set(classifier.reads) - set(ALL), set(names)
         )
-    labels = [recipe.label(*reader) for reader in recipe.reading()]
+    labels = [recipe.label(*reader) for reader in recipe.all_components()]
     if len(set(labels)) < len(labels) or len(set(names)) < len(names):
         raise RecipeInvalid(
             key="features",
@@ -242,10 +242,10 @@ def _check_concatenations(recipe: Recipe) -> None:
     if recipe.study.concatenate:
         together["study.concatenate"] = recipe.study.concatenate
     for key, names in together.items():
-        if not 2 <= len(set(names)) == len(names) <= MOST_CONCATENATED:
+        if not 2 <= len(set(names)) == len(names) <= MAX_CONCATENATED_SETS:
             raise RecipeInvalid(
                 key=key,
-                problem=f"two to {MOST_CONCATENATED} different feature sets are put together",
+                problem=f"two to {MAX_CONCATENATED_SETS} different feature sets are put together",
             )
 
 
@@ -257,5 +257,5 @@ def _check_tuning(recipe: Recipe) -> None:
     }
     if Tuning.PHANTOMS in tunings:
         recipe.phantom_training()
-    if tunings & set(LEARNT):
+    if tunings & set(SUPERVISED_TUNINGS):
         recipe.tuning_plan()

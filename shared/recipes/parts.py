@@ -44,7 +44,7 @@ class Tuning(StrEnum):
     """trained from scratch on drawn phantoms, so that no labelled image of the data set is seen"""
 
 
-LEARNT = (Tuning.TRANSFER, Tuning.FINE_TUNE)
+SUPERVISED_TUNINGS = (Tuning.TRANSFER, Tuning.FINE_TUNE)
 """Tunings that see the labels of the data set, so that every fold needs a network of its own."""
 HANDCRAFTED = "handcrafted"
 
@@ -135,14 +135,14 @@ class Forest:
 
 
 @dataclass(frozen=True)
-class Itself:
+class NetworkClassifier:
     """A tuned network as a classifier; it reads its own feature set only, and only where that is tuned."""
 
     reads: tuple[str, ...] = ALL
     kind: ClassifierKind = ClassifierKind.NETWORK
 
 
-Classifier = Svm | Forest | Itself
+Classifier = Svm | Forest | NetworkClassifier
 
 
 class Calipers(StrEnum):

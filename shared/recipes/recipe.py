@@ -7,7 +7,7 @@ from typing import Any, Self
 from shared.recipes.errors import RecipeInvalid
 from shared.recipes.parts import (
     ALL,
-    LEARNT,
+    SUPERVISED_TUNINGS,
     Calipers,
     Classifier,
     Comparisons,
@@ -15,7 +15,7 @@ from shared.recipes.parts import (
     Ensemble,
     FeatureSet,
     Fusion,
-    Itself,
+    NetworkClassifier,
     PhantomTraining,
     Roi,
     TuningPlan,
@@ -43,7 +43,7 @@ class Recipe:
     ensembles: tuple[Ensemble, ...] = ()
     study: Comparisons = field(default_factory=Comparisons)
 
-    def reading(self) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
+    def all_components(self) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
         """Feature sets, by number, and classifier of each reader there may be; those of one set first."""
         number = {features.name: place for place, features in enumerate(self.features)}
         alone = [
@@ -55,16 +55,16 @@ class Recipe:
         together = [
             (tuple(number[name] for name in names), classifier)
             for names in self.concatenations
-            for classifier in self.of_concatenation(names)
+            for classifier in self.concatenation_classifiers(names)
         ]
         return tuple(alone + together)
 
-    def of_concatenation(self, names: Sequence[str]) -> tuple[Classifier, ...]:
+    def concatenation_classifiers(self, names: Sequence[str]) -> tuple[Classifier, ...]:
         """What reads these feature sets side by side: the classifiers of the first of them."""
         return tuple(
             c
             for c in self.classifiers
-            if not isinstance(c, Itself) and reads(c, names[0])
+            if not isinstance(c, NetworkClassifier) and reads_feature_set(c, names[0])
         )
 
     def label(self, sets: tuple[int, ...], classifier: Classifier) -> str:
@@ -73,17 +73,17 @@ class Recipe:
             f"{'+'.join(self.features[place].name for place in sets)}/{classifier.kind}"
         )
 
-    def members(
+    def select_components(
         self, named: tuple[str, ...]
     ) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
         """The readers of a fusion or ensemble."""
         return tuple(
             reader
-            for reader in self.reading()
+            for reader in self.all_components()
             if named == ALL or self.label(*reader) in named
         )
 
-    def framed(self, outlined: float) -> Self:
+    def with_calipers(self, outlined: float) -> Self:
         """The same recipe for a data set of which that share of images came with an ROI."""
         if self.roi.calipers is not Calipers.AUTO:
             return self
@@ -95,11 +95,11 @@ class Recipe:
             ),
         )
 
-    def folded(self, count: int) -> Self:
+    def with_folds(self, count: int) -> Self:
         """The same recipe with that many folds of cross-validation."""
         return replace(self, validation=replace(self.validation, folds=count))
 
-    def keeping(self, names: Collection[str]) -> Self:
+    def with_feature_sets(self, names: Collection[str]) -> Self:
         """The same recipe with these feature sets only; what is declared of others goes with them."""
         features = tuple(each for each in self.features if each.name in names)
         together = tuple(
@@ -118,7 +118,7 @@ class Recipe:
             fusion=Fusion(),
             ensembles=(),
         )
-        known = {rest.label(*reading) for reading in rest.reading()}
+        known = {rest.label(*reading) for reading in rest.all_components()}
         fusion = self.fusion
         ensembles = [each for each in self.ensembles if set(each.members) <= known]
         if fusion.members != ALL:
@@ -148,9 +148,9 @@ class Recipe:
 
     def _fits(self, place: int, classifier: Classifier) -> bool:
         features = self.features[place]
-        tuned = getattr(features, "tuning", None) in LEARNT
-        return reads(classifier, features.name) and (
-            tuned or not isinstance(classifier, Itself)
+        tuned = getattr(features, "tuning", None) in SUPERVISED_TUNINGS
+        return reads_feature_set(classifier, features.name) and (
+            tuned or not isinstance(classifier, NetworkClassifier)
         )
 
     def as_table(self) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class Recipe:
         return table
 
 
-def reads(classifier: Classifier, name: str) -> bool:
+def reads_feature_set(classifier: Classifier, name: str) -> bool:
     """Whether a classifier is for the feature set of that name."""
     return classifier.reads == ALL or name in classifier.reads
 

@@ -69,7 +69,7 @@ def signed(seal: Seal) -> bool:
     """Whether a seal's signature was made over it with the key that it names."""
     try:
         key = Ed25519PublicKey.from_public_bytes(_raw(seal.key, "the seal"))
-        key.verify(base64.b64decode(seal.signature, validate=True), seal.signed)
+        key.verify(base64.b64decode(seal.signature, validate=True), seal.signed_bytes)
     except (InvalidSignature, SealKeyUnusable, ValueError):
         return False
     return True

@@ -1,6 +1,10 @@
-"""The four counts behind every rate of a test. Positive = called malignant; true = confirmed by the reference."""
+"""The confusion table of a binary test, and the rates that follow from its four counts.
+
+Positive = called malignant; true = confirmed by the reference.
+"""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -23,7 +27,7 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True)
 class Proportion:
-    """Some out of a total."""
+    """A number of successes out of a total."""
 
     successes: int
     total: int
@@ -38,21 +42,31 @@ class Proportion:
     ) -> Interval:
         return INTERVALS[method](self.successes, self.total, level)
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read the counts from the values that `to_json` returned."""
+        return cls(successes=values["count"], total=values["of"])
+
     def to_json(self) -> dict[str, Any]:
-        """The fraction (null where there is nothing to count), Wilson's 95 % interval and the counts."""
+        """The fraction, Wilson's 95 % interval and the counts.
+
+        The fraction is null where there is nothing to count.
+        """
         interval = self.interval(IntervalMethod.WILSON)
-        counts = {"count": self.successes, "of": self.total}
         return {
             "value": self.value if self.total else None,
             "low": interval.low,
             "high": interval.high,
-            **counts,
+            "count": self.successes,
+            "of": self.total,
         }
 
 
 @dataclass(frozen=True)
 class ConfusionTable:
-    """Malignant called malignant (tp) or benign (fn), benign called malignant (fp) or benign (tn)."""
+    """Counts of malignant cases called malignant (tp) or benign (fn), and of benign cases called
+    malignant (fp) or benign (tn).
+    """
 
     tp: int
     fn: int
@@ -68,34 +82,33 @@ class ConfusionTable:
         decisions : (N,) bool or 0/1, 1 = called malignant
         labels : (N,) bool or 0/1, 1 = malignant
         """
-        called = as_labels(decisions)
-        malignant = as_labels(labels)
-        if called.shape != malignant.shape:
+        is_positive = as_labels(decisions)
+        is_malignant = as_labels(labels)
+        if is_positive.shape != is_malignant.shape:
             raise ScoresInvalid(
-                problem=f"there are {called.size} decisions for {malignant.size} labels"
+                problem=f"there are {is_positive.size} decisions for {is_malignant.size} labels"
             )
         return cls(
-            tp=int(np.sum(called & malignant)),
-            fn=int(np.sum(~called & malignant)),
-            fp=int(np.sum(called & ~malignant)),
-            tn=int(np.sum(~called & ~malignant)),
+            tp=int(np.sum(is_positive & is_malignant)),
+            fn=int(np.sum(~is_positive & is_malignant)),
+            fp=int(np.sum(is_positive & ~is_malignant)),
+            tn=int(np.sum(~is_positive & ~is_malignant)),
         )
 
     def proportion(self, measure: Measure) -> Proportion:
         """The counts behind a rate, for its interval."""
         match measure:
             case Measure.ACCURACY:
-                return Proportion(
-                    self.tp + self.tn, self.tp + self.fn + self.fp + self.tn
-                )
+                total = self.tp + self.fn + self.fp + self.tn
+                return Proportion(successes=self.tp + self.tn, total=total)
             case Measure.SENSITIVITY:
-                return Proportion(self.tp, self.tp + self.fn)
+                return Proportion(successes=self.tp, total=self.tp + self.fn)
             case Measure.SPECIFICITY:
-                return Proportion(self.tn, self.tn + self.fp)
+                return Proportion(successes=self.tn, total=self.tn + self.fp)
             case Measure.PPV:
-                return Proportion(self.tp, self.tp + self.fp)
+                return Proportion(successes=self.tp, total=self.tp + self.fp)
             case Measure.NPV:
-                return Proportion(self.tn, self.tn + self.fn)
+                return Proportion(successes=self.tn, total=self.tn + self.fn)
 
     @property
     def accuracy(self) -> float:

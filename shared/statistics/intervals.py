@@ -43,7 +43,8 @@ def logit_interval(
 
 
 def logit_wald(successes: int, total: int, level: float = 0.95) -> Interval:
-    """Wald interval of a proportion on the logit scale, as in logistic regression (Agresti 2013, 3.1).
+    """Wald interval of a proportion on the logit scale, as in logistic regression (Agresti 2013,
+    3.1).
 
     At 0 or `total` successes the logit is infinite. Both counts are then raised by 1/2 (Haldane,
     Anscombe), and the interval is extended to the estimate. Without cases the interval is 0 to 1.

@@ -1,4 +1,7 @@
-"""Whether a published row of rates can come from whole cases: a check on tables before they are compared with."""
+"""Checks whether a published row of rates can come from whole cases.
+
+Tables are checked before anything is compared with them.
+"""
 
 from shared.statistics.confusion import ConfusionTable
 
@@ -11,7 +14,9 @@ def tables_behind(
     malignant: int,
     benign: int,
 ) -> tuple[ConfusionTable, ...]:
-    """All tables of these classes whose rates round to the printed ones; none: the row is impossible.
+    """All tables of these classes whose rates round to the printed ones.
+
+    Without such a table the row is impossible.
 
     Parameters
     ----------

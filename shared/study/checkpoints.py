@@ -33,7 +33,7 @@ class FolderCache:
     def put(self, key: str, vector: bytes) -> None:
         """Keep an entry; raises OutputUnwritable."""
         try:
-            write_whole(
+            write_atomically(
                 self._place(key),
                 _digest(key, vector) + len(vector).to_bytes(LENGTH_BYTES) + vector,
             )
@@ -45,7 +45,7 @@ class FolderCache:
         return self._path / name[:2] / name
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write beside the target, then rename: a reader finds the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(prefix=".part-", dir=path.parent)

@@ -6,26 +6,26 @@ from shared.errors import SeraError
 from shared.learning import build_extractor
 from shared.networks import WeightsFinder
 from shared.recipes import FeatureSet, NetworkFeatures, Recipe, Tuning
-from shared.study.results import LeftOut, Section
+from shared.study.results import MissingRow, Section
 
 
-def without_missing(
+def feasible_recipe(
     recipe: Recipe, weights: WeightsFinder, seed: int
-) -> tuple[Recipe, list[LeftOut]]:
+) -> tuple[Recipe, list[MissingRow]]:
     """The recipe without the feature sets whose weights are not to be had, and what that leaves out."""
     problems = {
         each: problem
         for each in recipe.features
-        if (problem := problem_of(each, recipe, weights, seed))
+        if (problem := weights_problem(each, recipe, weights, seed))
     }
     present = [each for each in recipe.features if each not in problems]
     if not present:
         raise next(iter(problems.values()))
     left_out = [
-        LeftOut(Section.FEATURES, each.name, str(problem))
+        MissingRow(Section.FEATURES, each.name, str(problem))
         for each, problem in problems.items()
     ]
-    reduced = recipe.keeping([each.name for each in present]) if problems else recipe
+    reduced = recipe.with_feature_sets([each.name for each in present]) if problems else recipe
     gone = {each.name for each in problems}
     for section, named in _declared(recipe):
         if missing := sorted(
@@ -33,7 +33,7 @@ def without_missing(
             & {part for name in named for part in name.rpartition("/")[0].split("+")}
         ):
             left_out.append(
-                LeftOut(
+                MissingRow(
                     section,
                     ", ".join(named),
                     f"It needs {', '.join(missing)}, left out above.",
@@ -42,7 +42,7 @@ def without_missing(
     return reduced, left_out
 
 
-def problem_of(
+def weights_problem(
     features: FeatureSet, recipe: Recipe, weights: WeightsFinder, seed: int
 ) -> SeraError | None:
     """Why a feature set's weights cannot be had."""
@@ -60,7 +60,7 @@ def _declared(recipe: Recipe) -> Iterator[tuple[Section, tuple[str, ...]]]:
     yield (
         Section.MODEL,
         tuple(
-            recipe.label(*reading) for reading in recipe.members(recipe.fusion.members)
+            recipe.label(*reading) for reading in recipe.select_components(recipe.fusion.members)
         ),
     )
     for ensemble in recipe.ensembles:

@@ -16,7 +16,7 @@ from shared.domain.datasets.manifest import Row as Line
 from shared.domain.training.states import Split
 from shared.imaging import Framing
 from shared.imaging.files import FileUnreadable, read_file, read_nodule
-from shared.learning import GroupOnBothSides, Sample, check_apart
+from shared.learning import GroupOnBothSides, Sample, check_no_shared_groups
 from shared.statistics import ConstantScores, SingleClass, youden_cutoff
 from shared.study.errors import NothingToStudy, RowInvalid
 from shared.study.results import Flags, Row, Scores, Section
@@ -36,7 +36,7 @@ class LabelledImage:
     judgements : by person; 0 or 1 for benign or malignant, or a rating
     """
 
-    line: Line
+    row: Line
     malignant: bool
     key: str
     pixels: str
@@ -45,18 +45,18 @@ class LabelledImage:
 
     @property
     def name(self) -> str:
-        return self.line.name
+        return self.row.name
 
     @property
     def patient(self) -> str | None:
-        return self.line.fields.get("patient")
+        return self.row.fields.get("patient")
 
     @property
     def site(self) -> str | None:
-        return self.line.fields.get("site")
+        return self.row.fields.get("site")
 
     def sample(self, framing: Framing, unit: str | None) -> Sample:
-        load = partial(read_nodule, self.line.image, self.line.mask, framing)
+        load = partial(read_nodule, self.row.image, self.row.mask, framing)
         return Sample(self.key, self.malignant, load, patient=unit, site=self.site)
 
 
@@ -75,10 +75,10 @@ class LabelledFolder:
     root: Path
     images: tuple[LabelledImage, ...]
     readers: tuple[str, ...]
-    unlabelled: int = 0
-    held_out: int = 0
-    repeated: int = 0
-    contradicted: tuple[str, ...] = ()
+    count_unlabelled: int = 0
+    count_held_out: int = 0
+    count_repeated: int = 0
+    contradictory_images: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -103,7 +103,7 @@ class LabelledFolder:
         return cls(
             root=path,
             images=once,
-            readers=reader_columns([image.line for image in once]),
+            readers=reader_columns([image.row for image in once]),
             unlabelled=len(lines) - len(labelled),
             held_out=len(test),
             repeated=len(training) - len(once),
@@ -115,14 +115,14 @@ class LabelledFolder:
         return _samples(self.images, framing)
 
     @property
-    def outlined(self) -> float:
+    def masked_share(self) -> float:
         """Share of the images that come with a mask."""
-        return sum(image.line.mask is not None for image in self.images) / len(
+        return sum(image.row.mask is not None for image in self.images) / len(
             self.images
         )
 
     @property
-    def names(self) -> dict[str, str]:
+    def names_by_key(self) -> dict[str, str]:
         """Key of each sample -> the image as the manifest names it."""
         return {image.key: image.name for image in self.images}
 
@@ -143,7 +143,7 @@ def reader_rows(folder: LabelledFolder, indices: Sequence[int]) -> list[Row]:
         _reader_row(name, images, malignant, _decides(folder, name))
         for name in folder.readers
     ]
-    return [row for row in rows if row.judged.any()]
+    return [row for row in rows if row.judgement_mask.any()]
 
 
 def _reader_row(
@@ -215,7 +215,7 @@ def _first_of_each(images: Sequence[LabelledImage]) -> tuple[LabelledImage, ...]
 def _check_apart(
     training: Sequence[LabelledImage], test: Sequence[LabelledImage]
 ) -> None:
-    check_apart(_samples(training, Framing()), _samples(test, Framing()))
+    check_no_shared_groups(_samples(training, Framing()), _samples(test, Framing()))
     held_out = {image.pixels for image in test}
     if both := [image.name for image in training if image.pixels in held_out]:
         raise GroupOnBothSides(count=len(both), examples=both[0])
@@ -248,7 +248,7 @@ def _image(line: Line) -> LabelledImage | str:
     except FileUnreadable as error:
         return "{name} cannot be opened ({problem})".format(**error.facts)
     return LabelledImage(
-        line=line,
+        row=line,
         malignant=LABELS[line.malignant.lower()],
         key=hashlib.sha256(f"{pixels}/{mask}".encode()).hexdigest(),
         pixels=pixels,

@@ -7,20 +7,20 @@ from itertools import combinations
 from shared.learning.validation.cross_validation import Reading
 from shared.networks import WeightsFinder, get_network
 from shared.recipes import (
-    LEARNT,
+    SUPERVISED_TUNINGS,
     Classifier,
     FeatureSet,
-    Itself,
+    NetworkClassifier,
     NetworkFeatures,
     Recipe,
     Tuning,
 )
-from shared.study.feasible import problem_of
-from shared.study.results import LeftOut, Section
+from shared.study.feasible import weights_problem
+from shared.study.results import MissingRow, Section
 
-FEW = (2, 3)
-MOST = 6
-TUNING_WORDS = {
+SMALL_SIZES = (2, 3)
+MAX_CONCATENATED_SETS = 6
+TUNING_LABELS = {
     Tuning.NONE: "not tuned",
     Tuning.TRANSFER: "last layer tuned",
     Tuning.FINE_TUNE: "fine-tuned",
@@ -51,7 +51,7 @@ class Lineup:
         self._recipe = recipe
         self._weights = weights
         self._seed = seed
-        self.left_out: list[LeftOut] = []
+        self.missing_rows: list[MissingRow] = []
         self._compared = self._feature_sets()
         self._networks = self._tuned_networks()
         self.sets: list[FeatureSet] = [*self._compared, *self._networks]
@@ -87,15 +87,15 @@ class Lineup:
                 _frozen(each, tuning),
             )
             for each in networks
-            for tuning in LEARNT
+            for tuning in SUPERVISED_TUNINGS
         ]
         return list(dict.fromkeys(tuned))
 
     def _to_be_had(self, features: FeatureSet) -> bool:
-        problem = problem_of(features, self._recipe, self._weights, self._seed)
+        problem = weights_problem(features, self._recipe, self._weights, self._seed)
         if problem:
-            self.left_out.append(
-                LeftOut(Section.FEATURES, named(features), str(problem))
+            self.missing_rows.append(
+                MissingRow(Section.FEATURES, feature_set_label(features), str(problem))
             )
         return problem is None
 
@@ -121,11 +121,11 @@ class Lineup:
                 "tuning": _how(network),
                 "classifier": "softmax",
             }
-            name = f"{network.network}, {TUNING_WORDS[network.tuning]} / softmax"
-            yield Judge(Section.TUNED, name, facts, ((place,), Itself()))
+            name = f"{network.network}, {TUNING_LABELS[network.tuning]} / softmax"
+            yield Judge(Section.TUNED, name, facts, ((place,), NetworkClassifier()))
         for place, features in enumerate(self._compared):
-            for classifier in self._recipe.of_concatenation((features.name,)):
-                name = f"{named(features)} / {classifier.kind}"
+            for classifier in self._recipe.concatenation_classifiers((features.name,)):
+                name = f"{feature_set_label(features)} / {classifier.kind}"
                 facts = {**_facts(features), "classifier": str(classifier.kind)}
                 yield Judge(Section.FEATURES, name, facts, ((place,), classifier))
         yield from self._concatenations()
@@ -134,9 +134,9 @@ class Lineup:
         names = self._recipe.study.concatenate or tuple(
             each.name for each in self._recipe.features
         )
-        if len(names) > MOST:
-            problem = f"{len(names)} feature sets have too many combinations. Name up to {MOST} in `study.concatenate`."
-            self.left_out.append(LeftOut(Section.FEW, "all concatenations", problem))
+        if len(names) > MAX_CONCATENATED_SETS:
+            problem = f"{len(names)} feature sets have too many combinations. Name up to {MAX_CONCATENATED_SETS} in `study.concatenate`."
+            self.missing_rows.append(MissingRow(Section.SMALL_CONCATENATIONS, "all concatenations", problem))
             return
         places = [
             place
@@ -145,19 +145,19 @@ class Lineup:
         ]
         for size in range(2, len(places) + 1):
             for sets in combinations(places, size):
-                for classifier in self._recipe.of_concatenation(
+                for classifier in self._recipe.concatenation_classifiers(
                     [self._recipe.features[sets[0]].name]
                 ):
                     yield self._concatenation(sets, classifier)
 
     def _concatenation(self, sets: tuple[int, ...], classifier: Classifier) -> Judge:
-        members = [named(self.sets[place]) for place in sets]
+        members = [feature_set_label(self.sets[place]) for place in sets]
         facts = {
             "members": " + ".join(members),
             "sets": str(len(sets)),
             "classifier": str(classifier.kind),
         }
-        section = Section.FEW if len(sets) in FEW else Section.MANY
+        section = Section.SMALL_CONCATENATIONS if len(sets) in SMALL_SIZES else Section.LARGE_CONCATENATIONS
         return Judge(
             section,
             f"{' + '.join(members)} / {classifier.kind}",
@@ -170,11 +170,11 @@ def _frozen(features: NetworkFeatures, tuning: Tuning) -> str:
     return features.frozen if tuning is Tuning.FINE_TUNE else ""
 
 
-def named(features: FeatureSet) -> str:
+def feature_set_label(features: FeatureSet) -> str:
     if not isinstance(features, NetworkFeatures):
         return features.name
     taps = features.tap if len(features.taps) < 3 else f"{len(features.taps)} taps"
-    return f"{features.name} {taps}, {TUNING_WORDS[features.tuning]}"
+    return f"{features.name} {taps}, {TUNING_LABELS[features.tuning]}"
 
 
 def _facts(features: FeatureSet) -> dict[str, str]:
@@ -187,6 +187,6 @@ def _facts(features: FeatureSet) -> dict[str, str]:
 
 
 def _how(features: NetworkFeatures) -> str:
-    words = TUNING_WORDS[features.tuning]
+    words = TUNING_LABELS[features.tuning]
     behind = features.tuning is Tuning.FINE_TUNE and features.frozen
     return f"{words} behind {features.frozen}" if behind else words

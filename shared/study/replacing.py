@@ -34,24 +34,24 @@ def save_bundle(model: FittedModel, folder: Path, *, synthetic: bool) -> str:
     return digest
 
 
-def replace_folder(made: Path, target: Path) -> None:
+def replace_folder(new_folder: Path, target: Path) -> None:
     """Put a folder in another's place in one step; what was there is removed.
 
     Where the system cannot exchange two names, the old folder goes first and there is none for an instant.
     """
     if not target.exists():
-        os.rename(made, target)
+        os.rename(new_folder, target)
         return
     try:
-        exchange(made, target)
+        exchange_names(new_folder, target)
     except OSError:
         shutil.rmtree(target)
-        os.rename(made, target)
+        os.rename(new_folder, target)
     else:
-        shutil.rmtree(made)
+        shutil.rmtree(new_folder)
 
 
-def exchange(first: Path, second: Path) -> None:
+def exchange_names(first: Path, second: Path) -> None:
     """Exchange two names in one file system, atomically (renameat2 of Linux); OSError where that cannot be done."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:

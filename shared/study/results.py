@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.learning.features.table import Skipped
+from shared.learning.features.table import SkippedImage
 from shared.recipes import Recipe
 
 Scores = NDArray[np.float64]
@@ -21,8 +21,8 @@ class Section(StrEnum):
     """networks tuned end to end, judged by their own softmax"""
     FEATURES = "features"
     """one feature set read by one classifier, with and without tuning"""
-    FEW = "concatenation-2-3"
-    MANY = "concatenation-4-6"
+    SMALL_CONCATENATIONS = "concatenation-2-3"
+    LARGE_CONCATENATIONS = "concatenation-4-6"
     ENSEMBLES = "ensembles"
     """(a) SVM and forest of one network, (b) one classifier on each network, (c) all together"""
     MODEL = "model"
@@ -47,14 +47,14 @@ class Row:
     section: Section
     name: str
     facts: Mapping[str, str]
-    called: Flags
+    decisions: Flags
     scores: Scores | None
     risks: Scores | None
-    judged: Flags
+    judgement_mask: Flags
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class MissingRow:
     """A cell of a table that could not be filled, and the sentence that says why."""
 
     section: Section
@@ -85,6 +85,6 @@ class Study:
     folds: int
     seed: int
     fingerprint: str
-    left_out: tuple[LeftOut, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
+    missing_rows: tuple[MissingRow, ...] = ()
+    skipped: tuple[SkippedImage, ...] = ()
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)

@@ -107,7 +107,7 @@ def make_person(book: Ledger) -> Callable[..., Person]:
     ) -> Person:
         with book.system_session("test") as house:
             home = house.hospitals.ensure(hospital) if role in HOSPITAL_ROLES else None
-            made = house.people.make(
+            made = house.people.create(
                 name or f"{role}-{uuid4().hex[:6]}", role, home, CHEAP.hash(PASSWORD)
             )
         with book.engine.begin() as line:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from shared.domain.roles import Role
-from shared.guidelines import EXAMPLE
+from shared.guidelines import DESCRIPTORS_EXAMPLE
 from tests.support.builders import encode, png
 from tests.support.sign_in import PASSWORD
 
@@ -36,7 +36,7 @@ def read(north) -> str:
         f"/v1/cases/{earlier['case_id']}/outcome",
         json={"malignant": True, "source": "histology"},
     )
-    seen = json.dumps(EXAMPLE)
+    seen = json.dumps(DESCRIPTORS_EXAMPLE)
     return f"/cases/{north.read(png(2), roi=ROI, external_id='N-21', size_mm=8.5, descriptors=seen)['case_id']}"
 
 

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from services.api.web.navigation import ENTRIES
-from shared.domain.roles import MAY, Role
+from shared.domain.roles import PERMISSIONS, Role
 from shared.guidelines import (
     Composition,
     Descriptors,
@@ -13,7 +13,7 @@ from shared.guidelines import (
     Focus,
     Margin,
     Orientation,
-    describe,
+    parse_descriptors,
 )
 from shared.phantoms import draw
 from shared.phantoms.camera import photograph
@@ -122,7 +122,7 @@ def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(
         "file",
     )
     assert (case["urgent"], case["external_id"]) == (True, "N-17")
-    assert describe(case["descriptors"]) == DESCRIBED
+    assert parse_descriptors(case["descriptors"]) == DESCRIBED
 
 
 def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(
@@ -236,7 +236,7 @@ def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions
 def test_who_may_not_submit_is_sent_where_they_may_go(enter):
     page = enter(Role.OPERATOR, path="/")
     first = next(
-        entry.path for entry in ENTRIES if set(entry.acts) & MAY[Role.OPERATOR]
+        entry.path for entry in ENTRIES if set(entry.acts) & PERMISSIONS[Role.OPERATOR]
     )
     assert page.url.endswith(first)
 

@@ -14,11 +14,11 @@ import pytest
 from pydicom import examples
 from rich.console import Console
 
-from cli.commands.train import request
+from cli.commands.train import request_run
 from cli.connection import ApiClient, ApiProblem
 from cli.demo.cases import png
 from cli.output.training_progress import follow
-from cli.work.submission import CaseFile, submit, submit_and_wait, wait
+from cli.work.submission import CaseFile, submit, submit_and_wait, wait_for_result
 from shared.phantoms import draw
 
 URL = os.environ.get("SERA_URL", "")
@@ -97,7 +97,7 @@ def live(stack) -> str:
         stack.operator.post("/v1/datasets/phantoms/images", data=data, files=files)
     run = follow(
         stack.operator,
-        request(stack.operator, "phantoms", "starter"),
+        request_run(stack.operator, "phantoms", "starter"),
         Console(stderr=True),
     )
     assert run["state"] == "done", run["message"]
@@ -141,7 +141,7 @@ def test_a_dicom_file_is_read(stack, live):
 
 def test_nobody_sees_a_case_of_another_hospital(stack, live):
     receipt = submit(stack.hospitals["north"], phantom_case(400_000))
-    assert wait(stack.hospitals["north"], receipt["job_id"])["state"] == "done"
+    assert wait_for_result(stack.hospitals["north"], receipt["job_id"])["state"] == "done"
     with pytest.raises(ApiProblem) as refused:
         stack.hospitals["south"].get(f"/v1/cases/{receipt['case_id']}")
     assert refused.value.code == "not-found"

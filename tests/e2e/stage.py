@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from cli.connection import create_key
 from deploy.local import Event, Phase, Stack
 from shared.bundles.storage import publish
-from shared.domain.jobs import FINAL
+from shared.domain.jobs import FINAL_STATES
 from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.objects import open_store
@@ -162,7 +162,7 @@ class Hospital:
         job = self._patiently(
             lambda: self.http.get(f"/v1/jobs/{job_id}", params={"wait": 10})
         ).json()
-        return job if job["state"] in FINAL else None
+        return job if job["state"] in FINAL_STATES else None
 
     def _patiently(self, call: Callable[[], httpx2.Response]) -> httpx2.Response:
         def attempt() -> list[httpx2.Response]:

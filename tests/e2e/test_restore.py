@@ -148,7 +148,7 @@ def person_with_authenticator(story: Disaster, state: StackState) -> None:
         ledger.system_session("test") as house,
     ):
         north = house.hospitals.ensure("north")
-        story.person = house.people.make_for_show(
+        story.person = house.people.create_demo_person(
             "mara", Role.READER, north, hashed(PASSWORD)
         ).id
     story.sealed = Vault(story.settings).seal(story.person, SECRET)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from shared.domain.training.states import ENDED
+from shared.domain.training.states import FINAL_RUN_STATES
 from shared.phantoms import draw
 from tests.e2e.stage import Changeover, Hospital, Stage, until
 from tests.support.builders import png
@@ -105,7 +105,7 @@ def run(
     stage.kill("trainer")
     ended = until(
         lambda: [
-            run for run in [operator.http.get(path).json()] if run["state"] in ENDED
+            run for run in [operator.http.get(path).json()] if run["state"] in FINAL_RUN_STATES
         ]
     )[0]
     assert ended["state"] == "done", ended["message"]

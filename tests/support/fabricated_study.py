@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from shared.learning.features.table import Skipped
+from shared.learning.features.table import SkippedImage
 from shared.recipes import load_recipe
 from shared.statistics import fit_sigmoid, youden_cutoff
-from shared.study.results import LeftOut, Row, Section, Study
+from shared.study.results import MissingRow, Row, Section, Study
 
 JUDGES = {
     Section.TUNED: {
@@ -24,11 +24,11 @@ JUDGES = {
         for network in ("alexnet", "vgg19")
         for kind in ("svm", "forest")
     },
-    Section.FEW: {
+    Section.SMALL_CONCATENATIONS: {
         f"A+{other} svm": {"members": f"A, {other}", "classifier": "svm"}
         for other in "OVRI"
     },
-    Section.MANY: {"A+O+V+R forest": {"members": "A, O, V, R", "classifier": "forest"}},
+    Section.LARGE_CONCATENATIONS: {"A+O+V+R forest": {"members": "A, O, V, R", "classifier": "forest"}},
     Section.ENSEMBLES: {
         "(a) alexnet": {"members": "svm, forest of alexnet", "rule": "mean"}
     },
@@ -62,9 +62,9 @@ def study(
         "seed": seed,
         "fingerprint": "ab" * 32,
         "left_out": (
-            LeftOut(Section.TUNED, "overfeat_accurate", "There are no weights for it."),
+            MissingRow(Section.TUNED, "overfeat_accurate", "There are no weights for it."),
         ),
-        "skipped": (Skipped("key-of-a-broken-one", "image-unreadable"),),
+        "skipped": (SkippedImage("key-of-a-broken-one", "image-unreadable"),),
         "settings": {
             "alexnet svm": {"kernel": "rbf", "C": 4.0},
             "alexnet": {"epochs": 12, "rate": 0.001},

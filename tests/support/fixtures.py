@@ -29,7 +29,7 @@ from shared.imaging.sandbox.pool import SandboxPool
 from shared.learning import FittedModel
 from shared.ledger import Ledger
 from shared.ledger.schema.migrate import migrate
-from shared.networks import blank, get_network
+from shared.networks import build_without_weights, get_network
 from tests.support import builders
 from tests.support.run_cache import RunCache
 from tests.support.statement_cache import shared_statements
@@ -121,7 +121,7 @@ def filled(drawn) -> Callable[[str], nn.Module]:
 
     def fill(name: str) -> nn.Module:
         module = (
-            blank(get_network(name)).to_empty(device="cpu").eval().requires_grad_(False)
+            build_without_weights(get_network(name)).to_empty(device="cpu").eval().requires_grad_(False)
         )
         for key, tensor in module.state_dict().items():
             tensor.copy_(values(key, tensor.shape))

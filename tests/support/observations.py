@@ -63,7 +63,7 @@ class Observing:
             for case, job in pairs
         ]
         with self._ledger.system_session("test") as house:
-            house.observations.keep(
+            house.observations.record(
                 [
                     Observation(**one, **PLAIN | row)
                     for one, row in zip(ids, rows, strict=True)

@@ -11,7 +11,7 @@ import torch
 from shared.engines import EagerEngine
 from shared.errors import SeraError
 from shared.imaging import ImageFormat, Roi, UltrasoundImage, crop
-from shared.learning import Workbench, check_apart, phantom_samples
+from shared.learning import TrainingContext, check_no_shared_groups, phantom_samples
 from shared.learning.features.cache import NoCache
 from shared.learning.features.extractors import NetworkExtractor
 from shared.networks import TapNetwork, WeightsFinder, get_network
@@ -37,7 +37,7 @@ def a_constant_image() -> None:
 
 
 def a_single_class() -> None:
-    Workbench(
+    TrainingContext(
         [replace(s, malignant=True) for s in phantom_samples(8, 0, 0.1)],
         BY_FORMULA,
         NOWHERE,
@@ -50,7 +50,7 @@ def a_patient_on_both_sides() -> None:
     first, second = (
         replace(sample, patient="7") for sample in phantom_samples(2, 0, 0.1)
     )
-    check_apart([first], [second])
+    check_no_shared_groups([first], [second])
 
 
 def features_that_are_no_numbers() -> None:

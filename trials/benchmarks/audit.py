@@ -27,7 +27,7 @@ from shared.domain.audit.verification import verify
 from shared.domain.jobs import Priority
 from shared.domain.results.result import Result
 from shared.ledger import Ledger
-from shared.ledger.audit.export import Trail
+from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.cases.repository import NewCase
 from shared.ledger.schema.migrate import migrate
 from shared.security.audit_signing import signed
@@ -121,7 +121,7 @@ def batches(engine: Engine, rounds: int) -> float:
             hospital = system_session.hospitals.ensure("bench")
         with ledger.hospital_session(hospital, "bench") as hospital_session:
             for _ in range(EVENTS):
-                hospital_session.jobs.open(
+                hospital_session.jobs.create(
                     hospital_session.cases.add(
                         NewCase("a" * 64, 1, "png", 9, 9, 12.0, None, None)
                     ),
@@ -144,13 +144,13 @@ def finish(ledger: Ledger, token: UUID, results: dict[UUID, Result]) -> None:
 
 def prove(engine: Engine) -> None:
     ledger = Ledger(engine.url.render_as_string(hide_password=False))
-    trail = Trail(ledger, "bench")
+    trail = AuditTrailReader(ledger, "bench")
     began = time.perf_counter()
     findings = verify(trail.links(), trail.seals(), signed)
     events = sum(findings.events.values())
     print(
         f"proof of {events} events: {events / (time.perf_counter() - began):.0f} events/s; "
-        f"whole: {findings.whole}"
+        f"whole: {findings.is_intact}"
     )
     ledger.close()
 

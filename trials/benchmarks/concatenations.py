@@ -19,11 +19,11 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from shared.learning import NoCache, silent
-from shared.learning.classifiers.classifiers import candidates, fit_classifier
-from shared.learning.features.fold_features import Fixed
-from shared.learning.validation.cross_validation import Trial, out_of_fold
-from shared.learning.validation.folds import Fold, split
+from shared.learning import NoCache, ignore_progress
+from shared.learning.classifiers.classifiers import grid_settings, fit_classifier
+from shared.learning.features.fold_features import FixedFeatures
+from shared.learning.validation.cross_validation import CrossValidation, score_out_of_fold
+from shared.learning.validation.folds import Fold, split_folds
 from shared.recipes import Classifier, Svm, load_recipe
 from shared.statistics import roc_auc
 
@@ -40,8 +40,8 @@ def main(images: int, folds: int) -> None:
         for width in WIDTHS
     ]
     groups = np.array([str(row) for row in range(images)])
-    outer = split(malignant, groups, load_recipe("lee2019").validation.folds, 0)[:folds]
-    trial = Trial(malignant, groups, outer, 5, 0, "random numbers")
+    outer = split_folds(malignant, groups, load_recipe("lee2019").validation.folds, 0)[:folds]
+    trial = CrossValidation(malignant, groups, outer, 5, 0, "random numbers")
     print(
         f"{images} images, {folds} of 6 folds; 57 concatenations of sets of {WIDTHS} features"
     )
@@ -58,23 +58,23 @@ def main(images: int, folds: int) -> None:
     report("both", *totals)
 
 
-def shared(tables: Sequence[np.ndarray], trial: Trial, classifier: Classifier) -> None:
+def shared(tables: Sequence[np.ndarray], trial: CrossValidation, classifier: Classifier) -> None:
     readings = [
         (sets, classifier)
         for size in SIZES
         for sets in combinations(range(len(tables)), size)
     ]
-    out_of_fold(
+    score_out_of_fold(
         readings,
-        [Fixed(str(place), table) for place, table in enumerate(tables)],
+        [FixedFeatures(str(place), table) for place, table in enumerate(tables)],
         trial,
         NoCache(),
-        silent,
+        ignore_progress,
     )
 
 
 def directly(
-    tables: Sequence[np.ndarray], trial: Trial, classifier: Classifier
+    tables: Sequence[np.ndarray], trial: CrossValidation, classifier: Classifier
 ) -> float:
     """Seconds for all, from one of each size."""
     return sum(
@@ -85,7 +85,7 @@ def directly(
 
 
 def from_scratch(
-    tables: Sequence[np.ndarray], trial: Trial, classifier: Classifier
+    tables: Sequence[np.ndarray], trial: CrossValidation, classifier: Classifier
 ) -> None:
     for fold in trial.folds:
         table = (
@@ -94,10 +94,10 @@ def from_scratch(
             .transform(np.concatenate(tables, 1))
         )
         labels = trial.malignant[fold.training]
-        inner = split(
+        inner = split_folds(
             labels, trial.groups[fold.training], trial.inner_folds, trial.seed
         )
-        options = candidates(classifier)
+        options = grid_settings(classifier)
         best = (
             max(
                 options,
@@ -113,7 +113,7 @@ def inner_area(
     classifier: Classifier,
     settings: dict,
     table: np.ndarray,
-    trial: Trial,
+    trial: CrossValidation,
     fold: Fold,
     inner: Sequence[Fold],
 ) -> float:
@@ -129,7 +129,7 @@ def inner_area(
 
 
 def scores(
-    classifier: Classifier, settings: dict, table: np.ndarray, trial: Trial, fold: Fold
+    classifier: Classifier, settings: dict, table: np.ndarray, trial: CrossValidation, fold: Fold
 ) -> np.ndarray:
     if not isinstance(classifier, Svm):
         scorer = fit_classifier(

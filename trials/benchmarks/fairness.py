@@ -31,7 +31,7 @@ from shared.domain.roles import Role
 from shared.learning import fit, phantom_samples
 from shared.ledger import Ledger
 from shared.ledger.cases.repository import NewCase
-from shared.ledger.jobs.queue import REMEMBERED
+from shared.ledger.jobs.repository import FAIRNESS_WINDOW
 from shared.networks import WeightsFinder
 from shared.objects import open_store
 from shared.phantoms import draw
@@ -114,7 +114,7 @@ class Bench:
         Neither hospital has a past that counts when a flood begins, as if each had just come.
         """
         if flood:
-            time.sleep(REMEMBERED.total_seconds())
+            time.sleep(FAIRNESS_WINDOW.total_seconds())
             self._flood(flood)
         waits = self._answered(_send(self._quiet, cases))
         left = self._left()
@@ -138,7 +138,7 @@ class Bench:
                 case = NewCase(
                     image.sha256, image.size, "png", 128, 128, 14.5, None, None
                 )
-                hospital_session.jobs.open(
+                hospital_session.jobs.create(
                     hospital_session.cases.add(case), Priority.ROUTINE
                 )
         while self._left() == count:

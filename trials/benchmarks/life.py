@@ -27,9 +27,9 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from cli.commands.train import request
+from cli.commands.train import request_run
 from cli.connection import ApiClient, address, connect, create_key
-from cli.work.dataset_import import add_all
+from cli.work.dataset_import import import_rows
 from cli.work.model_swap import wait_for_workers
 from cli.work.submission import CaseFile, submit_and_wait
 from deploy.local import Stack
@@ -145,13 +145,13 @@ class Trial:
         """
         refused = [
             outcome
-            for _, outcome in add_all(self._api, "trial", rows)
+            for _, outcome in import_rows(self._api, "trial", rows)
             if not isinstance(outcome, bool)
         ]
         split = {"by": "patient", "test_share": self._tests, "seed": 0}
         self._api.post("/v1/datasets/trial/split", json=split)
         began = time.perf_counter()
-        run_id = request(self._api, "trial", self._recipe)
+        run_id = request_run(self._api, "trial", self._recipe)
         run = self._killed(run_id, list(kills))
         print(
             f"version {run['version']}: {len(rows)} rows, {len(refused)} refused; "

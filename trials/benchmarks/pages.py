@@ -24,7 +24,7 @@ from deploy.local import Stack
 from services.api.middleware.authentication import session_lifetime
 from services.api.middleware.origin_policy import SESSION_COOKIE
 from services.api.web.console import SECTIONS
-from services.api.web.navigation import ENTRIES, entries
+from services.api.web.navigation import ENTRIES, permitted_entries
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
 from shared.ledger.hospitals.repository import Caller
@@ -59,7 +59,7 @@ def paths(role: Role | None) -> list[str]:
     return (
         [SIGN_IN]
         if role is None
-        else [each.path for each in entries(Caller("", role, None), WAYS)]
+        else [each.path for each in permitted_entries(Caller("", role, None), WAYS)]
     )
 
 
@@ -162,7 +162,7 @@ class Scales:
                     if role in HOSPITAL_ROLES
                     else None
                 )
-                person = session.people.make_for_show(
+                person = session.people.create_demo_person(
                     f"benchmark {role}", role, home, unused
                 )
                 tokens[role] = session.sessions.open(person.id, session_lifetime(settings))

@@ -20,7 +20,7 @@ from deploy.local import EmbeddedEngines
 from shared.backup import Place, Source, check, restore, take
 from shared.domain.audit.verification import verify
 from shared.ledger import Ledger
-from shared.ledger.audit.export import Trail
+from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.schema.migrate import migrate
 from shared.objects import ObjectStore, open_store
 from shared.security.audit_signing import signed
@@ -103,10 +103,10 @@ def fill(url: str, objects: ObjectStore, cases: int, image_bytes: int) -> None:
 
 def prove(url: str) -> None:
     with closing(Ledger(url, pool_size=1)) as ledger:
-        trail = Trail(ledger, "bench")
+        trail = AuditTrailReader(ledger, "bench")
         seals = trail.seals()
         findings = verify(trail.links(), seals, signed)
-    assert findings.whole
+    assert findings.is_intact
     print(f"{'':<32} {sum(findings.events.values())} events are whole")
 
 

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.commands.train import request
+from cli.commands.train import request_run
 from cli.connection import ApiClient, address, connect, create_key
 from cli.output.training_progress import follow
-from cli.work.dataset_import import add_all
+from cli.work.dataset_import import import_rows
 from cli.work.submission import CaseFile, submit_and_wait
 from deploy.local import Stack
 from shared.bundles import Bundle, load
@@ -93,8 +93,8 @@ def _settings(stack: Stack) -> Settings:
 def _train(settings: Settings, folder: Path, recipe: str) -> str:
     with connect(Role.OPERATOR, settings) as api:
         api.post("/v1/datasets", json={"name": "benchmark"})
-        list(add_all(api, "benchmark", read_manifest(folder)))
-        run = follow(api, request(api, "benchmark", recipe), Console(stderr=True))
+        list(import_rows(api, "benchmark", read_manifest(folder)))
+        run = follow(api, request_run(api, "benchmark", recipe), Console(stderr=True))
         api.post(f"/v1/models/{run['model_digest']}/promote", json={})
         return run["model_digest"]
 

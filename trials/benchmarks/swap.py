@@ -135,7 +135,7 @@ class Bench:
             )
 
     def _serving(self) -> str:
-        return self.live.current().digest
+        return self.live.refresh().digest
 
     def _store(self, folder: Path) -> str:
         digest = publish(folder, self._objects)
@@ -147,7 +147,7 @@ class Bench:
         """Milliseconds from claim to result of one case."""
         case = NewCase(self._image, 1, "png", 256, 256, 14.5, None, None)
         with self._ledger.hospital_session(self._hospital, "bench") as session:
-            job = session.jobs.open(session.cases.add(case), Priority.ROUTINE)
+            job = session.jobs.create(session.cases.add(case), Priority.ROUTINE)
         taken = _timed(self.desk.work)
         with self._ledger.hospital_session(self._hospital, "bench") as session:
             if session.jobs.find(job).result is None:

@@ -28,7 +28,7 @@ import psutil
 
 from deploy.local import EmbeddedEngines
 from shared.domain.datasets.manifest import read_manifest
-from shared.domain.training.states import ENDED, RunState, Split, StepKind, StepState
+from shared.domain.training.states import FINAL_RUN_STATES, RunState, Split, StepKind, StepState
 from shared.ledger import Ledger
 from shared.ledger.datasets.repository import LabelledImage
 from shared.ledger.schema.migrate import migrate
@@ -52,7 +52,7 @@ class Yard:
 
     def add(self, images: Sequence[LabelledImage]) -> None:
         with self.ledger.system_session("benchmark") as session:
-            session.drafts.offer(session.datasets.ensure("set"), images)
+            session.drafts.add(session.datasets.ensure("set"), images)
 
     def forget(self) -> None:
         """Throw away everything that was computed."""
@@ -200,7 +200,7 @@ def _watch_memory(yard: Yard, run: UUID, trainer: psutil.Process) -> dict[str, i
         highest[part] = max(highest[part], trainer.memory_info().rss)
         if time.monotonic() - looked > 0.5:
             looked = time.monotonic()
-            if yard.state(run) in ENDED:
+            if yard.state(run) in FINAL_RUN_STATES:
                 return highest
             features = [
                 step for step in yard.steps(run) if step.kind is StepKind.FEATURES
@@ -214,7 +214,7 @@ def _watch_memory(yard: Yard, run: UUID, trainer: psutil.Process) -> dict[str, i
 
 
 def _until_ended(yard: Yard, run: UUID) -> None:
-    while yard.state(run) not in ENDED:
+    while yard.state(run) not in FINAL_RUN_STATES:
         time.sleep(SAMPLE_S)
 
 

@@ -94,7 +94,7 @@ def _timed(ledger: Ledger, bucket: timedelta, buckets: int) -> tuple[float, int]
         took.append(time.perf_counter() - began)
     return median(took), sum(
         pace.results
-        for pace in reading.paces
+        for pace in reading.throughputs
         if (pace.hospital, pace.bucket) == (None, None)
     )
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx2
 
-from shared.domain.jobs import FINAL
+from shared.domain.jobs import FINAL_STATES
 from trials.slo import Planned, Promise
 
 SENDERS = 6
@@ -87,7 +87,7 @@ class Clients:
                         return
                     continue
                 self.look(promise)
-                if promise.job is None or promise.job["state"] not in FINAL:
+                if promise.job is None or promise.job["state"] not in FINAL_STATES:
                     self._unread.put(promise)
                     self._over.wait(PAUSE_S)
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import psutil
 
-from shared.domain.jobs import FINAL
+from shared.domain.jobs import FINAL_STATES
 from shared.queueing import CeleryNotifier, celery_app
 from shared.queueing.app import Tasks
 from trials.chaos.cases import poison
@@ -169,7 +169,7 @@ def _holder(arena: Arena, job: UUID, promise: Promise) -> str | None:
     until = time.monotonic() + POISON_S
     while time.monotonic() < until:
         worker, now = arena.in_hand(job, promise.planned.hospital)
-        if now is None or now.state in FINAL:
+        if now is None or now.state in FINAL_STATES:
             return None
         if worker and now.attempts > promise.killed:
             return worker

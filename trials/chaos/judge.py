@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.domain.audit.chain import Link
 from shared.domain.audit.events import Event
-from shared.domain.jobs import MOVES, JobState
+from shared.domain.jobs import TRANSITIONS, JobState
 from trials.slo import Answers, Jobs, Promise, judge_answers, named
 
 LEADS_TO = {
@@ -66,7 +66,7 @@ def _untold(
         state = None
         for event in story:
             after = LEADS_TO[event]
-            if after not in (MOVES[state] if state else {JobState.QUEUED}):
+            if after not in (TRANSITIONS[state] if state else {JobState.QUEUED}):
                 yield f"{named(promise)}: the trail goes from {state or 'nothing'} to {after}"
             state = after
         if state != promise.job["state"]:

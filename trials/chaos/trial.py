@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.domain.audit.export import Exported
+from shared.domain.audit.export import AuditExport
 from shared.domain.audit.verification import verify
-from shared.domain.jobs import FINAL
+from shared.domain.jobs import FINAL_STATES
 from shared.domain.roles import Role
 from shared.ledger import Ledger
-from shared.ledger.audit.export import Trail
+from shared.ledger.audit.export import AuditTrailReader
 from shared.objects import open_store
 from shared.security.audit_signing import seal_key, signed
 from shared.settings import Settings
@@ -205,7 +205,7 @@ class Trial:
         settled = not self._reading.is_alive()
         arena.clients.give_up()
         return settled and all(
-            p.job and p.job["state"] in FINAL
+            p.job and p.job["state"] in FINAL_STATES
             for p in arena.clients.promises
             if p.receipts
         )
@@ -219,7 +219,7 @@ class Trial:
         return judge(
             arena.clients.promises,
             listed,
-            Trail(arena.ledger, "chaos").links(),
+            AuditTrailReader(arena.ledger, "chaos").links(),
             self._chains(arena),
         )
 
@@ -228,16 +228,16 @@ class Trial:
         key = seal_key(Settings(home=self._home))
         with arena.ledger.system_session("chaos") as session:
             session.seals.add(key)
-        trail = Trail(arena.ledger, "chaos")
+        trail = AuditTrailReader(arena.ledger, "chaos")
         file = self._home / "audit.jsonl"
-        file.write_text("".join(trail.exported()), encoding="utf-8")
-        exported = Exported(file)
+        file.write_text("".join(trail.export_lines()), encoding="utf-8")
+        exported = AuditExport(file)
         seals = trail.seals()
         live = verify(trail.links(), seals, signed, [key.public], ())
         alone = verify(exported.links(), exported.seals(), signed, [key.public], seals)
-        told = [finding.sentence for finding in (*live.wrong, *alone.wrong)]
+        told = [finding.sentence for finding in (*live.findings, *alone.findings)]
         return (
             told
-            if exported.complete()
+            if exported.is_complete()
             else [*told, "the export does not end as it was written"]
         )

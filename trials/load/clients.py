@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import httpx2
 
-from shared.domain.jobs import FINAL, JobState
+from shared.domain.jobs import FINAL_STATES, JobState
 from trials.load.arrivals import Arrival
 from trials.load.images import Album
 from trials.slo import Jobs, Promise
@@ -197,7 +197,7 @@ class Clients:
     async def _answered(self, sent: Sent) -> None:
         """Long-poll until the job is final."""
         path = f"/v1/jobs/{sent.promise.receipts[0]['job_id']}"
-        while sent.promise.job is None or sent.promise.job["state"] not in FINAL:
+        while sent.promise.job is None or sent.promise.job["state"] not in FINAL_STATES:
             async with self._polls:
                 answer = await self._patiently(
                     sent.hospital, "GET", path, params={"wait": LONG_POLL_S}

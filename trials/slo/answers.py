@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.domain.jobs import FINAL, JobState, Reason
+from shared.domain.jobs import FINAL_STATES, JobState, Reason
 from trials.slo.case import Kind, Promise
 
 Jobs = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -90,7 +90,7 @@ def _unasked(promises: Sequence[Promise], listed: Jobs) -> Iterable[str]:
 
 def _stuck(promises: Sequence[Promise]) -> Iterable[str]:
     for promise in promises:
-        if promise.job and promise.job["state"] not in FINAL:
+        if promise.job and promise.job["state"] not in FINAL_STATES:
             yield (
                 f"{named(promise)} is still {promise.job['state']} after "
                 f"{promise.job['attempts']} attempts"

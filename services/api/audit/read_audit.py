@@ -22,7 +22,7 @@ class ReadAudit:
         self._lock = threading.Lock()
         self._recorded: FIFOCache[tuple[str, Event, Subject], None] = FIFOCache(most)
 
-    def note(
+    def record_reads(
         self,
         session: HospitalSession,
         caller: Caller,
@@ -36,7 +36,7 @@ class ReadAudit:
         subjects = list(subjects)
         if not subjects:
             return
-        session.readings.note_looks(
+        session.readings.record_breaches(
             caller.person, event, [case for case, _ in subjects]
         )
         with self._lock:

@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from services.api.audit.schemas import EventView, ProofView
-from services.api.audit.service import AuditService, Question, export
+from services.api.audit.service import AuditService, AuditQuery, export
 from services.api.dependencies import (
     Auditor,
     CallerSessionDep,
@@ -20,14 +20,14 @@ from shared.domain.audit.events import Event
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 LINES = "application/x-ndjson"
-MOST = 2**63 - 1
+MAX_EVENT_ID = 2**63 - 1
 
 
 def audit_service(caller: Auditor, session: CallerSessionDep) -> AuditService:
     return AuditService(session, caller)
 
 
-def question(
+def audit_query(
     hospital: Annotated[PlainText | None, Query(description="By name or id.")] = None,
     event: Annotated[Event | None, Query(description="Of this kind.")] = None,
     actor: Annotated[
@@ -40,24 +40,24 @@ def question(
     until: Annotated[
         AwareDatetime | None, Query(description="Before this moment.")
     ] = None,
-) -> Question:
-    return Question(hospital, event, actor, case, since, until)
+) -> AuditQuery:
+    return AuditQuery(hospital, event, actor, case, since, until)
 
 
 AuditServiceDep = Annotated[AuditService, Depends(audit_service)]
-Asked = Annotated[Question, Depends(question)]
+AuditQueryDep = Annotated[AuditQuery, Depends(audit_query)]
 Newest = Annotated[bool, Query(description="Newest first, from before `before`.")]
 
 
 @router.get("/audit")
 def read_audit(
     service: AuditServiceDep,
-    question: Asked,
-    after: Annotated[int, Query(ge=0, le=MOST, description="The last id seen.")] = 0,
+    question: AuditQueryDep,
+    after: Annotated[int, Query(ge=0, le=MAX_EVENT_ID, description="The last id seen.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     newest: Newest = False,
     before: Annotated[
-        int | None, Query(ge=1, le=MOST, description="The last id seen, newest first.")
+        int | None, Query(ge=1, le=MAX_EVENT_ID, description="The last id seen, newest first.")
     ] = None,
 ) -> list[EventView]:
     """Oldest first unless asked otherwise; a hospital's key sees its own hospital's events only."""
@@ -75,7 +75,7 @@ def verify_audit(
     ] = None,
 ) -> ProofView:
     """Prove a part of the trail's chains, some seconds of work; `next` goes on until it is null."""
-    return service.prove(cursor, dependencies.ledger, dependencies.settings)
+    return service.verify(cursor, dependencies.ledger, dependencies.settings)
 
 
 @router.get(

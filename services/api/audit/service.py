@@ -14,26 +14,26 @@ from services.api.dependencies import CallerSession
 from services.api.hospitals.lookup import Names
 from services.api.jobs.service import CursorInvalid
 from services.api.locales import sentence
-from shared.domain.audit.chain import HOUSE, chain_of
+from shared.domain.audit.chain import SYSTEM_CHAIN, chain_name
 from shared.domain.audit.events import Event
 from shared.domain.audit.verification import Finding, Stretch
 from shared.errors import NotFound
 from shared.ledger import Ledger, SystemSession
-from shared.ledger.audit.export import Trail
-from shared.ledger.audit.repository import Entry, Recorded, Wanted
-from shared.ledger.audit.verification import Place, Prover
+from shared.ledger.audit.export import AuditTrailReader
+from shared.ledger.audit.repository import AuditEntry, RecordedEvent, EventFilter
+from shared.ledger.audit.verification import ChainPosition, AuditVerifier
 from shared.ledger.hospitals.repository import Caller
 from shared.security.audit_signing import own_key, signed
 from shared.settings import Settings
 
-PROVE_S = 2.0
-PROVE_MOST = 50_000
+PROOF_TIME_S = 2.0
+PROOF_MAX_EVENTS = 50_000
 """How long one answer may prove, and how many events."""
-TOLD_AT_MOST = 50
+MAX_FAULTS_SHOWN = 50
 
 
 @dataclass(frozen=True)
-class Question:
+class AuditQuery:
     """Which events are asked for, as the request has it; a hospital by name or id."""
 
     hospital: str | None = None
@@ -51,21 +51,21 @@ class AuditService:
         self._session = session
         self._caller = caller
 
-    def page(self, question: Question, after: int, limit: int) -> list[EventView]:
+    def page(self, question: AuditQuery, after: int, limit: int) -> list[EventView]:
         """Oldest first. Raises NotFound for a hospital that is not there, or is another's."""
-        events = self._session.audit.page(after, limit, wanted(question, self._names()))
-        return [view(event) for event in events]
+        events = self._session.audit.page(after, limit, event_filter(question, self._names()))
+        return [event_view(event) for event in events]
 
     def newest(
-        self, question: Question, before: int | None, limit: int
+        self, question: AuditQuery, before: int | None, limit: int
     ) -> list[EventView]:
         """Newest first; raises as `page` does."""
         events = self._session.audit.newest(
-            before, limit, wanted(question, self._names())
+            before, limit, event_filter(question, self._names())
         )
-        return [view(event) for event in events]
+        return [event_view(event) for event in events]
 
-    def prove(
+    def verify(
         self, cursor: str | None, ledger: Ledger, settings: Settings
     ) -> ProofView:
         """As much of the trail as PROVE_S allows, from the cursor on. Raises CursorInvalid.
@@ -76,7 +76,7 @@ class AuditService:
         names = self._names()
         self._session.transaction.commit()
         trusted = own_key(settings)
-        prover = Prover(
+        prover = AuditVerifier(
             ledger,
             self._caller.actor,
             self._caller.hospital_id,
@@ -85,13 +85,13 @@ class AuditService:
         )
         if place and not prover.allows(place):
             raise CursorInvalid
-        read: list[tuple[Stretch, Place | None]] = []
-        until = time.monotonic() + PROVE_S
+        read: list[tuple[Stretch, ChainPosition | None]] = []
+        until = time.monotonic() + PROOF_TIME_S
         for part in prover.stretches(place):
             read.append(part)
             if (
                 time.monotonic() > until
-                or sum(stretch.events for stretch, _ in read) >= PROVE_MOST
+                or sum(stretch.events for stretch, _ in read) >= PROOF_MAX_EVENTS
             ):
                 break
         following = read[-1][1] if read else None
@@ -102,38 +102,38 @@ class AuditService:
 
 
 def _proof(
-    read: Sequence[Stretch], place: Place | None, names: Names, trusted: bool
+    read: Sequence[Stretch], place: ChainPosition | None, names: Names, trusted: bool
 ) -> ProofView:
-    known = {chain_of(hospital): name for hospital, name in names.items()}
-    wrong = [fault(finding) for stretch in read for finding in stretch.wrong]
+    known = {chain_name(hospital): name for hospital, name in names.items()}
+    wrong = [fault_view(finding) for stretch in read for finding in stretch.findings]
     return ProofView(
         whole=not wrong,
-        wrong=wrong[:TOLD_AT_MOST],
+        wrong=wrong[:MAX_FAULTS_SHOWN],
         found=len(wrong),
-        chains=joined(read, known),
+        chains=chain_views(read, known),
         keys=sorted({key for stretch in read for key in stretch.keys}),
         trusted=trusted,
         next=_cursor(place) if place else None,
     )
 
 
-def view(recorded: Recorded) -> EventView:
+def event_view(recorded: RecordedEvent) -> EventView:
     return EventView(**vars(recorded))
 
 
-def wanted(question: Question, names: Names) -> Wanted:
+def event_filter(question: AuditQuery, names: Names) -> EventFilter:
     """Raises NotFound."""
-    return Wanted(
+    return EventFilter(
         hospital_id=_hospital(question.hospital, names),
         event=question.event,
         actor=question.actor,
         case_id=question.case,
-        since=question.since,
-        until=question.until,
+        start=question.since,
+        end=question.until,
     )
 
 
-def joined(read: Sequence[Stretch], known: dict[str, str]) -> list[StretchView]:
+def chain_views(read: Sequence[Stretch], known: dict[str, str]) -> list[StretchView]:
     """Stretches of one chain in one line."""
     lines: dict[str, StretchView] = {}
     for stretch in read:
@@ -147,7 +147,7 @@ def joined(read: Sequence[Stretch], known: dict[str, str]) -> list[StretchView]:
             sealed_at=datetime.fromisoformat(stretch.seal_at)
             if stretch.seal_at
             else None,
-            ended=stretch.ended,
+            ended=stretch.is_last,
         )
     return list(lines.values())
 
@@ -161,17 +161,17 @@ def _hospital(which: str | None, names: Names) -> UUID | None:
     return None
 
 
-def _cursor(place: Place) -> str:
+def _cursor(place: ChainPosition) -> str:
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
-def _place(cursor: str | None) -> Place | None:
+def _place(cursor: str | None) -> ChainPosition | None:
     """Raises CursorInvalid."""
     if cursor is None:
         return None
     try:
         chain, *numbers = json.loads(base64.urlsafe_b64decode(cursor))
-        place = Place(chain if chain == HOUSE else str(UUID(chain)), *numbers)
+        place = ChainPosition(chain if chain == SYSTEM_CHAIN else str(UUID(chain)), *numbers)
     except (ValueError, TypeError, AttributeError, binascii.Error) as error:
         raise CursorInvalid from error
     if not all(type(each) is int and 0 <= each < 2**63 for each in place[1:]):
@@ -191,12 +191,12 @@ def export(
         raise NotFound(thing="hospital")
     if owner and owner not in {known.id for known in session.hospitals.all()}:
         raise NotFound(thing="hospital")
-    session.audit.record_all([Entry(Event.AUDIT_EXPORTED, owner)])
+    session.audit.record_all([AuditEntry(Event.AUDIT_EXPORTED, owner)])
     session.transaction.commit()
-    return Trail(ledger, caller.actor, owner).exported()
+    return AuditTrailReader(ledger, caller.actor, owner).export_lines()
 
 
-def fault(each: Finding) -> FaultView:
+def fault_view(each: Finding) -> FaultView:
     """What was found, said in the caller's language."""
     rows = f"{each.first}" if each.first == each.last else f"{each.first}–{each.last}"
     facts = {"rows": rows, "chain": each.chain, **each.facts}

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.domain.results.fna import FnaAdvice
 from shared.guidelines import (
-    EXAMPLE,
+    DESCRIPTORS_EXAMPLE,
     GUIDELINES,
     Composition,
     Echogenicity,
@@ -15,7 +15,7 @@ from shared.guidelines import (
     Margin,
     Orientation,
     assess,
-    describe,
+    parse_descriptors,
 )
 
 ACR = "ACR-2017"
@@ -49,7 +49,7 @@ class ReaderAssessment(BaseModel):
     advice: list[FnaAdvice] = Field(
         description="Each guideline's, in the form of a result's `fna`, ACR TI-RADS 2017 first. One that has no "
         "category for such a nodule says so (`undecided`).",
-        examples=[[assess(describe(EXAMPLE), 14.5, ACR).to_json()]],
+        examples=[[assess(parse_descriptors(DESCRIPTORS_EXAMPLE), 14.5, ACR).to_json()]],
     )
 
 
@@ -59,7 +59,7 @@ def assess_descriptors(
     """None where the reader described nothing."""
     if descriptors is None:
         return None
-    nodule = describe(descriptors)
+    nodule = parse_descriptors(descriptors)
     advice = [assess(nodule, size_mm, name) for name in FNA_GUIDELINES]
     level = advice[0].level
     assert level is not None, "ACR TI-RADS has a level for every nodule"

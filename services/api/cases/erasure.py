@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.api.cases.schemas import Tombstone
-from shared.domain.erasure import Ground
+from shared.domain.erasure import ErasureReason
 from shared.errors import NotFound
 from shared.ledger import HospitalSession
 from shared.queueing import Notifier
@@ -11,7 +11,7 @@ from shared.queueing.app import Tasks
 
 
 def erase(
-    session: HospitalSession, notifier: Notifier, case_id: UUID, ground: Ground
+    session: HospitalSession, notifier: Notifier, case_id: UUID, ground: ErasureReason
 ) -> Tombstone:
     """What stays of the case; the image is removed right after the commit, or when beat asks for it."""
     erased = session.erasures.erase(case_id, ground)

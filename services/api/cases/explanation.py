@@ -8,7 +8,7 @@ from services.api.cases.explanation_view import (
     DeletionTest,
     ExplanationView,
     MapView,
-    Region,
+    CropRegion,
 )
 from services.api.dependencies import Dependencies
 from shared.domain.audit.events import Event
@@ -89,7 +89,7 @@ class ExplanationService:
             raise NoResultYet
         if explanation.png_sha256:
             shown = [(case_id, explanation.job_id)]
-            self._dependencies.read_audit.note(
+            self._dependencies.read_audit.record_reads(
                 session, self._caller, Event.EXPLANATION_READ, shown
             )
         return explanation
@@ -114,7 +114,7 @@ def _map(case_id: UUID, number: int, layer: ExplanationMap) -> MapView:
         of=facts["of"],
         layer=facts["layer"],
         label=LABELS[facts["kind"]].format(**facts),
-        roi=Region(box=facts["box"]),
+        roi=CropRegion(box=facts["box"]),
         grid=facts["grid"],
         strongest=facts["strongest"],
         unit=UNITS[facts["kind"]],

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 
-class Region(BaseModel):
+class CropRegion(BaseModel):
     box: tuple[int, int, int, int] = Field(
         description="x, y, width and height of the crop, in pixels of the image."
     )
@@ -39,7 +39,7 @@ class MapView(BaseModel):
         description="The network's layer whose maps were weighed; null for an occlusion map."
     )
     label: str
-    roi: Region
+    roi: CropRegion
     grid: tuple[int, int] = Field(
         description="Rows and columns of the map before it was scaled up."
     )

@@ -38,7 +38,7 @@ class CaseImage:
         case = self._session.cases.find(case_id)
         if case is None:
             raise NotFound(thing="case")
-        self._dependencies.read_audit.note(
+        self._dependencies.read_audit.record_reads(
             self._session, self._caller, Event.IMAGE_READ, [(case_id, None)]
         )
         return case

@@ -32,10 +32,10 @@ from services.api.dependencies import (
 )
 from services.api.text import BatchLabel, OptionalText
 from shared.cases.accept import Submission
-from shared.domain.erasure import Ground
-from shared.domain.image_source import Source
+from shared.domain.erasure import ErasureReason
+from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
-from shared.guidelines import EXAMPLE, describe
+from shared.guidelines import DESCRIPTORS_EXAMPLE, parse_descriptors
 from shared.imaging import Roi
 from shared.ledger import HospitalSession
 
@@ -77,11 +77,11 @@ def submission(
         ),
     ] = None,
     source: Annotated[
-        Source,
+        ImageSource,
         Form(
             description="`photo` for a photo of a screen: the result says so, and what it spoilt."
         ),
-    ] = Source.FILE,
+    ] = ImageSource.FILE,
     batch: Annotated[
         BatchLabel, Form(description="Your own label for what you send together.")
     ] = None,
@@ -91,7 +91,7 @@ def submission(
             max_length=MAX_DESCRIPTORS_LENGTH,
             description="What you see of the nodule in the terms of the ACR lexicon: your own points, level and FNA "
             "advice then stand beside the model's risk, which they never change.",
-            examples=[json.dumps(EXAMPLE)],
+            examples=[json.dumps(DESCRIPTORS_EXAMPLE)],
         ),
     ] = None,
 ) -> Submission:
@@ -104,7 +104,7 @@ def submission(
         frame=frame,
         source=source,
         batch=batch,
-        descriptors=describe(descriptors) if descriptors else None,
+        descriptors=parse_descriptors(descriptors) if descriptors else None,
     )
 
 
@@ -153,7 +153,7 @@ def read_case(case_id: UUID, service: CaseServiceDep) -> CaseView:
 @router.delete("/cases/{case_id}")
 def erase_case(
     case_id: UUID,
-    ground: Annotated[Ground, Query(description="Why; it is on record.")],
+    ground: Annotated[ErasureReason, Query(description="Why; it is on record.")],
     caller: Administrator,
     session: HospitalSessionDep,
     dependencies: DependenciesDep,

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.api.cases.assessment import DescriptorsView, ReaderAssessment
 from services.api.text import OptionalText
-from shared.domain.erasure import Ground
-from shared.domain.image_source import Source
+from shared.domain.erasure import ErasureReason
+from shared.domain.image_source import ImageSource
 from shared.domain.jobs import JobState
 from shared.domain.outcomes import OutcomeSource
 from shared.ledger.cases.outcomes import Outcome
@@ -101,7 +101,7 @@ class Tombstone(BaseModel):
 
     case_id: UUID
     erased_at: datetime
-    ground: Ground
+    ground: ErasureReason
 
 
 class CaseView(BaseModel):
@@ -112,7 +112,7 @@ class CaseView(BaseModel):
     frame: int | None = Field(
         description="The frame of a loop that was asked for, from 1; null for the middle one."
     )
-    source: Source = Field(
+    source: ImageSource = Field(
         description="`photo` where the image is a photo of a screen."
     )
     device: str | None = Field(

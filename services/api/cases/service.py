@@ -50,7 +50,7 @@ class CaseService:
             raise NotFound(thing="case")
         jobs = session.cases.job_ids(case_id)
         outcome = session.outcomes.latest(case_id)
-        self._read_audit.note(session, self._caller, Event.CASE_READ, [(case_id, None)])
+        self._read_audit.record_reads(session, self._caller, Event.CASE_READ, [(case_id, None)])
         image = {
             "sha256": case.image_sha256,
             "format": case.image_format,

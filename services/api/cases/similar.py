@@ -24,9 +24,9 @@ def similar(
 ) -> SimilarView:
     """The nearest past cases, each of them on record as read."""
     view, neighbours = _look(session, case_id, limit)
-    read_audit.note(session, caller, Event.CASE_READ, [(case_id, None)])
+    read_audit.record_reads(session, caller, Event.CASE_READ, [(case_id, None)])
     results = [(neighbour.case_id, neighbour.job_id) for neighbour in neighbours]
-    read_audit.note(session, caller, Event.RESULT_READ, results)
+    read_audit.record_reads(session, caller, Event.RESULT_READ, results)
     return view
 
 

@@ -10,14 +10,14 @@ from uuid import UUID
 from fastapi import UploadFile
 from pydantic import ValidationError
 
-from services.api.datasets.content import Content, ImageFiles, Kept, as_came, known_by
+from services.api.datasets.content import Content, ImageFiles, StoredFiles, uploaded_content, dataset_contents
 from services.api.datasets.schemas import BatchReport, BatchRow, Facts, report
 from services.api.datasets.service import find, offered
 from services.api.errors import error_item, validation_summary
 from shared.domain.datasets.manifest import NO_CSV, ManifestInvalid, Row, parse_table
 from shared.errors import InputError, SeraError
 from shared.ledger import SystemSession
-from shared.ledger.datasets.drafts import Reception
+from shared.ledger.datasets.drafts import AddStatus
 from shared.ledger.idempotency.requests import IdempotentRequest
 
 AT_ONCE = 8
@@ -26,7 +26,7 @@ MOST_ROWS = 2000
 HASH = re.compile("[0-9a-f]{64}")
 MANIFEST = "The manifest"
 REFUSED = "refused"
-Answer = Reception | SeraError
+Answer = AddStatus | SeraError
 
 
 class BatchTooLong(InputError):
@@ -55,13 +55,13 @@ class RowInvalid(InputError):
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRow:
     """A row whose facts are checked, and whose files are kept if they came along."""
 
     content: Content
     """By the hashes that the files came under."""
     facts: Facts
-    kept: Kept | None = None
+    kept: StoredFiles | None = None
 
     @property
     def came(self) -> bool:
@@ -95,7 +95,7 @@ class BatchService:
             self._idempotent.reserve()
         return report(self._offered(name, rows, prepared))
 
-    def _prepared(self, row: Row, files: Mapping[str, bytes]) -> Prepared | SeraError:
+    def _prepared(self, row: Row, files: Mapping[str, bytes]) -> PreparedRow | SeraError:
         try:
             return self._prepare(row, files)
         except SeraError as error:
@@ -103,18 +103,18 @@ class BatchService:
                 raise
             return error
 
-    def _prepare(self, row: Row, files: Mapping[str, bytes]) -> Prepared:
+    def _prepare(self, row: Row, files: Mapping[str, bytes]) -> PreparedRow:
         if not row.name:
             raise RowUnnamed
         told = facts(row)
         if row.name not in files and HASH.fullmatch(row.name):
-            return Prepared(Content(row.name, row.mask_name or None), told)
+            return PreparedRow(Content(row.name, row.mask_name or None), told)
         mask = _file(files, row.mask_name) if row.mask_name else None
-        kept = self._files.keep(_file(files, row.name), mask)
-        return Prepared(as_came(kept), told, kept)
+        kept = self._files.store(_file(files, row.name), mask)
+        return PreparedRow(uploaded_content(kept), told, kept)
 
     def _offered(
-        self, name: str, rows: list[Row], prepared: list[Prepared | SeraError]
+        self, name: str, rows: list[Row], prepared: list[PreparedRow | SeraError]
     ) -> list[BatchRow]:
         dataset = find(self._session, name).id
         prepared = self._settled(dataset, prepared)
@@ -125,22 +125,22 @@ class BatchService:
         ]
 
     def _settled(
-        self, dataset: UUID, prepared: list[Prepared | SeraError]
-    ) -> list[Prepared | SeraError]:
+        self, dataset: UUID, prepared: list[PreparedRow | SeraError]
+    ) -> list[PreparedRow | SeraError]:
         """Rows by the hashes that their files go by in datasets."""
-        rows = [each for each in prepared if isinstance(each, Prepared)]
+        rows = [each for each in prepared if isinstance(each, PreparedRow)]
         kept = [row.kept for row in rows if row.kept]
-        self._files.settle(self._session, dataset, kept)
-        contents = iter(known_by(self._session, [row.content for row in rows]))
+        self._files.record(self._session, dataset, kept)
+        contents = iter(dataset_contents(self._session, [row.content for row in rows]))
         return [
             replace(each, content=next(contents))
-            if isinstance(each, Prepared)
+            if isinstance(each, PreparedRow)
             else each
             for each in prepared
         ]
 
     def _answers(
-        self, dataset: UUID, prepared: list[Prepared | SeraError]
+        self, dataset: UUID, prepared: list[PreparedRow | SeraError]
     ) -> list[Answer]:
         """Rows without files are only compared: a hash alone brings nothing in."""
         answers: dict[int, Answer] = {
@@ -148,11 +148,11 @@ class BatchService:
         }
         drafts = self._session.drafts
         pseudonyms = self._session.pseudonyms
-        for came, receive in ((True, drafts.offer), (False, drafts.compare)):
+        for came, receive in ((True, drafts.add), (False, drafts.compare)):
             these = {
                 at: each
                 for at, each in enumerate(prepared)
-                if isinstance(each, Prepared) and each.came is came
+                if isinstance(each, PreparedRow) and each.came is came
             }
             images = [
                 offered(row.content, row.facts, pseudonyms) for row in these.values()
@@ -206,9 +206,9 @@ def _file(files: Mapping[str, bytes], name: str) -> bytes:
     return files[name]
 
 
-def _told(row: Row, prepared: Prepared | SeraError, answer: Answer) -> BatchRow:
+def _told(row: Row, prepared: PreparedRow | SeraError, answer: Answer) -> BatchRow:
     line: dict[str, Any] = {"line": row.line, "image": row.name}
-    if isinstance(prepared, Prepared):
+    if isinstance(prepared, PreparedRow):
         line["image_sha256"] = prepared.content.image_sha256
     if isinstance(answer, SeraError):
         return BatchRow(**line, outcome=REFUSED, **error_item(answer))

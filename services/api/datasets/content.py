@@ -28,7 +28,7 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredFiles:
     """An image and its mask as they came and as they are stored."""
 
     image: CleanedFile
@@ -42,19 +42,19 @@ class ImageFiles:
         self._objects = objects
         self._deidentifier = deidentifier
 
-    def keep(self, image: bytes, mask: bytes | None) -> Kept:
+    def store(self, image: bytes, mask: bytes | None) -> StoredFiles:
         """Clean and decode both, then store what is clean; raises what is wrong with them."""
         cleaned = self._deidentifier.clean(image)
         height, width = decode(cleaned.data).pixels.shape
         if mask is None:
-            return Kept(image=self._store(image, cleaned), mask=None)
+            return StoredFiles(image=self._store(image, cleaned), mask=None)
         cleaned_mask = self._deidentifier.clean_mask(mask, width, height)
-        return Kept(
+        return StoredFiles(
             image=self._store(image, cleaned), mask=self._store(mask, cleaned_mask)
         )
 
-    def settle(
-        self, session: SystemSession, dataset: UUID, kept: Iterable[Kept]
+    def record(
+        self, session: SystemSession, dataset: UUID, kept: Iterable[StoredFiles]
     ) -> None:
         """Remember which files were changed by cleaning, and hold what was stored for the rows to come.
 
@@ -74,7 +74,7 @@ class ImageFiles:
         )
 
 
-def known_by(session: SystemSession, told: Sequence[Content]) -> list[Content]:
+def dataset_contents(session: SystemSession, told: Sequence[Content]) -> list[Content]:
     """What files go by in datasets, of the hashes they came under."""
     hashes = {
         each
@@ -89,7 +89,7 @@ def known_by(session: SystemSession, told: Sequence[Content]) -> list[Content]:
     ]
 
 
-def as_came(kept: Kept) -> Content:
+def uploaded_content(kept: StoredFiles) -> Content:
     return Content(
         image_sha256=kept.image.source_sha256,
         mask_sha256=kept.mask.source_sha256 if kept.mask else None,

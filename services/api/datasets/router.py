@@ -48,7 +48,7 @@ from services.api.dependencies import (
     SystemSessionDep,
     TransactionDep,
 )
-from services.api.etags import IfMatch, tagged
+from services.api.etags import IfMatch, set_etag
 from services.api.text import OptionalText
 from shared.domain.training.states import Split
 from shared.ledger import SystemSession
@@ -151,7 +151,7 @@ def read_dataset(
 ) -> DatasetDetail:
     """A dataset's draft, counted by part, site and label. The ETag is the draft's revision."""
     found = service.read(name)
-    tagged(response, str(found.revision))
+    set_etag(response, str(found.revision))
     return found
 
 

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from services.api.text import OptionalText, PlainText
 from shared.domain.training.states import Split
-from shared.ledger.datasets.drafts import Parted, Reception
+from shared.ledger.datasets.drafts import SplitResult, AddStatus
 from shared.ledger.datasets.labelled_image import LabelledImage
-from shared.ledger.datasets.repository import Dataset, Share
-from shared.ledger.datasets.versions import Difference, Frozen, Version
+from shared.ledger.datasets.repository import Dataset, SplitCount
+from shared.ledger.datasets.versions import VersionDifference, FreezeResult, Version
 
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 MOST_HASHES = 10_000
@@ -323,7 +323,7 @@ def view(dataset: Dataset) -> DatasetView:
     return DatasetView(**_told(dataset))
 
 
-def detail(dataset: Dataset, shares: list[Share]) -> DatasetDetail:
+def detail(dataset: Dataset, shares: list[SplitCount]) -> DatasetDetail:
     return DatasetDetail(
         **_told(dataset), shares=[ShareView(**vars(share)) for share in shares]
     )
@@ -344,13 +344,13 @@ def known_images(held: dict[str, LabelledImage]) -> KnownImages:
 
 def report(rows: list[BatchRow]) -> BatchReport:
     outcomes = [row.outcome for row in rows]
-    added, known = (outcomes.count(reception) for reception in Reception)
+    added, known = (outcomes.count(reception) for reception in AddStatus)
     return BatchReport(
         added=added, known=known, refused=len(rows) - added - known, rows=rows
     )
 
 
-def split_view(parted: Parted) -> SplitView:
+def split_view(parted: SplitResult) -> SplitView:
     return SplitView(**vars(parted))
 
 
@@ -358,12 +358,12 @@ def version_view(version: Version) -> VersionView:
     return VersionView(**_of_version(version))
 
 
-def frozen_view(frozen: Frozen) -> FrozenView:
+def frozen_view(frozen: FreezeResult) -> FrozenView:
     return FrozenView(**_of_version(frozen), new=frozen.new)
 
 
 def version_detail(
-    version: Version, difference: Difference | None, against: int
+    version: Version, difference: VersionDifference | None, against: int
 ) -> VersionDetail:
     """`against` is the number of the version that this one is compared with; 0 for none."""
     compared = (

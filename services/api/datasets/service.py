@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any, BinaryIO
 
 from services.api.datasets.composition import CompositionView, composition_view
-from services.api.datasets.content import Content, ImageFiles, as_came, known_by
+from services.api.datasets.content import Content, ImageFiles, uploaded_content, dataset_contents
 from services.api.datasets.schemas import (
     NAME,
     Correction,
@@ -84,7 +84,7 @@ class DatasetService:
 
     def read(self, name: str) -> DatasetDetail:
         dataset = find(self._session, name)
-        return detail(dataset, self._session.datasets.shares(dataset.id))
+        return detail(dataset, self._session.datasets.split_counts(dataset.id))
 
     def composition(self, name: str, number: int | None) -> CompositionView:
         """Of the draft, or of a version by its number."""
@@ -97,7 +97,7 @@ class DatasetService:
     def known(self, name: str, hashes: list[str]) -> KnownImages:
         names = self._session.cleaned_files.dataset_hashes(set(hashes))
         dataset = find(self._session, name).id
-        images = self._session.drafts.held(dataset, set(names.values()))
+        images = self._session.drafts.find_images(dataset, set(names.values()))
         return known_images(
             {
                 source: images[stored]
@@ -114,7 +114,7 @@ class DatasetService:
             for column in correction.model_fields_set
         }
         if "patient" in changes:
-            changes["patient"] = self._session.pseudonyms.of(changes["patient"])
+            changes["patient"] = self._session.pseudonyms.pseudonymise(changes["patient"])
         image = _named(self._session, image_sha256)
         dataset = find(self._session, name).id
         return image_view(self._session.drafts.change(dataset, image, changes, tags))
@@ -162,7 +162,7 @@ class DatasetService:
         dataset = find(self._session, name)
         if dataset.synthetic:
             raise DatasetOfOtherKind(name=name, kind=_kind(True), other=_kind(False))
-        taken = self._session.consents.take(
+        taken = self._session.consents.import_outcomes(
             dataset.id, which.moment, which.hospital, tags
         )
         return _taken(taken)
@@ -186,12 +186,12 @@ class ImageService:
         find(self._session, name)
         self._session.transaction.commit()
         mask = labelled.mask.read() if labelled.mask else None
-        kept = self._files.keep(labelled.image.read(), mask)
+        kept = self._files.store(labelled.image.read(), mask)
         if self._idempotent is not None:
             self._idempotent.reserve()
         dataset = find(self._session, name).id
-        self._files.settle(self._session, dataset, [kept])
-        [content] = known_by(self._session, [as_came(kept)])
+        self._files.record(self._session, dataset, [kept])
+        [content] = dataset_contents(self._session, [uploaded_content(kept)])
         row = offered(content, labelled.facts, self._session.pseudonyms)
         return content.image_sha256, self._session.datasets.add(dataset, [row]) == 1
 
@@ -210,7 +210,7 @@ def _named(session: SystemSession, image_sha256: str) -> str:
 
 def offered(content: Content, facts: Facts, pseudonyms: Pseudonyms) -> LabelledImage:
     told: dict[str, Any] = facts.model_dump() | {
-        "patient": pseudonyms.of(facts.patient)
+        "patient": pseudonyms.pseudonymise(facts.patient)
     }
     return LabelledImage(content.image_sha256, mask_sha256=content.mask_sha256, **told)
 

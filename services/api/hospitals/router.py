@@ -12,7 +12,7 @@ from services.api.dependencies import (
     SystemSessionDep,
     hospital_id_of,
 )
-from services.api.etags import IfMatch, tagged
+from services.api.etags import IfMatch, set_etag
 from services.api.hospitals.schemas import (
     HospitalChange,
     HospitalView,
@@ -45,7 +45,9 @@ DryRun = Annotated[
 OperatorsChange = Annotated[dict[str, Any], Depends(operators_change)]
 
 
-def hospital_service(session: SystemSessionDep, dependencies: DependenciesDep) -> HospitalService:
+def hospital_service(
+    session: SystemSessionDep, dependencies: DependenciesDep
+) -> HospitalService:
     """It comes after the parameter that checks the caller's role."""
     return HospitalService(session, dependencies.settings)
 
@@ -54,7 +56,7 @@ HospitalServiceDep = Annotated[HospitalService, Depends(hospital_service)]
 
 
 def with_tag(view: HospitalView, response: Response) -> HospitalView:
-    tagged(response, view.tag)
+    set_etag(response, view.tag)
     return view
 
 
@@ -62,7 +64,8 @@ def with_tag(view: HospitalView, response: Response) -> HospitalView:
 def read_own(
     caller: HospitalReader, service: HospitalServiceDep, response: Response
 ) -> HospitalView:
-    """The settings of the key's own hospital, and what they come to with the live model. The ETag is the settings'."""
+    """The settings of the key's own hospital, and what they come to with the live model. The ETag
+    is the settings'."""
     return with_tag(service.read(hospital_id_of(caller)), response)
 
 
@@ -91,7 +94,8 @@ def list_hospitals(caller: Operator, service: HospitalServiceDep) -> list[Hospit
 def add_hospital(
     new: NewHospital, caller: Operator, service: HospitalServiceDep, response: Response
 ) -> HospitalView:
-    """A hospital of its own, behind walls; it goes by the installation's settings until it says otherwise."""
+    """A hospital of its own, behind walls; it goes by the installation's settings until it says
+    otherwise."""
     return with_tag(service.add(new.name), response)
 
 

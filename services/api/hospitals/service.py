@@ -64,7 +64,7 @@ class HospitalService:
 
 def live(session: SystemSession) -> Live | None:
     """The live model with its reference; None before the first promotion."""
-    digest = session.models.live()
+    digest = session.models.live_digest()
     return (
         None
         if digest is None

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg2
 from sqlalchemy.engine import make_url
 
-from shared.ledger.jobs.repository import CHANGED
+from shared.ledger.jobs.repository import CHANNEL
 from shared.observability.logs import log
 
 RECONNECT_S = 1.0
@@ -17,14 +17,14 @@ REREAD_S = 2.0
 """A waiter reads again after this long even if no word came, so a lost connection costs only that."""
 
 
-class JobWatch:
+class JobChangeListener:
     def __init__(self, database_url: str) -> None:
         url = make_url(database_url).set(drivername="postgresql")
         self._dsn = url.render_as_string(hide_password=False)
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
+    async def listen(self) -> AsyncIterator[None]:
         task = asyncio.create_task(self._listen())
         try:
             yield
@@ -33,7 +33,7 @@ class JobWatch:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def changed(self, job_id: UUID, within_s: float) -> None:
+    async def wait_for_change(self, job_id: UUID, within_s: float) -> None:
         """Return when the job or run changed, or after `within_s` or REREAD_S, whichever is sooner."""
         event = asyncio.Event()
         waiters = self._waiting[str(job_id)]
@@ -60,7 +60,7 @@ class JobWatch:
     def _connect(self) -> psycopg2.extensions.connection:
         connection = psycopg2.connect(self._dsn, connect_timeout=3)
         connection.autocommit = True
-        connection.cursor().execute(f"LISTEN {CHANGED}")
+        connection.cursor().execute(f"LISTEN {CHANNEL}")
         return connection
 
     async def _relay(self, connection: psycopg2.extensions.connection) -> None:

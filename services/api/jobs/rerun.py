@@ -9,29 +9,34 @@ from shared.ledger.hospitals.repository import Caller
 from shared.queueing import Notifier
 from shared.queueing.app import Tasks
 
-MOST_JOBS = 1000
+MAX_JOBS = 1000
 """Jobs that one request queues again."""
 
 
 def rerun(
     transaction: Transaction, caller: Caller, notifier: Notifier, job_id: UUID
 ) -> None:
-    """Raises NotFound for another hospital's as for none, NotADeadLetter."""
-    if not _queue_again(transaction, caller, job_id):
+    """Queue one dead letter again.
+
+    Raises NotADeadLetter; and NotFound for a job of another hospital as for an unknown one.
+    """
+    session = _session_of(transaction, caller)
+    if not session.dead_letters.rerun(job_id):
         raise NotFound(thing="job")
     transaction.on_commit(lambda: notifier.notify(Tasks.INFER, job_id))
 
 
 def rerun_all(session: HospitalSession, notifier: Notifier, reason: str) -> Reruns:
-    queued = session.jobs.rerun_all(reason, MOST_JOBS)
+    queued = session.dead_letters.rerun_all(reason, MAX_JOBS)
     if queued:
         session.transaction.on_commit(lambda: notifier.notify(Tasks.INFER, queued[0]))
-    return Reruns(queued=len(queued), more=len(queued) == MOST_JOBS)
+    return Reruns(queued=len(queued), more=len(queued) == MAX_JOBS)
 
 
-def _queue_again(transaction: Transaction, caller: Caller, job_id: UUID) -> bool:
+def _session_of(
+    transaction: Transaction, caller: Caller
+) -> HospitalSession | SystemSession:
+    """An operator has no hospital, and may queue the jobs of every hospital again."""
     if caller.hospital_id is None:
-        return SystemSession(transaction, caller.actor).queue.rerun(job_id)
-    return HospitalSession(transaction, caller.hospital_id, caller.actor).jobs.rerun(
-        job_id
-    )
+        return SystemSession(transaction, caller.actor)
+    return HospitalSession(transaction, caller.hospital_id, caller.actor)

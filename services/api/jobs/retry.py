@@ -12,7 +12,7 @@ RETRY_S = 0.5
 Answer = TypeVar("Answer")
 
 
-async def patiently(ask: Callable[[], Answer], until: float | None = None) -> Answer:
+async def retry_while_unavailable(ask: Callable[[], Answer], until: float | None = None) -> Answer:
     """The answer, asked for again while the database is away: until then by time.monotonic(), or for AWAY_S."""
     until = time.monotonic() + AWAY_S if until is None else until
     while True:

@@ -21,7 +21,7 @@ from services.api.jobs.rerun import rerun, rerun_all
 from services.api.jobs.schemas import JobPage, JobView, Reruns
 from services.api.jobs.service import JobService, etag
 from services.api.text import PlainText
-from shared.domain.jobs import FINAL, JobState
+from shared.domain.jobs import FINAL_STATES, JobState
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
@@ -63,7 +63,7 @@ async def read_job(
     """A job's state and, when done, its result; with `wait` the answer comes as soon as it is final."""
     job = await service.wait(job_id, wait)
     headers = {"ETag": etag(job), "Vary": "Accept-Language"} | (
-        {} if job.state in FINAL else {"Retry-After": "1"}
+        {} if job.state in FINAL_STATES else {"Retry-After": "1"}
     )
     if if_none_match == headers["ETag"]:
         return Response(status_code=304, headers=headers)

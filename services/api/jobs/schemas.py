@@ -95,7 +95,7 @@ class Reruns(BaseModel):
     )
 
 
-def view(job: Job, eta_s: float | None = None) -> JobView:
+def job_view(job: Job, eta_s: float | None = None) -> JobView:
     told = {
         name: getattr(job, name)
         for name in (

@@ -11,12 +11,12 @@ from functools import partial
 from uuid import UUID
 
 from services.api.dependencies import Dependencies
-from services.api.jobs.retry import patiently
-from services.api.jobs.schemas import JobPage, JobView, view
+from services.api.jobs.retry import retry_while_unavailable
+from services.api.jobs.schemas import JobPage, JobView, job_view
 from services.api.middleware.authentication import is_credential_valid
 from services.api.middleware.transactions import Slot
 from shared.domain.audit.events import Event
-from shared.domain.jobs import FINAL, JobState
+from shared.domain.jobs import FINAL_STATES, JobState
 from shared.errors import InputError, NotFound, Unauthenticated, Unavailable
 from shared.ledger import HospitalSession
 from shared.ledger.cases.repository import CaseErased
@@ -55,16 +55,16 @@ class JobService:
         if job is None:
             raise NotFound(thing="job")
         self._note([job])
-        return view(job, self._eta_s(job))
+        return job_view(job, self._eta_s(job))
 
     async def wait(self, job_id: UUID, wait_s: float) -> JobView:
         """The job as soon as it is final, or as it is after `wait_s`."""
         until = time.monotonic() + min(wait_s, self._dependencies.settings.long_poll_max_s)
         job = await asyncio.to_thread(self.read, job_id)
-        while job.state not in FINAL and (left := until - time.monotonic()) > 0:
+        while job.state not in FINAL_STATES and (left := until - time.monotonic()) > 0:
             if not await self._changed(job_id, left):
                 return job
-            next_job = await patiently(partial(self._look, job_id), until)
+            next_job = await retry_while_unavailable(partial(self._look, job_id), until)
             if next_job is None:
                 raise Unauthenticated
             job = next_job
@@ -77,9 +77,9 @@ class JobService:
         """
         service = self._in_own_transactions()
         last: JobView | None = None
-        while last is None or last.state not in FINAL:
+        while last is None or last.state not in FINAL_STATES:
             try:
-                job = await patiently(partial(service._look, job_id))
+                job = await retry_while_unavailable(partial(service._look, job_id))
             except CaseErased:
                 return
             if job is None:
@@ -87,8 +87,8 @@ class JobService:
             if job != last:
                 yield job
             last = job
-            if last.state not in FINAL:
-                await self._dependencies.job_watch.changed(
+            if last.state not in FINAL_STATES:
+                await self._dependencies.job_watch.wait_for_change(
                     job_id, self._dependencies.settings.long_poll_max_s
                 )
 
@@ -98,7 +98,7 @@ class JobService:
         more = len(jobs) > limit
         next_cursor = _cursor(jobs[limit - 1]) if more else None
         return JobPage(
-            jobs=[view(job) for job in jobs[:limit]], next_cursor=next_cursor
+            jobs=[job_view(job) for job in jobs[:limit]], next_cursor=next_cursor
         )
 
     def cancel(self, job_id: UUID) -> JobView:
@@ -118,7 +118,7 @@ class JobService:
         await asyncio.to_thread(self._session.transaction.commit)
         if self._slot is not None:
             self._slot.release()
-        await self._dependencies.job_watch.changed(job_id, within_s)
+        await self._dependencies.job_watch.wait_for_change(job_id, within_s)
         if self._slot is None:
             return True
         try:
@@ -141,7 +141,7 @@ class JobService:
 
     def _note(self, jobs: Sequence[Job]) -> None:
         read = [(job.case_id, job.id) for job in jobs if job.result is not None]
-        self._dependencies.read_audit.note(
+        self._dependencies.read_audit.record_reads(
             self._session, self._caller, Event.RESULT_READ, read
         )
 

@@ -15,7 +15,7 @@ from services.api.middleware.body_limits import declared_bytes, has_body, refuse
 from services.api.middleware.origin_policy import SAFE_METHODS, OriginPolicy
 from services.api.middleware.transactions import Slot, Slots
 from shared.cases.admission import Admission
-from shared.domain.roles import MAY, Act
+from shared.domain.roles import PERMISSIONS, Permission
 from shared.errors import Forbidden, SeraError, TooLarge, Unauthenticated
 from shared.ledger import HospitalSession, Ledger, SystemSession, Transaction
 from shared.ledger.db_role import translate_database_errors
@@ -115,7 +115,7 @@ class AuthenticationMiddleware:
                 await run_in_threadpool(transaction.rollback)
             slot: Slot = scope["state"]["slot"]
             slot.release()  # reading the rest of a refused body may take a while
-            return await refuse(error, scope, receive, send, more=has_body(scope))
+            return await refuse(error, scope, receive, send, drain=has_body(scope))
         scope["state"]["caller"] = caller
         log_fields = {}
         if caller is not None and caller.hospital_id is not None:
@@ -178,7 +178,7 @@ class AuthenticationMiddleware:
         self, transaction: Transaction, caller: Caller
     ) -> RateLimitStatus | None:
         """Refuses a submission that cannot be accepted, before its body is read. Raises TooMuch."""
-        if caller.hospital_id is None or Act.SUBMIT not in MAY[caller.role]:
+        if caller.hospital_id is None or Permission.SUBMIT not in PERMISSIONS[caller.role]:
             return None
         session = HospitalSession(transaction, caller.hospital_id, caller.actor)
         return self._admission.standing(session)
@@ -218,7 +218,7 @@ def is_credential_valid(transaction: Transaction, caller: Caller) -> bool:
     Long answers ask this, so that they end with the key or session.
     """
     session = SystemSession(transaction, ACTOR)
-    credentials = session.sessions if caller.person else session.keys
+    credentials = session.sessions if caller.person else session.api_keys
     return credentials.is_active(caller.credential)
 
 

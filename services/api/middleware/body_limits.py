@@ -1,4 +1,4 @@
-"""What is refused before a body is read to its end: too many bytes, bytes too slow to come."""
+"""Refuses request bodies that are too large or that arrive too slowly."""
 
 import asyncio
 import time
@@ -17,15 +17,18 @@ from shared.settings import Settings
 
 LINGER_S = 10.0
 FORM_ALLOWANCE = 256 * 1024
-"""What the form's other fields and boundaries may add to an image."""
+"""Bytes that the other fields and the boundaries of a form may add to an image."""
 
 
 class BatchTooLarge(TooLarge):
-    text = "The batch is larger than {limit_mib} MiB. Send smaller batches: what one brings in stays, whatever follows."
+    text = (
+        "The batch is larger than {limit_mib} MiB. Send smaller batches: what one brings in "
+        "stays, whatever follows."
+    )
 
 
-SMALLER = {"/batches": BatchTooLarge}
-"""What is said of a body over the cap, by the end of its address, where the image is not to blame."""
+TOO_LARGE_BY_PATH_END = {"/batches": BatchTooLarge}
+"""Errors for routes whose body is more than one image, by the last part of their path."""
 
 
 class TooSlow(SeraError):
@@ -33,14 +36,15 @@ class TooSlow(SeraError):
     status = 408
     retryable = True
     text = (
-        "The body came at less than {least_bytes_per_s} bytes a second, or stopped for {stall_s:g} s. Nothing was "
+        "The body came at less than {least_bytes_per_s} bytes a second, or stopped for {stall_s:g} "
+        "s. Nothing was "
         "taken; send the request again over a better connection."
     )
 
 
 @dataclass(frozen=True)
 class BodyLimits:
-    """How much a body may be, and how slowly it may come."""
+    """The largest body, and the slowest rate at which a body may arrive."""
 
     max_bytes: int
     stall_s: float
@@ -48,16 +52,20 @@ class BodyLimits:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        most = settings.max_upload_bytes + FORM_ALLOWANCE
-        return cls(most, settings.body_stall_s, settings.least_body_bytes_per_s)
+        return cls(
+            max_bytes=settings.max_upload_bytes + FORM_ALLOWANCE,
+            stall_s=settings.body_stall_s,
+            min_bytes_per_s=settings.least_body_bytes_per_s,
+        )
 
 
 class _Cut(Exception):
-    """The body went over its bounds; what the app makes of the interruption is of no interest."""
+    """The body broke a limit. It stops the app; how the app answers the interruption is ignored."""
 
 
 class BodyLimitMiddleware:
-    """Refuses a body that is too large with 413, or too slow with 408, whatever Content-Length says."""
+    """Refuses a body that is too large with 413, or too slow with 408, whatever Content-Length
+    says."""
 
     def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:
         self._app = app
@@ -70,18 +78,18 @@ class BodyLimitMiddleware:
         with suppress(_Cut):
             body.check_declared_bytes()
             await self._app(scope, body.receive, body.send)
-        if body.fault and not body.answered:
-            await refuse(
-                body.fault,
-                scope,
-                receive,
-                send,
-                body.more and not isinstance(body.fault, TooSlow),
-            )
+        if body.fault is not None and not body.is_answered:
+            is_slow = isinstance(body.fault, TooSlow)
+            drain = body.has_more and not is_slow
+            await refuse(body.fault, scope, receive, send, drain=drain)
 
 
 class _Body:
-    """A body on its way: counted and timed until the answer begins. Only waiting for the client is timed."""
+    """A body that is arriving: its bytes are counted and its time is measured until the answer
+    begins.
+
+    Only the time spent waiting for the client counts.
+    """
 
     def __init__(
         self, limits: BodyLimits, scope: Scope, receive: Receive, send: Send
@@ -90,10 +98,10 @@ class _Body:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._taken = 0
+        self._received_bytes = 0
         self._waited_s = 0.0
-        self.more = True
-        self.answered = False
+        self.has_more = True
+        self.is_answered = False
         self.fault: SeraError | None = None
 
     def check_declared_bytes(self) -> None:
@@ -101,36 +109,37 @@ class _Body:
             self._cut(self._too_large())
 
     async def receive(self) -> Message:
-        if self.answered or not self.more:
+        if self.is_answered or not self.has_more:
             return await self._receive()
-        message = await self._in_time()
-        self._taken += len(message.get("body", b""))
-        self.more = message.get("more_body", False)
-        if self._taken > self._limits.max_bytes:
+        message = await self._receive_timed()
+        self._received_bytes += len(message.get("body", b""))
+        self.has_more = message.get("more_body", False)
+        if self._received_bytes > self._limits.max_bytes:
             self._cut(self._too_large())
+        is_past_grace = self._waited_s > self._limits.stall_s
         if (
-            self.more
-            and self._waited_s > self._limits.stall_s
-            and self._taken < self._owed()
+            self.has_more
+            and is_past_grace
+            and self._received_bytes < self._min_bytes_so_far()
         ):
             self._cut(self._too_slow())
         return message
 
     async def send(self, message: Message) -> None:
         if self.fault is None:
-            self.answered = True
+            self.is_answered = True
             await self._send(message)
 
-    async def _in_time(self) -> Message:
-        began = time.monotonic()
+    async def _receive_timed(self) -> Message:
+        began_at = time.monotonic()
         try:
             return await asyncio.wait_for(self._receive(), self._limits.stall_s)
         except TimeoutError:
             self._cut(self._too_slow())
         finally:
-            self._waited_s += time.monotonic() - began
+            self._waited_s += time.monotonic() - began_at
 
-    def _owed(self) -> float:
+    def _min_bytes_so_far(self) -> float:
         return self._waited_s * self._limits.min_bytes_per_s
 
     def _cut(self, fault: SeraError) -> NoReturn:
@@ -138,12 +147,17 @@ class _Body:
         raise _Cut
 
     def _too_large(self) -> TooLarge:
-        end = "/" + self._scope["path"].rpartition("/")[2]
-        return SMALLER.get(end, TooLarge)(limit_mib=self._limits.max_bytes // 2**20)
+        path_end = "/" + self._scope["path"].rpartition("/")[2]
+        error = TOO_LARGE_BY_PATH_END.get(path_end, TooLarge)
+        return error(limit_mib=self._limits.max_bytes // 2**20)
 
     def _too_slow(self) -> TooSlow:
-        told = {"bytes": self._taken, "waited_s": round(self._waited_s, 1)}
-        log().info("request.too-slow", route=route_of(self._scope), **told)
+        log().info(
+            "request.too-slow",
+            route=route_of(self._scope),
+            bytes=self._received_bytes,
+            waited_s=round(self._waited_s, 1),
+        )
         return TooSlow(
             least_bytes_per_s=self._limits.min_bytes_per_s,
             stall_s=self._limits.stall_s,
@@ -151,18 +165,18 @@ class _Body:
 
 
 async def refuse(
-    error: SeraError, scope: Scope, receive: Receive, send: Send, more: bool
+    error: SeraError, scope: Scope, receive: Receive, send: Send, drain: bool
 ) -> None:
-    """Answer with the error's problem while a body is still coming.
+    """Answer with the error's problem while a body is still arriving.
 
-    It goes on reading for a while without keeping anything, so that a client that writes first and reads later sees the
-    answer rather than a reset connection.
+    With `drain`, the rest of the body is read and dropped for LINGER_S. A client that writes first
+    and reads later then sees the answer instead of a reset connection.
     """
     answer = error_response(error)
-    if more or isinstance(error, TooSlow):
+    if drain or isinstance(error, TooSlow):
         answer.headers["Connection"] = "close"
     await answer(scope, receive, _keep_open(send))
-    if more:
+    if drain:
         await _drain(receive)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -177,21 +191,22 @@ def has_body(scope: Scope) -> bool:
 
 
 def _keep_open(send: Send) -> Send:
-    async def partly(message: Message) -> None:
-        await send(
-            {**message, "more_body": True}
-            if message["type"] == "http.response.body"
-            else message
-        )
+    """Send the answer's body, but leave the response open."""
 
-    return partly
+    async def send_open(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "more_body": True}
+        await send(message)
+
+    return send_open
 
 
 async def _drain(receive: Receive) -> None:
-    until = time.monotonic() + LINGER_S
-    while (left := until - time.monotonic()) > 0:
+    """Read and drop what arrives, for at most LINGER_S."""
+    deadline = time.monotonic() + LINGER_S
+    while (remaining_s := deadline - time.monotonic()) > 0:
         try:
-            message = await asyncio.wait_for(receive(), left)
+            message = await asyncio.wait_for(receive(), remaining_s)
         except TimeoutError:
             return
         if message["type"] == "http.disconnect" or not message.get("more_body"):

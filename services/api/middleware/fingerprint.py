@@ -1,7 +1,12 @@
-"""What a request says, however its bytes were laid out: equal for a repeat, other for other words."""
+"""Computes a fingerprint of a request, to recognise a repeat.
+
+Repeats of a request have equal fingerprints, whatever the layout of their bytes. Different requests
+have different ones.
+"""
 
 import hashlib
 import json
+from typing import Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -12,70 +17,79 @@ FORM = b"multipart/form-data"
 JSON = b"application/json"
 
 
+class BodyFingerprint(Protocol):
+    """Reads a body chunk by chunk."""
+
+    def add(self, data: bytes) -> None: ...
+
+    def canonical(self) -> str:
+        """A text that is equal for equal bodies."""
+
+
 class RequestFingerprint:
-    """Follows a body on its way in; a form counts by its parts, whatever their order and boundary."""
+    """Reads a body as it arrives. A form counts by its parts, whatever their order and boundary."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
-        self._line = f"{scope['method']} {scope['path']}?{scope['query_string'].decode('latin-1')}"
-        kind, options = parse_options_header(
-            Headers(scope=scope).get("content-type", "")
-        )
-        known = kind == FORM and options.get(b"boundary")
-        self._body = (
-            _Form(options[b"boundary"])
-            if known
-            else _Json()
-            if kind == JSON
-            else _Bytes()
-        )
+        query = scope["query_string"].decode("latin-1")
+        self._request_line = f"{scope['method']} {scope['path']}?{query}"
+        self._body = _body_fingerprint(Headers(scope=scope).get("content-type", ""))
 
     async def receive(self) -> Message:
         message = await self._receive()
-        self._body.take(message.get("body", b""))
+        self._body.add(message.get("body", b""))
         return message
 
     def digest(self) -> str:
-        return hashlib.sha256(
-            f"{self._line}\n{self._body.words()}".encode()
-        ).hexdigest()
+        canonical = f"{self._request_line}\n{self._body.canonical()}"
+        return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-class _Bytes:
+def _body_fingerprint(content_type: str) -> BodyFingerprint:
+    media_type, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if media_type == FORM and boundary:
+        return _FormFingerprint(boundary)
+    if media_type == JSON:
+        return _JsonFingerprint()
+    return _BytesFingerprint()
+
+
+class _BytesFingerprint:
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
-    def take(self, data: bytes) -> None:
+    def add(self, data: bytes) -> None:
         self._hash.update(data)
 
-    def words(self) -> str:
+    def canonical(self) -> str:
         return self._hash.hexdigest()
 
 
-class _Json:
+class _JsonFingerprint:
     def __init__(self) -> None:
         self._data = bytearray()
 
-    def take(self, data: bytes) -> None:
+    def add(self, data: bytes) -> None:
         self._data += data
 
-    def words(self) -> str:
+    def canonical(self) -> str:
+        if not self._data:
+            return ""
         try:
-            return (
-                json.dumps(json.loads(self._data), sort_keys=True) if self._data else ""
-            )
+            return json.dumps(json.loads(self._data), sort_keys=True)
         except (ValueError, RecursionError):
             return hashlib.sha256(self._data).hexdigest()
 
 
-class _Form:
-    """Its parts, each by what it is called and the hash of what it holds."""
+class _FormFingerprint:
+    """The parts of a form, each by its Content-Disposition and the hash of its content."""
 
     def __init__(self, boundary: bytes) -> None:
         self._parts: list[tuple[str, str]] = []
-        self._field = b""
-        self._value = b""
-        self._called = ""
+        self._header_name = b""
+        self._header_content = b""
+        self._disposition = ""
         self._hash = hashlib.sha256()
         self._parser = MultipartParser(
             boundary,
@@ -89,33 +103,34 @@ class _Form:
             },
         )
 
-    def take(self, data: bytes) -> None:
-        """What is no form is refused by whoever reads it for good."""
+    def add(self, data: bytes) -> None:
+        """A body that is not a form counts by its bytes; the route's own parser refuses it."""
         try:
             self._parser.write(data)
         except FormParserError:
             self._parts.append(("broken", hashlib.sha256(data).hexdigest()))
 
-    def words(self) -> str:
+    def canonical(self) -> str:
         return json.dumps(sorted(self._parts))
 
     def _part_begin(self) -> None:
-        self._called = ""
+        self._disposition = ""
         self._hash = hashlib.sha256()
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         self._hash.update(memoryview(data)[start:end])
 
     def _part_end(self) -> None:
-        self._parts.append((self._called, self._hash.hexdigest()))
+        self._parts.append((self._disposition, self._hash.hexdigest()))
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
-        self._field += data[start:end]
+        self._header_name += data[start:end]
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
+        self._header_content += data[start:end]
 
     def _header_end(self) -> None:
-        if self._field.lower() == b"content-disposition":
-            self._called = self._value.decode("latin-1")
-        self._field = self._value = b""
+        if self._header_name.lower() == b"content-disposition":
+            self._disposition = self._header_content.decode("latin-1")
+        self._header_name = b""
+        self._header_content = b""

@@ -1,13 +1,15 @@
-"""`Idempotency-Key`: a request that changes something is done once, and each repeat is given its answer.
+"""Implements `Idempotency-Key`: a change is made once, and each repeat of the request gets the same
+answer.
 
-After draft-ietf-httpapi-idempotency-key-header-07, save that a key which comes with another request is answered 409
-rather than 422: 422 says here that a body cannot be used as it is.
+Follows draft-ietf-httpapi-idempotency-key-header-07 with one difference. A key that comes with
+another request is answered 409 instead of 422, because 422 means here that a body cannot be used as
+it is.
 """
 
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
@@ -32,15 +34,18 @@ UNSAFE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 REPLAYED_HEADER = "Idempotent-Replayed"
 STORED_HEADERS = ("content-type", "location", "etag")
 CASE_PATH = re.compile("/v1/cases/([^/]+)")
+WITHOUT_KEY = ("/v1/session", "/v1/previews")
+"""Beginnings of paths on which an Idempotency-Key has no effect."""
 SWEEP_EVERY_S = 600.0
 PARAMETER = {
     "name": HEADER,
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
-    "description": "A new word for each thing to be done, e.g. a UUID. Send the request again with the same word as "
-    f"often as needed: it is done once, and each repeat is given the first one's answer, with `{REPLAYED_HEADER}: true`. "
-    "With another request the word is refused (409).",
+    "description": "A new value for each operation, for example a UUID. Send the request again "
+    "with the same key as "
+    "often as needed: the operation is done once, and each repeat gets the first answer, with "
+    f"`{REPLAYED_HEADER}: true`. The same key with another request is refused (409).",
 }
 
 
@@ -50,7 +55,7 @@ class KeyUnusable(InputError):
 
 
 class BufferedReply:
-    """An answer held back until it is on record."""
+    """Holds an answer back until its receipt is committed."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -64,58 +69,73 @@ class BufferedReply:
 
     @property
     def is_replay(self) -> bool:
-        """Whether it is an earlier request's answer."""
+        """Whether the answer is that of an earlier request."""
         return REPLAYED_HEADER in Headers(raw=self.messages[0]["headers"])
 
     def answer(self, scope: Scope) -> Answer:
-        """What a repeat is given: this, or what the route said instead."""
-        instead = scope["state"].get("repeated_as")
-        if instead is not None:
-            return _answer(instead.status_code, instead.headers, instead.body, scope)
-        start, *rest = self.messages
-        headers = Headers(raw=start["headers"])
-        body = b"".join(message.get("body", b"") for message in rest)
-        return _answer(start["status"], headers, body, scope)
+        """The answer for repeats: this one, or the one that the route set for them."""
+        replacement = scope["state"].get("answer_for_repeats")
+        if replacement is not None:
+            return _answer(
+                status=replacement.status_code,
+                headers=replacement.headers,
+                body=replacement.body,
+                scope=scope,
+            )
+        start, *body_messages = self.messages
+        body = b"".join(message.get("body", b"") for message in body_messages)
+        return _answer(
+            status=start["status"],
+            headers=Headers(raw=start["headers"]),
+            body=body,
+            scope=scope,
+        )
 
 
-def answer_repeats_with(request: Request, error: SeraError, **more: Any) -> None:
-    """Have a repeat told this instead of the answer, which holds what is shown once and kept by nobody."""
-    request.scope["state"]["repeated_as"] = problem_response(
-        error.status, error.code, localized_sentence(error), **more
+def answer_repeats_with(request: Request, error: SeraError, **extensions: Any) -> None:
+    """Answer repeats with this error instead of the answer.
+
+    For an answer with a secret that is shown once and stored nowhere.
+    """
+    request.scope["state"]["answer_for_repeats"] = problem_response(
+        error.status, error.code, localized_sentence(error), **extensions
     )
 
 
 def replay(answer: Answer) -> Response:
-    """The answer that the first request got."""
-    return Response(answer.body, answer.status, {**answer.headers, REPLAYED_HEADER: "true"})
+    """The answer of the first request, marked as a repeat."""
+    headers = {**answer.headers, REPLAYED_HEADER: "true"}
+    return Response(answer.body, status_code=answer.status, headers=headers)
 
 
 def install(app: FastAPI) -> None:
-    """Teach the app to give an answer again, and to say in its document that it does."""
+    """Make the app replay answers, and describe the header in its OpenAPI document."""
 
     @app.exception_handler(Answered)
-    def again(request: Request, answered: Answered) -> Response:
+    def answer_again(request: Request, answered: Answered) -> Response:
         return replay(answered.answer)
 
-    plain = app.openapi
+    original_openapi = app.openapi
 
-    def documented() -> dict[str, Any]:
-        document = plain()
-        for path, methods in document["paths"].items():
-            for method, described in methods.items():
+    def openapi_with_header() -> dict[str, Any]:
+        document = original_openapi()
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
                 if accepts_idempotency_key(path) and method.upper() in UNSAFE_METHODS:
-                    _document(described)
+                    _add_parameter(operation)
         return document
 
-    app.openapi = documented  # type: ignore[method-assign]  # FastAPI's own way to change it
+    # FastAPI documents that this method is replaced
+    app.openapi = openapi_with_header  # type: ignore[method-assign]  # see above
 
 
 @asynccontextmanager
-async def sweep_receipts_periodically(ledger: Ledger, settings: Settings) -> AsyncIterator[None]:
-    """Drop receipts that were kept long enough, now and then."""
-    task = asyncio.create_task(
-        _sweep(ledger, timedelta(hours=settings.receipts_kept_h))
-    )
+async def sweep_receipts_periodically(
+    ledger: Ledger, settings: Settings
+) -> AsyncIterator[None]:
+    """Delete receipts older than their retention, every SWEEP_EVERY_S."""
+    retention = timedelta(hours=settings.receipts_kept_h)
+    task = asyncio.create_task(_sweep_forever(ledger, retention))
     try:
         yield
     finally:
@@ -124,27 +144,27 @@ async def sweep_receipts_periodically(ledger: Ledger, settings: Settings) -> Asy
             await task
 
 
-async def _sweep(ledger: Ledger, kept: timedelta) -> None:
+async def _sweep_forever(ledger: Ledger, retention: timedelta) -> None:
     while True:
         await asyncio.sleep(SWEEP_EVERY_S)
         try:
-            await asyncio.to_thread(sweep_receipts, ledger, kept)
+            await asyncio.to_thread(sweep_receipts, ledger, retention)
         except SeraError as error:
             log().warning("receipts.not-swept", code=error.code)
 
 
-def sweep_receipts(ledger: Ledger, kept: timedelta) -> int:
+def sweep_receipts(ledger: Ledger, retention: timedelta) -> int:
     with ledger.system_session("gateway") as session:
-        return session.receipts.sweep(kept)
+        return session.receipts.sweep(retention)
 
 
 def accepts_idempotency_key(path: str) -> bool:
-    """Whether a key counts here.
+    """Whether an Idempotency-Key has an effect on this path.
 
-    Not for signing in and out: a wrong try must count, whatever key comes with it. Nor for a look, which changes
-    nothing and of which nothing may be kept.
+    It has none on signing in and out, because a wrong attempt must count whatever key comes with
+    it. It has none on a preview, which changes nothing and of which nothing may be stored.
     """
-    return path.startswith("/v1/") and not path.startswith(("/v1/session", "/v1/looks"))
+    return path.startswith("/v1/") and not path.startswith(WITHOUT_KEY)
 
 
 def idempotency_key_of(scope: Scope) -> str | None:
@@ -158,27 +178,30 @@ def idempotency_key_of(scope: Scope) -> str | None:
     return Headers(scope=scope).get(HEADER)
 
 
-def _answer(status: int, headers: Any, body: bytes, scope: Scope) -> Answer:
+def _answer(
+    status: int, headers: Mapping[str, str], body: bytes, scope: Scope
+) -> Answer:
+    stored_headers = {name: headers[name] for name in STORED_HEADERS if name in headers}
     return Answer(
-        status,
-        {name: headers[name] for name in STORED_HEADERS if name in headers},
-        bytes(body),
-        _case(scope, body),
+        status=status,
+        headers=stored_headers,
+        body=bytes(body),
+        case=_case_id(scope, body),
     )
 
 
-def _case(scope: Scope, body: bytes) -> UUID | None:
-    """The case that an address or an answer names."""
-    found = CASE_PATH.match(scope["path"])
-    told = found and found[1]
+def _case_id(scope: Scope, body: bytes) -> UUID | None:
+    """The case that the path or the answer names."""
+    path_match = CASE_PATH.match(scope["path"])
+    case_id = path_match and path_match[1]
     with suppress(ValueError, AttributeError, TypeError):
-        told = told or json.loads(body).get("case_id")
+        case_id = case_id or json.loads(body).get("case_id")
     with suppress(ValueError):
-        return UUID(str(told))
+        return UUID(str(case_id))
     return None
 
 
-def _document(told: dict[str, Any]) -> None:
-    parameters = told.setdefault("parameters", [])
-    if not any(each["name"] == HEADER for each in parameters):
+def _add_parameter(operation: dict[str, Any]) -> None:
+    parameters = operation.setdefault("parameters", [])
+    if not any(parameter["name"] == HEADER for parameter in parameters):
         parameters.append(PARAMETER)

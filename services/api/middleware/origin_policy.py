@@ -1,7 +1,9 @@
-"""Our own site, as a browser sees it: its cookie, and which requests come from its own pages.
+"""Protects browser sessions: SERA's cookies, and the check that a request comes from SERA's own
+pages.
 
-A key is sent by a program on purpose. A cookie is sent by a browser whoever asked it to: what a cookie speaks for may
-change something only if the request shows that one of our own pages made it.
+A program sends its key on purpose. A browser sends a cookie no matter which site triggered the
+request. So a request that is authenticated by a cookie may change something only if it shows that
+one of SERA's own pages made it (protection against cross-site request forgery, CSRF).
 """
 
 import hashlib
@@ -20,26 +22,34 @@ TLS_PREFIX = "__Host-"
 CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
-OWN_PAGE = "same-origin"
+SAME_ORIGIN = "same-origin"
 
 
 class CrossSite(SeraError):
     code = "cross-site"
     status = 403
-    text = "This request does not come from a page of SERA itself. Open SERA in the browser, or use an API key."
+    text = (
+        "This request does not come from a page of SERA itself. Open SERA in the browser, or "
+        "use an API key."
+    )
 
 
 class CsrfWrong(SeraError):
     code = "csrf-token-wrong"
     status = 403
-    text = "The header X-CSRF-Token is missing or not this session's. Read it anew from GET /v1/session and send it."
+    text = (
+        "The header X-CSRF-Token is missing or not this session's. Read it anew from GET "
+        "/v1/session and send it."
+    )
 
 
 @dataclass(frozen=True)
 class OriginPolicy:
-    """`public_url` is what browsers reach us by; without it, whatever name they called us by."""
+    """Which origin is SERA's own, and how its cookies are set."""
 
     public_url: str | None
+    """The address under which browsers reach SERA. Without it, the Host header of each request
+    counts."""
 
     @property
     def is_tls(self) -> bool:
@@ -47,15 +57,18 @@ class OriginPolicy:
 
     @property
     def session_cookie(self) -> str:
-        """With the prefix a browser takes it from this very host over TLS only."""
+        """Name of the cookie. With the prefix a browser accepts it only from this host and over
+        TLS."""
         return f"{TLS_PREFIX}{SESSION_COOKIE}" if self.is_tls else SESSION_COOKIE
 
     def session_token(self, headers: Headers) -> str | None:
-        """The session's, if a cookie holds one."""
-        return cookie_parser(headers.get("cookie", "")).get(self.session_cookie) or None
+        """The token of the session cookie, if the request carries one."""
+        cookies = cookie_parser(headers.get("cookie", ""))
+        return cookies.get(self.session_cookie) or None
 
     def set_session_cookie(self, answer: Response, token: str) -> None:
-        """Until the browser closes. No page of another site makes it send this, not even by a link."""
+        """The cookie lasts until the browser closes. It is `strict`: requests from other sites,
+        even by a link, never carry it."""
         answer.set_cookie(
             self.session_cookie,
             token,
@@ -74,24 +87,28 @@ class OriginPolicy:
             samesite="strict",
         )
 
-    def base_url(self, called: object) -> str:
-        """Ours, without a slash at its end; `called` is what a request called us by."""
-        return str(self.public_url or called).rstrip("/")
+    def base_url(self, request_url: object) -> str:
+        """SERA's own address without a slash at its end; without `public_url`, the request's."""
+        return str(self.public_url or request_url).rstrip("/")
 
     @property
     def oidc_cookie(self) -> str:
         return f"{self.session_cookie}-arrival"
 
     def oidc_browser_token(self, headers: Headers) -> str:
-        """What marks this browser as the one that set out to a provider of identities."""
-        return cookie_parser(headers.get("cookie", "")).get(self.oidc_cookie, "")
+        """The token that marks this browser as the one that began a sign-in at the identity
+        provider."""
+        cookies = cookie_parser(headers.get("cookie", ""))
+        return cookies.get(self.oidc_cookie, "")
 
-    def set_oidc_cookie(self, answer: Response, browser: str, most_s: int) -> None:
-        """Lax: the provider's page sends the browser back with it."""
+    def set_oidc_cookie(
+        self, answer: Response, browser_token: str, max_age_s: int
+    ) -> None:
+        """The cookie is `lax`, so that the redirect from the provider's page carries it."""
         answer.set_cookie(
             self.oidc_cookie,
-            browser,
-            max_age=most_s,
+            browser_token,
+            max_age=max_age_s,
             path="/",
             secure=self.is_tls,
             httponly=True,
@@ -108,32 +125,33 @@ class OriginPolicy:
         )
 
     def check_csrf(self, headers: Headers, token: str) -> None:
-        """What a session asks to be changed must come from a page of ours. Raises CrossSite, CsrfWrong."""
+        """Check that a request which changes something comes from one of SERA's own pages.
+
+        Raises CrossSite, CsrfWrong.
+        """
         self.refuse_cross_origin(headers)
         if "origin" not in headers and "sec-fetch-site" not in headers:
             raise CrossSite
-        if not hmac.compare_digest(
-            headers.get(CSRF_HEADER, "").encode(), csrf_token(token).encode()
-        ):
+        actual = headers.get(CSRF_HEADER, "").encode()
+        expected = csrf_token(token).encode()
+        if not hmac.compare_digest(actual, expected):
             raise CsrfWrong
 
     def refuse_cross_origin(self, headers: Headers) -> None:
-        """Raises CrossSite if a browser says that another site's page asked."""
-        if headers.get("sec-fetch-site", OWN_PAGE) != OWN_PAGE:
+        """Raises CrossSite if the browser's headers name a page of another site."""
+        if headers.get("sec-fetch-site", SAME_ORIGIN) != SAME_ORIGIN:
             raise CrossSite
-        if (origin := headers.get("origin")) is not None and not self._ours(
-            origin, headers
-        ):
+        origin = headers.get("origin")
+        if origin is not None and not self._is_own_origin(origin, headers):
             raise CrossSite
 
-    def _ours(self, origin: str, headers: Headers) -> bool:
+    def _is_own_origin(self, origin: str, headers: Headers) -> bool:
         if self.public_url:
             return origin == self.public_url.rstrip("/").lower()
         return urlsplit(origin).netloc == headers.get("host", "")
 
 
 def csrf_token(token: str) -> str:
-    """What a page of ours proves itself with: made from the session's token, which no page can read."""
-    return hmac.new(
-        token.encode(errors="surrogatepass"), b"sera-csrf/1", hashlib.sha256
-    ).hexdigest()
+    """The CSRF token of SERA's own pages. It derives from the session token, which no page reads."""
+    key = token.encode(errors="surrogatepass")
+    return hmac.new(key, b"sera-csrf/1", hashlib.sha256).hexdigest()

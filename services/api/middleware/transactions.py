@@ -1,4 +1,4 @@
-"""One transaction for each request: how many may be open at once, and where it is committed."""
+"""Commits the one transaction of each request, and limits how many requests hold a connection."""
 
 import asyncio
 from datetime import timedelta
@@ -29,21 +29,25 @@ from shared.observability.logs import log
 from shared.settings import Settings
 
 POOL_SIZE = 20
-"""Connections that the gateway keeps; as many more may be opened for a time."""
+"""Connections that the gateway keeps open. It may open as many again for a time."""
 MAX_CONCURRENT_REQUESTS = 30
-"""Requests that may hold a connection at once: fewer than there may be, for transactions beside those of requests."""
+"""Requests that may hold a connection at once. The limit is below the number of connections, which
+leaves some for transactions that belong to no request."""
 SLOT_WAIT_S = 10.0
 
 
 class Slots:
-    """Bounds how many requests may hold a connection.
+    """Limits how many requests may hold a connection.
 
-    A request waits for its slot in the event loop. Were it to wait for a connection in a thread, those that hold the
-    connections might find no thread left to go on in. A slot is kept until the answer begins, also while an image is
-    stored or decoded: that happens in one of as few threads anyway. Who waits for a job gives it back.
+    A request waits for its slot in the event loop. If it waited for a connection in a thread, the
+    requests that hold the connections might find no free thread to continue in. A request keeps its
+    slot until its answer begins, also while an image is stored or decoded, because that work uses
+    one of as few threads. A request that waits for a job gives its slot back.
     """
 
-    def __init__(self, count: int = MAX_CONCURRENT_REQUESTS, wait_s: float = SLOT_WAIT_S) -> None:
+    def __init__(
+        self, count: int = MAX_CONCURRENT_REQUESTS, wait_s: float = SLOT_WAIT_S
+    ) -> None:
         self._free = asyncio.Semaphore(count)
         self._wait_s = wait_s
 
@@ -52,33 +56,35 @@ class Slots:
 
 
 class Slot:
-    """One request's, taken before it uses its transaction and free again when its answer begins."""
+    """The slot of one request: taken before it uses its transaction, released when its answer
+    begins."""
 
     def __init__(self, free: asyncio.Semaphore, wait_s: float) -> None:
         self._free = free
         self._wait_s = wait_s
-        self._taken = False
+        self._is_taken = False
 
     async def take(self) -> None:
-        """Raises Unavailable where none gets free for too long."""
-        if self._taken:
+        """Raises Unavailable if no slot becomes free within the wait."""
+        if self._is_taken:
             return
         try:
             await asyncio.wait_for(self._free.acquire(), self._wait_s)
         except TimeoutError as busy:
             raise Unavailable(service="The database") from busy
-        self._taken = True
+        self._is_taken = True
 
     def release(self) -> None:
-        if self._taken:
-            self._taken = False
+        if self._is_taken:
+            self._is_taken = False
             self._free.release()
 
 
 class TransactionMiddleware:
-    """Commits a request's transaction before its answer goes out: with the receipt of an Idempotency-Key, then rings.
+    """Commits a request's transaction before its answer is sent.
 
-    An answer of 400 and above undoes what was not committed before it.
+    The receipt of an Idempotency-Key is part of that transaction; notifications follow the commit.
+    An answer with status 400 or above rolls back everything that is not committed yet.
     """
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
@@ -103,14 +109,19 @@ class TransactionMiddleware:
             if key is None or caller is None:
                 await self._committed(transaction, scope, receive, note_start)
             elif 0 < len(key) <= MAX_KEY_LENGTH and key.isprintable():
-                whose = IdempotencyKey(
-                    caller.hospital_id, key, self._retention, self._wait_s
+                idempotency_key = IdempotencyKey(
+                    hospital_id=caller.hospital_id,
+                    key=key,
+                    retention=self._retention,
+                    wait_s=self._wait_s,
                 )
-                await self._idempotent(transaction, whose, scope, receive, send)
+                await self._idempotent(
+                    transaction, idempotency_key, scope, receive, send
+                )
             else:
                 unusable = KeyUnusable(longest=MAX_KEY_LENGTH)
-                await refuse(unusable, scope, receive, send, has_body(scope))
-        except SeraError as error:  # of the database, met by the app or by the commit
+                await refuse(unusable, scope, receive, send, drain=has_body(scope))
+        except SeraError as error:  # a database error in the app or in the commit
             await run_in_threadpool(transaction.rollback)
             if started:
                 raise
@@ -119,18 +130,18 @@ class TransactionMiddleware:
     async def _committed(
         self, transaction: Transaction, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        refused = False
+        has_failed = False
 
         async def commit_then_send(message: Message) -> None:
-            """A commit that fails is answered here: what the app would have answered is not so."""
-            nonlocal refused
-            if refused:
+            """If the commit fails, the error replaces the app's answer, which is then untrue."""
+            nonlocal has_failed
+            if has_failed:
                 return
             if message["type"] == "http.response.start":
                 try:
-                    await _end(transaction, good=message["status"] < 400)
+                    await _end(transaction, commit=message["status"] < 400)
                 except SeraError as error:
-                    refused = True
+                    has_failed = True
                     await run_in_threadpool(transaction.rollback)
                     return await _refusal(error)(scope, receive, send)
                 finally:
@@ -173,9 +184,13 @@ def _refusal(error: SeraError) -> Response:
     return error_response(error)
 
 
-async def _end(transaction: Transaction, good: bool) -> None:
-    """In a thread, since it waits for the database; where nothing was asked of that, at once."""
-    end = transaction.commit if good else transaction.rollback
+async def _end(transaction: Transaction, commit: bool) -> None:
+    """Commit or roll back.
+
+    An open transaction ends in a thread, because that waits for the database. One that never opened
+    ends here.
+    """
+    end = transaction.commit if commit else transaction.rollback
     if transaction.is_open:
         await run_in_threadpool(end)
     else:

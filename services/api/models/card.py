@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
 from services.api.dependencies import CallerDep, SystemSessionDep
-from services.api.middleware.security_headers import NOTHING
+from services.api.middleware.security_headers import DENY_ALL
 from shared.cards import render
 
 router = APIRouter(prefix="/v1", tags=["models"])
-POLICY = f"{NOTHING}; style-src 'unsafe-inline'"
+POLICY = f"{DENY_ALL}; style-src 'unsafe-inline'"
 """The page brings its own style, and nothing else is fetched or run."""
 
 

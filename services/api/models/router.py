@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 
 from services.api.dependencies import DependenciesDep, Operator, SystemSessionDep
-from services.api.etags import IfMatch, tagged
+from services.api.etags import IfMatch, set_etag
 from services.api.models import service
 from services.api.models.schemas import (
     GateView,
@@ -30,7 +30,7 @@ def list_models(
     caller: Operator, session: SystemSessionDep, response: Response
 ) -> list[ModelView]:
     """Newest first; `live` marks the one that answers. The ETag changes with it."""
-    tagged(response, session.models.tag())
+    set_etag(response, session.models.tag())
     return service.views(session, session.models.all())
 
 
@@ -38,7 +38,8 @@ def list_models(
 def roll_back(
     caller: Operator, session: SystemSessionDep, tags: IfMatch, reason: Why = None
 ) -> ModelView:
-    """Make the model live again that was live before the present one; asks neither the gate nor for a reason."""
+    """Make the model live again that was live before the present one; asks neither the gate nor for
+    a reason."""
     return service.view(session, session.models.rollback(caller.actor, reason, tags))
 
 
@@ -47,7 +48,7 @@ def read_model(
     model_id: str, caller: Operator, session: SystemSessionDep, response: Response
 ) -> ModelView:
     """By digest, a start of it, or a name (its newest version). The ETag changes with what is live."""
-    tagged(response, session.models.tag())
+    set_etag(response, session.models.tag())
     return service.view(session, model_id)
 
 
@@ -59,7 +60,8 @@ def promote_model(
     tags: IfMatch,
     reason: Why = None,
 ) -> ModelView:
-    """Make a model live that the gate passed against the present one, or for a reason; workers swap while serving."""
+    """Make a model live that the gate passed against the present one, or for a reason; workers swap
+    while serving."""
     digest = session.models.find(model_id).digest
     session.models.promote(digest, caller.actor, reason, tags)
     return service.view(session, digest)
@@ -73,13 +75,19 @@ def read_gate(model_id: str, caller: Operator, session: SystemSessionDep) -> Gat
 
 @router.post("/models/{model_id}/gate", status_code=202)
 def judge_again(
-    model_id: str, caller: Operator, session: SystemSessionDep, dependencies: DependenciesDep
+    model_id: str,
+    caller: Operator,
+    session: SystemSessionDep,
+    dependencies: DependenciesDep,
 ) -> ModelView:
-    """Hold the gate again, against what is live now; a trainer does it, and the model shows its word."""
+    """Hold the gate again, against what is live now; a trainer does it, and the model shows its
+    word."""
     model = session.models.find(model_id)
     run_id = service.run_of(model)
-    session.steps.gate_again(run_id)
-    session.transaction.on_commit(partial(dependencies.notifier.notify, Tasks.TRAIN, run_id))
+    session.steps.add_gate_step(run_id)
+    session.transaction.on_commit(
+        partial(dependencies.notifier.notify, Tasks.TRAIN, run_id)
+    )
     return service.view(session, model.digest)
 
 
@@ -96,7 +104,7 @@ def list_promotions(
 @router.get("/workers")
 def list_workers(caller: Operator, session: SystemSessionDep) -> list[WorkerView]:
     """Workers that are there, and what each serves or refuses to serve."""
-    return [service.worker(row) for row in session.serving.alive()]
+    return [service.worker(row) for row in session.serving.present_workers()]
 
 
 @router.post("/models/{model_id}/shadow", status_code=201)
@@ -121,7 +129,8 @@ def start_shadow(
 def read_shadow(
     model_id: str, caller: Operator, session: SystemSessionDep
 ) -> ShadowReport:
-    """What the model said in the shadow, beside the live model and, where they are known, the outcomes."""
+    """What the model said in the shadow, beside the live model and, where they are known, the
+    outcomes."""
     return service.shadow_report(session, model_id)
 
 

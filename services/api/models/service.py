@@ -21,11 +21,11 @@ from shared.domain.messages import to_json
 from shared.domain.models import GateReason
 from shared.errors import Conflict, NotFound
 from shared.ledger import SystemSession
-from shared.ledger.models.gate_judgements import Gate
+from shared.ledger.models.gate_judgements import GateJudgement
 from shared.ledger.models.promotions import Promotion
 from shared.ledger.models.repository import Model
 from shared.ledger.models.serving import Refusal, Worker
-from shared.ledger.models.shadows import Pair, Shadow
+from shared.ledger.models.shadows import ShadowPair, Shadow
 from shared.statistics.model_life.shadow import (
     Comparison,
     PairedPredictions,
@@ -52,10 +52,10 @@ def run_of(model: Model) -> UUID:
 
 def views(session: SystemSession, models: Sequence[Model]) -> list[ModelView]:
     """Models with their gates, and the workers that serve or refuse them."""
-    gates = session.gate_judgements.newest()
-    workers = session.serving.alive()
+    gates = session.gate_judgements.latest_by_model()
+    workers = session.serving.present_workers()
     shadow = session.shadows.current()
-    live = session.models.live()
+    live = session.models.live_digest()
     return [
         ModelView(
             **vars(model),
@@ -82,7 +82,7 @@ def refusals(workers: Sequence[Worker], digest: str) -> list[RefusalView]:
     ]
 
 
-def summary(gate: Gate, live: str | None) -> GateSummary:
+def summary(gate: GateJudgement, live: str | None) -> GateSummary:
     """A live model's own gate is history, and so never stale."""
     stale = gate.model_digest != live and gate.live_digest != live
     return GateSummary(
@@ -100,7 +100,7 @@ def gate(session: SystemSession, name_or_digest: str) -> GateView:
     if found is None:
         raise GateAbsent(name=f"{model.name}/{model.version}")
     return GateView(
-        **summary(found, session.models.live()).model_dump(),
+        **summary(found, session.models.live_digest()).model_dump(),
         gate_id=found.id,
         model=found.model_digest,
         version_id=found.version_id,
@@ -156,7 +156,7 @@ def shadow(row: Shadow) -> ShadowView:
 
 def shadow_report(session: SystemSession, name_or_digest: str) -> ShadowReport:
     """What a model said in the shadow, beside the last model that was live meanwhile."""
-    found = session.shadows.of_model(session.models.find(name_or_digest).digest)
+    found = session.shadows.latest_of_model(session.models.find(name_or_digest).digest)
     pairs = session.shadows.pairs(found)
     against = pairs[-1].live_digest if pairs else None
     same = [pair for pair in pairs if pair.live_digest == against]
@@ -164,14 +164,14 @@ def shadow_report(session: SystemSession, name_or_digest: str) -> ShadowReport:
         **shadow(found).model_dump(),
         read=len(pairs),
         unread=sum(pair.score is None for pair in pairs),
-        waiting=0 if found.ended_at else session.shadows.waiting(found),
+        waiting=0 if found.ended_at else session.shadows.count_waiting(found),
         against=against,
         elsewhere=len(pairs) - len(same),
         comparison=comparison(same),
     )
 
 
-def comparison(pairs: Sequence[Pair]) -> Comparison | None:
+def comparison(pairs: Sequence[ShadowPair]) -> Comparison | None:
     """Of cases that both have read: a pair of which the shadow could not read the image has no score."""
     read = [pair for pair in pairs if pair.score is not None]
     return compare_models(

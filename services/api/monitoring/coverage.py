@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.api.monitoring.schemas import CoverageGroup, CoverageStep, CoverageView
-from services.api.monitoring.views import joined, window_view
-from shared.ledger.monitoring.observations import Observations, Period, Verified, Window
+from services.api.monitoring.views import joined_column, window_view
+from shared.ledger.monitoring.observations import Observations, Period, VerifiedResults, Window
 from shared.statistics import conformal_coverage
 
 ALPHAS = (0.01, 0.05, 0.1, 0.2)
@@ -42,10 +42,10 @@ def measure(
     )
 
 
-def _steps(verified: Sequence[Verified], alphas: Sequence[float]) -> list[CoverageStep]:
+def _steps(verified: Sequence[VerifiedResults], alphas: Sequence[float]) -> list[CoverageStep]:
     """Of the results that tell both p-values; none where no result does."""
     benign, malignant, labels = (
-        joined(verified, name) for name in ("benign_p", "malignant_p", "malignant")
+        joined_column(verified, name) for name in ("benign_p", "malignant_p", "malignant")
     )
     told = ~(np.isnan(benign) | np.isnan(malignant))
     if not told.any():

@@ -13,7 +13,7 @@ from services.api.monitoring.schemas import (
     PerformanceView,
     QualityView,
 )
-from services.api.monitoring.service import FRESH_S, Answer, Asked, MonitoringService
+from services.api.monitoring.service import FRESH_S, JsonAnswer, WindowQuery, MonitoringService
 from shared.ledger.monitoring.observations import Period
 
 router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"])
@@ -31,7 +31,7 @@ def _words(longest: int, description: str) -> Any:
     return Query(max_length=longest, pattern=WITHOUT_NUL, description=description)
 
 
-def asked(
+def window_query(
     hospital: Annotated[
         str | None, _words(200, "Name or id; left out, all that the key may see.")
     ] = None,
@@ -52,8 +52,8 @@ def asked(
     until: Annotated[
         AwareDatetime | None, Query(description="And before this; left out, up to now.")
     ] = None,
-) -> Asked:
-    return Asked(hospital, device, model, since, until)
+) -> WindowQuery:
+    return WindowQuery(hospital, device, model, since, until)
 
 
 def monitoring_service(
@@ -62,43 +62,43 @@ def monitoring_service(
     return MonitoringService(session, caller, dependencies.cache)
 
 
-AskedDep = Annotated[Asked, Depends(asked)]
+WindowQueryDep = Annotated[WindowQuery, Depends(window_query)]
 MonitoringServiceDep = Annotated[MonitoringService, Depends(monitoring_service)]
 
 
 @router.get("/drift", response_model=DriftView)
 def read_drift(
-    service: MonitoringServiceDep, asked: AskedDep, if_none_match: IfNoneMatch = None
+    service: MonitoringServiceDep, asked: WindowQueryDep, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Score, strangeness and embedding of each hospital and device against the training images of their model."""
-    return response(service.answer(drift.measure, asked), if_none_match)
+    return conditional_response(service.answer(drift.measure, asked), if_none_match)
 
 
 @router.get("/quality", response_model=QualityView)
 def read_quality(
-    service: MonitoringServiceDep, asked: AskedDep, if_none_match: IfNoneMatch = None
+    service: MonitoringServiceDep, asked: WindowQueryDep, if_none_match: IfNoneMatch = None
 ) -> Response:
     """How often each warning and each failure comes, and `refer`, by hospital and device."""
-    return response(service.answer(quality.measure, asked), if_none_match)
+    return conditional_response(service.answer(quality.measure, asked), if_none_match)
 
 
 @router.get("/performance", response_model=PerformanceView)
 def read_performance(
     service: MonitoringServiceDep,
-    asked: AskedDep,
+    asked: WindowQueryDep,
     step: Annotated[
         Period, Query(description="Of the figures over time.")
     ] = Period.MONTH,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """AUC, calibration, sensitivity and specificity as far as outcomes are known: read `sentences` with them."""
-    return response(service.answer(performance.measure, asked, step), if_none_match)
+    return conditional_response(service.answer(performance.measure, asked, step), if_none_match)
 
 
 @router.get("/coverage", response_model=CoverageView)
 def read_coverage(
     service: MonitoringServiceDep,
-    asked: AskedDep,
+    asked: WindowQueryDep,
     alpha: Annotated[
         list[Alpha] | None,
         Query(
@@ -110,14 +110,14 @@ def read_coverage(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """How often conformal sets hold the true class at each error that is allowed, and how often they decide."""
-    return response(
+    return conditional_response(
         service.answer(coverage.measure, asked, tuple(alpha or coverage.ALPHAS)),
         if_none_match,
     )
 
 
-def response(
-    answer: Answer, if_none_match: str | None, fresh_s: float = FRESH_S
+def conditional_response(
+    answer: JsonAnswer, if_none_match: str | None, fresh_s: float = FRESH_S
 ) -> Response:
     fresh = {
         "Cache-Control": f"private, max-age={fresh_s:.0f}",

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from services.api.monitoring.schemas import (
     DriftGroup,
     DriftView,
-    ModelNamed,
+    ModelView,
     QuantityDrift,
 )
-from services.api.monitoring.views import Place, places, window_view, worst
+from services.api.monitoring.views import GroupKey, group_keys, window_view, worst
 from shared.ledger.monitoring.observations import (
     Observations,
     Quantity,
-    Reference,
-    Source,
+    ModelReference,
+    ResultSource,
     Window,
 )
 from shared.statistics import (
@@ -50,7 +50,7 @@ Quantiles = list[NDArray[np.float64]]
 class Reading(NamedTuple):
     """A place under one model."""
 
-    place: Place
+    place: GroupKey
     model: str
 
 
@@ -83,12 +83,12 @@ def measure(observations: Observations, window: Window) -> DriftView:
 def _results(observations: Observations, window: Window) -> Counter[Reading]:
     results: Counter[Reading] = Counter()
     for row in observations.decisions(window):
-        for place in places(row.hospital, row.device):
+        for place in group_keys(row.hospital, row.device):
             results[Reading(place, row.model)] += row.results
     return results
 
 
-def _tables(reference: Reference) -> dict[Quantity, Quantiles]:
+def _tables(reference: ModelReference) -> dict[Quantity, Quantiles]:
     """What the model tells of its training images, as far as it can be compared with."""
     quantiles = reference.quantiles or {}
     tables: dict[Quantity, Quantiles] = {}
@@ -109,14 +109,14 @@ def _tables(reference: Reference) -> dict[Quantity, Quantiles]:
 def _measured(
     observations: Observations,
     window: Window,
-    known: dict[str, Reference],
+    known: dict[str, ModelReference],
     tables: dict[str, dict[Quantity, Quantiles]],
 ) -> dict[Reading, dict[Quantity, Drift]]:
     measured: dict[Reading, dict[Quantity, Drift]] = defaultdict(dict)
     for digest, quantities in tables.items():
         for quantity, parts in quantities.items():
             references = [part.tolist() for part in parts]
-            tallies = observations.tallies(window, digest, quantity, references)
+            tallies = observations.quantile_counts(window, digest, quantity, references)
             for reading, counts in _counts(tallies).items():
                 if all(part.any() for part in counts):
                     measured[reading][quantity] = _drift(
@@ -125,10 +125,10 @@ def _measured(
     return measured
 
 
-def _counts(tallies: dict[Source, Counts]) -> dict[Reading, Counts]:
+def _counts(tallies: dict[ResultSource, Counts]) -> dict[Reading, Counts]:
     counts: dict[Reading, Counts] = {}
     for source, parts in tallies.items():
-        for place in places(source.hospital, source.device):
+        for place in group_keys(source.hospital, source.device):
             reading = Reading(place, source.model)
             before = counts.get(reading)
             counts[reading] = (
@@ -151,7 +151,7 @@ def _group(
     reading: Reading,
     hospital: str,
     results: int,
-    model: Reference | None,
+    model: ModelReference | None,
     measured: dict[Quantity, Drift],
 ) -> DriftGroup:
     quantities = [_quantity(quantity, found) for quantity, found in measured.items()]
@@ -161,7 +161,7 @@ def _group(
         hospital_id=reading.place.hospital,
         hospital=hospital,
         device=reading.place.device,
-        model=ModelNamed(
+        model=ModelView(
             digest=reading.model,
             name=model.name if model else None,
             version=model.version if model else None,

@@ -31,7 +31,7 @@ class AnswerCache:
         )
         self._condition = Condition()
 
-    def recall(self, key: Hashable, fresh_s: float, make: Callable[[], Value]) -> Value:
+    def get_or_make(self, key: Hashable, fresh_s: float, make: Callable[[], Value]) -> Value:
         """What `make` gave at most `fresh_s` ago, or gives now."""
         value: Value = self._entry(key, fresh_s, make).value
         return value

@@ -19,12 +19,12 @@ from services.api.monitoring.schemas import (
     RateView,
     ReferredView,
 )
-from services.api.monitoring.views import joined, rate, window_view
+from services.api.monitoring.views import joined_column, rate, window_view
 from shared.ledger.monitoring.observations import (
     Observations,
     Period,
-    Share,
-    Verified,
+    PeriodCount,
+    VerifiedResults,
     Window,
 )
 from shared.statistics import (
@@ -58,7 +58,7 @@ def measure(
     """Figures of all results in the window, of each hospital, and of each step through time."""
     # In this order: what is written meanwhile then cannot make more outcomes than results.
     verified = observations.verified(window, period)
-    shares = observations.shares(window, period)
+    shares = observations.period_counts(window, period)
     names = observations.hospitals()
     by_hospital = _parted(shares, verified, lambda row: row.hospital)
     by_period = _parted(shares, verified, lambda row: row.period)
@@ -83,11 +83,11 @@ def measure(
 
 
 def _parted(
-    shares: Iterable[Share],
-    verified: Iterable[Verified],
-    key_of: Callable[[Share | Verified], Key],
-) -> dict[Key, tuple[list[Share], list[Verified]]]:
-    parts: dict[Key, tuple[list[Share], list[Verified]]] = defaultdict(lambda: ([], []))
+    shares: Iterable[PeriodCount],
+    verified: Iterable[VerifiedResults],
+    key_of: Callable[[PeriodCount | VerifiedResults], Key],
+) -> dict[Key, tuple[list[PeriodCount], list[VerifiedResults]]]:
+    parts: dict[Key, tuple[list[PeriodCount], list[VerifiedResults]]] = defaultdict(lambda: ([], []))
     for share in shares:
         parts[key_of(share)][0].append(share)
     for row in verified:
@@ -96,7 +96,7 @@ def _parted(
 
 
 def _figures(
-    shares: Sequence[Share], verified: Sequence[Verified]
+    shares: Sequence[PeriodCount], verified: Sequence[VerifiedResults]
 ) -> PerformanceFigures:
     results: Counter[str] = Counter()
     known: Counter[str] = Counter()
@@ -108,7 +108,7 @@ def _figures(
         table[part.decision, True] += int(part.malignant.sum())
         table[part.decision, False] += int((~part.malignant).sum())
     scores, risks, malignant = (
-        joined(verified, name) for name in ("score", "risk", "malignant")
+        joined_column(verified, name) for name in ("score", "risk", "malignant")
     )
     return PerformanceFigures(
         results=results.total(),

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from services.api.monitoring.schemas import CodeRate, QualityGroup, QualityView
-from services.api.monitoring.views import Place, places, rate, window_view
+from services.api.monitoring.views import GroupKey, group_keys, rate, window_view
 from shared.ledger.monitoring.observations import Observations, Window
 
 DECISIONS = ("benign", "malignant", "refer")
@@ -22,19 +22,19 @@ class Tally:
 
 def measure(observations: Observations, window: Window) -> QualityView:
     """Rates of each hospital and device that had results or failures in the window."""
-    tallies: dict[Place, Tally] = defaultdict(Tally)
+    tallies: dict[GroupKey, Tally] = defaultdict(Tally)
     # Warnings before results: what is written meanwhile then cannot make more warnings than results.
     for warning in observations.warnings(window):
-        for place in places(warning.hospital, warning.device):
+        for place in group_keys(warning.hospital, warning.device):
             tallies[place].warnings[warning.code] += warning.times
     for decision in observations.decisions(window):
-        for place in places(decision.hospital, decision.device):
+        for place in group_keys(decision.hospital, decision.device):
             tallies[place].results += decision.results
             tallies[place].referred += (
                 decision.results if decision.decision == REFER else 0
             )
     for failure in observations.failures(window):
-        for place in places(failure.hospital, failure.device):
+        for place in group_keys(failure.hospital, failure.device):
             tallies[place].failures[failure.code] += failure.times
     names = observations.hospitals()
     ordered = sorted(tallies, key=lambda place: place.order(names))
@@ -43,7 +43,7 @@ def measure(observations: Observations, window: Window) -> QualityView:
     return QualityView(window=window_view(window), groups=groups, sentences=sentences)
 
 
-def _group(place: Place, hospital: str, tally: Tally) -> QualityGroup:
+def _group(place: GroupKey, hospital: str, tally: Tally) -> QualityGroup:
     failed = tally.failures.total()
     tried = tally.results + failed
     return QualityGroup(

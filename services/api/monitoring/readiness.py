@@ -22,13 +22,13 @@ class Stalled(Unavailable):
     )
 
 
-def needed(dependencies: Dependencies) -> dict[str, str]:
+def required_checks(dependencies: Dependencies) -> dict[str, str]:
     """What must answer for a case to be taken: `ok`, or what is wrong."""
     stored = partial(dependencies.objects.exists, ABSENT)
     return {"database": _state(dependencies.ledger.ping), "objects": _state(stored)}
 
 
-def degraded(dependencies: Dependencies) -> dict[str, str]:
+def degraded_checks(dependencies: Dependencies) -> dict[str, str]:
     """What keeps cases from being answered as they should; only what is wrong."""
     checks: tuple[Callable[[], object], ...] = (
         dependencies.notifier.check,
@@ -45,8 +45,8 @@ def check_work(dependencies: Dependencies) -> None:
     """Raises Stalled if cases wait and none is being answered."""
     with dependencies.ledger.system_session("gateway") as session:
         progress = session.queue.progress()
-        waited_s = session.liveness.waited_s()
-    if replace(progress, oldest_queued_s=waited_s).stalled(
+        waited_s = session.liveness.longest_wait_s()
+    if replace(progress, oldest_queued_s=waited_s).is_stalled(
         dependencies.settings.stalled_after_s
     ):
         raise Stalled(after_s=dependencies.settings.stalled_after_s)

@@ -10,7 +10,7 @@ from services.api.dependencies import DependenciesDep, TransactionDep
 from services.api.errors import PROBLEM
 from services.api.middleware.authentication import authenticate_header
 from services.api.monitoring import readiness
-from services.api.monitoring.prometheus.page import page
+from services.api.monitoring.prometheus.page import metrics_page
 from shared.domain.roles import Role
 from shared.errors import Forbidden
 from shared.ledger.hospitals.repository import Caller
@@ -33,9 +33,9 @@ def readyz(dependencies: DependenciesDep) -> JSONResponse:
 
     `degraded` names what does not keep cases from being taken, but from being answered as they should.
     """
-    checks = readiness.needed(dependencies)
+    checks = readiness.required_checks(dependencies)
     ready = all(state == "ok" for state in checks.values())
-    degraded = readiness.degraded(dependencies) if ready else {}
+    degraded = readiness.degraded_checks(dependencies) if ready else {}
     return JSONResponse(
         {"ready": ready, "checks": checks, "degraded": degraded}, 200 if ready else 503
     )
@@ -60,7 +60,7 @@ def metrics(
         check_sees_all(authenticate_header(transaction, authorization))
         transaction.commit()
     return Response(
-        page(dependencies, named=authorization is not None), media_type=CONTENT_TYPE_LATEST
+        metrics_page(dependencies, named=authorization is not None), media_type=CONTENT_TYPE_LATEST
     )
 
 

@@ -37,7 +37,7 @@ class WindowView(BaseModel):
     until: datetime | None = Field(description="And before this; null up to now.")
 
 
-class ModelNamed(BaseModel):
+class ModelView(BaseModel):
     model_config = _example(digest=DIGEST, name="light", version=2)
     digest: str
     name: str | None = Field(description="null where the model is no longer stored.")
@@ -94,7 +94,7 @@ class DriftGroup(BaseModel):
         description="Make and model; null where the files do not tell, and in rows of level `hospital`.",
         examples=["Philips Medical Systems EPIQ 7G"],
     )
-    model: ModelNamed
+    model: ModelView
     n: int = Field(description="Results in the window.", examples=[412])
     state: DriftState | None = Field(
         description="The worst of the quantities: ok, watch, alarm, too-few. null: the model tells no reference."

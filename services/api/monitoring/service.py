@@ -18,7 +18,7 @@ from shared.ledger.monitoring.observations import Observations, Window
 FRESH_S = 30.0
 """How old an answer may be; a dashboard that polls oftener costs nothing."""
 DAYS = 30
-MOST_DAYS = 400
+MAX_DAYS = 400
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 Measure = Callable[..., BaseModel]
@@ -33,7 +33,7 @@ class WindowInvalid(InputError):
 
 
 @dataclass(frozen=True)
-class Asked:
+class WindowQuery:
     """Which results a caller wants to look at, as the request has it."""
 
     hospital: str | None = None
@@ -44,7 +44,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answer:
+class JsonAnswer:
     body: bytes
     etag: str
 
@@ -59,30 +59,30 @@ class MonitoringService:
         self._caller = caller
         self._answer_cache = answer_cache
 
-    def answer(self, measure: Measure, asked: Asked, *more: object) -> Answer:
+    def answer(self, measure: Measure, asked: WindowQuery, *more: object) -> JsonAnswer:
         """The measurement as JSON, at most FRESH_S old; `more` are further arguments of `measure`.
 
         The request's transaction ends before: whoever waits for another's measurement holds none.
         """
         self._session.transaction.commit()
         key = (measure, self._caller.hospital_id, asked, more)
-        return self._answer_cache.recall(
+        return self._answer_cache.get_or_make(
             key, FRESH_S, lambda: self._measured(measure, asked, more)
         )
 
     def _measured(
-        self, measure: Measure, asked: Asked, more: tuple[object, ...]
-    ) -> Answer:
+        self, measure: Measure, asked: WindowQuery, more: tuple[object, ...]
+    ) -> JsonAnswer:
         observations = self._session.observations
-        return answer_of(measure(observations, window(observations, asked), *more))
+        return json_answer(measure(observations, resolve_window(observations, asked), *more))
 
 
-def answer_of(view: BaseModel) -> Answer:
+def json_answer(view: BaseModel) -> JsonAnswer:
     body = view.model_dump_json().encode()
-    return Answer(body, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+    return JsonAnswer(body, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
 
-def window(observations: Observations, asked: Asked) -> Window:
+def resolve_window(observations: Observations, asked: WindowQuery) -> Window:
     """The last 30 whole days unless said otherwise; names are looked up among what may be seen.
 
     Raises
@@ -91,16 +91,16 @@ def window(observations: Observations, asked: Asked) -> Window:
     """
     until = asked.until or datetime.now(UTC)
     if until < EARLIEST:
-        raise WindowInvalid(problem=f"ends before {EARLIEST:%Y}", most=MOST_DAYS)
+        raise WindowInvalid(problem=f"ends before {EARLIEST:%Y}", most=MAX_DAYS)
     since = asked.since or days_before(until, DAYS)
     if since >= until:
-        raise WindowInvalid(problem="ends before it begins", most=MOST_DAYS)
-    if until - since > timedelta(days=MOST_DAYS):
+        raise WindowInvalid(problem="ends before it begins", most=MAX_DAYS)
+    if until - since > timedelta(days=MAX_DAYS):
         raise WindowInvalid(
-            problem=f"is {(until - since).days} days long", most=MOST_DAYS
+            problem=f"is {(until - since).days} days long", most=MAX_DAYS
         )
     hospital = _hospital(observations, asked.hospital) if asked.hospital else None
-    model = observations.model(asked.model) if asked.model else None
+    model = observations.find_model(asked.model) if asked.model else None
     if asked.model and model is None:
         raise ModelUnknown(name=asked.model)
     return Window(since, asked.until, hospital, asked.device, model)

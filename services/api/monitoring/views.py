@@ -7,14 +7,14 @@ from uuid import UUID
 import numpy as np
 
 from services.api.monitoring.schemas import RateView, WindowView
-from shared.ledger.monitoring.observations import Verified, Window
+from shared.ledger.monitoring.observations import VerifiedResults, Window
 from shared.statistics import DriftState, IntervalMethod, Proportion
 
 SEVERITY = (DriftState.TOO_FEW, DriftState.OK, DriftState.WATCH, DriftState.ALARM)
 """From the least telling to the worst."""
 
 
-class Place(NamedTuple):
+class GroupKey(NamedTuple):
     """A hospital as a whole, or one of its devices; None is the device of files that do not tell."""
 
     hospital: UUID
@@ -30,9 +30,9 @@ class Place(NamedTuple):
         return names[self.hospital], not self.whole, self.device or ""
 
 
-def places(hospital: UUID, device: str | None) -> tuple[Place, Place]:
+def group_keys(hospital: UUID, device: str | None) -> tuple[GroupKey, GroupKey]:
     """Where a result counts: in its hospital's row, and in its device's."""
-    return Place(hospital, True), Place(hospital, False, device)
+    return GroupKey(hospital, True), GroupKey(hospital, False, device)
 
 
 def rate(count: int, of: int) -> RateView:
@@ -53,10 +53,10 @@ def worst(states: Iterable[DriftState | None]) -> DriftState | None:
 
 
 def window_view(window: Window) -> WindowView:
-    return WindowView(since=window.since, until=window.until)
+    return WindowView(since=window.start, until=window.end)
 
 
-def joined(verified: Sequence[Verified], name: str) -> np.ndarray:
+def joined_column(verified: Sequence[VerifiedResults], name: str) -> np.ndarray:
     """A column of all parts in one."""
     parts = [getattr(part, name) for part in verified]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)

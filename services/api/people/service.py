@@ -9,7 +9,7 @@ from services.api.hospitals.lookup import Names, name_of, named
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView
 from services.api.session.errors import ProviderOff
 from services.api.session.password_hasher import PasswordHasherPool
-from services.api.session.provider import Provider
+from services.api.session.provider import IdentityProvider
 from shared.domain.roles import Role
 from shared.errors import Conflict
 from shared.ledger.hospitals.repository import Caller
@@ -74,7 +74,7 @@ class OneTimePasswords:
         caller: Caller,
         *,
         bench: PasswordHasherPool,
-        provider: Provider | None,
+        provider: IdentityProvider | None,
         idempotent: IdempotentRequest | None,
     ) -> None:
         self._session = session
@@ -90,7 +90,7 @@ class OneTimePasswords:
 
         def make(password_hash: str) -> Person:
             hospital = named(new.hospital, self._names(), self._caller)
-            return self._session.people.make(
+            return self._session.people.create(
                 new.name, new.role, hospital, password_hash
             )
 
@@ -121,7 +121,7 @@ class OneTimePasswords:
         self._reserve()
         names = self._names()
         hospital = named(new.hospital, names, self._caller)
-        person = self._session.people.make_provided(
+        person = self._session.people.create_with_identity(
             new.name, new.role, hospital, self._provider.issuer, subject
         )
         return OneTimeView(**view(person, names).model_dump(), one_time_password=None)

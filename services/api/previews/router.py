@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, File, Form, UploadFile
 
 from services.api.dependencies import DependenciesDep, Submitter
-from services.api.previews.schemas import Look
-from services.api.previews.service import Glance, look
+from services.api.previews.schemas import PreviewView
+from services.api.previews.service import PreviewRequest, create_preview
 
 router = APIRouter(prefix="/v1", tags=["looks"])
 
 
-def glance(
+def preview_request(
     image: Annotated[UploadFile, File(description="PNG, JPEG, BMP, TIFF or DICOM.")],
     frame: Annotated[
         int | None,
@@ -33,13 +33,13 @@ def glance(
             examples=["[[210, 140], [1380, 190], [1350, 1010], [240, 1060]]"],
         ),
     ] = None,
-) -> Glance:
-    return Glance(image.file, frame, photo, corners)
+) -> PreviewRequest:
+    return PreviewRequest(image.file, frame, photo, corners)
 
 
 @router.post("/looks")
-def look_at(
-    form: Annotated[Glance, Depends(glance)], dependencies: DependenciesDep, who: Submitter
-) -> Look:
+def create_image_preview(
+    form: Annotated[PreviewRequest, Depends(preview_request)], dependencies: DependenciesDep, who: Submitter
+) -> PreviewView:
     """Calipers, scale and ROI of an image, a photo made straight, and a preview. Nothing is kept."""
-    return look(dependencies, form)
+    return create_preview(dependencies, form)

@@ -11,7 +11,7 @@ from shared.imaging import ImageFormat
 Point = tuple[float, float]
 
 
-class Told(BaseModel):
+class FindingView(BaseModel):
     code: str
     message: str = Field(description="A sentence with the next step.")
 
@@ -22,7 +22,7 @@ class SuggestedRoi(BaseModel):
     )
 
 
-class PhotoSeen(BaseModel):
+class PhotoView(BaseModel):
     """The photo as it was uploaded, upright, and what it spoils of the straight picture."""
 
     corners: list[Point] = Field(
@@ -41,17 +41,17 @@ class PhotoSeen(BaseModel):
         description="Size of the finest detail, per mille of the picture; 50 at most is well."
     )
     retake: bool
-    advice: list[Told]
+    advice: list[FindingView]
     width: int
     height: int
 
 
-class Preview(BaseModel):
+class PreviewImage(BaseModel):
     media_type: Literal["image/png"] = "image/png"
     base64: str
 
 
-class Look(BaseModel):
+class PreviewView(BaseModel):
     format: ImageFormat
     width: int = Field(
         description="Of the preview; that of the image, unless it is a photo."
@@ -71,13 +71,13 @@ class Look(BaseModel):
     spacing_mm: Point | None = Field(
         description="Millimetres between rows and between columns."
     )
-    warnings: list[Told]
-    photo: PhotoSeen | None
-    preview: Preview = Field(
+    warnings: list[FindingView]
+    photo: PhotoView | None
+    preview: PreviewImage = Field(
         description="The frame as SERA would read it, upright and grey, cleaned as for storage. A photo may still show "
         "what stands on the screen: names, dates, faces in a reflection. Frame the ultrasound image alone."
     )
 
 
-def told(findings: Sequence[Finding]) -> list[Told]:
-    return [Told(code=finding.code, message=finding.message) for finding in findings]
+def finding_views(findings: Sequence[Finding]) -> list[FindingView]:
+    return [FindingView(code=finding.code, message=finding.message) for finding in findings]

@@ -8,12 +8,12 @@ import cv2
 
 from services.api.dependencies import Dependencies
 from services.api.previews.schemas import (
-    Look,
-    PhotoSeen,
+    PreviewView,
+    PhotoView,
     Point,
-    Preview,
+    PreviewImage,
     SuggestedRoi,
-    told,
+    finding_views,
 )
 from shared.errors import TooLarge
 from shared.imaging import (
@@ -31,7 +31,7 @@ from shared.imaging.regions.crop import ROI_FROM_CALIPERS
 
 
 @dataclass(frozen=True)
-class Glance:
+class PreviewRequest:
     """What is to be looked at, and how."""
 
     image: BinaryIO
@@ -40,13 +40,13 @@ class Glance:
     corners: str | None = None
 
 
-def look(dependencies: Dependencies, asked: Glance) -> Look:
+def create_preview(dependencies: Dependencies, asked: PreviewRequest) -> PreviewView:
     """What is seen; nothing of it is kept."""
     header = inspect(asked.image)
     frame = header.frame_index(asked.frame) + 1
     data = _read(asked.image, dependencies.settings.max_upload_bytes)
     image = dependencies.decoder_pool.decode(dependencies.deidentifier.clean(data).data, asked.frame)
-    photo: PhotoSeen | None = None
+    photo: PhotoView | None = None
     if asked.photo:
         image, photo = _straight(image, asked.corners)
     height, width = image.pixels.shape
@@ -54,7 +54,7 @@ def look(dependencies: Dependencies, asked: Glance) -> Look:
     findings = [*image.findings, *(() if image.region else burnt_in_text(image.pixels))]
     if calipers.roi:
         findings.append(ROI_FROM_CALIPERS)
-    return Look(
+    return PreviewView(
         format=header.format,
         width=width,
         height=height,
@@ -66,9 +66,9 @@ def look(dependencies: Dependencies, asked: Glance) -> Look:
         size_mm=calipers.size_mm,
         size_from="calipers" if calipers.size_mm else None,
         spacing_mm=image.spacing_mm,
-        warnings=told(findings),
+        warnings=finding_views(findings),
         photo=photo,
-        preview=Preview(base64=_png_base64(image)),
+        preview=PreviewImage(base64=_png_base64(image)),
     )
 
 
@@ -82,19 +82,19 @@ def _read(image: BinaryIO, limit: int) -> bytes:
 
 def _straight(
     image: UltrasoundImage, sent: str | None
-) -> tuple[UltrasoundImage, PhotoSeen]:
+) -> tuple[UltrasoundImage, PhotoView]:
     """The picture on the screen, without the photo's own scale and regions, and what the photo is like."""
     height, width = image.pixels.shape
     corners = _corners(image, sent)
     picture = photos.straighten(image.pixels, corners.corners)
     faults = photos.measure(picture)
     advice = photos.findings(faults)
-    photo = PhotoSeen(
+    photo = PhotoView(
         corners=corners.corners.tolist(),
         found=corners.found,
         **vars(faults),
         retake=bool(advice),
-        advice=told(advice),
+        advice=finding_views(advice),
         width=width,
         height=height,
     )

@@ -16,7 +16,7 @@ from services.api.queue.schemas import (
 )
 from shared.domain.jobs import JobState, Priority
 from shared.ledger import SystemSession
-from shared.ledger.jobs.backlog import InHand, Line
+from shared.ledger.jobs.backlog import RunningJob, WaitingJobs
 from shared.queueing import Notifier
 from shared.queueing.app import Tasks
 
@@ -30,15 +30,15 @@ class QueueService:
 
     def read(self) -> QueueView:
         backlog = self._session.backlog
-        jobs_per_s = self._session.queue.pace()
+        jobs_per_s = self._session.queue.jobs_per_second()
         return QueueView(
-            waiting=[LineView(**_laned(line)) for line in backlog.lines()],
+            waiting=[LineView(**_laned(line)) for line in backlog.waiting()],
             running=self._session.queue.depth()[JobState.RUNNING],
-            in_hand=[InHandView(**_laned(job)) for job in backlog.in_hand(SHOWN)],
-            expired=backlog.expired(),
-            dead=[DeadView(**asdict(dead)) for dead in backlog.dead()],
+            in_hand=[InHandView(**_laned(job)) for job in backlog.running(SHOWN)],
+            expired=backlog.count_expired(),
+            dead=[DeadView(**asdict(dead)) for dead in backlog.dead_letter_summaries()],
             per_minute=None if jobs_per_s is None else round(jobs_per_s * 60, 1),
-            workers=[worker(row) for row in self._session.serving.alive()],
+            workers=[worker(row) for row in self._session.serving.present_workers()],
         )
 
     def dead_letters(self, reason: str) -> list[DeadLetterView]:
@@ -48,9 +48,9 @@ class QueueService:
 
     def rerun(self, reason: str) -> RerunView:
         """Queue dead letters of a reason again; one notification each wakes every idle worker."""
-        queued = self._session.queue.rerun_all(reason, AT_ONCE)
+        queued = self._session.dead_letters.rerun_all(reason, AT_ONCE)
         left = sum(
-            dead.jobs for dead in self._session.backlog.dead() if dead.reason == reason
+            dead.jobs for dead in self._session.backlog.dead_letter_summaries() if dead.reason == reason
         )
         for job_id in queued:
             self._session.transaction.on_commit(
@@ -59,6 +59,6 @@ class QueueService:
         return RerunView(queued=len(queued), left=left)
 
 
-def _laned(row: Line | InHand) -> dict[str, Any]:
+def _laned(row: WaitingJobs | RunningJob) -> dict[str, Any]:
     told = asdict(row)
     return told | {"lane": Priority.URGENT if told.pop("urgent") else Priority.ROUTINE}

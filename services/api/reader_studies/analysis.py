@@ -30,7 +30,7 @@ from services.api.reader_studies.figures import (
 )
 from shared.domain.reader_studies import Phase
 from shared.domain.results.prediction import Verdict
-from shared.ledger.reader_studies.readings import Reading, Studied
+from shared.ledger.reader_studies.readings import Reading, StudyCase
 from shared.statistics import (
     ConfusionTable,
     Kappa,
@@ -53,10 +53,10 @@ RATES = (Measure.SENSITIVITY, Measure.SPECIFICITY)
 
 
 @dataclass(frozen=True)
-class Material:
+class StudyData:
     """All that an analysis is made of; `breaches` and `seen_before` are (reader's number, case)."""
 
-    cases: Sequence[Studied]
+    cases: Sequence[StudyCase]
     erased: int
     readers: Sequence[int]
     readings: Sequence[Reading]
@@ -64,15 +64,15 @@ class Material:
     seen_before: set[tuple[int, UUID]]
 
 
-class Analyst:
-    def __init__(self, material: Material) -> None:
+class StudyAnalysis:
+    def __init__(self, material: StudyData) -> None:
         self._given = material
         self._read = {
             (each.reader, each.case_id, each.phase): each for each in material.readings
         }
         self._truth = {each.case_id: each for each in material.cases}
 
-    def analysis(self) -> Analysis:
+    def analyse(self) -> Analysis:
         malignant = sum(each.malignant for each in self._given.cases)
         return Analysis(
             cases=len(self._given.cases),
@@ -126,11 +126,11 @@ class Analyst:
             cases=len(cases),
             blind=conditions[Phase.BLIND],
             aided=conditions[Phase.AIDED],
-            auc_change=tried(
+            auc_change=none_if_single_class(
                 lambda: change(scores[Phase.BLIND], scores[Phase.AIDED], labels)
             ),
             mcnemar={
-                rate: tried(partial(mcnemar_p, calls, labels, rate)) for rate in RATES
+                rate: none_if_single_class(partial(mcnemar_p, calls, labels, rate)) for rate in RATES
             },
             seconds={p: self._times(number, p) for p in Phase},
             breaches=sum(reader == number for reader, _ in self._given.breaches),
@@ -198,7 +198,7 @@ class Analyst:
             np.stack([self._scores(number, cases, phase) for number in readers])
             for phase in Phase
         )
-        return tried(lambda: summary(before, after, self._labels(cases)))
+        return none_if_single_class(lambda: summary(before, after, self._labels(cases)))
 
 
 def condition(scores: np.ndarray, calls: np.ndarray, labels: np.ndarray) -> Condition:
@@ -210,14 +210,14 @@ def condition(scores: np.ndarray, calls: np.ndarray, labels: np.ndarray) -> Cond
     )
     rates = {rate: Rate(**table.proportion(rate).to_json()) for rate in RATES}
     return Condition(
-        auc=tried(lambda: area(scores, labels)),
+        auc=none_if_single_class(lambda: area(scores, labels)),
         sensitivity=rates[Measure.SENSITIVITY],
         specificity=rates[Measure.SPECIFICITY],
-        roc=tried(lambda: curve(scores, labels)),
+        roc=none_if_single_class(lambda: curve(scores, labels)),
     )
 
 
-def tried(how: Callable[[], Found]) -> Found | None:
+def none_if_single_class(how: Callable[[], Found]) -> Found | None:
     """None where there are too few cases of a class for it."""
     try:
         return how()
@@ -226,13 +226,13 @@ def tried(how: Callable[[], Found]) -> Found | None:
 
 
 def area(scores: np.ndarray, labels: np.ndarray) -> Area:
-    check(labels)
+    require_both_classes(labels)
     interval = delong_interval(scores, labels)
     return Area(value=roc_auc(scores, labels), low=interval.low, high=interval.high)
 
 
 def curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
-    check(labels, 1)
+    require_both_classes(labels, 1)
     found = roc_curve(scores, labels)
     return Curve(
         false_positive_rate=found.false_positive_rate.tolist(),
@@ -242,7 +242,7 @@ def curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
 
 def change(blind: np.ndarray, aided: np.ndarray, labels: np.ndarray) -> AreaChange:
     """Aided minus blind; the interval is Wald's on DeLong's error of the difference."""
-    check(labels)
+    require_both_classes(labels)
     found = delong_test(aided, blind, labels)
     reach = normal_quantile(0.95) * found.standard_error
     ends = {
@@ -255,7 +255,7 @@ def change(blind: np.ndarray, aided: np.ndarray, labels: np.ndarray) -> AreaChan
 def mcnemar_p(
     calls: dict[Phase, np.ndarray], labels: np.ndarray, rate: Measure
 ) -> float:
-    check(labels, 1)
+    require_both_classes(labels, 1)
     return compare_rates(calls[Phase.BLIND], calls[Phase.AIDED], labels, rate).p_value
 
 
@@ -302,7 +302,7 @@ def times(seconds: Sequence[float], interrupted: int) -> Times:
     return Times(readings=len(seconds), interrupted=interrupted, **ends)
 
 
-def check(labels: np.ndarray, needed: int = 2) -> None:
+def require_both_classes(labels: np.ndarray, needed: int = 2) -> None:
     """Raises SingleClass; no cases at all are none of either class."""
     malignant = int(labels.sum())
     if min(malignant, labels.size - malignant) < needed:

@@ -4,10 +4,10 @@ import csv
 from io import StringIO
 from uuid import UUID
 
-from services.api.reader_studies.analysis import Analyst, Material
+from services.api.reader_studies.analysis import StudyAnalysis, StudyData
 from services.api.reader_studies.figures import Analysis
 from shared.ledger import HospitalSession
-from shared.ledger.reader_studies.readings import Reading, Studied
+from shared.ledger.reader_studies.readings import Reading, StudyCase
 
 HEAD = (
     "reader",
@@ -36,11 +36,11 @@ class ResultsService:
         self._session = session
 
     def analysis(self, study: UUID) -> Analysis:
-        return Analyst(self.material(study)).analysis()
+        return StudyAnalysis(self.study_data(study)).analyse()
 
     def table(self, study: UUID) -> str:
         """CSV, one line for each reading of a kept case."""
-        given = self.material(study)
+        given = self.study_data(study)
         truth = {each.case_id: each for each in given.cases}
         text = StringIO()
         writer = csv.writer(text)
@@ -51,22 +51,22 @@ class ResultsService:
             writer.writerow(_line(each, truth[each.case_id], *looked))
         return text.getvalue()
 
-    def material(self, study: UUID) -> Material:
+    def study_data(self, study: UUID) -> StudyData:
         """Raises StudyUnknown."""
         studies = self._session.reader_studies
         readings = self._session.readings
         studies.find(study)
-        return Material(
-            cases=readings.studied(study),
+        return StudyData(
+            cases=readings.study_cases(study),
             erased=studies.counts(study)["erased"],
             readers=[progress.number for progress in studies.progress(study)],
             readings=readings.all(study),
             breaches=readings.breaches(study),
-            seen_before=readings.seen_before(study),
+            seen_before=readings.previously_seen(study),
         )
 
 
-def _line(reading: Reading, case: Studied, breach: bool, before: bool) -> list[object]:
+def _line(reading: Reading, case: StudyCase, breach: bool, before: bool) -> list[object]:
     said = [
         reading.reader,
         reading.case_id,

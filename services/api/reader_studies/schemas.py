@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from services.api.text import PlainText
-from shared.domain.reader_studies import Design, Phase, Pick, StudyState
+from shared.domain.reader_studies import Design, Phase, CaseSelection, StudyState
 from shared.domain.results.result import Result
 
 MOST_CASES = 500
@@ -27,7 +27,7 @@ class Choice(BaseModel):
     """Which cases, of those with a result and a known outcome; what was sent twice counts once."""
 
     model_config = ConfigDict(extra="forbid")
-    by: Pick = Field(
+    by: CaseSelection = Field(
         description="`newest`, `balanced` (as many malignant as benign, drawn by the seed), or `ids`."
     )
     count: int = Field(

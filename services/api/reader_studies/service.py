@@ -8,10 +8,10 @@ from services.api.reader_studies.schemas import (
     ReaderStudyView,
 )
 from shared.domain.reader_studies import StudyState
-from shared.domain.roles import MAY, Act
+from shared.domain.roles import PERMISSIONS, Permission
 from shared.ledger import HospitalSession
 from shared.ledger.hospitals.repository import Caller
-from shared.ledger.reader_studies.repository import NewStudy, Progress, ReaderStudy
+from shared.ledger.reader_studies.repository import NewStudy, ReaderCounts, ReaderStudy
 
 NOBODY = UUID(int=0)
 """Whom a key is in the eyes of a study: no reader of any."""
@@ -35,7 +35,7 @@ class StudyService:
             cases=tuple(new.pick.ids),
             readers=tuple(new.readers),
         )
-        made = self._session.reader_studies.make(study)
+        made = self._session.reader_studies.create(study)
         return self._view(self._session.reader_studies.find(made))
 
     def all(self) -> list[ReaderStudyView]:
@@ -48,11 +48,11 @@ class StudyService:
         return self._view(self._session.reader_studies.find(study, self._reader))
 
     def move(self, study: UUID, state: StudyState) -> ReaderStudyView:
-        return self._view(self._session.reader_studies.move(study, state))
+        return self._view(self._session.reader_studies.change_state(study, state))
 
     @property
     def _administers(self) -> bool:
-        return Act.ADMINISTER in MAY[self._caller.role]
+        return Permission.ADMINISTER in PERMISSIONS[self._caller.role]
 
     @property
     def _reader(self) -> UUID | None:
@@ -78,7 +78,7 @@ class StudyService:
             ],
         )
 
-    def _progress(self, of: Progress) -> ReaderProgress:
+    def _progress(self, of: ReaderCounts) -> ReaderProgress:
         """How far the others are is no secret among readers; who they are is."""
         known = self._administers or of.person == self._caller.person
         return ReaderProgress(

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.api.locales import Language
-from services.api.web.languages import SPOKEN
+from services.api.web.languages import TRANSLATIONS
 from shared.domain.results.findings import Finding
 from shared.domain.results.fna import FnaAdvice, FnaOutcome
 from shared.domain.results.result import Result
-from shared.guidelines import CHOICES
+from shared.guidelines import TERMS_BY_FIELD
 
 Say = Callable[..., str]
 """A word or sentence by its key, with what is to be filled in; KeyError for a key that there is not."""
@@ -25,7 +25,7 @@ ADVICE = {
 
 def speaker(language: Language) -> Say:
     """Says the words of the pages."""
-    words = SPOKEN[language]
+    words = TRANSLATIONS[language]
     return lambda key, /, **facts: words(key).format(**facts)
 
 
@@ -140,7 +140,7 @@ def described(say: Say, seen: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the reader saw: what each descriptor is called, and which term was chosen."""
     chosen = [
         (say(f"lexicon.{name}.title"), say(f"lexicon.{name}.{seen[name]}"))
-        for name in CHOICES
+        for name in TERMS_BY_FIELD
     ]
     foci = ", ".join(say(f"lexicon.foci.{each}") for each in seen["foci"] or ["none"])
     if seen["eccentric"]:

@@ -10,7 +10,7 @@ from shared.ledger.people.sign_ins import Attempt
 GATEWAY = "gateway"
 
 
-class Attempts:
+class SignInAttempts:
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
 
@@ -30,11 +30,11 @@ class Attempts:
     def _counted(self, name: str) -> tuple[int, Attempt]:
         """Kept whatever comes of it, so nothing is raised here."""
         with self._dependencies.counter_ledger.system_session(GATEWAY) as session:
-            wait_s = session.sign_ins.let_up(
+            wait_s = session.sign_ins.throttle(
                 ORIGIN.get(), self._dependencies.settings.sign_ins_per_minute
             )
             return wait_s, Attempt.none() if wait_s else session.sign_ins.begin(name)
 
     def _refused(self, attempt: Attempt, why: str) -> None:
         with self._dependencies.counter_ledger.system_session(GATEWAY) as session:
-            session.sign_ins.refuse(attempt, why)
+            session.sign_ins.record_failure(attempt, why)

@@ -6,12 +6,12 @@ from uuid import UUID
 import segno
 
 from services.api.dependencies import Dependencies
-from services.api.session.attempts import Attempts
+from services.api.session.attempts import SignInAttempts
 from services.api.session.errors import NoSession, PasswordWrong, TotpWrong
 from services.api.session.schemas import Removal, TotpBegun, TotpOn
 from shared.ledger import SystemSession
 from shared.ledger.hospitals.repository import Caller
-from shared.ledger.people.authenticators import Authenticator, AuthenticatorNotBegun
+from shared.ledger.people.authenticators import Authenticator, AuthenticatorNotStarted
 from shared.ledger.people.sign_ins import Attempt
 from shared.security import authenticators
 from shared.security.authenticators import Vault
@@ -20,7 +20,7 @@ QR_SCALE = 5
 """Pixels of a module: a telephone's camera reads it from an arm's length."""
 
 
-class AuthenticatorDesk:
+class AuthenticatorService:
     def __init__(self, dependencies: Dependencies, who: Caller) -> None:
         self._dependencies = dependencies
         self._who = who
@@ -43,9 +43,9 @@ class AuthenticatorDesk:
         """Raises NoSession, AuthenticatorNotBegun, TotpWrong."""
         codes = authenticators.recovery_codes()
         with self._dependencies.ledger.system_session(self._who.actor) as session:
-            its = session.authenticators.of(self._person())
-            if its.sealed is None or its.since:
-                raise AuthenticatorNotBegun
+            its = session.authenticators.lock(self._person())
+            if its.sealed is None or its.confirmed_at:
+                raise AuthenticatorNotStarted
             step = _step(self._dependencies.vault, its, code)
             if step is None:
                 raise TotpWrong
@@ -56,7 +56,7 @@ class AuthenticatorDesk:
 
     async def remove(self, told: Removal) -> None:
         """Raises NoSession, PasswordWrong, TotpWrong, SignInLocked."""
-        attempts = Attempts(self._dependencies)
+        attempts = SignInAttempts(self._dependencies)
         person = self._person()
         attempt = await attempts.begin(await asyncio.to_thread(self._name, person))
         if not await self._dependencies.password_hashers.matches(attempt.password_hash, told.password):
@@ -68,11 +68,11 @@ class AuthenticatorDesk:
 
     def _removed(self, attempt: Attempt, code: str) -> bool:
         with self._dependencies.ledger.system_session(self._who.actor) as session:
-            if not passes(session, self._dependencies.vault, attempt.matched_person, code):
+            if not check_second_factor(session, self._dependencies.vault, attempt.matched_person, code):
                 return False
             session.sign_ins.give_back(attempt)
             session.authenticators.turn_off(
-                session.authenticators.of(attempt.matched_person)
+                session.authenticators.lock(attempt.matched_person)
             )
             return True
 
@@ -86,12 +86,12 @@ class AuthenticatorDesk:
         return self._who.person
 
 
-def passes(
+def check_second_factor(
     session: SystemSession, vault: Vault, person: UUID, code: str | None
 ) -> bool | None:
     """Whether the second factor is right, None if one is needed and none came; a code that was right is used up."""
-    its = session.authenticators.of(person)
-    if its.since is None:
+    its = session.authenticators.lock(person)
+    if its.confirmed_at is None:
         return True
     if not code:
         return None

@@ -5,17 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from services.api.dependencies import CallerDep, DependenciesDep
-from services.api.session.authenticator import AuthenticatorDesk
+from services.api.session.authenticator import AuthenticatorService
 from services.api.session.schemas import Code, Removal, TotpBegun, TotpOn
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
 
 
-def desk(dependencies: DependenciesDep, who: CallerDep) -> AuthenticatorDesk:
-    return AuthenticatorDesk(dependencies, who)
+def desk(dependencies: DependenciesDep, who: CallerDep) -> AuthenticatorService:
+    return AuthenticatorService(dependencies, who)
 
 
-DeskDep = Annotated[AuthenticatorDesk, Depends(desk)]
+DeskDep = Annotated[AuthenticatorService, Depends(desk)]
 
 
 @router.post("/totp", status_code=201)

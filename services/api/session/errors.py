@@ -26,12 +26,12 @@ class TotpWrong(Forbidden):
     text = "The code is not right, or was used before. Wait for the authenticator's next one, or take a recovery code."
 
 
-class SignInLater(SeraError):
+class SignInLimited(SeraError):
     status = 429
     retryable = True
 
 
-class SignInLocked(SignInLater):
+class SignInLocked(SignInLimited):
     code = "sign-in-locked"
     text = (
         "Too many wrong passwords for this name. Wait {retry_after_s} s and try again, or have an administrator unlock "
@@ -39,7 +39,7 @@ class SignInLocked(SignInLater):
     )
 
 
-class SignInTooOften(SignInLater):
+class SignInTooOften(SignInLimited):
     code = "sign-in-too-often"
     text = "Too many sign-ins from this address. Wait {retry_after_s} s and try again."
 
@@ -71,12 +71,12 @@ class ProviderRefused(Unauthenticated):
     text = "Your hospital's sign-in did not vouch for you, or its answer could not be proven. Try again from the start."
 
 
-class ArrivalUnknown(Unauthenticated):
+class OidcStateUnknown(Unauthenticated):
     code = "oidc-state"
     text = "This sign-in was not begun in this browser, was finished before, or took too long. Begin again."
 
 
-class NobodyProvided(Forbidden):
+class NoAccount(Forbidden):
     code = "oidc-nobody"
     text = "You have no account here yet. Ask who runs SERA for one, and say by which sign-in you come."
 
@@ -86,7 +86,7 @@ class ClaimsUnclear(Forbidden):
     text = "Your hospital's sign-in names no role, or no hospital, that SERA knows. Ask who runs SERA to look at it."
 
 
-class ProvidedDisabled(Forbidden):
+class AccountDisabled(Forbidden):
     code = "oidc-disabled"
     text = "Your account here is disabled. Ask who runs SERA."
 
@@ -95,10 +95,10 @@ PROBLEMS = {
     each.code: each.text
     for each in (
         ProviderRefused,
-        ArrivalUnknown,
-        NobodyProvided,
+        OidcStateUnknown,
+        NoAccount,
         ClaimsUnclear,
-        ProvidedDisabled,
+        AccountDisabled,
     )
 }
 """What the sign-in page says to those who come back from a provider in vain, by code."""

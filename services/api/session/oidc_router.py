@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse
 
 from services.api.dependencies import DependenciesDep
 from services.api.session.errors import PROBLEMS
-from services.api.session.oidc import OidcDesk
+from services.api.session.oidc import OidcService
 from services.api.session.router import TokenDep
 from shared.errors import SeraError
 from shared.ledger.people.oidc_states import GOOD_FOR
@@ -19,11 +19,11 @@ SEE_OTHER = 303
 router = APIRouter(tags=["session"])
 
 
-def desk(dependencies: DependenciesDep, request: Request) -> OidcDesk:
-    return OidcDesk(dependencies, f"{dependencies.origin_policy.base_url(request.base_url)}{BACK}")
+def desk(dependencies: DependenciesDep, request: Request) -> OidcService:
+    return OidcService(dependencies, f"{dependencies.origin_policy.base_url(request.base_url)}{BACK}")
 
 
-DeskDep = Annotated[OidcDesk, Depends(desk)]
+DeskDep = Annotated[OidcService, Depends(desk)]
 Word = Annotated[str, Query(max_length=4000)]
 
 

@@ -18,15 +18,15 @@ from joserfc.jws import JWSRegistry
 
 from services.api.session.errors import ProviderRefused
 from shared.errors import Unavailable
-from shared.ledger.people.oidc_states import Arrival
+from shared.ledger.people.oidc_states import OidcState
 from shared.observability.logs import log
 from shared.settings import Settings
 
 WELL_KNOWN = "/.well-known/openid-configuration"
-PATIENCE_S = 10.0
-BELIEVED_S = 3600.0
+TIMEOUT_S = 10.0
+METADATA_FRESH_S = 3600.0
 LEEWAY_S = 60
-SIGNED_BY = [
+SIGNATURE_ALGORITHMS = [
     "RS256",
     "RS384",
     "RS512",
@@ -44,7 +44,7 @@ ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 @dataclass(frozen=True)
-class Told:
+class IdentityClaims:
     """What a provider says of a person, proven to be said by it, to us, now, in answer to our question."""
 
     issuer: str
@@ -60,17 +60,17 @@ class Metadata:
     keys: KeySet
 
 
-class Provider:
+class IdentityProvider:
     """Nothing is fetched before somebody signs in by it."""
 
     def __init__(self, settings: Settings, issuer: str) -> None:
         """`issuer` is SERA_OIDC_ISSUER."""
         self._settings = settings
         self.issuer = issuer.rstrip("/")
-        self._cache: TTLCache[object, Metadata] = TTLCache(maxsize=1, ttl=BELIEVED_S)
+        self._cache: TTLCache[object, Metadata] = TTLCache(maxsize=1, ttl=METADATA_FRESH_S)
         self._condition = Condition()
 
-    def address(self, state: str, arrival: Arrival, back: str) -> str:
+    def address(self, state: str, arrival: OidcState, back: str) -> str:
         """Where the browser goes, to come `back` with a code. Raises Unavailable."""
         asked = {
             "nonce": arrival.nonce,
@@ -87,7 +87,7 @@ class Provider:
         )
         return address
 
-    def exchange(self, code: str, arrival: Arrival, back: str) -> Told:
+    def exchange(self, code: str, arrival: OidcState, back: str) -> IdentityClaims:
         """Raises ProviderRefused, Unavailable."""
         body = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
         body |= {
@@ -106,7 +106,7 @@ class Provider:
             raise _refused("no-id-token")
         return self._proven(answer["id_token"], arrival.nonce)
 
-    def _proven(self, text: str, nonce: str) -> Told:
+    def _proven(self, text: str, nonce: str) -> IdentityClaims:
         try:
             token = self._decoded(text)
             issuer = self._metadata().facts["issuer"]
@@ -120,11 +120,11 @@ class Provider:
             claims.validate(leeway=LEEWAY_S)
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise _refused(type(error).__name__) from error
-        return Told(self.issuer, str(claims["sub"]), dict(claims))
+        return IdentityClaims(self.issuer, str(claims["sub"]), dict(claims))
 
     def _decoded(self, text: str) -> jwt.Token:
         """With the provider's keys, read anew once if it has others by now."""
-        registry = JWSRegistry(algorithms=SIGNED_BY, strict_check_header=False)
+        registry = JWSRegistry(algorithms=SIGNATURE_ALGORITHMS, strict_check_header=False)
         try:
             return jwt.decode(text, self._metadata().keys, registry=registry)
         except (JoseError, ValueError):
@@ -146,7 +146,7 @@ class Provider:
         """A JSON object. No redirect is followed: it would take our secret elsewhere."""
         try:
             answer = httpx2.request(
-                method, url, timeout=PATIENCE_S, follow_redirects=False, **parts
+                method, url, timeout=TIMEOUT_S, follow_redirects=False, **parts
             )
             told = answer.json()
         except (httpx2.HTTPError, ValueError) as lost:

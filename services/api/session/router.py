@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.api.dependencies import CallerDep, DependenciesDep, SystemSessionDep
-from services.api.session.schemas import NewPassword, SignIn, WhoView
-from services.api.session.service import Opened, SessionService
+from services.api.session.schemas import NewPassword, SignIn, CallerView
+from services.api.session.service import OpenedSession, SessionService
 
 router = APIRouter(prefix="/v1", tags=["session"])
 
@@ -31,7 +31,7 @@ async def sign_in(
     dependencies: DependenciesDep,
     before: TokenDep,
     answer: Response,
-) -> WhoView:
+) -> CallerView:
     """Sign in with a name and a password; the session comes as a cookie. Programs use keys instead."""
     return _kept(await service.sign_in(credentials, before), dependencies, answer)
 
@@ -42,7 +42,7 @@ def who_am_i(
     session: SystemSessionDep,
     caller: CallerDep,
     token: TokenDep,
-) -> WhoView:
+) -> CallerView:
     """Whom this key or session speaks for."""
     return service.who(session, caller, token)
 
@@ -67,11 +67,11 @@ async def change_password(
     caller: CallerDep,
     dependencies: DependenciesDep,
     answer: Response,
-) -> WhoView:
+) -> CallerView:
     """Change your own password. All your sessions end, and this one goes on under a new cookie and CSRF token."""
     return _kept(await service.change_password(caller, passwords), dependencies, answer)
 
 
-def _kept(opened: Opened, dependencies: DependenciesDep, answer: Response) -> WhoView:
+def _kept(opened: OpenedSession, dependencies: DependenciesDep, answer: Response) -> CallerView:
     dependencies.origin_policy.set_session_cookie(answer, opened.token)
     return opened.who

@@ -43,7 +43,7 @@ class NewPassword(BaseModel):
     )
 
 
-class WhoView(BaseModel):
+class CallerView(BaseModel):
     """Whom a request speaks for."""
 
     role: Role

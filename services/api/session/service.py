@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from services.api.dependencies import Dependencies
 from services.api.middleware.authentication import session_lifetime
 from services.api.middleware.origin_policy import csrf_token
-from services.api.session.attempts import Attempts
-from services.api.session.authenticator import passes
+from services.api.session.attempts import SignInAttempts
+from services.api.session.authenticator import check_second_factor
 from services.api.session.errors import (
     NoSession,
     PasswordUnchanged,
@@ -16,30 +16,30 @@ from services.api.session.errors import (
     TotpNeeded,
     TotpWrong,
 )
-from services.api.session.schemas import NewPassword, SignIn, WhoView
+from services.api.session.schemas import NewPassword, SignIn, CallerView
 from shared.errors import Unauthenticated
 from shared.ledger import SystemSession
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.people.repository import Person
 from shared.ledger.people.sessions import digest
-from shared.ledger.people.sign_ins import UNFINISHED, Attempt
+from shared.ledger.people.sign_ins import CODE_MISSING, Attempt
 from shared.security import passwords
 
 Refusal = type[SignInRefused] | type[TotpNeeded] | type[TotpWrong]
 REFUSALS: dict[Refusal, str] = {
     SignInRefused: "disabled",
-    TotpNeeded: UNFINISHED,
+    TotpNeeded: CODE_MISSING,
     TotpWrong: "code",
 }
 """What stands in the trail beside a refusal after the right password."""
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedSession:
     """A session just made: its token goes into the cookie, and who it is into the answer."""
 
     token: str
-    who: WhoView
+    who: CallerView
 
 
 class SessionService:
@@ -48,9 +48,9 @@ class SessionService:
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
         self._lifetime = session_lifetime(dependencies.settings)
-        self._attempts = Attempts(dependencies)
+        self._attempts = SignInAttempts(dependencies)
 
-    async def sign_in(self, told: SignIn, before: str | None) -> Opened:
+    async def sign_in(self, told: SignIn, before: str | None) -> OpenedSession:
         """Under a new token; a session that the browser had `before` ends.
 
         Raises SignInRefused, TotpNeeded, TotpWrong, SignInLocked, SignInTooOften, BenchBusy.
@@ -66,12 +66,12 @@ class SessionService:
         opened = await asyncio.to_thread(
             self._open, attempt, told.totp, rehashed, before
         )
-        if isinstance(opened, Opened):
+        if isinstance(opened, OpenedSession):
             return opened
         await self._attempts.refuse(attempt, REFUSALS[opened])
         raise opened
 
-    async def change_password(self, who: Caller, told: NewPassword) -> Opened:
+    async def change_password(self, who: Caller, told: NewPassword) -> OpenedSession:
         """Every other session ends, and this one goes on under a new token.
 
         Raises NoSession, PasswordWrong, PasswordUnchanged, PasswordTooShort, PasswordGuessable.
@@ -94,7 +94,7 @@ class SessionService:
             raise NoSession
         session.sessions.end(caller.credential)
 
-    def who(self, session: SystemSession, caller: Caller, token: str | None) -> WhoView:
+    def who(self, session: SystemSession, caller: Caller, token: str | None) -> CallerView:
         if caller.person is None:
             return self._by_key(session, caller)
         return self._by_token(session, token or "")
@@ -105,10 +105,10 @@ class SessionService:
         code: str | None,
         rehashed: str | None,
         before: str | None,
-    ) -> Opened | Refusal:
+    ) -> OpenedSession | Refusal:
         """What is refused is counted, so nothing is raised here."""
         with self._dependencies.ledger.system_session(f"person:{attempt.person}") as session:
-            second = passes(session, self._dependencies.vault, attempt.matched_person, code)
+            second = check_second_factor(session, self._dependencies.vault, attempt.matched_person, code)
             if second is None:
                 session.sign_ins.give_back(attempt)
                 return TotpNeeded
@@ -119,14 +119,14 @@ class SessionService:
             if before:
                 session.sessions.end(digest(before))
             token = session.sessions.open(attempt.matched_person, self._lifetime)
-            return Opened(token, self._by_token(session, token))
+            return OpenedSession(token, self._by_token(session, token))
 
-    def _change(self, who: Caller, attempt: Attempt, new_hash: str) -> Opened:
+    def _change(self, who: Caller, attempt: Attempt, new_hash: str) -> OpenedSession:
         with self._dependencies.ledger.system_session(who.actor) as session:
             if not session.sign_ins.change_password(attempt, new_hash):
                 raise Unauthenticated
             token = session.sessions.open(attempt.matched_person, self._lifetime)
-            return Opened(token, self._by_token(session, token))
+            return OpenedSession(token, self._by_token(session, token))
 
     def _person(self, who: Caller) -> Person:
         if who.person is None:
@@ -134,9 +134,9 @@ class SessionService:
         with self._dependencies.ledger.system_session(who.actor) as session:
             return session.people.find(who.person)
 
-    def _by_key(self, session: SystemSession, who: Caller) -> WhoView:
+    def _by_key(self, session: SystemSession, who: Caller) -> CallerView:
         nothing = {"person_id": None, "name": None, "expires_at": None, "csrf": None}
-        return WhoView(
+        return CallerView(
             role=who.role,
             hospital=_hospital(session, who),
             must_change=False,
@@ -144,13 +144,13 @@ class SessionService:
             **nothing,
         )
 
-    def _by_token(self, session: SystemSession, token: str) -> WhoView:
+    def _by_token(self, session: SystemSession, token: str) -> CallerView:
         """Raises Unauthenticated if the session ended this moment."""
         found = session.sessions.verify(token, self._lifetime)
         if found is None or found.caller.person is None:
             raise Unauthenticated
         person = session.people.find(found.caller.person)
-        return WhoView(
+        return CallerView(
             role=person.role,
             hospital=_hospital(session, found.caller),
             person_id=person.id,

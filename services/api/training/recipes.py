@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 
 from services.api.locales import sentence
 from shared.ledger.training.trainers import Trainer
-from shared.recipes import NetworkFeatures, Recipe, Refused, Shelf, list_recipes
+from shared.recipes import NetworkFeatures, Recipe, RefusedRecipeFile, RecipeDirectory, list_recipes
 
 
 class LackView(BaseModel):
@@ -42,13 +42,13 @@ class RecipeView(BaseModel):
     lacks: list[LackView]
 
 
-def recipes(shelf: Shelf, trainers: list[Trainer]) -> list[RecipeView]:
+def recipes(shelf: RecipeDirectory, trainers: list[Trainer]) -> list[RecipeView]:
     """Those that ship, then the own ones, then files that cannot be used; each by name."""
     usable = [_view(recipe, trainers) for recipe in shelf.recipes()]
-    return [*usable, *(_refused(each, trainers) for each in shelf.refused())]
+    return [*usable, *(_refused(each, trainers) for each in shelf.refused_files())]
 
 
-def _refused(each: Refused, trainers: list[Trainer]) -> RecipeView:
+def _refused(each: RefusedRecipeFile, trainers: list[Trainer]) -> RecipeView:
     problem, _ = sentence(each.error.code, each.error.facts, str(each.error))
     return RecipeView(
         name=each.file,
@@ -71,7 +71,7 @@ def _view(recipe: Recipe, trainers: list[Trainer]) -> RecipeView:
     lacks = [
         LackView(trainer=trainer.name, **vars(lack) | {"url": lack.url or None})
         for trainer in trainers
-        for lack in trainer.lacks.get(recipe.name, ())
+        for lack in trainer.missing_weights.get(recipe.name, ())
     ]
     stuck = {lack.trainer for lack in lacks if lack.url is None}
     return RecipeView(

@@ -5,7 +5,7 @@ from functools import partial
 from uuid import UUID
 
 from services.api.dependencies import Dependencies
-from services.api.jobs.retry import patiently
+from services.api.jobs.retry import retry_while_unavailable
 from services.api.middleware.authentication import is_credential_valid
 from services.api.training.recipes import RecipeView, recipes
 from services.api.training.schemas import (
@@ -17,13 +17,13 @@ from services.api.training.schemas import (
     summary,
     view,
 )
-from shared.domain.training.states import ENDED
+from shared.domain.training.states import FINAL_RUN_STATES
 from shared.errors import NotFound
 from shared.ledger import SystemSession
 from shared.ledger.datasets.versions import Version, check_usable
 from shared.ledger.hospitals.repository import Caller
 from shared.queueing.app import Tasks
-from shared.recipes import Shelf
+from shared.recipes import RecipeDirectory
 
 
 class RunService:
@@ -33,7 +33,7 @@ class RunService:
         self._session = session
         self._caller = caller
         self._dependencies = dependencies
-        self._shelf = Shelf(dependencies.settings.recipes_dir)
+        self._shelf = RecipeDirectory(dependencies.settings.recipes_dir)
 
     def request(self, new: NewRun) -> RunView:
         """Queue a run of a frozen version and of the recipe as it is now; a trainer takes it up."""
@@ -41,11 +41,11 @@ class RunService:
         recipe = self._shelf.load(new.recipe)
         dataset = session.datasets.find(new.dataset).id
         version = self._version(dataset, new.version)
-        check_usable(session.versions.erased(version.id))
+        check_usable(session.versions.erased_images(version.id))
         run_id = session.runs.request(
             dataset, version.id, recipe.name, new.seed, new.folds, recipe.as_table()
         )
-        self._ring(run_id)
+        self._notify_trainers(run_id)
         return self.read(run_id)
 
     def read(self, run_id: UUID) -> RunView:
@@ -80,7 +80,7 @@ class RunService:
         """Raises NotFound."""
         if not self._session.runs.resume(run_id):
             raise NotFound(thing="training run")
-        self._ring(run_id)
+        self._notify_trainers(run_id)
         return self.read(run_id)
 
     async def follow(
@@ -88,8 +88,8 @@ class RunService:
     ) -> AsyncIterator[EventView | RunView]:
         """What the run says from there on, and the run as it changes, until it or the caller's key or session ended."""
         seen: RunView | None = None
-        while seen is None or seen.state not in ENDED:
-            news = await patiently(partial(self._look, run_id, after))
+        while seen is None or seen.state not in FINAL_RUN_STATES:
+            news = await retry_while_unavailable(partial(self._look, run_id, after))
             if news is None:
                 return
             run, events = news
@@ -99,8 +99,8 @@ class RunService:
             if seen is None or _visible(run) != _visible(seen):
                 yield run
             seen = run
-            if seen.state not in ENDED:
-                await self._dependencies.job_watch.changed(
+            if seen.state not in FINAL_RUN_STATES:
+                await self._dependencies.job_watch.wait_for_change(
                     run_id, self._dependencies.settings.long_poll_max_s
                 )
 
@@ -118,7 +118,7 @@ class RunService:
             return self._session.versions.freeze(dataset)
         return self._session.versions.find(dataset, number)
 
-    def _ring(self, run_id: UUID) -> None:
+    def _notify_trainers(self, run_id: UUID) -> None:
         """Once the run is committed."""
         notify = partial(self._dependencies.notifier.notify, Tasks.TRAIN, run_id)
         self._session.transaction.on_commit(notify)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from services.api.dependencies import CallerDep, DependenciesDep, TransactionDep
-from services.api.monitoring.dashboards import IfNoneMatch, response
+from services.api.monitoring.dashboards import IfNoneMatch, conditional_response
 from services.api.wallboard.schemas import WallView, WallWindow
 from services.api.wallboard.service import FRESH_S, WallService
 
@@ -34,4 +34,4 @@ def read_wall(
     how old one is.
     """
     service = WallService(transaction, caller, dependencies)
-    return response(service.answer(window), if_none_match, FRESH_S[window])
+    return conditional_response(service.answer(window), if_none_match, FRESH_S[window])

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.monitoring.schemas import DIGEST, HOSPITAL, RATE, ModelNamed, RateView
+from services.api.monitoring.schemas import DIGEST, HOSPITAL, RATE, ModelView, RateView
 from shared.domain.jobs import Priority
 
 
@@ -119,7 +119,7 @@ class WallView(BaseModel):
     workers: list[WallWorker] = Field(
         description="Those that gave a sign of life in the last 10 minutes."
     )
-    model: ModelNamed | None = Field(
+    model: ModelView | None = Field(
         description="The live model; null before the first promotion."
     )
     degraded: dict[str, str] = Field(

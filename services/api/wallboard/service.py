@@ -8,8 +8,8 @@ from uuid import UUID
 from services.api.dependencies import Dependencies
 from services.api.middleware.authentication import ACTOR
 from services.api.monitoring import readiness
-from services.api.monitoring.schemas import ModelNamed
-from services.api.monitoring.service import Answer, answer_of
+from services.api.monitoring.schemas import ModelView
+from services.api.monitoring.service import JsonAnswer, json_answer
 from services.api.monitoring.views import rate
 from services.api.wallboard.schemas import (
     BucketView,
@@ -24,8 +24,8 @@ from services.api.wallboard.schemas import (
 from shared.domain.jobs import Priority
 from shared.ledger import HospitalSession, SystemSession, Transaction
 from shared.ledger.hospitals.repository import Caller
-from shared.ledger.models.serving import PRESENT, Worker
-from shared.ledger.monitoring.wallboard import Lane, Pace, Reading, Span
+from shared.ledger.models.serving import WORKER_TIMEOUT, Worker
+from shared.ledger.monitoring.wallboard import WaitingLane, Throughput, WallboardData, Span
 
 FRESH_S = {WallWindow.QUARTER: 3.0, WallWindow.HOUR: 3.0, WallWindow.DAY: 15.0}
 """How old a reading may be; however many dashboards poll, and however often, each window is read no oftener."""
@@ -47,18 +47,18 @@ class WallService:
         self._actor = caller.actor
         self._dependencies = dependencies
 
-    def answer(self, window: WallWindow) -> Answer:
+    def answer(self, window: WallWindow) -> JsonAnswer:
         """The wall as JSON."""
         self._transaction.commit()
         key = ("wall", "json", self._hospital, window)
-        return self._dependencies.cache.recall(
-            key, FRESH_S[window], lambda: answer_of(self.look(window))
+        return self._dependencies.cache.get_or_make(
+            key, FRESH_S[window], lambda: json_answer(self.look(window))
         )
 
     def look(self, window: WallWindow) -> WallView:
         """The house's reading, with the rows of those hospitals that the caller may see."""
         self._transaction.commit()
-        house, everybody = self._dependencies.cache.recall(
+        house, everybody = self._dependencies.cache.get_or_make(
             ("wall", window), FRESH_S[window], lambda: self._read(window)
         )
         if self._hospital is None:
@@ -71,20 +71,20 @@ class WallService:
         session = SystemSession(self._transaction, ACTOR)
         now = session.wallboard.now()
         reading = session.wallboard.read(Span(now, *STEPS[window]))
-        workers = session.serving.alive(SILENT)
+        workers = session.serving.present_workers(SILENT)
         model = _live(session)
         self._transaction.commit()
         view = WallView(
             as_of=now,
             window=window,
-            since=reading.span.since,
+            since=reading.span.start,
             bucket_s=reading.span.bucket.total_seconds(),
             house=_flow(reading, list(reading.hospitals)),
             series=_series(reading),
             hospitals=[],
             workers=[_worker(worker, reading) for worker in workers],
             model=model,
-            degraded=readiness.degraded(self._dependencies),
+            degraded=readiness.degraded_checks(self._dependencies),
         )
         return view, _rows(reading)
 
@@ -94,7 +94,7 @@ class WallService:
         return _rows(session.wallboard.read(Span(session.wallboard.now(), *STEPS[window])))
 
 
-def _rows(reading: Reading) -> list[WallHospital]:
+def _rows(reading: WallboardData) -> list[WallHospital]:
     return [
         WallHospital(
             hospital_id=hospital,
@@ -106,21 +106,21 @@ def _rows(reading: Reading) -> list[WallHospital]:
 
 
 def _flow(
-    reading: Reading, of: Sequence[UUID], hospital: UUID | None = None
+    reading: WallboardData, of: Sequence[UUID], hospital: UUID | None = None
 ) -> FlowView:
     """Of these hospitals; `hospital` is the row of paces that is theirs, None that of all."""
     those = set(of)
     pace = next(
         (
             each
-            for each in reading.paces
+            for each in reading.throughputs
             if (each.hospital, each.bucket) == (hospital, None)
         ),
         None,
     )
-    failed = [each for each in reading.failed if each.hospital in those]
-    decided = [each for each in reading.decided if each.hospital in those]
-    minutes = (reading.span.until - reading.span.since) / timedelta(minutes=1)
+    failed = [each for each in reading.dead_letters if each.hospital in those]
+    decided = [each for each in reading.decisions if each.hospital in those]
+    minutes = (reading.span.end - reading.span.start) / timedelta(minutes=1)
     return FlowView(
         results=pace.results if pace else 0,
         per_minute=round(pace.results / minutes, 3) if pace else 0.0,
@@ -137,7 +137,7 @@ def _flow(
     )
 
 
-def _took(pace: Pace | None) -> dict[str, float | None]:
+def _took(pace: Throughput | None) -> dict[str, float | None]:
     return (
         {"p50_s": round(pace.p50_s, 3), "p95_s": round(pace.p95_s, 3)}
         if pace
@@ -145,7 +145,7 @@ def _took(pace: Pace | None) -> dict[str, float | None]:
     )
 
 
-def _lanes(reading: Reading, lanes: Sequence[Lane]) -> list[LaneView]:
+def _lanes(reading: WallboardData, lanes: Sequence[WaitingLane]) -> list[LaneView]:
     return [
         LaneView(
             lane=lane,
@@ -159,8 +159,8 @@ def _lanes(reading: Reading, lanes: Sequence[Lane]) -> list[LaneView]:
     ]
 
 
-def _oldest_s(reading: Reading, lanes: Sequence[Lane]) -> float | None:
-    ages = [(reading.span.until - lane.oldest).total_seconds() for lane in lanes]
+def _oldest_s(reading: WallboardData, lanes: Sequence[WaitingLane]) -> float | None:
+    ages = [(reading.span.end - lane.oldest).total_seconds() for lane in lanes]
     return round(max(0.0, *ages), 1) if ages else None
 
 
@@ -175,16 +175,16 @@ def _failures(told: Iterable[tuple[str, int]]) -> list[FailureView]:
     ]
 
 
-def _series(reading: Reading) -> list[BucketView]:
+def _series(reading: WallboardData) -> list[BucketView]:
     span = reading.span
-    made = {each.bucket: each for each in reading.paces if each.bucket is not None}
+    made = {each.bucket: each for each in reading.throughputs if each.bucket is not None}
     minutes = span.bucket / timedelta(minutes=1)
     counts = [
         made[number].results if number in made else 0 for number in range(span.buckets)
     ]
     return [
         BucketView(
-            begins=span.since + span.bucket * number,
+            begins=span.start + span.bucket * number,
             results=count,
             per_minute=round(count / minutes, 3),
             **_took(made.get(number)),
@@ -193,19 +193,19 @@ def _series(reading: Reading) -> list[BucketView]:
     ]
 
 
-def _worker(worker: Worker, reading: Reading) -> WallWorker:
-    silent = max(reading.span.until - worker.seen_at, timedelta())
+def _worker(worker: Worker, reading: WallboardData) -> WallWorker:
+    silent = max(reading.span.end - worker.seen_at, timedelta())
     seen_s = round(silent.total_seconds(), 1)
     return WallWorker(
         name=worker.name,
-        alive=silent <= PRESENT,
+        alive=silent <= WORKER_TIMEOUT,
         seen_s=seen_s,
         model=worker.model_digest,
     )
 
 
-def _live(session: SystemSession) -> ModelNamed | None:
-    digest = session.models.live()
+def _live(session: SystemSession) -> ModelView | None:
+    digest = session.models.live_digest()
     known = (
         {each.digest: each for each in session.observations.references([digest])}
         if digest
@@ -214,7 +214,7 @@ def _live(session: SystemSession) -> ModelNamed | None:
     if digest is None:
         return None
     model = known.get(digest)
-    return ModelNamed(
+    return ModelView(
         digest=digest,
         name=model.name if model else None,
         version=model.version if model else None,

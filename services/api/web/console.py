@@ -3,28 +3,28 @@
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.web.navigation import Entry, entries
+from services.api.web.navigation import Entry, permitted_entries
 from services.api.web.page import Visitor, show
-from shared.domain.roles import Act
+from shared.domain.roles import Permission
 
 SECTIONS = (
-    Entry("/console/hospitals", "hospitals.title", [Act.OPERATE]),
-    Entry("/console/hospital", "hospitals.own", [Act.ADMINISTER]),
-    Entry("/console/people", "people.title", [Act.MANAGE_PEOPLE]),
-    Entry("/console/keys", "keys.title", [Act.MANAGE_KEYS]),
-    Entry("/console/datasets", "datasets.title", [Act.OPERATE]),
-    Entry("/console/runs", "runs.title", [Act.OPERATE]),
-    Entry("/console/models", "models.title", [Act.OPERATE]),
-    Entry("/console/queue", "queue.title", [Act.OPERATE]),
-    Entry("/console/monitoring", "monitoring.title", [Act.MONITOR]),
-    Entry("/console/audit", "audit.title", [Act.AUDIT]),
+    Entry("/console/hospitals", "hospitals.title", [Permission.OPERATE]),
+    Entry("/console/hospital", "hospitals.own", [Permission.ADMINISTER]),
+    Entry("/console/people", "people.title", [Permission.MANAGE_PEOPLE]),
+    Entry("/console/keys", "keys.title", [Permission.MANAGE_KEYS]),
+    Entry("/console/datasets", "datasets.title", [Permission.OPERATE]),
+    Entry("/console/runs", "runs.title", [Permission.OPERATE]),
+    Entry("/console/models", "models.title", [Permission.OPERATE]),
+    Entry("/console/queue", "queue.title", [Permission.OPERATE]),
+    Entry("/console/monitoring", "monitoring.title", [Permission.MONITOR]),
+    Entry("/console/audit", "audit.title", [Permission.AUDIT]),
 )
 
 
-def show_console(
+def render_console(
     request: Request, visitor: Visitor, template: str, /, **facts: object
 ) -> HTMLResponse:
     """A page of the console, with the sections that this person may open."""
     return show(
-        request, visitor, template, sections=entries(visitor.caller, SECTIONS), **facts
+        request, visitor, template, sections=permitted_entries(visitor.caller, SECTIONS), **facts
     )

@@ -13,27 +13,27 @@ from mimetypes import guess_type
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "static"
-FOR_EVER = "public, max-age=31536000, immutable"
+IMMUTABLE_CACHE = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
 class StaticFile:
     body: bytes
-    packed: bytes
-    kind: str
+    gzipped: bytes
+    media_type: str
     digest: str
 
-    def encoded(self, accepted: str) -> tuple[bytes, dict[str, str]]:
+    def encode(self, accepted: str) -> tuple[bytes, dict[str, str]]:
         """What is sent to a browser that accepts these encodings, and the headers that say which it is."""
-        if not takes_gzip(accepted):
+        if not accepts_gzip(accepted):
             return self.body, {"ETag": f'"{self.digest}"'}
-        return self.packed, {
+        return self.gzipped, {
             "ETag": f'"{self.digest}-gzip"',
             "Content-Encoding": "gzip",
         }
 
 
-def takes_gzip(accepted: str) -> bool:
+def accepts_gzip(accepted: str) -> bool:
     """Of an Accept-Encoding header (RFC 9110, 12.5.3) that names gzip and does not rule it out."""
     for each in accepted.lower().split(","):
         name, _, weight = each.replace(" ", "").partition(";q=")
@@ -42,19 +42,19 @@ def takes_gzip(accepted: str) -> bool:
     return False
 
 
-def read(path: Path) -> StaticFile:
+def load_file(path: Path) -> StaticFile:
     body = path.read_bytes()
     return StaticFile(
         body=body,
-        packed=gzip.compress(body, mtime=0),
-        kind=guess_type(path.name)[0] or "application/octet-stream",
+        gzipped=gzip.compress(body, mtime=0),
+        media_type=guess_type(path.name)[0] or "application/octet-stream",
         digest=sha256(body).hexdigest()[:32],
     )
 
 
-FILES = {path.name: read(path) for path in sorted(FOLDER.iterdir())}
+FILES = {path.name: load_file(path) for path in sorted(FOLDER.iterdir())}
 VERSION = sha256(
     "".join(name + file.digest for name, file in FILES.items()).encode()
 ).hexdigest()[:16]
-HERE = f"/static/{VERSION}"
+STATIC_URL = f"/static/{VERSION}"
 """Where pages find them."""

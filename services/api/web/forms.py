@@ -8,16 +8,16 @@ from pydantic import BeforeValidator, Field
 
 from services.api.text import OptionalText
 
-Blank = BeforeValidator(lambda told: told or None)
-Words = Annotated[OptionalText, Query()]
-Day = Annotated[Annotated[date, Field(le=date(9000, 1, 1))] | None, Blank, Query()]
+BlankAsNone = BeforeValidator(lambda told: told or None)
+TextFilter = Annotated[OptionalText, Query()]
+DayFilter = Annotated[Annotated[date, Field(le=date(9000, 1, 1))] | None, BlankAsNone, Query()]
 
 
-def beginning(day: date | None) -> datetime | None:
+def day_start(day: date | None) -> datetime | None:
     return None if day is None else datetime.combine(day, time(), UTC)
 
 
-def end(day: date | None) -> datetime | None:
+def day_end(day: date | None) -> datetime | None:
     """The day itself is still within."""
     return (
         None if day is None else datetime.combine(day, time(), UTC) + timedelta(days=1)

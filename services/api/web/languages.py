@@ -14,7 +14,7 @@ LANGUAGES = {Language.ENGLISH: "English", Language.KOREAN: "한국어"}
 """By their codes, each in its own name."""
 
 
-class Words:
+class Translations:
     """One language's; called with a key and its fields it says the sentence, as markup where a field is such.
 
     An unknown key raises KeyError.
@@ -36,7 +36,7 @@ class Words:
     def keys(self) -> Sequence[str]:
         return sorted(self._said)
 
-    def under(self, names: Sequence[str]) -> dict[str, str]:
+    def in_files(self, names: Sequence[str]) -> dict[str, str]:
         """Those of these files, for a page's script."""
         return {
             key: said
@@ -45,11 +45,11 @@ class Words:
         }
 
 
-def read_words(language: Language, folder: Path = FOLDER) -> Words:
+def load_translations(language: Language, folder: Path = FOLDER) -> Translations:
     said: dict[str, str] = {}
     for file in sorted((folder / language).glob("*.toml")):
         said |= _flat(file.stem, tomllib.loads(file.read_text(encoding="utf-8")))
-    return Words(language, said)
+    return Translations(language, said)
 
 
 def _flat(prefix: str, told: Mapping[str, Any]) -> dict[str, str]:
@@ -63,4 +63,4 @@ def _flat(prefix: str, told: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
-SPOKEN = {language: read_words(language) for language in LANGUAGES}
+TRANSLATIONS = {language: load_translations(language) for language in LANGUAGES}

@@ -32,12 +32,12 @@ from services.api.middleware.authentication import (
     session_lifetime,
 )
 from services.api.middleware.origin_policy import csrf_token
-from services.api.web.files import HERE
-from services.api.web.languages import LANGUAGES, SPOKEN, Words
-from services.api.web.navigation import entries
+from services.api.web.files import STATIC_URL
+from services.api.web.languages import LANGUAGES, TRANSLATIONS, Translations
+from services.api.web.navigation import permitted_entries
 from services.api.web.tables import cards
 from services.api.web.times import moment
-from shared.domain.roles import Act, needed_for
+from shared.domain.roles import Permission, roles_with
 from shared.errors import Forbidden, InputError, SeraError, Unauthenticated, Unavailable
 from shared.ledger import HospitalSession, SystemSession, Transaction
 from shared.ledger.db_role import translate_database_errors
@@ -46,7 +46,7 @@ from shared.version import VERSION
 
 PAGES = Jinja2Templates(directory=Path(__file__).parent / "templates")
 PAGES.env.filters["cards"] = cards
-PAGES.env.globals |= {"moment": moment, "static": HERE}
+PAGES.env.globals |= {"moment": moment, "static": STATIC_URL}
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -65,7 +65,7 @@ HEADERS = {"Content-Security-Policy": POLICY, "Vary": "Accept-Language, Cookie"}
 THEMES = ("auto", "light", "dark")
 LANGUAGE_COOKIE = "sera-language"
 THEME_COOKIE = "sera-theme"
-KEPT_S = 365 * 24 * 3600
+COOKIE_MAX_AGE_S = 365 * 24 * 3600
 """How long a browser keeps the language and the light that its person chose."""
 
 
@@ -80,16 +80,16 @@ class Visitor:
 
     caller: Caller | None
     csrf: str
-    words: Words
+    translations: Translations
     theme: str
     name: str = ""
     hospital: str | None = None
 
     @property
     def language(self) -> Language:
-        return self.words.language
+        return self.translations.language
 
-    def may(self, act: Act) -> bool:
+    def may(self, act: Permission) -> bool:
         return self.caller is not None and is_permitted(self.caller.role, act)
 
 
@@ -100,18 +100,18 @@ class SignedInVisitor(Visitor):
     caller: Caller
 
 
-def anyone(request: Request, transaction: TransactionDep) -> Visitor:
+def current_visitor(request: Request, transaction: TransactionDep) -> Visitor:
     """Somebody, signed in or not."""
     dependencies = dependencies_of(request)
     words = _words(request)
     theme = _theme(request)
     token = dependencies.origin_policy.session_token(request.headers)
     if token is None:
-        return Visitor(caller=None, csrf=csrf_token(""), words=words, theme=theme)
+        return Visitor(caller=None, csrf=csrf_token(""), translations=words, theme=theme)
     session = SystemSession(transaction, ACTOR)
     verified = session.sessions.verify(token, session_lifetime(dependencies.settings))
     if verified is None or verified.must_change or verified.caller.person is None:
-        return Visitor(caller=None, csrf=csrf_token(token), words=words, theme=theme)
+        return Visitor(caller=None, csrf=csrf_token(token), translations=words, theme=theme)
     person = session.people.find(verified.caller.person)
     hospital = (
         session.hospitals.read(person.hospital_id) if person.hospital_id else None
@@ -119,28 +119,28 @@ def anyone(request: Request, transaction: TransactionDep) -> Visitor:
     return SignedInVisitor(
         caller=verified.caller,
         csrf=csrf_token(token),
-        words=words,
+        translations=words,
         theme=theme,
         name=person.name,
         hospital=hospital.name if hospital else None,
     )
 
 
-def signed_in(act: Act | None = None) -> Callable[[Visitor], SignedInVisitor]:
+def require_sign_in(act: Permission | None = None) -> Callable[[Visitor], SignedInVisitor]:
     """A dependency that lets only people through who have signed in and may do this; None for all who signed in."""
 
-    def check(visitor: Annotated[Visitor, Depends(anyone)]) -> SignedInVisitor:
+    def check(visitor: Annotated[Visitor, Depends(current_visitor)]) -> SignedInVisitor:
         if not isinstance(visitor, SignedInVisitor):
             raise Unauthenticated
         if act is not None and not visitor.may(act):
-            raise Forbidden(role=visitor.caller.role, needed=needed_for(act))
+            raise Forbidden(role=visitor.caller.role, needed=roles_with(act))
         return visitor
 
     return check
 
 
-Anyone = Annotated[Visitor, Depends(anyone)]
-PagePerson = Annotated[SignedInVisitor, Depends(signed_in())]
+VisitorDep = Annotated[Visitor, Depends(current_visitor)]
+PagePerson = Annotated[SignedInVisitor, Depends(require_sign_in())]
 
 
 def page_hospital_session(
@@ -169,14 +169,14 @@ def page_caller_session(
 PageHospitalSessionDep = Annotated[HospitalSession, Depends(page_hospital_session)]
 PageSystemSessionDep = Annotated[SystemSession, Depends(page_system_session)]
 PageCallerSessionDep = Annotated[CallerSession, Depends(page_caller_session)]
-PageReader = Annotated[SignedInVisitor, Depends(signed_in(Act.READ))]
-PageSubmitter = Annotated[SignedInVisitor, Depends(signed_in(Act.SUBMIT))]
-PageAdministrator = Annotated[SignedInVisitor, Depends(signed_in(Act.ADMINISTER))]
-PageOperator = Annotated[SignedInVisitor, Depends(signed_in(Act.OPERATE))]
-PageAuditor = Annotated[SignedInVisitor, Depends(signed_in(Act.AUDIT))]
-PageMonitor = Annotated[SignedInVisitor, Depends(signed_in(Act.MONITOR))]
-PageKeyKeeper = Annotated[SignedInVisitor, Depends(signed_in(Act.MANAGE_KEYS))]
-PagePersonKeeper = Annotated[SignedInVisitor, Depends(signed_in(Act.MANAGE_PEOPLE))]
+PageReader = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.READ))]
+PageSubmitter = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.SUBMIT))]
+PageAdministrator = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.ADMINISTER))]
+PageOperator = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.OPERATE))]
+PageAuditor = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.AUDIT))]
+PageMonitor = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.MONITOR))]
+PageKeyKeeper = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.MANAGE_KEYS))]
+PagePersonKeeper = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.MANAGE_PEOPLE))]
 
 
 def show(
@@ -189,9 +189,9 @@ def show(
 ) -> HTMLResponse:
     """A page in the visitor's language and light."""
     shared = {
-        "t": visitor.words,
+        "t": visitor.translations,
         "visitor": visitor,
-        "entries": entries(visitor.caller),
+        "entries": permitted_entries(visitor.caller),
         "languages": LANGUAGES,
         "themes": THEMES,
         "version": VERSION,
@@ -239,10 +239,10 @@ def _problem(request: Request, error: SeraError) -> HTMLResponse:
     transaction.rollback()
     words = _words(request)
     theme = _theme(request)
-    visitor = Visitor(caller=None, csrf=csrf_token(""), words=words, theme=theme)
+    visitor = Visitor(caller=None, csrf=csrf_token(""), translations=words, theme=theme)
     if not isinstance(error, Unavailable):
         with suppress(Unavailable), translate_database_errors():
-            visitor = anyone(request, transaction)
+            visitor = current_visitor(request, transaction)
     said = sentence(error.code, error.facts, str(error), visitor.language)[0]
     return show(
         request, visitor, "problem.html", error.status, code=error.code, said=said
@@ -257,11 +257,11 @@ def _here(request: Request) -> str:
     )
 
 
-def _words(request: Request) -> Words:
+def _words(request: Request) -> Translations:
     chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
-        return SPOKEN[Language(chosen)]
-    return SPOKEN[preferred_language(request.headers.get("accept-language", ""))]
+        return TRANSLATIONS[Language(chosen)]
+    return TRANSLATIONS[preferred_language(request.headers.get("accept-language", ""))]
 
 
 def _theme(request: Request) -> str:
@@ -280,7 +280,7 @@ def _keep(request: Request, answer: Response) -> None:
             answer.set_cookie(
                 cookie,
                 chosen,
-                KEPT_S,
+                COOKIE_MAX_AGE_S,
                 path="/",
                 secure=secure,
                 httponly=True,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
-from services.api.web.files import FILES, FOR_EVER, VERSION
+from services.api.web.files import FILES, IMMUTABLE_CACHE, VERSION
 from services.api.web.page import POLICY
 from services.api.web.pages import (
     account,
@@ -69,9 +69,9 @@ def static(
     """Another release's version is answered with what there is now, which is not kept."""
     if name not in FILES:
         raise NotFound(thing="file")
-    body, told = FILES[name].encoded(accept_encoding)
+    body, told = FILES[name].encode(accept_encoding)
     told |= {
-        "Cache-Control": FOR_EVER if version == VERSION else "no-cache",
+        "Cache-Control": IMMUTABLE_CACHE if version == VERSION else "no-cache",
         "Vary": "Accept-Encoding",
     }
     if if_none_match == told["ETag"]:
@@ -80,6 +80,6 @@ def static(
         )
     return Response(
         body,
-        media_type=FILES[name].kind,
+        media_type=FILES[name].media_type,
         headers={"Content-Security-Policy": POLICY} | told,
     )

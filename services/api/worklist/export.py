@@ -11,7 +11,7 @@ from shared.domain.audit.events import Event
 from shared.ledger import HospitalSession, Ledger
 from shared.ledger.cases.worklist import WorklistFilter, WorklistEntry, PagePosition
 
-AT_ONCE = 1000
+BATCH_ROWS = 1000
 BOM = "\ufeff"
 """By which Excel knows UTF-8."""
 COLUMNS = {
@@ -38,13 +38,13 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula at the beginning of a cell (OWASP, CSV injection)."""
 
 
-def exported(session: HospitalSession, ledger: Ledger, asked: WorklistFilter) -> Iterator[str]:
+def export_rows(session: HospitalSession, ledger: Ledger, asked: WorklistFilter) -> Iterator[str]:
     """The file piece by piece; what is accepted after the first is none of it. On record with its number of rows.
 
     The request's transaction ends here; each piece is read in one of its own while the answer is sent.
     """
     now = session.worklist.now()
-    until = replace(asked, until=min(asked.created_until or now, now))
+    until = replace(asked, created_until=min(asked.created_until or now, now))
     session.audit.record(Event.CASES_EXPORTED, rows=session.worklist.count_all(until))
     session.transaction.commit()
     return _pieces(ledger, session.hospital_id, session.actor, until)
@@ -57,9 +57,9 @@ def _pieces(
     after: PagePosition | None = None
     while True:
         with ledger.hospital_session(hospital_id, actor) as session:
-            lines = session.worklist.page(asked, after, AT_ONCE)
+            lines = session.worklist.page(asked, after, BATCH_ROWS)
         yield from (_rows([_cells(line)]) for line in lines)
-        if len(lines) < AT_ONCE:
+        if len(lines) < BATCH_ROWS:
             return
         after = lines[-1].position(asked.order)
 

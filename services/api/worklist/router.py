@@ -10,8 +10,8 @@ from services.api.dependencies import (
     HospitalReader,
     HospitalSessionDep,
 )
-from services.api.worklist.export import COLUMNS, exported
-from services.api.worklist.schemas import PageQuestion, Question, WorklistPage
+from services.api.worklist.export import COLUMNS, export_rows
+from services.api.worklist.schemas import WorklistPageQuery, WorklistQuery, WorklistPage
 from services.api.worklist.service import WorklistService
 
 router = APIRouter(prefix="/v1", tags=["cases"])
@@ -23,7 +23,7 @@ TOLD = "UTF-8 with a byte order mark. Columns: " + "; ".join(
 
 @router.get("/cases")
 def list_cases(
-    question: Annotated[PageQuestion, Query()],
+    question: Annotated[WorklistPageQuery, Query()],
     caller: HospitalReader,
     session: HospitalSessionDep,
     dependencies: DependenciesDep,
@@ -38,7 +38,7 @@ def list_cases(
     responses={200: {"content": {CSV: {}}, "description": f"{TOLD}."}},
 )
 def export_cases(
-    question: Annotated[Question, Query()],
+    question: Annotated[WorklistQuery, Query()],
     caller: HospitalReader,
     session: HospitalSessionDep,
     dependencies: DependenciesDep,
@@ -46,7 +46,7 @@ def export_cases(
     """The same cases as a file for a spreadsheet, whole. A cell that a spreadsheet would compute begins with '."""
     name = {"Content-Disposition": 'attachment; filename="sera-cases.csv"'}
     return StreamingResponse(
-        exported(session, dependencies.ledger, question.asked()),
+        export_rows(session, dependencies.ledger, question.filters()),
         media_type=f"{CSV}; charset=utf-8",
         headers=name,
     )

@@ -38,7 +38,7 @@ Blank = BeforeValidator(_or_none)
 DAY = "A day, from its beginning to its end in UTC, or a moment."
 
 
-class Question(BaseModel):
+class WorklistQuery(BaseModel):
     """Which cases; what is left out or empty asks for nothing."""
 
     model_config = ConfigDict(extra="ignore")
@@ -68,7 +68,7 @@ class Question(BaseModel):
         description="`newest` (as where left out), `oldest`, or the highest `risk`, of cases that have a result.",
     )
 
-    def asked(self) -> WorklistFilter:
+    def filters(self) -> WorklistFilter:
         return WorklistFilter(
             self.state,
             self.decision,
@@ -84,14 +84,14 @@ class Question(BaseModel):
         )
 
 
-class PageQuestion(Question):
+class WorklistPageQuery(WorklistQuery):
     cursor: Annotated[str | None, Blank] = Field(
         None, max_length=300, description="`next_cursor` of the page before."
     )
     limit: int = Field(50, ge=1, le=200)
 
 
-class Ending(BaseModel):
+class WorklistOutcome(BaseModel):
     """What the case turned out to be."""
 
     malignant: bool
@@ -100,7 +100,7 @@ class Ending(BaseModel):
     consent: bool
 
 
-class LineView(BaseModel):
+class WorklistRow(BaseModel):
     """A case in the list."""
 
     case_id: UUID
@@ -125,13 +125,13 @@ class LineView(BaseModel):
     decision: str | None
     fna: bool | None = Field(description="Whether FNA is advised.")
     warnings: list[str] = Field(description="Codes of the result's warnings.")
-    outcome: Ending | None = Field(
+    outcome: WorklistOutcome | None = Field(
         description="What the case turned out to be; null while nobody said."
     )
 
 
 class WorklistPage(BaseModel):
-    cases: list[LineView]
+    cases: list[WorklistRow]
     next_cursor: str | None = Field(
         description="Send it as `cursor` for the next page; null at the end."
     )
@@ -154,12 +154,12 @@ def dead_letters_view(dead: DeadLetterGroup) -> DeadLettersView:
     return DeadLettersView(reason=dead.reason, message=message, cases=dead.cases)
 
 
-def line_view(line: WorklistEntry) -> LineView:
+def worklist_row(line: WorklistEntry) -> WorklistRow:
     told = {name: getattr(line, name) for name in (*SAME, *READ)}
-    ending = {name: getattr(line, name) for name in Ending.model_fields}
-    outcome = None if line.malignant is None else Ending(**ending)
+    ending = {name: getattr(line, name) for name in WorklistOutcome.model_fields}
+    outcome = None if line.malignant is None else WorklistOutcome(**ending)
     message = text_of_code(line.reason, line.facts or {}) if line.reason else None
-    return LineView(
+    return WorklistRow(
         **told, message=message, warnings=list(line.warnings), outcome=outcome
     )
 

@@ -10,10 +10,10 @@ from services.api.audit.read_audit import ReadAudit
 from services.api.jobs.service import CursorInvalid
 from services.api.worklist.schemas import (
     DeadLettersView,
-    PageQuestion,
+    WorklistPageQuery,
     WorklistPage,
     dead_letters_view,
-    line_view,
+    worklist_row,
 )
 from shared.domain.audit.events import Event
 from shared.ledger import HospitalSession
@@ -29,9 +29,9 @@ class WorklistService:
         self._caller = caller
         self._read_audit = read_audit
 
-    def page(self, question: PageQuestion) -> WorklistPage:
+    def page(self, question: WorklistPageQuery) -> WorklistPage:
         """Raises CursorInvalid."""
-        asked = question.asked()
+        asked = question.filters()
         limit = question.limit
         after = _place(question.cursor, asked.order)
         lines = self._session.worklist.page(asked, after, limit + 1)
@@ -41,9 +41,9 @@ class WorklistService:
             for line in lines[:limit]
             if line.risk is not None
         ]
-        self._read_audit.note(self._session, self._caller, Event.RESULT_READ, shown)
+        self._read_audit.record_reads(self._session, self._caller, Event.RESULT_READ, shown)
         return WorklistPage(
-            cases=[line_view(line) for line in lines[:limit]],
+            cases=[worklist_row(line) for line in lines[:limit]],
             next_cursor=_cursor(lines[limit - 1], asked.order)
             if len(lines) > limit
             else None,

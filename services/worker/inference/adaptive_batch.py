@@ -8,18 +8,18 @@ come, waits beside a flood.
 class AdaptiveBatch:
     """Remembers what an image lately took; the newest batch counts as much as all before it."""
 
-    def __init__(self, most: int, batch_s: float) -> None:
-        self._most = most
+    def __init__(self, max_images: int, batch_s: float) -> None:
+        self._most = max_images
         self._batch_s = batch_s
         self._image_s: float | None = None
 
-    def images(self) -> int:
+    def size(self) -> int:
         """One at least; the most, until something was read."""
         if not self._image_s:
             return self._most
         return max(int(min(self._batch_s / self._image_s, self._most)), 1)
 
-    def took(self, images: int, seconds: float) -> None:
+    def record(self, images: int, seconds: float) -> None:
         if images:
             newest = seconds / images
             self._image_s = (

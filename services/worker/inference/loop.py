@@ -10,11 +10,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.worker import metrics
-from services.worker.bundle_cache import Served
+from services.worker.bundle_cache import ServedModel
 from services.worker.inference import telemetry
 from services.worker.inference.adaptive_batch import AdaptiveBatch
-from services.worker.inference.preparation import Batch, Preparation, Prepared, internal
-from services.worker.inference.results import Answer, answer
+from services.worker.inference.preparation import Batch, Preparation, PreparedJob, internal_failure
+from services.worker.inference.results import Answer, make_answer
 from services.worker.live_model import LiveModel
 from shared.domain.results.prediction import Prediction
 from shared.errors import SeraError
@@ -30,11 +30,11 @@ AWAY = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
-class Intake:
+class ClaimOutcome:
     """What one claim brought; `drained`: nothing was there to be claimed."""
 
     batch: Batch | None = None
-    drained: bool = False
+    is_queue_empty: bool = False
 
 
 class InferenceService:
@@ -71,15 +71,15 @@ class InferenceService:
         drained = False
         while following and not self._closing.is_set():
             batch = following
-            ahead = None if batch.suspect else self._ahead.submit(self._take, busy=True)
+            ahead = None if batch.is_suspect else self._ahead.submit(self._take, busy=True)
             try:
                 self._answer(batch)
             except BaseException:
                 self._return(ahead)
                 raise
-            intake = ahead.result() if ahead else Intake()
+            intake = ahead.result() if ahead else ClaimOutcome()
             following = intake.batch
-            drained = intake.drained
+            drained = intake.is_queue_empty
         if following:
             self._hand_back(following)
         return drained
@@ -95,19 +95,19 @@ class InferenceService:
                 self._settings.max_attempts, lost_worker=self._settings.worker_name
             )
         metrics.EXPIRED.inc(lost)
-        self._live.current()
+        self._live.refresh()
 
-    def _take(self, busy: bool = False) -> Intake:
+    def _take(self, busy: bool = False) -> ClaimOutcome:
         """Claim the next batch and prepare it."""
-        served = None if self._closing.is_set() else self._live.ready()
+        served = None if self._closing.is_set() else self._live.serving()
         if served is None:
-            return Intake()
+            return ClaimOutcome()
         status, lease = self._claim(busy)
         served = self._live.follow(status.live) or served
         if not lease:
-            return Intake(drained=status.empty)
-        self._live.presence.claimed()
-        return Intake(
+            return ClaimOutcome(is_queue_empty=status.is_empty)
+        self._live.presence.record_claim()
+        return ClaimOutcome(
             self._preparation.prepare(lease, served, self._holding(lease.token))
         )
 
@@ -121,7 +121,7 @@ class InferenceService:
             status = session.queue.status()
             lease = session.queue.claim(
                 worker=self._settings.worker_name,
-                most=self._batch_size.images(),
+                max_jobs=self._batch_size.size(),
                 lease=self._lease,
                 max_attempts=self._settings.max_attempts,
                 busy=busy,
@@ -148,30 +148,30 @@ class InferenceService:
                 answers = self._infer(batch)
                 with measure("write"):
                     written = retry_while_unavailable(lambda: self._write(batch, answers), self._lease)
-            telemetry.record(batch, written, laps)
+            telemetry.record_batch(batch, written, laps)
         finally:
-            self._heartbeat.let_go(batch.token)
+            self._heartbeat.release(batch.token)
 
     def _infer(self, batch: Batch) -> dict[UUID, Answer]:
         self._heartbeat.hold(batch.token)
         began = time.perf_counter()
-        outcomes = self._predict(batch.served, batch.ready)
+        outcomes = self._predict(batch.served, batch.prepared_jobs)
         infer_ms = (time.perf_counter() - began) * 1000
-        self._batch_size.took(len(batch.ready), infer_ms / 1000)
-        if batch.ready:
-            metrics.INFERENCE.observe(infer_ms / 1000 / len(batch.ready))
+        self._batch_size.record(len(batch.prepared_jobs), infer_ms / 1000)
+        if batch.prepared_jobs:
+            metrics.INFERENCE.observe(infer_ms / 1000 / len(batch.prepared_jobs))
         answers = {}
-        for prepared, outcome in zip(batch.ready, outcomes, strict=True):
+        for prepared, outcome in zip(batch.prepared_jobs, outcomes, strict=True):
             if isinstance(outcome, Failure):
-                batch.failed[prepared.job.id] = outcome
+                batch.failures[prepared.job.id] = outcome
             else:
-                answers[prepared.job.id] = answer(
+                answers[prepared.job.id] = make_answer(
                     batch.served, prepared, outcome, self._settings, infer_ms
                 )
         return answers
 
     def _predict(
-        self, served: Served, ready: list[Prepared]
+        self, served: ServedModel, ready: list[PreparedJob]
     ) -> list[Prediction | Failure]:
         """The batch at once; if that breaks, one by one, so that only the culprit fails."""
         try:
@@ -182,7 +182,7 @@ class InferenceService:
             )
         except Exception as error:  # noqa: BLE001 (the culprit is found one by one, and logged)
             if len(ready) == 1:
-                return [internal(ready[0].job.id, error)]
+                return [internal_failure(ready[0].job.id, error)]
             return [self._predict(served, [prepared])[0] for prepared in ready]
         return [
             Failure(each.code, each.facts) if isinstance(each, SeraError) else each
@@ -194,24 +194,24 @@ class InferenceService:
         results = {job: answer.result for job, answer in answers.items()}
         with self._ledger.system_session(self._settings.worker_name) as session:
             written = session.queue.finish(batch.token, batch.served.digest, results)
-            session.observations.keep([answers[job].observation for job in written])
-            session.queue.fail(batch.token, batch.failed)
-            session.queue.give_back(batch.token, batch.unreached, AWAY)
+            session.observations.record([answers[job].observation for job in written])
+            session.queue.fail(batch.token, batch.failures)
+            session.queue.give_back(batch.token, batch.unreached_jobs, AWAY)
         counts = {
             "done": len(written),
-            "failed": len(batch.failed),
-            "unreached": len(batch.unreached),
+            "failed": len(batch.failures),
+            "unreached": len(batch.unreached_jobs),
         }
         log().info("batch.written", lost=len(answers) - len(written), **counts)
         return written
 
-    def _return(self, ahead: Future[Intake] | None) -> None:
+    def _return(self, ahead: Future[ClaimOutcome] | None) -> None:
         """Give back the batch that was prepared in vain; if that fails too, its lease runs out."""
         with suppress(SeraError):
             if ahead and (batch := ahead.result().batch):
                 self._hand_back(batch)
 
     def _hand_back(self, batch: Batch) -> None:
-        self._heartbeat.let_go(batch.token)
+        self._heartbeat.release(batch.token)
         with self._ledger.system_session(self._settings.worker_name) as session:
-            session.queue.give_back(batch.token, batch.jobs, timedelta())
+            session.queue.give_back(batch.token, batch.job_ids, timedelta())

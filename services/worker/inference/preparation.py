@@ -10,15 +10,15 @@ from uuid import UUID
 
 from structlog.contextvars import bound_contextvars
 
-from services.worker.bundle_cache import Served
+from services.worker.bundle_cache import ServedModel
 from shared.cases.prepare import prepare
-from shared.domain.image_source import Source
+from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Reason
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Framing, Nodule, Roi
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
-from shared.ledger.jobs.queue import Claimed, Failure, Lease
+from shared.ledger.jobs.queue import ClaimedJob, Failure, Lease
 from shared.objects import ObjectStore
 from shared.observability.logs import log
 from shared.observability.timings import Timing, collect_timings, measure
@@ -26,8 +26,8 @@ from shared.settings import Settings
 
 
 @dataclass(frozen=True)
-class Prepared:
-    job: Claimed
+class PreparedJob:
+    job: ClaimedJob
     nodule: Nodule
     prepare_ms: float
 
@@ -40,32 +40,32 @@ class Batch:
     """
 
     lease: Lease
-    served: Served
-    taken_at: float = field(default_factory=time.monotonic)
+    served: ServedModel
+    claimed_at: float = field(default_factory=time.monotonic)
     timings_by_job: dict[UUID, Sequence[Timing]] = field(default_factory=dict)
     """The stages that each job's image went through."""
-    ready: list[Prepared] = field(default_factory=list)
-    failed: dict[UUID, Failure] = field(default_factory=dict)
-    unreached: list[UUID] = field(default_factory=list)
+    prepared_jobs: list[PreparedJob] = field(default_factory=list)
+    failures: dict[UUID, Failure] = field(default_factory=dict)
+    unreached_jobs: list[UUID] = field(default_factory=list)
 
     @property
     def token(self) -> UUID:
         return self.lease.token
 
     @property
-    def suspect(self) -> bool:
+    def is_suspect(self) -> bool:
         """Whether its job outlived a worker, and may end this one."""
         return self.lease.suspect
 
     @property
-    def jobs(self) -> list[UUID]:
-        return [prepared.job.id for prepared in self.ready] + [
-            *self.failed,
-            *self.unreached,
+    def job_ids(self) -> list[UUID]:
+        return [prepared.job.id for prepared in self.prepared_jobs] + [
+            *self.failures,
+            *self.unreached_jobs,
         ]
 
 
-def internal(job: UUID, error: Exception) -> Failure:
+def internal_failure(job: UUID, error: Exception) -> Failure:
     """The failure of a job that met a fault of SERA's own."""
     log().error("job.broke", job=str(job), exc_info=error)
     return Failure(Reason.INTERNAL, {"job": str(job)})
@@ -87,22 +87,22 @@ class Preparation:
         self._decoders = decoders
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="prepare")
 
-    def prepare(self, lease: Lease, served: Served, moved: Callable[[], None]) -> Batch:
+    def prepare(self, lease: Lease, served: ServedModel, report_progress: Callable[[], None]) -> Batch:
         """Fetch, decode and crop all images of a lease side by side, as the model wants them; tells of each."""
         batch = Batch(lease, served)
         one = partial(self._one, framing=served.bundle.framing)
         for job, (outcome, laps) in zip(
             lease.jobs, self._pool.map(one, lease.jobs), strict=True
         ):
-            moved()
+            report_progress()
             batch.timings_by_job[job.id] = laps
             match outcome:
-                case Prepared():
-                    batch.ready.append(outcome)
+                case PreparedJob():
+                    batch.prepared_jobs.append(outcome)
                 case Failure():
-                    batch.failed[job.id] = outcome
+                    batch.failures[job.id] = outcome
                 case None:
-                    batch.unreached.append(job.id)
+                    batch.unreached_jobs.append(job.id)
         return batch
 
     def nodule(
@@ -111,7 +111,7 @@ class Preparation:
         roi: dict[str, Any] | None,
         frame: int | None,
         framing: Framing,
-        source: str = Source.FILE,
+        source: str = ImageSource.FILE,
     ) -> Nodule:
         """Fetch, decode and crop one image, or one frame of a loop."""
         with measure("fetch"):
@@ -126,8 +126,8 @@ class Preparation:
         )
 
     def _one(
-        self, job: Claimed, framing: Framing
-    ) -> tuple[Prepared | Failure | None, Sequence[Timing]]:
+        self, job: ClaimedJob, framing: Framing
+    ) -> tuple[PreparedJob | Failure | None, Sequence[Timing]]:
         """What came of it, and its stages; what is logged meanwhile, by whatever part, names the job."""
         whose = {
             "job": str(job.id),
@@ -137,7 +137,7 @@ class Preparation:
         with bound_contextvars(**whose), collect_timings() as laps:
             return self._tried(job, framing), laps
 
-    def _tried(self, job: Claimed, framing: Framing) -> Prepared | Failure | None:
+    def _tried(self, job: ClaimedJob, framing: Framing) -> PreparedJob | Failure | None:
         began = time.perf_counter()
         try:
             nodule = self.nodule(
@@ -148,5 +148,5 @@ class Preparation:
         except SeraError as error:
             return Failure(error.code, error.facts)
         except Exception as error:  # noqa: BLE001 (one image's fault must not take its batch-mates along)
-            return internal(job.id, error)
-        return Prepared(job, nodule, (time.perf_counter() - began) * 1000)
+            return internal_failure(job.id, error)
+        return PreparedJob(job, nodule, (time.perf_counter() - began) * 1000)

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from services.worker.bundle_cache import Served
-from services.worker.inference.preparation import Prepared
+from services.worker.bundle_cache import ServedModel
+from services.worker.inference.preparation import PreparedJob
 from shared.cases.model import model_facts
 from shared.cases.result import CaseFacts, HospitalSettings, make_result
 from shared.domain.results.prediction import Prediction
 from shared.domain.results.result import Result, Timings
-from shared.ledger.jobs.queue import Claimed
+from shared.ledger.jobs.queue import ClaimedJob
 from shared.ledger.monitoring.observations import Observation
 from shared.settings import Settings
 
@@ -21,9 +21,9 @@ class Answer:
     observation: Observation
 
 
-def answer(
-    served: Served,
-    prepared: Prepared,
+def make_answer(
+    served: ServedModel,
+    prepared: PreparedJob,
     prediction: Prediction,
     settings: Settings,
     infer_ms: float,
@@ -48,7 +48,7 @@ def answer(
     return Answer(result, observation(job, prediction, result))
 
 
-def hospital_settings(job: Claimed, settings: Settings) -> HospitalSettings:
+def hospital_settings(job: ClaimedJob, settings: Settings) -> HospitalSettings:
     """The hospital's own settings, and the defaults where it has said nothing."""
     return HospitalSettings(
         prevalence=job.prevalence or settings.prevalence,
@@ -58,7 +58,7 @@ def hospital_settings(job: Claimed, settings: Settings) -> HospitalSettings:
     )
 
 
-def observation(job: Claimed, prediction: Prediction, result: Result) -> Observation:
+def observation(job: ClaimedJob, prediction: Prediction, result: Result) -> Observation:
     """What monitoring keeps: as the result says it, the risk at the hospital's prevalence."""
     return Observation(
         job_id=job.id,

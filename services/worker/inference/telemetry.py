@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.worker import metrics
 from services.worker.inference.preparation import Batch
-from shared.ledger.jobs.queue import Claimed
+from shared.ledger.jobs.queue import ClaimedJob
 from shared.observability import tracing
 from shared.observability.logs import log
 from shared.observability.timings import Timing
@@ -22,7 +22,7 @@ class Outcome(StrEnum):
     """Answered, but another worker has the job by now."""
 
 
-def record(batch: Batch, written: Collection[UUID], laps: list[Timing]) -> None:
+def record_batch(batch: Batch, written: Collection[UUID], laps: list[Timing]) -> None:
     """Of every job of the batch; `laps` are the stages that the whole batch went through."""
     metrics.observe_stages(laps)
     for job in batch.lease.jobs:
@@ -31,8 +31,8 @@ def record(batch: Batch, written: Collection[UUID], laps: list[Timing]) -> None:
         _record_one(batch, job, _outcome(batch, job.id, written), [*own, *laps])
 
 
-def _record_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Timing]) -> None:
-    failure = batch.failed.get(job.id)
+def _record_one(batch: Batch, job: ClaimedJob, outcome: Outcome, laps: list[Timing]) -> None:
+    failure = batch.failures.get(job.id)
     code = failure.reason if failure else None
     lane = metrics.lane(job.urgent)
     whose = {
@@ -43,7 +43,7 @@ def _record_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Timing]
     metrics.JOBS.labels(outcome).inc()
     if outcome is Outcome.DONE:
         metrics.ANSWERED.labels(lane).observe(
-            job.waited_ms / 1000 + time.monotonic() - batch.taken_at
+            job.waited_ms / 1000 + time.monotonic() - batch.claimed_at
         )
     more = {"reason": code} if code else {}
     log().info(
@@ -66,6 +66,6 @@ def _record_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Timing]
 def _outcome(batch: Batch, job: UUID, written: Collection[UUID]) -> Outcome:
     if job in written:
         return Outcome.DONE
-    if job in batch.failed:
+    if job in batch.failures:
         return Outcome.FAILED
-    return Outcome.UNREACHED if job in batch.unreached else Outcome.LOST
+    return Outcome.UNREACHED if job in batch.unreached_jobs else Outcome.LOST

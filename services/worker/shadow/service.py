@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.worker import metrics
-from services.worker.bundle_cache import BundleCache, Served
+from services.worker.bundle_cache import BundleCache, ServedModel
 from services.worker.inference.preparation import Preparation
 from shared.cases.result import risk_at
 from shared.domain.jobs import Reason
@@ -14,7 +14,7 @@ from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
 from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger import Ledger
-from shared.ledger.models.shadows import Said, Shadow, Watched
+from shared.ledger.models.shadows import ShadowResult, Shadow, LiveResult
 from shared.objects import open_store
 from shared.observability.logs import log
 from shared.settings import Settings
@@ -42,17 +42,17 @@ class ShadowService:
     def __init__(
         self,
         ledger: Ledger,
-        shelf: BundleCache,
+        bundle_cache: BundleCache,
         preparation: Preparation,
         shadow: Shadow,
         batch: int,
     ) -> None:
         self._ledger = ledger
-        self._shelf = shelf
+        self._shelf = bundle_cache
         self._preparation = preparation
         self.shadow = shadow
         self._batch = batch
-        self._served: Served | None = None
+        self._served: ServedModel | None = None
         self._seen: datetime | None = None
 
     def read_next(self) -> bool:
@@ -67,18 +67,18 @@ class ShadowService:
         with self._ledger.system_session(ACTOR) as session:
             watched = session.shadows.claim(self.shadow, self._batch, self._seen)
             said = self._read(served, watched)
-            written = session.shadows.keep(self.shadow, said)
+            written = session.shadows.record(self.shadow, said)
         if said:
             self._seen = max(each.made_at for each, _ in said)
             metrics.SHADOWED.inc(written)
             log().info("shadow.read", shadow=str(self.shadow.id), results=written)
         return bool(said)
 
-    def _model(self) -> Served | None:
+    def _model(self) -> ServedModel | None:
         """The candidate; a bundle that does not prove itself ends its shadow."""
         if self._served is None:
             try:
-                self._served = self._shelf.take(self.shadow.model_digest)
+                self._served = self._shelf.load(self.shadow.model_digest)
             except Unavailable as away:
                 log().warning("shadow.waits", problem=str(away))
             except SeraError as error:
@@ -90,11 +90,11 @@ class ShadowService:
 
     def _end(self, reason: Message) -> None:
         with self._ledger.system_session(ACTOR) as session:
-            session.shadows.end_of(self.shadow.model_digest, reason)
+            session.shadows.end_for_model(self.shadow.model_digest, reason)
 
     def _read(
-        self, served: Served, watched: list[Watched]
-    ) -> list[tuple[Watched, Said]]:
+        self, served: ServedModel, watched: list[LiveResult]
+    ) -> list[tuple[LiveResult, ShadowResult]]:
         """What it says of each; an image that an absent engine keeps from it is left for later."""
         nodules = [(each, self._nodule(each, served)) for each in watched]
         reached = [
@@ -104,11 +104,11 @@ class ShadowService:
         ]
         outcomes = self._predict(served, [nodule for _, nodule in reached])
         return [
-            (each, said(each, outcome, served))
+            (each, shadow_result(each, outcome, served))
             for (each, _), outcome in zip(reached, outcomes, strict=True)
         ]
 
-    def _nodule(self, watched: Watched, served: Served) -> Nodule | SeraError:
+    def _nodule(self, watched: LiveResult, served: ServedModel) -> Nodule | SeraError:
         try:
             return self._preparation.nodule(
                 watched.image_sha256, watched.roi, watched.frame, served.bundle.framing
@@ -119,7 +119,7 @@ class ShadowService:
             return broke(watched, error)
 
     def _predict(
-        self, served: Served, nodules: list[Nodule | SeraError]
+        self, served: ServedModel, nodules: list[Nodule | SeraError]
     ) -> list[Prediction | SeraError]:
         """The batch at once; if that breaks, one by one."""
         good = [nodule for nodule in nodules if not isinstance(nodule, SeraError)]
@@ -135,14 +135,14 @@ class ShadowService:
         ]
 
 
-def broke(watched: Watched, error: Exception) -> SeraError:
+def broke(watched: LiveResult, error: Exception) -> SeraError:
     log().error("shadow.image-broke", job=str(watched.job_id), exc_info=error)
     return SeraError()
 
 
-def said(watched: Watched, outcome: Prediction | SeraError, served: Served) -> Said:
+def shadow_result(watched: LiveResult, outcome: Prediction | SeraError, served: ServedModel) -> ShadowResult:
     """Its risk at the prevalence the live model's result was given at."""
     if isinstance(outcome, SeraError):
-        return Said(reason=outcome.code)
+        return ShadowResult(reason=outcome.code)
     risk = risk_at(watched.prevalence, outcome.risk, served.bundle.prevalence)
-    return Said(outcome.score, risk, outcome.decision)
+    return ShadowResult(outcome.score, risk, outcome.decision)

@@ -11,7 +11,7 @@ from scipy.special import expit
 from shared.bundles.bundle import Bundle
 from shared.bundles.explanations.deletion_test import Faithfulness, deletion_test
 from shared.bundles.explanations.heatmap import composite_png, layer_png
-from shared.bundles.explanations.occlusion import Pause, Score, Veil, no_pause, scored
+from shared.bundles.explanations.occlusion import PauseCallback, ScoreFunction, OcclusionMask, no_pause, score_in_slices
 from shared.errors import SeraError
 from shared.imaging import Nodule
 from shared.learning.features.extractors import NetworkExtractor
@@ -38,7 +38,7 @@ class HeatMap:
     """
 
     kind: MapKind
-    of: str
+    subject: str
     layer: str | None
     values: NDArray[np.floating]
     faithfulness: Faithfulness
@@ -59,14 +59,14 @@ class HeatMap:
 
 
 @dataclass(frozen=True)
-class Explained:
+class Explanation:
     """All maps of one nodule, that of the ensemble first, and its picture over the image."""
 
     maps: tuple[HeatMap, ...]
     png: bytes
 
 
-def explain(bundle: Bundle, nodule: Nodule, pause: Pause = no_pause) -> Explained:
+def explain(bundle: Bundle, nodule: Nodule, pause: PauseCallback = no_pause) -> Explanation:
     """Every map that the bundle gives; `pause` is called after each slice of passes.
 
     Raises
@@ -75,14 +75,14 @@ def explain(bundle: Bundle, nodule: Nodule, pause: Pause = no_pause) -> Explaine
         that of the nodule itself, if it cannot be read.
     """
     whole = _of_ensemble(bundle, nodule, pause)
-    return Explained(
+    return Explanation(
         (whole, *_of_networks(bundle, nodule, pause)),
         composite_png(whole.values, nodule.pixels),
     )
 
 
 def occlusion_map(
-    bundle: Bundle, nodule: Nodule, grid: int = GRID, pause: Pause = no_pause
+    bundle: Bundle, nodule: Nodule, grid: int = GRID, pause: PauseCallback = no_pause
 ) -> NDArray[np.float64]:
     """How much each place carries of the score (Zeiler & Fergus, ECCV 2014); the hidden patches overlap by half.
 
@@ -92,22 +92,22 @@ def occlusion_map(
     what is seen there speaks for malignancy. A patch whose occlusion cannot be read counts 0.
     """
     whole = bundle.predict([nodule])[0].score
-    veil = Veil.over(nodule, grid)
-    told = scored(
-        _of_bundle(bundle), (veil.window(cell) for cell in range(grid * grid)), pause
+    veil = OcclusionMask.of_nodule(nodule, grid)
+    told = score_in_slices(
+        _of_bundle(bundle), (veil.occlude_window(cell) for cell in range(grid * grid)), pause
     )
     return np.array([0.0 if each is None else whole - each for each in told]).reshape(
         grid, grid
     )
 
 
-def _of_ensemble(bundle: Bundle, nodule: Nodule, pause: Pause) -> HeatMap:
+def _of_ensemble(bundle: Bundle, nodule: Nodule, pause: PauseCallback) -> HeatMap:
     drops = occlusion_map(bundle, nodule, pause=pause)
-    tested = deletion_test(_of_bundle(bundle), Veil.over(nodule, GRID), drops, pause)
+    tested = deletion_test(_of_bundle(bundle), OcclusionMask.of_nodule(nodule, GRID), drops, pause)
     return HeatMap(MapKind.OCCLUSION, ENSEMBLE, None, drops, tested)
 
 
-def _of_networks(bundle: Bundle, nodule: Nodule, pause: Pause) -> Iterator[HeatMap]:
+def _of_networks(bundle: Bundle, nodule: Nodule, pause: PauseCallback) -> Iterator[HeatMap]:
     """Of each network that was tuned, for it alone has a verdict of its own."""
     for extractor in bundle.model.extractors:
         if (
@@ -117,18 +117,18 @@ def _of_networks(bundle: Bundle, nodule: Nodule, pause: Pause) -> Iterator[HeatM
             found = grad_cam(extractor.network, extractor.inputs([nodule]))
             pause()
             tested = deletion_test(
-                _of_network(extractor), Veil.over(nodule, GRID), found.values, pause
+                _of_network(extractor), OcclusionMask.of_nodule(nodule, GRID), found.values, pause
             )
             yield HeatMap(
                 MapKind.GRAD_CAM,
-                extractor.source.network,
+                extractor.feature_set.network,
                 found.layer,
                 found.values,
                 tested,
             )
 
 
-def _of_bundle(bundle: Bundle) -> Score:
+def _of_bundle(bundle: Bundle) -> ScoreFunction:
     def score(nodules: Sequence[Nodule]) -> list[float | None]:
         outcomes = bundle.predict_each(nodules)
         return [
@@ -138,7 +138,7 @@ def _of_bundle(bundle: Bundle) -> Score:
     return score
 
 
-def _of_network(extractor: NetworkExtractor) -> Score:
+def _of_network(extractor: NetworkExtractor) -> ScoreFunction:
     """A tuned network's own probability of malignancy."""
 
     def score(nodules: Sequence[Nodule]) -> list[float | None]:

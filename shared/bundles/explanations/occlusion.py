@@ -15,11 +15,11 @@ BLUR = 0.25
 """Width of the blur that hides a patch, as a fraction of the nodule's sides."""
 SLICE_S = 0.25
 """How long the passes between two pauses may take together; one pass at least is made."""
-LARGEST_SLICE = 16
+MAX_SLICE_PASSES = 16
 
-Score = Callable[[Sequence[Nodule]], list[float | None]]
+ScoreFunction = Callable[[Sequence[Nodule]], list[float | None]]
 """A number for each nodule, or None for one that cannot be read."""
-Pause = Callable[[], None]
+PauseCallback = Callable[[], None]
 """Called between two slices: what is more urgent is done there."""
 
 
@@ -28,7 +28,7 @@ def no_pause() -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Veil:
+class OcclusionMask:
     """A nodule and the same blurred, of which any part can be put together."""
 
     nodule: Nodule
@@ -36,12 +36,12 @@ class Veil:
     grid: int
 
     @classmethod
-    def over(cls, nodule: Nodule, grid: int) -> "Veil":
+    def of_nodule(cls, nodule: Nodule, grid: int) -> "OcclusionMask":
         height, width = nodule.pixels.shape
         reach = (int(width * BLUR) | 1, int(height * BLUR) | 1)
         return cls(nodule, np.asarray(cv2.blur(nodule.pixels, reach), np.uint8), grid)
 
-    def window(self, cell: int) -> Nodule:
+    def occlude_window(self, cell: int) -> Nodule:
         """Blurred over one cell of the grid and half a cell around it, so that windows overlap."""
         height, width = self.nodule.pixels.shape
         row, column = divmod(cell, self.grid)
@@ -49,7 +49,7 @@ class Veil:
         hidden[_reach(row, height, self.grid), _reach(column, width, self.grid)] = True
         return self._without(hidden)
 
-    def cells(self, cells: NDArray[np.int_]) -> Nodule:
+    def occlude_cells(self, cells: NDArray[np.int_]) -> Nodule:
         """Blurred over exactly these cells."""
         height, width = self.nodule.pixels.shape
         chosen = np.zeros(self.grid * self.grid, bool)
@@ -67,7 +67,7 @@ class Veil:
         )
 
 
-def scored(score: Score, nodules: Iterable[Nodule], pause: Pause) -> list[float | None]:
+def score_in_slices(score: ScoreFunction, nodules: Iterable[Nodule], pause: PauseCallback) -> list[float | None]:
     """What `score` says of each; as many at once as `SLICE_S` allows, `pause` between."""
     waiting = iter(nodules)
     told = []
@@ -76,7 +76,7 @@ def scored(score: Score, nodules: Iterable[Nodule], pause: Pause) -> list[float 
         began = time.perf_counter()
         told += score(some)
         took = max(time.perf_counter() - began, 1e-6)
-        size = min(max(int(len(some) * SLICE_S / took), 1), 2 * size, LARGEST_SLICE)
+        size = min(max(int(len(some) * SLICE_S / took), 1), 2 * size, MAX_SLICE_PASSES)
         pause()
     return told
 

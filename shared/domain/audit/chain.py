@@ -20,10 +20,10 @@ from uuid import UUID
 
 FORM = "sera-audit/1"
 SEAL_FORM = "sera-seal/1"
-HOUSE = "house"
+SYSTEM_CHAIN = "house"
 """The chain of events that belong to no hospital."""
-ORIGINLESS = "0" * 64
-TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+NO_PREVIOUS_HASH = "0" * 64
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Link:
     hash: str
 
     @property
-    def made(self) -> str:
+    def computed_hash(self) -> str:
         """The hash that belongs to what is written here."""
         told = (
             self.chain,
@@ -55,7 +55,7 @@ class Link:
             self.case,
             self.job,
         )
-        return sha256(form(FORM, *told, self.details, self.previous))
+        return sha256(canonical_bytes(FORM, *told, self.details, self.previous))
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class Seal:
     signature: str = ""
 
     @property
-    def signed(self) -> bytes:
+    def signed_bytes(self) -> bytes:
         """What the signature is made over."""
-        return form(
+        return canonical_bytes(
             SEAL_FORM,
             self.chain,
             self.seal,
@@ -86,12 +86,12 @@ class Seal:
         )
 
     @property
-    def made(self) -> str:
+    def computed_hash(self) -> str:
         """The hash by which the next seal holds on to this one."""
-        return sha256(self.signed)
+        return sha256(self.signed_bytes)
 
 
-def form(*members: str | int | None) -> bytes:
+def canonical_bytes(*members: str | int | None) -> bytes:
     return json.dumps(members, ensure_ascii=False).encode(errors="surrogatepass")
 
 
@@ -99,27 +99,27 @@ def sha256(text: bytes) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def chain_of(hospital: UUID | None) -> str:
-    return str(hospital) if hospital else HOUSE
+def chain_name(hospital: UUID | None) -> str:
+    return str(hospital) if hospital else SYSTEM_CHAIN
 
 
-def moment(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     """A time in UTC with its microseconds."""
-    return at.astimezone(UTC).strftime(TIME)
+    return at.astimezone(UTC).strftime(TIME_FORMAT)
 
 
-def read_link(told: Mapping[str, Any]) -> Link:
+def parse_link(told: Mapping[str, Any]) -> Link:
     """Raises KeyError, TypeError or ValueError if it is no event."""
     return Link(**_members(Link, told))
 
 
-def read_seal(told: Mapping[str, Any]) -> Seal:
+def parse_seal(told: Mapping[str, Any]) -> Seal:
     """Raises KeyError, TypeError or ValueError if it is no seal."""
     return Seal(**_members(Seal, told))
 
 
-NUMBERS = frozenset({"number", "seal"})
-MAY_BE_NULL = frozenset({"origin", "case", "job"})
+NUMBER_MEMBERS = frozenset({"number", "seal"})
+NULLABLE_MEMBERS = frozenset({"origin", "case", "job"})
 
 
 def _members(
@@ -127,7 +127,7 @@ def _members(
 ) -> dict[str, Any]:
     members = {field.name: record[field.name] for field in fields(kind)}
     for name, member in members.items():
-        wanted = int if name in NUMBERS else str
-        if type(member) is not wanted and not (member is None and name in MAY_BE_NULL):
+        wanted = int if name in NUMBER_MEMBERS else str
+        if type(member) is not wanted and not (member is None and name in NULLABLE_MEMBERS):
             raise TypeError(name)
     return members

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shared.domain.audit.chain import FORM, Link, Seal, read_link, read_seal
+from shared.domain.audit.chain import FORM, Link, Seal, parse_link, parse_seal
 from shared.errors import SeraError
 
 EXPORT = "export"
@@ -32,11 +32,11 @@ class ExportMissing(SeraError):
     text = "{path} cannot be read ({why}). Name a file that `./sera audit export` or GET /v1/audit/export made."
 
 
-def lines(
-    of: str | None, links: Iterable[Link], seals: Sequence[Seal]
+def export_lines(
+    chain: str | None, links: Iterable[Link], seals: Sequence[Seal]
 ) -> Iterator[str]:
     """The file's lines; `of` is the one chain it holds, None for all. The seals must be read before the events are."""
-    yield _line(EXPORT, {"form": FORM, "of": of})
+    yield _line(EXPORT, {"form": FORM, "of": chain})
     count = 0
     for count, link in enumerate(links, start=1):  # noqa: B007 (told at the end)
         yield _line(EVENT, vars(link))
@@ -44,7 +44,7 @@ def lines(
     yield _line(END, {"events": count, "seals": len(seals)})
 
 
-class Exported:
+class AuditExport:
     """An exported file, read as often as it is asked for."""
 
     def __init__(self, path: Path) -> None:
@@ -54,16 +54,16 @@ class Exported:
         """Raises ExportUnreadable or ExportMissing."""
         for number, told in self._lines():
             if told["kind"] == EVENT:
-                yield self._read(number, read_link, told)
+                yield self._read(number, parse_link, told)
 
     def seals(self) -> list[Seal]:
         return [
-            self._read(number, read_seal, told)
+            self._read(number, parse_seal, told)
             for number, told in self._lines()
             if told["kind"] == SEAL
         ]
 
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether it ends as it should, with as many events and seals as it says."""
         counts = {EXPORT: 0, EVENT: 0, SEAL: 0, END: 0}
         last: dict[str, Any] = {}

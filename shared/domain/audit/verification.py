@@ -10,11 +10,11 @@ from enum import StrEnum
 from itertools import combinations, pairwise, product
 from operator import itemgetter
 
-from shared.domain.audit.chain import ORIGINLESS, Link, Seal
+from shared.domain.audit.chain import NO_PREVIOUS_HASH, Link, Seal
 
-MOVED_AT_MOST = 300
+MAX_COMPARED_ROWS = 300
 """So many changed rows are compared with one another, to tell exchanged ones from rewritten ones."""
-RUNS_AT_MOST = 1000
+MAX_SORTED_RUNS = 1000
 """In so many pieces an order is still sorted out by piece."""
 
 
@@ -33,7 +33,7 @@ class Fault(StrEnum):
     SEAL_UNTRUSTED = "seal-untrusted"
 
 
-TEXT = {
+FAULT_TEXTS = {
     Fault.CHANGED: "{rows} of chain {chain} was changed: what it says does not make its hash.",
     Fault.REPLACED: "{rows} of chain {chain} was replaced: the event after it was chained to a different one.",
     Fault.FORGED: "{rows} of chain {chain} was not its first: it was chained to an event that is not there.",
@@ -66,14 +66,14 @@ class Finding:
 class Findings:
     """`sealed` is the number up to which each chain is vouched for by a seal; what came later only fits together."""
 
-    wrong: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
     events: dict[str, int]
     sealed: dict[str, int]
     keys: tuple[str, ...]
 
     @property
-    def whole(self) -> bool:
-        return not self.wrong
+    def is_intact(self) -> bool:
+        return not self.findings
 
 
 @dataclass
@@ -92,7 +92,7 @@ class _Chain:
     def read(self, link: Link) -> Iterator[Finding]:
         """A row that does not make its hash cannot be believed about its number, unless it stands where it says."""
         self.count += 1
-        intact = link.made == link.hash
+        intact = link.computed_hash == link.hash
         follows = link.number == self._next
         if intact:
             yield from self._loose(link)
@@ -110,22 +110,22 @@ class _Chain:
         last = max(self.seals, default=0)
         if last > reached:
             seal = self.seals[last][0]
-            yield found(
+            yield make_finding(
                 Fault.CUT, self.name, reached + 1, last, seal=seal.seal, at=seal.at
             )
 
     def gaps(self) -> Iterator[Finding]:
         """What is known when all of a stretch was read."""
-        yield from told_apart(self.changed)
+        yield from classify_changed_rows(self.changed)
         yield from (
-            found(Fault.REORDERED, self.name, *run) for run in displaced(self.runs)
+            make_finding(Fault.REORDERED, self.name, *run) for run in displaced_runs(self.runs)
         )
         reached = 0
         for first, last in sorted(self.runs):
             if first > reached + 1:
-                yield found(Fault.REMOVED, self.name, reached + 1, first - 1)
+                yield make_finding(Fault.REMOVED, self.name, reached + 1, first - 1)
             if first <= reached:
-                yield found(Fault.REPEATED, self.name, first, min(last, reached))
+                yield make_finding(Fault.REPEATED, self.name, first, min(last, reached))
             reached = max(reached, last)
 
     @property
@@ -141,12 +141,12 @@ class _Chain:
     def _loose(self, link: Link) -> Iterator[Finding]:
         """An intact event that was chained to another than the one that stands before it."""
         before = self.before
-        if link.number == 1 and link.previous != ORIGINLESS:
-            yield found(Fault.FORGED, self.name, 1, 1)
+        if link.number == 1 and link.previous != NO_PREVIOUS_HASH:
+            yield make_finding(Fault.FORGED, self.name, 1, 1)
         elif (
             before and before.number == link.number - 1 and before.hash != link.previous
         ):
-            yield found(Fault.REPLACED, self.name, before.number, before.number)
+            yield make_finding(Fault.REPLACED, self.name, before.number, before.number)
 
     def _against_seals(self, link: Link) -> Iterator[Finding]:
         for seal in self.seals.get(link.number, ()):
@@ -154,7 +154,7 @@ class _Chain:
                 self.good = max(self.good, link.number)
             elif not self.rewritten:
                 self.rewritten = True
-                yield found(
+                yield make_finding(
                     Fault.REWRITTEN,
                     self.name,
                     self.good + 1,
@@ -167,8 +167,8 @@ class _Chain:
 def verify(
     links: Iterable[Link],
     seals: Sequence[Seal],
-    signed: Callable[[Seal], bool],
-    trusted: Sequence[str] = (),
+    has_valid_signature: Callable[[Seal], bool],
+    trusted_keys: Sequence[str] = (),
     witnesses: Sequence[Seal] = (),
 ) -> Findings:
     """Read every chain once, in the order in which its events lie.
@@ -179,8 +179,8 @@ def verify(
     chains: dict[str, _Chain] = {}
     wrong = list(_in_row(seals))
     for seal in dict.fromkeys((*seals, *witnesses)):
-        if doubt := _doubt(seal, signed, trusted):
-            wrong.append(found(doubt, seal.chain, 0, 0, seal=seal.seal, key=seal.key))
+        if doubt := _doubt(seal, has_valid_signature, trusted_keys):
+            wrong.append(make_finding(doubt, seal.chain, 0, 0, seal=seal.seal, key=seal.key))
         else:
             _chain(chains, seal.chain).seals.setdefault(seal.number, []).append(seal)
     for link in links:
@@ -202,71 +202,71 @@ class Stretch:
     """How far one chain was read at a time; the next stretch begins after the event `number` and the seal `seal`."""
 
     chain: str
-    wrong: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
     events: int
     number: int
     seal: int
     seal_at: str | None
     sealed: int
     keys: frozenset[str]
-    ended: bool
+    is_last: bool
 
 
 def verify_stretch(
-    before: Link | None,
+    previous_link: Link | None,
     links: Sequence[Link],
     seals: Sequence[Seal],
-    signed: Callable[[Seal], bool],
-    trusted: Sequence[str] = (),
+    has_valid_signature: Callable[[Seal], bool],
+    trusted_keys: Sequence[str] = (),
     *,
     chain: str,
     last_seal: Seal | None,
-    ended: bool,
+    is_last: bool,
 ) -> Stretch:
     """Prove a part of one chain: `links` follow the event `before`, `seals` the seal `last_seal`, each in its order.
 
     Together the stretches of a chain find a fault wherever `verify` does, and may name it in other words: rows that
     changed places are told apart only within a stretch. `ended` says that these are the chain's last.
     """
-    number = before.number if before else 0
-    intact = before if before and before.made == before.hash else None
+    number = previous_link.number if previous_link else 0
+    intact = previous_link if previous_link and previous_link.computed_hash == previous_link.hash else None
     good = last_seal.number if last_seal else 0
     reading = _Chain(
-        chain, runs=[(1, number)] if before else [], before=intact, good=good
+        chain, runs=[(1, number)] if previous_link else [], before=intact, good=good
     )
     wrong = list(
-        _in_row(seals, {chain: (last_seal.seal, last_seal.made)} if last_seal else {})
+        _in_row(seals, {chain: (last_seal.seal, last_seal.computed_hash)} if last_seal else {})
     )
     for seal in seals:
-        if doubt := _doubt(seal, signed, trusted):
-            wrong.append(found(doubt, chain, 0, 0, seal=seal.seal, key=seal.key))
+        if doubt := _doubt(seal, has_valid_signature, trusted_keys):
+            wrong.append(make_finding(doubt, chain, 0, 0, seal=seal.seal, key=seal.key))
         else:
             reading.seals.setdefault(seal.number, []).append(seal)
     for link in links:
         wrong.extend(reading.read(link))
-    wrong.extend(reading.end() if ended else reading.gaps())
+    wrong.extend(reading.end() if is_last else reading.gaps())
     reached = max((link.number for link in links), default=number)
     last = seals[-1] if seals else last_seal
     keys = frozenset(seal.key for seal in seals)
     return Stretch(
         chain=chain,
-        wrong=tuple(wrong),
+        findings=tuple(wrong),
         events=len(links),
         number=reached,
         seal=last.seal if last else 0,
         seal_at=last.at if last else None,
         sealed=reading.good,
         keys=keys,
-        ended=ended,
+        is_last=is_last,
     )
 
 
-def displaced(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def displaced_runs(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """The fewest rows that are to be put elsewhere for all to be in order; all but the first run if there are many."""
-    if len(runs) > RUNS_AT_MOST:
+    if len(runs) > MAX_SORTED_RUNS:
         return (
             [(min(first for first, _ in runs[1:]), max(last for _, last in runs))]
-            if descends(runs)
+            if has_descent(runs)
             else []
         )
     best: list[tuple[int, tuple[int, ...]]] = []
@@ -286,19 +286,19 @@ def displaced(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     ]
 
 
-def descends(runs: Sequence[tuple[int, int]]) -> bool:
+def has_descent(runs: Sequence[tuple[int, int]]) -> bool:
     return any(after[0] <= before[1] for before, after in pairwise(runs))
 
 
-def told_apart(changed: Sequence[Link]) -> Iterator[Finding]:
+def classify_changed_rows(changed: Sequence[Link]) -> Iterator[Finding]:
     """Of rows that do not make their hashes, those that changed places with one another, and the rest."""
     moved: set[int] = set()
-    if len(changed) <= MOVED_AT_MOST:
+    if len(changed) <= MAX_COMPARED_ROWS:
         for one, other in combinations(changed, 2):
-            if exchanged(one, other):
+            if are_exchanged(one, other):
                 moved |= {one.number, other.number}
     for link in changed:
-        yield found(
+        yield make_finding(
             Fault.REORDERED if link.number in moved else Fault.CHANGED,
             link.chain,
             link.number,
@@ -306,26 +306,26 @@ def told_apart(changed: Sequence[Link]) -> Iterator[Finding]:
         )
 
 
-def exchanged(one: Link, other: Link) -> bool:
+def are_exchanged(one: Link, other: Link) -> bool:
     """Whether one row, put into the other's place, makes a hash that stands in either."""
     places = product(
         (one.previous, other.previous), ((one, other.number), (other, one.number))
     )
     made = {
-        replace(row, number=number, previous=previous).made
+        replace(row, number=number, previous=previous).computed_hash
         for previous, (row, number) in places
     }
     return bool(made & {one.hash, other.hash})
 
 
-def found(fault: Fault, chain: str, first: int, last: int, **facts: object) -> Finding:
+def make_finding(fault: Fault, chain: str, first: int, last: int, **facts: object) -> Finding:
     rows = f"Event {first}" if first == last else f"Events {first} to {last}"
     return Finding(
         fault,
         chain,
         first,
         last,
-        TEXT[fault].format(rows=rows, chain=chain, **facts),
+        FAULT_TEXTS[fault].format(rows=rows, chain=chain, **facts),
         facts,
     )
 
@@ -348,7 +348,7 @@ def _in_row(
     """Each seal of a chain holds on to the one before; `before` has the number and hash of the last one read."""
     ends = dict(before or {})
     for seal in seals:
-        number, previous = ends.get(seal.chain, (0, ORIGINLESS))
+        number, previous = ends.get(seal.chain, (0, NO_PREVIOUS_HASH))
         if (seal.seal, seal.previous) != (number + 1, previous):
-            yield found(Fault.SEAL_REMOVED, seal.chain, 0, 0, seal=seal.seal)
-        ends[seal.chain] = (seal.seal, seal.made)
+            yield make_finding(Fault.SEAL_REMOVED, seal.chain, 0, 0, seal=seal.seal)
+        ends[seal.chain] = (seal.seal, seal.computed_hash)

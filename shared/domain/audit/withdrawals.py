@@ -7,7 +7,7 @@ from typing import Self
 
 
 @dataclass(frozen=True)
-class Withdrawn:
+class Withdrawals:
     """Erased cases with the ground of each, and revoked keys, as they were known at a time (ISO 8601, UTC)."""
 
     known_at: str = ""
@@ -19,6 +19,6 @@ class Withdrawn:
         return type(self)(latest, self.cases | other.cases, self.keys | other.keys)
 
 
-def together(parts: Iterable[Withdrawn]) -> Withdrawn:
+def merge_withdrawals(parts: Iterable[Withdrawals]) -> Withdrawals:
     """What any of them knows."""
-    return reduce(Withdrawn.__or__, parts, Withdrawn())
+    return reduce(Withdrawals.__or__, parts, Withdrawals())

@@ -9,9 +9,9 @@ from pathlib import Path
 from shared.errors import InputError
 
 MANIFEST = "manifest.csv"
-NEEDED = ("image", "malignant")
-OPTIONAL = ("patient", "site", "size_mm", "split", "tirads")
-READER = "reader_"
+REQUIRED_COLUMNS = ("image", "malignant")
+OPTIONAL_COLUMNS = ("patient", "site", "size_mm", "split", "tirads")
+READER_PREFIX = "reader_"
 """What the name of a column begins with that holds a person's judgements."""
 NO_CSV = "it cannot be read as CSV in UTF-8 ({})"
 
@@ -48,21 +48,21 @@ def read_manifest(folder: Path) -> list[Row]:
     return read_table(folder / MANIFEST)
 
 
-def read_table(path: Path, needed: Collection[str] = NEEDED) -> list[Row]:
+def read_table(path: Path, required_columns: Collection[str] = REQUIRED_COLUMNS) -> list[Row]:
     """All rows of a manifest by its own path; files are looked for beside it."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as source:
-            return _rows(source, path.parent, path, needed)
+            return _rows(source, path.parent, path, required_columns)
     except FileNotFoundError as missing:
         raise ManifestInvalid(path=path, problem="there is no such file") from missing
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestInvalid(path=path, problem=NO_CSV.format(error)) from error
 
 
-def parse_table(text: str, named: str) -> list[Row]:
+def parse_table(text: str, source_name: str) -> list[Row]:
     """All rows of a manifest that came as text; `named` is what an error calls it."""
     return _rows(
-        io.StringIO(text.removeprefix("\ufeff"), newline=""), Path(), named, NEEDED
+        io.StringIO(text.removeprefix("\ufeff"), newline=""), Path(), source_name, REQUIRED_COLUMNS
     )
 
 
@@ -98,12 +98,12 @@ def _row(folder: Path, number: int, line: dict[str, str]) -> Row:
         image=folder / image,
         malignant=told.get("malignant", ""),
         mask=folder / mask if mask else None,
-        fields={name: told[name] for name in OPTIONAL if name in told},
+        fields={name: told[name] for name in OPTIONAL_COLUMNS if name in told},
         name=image,
         mask_name=mask or "",
         readers={
-            name.removeprefix(READER): told[name]
+            name.removeprefix(READER_PREFIX): told[name]
             for name in told
-            if name.startswith(READER) and name != READER
+            if name.startswith(READER_PREFIX) and name != READER_PREFIX
         },
     )

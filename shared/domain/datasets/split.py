@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shared.domain.training.states import Split
 
 
-def group_of(image: str, patient: str | None, site: str | None) -> str:
+def group_name(image: str, patient: str | None, site: str | None) -> str:
     """Name of what must not be split: a patient of a site, or the image where no patient is known.
 
     `shared.learning.Sample.group` holds to the same rule.
@@ -22,10 +22,10 @@ class Group:
     name: str
     images: int
     malignant: bool
-    fixed: Split | None = None
+    fixed_split: Split | None = None
 
 
-def draw_test(groups: Iterable[Group], share: float, seed: int) -> dict[str, Split]:
+def draw_test_groups(groups: Iterable[Group], share: float, seed: int) -> dict[str, Split]:
     """Whole groups into test, until it holds about `share` of the benign and of the malignant images.
 
     A group's place in the draw follows from its name and the seed alone, so it is the same on every machine.
@@ -44,13 +44,13 @@ def draw_test(groups: Iterable[Group], share: float, seed: int) -> dict[str, Spl
 
 def _drawn(groups: list[Group], share: float, seed: int) -> dict[str, Split]:
     wanted = share * sum(group.images for group in groups)
-    held = sum(group.images for group in groups if group.fixed is Split.TEST)
+    held = sum(group.images for group in groups if group.fixed_split is Split.TEST)
     parts: dict[str, Split] = {}
     for group in sorted(groups, key=lambda group: _place(seed, group.name)):
-        part = group.fixed or (
+        part = group.fixed_split or (
             Split.TEST if held + group.images / 2 <= wanted else Split.TRAIN
         )
-        held += group.images if part is Split.TEST and group.fixed is None else 0
+        held += group.images if part is Split.TEST and group.fixed_split is None else 0
         parts[group.name] = part
     return parts
 

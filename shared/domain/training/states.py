@@ -11,7 +11,7 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
-RUN_MOVES: dict[RunState, frozenset[RunState]] = {
+RUN_TRANSITIONS: dict[RunState, frozenset[RunState]] = {
     RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED}),
     RunState.RUNNING: frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED}),
     RunState.FAILED: frozenset({RunState.QUEUED}),
@@ -21,12 +21,12 @@ RUN_MOVES: dict[RunState, frozenset[RunState]] = {
 """FAILED and CANCELLED -> QUEUED when an operator resumes the run, whose finished steps stay finished; DONE -> QUEUED
 when the gate of its model is to be held again."""
 
-ENDED = frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED})
+FINAL_RUN_STATES = frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED})
 
 
-def run_origins(after: RunState) -> frozenset[RunState]:
+def run_source_states(target: RunState) -> frozenset[RunState]:
     """The states from which a run may come to this one."""
-    return frozenset(state for state, moves in RUN_MOVES.items() if after in moves)
+    return frozenset(state for state, moves in RUN_TRANSITIONS.items() if target in moves)
 
 
 class StepState(StrEnum):

@@ -1,4 +1,4 @@
-"""Bytes as they came in to bytes that may be kept."""
+"""De-identifies a file: from the bytes that were sent to bytes that may be stored."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from shared.imaging.limits import Limits
 from shared.imaging.raster import orientation_of
 from shared.imaging.regions.mask import read_mask
 
-GIF = b"GIF8"
+GIF_SIGNATURE = b"GIF8"
 DecodingClean = Callable[[bytes, bytes, Limits], Cleaned]
 
 
@@ -31,18 +31,18 @@ def clean(
     limits: Limits | None = None,
     decoding_clean: DecodingClean | None = None,
 ) -> Cleaned:
-    """Take everything of a patient out of a PNG, JPEG, BMP, TIFF or DICOM file; its picture decodes as before.
+    """Remove everything about a patient from a PNG, JPEG, BMP, TIFF or DICOM file.
 
-    Cleaning is deterministic: the same bytes and key give the same bytes.
+    The image decodes as before. The same bytes and key give the same result.
 
     Parameters
     ----------
     data : the whole file
-    key : secret of the installation, by which UIDs are replaced
-    limits : what the file may unfold to
-    decoding_clean : cleans a file whose frames have to be decoded, as
-        `shared.imaging.sandbox` does in a process of its own; without it they are
-        decoded in this process
+    key : secret of the installation; replaces UIDs
+    limits : maximum dimensions of the decoded file
+    decoding_clean : de-identifies a file whose frames must be decoded, as
+        `shared.imaging.sandbox` does in another process; without it they are decoded in
+        this process
 
     Raises
     ------
@@ -64,18 +64,16 @@ def clean(
 def clean_mask(
     data: bytes, width: int, height: int, key: bytes, limits: Limits | None = None
 ) -> Cleaned:
-    """The same for the mask of an image of that size; a GIF becomes a PNG.
+    """The same for the mask of an image of that size. A GIF becomes a PNG.
 
     Raises
     ------
-    What `read_mask` raises.
+    The errors of `read_mask`.
     """
     mask = read_mask(data, width, height, limits)
-    return (
-        Cleaned(_png(mask), Counter(GIF=1))
-        if data.startswith(GIF)
-        else clean(data, key, limits)
-    )
+    if data.startswith(GIF_SIGNATURE):
+        return Cleaned(_png(mask), Counter(GIF=1))
+    return clean(data, key, limits)
 
 
 def _png(mask: NDArray[np.bool_]) -> bytes:

@@ -1,4 +1,4 @@
-"""Processes that decode and clean images.
+"""A sandbox of processes that decode and de-identify images.
 
-An image that crashes, hangs or swells its process costs that image only.
+An image that crashes, hangs or exhausts its process harms no other image.
 """

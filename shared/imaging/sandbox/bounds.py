@@ -1,4 +1,4 @@
-"""What one image may take of a process of the sandbox."""
+"""Limits of time and memory for one image in a sandbox process."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,11 @@ from shared.imaging.limits import Limits
 
 @dataclass(frozen=True)
 class Bounds:
-    """Seconds of the clock, and address space beyond what a process has when it starts."""
+    """Limits for one image.
+
+    `seconds` is wall-clock time. `memory_mib` is address space beyond what the process uses after
+    its start. `limits` are the dimensions that are accepted.
+    """
 
     seconds: float = 20.0
     memory_mib: int = 1024

@@ -1,9 +1,7 @@
-"""What passes between a pool and its processes: a short JSON head and raw bytes.
+"""Messages between a sandbox pool and its processes.
 
-Each has its length before it.
-
-Nothing that could run code ever passes, and nothing is longer than the reader lets it be: the other end may have been
-taken over by the image that it reads.
+A message is a short JSON head and a raw body, each preceded by its length. Nothing that could run code is
+sent, and the receiver limits every length, because an image may have taken over the other end.
 """
 
 import json
@@ -13,54 +11,61 @@ from struct import Struct
 from typing import Any
 
 LENGTHS = Struct(">II")
-MOST_HEAD = 256 * 1024
-"""Bytes; the names of all that the standard lets a file hold are fewer."""
+MAX_HEAD_BYTES = 256 * 1024
+"""Enough for the names of all attributes that the DICOM standard allows in a file."""
 
 Head = dict[str, Any]
 
 
 class Channel:
-    """One end of a socket; raises OSError where the other end is gone or does not keep to the form."""
+    """One end of a socket. Raises OSError if the other end is gone or sends a malformed message."""
 
-    def __init__(self, end: socket.socket) -> None:
-        self._end = end
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
 
     def send(
-        self, head: Head, body: bytes | memoryview = b"", until: float | None = None
+        self,
+        head: Head,
+        body: bytes | memoryview = b"",
+        deadline: float | None = None,
     ) -> None:
-        """Send a message; TimeoutError past a moment of `time.monotonic`."""
-        told = json.dumps(head).encode()
-        self._limit(until)
-        self._end.sendall(LENGTHS.pack(len(told), len(body)) + told)
-        self._limit(until)
-        self._end.sendall(body)
+        """Send a message. Raises TimeoutError after the deadline (of `time.monotonic`)."""
+        encoded_head = json.dumps(head).encode()
+        lengths = LENGTHS.pack(len(encoded_head), len(body))
+        self._set_timeout(deadline)
+        self._connection.sendall(lengths + encoded_head)
+        self._set_timeout(deadline)
+        self._connection.sendall(body)
 
     def receive(
-        self, most_body: int, until: float | None = None
+        self, max_body_bytes: int, deadline: float | None = None
     ) -> tuple[Head, bytearray]:
-        """The next message; TimeoutError past a moment of `time.monotonic`."""
-        head_length, body_length = LENGTHS.unpack(self._exactly(LENGTHS.size, until))
-        if head_length > MOST_HEAD or body_length > most_body:
-            raise ConnectionError("a message longer than may be")
-        head = json.loads(self._exactly(head_length, until))
+        """The next message. Raises TimeoutError after the deadline (of `time.monotonic`)."""
+        lengths = self._receive_exactly(LENGTHS.size, deadline)
+        head_length, body_length = LENGTHS.unpack(lengths)
+        if head_length > MAX_HEAD_BYTES or body_length > max_body_bytes:
+            raise ConnectionError("a message that is too long")
+        head = json.loads(self._receive_exactly(head_length, deadline))
         if not isinstance(head, dict):
             raise ConnectionError("a message without a head")
-        return head, self._exactly(body_length, until)
+        body = self._receive_exactly(body_length, deadline)
+        return head, body
 
     def close(self) -> None:
-        self._end.close()
+        self._connection.close()
 
-    def _exactly(self, length: int, until: float | None) -> bytearray:
+    def _receive_exactly(self, length: int, deadline: float | None) -> bytearray:
         received = bytearray(length)
-        rest = memoryview(received)
-        while rest:
-            self._limit(until)
-            count = self._end.recv_into(rest)
+        remaining = memoryview(received)
+        while remaining:
+            self._set_timeout(deadline)
+            count = self._connection.recv_into(remaining)
             if not count:
                 raise ConnectionError("the other end is gone")
-            rest = rest[count:]
+            remaining = remaining[count:]
         return received
 
-    def _limit(self, until: float | None) -> None:
-        if until is not None:
-            self._end.settimeout(max(until - time.monotonic(), 1e-6))
+    def _set_timeout(self, deadline: float | None) -> None:
+        if deadline is not None:
+            remaining_s = deadline - time.monotonic()
+            self._connection.settimeout(max(remaining_s, 1e-6))

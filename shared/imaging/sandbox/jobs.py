@@ -1,4 +1,4 @@
-"""What a process of the sandbox does with an image: the request, and how its answer is read."""
+"""The jobs of a sandbox process: decode an image, or de-identify a file."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -28,9 +28,9 @@ Result = TypeVar("Result")
 class Job(Generic[Result]):
     """A request with its file.
 
-    `read_answer` gives the result or the refusal; it raises anything else where a sound
-    process cannot have given that answer. After a job that is not `reusable` the process
-    ends, so that it never holds the files of two hospitals.
+    `read_answer` returns the result, or the InputError that refuses the file. It raises any other error
+    for an answer that a process cannot have given unless the file took it over. After a job that is not
+    `reusable` the process ends, so that it never holds files of two hospitals.
     """
 
     request: Head
@@ -41,7 +41,7 @@ class Job(Generic[Result]):
 
 
 def decode_job(data: bytes, frame: int | None, limits: Limits) -> Job[UltrasoundImage]:
-    """As `shared.imaging.decode`."""
+    """`shared.imaging.decode` as a job."""
     return Job(
         request={"job": DECODE, "limits": asdict(limits), "frame": frame},
         data=data,
@@ -51,7 +51,7 @@ def decode_job(data: bytes, frame: int | None, limits: Limits) -> Job[Ultrasound
 
 
 def clean_job(data: bytes, key: bytes, limits: Limits) -> Job[Cleaned]:
-    """As `shared.imaging.deidentify.clean`."""
+    """`shared.imaging.deidentify.clean` as a job."""
     return Job(
         request={"job": CLEAN, "limits": asdict(limits), "key": key.hex()},
         data=data,
@@ -61,8 +61,11 @@ def clean_job(data: bytes, key: bytes, limits: Limits) -> Job[Cleaned]:
     )
 
 
-def answer(request: Head, data: bytes) -> tuple[Head, bytes | memoryview]:
-    """The answer of the process. Any other error ends it, which tells the pool enough."""
+def do_job(request: Head, data: bytes) -> tuple[Head, bytes | memoryview]:
+    """Do the job, and return the head and body of the answer.
+
+    An error other than InputError is not caught: it ends the process, and the pool notices that.
+    """
     limits = Limits(**request["limits"])
     try:
         if request["job"] == CLEAN:

@@ -1,6 +1,6 @@
-"""A few processes that wait for images.
+"""A pool of sandbox processes.
 
-One that dies, hangs or swells is replaced while the others go on.
+A process that dies, hangs or exceeds its memory is replaced while the others continue.
 """
 
 import os
@@ -28,13 +28,13 @@ from shared.observability.metrics import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[3]
 START_S = 60.0
-AT_ONCE = 2**22
-"""Bytes that may be under way, as far as the kernel lets it: fewer wake-ups for an image."""
-TRIES = 2
-"""An image whose process died is tried in another one: the image may not be to blame."""
-KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
-"""All that a process sees of the environment: no password and no key stands in it."""
-LOST = Counter(
+SOCKET_BUFFER_BYTES = 2**22
+"""The kernel may grant less. A large buffer needs fewer wake-ups for an image."""
+MAX_ATTEMPTS = 2
+"""An image whose process died is tried in another process: the image may not be the cause."""
+ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
+"""The only variables that a process inherits: none of them holds a password or a key."""
+RESTARTS = Counter(
     "sera_decoder_restarts_total",
     "Decoders replaced, by why.",
     ["why"],
@@ -46,7 +46,7 @@ ONE_THREAD = dict.fromkeys(
 
 
 class SandboxFailure(Exception):
-    """The image crashes every process that it is given to, or passes its time."""
+    """The image crashed every process that tried it, or exceeded its time."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
@@ -57,7 +57,7 @@ class SandboxProcess:
     """A process that works on one image at a time."""
 
     def __init__(self, bounds: Bounds) -> None:
-        """Start it and wait until it is ready (OSError)."""
+        """Start the process and wait until it is ready. Raises OSError if it does not start."""
         self._bounds = bounds
         command = [
             sys.executable,
@@ -65,49 +65,50 @@ class SandboxProcess:
             "shared.imaging.sandbox.process",
             str(bounds.memory_mib),
         ]
-        environment = {
-            name: os.environ[name] for name in KEPT if name in os.environ
-        } | ONE_THREAD
-        ours, theirs = socketpair()
-        for end in (ours, theirs):
-            end.setsockopt(SOL_SOCKET, SO_SNDBUF, AT_ONCE)
-        with theirs:
+        inherited = {
+            name: os.environ[name] for name in ENVIRONMENT if name in os.environ
+        }
+        pool_end, process_end = socketpair()
+        for connection in (pool_end, process_end):
+            connection.setsockopt(SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES)
+        with process_end:
             self.process = subprocess.Popen(
                 command,
-                stdin=theirs.fileno(),
+                stdin=process_end.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd=ROOT,
-                env=environment,
+                env=inherited | ONE_THREAD,
             )
-        self._channel = Channel(ours)
+        self._channel = Channel(pool_end)
         try:
-            self._channel.receive(0, time.monotonic() + START_S)
+            deadline = time.monotonic() + START_S
+            self._channel.receive(max_body_bytes=0, deadline=deadline)
         except OSError:
             self.end()
             raise
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         return self.process.poll() is None
 
     def run(self, job: Job[Result]) -> Result | InputError:
-        """The result or the refusal.
+        """The result, or the error that refuses the image.
 
         Raises
         ------
         TimeoutError
-            past the time.
+            if the job takes too long.
         OSError
-            where the process is gone or astray.
+            if the process is gone or its answer is malformed.
         """
-        until = time.monotonic() + self._bounds.seconds
+        deadline = time.monotonic() + self._bounds.seconds
         request = job.request | {"seconds": self._bounds.seconds + 1}
-        self._channel.send(request, job.data, until)
-        head, body = self._channel.receive(job.max_answer_bytes, until)
+        self._channel.send(request, job.data, deadline)
+        head, body = self._channel.receive(job.max_answer_bytes, deadline)
         try:
             return job.read_answer(head, body)
-        except Exception as nonsense:
-            raise ConnectionError("an answer that no process gives") from nonsense
+        except Exception as error:
+            raise ConnectionError("a malformed answer") from error
 
     def end(self) -> None:
         self.process.kill()
@@ -116,14 +117,14 @@ class SandboxProcess:
 
 
 class SandboxPool:
-    """Processes that decode and clean.
+    """Processes that decode and de-identify.
 
-    One thread that lives as long as they do starts them all, since the kernel ends a
-    process with the thread that started it.
+    One thread starts all processes and lives as long as they do, because the kernel ends a process
+    together with the thread that started it.
     """
 
     def __init__(self, bounds: Bounds, count: int) -> None:
-        """The processes start with the first image, or with `start`."""
+        """No process starts before the first image or a call of `start`."""
         self._bounds = bounds
         self._count = count
         self._lock = threading.Lock()
@@ -136,7 +137,7 @@ class SandboxPool:
         return {process.process.pid for process in self._all}
 
     def start(self) -> None:
-        """Start the processes in the background, unless that was done."""
+        """Start the processes in the background, if they are not started."""
         with self._lock:
             if self._starter is not None:
                 return
@@ -146,7 +147,7 @@ class SandboxPool:
                 self._start_process()
 
     def close(self) -> None:
-        """End them all; those at work too."""
+        """End all processes, also those at work."""
         with self._lock:
             if self._starter is not None:
                 self._starter.shutdown(cancel_futures=True)
@@ -156,16 +157,15 @@ class SandboxPool:
             self._all.clear()
 
     def decode(self, data: bytes, frame: int | None = None) -> UltrasoundImage:
-        """As `shared.imaging.decode`, in a process.
+        """`shared.imaging.decode` in a process.
 
         Raises
         ------
-        What `shared.imaging.decode` raises, and
+        The errors of `shared.imaging.decode`, and
         ImageBrokeDecoder
-            where the image crashes every process it is given to, or passes its time or
-            its memory.
+            if the image crashes every process that tries it, or exceeds its time or memory.
         Unavailable
-            where no process can be started, which is no fault of the image.
+            if no process can be started; the image is not the cause.
         """
         try:
             return self._run(decode_job(data, frame, self._bounds.limits))
@@ -173,23 +173,23 @@ class SandboxPool:
             raise ImageBrokeDecoder(problem=failure.problem) from None
 
     def clean(self, data: bytes, key: bytes) -> Cleaned:
-        """As `shared.imaging.deidentify.clean`.
-
-        A file whose frames have to be decoded goes to a process.
+        """`shared.imaging.deidentify.clean`; only files whose frames must be decoded use a process.
 
         Raises
         ------
-        What `shared.imaging.deidentify.clean` raises, and
+        The errors of `shared.imaging.deidentify.clean`, and
         ImageUnreadable
-            also where the file crashes every process it is given to, or passes its time.
+            also if the file crashes every process that tries it, or exceeds its time.
         ImageBrokeDecoder
-            where it passes its memory.
+            if it exceeds its memory.
         Unavailable
-            where no process can be started, which is no fault of the file.
+            if no process can be started; the file is not the cause.
         """
-        return clean(data, key, self._bounds.limits, decoding_clean=self._clean_apart)
+        return clean(
+            data, key, self._bounds.limits, decoding_clean=self._clean_in_process
+        )
 
-    def _clean_apart(self, data: bytes, key: bytes, limits: Limits) -> Cleaned:
+    def _clean_in_process(self, data: bytes, key: bytes, limits: Limits) -> Cleaned:
         try:
             return self._run(clean_job(data, key, limits))
         except SandboxFailure:
@@ -198,70 +198,69 @@ class SandboxPool:
             ) from None
 
     def _run(self, job: Job[Result]) -> Result:
-        """Raises a refusal, SandboxFailure, Unavailable."""
+        """Raises the InputError that refuses the image, SandboxFailure or Unavailable."""
         self.start()
-        for _ in range(TRIES):
-            process = self._take()
+        for _ in range(MAX_ATTEMPTS):
+            process = self._take_idle()
             try:
                 outcome = process.run(job)
             except TimeoutError:
-                self._replace(process, "hangs")
+                self._replace(process, reason="hangs")
                 raise SandboxFailure(
                     f"it takes longer than {self._bounds.seconds:g} s"
                 ) from None
             except OSError:
-                self._replace(process, "died")
+                self._replace(process, reason="died")
                 continue
-            self._settle(process, outcome, job.reusable)
+            self._release(process, outcome, is_reusable=job.reusable)
             if isinstance(outcome, InputError):
                 raise outcome
             return outcome
         raise SandboxFailure("the programs that read images crash on it")
 
-    def _settle(self, process: SandboxProcess, outcome: object, reusable: bool) -> None:
-        """One that ran out of memory is not trusted with another image."""
+    def _release(
+        self, process: SandboxProcess, outcome: object, is_reusable: bool
+    ) -> None:
+        """A process that ran out of memory does not get another image."""
         if isinstance(outcome, ImageBrokeDecoder):
-            self._replace(process, "swelled")
-        elif reusable:
-            self._idle.put(_started(process))
+            self._replace(process, reason="swelled")
+        elif is_reusable:
+            ready: Future[SandboxProcess] = Future()
+            ready.set_result(process)
+            self._idle.put(ready)
         else:
             self._retire(process)
 
-    def _take(self) -> SandboxProcess:
-        """One that is ready; one that died while it waited costs nobody anything."""
+    def _take_idle(self) -> SandboxProcess:
+        """Wait for a process that is ready. One that died idle is replaced, without an attempt lost."""
         while True:
             try:
                 process = self._idle.get().result()
             except OSError as error:
                 self._start_process()
                 raise Unavailable(service="The image decoder") from error
-            if process.alive:
+            if process.is_alive:
                 return process
-            self._replace(process, "died idle")
+            self._replace(process, reason="died idle")
 
-    def _replace(self, process: SandboxProcess, why: str) -> None:
+    def _replace(self, process: SandboxProcess, reason: str) -> None:
         self._retire(process)
-        LOST.labels(why).inc()
-        log().warning("decoder.lost", why=why, status=process.process.returncode)
+        RESTARTS.labels(reason).inc()
+        log().warning("decoder.lost", why=reason, status=process.process.returncode)
 
     def _retire(self, process: SandboxProcess) -> None:
+        """End this process and start another one."""
         self._all.discard(process)
         process.end()
         self._start_process()
 
     def _start_process(self) -> None:
-        """In the background; it waits with the others when it is ready, or has failed."""
+        """Start a process in the background. It becomes idle when it is ready or has failed to start."""
         if self._starter is None:
             raise Unavailable(service="The image decoder")
-        self._starter.submit(self._new).add_done_callback(self._idle.put)
+        self._starter.submit(self._create).add_done_callback(self._idle.put)
 
-    def _new(self) -> SandboxProcess:
+    def _create(self) -> SandboxProcess:
         process = SandboxProcess(self._bounds)
         self._all.add(process)
         return process
-
-
-def _started(process: SandboxProcess) -> "Future[SandboxProcess]":
-    ready: Future[SandboxProcess] = Future()
-    ready.set_result(process)
-    return ready

@@ -1,6 +1,6 @@
-"""A decoded or cleaned image, or why there is none, as a head and raw bytes.
+"""The answers of a sandbox process: a decoded image, a de-identified file, or a refusal.
 
-What a process sends back is believed only after a check.
+The pool checks every answer before it uses it, because an image may have taken over the process.
 """
 
 from collections import Counter
@@ -28,8 +28,8 @@ from shared.imaging.limits import Limits
 from shared.imaging.sandbox.channel import Head
 
 REFUSALS: dict[str, type[InputError]] = {
-    each.code: each
-    for each in (
+    refusal.code: refusal
+    for refusal in (
         EmptyImage,
         FrameAbsent,
         ImageBrokeDecoder,
@@ -40,12 +40,12 @@ REFUSALS: dict[str, type[InputError]] = {
         UnsupportedImage,
     )
 }
-"""All that `decode` and `clean` may raise."""
-MOST_LETTERS = 400
-MOST_FINDINGS = 16
-MOST_FACTS = 16
-MAX_REMOVED = 10_000
-"""Names of what was removed: more than the standard has."""
+"""All errors that `decode` and `clean` may raise."""
+MAX_TEXT_LENGTH = 400
+MAX_FINDINGS = 16
+MAX_FACTS = 16
+MAX_REMOVED_NAMES = 10_000
+"""More names of attributes than the DICOM standard has."""
 
 
 def image_message(image: UltrasoundImage) -> tuple[Head, memoryview]:
@@ -72,39 +72,42 @@ def cleaned_message(cleaned: Cleaned) -> tuple[Head, bytes]:
 def read_image(
     head: Head, body: bytearray, limits: Limits
 ) -> UltrasoundImage | InputError:
-    """The image or the refusal.
+    """The image, or the error that refuses it.
 
-    Raises another error where a sound process cannot have sent it.
+    Raises any other error if the answer is malformed.
     """
     if "refused" in head:
         return _refusal(head)
     height, width = (int(side) for side in head["size"])
     limits.check(width, height)
+    pixels = np.frombuffer(body, np.uint8).reshape(height, width)
+    frame = Box(x=0, y=0, width=width, height=height)
+    findings = head["findings"][:MAX_FINDINGS]
     return UltrasoundImage(
-        np.frombuffer(body, np.uint8).reshape(height, width),
-        ImageFormat(head["format"]),
-        _spacing(head["spacing_mm"]),
-        _region(head["region"], Box(0, 0, width, height)),
-        tuple(_finding(body) for body in head["findings"][:MOST_FINDINGS]),
+        pixels=pixels,
+        format=ImageFormat(head["format"]),
+        spacing_mm=_spacing(head["spacing_mm"]),
+        region=_region(head["region"], frame),
+        findings=tuple(_finding(finding) for finding in findings),
     )
 
 
 def read_cleaned(
     head: Head, body: bytearray, original: bytes, limits: Limits
 ) -> Cleaned | InputError:
-    """The cleaned file or the refusal.
+    """The de-identified file, or the error that refuses it.
 
-    Raises another error where a sound process cannot have sent it. A cleaned file has the
-    format, the size and the frames of its original.
+    Raises any other error if the answer is malformed. A de-identified file must have the format, the size
+    and the number of frames of its original.
     """
     if "refused" in head:
         return _refusal(head)
     data = bytes(body)
-    before = inspect(BytesIO(original), limits)
-    after = inspect(BytesIO(data), limits)
+    original_header = inspect(BytesIO(original), limits)
+    cleaned_header = inspect(BytesIO(data), limits)
     for name in ("format", "width", "height", "frames"):
-        if getattr(before, name) != getattr(after, name):
-            raise ValueError("a file that is not the original's")
+        if getattr(original_header, name) != getattr(cleaned_header, name):
+            raise ValueError("a file that differs from its original")
     return Cleaned(data, _removed(head["removed"]))
 
 
@@ -115,15 +118,15 @@ def _refusal(head: Head) -> InputError:
 
 def _removed(counts: Any) -> Counter[str]:
     removed: Counter[str] = Counter()
-    for name, count in list(counts.items())[:MAX_REMOVED]:
+    for name, count in list(counts.items())[:MAX_REMOVED_NAMES]:
         if not isinstance(count, int) or count < 1:
-            raise ValueError("a count that cannot be")
+            raise ValueError("an impossible count")
         removed[_text(name)] = count
     return removed
 
 
 def _finding(body: Any) -> Finding:
-    facts = list(body["facts"].items())[:MOST_FACTS]
+    facts = list(body["facts"].items())[:MAX_FACTS]
     return Finding(
         code=_text(body["code"]),
         message=_text(body["message"]),
@@ -131,20 +134,21 @@ def _finding(body: Any) -> Finding:
     )
 
 
-def _spacing(told: Any) -> tuple[float, float] | None:
-    if told is None:
+def _spacing(value: Any) -> tuple[float, float] | None:
+    if value is None:
         return None
-    rows_mm, columns_mm = (float(each) for each in told)
+    rows_mm, columns_mm = (float(side_mm) for side_mm in value)
     if not (0 < rows_mm < np.inf and 0 < columns_mm < np.inf):
-        raise ValueError("a spacing that cannot be")
+        raise ValueError("an impossible spacing")
     return rows_mm, columns_mm
 
 
-def _region(told: Any, whole: Box) -> Box | None:
-    if told is None:
+def _region(value: Any, image: Box) -> Box | None:
+    if value is None:
         return None
-    box = Box(*(int(each) for each in told))
-    if min(box.width, box.height) < 1 or not whole.holds(box):
+    x, y, width, height = (int(number) for number in value)
+    box = Box(x=x, y=y, width=width, height=height)
+    if min(box.width, box.height) < 1 or not image.holds(box):
         raise ValueError("a region outside the image")
     return box
 
@@ -153,7 +157,7 @@ def _plain(fact: Any) -> str | int | float:
     return fact if isinstance(fact, int | float) else _text(fact)
 
 
-def _text(told: Any) -> str:
-    if not isinstance(told, str):
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
         raise TypeError("not a text")
-    return told[:MOST_LETTERS]
+    return value[:MAX_TEXT_LENGTH]

@@ -12,14 +12,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from shared.recipes import Classifier, ClassifierKind, Forest, Itself, Kernel, Svm
+from shared.recipes import Classifier, ClassifierKind, Forest, NetworkClassifier, Kernel, Svm
 
 Labels = NDArray[np.bool_]
 Scores = NDArray[np.float64]
 Table = NDArray[np.float32]
 Settings = dict[str, float | int | str]
 """One combination of a recipe's grid, by the recipe's names."""
-FIT_JOBS = min(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1), 4)
+FIT_THREADS = min(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1), 4)
 """Threads of a forest's fit: as many as everything else in this process may use."""
 
 
@@ -67,7 +67,7 @@ class ForestScorer:
 
 
 @dataclass(frozen=True)
-class OwnScorer:
+class NetworkScorer:
     """A tuned network's log-odds of malignant, as they are."""
 
     model: None = None
@@ -83,9 +83,9 @@ SCORERS: dict[ClassifierKind, type[SvmScorer] | type[ForestScorer]] = {
 """Of those with a model of their own."""
 
 
-def candidates(classifier: Classifier) -> list[Settings]:
+def grid_settings(classifier: Classifier) -> list[Settings]:
     """Every combination of the recipe's grid, in its order."""
-    if isinstance(classifier, Itself):
+    if isinstance(classifier, NetworkClassifier):
         return [{}]
     if isinstance(classifier, Forest):
         return [{"min_leaf": leaf} for leaf in classifier.min_leaf]
@@ -109,7 +109,7 @@ def fit_classifier(
     features: Table,
     malignant: Labels,
     seed: int,
-) -> SvmScorer | ForestScorer | OwnScorer:
+) -> SvmScorer | ForestScorer | NetworkScorer:
     """Fit with one combination of settings.
 
     Parameters
@@ -118,8 +118,8 @@ def fit_classifier(
     features : (N, D) float32
     malignant : (N,) bool, both classes
     """
-    if isinstance(classifier, Itself):
-        return OwnScorer()
+    if isinstance(classifier, NetworkClassifier):
+        return NetworkScorer()
     if isinstance(classifier, Svm):
         return _fit_svm(settings, features, malignant, classifier)
     weight = _weight(classifier)
@@ -127,7 +127,7 @@ def fit_classifier(
         classifier.trees,
         min_samples_leaf=settings["min_leaf"],
         class_weight=weight,
-        n_jobs=FIT_JOBS,
+        n_jobs=FIT_THREADS,
         random_state=seed,
     ).fit(features, malignant)
     forest.n_jobs = 1

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from shared.learning.classifiers.classifiers import Settings
 
 
-class Fits(Protocol):
+class ClassifierCache(Protocol):
     """A fitted scikit-learn model and its settings by a key that names all that decides them."""
 
     def get(self, key: str) -> tuple[Settings, Any] | None: ...
@@ -13,7 +13,7 @@ class Fits(Protocol):
     def put(self, key: str, settings: Settings, model: Any) -> None: ...
 
 
-class NoFits:
+class NoClassifierCache:
     """Keeps nothing."""
 
     def get(self, key: str) -> tuple[Settings, Any] | None:

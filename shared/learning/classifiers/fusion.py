@@ -12,9 +12,9 @@ from shared.learning.validation.folds import Fold
 from shared.recipes import FusionRule
 from shared.statistics import fit_sigmoid
 
-PULL = 0.003
+RIDGE_PENALTY = 0.003
 """Ridge towards equal weights. Measured: 0.001 to 0.01 do the same; from 0.03 on weak readers drag the best down."""
-FARTHEST = 1e-6
+MIN_PROBABILITY = 1e-6
 """Probabilities are kept this far from 0 and 1, so that no reader alone can decide."""
 
 
@@ -66,8 +66,8 @@ def fit_fuser(rule: FusionRule, probabilities: Scores, malignant: Labels) -> Fus
         margins = parameters[:-1] @ evidence + parameters[-1]
         errors = (expit(margins) - malignant) / len(malignant)
         entropy = np.mean(np.logaddexp(0, margins) - malignant * margins)
-        slopes = evidence @ errors + 2 * PULL * (weights - equal)
-        return entropy + PULL * np.sum((weights - equal) ** 2), np.append(
+        slopes = evidence @ errors + 2 * RIDGE_PENALTY * (weights - equal)
+        return entropy + RIDGE_PENALTY * np.sum((weights - equal) ** 2), np.append(
             slopes, errors.sum()
         )
 
@@ -78,7 +78,7 @@ def fit_fuser(rule: FusionRule, probabilities: Scores, malignant: Labels) -> Fus
     return Fuser(rule, tuple(found[:-1].tolist()), float(found[-1]), prevalence)
 
 
-def cross_fused(
+def fuse_out_of_fold(
     rule: FusionRule, scores: Sequence[Scores], malignant: Labels, folds: Sequence[Fold]
 ) -> Scores:
     """Fused out-of-fold scores (N,), each fold's calibration and weights learnt on the other folds alone.
@@ -109,4 +109,4 @@ def cross_fused(
 
 
 def _log_odds(probabilities: Scores) -> Scores:
-    return logit(np.clip(probabilities, FARTHEST, 1 - FARTHEST))
+    return logit(np.clip(probabilities, MIN_PROBABILITY, 1 - MIN_PROBABILITY))

@@ -37,7 +37,7 @@ class Gram:
     width: int
 
 
-class GramShelf:
+class GramMatrices:
     """Gram matrices of one fold: of the rows it fits on, and between those it judges and those it fits on."""
 
     def __init__(self, folder: Path) -> None:
@@ -59,11 +59,11 @@ class GramShelf:
         self._within[place] = Gram(within, of_known, of_known, known.shape[1])
         self._across[place] = Gram(across, of_new, of_known, known.shape[1])
 
-    def fitting(self, sets: Sequence[int], gamma: float | None) -> Matrix:
+    def training_kernel(self, sets: Sequence[int], gamma: float | None) -> Matrix:
         """Kernel among the rows fitted on, (n, n); `gamma` in multiples of 1 / width, None for the linear kernel."""
         return _kernel([self._within[place] for place in sets], gamma)
 
-    def judging(self, sets: Sequence[int], gamma: float | None) -> Matrix:
+    def test_kernel(self, sets: Sequence[int], gamma: float | None) -> Matrix:
         """Kernel between the rows judged and those fitted on, (m, n)."""
         return _kernel([self._across[place] for place in sets], gamma)
 

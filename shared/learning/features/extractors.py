@@ -19,7 +19,7 @@ from shared.networks import TapNetwork
 from shared.recipes import FeatureSet, HandcraftedFeatures, NetworkFeatures
 
 Array = NDArray[np.float32]
-PREPROCESSING = 2
+PREPROCESSING_VERSION = 2
 """Raised when an extractor's arithmetic or what a crop shows changes, so that features cached before are not used."""
 
 
@@ -27,7 +27,7 @@ class Extractor(Protocol):
     """`prepare` is safe to call from several threads, one nodule at a time; only it fails for an odd nodule."""
 
     @property
-    def source(self) -> FeatureSet: ...
+    def feature_set(self) -> FeatureSet: ...
 
     @property
     def width(self) -> int: ...
@@ -55,7 +55,7 @@ class NetworkExtractor:
     def __init__(
         self, features: NetworkFeatures, network: TapNetwork, engine: Engine
     ) -> None:
-        self.source = features
+        self.feature_set = features
         self.network = network
         self.width = network.width
         self._precision = engine.precision
@@ -66,18 +66,18 @@ class NetworkExtractor:
         card = self.network.card
         return _digest(
             network=card.name,
-            input=(card.input_px, card.normalise.mean, card.normalise.std),
+            input=(card.input_px, card.normalisation.mean, card.normalisation.std),
             weights=self.network.digest,
-            taps=self.source.taps,
-            flips=self.source.flips,
-            root=self.source.root,
-            **precision_fact(self._precision),
+            taps=self.feature_set.taps,
+            flips=self.feature_set.flips,
+            root=self.feature_set.root,
+            **precision_facts(self._precision),
         )
 
     def prepare(self, nodule: Nodule) -> Array:
         """(3, S, S) float32, and the nodule's mask as a fourth channel where the network takes it."""
         card = self.network.card
-        image = to_input(nodule, card.input_px, card.normalise.mean, card.normalise.std)
+        image = to_input(nodule, card.input_px, card.normalisation.mean, card.normalisation.std)
         return (
             np.concatenate([image, mask_square(nodule, card.input_px)[np.newaxis]])
             if self.network.takes_mask
@@ -94,14 +94,14 @@ class NetworkExtractor:
 
     def compute(self, prepared: Sequence[Array]) -> Array:
         images = np.stack(prepared)
-        if self.source.flips:
+        if self.feature_set.flips:
             both = self._compiled.run(np.concatenate([images, images[..., ::-1]]))
             straight, mirrored = np.split(both, 2)
             table: Array = (straight + mirrored) / np.float32(2)
         else:
             table = self._compiled.run(images)
         return _finite(
-            self._rooted(table) if self.source.root else table, self.source.name
+            self._rooted(table) if self.feature_set.root else table, self.feature_set.name
         )
 
     def _rooted(self, table: Array) -> Array:
@@ -115,7 +115,7 @@ class HandcraftedExtractor:
     """Features by formula, of the nodule scaled so that its longer side has `size_px`."""
 
     def __init__(self, features: HandcraftedFeatures) -> None:
-        self.source = features
+        self.feature_set = features
         self.width = len(feature_names(features.families))
         self.digest = _digest(
             kind="handcrafted",
@@ -126,11 +126,11 @@ class HandcraftedExtractor:
 
     def prepare(self, nodule: Nodule) -> Array:
         """The features themselves, (D,) float32."""
-        pixels, mask = _scaled(nodule, self.source.size_px)
+        pixels, mask = _scaled(nodule, self.feature_set.size_px)
         found = extract(
-            pixels, mask, self.source.families, self.source.levels, self.source.distance
+            pixels, mask, self.feature_set.families, self.feature_set.levels, self.feature_set.distance
         )
-        return _finite(found.values.astype(np.float32), self.source.name)
+        return _finite(found.values.astype(np.float32), self.feature_set.name)
 
     def compute(self, prepared: Sequence[Array]) -> Array:
         return np.stack(prepared)
@@ -146,7 +146,7 @@ def _texture(features: HandcraftedFeatures) -> dict[str, int]:
     }
 
 
-def precision_fact(precision: Precision) -> dict[str, str]:
+def precision_facts(precision: Precision) -> dict[str, str]:
     """What differs from float32, so that features cached before there was a choice stay valid."""
     return {} if precision is Precision.FP32 else {"precision": precision}
 
@@ -173,5 +173,5 @@ def _finite(features: Array, name: str) -> Array:
 
 
 def _digest(**facts: object) -> str:
-    text = json.dumps({"preprocessing": PREPROCESSING, **facts}, sort_keys=True)
+    text = json.dumps({"preprocessing": PREPROCESSING_VERSION, **facts}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -9,11 +9,11 @@ from shared.learning.features.extractors import Array
 from shared.recipes import ClassifierKind
 
 
-class Columns(Protocol):
+class FoldFeatures(Protocol):
     """The numbers of one feature set; those of tuned networks also have `Verdicts`."""
 
     @property
-    def tuned(self) -> bool:
+    def is_tuned(self) -> bool:
         """Whether the last column is the tuned network's own log-odds."""
         ...
 
@@ -26,28 +26,28 @@ class Columns(Protocol):
         """Do the long work that all folds share; raises `TuningDiverged`."""
         ...
 
-    def of_fold(self, number: int) -> Array:
+    def fold_table(self, number: int) -> Array:
         """(N, D) float32, by what was made without the fold's test rows."""
         ...
 
-    def final(self) -> Array:
+    def final_table(self) -> Array:
         """(N, D) float32, by what was made of all rows; what a bundle computes for a new image."""
         ...
 
 
 @runtime_checkable
-class Verdicts(Protocol):
+class HasFoldLogOdds(Protocol):
     """What columns of tuned networks have besides."""
 
-    def verdicts(self, number: int) -> Array:
+    def fold_log_odds(self, number: int) -> Array:
         """The network's own log-odds (M,) of a fold's test rows."""
         ...
 
 
-class Fixed:
+class FixedFeatures:
     """Numbers in which no label of the data set has a part."""
 
-    tuned = False
+    is_tuned = False
 
     def __init__(self, digest: str, table: Array) -> None:
         self.digest = digest
@@ -56,14 +56,14 @@ class Fixed:
     def prepare(self) -> None:
         """There is none."""
 
-    def of_fold(self, number: int) -> Array:
+    def fold_table(self, number: int) -> Array:
         return self._table
 
-    def final(self) -> Array:
+    def final_table(self) -> Array:
         return self._table
 
 
-def seen(kind: ClassifierKind, tables: Sequence[Array], tuned: Sequence[bool]) -> Array:
+def classifier_input(kind: ClassifierKind, tables: Sequence[Array], tuned: Sequence[bool]) -> Array:
     """What a classifier of that kind reads of feature sets (N, D) each: their columns side by side.
 
     A tuned network's log-odds, its last column, are the verdict of `network` and hidden from the others.

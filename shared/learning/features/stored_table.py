@@ -11,10 +11,10 @@ from shared.imaging.regions.crop import Framing
 from shared.learning.errors import TableLost
 from shared.learning.features.cache import FeatureCache
 from shared.learning.features.extractors import Array
-from shared.learning.features.table import FeatureTable, Skipped, on_disk
+from shared.learning.features.table import FeatureTable, SkippedImage, memory_mapped_rows
 from shared.learning.samples.sample import Sample
 
-PIECE_ROWS = 1024
+CHUNK_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class StoredTable:
         ]
         key = f"tables/{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
         for place, numbers in enumerate(table.features):
-            for piece, start in enumerate(range(0, len(numbers), PIECE_ROWS)):
+            for piece, start in enumerate(range(0, len(numbers), CHUNK_ROWS)):
                 keep.put(
                     f"{key}/{place}/{piece}",
-                    numbers[start : start + PIECE_ROWS].astype("<f4").tobytes(),
+                    numbers[start : start + CHUNK_ROWS].astype("<f4").tobytes(),
                 )
         head = {
             "keys": keys,
@@ -54,7 +54,7 @@ class StoredTable:
         """The table of these samples, its numbers in files of `folder`; raises `TableLost`."""
         head = json.loads(self._piece(keep, f"{self.key}/head"))
         known = {sample.key: sample for sample in samples}
-        pieces = -(-len(head["keys"]) // PIECE_ROWS)
+        pieces = -(-len(head["keys"]) // CHUNK_ROWS)
         return FeatureTable(
             samples=tuple(known[key] for key in head["keys"]),
             features=tuple(
@@ -62,7 +62,7 @@ class StoredTable:
                 for place, width in enumerate(head["widths"])
             ),
             digests=tuple(head["digests"]),
-            skipped=tuple(Skipped(**each) for each in head["skipped"]),
+            skipped=tuple(SkippedImage(**each) for each in head["skipped"]),
         )
 
     def _numbers(
@@ -72,7 +72,7 @@ class StoredTable:
         with path.open("wb") as file:
             for piece in range(pieces):
                 file.write(self._piece(keep, f"{self.key}/{place}/{piece}"))
-        return on_disk(path, width)
+        return memory_mapped_rows(path, width)
 
     def _piece(self, keep: FeatureCache, key: str) -> bytes:
         found = keep.get(key)

@@ -18,15 +18,15 @@ from shared.imaging.image import Nodule
 from shared.imaging.regions.crop import Framing
 from shared.learning.features.cache import FeatureCache
 from shared.learning.features.extractors import Array, Extractor
-from shared.learning.progress import Progress
+from shared.learning.progress import ProgressCallback
 from shared.learning.samples.sample import Sample
 
-BATCH = 32
+BATCH_IMAGES = 32
 Vectors = tuple[Array, ...]
 
 
 @dataclass(frozen=True)
-class Skipped:
+class SkippedImage:
     """An image that could not be read, and the code of the error."""
 
     key: str
@@ -49,7 +49,7 @@ class FeatureTable:
     samples: tuple[Sample, ...]
     features: tuple[Array, ...]
     digests: tuple[str, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedImage, ...]
 
     @cached_property
     def malignant(self) -> NDArray[np.bool_]:
@@ -60,12 +60,12 @@ class FeatureTable:
         return np.array([sample.group for sample in self.samples], str)
 
 
-def gather(
+def gather_features(
     samples: Sequence[Sample],
     extractors: Sequence[Extractor],
     cache: FeatureCache,
     framing: Framing,
-    progress: Progress,
+    progress: ProgressCallback,
     folder: Path,
 ) -> FeatureTable:
     """Features of all samples; those in the cache are not computed again, and their images not even loaded.
@@ -74,16 +74,16 @@ def gather(
     """
     desk = _Desk(extractors, cache, framing)
     kept: list[Sample] = []
-    skipped: list[Skipped] = []
+    skipped: list[SkippedImage] = []
     with ExitStack() as opened:
         rolls = [
-            opened.enter_context(Roll(_new_file(folder), extractor.width))
+            opened.enter_context(RowFile(_new_file(folder), extractor.width))
             for extractor in extractors
         ]
         for batch in _watched(samples, skipped, progress):
             for sample, outcome in zip(batch, desk.vectors(batch), strict=True):
                 if isinstance(outcome, SeraError):
-                    skipped.append(Skipped(sample.key, outcome.code))
+                    skipped.append(SkippedImage(sample.key, outcome.code))
                     continue
                 kept.append(sample)
                 for roll, vector in zip(rolls, outcome, strict=True):
@@ -94,26 +94,26 @@ def gather(
     )
 
 
-def precompute(
+def precompute_features(
     samples: Sequence[Sample],
     extractors: Sequence[Extractor],
     cache: FeatureCache,
     framing: Framing,
-    progress: Progress,
-) -> tuple[int, list[Skipped]]:
+    progress: ProgressCallback,
+) -> tuple[int, list[SkippedImage]]:
     """Put what is missing into the cache; returns how many images were computed, and which cannot be read."""
     desk = _Desk(extractors, cache, framing)
     computed = 0
-    skipped: list[Skipped] = []
+    skipped: list[SkippedImage] = []
     for batch in _watched(samples, skipped, progress):
         for sample, outcome in desk.missing(batch):
             computed += not isinstance(outcome, SeraError)
             if isinstance(outcome, SeraError):
-                skipped.append(Skipped(sample.key, outcome.code))
+                skipped.append(SkippedImage(sample.key, outcome.code))
     return computed, skipped
 
 
-class Roll:
+class RowFile:
     """Rows of equal width, written to a file one after another and read back as one table."""
 
     def __init__(self, path: Path, width: int) -> None:
@@ -134,10 +134,10 @@ class Roll:
 
     def table(self) -> Array:
         """(rows, width) float32, read from the file where it is needed; once the file is closed."""
-        return on_disk(self._path, self._width)
+        return memory_mapped_rows(self._path, self._width)
 
 
-def on_disk(path: Path, width: int) -> Array:
+def memory_mapped_rows(path: Path, width: int) -> Array:
     """A file's rows (N, width) float32, read where they are needed."""
     if not path.stat().st_size:
         return np.zeros((0, width), np.float32)
@@ -176,7 +176,7 @@ class _Desk:
         self, batch: Sequence[Sample], known: Mapping[str, Vectors | None]
     ) -> list[tuple[Sample, Vectors | SeraError]]:
         missing = [sample for sample in batch if known[sample.key] is None]
-        outcomes = compute_each(self._extractors, map(_loaded, missing))
+        outcomes = compute_vectors(self._extractors, map(_loaded, missing))
         for sample, outcome in zip(missing, outcomes, strict=True):
             if not isinstance(outcome, SeraError):
                 self._keep(sample, outcome)
@@ -201,7 +201,7 @@ class _Desk:
         return f"features/{sample.key}/{self._framing}/{extractor.digest}"
 
 
-def compute_each(
+def compute_vectors(
     extractors: Sequence[Extractor], nodules: Iterable[Nodule | SeraError]
 ) -> list[Vectors | SeraError]:
     """For each nodule, or error in its place, its vectors or why there are none: a bad image fails alone."""
@@ -237,11 +237,11 @@ def _loaded(sample: Sample) -> Nodule | SeraError:
 
 
 def _watched(
-    samples: Sequence[Sample], skipped: Sequence[Skipped], progress: Progress
+    samples: Sequence[Sample], skipped: Sequence[SkippedImage], progress: ProgressCallback
 ) -> Iterator[Sequence[Sample]]:
     """Samples in batches; says after each how far it has come."""
-    for start in range(0, len(samples), BATCH):
-        batch = samples[start : start + BATCH]
+    for start in range(0, len(samples), BATCH_IMAGES):
+        batch = samples[start : start + BATCH_IMAGES]
         yield batch
         done = start + len(batch)
         message = Message("progress-images", {"done": done, "images": len(samples)})

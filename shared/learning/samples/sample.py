@@ -36,7 +36,7 @@ class Sample:
         )
 
 
-def check_classes(samples: Sequence[Sample]) -> None:
+def check_both_classes(samples: Sequence[Sample]) -> None:
     """Both classes must be there (`SingleClass`)."""
     labels = {sample.malignant for sample in samples}
     if len(labels) < 2:
@@ -45,7 +45,7 @@ def check_classes(samples: Sequence[Sample]) -> None:
         )
 
 
-def check_apart(training: Iterable[Sample], test: Iterable[Sample]) -> None:
+def check_no_shared_groups(training: Iterable[Sample], test: Iterable[Sample]) -> None:
     """No patient may be on both sides of a given split (`GroupOnBothSides`)."""
     shared = {sample.group for sample in training} & {sample.group for sample in test}
     if shared:

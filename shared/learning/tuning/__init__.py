@@ -1,7 +1,7 @@
 """Transfer learning and fine-tuning of pre-trained networks on labelled nodules."""
 
-from shared.learning.tuning.course import Course, Curves
-from shared.learning.tuning.tuned import TunedColumns, Tuning
-from shared.learning.tuning.tuner import Body, Tuner
+from shared.learning.tuning.course import Hyperparameters, LearningCurves
+from shared.learning.tuning.tuned import TunedFeatures, NetworkTuning
+from shared.learning.tuning.tuner import Backbone, Tuner
 
-__all__ = ["Body", "Course", "Curves", "TunedColumns", "Tuner", "Tuning"]
+__all__ = ["Backbone", "Hyperparameters", "LearningCurves", "TunedFeatures", "Tuner", "NetworkTuning"]

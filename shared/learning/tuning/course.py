@@ -14,7 +14,7 @@ Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Course:
+class Hyperparameters:
     """One way of tuning."""
 
     rate: float
@@ -22,39 +22,39 @@ class Course:
     epochs: int
 
 
-def courses(plan: TuningPlan) -> list[Course]:
+def hyperparameter_grid(plan: TuningPlan) -> list[Hyperparameters]:
     """Every rate with every decay, each for as long as the plan allows."""
     return [
-        Course(rate, decay, plan.epochs)
+        Hyperparameters(rate, decay, plan.epochs)
         for rate, decay in product(plan.rates, plan.decays)
     ]
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class LearningCurves:
     """Out-of-fold log-odds after each epoch of each course: `margins` (courses, epochs, N)."""
 
-    tried: Sequence[Course]
-    margins: NDArray[np.float32]
+    grid: Sequence[Hyperparameters]
+    log_odds: NDArray[np.float32]
 
-    def best(
+    def choose(
         self, malignant: NDArray[np.bool_], rows: NDArray[np.int64]
-    ) -> tuple[int, Course]:
+    ) -> tuple[int, Hyperparameters]:
         """Number of the course, and the course with its epochs, of least cross-entropy on these rows.
 
         The classes count alike, as they do in balanced training; of equals the first and shortest. A descent that ran
         away is never chosen; if all did, `TuningDiverged`.
         """
-        margins = self.margins[..., rows].astype(np.float64)
+        margins = self.log_odds[..., rows].astype(np.float64)
         labels = malignant[rows]
         with np.errstate(invalid="ignore"):
             losses = np.logaddexp(0, np.where(labels, -margins, margins))
         loss = (losses[..., labels].mean(-1) + losses[..., ~labels].mean(-1)) / 2
         if not np.isfinite(loss).any():
             raise TuningDiverged(
-                rates=", ".join(f"{course.rate:g}" for course in self.tried)
+                rates=", ".join(f"{course.rate:g}" for course in self.grid)
             )
         least = int(np.argmin(np.where(np.isfinite(loss), loss, np.inf)))
         number, epoch = divmod(least, loss.shape[1])
-        course = self.tried[number]
-        return number, Course(course.rate, course.decay, epoch + 1)
+        course = self.grid[number]
+        return number, Hyperparameters(course.rate, course.decay, epoch + 1)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from shared.domain.messages import Message
 from shared.imaging.regions.normalise import to_input
 from shared.learning.features.cache import FeatureCache
-from shared.learning.features.extractors import PREPROCESSING
-from shared.learning.progress import Progress
+from shared.learning.features.extractors import PREPROCESSING_VERSION
+from shared.learning.progress import ProgressCallback
 from shared.learning.samples.phantoms import phantom_samples
-from shared.networks import Card, TapNetwork, get_network
+from shared.networks import NetworkCard, TapNetwork, get_network
 from shared.recipes import NetworkFeatures, PhantomTraining, Recipe
 
 FIRST_SEED = 1_000_000_000
@@ -28,7 +28,7 @@ def train_on_phantoms(
     training: PhantomTraining,
     margin: float,
     seed: int,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> TapNetwork:
     """Train a network on phantoms' classes and cut it off at its taps.
 
@@ -43,11 +43,11 @@ def train_on_phantoms(
     return TapNetwork(definition.card, definition.stages(module), features.taps)
 
 
-def kept_phantom_network(
+def cached_phantom_network(
     features: NetworkFeatures,
     recipe: Recipe,
     seed: int,
-    progress: Progress,
+    progress: ProgressCallback,
     keep: FeatureCache,
 ) -> TapNetwork:
     """The recipe's network trained on phantoms, from `keep` where it is there."""
@@ -58,7 +58,7 @@ def kept_phantom_network(
         "phantoms": asdict(training),
         "margin": recipe.roi.margin,
         "seed": seed,
-        "preprocessing": PREPROCESSING,
+        "preprocessing": PREPROCESSING_VERSION,
     }
     key = f"networks/{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
     if (known := keep.get(key)) is not None:
@@ -76,7 +76,7 @@ def kept_phantom_network(
 
 
 def _draw(
-    card: Card, count: int, margin: float, seed: int, progress: Progress
+    card: NetworkCard, count: int, margin: float, seed: int, progress: ProgressCallback
 ) -> tuple[Tensor, Tensor]:
     """One grey channel of each image (N, 1, S, S), and the labels (N,)."""
     samples = phantom_samples(count, FIRST_SEED + seed * count, margin)
@@ -84,7 +84,7 @@ def _draw(
     for place, sample in enumerate(samples):
         rows.append(
             to_input(
-                sample.load(), card.input_px, card.normalise.mean, card.normalise.std
+                sample.load(), card.input_px, card.normalisation.mean, card.normalisation.std
             )[:1]
         )
         message = Message("progress-phantoms", {"drawn": place + 1, "phantoms": count})
@@ -99,7 +99,7 @@ def _descend(
     images: Tensor,
     labels: Tensor,
     training: PhantomTraining,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> None:
     optimiser = torch.optim.SGD(
         module.parameters(),

@@ -13,21 +13,21 @@ from torch import Tensor, nn
 from shared.imaging.image import Nodule
 from shared.imaging.regions.normalise import mask_square, to_square
 from shared.learning.samples.sample import Sample
-from shared.networks import Card
+from shared.networks import NetworkCard
 
 Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-STEP = 32
+BATCH_IMAGES = 32
 T = TypeVar("T", bound=np.generic)
 
 
-class Inputs(Protocol):
+class LayerInputs(Protocol):
     def batch(self, rows: Rows, mirrored: Flags) -> Tensor:
         """Of rows (B,), each mirrored left to right or not (B,): (B, C, H, W) or (B, C) on the device."""
         ...
 
 
-class Pictures:
+class ImageInputs:
     """The images themselves, normalised as the network's card says; loaded once, then read from disk.
 
     Parameters
@@ -37,7 +37,7 @@ class Pictures:
     """
 
     def __init__(
-        self, samples: Sequence[Sample], card: Card, device: torch.device, folder: Path
+        self, samples: Sequence[Sample], card: NetworkCard, device: torch.device, folder: Path
     ) -> None:
         self._samples = samples
         self._card = card
@@ -45,7 +45,7 @@ class Pictures:
         self._folder = folder
         self._mean, self._std = (
             torch.tensor(values, device=device)[:, None, None]
-            for values in (card.normalise.mean, card.normalise.std)
+            for values in (card.normalisation.mean, card.normalisation.std)
         )
         self._squares = self._kept("pictures", np.uint8, to_square)
 
@@ -57,7 +57,7 @@ class Pictures:
         turned = torch.from_numpy(mirrored).to(self._device)[:, None, None, None]
         return (torch.where(turned, grey.flip(-1), grey) - self._mean) / self._std
 
-    def prepared(self, rows: Rows, with_mask: bool) -> NDArray[np.float32]:
+    def extractor_inputs(self, rows: Rows, with_mask: bool) -> NDArray[np.float32]:
         """What an extractor prepares of these images, (B, 3, S, S), or (B, 4, S, S) with the nodule's mask."""
         images = self.batch(rows, np.zeros(len(rows), bool)).cpu().numpy()
         return (
@@ -82,17 +82,17 @@ class Pictures:
         return kept
 
 
-class Activations:
+class ActivationInputs:
     """What frozen layers make of the images, straight and mirrored: computed once, since they never change."""
 
     def __init__(
-        self, pictures: Pictures, frozen: nn.Module, device: torch.device, folder: Path
+        self, pictures: ImageInputs, frozen: nn.Module, device: torch.device, folder: Path
     ) -> None:
         self._device = device
         self._maps = np.zeros((0, 2), np.float32)
         everyone = np.arange(len(pictures))
-        for start in range(0, len(everyone), STEP):
-            rows = everyone[start : start + STEP]
+        for start in range(0, len(everyone), BATCH_IMAGES):
+            rows = everyone[start : start + BATCH_IMAGES]
             for side in (0, 1):
                 mirrored = np.full(len(rows), bool(side))
                 with torch.inference_mode():

@@ -19,25 +19,25 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from shared.learning.samples.sample import Sample
-from shared.learning.tuning.course import Course
+from shared.learning.tuning.course import Hyperparameters
 from shared.learning.tuning.errors import StageUnknown
-from shared.learning.tuning.inputs import Activations, Flags, Inputs, Pictures, Rows
-from shared.networks import Card, Pool, TapNetwork, log_odds, new_head
-from shared.networks.pooling import pooled
+from shared.learning.tuning.inputs import ActivationInputs, Flags, LayerInputs, ImageInputs, Rows
+from shared.networks import NetworkCard, Pool, TapNetwork, log_odds, new_head
+from shared.networks.pooling import pool_maps
 from shared.recipes import NetworkFeatures, Tuning, TuningPlan
 
-WATCH_STEP = 32
-AfterEpoch = Callable[[int, "Tail", float], None]
+EVALUATION_BATCH = 32
+EpochCallback = Callable[[int, "TunedLayers", float], None]
 
 
 @dataclass(frozen=True)
-class Body:
+class Backbone:
     """A pre-trained network's layers by stage, in order, up to its embedding."""
 
-    card: Card
+    card: NetworkCard
     stages: OrderedDict[str, nn.Module]
 
-    def parted(self, features: NetworkFeatures) -> tuple[list[str], list[str]]:
+    def split_stages(self, features: NetworkFeatures) -> tuple[list[str], list[str]]:
         """Names of the stages that stay and of those that are tuned; raises `StageUnknown`."""
         names = list(self.stages)[
             : list(self.stages).index(self.card.taps[self.card.embedding].stage) + 1
@@ -52,7 +52,7 @@ class Body:
         return names[:stay], names[stay:]
 
 
-class Tail(nn.Module):
+class TunedLayers(nn.Module):
     """The stages being tuned, the pooling to the embedding, and the new last layer; gives (N, 2)."""
 
     def __init__(
@@ -66,10 +66,10 @@ class Tail(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         for stage in self.stages.values():
             maps = stage(maps)
-        classes: Tensor = self.head(pooled(maps, self._pool, {}))
+        classes: Tensor = self.head(pool_maps(maps, self._pool, {}))
         return classes
 
-    def learn(self) -> None:
+    def start_training(self) -> None:
         """Into training mode: dropout drops, batch norm stays as it is."""
         self.eval().requires_grad_(True)
         for module in self.modules():
@@ -91,7 +91,7 @@ class Tuner:
 
     def __init__(
         self,
-        body: Body,
+        body: Backbone,
         features: NetworkFeatures,
         samples: list[Sample],
         malignant: Flags,
@@ -105,17 +105,17 @@ class Tuner:
         self._seed = seed
         self._device = device
         self._pool = body.card.taps[body.card.embedding].pool
-        stay, self._tuned = body.parted(features)
+        stay, self._tuned = body.split_stages(features)
         self._malignant = malignant
-        self._pictures = Pictures(samples, body.card, device, folder)
-        self._inputs: Inputs = self._pictures
+        self._pictures = ImageInputs(samples, body.card, device, folder)
+        self._inputs: LayerInputs = self._pictures
         if stay:
             frozen = _frozen(body, stay, None if self._tuned else self._pool).to(device)
-            self._inputs = Activations(self._pictures, frozen, device, folder)
+            self._inputs = ActivationInputs(self._pictures, frozen, device, folder)
 
-    def run(
-        self, rows: Rows, course: Course, after_epoch: AfterEpoch | None = None
-    ) -> Tail:
+    def tune(
+        self, rows: Rows, course: Hyperparameters, after_epoch: EpochCallback | None = None
+    ) -> TunedLayers:
         """Tune on these rows; the same rows, course and seed give the same weights on the same machine.
 
         `after_epoch` is shown the network as it would be taken after that many epochs, and the epoch's mean loss.
@@ -126,19 +126,19 @@ class Tuner:
             tail = self._new_tail()
             return self._descend(tail, rows, course, after_epoch)
 
-    def new_tail(self, state: dict[str, Tensor]) -> Tail:
+    def restore_layers(self, state: dict[str, Tensor]) -> TunedLayers:
         """The tuned layers with weights that were kept."""
         tail = self._new_tail()
         tail.load_state_dict(state)
         return tail
 
-    def margins(self, tail: Tail, rows: Rows) -> NDArray[np.float32]:
+    def log_odds(self, tail: TunedLayers, rows: Rows) -> NDArray[np.float32]:
         """Log-odds of malignant (len(rows),) of images as they are."""
         tail.eval()
         found = [np.zeros(0, np.float32)]
         with torch.inference_mode():
-            for start in range(0, len(rows), WATCH_STEP):
-                part = rows[start : start + WATCH_STEP]
+            for start in range(0, len(rows), EVALUATION_BATCH):
+                part = rows[start : start + EVALUATION_BATCH]
                 found.append(
                     log_odds(tail(self._inputs.batch(part, np.zeros(len(part), bool))))[
                         :, 0
@@ -148,7 +148,7 @@ class Tuner:
                 )
         return np.concatenate(found)
 
-    def network(self, tail: Tail, taps: tuple[str, ...]) -> TapNetwork:
+    def network(self, tail: TunedLayers, taps: tuple[str, ...]) -> TapNetwork:
         """The whole tuned network, cut off behind its deepest tap or embedding; it shares its layers with `tail`."""
         layers = self._body.stages.items()
         stages = OrderedDict(
@@ -157,20 +157,20 @@ class Tuner:
         )
         return TapNetwork(self._body.card, stages, taps, tail.head)
 
-    def prepared(self, rows: Rows, with_mask: bool) -> NDArray[np.float32]:
+    def extractor_inputs(self, rows: Rows, with_mask: bool) -> NDArray[np.float32]:
         """What an extractor prepares of these images."""
-        return self._pictures.prepared(rows, with_mask)
+        return self._pictures.extractor_inputs(rows, with_mask)
 
-    def _new_tail(self) -> Tail:
+    def _new_tail(self) -> TunedLayers:
         stages = OrderedDict(
             (name, deepcopy(self._body.stages[name])) for name in self._tuned
         )
-        return Tail(stages, self._pool, new_head(self._body.card)).to(self._device)
+        return TunedLayers(stages, self._pool, new_head(self._body.card)).to(self._device)
 
     def _descend(
-        self, tail: Tail, rows: Rows, course: Course, after_epoch: AfterEpoch | None
-    ) -> Tail:
-        tail.learn()
+        self, tail: TunedLayers, rows: Rows, course: Hyperparameters, after_epoch: EpochCallback | None
+    ) -> TunedLayers:
+        tail.start_training()
         optimiser = torch.optim.SGD(
             tail.parameters(),
             lr=course.rate,
@@ -180,7 +180,7 @@ class Tuner:
         average = _averaging(tail, self._plan.average)
         draw = np.random.default_rng(self._seed)
         taken = (
-            cast(Tail, average.module) if average else tail
+            cast(TunedLayers, average.module) if average else tail
         )  # torch types it as any module
         for epoch in range(course.epochs):
             losses = []
@@ -190,11 +190,11 @@ class Tuner:
                     average.update_parameters(tail)
             if after_epoch:
                 after_epoch(epoch + 1, taken, torch.stack(losses).mean().item())
-                tail.learn()
+                tail.start_training()
         return taken.eval().requires_grad_(False)
 
     def _step(
-        self, tail: Tail, optimiser: torch.optim.Optimizer, rows: Rows, mirrored: Flags
+        self, tail: TunedLayers, optimiser: torch.optim.Optimizer, rows: Rows, mirrored: Flags
     ) -> Tensor:
         labels = torch.from_numpy(self._malignant[rows].astype(np.int64)).to(
             self._device
@@ -212,7 +212,7 @@ class Tuner:
     ) -> Iterator[tuple[Rows, Flags]]:
         """Full batches in random order (594 / 6 = 99 images make three of 33); fewer images than one make one."""
         shown, mirrored = (
-            balanced(rows, self._malignant, draw)
+            balance_classes(rows, self._malignant, draw)
             if self._plan.balance
             else (rows, np.zeros_like(rows))
         )
@@ -225,7 +225,7 @@ class Tuner:
             yield shown[chosen], mirrored[chosen].astype(bool)
 
 
-def balanced(
+def balance_classes(
     rows: Rows, malignant: Flags, draw: np.random.Generator
 ) -> tuple[Rows, Rows]:
     """Rows (M,) with both classes equally many, and which are mirrored (M,): mirror images of the rarer class, as many
@@ -241,7 +241,7 @@ def balanced(
     return np.concatenate([rows, added]), np.repeat([0, 1], [len(rows), len(added)])
 
 
-def _frozen(body: Body, stay: list[str], pool: Pool | None) -> nn.Module:
+def _frozen(body: Backbone, stay: list[str], pool: Pool | None) -> nn.Module:
     layers = nn.Sequential(*(body.stages[name] for name in stay)).eval()
     return layers if pool is None else nn.Sequential(layers, _Pooling(pool))
 
@@ -252,10 +252,10 @@ class _Pooling(nn.Module):
         self._pool = pool
 
     def forward(self, maps: Tensor) -> Tensor:
-        return pooled(maps, self._pool, {})
+        return pool_maps(maps, self._pool, {})
 
 
-def _averaging(tail: Tail, share: float) -> AveragedModel | None:
+def _averaging(tail: TunedLayers, share: float) -> AveragedModel | None:
     return (
         AveragedModel(tail, multi_avg_fn=get_ema_multi_avg_fn(share)) if share else None
     )

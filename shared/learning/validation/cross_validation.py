@@ -17,17 +17,17 @@ from shared.learning.classifiers.classifiers import (
     Scores,
     Settings,
     Table,
-    candidates,
+    grid_settings,
     fit_classifier,
     kernel_gamma,
     svm_options,
 )
-from shared.learning.classifiers.kernels import GramShelf, Matrix, Rows
+from shared.learning.classifiers.kernels import GramMatrices, Matrix, Rows
 from shared.learning.features.cache import FeatureCache
-from shared.learning.features.fold_features import Columns, Verdicts, seen
-from shared.learning.progress import Progress
-from shared.learning.validation.folds import Fold, split
-from shared.recipes import Classifier, ClassifierKind, Itself, Svm
+from shared.learning.features.fold_features import FoldFeatures, HasFoldLogOdds, classifier_input
+from shared.learning.progress import ProgressCallback
+from shared.learning.validation.folds import Fold, split_folds
+from shared.recipes import Classifier, ClassifierKind, NetworkClassifier, Svm
 from shared.statistics import Sigmoid, fit_sigmoid, roc_auc
 
 Reading = tuple[tuple[int, ...], Classifier]
@@ -35,7 +35,7 @@ Reading = tuple[tuple[int, ...], Classifier]
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class CrossValidation:
     """What a classifier is judged on.
 
     Attributes
@@ -56,20 +56,20 @@ class Trial:
 
 
 @dataclass(frozen=True, eq=False)
-class OutOfFold:
+class OutOfFoldScores:
     """Scores (N,) on any scale, and the settings each fold chose."""
 
     scores: Scores
     settings: tuple[Settings, ...]
 
 
-def out_of_fold(
+def score_out_of_fold(
     readings: Sequence[Reading],
-    columns: Sequence[Columns],
-    trial: Trial,
+    columns: Sequence[FoldFeatures],
+    trial: CrossValidation,
     keep: FeatureCache,
-    progress: Progress,
-) -> list[OutOfFold]:
+    progress: ProgressCallback,
+) -> list[OutOfFoldScores]:
     """Nested cross-validation of each reading: settings are chosen anew inside the training part of each fold.
 
     What was judged before is taken from `keep`, so that an interrupted run goes on where it was.
@@ -88,26 +88,26 @@ def out_of_fold(
             progress(stage, (number + fraction) / len(trial.folds), message, metrics)
 
         for place, (judged, chosen) in enumerate(
-            judge_fold(number, readings, columns, trial, keep, partly)
+            score_fold(number, readings, columns, trial, keep, partly)
         ):
             scores[place][fold.test] = judged
             settings[place].append(chosen)
     return [
-        OutOfFold(*of_one) for of_one in zip(scores, map(tuple, settings), strict=True)
+        OutOfFoldScores(*of_one) for of_one in zip(scores, map(tuple, settings), strict=True)
     ]
 
 
-def judge_fold(
+def score_fold(
     number: int,
     readings: Sequence[Reading],
-    columns: Sequence[Columns],
-    trial: Trial,
+    columns: Sequence[FoldFeatures],
+    trial: CrossValidation,
     keep: FeatureCache,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> list[tuple[Scores, Settings]]:
     """Each reading's scores of one fold's test rows, and the settings it chose; kept for who asks again."""
     judged = []
-    with FoldDesk(columns, trial, number) as desk:
+    with FoldEvaluator(columns, trial, number) as desk:
         for reading in readings:
             judged.append(_kept(desk, reading, keep))
             message = Message(
@@ -117,14 +117,14 @@ def judge_fold(
     return judged
 
 
-class FoldDesk:
+class FoldEvaluator:
     """One fold: its feature tables, their Gram matrices, and what classifiers make of them.
 
     `number` is None for the final fit, on all rows and with nothing to judge.
     """
 
     def __init__(
-        self, columns: Sequence[Columns], trial: Trial, number: int | None
+        self, columns: Sequence[FoldFeatures], trial: CrossValidation, number: int | None
     ) -> None:
         everything = np.arange(len(trial.malignant))
         self.fold = (
@@ -135,22 +135,22 @@ class FoldDesk:
         self._number = number
         self._tables: dict[int, Table] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="sera-gram-")
-        self._shelf = GramShelf(Path(self._folder.name))
+        self._shelf = GramMatrices(Path(self._folder.name))
         self._inner: list[Fold] = []
 
-    def __enter__(self) -> "FoldDesk":
+    def __enter__(self) -> "FoldEvaluator":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
-    def judge(
+    def score(
         self, sets: tuple[int, ...], classifier: Classifier
     ) -> tuple[Scores, Settings]:
         """Scores of the test rows and the settings chosen on the training rows."""
-        if isinstance(classifier, Itself):
+        if isinstance(classifier, NetworkClassifier):
             return self._verdicts(sets[0]), {}
-        chosen = self.choose(sets, classifier)
+        chosen = self.choose_settings(sets, classifier)
         if isinstance(classifier, Svm):
             return self._judge_svm(sets, classifier, chosen), chosen
         table = self._seen(sets, classifier)
@@ -160,15 +160,15 @@ class FoldDesk:
         )
         return scorer.score(table[self.fold.test]), chosen
 
-    def choose(self, sets: tuple[int, ...], classifier: Classifier) -> Settings:
+    def choose_settings(self, sets: tuple[int, ...], classifier: Classifier) -> Settings:
         """The settings with the best AUC over inner folds of the training rows; the first of equals."""
-        options = candidates(classifier)
+        options = grid_settings(classifier)
         if len(options) == 1:
             return options[0]
         areas = self._areas(sets, classifier, options)
         return options[int(np.argmax(areas))]
 
-    def key(self, reading: Reading) -> str:
+    def cache_key(self, reading: Reading) -> str:
         """Names all that decides the fold's scores, or the final fit."""
         sets, classifier = reading
         rows = hashlib.sha256(
@@ -192,31 +192,31 @@ class FoldDesk:
 
     def _verdicts(self, place: int) -> Scores:
         columns = self._columns[place]
-        if self._number is None or not isinstance(columns, Verdicts):
+        if self._number is None or not isinstance(columns, HasFoldLogOdds):
             raise TypeError(
                 "only a tuned network has verdicts, and only of a fold's test rows"
             )
-        return columns.verdicts(self._number).astype(np.float64)
+        return columns.fold_log_odds(self._number).astype(np.float64)
 
     def _table(self, place: int) -> Table:
         if place not in self._tables:
             columns = self._columns[place]
             self._tables[place] = (
-                columns.final()
+                columns.final_table()
                 if self._number is None
-                else columns.of_fold(self._number)
+                else columns.fold_table(self._number)
             )
         return self._tables[place]
 
     def _seen(self, sets: tuple[int, ...], classifier: Classifier) -> Table:
-        tuned = [self._columns[place].tuned for place in sets]
-        return seen(classifier.kind, [self._table(place) for place in sets], tuned)
+        tuned = [self._columns[place].is_tuned for place in sets]
+        return classifier_input(classifier.kind, [self._table(place) for place in sets], tuned)
 
     def _inner_folds(self) -> list[Fold]:
         """Positions among the training rows."""
         if not self._inner:
             groups = self._trial.groups[self.fold.training]
-            self._inner = split(
+            self._inner = split_folds(
                 self._malignant, groups, self._trial.inner_folds, self._trial.seed
             )
         return self._inner
@@ -252,7 +252,7 @@ class FoldDesk:
         """The kernel matrix is made once for all that share it."""
         areas: dict[int, float] = {}
         for gamma in dict.fromkeys(map(kernel_gamma, options)):
-            kernel = self._grams(sets).fitting(sets, gamma)
+            kernel = self._grams(sets).training_kernel(sets, gamma)
             for place, settings in enumerate(options):
                 if kernel_gamma(settings) == gamma:
                     areas[place] = self._inner_area(kernel, settings, classifier)
@@ -274,18 +274,18 @@ class FoldDesk:
         gamma = kernel_gamma(settings)
         everyone = np.arange(len(self.fold.training))
         svm = _fit_on(
-            grams.fitting(sets, gamma), everyone, self._malignant, settings, classifier
+            grams.training_kernel(sets, gamma), everyone, self._malignant, settings, classifier
         )
-        scores: Scores = svm.decision_function(grams.judging(sets, gamma))
+        scores: Scores = svm.decision_function(grams.test_kernel(sets, gamma))
         return scores
 
-    def _grams(self, sets: tuple[int, ...]) -> GramShelf:
+    def _grams(self, sets: tuple[int, ...]) -> GramMatrices:
         for place in sets:
             if place not in self._shelf:
-                table = seen(
+                table = classifier_input(
                     ClassifierKind.SVM,
                     [self._table(place)],
-                    [self._columns[place].tuned],
+                    [self._columns[place].is_tuned],
                 )
                 self._shelf.add(place, table[self.fold.training], table[self.fold.test])
         return self._shelf
@@ -302,23 +302,23 @@ def _fit_on(
 
 
 def _kept(
-    desk: FoldDesk, reading: Reading, keep: FeatureCache
+    desk: FoldEvaluator, reading: Reading, keep: FeatureCache
 ) -> tuple[Scores, Settings]:
     """A fold's scores, from `keep` where they are there."""
-    if isinstance(reading[1], Itself):
-        return desk.judge(*reading)
-    key = desk.key(reading)
+    if isinstance(reading[1], NetworkClassifier):
+        return desk.score(*reading)
+    key = desk.cache_key(reading)
     if (known := keep.get(key)) is not None:
         head, _, body = known.partition(b"\n")
         return np.frombuffer(body, "<f8"), json.loads(head)
-    scores, settings = desk.judge(*reading)
+    scores, settings = desk.score(*reading)
     keep.put(
         key, json.dumps(settings).encode() + b"\n" + scores.astype("<f8").tobytes()
     )
     return scores, settings
 
 
-def cross_fitted(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> Scores:
+def calibrate_out_of_fold(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> Scores:
     """Out-of-fold scores -> probabilities, each fold calibrated on the other folds' scores alone."""
     calibrated = np.zeros(len(scores))
     for fold in folds:
@@ -327,7 +327,7 @@ def cross_fitted(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> Sc
     return calibrated
 
 
-def common(settings: Sequence[Settings]) -> Mapping[str, str]:
+def summarise_settings(settings: Sequence[Settings]) -> Mapping[str, str]:
     """Settings over folds in words: each value with how many folds chose it."""
     told: dict[str, str] = {}
     for name in dict.fromkeys(name for of_one in settings for name in of_one):

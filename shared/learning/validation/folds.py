@@ -20,14 +20,14 @@ class Fold:
     test: NDArray[np.int64]
 
 
-def check_enough(malignant: NDArray[np.bool_], groups: NDArray[np.str_]) -> None:
+def check_group_counts(malignant: NDArray[np.bool_], groups: NDArray[np.str_]) -> None:
     """Each class needs `MIN_GROUPS` groups (`TooFewSamples`)."""
     benign, positive = (len(set(groups[malignant == label])) for label in (False, True))
     if min(benign, positive) < MIN_GROUPS:
         raise TooFewSamples(benign=benign, malignant=positive, needed=MIN_GROUPS)
 
 
-def split(
+def split_folds(
     malignant: NDArray[np.bool_], groups: NDArray[np.str_], count: int, seed: int
 ) -> list[Fold]:
     """Folds with about the same share of malignant images, no group on both sides; fewer where groups are few.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from shared.learning.classifiers.classifiers import Labels, Scores
-from shared.learning.validation.cross_validation import cross_fitted
+from shared.learning.validation.cross_validation import calibrate_out_of_fold
 from shared.learning.validation.folds import Fold
 from shared.statistics import (
     ConfusionTable,
@@ -17,19 +17,19 @@ from shared.statistics import (
 )
 
 
-def measure_reader(label: str, scores: Scores, malignant: Labels) -> dict[str, float]:
+def component_metrics(label: str, scores: Scores, malignant: Labels) -> dict[str, float]:
     """A reader's AUC, under `auc LABEL`."""
     return {f"auc {label}": roc_auc(scores, malignant)}
 
 
-def measure(
+def ensemble_metrics(
     scores: Scores, malignant: Labels, folds: Sequence[Fold]
 ) -> dict[str, float]:
     """Figures of the fused out-of-fold scores (N,); calibration and cut-off of a fold come from the other folds."""
     area = delong_interval(scores, malignant)
-    risks = cross_fitted(scores, malignant, folds)
+    risks = calibrate_out_of_fold(scores, malignant, folds)
     table = ConfusionTable.from_decisions(
-        decisions(scores, malignant, folds), malignant
+        decide_out_of_fold(scores, malignant, folds), malignant
     )
     return {
         "auc": roc_auc(scores, malignant),
@@ -50,7 +50,7 @@ def measure(
     }
 
 
-def decisions(
+def decide_out_of_fold(
     scores: Scores,
     malignant: Labels,
     folds: Sequence[Fold],

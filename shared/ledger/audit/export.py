@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from uuid import UUID
 
-from shared.domain.audit.chain import Link, Seal, chain_of
-from shared.domain.audit.export import lines
+from shared.domain.audit.chain import Link, Seal, chain_name
+from shared.domain.audit.export import export_lines
 from shared.ledger.hospital_session import HospitalSession
 from shared.ledger.ledger import Ledger
 from shared.ledger.system_session import SystemSession
 
-AT_ONCE = 1000
+PAGE_EVENTS = 1000
 
 
-class Trail:
+class AuditTrailReader:
     """The trail as one actor reads it: one hospital's, or all."""
 
     def __init__(
@@ -35,17 +35,17 @@ class Trail:
         after: tuple[str, int] | None = None
         while True:
             with self._open() as session:
-                page = session.audit.links(after, AT_ONCE)
+                page = session.audit.links(after, PAGE_EVENTS)
             yield from (link for _, link in page)
-            if len(page) < AT_ONCE:
+            if len(page) < PAGE_EVENTS:
                 return
             after = page[-1][0]
 
-    def exported(self) -> Iterator[str]:
+    def export_lines(self) -> Iterator[str]:
         """The lines of an export."""
         seals = self.seals()
-        of = chain_of(self._hospital) if self._hospital else None
-        yield from lines(of, self.links(), seals)
+        of = chain_name(self._hospital) if self._hospital else None
+        yield from export_lines(of, self.links(), seals)
 
     def _open(self) -> AbstractContextManager[HospitalSession | SystemSession]:
         if self._hospital:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from shared.domain.audit.chain import Link, chain_of, moment
+from shared.domain.audit.chain import Link, chain_name, format_time
 from shared.domain.audit.events import Event
 from shared.ledger.db_role import DatabaseRole
 from shared.ledger.tables import AuditRow, SealRow
@@ -54,7 +54,7 @@ Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
 
 
 @dataclass(frozen=True)
-class Entry:
+class AuditEntry:
     """One thing that happened; `details` hold hashes, digests and codes, never anything of a patient."""
 
     event: Event
@@ -65,7 +65,7 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded(Entry):
+class RecordedEvent(AuditEntry):
     id: int = 0
     at: datetime
     actor: str = ""
@@ -75,17 +75,17 @@ class Recorded(Entry):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EventFilter:
     """Which events are looked for; None: all."""
 
     hospital_id: UUID | None = None
     event: str | None = None
     actor: str | None = None
     case_id: UUID | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    start: datetime | None = None
+    end: datetime | None = None
 
-    def among(self, query: Query) -> Query:
+    def apply(self, query: Query) -> Query:
         """The query, restricted to these events."""
         equal = {
             name: getattr(self, name)
@@ -94,14 +94,14 @@ class Wanted:
         for name, value in equal.items():
             if value is not None:
                 query = query.where(getattr(AuditRow, name) == value)
-        if self.since is not None:
-            query = query.where(AuditRow.at >= self.since)
-        if self.until is not None:
-            query = query.where(AuditRow.at < self.until)
+        if self.start is not None:
+            query = query.where(AuditRow.at >= self.start)
+        if self.end is not None:
+            query = query.where(AuditRow.at < self.end)
         return query
 
 
-ALL = Wanted()
+ALL_EVENTS = EventFilter()
 
 
 class AuditTrail:
@@ -111,7 +111,7 @@ class AuditTrail:
         self._session = session
         self._actor = actor
         self._hospital = hospital
-        self._told: list[Entry] = []
+        self._told: list[AuditEntry] = []
 
     def record(
         self,
@@ -121,9 +121,9 @@ class AuditTrail:
         job: UUID | None = None,
         **details: Any,
     ) -> None:
-        self.record_all([Entry(event, self._hospital, case, job, details)])
+        self.record_all([AuditEntry(event, self._hospital, case, job, details)])
 
-    def record_all(self, entries: Iterable[Entry]) -> None:
+    def record_all(self, entries: Iterable[AuditEntry]) -> None:
         self._told.extend(entries)
 
     def record_reads(
@@ -138,7 +138,7 @@ class AuditTrail:
         )
         seen = {tuple(row) for row in known}
         self.record_all(
-            Entry(event, self._hospital, *subject)
+            AuditEntry(event, self._hospital, *subject)
             for subject in subjects
             if subject not in seen
         )
@@ -157,7 +157,7 @@ class AuditTrail:
         """Write what was told, at the end of the transaction."""
         write_all(self._session, [self])
 
-    def take(self) -> list[dict[str, Any]]:
+    def pop_pending(self) -> list[dict[str, Any]]:
         """What was recorded and is not written yet, as rows."""
         told = self._told
         self._told = []
@@ -167,24 +167,24 @@ class AuditTrail:
         ]
 
     def page(
-        self, after: int = 0, limit: int = 100, wanted: Wanted = ALL
-    ) -> list[Recorded]:
+        self, last_id: int = 0, limit: int = 100, filters: EventFilter = ALL_EVENTS
+    ) -> list[RecordedEvent]:
         """Oldest first; a scoped trail shows its hospital's events only."""
         return self._read(
-            wanted.among(
-                select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id)
+            filters.apply(
+                select(AuditRow).where(AuditRow.id > last_id).order_by(AuditRow.id)
             ),
             limit,
         )
 
     def newest(
-        self, before: int | None = None, limit: int = 100, wanted: Wanted = ALL
-    ) -> list[Recorded]:
+        self, first_id: int | None = None, limit: int = 100, filters: EventFilter = ALL_EVENTS
+    ) -> list[RecordedEvent]:
         """Newest first, from before the event of this id."""
         query = select(AuditRow).order_by(AuditRow.id.desc())
         return self._read(
-            wanted.among(
-                query if before is None else query.where(AuditRow.id < before)
+            filters.apply(
+                query if first_id is None else query.where(AuditRow.id < first_id)
             ),
             limit,
         )
@@ -233,18 +233,18 @@ class AuditTrail:
             for row in self._session.execute(query)
         ]
 
-    def _read(self, query: Select[AuditRow], limit: int) -> list[Recorded]:
+    def _read(self, query: Select[AuditRow], limit: int) -> list[RecordedEvent]:
         self.write()
-        names = Recorded.__dataclass_fields__
+        names = RecordedEvent.__dataclass_fields__
         rows = self._session.scalars(self._mine(query).limit(limit))
         return [
-            Recorded(**{name: getattr(row, name) for name in names}) for row in rows
+            RecordedEvent(**{name: getattr(row, name) for name in names}) for row in rows
         ]
 
     def _of_chain(self, query: Query, table: type[AuditRow] | type[SealRow]) -> Query:
         if self._hospital is None:
             return query
-        return query.where(table.chain == chain_of(self._hospital))
+        return query.where(table.chain == chain_name(self._hospital))
 
     def _mine(self, query: Query) -> Query:
         if self._hospital is None:
@@ -254,18 +254,18 @@ class AuditTrail:
 
 def write_all(session: Session, trails: Iterable[AuditTrail]) -> None:
     """Write what these trails were told, chain after chain."""
-    rows = [row for trail in trails for row in trail.take()]
+    rows = [row for trail in trails for row in trail.pop_pending()]
     if rows:
         session.execute(
-            insert(AuditRow), sorted(rows, key=lambda row: chain_of(row["hospital_id"]))
+            insert(AuditRow), sorted(rows, key=lambda row: chain_name(row["hospital_id"]))
         )
 
 
 def _link(row: Row[*tuple[Any, ...]]) -> Link:
     """The chain is told by the hospital, so that an event moved to another hospital is found."""
     return Link(
-        chain=chain_of(row.hospital_id),
-        at=moment(row.at),
+        chain=chain_name(row.hospital_id),
+        at=format_time(row.at),
         case=row.case_id and str(row.case_id),
         job=row.job_id and str(row.job_id),
         **{

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from shared.domain.audit.chain import ORIGINLESS, Seal, chain_of, moment
+from shared.domain.audit.chain import NO_PREVIOUS_HASH, Seal, chain_name, format_time
 from shared.ledger.clock import database_time
 from shared.ledger.tables import SealRow
 
@@ -51,10 +51,10 @@ class Seals:
         """Each chain's in their order."""
         query = select(SealRow).order_by(SealRow.chain, SealRow.seal)
         if self._hospital:
-            query = query.where(SealRow.chain == chain_of(self._hospital))
+            query = query.where(SealRow.chain == chain_name(self._hospital))
         return [_seal(row) for row in self._session.scalars(query)]
 
-    def after(self, chain: str, seal: int, most: int) -> list[Seal]:
+    def seals_after(self, chain: str, seal: int, most: int) -> list[Seal]:
         """A chain's seals that follow the one of this number, in their order."""
         query = (
             select(SealRow)
@@ -77,19 +77,19 @@ class Seals:
             .order_by(SealRow.seal.desc())
             .limit(1)
         )
-        place, previous = (last.seal + 1, _seal(last).made) if last else (1, ORIGINLESS)
+        place, previous = (last.seal + 1, _seal(last).computed_hash) if last else (1, NO_PREVIOUS_HASH)
         bare = Seal(
             head.chain,
             place,
             head.number,
             head.hash,
-            moment(now),
+            format_time(now),
             previous,
             signer.public,
         )
-        return replace(bare, signature=signer.sign(bare.signed))
+        return replace(bare, signature=signer.sign(bare.signed_bytes))
 
 
 def _seal(row: SealRow) -> Seal:
     names = Seal.__dataclass_fields__
-    return Seal(**{name: getattr(row, name) for name in names} | {"at": moment(row.at)})
+    return Seal(**{name: getattr(row, name) for name in names} | {"at": format_time(row.at)})

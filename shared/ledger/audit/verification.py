@@ -5,17 +5,17 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.domain.audit.chain import Link, Seal, chain_of
+from shared.domain.audit.chain import Link, Seal, chain_name
 from shared.domain.audit.verification import Stretch, verify_stretch
 from shared.ledger.hospital_session import HospitalSession
 from shared.ledger.ledger import Ledger
 from shared.ledger.system_session import SystemSession
 
-AT_ONCE = 1000
-SEALS_AT_ONCE = 1000
+PAGE_EVENTS = 1000
+PAGE_SEALS = 1000
 
 
-class Place(NamedTuple):
+class ChainPosition(NamedTuple):
     """Behind this event and this seal of a chain; 0 and 0: at its beginning."""
 
     chain: str
@@ -23,7 +23,7 @@ class Place(NamedTuple):
     seal: int = 0
 
 
-class Prover:
+class AuditVerifier:
     """Chain after chain, as one actor may read them: one hospital's, or all."""
 
     def __init__(
@@ -42,8 +42,8 @@ class Prover:
         self._trusted = trusted
 
     def stretches(
-        self, place: Place | None = None
-    ) -> Iterator[tuple[Stretch, Place | None]]:
+        self, place: ChainPosition | None = None
+    ) -> Iterator[tuple[Stretch, ChainPosition | None]]:
         """From this place to the end of the last chain; with each stretch the place that follows it."""
         while place := place or self._first():
             with self._open() as session:
@@ -53,18 +53,18 @@ class Prover:
             if place is None:
                 return
 
-    def allows(self, place: Place) -> bool:
+    def allows(self, place: ChainPosition) -> bool:
         """Whether the chain is one that this actor may read."""
-        return self._hospital is None or place.chain == chain_of(self._hospital)
+        return self._hospital is None or place.chain == chain_name(self._hospital)
 
     def _stretch(
-        self, session: HospitalSession | SystemSession, place: Place
+        self, session: HospitalSession | SystemSession, place: ChainPosition
     ) -> Stretch:
         """Seals are read before events: one made meanwhile is of an event that is read."""
-        seals = session.seals.after(place.chain, place.seal, SEALS_AT_ONCE)
-        links = session.audit.stretch(place.chain, place.number, AT_ONCE)
-        ended = len(links) < AT_ONCE and len(seals) < SEALS_AT_ONCE
-        if len(seals) == SEALS_AT_ONCE:
+        seals = session.seals.seals_after(place.chain, place.seal, PAGE_SEALS)
+        links = session.audit.stretch(place.chain, place.number, PAGE_EVENTS)
+        ended = len(links) < PAGE_EVENTS and len(seals) < PAGE_SEALS
+        if len(seals) == PAGE_SEALS:
             links = [link for link in links if link.number <= seals[-1].number]
         if links and not ended:
             seals = _up_to(links[-1].number, seals)
@@ -77,11 +77,11 @@ class Prover:
             self._trusted,
             chain=place.chain,
             last_seal=last_seal,
-            ended=ended,
+            is_last=ended,
         )
 
     def _before(
-        self, session: HospitalSession | SystemSession, place: Place
+        self, session: HospitalSession | SystemSession, place: ChainPosition
     ) -> Link | None:
         found = (
             session.audit.stretch(place.chain, place.number - 1, 1)
@@ -92,16 +92,16 @@ class Prover:
 
     def _next(
         self, session: HospitalSession | SystemSession, stretch: Stretch
-    ) -> Place | None:
-        if not stretch.ended:
-            return Place(stretch.chain, stretch.number, stretch.seal)
+    ) -> ChainPosition | None:
+        if not stretch.is_last:
+            return ChainPosition(stretch.chain, stretch.number, stretch.seal)
         chain = session.audit.next_chain(stretch.chain)
-        return Place(chain) if chain else None
+        return ChainPosition(chain) if chain else None
 
-    def _first(self) -> Place | None:
+    def _first(self) -> ChainPosition | None:
         with self._open() as session:
             chain = session.audit.next_chain()
-        return Place(chain) if chain else None
+        return ChainPosition(chain) if chain else None
 
     def _open(self) -> AbstractContextManager[HospitalSession | SystemSession]:
         if self._hospital:

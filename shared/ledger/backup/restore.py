@@ -14,23 +14,23 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
-from shared.domain.audit.withdrawals import Withdrawn
-from shared.domain.erasure import Ground
+from shared.domain.audit.withdrawals import Withdrawals
+from shared.domain.erasure import ErasureReason
 from shared.errors import SeraError
-from shared.ledger.audit.repository import AuditTrail, Entry
+from shared.ledger.audit.repository import AuditEntry, AuditTrail
 from shared.ledger.backup.snapshot import (
-    AT_EASE,
-    OF_THE_SCHEMA,
-    READABLE,
+    NO_TIMEOUTS,
+    PORTABLE_FORMAT,
+    SCHEMA_TABLES,
     driver_connection,
     heads,
     models,
-    named,
+    object_hashes,
 )
 from shared.ledger.cases.erasures import Retention
 from shared.ledger.db_role import TAKE_SYSTEM_ROLE, translate_database_errors
 from shared.ledger.hospitals.api_keys import ApiKeys
-from shared.ledger.ledger import CONNECT
+from shared.ledger.ledger import CONNECT_ARGS
 from shared.ledger.schema.compatibility import check_known
 from shared.ledger.schema.migrate import upgrade
 from shared.ledger.schema.terms import is_empty
@@ -62,13 +62,13 @@ class DatabaseNotEmpty(SeraError):
     )
 
 
-class Refill:
+class RestoreTarget:
     """A database while it is being filled."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def make(self, revision: str) -> None:
+    def create_schema(self, revision: str) -> None:
         """Make the tables of this revision.
 
         Raises CodeBehind if it is of a later release, SchemaUnreleased if it is of none.
@@ -77,12 +77,12 @@ class Refill:
         upgrade(self._connection, revision)
 
     @contextmanager
-    def bare(self) -> Iterator[list[str]]:
+    def empty_tables(self) -> Iterator[list[str]]:
         """The tables' names, in the order in which rows refer to one another; empty, and without their triggers."""
         told = [
             row
             for row in self._connection.execute(REFERENCES)
-            if row[0] not in OF_THE_SCHEMA
+            if row[0] not in SCHEMA_TABLES
         ]
         order = list(
             TopologicalSorter(
@@ -108,20 +108,20 @@ class Refill:
             cursor.copy_expert(f'COPY "{table}" ({told}) FROM STDIN', rows)
             return cursor.rowcount
 
-    def forward(self) -> None:
+    def upgrade_to_head(self) -> None:
         """Run the migrations that came after the backup."""
         upgrade(self._connection, "head")
 
     def heads(self) -> dict[str, str]:
         return heads(self._connection)
 
-    def named(self) -> list[str]:
-        return named(self._connection)
+    def object_hashes(self) -> list[str]:
+        return object_hashes(self._connection)
 
     def models(self) -> list[str]:
         return models(self._connection)
 
-    def record(self, withdrawn: Withdrawn, facts: Mapping[str, str]) -> tuple[int, int]:
+    def record(self, withdrawn: Withdrawals, facts: Mapping[str, str]) -> tuple[int, int]:
         """Take back again what was taken back since, and put on record that this is a restored ledger.
 
         Returns how many cases were erased and keys revoked.
@@ -129,7 +129,7 @@ class Refill:
         session = Session(self._connection, join_transaction_mode="create_savepoint")
         self._do(TAKE_SYSTEM_ROLE)
         audit = AuditTrail(session, ACTOR)
-        audit.record_all([Entry(Event.LEDGER_RESTORED, details={**facts})])
+        audit.record_all([AuditEntry(Event.LEDGER_RESTORED, details={**facts})])
         done = (
             _erase(session, audit, withdrawn.cases),
             _revoke(session, audit, withdrawn.keys),
@@ -152,15 +152,15 @@ class Refill:
 
 
 @contextmanager
-def refilled(url: str) -> Iterator[Refill]:
+def open_restore_target(url: str) -> Iterator[RestoreTarget]:
     """The transaction; it takes effect when the context ends without an error. Raises DatabaseNotEmpty."""
-    engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT)
+    engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT_ARGS)
     try:
         with translate_database_errors(), engine.begin() as connection:
-            connection.exec_driver_sql(f"{AT_EASE}; {READABLE}")
+            connection.exec_driver_sql(f"{NO_TIMEOUTS}; {PORTABLE_FORMAT}")
             if not is_empty(connection):
                 raise DatabaseNotEmpty
-            yield Refill(connection)
+            yield RestoreTarget(connection)
         with engine.connect().execution_options(
             isolation_level="AUTOCOMMIT"
         ) as connection:
@@ -172,7 +172,7 @@ def refilled(url: str) -> Iterator[Refill]:
 def _erase(session: Session, audit: AuditTrail, cases: Mapping[str, str]) -> int:
     retention = Retention(session, audit, ACTOR)
     return sum(
-        retention.erase_again(UUID(case), Ground(ground))
+        retention.erase_again(UUID(case), ErasureReason(ground))
         for case, ground in sorted(cases.items())
     )
 

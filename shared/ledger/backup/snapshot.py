@@ -11,20 +11,20 @@ from typing import BinaryIO, cast
 from psycopg2 import extensions
 from sqlalchemy import Connection, NullPool, create_engine, text
 
-from shared.domain.audit.chain import moment
-from shared.domain.audit.withdrawals import Withdrawn
+from shared.domain.audit.chain import format_time
+from shared.domain.audit.withdrawals import Withdrawals
 from shared.ledger.db_role import TAKE_SYSTEM_ROLE, translate_database_errors
-from shared.ledger.ledger import CONNECT
-from shared.ledger.schema.compatibility import check
+from shared.ledger.ledger import CONNECT_ARGS
+from shared.ledger.schema.compatibility import check_compatible
 from shared.ledger.schema.terms import read
 
-OF_THE_SCHEMA = ("alembic_version", "schema_terms")
-PASSING = ("arrivals", "doorsteps", "sessions")
+SCHEMA_TABLES = ("alembic_version", "schema_terms")
+TRANSIENT_TABLES = ("arrivals", "doorsteps", "sessions")
 """What only holds for a while. Everybody signs in again after a restore, also those who had signed out."""
-AT_EASE = (
+NO_TIMEOUTS = (
     "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 )
-READABLE = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 1"
+PORTABLE_FORMAT = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 1"
 TABLES = text(
     """
     SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' ORDER BY relname
@@ -73,7 +73,7 @@ class Snapshot:
         names = [
             name
             for name in self._connection.scalars(TABLES)
-            if name not in (*OF_THE_SCHEMA, *PASSING)
+            if name not in (*SCHEMA_TABLES, *TRANSIENT_TABLES)
         ]
         return {
             name: list(self._connection.scalars(COLUMNS, {"table": name}))
@@ -87,8 +87,8 @@ class Snapshot:
             cursor.copy_expert(f'COPY (SELECT {told} FROM "{table}") TO STDOUT', out)
             return cursor.rowcount
 
-    def named(self) -> list[str]:
-        return named(self._connection)
+    def object_hashes(self) -> list[str]:
+        return object_hashes(self._connection)
 
     def models(self) -> list[str]:
         return models(self._connection)
@@ -96,7 +96,7 @@ class Snapshot:
     def heads(self) -> dict[str, str]:
         return heads(self._connection)
 
-    def withdrawn(self) -> Withdrawn:
+    def withdrawn(self) -> Withdrawals:
         """Every erased case and revoked key there ever was: their rows stay."""
         cases = self._connection.execute(
             text("SELECT id, erased_for FROM cases WHERE erased_at IS NOT NULL")
@@ -104,8 +104,8 @@ class Snapshot:
         keys = self._connection.scalars(
             text("SELECT id FROM api_keys WHERE revoked_at IS NOT NULL")
         )
-        return Withdrawn(
-            moment(self.at),
+        return Withdrawals(
+            format_time(self.at),
             {str(case): ground for case, ground in cases},
             frozenset(keys),
         )
@@ -115,14 +115,14 @@ class Snapshot:
 def snapshot(url: str) -> Iterator[Snapshot]:
     """Raises SchemaBehind, CodeBehind, SchemaUnreleased, RolesMissing, Unavailable."""
     engine = create_engine(
-        url, poolclass=NullPool, isolation_level="REPEATABLE READ", connect_args=CONNECT
+        url, poolclass=NullPool, isolation_level="REPEATABLE READ", connect_args=CONNECT_ARGS
     )
     try:
         with translate_database_errors(), engine.connect() as connection:
             connection.exec_driver_sql(
-                f"SET TRANSACTION READ ONLY; {AT_EASE}; {READABLE}; {TAKE_SYSTEM_ROLE}"
+                f"SET TRANSACTION READ ONLY; {NO_TIMEOUTS}; {PORTABLE_FORMAT}; {TAKE_SYSTEM_ROLE}"
             )
-            yield Snapshot(connection, check(read(connection)))
+            yield Snapshot(connection, check_compatible(read(connection)))
     finally:
         engine.dispose()
 
@@ -132,7 +132,7 @@ def driver_connection(connection: Connection) -> extensions.connection:
     return cast(extensions.connection, connection.connection.driver_connection)
 
 
-def named(connection: Connection) -> list[str]:
+def object_hashes(connection: Connection) -> list[str]:
     """Hashes of the objects that rows name; of a model that is its manifest, which names the rest."""
     return list(connection.scalars(NAMED))
 
@@ -149,9 +149,9 @@ def heads(connection: Connection) -> dict[str, str]:
     }
 
 
-def let_go(url: str, hashes: list[str]) -> set[str]:
+def released_objects(url: str, hashes: list[str]) -> set[str]:
     """Which of these objects erasures have let go of by now."""
-    engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT)
+    engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT_ARGS)
     try:
         with translate_database_errors(), engine.connect() as connection:
             connection.exec_driver_sql(TAKE_SYSTEM_ROLE)

@@ -1,4 +1,7 @@
-"""Under which hash the cleaned copy of a file lies, so that a client that knows only its own file is understood."""
+"""Maps the hash of a file to the hash of its cleaned copy.
+
+A client knows only its own file. With this map the system recognises that file.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -13,10 +16,17 @@ from shared.domain.audit.events import Event
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.tables import CleanedFileRow, DatasetImageRow, VersionImageRow
 
+HASH_COLUMNS = (
+    DatasetImageRow.image_sha256,
+    DatasetImageRow.mask_sha256,
+    VersionImageRow.image_sha256,
+    VersionImageRow.mask_sha256,
+)
+
 
 @dataclass(frozen=True)
 class CleanedFile:
-    """A file by the hash it came under and the one it was stored under; they differ where something was removed."""
+    """A file's hash as it was sent and as it is stored; they differ where cleaning removed data."""
 
     source_sha256: str
     stored_sha256: str
@@ -28,54 +38,50 @@ class CleanedFiles:
         self._session = session
         self._audit = audit
 
-    def record(self, dataset: UUID, cleanings: Iterable[CleanedFile]) -> None:
-        """Remember what was changed by cleaning; of a file that is known the first word stands."""
+    def record(self, dataset: UUID, files: Iterable[CleanedFile]) -> None:
+        """Store the files that cleaning changed. A file that is stored already keeps its row."""
         rows = {
-            each.source_sha256: vars(each)
-            for each in cleanings
-            if each.source_sha256 != each.stored_sha256
+            file.source_sha256: vars(file)
+            for file in files
+            if file.source_sha256 != file.stored_sha256
         }
         if not rows:
             return
-        kept = insert(CleanedFileRow).values(list(rows.values())).on_conflict_do_nothing()
-        new = set(self._session.scalars(kept.returning(CleanedFileRow.source_sha256)))
-        removed = sum(
-            (Counter(row["removed"]) for source, row in rows.items() if source in new),
-            Counter(),
+        statement = (
+            insert(CleanedFileRow)
+            .values(list(rows.values()))
+            .on_conflict_do_nothing()
+            .returning(CleanedFileRow.source_sha256)
         )
-        if new:
+        new_hashes = set(self._session.scalars(statement))
+        removed: Counter[str] = Counter()
+        for source_sha256 in new_hashes:
+            removed.update(rows[source_sha256]["removed"])
+        if new_hashes:
             self._audit.record(
                 Event.DATASET_CHANGED,
                 dataset=str(dataset),
                 change="cleaned",
-                files=len(new),
+                files=len(new_hashes),
                 removed=dict(removed),
             )
 
     def dataset_hashes(self, hashes: Collection[str]) -> dict[str, str]:
-        """The hash that each file goes by in datasets.
+        """The hash of each file in datasets, by the hash of the file that was sent.
 
-        One that is held under the very hash keeps it: it came before files were cleaned, and versions know it so.
+        An image that a dataset holds under the sent hash keeps it: it was added before files were
+        cleaned, and versions refer to it by that hash.
         """
-        query = select(CleanedFileRow.source_sha256, CleanedFileRow.stored_sha256)
-        known = dict(
-            self._session.execute(
-                query.where(CleanedFileRow.source_sha256.in_(hashes))
-            ).all()
-        )
-        as_came = self._held(hashes)
+        query = select(
+            CleanedFileRow.source_sha256, CleanedFileRow.stored_sha256
+        ).where(CleanedFileRow.source_sha256.in_(hashes))
+        cleaned = dict(self._session.execute(query).all())
+        uncleaned = self._hashes_in_datasets(hashes)
         return {
-            each: each if each in as_came else known.get(each, each) for each in hashes
+            sha256: sha256 if sha256 in uncleaned else cleaned.get(sha256, sha256)
+            for sha256 in hashes
         }
 
-    def _held(self, hashes: Collection[str]) -> set[str]:
-        columns = (
-            column
-            for table in (DatasetImageRow, VersionImageRow)
-            for column in (table.image_sha256, table.mask_sha256)
-        )
-        return set(
-            self._session.scalars(
-                union(*(select(column).where(column.in_(hashes)) for column in columns))
-            )
-        )
+    def _hashes_in_datasets(self, hashes: Collection[str]) -> set[str]:
+        queries = [select(column).where(column.in_(hashes)) for column in HASH_COLUMNS]
+        return set(self._session.scalars(union(*queries)))

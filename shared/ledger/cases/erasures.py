@@ -1,6 +1,6 @@
-"""Erasure of cases: by their hospital, one by one, or by the house when the hospital's time for keeping them is over.
+"""Erases cases: at their hospital's request, or when the hospital's retention time is over.
 
-The row is marked; the database does the rest in the same transaction
+The row is marked. The database does the rest in the same transaction
 (`migrations/initial/functions/erasure.sql`).
 """
 
@@ -13,19 +13,19 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
-from shared.domain.erasure import Ground
-from shared.domain.jobs import JobState, origins
-from shared.ledger.audit.repository import AuditTrail, Entry
+from shared.domain.erasure import ErasureReason
+from shared.domain.jobs import JobState, source_states
+from shared.ledger.audit.repository import AuditEntry, AuditTrail
 from shared.ledger.cases.repository import CaseErased
-from shared.ledger.jobs.repository import notify
+from shared.ledger.jobs.repository import notify_listeners
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import CaseRow, JobRow
 
-OPEN = (JobState.QUEUED, JobState.RUNNING)
+UNFINISHED_STATES = (JobState.QUEUED, JobState.RUNNING)
 OVERDUE = timedelta(days=1)
-"""A case that should be gone for so long is overdue: nobody is erasing."""
+"""A case that has been due for so long is overdue, which means that no process erases."""
 
-DUE = """
+DUE_CASES = """
     SELECT c.id, c.hospital_id, c.created_at, h.id AS hospital, days
     FROM hospitals h
     CROSS JOIN LATERAL (SELECT coalesce({days}, h.retention_days, :default) AS days) kept
@@ -33,43 +33,53 @@ DUE = """
         SELECT id, hospital_id, created_at FROM cases
         WHERE hospital_id = h.id AND erased_at IS NULL
         AND created_at < clock_timestamp() - make_interval(days => kept.days)
-        AND NOT EXISTS (SELECT FROM jobs WHERE case_id = cases.id AND state IN ('queued', 'running'))
-        ORDER BY created_at LIMIT {most}) c
+        AND NOT EXISTS (
+            SELECT FROM jobs WHERE case_id = cases.id AND state IN ('queued', 'running'))
+        ORDER BY created_at LIMIT {limit}) c
 """
-"""By the database's clock. Where neither the hospital nor the installation says a number of days, nothing is due."""
-OLDEST = text(
-    f"SELECT id FROM ({DUE.format(days='NULL::integer', most=':most')}) due ORDER BY created_at LIMIT :most"
+"""By the database's clock. If neither the hospital nor the installation sets a number of days,
+nothing is due."""
+OLDEST_DUE_CASES = DUE_CASES.format(days="NULL::integer", limit=":limit")
+ALL_DUE_CASES = DUE_CASES.format(days="NULL::integer", limit="NULL")
+DUE_CASES_AFTER_DAYS = DUE_CASES.format(days="CAST(:days AS integer)", limit="NULL")
+OLDEST_DUE = text(
+    f"SELECT id FROM ({OLDEST_DUE_CASES}) due ORDER BY created_at LIMIT :limit"
 )
-STILL_DUE = text(
+LOCK_IF_DUE = text(
     """
     SELECT c.id FROM cases c JOIN hospitals h ON h.id = c.hospital_id
     WHERE c.id = :case AND erased_at IS NULL
-    AND c.created_at < clock_timestamp() - make_interval(days => coalesce(h.retention_days, :default))
+    AND c.created_at < clock_timestamp()
+        - make_interval(days => coalesce(h.retention_days, :default))
     FOR NO KEY UPDATE OF c SKIP LOCKED
     """
 )
-COUNT = text(
+COUNT_DUE = text(
     f"""
     SELECT hospital, count(*),
-           count(*) FILTER (WHERE created_at < clock_timestamp() - make_interval(days => days) - :overdue)
-    FROM ({DUE.format(days="NULL::integer", most="NULL")}) due GROUP BY hospital
+           count(*) FILTER (
+               WHERE created_at < clock_timestamp() - make_interval(days => days) - :overdue)
+    FROM ({ALL_DUE_CASES}) due GROUP BY hospital
     """
 )
-WOULD = text(
-    f"SELECT count(*) FROM ({DUE.format(days='CAST(:days AS integer)', most='NULL')}) due WHERE hospital = :of"
+COUNT_DUE_AFTER_DAYS = text(
+    f"SELECT count(*) FROM ({DUE_CASES_AFTER_DAYS}) due WHERE hospital = :hospital"
 )
 
 
 @dataclass(frozen=True)
 class DueCases:
-    """Cases of a hospital that are older than it keeps them; `overdue` ones have been so for a day."""
+    """Counts of a hospital's cases that are older than its retention time.
+
+    `overdue` cases have been due for a day.
+    """
 
     cases: int = 0
     overdue: int = 0
 
 
 class Erasures(HospitalRepository):
-    """A hospital's own."""
+    """Erases a hospital's own cases."""
 
     def __init__(
         self, session: Session, hospital: UUID, audit: AuditTrail, actor: str
@@ -78,30 +88,35 @@ class Erasures(HospitalRepository):
         self._audit = audit
         self._actor = actor
 
-    def erase(self, case_id: UUID, ground: Ground) -> CaseErased | None:
-        """The tombstone, which is the earlier one if the case was erased before; None for no case of this hospital."""
-        row = self._find(case_id)
+    def erase(self, case_id: UUID, ground: ErasureReason) -> CaseErased | None:
+        """Erase a case, and return its tombstone; None if the hospital has no such case.
+
+        A case that was erased before keeps its earlier tombstone.
+        """
+        row = self._lock(case_id)
         if row is None:
             return None
         if row.erased_at is None:
+            jobs = _lock_jobs(self._session, case_id)
             erase(
-                self._session,
-                self._audit,
-                row,
-                _jobs(self._session, case_id),
-                ground,
-                self._actor,
+                session=self._session,
+                audit=self._audit,
+                row=row,
+                jobs=jobs,
+                ground=ground,
+                actor=self._actor,
             )
             self._session.refresh(row)
         return CaseErased.from_row(row)
 
-    def _find(self, case_id: UUID) -> CaseRow | None:
-        query = self._restrict_to_hospital(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
+    def _lock(self, case_id: UUID) -> CaseRow | None:
+        query = select(CaseRow).where(CaseRow.id == case_id)
+        query = self._restrict_to_hospital(query, CaseRow)
         return self._session.scalar(query.with_for_update(key_share=True))
 
 
 class Retention:
-    """The house's side: which cases are kept longer than their hospital wants, and their end."""
+    """Erases the cases of all hospitals that are older than their hospital's retention time."""
 
     def __init__(self, session: Session, audit: AuditTrail, actor: str) -> None:
         self._session = session
@@ -109,56 +124,60 @@ class Retention:
         self._actor = actor
 
     def oldest_due(self, default_days: int | None, limit: int) -> list[UUID]:
-        """Cases to be erased."""
-        return list(
-            self._session.scalars(OLDEST, {"default": default_days, "most": limit})
-        )
+        """The cases to erase, oldest first."""
+        parameters = {"default": default_days, "limit": limit}
+        return list(self._session.scalars(OLDEST_DUE, parameters))
 
     def erase(self, case_id: UUID, default_days: int | None) -> bool:
-        """Erase a case that is due still; False if not, or if another is at it.
+        """Erase a case if it is still due.
 
-        One in a transaction: what two of them let go of they name in one order, so neither waits for the other in a
-        circle.
+        False if it is not due, or if another process is erasing it. Erase one case per transaction:
+        each erasure then releases its objects in one order, so that two never wait for each other.
         """
-        if (
-            self._session.scalar(STILL_DUE, {"default": default_days, "case": case_id})
-            is None
-        ):
+        parameters = {"default": default_days, "case": case_id}
+        if self._session.scalar(LOCK_IF_DUE, parameters) is None:
             return False
         row = self._session.get_one(CaseRow, case_id)
-        jobs = _jobs(self._session, case_id)
-        if any(job.state in OPEN for job in jobs):
+        jobs = _lock_jobs(self._session, case_id)
+        if any(job.state in UNFINISHED_STATES for job in jobs):
             return False
-        erase(self._session, self._audit, row, jobs, Ground.RETENTION, self._actor)
+        self._erase(row, jobs, ErasureReason.RETENTION)
         return True
 
-    def erase_again(self, case_id: UUID, ground: Ground) -> bool:
-        """Erase a case that was erased before and came back with an older ledger; False if it did not."""
+    def erase_again(self, case_id: UUID, ground: ErasureReason) -> bool:
+        """Erase a case that an older backup has brought back; False if it is not there."""
         row = self._session.get(CaseRow, case_id, with_for_update=True)
         if row is None or row.erased_at is not None:
             return False
-        erase(
-            self._session,
-            self._audit,
-            row,
-            _jobs(self._session, case_id),
-            ground,
-            self._actor,
-        )
+        self._erase(row, _lock_jobs(self._session, case_id), ground)
         return True
 
     def due(self, default_days: int | None) -> dict[UUID, DueCases]:
-        """By hospital; those with nothing due are left out."""
-        rows = self._session.execute(
-            COUNT, {"default": default_days, "overdue": OVERDUE}
-        )
-        return {hospital: DueCases(cases, overdue) for hospital, cases, overdue in rows}
+        """By hospital. Hospitals with nothing due are left out."""
+        parameters = {"default": default_days, "overdue": OVERDUE}
+        rows = self._session.execute(COUNT_DUE, parameters)
+        return {
+            hospital: DueCases(cases=cases, overdue=overdue)
+            for hospital, cases, overdue in rows
+        }
 
     def count_due_with_retention(self, hospital: UUID, days: int) -> int:
-        """Cases of the hospital that would be due if it kept them for so many days."""
-        parameters = {"default": None, "days": days, "of": hospital}
-        cases: int = self._session.scalars(WOULD, parameters).one()
+        """Count the cases that would be due if the hospital's retention time were `days`."""
+        parameters = {"default": None, "days": days, "hospital": hospital}
+        cases: int = self._session.scalars(COUNT_DUE_AFTER_DAYS, parameters).one()
         return cases
+
+    def _erase(
+        self, row: CaseRow, jobs: Sequence[JobRow], ground: ErasureReason
+    ) -> None:
+        erase(
+            session=self._session,
+            audit=self._audit,
+            row=row,
+            jobs=jobs,
+            ground=ground,
+            actor=self._actor,
+        )
 
 
 def erase(
@@ -166,33 +185,41 @@ def erase(
     audit: AuditTrail,
     row: CaseRow,
     jobs: Sequence[JobRow],
-    ground: Ground,
+    ground: ErasureReason,
     actor: str,
 ) -> None:
-    """Mark a locked case as erased; what was still to be done for it is cancelled."""
+    """Mark a locked case as erased. Its unfinished jobs are cancelled."""
     marks = {
         "erased_at": func.clock_timestamp(),
         "erased_by": actor,
         "erased_for": ground,
     }
     session.execute(update(CaseRow).where(CaseRow.id == row.id).values(marks))
-    audit.record_all(
-        Entry(
-            Event.JOB_CANCELLED,
-            row.hospital_id,
-            row.id,
-            job.id,
-            {"why": CaseErased.code},
+    cancellable = source_states(JobState.CANCELLED)
+    entries = [
+        AuditEntry(
+            event=Event.JOB_CANCELLED,
+            hospital_id=row.hospital_id,
+            case_id=row.id,
+            job_id=job.id,
+            details={"why": CaseErased.code},
         )
         for job in jobs
-        if job.state in origins(JobState.CANCELLED)
+        if job.state in cancellable
+    ]
+    entries.append(
+        AuditEntry(
+            event=Event.CASE_ERASED,
+            hospital_id=row.hospital_id,
+            case_id=row.id,
+            details={"ground": ground, "image": row.image_sha256},
+        )
     )
-    told = {"ground": ground, "image": row.image_sha256}
-    audit.record_all([Entry(Event.CASE_ERASED, row.hospital_id, row.id, details=told)])
-    notify(session, [job.id for job in jobs])
+    audit.record_all(entries)
+    notify_listeners(session, [job.id for job in jobs])
 
 
-def _jobs(session: Session, case_id: UUID) -> list[JobRow]:
-    """Locked: a worker that is writing a result is waited for."""
+def _lock_jobs(session: Session, case_id: UUID) -> list[JobRow]:
+    """The case's jobs. The lock waits for a worker that is writing a result."""
     query = select(JobRow).where(JobRow.case_id == case_id).order_by(JobRow.id)
     return list(session.scalars(query.with_for_update(key_share=True)))

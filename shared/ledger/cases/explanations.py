@@ -1,4 +1,4 @@
-"""Explanations asked for and made: one for each result, of one or more maps."""
+"""Explanations of results: requested by a hospital, made by a worker, of one or more maps each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from shared.ledger.tables import (
     ResultRow,
 )
 
-FRESH = {"populate_existing": True}
+RELOAD = {"populate_existing": True}
 LEASE = timedelta(minutes=2)
-"""After so long without a word a worker counts as gone, and another may begin anew."""
+"""If a worker does not renew its lease for so long, another worker may begin the explanation."""
 
 
 @dataclass(frozen=True)
 class ExplanationMap:
-    """A map: where its picture lies, and all that is told of it."""
+    """A map: the hash of its picture in the object store, and the facts about it."""
 
     heat_sha256: str
     facts: dict[str, Any]
@@ -44,7 +44,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class ExplanationRequest:
-    """An explanation to be made, with what it needs."""
+    """An explanation to make, with the inputs for it."""
 
     job_id: UUID
     model_digest: str
@@ -56,135 +56,165 @@ class ExplanationRequest:
 
 class Explanations(HospitalRepository):
     def request(self, case_id: UUID) -> Explanation | None:
-        """The explanation of the case's newest result, put on the list if it is new; None without a result."""
-        newest = (
+        """The explanation of the case's newest result; None if the case has no result.
+
+        An explanation that does not exist yet is queued. Raises CaseErased.
+        """
+        query = (
             select(ResultRow)
             .join(JobRow, JobRow.id == ResultRow.job_id)
             .where(JobRow.case_id == case_id)
+            .order_by(ResultRow.created_at.desc())
+            .limit(1)
         )
-        result = self._session.scalar(
-            self._restrict_to_hospital(newest, ResultRow).order_by(ResultRow.created_at.desc()).limit(1)
-        )
+        result = self._session.scalar(self._restrict_to_hospital(query, ResultRow))
         if result is None:
             return None
-        place = result.job_id, result.model_digest
-        row = self._session.get(ExplanationRow, place) or self._add(case_id, *place)
+        key = (result.job_id, result.model_digest)
+        row = self._session.get(ExplanationRow, key)
+        if row is None:
+            row = self._add(
+                case_id=case_id, job_id=result.job_id, model_digest=result.model_digest
+            )
         return Explanation(
-            row.job_id, row.model_digest, row.png_sha256, row.reason, self._maps(row)
+            job_id=row.job_id,
+            model_digest=row.model_digest,
+            png_sha256=row.png_sha256,
+            reason=row.reason,
+            maps=self._maps(row),
         )
 
     def _maps(self, row: ExplanationRow) -> tuple[ExplanationMap, ...]:
-        """In their order; none while they are being made."""
+        """In their order; none before the explanation is finished."""
         if row.made_at is None:
             return ()
-        this = (
-            ExplanationMapRow.job_id == row.job_id,
-            ExplanationMapRow.model_digest == row.model_digest,
+        query = (
+            select(ExplanationMapRow)
+            .where(
+                ExplanationMapRow.job_id == row.job_id,
+                ExplanationMapRow.model_digest == row.model_digest,
+            )
+            .order_by(ExplanationMapRow.number)
         )
-        query = self._restrict_to_hospital(select(ExplanationMapRow), ExplanationMapRow).where(*this)
-        found = self._session.scalars(query.order_by(ExplanationMapRow.number))
-        return tuple(ExplanationMap(each.heat_sha256, each.facts) for each in found)
+        map_rows = self._session.scalars(
+            self._restrict_to_hospital(query, ExplanationMapRow)
+        )
+        return tuple(
+            ExplanationMap(heat_sha256=map_row.heat_sha256, facts=map_row.facts)
+            for map_row in map_rows
+        )
 
     def _add(self, case_id: UUID, job_id: UUID, model_digest: str) -> ExplanationRow:
-        """Under the case's lock, so that none is asked for of a case that is being erased (CaseErased)."""
-        case = self._restrict_to_hospital(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
-        check_not_erased(
-            self._session.scalars(
-                case.with_for_update(read=True), execution_options=FRESH
-            ).one()
+        """Queue an explanation under the case's lock, so that a concurrent erasure does not miss it.
+
+        Raises CaseErased.
+        """
+        query = select(CaseRow).where(CaseRow.id == case_id)
+        query = self._restrict_to_hospital(query, CaseRow).with_for_update(read=True)
+        case = self._session.scalars(query, execution_options=RELOAD).one()
+        check_not_erased(case)
+        statement = (
+            insert(ExplanationRow)
+            .values(
+                job_id=job_id, model_digest=model_digest, hospital_id=self._hospital
+            )
+            .on_conflict_do_nothing()
         )
-        wanted = {
-            "job_id": job_id,
-            "model_digest": model_digest,
-            "hospital_id": self._hospital,
-        }
-        self._session.execute(
-            insert(ExplanationRow).values(wanted).on_conflict_do_nothing()
-        )
+        self._session.execute(statement)
         return self._session.get_one(ExplanationRow, (job_id, model_digest))
 
 
 class ExplanationQueue:
-    """The worker's side: the oldest one wanted, then its answer. No transaction is open while it is being made, so
-    that an erasure need not wait for it."""
+    """The worker's side: claims a request, and stores the finished explanation.
+
+    No transaction is open while the worker makes the explanation, so that an erasure does not wait
+    for it.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def claim_next(self) -> ExplanationRequest | None:
-        """The oldest wanted explanation that no worker is at; taken for a `LEASE`."""
-        asked = (
-            ExplanationRow.job_id,
-            ExplanationRow.model_digest,
-            ExplanationRow.hospital_id,
-        )
-        free = or_(
+        """Claim the oldest unclaimed request for a `LEASE`; None if there is none."""
+        is_unclaimed = or_(
             ExplanationRow.taken_until.is_(None),
             ExplanationRow.taken_until < func.clock_timestamp(),
         )
         query = (
-            select(*asked, CaseRow.image_sha256, CaseRow.roi, CaseRow.frame)
+            select(
+                ExplanationRow.job_id,
+                ExplanationRow.model_digest,
+                ExplanationRow.hospital_id,
+                CaseRow.image_sha256,
+                CaseRow.roi,
+                CaseRow.frame,
+            )
             .join(JobRow, JobRow.id == ExplanationRow.job_id)
             .join(CaseRow, CaseRow.id == JobRow.case_id)
-            .where(ExplanationRow.made_at.is_(None), free)
+            .where(ExplanationRow.made_at.is_(None), is_unclaimed)
             .order_by(ExplanationRow.requested_at)
             .limit(1)
             .with_for_update(of=ExplanationRow, skip_locked=True)
         )
         row = self._session.execute(query).first()
-        wanted = ExplanationRequest(**row._mapping) if row else None
-        if wanted:
-            self.renew(wanted)
-        return wanted
+        if row is None:
+            return None
+        request = ExplanationRequest(**row._mapping)
+        self.renew(request)
+        return request
 
-    def renew(self, wanted: ExplanationRequest) -> None:
-        """The worker is at it still."""
-        self._set(wanted, taken_until=func.clock_timestamp() + LEASE)
+    def renew(self, request: ExplanationRequest) -> None:
+        """Extend the worker's lease."""
+        self._update(request, taken_until=func.clock_timestamp() + LEASE)
 
-    def release(self, wanted: ExplanationRequest) -> None:
-        """It stays on the list, for whoever comes next."""
-        self._set(wanted, taken_until=None)
+    def release(self, request: ExplanationRequest) -> None:
+        """End the lease, so that another worker can claim the request."""
+        self._update(request, taken_until=None)
 
-    def is_pending(self, wanted: ExplanationRequest) -> bool:
-        """Whether it is wanted and not made yet; locked until the transaction ends, so that it stays so."""
+    def is_pending(self, request: ExplanationRequest) -> bool:
+        """Whether the request exists and is unfinished.
+
+        Locks it, so that this stays true until the transaction ends.
+        """
         query = select(ExplanationRow.job_id).where(
-            *_this(wanted), ExplanationRow.made_at.is_(None)
+            *_is_request(request), ExplanationRow.made_at.is_(None)
         )
         return self._session.scalar(query.with_for_update()) is not None
 
     def finish(
         self,
-        wanted: ExplanationRequest,
+        request: ExplanationRequest,
         png_sha256: str | None,
         reason: str | None,
         maps: Sequence[ExplanationMap] = (),
     ) -> None:
-        self._set(
-            wanted,
+        """Store the finished explanation, or with `reason` why there is none."""
+        self._update(
+            request,
             png_sha256=png_sha256,
             reason=reason,
             made_at=func.clock_timestamp(),
             taken_until=None,
         )
-        ids = {
-            "job_id": wanted.job_id,
-            "model_digest": wanted.model_digest,
-            "hospital_id": wanted.hospital_id,
-        }
-        for number, each in enumerate(maps):
+        for number, explanation_map in enumerate(maps):
             row = ExplanationMapRow(
-                **ids, number=number, heat_sha256=each.heat_sha256, facts=each.facts
+                job_id=request.job_id,
+                model_digest=request.model_digest,
+                hospital_id=request.hospital_id,
+                number=number,
+                heat_sha256=explanation_map.heat_sha256,
+                facts=explanation_map.facts,
             )
             self._session.add(row)
 
-    def _set(self, wanted: ExplanationRequest, **values: Any) -> None:
+    def _update(self, request: ExplanationRequest, **values: Any) -> None:
         self._session.execute(
-            update(ExplanationRow).where(*_this(wanted)).values(values)
+            update(ExplanationRow).where(*_is_request(request)).values(values)
         )
 
 
-def _this(wanted: ExplanationRequest) -> tuple[ColumnElement[bool], ...]:
+def _is_request(request: ExplanationRequest) -> tuple[ColumnElement[bool], ...]:
     return (
-        ExplanationRow.job_id == wanted.job_id,
-        ExplanationRow.model_digest == wanted.model_digest,
+        ExplanationRow.job_id == request.job_id,
+        ExplanationRow.model_digest == request.model_digest,
     )

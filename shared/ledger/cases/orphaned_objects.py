@@ -1,8 +1,9 @@
-"""Objects that erasures let go of: removed from the store where nothing else refers to them.
+"""Objects that erasures released: removed from the store where nothing else refers to them.
 
-An image may belong to other cases, of any hospital, and to data sets, and the same bytes may be on their way in at this
-very moment. So whoever adds a reference holds the object until that is committed, and the object is removed under a
-lock that excludes the holders. The list outlives a crash between the erasure and the removal, which is done again then.
+An image may belong to other cases, of any hospital, and to datasets. The same bytes may also be
+uploaded again at this moment. So a transaction that adds a reference holds the object until its
+commit, and an object is removed under a lock that excludes the holders. The list is stored, so that
+a crash between an erasure and the removal loses nothing: the removal runs again.
 """
 
 from collections.abc import Collection
@@ -30,8 +31,8 @@ from shared.ledger.tables import (
     VersionImageRow,
 )
 
-WAITING = OrphanedObjectRow.removed_at.is_(None)
-LOCK = text(
+IS_WAITING = OrphanedObjectRow.removed_at.is_(None)
+TRY_LOCK = text(
     "SELECT pg_try_advisory_xact_lock(hashtextextended('sera-object/' || left(:hash, 2), 0))"
 )
 
@@ -41,65 +42,80 @@ class OrphanedObjects:
         self._session = session
 
     def hold(self, hashes: Collection[str]) -> set[str]:
-        """Keep these objects from being removed until the transaction ends, for one that adds a reference to them.
+        """Protect objects from removal until the transaction ends, which adds references to them.
 
-        Returns those that an erasure had let go of. They are no orphans any more, but may be gone from the store.
+        Returns the objects that an erasure had released. They are no longer orphaned, but may be
+        gone from the store.
         """
-        asked = bindparam(None, sorted(hashes), ARRAY(String))
-        return set(self._session.scalars(select(func.sera_hold_objects(asked))))
+        sorted_hashes = bindparam(None, sorted(hashes), ARRAY(String))
+        query = select(func.sera_hold_objects(sorted_hashes))
+        return set(self._session.scalars(query))
 
     def waiting(self, limit: int) -> list[str]:
-        """Those still to be looked at, oldest first."""
+        """The released objects that were not examined yet, oldest first."""
         query = (
             select(OrphanedObjectRow.sha256)
-            .where(WAITING)
+            .where(IS_WAITING)
             .order_by(OrphanedObjectRow.since)
             .limit(limit)
         )
         return list(self._session.scalars(query))
 
     def count(self) -> int:
-        return self._session.scalars(
-            select(func.count()).select_from(OrphanedObjectRow).where(WAITING)
-        ).one()
+        """Count the released objects that were not examined yet."""
+        query = select(func.count()).select_from(OrphanedObjectRow).where(IS_WAITING)
+        return self._session.scalars(query).one()
 
     def claim(self, sha256: str) -> bool:
-        """Whether the object is to be removed, in this transaction; nobody can begin to refer to it meanwhile.
+        """Whether this transaction is to remove the object. If so, no new reference can be added.
 
-        False where it is held or another process is at it, and where something refers to it: then it is struck off.
+        False if another transaction holds or claims the object; and if a row refers to it, in which
+        case it is struck off the list.
         """
-        if not self._session.scalar(LOCK, {"hash": sha256}):
+        if not self._session.scalar(TRY_LOCK, {"hash": sha256}):
             return False
-        query = select(OrphanedObjectRow).where(OrphanedObjectRow.sha256 == sha256, WAITING)
+        query = select(OrphanedObjectRow).where(
+            OrphanedObjectRow.sha256 == sha256, IS_WAITING
+        )
         row = self._session.scalar(query.with_for_update(skip_locked=True))
         if row is None:
             return False
-        if self._referred_to(sha256):
+        if self._is_referenced(sha256):
             self._session.delete(row)
             return False
         return True
 
     def mark_removed(self, sha256: str) -> None:
-        gone = update(OrphanedObjectRow).where(OrphanedObjectRow.sha256 == sha256)
-        self._session.execute(gone.values(removed_at=func.clock_timestamp()))
+        statement = (
+            update(OrphanedObjectRow)
+            .where(OrphanedObjectRow.sha256 == sha256)
+            .values(removed_at=func.clock_timestamp())
+        )
+        self._session.execute(statement)
 
-    def _referred_to(self, sha256: str) -> bool:
-        """By a case that is kept, or by a data set's row that did not come in as an erased one."""
-        kept = exists().where(
+    def _is_referenced(self, sha256: str) -> bool:
+        """Whether an unerased case, an explanation or a dataset's row refers to the object.
+
+        A dataset's row that was added as a case, which is now erased, does not count.
+        """
+        in_case = exists().where(
             CaseRow.image_sha256 == sha256, CaseRow.erased_at.is_(None)
         )
-        shown = exists().where(ExplanationRow.png_sha256 == sha256)
-        layered = exists().where(ExplanationMapRow.heat_sha256 == sha256)
-        labelled = (
-            _labelled(table, sha256) for table in (DatasetImageRow, VersionImageRow)
+        in_explanation = exists().where(ExplanationRow.png_sha256 == sha256)
+        in_explanation_map = exists().where(ExplanationMapRow.heat_sha256 == sha256)
+        in_draft = _is_labelled(DatasetImageRow, sha256)
+        in_version = _is_labelled(VersionImageRow, sha256)
+        is_referenced = or_(
+            in_case, in_explanation, in_explanation_map, in_draft, in_version
         )
-        return self._session.scalars(select(or_(kept, shown, layered, *labelled))).one()
+        return self._session.scalars(select(is_referenced)).one()
 
 
-def _labelled(
+def _is_labelled(
     table: type[DatasetImageRow | VersionImageRow], sha256: str
 ) -> ColumnElement[bool]:
-    erased = exists().where(CaseRow.id == table.case_id, CaseRow.erased_at.is_not(None))
-    return exists().where(
-        or_(table.image_sha256 == sha256, table.mask_sha256 == sha256), ~erased
+    is_erased = exists().where(
+        CaseRow.id == table.case_id, CaseRow.erased_at.is_not(None)
     )
+    is_object = or_(table.image_sha256 == sha256, table.mask_sha256 == sha256)
+    return exists().where(is_object, ~is_erased)

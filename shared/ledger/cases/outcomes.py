@@ -1,4 +1,7 @@
-"""What cases turned out to be. Append-only: a correction is a new row, and the last one counts."""
+"""Outcomes: the final diagnoses of cases.
+
+The table is append-only: a correction is a new row, and a case's last row counts.
+"""
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -19,7 +22,7 @@ from shared.ledger.tables import CaseRow, OutcomeRow
 
 @dataclass(frozen=True)
 class NewOutcome:
-    """`patient` is the hospital's own number, of which only a keyed hash is kept."""
+    """`patient` is the hospital's own number for the patient; only its keyed hash is stored."""
 
     malignant: bool
     source: OutcomeSource
@@ -42,7 +45,7 @@ class Outcome:
 
 
 class Outcomes(HospitalRepository):
-    """A hospital's own."""
+    """A hospital's own outcomes."""
 
     def __init__(
         self, session: Session, hospital: UUID, audit: AuditTrail, actor: str
@@ -53,16 +56,26 @@ class Outcomes(HospitalRepository):
         self._pseudonyms = Pseudonyms(session)
 
     def record(self, case_id: UUID, new: NewOutcome) -> Outcome:
-        """Raises NotFound for a case that is not this hospital's, CaseErased. A patient named earlier stays named."""
-        query = self._restrict_to_hospital(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
+        """Add an outcome. If it names no patient, the patient of the last outcome stays.
+
+        Raises NotFound for a case that is not this hospital's, CaseErased.
+        """
+        query = select(CaseRow).where(CaseRow.id == case_id)
+        query = self._restrict_to_hospital(query, CaseRow)
         case = self._session.scalar(query.with_for_update(key_share=True))
         if case is None:
             raise NotFound(thing="case")
         check_not_erased(case)
-        patient = self._pseudonyms.of(new.patient) or self._patient(case_id)
-        told = vars(new) | {"patient": patient}
+        patient = self._pseudonyms.pseudonymise(new.patient)
         row = OutcomeRow(
-            case_id=case_id, hospital_id=self._hospital, actor=self._actor, **told
+            case_id=case_id,
+            hospital_id=self._hospital,
+            malignant=new.malignant,
+            source=new.source,
+            determined_on=new.determined_on,
+            patient=patient or self._last_patient(case_id),
+            consent=new.consent,
+            actor=self._actor,
         )
         self._session.add(row)
         self._session.flush()
@@ -72,18 +85,16 @@ class Outcomes(HospitalRepository):
         return outcome_from_row(row)
 
     def latest(self, case_id: UUID) -> Outcome | None:
-        query = self._restrict_to_hospital(select(OutcomeRow), OutcomeRow).where(
-            OutcomeRow.case_id == case_id
-        )
+        query = select(OutcomeRow).where(OutcomeRow.case_id == case_id)
+        query = self._restrict_to_hospital(query, OutcomeRow)
         row = self._session.scalar(query.order_by(OutcomeRow.id.desc()).limit(1))
         return outcome_from_row(row) if row else None
 
-    def _patient(self, case_id: UUID) -> str | None:
-        earlier = self.latest(case_id)
-        return earlier.patient if earlier else None
+    def _last_patient(self, case_id: UUID) -> str | None:
+        latest = self.latest(case_id)
+        return latest.patient if latest else None
 
 
 def outcome_from_row(row: OutcomeRow) -> Outcome:
-    return Outcome(
-        **{field.name: getattr(row, field.name) for field in fields(Outcome)}
-    )
+    values = {field.name: getattr(row, field.name) for field in fields(Outcome)}
+    return Outcome(**values)

@@ -1,7 +1,7 @@
-"""Cases: an image, a size, perhaps an ROI; or what stays of an erased one."""
+"""Cases: an image, a nodule's size, perhaps an ROI; or the tombstone of an erased case."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,23 +9,25 @@ from uuid import UUID
 from sqlalchemy import String, func, literal, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.domain.erasure import Ground
-from shared.domain.image_source import Source
+from shared.domain.erasure import ErasureReason
+from shared.domain.image_source import ImageSource
 from shared.errors import Gone
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import CaseRow, JobRow
 
 
 class CaseErased(Gone):
-    """What stays of a case, as an error for who asks for more."""
+    """The tombstone of a case, as an error for a caller who asks for more."""
 
     code = "case-erased"
     text = (
-        "The case was erased on {on} ({ground}); nothing of it is kept but this. If the image has to be read again, "
-        "submit it as a new case."
+        "The case was erased on {on} ({ground}); nothing of it is kept but this. If the image has "
+        "to be read again, submit it as a new case."
     )
 
-    def __init__(self, case_id: UUID, erased_at: datetime, ground: Ground) -> None:
+    def __init__(
+        self, case_id: UUID, erased_at: datetime, ground: ErasureReason
+    ) -> None:
         super().__init__(on=f"{erased_at:%Y-%m-%d}", ground=ground)
         self.case_id = case_id
         self.erased_at = erased_at
@@ -33,17 +35,18 @@ class CaseErased(Gone):
 
     @classmethod
     def from_row(cls, row: CaseRow) -> "CaseErased | None":
-        """None for a case that is kept."""
+        """None for a case that is not erased."""
         if row.erased_at is None:
             return None
-        return cls(row.id, row.erased_at, Ground(str(row.erased_for)))
+        ground = ErasureReason(str(row.erased_for))
+        return cls(case_id=row.id, erased_at=row.erased_at, ground=ground)
 
 
 def check_not_erased(row: CaseRow) -> None:
     """Raises CaseErased."""
-    erased = CaseErased.from_row(row)
-    if erased is not None:
-        raise erased
+    tombstone = CaseErased.from_row(row)
+    if tombstone is not None:
+        raise tombstone
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,19 @@ class NewCase:
     roi: dict[str, Any] | None
     external_id: str | None
     frame: int | None = None
-    """Of a loop, counted from 1; None for the middle one."""
+    """The frame of a cine loop, counted from 1; None for the middle one."""
     device: str | None = None
     """Make and model of the scanner, where the file says so."""
     removed: dict[str, int] | None = None
-    """What cleaning took out of the image, by its name in the standard; never a value."""
+    """Counts of the elements that cleaning removed from the image, by their standard names.
+    Never a value."""
     duplicate_of: UUID | None = None
     """The hospital's first case of the same content."""
-    source: Source = Source.FILE
+    source: ImageSource = ImageSource.FILE
     batch: str | None = None
-    """The hospital's own label for what it sent together."""
+    """The hospital's own label for cases that it sent together."""
     descriptors: dict[str, Any] | None = None
-    """What the reader saw, in the lexicon's terms (`shared.guidelines.describe`)."""
+    """The reader's description, in the lexicon's terms (`shared.guidelines.describe`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,34 +89,45 @@ class Cases(HospitalRepository):
         return row.id
 
     def find_first_identical(self, case: NewCase) -> UUID | None:
-        """The first case with this image, size, ROI and frame; number, priority, name and descriptors do not count."""
+        """The first case with the same image, size, ROI and frame.
+
+        Number, priority, name and descriptors may differ.
+        """
         roi = literal(json.dumps(case.roi), String).cast(JSONB)
-        same = (
-            CaseRow.image_sha256 == case.image_sha256,
-            CaseRow.size_mm == case.size_mm,
-            CaseRow.erased_at.is_(None),
-            CaseRow.frame.is_not_distinct_from(case.frame),
-            func.coalesce(CaseRow.roi, text("'null'::jsonb")) == roi,
+        query = (
+            select(CaseRow.id)
+            .where(
+                CaseRow.image_sha256 == case.image_sha256,
+                CaseRow.size_mm == case.size_mm,
+                CaseRow.erased_at.is_(None),
+                CaseRow.frame.is_not_distinct_from(case.frame),
+                func.coalesce(CaseRow.roi, text("'null'::jsonb")) == roi,
+            )
+            .order_by(CaseRow.created_at, CaseRow.id)
+            .limit(1)
         )
-        query = self._restrict_to_hospital(select(CaseRow.id), CaseRow).where(*same)
-        return self._session.scalar(
-            query.order_by(CaseRow.created_at, CaseRow.id).limit(1)
-        )
+        return self._session.scalar(self._restrict_to_hospital(query, CaseRow))
 
     def find(self, case_id: UUID) -> Case | None:
         """Raises CaseErased."""
-        row = self._session.scalar(
-            self._restrict_to_hospital(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
-        )
+        query = select(CaseRow).where(CaseRow.id == case_id)
+        row = self._session.scalar(self._restrict_to_hospital(query, CaseRow))
         if row is None:
             return None
-        check_not_erased(row)
-        return Case(**{name: getattr(row, name) for name in Case.__dataclass_fields__})
+        return case_from_row(row)
 
     def job_ids(self, case_id: UUID) -> list[UUID]:
+        """Oldest first."""
         query = (
-            self._restrict_to_hospital(select(JobRow.id), JobRow)
+            select(JobRow.id)
             .where(JobRow.case_id == case_id)
             .order_by(JobRow.created_at)
         )
-        return list(self._session.scalars(query))
+        return list(self._session.scalars(self._restrict_to_hospital(query, JobRow)))
+
+
+def case_from_row(row: CaseRow) -> Case:
+    """Raises CaseErased."""
+    check_not_erased(row)
+    values = {field.name: getattr(row, field.name) for field in fields(Case)}
+    return Case(**values)

@@ -1,7 +1,7 @@
-"""Past cases with a known outcome, nearest to a case by the model's embedding of both."""
+"""Finds past cases with a known outcome that are nearest to a case, by the model's embeddings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from shared.ledger.tables import AnyRow, CaseRow, ObservationRow, OutcomeRow
 
 @dataclass(frozen=True)
 class EmbeddedCase:
-    """Where a model puts a case; the embedding is None where the bundle cannot tell."""
+    """A case with its embedding by one model; None where the model's bundle cannot compute it."""
 
     model_digest: str
     embedding: tuple[float, ...] | None
@@ -24,7 +24,7 @@ class EmbeddedCase:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A past case; `distance` is Euclidean, in standard deviations of the training images."""
+    """A past case. `distance` is Euclidean, in standard deviations of the training images."""
 
     case_id: UUID
     job_id: UUID
@@ -39,7 +39,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The nearest, and among how many they were looked for."""
+    """The nearest cases, and the number of cases that were compared."""
 
     candidates: int
     nearest: list[Neighbour]
@@ -47,63 +47,76 @@ class Neighbours:
 
 class SimilarCases(HospitalRepository):
     def embedded_case(self, case_id: UUID) -> EmbeddedCase | None:
-        """By the newest result of the case; None without one."""
-        query = self._restrict_to_hospital(select(ObservationRow, CaseRow.image_sha256), ObservationRow)
-        query = query.join(CaseRow, CaseRow.id == ObservationRow.case_id).where(
-            ObservationRow.case_id == case_id
+        """The case's embedding by its newest result; None if it has no result."""
+        query = (
+            select(ObservationRow, CaseRow.image_sha256)
+            .join(CaseRow, CaseRow.id == ObservationRow.case_id)
+            .where(ObservationRow.case_id == case_id)
+            .order_by(ObservationRow.created_at.desc())
+            .limit(1)
         )
-        found = self._session.execute(
-            query.order_by(ObservationRow.created_at.desc()).limit(1)
-        ).first()
-        if found is None:
+        query = self._restrict_to_hospital(query, ObservationRow)
+        row = self._session.execute(query).first()
+        if row is None:
             return None
-        row, image = found
+        observation, image_sha256 = row
+        embedding = tuple(observation.embedding) if observation.embedding else None
         return EmbeddedCase(
-            row.model_digest, tuple(row.embedding) if row.embedding else None, image
+            model_digest=observation.model_digest,
+            embedding=embedding,
+            image_sha256=image_sha256,
         )
 
-    def nearest(self, place: EmbeddedCase, case_id: UUID, limit: int) -> Neighbours:
-        """Cases that the same model has read and whose outcome is known, but none of the same image."""
-        if place.embedding is None:
-            return Neighbours(0, [])
-        known = self._known(place, place.embedding, case_id)
-        query = select(known, OutcomeRow).join(
-            OutcomeRow, OutcomeRow.id == known.c.outcome_id
+    def nearest(self, case: EmbeddedCase, case_id: UUID, limit: int) -> Neighbours:
+        """Cases with an outcome that the same model has read, except those of the same image."""
+        if case.embedding is None:
+            return Neighbours(candidates=0, nearest=[])
+        candidates = self._candidates(
+            case=case, embedding=case.embedding, case_id=case_id
         )
-        rows = self._session.execute(
-            query.order_by(known.c.distance, known.c.case_id).limit(limit)
+        query = (
+            select(candidates, OutcomeRow)
+            .join(OutcomeRow, OutcomeRow.id == candidates.c.outcome_id)
+            .order_by(candidates.c.distance, candidates.c.case_id)
+            .limit(limit)
         )
-        among = self._session.scalars(select(func.count()).select_from(known)).one()
-        return Neighbours(among, [_neighbour(row) for row in rows])
+        nearest = [_neighbour(row) for row in self._session.execute(query)]
+        count_query = select(func.count()).select_from(candidates)
+        count = self._session.scalars(count_query).one()
+        return Neighbours(candidates=count, nearest=nearest)
 
-    def _known(
-        self, place: EmbeddedCase, embedding: tuple[float, ...], case_id: UUID
+    def _candidates(
+        self, case: EmbeddedCase, embedding: tuple[float, ...], case_id: UUID
     ) -> Subquery:
-        """One row for each case to choose from, by its newest result and its last outcome."""
-        last = self._restrict_to_hospital(
-            select(OutcomeRow.case_id, func.max(OutcomeRow.id).label("outcome_id")),
-            OutcomeRow,
+        """One row for each candidate, with its newest result and its last outcome."""
+        last_outcome_id = func.max(OutcomeRow.id).label("outcome_id")
+        outcomes = (
+            self._restrict_to_hospital(
+                select(OutcomeRow.case_id, last_outcome_id), OutcomeRow
+            )
+            .group_by(OutcomeRow.case_id)
+            .subquery()
         )
-        outcomes = last.group_by(OutcomeRow.case_id).subquery()
-        told = (ObservationRow.job_id, ObservationRow.risk, ObservationRow.decision)
-        case = (
+        columns = (
             CaseRow.id.label("case_id"),
             CaseRow.external_id,
             CaseRow.size_mm,
             CaseRow.created_at,
+            ObservationRow.job_id,
+            ObservationRow.risk,
+            ObservationRow.decision,
+            outcomes.c.outcome_id,
+            _distance(embedding),
         )
         query = (
-            self._restrict_to_hospital(
-                select(*case, *told, outcomes.c.outcome_id, _distance(embedding)),
-                ObservationRow,
-            )
+            self._restrict_to_hospital(select(*columns), ObservationRow)
             .join(CaseRow, CaseRow.id == ObservationRow.case_id)
             .join(outcomes, outcomes.c.case_id == CaseRow.id)
             .where(
-                ObservationRow.model_digest == place.model_digest,
+                ObservationRow.model_digest == case.model_digest,
                 CaseRow.erased_at.is_(None),
             )
-            .where(CaseRow.id != case_id, CaseRow.image_sha256 != place.image_sha256)
+            .where(CaseRow.id != case_id, CaseRow.image_sha256 != case.image_sha256)
             .where(func.jsonb_array_length(ObservationRow.embedding) == len(embedding))
             .ext(distinct_on(CaseRow.id))
             .order_by(CaseRow.id, ObservationRow.created_at.desc())
@@ -112,16 +125,19 @@ class SimilarCases(HospitalRepository):
 
 
 def _distance(embedding: Sequence[float]) -> ColumnElement[float]:
-    parts = (
+    differences = [
         cast(ObservationRow.embedding[number].astext, Double) - value
         for number, value in enumerate(embedding)
-    )
-    return func.sqrt(sum(part * part for part in parts)).label("distance")
+    ]
+    squares = [difference * difference for difference in differences]
+    return func.sqrt(sum(squares)).label("distance")
 
 
 def _neighbour(row: AnyRow) -> Neighbour:
-    told = row._mapping
+    columns = row._mapping
     values = {
-        name: told[name] for name in Neighbour.__dataclass_fields__ if name != "outcome"
+        field.name: columns[field.name]
+        for field in fields(Neighbour)
+        if field.name != "outcome"
     }
-    return Neighbour(**values, outcome=outcome_from_row(told[OutcomeRow]))
+    return Neighbour(**values, outcome=outcome_from_row(columns[OutcomeRow]))

@@ -1,4 +1,4 @@
-"""A hospital's cases as a list: asked for by state, word, outcome, number or batch, page by page."""
+"""A hospital's cases as a list: filtered, ordered, page by page."""
 
 import re
 from dataclasses import dataclass
@@ -26,17 +26,25 @@ from shared.domain.jobs import JobState, Priority
 from shared.ledger.clock import database_time
 from shared.ledger.jobs.backlog import REASON
 from shared.ledger.scope import HospitalRepository
-from shared.ledger.tables import AnySelect, CaseRow, JobRow, OutcomeRow, ResultRow
+from shared.ledger.tables import (
+    AnyRow,
+    AnySelect,
+    CaseRow,
+    JobRow,
+    OutcomeRow,
+    ResultRow,
+)
 
 MAX_COUNTED = 10_000
-"""A list longer than this is only said to be longer: counting on would cost more than the page itself."""
+"""A longer list is only reported as longer, because counting on would cost more than the page."""
 MIN_HEX_DIGITS = 8
-"""A case's id is looked for from its first group on; fewer digits are more likely a number of the hospital's own."""
+"""A search for a case's id needs its first group. Fewer digits are more likely the beginning of one
+of the hospital's own numbers."""
 LAST_LETTER = "\U0010ffff"
 
 
 class OutcomeFilter(StrEnum):
-    """What is known of a case's end."""
+    """Which outcome a case must have."""
 
     KNOWN = "known"
     UNKNOWN = "unknown"
@@ -48,12 +56,12 @@ class Order(StrEnum):
     NEWEST = "newest"
     OLDEST = "oldest"
     RISK = "risk"
-    """The highest first; cases without a result are left out."""
+    """The highest risk first. Cases without a result are left out."""
 
 
 @dataclass(frozen=True)
 class WorklistFilter:
-    """What a list is asked for; None asks for nothing."""
+    """Filters and order of a list; None does not filter."""
 
     state: JobState | None = None
     decision: str | None = None
@@ -64,14 +72,14 @@ class WorklistFilter:
     created_from: datetime | None = None
     created_until: datetime | None = None
     id_prefix: str | None = None
-    """How the hospital's own number, or the case's id, begins."""
+    """The beginning of the hospital's own number, or of the case's id."""
     batch: str | None = None
     order: Order = Order.NEWEST
 
 
-LINE = (
-    CaseRow.id,
-    JobRow.id,
+ENTRY_COLUMNS = (
+    CaseRow.id.label("case_id"),
+    JobRow.id.label("job_id"),
     CaseRow.external_id,
     CaseRow.batch,
     JobRow.created_at,
@@ -84,11 +92,12 @@ LINE = (
     ResultRow.risk,
     ResultRow.decision,
     ResultRow.fna,
-    ResultRow.body["warnings"],
+    ResultRow.body["warnings"].label("warnings"),
 )
-"""What a line is made of, beside its outcome; a case's outline and its result's figures may be long."""
+"""The columns of an entry, without its outcome. A case's outline and its result's figures may be
+long, so they are not read."""
 PagePosition = tuple[datetime | float, UUID]
-"""Where a page ended: when its last case was accepted, or how high its risk is, and its job."""
+"""The end of a page: the creation time or the risk of its last case, and its job's id."""
 
 
 @dataclass(frozen=True)
@@ -129,203 +138,198 @@ class DeadLetterGroup:
 
 
 class Worklist(HospitalRepository):
-    def page(self, filters: WorklistFilter, position: PagePosition | None, limit: int) -> list[WorklistEntry]:
-        """The lines after that place; erased cases are left out."""
-        ordered = (
-            self._ordered(self._matching(filters), filters.order, position)
-            .limit(limit)
-            .subquery()
+    def page(
+        self, filters: WorklistFilter, position: PagePosition | None, limit: int
+    ) -> list[WorklistEntry]:
+        """The entries after this position. Erased cases are left out."""
+        matching = self._matching(filters)
+        page = (
+            _after_position(matching, filters.order, position).limit(limit).subquery()
         )
-        latest = self._latest().lateral("latest")
-        query = select(*LINE, latest).join_from(
-            ordered, JobRow, JobRow.id == ordered.c.id
+        latest = self._latest_outcome().lateral("latest")
+        query = (
+            select(*ENTRY_COLUMNS, latest)
+            .join_from(page, JobRow, JobRow.id == page.c.id)
+            .join(CaseRow, CaseRow.id == JobRow.case_id)
+            .outerjoin(ResultRow, ResultRow.job_id == JobRow.id)
+            .outerjoin(latest, true())
         )
-        query = query.join(CaseRow, CaseRow.id == JobRow.case_id).outerjoin(
-            ResultRow, ResultRow.job_id == JobRow.id
-        )
-        return [
-            _line(row)
-            for row in self._session.execute(
-                _by(query.outerjoin(latest, true()), filters.order)
-            )
-        ]
+        rows = self._session.execute(_ordered(query, filters.order))
+        return [_entry(row) for row in rows]
 
     def count(self, filters: WorklistFilter, max_count: int = MAX_COUNTED) -> int:
-        """How many there are; `most` + 1 where there are more than `most`."""
-        listed = self._matching(filters).limit(max_count + 1).subquery()
-        return self._session.scalars(select(func.count()).select_from(listed)).one()
+        """Count the entries; `max_count` + 1 if there are more than `max_count`."""
+        matching = self._matching(filters).limit(max_count + 1).subquery()
+        return self._session.scalars(select(func.count()).select_from(matching)).one()
 
     def count_all(self, filters: WorklistFilter) -> int:
-        listed = self._matching(filters).subquery()
-        return self._session.scalars(select(func.count()).select_from(listed)).one()
+        matching = self._matching(filters).subquery()
+        return self._session.scalars(select(func.count()).select_from(matching)).one()
 
     def dead_letter_groups(self) -> list[DeadLetterGroup]:
-        """By their reasons, the most frequent first."""
-        number = func.count()
-        one = cast(func.max(cast(JobRow.facts, Text)), JSONB)
-        query = self._restrict_to_hospital(select(REASON, one, number), JobRow)
-        query = query.where(JobRow.state == JobState.FAILED).group_by(REASON)
-        return [
-            DeadLetterGroup(*row)
-            for row in self._session.execute(query.order_by(number.desc(), REASON))
-        ]
+        """By reason, the most frequent first."""
+        count = func.count()
+        example_facts = cast(func.max(cast(JobRow.facts, Text)), JSONB)
+        query = (
+            select(REASON, example_facts, count)
+            .where(JobRow.state == JobState.FAILED)
+            .group_by(REASON)
+            .order_by(count.desc(), REASON)
+        )
+        rows = self._session.execute(self._restrict_to_hospital(query, JobRow))
+        return [DeadLetterGroup(*row) for row in rows]
 
     def now(self) -> datetime:
-        """By the database's clock, which dates the cases."""
+        """The database's clock, which gives the cases their dates."""
         return database_time(self._session)
 
-    def _matching(self, asked: WorklistFilter) -> AnySelect:
-        """Ids of the jobs asked for."""
-        query = self._restrict_to_hospital(select(JobRow.id), JobRow).join(
-            CaseRow, CaseRow.id == JobRow.case_id
-        )
-        query = query.where(
+    def _matching(self, filters: WorklistFilter) -> AnySelect:
+        """Ids of the jobs that match."""
+        query = self._restrict_to_hospital(select(JobRow.id), JobRow)
+        query = query.join(CaseRow, CaseRow.id == JobRow.case_id).where(
             CaseRow.hospital_id == JobRow.hospital_id, CaseRow.erased_at.is_(None)
         )
-        if (
-            asked.decision is not None
-            or asked.fna is not None
-            or asked.order is Order.RISK
-        ):
-            query = self._restrict_to_hospital(
-                query.join(ResultRow, ResultRow.job_id == JobRow.id), ResultRow
-            )
-            query = (
-                query.where(ResultRow.risk.is_not(None))
-                if asked.order is Order.RISK
-                else query
-            )
-        return query.where(*_of_job(asked), *_of_case(asked), *_of_result(asked))
-
-    def _ordered(
-        self, query: AnySelect, order: Order, after: PagePosition | None
-    ) -> AnySelect:
-        key = tuple_(*_keys(order))
-        if after:
-            seen = tuple_(*map(literal, after))
-            query = query.where(key > seen if order is Order.OLDEST else key < seen)
-        return _by(query, order)
-
-    def _latest(self) -> AnySelect:
-        told = (
-            OutcomeRow.malignant,
-            OutcomeRow.source,
-            OutcomeRow.determined_on,
-            OutcomeRow.consent,
+        is_by_risk = filters.order is Order.RISK
+        if filters.decision is not None or filters.fna is not None or is_by_risk:
+            query = query.join(ResultRow, ResultRow.job_id == JobRow.id)
+            query = self._restrict_to_hospital(query, ResultRow)
+        if is_by_risk:
+            query = query.where(ResultRow.risk.is_not(None))
+        return query.where(
+            *_job_conditions(filters),
+            *_case_conditions(filters),
+            *_result_conditions(filters),
         )
-        query = self._restrict_to_hospital(select(*told), OutcomeRow).where(
-            OutcomeRow.case_id == CaseRow.id
+
+    def _latest_outcome(self) -> AnySelect:
+        query = (
+            select(
+                OutcomeRow.malignant,
+                OutcomeRow.source,
+                OutcomeRow.determined_on,
+                OutcomeRow.consent,
+            )
+            .where(OutcomeRow.case_id == CaseRow.id)
+            .order_by(OutcomeRow.id.desc())
+            .limit(1)
         )
-        return query.order_by(OutcomeRow.id.desc()).limit(1).correlate(CaseRow)
+        return self._restrict_to_hospital(query, OutcomeRow).correlate(CaseRow)
 
 
-def _keys(order: Order) -> tuple[Any, Any]:
-    return (
-        (ResultRow.risk, ResultRow.job_id)
-        if order is Order.RISK
-        else (JobRow.created_at, JobRow.id)
-    )
+def _after_position(
+    query: AnySelect, order: Order, position: PagePosition | None
+) -> AnySelect:
+    if position:
+        key = tuple_(*_order_columns(order))
+        last_key = tuple_(*map(literal, position))
+        is_ascending = order is Order.OLDEST
+        query = query.where(key > last_key if is_ascending else key < last_key)
+    return _ordered(query, order)
 
 
-def _by(query: AnySelect, order: Order) -> AnySelect:
-    keys = _keys(order)
-    return query.order_by(
-        *(key if order is Order.OLDEST else key.desc() for key in keys)
-    )
+def _ordered(query: AnySelect, order: Order) -> AnySelect:
+    columns = _order_columns(order)
+    if order is Order.OLDEST:
+        return query.order_by(*columns)
+    return query.order_by(*(column.desc() for column in columns))
 
 
-def _of_job(asked: WorklistFilter) -> list[ColumnElement[bool]]:
+def _order_columns(order: Order) -> tuple[Any, Any]:
+    if order is Order.RISK:
+        return (ResultRow.risk, ResultRow.job_id)
+    return (JobRow.created_at, JobRow.id)
+
+
+def _job_conditions(filters: WorklistFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    if asked.state is not None:
-        conditions.append(JobRow.state == asked.state)
-    if asked.reason is not None:
-        conditions.append(JobRow.reason == asked.reason)
-    if asked.priority is not None:
-        conditions.append(JobRow.urgent.is_(asked.priority is Priority.URGENT))
-    if asked.created_from is not None:
-        conditions.append(JobRow.created_at >= asked.created_from)
-    if asked.created_until is not None:
-        conditions.append(JobRow.created_at <= asked.created_until)
+    if filters.state is not None:
+        conditions.append(JobRow.state == filters.state)
+    if filters.reason is not None:
+        conditions.append(JobRow.reason == filters.reason)
+    if filters.priority is not None:
+        conditions.append(JobRow.urgent.is_(filters.priority is Priority.URGENT))
+    if filters.created_from is not None:
+        conditions.append(JobRow.created_at >= filters.created_from)
+    if filters.created_until is not None:
+        conditions.append(JobRow.created_at <= filters.created_until)
     return conditions
 
 
-def _of_case(asked: WorklistFilter) -> list[ColumnElement[bool]]:
-    batch = [CaseRow.batch == asked.batch] if asked.batch is not None else []
-    begins = [_begins(asked.id_prefix)] if asked.id_prefix else []
-    return [*batch, *begins, *([_ended(asked.outcome)] if asked.outcome else [])]
+def _case_conditions(filters: WorklistFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if filters.batch is not None:
+        conditions.append(CaseRow.batch == filters.batch)
+    if filters.id_prefix:
+        conditions.append(_has_prefix(filters.id_prefix))
+    if filters.outcome:
+        conditions.append(_has_outcome(filters.outcome))
+    return conditions
 
 
-def _of_result(asked: WorklistFilter) -> list[ColumnElement[bool]]:
-    decision = (
-        [ResultRow.decision == asked.decision] if asked.decision is not None else []
-    )
-    return [*decision, *([ResultRow.fna == asked.fna] if asked.fna is not None else [])]
+def _result_conditions(filters: WorklistFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if filters.decision is not None:
+        conditions.append(ResultRow.decision == filters.decision)
+    if filters.fna is not None:
+        conditions.append(ResultRow.fna == filters.fna)
+    return conditions
 
 
-def _begins(word: str) -> ColumnElement[bool]:
-    """By ranges, for under row-level security an index is used by leakproof operators only, and LIKE is none."""
+def _has_prefix(prefix: str) -> ColumnElement[bool]:
+    """Whether the hospital's number, or the case's id, begins with the prefix.
+
+    The conditions are ranges. Under row-level security PostgreSQL uses an index only for leakproof
+    operators, and LIKE is not leakproof.
+    """
     number = CaseRow.external_id
-    numbered = and_(
-        number.bool_op("~>=~")(word), number.bool_op("~<~")(word + LAST_LETTER)
+    number_matches = and_(
+        number.bool_op("~>=~")(prefix), number.bool_op("~<~")(prefix + LAST_LETTER)
     )
-    digits = word.replace("-", "").lower()
+    digits = prefix.replace("-", "").lower()
     if not re.fullmatch(rf"[0-9a-f]{{{MIN_HEX_DIGITS},32}}", digits):
-        return numbered
-    return or_(
-        numbered,
-        CaseRow.id.between(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))),
-    )
+        return number_matches
+    first_id = UUID(digits.ljust(32, "0"))
+    last_id = UUID(digits.ljust(32, "f"))
+    return or_(number_matches, CaseRow.id.between(first_id, last_id))
 
 
-def _ended(outcome: OutcomeFilter) -> ColumnElement[bool]:
-    own = (
+def _has_outcome(outcome: OutcomeFilter) -> ColumnElement[bool]:
+    outcomes = select(OutcomeRow.id).where(
         OutcomeRow.case_id == CaseRow.id,
         OutcomeRow.hospital_id == CaseRow.hospital_id,
     )
-    said = select(OutcomeRow.id).where(*own)
-    if outcome in (OutcomeFilter.KNOWN, OutcomeFilter.UNKNOWN):
-        return said.exists() if outcome is OutcomeFilter.KNOWN else ~said.exists()
+    if outcome is OutcomeFilter.KNOWN:
+        return outcomes.exists()
+    if outcome is OutcomeFilter.UNKNOWN:
+        return ~outcomes.exists()
     later = aliased(OutcomeRow)
-    last = (
-        ~select(later.id)
-        .where(later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id)
-        .exists()
+    later_outcomes = select(later.id).where(
+        later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id
     )
-    return said.where(
-        OutcomeRow.malignant.is_(outcome is OutcomeFilter.MALIGNANT), last
-    ).exists()
+    is_malignant = OutcomeRow.malignant.is_(outcome is OutcomeFilter.MALIGNANT)
+    return outcomes.where(is_malignant, ~later_outcomes.exists()).exists()
 
 
-def _line(row: Any) -> WorklistEntry:
-    (
-        case_id,
-        job_id,
-        number,
-        batch,
-        at,
-        size_mm,
-        state,
-        urgent,
-        attempts,
-        reason,
-        facts,
-        *told,
-    ) = row
-    risk, decision, fna, warnings, *outcome = told
-    priority = Priority.URGENT if urgent else Priority.ROUTINE
-    work = JobState(state), priority, attempts, reason, facts
-    codes = tuple(warning["code"] for warning in warnings or ())
+def _entry(row: AnyRow) -> WorklistEntry:
+    warnings = tuple(warning["code"] for warning in row.warnings or ())
     return WorklistEntry(
-        case_id,
-        job_id,
-        number,
-        batch,
-        at,
-        size_mm,
-        *work,
-        risk,
-        decision,
-        fna,
-        codes,
-        *outcome,
+        case_id=row.case_id,
+        job_id=row.job_id,
+        external_id=row.external_id,
+        batch=row.batch,
+        created_at=row.created_at,
+        size_mm=row.size_mm,
+        state=JobState(row.state),
+        priority=Priority.URGENT if row.urgent else Priority.ROUTINE,
+        attempts=row.attempts,
+        reason=row.reason,
+        facts=row.facts,
+        risk=row.risk,
+        decision=row.decision,
+        fna=row.fna,
+        warnings=warnings,
+        malignant=row.malignant,
+        source=row.source,
+        determined_on=row.determined_on,
+        consent=row.consent,
     )

@@ -13,9 +13,9 @@ from shared.domain.audit.events import Event
 from shared.domain.jobs import JobState
 from shared.errors import Conflict, NotFound
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.datasets.drafts import Drafts, Reception
-from shared.ledger.datasets.labelled_image import LabelledImage, labelled
-from shared.ledger.datasets.revisions import count_up, lock
+from shared.ledger.datasets.drafts import AddStatus, Drafts
+from shared.ledger.datasets.labelled_image import LabelledImage, labelled_image_from_row
+from shared.ledger.datasets.revisions import increment_revision, lock_draft
 from shared.ledger.edit_conflicts import ETags
 from shared.ledger.tables import (
     AnySelect,
@@ -79,19 +79,19 @@ class Consents:
         self._audit = audit
         self._drafts = Drafts(session, audit)
 
-    def take(
+    def import_outcomes(
         self,
         dataset: UUID,
-        since: datetime | None = None,
+        recorded_from: datetime | None = None,
         hospital: str | None = None,
         tags: ETags = None,
     ) -> OutcomeImport:
         """Bring the draft up to what hospitals say; the filters narrow what is added, never what is withdrawn."""
-        lock(self._session, dataset, tags)
-        withdrawn = self.withdraw(dataset)
+        lock_draft(self._session, dataset, tags)
+        withdrawn = self.remove_withdrawn(dataset)
         corrected = self._correct(dataset)
         found = self._candidates(
-            dataset, since, self._hospital(hospital) if hospital else None
+            dataset, recorded_from, self._hospital(hospital) if hospital else None
         )
         refused = [
             _refusal(each, CaseFailed(reason=each.failed))
@@ -100,7 +100,7 @@ class Consents:
         ]
         readable = [each for each in found if not each.failed]
         cases = {each.image.image_sha256: each.case_id for each in reversed(readable)}
-        answers = self._drafts.offer(dataset, [each.image for each in readable], cases)
+        answers = self._drafts.add(dataset, [each.image for each in readable], cases)
         pairs = zip(readable, answers, strict=True)
         refused += [
             _refusal(each, answer)
@@ -108,19 +108,19 @@ class Consents:
             if isinstance(answer, Conflict)
         ]
         added, known = (
-            answers.count(reception) for reception in (Reception.ADDED, Reception.KNOWN)
+            answers.count(reception) for reception in (AddStatus.ADDED, AddStatus.PRESENT)
         )
         return OutcomeImport(added, corrected, known, withdrawn, refused)
 
-    def withdraw(self, dataset: UUID) -> list[WithdrawnImage]:
+    def remove_withdrawn(self, dataset: UUID) -> list[WithdrawnImage]:
         """Take rows out of the draft whose consent was withdrawn or whose case was erased; what is frozen stays."""
         return self._take_out(
             dataset, "withdrawn", self._unconsented(dataset)
-        ) + self.forget(dataset)
+        ) + self.remove_erased(dataset)
 
-    def forget(self, dataset: UUID) -> list[WithdrawnImage]:
+    def remove_erased(self, dataset: UUID) -> list[WithdrawnImage]:
         """Take rows of erased cases out of the draft."""
-        lock(self._session, dataset)
+        lock_draft(self._session, dataset)
         query = select(DatasetImageRow.image_sha256, DatasetImageRow.case_id).join(
             CaseRow
         )
@@ -129,7 +129,7 @@ class Consents:
         )
         return self._take_out(dataset, "erased", erased)
 
-    def with_erased(self) -> list[UUID]:
+    def datasets_with_erased_cases(self) -> list[UUID]:
         """Datasets whose drafts hold rows of erased cases."""
         query = (
             select(DatasetImageRow.dataset_id)
@@ -187,13 +187,13 @@ class Consents:
         )
 
     def _corrected(self, dataset: UUID, row: DatasetImageRow, told: Any) -> bool:
-        before = labelled(row)
+        before = labelled_image_from_row(row)
         after = replace(before, **_facts(told))
         if after == before:
             return False
-        self._drafts.write(
+        self._drafts.update_row(
             dataset,
-            self._drafts.placed(dataset, before, after, stated=False),
+            self._drafts.assign_part(dataset, before, after, stated=False),
             told.case_id,
         )
         self._record(dataset, "corrected", told.case_id, before.image_sha256)
@@ -245,7 +245,7 @@ class Consents:
     def _record(
         self, dataset: UUID, change: str, case_id: UUID, image: str, **more: Any
     ) -> None:
-        count_up(self._session, dataset)
+        increment_revision(self._session, dataset)
         details = {"dataset": str(dataset), "change": change, "image": image, **more}
         self._audit.record(Event.DATASET_CHANGED, case=case_id, **details)
 

@@ -12,17 +12,17 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
-from shared.domain.datasets.split import Group, draw_test
+from shared.domain.datasets.split import Group, draw_test_groups
 from shared.domain.training.states import Split
 from shared.errors import Conflict, InputError, NotFound, SeraError
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.datasets.labelled_image import LabelledImage, labelled
-from shared.ledger.datasets.locked_parts import Parts, draft_parts, frozen_parts
-from shared.ledger.datasets.revisions import count_up, lock
+from shared.ledger.datasets.labelled_image import LabelledImage, labelled_image_from_row
+from shared.ledger.datasets.locked_parts import PartIndex, draft_parts, frozen_parts
+from shared.ledger.datasets.revisions import increment_revision, lock_draft
 from shared.ledger.edit_conflicts import ETags
 from shared.ledger.tables import DatasetImageRow
 
-THINGS = {
+COLUMN_WORDS = {
     "malignant": "label",
     "mask_sha256": "mask",
     "roi": "roi",
@@ -54,8 +54,8 @@ class ImageDiffers(Conflict):
     )
 
     def __init__(self, column: str, held: str) -> None:
-        super().__init__(thing=THINGS[column], held=held)
-        self.code = f"{THINGS[column]}-differs"
+        super().__init__(thing=COLUMN_WORDS[column], held=held)
+        self.code = f"{COLUMN_WORDS[column]}-differs"
 
 
 class PartFrozen(Conflict):
@@ -79,13 +79,13 @@ class SiteUnknown(InputError):
     text = "The dataset has no images of the site {site!r}. Its sites are: {known}."
 
 
-class Reception(StrEnum):
+class AddStatus(StrEnum):
     ADDED = "added"
-    KNOWN = "known"
+    PRESENT = "known"
 
 
 @dataclass(frozen=True)
-class Parted:
+class SplitResult:
     """What a split made of a draft, in images."""
 
     train: int
@@ -104,16 +104,16 @@ class Drafts:
         self._session = session
         self._audit = audit
 
-    def offer(
+    def add(
         self,
         dataset: UUID,
         images: Sequence[LabelledImage],
         cases: Mapping[str, UUID] = NO_CASES,
-    ) -> list[Reception | Conflict]:
+    ) -> list[AddStatus | Conflict]:
         """Add what is new; for each image whether it was, or why it is refused. `cases` of those that came as one."""
-        lock(self._session, dataset)
+        lock_draft(self._session, dataset)
         frozen = frozen_parts(self._session, dataset, images)
-        held = self.held(dataset, [image.image_sha256 for image in images])
+        held = self.find_images(dataset, [image.image_sha256 for image in images])
         admission = _Admission(
             held, frozen, draft_parts(self._session, dataset, images)
         )
@@ -133,18 +133,18 @@ class Drafts:
 
     def compare(
         self, dataset: UUID, images: Sequence[LabelledImage]
-    ) -> list[Reception | SeraError]:
+    ) -> list[AddStatus | SeraError]:
         """For each image whether the dataset has it just so; adds nothing."""
-        held = self.held(dataset, [image.image_sha256 for image in images])
+        held = self.find_images(dataset, [image.image_sha256 for image in images])
         return [_compared(held.get(image.image_sha256), image) for image in images]
 
-    def held(self, dataset: UUID, hashes: Collection[str]) -> dict[str, LabelledImage]:
+    def find_images(self, dataset: UUID, hashes: Collection[str]) -> dict[str, LabelledImage]:
         """The draft's own rows of these images, by hash."""
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
         rows = self._session.scalars(
             query.where(DatasetImageRow.image_sha256.in_(hashes))
         )
-        return {row.image_sha256: labelled(row) for row in rows}
+        return {row.image_sha256: labelled_image_from_row(row) for row in rows}
 
     def change(
         self,
@@ -154,23 +154,23 @@ class Drafts:
         tags: ETags = None,
     ) -> LabelledImage:
         """Correct a row's label, patient, site or split."""
-        lock(self._session, dataset, tags)
+        lock_draft(self._session, dataset, tags)
         row = self._row(dataset, image_sha256)
         if row.case_id and OF_OUTCOME & set(changes):
             raise LabelOfCase(case=row.case_id)
-        before = labelled(row)
-        after = self.placed(
+        before = labelled_image_from_row(row)
+        after = self.assign_part(
             dataset, before, replace(before, **changes), stated="split" in changes
         )
         if after != before:
             columns = sorted(
-                name for name in THINGS if getattr(after, name) != getattr(before, name)
+                name for name in COLUMN_WORDS if getattr(after, name) != getattr(before, name)
             )
-            self.write(dataset, after)
+            self.update_row(dataset, after)
             self._record(dataset, "corrected", image=image_sha256, columns=columns)
         return after
 
-    def placed(
+    def assign_part(
         self,
         dataset: UUID,
         before: LabelledImage,
@@ -180,11 +180,11 @@ class Drafts:
     ) -> LabelledImage:
         """The corrected image in the part where it may be: another patient may bring it into another part."""
         joins = not stated and after.group != before.group
-        mates = draft_parts(self._session, dataset, [after]) if joins else Parts()
+        mates = draft_parts(self._session, dataset, [after]) if joins else PartIndex()
         wanted = after if stated else replace(after, split=None)
         return replace(
             after,
-            split=part_of(
+            split=choose_part(
                 wanted,
                 frozen_parts(self._session, dataset, [after]),
                 mates,
@@ -192,7 +192,7 @@ class Drafts:
             ),
         )
 
-    def write(
+    def update_row(
         self, dataset: UUID, image: LabelledImage, case_id: UUID | None = None
     ) -> None:
         """Put a row's columns; for callers that record the change themselves."""
@@ -207,8 +207,8 @@ class Drafts:
         self, dataset: UUID, image_sha256: str, tags: ETags = None
     ) -> LabelledImage:
         """Take a row out of the draft; versions that have it keep it."""
-        lock(self._session, dataset, tags)
-        gone = labelled(self._row(dataset, image_sha256))
+        lock_draft(self._session, dataset, tags)
+        gone = labelled_image_from_row(self._row(dataset, image_sha256))
         self._session.execute(
             delete(DatasetImageRow).where(*_is(dataset, [image_sha256]))
         )
@@ -217,17 +217,17 @@ class Drafts:
 
     def split_by_patient(
         self, dataset: UUID, share: float, seed: int, tags: ETags = None
-    ) -> Parted:
+    ) -> SplitResult:
         """Draw whole patients into test; of both classes the same share of images."""
         images, frozen = self._all(dataset, tags)
-        parts = draw_test(_groups(images, frozen), share, seed)
+        parts = draw_test_groups(_groups(images, frozen), share, seed)
         return self._part(
             dataset, images, frozen, parts, by="patient", share=share, seed=seed
         )
 
     def split_by_site(
         self, dataset: UUID, sites: Collection[str], tags: ETags = None
-    ) -> Parted:
+    ) -> SplitResult:
         """Hold back whole sites as test; every other image is for training."""
         images, frozen = self._all(dataset, tags)
         known = sorted({image.site for image in images if image.site})
@@ -241,10 +241,10 @@ class Drafts:
             dataset, images, frozen, parts, by="site", sites=sorted(sites)
         )
 
-    def _all(self, dataset: UUID, tags: ETags) -> tuple[list[LabelledImage], Parts]:
-        lock(self._session, dataset, tags)
+    def _all(self, dataset: UUID, tags: ETags) -> tuple[list[LabelledImage], PartIndex]:
+        lock_draft(self._session, dataset, tags)
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
-        return [labelled(row) for row in self._session.scalars(query)], frozen_parts(
+        return [labelled_image_from_row(row) for row in self._session.scalars(query)], frozen_parts(
             self._session, dataset
         )
 
@@ -252,13 +252,13 @@ class Drafts:
         self,
         dataset: UUID,
         images: list[LabelledImage],
-        frozen: Parts,
+        frozen: PartIndex,
         parts: Mapping[str, Split],
         **how: Any,
-    ) -> Parted:
+    ) -> SplitResult:
         asked = {image.image_sha256: parts[image.group] for image in images}
         fixed = {
-            image.image_sha256: part for image in images if (part := frozen.of(image))
+            image.image_sha256: part for image in images if (part := frozen.find(image))
         }
         final = asked | fixed
         moved = [
@@ -275,7 +275,7 @@ class Drafts:
         if moved:
             self._record(dataset, "split", images=len(moved), **how)
         overruled = sum(part is not asked[image] for image, part in fixed.items())
-        return Parted(len(images) - test, test, len(moved), len(fixed), overruled)
+        return SplitResult(len(images) - test, test, len(moved), len(fixed), overruled)
 
     def _row(self, dataset: UUID, image_sha256: str) -> DatasetImageRow:
         row = self._session.scalar(
@@ -286,7 +286,7 @@ class Drafts:
         return row
 
     def _record(self, dataset: UUID, change: str, **details: Any) -> None:
-        count_up(self._session, dataset)
+        increment_revision(self._session, dataset)
         self._audit.record(
             Event.DATASET_CHANGED, dataset=str(dataset), change=change, **details
         )
@@ -296,34 +296,34 @@ class _Admission:
     """Decides image by image, the earlier ones of the same offer counted in."""
 
     def __init__(
-        self, held: dict[str, LabelledImage], frozen: Parts, mates: Parts
+        self, held: dict[str, LabelledImage], frozen: PartIndex, mates: PartIndex
     ) -> None:
         self._held = held
         self._frozen = frozen
         self._mates = mates
         self.new: list[LabelledImage] = []
 
-    def answer(self, image: LabelledImage) -> Reception | Conflict:
+    def answer(self, image: LabelledImage) -> AddStatus | Conflict:
         try:
             return self._admit(image)
         except Conflict as refusal:
             return refusal
 
-    def _admit(self, image: LabelledImage) -> Reception:
+    def _admit(self, image: LabelledImage) -> AddStatus:
         if held := self._held.get(image.image_sha256):
-            check_same(held, image)
-            return Reception.KNOWN
-        part = part_of(image, self._frozen, self._mates, Split.TRAIN)
+            check_consistent(held, image)
+            return AddStatus.PRESENT
+        part = choose_part(image, self._frozen, self._mates, Split.TRAIN)
         row = replace(image, split=part)
-        self._mates.note(row.image_sha256, row.patient, row.site, part)
+        self._mates.add(row.image_sha256, row.patient, row.site, part)
         self._held[row.image_sha256] = row
         self.new.append(row)
-        return Reception.ADDED
+        return AddStatus.ADDED
 
 
-def check_same(held: LabelledImage, offered: LabelledImage) -> None:
+def check_consistent(held: LabelledImage, offered: LabelledImage) -> None:
     """What is said of the image must be what is held of it (`ImageDiffers`); what is left out says nothing."""
-    for column in THINGS:
+    for column in COLUMN_WORDS:
         told = getattr(offered, column)
         known = getattr(held, column)
         if told is not None and told != known:
@@ -332,21 +332,21 @@ def check_same(held: LabelledImage, offered: LabelledImage) -> None:
 
 def _compared(
     held: LabelledImage | None, offered: LabelledImage
-) -> Reception | SeraError:
+) -> AddStatus | SeraError:
     try:
         if held is None:
             raise ImageUnknown(image=offered.image_sha256)
-        check_same(held, offered)
-        return Reception.KNOWN
+        check_consistent(held, offered)
+        return AddStatus.PRESENT
     except SeraError as refusal:
         return refusal
 
 
-def part_of(image: LabelledImage, frozen: Parts, mates: Parts, otherwise: str) -> Split:
+def choose_part(image: LabelledImage, frozen: PartIndex, mates: PartIndex, otherwise: str) -> Split:
     """Where the image goes: where it is frozen, else where it is said to go, else to its patient's others."""
-    fixed = frozen.of(image)
+    fixed = frozen.find(image)
     if fixed is None:
-        return Split(image.split or mates.of(image) or otherwise)
+        return Split(image.split or mates.find(image) or otherwise)
     if image.split not in (None, fixed):
         raise PartFrozen(part=fixed)
     return fixed
@@ -358,7 +358,7 @@ def _shown(column: str, value: Any) -> str:
     return f" ({value})" if column in ("split", "site") and value else ""
 
 
-def _groups(images: list[LabelledImage], frozen: Parts) -> list[Group]:
+def _groups(images: list[LabelledImage], frozen: PartIndex) -> list[Group]:
     ordered = sorted(images, key=lambda image: image.group)
     return [
         _group(name, list(members), frozen)
@@ -366,8 +366,8 @@ def _groups(images: list[LabelledImage], frozen: Parts) -> list[Group]:
     ]
 
 
-def _group(name: str, members: list[LabelledImage], frozen: Parts) -> Group:
-    fixed = {frozen.of(member) for member in members} - {None}
+def _group(name: str, members: list[LabelledImage], frozen: PartIndex) -> Group:
+    fixed = {frozen.find(member) for member in members} - {None}
     part = Split.TEST if Split.TEST in fixed else Split.TRAIN if fixed else None
     return Group(name, len(members), any(member.malignant for member in members), part)
 

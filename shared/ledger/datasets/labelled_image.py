@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from shared.domain.datasets.split import group_of
+from shared.domain.datasets.split import group_name
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class LabelledImage:
 
     @property
     def group(self) -> str:
-        return group_of(self.image_sha256, self.patient, self.site)
+        return group_name(self.image_sha256, self.patient, self.site)
 
 
 COLUMNS = tuple(field.name for field in fields(LabelledImage))
 
 
-def labelled(row: Any) -> LabelledImage:
+def labelled_image_from_row(row: Any) -> LabelledImage:
     """From a row of a draft or of a version."""
     return LabelledImage(**{name: getattr(row, name) for name in COLUMNS})

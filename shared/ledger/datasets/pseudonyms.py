@@ -23,7 +23,7 @@ class Pseudonyms:
         self._session = session
         self._secret: bytes | None = None
 
-    def of(self, number: str | None) -> str | None:
+    def pseudonymise(self, number: str | None) -> str | None:
         """The pseudonym of a hospital's number for a patient; it means a person only together with the site."""
         told = (number or "").strip()
         return (
@@ -32,7 +32,7 @@ class Pseudonyms:
             else None
         )
 
-    def key_for(self, purpose: str) -> bytes:
+    def derive_key(self, purpose: str) -> bytes:
         """A key of this installation for something else, from which the secret itself cannot be had."""
         return hmac.new(
             self._key(), f"key for {purpose}".encode(), hashlib.sha256

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from shared.domain.audit.events import Event
 from shared.errors import Conflict, NotFound
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.datasets.drafts import Drafts, Reception
-from shared.ledger.datasets.labelled_image import LabelledImage, labelled
+from shared.ledger.datasets.drafts import AddStatus, Drafts
+from shared.ledger.datasets.labelled_image import LabelledImage, labelled_image_from_row
 from shared.ledger.tables import AnySelect, DatasetImageRow, DatasetRow, VersionRow
 
 
@@ -36,7 +36,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Share:
+class SplitCount:
     """How many images of the draft are of one site and in one part."""
 
     split: str
@@ -73,11 +73,11 @@ class Datasets:
         ImageDiffers, PartFrozen
             for the first image that is refused; then none is added.
         """
-        answers = Drafts(self._session, self._audit).offer(dataset, images)
+        answers = Drafts(self._session, self._audit).add(dataset, images)
         for answer in answers:
             if isinstance(answer, Conflict):
                 raise answer
-        return answers.count(Reception.ADDED)
+        return answers.count(AddStatus.ADDED)
 
     def find(self, name_or_id: str | UUID) -> Dataset:
         known = DatasetRow.id if isinstance(name_or_id, UUID) else DatasetRow.name
@@ -93,7 +93,7 @@ class Datasets:
             for row in self._session.execute(_counted().order_by(DatasetRow.name))
         ]
 
-    def shares(self, dataset: UUID) -> list[Share]:
+    def split_counts(self, dataset: UUID) -> list[SplitCount]:
         """The draft, counted by part and site."""
         malignant = func.count().filter(DatasetImageRow.malignant)
         query = (
@@ -102,7 +102,7 @@ class Datasets:
             .group_by(DatasetImageRow.split, DatasetImageRow.site)
             .order_by(DatasetImageRow.split.desc(), DatasetImageRow.site)
         )
-        return [Share(*row) for row in self._session.execute(query)]
+        return [SplitCount(*row) for row in self._session.execute(query)]
 
     def images(self, dataset: UUID, split: str | None = None) -> list[LabelledImage]:
         """Rows in the order of their hashes, the same on every machine."""
@@ -110,7 +110,7 @@ class Datasets:
         if split:
             query = query.where(DatasetImageRow.split == split)
         return [
-            labelled(row)
+            labelled_image_from_row(row)
             for row in self._session.scalars(
                 query.order_by(DatasetImageRow.image_sha256)
             )

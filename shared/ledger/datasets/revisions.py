@@ -5,13 +5,13 @@ from uuid import UUID
 from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
-from shared.domain.audit.chain import chain_of
+from shared.domain.audit.chain import chain_name
 from shared.domain.audit.events import Event
 from shared.ledger.edit_conflicts import ETags, check_tags
 from shared.ledger.tables import AuditRow, DatasetRow
 
 
-def lock(session: Session, dataset: UUID, tags: ETags = None) -> None:
+def lock_draft(session: Session, dataset: UUID, tags: ETags = None) -> None:
     """Until the transaction ends, nobody else changes or freezes this dataset; raises ChangedMeanwhile."""
     query = select(DatasetRow.name, DatasetRow.revision).where(DatasetRow.id == dataset)
     held = session.execute(query.with_for_update(key_share=True)).one_or_none()
@@ -19,7 +19,7 @@ def lock(session: Session, dataset: UUID, tags: ETags = None) -> None:
         check_tags(tags, str(held.revision), lambda: _what(session, dataset, held, tags))
 
 
-def count_up(session: Session, dataset: UUID) -> None:
+def increment_revision(session: Session, dataset: UUID) -> None:
     """The draft was changed."""
     session.execute(
         update(DatasetRow)
@@ -46,7 +46,7 @@ def _what(session: Session, dataset: UUID, held: Row[str, int], tags: ETags) -> 
 def _last(session: Session, dataset: UUID) -> str:
     """Who changed it last, when and how, from the audit trail."""
     change = AuditRow.details["change"].as_string().label("change")
-    these = AuditRow.chain == chain_of(None), AuditRow.event == Event.DATASET_CHANGED
+    these = AuditRow.chain == chain_name(None), AuditRow.event == Event.DATASET_CHANGED
     query = select(AuditRow.actor, AuditRow.at, change).where(
         *these, AuditRow.details["dataset"].as_string() == str(dataset)
     )

@@ -16,8 +16,12 @@ from shared.errors import Conflict, NotFound
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.datasets.consents import Consents
 from shared.ledger.datasets.freeze_checks import check_locked, check_parts
-from shared.ledger.datasets.labelled_image import COLUMNS, LabelledImage, labelled
-from shared.ledger.datasets.revisions import lock
+from shared.ledger.datasets.labelled_image import (
+    COLUMNS,
+    LabelledImage,
+    labelled_image_from_row,
+)
+from shared.ledger.datasets.revisions import lock_draft
 from shared.ledger.edit_conflicts import ETags
 from shared.ledger.tables import (
     CaseRow,
@@ -28,7 +32,7 @@ from shared.ledger.tables import (
     VersionRow,
 )
 
-FREEZING = 7_300_004
+FREEZE_LOCK_ID = 7_300_004
 """One freeze at a time in all datasets, since each looks at the others' test sets."""
 
 
@@ -66,14 +70,14 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Frozen(Version):
+class FreezeResult(Version):
     """A version just asked for; not `new` if the dataset was unchanged."""
 
     new: bool
 
 
 @dataclass(frozen=True)
-class Difference:
+class VersionDifference:
     """What came between two versions, in images; `changed` ones kept their label."""
 
     added: int
@@ -88,7 +92,7 @@ class Versions:
         self._audit = audit
         self._actor = actor
 
-    def freeze(self, dataset: UUID, tags: ETags = None) -> Frozen:
+    def freeze(self, dataset: UUID, tags: ETags = None) -> FreezeResult:
         """The dataset's present rows as a version; an unchanged dataset gives the version it has.
 
         Images whose consent was withdrawn are taken out first.
@@ -98,11 +102,11 @@ class Versions:
         ChangedMeanwhile, DatasetEmpty, GroupInBothParts, LockedTestImage, LockedTestPatient
         """
         self._session.execute(
-            text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": FREEZING}
+            text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": FREEZE_LOCK_ID}
         )
-        lock(self._session, dataset, tags)
+        lock_draft(self._session, dataset, tags)
         self._hold_cases(dataset)
-        Consents(self._session, self._audit).withdraw(dataset)
+        Consents(self._session, self._audit).remove_withdrawn(dataset)
         images = self._draft(dataset)
         if not images:
             raise DatasetEmpty
@@ -149,13 +153,13 @@ class Versions:
         if split:
             query = query.where(VersionImageRow.split == split)
         return [
-            labelled(row)
+            labelled_image_from_row(row)
             for row in self._session.scalars(
                 query.order_by(VersionImageRow.image_sha256)
             )
         ]
 
-    def difference(self, older: UUID, newer: UUID) -> Difference:
+    def difference(self, older: UUID, newer: UUID) -> VersionDifference:
         """What was added, removed, relabelled or otherwise changed from one version to another."""
         old, new = (
             select(VersionImageRow).where(VersionImageRow.version_id == each).subquery()
@@ -183,14 +187,14 @@ class Versions:
             )
         ]
         row = self._session.execute(select(*counts).select_from(both)).one()
-        return Difference(
+        return VersionDifference(
             added=row.added,
             removed=row.removed,
             relabelled=row.relabelled,
             changed=row.changed,
         )
 
-    def locked(self, hashes: Sequence[str]) -> set[str]:
+    def locked_test_images(self, hashes: Sequence[str]) -> set[str]:
         """Those of these images that are in the test part of any version of any dataset."""
         query = select(VersionImageRow.image_sha256).where(
             VersionImageRow.split == Split.TEST,
@@ -198,7 +202,7 @@ class Versions:
         )
         return set(self._session.scalars(query))
 
-    def erased(self, version: UUID) -> set[str]:
+    def erased_images(self, version: UUID) -> set[str]:
         """Those of a version's images that came in as cases that were erased since."""
         query = select(VersionImageRow.image_sha256).join(
             CaseRow, CaseRow.id == VersionImageRow.case_id
@@ -212,7 +216,7 @@ class Versions:
             )
         )
 
-    def learned(self, model: str, hashes: Sequence[str]) -> set[str]:
+    def training_images_of_model(self, model: str, hashes: Sequence[str]) -> set[str]:
         """Those of these images that a stored model was trained on; none of a model that was made elsewhere."""
         version = (
             select(TrainingRunRow.version_id)
@@ -264,7 +268,7 @@ class Versions:
     def _draft(self, dataset: UUID) -> list[LabelledImage]:
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
         return [
-            labelled(row)
+            labelled_image_from_row(row)
             for row in self._session.scalars(
                 query.order_by(DatasetImageRow.image_sha256)
             )
@@ -299,8 +303,8 @@ def _version(row: VersionRow) -> Version:
     return Version(**_told(row))
 
 
-def _frozen(row: VersionRow, *, new: bool) -> Frozen:
-    return Frozen(**_told(row), new=new)
+def _frozen(row: VersionRow, *, new: bool) -> FreezeResult:
+    return FreezeResult(**_told(row), new=new)
 
 
 def _told(row: VersionRow) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""API keys: shown once, kept as hashes, expiring, replaced with an overlap, revoked at once."""
+"""API keys: shown once, stored as hashes, with an expiry; rotated with an overlap, revoked at once."""
 
 import hashlib
 import secrets
@@ -13,40 +13,52 @@ from sqlalchemy.orm import Session
 from shared.domain.audit.events import Event
 from shared.domain.roles import HOSPITAL_ROLES, STAFF_ROLES, Role
 from shared.errors import Conflict, Forbidden, InputError, NotFound
-from shared.ledger.audit.repository import AuditTrail, Entry
+from shared.ledger.audit.repository import AuditEntry, AuditTrail
 from shared.ledger.tables import ApiKeyRow
 
 Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
 PREFIX = "sera"
 NOW = func.clock_timestamp()
 USE_NOTED_EVERY = timedelta(minutes=1)
-"""A poll is no write: when a key was used last is known to this."""
+"""A key's last use is noted at most this often, so that not every poll is a write."""
 
-ALIVE = and_(
+IS_ACTIVE = and_(
     ApiKeyRow.revoked_at.is_(None),
     or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > NOW),
 )
-STALE = or_(ApiKeyRow.last_used_at.is_(None), ApiKeyRow.last_used_at < NOW - USE_NOTED_EVERY)
+IS_USE_DUE = or_(
+    ApiKeyRow.last_used_at.is_(None),
+    ApiKeyRow.last_used_at < NOW - USE_NOTED_EVERY,
+)
 
 
 class KeyNeedsHospital(InputError):
     code = "key-needs-hospital"
-    text = "A {role} key belongs to one hospital; name it with --hospital NAME, or `hospital` in the body."
+    text = (
+        "A {role} key belongs to one hospital; name it with --hospital NAME, or `hospital` in the "
+        "body."
+    )
 
 
 class KeyUnknown(NotFound):
     code = "key-unknown"
-    text = "There is no key {key!r} that you may change. Those there are: `./sera key list`, or GET /v1/keys."
+    text = (
+        "There is no key {key!r} that you may change. Those there are: `./sera key list`, or GET "
+        "/v1/keys."
+    )
 
 
 class KeyEnded(Conflict):
     code = "key-ended"
-    text = "The key {key} has ended: it is revoked, has run out, or was replaced before. Make a new one."
+    text = (
+        "The key {key} has ended: it is revoked, has run out, or was replaced before. Make a new "
+        "one."
+    )
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key without its secret. `replaced_by` is the id of the one that it was rotated to."""
+    """A key without its secret. `replaced_by` is the id of the key that succeeded it."""
 
     id: str
     hospital_id: UUID | None
@@ -61,14 +73,17 @@ class ApiKey:
 
 @dataclass(frozen=True)
 class NewApiKey:
-    """A key just made; `text` is the only sight of its secret."""
+    """A new key. Only `text` contains its secret, which is not stored."""
 
     key: ApiKey
     text: str
 
 
 class ApiKeys:
-    """Of the whole house; or of one hospital, whose administrator sees them all and changes its staff's."""
+    """The keys of the whole system, or of one hospital.
+
+    A hospital's administrator sees all keys of the hospital, and changes those of its staff.
+    """
 
     def __init__(
         self, session: Session, audit: AuditTrail, hospital: UUID | None = None
@@ -84,8 +99,10 @@ class ApiKeys:
         label: str,
         expires_at: datetime | None = None,
     ) -> str:
-        """Make a key; the text returned is the only time its secret is seen."""
-        return self.create(role, hospital, label, expires_at).text
+        """Create a key, and return its text, which contains the secret. Raises as `create` does."""
+        return self.create(
+            role=role, hospital=hospital, label=label, expires_at=expires_at
+        ).text
 
     def create(
         self,
@@ -94,85 +111,90 @@ class ApiKeys:
         label: str,
         expires_at: datetime | None = None,
     ) -> NewApiKey:
-        """Raises KeyNeedsHospital, and Forbidden where a hospital's administrator asks for more than a staff key."""
+        """Raises KeyNeedsHospital; Forbidden where a hospital asks for more than a staff key."""
         if self._hospital and role not in STAFF_ROLES:
             raise Forbidden(role=Role.HOSPITAL_ADMIN, needed=Role.OPERATOR)
         hospital = self._hospital or hospital
         if role in HOSPITAL_ROLES and hospital is None:
             raise KeyNeedsHospital(role=role)
-        made = self._add(
-            role, hospital if role in HOSPITAL_ROLES else None, label, expires_at
-        )
-        self._record(Event.KEY_CREATED, made.key, role=role)
-        return made
+        owner = hospital if role in HOSPITAL_ROLES else None
+        new = self._add(role=role, hospital=owner, label=label, expires_at=expires_at)
+        self._record(Event.KEY_CREATED, new.key, role=role)
+        return new
 
     def now(self) -> datetime:
-        """The database's clock, which says when a key ends."""
+        """The database's clock, by which a key expires."""
         now: datetime = self._session.scalars(select(NOW)).one()
         return now
 
     def all(self) -> list[ApiKey]:
         """Newest first."""
-        return [
-            _key(row)
-            for row in self._session.scalars(
-                self._mine(select(ApiKeyRow)).order_by(ApiKeyRow.created_at.desc())
-            )
-        ]
+        query = select(ApiKeyRow).order_by(ApiKeyRow.created_at.desc())
+        rows = self._session.scalars(self._restrict_to_hospital(query))
+        return [_api_key(row) for row in rows]
 
     def rotate(self, key_id: str, overlap: timedelta) -> NewApiKey:
-        """A successor that lives as long as this key was to live; this one ends after the overlap.
+        """Create a successor with the same lifetime; this key ends after the overlap.
 
         Raises KeyUnknown, KeyEnded.
         """
-        row = self._changeable(key_id)
+        row = self._lock_changeable(key_id)
         now = self.now()
-        if row.replaced_by or not _alive(row, now):
+        if row.replaced_by or not _is_active(row, now):
             raise KeyEnded(key=key_id)
-        expires_at = now + (row.expires_at - row.created_at) if row.expires_at else None
-        made = self._add(Role(row.role), row.hospital_id, row.label, expires_at)
-        row.replaced_by = made.key.id
-        row.expires_at = min(filter(None, (row.expires_at, now + overlap)))
+        expires_at = None
+        overlap_end = now + overlap
+        row_end = overlap_end
+        if row.expires_at:
+            expires_at = now + (row.expires_at - row.created_at)
+            row_end = min(row.expires_at, overlap_end)
+        new = self._add(
+            role=Role(row.role),
+            hospital=row.hospital_id,
+            label=row.label,
+            expires_at=expires_at,
+        )
+        row.replaced_by = new.key.id
+        row.expires_at = row_end
         self._session.flush()
         self._record(
             Event.KEY_ROTATED,
-            _key(row),
-            successor=made.key.id,
-            until=row.expires_at.isoformat(),
+            _api_key(row),
+            successor=new.key.id,
+            until=row_end.isoformat(),
         )
-        return made
+        return new
 
     def revoke(self, key_id: str) -> ApiKey:
-        """End a key now: the next request with it is refused. Twice is harmless. Raises KeyUnknown."""
-        row = self._changeable(key_id)
+        """End a key now, so that the next request with it is refused.
+
+        Revoking a key again changes nothing. Raises KeyUnknown.
+        """
+        row = self._lock_changeable(key_id)
         if row.revoked_at is None:
             row.revoked_at = self.now()
             self._session.flush()
-            self._record(Event.KEY_REVOKED, _key(row))
-        return _key(row)
+            self._record(Event.KEY_REVOKED, _api_key(row))
+        return _api_key(row)
 
     def note_use(self, key_id: str) -> None:
-        """Note that a key was used now; whoever else notes it at this moment is enough."""
-        free = (
+        """Note that a key was used now. If another transaction notes it too, one note is enough."""
+        unlocked = (
             select(ApiKeyRow.id)
-            .where(ApiKeyRow.id == key_id, STALE)
+            .where(ApiKeyRow.id == key_id, IS_USE_DUE)
             .with_for_update(skip_locked=True)
         )
-        noted = (
+        statement = (
             update(ApiKeyRow)
-            .where(ApiKeyRow.id.in_(free.scalar_subquery()))
+            .where(ApiKeyRow.id.in_(unlocked.scalar_subquery()))
             .values(last_used_at=NOW)
         )
-        self._session.execute(noted.execution_options(synchronize_session=False))
+        self._session.execute(statement.execution_options(synchronize_session=False))
 
     def is_active(self, key_id: str) -> bool:
-        """Whether a key that was good is good still."""
-        return (
-            self._session.scalar(
-                self._mine(select(ApiKeyRow.id)).where(ApiKeyRow.id == key_id, ALIVE)
-            )
-            is not None
-        )
+        """Whether a key exists and has not ended."""
+        query = select(ApiKeyRow.id).where(ApiKeyRow.id == key_id, IS_ACTIVE)
+        return self._session.scalar(self._restrict_to_hospital(query)) is not None
 
     def _add(
         self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None
@@ -184,14 +206,16 @@ class ApiKeys:
             role=role,
             label=label,
             expires_at=expires_at,
+            secret_sha256=hash_secret(secret),
         )
-        row.secret_sha256 = hash_secret(secret)
         self._session.add(row)
         self._session.flush()
-        return NewApiKey(_key(row), f"{PREFIX}_{row.id}_{secret}")
+        return NewApiKey(key=_api_key(row), text=f"{PREFIX}_{row.id}_{secret}")
 
-    def _changeable(self, key_id: str) -> ApiKeyRow:
-        query = self._mine(select(ApiKeyRow)).where(ApiKeyRow.id == key_id)
+    def _lock_changeable(self, key_id: str) -> ApiKeyRow:
+        query = self._restrict_to_hospital(select(ApiKeyRow)).where(
+            ApiKeyRow.id == key_id
+        )
         if self._hospital:
             query = query.where(ApiKeyRow.role.in_(STAFF_ROLES))
         row: ApiKeyRow | None = self._session.scalar(query.with_for_update())
@@ -199,24 +223,28 @@ class ApiKeys:
             raise KeyUnknown(key=key_id)
         return row
 
-    def _mine(self, query: Query) -> Query:
+    def _restrict_to_hospital(self, query: Query) -> Query:
         if self._hospital is None:
             return query
         return query.where(ApiKeyRow.hospital_id == self._hospital)
 
     def _record(self, event: Event, key: ApiKey, **details: object) -> None:
-        self._audit.record_all(
-            [Entry(event, key.hospital_id, details={"key": key.id, **details})]
+        entry = AuditEntry(
+            event=event,
+            hospital_id=key.hospital_id,
+            details={"key": key.id, **details},
         )
+        self._audit.record_all([entry])
 
 
-def _alive(row: ApiKeyRow, now: datetime) -> bool:
+def _is_active(row: ApiKeyRow, now: datetime) -> bool:
     return row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
 
 
-def _key(row: ApiKeyRow) -> ApiKey:
-    told = {field.name: getattr(row, field.name) for field in fields(ApiKey)}
-    return ApiKey(**told | {"role": Role(row.role)})
+def _api_key(row: ApiKeyRow) -> ApiKey:
+    values = {field.name: getattr(row, field.name) for field in fields(ApiKey)}
+    values["role"] = Role(row.role)
+    return ApiKey(**values)
 
 
 def hash_secret(secret: str) -> str:

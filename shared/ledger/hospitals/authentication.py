@@ -1,4 +1,8 @@
-"""Whom an API key speaks for: verified, and its hospital's role taken on, in one statement of the transaction."""
+"""Authenticates API keys.
+
+One SQL statement verifies the key and switches the transaction to the database role of the key's
+hospital.
+"""
 
 from datetime import timedelta
 
@@ -32,10 +36,12 @@ VERIFY = text(
 def authenticate_key(
     transaction: Transaction, key: str, noted_every: timedelta = USE_NOTED_EVERY
 ) -> Caller | None:
-    """Whom this key speaks for, or None if it is unknown, expired or revoked. Raises Unavailable.
+    """The caller of this key; None if the key is unknown, expired or revoked.
 
-    The transaction goes on under the role of the key's hospital, or of the system. Once in a while (`noted_every`) the
-    key's use is noted, and that is committed at once: it counts whatever becomes of the request.
+    The transaction goes on under the role of the key's hospital, or of the system. Once per
+    `noted_every` the key's use is noted and committed at once, whatever the request does later.
+
+    Raises Unavailable.
     """
     parts = key.split("_", 2)
     if len(parts) != 3 or parts[0] != PREFIX:
@@ -48,14 +54,14 @@ def authenticate_key(
         "noted_every": noted_every,
     }
     with translate_database_errors():
-        found = transaction.run_first(
+        row = transaction.run_first(
             lambda session: session.execute(VERIFY, values).first()
         )
-    if found is None:
+    if row is None:
         return None
-    caller = Caller(key_id, Role(found.role), found.hospital_id)
+    caller = Caller(credential=key_id, role=Role(row.role), hospital_id=row.hospital_id)
     transaction.note_role(DatabaseRole(caller.hospital_id))
-    if found.use_is_due:
+    if row.use_is_due:
         SystemSession(transaction, ACTOR).api_keys.note_use(key_id)
         transaction.commit()
     return caller

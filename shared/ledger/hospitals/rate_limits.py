@@ -1,4 +1,4 @@
-"""What a hospital may still send: tokens of its rate, and its cases that are not yet answered."""
+"""Limits how much a hospital sends: a token bucket for its rate, and a quota of unfinished jobs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ NOW = func.clock_timestamp()
 
 @dataclass(frozen=True)
 class RateLimit:
-    """What holds for a hospital: its own where it has them, else the installation's."""
+    """A hospital's limits: its own where it has them, else the installation's."""
 
     per_minute: int
     quota: int
@@ -22,7 +22,7 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class RateLimitStatus:
-    """How a hospital stands now: its limits, its jobs that wait or run, the tokens it could take."""
+    """A hospital's limits, its queued and running jobs, and the tokens in its bucket."""
 
     limits: RateLimit
     inflight: int
@@ -32,41 +32,46 @@ class RateLimitStatus:
 class RateLimits(HospitalRepository):
     """One hospital's token bucket: it holds a minute's worth and fills at the hospital's rate.
 
-    The bucket is a row, so that every API process draws from the same one, and it outlives them.
+    The bucket is a row in the database, so that all API processes share it and it outlives them.
     """
 
     def status(self, defaults: RateLimit) -> RateLimitStatus:
-        """All that a decision needs, in one query; a bucket that nothing was ever taken from is full."""
+        """Read in one query all that a decision needs. An unused bucket is full."""
         per_minute = func.coalesce(HospitalRow.rate_per_minute, defaults.per_minute)
         query = (
             select(
                 per_minute,
                 func.coalesce(HospitalRow.inflight_quota, defaults.quota),
-                self._jobs("'queued'") + self._jobs("'running'"),
+                self._count_jobs("'queued'") + self._count_jobs("'running'"),
                 func.coalesce(_level(per_minute), per_minute),
             )
             .outerjoin(RateLimitRow, RateLimitRow.hospital_id == HospitalRow.id)
             .where(HospitalRow.id == self._hospital)
         )
         rate, quota, inflight, tokens = self._session.execute(query).one()
-        return RateLimitStatus(RateLimit(rate, quota), inflight, float(tokens))
+        return RateLimitStatus(
+            limits=RateLimit(per_minute=rate, quota=quota),
+            inflight=inflight,
+            tokens=float(tokens),
+        )
 
     def take(self, per_minute: int, spare: float) -> bool:
-        """Take a token unless fewer than `spare` would be left."""
+        """Take a token; False if fewer than `spare` tokens would be left."""
         if per_minute - 1 < spare:
             return False
-        left = _level(per_minute) - 1
-        first = insert(RateLimitRow).values(
+        remaining = _level(per_minute) - 1
+        first_use = insert(RateLimitRow).values(
             hospital_id=self._hospital, tokens=per_minute - 1
         )
-        taken = first.on_conflict_do_update(
+        statement = first_use.on_conflict_do_update(
             index_elements=[RateLimitRow.hospital_id],
-            set_={"tokens": left, "filled_at": NOW},
-            where=left >= spare,
+            set_={"tokens": remaining, "filled_at": NOW},
+            where=remaining >= spare,
         )
-        return self._session.scalar(taken.returning(RateLimitRow.tokens)) is not None
+        tokens = self._session.scalar(statement.returning(RateLimitRow.tokens))
+        return tokens is not None
 
-    def _jobs(self, state: str) -> ScalarSelect[int]:
+    def _count_jobs(self, state: str) -> ScalarSelect[int]:
         return (
             self._restrict_to_hospital(select(func.count()), JobRow)
             .where(JobRow.state == text(state))
@@ -75,6 +80,7 @@ class RateLimits(HospitalRepository):
 
 
 def _level(per_minute: Any) -> ColumnElement[float]:
-    # A clock that was set back fills the bucket rather than locking the hospital out.
-    away_s = func.abs(cast(func.extract("epoch", NOW - RateLimitRow.filled_at), Double))
-    return func.least(RateLimitRow.tokens + away_s * per_minute / 60.0, per_minute)
+    """SQL for the tokens in the bucket now."""
+    # If the clock is set back, the bucket fills, because the hospital must not be locked out.
+    age_s = func.abs(cast(func.extract("epoch", NOW - RateLimitRow.filled_at), Double))
+    return func.least(RateLimitRow.tokens + age_s * per_minute / 60.0, per_minute)

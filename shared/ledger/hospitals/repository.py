@@ -1,4 +1,4 @@
-"""Hospitals and their settings, and who may call for them."""
+"""Hospitals and their settings, and the callers who act for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from shared.domain.audit.events import Event
 from shared.domain.roles import Role
 from shared.errors import Conflict, NotFound
-from shared.ledger.audit.repository import AuditTrail, Entry
+from shared.ledger.audit.repository import AuditEntry, AuditTrail
 from shared.ledger.edit_conflicts import (
     ETags,
     changed_settings,
@@ -35,7 +35,10 @@ SETTINGS = (
 
 class HospitalUnknown(NotFound):
     code = "hospital-unknown"
-    text = "There is no hospital {name!r}. Those there are: `./sera hospital show`, or GET /v1/hospitals."
+    text = (
+        "There is no hospital {name!r}. Those there are: `./sera hospital show`, or GET "
+        "/v1/hospitals."
+    )
 
 
 class HospitalExists(Conflict):
@@ -45,7 +48,7 @@ class HospitalExists(Conflict):
 
 @dataclass(frozen=True)
 class Caller:
-    """Whom a valid key speaks for, or a session where there is a `person`."""
+    """Who makes a request, with a key, or with a session where there is a `person`."""
 
     credential: str
     """The key's id, or the hash of the session's token."""
@@ -60,7 +63,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Hospital:
-    """A hospital's own settings; None where it has said nothing."""
+    """A hospital's own settings; None where the installation's default applies."""
 
     id: UUID
     name: str
@@ -73,9 +76,9 @@ class Hospital:
     rate_per_minute: int | None
     inflight_quota: int | None
     weight: float | None
-    """Its share of the workers beside another that also has cases waiting; None: 1."""
+    """Its share of the workers while other hospitals have waiting cases, too; None: 1."""
     retention_days: int | None
-    """After which its cases are erased."""
+    """The number of days after which its cases are erased."""
 
     @property
     def tag(self) -> str:
@@ -90,12 +93,8 @@ class Hospitals:
 
     def all(self) -> list[Hospital]:
         """By name."""
-        return [
-            _hospital(row)
-            for row in self._session.scalars(
-                select(HospitalRow).order_by(HospitalRow.name)
-            )
-        ]
+        rows = self._session.scalars(select(HospitalRow).order_by(HospitalRow.name))
+        return [_hospital(row) for row in rows]
 
     def find(self, name: str) -> Hospital:
         """Raises HospitalUnknown."""
@@ -110,65 +109,71 @@ class Hospitals:
     def change(
         self, hospital: UUID, settings: Mapping[str, Any], tags: ETags = None
     ) -> Hospital:
-        """Set some settings, by name; what really changes is on record with before and after.
+        """Set some settings, by name. The audit event has the values before and after.
 
-        Raises ChangedMeanwhile.
+        Raises EditConflict.
         """
         row = self._session.get_one(
             HospitalRow, hospital, with_for_update={"key_share": True}
         )
-        before = {name: getattr(row, name) for name in SETTINGS}
-        check_tags(tags, settings_tag(before), lambda: _what(row.name, before, tags))
+        present = {name: getattr(row, name) for name in SETTINGS}
+        check_tags(
+            tags,
+            settings_tag(present),
+            lambda: _describe_conflict(row.name, present, tags),
+        )
         after = {
-            name: value for name, value in settings.items() if value != before[name]
+            name: value for name, value in settings.items() if value != present[name]
         }
         if after:
             for name, value in after.items():
                 setattr(row, name, value)
             self._session.flush()
-            told = {"before": {name: before[name] for name in after}, "after": after}
-            self._audit.record_all(
-                [Entry(Event.HOSPITAL_CHANGED, hospital, details=told)]
+            before = {name: present[name] for name in after}
+            details = {"before": before, "after": after}
+            entry = AuditEntry(
+                event=Event.HOSPITAL_CHANGED, hospital_id=hospital, details=details
             )
+            self._audit.record_all([entry])
         return _hospital(row)
 
     def add(self, name: str) -> Hospital:
-        """A new hospital, which has said nothing yet. Raises HospitalExists."""
-        new = self._added(name)
-        if new is None:
+        """Add a hospital without settings of its own. Raises HospitalExists."""
+        hospital = self._insert(name)
+        if hospital is None:
             raise HospitalExists(name=name)
-        return self.read(new)
+        return self.read(hospital)
 
     def ensure(self, name: str) -> UUID:
         """The hospital of this name, added if it is new."""
-        return (
-            self._added(name)
-            or self._session.scalars(
-                select(HospitalRow.id).where(HospitalRow.name == name)
-            ).one()
-        )
+        new = self._insert(name)
+        if new:
+            return new
+        query = select(HospitalRow.id).where(HospitalRow.name == name)
+        return self._session.scalars(query).one()
 
-    def _added(self, name: str) -> UUID | None:
-        added = (
+    def _insert(self, name: str) -> UUID | None:
+        """None if there is a hospital of this name."""
+        statement = (
             insert(HospitalRow)
             .values(name=name)
             .on_conflict_do_nothing()
             .returning(HospitalRow.id)
         )
-        new = self._session.scalar(added)
-        if new:
-            self._audit.record_all([Entry(Event.HOSPITAL_ADDED, new)])
-        return new
+        hospital = self._session.scalar(statement)
+        if hospital:
+            entry = AuditEntry(event=Event.HOSPITAL_ADDED, hospital_id=hospital)
+            self._audit.record_all([entry])
+        return hospital
 
 
-def _what(name: str, before: Mapping[str, Any], tags: ETags) -> str:
-    changed = changed_settings(before, tags)
-    return (
-        f"Of {name} was changed since: {', '.join(changed)}."
-        if changed
-        else f"This is no ETag of {name}."
-    )
+def _describe_conflict(name: str, present: Mapping[str, Any], tags: ETags) -> str:
+    changed = changed_settings(present, tags)
+    if not changed:
+        return f"This is no ETag of {name}."
+    return f"Of {name} was changed since: {', '.join(changed)}."
 
 
 def _hospital(row: HospitalRow) -> Hospital:
-    return Hospital(row.id, row.name, **{name: getattr(row, name) for name in SETTINGS})
+    settings = {name: getattr(row, name) for name in SETTINGS}
+    return Hospital(id=row.id, name=row.name, **settings)

@@ -22,7 +22,7 @@ from shared.errors import Conflict
 from shared.ledger.cases.repository import check_not_erased
 from shared.ledger.tables import CaseRow, ReceiptRow
 
-KEPT = timedelta(days=7)
+RETENTION = timedelta(days=7)
 
 RESERVE = text(
     """
@@ -70,11 +70,11 @@ class Receipts:
     """Of one hospital, or with None of the house."""
 
     def __init__(
-        self, session: Session, hospital: UUID | None = None, kept: timedelta = KEPT
+        self, session: Session, hospital: UUID | None = None, retention: timedelta = RETENTION
     ) -> None:
         self._session = session
         self._hospital = hospital
-        self._kept = kept
+        self._kept = retention
 
     def find(self, key: str, fingerprint: str) -> Answer | None:
         """The earlier answer to this key.
@@ -113,7 +113,7 @@ class Receipts:
             check_not_erased(self._session.get_one(CaseRow, reserved.erased_case_id))
         return reserved is not None
 
-    def keep(self, key: str, answer: Answer) -> None:
+    def store(self, key: str, answer: Answer) -> None:
         """The answer to a key that was reserved."""
         mine = (
             ReceiptRow.hospital_id.is_not_distinct_from(self._hospital),
@@ -127,9 +127,9 @@ class Receipts:
         }
         self._session.execute(update(ReceiptRow).where(*mine).values(values))
 
-    def sweep(self, kept: timedelta) -> int:
+    def sweep(self, retention: timedelta) -> int:
         """Drop what was kept for so long, whoever's it is; returns how many there were."""
-        past = ReceiptRow.created_at < func.clock_timestamp() - kept
+        past = ReceiptRow.created_at < func.clock_timestamp() - retention
         dropped = self._session.scalars(
             delete(ReceiptRow).where(past).returning(ReceiptRow.id)
         )

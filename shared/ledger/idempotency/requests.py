@@ -86,7 +86,7 @@ class IdempotentRequest:
         """Write the answer and commit the transaction. Raises Answered where another request came first."""
         with translate_database_errors():
             self.reserve()
-            self._receipts().keep(self._key.key, answer)
+            self._receipts().store(self._key.key, answer)
             self._transaction.commit()
 
     def _receipts(self) -> Receipts:

@@ -1,1 +1,1 @@
-"""Jobs: what a hospital sees of them, the queue that workers claim from, and the backlog."""
+"""Jobs: a hospital's own, the queue that workers claim from, dead letters, and the backlog."""

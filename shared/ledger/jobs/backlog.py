@@ -1,4 +1,4 @@
-"""What an operator sees of the queue: who waits how long, what is in hand until when, what lies among the dead."""
+"""An operator's view of the queue: waiting jobs, running jobs, dead letters."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,17 +11,16 @@ from shared.domain.jobs import Reason
 from shared.ledger.tables import HospitalRow, JobRow
 
 NOW = func.clock_timestamp()
-QUEUED, RUNNING, FAILED = (
-    JobRow.state == literal_column(f"'{state}'")
-    for state in ("queued", "running", "failed")
-)
-"""Written out, so that the partial indexes are used."""
+QUEUED = JobRow.state == literal_column("'queued'")
+RUNNING = JobRow.state == literal_column("'running'")
+FAILED = JobRow.state == literal_column("'failed'")
+"""The states are literals, not parameters, so that PostgreSQL uses the partial indexes."""
 REASON = func.coalesce(JobRow.reason, literal_column(f"'{Reason.INTERNAL}'"))
 
 
 @dataclass(frozen=True)
-class Line:
-    """What waits of one hospital in one lane; `oldest_s` since the first of them was queued."""
+class WaitingJobs:
+    """Waiting jobs of one hospital in one lane; `oldest_s` is the age of the oldest."""
 
     hospital: str
     urgent: bool
@@ -30,8 +29,11 @@ class Line:
 
 
 @dataclass(frozen=True)
-class InHand:
-    """A job that a worker holds; `left_s` below 0: its lease ran out and nobody has taken it back yet."""
+class RunningJob:
+    """A job that a worker has claimed.
+
+    `left_s` below 0 means that its lease ran out and no worker has taken it back yet.
+    """
 
     job_id: UUID
     hospital: str
@@ -43,7 +45,7 @@ class InHand:
 
 
 @dataclass(frozen=True)
-class Dead:
+class DeadLetterSummary:
     """Dead letters of one reason."""
 
     reason: str
@@ -62,48 +64,47 @@ class DeadLetter:
 
 
 class Backlog:
-    """Over all hospitals; ids and counts, nothing of a case."""
+    """Queries over all hospitals, which return ids and counts but no data of a case."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def lines(self) -> list[Line]:
+    def waiting(self) -> list[WaitingJobs]:
         """By hospital, the urgent lane first."""
-        oldest = func.extract("epoch", NOW - func.min(JobRow.queued_at))
+        oldest_s = func.extract("epoch", NOW - func.min(JobRow.queued_at))
         query = (
-            select(HospitalRow.name, JobRow.urgent, func.count(), oldest)
+            select(HospitalRow.name, JobRow.urgent, func.count(), oldest_s)
             .join(JobRow)
             .where(QUEUED)
-        )
-        grouped = query.group_by(HospitalRow.name, JobRow.urgent).order_by(
-            HospitalRow.name, JobRow.urgent.desc()
+            .group_by(HospitalRow.name, JobRow.urgent)
+            .order_by(HospitalRow.name, JobRow.urgent.desc())
         )
         return [
-            Line(name, urgent, jobs, float(age))
-            for name, urgent, jobs, age in self._session.execute(grouped)
+            WaitingJobs(hospital=name, urgent=urgent, jobs=jobs, oldest_s=float(age_s))
+            for name, urgent, jobs, age_s in self._session.execute(query)
         ]
 
-    def in_hand(self, most: int) -> list[InHand]:
-        """Those whose leases end first; those that ran out lead."""
-        left = func.extract("epoch", JobRow.lease_until - NOW).label("left_s")
-        names = (
+    def running(self, limit: int) -> list[RunningJob]:
+        """Running jobs by the end of their leases, so that expired ones come first."""
+        left_s = func.extract("epoch", JobRow.lease_until - NOW).label("left_s")
+        columns = (
             JobRow.id,
             HospitalRow.name,
             JobRow.urgent,
             JobRow.worker,
             JobRow.attempts,
             JobRow.lease_until,
-            left,
+            left_s,
         )
         query = (
-            select(*names)
+            select(*columns)
             .join(HospitalRow)
             .where(RUNNING)
             .order_by(JobRow.lease_until, JobRow.id)
-            .limit(most)
+            .limit(limit)
         )
         return [
-            InHand(
+            RunningJob(
                 job_id=row.id,
                 hospital=row.name,
                 urgent=row.urgent,
@@ -115,30 +116,37 @@ class Backlog:
             for row in self._session.execute(query)
         ]
 
-    def expired(self) -> int:
-        """Leases that ran out and that no worker has taken back yet."""
+    def count_expired(self) -> int:
+        """Count the leases that ran out and that no worker has taken back yet."""
         query = select(func.count()).where(RUNNING, JobRow.lease_until < NOW)
         return self._session.scalars(query).one()
 
-    def dead(self) -> list[Dead]:
+    def dead_letter_summaries(self) -> list[DeadLetterSummary]:
         """By reason, the most frequent first."""
-        told = (
-            REASON,
-            func.count(),
-            func.min(JobRow.updated_at),
-            func.max(JobRow.updated_at),
-        )
+        oldest = func.min(JobRow.updated_at)
+        newest = func.max(JobRow.updated_at)
         query = (
-            select(*told)
+            select(REASON, func.count(), oldest, newest)
             .where(FAILED)
             .group_by(REASON)
             .order_by(func.count().desc(), REASON)
         )
-        return [Dead(*row) for row in self._session.execute(query)]
+        return [DeadLetterSummary(*row) for row in self._session.execute(query)]
 
-    def dead_letters(self, reason: str, most: int) -> list[DeadLetter]:
-        """Of one reason, those that failed last."""
-        told = (JobRow.id, HospitalRow.name, REASON, JobRow.attempts, JobRow.updated_at)
-        query = select(*told).join(HospitalRow).where(FAILED, literal(reason) == REASON)
-        newest = query.order_by(JobRow.updated_at.desc(), JobRow.id).limit(most)
-        return [DeadLetter(*row) for row in self._session.execute(newest)]
+    def dead_letters(self, reason: str, limit: int) -> list[DeadLetter]:
+        """Dead letters of one reason, the latest failure first."""
+        columns = (
+            JobRow.id,
+            HospitalRow.name,
+            REASON,
+            JobRow.attempts,
+            JobRow.updated_at,
+        )
+        query = (
+            select(*columns)
+            .join(HospitalRow)
+            .where(FAILED, literal(reason) == REASON)
+            .order_by(JobRow.updated_at.desc(), JobRow.id)
+            .limit(limit)
+        )
+        return [DeadLetter(*row) for row in self._session.execute(query)]

@@ -1,4 +1,4 @@
-"""Holds leases for as long as the process lives that took them."""
+"""Renews the leases of a process while it lives and its work goes on."""
 
 import threading
 import time
@@ -15,52 +15,59 @@ Renew = Callable[[list[UUID]], Any]
 
 
 class Heartbeat(threading.Thread):
-    """Renews every held lease three times in its length, for as long as something of its work moves."""
+    """Renews every held lease three times within its length, unless its work is stuck."""
 
     def __init__(
         self, renew: Renew, lease: timedelta, stuck: timedelta | None = None
     ) -> None:
-        """Without `stuck` a lease is renewed until it is let go."""
+        """`stuck` is how long work may make no progress. Without it a lease is renewed until it is
+        released.
+        """
         super().__init__(name="heartbeat", daemon=True)
         self._renew = renew
-        self._every_s = lease.total_seconds() / 3
+        self._interval_s = lease.total_seconds() / 3
         self._stuck_s = stuck.total_seconds() if stuck else inf
-        self._held: dict[UUID, float] = {}
+        self._progress_times: dict[UUID, float] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
 
     def hold(self, token: UUID) -> None:
-        """Hold a lease, or say that its work has moved."""
+        """Hold a lease, or report that its work has made progress."""
         with self._lock:
-            self._held[token] = time.monotonic()
+            self._progress_times[token] = time.monotonic()
 
-    def let_go(self, token: UUID) -> None:
+    def release(self, token: UUID) -> None:
         with self._lock:
-            self._held.pop(token, None)
+            self._progress_times.pop(token, None)
 
     def stop(self) -> None:
         self._stopping.set()
         self.join()
 
     def run(self) -> None:
-        while not self._stopping.wait(self._every_s):
-            if held := self._moving():
-                self._beat(held)
+        while not self._stopping.wait(self._interval_s):
+            tokens = self._drop_stuck()
+            if tokens:
+                self._beat(tokens)
 
-    def _moving(self) -> list[UUID]:
-        """The leases to renew. One whose work is stuck runs out, and another worker takes it up."""
-        since = time.monotonic() - self._stuck_s
+    def _drop_stuck(self) -> list[UUID]:
+        """The leases to renew. A stuck lease is dropped: it expires, and another worker claims it."""
+        oldest_progress = time.monotonic() - self._stuck_s
         with self._lock:
-            stuck = [token for token, moved in self._held.items() if moved < since]
+            stuck = [
+                token
+                for token, progress_time in self._progress_times.items()
+                if progress_time < oldest_progress
+            ]
             for token in stuck:
-                del self._held[token]
-            held = list(self._held)
+                del self._progress_times[token]
+            tokens = list(self._progress_times)
         for token in stuck:
             log().error("heartbeat.stuck", token=str(token), after_s=self._stuck_s)
-        return held
+        return tokens
 
-    def _beat(self, held: list[UUID]) -> None:
+    def _beat(self, tokens: list[UUID]) -> None:
         try:
-            self._renew(held)
+            self._renew(tokens)
         except Unavailable as error:
             log().warning("heartbeat.missed", problem=str(error))

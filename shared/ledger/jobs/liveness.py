@@ -1,4 +1,4 @@
-"""Whether a worker has anything to do."""
+"""Shows whether workers leave work undone."""
 
 from sqlalchemy import Double, case, cast, func, literal_column, or_, select
 from sqlalchemy.orm import Session
@@ -12,22 +12,23 @@ class Liveness:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def waited_s(self, worker: str | None = None) -> float:
-        """Seconds that the longest waiting job has waited: one that could be claimed, or whose lease ran out; else 0.
+    def longest_wait_s(self, worker: str | None = None) -> float:
+        """Seconds that the longest waiting job has waited; 0 if none waits.
 
-        Of a worker also what it holds itself.
+        A job waits if it could be claimed, or if its lease ran out. With a worker's name, the jobs
+        that it holds itself count as well.
         """
-        queued = JobRow.state == literal_column("'queued'")
-        running = JobRow.state == literal_column("'running'")
-        lapsed = JobRow.lease_until < NOW
-        since = case(
-            (queued, JobRow.available_at),
+        is_queued = JobRow.state == literal_column("'queued'")
+        is_running = JobRow.state == literal_column("'running'")
+        is_expired = JobRow.lease_until < NOW
+        waiting_since = case(
+            (is_queued, JobRow.available_at),
             (JobRow.worker == worker, JobRow.updated_at),
             else_=JobRow.lease_until,
         )
-        its = or_(
-            queued & (JobRow.available_at < NOW),
-            running & (lapsed | (JobRow.worker == worker)),
+        is_waiting = or_(
+            is_queued & (JobRow.available_at < NOW),
+            is_running & (is_expired | (JobRow.worker == worker)),
         )
-        waited = cast(func.extract("epoch", NOW - func.min(since)), Double)
-        return self._session.scalar(select(waited).where(its)) or 0.0
+        waited_s = cast(func.extract("epoch", NOW - func.min(waiting_since)), Double)
+        return self._session.scalar(select(waited_s).where(is_waiting)) or 0.0

@@ -1,4 +1,4 @@
-"""The workers' side of the jobs: claim with a lease, renew, finish, give back, dead letter."""
+"""The workers' side of the jobs: claim with a lease, renew, finish, fail, give back."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -24,13 +24,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
-from shared.domain.jobs import JobState, Reason, origins
+from shared.domain.jobs import JobState, Reason, source_states
 from shared.domain.messages import Facts, to_json
 from shared.domain.results.result import Result
-from shared.ledger.audit.repository import AuditTrail, Entry
-from shared.ledger.jobs.backlog import FAILED, QUEUED, REASON, RUNNING
-from shared.ledger.jobs.repository import NOTIFICATION, REMEMBERED, NotADeadLetter
-from shared.ledger.models.promotions import NEWEST, LivePromotion
+from shared.ledger.audit.repository import AuditEntry, AuditTrail
+from shared.ledger.jobs.backlog import FAILED, QUEUED, RUNNING
+from shared.ledger.jobs.repository import FAIRNESS_WINDOW, NOTIFICATION
+from shared.ledger.models.promotions import NEWEST_PROMOTION, LivePromotion
 from shared.ledger.tables import (
     AnyRow,
     CaseRow,
@@ -53,46 +53,50 @@ CANDIDATES = text(
         FROM hospitals h
         LEFT JOIN (
             SELECT hospital_id, count(*) AS jobs FROM results
-            WHERE created_at > now() - :remembered GROUP BY hospital_id) served ON served.hospital_id = h.id
+            WHERE created_at > now() - :window
+            GROUP BY hospital_id) served ON served.hospital_id = h.id
         CROSS JOIN LATERAL (
             SELECT id, urgent, queued_at FROM jobs
-            WHERE hospital_id = h.id AND state = 'queued' AND attempts = 0 AND available_at <= clock_timestamp()
-            ORDER BY urgent DESC, queued_at, id LIMIT :most) c
+            WHERE hospital_id = h.id AND state = 'queued' AND attempts = 0
+                AND available_at <= clock_timestamp()
+            ORDER BY urgent DESC, queued_at, id LIMIT :max_jobs) c
         CROSS JOIN LATERAL (
-            SELECT count(*) AS jobs FROM jobs WHERE hospital_id = h.id AND state = 'running') busy
+            SELECT count(*) AS jobs FROM jobs
+            WHERE hospital_id = h.id AND state = 'running') busy
     )
     SELECT j.id FROM jobs j JOIN candidates c ON c.id = j.id
     WHERE j.state = 'queued'
     ORDER BY c.urgent DESC, c.turn, c.queued_at, c.id
-    LIMIT :most FOR UPDATE OF j SKIP LOCKED
+    LIMIT :max_jobs FOR UPDATE OF j SKIP LOCKED
     """
 )
-"""Urgent first, then fair between hospitals, then oldest; never waits for a lock.
+"""Urgent jobs first, then by fairness between hospitals, then oldest first. Never waits for a lock.
 
-Fair is by turns: the jobs a hospital has running or lately got results of, and its place in its own line, over its
-weight. So one that has just come goes ahead of one that has been served all along, until they are even.
-A job that outlived a worker is never among them: it comes alone.
+Fairness goes by turns. A hospital's turn is the number of its running jobs and recent results, plus
+the job's place in the hospital's own line, divided by the hospital's weight. So a hospital that
+just begins to send goes ahead of one that was served all along, until they are even.
+A job that outlived a worker is never among the candidates, because it is claimed alone.
 """
 
-DUE = JobRow.available_at <= NOW
-EXPIRED = JobRow.lease_until < NOW
+IS_DUE = JobRow.available_at <= NOW
+IS_EXPIRED = JobRow.lease_until < NOW
+LIVE_DIGEST = NEWEST_PROMOTION.with_only_columns(PromotionRow.model_digest)
+LIVE_NUMBER = NEWEST_PROMOTION.with_only_columns(PromotionRow.id)
 STATUS = select(
-    exists().where(RUNNING, EXPIRED).label("expired"),
-    exists().where(QUEUED, JobRow.attempts > 0, DUE).label("suspect"),
-    exists().where(QUEUED, JobRow.attempts == 0, DUE).label("queued"),
-    NEWEST.with_only_columns(PromotionRow.model_digest)
-    .scalar_subquery()
-    .label("digest"),
-    NEWEST.with_only_columns(PromotionRow.id).scalar_subquery().label("number"),
+    exists().where(RUNNING, IS_EXPIRED).label("expired"),
+    exists().where(QUEUED, JobRow.attempts > 0, IS_DUE).label("suspect"),
+    exists().where(QUEUED, JobRow.attempts == 0, IS_DUE).label("queued"),
+    LIVE_DIGEST.scalar_subquery().label("digest"),
+    LIVE_NUMBER.scalar_subquery().label("number"),
 )
 
 
 @dataclass(frozen=True)
 class QueueStatus:
-    """What a worker sees before it claims.
+    """The state of the queue before a worker claims.
 
-    `live` is what is live. `expired`: a lease ran out. `suspect`: a job that outlived a worker waits. `queued`: another
-    job waits.
+    `live` is the live model. `expired`: a lease ran out. `suspect`: a job that outlived a worker
+    waits. `queued`: another job waits.
     """
 
     live: LivePromotion | None
@@ -101,13 +105,13 @@ class QueueStatus:
     queued: bool
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there is nothing to claim."""
         return not (self.expired or self.suspect or self.queued)
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedJob:
     """A leased job with all that inference needs to know."""
 
     id: UUID
@@ -132,10 +136,13 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Lease:
-    """A batch of jobs held under one token until the lease runs out; `expired` ones were taken back from others."""
+    """A batch of jobs under one token until the lease runs out.
+
+    `expired` counts the jobs whose leases had run out and that this claim put back into the queue.
+    """
 
     token: UUID
-    jobs: tuple[Claimed, ...]
+    jobs: tuple[ClaimedJob, ...]
     expired: int = 0
 
     def __bool__(self) -> bool:
@@ -143,7 +150,7 @@ class Lease:
 
     @property
     def suspect(self) -> bool:
-        """Whether a worker was lost with its job before."""
+        """Whether an earlier worker was lost while it had one of the jobs."""
         return any(job.attempts > 1 for job in self.jobs)
 
 
@@ -183,7 +190,7 @@ CLAIMED_COLUMNS = (
     HospitalRow.target_sensitivity,
     HospitalRow.refer_alpha,
 )
-"""What `Claimed` holds, and what the order of a batch goes by."""
+"""The fields of `ClaimedJob`, and the columns that order a batch."""
 
 
 @dataclass(frozen=True)
@@ -195,36 +202,35 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Seconds since the longest waiting job could have been claimed, and since the last result; None: there is none."""
+class QueueProgress:
+    """How long the queue has waited, in seconds.
+
+    `oldest_queued_s` counts from the moment when the longest waiting job could first be claimed,
+    `last_result_s` from the last result. None: there is no such job or result.
+    """
 
     oldest_queued_s: float | None
     last_result_s: float | None
     dead_letters: int
 
-    def stalled(self, after_s: float) -> bool:
-        """Something could have been claimed all this time, and nothing was answered."""
-        quiet = self.last_result_s is None or self.last_result_s > after_s
-        return (
-            quiet
-            and self.oldest_queued_s is not None
-            and self.oldest_queued_s > after_s
-        )
+    def is_stalled(self, after_s: float) -> bool:
+        """Whether a job could have been claimed all this time and no result came."""
+        is_quiet = self.last_result_s is None or self.last_result_s > after_s
+        is_waiting = self.oldest_queued_s is not None and self.oldest_queued_s > after_s
+        return is_quiet and is_waiting
 
 
-class Queue:
+class JobQueue:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session = session
         self._audit = audit
 
     def status(self) -> QueueStatus:
-        """One quick look at what is live and at whether anything is there to be claimed."""
+        """Look in one cheap query whether there is anything to claim, and which model is live."""
         row = self._session.execute(STATUS).one()
-        live = (
-            None
-            if row.digest is None
-            else LivePromotion(digest=row.digest, number=row.number)
-        )
+        live = None
+        if row.digest is not None:
+            live = LivePromotion(digest=row.digest, number=row.number)
         return QueueStatus(
             live=live, expired=row.expired, suspect=row.suspect, queued=row.queued
         )
@@ -232,137 +238,119 @@ class Queue:
     def claim(
         self,
         worker: str,
-        most: int,
+        max_jobs: int,
         lease: timedelta,
         max_attempts: int,
         busy: bool = False,
         status: QueueStatus | None = None,
     ) -> Lease:
-        """Lease up to `most` waiting jobs.
+        """Lease up to `max_jobs` waiting jobs.
 
-        A job that outlived a worker comes alone, and not to a worker that is `busy` with others: should it end that
-        one too, it takes none along. Nothing at all comes to a busy worker then, so that it is soon free for it.
-        `status` is what this transaction has seen already; without it, claim looks itself.
+        A job that outlived a worker is suspect. It is leased alone, and only to a worker that has
+        no other jobs: if it ends this worker too, no other job is lost with it. While a suspect job
+        waits, a `busy` worker gets nothing, so that it is soon free for it.
+        `status` is the status that this transaction has read already; without it, this method
+        reads it.
         """
         status = status or self.status()
         expired = self.reclaim(max_attempts) if status.expired else 0
-        suspect = self._suspect() if status.suspect or expired else []
-        chosen = suspect
-        if not suspect and status.queued:
-            chosen = self._fair(most)
+        suspect_ids = self._suspect_ids() if status.suspect or expired else []
+        job_ids = suspect_ids
+        if not suspect_ids and status.queued:
+            job_ids = self._fair_ids(max_jobs)
         token = uuid4()
-        if not chosen or (suspect and busy):
-            return Lease(token, (), expired)
-        return Lease(token, self._take(worker, chosen, token, lease), expired)
+        if not job_ids or (suspect_ids and busy):
+            return Lease(token=token, jobs=(), expired=expired)
+        jobs = self._lease_jobs(
+            worker=worker, job_ids=job_ids, token=token, lease=lease
+        )
+        return Lease(token=token, jobs=jobs, expired=expired)
 
     def reclaim(self, max_attempts: int, lost_worker: str | None = None) -> int:
-        """Put jobs whose lease ran out, or whose worker is known to be gone, back into the queue.
+        """Queue jobs again whose lease ran out, or whose worker is known to be gone.
 
-        Those out of attempts go to the dead letters.
+        Jobs that are out of attempts become dead letters. Returns the number of jobs.
         """
-        over = or_(EXPIRED, JobRow.worker == lost_worker)
-        late = select(JobRow.id).where(RUNNING, over).with_for_update(skip_locked=True)
-        spent = JobRow.attempts >= max_attempts
+        is_abandoned = or_(IS_EXPIRED, JobRow.worker == lost_worker)
+        abandoned = (
+            select(JobRow.id)
+            .where(RUNNING, is_abandoned)
+            .with_for_update(skip_locked=True)
+        )
+        is_spent = JobRow.attempts >= max_attempts
         moved = self._move(
-            JobRow.id.in_(late.scalar_subquery()),
-            state=case((spent, JobState.FAILED), else_=JobState.QUEUED),
-            reason=case((spent, Reason.WORKER_LOST)),
-            facts=case((spent, literal({}, JSONB))),
+            JobRow.id.in_(abandoned.scalar_subquery()),
+            state=case((is_spent, JobState.FAILED), else_=JobState.QUEUED),
+            reason=case((is_spent, Reason.WORKER_LOST)),
+            facts=case((is_spent, literal({}, JSONB))),
         )
-        self._record(
-            moved,
-            lambda row: (
-                Event.JOB_FAILED if row.state == JobState.FAILED else Event.JOB_RETURNED
-            ),
-            why="worker-lost",
-        )
+        self._record(moved, _reclaim_event, why="worker-lost")
         return len(moved)
 
     def renew(self, tokens: Sequence[UUID], lease: timedelta) -> None:
-        """Hold batches longer, while their worker lives."""
-        leased = JobRow.lease_token.in_(tokens)
+        """Extend leases while their worker lives."""
+        is_leased = JobRow.lease_token.in_(tokens)
         self._session.execute(
-            update(JobRow).where(leased, RUNNING).values(lease_until=NOW + lease)
+            update(JobRow).where(is_leased, RUNNING).values(lease_until=NOW + lease)
         )
 
     def finish(
         self, token: UUID, digest: str, results: Mapping[UUID, Result]
     ) -> set[UUID]:
-        """Write results of jobs still held under this token; returns those written, for a lost lease writes nothing."""
+        """Write the results of jobs that are still leased under this token.
+
+        Returns the ids of the jobs whose results were written. A lost lease writes nothing.
+        """
         if not results:
             return set()
         moved = self._move(
-            *_held(token, results), state=JobState.DONE, reason=None, facts=None
+            *_is_leased(token, results), state=JobState.DONE, reason=None, facts=None
         )
         rows = [
             {
-                "job_id": row.id,
-                "hospital_id": row.hospital_id,
+                "job_id": job.id,
+                "hospital_id": job.hospital_id,
                 "model_digest": digest,
-                "body": results[row.id].to_json(),
+                "body": results[job.id].to_json(),
             }
-            for row in moved
+            for job in moved
         ]
         if rows:
             self._session.execute(insert(ResultRow), rows)
         self._record(moved, lambda _: Event.JOB_DONE, model=digest)
-        return {row.id for row in moved}
+        return {job.id for job in moved}
 
     def fail(self, token: UUID, failures: Mapping[UUID, Failure]) -> None:
-        """Send jobs to the dead letters with the reason of each."""
-        for job, failure in failures.items():
-            why = {"reason": failure.reason, "facts": to_json(failure.facts)}
-            moved = self._move(*_held(token, [job]), state=JobState.FAILED, **why)
+        """Turn jobs into dead letters, each with its reason."""
+        for job_id, failure in failures.items():
+            moved = self._move(
+                *_is_leased(token, [job_id]),
+                state=JobState.FAILED,
+                reason=failure.reason,
+                facts=to_json(failure.facts),
+            )
             self._record(moved, lambda _: Event.JOB_FAILED, reason=failure.reason)
 
     def give_back(self, token: UUID, jobs: Sequence[UUID], delay: timedelta) -> None:
-        """Return jobs unharmed, when an engine was away: the attempt does not count."""
+        """Return jobs after a failure of an engine, not of the job: the attempt does not count."""
         if not jobs:
             return
         moved = self._move(
-            *_held(token, jobs),
+            *_is_leased(token, jobs),
             state=JobState.QUEUED,
             attempts=JobRow.attempts - 1,
             available_at=NOW + delay,
         )
         self._record(moved, lambda _: Event.JOB_RETURNED, why="engine-unavailable")
 
-    def rerun(self, job_id: UUID) -> bool:
-        """Queue a dead letter again with fresh attempts; False if there is no such job."""
-        state = self._session.scalar(
-            select(JobRow.state).where(JobRow.id == job_id).with_for_update()
-        )
-        if state is None:
-            return False
-        if state != JobState.FAILED:
-            raise NotADeadLetter(state=state)
-        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "facts": None}
-        self._record(
-            self._move(JobRow.id == job_id, **again), lambda _: Event.JOB_RERUN
-        )
-        return True
-
-    def rerun_all(self, reason: str, most: int) -> list[UUID]:
-        """Queue the oldest dead letters of this reason again, with fresh attempts; returns them."""
-        dead = select(JobRow.id).where(FAILED, literal(reason) == REASON)
-        chosen = (
-            dead.order_by(JobRow.created_at)
-            .limit(most)
-            .with_for_update(skip_locked=True)
-        )
-        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "facts": None}
-        moved = self._move(JobRow.id.in_(chosen.scalar_subquery()), **again)
-        self._record(moved, lambda _: Event.JOB_RERUN)
-        return [row.id for row in moved]
-
     def holder(self, job_id: UUID) -> str | None:
-        """The worker that has this job in hand; None while it waits, and when it is final."""
+        """The worker that has claimed this job; None while it waits and when it is final."""
         return self._session.scalar(
             select(JobRow.worker).where(JobRow.id == job_id, RUNNING)
         )
 
     def depth(self) -> dict[str, int]:
-        """Jobs by state, final ones left out."""
+        """Numbers of queued and running jobs, by state."""
         query = (
             select(JobRow.state, func.count())
             .where(JobRow.state.in_(["queued", "running"]))
@@ -372,85 +360,96 @@ class Queue:
         counts.update((state, jobs) for state, jobs in self._session.execute(query))
         return counts
 
-    def pace(self) -> float | None:
-        """Jobs finished per second over the last minute; None if there were none."""
+    def jobs_per_second(self) -> float | None:
+        """The rate of finished jobs over the last minute; None if there were none."""
         minute = timedelta(minutes=1)
         query = select(func.count(), func.min(ResultRow.created_at), NOW).where(
             ResultRow.created_at > NOW - minute
         )
-        done, first, now = self._session.execute(query).one()
-        return done / max((now - first).total_seconds(), 1.0) if done else None
+        results, first, now = self._session.execute(query).one()
+        if not results:
+            return None
+        elapsed_s: float = max((now - first).total_seconds(), 1.0)
+        jobs_per_second: float = results / elapsed_s
+        return jobs_per_second
 
-    def waiting(self) -> int:
-        """Jobs of all hospitals in the queue."""
+    def count_waiting(self) -> int:
+        """Count the queued jobs of all hospitals."""
         return self._session.scalars(select(func.count()).where(QUEUED)).one()
 
-    def progress(self) -> Progress:
-        """Whether work is being completed, by the database's clock."""
-        due = select(func.min(JobRow.available_at)).where(QUEUED)
-        failed = select(func.count()).where(FAILED)
-        last = (
+    def progress(self) -> QueueProgress:
+        """Whether jobs are being completed, by the database's clock."""
+        oldest_due = select(func.min(JobRow.available_at)).where(QUEUED)
+        dead_letters = select(func.count()).where(FAILED)
+        last_result = (
             select(ResultRow.created_at).order_by(ResultRow.created_at.desc()).limit(1)
         )
         query = select(
-            due.scalar_subquery(), last.scalar_subquery(), failed.scalar_subquery(), NOW
+            oldest_due.scalar_subquery().label("oldest_due_at"),
+            last_result.scalar_subquery().label("last_result_at"),
+            dead_letters.scalar_subquery().label("dead_letters"),
+            NOW.label("now"),
         )
-        due_since, last_result, dead, now = self._session.execute(query).one()
-        return Progress(_age_s(due_since, now), _age_s(last_result, now), dead)
-
-    def _fair(self, most: int) -> list[UUID]:
-        return list(
-            self._session.scalars(CANDIDATES, {"most": most, "remembered": REMEMBERED})
+        row = self._session.execute(query).one()
+        return QueueProgress(
+            oldest_queued_s=_age_s(row.oldest_due_at, row.now),
+            last_result_s=_age_s(row.last_result_at, row.now),
+            dead_letters=row.dead_letters,
         )
 
-    def _suspect(self) -> list[UUID]:
+    def _fair_ids(self, max_jobs: int) -> list[UUID]:
+        parameters = {"max_jobs": max_jobs, "window": FAIRNESS_WINDOW}
+        return list(self._session.scalars(CANDIDATES, parameters))
+
+    def _suspect_ids(self) -> list[UUID]:
         query = (
             select(JobRow.id)
-            .where(QUEUED, JobRow.attempts > 0, DUE)
+            .where(QUEUED, JobRow.attempts > 0, IS_DUE)
             .order_by(JobRow.queued_at)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
         return list(self._session.scalars(query))
 
-    def _take(
-        self, worker: str, chosen: Sequence[UUID], token: UUID, lease: timedelta
-    ) -> tuple[Claimed, ...]:
-        """Lease the chosen jobs; urgent ones first, then the oldest."""
+    def _lease_jobs(
+        self, worker: str, job_ids: Sequence[UUID], token: UUID, lease: timedelta
+    ) -> tuple[ClaimedJob, ...]:
+        """Lease these jobs; returns urgent ones first, then the oldest."""
         rows = self._update(
-            [
-                JobRow.id.in_(chosen),
-                JobRow.state.in_(origins(JobState.RUNNING)),
+            conditions=[
+                JobRow.id.in_(job_ids),
+                JobRow.state.in_(source_states(JobState.RUNNING)),
                 CaseRow.id == JobRow.case_id,
                 HospitalRow.id == JobRow.hospital_id,
             ],
-            {
+            values={
                 "state": JobState.RUNNING,
                 "lease_token": token,
                 "lease_until": NOW + lease,
                 "worker": worker,
                 "attempts": JobRow.attempts + 1,
             },
-            CLAIMED_COLUMNS,
+            columns=CLAIMED_COLUMNS,
         )
         self._record(_moved_jobs(rows), lambda _: Event.JOB_CLAIMED, worker=worker)
         ordered = sorted(rows, key=lambda row: (not row.urgent, row.queued_at, row.id))
-        names = [field.name for field in fields(Claimed)]
-        return tuple(
-            Claimed(**{name: getattr(row, name) for name in names}) for row in ordered
-        )
+        return tuple(_claimed_job(row) for row in ordered)
 
     def _move(
         self, *conditions: ColumnElement[bool], state: Any, **values: Any
     ) -> list[MovedJob]:
-        """End the leases of the jobs of these conditions, as far as the table of moves lets them."""
-        allowed = (
-            [JobRow.state.in_(origins(state))] if isinstance(state, JobState) else []
+        """End the leases of the jobs of these conditions, and change their state.
+
+        Jobs from whose state `MOVES` does not allow the change stay as they are.
+        """
+        allowed: list[ColumnElement[bool]] = []
+        if isinstance(state, JobState):
+            allowed.append(JobRow.state.in_(source_states(state)))
+        changes = {"state": state, "lease_until": None, "lease_token": None, **values}
+        rows = self._update(
+            conditions=[*conditions, *allowed], values=changes, columns=MOVED_COLUMNS
         )
-        ended = {"state": state, "lease_until": None, "lease_token": None}
-        return _moved_jobs(
-            self._update([*conditions, *allowed], ended | values, MOVED_COLUMNS)
-        )
+        return _moved_jobs(rows)
 
     def _update(
         self,
@@ -458,7 +457,7 @@ class Queue:
         values: Mapping[str, Any],
         columns: Iterable[Any],
     ) -> Sequence[AnyRow]:
-        """Change jobs and, at commit, notify listeners of it."""
+        """Change jobs and, at commit, notify listeners."""
         statement = update(JobRow).where(*conditions).values(updated_at=NOW, **values)
         return self._session.execute(statement.returning(*columns, NOTIFICATION)).all()
 
@@ -469,7 +468,7 @@ class Queue:
         **details: Any,
     ) -> None:
         self._audit.record_all(
-            Entry(
+            AuditEntry(
                 event=event(job),
                 hospital_id=job.hospital_id,
                 case_id=job.case_id,
@@ -478,6 +477,12 @@ class Queue:
             )
             for job in moved
         )
+
+
+def _reclaim_event(job: MovedJob) -> Event:
+    if job.state == JobState.FAILED:
+        return Event.JOB_FAILED
+    return Event.JOB_RETURNED
 
 
 def _moved_jobs(rows: Iterable[AnyRow]) -> list[MovedJob]:
@@ -493,9 +498,16 @@ def _moved_jobs(rows: Iterable[AnyRow]) -> list[MovedJob]:
     ]
 
 
-def _held(token: UUID, jobs: Iterable[UUID]) -> tuple[ColumnElement[bool], ...]:
+def _claimed_job(row: AnyRow) -> ClaimedJob:
+    values = {column.name: getattr(row, column.name) for column in fields(ClaimedJob)}
+    return ClaimedJob(**values)
+
+
+def _is_leased(token: UUID, jobs: Iterable[UUID]) -> tuple[ColumnElement[bool], ...]:
     return (JobRow.id.in_(list(jobs)), JobRow.lease_token == token, RUNNING)
 
 
 def _age_s(moment: datetime | None, now: datetime) -> float | None:
-    return None if moment is None else max((now - moment).total_seconds(), 0.0)
+    if moment is None:
+        return None
+    return max((now - moment).total_seconds(), 0.0)

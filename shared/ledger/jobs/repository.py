@@ -1,6 +1,5 @@
-"""A hospital's jobs: open, read, list, cancel."""
+"""A hospital's jobs: create, read, list, cancel."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,24 +27,20 @@ from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import AnySelect, CaseRow, JobRow, ResultRow
 from shared.observability.tracing import traceparent
 
-CHANGED = "sera_jobs"
-"""Postgres channel on which a job's id is notified when it changes."""
+CHANNEL = "sera_jobs"
+"""The PostgreSQL channel that carries the id of each changed job."""
 
-NOTIFICATION = func.pg_notify(CHANGED, cast(JobRow.id, Text))
-"""For the RETURNING of an update: at commit, listeners are notified of each job that it changed."""
+NOTIFICATION = func.pg_notify(CHANNEL, cast(JobRow.id, Text))
+"""For the RETURNING of an update: at commit, listeners get the id of each job that it changed."""
 
-REMEMBERED = timedelta(seconds=30)
-"""How far back results count: half of it is the longest that a newcomer goes ahead of those served all along."""
+FAIRNESS_WINDOW = timedelta(seconds=30)
+"""Results of this last period count as service to a hospital. A hospital that just begins to send
+goes ahead of the others for at most half of it."""
 
 
 class NotCancellable(Conflict):
     code = "not-cancellable"
     text = "The job is {state}; only a queued job can be cancelled."
-
-
-class NotADeadLetter(Conflict):
-    code = "not-a-dead-letter"
-    text = "The job is {state}; only a failed job can be run again."
 
 
 @dataclass(frozen=True)
@@ -68,13 +63,13 @@ class Jobs(HospitalRepository):
         super().__init__(session, hospital)
         self._audit = audit
 
-    def open(self, case_id: UUID, priority: Priority) -> UUID:
-        whose = {
-            "case_id": case_id,
-            "hospital_id": self._hospital,
-            "traceparent": traceparent(),
-        }
-        row = JobRow(**whose, urgent=priority is Priority.URGENT)
+    def create(self, case_id: UUID, priority: Priority) -> UUID:
+        row = JobRow(
+            case_id=case_id,
+            hospital_id=self._hospital,
+            traceparent=traceparent(),
+            urgent=priority is Priority.URGENT,
+        )
         self._session.add(row)
         self._session.flush()
         return row.id
@@ -88,9 +83,15 @@ class Jobs(HospitalRepository):
         return _job(row)
 
     def page(
-        self, state: JobState | None, before: tuple[datetime, UUID] | None, limit: int
+        self,
+        state: JobState | None,
+        position: tuple[datetime, UUID] | None,
+        limit: int,
     ) -> list[Job]:
-        """Newest first, those of erased cases left out; `before` is the (created_at, id) of the last one seen."""
+        """Newest first, without jobs of erased cases.
+
+        `position` is the (created_at, id) of the last job of the page before.
+        """
         query = (
             self._view()
             .where(CaseRow.erased_at.is_(None))
@@ -99,19 +100,22 @@ class Jobs(HospitalRepository):
         )
         if state:
             query = query.where(JobRow.state == state)
-        if before:
+        if position:
+            created_at, job_id = position
             query = query.where(
                 tuple_(JobRow.created_at, JobRow.id)
-                < tuple_(literal(before[0]), literal(before[1]))
+                < tuple_(literal(created_at), literal(job_id))
             )
         return [_job(row) for row in self._session.execute(query)]
 
     def cancel(self, job_id: UUID) -> bool:
-        """Cancel a queued job; False if there is none, NotCancellable or CaseErased if it is past that."""
+        """Cancel a queued job; False if there is no such job.
+
+        Raises NotCancellable, CaseErased.
+        """
+        query = select(JobRow).where(JobRow.id == job_id)
         row = self._session.scalar(
-            self._restrict_to_hospital(select(JobRow), JobRow)
-            .where(JobRow.id == job_id)
-            .with_for_update()
+            self._restrict_to_hospital(query, JobRow).with_for_update()
         )
         if row is None:
             return False
@@ -121,82 +125,47 @@ class Jobs(HospitalRepository):
         row.state = JobState.CANCELLED
         row.updated_at = func.clock_timestamp()
         self._audit.record(Event.JOB_CANCELLED, case=row.case_id, job=job_id)
-        notify(self._session, [job_id])
+        notify_listeners(self._session, [job_id])
         return True
-
-    def rerun(self, job_id: UUID) -> bool:
-        """Queue a dead letter again with fresh attempts; False if there is none, NotADeadLetter or CaseErased."""
-        row = self._session.scalar(
-            self._restrict_to_hospital(select(JobRow), JobRow)
-            .where(JobRow.id == job_id)
-            .with_for_update()
-        )
-        if row is None:
-            return False
-        check_not_erased(self._session.get_one(CaseRow, row.case_id))
-        if row.state != JobState.FAILED:
-            raise NotADeadLetter(state=row.state)
-        self._again([row])
-        return True
-
-    def rerun_all(self, reason: str, most: int) -> list[UUID]:
-        """Queue dead letters of this reason again, the oldest first; those that others have in hand are passed over."""
-        dead = (JobRow.state == JobState.FAILED, JobRow.reason == reason)
-        query = (
-            self._restrict_to_hospital(select(JobRow), JobRow)
-            .where(*dead)
-            .order_by(JobRow.created_at, JobRow.id)
-            .limit(most)
-        )
-        rows = self._session.scalars(query.with_for_update(skip_locked=True)).all()
-        self._again(rows)
-        return [row.id for row in rows]
-
-    def _again(self, rows: Sequence[JobRow]) -> None:
-        for row in rows:
-            row.state = JobState.QUEUED
-            row.attempts = 0
-            row.reason = None
-            row.facts = None
-            row.updated_at = func.clock_timestamp()
-            self._audit.record(Event.JOB_RERUN, case=row.case_id, job=row.id, attempt=0)
-        notify(self._session, [row.id for row in rows])
 
     def _view(self) -> AnySelect:
-        line = JobRow.hospital_id, JobRow.urgent, JobRow.queued_at
-        ahead = func.sera_jobs_ahead(*line, REMEMBERED, type_=BigInteger)
-        position = case((JobRow.state == JobState.QUEUED, ahead + 1))
-        query = select(JobRow, position, ResultRow.body, CaseRow).join(
-            CaseRow, CaseRow.id == JobRow.case_id
+        jobs_ahead = func.sera_jobs_ahead(
+            JobRow.hospital_id,
+            JobRow.urgent,
+            JobRow.queued_at,
+            FAIRNESS_WINDOW,
+            type_=BigInteger,
         )
-        query = query.options(
-            load_only(CaseRow.erased_at, CaseRow.erased_for)
-        )  # an ROI may be long
-        return self._restrict_to_hospital(
-            query.outerjoin(ResultRow, ResultRow.job_id == JobRow.id), JobRow
+        position = case((JobRow.state == JobState.QUEUED, jobs_ahead + 1))
+        query = (
+            select(JobRow, position, ResultRow.body, CaseRow)
+            .join(CaseRow, CaseRow.id == JobRow.case_id)
+            .outerjoin(ResultRow, ResultRow.job_id == JobRow.id)
+            # An ROI may be long, so only these columns of the case are loaded.
+            .options(load_only(CaseRow.erased_at, CaseRow.erased_for))
         )
+        return self._restrict_to_hospital(query, JobRow)
 
 
-def notify(session: Session, jobs: list[UUID]) -> None:
-    """Tell listeners, at commit, that these jobs changed."""
+def notify_listeners(session: Session, jobs: list[UUID]) -> None:
+    """At commit, tell listeners that these jobs changed."""
     if jobs:
-        session.execute(
-            select(func.pg_notify(CHANGED, func.unnest([str(job) for job in jobs])))
-        )
+        ids = func.unnest([str(job) for job in jobs])
+        session.execute(select(func.pg_notify(CHANNEL, ids)))
 
 
 def _job(row: Any) -> Job:
     job, position, body, _ = row
     return Job(
-        job.id,
-        job.case_id,
-        JobState(job.state),
-        Priority.URGENT if job.urgent else Priority.ROUTINE,
-        job.attempts,
-        job.created_at,
-        job.updated_at,
-        job.reason,
-        job.facts,
-        position,
-        Result.from_json(body) if body else None,
+        id=job.id,
+        case_id=job.case_id,
+        state=JobState(job.state),
+        priority=Priority.URGENT if job.urgent else Priority.ROUTINE,
+        attempts=job.attempts,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        reason=job.reason,
+        facts=job.facts,
+        position=position,
+        result=Result.from_json(body) if body else None,
     )

@@ -13,11 +13,11 @@ from shared.domain.audit.events import Event
 from shared.domain.messages import Message
 from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.tables import GateRow
+from shared.ledger.tables import GateJudgementRow
 
 
 @dataclass(frozen=True)
-class Gate:
+class GateJudgement:
     """A judgement on record. `live_digest` is the model it was judged against; None where none was live."""
 
     id: int
@@ -32,14 +32,14 @@ class Gate:
     created_at: datetime
 
     @property
-    def against(self) -> list[Message]:
+    def objections(self) -> list[Message]:
         """What speaks against the candidate."""
         return [
             reason.message for reason in self.reasons if reason.weight is Weight.AGAINST
         ]
 
 
-class Gates:
+class GateJudgements:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session = session
         self._audit = audit
@@ -51,9 +51,9 @@ class Gates:
         version_id: UUID | None,
         run_id: UUID | None,
         judgement: Judgement,
-    ) -> Gate:
+    ) -> GateJudgement:
         """Keep a judgement of a stored model against the model that was live when it was judged."""
-        row = GateRow(
+        row = GateJudgementRow(
             model_digest=model_digest,
             live_digest=live_digest,
             version_id=version_id,
@@ -80,41 +80,41 @@ class Gates:
         )
         return _gate(row)
 
-    def latest(self, model_digest: str) -> Gate | None:
+    def latest(self, model_digest: str) -> GateJudgement | None:
         """The judgement that counts; None where the model was never judged."""
         return latest(self._session, model_digest)
 
-    def of_model(self, model_digest: str) -> list[Gate]:
+    def of_model(self, model_digest: str) -> list[GateJudgement]:
         """All judgements of a model, newest first."""
         query = (
-            select(GateRow)
-            .where(GateRow.model_digest == model_digest)
-            .order_by(GateRow.id.desc())
+            select(GateJudgementRow)
+            .where(GateJudgementRow.model_digest == model_digest)
+            .order_by(GateJudgementRow.id.desc())
         )
         return [_gate(row) for row in self._session.scalars(query)]
 
-    def newest(self) -> dict[str, Gate]:
+    def latest_by_model(self) -> dict[str, GateJudgement]:
         """The judgement that counts of every model that has one, by digest."""
         query = (
-            select(GateRow)
-            .ext(distinct_on(GateRow.model_digest))
-            .order_by(GateRow.model_digest, GateRow.id.desc())
+            select(GateJudgementRow)
+            .ext(distinct_on(GateJudgementRow.model_digest))
+            .order_by(GateJudgementRow.model_digest, GateJudgementRow.id.desc())
         )
         return {row.model_digest: _gate(row) for row in self._session.scalars(query)}
 
 
-def latest(session: Session, model_digest: str) -> Gate | None:
+def latest(session: Session, model_digest: str) -> GateJudgement | None:
     query = (
-        select(GateRow)
-        .where(GateRow.model_digest == model_digest)
-        .order_by(GateRow.id.desc())
+        select(GateJudgementRow)
+        .where(GateJudgementRow.model_digest == model_digest)
+        .order_by(GateJudgementRow.id.desc())
         .limit(1)
     )
     row = session.scalar(query)
     return _gate(row) if row else None
 
 
-def _gate(row: GateRow) -> Gate:
-    facts = {field.name: getattr(row, field.name) for field in fields(Gate)}
+def _gate(row: GateJudgementRow) -> GateJudgement:
+    facts = {field.name: getattr(row, field.name) for field in fields(GateJudgement)}
     reasons = tuple(GateReason.from_json(reason) for reason in row.reasons)
-    return Gate(**facts | {"verdict": GateVerdict(row.verdict), "reasons": reasons})
+    return GateJudgement(**facts | {"verdict": GateVerdict(row.verdict), "reasons": reasons})

@@ -14,7 +14,7 @@ class CardMissing(NotFound):
     text = "The model {name}/{version} is from before cards were kept. Train anew, or run `./sera card` on its bundle."
 
 
-class Papers:
+class ModelMetadata:
     def __init__(self, session: Session) -> None:
         self._session = session
 

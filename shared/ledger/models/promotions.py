@@ -10,10 +10,10 @@ from shared.domain.messages import Message
 from shared.domain.models import GateVerdict, PromotionKind
 from shared.errors import Conflict
 from shared.ledger.edit_conflicts import ETags, check_tags
-from shared.ledger.models.gate_judgements import Gate
-from shared.ledger.tables import GateRow, ModelRow, PromotionRow
+from shared.ledger.models.gate_judgements import GateJudgement
+from shared.ledger.tables import GateJudgementRow, ModelRow, PromotionRow
 
-LEAST_REASON = 10
+MIN_REASON_CHARACTERS = 10
 
 
 class AlreadyLive(Conflict):
@@ -58,7 +58,7 @@ class LivePromotion:
     number: int
 
 
-NEWEST = (
+NEWEST_PROMOTION = (
     select(PromotionRow.model_digest, PromotionRow.id)
     .order_by(PromotionRow.id.desc())
     .limit(1)
@@ -66,7 +66,7 @@ NEWEST = (
 """The row that made the live model live."""
 
 
-def hold(session: Session, tags: ETags = None) -> None:
+def lock_promotions(session: Session, tags: ETags = None) -> None:
     """Let one promotion or rollback happen at a time, until the transaction ends; raises ChangedMeanwhile."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('sera.promotions'))"))
     check_tags(tags, tag(session), lambda: _what(session))
@@ -74,23 +74,23 @@ def hold(session: Session, tags: ETags = None) -> None:
 
 def tag(session: Session) -> str:
     """The number of the row that made the live model live; changes with it."""
-    newest = last(session)
+    newest = live_promotion(session)
     return str(newest.number) if newest else "0"
 
 
 def live_digest(session: Session) -> str | None:
     """Digest of the live model; None before the first promotion."""
-    newest = last(session)
+    newest = live_promotion(session)
     return newest.digest if newest else None
 
 
-def last(session: Session) -> LivePromotion | None:
+def live_promotion(session: Session) -> LivePromotion | None:
     """What is live; None before the first promotion."""
-    row = session.execute(NEWEST).first()
+    row = session.execute(NEWEST_PROMOTION).first()
     return LivePromotion(digest=row.model_digest, number=row.id) if row else None
 
 
-def standing(session: Session) -> list[str]:
+def promotion_stack(session: Session) -> list[str]:
     """Digests from the live model down to the first."""
     stack: list[str] = []
     rows = select(PromotionRow.kind, PromotionRow.model_digest).order_by(
@@ -107,16 +107,16 @@ def standing(session: Session) -> list[str]:
 def history(session: Session, limit: int) -> list[Promotion]:
     """Newest first."""
     query = (
-        select(PromotionRow, ModelRow.name, ModelRow.version, GateRow.verdict)
+        select(PromotionRow, ModelRow.name, ModelRow.version, GateJudgementRow.verdict)
         .join(ModelRow, ModelRow.digest == PromotionRow.model_digest)
-        .outerjoin(GateRow, GateRow.id == PromotionRow.gate_id)
+        .outerjoin(GateJudgementRow, GateJudgementRow.id == PromotionRow.gate_id)
         .order_by(PromotionRow.id.desc())
         .limit(limit)
     )
     return [_promotion(*row) for row in session.execute(query)]
 
 
-def objection(gate: Gate | None, live: str | None) -> Message | None:
+def objection(gate: GateJudgement | None, live: str | None) -> Message | None:
     """Why the gate does not speak for a promotion; None where it does.
 
     Nothing live is nothing to be inferior to, so a first model needs no gate, unless it failed one.
@@ -126,9 +126,9 @@ def objection(gate: Gate | None, live: str | None) -> Message | None:
     if gate is None:
         return Message("objection-unjudged")
     if gate.verdict is GateVerdict.FAILED:
-        return Message("objection-failed", {"against": gate.against})
+        return Message("objection-failed", {"against": gate.objections})
     if gate.verdict is GateVerdict.NOT_JUDGED:
-        return Message("objection-not-judged", {"against": gate.against})
+        return Message("objection-not-judged", {"against": gate.objections})
     if gate.live_digest != live:
         facts = {"live": (live or "")[:12]}
         if gate.live_digest:

@@ -82,21 +82,21 @@ class Models:
         self._audit.record(Event.MODEL_STORED, model=digest, name=name, version=version)
         return version
 
-    def live(self) -> str | None:
+    def live_digest(self) -> str | None:
         """Digest of the live model; None before the first promotion."""
         return promotions.live_digest(self._session)
 
-    def last(self) -> LivePromotion | None:
+    def live_promotion(self) -> LivePromotion | None:
         """What is live; None before the first promotion."""
-        return promotions.last(self._session)
+        return promotions.live_promotion(self._session)
 
     def tag(self) -> str:
         """Changes with what is live."""
         return promotions.tag(self._session)
 
-    def standing(self) -> list[str]:
+    def promotion_stack(self) -> list[str]:
         """Digests from the live model down to the first one: what rollbacks lead to, one after another."""
-        return promotions.standing(self._session)
+        return promotions.promotion_stack(self._session)
 
     def promote(
         self, digest: str, actor: str, reason: str | None, tags: ETags = None
@@ -107,20 +107,20 @@ class Models:
         ------
         ChangedMeanwhile, ModelUnknown, AlreadyLive, PromotionNeedsReason
         """
-        promotions.hold(self._session, tags)
+        promotions.lock_promotions(self._session, tags)
         row = self._session.get(ModelRow, digest)
         if row is None:
             raise ModelUnknown(name=digest)
-        live = self.live()
+        live = self.live_digest()
         gate = gate_judgements.latest(self._session, digest)
         name = f"{row.name}/{row.version}"
         if digest == live:
             raise AlreadyLive(name=name)
         objection = promotions.objection(gate, live)
         why = (reason or "").strip()
-        if objection and len(why) < promotions.LEAST_REASON:
+        if objection and len(why) < promotions.MIN_REASON_CHARACTERS:
             raise PromotionNeedsReason(
-                objection=objection, least=promotions.LEAST_REASON, name=name
+                objection=objection, least=promotions.MIN_REASON_CHARACTERS, name=name
             )
         self._append(
             PromotionKind.PROMOTE, digest, actor, why or None, gate.id if gate else None
@@ -134,7 +134,7 @@ class Models:
             verdict=gate.verdict if gate else None,
             objection=objection.code if objection else None,
         )
-        self._shadows.end_of(digest, Message("shadow-promoted"))
+        self._shadows.end_for_model(digest, Message("shadow-promoted"))
 
     def rollback(self, actor: str, reason: str | None, tags: ETags = None) -> str:
         """Make the model live again that was live before the present one; returns its digest.
@@ -143,8 +143,8 @@ class Models:
         ------
         ChangedMeanwhile, NothingToRollBackTo
         """
-        promotions.hold(self._session, tags)
-        stack = self.standing()
+        promotions.lock_promotions(self._session, tags)
+        stack = self.promotion_stack()
         if len(stack) < 2:
             raise NothingToRollBackTo
         why = (reason or "").strip() or None
@@ -152,7 +152,7 @@ class Models:
         self._audit.record(
             Event.MODEL_ROLLED_BACK, model=stack[1], before=stack[0], reason=why
         )
-        self._shadows.end_of(stack[1], Message("shadow-live-again"))
+        self._shadows.end_for_model(stack[1], Message("shadow-live-again"))
         return stack[1]
 
     def history(self, limit: int = 100) -> list[Promotion]:
@@ -168,7 +168,7 @@ class Models:
 
     def all(self) -> list[Model]:
         """Newest first."""
-        live = self.live()
+        live = self.live_digest()
         names = [name for name in Model.__dataclass_fields__ if name != "live"]
         rows = self._session.scalars(
             select(ModelRow).order_by(ModelRow.created_at.desc())

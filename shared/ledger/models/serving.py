@@ -13,7 +13,7 @@ from shared.ledger.models.promotions import live_digest
 from shared.ledger.tables import ServingRow
 
 NOW = func.clock_timestamp()
-PRESENT = timedelta(seconds=15)
+WORKER_TIMEOUT = timedelta(seconds=15)
 """Workers say every few seconds that they are there; one that was silent for longer is taken to be gone."""
 
 
@@ -34,7 +34,7 @@ class Worker:
 
     name: str
     model_digest: str | None
-    since: datetime | None
+    serving_since: datetime | None
     refusal: Refusal | None
     seen_at: datetime
     device: str | None
@@ -78,7 +78,7 @@ class Serving:
                 Event.MODEL_SWAPPED, worker=worker, model=digest, before=before
             )
 
-    def refused(self, worker: str, digest: str, reason: Message) -> None:
+    def report_refusal(self, worker: str, digest: str, reason: Message) -> None:
         """Note that a worker will not serve a bundle; the same refusal is audited once."""
         row = self._row(worker)
         row.seen_at = NOW
@@ -91,11 +91,11 @@ class Serving:
             Event.MODEL_REFUSED, worker=worker, model=digest, code=reason.code
         )
 
-    def alive(self, since: timedelta = PRESENT) -> list[Worker]:
+    def present_workers(self, timeout: timedelta = WORKER_TIMEOUT) -> list[Worker]:
         """Workers that told of themselves lately, by name."""
         query = (
             select(ServingRow)
-            .where(ServingRow.seen_at > NOW - since)
+            .where(ServingRow.seen_at > NOW - timeout)
             .order_by(ServingRow.worker)
         )
         return [_worker(row) for row in self._session.scalars(query)]

@@ -26,9 +26,9 @@ from shared.ledger.tables import (
 )
 
 NOW = func.clock_timestamp()
-PARTS = 10_000
+SHARE_RESOLUTION = 10_000
 """Shares of traffic are told apart to a hundredth of a percent."""
-SLACK = timedelta(minutes=10)
+VISIBILITY_SLACK = timedelta(minutes=10)
 """Results may become visible this much later than others that were made after them."""
 
 
@@ -61,7 +61,7 @@ class Shadow:
 
 
 @dataclass(frozen=True)
-class Watched:
+class LiveResult:
     """A result of the live model, with all a shadow needs to read the same image."""
 
     job_id: UUID
@@ -78,7 +78,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Said:
+class ShadowResult:
     """What a shadow said of a job, or for what reason it could not read the image."""
 
     score: float | None = None
@@ -88,7 +88,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ShadowPair:
     """A job as the live model and the shadow read it; `malignant` None while its outcome is not known."""
 
     hospital: str
@@ -144,13 +144,13 @@ class Shadows:
             raise ShadowAbsent(what="No model runs in the shadow.")
         return ended
 
-    def end_of(self, digest: str, reason: Message) -> None:
+    def end_for_model(self, digest: str, reason: Message) -> None:
         """End a model's time in the shadow, if it is there."""
         self._end(
             and_(ShadowRow.ended_at.is_(None), ShadowRow.model_digest == digest), reason
         )
 
-    def of_model(self, digest: str) -> Shadow:
+    def latest_of_model(self, digest: str) -> Shadow:
         """A model's last time in the shadow; raises ShadowAbsent."""
         query = select(ShadowRow).where(ShadowRow.model_digest == digest)
         row = self._session.scalar(query.order_by(ShadowRow.started_at.desc()).limit(1))
@@ -159,13 +159,13 @@ class Shadows:
         return _shadow(row)
 
     def claim(
-        self, shadow: Shadow, most: int, after: datetime | None = None
-    ) -> list[Watched]:
+        self, shadow: Shadow, limit: int, last_made_at: datetime | None = None
+    ) -> list[LiveResult]:
         """The oldest results it has not read, locked until the transaction ends; never waits for a lock.
 
         `after` is when the last result was made that this process claimed: older ones need not be looked at again.
         """
-        since = max(shadow.started_at, after - SLACK) if after else shadow.started_at
+        since = max(shadow.started_at, last_made_at - VISIBILITY_SLACK) if last_made_at else shadow.started_at
         unread = ~exists().where(
             ShadowResultRow.shadow_id == shadow.id,
             ShadowResultRow.job_id == ResultRow.job_id,
@@ -193,12 +193,12 @@ class Shadows:
                 _drawn(ResultRow.job_id, shadow.share),
             )
             .order_by(ResultRow.created_at)
-            .limit(most)
+            .limit(limit)
             .with_for_update(of=ResultRow, skip_locked=True)
         )
-        return [Watched(**row._mapping) for row in self._session.execute(query)]
+        return [LiveResult(**row._mapping) for row in self._session.execute(query)]
 
-    def keep(self, shadow: Shadow, said: Sequence[tuple[Watched, Said]]) -> int:
+    def record(self, shadow: Shadow, said: Sequence[tuple[LiveResult, ShadowResult]]) -> int:
         """Write what it said beside what the live model said; nothing once the shadow has ended.
 
         `claim` may return a result that another process has read since: its snapshot is older than its locks. The
@@ -223,7 +223,7 @@ class Shadows:
         )
         return len(written.all())
 
-    def pairs(self, shadow: Shadow) -> list[Pair]:
+    def pairs(self, shadow: Shadow) -> list[ShadowPair]:
         """All it has read, oldest first, each with the last outcome of its case."""
         later = aliased(OutcomeRow)
         last = ~exists().where(
@@ -231,7 +231,7 @@ class Shadows:
         )
         own = [
             field.name
-            for field in fields(Pair)
+            for field in fields(ShadowPair)
             if field.name not in ("hospital", "malignant")
         ]
         query = (
@@ -246,9 +246,9 @@ class Shadows:
             .where(ShadowResultRow.shadow_id == shadow.id)
             .order_by(ShadowResultRow.made_at, ShadowResultRow.job_id)
         )
-        return [Pair(**row._mapping) for row in self._session.execute(query)]
+        return [ShadowPair(**row._mapping) for row in self._session.execute(query)]
 
-    def waiting(self, shadow: Shadow) -> int:
+    def count_waiting(self, shadow: Shadow) -> int:
         """Results it has still to read."""
         read = exists().where(
             ShadowResultRow.shadow_id == shadow.id,
@@ -283,11 +283,11 @@ class Shadows:
 
 def _drawn(job: Any, share: float) -> Any:
     """Whether a job is in the share, by its id: the same jobs for every shadow of that share."""
-    place = func.abs(cast(func.hashtext(cast(job, String)), BigInteger)) % PARTS
-    return literal(True) if share >= 1 else place < share * PARTS
+    place = func.abs(cast(func.hashtext(cast(job, String)), BigInteger)) % SHARE_RESOLUTION
+    return literal(True) if share >= 1 else place < share * SHARE_RESOLUTION
 
 
-def _live(watched: Watched) -> dict[str, Any]:
+def _live(watched: LiveResult) -> dict[str, Any]:
     names = (
         "job_id",
         "hospital_id",

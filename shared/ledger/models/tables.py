@@ -38,7 +38,7 @@ class ModelRow(Table):
     __table_args__ = (UniqueConstraint("name", "version", name="models_version"),)
 
 
-class GateRow(Table):
+class GateJudgementRow(Table):
     """A candidate judged against what was live, on a locked test set. Append-only."""
 
     __tablename__ = "gates"

@@ -36,7 +36,7 @@ UNSEALED = text(
 
 
 @dataclass(frozen=True)
-class Sent:
+class SubmittedJobs:
     """Jobs of one state and, where they failed, of one reason."""
 
     state: str
@@ -54,11 +54,11 @@ class AuditAge:
     unsealed_chains: int
 
 
-class Figures:
+class MetricsQueries:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def hurry(self, seconds: float) -> None:
+    def set_timeout(self, seconds: float) -> None:
         """Give up a question of this transaction that takes longer (Unavailable)."""
         self._session.execute(
             select(
@@ -66,11 +66,11 @@ class Figures:
             )
         )
 
-    def sent(self) -> list[Sent]:
+    def submitted(self) -> list[SubmittedJobs]:
         """Jobs that came within the last hour."""
-        return [Sent(*row) for row in self._session.execute(SENT, {"recent": RECENT})]
+        return [SubmittedJobs(*row) for row in self._session.execute(SENT, {"recent": RECENT})]
 
-    def retried(self) -> int:
+    def count_retried(self) -> int:
         """Waiting jobs that outlived a worker."""
         return self._session.scalars(
             select(func.count()).where(QUEUED, JobRow.attempts > 0)

@@ -43,7 +43,7 @@ from shared.ledger.tables import (
     OutcomeRow,
 )
 
-SURE = 8
+MIN_DIGEST_CHARACTERS = 8
 """Letters of a digest that are taken for a whole one."""
 
 
@@ -91,14 +91,14 @@ class Period(StrEnum):
 class Window:
     """Which results to look at: made from `since` to before `until`, of one hospital, device and model or of all."""
 
-    since: datetime
-    until: datetime | None = None
+    start: datetime
+    end: datetime | None = None
     hospital: UUID | None = None
     device: str | None = None
     model: str | None = None
 
 
-class Source(NamedTuple):
+class ResultSource(NamedTuple):
     """Where results come from."""
 
     hospital: UUID
@@ -106,7 +106,7 @@ class Source(NamedTuple):
     model: str
 
 
-class Decided(NamedTuple):
+class DecisionCount(NamedTuple):
     hospital: UUID
     device: str | None
     model: str
@@ -114,7 +114,7 @@ class Decided(NamedTuple):
     results: int
 
 
-class Told(NamedTuple):
+class CodeCount(NamedTuple):
     """How often a code was told: of a warning, or of a job's failure."""
 
     hospital: UUID
@@ -123,7 +123,7 @@ class Told(NamedTuple):
     times: int
 
 
-class Share(NamedTuple):
+class PeriodCount(NamedTuple):
     """Results of a step of time, and how many of them have an outcome."""
 
     hospital: UUID
@@ -133,7 +133,7 @@ class Share(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Verified:
+class VerifiedResults:
     """Results (N,) of one kind whose cases have an outcome; `benign_p` and `malignant_p` are NaN where not told."""
 
     hospital: UUID
@@ -148,7 +148,7 @@ class Verified:
 
 
 @dataclass(frozen=True)
-class Reference:
+class ModelReference:
     """A model, and the quantiles of its `cases` training images; None where it was stored without."""
 
     digest: str
@@ -168,7 +168,7 @@ class Observations:
         self._audit = audit
         self._hospital = hospital
 
-    def keep(self, observations: Sequence[Observation]) -> None:
+    def record(self, observations: Sequence[Observation]) -> None:
         """Write those of one batch, in the transaction that writes their results."""
         if observations:
             self._session.execute(
@@ -182,7 +182,7 @@ class Observations:
             query = query.where(HospitalRow.id == self._hospital)
         return {row.id: row.name for row in self._session.execute(query)}
 
-    def references(self, digests: Collection[str]) -> list[Reference]:
+    def references(self, digests: Collection[str]) -> list[ModelReference]:
         """What is known of these models; those that are not stored are left out."""
         rows = self._session.scalars(
             select(ModelRow)
@@ -191,13 +191,13 @@ class Observations:
         )
         return [_reference(row) for row in rows]
 
-    def model(self, which: str) -> str | None:
+    def find_model(self, which: str) -> str | None:
         """Digest of a model by itself, a start of it, NAME/VERSION, or NAME (its newest); None if there is none."""
         meant = [
             ModelRow.name == which,
             ModelRow.name + "/" + cast(ModelRow.version, String) == which,
         ]
-        if len(which) >= SURE:
+        if len(which) >= MIN_DIGEST_CHARACTERS:
             meant.append(ModelRow.digest.startswith(which, autoescape=True))
         return self._session.scalar(
             select(ModelRow.digest)
@@ -206,7 +206,7 @@ class Observations:
             .limit(1)
         )
 
-    def decisions(self, window: Window) -> list[Decided]:
+    def decisions(self, window: Window) -> list[DecisionCount]:
         """Counts by hospital, device, model and decision."""
         source = (
             ObservationRow.hospital_id,
@@ -217,16 +217,16 @@ class Observations:
             *source, ObservationRow.decision
         )
         return [
-            Decided(*row) for row in self._session.execute(self._within(query, window))
+            DecisionCount(*row) for row in self._session.execute(self._within(query, window))
         ]
 
-    def tallies(
+    def quantile_counts(
         self,
         window: Window,
         model: str,
         quantity: Quantity,
         references: Sequence[Sequence[float]],
-    ) -> dict[Source, list[NDArray[np.int64]]]:
+    ) -> dict[ResultSource, list[NDArray[np.int64]]]:
         """How many results of a model lie between the reference's quantiles, for each hospital and device.
 
         There is one reference of Q quantiles for each component of the quantity; a number is its only component. Each
@@ -245,11 +245,11 @@ class Observations:
         rows = self._session.execute(self._within(query, window).group_by(*source))
         sizes = [len(table) + 1 for table in references]
         return {
-            Source(row[0], row[1], model): list(map(_counts, row[2:], sizes))
+            ResultSource(row[0], row[1], model): list(map(_counts, row[2:], sizes))
             for row in rows
         }
 
-    def warnings(self, window: Window) -> list[Told]:
+    def warnings(self, window: Window) -> list[CodeCount]:
         """How many results carry each warning."""
         code = func.jsonb_array_elements_text(ObservationRow.warnings).label("code")
         each = self._within(
@@ -257,7 +257,7 @@ class Observations:
         ).subquery()
         query = select(*each.c, func.count().label("times")).group_by(*each.c)
         return [
-            Told(
+            CodeCount(
                 hospital=row.hospital_id,
                 device=row.device,
                 code=row.code,
@@ -266,7 +266,7 @@ class Observations:
             for row in self._session.execute(query)
         ]
 
-    def failures(self, window: Window) -> list[Told]:
+    def failures(self, window: Window) -> list[CodeCount]:
         """How many jobs submitted in the window failed for each reason; the window's model does not part them."""
         by = (JobRow.hospital_id, CaseRow.device, REASON)
         query = (
@@ -280,15 +280,15 @@ class Observations:
         )
         if window.device is not None:
             query = query.where(CaseRow.device == window.device)
-        return [Told(*row) for row in self._session.execute(query)]
+        return [CodeCount(*row) for row in self._session.execute(query)]
 
-    def shares(self, window: Window, period: Period) -> list[Share]:
+    def period_counts(self, window: Window, period: Period) -> list[PeriodCount]:
         """Counts by hospital, step of time and decision, outcomes or not."""
         by = (ObservationRow.hospital_id, _step(period), ObservationRow.decision)
         query = self._within(select(*by, func.count()), window).group_by(*by)
-        return [Share(*row) for row in self._session.execute(query)]
+        return [PeriodCount(*row) for row in self._session.execute(query)]
 
-    def verified(self, window: Window, period: Period) -> list[Verified]:
+    def verified(self, window: Window, period: Period) -> list[VerifiedResults]:
         """Results of cases with an outcome, which is each case's last, by hospital, step, model and decision."""
         later = aliased(OutcomeRow)
         corrected = (
@@ -318,7 +318,7 @@ class Observations:
         )
         rows = self._session.execute(self._within(query, window))
         return [
-            Verified(
+            VerifiedResults(
                 hospital=row.hospital_id,
                 period=row.period,
                 model=row.model_digest,
@@ -354,8 +354,8 @@ class Observations:
 
 
 def _made(query: AnySelect, window: Window, column: Any) -> AnySelect:
-    query = query.where(column >= window.since)
-    return query if window.until is None else query.where(column < window.until)
+    query = query.where(column >= window.start)
+    return query if window.end is None else query.where(column < window.end)
 
 
 def _step(period: Period) -> Any:
@@ -376,10 +376,10 @@ def _counts(bucket_numbers: memoryview | None, size: int) -> NDArray[np.int64]:
     return np.bincount(unpack_smallints(bucket_numbers), minlength=size)
 
 
-def _reference(row: ModelRow) -> Reference:
+def _reference(row: ModelRow) -> ModelReference:
     held = row.reference or {}
     images = held.get("images") or row.metrics.get("images")
-    return Reference(
+    return ModelReference(
         row.digest,
         row.name,
         row.version,

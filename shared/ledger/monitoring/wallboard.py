@@ -33,16 +33,16 @@ REFER: ColumnElement[str] = literal_column("'refer'")
 class Span(NamedTuple):
     """A stretch of time up to `until`, cut into `buckets` of `bucket` each."""
 
-    until: datetime
+    end: datetime
     bucket: timedelta
     buckets: int
 
     @property
-    def since(self) -> datetime:
-        return self.until - self.bucket * self.buckets
+    def start(self) -> datetime:
+        return self.end - self.bucket * self.buckets
 
 
-class Pace(NamedTuple):
+class Throughput(NamedTuple):
     """Results of a hospital (None: all) in a bucket (None: the whole span); seconds from submit to result."""
 
     hospital: UUID | None
@@ -52,7 +52,7 @@ class Pace(NamedTuple):
     p95_s: float
 
 
-class Lane(NamedTuple):
+class WaitingLane(NamedTuple):
     """Jobs that wait in a lane, and since when the oldest does."""
 
     hospital: UUID
@@ -61,7 +61,7 @@ class Lane(NamedTuple):
     oldest: datetime
 
 
-class Failed(NamedTuple):
+class DeadLetterCount(NamedTuple):
     """Dead letters of a reason, and how many of them failed in the span."""
 
     hospital: UUID
@@ -70,26 +70,26 @@ class Failed(NamedTuple):
     lately: int
 
 
-class Decided(NamedTuple):
+class DecisionCount(NamedTuple):
     hospital: UUID
     results: int
     refer: int
 
 
 @dataclass(frozen=True)
-class Reading:
+class WallboardData:
     """Everything at one moment."""
 
     span: Span
     hospitals: dict[UUID, str]
-    paces: Sequence[Pace]
-    lanes: Sequence[Lane]
+    throughputs: Sequence[Throughput]
+    lanes: Sequence[WaitingLane]
     running: dict[UUID, int]
-    failed: Sequence[Failed]
-    decided: Sequence[Decided]
+    dead_letters: Sequence[DeadLetterCount]
+    decisions: Sequence[DecisionCount]
 
 
-class Wall:
+class Wallboard:
     """Of all hospitals, or of one alone where it is given; each reading passes through `_mine`."""
 
     def __init__(self, session: Session, hospital: UUID | None = None) -> None:
@@ -100,8 +100,8 @@ class Wall:
         """By the database's clock, which all its times are by."""
         return database_time(self._session)
 
-    def read(self, span: Span) -> Reading:
-        return Reading(
+    def read(self, span: Span) -> WallboardData:
+        return WallboardData(
             span, self._hospitals(), self._paces(span), self._lanes(), self._running(), self._failed(span),
             self._decided(span),
         )  # fmt: skip
@@ -112,8 +112,8 @@ class Wall:
         ).order_by(HospitalRow.name)
         return {row.id: row.name for row in self._session.execute(query)}
 
-    def _paces(self, span: Span) -> list[Pace]:
-        age_s = func.extract("epoch", ResultRow.created_at - span.since)
+    def _paces(self, span: Span) -> list[Throughput]:
+        age_s = func.extract("epoch", ResultRow.created_at - span.start)
         bucket = cast(func.floor(age_s / span.bucket.total_seconds()), Integer).label(
             "bucket"
         )
@@ -121,7 +121,7 @@ class Wall:
             JobRow, JobRow.id == ResultRow.job_id
         )
         made = made.where(
-            ResultRow.created_at >= span.since, ResultRow.created_at < span.until
+            ResultRow.created_at >= span.start, ResultRow.created_at < span.end
         )
         each = self._mine(made, ResultRow.hospital_id).subquery()
         query = select(
@@ -135,10 +135,10 @@ class Wall:
             tuple_(each.c.hospital_id), tuple_(each.c.bucket), literal_column("()")
         )
         return [
-            Pace(*row) for row in self._session.execute(query.group_by(sets)) if row[2]
+            Throughput(*row) for row in self._session.execute(query.group_by(sets)) if row[2]
         ]
 
-    def _lanes(self) -> list[Lane]:
+    def _lanes(self) -> list[WaitingLane]:
         by = (JobRow.hospital_id, JobRow.urgent)
         query = (
             select(*by, func.count(), func.min(JobRow.queued_at))
@@ -146,7 +146,7 @@ class Wall:
             .group_by(*by)
         )
         return [
-            Lane(*row)
+            WaitingLane(*row)
             for row in self._session.execute(self._mine(query, JobRow.hospital_id))
         ]
 
@@ -158,26 +158,26 @@ class Wall:
         rows = self._session.execute(self._mine(query, JobRow.hospital_id))
         return {row.hospital_id: row.jobs for row in rows}
 
-    def _failed(self, span: Span) -> list[Failed]:
+    def _failed(self, span: Span) -> list[DeadLetterCount]:
         by = (JobRow.hospital_id, REASON)
-        lately = func.count().filter(JobRow.updated_at >= span.since)
+        lately = func.count().filter(JobRow.updated_at >= span.start)
         query = select(*by, func.count(), lately).where(FAILED).group_by(*by)
         return [
-            Failed(*row)
+            DeadLetterCount(*row)
             for row in self._session.execute(self._mine(query, JobRow.hospital_id))
         ]
 
-    def _decided(self, span: Span) -> list[Decided]:
+    def _decided(self, span: Span) -> list[DecisionCount]:
         refer = func.count().filter(ObservationRow.decision == REFER)
         query = select(ObservationRow.hospital_id, func.count(), refer).group_by(
             ObservationRow.hospital_id
         )
         query = query.where(
-            ObservationRow.created_at >= span.since,
-            ObservationRow.created_at < span.until,
+            ObservationRow.created_at >= span.start,
+            ObservationRow.created_at < span.end,
         )
         return [
-            Decided(*row)
+            DecisionCount(*row)
             for row in self._session.execute(
                 self._mine(query, ObservationRow.hospital_id)
             )

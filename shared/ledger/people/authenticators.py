@@ -10,17 +10,17 @@ from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
 from shared.errors import Conflict
-from shared.ledger.audit.repository import AuditTrail, Entry
+from shared.ledger.audit.repository import AuditEntry, AuditTrail
 from shared.ledger.people.repository import NOW, WITHOUT_TOTP
 from shared.ledger.tables import PersonRow
 
 
-class AuthenticatorOn(Conflict):
+class AuthenticatorAlreadyOn(Conflict):
     code = "totp-on"
     text = "An authenticator is on already. Remove it first with POST /v1/session/totp/remove."
 
 
-class AuthenticatorNotBegun(Conflict):
+class AuthenticatorNotStarted(Conflict):
     code = "totp-not-begun"
     text = "No authenticator was begun. Begin with POST /v1/session/totp, and confirm with the code that it shows."
 
@@ -32,7 +32,7 @@ class Authenticator:
     person: UUID
     hospital: UUID | None
     sealed: bytes | None
-    since: datetime | None
+    confirmed_at: datetime | None
     last_step: int | None
     recovery: tuple[str, ...]
     now_s: float
@@ -43,7 +43,7 @@ class Authenticators:
         self._session = session
         self._audit = audit
 
-    def of(self, person: UUID) -> Authenticator:
+    def lock(self, person: UUID) -> Authenticator:
         """Held until the transaction ends, so that no code is used twice at once."""
         held = self._session.execute(
             select(
@@ -62,7 +62,7 @@ class Authenticators:
             person=held.id,
             hospital=held.hospital_id,
             sealed=held.totp_secret,
-            since=held.totp_since,
+            confirmed_at=held.totp_since,
             last_step=held.totp_step,
             recovery=tuple(held.recovery),
             now_s=held.now_s,
@@ -70,8 +70,8 @@ class Authenticators:
 
     def begin(self, person: UUID, sealed: bytes) -> None:
         """Raises AuthenticatorOn."""
-        if self.of(person).since:
-            raise AuthenticatorOn
+        if self.lock(person).confirmed_at:
+            raise AuthenticatorAlreadyOn
         self._set(person, **WITHOUT_TOTP | {"totp_secret": sealed})
 
     def turn_on(self, its: Authenticator, step: int, recovery: Sequence[str]) -> None:
@@ -96,5 +96,5 @@ class Authenticators:
 
     def _record(self, event: Event, its: Authenticator) -> None:
         self._audit.record_all(
-            [Entry(event, its.hospital, details={"person": str(its.person)})]
+            [AuditEntry(event, its.hospital, details={"person": str(its.person)})]
         )

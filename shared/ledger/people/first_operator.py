@@ -17,4 +17,4 @@ def first_operator(ledger: Ledger) -> str | None:
     one_time = passwords.one_time()
     one_time_hash = passwords.hashed(one_time)
     with ledger.system_session(ACTOR) as session:
-        return one_time if session.people.make_first(one_time_hash) else None
+        return one_time if session.people.create_first_operator(one_time_hash) else None

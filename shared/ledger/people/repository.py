@@ -14,15 +14,15 @@ from sqlalchemy.orm import Session
 from shared.domain.audit.events import Event
 from shared.domain.roles import HOSPITAL_ROLES, STAFF_ROLES, Role
 from shared.errors import Conflict, Forbidden, InputError, NotFound
-from shared.ledger.audit.repository import AuditTrail, Entry
+from shared.ledger.audit.repository import AuditEntry, AuditTrail
 from shared.ledger.tables import AnyRow, AnySelect, PersonRow
 
 NOW = func.clock_timestamp()
 FIRST = text("SELECT pg_advisory_xact_lock(hashtextextended('sera-first-person', 0))")
 FIRST_NAME = "operator"
-FREE = 5
+FREE_ATTEMPTS = 5
 FIRST_LOCK_S = 30
-LONGEST_LOCK_S = 900
+MAX_LOCK_S = 900
 """Wrong guesses in a row before a lock; how long the first lasts, each next one twice as long, and the longest."""
 
 
@@ -58,7 +58,7 @@ class Person:
     created_at: datetime
 
 
-KNOWN = [getattr(PersonRow, field.name) for field in fields(Person)]
+PERSON_COLUMNS = [getattr(PersonRow, field.name) for field in fields(Person)]
 WITHOUT_TOTP: dict[str, Any] = {
     "totp_secret": None,
     "totp_since": None,
@@ -85,52 +85,52 @@ class People:
         return [
             _person(row)
             for row in self._session.execute(
-                self._mine(select(*KNOWN)).order_by(PersonRow.name)
+                self._mine(select(*PERSON_COLUMNS)).order_by(PersonRow.name)
             )
         ]
 
     def find(self, person: UUID) -> Person:
         """Raises PersonUnknown."""
         row = self._session.execute(
-            self._mine(select(*KNOWN)).where(PersonRow.id == person)
+            self._mine(select(*PERSON_COLUMNS)).where(PersonRow.id == person)
         ).first()
         if row is None:
             raise PersonUnknown(person=person)
         return _person(row)
 
-    def make(
+    def create(
         self, name: str, role: Role, hospital: UUID | None, one_time_hash: str
     ) -> Person:
         """A person with a password to be changed. Raises PersonNeedsHospital, NameTaken, Forbidden."""
         told = {"password_hash": one_time_hash, "must_change": True}
         return self._add(sign_in_name(name), {**self._home(role, hospital), **told})
 
-    def make_for_show(
+    def create_demo_person(
         self, name: str, role: Role, hospital: UUID | None, password_hash: str
     ) -> Person | None:
         """A person of the demo, whose password stays as it is; None if somebody has the name. Raises as `make` does."""
-        if not self.name_free(name):
+        if not self.is_name_free(name):
             return None
         told = {"password_hash": password_hash, "must_change": False}
         return self._add(sign_in_name(name), {**self._home(role, hospital), **told})
 
-    def provided(self, issuer: str, subject: str) -> Person | None:
+    def find_by_identity(self, issuer: str, subject: str) -> Person | None:
         """Whom a provider of identities means by its subject."""
         row = self._session.execute(
-            select(*KNOWN).where(
+            select(*PERSON_COLUMNS).where(
                 PersonRow.issuer == issuer, PersonRow.subject == subject
             )
         ).first()
         return _person(row) if row else None
 
-    def make_provided(
+    def create_with_identity(
         self, name: str, role: Role, hospital: UUID | None, issuer: str, subject: str
     ) -> Person:
         """A person without a password, who comes by a provider. Raises as `make` does."""
         told = {"issuer": issuer, "subject": subject}
         return self._add(sign_in_name(name), {**self._home(role, hospital), **told})
 
-    def name_free(self, name: str) -> bool:
+    def is_name_free(self, name: str) -> bool:
         return (
             self._session.scalar(
                 select(PersonRow.id).where(PersonRow.name == sign_in_name(name))
@@ -138,12 +138,12 @@ class People:
             is None
         )
 
-    def make_first(self, one_time_hash: str) -> Person | None:
+    def create_first_operator(self, one_time_hash: str) -> Person | None:
         """The operator, if there is nobody yet; of several who ask at once one makes it."""
         self._session.execute(FIRST)
         if self._session.scalar(select(PersonRow.id).limit(1)):
             return None
-        return self.make(FIRST_NAME, Role.OPERATOR, None, one_time_hash)
+        return self.create(FIRST_NAME, Role.OPERATOR, None, one_time_hash)
 
     def reset(self, person: UUID, one_time_hash: str) -> Person:
         """A new password to be changed, without an authenticator; what was signed in is not any more."""
@@ -212,7 +212,7 @@ class People:
             .values(id=uuid4(), name=name, **told)
             .on_conflict_do_nothing()
         )
-        row = self._session.execute(new.returning(*KNOWN)).first()
+        row = self._session.execute(new.returning(*PERSON_COLUMNS)).first()
         if row is None:
             raise NameTaken(name=name)
         made = _person(row)
@@ -221,7 +221,7 @@ class People:
 
     def _changeable(self, person: UUID) -> Person:
         query = (
-            self._mine(select(*KNOWN)).where(PersonRow.id == person).with_for_update()
+            self._mine(select(*PERSON_COLUMNS)).where(PersonRow.id == person).with_for_update()
         )
         if self._hospital:
             query = query.where(PersonRow.role.in_(STAFF_ROLES))
@@ -237,7 +237,7 @@ class People:
             update(PersonRow)
             .where(PersonRow.id == person)
             .values(told)
-            .returning(*KNOWN)
+            .returning(*PERSON_COLUMNS)
         )
         after = _person(self._session.execute(changed).one())
         self._record(event, after, **details)
@@ -253,7 +253,7 @@ class People:
     def _record(self, event: Event, person: Person, **details: object) -> None:
         self._audit.record_all(
             [
-                Entry(
+                AuditEntry(
                     event,
                     person.hospital_id,
                     details={"person": str(person.id), **details},
@@ -269,10 +269,10 @@ def sign_in_name(text: str) -> str:
 
 def lock_after(failures: Any) -> ColumnElement[datetime | None]:
     """Until when so many wrong guesses in a row lock a name."""
-    doubled = FIRST_LOCK_S * func.power(2, func.least(failures - FREE, 20))
-    lock_s = func.least(doubled, LONGEST_LOCK_S)
+    doubled = FIRST_LOCK_S * func.power(2, func.least(failures - FREE_ATTEMPTS, 20))
+    lock_s = func.least(doubled, MAX_LOCK_S)
     return case(
-        (failures >= FREE, NOW + func.make_interval(0, 0, 0, 0, 0, 0, lock_s)),
+        (failures >= FREE_ATTEMPTS, NOW + func.make_interval(0, 0, 0, 0, 0, 0, lock_s)),
         else_=None,
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
 from shared.domain.roles import Role
-from shared.ledger.audit.repository import ORIGIN, AuditTrail, Entry
+from shared.ledger.audit.repository import ORIGIN, AuditEntry, AuditTrail
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.tables import PersonRow, SessionRow
 
@@ -100,7 +100,7 @@ class Sessions:
         )
         return SignedIn(caller, row.must_change, held.expires_at)
 
-    def alive(self, token_sha256: str) -> bool:
+    def is_active(self, token_sha256: str) -> bool:
         """Whether a session that was good is good still; a long answer under way is use enough."""
         query = select(SessionRow.person_id).join(
             PersonRow, PersonRow.id == SessionRow.person_id
@@ -126,7 +126,7 @@ class Sessions:
             )
             self._audit.record_all(
                 [
-                    Entry(
+                    AuditEntry(
                         Event.PERSON_SIGNED_OUT,
                         hospital,
                         details={"person": str(person)},

@@ -29,21 +29,21 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
-from shared.ledger.audit.repository import AuditTrail, Entry
+from shared.ledger.audit.repository import AuditEntry, AuditTrail
 from shared.ledger.datasets.pseudonyms import Pseudonyms
 from shared.ledger.people.repository import (
-    FREE,
+    FREE_ATTEMPTS,
     NEXT_GENERATION,
     NOW,
     UNLOCKED,
     lock_after,
     sign_in_name,
 )
-from shared.ledger.tables import DoorstepRow, PersonRow, StrangerRow
+from shared.ledger.tables import PersonRow, SignInRateLimitRow, UnknownNameRow
 
 FORGOTTEN_AFTER = timedelta(days=1)
 """When a name that nobody has, or an address that tried, is forgotten."""
-UNFINISHED = "code-missing"
+CODE_MISSING = "code-missing"
 """The password was right, and the authenticator's code did not come with it."""
 NETWORK_BITS = 64
 """An IPv6 network has one bucket: its addresses are there for the taking."""
@@ -83,20 +83,20 @@ class SignIns:
         self._audit = audit
         self._pseudonyms = pseudonyms
 
-    def let_up(self, origin: str | None, per_minute: int) -> int:
+    def throttle(self, origin: str | None, per_minute: int) -> int:
         """Count a try from this address; 0, or the seconds until it may try again."""
-        told = doorstep(origin)
+        told = rate_limit_bucket(origin)
         level = _level(per_minute)
-        first = insert(DoorstepRow).values(origin=told, tokens=per_minute - 1)
+        first = insert(SignInRateLimitRow).values(origin=told, tokens=per_minute - 1)
         taken = first.on_conflict_do_update(
-            index_elements=[DoorstepRow.origin],
+            index_elements=[SignInRateLimitRow.origin],
             set_={"tokens": level - 1, "filled_at": NOW},
             where=level >= 1,
         )
-        if self._session.scalar(taken.returning(DoorstepRow.tokens)) is not None:
+        if self._session.scalar(taken.returning(SignInRateLimitRow.tokens)) is not None:
             return 0
         left = self._session.scalars(
-            select(level).where(DoorstepRow.origin == told)
+            select(level).where(SignInRateLimitRow.origin == told)
         ).one()
         return max(math.ceil(60 * (1 - left) / per_minute), 1)
 
@@ -121,7 +121,7 @@ class SignIns:
             select(_left_s(PersonRow)).where(PersonRow.name == name)
         )
         return (
-            Attempt(None, None, name, None, FREE, _whole(locked))
+            Attempt(None, None, name, None, FREE_ATTEMPTS, _whole(locked))
             if locked is not None
             else self._stranger(name)
         )
@@ -135,7 +135,7 @@ class SignIns:
         }
         return self._settle(attempt, told, Event.PERSON_SIGNED_IN)
 
-    def arrive(self, person: UUID) -> bool:
+    def sign_in_by_identity(self, person: UUID) -> bool:
         """A provider of identities vouched for this person: false if they are disabled."""
         told = update(PersonRow).where(
             PersonRow.id == person, PersonRow.disabled_at.is_(None)
@@ -148,7 +148,7 @@ class SignIns:
             self._record(Event.PERSON_SIGNED_IN, attempt)
         return found is not None
 
-    def turn_away(self, person: UUID | None, hospital: UUID | None, why: str) -> None:
+    def record_identity_refusal(self, person: UUID | None, hospital: UUID | None, why: str) -> None:
         """Put on record that whom a provider vouched for, or did not, was refused."""
         self._record(
             Event.PERSON_REFUSED, Attempt(person, hospital, "", None, 0), why=why
@@ -164,12 +164,12 @@ class SignIns:
         }
         return self._settle(attempt, told, Event.PASSWORD_CHANGED)
 
-    def refuse(self, attempt: Attempt, why: str) -> None:
+    def record_failure(self, attempt: Attempt, why: str) -> None:
         """Put on record that a try failed, and the lock if it was one too many."""
         self._record(
             Event.PERSON_REFUSED, attempt, why=why if attempt.person else "unknown"
         )
-        if attempt.person and attempt.failures >= FREE and why != UNFINISHED:
+        if attempt.person and attempt.failures >= FREE_ATTEMPTS and why != CODE_MISSING:
             self._record(Event.PERSON_LOCKED, attempt)
 
     def give_back(self, attempt: Attempt) -> None:
@@ -193,43 +193,43 @@ class SignIns:
 
     def _stranger(self, name: str) -> Attempt:
         """A name that nobody has: what was typed may be a password, so only a keyed hash of it is kept."""
-        key = self._pseudonyms.key_for("sign-in names")
+        key = self._pseudonyms.derive_key("sign-in names")
         told = hmac.new(
             key, name.encode(errors="surrogatepass"), hashlib.sha256
         ).hexdigest()
         self._session.execute(
-            delete(StrangerRow).where(StrangerRow.tried_at < NOW - FORGOTTEN_AFTER)
+            delete(UnknownNameRow).where(UnknownNameRow.tried_at < NOW - FORGOTTEN_AFTER)
         )
         self._session.execute(
-            delete(DoorstepRow).where(DoorstepRow.filled_at < NOW - FORGOTTEN_AFTER)
+            delete(SignInRateLimitRow).where(SignInRateLimitRow.filled_at < NOW - FORGOTTEN_AFTER)
         )
-        failures = StrangerRow.failures + 1
-        first = insert(StrangerRow).values(name_hmac=told, failures=1)
+        failures = UnknownNameRow.failures + 1
+        first = insert(UnknownNameRow).values(name_hmac=told, failures=1)
         counted = first.on_conflict_do_update(
-            index_elements=[StrangerRow.name_hmac],
+            index_elements=[UnknownNameRow.name_hmac],
             set_={
                 "failures": failures,
                 "locked_until": lock_after(failures),
                 "tried_at": NOW,
             },
-            where=_open(StrangerRow),
+            where=_open(UnknownNameRow),
         )
-        count = self._session.scalar(counted.returning(StrangerRow.failures))
+        count = self._session.scalar(counted.returning(UnknownNameRow.failures))
         if count is None:
             left = self._session.scalars(
-                select(_left_s(StrangerRow)).where(StrangerRow.name_hmac == told)
+                select(_left_s(UnknownNameRow)).where(UnknownNameRow.name_hmac == told)
             ).one()
-            return Attempt(None, None, name, None, FREE, _whole(left))
+            return Attempt(None, None, name, None, FREE_ATTEMPTS, _whole(left))
         return Attempt(None, None, name, None, count)
 
     def _record(self, event: Event, attempt: Attempt, **details: object) -> None:
         who = {"person": str(attempt.person)} if attempt.person else {}
         self._audit.record_all(
-            [Entry(event, attempt.hospital, details={**who, **details})]
+            [AuditEntry(event, attempt.hospital, details={**who, **details})]
         )
 
 
-def doorstep(origin: str | None) -> str:
+def rate_limit_bucket(origin: str | None) -> str:
     """The address whose bucket a request draws from."""
     try:
         address = ip_address(origin or "")
@@ -242,11 +242,11 @@ def doorstep(origin: str | None) -> str:
     )
 
 
-def _open(table: type[PersonRow | StrangerRow]) -> ColumnElement[bool]:
+def _open(table: type[PersonRow | UnknownNameRow]) -> ColumnElement[bool]:
     return or_(table.locked_until.is_(None), table.locked_until <= NOW)
 
 
-def _left_s(table: type[PersonRow | StrangerRow]) -> ColumnElement[float]:
+def _left_s(table: type[PersonRow | UnknownNameRow]) -> ColumnElement[float]:
     return func.coalesce(func.extract("epoch", table.locked_until - NOW), literal(0))
 
 
@@ -255,7 +255,7 @@ def _whole(left_s: float) -> int:
 
 
 def _level(per_minute: int) -> ColumnElement[float]:
-    away_s = func.abs(cast(func.extract("epoch", NOW - DoorstepRow.filled_at), Double))
+    away_s = func.abs(cast(func.extract("epoch", NOW - SignInRateLimitRow.filled_at), Double))
     return func.least(
-        DoorstepRow.tokens + away_s * per_minute / 60.0, float(per_minute)
+        SignInRateLimitRow.tokens + away_s * per_minute / 60.0, float(per_minute)
     )

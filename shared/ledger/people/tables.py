@@ -60,7 +60,7 @@ class SessionRow(Table):
     origin: Mapped[str | None]
 
 
-class StrangerRow(Table):
+class UnknownNameRow(Table):
     """A name that nobody has and somebody tried, under a keyed hash: it is locked like one that somebody has."""
 
     __tablename__ = "strangers"
@@ -70,7 +70,7 @@ class StrangerRow(Table):
     tried_at: Mapped[datetime] = timestamp_column()
 
 
-class DoorstepRow(Table):
+class SignInRateLimitRow(Table):
     """An address's bucket of tokens for signing in: how many it held at a moment."""
 
     __tablename__ = "doorsteps"
@@ -79,7 +79,7 @@ class DoorstepRow(Table):
     filled_at: Mapped[datetime] = mapped_column(server_default=NOW, index=True)
 
 
-class ArrivalRow(Table):
+class OidcStateRow(Table):
     """Somebody on the way by a provider of identities: what the answer is compared with, once."""
 
     __tablename__ = "arrivals"

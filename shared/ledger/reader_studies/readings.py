@@ -21,7 +21,7 @@ from shared.ledger.reader_studies.repository import StudyUnknown
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import (
     AuditRow,
-    BreachRow,
+    BlindingBreachRow,
     CaseRow,
     OutcomeRow,
     ReaderStudyCaseRow,
@@ -32,7 +32,7 @@ from shared.ledger.tables import (
     ShowingRow,
 )
 
-LOOKS = (Event.CASE_READ, Event.RESULT_READ, Event.EXPLANATION_READ)
+ACCESS_EVENTS = (Event.CASE_READ, Event.RESULT_READ, Event.EXPLANATION_READ)
 """After which somebody knows more of a case than a blind reader may."""
 
 
@@ -46,7 +46,7 @@ class BlindFirst(Forbidden):
     text = "SERA's answer is shown after your own reading of this case is stored. Read it blind first."
 
 
-class ReadAlready(Conflict):
+class AlreadyRead(Conflict):
     code = "read-already"
     text = "Your {phase} reading of this case is stored, and it stays as it is. Go on with the next case."
 
@@ -83,7 +83,7 @@ class Reading(NewReading):
 
 
 @dataclass(frozen=True)
-class Seat:
+class StudyReader:
     """A reader at an open study, and the cases in this reader's order."""
 
     study: UUID
@@ -93,7 +93,7 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Studied:
+class StudyCase:
     """A kept case of a study: its reference and SERA's answer."""
 
     case_id: UUID
@@ -107,7 +107,7 @@ class Readings(HospitalRepository):
         super().__init__(session, hospital)
         self._audit = audit
 
-    def seat(self, study: UUID, person: UUID | None) -> Seat:
+    def find_reader(self, study: UUID, person: UUID | None) -> StudyReader:
         """Raises StudyUnknown for who is no reader of it, StudyNotOpen."""
         query = select(
             ReaderStudyRow.state, ReaderStudyRow.seed, ReaderStudyReaderRow.number
@@ -126,9 +126,9 @@ class Readings(HospitalRepository):
         if row.state != StudyState.OPEN:
             raise StudyNotOpen(state=row.state)
         order = reading_order(self._cases(study), row.seed, row.number)
-        return Seat(study, person, row.number, tuple(order))
+        return StudyReader(study, person, row.number, tuple(order))
 
-    def of(self, seat: Seat) -> dict[tuple[UUID, Phase], Reading]:
+    def of_reader(self, seat: StudyReader) -> dict[tuple[UUID, Phase], Reading]:
         """This reader's own."""
         query = self._query().where(
             ReadingRow.study_id == seat.study, ReadingRow.person_id == seat.person
@@ -138,7 +138,7 @@ class Readings(HospitalRepository):
             for each in map(_reading, self._session.execute(query))
         }
 
-    def show(self, seat: Seat, case: UUID, phase: Phase) -> None:
+    def record_showing(self, seat: StudyReader, case: UUID, phase: Phase) -> None:
         """Note that the case is put before the reader now."""
         place = {
             "study_id": seat.study,
@@ -154,7 +154,7 @@ class Readings(HospitalRepository):
                 Event.READER_STUDY_SHOWN, case=case, study=str(seat.study), phase=phase
             )
 
-    def case(self, seat: Seat, case: UUID) -> Case:
+    def case(self, seat: StudyReader, case: UUID) -> Case:
         """A case of the study, for the reader's eyes. Raises NotFound, CaseErased."""
         query = self._restrict_to_hospital(select(CaseRow), CaseRow).where(
             CaseRow.id == case, CaseRow.id.in_(self._ids(seat.study))
@@ -165,17 +165,17 @@ class Readings(HospitalRepository):
         check_not_erased(row)
         return Case(**{name: getattr(row, name) for name in Case.__dataclass_fields__})
 
-    def answer(self, seat: Seat, case: UUID) -> Studied:
+    def answer(self, seat: StudyReader, case: UUID) -> StudyCase:
         """What SERA said. Raises BlindFirst until the reader's own reading is stored."""
-        if (case, Phase.BLIND) not in self.of(seat):
+        if (case, Phase.BLIND) not in self.of_reader(seat):
             raise BlindFirst
-        return next(each for each in self.studied(seat.study) if each.case_id == case)
+        return next(each for each in self.study_cases(seat.study) if each.case_id == case)
 
-    def store(self, seat: Seat, case: UUID, new: NewReading) -> Reading:
+    def store(self, seat: StudyReader, case: UUID, new: NewReading) -> Reading:
         """Raises BlindFirst, ReadAlready, NotShown."""
-        known = self.of(seat)
+        known = self.of_reader(seat)
         if (case, new.phase) in known:
-            raise ReadAlready(phase=new.phase)
+            raise AlreadyRead(phase=new.phase)
         if new.phase is Phase.AIDED and (case, Phase.BLIND) not in known:
             raise BlindFirst
         shown_at, showings = self._shown(seat, case, new.phase)
@@ -198,11 +198,11 @@ class Readings(HospitalRepository):
             with self._session.begin_nested():
                 self._session.execute(insert(ReadingRow).values(told))
         except IntegrityError as twice:
-            raise ReadAlready(phase=new.phase) from twice
+            raise AlreadyRead(phase=new.phase) from twice
         self._audit.record(
             Event.READER_STUDY_READ, case=case, study=str(seat.study), phase=new.phase
         )
-        return self.of(seat)[case, new.phase]
+        return self.of_reader(seat)[case, new.phase]
 
     def all(self, study: UUID) -> list[Reading]:
         """Every reading of kept cases, in the order in which they came."""
@@ -211,7 +211,7 @@ class Readings(HospitalRepository):
         )
         return [_reading(row) for row in self._session.execute(query)]
 
-    def studied(self, study: UUID) -> list[Studied]:
+    def study_cases(self, study: UUID) -> list[StudyCase]:
         """The kept cases by id, with what they turned out to be by the last word on it."""
         own = select(OutcomeRow.malignant).where(
             OutcomeRow.case_id == ReaderStudyCaseRow.case_id
@@ -232,16 +232,16 @@ class Readings(HospitalRepository):
         ordered = query.order_by(ReaderStudyCaseRow.case_id, ResultRow.created_at)
         rows = self._session.execute(ordered)
         studied = {
-            case_id: Studied(case_id, job_id, malignant, Result.from_json(body))
+            case_id: StudyCase(case_id, job_id, malignant, Result.from_json(body))
             for case_id, job_id, malignant, body in rows
         }
         return list(studied.values())
 
-    def note_looks(
+    def record_breaches(
         self, person: UUID | None, event: Event, cases: Sequence[UUID]
     ) -> None:
         """A breach in every open study in which this person has one of the cases still to read blind."""
-        if person is None or event not in LOOKS or not cases:
+        if person is None or event not in ACCESS_EVENTS or not cases:
             return
         blind = select(ReadingRow.id).where(
             ReadingRow.study_id == ReaderStudyCaseRow.study_id,
@@ -265,17 +265,17 @@ class Readings(HospitalRepository):
 
     def breaches(self, study: UUID) -> set[tuple[int, UUID]]:
         """(reader's number, case) of what was looked at elsewhere, in the open study, before the blind reading."""
-        query = select(ReaderStudyReaderRow.number, BreachRow.case_id).join(
+        query = select(ReaderStudyReaderRow.number, BlindingBreachRow.case_id).join(
             ReaderStudyReaderRow,
-            (ReaderStudyReaderRow.study_id == BreachRow.study_id)
-            & (ReaderStudyReaderRow.person_id == BreachRow.person_id),
+            (ReaderStudyReaderRow.study_id == BlindingBreachRow.study_id)
+            & (ReaderStudyReaderRow.person_id == BlindingBreachRow.person_id),
         )
         rows = self._session.execute(
-            self._restrict_to_hospital(query, BreachRow).where(BreachRow.study_id == study)
+            self._restrict_to_hospital(query, BlindingBreachRow).where(BlindingBreachRow.study_id == study)
         )
         return {(number, case) for number, case in rows}
 
-    def seen_before(self, study: UUID) -> set[tuple[int, UUID]]:
+    def previously_seen(self, study: UUID) -> set[tuple[int, UUID]]:
         """(reader's number, case) of what a reader had looked at before the study was opened, by the audit trail."""
         actor = func.concat("person:", ReaderStudyReaderRow.person_id)
         query = select(ReaderStudyReaderRow.number, AuditRow.case_id).join(
@@ -284,7 +284,7 @@ class Readings(HospitalRepository):
         query = query.join(
             ReaderStudyRow, ReaderStudyRow.id == ReaderStudyReaderRow.study_id
         )
-        query = query.where(ReaderStudyRow.id == study, AuditRow.event.in_(LOOKS))
+        query = query.where(ReaderStudyRow.id == study, AuditRow.event.in_(ACCESS_EVENTS))
         query = query.where(
             AuditRow.case_id.in_(self._ids(study)),
             AuditRow.at < ReaderStudyRow.opened_at,
@@ -300,17 +300,17 @@ class Readings(HospitalRepository):
     def _breach(self, study: UUID, case: UUID, person: UUID, event: Event) -> None:
         place = {"study_id": study, "case_id": case, "person_id": person, "what": event}
         new = (
-            insert(BreachRow)
+            insert(BlindingBreachRow)
             .values(hospital_id=self._hospital, **place)
             .on_conflict_do_nothing()
         )
-        if self._session.scalar(new.returning(BreachRow.case_id)) is not None:
+        if self._session.scalar(new.returning(BlindingBreachRow.case_id)) is not None:
             self._audit.record(
                 Event.READER_STUDY_BREACHED, case=case, study=str(study), why=event
             )
 
     def _shown(
-        self, seat: Seat, case: UUID, phase: Phase
+        self, seat: StudyReader, case: UUID, phase: Phase
     ) -> tuple[datetime | None, int]:
         mine = (ShowingRow.study_id == seat.study, ShowingRow.person_id == seat.person)
         query = self._restrict_to_hospital(select(func.min(ShowingRow.at), func.count()), ShowingRow)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
 from shared.domain.jobs import JobState
-from shared.domain.reader_studies import MOVES, Design, Pick, StudyState
+from shared.domain.reader_studies import TRANSITIONS, CaseSelection, Design, StudyState
 from shared.domain.roles import HOSPITAL_ROLES
 from shared.errors import Conflict, InputError, NotFound
 from shared.ledger.audit.repository import AuditTrail
@@ -37,7 +37,7 @@ class StudyUnknown(NotFound):
     text = "There is no such reader study, or it is not yours to see. Those there are: GET /v1/reader-studies."
 
 
-class StudyNotThere(Conflict):
+class StudyStateConflict(Conflict):
     code = "reader-study-state"
     text = "The reader study is {state}: it goes from draft to open to closed, and never back."
 
@@ -50,7 +50,7 @@ class TooFewCases(Conflict):
     )
 
 
-class ReaderUnfit(InputError):
+class ReaderNotEligible(InputError):
     code = "reader-study-reader-unfit"
     status = 409
     text = "A reader of the study is not a person of this hospital who may read. Take them from GET /v1/people."
@@ -62,7 +62,7 @@ class NewStudy:
     question: str
     design: Design
     seed: int
-    pick: Pick
+    pick: CaseSelection
     count: int
     """How many cases, where they are not named."""
     cases: tuple[UUID, ...]
@@ -83,7 +83,7 @@ class ReaderStudy:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReaderCounts:
     """A reader and how far they are; `number` is their pseudonym."""
 
     person: UUID
@@ -94,7 +94,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Eligible:
+class EligibleCase:
     """A case that may be studied, by the job whose result is SERA's answer."""
 
     case_id: UUID
@@ -107,9 +107,9 @@ class ReaderStudies(HospitalRepository):
         super().__init__(session, hospital)
         self._audit = audit
 
-    def make(self, new: NewStudy) -> UUID:
+    def create(self, new: NewStudy) -> UUID:
         """A draft. Raises TooFewCases, ReaderUnfit."""
-        cases = picked(self.eligible(), new)
+        cases = pick_cases(self.eligible(), new)
         self._check_readers(new.readers)
         told = {
             name: getattr(new, name) for name in ("name", "question", "design", "seed")
@@ -136,7 +136,7 @@ class ReaderStudies(HospitalRepository):
         )
         return row.id
 
-    def eligible(self) -> list[Eligible]:
+    def eligible(self) -> list[EligibleCase]:
         """Kept cases with a result and an outcome, newest first; what was sent twice counts once."""
         last = self._restrict_to_hospital(select(func.max(OutcomeRow.id)), OutcomeRow).group_by(
             OutcomeRow.case_id
@@ -156,9 +156,9 @@ class ReaderStudies(HospitalRepository):
                 CaseRow.created_at.desc(), CaseRow.id, JobRow.created_at.desc()
             )
         )
-        first: dict[UUID, Eligible] = {}
+        first: dict[UUID, EligibleCase] = {}
         for row in rows:
-            first.setdefault(row[0], Eligible(*row))
+            first.setdefault(row[0], EligibleCase(*row))
         return list(first.values())
 
     def all(self, reader: UUID | None = None) -> list[ReaderStudy]:
@@ -178,7 +178,7 @@ class ReaderStudies(HospitalRepository):
             raise StudyUnknown
         return _study(row)
 
-    def move(self, study: UUID, state: StudyState) -> ReaderStudy:
+    def change_state(self, study: UUID, state: StudyState) -> ReaderStudy:
         """Open or close it; again is harmless. Raises StudyUnknown, StudyNotThere."""
         query = self._restrict_to_hospital(select(ReaderStudyRow), ReaderStudyRow).where(
             ReaderStudyRow.id == study
@@ -188,8 +188,8 @@ class ReaderStudies(HospitalRepository):
             raise StudyUnknown
         if row.state == state:
             return _study(row)
-        if state not in MOVES[StudyState(row.state)]:
-            raise StudyNotThere(state=row.state)
+        if state not in TRANSITIONS[StudyState(row.state)]:
+            raise StudyStateConflict(state=row.state)
         moved = {"state": state, STAMPS[state]: func.clock_timestamp()}
         self._session.execute(
             update(ReaderStudyRow).where(ReaderStudyRow.id == study).values(moved)
@@ -203,7 +203,7 @@ class ReaderStudies(HospitalRepository):
         self._session.refresh(row)
         return _study(row)
 
-    def progress(self, study: UUID) -> list[Progress]:
+    def progress(self, study: UUID) -> list[ReaderCounts]:
         """Every reader, by number, with the names that only the administrator is shown."""
         blind, aided = (
             func.count().filter(ReadingRow.phase == phase).label(phase)
@@ -229,7 +229,7 @@ class ReaderStudies(HospitalRepository):
             ReaderStudyReaderRow.person_id, ReaderStudyReaderRow.number, PersonRow.name
         )
         return [
-            Progress(
+            ReaderCounts(
                 person=row.person_id,
                 number=row.number,
                 name=row.name,
@@ -270,15 +270,15 @@ class ReaderStudies(HospitalRepository):
         if self._session.scalar(self._restrict_to_hospital(fit, PersonRow)) != len(set(readers)) or len(
             set(readers)
         ) != len(readers):
-            raise ReaderUnfit
+            raise ReaderNotEligible
 
 
-def picked(eligible: Sequence[Eligible], new: NewStudy) -> list[Eligible]:
+def pick_cases(eligible: Sequence[EligibleCase], new: NewStudy) -> list[EligibleCase]:
     """Raises TooFewCases."""
-    if new.pick is Pick.IDS:
+    if new.pick is CaseSelection.IDS:
         found = [each for each in eligible if each.case_id in set(new.cases)]
         wanted = len(set(new.cases))
-    elif new.pick is Pick.NEWEST:
+    elif new.pick is CaseSelection.NEWEST:
         found = list(eligible[: new.count])
         wanted = new.count
     else:
@@ -289,7 +289,7 @@ def picked(eligible: Sequence[Eligible], new: NewStudy) -> list[Eligible]:
     return found
 
 
-def _balanced(eligible: Sequence[Eligible], count: int, seed: int) -> list[Eligible]:
+def _balanced(eligible: Sequence[EligibleCase], count: int, seed: int) -> list[EligibleCase]:
     """As many of both as there are, up to `count`; of an odd count one more is benign."""
     draw = random.Random(seed)
     order = sorted(eligible, key=lambda each: each.case_id)

@@ -137,7 +137,7 @@ class ReadingRow(Table):
     )
 
 
-class BreachRow(Table):
+class BlindingBreachRow(Table):
     """A reader of an open study saw something of a case elsewhere before reading it blind."""
 
     __tablename__ = "reader_breaches"

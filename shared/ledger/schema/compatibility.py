@@ -80,7 +80,7 @@ def check_known(revision: str) -> None:
         raise CodeBehind(found=revision, oldest=revision, known=head())
 
 
-def check(schema: Schema) -> str:
+def check_compatible(schema: Schema) -> str:
     """The revision, if this code may work with such a database.
 
     Raises SchemaBehind, CodeBehind, SchemaUnreleased.
@@ -105,7 +105,7 @@ def check_schema(url: str) -> None:
     try:
         with ledger.system_session("start") as session:
             found = session.schema_terms.read()
-        check(found)
+        check_compatible(found)
     except Unavailable as away:
         log().warning("schema.not-checked", problem=str(away))
     finally:

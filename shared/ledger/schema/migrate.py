@@ -20,7 +20,7 @@ from shared.ledger.schema.compatibility import (
     configuration,
     revisions,
 )
-from shared.ledger.tables import TermsRow
+from shared.ledger.tables import SchemaTermsRow
 from shared.observability.logs import log
 
 LOCK = text("SELECT pg_advisory_xact_lock(7300001)")
@@ -112,8 +112,8 @@ def _after(connection: Connection) -> str | None:
 def _say_terms(engine: Engine) -> None:
     with engine.begin() as connection:
         told = (
-            update(TermsRow)
-            .where(TermsRow.oldest_code != OLDEST_SERVED)
+            update(SchemaTermsRow)
+            .where(SchemaTermsRow.oldest_code != OLDEST_SERVED)
             .values(oldest_code=OLDEST_SERVED)
         )
         connection.execute(told)

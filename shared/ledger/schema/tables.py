@@ -5,7 +5,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.ledger.table import Table
 
 
-class TermsRow(Table):
+class SchemaTermsRow(Table):
     """One row: the revision that code must know at least to work with this database."""
 
     __tablename__ = "schema_terms"

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import Executable
 
 from shared.ledger.clock import database_time
-from shared.ledger.tables import TermsRow
+from shared.ledger.tables import SchemaTermsRow
 
 REVISION = select(table("alembic_version", column("version_num", Text)).c.version_num)
-OLDEST = select(TermsRow.oldest_code)
+OLDEST = select(SchemaTermsRow.oldest_code)
 TABLES = text(
     "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
 )
@@ -30,7 +30,7 @@ class Schema:
     """False in schemas of before the first release: services could not always read the revision."""
 
 
-class Terms:
+class SchemaTerms:
     def __init__(self, session: Session) -> None:
         self._session = session
 

@@ -11,10 +11,15 @@ from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
 from shared.domain.messages import Message
-from shared.domain.training.states import RunState, StepKind, StepState, run_origins
+from shared.domain.training.states import (
+    RunState,
+    StepKind,
+    StepState,
+    run_source_states,
+)
 from shared.errors import Conflict, NotFound
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.jobs.repository import notify
+from shared.ledger.jobs.repository import notify_listeners
 from shared.ledger.tables import (
     AnySelect,
     DatasetRow,
@@ -162,10 +167,10 @@ class TrainingRuns:
         )
         return [_step(row) for row in self._session.execute(query)]
 
-    def events(self, run_id: UUID, after: int = 0, limit: int = 1000) -> list[RunEvent]:
+    def events(self, run_id: UUID, last_id: int = 0, limit: int = 1000) -> list[RunEvent]:
         """What the run said of itself after that event."""
         query = select(RunEventRow).where(
-            RunEventRow.run_id == run_id, RunEventRow.id > after
+            RunEventRow.run_id == run_id, RunEventRow.id > last_id
         )
         rows = self._session.scalars(query.order_by(RunEventRow.id).limit(limit))
         return [_event(row) for row in rows]
@@ -175,7 +180,7 @@ class TrainingRuns:
         state = self._let_go(run_id)
         if state is None:
             return False
-        if state not in run_origins(RunState.CANCELLED):
+        if state not in run_source_states(RunState.CANCELLED):
             raise RunNotCancellable(state=state)
         cancelled = Message("run-cancelled").to_json()
         self._change(run_id, state=RunState.CANCELLED, ended_at=NOW, message=cancelled)
@@ -199,7 +204,7 @@ class TrainingRuns:
         self._audit.record(Event.RUN_RESUMED, run=str(run_id))
         return True
 
-    def produced(self, run_id: UUID, digest: str, metrics: dict[str, Any]) -> None:
+    def record_model(self, run_id: UUID, digest: str, metrics: dict[str, Any]) -> None:
         """The run's model is stored."""
         self._change(run_id, model_digest=digest, metrics=metrics)
 
@@ -207,7 +212,7 @@ class TrainingRuns:
         self._session.execute(
             update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**values)
         )
-        notify(self._session, [run_id])
+        notify_listeners(self._session, [run_id])
 
     def _let_go(self, run_id: UUID, **values: Any) -> RunState | None:
         """Take every unfinished step away from its trainer, then lock the run; returns its state.

@@ -14,7 +14,7 @@ from shared.domain.messages import Message
 from shared.domain.training.states import RunState, StepKind, StepState
 from shared.errors import Conflict
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.jobs.repository import notify
+from shared.ledger.jobs.repository import notify_listeners
 from shared.ledger.tables import RunEventRow, RunStepRow, TrainingRunRow
 
 NOW = func.clock_timestamp()
@@ -49,7 +49,7 @@ class NewStep:
     name: str
     kind: StepKind
     subject: Mapping[str, Any] = field(default_factory=dict)
-    after: tuple[str, ...] = ()
+    prerequisites: tuple[str, ...] = ()
     weight: float = 1.0
 
 
@@ -109,7 +109,7 @@ class Steps:
             row.attempts,
         )
 
-    def open(self) -> int:
+    def count_open(self) -> int:
         """Steps that are being done or could be now: as many trainers have something to do."""
         steps: int = self._session.scalars(OPEN).one()
         return steps
@@ -147,7 +147,7 @@ class Steps:
             update(RunStepRow).where(*held).values(lease_until=NOW + lease)
         )
 
-    def progress(
+    def report_progress(
         self,
         token: UUID,
         stage: str,
@@ -176,7 +176,7 @@ class Steps:
         self,
         token: UUID,
         outcome: Mapping[str, Any],
-        adding: Sequence[NewStep] = (),
+        new_steps: Sequence[NewStep] = (),
         message: Message | None = None,
     ) -> int | None:
         """Mark a step done, with the steps that follow from it.
@@ -203,7 +203,7 @@ class Steps:
             .where(TrainingRunRow.id == run_id)
             .with_for_update()
         )
-        self._add(run_id, adding)
+        self._add(run_id, new_steps)
         news = message or Message(STEP_DONE, {"step": row.name})
         self._say(run_id, row.name, row.kind, 1.0, news, _figures(outcome))
         self._sum_up(run_id, row.kind, news)
@@ -240,7 +240,7 @@ class Steps:
             )
         )
 
-    def gate_again(self, run_id: UUID) -> None:
+    def add_gate_step(self, run_id: UUID) -> None:
         """Add a gate to a run that has ended well; raises RunNotEnded."""
         query = (
             select(TrainingRunRow.state)
@@ -258,9 +258,9 @@ class Steps:
         self._session.execute(
             update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**again)
         )
-        notify(self._session, [run_id])
+        notify_listeners(self._session, [run_id])
 
-    def pace(self, recipe: str) -> dict[tuple[str, str], float]:
+    def seconds_per_image(self, recipe: str) -> dict[tuple[str, str], float]:
         """Seconds for each image, by kind of step and feature set, in the latest finished run of a recipe."""
         of_recipe = (
             TrainingRunRow.recipe == recipe,
@@ -302,7 +302,7 @@ class Steps:
         )
         if begun:
             self._audit.record(Event.RUN_STARTED, run=str(run_id))
-        notify(self._session, [run_id])
+        notify_listeners(self._session, [run_id])
 
     def _set(self, *which: Any, **values: Any) -> Row[UUID, str, str] | None:
         free = {"lease_token": None, "lease_until": None, "owner": None}
@@ -327,7 +327,7 @@ class Steps:
                 **vars(step),
                 "run_id": run_id,
                 "place": first + number,
-                "after": list(step.after),
+                "after": list(step.prerequisites),
             }
             for number, step in enumerate(steps)
         ]
@@ -371,7 +371,7 @@ class Steps:
         self._session.execute(
             update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**values)
         )
-        notify(self._session, [run_id])
+        notify_listeners(self._session, [run_id])
 
     def _end_failed(self, run_id: UUID, reason: Message) -> None:
         self._end(run_id, RunState.FAILED, reason=reason.code, message=reason.to_json())
@@ -393,7 +393,7 @@ class Steps:
             )
             event = Event.RUN_DONE if state is RunState.DONE else Event.RUN_FAILED
             self._audit.record(event, run=str(run_id), **details)
-            notify(self._session, [run_id])
+            notify_listeners(self._session, [run_id])
 
 
 def _figures(outcome: Mapping[str, Any]) -> dict[str, float]:

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from shared.ledger.tables import TrainerRow
 
 NOW = func.clock_timestamp()
-PRESENT = timedelta(minutes=10)
+TRAINER_TIMEOUT = timedelta(minutes=10)
 """A trainer tells of itself whenever it looks for work; one in the midst of a long step is silent for a while."""
 
 
 @dataclass(frozen=True)
-class Lack:
+class MissingWeights:
     """A network's weight file that a trainer has not: under any of these names, in that folder.
 
     `url` is where the trainer will fetch it from; empty where somebody has to put it there.
@@ -33,7 +33,7 @@ class Trainer:
     """`lacks` by recipe; a recipe that is not named has all it needs."""
 
     name: str
-    lacks: dict[str, tuple[Lack, ...]]
+    missing_weights: dict[str, tuple[MissingWeights, ...]]
     seen_at: datetime
 
 
@@ -41,11 +41,11 @@ class Trainers:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def report(self, name: str, lacks: Mapping[str, Sequence[Lack]]) -> None:
+    def report(self, name: str, missing_weights: Mapping[str, Sequence[MissingWeights]]) -> None:
         """Note that a trainer is there and what it lacks."""
         told = {
             recipe: [asdict(lack) for lack in missing]
-            for recipe, missing in lacks.items()
+            for recipe, missing in missing_weights.items()
             if missing
         }
         row = insert(TrainerRow).values(name=name, lacks=told)
@@ -54,11 +54,11 @@ class Trainers:
             row.on_conflict_do_update(index_elements=["name"], set_=again)
         )
 
-    def present(self, since: timedelta = PRESENT) -> list[Trainer]:
+    def present(self, timeout: timedelta = TRAINER_TIMEOUT) -> list[Trainer]:
         """Trainers that told of themselves lately, by name."""
         query = (
             select(TrainerRow)
-            .where(TrainerRow.seen_at > NOW - since)
+            .where(TrainerRow.seen_at > NOW - timeout)
             .order_by(TrainerRow.name)
         )
         return [_trainer(row) for row in self._session.scalars(query)]
@@ -66,7 +66,7 @@ class Trainers:
 
 def _trainer(row: TrainerRow) -> Trainer:
     lacks = {
-        recipe: tuple(Lack(**lack) for lack in missing)
+        recipe: tuple(MissingWeights(**lack) for lack in missing)
         for recipe, missing in row.lacks.items()
     }
     return Trainer(row.name, lacks, row.seen_at)

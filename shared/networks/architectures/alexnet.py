@@ -4,17 +4,17 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks.architectures.stages import cut, sequence
+from shared.networks.architectures.stages import slice_stages, get_sequence
 from shared.networks.card import (
     IMAGENET,
-    Card,
-    Weights,
+    NetworkCard,
+    WeightsSource,
     connected_taps,
-    of_grey_levels,
+    grey_level_normalisation,
     pooled_taps,
 )
 from shared.networks.libraries import torchvision_network, torchvision_weights
-from shared.networks.registry import network
+from shared.networks.registry import register_network
 
 _CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
 _ENDS = OrderedDict(
@@ -37,7 +37,7 @@ def _normalised() -> nn.Module:
     return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)
 
 
-@network
+@register_network
 class AlexNet:
     """Krizhevsky's network as Caffe's `bvlc_alexnet` and MATLAB's `alexnet` have it, layers under their names.
 
@@ -45,16 +45,16 @@ class AlexNet:
     the other way round.) Caffe subtracts a mean image; here its mean per channel is subtracted.
     """
 
-    card = Card(
+    card = NetworkCard(
         name="alexnet",
         input_px=227,
-        normalise=of_grey_levels((122.679, 116.669, 104.007)),
+        normalisation=grey_level_normalisation((122.679, 116.669, 104.007)),
         taps=pooled_taps(
             {"conv1": 96, "conv2": 256, "conv3": 384, "conv4": 384, "conv5": 256}
         )
         | _CONNECTED,
         embedding="fc2",
-        weights=Weights(
+        weights=WeightsSource(
             files=("alexnet.pth", "alexnet.mat", "imagenet-caffe-alex.mat"),
             url="https://www.vlfeat.org/matconvnet/models/imagenet-caffe-alex.mat",
             licence="unrestricted use (Caffe's bvlc_alexnet); trained on ImageNet-1k, whose terms limit it to research",
@@ -95,17 +95,17 @@ class AlexNet:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return cut(sequence(module), _ENDS)
+        return slice_stages(get_sequence(module), _ENDS)
 
 
-@network
+@register_network
 class AlexNetOneTower:
     """torchvision's `alexnet`: Krizhevsky's later network for one GPU, narrower and without response normalisation."""
 
-    card = Card(
+    card = NetworkCard(
         name="alexnet_owt",
         input_px=224,
-        normalise=IMAGENET,
+        normalisation=IMAGENET,
         taps=pooled_taps(
             {"conv1": 64, "conv2": 192, "conv3": 384, "conv4": 256, "conv5": 256}
         )
@@ -121,9 +121,9 @@ class AlexNetOneTower:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        stages = cut(sequence(module, "features"), _OWT_ENDS)
+        stages = slice_stages(get_sequence(module, "features"), _OWT_ENDS)
         pool = module.get_submodule("avgpool")
-        classifier = sequence(module, "classifier")
+        classifier = get_sequence(module, "classifier")
         stages["fc1"] = nn.Sequential(pool, nn.Flatten(), *list(classifier)[:3])
         stages["fc2"] = classifier[3:6]
         return stages

@@ -5,10 +5,10 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from shared.networks.architectures.stages import chain
-from shared.networks.card import IMAGENET, Card, pooled_taps
+from shared.networks.architectures.stages import chain_layers
+from shared.networks.card import IMAGENET, NetworkCard, pooled_taps
 from shared.networks.libraries import torchvision_network, torchvision_weights
-from shared.networks.registry import network
+from shared.networks.registry import register_network
 
 _WIDTHS = {"block1": 256, "block2": 512, "block3": 1792, "block4": 1920}
 _OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
@@ -20,14 +20,14 @@ def _rename(module: nn.Module, tensors: dict[str, Tensor], *_: object) -> None:
         tensors[_OLD_NAME.sub(r"\1\2", old)] = tensors.pop(old)
 
 
-@network
+@register_network
 class DenseNet201:
     """torchvision's `densenet201`; the last stage ends with its norm and ReLU, as its classifier reads it."""
 
-    card = Card(
+    card = NetworkCard(
         name="densenet201",
         input_px=224,
-        normalise=IMAGENET,
+        normalisation=IMAGENET,
         taps=pooled_taps(_WIDTHS),
         embedding="avg",
         weights=torchvision_weights("densenet201-c1103571.pth", "densenet201.pth"),
@@ -44,11 +44,11 @@ class DenseNet201:
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
         features = module.get_submodule("features")
         return OrderedDict(
-            stem=chain(features, "conv0", "norm0", "relu0", "pool0"),
+            stem=chain_layers(features, "conv0", "norm0", "relu0", "pool0"),
             block1=features.get_submodule("denseblock1"),
-            block2=chain(features, "transition1", "denseblock2"),
-            block3=chain(features, "transition2", "denseblock3"),
+            block2=chain_layers(features, "transition1", "denseblock2"),
+            block3=chain_layers(features, "transition2", "denseblock3"),
             block4=nn.Sequential(
-                *chain(features, "transition3", "denseblock4", "norm5"), nn.ReLU()
+                *chain_layers(features, "transition3", "denseblock4", "norm5"), nn.ReLU()
             ),
         )

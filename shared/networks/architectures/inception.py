@@ -10,24 +10,24 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks.architectures.stages import chain
-from shared.networks.card import PLUS_MINUS_ONE, Card, Weights, pooled_taps
+from shared.networks.architectures.stages import chain_layers
+from shared.networks.card import PLUS_MINUS_ONE, NetworkCard, WeightsSource, pooled_taps
 from shared.networks.libraries import (
     timm_network,
     torchvision_network,
     torchvision_weights,
 )
-from shared.networks.registry import network
+from shared.networks.registry import register_network
 
 
-@network
+@register_network
 class GoogLeNet:
     """torchvision's `googlenet`, Inception-v1 with batch norm."""
 
-    card = Card(
+    card = NetworkCard(
         name="googlenet",
         input_px=224,
-        normalise=PLUS_MINUS_ONE,
+        normalisation=PLUS_MINUS_ONE,
         taps=pooled_taps(
             {"stem": 192, "inception3": 480, "inception4": 832, "inception5": 1024}
         ),
@@ -43,23 +43,23 @@ class GoogLeNet:
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
         return OrderedDict(
-            stem=chain(module, "conv1", "maxpool1", "conv2", "conv3"),
-            inception3=chain(module, "maxpool2", "inception3a", "inception3b"),
-            inception4=chain(
+            stem=chain_layers(module, "conv1", "maxpool1", "conv2", "conv3"),
+            inception3=chain_layers(module, "maxpool2", "inception3a", "inception3b"),
+            inception4=chain_layers(
                 module, "maxpool3", *(f"inception4{part}" for part in "abcde")
             ),
-            inception5=chain(module, "maxpool4", "inception5a", "inception5b"),
+            inception5=chain_layers(module, "maxpool4", "inception5a", "inception5b"),
         )
 
 
-@network
+@register_network
 class InceptionV3:
     """torchvision's `inception_v3`."""
 
-    card = Card(
+    card = NetworkCard(
         name="inception_v3",
         input_px=299,
-        normalise=PLUS_MINUS_ONE,
+        normalisation=PLUS_MINUS_ONE,
         taps=pooled_taps({"stem": 192, "mixed5": 288, "mixed6": 768, "mixed7": 2048}),
         embedding="avg",
         weights=torchvision_weights(
@@ -76,26 +76,26 @@ class InceptionV3:
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
         first = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "maxpool1")
         return OrderedDict(
-            stem=chain(module, *first, "Conv2d_3b_1x1", "Conv2d_4a_3x3"),
-            mixed5=chain(module, "maxpool2", "Mixed_5b", "Mixed_5c", "Mixed_5d"),
-            mixed6=chain(module, *(f"Mixed_6{part}" for part in "abcde")),
-            mixed7=chain(module, *(f"Mixed_7{part}" for part in "abc")),
+            stem=chain_layers(module, *first, "Conv2d_3b_1x1", "Conv2d_4a_3x3"),
+            mixed5=chain_layers(module, "maxpool2", "Mixed_5b", "Mixed_5c", "Mixed_5d"),
+            mixed6=chain_layers(module, *(f"Mixed_6{part}" for part in "abcde")),
+            mixed7=chain_layers(module, *(f"Mixed_7{part}" for part in "abc")),
         )
 
 
-@network
+@register_network
 class InceptionResNetV2:
     """timm's `inception_resnet_v2`."""
 
-    card = Card(
+    card = NetworkCard(
         name="inception_resnet_v2",
         input_px=299,
-        normalise=PLUS_MINUS_ONE,
+        normalisation=PLUS_MINUS_ONE,
         taps=pooled_taps(
             {"stem": 192, "mixed5": 320, "mixed6": 1088, "mixed7": 2080, "conv": 1536}
         ),
         embedding="avg",
-        weights=Weights(
+        weights=WeightsSource(
             files=("inception_resnet_v2.pth", "inception_resnet_v2.safetensors"),
             url="https://huggingface.co/timm/inception_resnet_v2.tf_in1k/resolve/main/model.safetensors",
             licence="Apache-2.0 (timm, from TensorFlow's); trained on ImageNet-1k, whose terms limit it to research",
@@ -110,7 +110,7 @@ class InceptionResNetV2:
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
         return OrderedDict(
-            stem=chain(
+            stem=chain_layers(
                 module,
                 "conv2d_1a",
                 "conv2d_2a",
@@ -119,8 +119,8 @@ class InceptionResNetV2:
                 "conv2d_3b",
                 "conv2d_4a",
             ),
-            mixed5=chain(module, "maxpool_5a", "mixed_5b", "repeat"),
-            mixed6=chain(module, "mixed_6a", "repeat_1"),
-            mixed7=chain(module, "mixed_7a", "repeat_2", "block8"),
+            mixed5=chain_layers(module, "maxpool_5a", "mixed_5b", "repeat"),
+            mixed6=chain_layers(module, "mixed_6a", "repeat_1"),
+            mixed7=chain_layers(module, "mixed_7a", "repeat_2", "block8"),
             conv=module.get_submodule("conv2d_7b"),
         )

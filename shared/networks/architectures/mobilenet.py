@@ -4,10 +4,10 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks.architectures.stages import cut, sequence
-from shared.networks.card import IMAGENET, Card, pooled_taps
+from shared.networks.architectures.stages import slice_stages, get_sequence
+from shared.networks.card import IMAGENET, NetworkCard, pooled_taps
 from shared.networks.libraries import torchvision_network, torchvision_weights
-from shared.networks.registry import network
+from shared.networks.registry import register_network
 
 _ENDS = OrderedDict(
     block3=4, block6=7, block10=11, block13=14, block16=17, block17=18, conv=19
@@ -23,17 +23,17 @@ _WIDTHS = {
 }
 
 
-@network
+@register_network
 class MobileNetV2:
     """torchvision's `mobilenet_v2`; its stages are slices of `features`.
 
     Weight files may have batch norm folded into the convolutions, so batch norm always stays in eval mode.
     """
 
-    card = Card(
+    card = NetworkCard(
         name="mobilenet_v2",
         input_px=224,
-        normalise=IMAGENET,
+        normalisation=IMAGENET,
         taps=pooled_taps(_WIDTHS),
         embedding="avg",
         weights=torchvision_weights("mobilenet_v2-b0353104.pth", "mobilenet_v2.pth"),
@@ -46,4 +46,4 @@ class MobileNetV2:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return cut(sequence(module, "features"), _ENDS)
+        return slice_stages(get_sequence(module, "features"), _ENDS)

@@ -4,15 +4,15 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks.architectures.stages import cut, sequence
+from shared.networks.architectures.stages import slice_stages, get_sequence
 from shared.networks.card import (
-    Card,
-    Weights,
+    NetworkCard,
+    WeightsSource,
     connected_taps,
-    of_grey_levels,
+    grey_level_normalisation,
     pooled_taps,
 )
-from shared.networks.registry import network
+from shared.networks.registry import register_network
 
 _WIDTHS = {
     "conv1": 96,
@@ -37,7 +37,7 @@ _ENDS = OrderedDict(
 )
 
 
-@network
+@register_network
 class OverFeatAccurate:
     """Layers by table 3 of the paper; input statistics, threshold and sizes by the public code that runs its weights.
 
@@ -48,13 +48,13 @@ class OverFeatAccurate:
     the paper's (section 3.1); the release, which only predicts, has none.
     """
 
-    card = Card(
+    card = NetworkCard(
         name="overfeat_accurate",
         input_px=221,
-        normalise=of_grey_levels((118.380948,) * 3, 61.896913),
+        normalisation=grey_level_normalisation((118.380948,) * 3, 61.896913),
         taps=pooled_taps(_WIDTHS) | connected_taps({"fc1": 4096, "fc2": 4096}),
         embedding="fc2",
-        weights=Weights(
+        weights=WeightsSource(
             files=("overfeat_accurate.pth", "overfeat_accurate", "net_weight_1"),
             url="",
             licence="New York University: internal research and evaluation only; no modification, no redistribution",
@@ -94,4 +94,4 @@ class OverFeatAccurate:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return cut(sequence(module), _ENDS)
+        return slice_stages(get_sequence(module), _ENDS)

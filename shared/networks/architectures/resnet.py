@@ -4,20 +4,20 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks.architectures.stages import chain
-from shared.networks.card import IMAGENET, Card, pooled_taps
+from shared.networks.architectures.stages import chain_layers
+from shared.networks.card import IMAGENET, NetworkCard, pooled_taps
 from shared.networks.libraries import torchvision_network, torchvision_weights
-from shared.networks.registry import network
+from shared.networks.registry import register_network
 
 _BASIC = {"layer1": 64, "layer2": 128, "layer3": 256, "layer4": 512}
 _BOTTLENECK = {"layer1": 256, "layer2": 512, "layer3": 1024, "layer4": 2048}
 
 
-def _card(name: str, weights_file: str, widths: dict[str, int]) -> Card:
-    return Card(
+def _card(name: str, weights_file: str, widths: dict[str, int]) -> NetworkCard:
+    return NetworkCard(
         name=name,
         input_px=224,
-        normalise=IMAGENET,
+        normalisation=IMAGENET,
         taps=pooled_taps(widths),
         embedding="avg",
         weights=torchvision_weights(weights_file, f"{name}.pth"),
@@ -26,13 +26,13 @@ def _card(name: str, weights_file: str, widths: dict[str, int]) -> Card:
 
 
 def _stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-    stem = chain(module, "conv1", "bn1", "relu", "maxpool")
+    stem = chain_layers(module, "conv1", "bn1", "relu", "maxpool")
     return OrderedDict(
         stem=stem, **{name: module.get_submodule(name) for name in _BASIC}
     )
 
 
-@network
+@register_network
 class ResNet18:
     """torchvision's `resnet18`."""
 
@@ -47,7 +47,7 @@ class ResNet18:
         return _stages(module)
 
 
-@network
+@register_network
 class ResNet50:
     """torchvision's `resnet50`."""
 
@@ -62,7 +62,7 @@ class ResNet50:
         return _stages(module)
 
 
-@network
+@register_network
 class ResNet101:
     """torchvision's `resnet101`."""
 

@@ -4,11 +4,11 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks.card import MID_GREY, Card, pooled_taps
-from shared.networks.registry import network
+from shared.networks.card import MID_GREY, NetworkCard, pooled_taps
+from shared.networks.registry import register_network
 
 _WIDTHS = {"block2": 32, "block3": 64, "block4": 96}
-CLASSES = 2
+CLASS_COUNT = 2
 
 
 def _stem(wide: int) -> nn.Sequential:
@@ -29,14 +29,14 @@ def _block(wide_in: int, wide_out: int) -> nn.Sequential:
     )
 
 
-@network
+@register_network
 class SeraTiny:
     """Four blocks of convolution, batch norm, ReLU and halving of the side, and a linear layer: 80,000 weights."""
 
-    card = Card(
+    card = NetworkCard(
         name="sera_tiny",
         input_px=96,
-        normalise=MID_GREY,
+        normalisation=MID_GREY,
         taps=pooled_taps(_WIDTHS),
         embedding="avg",
         weights=None,
@@ -53,7 +53,7 @@ class SeraTiny:
         )
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         return nn.Sequential(
-            OrderedDict(**layers, pool=pool, classifier=nn.Linear(96, CLASSES))
+            OrderedDict(**layers, pool=pool, classifier=nn.Linear(96, CLASS_COUNT))
         )
 
     @staticmethod

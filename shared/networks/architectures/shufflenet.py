@@ -4,15 +4,15 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks.architectures.stages import chain
-from shared.networks.card import IMAGENET, Card, pooled_taps
+from shared.networks.architectures.stages import chain_layers
+from shared.networks.card import IMAGENET, NetworkCard, pooled_taps
 from shared.networks.libraries import torchvision_network, torchvision_weights
-from shared.networks.registry import network
+from shared.networks.registry import register_network
 
 _WIDTHS = {"stage2": 116, "stage3": 232, "stage4": 464, "conv5": 1024}
 
 
-@network
+@register_network
 class ShuffleNet:
     """torchvision's `shufflenet_v2_x1_0`, the successor of the one in the papers' list.
 
@@ -20,10 +20,10 @@ class ShuffleNet:
     has it, so features of this network are not those of the papers.
     """
 
-    card = Card(
+    card = NetworkCard(
         name="shufflenet",
         input_px=224,
-        normalise=IMAGENET,
+        normalisation=IMAGENET,
         taps=pooled_taps(_WIDTHS),
         embedding="avg",
         weights=torchvision_weights("shufflenetv2_x1-5666bf0f80.pth", "shufflenet.pth"),
@@ -36,7 +36,7 @@ class ShuffleNet:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        stem = chain(module, "conv1", "maxpool")
+        stem = chain_layers(module, "conv1", "maxpool")
         return OrderedDict(
             stem=stem, **{name: module.get_submodule(name) for name in _WIDTHS}
         )

@@ -4,23 +4,23 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks.architectures.stages import cut, sequence
-from shared.networks.card import IMAGENET, Card, pooled_taps
+from shared.networks.architectures.stages import slice_stages, get_sequence
+from shared.networks.card import IMAGENET, NetworkCard, pooled_taps
 from shared.networks.libraries import torchvision_network, torchvision_weights
-from shared.networks.registry import network
+from shared.networks.registry import register_network
 
 _ENDS = OrderedDict(conv1=2, fire3=5, fire4=7, fire6=10, fire8=12, fire9=13)
 _WIDTHS = {"fire3": 128, "fire4": 256, "fire6": 384, "fire8": 512, "fire9": 512}
 
 
-@network
+@register_network
 class SqueezeNet:
     """torchvision's `squeezenet1_1`; its stages are slices of `features`."""
 
-    card = Card(
+    card = NetworkCard(
         name="squeezenet",
         input_px=224,
-        normalise=IMAGENET,
+        normalisation=IMAGENET,
         taps=pooled_taps(_WIDTHS),
         embedding="avg",
         weights=torchvision_weights(
@@ -35,4 +35,4 @@ class SqueezeNet:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return cut(sequence(module, "features"), _ENDS)
+        return slice_stages(get_sequence(module, "features"), _ENDS)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import nn
 
 
-def sequence(module: nn.Module, name: str = "") -> nn.Sequential:
+def get_sequence(module: nn.Module, name: str = "") -> nn.Sequential:
     """The part of that name, which is a sequence of layers; without a name the module itself."""
     part = module.get_submodule(name)
     if not isinstance(part, nn.Sequential):
@@ -17,7 +17,7 @@ def sequence(module: nn.Module, name: str = "") -> nn.Sequential:
     return part
 
 
-def cut(layers: nn.Sequential, ends: Mapping[str, int]) -> OrderedDict[str, nn.Module]:
+def slice_stages(layers: nn.Sequential, ends: Mapping[str, int]) -> OrderedDict[str, nn.Module]:
     """Consecutive slices of `layers`: each stage ends before the layer of the number given for it."""
     places = pairwise((0, *ends.values()))
     return OrderedDict(
@@ -26,6 +26,6 @@ def cut(layers: nn.Sequential, ends: Mapping[str, int]) -> OrderedDict[str, nn.M
     )
 
 
-def chain(module: nn.Module, *names: str) -> nn.Sequential:
+def chain_layers(module: nn.Module, *names: str) -> nn.Sequential:
     """Parts of `module`, run one after the other."""
     return nn.Sequential(*(module.get_submodule(name) for name in names))

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from shared.networks.architectures.stages import cut, sequence
+from shared.networks.architectures.stages import slice_stages, get_sequence
 from shared.networks.card import (
     IMAGENET,
-    Card,
-    Weights,
+    NetworkCard,
+    WeightsSource,
     connected_taps,
-    of_grey_levels,
+    grey_level_normalisation,
     pooled_taps,
 )
 from shared.networks.libraries import torchvision_network, torchvision_weights
-from shared.networks.registry import network
+from shared.networks.registry import register_network
 
 _CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
 _F_WIDTHS = {"conv1": 64, "conv2": 256, "conv3": 256, "conv4": 256, "conv5": 256}
@@ -41,7 +41,7 @@ def _normalised() -> nn.Module:
     return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
 
 
-@network
+@register_network
 class VGGF:
     """CNN-F of Chatfield et al., as MatConvNet's `imagenet-vgg-f` has it, layers under its names.
 
@@ -49,13 +49,13 @@ class VGGF:
     `vgg_f`. Its mean image is replaced by that image's mean per channel.
     """
 
-    card = Card(
+    card = NetworkCard(
         name="vgg_f",
         input_px=224,
-        normalise=of_grey_levels((123.68, 116.779, 103.939)),
+        normalisation=grey_level_normalisation((123.68, 116.779, 103.939)),
         taps=pooled_taps(_F_WIDTHS) | _CONNECTED,
         embedding="fc2",
-        weights=Weights(
+        weights=WeightsSource(
             files=("vgg_f.pth", "vgg_f.mat", "imagenet-vgg-f.mat"),
             url="https://www.vlfeat.org/matconvnet/models/imagenet-vgg-f.mat",
             licence="non-commercial use only (Visual Geometry Group, Oxford); trained on ImageNet-1k",
@@ -96,14 +96,14 @@ class VGGF:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return cut(sequence(module), _F_ENDS)
+        return slice_stages(get_sequence(module), _F_ENDS)
 
 
-def _deep_card(name: str, weights_file: str) -> Card:
-    return Card(
+def _deep_card(name: str, weights_file: str) -> NetworkCard:
+    return NetworkCard(
         name=name,
         input_px=224,
-        normalise=IMAGENET,
+        normalisation=IMAGENET,
         taps=pooled_taps(_DEEP_WIDTHS) | _CONNECTED,
         embedding="fc2",
         weights=torchvision_weights(weights_file, f"{name}.pth"),
@@ -115,10 +115,10 @@ def _deep_stages(
     module: nn.Module, ends: Mapping[str, int]
 ) -> OrderedDict[str, nn.Module]:
     """Five groups of convolutions, each beginning with the pool of the one before; then the connected layers."""
-    features = sequence(module, "features")
-    classifier = sequence(module, "classifier")
+    features = get_sequence(module, "features")
+    classifier = get_sequence(module, "classifier")
     pool = module.get_submodule("avgpool")
-    stages = cut(features, ends)
+    stages = slice_stages(features, ends)
     stages["fc1"] = nn.Sequential(
         features[-1], pool, nn.Flatten(), *list(classifier)[:3]
     )
@@ -126,7 +126,7 @@ def _deep_stages(
     return stages
 
 
-@network
+@register_network
 class VGG16:
     """torchvision's `vgg16`; the network SERA was first deployed with."""
 
@@ -141,7 +141,7 @@ class VGG16:
         return _deep_stages(module, _16_ENDS)
 
 
-@network
+@register_network
 class VGG19:
     """torchvision's `vgg19`."""
 

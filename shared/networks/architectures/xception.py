@@ -4,23 +4,23 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks.architectures.stages import chain
-from shared.networks.card import PLUS_MINUS_ONE, Card, Weights, pooled_taps
+from shared.networks.architectures.stages import chain_layers
+from shared.networks.card import PLUS_MINUS_ONE, NetworkCard, WeightsSource, pooled_taps
 from shared.networks.libraries import timm_network
-from shared.networks.registry import network
+from shared.networks.registry import register_network
 
 
-@network
+@register_network
 class Xception:
     """timm's `legacy_xception`: Chollet's own network, with his weights; the three flows of the paper's figure 5."""
 
-    card = Card(
+    card = NetworkCard(
         name="xception",
         input_px=299,
-        normalise=PLUS_MINUS_ONE,
+        normalisation=PLUS_MINUS_ONE,
         taps=pooled_taps({"stem": 64, "entry": 728, "middle": 728, "exit": 2048}),
         embedding="avg",
-        weights=Weights(
+        weights=WeightsSource(
             files=("xception.pth", "xception.safetensors", "xception-43020ad28.pth"),
             url="https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-cadene/xception-43020ad28.pth",
             licence="Apache-2.0 (timm, from Keras'); trained on ImageNet-1k, whose terms limit it to research",
@@ -35,10 +35,10 @@ class Xception:
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
         return OrderedDict(
-            stem=chain(module, "conv1", "bn1", "act1", "conv2", "bn2", "act2"),
-            entry=chain(module, "block1", "block2", "block3"),
-            middle=chain(module, *(f"block{number}" for number in range(4, 12))),
-            exit=chain(
+            stem=chain_layers(module, "conv1", "bn1", "act1", "conv2", "bn2", "act2"),
+            entry=chain_layers(module, "block1", "block2", "block3"),
+            middle=chain_layers(module, *(f"block{number}" for number in range(4, 12))),
+            exit=chain_layers(
                 module, "block12", "conv3", "bn3", "act3", "conv4", "bn4", "act4"
             ),
         )

@@ -7,14 +7,14 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-from shared.networks.card import Weights
+from shared.networks.card import WeightsSource
 
 DOWNLOAD_TIMEOUT_S = 30.0
-BLOCK = 1 << 20
+BLOCK_BYTES = 1 << 20
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 
 
-def download(weights: Weights, target: Path) -> None:
+def download(weights: WeightsSource, target: Path) -> None:
     """Fetch to a neighbour, check it, then rename into place; raises `OSError`, `ValueError`."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
@@ -25,7 +25,7 @@ def download(weights: Weights, target: Path) -> None:
             Path(part.name).unlink(missing_ok=True)
 
 
-def _fetch(weights: Weights, part: Path) -> None:
+def _fetch(weights: WeightsSource, part: Path) -> None:
     """Copy, and compare with the length announced, the SHA-256 torchvision puts into its names, and the card's MD5."""
     sha256 = hashlib.sha256()
     md5 = hashlib.md5(usedforsecurity=False)
@@ -33,7 +33,7 @@ def _fetch(weights: Weights, part: Path) -> None:
         urllib.request.urlopen(weights.url, timeout=DOWNLOAD_TIMEOUT_S) as answer,
         part.open("wb") as file,
     ):
-        while block := answer.read(BLOCK):
+        while block := answer.read(BLOCK_BYTES):
             sha256.update(block)
             md5.update(block)
             file.write(block)

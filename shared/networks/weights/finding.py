@@ -8,12 +8,12 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from shared.networks.card import Card, Weights
+from shared.networks.card import NetworkCard, WeightsSource
 from shared.networks.errors import WeightsMissing, WeightsUnpublished, WeightsUnreadable
 from shared.networks.weights.download import download
 from shared.networks.weights.importers import read_tensors
 
-PROBLEM_LENGTH = 200
+MAX_PROBLEM_LENGTH = 200
 """torch lists every tensor that does not fit; the first ones tell."""
 
 
@@ -25,7 +25,7 @@ class WeightsFinder:
     cache: Path
     download: bool = True
 
-    def find(self, card: Card) -> Path:
+    def find(self, card: NetworkCard) -> Path:
         """The weight file of a network; raises `WeightsMissing`."""
         weights = card.weights
         if weights is None:
@@ -35,32 +35,32 @@ class WeightsFinder:
         )
         return found or self._fetch(card.name, weights)
 
-    def has(self, card: Card) -> bool:
+    def has(self, card: NetworkCard) -> bool:
         """Whether the weight file is here already."""
         return card.weights is not None and any(
             path.is_file() for path in self._candidates(card.weights)
         )
 
-    def _candidates(self, weights: Weights) -> Iterator[Path]:
+    def _candidates(self, weights: WeightsSource) -> Iterator[Path]:
         """Every name in a folder before the next folder."""
         folders = [folder for folder in (self.folder, self.cache) if folder]
         return (folder / file for folder in folders for file in weights.files)
 
-    def _fetch(self, network: str, weights: Weights) -> Path:
+    def _fetch(self, network: str, weights: WeightsSource) -> Path:
         url = weights.url
         missing = partial(self._missing, network, weights)
         if not url:
             raise missing("no address is known from which it could be downloaded")
         if not self.download:
             raise missing(f"downloads (from {url}) are switched off")
-        target = self.cache / weights.kept_as
+        target = self.cache / weights.download_name
         try:
             download(weights, target)
         except (OSError, ValueError) as problem:
             raise missing(f"the download from {url} failed ({problem})") from problem
         return target
 
-    def _missing(self, network: str, weights: Weights, download: str) -> WeightsMissing:
+    def _missing(self, network: str, weights: WeightsSource, download: str) -> WeightsMissing:
         return WeightsMissing(
             network=network,
             files=" or ".join(weights.files),
@@ -77,13 +77,13 @@ def load_weights(module: nn.Module, file: Path, network: str) -> None:
     try:
         module.load_state_dict(read_tensors(file, module), assign=True)
     except (OSError, RuntimeError, ValueError) as problem:
-        sentence = " ".join(str(problem).split())[:PROBLEM_LENGTH]
+        sentence = " ".join(str(problem).split())[:MAX_PROBLEM_LENGTH]
         raise WeightsUnreadable(
             file=file.name, network=network, problem=sentence
         ) from problem
 
 
-def digest_of(tensors: Mapping[str, Tensor]) -> str:
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 over names, shapes and bytes of tensors, whatever their order."""
     digest = hashlib.sha256()
     for name in sorted(tensors):

@@ -22,7 +22,7 @@ class Areas:
     covariance: Floats
 
     def interval(self, reader: int, level: float = 0.95) -> Interval:
-        """Wald interval on the logit scale; of zero width where the classes do not overlap at all."""
+        """Wald interval on the logit scale; of zero width where the classes do not overlap."""
         area = float(self.values[reader])
         variance = float(self.covariance[reader, reader])
         if variance > 0 and 0 < area < 1:
@@ -129,7 +129,7 @@ def _covariance(
     malignant: Flags,
     cluster_of: np.ndarray,
 ) -> Floats:
-    """Covariance (R, R) from the sums (R, K) over the malignant and the benign images of each cluster."""
+    """Covariance (R, R) from the sums (R, K) over each cluster's malignant and benign images."""
     positives = int(malignant.sum())
     negatives = int((~malignant).sum())
     clusters = np.unique(cluster_of).size

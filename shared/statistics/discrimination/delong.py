@@ -1,8 +1,8 @@
 """Variance of an AUC, and the paired comparison of two AUCs.
 
 Nothing is assumed about the distributions of the scores. Source: DeLong, DeLong & Clarke-Pearson,
-Biometrics 44:837 (1988), computed from midranks as in Sun & Xu, IEEE Signal Processing Letters 21:1389
-(2014).
+Biometrics 44:837 (1988), computed from midranks as in Sun & Xu, IEEE Signal Processing Letters
+21:1389 (2014).
 """
 
 import math
@@ -58,7 +58,8 @@ def delong_interval(
     Returns
     -------
     Interval
-        Of zero width where the classes do not overlap at all: DeLong's variance is 0 there, whatever N.
+        Of zero width where the classes do not overlap at all: DeLong's variance is 0 there,
+        whatever N.
 
     Raises
     ------

@@ -26,7 +26,7 @@ class SensitivityCutoff:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A cut-off for a target sensitivity, with the rates observed on cases that did not choose it."""
+    """A cut-off for a target sensitivity, with its rates on cases that did not choose it."""
 
     target: float
     cutoff: float
@@ -66,10 +66,10 @@ def sensitivity_cutoff(
 ) -> SensitivityCutoff:
     """The highest cut-off that guarantees a sensitivity of `target` on new malignant cases.
 
-    It is the k-th lowest malignant score, k = floor((1 - target) (M + 1)): a new malignant case lies
-    below it with a probability of at most 1 - target, whatever the distribution of the scores. Fewer
-    than 1 / (1 - target) - 1 malignant cases can guarantee nothing; the cut-off is then their lowest
-    score. A score at or above the cut-off is called malignant.
+    It is the k-th lowest malignant score, k = floor((1 - target) (M + 1)): a new malignant case
+    lies below it with a probability of at most 1 - target, whatever the distribution of the
+    scores. Fewer than 1 / (1 - target) - 1 malignant cases can guarantee nothing; the cut-off is
+    then their lowest score. A score at or above the cut-off is called malignant.
 
     Parameters
     ----------
@@ -107,7 +107,9 @@ def select_operating_point(
 def predictive_values(
     sensitivity: float, specificity: float, prevalence: float
 ) -> tuple[float, float]:
-    """Positive and negative predictive value at a prevalence (Bayes); NaN where no case has that call.
+    """Positive and negative predictive value at a prevalence (Bayes).
+
+    A value is NaN where no case has that call.
 
     Parameters
     ----------

@@ -75,8 +75,8 @@ def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
     """The cut-off with the greatest sensitivity + specificity - 1.
 
     A score at or above the cut-off is called malignant. The cut-off lies half-way between two
-    neighbouring scores, so no case lies on it. Where several cut-offs are equally good, the lowest is
-    chosen: the most sensitive one. Choose it on validation data, never on the test set.
+    neighbouring scores, so no case lies on it. Where several cut-offs are equally good, the lowest
+    is chosen: the most sensitive one. Choose it on validation data, never on the test set.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
 def _counts_at_or_above(
     values: Floats, malignant: np.ndarray
 ) -> tuple[Floats, np.ndarray, np.ndarray]:
-    """Distinct scores, descending, with the numbers of malignant and benign cases at or above each."""
+    """Distinct scores (descending), and the malignant and benign cases at or above each."""
     distinct_scores, position = np.unique(-values, return_inverse=True)
     size = distinct_scores.size
     true_positives = np.bincount(position[malignant], minlength=size).cumsum()

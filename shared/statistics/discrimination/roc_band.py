@@ -27,11 +27,11 @@ class RocBand:
 def roc_band(
     scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike, level: float = 0.95
 ) -> RocBand:
-    """Pointwise confidence band of the ROC curve: percentiles of the sensitivity over bootstrap draws.
+    """Pointwise confidence band of the ROC curve, from percentiles over bootstrap draws.
 
-    Whole patients are drawn with replacement, so that several images of one patient do not count as
-    independent. The band holds at each false positive rate by itself, not for the whole curve at once.
-    Draws without a class do not count.
+    Whole patients are drawn with replacement, so that several images of one patient do not count
+    as independent. The band holds at each false positive rate by itself, not for the whole curve
+    at once. Draws without a class do not count.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Measures whether values still come from the distribution that a model was trained on.
 
-The reference is a table of quantiles at equal steps, as a bundle stores it (101 of them: the minimum,
-every percentile, the maximum). The comparison needs only the counts of new values between those
-quantiles. A database can count them where the values are stored; `quantile_bin_counts` makes the same
-counts from an array.
+The reference is a table of quantiles at equal steps, as a bundle stores it (101 of them: the
+minimum, every percentile, the maximum). The comparison needs only the counts of new values between
+those quantiles. A database can count them where the values are stored; `quantile_bin_counts` makes
+the same counts from an array.
 """
 
 from collections.abc import Sequence
@@ -22,21 +22,21 @@ BINS = 10
 PSI_WATCH_LIMIT = 0.10
 PSI_ALARM_LIMIT = 0.25
 """Usual limits of PSI: below 0.1 no change worth naming, above 0.25 a marked one (Siddiqi, Credit
-Risk Scorecards, Wiley 2006; Lewis, An Introduction to Credit Scoring, 1994). They are convention, not
-theory.
+Risk Scorecards, Wiley 2006; Lewis, An Introduction to Credit Scoring, 1994). They are convention,
+not theory.
 """
 WATCH_CONFIDENCE = 0.95
 ALARM_CONFIDENCE = 0.99
-"""Quantiles of the chance distribution of PSI. PSI must exceed them, so that few cases raise no false
-alarm.
+"""Quantiles of the chance distribution of PSI. PSI must exceed them, so that few cases raise no
+false alarm.
 """
 MIN_CASES = 5 * BINS
 """Five expected cases in each bin, the least at which the chi-squared law of PSI holds (Cochran,
 Biometrics 10:417, 1954).
 """
 EMPTY_BIN_COUNT = 0.5
-"""Added to the count of each bin, so that an empty bin costs a finite amount (Haldane, Ann Hum Genet
-20:309, 1956).
+"""Added to the count of each bin, so that an empty bin costs a finite amount (Haldane, Ann Hum
+Genet 20:309, 1956).
 """
 
 
@@ -97,7 +97,8 @@ class Drift:
 
 
 def quantile_bin_counts(values: ArrayLike, reference: ArrayLike) -> NDArray[np.int64]:
-    """Count the values between the quantiles, as PostgreSQL's `width_bucket(value, reference)` does.
+    """Count the values between the quantiles, as PostgreSQL's `width_bucket(value, reference)`
+    does.
 
     Parameters
     ----------
@@ -135,7 +136,8 @@ def drift(
     ----------
     counts : (Q + 1,) int, as `quantile_bin_counts` returns them
     reference : (Q,) float, quantiles at equal steps from the minimum to the maximum
-    reference_cases : number of cases behind the quantiles; None: so many that the quantiles are exact
+    reference_cases : number of cases behind the quantiles; None: so many that the quantiles are
+        exact
     tests : number of quantities that are tested together; limits and p-value are corrected for it
         (Bonferroni)
 
@@ -157,13 +159,15 @@ def components_drift(
 ) -> Drift:
     """One result for several components, such as those of an embedding.
 
-    It has the largest PSI and the least KS p-value of the components, both corrected for their number.
+    It has the largest PSI and the least KS p-value of the components, both corrected for their
+    number.
 
     Parameters
     ----------
     counts : K of (Q + 1,) int, as `quantile_bin_counts` returns them
     references : K of (Q,) float
-    reference_cases : number of cases behind the quantiles; None: so many that the quantiles are exact
+    reference_cases : number of cases behind the quantiles; None: so many that the quantiles are
+        exact
 
     Returns
     -------

@@ -1,4 +1,8 @@
-"""What is drawn of one model on a locked test set: its ROC curve, calibration, confusion table, and rows of parts."""
+"""The figures of one model on a locked test set, ready for JSON.
+
+They are its ROC curve, confusion table and rates, its calibration, and rows by hospital and by
+size.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,16 +30,15 @@ RATES = (
 )
 
 
-def rate_to_json(part: Proportion) -> dict[str, Any]:
-    """A rate with Wilson's interval, ready for JSON: None where there is nothing to count."""
-    interval = wilson(part.successes, part.total)
-    value = part.value if part.total else None
+def rate_to_json(proportion: Proportion) -> dict[str, Any]:
+    """A rate with Wilson's interval; its value is None where there is nothing to count."""
+    interval = wilson(proportion.successes, proportion.total)
     return {
-        "value": value,
+        "value": proportion.value if proportion.total else None,
         "low": interval.low,
         "high": interval.high,
-        "of": part.total,
-        "found": part.successes,
+        "of": proportion.total,
+        "found": proportion.successes,
     }
 
 
@@ -47,78 +50,86 @@ def evaluation(
     sites: Sequence[str],
     sizes: Sequence[str],
 ) -> dict[str, Any]:
-    """Ready for JSON, and without anything of a single patient beyond the ranks of the scores.
+    """The figures of a model. They show nothing of a single patient but the ranks of the scores.
 
     Parameters
     ----------
-    scores, called, malignant, patients : (N,) in the order of the test images
+    scores, decisions, malignant, patients : (N,) in the order of the test images
     sites, sizes : (N,) names of hospitals and of size bands
     """
     table = ConfusionTable.from_decisions(decisions, malignant)
+    site_rows = rates_by_site(sites, decisions, malignant, scores)
+    size_rows = rates_by_site(sizes, decisions, malignant, scores)
+    size_rows_ascending = sorted(size_rows, key=_size_order)
     return {
-        "roc": _roc(scores, malignant, patients),
+        "roc": _roc_to_json(scores, malignant, patients),
         "table": asdict(table),
         "rates": {
             str(measure): rate_to_json(table.proportion(measure)) for measure in RATES
         },
-        "sites": [
-            site_rates_to_json(row)
-            for row in rates_by_site(sites, decisions, malignant, scores)
-        ],
+        "sites": [site_rates_to_json(row) for row in site_rows],
         "sizes": [
-            site_rates_to_json(row, "band")
-            for row in sorted(
-                rates_by_site(sizes, decisions, malignant, scores), key=_place
-            )
+            site_rates_to_json(row, name_key="band") for row in size_rows_ascending
         ],
     }
 
 
 def calibration_bins_to_json(risks: Floats, malignant: Flags) -> list[dict[str, Any]]:
-    """The calibration curve: each bin's stated risk and observed rate with Wilson's interval, and how many it holds."""
-    return (
-        [asdict(each) for each in calibration_curve(risks, malignant)]
-        if risks.size
-        else []
-    )
+    """The calibration curve; empty without images.
+
+    Each bin has its stated risk, its observed rate with Wilson's interval, and its number of
+    images.
+    """
+    if not risks.size:
+        return []
+    return [
+        asdict(calibration_bin)
+        for calibration_bin in calibration_curve(risks, malignant)
+    ]
 
 
 def site_rates_to_json(row: SiteRates, name_key: str = "site") -> dict[str, Any]:
-    """Figures of a part of the images, ready for JSON."""
-    area = row.auc and {
-        "value": row.auc.value,
-        "low": row.auc.interval.low,
-        "high": row.auc.interval.high,
-    }
+    """Figures of a group of images; `name_key` is the JSON key of the group's name."""
+    auc = None
+    if row.auc:
+        auc = {
+            "value": row.auc.value,
+            "low": row.auc.interval.low,
+            "high": row.auc.interval.high,
+        }
     return {
         name_key: row.site,
         "images": row.cases,
         "malignant": row.malignant,
-        "auc": area,
+        "auc": auc,
         "sensitivity": rate_to_json(row.table.proportion(Measure.SENSITIVITY)),
         "specificity": rate_to_json(row.table.proportion(Measure.SPECIFICITY)),
     }
 
 
-def _place(row: SiteRates) -> int:
-    """From small to large, and what is not known last."""
+def _size_order(row: SiteRates) -> int:
+    """From small to large; an unknown size comes last."""
     return SIZE_BANDS.index(row.site)
 
 
-def _roc(scores: Floats, malignant: Flags, patients: np.ndarray) -> dict[str, Any]:
+def _roc_to_json(
+    scores: Floats, malignant: Flags, patients: np.ndarray
+) -> dict[str, Any]:
     curve = roc_curve(scores, malignant)
     band = roc_band(scores, malignant, patients)
-    kept = np.unique(
-        np.linspace(0, curve.sensitivity.size - 1, MAX_ROC_POINTS).round().astype(int)
-    )
+    last = curve.sensitivity.size - 1
+    positions = np.linspace(0, last, MAX_ROC_POINTS).round().astype(int)
+    positions = np.unique(positions)
     return {
-        "points": _pairs(curve.false_positive_rate[kept], curve.sensitivity[kept]),
-        "band": _pairs(band.false_positive_rate, band.low, band.high),
+        "points": _rounded_rows(
+            curve.false_positive_rate[positions], curve.sensitivity[positions]
+        ),
+        "band": _rounded_rows(band.false_positive_rate, band.low, band.high),
     }
 
 
-def _pairs(*columns: Floats) -> list[list[float]]:
-    return [
-        [round(float(value), DECIMALS) for value in row]
-        for row in zip(*columns, strict=True)
-    ]
+def _rounded_rows(*columns: Floats) -> list[list[float]]:
+    rows = []
+    for row in zip(*columns, strict=True):
+        rows.append([round(float(value), DECIMALS) for value in row])
+    return rows

@@ -1,4 +1,4 @@
-"""Whether a candidate may replace the live model: both read the same locked test images, and the figures decide."""
+"""Judges whether a candidate may replace the live model, on the same locked test images."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -32,20 +32,22 @@ from shared.statistics.reliability.calibration import brier_score, shift_prior
 
 UNREAD_MALIGNANT = -1.0
 UNREAD_BENIGN = 2.0
-"""Scores of images a model could not read: below and above all others, so that each is ranked as wrongly as can be."""
+"""Scores of images that a model could not read. They lie below and above all others, so that each
+such image is ranked as wrongly as possible.
+"""
 NO_SITE = "(no site)"
 
 
 @dataclass(frozen=True)
 class GatePolicy:
-    """What is asked of a candidate.
+    """The requirements on a candidate.
 
     Attributes
     ----------
-    margin : AUC by which it may be worse than the live model
+    margin : AUC by which the candidate may be worse than the live model
     significance : one-sided level of the test that it is not worse by more
-    sensitivity_floor : malignant images it has to find at its own cut-off, as a fraction
-    calibration_limit : expected calibration error that is let pass whether or not chance explains it
+    sensitivity_floor : fraction of malignant images that it must find at its own cut-off
+    calibration_limit : expected calibration error that passes whether or not chance explains it
     least_of_each_class : test images of a class below which nothing is judged
     """
 
@@ -58,15 +60,17 @@ class GatePolicy:
 
 @dataclass(frozen=True, eq=False)
 class ModelPredictions:
-    """What one model said of the test images, all (N,) in their order; NaN where it could not read one.
+    """The predictions of one model for the test images.
+
+    All arrays are (N,) in the order of the images; NaN where the model could not read one.
 
     Attributes
     ----------
     scores : higher = more likely malignant
     risks : probability of malignancy at `prevalence`
-    called : 1 = malignant by the model's own cut-off
-    referred : whether the model asked for a radiologist instead of an answer
-    prevalence : fraction of malignant images the model was trained on
+    decisions : 1 = malignant by the model's own cut-off
+    referrals : whether the model asked for a radiologist instead of an answer
+    prevalence : fraction of malignant images in the model's training set
     """
 
     scores: ArrayLike
@@ -87,18 +91,20 @@ def judge_candidate(
 ) -> Judgement:
     """Judge a candidate on the locked test images.
 
-    It passes where nothing speaks against it: its AUC is shown to be no worse than the live model's by the margin, it
-    finds as many malignant images as the floor asks for, and its risks are calibrated. Without a live model the last
-    two decide. An image that it could not read counts as called wrongly.
+    It passes where nothing speaks against it: its AUC is shown to be no worse than the live
+    model's by the margin, its sensitivity reaches the floor, and its risks are calibrated. Without
+    a live model the last two criteria decide. An image that it could not read counts as called
+    wrongly.
 
     Parameters
     ----------
-    candidate, live : readings of the same images; `live` None where no model is live
+    candidate, live : predictions for the same images; `live` is None where no model is live
     labels : (N,) bool or 0/1, 1 = malignant
     sites : (N,) hospitals, None where unknown
-    policy : what is asked
-    patients : (N,) names; images of one name go together in the AUCs' intervals. None: every image is another patient's
-    sizes_mm : (N,) largest diameters, None where unknown; None: of none
+    policy : the requirements
+    patients : (N,) names; the AUCs' intervals treat images with the same name as one cluster.
+        None: each image has its own patient
+    sizes_mm : (N,) largest diameters, None where unknown; None: all are unknown
 
     Raises
     ------
@@ -106,201 +112,226 @@ def judge_candidate(
     """
     malignant = as_labels(labels) if np.size(labels) else np.zeros(0, bool)
     names = np.arange(malignant.size) if patients is None else np.asarray(patients, str)
-    counts = _counts(malignant, names)
-    if _too_few(malignant, names, policy):
+    counts = _image_counts(malignant, names)
+    if _has_too_few_images(malignant, names, policy):
         return Judgement(
-            GateVerdict.NOT_JUDGED, (_unjudged(counts, policy),), counts, asdict(policy)
+            verdict=GateVerdict.NOT_JUDGED,
+            reasons=(_too_few_reason(counts, policy),),
+            figures=counts,
+            policy=asdict(policy),
         )
-    ours = _ModelEvaluation(candidate, malignant, names)
-    theirs = None if live is None else _ModelEvaluation(live, malignant, names)
+    candidate_evaluation = _ModelEvaluation(candidate, malignant, names)
+    live_evaluation = None
+    if live is not None:
+        live_evaluation = _ModelEvaluation(live, malignant, names)
     test = None
-    if theirs is not None:
+    if live_evaluation is not None:
         test = non_inferiority(
-            ours.scores,
-            theirs.scores,
+            candidate_evaluation.scores,
+            live_evaluation.scores,
             malignant,
             margin=policy.margin,
             significance=policy.significance,
             patients=names,
         )
-    named = [site or NO_SITE for site in sites]
-    bands = [size_band(size) for size in sizes_mm or [None] * malignant.size]
-    rows = rates_by_site(named, ours.called, malignant, ours.scores)
-    reasons = (
-        _auc_reason(ours, theirs, test, policy),
-        _sensitivity_reason(ours, policy),
-        _calibration_reason(ours, policy),
-        *_unread_note(ours),
-        *_site_notes(rows, policy),
+    site_names = [site or NO_SITE for site in sites]
+    sizes = sizes_mm or [None] * malignant.size
+    size_bands = [size_band(size_mm) for size_mm in sizes]
+    site_rows = rates_by_site(
+        site_names,
+        candidate_evaluation.decisions,
+        malignant,
+        candidate_evaluation.scores,
     )
-    failed = any(reason.weight is Weight.AGAINST for reason in reasons)
-    figures = counts | {
-        "candidate": ours.figures() | {"evaluation": ours.evaluated(named, bands)},
-        "live": theirs
-        and theirs.figures() | {"evaluation": theirs.evaluated(named, bands)},
+    reasons = (
+        _auc_reason(candidate_evaluation, live_evaluation, test, policy),
+        _sensitivity_reason(candidate_evaluation, policy),
+        _calibration_reason(candidate_evaluation, policy),
+        *_unread_notes(candidate_evaluation),
+        *_site_notes(site_rows, policy),
+    )
+    figures: dict[str, Any] = {
+        **counts,
+        "candidate": candidate_evaluation.to_json(site_names, size_bands),
+        "live": None,
         "comparison": asdict(test) if test else None,
-        "paired": theirs and _paired(ours, theirs, names),
-        "sites": [site_rates_to_json(row) for row in rows],
-        "worst_site": _worst(rows),
+        "paired": None,
+        "sites": [site_rates_to_json(row) for row in site_rows],
+        "worst_site": _worst_site(site_rows),
     }
+    if live_evaluation is not None:
+        figures["live"] = live_evaluation.to_json(site_names, size_bands)
+        figures["paired"] = _auc_difference_to_json(
+            candidate_evaluation, live_evaluation, names
+        )
+    has_failed = any(reason.weight is Weight.AGAINST for reason in reasons)
     return Judgement(
-        GateVerdict.FAILED if failed else GateVerdict.PASSED,
-        reasons,
-        figures,
-        asdict(policy),
+        verdict=GateVerdict.FAILED if has_failed else GateVerdict.PASSED,
+        reasons=reasons,
+        figures=figures,
+        policy=asdict(policy),
     )
 
 
 class _ModelEvaluation:
-    """One model's readings with the unread images counted against it."""
+    """The predictions of one model, with the unread images counted against it.
+
+    Attributes
+    ----------
+    is_read : (N,) the images that the model could read
+    scores, decisions : (N,) with the worst possible value for each unread image
+    referred : number of read images that it referred
+    calibration : None where the read images have one class only
+    """
 
     def __init__(
-        self, readings: ModelPredictions, malignant: Flags, patients: np.ndarray
+        self, predictions: ModelPredictions, malignant: Flags, patients: np.ndarray
     ) -> None:
-        scores, risks = (
-            np.asarray(each, np.float64) for each in (readings.scores, readings.risks)
-        )
-        if (
-            not scores.shape
-            == risks.shape
-            == np.shape(readings.decisions)
-            == malignant.shape
-        ):
+        scores = np.asarray(predictions.scores, np.float64)
+        risks = np.asarray(predictions.risks, np.float64)
+        decisions = np.asarray(predictions.decisions, np.float64)
+        referrals = np.asarray(predictions.referrals, np.float64)
+        if not scores.shape == risks.shape == decisions.shape == malignant.shape:
             raise ScoresInvalid(
                 problem=f"there are {scores.size} readings of {malignant.size} images"
             )
         self.malignant = malignant
-        self.read = np.isfinite(scores)
-        self.scores: Floats = np.where(
-            self.read, scores, np.where(malignant, UNREAD_MALIGNANT, UNREAD_BENIGN)
-        )
-        self.called: Flags = np.where(
-            self.read, np.asarray(readings.decisions, np.float64) == 1, ~malignant
-        )
-        self.referred = int(
-            (np.asarray(readings.referrals, np.float64)[self.read] == 1).sum()
-        )
-        self.table = ConfusionTable.from_decisions(self.called, malignant)
-        self._patients, self._areas = (
-            patients,
-            clustered_areas(self.scores, malignant, patients),
-        )
+        self.is_read = np.isfinite(scores)
+        unread_scores = np.where(malignant, UNREAD_MALIGNANT, UNREAD_BENIGN)
+        self.scores: Floats = np.where(self.is_read, scores, unread_scores)
+        self.decisions: Flags = np.where(self.is_read, decisions == 1, ~malignant)
+        self.referred = int((referrals[self.is_read] == 1).sum())
+        self.table = ConfusionTable.from_decisions(self.decisions, malignant)
+        self._patients = patients
+        self._areas = clustered_areas(self.scores, malignant, patients)
         self._risks = risks
-        self._trained_at = readings.prevalence
-        self.calibration = self._calibration()
+        self._training_prevalence = predictions.prevalence
+        self.calibration = self._calibration_test()
 
     @property
     def unread(self) -> int:
-        return int((~self.read).sum())
+        return int((~self.is_read).sum())
 
     @property
     def auc(self) -> float:
         return float(self._areas.values[0])
 
-    def _calibration(self) -> CalibrationTest | None:
-        return (
-            calibration_test(self.risks, self.malignant[self.read])
-            if self._both()
-            else None
-        )
-
     @property
     def risks(self) -> Floats:
-        """At the prevalence of the images it read, as the service carries a risk to each hospital's prevalence."""
+        """Risks of the read images, at the prevalence of these images.
+
+        The service converts a risk to the prevalence of each hospital in the same way.
+        """
         return shift_prior(
-            self._risks[self.read],
-            self._trained_at,
-            float(self.malignant[self.read].mean()),
+            self._risks[self.is_read],
+            from_prevalence=self._training_prevalence,
+            to_prevalence=float(self._read_labels.mean()),
         )
 
-    def _both(self) -> bool:
-        malignant = int(self.malignant[self.read].sum())
-        return 0 < malignant < int(self.read.sum())
-
-    def evaluated(self, sites: Sequence[str], sizes: Sequence[str]) -> dict[str, Any]:
-        """What is drawn of it."""
-        drawn = evaluation(
-            self.scores, self.called, self.malignant, self._patients, sites, sizes
+    def to_json(self, sites: Sequence[str], sizes: Sequence[str]) -> dict[str, Any]:
+        """The figures of the model; `sites` and `sizes` (N,) are names of hospitals and size bands."""
+        figures = evaluation(
+            self.scores,
+            decisions=self.decisions,
+            malignant=self.malignant,
+            patients=self._patients,
+            sites=sites,
+            sizes=sizes,
         )
-        return drawn | {
-            "calibration": calibration_bins_to_json(
-                self.risks, self.malignant[self.read]
+        figures["calibration"] = []
+        brier = None
+        if self._has_both_classes:
+            figures["calibration"] = calibration_bins_to_json(
+                self.risks, self._read_labels
             )
-            if self._both()
-            else []
-        }
-
-    def figures(self) -> dict[str, Any]:
+            brier = brier_score(self.risks, self._read_labels)
         return {
             "auc": {"value": self.auc, **asdict(self._areas.interval(0))},
             "sensitivity": rate_to_json(self.table.proportion(Measure.SENSITIVITY)),
             "specificity": rate_to_json(self.table.proportion(Measure.SPECIFICITY)),
             "calibration": asdict(self.calibration) if self.calibration else None,
-            "brier": brier_score(self.risks, self.malignant[self.read])
-            if self._both()
-            else None,
+            "brier": brier,
             "referred": self.referred,
             "unread": self.unread,
+            "evaluation": figures,
         }
 
+    @property
+    def _read_labels(self) -> Flags:
+        return self.malignant[self.is_read]
 
-def _paired(
-    ours: _ModelEvaluation, theirs: _ModelEvaluation, patients: np.ndarray
+    @property
+    def _has_both_classes(self) -> bool:
+        malignant = int(self._read_labels.sum())
+        return 0 < malignant < int(self.is_read.sum())
+
+    def _calibration_test(self) -> CalibrationTest | None:
+        if not self._has_both_classes:
+            return None
+        return calibration_test(self.risks, self._read_labels)
+
+
+def _auc_difference_to_json(
+    candidate: _ModelEvaluation, live: _ModelEvaluation, patients: np.ndarray
 ) -> dict[str, float]:
-    """Candidate less live model: the AUCs' difference with its 95 % interval, and P that there is none."""
-    test = clustered_areas(
-        [ours.scores, theirs.scores], ours.malignant, patients
-    ).compare_readers()
-    reach = normal_quantile(0.95) * test.standard_error
-    low = test.difference - reach
-    high = test.difference + reach
+    """Candidate minus live model: the difference of AUCs with its 95 % interval, and P of no difference."""
+    areas = clustered_areas(
+        [candidate.scores, live.scores], candidate.malignant, patients
+    )
+    test = areas.compare_readers()
+    half_width = normal_quantile(0.95) * test.standard_error
     return {
         "difference": test.difference,
-        "low": low,
-        "high": high,
+        "low": test.difference - half_width,
+        "high": test.difference + half_width,
         "p_value": test.p_value,
     }
 
 
-def _counts(malignant: np.ndarray, names: np.ndarray) -> dict[str, int]:
+def _image_counts(malignant: np.ndarray, patients: np.ndarray) -> dict[str, int]:
     benign = malignant.size - int(malignant.sum())
     return {
         "images": malignant.size,
         "malignant": malignant.size - benign,
         "benign": benign,
-        "patients": np.unique(names).size,
+        "patients": np.unique(patients).size,
     }
 
 
-def _too_few(malignant: Flags, patients: np.ndarray, policy: GatePolicy) -> bool:
-    """Whether a class has too few images, or all of its images are of one patient."""
-    return any(
-        images.sum() < policy.least_of_each_class
-        or np.unique(patients[images]).size < 2
-        for images in (malignant, ~malignant)
-    )
+def _has_too_few_images(
+    malignant: Flags, patients: np.ndarray, policy: GatePolicy
+) -> bool:
+    """Whether a class has too few images, or all images of a class are of one patient."""
+    for in_class in (malignant, ~malignant):
+        if in_class.sum() < policy.least_of_each_class:
+            return True
+        if np.unique(patients[in_class]).size < 2:
+            return True
+    return False
 
 
-def _unjudged(counts: dict[str, int], policy: GatePolicy) -> GateReason:
+def _too_few_reason(counts: dict[str, int], policy: GatePolicy) -> GateReason:
     facts = {
         "malignant": counts["malignant"],
         "benign": counts["benign"],
         "least": policy.least_of_each_class,
     }
-    return GateReason("too-few-test-images", Weight.AGAINST, facts)
+    return GateReason("too-few-test-images", weight=Weight.AGAINST, facts=facts)
 
 
 def _auc_reason(
-    ours: _ModelEvaluation,
-    theirs: _ModelEvaluation | None,
+    candidate: _ModelEvaluation,
+    live: _ModelEvaluation | None,
     test: NonInferiority | None,
     policy: GatePolicy,
 ) -> GateReason:
-    if theirs is None or test is None:
-        return GateReason("no-live-model", Weight.NOTE, {"auc": ours.auc})
+    if live is None or test is None:
+        return GateReason(
+            "no-live-model", weight=Weight.NOTE, facts={"auc": candidate.auc}
+        )
     facts = {
-        "auc": ours.auc,
-        "live": theirs.auc,
+        "auc": candidate.auc,
+        "live": live.auc,
         "difference": test.difference,
         "level": test.level,
         "low": test.low,
@@ -309,32 +340,32 @@ def _auc_reason(
         "p_value": test.p_value,
     }
     if test.is_shown:
-        return GateReason("auc-not-worse", Weight.FOR, facts)
+        return GateReason("auc-not-worse", weight=Weight.FOR, facts=facts)
     if test.high < 0:
-        return GateReason("auc-worse", Weight.AGAINST, facts)
-    return GateReason("auc-not-shown", Weight.AGAINST, facts)
+        return GateReason("auc-worse", weight=Weight.AGAINST, facts=facts)
+    return GateReason("auc-not-shown", weight=Weight.AGAINST, facts=facts)
 
 
-def _sensitivity_reason(ours: _ModelEvaluation, policy: GatePolicy) -> GateReason:
-    part = ours.table.proportion(Measure.SENSITIVITY)
-    interval = wilson(part.successes, part.total)
+def _sensitivity_reason(candidate: _ModelEvaluation, policy: GatePolicy) -> GateReason:
+    sensitivity = candidate.table.proportion(Measure.SENSITIVITY)
+    interval = wilson(sensitivity.successes, sensitivity.total)
     facts = {
-        "found": part.successes,
-        "of": part.total,
-        "value": part.value,
+        "found": sensitivity.successes,
+        "of": sensitivity.total,
+        "value": sensitivity.value,
         "low": interval.low,
         "high": interval.high,
         "floor": policy.sensitivity_floor,
     }
-    if part.value < policy.sensitivity_floor:
-        return GateReason("sensitivity-below-floor", Weight.AGAINST, facts)
-    return GateReason("sensitivity-kept", Weight.FOR, facts)
+    if sensitivity.value < policy.sensitivity_floor:
+        return GateReason("sensitivity-below-floor", weight=Weight.AGAINST, facts=facts)
+    return GateReason("sensitivity-kept", weight=Weight.FOR, facts=facts)
 
 
-def _calibration_reason(ours: _ModelEvaluation, policy: GatePolicy) -> GateReason:
-    test = ours.calibration
+def _calibration_reason(candidate: _ModelEvaluation, policy: GatePolicy) -> GateReason:
+    test = candidate.calibration
     if test is None:
-        return GateReason("calibration-unknown", Weight.AGAINST)
+        return GateReason("calibration-unknown", weight=Weight.AGAINST)
     facts = {
         "error": test.error,
         "by_chance": test.by_chance,
@@ -342,36 +373,37 @@ def _calibration_reason(ours: _ModelEvaluation, policy: GatePolicy) -> GateReaso
         "limit": policy.calibration_limit,
     }
     if test.error > policy.calibration_limit and test.p_value < SIGNIFICANCE:
-        return GateReason("calibration-off", Weight.AGAINST, facts)
-    return GateReason("calibrated", Weight.FOR, facts)
+        return GateReason("calibration-off", weight=Weight.AGAINST, facts=facts)
+    return GateReason("calibrated", weight=Weight.FOR, facts=facts)
 
 
-def _unread_note(ours: _ModelEvaluation) -> list[GateReason]:
-    if not ours.unread:
+def _unread_notes(candidate: _ModelEvaluation) -> list[GateReason]:
+    if not candidate.unread:
         return []
-    facts = {"unread": ours.unread, "images": ours.read.size}
-    return [GateReason("images-unread", Weight.NOTE, facts)]
+    facts = {"unread": candidate.unread, "images": candidate.is_read.size}
+    return [GateReason("images-unread", weight=Weight.NOTE, facts=facts)]
 
 
 def _site_notes(rows: Sequence[SiteRates], policy: GatePolicy) -> list[GateReason]:
-    """Sites where so few are found that chance does not explain it."""
+    """One note for each site whose sensitivity lies below the floor by more than chance."""
     notes = []
     for row in rows:
-        part = row.rates[Measure.SENSITIVITY]
-        if (
-            part.total
-            and part.intervals[IntervalMethod.WILSON].high < policy.sensitivity_floor
-        ):
-            facts = {"site": row.site, "found": part.successes, "of": part.total}
-            notes.append(GateReason("site-below-floor", Weight.NOTE, facts))
+        rate = row.rates[Measure.SENSITIVITY]
+        if not rate.total:
+            continue
+        if rate.intervals[IntervalMethod.WILSON].high >= policy.sensitivity_floor:
+            continue
+        facts = {"site": row.site, "found": rate.successes, "of": rate.total}
+        notes.append(GateReason("site-below-floor", weight=Weight.NOTE, facts=facts))
     return notes
 
 
-def _worst(rows: Sequence[SiteRates]) -> str | None:
-    """Where the smallest share of malignant images is found; None where no site has any."""
-    known = [row for row in rows if row.malignant]
-    return (
-        min(known, key=lambda row: row.rates[Measure.SENSITIVITY].value).site
-        if known
-        else None
+def _worst_site(rows: Sequence[SiteRates]) -> str | None:
+    """The site with the lowest sensitivity; None where no site has a malignant image."""
+    rows_with_malignant = [row for row in rows if row.malignant]
+    if not rows_with_malignant:
+        return None
+    worst = min(
+        rows_with_malignant, key=lambda row: row.rates[Measure.SENSITIVITY].value
     )
+    return worst.site

@@ -1,4 +1,4 @@
-"""Two questions of a gate: is an AUC no worse than another by a margin; is a calibration error more than chance."""
+"""Two criteria of the gate: non-inferiority of an AUC, and a calibration error beyond chance."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,15 @@ LABEL_DRAWS = 2000
 DRAWS_PER_BATCH = 100
 SEED = 0
 SIGNIFICANCE = 0.05
-"""Share of perfectly calibrated models that are found wanting by chance alone."""
+"""Share of perfectly calibrated models that fail by chance alone."""
 
 
 @dataclass(frozen=True)
 class NonInferiority:
-    """The difference of two paired AUCs, candidate less live, against a margin.
+    """The difference of two paired AUCs, candidate minus live model, against a margin.
 
-    `low` and `high` are the two-sided interval at `level` = 1 - 2 * significance, whose lower end lies above -margin
-    exactly where `p_value` < significance.
+    `low` and `high` are the two-sided interval at `level` = 1 - 2 * significance. Its lower end
+    lies above -margin exactly where `p_value` < significance.
     """
 
     difference: float
@@ -40,10 +40,11 @@ class NonInferiority:
 
 @dataclass(frozen=True)
 class CalibrationTest:
-    """Expected calibration error beside what a perfectly calibrated model with the same risks shows by chance.
+    """Expected calibration error, beside the error of a perfectly calibrated model by chance.
 
-    `by_chance` is the mean over such models, above 0 and the more so the fewer the images; `by_chance_high` their 95th
-    percentile; `p_value` the share of them that is as far off.
+    The perfectly calibrated models have the same risks. `by_chance` is the mean error over them;
+    it is above 0, and the more so the fewer the images. `by_chance_high` is their 95th percentile.
+    `p_value` is the share of them with an error at least as large.
     """
 
     error: float
@@ -68,47 +69,47 @@ def non_inferiority(
     labels : (N,) bool or 0/1, 1 = malignant; at least two of each class
     margin : AUC, above 0
     significance : one-sided
-    patients : (N,) names, where images of one name go together; None: every image is a patient of its own
+    patients : (N,) names, images with the same name belong together; None: each image has its own
+        patient
 
     Raises
     ------
     ScoresInvalid, SingleClass
 
-    Source: Liu, Ma, Wu & Tai, Stat Med 25:1219 (2006), with DeLong's variance of the paired difference, or with
-    Obuchowski's where patients bring several images.
+    Source: Liu, Ma, Wu & Tai, Stat Med 25:1219 (2006), with DeLong's variance of the paired
+    difference, or with Obuchowski's where patients have several images.
     """
     clusters = np.arange(np.size(labels)) if patients is None else patients
-    scores = np.stack([np.asarray(candidate, np.float64), np.asarray(live, np.float64)])
-    paired = clustered_areas(scores, labels, clusters).compare_readers()
-    reach = float(ndtri(1 - significance)) * paired.standard_error
-    above = paired.difference + margin
-    p_value = (
-        ndtr(-above / paired.standard_error)
-        if paired.standard_error
-        else float(above <= 0)
-    )
-    low = paired.difference - reach
-    high = paired.difference + reach
-    level = 1 - 2 * significance
+    candidate_scores = np.asarray(candidate, np.float64)
+    live_scores = np.asarray(live, np.float64)
+    scores = np.stack([candidate_scores, live_scores])
+    test = clustered_areas(scores, labels, clusters).compare_readers()
+    half_width = float(ndtri(1 - significance)) * test.standard_error
+    excess = test.difference + margin
+    if test.standard_error:
+        p_value = float(ndtr(-excess / test.standard_error))
+    else:
+        p_value = float(excess <= 0)
     return NonInferiority(
-        paired.difference,
-        paired.standard_error,
-        low,
-        high,
-        level,
-        margin,
-        float(p_value),
+        difference=test.difference,
+        standard_error=test.standard_error,
+        low=test.difference - half_width,
+        high=test.difference + half_width,
+        level=1 - 2 * significance,
+        margin=margin,
+        p_value=p_value,
     )
 
 
 def calibration_test(
     risks: ArrayLike, labels: ArrayLike, bins: int = 10
 ) -> CalibrationTest:
-    """Whether the risks are further from the truth than chance alone takes those of a perfectly calibrated model.
+    """Test whether the risks are further from the truth than those of a perfectly calibrated model.
 
-    The expected calibration error of few images is far from 0 even where every risk is right, since each bin's rate is
-    that of a handful of cases. So labels are drawn from the risks themselves, again and again: the error of each draw
-    is what perfect calibration looks like with these risks and this many images.
+    With few images the expected calibration error is far from 0 even where every risk is right,
+    since the rate of a bin is that of a handful of cases. So labels are drawn from the risks
+    themselves, again and again. The error of each draw shows perfect calibration with these risks
+    and this many images.
 
     Parameters
     ----------
@@ -120,28 +121,31 @@ def calibration_test(
     ------
     ProbabilityInvalid, ScoresInvalid
 
-    Source: consistency resampling, Broecker & Smith, Weather Forecast 22:651 (2007); as a test of the calibration
-    error, Vaicenavicius et al., AISTATS (2019).
+    Source: consistency resampling, Broecker & Smith, Weather Forecast 22:651 (2007); as a test of
+    the calibration error, Vaicenavicius et al., AISTATS (2019).
     """
-    found = expected_calibration_error(risks, labels, bins)
-    errors = _errors_by_chance(np.asarray(risks, np.float64), bins)
-    p_value = (1 + np.sum(errors >= found - 1e-12)) / (LABEL_DRAWS + 1)
+    error = expected_calibration_error(risks, labels, bins)
+    chance_errors = _chance_errors(np.asarray(risks, np.float64), bins)
+    larger_errors = np.sum(chance_errors >= error - 1e-12)
     return CalibrationTest(
-        found,
-        float(errors.mean()),
-        float(np.quantile(errors, 1 - SIGNIFICANCE)),
-        float(p_value),
+        error=error,
+        by_chance=float(chance_errors.mean()),
+        by_chance_high=float(np.quantile(chance_errors, 1 - SIGNIFICANCE)),
+        p_value=float((1 + larger_errors) / (LABEL_DRAWS + 1)),
     )
 
 
-def _errors_by_chance(chances: Floats, bins: int) -> Floats:
-    """Calibration errors (DRAWS,) of labels drawn from the risks; the same for the same risks."""
+def _chance_errors(risks: Floats, bins: int) -> Floats:
+    """Calibration errors (LABEL_DRAWS,) of labels drawn from the risks (N,).
+
+    The same risks give the same draws.
+    """
     random = np.random.default_rng(SEED)
-    bin_of = np.eye(bins)[np.minimum((chances * bins).astype(int), bins - 1)]
-    drawn = (
-        random.random((DRAWS_PER_BATCH, chances.size)) < chances
-        for _ in range(LABEL_DRAWS // DRAWS_PER_BATCH)
-    )
-    return np.concatenate(
-        [np.abs((chances - labels) @ bin_of).sum(1) / chances.size for labels in drawn]
-    )
+    bin_numbers = np.minimum((risks * bins).astype(int), bins - 1)
+    bin_membership = np.eye(bins)[bin_numbers]
+    batches = []
+    for _ in range(LABEL_DRAWS // DRAWS_PER_BATCH):
+        labels = random.random((DRAWS_PER_BATCH, risks.size)) < risks
+        gaps = (risks - labels) @ bin_membership
+        batches.append(np.abs(gaps).sum(1) / risks.size)
+    return np.concatenate(batches)

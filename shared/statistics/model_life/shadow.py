@@ -1,4 +1,7 @@
-"""A candidate and the live model on the same cases: how far they agree, and which is right where that became known."""
+"""Compares a candidate with the live model on the same cases (shadow evaluation).
+
+It measures how far the two models agree, and which of them is right where the outcome is known.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 @dataclass(frozen=True, eq=False)
 class PairedPredictions:
-    """Cases that both models read, all (N,).
+    """Predictions of both models for the same cases; all arrays are (N,).
 
     Attributes
     ----------
@@ -29,7 +32,7 @@ class PairedPredictions:
     live_risks, risks : at the hospital's prevalence
     live_decisions, decisions : `benign`, `malignant` or `refer`
     hospitals : names
-    made_at : when the candidate read the case, UTC
+    made_at : when the candidate predicted the case, UTC
     malignant : 1 or 0 where the outcome is known, else NaN
     """
 
@@ -46,7 +49,10 @@ class PairedPredictions:
 
 @dataclass(frozen=True)
 class Differences:
-    """Candidate less live model over the cases; `quantiles` maps 0.05, 0.25, 0.5, 0.75 and 0.95 to theirs."""
+    """Candidate minus live model over the cases.
+
+    `quantiles` maps 0.05, 0.25, 0.5, 0.75 and 0.95, as text, to the quantiles of the differences.
+    """
 
     mean: float
     sd: float | None
@@ -55,7 +61,7 @@ class Differences:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Cases with the same decision, and Cohen's kappa; None where both gave one decision only."""
+    """Cases with the same decision, and Cohen's kappa; None where both models made one decision only."""
 
     cases: int
     same: int
@@ -67,7 +73,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Share:
-    """`found` of `of`, with Wilson's 95 % interval; `value` None where there is nothing to count."""
+    """`found` of `of`, with Wilson's 95 % interval; `value` is None where there is nothing to count."""
 
     found: int
     of: int
@@ -78,7 +84,10 @@ class Share:
 
 @dataclass(frozen=True)
 class DecisionAccuracy:
-    """A model's decisions against outcomes: of the cases it decided, and how many it referred instead."""
+    """The decisions of a model against outcomes.
+
+    The rates are over the cases that it decided; `referred` counts those that it referred instead.
+    """
 
     sensitivity: Share
     specificity: Share
@@ -87,7 +96,7 @@ class DecisionAccuracy:
 
 @dataclass(frozen=True)
 class AucDifference:
-    """DeLong's paired comparison, candidate less live model, with a two-sided 95 % interval and P."""
+    """DeLong's paired comparison, candidate minus live model, with a two-sided 95 % interval and P."""
 
     live: float
     candidate: float
@@ -99,7 +108,7 @@ class AucDifference:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What the cases with a known outcome show; `auc` None with fewer than two cases of a class."""
+    """Results on the cases with a known outcome; `auc` is None with fewer than two cases of a class."""
 
     cases: int
     malignant: int
@@ -129,7 +138,10 @@ class WeekRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that can be said of a candidate beside the live model. `decisions` counts live decision -> candidate's."""
+    """A candidate beside the live model.
+
+    `decisions` counts live decision -> candidate's decision.
+    """
 
     agreement: Agreement
     decisions: dict[str, dict[str, int]]
@@ -141,25 +153,26 @@ class Comparison:
 
 
 def compare_models(pairs: PairedPredictions) -> Comparison | None:
-    """Compare a candidate with the live model, over all cases, by hospital and by week; None without a case.
+    """Compare a candidate with the live model, over all cases, by hospital and by week.
 
-    Source of the AUCs' comparison: DeLong et al. (1988), see `delong_test`. Cases count as independent.
+    Returns None without a case. Source of the comparison of AUCs: DeLong et al. (1988), see
+    `delong_test`. Cases count as independent.
     """
     table = _PairedTable(pairs)
     if not table.size:
         return None
-    everything = np.ones(table.size, bool)
+    all_cases = np.ones(table.size, bool)
     mondays = np.array([monday(moment) for moment in pairs.made_at])
+    hospitals = np.unique(table.hospitals).tolist()
+    weeks = np.unique(mondays).tolist()
     return Comparison(
-        agreement=table.agreement(everything),
-        decisions=table.crossed(),
+        agreement=table.agreement(all_cases),
+        decisions=table.decision_counts(),
         score_difference=differences(table.scores - table.live_scores),
         risk_difference=differences(table.risks - table.live_risks),
-        outcomes=table.outcomes(everything),
-        hospitals=tuple(
-            table.hospital(name) for name in np.unique(table.hospitals).tolist()
-        ),
-        weeks=tuple(table.week(day, mondays) for day in np.unique(mondays).tolist()),
+        outcomes=table.outcomes(all_cases),
+        hospitals=tuple(table.hospital_row(hospital) for hospital in hospitals),
+        weeks=tuple(table.week_row(week, mondays) for week in weeks),
     )
 
 
@@ -171,120 +184,131 @@ def monday(moment: datetime) -> str:
 
 def differences(values: Floats) -> Differences:
     """Mean, standard deviation (None of a single value) and quantiles of (N,) differences."""
-    spread = float(values.std(ddof=1)) if values.size > 1 else None
-    cuts = np.quantile(values, QUANTILES)
+    sd = float(values.std(ddof=1)) if values.size > 1 else None
+    quantiles = np.quantile(values, QUANTILES)
     return Differences(
-        float(values.mean()),
-        spread,
-        {f"{at:g}": float(cut) for at, cut in zip(QUANTILES, cuts, strict=True)},
+        mean=float(values.mean()),
+        sd=sd,
+        quantiles={
+            f"{level:g}": float(quantile)
+            for level, quantile in zip(QUANTILES, quantiles, strict=True)
+        },
     )
 
 
 class _PairedTable:
+    """The predictions as arrays (N,). A `mask` (N,) selects the cases of a figure."""
+
     def __init__(self, pairs: PairedPredictions) -> None:
-        numbers = (
-            pairs.live_scores,
-            pairs.scores,
-            pairs.live_risks,
-            pairs.risks,
-            pairs.malignant,
-        )
-        self.live_scores, self.scores, self.live_risks, self.risks, malignant = (
-            np.asarray(each, np.float64) for each in numbers
-        )
+        self.live_scores = np.asarray(pairs.live_scores, np.float64)
+        self.scores = np.asarray(pairs.scores, np.float64)
+        self.live_risks = np.asarray(pairs.live_risks, np.float64)
+        self.risks = np.asarray(pairs.risks, np.float64)
         self.live_decisions = np.asarray(pairs.live_decisions, str)
         self.decisions = np.asarray(pairs.decisions, str)
         self.hospitals = np.asarray(pairs.hospitals, str)
-        self.known = np.isfinite(malignant)
+        malignant = np.asarray(pairs.malignant, np.float64)
+        self.has_outcome = np.isfinite(malignant)
         self.malignant = malignant == 1
         self.size = self.scores.size
 
-    def hospital(self, name: str) -> HospitalRow:
-        here = self.hospitals == name
+    def hospital_row(self, hospital: str) -> HospitalRow:
+        mask = self.hospitals == hospital
         return HospitalRow(
-            name, self.agreement(here), self._difference(here), self.outcomes(here)
+            hospital=hospital,
+            agreement=self.agreement(mask),
+            score_difference=self._score_difference(mask),
+            outcomes=self.outcomes(mask),
         )
 
-    def week(self, day: str, mondays: np.ndarray) -> WeekRow:
-        here = mondays == day
-        so_far = self._auc(self.known & (mondays <= day))
+    def week_row(self, week: str, mondays: np.ndarray) -> WeekRow:
+        mask = mondays == week
         return WeekRow(
-            day,
-            self.agreement(here),
-            self._difference(here),
-            self.outcomes(here),
-            so_far,
+            monday=week,
+            agreement=self.agreement(mask),
+            score_difference=self._score_difference(mask),
+            outcomes=self.outcomes(mask),
+            auc_so_far=self._auc_difference(self.has_outcome & (mondays <= week)),
         )
 
-    def agreement(self, here: Flags) -> Agreement:
-        ours = self.decisions[here]
-        theirs = self.live_decisions[here]
-        kappa = cohen_kappa(theirs, ours, categories=DECISIONS)
-        same = int((ours == theirs).sum())
-        told = np.isfinite(kappa.value)
-        low, high = (kappa.interval.low, kappa.interval.high) if told else (None, None)
+    def agreement(self, mask: Flags) -> Agreement:
+        decisions = self.decisions[mask]
+        live_decisions = self.live_decisions[mask]
+        kappa = cohen_kappa(live_decisions, decisions, categories=DECISIONS)
+        is_defined = bool(np.isfinite(kappa.value))
+        same = int((decisions == live_decisions).sum())
         return Agreement(
-            ours.size,
-            same,
-            same / ours.size,
-            float(kappa.value) if told else None,
-            low,
-            high,
+            cases=decisions.size,
+            same=same,
+            share=same / decisions.size,
+            kappa=float(kappa.value) if is_defined else None,
+            kappa_low=kappa.interval.low if is_defined else None,
+            kappa_high=kappa.interval.high if is_defined else None,
         )
 
-    def crossed(self) -> dict[str, dict[str, int]]:
-        return {
-            theirs: {
-                ours: int(
-                    ((self.live_decisions == theirs) & (self.decisions == ours)).sum()
-                )
-                for ours in DECISIONS
+    def decision_counts(self) -> dict[str, dict[str, int]]:
+        """The number of cases by live decision and candidate's decision."""
+        counts: dict[str, dict[str, int]] = {}
+        for live_decision in DECISIONS:
+            candidate_decisions = self.decisions[self.live_decisions == live_decision]
+            counts[live_decision] = {
+                decision: int((candidate_decisions == decision).sum())
+                for decision in DECISIONS
             }
-            for theirs in DECISIONS
-        }
+        return counts
 
-    def outcomes(self, here: Flags) -> Outcomes:
-        known = here & self.known
-        live, candidate = (
-            self._right(decisions, known)
-            for decisions in (self.live_decisions, self.decisions)
-        )
+    def outcomes(self, mask: Flags) -> Outcomes:
+        known = mask & self.has_outcome
         return Outcomes(
-            int(known.sum()),
-            int((known & self.malignant).sum()),
-            self._auc(known),
-            live,
-            candidate,
+            cases=int(known.sum()),
+            malignant=int((known & self.malignant).sum()),
+            auc=self._auc_difference(known),
+            live=self._decision_accuracy(self.live_decisions, known),
+            candidate=self._decision_accuracy(self.decisions, known),
         )
 
-    def _difference(self, here: Flags) -> Differences:
-        return differences((self.scores - self.live_scores)[here])
+    def _score_difference(self, mask: Flags) -> Differences:
+        return differences((self.scores - self.live_scores)[mask])
 
-    def _right(self, decisions: np.ndarray, known: Flags) -> DecisionAccuracy:
-        decided = known & (decisions != REFER)
-        found = decided & self.malignant & (decisions == MALIGNANT)
-        spared = decided & ~self.malignant & (decisions == BENIGN)
+    def _decision_accuracy(
+        self, decisions: np.ndarray, mask: Flags
+    ) -> DecisionAccuracy:
+        decided = mask & (decisions != REFER)
+        decided_malignant = decided & self.malignant
+        decided_benign = decided & ~self.malignant
+        true_positives = decided_malignant & (decisions == MALIGNANT)
+        true_negatives = decided_benign & (decisions == BENIGN)
         return DecisionAccuracy(
-            _share(found, decided & self.malignant),
-            _share(spared, decided & ~self.malignant),
-            int((known & (decisions == REFER)).sum()),
+            sensitivity=_share(true_positives, decided_malignant),
+            specificity=_share(true_negatives, decided_benign),
+            referred=int((mask & (decisions == REFER)).sum()),
         )
 
-    def _auc(self, known: Flags) -> AucDifference | None:
-        labels = self.malignant[known]
+    def _auc_difference(self, mask: Flags) -> AucDifference | None:
+        labels = self.malignant[mask]
         if min(labels.sum(), (~labels).sum()) < 2:
             return None
-        test = delong_test(self.scores[known], self.live_scores[known], labels)
-        reach = normal_quantile(0.95) * test.standard_error
-        low = test.difference - reach
-        high = test.difference + reach
+        test = delong_test(self.scores[mask], self.live_scores[mask], labels)
+        half_width = normal_quantile(0.95) * test.standard_error
         return AucDifference(
-            test.auc_second, test.auc_first, test.difference, low, high, test.p_value
+            live=test.auc_second,
+            candidate=test.auc_first,
+            difference=test.difference,
+            low=test.difference - half_width,
+            high=test.difference + half_width,
+            p_value=test.p_value,
         )
 
 
-def _share(part: Flags, whole: Flags) -> Share:
-    found = int(part.sum())
-    of = int(whole.sum())
-    interval = wilson(found, of)
-    return Share(found, of, found / of if of else None, interval.low, interval.high)
+def _share(part: Flags, total: Flags) -> Share:
+    """The share of the cases in `total` that are also in `part`."""
+    part_count = int(part.sum())
+    total_count = int(total.sum())
+    interval = wilson(part_count, total_count)
+    return Share(
+        found=part_count,
+        of=total_count,
+        value=part_count / total_count if total_count else None,
+        low=interval.low,
+        high=interval.high,
+    )

@@ -1,4 +1,4 @@
-"""One row of figures for each hospital: a model that is good on average can fail at one of them."""
+"""Figures for each hospital: a model that is good on average can fail at one of them."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ MEASURES = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.ACCURACY)
 
 @dataclass(frozen=True)
 class Rate:
-    """A rate, NaN where there is nothing to count, with its interval by every method."""
+    """A rate with its interval by every method; NaN where there is nothing to count."""
 
     successes: int
     total: int
@@ -35,7 +35,10 @@ class Area:
 
 @dataclass(frozen=True)
 class SiteRates:
-    """Figures of one site. `auc` is None without scores, or with fewer than two cases of a class."""
+    """Figures of one site.
+
+    `auc` is None without scores, or with fewer than two cases of a class.
+    """
 
     site: str
     table: ConfusionTable
@@ -67,7 +70,8 @@ def rates_by_site(
     Parameters
     ----------
     sites : (N,) names
-    called : (N,) bool or 0/1, 1 = called malignant, each case by the cut-off that was valid for it
+    decisions : (N,) bool or 0/1, 1 = called malignant, each case by the cut-off that was valid for
+        it
     labels : (N,) bool or 0/1, 1 = malignant
     scores : (N,) float, higher = more likely malignant; None: no AUC
     level : confidence, 0.95 for 95 %
@@ -77,44 +81,64 @@ def rates_by_site(
     ScoresInvalid
     """
     names = np.asarray(sites, dtype=str)
-    calls = as_labels(decisions)
-    malignant = as_labels(labels)
-    if not names.shape == calls.shape == malignant.shape:
+    is_positive = as_labels(decisions)
+    is_malignant = as_labels(labels)
+    if not names.shape == is_positive.shape == is_malignant.shape:
         raise ScoresInvalid(
-            problem=f"there are {names.size} sites, {calls.size} decisions, {malignant.size} labels"
+            problem=f"there are {names.size} sites, {is_positive.size} decisions, "
+            f"{is_malignant.size} labels"
         )
-    values = None if scores is None else as_cases(scores, labels, min_per_class=0)[0]
-    return tuple(
-        _row(str(name), names == name, calls, malignant, values, level)
-        for name in np.unique(names)
-    )
+    values = None
+    if scores is not None:
+        values, _ = as_cases(scores, labels, min_per_class=0)
+    rows = []
+    for name in np.unique(names):
+        at_site = names == name
+        rows.append(
+            _site_rates(
+                str(name),
+                decisions=is_positive[at_site],
+                malignant=is_malignant[at_site],
+                scores=None if values is None else values[at_site],
+                level=level,
+            )
+        )
+    return tuple(rows)
 
 
-def _row(
+def _site_rates(
     name: str,
-    here: Flags,
-    called: Flags,
+    *,
+    decisions: Flags,
     malignant: Flags,
     scores: Floats | None,
     level: float,
 ) -> SiteRates:
-    table = ConfusionTable.from_decisions(called[here], malignant[here])
-    area = None if scores is None else _area(scores[here], malignant[here], level)
+    table = ConfusionTable.from_decisions(decisions, malignant)
     return SiteRates(
-        name,
-        table,
-        area,
-        {measure: _rate(table, measure, level) for measure in MEASURES},
+        site=name,
+        table=table,
+        auc=None if scores is None else _area(scores, malignant, level),
+        rates={measure: _rate(table, measure, level) for measure in MEASURES},
     )
 
 
 def _rate(table: ConfusionTable, measure: Measure, level: float) -> Rate:
-    part = table.proportion(measure)
-    intervals = {method: part.interval(method, level) for method in IntervalMethod}
-    return Rate(part.successes, part.total, part.value, intervals)
+    proportion = table.proportion(measure)
+    return Rate(
+        successes=proportion.successes,
+        total=proportion.total,
+        value=proportion.value,
+        intervals={
+            method: proportion.interval(method, level) for method in IntervalMethod
+        },
+    )
 
 
 def _area(scores: Floats, malignant: Flags, level: float) -> Area | None:
     if min(malignant.sum(), (~malignant).sum()) < 2:
         return None
-    return Area(roc_auc(scores, malignant), delong_interval(scores, malignant, level))
+    return Area(
+        value=roc_auc(scores, malignant),
+        interval=delong_interval(scores, malignant, level),
+    )

@@ -1,4 +1,4 @@
-"""How far raters agree beyond chance: kappa of two, and of many."""
+"""Agreement of raters beyond chance: kappa of two raters, and of several."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ LANDIS_KOCH = ((0.2, "slight"), (0.4, "fair"), (0.6, "moderate"), (0.8, "substan
 
 
 class KappaWeights(StrEnum):
-    """How a disagreement by several ordered categories counts against one by a single category."""
+    """How much a disagreement by several ordered categories counts against one by a single category."""
 
     LINEAR = "linear"
     QUADRATIC = "quadratic"
@@ -25,10 +25,12 @@ class KappaWeights(StrEnum):
 
 @dataclass(frozen=True)
 class Kappa:
-    """`value` 1 for full agreement and 0 for chance's, with its large-sample `standard_error` and interval.
+    """Agreement beyond chance: `value` is 1 for full agreement and 0 for agreement by chance.
 
-    `null_error` is the standard error where there is no agreement beyond chance, which is what tests use. Where all
-    ratings are one category agreement by chance is certain: the values are NaN, and nothing is known, -1 to 1.
+    `standard_error` is the large-sample error, and the interval follows from it. `null_error` is
+    the standard error where there is no agreement beyond chance; tests use it. Where all ratings
+    are one category, agreement by chance is certain: the values are NaN, and the interval is -1 to
+    1.
     """
 
     value: float
@@ -38,12 +40,15 @@ class Kappa:
 
     @property
     def z(self) -> float:
-        """Against chance; 0 where one rater uses one category only, so that chance is all there can be."""
+        """Test statistic against chance.
+
+        It is 0 where one rater uses one category only, since only chance can then agree.
+        """
         return self.value / self.null_error if self.null_error else 0.0
 
     @property
     def p_value(self) -> float:
-        """Two-sided, of agreement no better than chance."""
+        """Two-sided P of agreement no better than chance."""
         return float(2 * ndtr(-abs(self.z)))
 
 
@@ -60,43 +65,51 @@ def cohen_kappa(
     ----------
     first, second : (N,) categories: numbers, names or flags
     weights : None counts every disagreement alike
-    categories : all there are, in order; None: those that occur, sorted. Matters to weights only
+    categories : all categories in order; None: those that occur, sorted. Matters only with weights
     level : confidence, 0.95 for 95 %
 
     Raises
     ------
     RatingsInvalid
 
-    Source: Cohen, Educ Psychol Meas 20:37 (1960) and Psychol Bull 70:213 (1968); variances by Fleiss, Cohen & Everitt,
-    Psychol Bull 72:323 (1969).
+    Source: Cohen, Educ Psychol Meas 20:37 (1960) and Psychol Bull 70:213 (1968); variances by
+    Fleiss, Cohen & Everitt, Psychol Bull 72:323 (1969).
     """
-    places, size = _placed(np.stack(_as_two_rows(first, second)), categories)
-    share = (
-        np.bincount(places[0] * size + places[1], minlength=size * size).reshape(
-            size, size
-        )
-        / places.shape[1]
-    )
+    ratings = np.stack(_as_two_rows(first, second))
+    numbers, size = _category_numbers(ratings, categories)
+    cases = numbers.shape[1]
+    cells = numbers[0] * size + numbers[1]
+    table = np.bincount(cells, minlength=size * size).reshape(size, size)
+    share = table / cases
     agreement = _agreement_weights(size, weights)
-    of_first = share.sum(1)
-    of_second = share.sum(0)
-    by_chance = np.outer(of_first, of_second)
-    expected = float((agreement * by_chance).sum())
+    first_share = share.sum(1)
+    second_share = share.sum(0)
+    chance_share = np.outer(first_share, second_share)
+    expected = float((agreement * chance_share).sum())
     if expected >= 1 - 1e-12:
-        return _UNKNOWN
-    kappa = (float((agreement * share).sum()) - expected) / (1 - expected)
-    pull = (agreement @ of_second)[:, np.newaxis] + of_first @ agreement
-    spread = (share * (agreement - pull * (1 - kappa)) ** 2).sum() - (
-        kappa - expected * (1 - kappa)
-    ) ** 2
-    null_spread = (by_chance * (agreement - pull) ** 2).sum() - expected**2
+        return _UNKNOWN_KAPPA
+    observed = float((agreement * share).sum())
+    kappa = (observed - expected) / (1 - expected)
+    marginal_agreement = (agreement @ second_share)[:, np.newaxis]
+    marginal_agreement = marginal_agreement + first_share @ agreement
+    deviation = agreement - marginal_agreement * (1 - kappa)
+    mean_deviation = kappa - expected * (1 - kappa)
+    variance = (share * deviation**2).sum() - mean_deviation**2
+    null_deviation = agreement - marginal_agreement
+    null_variance = (chance_share * null_deviation**2).sum() - expected**2
     return _kappa(
-        kappa, spread, null_spread, (1 - expected) ** 2 * places.shape[1], level
+        kappa,
+        variance=variance,
+        null_variance=null_variance,
+        size=(1 - expected) ** 2 * cases,
+        level=level,
     )
 
 
 def fleiss_kappa(ratings: ArrayLike, level: float = 0.95) -> Kappa:
-    """Agreement of several raters, of whom each case has the same number, though not always the same ones.
+    """Agreement of several raters.
+
+    Each case has the same number of raters, though not always the same persons.
 
     Parameters
     ----------
@@ -107,100 +120,121 @@ def fleiss_kappa(ratings: ArrayLike, level: float = 0.95) -> Kappa:
     ------
     RatingsInvalid
 
-    Source: Fleiss, Psychol Bull 76:378 (1971); error without agreement by Fleiss, Nee & Landis, Psychol Bull 86:974
-    (1979), which holds for the test only. The error for the interval is the linearised one of Gwet, Educ Psychol Meas
-    81:781 (2021), cases being the sample.
+    Source: Fleiss, Psychol Bull 76:378 (1971); the error without agreement by Fleiss, Nee & Landis,
+    Psychol Bull 86:974 (1979), which holds for the test only. The error for the interval is the
+    linearised one of Gwet, Educ Psychol Meas 81:781 (2021), with the cases as the sample.
     """
     table = np.asarray(ratings)
     if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] < 2:
         raise RatingsInvalid(problem=f"they have the shape {table.shape}")
-    places, size = _placed(table, None)
-    counts = np.stack(
-        [(places == category).sum(1) for category in range(size)], axis=1
-    ).astype(np.float64)
-    cases, raters = places.shape
+    numbers, size = _category_numbers(table, None)
+    category_counts = [(numbers == category).sum(1) for category in range(size)]
+    counts = np.stack(category_counts, axis=1).astype(np.float64)
+    cases, raters = numbers.shape
     share = counts.sum(0) / counts.sum()
     expected = float(share @ share)
     if expected >= 1 - 1e-12:
-        return _UNKNOWN
-    agreed = (counts * (counts - 1)).sum(1) / (raters * (raters - 1))
-    kappa = (float(agreed.mean()) - expected) / (1 - expected)
-    each = (agreed - expected) / (1 - expected) - 2 * (1 - kappa) * (
-        counts @ share / raters - expected
-    ) / (1 - expected)
-    spread = float(((each - kappa) ** 2).sum()) / (cases - 1)
-    chance = share * (1 - share)
-    null_spread = (
+        return _UNKNOWN_KAPPA
+    pairs = raters * (raters - 1)
+    agreement = (counts * (counts - 1)).sum(1) / pairs
+    kappa = (float(agreement.mean()) - expected) / (1 - expected)
+    chance_excess = counts @ share / raters - expected
+    agreement_part = (agreement - expected) / (1 - expected)
+    chance_part = 2 * (1 - kappa) * chance_excess / (1 - expected)
+    linearised = agreement_part - chance_part
+    variance = float(((linearised - kappa) ** 2).sum()) / (cases - 1)
+    spread = share * (1 - share)
+    null_variance = (
         2
-        * (chance.sum() ** 2 - (chance * (1 - 2 * share)).sum())
-        / (raters * (raters - 1) * chance.sum() ** 2)
+        * (spread.sum() ** 2 - (spread * (1 - 2 * share)).sum())
+        / (pairs * spread.sum() ** 2)
     )
-    return _kappa(kappa, spread, float(null_spread), cases, level)
+    return _kappa(
+        kappa,
+        variance=variance,
+        null_variance=float(null_variance),
+        size=cases,
+        level=level,
+    )
 
 
 def landis_koch_label(value: float) -> str:
-    """Landis & Koch's word for a kappa: poor, slight, fair, moderate, substantial, almost perfect.
+    """Landis & Koch's label of a kappa: poor, slight, fair, moderate, substantial, almost perfect.
 
-    Source: Landis & Koch, Biometrics 33:159 (1977), who call the divisions arbitrary. Upper ends belong to the class.
+    NaN is "undefined". The upper end of a division belongs to it. Source: Landis & Koch, Biometrics
+    33:159 (1977), who call the divisions arbitrary.
     """
     if math.isnan(value):
         return "undefined"
     if value < 0:
         return "poor"
-    return next((word for end, word in LANDIS_KOCH if value <= end), "almost perfect")
+    for upper_end, label in LANDIS_KOCH:
+        if value <= upper_end:
+            return label
+    return "almost perfect"
 
 
-_UNKNOWN = Kappa(math.nan, math.nan, math.nan, Interval(-1.0, 1.0))
+_UNKNOWN_KAPPA = Kappa(
+    value=math.nan,
+    standard_error=math.nan,
+    null_error=math.nan,
+    interval=Interval(low=-1.0, high=1.0),
+)
 
 
 def _kappa(
-    value: float, spread: float, null_spread: float, size: float, level: float
+    value: float, *, variance: float, null_variance: float, size: float, level: float
 ) -> Kappa:
-    error, null_error = (
-        math.sqrt(max(variance, 0.0) / size) for variance in (spread, null_spread)
+    standard_error = math.sqrt(max(variance, 0.0) / size)
+    null_error = math.sqrt(max(null_variance, 0.0) / size)
+    half_width = normal_quantile(level) * standard_error
+    interval = Interval(
+        low=max(value - half_width, -1.0), high=min(value + half_width, 1.0)
     )
-    reach = normal_quantile(level) * error
     return Kappa(
-        value,
-        error,
-        null_error,
-        Interval(max(value - reach, -1.0), min(value + reach, 1.0)),
+        value=value,
+        standard_error=standard_error,
+        null_error=null_error,
+        interval=interval,
     )
 
 
 def _as_two_rows(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    here = np.asarray(first)
-    there = np.asarray(second)
-    if here.ndim != 1 or here.size == 0 or here.shape != there.shape:
+    first_row = np.asarray(first)
+    second_row = np.asarray(second)
+    shape = first_row.shape
+    if len(shape) != 1 or first_row.size == 0 or shape != second_row.shape:
         raise RatingsInvalid(
-            problem=f"they have the shapes {here.shape} and {there.shape}"
+            problem=f"they have the shapes {first_row.shape} and {second_row.shape}"
         )
-    return here, there
+    return first_row, second_row
 
 
-def _placed(
+def _category_numbers(
     ratings: np.ndarray, categories: Sequence[object] | None
 ) -> tuple[np.ndarray, int]:
-    """Each rating's place among the categories, and how many there are."""
+    """The category number of each rating, in the shape of `ratings`, and the number of categories."""
     if ratings.dtype.kind == "f" and np.isnan(ratings).any():
         raise RatingsInvalid(problem="one is missing")
-    found, places = np.unique(ratings, return_inverse=True)
-    places = places.reshape(ratings.shape)
+    distinct, numbers = np.unique(ratings, return_inverse=True)
+    numbers = numbers.reshape(ratings.shape)
     if categories is None:
-        return places, found.size
+        return numbers, distinct.size
     order = list(categories)
-    if strangers := [value for value in found.tolist() if value not in order]:
-        raise RatingsInvalid(problem=f"{strangers[0]!r} is no category")
-    return np.array([order.index(value) for value in found.tolist()])[places], len(
-        order
-    )
+    values = distinct.tolist()
+    for value in values:
+        if value not in order:
+            raise RatingsInvalid(problem=f"{value!r} is no category")
+    order_of_value = np.array([order.index(value) for value in values])
+    return order_of_value[numbers], len(order)
 
 
 def _agreement_weights(size: int, weights: KappaWeights | str | None) -> Floats:
-    """1 for the same category down to 0 for the two ends."""
+    """Weights (C, C) from 1 for the same category down to 0 for the two ends."""
     if weights is None:
         return np.eye(size)
-    apart = np.abs(np.subtract.outer(np.arange(size), np.arange(size))) / max(
-        size - 1, 1
-    )
-    return 1 - (apart if KappaWeights(weights) is KappaWeights.LINEAR else apart**2)
+    numbers = np.arange(size)
+    distance = np.abs(np.subtract.outer(numbers, numbers)) / max(size - 1, 1)
+    if KappaWeights(weights) is KappaWeights.LINEAR:
+        return 1 - distance
+    return 1 - distance**2

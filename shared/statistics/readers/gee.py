@@ -1,8 +1,9 @@
-"""Judges' rates on shared cases by generalised estimating equations: what L19 compared its readers with.
+"""Compares the rates of judges on shared cases by generalised estimating equations (GEE).
 
-A logistic regression of "right" on the judge. The judgements of one case (or one patient) are a cluster with
-exchangeable working correlation, and the covariance is the robust sandwich, right whatever the correlation truly is.
-Source: Liang & Zeger, Biometrika 73:13 (1986).
+L19 (Lee et al. 2019) compared its readers in this way. The model is a logistic regression of a
+correct answer on the judge. The judgements of one case (or one patient) are a cluster with an
+exchangeable working correlation. The covariance is the robust sandwich, which is valid whatever
+the true correlation is. Source: Liang & Zeger, Biometrika 73:13 (1986).
 """
 
 import math
@@ -20,15 +21,20 @@ from shared.statistics.intervals import Interval, logit_wald, normal_quantile
 MAX_STEPS = 200
 TOLERANCE = 1e-11
 MAX_CORRELATION_SHARE = 0.999
-"""Share of the admissible range that the working correlation may fill, so that its matrix can be inverted."""
-
+"""Share of the admissible range that the working correlation may fill, so that its matrix can be
+inverted.
+"""
 MAX_ABS_LOGIT = 15.0
 """A logit beyond which the fit is on its way to infinity: a rate of one in three million."""
 
 
 @dataclass(frozen=True, eq=False)
 class GeeFit:
-    """`logits` (R,) of the judges' rates, their robust `covariance` (R, R), and the working `correlation`."""
+    """A fit for R judges.
+
+    `logits` (R,) are those of the judges' rates, `covariance` (R, R) is their robust covariance,
+    and `correlation` is the working correlation.
+    """
 
     logits: Floats
     covariance: Floats
@@ -37,7 +43,7 @@ class GeeFit:
 
 @dataclass(frozen=True)
 class GeeRate:
-    """A judge's rate with its Wald interval on the logit scale, from `right` of `judged` cases."""
+    """The rate of a judge with its Wald interval on the logit scale, and the counts behind it."""
 
     value: float
     interval: Interval
@@ -47,7 +53,11 @@ class GeeRate:
 
 @dataclass(frozen=True)
 class GeeTest:
-    """Wald test of two judges: `difference` of their rates, first minus second; the rest on the logit scale."""
+    """Wald test of two judges.
+
+    `difference` is the difference of their rates, first minus second; the other values are on the
+    logit scale.
+    """
 
     difference: float
     log_odds_ratio: float
@@ -58,7 +68,7 @@ class GeeTest:
 
 @dataclass(frozen=True, eq=False)
 class GeeRates:
-    """Rates of R judges; `covariance` (R, R) and `logits` (R,) are those of their logits."""
+    """Rates of R judges; `logits` (R,) and `covariance` (R, R) are on the logit scale."""
 
     rates: tuple[GeeRate, ...]
     logits: Floats
@@ -66,72 +76,86 @@ class GeeRates:
     correlation: float
 
     def compare(self, first: int, second: int) -> GeeTest:
-        """Whether two judges, given by their rows, differ."""
+        """Test whether two judges differ; `first` and `second` are their row numbers."""
         difference = self.rates[first].value - self.rates[second].value
-        ratio = float(self.logits[first] - self.logits[second])
-        own = self.covariance[first, first] + self.covariance[second, second]
-        variance = own - 2 * self.covariance[first, second]
-        if variance <= 1e-12 * own:  # two judges who answer alike
-            return GeeTest(0.0, 0.0, 0.0, 0.0, 1.0)
-        error = math.sqrt(variance)
+        log_odds_ratio = float(self.logits[first] - self.logits[second])
+        summed_variance = (
+            self.covariance[first, first] + self.covariance[second, second]
+        )
+        variance = summed_variance - 2 * self.covariance[first, second]
+        if variance <= 1e-12 * summed_variance:  # two judges who answer alike
+            return GeeTest(
+                difference=0.0,
+                log_odds_ratio=0.0,
+                standard_error=0.0,
+                z=0.0,
+                p_value=1.0,
+            )
+        standard_error = math.sqrt(variance)
+        z = log_odds_ratio / standard_error
         return GeeTest(
-            difference,
-            ratio,
-            error,
-            ratio / error,
-            float(2 * ndtr(-abs(ratio / error))),
+            difference=difference,
+            log_odds_ratio=log_odds_ratio,
+            standard_error=standard_error,
+            z=z,
+            p_value=float(2 * ndtr(-abs(z))),
         )
 
 
 def gee_rates(
     correct: ArrayLike,
-    judged: ArrayLike | None = None,
+    judgement_mask: ArrayLike | None = None,
     clusters: ArrayLike | None = None,
     level: float = 0.95,
 ) -> GeeRates:
-    """Each judge's rate of right answers with its interval, and their covariance for the test of judge against judge.
+    """The rate of correct answers of each judge, with intervals and the covariance for comparisons.
 
     For sensitivity pass the malignant cases, for specificity the benign ones.
 
-    A judge who is always right, or never, has an infinite logit and stays out of the regression. The count of right
-    and of wrong answers is then raised by 1/2 each, as in `logit_wald`: the interval reaches to the rate itself, and
-    a comparison takes this judge as independent of the others.
+    A judge who is always right, or never, has an infinite logit and does not enter the regression.
+    The counts of correct and of wrong answers are then raised by 1/2 each, as in `logit_wald`: the
+    interval is extended to the rate itself, and a comparison treats this judge as independent of
+    the others.
 
     Parameters
     ----------
     correct : (R, N) bool, 0/1, or NaN where a judge did not judge
-    judged : (R, N) bool, where an answer counts; None: where `correct` is not NaN
-    clusters : (N,) labels of cases that belong together, such as patients; None: each case by itself
+    judgement_mask : (R, N) bool, where an answer counts; None: where `correct` is not NaN
+    clusters : (N,) labels of cases that belong together, such as patients; None: each case by
+        itself
     level : confidence, 0.95 for 95 %
 
     Raises
     ------
     JudgementsInvalid, GeeNotConverged
     """
-    tally = ClusterCounts.from_judgements(correct, judged, clusters)
-    right = tally.correct.sum(0)
-    total = tally.answers.sum(0)
-    mixed = tally.has_both_answers
-    logits = logit((right + 0.5) / (total + 1))
-    covariance = np.diag(1 / (right + 0.5) + 1 / (total - right + 0.5))
-    fit = (
-        _fit(tally.select_judges(mixed))
-        if mixed.any()
-        else GeeFit(logits[mixed], covariance[:0, :0], 0.0)
+    counts = ClusterCounts.from_judgements(correct, judgement_mask, clusters)
+    correct_answers = counts.correct.sum(0)
+    answers = counts.answers.sum(0)
+    regular = counts.has_both_answers
+    logits = logit((correct_answers + 0.5) / (answers + 1))
+    covariance = np.diag(
+        1 / (correct_answers + 0.5) + 1 / (answers - correct_answers + 0.5)
     )
-    logits[mixed], covariance[np.ix_(mixed, mixed)] = fit.logits, fit.covariance
-    errors = np.sqrt(covariance.diagonal())
+    correlation = 0.0
+    if regular.any():
+        fit = _fit(counts.select_judges(regular))
+        logits[regular] = fit.logits
+        covariance[np.ix_(regular, regular)] = fit.covariance
+        correlation = fit.correlation
+    standard_errors = np.sqrt(covariance.diagonal())
+    rates = _rates(counts, logits=logits, standard_errors=standard_errors, level=level)
     return GeeRates(
-        _rates(tally, logits, errors, level), logits, covariance, fit.correlation
+        rates=rates, logits=logits, covariance=covariance, correlation=correlation
     )
 
 
 @dataclass(frozen=True, eq=False)
 class ClusterCounts:
-    """How many answers, and how many right ones, each cluster holds of each judge: (K, R) each.
+    """The numbers of answers and of correct answers, by cluster and judge: (K, R) each.
 
-    All that the equations need: a working correlation that is the same between all answers of a cluster never asks
-    which answer was which.
+    The equations need no more: under an exchangeable working correlation it does not matter which
+    answer of a cluster belongs to which case.
     """
 
     answers: Floats
@@ -139,49 +163,58 @@ class ClusterCounts:
 
     @classmethod
     def from_judgements(
-        cls, correct: ArrayLike, judged: ArrayLike | None, clusters: ArrayLike | None
+        cls,
+        correct: ArrayLike,
+        judgement_mask: ArrayLike | None,
+        clusters: ArrayLike | None,
     ) -> Self:
-        answers, counted = _as_judgements(correct, judged)
-        right = np.where(counted, answers, 0.0)
-        member = _as_clusters(clusters, answers.shape[1])
+        """Count judgements; the parameters are those of `gee_rates`."""
+        judgements, mask = _as_judgements(correct, judgement_mask)
+        masked_judgements = np.where(mask, judgements, 0.0)
+        cluster_of = _as_clusters(clusters, judgements.shape[1])
         return cls(
-            *(_summed(table.T.astype(np.float64), member) for table in (counted, right))
+            answers=_sum_by_cluster(mask.T.astype(np.float64), cluster_of),
+            correct=_sum_by_cluster(masked_judgements.T.astype(np.float64), cluster_of),
         )
 
     @property
     def has_both_answers(self) -> Flags:
-        """Judges (R,) who were both right and wrong."""
-        right: Floats = self.correct.sum(0)
-        judged: Floats = self.answers.sum(0)
-        return (right > 0) & (right < judged)
+        """Flags (R,) of the judges who were right at least once and wrong at least once."""
+        correct: Floats = self.correct.sum(0)
+        answers: Floats = self.answers.sum(0)
+        return (correct > 0) & (correct < answers)
 
-    def select_judges(self, chosen: Flags) -> Self:
-        return type(self)(self.answers[:, chosen], self.correct[:, chosen])
+    def select_judges(self, mask: Flags) -> Self:
+        return type(self)(answers=self.answers[:, mask], correct=self.correct[:, mask])
 
 
-def _summed(table: Floats, member: np.ndarray) -> Floats:
-    """Rows of `table` (N, R) added up by cluster."""
-    summed = np.zeros((int(member.max()) + 1, table.shape[1]))
-    np.add.at(summed, member, table)
-    return summed
+def _sum_by_cluster(table: Floats, cluster_of: np.ndarray) -> Floats:
+    """Sums (K, R) of the rows of `table` (N, R) over each cluster."""
+    sums = np.zeros((int(cluster_of.max()) + 1, table.shape[1]))
+    np.add.at(sums, cluster_of, table)
+    return sums
 
 
 def _as_judgements(
-    correct: ArrayLike, judged: ArrayLike | None
+    correct: ArrayLike, judgement_mask: ArrayLike | None
 ) -> tuple[Floats, Flags]:
-    answers = np.asarray(correct, dtype=np.float64)
-    if answers.ndim != 2 or answers.size == 0:
-        raise JudgementsInvalid(problem=f"they have the shape {answers.shape}")
-    counted = ~np.isnan(answers) if judged is None else np.asarray(judged, dtype=bool)
-    if counted.shape != answers.shape:
+    """Judgements (R, N) as floats, and the mask (R, N) of those that count."""
+    judgements = np.asarray(correct, dtype=np.float64)
+    if judgements.ndim != 2 or judgements.size == 0:
+        raise JudgementsInvalid(problem=f"they have the shape {judgements.shape}")
+    if judgement_mask is None:
+        mask = ~np.isnan(judgements)
+    else:
+        mask = np.asarray(judgement_mask, dtype=bool)
+    if mask.shape != judgements.shape:
         raise JudgementsInvalid(
-            problem=f"`judged` has the shape {counted.shape}, `correct` {answers.shape}"
+            problem=f"the mask has the shape {mask.shape}, `correct` {judgements.shape}"
         )
-    if not np.isin(answers[counted], (0, 1)).all():
+    if not np.isin(judgements[mask], (0, 1)).all():
         raise JudgementsInvalid(problem="an answer is neither 0 nor 1")
-    if not counted.any(axis=1).all():
+    if not mask.any(axis=1).all():
         raise JudgementsInvalid(problem="a judge has judged no case")
-    return answers, counted
+    return judgements, mask
 
 
 def _as_clusters(clusters: ArrayLike | None, cases: int) -> np.ndarray:
@@ -197,83 +230,96 @@ def _as_clusters(clusters: ArrayLike | None, cases: int) -> np.ndarray:
 
 
 def _rates(
-    tally: ClusterCounts, logits: Floats, errors: Floats, level: float
+    counts: ClusterCounts, *, logits: Floats, standard_errors: Floats, level: float
 ) -> tuple[GeeRate, ...]:
-    right, judged = (
-        table.sum(0).astype(int).tolist() for table in (tally.correct, tally.answers)
-    )
-    reach = normal_quantile(level) * errors
-    fitted = zip(
-        *(expit(ends).tolist() for ends in (logits, logits - reach, logits + reach)),
-        strict=True,
-    )
-    return tuple(
-        GeeRate(value, Interval(low, high), right[judge], judged[judge])
-        if tally.has_both_answers[judge]
-        else _extreme(right[judge], judged[judge], level)
-        for judge, (value, low, high) in enumerate(fitted)
-    )
+    correct = counts.correct.sum(0).astype(int).tolist()
+    answers = counts.answers.sum(0).astype(int).tolist()
+    half_widths = normal_quantile(level) * standard_errors
+    values = expit(logits).tolist()
+    lows = expit(logits - half_widths).tolist()
+    highs = expit(logits + half_widths).tolist()
+    rates = []
+    for judge, is_regular in enumerate(counts.has_both_answers):
+        if is_regular:
+            value = values[judge]
+            interval = Interval(low=lows[judge], high=highs[judge])
+        else:
+            value = correct[judge] / answers[judge]
+            interval = logit_wald(correct[judge], answers[judge], level)
+        rates.append(
+            GeeRate(
+                value=value,
+                interval=interval,
+                correct=correct[judge],
+                answers=answers[judge],
+            )
+        )
+    return tuple(rates)
 
 
-def _extreme(right: int, judged: int, level: float) -> GeeRate:
-    """Of a judge who is always right, or never."""
-    return GeeRate(right / judged, logit_wald(right, judged, level), right, judged)
-
-
-def _fit(tally: ClusterCounts) -> GeeFit:
+def _fit(counts: ClusterCounts) -> GeeFit:
     """Fisher scoring for the logits, with the moment estimate of the correlation between steps."""
-    logits = logit(tally.correct.sum(0) / tally.answers.sum(0))
+    logits = logit(counts.correct.sum(0) / counts.answers.sum(0))
     for _ in range(MAX_STEPS):
-        correlation = _correlation(tally, expit(logits))
-        information, scores = _equations(tally, expit(logits), correlation)
+        rates = expit(logits)
+        correlation = _correlation(counts, rates)
+        information, scores = _equations(counts, rates, correlation)
         step = np.linalg.solve(information, scores.sum(0))
         logits = logits + step
         if np.abs(step).max() < TOLERANCE:
-            return GeeFit(logits, _sandwich(information, scores), correlation)
+            return GeeFit(
+                logits=logits,
+                covariance=_sandwich_covariance(information, scores),
+                correlation=correlation,
+            )
         if np.abs(logits).max() > MAX_ABS_LOGIT:
             break
-    raise GeeNotConverged(judges=logits.size, cases=len(tally.answers))
+    raise GeeNotConverged(judges=logits.size, cases=len(counts.answers))
 
 
-def _correlation(tally: ClusterCounts, rates: Floats) -> float:
-    """Moment estimate from the products of Pearson residuals, less one degree of freedom for each judge."""
-    answers = tally.answers.sum()
-    pairs = (tally.answers.sum(1) * (tally.answers.sum(1) - 1)).sum() / 2
+def _correlation(counts: ClusterCounts, rates: Floats) -> float:
+    """Moment estimate from the products of Pearson residuals, less one degree of freedom per judge."""
+    answers = counts.answers.sum()
+    cluster_sizes = counts.answers.sum(1)
+    pairs = (cluster_sizes * (cluster_sizes - 1)).sum() / 2
     if pairs <= rates.size or answers <= rates.size:
         return 0.0
-    residuals, squares = _residuals(tally, rates)
+    residuals, squares = _residuals(counts, rates)
     scale = squares.sum() / (answers - rates.size)
     products = (residuals.sum(1) ** 2 - squares).sum() / 2
-    weakest = -MAX_CORRELATION_SHARE / max(tally.answers.sum(1).max() - 1, 1)
-    return float(
-        np.clip(products / scale / (pairs - rates.size), weakest, MAX_CORRELATION_SHARE)
-    )
+    estimate = products / scale / (pairs - rates.size)
+    min_correlation = -MAX_CORRELATION_SHARE / max(cluster_sizes.max() - 1, 1)
+    return float(np.clip(estimate, min_correlation, MAX_CORRELATION_SHARE))
 
 
-def _residuals(tally: ClusterCounts, rates: Floats) -> tuple[Floats, Floats]:
+def _residuals(counts: ClusterCounts, rates: Floats) -> tuple[Floats, Floats]:
     """Sums of Pearson residuals by cluster and judge (K, R), and of their squares by cluster (K,)."""
     deviation = np.sqrt(rates * (1 - rates))
-    residuals = (tally.correct - tally.answers * rates) / deviation
-    wrong = tally.answers - tally.correct
-    squares = (tally.correct * (1 - rates) ** 2 + wrong * rates**2) / deviation**2
+    residuals = (counts.correct - counts.answers * rates) / deviation
+    wrong = counts.answers - counts.correct
+    squares = (counts.correct * (1 - rates) ** 2 + wrong * rates**2) / deviation**2
     return residuals, squares.sum(1)
 
 
 def _equations(
-    tally: ClusterCounts, rates: Floats, correlation: float
+    counts: ClusterCounts, rates: Floats, correlation: float
 ) -> tuple[Floats, Floats]:
-    """Information (R, R) and each cluster's score (K, R); the exchangeable matrix is inverted by formula."""
+    """Information matrix (R, R) and the score of each cluster (K, R).
+
+    The exchangeable correlation matrix is inverted by formula.
+    """
     deviation = np.sqrt(rates * (1 - rates))
-    weights = tally.answers * deviation
-    shared = correlation / (1 + correlation * (tally.answers.sum(1) - 1))
-    residuals, _ = _residuals(tally, rates)
-    information = np.diag((weights * deviation).sum(0)) - (weights.T * shared) @ weights
-    scores = (
-        residuals * deviation - weights * (shared * residuals.sum(1))[:, np.newaxis]
-    )
+    weights = counts.answers * deviation
+    cluster_sizes = counts.answers.sum(1)
+    cluster_factor = correlation / (1 + correlation * (cluster_sizes - 1))
+    residuals, _ = _residuals(counts, rates)
+    independent_information = np.diag((weights * deviation).sum(0))
+    information = independent_information - (weights.T * cluster_factor) @ weights
+    cluster_residuals = (cluster_factor * residuals.sum(1))[:, np.newaxis]
+    scores = residuals * deviation - weights * cluster_residuals
     return information / (1 - correlation), scores / (1 - correlation)
 
 
-def _sandwich(information: Floats, scores: Floats) -> Floats:
+def _sandwich_covariance(information: Floats, scores: Floats) -> Floats:
     bread = np.linalg.inv(information)
     return bread @ (scores.T @ scores) @ bread

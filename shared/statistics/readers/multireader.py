@@ -1,7 +1,8 @@
-"""Several readers under two conditions on the same cases: do they read better under one, beyond these very readers?
+"""Compares two conditions that several readers applied to the same cases.
 
-Source: Obuchowski & Rockette, Commun Stat Simul Comput 24:285 (1995), with the degrees of freedom of Hillis, Stat Med
-26:596 (2007). Readers and cases are both random; the covariances are DeLong's.
+The question is whether readers in general read better under one condition, not only these readers.
+Source: Obuchowski & Rockette, Commun Stat Simul Comput 24:285 (1995), with the degrees of freedom
+of Hillis, Stat Med 26:596 (2007). Readers and cases are both random; the covariances are DeLong's.
 """
 
 import math
@@ -17,14 +18,15 @@ from shared.statistics.errors import ScoresInvalid
 from shared.statistics.intervals import Interval
 
 ROUNDING_ERROR = 1e-20
-"""A mean square of AUCs below this is one of rounding errors."""
+"""A mean square of AUCs below this value consists of rounding errors."""
 
 
 @dataclass(frozen=True)
 class MultiReader:
-    """AUCs averaged over readers; `difference` is second minus first, `p_value` two-sided.
+    """AUCs averaged over readers; `difference` is second minus first, `p_value` is two-sided.
 
-    Without any variation at all F is infinite, or 0 where the conditions do not differ; the interval has no width.
+    Without any variation F is infinite, or 0 where the conditions do not differ, and the interval
+    has no width.
     """
 
     first: float
@@ -41,11 +43,12 @@ class MultiReader:
 def obuchowski_rockette(
     first: ArrayLike, second: ArrayLike, labels: ArrayLike, level: float = 0.95
 ) -> MultiReader:
-    """The test of two conditions, for readers and cases as samples of all there are.
+    """The test of two conditions, with readers and cases as samples of their populations.
 
     Parameters
     ----------
-    first, second : (R, N) float, scores of R >= 2 readers under each condition, cases in the same order
+    first, second : (R, N) float, scores of R >= 2 readers under each condition, cases in the same
+        order
     labels : (N,) bool or 0/1, 1 = malignant; at least two of each class
     level : confidence, 0.95 for 95 %
 
@@ -53,71 +56,94 @@ def obuchowski_rockette(
     ------
     ScoresInvalid, SingleClass
     """
-    before = np.asarray(first, np.float64)
-    after = np.asarray(second, np.float64)
-    if before.ndim != 2 or before.shape != after.shape or before.shape[0] < 2:
+    first_scores = np.asarray(first, np.float64)
+    second_scores = np.asarray(second, np.float64)
+    shape = first_scores.shape
+    if len(shape) != 2 or shape != second_scores.shape or shape[0] < 2:
         raise ScoresInvalid(
-            problem=f"two or more readers are needed, and the shapes are {before.shape}, {after.shape}"
+            problem="two or more readers are needed, and the shapes are "
+            f"{first_scores.shape}, {second_scores.shape}"
         )
-    count = before.shape[1]
-    found = clustered_areas(np.concatenate([before, after]), labels, np.arange(count))
-    return from_areas(found.values.reshape(2, -1), found.covariance, count, level)
+    cases = shape[1]
+    scores = np.concatenate([first_scores, second_scores])
+    areas = clustered_areas(scores, labels, np.arange(cases))
+    return from_areas(
+        areas.values.reshape(2, -1),
+        covariance=areas.covariance,
+        cases=cases,
+        level=level,
+    )
 
 
 def from_areas(
     areas: Floats, covariance: Floats, cases: int, level: float = 0.95
 ) -> MultiReader:
-    """The test from AUCs (2, R) and their covariance (2R, 2R), the first condition's readers before the second's."""
+    """The test from AUCs (2, R) and their covariance (2R, 2R).
+
+    In the covariance the readers of the first condition come before those of the second.
+    """
     readers = areas.shape[1]
     means = areas.mean(axis=1)
     excess = areas - means[:, None] - areas.mean(axis=0) + areas.mean()
-    between = readers * float(((means - areas.mean()) ** 2).sum())
-    within = float((excess**2).sum()) / (readers - 1)
-    spread = within + readers * max(
-        _same_condition(covariance, readers) - _neither(covariance, readers), 0.0
-    )
-    spread = spread if spread > ROUNDING_ERROR else 0.0
+    condition_mean_square = readers * float(((means - areas.mean()) ** 2).sum())
+    interaction_mean_square = float((excess**2).sum()) / (readers - 1)
+    cov2 = _covariance_within_condition(covariance, readers)
+    cov3 = _covariance_between_conditions(covariance, readers)
+    denominator = interaction_mean_square + readers * max(cov2 - cov3, 0.0)
+    denominator = denominator if denominator > ROUNDING_ERROR else 0.0
     difference = float(means[1] - means[0])
-    degrees = (
-        (readers - 1) * (spread / within) ** 2 if within > ROUNDING_ERROR else math.inf
+    if interaction_mean_square > ROUNDING_ERROR:
+        ratio = denominator / interaction_mean_square
+        degrees_of_freedom = (readers - 1) * ratio**2
+    else:
+        degrees_of_freedom = math.inf
+    if denominator:
+        f = condition_mean_square / denominator
+    else:
+        f = math.inf if condition_mean_square > ROUNDING_ERROR else 0.0
+    t_quantile = float(stdtrit(degrees_of_freedom, (1 + level) / 2))
+    half_width = t_quantile * math.sqrt(2 * denominator / readers)
+    interval = Interval(
+        low=max(difference - half_width, -1.0), high=min(difference + half_width, 1.0)
     )
-    f = between / spread if spread else math.inf if between > ROUNDING_ERROR else 0.0
-    reach = float(stdtrit(degrees, (1 + level) / 2)) * math.sqrt(2 * spread / readers)
-    interval = Interval(max(difference - reach, -1.0), min(difference + reach, 1.0))
-    p_value = float(fdtrc(1, degrees, f)) if math.isfinite(degrees) else _normal(f)
     return MultiReader(
-        float(means[0]),
-        float(means[1]),
-        difference,
-        interval,
-        f,
-        degrees,
-        p_value,
-        readers,
-        cases,
+        first=float(means[0]),
+        second=float(means[1]),
+        difference=difference,
+        interval=interval,
+        f=f,
+        degrees_of_freedom=degrees_of_freedom,
+        p_value=_p_value(f, degrees_of_freedom),
+        readers=readers,
+        cases=cases,
     )
 
 
-def _same_condition(covariance: Floats, readers: int) -> float:
-    """Cov2: of two readers under one condition."""
-    apart = ~np.eye(readers, dtype=bool)
-    return float(
-        np.mean(
-            [_block(covariance, readers, place, place)[apart] for place in range(2)]
-        )
-    )
+def _covariance_within_condition(covariance: Floats, readers: int) -> float:
+    """Cov2: the mean covariance of two readers under one condition."""
+    different_readers = ~np.eye(readers, dtype=bool)
+    covariances = [
+        _block(covariance, readers, row=condition, column=condition)[different_readers]
+        for condition in range(2)
+    ]
+    return float(np.mean(covariances))
 
 
-def _neither(covariance: Floats, readers: int) -> float:
-    """Cov3: of two readers under two conditions."""
-    apart = ~np.eye(readers, dtype=bool)
-    return float(_block(covariance, readers, 0, 1)[apart].mean())
+def _covariance_between_conditions(covariance: Floats, readers: int) -> float:
+    """Cov3: the mean covariance of two readers under two conditions."""
+    different_readers = ~np.eye(readers, dtype=bool)
+    block = _block(covariance, readers, row=0, column=1)
+    return float(block[different_readers].mean())
 
 
-def _block(covariance: Floats, readers: int, row: int, column: int) -> Floats:
-    whole = covariance.reshape(2, readers, 2, readers)
-    return whole[row, :, column, :]
+def _block(covariance: Floats, readers: int, *, row: int, column: int) -> Floats:
+    """The covariances (R, R) of the readers under two conditions."""
+    blocks = covariance.reshape(2, readers, 2, readers)
+    return blocks[row, :, column, :]
 
 
-def _normal(f: float) -> float:
+def _p_value(f: float, degrees_of_freedom: float) -> float:
+    """The upper tail of F; of the squared normal where the degrees of freedom are infinite."""
+    if math.isfinite(degrees_of_freedom):
+        return float(fdtrc(1, degrees_of_freedom, f))
     return math.erfc(math.sqrt(f / 2)) if math.isfinite(f) else 0.0

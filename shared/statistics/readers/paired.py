@@ -1,4 +1,4 @@
-"""Two judges on the same cases: whether the rates at which they are right differ."""
+"""Tests whether two judges of the same cases are right equally often."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,15 @@ from shared.statistics.confusion import Measure
 from shared.statistics.errors import MeasureUnpaired, ScoresInvalid, SingleClass
 
 MIN_DISCORDANT_FOR_CHI_SQUARE = 25
-"""Discordant cases under which the binomial itself is used, as is the custom."""
+"""With fewer discordant cases the binomial distribution itself is used, as is the custom."""
 
 
 @dataclass(frozen=True)
 class McNemarTest:
-    """`only_first`, `only_second`: cases that one judge alone had right; `p_value` two-sided.
+    """`only_first`, `only_second`: cases that one judge alone had right; `p_value` is two-sided.
 
-    `statistic` is the smaller of the two where the test is `exact`, else chi-square on one degree of freedom.
+    `statistic` is the smaller of the two counts where the test is `exact`, else chi-square on one
+    degree of freedom.
     """
 
     only_first: int
@@ -29,32 +30,42 @@ class McNemarTest:
 
 
 def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemarTest:
-    """Whether two judges are right equally often.
+    """Test whether two judges are right equally often.
 
-    Exact by the binomial below 25 discordant cases, else chi-square with continuity correction. Without a discordant
-    case the judges do not differ: P = 1.
+    Exact by the binomial below 25 discordant cases, else chi-square with continuity correction.
+    Without a discordant case the judges do not differ: P = 1.
 
     Parameters
     ----------
-    first, second : (N,) bool or 0/1, whether each judge was right in the same cases, in the same order
+    first, second : (N,) bool or 0/1, whether each judge was right, for the same cases in the same
+        order
 
     Raises
     ------
     ScoresInvalid
 
-    Source: McNemar, Psychometrika 12:153 (1947); correction by Edwards, Psychometrika 13:185 (1948).
+    Source: McNemar, Psychometrika 12:153 (1947); correction by Edwards, Psychometrika 13:185
+    (1948).
     """
-    right_first, right_second = _of_the_same_cases(first, second)
-    only_first = int(np.sum(right_first & ~right_second))
-    only_second = int(np.sum(right_second & ~right_first))
+    first_correct, second_correct = _as_flags_of_same_cases(first, second)
+    only_first = int(np.sum(first_correct & ~second_correct))
+    only_second = int(np.sum(second_correct & ~first_correct))
     discordant = only_first + only_second
-    if discordant < MIN_DISCORDANT_FOR_CHI_SQUARE:
-        fewer = min(only_first, only_second)
-        p_value = _exact_p_value(fewer, discordant)
-        return McNemarTest(only_first, only_second, float(fewer), p_value, exact=True)
-    statistic = max(abs(only_first - only_second) - 1, 0) ** 2 / discordant
+    exact = discordant < MIN_DISCORDANT_FOR_CHI_SQUARE
+    if exact:
+        smaller = min(only_first, only_second)
+        statistic = float(smaller)
+        p_value = _exact_p_value(smaller, discordant)
+    else:
+        corrected_difference = max(abs(only_first - only_second) - 1, 0)
+        statistic = corrected_difference**2 / discordant
+        p_value = float(chdtrc(1, statistic))
     return McNemarTest(
-        only_first, only_second, statistic, float(chdtrc(1, statistic)), exact=False
+        only_first=only_first,
+        only_second=only_second,
+        statistic=statistic,
+        p_value=p_value,
+        exact=exact,
     )
 
 
@@ -64,13 +75,13 @@ def compare_rates(
     labels: ArrayLike,
     measure: Measure | str,
 ) -> McNemarTest:
-    """McNemar's test of two judges' sensitivity, specificity or accuracy on the same cases.
+    """McNemar's test of the sensitivity, specificity or accuracy of two judges on the same cases.
 
     Parameters
     ----------
-    first_called, second_called : (N,) bool or 0/1, 1 = called malignant
+    first_decisions, second_decisions : (N,) bool or 0/1, 1 = called malignant
     labels : (N,) bool or 0/1, 1 = malignant
-    measure : sensitivity looks at the malignant cases, specificity at the benign ones, accuracy at all
+    measure : sensitivity uses the malignant cases, specificity the benign ones, accuracy all
 
     Raises
     ------
@@ -79,27 +90,28 @@ def compare_rates(
     ScoresInvalid, SingleClass
     """
     malignant = as_labels(labels)
-    counted = _counted(Measure(measure), malignant)
-    if not counted.any():
+    mask = _case_mask(Measure(measure), malignant)
+    if not mask.any():
         raise SingleClass(
             needed=1, malignant=int(malignant.sum()), benign=int((~malignant).sum())
         )
-    right_first, right_second = (
-        _calls(called, malignant) == malignant
-        for called in (first_decisions, second_decisions)
-    )
-    return mcnemar(right_first[counted], right_second[counted])
+    first_called, _ = _as_flags_of_same_cases(first_decisions, malignant)
+    second_called, _ = _as_flags_of_same_cases(second_decisions, malignant)
+    first_correct = first_called == malignant
+    second_correct = second_called == malignant
+    return mcnemar(first_correct[mask], second_correct[mask])
 
 
-def _exact_p_value(fewer: int, discordant: int) -> float:
-    """Two-sided P of a split of `discordant` cases at least as uneven, where both sides are equally likely."""
-    # Here, for scipy.stats takes most of a second to import, and the gateway seldom compares.
+def _exact_p_value(smaller: int, discordant: int) -> float:
+    """Two-sided P of a split of the discordant cases at least as uneven, under equal chances."""
+    # Imported here: scipy.stats takes most of a second to import, and the gateway seldom needs it.
     from scipy.stats import binomtest
 
-    return float(binomtest(fewer, discordant).pvalue) if discordant else 1.0
+    return float(binomtest(smaller, discordant).pvalue) if discordant else 1.0
 
 
-def _counted(measure: Measure, malignant: Flags) -> Flags:
+def _case_mask(measure: Measure, malignant: Flags) -> Flags:
+    """The cases (N,) that a measure is about."""
     match measure:
         case Measure.SENSITIVITY:
             return malignant
@@ -111,15 +123,11 @@ def _counted(measure: Measure, malignant: Flags) -> Flags:
             raise MeasureUnpaired(measure=measure)
 
 
-def _calls(called: ArrayLike, malignant: Flags) -> Flags:
-    return _of_the_same_cases(called, malignant)[0]
-
-
-def _of_the_same_cases(first: ArrayLike, second: ArrayLike) -> tuple[Flags, Flags]:
-    here = as_labels(first)
-    there = as_labels(second)
-    if here.shape != there.shape:
+def _as_flags_of_same_cases(first: ArrayLike, second: ArrayLike) -> tuple[Flags, Flags]:
+    first_flags = as_labels(first)
+    second_flags = as_labels(second)
+    if first_flags.shape != second_flags.shape:
         raise ScoresInvalid(
-            problem=f"there are {here.size} answers for {there.size} cases"
+            problem=f"there are {first_flags.size} answers for {second_flags.size} cases"
         )
-    return here, there
+    return first_flags, second_flags

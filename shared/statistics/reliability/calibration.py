@@ -1,4 +1,4 @@
-"""From a score to a probability that means what it says, at the prevalence it is used at."""
+"""Calibration: from a score to a probability of malignancy at the prevalence where it is used."""
 
 from dataclasses import dataclass
 
@@ -30,35 +30,45 @@ class Sigmoid:
 def fit_sigmoid(scores: ArrayLike, labels: ArrayLike) -> Sigmoid:
     """Fit Platt's sigmoid by maximum likelihood, on cases that the classifier was not fitted on.
 
-    Targets are smoothed to (P + 1) / (P + 2) for malignant and 1 / (B + 2) for benign cases, so the fit stays finite
-    where the classes do not overlap.
+    Targets are smoothed to (P + 1) / (P + 2) for malignant and 1 / (B + 2) for benign cases, so
+    the fit stays finite where the classes do not overlap.
 
     Parameters
     ----------
     scores : (N,) float, higher = more likely malignant
     labels : (N,) bool or 0/1, 1 = malignant; both classes
 
-    Source: Platt (1999), by Newton's method with step halving as in Lin, Lin & Weng, Mach Learn 68:267 (2007).
+    Raises
+    ------
+    ScoresInvalid, SingleClass
+
+    Source: Platt (1999), by Newton's method with step halving as in Lin, Lin & Weng, Mach Learn
+    68:267 (2007).
     """
     values, malignant = as_cases(scores, labels)
-    targets = _smoothed(malignant)
+    targets = _smoothed_targets(malignant)
     if np.ptp(values) == 0:
-        return Sigmoid(0.0, float(logit(targets.mean())))
+        return Sigmoid(slope=0.0, intercept=float(logit(targets.mean())))
     centre = float(values.mean())
     spread = float(values.std())
-    slope, intercept = _maximise_likelihood((values - centre) / spread, targets)
-    return Sigmoid(slope / spread, intercept - slope * centre / spread)
+    standardised = (values - centre) / spread
+    slope, intercept = _maximise_likelihood(standardised, targets)
+    return Sigmoid(slope=slope / spread, intercept=intercept - slope * centre / spread)
 
 
 def shift_prior(
     probability: ArrayLike, from_prevalence: float, to_prevalence: float
 ) -> Floats:
-    """Carry probabilities from the prevalence of the training cases to another, by Bayes' rule on the odds.
+    """Convert probabilities from one prevalence to another, by Bayes' rule on the odds.
 
     Parameters
     ----------
     probability : fractions of any shape, calibrated at `from_prevalence`
     from_prevalence, to_prevalence : fraction of malignant cases, inside (0, 1)
+
+    Raises
+    ------
+    ProbabilityInvalid
 
     Source: Saerens, Latinne & Decaestecker, Neural Comput 14:21 (2002).
     """
@@ -67,9 +77,9 @@ def shift_prior(
             raise ProbabilityInvalid(
                 what="A prevalence", where="between 0 and 1, both excluded"
             )
-    chances = _as_probabilities(probability)
-    malignant = chances * (to_prevalence / from_prevalence)
-    benign = (1 - chances) * ((1 - to_prevalence) / (1 - from_prevalence))
+    risks = _as_probabilities(probability)
+    malignant = risks * (to_prevalence / from_prevalence)
+    benign = (1 - risks) * ((1 - to_prevalence) / (1 - from_prevalence))
     return malignant / (malignant + benign)
 
 
@@ -80,17 +90,21 @@ def brier_score(probabilities: ArrayLike, labels: ArrayLike) -> float:
     ----------
     probabilities : (N,) fractions
     labels : (N,) bool or 0/1, 1 = malignant
+
+    Raises
+    ------
+    ProbabilityInvalid, ScoresInvalid
     """
-    chances, malignant = as_cases(
-        _as_probabilities(probabilities), labels, min_per_class=0
-    )
-    return float(np.mean((chances - malignant) ** 2))
+    risks, malignant = _as_risks_and_labels(probabilities, labels)
+    return float(np.mean((risks - malignant) ** 2))
 
 
 def expected_calibration_error(
     probabilities: ArrayLike, labels: ArrayLike, bins: int = 10
 ) -> float:
-    """Mean distance between stated risk and observed rate over bins of equal width, weighted by their cases.
+    """Mean distance between stated risk and observed rate.
+
+    The mean is taken over bins of equal width and weighted by their cases.
 
     Parameters
     ----------
@@ -98,19 +112,24 @@ def expected_calibration_error(
     labels : (N,) bool or 0/1, 1 = malignant
     bins : number of bins over 0 to 1
 
+    Raises
+    ------
+    ProbabilityInvalid, ScoresInvalid
+
     Source: Pakdaman Naeini, Cooper & Hauskrecht, AAAI (2015), for the positive class.
     """
-    chances, malignant = as_cases(
-        _as_probabilities(probabilities), labels, min_per_class=0
-    )
-    place = _bin_of(chances, bins)
-    gaps = np.bincount(place, weights=chances - malignant, minlength=bins)
-    return float(np.abs(gaps).sum() / chances.size)
+    risks, malignant = _as_risks_and_labels(probabilities, labels)
+    bin_numbers = _bin_numbers(risks, bins)
+    gaps = np.bincount(bin_numbers, weights=risks - malignant, minlength=bins)
+    return float(np.abs(gaps).sum() / risks.size)
 
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Cases with a stated risk from `low` up to `high`: their mean risk, and the rate of malignancy with interval."""
+    """Cases with a stated risk from `low` up to `high`.
+
+    It has their mean risk, and the observed rate of malignancy with its interval.
+    """
 
     low: float
     high: float
@@ -124,28 +143,42 @@ class CalibrationBin:
 def calibration_curve(
     probabilities: ArrayLike, labels: ArrayLike, bins: int = 10, level: float = 0.95
 ) -> tuple[CalibrationBin, ...]:
-    """Stated risk against observed rate, for a reliability plot: one point for each bin that holds a case.
+    """Stated risk against observed rate, for a reliability plot: one point per bin that has a case.
 
     Parameters
     ----------
     probabilities : (N,) fractions, of malignancy
     labels : (N,) bool or 0/1, 1 = malignant
-    bins : number of bins of equal width over 0 to 1; a case on an edge counts above it
+    bins : number of bins of equal width over 0 to 1; a case on an edge belongs to the upper bin
     level : confidence of Wilson's intervals, 0.95 for 95 %
+
+    Raises
+    ------
+    ProbabilityInvalid, ScoresInvalid
     """
-    chances, malignant = as_cases(
-        _as_probabilities(probabilities), labels, min_per_class=0
-    )
-    place = _bin_of(chances, bins)
-    return tuple(
-        _bin(number, bins, chances[place == number], malignant[place == number], level)
-        for number in np.unique(place)
-    )
+    risks, malignant = _as_risks_and_labels(probabilities, labels)
+    bin_numbers = _bin_numbers(risks, bins)
+    curve = []
+    for number in np.unique(bin_numbers):
+        in_bin = bin_numbers == number
+        curve.append(
+            _calibration_bin(
+                risks[in_bin],
+                malignant[in_bin],
+                low=float(number / bins),
+                high=float((number + 1) / bins),
+                level=level,
+            )
+        )
+    return tuple(curve)
 
 
 @dataclass(frozen=True)
 class ObservedExpected:
-    """Malignant cases found against the sum of the stated risks; a `ratio` above 1 means the risks are too low."""
+    """The number of malignant cases against the sum of the stated risks.
+
+    A `ratio` above 1 means that the risks are too low.
+    """
 
     observed: int
     expected: float
@@ -167,84 +200,100 @@ def observed_expected(
     Returns
     -------
     ObservedExpected
-        Its interval is Wilson's of the observed rate over the mean risk, which is taken as known.
+        Its interval is Wilson's of the observed rate, divided by the mean risk, which counts as
+        known.
+
+    Raises
+    ------
+    ProbabilityInvalid, ScoresInvalid
 
     Source: Debray et al., BMJ 356:i6460 (2017), for the ratio.
     """
-    chances, malignant = as_cases(
-        _as_probabilities(probabilities), labels, min_per_class=0
-    )
-    found = int(malignant.sum())
+    risks, malignant = _as_risks_and_labels(probabilities, labels)
+    observed = int(malignant.sum())
     count = malignant.size
-    mean = float(chances.mean())
-    if mean == 0:
+    mean_risk = float(risks.mean())
+    if mean_risk == 0:
         raise ProbabilityInvalid(what="The mean of the probabilities", where="above 0")
-    rate = wilson(found, count, level)
+    rate = wilson(observed, count, level)
     return ObservedExpected(
-        found,
-        mean * count,
-        found / count / mean,
-        Interval(rate.low / mean, rate.high / mean),
+        observed=observed,
+        expected=mean_risk * count,
+        ratio=observed / count / mean_risk,
+        interval=Interval(low=rate.low / mean_risk, high=rate.high / mean_risk),
     )
 
 
-def _bin(
-    number: int, bins: int, chances: Floats, malignant: Flags, level: float
+def _calibration_bin(
+    risks: Floats, malignant: Flags, *, low: float, high: float, level: float
 ) -> CalibrationBin:
-    found = int(malignant.sum())
+    positives = int(malignant.sum())
     count = malignant.size
     return CalibrationBin(
-        low=float(number / bins),
-        high=float((number + 1) / bins),
+        low=low,
+        high=high,
         count=count,
-        malignant=found,
-        mean_probability=float(chances.mean()),
-        observed=found / count,
-        interval=wilson(found, count, level),
+        malignant=positives,
+        mean_probability=float(risks.mean()),
+        observed=positives / count,
+        interval=wilson(positives, count, level),
     )
 
 
-def _bin_of(chances: Floats, bins: int) -> np.ndarray:
-    numbers: np.ndarray = np.minimum((chances * bins).astype(int), bins - 1)
+def _bin_numbers(risks: Floats, bins: int) -> np.ndarray:
+    """The bin of each case (N,), from 0."""
+    numbers: np.ndarray = np.minimum((risks * bins).astype(int), bins - 1)
     return numbers
 
 
+def _as_risks_and_labels(
+    probabilities: ArrayLike, labels: ArrayLike
+) -> tuple[Floats, Flags]:
+    risks = _as_probabilities(probabilities)
+    return as_cases(risks, labels, min_per_class=0)
+
+
 def _as_probabilities(values: ArrayLike) -> Floats:
-    chances = np.asarray(values, dtype=np.float64)
-    if not np.all((chances >= 0) & (chances <= 1)):
+    probabilities = np.asarray(values, dtype=np.float64)
+    if not np.all((probabilities >= 0) & (probabilities <= 1)):
         raise ProbabilityInvalid(what="A probability", where="between 0 and 1")
-    return chances
+    return probabilities
 
 
-def _smoothed(malignant: Flags) -> Floats:
+def _smoothed_targets(malignant: Flags) -> Floats:
     positives = int(malignant.sum())
     negatives = malignant.size - positives
-    return np.where(malignant, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    malignant_target = (positives + 1) / (positives + 2)
+    benign_target = 1 / (negatives + 2)
+    return np.where(malignant, malignant_target, benign_target)
 
 
 def _maximise_likelihood(values: Floats, targets: Floats) -> tuple[float, float]:
-    """Slope and intercept for standardised values."""
+    """Slope and intercept for standardised values (N,) and smoothed targets (N,)."""
     design = np.column_stack([values, np.ones_like(values)])
     weights = np.array([0.0, logit(targets.mean())])
     for _ in range(MAX_STEPS):
-        chances = expit(design @ weights)
-        gradient = design.T @ (chances - targets)
+        fitted = expit(design @ weights)
+        gradient = design.T @ (fitted - targets)
         if np.abs(gradient).max() < TOLERANCE * values.size:
             break
-        hessian = (design.T * (chances * (1 - chances))) @ design + RIDGE * np.eye(2)
-        weights = _descend(design, targets, weights, np.linalg.solve(hessian, gradient))
+        hessian = (design.T * (fitted * (1 - fitted))) @ design + RIDGE * np.eye(2)
+        newton_step = np.linalg.solve(hessian, gradient)
+        weights = _halving_step(design, targets, weights=weights, step=newton_step)
     return float(weights[0]), float(weights[1])
 
 
-def _descend(design: Floats, targets: Floats, weights: Floats, step: Floats) -> Floats:
-    """Take the Newton step, halved until the loss no longer rises."""
-    loss = _loss(design, targets, weights)
-    while _loss(design, targets, weights - step) > loss + TOLERANCE:
+def _halving_step(
+    design: Floats, targets: Floats, *, weights: Floats, step: Floats
+) -> Floats:
+    """The weights after the Newton step, which is halved until the loss no longer rises."""
+    loss = _cross_entropy(design, targets, weights)
+    while _cross_entropy(design, targets, weights - step) > loss + TOLERANCE:
         step = step / 2
     return weights - step
 
 
-def _loss(design: Floats, targets: Floats, weights: Floats) -> float:
+def _cross_entropy(design: Floats, targets: Floats, weights: Floats) -> float:
     """Cross-entropy of the targets, without overflow at any margin."""
     margins = design @ weights
     return float(np.sum(np.logaddexp(0, margins) - targets * margins))

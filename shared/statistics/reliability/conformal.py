@@ -1,19 +1,21 @@
-"""Sets of diagnoses that hold the true one with a stated chance, whatever the classifier and its calibration.
+"""Conformal prediction: sets of diagnoses that contain the true one with a stated probability.
 
-Conformal prediction within each class, so that the promise holds among malignant and among benign nodules and not only
-on average. It supposes new cases exchangeable with the calibration cases of their class, and calibration cases that the
-classifier was not fitted on.
-Source: Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World (2005), label-conditional; Sadinle, Lei &
-Wasserman, J Am Stat Assoc 114:223 (2019).
+The guarantee holds whatever the classifier and its calibration. It holds within each class, so
+among malignant and among benign nodules and not only on average. It supposes that new cases are
+exchangeable with the calibration cases of their class, and that the classifier was not fitted on
+the calibration cases. Source: Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World
+(2005), label-conditional; Sadinle, Lei & Wasserman, J Am Stat Assoc 114:223 (2019).
 
-Calibrated on out-of-fold scores, whose models are each fitted without a fold, and applied to the score of the model of
-all, it is cross-conformal (Vovk, Ann Math Artif Intell 74:9, 2015): the exact promise is lost. What is proven there is
-an error of about twice alpha at most; what is observed is alpha or less, since the model of all has seen more cases.
+SERA calibrates on out-of-fold scores: each of them comes from a model that was fitted without its
+fold. The sets are then applied to the score of the model that was fitted on all cases. This is
+cross-conformal prediction (Vovk, Ann Math Artif Intell 74:9, 2015), and the exact guarantee is
+lost. The proven error is about twice alpha at most; the observed error is alpha or less, since the
+model of all cases was fitted on more cases.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,14 +27,17 @@ from shared.statistics.errors import ProbabilityInvalid, ScoresInvalid
 
 @dataclass(frozen=True, eq=False)
 class ConformalCases:
-    """Scores of the calibration cases of each class, ascending: (B,) and (M,). A high score speaks for malignancy."""
+    """Scores of the calibration cases of each class, ascending: benign (B,) and malignant (M,).
+
+    A high score speaks for malignancy.
+    """
 
     benign: Floats
     malignant: Floats
 
     @classmethod
-    def from_scores(cls, scores: ArrayLike, labels: ArrayLike) -> "ConformalCases":
-        """From calibration cases.
+    def from_scores(cls, scores: ArrayLike, labels: ArrayLike) -> Self:
+        """Sort the scores of calibration cases by class.
 
         Parameters
         ----------
@@ -43,18 +48,22 @@ class ConformalCases:
         ------
         ScoresInvalid, SingleClass
         """
-        values, malignant = as_cases(scores, labels)
-        return cls(np.sort(values[~malignant]), np.sort(values[malignant]))
+        values, is_malignant = as_cases(scores, labels)
+        return cls(
+            benign=np.sort(values[~is_malignant]),
+            malignant=np.sort(values[is_malignant]),
+        )
 
     def p_values(self, scores: ArrayLike) -> Floats:
-        """How well each case would fit the benign (column 0) and the malignant class (column 1).
+        """How well each case fits the benign class (column 0) and the malignant class (column 1).
 
-        (1 + calibration cases of the class at least as strange) / (1 + all of them): strange among benign is a high
-        score, among malignant a low one. A class is in a case's set at an error of alpha where its value exceeds alpha.
+        (1 + calibration cases of the class at least as strange) / (1 + all of them). A high score
+        is strange among benign cases, a low one among malignant cases. At an error of alpha a
+        class is in the set of a case where its p-value exceeds alpha.
 
         Parameters
         ----------
-        scores : (N,) float, on the calibration cases' scale
+        scores : (N,) float, on the scale of the calibration cases
 
         Returns
         -------
@@ -63,81 +72,88 @@ class ConformalCases:
         values = np.asarray(scores, dtype=np.float64)
         above = self.benign.size - np.searchsorted(self.benign, values, side="left")
         below = np.searchsorted(self.malignant, values, side="right")
-        return np.stack(
-            [
-                (1 + above) / (1 + self.benign.size),
-                (1 + below) / (1 + self.malignant.size),
-            ],
-            axis=-1,
-        )
+        benign_p = (1 + above) / (1 + self.benign.size)
+        malignant_p = (1 + below) / (1 + self.malignant.size)
+        return np.stack([benign_p, malignant_p], axis=-1)
 
 
 @dataclass(frozen=True)
 class ClassCoverage:
-    """Sets of the cases of one class: how many hold that class, and what is in them."""
+    """Counts of the sets of the cases of one class.
 
-    covered: Proportion
-    single: int
-    both: int
-    neither: int
+    Attributes
+    ----------
+    coverage : the sets that contain the class of their case
+    single_sets, double_sets, empty_sets : the sets of one class, of both classes, of none
+    """
+
+    coverage: Proportion
+    single_sets: int
+    double_sets: int
+    empty_sets: int
 
     @property
     def cases(self) -> int:
-        return self.covered.total
+        return self.coverage.total
 
     @property
-    def referred(self) -> Proportion:
-        """A set of both classes or of none decides nothing."""
-        return Proportion(self.both + self.neither, self.cases)
+    def referrals(self) -> Proportion:
+        """The cases that are referred: a set of both classes or of none decides nothing."""
+        return Proportion(
+            successes=self.double_sets + self.empty_sets, total=self.cases
+        )
 
     @property
     def mean_size(self) -> float | None:
-        return (self.single + 2 * self.both) / self.cases if self.cases else None
+        if not self.cases:
+            return None
+        return (self.single_sets + 2 * self.double_sets) / self.cases
 
     def to_json(self) -> dict[str, Any]:
         """Rates with Wilson's 95 % intervals; null where there is no case."""
-        sets = {
-            "single": self.single,
-            "both": self.both,
-            "neither": self.neither,
-            "mean_size": self.mean_size,
-        }
         return {
             "cases": self.cases,
-            "coverage": self.covered.to_json(),
-            "refer": self.referred.to_json(),
-            **sets,
+            "coverage": self.coverage.to_json(),
+            "refer": self.referrals.to_json(),
+            "single": self.single_sets,
+            "both": self.double_sets,
+            "neither": self.empty_sets,
+            "mean_size": self.mean_size,
         }
 
 
 @dataclass(frozen=True)
 class ConformalCoverage:
-    """What sets at an error of `alpha` did, for each class and for all."""
+    """Coverage of sets at an error of `alpha`, for each class and overall."""
 
     alpha: float
     benign: ClassCoverage
     malignant: ClassCoverage
 
     @property
-    def all(self) -> ClassCoverage:
-        """Of both classes, as they were mixed."""
-        one = self.benign
-        other = self.malignant
-        covered = Proportion(
-            one.covered.successes + other.covered.successes, one.cases + other.cases
+    def overall(self) -> ClassCoverage:
+        """The counts of both classes together, in the mix of the cases."""
+        coverage = Proportion(
+            successes=self.benign.coverage.successes
+            + self.malignant.coverage.successes,
+            total=self.benign.cases + self.malignant.cases,
         )
         return ClassCoverage(
-            covered,
-            one.single + other.single,
-            one.both + other.both,
-            one.neither + other.neither,
+            coverage=coverage,
+            single_sets=self.benign.single_sets + self.malignant.single_sets,
+            double_sets=self.benign.double_sets + self.malignant.double_sets,
+            empty_sets=self.benign.empty_sets + self.malignant.empty_sets,
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, `promised` being the least coverage that was stated."""
-        parts = {"benign": self.benign, "malignant": self.malignant, "all": self.all}
-        told = {name: part.to_json() for name, part in parts.items()}
-        return {"alpha": self.alpha, "promised": 1 - self.alpha, **told}
+        """Plain values; `promised` is the guaranteed coverage."""
+        return {
+            "alpha": self.alpha,
+            "promised": 1 - self.alpha,
+            "benign": self.benign.to_json(),
+            "malignant": self.malignant.to_json(),
+            "all": self.overall.to_json(),
+        }
 
 
 def conformal_coverage(
@@ -146,11 +162,11 @@ def conformal_coverage(
     labels: ArrayLike,
     alphas: Sequence[float],
 ) -> tuple[ConformalCoverage, ...]:
-    """Observed coverage, set sizes and refer rate of sets at each error level.
+    """Observed coverage, set sizes and referral rate at each error level.
 
     Parameters
     ----------
-    benign_p, malignant_p : (N,) p-values of both classes, as `ConformalCases.p_values` gives them
+    benign_p, malignant_p : (N,) p-values of both classes, as `ConformalCases.p_values` returns them
     labels : (N,) bool or 0/1, 1 = malignant; one class may be absent
     alphas : error levels, inside (0, 1)
 
@@ -158,47 +174,48 @@ def conformal_coverage(
     ------
     ProbabilityInvalid, ScoresInvalid
     """
-    malignant = as_labels(labels)
-    p_values = np.stack(
-        [
-            _as_p_values(benign_p, malignant.shape),
-            _as_p_values(malignant_p, malignant.shape),
-        ],
-        axis=-1,
-    )
+    is_malignant = as_labels(labels)
+    benign_column = _as_p_values(benign_p, is_malignant.shape)
+    malignant_column = _as_p_values(malignant_p, is_malignant.shape)
+    p_values = np.stack([benign_column, malignant_column], axis=-1)
     if not all(0 < alpha < 1 for alpha in alphas):
         raise ProbabilityInvalid(
             what="An error level", where="between 0 and 1, both excluded"
         )
-    return tuple(
-        ConformalCoverage(
-            float(alpha),
-            _class_coverage(p_values[~malignant] > alpha, 0),
-            _class_coverage(p_values[malignant] > alpha, 1),
+    coverages = []
+    for alpha in alphas:
+        sets = p_values > alpha
+        coverages.append(
+            ConformalCoverage(
+                alpha=float(alpha),
+                benign=_class_coverage(sets[~is_malignant], class_column=0),
+                malignant=_class_coverage(sets[is_malignant], class_column=1),
+            )
         )
-        for alpha in alphas
-    )
+    return tuple(coverages)
 
 
-def _class_coverage(held: Flags, own: int) -> ClassCoverage:
-    """Of the sets (N, 2) of one class's cases."""
-    sizes = held.sum(1)
-    single = int((sizes == 1).sum())
-    both = int((sizes == 2).sum())
+def _class_coverage(sets: Flags, *, class_column: int) -> ClassCoverage:
+    """Counts over the sets (N, 2) of the cases of one class."""
+    cases = len(sets)
+    sizes = sets.sum(1)
+    single_sets = int((sizes == 1).sum())
+    double_sets = int((sizes == 2).sum())
+    covered = int(sets[:, class_column].sum())
     return ClassCoverage(
-        Proportion(int(held[:, own].sum()), len(held)),
-        single,
-        both,
-        len(held) - single - both,
+        coverage=Proportion(successes=covered, total=cases),
+        single_sets=single_sets,
+        double_sets=double_sets,
+        empty_sets=cases - single_sets - double_sets,
     )
 
 
 def _as_p_values(values: ArrayLike, shape: tuple[int, ...]) -> Floats:
-    given = np.asarray(values, dtype=np.float64)
-    if given.shape != shape:
+    p_values = np.asarray(values, dtype=np.float64)
+    if p_values.shape != shape:
         raise ScoresInvalid(
-            problem=f"p-values have the shape {given.shape}, labels {shape}"
+            problem=f"p-values have the shape {p_values.shape}, labels {shape}"
         )
-    if not np.all((given > 0) & (given <= 1)):
+    if not np.all((p_values > 0) & (p_values <= 1)):
         raise ProbabilityInvalid(what="A p-value", where="above 0 and up to 1")
-    return given
+    return p_values

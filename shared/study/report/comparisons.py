@@ -20,14 +20,14 @@ from shared.statistics import (
     gee_rates,
     landis_koch_label,
 )
-from shared.study.report.figures import in_section, lead
+from shared.study.report.figures import rows_in_section, leading_row
 from shared.study.report.tables import Cell, Record, Table, Value
-from shared.study.report.wording import NOTHING, area, p_value, percent, signed
+from shared.study.report.wording import EMPTY_MARK, format_auc, format_p_value, format_percent, format_signed
 from shared.study.results import Row, Section, Study
 
 PAIRED = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.ACCURACY)
 AUC = "auc"
-ENDS = ("model_low", "model_high", "other_low", "other_high")
+INTERVAL_COLUMNS = ("model_low", "model_high", "other_low", "other_high")
 COLUMNS = (
     "person",
     "measure",
@@ -37,7 +37,7 @@ COLUMNS = (
     "other",
     "difference",
     "p_value",
-    *ENDS,
+    *INTERVAL_COLUMNS,
 )
 LEGEND = (
     "{model} against each person, on the images both judged. Differences are model minus person. McNemar: exact below "
@@ -47,7 +47,7 @@ LEGEND = (
     "their number."
 )
 
-AGREEMENT = (
+AGREEMENT_LEGEND = (
     "Cohen's kappa of two judges' calls on the images both judged, Fleiss' kappa of all people on the images all "
     "judged, with 95 % intervals. Words as by Landis & Koch: up to 0.2 slight, 0.4 fair, 0.6 moderate, 0.8 "
     "substantial, above almost perfect."
@@ -65,15 +65,15 @@ class Comparison:
     measure: str
     test: str
     images: int
-    model: float
-    other: float
+    model_value: float
+    person_value: float
     p_value: float
     model_interval: Interval | None = None
-    other_interval: Interval | None = None
+    person_interval: Interval | None = None
 
     @property
     def difference(self) -> float:
-        return self.model - self.other
+        return self.model_value - self.person_value
 
     def record(self) -> Record:
         """By `COLUMNS`."""
@@ -82,27 +82,27 @@ class Comparison:
             "measure": str(self.measure),
             "test": self.test,
             "n": self.images,
-            "model": self.model,
-            "other": self.other,
+            "model": self.model_value,
+            "other": self.person_value,
             "difference": self.difference,
             "p_value": self.p_value,
         }
-        if self.model_interval and self.other_interval:
+        if self.model_interval and self.person_interval:
             record |= {
                 "model_low": self.model_interval.low,
                 "model_high": self.model_interval.high,
             }
             record |= {
-                "other_low": self.other_interval.low,
-                "other_high": self.other_interval.high,
+                "other_low": self.person_interval.low,
+                "other_high": self.person_interval.high,
             }
         return record
 
 
 def comparison_table(study: Study) -> Table:
     """Without a row where there is no person, or no model to compare with."""
-    model = lead(study)
-    people = in_section(study, Section.READERS)
+    model = leading_row(study)
+    people = rows_in_section(study, Section.READERS)
     compared = [] if model is None or not people else _compared(study, model, people)
     return Table(
         name="comparisons",
@@ -119,8 +119,8 @@ def comparison_table(study: Study) -> Table:
 
 def agreement_table(study: Study) -> Table:
     """Kappa of every two judges among the model and the people, and of all people together."""
-    people = in_section(study, Section.READERS)
-    judges = [row for row in (lead(study), *people) if row is not None]
+    people = rows_in_section(study, Section.READERS)
+    judges = [row for row in (leading_row(study), *people) if row is not None]
     pairs = combinations(judges, 2) if people else ()
     found = [(f"{a.name} and {b.name}", "Cohen", *_cohen(a, b)) for a, b in pairs]
     if len(people) > 1:
@@ -128,7 +128,7 @@ def agreement_table(study: Study) -> Table:
     return Table(
         name="agreement",
         title="Agreement",
-        legend=AGREEMENT,
+        legend=AGREEMENT_LEGEND,
         head=("judges", "kappa of", "n", "kappa", "in words"),
         rows=tuple(_agreement_cells(*line) for line in found),
         columns=("judges", "kind", "n", "kappa", "low", "high"),
@@ -148,21 +148,21 @@ def _compared(study: Study, model: Row, people: Sequence[Row]) -> list[Compariso
 
 def _mcnemar(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison]:
     for person in people:
-        both = model.judged & person.judged
+        both = model.judgement_mask & person.judgement_mask
         for rate in PAIRED:
             if not (counted := both & _counted(study, rate)).any():
                 continue
             truth = study.malignant[counted]
             test = compare_rates(
-                model.called[counted], person.called[counted], truth, rate
+                model.decisions[counted], person.decisions[counted], truth, rate
             )
             yield Comparison(
                 person=person.name,
                 measure=rate,
                 test="McNemar",
                 images=int(counted.sum()),
-                model=float((model.called[counted] == truth).mean()),
-                other=float((person.called[counted] == truth).mean()),
+                model_value=float((model.decisions[counted] == truth).mean()),
+                person_value=float((person.decisions[counted] == truth).mean()),
                 p_value=test.p_value,
             )
 
@@ -170,7 +170,7 @@ def _mcnemar(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Compar
 def _gee(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison]:
     for rate in (Measure.SENSITIVITY, Measure.SPECIFICITY):
         counted = _counted(study, rate)
-        judges = [row for row in (model, *people) if row.judged[counted].any()]
+        judges = [row for row in (model, *people) if row.judgement_mask[counted].any()]
         if model not in judges:
             continue
         try:
@@ -187,11 +187,11 @@ def _gee(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison
                 measure=rate,
                 test="GEE",
                 images=theirs.answers,
-                model=ours.value,
-                other=theirs.value,
+                model_value=ours.value,
+                person_value=theirs.value,
                 p_value=found.compare(0, place).p_value,
                 model_interval=ours.interval,
-                other_interval=theirs.interval,
+                person_interval=theirs.interval,
             )
 
 
@@ -199,15 +199,15 @@ def _gee_rates(
     study: Study, judges: Sequence[Row], counted: NDArray[np.bool_]
 ) -> GeeRates:
     correct = np.stack(
-        [row.called[counted] == study.malignant[counted] for row in judges]
+        [row.decisions[counted] == study.malignant[counted] for row in judges]
     )
-    judged = np.stack([row.judged[counted] for row in judges])
+    judged = np.stack([row.judgement_mask[counted] for row in judges])
     return gee_rates(correct, judged, study.groups[counted])
 
 
 def _delong(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison]:
     for person in people:
-        both = model.judged & person.judged
+        both = model.judgement_mask & person.judgement_mask
         positive = int(study.malignant[both].sum())
         if (
             model.scores is None
@@ -223,8 +223,8 @@ def _delong(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Compari
             measure=AUC,
             test="DeLong",
             images=int(both.sum()),
-            model=test.auc_first,
-            other=test.auc_second,
+            model_value=test.auc_first,
+            person_value=test.auc_second,
             p_value=test.p_value,
         )
 
@@ -250,17 +250,17 @@ def _by_person(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 def _shown(comparison: Comparison) -> tuple[Cell, ...]:
     is_area = comparison.measure == AUC
-    worded = area if is_area else percent
-    difference = signed(comparison.difference, worded(abs(comparison.difference)))
+    worded = format_auc if is_area else format_percent
+    difference = format_signed(comparison.difference, worded(abs(comparison.difference)))
     return (
         Cell(comparison.person, numeric=False),
         Cell("AUC" if is_area else comparison.measure, numeric=False),
         Cell(comparison.test, numeric=False),
         Cell(str(comparison.images)),
-        Cell(worded(comparison.model), _ends(comparison.model_interval)),
-        Cell(worded(comparison.other), _ends(comparison.other_interval)),
+        Cell(worded(comparison.model_value), _ends(comparison.model_interval)),
+        Cell(worded(comparison.person_value), _ends(comparison.person_interval)),
         Cell(difference),
-        Cell(p_value(comparison.p_value)),
+        Cell(format_p_value(comparison.p_value)),
     )
 
 
@@ -271,17 +271,17 @@ def _ends(interval: Interval | None) -> tuple[str, ...]:
 
 
 def _cohen(first: Row, second: Row) -> tuple[int, Kappa | None]:
-    both = first.judged & second.judged
+    both = first.judgement_mask & second.judgement_mask
     return int(both.sum()), cohen_kappa(
-        first.called[both], second.called[both]
+        first.decisions[both], second.decisions[both]
     ) if both.any() else None
 
 
 def _fleiss(people: Sequence[Row]) -> tuple[int, Kappa | None]:
-    everyone = np.all([row.judged for row in people], axis=0)
+    everyone = np.all([row.judgement_mask for row in people], axis=0)
     count = int(everyone.sum())
     return count, fleiss_kappa(
-        np.stack([row.called[everyone] for row in people], axis=1)
+        np.stack([row.decisions[everyone] for row in people], axis=1)
     ) if count > 1 else None
 
 
@@ -293,7 +293,7 @@ def _agreement_cells(
         if kappa is None
         else (f"{kappa.interval.low:.2f} to {kappa.interval.high:.2f}",)
     )
-    value = NOTHING if kappa is None or np.isnan(kappa.value) else f"{kappa.value:.2f}"
+    value = EMPTY_MARK if kappa is None or np.isnan(kappa.value) else f"{kappa.value:.2f}"
     words = "undefined" if kappa is None else landis_koch_label(kappa.value)
     return (
         Cell(judges, numeric=False),

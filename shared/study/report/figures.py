@@ -44,47 +44,47 @@ class Figures:
         return self.table.proportion(measure)
 
 
-def measure(row: Row, malignant: Flags) -> Figures:
+def compute_figures(row: Row, malignant: Flags) -> Figures:
     """Figures of a row that judged at least one image; `malignant` (N,) are the study's labels."""
-    truth = malignant[row.judged]
+    truth = malignant[row.judgement_mask]
     return Figures(
-        images=int(row.judged.sum()),
+        images=int(row.judgement_mask.sum()),
         malignant=int(truth.sum()),
-        table=ConfusionTable.from_decisions(row.called[row.judged], truth),
-        area=None if row.scores is None else _area(row.scores[row.judged], truth),
+        table=ConfusionTable.from_decisions(row.decisions[row.judgement_mask], truth),
+        area=None if row.scores is None else _area(row.scores[row.judgement_mask], truth),
     )
 
 
-def in_section(study: Study, section: Section) -> tuple[Row, ...]:
+def rows_in_section(study: Study, section: Section) -> tuple[Row, ...]:
     return tuple(
-        row for row in study.rows if row.section is section and row.judged.any()
+        row for row in study.rows if row.section is section and row.judgement_mask.any()
     )
 
 
-def lead(study: Study) -> Row | None:
+def leading_row(study: Study) -> Row | None:
     """The recipe's own model; where there is none, the best judge by AUC that is no person."""
-    if models := in_section(study, Section.MODEL):
+    if models := rows_in_section(study, Section.MODEL):
         return models[0]
-    return best(
+    return best_row(
         [row for row in study.rows if row.section is not Section.READERS],
         study.malignant,
     )
 
 
-def best(rows: Iterable[Row], malignant: Flags) -> Row | None:
+def best_row(rows: Iterable[Row], malignant: Flags) -> Row | None:
     """The row with the greatest AUC, the first of equals; None where no row has one."""
     areas = {
         row: found.area.value
         for row in rows
-        if row.judged.any() and (found := measure(row, malignant)).area
+        if row.judgement_mask.any() and (found := compute_figures(row, malignant)).area
     }
     return max(areas, key=lambda row: areas[row], default=None)
 
 
-def best_of_each(study: Study) -> tuple[Row, ...]:
+def best_row_per_section(study: Study) -> tuple[Row, ...]:
     """The best row by AUC of each section but the people's, in the report's order."""
     sections = [section for section in Section if section is not Section.READERS]
-    found = (best(in_section(study, section), study.malignant) for section in sections)
+    found = (best_row(rows_in_section(study, section), study.malignant) for section in sections)
     return tuple(row for row in found if row is not None)
 
 

@@ -12,31 +12,31 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from shared.bundles.saving import LIBRARIES
 from shared.drawing import css
 from shared.recipes import Classifier, FeatureSet, Forest, Svm, TuningPlan
-from shared.study.checkpoints import write_whole
+from shared.study.checkpoints import write_atomically
 from shared.study.errors import OutputUnwritable
 from shared.study.folder import LabelledFolder
 from shared.study.report.comparisons import agreement_table, comparison_table
-from shared.study.report.figures import Figures, in_section, lead, measure
+from shared.study.report.figures import Figures, rows_in_section, leading_row, compute_figures
 from shared.study.report.plots import draw_all
 from shared.study.report.published import published_table
 from shared.study.report.tables import (
-    READING,
+    READING_GUIDE,
     Table,
     csv_bytes,
-    left_out_table,
+    missing_rows_table,
     scores_table,
     section_table,
     settings_table,
     site_table,
     skipped_table,
 )
-from shared.study.report.wording import area, area_interval, percent
+from shared.study.report.wording import format_auc, format_auc_interval, format_percent
 from shared.study.results import Section, Study
 from shared.version import VERSION
 
 REPORT = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
-ORDER = (
+SECTION_ORDER = (
     Section.MODEL,
     *(section for section in Section if section is not Section.MODEL),
 )
@@ -44,7 +44,7 @@ ORDER = (
 
 
 @dataclass(frozen=True)
-class Material:
+class DatasetDescription:
     """What a report says of the data besides the study itself.
 
     Attributes
@@ -59,29 +59,29 @@ class Material:
 
     title: str
     synthetic: bool = False
-    names: Mapping[str, str] = field(default_factory=dict)
-    unlabelled: int = 0
-    held_out: int = 0
-    repeated: int = 0
-    contradicted: tuple[str, ...] = ()
-    with_patient: int = 0
+    names_by_key: Mapping[str, str] = field(default_factory=dict)
+    count_unlabelled: int = 0
+    count_held_out: int = 0
+    count_repeated: int = 0
+    contradictory_images: tuple[str, ...] = ()
+    count_with_patient: int = 0
 
     @classmethod
-    def of(cls, folder: LabelledFolder, synthetic: bool) -> "Material":
+    def from_folder(cls, folder: LabelledFolder, synthetic: bool) -> "DatasetDescription":
         return cls(
             title=folder.root.resolve().name,
             synthetic=synthetic,
-            names=folder.names,
-            unlabelled=folder.unlabelled,
-            held_out=folder.held_out,
-            repeated=folder.repeated,
-            contradicted=folder.contradicted,
+            names=folder.names_by_key,
+            unlabelled=folder.count_unlabelled,
+            held_out=folder.count_held_out,
+            repeated=folder.count_repeated,
+            contradicted=folder.contradictory_images,
             with_patient=sum(image.patient is not None for image in folder.images),
         )
 
 
 def write_report(
-    study: Study, material: Material, folder: Path, made: datetime | None = None
+    study: Study, dataset: DatasetDescription, folder: Path, generated_at: datetime | None = None
 ) -> Path:
     """Write report.html and a CSV file for each table into a folder, each whole or not at all; returns the page.
 
@@ -89,19 +89,19 @@ def write_report(
     ------
     OutputUnwritable
     """
-    page = render(study, material, made or datetime.now(UTC)).encode()
+    page = render(study, dataset, generated_at or datetime.now(UTC)).encode()
     contents = {REPORT: page} | {
-        f"{table.name}.csv": csv_bytes(table) for table in _all_tables(study, material)
+        f"{table.name}.csv": csv_bytes(table) for table in _all_tables(study, dataset)
     }
     try:
         for name, content in contents.items():
-            write_whole(folder / name, content)
+            write_atomically(folder / name, content)
     except OSError as error:
         raise OutputUnwritable(path=folder, problem=error.strerror) from error
     return folder / REPORT
 
 
-def render(study: Study, material: Material, made: datetime) -> str:
+def render(study: Study, dataset: DatasetDescription, generated_at: datetime) -> str:
     """The page: one file, with its style and figures inside and nothing fetched from elsewhere."""
     pages = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -112,23 +112,23 @@ def render(study: Study, material: Material, made: datetime) -> str:
     )
     return pages.get_template(REPORT).render(
         study=study,
-        material=material,
+        material=dataset,
         css=css(),
         summary=_summary(study),
-        facts=_facts(study, material, made),
+        facts=_facts(study, dataset, generated_at),
         figures=draw_all(study),
         tables=[table for table in _figure_tables(study) if table.rows],
-        left_out=left_out_table(study),
-        skipped=skipped_table(study, material.names),
+        left_out=missing_rows_table(study),
+        skipped=skipped_table(study, dataset.names_by_key),
         settings=settings_table(study),
-        reading=READING,
-        limits=_limits(study, material),
+        reading=READING_GUIDE,
+        limits=_limits(study, dataset),
         versions=_versions(),
     )
 
 
 def _figure_tables(study: Study) -> list[Table]:
-    sections = [section_table(study, section) for section in ORDER]
+    sections = [section_table(study, section) for section in SECTION_ORDER]
     others = [
         comparison_table(study),
         agreement_table(study),
@@ -138,10 +138,10 @@ def _figure_tables(study: Study) -> list[Table]:
     return sections + others
 
 
-def _all_tables(study: Study, material: Material) -> list[Table]:
+def _all_tables(study: Study, material: DatasetDescription) -> list[Table]:
     plain = (
-        left_out_table(study),
-        skipped_table(study, material.names),
+        missing_rows_table(study),
+        skipped_table(study, material.names_by_key),
         settings_table(study),
         scores_table(study),
     )
@@ -149,12 +149,12 @@ def _all_tables(study: Study, material: Material) -> list[Table]:
 
 
 def _summary(study: Study) -> list[str]:
-    row = lead(study)
+    row = leading_row(study)
     if row is None:
         return [
             "No judge could be fitted, so there is nothing to report but what was left out."
         ]
-    found = measure(row, study.malignant)
+    found = compute_figures(row, study.malignant)
     who = (
         "The recipe's own model"
         if row.section is Section.MODEL
@@ -169,36 +169,36 @@ def _discrimination(who: str, found: Figures) -> list[str]:
     told = ""
     if found.area:
         interval = (
-            f" (95 % interval {area_interval(found.area.interval)})"
+            f" (95 % interval {format_auc_interval(found.area.interval)})"
             if found.area.interval
             else ""
         )
-        told = f" with an AUC of {area(found.area.value)}{interval}"
+        told = f" with an AUC of {format_auc(found.area.value)}{interval}"
     return [
         f"{who} told malignant from benign nodules{told}, on {found.images} images, each judged by a fit that had seen "
         "neither the image nor its patient.",
-        f"At its cut-off it called {percent(table.sensitivity)} % of the malignant nodules malignant (sensitivity) and "
-        f"{percent(table.specificity)} % of the benign ones benign (specificity).",
+        f"At its cut-off it called {format_percent(table.sensitivity)} % of the malignant nodules malignant (sensitivity) and "
+        f"{format_percent(table.specificity)} % of the benign ones benign (specificity).",
     ]
 
 
 def _people(study: Study) -> str:
-    people = in_section(study, Section.READERS)
+    people = rows_in_section(study, Section.READERS)
     if not people:
         return ""
     return f"{_counted(len(people), 'person', 'people')} judged the same images; see “The model against people”."
 
 
 def _gaps(study: Study) -> str:
-    if not study.left_out:
+    if not study.missing_rows:
         return ""
-    return f"{_counted(len(study.left_out), 'row', 'rows')} could not be made; see “Cells left out”."
+    return f"{_counted(len(study.missing_rows), 'row', 'rows')} could not be made; see “Cells left out”."
 
 
-def _facts(study: Study, material: Material, made: datetime) -> list[tuple[str, str]]:
+def _facts(study: Study, material: DatasetDescription, made: datetime) -> list[tuple[str, str]]:
     malignant = int(study.malignant.sum())
     count = len(study.images)
-    share = f"{percent(malignant / count)} %" if count else "none"
+    share = f"{format_percent(malignant / count)} %" if count else "none"
     sites = sorted(set(study.sites) - {""})
     return [
         (
@@ -210,7 +210,7 @@ def _facts(study: Study, material: Material, made: datetime) -> list[tuple[str, 
         (
             "Split",
             f"{study.folds}-fold cross-validation, stratified by label. {len(set(study.groups))} groups were never "
-            f"split: all images of a patient, known for {material.with_patient} images; else the image by itself.",
+            f"split: all images of a patient, known for {material.count_with_patient} images; else the image by itself.",
         ),
         (
             "Recipe",
@@ -228,13 +228,13 @@ def _facts(study: Study, material: Material, made: datetime) -> list[tuple[str, 
     ]
 
 
-def _left_out_of_data(study: Study, material: Material) -> str:
+def _left_out_of_data(study: Study, material: DatasetDescription) -> str:
     counts = {
-        "without a label": material.unlabelled,
-        "held out by the manifest's split": material.held_out,
-        "repeated": material.repeated,
-        f"labelled both benign and malignant ({', '.join(material.contradicted)})": len(
-            material.contradicted
+        "without a label": material.count_unlabelled,
+        "held out by the manifest's split": material.count_held_out,
+        "repeated": material.count_repeated,
+        f"labelled both benign and malignant ({', '.join(material.contradictory_images)})": len(
+            material.contradictory_images
         ),
         "that could not be read": len(study.skipped),
     }
@@ -273,12 +273,12 @@ def _classifier(classifier: Classifier) -> str:
             return "the tuned network itself, by its softmax"
 
 
-def _limits(study: Study, material: Material) -> list[str]:
+def _limits(study: Study, material: DatasetDescription) -> list[str]:
     limits = [
         "These figures hold for this collection of images. Koh et al. (2020) saw AUC fall from 0.898–0.937 at their "
         "own hospital to 0.821–0.885 at three others.",
         "The best row of a table was picked after the fact, among many: expect less of it on new images.",
-        f"{percent(float(study.malignant.mean()))} % of these images are malignant; clinics see 15–23 %. PPV and NPV "
+        f"{format_percent(float(study.malignant.mean()))} % of these images are malignant; clinics see 15–23 %. PPV and NPV "
         "change with that share, sensitivity and specificity less so.",
         "The papers do not document the classifiers' grids, the ensembles' rule and their members: those of the recipe "
         "are choices of its own, so agreement with published figures is no reproduction.",
@@ -287,7 +287,7 @@ def _limits(study: Study, material: Material) -> list[str]:
         "10 mm were not in the published training sets.",
         "Intervals treat images as independent, save GEE's; several images of one patient make them too narrow.",
     ]
-    if material.with_patient < len(study.images):
+    if material.count_with_patient < len(study.images):
         limits.append(
             "Where the patient is not known, two images of one patient can be on both sides of a fold, which flatters "
             "every judge that is fitted. Name patients in the manifest's column `patient`."

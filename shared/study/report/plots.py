@@ -26,10 +26,10 @@ from shared.statistics import (
     expected_calibration_error,
     roc_curve,
 )
-from shared.study.report.figures import best_of_each, in_section, lead, measure
+from shared.study.report.figures import best_row_per_section, rows_in_section, leading_row, compute_figures
 from shared.study.results import Flags, Row, Scores, Section, Study
 
-LINES = (
+LINE_STYLES = (
     (BLUE, "--"),
     (ORANGE, "-."),
     (GREEN, ":"),
@@ -38,26 +38,26 @@ LINES = (
 )
 MARKERS = "osD^vPX*<>"
 BINS = 20
-LONGEST_NAME = 50
+MAX_NAME_LENGTH = 50
 
 
 def draw_all(study: Study) -> dict[str, tuple[str, str]]:
     """Name -> SVG and caption, of every figure that the study has the numbers for."""
-    row = lead(study)
+    row = leading_row(study)
     drawn = (
         {"roc": (svg("roc", "ROC curves", _draw_roc(study)), ROC)}
-        if best_of_each(study)
+        if best_row_per_section(study)
         else {}
     )
     if row is None:
         return drawn
-    truth = study.malignant[row.judged]
+    truth = study.malignant[row.judgement_mask]
     drawn["confusion"] = (
         svg("confusion", "Confusion matrix", _draw_confusion(row, study)),
         CONFUSION,
     )
     if row.risks is not None:
-        risks = row.risks[row.judged]
+        risks = row.risks[row.judgement_mask]
         caption = CALIBRATION.format(
             brier=brier_score(risks, truth), error=expected_calibration_error(risks, truth)
         )
@@ -66,7 +66,7 @@ def draw_all(study: Study) -> dict[str, tuple[str, str]]:
             caption,
         )
     if row.scores is not None:
-        scores = row.scores[row.judged]
+        scores = row.scores[row.judgement_mask]
         drawn["scores"] = (
             svg(
                 "scores",
@@ -93,14 +93,14 @@ SCORES = "How the model's out-of-fold scores lie for benign and malignant nodule
 
 def _draw_roc(study: Study) -> Drawing:
     def draw() -> Figure:
-        model = lead(study)
-        others = best_of_each(study)
-        people = in_section(study, Section.READERS)
+        model = leading_row(study)
+        others = best_row_per_section(study)
+        people = rows_in_section(study, Section.READERS)
         entries = len(others) + len(people)
         figure = Figure((WIDTH_INCHES, 4.2 + 0.19 * entries), layout="constrained")
         axes = _square(figure, "1 − specificity", "sensitivity")
         axes.plot([0, 1], [0, 1], color="0.75", lw=0.8)
-        styles = cycle(LINES)
+        styles = cycle(LINE_STYLES)
         for row in sorted(others, key=lambda row: row is not model):
             colour, dashes = (BLACK, "-") if row is model else next(styles)
             _plot_roc(
@@ -117,10 +117,10 @@ def _draw_roc(study: Study) -> Drawing:
 def _plot_roc(
     axes: Axes, row: Row, study: Study, colour: str, dashes: object, width: float
 ) -> None:
-    area = measure(row, study.malignant).area
+    area = compute_figures(row, study.malignant).area
     if row.scores is None or area is None:
         return
-    curve = roc_curve(row.scores[row.judged], study.malignant[row.judged])
+    curve = roc_curve(row.scores[row.judgement_mask], study.malignant[row.judgement_mask])
     kind = "model" if row.section is Section.MODEL else row.section.value
     label = f"{area.value:.3f}  {_shortened(f'{kind}: {row.name}')}"
     axes.plot(
@@ -134,7 +134,7 @@ def _plot_roc(
 
 
 def _plot_person(axes: Axes, person: Row, study: Study, marker: str) -> None:
-    table = measure(person, study.malignant).table
+    table = compute_figures(person, study.malignant).table
     label = _shortened(f"person: {person.name}")
     axes.plot(
         [1 - table.specificity],
@@ -182,7 +182,7 @@ def _draw_calibration(risks: Scores, malignant: Flags) -> Drawing:
 
 def _draw_confusion(row: Row, study: Study) -> Drawing:
     def draw() -> Figure:
-        table = measure(row, study.malignant).table
+        table = compute_figures(row, study.malignant).table
         figure = Figure((WIDTH_INCHES, 3.6), layout="constrained")
         axes = figure.subplots()
         for line, counts in enumerate(((table.tp, table.fn), (table.fp, table.tn))):
@@ -261,4 +261,4 @@ def _square(figure: Figure, across: str, up: str) -> Axes:
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…"

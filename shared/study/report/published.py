@@ -7,9 +7,9 @@ L19 = Lee et al., Sci Rep 9:19854 (2019), counts from its table; deck = the SERA
 from dataclasses import dataclass
 
 from shared.statistics import ConfusionTable, Measure, tables_behind
-from shared.study.report.figures import best_of_each, in_section, measure
-from shared.study.report.tables import SHORT, Cell, Table, Value, area_cell, rate_cell
-from shared.study.report.wording import NOTHING, TITLES
+from shared.study.report.figures import best_row_per_section, rows_in_section, compute_figures
+from shared.study.report.tables import MEASURE_LABELS, Cell, Table, Value, area_cell, rate_cell
+from shared.study.report.wording import EMPTY_MARK, SECTION_TITLES
 from shared.study.results import Row, Section, Study
 
 PAIRED = (Measure.ACCURACY, Measure.SENSITIVITY, Measure.SPECIFICITY)
@@ -33,7 +33,7 @@ LEE_2019 = {
 
 
 @dataclass(frozen=True)
-class Printed:
+class PrintedRates:
     """Per cent as printed, without the counts behind them."""
 
     accuracy: str
@@ -42,20 +42,20 @@ class Printed:
 
 
 DECK_ROWS = {
-    "Radiologist 1 by TIRADS": Printed("87.3", "95", "72"),
-    "Radiologist 2 by TIRADS": Printed("80", "79", "82"),
-    "Radiologist 1 by Kim et al.": Printed("84.7", "82", "90"),
-    "Radiologist 2 by Kim et al.": Printed("80", "79", "82"),
-    "AlexNet, fine-tuned": Printed("86.7", "88", "86"),
-    "OverFeat, fine-tuned": Printed("85.3", "84", "86"),
-    "VGG-F, fine-tuned": Printed("86", "84", "87"),
-    "VGG-19, fine-tuned": Printed("85.3", "74", "91"),
-    "ResNet-50, fine-tuned": Printed("84", "86", "83"),
-    "Inception-v3, fine-tuned": Printed("86.7", "78", "91"),
+    "Radiologist 1 by TIRADS": PrintedRates("87.3", "95", "72"),
+    "Radiologist 2 by TIRADS": PrintedRates("80", "79", "82"),
+    "Radiologist 1 by Kim et al.": PrintedRates("84.7", "82", "90"),
+    "Radiologist 2 by Kim et al.": PrintedRates("80", "79", "82"),
+    "AlexNet, fine-tuned": PrintedRates("86.7", "88", "86"),
+    "OverFeat, fine-tuned": PrintedRates("85.3", "84", "86"),
+    "VGG-F, fine-tuned": PrintedRates("86", "84", "87"),
+    "VGG-19, fine-tuned": PrintedRates("85.3", "74", "91"),
+    "ResNet-50, fine-tuned": PrintedRates("84", "86", "83"),
+    "Inception-v3, fine-tuned": PrintedRates("86.7", "78", "91"),
 }
 DECK_CLASSES = ((100, 50), (50, 100))
 """Malignant and benign images of the deck's 150: as L19 has them, and the reverse."""
-IMPOSSIBLE = "none"
+NO_CLASSES = "none"
 KOH_2020 = {
     "CNNs, internal test": "0.898–0.937",
     "CNNs, three external tests": "0.821–0.885",
@@ -77,13 +77,13 @@ COLUMNS = ("judge", "data", "auc", *PAIRED, "whole_cases")
 
 def published_table(study: Study) -> Table:
     """Ours beside theirs."""
-    ours = (*best_of_each(study), *in_section(study, Section.READERS))
+    ours = (*best_row_per_section(study), *rows_in_section(study, Section.READERS))
     rows = tuple(_ours(row, study) for row in ours) + _theirs()
     return Table(
         name="published",
         title="Beside published results",
         legend=LEGEND,
-        head=("judge", "data", "AUC", *(SHORT[rate] for rate in PAIRED), "whole cases"),
+        head=("judge", "data", "AUC", *(MEASURE_LABELS[rate] for rate in PAIRED), "whole cases"),
         rows=rows,
         columns=COLUMNS,
         records=tuple(_record(row) for row in rows),
@@ -91,11 +91,11 @@ def published_table(study: Study) -> Table:
 
 
 def _ours(row: Row, study: Study) -> tuple[Cell, ...]:
-    found = measure(row, study.malignant)
+    found = compute_figures(row, study.malignant)
     section = (
         "a person"
         if row.section is Section.READERS
-        else f"best of: {TITLES[row.section]}"
+        else f"best of: {SECTION_TITLES[row.section]}"
     )
     rates = (rate_cell(found.proportion(rate)) for rate in PAIRED)
     data = Cell(THIS_STUDY, (f"{found.images} images",), numeric=False)
@@ -104,7 +104,7 @@ def _ours(row: Row, study: Study) -> tuple[Cell, ...]:
         data,
         area_cell(found),
         *rates,
-        Cell(NOTHING, numeric=False),
+        Cell(EMPTY_MARK, numeric=False),
     )
 
 
@@ -112,7 +112,7 @@ def _theirs() -> tuple[tuple[Cell, ...], ...]:
     lee = tuple(
         (
             *_named(name, L19),
-            Cell(NOTHING),
+            Cell(EMPTY_MARK),
             *(rate_cell(table.proportion(rate)) for rate in PAIRED),
             Cell(_classes(table.tp + table.fn, table.fp + table.tn), numeric=False),
         )
@@ -121,11 +121,11 @@ def _theirs() -> tuple[tuple[Cell, ...], ...]:
     deck = tuple(
         (
             *_named(name, DECK),
-            Cell(NOTHING),
+            Cell(EMPTY_MARK),
             Cell(row.accuracy),
             Cell(row.sensitivity),
             Cell(row.specificity),
-            Cell(whole_cases(row), numeric=False),
+            Cell(possible_classes(row), numeric=False),
         )
         for name, row in DECK_ROWS.items()
     )
@@ -133,15 +133,15 @@ def _theirs() -> tuple[tuple[Cell, ...], ...]:
         (
             *_named(name, K20),
             Cell(auc),
-            *[Cell(NOTHING)] * len(PAIRED),
-            Cell(NOTHING, numeric=False),
+            *[Cell(EMPTY_MARK)] * len(PAIRED),
+            Cell(EMPTY_MARK, numeric=False),
         )
         for name, auc in KOH_2020.items()
     )
     return lee + deck + koh
 
 
-def whole_cases(row: Printed) -> str:
+def possible_classes(row: PrintedRates) -> str:
     """The classes in which whole images give the printed rates, or `IMPOSSIBLE`."""
     possible = [
         _classes(malignant, benign)
@@ -154,7 +154,7 @@ def whole_cases(row: Printed) -> str:
             benign=benign,
         )
     ]
-    return " or ".join(possible) or IMPOSSIBLE
+    return " or ".join(possible) or NO_CLASSES
 
 
 def _classes(malignant: int, benign: int) -> str:
@@ -172,6 +172,6 @@ def _record(row: tuple[Cell, ...]) -> dict[str, Value]:
         for cell in row
     ]
     return {
-        column: None if text == NOTHING else text
+        column: None if text == EMPTY_MARK else text
         for column, text in zip(COLUMNS, told, strict=True)
     }

@@ -18,30 +18,30 @@ from shared.study.report.figures import (
     MEASURES,
     Area,
     Figures,
-    best,
-    in_section,
-    lead,
-    measure,
+    best_row,
+    rows_in_section,
+    leading_row,
+    compute_figures,
 )
 from shared.study.report.wording import (
-    ABOUT,
-    NOTHING,
-    TITLES,
-    area,
-    area_interval,
-    percent,
-    percent_interval,
-    stem,
+    SECTION_DESCRIPTIONS,
+    EMPTY_MARK,
+    SECTION_TITLES,
+    format_auc,
+    format_auc_interval,
+    format_percent,
+    format_percent_interval,
+    file_stem,
 )
 from shared.study.results import Row, Section, Study
 
 Value = str | int | float | None
 Record = Mapping[str, Value]
 INTERVAL_NAMES = {IntervalMethod.LOGIT_WALD: "logit", IntervalMethod.WILSON: "Wilson"}
-SHORT = dict(
+MEASURE_LABELS = dict(
     zip(MEASURES, ("accuracy", "sensitivity", "specificity", "PPV", "NPV"), strict=True)
 )
-ENDS = ("", "_logit_wald_low", "_logit_wald_high", "_wilson_low", "_wilson_high")
+INTERVAL_SUFFIXES = ("", "_logit_wald_low", "_logit_wald_high", "_wilson_low", "_wilson_high")
 COUNTS = (
     "n",
     "malignant",
@@ -53,9 +53,9 @@ COUNTS = (
     "auc_delong_low",
     "auc_delong_high",
 )
-FIGURE_COLUMNS = (*COUNTS, *(f"{rate}{end}" for rate in MEASURES for end in ENDS))
+FIGURE_COLUMNS = (*COUNTS, *(f"{rate}{end}" for rate in MEASURES for end in INTERVAL_SUFFIXES))
 UNKNOWN_SITE = "(not named)"
-READING = (
+READING_GUIDE = (
     "n: images judged, and how many of them are malignant.",
     "AUC: area under the ROC curve of out-of-fold scores, with DeLong's 95 % interval: of no width where the AUC is 1.",
     "Accuracy, sensitivity, specificity, PPV and NPV are in per cent, malignant being the positive class, each image "
@@ -91,7 +91,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     columns: tuple[str, ...]
     records: tuple[Record, ...]
-    marked: int | None = None
+    highlighted_row: int | None = None
 
 
 def csv_bytes(table: Table) -> bytes:
@@ -108,15 +108,15 @@ def csv_bytes(table: Table) -> bytes:
 
 def section_table(study: Study, section: Section) -> Table:
     """All judges of a section, in the study's order."""
-    rows = in_section(study, section)
-    found = [measure(row, study.malignant) for row in rows]
-    top = best(rows, study.malignant) if len(rows) > 1 else None
+    rows = rows_in_section(study, section)
+    found = [compute_figures(row, study.malignant) for row in rows]
+    top = best_row(rows, study.malignant) if len(rows) > 1 else None
     columns = tuple(dict.fromkeys(column for row in rows for column in row.facts))
     return Table(
-        name=stem(section),
-        title=TITLES[section],
-        legend=ABOUT[section],
-        head=("judge", "n", "AUC", *SHORT.values()),
+        name=file_stem(section),
+        title=SECTION_TITLES[section],
+        legend=SECTION_DESCRIPTIONS[section],
+        head=("judge", "n", "AUC", *MEASURE_LABELS.values()),
         rows=tuple(
             (_judge(row), *_cells(figures))
             for row, figures in zip(rows, found, strict=True)
@@ -126,13 +126,13 @@ def section_table(study: Study, section: Section) -> Table:
             {"name": row.name, **row.facts, **_record(figures)}
             for row, figures in zip(rows, found, strict=True)
         ),
-        marked=None if top is None else rows.index(top),
+        highlighted_row=None if top is None else rows.index(top),
     )
 
 
 def site_table(study: Study) -> Table:
     """The model's figures at each site; without a row where no image names one."""
-    row = lead(study)
+    row = leading_row(study)
     found = (
         []
         if row is None or not study.sites.astype(bool).any()
@@ -143,7 +143,7 @@ def site_table(study: Study) -> Table:
         name="sites",
         title="The model at each site",
         legend=f"{name}, with the cut-offs it has in the other tables: none was chosen for a site.",
-        head=("site", "n", "AUC", *SHORT.values()),
+        head=("site", "n", "AUC", *MEASURE_LABELS.values()),
         rows=tuple(
             (Cell(site, numeric=False), *_cells(figures)) for site, figures in found
         ),
@@ -152,14 +152,14 @@ def site_table(study: Study) -> Table:
     )
 
 
-def left_out_table(study: Study) -> Table:
+def missing_rows_table(study: Study) -> Table:
     """Cells that could not be filled, and why."""
     return _plain_table(
         "left_out",
         "Cells left out",
         "Rows that the recipe asks for and that could not be made, each with the reason.",
         ("table", "row", "reason"),
-        [(TITLES[cell.section], cell.name, cell.problem) for cell in study.left_out],
+        [(SECTION_TITLES[cell.section], cell.name, cell.problem) for cell in study.missing_rows],
     )
 
 
@@ -225,18 +225,18 @@ def scores_table(study: Study) -> Table:
 def rate_cell(part: Proportion) -> Cell:
     """A rate in per cent over its two intervals."""
     notes = (
-        f"{name} {percent_interval(part.interval(method))}"
+        f"{name} {format_percent_interval(part.interval(method))}"
         for method, name in INTERVAL_NAMES.items()
     )
-    return Cell(percent(part.value), tuple(notes) if part.total else ())
+    return Cell(format_percent(part.value), tuple(notes) if part.total else ())
 
 
 def area_cell(figures: Figures) -> Cell:
     if figures.area is None:
-        return Cell(NOTHING)
+        return Cell(EMPTY_MARK)
     interval = figures.area.interval
     return Cell(
-        area(figures.area.value), (area_interval(interval),) if interval else ()
+        format_auc(figures.area.value), (format_auc_interval(interval),) if interval else ()
     )
 
 
@@ -281,10 +281,10 @@ def _judge(row: Row) -> Cell:
 
 
 def _by_site(study: Study, row: Row) -> list[tuple[str, Figures]]:
-    kept = row.judged
+    kept = row.judgement_mask
     sites = np.where(study.sites == "", UNKNOWN_SITE, study.sites)[kept]
     scores = None if row.scores is None else row.scores[kept]
-    by_site = rates_by_site(sites, row.called[kept], study.malignant[kept], scores)
+    by_site = rates_by_site(sites, row.decisions[kept], study.malignant[kept], scores)
     return [(site.site, _at_site(site)) for site in by_site]
 
 
@@ -295,10 +295,10 @@ def _at_site(site: SiteRates) -> Figures:
 
 def _said(row: Row) -> list[Value]:
     """A score, or a call of 0 or 1 for who gives none; None where not judged."""
-    values = row.called.astype(int) if row.scores is None else row.scores
+    values = row.decisions.astype(int) if row.scores is None else row.scores
     return [
         value.item() if judged else None
-        for value, judged in zip(values, row.judged, strict=True)
+        for value, judged in zip(values, row.judgement_mask, strict=True)
     ]
 
 

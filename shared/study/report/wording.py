@@ -5,56 +5,56 @@ import math
 from shared.statistics import Interval
 from shared.study.results import Section
 
-NOTHING = "–"
-TITLES = {
+EMPTY_MARK = "–"
+SECTION_TITLES = {
     Section.TUNED: "Networks tuned end to end",
     Section.FEATURES: "One feature set, one classifier",
-    Section.FEW: "Concatenations of two or three feature sets",
-    Section.MANY: "Concatenations of four to six feature sets",
+    Section.SMALL_CONCATENATIONS: "Concatenations of two or three feature sets",
+    Section.LARGE_CONCATENATIONS: "Concatenations of four to six feature sets",
     Section.ENSEMBLES: "Classification ensembles",
     Section.MODEL: "The recipe's own model",
     Section.READERS: "People",
 }
-ABOUT = {
+SECTION_DESCRIPTIONS = {
     Section.TUNED: "Each network was trained on the study's images and judged by its own softmax.",
     Section.FEATURES: "Features of one network (or by formula), read by one classifier.",
-    Section.FEW: "The features of two or three sets side by side, read by one classifier.",
-    Section.MANY: "The features of four to six sets side by side, read by one classifier.",
+    Section.SMALL_CONCATENATIONS: "The features of two or three sets side by side, read by one classifier.",
+    Section.LARGE_CONCATENATIONS: "The features of four to six sets side by side, read by one classifier.",
     Section.ENSEMBLES: "Several classifiers put together: those of one network (a), one of each network (b), all (c).",
     Section.MODEL: "What the bundle holds: the recipe's feature sets and classifiers, fused by its rule.",
     Section.READERS: "From the manifest's columns reader_NAME, on the images each person judged.",
 }
 
 
-def stem(section: Section) -> str:
+def file_stem(section: Section) -> str:
     """A section's name as a file's."""
     return section.value.replace("-", "_")
 
 
-def area(value: float) -> str:
-    return NOTHING if math.isnan(value) else f"{value:.3f}"
+def format_auc(value: float) -> str:
+    return EMPTY_MARK if math.isnan(value) else f"{value:.3f}"
 
 
-def percent(value: float) -> str:
+def format_percent(value: float) -> str:
     """A fraction in per cent, with one decimal."""
-    return NOTHING if math.isnan(value) else f"{100 * value:.1f}"
+    return EMPTY_MARK if math.isnan(value) else f"{100 * value:.1f}"
 
 
-def area_interval(interval: Interval) -> str:
+def format_auc_interval(interval: Interval) -> str:
     return f"{interval.low:.3f}–{interval.high:.3f}"
 
 
-def percent_interval(interval: Interval) -> str:
+def format_percent_interval(interval: Interval) -> str:
     return f"{100 * interval.low:.1f}–{100 * interval.high:.1f}"
 
 
-def p_value(value: float) -> str:
+def format_p_value(value: float) -> str:
     if math.isnan(value):
-        return NOTHING
+        return EMPTY_MARK
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def signed(value: float, text: str) -> str:
+def format_signed(value: float, text: str) -> str:
     """A difference with its sign; `text` is its size in words."""
     return (
         text

@@ -115,7 +115,7 @@ def make_person(ledger: Ledger) -> MakePerson:
         home = hospital if role in HOSPITAL_ROLES else None
         with ledger.system_session("test") as house:
             hospital_id = house.hospitals.ensure(home) if home else None
-            made = house.people.make(
+            made = house.people.create(
                 name or f"{role}-{uuid4().hex}", role, hospital_id, CHEAP.hash(PASSWORD)
             )
         with ledger.engine.begin() as line:

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from shared.domain.roles import Role
-from shared.ledger.people.repository import FIRST_LOCK_S, FREE, LONGEST_LOCK_S
+from shared.ledger.people.repository import FIRST_LOCK_S, FREE_ATTEMPTS, MAX_LOCK_S
 from shared.security import passwords
 from tests.support.app import create_app
 from tests.support.sign_in import NEW, entered, events, later, sign_in
@@ -51,9 +51,9 @@ def test_wrong_passwords_lock_a_name_for_longer_each_time_and_the_right_one_does
 ):
     person = make_person(name="reader-1")
     page = browser()
-    assert [sign_in(page, "reader-1", "wrong").status_code for _ in range(FREE)] == [
+    assert [sign_in(page, "reader-1", "wrong").status_code for _ in range(FREE_ATTEMPTS)] == [
         401
-    ] * FREE
+    ] * FREE_ATTEMPTS
     for doubled in (1, 2):
         locked = sign_in(page, "reader-1")
         assert (locked.status_code, locked.json()["code"]) == (429, "sign-in-locked")
@@ -61,7 +61,7 @@ def test_wrong_passwords_lock_a_name_for_longer_each_time_and_the_right_one_does
         assert doubled * FIRST_LOCK_S - 20 <= left <= doubled * FIRST_LOCK_S
         later(ledger, left)
         assert sign_in(page, "reader-1", "wrong").status_code == 401
-    later(ledger, LONGEST_LOCK_S)
+    later(ledger, MAX_LOCK_S)
     assert sign_in(page, "reader-1").status_code == 201
     assert sign_in(page, "reader-1", "wrong").status_code == 401
     assert len(events(operator, "person.locked")) == 3
@@ -74,7 +74,7 @@ def test_no_lock_is_longer_than_the_longest(browser, make_person, ledger):
         line.execute(text("UPDATE people SET failures = 1000000"))
     sign_in(browser(), "reader-1", "wrong")
     left = int(sign_in(browser(), "reader-1").headers["Retry-After"])
-    assert LONGEST_LOCK_S - 20 <= left <= LONGEST_LOCK_S
+    assert MAX_LOCK_S - 20 <= left <= MAX_LOCK_S
 
 
 def test_a_name_that_nobody_has_is_locked_like_one_that_somebody_has(
@@ -84,7 +84,7 @@ def test_a_name_that_nobody_has_is_locked_like_one_that_somebody_has(
     page = browser()
     told = {}
     for name in ("reader-1", "nobody"):
-        answers = [sign_in(page, name, "wrong") for _ in range(FREE + 1)]
+        answers = [sign_in(page, name, "wrong") for _ in range(FREE_ATTEMPTS + 1)]
         told[name] = [(answer.status_code, answer.json()["code"]) for answer in answers]
     assert told["reader-1"] == told["nobody"]
     assert told["nobody"][-1] == (429, "sign-in-locked")
@@ -108,7 +108,7 @@ def test_guesses_sent_all_at_once_are_not_looked_at_more_often(
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(statuses) == [401] * FREE + [429] * (12 - FREE)
+    assert sorted(statuses) == [401] * FREE_ATTEMPTS + [429] * (12 - FREE_ATTEMPTS)
 
 
 def test_an_address_may_try_only_so_often_whatever_the_names(
@@ -132,11 +132,11 @@ def test_guessing_the_present_password_from_a_session_locks_too(make_person, sig
     page = signed_in(make_person())
     answers = [
         page.post("/v1/session/password", json={"old": "wrong", "new": NEW})
-        for _ in range(FREE + 1)
+        for _ in range(FREE_ATTEMPTS + 1)
     ]
     assert [answer.json()["code"] for answer in answers] == [
         "password-wrong"
-    ] * FREE + ["sign-in-locked"]
+    ] * FREE_ATTEMPTS + ["sign-in-locked"]
 
 
 def test_a_hash_of_old_parameters_is_made_anew_at_the_next_sign_in(

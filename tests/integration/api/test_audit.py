@@ -10,7 +10,7 @@ from services.api.audit import service
 from services.api.audit.read_audit import ReadAudit
 from services.worker.audit_sealing import Sealer
 from shared.domain.audit.events import Event
-from shared.domain.audit.export import Exported
+from shared.domain.audit.export import AuditExport
 from shared.domain.audit.verification import verify
 from shared.domain.roles import Role
 from shared.ledger.audit import verification as proving
@@ -91,7 +91,7 @@ def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_f
 ):
     with ledger.system_session("test") as session:
         north = session.hospitals.find("north").id
-        key = session.keys.make(Role.READER, north, "test").key
+        key = session.api_keys.create(Role.READER, north, "test").key
     caller = Caller(key.id, Role.READER, north)
     subjects = [(uuid4(), uuid4()) for _ in range(3)]
     read_audit = ReadAudit(most=2)
@@ -101,7 +101,7 @@ def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_f
             count_statements(ledger.engine) as count,
             ledger.hospital_session(north, caller.actor) as session,
         ):
-            read_audit.note(session, caller, Event.RESULT_READ, [subject])
+            read_audit.record_reads(session, caller, Event.RESULT_READ, [subject])
         questions.append(any("FROM audit_events" in each for each in count.statements))
     assert questions == [True, True, True, False, True]
     with ledger.hospital_session(north, caller.actor) as session:
@@ -131,10 +131,10 @@ def test_an_export_is_proven_by_the_file_alone(as_role, done, tmp_path):
     assert answer.headers["Content-Type"] == "application/x-ndjson"
     file = tmp_path / "trail.jsonl"
     file.write_text(answer.text)
-    exported = Exported(file)
-    assert exported.complete()
+    exported = AuditExport(file)
+    assert exported.is_complete()
     findings = verify(exported.links(), exported.seals(), signed)
-    assert findings.whole
+    assert findings.is_intact
     assert len(findings.events) == 1
     assert json.loads(answer.text.splitlines()[-2])["event"] == Event.AUDIT_EXPORTED
 

@@ -4,7 +4,7 @@ import pyotp
 import pytest
 from sqlalchemy import text
 
-from shared.ledger.people.repository import FREE
+from shared.ledger.people.repository import FREE_ATTEMPTS
 from tests.support.sign_in import PASSWORD
 
 
@@ -90,12 +90,12 @@ def test_a_recovery_code_opens_once(totp, browser, ledger):
 
 def test_wrong_codes_lock_and_a_missing_one_is_no_guess(totp, browser):
     *_, codes = totp
-    assert [sign_in(browser()).status_code for _ in range(FREE + 1)] == [401] * (
-        FREE + 1
+    assert [sign_in(browser()).status_code for _ in range(FREE_ATTEMPTS + 1)] == [401] * (
+        FREE_ATTEMPTS + 1
     )
-    assert [sign_in(browser(), totp="000000x").status_code for _ in range(FREE)] == [
+    assert [sign_in(browser(), totp="000000x").status_code for _ in range(FREE_ATTEMPTS)] == [
         403
-    ] * FREE
+    ] * FREE_ATTEMPTS
     assert sign_in(browser(), totp=codes[0]).json()["code"] == "sign-in-locked"
 
 

@@ -57,7 +57,7 @@ def test_waiting_cases_and_open_steps_are_counted_from_the_ledger(
         house.steps.finish(
             plan.token,
             {},
-            (left, right, NewStep("both", StepKind.TABLE, after=("left", "right"))),
+            (left, right, NewStep("both", StepKind.TABLE, prerequisites=("left", "right"))),
         )
         house.steps.claim("me", timedelta(minutes=5), 3)
     figures = scrape()

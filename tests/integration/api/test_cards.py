@@ -1,7 +1,7 @@
 import pytest
 
 from shared.bundles import load, save
-from shared.bundles.card import card
+from shared.bundles.card import model_card
 from shared.domain.roles import Role
 from tests.support.builders import small_model
 
@@ -10,7 +10,7 @@ from tests.support.builders import small_model
 def told(tmp_path_factory):
     """The card of a small model."""
     folder = tmp_path_factory.mktemp("bundles") / "small"
-    return card(load(folder, save(small_model(), folder, synthetic=True)))
+    return model_card(load(folder, save(small_model(), folder, synthetic=True)))
 
 
 @pytest.fixture

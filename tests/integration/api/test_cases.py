@@ -12,7 +12,7 @@ from pydicom import examples
 from shared.cases.accept import Submission
 from shared.domain.audit.events import Event
 from shared.domain.roles import Role
-from shared.guidelines import EXAMPLE, describe
+from shared.guidelines import DESCRIPTORS_EXAMPLE, parse_descriptors
 from tests.support.builders import form, png
 
 POLYGON = {"polygon": [[10, 10], [90, 20], [60, 100]]}
@@ -192,16 +192,16 @@ def test_an_roi_that_cannot_be_is_refused(north, roi, code):
 
 
 def test_what_the_reader_saw_is_kept_and_assessed_beside_the_model(north, gateway):
-    receipt = north.post("/v1/cases", **form(descriptors=json.dumps(EXAMPLE))).json()
+    receipt = north.post("/v1/cases", **form(descriptors=json.dumps(DESCRIPTORS_EXAMPLE))).json()
     case = north.get(receipt["links"]["case"]).json()
-    assert case["descriptors"] == {**EXAMPLE, "eccentric": False}
+    assert case["descriptors"] == {**DESCRIPTORS_EXAMPLE, "eccentric": False}
     own = case["reader_assessment"]
     assert (own["points"], own["level"], own["advice"][0]["threshold_mm"]) == (
         7,
         "TR5",
         10,
     )
-    assert own["advice"][0]["text"].startswith("FNA is due: 14.5 mm reaches")
+    assert own["advice"][0]["text"].startswith("FNA recommended: 14.5 mm reaches")
     with gateway.app.state.dependencies.ledger.system_session("test") as house:
         trail = json.dumps(
             [link.details for _, link in house.audit.links(None, 1000)], default=str
@@ -216,7 +216,7 @@ def test_descriptors_that_the_lexicon_has_not_are_refused_before_the_case_is_tak
         ({"margin": "round"}, "descriptor-unusable", "가능한 값: smooth, ill-defined"),
         ({"radiologist": "Kim"}, "descriptors-unreadable", "JSON"),
     ):
-        body = form(descriptors=json.dumps({**EXAMPLE, **changed}))
+        body = form(descriptors=json.dumps({**DESCRIPTORS_EXAMPLE, **changed}))
         answer = north.post("/v1/cases", **body, headers={"Accept-Language": "ko"})
         assert (answer.status_code, answer.json()["code"]) == (422, code)
         assert said in answer.json()["detail"]
@@ -228,7 +228,7 @@ def test_other_descriptors_under_the_same_key_are_another_body_but_no_other_nodu
     north,
 ):
     key = {"Idempotency-Key": "k"}
-    seen = json.dumps(EXAMPLE)
+    seen = json.dumps(DESCRIPTORS_EXAMPLE)
     first, again = (
         north.post("/v1/cases", **form(descriptors=seen), headers=key) for _ in range(2)
     )
@@ -243,7 +243,7 @@ def test_descriptors_count_in_the_fingerprint_by_what_they_say():
     plain = Submission(image=BytesIO(), size_mm=14.5)
     foci = (["rim", "punctate"], ["punctate", "rim"], ["rim"])
     said = [
-        replace(plain, descriptors=describe({**EXAMPLE, "foci": each})).fingerprint(
+        replace(plain, descriptors=parse_descriptors({**DESCRIPTORS_EXAMPLE, "foci": each})).fingerprint(
             "a" * 64
         )
         for each in foci

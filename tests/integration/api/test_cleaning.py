@@ -106,7 +106,7 @@ def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(
         hospital = house.hospitals.ensure("north")
     with ledger.hospital_session(hospital, "test") as book:
         book.receipts.reserve("old", fingerprint)
-        book.receipts.keep("old", Answer(202, {}, json.dumps(receipt).encode()))
+        book.receipts.store("old", Answer(202, {}, json.dumps(receipt).encode()))
     again = north.post("/v1/cases", **form(told(1)), headers={"Idempotency-Key": "old"})
     assert again.json()["job_id"] == receipt["job_id"]
 

@@ -14,8 +14,8 @@ import services.beat.metrics
 import services.trainer.metrics
 import services.worker.metrics  # noqa: F401 (all three: their figures are on the process's registry from here on)
 from shared.domain.roles import Role
-from shared.networks.gpus import Gpus
-from shared.observability.metrics import REGISTRY, Home
+from shared.networks.gpus import GpuCollector
+from shared.observability.metrics import REGISTRY, HomeDiskCollector
 from tests.e2e.stage import ROOT
 
 PROMETHEUS = ROOT / "deploy/prometheus"
@@ -92,7 +92,7 @@ def selected(expression: str) -> set[tuple[str, str]]:
 def pages(gateway, make_key, tmp_path) -> str:
     """All that the services' pages say: the gateway's to an auditor, and that of the other processes."""
     registry = CollectorRegistry()
-    for collector in (Gpus(), Home(tmp_path)):
+    for collector in (GpuCollector(), HomeDiskCollector(tmp_path)):
         registry.register(collector)
     page = gateway.get(
         "/metrics", headers={"Authorization": f"Bearer {make_key(Role.AUDITOR)}"}

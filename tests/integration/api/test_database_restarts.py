@@ -65,7 +65,7 @@ def north(database, ledger, tmp_path_factory):
     urls = {"database_url": engines.database_url, "broker_url": engines.broker_url}
     settings = Settings(home=home, objects_url=(home / "objects").as_uri(), **urls)
     with ledger.system_session("test") as house:
-        key = house.keys.create(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
+        key = house.api_keys.create_text(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
     with (
         gateway_of(settings) as gateway,
         httpx2.Client(

@@ -7,21 +7,21 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from cli.output.audit_findings import of_file, of_ledger
+from cli.output.audit_findings import verify_file, verify_ledger
 from services.worker.audit_sealing import Sealer
-from services.worker.retention import Sweeper
+from services.worker.retention import RetentionSweeper
 from shared.cases.accept import CaseAcceptance
 from shared.domain.audit.events import Event
 from shared.domain.roles import Role
-from shared.guidelines import EXAMPLE
-from shared.ledger.audit.export import Trail
+from shared.guidelines import DESCRIPTORS_EXAMPLE
+from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.tables import Table
 from shared.objects import ObjectMissing
 from shared.security.audit_signing import seal_key
 from tests.support.builders import form, png, result
 
 KEY = {"Idempotency-Key": "mrn-5521-first"}
-SEEN = json.dumps({**EXAMPLE, "margin": "extrathyroidal"})
+SEEN = json.dumps({**DESCRIPTORS_EXAMPLE, "margin": "extrathyroidal"})
 SENT = {
     "external_id": "MRN-5521",
     "size_mm": 17.4321,
@@ -70,7 +70,7 @@ def answered(north, ledger):
 
 @pytest.fixture
 def sweep(ledger, gateway):
-    return Sweeper(ledger, gateway.app.state.dependencies.objects, None).sweep
+    return RetentionSweeper(ledger, gateway.app.state.dependencies.objects, None).sweep
 
 
 def rows(ledger):
@@ -252,17 +252,17 @@ def test_the_trail_stays_whole_live_and_in_an_export_after_erasures(
         Sealer(ledger, lambda: seal_key(settings)).seal()
 
     seal()
-    before = of_ledger(settings, (), ())
+    before = verify_ledger(settings, (), ())
     erase(admin, answered)
     sweep()
     seal()
-    live = of_ledger(settings, (), ())
+    live = verify_ledger(settings, (), ())
     file = tmp_path / "north.jsonl"
     with ledger.system_session("test") as house:
         hospital = house.hospitals.find("north").id
-    file.write_text("".join(Trail(ledger, "test", hospital).exported()))
-    exported = of_file(file, [seal_key(settings).public], ())
-    assert (before.whole, live.whole, exported.whole) == (True, True, True)
+    file.write_text("".join(AuditTrailReader(ledger, "test", hospital).export_lines()))
+    exported = verify_file(file, [seal_key(settings).public], ())
+    assert (before.is_intact, live.is_intact, exported.is_intact) == (True, True, True)
     assert (
         live.events[str(hospital)]
         == exported.events[str(hospital)]

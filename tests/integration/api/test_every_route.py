@@ -13,13 +13,13 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.engine import make_url
 
-from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, Role
+from shared.domain.roles import HOSPITAL_ROLES, PERMISSIONS, Permission, Role
 from shared.domain.training.states import Split
 from shared.ledger import Ledger
 from shared.ledger.datasets.repository import LabelledImage
 from shared.ledger.hospitals.api_keys import ApiKeys
 from shared.ledger.monitoring.observations import Observations
-from shared.ledger.monitoring.wallboard import Wall
+from shared.ledger.monitoring.wallboard import Wallboard
 from shared.ledger.people.repository import People
 from shared.ledger.scope import HospitalRepository
 from shared.settings import Settings
@@ -34,35 +34,35 @@ IMAGE = "a" * 64
 ABSENT_HASH = "e" * 64
 RECEIPT = {"Idempotency-Key": "north-1"}
 NEEDS = {
-    r"GET /v1/(cases|jobs)\b.*": Act.READ,
-    r"POST /v1/(cases|looks)\b.*": Act.SUBMIT,
-    r"DELETE /v1/cases/{case_id}": Act.ADMINISTER,
-    r"POST /v1/jobs/{job_id}/cancel": Act.SUBMIT,
-    r"POST /v1/jobs/{job_id}/rerun": Act.RERUN,
-    r"POST /v1/jobs/rerun": Act.SUBMIT,
-    r"GET /v1/hospital": Act.READ,
-    r"PATCH /v1/hospital": Act.ADMINISTER,
-    r"\w+ /v1/hospitals\b.*": Act.OPERATE,
-    r"\w+ /v1/queue\b.*": Act.OPERATE,
-    r"\w+ /v1/keys\b.*": Act.MANAGE_KEYS,
-    r"\w+ /v1/people\b.*": Act.MANAGE_PEOPLE,
+    r"GET /v1/(cases|jobs)\b.*": Permission.READ,
+    r"POST /v1/(cases|looks)\b.*": Permission.SUBMIT,
+    r"DELETE /v1/cases/{case_id}": Permission.ADMINISTER,
+    r"POST /v1/jobs/{job_id}/cancel": Permission.SUBMIT,
+    r"POST /v1/jobs/{job_id}/rerun": Permission.RERUN,
+    r"POST /v1/jobs/rerun": Permission.SUBMIT,
+    r"GET /v1/hospital": Permission.READ,
+    r"PATCH /v1/hospital": Permission.ADMINISTER,
+    r"\w+ /v1/hospitals\b.*": Permission.OPERATE,
+    r"\w+ /v1/queue\b.*": Permission.OPERATE,
+    r"\w+ /v1/keys\b.*": Permission.MANAGE_KEYS,
+    r"\w+ /v1/people\b.*": Permission.MANAGE_PEOPLE,
     r"\w+ /v1/session\b.*": None,
-    r"GET /v1/audit\b.*": Act.AUDIT,
-    r"(POST /v1/reader-studies(/{study_id}/(open|close))?|GET .*/(analysis|readings.csv))": Act.ADMINISTER,
-    r"\w+ /v1/reader-studies\b.*": Act.READ,
-    r"GET /v1/monitoring/.*": Act.MONITOR,
+    r"GET /v1/audit\b.*": Permission.AUDIT,
+    r"(POST /v1/reader-studies(/{study_id}/(open|close))?|GET .*/(analysis|readings.csv))": Permission.ADMINISTER,
+    r"\w+ /v1/reader-studies\b.*": Permission.READ,
+    r"GET /v1/monitoring/.*": Permission.MONITOR,
     r"GET /v1/wall": None,
     r"GET /v1/models/{model_id}/card(\.html)?": None,
-    r"\w+ /v1/(datasets|recipes|training-runs|models|promotions|workers|shadow)\b.*": Act.OPERATE,
+    r"\w+ /v1/(datasets|recipes|training-runs|models|promotions|workers|shadow)\b.*": Permission.OPERATE,
 }
 """The leave that a route asks for, the first that matches; None: any key or session will do."""
 WITHOUT_HOME = (
-    Act.OPERATE,
-    Act.RERUN,
-    Act.AUDIT,
-    Act.MONITOR,
-    Act.MANAGE_KEYS,
-    Act.MANAGE_PEOPLE,
+    Permission.OPERATE,
+    Permission.RERUN,
+    Permission.AUDIT,
+    Permission.MONITOR,
+    Permission.MANAGE_KEYS,
+    Permission.MANAGE_PEOPLE,
 )
 """What may be done by those who belong to no hospital."""
 ALL = [route for route in routes(openapi_document()) if route.path.startswith("/v1/")]
@@ -221,7 +221,7 @@ def _hospital(ledger):
         return house.hospitals.find("north").id
 
 
-def needed(route) -> Act | None:
+def needed(route) -> Permission | None:
     for pattern, act in NEEDS.items():
         if re.fullmatch(pattern, str(route)):
             return act
@@ -231,7 +231,7 @@ def needed(route) -> Act | None:
 def may(role: Role, route) -> bool:
     act = needed(route)
     return act is None or (
-        act in MAY[role] and (role in HOSPITAL_ROLES or act in WITHOUT_HOME)
+        act in PERMISSIONS[role] and (role in HOSPITAL_ROLES or act in WITHOUT_HOME)
     )
 
 
@@ -270,7 +270,7 @@ def wall(request, monkeypatch) -> None:
         monkeypatch.setattr(
             Observations, "_of_hospital", lambda self, query, window, column: query
         )
-        monkeypatch.setattr(Wall, "_mine", lambda self, query, column: query)
+        monkeypatch.setattr(Wallboard, "_mine", lambda self, query, column: query)
 
 
 @pytest.fixture(params=["key", "session"])

@@ -90,7 +90,7 @@ def test_workers_and_what_they_serve_are_told(told, ledger):
         house.models.promote("a" * 64, "test", "asked for by a test")
         house.serving.report("w1", "a" * 64)
         house.serving.report("w2", None)
-        house.serving.refused(
+        house.serving.report_refusal(
             "w2", "a" * 64, Message("bundle-tampered", {"part": "manifest"})
         )
     figures = told()
@@ -112,7 +112,7 @@ def test_the_audit_trail_tells_how_long_it_is_without_a_seal(told, ledger, setti
     assert 0 < figures["sera_audit_unsealed_seconds",] < 60
     with ledger.system_session("test") as house:
         house.seals.add(seal_key(settings))
-        age = house.figures.audit()
+        age = house.metrics_queries.audit()
     assert (age.unsealed_chains, age.unsealed_s) == (0, 0.0)
     assert 0 <= age.seal_s < 60
 
@@ -138,8 +138,8 @@ def test_a_question_that_takes_too_long_is_given_up(ledger):
 
 def retried(ledger, within_s):
     with ledger.system_session("test") as house:
-        house.figures.hurry(within_s)
-        return house.figures.retried()
+        house.metrics_queries.set_timeout(within_s)
+        return house.metrics_queries.count_retried()
 
 
 def test_what_readiness_finds_and_the_room_that_is_left_are_told(told):

@@ -32,7 +32,7 @@ def gate(ledger):
             {"margin": 0.05},
         )
         with ledger.system_session("trainer") as house:
-            house.gates.record(digest, live, None, None, judgement)
+            house.gate_judgements.record(digest, live, None, None, judgement)
 
     return gated
 
@@ -117,7 +117,7 @@ def test_workers_are_told_with_what_they_serve_and_refuse(operator, ledger):
         house.serving.report("w1", A)
     promote(operator, B, reason=REASON)
     with ledger.system_session("w1") as house:
-        house.serving.refused("w1", B, Message("bundle-tampered", {"part": "manifest"}))
+        house.serving.report_refusal("w1", B, Message("bundle-tampered", {"part": "manifest"}))
     (worker,) = operator.get("/v1/workers").json()
     why = "The bundle's manifest is not what was saved: its digest differs. Do not use it; fetch the bundle again."
     refused = {"code": "bundle-tampered", "message": why, "facts": {"part": "manifest"}}

@@ -4,9 +4,9 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from services.api.web.files import HERE
+from services.api.web.files import STATIC_URL
 from shared.domain.roles import Role
-from shared.ledger.jobs.queue import Progress
+from shared.ledger.jobs.queue import QueueProgress
 from tests.support.app import create_app
 from tests.support.builders import form, png
 
@@ -176,10 +176,10 @@ def test_readiness_says_that_cases_wait_and_none_is_answered(north, gateway, led
 
 
 def test_progress_is_not_stalled_while_results_come():
-    assert Progress(500.0, None, 0).stalled(60)
-    assert Progress(500.0, 61.0, 0).stalled(60)
-    assert not Progress(500.0, 5.0, 0).stalled(60)
-    assert not Progress(None, 500.0, 3).stalled(60)
+    assert QueueProgress(500.0, None, 0).is_stalled(60)
+    assert QueueProgress(500.0, 61.0, 0).is_stalled(60)
+    assert not QueueProgress(500.0, 5.0, 0).is_stalled(60)
+    assert not QueueProgress(None, 500.0, 3).is_stalled(60)
 
 
 def test_metrics_count_requests_and_waiting_jobs(north, gateway):
@@ -200,7 +200,7 @@ def test_an_unknown_address_and_method_are_problems(gateway):
 def test_the_page_is_served_with_a_strict_policy_and_its_files(gateway):
     page = gateway.get("/sign-in")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    for path in (f"{HERE}/sera.css", f"{HERE}/sign-in.js", "/manifest.webmanifest"):
+    for path in (f"{STATIC_URL}/sera.css", f"{STATIC_URL}/sign-in.js", "/manifest.webmanifest"):
         assert path in page.text
         assert gateway.get(path).status_code == httpx2.codes.OK
     assert gateway.get("/static/../app.py").status_code == 404
@@ -210,7 +210,7 @@ def test_files_are_kept_for_as_long_as_they_stay_the_same_and_sent_packed_to_who
     gateway,
 ):
     packed, plain = (
-        gateway.get(f"{HERE}/sera.css", headers={"Accept-Encoding": each})
+        gateway.get(f"{STATIC_URL}/sera.css", headers={"Accept-Encoding": each})
         for each in ("gzip", "br")
     )
     assert (packed.content, packed.headers["Cache-Control"]) == (

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from shared.domain.roles import Role
-from shared.ledger.people.repository import FREE
+from shared.ledger.people.repository import FREE_ATTEMPTS
 
 
 @pytest.fixture
@@ -154,10 +154,10 @@ def test_disabling_and_enabling_again_is_harmless_and_on_record_once(admin, oper
 def test_a_locked_person_is_unlocked(admin, operator, make_person, browser):
     person = make_person(name="reader-1")
     page = browser()
-    for _ in range(FREE):
+    for _ in range(FREE_ATTEMPTS):
         page.post("/v1/session", json={"name": "reader-1", "password": "wrong"})
     (shown,) = admin.get("/v1/people").json()
-    assert (shown["failures"], shown["locked_until"] is None) == (FREE, False)
+    assert (shown["failures"], shown["locked_until"] is None) == (FREE_ATTEMPTS, False)
     assert admin.post(f"/v1/people/{person.id}/unlock").json()["locked_until"] is None
     assert (
         page.post(

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from shared.domain.roles import Role
 from shared.imaging import decode
 from shared.phantoms import draw
-from shared.phantoms.camera import Shot, photograph
+from shared.phantoms.camera import PhotoSettings, photograph
 from tests.support.builders import Screen, dicom_file, encode, form, png
 
 
@@ -78,7 +78,7 @@ def test_calipers_of_a_calibrated_image_give_the_size_and_the_roi(north):
 
 def test_a_photo_is_made_straight_between_the_corners_that_were_sent(north):
     picture = draw(6, size_px=300).pixels
-    photo = photograph(picture, 6, Shot(glare=400))
+    photo = photograph(picture, 6, PhotoSettings(glare=400))
     answer = look(
         north,
         encode(photo.pixels),

@@ -93,8 +93,8 @@ def test_a_worker_that_cannot_fetch_gives_back_and_spends_no_attempt(
     with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 8, timedelta(minutes=1), 5)
     batch = Preparation(open_store(url), decoders).prepare(lease, Served, lambda: None)
-    assert (len(batch.unreached), batch.ready, batch.failed) == (2, [], {})
+    assert (len(batch.unreached_jobs), batch.prepared_jobs, batch.failures) == (2, [], {})
     with ledger.system_session("w") as house:
-        house.queue.give_back(batch.token, batch.unreached, timedelta())
+        house.queue.give_back(batch.token, batch.unreached_jobs, timedelta())
     jobs = [north.get(receipt["links"]["job"]).json() for receipt in receipts]
     assert [(job["state"], job["attempts"]) for job in jobs] == [("queued", 0)] * 2

@@ -49,8 +49,8 @@ def test_a_key_is_good_until_it_is_revoked_and_not_a_poll_longer(north, engine, 
     link = north.post("/v1/cases", **form()).json()["links"]["job"]
     assert north.get(link).status_code == 200
     with ledger.system_session("test") as session:
-        for key in session.keys.all():
-            session.keys.revoke(key.id)
+        for key in session.api_keys.all():
+            session.api_keys.revoke(key.id)
     assert north.get(link).status_code == 401
 
 

@@ -13,7 +13,7 @@ from shared.domain.training.states import Split, StepKind
 from shared.domain.training.steps import FoldOutcome, PlanOutcome
 from shared.ledger.datasets.repository import LabelledImage
 from shared.ledger.training.steps import NewStep
-from shared.ledger.training.trainers import Lack
+from shared.ledger.training.trainers import MissingWeights
 from shared.recipes import load_recipe, read_recipe
 
 LEASE = timedelta(minutes=5)
@@ -53,7 +53,7 @@ def trainer(ledger):
 
         def say(self, step, fraction, **metrics):
             with ledger.system_session("trainer") as house:
-                assert house.steps.progress(
+                assert house.steps.report_progress(
                     step.token, step.kind, fraction, EPOCH, metrics
                 )
 
@@ -82,7 +82,7 @@ def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(
         None,
         ["sera_tiny"],
     )
-    lack = Lack("vgg16", "vgg16-397923af.pth", "/weights", "")
+    lack = MissingWeights("vgg16", "vgg16-397923af.pth", "/weights", "")
     with ledger.system_session("trainer") as house:
         house.trainers.report(
             "north",

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from services.api.wallboard import service
 from services.api.wallboard.schemas import WallView, WallWindow
 from shared.domain.roles import Role
-from shared.ledger.monitoring.wallboard import Wall
+from shared.ledger.monitoring.wallboard import Wallboard
 from tests.support.builders import form, png, result
 
 
@@ -98,9 +98,9 @@ def test_a_hospitals_screen_shows_its_own_row_and_the_house_without_names(
 def test_a_hundred_dashboards_cost_one_reading_until_it_is_old(as_role, monkeypatch):
     monkeypatch.setitem(service.FRESH_S, WallWindow.QUARTER, 600.0)
     readings = []
-    read_it = Wall.read
+    read_it = Wallboard.read
     monkeypatch.setattr(
-        Wall, "read", lambda self, span: readings.append(span) or read_it(self, span)
+        Wallboard, "read", lambda self, span: readings.append(span) or read_it(self, span)
     )
     operator = as_role(Role.OPERATOR)
     auditor = as_role(Role.AUDITOR)

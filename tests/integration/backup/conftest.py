@@ -77,7 +77,7 @@ class Ward:
                 f"case-{image.decode()}",
             )
             case = book.cases.add(new)
-            return case, book.jobs.open(case, Priority.ROUTINE)
+            return case, book.jobs.create(case, Priority.ROUTINE)
 
     def seal(self) -> None:
         with self.ledger.system_session("worker") as house:

@@ -16,9 +16,9 @@ from shared.backup.folder import PlaceBusy, PlaceOpen
 from shared.backup.manifest import Manifest
 from shared.backup.restore import BackupDamaged
 from shared.domain.audit.verification import verify
-from shared.domain.erasure import Ground
+from shared.domain.erasure import ErasureReason
 from shared.ledger import Ledger
-from shared.ledger.audit.export import Trail
+from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.backup.restore import DatabaseNotEmpty
 from shared.ledger.schema.compatibility import CodeBehind, SchemaUnreleased, head
 from shared.ledger.schema.migrate import migrate
@@ -30,10 +30,10 @@ from tests.later_release import REVISION, later_release
 def trail(url: str) -> tuple[bool, int, int]:
     """Whether the trail is whole, how many events it has, and how many of them are vouched for."""
     with closing(Ledger(url, pool_size=1)) as ledger:
-        read = Trail(ledger, "test")
+        read = AuditTrailReader(ledger, "test")
         seals = read.seals()
         findings = verify(read.links(), seals, signed)
-    return findings.whole, sum(findings.events.values()), sum(findings.sealed.values())
+    return findings.is_intact, sum(findings.events.values()), sum(findings.sealed.values())
 
 
 def cases(url: str) -> dict[str, str | None]:
@@ -68,7 +68,7 @@ def test_a_restored_ledger_is_the_one_of_the_backup(
         closing(Ledger(empty_url, pool_size=1)) as ledger,
         ledger.hospital_session(ward.hospital, "test") as book,
     ):
-        job = book.jobs.open(first, "routine")
+        job = book.jobs.create(first, "routine")
         assert book.jobs.find(job).state == "queued"
 
 
@@ -191,7 +191,7 @@ def test_what_the_store_has_lost_is_said_and_what_an_erasure_removed_meanwhile_i
     ) -> None:
         if (stage, fraction) == ("ledger", 1.0):
             with ward.ledger.hospital_session(ward.hospital, "north") as book:
-                book.erasures.erase(erased, Ground.SENT_BY_MISTAKE)
+                book.erasures.erase(erased, ErasureReason.SENT_BY_MISTAKE)
             ward.objects.delete(gone)
 
     taken = take(place, ward.source, report_progress=erase_when_the_ledger_was_read)
@@ -206,10 +206,10 @@ def test_erasures_and_revocations_of_after_the_backup_are_done_again(
     stays, _ = ward.submit(b"two")
     old = take(place, ward.source)
     with ward.ledger.hospital_session(ward.hospital, "north") as book:
-        book.erasures.erase(gone, Ground.PATIENT_REQUEST)
+        book.erasures.erase(gone, ErasureReason.PATIENT_REQUEST)
     with ward.ledger.system_session("test") as house:
-        (key,) = [key.id for key in house.keys.all()]
-        house.keys.revoke(key)
+        (key,) = [key.id for key in house.api_keys.all()]
+        house.api_keys.revoke(key)
     take(place, ward.source)
     restored = restore(place, empty_url, fresh_objects, name=old.name)
     assert (restored.erased, restored.revoked) == (1, 1)
@@ -270,7 +270,7 @@ def test_pruned_backups_take_with_them_what_only_they_hold(ward, place):
     ward.submit(b"two")
     take(place, ward.source)
     with ward.ledger.hospital_session(ward.hospital, "north") as book:
-        book.erasures.erase(gone, Ground.PATIENT_REQUEST)
+        book.erasures.erase(gone, ErasureReason.PATIENT_REQUEST)
     newest = take(place, ward.source).name
     dropped, objects = prune(place, keep=1)
     assert (len(dropped), objects, place.names()) == (1, 1, [newest])

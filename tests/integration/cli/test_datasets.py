@@ -127,12 +127,12 @@ def test_a_folder_is_imported_and_imported_again_it_is_there(sera, folder):
 
 def test_what_the_dataset_has_is_not_sent_again(api, folder, ledger):
     rows = phantoms(folder, 4)
-    assert [new for _, new in dataset_import.add_all(api, "set", rows)] == [True] * 4
+    assert [new for _, new in dataset_import.import_rows(api, "set", rows)] == [True] * 4
     rows = phantoms(folder, 6)
-    found = [dataset_import._hashed(row) for row in rows]
-    sent = dataset_import._missing(api, "set", found)
+    found = [dataset_import._hash_row(row) for row in rows]
+    sent = dataset_import._without_known_files(api, "set", found)
     assert [len(each.files) for each in sent] == [0, 0, 0, 0, 2, 2]
-    assert [new for _, new in dataset_import.add_all(api, "set", rows)] == [
+    assert [new for _, new in dataset_import.import_rows(api, "set", rows)] == [
         False
     ] * 4 + [True] * 2
 
@@ -142,7 +142,7 @@ def test_an_import_that_was_broken_off_goes_on_where_it_was(
 ):
     monkeypatch.setattr(dataset_import, "BATCH_ROWS", 2)
     rows = phantoms(folder, 20)
-    with closing(dataset_import.add_all(api, "set", rows)) as importer:
+    with closing(dataset_import.import_rows(api, "set", rows)) as importer:
         next(importer)
     held = api.get("/v1/datasets/set")["images"]
     assert 2 <= held < 20
@@ -194,7 +194,7 @@ def test_the_first_row_of_an_image_counts_whatever_batch_it_is_in(
         folder, [(f"{n % 4}.png", int(n < 4), "", "", "", "") for n in range(8)]
     )
     told = {
-        row.line: outcome for row, outcome in dataset_import.add_all(api, "set", rows)
+        row.line: outcome for row, outcome in dataset_import.import_rows(api, "set", rows)
     }
     assert [told[line] for line in range(2, 6)] == [True] * 4
     assert {told[line].code for line in range(6, 10)} == {"label-differs"}
@@ -206,7 +206,7 @@ def test_two_imports_of_a_folder_at_once_add_each_image_once(api, folder, monkey
     with ThreadPoolExecutor(2) as pool:
         told = list(
             pool.map(
-                lambda _: [new for _, new in dataset_import.add_all(api, "set", rows)],
+                lambda _: [new for _, new in dataset_import.import_rows(api, "set", rows)],
                 range(2),
             )
         )
@@ -223,7 +223,7 @@ def test_a_batch_over_the_gateways_cap_is_halved_and_only_what_is_too_large_alon
             encode(noise.integers(0, 256, (side, side)))
         )
     rows = write(folder, [(f"{n}.png", 1, "", "", "", "") for n in range(17)])
-    *small, (row, refusal) = dataset_import.add_all(api, "set", rows)
+    *small, (row, refusal) = dataset_import.import_rows(api, "set", rows)
     assert [new for _, new in small] == [True] * 16
     assert (row.line, "16.png is larger" in str(refusal)) == (18, True)
 

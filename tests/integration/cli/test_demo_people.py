@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from rich.console import Console
 
 from cli.connection import open_ledger
-from cli.demo.people import CAST, admit, introduce
+from cli.demo.people import ACCOUNTS, ensure_account, print_demo_accounts
 from shared.security.production_checks import UnsafeSettings, refuse_unsafe
 from shared.settings import Settings
 from tests.support.app import create_app
@@ -23,7 +23,7 @@ def settings(database_url, engines, tmp_path) -> Settings:
 
 def said(settings) -> str:
     console = Console(file=io.StringIO(), width=160)
-    introduce(console, settings, URL)
+    print_demo_accounts(console, settings, URL)
     return console.file.getvalue()
 
 
@@ -32,16 +32,16 @@ def test_the_demo_says_how_to_sign_in_and_says_the_same_again(settings):
     assert said(settings) == first
     assert f"{URL}/sign-in" in first
     kept = settings.demo_passwords
-    for who in CAST:
+    for who in ACCOUNTS:
         assert f"{who.name} " in first
         assert (kept / who.name).read_text().strip() in first
         assert stat.S_IMODE((kept / who.name).stat().st_mode) == 0o600
 
 
 def test_the_demos_people_sign_in_without_choosing_a_password(settings):
-    who = CAST[1]
+    who = ACCOUNTS[1]
     with open_ledger(settings) as ledger:
-        told = {"name": who.name, "password": admit(ledger, settings, who)}
+        told = {"name": who.name, "password": ensure_account(ledger, settings, who)}
     with TestClient(
         create_app(settings), base_url=URL, headers={"Origin": URL}
     ) as browser:
@@ -52,9 +52,9 @@ def test_the_demos_people_sign_in_without_choosing_a_password(settings):
 
 def test_where_the_password_is_not_kept_any_more_the_next_step_is_said(settings):
     with open_ledger(settings) as ledger:
-        admit(ledger, settings, CAST[0])
-        (settings.demo_passwords / CAST[0].name).unlink()
-        assert "./sera person reset demo-operator" in admit(ledger, settings, CAST[0])
+        ensure_account(ledger, settings, ACCOUNTS[0])
+        (settings.demo_passwords / ACCOUNTS[0].name).unlink()
+        assert "./sera person reset demo-operator" in ensure_account(ledger, settings, ACCOUNTS[0])
 
 
 def test_production_does_not_start_with_the_demos_people(settings):

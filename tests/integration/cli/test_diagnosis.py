@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import text
 
 from cli.commands import doctor
-from cli.commands.doctor import examine
+from cli.commands.doctor import run_check
 from cli.output.check import Verdict
 from cli.work.diagnosis import (
     Addresses,
@@ -33,7 +33,7 @@ from cli.work.diagnosis import (
 from shared.domain.audit.events import Event
 from shared.domain.jobs import Priority
 from shared.ledger.schema.migrate import migrate
-from shared.ledger.training.trainers import Lack
+from shared.ledger.training.trainers import MissingWeights
 from shared.settings import Settings
 from tests.later_release import later_release
 from tests.support.builders import CASE
@@ -60,7 +60,7 @@ def test_a_port_that_a_gateway_answers_at_is_no_fault(settings, url):
 def test_a_port_that_a_stranger_has_is_a_fault(settings):
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         taken = settings.model_copy(update={"port": stranger.getsockname()[1]})
-        verdict, told = examine(doctor.port, taken)
+        verdict, told = run_check(doctor.port, taken)
     assert verdict is Verdict.FAIL
     assert "set SERA_PORT" in told
 
@@ -87,7 +87,7 @@ def test_a_schema_that_waits_for_its_migrations_is_a_fault_with_the_step(
     settings, where, tmp_path
 ):
     with later_release(tmp_path):
-        verdict, told = examine(lambda each: schema(each, where), settings)
+        verdict, told = run_check(lambda each: schema(each, where), settings)
     assert (verdict, "python -m shared.ledger migrate" in told) == (Verdict.FAIL, True)
 
 
@@ -105,7 +105,7 @@ def test_a_schema_of_before_the_first_release_is_a_fault_with_the_step(
 ):
     with ledger.engine.begin() as line:
         line.execute(text("UPDATE alembic_version SET version_num = '0019'"))
-    verdict, told = examine(lambda each: schema(each, where), settings)
+    verdict, told = run_check(lambda each: schema(each, where), settings)
     assert (verdict, "set SERA_HOME to a new folder" in told) == (Verdict.FAIL, True)
 
 
@@ -114,8 +114,8 @@ def test_a_queue_is_told_with_its_oldest_and_its_dead(settings, where, ledger):
     with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
     with ledger.hospital_session(hospital, "test") as book:
-        book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
-        failed = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
+        book.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
+        failed = book.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
     with ledger.engine.begin() as line:
         line.execute(
             text("UPDATE jobs SET state = 'failed' WHERE id = :job"), {"job": failed}
@@ -141,11 +141,11 @@ def test_workers_that_are_there_are_named_and_none_is_a_fault(settings, where, l
 
 
 def test_recipes_without_their_weights_are_told_with_the_files(settings, where, ledger):
-    lack = Lack("vgg19", "vgg19.pth", "/weights", "")
+    lack = MissingWeights("vgg19", "vgg19.pth", "/weights", "")
     with ledger.system_session("trainer") as house:
         house.trainers.report(
             "machine-1",
-            {"koh2020": [lack], "light": [Lack("x", "x.pth", "/weights", "https://x")]},
+            {"koh2020": [lack], "light": [MissingWeights("x", "x.pth", "/weights", "https://x")]},
         )
     verdict, told = recipes(settings, where)
     assert (verdict, "koh2020 lacks vgg19.pth" in told, "light" in told) == (

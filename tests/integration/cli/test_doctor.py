@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.doctor import Verdict, disk_space, examine, own_recipes, safety
+from cli.commands.doctor import Verdict, disk_space, run_check, own_recipes, safety
 from shared.settings import Settings
 
 
@@ -18,7 +18,7 @@ def test_an_unsafe_setting_is_a_word_of_warning_and_in_production_a_fault(
 
 def test_a_database_that_does_not_answer_is_said_to_be_away(tmp_path: Path):
     away = Settings(home=tmp_path, database_url=f"postgresql://x@/sera?host={tmp_path}")
-    verdict, told = examine(safety, away)
+    verdict, told = run_check(safety, away)
     assert verdict is Verdict.FAIL
     assert "database cannot be reached" in told
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from cli.app import main
-from cli.output.first_operator import greet
+from cli.output.first_operator import print_first_sign_in
 from shared.ledger import Ledger
 
 Ran = tuple[int, str, str]
@@ -70,10 +70,10 @@ def test_the_console_says_the_first_operators_password_once(
 ):
     console = Console(file=StringIO(), width=200)
     stack = SimpleNamespace(database_url=database_url, url="http://127.0.0.1:8000")
-    greet(console, stack)
+    print_first_sign_in(console, stack)
     first = console.file.getvalue()
     assert (
         "http://127.0.0.1:8000/sign-in as operator with the one-time password" in first
     )
-    greet(console, stack)
+    print_first_sign_in(console, stack)
     assert console.file.getvalue() == first

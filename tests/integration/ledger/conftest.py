@@ -20,7 +20,7 @@ def submit(ledger: Ledger) -> Submit:
         with ledger.system_session("test") as house:
             hospital_id = house.hospitals.ensure(hospital)
         with ledger.hospital_session(hospital_id, "test") as book:
-            return book.jobs.open(book.cases.add(CASE), priority)
+            return book.jobs.create(book.cases.add(CASE), priority)
 
     return opened
 

@@ -11,10 +11,10 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from deploy.local import EmbeddedEngines
 from shared.domain.audit.events import Event
-from shared.domain.erasure import Ground
+from shared.domain.erasure import ErasureReason
 from shared.domain.jobs import Priority
 from shared.domain.outcomes import OutcomeSource
-from shared.domain.reader_studies import Design, Pick
+from shared.domain.reader_studies import Design, CaseSelection
 from shared.domain.roles import Role
 from shared.errors import NotFound
 from shared.ledger import HospitalSession, Ledger
@@ -32,7 +32,7 @@ from shared.ledger.monitoring.observations import (
     Quantity,
     Window,
 )
-from shared.ledger.monitoring.wallboard import Span, Wall
+from shared.ledger.monitoring.wallboard import Span, Wallboard
 from shared.ledger.people.repository import People
 from shared.ledger.reader_studies.repository import NewStudy
 from shared.ledger.schema.migrate import migrate
@@ -79,22 +79,22 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
     north = hospital("north")
     with services.hospital_session(north, "test") as book:
         case = book.cases.add(CASE)
-        accepted = Accepted(case, book.jobs.open(case, Priority.ROUTINE))
+        accepted = Accepted(case, book.jobs.create(case, Priority.ROUTINE))
         book.receipts.reserve("k", "body")
-        book.receipts.keep("k", Answer(202, {}, b"", case))
+        book.receipts.store("k", Answer(202, {}, b"", case))
         book.outcomes.record(
             case, NewOutcome(True, OutcomeSource.CYTOLOGY, patient="7")
         )
         book.audit.record(Event.CASE_ACCEPTED, case=case)
     with services.system_session("worker") as house:
         house.api_keys.create_text(Role.HOSPITAL_ADMIN, north, "test")
-        boss = house.people.make("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
+        boss = house.people.create("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
         lease = house.queue.claim("w", 1, timedelta(seconds=60), 3)
         house.queue.finish(lease.token, MODEL, {accepted.job_id: result()})
-        house.observations.keep([_observation(accepted, north)])
+        house.observations.record([_observation(accepted, north)])
     with services.hospital_session(north, "test") as book:
         assert book.explanations.request(case)
-        study = book.reader_studies.make(_study(boss.id))
+        study = book.reader_studies.create(_study(boss.id))
     return replace(accepted, study_id=study)
 
 
@@ -107,11 +107,11 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         Observations, "_of_hospital", lambda self, query, window, column: query
     )
-    monkeypatch.setattr(Wall, "_mine", lambda self, query, column: query)
+    monkeypatch.setattr(Wallboard, "_mine", lambda self, query, column: query)
 
 
 def _study(*readers: UUID) -> NewStudy:
-    return NewStudy("study", "?", Design.SEQUENTIAL, 1, Pick.NEWEST, 1, (), readers)
+    return NewStudy("study", "?", Design.SEQUENTIAL, 1, CaseSelection.NEWEST, 1, (), readers)
 
 
 def _observation(accepted: Accepted, hospital: UUID) -> Observation:
@@ -160,10 +160,10 @@ READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
     "outcomes": [lambda b, its: b.outcomes.latest(its.case_id)],
     "observations": [
         lambda b, its: b.observations.decisions(OPEN),
-        lambda b, its: b.observations.tallies(OPEN, MODEL, Quantity.SCORE, [[0.5]]),
+        lambda b, its: b.observations.quantile_counts(OPEN, MODEL, Quantity.SCORE, [[0.5]]),
         lambda b, its: b.observations.warnings(OPEN),
         lambda b, its: b.observations.failures(OPEN),
-        lambda b, its: b.observations.shares(OPEN, Period.MONTH),
+        lambda b, its: b.observations.period_counts(OPEN, Period.MONTH),
         lambda b, its: b.observations.verified(OPEN, Period.MONTH),
     ],
     "similar": [
@@ -174,14 +174,14 @@ READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
     "people": [lambda b, its: b.people.all()],
     "allowance": [lambda b, its: b.rate_limits.status(RateLimit(9, 9)).inflight],
     "seals": [lambda b, its: b.seals.all()],
-    "erasures": [lambda b, its: b.erasures.erase(its.case_id, Ground.PATIENT_REQUEST)],
+    "erasures": [lambda b, its: b.erasures.erase(its.case_id, ErasureReason.PATIENT_REQUEST)],
     "orphans": [lambda b, its: b.orphaned_objects.hold([CASE.image_sha256])],
     "wall": [
-        lambda b, its: b.wallboard.read(DAYS).paces,
+        lambda b, its: b.wallboard.read(DAYS).throughputs,
         lambda b, its: b.wallboard.read(DAYS).lanes,
         lambda b, its: b.wallboard.read(DAYS).running,
-        lambda b, its: b.wallboard.read(DAYS).failed,
-        lambda b, its: b.wallboard.read(DAYS).decided,
+        lambda b, its: b.wallboard.read(DAYS).dead_letters,
+        lambda b, its: b.wallboard.read(DAYS).decisions,
         lambda b, its: len(b.wallboard.read(DAYS).hospitals) > 1,
     ],
     "audit": [lambda b, its: b.audit.page()],
@@ -192,10 +192,10 @@ READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
         lambda b, its: b.reader_studies.counts(its.study_id)["cases"],
     ],
     "readings": [
-        lambda b, its: b.readings.studied(its.study_id),
+        lambda b, its: b.readings.study_cases(its.study_id),
         lambda b, its: b.readings.all(its.study_id),
         lambda b, its: b.readings.breaches(its.study_id),
-        lambda b, its: b.readings.seen_before(its.study_id),
+        lambda b, its: b.readings.previously_seen(its.study_id),
     ],
 }
 """Every reading of every repository of a hospital's book."""
@@ -260,9 +260,9 @@ def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(
     with pytest.raises(NotFound), services.hospital_session(south, "test") as book:
         book.outcomes.record(rows.case_id, NewOutcome(False, OutcomeSource.CYTOLOGY))
     writings = (
-        lambda book: book.jobs.open(rows.case_id, Priority.ROUTINE),
+        lambda book: book.jobs.create(rows.case_id, Priority.ROUTINE),
         lambda book: _as(hospital("north"), book.receipts).reserve("mine", "body"),
-        lambda book: book.observations.keep([_observation(rows, south)]),
+        lambda book: book.observations.record([_observation(rows, south)]),
     )
     for write in writings:
         with (
@@ -340,7 +340,7 @@ def test_what_is_on_record_no_service_may_change(services, hospital, rows):
 def test_a_place_in_the_queue_counts_other_hospitals_jobs(services, hospital):
     for name, place in (("north", 1), ("south", 2)):
         with services.hospital_session(hospital(name), "test") as book:
-            job = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
+            job = book.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
         with services.hospital_session(hospital(name), "test") as book:
             assert book.jobs.find(job).position == place
 
@@ -446,14 +446,14 @@ def test_an_ordinary_owner_whom_an_administrator_gave_the_roles_migrates_and_is_
         with ledger.system_session("test") as house:
             hospital = house.hospitals.ensure(name)
         with ledger.hospital_session(hospital, "test") as book:
-            job = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
+            job = book.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
             assert book.jobs.find(job).position == place
             assert book.cases._session.scalar(text("SELECT count(*) FROM jobs")) == 1
             book.outcomes.record(
                 book.jobs.find(job).case_id, NewOutcome(True, OutcomeSource.CYTOLOGY)
             )
     with ledger.hospital_session(hospital, "test") as book:
-        assert book.erasures.erase(book.jobs.find(job).case_id, Ground.PATIENT_REQUEST)
+        assert book.erasures.erase(book.jobs.find(job).case_id, ErasureReason.PATIENT_REQUEST)
         assert book.cases._session.scalar(text("SELECT count(*) FROM outcomes")) == 0
     ledger.close()
     assert can_bypass_row_level_security(url)

@@ -33,10 +33,10 @@ def test_a_hospital_sees_neither_jobs_nor_cases_of_another(ledger, submit):
     with ledger.hospital_session(hospital(ledger, "south"), "test") as book:
         assert book.jobs.find(job) is None
         assert book.cases.find(case) is None
-        assert book.cases.jobs_of(case) == []
+        assert book.cases.job_ids(case) == []
         assert book.jobs.page(None, None, 10) == []
         assert not book.jobs.cancel(job)
-        assert book.explanations.ask(case) is None
+        assert book.explanations.request(case) is None
 
 
 def test_pages_of_jobs_go_through_all_of_them_newest_first(ledger, submit):
@@ -80,7 +80,7 @@ def test_a_receipt_answers_the_same_request_and_refuses_another(ledger):
     answer = Answer(202, {"location": "/v1/jobs/1"}, b"{}", uuid4())
     with ledger.hospital_session(hospital(ledger, "north"), "test") as book:
         assert book.receipts.reserve("k", "body")
-        book.receipts.keep("k", answer)
+        book.receipts.store("k", answer)
         assert not book.receipts.reserve("k", "body")
         assert book.receipts.find("k", "body") == answer
         with pytest.raises(KeyReused):
@@ -96,7 +96,7 @@ def test_a_receipt_is_swept_in_time(ledger):
     with ledger.hospital_session(north, "test") as book:
         for key in ("l", "m"):
             assert book.receipts.reserve(key, "body")
-            book.receipts.keep(key, Answer(200, {}, b""))
+            book.receipts.store(key, Answer(200, {}, b""))
     with ledger.engine.begin() as line:
         line.execute(
             text(
@@ -117,7 +117,7 @@ def test_a_receipt_is_swept_in_time(ledger):
 def test_a_key_speaks_for_its_hospital_until_the_secret_differs(ledger):
     north = hospital(ledger, "north")
     with ledger.system_session("test") as house:
-        key = house.keys.create(Role.SUBMITTER, north, "test")
+        key = house.api_keys.create_text(Role.SUBMITTER, north, "test")
     known = authenticated(ledger, key)
     assert (known.role, known.hospital_id) == (Role.SUBMITTER, north)
     for wrong in (key[:-1], key + "x", "sera_x_y", "", "\0"):
@@ -128,8 +128,8 @@ def test_a_verified_key_leaves_its_transaction_within_its_hospital(ledger):
     north = hospital(ledger, "north")
     south = hospital(ledger, "south")
     with ledger.system_session("test") as session:
-        key = session.keys.create(Role.READER, north, "test")
-        session.keys.create(Role.READER, south, "test")
+        key = session.api_keys.create_text(Role.READER, north, "test")
+        session.api_keys.create_text(Role.READER, south, "test")
     authenticated(ledger, key)  # notes the use of the key
     transaction = ledger.transaction()
     authenticate_key(transaction, key, noted_every=timedelta(days=1))
@@ -144,10 +144,10 @@ def test_a_verified_key_leaves_its_transaction_within_its_hospital(ledger):
 
 def test_an_operators_key_belongs_to_no_hospital_and_a_submitters_must(ledger):
     with ledger.system_session("test") as house:
-        operator = house.keys.create(Role.OPERATOR, hospital(ledger, "north"), "test")
+        operator = house.api_keys.create_text(Role.OPERATOR, hospital(ledger, "north"), "test")
     assert authenticated(ledger, operator).hospital_id is None
     with ledger.system_session("test") as house, pytest.raises(KeyNeedsHospital):
-        house.keys.create(Role.SUBMITTER, None, "test")
+        house.api_keys.create_text(Role.SUBMITTER, None, "test")
 
 
 def test_an_unreachable_database_is_said_to_be_so():

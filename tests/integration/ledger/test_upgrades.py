@@ -10,16 +10,16 @@ import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
 
 from shared.domain.audit.verification import Findings, verify
-from shared.domain.erasure import Ground
+from shared.domain.erasure import ErasureReason
 from shared.ledger import Ledger
 from shared.ledger.__main__ import main
-from shared.ledger.audit.export import Trail
+from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.schema.compatibility import (
     OLDEST_SERVED,
     CodeBehind,
     SchemaBehind,
     SchemaUnreleased,
-    check,
+    check_compatible,
     check_schema,
     head,
 )
@@ -61,7 +61,7 @@ def hospital(database_url: str) -> UUID:
                 "SELECT id FROM cases LIMIT 1"
             ).scalar_one()
         with ledger.hospital_session(hospital_id, "test") as session:
-            session.erasures.erase(case, Ground.PATIENT_REQUEST)
+            session.erasures.erase(case, ErasureReason.PATIENT_REQUEST)
         with ledger.system_session("test") as session:
             session.seals.add(KEY)
     return hospital_id
@@ -79,7 +79,7 @@ def rows(engine: Engine) -> dict[str, int]:
 
 def trail(url: str) -> Findings:
     with closing(Ledger(url, pool_size=1)) as ledger:
-        exported = Trail(ledger, "test")
+        exported = AuditTrailReader(ledger, "test")
         seals = exported.seals()
         return verify(exported.links(), seals, signed)
 
@@ -106,7 +106,7 @@ def test_a_later_release_goes_forward_and_back_with_its_rows_and_seals(
 ):
     rows_before = rows(engine)
     trail_before = trail(database_url)
-    assert trail_before.whole
+    assert trail_before.is_intact
     assert trail_before.sealed == trail_before.events
     migrate(database_url)
     check_schema(database_url)
@@ -169,7 +169,7 @@ def test_the_release_before_submits_and_answers_while_the_schema_goes_forward_an
         go_back(engine, OLDEST_SERVED)
         wait_for_more()
     assert rows(engine)["results"] == 2 + len(answered) == 2 + sum(answered)
-    assert trail(database_url).whole
+    assert trail(database_url).is_intact
 
 
 def test_services_of_the_release_before_begin_beside_the_later_schema(
@@ -216,7 +216,7 @@ def test_a_migration_that_cannot_lock_its_tables_gives_way_and_is_run_again(
 )
 def test_a_service_begins_only_on_a_schema_that_it_goes_with(schema, refused):
     with pytest.raises(refused) if refused else nullcontext():
-        check(schema)
+        check_compatible(schema)
 
 
 def test_migrations_of_a_later_release_are_left_alone(engine, database_url):

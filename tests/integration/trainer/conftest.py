@@ -27,19 +27,19 @@ LEASE = timedelta(minutes=1)
 TRAINING_IMAGES = 28
 
 
-class Rings:
+class NotificationRecorder:
     """A doorbell that remembers."""
 
     def __init__(self) -> None:
-        self.rung: list[UUID] = []
+        self.subjects: list[UUID] = []
 
     def ring(self, task: Tasks, subject: UUID) -> None:
-        self.rung.append(subject)
+        self.subjects.append(subject)
 
 
 @pytest.fixture
-def rings() -> Rings:
-    return Rings()
+def rings() -> NotificationRecorder:
+    return NotificationRecorder()
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def objects(tmp_path: Path) -> ObjectStore:
 
 @pytest.fixture
 def make_desk(
-    settings: Settings, ledger: Ledger, objects: ObjectStore, rings: Rings
+    settings: Settings, ledger: Ledger, objects: ObjectStore, rings: NotificationRecorder
 ) -> Iterator[Callable[..., TrainingService]]:
     made: list[TrainingService] = []
 

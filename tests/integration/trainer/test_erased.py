@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.domain.erasure import Ground
+from shared.domain.erasure import ErasureReason
 from shared.domain.training.states import RunState, Split, StepKind
 from tests.support.builders import CASE
 
@@ -33,11 +33,11 @@ def erase(ledger, dataset):
         with ledger.hospital_session(home, "test") as book:
             cases[part] = book.cases.add(replace(CASE, image_sha256=image.image_sha256))
         with ledger.system_session("test") as house:
-            house.drafts.write(dataset, image, cases[part])
+            house.drafts.update_row(dataset, image, cases[part])
 
     def gone(part):
         with ledger.hospital_session(home, "test") as book:
-            assert book.erasures.erase(cases[part], Ground.PATIENT_REQUEST)
+            assert book.erasures.erase(cases[part], ErasureReason.PATIENT_REQUEST)
 
     return gone
 
@@ -75,7 +75,7 @@ def test_a_gate_that_is_held_again_leaves_erased_test_images_out(
     desk.work()
     erase(Split.TEST)
     with ledger.system_session("test") as house:
-        house.steps.gate_again(run_id)
+        house.steps.add_gate_step(run_id)
     desk.work()
     with ledger.system_session("test") as house:
         gates = [

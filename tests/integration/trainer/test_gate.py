@@ -13,7 +13,7 @@ from shared.domain.training.states import Split
 from shared.errors import Unavailable
 from shared.imaging import Framing
 from shared.learning import fit, phantom_samples
-from shared.learning.progress import silent
+from shared.learning.progress import ignore_progress
 from shared.ledger.datasets.repository import LabelledImage
 from shared.networks import WeightsFinder
 from shared.objects import open_store
@@ -71,7 +71,7 @@ def test_both_models_read_every_image_as_each_wants_it_cut_out(
     bundles, images, objects, keep
 ):
     candidate, live = bundles
-    judgement = judge(candidate, live, images, objects, POLICY, keep, silent)
+    judgement = judge(candidate, live, images, objects, POLICY, keep, ignore_progress)
     assert candidate.framing == Framing(0.1)
     assert live.framing == Framing(0.3)
     assert judgement.verdict in (GateVerdict.PASSED, GateVerdict.FAILED)
@@ -88,7 +88,7 @@ def test_readings_that_are_kept_are_not_made_again(
     bundles, images, objects, keep, monkeypatch
 ):
     candidate, live = bundles
-    first = judge(live, None, images, objects, POLICY, keep, silent)
+    first = judge(live, None, images, objects, POLICY, keep, ignore_progress)
     assert len(keep) == TEST_IMAGES
     fetched = []
     get = type(objects).get
@@ -97,9 +97,9 @@ def test_readings_that_are_kept_are_not_made_again(
         "get",
         lambda self, sha256: (fetched.append(sha256), get(self, sha256))[1],
     )
-    again = judge(live, None, images, objects, POLICY, keep, silent)
+    again = judge(live, None, images, objects, POLICY, keep, ignore_progress)
     assert (again, fetched) == (first, [])
-    judge(candidate, live, images, objects, POLICY, keep, silent)
+    judge(candidate, live, images, objects, POLICY, keep, ignore_progress)
     assert len(fetched) == 2 * TEST_IMAGES, (
         "an image and a mask each, for the candidate alone"
     )
@@ -112,8 +112,8 @@ def test_a_gate_that_was_killed_goes_on_where_it_was(bundles, images, objects, k
     with pytest.raises(KeyboardInterrupt):
         judge(bundles[0], None, images, objects, POLICY, keep, dies)
     assert len(keep) == gate_module.BATCH
-    judged = judge(bundles[0], None, images, objects, POLICY, keep, silent)
-    assert judged == judge(bundles[0], None, images, objects, POLICY, Kept(), silent)
+    judged = judge(bundles[0], None, images, objects, POLICY, keep, ignore_progress)
+    assert judged == judge(bundles[0], None, images, objects, POLICY, Kept(), ignore_progress)
 
 
 def test_never_more_than_a_batch_is_in_memory(
@@ -127,7 +127,7 @@ def test_never_more_than_a_batch_is_in_memory(
         "predict_each",
         lambda self, nodules: (sizes.append(len(nodules)), predict(self, nodules))[1],
     )
-    judge(bundles[0], None, images, objects, POLICY, keep, silent)
+    judge(bundles[0], None, images, objects, POLICY, keep, ignore_progress)
     assert sizes == [5, 5, 5, 5, 4]
 
 
@@ -144,12 +144,12 @@ def test_progress_goes_from_nothing_to_all(bundles, images, objects, keep):
 def test_an_image_that_is_gone_counts_as_called_wrongly_and_that_is_kept(
     bundles, images, objects, keep
 ):
-    whole = judge(bundles[0], None, images, objects, POLICY, keep, silent).figures[
+    whole = judge(bundles[0], None, images, objects, POLICY, keep, ignore_progress).figures[
         "candidate"
     ]
     objects.delete(images[0].image_sha256)
     fresh = Kept()
-    judgement = judge(bundles[0], None, images, objects, POLICY, fresh, silent)
+    judgement = judge(bundles[0], None, images, objects, POLICY, fresh, ignore_progress)
     found = judgement.figures["candidate"]
     assert (whole["unread"], found["unread"]) == (0, 1)
     assert found["auc"]["value"] <= whole["auc"]["value"]
@@ -164,19 +164,19 @@ def test_an_object_store_that_is_away_ends_the_step_and_counts_against_nobody(
 
     monkeypatch.setattr(type(objects), "get", away)
     with pytest.raises(Unavailable):
-        judge(bundles[0], None, images, objects, POLICY, keep, silent)
+        judge(bundles[0], None, images, objects, POLICY, keep, ignore_progress)
     assert not keep
 
 
 def test_without_test_images_nothing_is_judged_and_nothing_is_read(
     bundles, objects, keep
 ):
-    judgement = judge(*bundles, [], objects, POLICY, keep, silent)
+    judgement = judge(*bundles, [], objects, POLICY, keep, ignore_progress)
     assert judgement.verdict is GateVerdict.NOT_JUDGED
 
 
 def test_a_bundle_is_no_worse_than_itself(bundles, images, objects, keep):
-    judgement = judge(bundles[0], bundles[0], images, objects, POLICY, keep, silent)
+    judgement = judge(bundles[0], bundles[0], images, objects, POLICY, keep, ignore_progress)
     assert judgement.figures["comparison"]["difference"] == 0
     assert "auc-not-worse" in {reason.code for reason in judgement.reasons}
 

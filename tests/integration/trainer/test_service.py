@@ -215,7 +215,7 @@ def test_a_candidate_is_judged_against_what_is_live_on_the_locked_test_set(
         house.models.promote(first.model_digest, "test", "the first model there is")
     second = run(desk, recipe)
     with ledger.system_session("test") as house:
-        judged = [house.gates.latest(each.model_digest) for each in (first, second)]
+        judged = [house.gate_judgements.latest(each.model_digest) for each in (first, second)]
         steps = {step.name: step for step in house.runs.steps(second.id)}
     assert [gate.live_digest for gate in judged] == [None, first.model_digest]
     assert [gate.verdict for gate in judged] == [GateVerdict.NOT_JUDGED] * 2
@@ -235,10 +235,10 @@ def test_a_gate_can_be_held_again_when_another_model_has_become_live(
     second = run(desk, recipe)
     with ledger.system_session("test") as house:
         house.models.promote(first.model_digest, "test", "the first model there is")
-        house.steps.gate_again(second.id)
+        house.steps.add_gate_step(second.id)
     desk.work()
     with ledger.system_session("test") as house:
-        assert house.gates.latest(second.model_digest).live_digest == first.model_digest
+        assert house.gate_judgements.latest(second.model_digest).live_digest == first.model_digest
         assert house.runs.find(second.id).state is RunState.DONE
 
 

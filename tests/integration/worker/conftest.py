@@ -84,7 +84,7 @@ def send(ledger: Ledger, objects: ObjectStore) -> Callable[..., UUID]:
             **{"image_sha256": stored.sha256, "width": 128, "height": 128, **facts},
         )
         with ledger.hospital_session(hospital(ledger), "test") as book:
-            return book.jobs.open(book.cases.add(case), Priority.ROUTINE)
+            return book.jobs.create(book.cases.add(case), Priority.ROUTINE)
 
     return sent
 

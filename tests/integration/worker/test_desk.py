@@ -8,7 +8,7 @@ from shared.errors import Unavailable
 from shared.guidelines import RULES
 from shared.imaging.photos import straighten
 from shared.phantoms import draw
-from shared.phantoms.camera import Shot, photograph
+from shared.phantoms.camera import PhotoSettings, photograph
 from tests.support.builders import Screen, dicom_file, encode, png
 
 
@@ -187,7 +187,7 @@ def test_marks_are_removed_and_an_roi_made_of_them_is_told(desk, send, find, pro
 
 def test_a_photo_of_a_screen_is_told_with_what_it_spoilt(desk, send, find, promote):
     promote(0)
-    photo = photograph(draw(3, size_px=300).pixels, 3, Shot(glare=500))
+    photo = photograph(draw(3, size_px=300).pixels, 3, PhotoSettings(glare=500))
     spoilt = encode(straighten(photo.pixels, photo.corners))
     as_photo = send(spoilt, source="photo")
     as_file = send(spoilt)

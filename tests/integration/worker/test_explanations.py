@@ -4,17 +4,17 @@ import pytest
 from pydicom import examples
 
 from services.worker.bundle_cache import BundleCache
-from services.worker.explanations import ExplanationMaker
+from services.worker.explanations import ExplanationService
 from services.worker.inference.preparation import Preparation
 from services.worker.live_model import LiveModel
-from shared.domain.erasure import Ground
+from shared.domain.erasure import ErasureReason
 from tests.support.builders import Screen, encode, png
 
 
 @pytest.fixture
 def maker(ledger, objects, decoders, tmp_path):
     shelf = BundleCache(ledger, objects, tmp_path / "cache")
-    return ExplanationMaker(
+    return ExplanationService(
         ledger, objects, LiveModel(ledger, shelf), shelf, Preparation(objects, decoders)
     )
 
@@ -28,7 +28,7 @@ def hospital(ledger):
 def ask(ledger):
     def asked(job):
         with ledger.hospital_session(hospital(ledger), "test") as book:
-            return book.explanations.ask(book.jobs.find(job).case_id)
+            return book.explanations.request(book.jobs.find(job).case_id)
 
     return asked
 
@@ -137,7 +137,7 @@ def test_a_case_that_comes_during_an_explanation_is_answered_before_it_ends(
 
     shelf = BundleCache(ledger, objects, tmp_path / "cache")
     live = LiveModel(ledger, shelf)
-    ExplanationMaker(
+    ExplanationService(
         ledger, objects, live, shelf, Preparation(objects, decoders), between
     ).make_next()
     assert slices[0] == ("done", None)
@@ -159,14 +159,14 @@ def test_a_case_erased_while_it_is_explained_is_gone_at_once_and_nothing_is_kept
     def between():
         if not erased:
             with ledger.hospital_session(north, "test") as book:
-                erased.append(book.erasures.erase(case, Ground.PATIENT_REQUEST))
+                erased.append(book.erasures.erase(case, ErasureReason.PATIENT_REQUEST))
 
     shelf = BundleCache(ledger, objects, tmp_path / "cache")
     live = LiveModel(ledger, shelf)
-    ExplanationMaker(
+    ExplanationService(
         ledger, objects, live, shelf, Preparation(objects, decoders), between
     ).make_next()
-    assert erased[0].ground is Ground.PATIENT_REQUEST
+    assert erased[0].ground is ErasureReason.PATIENT_REQUEST
     with ledger.engine.connect() as connection:
         for table in ("explanations", "explanation_maps"):
             assert (

@@ -14,8 +14,8 @@ import skops.io
 import torch
 
 from services.worker import live_model as live_module
-from services.worker.bundle_cache import BundleCache, SpareTaken
-from services.worker.live_model import Follower, LiveModel, give_way
+from services.worker.bundle_cache import BundleCache, SpareSlotTaken
+from services.worker.live_model import Follower, LiveModel, lower_thread_priority
 from services.worker.presence import Presence
 from shared.bundles.storage import publish
 from shared.domain.audit.events import Event
@@ -49,7 +49,7 @@ def serving(ledger):
 
     def told():
         with ledger.system_session("test") as house:
-            (worker,) = house.serving.alive(LONG)
+            (worker,) = house.serving.present_workers(LONG)
         return worker
 
     return told
@@ -60,10 +60,10 @@ def test_a_worker_says_on_what_it_computes_and_when_it_last_claimed_cases(
 ):
     presence = Presence("CPU, 2 threads")
     shelf = BundleCache(ledger, objects, tmp_path / "cache")
-    LiveModel(ledger, shelf, "w1", presence=presence).current()
+    LiveModel(ledger, shelf, "w1", presence=presence).refresh()
     assert (serving().device, serving().claimed_at) == ("CPU, 2 threads", None)
-    presence.claimed()
-    LiveModel(ledger, shelf, "w1", presence=presence).current()
+    presence.record_claim()
+    LiveModel(ledger, shelf, "w1", presence=presence).refresh()
     assert (
         timedelta() <= serving().seen_at - serving().claimed_at < timedelta(minutes=1)
     )
@@ -174,19 +174,19 @@ def test_a_file_tampered_with_on_the_workers_own_disk_is_refused_and_then_fetche
     digest = promote(0)
     shelf = tmp_path / "cache"
     first = LiveModel(ledger, BundleCache(ledger, objects, shelf), "w1")
-    assert first.current().digest == digest
+    assert first.refresh().digest == digest
     path = next(shelf.rglob("*.safetensors"))
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     monkeypatch.setattr(live_module, "RETRY_AFTER_S", 0)
     again = LiveModel(ledger, BundleCache(ledger, objects, shelf), "w1")
-    assert again.current() is None
+    assert again.refresh() is None
     with ledger.system_session("test") as house:
-        (worker,) = house.serving.alive(LONG)
+        (worker,) = house.serving.present_workers(LONG)
     assert (worker.model_digest, worker.refusal.reason.code) == (
         None,
         "bundle-tampered",
     )
-    assert again.current().digest == digest
+    assert again.refresh().digest == digest
 
 
 def test_a_worker_that_starts_with_a_broken_live_model_serves_the_one_before(
@@ -195,9 +195,9 @@ def test_a_worker_that_starts_with_a_broken_live_model_serves_the_one_before(
     good = promote(0)
     bad = spoil(other_scores)
     fresh = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w2")
-    assert fresh.current().digest == good
+    assert fresh.refresh().digest == good
     with ledger.system_session("test") as house:
-        (worker,) = house.serving.alive(LONG)
+        (worker,) = house.serving.present_workers(LONG)
     assert (worker.model_digest, worker.refusal.digest) == (good, bad)
 
 
@@ -207,7 +207,7 @@ def test_a_store_that_is_away_when_the_one_before_is_needed_is_asked_again(
     good = promote(0)
     bad = spoil(other_scores)
     fresh = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w2")
-    take = BundleCache.take
+    take = BundleCache.load
 
     def partly_away(self, digest):
         if digest == good:
@@ -216,10 +216,10 @@ def test_a_store_that_is_away_when_the_one_before_is_needed_is_asked_again(
 
     with monkeypatch.context() as patched:
         patched.setattr(BundleCache, "take", partly_away)
-        assert fresh.current() is None
-    assert fresh.current().digest == good
+        assert fresh.refresh() is None
+    assert fresh.refresh().digest == good
     with ledger.system_session("test") as house:
-        (worker,) = house.serving.alive(LONG)
+        (worker,) = house.serving.present_workers(LONG)
     assert worker.refusal.digest == bad
 
 
@@ -249,7 +249,7 @@ def test_a_model_that_was_rolled_back_while_it_was_loaded_never_serves(
     answer()
     loading = threading.Event()
     go_on = threading.Event()
-    take = BundleCache.take
+    take = BundleCache.load
 
     def slowly(self, digest):
         loading.set()
@@ -271,7 +271,7 @@ def test_cases_are_answered_while_a_model_is_loaded(answer, promote, monkeypatch
     old = promote(0)
     answer()
     go_on = threading.Event()
-    take = BundleCache.take
+    take = BundleCache.load
     monkeypatch.setattr(
         BundleCache, "take", lambda self, digest: (go_on.wait(60), take(self, digest))[1]
     )
@@ -319,7 +319,7 @@ def test_an_idle_worker_follows_too(ledger, objects, promote, tmp_path, monkeypa
     monkeypatch.setattr(live_module, "FOLLOW_S", 0.01)
     promote(0)
     live = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w1")
-    live.current()
+    live.refresh()
     follower = Follower(live)
     swapped = threading.Event()
     follower.start()
@@ -334,12 +334,12 @@ def test_an_idle_worker_follows_too(ledger, objects, promote, tmp_path, monkeypa
 def test_only_one_bundle_besides_the_live_one_is_in_memory(ledger, objects, tmp_path):
     shelf = BundleCache(ledger, objects, tmp_path / "cache")
     with (
-        shelf.spare_place(wait=True),
-        pytest.raises(SpareTaken),
-        shelf.spare_place(wait=False),
+        shelf.reserve_spare_slot(wait=True),
+        pytest.raises(SpareSlotTaken),
+        shelf.reserve_spare_slot(wait=False),
     ):
         pass
-    with shelf.spare_place(wait=False):
+    with shelf.reserve_spare_slot(wait=False):
         pass
 
 
@@ -348,7 +348,7 @@ def test_the_loading_thread_gives_way_and_leaves_the_others_as_they_are():
     seen = []
     thread = threading.Thread(
         target=lambda: (
-            give_way(),
+            lower_thread_priority(),
             seen.append(torch.get_num_threads()),
             seen.append(niceness()),
         )

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from services.worker.liveness_probe import main, stuck
+from services.worker.liveness_probe import main, is_stuck
 from shared.domain.jobs import Priority
-from shared.observability.liveness import Progress, overdue
+from shared.observability.liveness import LivenessReporter, is_overdue
 from shared.settings import Settings
 from tests.support.builders import CASE
 
@@ -25,8 +25,8 @@ def settings(database_url, engines, tmp_path):
 @pytest.fixture
 def silent(settings):
     """A worker that has said nothing for an hour."""
-    Progress(settings.alive_file, -3600, 0).made()
-    assert overdue(settings.alive_file)
+    LivenessReporter(settings.alive_file, -3600, 0).report_progress()
+    assert is_overdue(settings.alive_file)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def send(ledger):
         with ledger.system_session("test") as house:
             north = house.hospitals.ensure("north")
         with ledger.hospital_session(north, "test") as book:
-            return book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
+            return book.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
 
     return sent
 
@@ -54,12 +54,12 @@ def later(ledger, seconds):
 def test_a_worker_is_stuck_if_it_is_silent_while_cases_wait(
     settings, silent, send, ledger, monkeypatch
 ):
-    assert not stuck(settings)
+    assert not is_stuck(settings)
     send()
-    assert not stuck(settings), "the case has just come"
+    assert not is_stuck(settings), "the case has just come"
     later(ledger, 61)
-    assert stuck(settings)
-    assert not stuck(settings.model_copy(update={"stuck_after_s": 120}))
+    assert is_stuck(settings)
+    assert not is_stuck(settings.model_copy(update={"stuck_after_s": 120}))
 
 
 @pytest.mark.parametrize(("worker", "verdict"), [("w1", True), ("w2", False)])
@@ -70,7 +70,7 @@ def test_a_case_in_hand_for_long_is_its_own_workers_matter(
     with ledger.system_session(worker) as house:
         house.queue.claim(worker, 1, LEASE, 5)
     later(ledger, 100)
-    assert stuck(settings) is verdict
+    assert is_stuck(settings) is verdict
 
 
 def test_a_case_whose_worker_is_gone_waits_for_all(settings, silent, send, ledger):
@@ -78,7 +78,7 @@ def test_a_case_whose_worker_is_gone_waits_for_all(settings, silent, send, ledge
     with ledger.system_session("w2") as house:
         house.queue.claim("w2", 1, LEASE, 5)
     later(ledger, 400)
-    assert stuck(settings)
+    assert is_stuck(settings)
 
 
 def test_a_worker_that_gets_on_or_is_at_something_long_is_alive(
@@ -86,12 +86,12 @@ def test_a_worker_that_gets_on_or_is_at_something_long_is_alive(
 ):
     send()
     later(ledger, 1000)
-    progress = Progress(
+    progress = LivenessReporter(
         settings.alive_file, settings.stuck_after_s, settings.long_task_s
     )
-    for told in (progress.made, progress.takes_long):
+    for told in (progress.report_progress, progress.report_long_task):
         told()
-        assert not stuck(settings)
+        assert not is_stuck(settings)
 
 
 @pytest.mark.parametrize("away", ["database_url", "broker_url"])
@@ -104,14 +104,14 @@ def test_nothing_is_held_against_a_worker_without_its_engines(
         "database_url": f"postgresql://x@/sera?host={tmp_path}",
         "broker_url": f"redis+socket://{tmp_path}/none",
     }
-    assert not stuck(Settings(**settings.model_dump() | {away: urls[away]}))
+    assert not is_stuck(Settings(**settings.model_dump() | {away: urls[away]}))
 
 
 def test_a_worker_that_was_never_told_to_say_so_is_alive(settings, send, ledger):
     send()
     later(ledger, 1000)
-    assert not stuck(settings)
-    assert not stuck(settings.model_copy(update={"alive_file": None}))
+    assert not is_stuck(settings)
+    assert not is_stuck(settings.model_copy(update={"alive_file": None}))
 
 
 def test_the_command_says_it_with_its_exit_code(
@@ -132,10 +132,10 @@ def test_the_command_says_it_with_its_exit_code(
 def test_what_is_written_keeps_its_length_and_no_wall_clock_counts(
     settings, monkeypatch
 ):
-    progress = Progress(settings.alive_file, 60, 600)
-    progress.made()
+    progress = LivenessReporter(settings.alive_file, 60, 600)
+    progress.report_progress()
     length = settings.alive_file.stat().st_size
     monkeypatch.setattr("time.time", lambda: 0.0)
-    progress.takes_long()
+    progress.report_long_task()
     assert settings.alive_file.stat().st_size == length
-    assert not overdue(settings.alive_file)
+    assert not is_overdue(settings.alive_file)

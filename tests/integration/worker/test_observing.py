@@ -35,7 +35,7 @@ def north(database_url, engines, ledger, objects, tmp_path):
         home=tmp_path, objects_url=(tmp_path / "objects").as_uri(), **urls
     )
     with ledger.system_session("test") as house:
-        key = house.keys.create(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
+        key = house.api_keys.create_text(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
     headers = {"Authorization": f"Bearer {key}"}
     with TestClient(
         create_app(settings), headers=headers, raise_server_exceptions=False

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from services.worker.retention import Sweeper
+from services.worker.retention import RetentionSweeper
 from shared.domain.audit.events import Event
-from shared.domain.erasure import Ground
+from shared.domain.erasure import ErasureReason
 from shared.domain.jobs import Priority
 from shared.domain.outcomes import OutcomeSource
 from shared.ledger import Ledger
@@ -21,14 +21,14 @@ from tests.support.builders import CASE, png
 
 @pytest.fixture
 def sweeper(ledger, objects):
-    return Sweeper(ledger, objects, default_days=None)
+    return RetentionSweeper(ledger, objects, default_days=None)
 
 
 @pytest.fixture
 def erase(ledger, find):
     def gone(job):
         with ledger.hospital_session(hospital(ledger), "test") as book:
-            return book.erasures.erase(find(job).case_id, Ground.PATIENT_REQUEST)
+            return book.erasures.erase(find(job).case_id, ErasureReason.PATIENT_REQUEST)
 
     return gone
 
@@ -76,7 +76,7 @@ class DiesAfterDeleting(StoreAway):
 
 def orphans(ledger):
     with ledger.system_session("test") as house:
-        return house.orphans.count()
+        return house.orphaned_objects.count()
 
 
 def test_the_image_goes_with_its_only_case(sweeper, send, erase, objects):
@@ -124,7 +124,7 @@ def test_a_sweep_that_has_had_its_time_leaves_the_rest_to_the_next(
 ):
     aged(3)
     for sweep_s, left in ((0, 3), (60, 0)):
-        Sweeper(ledger, objects, default_days=9, sweep_s=sweep_s).sweep()
+        RetentionSweeper(ledger, objects, default_days=9, sweep_s=sweep_s).sweep()
         with ledger.system_session("test") as house:
             assert sum(each.cases for each in house.retention.due(9).values()) == left
 
@@ -133,7 +133,7 @@ def test_an_object_that_cannot_be_removed_now_is_removed_by_a_later_sweep(
     ledger, objects, send, erase
 ):
     erase(send(png(1)))
-    away = Sweeper(ledger, StoreAway(objects, fails=1), None)
+    away = RetentionSweeper(ledger, StoreAway(objects, fails=1), None)
     away.sweep()
     assert (orphans(ledger), objects.exists(objects.put(png(1)).sha256)) == (1, True)
     away.sweep()
@@ -144,7 +144,7 @@ def test_a_crash_between_removal_and_commit_loses_nothing_and_is_made_good(
     ledger, objects, send, erase
 ):
     erase(send(png(1)))
-    dying = Sweeper(ledger, DiesAfterDeleting(objects, fails=1), None)
+    dying = RetentionSweeper(ledger, DiesAfterDeleting(objects, fails=1), None)
     with pytest.raises(MemoryError):
         dying.sweep()
     assert orphans(ledger) == 1
@@ -159,7 +159,7 @@ def test_the_same_image_may_come_again_after_it_was_removed(
     sweeper.sweep()
     send(png(1))
     with ledger.hospital_session(hospital(ledger), "test") as book:
-        assert len(book.orphans.hold([objects.put(png(1)).sha256])) == 1
+        assert len(book.orphaned_objects.hold([objects.put(png(1)).sha256])) == 1
     sweeper.sweep()
     assert objects.get(objects.put(png(1)).sha256) == png(1)
 
@@ -175,27 +175,27 @@ def test_uploads_and_sweeps_at_the_same_moment_leave_no_case_without_its_image(
         sha256 = objects.put(image).sha256
         with ledger.hospital_session(home, "test") as book:
             case_id = book.cases.add(replace(CASE, image_sha256=sha256))
-            if book.orphans.hold([sha256]):
+            if book.orphaned_objects.hold([sha256]):
                 objects.put(image)
-            job = book.jobs.open(case_id, Priority.ROUTINE)
+            job = book.jobs.create(case_id, Priority.ROUTINE)
         assert objects.exists(sha256)
         with ledger.hospital_session(home, "test") as book:
-            book.erasures.erase(case_id, Ground.SENT_BY_MISTAKE)
+            book.erasures.erase(case_id, ErasureReason.SENT_BY_MISTAKE)
         return job
 
     with ThreadPoolExecutor(4) as pool:
-        sweeps = [pool.submit(Sweeper(ledger, objects, None).sweep) for _ in range(8)]
+        sweeps = [pool.submit(RetentionSweeper(ledger, objects, None).sweep) for _ in range(8)]
         assert len(list(pool.map(upload, range(12)))) == 12
         for each in sweeps:
             each.result()
-    Sweeper(ledger, objects, None).sweep()
+    RetentionSweeper(ledger, objects, None).sweep()
     assert list(objects._keys.keys("objects/")) == []
 
 
 def test_without_the_database_a_sweep_waits_for_the_next_ring(objects):
     away = Ledger("postgresql+psycopg2://nobody@127.0.0.1:1/none")
     with capture_logs() as told:
-        Sweeper(away, objects, 1).sweep()
+        RetentionSweeper(away, objects, 1).sweep()
     away.close()
     assert [each["event"] for each in told] == ["retention.waits"]
 
@@ -208,11 +208,11 @@ def test_a_draft_loses_erased_cases_with_the_sweep(sweeper, ledger, send, find, 
         )
     with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("set")
-        assert house.consents.take(dataset).added == 1
+        assert house.consents.import_outcomes(dataset).added == 1
     erase(job)
     sweeper.sweep()
     with ledger.system_session("test") as house:
-        assert house.consents.with_erased() == []
+        assert house.consents.datasets_with_erased_cases() == []
         told = [
             each.details["change"]
             for each in house.audit.page()

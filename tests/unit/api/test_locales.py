@@ -20,8 +20,8 @@ from services.api.locales import (
     sentence,
     text_of_code,
 )
-from shared.domain.audit.verification import TEXT
-from shared.domain.messages import Message, fields, fill
+from shared.domain.audit.verification import FAULT_TEXTS
+from shared.domain.messages import Message, fact_names, format_text
 from shared.domain.texts import (
     ERRORS,
     GATE,
@@ -35,7 +35,7 @@ from shared.domain.texts import (
 )
 from shared.errors import SeraError
 from shared.imaging.errors import RoiOutsideImage
-from shared.ledger.datasets.drafts import THINGS, ImageDiffers
+from shared.ledger.datasets.drafts import COLUMN_WORDS, ImageDiffers
 
 ELSEWHERE = (
     "services.api.app",
@@ -106,7 +106,7 @@ def test_the_language_that_a_caller_likes_best_is_taken(accepted, language):
 
 def any_facts(text: str) -> dict[str, str]:
     """A fact for each field, as a number that JSON has not is kept: in letters, whatever the field's format."""
-    return dict.fromkeys(fields(text), "7")
+    return dict.fromkeys(fact_names(text), "7")
 
 
 def error_classes() -> Iterator[type[SeraError]]:
@@ -132,13 +132,13 @@ def derived(kind: type[SeraError]) -> Iterator[type[SeraError]]:
 def sentences() -> Iterator[tuple[str, str]]:
     """Each English sentence by its code: of errors, and of what is none."""
     for kind in error_classes():
-        codes = {f"{thing}-differs" for thing in THINGS.values()}
+        codes = {f"{thing}-differs" for thing in COLUMN_WORDS.values()}
         for code in codes if kind is ImageDiffers else {kind.code}:
             yield code, kind.text
     for texts in OWN_TEXTS:
         yield from ((code, text) for code, of_code in texts.items() for text in of_code)
     yield from NOTES.items()
-    yield from ((f"fault-{fault}", text) for fault, text in TEXT.items())
+    yield from ((f"fault-{fault}", text) for fault, text in FAULT_TEXTS.items())
 
 
 def test_every_sentence_has_a_korean_one_with_the_same_fields():
@@ -147,7 +147,7 @@ def test_every_sentence_has_a_korean_one_with_the_same_fields():
         (code, english)
         for code, english in sentences()
         if not any(
-            fields(korean_text) == fields(english)
+            fact_names(korean_text) == fact_names(english)
             for korean_text in korean_texts().get(code, ())
         )
     ]
@@ -177,12 +177,12 @@ def test_what_is_kept_of_any_error_becomes_the_sentence_that_it_had():
     """Where errors of one code have the same facts, they have each other's."""
     texts = defaultdict(set)
     for kind in error_classes():
-        texts[kind.code, fields(kind.text)].add(kind.text)
+        texts[kind.code, fact_names(kind.text)].add(kind.text)
     for kind in set(error_classes()) - {ImageDiffers}:
         facts = any_facts(kind.text)
         stored = json.loads(json.dumps(Message(kind.code, facts).to_json()))
         of_code = {
-            fill(text, facts, str) for text in texts[kind.code, fields(kind.text)]
+            format_text(text, facts, str) for text in texts[kind.code, fact_names(kind.text)]
         }
         assert text_of_code(stored["code"], stored["facts"], Language.ENGLISH) in of_code
         assert re.search(
@@ -197,17 +197,17 @@ def test_what_is_no_error_has_a_sentence_in_both_languages_for_each_kind_of_fact
         ]:
             facts = any_facts(english)
             (korean_text,) = [
-                one for one in korean_texts()[code] if fields(one) == fields(english)
+                one for one in korean_texts()[code] if fact_names(one) == fact_names(english)
             ]
-            assert text_of_code(code, facts, Language.ENGLISH) == fill(english, facts, str)
-            assert text_of_code(code, facts, Language.KOREAN) == fill(korean_text, facts, str)
+            assert text_of_code(code, facts, Language.ENGLISH) == format_text(english, facts, str)
+            assert text_of_code(code, facts, Language.KOREAN) == format_text(korean_text, facts, str)
 
 
 def test_korean_is_told_to_those_who_prefer_it(in_korean):
     error = RoiOutsideImage(roi="[1, 2, 300, 4]", width=200, height=100)
     detail, language = sentence(error.code, error.facts, str(error))
     assert detail.startswith(
-        "관심 영역(ROI) [1, 2, 300, 4]이(가) 영상(200 x 100)을 벗어납니다."
+        "관심영역(ROI)이 영상(200 x 100)을 벗어납니다: [1, 2, 300, 4]."
     )
     assert language == "ko"
     assert text_of_code(error.code, error.facts) == detail

@@ -17,12 +17,12 @@ from shared.bundles import (
     BundleTampered,
     BundleUnreadable,
     UntrustedType,
-    assemble,
-    files,
+    assemble_folder,
+    list_files,
     load,
     save,
 )
-from shared.bundles.ledger_record import reference
+from shared.bundles.ledger_record import reference_record
 from shared.imaging import Framing
 from shared.imaging.image import Nodule
 from tests.support.builders import as_format_2
@@ -144,7 +144,7 @@ def test_a_bundle_of_format_2_answers_without_p_values(copied, saved, nodules):
     old = load(copied)
     new = load(*saved)
     assert old.model.evidence is None
-    assert reference(old) is None
+    assert reference_record(old) is None
     for before, after in zip(old.predict(nodules), new.predict(nodules), strict=True):
         assert (before.benign_p, before.malignant_p) == (None, None)
         assert (before.score, before.risk, before.decision) == (
@@ -211,7 +211,7 @@ def test_a_nodule_alone_gets_the_p_values_and_the_place_it_gets_in_a_batch(
 
 def test_the_reference_is_plain_and_whole(saved):
     bundle = load(*saved)
-    told = json.loads(json.dumps(reference(bundle), allow_nan=False))
+    told = json.loads(json.dumps(reference_record(bundle), allow_nan=False))
     assert told["fractions"][50] == 0.5
     assert {
         len(told["quantiles"][name]) for name in ("score", "risk", "strangeness")
@@ -278,10 +278,10 @@ def test_a_bundle_stored_file_by_file_under_hashes_is_assembled_again(saved, tmp
     folder, digest = saved
     store = {
         entry.sha256: (folder / path).read_bytes()
-        for path, entry in files(folder).items()
+        for path, entry in list_files(folder).items()
     }
     assert digest in store
-    assemble(digest, store.__getitem__, tmp_path / "fetched")
+    assemble_folder(digest, store.__getitem__, tmp_path / "fetched")
     assert load(tmp_path / "fetched", digest).digest == digest
 
 
@@ -289,11 +289,11 @@ def test_a_store_that_returns_other_bytes_is_found_out(saved, tmp_path):
     folder, digest = saved
     manifest = (folder / "manifest.json").read_bytes()
     with pytest.raises(BundleTampered):
-        assemble(
+        assemble_folder(
             digest,
             lambda key: manifest if key == digest else b"other",
             tmp_path / "fetched",
         )
     with pytest.raises(BundleTampered, match="manifest"):
-        assemble(digest, lambda key: b"{}", tmp_path / "fetched")
+        assemble_folder(digest, lambda key: b"{}", tmp_path / "fetched")
     assert not (tmp_path / "fetched").exists()

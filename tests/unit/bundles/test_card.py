@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from shared.bundles import load
-from shared.bundles.card import card
+from shared.bundles.card import model_card
 from tests.support.builders import as_format_2
 
 
@@ -14,7 +14,7 @@ def bundle(saved):
 
 
 def test_a_card_is_plain_and_says_which_model_it_is_of(bundle):
-    told = card(bundle)
+    told = model_card(bundle)
     assert json.loads(json.dumps(told, allow_nan=False)) == told
     assert (told["model"]["digest"], told["model"]["positive"]) == (
         bundle.digest,
@@ -23,7 +23,7 @@ def test_a_card_is_plain_and_says_which_model_it_is_of(bundle):
 
 
 def test_a_synthetic_model_is_meant_for_no_patient(bundle):
-    told = card(bundle)
+    told = model_card(bundle)
     assert told["model"]["synthetic"]
     assert told["data"]["synthetic"]
     assert "patient" in told["not_intended"][0]
@@ -31,7 +31,7 @@ def test_a_synthetic_model_is_meant_for_no_patient(bundle):
 
 
 def test_rates_come_with_counts_and_intervals(bundle):
-    rates = card(bundle)["performance"]["rates"]
+    rates = model_card(bundle)["performance"]["rates"]
     assert set(rates) == {"sensitivity", "specificity", "accuracy"}
     sensitivity = rates["sensitivity"]
     assert sensitivity["of"] == 12
@@ -40,7 +40,7 @@ def test_rates_come_with_counts_and_intervals(bundle):
 
 
 def test_every_network_has_its_source_and_the_licence_of_its_weights(bundle):
-    network, formulas = card(bundle)["recipe"]["features"]
+    network, formulas = model_card(bundle)["recipe"]["features"]
     assert network["weights"]["licence"]
     assert "phantoms" in network["tuning"]
     assert formulas["weights"] is None
@@ -48,7 +48,7 @@ def test_every_network_has_its_source_and_the_licence_of_its_weights(bundle):
 
 
 def test_every_reader_has_its_settings_and_its_own_area(bundle):
-    readers = card(bundle)["recipe"]["readers"]
+    readers = model_card(bundle)["recipe"]["readers"]
     assert [each["name"] for each in readers] == [
         "sera_tiny/svm",
         "sera_tiny/forest",
@@ -59,14 +59,14 @@ def test_every_reader_has_its_settings_and_its_own_area(bundle):
 
 
 def test_the_limits_tell_of_unknown_sites_and_patients(bundle):
-    told = " ".join(card(bundle)["limits"])
+    told = " ".join(model_card(bundle)["limits"])
     assert "where they come from" in told
     assert "For 24 of 24 images the patient is not known" in told
-    assert "none is named here" in card(bundle)["performance"]["how"]
+    assert "none is named here" in model_card(bundle)["performance"]["how"]
 
 
 def test_a_bundle_of_format_2_has_a_card_without_what_it_did_not_keep(saved, tmp_path):
-    told = card(load(as_format_2(shutil.copytree(saved[0], tmp_path / "old"))))
+    told = model_card(load(as_format_2(shutil.copytree(saved[0], tmp_path / "old"))))
     assert (told["operating_points"], told["conformal"], told["calibration"]) == (
         None,
         None,

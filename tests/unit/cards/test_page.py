@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 
 from shared.bundles import load
-from shared.bundles.card import card
+from shared.bundles.card import model_card
 from shared.cards import render
 from tests.support.builders import as_format_2
 
@@ -37,7 +37,7 @@ class Balance(HTMLParser):
 
 @pytest.fixture
 def told(saved):
-    return card(load(*saved))
+    return model_card(load(*saved))
 
 
 def parsed(page):
@@ -86,7 +86,7 @@ def test_a_name_cannot_bring_markup_in(told):
 
 
 def test_a_card_of_an_old_bundle_is_a_page_too(saved, tmp_path):
-    page = render(card(load(as_format_2(shutil.copytree(saved[0], tmp_path / "old")))))
+    page = render(model_card(load(as_format_2(shutil.copytree(saved[0], tmp_path / "old")))))
     parsed(page)
     assert "counts were not kept" in page
     assert "bundle format 2" in page

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from shared.cases.prepare import PHOTO, prepare, with_text_finding
-from shared.domain.image_source import Source
+from shared.domain.image_source import ImageSource
 from shared.domain.results.findings import Finding
 from shared.imaging import Box, Framing, ImageFormat, Roi, UltrasoundImage, decode
 from shared.imaging.deidentify import BURNT_IN_TEXT
@@ -35,10 +35,10 @@ def test_a_photo_is_told_and_a_file_is_not():
         source: [
             finding.code for finding in prepare(data, Framing(), source=source).findings
         ]
-        for source in Source
+        for source in ImageSource
     }
-    assert PHOTO.code in codes[Source.PHOTO]
-    assert PHOTO.code not in codes[Source.FILE]
+    assert PHOTO.code in codes[ImageSource.PHOTO]
+    assert PHOTO.code not in codes[ImageSource.FILE]
 
 
 def test_a_mask_is_the_roi():

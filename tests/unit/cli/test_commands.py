@@ -6,14 +6,14 @@ import pytest
 
 from cli.commands.models import find_model
 from cli.commands.submit import RoiArgumentInvalid, roi_json
-from cli.commands.train import report
+from cli.commands.train import run_lines
 from cli.connection import ApiProblem
 from shared.domain.models import ModelUnknown
 
 RUN = {
     "run_id": "a1b2c3d4",
     "state": "done",
-    "steps": [{"kind": "gate", "message": "The gate lets it pass."}],
+    "steps": [{"kind": "gate", "message": "Validation passed."}],
     "reason": None,
     "message": None,
     "model_digest": "9f2c" * 16,
@@ -41,18 +41,18 @@ def test_an_roi_that_is_no_box_is_refused_with_an_example(text: str) -> None:
 def test_a_finished_run_is_told_with_its_figures_the_gates_word_and_the_next_step() -> (
     None
 ):
-    images, auc, gate, step = report(RUN, None)
+    images, auc, gate, step = run_lines(RUN, None)
     assert "60 images, 25% of them malignant" in images
     assert "AUC 0.931 (95 % interval 0.900-0.960)" in auc
-    assert gate == "The gate lets it pass."
+    assert gate == "Validation passed."
     assert step.endswith("./sera models promote 9f2c9f2c9f2c")
-    assert report(RUN, {"live": True})[-1] == "It is live."
+    assert run_lines(RUN, {"live": True})[-1] == "It is live."
 
 
 def test_a_model_that_was_not_promoted_is_told_with_the_reason() -> None:
     refused = ApiProblem("promotion-needs-reason", "Give the reason in writing.")
     assert (
-        report(RUN, refused)[-1]
+        run_lines(RUN, refused)[-1]
         == "Not promoted: Give the reason in writing. [promotion-needs-reason]"
     )
 
@@ -63,7 +63,7 @@ def test_a_failed_run_is_told_in_one_sentence_with_the_way_on() -> None:
         "reason": "too-few-images",
         "message": "There are too few images.",
     }
-    (said,) = report(failed, None)
+    (said,) = run_lines(failed, None)
     assert said.startswith("The run ended as failed: There are too few images.")
     assert said.endswith("./sera runs resume a1b2c3d4")
 

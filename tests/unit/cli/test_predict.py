@@ -168,7 +168,7 @@ def test_batches_give_what_one_batch_gives(sera, bundle, images, monkeypatch):
         "--json",
     )
     whole = sera(*asked)
-    monkeypatch.setattr(predict, "AT_ONCE", 1)
+    monkeypatch.setattr(predict, "BATCH_IMAGES", 1)
     single = sera(*asked)
     for one, other in zip(json.loads(whole[1]), json.loads(single[1]), strict=True):
         assert one.keys() == other.keys()

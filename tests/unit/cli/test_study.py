@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli.commands.study import finish, summary
+from cli.commands.study import save_results, summary
 from shared.bundles import load
 from shared.phantoms import draw
 from shared.settings import ROOT
-from shared.study.report.page import Material
+from shared.study.report.page import DatasetDescription
 from tests.support.builders import encode
 from tests.support.fabricated_study import study
 
@@ -107,8 +107,8 @@ def test_a_finished_study_leaves_report_tables_and_bundle_and_replaces_those_of_
     made = study()
     out = tmp_path / "out"
     for synthetic in (False, True):
-        report = finish(
-            made, small_model, Material("phantoms", synthetic=synthetic), out
+        report = save_results(
+            made, small_model, DatasetDescription("phantoms", synthetic=synthetic), out
         )
         assert report == out / "report.html"
         assert load(out / "bundle").manifest.synthetic is synthetic

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from shared.bundles.errors import BundleNotReproduced
-from shared.domain.messages import Message, fields, fill, fitting, to_json
+from shared.domain.messages import Message, fact_names, format_text, select_text, to_json
 from shared.domain.texts import TEXTS
 from shared.errors import InputError
 
@@ -67,19 +67,19 @@ def test_a_number_that_json_has_not_is_told_in_letters_whatever_its_format():
 
 def test_the_text_that_says_most_of_the_facts_is_taken():
     texts = ("on all", "fold {fold}", "fold {fold} of {folds}")
-    assert fitting(texts, {}) == "on all"
-    assert fitting(texts, {"fold": 1, "rate": 2}) == "fold {fold}"
-    assert fitting(texts, {"fold": 1, "folds": 4}) == "fold {fold} of {folds}"
-    assert fitting(texts[1:], {}) is None
-    assert fields(texts[2]) == {"fold", "folds"}
+    assert select_text(texts, {}) == "on all"
+    assert select_text(texts, {"fold": 1, "rate": 2}) == "fold {fold}"
+    assert select_text(texts, {"fold": 1, "folds": 4}) == "fold {fold} of {folds}"
+    assert select_text(texts[1:], {}) is None
+    assert fact_names(texts[2]) == {"fold", "folds"}
 
 
 def test_facts_that_are_messages_become_sentences_of_their_own():
     inner = Message("step-done", {"step": "plan"})
-    assert fill("{one} And: {many}", {"one": inner, "many": [inner, inner]}, str) == (
+    assert format_text("{one} And: {many}", {"one": inner, "many": [inner, inner]}, str) == (
         "plan is done And: plan is done plan is done"
     )
-    assert fill("{none}", {"none": []}, str) == ""
+    assert format_text("{none}", {"none": []}, str) == ""
 
 
 def messages_in_the_code() -> Iterator[tuple[str, str, set[str] | None]]:
@@ -116,7 +116,7 @@ def test_every_message_that_the_code_makes_has_a_text_that_its_facts_fill():
     unfilled = [
         (place, code, names)
         for place, code, names in made
-        if names is not None and fitting(TEXTS[code], dict.fromkeys(names)) is None
+        if names is not None and select_text(TEXTS[code], dict.fromkeys(names)) is None
     ]
     assert unfilled == []
     assert len(made) > 20

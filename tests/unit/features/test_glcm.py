@@ -59,7 +59,7 @@ def test_pairs_are_those_counted_one_by_one(image, distance):
 def test_counting_only_pairs_that_occur_gives_the_same(image, distance):
     few = cooccurrence(image, LEVELS, distance)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(glcm, "DENSE", 1)
+        patch.setattr(glcm, "MAX_DENSE_LEVELS", 1)
         assert (
             as_matrices(cooccurrence(image, LEVELS, distance)) == as_matrices(few)
         ).all()

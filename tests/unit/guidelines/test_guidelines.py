@@ -223,7 +223,7 @@ def test_kim_needs_one_sign(described, expected):
 def test_kim_does_not_look_at_the_size():
     advice = assess(nodule("solid", "isoechoic", "punctate"), 0.5, "Kim-2002")
     assert (advice.outcome, advice.threshold_mm) == (FnaOutcome.DUE, 0)
-    assert advice.text == "FNA is due at any size: positive."
+    assert advice.text == "FNA recommended at any size: positive."
     assert assess(nodule(), 90, "Kim-2002").threshold_mm is None
 
 

@@ -145,7 +145,7 @@ def test_the_shown_threshold_and_size_explain_the_advice(rule, risk, size_mm):
             ACR,
             0.31,
             14,
-            "FNA is due: 14.0 mm reaches the 10 mm threshold of TR5 (risk 31 %).",
+            "FNA recommended: 14.0 mm reaches the 10 mm threshold of TR5 (risk 31 %).",
         ),
         (
             ACR,
@@ -164,7 +164,7 @@ def test_the_shown_threshold_and_size_explain_the_advice(rule, risk, size_mm):
             K2021,
             0.05,
             21,
-            "FNA is due: 21.0 mm exceeds the 20 mm threshold of K-TIRADS 3 (risk 5 %).",
+            "FNA recommended: 21.0 mm exceeds the 20 mm threshold of K-TIRADS 3 (risk 5 %).",
         ),
         (
             K2021,
@@ -205,7 +205,7 @@ def test_the_default_rule_is_acrs_and_names_its_source():
 
 
 def test_the_alternatives_are_all_other_rules():
-    assert {advice.rule for advice in alternatives(0.12, 12, besides=K2021)} == {
+    assert {advice.rule for advice in alternatives(0.12, 12, excluded_rule=K2021)} == {
         ACR,
         K2016,
     }

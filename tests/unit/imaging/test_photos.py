@@ -13,12 +13,12 @@ from shared.imaging.photos import (
 )
 from shared.imaging.photos.rectify import aspect_of
 from shared.phantoms import draw
-from shared.phantoms.camera import Shot, photograph
+from shared.phantoms.camera import PhotoSettings, photograph
 
 SEEDS = (0, 1, 3)
 
 
-def told(seed: int, shot: Shot) -> set[str]:
+def told(seed: int, shot: PhotoSettings) -> set[str]:
     photo = photograph(draw(seed, size_px=400).pixels, seed, shot)
     return {
         finding.code
@@ -28,16 +28,16 @@ def told(seed: int, shot: Shot) -> set[str]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_good_photo_is_not_faulted(seed):
-    assert told(seed, Shot()) == set()
+    assert told(seed, PhotoSettings()) == set()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
     ("shot", "fault"),
     [
-        (Shot(glare=300), "glare"),
-        (Shot(moire=0.06), "moire"),
-        (Shot(blur_px=9), "blurred"),
+        (PhotoSettings(glare=300), "glare"),
+        (PhotoSettings(moire=0.06), "moire"),
+        (PhotoSettings(blur_px=9), "blurred"),
     ],
 )
 def test_what_spoils_a_photo_is_told(seed, shot, fault):
@@ -59,7 +59,7 @@ def test_where_there_is_no_screen_the_corners_lie_inside_the_photo():
 
 @pytest.mark.parametrize("shape", [(300, 400), (300, 300), (480, 300)])
 def test_the_aspect_of_the_screen_is_told_from_a_slanted_view(shape):
-    photo = photograph(np.full(shape, 160, np.uint8), 4, Shot(tilt_deg=25))
+    photo = photograph(np.full(shape, 160, np.uint8), 4, PhotoSettings(tilt_deg=25))
     assert aspect_of(photo.corners, photo.pixels.shape) == pytest.approx(
         shape[1] / shape[0], rel=0.03
     )

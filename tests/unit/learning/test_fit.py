@@ -10,7 +10,7 @@ from shared.learning import (
     Sample,
     SingleClass,
     TooFewSamples,
-    check_apart,
+    check_no_shared_groups,
     fingerprint,
     fit,
     phantom_samples,
@@ -183,16 +183,16 @@ def sample(key: str, patient: str | None = None, site: str | None = None) -> Sam
 
 def test_a_patient_on_both_sides_of_a_split_is_refused():
     with pytest.raises(GroupOnBothSides):
-        check_apart([sample("a", "7"), sample("b", "8")], [sample("c", "7")])
+        check_no_shared_groups([sample("a", "7"), sample("b", "8")], [sample("c", "7")])
 
 
 def test_equal_patient_numbers_of_two_sites_are_two_patients():
-    check_apart([sample("a", "7", "north")], [sample("b", "7", "south")])
+    check_no_shared_groups([sample("a", "7", "north")], [sample("b", "7", "south")])
 
 
 def test_the_same_image_without_a_patient_is_one_group():
     with pytest.raises(GroupOnBothSides):
-        check_apart([sample("a")], [sample("a")])
+        check_no_shared_groups([sample("a")], [sample("a")])
 
 
 def test_a_data_set_s_fingerprint_depends_on_labels_and_not_on_order():

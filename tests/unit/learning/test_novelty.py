@@ -59,7 +59,7 @@ def test_random_projection_finds_what_an_exact_search_finds(monkeypatch):
 
 
 def test_training_images_lie_around_the_origin_with_a_spread_of_one():
-    strangeness, along = Novelty.fit(table(200)).place(table(200))
+    strangeness, along = Novelty.fit(table(200)).score_and_embed(table(200))
     assert along.shape == (200, 8)
     np.testing.assert_allclose(along.mean(0), 0, atol=1e-3)
     np.testing.assert_allclose(along.std(0), 1, rtol=1e-3)
@@ -70,8 +70,8 @@ def test_training_images_lie_around_the_origin_with_a_spread_of_one():
 
 def test_an_image_alone_lies_where_it_lies_in_a_batch():
     novelty = Novelty.fit(table(80))
-    together = novelty.place(table(5, seed=7))
+    together = novelty.score_and_embed(table(5, seed=7))
     for place in range(5):
-        alone = novelty.place(table(5, seed=7)[place : place + 1])
+        alone = novelty.score_and_embed(table(5, seed=7)[place : place + 1])
         np.testing.assert_allclose(alone[0][0], together[0][place], rtol=1e-4)
         np.testing.assert_allclose(alone[1][0], together[1][place], atol=1e-4)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from shared.networks import list_networks
 from shared.networks._torchvision import models
-from shared.networks.catalogue import catalogue
+from shared.networks.catalogue import render_catalogue
 from shared.networks.libraries import TORCHVISION_LICENCE
 
 ROOT = Path(__file__).parents[3]
@@ -12,7 +12,7 @@ PAGE = ROOT / "docs" / "networks.md"
 
 
 def test_the_page_is_what_the_cards_say():
-    assert PAGE.read_text() == catalogue(list_networks()), (
+    assert PAGE.read_text() == render_catalogue(list_networks()), (
         "run: python -m shared.networks.catalogue > docs/networks.md"
     )
 

@@ -6,9 +6,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from shared.networks import IMAGENET, Card, Pool, Tap, TapNetwork, grad_cam
+from shared.networks import IMAGENET, NetworkCard, Pool, Tap, TapNetwork, grad_cam
 
-CARD = Card(
+CARD = NetworkCard(
     "by-hand",
     4,
     IMAGENET,
@@ -17,12 +17,12 @@ CARD = Card(
     None,
     "by hand",
 )
-FLAT = Card(
+FLAT = NetworkCard(
     "by-hand", 4, IMAGENET, {"fc": Tap("fc", Pool.FLAT, 2)}, "fc", None, "by hand"
 )
 
 
-def tuned(card: Card, **further: nn.Module) -> TapNetwork:
+def tuned(card: NetworkCard, **further: nn.Module) -> TapNetwork:
     """Two maps, the first channel and twice the second; the head says 3 of the first less 1 of the second."""
     maps = nn.Conv2d(3, 2, 1, bias=False)
     maps.weight.data = torch.tensor([[1.0, 0, 0], [0, 2, 0]]).reshape(2, 3, 1, 1)

@@ -7,7 +7,7 @@ from torch import nn
 
 from shared.imaging.regions.normalise import to_input
 from shared.learning import phantom_samples
-from shared.networks import Card, Pool, TapNetwork, blank, get_network, list_networks
+from shared.networks import NetworkCard, Pool, TapNetwork, build_without_weights, get_network, list_networks
 from shared.networks.weights.importers.layers import weighted_layers
 
 CARDS = list_networks()
@@ -63,23 +63,23 @@ VGG_F = {  # MatConvNet's imagenet-vgg-f
 }
 
 
-def shapes_of_stages(card: Card) -> dict[str, tuple[int, ...]]:
+def shapes_of_stages(card: NetworkCard) -> dict[str, tuple[int, ...]]:
     """Without computing a number: on torch's meta device."""
     definition = get_network(card.name)
     values = torch.empty(2, 3, card.input_px, card.input_px, device="meta")
     shapes = {}
-    for stage, layers in definition.stages(blank(definition)).items():
+    for stage, layers in definition.stages(build_without_weights(definition)).items():
         values = layers.eval()(values)
         shapes[stage] = tuple(values.shape[1:])
     return shapes
 
 
-def two_phantoms(card: Card) -> torch.Tensor:
+def two_phantoms(card: NetworkCard) -> torch.Tensor:
     """(2, 4, S, S): one benign, one malignant, each with its outline."""
     side = card.input_px
     inputs = []
     for sample in phantom_samples(2, 0, 0.15):
-        image = to_input(sample.load(), side, card.normalise.mean, card.normalise.std)
+        image = to_input(sample.load(), side, card.normalisation.mean, card.normalisation.std)
         mask = np.zeros((1, side, side), np.float32)
         mask[:, side // 4 : -side // 4, side // 4 : -side // 4] = 1
         inputs.append(np.concatenate([image, mask]))
@@ -142,7 +142,7 @@ def test_all_taps_read_two_phantoms_and_the_embedding_is_what_the_last_layer_rea
 @EVERY_CARD
 def test_only_the_layers_up_to_a_tap_are_kept(card):
     definition = get_network(card.name)
-    stages = definition.stages(blank(definition))
+    stages = definition.stages(build_without_weights(definition))
     for name, tap in {
         tap.stage: (name, tap) for name, tap in card.taps.items()
     }.values():
@@ -153,7 +153,7 @@ def test_only_the_layers_up_to_a_tap_are_kept(card):
 @EVERY_CARD
 def test_no_stage_has_an_auxiliary_classifier_or_the_last_layer(card):
     definition = get_network(card.name)
-    module = blank(definition)
+    module = build_without_weights(definition)
     kept = {
         id(layer)
         for stage in definition.stages(module).values()
@@ -186,7 +186,7 @@ def test_every_stage_of_a_network_of_our_own_has_the_published_shape(name, table
 )
 def test_it_has_as_many_weights_as_the_published_one(name, count):
     assert (
-        sum(parameter.numel() for parameter in blank(get_network(name)).parameters())
+        sum(parameter.numel() for parameter in build_without_weights(get_network(name)).parameters())
         == count
     )
 
@@ -197,8 +197,8 @@ def test_response_normalisation_is_caffe_s_in_alexnet_and_matconvnet_s_in_vgg_f(
     squares = nn.functional.pad(values**2, (0, 0, 0, 0, 2, 2)).unfold(1, 5, 1).sum(-1)
     by_caffe = values / (1 + 1e-4 / 5 * squares) ** 0.75
     by_matconvnet = values / (2 + 1e-4 * squares) ** 0.75
-    torch.testing.assert_close(blank(get_network("alexnet")).norm1(values), by_caffe)
-    torch.testing.assert_close(blank(get_network("vgg_f")).norm2(values), by_matconvnet)
+    torch.testing.assert_close(build_without_weights(get_network("alexnet")).norm1(values), by_caffe)
+    torch.testing.assert_close(build_without_weights(get_network("vgg_f")).norm2(values), by_matconvnet)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_response_normalisation_is_caffe_s_in_alexnet_and_matconvnet_s_in_vgg_f(
     ],
 )
 def test_inputs_are_scaled_as_the_weights_were_trained(name, grey, expected):
-    normalise = get_network(name).card.normalise
+    normalise = get_network(name).card.normalisation
     assert (grey / 255 - normalise.mean[0]) / normalise.std[0] == pytest.approx(
         expected
     )
@@ -227,7 +227,7 @@ def test_the_last_stage_of_densenet_ends_with_its_norm_and_relu(filled):
 def test_between_connected_layers_there_is_the_dropout_of_the_original():
     kinds = {}
     for name in ("alexnet", "alexnet_owt", "overfeat_accurate", "vgg16", "vgg_f"):
-        stages = get_network(name).stages(blank(get_network(name)))
+        stages = get_network(name).stages(build_without_weights(get_network(name)))
         kinds[name] = [
             sum(isinstance(layer, nn.Dropout) for layer in stages[stage])
             for stage in ("fc1", "fc2")

@@ -1,7 +1,7 @@
 import torch
 
 from shared.networks.card import Pool
-from shared.networks.pooling import nodule_regions, pooled
+from shared.networks.pooling import nodule_regions, pool_maps
 
 
 def square(side: int = 96) -> torch.Tensor:
@@ -18,7 +18,7 @@ def test_the_regions_are_the_nodule_a_band_along_its_outline_and_a_ring_beyond_i
         *range(29, 35),
         *range(61, 67),
     ]
-    assert row[Pool.AROUND].nonzero().flatten().tolist() == [
+    assert row[Pool.SURROUNDINGS].nonzero().flatten().tolist() == [
         *range(26, 32),
         *range(64, 70),
     ]
@@ -28,7 +28,7 @@ def test_a_region_s_features_are_its_own_mean():
     maps = torch.arange(96 * 96, dtype=torch.float32).reshape(1, 1, 96, 96)
     regions = nodule_regions(square())
     torch.testing.assert_close(
-        pooled(maps, Pool.INSIDE, regions), maps[..., 32:64, 32:64].mean((2, 3))
+        pool_maps(maps, Pool.INSIDE, regions), maps[..., 32:64, 32:64].mean((2, 3))
     )
 
 
@@ -36,15 +36,15 @@ def test_without_an_outline_the_inside_is_the_whole_crop_and_nothing_is_around()
     maps = torch.randn(2, 5, 12, 12, generator=torch.Generator().manual_seed(0))
     regions = nodule_regions(torch.ones(2, 1, 96, 96))
     torch.testing.assert_close(
-        pooled(maps, Pool.INSIDE, regions), pooled(maps, Pool.AVERAGE, {})
+        pool_maps(maps, Pool.INSIDE, regions), pool_maps(maps, Pool.AVERAGE, {})
     )
-    assert pooled(maps, Pool.AROUND, regions).abs().max() == 0
+    assert pool_maps(maps, Pool.SURROUNDINGS, regions).abs().max() == 0
 
 
 def test_the_centre_is_the_middle_half_of_both_sides():
     maps = torch.arange(13 * 13, dtype=torch.float32).reshape(1, 1, 13, 13)
     torch.testing.assert_close(
-        pooled(maps, Pool.CENTRE, {}), maps[..., 3:10, 3:10].mean((2, 3))
+        pool_maps(maps, Pool.CENTRE, {}), maps[..., 3:10, 3:10].mean((2, 3))
     )
     speck = torch.full((1, 2, 1, 1), 7.0)
-    torch.testing.assert_close(pooled(speck, Pool.CENTRE, {}), torch.full((1, 2), 7.0))
+    torch.testing.assert_close(pool_maps(speck, Pool.CENTRE, {}), torch.full((1, 2), 7.0))

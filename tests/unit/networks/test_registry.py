@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from shared.networks import NetworkUnknown, blank, get_network, list_networks
+from shared.networks import NetworkUnknown, build_without_weights, get_network, list_networks
 
 NAMES = [
     "alexnet",
@@ -36,7 +36,7 @@ def test_an_unknown_network_is_refused_with_the_known_ones():
 
 def test_a_blank_network_has_the_names_of_a_built_one_and_no_numbers():
     definition = get_network("sera_tiny")
-    empty = blank(definition).state_dict()
+    empty = build_without_weights(definition).state_dict()
     built = definition.build().state_dict()
     assert {name: tensor.shape for name, tensor in empty.items()} == {
         name: t.shape for name, t in built.items()

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from shared.networks.gpus import Gpus
+from shared.networks.gpus import GpuCollector
 from shared.observability import metrics
 from shared.settings import Settings
 from tests.e2e.stage import ROOT, free_port, until
@@ -76,4 +76,4 @@ def test_without_a_port_nothing_is_served(tmp_path):
 def test_where_there_is_no_gpu_its_figures_have_names_and_no_samples():
     if (gpus := pytest.importorskip("torch").cuda.device_count()) > 0:
         pytest.skip(f"this machine has {gpus} GPUs")
-    assert [family.samples for family in Gpus().collect()] == [[]] * 4
+    assert [family.samples for family in GpuCollector().collect()] == [[]] * 4

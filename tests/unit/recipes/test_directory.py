@@ -8,7 +8,7 @@ from shared.recipes import (
     RecipeMisnamed,
     RecipeNameTaken,
     RecipeNotListed,
-    Shelf,
+    RecipeDirectory,
     list_recipes,
     load_recipe,
 )
@@ -30,9 +30,9 @@ C = [1]
 def lay(tmp_path):
     """Lays a file into the folder; returns a shelf with it."""
 
-    def laid(file: str = "mine.toml", text: str = TEXT) -> Shelf:
+    def laid(file: str = "mine.toml", text: str = TEXT) -> RecipeDirectory:
         (tmp_path / file).write_text(text)
-        return Shelf(tmp_path)
+        return RecipeDirectory(tmp_path)
 
     return laid
 
@@ -47,9 +47,9 @@ def test_own_recipes_stand_behind_those_that_ship(lay):
 
 @pytest.mark.parametrize("folder", [None, "absent"])
 def test_without_a_folder_there_is_what_ships(folder, tmp_path):
-    shelf = Shelf(folder and tmp_path / folder)
+    shelf = RecipeDirectory(folder and tmp_path / folder)
     assert [recipe.name for recipe in shelf.recipes()] == list(list_recipes())
-    assert shelf.refused() == ()
+    assert shelf.refused_files() == ()
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_what_is_no_file_or_has_no_readable_name_is_refused_too(tmp_path):
     os.mkfifo(tmp_path / "pipe.toml")
     (tmp_path / "folder.toml").mkdir()
     (tmp_path / os.fsdecode(b"\xff.toml")).touch()
-    found = {each.file: str(each.error) for each in Shelf(tmp_path).refused()}
+    found = {each.file: str(each.error) for each in RecipeDirectory(tmp_path).refused_files()}
     assert list(found) == ["folder.toml", "pipe.toml", "\ufffd.toml"]
     assert "no file" in found["pipe.toml"]
     assert all(told.isprintable() for told in found.values())

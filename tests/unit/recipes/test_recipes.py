@@ -60,7 +60,7 @@ def test_lee2019_has_the_paper_s_six_selected_features():
         ("inception_v3", "avg", "none"),
     ]
     assert (lee.tuning.momentum, lee.tuning.batch, lee.validation.folds) == (0.9, 33, 6)
-    assert len(lee.members(lee.fusion.members)) == 12
+    assert len(lee.select_components(lee.fusion.members)) == 12
 
 
 def test_koh2020_declares_two_ensembles_of_matlab_s_list_and_says_so():
@@ -205,7 +205,7 @@ def test_one_reader_cannot_vote(table):
 
 def test_a_recipe_keeps_what_can_be_made_of_some_of_its_feature_sets():
     light = load_recipe("light")
-    left = light.keeping(["mobilenet_v2", "handcrafted"])
+    left = light.with_feature_sets(["mobilenet_v2", "handcrafted"])
     assert labels(left, left.fusion.members) == [
         "mobilenet_v2/svm",
         "handcrafted/svm",
@@ -222,7 +222,7 @@ def test_feature_sets_side_by_side_are_readers_of_their_own():
     recipe = read_recipe(
         table | {"fusion": {"members": ["mobilenet_v2+handcrafted/svm"]}}
     )
-    ((sets, classifier),) = recipe.members(recipe.fusion.members)
+    ((sets, classifier),) = recipe.select_components(recipe.fusion.members)
     assert sets == (1, 2)
     assert classifier.reads == ("mobilenet_v2",)
 
@@ -245,4 +245,4 @@ def test_marks_stand_in_for_an_roi_where_most_training_images_had_one(
     recipe = read_recipe(
         {**load_recipe("light").as_table(), "roi": {"margin": 0.3, "calipers": asked}}
     )
-    assert recipe.framed(share).roi.calipers == taken
+    assert recipe.with_calipers(share).roi.calipers == taken

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.domain.audit.chain import ORIGINLESS, Seal
+from shared.domain.audit.chain import NO_PREVIOUS_HASH, Seal
 from shared.security.audit_signing import (
     SealKey,
     SealKeyUnusable,
@@ -26,9 +26,9 @@ PUBLIC = base64.b64encode(
 
 def made(key: SealKey) -> Seal:
     bare = Seal(
-        "house", 1, 7, "a" * 64, "2026-01-01T00:00:00.000000Z", ORIGINLESS, key.public
+        "house", 1, 7, "a" * 64, "2026-01-01T00:00:00.000000Z", NO_PREVIOUS_HASH, key.public
     )
-    return replace(bare, signature=key.sign(bare.signed))
+    return replace(bare, signature=key.sign(bare.signed_bytes))
 
 
 def test_the_key_of_the_standards_test_vector_has_its_public_half_and_signature():

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from shared.bundles import load, save
-from shared.learning import FittedModel, framing
+from shared.learning import FittedModel, recipe_framing
 from shared.networks import WeightsFinder, WeightsMissing
 from shared.phantoms import draw
 from shared.recipes import Recipe, read_recipe
 from shared.statistics import roc_auc
 from shared.study.checkpoints import FolderCache
 from shared.study.experiment import run_experiment
-from shared.study.feasible import without_missing
+from shared.study.feasible import feasible_recipe
 from shared.study.folder import LabelledFolder
 from shared.study.results import Section, Study
 from tests.support.builders import encode
@@ -125,8 +125,8 @@ def test_every_section_is_filled(outcome):
         )
         for kind in ("svm", "forest")
     ]
-    assert len(of(study, Section.FEW)) == (3 + 1) * 2
-    assert len(of(study, Section.MANY)) == 0
+    assert len(of(study, Section.SMALL_CONCATENATIONS)) == (3 + 1) * 2
+    assert len(of(study, Section.LARGE_CONCATENATIONS)) == 0
     names = list(of(study, Section.ENSEMBLES))
     assert names[:2] == [
         "(a) squeezenet avg, fine-tuned / mean",
@@ -207,7 +207,7 @@ def test_the_final_model_is_saved_and_loaded_with_its_tuned_network(
 ):
     _, model = outcome
     save(model, tmp_path / "bundle", synthetic=True)
-    nodules = [sample.load() for sample in folder.samples(framing(model.recipe))[:4]]
+    nodules = [sample.load() for sample in folder.samples(recipe_framing(model.recipe))[:4]]
     loaded = load(tmp_path / "bundle")
     assert [p.score for p in loaded.predict(nodules)] == pytest.approx(
         [p.score for p in model.predict(nodules)]
@@ -218,7 +218,7 @@ def test_the_final_model_is_saved_and_loaded_with_its_tuned_network(
 def test_a_recipe_without_any_weights_is_refused(recipe, tmp_path):
     none = WeightsFinder(tmp_path, tmp_path, download=False)
     with pytest.raises(WeightsMissing):
-        without_missing(recipe.keeping(["squeezenet", "absent"]), none, 0)
+        feasible_recipe(recipe.keeping(["squeezenet", "absent"]), none, 0)
 
 
 @pytest.mark.usefixtures("outcome")
@@ -239,7 +239,7 @@ def test_a_network_whose_tuning_runs_away_is_left_out_and_named(
     )
     lost = {
         (each.section, each.name)
-        for each in study.left_out
+        for each in study.missing_rows
         if "smaller `rates`" in each.problem
     }
     assert (Section.TUNED, "squeezenet, fine-tuned / softmax") in lost

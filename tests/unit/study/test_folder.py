@@ -134,21 +134,21 @@ d.png,0,1,1,
 def test_people_who_decide_and_people_who_rate_become_rows(opened):
     kim, lee, park = reader_rows(opened(JUDGED), range(4))
     assert {row.section for row in (kim, lee, park)} == {Section.READERS}
-    assert (kim.scores, kim.called.tolist(), kim.judged.tolist()) == (
+    assert (kim.scores, kim.decisions.tolist(), kim.judgement_mask.tolist()) == (
         None,
         [True, False, False, True],
         [True, True, False, True],
     )
     np.testing.assert_array_equal(lee.scores, [4, 2, 5, 1])
-    assert lee.called.tolist() == [True, False, True, False]
+    assert lee.decisions.tolist() == [True, False, True, False]
     assert lee.facts["cut-off"] == "3, by Youden over all images judged, so flattering"
-    assert park.judged.tolist() == [False, True, True, False]
+    assert park.judgement_mask.tolist() == [False, True, True, False]
 
 
 def test_people_are_asked_about_the_studys_images_alone(opened):
     folder = opened(JUDGED)
     kim, lee = reader_rows(folder, [3, 0])
-    assert kim.called.tolist() == [True, True]
+    assert kim.decisions.tolist() == [True, True]
     assert lee.scores.tolist() == [1, 4]
 
 
@@ -156,5 +156,5 @@ def test_a_rating_person_whose_ratings_part_nothing_calls_nothing(opened):
     row = reader_rows(
         opened("image,malignant,reader_x\na.png,1,3\nb.png,0,3\n"), range(2)
     )[0]
-    assert not row.called.any()
+    assert not row.decisions.any()
     assert row.facts["cut-off"].startswith("none")

@@ -17,7 +17,7 @@ def refuse(first: Path, second: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "exchange", [replacing.exchange, refuse], ids=["in one step", "in two steps"]
+    "exchange", [replacing.exchange_names, refuse], ids=["in one step", "in two steps"]
 )
 def test_a_folder_takes_the_place_of_another(tmp_path: Path, monkeypatch, exchange):
     monkeypatch.setattr(replacing, "exchange", exchange)
@@ -32,7 +32,7 @@ def test_two_folders_exchange_their_names_in_one_step(tmp_path: Path):
     first = folder(tmp_path / "first", "1")
     second = folder(tmp_path / "second", "2")
     try:
-        replacing.exchange(first, second)
+        replacing.exchange_names(first, second)
     except OSError as error:
         pytest.skip(f"this file system cannot exchange names ({error})")
     assert [(path / "manifest.json").read_text() for path in (first, second)] == [

@@ -12,11 +12,11 @@ def test_the_steps_of_every_recipe_come_after_steps_before_them_and_lead_to_the_
     steps = plan(load_recipe(name), 300, 30, {})
     seen: set[str] = {"plan"}
     for step in steps:
-        assert set(step.after) <= seen
+        assert set(step.prerequisites) <= seen
         assert step.name not in seen
         assert step.weight > 0
         seen.add(step.name)
-    followed = {name for step in steps for name in step.after}
+    followed = {name for step in steps for name in step.prerequisites}
     assert [step.name for step in steps if step.name not in followed] == ["gate"]
 
 
@@ -38,12 +38,12 @@ def test_a_fold_waits_for_the_networks_of_every_fold_since_the_choice_of_epochs_
         for name in steps
         if name.startswith("tuning/") and not name.endswith("/final")
     }
-    assert tuned < set(steps["fold/0"].after)
-    assert {name for name in steps["fit/alexnet/svm"].after if name.endswith("/final")}
+    assert tuned < set(steps["fold/0"].prerequisites)
+    assert {name for name in steps["fit/alexnet/svm"].prerequisites if name.endswith("/final")}
 
 
 def test_the_number_of_folds_is_the_recipes():
-    six = load_recipe("light").folded(6)
+    six = load_recipe("light").with_folds(6)
     assert sum(step.kind is StepKind.FOLD for step in plan(six, 50, 0, {})) == 6
 
 

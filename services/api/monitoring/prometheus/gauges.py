@@ -13,9 +13,9 @@ from services.api.monitoring.service import DAYS, days_before
 from shared.domain.jobs import JobState
 from shared.domain.training.states import RunState
 from shared.ledger import SystemSession
-from shared.ledger.jobs.queue import Progress
+from shared.ledger.jobs.queue import QueueProgress
 from shared.ledger.monitoring.observations import Window
-from shared.observability.disk_space import room
+from shared.observability.disk_space import disk_usage
 from shared.statistics import DriftState
 
 STATES = {DriftState.OK: 0, DriftState.WATCH: 1, DriftState.ALARM: 2}
@@ -26,9 +26,9 @@ LANE_OF_HOSPITAL = ["hospital", "lane"]
 
 def checks(dependencies: Dependencies, registry: CollectorRegistry) -> None:
     """What `/readyz` says, and the room that is left."""
-    degraded = readiness.degraded(dependencies)
+    degraded = readiness.degraded_checks(dependencies)
     states = (
-        readiness.needed(dependencies) | dict.fromkeys(readiness.DEGRADING, "ok") | degraded
+        readiness.required_checks(dependencies) | dict.fromkeys(readiness.DEGRADING, "ok") | degraded
     )
     gauge = Gauge(
         "sera_check_ok",
@@ -38,7 +38,7 @@ def checks(dependencies: Dependencies, registry: CollectorRegistry) -> None:
     )
     for check, state in states.items():
         gauge.labels(check).set(state == "ok")
-    space = room(dependencies.settings.home)
+    space = disk_usage(dependencies.settings.home)
     least = dependencies.settings.least_free_mib * 2**20
     for name, about, value in (
         ("sera_home_free_bytes", "Room that is left where the home lies.", space.free),
@@ -62,7 +62,7 @@ def jobs(session: SystemSession, registry: CollectorRegistry) -> None:
     _progress(session.queue.progress(), registry)
     about = "Steps of training runs that are being done or could be now: so many trainers find work."
     Gauge("sera_open_training_steps", about, registry=registry).set(
-        session.steps.open()
+        session.steps.count_open()
     )
 
 
@@ -75,7 +75,7 @@ def lanes(session: SystemSession, registry: CollectorRegistry) -> None:
         ["lane"],
         registry=registry,
     )
-    lines = session.backlog.lines()
+    lines = session.backlog.waiting()
     for urgent, lane in LANES.items():
         own = [line for line in lines if line.urgent is urgent]
         waiting.labels(lane).set(sum(line.jobs for line in own))
@@ -85,20 +85,20 @@ def lanes(session: SystemSession, registry: CollectorRegistry) -> None:
         "Waiting jobs that outlived a worker.",
         registry=registry,
     )
-    retried.set(session.metrics_queries.retried())
+    retried.set(session.metrics_queries.count_retried())
     overdue = Gauge(
         "sera_leases_overdue",
         "Leases that ran out and that nobody took back yet.",
         registry=registry,
     )
-    overdue.set(session.backlog.expired())
+    overdue.set(session.backlog.count_expired())
     dead = Gauge(
         "sera_dead_letters_by_reason",
         "Failed jobs, by failure code.",
         ["reason"],
         registry=registry,
     )
-    for each in session.backlog.dead():
+    for each in session.backlog.dead_letter_summaries():
         dead.labels(each.reason).set(each.jobs)
 
 
@@ -118,7 +118,7 @@ def sent(session: SystemSession, registry: CollectorRegistry) -> None:
     )
     for state in JobState:
         by_state.labels(state).set(0)
-    for each in session.metrics_queries.sent():
+    for each in session.metrics_queries.submitted():
         by_state.labels(each.state).inc(each.jobs)
         if each.state == JobState.FAILED:
             failed.labels(each.reason or "internal").inc(each.jobs)
@@ -126,7 +126,7 @@ def sent(session: SystemSession, registry: CollectorRegistry) -> None:
 
 def workers(session: SystemSession, registry: CollectorRegistry) -> None:
     """Workers that told of themselves lately."""
-    alive = session.serving.alive()
+    alive = session.serving.present_workers()
     for name, about, count in (
         ("sera_workers", "Workers that are there.", len(alive)),
         (
@@ -146,14 +146,14 @@ def workers(session: SystemSession, registry: CollectorRegistry) -> None:
 def models(session: SystemSession, registry: CollectorRegistry) -> None:
     """The live model, and what the workers serve, by name and version."""
     names = session.metrics_queries.models()
-    digest = session.models.live()
+    digest = session.models.live_digest()
     serving = Gauge(
         "sera_workers_serving",
         "Workers, by the model that they serve.",
         ["model"],
         registry=registry,
     )
-    for each in session.serving.alive():
+    for each in session.serving.present_workers():
         if each.model_digest:
             serving.labels(names.get(each.model_digest, "unknown")).inc()
     live = Gauge(
@@ -210,7 +210,7 @@ def audit(session: SystemSession, registry: CollectorRegistry) -> None:
 def retention(dependencies: Dependencies, registry: CollectorRegistry) -> None:
     """What is to be erased, of all hospitals together."""
     with dependencies.ledger.system_session("gateway") as session:
-        session.metrics_queries.hurry(RETENTION_S)
+        session.metrics_queries.set_timeout(RETENTION_S)
         due = session.retention.due(dependencies.settings.retention_days).values()
         orphans = session.orphaned_objects.count()
     gauge = Gauge(
@@ -251,7 +251,7 @@ def results(session: SystemSession, registry: CollectorRegistry) -> None:
 def hospital_lanes(session: SystemSession, registry: CollectorRegistry) -> None:
     """What waits of each hospital by its name."""
     by = LANE_OF_HOSPITAL
-    line = session.backlog.lines()
+    line = session.backlog.waiting()
     waiting = Gauge(
         "sera_hospital_queue_jobs", "Jobs that wait.", by, registry=registry
     )
@@ -275,14 +275,14 @@ def hospitals(session: SystemSession, registry: CollectorRegistry) -> None:
     names = session.observations.hospitals()
     for row in session.observations.decisions(Window(_since())):
         gauge.labels(names[row.hospital], row.decision).inc(row.results)
-    _drift(session, registry, session.models.live())
+    _drift(session, registry, session.models.live_digest())
 
 
 def _since() -> datetime:
     return days_before(datetime.now(UTC), DAYS)
 
 
-def _progress(progress: Progress, registry: CollectorRegistry) -> None:
+def _progress(progress: QueueProgress, registry: CollectorRegistry) -> None:
     """An alarm for `oldest_queued` that grows while `last_result` grows too means that nothing is being completed."""
     oldest = Gauge(
         "sera_oldest_queued_seconds",

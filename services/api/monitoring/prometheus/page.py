@@ -23,7 +23,7 @@ Fill = Callable[[Dependencies, CollectorRegistry], None]
 
 
 @dataclass(frozen=True)
-class Reading:
+class MetricsSection:
     """Figures that are read together, at most every `fresh_s`, however often is asked."""
 
     name: str
@@ -38,31 +38,31 @@ class Reading:
 
         def read(dependencies: Dependencies, registry: CollectorRegistry) -> None:
             with dependencies.ledger.system_session(ACTOR) as session:
-                session.metrics_queries.hurry(most_s)
+                session.metrics_queries.set_timeout(most_s)
                 fill(session, registry)
 
         return cls(name, fresh_s, read)
 
 
 FOR_ALL = (
-    Reading.of_ledger("jobs", NOW_S, gauges.jobs),
-    Reading.of_ledger("lanes", NOW_S, gauges.lanes),
-    Reading("checks", NOW_S, gauges.checks),
-    Reading.of_ledger("workers", NOW_S, gauges.workers),
-    Reading.of_ledger("audit", SOON_S, gauges.audit),
-    Reading.of_ledger("training", SOON_S, gauges.training),
-    Reading.of_ledger("sent", SOON_S, gauges.sent),
-    Reading.of_ledger("results", MINUTE_S, gauges.results, most_s=5.0),
-    Reading("retention", MINUTE_S, gauges.retention),
+    MetricsSection.of_ledger("jobs", NOW_S, gauges.jobs),
+    MetricsSection.of_ledger("lanes", NOW_S, gauges.lanes),
+    MetricsSection("checks", NOW_S, gauges.checks),
+    MetricsSection.of_ledger("workers", NOW_S, gauges.workers),
+    MetricsSection.of_ledger("audit", SOON_S, gauges.audit),
+    MetricsSection.of_ledger("training", SOON_S, gauges.training),
+    MetricsSection.of_ledger("sent", SOON_S, gauges.sent),
+    MetricsSection.of_ledger("results", MINUTE_S, gauges.results, most_s=5.0),
+    MetricsSection("retention", MINUTE_S, gauges.retention),
 )
 BY_NAME = (
-    Reading.of_ledger("models", NOW_S, gauges.models),
-    Reading.of_ledger("hospital-lanes", NOW_S, gauges.hospital_lanes),
-    Reading.of_ledger("hospitals", MINUTE_S, gauges.hospitals, most_s=20.0),
+    MetricsSection.of_ledger("models", NOW_S, gauges.models),
+    MetricsSection.of_ledger("hospital-lanes", NOW_S, gauges.hospital_lanes),
+    MetricsSection.of_ledger("hospitals", MINUTE_S, gauges.hospitals, most_s=20.0),
 )
 
 
-def page(dependencies: Dependencies, named: bool) -> bytes:
+def metrics_page(dependencies: Dependencies, named: bool) -> bytes:
     """`named`: also what names hospitals and models."""
     until = time.monotonic() + PATIENCE_S
     registry = CollectorRegistry()
@@ -80,13 +80,13 @@ def page(dependencies: Dependencies, named: bool) -> bytes:
     return b"".join([*parts, generate_latest(registry)])
 
 
-def _recalled(dependencies: Dependencies, reading: Reading) -> bytes | None:
-    return dependencies.cache.recall(
+def _recalled(dependencies: Dependencies, reading: MetricsSection) -> bytes | None:
+    return dependencies.cache.get_or_make(
         ("reading", reading.name), reading.fresh_s, lambda: _read(dependencies, reading)
     )
 
 
-def _read(dependencies: Dependencies, reading: Reading) -> bytes | None:
+def _read(dependencies: Dependencies, reading: MetricsSection) -> bytes | None:
     """None where it failed, which is remembered as long as figures are: who asks again does not wait again."""
     registry = CollectorRegistry()
     try:

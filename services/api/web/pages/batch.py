@@ -4,7 +4,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from services.api.dependencies import DependenciesDep
-from services.api.text import BATCH_LETTERS
+from services.api.text import MAX_BATCH_LABEL_LENGTH
 from services.api.web.page import PageSubmitter, pages, show
 from shared.domain.jobs import Priority
 
@@ -16,7 +16,7 @@ def batch_page(
     request: Request, visitor: PageSubmitter, wired: DependenciesDep
 ) -> HTMLResponse:
     facts = {
-        "letters": BATCH_LETTERS,
+        "letters": MAX_BATCH_LABEL_LENGTH,
         "most_bytes": wired.settings.max_upload_bytes,
         "priorities": list(Priority),
     }

@@ -23,7 +23,7 @@ from services.api.web.page import (
 )
 from services.api.web.plots import case as plots_case
 from shared.domain.results.result import Result
-from shared.domain.roles import Act
+from shared.domain.roles import Permission
 
 router = pages()
 NEAREST = 6
@@ -59,7 +59,7 @@ def case_page(
 
 def rights(visitor: Visitor) -> dict[str, bool]:
     """Which buttons this person gets."""
-    return {"may_submit": visitor.may(Act.SUBMIT), "may_rerun": visitor.may(Act.RERUN)}
+    return {"may_submit": visitor.may(Permission.SUBMIT), "may_rerun": visitor.may(Permission.RERUN)}
 
 
 def result_facts(say: Say, case: CaseView, result: Result) -> dict[str, Any]:

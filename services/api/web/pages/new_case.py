@@ -5,11 +5,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from services.api.cases.router import MAX_SIZE_MM
-from services.api.web.navigation import entries
+from services.api.web.navigation import permitted_entries
 from services.api.web.page import PagePerson, pages, show
-from shared.domain.roles import Act, needed_for
+from shared.domain.roles import Permission, roles_with
 from shared.errors import Forbidden
-from shared.guidelines import CHOICES, Focus
+from shared.guidelines import TERMS_BY_FIELD, Focus
 
 router = pages()
 
@@ -17,15 +17,15 @@ router = pages()
 @router.get("/", response_class=HTMLResponse)
 def reader_page(request: Request, visitor: PagePerson) -> Response:
     """Whoever may not submit is sent to the first page that they may open."""
-    if visitor.may(Act.SUBMIT):
+    if visitor.may(Permission.SUBMIT):
         return show(
             request,
             visitor,
             "reader.html",
             largest_mm=MAX_SIZE_MM,
-            lexicon=CHOICES,
+            lexicon=TERMS_BY_FIELD,
             foci=Focus,
         )
-    if others := entries(visitor.caller):
+    if others := permitted_entries(visitor.caller):
         return RedirectResponse(others[0].path, 303)
-    raise Forbidden(role=visitor.caller.role, needed=needed_for(Act.SUBMIT))
+    raise Forbidden(role=visitor.caller.role, needed=roles_with(Permission.SUBMIT))

@@ -19,7 +19,7 @@ from services.api.reader_studies.schemas import (
 )
 from services.api.reader_studies.service import StudyService
 from services.api.reports import sentences
-from services.api.web.languages import Words
+from services.api.web.languages import Translations
 from services.api.web.page import (
     PageHospitalSessionDep,
     PageReader,
@@ -31,7 +31,7 @@ from services.api.web.plots import models as plots_models
 from services.api.web.plots.models import Legend, RocCurve
 from shared.domain.reader_studies import Phase, StudyState
 from shared.domain.results.result import Result
-from shared.domain.roles import HOSPITAL_ROLES, Act
+from shared.domain.roles import HOSPITAL_ROLES, Permission
 from shared.ledger import HospitalSession
 from shared.ledger.hospitals.repository import Caller
 
@@ -43,7 +43,7 @@ def studies_page(
     request: Request, visitor: PageReader, session: PageHospitalSessionDep
 ) -> HTMLResponse:
     studies = StudyService(session, visitor.caller).all()
-    choices = offered(session, visitor.caller) if visitor.may(Act.ADMINISTER) else {}
+    choices = offered(session, visitor.caller) if visitor.may(Permission.ADMINISTER) else {}
     return show(
         request,
         visitor,
@@ -63,7 +63,7 @@ def study_page(
 ) -> HTMLResponse:
     study = StudyService(session, visitor.caller).find(study_id)
     mine = own(study, visitor.caller)
-    administers = visitor.may(Act.ADMINISTER)
+    administers = visitor.may(Permission.ADMINISTER)
     wanted = administers and study.state is not StudyState.DRAFT
     blind = wanted and unread(study, mine)
     analysis = (
@@ -108,7 +108,7 @@ def sera_part(
 ) -> HTMLResponse:
     """SERA's answer as a part of the desk. As GET /v1/.../aided/{case_id}: refused before the blind reading."""
     aided = ReadingService(session, visitor.caller, wired, study_id).aided(case_id)
-    facts = answer_facts(visitor.words, aided.sera)
+    facts = answer_facts(visitor.translations, aided.sera)
     return show(request, visitor, "reading_sera.html", blind=aided.blind, **facts)
 
 
@@ -155,12 +155,12 @@ def curves(analysis: Analysis | None, visitor: SignedInVisitor) -> dict[int, str
         }
         if reader.blind.roc and reader.aided.roc:
             drawn[reader.number] = plots_models.roc(
-                _points(sides), _legend(reader.number, visitor.words)
+                _points(sides), _legend(reader.number, visitor.translations)
             )
     return drawn
 
 
-def answer_facts(words: Words, result: Result) -> dict[str, Any]:
+def answer_facts(words: Translations, result: Result) -> dict[str, Any]:
     """SERA's answer in the visitor's language."""
     return {
         "risk": sentences.percent(result.risk),
@@ -184,7 +184,7 @@ def _points(sides: Mapping[str, Condition]) -> dict[str, RocCurve]:
     }
 
 
-def _legend(number: int, words: Words) -> Legend:
+def _legend(number: int, words: Translations) -> Legend:
     said = {
         name: words(f"studies.roc.{name}", reader=number)
         for name in ("title", "desc", "x", "y")

@@ -5,7 +5,7 @@ from fastapi.responses import HTMLResponse
 
 from services.api.dependencies import DependenciesDep
 from services.api.session.errors import PROBLEMS
-from services.api.web.page import Anyone, pages, show
+from services.api.web.page import VisitorDep, pages, show
 from shared.security.passwords import LEAST
 
 router = pages()
@@ -13,7 +13,7 @@ router = pages()
 
 @router.get("/sign-in", response_class=HTMLResponse)
 def sign_in_page(
-    request: Request, wired: DependenciesDep, visitor: Anyone, problem: str = ""
+    request: Request, wired: DependenciesDep, visitor: VisitorDep, problem: str = ""
 ) -> HTMLResponse:
     told = PROBLEMS.get(problem, "")
     return show(

@@ -13,7 +13,7 @@ from services.api.dependencies import DependenciesDep, TransactionDep
 from services.api.monitoring.dashboards import IfNoneMatch
 from services.api.wallboard.schemas import BucketView, FlowView, WallView, WallWindow
 from services.api.wallboard.service import WallService
-from services.api.web.languages import Words
+from services.api.web.languages import Translations
 from services.api.web.page import PagePerson, Visitor, pages, show
 from services.api.web.plots.wallboard import sparkline
 
@@ -45,7 +45,7 @@ def wall_page(
     window: Looking = WallWindow.QUARTER,
 ) -> HTMLResponse:
     view = WallService(transaction, visitor.caller, wired).look(window)
-    return show(request, _dark(visitor), "wall.html", **_facts(view, visitor.words))
+    return show(request, _dark(visitor), "wall.html", **_facts(view, visitor.translations))
 
 
 @router.get("/wall/figures")
@@ -59,7 +59,7 @@ def wall_figures(
 ) -> Response:
     """The part of the page that changes; 304 where it is still the same."""
     view = WallService(transaction, visitor.caller, wired).look(window)
-    answer = show(request, visitor, "wall-figures.html", **_facts(view, visitor.words))
+    answer = show(request, visitor, "wall-figures.html", **_facts(view, visitor.translations))
     etag = f'"{hashlib.sha256(answer.body).hexdigest()[:20]}"'
     if if_none_match == etag:
         return Response(status_code=304, headers={"ETag": etag})
@@ -93,7 +93,7 @@ def standing_of(flow: FlowView) -> State:
     return State("good", "done") if flow.results else State("quiet", "idle")
 
 
-def lasting(seconds: float | None, words: Words) -> str:
+def lasting(seconds: float | None, words: Translations) -> str:
     """Seconds as somebody would say them: 1.8 s, 42 s, 4 min 12 s, 2 h 3 min."""
     if seconds is None:
         return "–"
@@ -121,7 +121,7 @@ def _dark(visitor: Visitor) -> Visitor:
     return replace(visitor, theme="dark") if visitor.theme == "auto" else visitor
 
 
-def _facts(view: WallView, words: Words) -> dict[str, Any]:
+def _facts(view: WallView, words: Translations) -> dict[str, Any]:
     alive = [worker for worker in view.workers if worker.alive]
     return {
         "wall": view,
@@ -159,7 +159,7 @@ def _failed(flow: FlowView) -> int:
     return sum(each.jobs for each in flow.failures)
 
 
-def _sparks(series: Sequence[BucketView], words: Words) -> dict[str, str]:
+def _sparks(series: Sequence[BucketView], words: Translations) -> dict[str, str]:
     rates = [bucket.per_minute for bucket in series]
     p50 = [bucket.p50_s for bucket in series]
     p95 = [bucket.p95_s for bucket in series]

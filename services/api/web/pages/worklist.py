@@ -16,12 +16,12 @@ from services.api.web.page import (
     pages,
     show,
 )
-from services.api.worklist.schemas import Decision, PageQuestion
+from services.api.worklist.schemas import Decision, WorklistPageQuery
 from services.api.worklist.service import WorklistService
-from shared.domain.erasure import Ground
-from shared.domain.jobs import FINAL, JobState, Priority
+from shared.domain.erasure import ErasureReason
+from shared.domain.jobs import FINAL_STATES, JobState, Priority
 from shared.domain.outcomes import OutcomeSource
-from shared.domain.roles import Act
+from shared.domain.roles import Permission
 from shared.ledger.cases.worklist import Order, OutcomeFilter
 
 router = pages()
@@ -33,7 +33,7 @@ CHOICES = {
     "priorities": list(Priority),
     "orders": list(Order),
     "sources": list(OutcomeSource),
-    "grounds": list(Ground),
+    "grounds": list(ErasureReason),
 }
 SIGNS = {
     "queued": "…",
@@ -46,7 +46,7 @@ SIGNS = {
     "refer": "?",
 }
 """What stands before a state's or decision's word, so that a list can be skimmed without its colours."""
-Asked = Annotated[PageQuestion, Query()]
+Asked = Annotated[WorklistPageQuery, Query()]
 
 
 def worklist_service(
@@ -87,18 +87,18 @@ def worklist_rows(
 
 
 def _facts(
-    question: PageQuestion, visitor: SignedInVisitor, service: WorklistService
+    question: WorklistPageQuery, visitor: SignedInVisitor, service: WorklistService
 ) -> dict[str, Any]:
     page = service.page(question)
     asked = told(question)
     return {
         "asked": asked,
         "page": page,
-        "unfinished": any(line.state not in FINAL for line in page.cases),
+        "unfinished": any(line.state not in FINAL_STATES for line in page.cases),
         "dead": service.dead_letters(),
-        "reruns": visitor.may(Act.RERUN),
-        "tells": visitor.may(Act.SUBMIT),
-        "erases": visitor.may(Act.ADMINISTER),
+        "reruns": visitor.may(Permission.RERUN),
+        "tells": visitor.may(Permission.SUBMIT),
+        "erases": visitor.may(Permission.ADMINISTER),
         "signs": SIGNS,
         "csv": f"/v1/cases.csv?{urlencode(asked)}",
         "first": f"{HERE}?{urlencode(asked)}" if question.cursor else None,
@@ -110,7 +110,7 @@ def _facts(
     }
 
 
-def told(question: PageQuestion) -> dict[str, str]:
+def told(question: WorklistPageQuery) -> dict[str, str]:
     """What a question asks for, as an address has it."""
     given = question.model_dump(
         mode="json", by_alias=True, exclude_none=True, exclude={"cursor", "limit"}

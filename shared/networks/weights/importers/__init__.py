@@ -6,16 +6,16 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from shared.networks.weights.importers.matconvnet import read_matconvnet
-from shared.networks.weights.importers.overfeat import read_stream
+from shared.networks.weights.importers.overfeat import read_overfeat
 from shared.networks.weights.importers.tensors import read_pth, read_safetensors
 
-Reader = Callable[[Path, nn.Module], Mapping[str, Tensor]]
+WeightsReader = Callable[[Path, nn.Module], Mapping[str, Tensor]]
 
-READERS: Mapping[str, Reader] = {
+READERS: Mapping[str, WeightsReader] = {
     ".pth": read_pth,
     ".safetensors": read_safetensors,
     ".mat": read_matconvnet,
-    "": read_stream,
+    "": read_overfeat,
 }
 """By the ending of the file's name."""
 
@@ -33,4 +33,4 @@ def read_tensors(file: Path, module: nn.Module) -> dict[str, Tensor]:
     }
 
 
-__all__ = ["READERS", "Reader", "read_tensors"]
+__all__ = ["READERS", "WeightsReader", "read_tensors"]

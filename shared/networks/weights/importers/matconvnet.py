@@ -30,14 +30,14 @@ def read_matconvnet(file: Path, module: nn.Module) -> dict[str, Tensor]:
         )
     tensors = {}
     for (name, layer), (filters, biases) in zip(layers.items(), read, strict=True):
-        tensors[f"{name}.weight"] = as_torch(filters, flat=isinstance(layer, nn.Linear))
+        tensors[f"{name}.weight"] = torch_filters(filters, flat=isinstance(layer, nn.Linear))
         tensors[f"{name}.bias"] = torch.from_numpy(
             np.array(biases, np.float32).reshape(-1)
         )
     return tensors
 
 
-def as_torch(filters: NDArray[np.float32], flat: bool) -> Tensor:
+def torch_filters(filters: NDArray[np.float32], flat: bool) -> Tensor:
     """Filters (H, W, C_in, C_out) -> (C_out, C_in, H, W), or (C_out, C_in * H * W) for what torch flattened."""
     whole = filters.reshape(filters.shape + (1,) * (4 - filters.ndim))
     turned = torch.from_numpy(

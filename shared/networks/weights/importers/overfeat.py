@@ -15,17 +15,17 @@ from torch import Tensor, nn
 
 from shared.networks.weights.importers.layers import weighted_layers
 
-LITTLE_ENDIAN = np.dtype("<f4")
+FLOAT32 = np.dtype("<f4")
 
 
-def read_stream(file: Path, module: nn.Module) -> dict[str, Tensor]:
+def read_overfeat(file: Path, module: nn.Module) -> dict[str, Tensor]:
     """Filters and biases under the network's names; raises `ValueError` where the length or a number is impossible."""
     shapes = _shapes(module)
-    expected = LITTLE_ENDIAN.itemsize * sum(map(prod, shapes.values()))
+    expected = FLOAT32.itemsize * sum(map(prod, shapes.values()))
     size = file.stat().st_size
     if size != expected:
         raise ValueError(f"{size} bytes long where the network has {expected}")
-    numbers = np.memmap(file, LITTLE_ENDIAN, "r")
+    numbers = np.memmap(file, FLOAT32, "r")
     ends = np.cumsum([prod(shape) for shape in shapes.values()])
     parts = np.split(numbers, ends[:-1])
     return {

@@ -103,23 +103,23 @@ def ids(ledger, as_role):
                 digest, "test", "so that there is something to go back to"
             )
         staff = {
-            word: house.people.make(word, Role.READER, north, "hash").id
+            word: house.people.create(word, Role.READER, north, "hash").id
             for word in ("idle", "locked", "gone")
         }
         house.people.disable(staff["gone"])
         rotated, revoked = (
-            house.keys.make(Role.READER, north, "old").key.id for _ in range(2)
+            house.api_keys.create(Role.READER, north, "old").key.id for _ in range(2)
         )
     with ledger.hospital_session(north, "test") as book:
         some = (
-            (case := book.cases.add(CASE), book.jobs.open(case, Priority.ROUTINE))
+            (case := book.cases.add(CASE), book.jobs.create(case, Priority.ROUTINE))
             for _ in range(4)
         )
         waiting, failed, erased, lost = some
     with ledger.system_session("test") as house:
         south = house.hospitals.ensure("south")
     with ledger.hospital_session(south, "test") as book:
-        elsewhere = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
+        elsewhere = book.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
     with ledger.engine.begin() as line:
         line.execute(
             text("UPDATE jobs SET state = 'failed' WHERE id = :id"), {"id": failed[1]}

@@ -23,7 +23,7 @@ def north_id(ledger):
 def dead(ledger, north_id):
     """A case that failed with its worker."""
     with ledger.hospital_session(north_id, "test") as book:
-        job = book.jobs.open(book.cases.add(CASE), Priority.URGENT)
+        job = book.jobs.create(book.cases.add(CASE), Priority.URGENT)
     with ledger.system_session("test") as house:
         lease = house.queue.claim("worker-1", 1, timedelta(minutes=1), 5)
         house.queue.fail(lease.token, {job: Failure("worker-lost")})

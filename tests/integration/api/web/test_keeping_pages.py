@@ -95,15 +95,15 @@ def test_nobody_is_offered_to_disable_themselves(make_person, signed_in):
 def test_keys_that_end_soon_or_have_ended_say_so(as_person, ledger, places, language):
     with ledger.system_session("test") as house:
         made = [
-            house.keys.make(
+            house.api_keys.create(
                 Role.SUBMITTER,
                 places[0],
                 label,
-                house.keys.now() + timedelta(days=days),
+                house.api_keys.now() + timedelta(days=days),
             ).key
             for label, days in (("pacs", 400), ("trial", 5), ("old", 300))
         ]
-        house.keys.revoke(made[2].id)
+        house.api_keys.revoke(made[2].id)
     page = as_person(Role.OPERATOR).get("/console/keys", params={"lang": language}).text
     assert page.count("badge warn") == page.count("badge bad") == 1
     assert page.count("/rotate") == 2

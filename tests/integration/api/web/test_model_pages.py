@@ -47,9 +47,9 @@ def operator(as_person, ledger):
         for digest, name in ((LIVE, "first"), (CANDIDATE, "second"), (OLD, "third")):
             house.models.store(digest, name, "starter", None, True, {"auc": 0.9})
         house.models.promote(LIVE, "test", None)
-        house.gates.record(CANDIDATE, LIVE, None, None, judgement())
+        house.gate_judgements.record(CANDIDATE, LIVE, None, None, judgement())
         reason = GateReason("calibration-unknown", Weight.AGAINST)
-        house.gates.record(
+        house.gate_judgements.record(
             OLD, None, None, None, Judgement(GateVerdict.FAILED, (reason,))
         )
         house.serving.report("worker-1", LIVE)
@@ -99,7 +99,7 @@ def test_the_list_says_what_is_live_and_what_each_worker_serves(
         unread = Message(
             "bundle-unreadable", {"part": "weights", "problem": "header 7"}
         )
-        house.serving.refused("worker-1", CANDIDATE, unread)
+        house.serving.report_refusal("worker-1", CANDIDATE, unread)
     page = operator.get("/console/models", params={"lang": language}).text
     for found in (
         "better on our own images",

@@ -10,7 +10,7 @@ from shared.domain.messages import Message
 from shared.domain.roles import Role
 from shared.domain.training.states import Split, StepKind
 from shared.ledger.datasets.labelled_image import LabelledImage
-from shared.ledger.training.trainers import Lack
+from shared.ledger.training.trainers import MissingWeights
 
 LANGUAGES = ("en", "ko")
 
@@ -114,7 +114,7 @@ def test_what_a_recipe_lacks_is_said_before_a_run_starts(
 ):
     with ledger.system_session("test") as house:
         house.trainers.report(
-            "trainer-1", {"light": [Lack("squeezenet", "a.pth/b.pth", "/weights", "")]}
+            "trainer-1", {"light": [MissingWeights("squeezenet", "a.pth/b.pth", "/weights", "")]}
         )
     page = operator.get(
         "/console/runs", params={"lang": language, "dataset": "nodules", "version": 1}

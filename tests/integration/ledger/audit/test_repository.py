@@ -5,10 +5,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from shared.domain.audit.chain import HOUSE, ORIGINLESS
+from shared.domain.audit.chain import SYSTEM_CHAIN, NO_PREVIOUS_HASH
 from shared.domain.audit.events import Event
-from shared.ledger.audit.export import Trail
-from shared.ledger.audit.repository import Entry
+from shared.ledger.audit.export import AuditTrailReader
+from shared.ledger.audit.repository import AuditEntry
 
 AWKWARD = {
     "text": 'quote " backslash \\ newline \n bell \x07 é 猫 \U0001f600',
@@ -25,7 +25,7 @@ def hospitals(ledger):
 @pytest.fixture
 def links(ledger):
     def read():
-        return list(Trail(ledger, "test").links())
+        return list(AuditTrailReader(ledger, "test").links())
 
     return read
 
@@ -33,7 +33,7 @@ def links(ledger):
 def test_every_chain_begins_at_one_and_holds_together(ledger, hospitals, links):
     with ledger.system_session("test") as house:
         house.audit.record_all(
-            Entry(Event.JOB_DONE, hospital, details=AWKWARD)
+            AuditEntry(Event.JOB_DONE, hospital, details=AWKWARD)
             for hospital in hospitals * 5
         )
         house.audit.record(Event.MODEL_STORED, model="d" * 64)
@@ -42,12 +42,12 @@ def test_every_chain_begins_at_one_and_holds_together(ledger, hospitals, links):
         assert link.made == link.hash
         chains.setdefault(link.chain, []).append(link)
     assert {chain: len(events) for chain, events in chains.items()} == {
-        HOUSE: 1,
+        SYSTEM_CHAIN: 1,
         **{str(hospital): 6 for hospital in hospitals},
     }
     for events in chains.values():
         assert [each.number for each in events] == list(range(1, len(events) + 1))
-        assert events[0].previous == ORIGINLESS
+        assert events[0].previous == NO_PREVIOUS_HASH
         assert all(after.previous == before.hash for before, after in pairwise(events))
 
 
@@ -58,7 +58,7 @@ def test_many_writers_of_the_same_chains_leave_no_gap_and_no_deadlock(
         order = hospitals if turn % 2 else hospitals[::-1]
         with ledger.system_session("test") as house:
             house.audit.record_all(
-                Entry(Event.JOB_DONE, hospital) for hospital in order * 2
+                AuditEntry(Event.JOB_DONE, hospital) for hospital in order * 2
             )
 
     with ThreadPoolExecutor(8) as pool:
@@ -114,7 +114,7 @@ def test_what_is_rolled_back_leaves_no_gap(ledger, hospitals, links):
 def test_a_pager_never_misses_an_event_of_its_hospital(ledger, hospitals):
     with ledger.system_session("test") as house:
         house.audit.record_all(
-            Entry(Event.JOB_DONE, hospital) for hospital in hospitals * 3
+            AuditEntry(Event.JOB_DONE, hospital) for hospital in hospitals * 3
         )
     with ledger.hospital_session(hospitals[0], "test") as book:
         numbers = [each.number for each in book.audit.page()]
@@ -145,7 +145,7 @@ def test_a_writer_cannot_choose_its_place_or_its_time(ledger, links):
         )
     (link,) = links()
     assert link.made == link.hash
-    assert (link.chain, link.number, link.previous) == (HOUSE, 1, ORIGINLESS)
+    assert (link.chain, link.number, link.previous) == (SYSTEM_CHAIN, 1, NO_PREVIOUS_HASH)
     assert link.at > "2002"
 
 

@@ -6,11 +6,11 @@ from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from services.worker.audit_sealing import Sealer
-from shared.domain.audit.chain import HOUSE
+from shared.domain.audit.chain import SYSTEM_CHAIN
 from shared.domain.audit.events import Event
 from shared.domain.audit.verification import Fault, verify
 from shared.ledger import Ledger
-from shared.ledger.audit.export import Trail
+from shared.ledger.audit.export import AuditTrailReader
 from shared.security.audit_signing import SealKey, signed
 
 KEY = SealKey(base64.b64encode(b"k" * 32).decode(), "the test")
@@ -34,23 +34,23 @@ def seal(ledger):
 
 
 def check(ledger):
-    trail = Trail(ledger, "test")
+    trail = AuditTrailReader(ledger, "test")
     return verify(trail.links(), trail.seals(), signed, [KEY.public])
 
 
 def test_only_chains_that_have_grown_are_sealed_again(ledger, north, seal):
-    assert {each.chain for each in seal()} == {HOUSE, str(north)}
+    assert {each.chain for each in seal()} == {SYSTEM_CHAIN, str(north)}
     assert len(seal()) == 2
     with ledger.hospital_session(north, "test") as book:
         book.audit.record(Event.CASE_ACCEPTED)
     assert [
-        (each.chain, each.seal, each.number) for each in seal() if each.chain != HOUSE
+        (each.chain, each.seal, each.number) for each in seal() if each.chain != SYSTEM_CHAIN
     ] == [
         (str(north), 1, 1),
         (str(north), 2, 2),
     ]
-    assert check(ledger).whole
-    assert check(ledger).sealed == {HOUSE: 1, str(north): 2}
+    assert check(ledger).is_intact
+    assert check(ledger).sealed == {SYSTEM_CHAIN: 1, str(north): 2}
 
 
 def test_a_hospital_is_given_the_seals_of_its_own_chain(ledger, north, seal):
@@ -87,10 +87,10 @@ def test_what_the_owner_of_the_database_rewrites_is_named(ledger, north, seal):
             "UPDATE audit_events SET actor = 'nobody' WHERE hospital_id IS NULL"
         )
     found = [
-        (each.fault, each.chain, each.first, each.last) for each in check(ledger).wrong
+        (each.fault, each.chain, each.first, each.last) for each in check(ledger).findings
     ]
     assert sorted(found) == [
-        (Fault.CHANGED, HOUSE, 1, 1),
+        (Fault.CHANGED, SYSTEM_CHAIN, 1, 1),
         (Fault.CUT, str(north), 4, 5),
     ]
 

@@ -1,11 +1,11 @@
 import pytest
 
 from services.worker.audit_sealing import Sealer
-from shared.domain.audit.chain import HOUSE
+from shared.domain.audit.chain import SYSTEM_CHAIN
 from shared.domain.audit.events import Event
 from shared.domain.audit.verification import Fault
 from shared.ledger.audit import verification
-from shared.ledger.audit.verification import Place, Prover
+from shared.ledger.audit.verification import ChainPosition, AuditVerifier
 from shared.security.audit_signing import seal_key, signed
 from shared.settings import Settings
 
@@ -33,7 +33,7 @@ def north(ledger, key, monkeypatch):
 
 
 def prover(ledger, key, hospital=None):
-    return Prover(ledger, "test", hospital, signed=signed, trusted=[key.public])
+    return AuditVerifier(ledger, "test", hospital, signed=signed, trusted=[key.public])
 
 
 def tamper(ledger, statement):
@@ -46,13 +46,13 @@ def test_every_chain_is_read_to_its_end_and_each_stretch_can_be_the_beginning(
     ledger, north, key
 ):
     read = list(prover(ledger, key).stretches())
-    assert [stretch.wrong for stretch, _ in read] == [()] * len(read)
+    assert [stretch.findings for stretch, _ in read] == [()] * len(read)
     ends = {
         stretch.chain: (stretch.number, stretch.sealed)
         for stretch, _ in read
-        if stretch.ended
+        if stretch.is_last
     }
-    assert ends == {HOUSE: (2, 2), str(north): (11, 8)}
+    assert ends == {SYSTEM_CHAIN: (2, 2), str(north): (11, 8)}
     assert read[-1][1] is None
     for count, (_, place) in enumerate(read[:-1], start=1):
         assert list(prover(ledger, key).stretches(place)) == read[count:]
@@ -61,8 +61,8 @@ def test_every_chain_is_read_to_its_end_and_each_stretch_can_be_the_beginning(
 def test_a_hospital_reads_its_own_chain_only(ledger, north, key):
     own = prover(ledger, key, north)
     assert {stretch.chain for stretch, _ in own.stretches()} == {str(north)}
-    assert own.allows(Place(str(north)))
-    assert not own.allows(Place(HOUSE))
+    assert own.allows(ChainPosition(str(north)))
+    assert not own.allows(ChainPosition(SYSTEM_CHAIN))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_was_done_to_a_chain_is_found_across_stretches(
     found = {
         each.fault
         for stretch, _ in prover(ledger, key).stretches()
-        for each in stretch.wrong
+        for each in stretch.findings
     }
     assert found == {fault}
 
@@ -101,5 +101,5 @@ def test_many_seals_are_read_in_stretches_too(ledger, north, key, monkeypatch):
             book.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
     monkeypatch.setattr(verification, "SEALS_AT_ONCE", 2)
     read = [stretch for stretch, _ in prover(ledger, key, north).stretches()]
-    assert [stretch.wrong for stretch in read] == [()] * len(read)
-    assert (read[-1].number, read[-1].sealed, read[-1].ended) == (16, 15, True)
+    assert [stretch.findings for stretch in read] == [()] * len(read)
+    assert (read[-1].number, read[-1].sealed, read[-1].is_last) == (16, 15, True)

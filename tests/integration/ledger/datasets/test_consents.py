@@ -52,7 +52,7 @@ def say(ledger):
 def take(ledger):
     def taken(**filters):
         with ledger.system_session("operator") as house:
-            return house.consents.take(house.datasets.ensure("set"), **filters)
+            return house.consents.import_outcomes(house.datasets.ensure("set"), **filters)
 
     return taken
 
@@ -108,7 +108,7 @@ def test_a_case_with_consent_comes_into_the_draft_as_the_hospital_sent_it(
     case(3)
     assert take().added == 1
     with ledger.system_session("test") as house:
-        patient = house.pseudonyms.of("17")
+        patient = house.pseudonyms.pseudonymise("17")
     assert rows() == [
         LabelledImage(
             sha(1), True, Split.TRAIN, roi, None, 7, patient, "north", 11.5, None
@@ -217,8 +217,8 @@ def test_a_new_image_of_a_frozen_patient_goes_where_the_patient_is(
 ):
     with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("set")
-        patient = house.pseudonyms.of("17")
-        house.drafts.offer(
+        patient = house.pseudonyms.pseudonymise("17")
+        house.drafts.add(
             dataset,
             [LabelledImage(sha(9), False, Split.TEST, patient=patient, site="north")],
         )
@@ -244,7 +244,7 @@ def test_an_imported_image_is_left_as_it_is_and_a_contradiction_reported(
         replace(image, site="north", size_mm=CASE.size_mm) for image in imported
     ]
     with ledger.system_session("test") as house:
-        house.drafts.offer(house.datasets.ensure("set"), imported)
+        house.drafts.add(house.datasets.ensure("set"), imported)
     for number in (1, 2):
         say(case(number), replace(YES, patient=None))
     taken = take()
@@ -263,7 +263,7 @@ def test_a_case_whose_image_could_not_be_read_is_refused_with_the_reason(
     with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
     with ledger.hospital_session(hospital, "test") as book:
-        book.jobs.open(this, Priority.ROUTINE)
+        book.jobs.create(this, Priority.ROUTINE)
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql(
             "UPDATE jobs SET state = 'failed', reason = 'image-unreadable'"

@@ -9,10 +9,10 @@ from shared.ledger.datasets.drafts import (
     ImageDiffers,
     ImageUnknown,
     PartFrozen,
-    Reception,
+    AddStatus,
     SiteUnknown,
 )
-from shared.ledger.datasets.repository import LabelledImage, Share
+from shared.ledger.datasets.repository import LabelledImage, SplitCount
 
 TRAIN = Split.TRAIN
 TEST = Split.TEST
@@ -85,17 +85,17 @@ def test_the_same_image_with_another_fact_is_refused_by_name_and_changes_nothing
 ):
     others = [replace(FULL, **other) for other in OTHER.values()]
     with ledger.system_session("test") as house:
-        first, *refused, last = house.drafts.offer(dataset, [FULL, *others, image(2)])
-        assert (first, last) == (Reception.ADDED, Reception.ADDED)
+        first, *refused, last = house.drafts.add(dataset, [FULL, *others, image(2)])
+        assert (first, last) == (AddStatus.ADDED, AddStatus.ADDED)
         assert [refusal.code for refusal in refused] == list(OTHER)
         assert house.datasets.images(dataset)[0] == FULL
 
 
 def test_what_is_left_out_says_nothing_against_the_image_that_is_there(ledger, dataset):
     with ledger.system_session("test") as house:
-        assert house.drafts.offer(dataset, [FULL, image(1)]) == [
-            Reception.ADDED,
-            Reception.KNOWN,
+        assert house.drafts.add(dataset, [FULL, image(1)]) == [
+            AddStatus.ADDED,
+            AddStatus.PRESENT,
         ]
 
 
@@ -111,12 +111,12 @@ def test_adding_stops_at_a_contradiction_and_adds_nothing(ledger, dataset):
 
 def test_only_comparing_adds_nothing(ledger, dataset):
     with ledger.system_session("test") as house:
-        house.drafts.offer(dataset, [image(1)])
+        house.drafts.add(dataset, [image(1)])
         known, differs, unknown = house.drafts.compare(
             dataset, [image(1), image(1, malignant=False), image(2)]
         )
         assert (known, differs.code, unknown.code) == (
-            Reception.KNOWN,
+            AddStatus.PRESENT,
             "label-differs",
             "image-unknown",
         )
@@ -125,7 +125,7 @@ def test_only_comparing_adds_nothing(ledger, dataset):
 
 def test_a_correction_is_written_and_recorded(ledger, dataset):
     with ledger.system_session("test") as house:
-        house.drafts.offer(dataset, [image(1, site="north")])
+        house.drafts.add(dataset, [image(1, site="north")])
         changed = house.drafts.change(
             dataset, image(1).image_sha256, {"malignant": False, "site": None}
         )
@@ -139,11 +139,11 @@ def test_a_correction_is_written_and_recorded(ledger, dataset):
 
 def test_a_row_is_removed_and_recorded_and_may_come_again(ledger, dataset):
     with ledger.system_session("test") as house:
-        house.drafts.offer(dataset, [image(1)])
+        house.drafts.add(dataset, [image(1)])
         house.drafts.remove(dataset, image(1).image_sha256)
         assert house.datasets.images(dataset) == []
-        assert house.drafts.offer(dataset, [image(1, malignant=False)]) == [
-            Reception.ADDED
+        assert house.drafts.add(dataset, [image(1, malignant=False)]) == [
+            AddStatus.ADDED
         ]
         assert [each["change"] for each in changes(house, dataset)] == [
             "added",
@@ -163,11 +163,11 @@ def test_an_image_that_is_not_there_is_neither_corrected_nor_removed(ledger, dat
 
 def test_an_image_is_for_training_unless_its_patient_is_in_test(ledger, dataset, parts):
     with ledger.system_session("test") as house:
-        house.drafts.offer(
+        house.drafts.add(
             dataset,
             [image(1, TEST, patient="p"), image(2, patient="p"), image(3, patient="q")],
         )
-        house.drafts.offer(
+        house.drafts.add(
             dataset,
             [image(4, patient="p"), image(5), image(6, patient="p", site="other")],
         )
@@ -178,7 +178,7 @@ def test_a_patient_of_a_frozen_version_brings_new_images_into_the_same_part(
     ledger, dataset, parts
 ):
     with ledger.system_session("test") as house:
-        house.drafts.offer(
+        house.drafts.add(
             dataset,
             [
                 image(1, TEST, patient="p", site="n"),
@@ -193,18 +193,18 @@ def test_a_patient_of_a_frozen_version_brings_new_images_into_the_same_part(
             image(4, patient="q", site="n"),
             image(5, patient="p", site="s"),
         ]
-        house.drafts.offer(dataset, new)
-        (refused,) = house.drafts.offer(
+        house.drafts.add(dataset, new)
+        (refused,) = house.drafts.add(
             dataset, [image(6, TRAIN, patient="p", site="n")]
         )
         assert (refused.code, "send test" in str(refused)) == ("split-frozen", True)
-        house.drafts.offer(dataset, [image(1, patient="p", site="n")])
+        house.drafts.add(dataset, [image(1, patient="p", site="n")])
     assert parts() == {1: TEST, 3: TEST, 4: TRAIN, 5: TRAIN}
 
 
 def test_a_frozen_image_keeps_its_part_whatever_is_asked(ledger, dataset, parts):
     with ledger.system_session("test") as house:
-        house.drafts.offer(
+        house.drafts.add(
             dataset, [image(n, TEST if n < 3 else TRAIN, site="n") for n in range(9)]
         )
         house.versions.freeze(dataset)
@@ -224,7 +224,7 @@ def test_a_corrected_patient_brings_the_image_to_the_patients_part(
     ledger, dataset, parts
 ):
     with ledger.system_session("test") as house:
-        house.drafts.offer(
+        house.drafts.add(
             dataset,
             [
                 image(1, TEST, patient="p"),
@@ -242,7 +242,7 @@ def test_a_split_by_patient_draws_whole_patients_of_both_labels(ledger, dataset,
         for n in range(1000, 1200)
     ]
     with ledger.system_session("test") as house:
-        house.drafts.offer(dataset, rows)
+        house.drafts.add(dataset, rows)
         parted = house.drafts.split_by_patient(dataset, 0.2, 0)
         assert parted.moved == parted.test == 200 - parted.train
         assert abs(parted.test - 40) <= 4
@@ -263,22 +263,22 @@ def test_a_split_by_patient_draws_whole_patients_of_both_labels(ledger, dataset,
 def test_a_split_by_site_holds_whole_sites_back(ledger, dataset, parts):
     with ledger.system_session("test") as house:
         sites = ["north", "south", None]
-        house.drafts.offer(
+        house.drafts.add(
             dataset,
             [image(n, TEST, site=sites[n % 3], patient=f"p{n}") for n in range(9)],
         )
         house.drafts.split_by_site(dataset, ["south"])
-        assert house.datasets.shares(dataset) == [
-            Share("train", "north", 3, 1),
-            Share("train", None, 3, 1),
-            Share("test", "south", 3, 2),
+        assert house.datasets.split_counts(dataset) == [
+            SplitCount("train", "north", 3, 1),
+            SplitCount("train", None, 3, 1),
+            SplitCount("test", "south", 3, 2),
         ]
     assert [number for number, part in parts().items() if part == TEST] == [1, 4, 7]
 
 
 def test_an_unknown_site_is_named_beside_the_known_ones(ledger, dataset):
     with ledger.system_session("test") as house:
-        house.drafts.offer(dataset, [image(1, site="north")])
+        house.drafts.add(dataset, [image(1, site="north")])
         with pytest.raises(SiteUnknown, match=r"'west'.*north"):
             house.drafts.split_by_site(dataset, ["west"])
 
@@ -286,8 +286,8 @@ def test_an_unknown_site_is_named_beside_the_known_ones(ledger, dataset):
 def test_two_who_add_the_same_images_at_once_add_each_once(ledger, dataset):
     def add(_):
         with ledger.system_session("test") as house:
-            return house.drafts.offer(dataset, [image(n) for n in range(40)]).count(
-                Reception.ADDED
+            return house.drafts.add(dataset, [image(n) for n in range(40)]).count(
+                AddStatus.ADDED
             )
 
     with ThreadPoolExecutor(4) as pool:

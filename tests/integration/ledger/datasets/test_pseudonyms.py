@@ -6,12 +6,12 @@ from shared.ledger.datasets.pseudonyms import LETTERS
 
 def test_a_number_has_one_pseudonym_in_the_whole_house_and_is_not_in_it(ledger):
     with ledger.system_session("test") as house:
-        first = house.pseudonyms.of("12345678")
+        first = house.pseudonyms.pseudonymise("12345678")
     with ledger.system_session("test") as house:
         assert (
-            house.pseudonyms.of(" 12345678 ")
+            house.pseudonyms.pseudonymise(" 12345678 ")
             == first
-            != house.pseudonyms.of("12345679")
+            != house.pseudonyms.pseudonymise("12345679")
         )
     assert len(first) == LETTERS
     assert "12345678" not in first
@@ -19,7 +19,7 @@ def test_a_number_has_one_pseudonym_in_the_whole_house_and_is_not_in_it(ledger):
 
 def test_without_the_secret_a_number_cannot_be_tried(ledger, engines):
     with ledger.system_session("test") as house:
-        found = house.pseudonyms.of("7")
+        found = house.pseudonyms.pseudonymise("7")
     assert not any(
         hashlib.sha256(guess).hexdigest().startswith(found)
         for guess in (b"7", b"set\x007")
@@ -28,7 +28,7 @@ def test_without_the_secret_a_number_cannot_be_tried(ledger, engines):
 
 def test_no_number_has_no_pseudonym(ledger):
     with ledger.system_session("test") as house:
-        assert [house.pseudonyms.of(number) for number in (None, "", "  ")] == [
+        assert [house.pseudonyms.pseudonymise(number) for number in (None, "", "  ")] == [
             None
         ] * 3
 
@@ -36,7 +36,7 @@ def test_no_number_has_no_pseudonym(ledger):
 def test_the_secret_is_drawn_once_even_if_many_need_it_first(ledger):
     def of(_):
         with ledger.system_session("test") as house:
-            return house.pseudonyms.of("7")
+            return house.pseudonyms.pseudonymise("7")
 
     with ThreadPoolExecutor(6) as pool:
         assert len(set(pool.map(of, range(12)))) == 1

@@ -12,7 +12,7 @@ from shared.ledger.datasets.freeze_checks import (
     LockedTestPatient,
 )
 from shared.ledger.datasets.repository import LabelledImage
-from shared.ledger.datasets.versions import DatasetEmpty, Difference, VersionUnknown
+from shared.ledger.datasets.versions import DatasetEmpty, VersionDifference, VersionUnknown
 
 TRAIN = Split.TRAIN
 TEST = Split.TEST
@@ -34,7 +34,7 @@ def dataset(house):
 
 
 def test_an_unchanged_dataset_gives_the_version_it_has(house, dataset):
-    house.drafts.offer(dataset, [image(1), image(2, TEST)])
+    house.drafts.add(dataset, [image(1), image(2, TEST)])
     first = house.versions.freeze(dataset)
     again = house.versions.freeze(dataset)
     assert (
@@ -57,15 +57,15 @@ def test_an_unchanged_dataset_gives_the_version_it_has(house, dataset):
 
 
 def test_versions_tell_what_came_between_them(house, dataset):
-    house.drafts.offer(dataset, [image(number) for number in range(6)])
+    house.drafts.add(dataset, [image(number) for number in range(6)])
     first = house.versions.freeze(dataset)
-    house.drafts.offer(dataset, [image(6), image(7), image(8)])
+    house.drafts.add(dataset, [image(6), image(7), image(8)])
     house.drafts.remove(dataset, image(0).image_sha256)
     house.drafts.change(dataset, image(1).image_sha256, {"malignant": False})
     house.drafts.change(dataset, image(2).image_sha256, {"site": "north"})
     second = house.versions.freeze(dataset)
     assert [version.number for version in house.versions.all(dataset)] == [2, 1]
-    assert house.versions.difference(first.id, second.id) == Difference(3, 1, 1, 1)
+    assert house.versions.difference(first.id, second.id) == VersionDifference(3, 1, 1, 1)
     assert len(house.versions.images(first.id)) == 6
     assert house.versions.images(first.id)[1] == image(1)
 
@@ -84,7 +84,7 @@ CHANGES = {"dataset_versions": "images = 0", "version_images": "split = 'train'"
 def test_the_database_itself_refuses_to_change_what_is_frozen(ledger, table):
     with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("set")
-        house.drafts.offer(dataset, [image(1, TEST)])
+        house.drafts.add(dataset, [image(1, TEST)])
         house.versions.freeze(dataset)
     for change in (
         f"DELETE FROM {table}",
@@ -103,24 +103,24 @@ def test_a_patient_in_both_parts_is_named_and_not_frozen(house, dataset):
         image(number, part, patient="p", site="north")
         for number, part in ((1, TEST), (2, TRAIN))
     ]
-    house.drafts.offer(dataset, [*both, image(3, TEST, patient="p", site="south")])
+    house.drafts.add(dataset, [*both, image(3, TEST, patient="p", site="south")])
     with pytest.raises(GroupInBothParts, match=r"1, patient north/p"):
         house.versions.freeze(dataset)
 
 
 def test_a_training_image_of_any_datasets_locked_test_set_is_refused(house, dataset):
     other = house.datasets.ensure("other")
-    house.drafts.offer(other, [image(n, TEST) for n in range(5)])
+    house.drafts.add(other, [image(n, TEST) for n in range(5)])
     house.versions.freeze(other)
     for number in range(5):
         house.drafts.remove(other, image(number).image_sha256)
-    house.drafts.offer(dataset, [image(n) for n in range(2, 9)])
+    house.drafts.add(dataset, [image(n) for n in range(2, 9)])
     with pytest.raises(LockedTestImage, match=f": 3, {image(2).image_sha256}"):
         house.versions.freeze(dataset)
     for number in (2, 3, 4):
         house.drafts.change(dataset, image(number).image_sha256, {"split": TEST})
     assert house.versions.freeze(dataset).test_images == 3
-    assert house.versions.locked([image(n).image_sha256 for n in range(9)]) == {
+    assert house.versions.locked_test_images([image(n).image_sha256 for n in range(9)]) == {
         image(n).image_sha256 for n in range(5)
     }
 
@@ -129,11 +129,11 @@ def test_a_patient_of_another_datasets_locked_test_set_is_recognised_within_the_
     house, dataset
 ):
     other = house.datasets.ensure("other")
-    house.drafts.offer(
+    house.drafts.add(
         other, [image(1, TEST, patient="p", site="north"), image(2, TEST, patient="q")]
     )
     house.versions.freeze(other)
-    house.drafts.offer(
+    house.drafts.add(
         dataset,
         [
             image(3, patient="p", site="south"),
@@ -142,7 +142,7 @@ def test_a_patient_of_another_datasets_locked_test_set_is_recognised_within_the_
         ],
     )
     assert house.versions.freeze(dataset).images == 3
-    house.drafts.offer(dataset, [image(6, patient="p", site="north")])
+    house.drafts.add(dataset, [image(6, patient="p", site="north")])
     with pytest.raises(LockedTestPatient, match=f": 1, {image(6).image_sha256}"):
         house.versions.freeze(dataset)
 
@@ -150,7 +150,7 @@ def test_a_patient_of_another_datasets_locked_test_set_is_recognised_within_the_
 def test_two_freezes_at_once_make_one_version(ledger):
     with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("set")
-        house.drafts.offer(dataset, [image(number) for number in range(50)])
+        house.drafts.add(dataset, [image(number) for number in range(50)])
 
     def freeze(_):
         with ledger.system_session("test") as house:
@@ -165,11 +165,11 @@ def test_two_freezes_at_once_make_one_version(ledger):
 def test_an_image_added_during_a_freeze_is_in_the_version_whole_or_not_at_all(ledger):
     with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("set")
-        house.drafts.offer(dataset, [image(1000)])
+        house.drafts.add(dataset, [image(1000)])
 
     def add(number):
         with ledger.system_session("test") as house:
-            house.drafts.offer(dataset, [image(number)])
+            house.drafts.add(dataset, [image(number)])
 
     def freeze(_):
         with ledger.system_session("test") as house:

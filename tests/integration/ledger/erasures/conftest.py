@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from shared.domain.erasure import Ground
+from shared.domain.erasure import ErasureReason
 from shared.domain.jobs import Priority
 from shared.domain.results.prediction import Verdict
 from shared.ledger.idempotency.receipts import Answer
@@ -46,10 +46,10 @@ def opened(ledger, hospital):
     def make(case=MINE, key=None, of=None):
         with ledger.hospital_session(of or hospital, "test") as book:
             case_id = book.cases.add(case)
-            accepted = Accepted(case_id, book.jobs.open(case_id, Priority.ROUTINE))
+            accepted = Accepted(case_id, book.jobs.create(case_id, Priority.ROUTINE))
             if key:
                 assert book.receipts.reserve(key, "f" * 64)
-                book.receipts.keep(key, Answer(202, {}, b"{}", case_id))
+                book.receipts.store(key, Answer(202, {}, b"{}", case_id))
             return accepted
 
     return make
@@ -64,14 +64,14 @@ def finish(ledger):
             lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
             job = lease.jobs[0]
             written = house.queue.finish(lease.token, DIGEST, {job.id: result()})
-            house.observations.keep([observation(job)] if written else [])
+            house.observations.record([observation(job)] if written else [])
 
     return done
 
 
 @pytest.fixture
 def erase(ledger, hospital):
-    def gone(case_id, ground=Ground.PATIENT_REQUEST, of=None):
+    def gone(case_id, ground=ErasureReason.PATIENT_REQUEST, of=None):
         with ledger.hospital_session(of or hospital, "key:abc") as book:
             return book.erasures.erase(case_id, ground)
 

@@ -10,13 +10,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from shared.domain.audit.events import Event
-from shared.domain.erasure import Ground
+from shared.domain.erasure import ErasureReason
 from shared.domain.outcomes import OutcomeSource
 from shared.ledger.cases.explanations import ExplanationMap
 from shared.ledger.cases.outcomes import NewOutcome
 from shared.ledger.cases.repository import CaseErased
-from shared.ledger.jobs.queue import NotADeadLetter
-from shared.ledger.models.shadows import Said
+from shared.ledger.jobs.dead_letters import NotADeadLetter
+from shared.ledger.models.shadows import ShadowResult
 from shared.ledger.tables import Table
 from tests.integration.ledger.erasures.conftest import (
     DIGEST,
@@ -91,14 +91,14 @@ def test_nothing_of_an_erased_case_is_left_in_any_table(
             replace(shadow, started_at=shadow.started_at - timedelta(hours=1)), 5
         )
         assert (
-            house.shadows.keep(
-                shadow, [(each, Said(0.7177, 0.7177, "benign")) for each in watched]
+            house.shadows.record(
+                shadow, [(each, ShadowResult(0.7177, 0.7177, "benign")) for each in watched]
             )
             == 1
         )
     with ledger.hospital_session(hospital, "test") as book:
         book.outcomes.record(accepted.case_id, told)
-        book.explanations.ask(accepted.case_id)
+        book.explanations.request(accepted.case_id)
     with ledger.system_session("worker") as house:
         house.explanations.answer(
             house.explanations.next(), PNG, None, [ExplanationMap(HEAT, {"kind": "occlusion"})]
@@ -119,7 +119,7 @@ def test_nothing_of_an_erased_case_is_left_in_any_table(
     ):
         assert left[name] == [], name
     with ledger.system_session("test") as house:
-        assert sorted(house.orphans.waiting(10)) == sorted(
+        assert sorted(house.orphaned_objects.waiting(10)) == sorted(
             [CASE.image_sha256, PNG, HEAT]
         )
 
@@ -155,8 +155,8 @@ def test_who_asks_for_an_erased_case_is_told_when_and_why(
 def test_erased_twice_the_first_word_stands(opened, erase):
     case_id = opened().case_id
     first = erase(case_id)
-    again = erase(case_id, Ground.SENT_BY_MISTAKE)
-    assert (again.erased_at, again.ground) == (first.erased_at, Ground.PATIENT_REQUEST)
+    again = erase(case_id, ErasureReason.SENT_BY_MISTAKE)
+    assert (again.erased_at, again.ground) == (first.erased_at, ErasureReason.PATIENT_REQUEST)
 
 
 def test_another_hospital_erases_nothing(ledger, hospital, opened, erase):
@@ -213,10 +213,10 @@ def test_a_result_that_is_being_written_at_this_moment_is_waited_for_and_erased_
             assert house.queue.finish(
                 lease.token, DIGEST, {accepted.job_id: result()}
             ) == {accepted.job_id}
-            house.observations.keep([observation(lease.jobs[0])])
+            house.observations.record([observation(lease.jobs[0])])
             erasing = pool.submit(erase, accepted.case_id)
             assert waits_for_a_lock(ledger)
-        assert erasing.result().ground is Ground.PATIENT_REQUEST
+        assert erasing.result().ground is ErasureReason.PATIENT_REQUEST
     assert traces(ledger) == set()
 
 
@@ -228,7 +228,7 @@ def test_a_dead_letter_of_an_erased_case_cannot_be_run_again(ledger, opened, era
         )
     erase(accepted.case_id)
     with pytest.raises(NotADeadLetter), ledger.system_session("test") as house:
-        house.queue.rerun(accepted.job_id)
+        house.dead_letters.rerun(accepted.job_id)
     with ledger.system_session("test") as house:
         assert house.queue.progress().dead_letters == 0
 

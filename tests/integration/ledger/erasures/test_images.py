@@ -26,14 +26,14 @@ def taken(ledger, hospital, opened, finish):
         )
     with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("set")
-        house.drafts.offer(
+        house.drafts.add(
             dataset,
             [
                 LabelledImage("e" * 64, False, Split.TRAIN),
                 LabelledImage(PNG, True, Split.TRAIN),
             ],
         )
-        assert house.consents.take(dataset).added == 1
+        assert house.consents.import_outcomes(dataset).added == 1
         version = house.versions.freeze(dataset)
     return accepted.case_id, dataset, version
 
@@ -43,13 +43,13 @@ def test_an_erased_image_leaves_the_draft_and_later_versions_and_shuts_the_froze
 ):
     case_id, dataset, version = taken
     with ledger.system_session("test") as house:
-        assert house.versions.erased(version.id) == set()
+        assert house.versions.erased_images(version.id) == set()
     erase(case_id)
     with ledger.system_session("test") as house:
-        assert house.consents.with_erased() == [dataset]
-        assert [each.case_id for each in house.consents.forget(dataset)] == [case_id]
-        assert house.consents.with_erased() == []
-        erased = house.versions.erased(version.id)
+        assert house.consents.datasets_with_erased_cases() == [dataset]
+        assert [each.case_id for each in house.consents.remove_erased(dataset)] == [case_id]
+        assert house.consents.datasets_with_erased_cases() == []
+        erased = house.versions.erased_images(version.id)
         assert erased == {CASE.image_sha256}
         with pytest.raises(VersionHoldsErased, match="1 images of this version"):
             check_usable(erased)
@@ -62,7 +62,7 @@ def test_an_erased_image_leaves_the_draft_and_later_versions_and_shuts_the_froze
         assert (row.malignant, row.split, row.site) == (True, Split.TRAIN, "north")
         assert (row.roi, row.size_mm, row.frame, row.tirads) == (None,) * 4
         again = house.versions.freeze(dataset)
-        assert (again.number, again.images, house.versions.erased(again.id)) == (
+        assert (again.number, again.images, house.versions.erased_images(again.id)) == (
             2,
             2,
             set(),
@@ -110,14 +110,14 @@ def test_an_image_is_let_go_of_by_a_frozen_version_but_not_by_what_was_imported_
 ):
     def removable(sha256):
         with ledger.system_session("test") as house:
-            return house.orphans.take(sha256)
+            return house.orphaned_objects.claim(sha256)
 
     case_id, *_ = taken
     other = opened().case_id
     erase(case_id)
     assert removable(CASE.image_sha256) is False
     with ledger.system_session("test") as house:
-        assert house.orphans.waiting(9) == []
+        assert house.orphaned_objects.waiting(9) == []
     erase(other)
     assert removable(CASE.image_sha256) is True
     erase(opened(replace(MINE, image_sha256=PNG)).case_id)
@@ -127,12 +127,12 @@ def test_an_image_is_let_go_of_by_a_frozen_version_but_not_by_what_was_imported_
 def test_an_object_that_is_held_is_not_removed(ledger, opened, erase, hospital):
     erase(opened().case_id)
     with ledger.hospital_session(hospital, "test") as book:
-        assert book.orphans.hold([CASE.image_sha256]) == {CASE.image_sha256}
+        assert book.orphaned_objects.hold([CASE.image_sha256]) == {CASE.image_sha256}
         with ledger.system_session("test") as house:
-            assert house.orphans.take(CASE.image_sha256) is False
-            assert house.orphans.count() == 1
+            assert house.orphaned_objects.claim(CASE.image_sha256) is False
+            assert house.orphaned_objects.count() == 1
     with ledger.system_session("test") as house:
-        assert (house.orphans.take(CASE.image_sha256), house.orphans.count()) == (
+        assert (house.orphaned_objects.claim(CASE.image_sha256), house.orphaned_objects.count()) == (
             False,
             0,
         )

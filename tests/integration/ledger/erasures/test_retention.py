@@ -51,7 +51,7 @@ def test_a_case_goes_when_its_hospitals_time_is_over_and_not_before(
     with ledger.system_session("test") as house:
         house.hospitals.change(hospital, {"retention_days": 30})
         assert [
-            house.retention.would_be_due(hospital, days) for days in (29, 30, 31)
+            house.retention.count_due_with_retention(hospital, days) for days in (29, 30, 31)
         ] == [2, 1, 0]
     assert due(ledger, hospital) == (1, 0)
     assert (erase_due(ledger), erase_due(ledger)) == (1, 0)

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.jobs.queue import Queue
-from shared.ledger.jobs.repository import REMEMBERED
+from shared.ledger.jobs.queue import JobQueue
+from shared.ledger.jobs.repository import FAIRNESS_WINDOW
 from tests.support.builders import result
 
 LEASE = timedelta(minutes=5)
@@ -42,7 +42,7 @@ class Line:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._queue = Queue(session, AuditTrail(session, "w1"))
+        self._queue = JobQueue(session, AuditTrail(session, "w1"))
         self.taken: Counter = Counter()
 
     def flood(self, weight: float | None, count: int = WAITING) -> object:
@@ -123,7 +123,7 @@ def test_a_place_in_the_queue_is_how_many_claims_come_first(ledger, hospitals, s
             undone.execute(HURRIED, {"hospital": hospital, "urgent": urgent})
         if served:
             line.work_off(served)
-        places = dict(undone.execute(PLACES, {"remembered": REMEMBERED}).all())
+        places = dict(undone.execute(PLACES, {"remembered": FAIRNESS_WINDOW}).all())
         claimed = [line.claim_one() for _ in places]
         assert sorted(places, key=places.get) == claimed
         assert sorted(places.values()) == list(range(len(places)))

@@ -5,7 +5,8 @@ import pytest
 
 from shared.domain.audit.events import Event
 from shared.domain.jobs import JobState, Priority, Reason
-from shared.ledger.jobs.queue import Failure, NotADeadLetter, QueueStatus
+from shared.ledger.jobs.dead_letters import NotADeadLetter
+from shared.ledger.jobs.queue import Failure, QueueStatus
 from shared.ledger.models.promotions import LivePromotion
 from tests.support.builders import result
 
@@ -81,7 +82,7 @@ def test_a_job_that_outlives_every_attempt_becomes_a_dead_letter_that_an_operato
     assert not claim(ledger)
     assert state_of(job) is JobState.FAILED
     with ledger.system_session("operator") as house:
-        assert house.queue.rerun(job)
+        assert house.dead_letters.rerun(job)
     assert claim(ledger).jobs[0].attempts == 1
     assert events(ledger)[-3:] == [Event.JOB_FAILED, Event.JOB_RERUN, Event.JOB_CLAIMED]
 
@@ -92,7 +93,7 @@ def test_only_a_dead_letter_can_be_run_again(ledger, submit):
         pytest.raises(NotADeadLetter, match="queued"),
         ledger.system_session("operator") as house,
     ):
-        house.queue.rerun(job)
+        house.dead_letters.rerun(job)
 
 
 def test_a_result_is_written_once_with_its_state_and_event(ledger, submit, state_of):

@@ -63,14 +63,14 @@ def gate(ledger, models):
             {"m": 1},
         )
         with ledger.system_session("trainer") as house:
-            return house.gates.record(digest, live, None, None, judgement)
+            return house.gate_judgements.record(digest, live, None, None, judgement)
 
     return gated
 
 
 def live(ledger):
     with ledger.system_session("test") as house:
-        return house.models.live()
+        return house.models.live_digest()
 
 
 def test_a_first_model_needs_neither_gate_nor_reason(ledger, promote):
@@ -160,13 +160,13 @@ def test_only_the_last_gate_counts(promote, gate, ledger):
     with pytest.raises(PromotionNeedsReason):
         promote(B)
     with ledger.system_session("test") as house:
-        assert house.gates.latest(B) == last
-        assert [each.verdict for each in house.gates.of_model(B)] == [
+        assert house.gate_judgements.latest(B) == last
+        assert [each.verdict for each in house.gate_judgements.of_model(B)] == [
             GateVerdict.FAILED,
             GateVerdict.PASSED,
         ]
-        assert house.gates.newest() == {B: last}
-        assert house.gates.latest(A) is None
+        assert house.gate_judgements.latest_by_model() == {B: last}
+        assert house.gate_judgements.latest(A) is None
 
 
 def test_what_is_live_is_not_promoted_again_and_what_is_unknown_never(promote):

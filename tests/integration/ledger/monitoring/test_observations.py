@@ -7,11 +7,11 @@ from sqlalchemy import event
 
 from shared.ledger import Ledger
 from shared.ledger.monitoring.observations import (
-    Decided,
+    DecisionCount,
     Period,
     Quantity,
-    Source,
-    Told,
+    ResultSource,
+    CodeCount,
     Window,
 )
 from shared.statistics import quantile_bin_counts
@@ -48,10 +48,10 @@ def test_counts_between_quantiles_are_those_of_the_values_themselves(ledger, obs
             embedding=tuple(map(float, embedding)),
             device="CX50",
         )
-    source = Source(observing.hospital("north"), "CX50", MODEL)
+    source = ResultSource(observing.hospital("north"), "CX50", MODEL)
     with ledger.system_session("test") as house:
-        found = house.observations.tallies(EVER, MODEL, Quantity.SCORE, [TABLE])
-        parts = house.observations.tallies(EVER, MODEL, Quantity.EMBEDDING, [TABLE] * 3)
+        found = house.observations.quantile_counts(EVER, MODEL, Quantity.SCORE, [TABLE])
+        parts = house.observations.quantile_counts(EVER, MODEL, Quantity.EMBEDDING, [TABLE] * 3)
     assert found.keys() == parts.keys() == {source}
     assert found[source][0].tolist() == quantile_bin_counts(scores, TABLE).tolist()
     assert [part.tolist() for part in parts[source]] == [
@@ -64,7 +64,7 @@ def test_results_of_a_bundle_that_cannot_tell_are_not_counted(ledger, observing)
     observing.result("north", strangeness=0.5, embedding=(0.5,))
     with ledger.system_session("test") as house:
         for quantity in (Quantity.STRANGENESS, Quantity.EMBEDDING):
-            (counts,) = house.observations.tallies(
+            (counts,) = house.observations.quantile_counts(
                 EVER, MODEL, quantity, [TABLE]
             ).values()
             assert counts[0].sum() == 1
@@ -95,7 +95,7 @@ def test_the_window_parts_results_by_time_hospital_device_and_model(ledger, obse
             1,
             0,
         ]
-        assert Decided(
+        assert DecisionCount(
             south, None, MODEL, "malignant", 1
         ) in house.observations.decisions(EVER)
 
@@ -130,7 +130,7 @@ def test_the_last_outcome_of_a_case_counts(ledger, observing):
     observing.result("north", score=0.5)
     with ledger.system_session("test") as house:
         rows = house.observations.verified(EVER, Period.MONTH)
-        shares = house.observations.shares(EVER, Period.MONTH)
+        shares = house.observations.period_counts(EVER, Period.MONTH)
     (part,) = rows
     assert sorted(zip(part.score.tolist(), part.malignant.tolist(), strict=True)) == [
         (0.2, False),
@@ -158,14 +158,14 @@ def test_warnings_and_failures_are_counted_by_device(ledger, observing):
             replace(EVER, device="CX50", until=datetime(2020, 2, 1, tzinfo=UTC))
         )
     assert set(warned) == {
-        Told(north, "CX50", "saturated", 2),
-        Told(north, "CX50", "roi-absent", 1),
+        CodeCount(north, "CX50", "saturated", 2),
+        CodeCount(north, "CX50", "roi-absent", 1),
     }
     assert set(failed) == {
-        Told(north, "CX50", "image-blank", 1),
-        Told(north, None, "image-blank", 1),
+        CodeCount(north, "CX50", "image-blank", 1),
+        CodeCount(north, None, "image-blank", 1),
     }
-    assert recent == [Told(north, "CX50", "image-blank", 1)]
+    assert recent == [CodeCount(north, "CX50", "image-blank", 1)]
     assert other == []
 
 

@@ -35,7 +35,7 @@ def test_of_several_first_starts_at_once_one_makes_the_operator_and_knows_the_pa
 
 def test_where_there_is_somebody_nobody_is_made(ledger):
     with ledger.system_session("test") as house:
-        house.people.make("auditor-1", Role.AUDITOR, None, "hash")
+        house.people.create("auditor-1", Role.AUDITOR, None, "hash")
     assert first_operator(ledger) is None
     with ledger.system_session("test") as house:
         assert [each.name for each in house.people.all()] == ["auditor-1"]

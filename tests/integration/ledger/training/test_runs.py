@@ -42,10 +42,10 @@ def test_models_of_one_name_count_their_versions_and_the_last_promoted_is_live(l
         assert house.models.store("a" * 64, "light", "light", None, False, {}) == 1
         assert house.models.store("b" * 64, "light", "light", None, False, {}) == 2
         assert house.models.store("a" * 64, "light", "light", None, False, {}) == 1
-        assert house.models.live() is None
+        assert house.models.live_digest() is None
         for digest in ("b" * 64, "a" * 64):
             house.models.promote(digest, "test", "asked for by a test")
-        assert house.models.live() == "a" * 64
+        assert house.models.live_digest() == "a" * 64
         assert house.models.find("light").version == 2
         assert house.models.find("light/1").live
         with pytest.raises(NotFound):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared.domain.messages import Message
 from shared.domain.training.states import (
-    RUN_MOVES,
+    RUN_TRANSITIONS,
     RunState,
     Split,
     StepKind,
@@ -23,9 +23,9 @@ HALF = Message("progress-fold", {"fold": 2, "folds": 4})
 MISSING = Message("weights-missing", {"files": "vgg16.pth"})
 DIAMOND = (
     NewStep("a", StepKind.FEATURES),
-    NewStep("b1", StepKind.FOLD, after=("a",)),
-    NewStep("b2", StepKind.FOLD, after=("a",)),
-    NewStep("c", StepKind.BUNDLE, after=("b1", "b2")),
+    NewStep("b1", StepKind.FOLD, prerequisites=("a",)),
+    NewStep("b2", StepKind.FOLD, prerequisites=("a",)),
+    NewStep("c", StepKind.BUNDLE, prerequisites=("b1", "b2")),
 )
 
 
@@ -112,7 +112,7 @@ def test_a_lost_step_comes_back_with_one_attempt_more_and_its_old_owner_can_writ
     again = claim(ledger, "other")
     assert (again.name, again.attempts) == ("a", 2)
     with ledger.system_session("t") as house:
-        assert not house.steps.progress(lost.token, "features", 0.5, HALF)
+        assert not house.steps.report_progress(lost.token, "features", 0.5, HALF)
         assert house.steps.finish(lost.token, {}) is None
         house.steps.fail(lost.token, Message("x"))
         assert house.runs.find(run).state is RunState.RUNNING
@@ -148,7 +148,7 @@ def test_a_run_is_as_far_as_its_steps_are_together_and_keeps_the_figures_of_epoc
     finish(ledger, claim(ledger), images=7)
     step = claim(ledger)
     with ledger.system_session("t") as house:
-        assert house.steps.progress(
+        assert house.steps.report_progress(
             step.token, "fold", 0.5, HALF, {"loss": 0.7, "epoch": 2}
         )
         found = house.runs.find(run)
@@ -160,7 +160,7 @@ def test_a_run_is_as_far_as_its_steps_are_together_and_keeps_the_figures_of_epoc
             ("a", {"images": 7}),
             ("b1", {"loss": 0.7, "epoch": 2}),
         ]
-        assert house.runs.events(run, after=said[1].id) == said[2:]
+        assert house.runs.events(run, last_id=said[1].id) == said[2:]
 
 
 def test_what_has_ended_is_neither_cancelled_nor_resumed_unless_it_may(ledger, run):
@@ -204,7 +204,7 @@ def test_a_run_moves_only_as_the_table_says(ledger, ask, acts):
         with ledger.system_session("t") as house:
             now = house.runs.find(run_id).state
             states = {step.state for step in house.runs.steps(run_id)}
-        assert now is before or now in RUN_MOVES[before], (before, act, now)
+        assert now is before or now in RUN_TRANSITIONS[before], (before, act, now)
         assert (now is RunState.DONE) == (states == {StepState.DONE})
         before = now
     with ledger.system_session("t") as house:

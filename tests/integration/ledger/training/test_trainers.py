@@ -1,8 +1,8 @@
 from datetime import timedelta
 
-from shared.ledger.training.trainers import Lack
+from shared.ledger.training.trainers import MissingWeights
 
-VGG = Lack("vgg19", "vgg19-dcbb9e9d.pth / vgg19.pth", "/weights", "")
+VGG = MissingWeights("vgg19", "vgg19-dcbb9e9d.pth / vgg19.pth", "/weights", "")
 
 
 def test_a_trainers_last_word_counts(ledger):

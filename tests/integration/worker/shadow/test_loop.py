@@ -14,7 +14,7 @@ from shared.bundles.storage import publish
 from shared.domain.audit.events import Event
 from shared.domain.messages import Message
 from shared.errors import Unavailable
-from shared.ledger.models.shadows import AlreadyLive, Said, ShadowAbsent, ShadowRunning
+from shared.ledger.models.shadows import AlreadyLive, ShadowResult, ShadowAbsent, ShadowRunning
 from shared.settings import Settings
 from shared.statistics import shift_prior
 from tests.support.builders import png
@@ -249,14 +249,14 @@ def test_a_result_that_another_process_has_just_read_stays_as_it_wrote_it(
     desk.work()
     with ledger.system_session("test") as session:
         first, second = session.shadows.claim(shadow, 10)
-        earlier = [(first, Said(score=0.1, risk=0.1, decision="benign"))]
-        assert session.shadows.keep(shadow, earlier) == 1
+        earlier = [(first, ShadowResult(score=0.1, risk=0.1, decision="benign"))]
+        assert session.shadows.record(shadow, earlier) == 1
     later = [
-        (each, Said(score=0.9, risk=0.9, decision="malignant"))
+        (each, ShadowResult(score=0.9, risk=0.9, decision="malignant"))
         for each in (first, second)
     ]
     with ledger.system_session("test") as session:
-        assert session.shadows.keep(shadow, later) == 1
+        assert session.shadows.record(shadow, later) == 1
     with ledger.system_session("test") as session:
         assert [pair.score for pair in session.shadows.pairs(shadow)] == [0.1, 0.9]
 
@@ -270,7 +270,7 @@ def test_a_shadow_whose_bundle_cannot_be_proven_ends_and_says_why(
     door.work()
     with ledger.system_session("test") as house:
         assert house.shadows.current() is None
-        ended = house.shadows.of_model(candidate)
+        ended = house.shadows.latest_of_model(candidate)
         events = [each.event for each in house.audit.page(limit=100)]
     assert (ended.id, ended.ended_at is None) == (shadow.id, False)
     assert ended.end_reason.code == "object-missing"
@@ -286,11 +286,11 @@ def test_what_is_said_after_the_end_is_not_kept(
     desk.work()
     with ledger.system_session("test") as house:
         watched = house.shadows.claim(shadow, 5)
-        assert house.shadows.waiting(shadow) == len(watched) == 1
+        assert house.shadows.count_waiting(shadow) == len(watched) == 1
     with ledger.system_session("test") as house:
         house.shadows.stop(Message("shadow-stopped"))
     with ledger.system_session("test") as house:
-        assert house.shadows.keep(shadow, [(watched[0], Said(0.5, 0.5, "benign"))]) == 0
+        assert house.shadows.record(shadow, [(watched[0], ShadowResult(0.5, 0.5, "benign"))]) == 0
     assert pairs(shadow) == []
 
 
@@ -321,7 +321,7 @@ def test_one_shadow_at_a_time_and_never_the_live_model(
         pytest.raises(ShadowAbsent, match="was never in the shadow"),
         ledger.system_session("test") as house,
     ):
-        house.shadows.of_model(candidate)
+        house.shadows.latest_of_model(candidate)
     start()
     with pytest.raises(ShadowRunning, match=candidate[:12]):
         start()

@@ -14,11 +14,11 @@ def made():
 def test_what_is_fresh_is_made_once_and_what_is_not_again(made):
     cache = AnswerCache()
     for _ in range(3):
-        assert cache.recall("drift", 60, lambda: made.append("drift") or len(made)) == 1
-    assert cache.recall("quality", 60, lambda: made.append("quality") or len(made)) == 2
+        assert cache.get_or_make("drift", 60, lambda: made.append("drift") or len(made)) == 1
+    assert cache.get_or_make("quality", 60, lambda: made.append("quality") or len(made)) == 2
     for count in (3, 4):
         assert (
-            cache.recall("stale", 0, lambda: made.append("stale") or len(made)) == count
+            cache.get_or_make("stale", 0, lambda: made.append("stale") or len(made)) == count
         )
 
 
@@ -28,7 +28,7 @@ def test_who_asks_at_the_same_moment_waits_for_the_one_who_measures(made):
 
     def ask(_):
         asking.wait()
-        return cache.recall("drift", 60, lambda: made.append(1) or len(made))
+        return cache.get_or_make("drift", 60, lambda: made.append(1) or len(made))
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ask, range(4))) == [1] * 4
@@ -37,12 +37,12 @@ def test_who_asks_at_the_same_moment_waits_for_the_one_who_measures(made):
 def test_a_failure_is_not_remembered():
     cache = AnswerCache()
     with pytest.raises(ZeroDivisionError):
-        cache.recall("drift", 60, lambda: 1 / 0)
-    assert cache.recall("drift", 60, lambda: "measured") == "measured"
+        cache.get_or_make("drift", 60, lambda: 1 / 0)
+    assert cache.get_or_make("drift", 60, lambda: "measured") == "measured"
 
 
 def test_it_keeps_only_so_many_and_forgets_what_was_asked_longest_ago(made):
     cache = AnswerCache(max_entries=2)
     for key in ("a", "b", "a", "c", "a", "b"):
-        cache.recall(key, 60, lambda key=key: made.append(key))
+        cache.get_or_make(key, 60, lambda key=key: made.append(key))
     assert made == ["a", "b", "c", "b"]

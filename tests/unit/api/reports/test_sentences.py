@@ -7,19 +7,19 @@ import pytest
 from services.api.locales import Language
 from services.api.reports import sentences
 from services.api.reports.sentences import speaker
-from services.api.web.languages import SPOKEN
+from services.api.web.languages import TRANSLATIONS
 from shared.cases.result import SIZE_DIFFERS, SIZES, advise
 from shared.domain.results.findings import Finding
 from shared.domain.results.fna import FnaOutcome
 from shared.guidelines import (
-    CHOICES,
-    EXAMPLE,
+    TERMS_BY_FIELD,
+    DESCRIPTORS_EXAMPLE,
     GUIDELINES,
     RULES,
     Focus,
     alternatives,
     assess,
-    describe,
+    parse_descriptors,
     recommend,
 )
 from shared.guidelines.lexicon import (
@@ -152,7 +152,7 @@ def test_a_case_without_a_size_gets_no_advice_and_that_is_told():
 
 
 def _said(language: Language, start: str) -> set[str]:
-    every = SPOKEN[language].keys()
+    every = TRANSLATIONS[language].keys()
     return {key.removeprefix(start) for key in every if key.startswith(start)}
 
 
@@ -160,14 +160,14 @@ def _said(language: Language, start: str) -> set[str]:
 def test_every_term_of_the_lexicon_has_words(language):
     asked = {
         f"{name}.{term}"
-        for name, terms in {**CHOICES, "foci": Focus}.items()
+        for name, terms in {**TERMS_BY_FIELD, "foci": Focus}.items()
         for term in (*terms, "title")
     }
     assert sorted(asked - _said(language, "lexicon.")) == []
 
 
 def test_a_description_is_said_in_words_and_none_seen_is_said_too():
-    seen = {**EXAMPLE, "composition": "mixed", "foci": [], "eccentric": True}
+    seen = {**DESCRIPTORS_EXAMPLE, "composition": "mixed", "foci": [], "eccentric": True}
     told = dict(sentences.described(SAY, seen))
     assert (
         told["Composition"]
@@ -178,7 +178,7 @@ def test_a_description_is_said_in_words_and_none_seen_is_said_too():
 
 def test_each_guideline_stands_once_beside_itself():
     fna = advise(0.42, 14.5, "risk-band/K-TIRADS-2021/1")
-    own = [assess(describe(EXAMPLE), 14.5, name) for name in ("ACR-2017", "ATA-2015")]
+    own = [assess(parse_descriptors(DESCRIPTORS_EXAMPLE), 14.5, name) for name in ("ACR-2017", "ATA-2015")]
     rows = sentences.beside(SAY, fna, own)
     assert [name for name, _, _ in rows] == [
         "K-TIRADS 2021",

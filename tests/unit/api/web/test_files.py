@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from services.api.web.files import FILES, FOLDER, takes_gzip
+from services.api.web.files import FILES, FOLDER, accepts_gzip
 
 ACCEPTED = {
     "gzip, deflate, br": True,
@@ -17,7 +17,7 @@ ACCEPTED = {
 
 @pytest.mark.parametrize(("accepted", "takes"), ACCEPTED.items())
 def test_a_file_is_packed_for_who_takes_that(accepted, takes):
-    assert takes_gzip(accepted) is takes
+    assert accepts_gzip(accepted) is takes
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".js")])

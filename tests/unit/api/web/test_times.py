@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from services.api.web.languages import Words
+from services.api.web.languages import Translations
 from services.api.web.times import SHAPES, moment
 
 EIGHT_IN_SEOUL = datetime(2026, 3, 14, 8, 5, 9, tzinfo=timezone(timedelta(hours=9)))
@@ -24,7 +24,7 @@ def test_a_moment_says_utc_and_carries_all_of_itself(shape):
 
 
 def test_a_sentence_with_a_moment_in_it_keeps_it_and_escapes_all_else():
-    said = Words("en", {"a": "<{who}> at {when}"})(
+    said = Translations("en", {"a": "<{who}> at {when}"})(
         "a", who="<b>", when=moment(datetime(2026, 3, 14, tzinfo=UTC), "day")
     )
     assert said.startswith("&lt;&lt;b&gt;&gt; at <time ")

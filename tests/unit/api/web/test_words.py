@@ -7,7 +7,7 @@ from string import Formatter
 import pytest
 
 from services.api.web import languages
-from services.api.web.languages import SPOKEN
+from services.api.web.languages import TRANSLATIONS
 
 WEB = Path(languages.__file__).parent
 SOURCES = sorted(
@@ -21,18 +21,18 @@ def fields(said: str) -> set[str]:
 
 
 def test_both_languages_have_the_same_keys():
-    assert SPOKEN["en"].keys() == SPOKEN["ko"].keys()
+    assert TRANSLATIONS["en"].keys() == TRANSLATIONS["ko"].keys()
 
 
-@pytest.mark.parametrize("key", SPOKEN["en"].keys())
+@pytest.mark.parametrize("key", TRANSLATIONS["en"].keys())
 def test_both_sentences_use_the_same_fields(key):
-    assert fields(SPOKEN["en"](key)) == fields(SPOKEN["ko"](key))
+    assert fields(TRANSLATIONS["en"](key)) == fields(TRANSLATIONS["ko"](key))
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
 def test_every_key_that_a_page_asks_for_is_said(source):
     assert [
-        key for key in ASKED.findall(source.read_text()) if key not in SPOKEN["en"]
+        key for key in ASKED.findall(source.read_text()) if key not in TRANSLATIONS["en"]
     ] == []
 
 

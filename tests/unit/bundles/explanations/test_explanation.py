@@ -8,7 +8,7 @@ from shared.bundles import load
 from shared.bundles.explanations.deletion_test import STEPS, deletion_test
 from shared.bundles.explanations.explanation import GRID, explain, occlusion_map
 from shared.bundles.explanations.heatmap import layer_png
-from shared.bundles.explanations.occlusion import LARGEST_SLICE, Veil, no_pause, scored
+from shared.bundles.explanations.occlusion import MAX_SLICE_PASSES, OcclusionMask, no_pause, score_in_slices
 from shared.engines import EagerEngine
 from shared.imaging.image import Nodule
 from shared.learning.features.extractors import NetworkExtractor
@@ -72,7 +72,7 @@ def bright_corner() -> Nodule:
 
 
 def test_a_true_map_makes_the_score_fall_faster_than_chance_and_a_false_one_slower():
-    veil = Veil.over(bright_corner(), 8)
+    veil = OcclusionMask.of_nodule(bright_corner(), 8)
     true = np.zeros((8, 8))
     true[:2, :2] = 1
     right = deletion_test(brightness_of_a_corner, veil, true, no_pause)
@@ -86,7 +86,7 @@ def test_a_true_map_makes_the_score_fall_faster_than_chance_and_a_false_one_slow
 
 def test_the_area_is_that_between_the_curves():
     tested = deletion_test(
-        brightness_of_a_corner, Veil.over(bright_corner(), 8), np.eye(8), no_pause
+        brightness_of_a_corner, OcclusionMask.of_nodule(bright_corner(), 8), np.eye(8), no_pause
     )
     gaps = np.array(tested.random) - np.array(tested.ordered)
     assert tested.area == pytest.approx(
@@ -102,7 +102,7 @@ def test_a_nodule_that_cannot_be_read_with_parts_hidden_shows_no_fall():
         ]
 
     tested = deletion_test(
-        unreadable, Veil.over(bright_corner(), 8), np.eye(8), no_pause
+        unreadable, OcclusionMask.of_nodule(bright_corner(), 8), np.eye(8), no_pause
     )
     assert set(tested.ordered) == set(tested.random) == {0.5}
     assert tested.area == 0
@@ -117,11 +117,11 @@ def test_between_slices_there_is_a_pause():
         return [0.0] * len(nodules)
 
     assert (
-        scored(score, [bright_corner()] * 50, lambda: pauses.append(len(sizes)))
+        score_in_slices(score, [bright_corner()] * 50, lambda: pauses.append(len(sizes)))
         == [0.0] * 50
     )
     assert sizes[0] == 1
-    assert max(sizes) <= LARGEST_SLICE
+    assert max(sizes) <= MAX_SLICE_PASSES
     assert pauses == list(range(1, len(sizes) + 1))
 
 
@@ -157,7 +157,7 @@ def test_a_tuned_network_has_a_map_of_its_own_and_one_as_it_came_has_none(
     )
     made = explain(replace(bundle, model=model), small_nodule, lambda: pauses.append(1))
     of_ensemble, of_network = made.maps
-    assert (of_network.kind, of_network.of, of_network.layer) == (
+    assert (of_network.kind, of_network.subject, of_network.layer) == (
         "grad-cam",
         "sera_tiny",
         "block4",

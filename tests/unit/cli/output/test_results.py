@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from cli.output.results import COLUMNS, reading, row, sentences, threshold
+from cli.output.results import COLUMNS, descriptor_sentences, result_row, result_sentences, threshold
 from shared.domain.results.findings import Finding
 from shared.guidelines import recommend
 from tests.support.builders import result
@@ -27,7 +27,7 @@ FAILED = {
 
 
 def test_a_line_of_the_table_leaves_out_the_remarks_that_all_have() -> None:
-    told = row("a.png", 14.5, DONE)
+    told = result_row("a.png", 14.5, DONE)
     assert told == (
         "a.png",
         "14.5 mm",
@@ -42,7 +42,7 @@ def test_a_line_of_the_table_leaves_out_the_remarks_that_all_have() -> None:
 
 
 def test_a_failed_case_keeps_its_line_and_shows_its_reason() -> None:
-    told = row("a.png", 14.5, FAILED)
+    told = result_row("a.png", 14.5, FAILED)
     assert told == (
         "a.png",
         "14.5 mm",
@@ -66,7 +66,7 @@ def test_a_threshold_shows_whether_it_is_itself_included(
 
 
 def test_a_result_in_words_has_risk_advice_model_and_every_remark() -> None:
-    risk, advice, model, *notes = sentences(DONE)
+    risk, advice, model, *notes = result_sentences(DONE)
     assert "42%" in risk
     assert "score 0.712, cut-off 0.480 by sensitivity>=0.95" in risk
     assert advice == f"{FNA.text} [risk-band/ACR-2017/1]"
@@ -81,16 +81,16 @@ def test_the_readers_own_reading_stands_apart_and_only_where_there_is_one() -> N
     own = {
         "points": 7,
         "level": "TR5",
-        "advice": [{"rule": "ACR-2017", "text": "FNA is due."}],
+        "advice": [{"rule": "ACR-2017", "text": "FNA recommended."}],
     }
-    head, advice = reading(own)
+    head, advice = descriptor_sentences(own)
     assert "7 points, TR5" in head
-    assert advice == "FNA is due. [ACR-2017]"
-    assert reading(None) == []
+    assert advice == "FNA recommended. [ACR-2017]"
+    assert descriptor_sentences(None) == []
 
 
 def test_a_failure_in_words_is_one_sentence_with_its_reason() -> None:
-    assert sentences(FAILED) == ["The case ended as failed: The PNG is cut short."]
-    assert sentences(FAILED | {"message": None}) == [
+    assert result_sentences(FAILED) == ["The case ended as failed: The PNG is cut short."]
+    assert result_sentences(FAILED | {"message": None}) == [
         "The case ended as failed: image-unreadable"
     ]

@@ -2,7 +2,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from cli.output.training_progress import Screen, drawn, headline, line
+from cli.output.training_progress import RunDisplay, draw_run, headline, line
 
 
 def step(name, kind, state="waiting", fraction=0.0, seconds=None):
@@ -40,7 +40,7 @@ EPOCH = {
 
 def shown(terminal, *looks):
     out = StringIO()
-    with Screen(
+    with RunDisplay(
         Console(file=out, force_terminal=terminal, width=100, color_system=None)
     ) as screen:
         for run, said in looks:
@@ -65,7 +65,7 @@ def test_a_log_gets_every_epoch_and_a_headline_now_and_then():
 
 def test_a_terminal_shows_stages_the_step_in_work_and_the_last_epochs():
     out = StringIO()
-    Console(file=out, width=120, color_system=None).print(drawn(RUN, [EPOCH]))
+    Console(file=out, width=120, color_system=None).print(draw_run(RUN, [EPOCH]))
     told = out.getvalue()
     assert "set/2" in told
     assert "1/2" in told

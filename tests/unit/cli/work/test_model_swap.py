@@ -2,7 +2,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from cli.work.model_swap import of_workers, wait_for_workers
+from cli.work.model_swap import report_of_workers, wait_for_workers
 
 NEW = "a" * 64
 OLD = "b" * 64
@@ -33,7 +33,7 @@ def test_it_waits_until_every_worker_serves_the_model():
     swap = wait_for_workers(
         Gateway([worker("w1", OLD), worker("w2", NEW)], both), NEW, QUIET
     )
-    assert (swap.done, swap.serving) == (True, ["w1", "w2"])
+    assert (swap.complete, swap.serving) == (True, ["w1", "w2"])
     assert swap.lines() == ["Served by w1, w2."]
 
 
@@ -41,7 +41,7 @@ def test_a_worker_that_takes_too_long_is_named():
     swap = wait_for_workers(
         Gateway([worker("w1", OLD), worker("w2", NEW)]), NEW, QUIET, wait_s=0
     )
-    assert (swap.done, swap.waiting) == (False, ["w1"])
+    assert (swap.complete, swap.waiting) == (False, ["w1"])
     assert "Not yet served by w1" in swap.lines()[0]
 
 
@@ -49,16 +49,16 @@ def test_a_worker_that_refuses_is_not_waited_for_and_the_way_back_is_told():
     swap = wait_for_workers(
         Gateway([worker("w1", OLD, refused=NEW), worker("w2", NEW)]), NEW, QUIET
     )
-    assert (swap.done, swap.waiting, swap.serving) == (False, [], ["w2"])
+    assert (swap.complete, swap.waiting, swap.serving) == (False, [], ["w2"])
     assert "w1 refuses it: Its digest differs. [bundle-tampered]" in swap.lines()
     assert "./sera models rollback" in " ".join(swap.lines())
 
 
 def test_what_a_worker_refused_before_does_not_matter():
-    assert of_workers([worker("w1", OLD, refused="c" * 64)], NEW).waiting == ["w1"]
+    assert report_of_workers([worker("w1", OLD, refused="c" * 64)], NEW).waiting == ["w1"]
 
 
 def test_without_workers_nobody_is_waited_for():
     swap = wait_for_workers(Gateway([]), NEW, QUIET)
-    assert swap.done
+    assert swap.complete
     assert "No worker runs" in swap.lines()[0]

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from cli.commands.submit import DescriptorsFileMissing, description
+from cli.commands.submit import DescriptorsFileMissing, read_descriptors
 from cli.work.submission import CaseFile, submit_and_wait
 
 
@@ -47,13 +47,13 @@ def test_descriptors_are_sent_as_text_or_from_a_file(tmp_path) -> None:
     kept = tmp_path / "seen.json"
     kept.write_text(' {"margin": "smooth"}', encoding="utf-8")
     assert (
-        description('{"margin": "smooth"}')
-        == description(str(kept)).strip()
+        read_descriptors('{"margin": "smooth"}')
+        == read_descriptors(str(kept)).strip()
         == '{"margin": "smooth"}'
     )
-    assert description(None) is None
+    assert read_descriptors(None) is None
     with pytest.raises(DescriptorsFileMissing, match="no such file"):
-        description(str(tmp_path / "other.json"))
+        read_descriptors(str(tmp_path / "other.json"))
     gateway = Gateway()
     submit_and_wait(gateway, CaseFile("a.png", b"bytes", 12, descriptors="{}"))
     assert gateway.sent["data"]["descriptors"] == "{}"

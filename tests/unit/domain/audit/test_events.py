@@ -57,7 +57,7 @@ ALLOWED = {
     "what an operator writes of a model": {"reason"},
 }
 WORDS = set().union(*ALLOWED.values())
-RECORDERS = ("record", "_record", "_part", "Entry")
+RECORDERS = ("record", "_record", "_part", "AuditEntry")
 PLACES = {"case", "job", "details", "event", "case_id", "job_id", "hospital_id"}
 
 

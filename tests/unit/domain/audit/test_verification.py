@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.audit.chain import HOUSE, ORIGINLESS, Link, Seal
+from shared.domain.audit.chain import SYSTEM_CHAIN, NO_PREVIOUS_HASH, Link, Seal
 from shared.domain.audit.verification import Fault, verify, verify_stretch
 
 KEY = "our key"
-CHAINS = ("north", HOUSE)
+CHAINS = ("north", SYSTEM_CHAIN)
 TEXT_FIELDS = (
     "at",
     "actor",
@@ -27,7 +27,7 @@ def chain(
     name: str,
     length: int = 12,
     first: int = 1,
-    previous: str = ORIGINLESS,
+    previous: str = NO_PREVIOUS_HASH,
     actor: str = "key:a",
 ) -> list[Link]:
     links = []
@@ -45,14 +45,14 @@ def chain(
             previous,
             "",
         )
-        links.append(replace(bare, hash=bare.made))
+        links.append(replace(bare, hash=bare.computed_hash))
         previous = links[-1].hash
     return links
 
 
 def seals(links: list[Link], *numbers: int) -> list[Seal]:
     made = []
-    previous = ORIGINLESS
+    previous = NO_PREVIOUS_HASH
     for count, number in enumerate(numbers, start=1):
         link = links[number - 1]
         made.append(
@@ -67,29 +67,29 @@ def seals(links: list[Link], *numbers: int) -> list[Seal]:
 
 
 def sign(seal: Seal) -> Seal:
-    return replace(seal, signature=f"{seal.key} signed {seal.made}")
+    return replace(seal, signature=f"{seal.key} signed {seal.computed_hash}")
 
 
 def signed(seal: Seal) -> bool:
-    return seal.signature == f"{seal.key} signed {seal.made}"
+    return seal.signature == f"{seal.key} signed {seal.computed_hash}"
 
 
 def found(links, sealed=(), **more):
     return [
         (each.fault, each.chain, each.first, each.last)
-        for each in verify(links, sealed, signed, **more).wrong
+        for each in verify(links, sealed, signed, **more).findings
     ]
 
 
-LINKS = [*chain("north"), *chain(HOUSE)]
+LINKS = [*chain("north"), *chain(SYSTEM_CHAIN)]
 SEALS = seals(LINKS[:12], 4, 10)
 
 
 def test_whole_chains_are_found_whole_and_how_far_they_are_sealed_is_told():
     findings = verify(LINKS, SEALS, signed)
-    assert findings.whole
-    assert findings.events == {"north": 12, HOUSE: 12}
-    assert findings.sealed == {"north": 10, HOUSE: 0}
+    assert findings.is_intact
+    assert findings.events == {"north": 12, SYSTEM_CHAIN: 12}
+    assert findings.sealed == {"north": 10, SYSTEM_CHAIN: 0}
     assert findings.keys == (KEY,)
 
 
@@ -120,7 +120,7 @@ def test_any_removal_within_a_chain_is_found_and_named(first, count):
     links = [
         link
         for link in LINKS
-        if link.chain == HOUSE or not first <= link.number <= last
+        if link.chain == SYSTEM_CHAIN or not first <= link.number <= last
     ]
     assert found(links) == [(Fault.REMOVED, "north", first, last)]
 
@@ -180,7 +180,7 @@ def test_a_row_replaced_with_its_hash_is_found_by_the_next(number):
 @given(places.filter(lambda number: number < 10))
 def test_a_chain_made_anew_from_some_row_on_is_found_by_the_seals(number):
     kept = LINKS[: number - 1]
-    previous = kept[-1].hash if kept else ORIGINLESS
+    previous = kept[-1].hash if kept else NO_PREVIOUS_HASH
     links = [
         *kept,
         *chain("north", first=number, previous=previous, actor="nobody"),
@@ -225,14 +225,14 @@ def test_a_changed_seal_is_named_and_vouches_for_nothing(place, name):
     findings = verify(LINKS, changed, signed)
     assert any(
         f"seal {place + 1} " in each.sentence
-        for each in findings.wrong
+        for each in findings.findings
         if each.fault is Fault.SEAL_BROKEN
     )
     assert findings.sealed["north"] == (10 if place == 0 else 4)
 
 
 def test_a_removed_seal_is_found_by_the_next():
-    (finding,) = verify(LINKS, SEALS[1:], signed).wrong
+    (finding,) = verify(LINKS, SEALS[1:], signed).findings
     assert finding.fault is Fault.SEAL_REMOVED
     assert "Before the seal 2" in finding.sentence
 
@@ -288,7 +288,7 @@ def stretches(links, sealed, length):
                 signed,
                 chain="north",
                 last_seal=last_seal,
-                ended=ended,
+                is_last=ended,
             )
         )
         before = some[-1] if some else before
@@ -323,7 +323,7 @@ def test_a_change_is_named_in_stretches_too(number, name, length):
     told = [
         finding for each in stretches(changed, SEALS, length) for finding in each.wrong
     ]
-    whole = [(each.fault, each.first) for each in verify(changed, SEALS, signed).wrong]
+    whole = [(each.fault, each.first) for each in verify(changed, SEALS, signed).findings]
     assert set(whole) <= {(each.fault, each.first) for each in told}
 
 

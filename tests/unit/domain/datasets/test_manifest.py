@@ -106,7 +106,7 @@ def test_an_image_keeps_the_name_it_has_in_the_manifest(tmp_path: Path) -> None:
 
 def test_a_manifest_for_prediction_needs_images_alone(tmp_path: Path) -> None:
     path = write(tmp_path, "image,mask\na.png,m.png\n") / "manifest.csv"
-    row = read_table(path, needed=("image",))[0]
+    row = read_table(path, required_columns=("image",))[0]
     assert (row.image, row.mask, row.malignant) == (
         tmp_path / "a.png",
         tmp_path / "m.png",
@@ -114,7 +114,7 @@ def test_a_manifest_for_prediction_needs_images_alone(tmp_path: Path) -> None:
     )
     with pytest.raises(ManifestInvalid, match="lacks image"):
         read_table(
-            write(tmp_path, "picture\na.png\n") / "manifest.csv", needed=("image",)
+            write(tmp_path, "picture\na.png\n") / "manifest.csv", required_columns=("image",)
         )
 
 

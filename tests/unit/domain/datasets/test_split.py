@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.datasets.split import Group, draw_test, group_of
+from shared.domain.datasets.split import Group, draw_test_groups, group_name
 from shared.domain.training.states import Split
 from shared.learning import Sample
 
@@ -22,7 +22,7 @@ groups = st.lists(
 def test_a_draw_keeps_what_is_fixed_and_comes_as_near_to_the_share_as_whole_groups_allow(
     groups, share, seed
 ):
-    parts = draw_test(groups, share, seed)
+    parts = draw_test_groups(groups, share, seed)
     assert parts.keys() == {group.name for group in groups}
     for label in (False, True):
         stratum = [group for group in groups if group.malignant is label]
@@ -37,7 +37,7 @@ def test_a_draw_keeps_what_is_fixed_and_comes_as_near_to_the_share_as_whole_grou
 
 def test_single_images_are_drawn_to_the_very_share_and_equal_seeds_draw_equal_parts():
     groups = [Group(f"image {number}", 1, number % 4 == 0) for number in range(200)]
-    first, again, other = (draw_test(groups, 0.2, seed) for seed in (3, 3, 4))
+    first, again, other = (draw_test_groups(groups, 0.2, seed) for seed in (3, 3, 4))
     assert first == again != other
     test = {name for name, part in first.items() if part is Split.TEST}
     assert len(test) == 40
@@ -46,10 +46,10 @@ def test_single_images_are_drawn_to_the_very_share_and_equal_seeds_draw_equal_pa
 
 def test_the_order_of_the_groups_does_not_matter():
     groups = [Group(str(number), 1 + number % 3, False) for number in range(30)]
-    assert draw_test(groups, 0.3, 0) == draw_test(groups[::-1], 0.3, 0)
+    assert draw_test_groups(groups, 0.3, 0) == draw_test_groups(groups[::-1], 0.3, 0)
 
 
 @given(st.none() | st.text(max_size=4), st.none() | st.text(max_size=4))
 def test_images_stay_together_by_the_rule_that_learning_has(patient, site):
     sample = Sample("k", True, load=lambda: None, patient=patient, site=site)
-    assert group_of("k", patient, site) == sample.group
+    assert group_name("k", patient, site) == sample.group

@@ -1,4 +1,4 @@
-"""Files whose frames have to be decoded to be cleaned, in real processes."""
+"""De-identification of files whose frames must be decoded, in real sandbox processes."""
 
 import os
 import signal
@@ -55,21 +55,21 @@ def loop(frames: int = 2, pixels=PIXELS) -> bytes:
     return compressed(plain, JPEG2000Lossless, encoding_plugin="pylibjpeg")
 
 
-def same(one, other):
-    return (one.data, one.removed) == (other.data, other.removed)
+def is_same(cleaned, expected):
+    return cleaned.data == expected.data and cleaned.removed == expected.removed
 
 
 @pytest.fixture(scope="module")
 def sandbox():
-    """One process at a time, within 3 s."""
+    """A pool of one process with 3 s for a file."""
     pool = SandboxPool(Bounds(seconds=3), 1)
     yield pool
     pool.close()
 
 
 @pytest.fixture
-def pool_within():
-    """A pool of one process within other bounds."""
+def open_pool():
+    """Opens pools of one process with other bounds."""
     pools = []
 
     def opened(**bounds):
@@ -84,12 +84,12 @@ def pool_within():
 @pytest.mark.parametrize(
     "data", [loop(), compressed(dicom_file(PIXELS), RLELossless)], ids=["loop", "rle"]
 )
-def test_a_file_is_cleaned_as_it_is_cleaned_here(data, sandbox):
-    assert same(sandbox.clean(data, KEY), clean(data, KEY))
+def test_the_pool_cleans_a_file_as_clean_does(data, sandbox):
+    assert is_same(sandbox.clean(data, KEY), clean(data, KEY))
 
 
-def test_a_file_that_needs_no_decoding_starts_no_process(pool_within):
-    pool = pool_within()
+def test_a_file_that_needs_no_decoding_starts_no_process(open_pool):
+    pool = open_pool()
     assert pool.clean(png(1), KEY).data == clean(png(1), KEY).data
     assert not pool.pids
 
@@ -97,21 +97,21 @@ def test_a_file_that_needs_no_decoding_starts_no_process(pool_within):
 def test_no_process_cleans_the_files_of_two_hospitals(sandbox):
     sandbox.clean(loop(), KEY)
     sandbox.decode(png(1))
-    before = sandbox.pids
+    pids_before = sandbox.pids
     sandbox.clean(loop(), KEY)
     sandbox.decode(png(1))
-    assert len(before) == len(sandbox.pids) == 1
-    assert before != sandbox.pids
+    assert len(pids_before) == len(sandbox.pids) == 1
+    assert pids_before != sandbox.pids
 
 
-def test_a_loop_that_unfolds_beyond_bounds_is_refused_as_it_is_here(pool_within):
+def test_a_loop_that_decodes_to_more_than_the_limit_is_refused(open_pool):
     data = loop(20, np.zeros((256, 256), np.uint8))
-    pool = pool_within(limits=Limits(max_inflated_mib=1))
+    pool = open_pool(limits=Limits(max_inflated_mib=1))
     with pytest.raises(ImageTooLarge):
         pool.clean(data, KEY)
 
 
-def test_a_process_that_hangs_is_ended_and_costs_its_file_only(sandbox):
+def test_a_process_that_hangs_is_ended_and_only_its_file_fails(sandbox):
     sandbox.decode(png(1))
     (hanging,) = sandbox.pids
     data = loop()
@@ -119,13 +119,13 @@ def test_a_process_that_hangs_is_ended_and_costs_its_file_only(sandbox):
     with pytest.raises(ImageUnreadable, match="cannot be decoded for cleaning"):
         sandbox.clean(data, KEY)
     assert not psutil.pid_exists(hanging)
-    assert same(sandbox.clean(data, KEY), clean(data, KEY))
+    assert is_same(sandbox.clean(data, KEY), clean(data, KEY))
 
 
-def test_a_file_that_takes_too_much_memory_costs_itself_only(pool_within):
-    swollen = loop(1, np.zeros((3000, 3000), np.uint8))
+def test_a_file_that_needs_too_much_memory_fails_alone(open_pool):
+    huge_file = loop(1, np.zeros((3000, 3000), np.uint8))
     small = loop(1)
-    pool = pool_within(memory_mib=16)
+    pool = open_pool(memory_mib=16)
     with pytest.raises((ImageBrokeDecoder, ImageUnreadable)):
-        pool.clean(swollen, KEY)
-    assert same(pool.clean(small, KEY), clean(small, KEY))
+        pool.clean(huge_file, KEY)
+    assert is_same(pool.clean(small, KEY), clean(small, KEY))

@@ -1,4 +1,4 @@
-"""Real processes, killed, stopped and starved while they hold an image."""
+"""Real sandbox processes that are killed, stopped or limited while they decode an image."""
 
 import os
 import signal
@@ -43,24 +43,24 @@ DICOM = [
 ]
 
 
-def until(holds, seconds=30):
-    """What comes true, looked for again and again."""
-    end = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < end
+def wait_until(condition, seconds=30):
+    """Poll wait_until the condition is true, and return its value."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline
         Event().wait(0.005)
-    return found
+    return value
 
 
-def same(one, other):
-    alike = all(
-        getattr(one, name) == getattr(other, name)
+def is_same(image, expected):
+    has_same_fields = all(
+        getattr(image, name) == getattr(expected, name)
         for name in ("format", "spacing_mm", "region", "findings")
     )
     return (
-        alike
-        and one.pixels.dtype == other.pixels.dtype
-        and np.array_equal(one.pixels, other.pixels)
+        has_same_fields
+        and image.pixels.dtype == expected.pixels.dtype
+        and np.array_equal(image.pixels, expected.pixels)
     )
 
 
@@ -101,16 +101,16 @@ def pages():
         *(pytest.param((FILES / name).read_bytes(), id=name) for name in DICOM),
     ],
 )
-def test_an_image_comes_back_as_it_is_decoded_here(data, decoders):
-    apart = decoders.decode(data)
-    assert same(apart, decode(data))
-    assert apart.pixels.flags.writeable
+def test_the_pool_decodes_an_image_as_decode_does(data, decoders):
+    image = decoders.decode(data)
+    assert is_same(image, decode(data))
+    assert image.pixels.flags.writeable
 
 
-def test_the_frame_that_is_asked_for_comes_back(decoders):
+def test_the_requested_frame_is_decoded(decoders):
     loop = examples.get_path("ybr_color").read_bytes()
-    assert same(decoders.decode(loop, 3), decode(loop, frame=3))
-    assert not same(decoders.decode(loop, 3), decode(loop))
+    assert is_same(decoders.decode(loop, 3), decode(loop, frame=3))
+    assert not is_same(decoders.decode(loop, 3), decode(loop))
 
 
 @pytest.mark.parametrize(
@@ -122,129 +122,130 @@ def test_the_frame_that_is_asked_for_comes_back(decoders):
         (FrameAbsent, png(1), 2),
     ],
 )
-def test_an_error_is_the_one_that_is_raised_here(error, data, frame, decoders):
+def test_the_pool_raises_the_same_error_as_decode(error, data, frame, decoders):
     pids = decoders.pids
-    with pytest.raises(error) as here:
+    with pytest.raises(error) as expected:
         decode(data, frame=frame)
-    with pytest.raises(error) as apart:
+    with pytest.raises(error) as raised:
         decoders.decode(data, frame)
-    assert (str(apart.value), apart.value.facts) == (str(here.value), here.value.facts)
+    assert str(raised.value) == str(expected.value)
+    assert raised.value.facts == expected.value.facts
     assert decoders.pids == pids
 
 
 @pytest.fixture(scope="module")
 def slow():
-    """An image that takes a decoder a while."""
+    """An image that takes a decoder some time."""
     return raster("PNG", size=(2500, 2000), compress_level=1)
 
 
 @pytest.fixture(scope="module")
-def swollen():
-    """A small file that unfolds to as much as is let in."""
+def huge_image():
+    """A small file that decodes to the maximum size."""
     return raster("PNG", size=(6000, 5000), plain=True, compress_level=1)
 
 
 @pytest.fixture(scope="module")
-def frail():
-    """One decoder at a time, which may take 3 s and 160 MiB for an image."""
-    started = SandboxPool(Bounds(3, 160), 1)
-    yield started
-    started.close()
+def limited_pool():
+    """A pool of one process with 3 s and 160 MiB for an image."""
+    limited = SandboxPool(Bounds(seconds=3, memory_mib=160), 1)
+    yield limited
+    limited.close()
 
 
-def kill_at_work(decoders, times):
-    """kill -9 of so many decoders, one after the other, each while it reads an image."""
+def kill_while_decoding(decoders, times):
+    """Kill so many processes with SIGKILL, one after the other, each while it decodes an image."""
     for _ in range(times):
-        pid = until(partial(at_work, decoders, {}))
-        os.kill(pid, signal.SIGKILL)
-        until(lambda gone=pid: gone not in decoders.pids)
+        killed_pid = wait_until(partial(busy_pid, decoders, {}))
+        os.kill(killed_pid, signal.SIGKILL)
+        wait_until(lambda pid=killed_pid: pid not in decoders.pids)
 
 
-def at_work(decoders, before):
-    """A decoder that has been computing since it was first seen."""
+def busy_pid(decoders, first_cpu_s):
+    """The pid of a process that has used CPU time since the first look at it."""
     for pid in decoders.pids:
-        spent = psutil.Process(pid).cpu_times().user
-        if spent - before.setdefault(pid, spent) > 0.02:
+        cpu_s = psutil.Process(pid).cpu_times().user
+        if cpu_s - first_cpu_s.setdefault(pid, cpu_s) > 0.02:
             return pid
     return None
 
 
-def only(decoders):
-    """The number of its one process."""
+def only_pid(decoders):
+    """The pid of the only_pid process."""
     decoders.decode(png())
     (pid,) = decoders.pids
     return pid
 
 
-def test_an_image_that_crashes_its_decoders_fails_by_name_and_the_next_is_read_by_a_fresh_one(
-    frail, slow
+def test_an_image_that_crashes_its_processes_is_refused_and_the_next_one_gets_a_new_process(
+    limited_pool, slow
 ):
-    before = only(frail)
+    pid_before = only_pid(limited_pool)
     with ThreadPoolExecutor(1) as pool:
-        killing = pool.submit(kill_at_work, frail, 2)
+        killing = pool.submit(kill_while_decoding, limited_pool, 2)
         with pytest.raises(
             ImageBrokeDecoder,
             match=r"crash on it\. Other cases are not affected\. Export it",
         ):
-            frail.decode(slow)
+            limited_pool.decode(slow)
         killing.result()
-    assert same(frail.decode(png(2)), decode(png(2)))
-    assert only(frail) != before
+    assert is_same(limited_pool.decode(png(2)), decode(png(2)))
+    assert only_pid(limited_pool) != pid_before
 
 
-def test_a_decoder_killed_once_through_no_fault_of_the_image_costs_it_nothing(
-    frail, slow
+def test_an_image_whose_process_is_killed_once_is_decoded_by_another_process(
+    limited_pool, slow
 ):
-    only(frail)
+    only_pid(limited_pool)
     with ThreadPoolExecutor(1) as pool:
-        killing = pool.submit(kill_at_work, frail, 1)
-        assert same(frail.decode(slow), decode(slow))
+        killing = pool.submit(kill_while_decoding, limited_pool, 1)
+        assert is_same(limited_pool.decode(slow), decode(slow))
         killing.result()
 
 
-def test_a_decoder_that_hangs_is_ended_and_costs_its_image_only(frail):
-    hanging = only(frail)
+def test_a_process_that_hangs_is_ended_and_only_its_image_fails(limited_pool):
+    hanging = only_pid(limited_pool)
     os.kill(hanging, signal.SIGSTOP)
     with pytest.raises(ImageBrokeDecoder, match="longer than 3 s"):
-        frail.decode(png(1))
+        limited_pool.decode(png(1))
     assert not psutil.pid_exists(hanging)
-    assert same(frail.decode(png(2)), decode(png(2)))
+    assert is_same(limited_pool.decode(png(2)), decode(png(2)))
 
 
-def test_an_image_that_takes_too_much_memory_fails_by_name_and_its_decoder_is_replaced(
-    frail, swollen
+def test_an_image_that_needs_too_much_memory_is_refused_and_its_process_is_replaced(
+    limited_pool, huge_image
 ):
-    before = only(frail)
+    pid_before = only_pid(limited_pool)
     with pytest.raises(ImageBrokeDecoder, match="more memory"):
-        frail.decode(swollen)
-    assert only(frail) != before
+        limited_pool.decode(huge_image)
+    assert only_pid(limited_pool) != pid_before
 
 
-def test_a_decoder_that_died_while_it_waited_costs_nobody_anything(frail):
-    psutil.Process(only(frail)).kill()
-    assert same(frail.decode(png(2)), decode(png(2)))
+def test_a_process_that_died_while_idle_is_replaced_unnoticed(limited_pool):
+    psutil.Process(only_pid(limited_pool)).kill()
+    assert is_same(limited_pool.decode(png(2)), decode(png(2)))
 
 
-def test_where_no_decoder_starts_it_is_not_the_images_fault(
-    frail, monkeypatch, tmp_path
+def test_an_image_is_not_blamed_if_no_process_can_start(
+    limited_pool, monkeypatch, tmp_path
 ):
     with monkeypatch.context() as patched:
         patched.setattr(pool, "ROOT", tmp_path)
         patched.delenv("PYTHONPATH", raising=False)
-        psutil.Process(only(frail)).kill()
+        psutil.Process(only_pid(limited_pool)).kill()
         with pytest.raises(Unavailable, match="image decoder"):
-            frail.decode(png(1))
-    until(lambda: reads(frail))
+            limited_pool.decode(png(1))
+    wait_until(lambda: decode_if_possible(limited_pool))
 
 
-def reads(decoders):
+def decode_if_possible(decoders):
     try:
         return decoders.decode(png(1))
     except Unavailable:
         return None
 
 
-def test_no_decoder_outlives_a_worker_killed_with_it_hanging():
+def test_a_hanging_process_ends_when_its_worker_is_killed():
     code = (
         "import os, signal\n"
         "from shared.imaging.sandbox.bounds import Bounds\n"
@@ -264,19 +265,19 @@ def test_no_decoder_outlives_a_worker_killed_with_it_hanging():
     ) as worker:
         decoder = psutil.Process(int(worker.stdout.readline()))
         worker.kill()
-    until(lambda: gone(decoder))
+    wait_until(lambda: has_ended(decoder))
 
 
-def gone(process):
-    """Whether it is, or waits for nothing but to be counted out."""
+def has_ended(process):
+    """Whether the process has ended, or is a zombie."""
     try:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
 
 
-def test_a_decoder_is_told_no_secret_and_may_write_no_file(decoders, monkeypatch):
-    process = psutil.Process(only(decoders))
-    assert process.environ().keys() <= {*pool.KEPT, *pool.ONE_THREAD, "LC_CTYPE"}
+def test_a_process_gets_no_secret_and_can_write_no_file(decoders, monkeypatch):
+    process = psutil.Process(only_pid(decoders))
+    assert process.environ().keys() <= {*pool.ENVIRONMENT, *pool.ONE_THREAD, "LC_CTYPE"}
     assert process.rlimit(psutil.RLIMIT_FSIZE) == (0, 0)
     assert process.rlimit(psutil.RLIMIT_CORE) == (0, 0)

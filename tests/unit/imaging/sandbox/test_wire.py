@@ -1,4 +1,4 @@
-"""What a decoder says is believed only as far as a sound one could have said it."""
+"""The pool accepts only answers that an intact sandbox process can give."""
 
 import json
 
@@ -11,7 +11,7 @@ from shared.imaging import Box, ImageFormat, ImageTooSmall, Limits, UltrasoundIm
 from shared.imaging.deidentify import clean
 from shared.imaging.errors import ImageTruncated
 from shared.imaging.sandbox.wire import (
-    MOST_LETTERS,
+    MAX_TEXT_LENGTH,
     cleaned_message,
     image_message,
     read_cleaned,
@@ -34,25 +34,25 @@ IMAGE = UltrasoundImage(
 )
 
 
-def sent(**changes):
+def message(**changes):
     head, pixels = image_message(IMAGE)
     return json.loads(json.dumps(head | changes)), bytearray(pixels)
 
 
-def test_an_image_is_read_as_it_was_sent():
-    image = read_image(*sent(), LIMITS)
+def test_an_image_survives_the_message():
+    image = read_image(*message(), LIMITS)
     assert (image.pixels == IMAGE.pixels).all()
     for name in ("format", "spacing_mm", "region", "findings"):
         assert getattr(image, name) == getattr(IMAGE, name)
 
 
-def test_a_part_of_an_array_is_sent_as_it_looks():
+def test_a_slice_of_an_array_survives_the_message():
     part = UltrasoundImage(IMAGE.pixels[:8, ::2], ImageFormat.PNG)
     head, pixels = image_message(part)
     assert (read_image(head, bytearray(pixels), LIMITS).pixels == part.pixels).all()
 
 
-def test_a_refusal_is_read_as_it_was_sent():
+def test_a_refusal_survives_the_message():
     refusal = ImageTooSmall(width=3, height=4, min_side_px=8)
     answer = read_image(refusal_message(refusal), bytearray(), LIMITS)
     assert (type(answer), str(answer)) == (ImageTooSmall, str(refusal))
@@ -77,34 +77,35 @@ def test_a_refusal_is_read_as_it_was_sent():
         {"refused": "image-too-small", "facts": {}},
     ],
 )
-def test_what_no_sound_decoder_says_is_not_believed(changes):
+def test_a_malformed_image_is_rejected(changes):
     with pytest.raises((KeyError, TypeError, ValueError, InputError)):
-        read_image(*sent(**changes), LIMITS)
+        read_image(*message(**changes), LIMITS)
 
 
-def test_a_sentence_of_any_length_is_cut():
+def test_a_long_text_is_cut():
     image = read_image(
-        *sent(findings=[{"code": "code", "message": "x" * 10_000, "facts": {}}]), LIMITS
+        *message(findings=[{"code": "code", "message": "x" * 10_000, "facts": {}}]),
+        LIMITS,
     )
-    assert len(image.findings[0].message) == MOST_LETTERS
+    assert len(image.findings[0].message) == MAX_TEXT_LENGTH
 
 
 FILE = dicom_file(np.full((64, 96), 90, np.uint8), PatientName="Doe")
-OTHER_SIZE = dicom_file(np.full((64, 95), 90, np.uint8))
+FILE_OF_OTHER_SIZE = dicom_file(np.full((64, 95), 90, np.uint8))
 
 
-def cleaned_sent(**changes):
+def cleaned_message_with(**changes):
     head, data = cleaned_message(clean(FILE, b"key"))
     return json.loads(json.dumps(head | changes)), bytearray(data)
 
 
-def test_a_cleaned_file_is_read_as_it_was_sent():
-    cleaned = read_cleaned(*cleaned_sent(), original=FILE, limits=Limits())
+def test_a_cleaned_file_survives_the_message():
+    cleaned = read_cleaned(*cleaned_message_with(), original=FILE, limits=Limits())
     assert cleaned.data == clean(FILE, b"key").data
     assert cleaned.removed == clean(FILE, b"key").removed
 
 
-def test_why_a_file_cannot_be_cleaned_is_read_as_it_was_sent():
+def test_the_refusal_of_a_file_survives_the_message():
     refusal = ImageTruncated(format="DICOM", held=3, needed=4)
     answer = read_cleaned(
         refusal_message(refusal), bytearray(), original=FILE, limits=Limits()
@@ -122,13 +123,13 @@ def test_why_a_file_cannot_be_cleaned_is_read_as_it_was_sent():
         {"refused": "no-such-code", "facts": {}},
     ],
 )
-def test_counts_that_no_cleaning_gives_are_not_believed(changes):
+def test_malformed_counts_are_rejected(changes):
     with pytest.raises((AttributeError, KeyError, ValueError)):
-        read_cleaned(*cleaned_sent(**changes), original=FILE, limits=Limits())
+        read_cleaned(*cleaned_message_with(**changes), original=FILE, limits=Limits())
 
 
-@pytest.mark.parametrize("data", [b"", b"no image", FILE[:300], OTHER_SIZE])
-def test_another_file_than_the_originals_is_not_believed(data):
-    head, _ = cleaned_sent()
+@pytest.mark.parametrize("data", [b"", b"no image", FILE[:300], FILE_OF_OTHER_SIZE])
+def test_a_file_that_differs_from_its_original_is_rejected(data):
+    head, _ = cleaned_message_with()
     with pytest.raises((InputError, ValueError)):
         read_cleaned(head, bytearray(data), original=FILE, limits=Limits())

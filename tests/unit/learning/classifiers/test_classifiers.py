@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.learning.classifiers.classifiers import candidates, fit_classifier
+from shared.learning.classifiers.classifiers import grid_settings, fit_classifier
 from shared.recipes import Forest, Kernel, Svm
 from shared.statistics import roc_auc
 
@@ -13,17 +13,17 @@ FOREST = Forest(trees=20, min_leaf=(1, 3))
 
 
 def test_the_grid_is_every_combination_and_a_linear_kernel_has_no_gamma():
-    grid = candidates(SVM)
+    grid = grid_settings(SVM)
     assert len(grid) == 2 + 4
     assert all(
         ("gamma" in settings) == (settings["kernel"] == "rbf") for settings in grid
     )
-    assert candidates(FOREST) == [{"min_leaf": 1}, {"min_leaf": 3}]
+    assert grid_settings(FOREST) == [{"min_leaf": 1}, {"min_leaf": 3}]
 
 
 @pytest.mark.parametrize("classifier", [SVM, FOREST], ids=["svm", "forest"])
 def test_scores_rise_with_malignancy(classifier):
-    for settings in candidates(classifier):
+    for settings in grid_settings(classifier):
         scorer = fit_classifier(classifier, settings, FEATURES, MALIGNANT, seed=0)
         assert roc_auc(scorer.score(FEATURES), MALIGNANT) > 0.9
 
@@ -39,7 +39,7 @@ def test_a_forest_scores_as_scikit_learn_does(balanced):
 
 @pytest.mark.parametrize("classifier", [SVM, FOREST], ids=["svm", "forest"])
 def test_the_same_seed_gives_the_same_classifier(classifier):
-    settings = candidates(classifier)[0]
+    settings = grid_settings(classifier)[0]
     first, second = (
         fit_classifier(classifier, settings, FEATURES, MALIGNANT, seed=3)
         for _ in range(2)

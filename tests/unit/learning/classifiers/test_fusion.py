@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.learning.classifiers.fusion import Fuser, cross_fused, fit_fuser
+from shared.learning.classifiers.fusion import Fuser, fuse_out_of_fold, fit_fuser
 from shared.learning.validation.folds import Fold
 from shared.recipes import FusionRule
 from shared.statistics import roc_auc
@@ -66,7 +66,7 @@ def test_a_fold_s_labels_do_not_change_its_own_fused_scores(rule):
     folds = [Fold(np.setdiff1d(rows, test), test) for test in np.array_split(rows, 3)]
     flipped = np.where(rows < 20, ~malignant, malignant)
     before, after = (
-        cross_fused(rule, list(probabilities), labels, folds)[:20]
+        fuse_out_of_fold(rule, list(probabilities), labels, folds)[:20]
         for labels in (malignant, flipped)
     )
     np.testing.assert_array_equal(before, after)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import StandardScaler
 
-from shared.learning.classifiers.kernels import GramShelf
+from shared.learning.classifiers.kernels import GramMatrices
 
 RNG = np.random.default_rng(0)
 
@@ -19,8 +19,8 @@ def parts() -> list[np.ndarray]:
 
 
 @pytest.fixture
-def shelf(parts, tmp_path) -> GramShelf:
-    shelf = GramShelf(tmp_path)
+def shelf(parts, tmp_path) -> GramMatrices:
+    shelf = GramMatrices(tmp_path)
     for place, part in enumerate(parts):
         shelf.add(place, part[:40], part[40:])
     return shelf
@@ -67,7 +67,7 @@ def test_a_kernel_is_made_in_blocks_so_that_memory_holds_one_matrix(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr("shared.learning.classifiers.kernels.BLOCK_BYTES", 2**18)
-    shelf = GramShelf(tmp_path)
+    shelf = GramMatrices(tmp_path)
     count = 1500
     for place in range(6):
         shelf.add(
@@ -76,7 +76,7 @@ def test_a_kernel_is_made_in_blocks_so_that_memory_holds_one_matrix(
             np.zeros((2, 16), np.float32),
         )
     tracemalloc.start()
-    kernel = shelf.fitting(range(6), 1.0)
+    kernel = shelf.training_kernel(range(6), 1.0)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kernel.nbytes <= peak < kernel.nbytes + 16 * 2**18

@@ -12,14 +12,14 @@ from shared.learning import FeaturesNotFinite, Sample
 from shared.learning.errors import TableLost
 from shared.learning.features.cache import NoCache
 from shared.learning.features.extractors import HandcraftedExtractor, NetworkExtractor
-from shared.learning.features.stored_table import PIECE_ROWS, StoredTable
+from shared.learning.features.stored_table import CHUNK_ROWS, StoredTable
 from shared.learning.features.table import (
     FeatureTable,
-    compute_each,
-    gather,
-    precompute,
+    compute_vectors,
+    gather_features,
+    precompute_features,
 )
-from shared.learning.progress import silent
+from shared.learning.progress import ignore_progress
 from shared.networks import TapNetwork, get_network
 from shared.recipes import HandcraftedFeatures, NetworkFeatures
 
@@ -66,7 +66,7 @@ def samples(count: int) -> list[Sample]:
 
 
 def test_a_bad_image_fails_alone():
-    outcomes = compute_each(
+    outcomes = compute_vectors(
         [BY_FORMULA], [nodule(0), nodule(1, masked=False), Unreadable(), nodule(2)]
     )
     assert [getattr(outcome, "code", "fine") for outcome in outcomes] == [
@@ -76,19 +76,19 @@ def test_a_bad_image_fails_alone():
         "fine",
     ]
     np.testing.assert_array_equal(
-        outcomes[3][0], compute_each([BY_FORMULA], [nodule(2)])[0][0]
+        outcomes[3][0], compute_vectors([BY_FORMULA], [nodule(2)])[0][0]
     )
 
 
 def test_a_batch_of_bad_images_gives_an_error_each():
     assert [
-        error.code for error in compute_each([BY_FORMULA], [Unreadable(), Unreadable()])
+        error.code for error in compute_vectors([BY_FORMULA], [Unreadable(), Unreadable()])
     ] == ["unreadable"] * 2
 
 
 def test_what_cannot_be_read_is_skipped_and_named(tmp_path):
     mixed = [*samples(3), Sample("torn", True, refuse), *samples(2)]
-    table = gather(mixed, [BY_FORMULA], NoCache(), Framing(0.0), silent, tmp_path)
+    table = gather_features(mixed, [BY_FORMULA], NoCache(), Framing(0.0), ignore_progress, tmp_path)
     assert [skipped.key for skipped in table.skipped] == ["torn"]
     assert table.features[0].shape == (5, BY_FORMULA.width)
     assert table.malignant.tolist() == [False, True, False, False, True]
@@ -99,23 +99,23 @@ def test_an_engine_that_is_away_ends_the_fit_rather_than_the_image(tmp_path):
         raise Unavailable(service="The object store")
 
     with pytest.raises(Unavailable):
-        gather(
+        gather_features(
             [*samples(2), Sample("far", True, away)],
             [BY_FORMULA],
             NoCache(),
             Framing(0.0),
-            silent,
+            ignore_progress,
             tmp_path,
         )
 
 
 def test_cached_features_are_taken_without_loading_the_image(tmp_path):
     shelf = Shelf()
-    first = gather(samples(40), [BY_FORMULA], shelf, Framing(0.1), silent, tmp_path)
+    first = gather_features(samples(40), [BY_FORMULA], shelf, Framing(0.1), ignore_progress, tmp_path)
     unloadable = [
         Sample(sample.key, sample.malignant, refuse) for sample in samples(40)
     ]
-    again = gather(unloadable, [BY_FORMULA], shelf, Framing(0.1), silent, tmp_path)
+    again = gather_features(unloadable, [BY_FORMULA], shelf, Framing(0.1), ignore_progress, tmp_path)
     np.testing.assert_array_equal(again.features[0], first.features[0])
 
 
@@ -123,7 +123,7 @@ def test_another_margin_or_setting_is_another_entry_of_the_cache(tmp_path):
     shelf = Shelf()
     other = HandcraftedExtractor(HandcraftedFeatures(("shape",)))
     for extractor, margin in ((BY_FORMULA, 0.1), (BY_FORMULA, 0.2), (other, 0.1)):
-        gather(samples(1), [extractor], shelf, Framing(margin), silent, tmp_path)
+        gather_features(samples(1), [extractor], shelf, Framing(margin), ignore_progress, tmp_path)
     assert len(shelf.kept) == 3
 
 
@@ -131,27 +131,27 @@ def test_what_was_precomputed_is_not_loaded_again_and_only_new_images_are_comput
     tmp_path,
 ):
     shelf = Shelf()
-    computed, skipped = precompute(
+    computed, skipped = precompute_features(
         [*samples(5), Sample("torn", True, refuse)],
         [BY_FORMULA],
         shelf,
         Framing(0.1),
-        silent,
+        ignore_progress,
     )
     assert (computed, [each.key for each in skipped]) == (5, ["torn"])
     grown = [
         *(Sample(known.key, known.malignant, refuse) for known in samples(5)),
         *samples(7)[5:],
     ]
-    assert precompute(grown, [BY_FORMULA], shelf, Framing(0.1), silent) == (2, [])
+    assert precompute_features(grown, [BY_FORMULA], shelf, Framing(0.1), ignore_progress) == (2, [])
     assert (
-        len(gather(grown, [BY_FORMULA], shelf, Framing(0.1), silent, tmp_path).samples)
+        len(gather_features(grown, [BY_FORMULA], shelf, Framing(0.1), ignore_progress, tmp_path).samples)
         == 7
     )
 
 
 def test_a_stored_table_comes_back_as_it_was_piece_by_piece(tmp_path):
-    count = PIECE_ROWS + 3
+    count = CHUNK_ROWS + 3
     shelf = Shelf()
     numbers = np.random.default_rng(0).normal(size=(count, 4)).astype(np.float32)
     many = [Sample(str(place), bool(place % 2), refuse) for place in range(count)]

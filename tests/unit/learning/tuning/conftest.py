@@ -7,7 +7,7 @@ import torch
 
 from shared.imaging.regions.normalise import to_input
 from shared.learning import phantom_samples
-from shared.learning.tuning import Body, Tuner
+from shared.learning.tuning import Backbone, Tuner
 from shared.networks import get_network
 from shared.recipes import NetworkFeatures, Tuning, TuningPlan
 
@@ -16,10 +16,10 @@ COUNT = 32
 
 
 @pytest.fixture(scope="session")
-def body(samples) -> Body:
+def body(samples) -> Backbone:
     """`sera_tiny` with random weights from a fixed seed, its batch norm having seen the samples."""
     definition = get_network("sera_tiny")
-    norm = definition.card.normalise
+    norm = definition.card.normalisation
     side = definition.card.input_px
     images = np.stack(
         [to_input(sample.load(), side, norm.mean, norm.std) for sample in samples]
@@ -31,7 +31,7 @@ def body(samples) -> Body:
             if isinstance(layer, torch.nn.BatchNorm2d):
                 layer.momentum = 1.0
         module(torch.from_numpy(images))
-    return Body(definition.card, definition.stages(module.eval()))
+    return Backbone(definition.card, definition.stages(module.eval()))
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,12 @@ from torch import nn
 
 from shared.imaging.regions.normalise import to_input
 from shared.learning import Sample, phantom_samples
-from shared.learning.tuning import Body, Course, Tuner
+from shared.learning.tuning import Backbone, Hyperparameters, Tuner
 from shared.networks import get_network, list_networks
 from shared.recipes import NetworkFeatures, Tuning, TuningPlan
 
 PLAN = TuningPlan(epochs=1, rates=(1e-4,), batch=2, balance=False)
-COURSE = Course(1e-4, 0.0, 1)
+COURSE = Hyperparameters(1e-4, 0.0, 1)
 ROWS = np.arange(2)
 LARGE = frozenset(
     {
@@ -40,12 +40,12 @@ def phantoms() -> list[Sample]:
 
 
 @pytest.fixture(params=NETWORKS)
-def body(request, filled, phantoms) -> Body:
+def body(request, filled, phantoms) -> Backbone:
     """Its batch norm has seen the phantoms, without which the maps of a deep random network overflow."""
     definition = get_network(request.param)
     stages = definition.stages(filled(request.param))
     card = definition.card
-    norm = card.normalise
+    norm = card.normalisation
     maps = torch.from_numpy(
         np.stack(
             [to_input(s.load(), card.input_px, norm.mean, norm.std) for s in phantoms]
@@ -58,7 +58,7 @@ def body(request, filled, phantoms) -> Body:
         with torch.no_grad():
             maps = layer.train()(maps)
         layer.eval()
-    return Body(card, stages)
+    return Backbone(card, stages)
 
 
 def test_a_network_reads_two_phantoms_after_either_tuning(body, phantoms, tmp_path):
@@ -69,8 +69,8 @@ def test_a_network_reads_two_phantoms_after_either_tuning(body, phantoms, tmp_pa
         tuner = Tuner(
             body, features, phantoms, malignant, PLAN, 0, torch.device("cpu"), tmp_path
         )
-        tail = tuner.run(ROWS, COURSE)
+        tail = tuner.tune(ROWS, COURSE)
         assert bool(tail.stages) == (tuning is Tuning.FINE_TUNE)
-        verdicts.append(tuner.margins(tail, ROWS))
+        verdicts.append(tuner.log_odds(tail, ROWS))
     assert np.isfinite(verdicts).all()
     assert not np.array_equal(*verdicts)

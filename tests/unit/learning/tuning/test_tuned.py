@@ -4,11 +4,11 @@ import torch
 
 from shared.engines import EagerEngine
 from shared.imaging import Framing
-from shared.learning import NoCache, silent
-from shared.learning.tuning import TunedColumns, Tuning
-from shared.learning.tuning.tuned import Ground
-from shared.learning.validation.cross_validation import Trial
-from shared.learning.validation.folds import split
+from shared.learning import NoCache, ignore_progress
+from shared.learning.tuning import TunedFeatures, NetworkTuning
+from shared.learning.tuning.tuned import TuningContext
+from shared.learning.validation.cross_validation import CrossValidation
+from shared.learning.validation.folds import split_folds
 from shared.recipes import NetworkFeatures, TuningPlan
 from shared.recipes import Tuning as How
 from tests.support.double_engine import DoubleEngine
@@ -26,9 +26,9 @@ class Notes(dict):
 
 
 @pytest.fixture(scope="module")
-def trial(malignant) -> Trial:
+def trial(malignant) -> CrossValidation:
     groups = np.array([str(row) for row in range(len(malignant))])
-    return Trial(malignant, groups, split(malignant, groups, 2, 0), 2, 0, "phantoms")
+    return CrossValidation(malignant, groups, split_folds(malignant, groups, 2, 0), 2, 0, "phantoms")
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def tuned(body, samples, trial):
     """Makes a tuning that keeps what it finds; closed after the test."""
     made = []
 
-    def make(keep=None, plan=PLAN, engine=None) -> tuple[Tuning, TunedColumns]:
-        ground = Ground(
+    def make(keep=None, plan=PLAN, engine=None) -> tuple[NetworkTuning, TunedFeatures]:
+        ground = TuningContext(
             samples,
             trial,
             plan,
@@ -45,9 +45,9 @@ def tuned(body, samples, trial):
             NoCache() if keep is None else keep,
             engine or EagerEngine(),
         )
-        tuning = Tuning(FEATURES, lambda: body, "origin", ground, silent)
+        tuning = NetworkTuning(FEATURES, lambda: body, "origin", ground, ignore_progress)
         made.append(tuning)
-        return tuning, TunedColumns(FEATURES, tuning, ground)
+        return tuning, TunedFeatures(FEATURES, tuning, ground)
 
     yield make
     for tuning in made:

@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.imaging.regions.normalise import to_input
-from shared.learning.tuning import Course, Tuner
+from shared.learning.tuning import Hyperparameters, Tuner
 from shared.learning.tuning.errors import StageUnknown
-from shared.learning.tuning.tuner import balanced
+from shared.learning.tuning.tuner import balance_classes
 from shared.recipes import NetworkFeatures, Tuning
 from shared.statistics import roc_auc
 from tests.unit.learning.tuning.conftest import COUNT, PLAN
 
 ROWS = np.arange(COUNT)
-COURSE = Course(rate=0.003, decay=0.0, epochs=3)
+COURSE = Hyperparameters(rate=0.003, decay=0.0, epochs=3)
 
 
 def changed(before: dict, after: dict) -> set[str]:
@@ -143,7 +143,7 @@ def test_labels_of_images_it_is_not_tuned_on_have_no_part_in_a_network(
     margins = []
     for labels in (malignant, other):
         tuner = Tuner(body, features, samples, labels, PLAN, 0, device, tmp_path)
-        margins.append(tuner.margins(tuner.run(known, COURSE), ROWS))
+        margins.append(tuner.log_odds(tuner.tune(known, COURSE), ROWS))
     np.testing.assert_array_equal(*margins)
 
 
@@ -178,7 +178,7 @@ def test_balancing_adds_mirror_images_of_the_rarer_class_until_both_are_equal(
     labels, seed
 ):
     malignant = np.array(labels)
-    shown, mirrored = balanced(
+    shown, mirrored = balance_classes(
         np.arange(len(labels)), malignant, np.random.default_rng(seed)
     )
     np.testing.assert_array_equal(shown[: len(labels)], np.arange(len(labels)))

@@ -6,18 +6,18 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from shared.learning import NoCache
-from shared.learning.classifiers.classifiers import candidates, fit_classifier
-from shared.learning.features.fold_features import Fixed
-from shared.learning.progress import silent
+from shared.learning.classifiers.classifiers import grid_settings, fit_classifier
+from shared.learning.features.fold_features import FixedFeatures
+from shared.learning.progress import ignore_progress
 from shared.learning.validation.cross_validation import (
-    FoldDesk,
-    Trial,
-    common,
-    cross_fitted,
-    out_of_fold,
+    FoldEvaluator,
+    CrossValidation,
+    summarise_settings,
+    calibrate_out_of_fold,
+    score_out_of_fold,
 )
-from shared.learning.validation.folds import Fold, split
-from shared.recipes import Forest, Itself, Kernel, Svm
+from shared.learning.validation.folds import Fold, split_folds
+from shared.recipes import Forest, NetworkClassifier, Kernel, Svm
 from shared.statistics import roc_auc
 
 SVM = Svm(kernel=(Kernel.RBF,), C=(0.1, 1.0, 10.0), gamma=(0.1, 1.0))
@@ -28,17 +28,17 @@ SOLVED_TO = 3e-3
 """libsvm stops at a gradient of 1e-3, so two runs of it on equal kernels agree to about that."""
 
 
-def trial(count: int, seed: int, folds: int = 5) -> Trial:
+def trial(count: int, seed: int, folds: int = 5) -> CrossValidation:
     malignant = np.arange(count) % 2 == 0
     groups = np.array([str(row) for row in range(count)])
-    return Trial(
-        malignant, groups, split(malignant, groups, folds, seed), 3, seed, "a test"
+    return CrossValidation(
+        malignant, groups, split_folds(malignant, groups, folds, seed), 3, seed, "a test"
     )
 
 
-def judged(case: Trial, table: np.ndarray, classifier=SVM) -> np.ndarray:
+def judged(case: CrossValidation, table: np.ndarray, classifier=SVM) -> np.ndarray:
     readings = [((0,), classifier)]
-    return out_of_fold(readings, [Fixed("table", table)], case, NoCache(), silent)[
+    return score_out_of_fold(readings, [FixedFeatures("table", table)], case, NoCache(), ignore_progress)[
         0
     ].scores
 
@@ -68,7 +68,7 @@ def test_features_that_say_nothing_get_an_auc_around_one_half():
 
 def test_features_as_pre_trained_have_no_verdict_of_their_own():
     with pytest.raises(TypeError, match="only a tuned network"):
-        judged(trial(60, 0), np.zeros((60, 2), np.float32), Itself())
+        judged(trial(60, 0), np.zeros((60, 2), np.float32), NetworkClassifier())
 
 
 def test_an_image_s_own_label_does_not_change_its_out_of_fold_score_nor_its_calibration():
@@ -79,10 +79,10 @@ def test_an_image_s_own_label_does_not_change_its_out_of_fold_score_nor_its_cali
     first = case.folds[0]
     flipped = case.malignant.copy()
     flipped[first.test] = ~flipped[first.test]
-    other = judged(Trial(flipped, case.groups, case.folds, 3, 0, "another"), features)
+    other = judged(CrossValidation(flipped, case.groups, case.folds, 3, 0, "another"), features)
     np.testing.assert_array_equal(scores[first.test], other[first.test])
     calibrated, other = (
-        cross_fitted(scores, labels, case.folds)[first.test]
+        calibrate_out_of_fold(scores, labels, case.folds)[first.test]
         for labels in (case.malignant, flipped)
     )
     np.testing.assert_array_equal(calibrated, other)
@@ -103,14 +103,14 @@ def tables() -> list[np.ndarray]:
     ]
 
 
-def directly(case: Trial, fold: Fold, table: np.ndarray) -> tuple[np.ndarray, dict]:
+def directly(case: CrossValidation, fold: Fold, table: np.ndarray) -> tuple[np.ndarray, dict]:
     """The same protocol with scikit-learn alone: standardise, try the grid on inner folds, fit, score."""
     scaled = (
         StandardScaler().fit(table[fold.training]).transform(table).astype(np.float64)
     )
     labels = case.malignant[fold.training]
     groups = case.groups[fold.training]
-    inner = split(labels, groups, case.inner_folds, case.seed)
+    inner = split_folds(labels, groups, case.inner_folds, case.seed)
 
     def svm(settings: dict) -> SVC:
         options = {**settings}
@@ -128,7 +128,7 @@ def directly(case: Trial, fold: Fold, table: np.ndarray) -> tuple[np.ndarray, di
             )
         return roc_auc(scores, labels)
 
-    chosen = max(candidates(BOTH), key=area)
+    chosen = max(grid_settings(BOTH), key=area)
     return svm(chosen).fit(scaled[fold.training], labels).decision_function(
         scaled[fold.test]
     ), chosen
@@ -144,9 +144,9 @@ def test_every_concatenation_of_sets_scores_as_if_it_were_fitted_directly(
     sizes = range(2, count + 1)
     subsets = [sets for size in sizes for sets in combinations(range(count), size)]
     assert len(subsets) == concatenations
-    columns = [Fixed(str(place), table) for place, table in enumerate(tables)]
-    found = out_of_fold(
-        [(sets, BOTH) for sets in subsets], columns, case, NoCache(), silent
+    columns = [FixedFeatures(str(place), table) for place, table in enumerate(tables)]
+    found = score_out_of_fold(
+        [(sets, BOTH) for sets in subsets], columns, case, NoCache(), ignore_progress
     )
     for sets, of_one in zip(subsets, found, strict=True):
         together = np.concatenate([tables[place] for place in sets], axis=1)
@@ -160,8 +160,8 @@ def test_the_settings_of_the_final_fit_are_those_a_pipeline_of_the_bundle_reprod
     tables,
 ):
     case = trial(72, 0)
-    with FoldDesk([Fixed("a", tables[0]), Fixed("b", tables[3])], case, None) as desk:
-        settings = desk.choose((0, 1), BOTH)
+    with FoldEvaluator([FixedFeatures("a", tables[0]), FixedFeatures("b", tables[3])], case, None) as desk:
+        settings = desk.choose_settings((0, 1), BOTH)
     table = np.concatenate([tables[0], tables[3]], axis=1)
     whole = Fold(np.arange(72), np.arange(72))
     scores, chosen = directly(case, whole, table)
@@ -177,10 +177,10 @@ def test_what_was_judged_is_not_judged_again(tables):
     case = trial(72, 0)
     notes = Notes()
     readings = [((0,), SVM), ((0, 1), Forest(trees=5))]
-    columns = [Fixed("a", tables[0]), Fixed("b", tables[1])]
-    first = out_of_fold(readings, columns, case, notes, silent)
+    columns = [FixedFeatures("a", tables[0]), FixedFeatures("b", tables[1])]
+    first = score_out_of_fold(readings, columns, case, notes, ignore_progress)
     assert notes.hits == 0
-    again = out_of_fold(readings, columns, case, notes, silent)
+    again = score_out_of_fold(readings, columns, case, notes, ignore_progress)
     assert notes.hits == 2 * len(case.folds)
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.scores, other.scores)
@@ -188,4 +188,4 @@ def test_what_was_judged_is_not_judged_again(tables):
 
 
 def test_settings_over_folds_are_told_with_how_many_folds_chose_them():
-    assert common([{"C": 1}, {"C": 4}, {"C": 1}]) == {"C": "1 (2), 4 (1)"}
+    assert summarise_settings([{"C": 1}, {"C": 4}, {"C": 1}]) == {"C": "1 (2), 4 (1)"}

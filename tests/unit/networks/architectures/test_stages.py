@@ -3,7 +3,7 @@ from collections import OrderedDict
 import pytest
 from torch import nn
 
-from shared.networks.architectures.stages import chain, cut, sequence
+from shared.networks.architectures.stages import chain_layers, slice_stages, get_sequence
 
 
 def layers() -> nn.Sequential:
@@ -17,7 +17,7 @@ def layers() -> nn.Sequential:
 
 
 def test_stages_follow_one_another_and_keep_the_layers_names():
-    stages = cut(layers(), {"conv1": 2, "pool": 3})
+    stages = slice_stages(layers(), {"conv1": 2, "pool": 3})
     assert {
         name: [key for key, _ in stage.named_children()]
         for name, stage in stages.items()
@@ -29,17 +29,17 @@ def test_stages_follow_one_another_and_keep_the_layers_names():
 
 def test_a_chain_is_the_named_parts_themselves():
     module = layers()
-    assert list(chain(module, "pool", "conv1")) == [module.pool, module.conv1]
+    assert list(chain_layers(module, "pool", "conv1")) == [module.pool, module.conv1]
 
 
 def test_a_part_that_is_not_there_is_an_error():
     with pytest.raises(AttributeError):
-        chain(layers(), "conv2")
+        chain_layers(layers(), "conv2")
 
 
 def test_only_a_sequence_of_layers_can_be_cut():
     module = nn.Sequential(OrderedDict(features=layers(), head=nn.Linear(4, 2)))
-    assert sequence(module, "features") is module.features
-    assert sequence(module) is module
+    assert get_sequence(module, "features") is module.features
+    assert get_sequence(module) is module
     with pytest.raises(TypeError, match="head is a Linear"):
-        sequence(module, "head")
+        get_sequence(module, "head")

@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from shared.networks import Weights
+from shared.networks import WeightsSource
 from shared.networks.weights.download import download
 
 BODY = bytes(range(256)) * 40
@@ -38,8 +38,8 @@ def address():
         server.shutdown()
 
 
-def weights(url: str, md5: str = "") -> Weights:
-    return Weights(("net.pth",), url, "none", md5)
+def weights(url: str, md5: str = "") -> WeightsSource:
+    return WeightsSource(("net.pth",), url, "none", md5)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import torch
 
 from shared.networks import (
     TapNetwork,
-    Weights,
+    WeightsSource,
     WeightsFinder,
     WeightsMissing,
     WeightsUnpublished,
     WeightsUnreadable,
-    blank,
+    build_without_weights,
     get_network,
     load_weights,
 )
@@ -35,7 +35,7 @@ def served(file: Path, name: str):
     target = file.with_name(name)
     target.write_bytes(file.read_bytes())
     return replace(
-        CARD, weights=Weights(("squeezenet1_1.pth",), target.as_uri(), "none")
+        CARD, weights=WeightsSource(("squeezenet1_1.pth",), target.as_uri(), "none")
     )
 
 
@@ -108,7 +108,7 @@ def test_a_download_is_kept_under_the_name_with_its_format_s_ending(
 ):
     target = weight_file.with_name("model.safetensors")
     target.write_bytes(weight_file.read_bytes())
-    weights = Weights(
+    weights = WeightsSource(
         ("squeezenet.pth", "squeezenet.safetensors"), target.as_uri(), "none"
     )
     found = WeightsFinder(None, tmp_path / "cache").find(replace(CARD, weights=weights))
@@ -117,7 +117,7 @@ def test_a_download_is_kept_under_the_name_with_its_format_s_ending(
 
 def test_a_blank_network_is_filled_like_a_random_one(weight_file):
     definition = get_network("squeezenet")
-    empty = blank(definition)
+    empty = build_without_weights(definition)
     random = definition.build()
     for module in (empty, random):
         load_weights(module, weight_file, "squeezenet")

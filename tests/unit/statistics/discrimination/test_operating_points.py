@@ -25,7 +25,7 @@ def test_the_cutoff_is_the_lowest_score_that_conforms_to_the_malignant_class(
     found = sensitivity_cutoff(scores, labels, target)
     assert found.promised
     malignant = scores[labels]
-    p_values = ConformalCases.of(scores, labels).p_values(malignant)[:, 1]
+    p_values = ConformalCases.from_scores(scores, labels).p_values(malignant)[:, 1]
     assert found.cutoff == malignant[p_values > 1 - target + 1e-9].min()
     assert np.mean(scores[labels] >= found.cutoff) >= target
 

@@ -94,19 +94,19 @@ def test_a_worse_candidate_fails_on_its_auc_alone():
     judgement = judged(readings(6), readings(30))
     assert judgement.verdict is GateVerdict.FAILED
     assert codes(judgement, Weight.AGAINST) == {"auc-worse"}
-    assert "it is worse" in str(judgement.against[0])
+    assert "it is worse" in str(judgement.objections[0])
 
 
 def test_where_the_images_cannot_show_that_it_is_no_worse_it_fails_and_is_told_what_helps():
     judgement = judged(readings(8), readings(8, seed=3), replace(POLICY, margin=0.001))
     assert codes(judgement, Weight.AGAINST) == {"auc-not-shown"}
-    assert "More of them narrow the interval" in str(judgement.against[0])
+    assert "More of them narrow the interval" in str(judgement.objections[0])
 
 
 def test_a_candidate_that_finds_too_few_fails_on_its_sensitivity_alone():
     judgement = judged(readings(8, cutoff=0.97), readings(8))
     assert codes(judgement, Weight.AGAINST) == {"sensitivity-below-floor"}
-    assert "at least 80%" in str(judgement.against[0])
+    assert "at least 80%" in str(judgement.objections[0])
 
 
 def test_risks_that_are_off_fail_on_their_calibration_alone():

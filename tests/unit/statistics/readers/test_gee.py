@@ -79,7 +79,7 @@ def test_intervals_and_comparisons_are_statsmodels_wald():
 def test_answers_that_are_not_judged_do_not_count():
     correct = readers(2)
     blind = np.random.default_rng(8).random((4, 90)) < 0.2
-    masked = gee_rates(correct, judged=~blind)
+    masked = gee_rates(correct, judgement_mask=~blind)
     assert masked.logits == pytest.approx(
         gee_rates(np.where(blind, np.nan, correct)).logits
     )
@@ -152,7 +152,7 @@ def test_one_judge_is_the_counts():
         ([1, 0, 1], {}, "shape"),
         ([[1, 2], [0, 1]], {}, "neither 0 nor 1"),
         ([[np.nan, np.nan], [0, 1]], {}, "no case"),
-        ([[1, 0], [0, 1]], {"judged": [[True], [True]]}, "`judged`"),
+        ([[1, 0], [0, 1]], {"judgement_mask": [[True], [True]]}, "the mask"),
         ([[1, 0], [0, 1]], {"clusters": [1]}, "clusters"),
     ],
 )

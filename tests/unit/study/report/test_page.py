@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from shared.study.errors import OutputUnwritable
-from shared.study.report.page import Material, render, write_report
+from shared.study.report.page import DatasetDescription, render, write_report
 from shared.study.report.plots import draw_all
-from shared.study.report.wording import TITLES
-from shared.study.results import LeftOut, Section
+from shared.study.report.wording import SECTION_TITLES
+from shared.study.results import MissingRow, Section
 from tests.support.fabricated_study import study
 
 MADE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-MATERIAL = Material(
+MATERIAL = DatasetDescription(
     "thyroid-set",
-    names={"key-of-a-broken-one": "images/broken.png"},
-    unlabelled=3,
-    held_out=10,
-    with_patient=60,
+    names_by_key={"key-of-a-broken-one": "images/broken.png"},
+    count_unlabelled=3,
+    count_held_out=10,
+    count_with_patient=60,
 )
 FILES = {
     *(
@@ -134,7 +134,7 @@ def test_the_page_says_first_what_was_studied_and_how(page):
 
 def test_every_section_that_is_present_has_its_table(page):
     for title in (
-        *TITLES.values(),
+        *SECTION_TITLES.values(),
         "The model against people",
         "Agreement",
         "The model at each site",
@@ -167,7 +167,7 @@ def test_names_are_escaped(made):
     rows = tuple(replace(row, name=bad, facts={"network": bad}) for row in made.rows)
     hostile = study(
         rows=rows,
-        left_out=(LeftOut(Section.TUNED, bad, bad),),
+        left_out=(MissingRow(Section.TUNED, bad, bad),),
         settings={bad: {bad: bad}},
     )
     page = Page(

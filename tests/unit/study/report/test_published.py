@@ -3,11 +3,11 @@ import pytest
 from shared.statistics import tables_behind
 from shared.study.report.published import (
     DECK_ROWS,
-    IMPOSSIBLE,
+    NO_CLASSES,
     LEE_2019,
-    Printed,
+    PrintedRates,
     published_table,
-    whole_cases,
+    possible_classes,
 )
 
 PRINTED = {
@@ -36,8 +36,8 @@ def test_the_report_says_of_which_classes_a_published_row_can_be(made):
 
 
 def test_rates_that_no_whole_cases_give_are_named_as_such():
-    impossible = Printed(accuracy="94", sensitivity="95", specificity="94")
-    assert whole_cases(impossible) == IMPOSSIBLE
+    impossible = PrintedRates(accuracy="94", sensitivity="95", specificity="94")
+    assert possible_classes(impossible) == NO_CLASSES
 
 
 def test_others_results_are_marked_as_of_other_data(made):

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 
 from shared.recipes import load_recipe
-from shared.study.report.figures import best_of_each, lead, measure
+from shared.study.report.figures import best_row_per_section, leading_row, compute_figures
 from shared.study.report.tables import (
     FIGURE_COLUMNS,
     csv_bytes,
-    left_out_table,
+    missing_rows_table,
     scores_table,
     section_table,
     settings_table,
     site_table,
     skipped_table,
 )
-from shared.study.results import LeftOut, Row, Section, Study
+from shared.study.results import MissingRow, Row, Section, Study
 from tests.support.fabricated_study import study
 
 MALIGNANT = np.array([1, 1, 1, 1, 0, 0, 0, 0], bool)
@@ -95,7 +95,7 @@ def test_a_sections_table_holds_counts_auc_and_both_intervals():
 
 def test_a_table_shows_the_intervals_by_name_and_marks_the_best_row():
     table = section_table(small(FAIR, GOOD), Section.FEATURES)
-    assert table.marked == 1
+    assert table.highlighted_row == 1
     judge, counts, auc, accuracy, *_ = table.rows[1]
     assert (judge.text, judge.notes) == ("good", ("tap: fc2",))
     assert (counts.text, counts.notes) == ("8", ("4 malignant",))
@@ -113,7 +113,7 @@ def test_a_judge_is_measured_on_what_it_judged():
         [1, 0, 0, 0, 0, 0, 0, 0],
         [True] * 2 + [False] * 4 + [True] * 2,
     )
-    found = measure(half, MALIGNANT)
+    found = compute_figures(half, MALIGNANT)
     assert (found.images, found.malignant, found.table.fn, found.area.value) == (
         4,
         2,
@@ -125,7 +125,7 @@ def test_a_judge_is_measured_on_what_it_judged():
 @pytest.mark.parametrize(("judged", "value"), [((0, 4), 1.0), ((0, 1), None)])
 def test_few_images_give_an_auc_without_interval_or_none(judged, value):
     flags = [place in judged for place in range(8)]
-    area = measure(
+    area = compute_figures(
         row(Section.READERS, "x", GOOD.scores.tolist(), flags), MALIGNANT
     ).area
     assert (
@@ -143,10 +143,10 @@ def test_an_empty_section_is_a_file_with_its_header_alone():
 def test_the_lead_is_the_model_or_else_the_best_judge_that_is_no_person():
     model = row(Section.MODEL, "light", FAIR.scores.tolist())
     person = row(Section.READERS, "kim", MALIGNANT.astype(float).tolist())
-    assert lead(small(GOOD, model, person)) is model
-    assert lead(small(FAIR, GOOD, person)) is GOOD
-    assert lead(small(person)) is None
-    assert best_of_each(small(FAIR, GOOD, model, person)) == (GOOD, model)
+    assert leading_row(small(GOOD, model, person)) is model
+    assert leading_row(small(FAIR, GOOD, person)) is GOOD
+    assert leading_row(small(person)) is None
+    assert best_row_per_section(small(FAIR, GOOD, model, person)) == (GOOD, model)
 
 
 def test_each_site_has_a_row_and_images_without_a_site_too():
@@ -179,8 +179,8 @@ def test_risks_stand_beside_scores():
 
 
 def test_what_is_missing_is_told_with_its_reason():
-    made = study(left_out=(LeftOut(Section.FEW, "A+O svm", "no weights, so: none"),))
-    assert read(left_out_table(made)) == [
+    made = study(left_out=(MissingRow(Section.SMALL_CONCATENATIONS, "A+O svm", "no weights, so: none"),))
+    assert read(missing_rows_table(made)) == [
         {
             "table": "Concatenations of two or three feature sets",
             "row": "A+O svm",

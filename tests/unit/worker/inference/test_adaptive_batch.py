@@ -7,25 +7,25 @@ SECONDS = st.floats(0, 100, allow_nan=False)
 
 
 def test_it_is_the_most_until_something_was_read():
-    assert AdaptiveBatch(16, 1.0).images() == 16
+    assert AdaptiveBatch(16, 1.0).size() == 16
 
 
 def test_it_is_what_can_be_read_in_the_given_time():
     batch = AdaptiveBatch(16, 1.0)
-    batch.took(16, 3.2)
-    assert batch.images() == 5
+    batch.record(16, 3.2)
+    assert batch.size() == 5
 
 
 def test_it_follows_a_model_that_is_slower_or_faster():
     batch = AdaptiveBatch(16, 1.0)
     for seconds, expected in ((0.1, 10), (0.3, 5), (0.0, 10)):
-        batch.took(1, seconds)
-        assert batch.images() == expected
+        batch.record(1, seconds)
+        assert batch.size() == expected
 
 
 @given(st.lists(st.tuples(st.integers(0, 16), SECONDS)))
 def test_it_is_never_nothing_and_never_over_the_most(batches):
     batch = AdaptiveBatch(16, 1.0)
     for images, seconds in batches:
-        batch.took(images, seconds)
-        assert 1 <= batch.images() <= 16
+        batch.record(images, seconds)
+        assert 1 <= batch.size() <= 16

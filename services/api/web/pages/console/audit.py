@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from services.api.audit.service import AuditService, Question
-from services.api.web.actors import homes, names
-from services.api.web.console import show_console
-from services.api.web.forms import Blank, Day, Words, beginning, end
+from services.api.audit.service import AuditService, AuditQuery
+from services.api.web.actors import hospital_names, actor_names
+from services.api.web.console import render_console
+from services.api.web.forms import BlankAsNone, DayFilter, TextFilter, day_start, day_end
 from services.api.web.page import PageAuditor, PageCallerSessionDep, pages
 from shared.domain.audit.events import Event
 
@@ -36,24 +36,24 @@ class Filters:
         """The fields that were not left empty, by their names in the address."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
-    def question(self) -> Question:
-        return Question(
+    def question(self) -> AuditQuery:
+        return AuditQuery(
             hospital=self.hospital,
             event=self.event,
             actor=self.actor,
             case=self.case,
-            since=beginning(self.since),
-            until=end(self.until),
+            since=day_start(self.since),
+            until=day_end(self.until),
         )
 
 
 def filters(
-    hospital: Words = None,
-    event: Annotated[Event | None, Blank, Query()] = None,
-    actor: Words = None,
-    case: Annotated[UUID | None, Blank, Query()] = None,
-    since: Day = None,
-    until: Day = None,
+    hospital: TextFilter = None,
+    event: Annotated[Event | None, BlankAsNone, Query()] = None,
+    actor: TextFilter = None,
+    case: Annotated[UUID | None, BlankAsNone, Query()] = None,
+    since: DayFilter = None,
+    until: DayFilter = None,
 ) -> Filters:
     return Filters(
         hospital=hospital, event=event, actor=actor, case=case, since=since, until=until
@@ -80,7 +80,7 @@ def audit_page(
         if len(events) > SHOWN
         else None
     )
-    return show_console(
+    return render_console(
         request,
         visitor,
         "audit.html",
@@ -88,6 +88,6 @@ def audit_page(
         asked=chosen,
         kinds=sorted(Event),
         older=older,
-        names=names(session, visitor.caller),
-        homes=homes(session),
+        names=actor_names(session, visitor.caller),
+        homes=hospital_names(session),
     )

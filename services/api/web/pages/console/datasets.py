@@ -7,8 +7,8 @@ from fastapi.responses import HTMLResponse
 
 from services.api.datasets.schemas import LARGEST_NUMBER, NAME, VersionDetail
 from services.api.datasets.service import DatasetService
-from services.api.web.actors import names
-from services.api.web.console import show_console
+from services.api.web.actors import actor_names
+from services.api.web.console import render_console
 from services.api.web.page import PageOperator, PageSystemSessionDep, pages
 
 router = pages()
@@ -21,7 +21,7 @@ Chosen = Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)]
 def datasets_page(
     request: Request, visitor: PageOperator, session: PageSystemSessionDep
 ) -> HTMLResponse:
-    return show_console(
+    return render_console(
         request,
         visitor,
         "datasets.html",
@@ -39,7 +39,7 @@ def dataset_page(
     version: Chosen = None,
 ) -> HTMLResponse:
     service = DatasetService(session)
-    return show_console(
+    return render_console(
         request,
         visitor,
         "dataset.html",
@@ -47,7 +47,7 @@ def dataset_page(
         chosen=version,
         composition=service.composition(name, version),
         versions=versions(service, name),
-        names=names(session, visitor.caller),
+        names=actor_names(session, visitor.caller),
         sites=sites(service, name),
     )
 

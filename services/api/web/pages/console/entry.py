@@ -3,7 +3,7 @@
 from fastapi.responses import RedirectResponse
 
 from services.api.web.console import SECTIONS
-from services.api.web.navigation import entries
+from services.api.web.navigation import permitted_entries
 from services.api.web.page import PagePerson, pages
 from shared.domain.roles import Role
 from shared.errors import Forbidden
@@ -14,7 +14,7 @@ router = pages()
 @router.get("/console", response_class=RedirectResponse)
 def console_page(visitor: PagePerson) -> RedirectResponse:
     """Raises Forbidden for whoever may open none."""
-    found = entries(visitor.caller, SECTIONS)
+    found = permitted_entries(visitor.caller, SECTIONS)
     if not found:
         raise Forbidden(
             role=visitor.caller.role,

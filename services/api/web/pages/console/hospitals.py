@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import Path, Request
 from fastapi.responses import HTMLResponse
 
-from services.api.audit.service import AuditService, Question
+from services.api.audit.service import AuditService, AuditQuery
 from services.api.dependencies import CallerSession, DependenciesDep, hospital_id_of
 from services.api.hospitals.schemas import HospitalChange, HospitalView, OperatorChange
 from services.api.hospitals.service import HospitalService
 from services.api.hospitals.validation import ALPHAS, CASES, DAYS, PREVALENCES, WEIGHTS
 from services.api.text import PlainText
-from services.api.web.actors import names
-from services.api.web.console import show_console
+from services.api.web.actors import actor_names
+from services.api.web.console import render_console
 from services.api.web.page import (
     PageAdministrator,
     PageCallerSessionDep,
@@ -22,7 +22,7 @@ from services.api.web.page import (
     pages,
 )
 from shared.domain.audit.events import Event
-from shared.domain.roles import Act
+from shared.domain.roles import Permission
 from shared.guidelines import RULES
 from shared.settings import Settings
 
@@ -39,7 +39,7 @@ def hospitals_page(
     wired: DependenciesDep,
 ) -> HTMLResponse:
     hospitals = HospitalService(session, wired.settings).all()
-    return show_console(request, visitor, "hospitals.html", hospitals=hospitals)
+    return render_console(request, visitor, "hospitals.html", hospitals=hospitals)
 
 
 @router.get("/console/hospitals/{name:path}", response_class=HTMLResponse)
@@ -76,16 +76,16 @@ def _settings(
     hospital: HospitalView,
 ) -> HTMLResponse:
     """The form of a hospital's settings, with the last change for whoever comes too late."""
-    question = Question(hospital=hospital.name, event=Event.HOSPITAL_CHANGED)
-    body = OperatorChange if visitor.may(Act.OPERATE) else HospitalChange
-    return show_console(
+    question = AuditQuery(hospital=hospital.name, event=Event.HOSPITAL_CHANGED)
+    body = OperatorChange if visitor.may(Permission.OPERATE) else HospitalChange
+    return render_console(
         request,
         visitor,
         "hospital.html",
-        own=not visitor.may(Act.OPERATE),
+        own=not visitor.may(Permission.OPERATE),
         hospital=hospital,
         latest=AuditService(session, visitor.caller).newest(question, None, 1),
-        names=names(session, visitor.caller),
+        names=actor_names(session, visitor.caller),
         allowed=list(body.model_fields),
         rules=list(RULES),
         bounds=bounds(settings),

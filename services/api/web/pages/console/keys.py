@@ -5,8 +5,8 @@ from fastapi.responses import HTMLResponse
 
 from services.api.keys.schemas import MOST_DAYS, MOST_OVERLAP_DAYS, YEAR_DAYS, Rotation
 from services.api.keys.service import KeyService
-from services.api.web.actors import homes, roles
-from services.api.web.console import show_console
+from services.api.web.actors import hospital_names, grantable_roles
+from services.api.web.console import render_console
 from services.api.web.page import PageCallerSessionDep, PageKeyKeeper, pages
 
 router = pages()
@@ -24,7 +24,7 @@ SOON_DAYS = 30
 def keys_page(
     request: Request, visitor: PageKeyKeeper, session: PageCallerSessionDep
 ) -> HTMLResponse:
-    return show_console(
+    return render_console(
         request,
         visitor,
         "keys.html",
@@ -32,6 +32,6 @@ def keys_page(
         now=session.api_keys.now(),
         days=DAYS,
         soon_days=SOON_DAYS,
-        roles=roles(visitor.caller),
-        homes=homes(session),
+        roles=grantable_roles(visitor.caller),
+        homes=hospital_names(session),
     )

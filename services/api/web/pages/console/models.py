@@ -8,13 +8,13 @@ from fastapi.responses import HTMLResponse
 from services.api.locales import message_text
 from services.api.models import service
 from services.api.models.schemas import GateView, ModelView
-from services.api.web.actors import names
-from services.api.web.console import show_console
+from services.api.web.actors import actor_names
+from services.api.web.console import render_console
 from services.api.web.page import PageOperator, PageSystemSessionDep, Visitor, pages
 from services.api.web.plots import models as plots_models
 from services.api.web.plots.models import Legend
 from shared.ledger import SystemSession
-from shared.ledger.models.promotions import LEAST_REASON, objection
+from shared.ledger.models.promotions import MIN_REASON_CHARACTERS, objection
 from shared.ledger.models.shadows import ShadowAbsent
 
 router = pages()
@@ -25,15 +25,15 @@ SIDES = ("candidate", "live")
 def models_page(
     request: Request, visitor: PageOperator, session: PageSystemSessionDep
 ) -> HTMLResponse:
-    return show_console(
+    return render_console(
         request,
         visitor,
         "models.html",
         models=service.views(session, session.models.all()),
         history=[service.promotion(row) for row in session.models.history()],
-        workers=[service.worker(row) for row in session.serving.alive()],
+        workers=[service.worker(row) for row in session.serving.present_workers()],
         before=before(session),
-        names=names(session, visitor.caller),
+        names=actor_names(session, visitor.caller),
     )
 
 
@@ -45,11 +45,11 @@ def model_page(
     session: PageSystemSessionDep,
 ) -> HTMLResponse:
     model = service.view(session, model_id)
-    live = session.models.live()
+    live = session.models.live_digest()
     latest = session.gate_judgements.latest(model.digest)
     gate = service.gate(session, model.digest) if latest else None
     against = objection(latest, live)
-    return show_console(
+    return render_console(
         request,
         visitor,
         "model.html",
@@ -58,8 +58,8 @@ def model_page(
         gate=gate,
         against=_named(session, latest.live_digest) if latest else None,
         shadow=_shadow(session, model),
-        workers=[service.worker(row) for row in session.serving.alive()],
-        least_reason=LEAST_REASON,
+        workers=[service.worker(row) for row in session.serving.present_workers()],
+        least_reason=MIN_REASON_CHARACTERS,
         objection=message_text(against) if against else None,
         drawn=drawn(gate, visitor),
     )
@@ -67,7 +67,7 @@ def model_page(
 
 def before(session: SystemSession) -> ModelView | None:
     """The model that a rollback leads to."""
-    standing = session.models.standing()
+    standing = session.models.promotion_stack()
     return service.view(session, standing[1]) if len(standing) > 1 else None
 
 
@@ -97,7 +97,7 @@ def _legend(key: str, visitor: Visitor) -> Legend:
     return Legend(
         key,
         *(
-            visitor.words(f"models.{key}.{name}")
+            visitor.translations(f"models.{key}.{name}")
             for name in ("title", "desc", "x", "y")
         ),
     )

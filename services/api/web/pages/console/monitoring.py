@@ -19,10 +19,10 @@ from services.api.monitoring.schemas import (
     QualityView,
     QuantityDrift,
 )
-from services.api.monitoring.service import Asked, MonitoringService
-from services.api.web.actors import homes
-from services.api.web.console import show_console
-from services.api.web.forms import Day, Words, beginning, end
+from services.api.monitoring.service import WindowQuery, MonitoringService
+from services.api.web.actors import hospital_names
+from services.api.web.console import render_console
+from services.api.web.forms import DayFilter, TextFilter, day_start, day_end
 from services.api.web.page import PageCallerSessionDep, PageMonitor, Visitor, pages
 from services.api.web.plots import monitoring
 from services.api.web.plots.models import Legend
@@ -55,22 +55,22 @@ class Filters:
         """The fields that were not left empty, by their names in the address."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
-    def asked(self) -> Asked:
-        return Asked(
+    def asked(self) -> WindowQuery:
+        return WindowQuery(
             hospital=self.hospital,
             device=self.device,
             model=self.model,
-            since=beginning(self.since),
-            until=end(self.until),
+            since=day_start(self.since),
+            until=day_end(self.until),
         )
 
 
 def filters(
-    hospital: Words = None,
-    device: Words = None,
-    model: Words = None,
-    since: Day = None,
-    until: Day = None,
+    hospital: TextFilter = None,
+    device: TextFilter = None,
+    model: TextFilter = None,
+    since: DayFilter = None,
+    until: DayFilter = None,
 ) -> Filters:
     return Filters(
         hospital=hospital, device=device, model=model, since=since, until=until
@@ -97,7 +97,7 @@ def monitoring_page(
     covered = CoverageView.model_validate_json(
         service.answer(coverage.measure, asked, coverage.ALPHAS).body
     )
-    return show_console(
+    return render_console(
         request,
         visitor,
         "monitoring.html",
@@ -118,7 +118,7 @@ def monitoring_page(
         few_cases=performance.FEW_CASES,
         asked=filters.chosen(),
         query=urlencode(filters.chosen()),
-        homes=homes(session),
+        homes=hospital_names(session),
     )
 
 
@@ -133,7 +133,7 @@ def gauges(
 
 
 def _told(each: QuantityDrift, number: int, visitor: Visitor) -> Legend:
-    t = visitor.words
+    t = visitor.translations
     title = t(f"monitoring.quantity.{each.quantity}")
     limits = {
         "psi": f"{each.psi:.2f}",
@@ -177,7 +177,7 @@ def rates(figures: PerformanceFigures) -> dict[str, tuple[float | None, float, f
 
 
 def _named(name: str, visitor: Visitor) -> Legend:
-    t = visitor.words
+    t = visitor.translations
     return Legend(
         f"time-{name}", t(f"monitoring.{name}"), t("monitoring.over_time_desc"), "", ""
     )

@@ -6,8 +6,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from services.api.people.service import PeopleService
-from services.api.web.actors import homes, roles, roles_within
-from services.api.web.console import show_console
+from services.api.web.actors import hospital_names, grantable_roles, grantable_roles_within
+from services.api.web.console import render_console
 from services.api.web.page import PageCallerSessionDep, PagePersonKeeper, pages
 
 router = pages()
@@ -18,12 +18,12 @@ def people_page(
     request: Request, visitor: PagePersonKeeper, session: PageCallerSessionDep
 ) -> HTMLResponse:
     caller = visitor.caller
-    return show_console(
+    return render_console(
         request,
         visitor,
         "people.html",
         people=PeopleService(session, caller).all(),
-        roles=roles(caller),
-        homes=homes(session),
-        roles_within=partial(roles_within, caller),
+        roles=grantable_roles(caller),
+        homes=hospital_names(session),
+        roles_within=partial(grantable_roles_within, caller),
     )

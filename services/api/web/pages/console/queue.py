@@ -6,7 +6,7 @@ from fastapi.responses import HTMLResponse
 from services.api.dependencies import DependenciesDep
 from services.api.queue.service import QueueService
 from services.api.text import PlainText
-from services.api.web.console import show_console
+from services.api.web.console import render_console
 from services.api.web.page import PageOperator, PageSystemSessionDep, pages
 
 router = pages()
@@ -22,7 +22,7 @@ def queue_page(
 ) -> HTMLResponse:
     service = QueueService(session, wired.notifier)
     letters = service.dead_letters(reason) if reason else []
-    return show_console(
+    return render_console(
         request,
         visitor,
         "queue.html",

@@ -14,11 +14,11 @@ from services.api.dependencies import DependenciesDep
 from services.api.text import PlainText
 from services.api.training.schemas import EventView
 from services.api.training.service import RunService
-from services.api.web.console import show_console
+from services.api.web.console import render_console
 from services.api.web.page import PageOperator, PageSystemSessionDep, Visitor, pages
 from services.api.web.plots import models as plots_models
 from services.api.web.plots.models import Legend, Point
-from shared.domain.training.states import ENDED
+from shared.domain.training.states import FINAL_RUN_STATES
 from shared.ledger.datasets.repository import Dataset
 
 router = pages()
@@ -39,7 +39,7 @@ def runs_page(
     version: Annotated[int | None, Query(ge=1)] = None,
 ) -> HTMLResponse:
     service = RunService(session, visitor.caller, wired)
-    return show_console(
+    return render_console(
         request,
         visitor,
         "runs.html",
@@ -61,12 +61,12 @@ def run_page(
     service = RunService(session, visitor.caller, wired)
     run = service.read(run_id)
     log = whole_log(service, run_id)
-    return show_console(
+    return render_console(
         request,
         visitor,
         "run.html",
         run=run,
-        ended=run.state in ENDED,
+        ended=run.state in FINAL_RUN_STATES,
         log=log[-TAIL:],
         epochs=epochs(log),
         drawn=drawn(log, visitor),
@@ -133,7 +133,7 @@ def _legend(figure: str, visitor: Visitor) -> Legend:
     return Legend(
         figure,
         *(
-            visitor.words(f"runs.{figure}.{name}")
+            visitor.translations(f"runs.{figure}.{name}")
             for name in ("title", "desc", "x", "y")
         ),
     )

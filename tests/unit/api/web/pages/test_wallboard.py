@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.api.monitoring.schemas import ModelNamed, RateView
+from services.api.monitoring.schemas import ModelView, RateView
 from services.api.wallboard.schemas import (
     FailureView,
     FlowView,
@@ -11,11 +11,11 @@ from services.api.wallboard.schemas import (
     WallWindow,
     WallWorker,
 )
-from services.api.web.languages import SPOKEN
+from services.api.web.languages import TRANSLATIONS
 from services.api.web.pages.wallboard import lasting, pace, standing, standing_of
 
 NOW = datetime(2026, 11, 25, 12, 31, tzinfo=UTC)
-MODEL = ModelNamed(digest="d" * 64, name="light", version=2)
+MODEL = ModelView(digest="d" * 64, name="light", version=2)
 REFER = RateView(value=None, low=0, high=1, count=0, of=0)
 
 
@@ -106,7 +106,7 @@ def test_a_hospital_stands_as_its_cases_do(told, key):
     ],
 )
 def test_times_are_said_as_somebody_would(seconds, told):
-    assert lasting(seconds, SPOKEN["en"]) == told
+    assert lasting(seconds, TRANSLATIONS["en"]) == told
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from shared.networks import WeightsUnreadable, blank, get_network, load_weights
+from shared.networks import WeightsUnreadable, build_without_weights, get_network, load_weights
 from shared.networks.weights.importers.layers import weighted_layers
-from shared.networks.weights.importers.matconvnet import as_torch
+from shared.networks.weights.importers.matconvnet import torch_filters
 
 DRAW = np.random.default_rng(0)
 
@@ -74,7 +74,7 @@ def test_an_imported_network_computes_what_matconvnet_computes(
 
 def test_a_fully_connected_layer_is_turned_from_rows_columns_channels_to_torch_s_order():
     bank = DRAW.standard_normal((2, 3, 4, 5), np.float32)
-    weight = as_torch(bank, flat=True)
+    weight = torch_filters(bank, flat=True)
     y = 1
     x = 2
     channel = 3
@@ -84,11 +84,11 @@ def test_a_fully_connected_layer_is_turned_from_rows_columns_channels_to_torch_s
 
 
 def test_last_dimensions_of_one_that_matlab_leaves_out_come_back():
-    assert as_torch(np.ones((3, 3), np.float32), flat=False).shape == (1, 1, 3, 3)
+    assert torch_filters(np.ones((3, 3), np.float32), flat=False).shape == (1, 1, 3, 3)
 
 
 def test_a_whole_file_puts_each_filter_into_its_layer(scratch, write_mat):
-    module = blank(get_network("alexnet"))
+    module = build_without_weights(get_network("alexnet"))
     layers = []
     for number, layer in enumerate(weighted_layers(module).values(), 1):
         count, depth, *sides = layer.weight.shape

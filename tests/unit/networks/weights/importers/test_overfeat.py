@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from shared.networks import WeightsUnreadable, blank, get_network, load_weights
+from shared.networks import WeightsUnreadable, build_without_weights, get_network, load_weights
 
 PLACES = {  # in numbers from the start, as github.com/jhjin/overfeat-torch lists them
     "conv1.weight": 0,
@@ -37,7 +37,7 @@ def test_each_tensor_of_the_accurate_model_is_read_from_its_published_place(scra
         numbers[place + 5] = number
     numbers.flush()
     del numbers
-    module = blank(get_network("overfeat_accurate"))
+    module = build_without_weights(get_network("overfeat_accurate"))
     load_weights(module, file, "overfeat_accurate")
     assert {
         name: tensor.flatten()[5].item() for name, tensor in module.state_dict().items()

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from shared.networks import WeightsUnreadable, blank, get_network, load_weights
+from shared.networks import WeightsUnreadable, build_without_weights, get_network, load_weights
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def tensors():
 def test_a_timm_network_comes_back_from_safetensors_as_it_was(scratch, filled):
     written = filled("xception").state_dict()
     save_file(written, scratch / "xception.safetensors")
-    module = blank(get_network("xception"))
+    module = build_without_weights(get_network("xception"))
     load_weights(module, scratch / "xception.safetensors", "xception")
     assert all(
         torch.equal(tensor, written[name])
@@ -102,7 +102,7 @@ def test_densenet_s_file_with_its_old_names_is_read(scratch, filled):
     }
     assert "features.denseblock1.denselayer1.norm.1.weight" in without_counts
     torch.save(without_counts, scratch / "densenet201.pth")
-    module = blank(get_network("densenet201"))
+    module = build_without_weights(get_network("densenet201"))
     load_weights(module, scratch / "densenet201.pth", "densenet201")
     assert all(
         torch.equal(tensor, written[name])
