@@ -1,8 +1,8 @@
-"""The `sera` command: a table of commands, each in a module of its own that is imported when it is
-called for.
+"""The `sera` command: a table of subcommands, each in its own module.
 
-A command's module offers `app`, a Typer application with one command or a group of them. What is
-slow to import and not needed at every call (torch, the ledger) is imported inside its functions.
+A module is imported only when its command runs. It offers `app`, a Typer application with one
+command or a group of commands. Slow libraries that not every call needs (torch, the ledger) are
+imported inside its functions.
 """
 
 import sys
@@ -67,8 +67,9 @@ COMMANDS = {
     "load": "Send cases to a stack that runs, as many hospitals would, and report how it fared.",
     "test": "Install what the tests need, then run them all.",
 }
-"""Name and line of the help page, in its order. Each command is the module of its name in
-cli/commands.
+"""Name and summary of each command, in the order of the help page.
+
+Each command is the module of its name in cli/commands.
 """
 
 
@@ -82,21 +83,23 @@ class CommandTable(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: object, cmd_name: str) -> Any:
-        """A placeholder with the line of the help page, which `resolve_command` replaces; None for
-        an unknown name.
+        """Return a placeholder with the summary, or None for an unknown name.
+
+        `resolve_command` replaces the placeholder.
         """
         if cmd_name not in COMMANDS:
             return None
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Name, command and arguments of what is to run."""
-        name, listed, rest = super().resolve_command(ctx, args)
-        return name, load_command(name) if name else listed, rest
+        """Return the name, the loaded command and its arguments."""
+        name, placeholder, arguments = super().resolve_command(ctx, args)
+        command = load_command(name) if name else placeholder
+        return name, command, arguments
 
 
 def load_command(name: str) -> Any:
-    """The whole command, of a class that Typer keeps to itself."""
+    """Import a command. Its class is private to Typer."""
     command = typer.main.get_command(import_module(f"cli.commands.{name}").app)
     command.name = name
     return command
@@ -131,16 +134,19 @@ def sera() -> None:
 
 
 def main() -> None:
-    """Run a command; what a person can act on is said in one sentence, without a traceback."""
+    """Run a command. An error that a person can act on is printed as a
+    sentence, without traceback.
+    """
     try:
         app(prog_name="./sera")
     except SeraError as error:
         _fail(f"{error} [{error.code}]")
     except ValidationError as error:
-        first = error.errors()[0]
-        variable = "SERA_" + "_".join(str(part) for part in first["loc"]).upper()
+        first_error = error.errors()[0]
+        setting = "_".join(str(part) for part in first_error["loc"])
+        variable = f"SERA_{setting.upper()}"
         _fail(
-            f"{variable} cannot be used: {first['msg']}. "
+            f"{variable} cannot be used: {first_error['msg']}. "
             "Correct or unset it, then run the command again. [setting-invalid]"
         )
 

@@ -244,9 +244,7 @@ def create_key(
     """Create a key in the ledger and return it. Its secret cannot be read again later."""
     with open_ledger(settings) as ledger, ledger.system_session("cli") as session:
         hospital_id = session.hospitals.ensure(hospital) if hospital else None
-        return session.api_keys.create_text(
-            role, hospital_id, label, expires_at
-        )
+        return session.api_keys.create_text(role, hospital_id, label, expires_at)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""One tree of errors: a code, an HTTP status, a sentence that says the next step, retryable or not.
+"""The tree of errors: a code, an HTTP status, a sentence with the next step, retryable or not.
 
-A module's own errors subclass the nearest class here and fill `code` and `text`; `text` is formatted with the facts
-given at the raise, and joins the texts by code. Nothing about a patient may be a fact.
+A module's own errors subclass the nearest class here and define `code` and `text`. `text` is
+formatted with the facts given at the raise and is registered under its code. No fact may say
+anything about a patient.
 """
 
 from typing import Any, ClassVar
@@ -17,13 +18,13 @@ class SeraError(Exception):
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
     retry_after_s: ClassVar[int] = 1
-    """What Retry-After says of a retryable one, unless a fact of that name is given."""
+    """The Retry-After of a retryable error, unless a fact of that name is given."""
     text: ClassVar[str] = (
         "Something went wrong inside SERA. Report it to your administrator with the request id."
     )
 
-    def __init_subclass__(cls, **named: Any) -> None:
-        super().__init_subclass__(**named)
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
         add_text(cls.code, cls.text)
 
     def __init__(self, **facts: object) -> None:
@@ -32,7 +33,7 @@ class SeraError(Exception):
 
     @property
     def message(self) -> Message:
-        """What is kept of it where it is to be told later."""
+        """Code and facts, to be stored and worded later in the language of the reader."""
         return Message(self.code, self.facts)
 
 
@@ -40,7 +41,7 @@ add_text(SeraError.code, SeraError.text)
 
 
 class InputError(SeraError):
-    """What was sent cannot be used as it is."""
+    """The input cannot be used in its present form."""
 
     code = "invalid-input"
     status = 422
@@ -50,13 +51,19 @@ class InputError(SeraError):
 class Unauthenticated(SeraError):
     code = "unauthenticated"
     status = 401
-    text = "No valid API key or session came with the request. Send `Authorization: Bearer KEY`, or sign in at /sign-in."
+    text = (
+        "No valid API key or session came with the request. Send `Authorization: Bearer KEY`, or "
+        "sign in at /sign-in."
+    )
 
 
 class Forbidden(SeraError):
     code = "forbidden"
     status = 403
-    text = "The role {role} may not do that. Ask an operator for a key or an account with the role {needed}."
+    text = (
+        "The role {role} may not do that. Ask an operator for a key or an account with the role "
+        "{needed}."
+    )
 
 
 class NotFound(SeraError):
@@ -80,14 +87,20 @@ class Gone(SeraError):
 class TooLarge(SeraError):
     code = "too-large"
     status = 413
-    text = "The request is larger than {limit_mib} MiB. Send a smaller image, or a crop around the nodule."
+    text = (
+        "The request is larger than {limit_mib} MiB. Send a smaller image, or a crop around the "
+        "nodule."
+    )
 
 
 class Unavailable(SeraError):
     code = "unavailable"
     status = 503
     retryable = True
-    text = "{service} cannot be reached at the moment. Nothing was lost; send the request again shortly."
+    text = (
+        "{service} cannot be reached at the moment. Nothing was lost; send the request again "
+        "shortly."
+    )
 
 
 class StorageFull(Unavailable):
@@ -95,6 +108,7 @@ class StorageFull(Unavailable):
     status = 507
     retry_after_s = 30
     text = (
-        "There is no room left where SERA keeps {what}. Nothing was taken. An administrator has to free space there or "
-        "give it a larger disk (`./sera doctor` says how much is free); then send the request again."
+        "There is no room left where SERA keeps {what}. Nothing was taken. An administrator has to "
+        "free space there or give it a larger disk (`./sera doctor` says how much is free); then "
+        "send the request again."
     )

@@ -48,15 +48,15 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port = 8000
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+/?$")] | None = None
-    """The address at which hospitals reach SERA. With https:// browsers are told to use only TLS."""
+    """The address at which hospitals reach SERA. With https:// browsers must use TLS."""
     database_url: SecretStr | None = None
     database_owner_url: SecretStr | None = None
-    """The login of the tables' owner, for migrations. The services' own login should own nothing."""
+    """The login of the tables' owner, for migrations. The services' login should own nothing."""
     broker_url: SecretStr | None = None
     objects_url: SecretStr | None = None
     weights_dir: Path | None = None
     recipes_dir: Path | None = None
-    """A folder of further recipes, NAME.toml each. The gateway and every trainer need the same one."""
+    """A folder of further recipes, NAME.toml each, the same for the gateway and every trainer."""
     ready_file: Path | None = None
     alive_file: Path | None = None
     """The file of a worker's progress, for `python -m services.worker.liveness_probe`."""
@@ -128,7 +128,7 @@ class Settings(BaseSettings):
     ring_every_s: Annotated[float, Field(gt=0)] = 3.0
 
     stalled_after_s: Annotated[float, Field(gt=0)] = 120.0
-    """`/readyz` reports a degraded service when cases have waited this long and none was answered."""
+    """`/readyz` reports degraded when cases have waited this long and none was answered."""
 
     stuck_after_s: Annotated[float, Field(ge=1)] = 60.0
     """A worker that completes nothing for this long while cases wait is restarted.
@@ -138,17 +138,17 @@ class Settings(BaseSettings):
     `decode_s`, and longer than inference of `max_images` takes.
     """
     long_task_s: Annotated[float, Field(ge=1)] = 600.0
-    """How long loading the first model or making an explanation may take before it counts as stuck."""
+    """How long loading a first model or making an explanation may take; then it counts as stuck."""
 
     least_free_mib: Annotated[int, Field(ge=0)] = 1024
     """With less free space at the home, `/readyz` reports degraded and `./sera doctor` fails."""
 
     prevalence: Share = 0.23
-    """The share of malignant nodules for hospitals that gave none: the upper end of 15-23 % (K20)."""
+    """Share of malignant nodules for hospitals that gave none: the upper end of 15-23 % (K20)."""
     fna_rule: str = "risk-band/ACR-2017/1"
     least_target_sensitivity: Sensitivity = 0.80
     most_target_sensitivity: Sensitivity = 0.99
-    """The bounds of an administrator's choice for the cut-off. Models hold cut-offs for 0.80 to 0.99."""
+    """Bounds of an administrator's choice for the cut-off. Models hold cut-offs for 0.80 to 0.99."""
 
     gate_margin: Annotated[float, Field(gt=0, le=0.2)] = 0.05
     """The AUC by which a candidate may be worse than the live model.
@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     The margin of Rodriguez-Ruiz et al., JNCI 111:916 (2019), for a machine against radiologists.
     """
     gate_significance: Annotated[float, Field(ge=0.001, le=0.2)] = 0.05
-    """One-sided. A trial would take 0.025, but a shadow evaluation and a rollback follow this gate."""
+    """One-sided. A trial would take 0.025, but a shadow evaluation and a rollback follow the gate."""
     gate_sensitivity_floor: Annotated[float, Field(ge=0, le=1)] = 0.80
     """The share of malignant test images to be found.
 
@@ -180,17 +180,20 @@ class Settings(BaseSettings):
     The owner of the database could cut off the unsealed end of the trail without a trace.
     """
     audit_key: SecretStr | None = None
-    """Ed25519 private key of the seals, 32 bytes in base64. Unset: $SERA_HOME/keys/audit-ed25519."""
+    """Ed25519 private key of the seals, 32 bytes, base64. Unset: $SERA_HOME/keys/audit-ed25519."""
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """Cases are erased after this time unless their hospital sets its own. Unset: they are kept."""
     sweep_every_s: Annotated[float, Field(ge=1)] = 60.0
     """The period of the search for cases to erase and for images that erasures left behind."""
     trusted_proxies: str = ""
-    """Addresses or networks, with commas, whose X-Forwarded-For and X-Forwarded-Proto are believed;
-    all others speak for themselves."""
+    """Proxies (addresses or networks, with commas) whose X-Forwarded headers are trusted.
+
+    The headers are X-Forwarded-For and X-Forwarded-Proto. For all other clients the address and
+    scheme of the connection count.
+    """
 
     people_key: SecretStr | None = None
-    """The key that encrypts authenticators' secrets, 32 bytes in base64, the same for every gateway.
+    """The key for authenticators' secrets, 32 bytes in base64, the same for every gateway.
 
     Unset: $SERA_HOME/keys/people-aes.
     """
@@ -212,7 +215,7 @@ class Settings(BaseSettings):
     """Unset: SERA is a public client. PKCE is used in both cases."""
     oidc_scopes: str = "openid profile email"
     oidc_create: bool = False
-    """Create an account at the first sign-in, with the role and hospital that the provider names."""
+    """Create an account at the first sign-in, with the role and hospital from the provider."""
     oidc_role_claim: str = "sera_role"
     """The ID token's claim with one of SERA's role names, or a list that contains one.
 
@@ -229,7 +232,7 @@ class Settings(BaseSettings):
     serves its own metrics at `/metrics`.
     """
     metrics_host: str = "0.0.0.0"
-    """Metrics are counts and times only. Still, only Prometheus should be able to reach the port."""
+    """Metrics are counts and times only. Still, only Prometheus should reach the port."""
     otlp_url: (
         Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] | None
     ) = None

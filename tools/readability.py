@@ -7,7 +7,7 @@
 A path is a file or a folder; without one, the project's own folders are measured. Installed packages are
 found beside this interpreter and read as text: nothing is imported, nothing is run.
 
-A *line of code* is a line that holds at least one token of code; blank lines, comments and docstrings are not
+A *line of code* holds at least one token of code; blank lines, comments and docstrings are not
 counted. Every figure per 1,000 lines is per 1,000 lines of code.
 """
 
@@ -29,19 +29,21 @@ PROJECT_FOLDERS = ("shared", "services", "cli", "deploy", "trials", "tools")
 MAX_LINE_LENGTH = 100
 MAX_POSITIONAL_ARGUMENTS = 5
 
-# Participles, pointers and prepositions that say nothing about a value. A few of them are nouns elsewhere
-# ("left" and "right" are sides, "read" is a verb in a method's name), so those are not in the list.
+# Participles, pointers and prepositions that say nothing about a value. Words that are also nouns,
+# states or customary names of bounds are not in the list: "left" and "right" (sides), "done" (a
+# job's state), "since" and "until" (the bounds of a period), "words" (of a language).
 PRIVATE_NAMES = frozenset(
     """
-    aforesaid after again alike along already anew another apart around asked at_once aside before behind
-    beside between beyond both bound brought by called chosen come done due each either else elsewhere enough
-    every few fetched fitting for_ from_ further gave given gone got had has heard held hence here his into
-    its itself kept known late later least less like lost made many marked meant mine more most much near
-    needed neither nobody none_of nothing of of_ off on once one ones only onto other others ours out over
-    own particulars past put rather reached said same seen several shown since so some somebody something
-    soon spoken spoilt stood such taken tells that the theirs them then there these they thing things this
-    those thus told too toward towards tried under until upon used wanted was were what whatever when whence
-    where wherever which whichever while_ who whoever whole whom whose within without word words yet
+    aforesaid after again alike along already anew another apart around asked at_once aside
+    before behind beside between beyond both bound brought by called chosen come due each either
+    else elsewhere enough every few fetched fitting for_ from_ further gave given gone got had
+    has heard held hence here his into its itself kept known late later least less like lost
+    made many marked meant mine more most much near needed neither nobody none_of nothing of of_
+    off on once one ones only onto other others ours out over own particulars past put rather
+    reached said same seen several shown so some somebody something soon spoken spoilt stood
+    such taken tells that the theirs them then there these they thing things this those thus
+    told too toward towards tried under upon used wanted was were what whatever when whence
+    where wherever which whichever while_ who whoever whole whom whose within without word yet
     """.split()  # noqa: SIM905
 )
 
@@ -132,11 +134,21 @@ def lines_of_code(source: str, tree: ast.AST) -> set[int]:
 
 
 def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """Every name that an assignment, a loop, a parameter or a field binds, with its line."""
+    """Every name that an assignment, a loop, a parameter or a field binds, with its line.
+
+    `other` as the parameter of `__eq__` and its like is Python's own custom and does not count.
+    """
+    parameters_of_operators = {
+        parameter
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef) and function.name.startswith("__")
+        for parameter in function.args.args
+        if parameter.arg == "other"
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id, node.lineno
-        elif isinstance(node, ast.arg):
+        elif isinstance(node, ast.arg) and node not in parameters_of_operators:
             yield node.arg, node.lineno
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name, node.lineno
@@ -255,10 +267,13 @@ def print_findings(paths: Sequence[Path]) -> None:
 
 def print_worst(paths: Sequence[Path], count: int) -> None:
     files = [file for path in paths for file in python_files(path)]
-    measured = [(measure_file(file), file) for file in files]
-    measured = [pair for pair in measured if pair[0].code_lines >= 20]
-    measured.sort(key=lambda pair: pair[0].nodes_per_line, reverse=True)
-    for measures, file in measured[:count]:
+    measures_by_file = {file: measure_file(file) for file in files}
+    long_enough = [file for file in files if measures_by_file[file].code_lines >= 20]
+    long_enough.sort(
+        key=lambda file: measures_by_file[file].nodes_per_line, reverse=True
+    )
+    for file in long_enough[:count]:
+        measures = measures_by_file[file]
         print(f"{measures.nodes_per_line:6.2f} nodes/line  {file}")
 
 

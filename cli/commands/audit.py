@@ -1,4 +1,4 @@
-"""`./sera audit`: prove the audit trail, export it, show the key that seals it."""
+"""`./sera audit`: verify the audit trail, export it, show the public key of its seals."""
 
 import json
 import os

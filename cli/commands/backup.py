@@ -60,11 +60,11 @@ def make(
         source = Source(
             engines.database_url, open_store(engines.objects_url), held(settings)
         )
-        taken = take(
+        backup = take(
             Place(folder), source, with_keys=with_keys, report_progress=progress
         )
-    print_result(as_json, backups.to_json(taken), backups.backup_sentences(taken))
-    if taken.manifest.missing:
+    print_result(as_json, backups.backup_json(backup), backups.backup_sentences(backup))
+    if backup.manifest.missing:
         raise typer.Exit(1)
 
 
@@ -84,7 +84,7 @@ def verify(
         verification = check(Place(folder), name, progress)
     print_result(
         as_json,
-        {**backups.to_json(verification), "whole": verification.whole},
+        backups.verification_json(verification),
         backups.verification_sentences(verification),
     )
     if not verification.whole:
@@ -102,14 +102,19 @@ def list_backups(folder: Folder, as_json: AsJson = False) -> None:
 def note_withdrawn(folder: Folder, as_json: AsJson = False) -> None:
     """Note beside the backups what was erased and revoked so far; quick, and to be done often."""
     with backups.serving_engines(Settings()) as engines:
-        known = note(Place(folder), engines.database_url)
-    told = {
-        "known_at": known.known_at,
-        "cases": len(known.cases),
-        "keys": len(known.keys),
+        withdrawals = note(Place(folder), engines.database_url)
+    count_cases = len(withdrawals.cases)
+    count_keys = len(withdrawals.keys)
+    facts = {
+        "known_at": withdrawals.known_at,
+        "cases": count_cases,
+        "keys": count_keys,
     }
-    said = f"Known by {known.known_at}: {told['cases']} erased cases, {told['keys']} revoked keys."
-    print_result(as_json, told, [said])
+    sentence = (
+        f"Known by {withdrawals.known_at}: {count_cases} erased cases, {count_keys} "
+        "revoked keys."
+    )
+    print_result(as_json, facts, [sentence])
 
 
 @app.command("prune")
@@ -121,6 +126,10 @@ def prune_old(
     as_json: AsJson = False,
 ) -> None:
     """Remove older backups and the objects that only they hold."""
-    gone, objects = prune(Place(folder), keep)
-    said = f"{len(gone)} backups went, and {objects} objects that no other one names."
-    print_result(as_json, {"backups": gone, "objects": objects}, [said])
+    removed_backups, count_objects = prune(Place(folder), keep)
+    sentence = (
+        f"{len(removed_backups)} backups went, and {count_objects} objects that no other "
+        "one names."
+    )
+    facts = {"backups": removed_backups, "objects": count_objects}
+    print_result(as_json, facts, [sentence])

@@ -1,4 +1,4 @@
-"""`./sera card`: a model's card, of a bundle's folder without services, or of a stored model."""
+"""`./sera card`: the model card of a bundle's folder, or of a stored model."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ def card(
 
 
 def card_of_bundle(folder: Path) -> dict[str, Any]:
-    """Verified as for use, golden cases among it."""
+    """The card of a bundle, which is verified first as it is before use."""
     from shared.bundles import load
     from shared.bundles.card import model_card as make
 

@@ -1,4 +1,4 @@
-"""`./sera chaos`: break what SERA stands on, and see whether it keeps its promises."""
+"""`./sera chaos`: inject faults into a test stack and check that no case is lost or mixed up."""
 
 import json
 import random
@@ -64,7 +64,7 @@ def chaos(
     its case, and that the audit trail is whole and tells the same story. If anything is not so, the
     exit code is 1 and the data are kept.
     """
-    from trials.chaos import FAULTS, Storm, Trial
+    from trials.chaos import FAULTS, TrialPlan, Trial
 
     console = Console(stderr=True, highlight=False)
     kinds = tuple(fault or sorted(FAULTS))
@@ -74,8 +74,8 @@ def chaos(
         )
     home = Path(tempfile.mkdtemp(prefix="sera-chaos-"))
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
-    storm = Storm(cases, minutes or cases / CASES_PER_MINUTE, seed, kinds)
-    report = Trial(home / "home", find_free_port(), storm, console.print).run()
+    trial_plan = TrialPlan(cases, minutes or cases / CASES_PER_MINUTE, seed, kinds)
+    report = Trial(home / "home", find_free_port(), trial_plan, console.print).run()
     if as_json:
         print(json.dumps(report.to_json(), indent=2))
     else:

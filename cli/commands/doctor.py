@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.commands import application
-from cli.output.check import Finding, Verdict
+from cli.output.check import Finding, Verdict, fail, note, ok
 from cli.work.diagnosis import checks
 from deploy.local import StackState
 from deploy.local.errors import StackNotRunning
@@ -47,100 +47,90 @@ SHOWN_PACKAGES = (
 
 
 def python_version(_: Settings) -> Finding:
-    good = sys.version_info >= (3, 11)
-    return (
-        Verdict.OK if good else Verdict.FAIL,
-        f"{platform.python_version()} at {sys.executable}",
-    )
+    detail = f"{platform.python_version()} at {sys.executable}"
+    return ok(detail) if sys.version_info >= (3, 11) else fail(detail)
 
 
 def packages(_: Settings) -> Finding:
     try:
-        return Verdict.OK, ", ".join(
-            f"{name} {version(name)}" for name in SHOWN_PACKAGES
-        )
+        versions = [f"{name} {version(name)}" for name in SHOWN_PACKAGES]
     except PackageNotFoundError as error:
-        return Verdict.FAIL, f"{error.name} is not installed. Start SERA with ./sera"
+        return fail(f"{error.name} is not installed. Start SERA with ./sera")
+    return ok(", ".join(versions))
 
 
 def home_folder(settings: Settings) -> Finding:
     """The home, or the nearest folder above it that exists, must take new files."""
-    place = nearest_existing(settings.home)
-    if os.access(place, os.W_OK | os.X_OK):
-        return Verdict.OK, str(settings.home)
-    return Verdict.FAIL, f"{place} is not writable. Set SERA_HOME to a folder of yours"
+    folder = nearest_existing(settings.home)
+    if os.access(folder, os.W_OK | os.X_OK):
+        return ok(str(settings.home))
+    return fail(f"{folder} is not writable. Set SERA_HOME to a folder of yours")
 
 
 def disk_space(settings: Settings) -> Finding:
-    free_space_mib = free_mib(settings.home)
-    free_text = f"{free_space_mib / 1024:.1f} GiB free"
-    if free_space_mib >= max(RECOMMENDED_DISK_MIB, settings.least_free_mib):
-        return Verdict.OK, free_text
-    verdict = (
-        Verdict.NOTE if free_space_mib >= settings.least_free_mib else Verdict.FAIL
+    available_mib = free_mib(settings.home)
+    available = f"{available_mib / 1024:.1f} GiB free"
+    if available_mib >= max(RECOMMENDED_DISK_MIB, settings.least_free_mib):
+        return ok(available)
+    verdict = Verdict.FAIL
+    if available_mib >= settings.least_free_mib:
+        verdict = Verdict.NOTE
+    return Finding(
+        verdict, f"{available}. Free some space, or set SERA_HOME to another disk"
     )
-    return verdict, f"{free_text}. Free some space, or set SERA_HOME to another disk"
 
 
 def process_tool(_: Settings) -> Finding:
-    return Verdict.OK, setpriv()
+    return ok(setpriv())
 
 
 def database_engine(settings: Settings) -> Finding:
     if settings.database_url:
-        return Verdict.OK, "yours, by SERA_DATABASE_URL"
+        return ok("yours, by SERA_DATABASE_URL")
     version_line = first_output_line(str(binaries() / "postgres"), "--version")
     if os.geteuid() != 0:
-        return Verdict.OK, version_line
+        return ok(version_line)
     uid = server_uid(Home(settings.home).database)
     become(uid, binaries() / "initdb", (nearest_existing(settings.home),))
-    return Verdict.OK, f"{version_line}, run as the user {user_name(uid)}"
+    return ok(f"{version_line}, run as the user {user_name(uid)}")
 
 
 def broker_engine(settings: Settings) -> Finding:
     if settings.broker_url:
-        return Verdict.OK, "yours, by SERA_BROKER_URL"
-    return Verdict.OK, first_output_line(str(binary()), "--version")
+        return ok("yours, by SERA_BROKER_URL")
+    return ok(first_output_line(str(binary()), "--version"))
 
 
 def weights(settings: Settings) -> Finding:
     folder = settings.weights_dir
     if folder is None:
-        return (
-            Verdict.NOTE,
-            "SERA_WEIGHTS_DIR is not set: offline, only recipes without pre-trained weights run",
+        return note(
+            "SERA_WEIGHTS_DIR is not set: offline, only recipes without pre-trained weights "
+            "run"
         )
     if not folder.is_dir():
-        return (
-            Verdict.FAIL,
-            f"{folder} is no folder. Set SERA_WEIGHTS_DIR to where the NETWORK.pth files lie",
+        return fail(
+            f"{folder} is no folder. Set SERA_WEIGHTS_DIR to where the NETWORK.pth files lie"
         )
     names = sorted(path.stem for path in folder.glob("*.pth"))
-    return (
-        Verdict.OK if names else Verdict.NOTE,
-        f"{folder}: {', '.join(names) or 'no NETWORK.pth there'}",
-    )
+    if not names:
+        return note(f"{folder}: no NETWORK.pth there")
+    return ok(f"{folder}: {', '.join(names)}")
 
 
 def own_recipes(settings: Settings) -> Finding:
     folder = settings.recipes_dir
-    directory = RecipeDirectory(settings.recipes_dir)
     if folder is None:
-        return (
-            Verdict.OK,
-            "those that ship; SERA_RECIPES_DIR may name a folder of your own",
-        )
+        return ok("those that ship; SERA_RECIPES_DIR may name a folder of your own")
     if not folder.is_dir():
-        return (
-            Verdict.FAIL,
-            f"{folder} is no folder. Set SERA_RECIPES_DIR to where your NAME.toml files lie",
+        return fail(
+            f"{folder} is no folder. Set SERA_RECIPES_DIR to where your NAME.toml files lie"
         )
-    if refused := directory.refused_files():
-        return Verdict.FAIL, " ".join(str(refusal.error) for refusal in refused)
-    return (
-        Verdict.OK,
-        f"{folder}: {', '.join(recipe.name for recipe in directory.own()) or 'no NAME.toml there'}",
-    )
+    directory = RecipeDirectory(folder)
+    if refused_files := directory.refused_files():
+        return fail(" ".join(str(refused.error) for refused in refused_files))
+    names = ", ".join(recipe.name for recipe in directory.custom_recipes())
+    return ok(f"{folder}: {names or 'no NAME.toml there'}")
 
 
 def port(settings: Settings) -> Finding:
@@ -148,35 +138,32 @@ def port(settings: Settings) -> Finding:
         running = StackState.load(settings.home)
     except StackNotRunning:
         if gateway_answers(settings.port):
-            return Verdict.OK, f"SERA answers at {settings.port} already"
+            return ok(f"SERA answers at {settings.port} already")
         check_port(settings.host, settings.port)
-        return Verdict.OK, f"{settings.port} of {settings.host} is free"
-    return (
-        Verdict.OK,
-        f"SERA runs on this home already: {running.url}, process {running.supervisor.pid}",
+        return ok(f"{settings.port} of {settings.host} is free")
+    return ok(
+        f"SERA runs on this home already: {running.url}, process {running.supervisor.pid}"
     )
 
 
 def gateway_answers(port: int) -> bool:
-    """Whether a gateway has the port, as in a container of its own."""
+    """Whether a gateway listens on the port, as it does when it runs in a container."""
     try:
-        answer = httpx2.get(
+        response = httpx2.get(
             f"http://127.0.0.1:{port}/healthz", timeout=REQUEST_TIMEOUT_S
         )
-        return bool(answer.json() == {"status": "alive"})
+        return bool(response.json() == {"status": "alive"})
     except (httpx2.TransportError, ValueError):
         return False
 
 
 def safety(settings: Settings) -> Finding:
-    """In production an unsafe setting keeps SERA from starting; else it is a word of warning."""
+    """Report unsafe settings. SERA does not start with one in production."""
     sentences = warnings(settings)
+    if not sentences:
+        return ok("no unsafe setting")
     verdict = Verdict.FAIL if settings.production else Verdict.NOTE
-    return (
-        (verdict, ". ".join(sentences))
-        if sentences
-        else (Verdict.OK, "no unsafe setting")
-    )
+    return Finding(verdict, ". ".join(sentences))
 
 
 CHECKS: dict[str, Callable[[Settings], Finding]] = {
@@ -206,36 +193,34 @@ def doctor(
     Exits with 1 if something keeps SERA from running or from answering.
     """
     settings = Settings()
-    findings = {
-        name: run_check(check, settings)
-        for name, check in (CHECKS | checks(settings)).items()
-    }
+    all_checks = CHECKS | checks(settings)
+    findings = {name: run_check(check, settings) for name, check in all_checks.items()}
     if as_json:
         rows = [
-            {"check": name, "verdict": verdict, "detail": detail}
-            for name, (verdict, detail) in findings.items()
+            {"check": name, "verdict": finding.verdict, "detail": finding.detail}
+            for name, finding in findings.items()
         ]
         print(json.dumps(rows, indent=2))
     else:
         Console(highlight=False).print(table(findings))
-    raise typer.Exit(
-        1 if any(verdict is Verdict.FAIL for verdict, _ in findings.values()) else 0
-    )
+    failed = any(finding.verdict is Verdict.FAIL for finding in findings.values())
+    raise typer.Exit(1 if failed else 0)
 
 
 def run_check(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
-    """A check's finding; an error that says the next step is one too."""
+    """The finding of a check. An error that says the next step counts as one."""
     try:
         return check(settings)
     except (SeraError, OSError, subprocess.SubprocessError) as error:
-        return Verdict.FAIL, str(error)
+        return fail(str(error))
 
 
 def table(findings: dict[str, Finding]) -> Table:
     colours = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.FAIL: "bold red"}
     table = Table("check", "", "finding", box=None, pad_edge=False)
-    for name, (verdict, detail) in findings.items():
-        table.add_row(name, f"[{colours[verdict]}]{verdict}[/]", escape(detail))
+    for name, finding in findings.items():
+        colour = colours[finding.verdict]
+        table.add_row(name, f"[{colour}]{finding.verdict}[/]", escape(finding.detail))
     return table
 
 

@@ -1,4 +1,4 @@
-"""`./sera load`: many hospitals at once, and a report of how they fared."""
+"""`./sera load`: send cases as many hospitals would, and report latencies and broken objectives."""
 
 import ipaddress
 import json
@@ -22,11 +22,11 @@ from shared.settings import Settings
 from trials.load.errors import NotThisMachine
 
 if TYPE_CHECKING:
-    from trials.load import Course
+    from trials.load import LoadRun
 
 app = application()
 MAX_SENTENCES = 5
-STYLES = {"kept": "green", "broken": "red", "not judged": "dim"}
+STYLES = {"passed": "green", "broken": "red", "not judged": "dim"}
 
 
 @app.command()
@@ -74,7 +74,7 @@ def load(
     in the ledger; the keys are revoked in the end. Ctrl-C ends the load early and reports what was
     measured. If a promise is broken, the exit code is 1.
     """
-    from trials.load import Load, Loading
+    from trials.load import LoadPlan, LoadRunner
     from trials.load.report import check_writable, to_json, write
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -83,7 +83,7 @@ def load(
     if not (on_this_machine(to) or (url and consent)):
         raise NotThisMachine(url=to)
     check_writable(out)
-    asked = Load(
+    asked = LoadPlan(
         hospitals,
         rate,
         minutes,
@@ -91,15 +91,15 @@ def load(
     )
     key = os.environ.get("SERA_KEY", "").strip() or local_key(settings, Role.OPERATOR)
     with ApiClient(to, key) as operator:
-        course = Loading(
+        run = LoadRunner(
             asked, to, operator, local_home(settings, to), console.print
         ).run()
-    write(course, out)
+    write(run, out)
     if as_json:
-        print(json.dumps(to_json(course), indent=2))
+        print(json.dumps(to_json(run), indent=2))
     else:
-        print_report(course, out)
-    sys.exit(0 if course.kept else 1)
+        print_report(run, out)
+    sys.exit(0 if run.passed else 1)
 
 
 def on_this_machine(url: str) -> bool:
@@ -118,22 +118,22 @@ def local_home(settings: Settings, url: str) -> Path | None:
         return None
 
 
-def print_report(course: "Course", out: Path) -> None:
+def print_report(run: "LoadRun", out: Path) -> None:
     from trials.load.report import summary
 
     console = Console(highlight=False, soft_wrap=True)
-    for sentence in summary(course):
+    for sentence in summary(run):
         console.print(sentence, markup=False)
-    console.print(slo_table(course))
-    for rule in course.rules:
+    console.print(slo_table(run))
+    for rule in run.rules:
         for sentence in rule.broken[:MAX_SENTENCES]:
             console.print(f"{rule.name}: {sentence}", markup=False)
     console.print(f"The report: {out}", markup=False)
 
 
-def slo_table(course: "Course") -> Table:
+def slo_table(run: "LoadRun") -> Table:
     table = Table("promise", "verdict", box=None, pad_edge=False)
-    for rule in course.rules:
+    for rule in run.rules:
         reason = f" ({rule.unjudged})" if rule.unjudged else ""
         table.add_row(rule.name, f"[{STYLES[rule.state]}]{rule.state}[/]{reason}")
     return table

@@ -43,7 +43,9 @@ def drift(
     hospital: Hospital = None, days: Days = MONTH_DAYS, as_json: AsJson = False
 ) -> None:
     """Whether results differ from those of the training images: PSI, 0 is no change."""
-    show_report("drift", hospital, days, as_json, drift_table, drift_remarks)
+    show_report(
+        "drift", hospital, days, as_json, table=drift_table, remarks=drift_remarks
+    )
 
 
 @app.command()
@@ -51,7 +53,14 @@ def quality(
     hospital: Hospital = None, days: Days = MONTH_DAYS, as_json: AsJson = False
 ) -> None:
     """How often images fail, draw a warning, or cannot be decided; in brackets 95 % intervals."""
-    show_report("quality", hospital, days, as_json, quality_table, report_sentences)
+    show_report(
+        "quality",
+        hospital,
+        days,
+        as_json,
+        table=quality_table,
+        remarks=report_sentences,
+    )
 
 
 @app.command()
@@ -60,7 +69,12 @@ def performance(
 ) -> None:
     """What outcomes say of the answers, by hospital and month; in brackets 95 % intervals."""
     show_report(
-        "performance", hospital, days, as_json, performance_table, report_sentences
+        "performance",
+        hospital,
+        days,
+        as_json,
+        table=performance_table,
+        remarks=report_sentences,
     )
 
 
@@ -69,33 +83,41 @@ def coverage(
     hospital: Hospital = None, days: Days = YEAR_DAYS, as_json: AsJson = False
 ) -> None:
     """How often conformal sets hold the true class; in brackets 95 % intervals."""
-    show_report("coverage", hospital, days, as_json, coverage_table, report_sentences)
+    show_report(
+        "coverage",
+        hospital,
+        days,
+        as_json,
+        table=coverage_table,
+        remarks=report_sentences,
+    )
 
 
 def show_report(
-    what: str,
+    name: str,
     hospital: str | None,
     days: int,
     as_json: bool,
+    *,
     table: Callable[[dict[str, Any]], Table],
     remarks: Callable[[dict[str, Any]], list[str]],
 ) -> None:
-    since = (datetime.now(UTC) - timedelta(days=days)).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
-    asked = {"since": since.isoformat()} | ({"hospital": hospital} if hospital else {})
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    parameters = {"since": (today - timedelta(days=days)).isoformat()}
+    if hospital:
+        parameters["hospital"] = hospital
     with connect(Role.OPERATOR) as api:
-        told = api.get(f"/v1/monitoring/{what}", **asked)
+        report = api.get(f"/v1/monitoring/{name}", **parameters)
     if as_json:
-        print(json.dumps(told, indent=2))
+        print(json.dumps(report, indent=2))
         return
-    shown = table(told)
+    rows = table(report)
     console = wide_console()
-    console.print(shown if shown.row_count else NO_RESULTS.format(days=days))
-    for sentence in remarks(told):
+    console.print(rows if rows.row_count else NO_RESULTS.format(days=days))
+    for sentence in remarks(report):
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
 
-def report_sentences(told: dict[str, Any]) -> list[str]:
-    sentences: list[str] = told["sentences"]
+def report_sentences(report: dict[str, Any]) -> list[str]:
+    sentences: list[str] = report["sentences"]
     return sentences

@@ -55,5 +55,8 @@ def outcome(
         return
     label = "malignant" if recorded["malignant"] else "benign"
     permission = "may" if recorded["consent"] else "may not"
-    sentence = f"Recorded: {label} ({recorded['source']}). The image {permission} be used for training."
+    sentence = (
+        f"Recorded: {label} ({recorded['source']}). The image {permission} be used for "
+        "training."
+    )
     Console().print(sentence, soft_wrap=True, highlight=False)

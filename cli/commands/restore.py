@@ -1,5 +1,6 @@
-"""`./sera restore`: a ledger and its objects out of a backup, into a fresh home or an empty
-database.
+"""`./sera restore`: restore a backup of the ledger and its objects.
+
+The target is a fresh home or an empty database.
 """
 
 from pathlib import Path
@@ -59,32 +60,29 @@ def restore_backup(
     withdrawn = [exported(path) for path in erased or []]
     with (
         backups.empty_engines(settings) as engines,
-        PlainProgress(Console(stderr=True)) as told,
+        PlainProgress(Console(stderr=True)) as progress,
     ):
-        brought, lacking = sort_out(settings, manifest.keys, source, without_keys)
-        store = open_store(engines.objects_url)
+        keys, missing_keys = sort_out(settings, manifest.keys, source, without_keys)
         restored = restore(
             place,
             engines.database_url,
-            store,
+            open_store(engines.objects_url),
             name=source.name,
             withdrawn=withdrawn,
-            told=told,
+            told=progress,
         )
-        save(brought, settings.home / FOLDER)
+        save(keys, settings.home / FOLDER)
         trusted = own_key(settings)
         findings = audit_findings.verify_database(engines.database_url, trusted)
-    whole = findings.is_intact and not restored.lost
-    facts = {
-        "lacking_keys": lacking,
+    is_whole = findings.is_intact and not restored.lost
+    facts = backups.restore_json(restored) | {
+        "lacking_keys": missing_keys,
         "audit": audit_findings.to_json(findings),
-        "whole": whole,
+        "whole": is_whole,
     }
-    told_all = backups.to_json(restored) | facts
-    print_result(
-        as_json,
-        told_all,
-        backups.restore_sentences(restored, lacking, findings, bool(trusted)),
+    sentences = backups.restore_sentences(
+        restored, missing_keys, findings=findings, trusted=bool(trusted)
     )
-    if not whole:
+    print_result(as_json, facts, sentences)
+    if not is_whole:
         raise typer.Exit(1)

@@ -18,7 +18,7 @@ from shared.errors import NotFound
 
 app = application()
 MIN_ID_PREFIX = 6
-"""Letters of a run's id that are taken for a whole one."""
+"""A shorter start of an id does not identify a run."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RunArgument = Annotated[
     str, typer.Argument(help="The run's id or a start of it, or `last`.")
@@ -109,20 +109,20 @@ def resume(run: RunArgument) -> None:
 
 
 def find_run(api: ApiClient, reference: str) -> str:
-    """The id of the run that `which` means, the newest of those that fit."""
+    """The id of the newest run that `reference` names: `last`, an id, or the start of one."""
     for run in api.get("/v1/training-runs", limit=200):
-        if reference == "last" or (
-            len(reference) >= MIN_ID_PREFIX and run["run_id"].startswith(reference)
-        ):
-            return str(run["run_id"])
+        run_id = str(run["run_id"])
+        is_id_prefix = len(reference) >= MIN_ID_PREFIX and run_id.startswith(reference)
+        if reference == "last" or is_id_prefix:
+            return run_id
     raise RunUnknown(name=reference)
 
 
 def run_row(run: dict[str, Any]) -> tuple[str, ...]:
     auc = (run["metrics"] or {}).get("auc")
-    state = (
-        run["state"] if run["state"] != "running" else f"running {run['fraction']:.0%}"
-    )
+    state = run["state"]
+    if state == "running":
+        state = f"running {run['fraction']:.0%}"
     return (
         run["run_id"][:8],
         f"{run['dataset']}/{run['version'] or '-'}",

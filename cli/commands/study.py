@@ -1,4 +1,4 @@
-"""`./sera study`: the papers' experiment on a folder, without services."""
+"""`./sera study`: the papers' experiment on a folder of images, without running services."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = application()
 EXIT_INTERRUPTED = 130
-"""What a shell gives a command that Ctrl-C ended."""
+"""The exit code that shells use for a command ended by Ctrl-C."""
 
 
 @app.command()
@@ -64,10 +64,15 @@ def study(
     """
     console = Console(stderr=True)
     try:
-        results, model, material = run_study(
-            folder, recipe, out, seed, synthetic, console
+        results, model, dataset = run_study(
+            folder,
+            recipe,
+            output_folder=out,
+            seed=seed,
+            synthetic=synthetic,
+            console=console,
         )
-        report = save_results(results, model, material, out)
+        report = save_results(results, model, dataset=dataset, output_folder=out)
     except KeyboardInterrupt:
         console.print(
             "Stopped. The same command goes on where it was.", highlight=False
@@ -81,14 +86,23 @@ def study(
 
 
 def run_study(
-    folder: Path, recipe: str, out: Path, seed: int, synthetic: bool, console: Console
+    folder: Path,
+    recipe_name: str,
+    *,
+    output_folder: Path,
+    seed: int,
+    synthetic: bool,
+    console: Console,
 ) -> "tuple[Study, FittedModel, DatasetDescription]":
-    """Run what has not been kept from an earlier run in the same place."""
+    """Run the experiment. Results of an earlier run in the same output folder are reused."""
     from shared.recipes import RecipeDirectory, load_recipe
 
     settings = Settings()
-    own = RecipeDirectory(settings.recipes_dir)
-    wanted = own.load(recipe) if own.has(recipe) else load_recipe(recipe)
+    directory = RecipeDirectory(settings.recipes_dir)
+    if directory.has(recipe_name):
+        recipe = directory.load(recipe_name)
+    else:
+        recipe = load_recipe(recipe_name)
 
     from shared.networks import WeightsFinder
     from shared.study.checkpoints import FolderCache
@@ -101,26 +115,34 @@ def run_study(
     from shared.study.experiment import run_experiment
 
     with StageProgress(console) as progress:
-        cache = FolderCache(out / "cache")
-        made, model = run_experiment(
-            labelled, wanted, weights, cache=cache, progress=progress, seed=seed
+        results, model = run_experiment(
+            labelled,
+            recipe,
+            weights,
+            cache=FolderCache(output_folder / "cache"),
+            progress=progress,
+            seed=seed,
         )
-    return made, model, DatasetDescription.from_folder(labelled, synthetic)
+    return results, model, DatasetDescription.from_folder(labelled, synthetic)
 
 
 def save_results(
-    results: "Study", model: "FittedModel", material: "DatasetDescription", out: Path
+    results: "Study",
+    model: "FittedModel",
+    *,
+    dataset: "DatasetDescription",
+    output_folder: Path,
 ) -> Path:
-    """Bundle, tables and report, the report last; returns its path."""
+    """Write the bundle, the tables and then the report; return the path of the report."""
     from shared.study.replacing import save_bundle
     from shared.study.report.page import write_report
 
-    save_bundle(model, out / "bundle", synthetic=material.synthetic)
-    return write_report(results, material, out)
+    save_bundle(model, output_folder / "bundle", synthetic=dataset.synthetic)
+    return write_report(results, dataset, output_folder)
 
 
 def summary(results: "Study") -> Table:
-    """The best judge by AUC of each table, the model last, and the people."""
+    """The best judge by AUC of each table, then the model, then the human readers."""
     from shared.study.report.figures import (
         best_row_per_section,
         compute_figures,
@@ -134,21 +156,11 @@ def summary(results: "Study") -> Table:
     )
     from shared.study.results import Section
 
-    table = Table(
-        "judge",
-        "table",
-        "n",
-        "AUC",
-        "95 %",
-        "sensitivity",
-        "specificity",
-        box=None,
-        pad_edge=False,
-    )
-    for row in (
-        *best_row_per_section(results),
-        *rows_in_section(results, Section.READERS),
-    ):
+    columns = ("judge", "table", "n", "AUC", "95 %", "sensitivity", "specificity")
+    table = Table(*columns, box=None, pad_edge=False)
+    best_rows = best_row_per_section(results)
+    reader_rows = rows_in_section(results, Section.READERS)
+    for row in (*best_rows, *reader_rows):
         measures = compute_figures(row, results.malignant)
         interval = measures.area.interval if measures.area else None
         table.add_row(

@@ -1,4 +1,4 @@
-"""`./sera submit`: one image in, its result out."""
+"""`./sera submit`: submit one image and print its result."""
 
 import json
 from pathlib import Path
@@ -83,26 +83,22 @@ def submit(
     )
     with connect(Role.SUBMITTER) as api:
         job = submit_and_wait(api, case, report_waiting)
-        assessment = (
-            api.get(f"/v1/cases/{job['case_id']}")["reader_assessment"]
-            if case.descriptors
-            else None
-        )
+        assessment = None
+        if case.descriptors:
+            assessment = api.get(f"/v1/cases/{job['case_id']}")["reader_assessment"]
     if as_json:
         print(json.dumps(job, indent=2))
     else:
+        sentences = result_sentences(job) + descriptor_sentences(assessment)
         Console().print(
-            "\n".join([*result_sentences(job), *descriptor_sentences(assessment)]),
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
+            "\n".join(sentences), soft_wrap=True, highlight=False, markup=False
         )
     if job["state"] != "done":
         raise typer.Exit(1)
 
 
 def report_waiting(job: dict[str, Any]) -> None:
-    """For who would otherwise wait in silence, as before a first model is live."""
+    """Tell the user why there is no result yet, for example because no model is live."""
     sentence = (
         f"The case is still {job['state']}. It waits until a model is live and a worker "
         "free: ./sera models list"
@@ -111,7 +107,7 @@ def report_waiting(job: dict[str, Any]) -> None:
 
 
 def read_descriptors(argument: str | None) -> str | None:
-    """The JSON text itself, or what the file of that name holds; the gateway reads it."""
+    """The argument if it is JSON, else the content of the file that it names."""
     if argument is None or argument.lstrip().startswith("{"):
         return argument
     if not Path(argument).is_file():
@@ -120,7 +116,7 @@ def read_descriptors(argument: str | None) -> str | None:
 
 
 def roi_json(roi: str | None) -> str | None:
-    """`X,Y,W,H` as the contract's JSON."""
+    """Convert `X,Y,W,H` to the JSON that the API takes."""
     if roi is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""`./sera train`: a training run through the queue, with live progress."""
+"""`./sera train`: start a training run in the trainer service and follow its progress."""
 
 import json
 from typing import Annotated, Any
@@ -73,31 +73,28 @@ def train(
             api, dataset, recipe, watch, version=version, folds=folds, seed=seed
         )
         if watch is False:
-            print(
-                json.dumps(api.get(f"/v1/training-runs/{run_id}"), indent=2)
-                if as_json
-                else run_id
-            )
+            if as_json:
+                run = api.get(f"/v1/training-runs/{run_id}")
+                print(json.dumps(run, indent=2))
+            else:
+                print(run_id)
             return
         run = watch_run(api, run_id, console)
-        promoted = (
-            try_promotion(api, run, reason)
-            if promote and run["state"] == "done"
-            else None
-        )
+        promotion: dict[str, Any] | ApiProblem | None = None
+        if promote and run["state"] == "done":
+            promotion = try_promotion(api, run, reason)
     if as_json:
         print(json.dumps(run, indent=2))
     else:
-        Console().print(
-            "\n".join(run_lines(run, promoted)), highlight=False, soft_wrap=True
+        text = "\n".join(run_lines(run, promotion))
+        Console().print(text, highlight=False, soft_wrap=True)
+    if isinstance(promotion, ApiProblem) and as_json:
+        console.print(
+            f"Not promoted: {promotion} [{promotion.code}]",
+            soft_wrap=True,
+            markup=False,
         )
-    if run["state"] != "done" or isinstance(promoted, ApiProblem):
-        if isinstance(promoted, ApiProblem) and as_json:
-            console.print(
-                f"Not promoted: {promoted} [{promoted.code}]",
-                soft_wrap=True,
-                markup=False,
-            )
+    if run["state"] != "done" or isinstance(promotion, ApiProblem):
         raise typer.Exit(1)
 
 
@@ -108,23 +105,20 @@ def start_or_find_run(
     watch: bool | None,
     **options: int | None,
 ) -> str:
-    """A new run, or with nothing but --watch the newest there is."""
+    """Start a run and return its id; with --watch alone, return the id of the newest run."""
     if dataset and recipe:
         return request_run(api, dataset, recipe, **options)
-    newest = (
-        api.get("/v1/training-runs", limit=1)
-        if watch and not (dataset or recipe)
-        else []
-    )
-    if not newest:
-        raise NothingToTrain
-    return str(newest[0]["run_id"])
+    if watch and not dataset and not recipe:
+        newest_runs = api.get("/v1/training-runs", limit=1)
+        if newest_runs:
+            return str(newest_runs[0]["run_id"])
+    raise NothingToTrain
 
 
 def request_run(
     api: ApiClient, dataset: str, recipe: str, **options: int | None
 ) -> str:
-    """Ask for a run; `more` are version, folds and seed where they matter."""
+    """Queue a run and return its id. `options` are version, folds and seed; None is left out."""
     given_options = {
         name: value for name, value in options.items() if value is not None
     }
@@ -133,7 +127,7 @@ def request_run(
 
 
 def watch_run(api: ApiClient, run_id: str, console: Console) -> dict[str, Any]:
-    """The run when it has ended."""
+    """Follow a run, and return it when it has ended."""
     try:
         return follow(api, run_id, console)
     except KeyboardInterrupt:
@@ -147,7 +141,7 @@ def watch_run(api: ApiClient, run_id: str, console: Console) -> dict[str, Any]:
 def try_promotion(
     api: ApiClient, run: dict[str, Any], reason: str | None
 ) -> dict[str, Any] | ApiProblem:
-    """The model that is live now, or why this one may not be without a reason."""
+    """Promote the run's model; return the live model, or the gateway's refusal."""
     try:
         live: dict[str, Any] = api.post(
             f"/v1/models/{run['model_digest']}/promote", json={"reason": reason}
@@ -158,17 +152,13 @@ def try_promotion(
 
 
 def run_lines(
-    run: dict[str, Any], promoted: dict[str, Any] | ApiProblem | None
+    run: dict[str, Any], promotion: dict[str, Any] | ApiProblem | None
 ) -> list[str]:
     if run["state"] != "done":
-        go_on = (
-            f" Go on where it was: ./sera runs resume {run['run_id']}"
-            if run["state"] == "failed"
-            else ""
-        )
-        return [
-            f"The run ended as {run['state']}: {run['message'] or run['reason']}{go_on}"
-        ]
+        line = f"The run ended as {run['state']}: {run['message'] or run['reason']}"
+        if run["state"] == "failed":
+            line += f" Go on where it was: ./sera runs resume {run['run_id']}"
+        return [line]
     metrics = run["metrics"]
     digest = run["model_digest"]
     lines = [
@@ -176,20 +166,19 @@ def run_lines(
             f"Model {digest[:12]} from {metrics['images']:.0f} images, "
             f"{metrics['prevalence']:.0%} of them malignant."
         ),
-        f"Cross-validated AUC {metrics['auc']:.3f} (95 % interval "
-        f"{metrics['auc_low']:.3f}-{metrics['auc_high']:.3f}), "
-        "by patient where patients are known.",
-        *(
-            step["message"]
-            for step in run["steps"]
-            if step["kind"] == "gate" and step["message"]
+        (
+            f"Cross-validated AUC {metrics['auc']:.3f} (95 % interval "
+            f"{metrics['auc_low']:.3f}-{metrics['auc_high']:.3f}), "
+            "by patient where patients are known."
         ),
     ]
-    if isinstance(promoted, ApiProblem):
-        return [*lines, f"Not promoted: {promoted} [{promoted.code}]"]
-    return [
-        *lines,
-        "It is live."
-        if promoted
-        else f"Make it live: ./sera models promote {digest[:12]}",
-    ]
+    for step in run["steps"]:
+        if step["kind"] == "gate" and step["message"]:
+            lines.append(step["message"])
+    if isinstance(promotion, ApiProblem):
+        lines.append(f"Not promoted: {promotion} [{promotion.code}]")
+    elif promotion:
+        lines.append("It is live.")
+    else:
+        lines.append(f"Make it live: ./sera models promote {digest[:12]}")
+    return lines

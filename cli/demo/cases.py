@@ -1,4 +1,4 @@
-"""What the demo shows: a model from phantoms, and the cases of two hospitals."""
+"""The model and the sample cases of the demo."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +44,7 @@ class SampleCase(CaseFile):
 
 
 def ensure_model(settings: Settings, console: Console) -> dict[str, Any]:
-    """The live model; trains the starter recipe on phantoms where none is live."""
+    """Return the live model. If there is none, train the starter recipe on phantoms first."""
     with connect(Role.OPERATOR, settings) as api:
         live = find_live_model(api)
         if live is None:
@@ -63,40 +63,29 @@ def ensure_model(settings: Settings, console: Console) -> dict[str, Any]:
 
 def sample_cases() -> list[SampleCase]:
     """Phantoms of both kinds and real ultrasound DICOM files, for two hospitals."""
-    phantoms = [
-        _phantom_case(hospital, seed)
-        for hospital, seeds in PHANTOM_SEEDS.items()
-        for seed in seeds
-    ]
-    files = [
-        _dicom_case(hospital, name)
-        for hospital, names in DICOM_EXAMPLES.items()
-        for name in names
-    ]
-    return sorted(phantoms + files, key=lambda case: case.hospital)
+    cases = []
+    for hospital in (NORTH, SOUTH):
+        cases += [_phantom_case(hospital, seed) for seed in PHANTOM_SEEDS[hospital]]
+        cases += [_dicom_case(hospital, name) for name in DICOM_EXAMPLES[hospital]]
+    return cases
 
 
 def submit_all(
     settings: Settings, cases: list[SampleCase]
 ) -> Iterator[tuple[str, CaseFile, dict[str, Any]]]:
-    """Submit every case at once, each with its hospital's key; yields them with their jobs as they
-    were given.
+    """Submit all cases at once, each with its hospital's key.
+
+    Yields the hospital, the case and its finished job in the given order.
     """
     url = address(settings)
-    hospitals = sorted({case.hospital for case in cases})
-    with ExitStack() as opened, ThreadPoolExecutor(len(cases)) as pool:
-        keys = {
-            name: create_key(settings, Role.SUBMITTER, name, "demo")
-            for name in hospitals
-        }
-        apis = {
-            name: opened.enter_context(ApiClient(url, key))
-            for name, key in keys.items()
-        }
+    with ExitStack() as stack, ThreadPoolExecutor(len(cases)) as pool:
+        apis: dict[str, ApiClient] = {}
+        for hospital in sorted({case.hospital for case in cases}):
+            key = create_key(settings, Role.SUBMITTER, hospital, label="demo")
+            apis[hospital] = stack.enter_context(ApiClient(url, key))
         jobs = pool.map(lambda case: submit_and_wait(apis[case.hospital], case), cases)
-        yield from (
-            (case.hospital, case, job) for case, job in zip(cases, jobs, strict=True)
-        )
+        for case, job in zip(cases, jobs, strict=True):
+            yield case.hospital, case, job
 
 
 def png(phantom: Phantom) -> bytes:
@@ -133,17 +122,17 @@ def _phantom_case(hospital: str, seed: int) -> SampleCase:
     phantom = draw(seed, malignant=seed % 2 == 0)
     kind = "malignant" if phantom.malignant else "benign"
     return SampleCase(
-        f"phantom-{kind}-{seed}.png",
-        png(phantom),
-        round(phantom.size_mm, 1),
+        name=f"phantom-{kind}-{seed}.png",
+        data=png(phantom),
+        size_mm=round(phantom.size_mm, 1),
         hospital=hospital,
     )
 
 
 def _dicom_case(hospital: str, name: str) -> SampleCase:
     return SampleCase(
-        f"{name}.dcm",
-        examples.get_path(name).read_bytes(),
-        DICOM_SIZE_MM,
+        name=f"{name}.dcm",
+        data=examples.get_path(name).read_bytes(),
+        size_mm=DICOM_SIZE_MM,
         hospital=hospital,
     )

@@ -1,6 +1,4 @@
-"""Who signs in to the demo: an operator, and of each demo hospital a doctor who submits and an
-administrator.
-"""
+"""The accounts of the demo: an operator, and for each hospital a doctor and an administrator."""
 
 from typing import NamedTuple
 
@@ -48,7 +46,7 @@ ACCOUNTS = (
 
 
 def print_demo_accounts(console: Console, settings: Settings, url: str) -> None:
-    """Make the demo's people where they are missing, and print how to sign in."""
+    """Create the missing demo accounts, and print how to sign in."""
     table = Table("name", "password", "hospital", "may", box=None, pad_edge=False)
     with open_ledger(settings) as ledger:
         for account in ACCOUNTS:
@@ -70,8 +68,9 @@ def print_demo_accounts(console: Console, settings: Settings, url: str) -> None:
 
 
 def ensure_account(ledger: Ledger, settings: Settings, account: DemoAccount) -> str:
-    """The password of one of the demo's people, the same at every start; drawn, and the account
-    made, at the first.
+    """Create the account at the first start, and return its password.
+
+    The password is drawn once and is the same at every later start.
     """
     password_file = settings.demo_passwords / account.name
     with ledger.system_session(ACTOR) as session:

@@ -1,1 +1,1 @@
-"""What commands print: lists, results, progress."""
+"""Formats what commands print: lists, results, progress."""

@@ -1,4 +1,4 @@
-"""What `./sera audit verify` looks at and says."""
+"""Runs the checks of `./sera audit verify`, and words their findings."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,13 @@ from typing import Any
 from cli.connection import open_ledger
 from shared.domain.audit.chain import Seal
 from shared.domain.audit.export import AuditExport
-from shared.domain.audit.verification import Fault, Findings, make_finding, verify
+from shared.domain.audit.verification import (
+    Fault,
+    Finding,
+    Findings,
+    make_finding,
+    verify,
+)
 from shared.ledger import Ledger
 from shared.ledger.audit.export import AuditTrailReader
 from shared.security.audit_signing import own_key, signed
@@ -20,32 +26,31 @@ MAX_SENTENCES = 50
 def verify_file(
     file: Path, trusted: Sequence[str], witnesses: Sequence[Seal]
 ) -> Findings:
-    """What an export proves, with nothing but the file."""
+    """Verify an exported file, without a database."""
     exported = AuditExport(file)
     findings = verify(exported.links(), exported.seals(), signed, trusted, witnesses)
     if exported.is_complete():
         return findings
-    return replace(
-        findings, wrong=(make_finding(Fault.INCOMPLETE, "", 0, 0), *findings.findings)
-    )
+    incomplete = make_finding(Fault.INCOMPLETE, "", 0, 0)
+    return replace(findings, findings=(incomplete, *findings.findings))
 
 
 def verify_ledger(
     settings: Settings, trusted: Sequence[str], witnesses: Sequence[Seal]
 ) -> Findings:
-    """What the database holds; this machine's own key is the one to be trusted if no other is
-    named.
+    """Verify this installation's database.
+
+    Without named keys, the key of this machine is the trusted one.
     """
     with open_ledger(settings) as ledger:
         trail = AuditTrailReader(ledger, "cli")
         seals = trail.seals()
-        return verify(
-            trail.links(), seals, signed, trusted or own_key(settings), witnesses
-        )
+        trusted_keys = trusted or own_key(settings)
+        return verify(trail.links(), seals, signed, trusted_keys, witnesses)
 
 
 def verify_database(url: str, trusted: Sequence[str]) -> Findings:
-    """The same of the database at this address, with no key trusted but these."""
+    """Verify the database at `url`; only the given keys are trusted."""
     ledger = Ledger(url, pool_size=1)
     try:
         trail = AuditTrailReader(ledger, "cli")
@@ -56,12 +61,28 @@ def verify_database(url: str, trusted: Sequence[str]) -> Findings:
 
 
 def to_json(findings: Findings) -> dict[str, Any]:
-    wrong = [vars(finding) for finding in findings.findings]
-    return {"whole": findings.is_intact, **vars(findings), "wrong": wrong}
+    return {
+        "whole": findings.is_intact,
+        "wrong": [_finding_json(finding) for finding in findings.findings],
+        "events": findings.events,
+        "sealed": findings.sealed,
+        "keys": findings.keys,
+    }
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "fault": finding.fault,
+        "chain": finding.chain,
+        "first": finding.first,
+        "last": finding.last,
+        "sentence": finding.sentence,
+        "facts": finding.facts,
+    }
 
 
 def sentences(findings: Findings, trusted: bool) -> list[str]:
-    """What was found, row by row, then how far it reaches."""
+    """The findings, then how many events are covered by a seal."""
     sentences = [finding.sentence for finding in findings.findings[:MAX_SENTENCES]]
     if len(findings.findings) > MAX_SENTENCES:
         sentences.append(

@@ -1,6 +1,7 @@
-"""What `./sera doctor` says of each thing it looks at."""
+"""The result of one check of `./sera doctor`."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Verdict(StrEnum):
@@ -9,5 +10,19 @@ class Verdict(StrEnum):
     FAIL = "fail"
 
 
-Finding = tuple[Verdict, str]
-"""A verdict, and what was found, with the next step where one is due."""
+class Finding(NamedTuple):
+    verdict: Verdict
+    detail: str
+    """A description, with the next step where one is needed."""
+
+
+def ok(detail: str) -> Finding:
+    return Finding(Verdict.OK, detail)
+
+
+def note(detail: str) -> Finding:
+    return Finding(Verdict.NOTE, detail)
+
+
+def fail(detail: str) -> Finding:
+    return Finding(Verdict.FAIL, detail)

@@ -1,4 +1,4 @@
-"""What the console says once: how the first operator signs in."""
+"""Prints once how the first operator signs in."""
 
 from contextlib import closing
 
@@ -11,8 +11,9 @@ from shared.ledger.people.repository import FIRST_NAME
 
 
 def print_first_sign_in(console: Console, stack: Stack) -> None:
-    """Make the operator's account if there is nobody yet, and print its one-time password; it is
-    kept nowhere.
+    """Create the first operator if there is no account yet, and print the one-time password.
+
+    The password is not stored.
     """
     with closing(Ledger(stack.database_url, pool_size=1)) as ledger:
         one_time = first_operator(ledger)

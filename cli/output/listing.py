@@ -1,4 +1,4 @@
-"""A list as people read it, or as programs do."""
+"""Prints results as text for people, or as JSON for programs."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -24,7 +24,7 @@ def show_all(
 
 
 def print_result(as_json: bool, facts: Any, sentences: Iterable[str]) -> None:
-    """What was done, as JSON or one sentence a line."""
+    """Print facts as JSON, or sentences line by line."""
     if as_json:
         print(json.dumps(facts, indent=2, default=str))
         return

@@ -1,8 +1,9 @@
-"""What monitoring tells, as tables that a person understands."""
+"""Monitoring reports as tables for the terminal."""
 
 from collections.abc import Iterable
 from typing import Any
 
+from rich.console import JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -24,56 +25,58 @@ def drift_table(report: dict[str, Any]) -> Table:
         "PSI embedding",
     )
     for group in report["groups"]:
-        psi = {quantity["quantity"]: quantity for quantity in group["quantities"]}
-        figures = [
-            _psi(psi.get(name)) for name in ("score", "strangeness", "embedding")
-        ]
-        state = group["state"] or "no reference"
+        quantities = {row["quantity"]: row for row in group["quantities"]}
         table.add_row(
-            *map(escape, _place(group)),
+            escape(group["hospital"]),
+            escape(_device(group)),
             _model(group["model"]),
             str(group["n"]),
-            _loud(state),
-            *figures,
+            _coloured(group["state"] or "no reference"),
+            _psi(quantities.get("score")),
+            _psi(quantities.get("strangeness")),
+            _psi(quantities.get("embedding")),
         )
     return table
 
 
 def drift_remarks(report: dict[str, Any]) -> list[str]:
-    """Of each place that is not as it should be, and once what each state asks for."""
-    loud = [group for group in report["groups"] if group["state"] in ("watch", "alarm")]
-    places = [
-        f"{', '.join(_place(group))}: {' '.join(group['sentences'][:-1])}"
-        for group in loud
-    ]
-    return places + list(
-        dict.fromkeys(group["sentences"][-1] for group in report["groups"])
-    )
+    """Remarks on every group in a watch or alarm state, then each piece of advice once."""
+    remarks = []
+    for group in report["groups"]:
+        if group["state"] in ("watch", "alarm"):
+            sentences = " ".join(group["sentences"][:-1])
+            remarks.append(f"{group['hospital']}, {_device(group)}: {sentences}")
+    advice = dict.fromkeys(group["sentences"][-1] for group in report["groups"])
+    return [*remarks, *advice]
 
 
 def quality_table(report: dict[str, Any]) -> Table:
-    code_columns = ("warnings", "failures")
     table = _table(
         "hospital",
         "device",
         "results",
         "failed",
         "refer",
-        *code_columns,
-        words=code_columns,
+        "warnings",
+        "failures",
+        left=("warnings", "failures"),
     )
     for group in report["groups"]:
-        figures = (str(group["results"]), _rate(group["failed"]), _rate(group["refer"]))
         table.add_row(
-            *map(escape, _place(group)),
-            *figures,
-            *(_codes(group[name]) for name in code_columns),
+            escape(group["hospital"]),
+            escape(_device(group)),
+            str(group["results"]),
+            _rate(group["failed"]),
+            _rate(group["refer"]),
+            _codes(group["warnings"]),
+            _codes(group["failures"]),
         )
     return table
 
 
 def performance_table(report: dict[str, Any]) -> Table:
-    names = (
+    table = _table(
+        "",
         "outcomes\nof results",
         "malignant",
         "AUC",
@@ -82,84 +85,79 @@ def performance_table(report: dict[str, Any]) -> Table:
         "found /\nexpected",
         "referred",
     )
-    table = _table("", *names)
-    rows = [("all", report["all"])] if report["all"]["results"] else []
-    rows += [
-        (escape(group["hospital"]), group["figures"]) for group in report["hospitals"]
-    ]
-    rows += [(step["begins"][:7], step["figures"]) for step in report["over_time"]]
-    for name, figures in rows:
-        table.add_row(name, *_performance(figures))
+    if report["all"]["results"]:
+        table.add_row("all", *_performance(report["all"]))
+    for group in report["hospitals"]:
+        table.add_row(escape(group["hospital"]), *_performance(group["figures"]))
+    for step in report["over_time"]:
+        table.add_row(step["begins"][:7], *_performance(step["figures"]))
     return table
 
 
 def coverage_table(report: dict[str, Any]) -> Table:
     table = _table("", "promised", "of benign", "of malignant", "refer", "cases")
-    rows = [("all", step) for step in report["all"]]
-    rows += [
-        (escape(group["hospital"]), step)
-        for group in report["hospitals"]
-        for step in group["steps"]
-    ]
-    for name, step in rows:
-        rates = (
-            step["benign"]["coverage"],
-            step["malignant"]["coverage"],
-            step["all"]["refer"],
-        )
-        table.add_row(
-            name,
-            f"{step['promised']:.0%}",
-            *map(_rate, rates),
-            str(step["all"]["cases"]),
-        )
+    for step in report["all"]:
+        table.add_row("all", *_coverage(step))
+    for group in report["hospitals"]:
+        for step in group["steps"]:
+            table.add_row(escape(group["hospital"]), *_coverage(step))
     return table
 
 
-def _table(*names: str, words: Iterable[str] = ()) -> Table:
-    """Words to the left, figures to the right."""
+def _coverage(step: dict[str, Any]) -> list[str]:
+    return [
+        f"{step['promised']:.0%}",
+        _rate(step["benign"]["coverage"]),
+        _rate(step["malignant"]["coverage"]),
+        _rate(step["all"]["refer"]),
+        str(step["all"]["cases"]),
+    ]
+
+
+def _table(*names: str, left: Iterable[str] = ()) -> Table:
+    """A table with text columns aligned to the left and figures to the right."""
+    left_aligned = {"", "hospital", "device", "model", "state", *left}
     table = Table()
     for name in names:
-        left = name in ("", "hospital", "device", "model", "state", *words)
-        table.add_column(name, justify="left" if left else "right", overflow="fold")
+        justify: JustifyMethod = "left" if name in left_aligned else "right"
+        table.add_column(name, justify=justify, overflow="fold")
     return table
 
 
-def _place(group: dict[str, Any]) -> tuple[str, str]:
-    return group["hospital"], ALL_DEVICES if group["level"] == "hospital" else group[
-        "device"
-    ] or UNKNOWN
+def _device(group: dict[str, Any]) -> str:
+    if group["level"] == "hospital":
+        return ALL_DEVICES
+    return str(group["device"] or UNKNOWN)
 
 
 def _model(model: dict[str, Any]) -> str:
-    return (
-        f"{model['name']}/{model['version']}" if model["name"] else model["digest"][:12]
-    )
+    if model["name"]:
+        return f"{model['name']}/{model['version']}"
+    return str(model["digest"][:12])
 
 
 def _psi(quantity: dict[str, Any] | None) -> str:
-    return (
-        NONE if quantity is None else _loud(quantity["state"], f"{quantity['psi']:.2f}")
-    )
+    if quantity is None:
+        return NONE
+    return _coloured(quantity["state"], f"{quantity['psi']:.2f}")
 
 
-def _loud(state: str, text: str | None = None) -> str:
+def _coloured(state: str, text: str | None = None) -> str:
     style = STATE_STYLES.get(state, "dim")
     return f"[{style}]{text or state}[/]"
 
 
 def _rate(rate: dict[str, Any]) -> str:
-    """With its interval: 12 % (8-17)."""
+    """A rate with its 95 % interval: 12 % (8-17)."""
     if rate["value"] is None:
         return NONE
     return f"{rate['value']:.0%} ({100 * rate['low']:.0f}-{100 * rate['high']:.0f})"
 
 
-def _codes(codes: list[dict[str, Any]]) -> str:
-    return (
-        ", ".join(f"{entry['code']} {entry['rate']['value']:.0%}" for entry in codes)
-        or NONE
-    )
+def _codes(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return NONE
+    return ", ".join(f"{row['code']} {row['rate']['value']:.0%}" for row in rows)
 
 
 def _performance(figures: dict[str, Any]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How far long work has come: bars where somebody looks, else a line now and then."""
+"""Shows the progress of long work: bars on a terminal, else a line from time to time."""
 
 import time
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ SPEED_WINDOW_S = 600.0
 
 
 class StageProgress:
-    """A `shared.learning.Progress` on stderr: one bar for each stage, with the
-    time it still needs.
+    """Implements `shared.learning.Progress` on a console: a bar and the
+    remaining time per stage.
     """
 
     def __init__(self, console: Console) -> None:
@@ -25,11 +25,11 @@ class StageProgress:
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[message]}"),
         )
-        rest = TimeRemainingColumn(), TextColumn("{task.fields[message]}")
         self._bars = Progress(
             *columns,
-            *rest,
             console=console,
             disable=not console.is_terminal,
             speed_estimate_period=SPEED_WINDOW_S,
@@ -37,8 +37,8 @@ class StageProgress:
         self._console = console
         self._tasks: dict[str, TaskID] = {}
         self._stage = ""
-        self._began = 0.0
-        self._told = 0.0
+        self._stage_started_s = 0.0
+        self._printed_at_s = 0.0
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -62,7 +62,7 @@ class StageProgress:
         if self._console.is_terminal:
             self._draw(stage, fraction, str(message))
         else:
-            self._tell(stage, fraction, str(message))
+            self._print(stage, fraction, str(message))
 
     def _draw(self, stage: str, fraction: float, message: str) -> None:
         if stage not in self._tasks:
@@ -70,29 +70,25 @@ class StageProgress:
                 escape(stage), total=1.0, message=""
             )
         task = self._tasks[stage]
-        if (
-            fraction < self._bars.tasks[task].completed
-        ):  # the stage has begun anew, for another network
+        if fraction < self._bars.tasks[task].completed:
+            # The stage has started again, for another network.
             self._bars.reset(task)
         self._bars.update(task, completed=fraction, message=escape(message))
 
-    def _tell(self, stage: str, fraction: float, message: str) -> None:
-        now = time.monotonic()
+    def _print(self, stage: str, fraction: float, message: str) -> None:
+        now_s = time.monotonic()
         if stage != self._stage:
             self._stage = stage
-            self._began = now
-            self._told = -PRINT_EVERY_S
-        if now - self._told >= PRINT_EVERY_S:
-            self._told = now
-            self._console.print(
-                line(stage, fraction, message, now - self._began),
-                soft_wrap=True,
-                markup=False,
-            )
+            self._stage_started_s = now_s
+            self._printed_at_s = -PRINT_EVERY_S
+        if now_s - self._printed_at_s >= PRINT_EVERY_S:
+            self._printed_at_s = now_s
+            text = line(stage, fraction, message, now_s - self._stage_started_s)
+            self._console.print(text, soft_wrap=True, markup=False)
 
 
 class PlainProgress(StageProgress):
-    """The same for work that has no figures of its own."""
+    """The same for work without metrics."""
 
     def __call__(
         self,
@@ -105,13 +101,11 @@ class PlainProgress(StageProgress):
 
 
 def line(stage: str, fraction: float, message: str, spent_s: float) -> str:
-    """One line of a log; the rest is estimated once a twentieth is done."""
-    rest = (
-        f", about {duration(spent_s * (1 - fraction) / fraction)} left"
-        if 0.05 <= fraction < 1 and spent_s
-        else ""
-    )
-    return f"{stage} {fraction:.0%}{rest}: {message}"
+    """One line of a log. The remaining time is estimated once a twentieth is done."""
+    time_left = ""
+    if 0.05 <= fraction < 1 and spent_s:
+        time_left = f", about {duration(spent_s * (1 - fraction) / fraction)} left"
+    return f"{stage} {fraction:.0%}{time_left}: {message}"
 
 
 def duration(seconds: float) -> str:

@@ -18,13 +18,14 @@ COMMON_WARNINGS = {"synthetic-model", "roi-absent"}
 
 
 def wide_console() -> Console:
-    """A terminal's own width, but never so narrow that a table breaks; a file or pipe gets that
-    least width.
+    """A console as wide as the terminal, or of `MIN_WIDTH` for a file or a pipe.
+
+    Tables break if they are narrower.
     """
     console = Console()
-    return Console(
-        width=max(MIN_WIDTH, console.width) if not console.is_terminal else None
-    )
+    if console.is_terminal:
+        return Console()
+    return Console(width=max(MIN_WIDTH, console.width))
 
 
 def result_table(hospital: str) -> Table:
@@ -62,17 +63,19 @@ def result_row(case: str, size_mm: float, job: dict[str, Any]) -> tuple[str, ...
 
 
 def advice_cells(fna: FnaAdvice | None) -> tuple[str, str, str]:
-    """Whether FNA is due, the level and the threshold; dashes where there is no advice."""
+    """Whether FNA is recommended, the level and the threshold; dashes where there is no advice."""
     if fna is None:
         return "-", "-", "-"
-    return "yes" if fna.recommended else "no", fna.level or "-", threshold(fna)
+    recommended = "yes" if fna.recommended else "no"
+    return recommended, fna.level or "-", threshold(fna)
 
 
 def threshold(fna: FnaAdvice) -> str:
-    """The size from which FNA is due at this level."""
+    """The size from which FNA is recommended at this level."""
     if fna.threshold_mm is None:
         return "never"
-    return f"{'>=' if fna.inclusive else '>'} {fna.threshold_mm:g} mm"
+    sign = ">=" if fna.inclusive else ">"
+    return f"{sign} {fna.threshold_mm:g} mm"
 
 
 def result_sentences(job: dict[str, Any]) -> list[str]:
@@ -93,15 +96,13 @@ def result_sentences(job: dict[str, Any]) -> list[str]:
 
 
 def descriptor_sentences(assessment: dict[str, Any] | None) -> list[str]:
-    """What the reader's own descriptors come to; nothing where there were none."""
+    """The result of the reader's own descriptors; empty if the reader gave none."""
     if assessment is None:
         return []
-    head = (
-        f"By the descriptors: {assessment['points']} points, {assessment['level']} (ACR "
-        "TI-RADS 2017); "
-        "no model has a part in this."
-    )
-    return [
-        head,
-        *(f"{advice['text']} [{advice['rule']}]" for advice in assessment["advice"]),
+    sentences = [
+        f"By the descriptors: {assessment['points']} points, {assessment['level']} "
+        "(ACR TI-RADS 2017); no model has a part in this."
     ]
+    for advice in assessment["advice"]:
+        sentences.append(f"{advice['text']} [{advice['rule']}]")
+    return sentences

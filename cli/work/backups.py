@@ -1,4 +1,4 @@
-"""What `./sera backup` and `./sera restore` work on, and what they say."""
+"""Finds the engines for `./sera backup` and `./sera restore`, and words their results."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,29 +10,29 @@ from deploy.local import Stack, Urls
 from deploy.local.errors import StackNotRunning
 from deploy.local.home import Home
 from deploy.local.state import StackState
-from shared.backup import Checked, Restored, Taken
+from shared.backup import Checked, Manifest, Restored, Taken
 from shared.backup.keys import COSTS, NAMES
+from shared.backup.objects import Copied
 from shared.domain.audit.verification import Findings
 from shared.errors import SeraError
 from shared.settings import Settings
 
 MIB = 1024**2
 NO_BROKER = "none"
-"""A broker's address: nothing that is done here rings."""
+"""Stands for a broker's URL, because backups notify nobody."""
 
 
 class NothingToBackUp(SeraError):
     code = "nothing-to-back-up"
     text = (
         "There is no ledger in {home}. Set SERA_HOME to where SERA keeps its data, or "
-        "SERA_DATABASE_URL to the address "
-        "of its database."
+        "SERA_DATABASE_URL to the address of its database."
     )
 
 
 @dataclass(frozen=True)
 class Engines:
-    """Where the ledger is reached as its owner, and where the objects are."""
+    """The URL of the ledger with its owner's login, and the URL of the object store."""
 
     database_url: str
     objects_url: str
@@ -40,8 +40,10 @@ class Engines:
 
 @contextmanager
 def serving_engines(settings: Settings) -> Iterator[Engines]:
-    """The engines of the stack that runs, of the user's own by URL, or the embedded ones just for
-    this.
+    """The engines to back up.
+
+    They are the user's own if settings name them, else those of the running stack, else the
+    embedded ones, which are started for this only.
     """
     if settings.database_url:
         yield Engines(settings.database_owner, settings.objects)
@@ -74,121 +76,149 @@ def embedded_engines(settings: Settings) -> Iterator[Engines]:
         yield Engines(stack.database_url, stack.objects_url)
 
 
-def backup_sentences(taken: Taken) -> list[str]:
-    manifest = taken.manifest
-    copied = taken.copied
+def backup_sentences(backup: Taken) -> list[str]:
+    manifest = backup.manifest
+    copied = backup.copied
     rows = sum(part.rows for part in manifest.tables.values())
-    said = [
-        f"The backup {taken.name} is whole: {rows} rows of {manifest.at:%Y-%m-%d %H:%M:%S} UTC, "
+    sentences = [
+        f"The backup {backup.name} is whole: {rows} rows of {manifest.at:%Y-%m-%d %H:%M:%S} UTC, "
         f"{manifest.objects.count} objects, {copied.new} of them new "
         f"({copied.new_bytes / MIB:.1f} MiB)."
     ]
     if manifest.let_go:
-        said.append(
+        sentences.append(
             f"{manifest.let_go} objects were let go meanwhile by erasures; nothing is lost."
         )
     if manifest.missing:
-        said.append(_missing(manifest.missing))
-    return [*said, *_of_keys(taken)]
+        sentences.append(_missing_objects(manifest.missing))
+    return [*sentences, _keys_sentence(manifest)]
 
 
-def _missing(hashes: list[str]) -> str:
+def _missing_objects(hashes: list[str]) -> str:
+    examples = ", ".join(hashes[:3])
+    ellipsis = " ..." if len(hashes) > 3 else ""
     return (
         f"{len(hashes)} objects that the ledger names are NOT in the store as they were, "
-        "and so not in the backup: "
-        f"{', '.join(hashes[:3])}{' ...' if len(hashes) > 3 else ''}. Look into the store, "
-        "and restore them from an "
-        "earlier backup."
+        f"and so not in the backup: {examples}{ellipsis}. Look into the store, and restore "
+        "them from an earlier backup."
     )
 
 
-def _of_keys(taken: Taken) -> list[str]:
-    manifest = taken.manifest
+def _keys_sentence(manifest: Manifest) -> str:
     if manifest.with_keys:
-        return [
+        return (
             f"It holds the keys {' and '.join(manifest.keys)}: whoever has it can seal a "
-            "changed audit trail and read "
-            "authenticators' secrets. Keep it encrypted."
-        ]
-    elsewhere = [name for name in NAMES if name not in manifest.keys]
-    told = (
+            "changed audit trail and read authenticators' secrets. Keep it encrypted."
+        )
+    sentence = (
         "The keys that seal the audit trail and that authenticators' secrets lie under are "
         "not in it."
     )
-    if elsewhere:
-        told += (
-            f" Nor are {' and '.join(elsewhere)} on this machine: keep a copy from where "
+    absent_keys = [name for name in NAMES if name not in manifest.keys]
+    if absent_keys:
+        sentence += (
+            f" Nor are {' and '.join(absent_keys)} on this machine: keep a copy from where "
             "they are."
         )
-    return [f"{told} Keep $SERA_HOME/keys apart from it, or make one with --with-keys."]
+    return (
+        f"{sentence} Keep $SERA_HOME/keys apart from it, or make one with --with-keys."
+    )
 
 
-def verification_sentences(checked: Checked) -> list[str]:
-    manifest = checked.manifest
-    if checked.whole:
-        said = [
-            f"The backup {checked.name} is whole: {len(manifest.tables)} tables and "
-            f"{manifest.objects.count} objects "
-            "were read, and are as they were written."
+def verification_sentences(verification: Checked) -> list[str]:
+    manifest = verification.manifest
+    if verification.whole:
+        sentences = [
+            f"The backup {verification.name} is whole: {len(manifest.tables)} tables and "
+            f"{manifest.objects.count} objects were read, and are as they were written."
         ]
     else:
-        damaged = [*checked.files, *checked.objects]
-        said = [
-            f"The backup {checked.name} is NOT whole; damaged or gone: {', '.join(damaged[:5])}"
-            f"{' ...' if len(damaged) > 5 else ''}. Remove damaged objects from its folder and "
-            "make a new backup, "
-            "which copies them anew; take damaged files from a copy."
+        damaged = [*verification.files, *verification.objects]
+        examples = ", ".join(damaged[:5])
+        ellipsis = " ..." if len(damaged) > 5 else ""
+        sentences = [
+            f"The backup {verification.name} is NOT whole; damaged or gone: "
+            f"{examples}{ellipsis}. Remove damaged objects from its folder and make a new "
+            "backup, which copies them anew; take damaged files from a copy."
         ]
-    return said + ([_missing(manifest.missing)] if manifest.missing else [])
+    if manifest.missing:
+        sentences.append(_missing_objects(manifest.missing))
+    return sentences
 
 
 def restore_sentences(
-    restored: Restored, lacking: list[str], findings: Findings, trusted: bool
+    restored: Restored, missing_keys: list[str], findings: Findings, trusted: bool
 ) -> list[str]:
     manifest = restored.manifest
-    said = [
+    sentences = [
         f"Restored from {restored.name}: {restored.rows} rows as they were on "
-        f"{manifest.at:%Y-%m-%d %H:%M:%S} UTC, and "
-        f"{restored.objects} objects, all read back."
+        f"{manifest.at:%Y-%m-%d %H:%M:%S} UTC, and {restored.objects} objects, all read "
+        "back."
     ]
     if restored.migrated_to != manifest.schema_revision:
-        said.append(
-            f"The schema was brought from {manifest.schema_revision} to {restored.migrated_to}."
+        sentences.append(
+            f"The schema was brought from {manifest.schema_revision} to "
+            f"{restored.migrated_to}."
         )
     if restored.lost:
-        said.append(_missing(restored.lost))
-    said += [*audit_sentences(findings, trusted), *_of_withdrawn(restored)]
-    said += [f"{name} is not here: {COSTS[name]}." for name in lacking]
-    said.append(
+        sentences.append(_missing_objects(restored.lost))
+    sentences += audit_sentences(findings, trusted)
+    sentences.append(_withdrawals_sentence(restored))
+    sentences += [f"{name} is not here: {COSTS[name]}." for name in missing_keys]
+    sentences.append(
         "What happened after the backup is not in it: tell the hospitals from when, so "
-        "that they send again. Everybody "
-        "signs in anew; look through `./sera person list` for people who were disabled since."
+        "that they send again. Everybody signs in anew; look through `./sera person list` "
+        "for people who were disabled since."
     )
-    return said
+    return sentences
 
 
-def _of_withdrawn(restored: Restored) -> list[str]:
-    until = restored.known_at or "the backup"
-    return [
+def _withdrawals_sentence(restored: Restored) -> str:
+    known_until = restored.known_at or "the backup"
+    return (
         f"{restored.erased} cases that were erased after the backup are erased again, "
-        f"{restored.revoked} keys revoked. "
-        f"That is all that is known up to {until}. What was erased later no backup knows: "
-        "ask the hospitals, or "
-        "restore with --erased and an export of the audit trail from after that."
-    ]
+        f"{restored.revoked} keys revoked. That is all that is known up to {known_until}. "
+        "What was erased later no backup knows: ask the hospitals, or restore with "
+        "--erased and an export of the audit trail from after that."
+    )
 
 
-def to_json(facts: Any) -> dict[str, Any]:
-    """A dataclass with a manifest in it, as JSON has it."""
-    told = {
-        name: value
-        for name, value in vars(facts).items()
-        if name not in ("manifest", "copied", "folder")
-    }
-    copied = vars(facts.copied) if hasattr(facts, "copied") else {}
-    manifest = facts.manifest.model_dump(mode="json", exclude={"tables"})
+def backup_json(backup: Taken) -> dict[str, Any]:
     return {
-        **told,
-        **{f"objects_{name}": copied[name] for name in ("new", "there") if copied},
-        "manifest": manifest,
+        "name": backup.name,
+        **_copied_json(backup.copied),
+        "manifest": _manifest_json(backup.manifest),
     }
+
+
+def verification_json(verification: Checked) -> dict[str, Any]:
+    return {
+        "name": verification.name,
+        "files": verification.files,
+        "objects": verification.objects,
+        "manifest": _manifest_json(verification.manifest),
+        "whole": verification.whole,
+    }
+
+
+def restore_json(restored: Restored) -> dict[str, Any]:
+    return {
+        "name": restored.name,
+        "rows": restored.rows,
+        "migrated_to": restored.migrated_to,
+        "erased": restored.erased,
+        "revoked": restored.revoked,
+        "known_at": restored.known_at,
+        "objects": restored.objects,
+        "lost": restored.lost,
+        **_copied_json(restored.copied),
+        "manifest": _manifest_json(restored.manifest),
+    }
+
+
+def _copied_json(copied: Copied) -> dict[str, int]:
+    return {"objects_new": copied.new, "objects_there": copied.there}
+
+
+def _manifest_json(manifest: Manifest) -> dict[str, Any]:
+    return manifest.model_dump(mode="json", exclude={"tables"})

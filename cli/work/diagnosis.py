@@ -1,6 +1,4 @@
-"""What `./sera doctor` looks at in a SERA that serves: its engines, its queue, its backups, its
-certificate.
-"""
+"""The checks of `./sera doctor` on a running SERA: engines, queue, backups and certificate."""
 
 import socket
 import ssl
@@ -12,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from cli.output.check import Finding, Verdict
+from cli.output.check import Finding, Verdict, fail, note, ok
 from deploy.local.errors import StackNotRunning
 from deploy.local.state import StackState
 from shared.domain.audit.events import Event
@@ -35,7 +33,9 @@ MIN_POSTGRES_VERSION = 15
 MIN_REDIS_VERSION = 7
 MAX_CLOCK_SKEW_S = 2.0
 CLOCK_SKEW_FAILS_S = 30.0
-"""More than a network's delay; more than authenticators' codes are forgiven."""
+"""`MAX_CLOCK_SKEW_S` is more than a network's delay. Codes of authenticators fail from
+`CLOCK_SKEW_FAILS_S` on.
+"""
 RENEW_DAYS = 21
 """Certificates of 90 days are renewed when 30 are left: below this the renewal has failed for a
 week.
@@ -53,200 +53,199 @@ class Addresses:
 
 
 def addresses(settings: Settings) -> Addresses:
-    """Of one's own engines, else of the stack that runs here. Raises StackNotRunning."""
+    """The user's own engines, else those of the stack that runs here. Raises StackNotRunning."""
     if settings.database_url and settings.broker_url:
-        return Addresses(settings.database, settings.broker, settings.objects)
+        return Addresses(
+            database=settings.database,
+            broker=settings.broker,
+            objects=settings.objects,
+        )
     running = StackState.load(settings.home)
-    return Addresses(running.database_url, running.broker_url, running.objects_url)
+    return Addresses(
+        database=running.database_url,
+        broker=running.broker_url,
+        objects=running.objects_url,
+    )
 
 
-def database(_: Settings, where: Addresses) -> Finding:
-    with _house(where) as session:
+def database(_: Settings, engines: Addresses) -> Finding:
+    with _system_session(engines) as session:
         version = session.schema_terms.server()
-    if int(version.split(".")[0]) >= MIN_POSTGRES_VERSION:
-        return Verdict.OK, f"PostgreSQL {version}"
-    return (
-        Verdict.FAIL,
-        (
-            f"PostgreSQL {version} is older than {MIN_POSTGRES_VERSION}. Move to a newer one: "
-            "docs/recovery.md"
-        ),
+    if _major(version) >= MIN_POSTGRES_VERSION:
+        return ok(f"PostgreSQL {version}")
+    return fail(
+        f"PostgreSQL {version} is older than {MIN_POSTGRES_VERSION}. Move to a newer one: "
+        "docs/recovery.md"
     )
 
 
-def broker(_: Settings, where: Addresses) -> Finding:
-    found = _broker(where)
-    if int(found.version.split(".")[0]) >= MIN_REDIS_VERSION:
-        return Verdict.OK, f"{found.name} {found.version}"
-    return (
-        Verdict.FAIL,
-        (
-            f"{found.name} {found.version} is older than {MIN_REDIS_VERSION}. Move to a newer one, "
-            "or to Valkey"
-        ),
+def broker(_: Settings, engines: Addresses) -> Finding:
+    facts = _broker_facts(engines)
+    if _major(facts.version) >= MIN_REDIS_VERSION:
+        return ok(f"{facts.name} {facts.version}")
+    return fail(
+        f"{facts.name} {facts.version} is older than {MIN_REDIS_VERSION}. Move to a newer "
+        "one, or to Valkey"
     )
 
 
-def objects(_: Settings, where: Addresses) -> Finding:
-    open_store(where.objects).exists(ABSENT_OBJECT)
-    parts = urlsplit(where.objects)
-    return Verdict.OK, f"they answer at {parts.hostname or ''}{parts.path}"
+def objects(_: Settings, engines: Addresses) -> Finding:
+    open_store(engines.objects).exists(ABSENT_OBJECT)
+    parts = urlsplit(engines.objects)
+    return ok(f"they answer at {parts.hostname or ''}{parts.path}")
 
 
-def schema(_: Settings, where: Addresses) -> Finding:
-    with _house(where) as session:
-        found = session.schema_terms.read()
-    check_compatible(found)
-    if found.revision == head():
-        return Verdict.OK, f"{found.revision}, as this release has it"
-    told = (
-        f"{found.revision} is of a later release, and this one ({head()}) still goes with "
+def schema(_: Settings, engines: Addresses) -> Finding:
+    with _system_session(engines) as session:
+        terms = session.schema_terms.read()
+    check_compatible(terms)
+    if terms.revision == head():
+        return ok(f"{terms.revision}, as this release has it")
+    return note(
+        f"{terms.revision} is of a later release, and this one ({head()}) still goes with "
         "it. Update this machine too"
     )
-    return Verdict.NOTE, told
 
 
-def clocks(_: Settings, where: Addresses) -> Finding:
-    """Leases and sessions go by the database's clock, authenticators' codes by the gateway's."""
-    with _house(where) as session:
-        session.schema_terms.now()  # the connection is made, and the next answer comes at once
-        database = _ahead_s(lambda: session.schema_terms.now().timestamp())
-    found = {
-        "the database": database,
-        "the broker": _ahead_s(lambda: _now(_broker(where))),
-    }
-    told = ", ".join(f"{name} {ahead:+.1f} s" for name, ahead in found.items())
-    worst = max(map(abs, found.values()))
-    if worst < MAX_CLOCK_SKEW_S:
-        return Verdict.OK, f"against this machine's: {told}"
-    verdict = Verdict.FAIL if worst >= CLOCK_SKEW_FAILS_S else Verdict.NOTE
-    return (
-        verdict,
-        (
-            f"Clocks differ from this machine's: {told}. Have NTP set them all: `timedatectl "
-            "set-ntp true`"
-        ),
+def clocks(_: Settings, engines: Addresses) -> Finding:
+    """Compare clocks.
+
+    Leases and sessions use the database's clock, authenticators' codes the gateway's.
+    """
+    with _system_session(engines) as session:
+        # The first query opens the connection, so that the second one is answered at once.
+        session.schema_terms.now()
+        database_skew_s = _skew_s(lambda: session.schema_terms.now().timestamp())
+    broker_skew_s = _skew_s(lambda: _broker_now_s(engines))
+    skews = f"the database {database_skew_s:+.1f} s, the broker {broker_skew_s:+.1f} s"
+    max_skew_s = max(abs(database_skew_s), abs(broker_skew_s))
+    if max_skew_s < MAX_CLOCK_SKEW_S:
+        return ok(f"against this machine's: {skews}")
+    verdict = Verdict.FAIL if max_skew_s >= CLOCK_SKEW_FAILS_S else Verdict.NOTE
+    detail = (
+        f"Clocks differ from this machine's: {skews}. Have NTP set them all: `timedatectl "
+        "set-ntp true`"
     )
+    return Finding(verdict, detail)
 
 
-def queue(settings: Settings, where: Addresses) -> Finding:
-    with _house(where) as session:
+def queue(settings: Settings, engines: Addresses) -> Finding:
+    with _system_session(engines) as session:
         waited_s = session.liveness.longest_wait_s()
         lines = session.backlog.waiting()
-        dead = session.backlog.dead_letter_summaries()
-    waiting = sum(line.jobs for line in lines)
-    failed = sum(each.jobs for each in dead)
-    told = (
-        f"{waiting} cases wait, the oldest for {waited_s:.0f} s; {failed} dead letters"
+        dead_letters = session.backlog.dead_letter_summaries()
+    count_waiting = sum(line.jobs for line in lines)
+    count_dead = sum(summary.jobs for summary in dead_letters)
+    counts = (
+        f"{count_waiting} cases wait, the oldest for {waited_s:.0f} s; "
+        f"{count_dead} dead letters"
     )
     if waited_s > settings.stalled_after_s:
-        return (
-            Verdict.FAIL,
-            f"{told}. See what keeps the workers: their logs, and `./sera models list`",
+        return fail(
+            f"{counts}. See what keeps the workers: their logs, and `./sera models list`"
         )
-    if failed:
-        return (
-            Verdict.NOTE,
-            f"{told}. An operator looks at them and runs them again on the page /console/queue",
+    if count_dead:
+        return note(
+            f"{counts}. An operator looks at them and runs them again on the page "
+            "/console/queue"
         )
-    return Verdict.OK, told
+    return ok(counts)
 
 
-def workers(_: Settings, where: Addresses) -> Finding:
-    with _house(where) as session:
-        alive = session.serving.present_workers()
-        live = session.models.live_digest()
-    if not alive:
-        return (
-            Verdict.FAIL,
-            "No worker was seen lately. Start one, or see in its log why it does not start",
+def workers(_: Settings, engines: Addresses) -> Finding:
+    with _system_session(engines) as session:
+        present_workers = session.serving.present_workers()
+        live_digest = session.models.live_digest()
+    if not present_workers:
+        return fail(
+            "No worker was seen lately. Start one, or see in its log why it does not start"
         )
-    told = ", ".join(
-        f"{each.name} serves {(each.model_digest or 'nothing')[:12]}" for each in alive
-    )
-    refused = [str(each.refusal.reason) for each in alive if each.refusal]
-    if refused:
-        return Verdict.FAIL, f"{told}. A worker refuses the live model: {refused[0]}"
-    if live is None:
-        return (
-            Verdict.NOTE,
-            f"{told}. No model is live: train one, then `./sera models promote`",
+    models = []
+    refusals = []
+    for worker in present_workers:
+        model = (worker.model_digest or "nothing")[:12]
+        models.append(f"{worker.name} serves {model}")
+        if worker.refusal:
+            refusals.append(str(worker.refusal.reason))
+    summary = ", ".join(models)
+    if refusals:
+        return fail(f"{summary}. A worker refuses the live model: {refusals[0]}")
+    if live_digest is None:
+        return note(
+            f"{summary}. No model is live: train one, then `./sera models promote`"
         )
-    return Verdict.OK, told
+    return ok(summary)
 
 
-def backup(settings: Settings, where: Addresses) -> Finding:
-    """The trail says when the last one was made, and under which hash."""
-    with _house(where) as session:
-        last = session.audit.newest(
+def backup(settings: Settings, engines: Addresses) -> Finding:
+    """Look up the last backup in the audit trail."""
+    with _system_session(engines) as session:
+        events = session.audit.newest(
             limit=1, filters=EventFilter(event=Event.BACKUP_MADE)
         )
         now = session.schema_terms.now()
-    made_at = last[0].at if last else None
+    made_at = events[0].at if events else None
     if made_at is None:
-        return (
-            Verdict.NOTE,
-            "None was ever made. Make one: `./sera backup FOLDER`, and every day from then on",
+        return note(
+            "None was ever made. Make one: `./sera backup FOLDER`, and every day from then "
+            "on"
         )
-    told = f"{last[0].details['backup']}, {_age(made_at, now)} ago"
-    if (now - made_at).total_seconds() <= settings.backup_within_h * HOUR_S:
-        return Verdict.OK, told
-    return (
-        Verdict.NOTE,
-        f"The last is {told}. Make one (`./sera backup FOLDER`), and see why the timer did not",
+    last_backup = f"{events[0].details['backup']}, {_age(made_at, now)} ago"
+    age_s = (now - made_at).total_seconds()
+    if age_s <= settings.backup_within_h * HOUR_S:
+        return ok(last_backup)
+    return note(
+        f"The last is {last_backup}. Make one (`./sera backup FOLDER`), and see why the "
+        "timer did not"
     )
 
 
-def recipes(_: Settings, where: Addresses) -> Finding:
-    """By what trainers told of themselves: it is they who need the weights."""
-    with _house(where) as session:
+def recipes(_: Settings, engines: Addresses) -> Finding:
+    """Report missing weights as trainers registered them, because only trainers need weights."""
+    with _system_session(engines) as session:
         trainers = session.trainers.present()
     if not trainers:
-        return (
-            Verdict.NOTE,
-            "No trainer was seen lately, so no model can be trained. Start one",
+        return note("No trainer was seen lately, so no model can be trained. Start one")
+    files_by_recipe: dict[str, str] = {}
+    for trainer in trainers:
+        for recipe, missing in trainer.missing_weights.items():
+            files_by_recipe[recipe] = _files_to_provide(missing)
+    sentences = [
+        f"{recipe} lacks {files}"
+        for recipe, files in sorted(files_by_recipe.items())
+        if files
+    ]
+    if not sentences:
+        return ok(
+            "every recipe has its weights, or fetches them when it is first asked for"
         )
-    lacks = {
-        recipe: _files(missing)
-        for each in trainers
-        for recipe, missing in each.missing_weights.items()
-    }
-    told = "; ".join(
-        f"{recipe} lacks {files}" for recipe, files in sorted(lacks.items()) if files
+    return note(
+        f"{'; '.join(sentences)}. Put the files into SERA_WEIGHTS_DIR of the trainers"
     )
-    if not told:
-        return (
-            Verdict.OK,
-            "every recipe has its weights, or fetches them when it is first asked for",
-        )
-    return Verdict.NOTE, f"{told}. Put the files into SERA_WEIGHTS_DIR of the trainers"
 
 
 def certificate(settings: Settings) -> Finding:
-    """Of SERA_PUBLIC_URL, as a browser on this machine sees it."""
+    """Check the certificate of SERA_PUBLIC_URL as a browser on this machine would."""
     parts = urlsplit(settings.public_url or "")
     if parts.scheme != "https":
-        return Verdict.OK, "SERA_PUBLIC_URL names no https:// address"
+        return ok("SERA_PUBLIC_URL names no https:// address")
     try:
-        left = _certificate_days(parts.hostname or "", parts.port or 443)
-    except ssl.SSLCertVerificationError as refused:
-        return (
-            Verdict.FAIL,
-            (
-                f"{parts.netloc} is not trusted: {refused.verify_message}. Renew or replace its "
-                "certificate"
-            ),
+        days_left = _certificate_days(parts.hostname or "", parts.port or 443)
+    except ssl.SSLCertVerificationError as error:
+        return fail(
+            f"{parts.netloc} is not trusted: {error.verify_message}. Renew or replace its "
+            "certificate"
         )
-    except OSError as away:
-        return (
-            Verdict.NOTE,
-            f"{parts.netloc} does not answer here ({away}). Look from where hospitals come from",
+    except OSError as error:
+        return note(
+            f"{parts.netloc} does not answer here ({error}). Look from where hospitals "
+            "come from"
         )
-    if left >= RENEW_DAYS:
-        return Verdict.OK, f"{parts.netloc}: good for {left:.0f} days"
-    return (
-        Verdict.NOTE,
-        f"{parts.netloc}: good for {left:.0f} days only. Renew it now, and see why nobody did",
+    if days_left >= RENEW_DAYS:
+        return ok(f"{parts.netloc}: good for {days_left:.0f} days")
+    return note(
+        f"{parts.netloc}: good for {days_left:.0f} days only. Renew it now, and see why "
+        "nobody did"
     )
 
 
@@ -267,53 +266,63 @@ Check = Callable[[Settings], Finding]
 
 
 def checks(settings: Settings) -> dict[str, Check]:
-    """Those that can be made now."""
+    """The checks that are possible now: those of the engines only while SERA runs here."""
     try:
-        where = addresses(settings)
+        engines = addresses(settings)
     except StackNotRunning:
         return {
-            "service": lambda _: (Verdict.NOTE, NOT_SERVING),
+            "service": lambda _: note(NOT_SERVING),
             "certificate": certificate,
         }
-    engines = {name: _at(look, where) for name, look in ENGINE_CHECKS.items()}
-    return engines | {"certificate": certificate}
+    bound_checks: dict[str, Check] = {
+        name: _bind(check, engines) for name, check in ENGINE_CHECKS.items()
+    }
+    return bound_checks | {"certificate": certificate}
 
 
-def _at(look: Callable[[Settings, Addresses], Finding], where: Addresses) -> Check:
+def _bind(
+    engine_check: Callable[[Settings, Addresses], Finding], engines: Addresses
+) -> Check:
     def check(settings: Settings) -> Finding:
-        return look(settings, where)
+        return engine_check(settings, engines)
 
     return check
+
+
+def _major(version: str) -> int:
+    return int(version.split(".")[0])
 
 
 def _certificate_days(host: str, port: int) -> float:
     context = ssl.create_default_context()
     with (
-        socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S) as line,
-        context.wrap_socket(line, server_hostname=host) as secured,
+        socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S) as connection,
+        context.wrap_socket(connection, server_hostname=host) as tls_connection,
     ):
-        certificate = secured.getpeercert() or {}
-        ends_at = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
-        return (ends_at - time.time()) / DAY_S
+        certificate = tls_connection.getpeercert() or {}
+    ends_at_s = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+    return (ends_at_s - time.time()) / DAY_S
 
 
-def _ahead_s(ask: Callable[[], float]) -> float:
-    """How far another clock is ahead of ours, asked for half-way between the question and the
-    answer.
+def _skew_s(read_clock_s: Callable[[], float]) -> float:
+    """Seconds by which another clock is ahead of this machine's.
+
+    The other clock is assumed to be read half-way between the request and the answer.
     """
-    before = time.time()
-    there = ask()
-    return there - (before + time.time()) / 2
+    sent_at_s = time.time()
+    clock_s = read_clock_s()
+    received_at_s = time.time()
+    return clock_s - (sent_at_s + received_at_s) / 2
 
 
-def _broker(where: Addresses) -> "BrokerFacts":
-    from shared.queueing.broker_info import broker_facts  # Celery comes with it
+def _broker_facts(engines: Addresses) -> "BrokerFacts":
+    from shared.queueing.broker_info import broker_facts  # imports Celery
 
-    return broker_facts(where.broker)
+    return broker_facts(engines.broker)
 
 
-def _now(facts: "BrokerFacts") -> float:
-    return facts.now_s
+def _broker_now_s(engines: Addresses) -> float:
+    return _broker_facts(engines).now_s
 
 
 def _age(at: datetime, now: datetime) -> str:
@@ -321,14 +330,14 @@ def _age(at: datetime, now: datetime) -> str:
     return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"
 
 
-def _files(missing: tuple[MissingWeights, ...]) -> str:
-    """Those that nobody will fetch."""
-    return ", ".join(lack.files for lack in missing if not lack.url)
+def _files_to_provide(missing: tuple[MissingWeights, ...]) -> str:
+    """The files that are not downloaded automatically."""
+    return ", ".join(weights.files for weights in missing if not weights.url)
 
 
 @contextmanager
-def _house(where: Addresses) -> Iterator[SystemSession]:
-    ledger = Ledger(where.database, pool_size=1)
+def _system_session(engines: Addresses) -> Iterator[SystemSession]:
+    ledger = Ledger(engines.database, pool_size=1)
     try:
         with ledger.system_session("cli") as session:
             yield session

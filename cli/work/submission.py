@@ -1,4 +1,4 @@
-"""Submit a case and wait for its result, as any client of the contract would."""
+"""Submits a case over the public API and waits for its result."""
 
 import mimetypes
 from collections.abc import Callable
@@ -14,14 +14,13 @@ FINAL = ("done", "failed", "cancelled")
 
 @dataclass(frozen=True)
 class CaseFile:
-    """One image on its way: its bytes, a name, the nodule's size and perhaps an
-    ROI as JSON text.
-    """
+    """An image to submit with its metadata."""
 
     name: str
     data: bytes
     size_mm: float
     roi: str | None = None
+    """A region of interest as JSON text."""
     priority: str = "routine"
     external_id: str | None = None
     frame: int | None = None
@@ -31,7 +30,7 @@ class CaseFile:
 
 
 def submit(api: ApiClient, case: CaseFile) -> dict[str, Any]:
-    """Send the case; returns the receipt."""
+    """Send a case and return the receipt."""
     names = (
         "size_mm",
         "roi",
@@ -42,9 +41,11 @@ def submit(api: ApiClient, case: CaseFile) -> dict[str, Any]:
         "descriptors",
     )
     kind = mimetypes.guess_type(case.name)[0] or "application/octet-stream"
-    fields = {
-        name: str(value) for name in names if (value := getattr(case, name)) is not None
-    }
+    fields: dict[str, str] = {}
+    for name in names:
+        value = getattr(case, name)
+        if value is not None:
+            fields[name] = str(value)
     files = {"image": (case.name, case.data, kind)}
     receipt: dict[str, Any] = api.post("/v1/cases", data=fields, files=files)
     return receipt
@@ -53,7 +54,7 @@ def submit(api: ApiClient, case: CaseFile) -> dict[str, Any]:
 def wait_for_result(
     api: ApiClient, job_id: str, on_waiting: OnWaiting = lambda job: None
 ) -> dict[str, Any]:
-    """The job once it is final; `waiting` hears of it every `POLL_S` until then."""
+    """Return the job once it is final; call `on_waiting` every `LONG_POLL_S` seconds until then."""
     while True:
         job: dict[str, Any] = api.get(f"/v1/jobs/{job_id}", wait=LONG_POLL_S)
         if job["state"] in FINAL:

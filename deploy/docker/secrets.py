@@ -1,9 +1,8 @@
-"""`python -m deploy.docker.secrets FOLDER`: draws what the parts of a stack must know of one
-another, once.
+"""`python -m deploy.docker.secrets FOLDER`: draws the shared secrets of a Docker stack once.
 
-Each part gets a folder of its own, to be mounted where that part alone reads it (`/run/secrets`),
-so that no part can read another's. A second run changes nothing; to draw all anew, remove the
-folders' volumes, the database's among them.
+Each service gets its own folder, which is mounted only into that service (`/run/secrets`), so that
+no service can read another's secrets. A second run changes nothing. To draw all secrets again,
+remove the folders' volumes and the database's volume.
 """
 
 import base64
@@ -23,16 +22,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 Files = Mapping[str, str]
-DONE = "drawn"
+DONE_MARKER = "stack_secrets"
 OBJECTS_HOST = "objects"
 OBJECTS_PORT = 8333
 BUCKET = "sera"
 YEARS = 10
-"""How long the object store's certificate is good, which only SERA's own parts see."""
+"""Validity of the object store's certificate, which only services of the stack see."""
 
 
 def password() -> str:
-    """Letters and digits only, so that it may stand in a URL as it is."""
+    """A random password of letters and digits, which needs no escaping in a URL."""
     return secrets.token_hex(24)
 
 
@@ -41,7 +40,7 @@ def key() -> str:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class StackSecrets:
     """Every secret of a stack."""
 
     owner: str = field(default_factory=password)
@@ -71,48 +70,57 @@ class Drawn:
         return f"s3://{login}@{OBJECTS_HOST}:{OBJECTS_PORT}/{BUCKET}?secure=true"
 
 
-def share_out(drawn: Drawn) -> dict[str, Files]:
-    """What each part may know: folder, file, content."""
-    authority, certificate, private = certify(OBJECTS_HOST)
+def files_by_service(stack_secrets: StackSecrets) -> dict[str, Files]:
+    """The content of each file by service and file name."""
+    authority, certificate, private = create_certificate(OBJECTS_HOST)
     trusted = {"ca-bundle.crt": Path(certifi.where()).read_text() + authority}
     engines = {
-        "SERA_DATABASE_URL": drawn.service_url,
-        "SERA_BROKER_URL": drawn.broker_url,
+        "SERA_DATABASE_URL": stack_secrets.service_url,
+        "SERA_BROKER_URL": stack_secrets.broker_url,
     }
-    whole = engines | {"SERA_OBJECTS_URL": drawn.objects_url} | trusted
+    application_files = (
+        engines | {"SERA_OBJECTS_URL": stack_secrets.objects_url} | trusted
+    )
     return {
-        "api": whole | {"SERA_PEOPLE_KEY": drawn.people_key},
-        "worker": whole | {"SERA_AUDIT_KEY": drawn.audit_key},
-        "trainer": whole,
-        "beat": {"SERA_BROKER_URL": drawn.broker_url},
+        "api": application_files | {"SERA_PEOPLE_KEY": stack_secrets.people_key},
+        "worker": application_files | {"SERA_AUDIT_KEY": stack_secrets.audit_key},
+        "trainer": application_files,
+        "beat": {"SERA_BROKER_URL": stack_secrets.broker_url},
         "migrate": {
-            "SERA_DATABASE_OWNER_URL": drawn.owner_url,
-            "SERA_DATABASE_URL": drawn.service_url,
+            "SERA_DATABASE_OWNER_URL": stack_secrets.owner_url,
+            "SERA_DATABASE_URL": stack_secrets.service_url,
         },
-        "database": {"owner-password": drawn.owner, "service-password": drawn.service},
-        "broker": {"password": drawn.broker},
-        "grafana": {"grafana-password": drawn.grafana},
+        "database": {
+            "owner-password": stack_secrets.owner,
+            "service-password": stack_secrets.service,
+        },
+        "broker": {"password": stack_secrets.broker},
+        "grafana": {"grafana-password": stack_secrets.grafana},
         "objects": {
-            "s3.json": identities(drawn),
-            "access-key": drawn.objects_key,
-            "secret-key": drawn.objects_secret,
+            "s3.json": identities(stack_secrets),
+            "access-key": stack_secrets.objects_key,
+            "secret-key": stack_secrets.objects_secret,
             "public.crt": certificate,
             "private.key": private,
         },
     }
 
 
-def identities(drawn: Drawn) -> str:
-    """SeaweedFS' list of who may do what."""
-    login = {"accessKey": drawn.objects_key, "secretKey": drawn.objects_secret}
+def identities(stack_secrets: StackSecrets) -> str:
+    """The list of SeaweedFS accounts and their rights."""
+    login = {
+        "accessKey": stack_secrets.objects_key,
+        "secretKey": stack_secrets.objects_secret,
+    }
     return json.dumps(
         {"identities": [{"name": "sera", "credentials": [login], "actions": ["Admin"]}]}
     )
 
 
-def certify(host: str) -> tuple[str, str, str]:
-    """A certificate for a server that only this stack's parts reach: its authority, itself, its
-    private key (PEM).
+def create_certificate(host: str) -> tuple[str, str, str]:
+    """Create a certificate for a server inside the stack.
+
+    Returns the authority, the certificate and its private key, each as PEM.
     """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     server_key = ec.generate_private_key(ec.SECP256R1())
@@ -172,8 +180,8 @@ def _signed(
 
 
 def _usage(ca: bool) -> x509.KeyUsage:
-    """Python's own check of certificates asks for it (RFC 5280, section 4.2.1.3)."""
-    others = dict.fromkeys(
+    """The key usage, which Python's certificate check requires (RFC 5280, section 4.2.1.3)."""
+    unused_usages = dict.fromkeys(
         (
             "content_commitment",
             "data_encipherment",
@@ -188,7 +196,7 @@ def _usage(ca: bool) -> x509.KeyUsage:
         key_encipherment=False,
         key_cert_sign=ca,
         crl_sign=ca,
-        **others,
+        **unused_usages,
     )
 
 
@@ -196,13 +204,13 @@ def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def keep(root: Path, shared: Mapping[str, Files]) -> bool:
-    """Write every part's files; False where an earlier run has done so.
+def write_once(root: Path, shared: Mapping[str, Files]) -> bool:
+    """Write all files; return False if an earlier run has written them.
 
-    A file is readable by all: its reader's user is another image's, and only its reader has the
-    folder mounted.
+    A file is readable by everybody, because its reader runs under the user of another image. Only
+    that reader has the folder mounted.
     """
-    if all((root / part / DONE).exists() for part in shared):
+    if all((root / part / DONE_MARKER).exists() for part in shared):
         return False
     for part, files in shared.items():
         folder = root / part
@@ -212,13 +220,15 @@ def keep(root: Path, shared: Mapping[str, Files]) -> bool:
             (folder / name).write_text(content)
             (folder / name).chmod(0o444)
     for part in shared:
-        (root / part / DONE).touch()
+        (root / part / DONE_MARKER).touch()
     return True
 
 
 def main(root: Path) -> None:
-    made = keep(root, share_out(Drawn()))
-    sys.stdout.write("secrets drawn\n" if made else "secrets are there already\n")
+    written = write_once(root, files_by_service(StackSecrets()))
+    sys.stdout.write(
+        "secrets stack_secrets\n" if written else "secrets are there already\n"
+    )
 
 
 if __name__ == "__main__":

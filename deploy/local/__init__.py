@@ -1,4 +1,4 @@
-"""SERA on one machine: the real engines, embedded, and the services, under one supervisor."""
+"""Runs SERA on one machine: embedded PostgreSQL and Valkey, and the services, supervised."""
 
 from deploy.local.child import Backoff, Child
 from deploy.local.services import SERVICES

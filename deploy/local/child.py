@@ -1,4 +1,4 @@
-"""A process of the stack, as data, and the probes that tell when it is ready."""
+"""Describes a process of the stack, and the probes that report when it is ready."""
 
 import http.client
 import signal
@@ -12,33 +12,34 @@ Probe = Callable[[Environment], bool]
 
 
 def has_ready_file(env: Environment) -> bool:
-    """The child said so itself, by creating the file named in SERA_READY_FILE."""
+    """Whether the child has created the file named in SERA_READY_FILE."""
     return Path(env["SERA_READY_FILE"]).exists()
 
 
 def answers_http(path: str) -> Probe:
-    """A probe that asks the child's own port for `path` and wants 200."""
+    """A probe that requests `path` from the child's own port and expects status 200."""
 
     def probe(env: Environment) -> bool:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(
-            env["SERA_HOST"], env["SERA_HOST"]
-        )
-        line = http.client.HTTPConnection(host, int(env["SERA_PORT"]), timeout=1)
+        bind_address = env["SERA_HOST"]
+        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+        host = loopback.get(bind_address, bind_address)
+        connection = http.client.HTTPConnection(host, int(env["SERA_PORT"]), timeout=1)
         try:
-            line.request("GET", path)
-            return line.getresponse().status == http.client.OK
+            connection.request("GET", path)
+            return connection.getresponse().status == http.client.OK
         except (OSError, http.client.HTTPException):
             return False
         finally:
-            line.close()
+            connection.close()
 
     return probe
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """How long a crashed child rests: doubling from `first_s` to `cap_s`, from the start again
-    after `healthy_s`.
+    """The pause before a crashed child starts again.
+
+    It doubles from `first_s` to `cap_s`, and begins anew after `healthy_s` of healthy running.
     """
 
     first_s: float = 0.25
@@ -51,38 +52,39 @@ class Backoff:
 
 @dataclass(frozen=True)
 class Child:
-    """One process of the stack: what to run, after whom, and when it counts as ready."""
+    """One process of the stack: its command, its dependencies, and when it counts as ready."""
 
     name: str
     command: tuple[str, ...]
-    after: tuple[str, ...] = ()
-    """Started when these are ready, stopped before them."""
+    depends_on: tuple[str, ...] = ()
+    """Children that must be ready before this one starts; they are stopped after it."""
     ready: Probe = has_ready_file
-    alive: tuple[str, ...] = ()
-    """Asked about a child that writes its progress to SERA_ALIVE_FILE and has been silent for too
-    long: 1 ends it.
+    liveness_command: tuple[str, ...] = ()
+    """A command that checks a child which has written no progress to SERA_ALIVE_FILE for too long.
+
+    Exit code 1 means that the child is stuck, and ends it.
     """
     one_shot: bool = False
-    """Runs once to its end before those after it start."""
+    """Runs once to its end before the children that depend on it start."""
     prepare: Callable[[], None] = field(default=lambda: None)
     """Called before each start."""
     env: tuple[tuple[str, str], ...] = ()
-    """Variables of its own, beside the stack's."""
+    """Environment variables of this child only."""
     identity: tuple[str, ...] = ()
     """setpriv options, where the child runs as another user."""
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
-    """Ends it at once: what the kernel sends when the supervisor is killed, and we when patience
-    runs out.
+    """Ends the child at once. The kernel sends it when the supervisor is killed, and the supervisor
+    sends it when `stop_s` is over.
     """
     ready_s: float = 120.0
     stop_s: float = 10.0
     start_attempts: int = 1
-    """How often it may fail before the first start of the stack is given up."""
+    """Failures after which the first start of the stack is given up."""
 
 
 def python(*arguments: str) -> tuple[str, ...]:
-    """The command that runs a module with the interpreter we run on."""
+    """The command that runs a module with the present interpreter."""
     return (sys.executable, "-m", *arguments)
 
 

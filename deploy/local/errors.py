@@ -1,4 +1,4 @@
-"""What can keep the local stack from starting, each with the next step."""
+"""Errors that keep the local stack from starting, each with the next step."""
 
 from shared.errors import SeraError, Unavailable
 

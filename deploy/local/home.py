@@ -1,4 +1,4 @@
-"""The folder of one stack: where its data, logs and sockets lie, and who holds it."""
+"""The folder of one stack: paths of its data, logs and sockets, and the lock on it."""
 
 import fcntl
 import json
@@ -16,9 +16,9 @@ from deploy.local.errors import AlreadyRunning
 from deploy.local.identity import user_name
 
 SOCKET_PATH_CAP = 107
-"""Bytes the kernel takes for a Unix socket's path."""
+"""The kernel's limit for the path of a Unix socket, in bytes."""
 LONGEST_SOCKET = "/postgres/.s.PGSQL.5432"
-PLAIN = re.compile(r"[A-Za-z0-9/._+-]+")
+UNQUOTED_PATH = re.compile(r"[A-Za-z0-9/._+-]+")
 """Paths that need no quoting in a URL, a libpq host list or a server's option."""
 
 
@@ -58,16 +58,19 @@ class Home:
         return self.run / f"{child}.alive"
 
     def make(self) -> None:
-        """Create what is missing, for our eyes only; `run` may be passed through, its contents are
-        closed.
+        """Create missing folders, readable by this user only.
+
+        Other users can pass through `run`, but not read its contents.
         """
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.run.mkdir(mode=0o711, exist_ok=True)
         self.logs.mkdir(mode=0o700, exist_ok=True)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the home against a second stack; the kernel lets go of it when we die."""
+    def lock(self) -> Iterator[None]:
+        """Lock the home against a second stack. The kernel releases the lock when this process
+        ends.
+        """
         descriptor = os.open(
             self.run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
         )
@@ -79,7 +82,7 @@ class Home:
             facts = {"pid": "unknown", "user": "unknown", "since": "just now"} | holder
             raise AlreadyRunning(home=self.root, **facts) from busy
         try:
-            _sign(descriptor)
+            _write_holder(descriptor)
             yield
         finally:
             os.ftruncate(descriptor, 0)
@@ -87,41 +90,41 @@ class Home:
 
     @contextmanager
     def sockets(self) -> Iterator[Path]:
-        """A folder for sockets: ours, or a short private one where our path is too long or needs
-        quoting.
+        """A folder for sockets.
+
+        It lies in the home, or is a short temporary folder if the path of the home is too long or
+        needs quoting.
         """
-        own = self.run / "sockets"
-        if (
-            PLAIN.fullmatch(str(own))
-            and len(f"{own}{LONGEST_SOCKET}") <= SOCKET_PATH_CAP
-        ):
-            own.mkdir(mode=0o711, exist_ok=True)
-            yield own
+        sockets = self.run / "sockets"
+        path_length = len(f"{sockets}{LONGEST_SOCKET}")
+        if UNQUOTED_PATH.fullmatch(str(sockets)) and path_length <= SOCKET_PATH_CAP:
+            sockets.mkdir(mode=0o711, exist_ok=True)
+            yield sockets
             return
-        short = Path(tempfile.mkdtemp(prefix="sera-", dir=_short_parent()))
-        short.chmod(0o711)  # the servers' own folders below are 0700
+        short_folder = Path(tempfile.mkdtemp(prefix="sera-", dir=_short_parent()))
+        short_folder.chmod(0o711)  # the servers' own folders below are 0700
         try:
-            yield short
+            yield short_folder
         finally:
-            shutil.rmtree(short, ignore_errors=True)
+            shutil.rmtree(short_folder, ignore_errors=True)
 
 
-def _sign(descriptor: int) -> None:
-    since = datetime.now(UTC).astimezone().isoformat(sep=" ", timespec="seconds")
+def _write_holder(descriptor: int) -> None:
+    """Write who holds the lock into the lock file."""
+    started_at = datetime.now(UTC).astimezone()
+    holder = {
+        "pid": os.getpid(),
+        "user": user_name(os.geteuid()),
+        "since": started_at.isoformat(sep=" ", timespec="seconds"),
+    }
     os.ftruncate(descriptor, 0)
-    os.pwrite(
-        descriptor,
-        json.dumps(
-            {"pid": os.getpid(), "user": user_name(os.geteuid()), "since": since}
-        ).encode(),
-        0,
-    )
+    os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 
 
 def _short_parent() -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     usable = (
-        PLAIN.fullmatch(runtime)
+        UNQUOTED_PATH.fullmatch(runtime)
         and len(runtime) < SOCKET_PATH_CAP // 2
         and os.access(runtime, os.W_OK)
     )

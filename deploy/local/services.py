@@ -1,4 +1,4 @@
-"""The services of a stack, as data. What each needs to know comes to it through SERA_* variables."""
+"""The services of a stack as data. SERA_* variables configure each of them."""
 
 import os
 from collections.abc import Sequence
@@ -13,35 +13,39 @@ SERVICES = (
     Child(
         MIGRATIONS,
         python("shared.ledger", "migrate"),
-        after=("postgres",),
+        depends_on=("postgres",),
         one_shot=True,
         start_attempts=2,
     ),
     Child(
         "api",
         python("services.api"),
-        after=(*ENGINES, MIGRATIONS),
+        depends_on=(*ENGINES, MIGRATIONS),
         ready=answers_http("/readyz"),
     ),
     Child(
         "worker",
         python("services.worker"),
-        after=(*ENGINES, MIGRATIONS),
-        alive=python("services.worker.liveness_probe"),
+        depends_on=(*ENGINES, MIGRATIONS),
+        liveness_command=python("services.worker.liveness_probe"),
     ),
-    Child("shadow", python("services.worker.shadow"), after=(*ENGINES, MIGRATIONS)),
-    Child("trainer", python("services.trainer"), after=(*ENGINES, MIGRATIONS)),
-    Child("beat", python("services.beat"), after=(*ENGINES, MIGRATIONS)),
+    Child(
+        "shadow", python("services.worker.shadow"), depends_on=(*ENGINES, MIGRATIONS)
+    ),
+    Child("trainer", python("services.trainer"), depends_on=(*ENGINES, MIGRATIONS)),
+    Child("beat", python("services.beat"), depends_on=(*ENGINES, MIGRATIONS)),
 )
 
 
 def with_trainers(services: Sequence[Child], count: int) -> tuple[Child, ...]:
-    """The same services with that many trainers, which share this machine's cores among them."""
-    return tuple(
-        each
-        for child in services
-        for each in (_trainers(child, count) if child.name == "trainer" else [child])
-    )
+    """Replace the trainer by `count` trainers that share this machine's cores."""
+    services_with_trainers: list[Child] = []
+    for child in services:
+        if child.name == "trainer":
+            services_with_trainers += _trainers(child, count)
+        else:
+            services_with_trainers.append(child)
+    return tuple(services_with_trainers)
 
 
 def _trainers(child: Child, count: int) -> list[Child]:

@@ -1,6 +1,4 @@
-"""The stack on one machine: embedded engines where no URL names others, and the services above
-them.
-"""
+"""The stack on one machine: embedded engines unless settings name others, and the services."""
 
 import os
 import signal
@@ -12,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Self
+
+from pydantic import SecretStr
 
 from deploy.local.child import Backoff, Child
 from deploy.local.errors import PortBusy
@@ -27,8 +27,8 @@ from shared.settings import Settings
 JOIN_S = 0.2
 OWNER_VARIABLE = "SERA_DATABASE_OWNER_URL"
 SHARED_CORES = {"GOMP_SPINCOUNT": "3000"}
-"""The processes of one machine share its cores, so PyTorch's threads may spin but briefly while
-they wait for work.
+"""The processes of one machine share its cores, so PyTorch's threads spin only briefly while they
+wait for work.
 
 Measured with `light` on two cores: two processes at once took 395 ms an image in batches of 16 with
 GNU OpenMP's own setting and 129 ms with this; one image alone took 64 ms and 72 ms, without any
@@ -48,24 +48,25 @@ class Urls:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        secrets = (
-            settings.database_url,
-            settings.broker_url,
-            settings.objects_url,
-            settings.database_owner_url,
-        )
         return cls(
-            *(secret.get_secret_value() if secret else None for secret in secrets)
+            database=_reveal(settings.database_url),
+            broker=_reveal(settings.broker_url),
+            objects=_reveal(settings.objects_url),
+            database_owner=_reveal(settings.database_owner_url),
         )
+
+
+def _reveal(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise PortBusy unless we could listen there."""
+    """Raise PortBusy unless the port can be bound."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as line:
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(family) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            line.bind((host, port))
+            server.bind((host, port))
         except OSError as refused:
             raise PortBusy(
                 host=host, port=port, problem=refused.strerror or refused
@@ -73,10 +74,10 @@ def check_port(host: str, port: int) -> None:
 
 
 class Stack:
-    """A running stack, as a context to be entered once: inside it everything is up, after it
-    nothing is left.
+    """A running stack as a context manager that can be entered once.
 
-    Its children are started by a thread of its own, and end when that thread or this process does.
+    Inside the context everything is up; after it nothing is left. A thread of its own starts the
+    children, and they end when that thread or this process ends.
     """
 
     def __init__(
@@ -120,7 +121,9 @@ class Stack:
             "SERA_WEIGHTS_DIR": settings.weights_dir,
             "SERA_RECIPES_DIR": settings.recipes_dir,
         }
-        told = {variable: str(folder) for variable, folder in folders.items() if folder}
+        extra_env = {
+            variable: str(folder) for variable, folder in folders.items() if folder
+        }
         services = with_trainers(SERVICES, settings.trainers)
         return cls(
             settings.home,
@@ -128,13 +131,13 @@ class Stack:
             host=settings.host,
             services=services,
             urls=urls,
-            extra_env=told,
+            extra_env=extra_env,
             observe=observe,
         )
 
     @property
     def url(self) -> str:
-        """Where the gateway serves; empty without a port, as for engines alone."""
+        """The gateway's URL; empty without a port, as for engines alone."""
         return self.state.url or ""
 
     @property
@@ -151,22 +154,22 @@ class Stack:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables that tell a process of this stack where everything is."""
-        told = self._extra_env | {
+        """The environment variables with which a process of this stack finds the engines."""
+        variables = self._extra_env | {
             "SERA_HOME": str(self.home.root),
             "SERA_HOST": self.host,
             "SERA_DATABASE_URL": self._service_database,
             "SERA_BROKER_URL": self.broker_url,
             "SERA_OBJECTS_URL": self.objects_url,
         }
-        return told | ({"SERA_PORT": str(self.port)} if self.port else {})
+        return variables | ({"SERA_PORT": str(self.port)} if self.port else {})
 
     def __enter__(self) -> Self:
         self._launch()
         try:
             while not self._settled.wait(JOIN_S) and self._thread.is_alive():
                 pass
-        except BaseException:  # a Ctrl-C while waiting: no one will call __exit__
+        except BaseException:  # a Ctrl-C while waiting: nobody calls __exit__
             self.stop(hurry=True)
             self._finish()
             raise
@@ -179,7 +182,7 @@ class Stack:
         self._finish()
 
     def stop(self, hurry: bool = False) -> None:
-        """Ask everything to end; safe from any thread and from a signal handler."""
+        """Request the end of all children; safe from any thread and from a signal handler."""
         self._stop.set()
         if hurry:
             self._hurry.set()
@@ -187,15 +190,15 @@ class Stack:
     def run_until_stopped(
         self, on_ready: Callable[[Self], None] = lambda stack: None
     ) -> None:
-        """Run in the foreground until SIGINT, SIGTERM or SIGHUP; a second one cuts the farewells
-        short.
-        """
+        """Run in the foreground until SIGINT, SIGTERM or SIGHUP; a second signal stops faster."""
 
-        def asked(_number: int, _frame: FrameType | None) -> None:
+        def handle_signal(_number: int, _frame: FrameType | None) -> None:
             self.stop(hurry=self._stop.is_set())
 
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = {number: signal.signal(number, asked) for number in numbers}
+        previous_handlers = {
+            number: signal.signal(number, handle_signal) for number in numbers
+        }
         try:
             with self:
                 if not self._stop.is_set():
@@ -203,20 +206,20 @@ class Stack:
                 while self._thread.is_alive():
                     self._thread.join(JOIN_S)
         finally:
-            for number, handler in before.items():
+            for number, handler in previous_handlers.items():
                 signal.signal(number, handler)
 
     def _launch(self) -> None:
-        with ExitStack() as made:
+        with ExitStack() as resources:
             self.home.make()
-            made.enter_context(self.home.held())
+            resources.enter_context(self.home.lock())
             clear_leftovers(self.home)
             if self.port:
                 check_port(self.host, self.port)
-            sockets = made.enter_context(self.home.sockets())
+            sockets = resources.enter_context(self.home.sockets())
             engines = self._prepare(sockets)
-            made.callback(self.home.state_file.unlink, missing_ok=True)
-            children = (*engines, *map(self._informed, self._services))
+            resources.callback(self.home.state_file.unlink, missing_ok=True)
+            children = (*engines, *map(self._with_owner_url, self._services))
             inherited = {
                 name: value
                 for name, value in os.environ.items()
@@ -224,22 +227,22 @@ class Stack:
             }
             env = {**SHARED_CORES, **inherited, **self.env, "PYTHONUNBUFFERED": "1"}
             self._supervisor = Supervisor(
-                children, self.home, env, backoff=self._backoff, observe=self._heard
+                children, self.home, env, backoff=self._backoff, observe=self._on_event
             )
             self._thread = threading.Thread(
                 target=self._supervise, name="sera-supervisor"
             )
             self._thread.start()
-            self._context = made.pop_all()
+            self._context = resources.pop_all()
 
     def _prepare(self, sockets: Path) -> tuple[Child, ...]:
-        """Decide on the engines and write down how to reach everything."""
+        """Choose the engines and record their URLs in the state."""
         postgres = Postgres(self.home.database, sockets / "postgres", self._durable)
         valkey = Valkey(sockets)
         urls = self._urls
         self.state = StackState(
             home=str(self.home.root),
-            supervisor=ProcessId.own(),
+            supervisor=ProcessId.current(),
             sockets=str(sockets),
             database_url=urls.database or postgres.url,
             broker_url=urls.broker or valkey.url,
@@ -248,11 +251,15 @@ class Stack:
             port=self.port,
         )
         self._service_database = urls.database or postgres.service_url
-        engines = (postgres.child, urls.database), (valkey.child, urls.broker)
-        return tuple(make() for make, given in engines if given is None)
+        engines = []
+        if urls.database is None:
+            engines.append(postgres.child())
+        if urls.broker is None:
+            engines.append(valkey.child())
+        return tuple(engines)
 
-    def _informed(self, child: Child) -> Child:
-        """Only the migrations are told how to reach the database as its owner."""
+    def _with_owner_url(self, child: Child) -> Child:
+        """Give the URL with the owner's login to the migrations only."""
         if child.name != MIGRATIONS:
             return child
         owner = self._urls.database_owner or self.database_url
@@ -261,36 +268,35 @@ class Stack:
     def _supervise(self) -> None:
         try:
             self._supervisor.run(self._stop, self._hurry, self._settled_once)
-        except BaseException as fault:  # noqa: BLE001 - raised again in the thread that waits for us
+        except BaseException as fault:  # noqa: BLE001 - raised again in `_finish`
             self._fault = fault
 
     def _settled_once(self) -> None:
         self._save()
         self._settled.set()
 
-    def _heard(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         try:
             self._save()
-        except (
-            OSError
-        ) as refused:  # a full disk must not end the services that still run
+        except OSError as refused:
+            # A full disk must not end the services that still run.
             log().warning("stack.state-not-saved", problem=str(refused))
         self._observe(event)
 
     def _save(self) -> None:
-        known = self.state.children
-        children = {
-            name: known[name]
-            if name in known and known[name].pid == pid
-            else ProcessId.of(pid)
-            for name, pid in self._supervisor.pids().items()
-        }
-        alive = {name: process for name, process in children.items() if process}
-        self.state = replace(self.state, children=alive, ready=self._supervisor.settled)
+        children: dict[str, ProcessId] = {}
+        for name, pid in self._supervisor.pids().items():
+            saved = self.state.children.get(name)
+            process = saved if saved and saved.pid == pid else ProcessId.from_pid(pid)
+            if process:
+                children[name] = process
+        self.state = replace(
+            self.state, children=children, ready=self._supervisor.settled
+        )
         self.state.save(self.home)
 
     def _finish(self) -> None:
-        """Wait for the supervisor, give everything back, and raise what ended it."""
+        """Wait for the supervisor, release all resources, and raise its error if it had one."""
         while self._thread.is_alive():
             self._thread.join(JOIN_S)
         self._context.close()
@@ -299,10 +305,10 @@ class Stack:
 
 
 class EmbeddedEngines(Stack):
-    """PostgreSQL and Valkey alone, for tests and tools that bring their own processes.
+    """PostgreSQL and Valkey without services, for tests and tools with their own processes.
 
-    Tests may take `durable=False`: nothing is forced to the disk, which is faster and survives all
-    but a power cut.
+    Tests may pass `durable=False`: writes are not flushed to the disk, which is faster and still
+    survives everything but a power cut.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The state file of a running stack: how the CLI, a test or a person finds it."""
+"""The state file of a running stack, with which the CLI, a test or a person finds it."""
 
 import json
 import os
@@ -19,19 +19,19 @@ LEFTOVER_S = 5.0
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process that cannot be mistaken for a later one with the same number."""
+    """A process id with its start time, which tells it from a later process of the same number."""
 
     pid: int
     started: float
 
     @classmethod
-    def own(cls) -> Self:
-        """The process that asks."""
+    def current(cls) -> Self:
+        """The present process."""
         process = psutil.Process()
         return cls(process.pid, process.create_time())
 
     @classmethod
-    def of(cls, pid: int) -> Self | None:
+    def from_pid(cls, pid: int) -> Self | None:
         try:
             return cls(pid, psutil.Process(pid).create_time())
         except psutil.NoSuchProcess:
@@ -50,7 +50,7 @@ class ProcessId:
 
 @dataclass(frozen=True)
 class StackState:
-    """What runs, where, and how to reach it."""
+    """The processes of a stack, its folders and its URLs."""
 
     home: str
     supervisor: ProcessId
@@ -71,14 +71,14 @@ class StackState:
     @classmethod
     def load(cls, home: Path) -> Self:
         """The state of the stack that runs on `home`; StackNotRunning where none does."""
-        found = cls.read(Home(home))
-        if found is None or found.supervisor.find() is None:
+        state = cls.read(Home(home))
+        if state is None or state.supervisor.find() is None:
             raise StackNotRunning(home=home)
-        return found
+        return state
 
     @classmethod
     def read(cls, home: Home) -> Self | None:
-        """What the file says, whether its stack still runs or not."""
+        """The content of the state file, whether its stack still runs or not."""
         try:
             facts = json.loads(home.state_file.read_text())
         except FileNotFoundError:
@@ -90,29 +90,34 @@ class StackState:
         return cls(**facts)
 
     def save(self, home: Home) -> None:
-        """Replace the file in one step, readable by us only: it may carry passwords."""
+        """Replace the file atomically, readable by this user only, because it may contain
+        passwords.
+        """
         draft = home.state_file.with_suffix(".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            json.dump(asdict(self), out, indent=2)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(asdict(self), file, indent=2)
         draft.replace(home.state_file)
 
 
 def clear_leftovers(home: Home) -> None:
-    """End what a killed supervisor may have left; call it only while holding the home."""
-    if (left := StackState.read(home)) is None:
+    """End processes that a killed supervisor may have left. The caller must
+    hold the home's lock.
+    """
+    state = StackState.read(home)
+    if state is None:
         return
-    processes = [
-        process for child in left.children.values() if (process := child.find())
-    ]
-    _gone, alive = psutil.wait_procs(
-        processes, timeout=LEFTOVER_S
-    )  # the kernel has told them to end already
+    processes = []
+    for child in state.children.values():
+        if process := child.find():
+            processes.append(process)
+    # The kernel has already sent them their death signal.
+    _, alive = psutil.wait_procs(processes, timeout=LEFTOVER_S)
     for process in alive:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGKILL)
     psutil.wait_procs(alive, timeout=LEFTOVER_S)
-    sockets = Path(left.sockets)
+    sockets = Path(state.sockets)
     if (
         not sockets.is_relative_to(home.root)
         and sockets.name.startswith("sera-")

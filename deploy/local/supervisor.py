@@ -1,7 +1,7 @@
 """Keeps children running: ordered start, restart with back-off, stop in reverse order.
 
-One thread owns everything here. Time and the wish to stop come in from outside, so that a step is a
-plain call.
+One thread runs everything here. The time and the stop request are passed in, so that a step is a
+plain function call.
 """
 
 import threading
@@ -14,11 +14,11 @@ from deploy.local.child import Backoff, Child, describe_exit
 from deploy.local.errors import ChildFailed
 from deploy.local.home import Home
 from deploy.local.process import Process, last_line
-from deploy.local.watchdog import Vigil
+from deploy.local.watchdog import Watchdog
 
 STEP_S = 0.05
-INSIST_S = 8.0
-"""What a child gets between being told to end at once and being killed."""
+ORPHAN_SIGNAL_GRACE_S = 8.0
+"""How long a child has between its `orphan_signal` and SIGKILL."""
 
 
 class Phase(StrEnum):
@@ -35,7 +35,7 @@ UP = {Phase.READY, Phase.FINISHED}
 
 @dataclass(frozen=True)
 class Event:
-    """A child changed its phase; `detail` says why where that is not plain."""
+    """A child changed its phase; `detail` gives the reason where it is not obvious."""
 
     child: str
     phase: Phase
@@ -45,8 +45,8 @@ class Event:
 Observer = Callable[[Event], None]
 
 
-class Member:
-    """A child, the process that is it at present, and what is to happen next."""
+class SupervisedChild:
+    """A child with its present process and its next step."""
 
     def __init__(
         self,
@@ -70,13 +70,15 @@ class Member:
             **dict(child.env),
             **{name: str(path) for name, path in files.items()},
         }
-        self._vigil = Vigil(child.alive, self._env, home.alive_file(child.name))
+        self._watchdog = Watchdog(
+            child.liveness_command, self._env, home.alive_file(child.name)
+        )
         self._backoff = backoff
         self._observe = observe
-        self._since = 0.0
-        self._due = 0.0
+        self._phase_started_s = 0.0
+        self._next_start_s = 0.0
         self._stop_by: float | None = None
-        self._insisted = False
+        self._sent_orphan_signal = False
         self._fault = ""
 
     @property
@@ -84,11 +86,11 @@ class Member:
         return self.process is not None
 
     def step(self, now: float, may_start: bool) -> None:
-        """Do what is due."""
+        """Take the next step if its time has come."""
         if (
             self.phase in (Phase.WAITING, Phase.RESTING)
             and may_start
-            and now >= self._due
+            and now >= self._next_start_s
         ):
             self._start(now)
         elif self.phase in (Phase.STARTING, Phase.READY) and self.process is not None:
@@ -98,14 +100,13 @@ class Member:
         self._fault = ""
         try:
             self._home.ready_file(self.child.name).unlink(missing_ok=True)
-            self._vigil.end()
+            self._watchdog.stop()
             self.child.prepare()
             self.process = Process(
                 self.child, self._env, self._home.log(self.child.name)
             )
-        except (
-            OSError
-        ) as refused:  # out of processes, memory or disk: as good as a crash
+        except OSError as refused:
+            # No process, memory or disk space left: treated like a crash.
             self._rest(now, f"it could not be started ({refused})")
         else:
             self._enter(Phase.STARTING, now)
@@ -113,60 +114,64 @@ class Member:
     def _watch(self, process: Process, now: float) -> None:
         code = process.exit_code()
         if code is not None:
-            self._ended(code, now)
+            self._on_exit(code, now)
         elif (
             self.phase is Phase.STARTING
             and not self.child.one_shot
             and self.child.ready(self._env)
         ):
-            self._vigil.begin()
+            self._watchdog.start()
             self._enter(Phase.READY, now)
-        elif self.phase is Phase.READY and self._vigil.stuck():
+        elif self.phase is Phase.READY and self._watchdog.is_stuck():
             self._fault = "it lives, but completes nothing while work waits"
             process.kill()
-        elif self.phase is Phase.STARTING and now - self._since > self.child.ready_s:
+        elif (
+            self.phase is Phase.STARTING
+            and now - self._phase_started_s > self.child.ready_s
+        ):
             self._fault = f"it was not ready within {self.child.ready_s:g} s"
             process.kill()
 
-    def _ended(self, code: int, now: float) -> None:
+    def _on_exit(self, code: int, now: float) -> None:
         self.process = None
         if self.child.one_shot and code == 0:
             self._enter(Phase.FINISHED, now)
             return
         if self.phase is Phase.READY and (
-            now - self._since >= self._backoff.healthy_s or self._vigil.worked()
+            now - self._phase_started_s >= self._backoff.healthy_s
+            or self._watchdog.has_progressed()
         ):
             self.failures = 0
-        self._vigil.end()
+        self._watchdog.stop()
         self._rest(now, self._fault or describe_exit(code))
 
     def _rest(self, now: float, how: str) -> None:
         self.failures += 1
         rest_s = self._backoff.delay_s(self.failures)
-        self._due = now + rest_s
+        self._next_start_s = now + rest_s
         self._enter(Phase.RESTING, now, f"{how}; next try in {rest_s:g} s")
 
     def _enter(self, phase: Phase, now: float, detail: str = "") -> None:
         self.phase = phase
-        self._since = now
+        self._phase_started_s = now
         self._observe(Event(self.child.name, phase, detail))
 
     def stop(self, now: float, hurry: bool) -> None:
-        """Ask, insist, kill; call it until `alive` is false."""
+        """Stop in steps: stop signal, orphan signal, SIGKILL. Call it until `alive` is false."""
         if self.process is None:
             return
         if self._stop_by is None:
             self._stop_by = now + self.child.stop_s
             self.process.send(self.child.stop_signal)
-        elif not self._insisted and (hurry or now >= self._stop_by):
-            self._insisted = True
-            self._stop_by = now + INSIST_S
+        elif not self._sent_orphan_signal and (hurry or now >= self._stop_by):
+            self._sent_orphan_signal = True
+            self._stop_by = now + ORPHAN_SIGNAL_GRACE_S
             self.process.send(self.child.orphan_signal)
         elif now >= self._stop_by:
             self.process.kill()
         if self.process.exit_code() is not None:
             self.process = None
-            self._vigil.end()
+            self._watchdog.stop()
             self._home.ready_file(self.child.name).unlink(missing_ok=True)
             self._enter(Phase.STOPPED, now)
 
@@ -187,7 +192,7 @@ class Member:
 
 
 class Supervisor:
-    """All members together."""
+    """All children of a stack."""
 
     def __init__(
         self,
@@ -202,9 +207,9 @@ class Supervisor:
         self._clock = clock
         self.settled = False
         """True once every child has been up."""
-        self._told = observe
+        self._observe = observe
         self.members = {
-            c.name: Member(c, home, env, backoff or Backoff(), self._heard)
+            c.name: SupervisedChild(c, home, env, backoff or Backoff(), self._on_event)
             for c in children
         }
 
@@ -216,9 +221,7 @@ class Supervisor:
         }
 
     def step(self) -> None:
-        """Let every member do what is due. Before all have been up once, one that fails ends the
-        start.
-        """
+        """Advance every child. Before all have been up once, a failing child ends the start."""
         now = self._clock()
         for member in self.members.values():
             member.step(now, self._may_start(member))
@@ -230,36 +233,38 @@ class Supervisor:
         hurry: threading.Event,
         on_settled: Callable[[], None],
     ) -> None:
-        """Supervise until `stop` is set, then stop all; `hurry` cuts the farewells short."""
+        """Supervise until `stop` is set, then stop all children; `hurry` stops them faster."""
         try:
             while not stop.is_set():
-                before = self.settled
+                was_settled = self.settled
                 self.step()
-                if self.settled and not before:
+                if self.settled and not was_settled:
                     on_settled()
                 stop.wait(STEP_S)
         finally:
             self.stop(hurry)
 
     def stop(self, hurry: threading.Event) -> None:
-        """Stop the children nobody alive depends on, until none is left."""
-        while living := [m for m in self.members.values() if m.alive]:
-            needed = {name for member in living for name in member.child.after}
-            for member in living:
-                if member.child.name not in needed:
+        """Stop children on which no running child depends, until none is left."""
+        while running_children := [m for m in self.members.values() if m.alive]:
+            needed_names = {
+                name for member in running_children for name in member.child.depends_on
+            }
+            for member in running_children:
+                if member.child.name not in needed_names:
                     member.stop(self._clock(), hurry.is_set())
             time.sleep(STEP_S)
 
-    def _may_start(self, member: Member) -> bool:
-        """All that it comes after are up; one that is not part of this stack is somebody else's to
-        run.
-        """
+    def _may_start(self, member: SupervisedChild) -> bool:
+        """Whether all dependencies are up. A dependency outside this stack is ignored."""
         return all(
-            self.members[n].phase in UP for n in member.child.after if n in self.members
+            self.members[n].phase in UP
+            for n in member.child.depends_on
+            if n in self.members
         )
 
-    def _heard(self, event: Event) -> None:
-        self._told(event)
+    def _on_event(self, event: Event) -> None:
+        self._observe(event)
         member = self.members[event.child]
         if (
             event.phase is Phase.RESTING

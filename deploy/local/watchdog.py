@@ -1,5 +1,6 @@
-"""Watches whether a child that lives also gets on. Nothing here waits: the supervisor has others to
-look after.
+"""Detects a child that runs but makes no progress.
+
+Nothing here blocks, because the supervisor also serves the other children.
 """
 
 import subprocess
@@ -11,15 +12,17 @@ from pathlib import Path
 from shared.observability.liveness import is_overdue, read_deadline
 from shared.settings import ROOT
 
-PAUSE_S = 5.0
-"""Between two questions to a child that is silent."""
-ANSWER_S = 30.0
+PROBE_INTERVAL_S = 5.0
+"""The pause between two probes of a silent child."""
+PROBE_TIMEOUT_S = 30.0
 STUCK = 1
 
 
-class Vigil:
-    """A child that is silent for longer than it said is asked for by a command; only its 1 means
-    that it is stuck.
+class Watchdog:
+    """Watches one child.
+
+    When the child is silent for longer than it announced, a command probes it. Only exit code 1 of
+    the command means that the child is stuck.
     """
 
     def __init__(
@@ -28,32 +31,31 @@ class Vigil:
         self._command = command
         self._env = env
         self._path = path
-        self._asked: subprocess.Popen[bytes] | None = None
-        self._next = self._give_up = 0.0
-        self._at_first: float | None = None
+        self._probe: subprocess.Popen[bytes] | None = None
+        self._next_probe_s = self._probe_deadline_s = 0.0
+        self._first_promise: float | None = None
 
     @property
-    def asking(self) -> bool:
-        return self._asked is not None
+    def is_probing(self) -> bool:
+        return self._probe is not None
 
-    def begin(self) -> None:
-        """The child is ready from now on."""
-        self._at_first = read_deadline(self._path)
+    def start(self) -> None:
+        """Start watching: the child is ready."""
+        self._first_promise = read_deadline(self._path)
 
-    def worked(self) -> bool:
-        """Whether it has said since that it got on."""
-        return read_deadline(self._path) != self._at_first
+    def has_progressed(self) -> bool:
+        """Whether the child has reported progress since `start`."""
+        return read_deadline(self._path) != self._first_promise
 
-    def stuck(self) -> bool:
+    def is_stuck(self) -> bool:
         now = time.monotonic()
-        if self._asked:
-            return self._answer(self._asked, now) == STUCK
-        if self._command and now >= self._next and is_overdue(self._path):
-            self._next = now + PAUSE_S
-            with suppress(
-                OSError
-            ):  # out of processes or memory: it is asked again later
-                self._asked = subprocess.Popen(
+        if self._probe:
+            return self._answer(self._probe, now) == STUCK
+        if self._command and now >= self._next_probe_s and is_overdue(self._path):
+            self._next_probe_s = now + PROBE_INTERVAL_S
+            # Without free processes or memory the child is probed again later.
+            with suppress(OSError):
+                self._probe = subprocess.Popen(
                     self._command,
                     env=dict(self._env),
                     cwd=ROOT,
@@ -61,24 +63,24 @@ class Vigil:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                 )
-                self._give_up = now + ANSWER_S
+                self._probe_deadline_s = now + PROBE_TIMEOUT_S
         return False
 
-    def end(self) -> None:
-        """The child has ended; what was asked is of no interest any more."""
-        if self._asked:
-            self._asked.kill()
-            self._asked.wait()
-        self._asked = None
+    def stop(self) -> None:
+        """Stop watching: the child has ended, so a running probe is killed."""
+        if self._probe:
+            self._probe.kill()
+            self._probe.wait()
+        self._probe = None
         with suppress(OSError):
             self._path.unlink()
 
     def _answer(self, probe: "subprocess.Popen[bytes]", now: float) -> int | None:
         code = probe.poll()
-        if code is None and now > self._give_up:
+        if code is None and now > self._probe_deadline_s:
             probe.kill()
             code = probe.wait()
         if code is not None:
-            self._asked = None
-            self._next = now + PAUSE_S
+            self._probe = None
+            self._next_probe_s = now + PROBE_INTERVAL_S
         return code

@@ -147,7 +147,7 @@ def build_dependencies(settings: Settings) -> Dependencies:
         job_watch=JobChangeListener(settings.database),
         pace=pace,
         acceptance=acceptance,
-        cache=AnswerCache(),
+        answer_cache=AnswerCache(),
         read_audit=ReadAudit(),
         deidentifier=deidentifier,
         decoder_pool=DecoderPool(settings),

@@ -19,7 +19,13 @@ from services.api.session.provider import IdentityProvider
 from shared.cases.accept import CaseAcceptance
 from shared.cases.deidentification import Deidentifier
 from shared.cases.pace import Pace
-from shared.domain.roles import HOSPITAL_ROLES, PERMISSIONS, Permission, Role, roles_with
+from shared.domain.roles import (
+    HOSPITAL_ROLES,
+    PERMISSIONS,
+    Permission,
+    Role,
+    roles_with,
+)
 from shared.errors import Forbidden
 from shared.ledger import HospitalSession, Ledger, SystemSession, Transaction
 from shared.ledger.hospitals.repository import Caller
@@ -44,7 +50,7 @@ class Dependencies:
     job_watch: JobChangeListener
     pace: Pace
     acceptance: CaseAcceptance
-    cache: AnswerCache
+    answer_cache: AnswerCache
     read_audit: ReadAudit
     deidentifier: Deidentifier
     decoder_pool: DecoderPool
@@ -213,5 +219,9 @@ Operator = Annotated[Caller, Depends(require_permission(Permission.OPERATE))]
 Auditor = Annotated[Caller, Depends(require_permission(Permission.AUDIT))]
 Administrator = Annotated[Caller, Depends(require_permission(Permission.ADMINISTER))]
 Monitor = Annotated[Caller, Depends(require_permission(Permission.MONITOR))]
-KeyAdministrator = Annotated[Caller, Depends(require_permission(Permission.MANAGE_KEYS))]
-PeopleAdministrator = Annotated[Caller, Depends(require_permission(Permission.MANAGE_PEOPLE))]
+KeyAdministrator = Annotated[
+    Caller, Depends(require_permission(Permission.MANAGE_KEYS))
+]
+PeopleAdministrator = Annotated[
+    Caller, Depends(require_permission(Permission.MANAGE_PEOPLE))
+]

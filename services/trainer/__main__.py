@@ -1,4 +1,4 @@
-"""`python -m services.trainer`: one process, one step at a time; several share a run."""
+"""`python -m services.trainer`: does one step at a time; several trainers share a run."""
 
 import os
 from datetime import timedelta
@@ -7,9 +7,9 @@ from uuid import UUID
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
-from services.trainer.gate import policy_of
+from services.trainer.gate import gate_policy
 from services.trainer.service import ACTOR, TrainingService
-from services.trainer.step_owner import Owner
+from services.trainer.step_owner import StepOwner
 from services.trainer.steps import TrainingTools
 from shared.ledger import Ledger
 from shared.ledger.jobs.heartbeat import Heartbeat
@@ -25,7 +25,8 @@ from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
 
 NICENESS = 10
-"""Where a trainer shares a machine with a worker, hospitals come first; alone on a machine it has all of it."""
+"""Where a trainer shares a machine with a worker, cases come first. Alone on a machine a trainer
+has all of it."""
 
 
 def bootstrap(settings: Settings, app: Celery) -> TrainingService:
@@ -39,22 +40,27 @@ def bootstrap(settings: Settings, app: Celery) -> TrainingService:
 
     heartbeat = Heartbeat(renew, lease)
     heartbeat.start()
-    weights = WeightsFinder(settings.weights_dir, settings.home / "cache" / "weights")
+    cache_folder = settings.home / "cache"
     tools = TrainingTools(
-        open_store(settings.objects),
-        weights,
-        settings.home / "cache" / "bundles",
-        policy_of(settings),
+        objects=open_store(settings.objects),
+        weights=WeightsFinder(settings.weights_dir, cache_folder / "weights"),
+        bundle_folder=cache_folder / "bundles",
+        policy=gate_policy(settings),
     )
     return TrainingService(
-        settings, ledger, tools, heartbeat, CeleryNotifier(app), Owner.here()
+        settings=settings,
+        ledger=ledger,
+        tools=tools,
+        heartbeat=heartbeat,
+        notifier=CeleryNotifier(app),
+        owner=StepOwner.current(),
     )
 
 
-def register(app: Celery, desk: TrainingService) -> None:
+def register(app: Celery, service: TrainingService) -> None:
     @app.task(name=Tasks.TRAIN)
     def train(subject: str) -> None:
-        desk.work()
+        service.work()
 
 
 def main() -> None:
@@ -65,9 +71,9 @@ def main() -> None:
     metrics.serve(settings, GpuCollector())
     check_schema(settings.database)
     app = celery_app(settings.broker)
-    desk = bootstrap(settings, app)
-    register(app, desk)
-    worker_shutting_down.connect(lambda **_: desk.close(), weak=False)
+    service = bootstrap(settings, app)
+    register(app, service)
+    worker_shutting_down.connect(lambda **_: service.close(), weak=False)
     worker_ready.connect(lambda **_: announce(settings), weak=False)
     run_solo(app, [Queues.TRAIN], f"trainer-{os.getpid()}")
 

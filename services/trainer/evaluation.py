@@ -1,4 +1,4 @@
-"""What a run ends with: a stored bundle, its figures on the locked test set, and the gate's verdict."""
+"""The end of a run: store the bundle, evaluate it on the locked test set, and judge it."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -19,83 +19,122 @@ from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.objects import ObjectStore
 from shared.statistics.model_life.gate import GatePolicy
 
-Also = Callable[[SystemSession], None]
+LedgerWrite = Callable[[SystemSession], None]
 
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """Where bundles come from and go to, and what is asked of them."""
+    """The object store, the local folder of bundles, the cache, and the gate's policy."""
 
     objects: ObjectStore
-    shelf: Path
-    keep: FeatureCache
+    bundle_folder: Path
+    feature_cache: FeatureCache
     policy: GatePolicy
 
 
-def store(model: FittedModel, synthetic: bool, objects: ObjectStore) -> Bundle:
-    """Save a model, prove it by loading it, and store its files; the last file makes it known."""
+def store_bundle(model: FittedModel, synthetic: bool, objects: ObjectStore) -> Bundle:
+    """Save a model, verify it by loading it, and store its files.
+
+    The last stored file, the manifest, makes the bundle known.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        save(model, Path(folder, "bundle"), synthetic=synthetic)
-        bundle = load(Path(folder, "bundle"))
-        publish(Path(folder, "bundle"), objects)
+        bundle_folder = Path(folder, "bundle")
+        save(model, bundle_folder, synthetic=synthetic)
+        bundle = load(bundle_folder)
+        publish(bundle_folder, objects)
     return bundle
 
 
-def taken(digest: str, bench: EvaluationContext) -> Bundle:
+def load_stored(digest: str, context: EvaluationContext) -> Bundle:
     """A stored bundle, verified and loaded."""
-    return load(fetch(digest, bench.objects, bench.shelf), expected_digest=digest)
+    folder = fetch(digest, context.objects, context.bundle_folder)
+    return load(folder, expected_digest=digest)
 
 
-def evaluated(
-    digest: str, tests: Sequence[LabelledImage], bench: EvaluationContext, progress: ProgressCallback
+def evaluate(
+    digest: str,
+    test_images: Sequence[LabelledImage],
+    context: EvaluationContext,
+    progress: ProgressCallback,
 ) -> EvaluationOutcome:
-    """The candidate's own figures on the locked test set; none where there are too few images."""
-    judgement = _judged(taken(digest, bench), None, tests, bench, progress)
-    own = judgement.figures.get("candidate")
-    if not own:
-        return EvaluationOutcome(images=len(tests))
+    """The candidate's own figures on the locked test set; none if there are too few images."""
+    judgement = _judge(
+        candidate=load_stored(digest, context),
+        live=None,
+        test_images=test_images,
+        context=context,
+        progress=progress,
+    )
+    figures = judgement.figures.get("candidate")
+    if not figures:
+        return EvaluationOutcome(images=len(test_images))
     return EvaluationOutcome(
-        images=len(tests),
-        auc=own["auc"]["value"],
-        sensitivity=own["sensitivity"]["value"],
+        images=len(test_images),
+        auc=figures["auc"]["value"],
+        sensitivity=figures["sensitivity"]["value"],
     )
 
 
-def gated(
+def compare_with_live(
     digest: str,
-    live: str | None,
-    tests: Sequence[LabelledImage],
-    bench: EvaluationContext,
+    live_digest: str | None,
+    test_images: Sequence[LabelledImage],
+    context: EvaluationContext,
     progress: ProgressCallback,
 ) -> Judgement:
-    """The candidate judged against what is live; against itself there is nothing to lose."""
-    against = taken(live, bench) if live else None
-    return _judged(taken(digest, bench), against, tests, bench, progress)
+    """The judgement of the candidate against the live model, if there is one.
+
+    A candidate that is live itself is compared with itself and cannot be worse.
+    """
+    live = load_stored(live_digest, context) if live_digest else None
+    return _judge(
+        candidate=load_stored(digest, context),
+        live=live,
+        test_images=test_images,
+        context=context,
+        progress=progress,
+    )
 
 
-def recorded(
-    digest: str, live: str | None, version: UUID | None, run: UUID, judgement: Judgement
-) -> Also:
-    """Writes the judgement with the step's end."""
+def gate_record(
+    digest: str,
+    live_digest: str | None,
+    version_id: UUID | None,
+    run_id: UUID,
+    judgement: Judgement,
+) -> LedgerWrite:
+    """A function that writes the judgement in the transaction that ends the step."""
 
     def record(session: SystemSession) -> None:
-        session.gate_judgements.record(digest, live, version, run, judgement)
+        session.gate_judgements.record(
+            model_digest=digest,
+            live_digest=live_digest,
+            version_id=version_id,
+            run_id=run_id,
+            judgement=judgement,
+        )
 
     return record
 
 
-def message(judgement: Judgement) -> Message:
-    """The verdict, and what speaks against the candidate."""
+def verdict_message(judgement: Judgement) -> Message:
+    """The verdict, and the objections against the candidate."""
     return Message(f"gate-{judgement.verdict.value}", {"against": judgement.objections})
 
 
-def _judged(
+def _judge(
     candidate: Bundle,
     live: Bundle | None,
-    tests: Sequence[LabelledImage],
-    bench: EvaluationContext,
+    test_images: Sequence[LabelledImage],
+    context: EvaluationContext,
     progress: ProgressCallback,
 ) -> Judgement:
     return judge(
-        candidate, live, tests, bench.objects, bench.policy, bench.keep, progress
+        candidate=candidate,
+        live=live,
+        images=test_images,
+        objects=context.objects,
+        policy=context.policy,
+        feature_cache=context.feature_cache,
+        progress=progress,
     )

@@ -1,4 +1,4 @@
-"""The gate's step: both models read the locked test images, batch by batch, and the figures are judged."""
+"""The gate step: both models predict the locked test images, and the figures are judged."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from services.trainer.samples import samples
+from services.trainer.samples import make_samples
 from shared.bundles import Bundle
 from shared.domain.messages import Message
 from shared.domain.models import Judgement
@@ -28,12 +28,16 @@ from shared.statistics.model_life.gate import (
 )
 
 STAGE = "gate"
-BATCH = 16
+BATCH_IMAGES = 16
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a model said of one image; the numbers are NaN where it could not read it, for the reason `unread`."""
+class ImagePrediction:
+    """A model's prediction for one image, as it is cached.
+
+    `called` says whether the score reaches the cut-off. The numbers are NaN where the model could
+    not read the image; `unread` is then the code of the reason.
+    """
 
     score: float = math.nan
     risk: float = math.nan
@@ -42,16 +46,20 @@ class Reading:
     unread: str | None = None
 
     @classmethod
-    def of(cls, outcome: Prediction | SeraError) -> "Reading":
-        """Called by the score, so that a model gains no sensitivity by referring what it is unsure of."""
+    def from_outcome(cls, outcome: Prediction | SeraError) -> "ImagePrediction":
+        """Called by the score, so that a model gains no sensitivity by referring unsure cases."""
         if isinstance(outcome, SeraError):
             return cls(unread=outcome.code)
-        called = outcome.score >= outcome.cutoff
-        return cls(outcome.score, outcome.risk, called, outcome.decision == "refer")
+        return cls(
+            score=outcome.score,
+            risk=outcome.risk,
+            called=outcome.score >= outcome.cutoff,
+            referred=outcome.decision == "refer",
+        )
 
 
-def policy_of(settings: Settings) -> GatePolicy:
-    """What the operator asks of a candidate."""
+def gate_policy(settings: Settings) -> GatePolicy:
+    """The operator's requirements on a candidate."""
     return GatePolicy(
         margin=settings.gate_margin,
         significance=settings.gate_significance,
@@ -67,103 +75,115 @@ def judge(
     images: Sequence[LabelledImage],
     objects: ObjectStore,
     policy: GatePolicy,
-    keep: FeatureCache,
+    feature_cache: FeatureCache,
     progress: ProgressCallback,
 ) -> Judgement:
     """Judge a candidate on the locked test images.
 
-    At most `BATCH` images are in memory at once. What a bundle said of an image is kept, so the live model reads each
-    test image once in its life, and a gate that was killed goes on where it was. Raises `Unavailable` where the object
-    store is away; an image that is missing or broken counts as called wrongly.
+    At most `BATCH_IMAGES` images are in memory at once. Predictions are cached. So the live model
+    reads each test image only once, and a gate that was killed continues where it was. An image
+    that is missing or broken counts as called wrongly.
+    Raises `Unavailable` where the object store is away.
     """
-    bundles = [candidate] + ([live] if live else [])
-    desk = _Desk(objects, keep, progress, len(images) * len(bundles))
-    readings = [desk.readings(bundle, images) for bundle in bundles]
-    labels = [image.malignant for image in images]
-    sites = [image.site for image in images]
-    patients = [
-        sample.group for sample in samples(list(images), objects, candidate.framing)
-    ]
-    sizes = [image.size_mm for image in images]
+    bundles = [candidate]
+    if live is not None:
+        bundles.append(live)
+    predictor = _TestSetPredictor(
+        objects=objects,
+        cache=feature_cache,
+        progress=progress,
+        total=len(images) * len(bundles),
+    )
+    predictions = [predictor.predict(bundle, images) for bundle in bundles]
+    samples = make_samples(list(images), objects, candidate.framing)
     return judge_candidate(
-        readings[0],
-        readings[1] if live else None,
-        labels,
-        sites,
-        policy,
-        patients,
-        sizes,
+        candidate=predictions[0],
+        live=None if live is None else predictions[1],
+        labels=[image.malignant for image in images],
+        sites=[image.site for image in images],
+        policy=policy,
+        patients=[sample.group for sample in samples],
+        sizes_mm=[image.size_mm for image in images],
     )
 
 
-class _Desk:
+class _TestSetPredictor:
     def __init__(
-        self, objects: ObjectStore, keep: FeatureCache, progress: ProgressCallback, total: int
+        self,
+        objects: ObjectStore,
+        cache: FeatureCache,
+        progress: ProgressCallback,
+        total: int,
     ) -> None:
+        """`total` counts the predictions of all models, for the progress."""
         self._objects = objects
-        self._keep = keep
+        self._cache = cache
         self._progress = progress
         self._total = total
         self._done = 0
 
-    def readings(self, bundle: Bundle, images: Sequence[LabelledImage]) -> ModelPredictions:
-        """What a bundle says of the images, in their order."""
-        rows = [
-            reading
-            for batch in _batches(samples(list(images), self._objects, bundle.framing))
-            for reading in self._read(bundle, batch)
-        ]
-        columns = {
-            name: np.array([getattr(row, name) for row in rows])
-            for name in ("score", "risk", "called")
-        }
-        referred = np.array([row.referred for row in rows])
+    def predict(
+        self, bundle: Bundle, images: Sequence[LabelledImage]
+    ) -> ModelPredictions:
+        """Predictions for the images, in their order."""
+        samples = make_samples(list(images), self._objects, bundle.framing)
+        predictions: list[ImagePrediction] = []
+        for batch in _batches(samples):
+            predictions += self._predict_batch(bundle, batch)
         return ModelPredictions(
-            columns["score"],
-            columns["risk"],
-            columns["called"],
-            referred,
-            bundle.prevalence,
+            scores=np.array([prediction.score for prediction in predictions]),
+            risks=np.array([prediction.risk for prediction in predictions]),
+            decisions=np.array([prediction.called for prediction in predictions]),
+            referrals=np.array([prediction.referred for prediction in predictions]),
+            prevalence=bundle.prevalence,
         )
 
-    def _read(self, bundle: Bundle, batch: Sequence[Sample]) -> list[Reading]:
+    def _predict_batch(
+        self, bundle: Bundle, batch: Sequence[Sample]
+    ) -> list[ImagePrediction]:
         keys = [f"gate/{bundle.digest}/{sample.key}" for sample in batch]
-        known = [_parsed(self._keep.get(key)) for key in keys]
-        missing = [
+        cached = [_from_json(self._cache.get(key)) for key in keys]
+        new_samples = [
             sample
-            for sample, reading in zip(batch, known, strict=True)
-            if reading is None
+            for sample, prediction in zip(batch, cached, strict=True)
+            if prediction is None
         ]
-        predicted = iter(_predicted(bundle, missing))
-        readings = []
-        for key, reading in zip(keys, known, strict=True):
-            if reading is None:
-                reading = next(predicted)
-                self._keep.put(key, json.dumps(asdict(reading)).encode())
-            readings.append(reading)
-        self._done += len(batch)
-        metrics: Mapping[str, float] = {
-            "unread": sum(reading.unread is not None for reading in readings)
-        }
+        new_predictions = iter(_predict(bundle, new_samples))
+        predictions = []
+        for key, prediction in zip(keys, cached, strict=True):
+            if prediction is None:
+                prediction = next(new_predictions)
+                self._cache.put(key, json.dumps(asdict(prediction)).encode())
+            predictions.append(prediction)
+        self._report(predictions)
+        return predictions
+
+    def _report(self, predictions: Sequence[ImagePrediction]) -> None:
+        self._done += len(predictions)
+        unread = sum(prediction.unread is not None for prediction in predictions)
+        metrics: Mapping[str, float] = {"unread": unread}
         message = Message(
             "progress-readings", {"done": self._done, "readings": self._total}
         )
         self._progress(STAGE, self._done / self._total, message, metrics)
-        return readings
 
 
-def _predicted(bundle: Bundle, batch: Sequence[Sample]) -> list[Reading]:
-    loaded = [_loaded(sample) for sample in batch]
-    good = [nodule for nodule in loaded if not isinstance(nodule, SeraError)]
-    outcomes = iter(bundle.predict_each(good) if good else ())
-    return [
-        Reading.of(each if isinstance(each, SeraError) else next(outcomes))
-        for each in loaded
-    ]
+def _predict(bundle: Bundle, samples: Sequence[Sample]) -> list[ImagePrediction]:
+    nodules = [_load(sample) for sample in samples]
+    readable = [nodule for nodule in nodules if not isinstance(nodule, SeraError)]
+    outcomes = iter(bundle.predict_each(readable) if readable else ())
+    predictions = []
+    for nodule in nodules:
+        outcome = nodule if isinstance(nodule, SeraError) else next(outcomes)
+        predictions.append(ImagePrediction.from_outcome(outcome))
+    return predictions
 
 
-def _loaded(sample: Sample) -> Nodule | SeraError:
-    """The nodule, or why it cannot be read; an engine that is away is no fault of the image and ends the step."""
+def _load(sample: Sample) -> Nodule | SeraError:
+    """The nodule, or the error of an image that cannot be read.
+
+    An engine that is away is no fault of the image: its error is raised and ends the step.
+    """
     try:
         return sample.load()
     except SeraError as error:
@@ -172,11 +192,13 @@ def _loaded(sample: Sample) -> Nodule | SeraError:
         return error
 
 
-def _parsed(kept: bytes | None) -> Reading | None:
-    return Reading(**json.loads(kept)) if kept else None
+def _from_json(text: bytes | None) -> ImagePrediction | None:
+    if not text:
+        return None
+    return ImagePrediction(**json.loads(text))
 
 
-def _batches(rows: Sequence[Sample]) -> Iterator[list[Sample]]:
-    rest = iter(rows)
-    while batch := list(islice(rest, BATCH)):
+def _batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
+    remaining = iter(samples)
+    while batch := list(islice(remaining, BATCH_IMAGES)):
         yield batch

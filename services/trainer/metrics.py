@@ -1,4 +1,4 @@
-"""What a trainer measures: its steps."""
+"""A trainer's metrics: the time and the outcome of its steps."""
 
 import time
 from collections.abc import Callable
@@ -26,8 +26,8 @@ STEPS = Counter(
 )
 
 
-def measured(step: ClaimedStep, work: Callable[[ClaimedStep], str]) -> None:
-    """Do a step; `work` says what came of it."""
+def measure_step(step: ClaimedStep, work: Callable[[ClaimedStep], str]) -> None:
+    """Do a step and record its time and its outcome, which `work` returns."""
     began = time.perf_counter()
     with tracing.span(
         "train.step", run=str(step.run_id), kind=step.kind, step=step.name

@@ -1,4 +1,4 @@
-"""What a trainer lacks, known before a run asks for it."""
+"""The weight files that a trainer lacks, so that they are known before a run needs them."""
 
 from collections.abc import Iterator
 
@@ -8,28 +8,42 @@ from shared.networks.errors import NetworkUnknown
 from shared.recipes import NetworkFeatures, Recipe, RecipeDirectory, Tuning
 
 
-def lacking(weights: WeightsFinder, shelf: RecipeDirectory) -> dict[str, list[MissingWeights]]:
-    """Weight files that are not here, by recipe; a recipe that has all it needs is left out."""
-    found = {
-        recipe.name: list(_of_recipe(recipe, weights)) for recipe in shelf.recipes()
-    }
-    return {name: missing for name, missing in found.items() if missing}
+def missing_weights(
+    weights: WeightsFinder, recipe_directory: RecipeDirectory
+) -> dict[str, list[MissingWeights]]:
+    """Missing weight files by recipe, without the recipes that have all they need."""
+    missing_by_recipe = {}
+    for recipe in recipe_directory.recipes():
+        missing = list(_missing_weights_of_recipe(recipe, weights))
+        if missing:
+            missing_by_recipe[recipe.name] = missing
+    return missing_by_recipe
 
 
-def _of_recipe(recipe: Recipe, weights: WeightsFinder) -> Iterator[MissingWeights]:
-    sets = [each for each in recipe.features if isinstance(each, NetworkFeatures)]
-    for network in sorted(
-        {each.network for each in sets if each.tuning is not Tuning.PHANTOMS}
-    ):
+def _missing_weights_of_recipe(
+    recipe: Recipe, weights: WeightsFinder
+) -> Iterator[MissingWeights]:
+    for network in _pretrained_networks(recipe):
         try:
             card = get_network(network).card
-        except NetworkUnknown:  # no file would help; a run fails by that name
+        except NetworkUnknown:
+            # No file would help. A run with this recipe fails and names the network.
             continue
         if card.weights and not weights.has(card):
-            url = card.weights.url if weights.download else ""
             yield MissingWeights(
-                network,
-                " / ".join(card.weights.files),
-                str(weights.folder or "SERA_WEIGHTS_DIR"),
-                url,
+                network=network,
+                files=" / ".join(card.weights.files),
+                folder=str(weights.folder or "SERA_WEIGHTS_DIR"),
+                url=card.weights.url if weights.download else "",
             )
+
+
+def _pretrained_networks(recipe: Recipe) -> list[str]:
+    """Networks of the recipe that start from published weights."""
+    networks = set()
+    for features in recipe.features:
+        if not isinstance(features, NetworkFeatures):
+            continue
+        if features.tuning is not Tuning.PHANTOMS:
+            networks.add(features.network)
+    return sorted(networks)

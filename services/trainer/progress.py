@@ -1,4 +1,4 @@
-"""What a step says of itself while it is being done."""
+"""Reports the progress of a step to the ledger while the step is running."""
 
 import threading
 import time
@@ -10,23 +10,27 @@ from shared.ledger import Ledger
 from shared.ledger.training.steps import ClaimedStep
 from shared.observability.logs import log
 
-TOLD_EVERY_S = 0.5
+REPORT_EVERY_S = 0.5
 
 
 class StepLost(SeraError):
     code = "step-lost"
-    text = "The step is no longer this trainer's: its run was cancelled, or another trainer has taken it up."
+    text = (
+        "The step is no longer this trainer's: its run was cancelled, or another trainer has "
+        "taken it up."
+    )
 
 
-class Closing(SeraError):
+class TrainerClosing(SeraError):
     code = "closing"
     text = "The trainer is stopping."
 
 
-class Reporter:
-    """A `shared.learning.Progress` that writes to the ledger: figures always, how far it is now and then.
+class StepReporter:
+    """A `shared.learning.ProgressCallback` that writes to the ledger.
 
-    A database that is away for a moment must not cost hours of work, so what could not be told is told later.
+    Training figures are always written, the plain progress only now and then. A database that is
+    away for a moment must not cost hours of work, so pending figures are written later.
     """
 
     def __init__(
@@ -36,8 +40,8 @@ class Reporter:
         self._ledger = ledger
         self._actor = actor
         self._closing = closing
-        self._told_at = float("-inf")
-        self._untold: list[tuple[float, Message, Mapping[str, float]]] = []
+        self._reported_at = float("-inf")
+        self._pending: list[tuple[float, Message, Mapping[str, float]]] = []
 
     def __call__(
         self,
@@ -46,27 +50,31 @@ class Reporter:
         message: Message,
         metrics: Mapping[str, float],
     ) -> None:
-        """Raises StepLost where another has the step, Closing where the trainer is to stop."""
+        """Raises StepLost if another trainer has the step, TrainerClosing if this one must stop."""
         if self._closing.is_set():
-            raise Closing
+            raise TrainerClosing
         if "loss" in metrics:
-            self._untold.append((fraction, message, metrics))
-        elif time.monotonic() - self._told_at < TOLD_EVERY_S:
+            self._pending.append((fraction, message, metrics))
+        elif time.monotonic() - self._reported_at < REPORT_EVERY_S:
             return
-        self._told_at = time.monotonic()
+        self._reported_at = time.monotonic()
         try:
-            self._tell(fraction, message)
-        except Unavailable as away:
+            self._report(fraction, message)
+        except Unavailable as error:
             log().warning(
                 "step.untold",
                 run=str(self._step.run_id),
                 step=self._step.name,
-                problem=str(away),
+                problem=str(error),
             )
 
-    def _tell(self, fraction: float, message: Message) -> None:
+    def _report(self, fraction: float, message: Message) -> None:
+        reports = self._pending or [(fraction, message, {})]
         with self._ledger.system_session(self._actor) as session:
-            for said in self._untold or [(fraction, message, {})]:
-                if not session.steps.report_progress(self._step.token, self._step.kind, *said):
+            for report in reports:
+                is_ours = session.steps.report_progress(
+                    self._step.token, self._step.kind, *report
+                )
+                if not is_ours:
                     raise StepLost
-        self._untold.clear()
+        self._pending.clear()

@@ -1,4 +1,4 @@
-"""A dataset's rows as samples to learn from; pixels are fetched when they are needed."""
+"""A dataset's rows as training samples. Pixels are fetched only when they are needed."""
 
 import hashlib
 import json
@@ -10,15 +10,15 @@ from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.objects import ObjectStore
 
 
-def samples(
+def make_samples(
     images: list[LabelledImage], objects: ObjectStore, framing: Framing
 ) -> list[Sample]:
-    """One sample for each image, cut out as the recipe wants it."""
+    """One sample for each image, cropped as the recipe wants it."""
     return [
         Sample(
             key=_key(image),
             malignant=image.malignant,
-            load=partial(nodule, objects, image, framing),
+            load=partial(load_nodule, objects, image, framing),
             patient=image.patient,
             site=image.site,
         )
@@ -26,32 +26,34 @@ def samples(
     ]
 
 
-def outlined(images: list[LabelledImage]) -> float:
-    """Share of the images that came with a mask or ROI."""
-    return sum(bool(image.mask_sha256 or image.roi) for image in images) / max(
-        len(images), 1
-    )
+def outlined_share(images: list[LabelledImage]) -> float:
+    """The share of images with a mask or an ROI, 0 to 1."""
+    if not images:
+        return 0.0
+    outlined = [image for image in images if image.mask_sha256 or image.roi]
+    return len(outlined) / len(images)
 
 
-def nodule(objects: ObjectStore, image: LabelledImage, framing: Framing) -> Nodule:
-    """Fetch, decode and crop one labelled image, by its mask or ROI where it has one."""
-    pixels = decode(objects.get(image.image_sha256), frame=image.frame)
-    height, width = pixels.pixels.shape
-    return crop(pixels, roi(objects, image, width, height), framing)
+def load_nodule(objects: ObjectStore, image: LabelledImage, framing: Framing) -> Nodule:
+    """Fetch, decode and crop one labelled image, by its mask or ROI if it has one."""
+    decoded = decode(objects.get(image.image_sha256), frame=image.frame)
+    height, width = decoded.pixels.shape
+    roi = load_roi(objects, image, width=width, height=height)
+    return crop(decoded, roi, framing)
 
 
-def roi(
+def load_roi(
     objects: ObjectStore, image: LabelledImage, width: int, height: int
 ) -> Roi | None:
-    """The ROI a reader drew, as a mask or by its corners."""
+    """The ROI that a reader drew, as a mask or by its corners."""
     if image.mask_sha256:
         return read_outline(objects.get(image.mask_sha256), width, height)
     return Roi.parse(image.roi) if image.roi else None
 
 
 def _key(image: LabelledImage) -> str:
-    """Names the pixels and their ROI, whatever dataset they are in."""
-    frame = [] if image.frame is None else [image.frame]
-    return hashlib.sha256(
-        json.dumps([image.image_sha256, image.mask_sha256, image.roi, *frame]).encode()
-    ).hexdigest()
+    """A name of the pixels and their ROI, the same in every dataset."""
+    content: list[object] = [image.image_sha256, image.mask_sha256, image.roi]
+    if image.frame is not None:
+        content.append(image.frame)
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -1,20 +1,20 @@
-"""The trainer's day: claim a step, do it, say what came of it, ring for the steps that can be done now."""
+"""The trainer's loop: claim a step, do it, write its outcome, notify for the steps that follow."""
 
 import threading
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from services.trainer.metrics import measured
-from services.trainer.missing_weights import lacking
-from services.trainer.progress import Closing, Reporter, StepLost
-from services.trainer.samples import outlined
-from services.trainer.step_owner import Owner
+from services.trainer.metrics import measure_step
+from services.trainer.missing_weights import missing_weights
+from services.trainer.progress import StepLost, StepReporter, TrainerClosing
+from services.trainer.samples import outlined_share
+from services.trainer.step_owner import StepOwner
 from services.trainer.steps import (
     RunInputs,
-    RunWork,
     StepInputs,
     StepResult,
+    StepRunner,
     TrainingTools,
 )
 from shared.domain.jobs import Reason
@@ -34,7 +34,8 @@ from shared.recipes import Recipe, RecipeDirectory, load_recipe, read_recipe
 from shared.settings import Settings
 
 ACTOR = "trainer"
-AWAY = timedelta(seconds=2)
+ENGINE_RETRY_DELAY = timedelta(seconds=2)
+"""How long a step waits that was given back, because an engine is away or the trainer stops."""
 
 
 class TrainingService:
@@ -45,7 +46,7 @@ class TrainingService:
         tools: TrainingTools,
         heartbeat: Heartbeat,
         notifier: Notifier,
-        owner: Owner,
+        owner: StepOwner,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -55,35 +56,37 @@ class TrainingService:
         self._owner = owner
         self._lease = timedelta(seconds=settings.lease_s)
         self._closing = threading.Event()
-        self._work: RunWork | None = None
+        self._runner: StepRunner | None = None
 
     def work(self) -> None:
-        """Do steps until none can be done now, or the trainer is closing."""
-        self._tell_of_itself()
-        self._take_back()
+        """Do steps until none is ready or the trainer is closing."""
+        self._report_missing_weights()
+        self._reclaim_dead_owners()
         while not self._closing.is_set() and (step := self._claim()):
             self._heartbeat.hold(step.token)
             try:
-                measured(step, self._do)
+                measure_step(step, self._do)
             finally:
                 self._heartbeat.release(step.token)
-        self._let_go_of_ended()
+        self._release_ended_run()
 
     def close(self) -> None:
-        """Give the step in hand back and take no more; safe from a signal handler."""
+        """Give back the current step and claim no more; safe from a signal handler."""
         self._closing.set()
 
-    def _tell_of_itself(self) -> None:
-        """So that whoever asks for a run knows beforehand what is missing for it."""
-        lacks = lacking(self._tools.weights, RecipeDirectory(self._settings.recipes_dir))
+    def _report_missing_weights(self) -> None:
+        """Whoever requests a run learns beforehand which weights are missing for it."""
+        recipes = RecipeDirectory(self._settings.recipes_dir)
+        missing_by_recipe = missing_weights(self._tools.weights, recipes)
         with self._ledger.system_session(ACTOR) as session:
-            session.trainers.report(self._owner.host, lacks)
+            session.trainers.report(self._owner.host, missing_by_recipe)
 
-    def _take_back(self) -> None:
-        """Steps of trainers that died on this machine need not wait for their leases to run out."""
+    def _reclaim_dead_owners(self) -> None:
+        """Steps of trainers that died on this machine do not wait for their leases to expire."""
         with self._ledger.system_session(ACTOR) as session:
-            if gone := self._owner.gone(session.steps.owners()):
-                session.steps.reclaim(self._settings.max_attempts, gone)
+            dead_owners = self._owner.dead_owners(session.steps.owners())
+            if dead_owners:
+                session.steps.reclaim(self._settings.max_attempts, dead_owners)
 
     def _claim(self) -> ClaimedStep | None:
         with self._ledger.system_session(ACTOR) as session:
@@ -92,21 +95,27 @@ class TrainingService:
             )
 
     def _do(self, step: ClaimedStep) -> str:
-        """What came of it. One step's failure is written to its run and never touches serving."""
+        """Returns the outcome for the metrics.
+
+        A step's failure is written to its run and never touches serving.
+        """
         try:
-            reporter = Reporter(step, self._ledger, ACTOR, self._closing)
-            done = self._work_on(step.run_id).do(step, self._found(step), reporter)
-            retry_while_unavailable(lambda: self._finish(step, done), self._lease)
+            reporter = StepReporter(
+                step=step, ledger=self._ledger, actor=ACTOR, closing=self._closing
+            )
+            runner = self._runner_of(step.run_id)
+            result = runner.run_step(step, self._step_inputs(step), reporter)
+            retry_while_unavailable(lambda: self._finish(step, result), self._lease)
             return "done"
         except StepLost:
             log().warning("step.lost", run=str(step.run_id), step=step.name)
             return "lost"
-        except (Closing, Unavailable) as interrupted:
+        except (TrainerClosing, Unavailable) as error:
             log().warning(
                 "step.given-back",
                 run=str(step.run_id),
                 step=step.name,
-                why=str(interrupted),
+                why=str(error),
             )
             self._give_back(step)
             return "given-back"
@@ -114,98 +123,106 @@ class TrainingService:
             log().warning(
                 "step.failed", run=str(step.run_id), step=step.name, code=error.code
             )
-            retry_while_unavailable(partial(self._fail, step, error.message), self._lease)
+            reason = error.message
         except Exception as error:  # noqa: BLE001 (written to the run, and logged)
             log().error(
                 "step.broke", run=str(step.run_id), step=step.name, exc_info=error
             )
-            broken = Message(Reason.INTERNAL, {"step": step.name})
-            retry_while_unavailable(partial(self._fail, step, broken), self._lease)
+            reason = Message(Reason.INTERNAL, {"step": step.name})
+        retry_while_unavailable(partial(self._fail, step, reason), self._lease)
         return "failed"
 
-    def _work_on(self, run_id: UUID) -> RunWork:
-        """What this process holds of a run; that of another run is let go of first."""
-        if self._work is None or self._work.run.id != run_id:
-            self.let_go()
+    def _runner_of(self, run_id: UUID) -> StepRunner:
+        """The runner of this run. That of another run is closed first."""
+        if self._runner is None or self._runner.run.id != run_id:
+            self.release_run()
             with self._ledger.system_session(ACTOR) as session:
-                material = _material(session, session.runs.get(run_id))
-            self._work = RunWork(material, self._tools)
-        return self._work
+                inputs = _run_inputs(session, session.runs.get(run_id))
+            self._runner = StepRunner(inputs, self._tools)
+        return self._runner
 
-    def _found(self, step: ClaimedStep) -> StepInputs:
+    def _step_inputs(self, step: ClaimedStep) -> StepInputs:
         with self._ledger.system_session(ACTOR) as session:
             features = session.steps.outcomes(step.run_id, StepKind.FEATURES)
             tables = session.steps.outcomes(step.run_id, StepKind.TABLE)
             bundles = session.steps.outcomes(step.run_id, StepKind.BUNDLE)
-            live = session.models.live_digest()
-            learned = (
-                _learned(session, step.run_id, live)
-                if live and step.kind is StepKind.GATE
-                else set()
-            )
-            erased = session.versions.erased_images(_version(session.runs.get(step.run_id)))
-            return StepInputs(
-                features=[FeaturesOutcome.from_json(body) for body in features],
-                table=TableOutcome.from_json(tables[0]) if tables else None,
-                bundle=BundleOutcome.from_json(bundles[0]) if bundles else None,
-                live=live,
-                learned=frozenset(learned),
-                erased=frozenset(erased),
-            )
+            live_digest = session.models.live_digest()
+            version = _version(session.runs.get(step.run_id))
+            training_hashes: set[str] = set()
+            if live_digest and step.kind is StepKind.GATE:
+                training_hashes = _test_images_model_was_trained_on(
+                    session, version, live_digest
+                )
+            erased_hashes = session.versions.erased_images(version)
+        return StepInputs(
+            features=[FeaturesOutcome.from_json(body) for body in features],
+            table=TableOutcome.from_json(tables[0]) if tables else None,
+            bundle=BundleOutcome.from_json(bundles[0]) if bundles else None,
+            live_digest=live_digest,
+            live_training_hashes=frozenset(training_hashes),
+            erased_hashes=frozenset(erased_hashes),
+        )
 
-    def _finish(self, step: ClaimedStep, done: StepResult) -> None:
+    def _finish(self, step: ClaimedStep, result: StepResult) -> None:
         with self._ledger.system_session(ACTOR) as session:
-            outcome = done.outcome.to_json()
-            ready = session.steps.finish(step.token, outcome, done.adding, done.message)
+            ready = session.steps.finish(
+                step.token,
+                result.outcome.to_json(),
+                result.new_steps,
+                result.message,
+            )
             if ready is None:
                 raise StepLost
-            done.also(session)
+            result.write(session)
         log().info("step.done", run=str(step.run_id), step=step.name, ready=ready)
         for _ in range(ready):
             self._notifier.notify(Tasks.TRAIN, step.run_id)
 
     def _give_back(self, step: ClaimedStep) -> None:
         with self._ledger.system_session(ACTOR) as session:
-            session.steps.give_back(step.token, AWAY)
+            session.steps.give_back(step.token, ENGINE_RETRY_DELAY)
 
     def _fail(self, step: ClaimedStep, reason: Message) -> None:
         with self._ledger.system_session(ACTOR) as session:
             session.steps.fail(step.token, reason)
 
-    def _let_go_of_ended(self) -> None:
-        if self._work:
-            with self._ledger.system_session(ACTOR) as session:
-                run = session.runs.find(self._work.run.id)
-            if run is None or run.state in FINAL_RUN_STATES:
-                self.let_go()
+    def _release_ended_run(self) -> None:
+        if self._runner is None:
+            return
+        with self._ledger.system_session(ACTOR) as session:
+            run = session.runs.find(self._runner.run.id)
+        if run is None or run.state in FINAL_RUN_STATES:
+            self.release_run()
 
-    def let_go(self) -> None:
-        """Close what it holds of a run."""
-        if self._work:
-            self._work.close()
-        self._work = None
+    def release_run(self) -> None:
+        """Close the runner, and with it the files of its run."""
+        if self._runner:
+            self._runner.close()
+        self._runner = None
 
 
-def _material(session: SystemSession, run: TrainingRun) -> RunInputs:
+def _run_inputs(session: SystemSession, run: TrainingRun) -> RunInputs:
     version = _version(run)
-    learned = session.versions.images(version, Split.TRAIN)
+    images = session.versions.images(version, Split.TRAIN)
+    hashes = [image.image_sha256 for image in images]
     return RunInputs(
         run=run,
-        recipe=_recipe(run).with_calipers(outlined(learned)),
-        images=learned,
-        tests=session.versions.images(version, Split.TEST),
-        locked=frozenset(
-            session.versions.locked_test_images([image.image_sha256 for image in learned])
-        ),
+        recipe=_recipe(run).with_calipers(outlined_share(images)),
+        images=images,
+        test_images=session.versions.images(version, Split.TEST),
+        locked_test_hashes=frozenset(session.versions.locked_test_images(hashes)),
         synthetic=session.datasets.find(run.dataset_id).synthetic,
-        pace=session.steps.seconds_per_image(run.recipe),
+        seconds_per_image=session.steps.seconds_per_image(run.recipe),
     )
 
 
-def _learned(session: SystemSession, run_id: UUID, model: str) -> set[str]:
-    """Test images of a run that a model was trained on, as a version of another dataset."""
-    tests = session.versions.images(_version(session.runs.get(run_id)), Split.TEST)
-    return session.versions.training_images_of_model(model, [image.image_sha256 for image in tests])
+def _test_images_model_was_trained_on(
+    session: SystemSession, version: UUID, model: str
+) -> set[str]:
+    """Test images of a version that a model learned from, in a version of another dataset."""
+    test_images = session.versions.images(version, Split.TEST)
+    hashes = [image.image_sha256 for image in test_images]
+    return session.versions.training_images_of_model(model, hashes)
 
 
 def _version(run: TrainingRun) -> UUID:
@@ -216,8 +233,12 @@ def _version(run: TrainingRun) -> UUID:
 
 
 def _recipe(run: TrainingRun) -> Recipe:
-    """As it was when the run was asked for; by its name where an older SERA took the run."""
-    recipe = (
-        read_recipe(run.recipe_table) if run.recipe_table else load_recipe(run.recipe)
-    )
+    """The recipe as it was when the run was requested.
+
+    A run of an older SERA has only its name.
+    """
+    if run.recipe_table:
+        recipe = read_recipe(run.recipe_table)
+    else:
+        recipe = load_recipe(run.recipe)
     return recipe if run.folds is None else recipe.with_folds(run.folds)

@@ -1,4 +1,4 @@
-"""A recipe and a number of images as the graph of steps that trains them."""
+"""Plans a training run: the graph of steps for a recipe and a number of images."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,8 @@ from shared.ledger.training.steps import NewStep
 from shared.recipes import HandcraftedFeatures, NetworkFeatures, Recipe, Tuning
 
 SHARD_IMAGES = 128
-"""Images of one step of features: some seconds' work, so that trainers share it evenly and a crash costs little."""
+"""Images of one features step. It takes some seconds, so trainers share the work evenly and a crash
+costs little."""
 
 EXPECTED_S: Mapping[str, float] = {
     StepKind.NETWORK: 0.06,
@@ -33,139 +34,157 @@ EXPECTED_S: Mapping[str, float] = {
     StepKind.EVALUATION: 0.06,
     StepKind.GATE: 0.06,
 }
-"""Seconds for each image on two cores, where no earlier run of the recipe tells better; they only weigh progress."""
+"""Seconds for each image on two cores, used where no earlier run of the recipe gives better numbers.
+They only weigh the progress."""
 
-Pace = Mapping[tuple[str, str], float]
+SecondsPerImage = Mapping[tuple[str, str], float]
 
 
-def plan(recipe: Recipe, images: int, tests: int, pace: Pace) -> list[NewStep]:
-    """Every step of a run, in the order in which they are best taken up.
+def plan_steps(
+    recipe: Recipe, images: int, test_images: int, seconds_per_image: SecondsPerImage
+) -> list[NewStep]:
+    """Every step of a run, in the order in which trainers should claim them.
 
     Parameters
     ----------
-    images, tests : to learn from, and in the locked test set
-    pace : seconds for each image, by kind of step and feature set
+    images : number of training images
+    test_images : number of images in the locked test set
+    seconds_per_image : measured times, by kind of step and feature set
     """
-    return _Planner(recipe, images, tests, pace).steps()
+    planner = _Planner(
+        recipe=recipe,
+        images=images,
+        test_images=test_images,
+        seconds_per_image=seconds_per_image,
+    )
+    return planner.steps()
 
 
 class _Planner:
-    def __init__(self, recipe: Recipe, images: int, tests: int, pace: Pace) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        images: int,
+        test_images: int,
+        seconds_per_image: SecondsPerImage,
+    ) -> None:
         self._recipe = recipe
         self._images = images
-        self._tests = tests
-        self._pace = pace
+        self._test_images = test_images
+        self._seconds_per_image = seconds_per_image
         self._folds = range(recipe.validation.folds)
 
     def steps(self) -> list[NewStep]:
-        features = self._features()
+        features = self._features_steps()
         table = self._step(
-            "table", TableArguments(images=self._images), _named(features)
+            "table", TableArguments(images=self._images), _names(features)
         )
-        tuned_by_fold, tuned_on_all = self._tunings()
+        fold_tunings, final_tunings = self._tuning_steps()
         folds = [
             self._step(
-                f"fold/{number}",
-                FoldArguments(images=self._images, fold=number),
-                ("table", *_named(tuned_by_fold)),
+                f"fold/{fold}",
+                FoldArguments(images=self._images, fold=fold),
+                ("table", *_names(fold_tunings)),
             )
-            for number in self._folds
+            for fold in self._folds
         ]
-        fits = self._fits(_named(tuned_on_all))
-        tunings = [*tuned_by_fold, *tuned_on_all]
-        last = self._last(("table", *_named(tunings), *_named(folds), *_named(fits)))
+        fits = self._fit_steps(_names(final_tunings))
+        tunings = [*fold_tunings, *final_tunings]
+        last = self._last_steps(_names([table, *tunings, *folds, *fits]))
         return [*features, table, *tunings, *folds, *fits, *last]
 
-    def _features(self) -> list[NewStep]:
-        return [
-            step
-            for place in range(len(self._recipe.features))
-            for step in self._of_set(place)
-        ]
+    def _features_steps(self) -> list[NewStep]:
+        steps: list[NewStep] = []
+        for index in range(len(self._recipe.features)):
+            steps += self._feature_set_steps(index)
+        return steps
 
-    def _of_set(self, place: int) -> list[NewStep]:
-        """The network of a feature set, where it is trained on phantoms, then the set's shards."""
-        features = self._recipe.features[place]
+    def _feature_set_steps(self, index: int) -> list[NewStep]:
+        """The network of a feature set if it is trained on phantoms, then the set's shards."""
+        features = self._recipe.features[index]
         phantoms = self._recipe.phantoms
         network: list[NewStep] = []
         on_phantoms = (
             isinstance(features, NetworkFeatures) and features.tuning is Tuning.PHANTOMS
         )
         if on_phantoms and phantoms is not None:
-            arguments = NetworkArguments(images=phantoms.count, feature_set=place)
+            arguments = NetworkArguments(images=phantoms.count, feature_set=index)
             network = [self._step(f"network/{features.name}", arguments)]
         shards = []
         for number, start in enumerate(range(0, self._images, SHARD_IMAGES)):
             end = min(start + SHARD_IMAGES, self._images)
             shard = FeaturesArguments(
-                images=end - start, feature_set=place, start=start, end=end
+                images=end - start, feature_set=index, start=start, end=end
             )
             name = f"features/{features.name}/{number}"
-            shards.append(self._step(name, shard, _named(network)))
+            shards.append(self._step(name, shard, _names(network)))
         return [*network, *shards]
 
-    def _tunings(self) -> tuple[list[NewStep], list[NewStep]]:
-        """Each network without each fold's images, and each on all images after that."""
-        by_fold: list[NewStep] = []
-        on_all: list[NewStep] = []
+    def _tuning_steps(self) -> tuple[list[NewStep], list[NewStep]]:
+        """Each network tuned without each fold's images, and then each on all images."""
+        fold_tunings: list[NewStep] = []
+        final_tunings: list[NewStep] = []
         for number, (network, _, _) in enumerate(tuning_keys(self._recipe)):
             name = f"tuning/{number + 1}-{network}"
             steps = [
                 self._step(f"{name}/{fold}", self._tuning(number, fold), ("table",))
                 for fold in self._folds
             ]
-            by_fold += steps
-            on_all.append(
-                self._step(f"{name}/final", self._tuning(number, None), _named(steps))
+            fold_tunings += steps
+            final_tuning = self._tuning(number, fold=None)
+            final_tunings.append(
+                self._step(f"{name}/final", final_tuning, _names(steps))
             )
-        return by_fold, on_all
+        return fold_tunings, final_tunings
 
     def _tuning(self, number: int, fold: int | None) -> TuningArguments:
         return TuningArguments(images=self._images, tuning=number, fold=fold)
 
-    def _fits(self, tuned: tuple[str, ...]) -> list[NewStep]:
-        members = self._recipe.select_components(self._recipe.fusion.members)
-        return [
-            self._step(
-                f"fit/{self._recipe.label(*reading)}",
-                FitArguments(images=self._images, reading=number),
-                ("table", *tuned),
-            )
-            for number, reading in enumerate(members)
-        ]
+    def _fit_steps(self, tunings: tuple[str, ...]) -> list[NewStep]:
+        components = self._recipe.select_components(self._recipe.fusion.members)
+        steps = []
+        for number, component in enumerate(components):
+            name = f"fit/{self._recipe.label(component)}"
+            arguments = FitArguments(images=self._images, reading=number)
+            steps.append(self._step(name, arguments, ("table", *tunings)))
+        return steps
 
-    def _last(self, after: tuple[str, ...]) -> list[NewStep]:
+    def _last_steps(self, prerequisites: tuple[str, ...]) -> list[NewStep]:
+        bundle = BundleArguments(images=self._images)
+        evaluation = EvaluationArguments(images=self._test_images)
+        gate = GateArguments(images=self._test_images)
         return [
-            self._step("bundle", BundleArguments(images=self._images), after),
-            self._step(
-                "evaluation", EvaluationArguments(images=self._tests), ("bundle",)
-            ),
-            self._step("gate", GateArguments(images=self._tests), ("evaluation",)),
+            self._step("bundle", bundle, prerequisites),
+            self._step("evaluation", evaluation, ("bundle",)),
+            self._step("gate", gate, ("evaluation",)),
         ]
 
     def _step(
-        self, name: str, arguments: StepArguments, after: tuple[str, ...] = ()
+        self, name: str, arguments: StepArguments, prerequisites: tuple[str, ...] = ()
     ) -> NewStep:
+        expected_s = self._expected_s(arguments) * arguments.images
         return NewStep(
             name=name,
             kind=arguments.kind,
             subject=arguments.to_json(),
-            prerequisites=after,
-            weight=max(self._seconds(arguments) * arguments.images, 0.1),
+            prerequisites=prerequisites,
+            weight=max(expected_s, 0.1),
         )
 
-    def _seconds(self, arguments: StepArguments) -> float:
-        """Expected for each image: as in an earlier run of the recipe, else by how much the recipe asks for."""
+    def _expected_s(self, arguments: StepArguments) -> float:
+        """Expected seconds for each image: measured in an earlier run of the recipe, or estimated
+        from the recipe.
+        """
         feature_set = ""
         if isinstance(arguments, NetworkArguments | FeaturesArguments):
             feature_set = str(arguments.feature_set)
-        known = self._pace.get((arguments.kind, feature_set))
-        if known is not None:
-            return known
+        measured_s = self._seconds_per_image.get((arguments.kind, feature_set))
+        if measured_s is not None:
+            return measured_s
         return EXPECTED_S[arguments.kind] * self._effort(arguments)
 
     def _effort(self, arguments: StepArguments) -> float:
-        """How much more than the usual a step is for each image."""
+        """The cost of a step for each image, relative to the usual one of its kind."""
         if isinstance(arguments, FeaturesArguments):
             features = self._recipe.features[arguments.feature_set]
             return 0.5 if isinstance(features, HandcraftedFeatures) else 1.0
@@ -175,5 +194,5 @@ class _Planner:
         return 1.0
 
 
-def _named(steps: list[NewStep]) -> tuple[str, ...]:
+def _names(steps: list[NewStep]) -> tuple[str, ...]:
     return tuple(step.name for step in steps)

@@ -1,4 +1,4 @@
-"""Whose a step is: a process of a machine, so that a successor can tell at once that it has died."""
+"""The owner of a step: a process of a machine, so that another one can tell that it has died."""
 
 import os
 from collections.abc import Iterable
@@ -10,30 +10,32 @@ import psutil
 
 
 @dataclass(frozen=True)
-class Owner:
-    """Process numbers are used again, so the time at which the process began is part of the name."""
+class StepOwner:
+    """The name contains the process's start time, because process ids are reused."""
 
     host: str
     pid: int
     began: float
 
     @classmethod
-    def here(cls) -> Self:
-        return cls(gethostname(), os.getpid(), psutil.Process().create_time())
+    def current(cls) -> Self:
+        return cls(
+            host=gethostname(),
+            pid=os.getpid(),
+            began=psutil.Process().create_time(),
+        )
 
     def __str__(self) -> str:
         return f"{self.host}/{self.pid}/{self.began:.2f}"
 
-    def gone(self, owners: Iterable[str]) -> list[str]:
-        """Those that ran on this machine and do no more; of other machines nothing is known."""
-        return [
-            owner
-            for owner in owners
-            if owner.startswith(f"{self.host}/") and not _alive(owner)
-        ]
+    def dead_owners(self, owners: Iterable[str]) -> list[str]:
+        """Owners on this machine whose process has ended. Other machines cannot be checked."""
+        prefix = f"{self.host}/"
+        local_owners = [owner for owner in owners if owner.startswith(prefix)]
+        return [owner for owner in local_owners if not _is_alive(owner)]
 
 
-def _alive(owner: str) -> bool:
+def _is_alive(owner: str) -> bool:
     _, pid, began = owner.rsplit("/", 2)
     try:
         return abs(psutil.Process(int(pid)).create_time() - float(began)) < 1

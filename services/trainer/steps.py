@@ -1,4 +1,7 @@
-"""The steps of a run. Each can be repeated: what it makes is kept under a key that names all that decides it."""
+"""The steps of a training run.
+
+Each step can be repeated: its output is cached under a key of everything that determines it.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from services.trainer import evaluation
-from services.trainer.samples import samples
-from services.trainer.step_graph import Pace, plan
+from services.trainer.samples import make_samples
+from services.trainer.step_graph import SecondsPerImage, plan_steps
 from services.trainer.stores import StoredFeatures, StoredFits
 from shared.bundles.card import model_card
 from shared.bundles.ledger_record import reference_record
@@ -49,9 +52,9 @@ from shared.learning import (
     build_extractor,
     check_both_classes,
     fit_component,
-    recipe_framing,
-    precompute_features,
     ignore_progress,
+    precompute_features,
+    recipe_framing,
     tuning_keys,
 )
 from shared.learning.errors import NoneReadable
@@ -69,234 +72,273 @@ from shared.statistics.model_life.gate import GatePolicy
 class TrainsOnTestImages(Conflict):
     code = "trains-on-test-images"
     text = (
-        "{count} training images of this version are in a locked test set, {example} among them. Remove them from the "
-        "dataset or move them to its test part, freeze it again and train on the new version."
+        "{count} training images of this version are in a locked test set, {example} among them. "
+        "Remove them from the dataset or move them to its test part, freeze it again and train on "
+        "the new version."
     )
 
 
-Made = TypeVar("Made", bound=StepOutcome)
+Outcome = TypeVar("Outcome", bound=StepOutcome)
 
-JUDGING = (StepKind.EVALUATION, StepKind.GATE)
-"""Steps of a model that is there already: it is judged without test images that were erased."""
+JUDGING_STEPS = (StepKind.EVALUATION, StepKind.GATE)
+"""Steps of a model that exists already: it is judged without the erased test images."""
 
 
 @dataclass(frozen=True)
 class RunInputs:
-    """What a run is made of, as the ledger has it."""
+    """The parts of a run in the ledger.
+
+    `locked_test_hashes` are training images that are in a locked test set.
+    """
 
     run: TrainingRun
     recipe: Recipe
     images: Sequence[LabelledImage]
-    tests: Sequence[LabelledImage]
-    locked: frozenset[str]
+    test_images: Sequence[LabelledImage]
+    locked_test_hashes: frozenset[str]
     synthetic: bool
-    pace: Pace
+    seconds_per_image: SecondsPerImage
 
 
 @dataclass(frozen=True)
 class StepInputs:
-    """What a step goes by: the outcomes of finished steps, and the digest of the model that is live now.
+    """The state of the ledger at the begin of a step.
 
-    `table` and `bundle` are None until their steps are done.
-    `learned` are the test images, by hash, that the live model was trained on, `erased` images of any part whose cases
-    were erased since the version was frozen.
+    Attributes
+    ----------
+    features : outcomes of the finished features steps
+    table, bundle : None until their steps are done
+    live_digest : the digest of the live model
+    live_training_hashes : test images that the live model was trained on
+    erased_hashes : images of any part whose cases were erased since the version was frozen
     """
 
     features: Sequence[FeaturesOutcome]
     table: TableOutcome | None
     bundle: BundleOutcome | None
-    live: str | None
-    learned: frozenset[str] = frozenset()
-    erased: frozenset[str] = frozenset()
+    live_digest: str | None
+    live_training_hashes: frozenset[str] = frozenset()
+    erased_hashes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step found, the steps that follow from it, and what else is to be written in the same transaction."""
+    """A step's outcome, its message, the steps that follow from it, and a write to the ledger.
+
+    `write` runs in the transaction that ends the step.
+    """
 
     outcome: StepOutcome
     message: Message
-    adding: Sequence[NewStep] = ()
-    also: Callable[[SystemSession], None] = field(default=lambda session: None)
+    new_steps: Sequence[NewStep] = ()
+    write: Callable[[SystemSession], None] = field(default=lambda session: None)
 
 
 @dataclass(frozen=True)
 class TrainingTools:
-    """What a trainer works with, whatever the run."""
+    """The parts of a trainer that do not depend on the run."""
 
     objects: ObjectStore
     weights: WeightsFinder
-    shelf: Path
+    bundle_folder: Path
     policy: GatePolicy
 
 
-class RunWork:
-    """Does steps of one run in this process; what they share is made once."""
+class StepRunner:
+    """Runs steps of one run in this process. Expensive parts are shared between the steps."""
 
-    def __init__(self, material: RunInputs, tools: TrainingTools) -> None:
-        self.run = material.run
-        self._material = material
-        self._recipe = material.recipe
+    def __init__(self, inputs: RunInputs, tools: TrainingTools) -> None:
+        self.run = inputs.run
+        self._inputs = inputs
+        self._recipe = inputs.recipe
         self._objects = tools.objects
         self._weights = tools.weights
-        self._keep = StoredFeatures(tools.objects)
-        self._fits = StoredFits(self._keep)
-        self._proofs = evaluation.EvaluationContext(
-            tools.objects, tools.shelf, self._keep, tools.policy
+        self._feature_cache = StoredFeatures(tools.objects)
+        self._classifier_cache = StoredFits(self._feature_cache)
+        self._evaluation_context = evaluation.EvaluationContext(
+            objects=tools.objects,
+            bundle_folder=tools.bundle_folder,
+            feature_cache=self._feature_cache,
+            policy=tools.policy,
         )
         self._extractors: dict[FeatureSet, Any] = {}
-        self._tell: ProgressCallback = ignore_progress
-        self._bench: TrainingContext | None = None
+        self._report: ProgressCallback = ignore_progress
+        self._context: TrainingContext | None = None
 
     def close(self) -> None:
-        if self._bench:
-            self._bench.close()
+        if self._context:
+            self._context.close()
 
-    def do(self, step: ClaimedStep, found: StepInputs, progress: ProgressCallback) -> StepResult:
-        """Do one step; `found` is what the ledger says at this moment."""
-        self._tell = progress
-        if step.kind not in JUDGING:
-            check_usable(found.erased)
+    def run_step(
+        self, step: ClaimedStep, inputs: StepInputs, progress: ProgressCallback
+    ) -> StepResult:
+        """Run one step on the present state of the ledger."""
+        self._report = progress
+        if step.kind not in JUDGING_STEPS:
+            check_usable(inputs.erased_hashes)
         arguments = arguments_from_json(step.kind, step.subject)
         match arguments:
             case NetworkArguments():
-                return self.network(arguments)
+                return self._network(arguments)
             case FeaturesArguments():
-                return self.features(arguments)
+                return self._features(arguments)
             case TableArguments():
-                return self.table(found)
+                return self._table(inputs)
             case TuningArguments():
-                return self.tuning(arguments, found)
+                return self._tuning(arguments, inputs)
             case FoldArguments():
-                return self.fold(arguments, found)
+                return self._fold(arguments, inputs)
             case FitArguments():
-                return self.fit(arguments, found)
+                return self._fit(arguments, inputs)
             case BundleArguments():
-                return self.bundle(found)
+                return self._bundle(inputs)
             case EvaluationArguments():
-                return self.evaluation(found)
+                return self._evaluation(inputs)
             case GateArguments():
-                return self.gate(found)
+                return self._gate(inputs)
             case PlanArguments():
-                return self.plan()
+                return self._plan()
         raise TypeError(f"no step takes {type(arguments).__name__}")
 
-    def plan(self) -> StepResult:
-        """Check what can be checked without pixels, and lay out the steps."""
-        material = self._material
-        if material.locked:
-            raise TrainsOnTestImages(
-                count=len(material.locked), example=min(material.locked)[:12]
-            )
+    def _plan(self) -> StepResult:
+        """Check everything that can be checked without pixels, and plan the steps."""
+        inputs = self._inputs
+        locked = inputs.locked_test_hashes
+        if locked:
+            raise TrainsOnTestImages(count=len(locked), example=min(locked)[:12])
         check_both_classes(self._samples)
-        steps = plan(
-            self._recipe, len(material.images), len(material.tests), material.pace
+        steps = plan_steps(
+            self._recipe,
+            images=len(inputs.images),
+            test_images=len(inputs.test_images),
+            seconds_per_image=inputs.seconds_per_image,
         )
-        message = Message("plan-done", {"steps": len(steps)})
-        return StepResult(PlanOutcome(steps=len(steps)), message, steps)
+        return StepResult(
+            outcome=PlanOutcome(steps=len(steps)),
+            message=Message("plan-done", {"steps": len(steps)}),
+            new_steps=steps,
+        )
 
-    def network(self, arguments: NetworkArguments) -> StepResult:
+    def _network(self, arguments: NetworkArguments) -> StepResult:
         features = self._recipe.features[arguments.feature_set]
         self._extractor(features)
-        return StepResult(
-            NetworkOutcome(), Message("network-done", {"features": features.name})
-        )
+        message = Message("network-done", {"features": features.name})
+        return StepResult(outcome=NetworkOutcome(), message=message)
 
-    def features(self, arguments: FeaturesArguments) -> StepResult:
-        """One feature set of a part of the images; those known from before are not computed again."""
+    def _features(self, arguments: FeaturesArguments) -> StepResult:
+        """One feature set of a part of the images. Cached vectors are not computed again."""
         features = self._recipe.features[arguments.feature_set]
-        part = self._samples[arguments.start : arguments.end]
-        extractors = [self._extractor(features)]
-        cut = recipe_framing(self._recipe)
+        samples = self._samples[arguments.start : arguments.end]
         computed, skipped = precompute_features(
-            part, extractors, self._keep, cut, self._progress
+            samples,
+            [self._extractor(features)],
+            self._feature_cache,
+            recipe_framing(self._recipe),
+            self._report_progress,
         )
-        known = len(part) - computed - len(skipped)
         outcome = FeaturesOutcome(
             computed=computed,
-            images=len(part),
+            images=len(samples),
             skipped=tuple((image.key, image.code) for image in skipped),
         )
-        facts = {"features": features.name, "computed": computed, "known": known}
-        return StepResult(outcome, Message("features-done", facts))
+        facts = {
+            "features": features.name,
+            "computed": computed,
+            "known": len(samples) - computed - len(skipped),
+        }
+        return StepResult(outcome=outcome, message=Message("features-done", facts))
 
-    def table(self, found: StepInputs) -> StepResult:
-        """All numbers of the images that can be read, side by side, for the steps that follow."""
-        skipped = dict(pair for outcome in found.features for pair in outcome.skipped)
-        readable = [sample for sample in self._samples if sample.key not in skipped]
+    def _table(self, inputs: StepInputs) -> StepResult:
+        """All features of the readable images in one table, for the steps that follow."""
+        code_by_key: dict[str, str] = {}
+        for features in inputs.features:
+            code_by_key.update(features.skipped)
+        readable = [sample for sample in self._samples if sample.key not in code_by_key]
         if not readable:
-            raise NoneReadable(count=len(skipped), code=next(iter(skipped.values())))
-        self._bench = self._new_bench(readable)
-        known = tuple(SkippedImage(key, code) for key, code in sorted(skipped.items()))
-        table = self._bench.table = replace(
-            self._bench.table, skipped=(*known, *self._bench.table.skipped)
+            first_code = next(iter(code_by_key.values()))
+            raise NoneReadable(count=len(code_by_key), code=first_code)
+        context = self._new_context(readable)
+        self._context = context
+        skipped = [SkippedImage(key, code) for key, code in sorted(code_by_key.items())]
+        context.table = replace(
+            context.table, skipped=(*skipped, *context.table.skipped)
         )
-        stored = StoredTable.store(table, self._keep, recipe_framing(self._recipe))
+        stored = StoredTable.store(
+            context.table, self._feature_cache, recipe_framing(self._recipe)
+        )
         outcome = TableOutcome(
             key=stored.key,
-            images=len(table.samples),
-            skipped=len(table.skipped),
-            folds=len(self._bench.cross_validation.folds),
+            images=len(context.table.samples),
+            skipped=len(context.table.skipped),
+            folds=len(context.cross_validation.folds),
         )
         facts = {
             "images": outcome.images,
             "skipped": outcome.skipped,
             "folds": outcome.folds,
         }
-        return StepResult(outcome, Message("table-done", facts))
+        return StepResult(outcome=outcome, message=Message("table-done", facts))
 
-    def tuning(self, arguments: TuningArguments, found: StepInputs) -> StepResult:
-        """A network tuned without one fold's images, or on all of them."""
-        tuning = self._laid(found).tuning(tuning_keys(self._recipe)[arguments.tuning])
+    def _tuning(self, arguments: TuningArguments, inputs: StepInputs) -> StepResult:
+        """Tune a network without one fold's images, or on all images."""
+        key = tuning_keys(self._recipe)[arguments.tuning]
+        tuning = self._training_context(inputs).tuning(key)
         fold = arguments.fold
         if fold is None:
             tuning.tune_on_all()
-            course = tuning.hyperparameters(None)
+            chosen = tuning.hyperparameters(None)
             outcome = TuningOutcome(
-                rate=course.rate, decay=course.decay, epochs=course.epochs
+                rate=chosen.rate, decay=chosen.decay, epochs=chosen.epochs
             )
-            return StepResult(outcome, Message("tuning-done"))
-        if self._is_there(fold, found):
+            return StepResult(outcome=outcome, message=Message("tuning-done"))
+        if _has_fold(inputs, fold):
             tuning.tune_without_fold(fold)
-        return StepResult(
-            TuningOutcome(fold=fold), Message("tuning-done", {"fold": fold + 1})
-        )
+        message = Message("tuning-done", {"fold": fold + 1})
+        return StepResult(outcome=TuningOutcome(fold=fold), message=message)
 
-    def fold(self, arguments: FoldArguments, found: StepInputs) -> StepResult:
-        """Every component's scores of one fold's images."""
+    def _fold(self, arguments: FoldArguments, inputs: StepInputs) -> StepResult:
+        """The scores of one fold's images by every component."""
         fold = arguments.fold
-        outcome = FoldOutcome(fold=fold)
-        if not self._is_there(fold, found):
-            return StepResult(outcome, Message("fold-absent", {"fold": fold + 1}))
-        self._laid(found).score_fold(fold, self._progress)
-        return StepResult(outcome, Message("fold-done", {"fold": fold + 1}))
+        code = "fold-absent"
+        if _has_fold(inputs, fold):
+            context = self._training_context(inputs)
+            context.score_fold(fold, self._report_progress)
+            code = "fold-done"
+        message = Message(code, {"fold": fold + 1})
+        return StepResult(outcome=FoldOutcome(fold=fold), message=message)
 
-    def fit(self, arguments: FitArguments, found: StepInputs) -> StepResult:
-        """One component, fitted on all images."""
-        bench = self._laid(found)
-        fit_component(bench, arguments.reading, self._fits)
-        reader = self._recipe.label(*bench.components[arguments.reading])
-        return StepResult(FitOutcome(), Message("fit-done", {"reader": reader}))
+    def _fit(self, arguments: FitArguments, inputs: StepInputs) -> StepResult:
+        """Fit one component on all images."""
+        context = self._training_context(inputs)
+        fit_component(context, arguments.reading, self._classifier_cache)
+        label = self._recipe.label(context.components[arguments.reading])
+        message = Message("fit-done", {"reader": label})
+        return StepResult(outcome=FitOutcome(), message=message)
 
-    def bundle(self, found: StepInputs) -> StepResult:
-        """The model, saved, proven, and stored."""
-        bench = self._laid(found)
-        judged = bench.out_of_fold(bench.components, self._recipe.features, ignore_progress)
-        model = assemble_model(bench, judged, ignore_progress, self._fits)
+    def _bundle(self, inputs: StepInputs) -> StepResult:
+        """Assemble the model, save and verify it, and store its bundle."""
+        context = self._training_context(inputs)
+        out_of_fold_scores = context.score_out_of_fold(
+            context.components, self._recipe.features, ignore_progress
+        )
+        model = assemble_model(
+            context, out_of_fold_scores, ignore_progress, self._classifier_cache
+        )
         metrics = dict(model.metrics)
-        synthetic = self._material.synthetic
-        bundle = evaluation.store(model, synthetic, self._objects)
+        synthetic = self._inputs.synthetic
+        bundle = evaluation.store_bundle(model, synthetic, self._objects)
 
         def store(session: SystemSession) -> None:
-            known = (
-                bundle.digest,
-                self._recipe.name,
-                self.run.recipe,
-                self.run.id,
-                synthetic,
-                metrics,
+            session.models.store(
+                digest=bundle.digest,
+                name=self._recipe.name,
+                recipe=self.run.recipe,
+                run_id=self.run.id,
+                synthetic=synthetic,
+                metrics=metrics,
+                reference=reference_record(bundle),
+                card=model_card(bundle),
             )
-            session.models.store(*known, reference=reference_record(bundle), card=model_card(bundle))
             session.runs.record_model(self.run.id, bundle.digest, metrics)
 
         outcome = BundleOutcome(
@@ -307,104 +349,124 @@ class RunWork:
             sensitivity=metrics["sensitivity"],
             specificity=metrics["specificity"],
         )
-        return StepResult(outcome, Message("bundle-done", {"auc": outcome.auc}), also=store)
+        message = Message("bundle-done", {"auc": outcome.auc})
+        return StepResult(outcome=outcome, message=message, write=store)
 
-    def evaluation(self, found: StepInputs) -> StepResult:
-        """The new model on the locked test set, which nothing was learned from."""
-        outcome = evaluation.evaluated(
-            self._digest(found), self._tests(found.erased), self._proofs, self._progress
+    def _evaluation(self, inputs: StepInputs) -> StepResult:
+        """Evaluate the new model on the locked test set, from which nothing was learned."""
+        outcome = evaluation.evaluate(
+            digest=_bundle_digest(inputs),
+            test_images=self._test_images_without(inputs.erased_hashes),
+            context=self._evaluation_context,
+            progress=self._report_progress,
         )
-        return StepResult(outcome, evaluation_message(outcome))
+        return StepResult(outcome=outcome, message=evaluation_message(outcome))
 
-    def gate(self, found: StepInputs) -> StepResult:
-        """The new model against the live one on the locked test set.
+    def _gate(self, inputs: StepInputs) -> StepResult:
+        """Compare the new model with the live one on the locked test set.
 
-        Left out are images that the live one learned from, and those that were erased.
+        Images that the live model learned from are left out, and so are erased images.
         """
-        digest = self._digest(found)
-        live = found.live
-        tests = self._tests(found.learned | found.erased)
-        judgement = evaluation.gated(digest, live, tests, self._proofs, self._progress)
-        record = evaluation.recorded(
-            digest, live, self.run.version_id, self.run.id, judgement
+        digest = _bundle_digest(inputs)
+        left_out = inputs.live_training_hashes | inputs.erased_hashes
+        test_images = self._test_images_without(left_out)
+        judgement = evaluation.compare_with_live(
+            digest=digest,
+            live_digest=inputs.live_digest,
+            test_images=test_images,
+            context=self._evaluation_context,
+            progress=self._report_progress,
+        )
+        record = evaluation.gate_record(
+            digest=digest,
+            live_digest=inputs.live_digest,
+            version_id=self.run.version_id,
+            run_id=self.run.id,
+            judgement=judgement,
         )
         outcome = GateOutcome(
             verdict=judgement.verdict,
-            against=live,
-            left_out=len(self._material.tests) - len(tests),
+            against=inputs.live_digest,
+            left_out=len(self._inputs.test_images) - len(test_images),
         )
-        return StepResult(outcome, evaluation.message(judgement), also=record)
+        message = evaluation.verdict_message(judgement)
+        return StepResult(outcome=outcome, message=message, write=record)
 
-    def _digest(self, found: StepInputs) -> str:
-        return _made(found.bundle, StepKind.BUNDLE).digest
-
-    def _tests(self, besides: frozenset[str]) -> list[LabelledImage]:
+    def _test_images_without(self, hashes: frozenset[str]) -> list[LabelledImage]:
         return [
-            image for image in self._material.tests if image.image_sha256 not in besides
+            image
+            for image in self._inputs.test_images
+            if image.image_sha256 not in hashes
         ]
 
     @cached_property
     def _samples(self) -> list[Sample]:
-        return samples(
-            list(self._material.images), self._objects, recipe_framing(self._recipe)
+        return make_samples(
+            list(self._inputs.images), self._objects, recipe_framing(self._recipe)
         )
 
     def _extractor(self, features: FeatureSet) -> Any:
         if features not in self._extractors:
             self._extractors[features] = build_extractor(
                 features,
-                self._recipe,
-                self._weights,
-                self.run.seed,
-                self._progress,
-                self._keep,
+                recipe=self._recipe,
+                weights=self._weights,
+                seed=self.run.seed,
+                progress=self._report_progress,
+                keep=self._feature_cache,
             )
         return self._extractors[features]
 
-    def _laid(self, found: StepInputs) -> TrainingContext:
-        """The workbench with the table that the step before made."""
-        if self._bench is None:
-            self._bench = self._new_bench(
-                self._samples, StoredTable(_made(found.table, StepKind.TABLE).key)
-            )
-        return self._bench
+    def _training_context(self, inputs: StepInputs) -> TrainingContext:
+        """The context with the table that the table step made."""
+        if self._context is None:
+            table = _finished(inputs.table, StepKind.TABLE)
+            self._context = self._new_context(self._samples, StoredTable(table.key))
+        return self._context
 
-    def _new_bench(
-        self, learned: Sequence[Sample], table: StoredTable | None = None
+    def _new_context(
+        self, samples: Sequence[Sample], table: StoredTable | None = None
     ) -> TrainingContext:
-        made = (
-            learned,
-            self._recipe,
-            self._weights,
-            self._keep,
-            self.run.seed,
-            self._progress,
+        return TrainingContext(
+            samples=samples,
+            recipe=self._recipe,
+            weights=self._weights,
+            keep=self._feature_cache,
+            seed=self.run.seed,
+            progress=self._report_progress,
+            table=table,
+            extractors=self._extractors,
         )
-        return TrainingContext(*made, table=table, extractors=self._extractors)
 
-    def _is_there(self, fold: int, found: StepInputs) -> bool:
-        return fold < _made(found.table, StepKind.TABLE).folds
-
-    def _progress(
+    def _report_progress(
         self,
         stage: str,
         fraction: float,
         message: Message,
         metrics: Mapping[str, float],
     ) -> None:
-        """To whoever listens to the step that is being done: what is shared outlives a step."""
-        self._tell(stage, fraction, message, metrics)
+        """Report to the current step's callback: shared parts outlive the step that made them."""
+        self._report(stage, fraction, message, metrics)
 
 
-def _made(outcome: Made | None, kind: StepKind) -> Made:
-    """The outcome of a step that this one comes after."""
+def _bundle_digest(inputs: StepInputs) -> str:
+    return _finished(inputs.bundle, StepKind.BUNDLE).digest
+
+
+def _has_fold(inputs: StepInputs, fold: int) -> bool:
+    """Whether the data had enough images for this fold."""
+    return fold < _finished(inputs.table, StepKind.TABLE).folds
+
+
+def _finished(outcome: Outcome | None, kind: StepKind) -> Outcome:
+    """The outcome of a prerequisite step."""
     if outcome is None:
         raise RuntimeError(f"a step was taken up before {kind} was done")
     return outcome
 
 
 def evaluation_message(outcome: EvaluationOutcome) -> Message:
-    """With the figures that there are: of too few images none can be given."""
+    """The message with the available figures; too few images give none."""
     facts = {
         name: value for name, value in outcome.to_json().items() if value is not None
     }

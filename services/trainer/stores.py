@@ -1,4 +1,4 @@
-"""What runs keep in the object store: features, tables, scores, networks, and fitted classifiers."""
+"""The object store as the cache of runs: features, tables, scores, networks and classifiers."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from shared.objects import ObjectStore
 
 
 class StoredFeatures:
-    """A `FeatureCache` in the object store, shared by all trainers and kept between runs."""
+    """A `FeatureCache` in the object store. All trainers share it, and it outlives a run."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
@@ -21,20 +21,22 @@ class StoredFeatures:
 
 
 class StoredFits:
-    """Fitted classifiers as skops files with their settings before them; nothing is ever unpickled."""
+    """Fitted classifiers as skops files, each after a line with its settings.
 
-    def __init__(self, keep: StoredFeatures) -> None:
-        self._keep = keep
+    Nothing is ever unpickled.
+    """
+
+    def __init__(self, cache: StoredFeatures) -> None:
+        self._cache = cache
 
     def get(self, key: str) -> tuple[dict[str, Any], Any] | None:
-        """The classifier; raises BundleUnreadable, UntrustedType."""
-        known = self._keep.get(key)
-        if known is None:
+        """Settings and classifier, or None. Raises BundleUnreadable, UntrustedType."""
+        entry = self._cache.get(key)
+        if entry is None:
             return None
-        head, _, body = known.partition(b"\n")
-        return json.loads(head), load_classifier(body, key)
+        settings_line, _, classifier = entry.partition(b"\n")
+        return json.loads(settings_line), load_classifier(classifier, key)
 
     def put(self, key: str, settings: dict[str, Any], model: Any) -> None:
-        self._keep.put(
-            key, json.dumps(settings).encode() + b"\n" + dump_classifier(model)
-        )
+        settings_line = json.dumps(settings).encode()
+        self._cache.put(key, settings_line + b"\n" + dump_classifier(model))

@@ -1,1 +1,1 @@
-"""Inference: claim a batch, run the live bundle, write results."""
+"""Inference: claims a batch of cases, runs the live model, writes the results."""

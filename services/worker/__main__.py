@@ -1,7 +1,8 @@
-"""`python -m services.worker`: one process, one model, solo pool."""
+"""`python -m services.worker`: one process with one model, which does one task at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -33,63 +34,87 @@ from shared.settings import Settings
 
 
 class ReportingHeartbeat(Heartbeat):
-    """Lets go of a batch when it is written or given back, which is what a worker is there for."""
+    """Reports progress when a batch is released: it was written or given back."""
 
     def __init__(
-        self, renew: Renew, lease: timedelta, stuck: timedelta, progress: LivenessReporter
+        self,
+        renew: Renew,
+        lease: timedelta,
+        stuck: timedelta,
+        liveness: LivenessReporter,
     ) -> None:
         super().__init__(renew, lease, stuck)
-        self._progress = progress
+        self._liveness = liveness
 
-    def let_go(self, token: UUID) -> None:
+    def release(self, token: UUID) -> None:
         super().release(token)
-        self._progress.report_progress()
+        self._liveness.report_progress()
 
 
-def bootstrap(
-    settings: Settings, progress: LivenessReporter
-) -> tuple[InferenceService, ExplanationService, Sealer, RetentionSweeper, Follower]:
+@dataclass(frozen=True)
+class WorkerServices:
+    """Everything that a worker process runs."""
+
+    inference: InferenceService
+    explanations: ExplanationService
+    sealer: Sealer
+    sweeper: RetentionSweeper
+    follower: Follower
+
+
+def bootstrap(settings: Settings, liveness: LivenessReporter) -> WorkerServices:
     """All wiring of the worker."""
     decoders = open_decoders(settings, settings.decoders)
     ledger = Ledger(settings.database, pool_size=4)
     objects = open_store(settings.objects)
     engine = open_engine()
-    shelf = BundleCache(ledger, objects, settings.home / "cache" / "bundles", engine)
+    bundle_cache = BundleCache(
+        ledger=ledger,
+        objects=objects,
+        folder=settings.home / "cache" / "bundles",
+        engine=engine,
+    )
     live = LiveModel(
-        ledger,
-        shelf,
-        settings.worker_name,
-        progress.report_long_task,
-        Presence(engine.device),
+        ledger=ledger,
+        bundle_cache=bundle_cache,
+        worker=settings.worker_name,
+        report_loading=liveness.report_long_task,
+        presence=Presence(engine.device),
     )
     preparation = Preparation(objects, decoders)
-    heartbeat = _heartbeat(ledger, settings, progress)
-    service = InferenceService(settings, ledger, live, preparation, heartbeat)
-    maker = ExplanationService(
-        ledger,
-        objects,
-        live,
-        shelf,
-        preparation,
-        lambda: _cases_first(service, progress),
-    )
-    sealer = Sealer(ledger, lambda: seal_key(settings))
-    return (
-        service,
-        maker,
-        sealer,
-        RetentionSweeper(ledger, objects, settings.retention_days),
-        Follower(live),
+    inference = InferenceService(
+        settings=settings,
+        ledger=ledger,
+        live=live,
+        preparation=preparation,
+        heartbeat=_start_heartbeat(ledger, settings, liveness),
     )
 
+    def work_on_cases() -> None:
+        """Cases that come during an explanation are read between two slices of it."""
+        inference.work()
+        liveness.report_progress()
 
-def _cases_first(service: InferenceService, progress: LivenessReporter) -> None:
-    """Between two slices of an explanation: whatever case came meanwhile."""
-    service.work()
-    progress.report_progress()
+    explanations = ExplanationService(
+        ledger=ledger,
+        objects=objects,
+        live=live,
+        bundle_cache=bundle_cache,
+        preparation=preparation,
+        run_urgent_work=work_on_cases,
+    )
+    return WorkerServices(
+        inference=inference,
+        explanations=explanations,
+        sealer=Sealer(ledger, lambda: seal_key(settings)),
+        sweeper=RetentionSweeper(ledger, objects, settings.retention_days),
+        follower=Follower(live),
+    )
 
 
-def _heartbeat(ledger: Ledger, settings: Settings, progress: LivenessReporter) -> Heartbeat:
+def _start_heartbeat(
+    ledger: Ledger, settings: Settings, liveness: LivenessReporter
+) -> Heartbeat:
     lease = timedelta(seconds=settings.lease_s)
 
     def renew(tokens: list[UUID]) -> None:
@@ -97,49 +122,45 @@ def _heartbeat(ledger: Ledger, settings: Settings, progress: LivenessReporter) -
             session.queue.renew(tokens, lease)
 
     heartbeat = ReportingHeartbeat(
-        renew, lease, timedelta(seconds=settings.stuck_after_s), progress
+        renew=renew,
+        lease=lease,
+        stuck=timedelta(seconds=settings.stuck_after_s),
+        liveness=liveness,
     )
     heartbeat.start()
     return heartbeat
 
 
-def register(
-    app: Celery,
-    service: InferenceService,
-    maker: ExplanationService,
-    sealer: Sealer,
-    sweeper: RetentionSweeper,
-    progress: LivenessReporter,
-) -> None:
-    """The tasks: each is a ring, and the id in it only serves the log."""
+def register(app: Celery, services: WorkerServices, liveness: LivenessReporter) -> None:
+    """The tasks. Each only notifies; the id in the message serves the log."""
 
     @app.task(name=Tasks.INFER)
-    def ring(subject: str) -> None:
-        with _told(progress):
-            service.work()
+    def infer(subject: str) -> None:
+        with _reported_progress(liveness):
+            services.inference.work()
 
     @app.task(name=Tasks.EXPLAIN)
     def explain(subject: str) -> None:
-        progress.report_long_task()
-        with _told(progress):
-            maker.make_next()
+        liveness.report_long_task()
+        with _reported_progress(liveness):
+            services.explanations.make_next()
 
     @app.task(name=Tasks.SEAL)
     def seal(subject: str) -> None:
-        sealer.seal()
+        services.sealer.seal()
 
     @app.task(name=Tasks.SWEEP)
     def sweep(subject: str) -> None:
-        sweeper.sweep()
+        services.sweeper.sweep()
 
 
 @contextmanager
-def _told(progress: LivenessReporter) -> Iterator[None]:
-    """Also a round that met an engine that was away has come to its end."""
+def _reported_progress(liveness: LivenessReporter) -> Iterator[None]:
+    """A round that fails because an engine is away counts as progress too."""
     try:
         yield
     finally:
-        progress.report_progress()
+        liveness.report_progress()
 
 
 def main() -> None:
@@ -148,20 +169,21 @@ def main() -> None:
     tracing.configure("worker", settings)
     metrics.serve(settings, GpuCollector())
     check_schema(settings.database)
-    progress = LivenessReporter(
-        settings.alive_file, settings.stuck_after_s, settings.long_task_s
+    liveness = LivenessReporter(
+        path=settings.alive_file,
+        timeout_s=settings.stuck_after_s,
+        long_task_s=settings.long_task_s,
     )
-    service, maker, sealer, sweeper, follower = bootstrap(settings, progress)
-    service.open()
-    progress.report_progress()
-    follower.start()
+    services = bootstrap(settings, liveness)
+    services.inference.open()
+    liveness.report_progress()
+    services.follower.start()
     app = celery_app(settings.broker)
-    register(app, service, maker, sealer, sweeper, progress)
-    worker_shutting_down.connect(lambda **_: service.close(), weak=False)
+    register(app, services, liveness)
+    worker_shutting_down.connect(lambda **_: services.inference.close(), weak=False)
     worker_ready.connect(lambda **_: announce(settings), weak=False)
-    run_solo(
-        app, [Queues.INFERENCE, Queues.EXPLAIN, Queues.AUDIT], settings.worker_name
-    )
+    queues = [Queues.INFERENCE, Queues.EXPLAIN, Queues.AUDIT]
+    run_solo(app, queues, settings.worker_name)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Seals the audit trail when beat rings for it."""
+"""Seals the audit trail when beat notifies."""
 
 from collections.abc import Callable
 
@@ -9,19 +9,22 @@ from shared.observability.logs import log
 
 
 class Sealer:
-    """Each seal goes to the log too, which lies elsewhere: there it outlives a ledger that is made anew."""
+    """Writes each seal to the log too.
+
+    The log is stored elsewhere, so the seals in it outlive a ledger that is created anew.
+    """
 
     def __init__(self, ledger: Ledger, load_signer: Callable[[], Signer]) -> None:
         self._ledger = ledger
-        self._key = load_signer
+        self._load_signer = load_signer
 
     def seal(self) -> None:
-        """Seal what has grown; if the database is away, the next ring does it."""
+        """Seal the new events; if the database is away, the next notification does it."""
         try:
             with self._ledger.system_session("worker") as session:
-                made = session.seals.add(self._key())
-        except Unavailable as away:
-            log().warning("audit.unsealed", problem=str(away))
+                seals = session.seals.add(self._load_signer())
+        except Unavailable as error:
+            log().warning("audit.unsealed", problem=str(error))
             return
-        for seal in made:
+        for seal in seals:
             log().info("audit.sealed", **vars(seal))

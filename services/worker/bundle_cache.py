@@ -1,4 +1,4 @@
-"""Bundles by digest: from the object store to a local folder, verified, loaded."""
+"""Loads bundles by digest: fetched from the object store into a local folder, then verified."""
 
 import shutil
 import threading
@@ -19,12 +19,15 @@ SPOILED_BUNDLE_ERRORS = (BundleMissing, BundleTampered, BundleUnreadable)
 
 class SpareSlotTaken(Unavailable):
     code = "spare-taken"
-    text = "The worker is loading another model at the moment. Nothing was lost; it will be done after that."
+    text = (
+        "The worker is loading another model at the moment. Nothing was lost; it will be done "
+        "after that."
+    )
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A loaded bundle with the version it goes by."""
+    """A loaded bundle, with the model's name and version in the registry."""
 
     bundle: Bundle
     name: str
@@ -33,8 +36,10 @@ class ServedModel:
 
 
 class BundleCache:
-    """Takes bundles from a folder of this machine, which it fills. In memory there is one besides the live one at most:
-    who loads another holds the spare place meanwhile.
+    """Keeps bundles in a folder of this machine.
+
+    Memory holds at most one bundle besides the live one: whoever loads another one reserves the
+    spare slot meanwhile.
     """
 
     def __init__(
@@ -49,28 +54,34 @@ class BundleCache:
         self._objects = objects
         self._folder = folder
         self._engine = engine or open_engine()
-        self._spare = threading.Lock()
+        self._spare_slot = threading.Lock()
 
     @contextmanager
     def reserve_spare_slot(self, wait: bool) -> Iterator[None]:
-        """Held by whoever has a bundle in memory that does not serve; raises SpareTaken where it may not wait."""
-        if not self._spare.acquire(blocking=wait):
+        """Hold the slot for a bundle that does not serve.
+
+        Raises SpareSlotTaken if the slot is taken and `wait` is False.
+        """
+        if not self._spare_slot.acquire(blocking=wait):
             raise SpareSlotTaken
         try:
             yield
         finally:
-            self._spare.release()
+            self._spare_slot.release()
 
     def load(self, digest: str) -> ServedModel:
-        """Fetch what is not here yet, verify, load, warm up, reproduce the golden cases."""
+        """Fetch the bundle if it is not here yet, verify it, load it, warm it up, and reproduce
+        its golden cases.
+        """
         with self._ledger.system_session("worker") as session:
             model = session.models.find(digest)
         folder = fetch(digest, self._objects, self._folder)
         try:
             bundle = load(folder, expected_digest=digest, engine=self._engine)
-            return ServedModel(bundle, model.name, model.version, digest)
         except SPOILED_BUNDLE_ERRORS:
-            shutil.rmtree(
-                folder, ignore_errors=True
-            )  # so that the next attempt fetches it anew
+            # The next attempt fetches the bundle again.
+            shutil.rmtree(folder, ignore_errors=True)
             raise
+        return ServedModel(
+            bundle=bundle, name=model.name, version=model.version, digest=digest
+        )

@@ -1,4 +1,4 @@
-"""Makes the explanations that were asked for, one at a time, in slices that let the cases go first."""
+"""Makes the requested explanations, one at a time, in slices between which cases are read."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -28,99 +28,110 @@ class ExplanationService:
         preparation: Preparation,
         run_urgent_work: Callable[[], None] = no_pause,
     ) -> None:
-        """`between` is called after every slice of passes, and does what is more urgent."""
+        """`run_urgent_work` is called after every slice of passes through the model."""
         self._ledger = ledger
         self._objects = objects
         self._live = live
-        self._shelf = bundle_cache
+        self._bundle_cache = bundle_cache
         self._preparation = preparation
-        self._between = run_urgent_work
+        self._run_urgent_work = run_urgent_work
 
     def make_next(self) -> None:
-        """Make one explanation, if one is wanted that no other worker is at."""
+        """Make one explanation, if a request waits that no other worker has claimed."""
         with self._ledger.system_session("worker") as session:
-            wanted = session.explanation_queue.claim_next()
-        if wanted is None:
+            request = session.explanation_queue.claim_next()
+        if request is None:
             return
         try:
             with suppress(SpareSlotTaken):
-                self._answer(wanted)
+                self._answer(request)
         finally:
             with (
                 suppress(Unavailable),
                 self._ledger.system_session("worker") as session,
             ):
-                session.explanation_queue.release(wanted)
+                session.explanation_queue.release(request)
 
-    def _answer(self, wanted: ExplanationRequest) -> None:
+    def _answer(self, request: ExplanationRequest) -> None:
         try:
-            nodule, made = self._make(wanted)
+            nodule, explanation = self._explain(request)
         except Unavailable:
             raise
         except SeraError as error:
             with self._ledger.system_session("worker") as session:
-                session.explanation_queue.finish(wanted, None, error.code)
+                session.explanation_queue.finish(
+                    request, png_sha256=None, reason=error.code
+                )
         else:
-            self._keep(wanted, nodule, made)
+            self._store(request, nodule, explanation)
 
-    def _make(self, wanted: ExplanationRequest) -> tuple[Nodule, Explanation]:
-        with self._served(wanted.model_digest) as served:
+    def _explain(self, request: ExplanationRequest) -> tuple[Nodule, Explanation]:
+        with self._model_of_result(request.model_digest) as model:
             nodule = self._preparation.nodule(
-                wanted.image_sha256, wanted.roi, wanted.frame, served.bundle.framing
+                image_sha256=request.image_sha256,
+                roi=request.roi,
+                frame=request.frame,
+                framing=model.bundle.framing,
             )
-            return nodule, explain(served.bundle, nodule, lambda: self._pause(wanted))
+            explanation = explain(model.bundle, nodule, lambda: self._pause(request))
+            return nodule, explanation
 
-    def _pause(self, wanted: ExplanationRequest) -> None:
-        self._between()
+    def _pause(self, request: ExplanationRequest) -> None:
+        self._run_urgent_work()
         with self._ledger.system_session("worker") as session:
-            session.explanation_queue.renew(wanted)
+            session.explanation_queue.renew(request)
 
-    def _keep(self, wanted: ExplanationRequest, nodule: Nodule, made: Explanation) -> None:
-        """Nothing, where the case was erased meanwhile."""
-        pictures = [made.png, *(each.layer_png(nodule) for each in made.maps)]
+    def _store(
+        self, request: ExplanationRequest, nodule: Nodule, explanation: Explanation
+    ) -> None:
+        """Store the pictures, unless the case was erased meanwhile."""
+        layer_pngs = [heat_map.layer_png(nodule) for heat_map in explanation.maps]
         with self._ledger.system_session("worker") as session:
-            if session.explanation_queue.is_pending(wanted):
-                png, *heats = self._stored(session, pictures)
-                layers = [
-                    ExplanationMap(heat, _facts(each, nodule))
-                    for heat, each in zip(heats, made.maps, strict=True)
-                ]
-                session.explanation_queue.finish(wanted, png, None, layers)
+            if not session.explanation_queue.is_pending(request):
+                return
+            hashes = self._store_pngs(session, [explanation.png, *layer_pngs])
+            layers = []
+            for sha256, heat_map in zip(hashes[1:], explanation.maps, strict=True):
+                facts = _facts(heat_map, nodule)
+                layers.append(ExplanationMap(heat_sha256=sha256, facts=facts))
+            session.explanation_queue.finish(
+                request, png_sha256=hashes[0], reason=None, maps=layers
+            )
 
-    def _stored(self, session: SystemSession, pictures: list[bytes]) -> list[str]:
-        """Held while they are stored, since the same may have been let go of by another case's erasure."""
-        session.orphaned_objects.hold([hashlib.sha256(each).hexdigest() for each in pictures])
-        return [self._objects.put(each).sha256 for each in pictures]
+    def _store_pngs(self, session: SystemSession, pngs: list[bytes]) -> list[str]:
+        """Store pictures and return their hashes.
+
+        The hashes are held meanwhile: the erasure of another case may have released the same
+        object.
+        """
+        session.orphaned_objects.hold([hashlib.sha256(png).hexdigest() for png in pngs])
+        return [self._objects.put(png).sha256 for png in pngs]
 
     @contextmanager
-    def _served(self, digest: str) -> Iterator[ServedModel]:
-        """The model that gave the result: the live one, or an earlier one taken from the shelf again."""
-        served = self._live.refresh()
-        if served and served.digest == digest:
-            yield served
+    def _model_of_result(self, digest: str) -> Iterator[ServedModel]:
+        """The model that gave the result: the live one, or an earlier one that is loaded again."""
+        live_model = self._live.refresh()
+        if live_model and live_model.digest == digest:
+            yield live_model
         else:
-            with self._shelf.reserve_spare_slot(wait=False):
-                yield self._shelf.load(digest)
+            with self._bundle_cache.reserve_spare_slot(wait=False):
+                yield self._bundle_cache.load(digest)
 
 
-def _facts(found: HeatMap, nodule: Nodule) -> dict[str, Any]:
-    """What the gateway tells of a map."""
+def _facts(heat_map: HeatMap, nodule: Nodule) -> dict[str, Any]:
+    """The facts of a map that the gateway shows."""
     height, width = nodule.pixels.shape
-    frame = nodule.frame
-    box = (
-        [frame.x, frame.y, frame.width, frame.height]
-        if frame
-        else [0, 0, width, height]
-    )
-    named = {
-        "kind": found.kind,
-        "of": found.subject,
-        "layer": found.layer,
-        "strongest": found.strongest,
-    }
+    frame = nodule.crop_box
+    if frame:
+        box = [frame.x, frame.y, frame.width, frame.height]
+    else:
+        box = [0, 0, width, height]
     return {
-        **named,
+        "kind": heat_map.kind,
+        "of": heat_map.subject,
+        "layer": heat_map.layer,
+        "strongest": heat_map.strongest,
         "box": box,
-        "grid": list(found.values.shape),
-        "faithfulness": asdict(found.faithfulness),
+        "grid": list(heat_map.values.shape),
+        "faithfulness": asdict(heat_map.faithfulness),
     }

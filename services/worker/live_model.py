@@ -14,24 +14,26 @@ from services.worker.bundle_cache import BundleCache, ServedModel
 from services.worker.presence import Presence
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message
-from shared.engines import limit_threads, fix_thread_count
+from shared.engines import fix_thread_count, limit_threads
 from shared.errors import SeraError, Unavailable
 from shared.ledger import Ledger
 from shared.ledger.models.promotions import LivePromotion
 from shared.observability.logs import log
 
 RETRY_AFTER_S = 300.0
-"""A refused bundle is tried again after this while, or as soon as it is promoted again: a disk may have healed."""
+"""A refused bundle is tried again after this time, because a disk may have recovered. It is tried
+at once when it is promoted again."""
 PRESENCE_S = 5.0
 FOLLOW_S = 2.0
 NICENESS = 10
-SWITCH_S = 0.0005
-"""How long the loading thread may keep the interpreter when inference wants it; Python's own 5 ms are felt."""
+SWITCH_INTERVAL_S = 0.0005
+"""How long the loading thread may keep the interpreter while inference waits for it. Python's
+default of 5 ms slows inference noticeably."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A bundle that did not prove itself, and until when this stands."""
+    """A bundle that failed its verification, and the monotonic time of the next attempt."""
 
     promotion: LivePromotion
     reason: Message
@@ -39,10 +41,11 @@ class Refusal:
 
 
 class LiveModel:
-    """Follows the promotions. A bundle that cannot be loaded or reproduced never replaces the one that serves.
+    """Follows the promotions.
 
-    Where nothing serves yet and the live bundle is refused, the one that was live before it serves: a worker that
-    restarts must not stop answering while its neighbours go on.
+    A bundle that cannot be loaded or does not reproduce its golden cases never replaces the one
+    that serves. If nothing serves yet and the live bundle is refused, the previously live one
+    serves: a restarted worker must not stop answering while the other workers go on.
     """
 
     def __init__(
@@ -53,14 +56,14 @@ class LiveModel:
         report_loading: Callable[[], None] = lambda: None,
         presence: Presence | None = None,
     ) -> None:
-        """`loading` is told before a model is loaded that work waits for."""
+        """`report_loading` is called before a model is loaded that work waits for."""
         self.presence = presence or Presence()
         self._ledger = ledger
-        self._shelf = bundle_cache
+        self._bundle_cache = bundle_cache
         self._worker = worker
-        self._loading = report_loading
-        self._served: ServedModel | None = None
-        self._refused: Refusal | None = None
+        self._report_loading = report_loading
+        self._model: ServedModel | None = None
+        self._refusal: Refusal | None = None
         self._load_lock = threading.Lock()
         self._report_lock = threading.Lock()
         self._reported: tuple[str | None, Refusal | None] | None = None
@@ -69,121 +72,136 @@ class LiveModel:
             1, thread_name_prefix="bundle-loader", initializer=lower_thread_priority
         )
         self._pending: Future[None] | None = None
-        fix_thread_count()  # of the thread that infers, before the loader's are limited
+        # For the inference thread, before the loader thread limits its own count.
+        fix_thread_count()
 
     def serving(self) -> ServedModel | None:
-        """What serves now; where nothing does, the live model is looked up and loaded first."""
-        if self._served is None:
+        """The model that serves. If none does, look up the live model and load it first."""
+        if self._model is None:
             return self.refresh()
         self._report()
-        return self._served
+        return self._model
 
     def refresh(self) -> ServedModel | None:
-        """Look up what is live, and follow it."""
-        served = self.follow(self._promotion())
+        """Look up the live promotion and follow it."""
+        model = self.follow(self._live_promotion())
         self._report()
-        return served
+        return model
 
-    def follow(self, wanted: LivePromotion | None) -> ServedModel | None:
-        """What serves now; None until a first model was promoted. A newly promoted one is loaded meanwhile."""
-        refused = self._refused  # the loading thread may change it
-        if wanted and refused and refused.promotion.digest != wanted.digest:
-            self._refused = None
-        if wanted and not self._settled(wanted):
-            if self._served is None:
-                self._load_first(wanted)
+    def follow(self, promotion: LivePromotion | None) -> ServedModel | None:
+        """The model that serves, or None before the first promotion.
+
+        A newly promoted model is loaded in the background meanwhile.
+        """
+        refusal = self._refusal  # the loading thread may change the attribute
+        if promotion and refusal and refusal.promotion.digest != promotion.digest:
+            self._refusal = None
+        if promotion and not self._is_settled(promotion):
+            if self._model is None:
+                self._load_first(promotion)
             elif self._pending is None or self._pending.done():
-                self._pending = self._loader.submit(self._swap, wanted)
-        return self._served
+                self._pending = self._loader.submit(self._swap, promotion)
+        return self._model
 
-    def _promotion(self) -> LivePromotion | None:
+    def _live_promotion(self) -> LivePromotion | None:
         with self._ledger.system_session(self._worker) as session:
             return session.models.live_promotion()
 
-    def _settled(self, wanted: LivePromotion) -> bool:
-        """Whether it serves already, or was refused not long ago."""
-        served = self._served
-        refused = self._refused
-        if served and served.digest == wanted.digest:
+    def _is_settled(self, promotion: LivePromotion) -> bool:
+        """Whether the model serves already, or was refused not long ago."""
+        model = self._model
+        refusal = self._refusal
+        if model and model.digest == promotion.digest:
             return True
-        return bool(
-            refused and refused.promotion == wanted and time.monotonic() < refused.retry_at
-        )
+        if refusal is None or refusal.promotion != promotion:
+            return False
+        return time.monotonic() < refusal.retry_at
 
-    def _load_first(self, wanted: LivePromotion) -> None:
-        """Load the live model, or the newest before it that can be proven."""
+    def _load_first(self, promotion: LivePromotion) -> None:
+        """Load the live model, or the newest earlier one that passes its verification."""
         with self._load_lock:
-            if self._served or self._settled(wanted):
+            if self._model or self._is_settled(promotion):
                 return
-            self._loading()
+            self._report_loading()
             try:
-                outcome = self._proven(wanted)
+                outcome = self._load_verified(promotion)
                 if isinstance(outcome, Refusal):
-                    self._served = self._before(wanted)
-                    self._refused = outcome
+                    self._model = self._load_predecessor(promotion)
+                    self._refusal = outcome
                 else:
-                    self._served = outcome
-            except Unavailable as away:  # it is tried again with the next look
-                log().warning("model.waits", digest=wanted.digest, problem=str(away))
+                    self._model = outcome
+            except Unavailable as error:
+                # The next lookup tries again.
+                log().warning(
+                    "model.waits", digest=promotion.digest, problem=str(error)
+                )
 
-    def _before(self, wanted: LivePromotion) -> ServedModel | None:
+    def _load_predecessor(self, promotion: LivePromotion) -> ServedModel | None:
         with self._ledger.system_session(self._worker) as session:
-            earlier = [
-                digest
-                for digest in session.models.promotion_stack()
-                if digest != wanted.digest
-            ]
-        outcomes = (
-            self._proven(LivePromotion(digest=digest, number=0)) for digest in earlier
-        )
-        return next((each for each in outcomes if isinstance(each, ServedModel)), None)
+            digests = session.models.promotion_stack()
+        for digest in digests:
+            if digest == promotion.digest:
+                continue
+            outcome = self._load_verified(LivePromotion(digest=digest, number=0))
+            if isinstance(outcome, ServedModel):
+                return outcome
+        return None
 
-    def _swap(self, wanted: LivePromotion) -> None:
-        """Load and prove, then switch, unless another was promoted meanwhile."""
+    def _swap(self, promotion: LivePromotion) -> None:
+        """Load and verify the model, then switch to it, unless another was promoted meanwhile."""
         try:
-            with self._shelf.reserve_spare_slot(wait=True), fast_thread_switches():
-                if self._settled(wanted):
+            with (
+                self._bundle_cache.reserve_spare_slot(wait=True),
+                fast_thread_switches(),
+            ):
+                if self._is_settled(promotion):
                     return
-                outcome = self._proven(wanted)
-                promotion = self._promotion()
+                outcome = self._load_verified(promotion)
+                newest_promotion = self._live_promotion()
                 if isinstance(outcome, Refusal):
-                    self._refused = outcome
-                elif promotion and promotion.digest == outcome.digest:
-                    self._served = outcome
-                    self._refused = None
+                    self._refusal = outcome
+                elif newest_promotion and newest_promotion.digest == outcome.digest:
+                    self._model = outcome
+                    self._refusal = None
                     log().info("model.swapped", digest=outcome.digest)
-        except Unavailable as away:  # the old one serves, and the new one is tried again with the next look
-            log().warning("model.waits", digest=wanted.digest, problem=str(away))
+        except Unavailable as error:
+            # The old model serves, and the next lookup tries the new one again.
+            log().warning("model.waits", digest=promotion.digest, problem=str(error))
 
-    def _proven(self, wanted: LivePromotion) -> ServedModel | Refusal:
-        """The bundle, or why it is refused; raises Unavailable, which refuses nothing."""
+    def _load_verified(self, promotion: LivePromotion) -> ServedModel | Refusal:
+        """The model, or why it is refused. Raises Unavailable, which refuses nothing."""
+        digest = promotion.digest
         try:
-            return self._shelf.load(wanted.digest)
+            return self._bundle_cache.load(digest)
         except Unavailable:
             raise
         except SeraError as error:
             reason = error.message
-        except Exception as error:  # noqa: BLE001 (whatever a bundle does to us, the old one goes on serving)
-            log().error("model.broke", digest=wanted.digest, exc_info=error)
+        except Exception as error:  # noqa: BLE001 (the old model goes on serving)
+            log().error("model.broke", digest=digest, exc_info=error)
             reason = Message(Reason.INTERNAL, {"process": self._worker})
-        log().error("model.refused", digest=wanted.digest, **reason.to_json())
-        return Refusal(wanted, reason, time.monotonic() + RETRY_AFTER_S)
+        log().error("model.refused", digest=digest, **reason.to_json())
+        return Refusal(
+            promotion=promotion,
+            reason=reason,
+            retry_at=time.monotonic() + RETRY_AFTER_S,
+        )
 
     def _report(self) -> None:
-        """Write down what serves and what was refused, at once when it changed and else from time to time."""
+        """Write the serving model and the refusal to the ledger: at once after a change, else from
+        time to time.
+        """
         with self._report_lock:
-            served = self._served
-            refused = self._refused
-            digest = served.digest if served else None
-            if (
-                self._reported == (digest, refused)
-                and time.monotonic() < self._report_at
-            ):
+            model = self._model
+            refusal = self._refusal
+            digest = model.digest if model else None
+            is_reported = self._reported == (digest, refusal)
+            if is_reported and time.monotonic() < self._report_at:
                 return
             with self._ledger.system_session(self._worker) as session:
-                if refused:
+                if refusal:
                     session.serving.report_refusal(
-                        self._worker, refused.promotion.digest, refused.reason
+                        self._worker, refusal.promotion.digest, refusal.reason
                     )
                 session.serving.report(
                     self._worker,
@@ -191,13 +209,15 @@ class LiveModel:
                     self.presence.device,
                     self.presence.time_since_claim(),
                 )
-            metrics.set_served_model(served)
-            self._reported = (digest, refused)
+            metrics.set_served_model(model)
+            self._reported = (digest, refusal)
             self._report_at = time.monotonic() + PRESENCE_S
 
 
 class Follower(threading.Thread):
-    """Looks for a newly promoted model also while the worker is idle, or long at one batch, and says it is there."""
+    """Follows promotions while the worker is idle or works on one batch for long, and reports its
+    presence.
+    """
 
     def __init__(self, live: LiveModel) -> None:
         super().__init__(name="follower", daemon=True)
@@ -212,14 +232,14 @@ class Follower(threading.Thread):
         while not self._stopping.wait(FOLLOW_S):
             try:
                 self._live.refresh()
-            except Unavailable as away:
-                log().warning("follower.missed", problem=str(away))
-            except Exception as error:  # noqa: BLE001 (it must not end before its worker does)
+            except Unavailable as error:
+                log().warning("follower.missed", problem=str(error))
+            except Exception as error:  # noqa: BLE001 (the thread must not end before its worker)
                 log().error("follower.broke", exc_info=error)
 
 
 def lower_thread_priority() -> None:
-    """Let the calling thread, and those that its sums start, run only where inference leaves the cores free."""
+    """Let the calling thread, and those of its computations, run only where cores are free."""
     limit_threads(1)
     with suppress(OSError):  # only Linux lets one thread be nicer than its process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
@@ -227,10 +247,10 @@ def lower_thread_priority() -> None:
 
 @contextmanager
 def fast_thread_switches() -> Iterator[None]:
-    """Hand the interpreter over ten times as often as usual while a bundle is being built."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
+    """Switch threads ten times as often as usual while a bundle is being built."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
         yield
     finally:
-        sys.setswitchinterval(usual)
+        sys.setswitchinterval(usual_s)

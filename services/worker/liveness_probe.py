@@ -1,8 +1,9 @@
-"""`python -m services.worker.liveness_probe`: exits with 1 if the worker completes nothing while work waits for it, else with 0.
+"""`python -m services.worker.liveness_probe`: exits with 1 if the worker is stuck, else with 0.
 
-For `./sera up` and for a liveness probe beside the worker, with the worker's own settings. A worker that says that it
-gets on costs no more than a look into its file; it also counts as alive where nobody can tell, or it can do nothing:
-a restart would not help.
+A worker is stuck if it completes nothing while work waits for it. The probe serves `./sera up` and
+a liveness probe beside the worker, with the worker's own settings. While the worker reports
+progress a probe costs one look at its file. The worker also counts as alive where nobody can tell,
+or where it can do nothing because an engine is away: a restart would not help.
 """
 
 import sys
@@ -16,31 +17,33 @@ from shared.settings import Settings
 
 
 def is_stuck(settings: Settings) -> bool:
-    """Whether it has been silent for too long, and something waited for it all that time."""
+    """Whether the worker was silent for too long while work waited for it all that time."""
     path = settings.alive_file
-    return path is not None and is_overdue(path) and _kept_waiting(settings)
+    if path is None or not is_overdue(path):
+        return False
+    return _has_work_waited(settings)
 
 
-def _kept_waiting(settings: Settings) -> bool:
+def _has_work_waited(settings: Settings) -> bool:
     ledger = Ledger(settings.database, pool_size=1)
     try:
         CeleryNotifier(celery_app(settings.broker)).check()
         with ledger.system_session("liveness") as session:
-            return (
-                session.liveness.longest_wait_s(settings.worker_name) > settings.stuck_after_s
-            )
+            waited_s = session.liveness.longest_wait_s(settings.worker_name)
+        return waited_s > settings.stuck_after_s
     except Unavailable:
         return False
     finally:
         ledger.close()
 
 
-def main(say: Callable[[str], object] = print) -> int:
+def main(output: Callable[[str], object] = print) -> int:
     settings = Settings()
     if not is_stuck(settings):
         return 0
-    say(
-        f"{settings.worker_name} has completed nothing for {settings.stuck_after_s:g} s while cases wait. Restart it."
+    output(
+        f"{settings.worker_name} has completed nothing for {settings.stuck_after_s:g} s while "
+        "cases wait. Restart it."
     )
     return 1
 

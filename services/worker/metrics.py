@@ -1,4 +1,4 @@
-"""What a worker measures: batches, stages, answers, the model that serves."""
+"""A worker's metrics: batches, stages, answers, and the model that serves."""
 
 from collections.abc import Iterable
 
@@ -19,7 +19,8 @@ BATCH = Histogram(
 )
 STAGES = Histogram(
     "sera_worker_stage_seconds",
-    "A stage's time: fetch, decode and preprocess of an image; claim, features, classify and write of a batch.",
+    "A stage's time: fetch, decode and preprocess of an image; claim, features, classify and "
+    "write of a batch.",
     ["stage"],
     buckets=STAGE_S,
     registry=REGISTRY,
@@ -76,12 +77,12 @@ def lane(urgent: bool) -> str:
     return "urgent" if urgent else "routine"
 
 
-def observe_stages(laps: Iterable[Timing]) -> None:
-    for each in laps:
-        STAGES.labels(each.name).observe(each.seconds)
+def observe_stages(timings: Iterable[Timing]) -> None:
+    for timing in timings:
+        STAGES.labels(timing.name).observe(timing.seconds)
 
 
-def set_served_model(served: ServedModel | None) -> None:
+def set_served_model(model: ServedModel | None) -> None:
     MODEL.clear()
-    if served:
-        MODEL.labels(f"{served.name}/{served.version}", served.digest).set(1)
+    if model:
+        MODEL.labels(f"{model.name}/{model.version}", model.digest).set(1)

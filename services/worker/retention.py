@@ -1,4 +1,7 @@
-"""Erases what is due and removes what erasures let go of, when beat or the gateway rings for it."""
+"""Erases cases that are due and removes the objects that erasures left behind.
+
+Beat notifies periodically, the gateway after an erasure.
+"""
 
 import time
 from itertools import takewhile
@@ -12,14 +15,18 @@ from shared.observability.logs import log
 ACTOR = "retention"
 MAX_CASES = 100
 MAX_OBJECTS = 500
-"""Looked up at once; each is erased, or removed, in a transaction of its own."""
+"""Looked up at once. Each case or object is then erased in its own transaction."""
 SWEEP_S = 2.0
-"""Cases to be read wait for the same process, so the rest is left to the next ring. Half of it is for erasing, so that
-many cases that are due do not keep the images of others from being removed."""
+"""The time of one sweep. Cases to be read wait for the same process, so the rest is left to the
+next notification. Half of it is for erasing, so that many due cases do not delay the removal of
+other cases' images."""
 
 
 class RetentionSweeper:
-    """May be stopped at any moment and run in several processes at once: the ledger says what is still to be done."""
+    """May be stopped at any moment and run in several processes at once.
+
+    The ledger says what is still to be done.
+    """
 
     def __init__(
         self,
@@ -34,24 +41,27 @@ class RetentionSweeper:
         self._sweep_s = sweep_s
 
     def sweep(self) -> None:
-        """Erase what is due, then clear up behind erasures; what an absent engine prevents, the next ring does."""
+        """Erase due cases, then clear up after erasures.
+
+        What an engine that is away prevents is done at the next notification.
+        """
         began = time.monotonic()
         try:
             self._erase_due(began + self._sweep_s / 2)
-            self._forget()
-            self._remove(began + self._sweep_s)
-        except Unavailable as away:
-            log().warning("retention.waits", problem=str(away))
+            self._clear_drafts()
+            self._remove_objects(began + self._sweep_s)
+        except Unavailable as error:
+            log().warning("retention.waits", problem=str(error))
 
-    def _erase_due(self, until: float) -> None:
-        while time.monotonic() < until and self._erase_some(until):
+    def _erase_due(self, deadline: float) -> None:
+        while time.monotonic() < deadline and self._erase_some(deadline):
             pass
 
-    def _erase_some(self, until: float) -> int:
+    def _erase_some(self, deadline: float) -> int:
         with self._ledger.system_session(ACTOR) as session:
             due = session.retention.oldest_due(self._default_days, MAX_CASES)
-        in_time = takewhile(lambda _: time.monotonic() < until, due)
-        erased = sum(self._erase(case_id) for case_id in in_time)
+        due_in_time = takewhile(lambda _: time.monotonic() < deadline, due)
+        erased = sum(self._erase(case_id) for case_id in due_in_time)
         if erased:
             log().info("retention.erased", cases=erased)
         return erased
@@ -60,24 +70,26 @@ class RetentionSweeper:
         with self._ledger.system_session(ACTOR) as session:
             return session.retention.erase(case_id, self._default_days)
 
-    def _forget(self) -> None:
-        """Take erased cases out of drafts, each under its dataset's lock."""
+    def _clear_drafts(self) -> None:
+        """Remove erased cases from drafts, each under its dataset's lock."""
         with self._ledger.system_session(ACTOR) as session:
             datasets = session.consents.datasets_with_erased_cases()
         for dataset in datasets:
             with self._ledger.system_session(ACTOR) as session:
                 session.consents.remove_erased(dataset)
 
-    def _remove(self, until: float) -> None:
+    def _remove_objects(self, deadline: float) -> None:
         with self._ledger.system_session(ACTOR) as session:
-            waiting = session.orphaned_objects.waiting(MAX_OBJECTS)
-        for sha256 in waiting:
-            if time.monotonic() > until:
+            orphans = session.orphaned_objects.waiting(MAX_OBJECTS)
+        for sha256 in orphans:
+            if time.monotonic() > deadline:
                 return
-            self._remove_one(sha256)
+            self._remove_object(sha256)
 
-    def _remove_one(self, sha256: str) -> None:
-        """The object goes before the commit: if that fails, it is looked for in vain the next time."""
+    def _remove_object(self, sha256: str) -> None:
+        """The object goes before the commit. If the commit fails, the next sweep finds no object,
+        which is fine.
+        """
         with self._ledger.system_session(ACTOR) as session:
             if session.orphaned_objects.claim(sha256):
                 self._objects.delete(sha256)

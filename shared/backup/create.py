@@ -70,7 +70,11 @@ def take(
             report_progress,
             set(place.stored()).__contains__,
         )
-        gone = released_objects(source.database_url, copied.missing) if copied.missing else set()
+        gone = (
+            released_objects(source.database_url, copied.missing)
+            if copied.missing
+            else set()
+        )
         missing = [sha256 for sha256 in copied.missing if sha256 not in gone]
         listed = listing(draft, sorted(set(wanted) - gone), copied)
         if with_keys:

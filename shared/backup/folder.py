@@ -31,14 +31,17 @@ WITHDRAWN = "withdrawn.json"
 
 class NoBackup(SeraError):
     code = "no-backup"
-    text = "There is no whole backup {name} in {place}. Name the folder that was given to `./sera backup`."
+    text = (
+        "There is no whole backup {name} in {place}. Name the folder that was given to `./sera "
+        "backup`."
+    )
 
 
 class PlaceOpen(SeraError):
     code = "backup-place-open"
     text = (
-        "{place} may be entered by every user of this machine, and a backup holds all that SERA knows. Close it: "
-        "`chmod o= {place}`, then make the backup again."
+        "{place} may be entered by every user of this machine, and a backup holds all that SERA "
+        "knows. Close it: `chmod o= {place}`, then make the backup again."
     )
 
 
@@ -51,7 +54,10 @@ class PlaceBusy(SeraError):
 
 class PlaceUnwritable(SeraError):
     code = "backup-place-unwritable"
-    text = "No backup can be kept in {place} ({problem}). Name a folder on a disk that you may write to."
+    text = (
+        "No backup can be kept in {place} ({problem}). Name a folder on a disk that you may write "
+        "to."
+    )
 
 
 class Place:

@@ -24,8 +24,9 @@ COSTS = {
 class KeysMissing(SeraError):
     code = "backup-keys-missing"
     text = (
-        "The ledger of this backup needs {names}, which are neither here as they were then nor in the backup. Put them "
-        "into {folder} (or SERA_AUDIT_KEY, SERA_PEOPLE_KEY) and restore again; or add --without-keys: {costs}."
+        "The ledger of this backup needs {names}, which are neither here as they were then nor in "
+        "the backup. Put them into {folder} (or SERA_AUDIT_KEY, SERA_PEOPLE_KEY) and restore "
+        "again; or add --without-keys: {costs}."
     )
 
 

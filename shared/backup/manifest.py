@@ -15,7 +15,10 @@ NAME_DIGITS = 12
 
 class BackupUnreadable(SeraError):
     code = "backup-unreadable"
-    text = "{path} is no manifest of a backup that this release reads ({problem}). Use another backup of the folder."
+    text = (
+        "{path} is no manifest of a backup that this release reads ({problem}). Use another backup "
+        "of the folder."
+    )
 
 
 class _Part(BaseModel):

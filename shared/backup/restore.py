@@ -25,14 +25,18 @@ from shared.objects import ObjectStore
 class BackupDamaged(SeraError):
     code = "backup-damaged"
     text = (
-        "The backup {name} is not as it was made ({files}). Nothing was restored. Take it from a copy, or restore an "
-        "earlier one with --backup; `./sera backup verify` says which are whole."
+        "The backup {name} is not as it was made ({files}). Nothing was restored. Take it from a "
+        "copy, or restore an earlier one with --backup; `./sera backup verify` says which are "
+        "whole."
     )
 
 
 class RestoreDiffers(SeraError):
     code = "restore-differs"
-    text = "{what} did not come in as the backup {name} has it. Nothing was restored; report this, and use another one."
+    text = (
+        "{what} did not come in as the backup {name} has it. Nothing was restored; report this, "
+        "and use another one."
+    )
 
 
 @dataclass(frozen=True)

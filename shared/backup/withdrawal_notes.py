@@ -18,8 +18,8 @@ from shared.ledger.backup.snapshot import snapshot
 class NoteUnreadable(SeraError):
     code = "note-unreadable"
     text = (
-        "{path}, which tells what was erased since the backups, cannot be read. Repair it from a copy; or remove it, "
-        "and give an export of the audit trail with --erased instead."
+        "{path}, which tells what was erased since the backups, cannot be read. Repair it from a "
+        "copy; or remove it, and give an export of the audit trail with --erased instead."
     )
 
 
@@ -43,7 +43,9 @@ def noted(place: Place) -> Withdrawals:
     """Raises NoteUnreadable."""
     try:
         told = json.loads(place.withdrawn.read_text())
-        return Withdrawals(told["known_at"], dict(told["cases"]), frozenset(told["keys"]))
+        return Withdrawals(
+            told["known_at"], dict(told["cases"]), frozenset(told["keys"])
+        )
     except FileNotFoundError:
         return Withdrawals()
     except (OSError, ValueError, KeyError, TypeError) as error:

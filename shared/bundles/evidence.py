@@ -1,4 +1,4 @@
-"""A model's evidence in and out of a bundle: counts in the manifest, arrays in a file of their own."""
+"""Stores a model's evidence in a bundle: counts in the manifest, arrays in a file of their own."""
 
 from collections.abc import Mapping
 
@@ -27,24 +27,29 @@ from shared.statistics import (
 )
 
 EVIDENCE_FILE = "evidence.safetensors"
-QUANTILES = ("score", "risk", "strangeness", "embedding")
-CALIBRATION = ("benign", "malignant")
+ARRAY_NAMES = ("score", "risk", "strangeness", "embedding", "benign", "malignant")
+"""The arrays in the file. `strangeness` is the file's name for the novelty score."""
+
 Arrays = Mapping[str, NDArray[np.float64]]
 
 
 def pack(evidence: Evidence) -> bytes:
-    """The reference's quantiles and the calibration scores of both classes."""
-    quantiles = {name: getattr(evidence.reference, name) for name in QUANTILES}
-    scores = {name: getattr(evidence.conformal, name) for name in CALIBRATION}
-    return safetensors.numpy.save(
-        {
-            name: np.ascontiguousarray(array)
-            for name, array in (quantiles | scores).items()
-        }
-    )
+    """The reference quantiles and the conformal calibration scores of both classes, as a file."""
+    reference = evidence.reference
+    arrays = {
+        "score": reference.score,
+        "risk": reference.risk,
+        "strangeness": reference.novelty,
+        "embedding": reference.embedding,
+        "benign": evidence.conformal.benign,
+        "malignant": evidence.conformal.malignant,
+    }
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return safetensors.numpy.save(contiguous)
 
 
 def evidence_entry(evidence: Evidence) -> EvidenceEntry:
+    """The part of the evidence that the manifest holds."""
     return EvidenceEntry(
         file=EVIDENCE_FILE,
         operating_points=tuple(map(_point_entry, evidence.operating_points)),
@@ -53,75 +58,108 @@ def evidence_entry(evidence: Evidence) -> EvidenceEntry:
     )
 
 
-def unpack(kept: EvidenceEntry, arrays: Arrays) -> Evidence:
-    """The evidence that `pack` and `entry` took. Raises `BundleUnreadable`."""
-    if missing := {*QUANTILES, *CALIBRATION} - set(arrays):
+def unpack(entry: EvidenceEntry, arrays: Arrays) -> Evidence:
+    """The evidence from its manifest entry and its arrays. Raises `BundleUnreadable`."""
+    missing = set(ARRAY_NAMES) - set(arrays)
+    if missing:
         raise BundleUnreadable(
-            part=kept.file, problem=f"it lacks {', '.join(sorted(missing))}"
+            part=entry.file, problem=f"it lacks {', '.join(sorted(missing))}"
         )
     return Evidence(
-        reference=ReferenceQuantiles(**{name: arrays[name] for name in QUANTILES}),
-        conformal=ConformalCases(**{name: arrays[name] for name in CALIBRATION}),
-        operating_points=tuple(map(_point, kept.operating_points)),
-        coverage=tuple(map(_coverage, kept.coverage)),
-        calibration=tuple(map(_bin, kept.calibration)),
+        reference=ReferenceQuantiles(
+            score=arrays["score"],
+            risk=arrays["risk"],
+            novelty=arrays["strangeness"],
+            embedding=arrays["embedding"],
+        ),
+        conformal=ConformalCases(
+            benign=arrays["benign"], malignant=arrays["malignant"]
+        ),
+        operating_points=tuple(map(_point, entry.operating_points)),
+        coverage=tuple(map(_coverage, entry.coverage)),
+        calibration=tuple(map(_bin, entry.calibration)),
     )
 
 
 def _point_entry(point: OperatingPoint) -> OperatingPointEntry:
-    rates = {
-        "sensitivity": _count(point.sensitivity),
-        "specificity": _count(point.specificity),
-    }
     return OperatingPointEntry(
-        target=point.target, cutoff=point.cutoff, promised=point.promised, **rates
+        target=point.target,
+        cutoff=point.cutoff,
+        promised=point.promised,
+        sensitivity=_count_entry(point.sensitivity),
+        specificity=_count_entry(point.specificity),
     )
 
 
-def _point(kept: OperatingPointEntry) -> OperatingPoint:
-    rates = _proportion(kept.sensitivity), _proportion(kept.specificity)
-    return OperatingPoint(kept.target, kept.cutoff, kept.promised, *rates)
+def _point(entry: OperatingPointEntry) -> OperatingPoint:
+    return OperatingPoint(
+        target=entry.target,
+        cutoff=entry.cutoff,
+        promised=entry.promised,
+        sensitivity=_proportion(entry.sensitivity),
+        specificity=_proportion(entry.specificity),
+    )
 
 
 def _coverage_entry(coverage: ConformalCoverage) -> CoverageEntry:
-    classes = {name: _class_entry(getattr(coverage, name)) for name in CALIBRATION}
-    return CoverageEntry(alpha=coverage.alpha, **classes)
+    return CoverageEntry(
+        alpha=coverage.alpha,
+        benign=_class_entry(coverage.benign),
+        malignant=_class_entry(coverage.malignant),
+    )
 
 
-def _class_entry(found: ClassCoverage) -> ClassCoverageEntry:
+def _class_entry(coverage: ClassCoverage) -> ClassCoverageEntry:
     return ClassCoverageEntry(
-        covered=_count(found.coverage),
-        single=found.single_sets,
-        both=found.double_sets,
-        neither=found.empty_sets,
+        covered=_count_entry(coverage.coverage),
+        single=coverage.single_sets,
+        both=coverage.double_sets,
+        neither=coverage.empty_sets,
     )
 
 
-def _coverage(kept: CoverageEntry) -> ConformalCoverage:
-    return ConformalCoverage(kept.alpha, _class(kept.benign), _class(kept.malignant))
+def _coverage(entry: CoverageEntry) -> ConformalCoverage:
+    return ConformalCoverage(
+        alpha=entry.alpha,
+        benign=_class_coverage(entry.benign),
+        malignant=_class_coverage(entry.malignant),
+    )
 
 
-def _class(kept: ClassCoverageEntry) -> ClassCoverage:
+def _class_coverage(entry: ClassCoverageEntry) -> ClassCoverage:
     return ClassCoverage(
-        _proportion(kept.covered), kept.single, kept.both, kept.neither
+        coverage=_proportion(entry.covered),
+        single_sets=entry.single,
+        double_sets=entry.both,
+        empty_sets=entry.neither,
     )
 
 
-def _bin_entry(found: CalibrationBin) -> CalibrationBinEntry:
+def _bin_entry(calibration_bin: CalibrationBin) -> CalibrationBinEntry:
     return CalibrationBinEntry(
-        **{name: getattr(found, name) for name in CalibrationBinEntry.model_fields}
+        low=calibration_bin.low,
+        high=calibration_bin.high,
+        count=calibration_bin.count,
+        malignant=calibration_bin.malignant,
+        mean_probability=calibration_bin.mean_probability,
     )
 
 
-def _bin(kept: CalibrationBinEntry) -> CalibrationBin:
-    observed = kept.malignant / kept.count
-    interval = wilson(kept.malignant, kept.count)
-    return CalibrationBin(**kept.model_dump(), observed=observed, interval=interval)
+def _bin(entry: CalibrationBinEntry) -> CalibrationBin:
+    return CalibrationBin(
+        low=entry.low,
+        high=entry.high,
+        count=entry.count,
+        malignant=entry.malignant,
+        mean_probability=entry.mean_probability,
+        observed=entry.malignant / entry.count,
+        interval=wilson(entry.malignant, entry.count),
+    )
 
 
-def _count(found: Proportion) -> CountEntry:
-    return CountEntry(count=found.successes, of=found.total)
+def _count_entry(proportion: Proportion) -> CountEntry:
+    return CountEntry(count=proportion.successes, of=proportion.total)
 
 
-def _proportion(kept: CountEntry) -> Proportion:
-    return Proportion(kept.count, kept.of)
+def _proportion(entry: CountEntry) -> Proportion:
+    return Proportion(successes=entry.count, total=entry.of)

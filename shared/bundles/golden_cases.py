@@ -40,7 +40,7 @@ def unpack(arrays: Mapping[str, NDArray[np.uint8]]) -> list[Nodule]:
         Nodule(
             arrays[f"{place}.pixels"],
             arrays[f"{place}.mask"].astype(bool),
-            outlined=True,
+            has_outline=True,
         )
         for place in range(len(arrays) // 2)
     ]

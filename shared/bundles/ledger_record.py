@@ -1,4 +1,4 @@
-"""What the ledger keeps of a bundle beside its row, so that nobody has to load the bundle to know it."""
+"""The facts of a bundle that the ledger stores, so that they can be read without loading the bundle."""
 
 from typing import Any
 
@@ -8,48 +8,57 @@ from shared.statistics import ConfusionTable, Measure
 
 
 def reference_record(bundle: Bundle) -> dict[str, Any] | None:
-    """Plain values for the column `models.reference`; None for a bundle that holds no evidence.
+    """JSON values for the column `models.reference`; None for a bundle that holds no evidence.
 
-    `quantiles` at the fractions in `fractions`: `score`, `risk` (at `prevalence`, that of the training images; carry
-    it to a hospital's with `shift_prior`, which keeps the order), `strangeness`, and `embedding`, a list for each
-    component. `youden` is Youden's cut-off with its rates, `operating_points` are as `OperatingPoint.to_json` gives
-    them, `coverage` of conformal sets as `ConformalCoverage.to_json` does.
+    `quantiles` are taken at the fractions in `fractions`. They cover `score`, `risk`, `strangeness`
+    (the novelty score), and `embedding`, which has a list for each component. `risk` holds at
+    `prevalence`, that of the training images. `shift_prior` carries it to a hospital's prevalence
+    and keeps the order. `youden` is Youden's cut-off with its rates. `operating_points` have the
+    form of `OperatingPoint.to_json`, and `coverage` of conformal sets the form of
+    `ConformalCoverage.to_json`.
     """
     evidence = bundle.model.evidence
     if evidence is None:
         return None
-    held = evidence.reference
-    names = ("score", "risk", "strangeness", "embedding")
+    reference = evidence.reference
     return {
         "images": bundle.manifest.training.images,
         "prevalence": bundle.prevalence,
         "youden": youden_record(bundle),
         "novelty_limit": bundle.model.novelty_limit,
         "fractions": QUANTILE_FRACTIONS.tolist(),
-        "quantiles": {name: getattr(held, name).tolist() for name in names},
+        "quantiles": {
+            "score": reference.score.tolist(),
+            "risk": reference.risk.tolist(),
+            "strangeness": reference.novelty.tolist(),
+            "embedding": reference.embedding.tolist(),
+        },
         "operating_points": [point.to_json() for point in evidence.operating_points],
-        "coverage": [found.to_json() for found in evidence.coverage],
+        "coverage": [coverage.to_json() for coverage in evidence.coverage],
     }
 
 
 def confusion_table(bundle: Bundle) -> ConfusionTable | None:
-    """Counts out of fold at Youden's cut-off, each fold at that of the others; None where they were not kept."""
-    names = ("true_positives", "false_negatives", "false_positives", "true_negatives")
+    """Out-of-fold counts at Youden's cut-off; None for bundles that store no counts.
+
+    The cut-off of each fold comes from the other folds.
+    """
     metrics = bundle.manifest.metrics
-    return (
-        ConfusionTable(*(int(metrics[name]) for name in names))
-        if names[0] in metrics
-        else None
+    if "true_positives" not in metrics:
+        return None
+    return ConfusionTable(
+        tp=int(metrics["true_positives"]),
+        fn=int(metrics["false_negatives"]),
+        fp=int(metrics["false_positives"]),
+        tn=int(metrics["true_negatives"]),
     )
 
 
 def youden_record(bundle: Bundle) -> dict[str, Any]:
-    """The cut-off and, where counts were kept, its sensitivity and specificity."""
-    told = {"cutoff": bundle.model.cutoff}
+    """Youden's cut-off, with its sensitivity and specificity where the bundle stores counts."""
+    record: dict[str, Any] = {"cutoff": bundle.model.cutoff}
     table = confusion_table(bundle)
-    if table is None:
-        return told
-    return told | {
-        str(name): table.proportion(name).to_json()
-        for name in (Measure.SENSITIVITY, Measure.SPECIFICITY)
-    }
+    if table is not None:
+        for measure in (Measure.SENSITIVITY, Measure.SPECIFICITY):
+            record[str(measure)] = table.proportion(measure).to_json()
+    return record

@@ -204,7 +204,9 @@ class CaseAcceptance:
 
 def _new_case(submission: Submission, image: StoredImage) -> NewCase:
     roi = json.loads(submission.roi.to_json()) if submission.roi else None
-    descriptors = descriptors_to_json(submission.descriptors) if submission.descriptors else None
+    descriptors = (
+        descriptors_to_json(submission.descriptors) if submission.descriptors else None
+    )
     return NewCase(
         image_sha256=image.sha256,
         image_bytes=len(image.data),

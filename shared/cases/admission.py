@@ -38,14 +38,17 @@ class RateLimited(TooMuch):
 class QuotaReached(TooMuch):
     code = "quota-reached"
     text = (
-        "{count} cases of this hospital are not answered yet, and at most {limit} may be (a part of these for urgent "
-        "cases only). Send this one again in {retry_after_s} s."
+        "{count} cases of this hospital are not answered yet, and at most {limit} may be (a part "
+        "of these for urgent cases only). Send this one again in {retry_after_s} s."
     )
 
 
 class QueueFull(TooMuch):
     code = "queue-full"
-    text = "SERA has as many cases waiting as it takes on. Nothing was lost; send this one again in {retry_after_s} s."
+    text = (
+        "SERA has as many cases waiting as it takes on. Nothing was lost; send this one again in "
+        "{retry_after_s} s."
+    )
 
 
 class Admission:

@@ -10,17 +10,18 @@ from shared.statistics import OperatingPoint, select_operating_point
 
 UNCERTAIN = "uncertain"
 BOTH = (
-    "At this hospital's error limit of {per_cent:g} % the nodule may be benign or malignant: the image does not settle "
-    "it. Have a radiologist decide; do not go by the risk alone."
+    "At this hospital's error limit of {per_cent:g} % the nodule may be benign or malignant: the "
+    "image does not settle it. Have a radiologist decide; do not go by the risk alone."
 )
 NEITHER = (
-    "At this hospital's error limit of {per_cent:g} % the nodule looks like neither the benign nor the malignant "
-    "nodules that the model has learnt from. Have a radiologist decide; do not go by the risk alone."
+    "At this hospital's error limit of {per_cent:g} % the nodule looks like neither the benign nor "
+    "the malignant nodules that the model has learnt from. Have a radiologist decide; do not go by "
+    "the risk alone."
 )
 SETTING_UNMET = "setting-unmet"
 UNMET = (
-    "The model in use is too old for this hospital's choice of {setting}, so it was not applied. Ask the operator for "
-    "a newer model, or take the choice back."
+    "The model in use is too old for this hospital's choice of {setting}, so it was not applied. "
+    "Ask the operator for a newer model, or take the choice back."
 )
 SETTINGS = {
     "target_sensitivity": "sensitivity",

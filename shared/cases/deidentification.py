@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from shared.imaging.deidentify import Cleaned, clean_mask
+from shared.imaging.deidentify import CleanedFile, clean_mask
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger import Ledger
@@ -25,10 +25,10 @@ class Deidentifier:
         self._ledger = ledger
         self._sandbox = SandboxPool(BOUNDS, PROCESSES)
 
-    def clean(self, data: bytes) -> Cleaned:
+    def clean(self, data: bytes) -> CleanedFile:
         return self._sandbox.clean(data, self._key)
 
-    def clean_mask(self, data: bytes, width: int, height: int) -> Cleaned:
+    def clean_mask(self, data: bytes, width: int, height: int) -> CleanedFile:
         return clean_mask(data, width, height, self._key)
 
     def close(self) -> None:

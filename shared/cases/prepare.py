@@ -13,7 +13,7 @@ from shared.imaging import (
     crop,
     decode,
     photos,
-    read_outline,
+    read_mask_roi,
 )
 from shared.imaging.deidentify import burnt_in_text
 from shared.observability.timings import measure
@@ -67,7 +67,7 @@ def prepare(
             image = with_photo_findings(image)
         if mask is not None:
             height, width = image.pixels.shape
-            roi = read_outline(mask, width, height)
+            roi = read_mask_roi(mask, width, height)
         return crop(image, roi, framing)
 
 
@@ -83,5 +83,5 @@ def with_text_finding(image: UltrasoundImage) -> UltrasoundImage:
 
 def with_photo_findings(image: UltrasoundImage) -> UltrasoundImage:
     """The image with findings on what a photo of a screen may have spoilt."""
-    faults = photos.measure(image.pixels)
-    return replace(image, findings=(*image.findings, PHOTO, *photos.findings(faults)))
+    faults = photos.measure_faults(image.pixels)
+    return replace(image, findings=(*image.findings, PHOTO, *photos.fault_findings(faults)))

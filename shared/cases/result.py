@@ -29,13 +29,13 @@ DIFFERS_MM = 2.0
 """Readers measure the same nodule some 10 % apart; both must be exceeded before a reader is troubled."""
 SIZE_DIFFERS = "size-differs"
 SIZES = (
-    "The size given is {size_mm:g} mm, but the nodule measures {measured_mm:.1f} mm by the image's own scale. "
-    "Check the size and the ROI: the FNA rule goes by the size."
+    "The size given is {size_mm:g} mm, but the nodule measures {measured_mm:.1f} mm by the image's "
+    "own scale. Check the size and the ROI: the FNA rule goes by the size."
 )
 DUPLICATE = "duplicate"
 SENT_BEFORE = (
-    "The same image with the same size, ROI and frame was sent before, as the case {case}. If these are two patients, "
-    "check which of them the image is of."
+    "The same image with the same size, ROI and frame was sent before, as the case {case}. If "
+    "these are two patients, check which of them the image is of."
 )
 SYNTHETIC_MODEL = Finding(
     "synthetic-model",
@@ -69,8 +69,8 @@ class CaseFacts:
         """From the nodule that was cut out and what was sent with it."""
         return cls(
             size_mm=size_mm,
-            measured_mm=nodule.measured_mm,
-            found_roi=nodule.found,
+            measured_mm=nodule.diameter_mm,
+            found_roi=nodule.caliper_roi,
             findings=nodule.findings,
             duplicate_of=duplicate_of,
         )

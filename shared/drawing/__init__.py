@@ -9,7 +9,7 @@ from shared.drawing.figure import (
     SKY,
     VERMILLION,
     WIDTH_INCHES,
-    Drawing,
+    FigureBuilder,
     svg,
 )
 from shared.drawing.page import css
@@ -23,7 +23,7 @@ __all__ = [
     "SKY",
     "VERMILLION",
     "WIDTH_INCHES",
-    "Drawing",
+    "FigureBuilder",
     "css",
     "svg",
 ]

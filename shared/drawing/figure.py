@@ -37,10 +37,10 @@ STYLE: dict[RcKeyType, Any] = {
     "legend.frameon": False,
 }
 NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-Drawing = Callable[[], Figure]
+FigureBuilder = Callable[[], Figure]
 
 
-def svg(name: str, title: str, draw: Drawing) -> str:
+def svg(name: str, title: str, draw: FigureBuilder) -> str:
     """Draw in our style and keep what goes inside a page: no prologue, ids that no other figure has."""
     out = io.StringIO()
     with matplotlib.rc_context(STYLE):

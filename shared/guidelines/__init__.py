@@ -1,7 +1,15 @@
-"""FNA rules: tables and one evaluator. `recommend` goes from a risk, `assess` from the lexicon's descriptors."""
+"""Rules for fine-needle aspiration (FNA): guidelines as tables, and one evaluator.
+
+`recommend` starts from a risk, `assess` from the descriptors of the lexicon.
+"""
 
 from shared.guidelines.bands import DEFAULT_RULE, RULES
-from shared.guidelines.described import TERMS_BY_FIELD, DESCRIPTORS_EXAMPLE, parse_descriptors, descriptors_to_json
+from shared.guidelines.descriptors_json import (
+    DESCRIPTORS_EXAMPLE,
+    TERMS_BY_FIELD,
+    descriptors_to_json,
+    parse_descriptors,
+)
 from shared.guidelines.errors import (
     DescriptorsUnreadable,
     DescriptorUnusable,
@@ -20,11 +28,11 @@ from shared.guidelines.lexicon import (
 from shared.guidelines.rules import GUIDELINES, alternatives, assess, recommend
 
 __all__ = [
-    "TERMS_BY_FIELD",
     "DEFAULT_RULE",
     "DESCRIPTORS_EXAMPLE",
     "GUIDELINES",
     "RULES",
+    "TERMS_BY_FIELD",
     "Composition",
     "DescriptorUnusable",
     "Descriptors",
@@ -38,7 +46,7 @@ __all__ = [
     "SizeInvalid",
     "alternatives",
     "assess",
+    "descriptors_to_json",
     "parse_descriptors",
     "recommend",
-    "descriptors_to_json",
 ]

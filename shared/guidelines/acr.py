@@ -1,6 +1,13 @@
 """ACR TI-RADS 2017: points for each descriptor, summed."""
 
-from shared.guidelines.guideline import LevelRule, Guideline, Level, Pattern, Sign, at_least
+from shared.guidelines.guideline import (
+    Guideline,
+    Level,
+    LevelRule,
+    Pattern,
+    Sign,
+    at_least,
+)
 from shared.guidelines.lexicon import (
     Composition,
     Echogenicity,
@@ -15,9 +22,24 @@ ACR_2017 = Guideline(
     levels=(
         Level("TR1"),
         Level("TR2"),
-        Level("TR3", biopsy=at_least(25), follow_up=at_least(15), follow_up_years=(1, 3, 5)),
-        Level("TR4", biopsy=at_least(15), follow_up=at_least(10), follow_up_years=(1, 2, 3, 5)),
-        Level("TR5", biopsy=at_least(10), follow_up=at_least(5), follow_up_years=(1, 2, 3, 4, 5)),
+        Level(
+            "TR3",
+            biopsy=at_least(25),
+            follow_up=at_least(15),
+            follow_up_years=(1, 3, 5),
+        ),
+        Level(
+            "TR4",
+            biopsy=at_least(15),
+            follow_up=at_least(10),
+            follow_up_years=(1, 2, 3, 5),
+        ),
+        Level(
+            "TR5",
+            biopsy=at_least(10),
+            follow_up=at_least(5),
+            follow_up_years=(1, 2, 3, 4, 5),
+        ),
     ),
     signs=(
         Sign(Pattern(composition={Composition.MIXED}), 1),
@@ -45,9 +67,9 @@ ACR_2017 = Guideline(
         LevelRule("TR5", min_points=7),
         LevelRule("TR4", min_points=4),
         LevelRule("TR3", min_points=3),
-        LevelRule(
-            "TR2", min_points=1
-        ),  # the chart names 2 points only; 1 is read with it, and neither asks for FNA
+        # The chart names 2 points only. 1 point is read as TR2 as well. TR2 and TR1 do not
+        # ask for FNA.
+        LevelRule("TR2", min_points=1),
         LevelRule("TR1"),
     ),
     unscored_pattern=Pattern(composition={Composition.SPONGIFORM}),

@@ -1,14 +1,34 @@
-"""ATA 2015: sonographic patterns. Some nodules fit none of them, and the guideline then gives no advice."""
+"""ATA 2015: sonographic patterns.
 
-from shared.guidelines.guideline import LevelRule, Guideline, Level, Pattern, Sign, at_least
-from shared.guidelines.lexicon import Composition
-from shared.guidelines.signs import (
+Some nodules fit none of the patterns. The guideline then gives no advice.
+"""
+
+from shared.guidelines.guideline import (
     HYPOECHOIC,
     IRREGULAR_MARGIN,
     ISO_OR_HYPERECHOIC,
     PUNCTATE_FOCI,
     TALLER_THAN_WIDE,
+    Guideline,
+    Level,
+    LevelRule,
+    Pattern,
+    Sign,
+    at_least,
 )
+from shared.guidelines.lexicon import Composition
+
+_CYSTIC = Pattern(composition={Composition.CYSTIC})
+_SPONGIFORM = Pattern(composition={Composition.SPONGIFORM})
+_HYPOECHOIC_SOLID_PART = Pattern(
+    composition={Composition.SOLID, Composition.MIXED}, echogenicity=HYPOECHOIC
+)
+_SOLID_HYPOECHOIC = Pattern(composition={Composition.SOLID}, echogenicity=HYPOECHOIC)
+_SOLID_ISO_OR_HYPERECHOIC = Pattern(
+    composition={Composition.SOLID}, echogenicity=ISO_OR_HYPERECHOIC
+)
+_MIXED_ECCENTRIC = Pattern(composition={Composition.MIXED}, eccentric=True)
+_MIXED = Pattern(composition={Composition.MIXED})
 
 ATA_2015 = Guideline(
     name="ATA-2015",
@@ -22,16 +42,12 @@ ATA_2015 = Guideline(
     ),
     signs=(Sign(PUNCTATE_FOCI), Sign(TALLER_THAN_WIDE), Sign(IRREGULAR_MARGIN)),
     level_rules=(
-        LevelRule("benign", Pattern(composition={Composition.CYSTIC})),
-        LevelRule("very low suspicion", Pattern(composition={Composition.SPONGIFORM})),
-        LevelRule(
-            "high suspicion",
-            Pattern({Composition.SOLID, Composition.MIXED}, HYPOECHOIC),
-            min_points=1,
-        ),
-        LevelRule("intermediate suspicion", Pattern({Composition.SOLID}, HYPOECHOIC)),
-        LevelRule("low suspicion", Pattern({Composition.SOLID}, ISO_OR_HYPERECHOIC), max_points=0),
-        LevelRule("low suspicion", Pattern({Composition.MIXED}, eccentric=True), max_points=0),
-        LevelRule("very low suspicion", Pattern({Composition.MIXED}), max_points=0),
+        LevelRule("benign", _CYSTIC),
+        LevelRule("very low suspicion", _SPONGIFORM),
+        LevelRule("high suspicion", _HYPOECHOIC_SOLID_PART, min_points=1),
+        LevelRule("intermediate suspicion", _SOLID_HYPOECHOIC),
+        LevelRule("low suspicion", _SOLID_ISO_OR_HYPERECHOIC, max_points=0),
+        LevelRule("low suspicion", _MIXED_ECCENTRIC, max_points=0),
+        LevelRule("very low suspicion", _MIXED, max_points=0),
     ),
 )

@@ -1,6 +1,7 @@
-"""From a calibrated risk to a level: SERA's own rules, each named after its guideline and versioned.
+"""SERA's own rules, which lead from a calibrated risk to a level of a guideline.
 
-A band reaches up to its upper limit; where the published bands leave a hole, the higher band holds in it.
+Each rule is named after its guideline and has a version. A band reaches up to its upper limit. If
+the published bands leave a gap, the gap belongs to the higher band.
 """
 
 import math
@@ -13,51 +14,55 @@ from shared.guidelines.ktirads import K_TIRADS_2016, K_TIRADS_2021
 
 @dataclass(frozen=True)
 class Band:
-    """The risks of one level, as fractions, from the band below up to `limit`."""
+    """The risks of one level, as fractions, from the band below it up to `limit`."""
 
     level: str
     limit: float
     inclusive: bool
+    """Whether the limit itself belongs to the band."""
 
     def contains(self, risk: float) -> bool:
         return risk <= self.limit if self.inclusive else risk < self.limit
 
 
 def band_below(limit: float, level: str) -> Band:
-    return Band(level, limit, inclusive=False)
+    return Band(level=level, limit=limit, inclusive=False)
 
 
 def band_up_to(limit: float, level: str) -> Band:
-    return Band(level, limit, inclusive=True)
+    return Band(level=level, limit=limit, inclusive=True)
 
 
 def highest_band(level: str) -> Band:
-    """The highest band."""
-    return Band(level, math.inf, inclusive=True)
+    return Band(level=level, limit=math.inf, inclusive=True)
 
 
 @dataclass(frozen=True)
 class RiskBandRule:
-    """A guideline's sizes, reached from a risk instead of from descriptors."""
+    """Applies a guideline's sizes to a level that comes from a risk instead of descriptors."""
 
     name: str
     guideline: Guideline
     bands: tuple[Band, ...]
 
     def level(self, risk: float) -> Level:
-        return self.guideline.level(
-            next(band.level for band in self.bands if band.contains(risk))
-        )
+        band = next(band for band in self.bands if band.contains(risk))
+        return self.guideline.level(band.level)
 
 
-# Stated: TR2 < 2 %, TR3 < 5 %, TR4 5-20 %, TR5 > 20 %.
+# Published: TR2 < 2 %, TR3 < 5 %, TR4 5-20 %, TR5 > 20 %.
 _ACR_2017 = RiskBandRule(
     name="risk-band/ACR-2017/1",
     guideline=ACR_2017,
-    bands=(band_below(0.02, "TR2"), band_below(0.05, "TR3"), band_up_to(0.20, "TR4"), highest_band("TR5")),
+    bands=(
+        band_below(0.02, "TR2"),
+        band_below(0.05, "TR3"),
+        band_up_to(0.20, "TR4"),
+        highest_band("TR5"),
+    ),
 )
 
-# Stated: < 3 %, 3-10 %, 10-40 %, > 60 %; the hole is 40-60 %.
+# Published: < 3 %, 3-10 %, 10-40 %, > 60 %; the gap is 40-60 %.
 _K_TIRADS_2021 = RiskBandRule(
     name="risk-band/K-TIRADS-2021/1",
     guideline=K_TIRADS_2021,
@@ -69,7 +74,7 @@ _K_TIRADS_2021 = RiskBandRule(
     ),
 )
 
-# Stated: < 3 %, 3-10 %, 15-50 %, > 60 %; the holes are 10-15 % and 50-60 %.
+# Published: < 3 %, 3-10 %, 15-50 %, > 60 %; the gaps are 10-15 % and 50-60 %.
 _K_TIRADS_2016 = RiskBandRule(
     name="risk-band/K-TIRADS-2016/1",
     guideline=K_TIRADS_2016,

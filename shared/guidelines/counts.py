@@ -1,22 +1,20 @@
-"""Kim 2002 and Kwak 2011: count the suspicious signs; neither looks at the size."""
+"""Kim 2002 and Kwak 2011: both count the suspicious signs and ignore the size."""
 
 from shared.guidelines.guideline import (
     ANY_SIZE,
-    LevelRule,
-    Guideline,
-    Level,
-    Pattern,
-    Scope,
-    Sign,
-)
-from shared.guidelines.lexicon import Composition
-from shared.guidelines.signs import (
     HYPOECHOIC,
     IRREGULAR_MARGIN,
     PUNCTATE_FOCI,
     TALLER_THAN_WIDE,
     VERY_HYPOECHOIC,
+    Guideline,
+    Level,
+    LevelRule,
+    Pattern,
+    Scope,
+    Sign,
 )
+from shared.guidelines.lexicon import Composition
 
 KIM_2002 = Guideline(
     name="Kim-2002",

@@ -1,15 +1,20 @@
-"""EU-TIRADS 2017: any one strong sign makes level 5, whatever the echogenicity."""
+"""EU-TIRADS 2017: one strong sign is enough for level 5, whatever the echogenicity."""
 
-from shared.guidelines.guideline import LevelRule, Guideline, Level, Pattern, Sign, above
-from shared.guidelines.lexicon import Echogenicity
-from shared.guidelines.signs import (
+from shared.guidelines.guideline import (
     BENIGN_STRUCTURE,
     IRREGULAR_MARGIN,
     ISO_OR_HYPERECHOIC,
     PUNCTATE_FOCI,
     TALLER_THAN_WIDE,
     VERY_HYPOECHOIC,
+    Guideline,
+    Level,
+    LevelRule,
+    Pattern,
+    Sign,
+    above,
 )
+from shared.guidelines.lexicon import Echogenicity
 
 EU_TIRADS_2017 = Guideline(
     name="EU-TIRADS-2017",

@@ -1,6 +1,7 @@
-"""The form of a guideline: signs with points, cases that name a level, and each level's sizes for FNA.
+"""The form of a guideline as data.
 
-A guideline is data of this form; `assess` is the only evaluator.
+A guideline has signs with points, rules that lead to a level, and for each level the sizes for FNA.
+`assess` is the only evaluator. The terms that several guidelines use are at the end of this module.
 """
 
 from collections.abc import Set
@@ -19,7 +20,7 @@ from shared.guidelines.lexicon import (
 
 @dataclass(frozen=True)
 class Threshold:
-    """A size in mm that is to be reached, or exceeded where it is not inclusive."""
+    """A size in mm that must be reached, or exceeded if it is not inclusive."""
 
     mm: float
     inclusive: bool
@@ -29,12 +30,12 @@ class Threshold:
 
 
 def at_least(mm: float) -> Threshold:
-    """The guideline writes >=."""
+    """The threshold that a guideline writes as >=."""
     return Threshold(mm, inclusive=True)
 
 
 def above(mm: float) -> Threshold:
-    """The guideline writes >."""
+    """The threshold that a guideline writes as >."""
     return Threshold(mm, inclusive=False)
 
 
@@ -43,20 +44,23 @@ ANY_SIZE = at_least(0)
 
 @dataclass(frozen=True)
 class Level:
-    """A category and what it asks for; None = not at any size."""
+    """A category of a guideline and its thresholds; None means not at any size."""
 
     name: str
     biopsy: Threshold | None = None
     consider: Threshold | None = None
-    """From here on the guideline leaves FNA to judgement."""
+    """The size from which the guideline leaves FNA to judgement."""
     follow_up: Threshold | None = None
     follow_up_years: tuple[int, ...] = ()
-    """Years after the examination at which to look again."""
+    """The years after the examination in which another examination is due."""
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """Descriptors that satisfy every field given; of foci, any one of those named."""
+    """A set of descriptors.
+
+    A nodule matches if it satisfies every field that is set. Any one of the named foci is enough.
+    """
 
     composition: Set[Composition] | None = None
     echogenicity: Set[Echogenicity] | None = None
@@ -81,7 +85,7 @@ ANYTHING = Pattern()
 
 @dataclass(frozen=True)
 class Sign:
-    """A finding that counts, and for how much."""
+    """A finding that adds points."""
 
     pattern: Pattern
     points: int = 1
@@ -89,7 +93,7 @@ class Sign:
 
 @dataclass(frozen=True)
 class LevelRule:
-    """Nodules of a pattern whose signs add up to a number of points within these limits are of this level."""
+    """Assigns a level to the nodules that match a pattern and have a number of points."""
 
     level: str
     pattern: Pattern = ANYTHING
@@ -97,15 +101,15 @@ class LevelRule:
     max_points: int | None = None
 
     def applies_to(self, nodule: Descriptors, points: int) -> bool:
-        return (
-            self.min_points <= points
-            and (self.max_points is None or points <= self.max_points)
-            and self.pattern.matches(nodule)
-        )
+        if points < self.min_points:
+            return False
+        if self.max_points is not None and points > self.max_points:
+            return False
+        return self.pattern.matches(nodule)
 
 
 class Scope(Enum):
-    """What a guideline speaks about."""
+    """The questions that a guideline answers."""
 
     BIOPSY = "biopsy"
     RISK_ONLY = "risk only"
@@ -113,7 +117,7 @@ class Scope(Enum):
 
 @dataclass(frozen=True)
 class Guideline:
-    """Levels, and how descriptors lead to one: the first case that covers the nodule, else none."""
+    """Levels, and the rules that lead from descriptors to a level; the first matching rule wins."""
 
     name: str
     source: str
@@ -122,7 +126,7 @@ class Guideline:
     level_rules: tuple[LevelRule, ...]
     scope: Scope = Scope.BIOPSY
     unscored_pattern: Pattern | None = None
-    """Nodules whose signs add nothing."""
+    """Nodules whose signs add no points."""
 
     def points(self, nodule: Descriptors) -> int:
         if self.unscored_pattern and self.unscored_pattern.matches(nodule):
@@ -130,16 +134,24 @@ class Guideline:
         return sum(sign.points for sign in self.signs if sign.pattern.matches(nodule))
 
     def classify(self, nodule: Descriptors) -> Level | None:
-        """The nodule's level; None where the guideline has no place for it."""
+        """The nodule's level; None if the guideline has no category for it."""
         points = self.points(nodule)
-        return next(
-            (
-                self.level(case.level)
-                for case in self.level_rules
-                if case.applies_to(nodule, points)
-            ),
-            None,
-        )
+        for rule in self.level_rules:
+            if rule.applies_to(nodule, points):
+                return self.level(rule.level)
+        return None
 
     def level(self, name: str) -> Level:
         return next(level for level in self.levels if level.name == name)
+
+
+BENIGN_STRUCTURE = frozenset({Composition.CYSTIC, Composition.SPONGIFORM})
+ISO_OR_HYPERECHOIC = frozenset({Echogenicity.ISOECHOIC, Echogenicity.HYPERECHOIC})
+HYPOECHOIC = frozenset({Echogenicity.HYPOECHOIC, Echogenicity.VERY_HYPOECHOIC})
+
+IRREGULAR_MARGIN = Pattern(
+    margin=frozenset({Margin.LOBULATED, Margin.IRREGULAR, Margin.EXTRATHYROIDAL})
+)
+TALLER_THAN_WIDE = Pattern(orientation=frozenset({Orientation.TALLER}))
+PUNCTATE_FOCI = Pattern(foci=frozenset({Focus.PUNCTATE}))
+VERY_HYPOECHOIC = Pattern(echogenicity=frozenset({Echogenicity.VERY_HYPOECHOIC}))

@@ -1,23 +1,21 @@
-"""K-TIRADS 2016 and 2021: solidity and echogenicity, with any of three suspicious signs or none."""
+"""K-TIRADS 2016 and 2021: solidity and echogenicity, with or without a suspicious sign."""
 
 from shared.guidelines.guideline import (
-    LevelRule,
-    Guideline,
-    Level,
-    Pattern,
-    Sign,
-    above,
-    at_least,
-)
-from shared.guidelines.lexicon import Composition, Focus
-from shared.guidelines.signs import (
     BENIGN_STRUCTURE,
     HYPOECHOIC,
     IRREGULAR_MARGIN,
     ISO_OR_HYPERECHOIC,
     PUNCTATE_FOCI,
     TALLER_THAN_WIDE,
+    Guideline,
+    Level,
+    LevelRule,
+    Pattern,
+    Sign,
+    above,
+    at_least,
 )
+from shared.guidelines.lexicon import Composition, Focus
 
 _SIGNS = (Sign(PUNCTATE_FOCI), Sign(TALLER_THAN_WIDE), Sign(IRREGULAR_MARGIN))
 _SOLID_HYPOECHOIC = Pattern(composition={Composition.SOLID}, echogenicity=HYPOECHOIC)
@@ -27,7 +25,7 @@ _SOLID_ISO_OR_HYPERECHOIC = Pattern(
 )
 _COMET_TAIL_IN_CYST = Pattern(composition={Composition.MIXED}, foci={Focus.COMET_TAIL})
 
-_CASES = (
+_LEVEL_RULES = (
     LevelRule("K-TIRADS 2", Pattern(composition=BENIGN_STRUCTURE)),
     LevelRule("K-TIRADS 2", _COMET_TAIL_IN_CYST, max_points=0),
     LevelRule("K-TIRADS 5", _SOLID_HYPOECHOIC, min_points=1),
@@ -45,12 +43,12 @@ K_TIRADS_2021 = Guideline(
     levels=(
         Level("K-TIRADS 2"),
         Level("K-TIRADS 3", biopsy=above(20)),
-        # "> 10-15 mm": between the two the examiner chooses.
+        # "> 10-15 mm": between the two sizes the examiner chooses.
         Level("K-TIRADS 4", biopsy=above(15), consider=above(10)),
         Level("K-TIRADS 5", biopsy=above(10), consider=at_least(5)),
     ),
     signs=_SIGNS,
-    level_rules=_CASES,
+    level_rules=_LEVEL_RULES,
 )
 
 K_TIRADS_2016 = Guideline(
@@ -65,7 +63,9 @@ K_TIRADS_2016 = Guideline(
     ),
     signs=_SIGNS,
     level_rules=(
-        LevelRule("K-TIRADS 2, spongiform", Pattern(composition={Composition.SPONGIFORM})),
-        *_CASES,
+        LevelRule(
+            "K-TIRADS 2, spongiform", Pattern(composition={Composition.SPONGIFORM})
+        ),
+        *_LEVEL_RULES,
     ),
 )

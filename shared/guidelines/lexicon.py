@@ -1,4 +1,7 @@
-"""What a radiologist says of a nodule: the terms that the guidelines share (ACR lexicon; Grant, JACR 12:1272, 2015)."""
+"""The terms for a nodule that the guidelines share.
+
+They are those of the ACR lexicon (Grant et al., JACR 12:1272, 2015).
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,11 +15,14 @@ class Composition(StrEnum):
     """Partly solid, partly cystic."""
     SOLID = "solid"
     CALCIFIED = "calcified"
-    """Entirely calcified, so that nothing else can be told."""
+    """Entirely calcified, so that no other descriptor can be judged."""
 
 
 class Echogenicity(StrEnum):
-    """Of the solid part, against thyroid tissue; very hypoechoic is darker than the strap muscles."""
+    """Echogenicity of the solid part, compared with thyroid tissue.
+
+    Very hypoechoic is darker than the strap muscles.
+    """
 
     ANECHOIC = "anechoic"
     HYPERECHOIC = "hyperechoic"
@@ -27,7 +33,7 @@ class Echogenicity(StrEnum):
 
 
 class Orientation(StrEnum):
-    """On the transverse image; taller than wide is K-TIRADS' nonparallel."""
+    """Orientation on the transverse image; K-TIRADS calls taller than wide nonparallel."""
 
     WIDER = "wider-than-tall"
     TALLER = "taller-than-wide"
@@ -37,15 +43,21 @@ class Margin(StrEnum):
     SMOOTH = "smooth"
     ILL_DEFINED = "ill-defined"
     LOBULATED = "lobulated"
-    """With microlobulated."""
+    """Includes microlobulated."""
     IRREGULAR = "irregular"
-    """With spiculated and infiltrative."""
+    """Includes spiculated and infiltrative."""
     EXTRATHYROIDAL = "extrathyroidal"
-    """Growing beyond the thyroid; irregular to a guideline that has no such term."""
+    """Growing beyond the thyroid.
+
+    A guideline without this term counts it as irregular.
+    """
 
 
 class Focus(StrEnum):
-    """Echogenic foci; a nodule may have several kinds. Punctate ones are other guidelines' microcalcifications."""
+    """Echogenic foci; a nodule may have several kinds.
+
+    Other guidelines call punctate foci microcalcifications.
+    """
 
     COMET_TAIL = "comet-tail"
     MACROCALCIFICATION = "macrocalcification"
@@ -55,7 +67,7 @@ class Focus(StrEnum):
 
 @dataclass(frozen=True)
 class Descriptors:
-    """One nodule in the terms of the lexicon; no foci = none seen."""
+    """One nodule in the terms of the lexicon; an empty set of foci means that none are visible."""
 
     composition: Composition
     echogenicity: Echogenicity
@@ -63,4 +75,4 @@ class Descriptors:
     margin: Margin
     foci: frozenset[Focus] = frozenset()
     eccentric: bool = False
-    """Of a mixed nodule: the solid part lies to one side. Only ATA 2015 asks."""
+    """Whether the solid part of a mixed nodule lies to one side. Only ATA 2015 uses it."""

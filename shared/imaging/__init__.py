@@ -1,4 +1,4 @@
-"""Bytes -> trusted image -> region of interest -> normalised array."""
+"""From a file's bytes to a trusted image, a region of interest and a normalised array."""
 
 from shared.imaging.calipers import (
     Mark,
@@ -26,10 +26,10 @@ from shared.imaging.file_type import inspect
 from shared.imaging.image import Box, Header, ImageFormat, Nodule, UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.regions.crop import Framing, crop
-from shared.imaging.regions.mask import read_mask, read_outline
+from shared.imaging.regions.mask import read_mask, read_mask_roi
 from shared.imaging.regions.normalise import to_input
 from shared.imaging.regions.roi import Roi
-from shared.imaging.regions.size import measured_mm
+from shared.imaging.regions.size import diameter_mm
 
 __all__ = [
     "Box",
@@ -58,9 +58,9 @@ __all__ = [
     "decode",
     "find_marks",
     "inspect",
-    "measured_mm",
+    "diameter_mm",
     "read_mask",
-    "read_outline",
+    "read_mask_roi",
     "remove_marks",
     "roi_from_marks",
     "to_input",

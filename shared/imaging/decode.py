@@ -1,4 +1,4 @@
-"""Bytes to a trusted image."""
+"""Decodes the bytes of a file to a trusted image."""
 
 from io import BytesIO
 
@@ -17,8 +17,8 @@ def decode(
     Parameters
     ----------
     data : the whole file
-    limits : what it may unfold to, checked on the header first
-    frame : which frame of a loop, counted from 1; without one the middle one
+    limits : maximum size of the decoded image, checked on the header first
+    frame : number of the frame in a loop, counted from 1; by default the middle frame
 
     Returns
     -------
@@ -29,11 +29,17 @@ def decode(
     ------
     EmptyImage, UnsupportedImage, ImageTooLarge, ImageTooSmall, ImageUnreadable
     FrameAbsent
-        where the file holds no such frame.
+        if the file holds no such frame.
     """
     limits = limits or Limits()
     header = inspect(BytesIO(data), limits)
     index = header.frame_index(frame)
     if header.format is ImageFormat.DICOM:
-        return reader.read_image(data, header, limits, index, chosen=frame is not None)
+        return reader.read_image(
+            data,
+            header=header,
+            limits=limits,
+            index=index,
+            is_requested=frame is not None,
+        )
     return raster.read_image(data, header.format, limits)

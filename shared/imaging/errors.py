@@ -1,4 +1,4 @@
-"""What can be wrong with an image or a region of interest, each with the next step."""
+"""Errors of images and regions of interest, each with the next step."""
 
 from shared.errors import InputError
 
@@ -25,18 +25,25 @@ class ImageTooLarge(InputError):
 
 class ImageTooSmall(InputError):
     code = "image-too-small"
-    text = "The image measures {width} x {height} pixels; at least {min_side_px} a side are needed. Send the original."
+    text = (
+        "The image measures {width} x {height} pixels; at least {min_side_px} a side are needed. "
+        "Send the original."
+    )
 
 
 class ImageUnreadable(InputError):
     code = "image-unreadable"
-    text = "The {format} image cannot be decoded ({problem}). Export it again from its source and resend it."
+    text = (
+        "The {format} image cannot be decoded ({problem}). "
+        "Export it again from its source and resend it."
+    )
 
 
 class ImageTruncated(InputError):
     code = "image-truncated"
     text = (
-        "The {format} image is cut short: it holds {held} bytes of pixels, and its header asks for {needed}. "
+        "The {format} image is cut short: it holds {held} bytes of pixels, "
+        "and its header asks for {needed}. "
         "Export it again from its source and resend it."
     )
 
@@ -51,7 +58,10 @@ class ImageBrokeDecoder(InputError):
 
 class ImageBlank(InputError):
     code = "image-blank"
-    text = "The image shows one even grey where the nodule should be. Send the ultrasound image itself, or another ROI."
+    text = (
+        "The image shows one even grey where the nodule should be. "
+        "Send the ultrasound image itself, or another ROI."
+    )
 
 
 class FrameAbsent(InputError):
@@ -69,12 +79,18 @@ class MaskMismatch(InputError):
 
 class RoiInvalid(InputError):
     code = "roi-invalid"
-    text = 'The ROI cannot be read: {problem}. Send {{"box":[x,y,w,h]}} or {{"polygon":[[x,y],[x,y],[x,y],...]}}.'
+    text = (
+        "The ROI cannot be read: {problem}. "
+        'Send {{"box":[x,y,w,h]}} or {{"polygon":[[x,y],[x,y],[x,y],...]}}.'
+    )
 
 
 class RoiTooSmall(InputError):
     code = "roi-too-small"
-    text = "The ROI measures {width} x {height} pixels; at least {min_side_px} a side are needed. Outline the nodule."
+    text = (
+        "The ROI measures {width} x {height} pixels; at least {min_side_px} a side are needed. "
+        "Outline the nodule."
+    )
 
 
 class RoiOutsideImage(InputError):

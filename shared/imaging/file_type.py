@@ -1,4 +1,4 @@
-"""What a file is and how large it will be, from its first bytes only."""
+"""Detects a file's format and its image size from its first bytes."""
 
 from typing import BinaryIO
 
@@ -8,8 +8,8 @@ from shared.imaging.errors import EmptyImage, UnsupportedImage
 from shared.imaging.image import Header, ImageFormat
 from shared.imaging.limits import Limits
 
-DICOM_PREFIX_AT = 128
-"""A DICOM file opens with 128 free bytes and then `DICM` (PS3.10, 7.1)."""
+DICOM_PREFIX_OFFSET = 128
+"""A DICOM file starts with 128 free bytes, followed by `DICM` (PS3.10, 7.1)."""
 MAGIC = {
     b"\x89PNG\r\n\x1a\n": ImageFormat.PNG,
     b"\xff\xd8\xff": ImageFormat.JPEG,
@@ -20,7 +20,7 @@ MAGIC = {
 
 
 def sniff(start: bytes) -> ImageFormat:
-    """The format by its magic bytes; a file's name and stated type are not believed.
+    """The format by its magic bytes; the file's name and media type are not trusted.
 
     Parameters
     ----------
@@ -32,16 +32,18 @@ def sniff(start: bytes) -> ImageFormat:
     """
     if not start:
         raise EmptyImage()
-    if start[DICOM_PREFIX_AT : DICOM_PREFIX_AT + 4] == b"DICM":
+    if start[DICOM_PREFIX_OFFSET : DICOM_PREFIX_OFFSET + 4] == b"DICM":
         return ImageFormat.DICOM
-    for magic, kind in MAGIC.items():
+    for magic, image_format in MAGIC.items():
         if start.startswith(magic):
-            return kind
+            return image_format
     raise UnsupportedImage(problem="The file is of a type that SERA does not read")
 
 
 def inspect(stream: BinaryIO, limits: Limits | None = None) -> Header:
-    """Format and size of an image, read from its header only; leaves the stream at its start.
+    """Format and size of an image, read from its header only.
+
+    The stream is at its start afterwards.
 
     Raises
     ------
@@ -51,12 +53,12 @@ def inspect(stream: BinaryIO, limits: Limits | None = None) -> Header:
     """
     limits = limits or Limits()
     stream.seek(0)
-    kind = sniff(stream.read(DICOM_PREFIX_AT + 4))
+    image_format = sniff(stream.read(DICOM_PREFIX_OFFSET + 4))
     stream.seek(0)
-    read_header = (
-        reader.read_header if kind is ImageFormat.DICOM else raster.read_header
-    )
-    header = read_header(stream, kind, limits)
+    if image_format is ImageFormat.DICOM:
+        header = reader.read_header(stream, limits)
+    else:
+        header = raster.read_header(stream, image_format, limits)
     stream.seek(0)
     limits.check(header.width, header.height)
     return header

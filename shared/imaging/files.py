@@ -1,4 +1,4 @@
-"""Images that lie in a folder, rather than coming in as an upload."""
+"""Reads images from files in a folder, for the command line and studies."""
 
 from pathlib import Path
 
@@ -6,33 +6,41 @@ from shared.errors import InputError
 from shared.imaging.decode import decode
 from shared.imaging.image import Nodule
 from shared.imaging.regions.crop import Framing, crop
-from shared.imaging.regions.mask import read_outline
+from shared.imaging.regions.mask import read_mask_roi
 
 
 class FileUnreadable(InputError):
     code = "file-unreadable"
-    text = "{name} cannot be opened ({problem}). Correct its path or its rights, then run the command again."
-
-
-def read_nodule(image: Path, mask: Path | None, framing: Framing) -> Nodule:
-    """Decode an image file and cut the nodule out, by its mask where it has one.
-
-    Raises
-    ------
-    FileUnreadable, and what `decode`, `read_outline` and `crop` raise
-    """
-    pixels = decode(read_file(image))
-    height, width = pixels.pixels.shape
-    return crop(
-        pixels, read_outline(read_file(mask), width, height) if mask else None, framing
+    text = (
+        "{name} cannot be opened ({problem}). "
+        "Correct its path or its rights, then run the command again."
     )
 
 
+def read_nodule(image: Path, mask: Path | None, framing: Framing) -> Nodule:
+    """Decode an image file and crop the nodule, by its mask if there is one.
+
+    Raises
+    ------
+    FileUnreadable, and the errors of `decode`, `read_mask_roi` and `crop`
+    """
+    ultrasound_image = decode(read_file(image))
+    height, width = ultrasound_image.pixels.shape
+    roi = None
+    if mask:
+        roi = read_mask_roi(read_file(mask), width=width, height=height)
+    return crop(ultrasound_image, roi, framing)
+
+
 def read_file(path: Path) -> bytes:
-    """A file's bytes (`FileUnreadable`)."""
+    """The bytes of a file.
+
+    Raises
+    ------
+    FileUnreadable
+    """
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        raise FileUnreadable(
-            name=path.name, problem=getattr(error, "strerror", None) or error
-        ) from error
+        problem = getattr(error, "strerror", None) or error
+        raise FileUnreadable(name=path.name, problem=problem) from error

@@ -1,4 +1,4 @@
-"""Colour to grey, with a word about colour that hides tissue."""
+"""Converts colour to grey, and reports colour that may hide tissue."""
 
 import cv2
 import numpy as np
@@ -7,9 +7,12 @@ from numpy.typing import NDArray
 from shared.domain.results.findings import Finding
 
 COLOURED_CHROMA = 48
-"""Difference of the strongest and the weakest channel above which a pixel counts as coloured, of 255."""
+"""A pixel is coloured if its strongest and weakest channel differ by more than this, of 255."""
 COLOURED_FRACTION = 0.01
-"""Share of coloured pixels from which a reader is told; text, rulers and a maker's logo stay below."""
+"""Share of coloured pixels above which the reader gets a finding.
+
+Text, rulers and the manufacturer's logo stay below it.
+"""
 
 COLOUR_OVERLAY = Finding(
     "colour-overlay",
@@ -19,7 +22,7 @@ COLOUR_OVERLAY = Finding(
 
 
 def to_grey(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[Finding, ...]]:
-    """Luma of an image by ITU-R BT.601.
+    """Luma of an image, by ITU-R BT.601.
 
     Parameters
     ----------
@@ -28,7 +31,7 @@ def to_grey(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[Finding, .
     Returns
     -------
     pixels : (height, width) uint8
-    findings : `COLOUR_OVERLAY` where a notable part of the image is coloured
+    findings : `COLOUR_OVERLAY` if a considerable part of the image is coloured
     """
     rgb = np.ascontiguousarray(rgb)
     grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -38,18 +41,19 @@ def to_grey(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[Finding, .
 
 def _is_coloured(rgb: NDArray[np.uint8]) -> bool:
     red, green, blue = cv2.split(rgb)
-    chroma = cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
+    strongest = cv2.max(cv2.max(red, green), blue)
+    weakest = cv2.min(cv2.min(red, green), blue)
+    chroma = strongest - weakest
     return bool((chroma > COLOURED_CHROMA).mean() > COLOURED_FRACTION)
 
 
 def scale_to_byte(
     values: NDArray[np.number], low: float, high: float
 ) -> NDArray[np.uint8]:
-    """Map `low`..`high` linearly to 0..255 and clip; a range of no width maps to 0. Any shape."""
+    """Map `low`..`high` linearly to 0..255 and clip, for any shape; an empty range maps to 0."""
     if high <= low:
         return np.zeros(values.shape, np.uint8)
-    scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(
-        255 / (high - low)
-    )
+    factor = np.float32(255 / (high - low))
+    scaled = (values.astype(np.float32) - np.float32(low)) * factor
     levels: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
     return levels

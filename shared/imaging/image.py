@@ -1,4 +1,4 @@
-"""The image types that every stage after decoding works on."""
+"""The image types that every stage after decoding uses."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,82 +20,94 @@ class ImageFormat(StrEnum):
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in pixels of the image as uploaded, from its upper left corner."""
+    """A rectangle in pixels of the uploaded image, from its upper left corner."""
 
     x: int
     y: int
     width: int
     height: int
 
-    def grown(self, share: float, within: "Box") -> "Box":
-        """Wider and taller by a share of itself on each side, clipped to another box."""
-        along_x = round(share * self.width)
-        along_y = round(share * self.height)
-        left = max(self.x - along_x, within.x)
-        top = max(self.y - along_y, within.y)
-        right = min(self.x + self.width + along_x, within.x + within.width)
-        bottom = min(self.y + self.height + along_y, within.y + within.height)
-        return Box(left, top, right - left, bottom - top)
+    def expand(self, share: float, bounds: "Box") -> "Box":
+        """A box that is larger by a share of the width and height on each side.
 
-    def holds(self, other: "Box") -> bool:
+        It is clipped to `bounds`.
+        """
+        margin_x = round(share * self.width)
+        margin_y = round(share * self.height)
+        left = max(self.x - margin_x, bounds.x)
+        top = max(self.y - margin_y, bounds.y)
+        right = min(self.x + self.width + margin_x, bounds.x + bounds.width)
+        bottom = min(self.y + self.height + margin_y, bounds.y + bounds.height)
+        return Box(x=left, y=top, width=right - left, height=bottom - top)
+
+    def contains(self, box: "Box") -> bool:
         """Whether another box lies inside."""
-        across = self.x <= other.x and other.x + other.width <= self.x + self.width
-        return (
-            across
-            and self.y <= other.y
-            and other.y + other.height <= self.y + self.height
-        )
+        right = self.x + self.width
+        bottom = self.y + self.height
+        contains_x = self.x <= box.x and box.x + box.width <= right
+        contains_y = self.y <= box.y and box.y + box.height <= bottom
+        return contains_x and contains_y
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the first bytes say, before any pixel is decoded."""
+    """Properties of an image from the first bytes of its file, before any pixel is decoded."""
 
     format: ImageFormat
     width: int
     height: int
     frames: int = 1
     device: str | None = None
-    """Make and model of the scanner, where the file names them."""
+    """Manufacturer and model of the scanner, if the file names them."""
 
     def frame_index(self, frame: int | None) -> int:
-        """Index from 0 of the frame that a reader counts from 1; without one the middle one (`FrameAbsent`).
+        """Index from 0 of a frame that is counted from 1; by default of the middle frame.
 
-        Of several pages of a TIFF only the first is read.
+        Of a TIFF with several pages only the first page is read.
+
+        Raises
+        ------
+        FrameAbsent
         """
-        readable = self.frames if self.format is ImageFormat.DICOM else 1
+        readable_frames = self.frames if self.format is ImageFormat.DICOM else 1
         if frame is None:
-            return readable // 2
-        if not 1 <= frame <= readable:
-            raise FrameAbsent(frame=frame, frames=readable)
+            return readable_frames // 2
+        if not 1 <= frame <= readable_frames:
+            raise FrameAbsent(frame=frame, frames=readable_frames)
         return frame - 1
 
 
 @dataclass(frozen=True, eq=False)
 class UltrasoundImage:
-    """A decoded, trusted image: `pixels` is (height, width) uint8 grey."""
+    """A decoded, trusted image.
+
+    `pixels` is (height, width) uint8 grey.
+    """
 
     pixels: NDArray[np.uint8]
     format: ImageFormat
     spacing_mm: tuple[float, float] | None = None
-    """Row and column spacing in mm, where the file is calibrated."""
+    """Row and column spacing in mm, if the file is calibrated."""
     region: Box | None = None
-    """The B-mode area, where the file names it (DICOM Sequence of Ultrasound Regions)."""
+    """The B-mode area, if the file names it (DICOM Sequence of Ultrasound Regions)."""
     findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Nodule:
-    """The region of interest: `pixels` (h, w) uint8 grey crop, `mask` (h, w) bool of the nodule inside it."""
+    """The cropped region of interest.
+
+    `pixels` is (h, w) uint8 grey, `mask` is (h, w) bool of the nodule in it.
+    """
 
     pixels: NDArray[np.uint8]
     mask: NDArray[np.bool_]
-    outlined: bool = False
-    """True where a polygon or mask was given, so that shape features mean something."""
+    has_outline: bool = False
+    """Whether the mask comes from a polygon or a mask file, so that shape features are valid."""
     findings: tuple[Finding, ...] = ()
-    measured_mm: float | None = None
-    """Largest diameter of the ROI, or between caliper marks, where the image is calibrated."""
-    frame: Box | None = None
-    """Where the crop lies in the image it was cut from."""
-    found: Box | None = None
-    """The ROI that caliper marks enclose, where none was given."""
+    diameter_mm: float | None = None
+    """Largest diameter of the ROI or between caliper marks, if the image is calibrated."""
+    crop_box: Box | None = None
+    """Position of the crop in the image."""
+    caliper_roi: Box | None = None
+    """The ROI that the caliper marks enclose, if no ROI was given."""

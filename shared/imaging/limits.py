@@ -1,4 +1,4 @@
-"""How much image is accepted, checked before a pixel is decoded."""
+"""Bounds of the image size, checked before any pixel is decoded."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,28 @@ from shared.imaging.errors import ImageTooLarge, ImageTooSmall
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on what a file may unfold to; the defaults fit any ultrasound screen and most phone cameras."""
+    """Bounds of the decoded size of a file.
+
+    The defaults fit any ultrasound screen and most phone cameras.
+    """
 
     max_pixels: int = 40_000_000
     max_side_px: int = 16_384
     min_side_px: int = 8
     max_inflated_mib: int = 256
-    """How far a deflated DICOM data set may inflate."""
+    """Maximum size of an inflated DICOM data set, and of all frames that are decoded together."""
 
     def too_large(self) -> ImageTooLarge:
-        """The refusal, for the caller to raise."""
+        """The error for the caller to raise."""
         return ImageTooLarge(max_pixels=self.max_pixels, max_side_px=self.max_side_px)
 
     def check(self, width: int, height: int) -> None:
-        """Refuse a size out of bounds (`ImageTooLarge`, `ImageTooSmall`)."""
+        """Check an image size in pixels.
+
+        Raises
+        ------
+        ImageTooLarge, ImageTooSmall
+        """
         if max(width, height) > self.max_side_px or width * height > self.max_pixels:
             raise self.too_large()
         if min(width, height) < self.min_side_px:

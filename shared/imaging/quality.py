@@ -1,4 +1,4 @@
-"""Whether a crop looks like ultrasound that can be read; what speaks against it is told, not refused."""
+"""Checks whether a crop looks like readable ultrasound. Problems become findings, not errors."""
 
 import cv2
 import numpy as np
@@ -10,42 +10,60 @@ from shared.imaging.errors import ImageBlank
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-FEWEST_PX = 32 * 32
-"""Pixels of a nodule; networks look at 128 to 299 a side, so below this each pixel is spread over 16 and more."""
-WHITE = 250
-MOST_WHITE = 0.10
-"""Grey level and share of the nodule; 851 real images had 4.7 % at most."""
-BLACK = 1
-MOST_BLACK = 0.60
-"""Grey level and share. Fluid is dark but carries noise; 851 real images had 43 % at most, with a frame of screen."""
-LIT = (8, 247)
-LEAST_LIT = 0.05
-"""Between black and white, where speckle shows; a nodule of which less is lit, such as a cyst, is not judged by it."""
-WINDOW_PX = 5
-LEAST_SPECKLE = 2.5
-"""Median standard deviation in grey levels within windows. Of 851 real images one had less (1.9, mostly text), the next
-had 3.2; the same image smoothed by 4 pixels had 2.2, a grey ramp 1.4, a drawing 0.
+MIN_NODULE_PX = 32 * 32
+"""Pixels of a nodule.
+
+The networks' input has 128 to 299 pixels a side. Below this number each pixel of the nodule is
+spread over 16 pixels or more of the input.
 """
-MOST_FLAT = 0.30
-"""Share of lit pixels that equal all their neighbours: real images 4.4 % at most, a drawing 98 %."""
+WHITE = 250
+MAX_WHITE_SHARE = 0.10
+"""Grey level, and share of the nodule. 851 real images had 4.7 % at most."""
+BLACK = 1
+MAX_BLACK_SHARE = 0.60
+"""Grey level, and share of the nodule.
+
+Fluid is dark but carries noise. 851 real images had 43 % at most, including the frame of a screen.
+"""
+SPECKLE_RANGE = (8, 247)
+MIN_SPECKLE_RANGE_SHARE = 0.05
+"""Grey levels between black and white, in which speckle is visible.
+
+If less of the nodule is in this range, as in a cyst, its speckle is not judged.
+"""
+WINDOW_PX = 5
+MIN_SPECKLE = 2.5
+"""Median standard deviation in grey levels within windows.
+
+Of 851 real images one had less (1.9, mostly text), the next one 3.2. The same image smoothed by 4
+pixels had 2.2, a grey ramp 1.4, and a drawing 0.
+"""
+MAX_FLAT_SHARE = 0.30
+"""Share of the pixels in `SPECKLE_RANGE` that equal all their neighbours.
+
+Real images had 4.4 % at most, a drawing 98 %.
+"""
 
 SMALL = Finding(
     "few-pixels",
-    "The nodule covers few pixels, so fine texture cannot be seen. Send the original image, not a small copy of it.",
+    "The nodule covers few pixels, so fine texture cannot be seen. "
+    "Send the original image, not a small copy of it.",
 )
 SATURATED = Finding(
     "saturated",
-    "A large part of the nodule is pure white or pure black, so texture is lost there. Lower or raise the gain.",
+    "A large part of the nodule is pure white or pure black, so texture is lost there. "
+    "Lower or raise the gain.",
 )
 NO_SPECKLE = Finding(
     "no-speckle",
-    "The image has none of the fine grain of ultrasound: it may be a drawing, a smoothed copy or no ultrasound at all. "
+    "The image has none of the fine grain of ultrasound: "
+    "it may be a drawing, a smoothed copy or no ultrasound at all. "
     "The risk means little then.",
 )
 
 
-def judge(pixels: Grey, mask: Mask) -> tuple[Finding, ...]:
-    """What a reader should know about the crop.
+def quality_findings(pixels: Grey, mask: Mask) -> tuple[Finding, ...]:
+    """Findings that a reader should know about the crop.
 
     Parameters
     ----------
@@ -55,35 +73,43 @@ def judge(pixels: Grey, mask: Mask) -> tuple[Finding, ...]:
     Raises
     ------
     ImageBlank
-        where all pixels are the same.
+        if all pixels are equal.
     """
     if pixels.min() == pixels.max():
         raise ImageBlank
-    told = ((SMALL, mask.sum() < FEWEST_PX), (SATURATED, _saturated(pixels[mask])))
-    findings = tuple(finding for finding, holds in told if holds)
-    return findings if _has_speckle(pixels, mask) else (*findings, NO_SPECKLE)
+    findings: list[Finding] = []
+    if mask.sum() < MIN_NODULE_PX:
+        findings.append(SMALL)
+    if _is_saturated(pixels[mask]):
+        findings.append(SATURATED)
+    if not _has_speckle(pixels, mask):
+        findings.append(NO_SPECKLE)
+    return tuple(findings)
 
 
-def _saturated(values: Grey) -> bool:
+def _is_saturated(values: Grey) -> bool:
     if not values.size:
         return False
-    return bool(
-        (values >= WHITE).mean() > MOST_WHITE or (values <= BLACK).mean() > MOST_BLACK
-    )
+    white_share = (values >= WHITE).mean()
+    black_share = (values <= BLACK).mean()
+    return bool(white_share > MAX_WHITE_SHARE or black_share > MAX_BLACK_SHARE)
 
 
 def _has_speckle(pixels: Grey, mask: Mask) -> bool:
-    """Whether grey levels vary from pixel to pixel as echoes do; True where too little is lit to tell."""
+    """Whether grey levels vary from pixel to pixel as echoes do.
+
+    True if too few pixels are in the range where speckle is visible.
+    """
     grey = pixels.astype(np.float32)
     mean = cv2.blur(grey, (WINDOW_PX, WINDOW_PX))
-    lit = mask & (mean > LIT[0]) & (mean < LIT[1])
-    if lit.sum() <= LEAST_LIT * mask.sum():
+    low, high = SPECKLE_RANGE
+    in_range = mask & (mean > low) & (mean < high)
+    if in_range.sum() <= MIN_SPECKLE_RANGE_SHARE * mask.sum():
         return True
-    spread = np.sqrt(
-        np.maximum(cv2.blur(grey * grey, (WINDOW_PX, WINDOW_PX)) - mean * mean, 0)
-    )
+    mean_square = cv2.blur(grey * grey, (WINDOW_PX, WINDOW_PX))
+    deviation = np.sqrt(np.maximum(mean_square - mean * mean, 0))
     neighbours = np.ones((3, 3), np.uint8)
-    flat = cv2.dilate(pixels, neighbours) == cv2.erode(pixels, neighbours)
-    return bool(
-        np.median(spread[lit]) >= LEAST_SPECKLE and flat[lit].mean() <= MOST_FLAT
-    )
+    is_flat = cv2.dilate(pixels, neighbours) == cv2.erode(pixels, neighbours)
+    speckle = np.median(deviation[in_range])
+    flat_share = is_flat[in_range].mean()
+    return bool(speckle >= MIN_SPECKLE and flat_share <= MAX_FLAT_SHARE)

@@ -1,17 +1,21 @@
-"""What can be wrong with a training set or an image under features, each with the next step."""
+"""Errors of a training set, or of an image whose features are extracted, each with the next step."""
 
 from shared.errors import InputError, SeraError
 
 
 class SingleClass(InputError):
     code = "single-class"
-    text = "All {count} labelled images are {label}. Add images of the other class, then train again."
+    text = (
+        "All {count} labelled images are {label}. "
+        "Add images of the other class, then train again."
+    )
 
 
 class TooFewSamples(InputError):
     code = "too-few-samples"
     text = (
-        "There are {benign} benign and {malignant} malignant groups of images (patients where known); cross-validation "
+        "There are {benign} benign and {malignant} malignant groups of images "
+        "(patients where known); cross-validation "
         "needs at least {needed} of each. Add labelled images, then train again."
     )
 
@@ -19,14 +23,18 @@ class TooFewSamples(InputError):
 class GroupOnBothSides(InputError):
     code = "group-on-both-sides"
     text = (
-        "{count} groups of images (patients where known) are in training and in test, {examples} among them. "
+        "{count} groups of images (patients where known) are in training and in test, "
+        "{examples} among them. "
         "Put all images of a patient on one side."
     )
 
 
 class FeaturesNotFinite(InputError):
     code = "features-not-finite"
-    text = "The {features} features of this image are not finite numbers, so it cannot be read. Outline the nodule again."
+    text = (
+        "The {features} features of this image are not finite numbers, so it cannot be read. "
+        "Outline the nodule again."
+    )
 
 
 class NoneReadable(InputError):
@@ -39,4 +47,7 @@ class NoneReadable(InputError):
 
 class TableLost(SeraError):
     code = "table-lost"
-    text = "The feature table of this run is gone from the object store. Ask for the run again; features are kept."
+    text = (
+        "The feature table of this run is gone from the object store. "
+        "Ask for the run again; features are kept."
+    )

@@ -60,7 +60,7 @@ def fit(
     with TrainingContext(
         samples, recipe, weights, keep, seed, progress, engine=engine
     ) as bench:
-        judged = bench.out_of_fold(bench.components, recipe.features, progress)
+        judged = bench.score_out_of_fold(bench.components, recipe.features, progress)
         return assemble_model(bench, judged, progress)
 
 

@@ -1,4 +1,4 @@
-"""Saying how far a fit has come."""
+"""The callback that reports the progress of a fit."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -16,11 +16,17 @@ class ProgressCallback(Protocol):
         message: Message,
         metrics: Mapping[str, float],
     ) -> None:
-        """`stage` is one of `network`, `features`, `tuning`, `readers`, `final`; `fraction` of that stage is done."""
+        """Report progress.
+
+        Parameters
+        ----------
+        stage : `network`, `features`, `tuning`, `readers` or `final`
+        fraction : the part of this stage that is done, from 0 to 1
+        """
         ...
 
 
 def ignore_progress(
     stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
 ) -> None:
-    """Says nothing."""
+    """Report nothing."""

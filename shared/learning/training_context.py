@@ -136,7 +136,7 @@ class TrainingContext:
             return columns.extractor()
         return self._extractor(features)
 
-    def out_of_fold(
+    def score_out_of_fold(
         self,
         readings: Sequence[Reading],
         sets: Sequence[FeatureSet],

@@ -9,27 +9,42 @@ from shared.observability.disk_space import is_disk_full
 
 class ObjectsUnavailable(Unavailable):
     code = "objects-unavailable"
-    text = "The object store cannot be used at the moment ({problem}). Nothing was lost; try again shortly."
+    text = (
+        "The object store cannot be used at the moment ({problem}). Nothing was lost; try again "
+        "shortly."
+    )
 
 
 class ObjectsRefused(SeraError):
     code = "objects-refused"
-    text = "The object store refused SERA ({problem}). Check the key, the secret and the rights on the bucket."
+    text = (
+        "The object store refused SERA ({problem}). Check the key, the secret and the rights on "
+        "the bucket."
+    )
 
 
 class ObjectMissing(NotFound):
     code = "object-missing"
-    text = "The object store holds nothing under {key}. Restore it from a backup, or send the original again."
+    text = (
+        "The object store holds nothing under {key}. Restore it from a backup, or send the "
+        "original again."
+    )
 
 
 class ObjectCorrupt(SeraError):
     code = "object-corrupt"
-    text = "The object {key} no longer matches its hash. Delete it, then restore it from a backup or send it again."
+    text = (
+        "The object {key} no longer matches its hash. Delete it, then restore it from a backup or "
+        "send it again."
+    )
 
 
 class KeyInvalid(InputError):
     code = "object-key-invalid"
-    text = "The object key {key!r} cannot be used. Join parts of letters, digits and . _ - by /, none starting with a dot."
+    text = (
+        "The object key {key!r} cannot be used. Join parts of letters, digits and . _ - by /, none "
+        "starting with a dot."
+    )
 
 
 class StoreUrlInvalid(SeraError):

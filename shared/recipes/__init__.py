@@ -1,6 +1,6 @@
-"""Which networks, taps, classifiers, fusion and cut-off: TOML files, read into frozen dataclasses."""
+"""Recipes: networks, taps, classifiers, fusion and cut-off, read from TOML into frozen dataclasses."""
 
-from shared.recipes.directory import RefusedRecipeFile, RecipeDirectory
+from shared.recipes.directory import RecipeDirectory, RefusedRecipeFile
 from shared.recipes.errors import (
     RecipeFileRefused,
     RecipeInvalid,
@@ -18,6 +18,7 @@ from shared.recipes.parts import (
     Classifier,
     ClassifierKind,
     Comparisons,
+    ComponentSpec,
     Cutoff,
     Decision,
     Ensemble,
@@ -26,8 +27,8 @@ from shared.recipes.parts import (
     Fusion,
     FusionRule,
     HandcraftedFeatures,
-    NetworkClassifier,
     Kernel,
+    NetworkClassifier,
     NetworkFeatures,
     PhantomTraining,
     Roi,
@@ -45,6 +46,7 @@ __all__ = [
     "Classifier",
     "ClassifierKind",
     "Comparisons",
+    "ComponentSpec",
     "Cutoff",
     "Decision",
     "Ensemble",
@@ -53,11 +55,12 @@ __all__ = [
     "Fusion",
     "FusionRule",
     "HandcraftedFeatures",
-    "NetworkClassifier",
     "Kernel",
+    "NetworkClassifier",
     "NetworkFeatures",
     "PhantomTraining",
     "Recipe",
+    "RecipeDirectory",
     "RecipeFileRefused",
     "RecipeInvalid",
     "RecipeMisnamed",
@@ -66,7 +69,6 @@ __all__ = [
     "RecipeUnknown",
     "RefusedRecipeFile",
     "Roi",
-    "RecipeDirectory",
     "Svm",
     "Tuning",
     "TuningPlan",

@@ -1,4 +1,4 @@
-"""The recipes that ship and an operator's own beside them, read anew whenever one is asked for."""
+"""Lists the recipes that ship together with an operator's own; files are read again at every call."""
 
 import os
 import re
@@ -21,74 +21,87 @@ NAME = re.compile(r"\w[\w.-]{0,63}")
 
 @dataclass(frozen=True)
 class RefusedRecipeFile:
-    """A file of the folder that is no recipe here, and why."""
+    """A file of the folder that is no usable recipe, and the reason."""
 
     file: str
     error: SeraError
 
 
 class RecipeDirectory:
-    """A folder of own recipes (SERA_RECIPES_DIR), `NAME.toml` each; none where it is None or not there."""
+    """The recipes that ship, and a folder of custom recipes (SERA_RECIPES_DIR), one `NAME.toml` each.
+
+    Without a folder, or with one that does not exist, only the recipes that ship are listed.
+    """
 
     def __init__(self, folder: Path | None) -> None:
-        self._own = folder
+        self._folder = folder
 
     def recipes(self) -> tuple[Recipe, ...]:
-        """All that can be used: those that ship, then the own ones, by name."""
-        return (*map(load_recipe, list_recipes()), *self.custom_recipes())
+        """All usable recipes: those that ship, then the custom ones, by name."""
+        shipped = tuple(load_recipe(name) for name in list_recipes())
+        return shipped + self.custom_recipes()
 
     def custom_recipes(self) -> tuple[Recipe, ...]:
-        """Those of the folder that can be used."""
-        return tuple(each for each in self._read() if isinstance(each, Recipe))
+        """The usable recipes of the folder."""
+        return tuple(entry for entry in self._read() if isinstance(entry, Recipe))
 
     def refused_files(self) -> tuple[RefusedRecipeFile, ...]:
-        """Files that cannot be used; they take nothing away from the others."""
-        return tuple(each for each in self._read() if isinstance(each, RefusedRecipeFile))
+        """The files of the folder that cannot be used. The other files stay usable."""
+        return tuple(
+            entry for entry in self._read() if isinstance(entry, RefusedRecipeFile)
+        )
 
     def load(self, name: str) -> Recipe:
-        """Raises `RecipeNotListed`, and of an own file that cannot be used what is wrong with it."""
+        """A recipe by its name.
+
+        Raises
+        ------
+        RecipeNotListed
+            when no recipe has this name.
+        RecipeFileRefused, RecipeNameTaken, RecipeMisnamed
+            when the file of a custom recipe cannot be used.
+        """
         if name in list_recipes():
             return load_recipe(name)
-        path = self._file(name)
+        path = self._find_file(name)
         if path is None:
-            raise RecipeNotListed(
-                name=name, known=", ".join(recipe.name for recipe in self.recipes())
-            )
-        return _own_recipe(path)
+            names = [recipe.name for recipe in self.recipes()]
+            raise RecipeNotListed(name=name, known=", ".join(names))
+        return _read_custom_recipe(path)
 
     def has(self, name: str) -> bool:
-        """Whether there is a recipe of that name, or an own file that should hold it."""
-        return name in list_recipes() or self._file(name) is not None
+        """Whether a recipe of this name exists, or a custom file that should hold it."""
+        return name in list_recipes() or self._find_file(name) is not None
 
     def _read(self) -> list[Recipe | RefusedRecipeFile]:
-        return [_recipe_or_why(path) for path in self._files()]
+        return [_recipe_or_refusal(path) for path in self._files()]
 
-    def _file(self, name: str) -> Path | None:
+    def _find_file(self, name: str) -> Path | None:
         return next((path for path in self._files() if path.stem == name), None)
 
     def _files(self) -> list[Path]:
-        return (
-            sorted(self._own.glob("*.toml")) if self._own and self._own.is_dir() else []
-        )
+        if self._folder is None or not self._folder.is_dir():
+            return []
+        return sorted(self._folder.glob("*.toml"))
 
 
-def _recipe_or_why(path: Path) -> Recipe | RefusedRecipeFile:
+def _recipe_or_refusal(path: Path) -> Recipe | RefusedRecipeFile:
     try:
-        return _own_recipe(path)
-    except SeraError as refused:
-        return RefusedRecipeFile(_shown(path), refused)
+        return _read_custom_recipe(path)
+    except SeraError as error:
+        return RefusedRecipeFile(file=_printable_name(path), error=error)
 
 
-def _own_recipe(path: Path) -> Recipe:
-    file = _shown(path)
+def _read_custom_recipe(path: Path) -> Recipe:
+    file = _printable_name(path)
     if path.stem in list_recipes():
         raise RecipeNameTaken(file=file, name=path.stem)
-    if not path.is_file():  # a pipe would be waited for
+    if not path.is_file():  # reading a pipe would block
         raise RecipeFileRefused(file=file, key=file, problem="it is no file")
     try:
         recipe = read_recipe_file(path)
-    except RecipeInvalid as wrong:
-        raise RecipeFileRefused(file=file, **wrong.facts) from wrong
+    except RecipeInvalid as error:
+        raise RecipeFileRefused(file=file, **error.facts) from error
     if recipe.name in list_recipes():
         raise RecipeNameTaken(file=file, name=recipe.name)
     if recipe.name != path.stem or not NAME.fullmatch(recipe.name):
@@ -96,6 +109,6 @@ def _own_recipe(path: Path) -> Recipe:
     return recipe
 
 
-def _shown(path: Path) -> str:
-    """A file's name as it can be told: bytes that are no text are replaced."""
+def _printable_name(path: Path) -> str:
+    """A file's name as text; bytes that are no UTF-8 are replaced."""
     return os.fsencode(path.name).decode(errors="replace")

@@ -1,4 +1,4 @@
-"""The recipes that ship, and those of a path."""
+"""Loads the recipes that ship, and recipes from a path."""
 
 import tomllib
 from pathlib import Path
@@ -9,7 +9,7 @@ from shared.recipes.recipe import Recipe
 
 _FOLDER = Path(__file__).parent
 MAX_FILE_BYTES = 1024 * 1024
-"""The longest that ships has 3 kB."""
+"""The longest recipe that ships has 3 kB."""
 
 
 def list_recipes() -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def list_recipes() -> tuple[str, ...]:
 
 
 def load_recipe(name: str | Path) -> Recipe:
-    """A recipe by name, or of a TOML file; raises `RecipeUnknown`, `RecipeInvalid`."""
+    """A recipe by its name, or from a TOML file. Raises `RecipeUnknown`, `RecipeInvalid`."""
     path = _FOLDER / f"{name}.toml" if name in list_recipes() else Path(name)
     if path.suffix != ".toml" or not path.is_file():
         raise RecipeUnknown(name=str(name), known=", ".join(list_recipes()))
@@ -26,7 +26,7 @@ def load_recipe(name: str | Path) -> Recipe:
 
 
 def read_recipe_file(path: Path) -> Recipe:
-    """The recipe that a file holds; raises `RecipeInvalid`."""
+    """The recipe in a TOML file. Raises `RecipeInvalid`."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise RecipeInvalid(

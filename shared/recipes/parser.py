@@ -1,10 +1,11 @@
-"""From a TOML table to a recipe: every key must be known, every value of its type."""
+"""Reads a recipe from a TOML table. Every key must be known, and every value of its type."""
 
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -43,91 +44,93 @@ _CLASSIFIERS: dict[ClassifierKind, type[Classifier]] = {
     ClassifierKind.NETWORK: NetworkClassifier,
 }
 MAX_CONCATENATED_SETS = 6
-"""As L19; of seven sets there would be 120 concatenations."""
+"""As in L19. Seven sets would give 120 concatenations."""
+MAX_SHOWN_CHARACTERS = 80
 
 
 def read_recipe(table: Mapping[str, Any]) -> Recipe:
-    """Build a recipe from its table; raises `RecipeInvalid`, which names the key."""
+    """Build a recipe from its table. Raises `RecipeInvalid`, which names the key."""
     recipe = _read_table(Recipe, table, "")
     _check_ranges(recipe)
-    _check_sense(recipe)
+    _check_consistency(recipe)
     return recipe
 
 
-def _read_table(kind: type[T], table: object, where: str) -> T:
+def _read_table(kind: type[T], table: object, path: str) -> T:
+    """A dataclass from a table. `path` is the prefix of its keys: empty, or ending with a dot."""
     if not isinstance(table, Mapping):
         raise RecipeInvalid(
-            key=where.rstrip(".") or "(top)", problem="a table is expected"
+            key=path.rstrip(".") or "(top)", problem="a table is expected"
         )
     hints = get_type_hints(kind)
     known = {field.name: field for field in fields(kind)}
     for key in table:
         if key not in known:
             raise RecipeInvalid(
-                key=where + key,
+                key=path + key,
                 problem=f"the key is unknown; known are {', '.join(known)}",
             )
     for name, field in known.items():
-        if name not in table and field.default is field.default_factory is MISSING:
-            raise RecipeInvalid(key=where + name, problem="it is missing")
-    return kind(
-        **{
-            key: _read_value(hints[key], value, where + key)
-            for key, value in table.items()
-        }
-    )
+        is_required = field.default is field.default_factory is MISSING
+        if is_required and name not in table:
+            raise RecipeInvalid(key=path + name, problem="it is missing")
+    values = {
+        key: _read_value(hints[key], value, path + key) for key, value in table.items()
+    }
+    return kind(**values)
 
 
-def _read_value(hint: Any, value: object, where: str) -> Any:
+def _read_value(hint: Any, value: object, key: str) -> Any:
     if get_origin(hint) is tuple:
-        return _read_list(get_args(hint)[0], value, where)
+        return _read_list(get_args(hint)[0], value, key)
     if get_origin(hint) in (Union, types.UnionType):
-        return _read_choice(get_args(hint), value, where)
+        return _read_union(get_args(hint), value, key)
     if isinstance(hint, type) and is_dataclass(hint):
-        return _read_table(hint, value, where + ".")
-    return _read_scalar(hint, value, where)
+        return _read_table(hint, value, key + ".")
+    return _read_scalar(hint, value, key)
 
 
-def _read_list(hint: Any, value: object, where: str) -> tuple[Any, ...]:
+def _read_list(hint: Any, value: object, key: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise RecipeInvalid(
-            key=where, problem="a list with at least one entry is expected"
+            key=key, problem="a list with at least one entry is expected"
         )
     return tuple(
-        _read_value(hint, entry, f"{where}[{place}]")
-        for place, entry in enumerate(value)
+        _read_value(hint, entry, f"{key}[{index}]") for index, entry in enumerate(value)
     )
 
 
-def _read_choice(hints: tuple[Any, ...], value: object, where: str) -> Any:
-    """One of several kinds of table, told apart by what is in them."""
+def _read_union(hints: tuple[Any, ...], value: object, key: str) -> Any:
+    """One of several kinds of table; its entries decide which one."""
     if type(None) in hints:
-        return _read_value(hints[0], value, where)
+        return _read_value(hints[0], value, key)
     table = value if isinstance(value, Mapping) else {}
     if NetworkFeatures in hints:
         features = NetworkFeatures if "network" in table else HandcraftedFeatures
-        return _read_table(features, value, where + ".")
-    kind = _read_scalar(ClassifierKind, table.get("kind"), where + ".kind")
-    return _read_table(_CLASSIFIERS[kind], value, where + ".")
+        return _read_table(features, value, key + ".")
+    kind = _read_scalar(ClassifierKind, table.get("kind"), key + ".kind")
+    return _read_table(_CLASSIFIERS[kind], value, key + ".")
 
 
-def _read_scalar(hint: Any, value: object, where: str) -> Any:
+def _read_scalar(hint: Any, value: object, key: str) -> Any:
     if issubclass(hint, StrEnum):
         if value not in list(hint):
             raise RecipeInvalid(
-                key=where, problem=f"{value!r} is none of {', '.join(hint)}"
+                key=key, problem=f"{value!r} is none of {', '.join(hint)}"
             )
         return hint(value)
-    wanted = (int, float) if hint is float else (hint,)
-    if type(value) not in wanted or not _bounded(value):
-        raise RecipeInvalid(
-            key=where, problem=f"{str(value)[:80]!r} is no {hint.__name__}"
-        )
+    accepted_types = (int, float) if hint is float else (hint,)
+    if type(value) not in accepted_types or not _is_bounded(value):
+        shown = str(value)[:MAX_SHOWN_CHARACTERS]
+        raise RecipeInvalid(key=key, problem=f"{shown!r} is no {hint.__name__}")
     return hint(value)
 
 
-def _bounded(value: object) -> bool:
-    """Whether arithmetic and the ledger can hold it: no infinity, no number beyond all floats, no NUL in a text."""
+def _is_bounded(value: object) -> bool:
+    """Whether arithmetic and the ledger can hold a value.
+
+    An infinity, a number beyond all floats and a text with NUL are refused.
+    """
     if isinstance(value, str):
         return "\0" not in value
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
@@ -146,76 +149,79 @@ def _check_ranges(recipe: Recipe) -> None:
             "tuning.average": (recipe.tuning.average, 0, 0.9999),
             "tuning.decays": (min(recipe.tuning.decays), 0, 1),
         }
-    for place, features in enumerate(recipe.features):
+    for index, features in enumerate(recipe.features):
         if isinstance(features, HandcraftedFeatures):
-            ranges[f"features[{place}].levels"] = (features.levels, 2, 256)
-            ranges[f"features[{place}].distance"] = (features.distance, 1, 32)
+            ranges[f"features[{index}].levels"] = (features.levels, 2, 256)
+            ranges[f"features[{index}].distance"] = (features.distance, 1, 32)
     for key, (value, low, high) in ranges.items():
         if not low <= value <= high:
             raise RecipeInvalid(
                 key=key, problem=f"{value} is not between {low} and {high}"
             )
-    for place, classifier in enumerate(recipe.classifiers):
-        _check_positive(f"classifiers[{place}]", classifier)
+    for index, classifier in enumerate(recipe.classifiers):
+        _check_positive(f"classifiers[{index}]", classifier)
     if recipe.phantoms:
-        _check_positive("phantoms", recipe.phantoms, besides=("momentum", "decay"))
+        _check_positive("phantoms", recipe.phantoms, exempt=("momentum", "decay"))
     if recipe.tuning:
-        _check_positive(
-            "tuning", recipe.tuning, besides=("momentum", "decays", "average")
-        )
+        exempt = ("momentum", "decays", "average")
+        _check_positive("tuning", recipe.tuning, exempt=exempt)
 
 
 def _check_positive(
-    where: str, table: "DataclassInstance", besides: tuple[str, ...] = ()
+    path: str, table: "DataclassInstance", exempt: tuple[str, ...] = ()
 ) -> None:
+    """Every number of a table must be above 0, except in the exempt fields."""
     for field in fields(table):
-        value = getattr(table, field.name)
-        for number in value if isinstance(value, tuple) else (value,):
-            if (
-                isinstance(number, int | float)
-                and not isinstance(number, bool)
-                and field.name not in besides
-            ):
-                _refuse_unless_positive(f"{where}.{field.name}", number)
+        if field.name in exempt:
+            continue
+        for number in _numbers(getattr(table, field.name)):
+            if number <= 0:
+                raise RecipeInvalid(
+                    key=f"{path}.{field.name}", problem=f"{number} is not above 0"
+                )
 
 
-def _refuse_unless_positive(key: str, number: float) -> None:
-    if number <= 0:
-        raise RecipeInvalid(key=key, problem=f"{number} is not above 0")
+def _numbers(value: object) -> Iterator[float]:
+    """The numbers in a field's value, which may be a tuple. A bool is no number here."""
+    entries = value if isinstance(value, tuple) else (value,)
+    for entry in entries:
+        if isinstance(entry, int | float) and not isinstance(entry, bool):
+            yield entry
 
 
-def _check_sense(recipe: Recipe) -> None:
-    """Keys that are right one by one and wrong together."""
+def _check_consistency(recipe: Recipe) -> None:
+    """Refuse entries that are valid one by one but contradict each other."""
     names = [features.name for features in recipe.features]
-    _check_names(
-        "concatenations",
-        {name for names in recipe.concatenations for name in names},
-        set(names),
-    )
-    _check_names("study.concatenate", set(recipe.study.concatenate), set(names))
-    for place, classifier in enumerate(recipe.classifiers):
-        _check_names(
-            f"classifiers[{place}].reads", set(classifier.reads) - set(ALL), set(names)
-        )
-    labels = [recipe.label(*reader) for reader in recipe.all_components()]
+    concatenated_names = set(chain.from_iterable(recipe.concatenations))
+    _check_names("concatenations", concatenated_names, names)
+    _check_names("study.concatenate", recipe.study.concatenate, names)
+    for index, classifier in enumerate(recipe.classifiers):
+        _check_names(f"classifiers[{index}].reads", classifier.reads, [*names, *ALL])
+    labels = [recipe.label(component) for component in recipe.all_components()]
     if len(set(labels)) < len(labels) or len(set(names)) < len(names):
         raise RecipeInvalid(
             key="features",
-            problem="two feature sets, or two classifiers, have the same name; give a `label`",
+            problem=(
+                "two feature sets, or two classifiers, have the same name; "
+                "give a `label`"
+            ),
         )
-    _check_members("fusion", recipe.fusion, set(labels))
+    _check_members("fusion", recipe.fusion, labels)
     for ensemble in recipe.ensembles:
-        _check_members(f"ensembles.{ensemble.name}", ensemble, set(labels))
+        _check_members(f"ensembles.{ensemble.name}", ensemble, labels)
     _check_concatenations(recipe)
     _check_tuning(recipe)
 
 
-def _check_members(key: str, fusion: Fusion | Ensemble, readers: set[str]) -> None:
-    members = readers if fusion.members == ALL else set(fusion.members)
-    if strangers := members - readers:
+def _check_members(
+    key: str, fusion: Fusion | Ensemble, labels: Collection[str]
+) -> None:
+    members = set(labels) if fusion.members == ALL else set(fusion.members)
+    unknown = members - set(labels)
+    if unknown:
         raise RecipeInvalid(
             key=f"{key}.members",
-            problem=f"{', '.join(sorted(strangers))}: no such reader",
+            problem=f"{', '.join(sorted(unknown))}: no such reader",
         )
     if not members:
         raise RecipeInvalid(
@@ -227,33 +233,37 @@ def _check_members(key: str, fusion: Fusion | Ensemble, readers: set[str]) -> No
         )
 
 
-def _check_names(key: str, used: set[str], known: set[str]) -> None:
-    if strangers := used - known:
+def _check_names(key: str, names: Collection[str], known: Collection[str]) -> None:
+    unknown = set(names) - set(known)
+    if unknown:
         raise RecipeInvalid(
-            key=key, problem=f"{', '.join(sorted(strangers))}: no such feature set"
+            key=key, problem=f"{', '.join(sorted(unknown))}: no such feature set"
         )
 
 
 def _check_concatenations(recipe: Recipe) -> None:
-    together = {
-        f"concatenations[{place}]": names
-        for place, names in enumerate(recipe.concatenations)
+    names_by_key = {
+        f"concatenations[{index}]": names
+        for index, names in enumerate(recipe.concatenations)
     }
     if recipe.study.concatenate:
-        together["study.concatenate"] = recipe.study.concatenate
-    for key, names in together.items():
+        names_by_key["study.concatenate"] = recipe.study.concatenate
+    for key, names in names_by_key.items():
         if not 2 <= len(set(names)) == len(names) <= MAX_CONCATENATED_SETS:
             raise RecipeInvalid(
                 key=key,
-                problem=f"two to {MAX_CONCATENATED_SETS} different feature sets are put together",
+                problem=(
+                    f"two to {MAX_CONCATENATED_SETS} different feature sets are put together"
+                ),
             )
 
 
 def _check_tuning(recipe: Recipe) -> None:
+    """Tunings need the table that says how: `phantoms` or `tuning`."""
     tunings = {
-        f.tuning
-        for f in (*recipe.features, *recipe.study.features)
-        if isinstance(f, NetworkFeatures)
+        features.tuning
+        for features in (*recipe.features, *recipe.study.features)
+        if isinstance(features, NetworkFeatures)
     }
     if Tuning.PHANTOMS in tunings:
         recipe.phantom_training()

@@ -1,14 +1,15 @@
-"""What a recipe is made of. Data only, read strictly."""
+"""The parts of a recipe, as data. The field names are the keys of the TOML file."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ClassifierKind(StrEnum):
     SVM = "svm"
     FOREST = "forest"
     NETWORK = "network"
-    """the tuned network itself: its softmax"""
+    """the softmax of the tuned network itself"""
 
 
 class Kernel(StrEnum):
@@ -18,11 +19,11 @@ class Kernel(StrEnum):
 
 class FusionRule(StrEnum):
     MEAN = "mean"
-    """of the members' calibrated probabilities"""
+    """mean of the members' calibrated probabilities"""
     VOTE = "vote"
     """share of the members whose calibrated probability is above the training prevalence"""
     WEIGHTED = "weighted"
-    """members' log-odds, weighted by what they were worth out of fold"""
+    """members' log-odds, with weights that are learnt from out-of-fold scores"""
 
 
 class Cutoff(StrEnum):
@@ -37,15 +38,15 @@ class Tuning(StrEnum):
     NONE = "none"
     """as pre-trained"""
     TRANSFER = "transfer"
-    """a new last layer of two classes, and only it is trained"""
+    """a new last layer of two classes is trained, and nothing else"""
     FINE_TUNE = "fine-tune"
-    """a new last layer, and all layers behind `frozen` are trained on from the pre-trained weights"""
+    """a new last layer is trained, and all layers behind `frozen` from their pre-trained weights"""
     PHANTOMS = "phantoms"
-    """trained from scratch on drawn phantoms, so that no labelled image of the data set is seen"""
+    """trained from scratch on drawn phantoms, without any labelled image of the data set"""
 
 
 SUPERVISED_TUNINGS = (Tuning.TRANSFER, Tuning.FINE_TUNE)
-"""Tunings that see the labels of the data set, so that every fold needs a network of its own."""
+"""Tunings that use the labels of the data set, so that every fold needs a network of its own."""
 HANDCRAFTED = "handcrafted"
 
 
@@ -53,8 +54,13 @@ HANDCRAFTED = "handcrafted"
 class NetworkFeatures:
     """Features of a CNN at one or more taps.
 
-    `frozen` is the last stage that fine-tuning leaves as it was pre-trained, all before it included; without one, all
-    are tuned. `flips` averages features over the image and its mirror image; `root` then takes signed square roots.
+    Attributes
+    ----------
+    frozen : last stage that fine-tuning leaves pre-trained, with all stages before it; if empty,
+        all stages are tuned
+    flips : average the features over the image and its mirror image
+    root : then take signed square roots
+    label : name of this set in component labels; the network's name if empty
     """
 
     network: str
@@ -64,7 +70,6 @@ class NetworkFeatures:
     flips: bool = False
     root: bool = False
     label: str = ""
-    """What readers of this set are called; the network's name where not given."""
 
     @property
     def name(self) -> str:
@@ -77,9 +82,13 @@ class NetworkFeatures:
 
 @dataclass(frozen=True)
 class HandcraftedFeatures:
-    """Features by formula; the nodule is first scaled so that its longer side has `size_px`.
+    """Features by formula.
 
-    Texture is measured on `levels` grey levels, of pixels `distance` apart.
+    Attributes
+    ----------
+    size_px : the nodule is first scaled so that its longer side has this length
+    levels : number of grey levels for texture
+    distance : distance in pixels for texture
     """
 
     families: tuple[str, ...]
@@ -103,21 +112,23 @@ class HandcraftedFeatures:
 
 FeatureSet = NetworkFeatures | HandcraftedFeatures
 
-
 ALL = ("all",)
 
 
 @dataclass(frozen=True)
 class Svm:
-    """Soft-margin SVM; every combination of the lists is tried inside the training folds.
+    """Soft-margin SVM. The inner folds choose among all combinations of the lists.
 
-    `reads` names the feature sets it is for, or `all`.
+    Attributes
+    ----------
+    gamma : in multiples of 1 / number of features, the features being standardised
+    balanced : weight the classes inversely to their frequency
+    reads : names of the feature sets that the classifier is fitted on, or `all`
     """
 
     kernel: tuple[Kernel, ...]
     C: tuple[float, ...]
     gamma: tuple[float, ...] = (1.0,)
-    """As multiples of 1 / number of features, the features being standardised."""
     balanced: bool = False
     reads: tuple[str, ...] = ALL
     kind: ClassifierKind = ClassifierKind.SVM
@@ -125,7 +136,7 @@ class Svm:
 
 @dataclass(frozen=True)
 class Forest:
-    """Random forest; `reads` names the feature sets it is for, or `all`."""
+    """Random forest. `reads` names the feature sets that it is fitted on, or `all`."""
 
     trees: int
     min_leaf: tuple[int, ...] = (1,)
@@ -136,7 +147,7 @@ class Forest:
 
 @dataclass(frozen=True)
 class NetworkClassifier:
-    """A tuned network as a classifier; it reads its own feature set only, and only where that is tuned."""
+    """A tuned network as a classifier. It applies to its own feature set only, if that is tuned."""
 
     reads: tuple[str, ...] = ALL
     kind: ClassifierKind = ClassifierKind.NETWORK
@@ -145,18 +156,30 @@ class NetworkClassifier:
 Classifier = Svm | Forest | NetworkClassifier
 
 
+class ComponentSpec(NamedTuple):
+    """One component of the ensemble, before it is fitted: a classifier on one or more feature sets.
+
+    Attributes
+    ----------
+    feature_sets : indices of the feature sets, whose columns are concatenated in this order
+    """
+
+    feature_sets: tuple[int, ...]
+    classifier: Classifier
+
+
 class Calipers(StrEnum):
-    """Whether the ROI that caliper marks enclose is taken for an image that came without one."""
+    """Whether caliper marks give the ROI of an image that has none."""
 
     AUTO = "auto"
-    """if most images of the training set came with an ROI; mixing crops with whole images was measured to harm"""
+    """if most training images have an ROI; mixing crops with whole images was measured to harm"""
     ALWAYS = "always"
     NEVER = "never"
 
 
 @dataclass(frozen=True)
 class Roi:
-    """`margin`: tissue kept around the nodule's box, as a fraction of its sides."""
+    """`margin` is the tissue around the nodule's box, as a fraction of the box's sides."""
 
     margin: float = 0.0
     calipers: Calipers = Calipers.AUTO
@@ -164,9 +187,10 @@ class Roi:
 
 @dataclass(frozen=True)
 class Fusion:
-    """`members`: `label/kind` of each reader that takes part, or `all`.
+    """How the components' probabilities become one score.
 
-    A reader of several feature sets is `label+label/kind`.
+    `members` holds the label of each component that takes part, or `all`. A label has the form
+    `label/kind`, and `label+label/kind` for a component on several feature sets.
     """
 
     members: tuple[str, ...] = ALL
@@ -175,7 +199,7 @@ class Fusion:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """A fusion that a study reports beside the recipe's own."""
+    """A fusion that a study reports in addition to the recipe's own."""
 
     name: str
     members: tuple[str, ...]
@@ -184,15 +208,18 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class TuningPlan:
-    """How networks are tuned: SGD on cross-entropy; of every `epochs`, `rates` and `decays` cross-validation chooses.
+    """How networks are tuned: SGD on cross-entropy.
+
+    Cross-validation chooses among all combinations of number of epochs, rate and decay.
 
     Attributes
     ----------
-    epochs : at most
+    epochs : maximum
     decays : weight decay
-    balance : mirror images of the rarer class are added until both classes are equally many (K20)
-    flips : each image is mirrored at random each time it is shown
-    average : share of the old in the running average of the weights, step by step; 0 takes the last weights
+    balance : add mirror images of the rarer class until both classes have the same size (K20)
+    flips : mirror each image at random in each epoch
+    average : weight of the previous value in the running average of the weights, at each step;
+        0 takes the last weights
     """
 
     epochs: int
@@ -207,10 +234,13 @@ class TuningPlan:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """What a study looks at besides the recipe's own readers.
+    """The comparisons of a study in addition to the recipe's own components.
 
-    `concatenate` names the feature sets of which every two to six are put side by side; without it all, if there are
-    no more than six. `features` are further sets that are only compared.
+    Attributes
+    ----------
+    concatenate : feature sets of which every combination of two to six is concatenated; if empty,
+        all sets of the recipe, provided that there are no more than six
+    features : further feature sets that are only compared
     """
 
     concatenate: tuple[str, ...] = ()
@@ -219,7 +249,7 @@ class Comparisons:
 
 @dataclass(frozen=True)
 class Decision:
-    """`novelty_quantile`: images stranger than this share of the training images are referred."""
+    """Images with more novelty than the share `novelty_quantile` of the training images are referred."""
 
     cutoff: Cutoff = Cutoff.YOUDEN
     calibration: Calibration = Calibration.SIGMOID
@@ -228,7 +258,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Validation:
-    """Outer folds for the reported figures, inner folds for the choice among a grid."""
+    """`folds` are the outer folds, for the reported metrics; `inner_folds` choose among a grid."""
 
     folds: int = 6
     inner_folds: int = 4
@@ -236,7 +266,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class PhantomTraining:
-    """SGD on drawn phantoms, for `tuning = "phantoms"`; the rate falls to nothing along half a cosine."""
+    """SGD on drawn phantoms, for `tuning = "phantoms"`. The rate falls to 0 along half a cosine."""
 
     count: int
     epochs: int

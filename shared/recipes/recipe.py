@@ -1,4 +1,4 @@
-"""A recipe: what to extract, what to fit, how to fuse and decide."""
+"""A recipe: which features to extract, which classifiers to fit, and how to fuse and decide."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -11,11 +11,13 @@ from shared.recipes.parts import (
     Calipers,
     Classifier,
     Comparisons,
+    ComponentSpec,
     Decision,
     Ensemble,
     FeatureSet,
     Fusion,
     NetworkClassifier,
+    NetworkFeatures,
     PhantomTraining,
     Roi,
     TuningPlan,
@@ -39,137 +41,156 @@ class Recipe:
     phantoms: PhantomTraining | None = None
     tuning: TuningPlan | None = None
     concatenations: tuple[tuple[str, ...], ...] = ()
-    """Feature sets that are read side by side, by their names."""
+    """Names of the feature sets of each concatenation."""
     ensembles: tuple[Ensemble, ...] = ()
     study: Comparisons = field(default_factory=Comparisons)
 
-    def all_components(self) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
-        """Feature sets, by number, and classifier of each reader there may be; those of one set first."""
-        number = {features.name: place for place, features in enumerate(self.features)}
-        alone = [
-            ((place,), c)
-            for place in range(len(self.features))
-            for c in self.classifiers
-            if self._fits(place, c)
-        ]
-        together = [
-            (tuple(number[name] for name in names), classifier)
-            for names in self.concatenations
-            for classifier in self.concatenation_classifiers(names)
-        ]
-        return tuple(alone + together)
+    def all_components(self) -> tuple[ComponentSpec, ...]:
+        """Every possible component: those of single feature sets first, then the concatenations."""
+        components = []
+        for index, features in enumerate(self.features):
+            for classifier in self.classifiers:
+                if _is_applicable(classifier, features):
+                    components.append(ComponentSpec((index,), classifier))
+        index_by_name = {
+            features.name: index for index, features in enumerate(self.features)
+        }
+        for names in self.concatenations:
+            feature_sets = tuple(index_by_name[name] for name in names)
+            for classifier in self.concatenation_classifiers(names):
+                components.append(ComponentSpec(feature_sets, classifier))
+        return tuple(components)
 
     def concatenation_classifiers(self, names: Sequence[str]) -> tuple[Classifier, ...]:
-        """What reads these feature sets side by side: the classifiers of the first of them."""
+        """The classifiers for a concatenation of these feature sets: those of its first set."""
         return tuple(
-            c
-            for c in self.classifiers
-            if not isinstance(c, NetworkClassifier) and reads_feature_set(c, names[0])
+            classifier
+            for classifier in self.classifiers
+            if not isinstance(classifier, NetworkClassifier)
+            and reads_feature_set(classifier, names[0])
         )
 
-    def label(self, sets: tuple[int, ...], classifier: Classifier) -> str:
-        """What fusion calls a reader."""
-        return (
-            f"{'+'.join(self.features[place].name for place in sets)}/{classifier.kind}"
-        )
+    def label(self, component: ComponentSpec) -> str:
+        """A component's name in `Fusion.members`, in metrics and in messages."""
+        names = [self.features[index].name for index in component.feature_sets]
+        return f"{'+'.join(names)}/{component.classifier.kind}"
 
-    def select_components(
-        self, named: tuple[str, ...]
-    ) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
-        """The readers of a fusion or ensemble."""
+    def select_components(self, labels: tuple[str, ...]) -> tuple[ComponentSpec, ...]:
+        """The components with these labels, or all; the members of a fusion or an ensemble."""
+        components = self.all_components()
+        if labels == ALL:
+            return components
         return tuple(
-            reader
-            for reader in self.all_components()
-            if named == ALL or self.label(*reader) in named
+            component for component in components if self.label(component) in labels
         )
 
-    def with_calipers(self, outlined: float) -> Self:
-        """The same recipe for a data set of which that share of images came with an ROI."""
+    def with_calipers(self, outlined_share: float) -> Self:
+        """The recipe for a data set, with `Calipers.AUTO` resolved.
+
+        Parameters
+        ----------
+        outlined_share : share of the data set's images that have an ROI
+        """
         if self.roi.calipers is not Calipers.AUTO:
             return self
-        return replace(
-            self,
-            roi=replace(
-                self.roi,
-                calipers=Calipers.ALWAYS if outlined >= 0.5 else Calipers.NEVER,
-            ),
-        )
+        calipers = Calipers.ALWAYS if outlined_share >= 0.5 else Calipers.NEVER
+        return replace(self, roi=replace(self.roi, calipers=calipers))
 
     def with_folds(self, count: int) -> Self:
-        """The same recipe with that many folds of cross-validation."""
+        """The recipe with another number of outer folds."""
         return replace(self, validation=replace(self.validation, folds=count))
 
     def with_feature_sets(self, names: Collection[str]) -> Self:
-        """The same recipe with these feature sets only; what is declared of others goes with them."""
-        features = tuple(each for each in self.features if each.name in names)
-        together = tuple(
-            sets for sets in self.concatenations if set(sets) <= set(names)
-        )
-        kept = [
-            (each, tuple(name for name in each.reads if name in (*names, *ALL)))
-            for each in self.classifiers
-        ]
-        classifiers = tuple(replace(each, reads=left) for each, left in kept if left)
-        rest = replace(
+        """The recipe with these feature sets only.
+
+        Classifiers, concatenations, fusion members and ensembles of other sets are dropped. A
+        fusion that loses all its members takes all components.
+        """
+        reduced = replace(
             self,
-            features=features,
-            classifiers=classifiers,
-            concatenations=together,
+            features=tuple(
+                features for features in self.features if features.name in names
+            ),
+            classifiers=self._classifiers_of(names),
+            concatenations=tuple(
+                sets for sets in self.concatenations if set(sets) <= set(names)
+            ),
             fusion=Fusion(),
             ensembles=(),
         )
-        known = {rest.label(*reading) for reading in rest.all_components()}
-        fusion = self.fusion
-        ensembles = [each for each in self.ensembles if set(each.members) <= known]
-        if fusion.members != ALL:
-            fusion = replace(
-                fusion,
-                members=tuple(name for name in fusion.members if name in known) or ALL,
-            )
-        of_study = replace(
-            self.study,
-            concatenate=tuple(name for name in self.study.concatenate if name in names),
+        labels = {reduced.label(component) for component in reduced.all_components()}
+        concatenate = tuple(name for name in self.study.concatenate if name in names)
+        return replace(
+            reduced,
+            fusion=self._fusion_of(labels),
+            ensembles=tuple(
+                ensemble
+                for ensemble in self.ensembles
+                if set(ensemble.members) <= labels
+            ),
+            study=replace(self.study, concatenate=concatenate),
         )
-        return replace(rest, fusion=fusion, ensembles=tuple(ensembles), study=of_study)
 
     def tuning_plan(self) -> TuningPlan:
-        """How networks are tuned; raises `RecipeInvalid` where that is not said."""
+        """How networks are tuned. Raises `RecipeInvalid` if the recipe has no such table."""
         if self.tuning is None:
             raise RecipeInvalid(key="tuning", problem="tuned features need this table")
         return self.tuning
 
     def phantom_training(self) -> PhantomTraining:
-        """How networks are trained on phantoms; raises `RecipeInvalid` where that is not said."""
+        """How networks are trained on phantoms. Raises `RecipeInvalid` without such a table."""
         if self.phantoms is None:
             raise RecipeInvalid(
                 key="phantoms", problem='`tuning = "phantoms"` needs this table'
             )
         return self.phantoms
 
-    def _fits(self, place: int, classifier: Classifier) -> bool:
-        features = self.features[place]
-        tuned = getattr(features, "tuning", None) in SUPERVISED_TUNINGS
-        return reads_feature_set(classifier, features.name) and (
-            tuned or not isinstance(classifier, NetworkClassifier)
-        )
-
     def as_table(self) -> dict[str, Any]:
-        """Plain tables and lists, as `read_recipe` takes them."""
-        table: dict[str, Any] = _without_gaps(asdict(self))
+        """Plain tables and lists, in the form that `read_recipe` accepts."""
+        table: dict[str, Any] = _without_empty_entries(asdict(self))
         return table
+
+    def _classifiers_of(self, names: Collection[str]) -> tuple[Classifier, ...]:
+        """The classifiers that are left for these feature sets, with `reads` reduced to them."""
+        classifiers: list[Classifier] = []
+        for classifier in self.classifiers:
+            reads = tuple(name for name in classifier.reads if name in (*names, *ALL))
+            if reads:
+                classifiers.append(replace(classifier, reads=reads))
+        return tuple(classifiers)
+
+    def _fusion_of(self, labels: Collection[str]) -> Fusion:
+        """The fusion with those of its members that have one of these labels."""
+        if self.fusion.members == ALL:
+            return self.fusion
+        members = tuple(label for label in self.fusion.members if label in labels)
+        return replace(self.fusion, members=members or ALL)
 
 
 def reads_feature_set(classifier: Classifier, name: str) -> bool:
-    """Whether a classifier is for the feature set of that name."""
+    """Whether a classifier is fitted on the feature set of this name."""
     return classifier.reads == ALL or name in classifier.reads
 
 
-def _without_gaps(value: Any) -> Any:
-    """TOML has no null, and a list that holds nothing is left out."""
+def _is_applicable(classifier: Classifier, features: FeatureSet) -> bool:
+    """A network is a classifier only where it is tuned on the data set's labels."""
+    if not reads_feature_set(classifier, features.name):
+        return False
+    if not isinstance(classifier, NetworkClassifier):
+        return True
+    return (
+        isinstance(features, NetworkFeatures) and features.tuning in SUPERVISED_TUNINGS
+    )
+
+
+def _without_empty_entries(value: Any) -> Any:
+    """TOML has no null, and the parser refuses empty lists; both are omitted."""
     if isinstance(value, dict):
         return {
-            key: _without_gaps(entry)
+            key: _without_empty_entries(entry)
             for key, entry in value.items()
             if entry not in (None, ())
         }
-    return tuple(map(_without_gaps, value)) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return tuple(map(_without_empty_entries, value))
+    return value

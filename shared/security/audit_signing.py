@@ -20,12 +20,18 @@ from shared.settings import Settings
 
 class SealKeyUnusable(SeraError):
     code = "seal-key-unusable"
-    text = "{where} holds no Ed25519 key, which is 32 bytes in base64. Put the right one there, from your backup."
+    text = (
+        "{where} holds no Ed25519 key, which is 32 bytes in base64. Put the right one there, from "
+        "your backup."
+    )
 
 
 class SealKeyUnwritable(SeraError):
     code = "seal-key-unwritable"
-    text = "The key of the audit trail cannot be kept at {path}. Make the folder writable, or set SERA_AUDIT_KEY."
+    text = (
+        "The key of the audit trail cannot be kept at {path}. Make the folder writable, or set "
+        "SERA_AUDIT_KEY."
+    )
 
 
 class SealKey:

@@ -29,12 +29,18 @@ GROUP = 4
 
 class PeopleKeyUnusable(SeraError):
     code = "people-key-unusable"
-    text = "{where} does not hold the key of the authenticators' secrets. Put the right one there, from your backup."
+    text = (
+        "{where} does not hold the key of the authenticators' secrets. Put the right one there, "
+        "from your backup."
+    )
 
 
 class PeopleKeyUnwritable(SeraError):
     code = "people-key-unwritable"
-    text = "The key of authenticators' secrets cannot be kept at {path}. Make the folder writable, or set SERA_PEOPLE_KEY."
+    text = (
+        "The key of authenticators' secrets cannot be kept at {path}. Make the folder writable, or "
+        "set SERA_PEOPLE_KEY."
+    )
 
 
 class Vault:

@@ -68,12 +68,18 @@ DIFFERENT = 5
 
 class PasswordTooShort(InputError):
     code = "password-too-short"
-    text = "A password has at least {least} letters, and at most {most}. Take several words that do not belong together."
+    text = (
+        "A password has at least {least} letters, and at most {most}. Take several words that do "
+        "not belong together."
+    )
 
 
 class PasswordGuessable(InputError):
     code = "password-guessable"
-    text = "This password is among the first that are tried ({why}). Take several words that do not belong together."
+    text = (
+        "This password is among the first that are tried ({why}). Take several words that do not "
+        "belong together."
+    )
 
 
 def check(password: str, name: str) -> None:

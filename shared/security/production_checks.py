@@ -77,7 +77,9 @@ def database_role(settings: Settings) -> Told:
     # Here, for what else uses settings may have no use for the ledger, which takes half a second to import.
     from shared.ledger.db_role import can_bypass_row_level_security
 
-    if settings.database_url is None or not can_bypass_row_level_security(settings.database):
+    if settings.database_url is None or not can_bypass_row_level_security(
+        settings.database
+    ):
         return None
     return (
         "The login of SERA_DATABASE_URL owns the tables or is a superuser: every transaction gives that up, but a "

@@ -1,1 +1,1 @@
-"""The papers' experiment on a folder of labelled images, and its report."""
+"""Studies: the experiment of the papers on a folder of labelled images, and its report."""

@@ -1,4 +1,4 @@
-"""Intermediate results on disk, so that an interrupted study goes on where it was."""
+"""Stores intermediate results on disk, so that an interrupted study continues where it stopped."""
 
 import hashlib
 import os
@@ -9,13 +9,14 @@ from shared.study.errors import OutputUnwritable
 
 DIGEST_BYTES = 32
 LENGTH_BYTES = 8
+HEADER_BYTES = DIGEST_BYTES + LENGTH_BYTES
 
 
 class FolderCache:
-    """A `FeatureCache` of one file for each key, named by the key's hash.
+    """A `FeatureCache` with one file for each key, named by the hash of the key.
 
-    An entry is written beside its place and renamed into it, and carries its length and a SHA-256 over key and
-    content: one that was cut short, damaged or moved counts as absent and is made anew.
+    An entry has its length and a SHA-256 over key and content. An entry that was cut short, damaged or
+    moved counts as absent and is computed again. Entries are written atomically.
     """
 
     def __init__(self, path: Path) -> None:
@@ -23,45 +24,45 @@ class FolderCache:
 
     def get(self, key: str) -> bytes | None:
         try:
-            entry = self._place(key).read_bytes()
+            entry = self._entry_path(key).read_bytes()
         except OSError:
             return None
-        digest, length, content = _parts(entry)
-        whole = length == len(content) and digest == _digest(key, content)
-        return content if whole else None
+        digest = entry[:DIGEST_BYTES]
+        length = int.from_bytes(entry[DIGEST_BYTES:HEADER_BYTES])
+        content = entry[HEADER_BYTES:]
+        if length != len(content) or digest != _digest(key, content):
+            return None
+        return content
 
     def put(self, key: str, vector: bytes) -> None:
-        """Keep an entry; raises OutputUnwritable."""
+        """Store an entry; raises OutputUnwritable."""
+        header = _digest(key, vector) + len(vector).to_bytes(LENGTH_BYTES)
         try:
-            write_atomically(
-                self._place(key),
-                _digest(key, vector) + len(vector).to_bytes(LENGTH_BYTES) + vector,
-            )
+            write_atomically(self._entry_path(key), header + vector)
         except OSError as error:
             raise OutputUnwritable(path=self._path, problem=error.strerror) from error
 
-    def _place(self, key: str) -> Path:
+    def _entry_path(self, key: str) -> Path:
         name = hashlib.sha256(key.encode()).hexdigest()
         return self._path / name[:2] / name
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the target, then rename: a reader finds the old file or the new one, never a part."""
+    """Write a temporary file beside the target, then rename it.
+
+    A reader finds the old file or the new one, never a part.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+    handle, temporary_name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
+        os.chmod(temporary_name, 0o644)
+        os.replace(temporary_name, path)
     finally:
-        Path(part).unlink(missing_ok=True)
-
-
-def _parts(entry: bytes) -> tuple[bytes, int, bytes]:
-    head = DIGEST_BYTES + LENGTH_BYTES
-    return entry[:DIGEST_BYTES], int.from_bytes(entry[DIGEST_BYTES:head]), entry[head:]
+        Path(temporary_name).unlink(missing_ok=True)
 
 
 def _digest(key: str, content: bytes) -> bytes:
-    return hashlib.sha256(hashlib.sha256(key.encode()).digest() + content).digest()
+    key_digest = hashlib.sha256(key.encode()).digest()
+    return hashlib.sha256(key_digest + content).digest()

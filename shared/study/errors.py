@@ -1,16 +1,22 @@
-"""What can be wrong with a study's folder, each with the next step."""
+"""Errors of a study's folder and output."""
 
 from shared.errors import InputError, SeraError
 
 
 class RowInvalid(InputError):
     code = "row-invalid"
-    text = "Line {line} of {path} cannot be used: {problem}{more}. Correct the manifest, then run the command again."
+    text = (
+        "Line {line} of {path} cannot be used: {problem}{more}. "
+        "Correct the manifest, then run the command again."
+    )
 
 
 class NothingToStudy(InputError):
     code = "nothing-to-study"
-    text = "{path} has no labelled image to study. Fill in its column `malignant`, 1 for malignant and 0 for benign."
+    text = (
+        "{path} has no labelled image to study. "
+        "Fill in its column `malignant`, 1 for malignant and 0 for benign."
+    )
 
 
 class OutputUnwritable(SeraError):

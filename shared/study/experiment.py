@@ -1,7 +1,9 @@
-"""The papers' experiment: networks tuned end to end, features with and without tuning, side by side, and ensembles.
+"""Runs the experiment of the papers on a folder of labelled images.
 
-Lee et al. (2019) and Koh et al. (2020) judged on a test set; here every image is judged by what was made without it and
-its patient, in nested cross-validation, so that a folder of any size gives honest figures.
+It fits networks tuned end to end, features with and without tuning, concatenations of features, and
+ensembles. Lee et al. (2019) and Koh et al. (2020) judged on a test set. Here nested cross-validation
+judges every image by a fit that saw neither the image nor its patient, so a folder of any size gives
+honest figures.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,13 +27,13 @@ from shared.learning.tuning import TunedFeatures
 from shared.learning.tuning.errors import TuningDiverged
 from shared.learning.validation.cross_validation import (
     OutOfFoldScores,
-    Reading,
-    summarise_settings,
     calibrate_out_of_fold,
+    summarise_settings,
 )
 from shared.learning.validation.report import decide_out_of_fold
 from shared.networks import WeightsFinder
 from shared.recipes import (
+    ComponentSpec,
     FusionRule,
     Recipe,
 )
@@ -43,6 +45,8 @@ from shared.study.results import MissingRow, Row, Section, Study
 
 ENSEMBLE_RULES = (FusionRule.MEAN, FusionRule.VOTE)
 
+SettingsByJudge = dict[str, dict[str, str]]
+
 
 def run_experiment(
     folder: LabelledFolder,
@@ -53,187 +57,241 @@ def run_experiment(
     progress: ProgressCallback,
     seed: int = 0,
 ) -> tuple[Study, FittedModel]:
-    """Everything the recipe can make of a folder, and its final model, fitted on all images.
+    """Compute every row that the recipe allows, and fit its final model on all images.
 
-    What a missing weight file keeps from being computed is left out and named. What is in `cache` is not computed
-    again.
+    A row that needs a missing weight file is not computed, and the study names it. Nothing that is in
+    `cache` is computed again.
 
     Raises
     ------
     WeightsMissing
-        only if nothing of the recipe is left.
+        only if nothing of the recipe can be computed.
     SingleClass, TooFewSamples, NoneReadable, FeaturesNotFinite
     """
-    feasible, left_out = feasible_recipe(recipe.with_calipers(folder.masked_share), weights, seed)
-    with TrainingContext(
-        folder.samples(recipe_framing(feasible)), feasible, weights, cache, seed, progress
-    ) as bench:
-        experiment = _Experiment(bench, weights, progress)
+    feasible, missing_rows = feasible_recipe(
+        recipe.with_calipers(folder.masked_share), weights, seed
+    )
+    samples = folder.samples(recipe_framing(feasible))
+    with TrainingContext(samples, feasible, weights, cache, seed, progress) as context:
+        experiment = _Experiment(context, weights, progress)
         rows, settings = experiment.rows()
-        model = assemble_model(bench, experiment.judged(bench.components), progress)
-        kept = [folder.names_by_key[sample.key] for sample in bench.table.samples]
+        component_scores = experiment.scores_of(context.components)
+        model = assemble_model(context, component_scores, progress)
+        table = context.table
+        image_names = [folder.names_by_key[sample.key] for sample in table.samples]
         numbers = {image.name: number for number, image in enumerate(folder.images)}
-        people = reader_rows(folder, [numbers[name] for name in kept])
+        people = reader_rows(folder, [numbers[name] for name in image_names])
+        skipped = [
+            replace(image, key=folder.names_by_key[image.key])
+            for image in table.skipped
+        ]
         study = Study(
             recipe=feasible,
-            images=tuple(kept),
-            malignant=bench.table.malignant,
-            groups=bench.table.groups,
-            sites=np.array([sample.site or "" for sample in bench.table.samples], str),
+            images=tuple(image_names),
+            malignant=table.malignant,
+            groups=table.groups,
+            sites=np.array([sample.site or "" for sample in table.samples], str),
             rows=(*rows, *people),
-            folds=len(bench.cross_validation.folds),
+            folds=len(context.cross_validation.folds),
             seed=seed,
-            fingerprint=fingerprint(bench.table.samples),
-            missing_rows=(*left_out, *experiment.left_out),
-            skipped=tuple(
-                replace(each, key=folder.names_by_key[each.key])
-                for each in bench.table.skipped
-            ),
+            fingerprint=fingerprint(table.samples),
+            missing_rows=(*missing_rows, *experiment.missing_rows),
+            skipped=tuple(skipped),
             settings=settings,
         )
     return study, model
 
 
 class _Experiment:
+    """The rows of a study. A row that cannot be computed goes to `missing_rows`."""
+
     def __init__(
-        self, bench: TrainingContext, weights: WeightsFinder, progress: ProgressCallback
+        self,
+        context: TrainingContext,
+        weights: WeightsFinder,
+        progress: ProgressCallback,
     ) -> None:
-        self._bench = bench
-        self._recipe = bench.recipe
+        self._context = context
+        self._recipe = context.recipe
         self._progress = progress
-        self._lineup = Lineup(bench.recipe, weights, bench.seed)
-        self.left_out = self._lineup.missing_rows
-        self._scores: dict[Reading, OutOfFoldScores] = {}
+        self._lineup = Lineup(context.recipe, weights, context.seed)
+        self.missing_rows = self._lineup.missing_rows
+        self._scores: dict[ComponentSpec, OutOfFoldScores] = {}
 
-    def rows(self) -> tuple[list[Row], dict[str, dict[str, str]]]:
-        """Rows of every section but people's, and what the folds chose for each."""
-        lost = self._run_away()
-        judges = list(
-            {
-                judge.reading: judge
-                for judge in self._lineup.judges()
-                if self._is_there(judge, lost)
-            }.values()
+    def rows(self) -> tuple[list[Row], SettingsByJudge]:
+        """Rows of every section but the readers', and the settings that the folds chose."""
+        diverged_sets = self._diverged_sets()
+        judges_by_component = {}
+        for judge in self._lineup.judges():
+            if self._can_be_fitted(judge, diverged_sets):
+                judges_by_component[judge.component] = judge
+        judges = list(judges_by_component.values())
+        components = list(
+            dict.fromkeys([*judges_by_component, *self._recipe.all_components()])
         )
-        readings = list(
-            dict.fromkeys(
-                [*(judge.reading for judge in judges), *self._recipe.all_components()]
-            )
+        scores = self._context.score_out_of_fold(
+            components, self._lineup.sets, self._progress
         )
-        judged = self._bench.out_of_fold(readings, self._lineup.sets, self._progress)
-        self._scores = dict(zip(readings, judged, strict=True))
-        rows = [row for judge in judges for row in self._row(judge)]
-        settings = {
-            judge.name: dict(summarise_settings(self._scores[judge.reading].settings))
-            for judge in judges
-        }
-        return [*rows, *self._ensembles(), *self._model()], self._with_courses(
-            settings, judges
-        )
+        self._scores = dict(zip(components, scores, strict=True))
+        judge_rows = [row for judge in judges for row in self._judge_rows(judge)]
+        rows = [*judge_rows, *self._ensemble_rows(), *self._model_rows()]
+        return rows, self._settings(judges)
 
-    def judged(self, readings: Sequence[Reading]) -> list[OutOfFoldScores]:
-        """Of readings whose rows are made."""
-        return [self._scores[reading] for reading in readings]
+    def scores_of(self, components: Sequence[ComponentSpec]) -> list[OutOfFoldScores]:
+        """Scores of components whose rows are computed."""
+        return [self._scores[component] for component in components]
 
-    def _run_away(self) -> dict[int, SeraError]:
-        """Sets whose tuning ran away at every rate, by number; of a set of the recipe's own that ends the study."""
-        lost: dict[int, SeraError] = {}
-        for place, columns in enumerate(
-            [self._bench.fold_features(each) for each in self._lineup.sets]
-        ):
-            try:
-                columns.prepare()
-            except TuningDiverged as problem:
-                if place < len(self._recipe.features):
-                    raise
-                lost[place] = problem
-        return lost
+    def _diverged_sets(self) -> dict[int, SeraError]:
+        """Feature sets whose tuning diverged at every rate, by number.
 
-    def _is_there(self, judge: Judge, lost: Mapping[int, SeraError]) -> bool:
-        problems = [lost[place] for place in judge.reading[0] if place in lost]
-        self.left_out += [
-            MissingRow(judge.section, judge.name, str(problem)) for problem in problems[:1]
+        The study ends if it is a set of the recipe itself.
+        """
+        errors: dict[int, SeraError] = {}
+        all_features = [
+            self._context.fold_features(features) for features in self._lineup.sets
         ]
-        return not problems
+        for number, fold_features in enumerate(all_features):
+            try:
+                fold_features.prepare()
+            except TuningDiverged as error:
+                if number < len(self._recipe.features):
+                    raise
+                errors[number] = error
+        return errors
 
-    def _row(self, judge: Judge) -> Iterator[Row]:
-        yield from self._judged(
-            judge.section, judge.name, judge.facts, self._scores[judge.reading].scores
+    def _can_be_fitted(
+        self, judge: Judge, diverged_sets: Mapping[int, SeraError]
+    ) -> bool:
+        for number in judge.component.feature_sets:
+            if number in diverged_sets:
+                problem = str(diverged_sets[number])
+                self.missing_rows.append(MissingRow(section=judge.section, name=judge.name, problem=problem))
+                return False
+        return True
+
+    def _judge_rows(self, judge: Judge) -> Iterator[Row]:
+        scores = self._scores[judge.component].scores
+        yield from self._rows_from_scores(
+            judge.section, name=judge.name, facts=judge.facts, scores=scores
         )
 
-    def _judged(
-        self, section: Section, name: str, facts: dict[str, str], scores: Scores
+    def _rows_from_scores(
+        self, section: Section, *, name: str, facts: dict[str, str], scores: Scores
     ) -> Iterator[Row]:
-        """The row, unless its scores are all equal or no numbers in some fold: then it is left out and named."""
-        trial = self._bench.cross_validation
+        """The row of these scores (N,); none if they are all equal, or not finite, in some fold."""
+        validation = self._context.cross_validation
         try:
-            called = decide_out_of_fold(scores, trial.malignant, trial.folds)
-            risks = calibrate_out_of_fold(scores, trial.malignant, trial.folds)
-        except (ConstantScores, ScoresInvalid) as problem:
-            self.left_out.append(MissingRow(section, name, str(problem)))
+            decisions = decide_out_of_fold(
+                scores, validation.malignant, validation.folds
+            )
+            risks = calibrate_out_of_fold(
+                scores, validation.malignant, validation.folds
+            )
+        except (ConstantScores, ScoresInvalid) as error:
+            self.missing_rows.append(MissingRow(section=section, name=name, problem=str(error)))
             return
         yield Row(
-            section, name, facts, called, scores, risks, np.ones(len(scores), bool)
+            section=section,
+            name=name,
+            facts=facts,
+            decisions=decisions,
+            scores=scores,
+            risks=risks,
+            judgement_mask=np.ones(len(scores), bool),
         )
 
-    def _ensembles(self) -> Iterator[Row]:
-        own = [reading for reading in self._recipe.all_components() if len(reading[0]) == 1]
+    def _ensemble_rows(self) -> Iterator[Row]:
+        single_set_components = [
+            component
+            for component in self._recipe.all_components()
+            if len(component.feature_sets) == 1
+        ]
         for number, features in enumerate(self._recipe.features):
-            yield from self._both_ways(
-                f"(a) {feature_set_label(features)}", [r for r in own if r[0] == (number,)]
+            components = [
+                component
+                for component in single_set_components
+                if component.feature_sets == (number,)
+            ]
+            yield from self._rows_of_both_rules(
+                f"(a) {feature_set_label(features)}", components
             )
-        for kind in dict.fromkeys(reading[1].kind for reading in own):
-            yield from self._both_ways(
-                f"(b) {kind} of every set", [r for r in own if r[1].kind is kind]
-            )
-        yield from self._both_ways("(c) all together", own)
+        kinds = [component.classifier.kind for component in single_set_components]
+        for kind in dict.fromkeys(kinds):
+            components = [
+                component
+                for component in single_set_components
+                if component.classifier.kind is kind
+            ]
+            yield from self._rows_of_both_rules(f"(b) {kind} of every set", components)
+        yield from self._rows_of_both_rules("(c) all together", single_set_components)
         for ensemble in self._recipe.ensembles:
-            readings = list(self._recipe.select_components(ensemble.members))
-            yield from self._fused(
-                f"{ensemble.name}, as declared", readings, ensemble.rule
+            yield from self._fused_rows(
+                f"{ensemble.name}, as declared",
+                self._recipe.select_components(ensemble.members),
+                ensemble.rule,
             )
 
-    def _both_ways(self, name: str, readings: Sequence[Reading]) -> Iterator[Row]:
-        if len(readings) > 1:
-            for rule in ENSEMBLE_RULES:
-                yield from self._fused(name, readings, rule)
-
-    def _fused(
-        self, name: str, readings: Sequence[Reading], rule: FusionRule
+    def _rows_of_both_rules(
+        self, name: str, components: Sequence[ComponentSpec]
     ) -> Iterator[Row]:
-        facts = {
-            "members": ", ".join(self._recipe.label(*reading) for reading in readings),
-            "rule": str(rule),
-        }
-        yield from self._judged(
-            Section.ENSEMBLES, f"{name} / {rule}", facts, self._fusion(readings, rule)
+        if len(components) > 1:
+            for rule in ENSEMBLE_RULES:
+                yield from self._fused_rows(name, components, rule)
+
+    def _fused_rows(
+        self, name: str, components: Sequence[ComponentSpec], rule: FusionRule
+    ) -> Iterator[Row]:
+        yield from self._rows_from_scores(
+            Section.ENSEMBLES,
+            name=f"{name} / {rule}",
+            facts=self._fusion_facts(components, rule),
+            scores=self._fused_scores(components, rule),
         )
 
-    def _model(self) -> Iterator[Row]:
+    def _model_rows(self) -> Iterator[Row]:
         fusion = self._recipe.fusion
-        readings = self._recipe.select_components(fusion.members)
-        facts = {
-            "members": ", ".join(self._recipe.label(*reading) for reading in readings),
-            "rule": str(fusion.rule),
-        }
-        yield from self._judged(
-            Section.MODEL, self._recipe.name, facts, self._fusion(readings, fusion.rule)
+        components = self._recipe.select_components(fusion.members)
+        yield from self._rows_from_scores(
+            Section.MODEL,
+            name=self._recipe.name,
+            facts=self._fusion_facts(components, fusion.rule),
+            scores=self._fused_scores(components, fusion.rule),
         )
 
-    def _fusion(self, readings: Sequence[Reading], rule: FusionRule) -> Scores:
-        trial = self._bench.cross_validation
-        scores = [of_one.scores for of_one in self.judged(readings)]
-        return fuse_out_of_fold(rule, scores, trial.malignant, trial.folds)
+    def _fusion_facts(
+        self, components: Sequence[ComponentSpec], rule: FusionRule
+    ) -> dict[str, str]:
+        labels = [self._recipe.label(component) for component in components]
+        return {"members": ", ".join(labels), "rule": str(rule)}
 
-    def _with_courses(
-        self, settings: dict[str, dict[str, str]], judges: Sequence[Judge]
-    ) -> dict[str, dict[str, str]]:
-        """Epochs, rate and decay of tuned networks, beside what their classifiers chose."""
+    def _fused_scores(
+        self, components: Sequence[ComponentSpec], rule: FusionRule
+    ) -> Scores:
+        validation = self._context.cross_validation
+        scores = [out_of_fold.scores for out_of_fold in self.scores_of(components)]
+        return fuse_out_of_fold(rule, scores, validation.malignant, validation.folds)
+
+    def _settings(self, judges: Sequence[Judge]) -> SettingsByJudge:
+        """The settings that the folds chose, by judge: of classifiers, and of tuned networks.
+
+        Those of a tuned network are its epochs, rate and decay.
+        """
+        settings: SettingsByJudge = {}
+        for judge in judges:
+            chosen_settings = self._scores[judge.component].settings
+            settings[judge.name] = dict(summarise_settings(chosen_settings))
         for judge in judges:
             if judge.section is Section.TUNED:
-                columns = self._bench.fold_features(self._lineup.sets[judge.reading[0][0]])
-                folds = range(len(self._bench.cross_validation.folds))
-                if isinstance(columns, TunedFeatures):
-                    courses = [asdict(columns.hyperparameters(number)) for number in folds]
-                    settings[judge.name] = dict(summarise_settings(courses))
-        return {name: chosen for name, chosen in settings.items() if chosen}
+                self._add_tuning_settings(settings, judge)
+        return {judge: values for judge, values in settings.items() if values}
+
+    def _add_tuning_settings(self, settings: SettingsByJudge, judge: Judge) -> None:
+        features = self._lineup.sets[judge.component.feature_sets[0]]
+        fold_features = self._context.fold_features(features)
+        if not isinstance(fold_features, TunedFeatures):
+            return
+        hyperparameters = [
+            asdict(fold_features.hyperparameters(fold))
+            for fold in range(len(self._context.cross_validation.folds))
+        ]
+        settings[judge.name] = dict(summarise_settings(hyperparameters))

@@ -1,6 +1,6 @@
-"""What of a recipe can be made: a network whose weights are not to be had is left out and named."""
+"""Reduces a recipe to the part that can be computed with the weights that are available."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from shared.errors import SeraError
 from shared.learning import build_extractor
@@ -12,40 +12,46 @@ from shared.study.results import MissingRow, Section
 def feasible_recipe(
     recipe: Recipe, weights: WeightsFinder, seed: int
 ) -> tuple[Recipe, list[MissingRow]]:
-    """The recipe without the feature sets whose weights are not to be had, and what that leaves out."""
-    problems = {
-        each: problem
-        for each in recipe.features
-        if (problem := weights_problem(each, recipe, weights, seed))
-    }
-    present = [each for each in recipe.features if each not in problems]
-    if not present:
+    """The recipe without the feature sets whose weights are missing, and the rows that this costs.
+
+    Raises
+    ------
+    SeraError
+        No feature set has its weights; the error is that of the first one.
+    """
+    problems: dict[FeatureSet, SeraError] = {}
+    for features in recipe.features:
+        problem = weights_problem(features, recipe, weights, seed)
+        if problem is not None:
+            problems[features] = problem
+    if not problems:
+        return recipe, []
+    available = [features for features in recipe.features if features not in problems]
+    if not available:
         raise next(iter(problems.values()))
-    left_out = [
-        MissingRow(Section.FEATURES, each.name, str(problem))
-        for each, problem in problems.items()
+    missing_rows = [
+        MissingRow(section=Section.FEATURES, name=features.name, problem=str(problem))
+        for features, problem in problems.items()
     ]
-    reduced = recipe.with_feature_sets([each.name for each in present]) if problems else recipe
-    gone = {each.name for each in problems}
-    for section, named in _declared(recipe):
-        if missing := sorted(
-            gone
-            & {part for name in named for part in name.rpartition("/")[0].split("+")}
-        ):
-            left_out.append(
+    missing_names = {features.name for features in problems}
+    for section, members in _fusion_members(recipe):
+        missing_members = sorted(missing_names & _feature_set_names(members))
+        if missing_members:
+            missing_rows.append(
                 MissingRow(
-                    section,
-                    ", ".join(named),
-                    f"It needs {', '.join(missing)}, left out above.",
+                    section=section,
+                    name=", ".join(members),
+                    problem=f"It needs {', '.join(missing_members)}, left out above.",
                 )
             )
-    return reduced, left_out
+    available_names = [features.name for features in available]
+    return recipe.with_feature_sets(available_names), missing_rows
 
 
 def weights_problem(
     features: FeatureSet, recipe: Recipe, weights: WeightsFinder, seed: int
 ) -> SeraError | None:
-    """Why a feature set's weights cannot be had."""
+    """The reason why the weights of a feature set are not available; None if they are."""
     if not isinstance(features, NetworkFeatures) or features.tuning is Tuning.PHANTOMS:
         return None
     try:
@@ -55,13 +61,20 @@ def weights_problem(
     return None
 
 
-def _declared(recipe: Recipe) -> Iterator[tuple[Section, tuple[str, ...]]]:
-    """Members of what the recipe declares, by the table they would fill."""
-    yield (
-        Section.MODEL,
-        tuple(
-            recipe.label(*reading) for reading in recipe.select_components(recipe.fusion.members)
-        ),
-    )
+def _fusion_members(recipe: Recipe) -> list[tuple[Section, tuple[str, ...]]]:
+    """Labels of the members of the model and of each declared ensemble, with their table."""
+    model_components = recipe.select_components(recipe.fusion.members)
+    model_members = tuple(recipe.label(component) for component in model_components)
+    members = [(Section.MODEL, model_members)]
     for ensemble in recipe.ensembles:
-        yield Section.ENSEMBLES, ensemble.members
+        members.append((Section.ENSEMBLES, ensemble.members))
+    return members
+
+
+def _feature_set_names(members: Sequence[str]) -> set[str]:
+    """Names of the feature sets that members read; a label is `SET+SET/CLASSIFIER`."""
+    names: set[str] = set()
+    for member in members:
+        sets, _, _ = member.rpartition("/")
+        names.update(sets.split("+"))
+    return names

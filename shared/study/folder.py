@@ -1,4 +1,4 @@
-"""A labelled folder as a study sees it: samples to learn from, and what people said of the same images."""
+"""Reads a labelled folder for a study: samples to learn from, and what people said of the images."""
 
 import hashlib
 import math
@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from shared.domain.datasets.manifest import MANIFEST, read_manifest, reader_columns
-from shared.domain.datasets.manifest import Row as Line
+from shared.domain.datasets.manifest import Row as ManifestRow
 from shared.domain.training.states import Split
 from shared.imaging import Framing
 from shared.imaging.files import FileUnreadable, read_file, read_nodule
@@ -22,12 +22,12 @@ from shared.study.errors import NothingToStudy, RowInvalid
 from shared.study.results import Flags, Row, Scores, Section
 
 LABELS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
-CALLS = {0.0, 1.0}
+BINARY_JUDGEMENTS = {0.0, 1.0}
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledImage:
-    """One labelled line of the manifest, checked.
+    """One labelled row of the manifest, checked.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class LabelledImage:
     judgements : by person; 0 or 1 for benign or malignant, or a rating
     """
 
-    row: Line
+    row: ManifestRow
     malignant: bool
     key: str
     pixels: str
@@ -55,21 +55,24 @@ class LabelledImage:
     def site(self) -> str | None:
         return self.row.fields.get("site")
 
-    def sample(self, framing: Framing, unit: str | None) -> Sample:
+    def sample(self, framing: Framing, patient: str | None) -> Sample:
+        """A sample of this image; `patient` names the images that must stay together with it."""
         load = partial(read_nodule, self.row.image, self.row.mask, framing)
-        return Sample(self.key, self.malignant, load, patient=unit, site=self.site)
+        return Sample(self.key, self.malignant, load, patient=patient, site=self.site)
 
 
 @dataclass(frozen=True)
 class LabelledFolder:
-    """The labelled images of a folder, without those that are held out for a test.
+    """The labelled images of a folder, without those of the test split.
 
     Attributes
     ----------
-    images : what the study is about, in the manifest's order
+    images : the images of the study, in the manifest's order
     readers : people who judged them, by the manifest's columns `reader_NAME`
-    unlabelled, held_out, repeated : lines left out: without a label, of the split `test`, the same image once more
-    contradicted : images left out that the manifest calls benign and malignant
+    count_unlabelled : rows without a label
+    count_held_out : rows of the split `test`
+    count_repeated : rows of an image that an earlier row has
+    contradictory_images : images that the manifest calls both benign and malignant; not in the study
     """
 
     root: Path
@@ -82,91 +85,109 @@ class LabelledFolder:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Read and check the whole manifest; every file it names is opened once, to be hashed.
+        """Read and check the whole manifest. Every image and mask is opened once to be hashed.
 
         Raises
         ------
         ManifestInvalid, RowInvalid, NothingToStudy
         GroupOnBothSides
-            if a patient, or the same image, is held out and studied
+            A patient, or the same image, is in the study and in the test split.
         """
-        lines = read_manifest(path)
-        labelled = _checked(path / MANIFEST, [line for line in lines if line.malignant])
-        contradicted = _with_two_labels(labelled)
-        sure = [image for image in labelled if image not in contradicted]
-        training = [image for image in sure if image.split is Split.TRAIN]
+        rows = read_manifest(path)
+        labelled_rows = [row for row in rows if row.malignant]
+        labelled = _labelled_images(path / MANIFEST, labelled_rows)
+        contradictory = _contradictory_images(labelled)
+        consistent = [image for image in labelled if image not in contradictory]
+        training = [image for image in consistent if image.split is Split.TRAIN]
+        test = [image for image in consistent if image.split is Split.TEST]
         if not training:
             raise NothingToStudy(path=path / MANIFEST)
-        test = [image for image in sure if image.split is Split.TEST]
-        _check_apart(training, test)
-        once = _first_of_each(training)
+        _check_test_is_separate(training, test)
+        images = _without_repeats(training)
         return cls(
             root=path,
-            images=once,
-            readers=reader_columns([image.row for image in once]),
-            unlabelled=len(lines) - len(labelled),
-            held_out=len(test),
-            repeated=len(training) - len(once),
-            contradicted=tuple(image.name for image in contradicted),
+            images=images,
+            readers=reader_columns([image.row for image in images]),
+            count_unlabelled=len(rows) - len(labelled),
+            count_held_out=len(test),
+            count_repeated=len(training) - len(images),
+            contradictory_images=tuple(image.name for image in contradictory),
         )
 
     def samples(self, framing: Framing) -> list[Sample]:
-        """One sample for each image, cut out in that way when it is loaded."""
+        """One sample for each image; `framing` says how it is cut out when it is loaded."""
         return _samples(self.images, framing)
 
     @property
     def masked_share(self) -> float:
         """Share of the images that come with a mask."""
-        return sum(image.row.mask is not None for image in self.images) / len(
-            self.images
-        )
+        masked = sum(image.row.mask is not None for image in self.images)
+        return masked / len(self.images)
 
     @property
     def names_by_key(self) -> dict[str, str]:
-        """Key of each sample -> the image as the manifest names it."""
+        """Key of each sample -> name of the image in the manifest."""
         return {image.key: image.name for image in self.images}
 
 
 def reader_rows(folder: LabelledFolder, indices: Sequence[int]) -> list[Row]:
     """The people who judged any of these images, as rows of the section READERS.
 
-    A person whose values are all 0 or 1 decides; any other numbers are ratings, higher = more suspicious, which become
-    decisions at Youden's cut-off over all images judged: it flatters the person, and `facts` says so.
+    A person whose values are all 0 or 1 decides. Any other numbers are ratings, higher = more
+    suspicious. They become decisions at Youden's cut-off over all images that the person judged. This
+    flatters the person, and `facts` says so.
 
     Parameters
     ----------
-    indices : (N,) numbers of the folder's images, in the order of the study's
+    indices : (N,) numbers of the folder's images, in the order of the study's images
     """
     images = [folder.images[index] for index in indices]
     malignant = np.array([image.malignant for image in images], bool)
-    rows = [
-        _reader_row(name, images, malignant, _decides(folder, name))
-        for name in folder.readers
-    ]
-    return [row for row in rows if row.judgement_mask.any()]
+    rows = []
+    for reader in folder.readers:
+        values = [image.judgements.get(reader, math.nan) for image in images]
+        row = _reader_row(
+            reader,
+            values=np.array(values, np.float64),
+            malignant=malignant,
+            is_binary=_is_binary_reader(folder, reader),
+        )
+        if row.judgement_mask.any():
+            rows.append(row)
+    return rows
 
 
 def _reader_row(
-    name: str, images: Sequence[LabelledImage], malignant: Flags, decides: bool
+    reader: str, *, values: Scores, malignant: Flags, is_binary: bool
 ) -> Row:
-    values = np.array(
-        [image.judgements.get(name, math.nan) for image in images], np.float64
-    )
-    judged = np.isfinite(values)
-    if decides:
-        facts = {"judgement": "benign or malignant", "cut-off": "the person's own"}
+    """The row of a person; `values` (N,) are the judgements, NaN where there is none."""
+    judgement_mask = np.isfinite(values)
+    if is_binary:
         return Row(
-            Section.READERS, name, facts, judged & (values == 1), None, None, judged
+            section=Section.READERS,
+            name=reader,
+            facts={"judgement": "benign or malignant", "cut-off": "the person's own"},
+            decisions=judgement_mask & (values == 1),
+            scores=None,
+            risks=None,
+            judgement_mask=judgement_mask,
         )
-    cutoff, told = _rating_cutoff(values[judged], malignant[judged])
-    facts = {"judgement": "rating", "cut-off": told}
+    cutoff, cutoff_text = _rating_cutoff(
+        values[judgement_mask], malignant[judgement_mask]
+    )
     return Row(
-        Section.READERS, name, facts, judged & (values >= cutoff), values, None, judged
+        section=Section.READERS,
+        name=reader,
+        facts={"judgement": "rating", "cut-off": cutoff_text},
+        decisions=judgement_mask & (values >= cutoff),
+        scores=values,
+        risks=None,
+        judgement_mask=judgement_mask,
     )
 
 
 def _rating_cutoff(ratings: Scores, malignant: Flags) -> tuple[float, str]:
-    """The cut-off, and how it came about; where none can be found nothing is called malignant."""
+    """The cut-off, and a text about its choice. Without a cut-off nothing is called malignant."""
     try:
         cutoff = youden_cutoff(ratings, malignant)
     except (ConstantScores, SingleClass):
@@ -177,102 +198,110 @@ def _rating_cutoff(ratings: Scores, malignant: Flags) -> tuple[float, str]:
     return cutoff, f"{cutoff:g}, by Youden over all images judged, so flattering"
 
 
-def _decides(folder: LabelledFolder, name: str) -> bool:
+def _is_binary_reader(folder: LabelledFolder, reader: str) -> bool:
     """Whether all of a person's values in the whole folder are 0 or 1."""
-    return {
-        image.judgements[name] for image in folder.images if name in image.judgements
-    } <= CALLS
+    values = {image.judgements.get(reader) for image in folder.images}
+    return values - {None} <= BINARY_JUDGEMENTS
 
 
 def _samples(images: Sequence[LabelledImage], framing: Framing) -> list[Sample]:
-    """Where patients are unknown, images with the same pixels and different masks still stay together."""
-    seen = Counter(image.pixels for image in images if image.patient is None)
-    return [
-        image.sample(
-            framing,
-            image.patient
-            or (f"of image {image.pixels}" if seen[image.pixels] > 1 else None),
-        )
-        for image in images
-    ]
+    """Samples of the images.
 
-
-def _with_two_labels(images: Sequence[LabelledImage]) -> list[LabelledImage]:
-    """Every line of an image that has both labels: nobody can say which one is right."""
-    both = {image.key for image in images if image.malignant} & {
-        image.key for image in images if not image.malignant
-    }
-    return [image for image in images if image.key in both]
-
-
-def _first_of_each(images: Sequence[LabelledImage]) -> tuple[LabelledImage, ...]:
-    kept: dict[str, LabelledImage] = {}
+    Where patients are unknown, images with the same pixels and different masks still stay together.
+    """
+    images_by_pixels = Counter(
+        image.pixels for image in images if image.patient is None
+    )
+    samples = []
     for image in images:
-        kept.setdefault(image.key, image)
-    return tuple(kept.values())
+        patient = image.patient
+        if not patient and images_by_pixels[image.pixels] > 1:
+            patient = f"of image {image.pixels}"
+        samples.append(image.sample(framing, patient or None))
+    return samples
 
 
-def _check_apart(
+def _contradictory_images(images: Sequence[LabelledImage]) -> list[LabelledImage]:
+    """Every row of an image that has both labels: nobody knows which label is right."""
+    malignant_keys = {image.key for image in images if image.malignant}
+    benign_keys = {image.key for image in images if not image.malignant}
+    contradictory_keys = malignant_keys & benign_keys
+    return [image for image in images if image.key in contradictory_keys]
+
+
+def _without_repeats(images: Sequence[LabelledImage]) -> tuple[LabelledImage, ...]:
+    """The first of each image, in their order."""
+    images_by_key: dict[str, LabelledImage] = {}
+    for image in images:
+        images_by_key.setdefault(image.key, image)
+    return tuple(images_by_key.values())
+
+
+def _check_test_is_separate(
     training: Sequence[LabelledImage], test: Sequence[LabelledImage]
 ) -> None:
-    check_no_shared_groups(_samples(training, Framing()), _samples(test, Framing()))
-    held_out = {image.pixels for image in test}
-    if both := [image.name for image in training if image.pixels in held_out]:
-        raise GroupOnBothSides(count=len(both), examples=both[0])
+    framing = Framing()
+    check_no_shared_groups(_samples(training, framing), _samples(test, framing))
+    test_pixels = {image.pixels for image in test}
+    shared = [image.name for image in training if image.pixels in test_pixels]
+    if shared:
+        raise GroupOnBothSides(count=len(shared), examples=shared[0])
 
 
-def _checked(path: Path, lines: Sequence[Line]) -> list[LabelledImage]:
-    """Every line, or the first problem with how many more there are."""
-    found = [(line.line, _image(line)) for line in lines]
-    if problems := [
-        (number, image) for number, image in found if isinstance(image, str)
-    ]:
-        more = (
-            f"; {len(problems) - 1} more lines cannot be used either"
-            if len(problems) > 1
-            else ""
-        )
-        raise RowInvalid(
-            path=path, line=problems[0][0], problem=problems[0][1], more=more
-        )
-    return [image for _, image in found if isinstance(image, LabelledImage)]
+def _labelled_images(path: Path, rows: Sequence[ManifestRow]) -> list[LabelledImage]:
+    """Every row as an image; an error names the first problem and counts the others."""
+    images: list[LabelledImage] = []
+    problems: list[tuple[int, str]] = []
+    for row in rows:
+        image = _labelled_image(row)
+        if isinstance(image, str):
+            problems.append((row.line, image))
+        else:
+            images.append(image)
+    if problems:
+        line, problem = problems[0]
+        more = ""
+        if len(problems) > 1:
+            more = f"; {len(problems) - 1} more lines cannot be used either"
+        raise RowInvalid(path=path, line=line, problem=problem, more=more)
+    return images
 
 
-def _image(line: Line) -> LabelledImage | str:
-    """The image, or what is wrong with its line."""
-    if problem := _problem(line):
+def _labelled_image(row: ManifestRow) -> LabelledImage | str:
+    """The image, or the problem of its row."""
+    problem = _row_problem(row)
+    if problem:
         return problem
     try:
-        pixels = hashlib.sha256(read_file(line.image)).hexdigest()
-        mask = hashlib.sha256(read_file(line.mask)).hexdigest() if line.mask else ""
+        pixels = hashlib.sha256(read_file(row.image)).hexdigest()
+        mask = hashlib.sha256(read_file(row.mask)).hexdigest() if row.mask else ""
     except FileUnreadable as error:
         return "{name} cannot be opened ({problem})".format(**error.facts)
     return LabelledImage(
-        row=line,
-        malignant=LABELS[line.malignant.lower()],
+        row=row,
+        malignant=LABELS[row.malignant.lower()],
         key=hashlib.sha256(f"{pixels}/{mask}".encode()).hexdigest(),
         pixels=pixels,
-        split=Split(line.fields.get("split", Split.TRAIN).lower()),
-        judgements={name: float(said) for name, said in line.readers.items()},
+        split=Split(row.fields.get("split", Split.TRAIN).lower()),
+        judgements={reader: float(value) for reader, value in row.readers.items()},
     )
 
 
-def _problem(line: Line) -> str | None:
-    if not line.name:
+def _row_problem(row: ManifestRow) -> str | None:
+    if not row.name:
         return "it names no image"
-    if line.malignant.lower() not in LABELS:
-        return f"the label {line.malignant!r} is neither 0 nor 1"
-    if line.fields.get("split", Split.TRAIN).lower() not in tuple(Split):
-        return f"the split {line.fields['split']!r} is neither train nor test"
-    if strange := [name for name, said in line.readers.items() if not _is_number(said)]:
-        return (
-            f"reader_{strange[0]} says {line.readers[strange[0]]!r}, which is no number"
-        )
+    if row.malignant.lower() not in LABELS:
+        return f"the label {row.malignant!r} is neither 0 nor 1"
+    if row.fields.get("split", Split.TRAIN).lower() not in tuple(Split):
+        return f"the split {row.fields['split']!r} is neither train nor test"
+    for reader, value in row.readers.items():
+        if not _is_number(value):
+            return f"reader_{reader} says {value!r}, which is no number"
     return None
 
 
-def _is_number(said: str) -> bool:
+def _is_number(text: str) -> bool:
     try:
-        return math.isfinite(float(said))
+        return math.isfinite(float(text))
     except ValueError:
         return False

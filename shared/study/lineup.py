@@ -1,14 +1,14 @@
-"""Who judges in an experiment: which classifier reads which feature sets, and in which table it stands."""
+"""The lineup of an experiment: which classifier reads which feature sets, and in which table."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from shared.learning.validation.cross_validation import Reading
 from shared.networks import WeightsFinder, get_network
 from shared.recipes import (
     SUPERVISED_TUNINGS,
     Classifier,
+    ComponentSpec,
     FeatureSet,
     NetworkClassifier,
     NetworkFeatures,
@@ -30,21 +30,22 @@ TUNING_LABELS = {
 
 @dataclass(frozen=True)
 class Judge:
-    """A row to be: where it stands, what it is called, and what reads which sets."""
+    """A row to compute: its table, its name, and the classifier with the feature sets it reads."""
 
     section: Section
     name: str
     facts: dict[str, str]
-    reading: Reading
+    component: ComponentSpec
 
 
 class Lineup:
-    """The judges of a recipe, all of whose own feature sets can be made.
+    """The judges of a recipe. The weights of the recipe's own feature sets must be available.
 
     Attributes
     ----------
-    sets : the recipe's own feature sets, then those they are compared with, then tuned networks for their verdict alone
-    left_out : what is looked at besides and cannot be made
+    sets : the recipe's own feature sets, then the sets for comparison, then the tuned networks that are
+        judged by their own softmax
+    missing_rows : the comparisons that cannot be made
     """
 
     def __init__(self, recipe: Recipe, weights: WeightsFinder, seed: int) -> None:
@@ -52,141 +53,181 @@ class Lineup:
         self._weights = weights
         self._seed = seed
         self.missing_rows: list[MissingRow] = []
-        self._compared = self._feature_sets()
+        self._compared_sets = self._feature_sets()
         self._networks = self._tuned_networks()
-        self.sets: list[FeatureSet] = [*self._compared, *self._networks]
+        self.sets: list[FeatureSet] = [*self._compared_sets, *self._networks]
+
+    def judges(self) -> Iterator[Judge]:
+        yield from self._network_judges()
+        yield from self._feature_set_judges()
+        yield from self._concatenation_judges()
 
     def _feature_sets(self) -> list[FeatureSet]:
-        """The recipe's own first, then what they are compared with."""
-        own = list(self._recipe.features)
-        compared = [
-            *own,
-            *(each for each in self._recipe.study.features if self._to_be_had(each)),
+        """The recipe's own sets first, then the sets of its study, then variants of both."""
+        sets = list(self._recipe.features)
+        sets += [
+            features
+            for features in self._recipe.study.features
+            if self._is_available(features)
         ]
-        return list(
-            dict.fromkeys(
-                [
-                    *compared,
-                    *(other for each in compared for other in self._variants(each)),
-                ]
-            )
-        )
+        variants = []
+        for features in sets:
+            variants += self._variants(features)
+        return list(dict.fromkeys([*sets, *variants]))
 
     def _tuned_networks(self) -> list[NetworkFeatures]:
-        """Each network of these sets tuned in both ways, with nothing read but its own verdict."""
-        networks = [
-            each
-            for each in self._compared
-            if isinstance(each, NetworkFeatures) and self._tunable(each)
-        ]
-        tuned = [
-            NetworkFeatures(
-                each.network,
-                (get_network(each.network).card.embedding,),
-                tuning,
-                _frozen(each, tuning),
-            )
-            for each in networks
-            for tuning in SUPERVISED_TUNINGS
-        ]
-        return list(dict.fromkeys(tuned))
+        """Each network of the compared sets, tuned in both ways, for its own softmax alone."""
+        networks = []
+        for features in self._compared_sets:
+            if not isinstance(features, NetworkFeatures):
+                continue
+            if not self._is_tunable(features):
+                continue
+            embedding = get_network(features.network).card.embedding
+            for tuning in SUPERVISED_TUNINGS:
+                is_fine_tuned = tuning is Tuning.FINE_TUNE
+                networks.append(
+                    NetworkFeatures(
+                        network=features.network,
+                        taps=(embedding,),
+                        tuning=tuning,
+                        frozen=features.frozen if is_fine_tuned else "",
+                    )
+                )
+        return list(dict.fromkeys(networks))
 
-    def _to_be_had(self, features: FeatureSet) -> bool:
+    def _is_available(self, features: FeatureSet) -> bool:
         problem = weights_problem(features, self._recipe, self._weights, self._seed)
-        if problem:
-            self.missing_rows.append(
-                MissingRow(Section.FEATURES, feature_set_label(features), str(problem))
+        if problem is None:
+            return True
+        self.missing_rows.append(
+            MissingRow(
+                section=Section.FEATURES,
+                name=feature_set_label(features),
+                problem=str(problem),
             )
-        return problem is None
+        )
+        return False
 
-    def _variants(self, features: FeatureSet) -> Iterator[FeatureSet]:
-        """The same tap as pre-trained and fine-tuned; of a set of many taps, frozen ones among them, the embedding."""
-        if not isinstance(features, NetworkFeatures) or not self._tunable(features):
-            return
+    def _variants(self, features: FeatureSet) -> list[FeatureSet]:
+        """The same tap as pre-trained and as fine-tuned.
+
+        The variants of a set of many taps, some of them frozen, have the embedding alone.
+        """
+        if not isinstance(features, NetworkFeatures):
+            return []
+        if not self._is_tunable(features):
+            return []
         if len(features.taps) > 1:
             embedding = get_network(features.network).card.embedding
             features = replace(features, taps=(embedding,), flips=False, root=False)
-        for tuning in (Tuning.NONE, Tuning.FINE_TUNE):
-            yield replace(features, tuning=tuning)
+        return [
+            replace(features, tuning=Tuning.NONE),
+            replace(features, tuning=Tuning.FINE_TUNE),
+        ]
 
-    def _tunable(self, features: NetworkFeatures) -> bool:
+    def _is_tunable(self, features: NetworkFeatures) -> bool:
         if self._recipe.tuning is None:
             return False
         return get_network(features.network).card.weights is not None
 
-    def judges(self) -> Iterator[Judge]:
-        for place, network in enumerate(self._networks, len(self._compared)):
-            facts = {
-                "network": network.network,
-                "tuning": _how(network),
-                "classifier": "softmax",
-            }
-            name = f"{network.network}, {TUNING_LABELS[network.tuning]} / softmax"
-            yield Judge(Section.TUNED, name, facts, ((place,), NetworkClassifier()))
-        for place, features in enumerate(self._compared):
+    def _network_judges(self) -> Iterator[Judge]:
+        first_number = len(self._compared_sets)
+        for number, features in enumerate(self._networks, start=first_number):
+            yield Judge(
+                section=Section.TUNED,
+                name=f"{features.network}, {TUNING_LABELS[features.tuning]} / softmax",
+                facts={
+                    "network": features.network,
+                    "tuning": _tuning_text(features),
+                    "classifier": "softmax",
+                },
+                component=ComponentSpec(
+                    feature_sets=(number,), classifier=NetworkClassifier()
+                ),
+            )
+
+    def _feature_set_judges(self) -> Iterator[Judge]:
+        for number, features in enumerate(self._compared_sets):
+            label = feature_set_label(features)
             for classifier in self._recipe.concatenation_classifiers((features.name,)):
-                name = f"{feature_set_label(features)} / {classifier.kind}"
-                facts = {**_facts(features), "classifier": str(classifier.kind)}
-                yield Judge(Section.FEATURES, name, facts, ((place,), classifier))
-        yield from self._concatenations()
+                yield Judge(
+                    section=Section.FEATURES,
+                    name=f"{label} / {classifier.kind}",
+                    facts={
+                        **_feature_facts(features),
+                        "classifier": str(classifier.kind),
+                    },
+                    component=ComponentSpec(
+                        feature_sets=(number,), classifier=classifier
+                    ),
+                )
 
-    def _concatenations(self) -> Iterator[Judge]:
-        names = self._recipe.study.concatenate or tuple(
-            each.name for each in self._recipe.features
-        )
+    def _concatenation_judges(self) -> Iterator[Judge]:
+        names = self._recipe.study.concatenate
+        if not names:
+            names = tuple(features.name for features in self._recipe.features)
         if len(names) > MAX_CONCATENATED_SETS:
-            problem = f"{len(names)} feature sets have too many combinations. Name up to {MAX_CONCATENATED_SETS} in `study.concatenate`."
-            self.missing_rows.append(MissingRow(Section.SMALL_CONCATENATIONS, "all concatenations", problem))
+            problem = (
+                f"{len(names)} feature sets have too many combinations. "
+                f"Name up to {MAX_CONCATENATED_SETS} in `study.concatenate`."
+            )
+            self.missing_rows.append(
+                MissingRow(
+                    section=Section.SMALL_CONCATENATIONS,
+                    name="all concatenations",
+                    problem=problem,
+                )
+            )
             return
-        places = [
-            place
-            for place, each in enumerate(self._recipe.features)
-            if each.name in names
+        numbers = [
+            number
+            for number, features in enumerate(self._recipe.features)
+            if features.name in names
         ]
-        for size in range(2, len(places) + 1):
-            for sets in combinations(places, size):
-                for classifier in self._recipe.concatenation_classifiers(
-                    [self._recipe.features[sets[0]].name]
-                ):
-                    yield self._concatenation(sets, classifier)
+        for size in range(2, len(numbers) + 1):
+            for set_numbers in combinations(numbers, size):
+                first_name = self._recipe.features[set_numbers[0]].name
+                for classifier in self._recipe.concatenation_classifiers([first_name]):
+                    yield self._concatenation_judge(set_numbers, classifier)
 
-    def _concatenation(self, sets: tuple[int, ...], classifier: Classifier) -> Judge:
-        members = [feature_set_label(self.sets[place]) for place in sets]
-        facts = {
-            "members": " + ".join(members),
-            "sets": str(len(sets)),
-            "classifier": str(classifier.kind),
-        }
-        section = Section.SMALL_CONCATENATIONS if len(sets) in SMALL_SIZES else Section.LARGE_CONCATENATIONS
+    def _concatenation_judge(
+        self, set_numbers: tuple[int, ...], classifier: Classifier
+    ) -> Judge:
+        labels = [feature_set_label(self.sets[number]) for number in set_numbers]
+        members = " + ".join(labels)
+        section = Section.LARGE_CONCATENATIONS
+        if len(set_numbers) in SMALL_SIZES:
+            section = Section.SMALL_CONCATENATIONS
         return Judge(
-            section,
-            f"{' + '.join(members)} / {classifier.kind}",
-            facts,
-            (sets, classifier),
+            section=section,
+            name=f"{members} / {classifier.kind}",
+            facts={
+                "members": members,
+                "sets": str(len(set_numbers)),
+                "classifier": str(classifier.kind),
+            },
+            component=ComponentSpec(feature_sets=set_numbers, classifier=classifier),
         )
-
-
-def _frozen(features: NetworkFeatures, tuning: Tuning) -> str:
-    return features.frozen if tuning is Tuning.FINE_TUNE else ""
 
 
 def feature_set_label(features: FeatureSet) -> str:
+    """The name of a feature set in the tables, with its tap and tuning."""
     if not isinstance(features, NetworkFeatures):
         return features.name
     taps = features.tap if len(features.taps) < 3 else f"{len(features.taps)} taps"
     return f"{features.name} {taps}, {TUNING_LABELS[features.tuning]}"
 
 
-def _facts(features: FeatureSet) -> dict[str, str]:
+def _feature_facts(features: FeatureSet) -> dict[str, str]:
     facts = {"network": features.network, "tap": features.tap}
-    return (
-        facts | {"tuning": _how(features)}
-        if isinstance(features, NetworkFeatures)
-        else facts
-    )
+    if isinstance(features, NetworkFeatures):
+        facts["tuning"] = _tuning_text(features)
+    return facts
 
 
-def _how(features: NetworkFeatures) -> str:
-    words = TUNING_LABELS[features.tuning]
-    behind = features.tuning is Tuning.FINE_TUNE and features.frozen
-    return f"{words} behind {features.frozen}" if behind else words
+def _tuning_text(features: NetworkFeatures) -> str:
+    label = TUNING_LABELS[features.tuning]
+    if features.tuning is Tuning.FINE_TUNE and features.frozen:
+        return f"{label} behind {features.frozen}"
+    return label

@@ -1,4 +1,4 @@
-"""A finished study's bundle in the place of an earlier one."""
+"""Saves the bundle of a finished study in place of an earlier one."""
 
 import ctypes
 import os
@@ -15,7 +15,9 @@ RENAME_EXCHANGE = 2
 
 
 def save_bundle(model: FittedModel, folder: Path, *, synthetic: bool) -> str:
-    """Save a bundle where there may be one already; returns its digest. At any moment there is the old or the new one.
+    """Save a bundle where there may already be one; return its digest.
+
+    At any moment the folder holds the old bundle or the new one.
 
     Raises
     ------
@@ -25,19 +27,20 @@ def save_bundle(model: FittedModel, folder: Path, *, synthetic: bool) -> str:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
             prefix=".new-", dir=folder.parent, ignore_cleanup_errors=True
-        ) as beside:
-            made = Path(beside) / folder.name
-            digest = save(model, made, synthetic=synthetic)
-            replace_folder(made, folder)
+        ) as temporary_folder:
+            new_folder = Path(temporary_folder) / folder.name
+            digest = save(model, new_folder, synthetic=synthetic)
+            replace_folder(new_folder, folder)
     except OSError as error:
         raise OutputUnwritable(path=folder, problem=error.strerror) from error
     return digest
 
 
 def replace_folder(new_folder: Path, target: Path) -> None:
-    """Put a folder in another's place in one step; what was there is removed.
+    """Put a folder in place of the target in one step; the old target is removed.
 
-    Where the system cannot exchange two names, the old folder goes first and there is none for an instant.
+    Where the system cannot exchange two names, the old folder is removed first, and for an instant
+    there is none.
     """
     if not target.exists():
         os.rename(new_folder, target)
@@ -52,11 +55,15 @@ def replace_folder(new_folder: Path, target: Path) -> None:
 
 
 def exchange_names(first: Path, second: Path) -> None:
-    """Exchange two names in one file system, atomically (renameat2 of Linux); OSError where that cannot be done."""
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if rename is None:
+    """Exchange two names in one file system, atomically (renameat2 of Linux).
+
+    Raises OSError where that is not possible.
+    """
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
         raise OSError("this system has no renameat2")
-    if rename(
+    status = renameat2(
         AT_FDCWD, os.fsencode(first), AT_FDCWD, os.fsencode(second), RENAME_EXCHANGE
-    ):
+    )
+    if status:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

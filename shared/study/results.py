@@ -1,4 +1,4 @@
-"""What an experiment leaves behind: every judge's scores on the same images, ready to be tabulated and drawn."""
+"""The results of an experiment: the scores of every judge on the same images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,20 +15,20 @@ Flags = NDArray[np.bool_]
 
 
 class Section(StrEnum):
-    """A table of the report, in its order."""
+    """The tables of the report, in their order."""
 
     TUNED = "tuned"
-    """networks tuned end to end, judged by their own softmax"""
+    """Networks tuned end to end, judged by their own softmax."""
     FEATURES = "features"
-    """one feature set read by one classifier, with and without tuning"""
+    """One feature set read by one classifier, with and without tuning."""
     SMALL_CONCATENATIONS = "concatenation-2-3"
     LARGE_CONCATENATIONS = "concatenation-4-6"
     ENSEMBLES = "ensembles"
-    """(a) SVM and forest of one network, (b) one classifier on each network, (c) all together"""
+    """(a) SVM and forest of one network, (b) one classifier on each network, (c) all together."""
     MODEL = "model"
-    """the recipe's own fused model, which the bundle holds"""
+    """The recipe's own fused model, which is in the bundle."""
     READERS = "readers"
-    """people, from the manifest's reader columns"""
+    """People, from the manifest's reader columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +37,13 @@ class Row:
 
     Attributes
     ----------
-    facts : what else a table shows of it, by column: `network`, `tap`, `tuning`, `classifier`, `members`, `rule`
-    called : (N,) called malignant, each image at a cut-off chosen on other folds; False where not judged
+    facts : further columns of the tables, by name: `network`, `tap`, `tuning`, `classifier`,
+        `members`, `rule`
+    decisions : (N,) called malignant, each image at a cut-off chosen on other folds; False where not
+        judged
     scores : (N,) out of fold, higher = more likely malignant; None for a person who only decides
     risks : (N,) calibrated probability of malignancy, out of fold; None where there is none
-    judged : (N,) which images it judged at all
+    judgement_mask : (N,) the images that the judge judged
     """
 
     section: Section
@@ -55,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True)
 class MissingRow:
-    """A cell of a table that could not be filled, and the sentence that says why."""
+    """A row of a table that could not be computed, and the sentence that says why."""
 
     section: Section
     name: str
@@ -64,16 +66,16 @@ class MissingRow:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """An experiment's whole outcome on N images.
+    """The results of an experiment on N images.
 
     Attributes
     ----------
     images : (N,) the images' paths as the manifest names them
     malignant : (N,) labels
-    groups : (N,) unit that was never split: patient where known, else the image itself
+    groups : (N,) unit that was never split: the patient where known, else the image itself
     sites : (N,) hospital, "" where unknown
     skipped : images that could not be read
-    settings : what was chosen for each judge (kernel, C, epochs, rate ...), by its name
+    settings : the settings chosen for each judge (kernel, C, epochs, rate ...), by its name
     """
 
     recipe: Recipe

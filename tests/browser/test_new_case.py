@@ -236,7 +236,7 @@ def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions
 def test_who_may_not_submit_is_sent_where_they_may_go(enter):
     page = enter(Role.OPERATOR, path="/")
     first = next(
-        entry.path for entry in ENTRIES if set(entry.acts) & PERMISSIONS[Role.OPERATOR]
+        entry.path for entry in ENTRIES if set(entry.permissions) & PERMISSIONS[Role.OPERATOR]
     )
     assert page.url.endswith(first)
 

@@ -1,4 +1,4 @@
-"""A small storm; `./sera chaos --cases 500` is the large one."""
+"""A small trial_plan; `./sera chaos --cases 500` is the large one."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.e2e.stage import command, surroundings
-from trials.chaos.cases import SPOILT_EVERY
+from trials.chaos.cases import CORRUPT_EVERY
 
 CASES_SHORT = 24
 CASES_LONG = 100
@@ -47,7 +47,7 @@ def test_a_small_storm_breaks_no_promise(tmp_path, long):
         True,
         cases,
     )
-    spoilt = cases // SPOILT_EVERY
+    spoilt = cases // CORRUPT_EVERY
     assert (report["done"], report["failed"]) == (cases - spoilt, spoilt)
     assert set(report["faults"]) == {*KINDS, "sent-again"}
     assert min(report["faults"].values()) >= 1

@@ -61,7 +61,7 @@ def study(
         "folds": 6,
         "seed": seed,
         "fingerprint": "ab" * 32,
-        "left_out": (
+        "missing_rows": (
             MissingRow(Section.TUNED, "overfeat_accurate", "There are no weights for it."),
         ),
         "skipped": (SkippedImage("key-of-a-broken-one", "image-unreadable"),),

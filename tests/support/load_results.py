@@ -4,24 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from trials.load import Course, Load
+from trials.load import LoadRun, LoadPlan
 from trials.load.arrivals import Arrival, schedule
-from trials.load.clients import Fault, Notes, Sent
+from trials.load.clients import Fault, ClientRecords, SentCase
 from trials.load.monitoring import Sample
-from trials.slo import Answers, Kind, Planned, Promise
+from trials.slo import Violations, Kind, PlannedCase, CaseRecord
 
-LOAD = Load(hospitals=4, rate=5.0, minutes=1.0, seed=3)
+LOAD = LoadPlan(hospitals=4, rate=5.0, minutes=1.0, seed=3)
 BEGAN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 
 def case(number: int, hospital: str = "load-01", at_s: float | None = None) -> Arrival:
-    planned = Planned(number, hospital, Kind.GOOD, 5.0 + number / 100)
+    planned = PlannedCase(number, hospital, Kind.GOOD, 5.0 + number / 100)
     return Arrival(float(number) if at_s is None else at_s, planned)
 
 
 def answered(
     arrival: Arrival, accepted_s: float = 0.05, answered_s: float = 0.5
-) -> Sent:
+) -> SentCase:
     """A case that went as it should."""
     number = arrival.planned.number
     receipt = {"job_id": f"job-{number}", "case_id": f"case-{number}"}
@@ -31,16 +31,16 @@ def answered(
         "reason": None,
         "result": {"fna": {"size_mm": arrival.planned.size_mm}},
     }
-    return Sent(
+    return SentCase(
         arrival,
-        Promise(arrival.planned, [receipt], job=receipt | told),
+        CaseRecord(arrival.planned, [receipt], job=receipt | told),
         0.001,
         accepted_s,
         answered_s,
     )
 
 
-def unanswered(arrival: Arrival) -> Sent:
+def unanswered(arrival: Arrival) -> SentCase:
     """Accepted, and nothing more."""
     sent = answered(arrival)
     sent.promise.job, sent.answered_s = None, None
@@ -58,16 +58,16 @@ def samples(
     ]
 
 
-def course(faults: Sequence[Fault] = (), **other: object) -> Course:
+def run(faults: Sequence[Fault] = (), **other: object) -> LoadRun:
     """A minute in which every case was answered, each in a time of its own."""
     waits = (
         (arrival, 0.2 + 0.01 * (arrival.planned.number % 40))
         for arrival in schedule(LOAD)
     )
     sent = [answered(arrival, answered_s=wait) for arrival, wait in waits]
-    notes = Notes(sent, list(faults), LOAD.seconds)
+    notes = ClientRecords(sent, list(faults), LOAD.seconds)
     looks = samples({"api": [200.0] * 12, "worker": [900.0] * 12})
-    whole = Course(
+    whole = LoadRun(
         LOAD,
         "http://127.0.0.1:8000",
         "small/1",
@@ -76,8 +76,8 @@ def course(faults: Sequence[Fault] = (), **other: object) -> Course:
         notes=notes,
         samples=looks,
         restarted={},
-        answers=Answers(),
+        answers=Violations(),
         cpu_share=0.04,
-        here=True,
+        is_local=True,
     )
     return replace(whole, **other)

@@ -16,7 +16,7 @@ from statistics import median
 from sqlalchemy import text
 
 from deploy.local import EmbeddedEngines
-from services.api.wallboard.schemas import WallWindow
+from services.api.wallboard.schemas import WallboardWindow
 from services.api.wallboard.service import STEPS
 from shared.ledger import Ledger
 from shared.ledger.monitoring.wallboard import Span
@@ -76,7 +76,7 @@ def main() -> None:
         with ledger.engine.begin() as connection:
             for statement in FILL:
                 connection.execute(text(statement), vars(told))
-        for window in WallWindow:
+        for window in WallboardWindow:
             took_s, results = _timed(ledger, *STEPS[window])
             print(
                 f"{window:4} {1000 * took_s:8.1f} ms for {results:,} results of {told.jobs:,} jobs"

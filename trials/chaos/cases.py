@@ -8,20 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.phantoms import draw
-from trials.slo import Kind, Planned
+from trials.slo import Kind, PlannedCase
 
 HOSPITALS = ("chaos-north", "chaos-south", "chaos-west")
 IMAGES = 24
 IMAGE_PX = 128
 POISON_PX = 4000
-LEAST_MM = 5.0
+MIN_SIZE_MM = 5.0
 STEP_MM = 0.05
-SPOILT_EVERY = 25
+CORRUPT_EVERY = 25
 TWICE_EVERY = 10
 URGENT_EVERY = 7
 
 
-def plan(count: int, seed: int) -> list[Planned]:
+def plan(count: int, seed: int) -> list[PlannedCase]:
     """`count` cases of all hospitals in an order of their own; poison is planned apart, by
     `poison`.
     """
@@ -34,11 +34,11 @@ def plan(count: int, seed: int) -> list[Planned]:
     ]
 
 
-def poison(number: int) -> Planned:
+def poison(number: int) -> PlannedCase:
     """A case like all others, but so large that whoever reads it is busy with it for a while."""
-    drawn = draw(number, size_px=IMAGE_PX).pixels
-    pixels = np.asarray(cv2.resize(drawn, (POISON_PX, POISON_PX)), np.uint8)
-    return Planned(
+    phantom = draw(number, size_px=IMAGE_PX).pixels
+    pixels = np.asarray(cv2.resize(phantom, (POISON_PX, POISON_PX)), np.uint8)
+    return PlannedCase(
         number,
         HOSPITALS[number % len(HOSPITALS)],
         Kind.POISON,
@@ -48,22 +48,22 @@ def poison(number: int) -> Planned:
     )
 
 
-def _planned(number: int, hospital: str, images: Sequence[bytes]) -> Planned:
+def _planned(number: int, hospital: str, images: Sequence[bytes]) -> PlannedCase:
     image = images[number % IMAGES]
-    spoilt = number % SPOILT_EVERY == SPOILT_EVERY - 1
-    return Planned(
+    is_corrupt = number % CORRUPT_EVERY == CORRUPT_EVERY - 1
+    return PlannedCase(
         number,
         hospital,
-        Kind.SPOILT if spoilt else Kind.GOOD,
+        Kind.CORRUPT if is_corrupt else Kind.GOOD,
         _size(number),
-        _spoilt(number) if spoilt else image,
+        _corrupt_jpeg(number) if is_corrupt else image,
         urgent=number % URGENT_EVERY == 0,
         twice=number % TWICE_EVERY == 0,
     )
 
 
 def _size(number: int) -> float:
-    return round(LEAST_MM + STEP_MM * number, 2)
+    return round(MIN_SIZE_MM + STEP_MM * number, 2)
 
 
 def _images() -> list[bytes]:
@@ -74,6 +74,6 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
     return cv2.imencode(".png", pixels)[1].tobytes()
 
 
-def _spoilt(number: int) -> bytes:
-    whole = cv2.imencode(".jpg", draw(number, size_px=IMAGE_PX).pixels)[1].tobytes()
-    return whole[: len(whole) // 2]
+def _corrupt_jpeg(number: int) -> bytes:
+    jpeg = cv2.imencode(".jpg", draw(number, size_px=IMAGE_PX).pixels)[1].tobytes()
+    return jpeg[: len(jpeg) // 2]

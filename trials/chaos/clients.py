@@ -13,29 +13,29 @@ from uuid import uuid4
 import httpx2
 
 from shared.domain.jobs import FINAL_STATES
-from trials.slo import Planned, Promise
+from trials.slo import PlannedCase, CaseRecord
 
 SENDERS = 6
 READERS = 4
-PATIENCE_S = 180.0
+GIVE_UP_AFTER_S = 180.0
 """How long a hospital sends a case again before it gives up."""
-AGAIN = {429, 500, 502, 503, 504, 507}
+RETRIED_STATUSES = {429, 500, 502, 503, 504, 507}
 """A 500 is sent again too, as a careful client does; the judge hears of it."""
 PAUSE_S = 0.3
-LONGEST_PAUSE_S = 3.0
+MAX_PAUSE_S = 3.0
 POLL_S = 5
 
 
 class Clients:
-    """All hospitals' clients; `promises` is what they noted, `internal` how often SERA said 500."""
+    """All hospitals' clients; `records` is what they noted, `internal` how often SERA said 500."""
 
     def __init__(self, url: str, keys: Mapping[str, str]) -> None:
         self._http = {name: _client(url, key) for name, key in keys.items()}
         self.any_key = next(iter(keys.values()))
-        self._unread: queue.Queue[Promise] = queue.Queue()
-        self._over = threading.Event()
+        self._unread: queue.Queue[CaseRecord] = queue.Queue()
+        self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self.promises: list[Promise] = []
+        self.records: list[CaseRecord] = []
         self.internal = 0
         self.repeated = 0
         self.resent = 0
@@ -44,137 +44,137 @@ class Clients:
         for http in self._http.values():
             http.close()
 
-    def send_all(self, planned: Sequence[Planned], within_s: float) -> None:
+    def send_all(self, planned: Sequence[PlannedCase], within_s: float) -> None:
         """Send them side by side, spread over a time; returns when each was answered, or given up."""
-        began = time.monotonic()
-        each_s = within_s / max(len(planned), 1)
-        waiting = iter(enumerate(planned))
+        started = time.monotonic()
+        interval_s = within_s / max(len(planned), 1)
+        remaining_cases = iter(enumerate(planned))
 
         def sender() -> None:
-            while not self._over.is_set():
+            while not self._stopped.is_set():
                 with self._lock:
-                    place, case = next(waiting, (0, None))
+                    position, case = next(remaining_cases, (0, None))
                 if case is None:
                     return
-                self._over.wait(max(began + place * each_s - time.monotonic(), 0))
+                self._stopped.wait(max(started + position * interval_s - time.monotonic(), 0))
                 self.send(case)
 
         _side_by_side(SENDERS, sender)
 
-    def send(self, planned: Planned) -> Promise:
+    def send(self, planned: PlannedCase) -> CaseRecord:
         """Send one case until it is answered, and a second time where that is planned."""
-        promise = Promise(planned)
+        record = CaseRecord(planned)
         key = str(uuid4())
         with self._lock:
-            self.promises.append(promise)
+            self.records.append(record)
         for _ in range(1 + planned.twice):
-            self._submit(promise, key)
+            self._submit(record, key)
         if planned.twice:
             self._count("repeated")
-        if promise.receipts:
-            self._unread.put(promise)
-        return promise
+        if record.receipts:
+            self._unread.put(record)
+        return record
 
-    def read_all(self, until: Callable[[], bool]) -> None:
+    def read_all(self, is_sending_over: Callable[[], bool]) -> None:
         """Poll what was promised until it is final, while more may come."""
 
         def reader() -> None:
-            while not self._over.is_set():
+            while not self._stopped.is_set():
                 try:
-                    promise = self._unread.get(timeout=PAUSE_S)
+                    record = self._unread.get(timeout=PAUSE_S)
                 except queue.Empty:
-                    if until():
+                    if is_sending_over():
                         return
                     continue
-                self.look(promise)
-                if promise.job is None or promise.job["state"] not in FINAL_STATES:
-                    self._unread.put(promise)
-                    self._over.wait(PAUSE_S)
+                self.refresh_job(record)
+                if record.job is None or record.job["state"] not in FINAL_STATES:
+                    self._unread.put(record)
+                    self._stopped.wait(PAUSE_S)
 
         _side_by_side(READERS, reader)
 
-    def look(self, promise: Promise, wait_s: float = POLL_S) -> None:
+    def refresh_job(self, record: CaseRecord, wait_s: float = POLL_S) -> None:
         """The job now, or as soon as it is final within `wait_s`."""
-        path = f"/v1/jobs/{promise.receipts[0]['job_id']}"
-        answer = self._patiently(
-            promise.planned.hospital, "GET", path, params={"wait": wait_s}
+        path = f"/v1/jobs/{record.receipts[0]['job_id']}"
+        answer = self._request(
+            record.planned.hospital, "GET", path, params={"wait": wait_s}
         )
         if answer is not None:
-            promise.job = answer.json() if answer.status_code == 200 else None
+            record.job = answer.json() if answer.status_code == 200 else None
 
     def give_up(self) -> None:
         """Let every thread end, whatever it waits for."""
-        self._over.set()
+        self._stopped.set()
 
     def resume(self) -> None:
-        self._over.clear()
+        self._stopped.clear()
 
-    def listed(self, hospital: str) -> list[dict[str, Any]]:
+    def list_jobs(self, hospital: str) -> list[dict[str, Any]]:
         """Every job the hospital finds when it looks through its list."""
-        found: list[dict[str, Any]] = []
-        more: dict[str, str] = {}
+        jobs: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
         while True:
-            answer = self._patiently(
-                hospital, "GET", "/v1/jobs", params={"limit": 100, **more}
+            answer = self._request(
+                hospital, "GET", "/v1/jobs", params={"limit": 100, **cursor}
             )
             if answer is None:
-                return found
+                return jobs
             page = answer.json()
-            found += page["jobs"]
+            jobs += page["jobs"]
             if page["next_cursor"] is None:
-                return found
-            more = {"cursor": page["next_cursor"]}
+                return jobs
+            cursor = {"cursor": page["next_cursor"]}
 
-    def _submit(self, promise: Promise, key: str) -> None:
-        planned = promise.planned
-        told = {
+    def _submit(self, record: CaseRecord, key: str) -> None:
+        planned = record.planned
+        fields = {
             "size_mm": str(planned.size_mm),
             "external_id": f"case-{planned.number}",
         }
-        told |= {"priority": "urgent"} if planned.urgent else {}
+        fields |= {"priority": "urgent"} if planned.urgent else {}
         files = {"image": (planned.filename, planned.image)}
         headers = {"Idempotency-Key": key}
-        answer = self._patiently(
+        answer = self._request(
             planned.hospital,
             "POST",
             "/v1/cases",
-            data=told,
+            data=fields,
             files=files,
             headers=headers,
         )
         if answer is None:
-            promise.silent = True
+            record.silent = True
         elif answer.status_code == 202:
-            promise.receipts.append(answer.json())
+            record.receipts.append(answer.json())
         else:
-            promise.refused = answer.json().get("code", str(answer.status_code))
+            record.refused = answer.json().get("code", str(answer.status_code))
 
-    def _patiently(
-        self, hospital: str, method: str, path: str, **parts: Any
+    def _request(
+        self, hospital: str, method: str, path: str, **request: Any
     ) -> httpx2.Response | None:
         """The first answer that is not "come again"; None if there was none for as long as a
         hospital waits.
         """
-        give_up = time.monotonic() + PATIENCE_S
-        while time.monotonic() < give_up and not self._over.is_set():
+        give_up = time.monotonic() + GIVE_UP_AFTER_S
+        while time.monotonic() < give_up and not self._stopped.is_set():
             pause = PAUSE_S
             with suppress(httpx2.TransportError):
-                answer = self._http[hospital].request(method, path, **parts)
-                if answer.status_code not in AGAIN:
+                answer = self._http[hospital].request(method, path, **request)
+                if answer.status_code not in RETRIED_STATUSES:
                     return answer
                 if answer.status_code == 500:
                     self._count("internal")
-                later = answer.headers.get("Retry-After", "")
+                retry_after = answer.headers.get("Retry-After", "")
                 pause = (
-                    min(float(later), LONGEST_PAUSE_S) if later.isdigit() else PAUSE_S
+                    min(float(retry_after), MAX_PAUSE_S) if retry_after.isdigit() else PAUSE_S
                 )
             self._count("resent")
-            self._over.wait(pause)
+            self._stopped.wait(pause)
         return None
 
-    def _count(self, what: str) -> None:
+    def _count(self, counter: str) -> None:
         with self._lock:
-            setattr(self, what, getattr(self, what) + 1)
+            setattr(self, counter, getattr(self, counter) + 1)
 
 
 def _client(url: str, key: str) -> httpx2.Client:

@@ -1,4 +1,4 @@
-"""Was every promise kept? Judged from what the hospitals noted, what the service shows them, and
+"""Was every record kept? Judged from what the hospitals noted, what the service shows them, and
 the audit trail.
 """
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from shared.domain.audit.chain import Link
 from shared.domain.audit.events import Event
 from shared.domain.jobs import TRANSITIONS, JobState
-from trials.slo import Answers, Jobs, Promise, judge_answers, named
+from trials.slo import Violations, Jobs, CaseRecord, find_violations, describe
 
-LEADS_TO = {
+STATE_AFTER_EVENT = {
     Event.CASE_ACCEPTED: JobState.QUEUED,
     Event.JOB_CLAIMED: JobState.RUNNING,
     Event.JOB_RETURNED: JobState.QUEUED,
@@ -21,7 +21,7 @@ LEADS_TO = {
 
 
 @dataclass(frozen=True)
-class Verdict(Answers):
+class Verdict(Violations):
     trail: tuple[str, ...] = ()
     """The audit trail is not whole, or tells another story than the jobs."""
 
@@ -35,16 +35,16 @@ class Verdict(Answers):
 
 
 def judge(
-    promises: Sequence[Promise],
+    records: Sequence[CaseRecord],
     listed: Jobs,
     links: Iterable[Link],
     broken: Sequence[str],
 ) -> Verdict:
     """`links` are the whole audit trail's; `broken` what is wrong with its chains."""
     stories = _stories(links)
-    told = dict(vars(judge_answers(promises, listed)))
-    told["double"] = (*told["double"], *_answered_twice(stories))
-    return Verdict(**told, trail=(*broken, *_untold(promises, stories)))
+    violations = dict(vars(find_violations(records, listed)))
+    violations["double"] = (*violations["double"], *_answered_twice(stories))
+    return Verdict(**violations, trail=(*broken, *_untold(records, stories)))
 
 
 def _answered_twice(stories: Mapping[str, Sequence[Event]]) -> Iterable[str]:
@@ -54,24 +54,24 @@ def _answered_twice(stories: Mapping[str, Sequence[Event]]) -> Iterable[str]:
 
 
 def _untold(
-    promises: Sequence[Promise], stories: Mapping[str, Sequence[Event]]
+    records: Sequence[CaseRecord], stories: Mapping[str, Sequence[Event]]
 ) -> Iterable[str]:
     """Jobs whose story in the trail is not one that a job can have, or does not end where the job
     is.
     """
-    for promise in promises:
-        if promise.job is None:
+    for record in records:
+        if record.job is None:
             continue
-        story = stories.get(promise.job["job_id"], ())
+        story = stories.get(record.job["job_id"], ())
         state = None
         for event in story:
-            after = LEADS_TO[event]
-            if after not in (TRANSITIONS[state] if state else {JobState.QUEUED}):
-                yield f"{named(promise)}: the trail goes from {state or 'nothing'} to {after}"
-            state = after
-        if state != promise.job["state"]:
+            next_state = STATE_AFTER_EVENT[event]
+            if next_state not in (TRANSITIONS[state] if state else {JobState.QUEUED}):
+                yield f"{describe(record)}: the trail goes from {state or 'nothing'} to {next_state}"
+            state = next_state
+        if state != record.job["state"]:
             yield (
-                f"{named(promise)} is {promise.job['state']}, and the trail ends at "
+                f"{describe(record)} is {record.job['state']}, and the trail ends at "
                 f"{state or 'nothing'}"
             )
 
@@ -80,6 +80,6 @@ def _stories(links: Iterable[Link]) -> dict[str, list[Event]]:
     """What happened to each job, in order."""
     stories: dict[str, list[Event]] = defaultdict(list)
     for link in links:
-        if link.job and link.event in LEADS_TO:
+        if link.job and link.event in STATE_AFTER_EVENT:
             stories[link.job].append(Event(link.event))
     return stories

@@ -26,10 +26,10 @@ LEASE_S = 4.0
 RING_EVERY_S = 1.0
 SEAL_EVERY_S = 5.0
 ATTEMPTS = 5
-QUIET = Backoff(first_s=0.1, cap_s=2.0, healthy_s=5.0)
+SHORT_BACKOFF = Backoff(first_s=0.1, cap_s=2.0, healthy_s=5.0)
 """A trial kills far more than life does; with the usual rests most of it would be waiting."""
 UP = {Phase.READY, Phase.FINISHED}
-HEALED_WITHIN_S = 120.0
+HEAL_TIMEOUT_S = 120.0
 STEP_S = 0.05
 
 
@@ -41,19 +41,19 @@ class NotHealed(SeraError):
     )
 
 
-class Members:
+class ChildPhases:
     """Hears from the supervisor which children are up."""
 
     def __init__(self) -> None:
         self._phases: dict[str, Phase] = {}
         self._changed = threading.Condition()
 
-    def heard(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         with self._changed:
             self._phases[event.child] = event.phase
             self._changed.notify_all()
 
-    def broke(self, child: str) -> None:
+    def mark_broken(self, child: str) -> None:
         """It was killed just now, which the supervisor will see and mend in a moment."""
         with self._changed:
             self._phases[child] = Phase.RESTING
@@ -66,9 +66,9 @@ class Members:
 
 
 @dataclass
-class Arena:
+class TargetStack:
     stack: Stack
-    members: Members
+    phases: ChildPhases
     clients: Clients
     ledger: Ledger
     hospitals: dict[str, UUID]
@@ -76,13 +76,13 @@ class Arena:
     numbers: Iterator[int] = field(repr=False)
     """Of cases that a fault sends beside the planned ones."""
 
-    def pause(self, most_s: float, least_s: float = 0.0) -> None:
-        threading.Event().wait(self.random.uniform(least_s, most_s))
+    def pause(self, max_s: float, min_s: float = 0.0) -> None:
+        threading.Event().wait(self.random.uniform(min_s, max_s))
 
     def process(self, child: str) -> psutil.Process:
         """The child as it runs now; waits for one that is being started again."""
-        until = time.monotonic() + HEALED_WITHIN_S
-        while time.monotonic() < until:
+        deadline = time.monotonic() + HEAL_TIMEOUT_S
+        while time.monotonic() < deadline:
             with suppress(KeyError, psutil.NoSuchProcess):
                 return psutil.Process(self.stack.state.pids[child])
             threading.Event().wait(STEP_S)
@@ -91,18 +91,18 @@ class Arena:
     def not_healed(self, fault: str) -> NotHealed:
         """The error, for the caller to raise."""
         return NotHealed(
-            fault=fault, within_s=HEALED_WITHIN_S, logs=self.stack.home.logs
+            fault=fault, within_s=HEAL_TIMEOUT_S, logs=self.stack.home.logs
         )
 
     def kill(self, child: str) -> None:
         with suppress(psutil.NoSuchProcess):
             self.process(child).send_signal(signal.SIGKILL)
-            self.members.broke(child)
+            self.phases.mark_broken(child)
 
     def worker(self) -> str:
         return self.random.choice(WORKERS)
 
-    def in_hand(self, job: UUID, hospital: str) -> tuple[str | None, Job | None]:
+    def find_holder(self, job: UUID, hospital: str) -> tuple[str | None, Job | None]:
         """The worker that has this job, and the job."""
         with self.ledger.system_session("chaos") as system_session:
             worker = system_session.queue.holder(job)
@@ -124,11 +124,11 @@ def clock_file(home: Path) -> Path:
     return home / "clock-shift"
 
 
-def stack_in(home: Path, port: int, heard: Callable[[Event], None]) -> Stack:
+def create_stack(home: Path, port: int, on_event: Callable[[Event], None]) -> Stack:
     """The stack of `./sera up` with two workers, short leases and a wall clock that can be put
     wrong.
     """
-    told = {
+    extra_env = {
         "SERA_LEASE_S": str(LEASE_S),
         "SERA_RING_EVERY_S": str(RING_EVERY_S),
         "SERA_MAX_ATTEMPTS": str(ATTEMPTS),
@@ -139,20 +139,20 @@ def stack_in(home: Path, port: int, heard: Callable[[Event], None]) -> Stack:
         "OMP_NUM_THREADS": "1",
     }
     return Stack(
-        home, port, services=services(), extra_env=told, backoff=QUIET, observe=heard
+        home, port, services=services(), extra_env=extra_env, backoff=SHORT_BACKOFF, observe=on_event
     )
 
 
 def services() -> tuple[Child, ...]:
     """Without trainer and shadow, which have no part in a case's way."""
     worker = next(child for child in SERVICES if child.name == WORKERS[0])
-    others = (
+    other_children = (
         child
         for child in SERVICES
         if child.name not in (WORKERS[0], "trainer", "shadow")
     )
     return (
-        *others,
+        *other_children,
         *(
             replace(worker, name=name, env=(("SERA_WORKER_NAME", name),))
             for name in WORKERS

@@ -26,13 +26,13 @@ from trials.chaos.cases import HOSPITALS, plan
 from trials.chaos.clients import Clients
 from trials.chaos.faults import FAULTS
 from trials.chaos.judge import Verdict, judge
-from trials.chaos.target_stack import HEALED_WITHIN_S, Arena, Members, stack_in
+from trials.chaos.target_stack import HEAL_TIMEOUT_S, TargetStack, ChildPhases, create_stack
 
 SENDING_SHARE = 0.8
 """Of the time, so that faults go on while the last cases are being read."""
-BETWEEN_S = (0.5, 2.5)
-SETTLED_WITHIN_S = 240.0
-Tell = Callable[[str], None]
+FAULT_PAUSE_S = (0.5, 2.5)
+SETTLE_TIMEOUT_S = 240.0
+PrintLine = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Report:
     verdict: Verdict
     resent: int
     internal: int
-    """Answers 500: none is a lost case, and each is a defect."""
+    """Violations 500: none is a lost case, and each is a defect."""
     seconds: float
     seed: int
 
@@ -56,26 +56,26 @@ class Report:
         return self.verdict.kept and not self.internal
 
     def to_json(self) -> dict[str, Any]:
-        told = asdict(self.verdict)
+        violations = asdict(self.verdict)
         counts = {
-            name: len(told.pop(name)) for name in ("lost", "double", "stuck", "wrong")
+            name: len(violations.pop(name)) for name in ("lost", "double", "stuck", "wrong")
         }
-        rest = {name: value for name, value in vars(self).items() if name != "verdict"}
+        fields = {name: value for name, value in vars(self).items() if name != "verdict"}
         return (
             counts
             | {"audit_ok": self.verdict.audit_ok, "passed": self.passed}
-            | rest
+            | fields
             | {"broken": self.broken}
         )
 
     @property
     def broken(self) -> dict[str, list[str]]:
         """The sentences of what went wrong, by kind."""
-        return {name: list(told) for name, told in asdict(self.verdict).items() if told}
+        return {name: list(sentences) for name, sentences in asdict(self.verdict).items() if sentences}
 
 
 @dataclass(frozen=True)
-class Storm:
+class TrialPlan:
     """How many cases, over how many minutes, with which kinds of faults; each comes once, however
     short the time.
     """
@@ -91,54 +91,54 @@ class Storm:
 
 
 class Trial:
-    """One storm over a stack in a home of its own."""
+    """One trial_plan over a stack in a home of its own."""
 
-    def __init__(self, home: Path, port: int, storm: Storm, tell: Tell) -> None:
+    def __init__(self, home: Path, port: int, trial_plan: TrialPlan, print_line: PrintLine) -> None:
         self._home = home
         self._port = port
-        self._storm = storm
-        self._tell = tell
-        self._random = random.Random(storm.seed)
-        self._injected = Counter(dict.fromkeys(storm.kinds, 0))
+        self._plan = trial_plan
+        self._print_line = print_line
+        self._random = random.Random(trial_plan.seed)
+        self._injected = Counter(dict.fromkeys(trial_plan.kinds, 0))
 
     def run(self) -> Report:
         # Here, for PyTorch comes with it, and a fault that there is not is refused without.
         from trials.chaos.model import make
 
         began = time.monotonic()
-        self._tell("making a small model ...")
+        self._print_line("making a small model ...")
         bundle = make(self._home / "chaos-bundle")
-        self._tell("starting a stack of its own ...")
-        with self._arena(bundle) as arena:
-            self._let_loose(arena)
-            settled = self._settle(arena)
-            verdict = self._judge(arena)
-            clients = arena.clients
-        self._tell(
-            "settled" if settled else f"not settled within {SETTLED_WITHIN_S:g} s"
+        self._print_line("starting a stack of its own ...")
+        with self._target_stack(bundle) as target:
+            self._run_load_and_faults(target)
+            settled = self._settle(target)
+            verdict = self._judge(target)
+            clients = target.clients
+        self._print_line(
+            "settled" if settled else f"not settled within {SETTLE_TIMEOUT_S:g} s"
         )
         states = Counter(
-            promise.job["state"] for promise in clients.promises if promise.job
+            record.job["state"] for record in clients.records if record.job
         )
         return Report(
-            cases=len(clients.promises),
+            cases=len(clients.records),
             done=states["done"],
             failed=states["failed"],
-            refused=sum(promise.refused is not None for promise in clients.promises),
+            refused=sum(record.refused is not None for record in clients.records),
             faults=dict(self._injected) | {"sent-again": clients.repeated},
             verdict=verdict,
             resent=clients.resent,
             internal=clients.internal,
             seconds=round(time.monotonic() - began, 1),
-            seed=self._storm.seed,
+            seed=self._plan.seed,
         )
 
     @contextmanager
-    def _arena(self, bundle: Path) -> Iterator[Arena]:
-        members = Members()
+    def _target_stack(self, bundle: Path) -> Iterator[TargetStack]:
+        phases = ChildPhases()
         with ExitStack() as opened:
             stack = opened.enter_context(
-                stack_in(self._home, self._port, members.heard)
+                create_stack(self._home, self._port, phases.on_event)
             )
             ledger = Ledger(stack.database_url, pool_size=4)
             opened.callback(ledger.close)
@@ -153,91 +153,91 @@ class Trial:
                 }
             clients = Clients(stack.url, keys)
             opened.callback(clients.close)
-            numbers = itertools.count(self._storm.cases)
-            yield Arena(
-                stack, members, clients, ledger, hospitals, self._random, numbers
+            numbers = itertools.count(self._plan.cases)
+            yield TargetStack(
+                stack, phases, clients, ledger, hospitals, self._random, numbers
             )
 
-    def _let_loose(self, arena: Arena) -> None:
+    def _run_load_and_faults(self, target: TargetStack) -> None:
         """Send, read and break side by side."""
-        storm = self._storm
-        self._tell(
-            f"{storm.cases} cases over {storm.minutes:g} min, with {len(storm.kinds)} kinds of "
+        trial_plan = self._plan
+        self._print_line(
+            f"{trial_plan.cases} cases over {trial_plan.minutes:g} min, with {len(trial_plan.kinds)} kinds of "
             "faults ..."
         )
-        cases = plan(storm.cases, storm.seed)
-        over = threading.Event()
+        cases = plan(trial_plan.cases, trial_plan.seed)
+        sending_over = threading.Event()
         sending = threading.Thread(
-            target=arena.clients.send_all, args=(cases, storm.seconds * SENDING_SHARE)
+            target=target.clients.send_all, args=(cases, trial_plan.seconds * SENDING_SHARE)
         )
-        reading = threading.Thread(target=arena.clients.read_all, args=(over.is_set,))
+        reading = threading.Thread(target=target.clients.read_all, args=(sending_over.is_set,))
         sending.start()
         reading.start()
         try:
-            self._break(arena, time.monotonic() + storm.seconds)
+            self._inject_faults(target, time.monotonic() + trial_plan.seconds)
             sending.join()
         except BaseException:
-            arena.clients.give_up()
+            target.clients.give_up()
             raise
         finally:
-            over.set()
+            sending_over.set()
             self._reading = reading
 
-    def _break(self, arena: Arena, until: float) -> None:
+    def _inject_faults(self, target: TargetStack, deadline: float) -> None:
         """Every kind once, in an order of its own, then again until the time is over."""
-        for first in itertools.chain([True], itertools.repeat(False)):
-            for kind in self._random.sample(self._storm.kinds, len(self._storm.kinds)):
-                if not first and time.monotonic() > until:
+        for first_round in itertools.chain([True], itertools.repeat(False)):
+            for kind in self._random.sample(self._plan.kinds, len(self._plan.kinds)):
+                if not first_round and time.monotonic() > deadline:
                     return
-                self._inject(arena, kind)
+                self._inject(target, kind)
 
-    def _inject(self, arena: Arena, kind: str) -> None:
-        arena.pause(BETWEEN_S[1], BETWEEN_S[0])
-        self._injected[kind] += FAULTS[kind](arena)
-        self._tell(f"  {kind}")
-        if not arena.members.all_up(HEALED_WITHIN_S):
-            raise arena.not_healed(kind)
+    def _inject(self, target: TargetStack, kind: str) -> None:
+        target.pause(FAULT_PAUSE_S[1], FAULT_PAUSE_S[0])
+        self._injected[kind] += FAULTS[kind](target)
+        self._print_line(f"  {kind}")
+        if not target.phases.all_up(HEAL_TIMEOUT_S):
+            raise target.not_healed(kind)
 
-    def _settle(self, arena: Arena) -> bool:
+    def _settle(self, target: TargetStack) -> bool:
         """Wait until all that was promised is final; False if it does not come to that in time."""
-        self._tell("quiet; waiting for what is still open ...")
-        self._reading.join(SETTLED_WITHIN_S)
+        self._print_line("quiet; waiting for what is still open ...")
+        self._reading.join(SETTLE_TIMEOUT_S)
         settled = not self._reading.is_alive()
-        arena.clients.give_up()
+        target.clients.give_up()
         return settled and all(
             p.job and p.job["state"] in FINAL_STATES
-            for p in arena.clients.promises
+            for p in target.clients.records
             if p.receipts
         )
 
-    def _judge(self, arena: Arena) -> Verdict:
-        arena.clients.resume()
-        listed = {name: arena.clients.listed(name) for name in HOSPITALS}
-        for promise in arena.clients.promises:
-            if promise.receipts:
-                arena.clients.look(promise, wait_s=0)
+    def _judge(self, target: TargetStack) -> Verdict:
+        target.clients.resume()
+        listed = {name: target.clients.list_jobs(name) for name in HOSPITALS}
+        for record in target.clients.records:
+            if record.receipts:
+                target.clients.refresh_job(record, wait_s=0)
         return judge(
-            arena.clients.promises,
+            target.clients.records,
             listed,
-            AuditTrailReader(arena.ledger, "chaos").links(),
-            self._chains(arena),
+            AuditTrailReader(target.ledger, "chaos").links(),
+            self._chains(target),
         )
 
-    def _chains(self, arena: Arena) -> Sequence[str]:
+    def _chains(self, target: TargetStack) -> Sequence[str]:
         """What is wrong with the chains, in the database and in an export of it."""
         key = seal_key(Settings(home=self._home))
-        with arena.ledger.system_session("chaos") as session:
+        with target.ledger.system_session("chaos") as session:
             session.seals.add(key)
-        trail = AuditTrailReader(arena.ledger, "chaos")
+        trail = AuditTrailReader(target.ledger, "chaos")
         file = self._home / "audit.jsonl"
         file.write_text("".join(trail.export_lines()), encoding="utf-8")
         exported = AuditExport(file)
         seals = trail.seals()
-        live = verify(trail.links(), seals, signed, [key.public], ())
-        alone = verify(exported.links(), exported.seals(), signed, [key.public], seals)
-        told = [finding.sentence for finding in (*live.findings, *alone.findings)]
+        live_findings = verify(trail.links(), seals, signed, [key.public], ())
+        exported_findings = verify(exported.links(), exported.seals(), signed, [key.public], seals)
+        sentences = [finding.sentence for finding in (*live_findings.findings, *exported_findings.findings)]
         return (
-            told
+            sentences
             if exported.is_complete()
-            else [*told, "the export does not end as it was written"]
+            else [*sentences, "the export does not end as it was written"]
         )

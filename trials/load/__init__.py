@@ -2,7 +2,7 @@
 report.
 """
 
-from trials.load.arrivals import Load
-from trials.load.run import Course, Loading
+from trials.load.arrivals import LoadPlan
+from trials.load.run import LoadRun, LoadRunner
 
-__all__ = ["Course", "Load", "Loading"]
+__all__ = ["LoadRun", "LoadPlan", "LoadRunner"]

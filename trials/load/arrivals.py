@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from trials.slo import Kind, Planned
+from trials.slo import Kind, PlannedCase
 
 URGENT_SHARE = 0.05
 TWICE_SHARE = 0.05
-LEAST_MM = 5.0
+MIN_SIZE_MM = 5.0
 STEPS_PER_MM = 100
 SIZES = 29_000
 """Sizes from 5 to 295 mm: the contract takes 300 at most. Two cases of one size are 29,000 cases
@@ -20,7 +20,7 @@ apart.
 
 
 @dataclass(frozen=True)
-class Load:
+class LoadPlan:
     """What is asked for."""
 
     hospitals: int
@@ -45,7 +45,7 @@ class Arrival:
     """A case, and the second of the run in which its hospital has it ready."""
 
     at_s: float
-    planned: Planned
+    planned: PlannedCase
 
 
 def shares(hospitals: int) -> list[float]:
@@ -54,32 +54,32 @@ def shares(hospitals: int) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def schedule(load: Load) -> list[Arrival]:
+def schedule(load: LoadPlan) -> list[Arrival]:
     """A Poisson process, each case to a hospital by its share; the same seed gives the same cases
     at the same times.
     """
-    drawn = random.Random(load.seed)
+    generator = random.Random(load.seed)
     arrivals: list[Arrival] = []
     names = load.names
-    bounds = list(accumulate(shares(load.hospitals)))
-    at_s = drawn.expovariate(load.rate)
+    cumulative_shares = list(accumulate(shares(load.hospitals)))
+    at_s = generator.expovariate(load.rate)
     while at_s < load.seconds:
-        arrivals.append(Arrival(at_s, _planned(len(arrivals), drawn, names, bounds)))
-        at_s += drawn.expovariate(load.rate)
+        arrivals.append(Arrival(at_s, _planned(len(arrivals), generator, names, cumulative_shares)))
+        at_s += generator.expovariate(load.rate)
     return arrivals
 
 
 def _planned(
-    number: int, drawn: random.Random, names: Sequence[str], bounds: Sequence[float]
-) -> Planned:
-    (hospital,) = drawn.choices(names, cum_weights=bounds)
-    urgent = drawn.random() < URGENT_SHARE
-    twice = drawn.random() < TWICE_SHARE
-    return Planned(
-        number, hospital, Kind.GOOD, size_mm(number), urgent=urgent, twice=twice
+    number: int, generator: random.Random, names: Sequence[str], cumulative_shares: Sequence[float]
+) -> PlannedCase:
+    (hospital,) = generator.choices(names, cum_weights=cumulative_shares)
+    urgent = generator.random() < URGENT_SHARE
+    sent_twice = generator.random() < TWICE_SHARE
+    return PlannedCase(
+        number, hospital, Kind.GOOD, size_mm(number), urgent=urgent, twice=sent_twice
     )
 
 
 def size_mm(number: int) -> float:
     """Which no case near this one has."""
-    return round(LEAST_MM + number % SIZES / STEPS_PER_MM, 2)
+    return round(MIN_SIZE_MM + number % SIZES / STEPS_PER_MM, 2)

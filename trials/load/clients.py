@@ -17,12 +17,12 @@ import httpx2
 
 from shared.domain.jobs import FINAL_STATES, JobState
 from trials.load.arrivals import Arrival
-from trials.load.images import Album
-from trials.slo import Jobs, Promise
+from trials.load.images import ImageSource
+from trials.slo import Jobs, CaseRecord
 
 LONG_POLL_S = 20
 ANSWER_S = 30.0
-POLLS = 256
+MAX_POLLS = 256
 """Results that are waited for at a time; the others of a long queue come after them, the oldest
 first.
 """
@@ -30,12 +30,12 @@ IDLE_S = 2.0
 """After which an unused connection is closed, before the server does so (uvicorn: 5 s) just as a
 request goes out.
 """
-AGAIN = {429, 500, 502, 503, 504, 507}
+RETRIED_STATUSES = {429, 500, 502, 503, 504, 507}
 PAUSE_S = 0.5
-LONGEST_PAUSE_S = 10.0
+MAX_PAUSE_S = 10.0
 PAGE = 200
 TIMEOUT = "timeout"
-CUT = "connection-lost"
+CONNECTION_LOST = "connection-lost"
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Fault:
 
 
 @dataclass
-class Sent:
+class SentCase:
     """A case on its way; times count from when it was due, in seconds."""
 
     arrival: Arrival
-    promise: Promise
+    record: CaseRecord
     late_s: float
     """By how much this program itself was late."""
     accepted_s: float | None = None
@@ -64,34 +64,34 @@ class Sent:
 
 
 @dataclass
-class Notes:
+class ClientRecords:
     """What all hospitals wrote down together."""
 
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[SentCase] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     ended_s: float = 0.0
     """When the last case was answered, or given up."""
 
 
 class Clients:
-    """Open it as a context; then `look_back`, `begin`, `send_all`, `settle`, `listed`."""
+    """Open it as a context; then `record_newest_jobs`, `begin`, `send_all`, `settle`, `listed`."""
 
     def __init__(
-        self, url: str, keys: Mapping[str, str], album: Album, stop: asyncio.Event
+        self, url: str, keys: Mapping[str, str], album: ImageSource, stop: asyncio.Event
     ) -> None:
         self._url = url
         self._keys = keys
         self._album = album
         self._stop = stop
-        self._polls = asyncio.Semaphore(POLLS)
+        self._polls = asyncio.Semaphore(MAX_POLLS)
         self._began = time.perf_counter()
         self._open: set[asyncio.Task[None]] = set()
         self._newest: dict[str, str | None] = {}
-        self.notes = Notes()
+        self.notes = ClientRecords()
 
     async def __aenter__(self) -> "Clients":
         limits = httpx2.Limits(
-            max_keepalive_connections=2 * POLLS, keepalive_expiry=IDLE_S
+            max_keepalive_connections=2 * MAX_POLLS, keepalive_expiry=IDLE_S
         )
         self._http = httpx2.AsyncClient(
             base_url=self._url, timeout=ANSWER_S, limits=limits
@@ -99,7 +99,7 @@ class Clients:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._abandon()
+        await self._cancel_open_cases()
         await self._http.aclose()
 
     @property
@@ -107,7 +107,7 @@ class Clients:
         """Since the load began."""
         return time.perf_counter() - self._began
 
-    async def look_back(self) -> None:
+    async def record_newest_jobs(self) -> None:
         """Note what each hospital has sent before, so that it is not taken for this load's."""
         for hospital in self._keys:
             jobs = (await self._page(hospital, limit=1))["jobs"]
@@ -121,164 +121,164 @@ class Clients:
         """Send each when it is due; returns after the last one, or when `stop` is set."""
         for arrival in arrivals:
             name, image = self._album.image(arrival.planned.number)
-            if await self._stopped(arrival.at_s - self.now_s):
+            if await self._wait_for_stop(arrival.at_s - self.now_s):
                 return
-            task = asyncio.create_task(self._case(arrival, name, image))
+            task = asyncio.create_task(self._process_case(arrival, name, image))
             self._open.add(task)
             task.add_done_callback(self._open.discard)
 
     async def settle(self, within_s: float) -> None:
         """Wait for what is open still; when `stop` is set or time is up, it is left open."""
-        until = self.now_s + within_s
-        while self._open and self.now_s < until and not await self._stopped(0.1):
+        deadline_s = self.now_s + within_s
+        while self._open and self.now_s < deadline_s and not await self._wait_for_stop(0.1):
             pass
-        await self._abandon()
+        await self._cancel_open_cases()
         self.notes.ended_s = self.now_s
 
-    async def listed(self) -> Jobs:
+    async def list_jobs(self) -> Jobs:
         """Every job that hospitals find of this load; not of those with a request whose fate they
         do not know.
         """
-        unsure = {
-            sent.hospital for sent in self.notes.sent if not sent.promise.receipts
+        unsure_hospitals = {
+            sent.hospital for sent in self.notes.sent if not sent.record.receipts
         }
         return {
             hospital: await self._jobs(hospital)
             for hospital in self._keys
-            if hospital not in unsure
+            if hospital not in unsure_hospitals
         }
 
-    async def _stopped(self, within_s: float) -> bool:
+    async def _wait_for_stop(self, within_s: float) -> bool:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), max(within_s, 0))
         return self._stop.is_set()
 
-    async def _abandon(self) -> None:
+    async def _cancel_open_cases(self) -> None:
         tasks = list(self._open)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _case(self, arrival: Arrival, name: str, image: bytes) -> None:
-        sent = Sent(arrival, Promise(arrival.planned), self.now_s - arrival.at_s)
+    async def _process_case(self, arrival: Arrival, name: str, image: bytes) -> None:
+        sent = SentCase(arrival, CaseRecord(arrival.planned), self.now_s - arrival.at_s)
         key = str(uuid4())
         self.notes.sent.append(sent)
-        await self._submit(sent.promise, key, name, image)
-        if not sent.promise.receipts:
+        await self._submit(sent.record, key, name, image)
+        if not sent.record.receipts:
             return
         sent.accepted_s = self.now_s - arrival.at_s
-        again = (
-            [self._submit(sent.promise, key, name, image)]
+        repetition = (
+            [self._submit(sent.record, key, name, image)]
             if arrival.planned.twice
             else []
         )
-        await asyncio.gather(self._answered(sent), *again)
+        await asyncio.gather(self._wait_for_result(sent), *repetition)
 
     async def _submit(
-        self, promise: Promise, key: str, name: str, image: bytes
+        self, record: CaseRecord, key: str, name: str, image: bytes
     ) -> None:
-        planned = promise.planned
-        told = {
+        planned = record.planned
+        fields = {
             "size_mm": str(planned.size_mm),
             "external_id": f"case-{planned.number}",
         }
-        told |= {"priority": "urgent"} if planned.urgent else {}
-        parts = {
-            "data": told,
+        fields |= {"priority": "urgent"} if planned.urgent else {}
+        request = {
+            "data": fields,
             "files": {"image": (name, image)},
             "headers": {"Idempotency-Key": key},
         }
-        answer = await self._patiently(planned.hospital, "POST", "/v1/cases", **parts)
+        answer = await self._request(planned.hospital, "POST", "/v1/cases", **request)
         if answer.status_code == httpx2.codes.ACCEPTED:
-            promise.receipts.append(answer.json())
+            record.receipts.append(answer.json())
         else:
-            promise.refused = _code(answer)
+            record.refused = _refusal_code(answer)
 
-    async def _answered(self, sent: Sent) -> None:
+    async def _wait_for_result(self, sent: SentCase) -> None:
         """Long-poll until the job is final."""
-        path = f"/v1/jobs/{sent.promise.receipts[0]['job_id']}"
-        while sent.promise.job is None or sent.promise.job["state"] not in FINAL_STATES:
+        path = f"/v1/jobs/{sent.record.receipts[0]['job_id']}"
+        while sent.record.job is None or sent.record.job["state"] not in FINAL_STATES:
             async with self._polls:
-                answer = await self._patiently(
+                answer = await self._request(
                     sent.hospital, "GET", path, params={"wait": LONG_POLL_S}
                 )
             if answer.status_code != httpx2.codes.OK:
                 return
-            sent.promise.job = _short(answer.json())
+            sent.record.job = _judged_fields(answer.json())
         sent.answered_s = self.now_s - sent.arrival.at_s
 
-    async def _patiently(
-        self, hospital: str, method: str, path: str, **parts: Any
+    async def _request(
+        self, hospital: str, method: str, path: str, **request: Any
     ) -> httpx2.Response:
         """The first answer that does not ask to come again; all others are noted."""
-        headers = {"Authorization": f"Bearer {self._keys[hospital]}"} | parts.pop(
+        headers = {"Authorization": f"Bearer {self._keys[hospital]}"} | request.pop(
             "headers", {}
         )
-        tries = 0
+        attempt = 0
         while True:
-            pause_s = min(PAUSE_S * 2 ** min(tries, 10), LONGEST_PAUSE_S)
-            tries += 1
-            with self._noted():
+            pause_s = min(PAUSE_S * 2 ** min(attempt, 10), MAX_PAUSE_S)
+            attempt += 1
+            with self._recording_faults():
                 answer = await self._http.request(
-                    method, path, headers=headers, **parts
+                    method, path, headers=headers, **request
                 )
                 if answer.status_code < httpx2.codes.BAD_REQUEST:
                     return answer
-                self._note(str(answer.status_code))
-                if answer.status_code not in AGAIN:
+                self._record_fault(str(answer.status_code))
+                if answer.status_code not in RETRIED_STATUSES:
                     return answer
-                later = answer.headers.get("Retry-After", "")
+                retry_after = answer.headers.get("Retry-After", "")
                 pause_s = (
-                    min(float(later), LONGEST_PAUSE_S) if later.isdigit() else pause_s
+                    min(float(retry_after), MAX_PAUSE_S) if retry_after.isdigit() else pause_s
                 )
             await asyncio.sleep(pause_s)
 
     @contextmanager
-    def _noted(self) -> Iterator[None]:
+    def _recording_faults(self) -> Iterator[None]:
         try:
             yield
         except httpx2.TimeoutException:
-            self._note(TIMEOUT)
+            self._record_fault(TIMEOUT)
         except httpx2.TransportError:
-            self._note(CUT)
+            self._record_fault(CONNECTION_LOST)
 
-    def _note(self, code: str) -> None:
+    def _record_fault(self, code: str) -> None:
         self.notes.faults.append(Fault(self.now_s, code))
 
     async def _jobs(self, hospital: str) -> list[dict[str, Any]]:
         """Newest first, up to the last one of before."""
-        found: list[dict[str, Any]] = []
-        more: dict[str, str] = {}
+        jobs: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
         while True:
-            page = await self._page(hospital, limit=PAGE, **more)
+            page = await self._page(hospital, limit=PAGE, **cursor)
             for job in page["jobs"]:
                 if job["job_id"] == self._newest.get(hospital):
-                    return found
-                found.append(_short(job))
+                    return jobs
+                jobs.append(_judged_fields(job))
             if page["next_cursor"] is None:
-                return found
-            more = {"cursor": page["next_cursor"]}
+                return jobs
+            cursor = {"cursor": page["next_cursor"]}
 
     async def _page(self, hospital: str, **parameters: Any) -> dict[str, Any]:
-        answer = await self._patiently(hospital, "GET", "/v1/jobs", params=parameters)
+        answer = await self._request(hospital, "GET", "/v1/jobs", params=parameters)
         answer.raise_for_status()
         page: dict[str, Any] = answer.json()
         return page
 
 
-def _short(job: Mapping[str, Any]) -> dict[str, Any]:
+def _judged_fields(job: Mapping[str, Any]) -> dict[str, Any]:
     """What is judged of a job; a load has too many of them to keep all."""
-    told = {
+    fields = {
         name: job[name] for name in ("job_id", "case_id", "state", "attempts", "reason")
     }
-    return told | (
+    return fields | (
         {"result": {"fna": {"size_mm": job["result"]["fna"]["size_mm"]}}}
         if job["state"] == JobState.DONE
         else {}
     )
 
 
-def _code(answer: httpx2.Response) -> str:
+def _refusal_code(answer: httpx2.Response) -> str:
     """Of a problem, or the bare status of an answer that is none."""
     with suppress(ValueError, KeyError, TypeError):
         code: str = answer.json()["code"]

@@ -35,34 +35,34 @@ class Format:
     encode: Callable[[Pixels], bytes]
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         return f"{self.name} {self.size_px} px"
 
 
-class Album:
+class ImageSource:
     """All that is drawn beforehand."""
 
     def __init__(self, formats: Sequence[Format]) -> None:
         self._formats = formats
-        drawn = [draw(seed, size_px=DRAWN_PX).pixels for seed in range(PHANTOMS)]
-        sizes = {e.size_px for e in formats}
+        phantoms = [draw(seed, size_px=DRAWN_PX).pixels for seed in range(PHANTOMS)]
+        sizes_px = {image_format.size_px for image_format in formats}
         self._drawn = {
             size: [
                 np.asarray(cv2.resize(pixels, (size, size)), np.uint8)
-                for pixels in drawn
+                for pixels in phantoms
             ]
-            for size in sizes
+            for size in sizes_px
         }
 
     def image(self, number: int) -> tuple[str, bytes]:
         """Name and content of the file of a case; formats and phantoms come by turns."""
-        kind = self._formats[number % len(self._formats)]
-        phantoms = self._drawn[kind.size_px]
-        pixels = marked(phantoms[number // len(self._formats) % len(phantoms)], number)
-        return f"nodule.{kind.name}", kind.encode(pixels)
+        image_format = self._formats[number % len(self._formats)]
+        phantoms = self._drawn[image_format.size_px]
+        pixels = mark_with_number(phantoms[number // len(self._formats) % len(phantoms)], number)
+        return f"nodule.{image_format.name}", image_format.encode(pixels)
 
 
-def marked(pixels: Pixels, number: int) -> Pixels:
+def mark_with_number(pixels: Pixels, number: int) -> Pixels:
     """A copy with the number in its upper left corner."""
     bits = (number >> np.arange(BITS[0] * BITS[1])) & 1
     blocks = np.where(bits.reshape(BITS), BRIGHT, DARK).astype(np.uint8)

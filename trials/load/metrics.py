@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trials.load.clients import Fault, Sent
+from trials.load.clients import Fault, SentCase
 from trials.load.monitoring import Sample
 
 WARM_UP_SHARE = 1 / 3
 """Of the run, in which pools fill and caches warm."""
-LEAST_JUDGED_S = 600.0
+MIN_JUDGED_S = 600.0
 """A shorter run is too little warmed up to tell growth from warming up."""
 GROWTH_SHARE = 0.05
 GROWTH_MIB = 10.0
-LEAST_CASES = 20
+MIN_CASES = 20
 """Of a hospital, for its p95 to mean anything."""
 PER_DECADE = 9
 
@@ -87,56 +87,56 @@ class Growth:
         return self.grown_mib < max(GROWTH_MIB, GROWTH_SHARE * self.level_mib)
 
 
-def submit_s(sent: Sequence[Sent]) -> list[float]:
-    return [each.accepted_s for each in sent if each.accepted_s is not None]
+def submit_s(sent: Sequence[SentCase]) -> list[float]:
+    return [case.accepted_s for case in sent if case.accepted_s is not None]
 
 
-def result_s(sent: Sequence[Sent]) -> list[float]:
-    return [each.answered_s for each in sent if each.answered_s is not None]
+def result_s(sent: Sequence[SentCase]) -> list[float]:
+    return [case.answered_s for case in sent if case.answered_s is not None]
 
 
-def by_hospital(sent: Sequence[Sent]) -> list[Share]:
+def by_hospital(sent: Sequence[SentCase]) -> list[Share]:
     """In the order of their names, which is that of their shares."""
-    of: dict[str, list[Sent]] = {}
-    for each in sent:
-        of.setdefault(each.hospital, []).append(each)
+    cases_by_hospital: dict[str, list[SentCase]] = {}
+    for case in sent:
+        cases_by_hospital.setdefault(case.hospital, []).append(case)
     return [
-        Share(name, len(its), Latency.of(submit_s(its)), Latency.of(result_s(its)))
-        for name, its in sorted(of.items())
+        Share(name, len(cases), Latency.of(submit_s(cases)), Latency.of(result_s(cases)))
+        for name, cases in sorted(cases_by_hospital.items())
     ]
 
 
 def fairness(shares: Sequence[Share], overall: Latency) -> Fairness | None:
     """None where fewer than two hospitals have enough cases."""
-    judged = [each for each in shares if each.result.count >= LEAST_CASES]
+    judged = [share for share in shares if share.result.count >= MIN_CASES]
     if len(judged) < 2:
         return None
-    equal = sum(each.sent for each in shares) / len(shares)
-    within = [each for each in judged if each.sent <= equal]
-    slowest = _slowest(judged)
-    patient = max(judged, key=lambda each: each.result.p50)
-    worst = _slowest(within) if within else None
+    equal_share = sum(share.sent for share in shares) / len(shares)
+    small_shares = [share for share in judged if share.sent <= equal_share]
+    worst_p95_share = _slowest_p95(judged)
+    worst_median_share = max(judged, key=lambda share: share.result.p50)
+    worst_small_share = _slowest_p95(small_shares) if small_shares else None
     return Fairness(
         hospitals=len(judged),
-        jain=jain([each.result.mean for each in judged]),
-        worst_p95=slowest.result.p95,
-        worst_p95_hospital=slowest.hospital,
-        worst_median_ratio=patient.result.p50 / overall.p50,
-        worst_median_hospital=patient.hospital,
-        within=len(within),
-        within_p95=worst.result.p95 if worst else 0.0,
-        within_p95_hospital=worst.hospital if worst else "",
+        jain=jain([share.result.mean for share in judged]),
+        worst_p95=worst_p95_share.result.p95,
+        worst_p95_hospital=worst_p95_share.hospital,
+        worst_median_ratio=worst_median_share.result.p50 / overall.p50,
+        worst_median_hospital=worst_median_share.hospital,
+        within=len(small_shares),
+        within_p95=worst_small_share.result.p95 if worst_small_share else 0.0,
+        within_p95_hospital=worst_small_share.hospital if worst_small_share else "",
     )
 
 
-def _slowest(shares: Sequence[Share]) -> Share:
-    return max(shares, key=lambda each: each.result.p95)
+def _slowest_p95(shares: Sequence[Share]) -> Share:
+    return max(shares, key=lambda share: share.result.p95)
 
 
 def jain(values: Sequence[float]) -> float:
     """Jain's index: (sum x)^2 / (n sum x^2)."""
-    found = np.asarray(values, float)
-    return float(found.sum() ** 2 / (len(found) * (found**2).sum()))
+    waits = np.asarray(values, float)
+    return float(waits.sum() ** 2 / (len(waits) * (waits**2).sum()))
 
 
 def growth(samples: Sequence[Sample]) -> list[Growth]:
@@ -145,24 +145,24 @@ def growth(samples: Sequence[Sample]) -> list[Growth]:
         return []
     first = samples[0].at_s
     last = samples[-1].at_s
-    after = [
-        each for each in samples if each.at_s >= first + WARM_UP_SHARE * (last - first)
+    warm_samples = [
+        sample for sample in samples if sample.at_s >= first + WARM_UP_SHARE * (last - first)
     ]
-    names = set.intersection(*(set(each.memory_mib) for each in after))
-    return [_growth(name, after) for name in sorted(names)]
+    names = set.intersection(*(set(sample.memory_mib) for sample in warm_samples))
+    return [_growth(name, warm_samples) for name in sorted(names)]
 
 
 def _growth(child: str, samples: Sequence[Sample]) -> Growth:
-    at_s = np.array([each.at_s for each in samples])
-    taken = np.array([each.memory_mib[child] for each in samples])
-    slope = float(np.polyfit(at_s - at_s[0], taken, 1)[0]) if len(samples) > 1 else 0.0
+    at_s = np.array([sample.at_s for sample in samples])
+    memory = np.array([sample.memory_mib[child] for sample in samples])
+    slope = float(np.polyfit(at_s - at_s[0], memory, 1)[0]) if len(samples) > 1 else 0.0
     grown = slope * float(at_s[-1] - at_s[0])
-    return Growth(child, float(taken.mean()), float(taken.max()), grown, slope * 3600)
+    return Growth(child, float(memory.mean()), float(memory.max()), grown, slope * 3600)
 
 
 def codes(faults: Sequence[Fault]) -> dict[str, int]:
     """How often each came."""
-    return dict(sorted(Counter(each.code for each in faults).items()))
+    return dict(sorted(Counter(fault.code for fault in faults).items()))
 
 
 def histogram(seconds: Sequence[float]) -> list[tuple[float, int]]:
@@ -171,8 +171,8 @@ def histogram(seconds: Sequence[float]) -> list[tuple[float, int]]:
     """
     if not len(seconds):
         return []
-    places = np.ceil(np.log10(np.maximum(seconds, 1e-4)) * PER_DECADE).astype(int)
+    bins = np.ceil(np.log10(np.maximum(seconds, 1e-4)) * PER_DECADE).astype(int)
     return [
-        (float(10 ** (place / PER_DECADE)), count)
-        for place, count in sorted(Counter(places.tolist()).items())
+        (float(10 ** (bin_index / PER_DECADE)), count)
+        for bin_index, count in sorted(Counter(bins.tolist()).items())
     ]

@@ -44,7 +44,7 @@ class Sample:
     """
 
 
-class Watch:
+class StackMonitor:
     """Looks every few seconds; `samples` and `restarted` are what came of it."""
 
     def __init__(
@@ -62,16 +62,16 @@ class Watch:
     async def run(self) -> None:
         """Until it is cancelled."""
         while True:
-            self.samples.append(await asyncio.to_thread(self.look))
+            self.samples.append(await asyncio.to_thread(self.take_sample))
             await asyncio.sleep(EVERY_S)
 
-    def look(self) -> Sample:
+    def take_sample(self) -> Sample:
         at_s = self._now_s()
         children = self._children()
         for name, process in children.items():
             if self._first.setdefault(name, process) != process:
                 self.restarted.setdefault(name, at_s)
-        memory = memory_mib({name: each.pid for name, each in children.items()})
+        memory = memory_mib({name: process.pid for name, process in children.items()})
         return Sample(at_s, *self._depth(), memory, os.getloadavg()[0])
 
     def _depth(self) -> tuple[int | None, int | None]:
@@ -96,36 +96,36 @@ def memory_mib(pids: Mapping[str, int]) -> dict[str, float]:
     Postgres' buffers are shared by all its processes, of a fixed size, and counted in each that has
     touched them: so RssShmem of /proc/PID/status stays out.
     """
-    below = _children()
+    children = _children()
     return {
-        name: sum(map(_own_kib, _family(pid, below))) * KIB / MIB
+        name: sum(map(_own_kib, _family(pid, children))) * KIB / MIB
         for name, pid in pids.items()
     }
 
 
 def _children() -> dict[int, list[int]]:
     """Of every process, in one pass."""
-    below: dict[int, list[int]] = defaultdict(list)
+    children: dict[int, list[int]] = defaultdict(list)
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has ended meanwhile
-            rest = stat.read_text().rpartition(")")[2]
-            below[int(rest.split()[1])].append(int(stat.parent.name))
-    return below
+            fields = stat.read_text().rpartition(")")[2]
+            children[int(fields.split()[1])].append(int(stat.parent.name))
+    return children
 
 
-def _family(pid: int, below: Mapping[int, Sequence[int]]) -> Iterator[int]:
+def _family(pid: int, children: Mapping[int, Sequence[int]]) -> Iterator[int]:
     yield pid
-    for child in below.get(pid, ()):
-        yield from _family(child, below)
+    for child in children.get(pid, ()):
+        yield from _family(child, children)
 
 
 def _own_kib(pid: int) -> int:
     with suppress(OSError):
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        told = dict(
+        sizes = dict(
             line.split(":", 1)
             for line in lines
             if line.startswith(("RssAnon", "RssFile"))
         )
-        return sum(int(value.split()[0]) for value in told.values())
+        return sum(int(value.split()[0]) for value in sizes.values())
     return 0

@@ -16,12 +16,12 @@ from shared.drawing import (
     SKY,
     VERMILLION,
     WIDTH_INCHES,
-    Drawing,
+    FigureBuilder,
     svg,
 )
 from trials.load.arrivals import shares
-from trials.load.metrics import LEAST_CASES, WARM_UP_SHARE, result_s, submit_s
-from trials.load.run import Course
+from trials.load.metrics import MIN_CASES, WARM_UP_SHARE, result_s, submit_s
+from trials.load.run import LoadRun
 
 HEIGHT_INCHES = 3.4
 STEPS = 60
@@ -37,32 +37,32 @@ LINES = (
     (SKY, "-"),
     (BLACK, "--"),
 )
-MOST_SAMPLES = 240
+MAX_SAMPLES = 240
 
 
-def draw_all(course: Course) -> dict[str, tuple[str, str]]:
+def draw_all(run: LoadRun) -> dict[str, tuple[str, str]]:
     """Name -> SVG and caption, of every figure that there is something to draw for."""
-    if not course.sent:
+    if not run.sent:
         return {}
     drawn = {
         "shares": (
-            svg("shares", "Latency by share of cases", _by_share(course)),
+            svg("shares", "Latency by share of cases", _by_share(run)),
             BY_SHARE,
         ),
-        "latency": (svg("latency", "Latency over time", _over_time(course)), OVER_TIME),
+        "latency": (svg("latency", "Latency over time", _over_time(run)), OVER_TIME),
         "traffic": (
-            svg("traffic", "Cases sent and answered", _traffic(course)),
+            svg("traffic", "Cases sent and answered", _traffic(run)),
             TRAFFIC,
         ),
         "hospitals": (
-            svg("hospitals", "Latency by hospital", _hospitals(course)),
+            svg("hospitals", "Latency by hospital", _hospitals(run)),
             HOSPITALS,
         ),
     }
-    if any(sample.waiting is not None for sample in course.samples):
-        drawn["queue"] = svg("queue", "Queue", _queue(course)), QUEUE
-    if any(sample.memory_mib for sample in course.samples):
-        drawn["memory"] = svg("memory", "Memory", _memory(course)), MEMORY
+    if any(sample.waiting is not None for sample in run.samples):
+        drawn["queue"] = svg("queue", "Queue", _queue(run)), QUEUE
+    if any(sample.memory_mib for sample in run.samples):
+        drawn["memory"] = svg("memory", "Memory", _memory(run)), MEMORY
     return drawn
 
 
@@ -80,7 +80,7 @@ TRAFFIC = "Cases that came due, and results that reached their hospitals, a seco
 HOSPITALS = (
     "Time to a result by hospital, the one that sends most on the left: median and "
     "p95; hollow where fewer than "
-    f"{LEAST_CASES} results are too few to be judged by. Below, how many cases each "
+    f"{MIN_CASES} results are too few to be judged by. Below, how many cases each "
     "sent, and its share of them all."
 )
 QUEUE = (
@@ -94,19 +94,19 @@ MEMORY = (
 )
 
 
-def _by_share(course: Course) -> Drawing:
+def _by_share(run: LoadRun) -> FigureBuilder:
     def draw() -> Figure:
         figure, axes = _figure()
-        told = (
-            ("result", result_s(course.sent), LINES[0]),
-            ("accepted", submit_s(course.sent), LINES[1]),
+        series = (
+            ("result", result_s(run.sent), LINES[0]),
+            ("accepted", submit_s(run.sent), LINES[1]),
         )
-        for name, seconds, (colour, dashes) in told:
+        for name, seconds, (colour, dashes) in series:
             if seconds:
-                within = SHARES[1 - 1 / (len(seconds) + 1) >= SHARES]
+                shares_shown = SHARES[1 - 1 / (len(seconds) + 1) >= SHARES]
                 axes.plot(
-                    1 / (1 - within),
-                    np.quantile(seconds, within),
+                    1 / (1 - shares_shown),
+                    np.quantile(seconds, shares_shown),
                     color=colour,
                     ls=dashes,
                     label=name,
@@ -117,12 +117,12 @@ def _by_share(course: Course) -> Drawing:
             xlabel="share of cases",
             ylabel="seconds, at most",
         )
-        shown = [
-            share for share in TICKS if 1 / (1 - share) <= max(len(course.sent), 10)
+        ticks = [
+            share for share in TICKS if 1 / (1 - share) <= max(len(run.sent), 10)
         ]
         axes.set_xticks(
-            [1 / (1 - share) for share in shown],
-            [f"{100 * share:g} %" for share in shown],
+            [1 / (1 - share) for share in ticks],
+            [f"{100 * share:g} %" for share in ticks],
         )
         axes.minorticks_off()
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -132,24 +132,24 @@ def _by_share(course: Course) -> Drawing:
     return draw
 
 
-def _over_time(course: Course) -> Drawing:
+def _over_time(run: LoadRun) -> FigureBuilder:
     def draw() -> Figure:
         figure, axes = _figure()
         answered = [
-            (each.arrival.at_s, each.answered_s)
-            for each in course.sent
-            if each.answered_s is not None
+            (case.arrival.at_s, case.answered_s)
+            for case in run.sent
+            if case.answered_s is not None
         ]
-        edges = _steps(course)
-        steps = _by_step(answered, course)
-        for name, figure_of, (colour, dashes) in (
+        edges = _steps(run)
+        steps = _by_step(answered, run)
+        for name, aggregate, (colour, dashes) in (
             ("slowest", max, (SKY, "-")),
             ("p95", lambda seconds: np.quantile(seconds, 0.95), (VERMILLION, "--")),
             ("median", np.median, (BLUE, "-")),
         ):
-            told = [figure_of(seconds) if seconds else np.nan for seconds in steps]
+            values = [aggregate(seconds) if seconds else np.nan for seconds in steps]
             axes.plot(
-                edges[:-1] / 60, told, color=colour, ls=dashes, lw=1.4, label=name
+                edges[:-1] / 60, values, color=colour, ls=dashes, lw=1.4, label=name
             )
         axes.set(
             xlabel="minutes",
@@ -162,25 +162,25 @@ def _over_time(course: Course) -> Drawing:
     return draw
 
 
-def _traffic(course: Course) -> Drawing:
+def _traffic(run: LoadRun) -> FigureBuilder:
     def draw() -> Figure:
         figure, axes = _figure()
-        edges = _steps(course)
-        due = [each.arrival.at_s for each in course.sent]
-        back = [
-            each.arrival.at_s + each.answered_s
-            for each in course.sent
-            if each.answered_s is not None
+        edges = _steps(run)
+        due_s = [case.arrival.at_s for case in run.sent]
+        answered_s = [
+            case.arrival.at_s + case.answered_s
+            for case in run.sent
+            if case.answered_s is not None
         ]
         for name, times, (colour, dashes) in (
-            ("due", due, LINES[1]),
-            ("answered", back, LINES[0]),
+            ("due", due_s, LINES[1]),
+            ("answered", answered_s, LINES[0]),
         ):
             rate = np.histogram(times, edges)[0] / np.diff(edges)
             axes.plot(
                 edges[:-1] / 60, rate, color=colour, ls=dashes, lw=1.3, label=name
             )
-        axes.axhline(course.load.rate, color="0.7", lw=0.8)
+        axes.axhline(run.load.rate, color="0.7", lw=0.8)
         axes.set(
             xlabel="minutes", ylabel="cases a second", ylim=(0, None), xlim=(0, None)
         )
@@ -189,84 +189,84 @@ def _traffic(course: Course) -> Drawing:
     return draw
 
 
-def _hospitals(course: Course) -> Drawing:
+def _hospitals(run: LoadRun) -> FigureBuilder:
     def draw() -> Figure:
         figure = Figure((WIDTH_INCHES, HEIGHT_INCHES + 0.8), layout="constrained")
-        axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        names = course.load.names
-        place = {name: number for number, name in enumerate(names, 1)}
-        for name, quantile, colour, mark in (
+        axes, lower_axes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        names = run.load.names
+        position = {name: number for number, name in enumerate(names, 1)}
+        for name, quantile, colour, marker in (
             ("p95", "p95", VERMILLION, "s"),
             ("median", "p50", BLUE, "o"),
         ):
             for judged in (True, False):
-                its = [
-                    each
-                    for each in course.shares
-                    if (each.result.count >= LEAST_CASES) is judged
+                judged_shares = [
+                    share
+                    for share in run.shares
+                    if (share.result.count >= MIN_CASES) is judged
                 ]
-                its = [each for each in its if each.result.count]
-                across = [place[each.hospital] for each in its]
-                up = [getattr(each.result, quantile) for each in its]
+                judged_shares = [share for share in judged_shares if share.result.count]
+                positions = [position[share.hospital] for share in judged_shares]
+                values = [getattr(share.result, quantile) for share in judged_shares]
                 face = colour if judged else "none"
                 label = (
                     name
                     if judged
                     or not any(
-                        each.result.count >= LEAST_CASES for each in course.shares
+                        share.result.count >= MIN_CASES for share in run.shares
                     )
                     else None
                 )
-                axes.plot(across, up, mark, ms=4, mfc=face, mec=colour, label=label)
+                axes.plot(positions, values, marker, ms=4, mfc=face, mec=colour, label=label)
         axes.set(ylabel="seconds to a result", ylim=(0, None))
-        below.bar(
-            [place[each.hospital] for each in course.shares],
-            [each.sent for each in course.shares],
+        lower_axes.bar(
+            [position[share.hospital] for share in run.shares],
+            [share.sent for share in run.shares],
             color=BLUE,
         )
-        expected = np.array(shares(len(names))) * len(course.sent)
-        below.plot(range(1, len(names) + 1), expected, color=BLACK, lw=0.9)
-        below.set(xlabel="hospital", ylabel="cases")
+        expected = np.array(shares(len(names))) * len(run.sent)
+        lower_axes.plot(range(1, len(names) + 1), expected, color=BLACK, lw=0.9)
+        lower_axes.set(xlabel="hospital", ylabel="cases")
         return _with_legend(figure, axes)
 
     return draw
 
 
-def _queue(course: Course) -> Drawing:
+def _queue(run: LoadRun) -> FigureBuilder:
     def draw() -> Figure:
         figure, axes = _figure()
-        samples = [each for each in course.samples if each.waiting is not None]
-        at = [each.at_s / 60 for each in samples]
-        waiting = np.array([each.waiting for each in samples], np.float64)
-        running = np.array([each.running for each in samples], np.float64)
-        axes.plot(at, waiting, color=VERMILLION, ls="--", lw=1.2, label="waiting")
-        axes.plot(at, running, color=BLUE, lw=1.2, label="in hand")
+        samples = [sample for sample in run.samples if sample.waiting is not None]
+        minutes = [sample.at_s / 60 for sample in samples]
+        waiting = np.array([sample.waiting for sample in samples], np.float64)
+        running = np.array([sample.running for sample in samples], np.float64)
+        axes.plot(minutes, waiting, color=VERMILLION, ls="--", lw=1.2, label="waiting")
+        axes.plot(minutes, running, color=BLUE, lw=1.2, label="in hand")
         axes.set(xlabel="minutes", ylabel="cases", ylim=(0, None), xlim=(0, None))
         return _with_legend(figure, axes)
 
     return draw
 
 
-def _memory(course: Course) -> Drawing:
+def _memory(run: LoadRun) -> FigureBuilder:
     def draw() -> Figure:
         figure = Figure((WIDTH_INCHES, HEIGHT_INCHES + 0.8), layout="constrained")
         axes = figure.subplots()
-        shown = course.samples[:: -(-len(course.samples) // MOST_SAMPLES)]
-        levels = {each.child: each.level_mib for each in course.growth}
-        for place, (child, level) in enumerate(levels.items()):
-            colour, dashes = LINES[place % len(LINES)]
-            there = [each for each in shown if child in each.memory_mib]
-            off = [each.memory_mib[child] - level for each in there]
-            at = [each.at_s / 60 for each in there]
+        samples = run.samples[:: -(-len(run.samples) // MAX_SAMPLES)]
+        levels = {sample.child: sample.level_mib for sample in run.growth}
+        for position, (child, level) in enumerate(levels.items()):
+            colour, dashes = LINES[position % len(LINES)]
+            child_samples = [sample for sample in samples if child in sample.memory_mib]
+            offsets = [sample.memory_mib[child] - level for sample in child_samples]
+            minutes = [sample.at_s / 60 for sample in child_samples]
             axes.plot(
-                at,
-                off,
+                minutes,
+                offsets,
                 color=colour,
                 ls=dashes,
                 lw=1.2,
                 label=f"{child} {level:.0f} MiB",
             )
-        axes.axvline(course.samples[-1].at_s * WARM_UP_SHARE / 60, color="0.6", lw=0.8)
+        axes.axvline(run.samples[-1].at_s * WARM_UP_SHARE / 60, color="0.6", lw=0.8)
         axes.set(xlabel="minutes", ylabel="MiB above its mean", xlim=(0, None))
         return _with_legend(figure, axes, columns=2)
 
@@ -288,15 +288,15 @@ def _with_legend(figure: Figure, axes: Axes, columns: int = 3) -> Figure:
     return figure
 
 
-def _steps(course: Course) -> np.ndarray:
-    return np.linspace(0, max(course.seconds, 1e-3), STEPS + 1)
+def _steps(run: LoadRun) -> np.ndarray:
+    return np.linspace(0, max(run.seconds, 1e-3), STEPS + 1)
 
 
-def _by_step(timed: Sequence[tuple[float, float]], course: Course) -> list[list[float]]:
+def _by_step(timed: Sequence[tuple[float, float]], run: LoadRun) -> list[list[float]]:
     """Values by the step in which their time lies."""
     steps: list[list[float]] = [[] for _ in range(STEPS)]
-    for at_s, value in timed:
-        steps[min(int(at_s / max(course.seconds, 1e-3) * STEPS), STEPS - 1)].append(
+    for time_s, value in timed:
+        steps[min(int(time_s / max(run.seconds, 1e-3) * STEPS), STEPS - 1)].append(
             value
         )
     return steps

@@ -27,13 +27,13 @@ from trials.load.metrics import (
 )
 from trials.load.monitoring import EVERY_S
 from trials.load.plots import draw_all
-from trials.load.run import Course
+from trials.load.run import LoadRun
 
 TEMPLATES = Path(__file__).parent / "templates"
-SHOWN_AT_MOST = 10
-"""Sentences of a broken promise."""
-LATE_S = 0.1
-MOST_FAULTS = 1000
+MAX_SENTENCES = 10
+"""Sentences of a broken record."""
+MAX_LATENESS_S = 0.1
+MAX_FAULTS = 1000
 """In the JSON, with their times."""
 Rows = Sequence[Sequence[str]]
 
@@ -54,17 +54,17 @@ def json_of(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def write(course: Course, path: Path) -> None:
+def write(run: LoadRun, path: Path) -> None:
     try:
-        path.write_text(render(course), encoding="utf-8")
+        path.write_text(render(run), encoding="utf-8")
         json_of(path).write_text(
-            json.dumps(to_json(course), indent=1) + "\n", encoding="utf-8"
+            json.dumps(to_json(run), indent=1) + "\n", encoding="utf-8"
         )
     except OSError as error:
         raise ReportUnwritable(path=path, problem=error.strerror) from error
 
 
-def render(course: Course) -> str:
+def render(run: LoadRun) -> str:
     """The page: one file, with its style and figures inside and nothing fetched from elsewhere."""
     pages = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -74,63 +74,63 @@ def render(course: Course) -> str:
         lstrip_blocks=True,
     )
     return pages.get_template("report.html").render(
-        course=course,
+        run=run,
         css=css(),
-        summary=summary(course),
-        facts=_facts(course),
-        figures=draw_all(course),
-        tables=[table for table in _tables(course) if table[3]],
-        shown_at_most=SHOWN_AT_MOST,
+        summary=summary(run),
+        facts=_facts(run),
+        figures=draw_all(run),
+        tables=[table for table in _tables(run) if table[3]],
+        shown_at_most=MAX_SENTENCES,
     )
 
 
-def summary(course: Course) -> list[str]:
+def summary(run: LoadRun) -> list[str]:
     """The same sentences in the page and on the console."""
     ended = (
-        f"; it was interrupted, {course.open} cases were open"
-        if course.interrupted
+        f"; it was interrupted, {run.open} cases were open"
+        if run.interrupted
         else ""
     )
-    told = [
-        f"{len(course.sent)} cases of {course.load.hospitals} hospitals in "
-        f"{course.seconds:.0f} s: {course.done} done, "
-        f"{course.done / max(course.seconds, 1e-9):.2f} a second{ended}.",
-        f"Accepted: {latency(course.submit)}.",
-        f"Result: {latency(course.result)}.",
+    sentences = [
+        f"{len(run.sent)} cases of {run.load.hospitals} hospitals in "
+        f"{run.seconds:.0f} s: {run.done} done, "
+        f"{run.done / max(run.seconds, 1e-9):.2f} a second{ended}.",
+        f"Accepted: {latency(run.submit)}.",
+        f"Result: {latency(run.result)}.",
     ]
-    if found := course.fairness:
-        told.append(
-            f"Fairness: Jain's index of {found.hospitals} hospitals' mean waits "
-            f"{found.jain:.3f}; longest p95 "
-            f"{found.worst_p95:.2f} s ({found.worst_p95_hospital}), longest median "
-            f"{found.worst_median_ratio:.2f} "
-            f"times that of all ({found.worst_median_hospital}).{_within(found)}"
+    if fairness := run.fairness:
+        sentences.append(
+            f"Fairness: Jain's index of {fairness.hospitals} hospitals' mean waits "
+            f"{fairness.jain:.3f}; longest p95 "
+            f"{fairness.worst_p95:.2f} s ({fairness.worst_p95_hospital}), longest median "
+            f"{fairness.worst_median_ratio:.2f} "
+            f"times that of all ({fairness.worst_median_hospital}).{_within_equal_share(fairness)}"
         )
-    if largest := max(course.growth, key=lambda each: each.grown_mib, default=None):
-        told.append(
+    if largest := max(run.growth, key=lambda growth: growth.grown_mib, default=None):
+        sentences.append(
             f"Memory after the warm-up: {largest.child} changed most, by "
             f"{largest.grown_mib:+.1f} MiB over "
             f"{largest.level_mib:.0f}."
         )
-    errors = ", ".join(f"{code} {count} times" for code, count in course.faults.items())
-    told.append(f"Errors: {errors or 'none'}.")
-    return told + _notes(course)
+    errors = ", ".join(f"{code} {count} times" for code, count in run.faults.items())
+    sentences.append(f"Errors: {errors or 'none'}.")
+    return sentences + _notes(run)
 
 
-def _within(found: Fairness) -> str:
-    if not found.within:
+def _within_equal_share(fairness: Fairness) -> str:
+    if not fairness.within:
         return ""
     return (
-        f" Of the {found.within} that sent no more than an equal share, the longest p95 is "
-        f"{found.within_p95:.2f} s "
-        f"({found.within_p95_hospital})."
+        f" Of the {fairness.within} that sent no more than an equal share, the longest p95 is "
+        f"{fairness.within_p95:.2f} s "
+        f"({fairness.within_p95_hospital})."
     )
 
 
-def _notes(course: Course) -> list[str]:
-    if course.lateness.p99 <= LATE_S:
+def _notes(run: LoadRun) -> list[str]:
+    if run.lateness.p99 <= MAX_LATENESS_S:
         return []
-    late = f"{course.lateness.p99:.2f} s"
+    late = f"{run.lateness.p99:.2f} s"
     return [
         (
             f"This program itself was late by {late} for one case in a hundred: latencies are "
@@ -139,15 +139,15 @@ def _notes(course: Course) -> list[str]:
     ]
 
 
-def latency(found: Latency) -> str:
+def latency(latency: Latency) -> str:
     return (
-        f"p50 {found.p50:.3f} s, p95 {found.p95:.3f}, p99 {found.p99:.3f}, longest "
-        f"{found.most:.3f}"
+        f"p50 {latency.p50:.3f} s, p95 {latency.p95:.3f}, p99 {latency.p99:.3f}, longest "
+        f"{latency.most:.3f}"
     )
 
 
-def _facts(course: Course) -> Rows:
-    load = course.load
+def _facts(run: LoadRun) -> Rows:
+    load = run.load
     return [
         (
             "Asked for",
@@ -165,29 +165,29 @@ def _facts(course: Course) -> Rows:
             "Images",
             (
                 "synthetic phantoms, each different, by turns "
-                f"{', '.join(each.told for each in FORMATS)}"
+                f"{', '.join(image_format.description for image_format in FORMATS)}"
             ),
         ),
         (
             "Latencies",
             "from when a case was due, not from when it was sent; results by long poll",
         ),
-        ("Model", course.model),
+        ("Model", run.model),
         (
             "Stack",
-            f"{course.url}, SERA {VERSION}"
-            + (", this machine's own" if course.here else ""),
+            f"{run.url}, SERA {VERSION}"
+            + (", this machine's own" if run.is_local else ""),
         ),
-        ("Machine of the load", f"{_machine()}; {_busy(course)}"),
+        ("Machine of the load", f"{_machine()}; {_busy(run)}"),
         (
             "This program",
-            f"{course.cpu_share:.1%} of a core; late by {1000 * course.lateness.p99:.1f} ms (p99)",
+            f"{run.cpu_share:.1%} of a core; late by {1000 * run.lateness.p99:.1f} ms (p99)",
         ),
         (
             "Looked at",
             f"queue and memory every {EVERY_S:g} s; warm-up: the first {WARM_UP_SHARE:.0%}",
         ),
-        ("Began", f"{course.began:%Y-%m-%d %H:%M} UTC"),
+        ("Began", f"{run.began:%Y-%m-%d %H:%M} UTC"),
     ]
 
 
@@ -195,51 +195,51 @@ def _machine() -> str:
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
 
 
-def _busy(course: Course) -> str:
-    wanted = [each.busy for each in course.samples]
-    if not wanted:
+def _busy(run: LoadRun) -> str:
+    busy = [sample.busy for sample in run.samples]
+    if not busy:
         return "not looked at"
     return (
-        f"{sum(wanted) / len(wanted):.1f} processes wanted a core at a time, this load's "
+        f"{sum(busy) / len(busy):.1f} processes wanted a core at a time, this load's "
         "and all others"
     )
 
 
-def _tables(course: Course) -> list[tuple[str, str, Sequence[str], Rows]]:
+def _tables(run: LoadRun) -> list[tuple[str, str, Sequence[str], Rows]]:
     """Title, legend, head and rows; the first column is a name."""
     return [
         (
             "Latencies",
             "In seconds.",
             ("", "cases", "p50", "p95", "p99", "longest", "mean"),
-            _latencies(course),
+            _latencies(run),
         ),
         (
             "Errors",
             "Each answer counts, also where the request was sent again.",
             ("code", "times"),
-            _errors(course),
+            _errors(run),
         ),
         (
             "Memory",
             "MiB after the warm-up, each part with all processes below it, without shared memory.",
             ("part", "mean", "most", "grown", "an hour", "verdict"),
-            _memory(course),
+            _memory(run),
         ),
         (
             "Hospitals",
             "Time to a result in seconds; the one that sends most first.",
             ("hospital", "sent", "done", "p50", "p95", "longest", "accepted p95"),
-            [_hospital(each) for each in course.shares],
+            [_hospital(share) for share in run.shares],
         ),
     ]
 
 
-def _latencies(course: Course) -> Rows:
+def _latencies(run: LoadRun) -> Rows:
     told = (
-        ("accepted", course.submit),
-        ("result", course.result),
-        ("late by itself", course.lateness),
+        ("accepted", run.submit),
+        ("result", run.result),
+        ("late by itself", run.lateness),
     )
     return [
         (
@@ -254,11 +254,11 @@ def _latencies(course: Course) -> Rows:
     ]
 
 
-def _errors(course: Course) -> Rows:
-    return [(code, str(count)) for code, count in course.faults.items()]
+def _errors(run: LoadRun) -> Rows:
+    return [(code, str(count)) for code, count in run.faults.items()]
 
 
-def _memory(course: Course) -> Rows:
+def _memory(run: LoadRun) -> Rows:
     return [
         (
             each.child,
@@ -268,7 +268,7 @@ def _memory(course: Course) -> Rows:
             f"{each.slope_mib_per_h:+.1f}",
             "flat" if each.flat else "grows",
         )
-        for each in course.growth
+        for each in run.growth
     ]
 
 
@@ -280,46 +280,46 @@ def _hospital(each: Share) -> Sequence[str]:
     return (each.hospital, str(each.sent), str(found.count), *times)
 
 
-def to_json(course: Course) -> dict[str, Any]:
+def to_json(run: LoadRun) -> dict[str, Any]:
     """All figures of the page, for programs."""
     found = {
-        "load": asdict(course.load),
+        "load": asdict(run.load),
         "stack": {
-            "url": course.url,
-            "model": course.model,
+            "url": run.url,
+            "model": run.model,
             "version": VERSION,
-            "here": course.here,
+            "here": run.is_local,
         },
-        "began": course.began.isoformat(),
-        "seconds": course.seconds,
-        "interrupted": course.interrupted,
-        "cases": {"sent": len(course.sent), "done": course.done, "open": course.open},
-        "per_second": course.done / max(course.seconds, 1e-9),
-        "submit": asdict(course.submit)
-        | {"histogram": histogram(submit_s(course.sent))},
-        "result": asdict(course.result)
-        | {"histogram": histogram(result_s(course.sent))},
-        "late": asdict(course.lateness) | {"cpu_share": course.cpu_share},
-        "errors": course.faults,
-        "faults": [asdict(each) for each in course.notes.faults[:MOST_FAULTS]],
-        "fairness": asdict(course.fairness) if course.fairness else None,
-        "hospitals": [asdict(each) for each in course.shares],
-        "memory": [asdict(each) | {"flat": each.flat} for each in course.growth],
-        "samples": [asdict(each) for each in course.samples],
-        "restarted": course.restarted,
-        "rules": [asdict(rule) | {"state": rule.state} for rule in course.rules],
-        "passed": course.kept,
+        "began": run.began.isoformat(),
+        "seconds": run.seconds,
+        "interrupted": run.interrupted,
+        "cases": {"sent": len(run.sent), "done": run.done, "open": run.open},
+        "per_second": run.done / max(run.seconds, 1e-9),
+        "submit": asdict(run.submit)
+        | {"histogram": histogram(submit_s(run.sent))},
+        "result": asdict(run.result)
+        | {"histogram": histogram(result_s(run.sent))},
+        "late": asdict(run.lateness) | {"cpu_share": run.cpu_share},
+        "errors": run.faults,
+        "faults": [asdict(each) for each in run.notes.faults[:MAX_FAULTS]],
+        "fairness": asdict(run.fairness) if run.fairness else None,
+        "hospitals": [asdict(each) for each in run.shares],
+        "memory": [asdict(each) | {"flat": each.flat} for each in run.growth],
+        "samples": [asdict(each) for each in run.samples],
+        "restarted": run.restarted,
+        "rules": [asdict(rule) | {"state": rule.state} for rule in run.rules],
+        "passed": run.passed,
     }
     rounded: dict[str, Any] = _rounded(found)
     return rounded
 
 
-def _rounded(told: Any) -> Any:
+def _rounded(value: Any) -> Any:
     """To a tenth of a millisecond, or of a KiB."""
-    if isinstance(told, float):
-        return round(told, 4)
-    if isinstance(told, dict):
-        return {name: _rounded(value) for name, value in told.items()}
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {name: _rounded(value) for name, value in value.items()}
     return (
-        [_rounded(value) for value in told] if isinstance(told, list | tuple) else told
+        [_rounded(value) for value in value] if isinstance(value, list | tuple) else value
     )

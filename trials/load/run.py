@@ -1,4 +1,4 @@
-"""The course of a load: hospitals and their keys, cases as they come, then quiet, and judgement."""
+"""The run of a load: hospitals and their keys, cases as they come, then quiet, and judgement."""
 
 import asyncio
 import signal
@@ -14,10 +14,10 @@ import httpx2
 
 from shared.domain.jobs import JobState
 from shared.errors import SeraError
-from trials.load.arrivals import Load, schedule
-from trials.load.clients import Clients, Notes, Sent
+from trials.load.arrivals import LoadPlan, schedule
+from trials.load.clients import Clients, ClientRecords, SentCase
 from trials.load.errors import NoModelLive
-from trials.load.images import FORMATS, Album
+from trials.load.images import FORMATS, ImageSource
 from trials.load.metrics import (
     Fairness,
     Growth,
@@ -30,37 +30,37 @@ from trials.load.metrics import (
     result_s,
     submit_s,
 )
-from trials.load.monitoring import Operator, Sample, Watch
-from trials.load.verdict import SETTLED_WITHIN_S, Rule, Seen, rules
-from trials.slo import Answers, Jobs, judge_answers
+from trials.load.monitoring import Operator, Sample, StackMonitor
+from trials.load.verdict import SETTLE_TIMEOUT_S, Rule, Observations, rules
+from trials.slo import Violations, Jobs, find_violations
 
 LABEL = "load"
 KEY_DAYS = 2
 """A key that could not be revoked ends by itself."""
-TOLD_EVERY_S = 30.0
+PRINT_EVERY_S = 30.0
 LISTED_WITHIN_S = 120.0
-Tell = Callable[[str], None]
+PrintLine = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Course:
+class LoadRun:
     """How a load went."""
 
-    load: Load
+    load: LoadPlan
     url: str
     model: str
     began: datetime
     interrupted: bool
-    notes: Notes
+    notes: ClientRecords
     samples: Sequence[Sample]
     restarted: dict[str, float]
-    answers: Answers
+    answers: Violations
     cpu_share: float
     """Of one core, that this program itself took."""
-    here: bool
+    is_local: bool
 
     @property
-    def sent(self) -> list[Sent]:
+    def sent(self) -> list[SentCase]:
         return self.notes.sent
 
     @property
@@ -69,15 +69,15 @@ class Course:
 
     @property
     def done(self) -> int:
-        jobs = (each.promise.job for each in self.sent)
+        jobs = (case.record.job for case in self.sent)
         return sum(job["state"] == JobState.DONE for job in jobs if job)
 
     @property
     def open(self) -> int:
         """Without a final answer, as an interruption leaves them."""
         return sum(
-            each.answered_s is None and each.promise.refused is None
-            for each in self.sent
+            case.answered_s is None and case.record.refused is None
+            for case in self.sent
         )
 
     @cached_property
@@ -90,7 +90,7 @@ class Course:
 
     @cached_property
     def lateness(self) -> Latency:
-        return Latency.of([each.late_s for each in self.sent])
+        return Latency.of([case.late_s for case in self.sent])
 
     @cached_property
     def faults(self) -> dict[str, int]:
@@ -111,46 +111,46 @@ class Course:
     @cached_property
     def rules(self) -> list[Rule]:
         told = self.faults, self.answers, self.result, self.fairness, self.growth
-        return rules(Seen(self.seconds, *told, self.restarted, self.here))
+        return rules(Observations(self.seconds, *told, self.restarted, self.is_local))
 
     @property
-    def kept(self) -> bool:
+    def passed(self) -> bool:
         return not any(rule.broken for rule in self.rules)
 
 
-class Loading:
+class LoadRunner:
     """One load of one stack. `home` is the stack's, where it is this machine's own."""
 
     def __init__(
-        self, load: Load, url: str, operator: Operator, home: Path | None, tell: Tell
+        self, load: LoadPlan, url: str, operator: Operator, home: Path | None, print_line: PrintLine
     ) -> None:
         self._load = load
         self._url = url
         self._operator = operator
         self._home = home
-        self._tell = tell
+        self._print_line = print_line
 
-    def run(self) -> Course:
+    def run(self) -> LoadRun:
         """Until the last case is answered. Ctrl-C ends it early, with what was measured; a second
         one at once.
         """
         model = live_model(self._operator)
-        self._tell(
+        self._print_line(
             f"drawing phantoms, and making keys for {self._load.hospitals} hospitals ..."
         )
-        album = Album(FORMATS)
-        with hospital_keys(self._operator, self._load.names, self._tell) as keys:
-            return asyncio.run(self._through(keys, album, model))
+        album = ImageSource(FORMATS)
+        with hospital_keys(self._operator, self._load.names, self._print_line) as keys:
+            return asyncio.run(self._run_load(keys, album, model))
 
-    async def _through(self, keys: dict[str, str], album: Album, model: str) -> Course:
+    async def _run_load(self, keys: dict[str, str], album: ImageSource, model: str) -> LoadRun:
         stop = _stopped_by_ctrl_c()
         async with Clients(self._url, keys, album, stop) as clients:
-            await clients.look_back()
+            await clients.record_newest_jobs()
             clients.begin()
             began = datetime.now(UTC)
             cpu_s = time.process_time()
-            watch = Watch(self._operator, self._home, lambda: clients.now_s)
-            async with _beside(watch.run()), _beside(self._say(clients)):
+            watch = StackMonitor(self._operator, self._home, lambda: clients.now_s)
+            async with _in_background(watch.run()), _in_background(self._print_progress(clients)):
                 await self._send(clients)
             notes = clients.notes
             interrupted = stop.is_set()
@@ -164,59 +164,59 @@ class Loading:
             cpu_share,
             self._home is not None,
         )
-        return Course(self._load, self._url, model, began, interrupted, *told)
+        return LoadRun(self._load, self._url, model, began, interrupted, *told)
 
     async def _send(self, clients: Clients) -> None:
         load = self._load
         arrivals = schedule(load)
-        self._tell(
+        self._print_line(
             f"{len(arrivals)} cases over {load.minutes:g} min (seed {load.seed}); Ctrl-C "
             "reports what there is."
         )
         await clients.send_all(arrivals)
-        await clients.settle(SETTLED_WITHIN_S)
+        await clients.settle(SETTLE_TIMEOUT_S)
 
     async def _listed(self, clients: Clients) -> Jobs:
         """Of no hospital, if SERA does not answer any more."""
         with suppress(TimeoutError, httpx2.HTTPStatusError):
-            return await asyncio.wait_for(clients.listed(), LISTED_WITHIN_S)
-        self._tell(
+            return await asyncio.wait_for(clients.list_jobs(), LISTED_WITHIN_S)
+        self._print_line(
             "SERA does not list the hospitals' jobs; whether any is double is told by their "
             "receipts alone."
         )
         return {}
 
-    async def _say(self, clients: Clients) -> None:
+    async def _print_progress(self, clients: Clients) -> None:
         while True:
-            await asyncio.sleep(TOLD_EVERY_S)
+            await asyncio.sleep(PRINT_EVERY_S)
             sent = clients.notes.sent
-            answered = sum(each.answered_s is not None for each in sent)
-            self._tell(
+            answered = sum(case.answered_s is not None for case in sent)
+            self._print_line(
                 f"  {clients.now_s:.0f} s: {len(sent)} sent, {answered} answered"
             )
 
 
-def judged(sent: Sequence[Sent], listed: Jobs, interrupted: bool) -> Answers:
+def judged(sent: Sequence[SentCase], listed: Jobs, interrupted: bool) -> Violations:
     """After an interruption only of cases whose end was seen; else a case without an answer is one
     that was lost.
     """
-    jobs = {job["job_id"]: job for its in listed.values() for job in its}
-    for each in sent:
-        promise = each.promise
-        if promise.receipts and promise.job is None:
-            promise.job = jobs.get(promise.receipts[0]["job_id"])
-        promise.silent = not promise.receipts and promise.refused is None
-    promises = [each.promise for each in sent]
-    answers = judge_answers(promises, listed)
+    jobs = {job["job_id"]: job for hospital_jobs in listed.values() for job in hospital_jobs}
+    for case in sent:
+        record = case.record
+        if record.receipts and record.job is None:
+            record.job = jobs.get(record.receipts[0]["job_id"])
+        record.silent = not record.receipts and record.refused is None
+    records = [case.record for case in sent]
+    answers = find_violations(records, listed)
     if not interrupted:
         return answers
     ended = [
-        each.promise
-        for each in sent
-        if each.answered_s is not None or each.promise.refused
+        case.record
+        for case in sent
+        if case.answered_s is not None or case.record.refused
     ]
-    seen = judge_answers(ended, {})
-    return Answers(seen.lost, answers.double, seen.stuck, seen.wrong)
+    ended_answers = find_violations(ended, {})
+    return Violations(ended_answers.lost, answers.double, ended_answers.stuck, ended_answers.wrong)
 
 
 def live_model(operator: Operator) -> str:
@@ -231,28 +231,28 @@ def live_model(operator: Operator) -> str:
 
 @contextmanager
 def hospital_keys(
-    operator: Operator, names: Sequence[str], tell: Tell
+    operator: Operator, names: Sequence[str], print_line: PrintLine
 ) -> Iterator[dict[str, str]]:
     """A key for each hospital, which is made if it is not there; the keys are revoked in the end."""
-    present = {each["name"] for each in operator.get("/v1/hospitals")}
+    present = {hospital["name"] for hospital in operator.get("/v1/hospitals")}
     for name in sorted(set(names) - present):
         operator.post("/v1/hospitals", json={"name": name})
-    made = []
+    keys = []
     body = {"role": "submitter", "label": LABEL, "expires_days": KEY_DAYS}
     try:
         for name in names:
-            made.append(operator.post("/v1/keys", json=body | {"hospital": name}))
-        yield {key["hospital"]: key["key"] for key in made}
+            keys.append(operator.post("/v1/keys", json=body | {"hospital": name}))
+        yield {key["hospital"]: key["key"] for key in keys}
     finally:
-        _revoke(operator, [key["id"] for key in made], tell)
+        _revoke(operator, [key["id"] for key in keys], print_line)
 
 
-def _revoke(operator: Operator, ids: Sequence[str], tell: Tell) -> None:
+def _revoke(operator: Operator, ids: Sequence[str], print_line: PrintLine) -> None:
     try:
         for key in ids:
             operator.delete(f"/v1/keys/{key}")
     except SeraError as refused:
-        tell(
+        print_line(
             f"Not all keys could be revoked; they end by themselves within {KEY_DAYS} days. "
             f"{refused}"
         )
@@ -264,18 +264,18 @@ def _stopped_by_ctrl_c() -> asyncio.Event:
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGINT, signal.SIGTERM)
 
-    def asked() -> None:
+    def request_stop() -> None:
         stop.set()
         for number in numbers:
             loop.remove_signal_handler(number)
 
     for number in numbers:
-        loop.add_signal_handler(number, asked)
+        loop.add_signal_handler(number, request_stop)
     return stop
 
 
 @asynccontextmanager
-async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """Work that goes on until the block ends."""
     task = asyncio.create_task(work)
     try:

@@ -1,28 +1,28 @@
-"""What a load promises, as rules; each is kept, broken with sentences that say how, or not judged."""
+"""What a load records, as rules; each is kept, broken with sentences that say how, or not judged."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from trials.load.clients import CUT, TIMEOUT
+from trials.load.clients import CONNECTION_LOST, TIMEOUT
 from trials.load.metrics import (
     GROWTH_MIB,
     GROWTH_SHARE,
-    LEAST_CASES,
-    LEAST_JUDGED_S,
+    MIN_CASES,
+    MIN_JUDGED_S,
     Fairness,
     Growth,
     Latency,
 )
-from trials.slo import Answers
+from trials.slo import Violations
 
 P95_RATIO = 2.0
-LEAST_WAIT_S = 1.0
-SETTLED_WITHIN_S = 120.0
+MIN_WAIT_S = 1.0
+SETTLE_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A promise. `unjudged` says why it could not be judged; then it is neither kept nor broken."""
+    """A record. `unjudged` says why it could not be judged; then it is neither kept nor broken."""
 
     name: str
     text: str
@@ -37,56 +37,56 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observations:
     """All that is judged."""
 
     seconds: float
     faults: dict[str, int]
-    answers: Answers
+    answers: Violations
     overall: Latency
     fairness: Fairness | None
     growth: Sequence[Growth] = ()
     restarted: dict[str, float] = field(default_factory=dict)
-    here: bool = True
-    """Whether the stack is this machine's own, so that its processes are seen."""
+    is_local: bool = True
+    """Whether the stack is this machine's own, so that its processes are observations."""
 
 
-def rules(seen: Seen) -> list[Rule]:
+def rules(observations: Observations) -> list[Rule]:
     """All of them, in the order of the report."""
     return [
         Rule(
             "no 5xx",
             "No request is answered with a status of 500 or above.",
-            _counted(seen.faults, _is_5xx),
+            _counted(observations.faults, _is_5xx),
         ),
         Rule(
             "no silence",
             "No request goes without an answer.",
-            _counted(seen.faults, {TIMEOUT, CUT}.__contains__),
+            _counted(observations.faults, {TIMEOUT, CONNECTION_LOST}.__contains__),
         ),
         Rule(
             "none lost",
             "Every case is accepted and its job ends as done.",
-            seen.answers.lost,
+            observations.answers.lost,
         ),
         Rule(
             "none double",
             "One case and one job for each request, a repeated one too.",
-            seen.answers.double,
+            observations.answers.double,
         ),
         Rule(
             "none stuck",
-            f"All jobs end within {SETTLED_WITHIN_S:g} s after the last case.",
-            seen.answers.stuck,
+            f"All jobs end within {SETTLE_TIMEOUT_S:g} s after the last case.",
+            observations.answers.stuck,
         ),
         Rule(
             "none mixed up",
             "Every result is that of the case and the size that was sent.",
-            seen.answers.wrong,
+            observations.answers.wrong,
         ),
-        _fair(seen),
-        _flat(seen),
-        _up(seen),
+        _fair(observations),
+        _flat(observations),
+        _up(observations),
     ]
 
 
@@ -94,63 +94,63 @@ def _is_5xx(code: str) -> bool:
     return code.startswith("5")
 
 
-def _counted(faults: dict[str, int], bad: Callable[[str], bool]) -> tuple[str, ...]:
+def _counted(faults: dict[str, int], is_violation: Callable[[str], bool]) -> tuple[str, ...]:
     return tuple(
-        f"{code}: {count} times" for code, count in faults.items() if bad(code)
+        f"{code}: {count} times" for code, count in faults.items() if is_violation(code)
     )
 
 
-def _fair(seen: Seen) -> Rule:
-    told = (
-        f"No hospital's p95 of the time to a result is above {LEAST_WAIT_S:g} s and "
+def _fair(observations: Observations) -> Rule:
+    text = (
+        f"No hospital's p95 of the time to a result is above {MIN_WAIT_S:g} s and "
         f"{P95_RATIO:g} times that of all "
-        f"cases together. Judged are hospitals with {LEAST_CASES} results at least that "
+        f"cases together. Judged are hospitals with {MIN_CASES} results at least that "
         "sent no more than an equal "
         "share of the cases: one that sends more may wait behind itself, and none because of it."
     )
-    found = seen.fairness
-    limit = max(LEAST_WAIT_S, P95_RATIO * seen.overall.p95)
-    if found is None or not found.within:
+    fairness = observations.fairness
+    limit = max(MIN_WAIT_S, P95_RATIO * observations.overall.p95)
+    if fairness is None or not fairness.within:
         return Rule(
-            "fair", told, unjudged="no hospital within an equal share has so many"
+            "fair", text, unjudged="no hospital within an equal share has so many"
         )
-    late = (
-        f"{found.within_p95_hospital} has a p95 of {found.within_p95:.2f} s, all together "
-        f"{seen.overall.p95:.2f} s"
+    sentence = (
+        f"{fairness.within_p95_hospital} has a p95 of {fairness.within_p95:.2f} s, all together "
+        f"{observations.overall.p95:.2f} s"
     )
-    return Rule("fair", told, (late,) if found.within_p95 > limit else ())
+    return Rule("fair", text, (sentence,) if fairness.within_p95 > limit else ())
 
 
-def _flat(seen: Seen) -> Rule:
-    told = (
+def _flat(observations: Observations) -> Rule:
+    text = (
         f"No process of the stack, with those below it, grows by {GROWTH_SHARE:.0%} or "
         f"{GROWTH_MIB:g} MiB, whichever "
         "is more, over the last two thirds of the run: slope by least squares times that time."
     )
-    if not seen.here:
-        return Rule("flat memory", told, unjudged="the stack is not this machine's own")
-    if seen.seconds < LEAST_JUDGED_S:
+    if not observations.is_local:
+        return Rule("flat memory", text, unjudged="the stack is not this machine's own")
+    if observations.seconds < MIN_JUDGED_S:
         return Rule(
             "flat memory",
-            told,
-            unjudged=f"under {LEAST_JUDGED_S / 60:g} minutes processes still warm up",
+            text,
+            unjudged=f"under {MIN_JUDGED_S / 60:g} minutes processes still warm up",
         )
     grown = (
-        f"{e.child} grew by {e.grown_mib:.1f} MiB over {e.level_mib:.0f}"
-        for e in seen.growth
-        if not e.flat
+        f"{growth.child} grew by {growth.grown_mib:.1f} MiB over {growth.level_mib:.0f}"
+        for growth in observations.growth
+        if not growth.flat
     )
-    return Rule("flat memory", told, tuple(grown))
+    return Rule("flat memory", text, tuple(grown))
 
 
-def _up(seen: Seen) -> Rule:
-    told = "No process of the stack has to be started again."
-    if not seen.here:
+def _up(observations: Observations) -> Rule:
+    text = "No process of the stack has to be started again."
+    if not observations.is_local:
         return Rule(
-            "none restarted", told, unjudged="the stack is not this machine's own"
+            "none restarted", text, unjudged="the stack is not this machine's own"
         )
     return Rule(
         "none restarted",
-        told,
-        tuple(f"{name}, after {at_s:.0f} s" for name, at_s in seen.restarted.items()),
+        text,
+        tuple(f"{name}, after {at_s:.0f} s" for name, at_s in observations.restarted.items()),
     )

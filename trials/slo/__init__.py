@@ -2,7 +2,7 @@
 load.
 """
 
-from trials.slo.answers import Answers, Jobs, judge_answers, named
-from trials.slo.case import Kind, Planned, Promise
+from trials.slo.answers import Violations, Jobs, find_violations, describe
+from trials.slo.case import Kind, PlannedCase, CaseRecord
 
-__all__ = ["Answers", "Jobs", "Kind", "Planned", "Promise", "judge_answers", "named"]
+__all__ = ["Violations", "Jobs", "Kind", "PlannedCase", "CaseRecord", "find_violations", "describe"]

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.jobs import FINAL_STATES, JobState, Reason
-from trials.slo.case import Kind, Promise
+from trials.slo.case import Kind, CaseRecord
 
 Jobs = Mapping[str, Sequence[Mapping[str, Any]]]
 """Of each hospital whose list was looked through, the jobs in it."""
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Sentences by kind of broken promise; all empty is what is wanted."""
+class Violations:
+    """Sentences by kind of broken record; all empty is what is wanted."""
 
     lost: tuple[str, ...] = ()
     """Never answered, not there any more, or failed though nothing was wrong with it."""
@@ -32,45 +32,45 @@ class Answers:
         return not (self.lost or self.double or self.stuck or self.wrong)
 
 
-def judge_answers(promises: Sequence[Promise], listed: Jobs) -> Answers:
-    return Answers(
-        lost=tuple(_lost(promises)),
-        double=(*_double(promises), *_unasked(promises, listed)),
-        stuck=tuple(_stuck(promises)),
-        wrong=tuple(_wrong(promises)),
+def find_violations(records: Sequence[CaseRecord], listed: Jobs) -> Violations:
+    return Violations(
+        lost=tuple(_lost(records)),
+        double=(*_double(records), *_unexpected_jobs(records, listed)),
+        stuck=tuple(_stuck(records)),
+        wrong=tuple(_wrong(records)),
     )
 
 
-def _lost(promises: Sequence[Promise]) -> Iterable[str]:
-    for promise in promises:
-        name = named(promise)
-        job = promise.job
-        if not promise.receipts:
-            if promise.silent:
+def _lost(records: Sequence[CaseRecord]) -> Iterable[str]:
+    for record in records:
+        name = describe(record)
+        job = record.job
+        if not record.receipts:
+            if record.silent:
                 yield f"{name} was never answered"
-            elif promise.planned.kind is not Kind.SPOILT:
-                yield f"{name} was refused: {promise.refused}"
+            elif record.planned.kind is not Kind.CORRUPT:
+                yield f"{name} was refused: {record.refused}"
         elif job is None:
             yield f"{name} was promised, and its job is not there"
         elif job["state"] == JobState.CANCELLED or (
-            job["state"] == JobState.FAILED and _sound(promise)
+            job["state"] == JobState.FAILED and _must_succeed(record)
         ):
             yield f"{name} is {job['state']}: {job['reason']}"
 
 
-def _double(promises: Sequence[Promise]) -> Iterable[str]:
-    for promise in promises:
-        if len(promise.jobs) > 1:
-            yield f"{named(promise)} has the jobs {', '.join(sorted(promise.jobs))}"
-        elif len(promise.cases) > 1:
-            yield f"{named(promise)} is the cases {', '.join(sorted(promise.cases))}"
+def _double(records: Sequence[CaseRecord]) -> Iterable[str]:
+    for record in records:
+        if len(record.jobs) > 1:
+            yield f"{describe(record)} has the jobs {', '.join(sorted(record.jobs))}"
+        elif len(record.cases) > 1:
+            yield f"{describe(record)} is the cases {', '.join(sorted(record.cases))}"
 
 
-def _unasked(promises: Sequence[Promise], listed: Jobs) -> Iterable[str]:
-    """Jobs of a hospital that none of its receipts names; a silent promise may have left one."""
+def _unexpected_jobs(records: Sequence[CaseRecord], listed: Jobs) -> Iterable[str]:
+    """Jobs of a hospital that none of its receipts names; a silent record may have left one."""
     promised: defaultdict[str, set[str]] = defaultdict(set)
-    for promise in promises:
-        promised[promise.planned.hospital] |= promise.jobs
+    for record in records:
+        promised[record.planned.hospital] |= record.jobs
     for hospital, jobs in listed.items():
         count = Counter(job["job_id"] for job in jobs)
         yield from (
@@ -88,40 +88,40 @@ def _unasked(promises: Sequence[Promise], listed: Jobs) -> Iterable[str]:
         )
 
 
-def _stuck(promises: Sequence[Promise]) -> Iterable[str]:
-    for promise in promises:
-        if promise.job and promise.job["state"] not in FINAL_STATES:
+def _stuck(records: Sequence[CaseRecord]) -> Iterable[str]:
+    for record in records:
+        if record.job and record.job["state"] not in FINAL_STATES:
             yield (
-                f"{named(promise)} is still {promise.job['state']} after "
-                f"{promise.job['attempts']} attempts"
+                f"{describe(record)} is still {record.job['state']} after "
+                f"{record.job['attempts']} attempts"
             )
 
 
-def _wrong(promises: Sequence[Promise]) -> Iterable[str]:
-    for promise in promises:
-        planned = promise.planned
-        job = promise.job
+def _wrong(records: Sequence[CaseRecord]) -> Iterable[str]:
+    for record in records:
+        planned = record.planned
+        job = record.job
         if not job or job["state"] != JobState.DONE:
             continue
-        if planned.kind is Kind.SPOILT:
-            yield f"{named(promise)} breaks off, and was answered all the same"
-        elif job["case_id"] not in promise.cases:
-            yield f"{named(promise)} got the answer to the case {job['case_id']}"
+        if planned.kind is Kind.CORRUPT:
+            yield f"{describe(record)} breaks off, and was answered all the same"
+        elif job["case_id"] not in record.cases:
+            yield f"{describe(record)} got the answer to the case {job['case_id']}"
         elif abs(job["result"]["fna"]["size_mm"] - planned.size_mm) > 1e-6:
             yield (
-                f"{named(promise)} of {planned.size_mm} mm got the answer for "
+                f"{describe(record)} of {planned.size_mm} mm got the answer for "
                 f"{job['result']['fna']['size_mm']} mm"
             )
 
 
-def _sound(promise: Promise) -> bool:
+def _must_succeed(record: CaseRecord) -> bool:
     """Whether nothing excuses that it failed."""
-    if promise.planned.kind is Kind.SPOILT:
+    if record.planned.kind is Kind.CORRUPT:
         return False
-    reason = promise.job["reason"] if promise.job else None
-    return not (promise.killed and reason == Reason.WORKER_LOST)
+    reason = record.job["reason"] if record.job else None
+    return not (record.killed and reason == Reason.WORKER_LOST)
 
 
-def named(promise: Promise) -> str:
-    planned = promise.planned
+def describe(record: CaseRecord) -> str:
+    planned = record.planned
     return f"{planned.kind} case {planned.number} of {planned.hospital}"

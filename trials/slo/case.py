@@ -8,14 +8,14 @@ from typing import Any
 
 class Kind(StrEnum):
     GOOD = "good"
-    SPOILT = "spoilt"
+    CORRUPT = "spoilt"
     """A JPEG that breaks off: it is refused at once, or fails with a reason."""
     POISON = "poison"
     """Whatever reads it is killed, every time: it fails, and takes no other case with it."""
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedCase:
     """A case to be sent; no other has its size, so a result that belongs to another case is known
     by it.
     """
@@ -31,16 +31,16 @@ class Planned:
 
     @property
     def filename(self) -> str:
-        return "nodule.jpg" if self.kind is Kind.SPOILT else "nodule.png"
+        return "nodule.jpg" if self.kind is Kind.CORRUPT else "nodule.png"
 
 
 @dataclass
-class Promise:
+class CaseRecord:
     """A hospital's own notes of one case: every answer to it, whether the ledger knows of it or
     not.
     """
 
-    planned: Planned
+    planned: PlannedCase
     receipts: list[dict[str, Any]] = field(default_factory=list)
     refused: str | None = None
     """The code of a refusal that is final."""

@@ -1,4 +1,7 @@
-"""What the reader saw of a nodule, and what the guidelines make of it: beside the model's risk, never part of it."""
+"""Assesses a nodule by guidelines from the descriptors that a reader entered.
+
+The assessment stands beside the model's risk and is never part of it.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,43 +23,50 @@ from shared.guidelines import (
 
 ACR = "ACR-2017"
 FNA_GUIDELINES = (ACR, "K-TIRADS-2021", "K-TIRADS-2016", "ATA-2015", "EU-TIRADS-2017")
-"""The guidelines that set sizes for FNA; Kim 2002 and Kwak 2011 set none."""
+"""The guidelines with size thresholds for FNA. Kim 2002 and Kwak 2011 have none."""
 
 
 class DescriptorsView(BaseModel):
-    """In the terms of the ACR lexicon."""
+    """Descriptors of a nodule in the terms of the ACR TI-RADS lexicon."""
 
     composition: Composition
     echogenicity: Echogenicity
     orientation: Orientation = Field(
-        description="The lexicon's shape, on the transverse image."
+        description="The lexicon's `shape`, assessed on the transverse image."
     )
     margin: Margin
-    foci: list[Focus] = Field(description="Echogenic foci, all kinds that were seen.")
+    foci: list[Focus] = Field(
+        description="All kinds of echogenic foci that are present."
+    )
     eccentric: bool = Field(
-        description="Of a mixed nodule: the solid part lies to one side. Only ATA 2015 asks."
+        description="Mixed nodule whose solid part is eccentric. Only ATA 2015 uses it."
     )
 
 
 class ReaderAssessment(BaseModel):
-    """The pure guidelines' answer to the descriptors and the size; no model has a part in it."""
+    """Category and FNA advice of the guidelines for the descriptors and the size, without any
+    model."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
     points: int = Field(
-        description="By ACR TI-RADS 2017, summed over all descriptors.", examples=[7]
+        description="ACR TI-RADS 2017 points, summed over all descriptors.",
+        examples=[7],
     )
-    level: str = Field(description="By ACR TI-RADS 2017.", examples=["TR5"])
+    level: str = Field(description="ACR TI-RADS 2017 level.", examples=["TR5"])
     advice: list[FnaAdvice] = Field(
-        description="Each guideline's, in the form of a result's `fna`, ACR TI-RADS 2017 first. One that has no "
-        "category for such a nodule says so (`undecided`).",
-        examples=[[assess(parse_descriptors(DESCRIPTORS_EXAMPLE), 14.5, ACR).to_json()]],
+        description="Advice of each guideline in the format of a result's `fna`, ACR TI-RADS 2017 "
+        "first. A guideline "
+        "without a category for this nodule answers `undecided`.",
+        examples=[
+            [assess(parse_descriptors(DESCRIPTORS_EXAMPLE), 14.5, ACR).to_json()]
+        ],
     )
 
 
 def assess_descriptors(
     descriptors: Mapping[str, Any] | None, size_mm: float
 ) -> ReaderAssessment | None:
-    """None where the reader described nothing."""
+    """None if the reader entered no descriptors."""
     if descriptors is None:
         return None
     nodule = parse_descriptors(descriptors)

@@ -1,14 +1,15 @@
-"""Explanations on demand: asked for here, made by a worker at low priority."""
+"""Answers explanation maps of a case. The first request makes a worker compute them at low
+priority."""
 
 from uuid import UUID
 
 from fastapi import Response
 
 from services.api.cases.explanation_view import (
+    CropRegion,
     DeletionTest,
     ExplanationView,
     MapView,
-    CropRegion,
 )
 from services.api.dependencies import Dependencies
 from shared.domain.audit.events import Event
@@ -41,35 +42,40 @@ class ExplanationFailed(SeraError):
 
 
 class ExplanationService:
-    def __init__(self, session: HospitalSession, caller: Caller, dependencies: Dependencies) -> None:
+    def __init__(
+        self, session: HospitalSession, caller: Caller, dependencies: Dependencies
+    ) -> None:
         self._session = session
         self._caller = caller
         self._dependencies = dependencies
 
     def overlay(self, case_id: UUID) -> Response:
-        """The PNG over the image, or 202 while it is being made."""
-        made = self._made(case_id)
-        if made is None or made.png_sha256 is None:
+        """A PNG of the map over the image, or 202 while it is being computed."""
+        explanation = self._finished(case_id)
+        if explanation is None or explanation.png_sha256 is None:
             return Response(status_code=202, headers=RETRY_LATER)
-        return self._picture(made.png_sha256)
+        return self._png(explanation.png_sha256)
 
     def maps(self, case_id: UUID) -> ExplanationView | None:
-        """All maps; None while they are being made."""
-        made = self._made(case_id)
-        return _view(case_id, made) if made else None
+        """All maps, or None while they are being computed."""
+        explanation = self._finished(case_id)
+        return _view(case_id, explanation) if explanation else None
 
     def layer(self, case_id: UUID, number: int) -> Response:
-        """One map as a transparent layer, or 202 while it is being made."""
-        made = self._made(case_id)
-        if made is None:
+        """One map as a transparent layer, or 202 while it is being computed."""
+        explanation = self._finished(case_id)
+        if explanation is None:
             return Response(status_code=202, headers=RETRY_LATER)
-        if number >= len(made.maps):
+        if number >= len(explanation.maps):
             raise NotFound(thing="map")
-        return self._picture(made.maps[number].heat_sha256)
+        return self._png(explanation.maps[number].heat_sha256)
 
-    def _made(self, case_id: UUID) -> Explanation | None:
-        """None while it is being made, which a worker is asked for; raises ExplanationFailed."""
-        explanation = self._ask(case_id)
+    def _finished(self, case_id: UUID) -> Explanation | None:
+        """The explanation, or None if a worker must compute it first.
+
+        In that case a worker is notified after the commit. Raises ExplanationFailed.
+        """
+        explanation = self._request(case_id)
         if explanation.reason:
             raise ExplanationFailed(reason=explanation.reason)
         if explanation.png_sha256 is None:
@@ -80,7 +86,7 @@ class ExplanationService:
             return None
         return explanation
 
-    def _ask(self, case_id: UUID) -> Explanation:
+    def _request(self, case_id: UUID) -> Explanation:
         session = self._session
         if session.cases.find(case_id) is None:
             raise NotFound(thing="case")
@@ -88,32 +94,37 @@ class ExplanationService:
         if explanation is None:
             raise NoResultYet
         if explanation.png_sha256:
-            shown = [(case_id, explanation.job_id)]
             self._dependencies.read_audit.record_reads(
-                session, self._caller, Event.EXPLANATION_READ, shown
+                session=session,
+                caller=self._caller,
+                event=Event.EXPLANATION_READ,
+                subjects=[(case_id, explanation.job_id)],
             )
         return explanation
 
-    def _picture(self, sha256: str) -> Response:
+    def _png(self, sha256: str) -> Response:
         self._session.transaction.commit()
         headers = {"ETag": f'"{sha256[:20]}"', "Cache-Control": "private, max-age=3600"}
-        return Response(
-            self._dependencies.objects.get(sha256), media_type="image/png", headers=headers
-        )
+        png = self._dependencies.objects.get(sha256)
+        return Response(png, media_type="image/png", headers=headers)
 
 
-def _view(case_id: UUID, made: Explanation) -> ExplanationView:
-    maps = [_map(case_id, number, each) for number, each in enumerate(made.maps)]
+def _view(case_id: UUID, explanation: Explanation) -> ExplanationView:
+    maps = [
+        _map_view(case_id, number, explanation_map)
+        for number, explanation_map in enumerate(explanation.maps)
+    ]
     return ExplanationView(maps=maps, faithfulness=maps[0].faithfulness)
 
 
-def _map(case_id: UUID, number: int, layer: ExplanationMap) -> MapView:
-    facts = layer.facts
+def _map_view(case_id: UUID, number: int, explanation_map: ExplanationMap) -> MapView:
+    facts = explanation_map.facts
+    label = LABELS[facts["kind"]].format(**facts)
     return MapView(
         kind=facts["kind"],
         of=facts["of"],
         layer=facts["layer"],
-        label=LABELS[facts["kind"]].format(**facts),
+        label=label,
         roi=CropRegion(box=facts["box"]),
         grid=facts["grid"],
         strongest=facts["strongest"],

@@ -1,4 +1,4 @@
-"""What is told of an explanation's maps."""
+"""API schemas of explanation maps."""
 
 from typing import Literal
 
@@ -7,56 +7,60 @@ from pydantic import BaseModel, Field
 
 class CropRegion(BaseModel):
     box: tuple[int, int, int, int] = Field(
-        description="x, y, width and height of the crop, in pixels of the image."
+        description="x, y, width and height of the crop in pixels of the image."
     )
 
 
 class DeletionTest(BaseModel):
-    """A deletion test: the crop is blurred away cell by cell, and the score is read after each step."""
+    """Deletion test: the crop is blurred cell by cell, and the score is measured after each
+    step."""
 
     hidden: list[float] = Field(
-        description="Shares of the crop blurred away, from 0 to 1."
+        description="Shares of the crop that are blurred, from 0 to 1."
     )
     ordered: list[float] = Field(
-        description="The score after each, the map's most important cells first."
+        description="Score after each step when the map's most important cells are blurred first."
     )
     random: list[float] = Field(
-        description="The same in random order, mean of `orders` orders."
+        description="Score after each step in random order, averaged over `orders` orders."
     )
     orders: int
     area: float = Field(
-        description="Area between the curves in units of the score: above 0 the score falls faster by the map's order "
-        "than by chance, at 0 or below the map is no better than chance."
+        description="Area between the two curves in units of the score. Above 0 the score falls "
+        "faster in the map's "
+        "order than in random order; at 0 or below the map is no better than chance."
     )
 
 
 class MapView(BaseModel):
     kind: Literal["occlusion", "grad-cam"]
     of: str = Field(
-        description="`ensemble`, or the network whose own verdict is explained."
+        description="`ensemble`, or the name of the one network that the map explains."
     )
     layer: str | None = Field(
-        description="The network's layer whose maps were weighed; null for an occlusion map."
+        description="Layer of the network that Grad-CAM used; null for an occlusion map."
     )
     label: str
     roi: CropRegion
     grid: tuple[int, int] = Field(
-        description="Rows and columns of the map before it was scaled up."
+        description="Rows and columns of the map before scaling to the ROI."
     )
     strongest: float | None = Field(
-        description="Fall of the score where the strongest place is hidden, negative where what is seen there speaks "
-        "against malignancy; null for Grad-CAM, which has no unit."
+        description="Decrease of the score when the most important cell is hidden. Negative if "
+        "that cell speaks "
+        "against malignancy. Null for Grad-CAM, which has no unit."
     )
     unit: str
     heat: str = Field(
-        description="A transparent layer of the size of `roi`, to be laid over the image there."
+        description="Path of a transparent PNG of the size of `roi`, to draw over the image at "
+        "`roi`."
     )
     faithfulness: DeletionTest
 
 
 class ExplanationView(BaseModel):
-    """Every map there is for a case, that of the whole ensemble first."""
+    """All maps of a case; the map of the whole ensemble is first."""
 
     state: Literal["made"] = "made"
     maps: list[MapView]
-    faithfulness: DeletionTest = Field(description="That of the first map.")
+    faithfulness: DeletionTest = Field(description="Deletion test of the first map.")

@@ -1,4 +1,4 @@
-"""The image of a case as SERA reads it."""
+"""Answers the image of a case as the model reads it: cleaned, upright, grey."""
 
 from uuid import UUID
 
@@ -16,34 +16,47 @@ from shared.ledger.hospitals.repository import Caller
 
 
 class CaseImage:
-    """Reads the case in the request's transaction, and ends that before it reads and decodes the image."""
+    """Reads the case in the request's transaction, and ends it before reading and decoding the
+    image."""
 
-    def __init__(self, session: HospitalSession, caller: Caller, dependencies: Dependencies) -> None:
+    def __init__(
+        self, session: HospitalSession, caller: Caller, dependencies: Dependencies
+    ) -> None:
         self._session = session
         self._caller = caller
         self._dependencies = dependencies
 
-    def show(self, case_id: UUID, known: str | None) -> Response:
-        """The PNG, or 304 where the browser has it (`known` is its If-None-Match)."""
+    def response(self, case_id: UUID, if_none_match: str | None) -> Response:
+        """The PNG, or 304 if the browser already has it."""
         case = self._case(case_id)
         tag = f'"{case.image_sha256[:20]}-{case.frame or 0}"'
         headers = {"ETag": tag, "Cache-Control": "private, max-age=3600"}
         self._session.transaction.commit()
-        if tag in (known or ""):
+        if tag in (if_none_match or ""):
             return Response(status_code=304, headers=headers)
-        data = cv2.imencode(".png", case_pixels(self._dependencies, case))[1].tobytes()
-        return Response(data, media_type="image/png", headers=headers)
+        png = case_png(self._dependencies, case)
+        return Response(png, media_type="image/png", headers=headers)
 
     def _case(self, case_id: UUID) -> Case:
         case = self._session.cases.find(case_id)
         if case is None:
             raise NotFound(thing="case")
         self._dependencies.read_audit.record_reads(
-            self._session, self._caller, Event.IMAGE_READ, [(case_id, None)]
+            session=self._session,
+            caller=self._caller,
+            event=Event.IMAGE_READ,
+            subjects=[(case_id, None)],
         )
         return case
 
 
+def case_png(dependencies: Dependencies, case: Case) -> bytes:
+    """The case's image as a PNG, with nothing of its file but the pixels."""
+    pixels = case_pixels(dependencies, case)
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
 def case_pixels(dependencies: Dependencies, case: Case) -> NDArray[np.uint8]:
-    """(height, width) grey, upright; its frame of a loop."""
-    return dependencies.decoder_pool.decode(dependencies.objects.get(case.image_sha256), case.frame).pixels
+    """The case's image, of a loop its frame: (height, width) uint8, grey, upright."""
+    data = dependencies.objects.get(case.image_sha256)
+    return dependencies.decoder_pool.decode(data, case.frame).pixels

@@ -1,4 +1,4 @@
-"""What a submission is answered with, and what a case looks like."""
+"""API schemas of cases, submissions and outcomes."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
@@ -15,19 +15,22 @@ from shared.domain.outcomes import OutcomeSource
 from shared.ledger.cases.outcomes import Outcome
 
 EARLIEST_ZONE = timedelta(hours=14)
-"""The day begins first at UTC+14; a date is in the future only if it is nowhere on Earth yet."""
+"""The day begins first at UTC+14. A date is in the future only if it has begun nowhere on Earth."""
 CASE = "1f0b8f5e-52b5-4d0c-8d55-5d8e2c4f7a11"
 JOB = "7f3f6c1e-6a55-4a33-9d1c-2f6f0f8d2a10"
 
 
 DuplicateOf = Field(
-    description="This hospital's first case with the same image, size, ROI and frame; null where there was none. The "
-    "case is read all the same: sent again by mistake it does no harm, but two patients may have been mixed up.",
+    description="This hospital's first case with the same image, size, ROI and frame; null if "
+    "there is none. The "
+    "new case is analysed all the same. A repeated submission does no harm, but check that two "
+    "patients were not "
+    "mixed up.",
 )
 
 
 class Receipt(BaseModel):
-    """The case is durable; its result will be at `links.job`."""
+    """The case is stored durably. Its result will appear at `links.job`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -49,7 +52,7 @@ class Receipt(BaseModel):
     links: dict[str, str]
 
 
-def _not_ahead(day: date) -> date:
+def _not_in_future(day: date) -> date:
     latest = (datetime.now(UTC) + EARLIEST_ZONE).date()
     if day > latest:
         raise ValueError("it lies in the future")
@@ -57,7 +60,7 @@ def _not_ahead(day: date) -> date:
 
 
 class NewOutcome(BaseModel):
-    """What the case turned out to be. Sent again, the last one counts; the earlier ones stay on record."""
+    """The final diagnosis of a case. The last one counts; earlier ones stay on record."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -74,16 +77,18 @@ class NewOutcome(BaseModel):
         },
     )
     malignant: bool
-    source: OutcomeSource = Field(description="How it became known.")
-    determined_on: Annotated[date, AfterValidator(_not_ahead)] | None = Field(
-        None, description="Not in the future."
+    source: OutcomeSource = Field(description="How the diagnosis was established.")
+    determined_on: Annotated[date, AfterValidator(_not_in_future)] | None = Field(
+        None, description="Date of the diagnosis; not in the future."
     )
     patient: OptionalText = Field(
         None,
-        description="Your own number, kept only as a keyed hash; left out, an earlier one stands.",
+        description="Your own patient number, stored only as a keyed hash. If it is omitted, an "
+        "earlier one stays.",
     )
     consent: bool = Field(
-        False, description="Whether the image may be used for training."
+        False,
+        description="Whether the patient consents to use of the image for training.",
     )
 
 
@@ -97,7 +102,7 @@ class OutcomeView(BaseModel):
 
 
 class Tombstone(BaseModel):
-    """What is left of an erased case."""
+    """The record that remains of an erased case."""
 
     case_id: UUID
     erased_at: datetime
@@ -110,21 +115,22 @@ class CaseView(BaseModel):
     size_mm: float
     roi: dict[str, Any] | None
     frame: int | None = Field(
-        description="The frame of a loop that was asked for, from 1; null for the middle one."
+        description="Requested frame of a loop, counted from 1; null for the middle frame."
     )
     source: ImageSource = Field(
-        description="`photo` where the image is a photo of a screen."
+        description="`photo` if the image is a photo of a screen."
     )
     device: str | None = Field(
-        description="Make and model of the scanner, from a DICOM header; null for other files.",
+        description="Make and model of the scanner from the DICOM header; null for other files.",
         examples=["Philips Medical Systems EPIQ 7G"],
     )
     image: dict[str, Any] = Field(
-        description="Format, width and height of the image, and sha256 of its cleaned copy."
+        description="Format, width and height of the image, and SHA-256 of its de-identified copy."
     )
     removed: dict[str, int] | None = Field(
-        description="What was taken out of the image before it was stored, by its name in DICOM or of the file format, "
-        "counted; null for cases of before images were cleaned.",
+        description="Number of elements removed from the image before it was stored, by their name "
+        "in DICOM or in the "
+        "file format; null for cases from before images were de-identified.",
         examples=[
             {
                 "PatientName": 1,
@@ -135,30 +141,34 @@ class CaseView(BaseModel):
         ],
     )
     duplicate_of: UUID | None = DuplicateOf
-    batch: str | None = Field(description="Your own label for what you sent together.")
+    batch: str | None = Field(description="Your own label for cases sent together.")
     descriptors: DescriptorsView | None = Field(
-        description="What the reader saw, in the terms of the ACR lexicon; null where nothing was said."
+        description="Descriptors that the reader entered, in the terms of the ACR lexicon; null if "
+        "none."
     )
     reader_assessment: ReaderAssessment | None = Field(
-        description="What the guidelines make of the descriptors at this size, beside the model's risk and never part "
-        "of it; null without descriptors."
+        description="Assessment by the guidelines from the descriptors and the size. It stands "
+        "beside the model's risk "
+        "and is never part of it. Null without descriptors."
     )
     created_at: datetime
     jobs: list[UUID]
     outcome: OutcomeView | None = Field(
-        description="What the case turned out to be; null while nobody said."
+        description="The final diagnosis; null until it is recorded."
     )
     links: dict[str, str]
 
 
 class SimilarCase(BaseModel):
-    """A past case of this hospital as the same model read it, and what it turned out to be."""
+    """A past case of this hospital that the same model analysed, with its final diagnosis."""
 
     case_id: UUID
     external_id: str | None
     distance: float = Field(
-        description="Between the two images as the model sees them: Euclidean, along the training images' first "
-        "principal directions in standard deviations. 0 is the same; it is no probability."
+        description="Euclidean distance between the two images as the model sees them, along the "
+        "first principal "
+        "directions of the training images, in standard deviations. 0 means equal. It is not a "
+        "probability."
     )
     risk: float
     decision: str
@@ -168,27 +178,31 @@ class SimilarCase(BaseModel):
 
 
 class SimilarView(BaseModel):
-    """The nearest first."""
+    """Similar past cases, nearest first."""
 
     model: str | None = Field(
-        description="Digest of the model by which all of them were read."
+        description="Digest of the model that analysed all of these cases."
     )
     among: int = Field(
-        description="How many cases with a known outcome, read by this model, there were to choose from."
+        description="Number of cases with a final diagnosis, analysed by this model, that were "
+        "searched."
     )
     cases: list[SimilarCase]
     reason: str | None = Field(
-        description="Why there are none: `no-result`, `model-without-embedding` or `no-known-outcome`; else null."
+        description="Why there are no cases: `no-result`, `model-without-embedding` or "
+        "`no-known-outcome`; else null."
     )
 
 
 def outcome_view(outcome: Outcome) -> OutcomeView:
-    told = {
-        name: getattr(outcome, name)
-        for name in OutcomeView.model_fields
-        if name != "patient_known"
-    }
-    return OutcomeView(patient_known=outcome.patient is not None, **told)
+    return OutcomeView(
+        malignant=outcome.malignant,
+        source=outcome.source,
+        determined_on=outcome.determined_on,
+        consent=outcome.consent,
+        patient_known=outcome.patient is not None,
+        recorded_at=outcome.recorded_at,
+    )
 
 
 def links(case_id: UUID, job_id: UUID) -> dict[str, str]:

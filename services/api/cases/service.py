@@ -1,4 +1,4 @@
-"""Cases as the gateway answers them."""
+"""Reads cases, records their outcomes and erases them."""
 
 from uuid import UUID
 
@@ -9,16 +9,20 @@ from services.api.cases.schemas import (
     NewOutcome,
     OutcomeView,
     Receipt,
+    Tombstone,
     links,
     outcome_view,
 )
 from shared.cases.accept import AcceptedCase
 from shared.domain.audit.events import Event
+from shared.domain.erasure import ErasureReason
 from shared.domain.jobs import JobState
 from shared.errors import NotFound
 from shared.ledger import HospitalSession
 from shared.ledger.cases import outcomes
 from shared.ledger.hospitals.repository import Caller
+from shared.queueing import Notifier
+from shared.queueing.app import Tasks
 
 
 def submission_receipt(accepted: AcceptedCase) -> Receipt:
@@ -33,7 +37,7 @@ def submission_receipt(accepted: AcceptedCase) -> Receipt:
 
 
 class CaseService:
-    """Reads cases of the caller's hospital, and records what they turned out to be."""
+    """Reads cases of the caller's hospital, and records their final diagnoses."""
 
     def __init__(
         self, session: HospitalSession, caller: Caller, read_audit: ReadAudit
@@ -43,14 +47,20 @@ class CaseService:
         self._read_audit = read_audit
 
     def read(self, case_id: UUID) -> CaseView:
-        """Raises NotFound for another hospital's as for none, CaseErased."""
+        """Raises CaseErased, and NotFound both for an unknown case and for another hospital's
+        case."""
         session = self._session
         case = session.cases.find(case_id)
         if case is None:
             raise NotFound(thing="case")
         jobs = session.cases.job_ids(case_id)
         outcome = session.outcomes.latest(case_id)
-        self._read_audit.record_reads(session, self._caller, Event.CASE_READ, [(case_id, None)])
+        self._read_audit.record_reads(
+            session=session,
+            caller=self._caller,
+            event=Event.CASE_READ,
+            subjects=[(case_id, None)],
+        )
         image = {
             "sha256": case.image_sha256,
             "format": case.image_format,
@@ -73,7 +83,7 @@ class CaseService:
             source=case.source,
             batch=case.batch,
             descriptors=case.descriptors,
-            outcome=outcome_view(outcome) if outcome else None,
+            outcome=None if outcome is None else outcome_view(outcome),
             reader_assessment=assess_descriptors(case.descriptors, case.size_mm),
         )
 
@@ -82,3 +92,19 @@ class CaseService:
             case_id, outcomes.NewOutcome(**dict(new))
         )
         return outcome_view(recorded)
+
+
+def erase_and_notify(
+    session: HospitalSession, notifier: Notifier, case_id: UUID, ground: ErasureReason
+) -> Tombstone:
+    """Erase a case for its hospital, and return the record that remains.
+
+    The image is removed right after the commit, or later at a reminder of beat.
+    """
+    erased = session.erasures.erase(case_id, ground)
+    if erased is None:
+        raise NotFound(thing="case")
+    session.transaction.on_commit(lambda: notifier.notify(Tasks.SWEEP, case_id))
+    return Tombstone(
+        case_id=erased.case_id, erased_at=erased.erased_at, ground=erased.ground
+    )

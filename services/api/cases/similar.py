@@ -1,4 +1,4 @@
-"""Past cases like this one."""
+"""Finds past cases that the model sees as similar to one case."""
 
 from uuid import UUID
 
@@ -22,15 +22,24 @@ def similar(
     case_id: UUID,
     limit: int,
 ) -> SimilarView:
-    """The nearest past cases, each of them on record as read."""
-    view, neighbours = _look(session, case_id, limit)
-    read_audit.record_reads(session, caller, Event.CASE_READ, [(case_id, None)])
-    results = [(neighbour.case_id, neighbour.job_id) for neighbour in neighbours]
-    read_audit.record_reads(session, caller, Event.RESULT_READ, results)
+    """The nearest past cases. The audit trail records each of their results as read."""
+    view, neighbours = _search(session, case_id, limit)
+    read_audit.record_reads(
+        session=session,
+        caller=caller,
+        event=Event.CASE_READ,
+        subjects=[(case_id, None)],
+    )
+    read_audit.record_reads(
+        session=session,
+        caller=caller,
+        event=Event.RESULT_READ,
+        subjects=[(neighbour.case_id, neighbour.job_id) for neighbour in neighbours],
+    )
     return view
 
 
-def _look(
+def _search(
     session: HospitalSession, case_id: UUID, limit: int
 ) -> tuple[SimilarView, list[Neighbour]]:
     if session.cases.find(case_id) is None:
@@ -50,9 +59,9 @@ def _look(
     return view, found.nearest
 
 
-def _view(near: Neighbour) -> SimilarCase:
+def _view(neighbour: Neighbour) -> SimilarCase:
     names = SimilarCase.model_fields.keys() - {"outcome"}
     return SimilarCase(
-        outcome=outcome_view(near.outcome),
-        **{name: getattr(near, name) for name in names},
+        outcome=outcome_view(neighbour.outcome),
+        **{name: getattr(neighbour, name) for name in names},
     )

@@ -11,8 +11,8 @@ from fastapi import UploadFile
 from pydantic import ValidationError
 
 from services.api.datasets.content import Content, ImageFiles, StoredFiles, uploaded_content, dataset_contents
-from services.api.datasets.schemas import BatchReport, BatchRow, Facts, report
-from services.api.datasets.service import find, offered
+from services.api.datasets.schemas import BatchReport, BatchRow, Facts, batch_report
+from services.api.datasets.service import find_dataset, labelled_image
 from services.api.errors import error_item, validation_summary
 from shared.domain.datasets.manifest import NO_CSV, ManifestInvalid, Row, parse_table
 from shared.errors import InputError, SeraError
@@ -20,9 +20,9 @@ from shared.ledger import SystemSession
 from shared.ledger.datasets.drafts import AddStatus
 from shared.ledger.idempotency.requests import IdempotentRequest
 
-AT_ONCE = 8
+STORE_THREADS = 8
 """Files stored at once: each waits for the disk."""
-MOST_ROWS = 2000
+MAX_ROWS = 2000
 HASH = re.compile("[0-9a-f]{64}")
 MANIFEST = "The manifest"
 REFUSED = "refused"
@@ -81,19 +81,19 @@ class BatchService:
         self._files = files
         self._idempotent = idempotent
 
-    def take(
+    def add_rows(
         self, name: str, manifest: UploadFile | str, uploads: Iterable[UploadFile]
     ) -> BatchReport:
         """Add the manifest's rows to the dataset; what became of each."""
         rows = read_rows(manifest)
-        find(self._session, name)
+        find_dataset(self._session, name)
         self._session.transaction.commit()
         files = read_files(uploads)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(STORE_THREADS) as pool:
             prepared = list(pool.map(lambda row: self._prepared(row, files), rows))
         if self._idempotent is not None:
             self._idempotent.reserve()
-        return report(self._offered(name, rows, prepared))
+        return batch_report(self._offered(name, rows, prepared))
 
     def _prepared(self, row: Row, files: Mapping[str, bytes]) -> PreparedRow | SeraError:
         try:
@@ -116,7 +116,7 @@ class BatchService:
     def _offered(
         self, name: str, rows: list[Row], prepared: list[PreparedRow | SeraError]
     ) -> list[BatchRow]:
-        dataset = find(self._session, name).id
+        dataset = find_dataset(self._session, name).id
         prepared = self._settled(dataset, prepared)
         answers = self._answers(dataset, prepared)
         return [
@@ -155,7 +155,7 @@ class BatchService:
                 if isinstance(each, PreparedRow) and each.came is came
             }
             images = [
-                offered(row.content, row.facts, pseudonyms) for row in these.values()
+                labelled_image(row.content, row.facts, pseudonyms) for row in these.values()
             ]
             answers |= zip(these, receive(dataset, images), strict=True)
         return [answers[at] for at in range(len(prepared))]
@@ -169,8 +169,8 @@ def read_rows(manifest: UploadFile | str) -> list[Row]:
     )
     if not rows:
         raise ManifestInvalid(path=MANIFEST, problem="it has no rows")
-    if len(rows) > MOST_ROWS:
-        raise BatchTooLong(rows=len(rows), most=MOST_ROWS)
+    if len(rows) > MAX_ROWS:
+        raise BatchTooLong(rows=len(rows), most=MAX_ROWS)
     return rows
 
 

@@ -8,9 +8,9 @@ from uuid import UUID
 from shared.cases.deidentification import Deidentifier
 from shared.errors import Unavailable
 from shared.imaging import decode
-from shared.imaging.deidentify import Cleaned
+from shared.imaging.deidentify import CleanedFile
 from shared.ledger import SystemSession
-from shared.ledger.cases.cleaned_files import CleanedFile
+from shared.ledger.cases.cleaned_files import CleanedFileHashes
 from shared.objects import ObjectStore
 
 
@@ -31,8 +31,8 @@ class Content:
 class StoredFiles:
     """An image and its mask as they came and as they are stored."""
 
-    image: CleanedFile
-    mask: CleanedFile | None
+    image: CleanedFileHashes
+    mask: CleanedFileHashes | None
 
 
 class ImageFiles:
@@ -66,11 +66,14 @@ class ImageFiles:
             raise ErasedMeanwhile
         session.cleaned_files.record(dataset, files)
 
-    def _store(self, original: bytes, cleaned: Cleaned) -> CleanedFile:
+    def _store(self, original: bytes, cleaned: CleanedFile) -> CleanedFileHashes:
         """An original above the cap is refused by the receive path; a cleaned loop may be larger."""
         source = hashlib.sha256(original).hexdigest()
-        return CleanedFile(
-            source, self._objects.put(cleaned.data).sha256, dict(cleaned.removed)
+        stored = self._objects.put(cleaned.data)
+        return CleanedFileHashes(
+            source_sha256=source,
+            stored_sha256=stored.sha256,
+            removed=dict(cleaned.removed),
         )
 
 

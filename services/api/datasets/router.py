@@ -18,8 +18,8 @@ from services.api.datasets.batch import BatchService
 from services.api.datasets.composition import CompositionView
 from services.api.datasets.content import ImageFiles
 from services.api.datasets.schemas import (
-    LARGEST_NUMBER,
-    MOST_HASHES,
+    MAX_NUMBER,
+    MAX_HASHES,
     SHA256,
     BatchReport,
     Correction,
@@ -35,10 +35,10 @@ from services.api.datasets.schemas import (
     OutcomeFilter,
     Sha256,
     SplitView,
-    TakenView,
+    OutcomeImportView,
     VersionDetail,
     VersionView,
-    view,
+    dataset_view,
 )
 from services.api.datasets.service import DatasetService, ImageService, Labelled
 from services.api.dependencies import (
@@ -92,7 +92,7 @@ DatasetServiceDep = Annotated[DatasetService, Depends(dataset_service)]
 ImageServiceDep = Annotated[ImageService, Depends(image_service)]
 BatchServiceDep = Annotated[BatchService, Depends(batch_service)]
 Number = Annotated[
-    int, Path(ge=1, le=LARGEST_NUMBER, description="The version's number.")
+    int, Path(ge=1, le=MAX_NUMBER, description="The version's number.")
 ]
 ImageHash = Annotated[
     Sha256, Path(description="SHA-256 of the image file.", examples=[SHA256])
@@ -136,13 +136,13 @@ def labelled(
 @router.post("/datasets", status_code=201)
 def create_dataset(new: NewDataset, service: DatasetServiceDep) -> DatasetView:
     """Create a dataset; an existing one of that name and kind is returned as it is."""
-    return view(service.create(new.name, new.synthetic))
+    return dataset_view(service.create(new.name, new.synthetic))
 
 
 @router.get("/datasets")
 def list_datasets(service: DatasetServiceDep) -> list[DatasetView]:
     """All datasets, by name."""
-    return [view(dataset) for dataset in service.all()]
+    return [dataset_view(dataset) for dataset in service.all()]
 
 
 @router.get("/datasets/{name}")
@@ -163,7 +163,7 @@ def read_composition(
         int | None,
         Query(
             ge=1,
-            le=LARGEST_NUMBER,
+            le=MAX_NUMBER,
             description="A frozen version; left out: the draft.",
         ),
     ] = None,
@@ -204,7 +204,7 @@ def remove_image(
 @router.post("/datasets/{name}/known")
 def ask_known(
     name: str,
-    images: Annotated[list[Sha256], Body(max_length=MOST_HASHES, examples=[[SHA256]])],
+    images: Annotated[list[Sha256], Body(max_length=MAX_HASHES, examples=[[SHA256]])],
     service: DatasetServiceDep,
 ) -> KnownImages:
     """Which of these images, named by the SHA-256 of their files, the dataset has: those need not be sent again."""
@@ -223,7 +223,7 @@ def add_batch(
     ] = None,
 ) -> BatchReport:
     """Add many labelled images; answers what became of each row. A batch sent again changes nothing."""
-    return service.take(name, manifest, files or [])
+    return service.add_rows(name, manifest, files or [])
 
 
 @router.post("/datasets/{name}/split")
@@ -237,9 +237,9 @@ def split_dataset(
 @router.post("/datasets/{name}/outcomes")
 def take_outcomes(
     name: str, which: OutcomeFilter, service: DatasetServiceDep, tags: IfMatch
-) -> TakenView:
+) -> OutcomeImportView:
     """Bring cases with consent and a known outcome into the draft; follow corrections and withdrawn consent."""
-    return service.take_outcomes(name, which, tags)
+    return service.import_outcomes(name, which, tags)
 
 
 @router.post(
@@ -271,7 +271,7 @@ def read_version(
         int | None,
         Query(
             ge=1,
-            le=LARGEST_NUMBER,
+            le=MAX_NUMBER,
             description="Compare with this version instead of the one before.",
         ),
     ] = None,

@@ -15,8 +15,8 @@ from shared.ledger.datasets.repository import Dataset, SplitCount
 from shared.ledger.datasets.versions import VersionDifference, FreezeResult, Version
 
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
-MOST_HASHES = 10_000
-LARGEST_NUMBER = 2**31 - 1
+MAX_HASHES = 10_000
+MAX_NUMBER = 2**31 - 1
 SHA256 = "1f0b8f5e52b54d0c8d555d8e2c4f7a117f3f6c1e6a554a339d1c2f6f0f8d2a10"
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
@@ -202,7 +202,7 @@ class NewSplit(BaseModel):
     seed: int | None = Field(
         None,
         ge=0,
-        le=LARGEST_NUMBER,
+        le=MAX_NUMBER,
         description="Equal seeds draw equal parts; default 0.",
     )
     sites: list[PlainText] | None = Field(
@@ -305,7 +305,7 @@ class RefusedView(BaseModel):
     )
 
 
-class TakenView(BaseModel):
+class OutcomeImportView(BaseModel):
     added: int
     corrected: int = Field(
         description="Rows whose label, patient or ROI followed a newer outcome."
@@ -319,11 +319,11 @@ class TakenView(BaseModel):
     refused: list[RefusedView]
 
 
-def view(dataset: Dataset) -> DatasetView:
+def dataset_view(dataset: Dataset) -> DatasetView:
     return DatasetView(**_told(dataset))
 
 
-def detail(dataset: Dataset, shares: list[SplitCount]) -> DatasetDetail:
+def dataset_detail(dataset: Dataset, shares: list[SplitCount]) -> DatasetDetail:
     return DatasetDetail(
         **_told(dataset), shares=[ShareView(**vars(share)) for share in shares]
     )
@@ -342,7 +342,7 @@ def known_images(held: dict[str, LabelledImage]) -> KnownImages:
     )
 
 
-def report(rows: list[BatchRow]) -> BatchReport:
+def batch_report(rows: list[BatchRow]) -> BatchReport:
     outcomes = [row.outcome for row in rows]
     added, known = (outcomes.count(reception) for reception in AddStatus)
     return BatchReport(

@@ -17,11 +17,11 @@ from services.api.datasets.schemas import (
     OutcomeFilter,
     RefusedView,
     SplitView,
-    TakenView,
+    OutcomeImportView,
     VersionDetail,
     VersionView,
     WithdrawnView,
-    detail,
+    dataset_detail,
     frozen_view,
     image_view,
     known_images,
@@ -83,12 +83,12 @@ class DatasetService:
         return self._session.datasets.all()
 
     def read(self, name: str) -> DatasetDetail:
-        dataset = find(self._session, name)
-        return detail(dataset, self._session.datasets.split_counts(dataset.id))
+        dataset = find_dataset(self._session, name)
+        return dataset_detail(dataset, self._session.datasets.split_counts(dataset.id))
 
     def composition(self, name: str, number: int | None) -> CompositionView:
         """Of the draft, or of a version by its number."""
-        dataset = find(self._session, name).id
+        dataset = find_dataset(self._session, name).id
         if number is None:
             return composition_view(self._session.compositions.of_draft(dataset))
         version = self._session.versions.find(dataset, number)
@@ -96,7 +96,7 @@ class DatasetService:
 
     def known(self, name: str, hashes: list[str]) -> KnownImages:
         names = self._session.cleaned_files.dataset_hashes(set(hashes))
-        dataset = find(self._session, name).id
+        dataset = find_dataset(self._session, name).id
         images = self._session.drafts.find_images(dataset, set(names.values()))
         return known_images(
             {
@@ -116,16 +116,16 @@ class DatasetService:
         if "patient" in changes:
             changes["patient"] = self._session.pseudonyms.pseudonymise(changes["patient"])
         image = _named(self._session, image_sha256)
-        dataset = find(self._session, name).id
+        dataset = find_dataset(self._session, name).id
         return image_view(self._session.drafts.change(dataset, image, changes, tags))
 
     def remove(self, name: str, image_sha256: str, tags: ETags) -> ImageView:
-        dataset = find(self._session, name).id
+        dataset = find_dataset(self._session, name).id
         image = _named(self._session, image_sha256)
         return image_view(self._session.drafts.remove(dataset, image, tags))
 
     def split(self, name: str, new: NewSplit, tags: ETags) -> SplitView:
-        dataset = find(self._session, name).id
+        dataset = find_dataset(self._session, name).id
         if new.sites:
             return split_view(
                 self._session.drafts.split_by_site(dataset, new.sites, tags)
@@ -137,11 +137,11 @@ class DatasetService:
         )
 
     def freeze(self, name: str, tags: ETags) -> FrozenView:
-        dataset = find(self._session, name).id
+        dataset = find_dataset(self._session, name).id
         return frozen_view(self._session.versions.freeze(dataset, tags))
 
     def versions(self, name: str) -> list[VersionView]:
-        dataset = find(self._session, name).id
+        dataset = find_dataset(self._session, name).id
         return [
             version_view(version) for version in self._session.versions.all(dataset)
         ]
@@ -149,7 +149,7 @@ class DatasetService:
     def version(self, name: str, number: int, against: int | None) -> VersionDetail:
         """A version, and what it changed against another one: the one before, if none is named."""
         versions = self._session.versions
-        dataset = find(self._session, name).id
+        dataset = find_dataset(self._session, name).id
         version = versions.find(dataset, number)
         other = against or number - 1
         if not other:
@@ -158,8 +158,8 @@ class DatasetService:
         difference = versions.difference(older.id, version.id)
         return version_detail(version, difference, against=other)
 
-    def take_outcomes(self, name: str, which: OutcomeFilter, tags: ETags) -> TakenView:
-        dataset = find(self._session, name)
+    def import_outcomes(self, name: str, which: OutcomeFilter, tags: ETags) -> OutcomeImportView:
+        dataset = find_dataset(self._session, name)
         if dataset.synthetic:
             raise DatasetOfOtherKind(name=name, kind=_kind(True), other=_kind(False))
         taken = self._session.consents.import_outcomes(
@@ -183,20 +183,20 @@ class ImageService:
 
     def add(self, name: str, labelled: Labelled) -> tuple[str, bool]:
         """Store an image and its label; the same image under the same label changes nothing."""
-        find(self._session, name)
+        find_dataset(self._session, name)
         self._session.transaction.commit()
         mask = labelled.mask.read() if labelled.mask else None
         kept = self._files.store(labelled.image.read(), mask)
         if self._idempotent is not None:
             self._idempotent.reserve()
-        dataset = find(self._session, name).id
+        dataset = find_dataset(self._session, name).id
         self._files.record(self._session, dataset, [kept])
         [content] = dataset_contents(self._session, [uploaded_content(kept)])
-        row = offered(content, labelled.facts, self._session.pseudonyms)
+        row = labelled_image(content, labelled.facts, self._session.pseudonyms)
         return content.image_sha256, self._session.datasets.add(dataset, [row]) == 1
 
 
-def find(session: SystemSession, name: str) -> Dataset:
+def find_dataset(session: SystemSession, name: str) -> Dataset:
     """The dataset of a name from an address, which may be anything."""
     if not NAME.fullmatch(name):
         raise DatasetUnknown(name=name)
@@ -208,14 +208,14 @@ def _named(session: SystemSession, image_sha256: str) -> str:
     return session.cleaned_files.dataset_hashes([image_sha256])[image_sha256]
 
 
-def offered(content: Content, facts: Facts, pseudonyms: Pseudonyms) -> LabelledImage:
+def labelled_image(content: Content, facts: Facts, pseudonyms: Pseudonyms) -> LabelledImage:
     told: dict[str, Any] = facts.model_dump() | {
         "patient": pseudonyms.pseudonymise(facts.patient)
     }
     return LabelledImage(content.image_sha256, mask_sha256=content.mask_sha256, **told)
 
 
-def _taken(taken: OutcomeImport) -> TakenView:
+def _taken(taken: OutcomeImport) -> OutcomeImportView:
     withdrawn = [WithdrawnView(**vars(each)) for each in taken.withdrawn]
     refused = [
         RefusedView(
@@ -226,7 +226,7 @@ def _taken(taken: OutcomeImport) -> TakenView:
         for each in taken.refused
     ]
     counts = {field.name: getattr(taken, field.name) for field in fields(OutcomeImport)}
-    return TakenView(**counts | {"withdrawn": withdrawn, "refused": refused})
+    return OutcomeImportView(**counts | {"withdrawn": withdrawn, "refused": refused})
 
 
 def _kind(synthetic: bool) -> str:

@@ -9,12 +9,12 @@ from shared.ledger.hospitals.repository import Caller, HospitalUnknown
 Names = dict[UUID, str]
 
 
-def name_of(hospital: UUID | None, names: Names) -> str | None:
+def hospital_name(hospital: UUID | None, names: Names) -> str | None:
     """None for what belongs to no hospital."""
     return names.get(hospital) if hospital else None
 
 
-def named(name: str | None, names: Names, caller: Caller) -> UUID | None:
+def find_hospital_id(name: str | None, names: Names, caller: Caller) -> UUID | None:
     """Another hospital's name is answered as one that nobody has. Raises HospitalUnknown, Forbidden."""
     if not name:
         return None

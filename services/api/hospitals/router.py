@@ -111,5 +111,5 @@ def change_hospital(
 ) -> HospitalView:
     """Change the settings of the hospital of this name, and how much it may send."""
     return with_tag(
-        service.change(service.named(name), change, tags, dry_run), response
+        service.change(service.find_id(name), change, tags, dry_run), response
     )

@@ -25,10 +25,10 @@ class HospitalService:
 
     def all(self) -> list[HospitalView]:
         """By name."""
-        serving = live(self._session)
+        serving = live_model(self._session)
         due = self._session.retention.due(self._settings.retention_days)
         return [
-            view(hospital, serving, self._settings, due.get(hospital.id, DueCases()).cases)
+            hospital_view(hospital, serving, self._settings, due.get(hospital.id, DueCases()).cases)
             for hospital in self._session.hospitals.all()
         ]
 
@@ -36,7 +36,7 @@ class HospitalService:
         """Raises HospitalExists."""
         return self._view(self._session.hospitals.add(name))
 
-    def named(self, name: str) -> UUID:
+    def find_id(self, name: str) -> UUID:
         """Raises HospitalUnknown."""
         return self._session.hospitals.find(name).id
 
@@ -59,10 +59,10 @@ class HospitalService:
     def _view(self, hospital: Hospital) -> HospitalView:
         days = hospital.retention_days or self._settings.retention_days
         due = self._session.retention.count_due_with_retention(hospital.id, days) if days else 0
-        return view(hospital, live(self._session), self._settings, due)
+        return hospital_view(hospital, live_model(self._session), self._settings, due)
 
 
-def live(session: SystemSession) -> Live | None:
+def live_model(session: SystemSession) -> Live | None:
     """The live model with its reference; None before the first promotion."""
     digest = session.models.live_digest()
     return (
@@ -72,7 +72,7 @@ def live(session: SystemSession) -> Live | None:
     )
 
 
-def view(
+def hospital_view(
     hospital: Hospital, serving: Live | None, settings: Settings, due: int
 ) -> HospitalView:
     prevalence = hospital.prevalence or settings.prevalence

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from services.api.dependencies import CallerSession
-from services.api.hospitals.lookup import Names, name_of, named
+from services.api.hospitals.lookup import Names, hospital_name, find_hospital_id
 from services.api.keys import schemas
 from services.api.keys.schemas import KeyView, NewKeyView
 from shared.errors import Conflict
@@ -36,7 +36,7 @@ class KeyService:
     def make(self, new: schemas.NewKey) -> NewKeyView:
         """Raises HospitalUnknown, KeyNeedsHospital, Forbidden."""
         names = self._names()
-        hospital = named(new.hospital, names, self._caller)
+        hospital = find_hospital_id(new.hospital, names, self._caller)
         expires_at = self._session.api_keys.now() + timedelta(days=new.expires_days)
         return shown(
             self._session.api_keys.create(new.role, hospital, new.label, expires_at), names
@@ -60,7 +60,7 @@ def view(key: ApiKey, names: Names) -> KeyView:
     return KeyView(
         id=key.id,
         role=key.role,
-        hospital=name_of(key.hospital_id, names),
+        hospital=hospital_name(key.hospital_id, names),
         label=key.label,
         created_at=key.created_at,
         expires_at=key.expires_at,

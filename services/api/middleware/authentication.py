@@ -178,7 +178,10 @@ class AuthenticationMiddleware:
         self, transaction: Transaction, caller: Caller
     ) -> RateLimitStatus | None:
         """Refuses a submission that cannot be accepted, before its body is read. Raises TooMuch."""
-        if caller.hospital_id is None or Permission.SUBMIT not in PERMISSIONS[caller.role]:
+        if (
+            caller.hospital_id is None
+            or Permission.SUBMIT not in PERMISSIONS[caller.role]
+        ):
             return None
         session = HospitalSession(transaction, caller.hospital_id, caller.actor)
         return self._admission.standing(session)

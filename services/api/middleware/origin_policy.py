@@ -152,6 +152,7 @@ class OriginPolicy:
 
 
 def csrf_token(token: str) -> str:
-    """The CSRF token of SERA's own pages. It derives from the session token, which no page reads."""
+    """The CSRF token of SERA's own pages. It derives from the session token, which no page
+    reads."""
     key = token.encode(errors="surrogatepass")
     return hmac.new(key, b"sera-csrf/1", hashlib.sha256).hexdigest()

@@ -31,7 +31,7 @@ def list_models(
 ) -> list[ModelView]:
     """Newest first; `live` marks the one that answers. The ETag changes with it."""
     set_etag(response, session.models.tag())
-    return service.views(session, session.models.all())
+    return service.model_views(session, session.models.all())
 
 
 @router.post("/models/rollback")
@@ -40,7 +40,7 @@ def roll_back(
 ) -> ModelView:
     """Make the model live again that was live before the present one; asks neither the gate nor for
     a reason."""
-    return service.view(session, session.models.rollback(caller.actor, reason, tags))
+    return service.model_view(session, session.models.rollback(caller.actor, reason, tags))
 
 
 @router.get("/models/{model_id}")
@@ -49,7 +49,7 @@ def read_model(
 ) -> ModelView:
     """By digest, a start of it, or a name (its newest version). The ETag changes with what is live."""
     set_etag(response, session.models.tag())
-    return service.view(session, model_id)
+    return service.model_view(session, model_id)
 
 
 @router.post("/models/{model_id}/promote")
@@ -64,13 +64,13 @@ def promote_model(
     while serving."""
     digest = session.models.find(model_id).digest
     session.models.promote(digest, caller.actor, reason, tags)
-    return service.view(session, digest)
+    return service.model_view(session, digest)
 
 
 @router.get("/models/{model_id}/gate")
 def read_gate(model_id: str, caller: Operator, session: SystemSessionDep) -> GateView:
     """The last judgement, with reasons, figures and a row for each site."""
-    return service.gate(session, model_id)
+    return service.gate_view(session, model_id)
 
 
 @router.post("/models/{model_id}/gate", status_code=202)
@@ -83,12 +83,12 @@ def judge_again(
     """Hold the gate again, against what is live now; a trainer does it, and the model shows its
     word."""
     model = session.models.find(model_id)
-    run_id = service.run_of(model)
+    run_id = service.run_id_of(model)
     session.steps.add_gate_step(run_id)
     session.transaction.on_commit(
         partial(dependencies.notifier.notify, Tasks.TRAIN, run_id)
     )
-    return service.view(session, model.digest)
+    return service.model_view(session, model.digest)
 
 
 @router.get("/promotions")
@@ -98,13 +98,13 @@ def list_promotions(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[PromotionView]:
     """What was live when, who made it so and why; newest first."""
-    return [service.promotion(row) for row in session.models.history(limit)]
+    return [service.promotion_view(row) for row in session.models.history(limit)]
 
 
 @router.get("/workers")
 def list_workers(caller: Operator, session: SystemSessionDep) -> list[WorkerView]:
     """Workers that are there, and what each serves or refuses to serve."""
-    return [service.worker(row) for row in session.serving.present_workers()]
+    return [service.worker_view(row) for row in session.serving.present_workers()]
 
 
 @router.post("/models/{model_id}/shadow", status_code=201)
@@ -122,7 +122,7 @@ def start_shadow(
     session.transaction.on_commit(
         partial(dependencies.notifier.notify, Tasks.SHADOW, started.id)
     )
-    return service.shadow(started)
+    return service.shadow_view(started)
 
 
 @router.get("/models/{model_id}/shadow")
@@ -142,4 +142,4 @@ def stop_shadow(
 ) -> ShadowView:
     """End the shadow that runs; what it said is kept."""
     ending = Message("shadow-stopped", {"reason": reason} if reason else {})
-    return service.shadow(session.shadows.stop(ending))
+    return service.shadow_view(session.shadows.stop(ending))

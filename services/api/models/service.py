@@ -43,14 +43,14 @@ class MadeElsewhere(Conflict):
     text = "{name} was not trained here, so it has no locked test set to be judged on. Promote it with a reason."
 
 
-def run_of(model: Model) -> UUID:
+def run_id_of(model: Model) -> UUID:
     """The run that made a model; raises MadeElsewhere."""
     if model.run_id is None:
         raise MadeElsewhere(name=f"{model.name}/{model.version}")
     return model.run_id
 
 
-def views(session: SystemSession, models: Sequence[Model]) -> list[ModelView]:
+def model_views(session: SystemSession, models: Sequence[Model]) -> list[ModelView]:
     """Models with their gates, and the workers that serve or refuse them."""
     gates = session.gate_judgements.latest_by_model()
     workers = session.serving.present_workers()
@@ -60,7 +60,7 @@ def views(session: SystemSession, models: Sequence[Model]) -> list[ModelView]:
         ModelView(
             **vars(model),
             shadow=shadow is not None and shadow.model_digest == model.digest,
-            gate=summary(gates[model.digest], live) if model.digest in gates else None,
+            gate=gate_summary(gates[model.digest], live) if model.digest in gates else None,
             serving=[
                 worker.name for worker in workers if worker.model_digest == model.digest
             ],
@@ -70,8 +70,8 @@ def views(session: SystemSession, models: Sequence[Model]) -> list[ModelView]:
     ]
 
 
-def view(session: SystemSession, name_or_digest: str) -> ModelView:
-    return views(session, [session.models.find(name_or_digest)])[0]
+def model_view(session: SystemSession, name_or_digest: str) -> ModelView:
+    return model_views(session, [session.models.find(name_or_digest)])[0]
 
 
 def refusals(workers: Sequence[Worker], digest: str) -> list[RefusalView]:
@@ -82,7 +82,7 @@ def refusals(workers: Sequence[Worker], digest: str) -> list[RefusalView]:
     ]
 
 
-def summary(gate: GateJudgement, live: str | None) -> GateSummary:
+def gate_summary(gate: GateJudgement, live: str | None) -> GateSummary:
     """A live model's own gate is history, and so never stale."""
     stale = gate.model_digest != live and gate.live_digest != live
     return GateSummary(
@@ -93,14 +93,14 @@ def summary(gate: GateJudgement, live: str | None) -> GateSummary:
     )
 
 
-def gate(session: SystemSession, name_or_digest: str) -> GateView:
+def gate_view(session: SystemSession, name_or_digest: str) -> GateView:
     """The last judgement of a model, in full."""
     model = session.models.find(name_or_digest)
     found = session.gate_judgements.latest(model.digest)
     if found is None:
         raise GateAbsent(name=f"{model.name}/{model.version}")
     return GateView(
-        **summary(found, session.models.live_digest()).model_dump(),
+        **gate_summary(found, session.models.live_digest()).model_dump(),
         gate_id=found.id,
         model=found.model_digest,
         version_id=found.version_id,
@@ -120,14 +120,14 @@ def reason_view(reason: GateReason) -> GateReasonView:
     )
 
 
-def promotion(row: Promotion) -> PromotionView:
+def promotion_view(row: Promotion) -> PromotionView:
     facts = {**vars(row)}
     return PromotionView(
         number=facts.pop("id"), model=facts.pop("model_digest"), **facts
     )
 
 
-def worker(row: Worker) -> WorkerView:
+def worker_view(row: Worker) -> WorkerView:
     refusal = row.refusal
     refused = (
         RefusedModel(model=refusal.digest, **_refused(refusal)) if refusal else None
@@ -139,7 +139,7 @@ def worker(row: Worker) -> WorkerView:
     return WorkerView(worker=row.name, model=row.model_digest, refused=refused, **same)
 
 
-def shadow(row: Shadow) -> ShadowView:
+def shadow_view(row: Shadow) -> ShadowView:
     reason = row.end_reason
     return ShadowView(
         shadow_id=row.id,
@@ -161,17 +161,17 @@ def shadow_report(session: SystemSession, name_or_digest: str) -> ShadowReport:
     against = pairs[-1].live_digest if pairs else None
     same = [pair for pair in pairs if pair.live_digest == against]
     return ShadowReport(
-        **shadow(found).model_dump(),
+        **shadow_view(found).model_dump(),
         read=len(pairs),
         unread=sum(pair.score is None for pair in pairs),
         waiting=0 if found.ended_at else session.shadows.count_waiting(found),
         against=against,
         elsewhere=len(pairs) - len(same),
-        comparison=comparison(same),
+        comparison=compare_pairs(same),
     )
 
 
-def comparison(pairs: Sequence[ShadowPair]) -> Comparison | None:
+def compare_pairs(pairs: Sequence[ShadowPair]) -> Comparison | None:
     """Of cases that both have read: a pair of which the shadow could not read the image has no score."""
     read = [pair for pair in pairs if pair.score is not None]
     return compare_models(

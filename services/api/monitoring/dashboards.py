@@ -1,4 +1,5 @@
-"""What dashboards poll: drift, input quality, performance by outcomes, conformal coverage."""
+"""Routes that dashboards poll: drift, input quality, performance by outcomes, conformal
+coverage."""
 
 from typing import Annotated, Any
 
@@ -13,53 +14,63 @@ from services.api.monitoring.schemas import (
     PerformanceView,
     QualityView,
 )
-from services.api.monitoring.service import FRESH_S, JsonAnswer, WindowQuery, MonitoringService
+from services.api.monitoring.service import (
+    FRESH_S,
+    JsonAnswer,
+    MonitoringService,
+    WindowQuery,
+)
 from shared.ledger.monitoring.observations import Period
 
 router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"])
-TOLD = ", ".join(map(str, coverage.ALPHAS))
+DEFAULT_ALPHAS = ", ".join(map(str, coverage.ALPHAS))
 WITHOUT_NUL = r"^[^\x00]*$"
-"""PostgreSQL's text cannot hold it."""
+"""PostgreSQL's text cannot hold a NUL."""
 Alpha = Annotated[float, Query(gt=0, lt=1)]
 IfNoneMatch = Annotated[
     str | None,
-    Header(description="The ETag of an earlier answer; 304 if it still holds."),
+    Header(description="The ETag of an earlier answer; 304 if nothing has changed."),
 ]
 
 
-def _words(longest: int, description: str) -> Any:
-    return Query(max_length=longest, pattern=WITHOUT_NUL, description=description)
+def _text_query(max_length: int, description: str) -> Any:
+    return Query(max_length=max_length, pattern=WITHOUT_NUL, description=description)
 
 
 def window_query(
     hospital: Annotated[
-        str | None, _words(200, "Name or id; left out, all that the key may see.")
+        str | None,
+        _text_query(200, "Name or id of a hospital; by default all that you may see."),
     ] = None,
     device: Annotated[
-        str | None, _words(80, "Make and model, as the answers name it.")
+        str | None,
+        _text_query(80, "Make and model of the scanner, as the answers name it."),
     ] = None,
     model: Annotated[
         str | None,
-        _words(200, "Digest, a start of it, NAME (its newest) or NAME/VERSION."),
+        _text_query(200, "Digest, its beginning, NAME (newest) or NAME/VERSION."),
     ] = None,
     since: Annotated[
         AwareDatetime | None,
         Query(
-            description="Results made from here on; left out, 30 days before `until`.",
+            description="Results from this time on; by default 30 days before `until`.",
             examples=["2026-10-01T00:00:00Z"],
         ),
     ] = None,
     until: Annotated[
-        AwareDatetime | None, Query(description="And before this; left out, up to now.")
+        AwareDatetime | None,
+        Query(description="Results before this time; by default up to now."),
     ] = None,
 ) -> WindowQuery:
-    return WindowQuery(hospital, device, model, since, until)
+    return WindowQuery(
+        hospital=hospital, device=device, model=model, since=since, until=until
+    )
 
 
 def monitoring_service(
     caller: Monitor, session: CallerSessionDep, dependencies: DependenciesDep
 ) -> MonitoringService:
-    return MonitoringService(session, caller, dependencies.cache)
+    return MonitoringService(session, caller, dependencies.answer_cache)
 
 
 WindowQueryDep = Annotated[WindowQuery, Depends(window_query)]
@@ -68,62 +79,73 @@ MonitoringServiceDep = Annotated[MonitoringService, Depends(monitoring_service)]
 
 @router.get("/drift", response_model=DriftView)
 def read_drift(
-    service: MonitoringServiceDep, asked: WindowQueryDep, if_none_match: IfNoneMatch = None
+    service: MonitoringServiceDep,
+    query: WindowQueryDep,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Score, strangeness and embedding of each hospital and device against the training images of their model."""
-    return conditional_response(service.answer(drift.measure, asked), if_none_match)
+    """Score, novelty and embedding of each hospital and device, compared with the training images
+    of the model."""
+    answer = service.answer(drift.measure, query)
+    return conditional_response(answer, if_none_match)
 
 
 @router.get("/quality", response_model=QualityView)
 def read_quality(
-    service: MonitoringServiceDep, asked: WindowQueryDep, if_none_match: IfNoneMatch = None
+    service: MonitoringServiceDep,
+    query: WindowQueryDep,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """How often each warning and each failure comes, and `refer`, by hospital and device."""
-    return conditional_response(service.answer(quality.measure, asked), if_none_match)
+    """Frequency of each warning, of each failure and of `refer`, by hospital and device."""
+    answer = service.answer(quality.measure, query)
+    return conditional_response(answer, if_none_match)
 
 
 @router.get("/performance", response_model=PerformanceView)
 def read_performance(
     service: MonitoringServiceDep,
-    asked: WindowQueryDep,
+    query: WindowQueryDep,
     step: Annotated[
-        Period, Query(description="Of the figures over time.")
+        Period, Query(description="Time step of the figures over time.")
     ] = Period.MONTH,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """AUC, calibration, sensitivity and specificity as far as outcomes are known: read `sentences` with them."""
-    return conditional_response(service.answer(performance.measure, asked, step), if_none_match)
+    """AUC, calibration, sensitivity and specificity of the cases with an outcome. Show `sentences`
+    with them."""
+    answer = service.answer(performance.measure, query, step)
+    return conditional_response(answer, if_none_match)
 
 
 @router.get("/coverage", response_model=CoverageView)
 def read_coverage(
     service: MonitoringServiceDep,
-    asked: WindowQueryDep,
+    query: WindowQueryDep,
     alpha: Annotated[
         list[Alpha] | None,
         Query(
             min_length=1,
             max_length=10,
-            description=f"Errors to allow; {TOLD} if left out.",
+            description=f"Allowed error rates; {DEFAULT_ALPHAS} by default.",
         ),
     ] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """How often conformal sets hold the true class at each error that is allowed, and how often they decide."""
-    return conditional_response(
-        service.answer(coverage.measure, asked, tuple(alpha or coverage.ALPHAS)),
-        if_none_match,
-    )
+    """How often conformal sets contain the true class at each allowed error, and how often they
+    decide."""
+    alphas = tuple(alpha or coverage.ALPHAS)
+    answer = service.answer(coverage.measure, query, alphas)
+    return conditional_response(answer, if_none_match)
 
 
 def conditional_response(
     answer: JsonAnswer, if_none_match: str | None, fresh_s: float = FRESH_S
 ) -> Response:
-    fresh = {
+    """304 if the client already has this answer, else the answer; a browser may reuse it for
+    `fresh_s`."""
+    headers = {
         "Cache-Control": f"private, max-age={fresh_s:.0f}",
         "Vary": "Authorization, Cookie",
+        "ETag": answer.etag,
     }
-    headers = fresh | {"ETag": answer.etag}
     if if_none_match and answer.etag in if_none_match:
         return Response(status_code=304, headers=headers)
     return Response(answer.body, headers=headers, media_type="application/json")

@@ -1,4 +1,5 @@
-"""Whether a hospital's or a device's results drift from those of the images that the model was trained on."""
+"""Measures drift: how far results of a hospital or a device differ from those of the training
+images."""
 
 from collections import Counter, defaultdict
 from typing import NamedTuple
@@ -9,14 +10,14 @@ from numpy.typing import NDArray
 from services.api.monitoring.schemas import (
     DriftGroup,
     DriftView,
-    ModelView,
+    MonitoredModelView,
     QuantityDrift,
 )
 from services.api.monitoring.views import GroupKey, group_keys, window_view, worst
 from shared.ledger.monitoring.observations import (
+    ModelReference,
     Observations,
     Quantity,
-    ModelReference,
     ResultSource,
     Window,
 )
@@ -30,152 +31,155 @@ from shared.statistics import (
 from shared.statistics.model_life.drift import MIN_CASES, as_reference
 
 NO_REFERENCE = (
-    "The model was stored without the distributions of its training images, so drift cannot be measured. "
+    "The model was stored without the distributions of its training images, so drift cannot be "
+    "measured. "
     "Train and promote a new version to have it."
 )
 NEXT = {
-    DriftState.ALARM: "The images differ markedly from the training images: look at recent ones and at the scanner's "
+    DriftState.ALARM: "The images differ markedly from the training images: look at recent ones "
+    "and at the scanner's "
     "settings, and check the figures of performance before relying on the risks.",
-    DriftState.WATCH: "The images differ somewhat from the training images: keep watching, and see which device it is.",
+    DriftState.WATCH: "The images differ somewhat from the training images: keep watching, and see "
+    "which device it is.",
     DriftState.OK: "No more change than chance or custom allows.",
     DriftState.TOO_FEW: f"Too few results to judge by; it takes {MIN_CASES}.",
 }
 
 Counts = list[NDArray[np.int64]]
-"""Of one quantity: an array for each of its components."""
+"""Counts of one quantity between the quantiles: one array for each component."""
 Quantiles = list[NDArray[np.float64]]
-"""Of the training images: an array for each component of a quantity."""
+"""Quantiles of one quantity over the training images: one array for each component."""
 
 
-class Reading(NamedTuple):
-    """A place under one model."""
+class ModelGroup(NamedTuple):
+    """The results of a hospital or device by one model."""
 
-    place: GroupKey
+    key: GroupKey
     model: str
+    """Digest of the model."""
 
 
 def measure(observations: Observations, window: Window) -> DriftView:
     """Drift of each hospital and device that had results in the window, model by model."""
     results = _results(observations, window)
-    known = {
-        each.digest: each
-        for each in observations.references({reading.model for reading in results})
+    digests = {group.model for group in results}
+    references = {
+        reference.digest: reference for reference in observations.references(digests)
     }
-    tables = {digest: _tables(reference) for digest, reference in known.items()}
-    measured = _measured(observations, window, known, tables)
+    drifts = _drifts(observations, window, references)
     names = observations.hospitals()
-    groups = [
-        _group(
-            each,
-            names[each.place.hospital],
-            results[each],
-            known.get(each.model),
-            measured.get(each, {}),
+    ordered = sorted(results, key=lambda group: (group.key.order(names), group.model))
+    group_views = [
+        _group_view(
+            group=group,
+            hospital=names[group.key.hospital],
+            results=results[group],
+            reference=references.get(group.model),
+            drifts=drifts.get(group, {}),
         )
-        for each in sorted(
-            results, key=lambda each: (each.place.order(names), each.model)
-        )
+        for group in ordered
     ]
-    state = worst(group.state for group in groups)
-    return DriftView(window=window_view(window), state=state, groups=groups)
+    state = worst(view.state for view in group_views)
+    return DriftView(window=window_view(window), state=state, groups=group_views)
 
 
-def _results(observations: Observations, window: Window) -> Counter[Reading]:
-    results: Counter[Reading] = Counter()
+def _results(observations: Observations, window: Window) -> Counter[ModelGroup]:
+    results: Counter[ModelGroup] = Counter()
     for row in observations.decisions(window):
-        for place in group_keys(row.hospital, row.device):
-            results[Reading(place, row.model)] += row.results
+        for key in group_keys(row.hospital, row.device):
+            results[ModelGroup(key, row.model)] += row.results
     return results
 
 
 def _tables(reference: ModelReference) -> dict[Quantity, Quantiles]:
-    """What the model tells of its training images, as far as it can be compared with."""
+    """The quantiles of a model's training images, for each quantity that can be compared."""
     quantiles = reference.quantiles or {}
     tables: dict[Quantity, Quantiles] = {}
     for quantity in Quantity:
         stored = quantiles.get(quantity) or []
-        parts = (
-            stored
-            if quantity is Quantity.EMBEDDING and isinstance(stored, list)
-            else [stored]
-        )
+        is_embedding = quantity is Quantity.EMBEDDING and isinstance(stored, list)
+        components = stored if is_embedding else [stored]
         try:
-            tables[quantity] = [as_reference(part) for part in parts]
+            tables[quantity] = [as_reference(component) for component in components]
         except DriftReferenceInvalid:
             continue
-    return {quantity: parts for quantity, parts in tables.items() if parts}
+    return {quantity: table for quantity, table in tables.items() if table}
 
 
-def _measured(
+def _drifts(
     observations: Observations,
     window: Window,
-    known: dict[str, ModelReference],
-    tables: dict[str, dict[Quantity, Quantiles]],
-) -> dict[Reading, dict[Quantity, Drift]]:
-    measured: dict[Reading, dict[Quantity, Drift]] = defaultdict(dict)
-    for digest, quantities in tables.items():
-        for quantity, parts in quantities.items():
-            references = [part.tolist() for part in parts]
-            tallies = observations.quantile_counts(window, digest, quantity, references)
-            for reading, counts in _counts(tallies).items():
-                if all(part.any() for part in counts):
-                    measured[reading][quantity] = _drift(
-                        quantity, counts, parts, known[digest].cases
-                    )
-    return measured
-
-
-def _counts(tallies: dict[ResultSource, Counts]) -> dict[Reading, Counts]:
-    counts: dict[Reading, Counts] = {}
-    for source, parts in tallies.items():
-        for place in group_keys(source.hospital, source.device):
-            reading = Reading(place, source.model)
-            before = counts.get(reading)
-            counts[reading] = (
-                parts
-                if before is None
-                else [one + more for one, more in zip(before, parts, strict=True)]
+    references: dict[str, ModelReference],
+) -> dict[ModelGroup, dict[Quantity, Drift]]:
+    drifts: dict[ModelGroup, dict[Quantity, Drift]] = defaultdict(dict)
+    for digest, reference in references.items():
+        for quantity, quantiles in _tables(reference).items():
+            edges = [component.tolist() for component in quantiles]
+            counts_by_source = observations.quantile_counts(
+                window, digest, quantity, edges
             )
-    return counts
+            for group, counts in _group_counts(counts_by_source).items():
+                if all(component.any() for component in counts):
+                    drifts[group][quantity] = _drift(
+                        quantity, counts, quantiles, reference.cases
+                    )
+    return drifts
+
+
+def _group_counts(
+    counts_by_source: dict[ResultSource, Counts],
+) -> dict[ModelGroup, Counts]:
+    """Counts of each hospital and of each device, summed over their sources."""
+    sums: dict[ModelGroup, Counts] = {}
+    for source, counts in counts_by_source.items():
+        for key in group_keys(source.hospital, source.device):
+            group = ModelGroup(key, source.model)
+            if group in sums:
+                pairs = zip(sums[group], counts, strict=True)
+                sums[group] = [total + count for total, count in pairs]
+            else:
+                sums[group] = counts
+    return sums
 
 
 def _drift(
-    quantity: Quantity, counts: Counts, parts: Quantiles, cases: int | None
+    quantity: Quantity, counts: Counts, quantiles: Quantiles, cases: int | None
 ) -> Drift:
     if quantity is Quantity.EMBEDDING:
-        return components_drift(counts, parts, cases)
-    return drift(counts[0], parts[0], cases)
+        return components_drift(counts, quantiles, cases)
+    return drift(counts[0], quantiles[0], cases)
 
 
-def _group(
-    reading: Reading,
+def _group_view(
+    group: ModelGroup,
     hospital: str,
     results: int,
-    model: ModelReference | None,
-    measured: dict[Quantity, Drift],
+    reference: ModelReference | None,
+    drifts: dict[Quantity, Drift],
 ) -> DriftGroup:
-    quantities = [_quantity(quantity, found) for quantity, found in measured.items()]
-    state = worst(each.state for each in quantities)
+    quantities = [_quantity_view(quantity, drift) for quantity, drift in drifts.items()]
+    state = worst(quantity.state for quantity in quantities)
+    sentences = [NO_REFERENCE]
+    if state:
+        sentences = [*map(_sentence, quantities), NEXT[state]]
     return DriftGroup(
-        level=reading.place.level,
-        hospital_id=reading.place.hospital,
+        level=group.key.level,
+        hospital_id=group.key.hospital,
         hospital=hospital,
-        device=reading.place.device,
-        model=ModelView(
-            digest=reading.model,
-            name=model.name if model else None,
-            version=model.version if model else None,
+        device=group.key.device,
+        model=MonitoredModelView(
+            digest=group.model,
+            name=reference.name if reference else None,
+            version=reference.version if reference else None,
         ),
         n=results,
         state=state,
         quantities=quantities,
-        sentences=[*map(_sentence, quantities), NEXT[state]]
-        if state
-        else [NO_REFERENCE],
+        sentences=sentences,
     )
 
 
-def _quantity(quantity: Quantity, found: Drift) -> QuantityDrift:
+def _quantity_view(quantity: Quantity, found: Drift) -> QuantityDrift:
     stability = found.stability
     return QuantityDrift(
         quantity=quantity,
@@ -190,12 +194,13 @@ def _quantity(quantity: Quantity, found: Drift) -> QuantityDrift:
     )
 
 
-def _sentence(each: QuantityDrift) -> str:
-    chance = "p < 0.001" if each.ks_p < 0.001 else f"p = {each.ks_p:.3f}"
-    which = (
-        f"{each.quantity} (direction {each.component})"
-        if each.component
-        else str(each.quantity)
+def _sentence(drift: QuantityDrift) -> str:
+    p_value = "p < 0.001" if drift.ks_p < 0.001 else f"p = {drift.ks_p:.3f}"
+    name = str(drift.quantity)
+    if drift.component:
+        name = f"{drift.quantity} (direction {drift.component})"
+    limits = f"watch from {drift.watch_from:.2f}, alarm from {drift.alarm_from:.2f}"
+    return (
+        f"{name}: PSI {drift.psi:.2f} ({limits}) over {drift.n} results, "
+        f"KS distance {drift.ks_distance:.2f} ({p_value})."
     )
-    limits = f"watch from {each.watch_from:.2f}, alarm from {each.alarm_from:.2f}"
-    return f"{which}: PSI {each.psi:.2f} ({limits}) over {each.n} results, KS distance {each.ks_distance:.2f} ({chance})."

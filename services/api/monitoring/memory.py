@@ -1,4 +1,4 @@
-"""Answers of the last moments, so that a wall of dashboards costs one reading."""
+"""Caches answers for a short time, so that many dashboards cost one query."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class _Entry:
-    """A value with the seconds that it is fresh for; a key has values of one type."""
+    """A value with the seconds for which it is fresh. A key has values of one type."""
 
     value: Any
     fresh_s: float
 
 
 class AnswerCache:
-    """Keeps a value under a key for a while; callers meanwhile wait for the first one.
+    """Caches a value under a key. Callers that ask while it is computed wait for it.
 
-    An error is not kept: the next caller tries again.
+    An error is not cached: the next caller tries again.
     """
 
     def __init__(self, max_entries: int = 256) -> None:
@@ -31,8 +31,10 @@ class AnswerCache:
         )
         self._condition = Condition()
 
-    def get_or_make(self, key: Hashable, fresh_s: float, make: Callable[[], Value]) -> Value:
-        """What `make` gave at most `fresh_s` ago, or gives now."""
+    def get_or_make(
+        self, key: Hashable, fresh_s: float, make: Callable[[], Value]
+    ) -> Value:
+        """The value that `make` returned at most `fresh_s` ago, or returns now."""
         value: Value = self._entry(key, fresh_s, make).value
         return value
 

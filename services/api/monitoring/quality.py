@@ -1,4 +1,5 @@
-"""How good the images are that a hospital or a device sends: warnings, failures, and what could not be decided."""
+"""Measures the quality of images by hospital and device: rates of warnings, failures and
+referrals."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ WITHOUT_MODEL = "Failed jobs have no model, so those of all models are counted."
 
 
 @dataclass
-class Tally:
+class GroupCounts:
     results: int = 0
     referred: int = 0
     warnings: Counter[str] = field(default_factory=Counter)
@@ -22,44 +23,44 @@ class Tally:
 
 def measure(observations: Observations, window: Window) -> QualityView:
     """Rates of each hospital and device that had results or failures in the window."""
-    tallies: dict[GroupKey, Tally] = defaultdict(Tally)
-    # Warnings before results: what is written meanwhile then cannot make more warnings than results.
+    counts: dict[GroupKey, GroupCounts] = defaultdict(GroupCounts)
+    # Warnings are read first. Rows written between the two queries then cannot make more
+    # warnings than results.
     for warning in observations.warnings(window):
-        for place in group_keys(warning.hospital, warning.device):
-            tallies[place].warnings[warning.code] += warning.times
+        for key in group_keys(warning.hospital, warning.device):
+            counts[key].warnings[warning.code] += warning.times
     for decision in observations.decisions(window):
-        for place in group_keys(decision.hospital, decision.device):
-            tallies[place].results += decision.results
-            tallies[place].referred += (
-                decision.results if decision.decision == REFER else 0
-            )
+        for key in group_keys(decision.hospital, decision.device):
+            counts[key].results += decision.results
+            if decision.decision == REFER:
+                counts[key].referred += decision.results
     for failure in observations.failures(window):
-        for place in group_keys(failure.hospital, failure.device):
-            tallies[place].failures[failure.code] += failure.times
+        for key in group_keys(failure.hospital, failure.device):
+            counts[key].failures[failure.code] += failure.times
     names = observations.hospitals()
-    ordered = sorted(tallies, key=lambda place: place.order(names))
-    groups = [_group(place, names[place.hospital], tallies[place]) for place in ordered]
+    ordered = sorted(counts, key=lambda key: key.order(names))
+    groups = [_group_view(key, names[key.hospital], counts[key]) for key in ordered]
     sentences = [WITHOUT_MODEL] if window.model else []
     return QualityView(window=window_view(window), groups=groups, sentences=sentences)
 
 
-def _group(place: GroupKey, hospital: str, tally: Tally) -> QualityGroup:
-    failed = tally.failures.total()
-    tried = tally.results + failed
+def _group_view(key: GroupKey, hospital: str, counts: GroupCounts) -> QualityGroup:
+    failed = counts.failures.total()
+    attempted = counts.results + failed
     return QualityGroup(
-        level=place.level,
-        hospital_id=place.hospital,
+        level=key.level,
+        hospital_id=key.hospital,
         hospital=hospital,
-        device=place.device,
-        results=tally.results,
-        failed=rate(failed, tried),
-        refer=rate(tally.referred, tally.results),
-        warnings=_codes(tally.warnings, tally.results),
-        failures=_codes(tally.failures, tried),
+        device=key.device,
+        results=counts.results,
+        failed=rate(failed, attempted),
+        refer=rate(counts.referred, counts.results),
+        warnings=_code_rates(counts.warnings, counts.results),
+        failures=_code_rates(counts.failures, attempted),
     )
 
 
-def _codes(counts: Counter[str], of: int) -> list[CodeRate]:
-    """Most frequent first, then by name."""
+def _code_rates(counts: Counter[str], total: int) -> list[CodeRate]:
+    """Most frequent first, then by code."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [CodeRate(code=code, rate=rate(times, of)) for code, times in ordered]
+    return [CodeRate(code=code, rate=rate(count, total)) for code, count in ordered]

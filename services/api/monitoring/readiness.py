@@ -1,4 +1,4 @@
-"""Which parts are away, and what each keeps from being done."""
+"""Checks which services are unavailable, for `/readyz` and the metrics."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +9,7 @@ from shared.errors import Unavailable
 from shared.observability.disk_space import check_space
 
 ABSENT = "0" * 64
-"""A hash nothing has; asking for it shows that the store answers."""
+"""A hash that no object has. Asking for it shows whether the store answers."""
 
 DEGRADING = ("broker", "workers", "space")
 
@@ -17,32 +17,35 @@ DEGRADING = ("broker", "workers", "space")
 class Stalled(Unavailable):
     code = "stalled"
     text = (
-        "Cases have waited for over {after_s:g} s and none was answered. See the workers' logs, and whether a model is "
+        "Cases have waited for over {after_s:g} s and none was answered. See the workers' logs, "
+        "and whether a model is "
         "live: `./sera models list`."
     )
 
 
 def required_checks(dependencies: Dependencies) -> dict[str, str]:
-    """What must answer for a case to be taken: `ok`, or what is wrong."""
+    """The services that must answer for a case to be accepted: `ok`, or the fault."""
     stored = partial(dependencies.objects.exists, ABSENT)
     return {"database": _state(dependencies.ledger.ping), "objects": _state(stored)}
 
 
 def degraded_checks(dependencies: Dependencies) -> dict[str, str]:
-    """What keeps cases from being answered as they should; only what is wrong."""
+    """Faults that keep accepted cases from being analysed as they should."""
     checks: tuple[Callable[[], object], ...] = (
         dependencies.notifier.check,
         partial(check_work, dependencies),
         partial(check_space, dependencies.settings),
     )
-    states = {
-        name: _state(check) for name, check in zip(DEGRADING, checks, strict=True)
-    }
-    return {name: state for name, state in states.items() if state != "ok"}
+    faults = {}
+    for name, check in zip(DEGRADING, checks, strict=True):
+        state = _state(check)
+        if state != "ok":
+            faults[name] = state
+    return faults
 
 
 def check_work(dependencies: Dependencies) -> None:
-    """Raises Stalled if cases wait and none is being answered."""
+    """Raises Stalled if cases wait and none is being analysed."""
     with dependencies.ledger.system_session("gateway") as session:
         progress = session.queue.progress()
         waited_s = session.liveness.longest_wait_s()

@@ -1,4 +1,4 @@
-"""Is it alive, can it take cases, how much waits."""
+"""Routes for operation: liveness, readiness, and metrics for Prometheus."""
 
 from typing import Annotated
 
@@ -26,19 +26,20 @@ def healthz() -> dict[str, str]:
 
 @router.get(
     "/readyz",
-    responses={503: {"description": "An engine is away; cases cannot be taken."}},
+    responses={
+        503: {"description": "An engine is unavailable; cases cannot be accepted."}
+    },
 )
 def readyz(dependencies: DependenciesDep) -> JSONResponse:
-    """The database and the object store answer, so that a case can be taken.
+    """Whether the database and the object store answer, so that cases can be accepted.
 
-    `degraded` names what does not keep cases from being taken, but from being answered as they should.
+    `degraded` lists faults with which cases are still accepted but not analysed as they should be.
     """
     checks = readiness.required_checks(dependencies)
     ready = all(state == "ok" for state in checks.values())
     degraded = readiness.degraded_checks(dependencies) if ready else {}
-    return JSONResponse(
-        {"ready": ready, "checks": checks, "degraded": degraded}, 200 if ready else 503
-    )
+    body = {"ready": ready, "checks": checks, "degraded": degraded}
+    return JSONResponse(body, status_code=200 if ready else 503)
 
 
 @router.get(
@@ -51,19 +52,21 @@ def metrics(
     transaction: TransactionDep,
     authorization: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Prometheus text: requests, queue, results by decision, workers, training, the audit trail's age, checks.
+    """Prometheus text: requests, queue, results by decision, workers, training, the audit trail's
+    age, checks.
 
-    With an operator's or auditor's key also each hospital's queue, results and drift, and the models' names: which
-    hospitals take part, and how much, is theirs to tell, so that no stranger reads it.
+    With the key of an operator or auditor it also has the queue, results and drift of each
+    hospital, and the models' names. Without such a key they are left out, because it is for the
+    hospitals to say who takes part and how much.
     """
     if authorization is not None:
         check_sees_all(authenticate_header(transaction, authorization))
         transaction.commit()
-    return Response(
-        metrics_page(dependencies, named=authorization is not None), media_type=CONTENT_TYPE_LATEST
-    )
+    page = metrics_page(dependencies, named=authorization is not None)
+    return Response(page, media_type=CONTENT_TYPE_LATEST)
 
 
-def check_sees_all(who: Caller) -> None:
-    if who.hospital_id is not None:
-        raise Forbidden(role=who.role, needed=f"{Role.OPERATOR} or {Role.AUDITOR}")
+def check_sees_all(caller: Caller) -> None:
+    """Raises Forbidden for a caller of one hospital."""
+    if caller.hospital_id is not None:
+        raise Forbidden(role=caller.role, needed=f"{Role.OPERATOR} or {Role.AUDITOR}")

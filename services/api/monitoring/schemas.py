@@ -1,4 +1,4 @@
-"""What dashboards are answered with. Rates are fractions; intervals are 95 %."""
+"""API schemas of the dashboards. Rates are fractions; intervals are 95 % intervals."""
 
 from datetime import datetime
 from typing import Any
@@ -14,17 +14,15 @@ DIGEST = "9f2c" * 16
 RATE = {"value": 0.105, "low": 0.079, "high": 0.139, "count": 42, "of": 400}
 
 
-def _example(**told: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [told]})
+def _example(**fields: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 class RateView(BaseModel):
-    """A share of something, with Wilson's interval."""
+    """A proportion with Wilson's interval."""
 
     model_config = _example(**RATE)
-    value: float | None = Field(
-        description="count / of; null where there is nothing to count."
-    )
+    value: float | None = Field(description="`count` / `of`; null if `of` is 0.")
     low: float
     high: float
     count: int
@@ -33,19 +31,19 @@ class RateView(BaseModel):
 
 class WindowView(BaseModel):
     model_config = _example(since="2026-10-26T00:00:00Z", until=None)
-    since: datetime = Field(description="Results made from here on.")
-    until: datetime | None = Field(description="And before this; null up to now.")
+    since: datetime = Field(description="Start of the window.")
+    until: datetime | None = Field(description="End of the window; null for now.")
 
 
-class ModelView(BaseModel):
+class MonitoredModelView(BaseModel):
     model_config = _example(digest=DIGEST, name="light", version=2)
     digest: str
-    name: str | None = Field(description="null where the model is no longer stored.")
+    name: str | None = Field(description="Null if the model is no longer stored.")
     version: int | None
 
 
 class QuantityDrift(BaseModel):
-    """One quantity of the results against the training images' own."""
+    """One quantity of the results, compared with the training images."""
 
     model_config = _example(
         quantity="score",
@@ -59,24 +57,29 @@ class QuantityDrift(BaseModel):
         state="alarm",
     )
     quantity: Quantity
-    n: int = Field(description="Results that carry it.")
+    n: int = Field(description="Number of results with this quantity.")
     psi: float = Field(
         description="Population stability index over the training images' deciles; 0 is no change."
     )
     watch_from: float = Field(
-        description="0.1, or what 5 % of looks exceed by chance with so few cases, if higher."
+        description="0.1, or the value that 5 % of readings exceed by chance with so few cases, if "
+        "that is higher."
     )
     alarm_from: float = Field(
-        description="0.25, or what 1 % of looks exceed by chance with so few cases, if higher."
+        description="0.25, or the value that 1 % of readings exceed by chance with so few cases, "
+        "if that is higher."
     )
     ks_distance: float = Field(
         description="Largest distance between the two distribution functions."
     )
     ks_p: float = Field(
-        description="Kolmogorov-Smirnov's p-value; of an embedding the least, corrected for its number."
+        description="P-value of the Kolmogorov-Smirnov test. For an embedding the smallest of its "
+        "directions, "
+        "corrected for their number."
     )
     component: int | None = Field(
-        description="Of an embedding the principal direction, from 1, with the largest PSI."
+        description="For an embedding, the principal direction with the largest PSI, counted from "
+        "1."
     )
     state: DriftState
 
@@ -91,13 +94,16 @@ class DriftGroup(BaseModel):
     hospital_id: UUID = Field(examples=[HOSPITAL])
     hospital: str = Field(examples=["north"])
     device: str | None = Field(
-        description="Make and model; null where the files do not tell, and in rows of level `hospital`.",
+        description="Make and model of the scanner; null if the files do not name it, and for "
+        "level `hospital`.",
         examples=["Philips Medical Systems EPIQ 7G"],
     )
-    model: ModelView
+    model: MonitoredModelView
     n: int = Field(description="Results in the window.", examples=[412])
     state: DriftState | None = Field(
-        description="The worst of the quantities: ok, watch, alarm, too-few. null: the model tells no reference."
+        description="The worst state of the quantities: ok, watch, alarm or too-few. Null if the "
+        "model has no "
+        "reference."
     )
     quantities: list[QuantityDrift]
     sentences: list[str] = Field(
@@ -112,7 +118,7 @@ class DriftGroup(BaseModel):
 class DriftView(BaseModel):
     window: WindowView
     state: DriftState | None = Field(
-        description="The worst of the hospitals; null where nothing was measured."
+        description="The worst state of all groups; null if nothing was measured."
     )
     groups: list[DriftGroup] = Field(
         description="By hospital; first the hospital as a whole, then its devices."
@@ -120,7 +126,7 @@ class DriftView(BaseModel):
 
 
 class CodeRate(BaseModel):
-    """How often a code was told."""
+    """How often a code occurred."""
 
     model_config = _example(code="saturated", rate=RATE)
     code: str
@@ -137,16 +143,18 @@ class QualityGroup(BaseModel):
     hospital_id: UUID = Field(examples=[HOSPITAL])
     hospital: str = Field(examples=["north"])
     device: str | None = Field(
-        description="Make and model; null where unknown, and in rows of level `hospital`."
+        description="Make and model of the scanner; null if unknown, and for level `hospital`."
     )
     results: int = Field(description="Results in the window.", examples=[400])
     failed: RateView = Field(description="Failed jobs among results and failed jobs.")
     refer: RateView = Field(
-        description="Results that decide nothing and ask for a radiologist."
+        description="Results without a decision, which ask for a radiologist."
     )
-    warnings: list[CodeRate] = Field(description="Among results; most frequent first.")
+    warnings: list[CodeRate] = Field(
+        description="Warnings among results; most frequent first."
+    )
     failures: list[CodeRate] = Field(
-        description="Among results and failed jobs; most frequent first."
+        description="Failures among results and failed jobs; most frequent first."
     )
 
 
@@ -168,7 +176,8 @@ class AucView(BaseModel):
 
 
 class ObservedExpectedView(BaseModel):
-    """Malignant cases found over the sum of the stated risks; above 1 the risks are too low for these cases."""
+    """Malignant cases divided by the sum of the stated risks. Above 1 the risks are too low for
+    these cases."""
 
     model_config = _example(observed=31, expected=26.4, ratio=1.17, low=0.86, high=1.5)
     observed: int
@@ -192,15 +201,16 @@ class CalibrationView(BaseModel):
         examples=[0.04],
     )
     observed_expected: ObservedExpectedView | None = Field(
-        description="null where every stated risk is 0."
+        description="Null if every stated risk is 0."
     )
     bins: list[CalibrationBinView] = Field(
-        description="Stated risk against observed rate; empty bins are left out."
+        description="Stated risk against observed rate; empty bins are omitted."
     )
 
 
 class ReferredView(BaseModel):
-    """Cases with an outcome that were answered `refer`: in neither sensitivity nor specificity."""
+    """Cases with an outcome that were answered `refer`. They count in neither sensitivity nor
+    specificity."""
 
     model_config = _example(malignant=4, benign=9)
     malignant: int
@@ -208,39 +218,41 @@ class ReferredView(BaseModel):
 
 
 class PerformanceFigures(BaseModel):
-    """Of results whose case has an outcome."""
+    """Performance on results whose case has an outcome."""
 
     results: int = Field(
-        description="Results in the window, with an outcome or without.", examples=[400]
+        description="Results in the window, with or without an outcome.", examples=[400]
     )
     with_outcome: RateView
     outcome_known: dict[str, RateView] = Field(
-        description="Share with an outcome among results of each decision: how unequally cases are verified."
+        description="Share of results with an outcome, by decision. It shows how unequally cases "
+        "are verified."
     )
-    malignant: int = Field(description="Among those with an outcome.", examples=[31])
+    malignant: int = Field(
+        description="Malignant cases among those with an outcome.", examples=[31]
+    )
     models: int = Field(
-        description="How many models gave these results; scores of several are pooled.",
+        description="Number of models that gave these results; scores of several models are "
+        "pooled.",
         examples=[1],
     )
     auc: AucView | None = Field(
-        description="Of the score; null with fewer than two cases of a class."
+        description="AUC of the score; null with fewer than two cases of a class."
     )
     calibration: CalibrationView | None = Field(
-        description="Of the risk; null without outcomes."
+        description="Calibration of the risk; null without outcomes."
     )
     sensitivity: RateView = Field(
-        description="At the cut-off that each case was decided by."
+        description="At the cut-off with which each case was decided."
     )
     specificity: RateView = Field(
-        description="At the cut-off that each case was decided by."
+        description="At the cut-off with which each case was decided."
     )
     referred: ReferredView
 
 
 class PerformanceStep(BaseModel):
-    begins: datetime = Field(
-        description="Beginning of the week (Monday) or month, UTC."
-    )
+    begins: datetime = Field(description="Start of the week (Monday) or month, UTC.")
     figures: PerformanceFigures
 
 
@@ -255,10 +267,10 @@ class PerformanceView(BaseModel):
     all: PerformanceFigures
     hospitals: list[PerformanceGroup]
     over_time: list[PerformanceStep] = Field(
-        description="Oldest first; steps without results are left out."
+        description="Oldest first; steps without results are omitted."
     )
     sentences: list[str] = Field(
-        description="What must be known to read these figures; show them beside the numbers."
+        description="Caveats for these figures. Show them beside the numbers."
     )
 
 
@@ -266,9 +278,9 @@ class SetsView(BaseModel):
     """Conformal sets of the cases of one class, or of all."""
 
     cases: int = Field(examples=[120])
-    coverage: RateView = Field(description="Sets that hold the true class.")
+    coverage: RateView = Field(description="Sets that contain the true class.")
     refer: RateView = Field(
-        description="Sets of both classes or of none, which decide nothing."
+        description="Sets of both classes or of none, which give no decision."
     )
     single: int
     both: int
@@ -277,9 +289,9 @@ class SetsView(BaseModel):
 
 
 class CoverageStep(BaseModel):
-    alpha: float = Field(description="The error that was allowed.", examples=[0.1])
+    alpha: float = Field(description="The allowed error rate.", examples=[0.1])
     promised: float = Field(
-        description="1 - alpha: the least coverage of each class.", examples=[0.9]
+        description="1 - alpha: the minimum coverage of each class.", examples=[0.9]
     )
     benign: SetsView
     malignant: SetsView
@@ -295,7 +307,7 @@ class CoverageGroup(BaseModel):
 class CoverageView(BaseModel):
     window: WindowView
     all: list[CoverageStep] = Field(
-        description="One for each alpha; empty without outcomes."
+        description="One step for each alpha; empty without outcomes."
     )
     hospitals: list[CoverageGroup]
     sentences: list[str]

@@ -1,4 +1,4 @@
-"""Measures what a caller may see, and remembers it for a moment."""
+"""Measures the results that a caller may see, and caches the answers for a short time."""
 
 import hashlib
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from shared.ledger.hospitals.repository import Caller
 from shared.ledger.monitoring.observations import Observations, Window
 
 FRESH_S = 30.0
-"""How old an answer may be; a dashboard that polls oftener costs nothing."""
+"""How old an answer may be. A dashboard that polls more often causes no further query."""
 DAYS = 30
 MAX_DAYS = 400
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 Measure = Callable[..., BaseModel]
-"""Called with the observations, the window, and further arguments of its own."""
+"""A function of the observations, the window, and arguments of its own."""
 
 
 class WindowInvalid(InputError):
@@ -34,7 +34,7 @@ class WindowInvalid(InputError):
 
 @dataclass(frozen=True)
 class WindowQuery:
-    """Which results a caller wants to look at, as the request has it."""
+    """The results that a request asks for, before names are resolved."""
 
     hospital: str | None = None
     device: str | None = None
@@ -50,7 +50,8 @@ class JsonAnswer:
 
 
 class MonitoringService:
-    """A hospital's own observations for its keys, everybody's for those who belong to none."""
+    """Measures the observations of the caller's hospital, or of all if the caller belongs to
+    none."""
 
     def __init__(
         self, session: CallerSession, caller: Caller, answer_cache: AnswerCache
@@ -59,65 +60,77 @@ class MonitoringService:
         self._caller = caller
         self._answer_cache = answer_cache
 
-    def answer(self, measure: Measure, asked: WindowQuery, *more: object) -> JsonAnswer:
-        """The measurement as JSON, at most FRESH_S old; `more` are further arguments of `measure`.
+    def answer(
+        self, measure: Measure, query: WindowQuery, *arguments: object
+    ) -> JsonAnswer:
+        """The measurement as JSON, at most FRESH_S old.
 
-        The request's transaction ends before: whoever waits for another's measurement holds none.
+        `arguments` are passed to `measure`. The request's transaction ends first, so that a request
+        that waits for another's measurement holds none.
         """
         self._session.transaction.commit()
-        key = (measure, self._caller.hospital_id, asked, more)
+        key = (measure, self._caller.hospital_id, query, arguments)
         return self._answer_cache.get_or_make(
-            key, FRESH_S, lambda: self._measured(measure, asked, more)
+            key, FRESH_S, lambda: self._measure(measure, query, arguments)
         )
 
-    def _measured(
-        self, measure: Measure, asked: WindowQuery, more: tuple[object, ...]
+    def _measure(
+        self, measure: Measure, query: WindowQuery, arguments: tuple[object, ...]
     ) -> JsonAnswer:
         observations = self._session.observations
-        return json_answer(measure(observations, resolve_window(observations, asked), *more))
+        window = resolve_window(observations, query)
+        return json_answer(measure(observations, window, *arguments))
 
 
 def json_answer(view: BaseModel) -> JsonAnswer:
     body = view.model_dump_json().encode()
-    return JsonAnswer(body, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+    digest = hashlib.sha256(body).hexdigest()
+    return JsonAnswer(body=body, etag=f'"{digest[:20]}"')
 
 
-def resolve_window(observations: Observations, asked: WindowQuery) -> Window:
-    """The last 30 whole days unless said otherwise; names are looked up among what may be seen.
+def resolve_window(observations: Observations, query: WindowQuery) -> Window:
+    """The queried window, by default the last 30 whole days.
+
+    Names of hospitals and models are looked up among those that the caller may see.
 
     Raises
     ------
     WindowInvalid, NotFound, ModelUnknown
     """
-    until = asked.until or datetime.now(UTC)
+    until = query.until or datetime.now(UTC)
     if until < EARLIEST:
         raise WindowInvalid(problem=f"ends before {EARLIEST:%Y}", most=MAX_DAYS)
-    since = asked.since or days_before(until, DAYS)
+    since = query.since or days_before(until, DAYS)
     if since >= until:
         raise WindowInvalid(problem="ends before it begins", most=MAX_DAYS)
     if until - since > timedelta(days=MAX_DAYS):
         raise WindowInvalid(
             problem=f"is {(until - since).days} days long", most=MAX_DAYS
         )
-    hospital = _hospital(observations, asked.hospital) if asked.hospital else None
-    model = observations.find_model(asked.model) if asked.model else None
-    if asked.model and model is None:
-        raise ModelUnknown(name=asked.model)
-    return Window(since, asked.until, hospital, asked.device, model)
-
-
-def days_before(moment: datetime, days: int) -> datetime:
-    """Midnight, UTC, so that an answer stays the same until there is a new result."""
-    return (
-        (moment - timedelta(days=days))
-        .astimezone(UTC)
-        .replace(hour=0, minute=0, second=0, microsecond=0)
+    hospital_id = None
+    if query.hospital:
+        hospital_id = _hospital_id(observations, query.hospital)
+    model = observations.find_model(query.model) if query.model else None
+    if query.model and model is None:
+        raise ModelUnknown(name=query.model)
+    return Window(
+        start=since,
+        end=query.until,
+        hospital=hospital_id,
+        device=query.device,
+        model=model,
     )
 
 
-def _hospital(observations: Observations, which: str) -> UUID:
-    """By name or id."""
-    for hospital, name in observations.hospitals().items():
-        if which in (name, str(hospital)):
-            return hospital
+def days_before(moment: datetime, days: int) -> datetime:
+    """Midnight UTC, so that an answer stays the same until there is a new result."""
+    earlier = (moment - timedelta(days=days)).astimezone(UTC)
+    return earlier.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _hospital_id(observations: Observations, name_or_id: str) -> UUID:
+    """Raises NotFound."""
+    for hospital_id, name in observations.hospitals().items():
+        if name_or_id in (name, str(hospital_id)):
+            return hospital_id
     raise NotFound(thing="hospital")

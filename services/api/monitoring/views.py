@@ -1,4 +1,4 @@
-"""From figures to what dashboards are answered with, where several answers need the same."""
+"""Parts of the dashboards' answers that several of them share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -11,45 +11,49 @@ from shared.ledger.monitoring.observations import VerifiedResults, Window
 from shared.statistics import DriftState, IntervalMethod, Proportion
 
 SEVERITY = (DriftState.TOO_FEW, DriftState.OK, DriftState.WATCH, DriftState.ALARM)
-"""From the least telling to the worst."""
+"""From the least informative to the worst."""
 
 
 class GroupKey(NamedTuple):
-    """A hospital as a whole, or one of its devices; None is the device of files that do not tell."""
+    """A whole hospital, or one of its devices. None is the device of files that name no scanner."""
 
     hospital: UUID
-    whole: bool
+    is_hospital: bool
     device: str | None = None
 
     @property
     def level(self) -> str:
-        return "hospital" if self.whole else "device"
+        return "hospital" if self.is_hospital else "device"
 
     def order(self, names: Mapping[UUID, str]) -> tuple[str, bool, str]:
-        """By hospital; first as a whole, then by device."""
-        return names[self.hospital], not self.whole, self.device or ""
+        """Sort key: by hospital, the whole hospital before its devices."""
+        return names[self.hospital], not self.is_hospital, self.device or ""
 
 
 def group_keys(hospital: UUID, device: str | None) -> tuple[GroupKey, GroupKey]:
-    """Where a result counts: in its hospital's row, and in its device's."""
-    return GroupKey(hospital, True), GroupKey(hospital, False, device)
+    """The two groups in which a result counts: its hospital and its device."""
+    whole_hospital = GroupKey(hospital, is_hospital=True)
+    one_device = GroupKey(hospital, is_hospital=False, device=device)
+    return whole_hospital, one_device
 
 
-def rate(count: int, of: int) -> RateView:
-    found = Proportion(count, of)
-    interval = found.interval(IntervalMethod.WILSON)
+def rate(count: int, total: int) -> RateView:
+    """A proportion with Wilson's 95 % interval."""
+    proportion = Proportion(count, total)
+    interval = proportion.interval(IntervalMethod.WILSON)
     return RateView(
-        value=found.value if of else None,
+        value=proportion.value if total else None,
         low=interval.low,
         high=interval.high,
         count=count,
-        of=of,
+        of=total,
     )
 
 
 def worst(states: Iterable[DriftState | None]) -> DriftState | None:
-    """The worst of those that are known; None where none is."""
-    return max((state for state in states if state), key=SEVERITY.index, default=None)
+    """The worst of the states that are known; None if none is known."""
+    known_states = [state for state in states if state]
+    return max(known_states, key=SEVERITY.index, default=None)
 
 
 def window_view(window: Window) -> WindowView:
@@ -57,6 +61,6 @@ def window_view(window: Window) -> WindowView:
 
 
 def joined_column(verified: Sequence[VerifiedResults], name: str) -> np.ndarray:
-    """A column of all parts in one."""
+    """One column of all parts, concatenated."""
     parts = [getattr(part, name) for part in verified]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)

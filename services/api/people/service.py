@@ -5,7 +5,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from services.api.dependencies import CallerSession
-from services.api.hospitals.lookup import Names, name_of, named
+from services.api.hospitals.lookup import Names, hospital_name, find_hospital_id
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView
 from services.api.session.errors import ProviderOff
 from services.api.session.password_hasher import PasswordHasherPool
@@ -89,7 +89,7 @@ class OneTimePasswords:
             return await asyncio.to_thread(self._make_provided, new, new.subject)
 
         def make(password_hash: str) -> Person:
-            hospital = named(new.hospital, self._names(), self._caller)
+            hospital = find_hospital_id(new.hospital, self._names(), self._caller)
             return self._session.people.create(
                 new.name, new.role, hospital, password_hash
             )
@@ -105,7 +105,7 @@ class OneTimePasswords:
 
     async def _with_password(self, change: Callable[[str], Person]) -> OneTimeView:
         password = passwords.one_time()
-        password_hash = await self._bench.hashed(password)
+        password_hash = await self._bench.hash(password)
 
         def write() -> OneTimeView:
             self._reserve()
@@ -120,7 +120,7 @@ class OneTimePasswords:
             raise ProviderOff
         self._reserve()
         names = self._names()
-        hospital = named(new.hospital, names, self._caller)
+        hospital = find_hospital_id(new.hospital, names, self._caller)
         person = self._session.people.create_with_identity(
             new.name, new.role, hospital, self._provider.issuer, subject
         )
@@ -144,4 +144,4 @@ def view(person: Person, names: Names) -> PersonView:
     facts = {
         name: value for name, value in vars(person).items() if name != "hospital_id"
     }
-    return PersonView(**facts, hospital=name_of(person.hospital_id, names))
+    return PersonView(**facts, hospital=hospital_name(person.hospital_id, names))

@@ -1,4 +1,5 @@
-"""Looks: what SERA sees in an image before it is a case. Nothing is stored, nothing is logged of it."""
+"""Route of previews: what SERA reads from an image before it becomes a case. Nothing is stored or
+logged."""
 
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from services.api.dependencies import DependenciesDep, Submitter
 from services.api.previews.schemas import PreviewView
 from services.api.previews.service import PreviewRequest, create_preview
 
-router = APIRouter(prefix="/v1", tags=["looks"])
+router = APIRouter(prefix="/v1", tags=["previews"])
 
 
 def preview_request(
@@ -17,29 +18,36 @@ def preview_request(
         int | None,
         Form(
             le=2**31 - 1,
-            description="Which frame of a DICOM loop, from 1; left out, the middle one.",
+            description="Frame of a DICOM loop, counted from 1. The middle frame if omitted.",
         ),
     ] = None,
     photo: Annotated[
         bool,
-        Form(description="Whether it is a photo of a screen, to be made straight."),
+        Form(
+            description="Whether the image is a photo of a screen, which is then rectified."
+        ),
     ] = False,
     corners: Annotated[
         str | None,
         Form(
             max_length=1000,
-            description="Of the screen: clockwise from the upper left, in pixels of the upright photo; left out, they "
-            "are found.",
+            description="Corners of the screen, clockwise from the upper left, in pixels of the "
+            "upright photo. They "
+            "are detected if omitted.",
             examples=["[[210, 140], [1380, 190], [1350, 1010], [240, 1060]]"],
         ),
     ] = None,
 ) -> PreviewRequest:
-    return PreviewRequest(image.file, frame, photo, corners)
+    return PreviewRequest(
+        image=image.file, frame=frame, is_photo=photo, corners=corners
+    )
 
 
-@router.post("/looks")
+@router.post("/previews")
 def create_image_preview(
-    form: Annotated[PreviewRequest, Depends(preview_request)], dependencies: DependenciesDep, who: Submitter
+    form: Annotated[PreviewRequest, Depends(preview_request)],
+    dependencies: DependenciesDep,
+    caller: Submitter,
 ) -> PreviewView:
-    """Calipers, scale and ROI of an image, a photo made straight, and a preview. Nothing is kept."""
+    """Calipers, scale and ROI of an image, a rectified photo, and a preview. Nothing is stored."""
     return create_preview(dependencies, form)

@@ -1,4 +1,4 @@
-"""What is seen in an image."""
+"""API schemas of previews."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -18,27 +18,29 @@ class FindingView(BaseModel):
 
 class SuggestedRoi(BaseModel):
     box: tuple[float, float, float, float] = Field(
-        description="x, y, width, height in pixels of the preview."
+        description="x, y, width and height in pixels of the preview."
     )
 
 
 class PhotoView(BaseModel):
-    """The photo as it was uploaded, upright, and what it spoils of the straight picture."""
+    """The uploaded photo, upright, and the faults that it leaves in the rectified picture."""
 
     corners: list[Point] = Field(
-        description="Clockwise from the upper left, in pixels of the upright photo."
+        description="Corners of the screen, clockwise from the upper left, in pixels of the "
+        "upright photo."
     )
     found: bool = Field(
-        description="Whether they were found or sent; if not, they are a start for moving them."
+        description="Whether the corners were detected or sent. If false, they are a starting "
+        "point to move by hand."
     )
     glare: float = Field(
-        description="Share of the picture under reflections; 0.003 at most is well."
+        description="Share of the picture under reflections; up to 0.003 is acceptable."
     )
     moire: float = Field(
-        description="Decibels of the strongest regular pattern; 20 at most is well."
+        description="Strength of the strongest regular pattern in dB; up to 20 is acceptable."
     )
     blur: float = Field(
-        description="Size of the finest detail, per mille of the picture; 50 at most is well."
+        description="Size of the finest detail in per mille of the picture; up to 50 is acceptable."
     )
     retake: bool
     advice: list[FindingView]
@@ -54,18 +56,18 @@ class PreviewImage(BaseModel):
 class PreviewView(BaseModel):
     format: ImageFormat
     width: int = Field(
-        description="Of the preview; that of the image, unless it is a photo."
+        description="Width of the preview. Equals that of the image, unless it is a photo."
     )
     height: int
     frames: int
-    frame: int = Field(description="The one that was looked at, from 1.")
+    frame: int = Field(description="The frame that was read, counted from 1.")
     roi: SuggestedRoi | None
     roi_from: Literal["calipers"] | None
     calipers: list[Point] = Field(
-        description="Centres of the marks that end a diameter."
+        description="Centres of the caliper marks at the ends of the diameters."
     )
     size_mm: float | None = Field(
-        description="Between the caliper marks, by the image's own calibration."
+        description="Distance between the caliper marks, by the image's own calibration."
     )
     size_from: Literal["calipers"] | None
     spacing_mm: Point | None = Field(
@@ -74,10 +76,14 @@ class PreviewView(BaseModel):
     warnings: list[FindingView]
     photo: PhotoView | None
     preview: PreviewImage = Field(
-        description="The frame as SERA would read it, upright and grey, cleaned as for storage. A photo may still show "
-        "what stands on the screen: names, dates, faces in a reflection. Frame the ultrasound image alone."
+        description="The frame as SERA would read it: upright, grey, de-identified as for storage. "
+        "A photo may still "
+        "show everything on the screen, such as names, dates and reflected faces. Frame the "
+        "ultrasound image alone."
     )
 
 
 def finding_views(findings: Sequence[Finding]) -> list[FindingView]:
-    return [FindingView(code=finding.code, message=finding.message) for finding in findings]
+    return [
+        FindingView(code=finding.code, message=finding.message) for finding in findings
+    ]

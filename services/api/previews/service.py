@@ -1,4 +1,5 @@
-"""Looks at an image: cleaned, decoded elsewhere, made straight if it is a photo, searched for calipers."""
+"""Previews an image: cleans it, decodes it in another process, rectifies a photo, detects
+calipers."""
 
 from base64 import b64encode
 from dataclasses import dataclass, replace
@@ -8,10 +9,10 @@ import cv2
 
 from services.api.dependencies import Dependencies
 from services.api.previews.schemas import (
-    PreviewView,
     PhotoView,
     Point,
     PreviewImage,
+    PreviewView,
     SuggestedRoi,
     finding_views,
 )
@@ -24,7 +25,7 @@ from shared.imaging import (
     photos,
     roi_from_marks,
 )
-from shared.imaging.calipers import caliper_mm, ends
+from shared.imaging.calipers import caliper_mm, end_marks
 from shared.imaging.deidentify import burnt_in_text
 from shared.imaging.image import Box
 from shared.imaging.regions.crop import ROI_FROM_CALIPERS
@@ -32,27 +33,30 @@ from shared.imaging.regions.crop import ROI_FROM_CALIPERS
 
 @dataclass(frozen=True)
 class PreviewRequest:
-    """What is to be looked at, and how."""
+    """An uploaded image, and how to preview it."""
 
     image: BinaryIO
     frame: int | None = None
-    photo: bool = False
+    is_photo: bool = False
     corners: str | None = None
 
 
-def create_preview(dependencies: Dependencies, asked: PreviewRequest) -> PreviewView:
-    """What is seen; nothing of it is kept."""
-    header = inspect(asked.image)
-    frame = header.frame_index(asked.frame) + 1
-    data = _read(asked.image, dependencies.settings.max_upload_bytes)
-    image = dependencies.decoder_pool.decode(dependencies.deidentifier.clean(data).data, asked.frame)
+def create_preview(dependencies: Dependencies, request: PreviewRequest) -> PreviewView:
+    """The preview of an image. Nothing of it is stored."""
+    header = inspect(request.image)
+    frame = header.frame_index(request.frame) + 1
+    data = _read(request.image, dependencies.settings.max_upload_bytes)
+    cleaned = dependencies.deidentifier.clean(data)
+    image = dependencies.decoder_pool.decode(cleaned.data, request.frame)
     photo: PhotoView | None = None
-    if asked.photo:
-        image, photo = _straight(image, asked.corners)
+    if request.is_photo:
+        image, photo = _rectified(image, request.corners)
     height, width = image.pixels.shape
     calipers = _calipers(image)
-    findings = [*image.findings, *(() if image.region else burnt_in_text(image.pixels))]
-    if calipers.roi:
+    findings = list(image.findings)
+    if image.region is None:
+        findings.extend(burnt_in_text(image.pixels))
+    if calipers.roi is not None:
         findings.append(ROI_FROM_CALIPERS)
     return PreviewView(
         format=header.format,
@@ -80,18 +84,21 @@ def _read(image: BinaryIO, limit: int) -> bytes:
     return data
 
 
-def _straight(
-    image: UltrasoundImage, sent: str | None
+def _rectified(
+    image: UltrasoundImage, sent_corners: str | None
 ) -> tuple[UltrasoundImage, PhotoView]:
-    """The picture on the screen, without the photo's own scale and regions, and what the photo is like."""
+    """The picture on the screen, and the quality of the photo.
+
+    The picture has neither scale nor regions, because those of the photo do not hold for it.
+    """
     height, width = image.pixels.shape
-    corners = _corners(image, sent)
-    picture = photos.straighten(image.pixels, corners.corners)
-    faults = photos.measure(picture)
-    advice = photos.findings(faults)
+    corners = _screen_corners(image, sent_corners)
+    picture = photos.rectify_photo(image.pixels, corners.corners)
+    faults = photos.measure_faults(picture)
+    advice = photos.fault_findings(faults)
     photo = PhotoView(
         corners=corners.corners.tolist(),
-        found=corners.found,
+        found=corners.is_screen,
         **vars(faults),
         retake=bool(advice),
         advice=finding_views(advice),
@@ -101,16 +108,18 @@ def _straight(
     return replace(image, pixels=picture, spacing_mm=None, region=None), photo
 
 
-def _corners(image: UltrasoundImage, sent: str | None) -> photos.Found:
+def _screen_corners(image: UltrasoundImage, sent: str | None) -> photos.ScreenCorners:
     if sent is None:
         return photos.find_corners(image.pixels)
     height, width = image.pixels.shape
-    return photos.Found(photos.read_corners(sent, width, height), found=True)
+    corners = photos.parse_corners(sent, width, height)
+    return photos.ScreenCorners(corners, is_screen=True)
 
 
 @dataclass(frozen=True)
 class Calipers:
-    """The marks that end a diameter, in pixels, and what follows from them."""
+    """The caliper marks at the ends of a diameter, in pixels, with the ROI and size that they
+    give."""
 
     ends: list[Point]
     roi: SuggestedRoi | None
@@ -123,7 +132,7 @@ def _calipers(image: UltrasoundImage) -> Calipers:
     roi = roi_from_marks(marks, width, height)
     size_mm = caliper_mm(marks, image.spacing_mm) if image.spacing_mm else None
     return Calipers(
-        ends=[(mark.x, mark.y) for mark in ends(marks)],
+        ends=[(mark.x, mark.y) for mark in end_marks(marks)],
         roi=_suggested(roi.bounds) if roi else None,
         size_mm=round(size_mm, 1) if size_mm else None,
     )
@@ -139,10 +148,10 @@ def _png_base64(image: UltrasoundImage) -> str:
 
 
 def _marks(image: UltrasoundImage) -> tuple[Mark, ...]:
-    """In the B-mode area alone, where the file names it."""
+    """Caliper marks, searched in the B-mode region alone if the file names it."""
     height, width = image.pixels.shape
-    part = image.region or Box(0, 0, width, height)
-    pixels = image.pixels[
-        part.y : part.y + part.height, part.x : part.x + part.width
-    ].copy()
-    return tuple(mark.shifted(part.x, part.y) for mark in find_marks(pixels))
+    region = image.region or Box(0, 0, width, height)
+    rows = slice(region.y, region.y + region.height)
+    columns = slice(region.x, region.x + region.width)
+    pixels = image.pixels[rows, columns].copy()
+    return tuple(mark.shifted(region.x, region.y) for mark in find_marks(pixels))

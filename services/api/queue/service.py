@@ -4,7 +4,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from services.api.models.service import worker
+from services.api.models.service import worker_view
 from services.api.queue.schemas import (
     AT_ONCE,
     DeadLetterView,
@@ -38,7 +38,7 @@ class QueueService:
             expired=backlog.count_expired(),
             dead=[DeadView(**asdict(dead)) for dead in backlog.dead_letter_summaries()],
             per_minute=None if jobs_per_s is None else round(jobs_per_s * 60, 1),
-            workers=[worker(row) for row in self._session.serving.present_workers()],
+            workers=[worker_view(row) for row in self._session.serving.present_workers()],
         )
 
     def dead_letters(self, reason: str) -> list[DeadLetterView]:

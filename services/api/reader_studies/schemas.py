@@ -10,9 +10,9 @@ from services.api.text import PlainText
 from shared.domain.reader_studies import Design, Phase, CaseSelection, StudyState
 from shared.domain.results.result import Result
 
-MOST_CASES = 500
-MOST_READERS = 20
-LONGEST_MS = 7 * 24 * 3600 * 1000
+MAX_CASES = 500
+MAX_READERS = 20
+MAX_READING_MS = 7 * 24 * 3600 * 1000
 READER = "5d0b6c9a-7c52-4b6e-9f5b-0d6a3c1e8f10"
 NEW: JsonDict = {
     "name": "Thyroid 2026",
@@ -33,12 +33,12 @@ class Choice(BaseModel):
     count: int = Field(
         0,
         ge=0,
-        le=MOST_CASES,
+        le=MAX_CASES,
         description="How many; not looked at where they are named.",
     )
     ids: list[UUID] = Field(
         [],
-        max_length=MOST_CASES,
+        max_length=MAX_CASES,
         description="The cases themselves, where `by` is `ids`.",
     )
 
@@ -62,7 +62,7 @@ class NewReaderStudy(BaseModel):
     pick: Choice
     readers: list[UUID] = Field(
         min_length=1,
-        max_length=MOST_READERS,
+        max_length=MAX_READERS,
         description="People of the hospital who may read, by their ids.",
     )
 
@@ -139,13 +139,13 @@ class NewReadingView(BaseModel):
     seen_ms: int | None = Field(
         None,
         ge=0,
-        le=LONGEST_MS,
+        le=MAX_READING_MS,
         description="By the reader's own clock, while the page was in sight.",
     )
     hidden_ms: int | None = Field(
         None,
         ge=0,
-        le=LONGEST_MS,
+        le=MAX_READING_MS,
         description="By the reader's own clock, while it was out of sight or paused.",
     )
 

@@ -28,7 +28,7 @@ class NothingToPrint(Conflict):
 
 
 @dataclass(frozen=True)
-class Printed:
+class PrintRecord:
     """Who asked for the report, and when; `person` is a name, or None where a key asked."""
 
     person: str | None
@@ -43,7 +43,7 @@ class Report:
     result: Result
     read_at: datetime
     outcome: Outcome | None
-    printed: Printed
+    printed: PrintRecord
     language: Language
     zone: tzinfo = UTC
     picture: Pixels | None = None
@@ -63,7 +63,7 @@ class Report:
         return self.result.warns(SYNTHETIC)
 
     @property
-    def own(self) -> ReaderAssessment | None:
+    def reader_assessment(self) -> ReaderAssessment | None:
         """What the guidelines make of the reader's description; None where there is none."""
         return assess_descriptors(self.case.descriptors, self.case.size_mm)
 
@@ -97,7 +97,7 @@ def gather(
         result=result,
         read_at=job.updated_at,
         outcome=outcome,
-        printed=Printed(person=person, key=caller.credential, at=printed_at),
+        printed=PrintRecord(person=person, key=caller.credential, at=printed_at),
         language=language,
         zone=zone,
         picture=printable(dependencies, case),

@@ -12,9 +12,9 @@ from services.api.reports.paper import (
     QUIET,
     SMALL_PT,
     WHITE,
-    Paper,
+    ReportDocument,
 )
-from services.api.reports.sentences import Say, percent, plain, speaker
+from services.api.reports.sentences import Translate, percent, plain, translator
 from services.api.reports.zones import in_hours_of
 from shared.domain.results.fna import FnaAdvice
 
@@ -27,8 +27,8 @@ SCALE_MM = (120.0, 5.0)
 
 def pdf(report: Report) -> bytes:
     """One or two pages of A4."""
-    say = speaker(report.language)
-    paper = Paper([say("report.device"), _printed(say, report)], _page(say))
+    say = translator(report.language)
+    paper = ReportDocument([say("report.device"), _printed(say, report)], _page(say))
     paper.set_title(say("report.title"))
     paper.set_lang(report.language)
     paper.set_creator("SERA")
@@ -39,7 +39,7 @@ def pdf(report: Report) -> bytes:
     return bytes(paper.output())
 
 
-def _head(paper: Paper, say: Say, report: Report) -> None:
+def _head(paper: ReportDocument, say: Translate, report: Report) -> None:
     paper.bold(16)
     paper.line_of(say("report.title"), 8)
     if report.synthetic:
@@ -48,7 +48,7 @@ def _head(paper: Paper, say: Say, report: Report) -> None:
     paper.ln(1)
 
 
-def _case(paper: Paper, say: Say, report: Report) -> None:
+def _case(paper: ReportDocument, say: Translate, report: Report) -> None:
     case = report.case
     model = report.result.model
     rows = [
@@ -78,7 +78,7 @@ def _case(paper: Paper, say: Say, report: Report) -> None:
     )
 
 
-def _picture(paper: Paper, say: Say, report: Report, top: float) -> None:
+def _picture(paper: ReportDocument, say: Translate, report: Report, top: float) -> None:
     """Beside the facts, which begin at `top`; what comes next begins below both."""
     paper.plain(SMALL_PT, QUIET)
     if report.picture is None:
@@ -99,7 +99,7 @@ def _picture(paper: Paper, say: Say, report: Report, top: float) -> None:
     paper.set_y(max(below, paper.get_y()))
 
 
-def _risk(paper: Paper, say: Say, report: Report) -> None:
+def _risk(paper: ReportDocument, say: Translate, report: Report) -> None:
     result = report.result
     paper.heading(say("result.risk.title"))
     paper.bold(24)
@@ -115,7 +115,7 @@ def _risk(paper: Paper, say: Say, report: Report) -> None:
     )
 
 
-def _scale(paper: Paper, say: Say, report: Report) -> None:
+def _scale(paper: ReportDocument, say: Translate, report: Report) -> None:
     """A bar from 0 to 100 %, filled up to the risk, with the cut-off above it and the prevalence below it."""
     (width, height), result = SCALE_MM, report.result
     left = paper.l_margin + paper.c_margin
@@ -136,14 +136,14 @@ def _scale(paper: Paper, say: Say, report: Report) -> None:
     paper.set_y(top + height + 7)
 
 
-def _mark(paper: Paper, at: float, top: float, foot: float, text: str) -> None:
+def _mark(paper: ReportDocument, at: float, top: float, foot: float, text: str) -> None:
     """A line across the bar; its words stand on `foot`."""
     paper.line(at, top - 1.5, at, top + SCALE_MM[1] + 1.5)
     paper.set_font(FONT, size=SMALL_PT)
     paper.text(max(paper.l_margin, at - paper.get_string_width(text) / 2), foot, text)
 
 
-def _fna(paper: Paper, say: Say, report: Report) -> None:
+def _fna(paper: ReportDocument, say: Translate, report: Report) -> None:
     fna = report.result.fna
     paper.heading(sentences.advice(say, fna))
     paper.plain()
@@ -153,7 +153,7 @@ def _fna(paper: Paper, say: Say, report: Report) -> None:
         paper.line_of(sentences.rule_says(say, fna))
 
 
-def _warnings(paper: Paper, say: Say, report: Report) -> None:
+def _warnings(paper: ReportDocument, say: Translate, report: Report) -> None:
     if not report.result.warnings:
         return
     paper.heading(say("result.warnings.title"))
@@ -162,9 +162,9 @@ def _warnings(paper: Paper, say: Say, report: Report) -> None:
         paper.line_of(f"• {sentences.warning(say, warning)}")
 
 
-def _own(paper: Paper, say: Say, report: Report) -> None:
+def _own(paper: ReportDocument, say: Translate, report: Report) -> None:
     """What the reader saw, and ACR's answer to it; nothing where nothing was described."""
-    own = report.own
+    own = report.reader_assessment
     descriptors = report.case.descriptors
     if own is None or descriptors is None:
         return
@@ -182,13 +182,13 @@ def _own(paper: Paper, say: Say, report: Report) -> None:
     paper.line_of(say("lexicon.about"))
 
 
-def _guidelines(paper: Paper, say: Say, report: Report) -> None:
+def _guidelines(paper: ReportDocument, say: Translate, report: Report) -> None:
     """By the risk; where the reader described the nodule, by that beside it."""
     fna = report.result.fna
     by_risk = sentences.by_risk(fna)
     paper.heading(say("result.guidelines.title"))
-    if report.own:
-        _beside(paper, say, fna, report.own.advice)
+    if report.reader_assessment:
+        _beside(paper, say, fna, report.reader_assessment.advice)
         paper.plain(SMALL_PT, QUIET)
         paper.line_of(". ".join(sentences.rule(say, advice.rule) for advice in by_risk))
         return
@@ -209,7 +209,7 @@ def _guidelines(paper: Paper, say: Say, report: Report) -> None:
 
 
 def _beside(
-    paper: Paper, say: Say, fna: FnaAdvice | None, own: Sequence[FnaAdvice]
+    paper: ReportDocument, say: Translate, fna: FnaAdvice | None, own: Sequence[FnaAdvice]
 ) -> None:
     head = [
         say(key)
@@ -222,13 +222,13 @@ def _beside(
     paper.grid(head, rows, (24, 52, 52))
 
 
-def _advice(say: Say, fna: FnaAdvice | None) -> str:
+def _advice(say: Translate, fna: FnaAdvice | None) -> str:
     if fna is None:
         return "–"
     return f"{sentences.level(say, fna.level)}. {sentences.advice_says(say, fna)}"
 
 
-def _components(paper: Paper, say: Say, report: Report) -> None:
+def _components(paper: ReportDocument, say: Translate, report: Report) -> None:
     paper.heading(say("result.components.title"))
     head = [
         say(f"result.components.{name}")
@@ -245,19 +245,19 @@ def _components(paper: Paper, say: Say, report: Report) -> None:
     paper.grid(head, rows, (60, 40, 25))
 
 
-def _printed(say: Say, report: Report) -> str:
+def _printed(say: Translate, report: Report) -> str:
     who = report.printed.person or say("report.key", key=report.printed.key)
     return say(
         "report.printed", who=who, when=in_hours_of(report.zone, report.printed.at)
     )
 
 
-def _page(say: Say) -> str:
+def _page(say: Translate) -> str:
     """Still with its fields, which are known when the page is full."""
     return say("report.page", page="{page}", pages="{pages}")
 
 
-def _roi(say: Say, report: Report) -> str:
+def _roi(say: Translate, report: Report) -> str:
     roi = report.roi
     if roi is None:
         return say("report.roi-none")
@@ -268,7 +268,7 @@ def _roi(say: Say, report: Report) -> str:
     return say("report.roi-polygon", points=len(roi["polygon"]))
 
 
-def _outcome(say: Say, report: Report) -> str:
+def _outcome(say: Translate, report: Report) -> str:
     known = report.outcome
     return (
         sentences.outcome(say, known.malignant, known.source)

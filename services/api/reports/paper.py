@@ -22,7 +22,7 @@ BODY_PT = 9.5
 SMALL_PT = 8
 
 
-class Paper(FPDF):
+class ReportDocument(FPDF):
     """Writes headings, lines, pairs and tables down the page."""
 
     def __init__(self, footer: Sequence[str], page: str) -> None:

@@ -16,7 +16,7 @@ from shared.objects.errors import ObjectCorrupt, ObjectMissing
 from shared.observability.logs import log
 
 if TYPE_CHECKING:
-    from services.api.reports.paper import Paper
+    from services.api.reports.paper import ReportDocument
 
 MOST_PX = 900
 """The longer side as it is printed; more dots than paper of this size shows would only make the file larger."""
@@ -36,7 +36,7 @@ def printable(dependencies: Dependencies, case: Case) -> Pixels | None:
 
 
 def place(
-    paper: "Paper",
+    paper: "ReportDocument",
     roi: Mapping[str, Any] | None,
     image: Pixels,
     at: tuple[float, float],
@@ -58,7 +58,7 @@ def place(
 
 
 def _outline(
-    paper: "Paper", roi: Mapping[str, Any], scale: float, at: tuple[float, float]
+    paper: "ReportDocument", roi: Mapping[str, Any], scale: float, at: tuple[float, float]
 ) -> None:
     paper.set_draw_color(*OUTLINE)
     paper.set_line_width(OUTLINE_MM)

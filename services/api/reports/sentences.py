@@ -11,7 +11,7 @@ from shared.domain.results.fna import FnaAdvice, FnaOutcome
 from shared.domain.results.result import Result
 from shared.guidelines import TERMS_BY_FIELD
 
-Say = Callable[..., str]
+Translate = Callable[..., str]
 """A word or sentence by its key, with what is to be filled in; KeyError for a key that there is not."""
 TARGET = re.compile(r"sensitivity>=(?P<share>[\d.]+)")
 RISK_BAND = re.compile(r"risk-band/(?P<guideline>.+)/(?P<version>\d+)")
@@ -23,7 +23,7 @@ ADVICE = {
 }
 
 
-def speaker(language: Language) -> Say:
+def translator(language: Language) -> Translate:
     """Says the words of the pages."""
     words = TRANSLATIONS[language]
     return lambda key, /, **facts: words(key).format(**facts)
@@ -39,15 +39,15 @@ def plain(number: float) -> str:
     return f"{number:.1f}" if round(number, 1) == number else f"{number:.15g}"
 
 
-def decision(say: Say, result: Result) -> str:
+def decision(say: Translate, result: Result) -> str:
     return say(f"result.decision.{result.decision}")
 
 
-def decision_says(say: Say, result: Result) -> str:
+def decision_says(say: Translate, result: Result) -> str:
     return say(f"result.decision-says.{result.decision}")
 
 
-def cutoff_says(say: Say, result: Result) -> str:
+def cutoff_says(say: Translate, result: Result) -> str:
     return say(
         "result.cutoff.says",
         rule=_cutoff_rule(say, result.cutoff_rule),
@@ -56,7 +56,7 @@ def cutoff_says(say: Say, result: Result) -> str:
     )
 
 
-def scale_says(say: Say, result: Result) -> str:
+def scale_says(say: Translate, result: Result) -> str:
     """The picture of the scale in words."""
     return say(
         "result.risk.scale",
@@ -66,13 +66,13 @@ def scale_says(say: Say, result: Result) -> str:
     )
 
 
-def advice(say: Say, fna: FnaAdvice | None) -> str:
+def advice(say: Translate, fna: FnaAdvice | None) -> str:
     """Yes, no, or what else the rule has to say; no advice where the case has no size."""
     outcome = fna.outcome if fna else FnaOutcome.UNDECIDED
     return say(f"result.fna.{ADVICE[outcome]}")
 
 
-def advice_says(say: Say, fna: FnaAdvice | None) -> str:
+def advice_says(say: Translate, fna: FnaAdvice | None) -> str:
     """The advice with threshold and size in one sentence, and when to look again."""
     if fna is None:
         return say("result.warning.size-not-given")
@@ -88,13 +88,13 @@ def advice_says(say: Say, fna: FnaAdvice | None) -> str:
     return f"{sentence} {say('result.fna.follow-up', years=years)}"
 
 
-def threshold(say: Say, fna: FnaAdvice) -> str:
+def threshold(say: Translate, fna: FnaAdvice) -> str:
     if fna.threshold_mm is None:
         return say("result.fna.none")
     return f"{'≥' if fna.inclusive else '>'} {fna.threshold_mm:g} mm"
 
 
-def rule(say: Say, name: str) -> str:
+def rule(say: Translate, name: str) -> str:
     """A guideline's name, or that of SERA's rule after it; what is not known stands as it is."""
     band = RISK_BAND.fullmatch(name)
     if band:
@@ -106,11 +106,11 @@ def rule(say: Say, name: str) -> str:
     return _guideline(say, name)
 
 
-def rule_says(say: Say, fna: FnaAdvice) -> str:
+def rule_says(say: Translate, fna: FnaAdvice) -> str:
     return say("result.fna.rule", rule=rule(say, fna.rule), source=fna.source)
 
 
-def level(say: Say, name: str | None) -> str:
+def level(say: Translate, name: str | None) -> str:
     """A guideline's level; what is not known stands as it is, and a dash for none."""
     key = (name or "").replace(",", "").replace(" ", "-")
     try:
@@ -125,7 +125,7 @@ def by_risk(fna: FnaAdvice | None) -> tuple[FnaAdvice, ...]:
 
 
 def beside(
-    say: Say, fna: FnaAdvice | None, own: Sequence[FnaAdvice]
+    say: Translate, fna: FnaAdvice | None, own: Sequence[FnaAdvice]
 ) -> list[tuple[str, FnaAdvice | None, FnaAdvice | None]]:
     """Each guideline's name with its advice by the risk and by what the reader saw; None where there is none."""
     risk_advice = {_of_band(advice.rule): advice for advice in by_risk(fna)}
@@ -136,7 +136,7 @@ def beside(
     ]
 
 
-def described(say: Say, seen: Mapping[str, Any]) -> list[tuple[str, str]]:
+def described(say: Translate, seen: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the reader saw: what each descriptor is called, and which term was chosen."""
     chosen = [
         (say(f"lexicon.{name}.title"), say(f"lexicon.{name}.{seen[name]}"))
@@ -148,7 +148,7 @@ def described(say: Say, seen: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*chosen, (say("lexicon.foci.title"), foci)]
 
 
-def warning(say: Say, finding: Finding) -> str:
+def warning(say: Translate, finding: Finding) -> str:
     """The sentence of a warning's code, filled with its facts; the message itself where there is none."""
     try:
         return say(f"result.warning.{finding.code}", **finding.facts)
@@ -156,7 +156,7 @@ def warning(say: Say, finding: Finding) -> str:
         return finding.message
 
 
-def reason(say: Say, code: str | None, message: str | None) -> str:
+def reason(say: Translate, code: str | None, message: str | None) -> str:
     """Why a case failed and what to do next."""
     try:
         return say(f"result.reason.{code}")
@@ -164,14 +164,14 @@ def reason(say: Say, code: str | None, message: str | None) -> str:
         return message or say("result.reason.other")
 
 
-def outcome(say: Say, malignant: bool, source: str) -> str:
+def outcome(say: Translate, malignant: bool, source: str) -> str:
     verdict = say("result.outcome.malignant" if malignant else "result.outcome.benign")
     return say(
         "result.outcome.says", verdict=verdict, source=say(f"result.outcome.{source}")
     )
 
 
-def _cutoff_rule(say: Say, rule: str) -> str:
+def _cutoff_rule(say: Translate, rule: str) -> str:
     target = TARGET.fullmatch(rule)
     if target is None:
         return say("result.cutoff.youden")
@@ -188,7 +188,7 @@ def _form(fna: FnaAdvice) -> str:
     return f"{fna.outcome}-{'from' if fna.inclusive else 'above'}"
 
 
-def _subject(say: Say, fna: FnaAdvice) -> str:
+def _subject(say: Translate, fna: FnaAdvice) -> str:
     named = level(say, fna.level)
     if fna.risk is None:
         return named
@@ -201,7 +201,7 @@ def _of_band(name: str) -> str:
     return band["guideline"] if band else name
 
 
-def _guideline(say: Say, name: str) -> str:
+def _guideline(say: Translate, name: str) -> str:
     try:
         return say(f"result.guideline.{name}")
     except KeyError:

@@ -9,11 +9,11 @@ from shared.errors import SeraError
 from shared.security import passwords
 
 Answer = TypeVar("Answer")
-MOST_WAITING = 64
+MAX_WAITING = 64
 BUSY_S = 5
 
 
-class BenchBusy(SeraError):
+class PasswordHasherBusy(SeraError):
     code = "sign-in-busy"
     status = 429
     retryable = True
@@ -21,7 +21,7 @@ class BenchBusy(SeraError):
 
 
 class PasswordHasherPool:
-    def __init__(self, threads: int, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, threads: int, most_waiting: int = MAX_WAITING) -> None:
         self._pool = ThreadPoolExecutor(threads, "passwords")
         self._most = most_waiting
         self._in_hand = 0
@@ -29,12 +29,12 @@ class PasswordHasherPool:
     def check(self) -> None:
         """Raises BenchBusy if one more would wait too long."""
         if self._in_hand >= self._most:
-            raise BenchBusy(retry_after_s=BUSY_S)
+            raise PasswordHasherBusy(retry_after_s=BUSY_S)
 
     async def matches(self, kept: str | None, password: str) -> bool:
         return await self._do(passwords.matches, kept, password)
 
-    async def hashed(self, password: str) -> str:
+    async def hash(self, password: str) -> str:
         return await self._do(passwords.hashed, password)
 
     def close(self) -> None:

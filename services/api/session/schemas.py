@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.text import PlainText
 from shared.domain.roles import Role
 
-LONGEST = 1000
+MAX_SECRET_LENGTH = 1000
 """Letters of anything secret that somebody types: bounds the work, and is no rule for passwords."""
 
 
@@ -17,7 +17,7 @@ class SignIn(BaseModel):
     name: PlainText = Field(
         description="The name to sign in with; small and capital letters are the same."
     )
-    password: str = Field(min_length=1, max_length=LONGEST)
+    password: str = Field(min_length=1, max_length=MAX_SECRET_LENGTH)
     totp: str | None = Field(
         None,
         max_length=64,
@@ -34,11 +34,11 @@ class NewPassword(BaseModel):
     )
     old: str = Field(
         min_length=1,
-        max_length=LONGEST,
+        max_length=MAX_SECRET_LENGTH,
         description="The present password, or the one-time one.",
     )
     new: str = Field(
-        max_length=LONGEST,
+        max_length=MAX_SECRET_LENGTH,
         description="12 letters or more; of any kind, but not easily guessed.",
     )
 
@@ -74,7 +74,7 @@ class Code(BaseModel):
 
 
 class Removal(Code):
-    password: str = Field(min_length=1, max_length=LONGEST)
+    password: str = Field(min_length=1, max_length=MAX_SECRET_LENGTH)
 
 
 class TotpBegun(BaseModel):

@@ -62,7 +62,7 @@ class SessionService:
         anew = attempt.password_hash is not None and passwords.stale(
             attempt.password_hash
         )
-        rehashed = await self._dependencies.password_hashers.hashed(told.password) if anew else None
+        rehashed = await self._dependencies.password_hashers.hash(told.password) if anew else None
         opened = await asyncio.to_thread(
             self._open, attempt, told.totp, rehashed, before
         )
@@ -85,7 +85,7 @@ class SessionService:
             await self._attempts.refuse(attempt, "password")
             raise PasswordWrong
         return await asyncio.to_thread(
-            self._change, who, attempt, await self._dependencies.password_hashers.hashed(told.new)
+            self._change, who, attempt, await self._dependencies.password_hashers.hash(told.new)
         )
 
     def sign_out(self, session: SystemSession, caller: Caller) -> None:

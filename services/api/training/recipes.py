@@ -42,7 +42,7 @@ class RecipeView(BaseModel):
     lacks: list[LackView]
 
 
-def recipes(shelf: RecipeDirectory, trainers: list[Trainer]) -> list[RecipeView]:
+def recipe_views(shelf: RecipeDirectory, trainers: list[Trainer]) -> list[RecipeView]:
     """Those that ship, then the own ones, then files that cannot be used; each by name."""
     usable = [_view(recipe, trainers) for recipe in shelf.recipes()]
     return [*usable, *(_refused(each, trainers) for each in shelf.refused_files())]

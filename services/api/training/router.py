@@ -9,7 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.api.dependencies import DependenciesDep, Operator, SystemSessionDep
 from services.api.training.recipes import RecipeView
-from services.api.training.schemas import EventView, NewRun, RunSummary, RunView
+from services.api.training.schemas import RunEventView, NewRun, RunSummary, RunView
 from services.api.training.service import RunService
 
 router = APIRouter(prefix="/v1", tags=["training"])
@@ -52,7 +52,7 @@ def read_run(run_id: UUID, service: RunServiceDep) -> RunView:
 
 
 @router.get("/training-runs/{run_id}/log")
-def read_log(run_id: UUID, service: RunServiceDep, after: After = 0) -> list[EventView]:
+def read_log(run_id: UUID, service: RunServiceDep, after: After = 0) -> list[RunEventView]:
     """What the run said of itself, oldest first: finished steps, losses and figures of each epoch."""
     return service.log(run_id, after)
 
@@ -73,7 +73,7 @@ async def follow_run(
 ) -> AsyncIterable[ServerSentEvent]:
     """Server-sent events until the run has ended: `run`, the run as it is now, and `log`, what it says of itself."""
     async for news in service.follow(run_id, last_event_id):
-        if isinstance(news, EventView):
+        if isinstance(news, RunEventView):
             yield ServerSentEvent(event="log", data=news, id=str(news.id))
         else:
             yield ServerSentEvent(event="run", data=news)

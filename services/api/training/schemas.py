@@ -80,7 +80,7 @@ class StepView(BaseModel):
     )
 
 
-class EventView(BaseModel):
+class RunEventView(BaseModel):
     """Something a run said of itself: a finished step, or the figures of an epoch."""
 
     id: int = Field(description="Rises; send the last one seen as `after`.")
@@ -129,11 +129,11 @@ class RunView(RunSummary):
     steps: list[StepView]
 
 
-def summary(run: TrainingRun) -> RunSummary:
+def run_summary(run: TrainingRun) -> RunSummary:
     return RunSummary(**_of_run(run))
 
 
-def view(run: TrainingRun, steps: list[Step]) -> RunView:
+def run_view(run: TrainingRun, steps: list[Step]) -> RunView:
     step_views = [_step_view(step) for step in steps]
     return RunView(**_of_run(run), eta_s=eta_s(run, steps), steps=step_views)
 
@@ -145,8 +145,8 @@ def _step_view(step: Step) -> StepView:
     return StepView(**_fields(step, StepView) | {"outcome": outcome})
 
 
-def event_view(event: RunEvent) -> EventView:
-    return EventView(**_fields(event, EventView))
+def event_view(event: RunEvent) -> RunEventView:
+    return RunEventView(**_fields(event, RunEventView))
 
 
 def eta_s(run: TrainingRun, steps: list[Step]) -> float | None:

@@ -7,15 +7,15 @@ from uuid import UUID
 from services.api.dependencies import Dependencies
 from services.api.jobs.retry import retry_while_unavailable
 from services.api.middleware.authentication import is_credential_valid
-from services.api.training.recipes import RecipeView, recipes
+from services.api.training.recipes import RecipeView, recipe_views
 from services.api.training.schemas import (
-    EventView,
+    RunEventView,
     NewRun,
     RunSummary,
     RunView,
     event_view,
-    summary,
-    view,
+    run_summary,
+    run_view,
 )
 from shared.domain.training.states import FINAL_RUN_STATES
 from shared.errors import NotFound
@@ -53,20 +53,20 @@ class RunService:
         run = self._session.runs.find(run_id)
         if run is None:
             raise NotFound(thing="training run")
-        return view(run, self._session.runs.steps(run_id))
+        return run_view(run, self._session.runs.steps(run_id))
 
     def recipes(self) -> list[RecipeView]:
-        return recipes(self._shelf, self._session.trainers.present())
+        return recipe_views(self._shelf, self._session.trainers.present())
 
     def newest(self, limit: int) -> list[RunSummary]:
-        return [summary(run) for run in self._session.runs.newest(limit)]
+        return [run_summary(run) for run in self._session.runs.newest(limit)]
 
-    def log(self, run_id: UUID, after: int) -> list[EventView]:
+    def log(self, run_id: UUID, after: int) -> list[RunEventView]:
         """Raises NotFound."""
         self.read(run_id)
         return self.events(run_id, after)
 
-    def events(self, run_id: UUID, after: int) -> list[EventView]:
+    def events(self, run_id: UUID, after: int) -> list[RunEventView]:
         """What the run says of itself after the event of this number."""
         return [event_view(event) for event in self._session.runs.events(run_id, after)]
 
@@ -85,7 +85,7 @@ class RunService:
 
     async def follow(
         self, run_id: UUID, after: int
-    ) -> AsyncIterator[EventView | RunView]:
+    ) -> AsyncIterator[RunEventView | RunView]:
         """What the run says from there on, and the run as it changes, until it or the caller's key or session ended."""
         seen: RunView | None = None
         while seen is None or seen.state not in FINAL_RUN_STATES:
@@ -104,7 +104,7 @@ class RunService:
                     run_id, self._dependencies.settings.long_poll_max_s
                 )
 
-    def _look(self, run_id: UUID, after: int) -> tuple[RunView, list[EventView]] | None:
+    def _look(self, run_id: UUID, after: int) -> tuple[RunView, list[RunEventView]] | None:
         """The run and its news, in a transaction of its own; None where the key or session has ended."""
         with self._dependencies.ledger.system_session(self._caller.actor) as session:
             if not is_credential_valid(session.transaction, self._caller):

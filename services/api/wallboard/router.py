@@ -6,15 +6,15 @@ from fastapi import APIRouter, Query, Response
 
 from services.api.dependencies import CallerDep, DependenciesDep, TransactionDep
 from services.api.monitoring.dashboards import IfNoneMatch, conditional_response
-from services.api.wallboard.schemas import WallView, WallWindow
-from services.api.wallboard.service import FRESH_S, WallService
+from services.api.wallboard.schemas import WallboardView, WallboardWindow
+from services.api.wallboard.service import FRESH_S, WallboardService
 
 router = APIRouter(prefix="/v1/wall", tags=["monitoring"])
 
 
 @router.get(
     "",
-    response_model=WallView,
+    response_model=WallboardView,
     responses={304: {"description": "Nothing newer than your If-None-Match."}},
 )
 def read_wall(
@@ -22,8 +22,8 @@ def read_wall(
     transaction: TransactionDep,
     dependencies: DependenciesDep,
     window: Annotated[
-        WallWindow, Query(description="How far back to look.")
-    ] = WallWindow.QUARTER,
+        WallboardWindow, Query(description="How far back to look.")
+    ] = WallboardWindow.QUARTER,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Throughput, waiting, times from submit to result, failures, workers, and each hospital's part.
@@ -33,5 +33,5 @@ def read_wall(
     ask: poll with the last `ETag` in `If-None-Match`, and a 304 says that there is no newer reading yet. `as_of` says
     how old one is.
     """
-    service = WallService(transaction, caller, dependencies)
+    service = WallboardService(transaction, caller, dependencies)
     return conditional_response(service.answer(window), if_none_match, FRESH_S[window])

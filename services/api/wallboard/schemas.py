@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.monitoring.schemas import DIGEST, HOSPITAL, RATE, ModelView, RateView
+from services.api.monitoring.schemas import DIGEST, HOSPITAL, RATE, MonitoredModelView, RateView
 from shared.domain.jobs import Priority
 
 
@@ -15,7 +15,7 @@ def _example(**told: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [told]})
 
 
-class WallWindow(StrEnum):
+class WallboardWindow(StrEnum):
     """How far back the wall looks."""
 
     QUARTER = "15m"
@@ -81,13 +81,13 @@ class FlowView(BaseModel):
     )
 
 
-class WallHospital(BaseModel):
+class WallboardHospital(BaseModel):
     hospital_id: UUID = Field(examples=[HOSPITAL])
     hospital: str = Field(examples=["north"])
     flow: FlowView
 
 
-class WallWorker(BaseModel):
+class WallboardWorker(BaseModel):
     model_config = _example(name="w-1", alive=True, seen_s=1.2, model=DIGEST)
     name: str | None = Field(
         description="null for a hospital, whom the house's machines do not concern."
@@ -99,12 +99,12 @@ class WallWorker(BaseModel):
     )
 
 
-class WallView(BaseModel):
+class WallboardView(BaseModel):
     schema_version: Literal[1] = 1
     as_of: datetime = Field(
         description="The moment of the reading, by the database's clock."
     )
-    window: WallWindow
+    window: WallboardWindow
     since: datetime
     bucket_s: float = Field(
         description="Seconds of each step of `series`.", examples=[60.0]
@@ -113,13 +113,13 @@ class WallView(BaseModel):
     series: list[BucketView] = Field(
         description="All hospitals together, oldest first, steps without results too."
     )
-    hospitals: list[WallHospital] = Field(
+    hospitals: list[WallboardHospital] = Field(
         description="By name: all for operators and auditors, else one's own."
     )
-    workers: list[WallWorker] = Field(
+    workers: list[WallboardWorker] = Field(
         description="Those that gave a sign of life in the last 10 minutes."
     )
-    model: ModelView | None = Field(
+    model: MonitoredModelView | None = Field(
         description="The live model; null before the first promotion."
     )
     degraded: dict[str, str] = Field(

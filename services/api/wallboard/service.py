@@ -8,7 +8,7 @@ from uuid import UUID
 from services.api.dependencies import Dependencies
 from services.api.middleware.authentication import ACTOR
 from services.api.monitoring import readiness
-from services.api.monitoring.schemas import ModelView
+from services.api.monitoring.schemas import MonitoredModelView
 from services.api.monitoring.service import JsonAnswer, json_answer
 from services.api.monitoring.views import rate
 from services.api.wallboard.schemas import (
@@ -16,10 +16,10 @@ from services.api.wallboard.schemas import (
     FailureView,
     FlowView,
     LaneView,
-    WallHospital,
-    WallView,
-    WallWindow,
-    WallWorker,
+    WallboardHospital,
+    WallboardView,
+    WallboardWindow,
+    WallboardWorker,
 )
 from shared.domain.jobs import Priority
 from shared.ledger import HospitalSession, SystemSession, Transaction
@@ -27,18 +27,18 @@ from shared.ledger.hospitals.repository import Caller
 from shared.ledger.models.serving import WORKER_TIMEOUT, Worker
 from shared.ledger.monitoring.wallboard import WaitingLane, Throughput, WallboardData, Span
 
-FRESH_S = {WallWindow.QUARTER: 3.0, WallWindow.HOUR: 3.0, WallWindow.DAY: 15.0}
+FRESH_S = {WallboardWindow.QUARTER: 3.0, WallboardWindow.HOUR: 3.0, WallboardWindow.DAY: 15.0}
 """How old a reading may be; however many dashboards poll, and however often, each window is read no oftener."""
 STEPS = {
-    WallWindow.QUARTER: (timedelta(minutes=1), 15),
-    WallWindow.HOUR: (timedelta(minutes=2), 30),
-    WallWindow.DAY: (timedelta(minutes=30), 48),
+    WallboardWindow.QUARTER: (timedelta(minutes=1), 15),
+    WallboardWindow.HOUR: (timedelta(minutes=2), 30),
+    WallboardWindow.DAY: (timedelta(minutes=30), 48),
 }
 SILENT = timedelta(minutes=10)
 """How long a worker that fell silent stays on the wall."""
 
 
-class WallService:
+class WallboardService:
     """The request's transaction ends before a reading is asked for: whoever waits for another's holds none."""
 
     def __init__(self, transaction: Transaction, caller: Caller, dependencies: Dependencies) -> None:
@@ -47,18 +47,18 @@ class WallService:
         self._actor = caller.actor
         self._dependencies = dependencies
 
-    def answer(self, window: WallWindow) -> JsonAnswer:
+    def answer(self, window: WallboardWindow) -> JsonAnswer:
         """The wall as JSON."""
         self._transaction.commit()
         key = ("wall", "json", self._hospital, window)
-        return self._dependencies.cache.get_or_make(
-            key, FRESH_S[window], lambda: json_answer(self.look(window))
+        return self._dependencies.answer_cache.get_or_make(
+            key, FRESH_S[window], lambda: json_answer(self.view(window))
         )
 
-    def look(self, window: WallWindow) -> WallView:
+    def view(self, window: WallboardWindow) -> WallboardView:
         """The house's reading, with the rows of those hospitals that the caller may see."""
         self._transaction.commit()
-        house, everybody = self._dependencies.cache.get_or_make(
+        house, everybody = self._dependencies.answer_cache.get_or_make(
             ("wall", window), FRESH_S[window], lambda: self._read(window)
         )
         if self._hospital is None:
@@ -67,14 +67,14 @@ class WallService:
         own = self._own(self._hospital, window)
         return house.model_copy(update={"hospitals": own, "workers": workers})
 
-    def _read(self, window: WallWindow) -> tuple[WallView, list[WallHospital]]:
+    def _read(self, window: WallboardWindow) -> tuple[WallboardView, list[WallboardHospital]]:
         session = SystemSession(self._transaction, ACTOR)
         now = session.wallboard.now()
         reading = session.wallboard.read(Span(now, *STEPS[window]))
         workers = session.serving.present_workers(SILENT)
         model = _live(session)
         self._transaction.commit()
-        view = WallView(
+        view = WallboardView(
             as_of=now,
             window=window,
             since=reading.span.start,
@@ -88,15 +88,15 @@ class WallService:
         )
         return view, _rows(reading)
 
-    def _own(self, hospital_id: UUID, window: WallWindow) -> list[WallHospital]:
+    def _own(self, hospital_id: UUID, window: WallboardWindow) -> list[WallboardHospital]:
         """Read where only this hospital's rows exist."""
         session = HospitalSession(self._transaction, hospital_id, self._actor)
         return _rows(session.wallboard.read(Span(session.wallboard.now(), *STEPS[window])))
 
 
-def _rows(reading: WallboardData) -> list[WallHospital]:
+def _rows(reading: WallboardData) -> list[WallboardHospital]:
     return [
-        WallHospital(
+        WallboardHospital(
             hospital_id=hospital,
             hospital=name,
             flow=_flow(reading, [hospital], hospital),
@@ -193,10 +193,10 @@ def _series(reading: WallboardData) -> list[BucketView]:
     ]
 
 
-def _worker(worker: Worker, reading: WallboardData) -> WallWorker:
+def _worker(worker: Worker, reading: WallboardData) -> WallboardWorker:
     silent = max(reading.span.end - worker.seen_at, timedelta())
     seen_s = round(silent.total_seconds(), 1)
-    return WallWorker(
+    return WallboardWorker(
         name=worker.name,
         alive=silent <= WORKER_TIMEOUT,
         seen_s=seen_s,
@@ -204,7 +204,7 @@ def _worker(worker: Worker, reading: WallboardData) -> WallWorker:
     )
 
 
-def _live(session: SystemSession) -> ModelView | None:
+def _live(session: SystemSession) -> MonitoredModelView | None:
     digest = session.models.live_digest()
     known = (
         {each.digest: each for each in session.observations.references([digest])}
@@ -214,7 +214,7 @@ def _live(session: SystemSession) -> ModelView | None:
     if digest is None:
         return None
     model = known.get(digest)
-    return ModelView(
+    return MonitoredModelView(
         digest=digest,
         name=model.name if model else None,
         version=model.version if model else None,

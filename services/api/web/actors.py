@@ -1,4 +1,4 @@
-"""Whom pages name and offer: people and keys by what events call them, roles and hospitals to choose from."""
+"""Names and choices that console pages show: actors of events, hospitals, and roles to grant."""
 
 from collections.abc import Sequence
 
@@ -11,31 +11,34 @@ from shared.ledger.hospitals.repository import Caller
 
 
 def actor_names(session: CallerSession, caller: Caller) -> dict[str, str]:
-    """By `person:ID` and `key:ID`; whoever may keep neither reads events as they stand."""
-    known: dict[str, str] = {}
+    """Names by the actor of an event: `person:ID` or `key:ID`.
+
+    Empty for a caller who may manage neither people nor keys.
+    """
+    names_by_actor: dict[str, str] = {}
     if is_permitted(caller.role, Permission.MANAGE_PEOPLE):
         people = PeopleService(session, caller).all()
-        known |= {f"person:{person.id}": person.name for person in people}
+        names_by_actor |= {f"person:{person.id}": person.name for person in people}
     if is_permitted(caller.role, Permission.MANAGE_KEYS):
         keys = KeyService(session, caller).all()
-        known |= {f"key:{key.id}": key.label for key in keys}
-    return known
+        names_by_actor |= {f"key:{key.id}": key.label for key in keys}
+    return names_by_actor
 
 
 def hospital_names(session: CallerSession) -> list[str]:
-    """Hospitals to choose from; a hospital's own staff has no choice."""
+    """Hospitals to choose from. A hospital's own staff has no choice: empty."""
     if isinstance(session, HospitalSession):
         return []
     return [hospital.name for hospital in session.hospitals.all()]
 
 
 def grantable_roles(caller: Caller) -> Sequence[Role]:
-    """Those that this caller may give."""
+    """The roles that the caller may grant."""
     return [role for role in Role if caller.hospital_id is None or role in STAFF_ROLES]
 
 
 def grantable_roles_within(caller: Caller, hospital: str | None) -> Sequence[Role]:
-    """Those that somebody of this hospital, or of the house, may be given."""
+    """The roles that the caller may grant to somebody of this hospital; None: of no hospital."""
     return [
         role
         for role in grantable_roles(caller)

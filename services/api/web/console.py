@@ -1,10 +1,10 @@
-"""The console: pages of those who run SERA or a hospital, with one way between them for each role."""
+"""The console: pages for operators, auditors and administrators, with a menu for each role."""
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from services.api.web.navigation import Entry, permitted_entries
-from services.api.web.page import Visitor, show
+from services.api.web.page import Visitor, render
 from shared.domain.roles import Permission
 
 SECTIONS = (
@@ -24,7 +24,11 @@ SECTIONS = (
 def render_console(
     request: Request, visitor: Visitor, template: str, /, **facts: object
 ) -> HTMLResponse:
-    """A page of the console, with the sections that this person may open."""
-    return show(
-        request, visitor, template, sections=permitted_entries(visitor.caller, SECTIONS), **facts
+    """A page of the console with the menu of sections that the visitor may open."""
+    return render(
+        request,
+        visitor,
+        template,
+        sections=permitted_entries(visitor.caller, SECTIONS),
+        **facts,
     )

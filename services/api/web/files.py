@@ -1,9 +1,11 @@
-"""The files that pages are made with: read once, packed once, and kept by browsers for as long as they stay the same.
+"""Static files of the pages: loaded and compressed once, cached by browsers as long as they are unchanged.
 
-Pages name them under a folder that is named after their contents (`/static/1f0c.../reader.js`), and they name each
-other relatively, so that a page never meets the files of another release. Only these are packed: a page has its CSRF
-proof beside what a visitor may have put into its address, and the length of both packed together tells about the
-proof (BREACH).
+A page names its files under a folder that is named after their contents
+(`/static/1f0c.../reader.js`), and the files name each other relatively. So a page never loads the
+files of another release.
+
+Only static files are compressed, never pages. A page holds its CSRF token beside text that a visitor
+may have put into the address; the compressed length of both would reveal the token (BREACH).
 """
 
 import gzip
@@ -23,20 +25,18 @@ class StaticFile:
     media_type: str
     digest: str
 
-    def encode(self, accepted: str) -> tuple[bytes, dict[str, str]]:
-        """What is sent to a browser that accepts these encodings, and the headers that say which it is."""
-        if not accepts_gzip(accepted):
+    def encode(self, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
+        """The body in an encoding that the browser accepts, and the headers that name it."""
+        if not accepts_gzip(accept_encoding):
             return self.body, {"ETag": f'"{self.digest}"'}
-        return self.gzipped, {
-            "ETag": f'"{self.digest}-gzip"',
-            "Content-Encoding": "gzip",
-        }
+        headers = {"ETag": f'"{self.digest}-gzip"', "Content-Encoding": "gzip"}
+        return self.gzipped, headers
 
 
-def accepts_gzip(accepted: str) -> bool:
-    """Of an Accept-Encoding header (RFC 9110, 12.5.3) that names gzip and does not rule it out."""
-    for each in accepted.lower().split(","):
-        name, _, weight = each.replace(" ", "").partition(";q=")
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding header names gzip with a weight above 0 (RFC 9110, 12.5.3)."""
+    for coding in accept_encoding.lower().split(","):
+        name, _, weight = coding.replace(" ", "").partition(";q=")
         if name == "gzip":
             return weight.strip("0.") != "" or weight == ""
     return False
@@ -53,8 +53,7 @@ def load_file(path: Path) -> StaticFile:
 
 
 FILES = {path.name: load_file(path) for path in sorted(FOLDER.iterdir())}
-VERSION = sha256(
-    "".join(name + file.digest for name, file in FILES.items()).encode()
-).hexdigest()[:16]
+_NAMES_AND_DIGESTS = "".join(name + file.digest for name, file in FILES.items())
+VERSION = sha256(_NAMES_AND_DIGESTS.encode()).hexdigest()[:16]
 STATIC_URL = f"/static/{VERSION}"
-"""Where pages find them."""
+"""The folder of the static files in the pages' addresses."""

@@ -1,4 +1,4 @@
-"""What forms that filter send: a field that was left empty asks for nothing, and days are whole, UTC."""
+"""Query parameters of filter forms. An empty field means no filter; a day is a whole day in UTC."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
@@ -8,17 +8,22 @@ from pydantic import BeforeValidator, Field
 
 from services.api.text import OptionalText
 
-BlankAsNone = BeforeValidator(lambda told: told or None)
+BlankAsNone = BeforeValidator(lambda value: value or None)
 TextFilter = Annotated[OptionalText, Query()]
-DayFilter = Annotated[Annotated[date, Field(le=date(9000, 1, 1))] | None, BlankAsNone, Query()]
+DayFilter = Annotated[
+    Annotated[date, Field(le=date(9000, 1, 1))] | None, BlankAsNone, Query()
+]
 
 
 def day_start(day: date | None) -> datetime | None:
-    return None if day is None else datetime.combine(day, time(), UTC)
+    """Midnight at which the day begins, UTC."""
+    if day is None:
+        return None
+    return datetime.combine(day, time(), UTC)
 
 
 def day_end(day: date | None) -> datetime | None:
-    """The day itself is still within."""
-    return (
-        None if day is None else datetime.combine(day, time(), UTC) + timedelta(days=1)
-    )
+    """Midnight at which the day ends, UTC: a window up to it includes the day."""
+    if day is None:
+        return None
+    return datetime.combine(day, time(), UTC) + timedelta(days=1)

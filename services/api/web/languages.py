@@ -1,4 +1,7 @@
-"""The words of the pages, in each language: `words/LANGUAGE/NAME.toml`, whose keys become `NAME.some.key`."""
+"""Texts of the pages in each language.
+
+The files are `words/LANGUAGE/NAME.toml`. A value's key is `NAME.table.key`.
+"""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,56 +14,58 @@ from services.api.locales import Language
 
 FOLDER = Path(__file__).parent / "words"
 LANGUAGES = {Language.ENGLISH: "English", Language.KOREAN: "한국어"}
-"""By their codes, each in its own name."""
+"""Each language's own name by its code."""
 
 
 class Translations:
-    """One language's; called with a key and its fields it says the sentence, as markup where a field is such.
+    """The texts of one language. A call with a key and its fields returns the sentence.
 
-    An unknown key raises KeyError.
+    The sentence is markup if a field is markup. An unknown key raises KeyError.
     """
 
-    def __init__(self, language: Language, said: Mapping[str, str]) -> None:
+    def __init__(self, language: Language, texts: Mapping[str, str]) -> None:
         self.language = language
-        self._said = said
+        self._texts = texts
 
     def __call__(self, key: str, **fields: object) -> str:
-        said = self._said[key]
+        text = self._texts[key]
         if any(isinstance(field, Markup) for field in fields.values()):
-            said = escape(said)
-        return said.format(**fields) if fields else said
+            text = escape(text)
+        return text.format(**fields) if fields else text
 
     def __contains__(self, key: object) -> bool:
-        return key in self._said
+        return key in self._texts
 
     def keys(self) -> Sequence[str]:
-        return sorted(self._said)
+        return sorted(self._texts)
 
     def in_files(self, names: Sequence[str]) -> dict[str, str]:
-        """Those of these files, for a page's script."""
+        """The texts of these files by key, for the script of a page."""
         return {
-            key: said
-            for key, said in self._said.items()
+            key: text
+            for key, text in self._texts.items()
             if key.partition(".")[0] in names
         }
 
 
 def load_translations(language: Language, folder: Path = FOLDER) -> Translations:
-    said: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for file in sorted((folder / language).glob("*.toml")):
-        said |= _flat(file.stem, tomllib.loads(file.read_text(encoding="utf-8")))
-    return Translations(language, said)
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        texts |= _flatten(file.stem, tables)
+    return Translations(language, texts)
 
 
-def _flat(prefix: str, told: Mapping[str, Any]) -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in told.items():
-        flat |= (
-            _flat(f"{prefix}.{key}", value)
-            if isinstance(value, Mapping)
-            else {f"{prefix}.{key}": value}
-        )
-    return flat
+def _flatten(prefix: str, table: Mapping[str, Any]) -> dict[str, str]:
+    """Texts by dotted key."""
+    texts: dict[str, str] = {}
+    for key, value in table.items():
+        dotted_key = f"{prefix}.{key}"
+        if isinstance(value, Mapping):
+            texts |= _flatten(dotted_key, value)
+        else:
+            texts[dotted_key] = value
+    return texts
 
 
 TRANSLATIONS = {language: load_translations(language) for language in LANGUAGES}

@@ -1,24 +1,27 @@
-"""Which pages there are, in the order a person meets them, and who sees the way to each."""
+"""The pages in the order of the menu, and the permissions that each of them needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.api.dependencies import is_permitted
-from shared.domain.roles import Permission
+from shared.domain.roles import Permission, Role
 from shared.ledger.hospitals.repository import Caller
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A page: its path, the key of its name, and what a person must be able to do one of."""
+    """A page in a menu. Any one of `permissions` is enough to open it."""
 
     path: str
     label_key: str
-    acts: Sequence[Permission]
+    permissions: Sequence[Permission]
 
     def contains(self, path: str) -> bool:
-        """Whether this is the page, or one of those below it."""
+        """Whether the path is this page or one below it."""
         return path == self.path or path.startswith(f"{self.path}/")
+
+    def is_open_to(self, role: Role) -> bool:
+        return any(is_permitted(role, permission) for permission in self.permissions)
 
 
 CONSOLE_PERMISSIONS = (
@@ -39,10 +42,10 @@ ENTRIES = (
 )
 
 
-def permitted_entries(caller: Caller | None, candidates: Sequence[Entry] = ENTRIES) -> list[Entry]:
-    """Those that this person may open."""
+def permitted_entries(
+    caller: Caller | None, candidates: Sequence[Entry] = ENTRIES
+) -> list[Entry]:
+    """The pages that the caller may open; none before signing in."""
     if caller is None:
         return []
-    return [
-        entry for entry in candidates if any(is_permitted(caller.role, act) for act in entry.acts)
-    ]
+    return [entry for entry in candidates if entry.is_open_to(caller.role)]

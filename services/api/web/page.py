@@ -1,4 +1,4 @@
-"""What all pages share: who looks at them, in which language and light, and how they say that something went wrong."""
+"""The parts that all pages share: the visitor, language and theme, rendering, and the error page."""
 
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -23,9 +23,13 @@ from services.api.dependencies import (
     is_permitted,
     session_of,
 )
-from services.api.errors import validation_summary as told
-from services.api.locales import CURRENT_LANGUAGE as CALLERS
-from services.api.locales import Language, preferred_language, sentence
+from services.api.errors import validation_summary
+from services.api.locales import (
+    CURRENT_LANGUAGE,
+    Language,
+    preferred_language,
+    sentence,
+)
 from services.api.middleware.authentication import (
     ACTOR,
     PasswordChangeNeeded,
@@ -47,7 +51,7 @@ from shared.version import VERSION
 PAGES = Jinja2Templates(directory=Path(__file__).parent / "templates")
 PAGES.env.filters["cards"] = cards
 PAGES.env.globals |= {"moment": moment, "static": STATIC_URL}
-POLICY = "; ".join(
+CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
@@ -61,22 +65,25 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-HEADERS = {"Content-Security-Policy": POLICY, "Vary": "Accept-Language, Cookie"}
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Vary": "Accept-Language, Cookie",
+}
 THEMES = ("auto", "light", "dark")
 LANGUAGE_COOKIE = "sera-language"
 THEME_COOKIE = "sera-theme"
 COOKIE_MAX_AGE_S = 365 * 24 * 3600
-"""How long a browser keeps the language and the light that its person chose."""
+"""How long a browser stores the chosen language and theme."""
 
 
 class QueryUnusable(InputError):
     code = "query-unusable"
-    text = "This address cannot be used: {problem}. Open the page anew from the menu."
+    text = "This address cannot be used: {problem}. Open the page again from the menu."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """Who looks at a page; `caller` is None before signing in."""
+    """The person who opens a page; `caller` is None before signing in."""
 
     caller: Caller | None
     csrf: str
@@ -101,17 +108,15 @@ class SignedInVisitor(Visitor):
 
 
 def current_visitor(request: Request, transaction: TransactionDep) -> Visitor:
-    """Somebody, signed in or not."""
+    """The visitor of the request, signed in or not."""
     dependencies = dependencies_of(request)
-    words = _words(request)
-    theme = _theme(request)
     token = dependencies.origin_policy.session_token(request.headers)
     if token is None:
-        return Visitor(caller=None, csrf=csrf_token(""), translations=words, theme=theme)
+        return _anonymous_visitor(request, csrf_token(""))
     session = SystemSession(transaction, ACTOR)
     verified = session.sessions.verify(token, session_lifetime(dependencies.settings))
     if verified is None or verified.must_change or verified.caller.person is None:
-        return Visitor(caller=None, csrf=csrf_token(token), translations=words, theme=theme)
+        return _anonymous_visitor(request, csrf_token(token))
     person = session.people.find(verified.caller.person)
     hospital = (
         session.hospitals.read(person.hospital_id) if person.hospital_id else None
@@ -119,15 +124,26 @@ def current_visitor(request: Request, transaction: TransactionDep) -> Visitor:
     return SignedInVisitor(
         caller=verified.caller,
         csrf=csrf_token(token),
-        translations=words,
-        theme=theme,
+        translations=_translations(request),
+        theme=_theme(request),
         name=person.name,
         hospital=hospital.name if hospital else None,
     )
 
 
-def require_sign_in(act: Permission | None = None) -> Callable[[Visitor], SignedInVisitor]:
-    """A dependency that lets only people through who have signed in and may do this; None for all who signed in."""
+def _anonymous_visitor(request: Request, csrf: str) -> Visitor:
+    return Visitor(
+        caller=None,
+        csrf=csrf,
+        translations=_translations(request),
+        theme=_theme(request),
+    )
+
+
+def require_sign_in(
+    act: Permission | None = None,
+) -> Callable[[Visitor], SignedInVisitor]:
+    """A dependency that admits people with this permission; None admits all who have signed in."""
 
     def check(visitor: Annotated[Visitor, Depends(current_visitor)]) -> SignedInVisitor:
         if not isinstance(visitor, SignedInVisitor):
@@ -146,7 +162,10 @@ PagePerson = Annotated[SignedInVisitor, Depends(require_sign_in())]
 def page_hospital_session(
     transaction: TransactionDep, visitor: PagePerson
 ) -> HospitalSession:
-    """The page's transaction within the visitor's hospital; it comes after the parameter that checks the visitor."""
+    """The page's transaction, limited to the visitor's hospital.
+
+    The visitor's permission is checked by a parameter that precedes this one.
+    """
     return HospitalSession(
         transaction, hospital_id_of(visitor.caller), visitor.caller.actor
     )
@@ -155,14 +174,17 @@ def page_hospital_session(
 def page_system_session(
     transaction: TransactionDep, visitor: PagePerson
 ) -> SystemSession:
-    """The page's transaction over every hospital; it comes after the parameter that checks the visitor."""
+    """The page's transaction over all hospitals.
+
+    The visitor's permission is checked by a parameter that precedes this one.
+    """
     return SystemSession(transaction, visitor.caller.actor)
 
 
 def page_caller_session(
     transaction: TransactionDep, visitor: PagePerson
 ) -> CallerSession:
-    """The page's transaction over what the visitor may see."""
+    """The page's transaction, limited to the data that the visitor may see."""
     return session_of(transaction, visitor.caller)
 
 
@@ -171,15 +193,21 @@ PageSystemSessionDep = Annotated[SystemSession, Depends(page_system_session)]
 PageCallerSessionDep = Annotated[CallerSession, Depends(page_caller_session)]
 PageReader = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.READ))]
 PageSubmitter = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.SUBMIT))]
-PageAdministrator = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.ADMINISTER))]
+PageAdministrator = Annotated[
+    SignedInVisitor, Depends(require_sign_in(Permission.ADMINISTER))
+]
 PageOperator = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.OPERATE))]
 PageAuditor = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.AUDIT))]
 PageMonitor = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.MONITOR))]
-PageKeyKeeper = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.MANAGE_KEYS))]
-PagePersonKeeper = Annotated[SignedInVisitor, Depends(require_sign_in(Permission.MANAGE_PEOPLE))]
+PageKeyManager = Annotated[
+    SignedInVisitor, Depends(require_sign_in(Permission.MANAGE_KEYS))
+]
+PagePeopleManager = Annotated[
+    SignedInVisitor, Depends(require_sign_in(Permission.MANAGE_PEOPLE))
+]
 
 
-def show(
+def render(
     request: Request,
     visitor: Visitor,
     template: str,
@@ -187,7 +215,7 @@ def show(
     /,
     **facts: object,
 ) -> HTMLResponse:
-    """A page in the visitor's language and light."""
+    """A page in the visitor's language and theme; `facts` are the variables of the template."""
     shared = {
         "t": visitor.translations,
         "visitor": visitor,
@@ -196,91 +224,101 @@ def show(
         "themes": THEMES,
         "version": VERSION,
     }
-    answer = PAGES.TemplateResponse(
-        request, template, shared | facts, status, headers=HEADERS
+    response = PAGES.TemplateResponse(
+        request=request,
+        name=template,
+        context=shared | facts,
+        status_code=status,
+        headers=HEADERS,
     )
-    _keep(request, answer)
-    return answer
+    _store_preferences(request, response)
+    return response
 
 
 class PageRoute(APIRoute):
-    """A page says what went wrong as a page, and sends a stranger to sign in first.
+    """Answers an error with an error page, and sends a visitor who is not signed in to sign in.
 
-    What the API says for it is said in the language of the page, whatever the browser prefers.
+    Texts of the API on the page are in the page's language, whatever the browser prefers.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()
 
-        async def handled(request: Request) -> Response:
-            CALLERS.set(_words(request).language)
+        async def handle(request: Request) -> Response:
+            CURRENT_LANGUAGE.set(_translations(request).language)
             try:
                 with translate_database_errors():
                     return await inner(request)
             except (Unauthenticated, PasswordChangeNeeded):
-                return RedirectResponse(f"/sign-in?next={quote(_here(request))}", 303)
+                next_url = quote(_current_url(request))
+                return RedirectResponse(f"/sign-in?next={next_url}", 303)
             except SeraError as error:
-                return await run_in_threadpool(_problem, request, error)
+                return await run_in_threadpool(_problem_page, request, error)
             except RequestValidationError as error:
-                unusable = QueryUnusable(problem=told(error.errors()))
-                return await run_in_threadpool(_problem, request, unusable)
+                problem = validation_summary(error.errors())
+                unusable = QueryUnusable(problem=problem)
+                return await run_in_threadpool(_problem_page, request, unusable)
 
-        return handled
+        return handle
 
 
-def pages() -> APIRouter:
+def page_router() -> APIRouter:
     """A router of pages."""
     return APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
-def _problem(request: Request, error: SeraError) -> HTMLResponse:
-    """In a transaction of its own: that of the request is undone, for it may have failed."""
+def _problem_page(request: Request, error: SeraError) -> HTMLResponse:
+    """The error page. The request's transaction is rolled back first, as it may have failed."""
     transaction: Transaction = request.state.transaction
     transaction.rollback()
-    words = _words(request)
-    theme = _theme(request)
-    visitor = Visitor(caller=None, csrf=csrf_token(""), translations=words, theme=theme)
+    visitor = _anonymous_visitor(request, csrf_token(""))
     if not isinstance(error, Unavailable):
         with suppress(Unavailable), translate_database_errors():
             visitor = current_visitor(request, transaction)
-    said = sentence(error.code, error.facts, str(error), visitor.language)[0]
-    return show(
-        request, visitor, "problem.html", error.status, code=error.code, said=said
+    message = sentence(error.code, error.facts, str(error), visitor.language)
+    return render(
+        request,
+        visitor,
+        "problem.html",
+        error.status,
+        code=error.code,
+        message=message.text,
     )
 
 
-def _here(request: Request) -> str:
-    return (
-        f"{request.url.path}?{request.url.query}"
-        if request.url.query
-        else request.url.path
-    )
+def _current_url(request: Request) -> str:
+    """Path and query of the request."""
+    if not request.url.query:
+        return request.url.path
+    return f"{request.url.path}?{request.url.query}"
 
 
-def _words(request: Request) -> Translations:
-    chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
-    if chosen in LANGUAGES:
-        return TRANSLATIONS[Language(chosen)]
-    return TRANSLATIONS[preferred_language(request.headers.get("accept-language", ""))]
+def _translations(request: Request) -> Translations:
+    code = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
+    if code in LANGUAGES:
+        return TRANSLATIONS[Language(code)]
+    accepted = request.headers.get("accept-language", "")
+    return TRANSLATIONS[preferred_language(accepted)]
 
 
 def _theme(request: Request) -> str:
-    chosen = request.query_params.get("theme") or request.cookies.get(THEME_COOKIE)
-    return chosen if chosen in THEMES else THEMES[0]
+    theme = request.query_params.get("theme") or request.cookies.get(THEME_COOKIE)
+    return theme if theme in THEMES else THEMES[0]
 
 
-def _keep(request: Request, answer: Response) -> None:
+def _store_preferences(request: Request, response: Response) -> None:
+    """Put a language or theme of the address into a cookie."""
     secure = dependencies_of(request).origin_policy.is_tls
-    for name, cookie, known in (
+    for parameter, cookie, values in (
         ("lang", LANGUAGE_COOKIE, LANGUAGES),
         ("theme", THEME_COOKIE, THEMES),
     ):
-        chosen = request.query_params.get(name)
-        if chosen is not None and chosen in known:
-            answer.set_cookie(
-                cookie,
-                chosen,
-                COOKIE_MAX_AGE_S,
+        value = request.query_params.get(parameter)
+        if value is not None and value in values:
+            response.set_cookie(
+                key=cookie,
+                value=value,
+                max_age=COOKIE_MAX_AGE_S,
                 path="/",
                 secure=secure,
                 httponly=True,

@@ -1,4 +1,7 @@
-"""What makes the pages a phone's app: manifest, icons, and a worker that keeps the static shell and nothing else."""
+"""The parts of a progressive web app: manifest, icons, offline page, and a service worker.
+
+The service worker caches static files and nothing else.
+"""
 
 import tomllib
 from functools import cache
@@ -12,17 +15,17 @@ from starlette.responses import FileResponse
 
 from shared.errors import NotFound
 
-HERE = Path(__file__).parent
-INK = "#0b5a8f"
-GROUND = "#ffffff"
+FOLDER = Path(__file__).parent
+THEME_COLOUR = "#0b5a8f"
+BACKGROUND_COLOUR = "#ffffff"
 ICONS = {
     "icon-192.png": (192, 0.0),
     "icon-512.png": (512, 0.0),
     "icon-maskable-512.png": (512, 0.12),
 }
-"""Side in pixels, and how far the drawing keeps from the edge for phones that cut icons round."""
-FINER = 4
-"""Icons are drawn so many times larger, then made small, for smooth edges."""
+"""Side in pixels, and the free margin (a share of the side) for phones that cut icons round."""
+OVERSAMPLING = 4
+"""Icons are drawn larger by this factor and then reduced, for smooth edges."""
 MANIFEST = {
     "name": "SERA",
     "short_name": "SERA",
@@ -30,8 +33,8 @@ MANIFEST = {
     "start_url": "/",
     "scope": "/",
     "display": "standalone",
-    "background_color": GROUND,
-    "theme_color": INK,
+    "background_color": BACKGROUND_COLOUR,
+    "theme_color": THEME_COLOUR,
     "icons": [
         {
             "src": f"/icons/{name}",
@@ -42,14 +45,17 @@ MANIFEST = {
         for name, (side, inset) in ICONS.items()
     ],
 }
-KEPT = {"Cache-Control": "public, max-age=86400"}
-OFFLINE = (
-    '<!doctype html><html lang="{first}"><head><meta charset="utf-8"><meta name="viewport" '
-    'content="width=device-width, initial-scale=1"><title>SERA</title><link rel="stylesheet" href="/static/sera.css">'
-    "</head><body><main>{parts}</main></body></html>"
+CACHE_ONE_DAY = {"Cache-Control": "public, max-age=86400"}
+OFFLINE_PAGE = (
+    '<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1"><title>SERA</title>'
+    '<link rel="stylesheet" href="/static/sera.css">'
+    "</head><body><main>{sections}</main></body></html>"
 )
-POLICY = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+OFFLINE_POLICY = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
 }
 
 router = APIRouter(include_in_schema=False)
@@ -57,14 +63,18 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/manifest.webmanifest")
 def manifest() -> JSONResponse:
-    return JSONResponse(MANIFEST, media_type="application/manifest+json", headers=KEPT)
+    return JSONResponse(
+        MANIFEST, media_type="application/manifest+json", headers=CACHE_ONE_DAY
+    )
 
 
 @router.get("/icons/{name}")
 def icon(name: str) -> Response:
     if name not in ICONS:
         raise NotFound(thing="file")
-    return Response(drawn(*ICONS[name]), media_type="image/png", headers=KEPT)
+    side, inset = ICONS[name]
+    image = draw_icon(side, inset)
+    return Response(image, media_type="image/png", headers=CACHE_ONE_DAY)
 
 
 @router.get("/service-worker.js")
@@ -74,7 +84,7 @@ def service_worker() -> FileResponse:
         "Content-Security-Policy": "default-src 'none'; connect-src 'self'",
     }
     return FileResponse(
-        HERE / "static" / "service-worker.js",
+        FOLDER / "static" / "service-worker.js",
         media_type="text/javascript",
         headers=headers,
     )
@@ -82,56 +92,55 @@ def service_worker() -> FileResponse:
 
 @router.get("/offline")
 def offline() -> HTMLResponse:
-    """What a phone shows without a network; in both languages, since nobody can be asked."""
-    parts = "".join(
-        f'<section lang="{language}"><h1>{words["title"]}</h1><p>{words["text"]}</p></section>'
-        for language, words in offline_words().items()
+    """The page that a phone shows without a network. It is in both languages, as none can be chosen."""
+    sections = "".join(
+        f'<section lang="{language}"><h1>{texts["title"]}</h1><p>{texts["text"]}</p></section>'
+        for language, texts in offline_texts().items()
     )
     return HTMLResponse(
-        OFFLINE.format(first="en", parts=parts),
-        headers=POLICY | {"Cache-Control": "no-cache"},
+        OFFLINE_PAGE.format(language="en", sections=sections),
+        headers=OFFLINE_POLICY | {"Cache-Control": "no-cache"},
     )
 
 
 @cache
-def offline_words() -> dict[str, dict[str, str]]:
-    return {
-        each: tomllib.loads((HERE / "words" / each / "offline.toml").read_text())
-        for each in ("en", "ko")
-    }
+def offline_texts() -> dict[str, dict[str, str]]:
+    """The texts of the offline page by language."""
+    texts: dict[str, dict[str, str]] = {}
+    for language in ("en", "ko"):
+        file = FOLDER / "words" / language / "offline.toml"
+        texts[language] = tomllib.loads(file.read_text())
+    return texts
 
 
 @cache
-def drawn(side: int, inset: float) -> bytes:
+def draw_icon(side: int, inset: float) -> bytes:
     """A nodule between its caliper marks, as a PNG file."""
-    whole = side * FINER
-    image = Image.new("RGB", (whole, whole), INK)
+    canvas_px = side * OVERSAMPLING
+    image = Image.new("RGB", (canvas_px, canvas_px), THEME_COLOUR)
     pen = ImageDraw.Draw(image)
-    least = (0.14 + inset) * whole
-    most = (0.86 - inset) * whole
-    span = most - least
-    middle = whole / 2
-    thick = max(round(0.025 * whole), 1)
-    pen.ellipse(
-        (
-            least + 0.18 * span,
-            least + 0.26 * span,
-            most - 0.18 * span,
-            most - 0.26 * span,
-        ),
-        fill=GROUND,
+    start = (0.14 + inset) * canvas_px
+    end = (0.86 - inset) * canvas_px
+    span = end - start
+    nodule = (
+        start + 0.18 * span,
+        start + 0.26 * span,
+        end - 0.18 * span,
+        end - 0.26 * span,
     )
+    pen.ellipse(nodule, fill=BACKGROUND_COLOUR)
+    middle = canvas_px / 2
     arm = 0.1 * span
+    width = max(round(0.025 * canvas_px), 1)
     for x, y in (
-        (least + arm, middle),
-        (most - arm, middle),
-        (middle, least + arm),
-        (middle, most - arm),
+        (start + arm, middle),
+        (end - arm, middle),
+        (middle, start + arm),
+        (middle, end - arm),
     ):
-        pen.line((x - arm, y, x + arm, y), fill=GROUND, width=thick)
-        pen.line((x, y - arm, x, y + arm), fill=GROUND, width=thick)
+        pen.line((x - arm, y, x + arm, y), fill=BACKGROUND_COLOUR, width=width)
+        pen.line((x, y - arm, x, y + arm), fill=BACKGROUND_COLOUR, width=width)
     stream = BytesIO()
-    image.resize((side, side), Image.Resampling.LANCZOS).save(
-        stream, "PNG", optimize=True
-    )
+    icon = image.resize((side, side), Image.Resampling.LANCZOS)
+    icon.save(stream, "PNG", optimize=True)
     return stream.getvalue()

@@ -1,11 +1,11 @@
-"""All pages, and the files they are made with."""
+"""The routes of all pages and of their static files."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
 from services.api.web.files import FILES, IMMUTABLE_CACHE, VERSION
-from services.api.web.page import POLICY
+from services.api.web.page import CONTENT_SECURITY_POLICY
 from services.api.web.pages import (
     account,
     batch,
@@ -28,7 +28,7 @@ from services.api.web.pages.console import (
     queue,
     runs,
 )
-from services.api.web.pwa import router as phone
+from services.api.web.pwa import router as pwa_router
 from shared.errors import NotFound
 
 PAGES = (
@@ -55,7 +55,7 @@ PAGES = (
 router = APIRouter(include_in_schema=False)
 for page in PAGES:
     router.include_router(page.router)
-router.include_router(phone)
+router.include_router(pwa_router)
 
 
 @router.get("/static/{name}")
@@ -66,20 +66,16 @@ def static(
     accept_encoding: Annotated[str, Header()] = "",
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Another release's version is answered with what there is now, which is not kept."""
+    """A static file. A version of another release gets the present file, and may not be cached."""
     if name not in FILES:
         raise NotFound(thing="file")
-    body, told = FILES[name].encode(accept_encoding)
-    told |= {
+    file = FILES[name]
+    body, headers = file.encode(accept_encoding)
+    headers |= {
         "Cache-Control": IMMUTABLE_CACHE if version == VERSION else "no-cache",
         "Vary": "Accept-Encoding",
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     }
-    if if_none_match == told["ETag"]:
-        return Response(
-            status_code=304, headers={"Content-Security-Policy": POLICY} | told
-        )
-    return Response(
-        body,
-        media_type=FILES[name].media_type,
-        headers={"Content-Security-Policy": POLICY} | told,
-    )
+    if if_none_match == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=file.media_type, headers=headers)

@@ -1,6 +1,7 @@
-"""Tables that are cards on a phone: each cell bears its column's name, which `sera.css` shows beside it there.
+"""Tables that turn into cards on a phone: each cell gets its column's name, which `sera.css` shows beside it.
 
-A browser that lays a table out as blocks forgets that it is one. So each part says what it is by its role as well.
+A browser that lays out a table as blocks drops its table semantics. So each part also gets its ARIA
+role.
 """
 
 import re
@@ -17,57 +18,56 @@ ROLES = {
     "tr": "row",
     "td": "cell",
 }
-UNNAMED = re.compile(r'scope="|data-label="|class="acts|colspan="')
-"""Cells that speak for themselves: a row's name, one named by hand, buttons, one that goes over several columns."""
+UNLABELLED = re.compile(r'scope="|data-label="|class="acts|colspan="')
+"""Cells that need no label: row headers, cells labelled by hand, buttons, cells across columns."""
 
 
 def cards(html: str) -> Markup:
-    """A template's tables with roles and labels; their own markup is trusted, as all that a template made."""
-    return Markup(PART.sub(_Reading(), html))
+    """A template's tables with roles and labels. The template's own markup is trusted."""
+    return Markup(PART.sub(_TableLabeller(), html))
 
 
-class _Reading:
-    """Goes through a table's parts in their order."""
+class _TableLabeller:
+    """Replaces the tags of a table in document order."""
 
     def __init__(self) -> None:
-        self._names: list[str] = []
-        self._heading = False
+        self._column_names: list[str] = []
+        self._in_heading = False
         self._column = 0
-        self._begun = 0
+        self._cell_start = 0
 
     def __call__(self, part: re.Match[str]) -> str:
         closing, tag, attributes = part.groups()
         if tag == "thead":
-            self._heading = not closing
-            self._names = self._names if closing else []
+            self._in_heading = not closing
+            self._column_names = self._column_names if closing else []
         if tag == "tr":
             self._column = 0
         if tag in ("th", "td"):
-            return self._end(part) if closing else self._cell(part, tag, attributes)
+            return self._close(part) if closing else self._open(part, tag, attributes)
         return part[0] if closing else f'<{tag} role="{ROLES[tag]}"{attributes}>'
 
-    def _cell(self, part: re.Match[str], tag: str, attributes: str) -> str:
+    def _open(self, part: re.Match[str], tag: str, attributes: str) -> str:
         column = self._column
-        wide = SPAN.search(attributes)
-        self._column = column + (int(wide[1]) if wide else 1)
-        self._begun = part.end()
-        label = (
-            "" if self._heading or UNNAMED.search(attributes) else self._label(column)
-        )
+        span = SPAN.search(attributes)
+        self._column = column + (int(span[1]) if span else 1)
+        self._cell_start = part.end()
+        label = self._label(column, attributes)
         return f'<{tag} role="{_role(tag, attributes)}"{label}{attributes}>'
 
-    def _label(self, column: int) -> str:
-        name = self._names[column] if column < len(self._names) else ""
+    def _label(self, column: int, attributes: str) -> str:
+        if self._in_heading or UNLABELLED.search(attributes):
+            return ""
+        name = self._column_names[column] if column < len(self._column_names) else ""
         return f' data-label="{name}"' if name else ""
 
-    def _end(self, part: re.Match[str]) -> str:
-        if self._heading:
-            told = " ".join(
-                TAG.sub("", part.string[self._begun : part.start()]).split()
-            )
-            self._names += [told.replace('"', "&quot;")] + [""] * (
-                self._column - len(self._names) - 1
-            )
+    def _close(self, part: re.Match[str]) -> str:
+        if self._in_heading:
+            html = part.string[self._cell_start : part.start()]
+            name = " ".join(TAG.sub("", html).split())
+            self._column_names.append(name.replace('"', "&quot;"))
+            spanned = self._column - len(self._column_names)
+            self._column_names += [""] * spanned
         return part[0]
 
 

@@ -1,22 +1,28 @@
-"""Moments on a page: in UTC as the server has them, marked for the visitor's browser to say them in its own zone."""
+"""Times on a page: UTC from the server, which a script rewrites in the visitor's time zone."""
 
 from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-SHAPES = {
+FORMATS = {
     "minute": "%Y-%m-%d %H:%M",
     "second": "%Y-%m-%d %H:%M:%S",
     "day": "%Y-%m-%d",
     "clock": "%H:%M:%S",
 }
-"""How much of a moment is said; `times.js` knows the same names."""
-WHOLE = "%Y-%m-%d %H:%M:%S UTC"
+"""The precision of a time by its name; `times.js` has the same names."""
+FULL_FORMAT = "%Y-%m-%d %H:%M:%S UTC"
 
 
 def moment(at: datetime, shape: str = "minute") -> Markup:
-    """A `time` element; what it says stays where no script runs."""
+    """A `time` element with the time in UTC, which stays where no script runs."""
     utc = at.astimezone(UTC)
-    return Markup(
-        '<time datetime="{}" title="{}" data-shape="{}">{} UTC</time>'
-    ).format(f"{utc.isoformat()}", f"{utc:{WHOLE}}", shape, f"{utc:{SHAPES[shape]}}")
+    element = Markup(
+        '<time datetime="{iso}" title="{full}" data-shape="{shape}">{text} UTC</time>'
+    )
+    return element.format(
+        iso=utc.isoformat(),
+        full=f"{utc:{FULL_FORMAT}}",
+        shape=shape,
+        text=f"{utc:{FORMATS[shape]}}",
+    )

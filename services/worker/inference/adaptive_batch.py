@@ -1,27 +1,30 @@
-"""How many cases a worker claims at once: as many as it can read in a given time.
+"""How many cases a worker claims at once: as many as it reads in a given time.
 
-What is claimed cannot be overtaken, so a batch is the time that an urgent case, or one of a hospital that has just
-come, waits beside a flood.
+A claimed case cannot be overtaken. So the time of a batch is the time that an urgent case waits, or
+the first case of another hospital, while one hospital sends a flood.
 """
 
 
 class AdaptiveBatch:
-    """Remembers what an image lately took; the newest batch counts as much as all before it."""
+    """Averages the time per image. The newest batch weighs as much as all earlier ones together."""
 
     def __init__(self, max_images: int, batch_s: float) -> None:
-        self._most = max_images
+        self._max_images = max_images
         self._batch_s = batch_s
         self._image_s: float | None = None
 
     def size(self) -> int:
-        """One at least; the most, until something was read."""
+        """At least one case; the maximum before the first batch."""
         if not self._image_s:
-            return self._most
-        return max(int(min(self._batch_s / self._image_s, self._most)), 1)
+            return self._max_images
+        images_in_time = min(self._batch_s / self._image_s, self._max_images)
+        return max(int(images_in_time), 1)
 
     def record(self, images: int, seconds: float) -> None:
-        if images:
-            newest = seconds / images
-            self._image_s = (
-                newest if self._image_s is None else (self._image_s + newest) / 2
-            )
+        if images == 0:
+            return
+        newest_s = seconds / images
+        if self._image_s is None:
+            self._image_s = newest_s
+        else:
+            self._image_s = (self._image_s + newest_s) / 2

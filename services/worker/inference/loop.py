@@ -1,4 +1,7 @@
-"""The worker's loop: claim, prepare, infer, write; while one batch is inferred the next is being prepared."""
+"""The worker's loop: claim, prepare, infer, write.
+
+The next batch is prepared while the current one is in inference.
+"""
 
 import threading
 import time
@@ -13,7 +16,12 @@ from services.worker import metrics
 from services.worker.bundle_cache import ServedModel
 from services.worker.inference import telemetry
 from services.worker.inference.adaptive_batch import AdaptiveBatch
-from services.worker.inference.preparation import Batch, Preparation, PreparedJob, internal_failure
+from services.worker.inference.preparation import (
+    Batch,
+    Preparation,
+    PreparedJob,
+    internal_failure,
+)
 from services.worker.inference.results import Answer, make_answer
 from services.worker.live_model import LiveModel
 from shared.domain.results.prediction import Prediction
@@ -26,12 +34,13 @@ from shared.observability.logs import log
 from shared.observability.timings import collect_timings, measure
 from shared.settings import Settings
 
-AWAY = timedelta(seconds=2)
+ENGINE_RETRY_DELAY = timedelta(seconds=2)
+"""How long a job waits that an absent engine kept from being tried."""
 
 
 @dataclass(frozen=True)
 class ClaimOutcome:
-    """What one claim brought; `drained`: nothing was there to be claimed."""
+    """The prepared batch of one claim, if there was one, and whether the queue was empty."""
 
     batch: Batch | None = None
     is_queue_empty: bool = False
@@ -57,39 +66,44 @@ class InferenceService:
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="ahead")
 
     def work(self) -> None:
-        """Work until nothing waits, there is no model to work with, or the worker is closing."""
-        while batch := self._take().batch:
-            if self._work_through(batch):
-                return  # what has come since then rings for itself
+        """Work until no case waits, no model serves, or the worker is closing."""
+        while batch := self._claim_batch().batch:
+            if self._process_all(batch):
+                return  # a case that came since then has sent its own notification
 
-    def _work_through(self, batch: Batch) -> bool:
-        """This batch and all that follow it without a gap; one with a job that outlived a worker is read alone.
+    def _process_all(self, first_batch: Batch) -> bool:
+        """Process a batch and all that follow it without a gap.
 
-        Returns whether the look ahead saw that nothing waits any more.
+        A batch with a job that outlived a worker is processed alone.
+        Returns whether the claim ahead found the queue empty.
         """
-        following: Batch | None = batch
-        drained = False
-        while following and not self._closing.is_set():
-            batch = following
-            ahead = None if batch.is_suspect else self._ahead.submit(self._take, busy=True)
+        next_batch: Batch | None = first_batch
+        is_queue_empty = False
+        while next_batch and not self._closing.is_set():
+            batch = next_batch
+            ahead: Future[ClaimOutcome] | None = None
+            if not batch.is_suspect:
+                ahead = self._ahead.submit(self._claim_batch, busy=True)
             try:
-                self._answer(batch)
+                self._process(batch)
             except BaseException:
-                self._return(ahead)
+                self._return_ahead(ahead)
                 raise
-            intake = ahead.result() if ahead else ClaimOutcome()
-            following = intake.batch
-            drained = intake.is_queue_empty
-        if following:
-            self._hand_back(following)
-        return drained
+            claim = ahead.result() if ahead else ClaimOutcome()
+            next_batch = claim.batch
+            is_queue_empty = claim.is_queue_empty
+        if next_batch:
+            self._give_back(next_batch)
+        return is_queue_empty
 
     def close(self) -> None:
-        """Take no more batches; safe from a signal handler."""
+        """Claim no more batches; safe from a signal handler."""
         self._closing.set()
 
     def open(self) -> None:
-        """Put back what an earlier process of this name was working on when it died, and load the live model."""
+        """Return the jobs that an earlier process of this name left behind, and load the live
+        model.
+        """
         with self._ledger.system_session(self._settings.worker_name) as session:
             lost = session.queue.reclaim(
                 self._settings.max_attempts, lost_worker=self._settings.worker_name
@@ -97,24 +111,27 @@ class InferenceService:
         metrics.EXPIRED.inc(lost)
         self._live.refresh()
 
-    def _take(self, busy: bool = False) -> ClaimOutcome:
+    def _claim_batch(self, busy: bool = False) -> ClaimOutcome:
         """Claim the next batch and prepare it."""
-        served = None if self._closing.is_set() else self._live.serving()
+        if self._closing.is_set():
+            return ClaimOutcome()
+        served = self._live.serving()
         if served is None:
             return ClaimOutcome()
-        status, lease = self._claim(busy)
+        status, lease = self._claim_lease(busy)
         served = self._live.follow(status.live) or served
         if not lease:
             return ClaimOutcome(is_queue_empty=status.is_empty)
         self._live.presence.record_claim()
+        report_progress = self._hold_lease(lease.token)
         return ClaimOutcome(
-            self._preparation.prepare(lease, served, self._holding(lease.token))
+            batch=self._preparation.prepare(lease, served, report_progress)
         )
 
-    def _claim(self, busy: bool) -> tuple[QueueStatus, Lease]:
-        """What is live, and what there is to be claimed, in one transaction."""
+    def _claim_lease(self, busy: bool) -> tuple[QueueStatus, Lease]:
+        """Read the queue's status, with the live model, and claim jobs in one transaction."""
         with (
-            collect_timings() as laps,
+            collect_timings() as timings,
             measure("claim"),
             self._ledger.system_session(self._settings.worker_name) as session,
         ):
@@ -129,26 +146,27 @@ class InferenceService:
             )
         metrics.EXPIRED.inc(lease.expired)
         if lease:
-            metrics.observe_stages(laps)
+            metrics.observe_stages(timings)
             metrics.BATCH.observe(len(lease.jobs))
         for job in lease.jobs:
-            metrics.WAITED.labels(metrics.lane(job.urgent)).observe(
-                job.waited_ms / 1000
-            )
+            waited_s = job.waited_ms / 1000
+            metrics.WAITED.labels(metrics.lane(job.urgent)).observe(waited_s)
         return status, lease
 
-    def _holding(self, token: UUID) -> Callable[[], None]:
-        """Holds the lease, and says each time it is called that something of the batch moved."""
+    def _hold_lease(self, token: UUID) -> Callable[[], None]:
+        """Hold the lease, and return the callback that reports progress of its batch."""
         self._heartbeat.hold(token)
         return lambda: self._heartbeat.hold(token)
 
-    def _answer(self, batch: Batch) -> None:
+    def _process(self, batch: Batch) -> None:
         try:
-            with collect_timings() as laps:
+            with collect_timings() as timings:
                 answers = self._infer(batch)
                 with measure("write"):
-                    written = retry_while_unavailable(lambda: self._write(batch, answers), self._lease)
-            telemetry.record_batch(batch, written, laps)
+                    written = retry_while_unavailable(
+                        lambda: self._write(batch, answers), self._lease
+                    )
+            telemetry.record_batch(batch, written, timings)
         finally:
             self._heartbeat.release(batch.token)
 
@@ -156,62 +174,77 @@ class InferenceService:
         self._heartbeat.hold(batch.token)
         began = time.perf_counter()
         outcomes = self._predict(batch.served, batch.prepared_jobs)
-        infer_ms = (time.perf_counter() - began) * 1000
-        self._batch_size.record(len(batch.prepared_jobs), infer_ms / 1000)
-        if batch.prepared_jobs:
-            metrics.INFERENCE.observe(infer_ms / 1000 / len(batch.prepared_jobs))
+        infer_s = time.perf_counter() - began
+        images = len(batch.prepared_jobs)
+        self._batch_size.record(images, infer_s)
+        if images:
+            metrics.INFERENCE.observe(infer_s / images)
         answers = {}
         for prepared, outcome in zip(batch.prepared_jobs, outcomes, strict=True):
             if isinstance(outcome, Failure):
                 batch.failures[prepared.job.id] = outcome
             else:
                 answers[prepared.job.id] = make_answer(
-                    batch.served, prepared, outcome, self._settings, infer_ms
+                    served=batch.served,
+                    prepared=prepared,
+                    prediction=outcome,
+                    settings=self._settings,
+                    infer_ms=infer_s * 1000,
                 )
         return answers
 
     def _predict(
-        self, served: ServedModel, ready: list[PreparedJob]
+        self, served: ServedModel, prepared_jobs: list[PreparedJob]
     ) -> list[Prediction | Failure]:
-        """The batch at once; if that breaks, one by one, so that only the culprit fails."""
+        """Predict the whole batch at once. If that breaks, predict one by one, so that only the
+        culprit fails.
+        """
+        if not prepared_jobs:
+            return []
+        nodules = [prepared.nodule for prepared in prepared_jobs]
         try:
-            outcomes = (
-                served.bundle.predict_each([prepared.nodule for prepared in ready])
-                if ready
-                else []
-            )
+            outcomes = served.bundle.predict_each(nodules)
         except Exception as error:  # noqa: BLE001 (the culprit is found one by one, and logged)
-            if len(ready) == 1:
-                return [internal_failure(ready[0].job.id, error)]
-            return [self._predict(served, [prepared])[0] for prepared in ready]
-        return [
-            Failure(each.code, each.facts) if isinstance(each, SeraError) else each
-            for each in outcomes
-        ]
+            if len(prepared_jobs) == 1:
+                return [internal_failure(prepared_jobs[0].job.id, error)]
+            return [self._predict(served, [prepared])[0] for prepared in prepared_jobs]
+        return [_prediction_or_failure(outcome) for outcome in outcomes]
 
     def _write(self, batch: Batch, answers: dict[UUID, Answer]) -> set[UUID]:
-        """The jobs whose results were written."""
+        """Returns the jobs whose results were written."""
         results = {job: answer.result for job, answer in answers.items()}
         with self._ledger.system_session(self._settings.worker_name) as session:
             written = session.queue.finish(batch.token, batch.served.digest, results)
             session.observations.record([answers[job].observation for job in written])
             session.queue.fail(batch.token, batch.failures)
-            session.queue.give_back(batch.token, batch.unreached_jobs, AWAY)
-        counts = {
-            "done": len(written),
-            "failed": len(batch.failures),
-            "unreached": len(batch.unreached_jobs),
-        }
-        log().info("batch.written", lost=len(answers) - len(written), **counts)
+            session.queue.give_back(
+                batch.token, batch.unreached_jobs, ENGINE_RETRY_DELAY
+            )
+        log().info(
+            "batch.written",
+            lost=len(answers) - len(written),
+            done=len(written),
+            failed=len(batch.failures),
+            unreached=len(batch.unreached_jobs),
+        )
         return written
 
-    def _return(self, ahead: Future[ClaimOutcome] | None) -> None:
-        """Give back the batch that was prepared in vain; if that fails too, its lease runs out."""
+    def _return_ahead(self, ahead: Future[ClaimOutcome] | None) -> None:
+        """Give back the batch that was prepared ahead. If that fails too, its lease expires."""
+        if ahead is None:
+            return
         with suppress(SeraError):
-            if ahead and (batch := ahead.result().batch):
-                self._hand_back(batch)
+            batch = ahead.result().batch
+            if batch:
+                self._give_back(batch)
 
-    def _hand_back(self, batch: Batch) -> None:
+    def _give_back(self, batch: Batch) -> None:
         self._heartbeat.release(batch.token)
         with self._ledger.system_session(self._settings.worker_name) as session:
             session.queue.give_back(batch.token, batch.job_ids, timedelta())
+
+
+def _prediction_or_failure(outcome: Prediction | SeraError) -> Prediction | Failure:
+    if isinstance(outcome, SeraError):
+        return Failure(reason=outcome.code, facts=outcome.facts)
+    return outcome

@@ -1,4 +1,7 @@
-"""From a lease of jobs to a batch of nodules: fetch and prepare, side by side. A bad image fails alone."""
+"""From a lease of jobs to a batch of nodules: images are fetched, decoded and cropped in parallel.
+
+A bad image fails alone.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -34,16 +37,17 @@ class PreparedJob:
 
 @dataclass
 class Batch:
-    """A lease sorted out, for the model that served when it was taken.
+    """The jobs of a lease, sorted by the outcome of their preparation.
 
-    Holds what can be inferred, what failed and why, and what an absent engine kept from being tried.
+    `served` is the model that served when the lease was claimed. `unreached_jobs` could not be
+    tried because an engine was away.
     """
 
     lease: Lease
     served: ServedModel
     claimed_at: float = field(default_factory=time.monotonic)
     timings_by_job: dict[UUID, Sequence[Timing]] = field(default_factory=dict)
-    """The stages that each job's image went through."""
+    """The stages of each job's image."""
     prepared_jobs: list[PreparedJob] = field(default_factory=list)
     failures: dict[UUID, Failure] = field(default_factory=dict)
     unreached_jobs: list[UUID] = field(default_factory=list)
@@ -54,25 +58,32 @@ class Batch:
 
     @property
     def is_suspect(self) -> bool:
-        """Whether its job outlived a worker, and may end this one."""
+        """Whether an earlier worker was lost with its job, which may end this one too."""
         return self.lease.suspect
 
     @property
     def job_ids(self) -> list[UUID]:
-        return [prepared.job.id for prepared in self.prepared_jobs] + [
-            *self.failures,
-            *self.unreached_jobs,
-        ]
+        prepared = [prepared.job.id for prepared in self.prepared_jobs]
+        return [*prepared, *self.failures, *self.unreached_jobs]
 
 
 def internal_failure(job: UUID, error: Exception) -> Failure:
     """The failure of a job that met a fault of SERA's own."""
     log().error("job.broke", job=str(job), exc_info=error)
-    return Failure(Reason.INTERNAL, {"job": str(job)})
+    return Failure(reason=Reason.INTERNAL, facts={"job": str(job)})
+
+
+def job_log_fields(job: ClaimedJob) -> dict[str, str]:
+    """The ids that log lines and traces of a job carry."""
+    return {
+        "job": str(job.id),
+        "case": str(job.case_id),
+        "hospital": str(job.hospital_id),
+    }
 
 
 def open_decoders(settings: Settings, count: int) -> SandboxPool:
-    """Start so many; this does not wait for them."""
+    """Start `count` decoder processes without waiting for them."""
     bounds = Bounds(seconds=settings.decode_s, memory_mib=settings.decode_mib)
     decoders = SandboxPool(bounds, count)
     decoders.start()
@@ -87,15 +98,19 @@ class Preparation:
         self._decoders = decoders
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="prepare")
 
-    def prepare(self, lease: Lease, served: ServedModel, report_progress: Callable[[], None]) -> Batch:
-        """Fetch, decode and crop all images of a lease side by side, as the model wants them; tells of each."""
-        batch = Batch(lease, served)
-        one = partial(self._one, framing=served.bundle.framing)
-        for job, (outcome, laps) in zip(
-            lease.jobs, self._pool.map(one, lease.jobs), strict=True
-        ):
+    def prepare(
+        self, lease: Lease, served: ServedModel, report_progress: Callable[[], None]
+    ) -> Batch:
+        """Fetch, decode and crop all images of a lease in parallel, as the model wants them.
+
+        `report_progress` is called after each image.
+        """
+        batch = Batch(lease=lease, served=served)
+        prepare_job = partial(self._prepare_timed, framing=served.bundle.framing)
+        outcomes = self._pool.map(prepare_job, lease.jobs)
+        for job, (outcome, timings) in zip(lease.jobs, outcomes, strict=True):
             report_progress()
-            batch.timings_by_job[job.id] = laps
+            batch.timings_by_job[job.id] = timings
             match outcome:
                 case PreparedJob():
                     batch.prepared_jobs.append(outcome)
@@ -125,28 +140,31 @@ class Preparation:
             decoder=self._decoders.decode,
         )
 
-    def _one(
+    def _prepare_timed(
         self, job: ClaimedJob, framing: Framing
     ) -> tuple[PreparedJob | Failure | None, Sequence[Timing]]:
-        """What came of it, and its stages; what is logged meanwhile, by whatever part, names the job."""
-        whose = {
-            "job": str(job.id),
-            "case": str(job.case_id),
-            "hospital": str(job.hospital_id),
-        }
-        with bound_contextvars(**whose), collect_timings() as laps:
-            return self._tried(job, framing), laps
+        """The outcome and its stages. Every log line of the preparation names the job."""
+        with bound_contextvars(**job_log_fields(job)), collect_timings() as timings:
+            return self._prepare(job, framing), timings
 
-    def _tried(self, job: ClaimedJob, framing: Framing) -> PreparedJob | Failure | None:
+    def _prepare(
+        self, job: ClaimedJob, framing: Framing
+    ) -> PreparedJob | Failure | None:
+        """None where an engine was away."""
         began = time.perf_counter()
         try:
             nodule = self.nodule(
-                job.image_sha256, job.roi, job.frame, framing, job.source
+                image_sha256=job.image_sha256,
+                roi=job.roi,
+                frame=job.frame,
+                framing=framing,
+                source=job.source,
             )
         except Unavailable:
             return None
         except SeraError as error:
-            return Failure(error.code, error.facts)
-        except Exception as error:  # noqa: BLE001 (one image's fault must not take its batch-mates along)
+            return Failure(reason=error.code, facts=error.facts)
+        except Exception as error:  # noqa: BLE001 (a bad image must not fail the rest of the batch)
             return internal_failure(job.id, error)
-        return PreparedJob(job, nodule, (time.perf_counter() - began) * 1000)
+        prepare_ms = (time.perf_counter() - began) * 1000
+        return PreparedJob(job=job, nodule=nodule, prepare_ms=prepare_ms)

@@ -1,4 +1,4 @@
-"""From a prediction to the result of a claimed job, and to what monitoring keeps of it."""
+"""From a prediction to the result of a claimed job and to its observation for monitoring."""
 
 from dataclasses import dataclass
 
@@ -28,14 +28,15 @@ def make_answer(
     settings: Settings,
     infer_ms: float,
 ) -> Answer:
-    """`infer_ms` is what the whole batch took."""
+    """`infer_ms` is the inference time of the whole batch."""
     job = prepared.job
+    duplicate_of = str(job.duplicate_of) if job.duplicate_of else None
     result = make_result(
         prediction,
         case=CaseFacts.of(
             prepared.nodule,
             size_mm=job.size_mm,
-            duplicate_of=str(job.duplicate_of) if job.duplicate_of else None,
+            duplicate_of=duplicate_of,
         ),
         settings=hospital_settings(job, settings),
         model=model_facts(served.bundle, name=served.name, version=served.version),
@@ -45,11 +46,11 @@ def make_answer(
             infer=round(infer_ms, 1),
         ),
     )
-    return Answer(result, observation(job, prediction, result))
+    return Answer(result=result, observation=make_observation(job, prediction, result))
 
 
 def hospital_settings(job: ClaimedJob, settings: Settings) -> HospitalSettings:
-    """The hospital's own settings, and the defaults where it has said nothing."""
+    """The hospital's own settings, or the installation's defaults where it has set none."""
     return HospitalSettings(
         prevalence=job.prevalence or settings.prevalence,
         fna_rule=job.fna_rule or settings.fna_rule,
@@ -58,8 +59,10 @@ def hospital_settings(job: ClaimedJob, settings: Settings) -> HospitalSettings:
     )
 
 
-def observation(job: ClaimedJob, prediction: Prediction, result: Result) -> Observation:
-    """What monitoring keeps: as the result says it, the risk at the hospital's prevalence."""
+def make_observation(
+    job: ClaimedJob, prediction: Prediction, result: Result
+) -> Observation:
+    """The observation for monitoring. Its risk is the result's, at the hospital's prevalence."""
     return Observation(
         job_id=job.id,
         case_id=job.case_id,

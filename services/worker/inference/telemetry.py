@@ -1,12 +1,12 @@
-"""Of a batch that is written: metrics, and for each case a line in the log and a trace."""
+"""Telemetry of a written batch: metrics, and a log line and a trace for each case."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from uuid import UUID
 
 from services.worker import metrics
-from services.worker.inference.preparation import Batch
+from services.worker.inference.preparation import Batch, job_log_fields
 from shared.ledger.jobs.queue import ClaimedJob
 from shared.observability import tracing
 from shared.observability.logs import log
@@ -17,44 +17,50 @@ class Outcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
     UNREACHED = "unreached"
-    """Given back, since an engine was away."""
+    """Given back, because an engine was away."""
     LOST = "lost"
     """Answered, but another worker has the job by now."""
 
 
-def record_batch(batch: Batch, written: Collection[UUID], laps: list[Timing]) -> None:
-    """Of every job of the batch; `laps` are the stages that the whole batch went through."""
-    metrics.observe_stages(laps)
+def record_batch(
+    batch: Batch, written: Collection[UUID], batch_timings: Sequence[Timing]
+) -> None:
+    """Record every job of the batch; `batch_timings` are the stages of the whole batch."""
+    metrics.observe_stages(batch_timings)
     for job in batch.lease.jobs:
-        own = batch.timings_by_job.get(job.id, ())
-        metrics.observe_stages(own)
-        _record_one(batch, job, _outcome(batch, job.id, written), [*own, *laps])
+        image_timings = batch.timings_by_job.get(job.id, ())
+        metrics.observe_stages(image_timings)
+        outcome = _outcome(batch, job.id, written)
+        _record_job(batch, job, outcome, [*image_timings, *batch_timings])
 
 
-def _record_one(batch: Batch, job: ClaimedJob, outcome: Outcome, laps: list[Timing]) -> None:
+def _record_job(
+    batch: Batch, job: ClaimedJob, outcome: Outcome, timings: Sequence[Timing]
+) -> None:
     failure = batch.failures.get(job.id)
     code = failure.reason if failure else None
     lane = metrics.lane(job.urgent)
-    whose = {
-        "job": str(job.id),
-        "case": str(job.case_id),
-        "hospital": str(job.hospital_id),
-    }
+    fields = job_log_fields(job)
     metrics.JOBS.labels(outcome).inc()
     if outcome is Outcome.DONE:
-        metrics.ANSWERED.labels(lane).observe(
-            job.waited_ms / 1000 + time.monotonic() - batch.claimed_at
-        )
-    more = {"reason": code} if code else {}
+        waited_s = job.waited_ms / 1000
+        worked_s = time.monotonic() - batch.claimed_at
+        metrics.ANSWERED.labels(lane).observe(waited_s + worked_s)
+    reason = {"reason": code} if code else {}
     log().info(
-        "case.worked", **whose, outcome=outcome, lane=lane, attempt=job.attempts, **more
+        "case.worked",
+        **fields,
+        outcome=outcome,
+        lane=lane,
+        attempt=job.attempts,
+        **reason,
     )
     tracing.record_finished_span(
         "case.work",
-        job.traceparent,
-        laps,
-        code,
-        **whose,
+        parent=job.traceparent,
+        timings=timings,
+        problem=code,
+        **fields,
         outcome=outcome,
         lane=lane,
         attempt=job.attempts,
@@ -68,4 +74,6 @@ def _outcome(batch: Batch, job: UUID, written: Collection[UUID]) -> Outcome:
         return Outcome.DONE
     if job in batch.failures:
         return Outcome.FAILED
-    return Outcome.UNREACHED if job in batch.unreached_jobs else Outcome.LOST
+    if job in batch.unreached_jobs:
+        return Outcome.UNREACHED
+    return Outcome.LOST

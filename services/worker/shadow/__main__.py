@@ -1,7 +1,7 @@
 """`python -m services.worker.shadow`: a candidate reads live traffic beside the live model.
 
-A process of its own, with a high nice value, on one core and with its own queue, so that it never slows the live
-model.
+It is a process of its own, with a high nice value, on one core and with its own queue, so that it
+never slows the live model.
 """
 
 import os
@@ -32,60 +32,63 @@ NICENESS = 10
 
 
 def bootstrap(settings: Settings) -> ShadowSupervisor:
-    """All wiring of the shadow."""
+    """All wiring of the shadow worker."""
     ledger = Ledger(settings.database, pool_size=2)
 
     @cache
     def decoders() -> "SandboxPool":
-        from services.worker.inference.preparation import (
-            open_decoders,  # OpenCV comes with it
-        )
+        # Imported late, because OpenCV comes with it.
+        from services.worker.inference.preparation import open_decoders
 
         return open_decoders(settings, 1)
 
-    def open_desk(shadow: Shadow) -> "ShadowService":
-        from services.worker.shadow.service import (
-            open_shadow_service,  # PyTorch comes with it
+    def open_service(shadow: Shadow) -> "ShadowService":
+        # Imported late, because PyTorch comes with it.
+        from services.worker.shadow.service import open_shadow_service
+
+        return open_shadow_service(
+            settings=settings, ledger=ledger, decoders=decoders(), shadow=shadow
         )
 
-        return open_shadow_service(settings, ledger, decoders(), shadow)
-
-    def end() -> None:
+    def close_and_restart() -> None:
         decoders().close()
-        begin_anew()
+        restart_process()
 
-    return ShadowSupervisor(ledger, open_desk, end)
+    return ShadowSupervisor(ledger, open_service, close_and_restart)
 
 
-def begin_anew() -> None:
-    """Become a fresh process under the same number: nothing else gives back the memory that PyTorch took."""
+def restart_process() -> None:
+    """Replace the process by a fresh one of the same pid.
+
+    Nothing else returns the memory that PyTorch took.
+    """
     log().info("shadow.begins-anew")
     os.execv(sys.executable, (sys.executable, "-m", "services.worker.shadow"))
 
 
-def step_back() -> None:
-    """Be at least as nice as a shadow has to be."""
+def lower_priority() -> None:
+    """Raise the nice value to that of a shadow, unless it is higher already."""
     nice = max(os.getpriority(os.PRIO_PROCESS, 0), NICENESS)
     os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 
-def register(app: Celery, door: ShadowSupervisor) -> None:
+def register(app: Celery, supervisor: ShadowSupervisor) -> None:
     @app.task(name=Tasks.SHADOW)
-    def ring(subject: str) -> None:
-        door.work()
+    def evaluate(subject: str) -> None:
+        supervisor.work()
 
 
 def main() -> None:
-    step_back()
+    lower_priority()
     os.environ["OMP_NUM_THREADS"] = "1"
     settings = refuse_unsafe(Settings())
     logs.configure("shadow", settings.log_level, worker=settings.worker_name)
     metrics.serve(settings)
     check_schema(settings.database)
-    door = bootstrap(settings)
+    supervisor = bootstrap(settings)
     app = celery_app(settings.broker)
-    register(app, door)
-    worker_shutting_down.connect(lambda **_: door.close(), weak=False)
+    register(app, supervisor)
+    worker_shutting_down.connect(lambda **_: supervisor.close(), weak=False)
     worker_ready.connect(lambda **_: announce(settings), weak=False)
     run_solo(app, [Queues.SHADOW], f"shadow-{settings.worker_name}")
 

@@ -1,7 +1,7 @@
-"""Opens shadow evaluation while a shadow runs, and closes it when that has ended.
+"""Runs shadow evaluation while a shadow is active, and restarts the process when it has ended.
 
-The process loads PyTorch when a shadow starts and not before. When the shadow has ended the process replaces
-itself, so that it costs little memory where no shadow runs.
+The process loads PyTorch only when a shadow starts. After the shadow it restarts itself, so that
+it takes little memory where no shadow runs.
 """
 
 from collections.abc import Callable
@@ -17,36 +17,37 @@ ACTOR = "shadow"
 
 
 class ShadowSupervisor:
-    """Opens a desk when a shadow runs, and closes it when that has ended."""
+    """Opens a service for the shadow that runs, and closes it when the shadow has ended."""
 
     def __init__(
         self,
         ledger: Ledger,
-        open_desk: "Callable[[Shadow], ShadowService]",
-        begin_anew: Callable[[], None],
+        open_service: "Callable[[Shadow], ShadowService]",
+        restart_process: Callable[[], None],
     ) -> None:
         self._ledger = ledger
-        self._open_desk = open_desk
-        self._begin_anew = begin_anew
-        self._desk: ShadowService | None = None
+        self._open_service = open_service
+        self._restart_process = restart_process
+        self._service: ShadowService | None = None
         self._closing = False
 
     def work(self) -> None:
-        """Read what waits for the shadow that runs, until nothing does or it is ended."""
-        while not self._closing and (shadow := self._running()):
-            if self._desk is None or self._desk.shadow.id != shadow.id:
-                self._desk = None  # the one before goes before the next one comes
-                self._desk = self._open_desk(shadow)
-            if not self._desk.read_next():
+        """Read results for the current shadow until none waits or the shadow has ended."""
+        while not self._closing and (shadow := self._current_shadow()):
+            if self._service is None or self._service.shadow.id != shadow.id:
+                # Release the previous model before the next one is loaded.
+                self._service = None
+                self._service = self._open_service(shadow)
+            if not self._service.read_next():
                 return
-        if self._desk and not self._closing:
-            self._desk = None
-            self._begin_anew()
+        if self._service and not self._closing:
+            self._service = None
+            self._restart_process()
 
     def close(self) -> None:
-        """Take nothing more; safe from a signal handler."""
+        """Claim nothing more; safe from a signal handler."""
         self._closing = True
 
-    def _running(self) -> Shadow | None:
+    def _current_shadow(self) -> Shadow | None:
         with self._ledger.system_session(ACTOR) as session:
             return session.shadows.current()

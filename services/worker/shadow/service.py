@@ -1,4 +1,7 @@
-"""What a candidate in the shadow says of results the live model has given. Results and jobs are never touched."""
+"""Has a shadow candidate read the images of results that the live model has given.
+
+The live results and their jobs are never changed.
+"""
 
 from datetime import datetime
 
@@ -14,7 +17,7 @@ from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
 from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger import Ledger
-from shared.ledger.models.shadows import ShadowResult, Shadow, LiveResult
+from shared.ledger.models.shadows import LiveResult, Shadow, ShadowResult
 from shared.objects import open_store
 from shared.observability.logs import log
 from shared.settings import Settings
@@ -25,16 +28,16 @@ ACTOR = "shadow"
 def open_shadow_service(
     settings: Settings, ledger: Ledger, decoders: SandboxPool, shadow: Shadow
 ) -> "ShadowService":
-    """A desk for this shadow, on one core."""
+    """A service for this shadow, on one core."""
     limit_threads(1)
     objects = open_store(settings.objects)
-    shelf = BundleCache(ledger, objects, settings.home / "cache" / "bundles")
+    folder = settings.home / "cache" / "bundles"
     return ShadowService(
-        ledger,
-        shelf,
-        Preparation(objects, decoders, threads=1),
-        shadow,
-        settings.shadow_batch,
+        ledger=ledger,
+        bundle_cache=BundleCache(ledger, objects, folder),
+        preparation=Preparation(objects, decoders, threads=1),
+        shadow=shadow,
+        max_results=settings.shadow_batch,
     )
 
 
@@ -45,104 +48,124 @@ class ShadowService:
         bundle_cache: BundleCache,
         preparation: Preparation,
         shadow: Shadow,
-        batch: int,
+        max_results: int,
     ) -> None:
         self._ledger = ledger
-        self._shelf = bundle_cache
+        self._bundle_cache = bundle_cache
         self._preparation = preparation
         self.shadow = shadow
-        self._batch = batch
-        self._served: ServedModel | None = None
-        self._seen: datetime | None = None
+        self._max_results = max_results
+        self._model: ServedModel | None = None
+        self._newest_read: datetime | None = None
 
     def read_next(self) -> bool:
-        """Read the next results; False where none waits, or nothing can be done at present.
+        """Read the next results. False where none waits, or where nothing can be done now.
 
-        The transaction holds the results' rows meanwhile, so that another shadow process takes others, and a process
-        that is killed leaves nothing behind.
+        The transaction locks the results' rows meanwhile. So another shadow process claims other
+        results, and a process that is killed leaves nothing behind.
         """
-        served = self._model()
-        if served is None:
+        model = self._load_model()
+        if model is None:
             return False
         with self._ledger.system_session(ACTOR) as session:
-            watched = session.shadows.claim(self.shadow, self._batch, self._seen)
-            said = self._read(served, watched)
-            written = session.shadows.record(self.shadow, said)
-        if said:
-            self._seen = max(each.made_at for each, _ in said)
-            metrics.SHADOWED.inc(written)
-            log().info("shadow.read", shadow=str(self.shadow.id), results=written)
-        return bool(said)
+            live_results = session.shadows.claim(
+                self.shadow, self._max_results, self._newest_read
+            )
+            shadow_results = self._read(model, live_results)
+            written = session.shadows.record(self.shadow, shadow_results)
+        if not shadow_results:
+            return False
+        self._newest_read = max(
+            live_result.made_at for live_result, _ in shadow_results
+        )
+        metrics.SHADOWED.inc(written)
+        log().info("shadow.read", shadow=str(self.shadow.id), results=written)
+        return True
 
-    def _model(self) -> ServedModel | None:
-        """The candidate; a bundle that does not prove itself ends its shadow."""
-        if self._served is None:
+    def _load_model(self) -> ServedModel | None:
+        """The candidate. A bundle that fails its verification ends the shadow."""
+        if self._model is None:
             try:
-                self._served = self._shelf.load(self.shadow.model_digest)
-            except Unavailable as away:
-                log().warning("shadow.waits", problem=str(away))
+                self._model = self._bundle_cache.load(self.shadow.model_digest)
+            except Unavailable as error:
+                log().warning("shadow.waits", problem=str(error))
             except SeraError as error:
                 self._end(error.message)
-            except Exception as error:  # noqa: BLE001 (whatever the bundle is, the shadow ends and says so)
+            except Exception as error:  # noqa: BLE001 (whatever the bundle breaks, the shadow ends)
                 log().error("shadow.broke", exc_info=error)
                 self._end(Message(Reason.INTERNAL, {"process": ACTOR}))
-        return self._served
+        return self._model
 
     def _end(self, reason: Message) -> None:
         with self._ledger.system_session(ACTOR) as session:
             session.shadows.end_for_model(self.shadow.model_digest, reason)
 
     def _read(
-        self, served: ServedModel, watched: list[LiveResult]
+        self, model: ServedModel, live_results: list[LiveResult]
     ) -> list[tuple[LiveResult, ShadowResult]]:
-        """What it says of each; an image that an absent engine keeps from it is left for later."""
-        nodules = [(each, self._nodule(each, served)) for each in watched]
-        reached = [
-            (each, nodule)
-            for each, nodule in nodules
-            if not isinstance(nodule, Unavailable)
-        ]
-        outcomes = self._predict(served, [nodule for _, nodule in reached])
+        """The candidate's results. An image is left for later if an engine was away."""
+        reached: list[LiveResult] = []
+        nodules: list[Nodule | SeraError] = []
+        for live_result in live_results:
+            nodule = self._nodule(live_result, model)
+            if not isinstance(nodule, Unavailable):
+                reached.append(live_result)
+                nodules.append(nodule)
+        outcomes = self._predict(model, nodules)
         return [
-            (each, shadow_result(each, outcome, served))
-            for (each, _), outcome in zip(reached, outcomes, strict=True)
+            (live_result, shadow_result(live_result, outcome, model))
+            for live_result, outcome in zip(reached, outcomes, strict=True)
         ]
 
-    def _nodule(self, watched: LiveResult, served: ServedModel) -> Nodule | SeraError:
+    def _nodule(
+        self, live_result: LiveResult, model: ServedModel
+    ) -> Nodule | SeraError:
         try:
             return self._preparation.nodule(
-                watched.image_sha256, watched.roi, watched.frame, served.bundle.framing
+                image_sha256=live_result.image_sha256,
+                roi=live_result.roi,
+                frame=live_result.frame,
+                framing=model.bundle.framing,
             )
         except SeraError as error:
             return error
-        except Exception as error:  # noqa: BLE001 (one image's fault must not take the others along)
-            return broke(watched, error)
+        except Exception as error:  # noqa: BLE001 (a bad image must not fail the others)
+            log().error(
+                "shadow.image-broke", job=str(live_result.job_id), exc_info=error
+            )
+            return SeraError()
 
     def _predict(
-        self, served: ServedModel, nodules: list[Nodule | SeraError]
+        self, model: ServedModel, nodules: list[Nodule | SeraError]
     ) -> list[Prediction | SeraError]:
-        """The batch at once; if that breaks, one by one."""
-        good = [nodule for nodule in nodules if not isinstance(nodule, SeraError)]
+        """Predict the whole batch at once, and one by one if that breaks.
+
+        An error in the place of a nodule stays in its place.
+        """
+        readable = [nodule for nodule in nodules if not isinstance(nodule, SeraError)]
         try:
-            outcomes = iter(served.bundle.predict_each(good) if good else ())
+            predictions = iter(model.bundle.predict_each(readable) if readable else ())
         except Exception as error:  # noqa: BLE001 (the culprit is found one by one)
             if len(nodules) == 1:
                 log().error("shadow.image-broke", exc_info=error)
                 return [SeraError()]
-            return [self._predict(served, [nodule])[0] for nodule in nodules]
-        return [
-            each if isinstance(each, SeraError) else next(outcomes) for each in nodules
-        ]
+            return [self._predict(model, [nodule])[0] for nodule in nodules]
+        outcomes: list[Prediction | SeraError] = []
+        for nodule in nodules:
+            if isinstance(nodule, SeraError):
+                outcomes.append(nodule)
+            else:
+                outcomes.append(next(predictions))
+        return outcomes
 
 
-def broke(watched: LiveResult, error: Exception) -> SeraError:
-    log().error("shadow.image-broke", job=str(watched.job_id), exc_info=error)
-    return SeraError()
-
-
-def shadow_result(watched: LiveResult, outcome: Prediction | SeraError, served: ServedModel) -> ShadowResult:
-    """Its risk at the prevalence the live model's result was given at."""
+def shadow_result(
+    live_result: LiveResult, outcome: Prediction | SeraError, model: ServedModel
+) -> ShadowResult:
+    """The shadow's result, with its risk at the prevalence of the live model's result."""
     if isinstance(outcome, SeraError):
         return ShadowResult(reason=outcome.code)
-    risk = risk_at(watched.prevalence, outcome.risk, served.bundle.prevalence)
-    return ShadowResult(outcome.score, risk, outcome.decision)
+    risk = risk_at(
+        live_result.prevalence, risk=outcome.risk, trained_at=model.bundle.prevalence
+    )
+    return ShadowResult(score=outcome.score, risk=risk, decision=outcome.decision)

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-FORM = "sera-audit/1"
+EVENT_FORM = "sera-audit/1"
 SEAL_FORM = "sera-seal/1"
 SYSTEM_CHAIN = "house"
 """The chain of events that belong to no hospital."""
@@ -55,7 +55,7 @@ class Link:
             self.case,
             self.job,
         )
-        return sha256(canonical_bytes(FORM, *told, self.details, self.previous))
+        return sha256(canonical_bytes(EVENT_FORM, *told, self.details, self.previous))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shared.domain.audit.chain import FORM, Link, Seal, parse_link, parse_seal
+from shared.domain.audit.chain import EVENT_FORM, Link, Seal, parse_link, parse_seal
 from shared.errors import SeraError
 
 EXPORT = "export"
@@ -36,7 +36,7 @@ def export_lines(
     chain: str | None, links: Iterable[Link], seals: Sequence[Seal]
 ) -> Iterator[str]:
     """The file's lines; `of` is the one chain it holds, None for all. The seals must be read before the events are."""
-    yield _line(EXPORT, {"form": FORM, "of": chain})
+    yield _line(EXPORT, {"form": EVENT_FORM, "of": chain})
     count = 0
     for count, link in enumerate(links, start=1):  # noqa: B007 (told at the end)
         yield _line(EVENT, vars(link))

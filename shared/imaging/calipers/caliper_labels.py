@@ -43,7 +43,7 @@ CLEAR = 1.5
 """Half lengths around the ends of a line where no dot is looked for: there the marks themselves are."""
 
 
-def letters(fine: Grey, ends: Sequence[Mark], contrasts: Sequence[int]) -> list[Mark]:
+def find_letters(fine: Grey, ends: Sequence[Mark], contrasts: Sequence[int]) -> list[Mark]:
     """The glyph beside each end mark that has one. `fine` : (height, width) top-hat of the image."""
     blotted = fine.copy()
     for mark in ends:
@@ -116,7 +116,7 @@ def _drawn(glyph: str) -> Grey:
     return canvas[y : y + height, x : x + width]
 
 
-def dots(pixels: Grey, ends: Sequence[Mark], contrasts: Sequence[int]) -> list[Mark]:
+def find_dots(pixels: Grey, ends: Sequence[Mark], contrasts: Sequence[int]) -> list[Mark]:
     """Specks on the lines between end marks of one kind; all of a line where it is dotted throughout."""
     if len(ends) < 2:
         return []

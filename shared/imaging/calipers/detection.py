@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.calipers.caliper_labels import dots, letters
-from shared.imaging.calipers.line_segments import Grey, places
+from shared.imaging.calipers.caliper_labels import find_dots, find_letters
+from shared.imaging.calipers.line_segments import Grey, find_crossings
 from shared.imaging.calipers.marks import Mark, MarkKind
-from shared.imaging.calipers.templates import RIM, fit, thin
+from shared.imaging.calipers.templates import RIM, fit_templates, top_hat
 from shared.imaging.image import Box
 
 MOST_PIXELS = 1_300_000
@@ -78,7 +78,7 @@ def find_marks(pixels: Grey) -> tuple[Mark, ...]:
 
 
 def _find(pixels: Grey) -> tuple[Mark, ...]:
-    fine = thin(pixels)
+    fine = top_hat(pixels)
     likely = [
         each
         for each in _candidates(pixels, fine)
@@ -92,13 +92,13 @@ def _find(pixels: Grey) -> tuple[Mark, ...]:
         return ()
     ends = [each.mark for each in found]
     contrasts = [each.contrast for each in found]
-    return (*ends, *letters(fine, ends, contrasts), *dots(pixels, ends, contrasts))
+    return (*ends, *find_letters(fine, ends, contrasts), *find_dots(pixels, ends, contrasts))
 
 
 def _candidates(pixels: Grey, fine: Grey) -> list[_Candidate]:
     found = []
-    for kind, at in places(pixels).items():
-        fits = fit(fine, at.x, at.y, kind)
+    for kind, at in find_crossings(pixels).items():
+        fits = fit_templates(fine, at.x, at.y, kind)
         rows = zip(
             fits.centre.tolist(),
             fits.half.tolist(),

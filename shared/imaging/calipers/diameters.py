@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from shared.imaging.calipers.marks import Mark, ends
+from shared.imaging.calipers.marks import Mark, end_marks
 from shared.imaging.errors import RoiInvalid, RoiTooSmall
 from shared.imaging.regions.roi import Roi
 
@@ -25,7 +25,7 @@ CORNERS = 48
 
 def diameters(marks: tuple[Mark, ...]) -> tuple[Diameter, ...]:
     """One diameter of two end marks, two that cross of four, none of any other number or arrangement."""
-    at = [(mark.x, mark.y) for mark in ends(marks)]
+    at = [(mark.x, mark.y) for mark in end_marks(marks)]
     if len(at) == 2:
         return ((at[0], at[1]),) if _length((at[0], at[1])) >= SHORTEST_PX else ()
     if len(at) != 4:

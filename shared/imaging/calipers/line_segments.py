@@ -62,7 +62,7 @@ RADII = {MarkKind.PLUS: (2, 3, 5, 8), MarkKind.CROSS: (2, 4, 6)}
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class Crossings:
     """Centres (N,) in x and y, and the contrast (N,) of the weakest arm in grey levels."""
 
     x: NDArray[np.intp]
@@ -70,7 +70,7 @@ class Places:
     contrast: Grey
 
 
-def places(pixels: Grey) -> dict[MarkKind, Places]:
+def find_crossings(pixels: Grey) -> dict[MarkKind, Crossings]:
     """Local maxima of the weakest arm, at or above `LEAST_CONTRAST` and on tissue, of each kind of end mark."""
     strength = {
         line: _strength(pixels, line) for line in (LEVEL, UPRIGHT, FALLING, RISING)
@@ -131,10 +131,10 @@ def _stronger(one: Grey, other: Grey) -> Grey:
     return np.asarray(cv2.max(one, other), np.uint8)
 
 
-def _peaks(contrast: Grey) -> Places:
+def _peaks(contrast: Grey) -> Crossings:
     highest = (contrast >= LEAST_CONTRAST) & (
         contrast == cv2.dilate(contrast, np.ones((7, 7), np.uint8))
     )
     y, x = np.nonzero(highest)
     strongest = np.argsort(-contrast[y, x].astype(int), kind="stable")[:MOST_PLACES]
-    return Places(x[strongest], y[strongest], contrast[y, x][strongest])
+    return Crossings(x[strongest], y[strongest], contrast[y, x][strongest])

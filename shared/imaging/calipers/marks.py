@@ -13,7 +13,7 @@ class MarkKind(StrEnum):
     DOT = "dot"
 
 
-ENDS = (MarkKind.PLUS, MarkKind.CROSS)
+END_KINDS = (MarkKind.PLUS, MarkKind.CROSS)
 """The kinds that stand at the end of a diameter; the others keep them company."""
 
 
@@ -45,6 +45,6 @@ class Mark:
         )
 
 
-def ends(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
+def end_marks(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
     """The marks that end a diameter."""
-    return tuple(mark for mark in marks if mark.kind in ENDS)
+    return tuple(mark for mark in marks if mark.kind in END_KINDS)

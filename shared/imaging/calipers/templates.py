@@ -50,7 +50,7 @@ SHAPES: dict[MarkKind, tuple[tuple[Segment, ...], ...]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class TemplateFit:
     """For each place (N,): agreement -1..1 with the best stamp, its half width and height, its centre."""
 
     agreement: NDArray[np.float64]
@@ -58,19 +58,19 @@ class Fit:
     centre: NDArray[np.intp]
 
 
-def thin(pixels: Grey) -> Grey:
+def top_hat(pixels: Grey) -> Grey:
     """What is narrower than five pixels and brighter than around (white top-hat)."""
     element = np.ones((5, 5), np.uint8)
     return np.asarray(cv2.morphologyEx(pixels, cv2.MORPH_TOPHAT, element), np.uint8)
 
 
-def fit(thin_: Grey, x: NDArray[np.intp], y: NDArray[np.intp], kind: MarkKind) -> Fit:
+def fit_templates(thin_: Grey, x: NDArray[np.intp], y: NDArray[np.intp], kind: MarkKind) -> TemplateFit:
     """Correlate the surroundings of each place, nudged by up to a pixel, with every stamp of the kind.
 
     The correlation is taken over the stamp and a rim of `RIM` pixels, so that strokes beside a mark count against it.
     """
     places = np.stack([x, y], -1)
-    best = Fit(np.full(len(x), -1.0), np.zeros((len(x), 2), int), places.copy())
+    best = TemplateFit(np.full(len(x), -1.0), np.zeros((len(x), 2), int), places.copy())
     if not len(x):
         return best
     blurred = np.asarray(cv2.blur(thin_, (3, 3)), np.uint8)

@@ -3,11 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-OTHER = "other"
+UNNAMED = "other"
 
 
 @dataclass(frozen=True, eq=False)
-class Cleaned:
+class CleanedFile:
     """A file without anything of a patient; `removed` counts what went by its name in the standard, never a value."""
 
     data: bytes

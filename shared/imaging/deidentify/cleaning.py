@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shared.imaging.deidentify.cleaned import Cleaned
+from shared.imaging.deidentify.cleaned import CleanedFile
 from shared.imaging.deidentify.dicom.file import DecodingNeeded, clean_dicom
 from shared.imaging.deidentify.formats.bmp import clean_bmp
 from shared.imaging.deidentify.formats.jpeg import clean_jpeg
@@ -16,13 +16,13 @@ from shared.imaging.deidentify.formats.png import clean_png
 from shared.imaging.deidentify.formats.tiff import clean_tiff
 from shared.imaging.file_type import inspect
 from shared.imaging.image import ImageFormat
-from shared.imaging.library_errors import reading
+from shared.imaging.library_errors import translate_library_errors
 from shared.imaging.limits import Limits
-from shared.imaging.raster import orientation_of
+from shared.imaging.raster import read_orientation
 from shared.imaging.regions.mask import read_mask
 
 GIF_SIGNATURE = b"GIF8"
-DecodingClean = Callable[[bytes, bytes, Limits], Cleaned]
+DecodingClean = Callable[[bytes, bytes, Limits], CleanedFile]
 
 
 def clean(
@@ -30,7 +30,7 @@ def clean(
     key: bytes,
     limits: Limits | None = None,
     decoding_clean: DecodingClean | None = None,
-) -> Cleaned:
+) -> CleanedFile:
     """Remove everything about a patient from a PNG, JPEG, BMP, TIFF or DICOM file.
 
     The image decodes as before. The same bytes and key give the same result.
@@ -50,7 +50,7 @@ def clean(
     """
     limits = limits or Limits()
     header = inspect(BytesIO(data), limits)
-    with reading(header.format, limits):
+    with translate_library_errors(header.format, limits):
         if header.format is not ImageFormat.DICOM:
             return _clean_raster(data, header.format)
         if decoding_clean is None:
@@ -63,7 +63,7 @@ def clean(
 
 def clean_mask(
     data: bytes, width: int, height: int, key: bytes, limits: Limits | None = None
-) -> Cleaned:
+) -> CleanedFile:
     """The same for the mask of an image of that size. A GIF becomes a PNG.
 
     Raises
@@ -72,7 +72,7 @@ def clean_mask(
     """
     mask = read_mask(data, width, height, limits)
     if data.startswith(GIF_SIGNATURE):
-        return Cleaned(_png(mask), Counter(GIF=1))
+        return CleanedFile(_png(mask), Counter(GIF=1))
     return clean(data, key, limits)
 
 
@@ -82,12 +82,12 @@ def _png(mask: NDArray[np.bool_]) -> bytes:
     return stream.getvalue()
 
 
-def _clean_raster(data: bytes, image_format: ImageFormat) -> Cleaned:
+def _clean_raster(data: bytes, image_format: ImageFormat) -> CleanedFile:
     match image_format:
         case ImageFormat.PNG:
-            return clean_png(data, orientation_of(data, image_format))
+            return clean_png(data, read_orientation(data, image_format))
         case ImageFormat.JPEG:
-            return clean_jpeg(data, orientation_of(data, image_format))
+            return clean_jpeg(data, read_orientation(data, image_format))
         case ImageFormat.TIFF:
             return clean_tiff(data)
         case _:

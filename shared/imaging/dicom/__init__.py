@@ -1,1 +1,1 @@
-"""DICOM images: reading, greyscale pipeline, palettes, calibration, device."""
+"""DICOM images: reading, greyscale pipeline, palettes, calibration, scanner model."""

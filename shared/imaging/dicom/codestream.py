@@ -1,23 +1,27 @@
-"""The size a compressed DICOM frame declares for itself, so that a small header cannot hide a large frame."""
+"""The size that a compressed DICOM frame declares in its own header.
+
+It is checked, so that a small DICOM header cannot hide a large frame.
+"""
 
 from struct import unpack_from
 
 JPEG_START = b"\xff\xd8"
 J2K_START = b"\xff\x4f\xff\x51"
 JP2_START = b"\x00\x00\x00\x0cjP  "
-NOT_FRAMES = {0xC4, 0xC8, 0xCC}
-"""Markers in the range of the start-of-frame ones that are tables (ITU-T T.81, table B.1)."""
+TABLE_MARKERS = {0xC4, 0xC8, 0xCC}
+"""Tables whose markers are in the range of start-of-frame markers (ITU-T T.81, table B.1)."""
 JPEG_LS_FRAME = 0xF7
-BARE_MARKERS = {0x01, 0xFF, *range(0xD0, 0xD9)}
+FILL_BYTE = 0xFF
+MARKERS_WITHOUT_LENGTH = {0x01, FILL_BYTE, *range(0xD0, 0xD9)}
 
 
 def declared_size(frame: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels of a JPEG, JPEG-LS or JPEG 2000 frame; None for any other encoding.
+    """Width and height in pixels of a JPEG, JPEG-LS or JPEG 2000 frame; None for other encodings.
 
     Raises
     ------
     ValueError, struct.error
-        where the frame ends before its size.
+        if the frame ends before its size.
     """
     if frame.startswith(JPEG_START):
         return _jpeg_size(frame)
@@ -29,17 +33,23 @@ def declared_size(frame: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(frame: bytes) -> tuple[int, int]:
-    at = len(JPEG_START)
+    offset = len(JPEG_START)
     while True:
-        marker = frame.index(b"\xff", at) + 1
-        (kind,) = unpack_from(">B", frame, marker)
-        if kind in BARE_MARKERS:
-            at = marker if kind == 0xFF else marker + 1
+        marker_offset = frame.index(b"\xff", offset) + 1
+        (marker,) = unpack_from(">B", frame, marker_offset)
+        if marker in MARKERS_WITHOUT_LENGTH:
+            offset = marker_offset if marker == FILL_BYTE else marker_offset + 1
             continue
-        if kind == JPEG_LS_FRAME or (0xC0 <= kind <= 0xCF and kind not in NOT_FRAMES):
-            height, width = unpack_from(">HH", frame, marker + 4)
+        if _starts_frame(marker):
+            height, width = unpack_from(">HH", frame, marker_offset + 4)
             return width, height
-        at = marker + 1 + max(unpack_from(">H", frame, marker + 1)[0], 2)
+        (length,) = unpack_from(">H", frame, marker_offset + 1)
+        offset = marker_offset + 1 + max(length, 2)
+
+
+def _starts_frame(marker: int) -> bool:
+    is_start_of_frame = 0xC0 <= marker <= 0xCF and marker not in TABLE_MARKERS
+    return is_start_of_frame or marker == JPEG_LS_FRAME
 
 
 def _j2k_size(frame: bytes) -> tuple[int, int]:

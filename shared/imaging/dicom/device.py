@@ -1,57 +1,67 @@
-"""Make and model of the scanner, as far as a DICOM header tells them and nothing of a patient comes along."""
+"""Manufacturer and model of the scanner from a DICOM header, without anything about the patient."""
 
 import re
 
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-NAMED = ("Manufacturer", "ManufacturerModelName")
-"""PS3.3, C.7.5.1: the General Equipment module. Its serial number, station and institution are never kept."""
-PRIVATE = ("PatientName", "PatientID", "PatientBirthDate", "DeviceSerialNumber")
-"""What scanners that are set up wrongly repeat in other fields; read only to leave it out."""
-DEVICE_TAGS = (*NAMED, *PRIVATE)
-MOST_LETTERS = 80
-MOST_BYTES = 256
-SHORTEST_PRIVATE = 3
-"""Letters; a patient called PLA must not be kept, and one with the number 7 must not cost an EPIQ 7 its name."""
-NOT_A_NAME = re.compile(r"[^A-Za-z0-9 .,&+()/_-]+")
+DEVICE_KEYWORDS = ("Manufacturer", "ManufacturerModelName")
+"""PS3.3, C.7.5.1, General Equipment module. Serial number, station and institution are not kept."""
+PATIENT_KEYWORDS = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "DeviceSerialNumber",
+)
+"""Values that misconfigured scanners repeat in other fields. They are read to be left out."""
+DEVICE_TAGS = (*DEVICE_KEYWORDS, *PATIENT_KEYWORDS)
+MAX_LETTERS = 80
+MAX_BYTES = 256
+MIN_PATIENT_WORD_LETTERS = 3
+"""Letters of a patient's word from which the word is left out of the device's name.
+
+The name of a patient called PLA must not be kept, and a patient with the number 7 must not remove
+the 7 from the name of an EPIQ 7.
+"""
+NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9 .,&+()/_-]+")
 LONG_NUMBER = re.compile(r"\d{6,}")
-"""No scanner's model has six digits in a row; serial numbers, dates and patient numbers have."""
+"""No scanner's model has six digits in a row. Serial numbers, dates and patient numbers have."""
 
 
 def device(dataset: Dataset) -> str | None:
-    """Make and model in plain ASCII, at most 80 letters; None where the file names neither."""
-    return (
-        " ".join(filter(None, (named(dataset, name) for name in NAMED)))[
-            :MOST_LETTERS
-        ].strip()
-        or None
-    )
+    """Manufacturer and model in ASCII, at most 80 letters; None if the file names neither."""
+    names = [device_name(dataset, keyword) for keyword in DEVICE_KEYWORDS]
+    text = " ".join(filter(None, names))
+    return text[:MAX_LETTERS].strip() or None
 
 
-def named(dataset: Dataset, name: str) -> str:
-    """One of `NAMED`. Words of the patient's name, numbers and dates are left out wherever they stand.
+def device_name(dataset: Dataset, keyword: str) -> str:
+    """The value of one of `DEVICE_KEYWORDS`, without words of the patient, numbers and dates.
 
-    The raw bytes are read, so that an odd value costs a name and never the image.
+    The raw bytes are read, so that an invalid value can lose a name but never the image.
     """
-    private = {
-        word.casefold()
-        for name in PRIVATE
-        for word in _words(dataset, name)
-        if len(word) >= SHORTEST_PRIVATE
-    }
-    words = _words(dataset, name)
-    return " ".join(
-        word
-        for word in words
-        if word.casefold() not in private and not LONG_NUMBER.search(word)
-    )
+    patient_words = _patient_words(dataset)
+    words: list[str] = []
+    for word in _words(dataset, keyword):
+        if word.casefold() not in patient_words and not LONG_NUMBER.search(word):
+            words.append(word)
+    return " ".join(words)
 
 
-def _words(dataset: Dataset, name: str) -> list[str]:
-    element = dataset.get_item(Tag(name)) if name in dataset else None
+def _patient_words(dataset: Dataset) -> set[str]:
+    words: set[str] = set()
+    for keyword in PATIENT_KEYWORDS:
+        for word in _words(dataset, keyword):
+            if len(word) >= MIN_PATIENT_WORD_LETTERS:
+                words.add(word.casefold())
+    return words
+
+
+def _words(dataset: Dataset, keyword: str) -> list[str]:
+    element = dataset.get_item(Tag(keyword)) if keyword in dataset else None
     value = getattr(element, "value", None)
     if not isinstance(value, bytes):
         return []
-    text = NOT_A_NAME.sub(" ", value[:MOST_BYTES].decode("ascii", "replace"))
+    ascii_text = value[:MAX_BYTES].decode("ascii", "replace")
+    text = NOT_IN_A_NAME.sub(" ", ascii_text)
     return [word for word in text.split() if any(letter.isalnum() for letter in word)]

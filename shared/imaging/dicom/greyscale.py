@@ -1,4 +1,7 @@
-"""The DICOM greyscale pipeline: stored values -> modality -> window -> 8 bits (PS3.4, N.2)."""
+"""The DICOM greyscale pipeline (PS3.4, N.2).
+
+The steps lead from stored values through the modality transform and the window to 8 bits.
+"""
 
 from typing import Any
 
@@ -16,17 +19,17 @@ from shared.imaging.grey import scale_to_byte, to_grey
 def greyscale(
     frame: NDArray[np.number], dataset: Dataset
 ) -> tuple[NDArray[np.uint8], tuple[Finding, ...]]:
-    """One decoded frame to grey.
+    """Convert one decoded frame to grey.
 
     Parameters
     ----------
     frame : (height, width) stored values or palette indices, or (height, width, 3) RGB
-    dataset : the file it comes from
+    dataset : the file of the frame
 
     Returns
     -------
-    pixels : (height, width) uint8, bright is dense whatever the photometric interpretation
-    findings : what colour was lost
+    pixels : (height, width) uint8, dense is bright in every photometric interpretation
+    findings : whether colour was lost
     """
     interpretation = dataset.PhotometricInterpretation
     if interpretation == "PALETTE COLOR":
@@ -34,41 +37,55 @@ def greyscale(
     if frame.ndim == 3:
         if frame.dtype == np.uint8:
             return to_grey(np.asarray(frame, np.uint8))
-        return to_grey(scale_to_byte(frame, 0, _white(dataset)))
+        return to_grey(scale_to_byte(frame, 0, _max_stored_value(dataset)))
     pixels = _windowed(frame, dataset)
-    return (255 - pixels if interpretation == "MONOCHROME1" else pixels), ()
+    if interpretation == "MONOCHROME1":
+        pixels = 255 - pixels
+    return pixels, ()
 
 
-def _white(dataset: Dataset) -> float:
+def _max_stored_value(dataset: Dataset) -> float:
     return 2.0 ** int(dataset.BitsStored) - 1
 
 
 def _windowed(frame: NDArray[np.number], dataset: Dataset) -> NDArray[np.uint8]:
-    """The file's own lookup table or first window; without one, 8 bits as they are and more bits stretched."""
+    """Apply the file's lookup table or its first window.
+
+    Without both, 8 bits stay unchanged and wider values are stretched to their range.
+    """
     values = apply_modality_lut(frame, dataset)
     if dataset.get("VOILUTSequence"):
         bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
         return scale_to_byte(apply_voi_lut(values, dataset), 0, 2.0**bits - 1)
-    if window := _window(dataset):
-        return scale_to_byte(values, *window)
+    window = _window(dataset)
+    if window:
+        low, high = window
+        return scale_to_byte(values, low, high)
     if frame.dtype == np.uint8 and values.dtype == np.uint8:
-        return scale_to_byte(values, 0, _white(dataset))
+        return scale_to_byte(values, 0, _max_stored_value(dataset))
     if not np.isfinite(values).all():
         raise ValueError("pixel values that are no numbers")
     return scale_to_byte(values, float(values.min()), float(values.max()))
 
 
 def _window(dataset: Dataset) -> tuple[float, float] | None:
-    """Values shown black and white by the first window (PS3.3, C.11.2.1.2.1); None where there is none to use."""
+    """Values that the first window shows as black and as white (PS3.3, C.11.2.1.2.1).
+
+    None if there is no usable window.
+    """
     centre = _first(dataset.get("WindowCenter"))
     width = _first(dataset.get("WindowWidth"))
     if centre is None or width is None or width <= 1:
         return None
-    return centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2
+    low = centre - 0.5 - (width - 1) / 2
+    high = centre - 0.5 + (width - 1) / 2
+    return low, high
 
 
 def _first(value: Any) -> float | None:
-    """The number, or the first of several, that a data element holds; None where it is none to reckon with."""
+    """The first number of a data element; None if there is no finite number."""
     if isinstance(value, MultiValue):
         value = value[0] if value else None
-    return None if value is None or not np.isfinite(float(value)) else float(value)
+    if value is None or not np.isfinite(float(value)):
+        return None
+    return float(value)

@@ -1,4 +1,4 @@
-"""Segmented palettes of DICOM, unfolded within bounds."""
+"""Applies DICOM palettes. Segmented palettes are expanded within bounds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,39 +16,38 @@ COLOURS = ("Red", "Green", "Blue")
 
 
 def apply_palette(indices: NDArray[np.number], dataset: Dataset) -> NDArray[np.uint8]:
-    """Colours of palette indices, (height, width) -> (height, width, 3) uint8.
+    """Colours of palette indices: (height, width) becomes (height, width, 3) uint8.
 
-    Segmented tables are unfolded here and not by pydicom, whose reading of them has no bound.
+    Segmented tables are expanded here, because pydicom expands them without a bound.
     """
     if "SegmentedRedPaletteColorLookupTableData" in dataset:
         unfold_palette(dataset)
     rgb = apply_color_lut(indices, dataset)[..., :3]
-    return (
-        rgb.astype(np.uint8) if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
-    )
+    if rgb.dtype != np.uint8:
+        rgb = rgb >> 8
+    return rgb.astype(np.uint8)
 
 
 def unfold_palette(dataset: Dataset) -> None:
-    """Put plain tables in the place of segmented ones."""
+    """Replace the segmented tables of a data set by plain tables."""
     entries, _, bits = dataset.RedPaletteColorLookupTableDescriptor
     if bits != 16:
         raise ValueError("segmented palettes are read in words of 16 bits only")
-    word = np.dtype(np.uint16).newbyteorder(
-        "<" if dataset.original_encoding[1] else ">"
-    )
+    is_little_endian = dataset.original_encoding[1]
+    word_type = np.dtype(np.uint16).newbyteorder("<" if is_little_endian else ">")
     for colour in COLOURS:
-        name = f"{colour}PaletteColorLookupTableData"
-        words = np.frombuffer(dataset[f"Segmented{name}"].value, word).tolist()
-        setattr(
-            dataset,
-            name,
-            np.asarray(unfold_segments(words, entries or 2**16), np.uint16).tobytes(),
-        )
-        del dataset[f"Segmented{name}"]
+        keyword = f"{colour}PaletteColorLookupTableData"
+        segments = dataset[f"Segmented{keyword}"].value
+        words = np.frombuffer(segments, word_type).tolist()
+        table = unfold_segments(words, entries or 2**16)
+        setattr(dataset, keyword, np.asarray(table, np.uint16).tobytes())
+        del dataset[f"Segmented{keyword}"]
 
 
 @dataclass(frozen=True)
 class _Segment:
+    """A segment; `start` and `end` are the indices of its content in the words."""
+
     kind: int
     length: int
     start: int
@@ -56,19 +55,25 @@ class _Segment:
 
 
 def unfold_segments(words: list[int], entries: int) -> list[int]:
-    """The lookup table of `entries` values that segments describe (PS3.3, C.7.9.2).
+    """Expand segments to a lookup table of `entries` values (PS3.3, C.7.9.2).
 
     Raises
     ------
     ValueError, IndexError
-        where the segments give another number of values, or point astray.
+        if the segments give another number of values, or refer to an invalid position.
     """
     table: list[int] = []
-    for segment in _walk(words, 0, len(words)):
+    for segment in _segments(words, 0, len(words)):
         if segment.kind == INDIRECT:
             low, high = words[segment.start : segment.start + 2]
-            for copied in _walk(words, high << 16 | low, segment.start, segment.length):
-                _append(table, words, copied, entries)
+            copied_segments = _segments(
+                words,
+                offset=high << 16 | low,
+                end=segment.start,
+                max_segments=segment.length,
+            )
+            for copied_segment in copied_segments:
+                _append(table, words, copied_segment, entries)
         else:
             _append(table, words, segment, entries)
         if len(table) == entries:
@@ -76,18 +81,20 @@ def unfold_segments(words: list[int], entries: int) -> list[int]:
     raise ValueError("the palette's segments end early")
 
 
-def _walk(
-    words: list[int], at: int, end: int, count: int | None = None
+def _segments(
+    words: list[int], offset: int, end: int, max_segments: int | None = None
 ) -> Iterator[_Segment]:
-    """Segments from `at`; a trailing pad word is no segment."""
-    while at + 1 < end and count != 0:
-        kind, length = words[at : at + 2]
+    """Segments from `offset` on. One trailing word is padding and no segment."""
+    count = 0
+    while offset + 1 < end and count != max_segments:
+        kind, length = words[offset : offset + 2]
         if length == 0:
             raise ValueError("a palette segment holds nothing")
         size = {DISCRETE: length, LINEAR: 1, INDIRECT: 2}[kind]
-        yield _Segment(kind, length, at + 2, at + 2 + size)
-        at += 2 + size
-        count = None if count is None else count - 1
+        start = offset + 2
+        yield _Segment(kind=kind, length=length, start=start, end=start + size)
+        offset = start + size
+        count += 1
 
 
 def _append(
@@ -101,4 +108,4 @@ def _append(
         steps = np.linspace(table[-1], words[segment.start], segment.length + 1)[1:]
         table.extend(np.rint(steps).astype(int).tolist())
     else:
-        raise ValueError("a palette segment points to one that points on")
+        raise ValueError("a palette segment refers to another reference")

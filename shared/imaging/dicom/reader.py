@@ -1,4 +1,4 @@
-"""DICOM through pydicom: the header, one frame in 8-bit grey, and the calibration of ultrasound regions."""
+"""Reads DICOM through pydicom: the header, one frame in 8-bit grey, and the calibration."""
 
 import zlib
 from io import BytesIO
@@ -18,16 +18,17 @@ from shared.imaging.dicom.device import DEVICE_TAGS, device
 from shared.imaging.dicom.greyscale import greyscale
 from shared.imaging.errors import ImageUnreadable, UnsupportedImage
 from shared.imaging.image import Header, ImageFormat, UltrasoundImage
-from shared.imaging.library_errors import reading
+from shared.imaging.library_errors import translate_library_errors
 from shared.imaging.limits import Limits
 
 HEADER_TAGS = ("Rows", "Columns", "NumberOfFrames", *DEVICE_TAGS)
+PIXEL_DATA_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
-def read_header(stream: BinaryIO, kind: ImageFormat, limits: Limits) -> Header:
-    """Rows, columns, number of frames and the scanner; reading stops before the pixel data."""
-    with reading(kind, limits):
-        _refuse_inflation(stream, limits)
+def read_header(stream: BinaryIO, limits: Limits) -> Header:
+    """Rows, columns, number of frames and the scanner, read up to the pixel data."""
+    with translate_library_errors(ImageFormat.DICOM, limits):
+        _check_inflated_size(stream, limits)
         dataset = dcmread(
             stream, stop_before_pixels=True, specific_tags=list(HEADER_TAGS)
         )
@@ -35,26 +36,34 @@ def read_header(stream: BinaryIO, kind: ImageFormat, limits: Limits) -> Header:
 
 
 def read_image(
-    data: bytes, header: Header, limits: Limits, index: int, chosen: bool
+    data: bytes, *, header: Header, limits: Limits, index: int, is_requested: bool
 ) -> UltrasoundImage:
-    """Decode the frame of an index from 0 and read the calibration. `header` is of the same bytes."""
-    with reading(ImageFormat.DICOM, limits):
+    """Decode one frame and read the calibration.
+
+    Parameters
+    ----------
+    data : the whole file
+    header : the header of the same file
+    limits : maximum size of the decoded image
+    index : index of the frame from 0
+    is_requested : whether the caller asked for this frame
+    """
+    with translate_library_errors(ImageFormat.DICOM, limits):
         dataset = dcmread(BytesIO(data))
         check_decodable(dataset)
-        _check_frame(dataset, index, header)
-        pixels, colour = greyscale(pixel_array(dataset, index=index), dataset)
-        calibration = calibrate(dataset, header.width, header.height)
-        findings = (
-            *_frame_finding(header.frames, index, chosen),
-            *colour,
-            *calibration.findings,
+        _check_frame_size(dataset, index, header)
+        frame = pixel_array(dataset, index=index)
+        pixels, colour_findings = greyscale(frame, dataset)
+        calibration = calibrate(dataset, width=header.width, height=header.height)
+        frame_findings = _frame_findings(
+            header.frames, index=index, is_requested=is_requested
         )
         return UltrasoundImage(
-            pixels,
-            ImageFormat.DICOM,
-            calibration.spacing_mm,
-            calibration.region,
-            findings,
+            pixels=pixels,
+            format=ImageFormat.DICOM,
+            spacing_mm=calibration.spacing_mm,
+            region=calibration.region,
+            findings=(*frame_findings, *colour_findings, *calibration.findings),
         )
 
 
@@ -64,50 +73,54 @@ def _header(dataset: Dataset) -> Header:
     if width is None or height is None:
         raise UnsupportedImage(problem="The DICOM file holds no image")
     frames = max(int(dataset.get("NumberOfFrames") or 1), 1)
-    return Header(ImageFormat.DICOM, int(width), int(height), frames, device(dataset))
+    return Header(
+        format=ImageFormat.DICOM,
+        width=int(width),
+        height=int(height),
+        frames=frames,
+        device=device(dataset),
+    )
 
 
-def _refuse_inflation(stream: BinaryIO, limits: Limits) -> None:
-    """A deflated data set is inflated whole by pydicom, so see first that it stays within bounds."""
+def _check_inflated_size(stream: BinaryIO, limits: Limits) -> None:
+    """Check that a deflated data set stays within bounds, because pydicom inflates it whole."""
     read_preamble(stream, force=False)
     syntax = _read_file_meta_info(stream).get("TransferSyntaxUID")
     if syntax == DeflatedExplicitVRLittleEndian:
-        bound = limits.max_inflated_mib * 2**20
-        if (
-            len(
-                zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(), bound + 1)
-            )
-            > bound
-        ):
+        max_bytes = limits.max_inflated_mib * 2**20
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        inflated = inflater.decompress(stream.read(), max_bytes + 1)
+        if len(inflated) > max_bytes:
             raise limits.too_large()
     stream.seek(0)
 
 
 def check_decodable(dataset: Dataset) -> None:
-    """Refuse a file without pixels, or of an encoding that nothing here reads (`UnsupportedImage`)."""
-    if not any(
-        name in dataset
-        for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-    ):
+    """Check that a file has pixels in an encoding that can be read.
+
+    Raises
+    ------
+    UnsupportedImage
+    """
+    if not any(keyword in dataset for keyword in PIXEL_DATA_KEYWORDS):
         raise UnsupportedImage(problem="The DICOM file holds no pixel data")
     syntax = dataset.file_meta.TransferSyntaxUID
     try:
-        decodable = get_decoder(syntax).is_available
+        is_decodable = get_decoder(syntax).is_available
     except NotImplementedError:
-        decodable = False
-    if not decodable:
+        is_decodable = False
+    if not is_decodable:
         raise UnsupportedImage(
             problem=f"DICOM pixel data encoded as {syntax.name} are not read"
         )
 
 
-def _check_frame(dataset: Dataset, index: int, header: Header) -> None:
-    """A compressed frame must have the size that was let in."""
+def _check_frame_size(dataset: Dataset, index: int, header: Header) -> None:
+    """Check that a compressed frame has the size in the header, which was checked before."""
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return
-    size = declared_size(
-        get_frame(dataset.PixelData, index, number_of_frames=header.frames)
-    )
+    frame = get_frame(dataset.PixelData, index, number_of_frames=header.frames)
+    size = declared_size(frame)
     if size not in (None, (header.width, header.height)):
         raise ImageUnreadable(
             format="DICOM",
@@ -115,14 +128,14 @@ def _check_frame(dataset: Dataset, index: int, header: Header) -> None:
         )
 
 
-def _frame_finding(frames: int, index: int, chosen: bool) -> tuple[Finding, ...]:
+def _frame_findings(frames: int, index: int, is_requested: bool) -> tuple[Finding, ...]:
     if frames == 1:
         return ()
-    why = "as chosen" if chosen else "the middle one"
-    return (
-        Finding(
-            "multi-frame",
-            f"The file holds {frames} frames; frame {index + 1}, {why}, was read.",
-            {"frames": frames, "frame": index + 1},
-        ),
+    number = index + 1
+    reason = "as chosen" if is_requested else "the middle one"
+    finding = Finding(
+        "multi-frame",
+        f"The file holds {frames} frames; frame {number}, {reason}, was read.",
+        {"frames": frames, "frame": number},
     )
+    return (finding,)

@@ -45,14 +45,14 @@ INSET = 0.08
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class ScreenCorners:
     """Corners, and whether they are the screen's; if not, they lie a little inside the photo's own."""
 
     corners: Corners
-    found: bool
+    is_screen: bool
 
 
-def find_corners(photo: Grey) -> Found:
+def find_corners(photo: Grey) -> ScreenCorners:
     """Corners of the largest bright quadrilateral.
 
     Parameters
@@ -70,8 +70,8 @@ def find_corners(photo: Grey) -> Found:
     coarse = np.asarray(cv2.GaussianBlur(small, (0, 0), 1.2), np.uint8)
     seen = sorted(_candidates(coarse), key=_area, reverse=True)
     if not seen:
-        return Found(inset(width, height), False)
-    return Found(_refined(photo, _unframed(coarse, seen) / scale), True)
+        return ScreenCorners(inset(width, height), False)
+    return ScreenCorners(_refined(photo, _unframed(coarse, seen) / scale), True)
 
 
 def inset(width: int, height: int) -> Corners:

@@ -49,7 +49,7 @@ BLURRED = Finding(
 
 
 @dataclass(frozen=True)
-class Faults:
+class PhotoFaults:
     """What was measured on a straight picture.
 
     Attributes
@@ -64,17 +64,17 @@ class Faults:
     blur: float
 
 
-def measure(picture: Grey) -> Faults:
+def measure_faults(picture: Grey) -> PhotoFaults:
     """Faults of a straight picture (height, width) uint8 grey."""
     scale = min(LOOKED_AT_PX / max(picture.shape), 1.0)
     resized = cv2.resize(
         picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
     )
     small = np.asarray(resized, np.uint8)
-    return Faults(_glare(small), _moire(picture), _blur(small))
+    return PhotoFaults(_glare(small), _moire(picture), _blur(small))
 
 
-def findings(faults: Faults) -> tuple[Finding, ...]:
+def fault_findings(faults: PhotoFaults) -> tuple[Finding, ...]:
     """What a reader should know and do."""
     told = (
         (GLARE, faults.glare > MOST_GLARE),

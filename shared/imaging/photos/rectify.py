@@ -19,7 +19,7 @@ LEAST_PX = 32
 MOST_ASPECT = 5.0
 
 
-def read_corners(sent: str, width: int, height: int) -> Corners:
+def parse_corners(sent: str, width: int, height: int) -> Corners:
     """Corners from JSON `[[x,y],[x,y],[x,y],[x,y]]`, clockwise from the upper left.
 
     Raises
@@ -41,7 +41,7 @@ def read_corners(sent: str, width: int, height: int) -> Corners:
     return told
 
 
-def straighten(photo: Grey, corners: Corners) -> Grey:
+def rectify_photo(photo: Grey, corners: Corners) -> Grey:
     """The picture between the corners, with the aspect of the rectangle that it is of.
 
     Parameters
@@ -72,7 +72,7 @@ def straighten(photo: Grey, corners: Corners) -> Grey:
     return np.asarray(picture, np.uint8)
 
 
-def aspect_of(corners: Corners, photo_shape: tuple[int, ...]) -> float:
+def aspect_ratio(corners: Corners, photo_shape: tuple[int, ...]) -> float:
     """Width over height of the rectangle that the corners are a view of.
 
     After Zhang & He, Digital Signal Processing 17:271 (2007), with the focal length of a phone: one view tells it too
@@ -108,7 +108,7 @@ def _rays(corners: Corners, width: int, height: int) -> NDArray[np.float64]:
 
 
 def _size(corners: Corners, photo_shape: tuple[int, ...]) -> tuple[int, int]:
-    aspect = aspect_of(corners, photo_shape)
+    aspect = aspect_ratio(corners, photo_shape)
     area = _area(corners)
     width = math.sqrt(area * aspect)
     height = math.sqrt(area / aspect)

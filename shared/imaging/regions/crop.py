@@ -1,4 +1,4 @@
-"""From the image to the nodule."""
+"""Crops the nodule out of the image."""
 
 from dataclasses import dataclass, replace
 
@@ -15,160 +15,208 @@ from shared.imaging.calipers import (
     roi_from_marks,
 )
 from shared.imaging.image import Box, Nodule, UltrasoundImage
-from shared.imaging.quality import judge
+from shared.imaging.quality import quality_findings
 from shared.imaging.regions.roi import Roi
-from shared.imaging.regions.size import measured_mm
+from shared.imaging.regions.size import diameter_mm
 
-SOUGHT_AROUND = 0.5
-"""How far around an ROI marks are sought, as a share of its sides: the fellow of a mark inside may lie there."""
+MARK_SEARCH_MARGIN = 0.5
+"""How far around an ROI marks are searched, as a share of its sides.
+
+The partner of a mark inside the ROI may lie there.
+"""
 NO_ROI = Finding(
     "roi-absent",
-    "No ROI was given, so the whole B-mode image was read. A box around the nodule is better.",
+    "No ROI was given, so the whole B-mode image was read. "
+    "A box around the nodule is better.",
 )
 ROI_FROM_CALIPERS = Finding(
     "roi-from-calipers",
-    "No ROI was given; the one that the caliper marks enclose was read. Check that it is the nodule.",
+    "No ROI was given; the one that the caliper marks enclose was read. "
+    "Check that it is the nodule.",
 )
 
 
 @dataclass(frozen=True)
 class Framing:
-    """How a nodule is cut out; the same in training as in use.
+    """How a nodule is cropped; the same in training and in use.
 
     Attributes
     ----------
-    margin : tissue to keep around the ROI, as a fraction of its width and height on each side; clipped to the image
-    calipers : whether, without an ROI, the one that caliper marks enclose is taken
+    margin : tissue to keep around the ROI on each side, as a fraction of its width and height;
+        clipped to the image
+    calipers : whether the ROI is taken from the caliper marks if none is given
     """
 
     margin: float = 0.0
     calipers: bool = True
 
     def __str__(self) -> str:
-        """Names it in the key of a cached feature."""
+        """The framing's part of the key of a cached feature."""
         return f"{self.margin:g}" + ("" if self.calipers else "-whole")
 
 
-PLAIN = Framing()
+DEFAULT_FRAMING = Framing()
 
 
 @dataclass(frozen=True, eq=False)
-class _Cleaned:
-    """A part of the image without its marks, and the marks in pixels of the image."""
+class _CleanedPart:
+    """A part of the image from which the caliper marks are removed.
 
-    part: Box
+    Attributes
+    ----------
+    box : position of the part in the image
+    pixels : (h, w) uint8 grey of the part
+    marks : the removed marks, in pixels of the image
+    """
+
+    box: Box
     pixels: NDArray[np.uint8]
     marks: tuple[Mark, ...]
 
-    def cut(self, frame: Box) -> NDArray[np.uint8]:
-        top = frame.y - self.part.y
-        left = frame.x - self.part.x
-        return np.ascontiguousarray(
-            self.pixels[top : top + frame.height, left : left + frame.width]
+    def crop(self, crop_box: Box) -> NDArray[np.uint8]:
+        top = crop_box.y - self.box.y
+        left = crop_box.x - self.box.x
+        bottom = top + crop_box.height
+        right = left + crop_box.width
+        return np.ascontiguousarray(self.pixels[top:bottom, left:right])
+
+    def removal_findings(self, crop_box: Box) -> tuple[Finding, ...]:
+        """A finding with the number of marks that were removed within the crop, if any."""
+        marks = [mark for mark in self.marks if mark.touches(crop_box)]
+        if not marks:
+            return ()
+        dot_count = sum(mark.kind is MarkKind.DOT for mark in marks)
+        finding = _marks_removed(
+            mark_count=len(marks) - dot_count, has_dots=dot_count > 0
         )
-
-    def removed(self, frame: Box) -> tuple[Finding, ...]:
-        """How many marks were painted over within the frame."""
-        seen = [mark for mark in self.marks if mark.touches(frame)]
-        signs = sum(mark.kind is not MarkKind.DOT for mark in seen)
-        return (_removed(signs, dots=len(seen) > signs),) if seen else ()
+        return (finding,)
 
 
-def crop(image: UltrasoundImage, roi: Roi | None, framing: Framing = PLAIN) -> Nodule:
-    """Cut the nodule out; burnt-in caliper marks are painted over, inside the nodule too.
+def crop(
+    image: UltrasoundImage, roi: Roi | None, framing: Framing = DEFAULT_FRAMING
+) -> Nodule:
+    """Crop the nodule. Burnt-in caliper marks are painted over, inside the nodule too.
 
     Parameters
     ----------
     image : the decoded image
-    roi : where the nodule is; without one what caliper marks enclose is taken, if `framing` says so, else the B-mode
-        region where known, else the whole image
+    roi : the position of the nodule. By default it is the region that the caliper marks enclose, if
+        `framing` allows it, else the B-mode region if known, else the whole image
+    framing : how to crop
 
     Returns
     -------
     Nodule
-        `mask` marks the ROI itself, without the margin.
+        its `mask` is the ROI itself, without the margin.
 
     Raises
     ------
     RoiOutsideImage, ImageBlank
     """
     height, width = image.pixels.shape
-    whole = Box(0, 0, width, height)
+    image_box = Box(x=0, y=0, width=width, height=height)
     if roi:
-        roi.check_inside(width, height)
-        frame = roi.bounds.grown(framing.margin, whole)
-        cleaned = _clean(image, roi.bounds.grown(framing.margin + SOUGHT_AROUND, whole))
-        return _nodule(
-            image,
-            cleaned,
-            frame,
-            roi,
-            _measured(image, roi),
-            outlined=roi.polygon is not None,
-        )
-    cleaned = _clean(image, image.region or whole)
-    if framing.calipers and (derived := roi_from_marks(cleaned.marks, width, height)):
-        frame = derived.bounds.grown(framing.margin, cleaned.part)
-        size_mm = (
-            caliper_mm(cleaned.marks, image.spacing_mm) if image.spacing_mm else None
-        )
-        nodule = _nodule(image, cleaned, frame, derived, size_mm, ROI_FROM_CALIPERS)
-        return replace(nodule, found=derived.bounds)
-    return _nodule(image, cleaned, cleaned.part, None, None, NO_ROI)
-
-
-def _clean(image: UltrasoundImage, part: Box) -> _Cleaned:
-    pixels = np.ascontiguousarray(
-        image.pixels[part.y : part.y + part.height, part.x : part.x + part.width]
-    )
-    marks = find_marks(pixels)
-    return _Cleaned(
+        return _crop_roi(image, roi, framing, image_box)
+    part = _remove_marks(image, image.region or image_box)
+    caliper_roi = None
+    if framing.calipers:
+        caliper_roi = roi_from_marks(part.marks, width=width, height=height)
+    if caliper_roi is None:
+        return _build_nodule(image, part, crop_box=part.box, findings=(NO_ROI,))
+    size_mm = None
+    if image.spacing_mm:
+        size_mm = caliper_mm(part.marks, image.spacing_mm)
+    nodule = _build_nodule(
+        image,
         part,
-        remove_marks(pixels, marks),
-        tuple(mark.shifted(part.x, part.y) for mark in marks),
+        crop_box=caliper_roi.bounds.expand(framing.margin, part.box),
+        roi=caliper_roi,
+        size_mm=size_mm,
+        findings=(ROI_FROM_CALIPERS,),
+    )
+    return replace(nodule, caliper_roi=caliper_roi.bounds)
+
+
+def _crop_roi(
+    image: UltrasoundImage, roi: Roi, framing: Framing, image_box: Box
+) -> Nodule:
+    roi.check_inside(width=image_box.width, height=image_box.height)
+    search_margin = framing.margin + MARK_SEARCH_MARGIN
+    part = _remove_marks(image, roi.bounds.expand(search_margin, image_box))
+    return _build_nodule(
+        image,
+        part,
+        crop_box=roi.bounds.expand(framing.margin, image_box),
+        roi=roi,
+        size_mm=_calibrated_diameter_mm(image, roi),
+        has_outline=roi.polygon is not None,
     )
 
 
-def _nodule(
+def _remove_marks(image: UltrasoundImage, box: Box) -> _CleanedPart:
+    rows = slice(box.y, box.y + box.height)
+    columns = slice(box.x, box.x + box.width)
+    pixels = np.ascontiguousarray(image.pixels[rows, columns])
+    marks = find_marks(pixels)
+    return _CleanedPart(
+        box=box,
+        pixels=remove_marks(pixels, marks),
+        marks=tuple(mark.shifted(right=box.x, down=box.y) for mark in marks),
+    )
+
+
+def _build_nodule(
     image: UltrasoundImage,
-    cleaned: _Cleaned,
-    frame: Box,
-    roi: Roi | None,
-    size_mm: float | None,
-    *told: Finding,
-    outlined: bool = False,
+    part: _CleanedPart,
+    *,
+    crop_box: Box,
+    roi: Roi | None = None,
+    size_mm: float | None = None,
+    findings: tuple[Finding, ...] = (),
+    has_outline: bool = False,
 ) -> Nodule:
-    pixels = cleaned.cut(frame)
-    mask = roi.mask(frame) if roi else np.ones(pixels.shape, bool)
-    findings = (*image.findings, *told, *cleaned.removed(frame), *judge(pixels, mask))
-    return Nodule(pixels, mask, outlined, findings, size_mm, frame)
+    pixels = part.crop(crop_box)
+    mask = roi.mask(crop_box) if roi else np.ones(pixels.shape, bool)
+    return Nodule(
+        pixels=pixels,
+        mask=mask,
+        has_outline=has_outline,
+        findings=(
+            *image.findings,
+            *findings,
+            *part.removal_findings(crop_box),
+            *quality_findings(pixels, mask),
+        ),
+        diameter_mm=size_mm,
+        crop_box=crop_box,
+    )
 
 
-def _measured(image: UltrasoundImage, roi: Roi) -> float | None:
-    """The ROI's size, unless it lies outside the region that the calibration is of."""
-    if image.spacing_mm is None or (
-        image.region and not image.region.holds(roi.bounds)
-    ):
+def _calibrated_diameter_mm(image: UltrasoundImage, roi: Roi) -> float | None:
+    """The ROI's size; None if it lies outside the region to which the calibration applies."""
+    if image.spacing_mm is None:
         return None
-    return measured_mm(roi, image.spacing_mm)
+    if image.region and not image.region.contains(roi.bounds):
+        return None
+    return diameter_mm(roi, image.spacing_mm)
 
 
-def _removed(signs: int, dots: bool) -> Finding:
-    if not signs:
+def _marks_removed(mark_count: int, has_dots: bool) -> Finding:
+    facts = {"marks": mark_count, "dots": has_dots}
+    if not mark_count:
         return Finding(
             "calipers-removed",
             "The dots between caliper marks were painted over before reading.",
-            {"marks": signs, "dots": dots},
+            facts,
         )
-    marks = (
-        "1 burnt-in caliper mark or letter"
-        if signs == 1
-        else f"{signs} burnt-in caliper marks and letters"
-    )
-    also = ", with the dots between them," if dots else ""
-    verb = "was" if signs == 1 and not dots else "were"
+    is_one_mark = mark_count == 1
+    marks = f"{mark_count} burnt-in caliper marks and letters"
+    if is_one_mark:
+        marks = "1 burnt-in caliper mark or letter"
+    dots = ", with the dots between them," if has_dots else ""
+    verb = "was" if is_one_mark and not has_dots else "were"
     return Finding(
         "calipers-removed",
-        f"{marks}{also} {verb} painted over before the image was read.",
-        {"marks": signs, "dots": dots},
+        f"{marks}{dots} {verb} painted over before the image was read.",
+        facts,
     )

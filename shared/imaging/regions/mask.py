@@ -1,4 +1,4 @@
-"""A reader's outline kept as a raster: non-zero inside the nodule."""
+"""Reads a reader's outline that is stored as an image: non-zero inside the nodule."""
 
 from io import BytesIO
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shared.imaging.errors import EmptyImage, MaskMismatch
-from shared.imaging.library_errors import reading
+from shared.imaging.library_errors import translate_library_errors
 from shared.imaging.limits import Limits
 from shared.imaging.regions.roi import Roi
 
@@ -17,7 +17,7 @@ FORMATS = ("PNG", "GIF", "BMP", "TIFF")
 def read_mask(
     data: bytes, width: int, height: int, limits: Limits | None = None
 ) -> NDArray[np.bool_]:
-    """Decode the mask of an image of that size.
+    """Decode the mask of an image of `width` x `height` pixels.
 
     Returns
     -------
@@ -32,16 +32,21 @@ def read_mask(
     limits = limits or Limits()
     if not data:
         raise EmptyImage
-    with reading("mask", limits):
+    with translate_library_errors("mask", limits):
         image = Image.open(BytesIO(data), formats=FORMATS)
-        limits.check(*image.size)
+        mask_width, mask_height = image.size
+        limits.check(mask_width, mask_height)
         if image.size != (width, height):
-            raise MaskMismatch(mask=_by(*image.size), image=_by(width, height))
+            raise MaskMismatch(
+                mask=f"{mask_width} x {mask_height}", image=f"{width} x {height}"
+            )
         return np.asarray(image.convert("L")) > 0
 
 
-def read_outline(data: bytes, width: int, height: int) -> Roi | None:
-    """The ROI that a mask of such an image marks; an empty mask, as some public sets have, counts as none.
+def read_mask_roi(data: bytes, width: int, height: int) -> Roi | None:
+    """The ROI of a mask of an image of `width` x `height` pixels; None if the mask is empty.
+
+    Some public data sets have empty masks.
 
     Raises
     ------
@@ -49,7 +54,3 @@ def read_outline(data: bytes, width: int, height: int) -> Roi | None:
     """
     mask = read_mask(data, width, height)
     return Roi.from_mask(mask) if mask.any() else None
-
-
-def _by(width: int, height: int) -> str:
-    return f"{width} x {height}"

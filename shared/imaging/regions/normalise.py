@@ -1,4 +1,4 @@
-"""From the nodule to what a network takes in."""
+"""Prepares the nodule as the input of a network."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,10 @@ from shared.imaging.image import Nodule
 def to_input(
     nodule: Nodule, size_px: int, mean: Sequence[float], std: Sequence[float]
 ) -> NDArray[np.float32]:
-    """Resize to a square and normalise, the grey repeated in three channels.
+    """Resize to a square and normalise, with the grey repeated in three channels.
 
-    The sides are scaled apart, as in Lee et al. (2019), who resized ROI images to the network's input.
+    Width and height are scaled separately, as in Lee et al. (2019), who resized ROI images to the
+    network's input.
 
     Parameters
     ----------
@@ -27,29 +28,22 @@ def to_input(
     (3, S, S) float32
     """
     grey = to_square(nodule, size_px).astype(np.float32) / np.float32(255)
-    mean_, std_ = (
-        np.asarray(values, np.float32)[:, None, None] for values in (mean, std)
-    )
-    return (grey[None] - mean_) / std_
+    channel_mean = np.asarray(mean, np.float32)[:, None, None]
+    channel_std = np.asarray(std, np.float32)[:, None, None]
+    return (grey[None] - channel_mean) / channel_std
 
 
 def to_square(nodule: Nodule, size_px: int) -> NDArray[np.uint8]:
-    """The nodule's pixels as a network sees them, (S, S) uint8 grey, before they are normalised."""
+    """The nodule's pixels at the network's size, before normalisation, (S, S) uint8 grey."""
     height, width = nodule.pixels.shape
     shrinks = size_px <= height and size_px <= width
-    square = cv2.resize(
-        nodule.pixels,
-        (size_px, size_px),
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-    )
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    square = cv2.resize(nodule.pixels, (size_px, size_px), interpolation=interpolation)
     return np.asarray(square, np.uint8)
 
 
 def mask_square(nodule: Nodule, size_px: int) -> NDArray[np.float32]:
-    """The nodule's mask at the size of a network's input, (S, S), 1 inside."""
-    mask = cv2.resize(
-        nodule.mask.astype(np.float32),
-        (size_px, size_px),
-        interpolation=cv2.INTER_LINEAR,
-    )
-    return np.asarray(mask, np.float32)
+    """The nodule's mask at the network's size, (S, S) float32, 1 inside."""
+    mask = nodule.mask.astype(np.float32)
+    square = cv2.resize(mask, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(square, np.float32)

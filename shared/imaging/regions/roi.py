@@ -1,4 +1,4 @@
-"""The region of interest a reader drew: a box or a polygon, in pixels of the upright image."""
+"""The region of interest that a reader drew: a box or a polygon, in pixels of the upright image."""
 
 import json
 import math
@@ -15,8 +15,8 @@ from shared.imaging.image import Box
 
 MIN_SIDE_PX = 8
 MAX_POINTS = 10_000
-FARTHEST_PX = 1e6
-"""Coordinates beyond any image that is let in; keeps later arithmetic in range."""
+MAX_COORDINATE_PX = 1e6
+"""Larger than any accepted image; it keeps later arithmetic in range."""
 SUBPIXEL_BITS = 4
 
 Point = tuple[float, float]
@@ -24,23 +24,31 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Roi:
-    """Either the four numbers of `box` (x, y, width, height) or the points (x, y) of `polygon`, in pixels."""
+    """A box or a polygon, in pixels; exactly one of the two is set.
+
+    Attributes
+    ----------
+    box : x, y, width, height
+    polygon : points (x, y)
+    """
 
     box: tuple[float, float, float, float] | None = None
     polygon: tuple[Point, ...] | None = None
 
     @classmethod
-    def parse(cls, sent: str | Mapping[str, object]) -> Self:
-        """Read `{"box": [x, y, w, h]}` or `{"polygon": [[x, y], ...]}`, as JSON text or already parsed.
+    def parse(cls, source: str | Mapping[str, object]) -> Self:
+        """Read `{"box": [x, y, w, h]}` or `{"polygon": [[x, y], ...]}`.
+
+        `source` is JSON text or a parsed object.
 
         Raises
         ------
         RoiInvalid
             for anything else: other keys, numbers that are not finite, a polygon without area.
         RoiTooSmall
-            below `MIN_SIDE_PX` a side.
+            if a side is shorter than `MIN_SIDE_PX`.
         """
-        fields = _parse_json(sent) if isinstance(sent, str) else sent
+        fields = _parse_json(source) if isinstance(source, str) else source
         if not isinstance(fields, Mapping) or set(fields) not in ({"box"}, {"polygon"}):
             raise RoiInvalid(
                 problem="it needs either `box` or `polygon`, and nothing else"
@@ -55,7 +63,7 @@ class Roi:
 
     @classmethod
     def from_mask(cls, mask: NDArray[np.bool_]) -> Self:
-        """Outline of the largest connected part of a mask (height, width), its holes filled.
+        """Outline of the largest connected part of a mask (height, width), with holes filled.
 
         Raises
         ------
@@ -73,7 +81,7 @@ class Roi:
 
     @property
     def bounds(self) -> Box:
-        """The least box of whole pixels that holds the ROI."""
+        """The smallest box of whole pixels that contains the ROI."""
         if self.box:
             x, y, width, height = self.box
             left = math.floor(x)
@@ -84,12 +92,17 @@ class Roi:
             xs, ys = zip(*self._corners, strict=True)
             left = math.floor(min(xs))
             top = math.floor(min(ys))
-            right = _past(max(xs))
-            bottom = _past(max(ys))
-        return Box(left, top, right - left, bottom - top)
+            right = math.floor(max(xs)) + 1
+            bottom = math.floor(max(ys)) + 1
+        return Box(x=left, y=top, width=right - left, height=bottom - top)
 
     def check_inside(self, width: int, height: int) -> None:
-        """Refuse an ROI that reaches beyond an image of that size (`RoiOutsideImage`)."""
+        """Check that the ROI lies inside an image of `width` x `height` pixels.
+
+        Raises
+        ------
+        RoiOutsideImage
+        """
         if self.box:
             x, y, box_width, box_height = self.box
             left = x
@@ -103,46 +116,41 @@ class Roi:
             right = max(xs)
             bottom = max(ys)
         if left < 0 or top < 0 or right > width or bottom > height:
-            raise RoiOutsideImage(roi=self._described(), width=width, height=height)
+            raise RoiOutsideImage(roi=self._description(), width=width, height=height)
 
-    def mask(self, frame: Box) -> NDArray[np.bool_]:
-        """The ROI's pixels inside `frame`, (frame.height, frame.width) bool.
+    def mask(self, crop_box: Box) -> NDArray[np.bool_]:
+        """The ROI's pixels inside a crop, (crop_box.height, crop_box.width) bool.
 
-        A polygon's corners are pixel centres and its outline belongs to it, so that a mask turned into an ROI and back
-        stays the same.
+        A polygon's corners are pixel centres, and its outline belongs to it. Therefore a mask that
+        becomes an ROI and then a mask again stays the same.
         """
-        canvas = np.zeros((frame.height, frame.width), np.uint8)
+        canvas = np.zeros((crop_box.height, crop_box.width), np.uint8)
         if self.box:
-            inner = self.bounds
-            top = inner.y - frame.y
-            left = inner.x - frame.x
-            canvas[
-                max(top, 0) : top + inner.height, max(left, 0) : left + inner.width
-            ] = 1
+            bounds = self.bounds
+            top = bounds.y - crop_box.y
+            left = bounds.x - crop_box.x
+            rows = slice(max(top, 0), top + bounds.height)
+            columns = slice(max(left, 0), left + bounds.width)
+            canvas[rows, columns] = 1
         else:
-            corners = (np.array(self._corners) - (frame.x, frame.y)) * 2**SUBPIXEL_BITS
-            cv2.fillPoly(
-                canvas, [np.rint(corners).astype(np.int32)], 1, shift=SUBPIXEL_BITS
-            )
+            corners = np.array(self._corners) - (crop_box.x, crop_box.y)
+            fixed_point = np.rint(corners * 2**SUBPIXEL_BITS).astype(np.int32)
+            cv2.fillPoly(canvas, [fixed_point], 1, shift=SUBPIXEL_BITS)
         return canvas.astype(bool)
 
     def to_json(self) -> str:
         """The text that `parse` reads."""
-        return json.dumps(
-            {"box": self.box} if self.box else {"polygon": self.polygon},
-            separators=(",", ":"),
-        )
+        fields = {"box": self.box} if self.box else {"polygon": self.polygon}
+        return json.dumps(fields, separators=(",", ":"))
 
-    def _described(self) -> str:
-        return (
-            self.to_json()
-            if self.box or len(self._corners) <= 4
-            else f"polygon of {len(self._corners)} points"
-        )
+    def _description(self) -> str:
+        if self.box or len(self._corners) <= 4:
+            return self.to_json()
+        return f"polygon of {len(self._corners)} points"
 
     @property
     def _corners(self) -> tuple[Point, ...]:
-        """The points of the polygon; none of a box."""
+        """The points of the polygon; empty for a box."""
         return self.polygon or ()
 
     def _check_size(self) -> None:
@@ -157,11 +165,6 @@ class Roi:
             )
 
 
-def _past(furthest: float) -> int:
-    """The pixel after the one that holds a coordinate."""
-    return math.floor(furthest) + 1
-
-
 def _parse_json(text: str) -> object:
     try:
         return json.loads(text)
@@ -169,30 +172,29 @@ def _parse_json(text: str) -> object:
         raise RoiInvalid(problem="it is not JSON") from None
 
 
-def _numbers(sent: object, count: int) -> tuple[float, ...]:
-    if not isinstance(sent, list | tuple) or len(sent) != count:
+def _numbers(values: object, count: int) -> tuple[float, ...]:
+    if not isinstance(values, list | tuple) or len(values) != count:
         raise RoiInvalid(problem=f"expected {count} numbers")
-    return tuple(_number(value) for value in sent)
+    return tuple(_number(value) for value in values)
 
 
 def _number(value: object) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not abs(value) <= FARTHEST_PX
-    ):
-        raise RoiInvalid(problem="a coordinate is not a finite number of pixels")
+    error = RoiInvalid(problem="a coordinate is not a finite number of pixels")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise error
+    if not abs(value) <= MAX_COORDINATE_PX:
+        raise error
     return float(value)
 
 
-def _points(sent: object) -> tuple[Point, ...]:
-    if not isinstance(sent, list | tuple) or not 3 <= len(sent) <= MAX_POINTS:
+def _points(values: object) -> tuple[Point, ...]:
+    if not isinstance(values, list | tuple) or not 3 <= len(values) <= MAX_POINTS:
         raise RoiInvalid(problem=f"a polygon has 3 to {MAX_POINTS} points")
-    return tuple(_point(point) for point in sent)
+    return tuple(_point(value) for value in values)
 
 
-def _point(sent: object) -> Point:
-    x, y = _numbers(sent, 2)
+def _point(value: object) -> Point:
+    x, y = _numbers(value, 2)
     return x, y
 
 

@@ -1,4 +1,4 @@
-"""How large an ROI is in millimetres."""
+"""Measures an ROI in millimetres."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ import numpy as np
 from shared.imaging.regions.roi import Roi
 
 
-def measured_mm(roi: Roi, spacing_mm: tuple[float, float]) -> float:
+def diameter_mm(roi: Roi, spacing_mm: tuple[float, float]) -> float:
     """Largest diameter of an ROI.
 
     Parameters
@@ -16,15 +16,17 @@ def measured_mm(roi: Roi, spacing_mm: tuple[float, float]) -> float:
 
     Returns
     -------
-    mm : of a box the longer side, of a polygon the largest Feret diameter, between the corners farthest apart
+    mm : the longer side of a box; of a polygon the largest Feret diameter, which is the distance of
+        the two corners that are farthest apart
     """
     rows_mm, columns_mm = spacing_mm
     if roi.box:
         _, _, width, height = roi.box
         return max(width * columns_mm, height * rows_mm)
     corners = np.array(roi.polygon) * (columns_mm, rows_mm)
-    # Here, for scipy.spatial takes a while to import, and the gateway measures nothing.
+    # The import of scipy.spatial is slow, and the gateway imports this module but measures nothing.
     from scipy.spatial.distance import pdist
 
     hull = cv2.convexHull(corners.astype(np.float32)).reshape(-1, 2)
-    return float(pdist(hull.astype(np.float64)).max(initial=0.0))
+    distances = pdist(hull.astype(np.float64))
+    return float(distances.max(initial=0.0))

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from shared.errors import InputError
 from shared.imaging.decode import decode
-from shared.imaging.deidentify import Cleaned, clean
+from shared.imaging.deidentify import CleanedFile, clean
 from shared.imaging.image import UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.sandbox.channel import Head
@@ -50,7 +50,7 @@ def decode_job(data: bytes, frame: int | None, limits: Limits) -> Job[Ultrasound
     )
 
 
-def clean_job(data: bytes, key: bytes, limits: Limits) -> Job[Cleaned]:
+def clean_job(data: bytes, key: bytes, limits: Limits) -> Job[CleanedFile]:
     """`shared.imaging.deidentify.clean` as a job."""
     return Job(
         request={"job": CLEAN, "limits": asdict(limits), "key": key.hex()},

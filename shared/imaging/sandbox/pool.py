@@ -16,7 +16,7 @@ from socket import SO_SNDBUF, SOL_SOCKET, socketpair
 from prometheus_client import Counter
 
 from shared.errors import InputError, Unavailable
-from shared.imaging.deidentify import Cleaned, clean
+from shared.imaging.deidentify import CleanedFile, clean
 from shared.imaging.errors import ImageBrokeDecoder, ImageUnreadable
 from shared.imaging.image import UltrasoundImage
 from shared.imaging.limits import Limits
@@ -172,7 +172,7 @@ class SandboxPool:
         except SandboxFailure as failure:
             raise ImageBrokeDecoder(problem=failure.problem) from None
 
-    def clean(self, data: bytes, key: bytes) -> Cleaned:
+    def clean(self, data: bytes, key: bytes) -> CleanedFile:
         """`shared.imaging.deidentify.clean`; only files whose frames must be decoded use a process.
 
         Raises
@@ -189,7 +189,7 @@ class SandboxPool:
             data, key, self._bounds.limits, decoding_clean=self._clean_in_process
         )
 
-    def _clean_in_process(self, data: bytes, key: bytes, limits: Limits) -> Cleaned:
+    def _clean_in_process(self, data: bytes, key: bytes, limits: Limits) -> CleanedFile:
         try:
             return self._run(clean_job(data, key, limits))
         except SandboxFailure:

@@ -11,7 +11,7 @@ import numpy as np
 
 from shared.domain.results.findings import Finding
 from shared.errors import InputError, SeraError
-from shared.imaging.deidentify import Cleaned
+from shared.imaging.deidentify import CleanedFile
 from shared.imaging.errors import (
     EmptyImage,
     FrameAbsent,
@@ -65,7 +65,7 @@ def refusal_message(refusal: SeraError) -> Head:
     return {"refused": refusal.code, "facts": refusal.facts}
 
 
-def cleaned_message(cleaned: Cleaned) -> tuple[Head, bytes]:
+def cleaned_message(cleaned: CleanedFile) -> tuple[Head, bytes]:
     return {"removed": cleaned.removed}, cleaned.data
 
 
@@ -94,7 +94,7 @@ def read_image(
 
 def read_cleaned(
     head: Head, body: bytearray, original: bytes, limits: Limits
-) -> Cleaned | InputError:
+) -> CleanedFile | InputError:
     """The de-identified file, or the error that refuses it.
 
     Raises any other error if the answer is malformed. A de-identified file must have the format, the size
@@ -108,7 +108,7 @@ def read_cleaned(
     for name in ("format", "width", "height", "frames"):
         if getattr(original_header, name) != getattr(cleaned_header, name):
             raise ValueError("a file that differs from its original")
-    return Cleaned(data, _removed(head["removed"]))
+    return CleanedFile(data, _removed(head["removed"]))
 
 
 def _refusal(head: Head) -> InputError:
@@ -148,7 +148,7 @@ def _region(value: Any, image: Box) -> Box | None:
         return None
     x, y, width, height = (int(number) for number in value)
     box = Box(x=x, y=y, width=width, height=height)
-    if min(box.width, box.height) < 1 or not image.holds(box):
+    if min(box.width, box.height) < 1 or not image.contains(box):
         raise ValueError("a region outside the image")
     return box
 

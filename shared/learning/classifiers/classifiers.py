@@ -1,4 +1,4 @@
-"""SVM and random forest, each a score that rises with malignancy."""
+"""SVM and random forest, fitted to give a score that rises with malignancy."""
 
 import os
 from dataclasses import dataclass
@@ -12,15 +12,22 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from shared.recipes import Classifier, ClassifierKind, Forest, NetworkClassifier, Kernel, Svm
+from shared.recipes import (
+    Classifier,
+    ClassifierKind,
+    Forest,
+    Kernel,
+    NetworkClassifier,
+    Svm,
+)
 
 Labels = NDArray[np.bool_]
 Scores = NDArray[np.float64]
 Table = NDArray[np.float32]
 Settings = dict[str, float | int | str]
-"""One combination of a recipe's grid, by the recipe's names."""
+"""One combination of a recipe's grid; the keys are the recipe's names."""
 FIT_THREADS = min(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1), 4)
-"""Threads of a forest's fit: as many as everything else in this process may use."""
+"""Threads that fit a forest: as many as the rest of this process may use."""
 
 
 class Scorer(Protocol):
@@ -28,17 +35,17 @@ class Scorer(Protocol):
 
     @property
     def model(self) -> Any:
-        """scikit-learn's, which is untyped; None where the features are the score."""
+        """The scikit-learn model, which is untyped; None where the features are the score."""
         ...
 
     def score(self, features: Table) -> Scores:
-        """(N, D) features -> (N,) scores, any scale."""
+        """(N, D) features -> (N,) scores on any scale."""
         ...
 
 
 @dataclass(frozen=True)
 class SvmScorer:
-    """Signed distance to the margin of a standardising pipeline."""
+    """Signed distance to the margin, from a pipeline that standardises the features."""
 
     model: Pipeline
 
@@ -51,8 +58,8 @@ class SvmScorer:
 class ForestScorer:
     """Mean of the trees' malignant fractions.
 
-    The same numbers as `predict_proba`, without its checks and thread pool, which for one image cost more than the
-    trees do.
+    The numbers are those of `predict_proba`. Its checks and its thread pool are skipped, because
+    they cost more than the trees for a single image.
     """
 
     model: RandomForestClassifier
@@ -68,7 +75,7 @@ class ForestScorer:
 
 @dataclass(frozen=True)
 class NetworkScorer:
-    """A tuned network's log-odds of malignant, as they are."""
+    """A tuned network's log-odds of malignant, unchanged."""
 
     model: None = None
 
@@ -80,7 +87,7 @@ SCORERS: dict[ClassifierKind, type[SvmScorer] | type[ForestScorer]] = {
     ClassifierKind.SVM: SvmScorer,
     ClassifierKind.FOREST: ForestScorer,
 }
-"""Of those with a model of their own."""
+"""The scorers that have a scikit-learn model."""
 
 
 def grid_settings(classifier: Classifier) -> list[Settings]:
@@ -89,17 +96,17 @@ def grid_settings(classifier: Classifier) -> list[Settings]:
         return [{}]
     if isinstance(classifier, Forest):
         return [{"min_leaf": leaf} for leaf in classifier.min_leaf]
-    options: list[Settings] = []
+    grid: list[Settings] = []
     if Kernel.LINEAR in classifier.kernel:
-        options += [{"kernel": "linear", "C": C} for C in classifier.C]
+        grid += [{"kernel": "linear", "C": C} for C in classifier.C]
     if Kernel.RBF in classifier.kernel:
-        grid = product(classifier.C, classifier.gamma)
-        options += [{"kernel": "rbf", "C": C, "gamma": gamma} for C, gamma in grid]
-    return options
+        pairs = product(classifier.C, classifier.gamma)
+        grid += [{"kernel": "rbf", "C": C, "gamma": gamma} for C, gamma in pairs]
+    return grid
 
 
 def kernel_gamma(settings: Settings) -> float | None:
-    """Of an RBF kernel, in multiples of 1 / number of features; None of a linear one."""
+    """Gamma of an RBF kernel, in multiples of 1 / number of features; None for a linear kernel."""
     return float(settings["gamma"]) if "gamma" in settings else None
 
 
@@ -110,52 +117,50 @@ def fit_classifier(
     malignant: Labels,
     seed: int,
 ) -> SvmScorer | ForestScorer | NetworkScorer:
-    """Fit with one combination of settings.
+    """Fit a classifier with one combination of settings.
 
     Parameters
     ----------
-    settings : one of `candidates`
+    settings : one of `grid_settings`
     features : (N, D) float32
     malignant : (N,) bool, both classes
     """
     if isinstance(classifier, NetworkClassifier):
         return NetworkScorer()
     if isinstance(classifier, Svm):
-        return _fit_svm(settings, features, malignant, classifier)
-    weight = _weight(classifier)
+        return _fit_svm(classifier, settings, features, malignant)
     forest = RandomForestClassifier(
         classifier.trees,
         min_samples_leaf=settings["min_leaf"],
-        class_weight=weight,
+        class_weight=_class_weight(classifier),
         n_jobs=FIT_THREADS,
         random_state=seed,
-    ).fit(features, malignant)
+    )
+    forest.fit(features, malignant)
     forest.n_jobs = 1
     return ForestScorer(forest)
 
 
 def svm_options(settings: Settings, classifier: Svm) -> dict[str, Any]:
-    """What scikit-learn's SVC takes, the kernel's width left out."""
+    """Arguments of scikit-learn's SVC, without the kernel's gamma."""
     return {
         "C": settings["C"],
         "kernel": settings["kernel"],
-        "class_weight": _weight(classifier),
+        "class_weight": _class_weight(classifier),
     }
 
 
 def _fit_svm(
-    settings: Settings, features: Table, malignant: Labels, classifier: Svm
+    classifier: Svm, settings: Settings, features: Table, malignant: Labels
 ) -> SvmScorer:
     options = svm_options(settings, classifier)
     gamma = kernel_gamma(settings)
     if gamma is not None:
         options["gamma"] = gamma / features.shape[1]
-    return SvmScorer(
-        Pipeline([("standardise", StandardScaler()), ("svm", SVC(**options))]).fit(
-            features, malignant
-        )
-    )
+    pipeline = Pipeline([("standardise", StandardScaler()), ("svm", SVC(**options))])
+    pipeline.fit(features, malignant)
+    return SvmScorer(pipeline)
 
 
-def _weight(classifier: Svm | Forest) -> str | None:
+def _class_weight(classifier: Svm | Forest) -> str | None:
     return "balanced" if classifier.balanced else None

@@ -1,4 +1,4 @@
-"""Classifiers fitted on all rows, kept for the other steps of a run."""
+"""The cache of classifiers that are fitted on all rows, shared by the steps of a training run."""
 
 from typing import Any, Protocol
 
@@ -6,7 +6,7 @@ from shared.learning.classifiers.classifiers import Settings
 
 
 class ClassifierCache(Protocol):
-    """A fitted scikit-learn model and its settings by a key that names all that decides them."""
+    """Stores a fitted scikit-learn model with its settings; the key names all that decides them."""
 
     def get(self, key: str) -> tuple[Settings, Any] | None: ...
 
@@ -14,7 +14,7 @@ class ClassifierCache(Protocol):
 
 
 class NoClassifierCache:
-    """Keeps nothing."""
+    """Stores nothing."""
 
     def get(self, key: str) -> tuple[Settings, Any] | None:
         return None

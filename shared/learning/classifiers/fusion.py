@@ -1,32 +1,36 @@
-"""From several readers' probabilities to one score."""
+"""Fuses the components' probabilities into one score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from shared.learning.classifiers.classifiers import Labels, Scores
 from shared.learning.validation.folds import Fold
 from shared.recipes import FusionRule
-from shared.statistics import fit_sigmoid
+from shared.statistics import Sigmoid, fit_sigmoid
 
 RIDGE_PENALTY = 0.003
-"""Ridge towards equal weights. Measured: 0.001 to 0.01 do the same; from 0.03 on weak readers drag the best down."""
+"""Penalty on the distance from equal weights.
+
+Measured: 0.001 to 0.01 give the same results. From 0.03 on, weak components pull the best ones down.
+"""
 MIN_PROBABILITY = 1e-6
-"""Probabilities are kept this far from 0 and 1, so that no reader alone can decide."""
+"""Probabilities keep this distance from 0 and 1, so that no single component can decide."""
 
 
 @dataclass(frozen=True)
 class Fuser:
-    """A fusion rule with what it learnt.
+    """A fusion rule with its learnt weights.
 
     Attributes
     ----------
-    weights : of each reader's log-odds, not negative; equal for rules that do not learn
+    weights : weight of each component's log-odds, not negative; equal for rules without learning
     bias : added to the weighted log-odds
-    prevalence : malignant fraction of the training images; a vote counts readers above it
+    prevalence : malignant fraction of the training images; a vote counts the components above it
     """
 
     rule: FusionRule
@@ -35,77 +39,90 @@ class Fuser:
     prevalence: float
 
     def fuse(self, probabilities: Scores) -> Scores:
-        """Each reader's calibrated probabilities (R, N) -> scores (N,) in 0 to 1."""
+        """Calibrated probabilities of the components (R, N) -> scores (N,) from 0 to 1."""
         match self.rule:
             case FusionRule.MEAN:
                 scores: Scores = np.mean(probabilities, axis=0)
             case FusionRule.VOTE:
                 scores = np.mean(probabilities > self.prevalence, axis=0)
             case FusionRule.WEIGHTED:
-                scores = expit(
-                    np.asarray(self.weights) @ _log_odds(probabilities) + self.bias
-                )
+                log_odds = _log_odds(probabilities)
+                scores = expit(np.asarray(self.weights) @ log_odds + self.bias)
         return scores
 
 
 def fit_fuser(rule: FusionRule, probabilities: Scores, malignant: Labels) -> Fuser:
     """Learn a rule from calibrated out-of-fold probabilities (R, N).
 
-    The weighted rule is logistic regression on the readers' log-odds with weights that cannot be negative (stacking,
-    Wolpert 1992; non-negative as in Breiman, Mach Learn 24:49, 1996), drawn towards equal ones.
+    The weighted rule is logistic regression on the components' log-odds. Its weights cannot be
+    negative (stacking, Wolpert 1992; non-negative as in Breiman, Mach Learn 24:49, 1996), and a
+    ridge penalty draws them towards equal ones.
     """
-    readers = len(probabilities)
+    count = len(probabilities)
     prevalence = float(malignant.mean())
-    equal = np.full(readers, 1 / readers)
+    equal_weights = np.full(count, 1 / count)
     if rule is not FusionRule.WEIGHTED:
-        return Fuser(rule, tuple(equal.tolist()), 0.0, prevalence)
-    evidence = _log_odds(probabilities)
+        return Fuser(
+            rule=rule,
+            weights=tuple(equal_weights.tolist()),
+            bias=0.0,
+            prevalence=prevalence,
+        )
+    log_odds = _log_odds(probabilities)
 
     def loss(parameters: Scores) -> tuple[float, Scores]:
+        """Penalised cross-entropy of (weights, bias), and its gradient."""
         weights = parameters[:-1]
-        margins = parameters[:-1] @ evidence + parameters[-1]
+        bias = parameters[-1]
+        margins = weights @ log_odds + bias
         errors = (expit(margins) - malignant) / len(malignant)
         entropy = np.mean(np.logaddexp(0, margins) - malignant * margins)
-        slopes = evidence @ errors + 2 * RIDGE_PENALTY * (weights - equal)
-        return entropy + RIDGE_PENALTY * np.sum((weights - equal) ** 2), np.append(
-            slopes, errors.sum()
-        )
+        deviations = weights - equal_weights
+        penalty = RIDGE_PENALTY * np.sum(deviations**2)
+        slopes = log_odds @ errors + 2 * RIDGE_PENALTY * deviations
+        return entropy + penalty, np.append(slopes, errors.sum())
 
-    bounds = [(0, None)] * readers + [(None, None)]
-    found = minimize(
-        loss, np.append(equal, 0.0), jac=True, bounds=bounds, method="L-BFGS-B"
-    ).x
-    return Fuser(rule, tuple(found[:-1].tolist()), float(found[-1]), prevalence)
+    minimum = minimize(
+        loss,
+        np.append(equal_weights, 0.0),
+        jac=True,
+        bounds=[(0, None)] * count + [(None, None)],
+        method="L-BFGS-B",
+    )
+    return Fuser(
+        rule=rule,
+        weights=tuple(minimum.x[:-1].tolist()),
+        bias=float(minimum.x[-1]),
+        prevalence=prevalence,
+    )
 
 
 def fuse_out_of_fold(
     rule: FusionRule, scores: Sequence[Scores], malignant: Labels, folds: Sequence[Fold]
 ) -> Scores:
-    """Fused out-of-fold scores (N,), each fold's calibration and weights learnt on the other folds alone.
+    """Fused out-of-fold scores (N,); the other folds alone give a fold's calibration and weights.
 
     Parameters
     ----------
-    scores : each reader's out-of-fold scores (N,)
+    scores : out-of-fold scores (N,) of each component
     """
     fused = np.zeros(len(malignant))
     for fold in folds:
-        rows = fold.training
         labels = malignant[fold.training]
-        sigmoids = [fit_sigmoid(of_one[rows], labels) for of_one in scores]
-        known = np.stack(
-            [
-                sigmoid.apply(of_one[rows])
-                for sigmoid, of_one in zip(sigmoids, scores, strict=True)
-            ]
-        )
-        new = np.stack(
-            [
-                sigmoid.apply(of_one[fold.test])
-                for sigmoid, of_one in zip(sigmoids, scores, strict=True)
-            ]
-        )
-        fused[fold.test] = fit_fuser(rule, known, labels).fuse(new)
+        sigmoids = [fit_sigmoid(values[fold.training], labels) for values in scores]
+        training = _calibrated(sigmoids, scores, fold.training)
+        test = _calibrated(sigmoids, scores, fold.test)
+        fuser = fit_fuser(rule, training, labels)
+        fused[fold.test] = fuser.fuse(test)
     return fused
+
+
+def _calibrated(
+    sigmoids: Sequence[Sigmoid], scores: Sequence[Scores], rows: NDArray[np.int64]
+) -> Scores:
+    """Calibrated probabilities (R, rows) of the components."""
+    pairs = zip(sigmoids, scores, strict=True)
+    return np.stack([sigmoid.apply(values[rows]) for sigmoid, values in pairs])
 
 
 def _log_odds(probabilities: Scores) -> Scores:

@@ -1,12 +1,13 @@
-"""Kernel matrices of feature sets side by side, from one Gram matrix of each.
+"""Kernel matrices of concatenated feature sets, computed from one Gram matrix of each set.
 
-An inner product of a concatenation is the sum of its parts' inner products, and so is a squared distance: a linear
-kernel is a sum, an RBF kernel with one gamma a product. So of six feature sets all 57 concatenations cost elementwise
-work on six stored matrices, and nothing is approximated.
+The inner product of a concatenation is the sum of its parts' inner products, and the same holds for
+a squared distance. A linear kernel is therefore a sum, and an RBF kernel with one gamma a product.
+All 57 concatenations of six feature sets cost elementwise work on six stored matrices, and nothing
+is approximated.
 
-Memory: the stored matrices lie on disk as float32 (735 MB for each set at 13,560 images) and are read in blocks of
-rows; in memory there is one kernel matrix of float64 at a time (1.0 GB for the 11,300 training rows of a fold) and the
-part of it that an inner fold takes.
+Memory: the stored matrices are float32 files (735 MB for each set at 13,560 images), which are read
+in blocks of rows. One float64 kernel matrix is in memory at a time (1.0 GB for the 11,300 training
+rows of a fold), with the part of it that an inner fold uses.
 """
 
 from collections.abc import Sequence
@@ -26,56 +27,87 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Gram:
-    """Inner products of one feature set's standardised rows (R, D): `products` (R, n) with the n it was fitted on.
+    """Inner products of one feature set's standardised rows (R, D) with its n training rows.
 
-    `squares` (R,) are the rows' inner products with themselves, `fitted` (n,) those of the fitted ones.
+    Attributes
+    ----------
+    products : (R, n)
+    row_squares : (R,) inner products of the rows with themselves
+    training_squares : (n,) inner products of the training rows with themselves
+    width : D
     """
 
     products: NDArray[np.float32]
-    squares: Matrix
-    fitted: Matrix
+    row_squares: Matrix
+    training_squares: Matrix
     width: int
 
 
 class GramMatrices:
-    """Gram matrices of one fold: of the rows it fits on, and between those it judges and those it fits on."""
+    """Gram matrices of one fold: within its training rows, and between test and training rows."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._within: dict[int, Gram] = {}
-        self._across: dict[int, Gram] = {}
+        self._training: dict[int, Gram] = {}
+        self._test: dict[int, Gram] = {}
 
-    def __contains__(self, place: int) -> bool:
-        return place in self._within
+    def __contains__(self, feature_set: int) -> bool:
+        return feature_set in self._training
 
-    def add(self, place: int, fitted: Array, judged: Array) -> None:
-        """Store a feature set: rows to fit on (n, D), by which both are standardised, and rows to judge (m, D)."""
-        scaler = StandardScaler().fit(fitted)
-        known, new = (_standardised(scaler, table) for table in (fitted, judged))
-        of_known = _squares(known)
-        of_new = _squares(new)
-        within = self._stored(f"within-{place}", known, known)
-        across = self._stored(f"across-{place}", new, known)
-        self._within[place] = Gram(within, of_known, of_known, known.shape[1])
-        self._across[place] = Gram(across, of_new, of_known, known.shape[1])
+    def add(self, feature_set: int, training: Array, test: Array) -> None:
+        """Store a feature set.
 
-    def training_kernel(self, sets: Sequence[int], gamma: float | None) -> Matrix:
-        """Kernel among the rows fitted on, (n, n); `gamma` in multiples of 1 / width, None for the linear kernel."""
-        return _kernel([self._within[place] for place in sets], gamma)
+        Parameters
+        ----------
+        feature_set : index of the set
+        training : (n, D) rows; they also give the mean and scale that standardise all rows
+        test : (m, D) rows
+        """
+        scaler = StandardScaler().fit(training)
+        training = _standardise(scaler, training)
+        test = _standardise(scaler, test)
+        training_squares = _squares(training)
+        width = training.shape[1]
+        self._training[feature_set] = Gram(
+            products=self._store(f"within-{feature_set}", training, training),
+            row_squares=training_squares,
+            training_squares=training_squares,
+            width=width,
+        )
+        self._test[feature_set] = Gram(
+            products=self._store(f"across-{feature_set}", test, training),
+            row_squares=_squares(test),
+            training_squares=training_squares,
+            width=width,
+        )
 
-    def test_kernel(self, sets: Sequence[int], gamma: float | None) -> Matrix:
-        """Kernel between the rows judged and those fitted on, (m, n)."""
-        return _kernel([self._across[place] for place in sets], gamma)
+    def training_kernel(
+        self, feature_sets: Sequence[int], gamma: float | None
+    ) -> Matrix:
+        """Kernel (n, n) within the training rows.
 
-    def _stored(self, name: str, rows: Array, columns: Array) -> NDArray[np.float32]:
-        shape = len(rows), len(columns)
+        Parameters
+        ----------
+        gamma : in multiples of 1 / width; None for the linear kernel
+        """
+        return _kernel([self._training[index] for index in feature_sets], gamma)
+
+    def test_kernel(self, feature_sets: Sequence[int], gamma: float | None) -> Matrix:
+        """Kernel (m, n) between the test rows and the training rows."""
+        return _kernel([self._test[index] for index in feature_sets], gamma)
+
+    def _store(self, name: str, rows: Array, columns: Array) -> NDArray[np.float32]:
+        """Inner products (len(rows), len(columns)), in a file."""
+        shape = (len(rows), len(columns))
         if 0 in shape:
             return np.zeros(shape, np.float32)
-        kept = np.memmap(self._folder / f"{name}.f32", np.float32, "w+", shape=shape)
-        right = columns.astype(np.float64).T
-        for block in _blocks(len(rows), 8 * max(rows.shape[1], len(columns))):
-            kept[block] = rows[block].astype(np.float64) @ right
-        return kept
+        path = self._folder / f"{name}.f32"
+        products = np.memmap(path, np.float32, "w+", shape=shape)
+        transposed = columns.astype(np.float64).T
+        row_bytes = 8 * max(rows.shape[1], len(columns))
+        for block in _blocks(len(rows), row_bytes):
+            products[block] = rows[block].astype(np.float64) @ transposed
+        return products
 
 
 def _kernel(grams: Sequence[Gram], gamma: float | None) -> Matrix:
@@ -84,23 +116,26 @@ def _kernel(grams: Sequence[Gram], gamma: float | None) -> Matrix:
     kernel = np.empty((count, columns))
     width = sum(gram.width for gram in grams)
     for block in _blocks(count, 8 * columns):
-        part = sum(gram.products[block].astype(np.float64) for gram in grams)
+        values = sum(gram.products[block].astype(np.float64) for gram in grams)
         if gamma is not None:
-            squares = sum(gram.squares[block, None] + gram.fitted for gram in grams)
-            part = np.exp(np.maximum(squares - 2 * part, 0) * (-gamma / width))
-        kernel[block] = part
+            squares = sum(
+                gram.row_squares[block, None] + gram.training_squares for gram in grams
+            )
+            distances = np.maximum(squares - 2 * values, 0)
+            values = np.exp(distances * (-gamma / width))
+        kernel[block] = values
     return kernel
 
 
-def _standardised(scaler: StandardScaler, rows: Array) -> Array:
-    standardised: Array = (
-        scaler.transform(rows).astype(np.float32) if len(rows) else rows
-    )
+def _standardise(scaler: StandardScaler, rows: Array) -> Array:
+    if not len(rows):
+        return rows
+    standardised: Array = scaler.transform(rows).astype(np.float32)
     return standardised
 
 
 def _squares(rows: Array) -> Matrix:
-    """Inner products of rows with themselves, as the stored float32 products have them."""
+    """Inner products of rows with themselves, rounded to float32 like the stored products."""
     squares: Matrix = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
     return squares.astype(np.float32).astype(np.float64)
 

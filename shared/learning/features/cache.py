@@ -1,10 +1,13 @@
-"""Where features are kept between fits; the trainer backs it by the object store."""
+"""The cache of features between fits; the trainer implements it on the object store."""
 
 from typing import Protocol
 
 
 class FeatureCache(Protocol):
-    """Little-endian float32 vectors by key; a key names all that decides the vector, so an entry never goes stale."""
+    """Stores little-endian float32 vectors by key.
+
+    A key names all that decides its vector, so an entry never goes stale.
+    """
 
     def get(self, key: str) -> bytes | None: ...
 
@@ -12,7 +15,7 @@ class FeatureCache(Protocol):
 
 
 class NoCache:
-    """Keeps nothing."""
+    """Stores nothing."""
 
     def get(self, key: str) -> bytes | None:
         return None

@@ -1,4 +1,4 @@
-"""One interface for every way of turning a nodule into numbers: prepare each alone, compute them together."""
+"""Extracts features from nodules: each nodule is prepared alone, then a batch is computed together."""
 
 import hashlib
 import json
@@ -20,11 +20,16 @@ from shared.recipes import FeatureSet, HandcraftedFeatures, NetworkFeatures
 
 Array = NDArray[np.float32]
 PREPROCESSING_VERSION = 2
-"""Raised when an extractor's arithmetic or what a crop shows changes, so that features cached before are not used."""
+"""Part of every digest. A change of an extractor's arithmetic or of the crop raises it, so that
+features cached before the change are not used."""
 
 
 class Extractor(Protocol):
-    """`prepare` is safe to call from several threads, one nodule at a time; only it fails for an odd nodule."""
+    """Turns nodules into features.
+
+    `prepare` handles one nodule and may run in several threads. An unusable nodule fails there and
+    not in `compute`.
+    """
 
     @property
     def feature_set(self) -> FeatureSet: ...
@@ -34,7 +39,7 @@ class Extractor(Protocol):
 
     @property
     def digest(self) -> str:
-        """Names all that decides the numbers besides the image."""
+        """Names all that decides the features besides the image."""
         ...
 
     def prepare(self, nodule: Nodule) -> Array: ...
@@ -45,11 +50,11 @@ class Extractor(Protocol):
 
 
 class NetworkExtractor:
-    """Features of a frozen CNN, run by an engine.
+    """Features of a frozen CNN that an engine runs.
 
-    Where the recipe says so they are averaged over the image and its mirror image, and signed square roots are taken:
-    activations have a long tail, and a few strong ones would decide the distance between two images (power
-    normalisation, Perronnin et al., ECCV 2010).
+    If the recipe says so, features are averaged over the image and its mirror image, and signed
+    square roots are taken. Activations have a long tail, and without the roots a few strong ones
+    would decide the distance between two images (power normalisation, Perronnin et al., ECCV 2010).
     """
 
     def __init__(
@@ -75,44 +80,47 @@ class NetworkExtractor:
         )
 
     def prepare(self, nodule: Nodule) -> Array:
-        """(3, S, S) float32, and the nodule's mask as a fourth channel where the network takes it."""
+        """(3, S, S) float32; with the nodule's mask as a fourth channel if the network takes it."""
         card = self.network.card
-        image = to_input(nodule, card.input_px, card.normalisation.mean, card.normalisation.std)
-        return (
-            np.concatenate([image, mask_square(nodule, card.input_px)[np.newaxis]])
-            if self.network.takes_mask
-            else image
-        )
+        mean = card.normalisation.mean
+        std = card.normalisation.std
+        image = to_input(nodule, card.input_px, mean, std)
+        if not self.network.takes_mask:
+            return image
+        mask = mask_square(nodule, card.input_px)
+        return np.concatenate([image, mask[np.newaxis]])
 
     def inputs(self, nodules: Sequence[Nodule]) -> Array:
-        """What the network takes in, (N, 3 or 4, S, S)."""
+        """The network's input, (N, 3 or 4, S, S)."""
         return np.stack([self.prepare(nodule) for nodule in nodules])
 
     def log_odds(self, nodules: Sequence[Nodule]) -> Array:
-        """A tuned network's own log-odds of malignant (N,), of images as they are."""
+        """A tuned network's own log-odds of malignant (N,), without mirror images."""
         return self._compiled.run(self.inputs(nodules))[:, -1]
 
     def compute(self, prepared: Sequence[Array]) -> Array:
         images = np.stack(prepared)
         if self.feature_set.flips:
-            both = self._compiled.run(np.concatenate([images, images[..., ::-1]]))
-            straight, mirrored = np.split(both, 2)
-            table: Array = (straight + mirrored) / np.float32(2)
+            mirror_images = images[..., ::-1]
+            tables = self._compiled.run(np.concatenate([images, mirror_images]))
+            original, mirrored = np.split(tables, 2)
+            table: Array = (original + mirrored) / np.float32(2)
         else:
             table = self._compiled.run(images)
-        return _finite(
-            self._rooted(table) if self.feature_set.root else table, self.feature_set.name
-        )
+        if self.feature_set.root:
+            table = self._take_roots(table)
+        return _check_finite(table, self.feature_set.name)
 
-    def _rooted(self, table: Array) -> Array:
-        """All but a tuned network's own verdict."""
-        last = table.shape[1] - (self.network.head is not None)
-        table[:, :last] = np.sign(table[:, :last]) * np.sqrt(np.abs(table[:, :last]))
+    def _take_roots(self, table: Array) -> Array:
+        """Signed square roots of all columns but a tuned network's log-odds; changes `table`."""
+        feature_count = table.shape[1] - (self.network.head is not None)
+        features = table[:, :feature_count]
+        table[:, :feature_count] = np.sign(features) * np.sqrt(np.abs(features))
         return table
 
 
 class HandcraftedExtractor:
-    """Features by formula, of the nodule scaled so that its longer side has `size_px`."""
+    """Features by formula. The nodule is scaled so that its longer side has `size_px`."""
 
     def __init__(self, features: HandcraftedFeatures) -> None:
         self.feature_set = features
@@ -121,52 +129,67 @@ class HandcraftedExtractor:
             kind="handcrafted",
             families=features.families,
             size_px=features.size_px,
-            **_texture(features),
+            **_texture_facts(features),
         )
 
     def prepare(self, nodule: Nodule) -> Array:
         """The features themselves, (D,) float32."""
-        pixels, mask = _scaled(nodule, self.feature_set.size_px)
-        found = extract(
-            pixels, mask, self.feature_set.families, self.feature_set.levels, self.feature_set.distance
+        pixels, mask = _scale_nodule(nodule, self.feature_set.size_px)
+        vector = extract(
+            pixels,
+            mask,
+            families=self.feature_set.families,
+            levels=self.feature_set.levels,
+            distance=self.feature_set.distance,
         )
-        return _finite(found.values.astype(np.float32), self.feature_set.name)
+        values = vector.values.astype(np.float32)
+        return _check_finite(values, self.feature_set.name)
 
     def compute(self, prepared: Sequence[Array]) -> Array:
         return np.stack(prepared)
 
 
-def _texture(features: HandcraftedFeatures) -> dict[str, int]:
-    """What differs from the defaults, so that features cached before there was a choice stay valid."""
-    chosen = {"levels": features.levels, "distance": features.distance}
-    return {
-        name: value
-        for name, value in chosen.items()
-        if value != getattr(HandcraftedFeatures, name)
-    }
-
-
 def precision_facts(precision: Precision) -> dict[str, str]:
-    """What differs from float32, so that features cached before there was a choice stay valid."""
+    """The precision as a part of a digest, unless it is float32.
+
+    Features that were cached before there was a choice stay valid.
+    """
     return {} if precision is Precision.FP32 else {"precision": precision}
 
 
-def _scaled(
+def _texture_facts(features: HandcraftedFeatures) -> dict[str, int]:
+    """The texture settings that differ from the defaults, as a part of a digest.
+
+    Features that were cached before there was a choice stay valid.
+    """
+    facts = {}
+    if features.levels != HandcraftedFeatures.levels:
+        facts["levels"] = features.levels
+    if features.distance != HandcraftedFeatures.distance:
+        facts["distance"] = features.distance
+    return facts
+
+
+def _scale_nodule(
     nodule: Nodule, size_px: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Texture depends on the scale it is measured at, so each nodule gets the same one."""
+    """Pixels and mask, the longer side `size_px` long.
+
+    Texture depends on the scale at which it is measured, so all nodules get the same scale.
+    """
     height, width = nodule.pixels.shape
     factor = size_px / max(height, width)
     size = (max(round(width * factor), 1), max(round(height * factor), 1))
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    pixels = cv2.resize(nodule.pixels, size, interpolation=how)
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    pixels = cv2.resize(nodule.pixels, size, interpolation=interpolation)
     mask = cv2.resize(
         nodule.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST
     )
     return np.asarray(pixels, np.uint8), mask.astype(bool)
 
 
-def _finite(features: Array, name: str) -> Array:
+def _check_finite(features: Array, name: str) -> Array:
+    """The same features. Raises `FeaturesNotFinite`, which names their feature set."""
     if not np.isfinite(features).all():
         raise FeaturesNotFinite(features=name)
     return features

@@ -1,4 +1,4 @@
-"""A feature set's numbers for all images of a data set: the same for every fold, or each fold's own."""
+"""The values of one feature set for all images: one table for every fold, or one table per fold."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -10,34 +10,34 @@ from shared.recipes import ClassifierKind
 
 
 class FoldFeatures(Protocol):
-    """The numbers of one feature set; those of tuned networks also have `Verdicts`."""
+    """The values of one feature set. For a tuned network they also implement `HasFoldLogOdds`."""
 
     @property
     def is_tuned(self) -> bool:
-        """Whether the last column is the tuned network's own log-odds."""
+        """Whether the last column holds the tuned network's own log-odds."""
         ...
 
     @property
     def digest(self) -> str:
-        """Names all that decides the numbers besides the images, the rows of the folds and the seed."""
+        """Names all that decides the values, except the images, the folds' rows and the seed."""
         ...
 
     def prepare(self) -> None:
-        """Do the long work that all folds share; raises `TuningDiverged`."""
+        """Do the long work that all folds share. Raises `TuningDiverged`."""
         ...
 
     def fold_table(self, number: int) -> Array:
-        """(N, D) float32, by what was made without the fold's test rows."""
+        """(N, D) float32, computed without the labels of the fold's test rows."""
         ...
 
     def final_table(self) -> Array:
-        """(N, D) float32, by what was made of all rows; what a bundle computes for a new image."""
+        """(N, D) float32, computed with all rows, as a bundle computes it for a new image."""
         ...
 
 
 @runtime_checkable
 class HasFoldLogOdds(Protocol):
-    """What columns of tuned networks have besides."""
+    """The additional interface of a tuned network's features."""
 
     def fold_log_odds(self, number: int) -> Array:
         """The network's own log-odds (M,) of a fold's test rows."""
@@ -45,7 +45,7 @@ class HasFoldLogOdds(Protocol):
 
 
 class FixedFeatures:
-    """Numbers in which no label of the data set has a part."""
+    """Values that do not depend on any label of the data set."""
 
     is_tuned = False
 
@@ -54,7 +54,7 @@ class FixedFeatures:
         self._table = table
 
     def prepare(self) -> None:
-        """There is none."""
+        """There is nothing to prepare."""
 
     def fold_table(self, number: int) -> Array:
         return self._table
@@ -63,15 +63,22 @@ class FixedFeatures:
         return self._table
 
 
-def classifier_input(kind: ClassifierKind, tables: Sequence[Array], tuned: Sequence[bool]) -> Array:
-    """What a classifier of that kind reads of feature sets (N, D) each: their columns side by side.
+def classifier_input(
+    kind: ClassifierKind, tables: Sequence[Array], is_tuned: Sequence[bool]
+) -> Array:
+    """The columns that a classifier of this kind uses, from one or more feature sets.
 
-    A tuned network's log-odds, its last column, are the verdict of `network` and hidden from the others.
+    The last column of a tuned set, the network's log-odds, is the score of the kind `network`. The
+    other kinds do not see it.
+
+    Parameters
+    ----------
+    tables : (N, D) of each feature set
+    is_tuned : for each feature set, whether its last column holds log-odds
     """
     if kind is ClassifierKind.NETWORK:
         return tables[0][:, -1:]
-    blocks = [
-        table[:, :-1] if own else table
-        for table, own in zip(tables, tuned, strict=True)
-    ]
+    blocks = []
+    for table, tuned in zip(tables, is_tuned, strict=True):
+        blocks.append(table[:, :-1] if tuned else table)
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)

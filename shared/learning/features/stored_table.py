@@ -1,4 +1,4 @@
-"""A feature table kept for others who work on the same run, in pieces, so that nobody holds it whole in memory."""
+"""Stores a feature table for the other steps of a run, in chunks that fit in memory."""
 
 import hashlib
 import json
@@ -11,7 +11,11 @@ from shared.imaging.regions.crop import Framing
 from shared.learning.errors import TableLost
 from shared.learning.features.cache import FeatureCache
 from shared.learning.features.extractors import Array
-from shared.learning.features.table import FeatureTable, SkippedImage, memory_mapped_rows
+from shared.learning.features.table import (
+    FeatureTable,
+    SkippedImage,
+    memory_mapped_rows,
+)
 from shared.learning.samples.sample import Sample
 
 CHUNK_ROWS = 1024
@@ -19,63 +23,65 @@ CHUNK_ROWS = 1024
 
 @dataclass(frozen=True)
 class StoredTable:
-    """The key of a table; it names images, framing and extractors, so an entry never goes stale."""
+    """A stored feature table.
+
+    Its key names the images, the framing and the extractors, so an entry never goes stale.
+    """
 
     key: str
 
     @classmethod
-    def store(cls, table: FeatureTable, keep: FeatureCache, framing: Framing) -> Self:
-        keys = [sample.key for sample in table.samples]
-        facts = [
-            keys,
-            [asdict(each) for each in table.skipped],
-            table.digests,
-            str(framing),
-        ]
+    def store(cls, table: FeatureTable, cache: FeatureCache, framing: Framing) -> Self:
+        """Put a table into the cache."""
+        sample_keys = [sample.key for sample in table.samples]
+        skipped = [asdict(image) for image in table.skipped]
+        facts = [sample_keys, skipped, table.digests, str(framing)]
         key = f"tables/{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
-        for place, numbers in enumerate(table.features):
-            for piece, start in enumerate(range(0, len(numbers), CHUNK_ROWS)):
-                keep.put(
-                    f"{key}/{place}/{piece}",
-                    numbers[start : start + CHUNK_ROWS].astype("<f4").tobytes(),
-                )
+        for index, values in enumerate(table.features):
+            for chunk, start in enumerate(range(0, len(values), CHUNK_ROWS)):
+                rows = values[start : start + CHUNK_ROWS]
+                cache.put(f"{key}/{index}/{chunk}", rows.astype("<f4").tobytes())
         head = {
-            "keys": keys,
-            "skipped": [asdict(each) for each in table.skipped],
+            "keys": sample_keys,
+            "skipped": skipped,
             "digests": table.digests,
-            "widths": [numbers.shape[1] for numbers in table.features],
+            "widths": [values.shape[1] for values in table.features],
         }
-        keep.put(f"{key}/head", json.dumps(head).encode())
+        cache.put(f"{key}/head", json.dumps(head).encode())
         return cls(key)
 
     def restore(
-        self, samples: Sequence[Sample], keep: FeatureCache, folder: Path
+        self, samples: Sequence[Sample], cache: FeatureCache, folder: Path
     ) -> FeatureTable:
-        """The table of these samples, its numbers in files of `folder`; raises `TableLost`."""
-        head = json.loads(self._piece(keep, f"{self.key}/head"))
-        known = {sample.key: sample for sample in samples}
-        pieces = -(-len(head["keys"]) // CHUNK_ROWS)
+        """The table of these samples, its values in files of `folder`. Raises `TableLost`."""
+        head = json.loads(_get_entry(cache, f"{self.key}/head"))
+        samples_by_key = {sample.key: sample for sample in samples}
+        chunk_count = -(-len(head["keys"]) // CHUNK_ROWS)
+        features = []
+        for index, width in enumerate(head["widths"]):
+            path = folder / f"{self.key.rpartition('/')[2][:16]}-{index}"
+            keys = [f"{self.key}/{index}/{chunk}" for chunk in range(chunk_count)]
+            features.append(_restore_values(cache, keys, path, width))
         return FeatureTable(
-            samples=tuple(known[key] for key in head["keys"]),
-            features=tuple(
-                self._numbers(keep, folder, place, width, pieces)
-                for place, width in enumerate(head["widths"])
-            ),
+            samples=tuple(samples_by_key[key] for key in head["keys"]),
+            features=tuple(features),
             digests=tuple(head["digests"]),
-            skipped=tuple(SkippedImage(**each) for each in head["skipped"]),
+            skipped=tuple(SkippedImage(**image) for image in head["skipped"]),
         )
 
-    def _numbers(
-        self, keep: FeatureCache, folder: Path, place: int, width: int, pieces: int
-    ) -> Array:
-        path = folder / f"{self.key.rpartition('/')[2][:16]}-{place}"
-        with path.open("wb") as file:
-            for piece in range(pieces):
-                file.write(self._piece(keep, f"{self.key}/{place}/{piece}"))
-        return memory_mapped_rows(path, width)
 
-    def _piece(self, keep: FeatureCache, key: str) -> bytes:
-        found = keep.get(key)
-        if found is None:
-            raise TableLost
-        return found
+def _restore_values(
+    cache: FeatureCache, keys: Sequence[str], path: Path, width: int
+) -> Array:
+    """Write the entries of one feature set into a file, and map it: (N, width)."""
+    with path.open("wb") as file:
+        for key in keys:
+            file.write(_get_entry(cache, key))
+    return memory_mapped_rows(path, width)
+
+
+def _get_entry(cache: FeatureCache, key: str) -> bytes:
+    entry = cache.get(key)
+    if entry is None:
+        raise TableLost
+    return entry

@@ -1,4 +1,4 @@
-"""From samples to feature tables, in batches, so that a data set is never whole in memory as images."""
+"""Extracts the features of samples in batches, so that not all images are in memory at once."""
 
 import os
 import tempfile
@@ -23,11 +23,12 @@ from shared.learning.samples.sample import Sample
 
 BATCH_IMAGES = 32
 Vectors = tuple[Array, ...]
+"""The features of one image, one vector for each extractor."""
 
 
 @dataclass(frozen=True)
 class SkippedImage:
-    """An image that could not be read, and the code of the error."""
+    """An image that cannot be read, and the code of the error."""
 
     key: str
     code: str
@@ -35,15 +36,15 @@ class SkippedImage:
 
 @dataclass(frozen=True, eq=False)
 class FeatureTable:
-    """One row for each image that could be read.
+    """The features of all readable images, one row each.
 
     Attributes
     ----------
-    features : for each extractor (N, D) float32; they may lie on disk
+    features : for each extractor (N, D) float32, possibly in a file
     digests : of each extractor
     malignant : (N,) bool
     groups : (N,) str
-    skipped : what could not be read
+    skipped : the images that cannot be read
     """
 
     samples: tuple[Sample, ...]
@@ -68,29 +69,32 @@ def gather_features(
     progress: ProgressCallback,
     folder: Path,
 ) -> FeatureTable:
-    """Features of all samples; those in the cache are not computed again, and their images not even loaded.
+    """The features of all samples. Images whose features are in the cache are not even loaded.
 
-    Rows go to files in `folder` as they come, so that memory does not grow with the data set.
+    Rows are written to files in `folder`, so that memory does not grow with the data set.
     """
-    desk = _Desk(extractors, cache, framing)
-    kept: list[Sample] = []
+    extraction = _CachedExtraction(extractors, cache, framing)
+    readable: list[Sample] = []
     skipped: list[SkippedImage] = []
-    with ExitStack() as opened:
-        rolls = [
-            opened.enter_context(RowFile(_new_file(folder), extractor.width))
-            for extractor in extractors
-        ]
-        for batch in _watched(samples, skipped, progress):
-            for sample, outcome in zip(batch, desk.vectors(batch), strict=True):
+    with ExitStack() as open_files:
+        row_files = []
+        for extractor in extractors:
+            row_file = RowFile(_create_file(folder), extractor.width)
+            row_files.append(open_files.enter_context(row_file))
+        for batch in _batches(samples, skipped, progress):
+            outcomes = extraction.vectors(batch)
+            for sample, outcome in zip(batch, outcomes, strict=True):
                 if isinstance(outcome, SeraError):
-                    skipped.append(SkippedImage(sample.key, outcome.code))
+                    skipped.append(SkippedImage(key=sample.key, code=outcome.code))
                     continue
-                kept.append(sample)
-                for roll, vector in zip(rolls, outcome, strict=True):
-                    roll.add(vector)
-    digests = tuple(extractor.digest for extractor in extractors)
+                readable.append(sample)
+                for row_file, vector in zip(row_files, outcome, strict=True):
+                    row_file.add(vector)
     return FeatureTable(
-        tuple(kept), tuple(roll.table() for roll in rolls), digests, tuple(skipped)
+        samples=tuple(readable),
+        features=tuple(row_file.table() for row_file in row_files),
+        digests=tuple(extractor.digest for extractor in extractors),
+        skipped=tuple(skipped),
     )
 
 
@@ -101,25 +105,30 @@ def precompute_features(
     framing: Framing,
     progress: ProgressCallback,
 ) -> tuple[int, list[SkippedImage]]:
-    """Put what is missing into the cache; returns how many images were computed, and which cannot be read."""
-    desk = _Desk(extractors, cache, framing)
+    """Put missing features into the cache.
+
+    Returns
+    -------
+    the number of images that were computed, and the images that cannot be read
+    """
+    extraction = _CachedExtraction(extractors, cache, framing)
     computed = 0
     skipped: list[SkippedImage] = []
-    for batch in _watched(samples, skipped, progress):
-        for sample, outcome in desk.missing(batch):
-            computed += not isinstance(outcome, SeraError)
+    for batch in _batches(samples, skipped, progress):
+        for sample, outcome in extraction.compute_missing(batch):
             if isinstance(outcome, SeraError):
-                skipped.append(SkippedImage(sample.key, outcome.code))
+                skipped.append(SkippedImage(key=sample.key, code=outcome.code))
+            else:
+                computed += 1
     return computed, skipped
 
 
 class RowFile:
-    """Rows of equal width, written to a file one after another and read back as one table."""
+    """A file of rows of equal width, which are appended one by one and read as one table."""
 
     def __init__(self, path: Path, width: int) -> None:
         self._path = path
         self._width = width
-        self._count = 0
         self._file = path.open("wb")
 
     def __enter__(self) -> Self:
@@ -130,21 +139,22 @@ class RowFile:
 
     def add(self, row: Array) -> None:
         self._file.write(row.astype("<f4").tobytes())
-        self._count += 1
 
     def table(self) -> Array:
-        """(rows, width) float32, read from the file where it is needed; once the file is closed."""
+        """The closed file's rows (N, width) float32, read from the file on access."""
         return memory_mapped_rows(self._path, self._width)
 
 
 def memory_mapped_rows(path: Path, width: int) -> Array:
-    """A file's rows (N, width) float32, read where they are needed."""
+    """A file's rows (N, width) float32, read from the file on access."""
     if not path.stat().st_size:
         return np.zeros((0, width), np.float32)
     return np.asarray(np.memmap(path, "<f4", "r").reshape(-1, width))
 
 
-class _Desk:
+class _CachedExtraction:
+    """Extracts features, except those that are in the cache already."""
+
     def __init__(
         self, extractors: Sequence[Extractor], cache: FeatureCache, framing: Framing
     ) -> None:
@@ -153,8 +163,8 @@ class _Desk:
         self._framing = framing
 
     def vectors(self, batch: Sequence[Sample]) -> list[Vectors | SeraError]:
-        """For each sample its vectors, or why there are none."""
-        cached = {sample.key: self._cached(sample) for sample in batch}
+        """For each sample its vectors, or the error of the image."""
+        cached = self._cached_by_key(batch)
         computed = {
             sample.key: outcome for sample, outcome in self._compute(batch, cached)
         }
@@ -164,25 +174,28 @@ class _Desk:
             outcomes.append(computed[sample.key] if vectors is None else vectors)
         return outcomes
 
-    def missing(
+    def compute_missing(
         self, batch: Sequence[Sample]
     ) -> list[tuple[Sample, Vectors | SeraError]]:
-        """Those that were not in the cache, computed."""
-        return self._compute(
-            batch, {sample.key: self._cached(sample) for sample in batch}
-        )
+        """The samples that are not in the cache, with their vectors or errors."""
+        return self._compute(batch, self._cached_by_key(batch))
+
+    def _cached_by_key(self, batch: Sequence[Sample]) -> dict[str, Vectors | None]:
+        return {sample.key: self._get_cached(sample) for sample in batch}
 
     def _compute(
-        self, batch: Sequence[Sample], known: Mapping[str, Vectors | None]
+        self, batch: Sequence[Sample], cached: Mapping[str, Vectors | None]
     ) -> list[tuple[Sample, Vectors | SeraError]]:
-        missing = [sample for sample in batch if known[sample.key] is None]
-        outcomes = compute_vectors(self._extractors, map(_loaded, missing))
-        for sample, outcome in zip(missing, outcomes, strict=True):
+        missing = [sample for sample in batch if cached[sample.key] is None]
+        outcomes = compute_vectors(self._extractors, map(_load_nodule, missing))
+        results = list(zip(missing, outcomes, strict=True))
+        for sample, outcome in results:
             if not isinstance(outcome, SeraError):
-                self._keep(sample, outcome)
-        return list(zip(missing, outcomes, strict=True))
+                self._put(sample, outcome)
+        return results
 
-    def _cached(self, sample: Sample) -> Vectors | None:
+    def _get_cached(self, sample: Sample) -> Vectors | None:
+        """The sample's vectors, if those of every extractor are in the cache."""
         vectors = []
         for extractor in self._extractors:
             vector = self._cache.get(self._key(sample, extractor))
@@ -191,11 +204,10 @@ class _Desk:
             vectors.append(np.frombuffer(vector, "<f4"))
         return tuple(vectors)
 
-    def _keep(self, sample: Sample, vectors: Vectors) -> None:
+    def _put(self, sample: Sample, vectors: Vectors) -> None:
         for extractor, vector in zip(self._extractors, vectors, strict=True):
-            self._cache.put(
-                self._key(sample, extractor), vector.astype("<f4").tobytes()
-            )
+            key = self._key(sample, extractor)
+            self._cache.put(key, vector.astype("<f4").tobytes())
 
     def _key(self, sample: Sample, extractor: Extractor) -> str:
         return f"features/{sample.key}/{self._framing}/{extractor.digest}"
@@ -204,20 +216,28 @@ class _Desk:
 def compute_vectors(
     extractors: Sequence[Extractor], nodules: Iterable[Nodule | SeraError]
 ) -> list[Vectors | SeraError]:
-    """For each nodule, or error in its place, its vectors or why there are none: a bad image fails alone."""
-    prepared = [_prepared(extractors, nodule) for nodule in nodules]
-    good = [item for item in prepared if not isinstance(item, SeraError)]
+    """For each nodule its vectors, or the error of that nodule; the other nodules do not fail.
+
+    An error in the place of a nodule is returned unchanged.
+    """
+    prepared = [_prepare(extractors, nodule) for nodule in nodules]
+    readable = [inputs for inputs in prepared if not isinstance(inputs, SeraError)]
     columns = [
         extractor.compute(column)
-        for extractor, column in zip(extractors, zip(*good, strict=True), strict=False)
+        for extractor, column in zip(
+            extractors, zip(*readable, strict=True), strict=False
+        )
     ]
     rows = iter(zip(*columns, strict=True))
-    return [item if isinstance(item, SeraError) else next(rows) for item in prepared]
+    return [
+        inputs if isinstance(inputs, SeraError) else next(rows) for inputs in prepared
+    ]
 
 
-def _prepared(
+def _prepare(
     extractors: Sequence[Extractor], nodule: Nodule | SeraError
 ) -> list[Array] | SeraError:
+    """Each extractor's prepared input of a nodule, or the error of the nodule."""
     if isinstance(nodule, SeraError):
         return nodule
     try:
@@ -226,8 +246,11 @@ def _prepared(
         return error
 
 
-def _loaded(sample: Sample) -> Nodule | SeraError:
-    """The nodule, or why it cannot be read; an engine that is away is no fault of the image and ends the fit."""
+def _load_nodule(sample: Sample) -> Nodule | SeraError:
+    """The nodule, or the error of its image.
+
+    A retryable error, such as an engine that is down, is no fault of the image and ends the fit.
+    """
     try:
         return sample.load()
     except SeraError as error:
@@ -236,19 +259,24 @@ def _loaded(sample: Sample) -> Nodule | SeraError:
         return error
 
 
-def _watched(
-    samples: Sequence[Sample], skipped: Sequence[SkippedImage], progress: ProgressCallback
+def _batches(
+    samples: Sequence[Sample],
+    skipped: Sequence[SkippedImage],
+    progress: ProgressCallback,
 ) -> Iterator[Sequence[Sample]]:
-    """Samples in batches; says after each how far it has come."""
+    """The samples in batches; progress is reported after each batch."""
     for start in range(0, len(samples), BATCH_IMAGES):
         batch = samples[start : start + BATCH_IMAGES]
         yield batch
-        done = start + len(batch)
-        message = Message("progress-images", {"done": done, "images": len(samples)})
-        progress("features", done / len(samples), message, {"skipped": len(skipped)})
+        count_done = start + len(batch)
+        message = Message(
+            "progress-images", {"done": count_done, "images": len(samples)}
+        )
+        metrics = {"skipped": len(skipped)}
+        progress("features", count_done / len(samples), message, metrics)
 
 
-def _new_file(folder: Path) -> Path:
+def _create_file(folder: Path) -> Path:
     handle, path = tempfile.mkstemp(prefix="table-", dir=folder)
     os.close(handle)
     return Path(path)

@@ -1,1 +1,1 @@
-"""Labelled nodules to learn from, real or drawn."""
+"""Labelled nodules for training, real or drawn."""

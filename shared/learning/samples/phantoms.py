@@ -1,4 +1,4 @@
-"""Phantoms as samples: labelled nodules drawn when they are needed."""
+"""Phantoms as samples: labelled nodules that are drawn when they are loaded."""
 
 from functools import partial
 
@@ -10,15 +10,16 @@ from shared.phantoms import Phantom, draw
 
 
 def phantom_samples(count: int, first_seed: int, margin: float) -> list[Sample]:
-    """Samples of `count` phantoms of successive seeds, every second malignant; nothing is drawn yet."""
-    return [
-        Sample(
-            f"phantom-{seed}",
-            malignant=bool(seed % 2),
-            load=partial(draw_nodule, seed, bool(seed % 2), margin),
-        )
-        for seed in range(first_seed, first_seed + count)
-    ]
+    """Samples of `count` phantoms with successive seeds; every second one is malignant.
+
+    Nothing is drawn before a sample is loaded.
+    """
+    samples = []
+    for seed in range(first_seed, first_seed + count):
+        malignant = bool(seed % 2)
+        load = partial(draw_nodule, seed, malignant, margin)
+        samples.append(Sample(f"phantom-{seed}", malignant=malignant, load=load))
+    return samples
 
 
 def draw_nodule(seed: int, malignant: bool, margin: float) -> Nodule:
@@ -27,6 +28,6 @@ def draw_nodule(seed: int, malignant: bool, margin: float) -> Nodule:
 
 
 def phantom_nodule(phantom: Phantom, margin: float) -> Nodule:
-    """Cut a phantom's nodule out as a reader's outline would."""
+    """A phantom's nodule, cut out with its mask as the outline."""
     image = UltrasoundImage(phantom.pixels, ImageFormat.PNG)
     return crop(image, Roi.from_mask(phantom.mask), Framing(margin))

@@ -1,4 +1,4 @@
-"""A labelled nodule to learn from."""
+"""A labelled nodule for training, and checks of a set of them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,16 @@ from shared.learning.errors import GroupOnBothSides, SingleClass
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled image; its pixels are loaded when they are needed and not kept.
+    """One labelled image. Its pixels are loaded when they are needed and not stored here.
 
     Attributes
     ----------
-    key : identity of the image's bytes and of its ROI, such as their hashes; part of the key of a cached feature
+    key : identity of the image's bytes and of its ROI, such as their hashes; part of the key of a
+        cached feature
     malignant : the label
-    load : decodes the image and cuts the nodule out as the recipe wants it; may raise a `SeraError`
-    patient : unit that must not be split, None where unknown
-    site : hospital, None where unknown
+    load : decodes the image and cuts the nodule out as the recipe says; may raise a `SeraError`
+    patient : unit that must not be split, None if unknown
+    site : hospital, None if unknown
     """
 
     key: str
@@ -28,25 +29,29 @@ class Sample:
 
     @property
     def group(self) -> str:
-        """All images of a group stay on one side of every split: a patient's, or those with the same pixels."""
-        return (
-            f"image {self.key}"
-            if self.patient is None
-            else f"patient {self.site or ''}/{self.patient}"
-        )
+        """The group that stays on one side of every split.
+
+        It is the patient; without one, all samples with the same key.
+        """
+        if self.patient is None:
+            return f"image {self.key}"
+        return f"patient {self.site or ''}/{self.patient}"
 
 
 def check_both_classes(samples: Sequence[Sample]) -> None:
-    """Both classes must be there (`SingleClass`)."""
+    """Raise `SingleClass` unless both classes are present."""
     labels = {sample.malignant for sample in samples}
     if len(labels) < 2:
-        raise SingleClass(
-            count=len(samples), label="malignant" if True in labels else "benign"
-        )
+        label = "malignant" if True in labels else "benign"
+        raise SingleClass(count=len(samples), label=label)
 
 
 def check_no_shared_groups(training: Iterable[Sample], test: Iterable[Sample]) -> None:
-    """No patient may be on both sides of a given split (`GroupOnBothSides`)."""
-    shared = {sample.group for sample in training} & {sample.group for sample in test}
-    if shared:
-        raise GroupOnBothSides(count=len(shared), examples=sorted(shared)[0])
+    """Raise `GroupOnBothSides` if a patient is in training and in test."""
+    training_groups = {sample.group for sample in training}
+    test_groups = {sample.group for sample in test}
+    shared_groups = training_groups & test_groups
+    if shared_groups:
+        raise GroupOnBothSides(
+            count=len(shared_groups), examples=sorted(shared_groups)[0]
+        )

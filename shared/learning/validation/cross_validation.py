@@ -1,4 +1,4 @@
-"""Out-of-fold scores: every image judged by a classifier that saw neither it nor its patient."""
+"""Nested cross-validation: each image is scored by classifiers fitted without its patient."""
 
 import hashlib
 import json
@@ -17,33 +17,40 @@ from shared.learning.classifiers.classifiers import (
     Scores,
     Settings,
     Table,
-    grid_settings,
     fit_classifier,
+    grid_settings,
     kernel_gamma,
     svm_options,
 )
 from shared.learning.classifiers.kernels import GramMatrices, Matrix, Rows
 from shared.learning.features.cache import FeatureCache
-from shared.learning.features.fold_features import FoldFeatures, HasFoldLogOdds, classifier_input
+from shared.learning.features.fold_features import (
+    FoldFeatures,
+    HasFoldLogOdds,
+    classifier_input,
+)
 from shared.learning.progress import ProgressCallback
 from shared.learning.validation.folds import Fold, split_folds
-from shared.recipes import Classifier, ClassifierKind, NetworkClassifier, Svm
+from shared.recipes import (
+    Classifier,
+    ClassifierKind,
+    ComponentSpec,
+    NetworkClassifier,
+    Svm,
+)
 from shared.statistics import Sigmoid, fit_sigmoid, roc_auc
-
-Reading = tuple[tuple[int, ...], Classifier]
-"""Feature sets, by number, and the classifier that reads them side by side."""
 
 
 @dataclass(frozen=True, eq=False)
 class CrossValidation:
-    """What a classifier is judged on.
+    """The labels, groups and folds that all components of a data set are validated on.
 
     Attributes
     ----------
     malignant : (N,) bool
     groups : (N,) str, never split
-    folds : outer folds, for the figures
-    inner_folds : number of folds inside a training part, for the choice among a grid
+    folds : outer folds, for the reported metrics
+    inner_folds : number of folds within a training part, for the choice among a grid
     fingerprint : of the images and their labels, in order
     """
 
@@ -57,86 +64,106 @@ class CrossValidation:
 
 @dataclass(frozen=True, eq=False)
 class OutOfFoldScores:
-    """Scores (N,) on any scale, and the settings each fold chose."""
+    """Scores (N,) of one component on any scale, and the settings that each fold chose."""
 
     scores: Scores
     settings: tuple[Settings, ...]
 
 
 def score_out_of_fold(
-    readings: Sequence[Reading],
-    columns: Sequence[FoldFeatures],
-    trial: CrossValidation,
-    keep: FeatureCache,
+    components: Sequence[ComponentSpec],
+    features: Sequence[FoldFeatures],
+    cross_validation: CrossValidation,
+    cache: FeatureCache,
     progress: ProgressCallback,
 ) -> list[OutOfFoldScores]:
-    """Nested cross-validation of each reading: settings are chosen anew inside the training part of each fold.
+    """Nested cross-validation of each component: every fold chooses its settings anew.
 
-    What was judged before is taken from `keep`, so that an interrupted run goes on where it was.
+    Scores in `cache` are not computed again, so an interrupted run continues from there.
+
+    Parameters
+    ----------
+    features : the feature sets that the components' indices refer to
     """
-    scores = [np.zeros(len(trial.malignant)) for _ in readings]
-    settings: list[list[Settings]] = [[] for _ in readings]
-    for number, fold in enumerate(trial.folds):
+    folds = cross_validation.folds
+    scores = [np.zeros(len(cross_validation.malignant)) for _ in components]
+    settings: list[list[Settings]] = [[] for _ in components]
+    for number, fold in enumerate(folds):
 
-        def partly(
+        def report_fold_progress(
             stage: str,
             fraction: float,
             message: Message,
             metrics: Mapping[str, float],
             number: int = number,
         ) -> None:
-            progress(stage, (number + fraction) / len(trial.folds), message, metrics)
+            progress(stage, (number + fraction) / len(folds), message, metrics)
 
-        for place, (judged, chosen) in enumerate(
-            score_fold(number, readings, columns, trial, keep, partly)
-        ):
-            scores[place][fold.test] = judged
-            settings[place].append(chosen)
+        results = score_fold(
+            number,
+            components=components,
+            features=features,
+            cross_validation=cross_validation,
+            cache=cache,
+            progress=report_fold_progress,
+        )
+        for index, (fold_scores, fold_settings) in enumerate(results):
+            scores[index][fold.test] = fold_scores
+            settings[index].append(fold_settings)
     return [
-        OutOfFoldScores(*of_one) for of_one in zip(scores, map(tuple, settings), strict=True)
+        OutOfFoldScores(scores=component_scores, settings=tuple(component_settings))
+        for component_scores, component_settings in zip(scores, settings, strict=True)
     ]
 
 
 def score_fold(
     number: int,
-    readings: Sequence[Reading],
-    columns: Sequence[FoldFeatures],
-    trial: CrossValidation,
-    keep: FeatureCache,
+    components: Sequence[ComponentSpec],
+    features: Sequence[FoldFeatures],
+    cross_validation: CrossValidation,
+    cache: FeatureCache,
     progress: ProgressCallback,
 ) -> list[tuple[Scores, Settings]]:
-    """Each reading's scores of one fold's test rows, and the settings it chose; kept for who asks again."""
-    judged = []
-    with FoldEvaluator(columns, trial, number) as desk:
-        for reading in readings:
-            judged.append(_kept(desk, reading, keep))
-            message = Message(
-                "progress-fold", {"fold": number + 1, "folds": len(trial.folds)}
-            )
-            progress("readers", len(judged) / len(readings), message, {})
-    return judged
+    """Each component's scores of one fold's test rows, with the settings it chose.
+
+    The scores are stored in `cache`.
+    """
+    results = []
+    with FoldEvaluator(features, cross_validation, number) as evaluator:
+        for component in components:
+            results.append(_cached_scores(evaluator, component, cache))
+            facts = {"fold": number + 1, "folds": len(cross_validation.folds)}
+            message = Message("progress-fold", facts)
+            progress("readers", len(results) / len(components), message, {})
+    return results
 
 
 class FoldEvaluator:
-    """One fold: its feature tables, their Gram matrices, and what classifiers make of them.
+    """Fits and scores classifiers on one fold, and holds its feature tables and Gram matrices.
 
-    `number` is None for the final fit, on all rows and with nothing to judge.
+    Parameters
+    ----------
+    number : of the fold; None for the final fit, which has all rows for training and none to test
     """
 
     def __init__(
-        self, columns: Sequence[FoldFeatures], trial: CrossValidation, number: int | None
+        self,
+        features: Sequence[FoldFeatures],
+        cross_validation: CrossValidation,
+        number: int | None,
     ) -> None:
-        everything = np.arange(len(trial.malignant))
-        self.fold = (
-            Fold(everything, everything[:0]) if number is None else trial.folds[number]
-        )
-        self._columns = columns
-        self._trial = trial
+        self._features = features
+        self._cross_validation = cross_validation
         self._number = number
         self._tables: dict[int, Table] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="sera-gram-")
-        self._shelf = GramMatrices(Path(self._folder.name))
-        self._inner: list[Fold] = []
+        self._gram_matrices = GramMatrices(Path(self._folder.name))
+        self._inner_folds: list[Fold] = []
+        if number is None:
+            all_rows = np.arange(len(cross_validation.malignant))
+            self.fold = Fold(training=all_rows, test=all_rows[:0])
+        else:
+            self.fold = cross_validation.folds[number]
 
     def __enter__(self) -> "FoldEvaluator":
         return self
@@ -144,182 +171,208 @@ class FoldEvaluator:
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
-    def score(
-        self, sets: tuple[int, ...], classifier: Classifier
-    ) -> tuple[Scores, Settings]:
-        """Scores of the test rows and the settings chosen on the training rows."""
+    def score(self, component: ComponentSpec) -> tuple[Scores, Settings]:
+        """Scores of the test rows, and the settings chosen on the training rows."""
+        feature_sets, classifier = component
         if isinstance(classifier, NetworkClassifier):
-            return self._verdicts(sets[0]), {}
-        chosen = self.choose_settings(sets, classifier)
+            return self._network_scores(feature_sets[0]), {}
+        settings = self.choose_settings(component)
         if isinstance(classifier, Svm):
-            return self._judge_svm(sets, classifier, chosen), chosen
-        table = self._seen(sets, classifier)
-        rows = self.fold.training
+            return self._svm_scores(feature_sets, classifier, settings), settings
+        table = self._classifier_input(feature_sets, classifier)
         scorer = fit_classifier(
-            classifier, chosen, table[rows], self._malignant, self._trial.seed
+            classifier,
+            settings=settings,
+            features=table[self.fold.training],
+            malignant=self._training_labels,
+            seed=self._cross_validation.seed,
         )
-        return scorer.score(table[self.fold.test]), chosen
+        return scorer.score(table[self.fold.test]), settings
 
-    def choose_settings(self, sets: tuple[int, ...], classifier: Classifier) -> Settings:
-        """The settings with the best AUC over inner folds of the training rows; the first of equals."""
-        options = grid_settings(classifier)
-        if len(options) == 1:
-            return options[0]
-        areas = self._areas(sets, classifier, options)
-        return options[int(np.argmax(areas))]
+    def choose_settings(self, component: ComponentSpec) -> Settings:
+        """The settings with the best AUC over inner folds of the training rows.
 
-    def cache_key(self, reading: Reading) -> str:
+        Of equal AUCs, the first settings of the grid are chosen.
+        """
+        grid = grid_settings(component.classifier)
+        if len(grid) == 1:
+            return grid[0]
+        areas = self._inner_areas(component, grid)
+        return grid[int(np.argmax(areas))]
+
+    def cache_key(self, component: ComponentSpec) -> str:
         """Names all that decides the fold's scores, or the final fit."""
-        sets, classifier = reading
-        rows = hashlib.sha256(
-            np.concatenate([self.fold.training, [-1], self.fold.test]).tobytes()
-        ).hexdigest()
+        feature_sets, classifier = component
+        rows = np.concatenate([self.fold.training, [-1], self.fold.test])
         facts = {
-            "columns": [self._columns[place].digest for place in sets],
+            "columns": [self._features[index].digest for index in feature_sets],
             "classifier": asdict(classifier),
-            "data": self._trial.fingerprint,
-            "rows": rows,
-            "inner": self._trial.inner_folds,
-            "seed": self._trial.seed,
+            "data": self._cross_validation.fingerprint,
+            "rows": hashlib.sha256(rows.tobytes()).hexdigest(),
+            "inner": self._cross_validation.inner_folds,
+            "seed": self._cross_validation.seed,
         }
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-        return f"{'fits' if self._number is None else 'scores'}/{digest}"
+        return f"fits/{digest}" if self._number is None else f"scores/{digest}"
 
     @property
-    def _malignant(self) -> Labels:
-        """Of the training rows."""
-        return self._trial.malignant[self.fold.training]
+    def _training_labels(self) -> Labels:
+        return self._cross_validation.malignant[self.fold.training]
 
-    def _verdicts(self, place: int) -> Scores:
-        columns = self._columns[place]
-        if self._number is None or not isinstance(columns, HasFoldLogOdds):
+    def _network_scores(self, feature_set: int) -> Scores:
+        features = self._features[feature_set]
+        if self._number is None or not isinstance(features, HasFoldLogOdds):
             raise TypeError(
-                "only a tuned network has verdicts, and only of a fold's test rows"
+                "only a tuned network has log-odds, and only of a fold's test rows"
             )
-        return columns.fold_log_odds(self._number).astype(np.float64)
+        return features.fold_log_odds(self._number).astype(np.float64)
 
-    def _table(self, place: int) -> Table:
-        if place not in self._tables:
-            columns = self._columns[place]
-            self._tables[place] = (
-                columns.final_table()
-                if self._number is None
-                else columns.fold_table(self._number)
+    def _table(self, feature_set: int) -> Table:
+        if feature_set not in self._tables:
+            features = self._features[feature_set]
+            if self._number is None:
+                self._tables[feature_set] = features.final_table()
+            else:
+                self._tables[feature_set] = features.fold_table(self._number)
+        return self._tables[feature_set]
+
+    def _classifier_input(
+        self, feature_sets: tuple[int, ...], classifier: Classifier
+    ) -> Table:
+        return classifier_input(
+            classifier.kind,
+            tables=[self._table(index) for index in feature_sets],
+            is_tuned=[self._features[index].is_tuned for index in feature_sets],
+        )
+
+    def _split_inner_folds(self) -> list[Fold]:
+        """The inner folds, as positions among the training rows."""
+        if not self._inner_folds:
+            self._inner_folds = split_folds(
+                self._training_labels,
+                groups=self._cross_validation.groups[self.fold.training],
+                count=self._cross_validation.inner_folds,
+                seed=self._cross_validation.seed,
             )
-        return self._tables[place]
+        return self._inner_folds
 
-    def _seen(self, sets: tuple[int, ...], classifier: Classifier) -> Table:
-        tuned = [self._columns[place].is_tuned for place in sets]
-        return classifier_input(classifier.kind, [self._table(place) for place in sets], tuned)
-
-    def _inner_folds(self) -> list[Fold]:
-        """Positions among the training rows."""
-        if not self._inner:
-            groups = self._trial.groups[self.fold.training]
-            self._inner = split_folds(
-                self._malignant, groups, self._trial.inner_folds, self._trial.seed
-            )
-        return self._inner
-
-    def _areas(
-        self, sets: tuple[int, ...], classifier: Classifier, options: Sequence[Settings]
+    def _inner_areas(
+        self, component: ComponentSpec, grid: Sequence[Settings]
     ) -> list[float]:
-        """The AUC of each option over the inner folds."""
+        """The AUC of each combination of settings over the inner folds."""
+        feature_sets, classifier = component
         if isinstance(classifier, Svm):
-            return self._try_svm(sets, classifier, options)
-        return self._try(sets, classifier, options)
-
-    def _try(
-        self, sets: tuple[int, ...], classifier: Classifier, options: Sequence[Settings]
-    ) -> list[float]:
-        table = self._seen(sets, classifier)[self.fold.training]
-        seed = self._trial.seed
+            return self._inner_svm_areas(feature_sets, classifier, grid)
+        table = self._classifier_input(feature_sets, classifier)[self.fold.training]
         areas = []
-        for settings in options:
+        for settings in grid:
             scores = np.zeros(len(table))
-            for inner in self._inner_folds():
-                labels = self._malignant[inner.training]
+            for inner in self._split_inner_folds():
                 scorer = fit_classifier(
-                    classifier, settings, table[inner.training], labels, seed
+                    classifier,
+                    settings=settings,
+                    features=table[inner.training],
+                    malignant=self._training_labels[inner.training],
+                    seed=self._cross_validation.seed,
                 )
                 scores[inner.test] = scorer.score(table[inner.test])
-            areas.append(roc_auc(scores, self._malignant))
+            areas.append(roc_auc(scores, self._training_labels))
         return areas
 
-    def _try_svm(
-        self, sets: tuple[int, ...], classifier: Svm, options: Sequence[Settings]
+    def _inner_svm_areas(
+        self,
+        feature_sets: tuple[int, ...],
+        classifier: Svm,
+        grid: Sequence[Settings],
     ) -> list[float]:
-        """The kernel matrix is made once for all that share it."""
+        """The same for an SVM; settings with the same gamma share one kernel matrix."""
         areas: dict[int, float] = {}
-        for gamma in dict.fromkeys(map(kernel_gamma, options)):
-            kernel = self._grams(sets).training_kernel(sets, gamma)
-            for place, settings in enumerate(options):
+        for gamma in dict.fromkeys(map(kernel_gamma, grid)):
+            kernel = self._grams(feature_sets).training_kernel(feature_sets, gamma)
+            for index, settings in enumerate(grid):
                 if kernel_gamma(settings) == gamma:
-                    areas[place] = self._inner_area(kernel, settings, classifier)
-        return [areas[place] for place in range(len(options))]
+                    areas[index] = self._inner_area(kernel, settings, classifier)
+        return [areas[index] for index in range(len(grid))]
 
     def _inner_area(self, kernel: Matrix, settings: Settings, classifier: Svm) -> float:
         scores = np.zeros(len(kernel))
-        for inner in self._inner_folds():
-            svm = _fit_on(kernel, inner.training, self._malignant, settings, classifier)
-            scores[inner.test] = svm.decision_function(
-                kernel[np.ix_(inner.test, inner.training)]
+        for inner in self._split_inner_folds():
+            svm = _fit_on_kernel(
+                kernel,
+                rows=inner.training,
+                malignant=self._training_labels,
+                settings=settings,
+                classifier=classifier,
             )
-        return roc_auc(scores, self._malignant)
+            test_kernel = kernel[np.ix_(inner.test, inner.training)]
+            scores[inner.test] = svm.decision_function(test_kernel)
+        return roc_auc(scores, self._training_labels)
 
-    def _judge_svm(
-        self, sets: tuple[int, ...], classifier: Svm, settings: Settings
+    def _svm_scores(
+        self, feature_sets: tuple[int, ...], classifier: Svm, settings: Settings
     ) -> Scores:
-        grams = self._grams(sets)
+        grams = self._grams(feature_sets)
         gamma = kernel_gamma(settings)
-        everyone = np.arange(len(self.fold.training))
-        svm = _fit_on(
-            grams.training_kernel(sets, gamma), everyone, self._malignant, settings, classifier
+        svm = _fit_on_kernel(
+            grams.training_kernel(feature_sets, gamma),
+            rows=np.arange(len(self.fold.training)),
+            malignant=self._training_labels,
+            settings=settings,
+            classifier=classifier,
         )
-        scores: Scores = svm.decision_function(grams.test_kernel(sets, gamma))
+        test_kernel = grams.test_kernel(feature_sets, gamma)
+        scores: Scores = svm.decision_function(test_kernel)
         return scores
 
-    def _grams(self, sets: tuple[int, ...]) -> GramMatrices:
-        for place in sets:
-            if place not in self._shelf:
+    def _grams(self, feature_sets: tuple[int, ...]) -> GramMatrices:
+        """The Gram matrices, with those of these feature sets added."""
+        for index in feature_sets:
+            if index not in self._gram_matrices:
                 table = classifier_input(
                     ClassifierKind.SVM,
-                    [self._table(place)],
-                    [self._columns[place].is_tuned],
+                    tables=[self._table(index)],
+                    is_tuned=[self._features[index].is_tuned],
                 )
-                self._shelf.add(place, table[self.fold.training], table[self.fold.test])
-        return self._shelf
+                training = table[self.fold.training]
+                test = table[self.fold.test]
+                self._gram_matrices.add(index, training=training, test=test)
+        return self._gram_matrices
 
 
-def _fit_on(
+def _fit_on_kernel(
     kernel: Matrix, rows: Rows, malignant: Labels, settings: Settings, classifier: Svm
 ) -> SVC:
-    whole = len(rows) == len(kernel)
-    part = kernel if whole else kernel[np.ix_(rows, rows)]
-    return SVC(**svm_options(settings, classifier) | {"kernel": "precomputed"}).fit(
-        part, malignant[rows]
-    )
+    """An SVM on the rows of a square kernel matrix."""
+    has_all_rows = len(rows) == len(kernel)
+    training_kernel = kernel if has_all_rows else kernel[np.ix_(rows, rows)]
+    options = svm_options(settings, classifier) | {"kernel": "precomputed"}
+    return SVC(**options).fit(training_kernel, malignant[rows])
 
 
-def _kept(
-    desk: FoldEvaluator, reading: Reading, keep: FeatureCache
+def _cached_scores(
+    evaluator: FoldEvaluator, component: ComponentSpec, cache: FeatureCache
 ) -> tuple[Scores, Settings]:
-    """A fold's scores, from `keep` where they are there."""
-    if isinstance(reading[1], NetworkClassifier):
-        return desk.score(*reading)
-    key = desk.cache_key(reading)
-    if (known := keep.get(key)) is not None:
-        head, _, body = known.partition(b"\n")
+    """A fold's scores, from the cache if they are there."""
+    if isinstance(component.classifier, NetworkClassifier):
+        return evaluator.score(component)
+    key = evaluator.cache_key(component)
+    stored = cache.get(key)
+    if stored is not None:
+        head, _, body = stored.partition(b"\n")
         return np.frombuffer(body, "<f8"), json.loads(head)
-    scores, settings = desk.score(*reading)
-    keep.put(
-        key, json.dumps(settings).encode() + b"\n" + scores.astype("<f8").tobytes()
-    )
+    scores, settings = evaluator.score(component)
+    head = json.dumps(settings).encode()
+    cache.put(key, head + b"\n" + scores.astype("<f8").tobytes())
     return scores, settings
 
 
-def calibrate_out_of_fold(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> Scores:
-    """Out-of-fold scores -> probabilities, each fold calibrated on the other folds' scores alone."""
+def calibrate_out_of_fold(
+    scores: Scores, malignant: Labels, folds: Sequence[Fold]
+) -> Scores:
+    """Out-of-fold scores (N,) -> probabilities (N,).
+
+    The calibration of each fold is fitted on the other folds' scores alone.
+    """
     calibrated = np.zeros(len(scores))
     for fold in folds:
         sigmoid: Sigmoid = fit_sigmoid(scores[fold.training], malignant[fold.training])
@@ -328,11 +381,18 @@ def calibrate_out_of_fold(scores: Scores, malignant: Labels, folds: Sequence[Fol
 
 
 def summarise_settings(settings: Sequence[Settings]) -> Mapping[str, str]:
-    """Settings over folds in words: each value with how many folds chose it."""
-    told: dict[str, str] = {}
-    for name in dict.fromkeys(name for of_one in settings for name in of_one):
-        values = [of_one[name] for of_one in settings if name in of_one]
-        told[name] = ", ".join(
-            f"{value} ({values.count(value)})" for value in dict.fromkeys(values)
-        )
-    return told
+    """The folds' settings as text: each value with the number of folds that chose it."""
+    summary: dict[str, str] = {}
+    for fold_settings in settings:
+        for name in fold_settings:
+            if name not in summary:
+                summary[name] = _count_values(name, settings)
+    return summary
+
+
+def _count_values(name: str, settings: Sequence[Settings]) -> str:
+    values = [
+        fold_settings[name] for fold_settings in settings if name in fold_settings
+    ]
+    counts = [f"{value} ({values.count(value)})" for value in dict.fromkeys(values)]
+    return ", ".join(counts)

@@ -1,4 +1,4 @@
-"""Splitting by patient."""
+"""Splits a data set into folds by patient."""
 
 from dataclasses import dataclass
 
@@ -9,40 +9,54 @@ from sklearn.model_selection import StratifiedGroupKFold
 from shared.learning.errors import TooFewSamples
 
 MIN_GROUPS = 6
-"""Of each class: fewer leave inner folds without one of the classes."""
+"""Minimum of each class. With fewer groups, an inner fold may lack one of the classes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Row numbers to fit on and to judge on."""
+    """Row numbers to fit on, and row numbers to test on."""
 
     training: NDArray[np.int64]
     test: NDArray[np.int64]
 
 
 def check_group_counts(malignant: NDArray[np.bool_], groups: NDArray[np.str_]) -> None:
-    """Each class needs `MIN_GROUPS` groups (`TooFewSamples`)."""
-    benign, positive = (len(set(groups[malignant == label])) for label in (False, True))
-    if min(benign, positive) < MIN_GROUPS:
-        raise TooFewSamples(benign=benign, malignant=positive, needed=MIN_GROUPS)
+    """Raise `TooFewSamples` unless each class has `MIN_GROUPS` groups."""
+    benign_count = _count_groups(malignant, groups, label=False)
+    malignant_count = _count_groups(malignant, groups, label=True)
+    if min(benign_count, malignant_count) < MIN_GROUPS:
+        raise TooFewSamples(
+            benign=benign_count, malignant=malignant_count, needed=MIN_GROUPS
+        )
 
 
 def split_folds(
     malignant: NDArray[np.bool_], groups: NDArray[np.str_], count: int, seed: int
 ) -> list[Fold]:
-    """Folds with about the same share of malignant images, no group on both sides; fewer where groups are few.
+    """Folds with about the same share of malignant images; no group is in two folds.
+
+    There are fewer folds than `count` if the rarer class has fewer groups.
 
     Parameters
     ----------
     malignant : (N,) bool
     groups : (N,) str
     """
-    scarcest = min(len(set(groups[malignant == label])) for label in (False, True))
+    fewest_groups = min(
+        _count_groups(malignant, groups, label) for label in (False, True)
+    )
     splitter = StratifiedGroupKFold(
-        max(min(count, scarcest), 2), shuffle=True, random_state=seed
+        max(min(count, fewest_groups), 2), shuffle=True, random_state=seed
     )
     rows = np.zeros(len(malignant))
     return [
-        Fold(training, test)
+        Fold(training=training, test=test)
         for training, test in splitter.split(rows, malignant, groups)
     ]
+
+
+def _count_groups(
+    malignant: NDArray[np.bool_], groups: NDArray[np.str_], label: bool
+) -> int:
+    """The number of groups with an image of this class."""
+    return len(set(groups[malignant == label]))

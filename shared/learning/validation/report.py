@@ -1,4 +1,4 @@
-"""Figures of a cross-validation. Positive = malignant."""
+"""Metrics of a cross-validation. The positive class is malignant."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from shared.learning.validation.cross_validation import calibrate_out_of_fold
 from shared.learning.validation.folds import Fold
 from shared.statistics import (
     ConfusionTable,
-    brier_score,
+    brier,
     delong_interval,
     expected_calibration_error,
     roc_auc,
@@ -17,24 +17,28 @@ from shared.statistics import (
 )
 
 
-def component_metrics(label: str, scores: Scores, malignant: Labels) -> dict[str, float]:
-    """A reader's AUC, under `auc LABEL`."""
+def component_metrics(
+    label: str, scores: Scores, malignant: Labels
+) -> dict[str, float]:
+    """A component's AUC, under the name `auc LABEL`."""
     return {f"auc {label}": roc_auc(scores, malignant)}
 
 
 def ensemble_metrics(
     scores: Scores, malignant: Labels, folds: Sequence[Fold]
 ) -> dict[str, float]:
-    """Figures of the fused out-of-fold scores (N,); calibration and cut-off of a fold come from the other folds."""
-    area = delong_interval(scores, malignant)
+    """Metrics of the fused out-of-fold scores (N,).
+
+    The calibration and the cut-off of each fold come from the other folds.
+    """
+    interval = delong_interval(scores, malignant)
     risks = calibrate_out_of_fold(scores, malignant, folds)
-    table = ConfusionTable.from_decisions(
-        decide_out_of_fold(scores, malignant, folds), malignant
-    )
+    decisions = decide_out_of_fold(scores, malignant, folds)
+    table = ConfusionTable.from_decisions(decisions, malignant)
     return {
         "auc": roc_auc(scores, malignant),
-        "auc_low": area.low,
-        "auc_high": area.high,
+        "auc_low": interval.low,
+        "auc_high": interval.high,
         "sensitivity": table.sensitivity,
         "specificity": table.specificity,
         "accuracy": table.accuracy,
@@ -42,7 +46,7 @@ def ensemble_metrics(
         "false_negatives": table.fn,
         "false_positives": table.fp,
         "true_negatives": table.tn,
-        "brier": brier_score(risks, malignant),
+        "brier": brier(risks, malignant),
         "calibration_error": expected_calibration_error(risks, malignant),
         "images": len(scores),
         "prevalence": float(malignant.mean()),
@@ -54,12 +58,16 @@ def decide_out_of_fold(
     scores: Scores,
     malignant: Labels,
     folds: Sequence[Fold],
-    cutoff: Callable[[Scores, Labels], float] = youden_cutoff,
+    choose_cutoff: Callable[[Scores, Labels], float] = youden_cutoff,
 ) -> Labels:
-    """Called malignant (N,), each fold at the cut-off of the other folds' scores, by default Youden's."""
-    called = np.zeros(len(scores), bool)
+    """Which images are called malignant (N,), each fold at the cut-off of the other folds' scores.
+
+    Parameters
+    ----------
+    choose_cutoff : a cut-off from scores and labels; Youden's by default
+    """
+    decisions = np.zeros(len(scores), bool)
     for fold in folds:
-        called[fold.test] = scores[fold.test] >= cutoff(
-            scores[fold.training], malignant[fold.training]
-        )
-    return called
+        cutoff = choose_cutoff(scores[fold.training], malignant[fold.training])
+        decisions[fold.test] = scores[fold.test] >= cutoff
+    return decisions

@@ -25,7 +25,7 @@ HASH_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class CleanedFile:
+class CleanedFileHashes:
     """A file's hash as it was sent and as it is stored; they differ where cleaning removed data."""
 
     source_sha256: str
@@ -38,7 +38,7 @@ class CleanedFiles:
         self._session = session
         self._audit = audit
 
-    def record(self, dataset: UUID, files: Iterable[CleanedFile]) -> None:
+    def record(self, dataset: UUID, files: Iterable[CleanedFileHashes]) -> None:
         """Store the files that cleaning changed. A file that is stored already keeps its row."""
         rows = {
             file.source_sha256: vars(file)

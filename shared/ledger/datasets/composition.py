@@ -1,4 +1,4 @@
-"""What a draft or a version is made of: images, malignant ones and patients, by part, site and size."""
+"""Counts the images of a draft or a version by part, site and nodule size."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from shared.domain.size_groups import SIZE_BANDS, SIZE_LIMITS_MM, UNKNOWN_SIZE
 from shared.ledger.tables import DatasetImageRow, VersionImageRow
 
-Rows = type[DatasetImageRow] | type[VersionImageRow]
+ImageTable = type[DatasetImageRow] | type[VersionImageRow]
 
 
 class Grouping(StrEnum):
@@ -33,7 +33,10 @@ class Grouping(StrEnum):
 
 @dataclass(frozen=True)
 class CompositionGroup:
-    """`name` is None for images whose site is not known; `patients` counts an image of no known patient as one."""
+    """Counts of one group. `name` is None for images of unknown site.
+
+    `patients` counts an image of an unknown patient as one patient.
+    """
 
     name: str | None
     images: int
@@ -50,50 +53,59 @@ class Compositions:
         self._session = session
 
     def of_draft(self, dataset: UUID) -> dict[Grouping, list[CompositionGroup]]:
-        return self._parts(DatasetImageRow, DatasetImageRow.dataset_id == dataset)
+        is_in_draft = DatasetImageRow.dataset_id == dataset
+        return self._composition(DatasetImageRow, is_in_draft)
 
     def of_version(self, version: UUID) -> dict[Grouping, list[CompositionGroup]]:
-        return self._parts(VersionImageRow, VersionImageRow.version_id == version)
+        is_in_version = VersionImageRow.version_id == version
+        return self._composition(VersionImageRow, is_in_version)
 
-    def _parts(self, rows: Rows, which: ColumnElement[bool]) -> dict[Grouping, list[CompositionGroup]]:
-        groups = {
+    def _composition(
+        self, table: ImageTable, condition: ColumnElement[bool]
+    ) -> dict[Grouping, list[CompositionGroup]]:
+        group_columns = {
             Grouping.ALL: literal("all"),
-            Grouping.SPLIT: rows.split,
-            Grouping.SITE: rows.site,
-            Grouping.SIZE: _band(rows),
+            Grouping.SPLIT: table.split,
+            Grouping.SITE: table.site,
+            Grouping.SIZE: _size_band(table),
         }
-        found = {by: self._counted(rows, which, group) for by, group in groups.items()}
-        found[Grouping.SIZE].sort(key=lambda part: SIZE_BANDS.index(part.name))
-        return found
+        groups = {
+            grouping: self._count_groups(table, condition, column)
+            for grouping, column in group_columns.items()
+        }
+        groups[Grouping.SIZE].sort(key=lambda group: SIZE_BANDS.index(group.name))
+        return groups
 
-    def _counted(
-        self, rows: Rows, which: ColumnElement[bool], group: SQLColumnExpression[Any]
+    def _count_groups(
+        self,
+        table: ImageTable,
+        condition: ColumnElement[bool],
+        column: SQLColumnExpression[Any],
     ) -> list[CompositionGroup]:
-        patient = func.concat(
-            rows.site, "/", func.coalesce(rows.patient, rows.image_sha256)
-        )
-        counts = (
-            func.count(),
-            func.count().filter(rows.malignant),
-            func.count(distinct(patient)),
-        )
-        named: Label[Any] = group.label("part")
+        number = func.coalesce(table.patient, table.image_sha256)
+        patient = func.concat(table.site, "/", number)
+        name: Label[Any] = column.label("part")
         query = (
-            select(named, *counts)
-            .where(which)
+            select(
+                name,
+                func.count(),
+                func.count().filter(table.malignant),
+                func.count(distinct(patient)),
+            )
+            .where(condition)
             .group_by(text("part"))
             .order_by(text("part"))
         )
         return [CompositionGroup(*row) for row in self._session.execute(query)]
 
 
-def _band(rows: Rows) -> SQLColumnExpression[Any]:
-    limits = [
-        (rows.size_mm < limit, band)
+def _size_band(table: ImageTable) -> SQLColumnExpression[Any]:
+    below_limits = [
+        (table.size_mm < limit, band)
         for limit, band in zip(SIZE_LIMITS_MM, SIZE_BANDS, strict=False)
     ]
     return case(
-        (rows.size_mm.is_(None), UNKNOWN_SIZE),
-        *limits,
+        (table.size_mm.is_(None), UNKNOWN_SIZE),
+        *below_limits,
         else_=SIZE_BANDS[len(SIZE_LIMITS_MM)],
     )

@@ -1,4 +1,4 @@
-"""The draft of a dataset: rows come, are corrected, are put into parts and go, until a version freezes them."""
+"""The draft of a dataset: images are added, corrected, split and removed until a version is frozen."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
@@ -16,7 +16,10 @@ from shared.domain.datasets.split import Group, draw_test_groups
 from shared.domain.training.states import Split
 from shared.errors import Conflict, InputError, NotFound, SeraError
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.datasets.labelled_image import LabelledImage, labelled_image_from_row
+from shared.ledger.datasets.labelled_image import (
+    LabelledImage,
+    labelled_image_from_row,
+)
 from shared.ledger.datasets.locked_parts import PartIndex, draft_parts, frozen_parts
 from shared.ledger.datasets.revisions import increment_revision, lock_draft
 from shared.ledger.edit_conflicts import ETags
@@ -33,9 +36,10 @@ COLUMN_WORDS = {
     "size_mm": "size",
     "tirads": "tirads",
 }
-"""What a column is called in a refusal, in the order in which a difference is looked for."""
+"""The word for each column in a refusal, in the order in which columns are compared."""
 NO_CASES: Mapping[str, UUID] = MappingProxyType({})
-OF_OUTCOME = frozenset({"malignant", "patient", "site"})
+OUTCOME_COLUMNS = frozenset({"malignant", "patient", "site"})
+"""The columns that an image of a case has from its hospital."""
 
 
 class ImageUnknown(NotFound):
@@ -46,11 +50,15 @@ class ImageUnknown(NotFound):
 
 
 class ImageDiffers(Conflict):
-    """The same pixels under another label, mask or patient: one of the two is wrong, and only a person knows which."""
+    """The same pixels have another label, mask or patient in the dataset.
+
+    One of the two is wrong, and only a person can tell which.
+    """
 
     text: ClassVar[str] = (
-        "The dataset has this image with another {thing}{held}. If the new one is right, correct the row "
-        "(./sera dataset correct), or remove it (./sera dataset remove) and add the image again."
+        "The dataset has this image with another {thing}{held}. If the new one is right, correct "
+        "the row (./sera dataset correct), or remove it (./sera dataset remove) and add the image "
+        "again."
     )
 
     def __init__(self, column: str, held: str) -> None:
@@ -61,16 +69,16 @@ class ImageDiffers(Conflict):
 class PartFrozen(Conflict):
     code = "split-frozen"
     text = (
-        "This image, or another of its patient, is in a frozen version as `{part}` and keeps that part for ever. "
-        "Leave `split` out, or send {part}."
+        "This image, or another of its patient, is in a frozen version as `{part}` and keeps that "
+        "part for ever. Leave `split` out, or send {part}."
     )
 
 
 class LabelOfCase(Conflict):
     code = "label-of-case"
     text = (
-        "This image came in as the case {case}, so its label, patient and site are the hospital's to correct: "
-        "POST /v1/cases/{case}/outcome, then take outcomes again."
+        "This image came in as the case {case}, so its label, patient and site are the hospital's "
+        "to correct: POST /v1/cases/{case}/outcome, then take outcomes again."
     )
 
 
@@ -86,19 +94,19 @@ class AddStatus(StrEnum):
 
 @dataclass(frozen=True)
 class SplitResult:
-    """What a split made of a draft, in images."""
+    """The numbers of images in a draft after it was split."""
 
     train: int
     test: int
     moved: int
     fixed: int
-    """In a frozen version, or of a patient who is, so that they stay."""
+    """Images that cannot move, because a frozen version holds them or their patient."""
     overruled: int
-    """Fixed in the other part than was asked for."""
+    """Fixed images for which the split asked for the other part."""
 
 
 class Drafts:
-    """Every change is made under the dataset's lock and recorded."""
+    """Each change is made under the dataset's lock and recorded as an audit event."""
 
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session = session
@@ -110,23 +118,28 @@ class Drafts:
         images: Sequence[LabelledImage],
         cases: Mapping[str, UUID] = NO_CASES,
     ) -> list[AddStatus | Conflict]:
-        """Add what is new; for each image whether it was, or why it is refused. `cases` of those that came as one."""
+        """Add the images that are new.
+
+        `cases` has the case of each image that was submitted as one, by the image's hash.
+        Returns for each image its status, or the reason of its refusal.
+        """
         lock_draft(self._session, dataset)
-        frozen = frozen_parts(self._session, dataset, images)
-        held = self.find_images(dataset, [image.image_sha256 for image in images])
+        hashes = [image.image_sha256 for image in images]
         admission = _Admission(
-            held, frozen, draft_parts(self._session, dataset, images)
+            present=self.find_images(dataset, hashes),
+            frozen=frozen_parts(self._session, dataset, images),
+            mates=draft_parts(self._session, dataset, images),
         )
         answers = [admission.answer(image) for image in images]
-        if admission.new:
-            rows = [
-                {
-                    "dataset_id": dataset,
-                    "case_id": cases.get(image.image_sha256),
-                    **vars(image),
-                }
-                for image in admission.new
-            ]
+        rows = [
+            {
+                "dataset_id": dataset,
+                "case_id": cases.get(image.image_sha256),
+                **vars(image),
+            }
+            for image in admission.new_images
+        ]
+        if rows:
             self._session.execute(insert(DatasetImageRow), rows)
             self._record(dataset, "added", images=len(rows))
         return answers
@@ -134,16 +147,17 @@ class Drafts:
     def compare(
         self, dataset: UUID, images: Sequence[LabelledImage]
     ) -> list[AddStatus | SeraError]:
-        """For each image whether the dataset has it just so; adds nothing."""
-        held = self.find_images(dataset, [image.image_sha256 for image in images])
-        return [_compared(held.get(image.image_sha256), image) for image in images]
+        """For each image PRESENT if the dataset has exactly that row, else the error."""
+        hashes = [image.image_sha256 for image in images]
+        present = self.find_images(dataset, hashes)
+        return [_compare(present.get(image.image_sha256), image) for image in images]
 
-    def find_images(self, dataset: UUID, hashes: Collection[str]) -> dict[str, LabelledImage]:
-        """The draft's own rows of these images, by hash."""
-        query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
-        rows = self._session.scalars(
-            query.where(DatasetImageRow.image_sha256.in_(hashes))
-        )
+    def find_images(
+        self, dataset: UUID, hashes: Collection[str]
+    ) -> dict[str, LabelledImage]:
+        """The draft's rows of these images, by hash."""
+        query = select(DatasetImageRow).where(*_is_image(dataset, hashes))
+        rows = self._session.scalars(query)
         return {row.image_sha256: labelled_image_from_row(row) for row in rows}
 
     def change(
@@ -153,134 +167,173 @@ class Drafts:
         changes: Mapping[str, Any],
         tags: ETags = None,
     ) -> LabelledImage:
-        """Correct a row's label, patient, site or split."""
+        """Correct a row's label, patient, site or split.
+
+        Raises EditConflict, ImageUnknown, LabelOfCase, PartFrozen.
+        """
         lock_draft(self._session, dataset, tags)
         row = self._row(dataset, image_sha256)
-        if row.case_id and OF_OUTCOME & set(changes):
+        if row.case_id and OUTCOME_COLUMNS & set(changes):
             raise LabelOfCase(case=row.case_id)
-        before = labelled_image_from_row(row)
-        after = self.assign_part(
-            dataset, before, replace(before, **changes), stated="split" in changes
+        present = labelled_image_from_row(row)
+        changed = self.assign_part(
+            dataset=dataset,
+            present=present,
+            corrected=replace(present, **changes),
+            stated="split" in changes,
         )
-        if after != before:
+        if changed != present:
             columns = sorted(
-                name for name in COLUMN_WORDS if getattr(after, name) != getattr(before, name)
+                name
+                for name in COLUMN_WORDS
+                if getattr(changed, name) != getattr(present, name)
             )
-            self.update_row(dataset, after)
+            self.update_row(dataset, changed)
             self._record(dataset, "corrected", image=image_sha256, columns=columns)
-        return after
+        return changed
 
     def assign_part(
         self,
         dataset: UUID,
-        before: LabelledImage,
-        after: LabelledImage,
+        present: LabelledImage,
+        corrected: LabelledImage,
         *,
         stated: bool,
     ) -> LabelledImage:
-        """The corrected image in the part where it may be: another patient may bring it into another part."""
-        joins = not stated and after.group != before.group
-        mates = draft_parts(self._session, dataset, [after]) if joins else PartIndex()
-        wanted = after if stated else replace(after, split=None)
-        return replace(
-            after,
-            split=choose_part(
-                wanted,
-                frozen_parts(self._session, dataset, [after]),
-                mates,
-                before.split or Split.TRAIN,
-            ),
+        """The corrected image in the part where it belongs.
+
+        A change of patient may move it into another part. `stated`: the correction names a part.
+        Raises PartFrozen.
+        """
+        mates = PartIndex()
+        request = corrected
+        if not stated:
+            request = replace(corrected, split=None)
+            if corrected.group != present.group:
+                mates = draft_parts(self._session, dataset, [corrected])
+        part = choose_part(
+            image=request,
+            frozen=frozen_parts(self._session, dataset, [corrected]),
+            mates=mates,
+            otherwise=present.split or Split.TRAIN,
         )
+        return replace(corrected, split=part)
 
     def update_row(
         self, dataset: UUID, image: LabelledImage, case_id: UUID | None = None
     ) -> None:
-        """Put a row's columns; for callers that record the change themselves."""
-        values = vars(image) | ({"case_id": case_id} if case_id else {})
+        """Write a row's columns. The caller records the change."""
+        values = dict(vars(image))
+        if case_id:
+            values["case_id"] = case_id
         self._session.execute(
             update(DatasetImageRow)
-            .where(*_is(dataset, [image.image_sha256]))
+            .where(*_is_image(dataset, [image.image_sha256]))
             .values(values)
         )
 
     def remove(
         self, dataset: UUID, image_sha256: str, tags: ETags = None
     ) -> LabelledImage:
-        """Take a row out of the draft; versions that have it keep it."""
+        """Remove a row from the draft. Versions keep theirs. Raises EditConflict, ImageUnknown."""
         lock_draft(self._session, dataset, tags)
-        gone = labelled_image_from_row(self._row(dataset, image_sha256))
+        image = labelled_image_from_row(self._row(dataset, image_sha256))
         self._session.execute(
-            delete(DatasetImageRow).where(*_is(dataset, [image_sha256]))
+            delete(DatasetImageRow).where(*_is_image(dataset, [image_sha256]))
         )
         self._record(dataset, "removed", image=image_sha256)
-        return gone
+        return image
 
     def split_by_patient(
         self, dataset: UUID, share: float, seed: int, tags: ETags = None
     ) -> SplitResult:
-        """Draw whole patients into test; of both classes the same share of images."""
-        images, frozen = self._all(dataset, tags)
+        """Draw whole patients into test: the same share of benign and of malignant images."""
+        images = self._lock_images(dataset, tags)
+        frozen = frozen_parts(self._session, dataset)
         parts = draw_test_groups(_groups(images, frozen), share, seed)
-        return self._part(
-            dataset, images, frozen, parts, by="patient", share=share, seed=seed
+        result = self._assign_parts(
+            dataset=dataset, images=images, frozen=frozen, parts=parts
         )
+        if result.moved:
+            self._record(
+                dataset,
+                "split",
+                images=result.moved,
+                by="patient",
+                share=share,
+                seed=seed,
+            )
+        return result
 
     def split_by_site(
         self, dataset: UUID, sites: Collection[str], tags: ETags = None
     ) -> SplitResult:
-        """Hold back whole sites as test; every other image is for training."""
-        images, frozen = self._all(dataset, tags)
-        known = sorted({image.site for image in images if image.site})
-        for site in sorted(set(sites) - set(known)):
-            raise SiteUnknown(site=site, known=", ".join(known) or "none")
+        """Put whole sites into test, and every other image into train. Raises SiteUnknown."""
+        images = self._lock_images(dataset, tags)
+        frozen = frozen_parts(self._session, dataset)
+        known_sites = sorted({image.site for image in images if image.site})
+        for site in sorted(set(sites) - set(known_sites)):
+            raise SiteUnknown(site=site, known=", ".join(known_sites) or "none")
         parts = {
             image.group: Split.TEST if image.site in sites else Split.TRAIN
             for image in images
         }
-        return self._part(
-            dataset, images, frozen, parts, by="site", sites=sorted(sites)
+        result = self._assign_parts(
+            dataset=dataset, images=images, frozen=frozen, parts=parts
         )
+        if result.moved:
+            self._record(
+                dataset, "split", images=result.moved, by="site", sites=sorted(sites)
+            )
+        return result
 
-    def _all(self, dataset: UUID, tags: ETags) -> tuple[list[LabelledImage], PartIndex]:
+    def _lock_images(self, dataset: UUID, tags: ETags) -> list[LabelledImage]:
         lock_draft(self._session, dataset, tags)
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
-        return [labelled_image_from_row(row) for row in self._session.scalars(query)], frozen_parts(
-            self._session, dataset
-        )
+        return [labelled_image_from_row(row) for row in self._session.scalars(query)]
 
-    def _part(
+    def _assign_parts(
         self,
         dataset: UUID,
         images: list[LabelledImage],
         frozen: PartIndex,
         parts: Mapping[str, Split],
-        **how: Any,
     ) -> SplitResult:
-        asked = {image.image_sha256: parts[image.group] for image in images}
-        fixed = {
-            image.image_sha256: part for image in images if (part := frozen.find(image))
-        }
-        final = asked | fixed
+        """Move the images that are not fixed to the parts of their groups."""
+        requested = {image.image_sha256: parts[image.group] for image in images}
+        fixed: dict[str, Split] = {}
+        for image in images:
+            fixed_part = frozen.find(image)
+            if fixed_part:
+                fixed[image.image_sha256] = fixed_part
+        final = requested | fixed
         moved = [
             image.image_sha256
             for image in images
             if image.split != final[image.image_sha256]
         ]
         for part in Split:
-            here = [image for image in moved if final[image] is part]
+            hashes = [
+                image_sha256 for image_sha256 in moved if final[image_sha256] is part
+            ]
             self._session.execute(
-                update(DatasetImageRow).where(*_is(dataset, here)).values(split=part)
+                update(DatasetImageRow)
+                .where(*_is_image(dataset, hashes))
+                .values(split=part)
             )
         test = sum(part is Split.TEST for part in final.values())
-        if moved:
-            self._record(dataset, "split", images=len(moved), **how)
-        overruled = sum(part is not asked[image] for image, part in fixed.items())
-        return SplitResult(len(images) - test, test, len(moved), len(fixed), overruled)
+        overruled = sum(part is not requested[image] for image, part in fixed.items())
+        return SplitResult(
+            train=len(images) - test,
+            test=test,
+            moved=len(moved),
+            fixed=len(fixed),
+            overruled=overruled,
+        )
 
     def _row(self, dataset: UUID, image_sha256: str) -> DatasetImageRow:
-        row = self._session.scalar(
-            select(DatasetImageRow).where(*_is(dataset, [image_sha256]))
-        )
+        query = select(DatasetImageRow).where(*_is_image(dataset, [image_sha256]))
+        row = self._session.scalar(query)
         if row is None:
             raise ImageUnknown(image=image_sha256)
         return row
@@ -293,15 +346,16 @@ class Drafts:
 
 
 class _Admission:
-    """Decides image by image, the earlier ones of the same offer counted in."""
+    """Decides about images one by one. Earlier images of the same request count as present."""
 
     def __init__(
-        self, held: dict[str, LabelledImage], frozen: PartIndex, mates: PartIndex
+        self, present: dict[str, LabelledImage], frozen: PartIndex, mates: PartIndex
     ) -> None:
-        self._held = held
+        """`mates` are the other images of the same patients."""
+        self._present = present
         self._frozen = frozen
         self._mates = mates
-        self.new: list[LabelledImage] = []
+        self.new_images: list[LabelledImage] = []
 
     def answer(self, image: LabelledImage) -> AddStatus | Conflict:
         try:
@@ -310,40 +364,44 @@ class _Admission:
             return refusal
 
     def _admit(self, image: LabelledImage) -> AddStatus:
-        if held := self._held.get(image.image_sha256):
-            check_consistent(held, image)
+        present = self._present.get(image.image_sha256)
+        if present:
+            check_consistent(present, image)
             return AddStatus.PRESENT
-        part = choose_part(image, self._frozen, self._mates, Split.TRAIN)
+        part = choose_part(
+            image=image,
+            frozen=self._frozen,
+            mates=self._mates,
+            otherwise=Split.TRAIN,
+        )
         row = replace(image, split=part)
-        self._mates.add(row.image_sha256, row.patient, row.site, part)
-        self._held[row.image_sha256] = row
-        self.new.append(row)
+        self._mates.add(
+            image=row.image_sha256, patient=row.patient, site=row.site, split=part
+        )
+        self._present[row.image_sha256] = row
+        self.new_images.append(row)
         return AddStatus.ADDED
 
 
-def check_consistent(held: LabelledImage, offered: LabelledImage) -> None:
-    """What is said of the image must be what is held of it (`ImageDiffers`); what is left out says nothing."""
+def check_consistent(present: LabelledImage, offered: LabelledImage) -> None:
+    """Raise ImageDiffers if a column of the offered image differs from the present row.
+
+    A column that is None in the offered image is not compared.
+    """
     for column in COLUMN_WORDS:
-        told = getattr(offered, column)
-        known = getattr(held, column)
-        if told is not None and told != known:
-            raise ImageDiffers(column, _shown(column, known))
+        offered_value = getattr(offered, column)
+        present_value = getattr(present, column)
+        if offered_value is not None and offered_value != present_value:
+            raise ImageDiffers(column, _value_text(column, present_value))
 
 
-def _compared(
-    held: LabelledImage | None, offered: LabelledImage
-) -> AddStatus | SeraError:
-    try:
-        if held is None:
-            raise ImageUnknown(image=offered.image_sha256)
-        check_consistent(held, offered)
-        return AddStatus.PRESENT
-    except SeraError as refusal:
-        return refusal
+def choose_part(
+    image: LabelledImage, frozen: PartIndex, mates: PartIndex, otherwise: str
+) -> Split:
+    """The part of an image: where it is frozen, else as stated, else where its patient is.
 
-
-def choose_part(image: LabelledImage, frozen: PartIndex, mates: PartIndex, otherwise: str) -> Split:
-    """Where the image goes: where it is frozen, else where it is said to go, else to its patient's others."""
+    Raises PartFrozen where a frozen version has another part than the stated one.
+    """
     fixed = frozen.find(image)
     if fixed is None:
         return Split(image.split or mates.find(image) or otherwise)
@@ -352,10 +410,24 @@ def choose_part(image: LabelledImage, frozen: PartIndex, mates: PartIndex, other
     return fixed
 
 
-def _shown(column: str, value: Any) -> str:
+def _compare(
+    present: LabelledImage | None, offered: LabelledImage
+) -> AddStatus | SeraError:
+    if present is None:
+        return ImageUnknown(image=offered.image_sha256)
+    try:
+        check_consistent(present, offered)
+    except SeraError as refusal:
+        return refusal
+    return AddStatus.PRESENT
+
+
+def _value_text(column: str, value: Any) -> str:
     if column == "malignant":
-        return f" ({'malignant' if value else 'benign'})"
-    return f" ({value})" if column in ("split", "site") and value else ""
+        return " (malignant)" if value else " (benign)"
+    if column in ("split", "site") and value:
+        return f" ({value})"
+    return ""
 
 
 def _groups(images: list[LabelledImage], frozen: PartIndex) -> list[Group]:
@@ -367,12 +439,24 @@ def _groups(images: list[LabelledImage], frozen: PartIndex) -> list[Group]:
 
 
 def _group(name: str, members: list[LabelledImage], frozen: PartIndex) -> Group:
-    fixed = {frozen.find(member) for member in members} - {None}
-    part = Split.TEST if Split.TEST in fixed else Split.TRAIN if fixed else None
-    return Group(name, len(members), any(member.malignant for member in members), part)
+    fixed_parts = {frozen.find(member) for member in members} - {None}
+    fixed_split = None
+    if Split.TEST in fixed_parts:
+        fixed_split = Split.TEST
+    elif fixed_parts:
+        fixed_split = Split.TRAIN
+    return Group(
+        name=name,
+        images=len(members),
+        malignant=any(member.malignant for member in members),
+        fixed_split=fixed_split,
+    )
 
 
-def _is(dataset: UUID, images: Collection[str]) -> tuple[Any, Any]:
-    return DatasetImageRow.dataset_id == dataset, DatasetImageRow.image_sha256.in_(
-        images
+def _is_image(
+    dataset: UUID, hashes: Collection[str]
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return (
+        DatasetImageRow.dataset_id == dataset,
+        DatasetImageRow.image_sha256.in_(hashes),
     )

@@ -1,14 +1,15 @@
-"""A labelled image as datasets and their versions hold it."""
+"""A labelled image, as drafts and versions of datasets hold it."""
 
 from dataclasses import dataclass, fields
 from typing import Any
 
 from shared.domain.datasets.split import group_name
+from shared.ledger.tables import DatasetImageRow, VersionImageRow
 
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """One row of a dataset; the image and mask lie in the object store under their hashes.
+    """One row of a dataset. The object store holds the image and the mask under their hashes.
 
     `split` is None only where an image is offered to a dataset and the dataset is to choose.
     """
@@ -26,12 +27,12 @@ class LabelledImage:
 
     @property
     def group(self) -> str:
+        """The images that must be in one part of a dataset have the same group."""
         return group_name(self.image_sha256, self.patient, self.site)
 
 
 COLUMNS = tuple(field.name for field in fields(LabelledImage))
 
 
-def labelled_image_from_row(row: Any) -> LabelledImage:
-    """From a row of a draft or of a version."""
+def labelled_image_from_row(row: DatasetImageRow | VersionImageRow) -> LabelledImage:
     return LabelledImage(**{name: getattr(row, name) for name in COLUMNS})

@@ -1,7 +1,6 @@
-"""The part that an image must keep because a frozen version has it, or a patient's other images, there."""
+"""The part that an image must keep, because a frozen version has it or its patient there."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, or_, select
@@ -12,67 +11,81 @@ from shared.domain.training.states import Split
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.tables import DatasetImageRow, VersionImageRow, VersionRow
 
+ImageTable = type[DatasetImageRow] | type[VersionImageRow]
+
 
 class PartIndex:
-    """Where images and their groups are; an image's own place counts before its group's, and test before train."""
+    """The parts of images and of their groups.
+
+    An image's own part counts before its group's part, and test before train.
+    """
 
     def __init__(
         self, rows: Iterable[tuple[str, str | None, str | None, str]] = ()
     ) -> None:
+        """`rows` are (image, patient, site, split)."""
         self._images: dict[str, Split] = {}
         self._groups: dict[str, Split] = {}
-        for row in rows:
-            self.add(*row)
+        for image, patient, site, split in rows:
+            self.add(image=image, patient=patient, site=site, split=split)
 
     def add(
         self, image: str, patient: str | None, site: str | None, split: str
     ) -> None:
-        for known, name in (
-            (self._images, image),
-            (self._groups, group_name(image, patient, site)),
-        ):
-            known[name] = (
-                Split.TEST if Split.TEST in (split, known.get(name)) else Split(split)
-            )
+        _merge(self._images, image, split)
+        _merge(self._groups, group_name(image, patient, site), split)
 
     def find(self, image: LabelledImage) -> Split | None:
         return self._images.get(image.image_sha256) or self._groups.get(image.group)
 
 
 def frozen_parts(
-    session: Session, dataset: UUID, among: Sequence[LabelledImage] | None = None
+    session: Session, dataset: UUID, images: Sequence[LabelledImage] | None = None
 ) -> PartIndex:
-    """Parts in the dataset's versions; of these images and their patients only, where some are named."""
+    """Parts in the dataset's versions; with `images`, only of these and of their patients."""
     query = (
-        _places(VersionImageRow)
+        _select_parts(VersionImageRow)
         .join(VersionRow)
         .where(VersionRow.dataset_id == dataset)
         .distinct()
     )
-    if among is not None:
-        query = query.where(_related(VersionImageRow, among))
+    if images is not None:
+        query = query.where(_is_related(VersionImageRow, images))
     return PartIndex(session.execute(query))
 
 
 def draft_parts(
-    session: Session, dataset: UUID, among: Sequence[LabelledImage]
+    session: Session, dataset: UUID, images: Sequence[LabelledImage]
 ) -> PartIndex:
-    """Parts of other images of these images' patients in the dataset's draft."""
-    query = _places(DatasetImageRow).where(
+    """Parts of the patients' other images in the dataset's draft."""
+    hashes = [image.image_sha256 for image in images]
+    query = _select_parts(DatasetImageRow).where(
         DatasetImageRow.dataset_id == dataset,
-        DatasetImageRow.patient.in_(_patients(among)),
-        DatasetImageRow.image_sha256.not_in([image.image_sha256 for image in among]),
+        DatasetImageRow.patient.in_(_patients(images)),
+        DatasetImageRow.image_sha256.not_in(hashes),
     )
     return PartIndex(session.execute(query))
 
 
-def _places(table: Any) -> Select[tuple[str, str | None, str | None, str]]:
+def _merge(parts: dict[str, Split], name: str, split: str) -> None:
+    if Split.TEST in (split, parts.get(name)):
+        parts[name] = Split.TEST
+    else:
+        parts[name] = Split(split)
+
+
+def _select_parts(
+    table: ImageTable,
+) -> Select[str, str | None, str | None, str]:
     return select(table.image_sha256, table.patient, table.site, table.split)
 
 
-def _related(table: Any, images: Sequence[LabelledImage]) -> ColumnElement[bool]:
-    named = table.image_sha256.in_([image.image_sha256 for image in images])
-    return or_(named, table.patient.in_(_patients(images)))
+def _is_related(
+    table: ImageTable, images: Sequence[LabelledImage]
+) -> ColumnElement[bool]:
+    hashes = [image.image_sha256 for image in images]
+    is_image = table.image_sha256.in_(hashes)
+    return or_(is_image, table.patient.in_(_patients(images)))
 
 
 def _patients(images: Sequence[LabelledImage]) -> set[str]:

@@ -1,4 +1,7 @@
-"""What a patient's number is kept as: a keyed hash, the same in every dataset of this installation."""
+"""Pseudonyms of patients: keyed hashes of their numbers, the same in all datasets.
+
+Hospitals' numbers are short. Without a secret key anybody could hash every possible number.
+"""
 
 import hashlib
 import hmac
@@ -10,41 +13,39 @@ from sqlalchemy.orm import Session
 
 from shared.ledger.tables import SecretRow
 
-SECRET = "pseudonyms"
+SECRET_NAME = "pseudonyms"
 SECRET_BYTES = 32
-LETTERS = 32
-"""128 bits: no two patients share a pseudonym by chance."""
+PSEUDONYM_LETTERS = 32
+"""128 bits, so that no two patients share a pseudonym by chance."""
 
 
 class Pseudonyms:
-    """Hospitals' numbers are short, so without the key every one of them could be tried."""
-
     def __init__(self, session: Session) -> None:
         self._session = session
         self._secret: bytes | None = None
 
     def pseudonymise(self, number: str | None) -> str | None:
-        """The pseudonym of a hospital's number for a patient; it means a person only together with the site."""
-        told = (number or "").strip()
-        return (
-            hmac.new(self._key(), told.encode(), hashlib.sha256).hexdigest()[:LETTERS]
-            if told
-            else None
-        )
+        """The pseudonym of a hospital's number for a patient; None for an empty number.
+
+        It identifies a patient only together with the site.
+        """
+        stripped = (number or "").strip()
+        if not stripped:
+            return None
+        digest = hmac.new(self._key(), stripped.encode(), hashlib.sha256)
+        return digest.hexdigest()[:PSEUDONYM_LETTERS]
 
     def derive_key(self, purpose: str) -> bytes:
-        """A key of this installation for something else, from which the secret itself cannot be had."""
-        return hmac.new(
-            self._key(), f"key for {purpose}".encode(), hashlib.sha256
-        ).digest()
+        """A key of this installation for another purpose. It does not reveal the secret itself."""
+        message = f"key for {purpose}".encode()
+        return hmac.new(self._key(), message, hashlib.sha256).digest()
 
     def _key(self) -> bytes:
         if self._secret is None:
-            drawn = insert(SecretRow).values(
-                name=SECRET, value=secrets.token_bytes(SECRET_BYTES)
+            statement = insert(SecretRow).values(
+                name=SECRET_NAME, value=secrets.token_bytes(SECRET_BYTES)
             )
-            self._session.execute(drawn.on_conflict_do_nothing())
-            self._secret = self._session.scalars(
-                select(SecretRow.value).where(SecretRow.name == SECRET)
-            ).one()
+            self._session.execute(statement.on_conflict_do_nothing())
+            query = select(SecretRow.value).where(SecretRow.name == SECRET_NAME)
+            self._secret = self._session.scalars(query).one()
         return self._secret

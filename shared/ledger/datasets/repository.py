@@ -12,18 +12,24 @@ from shared.domain.audit.events import Event
 from shared.errors import Conflict, NotFound
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.datasets.drafts import AddStatus, Drafts
-from shared.ledger.datasets.labelled_image import LabelledImage, labelled_image_from_row
+from shared.ledger.datasets.labelled_image import (
+    LabelledImage,
+    labelled_image_from_row,
+)
 from shared.ledger.tables import AnySelect, DatasetImageRow, DatasetRow, VersionRow
 
 
 class DatasetUnknown(NotFound):
     code = "dataset-unknown"
-    text = "There is no dataset {name!r}. Make it first: ./sera dataset import FOLDER --name NAME."
+    text = (
+        "There is no dataset {name!r}. Make it first: ./sera dataset import FOLDER --name "
+        "NAME."
+    )
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """`versions` counts the frozen ones; the images are the draft's."""
+    """`versions` counts the frozen versions; `images` and `malignant` are the draft's."""
 
     id: UUID
     name: str
@@ -37,7 +43,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class SplitCount:
-    """How many images of the draft are of one site and in one part."""
+    """The number of the draft's images of one site in one part."""
 
     split: str
     site: str | None
@@ -52,26 +58,26 @@ class Datasets:
 
     def ensure(self, name: str, synthetic: bool = False) -> UUID:
         """The dataset of this name, created if it is new."""
-        made = (
+        statement = (
             insert(DatasetRow)
             .values(name=name, synthetic=synthetic)
             .on_conflict_do_nothing()
             .returning(DatasetRow.id)
         )
-        if new := self._session.scalar(made):
+        new = self._session.scalar(statement)
+        if new:
             self._audit.record(Event.DATASET_CREATED, dataset=str(new))
             return new
-        return self._session.scalars(
-            select(DatasetRow.id).where(DatasetRow.name == name)
-        ).one()
+        query = select(DatasetRow.id).where(DatasetRow.name == name)
+        return self._session.scalars(query).one()
 
     def add(self, dataset: UUID, images: Sequence[LabelledImage]) -> int:
-        """Add images, passing over those the dataset has; returns how many were new.
+        """Add images to the draft; returns how many were new.
 
         Raises
         ------
         ImageDiffers, PartFrozen
-            for the first image that is refused; then none is added.
+            for the first image that is refused. The caller then rolls back, so that none is added.
         """
         answers = Drafts(self._session, self._audit).add(dataset, images)
         for answer in answers:
@@ -80,21 +86,22 @@ class Datasets:
         return answers.count(AddStatus.ADDED)
 
     def find(self, name_or_id: str | UUID) -> Dataset:
-        known = DatasetRow.id if isinstance(name_or_id, UUID) else DatasetRow.name
-        row = self._session.execute(_counted().where(known == name_or_id)).first()
+        """Raises DatasetUnknown."""
+        column = DatasetRow.id if isinstance(name_or_id, UUID) else DatasetRow.name
+        row = self._session.execute(
+            _select_datasets().where(column == name_or_id)
+        ).first()
         if row is None:
             raise DatasetUnknown(name=str(name_or_id))
         return Dataset(**row._mapping)
 
     def all(self) -> list[Dataset]:
         """By name."""
-        return [
-            Dataset(**row._mapping)
-            for row in self._session.execute(_counted().order_by(DatasetRow.name))
-        ]
+        rows = self._session.execute(_select_datasets().order_by(DatasetRow.name))
+        return [Dataset(**row._mapping) for row in rows]
 
     def split_counts(self, dataset: UUID) -> list[SplitCount]:
-        """The draft, counted by part and site."""
+        """Counts of the draft's images by part and site."""
         malignant = func.count().filter(DatasetImageRow.malignant)
         query = (
             select(DatasetImageRow.split, DatasetImageRow.site, func.count(), malignant)
@@ -105,19 +112,18 @@ class Datasets:
         return [SplitCount(*row) for row in self._session.execute(query)]
 
     def images(self, dataset: UUID, split: str | None = None) -> list[LabelledImage]:
-        """Rows in the order of their hashes, the same on every machine."""
-        query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
+        """The draft's images in the order of their hashes, which is the same on every machine."""
+        query = (
+            select(DatasetImageRow)
+            .where(DatasetImageRow.dataset_id == dataset)
+            .order_by(DatasetImageRow.image_sha256)
+        )
         if split:
             query = query.where(DatasetImageRow.split == split)
-        return [
-            labelled_image_from_row(row)
-            for row in self._session.scalars(
-                query.order_by(DatasetImageRow.image_sha256)
-            )
-        ]
+        return [labelled_image_from_row(row) for row in self._session.scalars(query)]
 
 
-def _counted() -> AnySelect:
+def _select_datasets() -> AnySelect:
     versions = (
         select(func.count())
         .where(VersionRow.dataset_id == DatasetRow.id)

@@ -1,4 +1,7 @@
-"""A draft's revision: counted up with each change, under the dataset's lock, so that editors know what they change."""
+"""The revision of a draft, which detects that two editors change it at the same time.
+
+Each change increments the revision under the dataset's lock.
+"""
 
 from uuid import UUID
 
@@ -12,15 +15,24 @@ from shared.ledger.tables import AuditRow, DatasetRow
 
 
 def lock_draft(session: Session, dataset: UUID, tags: ETags = None) -> None:
-    """Until the transaction ends, nobody else changes or freezes this dataset; raises ChangedMeanwhile."""
+    """Lock the dataset until the transaction ends: nobody else can change or freeze it.
+
+    Raises EditConflict.
+    """
     query = select(DatasetRow.name, DatasetRow.revision).where(DatasetRow.id == dataset)
-    held = session.execute(query.with_for_update(key_share=True)).one_or_none()
-    if held is not None:
-        check_tags(tags, str(held.revision), lambda: _what(session, dataset, held, tags))
+    row = session.execute(query.with_for_update(key_share=True)).one_or_none()
+    if row is not None:
+        check_tags(
+            tags,
+            str(row.revision),
+            lambda: _describe_conflict(
+                session=session, dataset=dataset, row=row, tags=tags
+            ),
+        )
 
 
 def increment_revision(session: Session, dataset: UUID) -> None:
-    """The draft was changed."""
+    """Note that the draft was changed."""
     session.execute(
         update(DatasetRow)
         .where(DatasetRow.id == dataset)
@@ -28,31 +40,33 @@ def increment_revision(session: Session, dataset: UUID) -> None:
     )
 
 
-def _what(session: Session, dataset: UUID, held: Row[str, int], tags: ETags) -> str:
-    since = [
-        held.revision - int(tag)
-        for tag in tags or ()
-        if tag.isascii() and tag.isdigit()
-    ]
-    changes = [count for count in since if count > 0]
-    if not changes:
-        return f"This is no ETag of the draft of {held.name}."
-    times = "once" if min(changes) == 1 else f"{min(changes)} times"
-    return (
-        f"The draft of {held.name} was changed {times} since{_last(session, dataset)}."
-    )
+def _describe_conflict(
+    session: Session, dataset: UUID, row: Row[str, int], tags: ETags
+) -> str:
+    revisions = [int(tag) for tag in tags or () if tag.isascii() and tag.isdigit()]
+    earlier_revisions = [revision for revision in revisions if revision < row.revision]
+    if not earlier_revisions:
+        return f"This is no ETag of the draft of {row.name}."
+    changes = row.revision - max(earlier_revisions)
+    times = "once" if changes == 1 else f"{changes} times"
+    last_change = _describe_last_change(session, dataset)
+    return f"The draft of {row.name} was changed {times} since{last_change}."
 
 
-def _last(session: Session, dataset: UUID) -> str:
-    """Who changed it last, when and how, from the audit trail."""
+def _describe_last_change(session: Session, dataset: UUID) -> str:
+    """The actor, time and kind of the last change, from the audit trail."""
     change = AuditRow.details["change"].as_string().label("change")
-    these = AuditRow.chain == chain_name(None), AuditRow.event == Event.DATASET_CHANGED
-    query = select(AuditRow.actor, AuditRow.at, change).where(
-        *these, AuditRow.details["dataset"].as_string() == str(dataset)
+    query = (
+        select(AuditRow.actor, AuditRow.at, change)
+        .where(
+            AuditRow.chain == chain_name(None),
+            AuditRow.event == Event.DATASET_CHANGED,
+            AuditRow.details["dataset"].as_string() == str(dataset),
+        )
+        .order_by(AuditRow.number.desc())
+        .limit(1)
     )
-    last = session.execute(query.order_by(AuditRow.number.desc()).limit(1)).first()
-    return (
-        f", last by {last.actor} at {last.at:%H:%M:%S %Z} ({last.change})"
-        if last
-        else ""
-    )
+    row = session.execute(query).first()
+    if row is None:
+        return ""
+    return f", last by {row.actor} at {row.at:%H:%M:%S %Z} ({row.change})"

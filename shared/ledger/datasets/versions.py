@@ -1,4 +1,4 @@
-"""Frozen versions of datasets: what runs train on and are judged on."""
+"""Frozen versions of datasets, which training runs use for training and evaluation."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, insert, literal, or_, select, text
+from sqlalchemy import Select, and_, func, insert, literal, or_, select, text
 from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
@@ -33,7 +33,8 @@ from shared.ledger.tables import (
 )
 
 FREEZE_LOCK_ID = 7_300_004
-"""One freeze at a time in all datasets, since each looks at the others' test sets."""
+"""The lock of all datasets: one freeze runs at a time, because each checks the test sets of the
+others."""
 
 
 class VersionUnknown(NotFound):
@@ -49,8 +50,9 @@ class DatasetEmpty(Conflict):
 class VersionHoldsErased(Conflict):
     code = "version-holds-erased"
     text = (
-        "{count} images of this version came in as cases that were erased since, {example} among them, so nothing is "
-        "learned from it any more. Freeze the dataset again (./sera dataset freeze NAME) and train on the new version."
+        "{count} images of this version came in as cases that were erased since, {example} among "
+        "them, so nothing is learned from it any more. Freeze the dataset again (./sera dataset "
+        "freeze NAME) and train on the new version."
     )
 
 
@@ -71,14 +73,14 @@ class Version:
 
 @dataclass(frozen=True)
 class FreezeResult(Version):
-    """A version just asked for; not `new` if the dataset was unchanged."""
+    """The version of a freeze. It is not `new` if the dataset was unchanged."""
 
     new: bool
 
 
 @dataclass(frozen=True)
 class VersionDifference:
-    """What came between two versions, in images; `changed` ones kept their label."""
+    """Numbers of images that differ between two versions; `changed` ones kept their label."""
 
     added: int
     removed: int
@@ -93,44 +95,47 @@ class Versions:
         self._actor = actor
 
     def freeze(self, dataset: UUID, tags: ETags = None) -> FreezeResult:
-        """The dataset's present rows as a version; an unchanged dataset gives the version it has.
+        """Freeze the draft as a version. An unchanged draft gives the version that it has.
 
-        Images whose consent was withdrawn are taken out first.
+        Images whose consent was withdrawn are removed first.
 
         Raises
         ------
-        ChangedMeanwhile, DatasetEmpty, GroupInBothParts, LockedTestImage, LockedTestPatient
+        EditConflict, DatasetEmpty, GroupInBothParts, LockedTestImage, LockedTestPatient
         """
         self._session.execute(
             text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": FREEZE_LOCK_ID}
         )
         lock_draft(self._session, dataset, tags)
-        self._hold_cases(dataset)
+        self._lock_cases(dataset)
         Consents(self._session, self._audit).remove_withdrawn(dataset)
-        images = self._draft(dataset)
+        images = self._draft_images(dataset)
         if not images:
             raise DatasetEmpty
         check_parts(images)
         check_locked(self._session, dataset)
-        print_ = fingerprint(images)
-        known = select(VersionRow).where(
-            VersionRow.dataset_id == dataset, VersionRow.fingerprint == print_
+        draft_fingerprint = fingerprint(images)
+        query = select(VersionRow).where(
+            VersionRow.dataset_id == dataset,
+            VersionRow.fingerprint == draft_fingerprint,
         )
-        same = self._session.scalar(known)
-        return _frozen(same or self._add(dataset, images, print_), new=same is None)
+        existing = self._session.scalar(query)
+        if existing:
+            return FreezeResult(**_version_values(existing), new=False)
+        row = self._add(dataset, images, draft_fingerprint)
+        return FreezeResult(**_version_values(row), new=True)
 
     def find(self, dataset: UUID, number: int | None = None) -> Version:
-        """A version by its number, or the newest."""
+        """A version by its number; None: the newest. Raises VersionUnknown."""
         query = (
             select(VersionRow)
             .where(VersionRow.dataset_id == dataset)
             .order_by(VersionRow.number.desc())
+            .limit(1)
         )
-        row = self._session.scalar(
-            (
-                query if number is None else query.where(VersionRow.number == number)
-            ).limit(1)
-        )
+        if number is not None:
+            query = query.where(VersionRow.number == number)
+        row = self._session.scalar(query)
         if row is None:
             raise VersionUnknown(number=number or 1)
         return _version(row)
@@ -148,45 +153,36 @@ class Versions:
         return _version(self._session.get_one(VersionRow, version))
 
     def images(self, version: UUID, split: str | None = None) -> list[LabelledImage]:
-        """Rows in the order of their hashes, the same on every machine."""
-        query = select(VersionImageRow).where(VersionImageRow.version_id == version)
+        """The version's images in the order of their hashes, the same on every machine."""
+        query = (
+            select(VersionImageRow)
+            .where(VersionImageRow.version_id == version)
+            .order_by(VersionImageRow.image_sha256)
+        )
         if split:
             query = query.where(VersionImageRow.split == split)
-        return [
-            labelled_image_from_row(row)
-            for row in self._session.scalars(
-                query.order_by(VersionImageRow.image_sha256)
-            )
-        ]
+        return [labelled_image_from_row(row) for row in self._session.scalars(query)]
 
     def difference(self, older: UUID, newer: UUID) -> VersionDifference:
-        """What was added, removed, relabelled or otherwise changed from one version to another."""
-        old, new = (
-            select(VersionImageRow).where(VersionImageRow.version_id == each).subquery()
-            for each in (older, newer)
+        """Count the images that differ between two versions."""
+        old = _select_images(older).subquery()
+        new = _select_images(newer).subquery()
+        joined = old.join(new, old.c.image_sha256 == new.c.image_sha256, full=True)
+        other_columns = [name for name in COLUMNS if name != "malignant"]
+        other_differs = or_(
+            *(old.c[name].is_distinct_from(new.c[name]) for name in other_columns)
         )
-        both = old.join(new, old.c.image_sha256 == new.c.image_sha256, full=True)
-        label_differs = old.c.malignant != new.c.malignant
-        other = or_(
-            *(
-                old.c[name].is_distinct_from(new.c[name])
-                for name in COLUMNS
-                if name != "malignant"
-            )
-        )
-        kinds = (
-            old.c.image_sha256.is_(None),
-            new.c.image_sha256.is_(None),
-            label_differs,
-            and_(old.c.malignant == new.c.malignant, other),
-        )
-        counts = [
-            func.count().filter(kind).label(name)
-            for name, kind in zip(
-                ("added", "removed", "relabelled", "changed"), kinds, strict=True
-            )
-        ]
-        row = self._session.execute(select(*counts).select_from(both)).one()
+        is_added = old.c.image_sha256.is_(None)
+        is_removed = new.c.image_sha256.is_(None)
+        is_relabelled = old.c.malignant != new.c.malignant
+        is_changed = and_(old.c.malignant == new.c.malignant, other_differs)
+        query = select(
+            func.count().filter(is_added).label("added"),
+            func.count().filter(is_removed).label("removed"),
+            func.count().filter(is_relabelled).label("relabelled"),
+            func.count().filter(is_changed).label("changed"),
+        ).select_from(joined)
+        row = self._session.execute(query).one()
         return VersionDifference(
             added=row.added,
             removed=row.removed,
@@ -195,7 +191,7 @@ class Versions:
         )
 
     def locked_test_images(self, hashes: Sequence[str]) -> set[str]:
-        """Those of these images that are in the test part of any version of any dataset."""
+        """The subset of images that are in the test part of any version of any dataset."""
         query = select(VersionImageRow.image_sha256).where(
             VersionImageRow.split == Split.TEST,
             VersionImageRow.image_sha256.in_(hashes),
@@ -203,21 +199,21 @@ class Versions:
         return set(self._session.scalars(query))
 
     def erased_images(self, version: UUID) -> set[str]:
-        """Those of a version's images that came in as cases that were erased since."""
-        query = select(VersionImageRow.image_sha256).join(
-            CaseRow, CaseRow.id == VersionImageRow.case_id
-        )
-        return set(
-            self._session.scalars(
-                query.where(
-                    VersionImageRow.version_id == version,
-                    CaseRow.erased_at.is_not(None),
-                )
+        """The version's images that came from cases which were erased since."""
+        query = (
+            select(VersionImageRow.image_sha256)
+            .join(CaseRow, CaseRow.id == VersionImageRow.case_id)
+            .where(
+                VersionImageRow.version_id == version, CaseRow.erased_at.is_not(None)
             )
         )
+        return set(self._session.scalars(query))
 
     def training_images_of_model(self, model: str, hashes: Sequence[str]) -> set[str]:
-        """Those of these images that a stored model was trained on; none of a model that was made elsewhere."""
+        """The subset of images on which a stored model was trained.
+
+        Empty for a model that was trained elsewhere.
+        """
         version = (
             select(TrainingRunRow.version_id)
             .join(ModelRow, ModelRow.run_id == TrainingRunRow.id)
@@ -231,15 +227,14 @@ class Versions:
         return set(self._session.scalars(query))
 
     def _add(
-        self, dataset: UUID, images: Sequence[LabelledImage], print_: str
+        self, dataset: UUID, images: Sequence[LabelledImage], draft_fingerprint: str
     ) -> VersionRow:
-        newest = select(func.coalesce(func.max(VersionRow.number), 0)).where(
-            VersionRow.dataset_id == dataset
-        )
+        last_number = func.coalesce(func.max(VersionRow.number), 0)
+        query = select(last_number).where(VersionRow.dataset_id == dataset)
         row = VersionRow(
             dataset_id=dataset,
-            number=self._session.scalars(newest).one() + 1,
-            fingerprint=print_,
+            number=self._session.scalars(query).one() + 1,
+            fingerprint=draft_fingerprint,
             images=len(images),
             malignant=sum(image.malignant for image in images),
             test_images=sum(image.split == Split.TEST for image in images),
@@ -247,46 +242,47 @@ class Versions:
         )
         self._session.add(row)
         self._session.flush()
-        self._copy(dataset, row.id)
+        self._copy_draft(dataset, row.id)
         self._audit.record(
             Event.DATASET_FROZEN,
             dataset=str(dataset),
             version=row.number,
-            fingerprint=print_,
+            fingerprint=draft_fingerprint,
         )
         return row
 
-    def _hold_cases(self, dataset: UUID) -> None:
-        """None of the draft's cases is erased while it is copied: an erasure goes before, or finds the copy."""
-        held = select(DatasetImageRow.case_id).where(
+    def _lock_cases(self, dataset: UUID) -> None:
+        """Lock the draft's cases while they are copied.
+
+        A concurrent erasure is then either finished before the copy, or it finds the copy.
+        """
+        case_ids = select(DatasetImageRow.case_id).where(
             DatasetImageRow.dataset_id == dataset
         )
-        self._session.execute(
-            select(CaseRow.id).where(CaseRow.id.in_(held)).with_for_update(read=True)
+        query = select(CaseRow.id).where(CaseRow.id.in_(case_ids))
+        self._session.execute(query.with_for_update(read=True))
+
+    def _draft_images(self, dataset: UUID) -> list[LabelledImage]:
+        query = (
+            select(DatasetImageRow)
+            .where(DatasetImageRow.dataset_id == dataset)
+            .order_by(DatasetImageRow.image_sha256)
         )
+        return [labelled_image_from_row(row) for row in self._session.scalars(query)]
 
-    def _draft(self, dataset: UUID) -> list[LabelledImage]:
-        query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
-        return [
-            labelled_image_from_row(row)
-            for row in self._session.scalars(
-                query.order_by(DatasetImageRow.image_sha256)
-            )
-        ]
-
-    def _copy(self, dataset: UUID, version: UUID) -> None:
-        copied = (*COLUMNS, "case_id")
-        columns = [getattr(DatasetImageRow, name) for name in copied]
+    def _copy_draft(self, dataset: UUID, version: UUID) -> None:
+        names = (*COLUMNS, "case_id")
+        columns = [getattr(DatasetImageRow, name) for name in names]
         rows = select(literal(version), *columns).where(
             DatasetImageRow.dataset_id == dataset
         )
         self._session.execute(
-            insert(VersionImageRow).from_select(["version_id", *copied], rows)
+            insert(VersionImageRow).from_select(["version_id", *names], rows)
         )
 
 
 def check_usable(erased: Collection[str]) -> None:
-    """Raises VersionHoldsErased if any image of a version was erased."""
+    """Raise VersionHoldsErased if any image of a version was erased."""
     if erased:
         raise VersionHoldsErased(count=len(erased), example=min(erased)[:12])
 
@@ -295,17 +291,18 @@ def fingerprint(images: Sequence[LabelledImage]) -> str:
     """SHA-256 over every row's content, in order: equal fingerprints mean equal data."""
     digest = hashlib.sha256()
     for image in images:
-        digest.update(repr(sorted(vars(image).items())).encode())
+        content = sorted(vars(image).items())
+        digest.update(repr(content).encode())
     return digest.hexdigest()
 
 
+def _select_images(version: UUID) -> Select[VersionImageRow]:
+    return select(VersionImageRow).where(VersionImageRow.version_id == version)
+
+
 def _version(row: VersionRow) -> Version:
-    return Version(**_told(row))
+    return Version(**_version_values(row))
 
 
-def _frozen(row: VersionRow, *, new: bool) -> FreezeResult:
-    return FreezeResult(**_told(row), new=new)
-
-
-def _told(row: VersionRow) -> dict[str, Any]:
+def _version_values(row: VersionRow) -> dict[str, Any]:
     return {field.name: getattr(row, field.name) for field in fields(Version)}

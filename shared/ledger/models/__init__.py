@@ -1,1 +1,1 @@
-"""Models: metadata, gate judgements, promotions, shadows, and which worker serves which."""
+"""Models: metadata, gate judgements, promotions, shadow evaluations, and the workers that serve."""

@@ -1,11 +1,14 @@
-"""Candidates judged against what was live. Append-only: a new judgement is a new row, and the last one counts."""
+"""Judgements of the gate: candidates compared with the model that was live.
+
+The table is append-only: a new judgement is a new row, and a model's last one counts.
+"""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -18,7 +21,10 @@ from shared.ledger.tables import GateJudgementRow
 
 @dataclass(frozen=True)
 class GateJudgement:
-    """A judgement on record. `live_digest` is the model it was judged against; None where none was live."""
+    """A stored judgement.
+
+    `live_digest` is the model with which the candidate was compared; None where none was live.
+    """
 
     id: int
     model_digest: str
@@ -33,7 +39,7 @@ class GateJudgement:
 
     @property
     def objections(self) -> list[Message]:
-        """What speaks against the candidate."""
+        """The reasons against the candidate."""
         return [
             reason.message for reason in self.reasons if reason.weight is Weight.AGAINST
         ]
@@ -52,7 +58,7 @@ class GateJudgements:
         run_id: UUID | None,
         judgement: Judgement,
     ) -> GateJudgement:
-        """Keep a judgement of a stored model against the model that was live when it was judged."""
+        """Store the judgement of a model against the model that was live at that time."""
         row = GateJudgementRow(
             model_digest=model_digest,
             live_digest=live_digest,
@@ -65,7 +71,7 @@ class GateJudgements:
         )
         self._session.add(row)
         self._session.flush()
-        codes = [
+        against = [
             reason.code
             for reason in judgement.reasons
             if reason.weight is Weight.AGAINST
@@ -76,9 +82,9 @@ class GateJudgements:
             model=model_digest,
             live=live_digest,
             verdict=judgement.verdict,
-            against=codes,
+            against=against,
         )
-        return _gate(row)
+        return _gate_judgement(row)
 
     def latest(self, model_digest: str) -> GateJudgement | None:
         """The judgement that counts; None where the model was never judged."""
@@ -86,35 +92,35 @@ class GateJudgements:
 
     def of_model(self, model_digest: str) -> list[GateJudgement]:
         """All judgements of a model, newest first."""
-        query = (
-            select(GateJudgementRow)
-            .where(GateJudgementRow.model_digest == model_digest)
-            .order_by(GateJudgementRow.id.desc())
-        )
-        return [_gate(row) for row in self._session.scalars(query)]
+        query = _select_of_model(model_digest)
+        return [_gate_judgement(row) for row in self._session.scalars(query)]
 
     def latest_by_model(self) -> dict[str, GateJudgement]:
-        """The judgement that counts of every model that has one, by digest."""
+        """The judgement that counts of every judged model, by digest."""
         query = (
             select(GateJudgementRow)
             .ext(distinct_on(GateJudgementRow.model_digest))
             .order_by(GateJudgementRow.model_digest, GateJudgementRow.id.desc())
         )
-        return {row.model_digest: _gate(row) for row in self._session.scalars(query)}
+        rows = self._session.scalars(query)
+        return {row.model_digest: _gate_judgement(row) for row in rows}
 
 
 def latest(session: Session, model_digest: str) -> GateJudgement | None:
-    query = (
+    row = session.scalar(_select_of_model(model_digest).limit(1))
+    return _gate_judgement(row) if row else None
+
+
+def _select_of_model(model_digest: str) -> Select[GateJudgementRow]:
+    return (
         select(GateJudgementRow)
         .where(GateJudgementRow.model_digest == model_digest)
         .order_by(GateJudgementRow.id.desc())
-        .limit(1)
     )
-    row = session.scalar(query)
-    return _gate(row) if row else None
 
 
-def _gate(row: GateJudgementRow) -> GateJudgement:
-    facts = {field.name: getattr(row, field.name) for field in fields(GateJudgement)}
-    reasons = tuple(GateReason.from_json(reason) for reason in row.reasons)
-    return GateJudgement(**facts | {"verdict": GateVerdict(row.verdict), "reasons": reasons})
+def _gate_judgement(row: GateJudgementRow) -> GateJudgement:
+    values = {field.name: getattr(row, field.name) for field in fields(GateJudgement)}
+    values["verdict"] = GateVerdict(row.verdict)
+    values["reasons"] = tuple(GateReason.from_json(reason) for reason in row.reasons)
+    return GateJudgement(**values)

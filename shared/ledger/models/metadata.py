@@ -1,4 +1,4 @@
-"""A model's papers: its card, and the reference that drift and cut-offs are read from."""
+"""A model's metadata: its card, and the reference against which drift is measured."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ from shared.ledger.tables import ModelRow
 
 class CardMissing(NotFound):
     code = "card-missing"
-    text = "The model {name}/{version} is from before cards were kept. Train anew, or run `./sera card` on its bundle."
+    text = (
+        "The model {name}/{version} is from before cards were kept. Train anew, or run `./sera "
+        "card` on its bundle."
+    )
 
 
 class ModelMetadata:
@@ -26,7 +29,9 @@ class ModelMetadata:
         return row.card
 
     def reference(self, digest: str) -> dict[str, Any] | None:
-        """As `shared.bundles.ledger_record.reference` made it; None for a model that holds no evidence, or is unknown."""
-        return self._session.scalar(
-            select(ModelRow.reference).where(ModelRow.digest == digest)
-        )
+        """The reference as `shared.bundles.ledger_record.reference` computes it.
+
+        None for an unknown model, and for a model whose bundle has no evidence.
+        """
+        query = select(ModelRow.reference).where(ModelRow.digest == digest)
+        return self._session.scalar(query)

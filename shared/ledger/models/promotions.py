@@ -1,9 +1,12 @@
-"""The ledger of promotions, read as a stack: a promotion puts a model on top, a rollback takes the top one off."""
+"""The ledger of promotions, read as a stack.
+
+A promotion puts a model on top of the stack, and a rollback takes the top model off.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 from shared.domain.messages import Message
@@ -23,20 +26,24 @@ class AlreadyLive(Conflict):
 
 class NothingToRollBackTo(Conflict):
     code = "nothing-to-roll-back-to"
-    text = "No model was live before the present one. Promote another: ./sera models list, or GET /v1/models."
+    text = (
+        "No model was live before the present one. Promote another: ./sera models list, or GET "
+        "/v1/models."
+    )
 
 
 class PromotionNeedsReason(Conflict):
     code = "promotion-needs-reason"
     text = (
-        "{objection} To promote it all the same, say why in at least {least} characters, which go into the audit trail: "
-        "./sera models promote {name} --reason '...', or `reason` in the request."
+        "{objection} To promote it all the same, say why in at least {least} characters, which go "
+        "into the audit trail: ./sera models promote {name} --reason '...', or `reason` in the "
+        "request."
     )
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """One row of the ledger: the model that was live from then on, and who made it so and why."""
+    """One row of the ledger: the model that was live from then on, with the actor and the reason."""
 
     id: int
     kind: PromotionKind
@@ -52,7 +59,7 @@ class Promotion:
 
 @dataclass(frozen=True)
 class LivePromotion:
-    """The digest of the live model, and the number of the promotion or rollback that made it so."""
+    """The digest of the live model, and the number of its promotion or rollback."""
 
     digest: str
     number: int
@@ -63,40 +70,45 @@ NEWEST_PROMOTION = (
     .order_by(PromotionRow.id.desc())
     .limit(1)
 )
-"""The row that made the live model live."""
+"""The promotion or rollback of the live model."""
 
 
 def lock_promotions(session: Session, tags: ETags = None) -> None:
-    """Let one promotion or rollback happen at a time, until the transaction ends; raises ChangedMeanwhile."""
+    """Exclude other promotions and rollbacks until the transaction ends.
+
+    Raises EditConflict.
+    """
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('sera.promotions'))"))
-    check_tags(tags, tag(session), lambda: _what(session))
+    check_tags(tags, tag(session), lambda: _describe_conflict(session))
 
 
 def tag(session: Session) -> str:
-    """The number of the row that made the live model live; changes with it."""
-    newest = live_promotion(session)
-    return str(newest.number) if newest else "0"
+    """The number of the newest promotion or rollback, which changes with the live model."""
+    live = live_promotion(session)
+    return str(live.number) if live else "0"
 
 
 def live_digest(session: Session) -> str | None:
-    """Digest of the live model; None before the first promotion."""
-    newest = live_promotion(session)
-    return newest.digest if newest else None
+    """The digest of the live model; None before the first promotion."""
+    live = live_promotion(session)
+    return live.digest if live else None
 
 
 def live_promotion(session: Session) -> LivePromotion | None:
-    """What is live; None before the first promotion."""
+    """None before the first promotion."""
     row = session.execute(NEWEST_PROMOTION).first()
-    return LivePromotion(digest=row.model_digest, number=row.id) if row else None
+    if row is None:
+        return None
+    return LivePromotion(digest=row.model_digest, number=row.id)
 
 
 def promotion_stack(session: Session) -> list[str]:
-    """Digests from the live model down to the first."""
+    """Digests from the live model down to the first model."""
     stack: list[str] = []
-    rows = select(PromotionRow.kind, PromotionRow.model_digest).order_by(
+    query = select(PromotionRow.kind, PromotionRow.model_digest).order_by(
         PromotionRow.id
     )
-    for kind, digest in session.execute(rows):
+    for kind, digest in session.execute(query):
         if kind == PromotionKind.ROLLBACK:
             stack.pop()
         elif stack[-1:] != [digest]:
@@ -113,48 +125,54 @@ def history(session: Session, limit: int) -> list[Promotion]:
         .order_by(PromotionRow.id.desc())
         .limit(limit)
     )
-    return [_promotion(*row) for row in session.execute(query)]
+    return [_promotion(row) for row in session.execute(query)]
 
 
-def objection(gate: GateJudgement | None, live: str | None) -> Message | None:
-    """Why the gate does not speak for a promotion; None where it does.
+def objection(judgement: GateJudgement | None, live: str | None) -> Message | None:
+    """Why the gate does not support a promotion; None where it does.
 
-    Nothing live is nothing to be inferior to, so a first model needs no gate, unless it failed one.
+    `live` is the digest of the live model. If no model is live, there is none to be inferior to, so
+    the first model needs no judgement, unless it failed one.
     """
-    if live is None and (gate is None or gate.verdict is not GateVerdict.FAILED):
+    has_failed = judgement is not None and judgement.verdict is GateVerdict.FAILED
+    if live is None and not has_failed:
         return None
-    if gate is None:
+    if judgement is None:
         return Message("objection-unjudged")
-    if gate.verdict is GateVerdict.FAILED:
-        return Message("objection-failed", {"against": gate.objections})
-    if gate.verdict is GateVerdict.NOT_JUDGED:
-        return Message("objection-not-judged", {"against": gate.objections})
-    if gate.live_digest != live:
+    if judgement.verdict is GateVerdict.FAILED:
+        return Message("objection-failed", {"against": judgement.objections})
+    if judgement.verdict is GateVerdict.NOT_JUDGED:
+        return Message("objection-not-judged", {"against": judgement.objections})
+    if judgement.live_digest != live:
         facts = {"live": (live or "")[:12]}
-        if gate.live_digest:
-            facts["before"] = gate.live_digest[:12]
+        if judgement.live_digest:
+            facts["before"] = judgement.live_digest[:12]
         return Message("objection-passed", facts)
     return None
 
 
-def _what(session: Session) -> str:
-    for row in history(session, 1):
-        return f"{row.name}/{row.version} was made live ({row.kind}) by {row.actor} at {row.at:%H:%M:%S %Z}."
-    return "No model is live yet."
+def _describe_conflict(session: Session) -> str:
+    promotions = history(session, limit=1)
+    if not promotions:
+        return "No model is live yet."
+    newest = promotions[0]
+    return (
+        f"{newest.name}/{newest.version} was made live ({newest.kind}) by {newest.actor} "
+        f"at {newest.at:%H:%M:%S %Z}."
+    )
 
 
-def _promotion(
-    row: PromotionRow, name: str, version: int, verdict: str | None
-) -> Promotion:
+def _promotion(row: Row[PromotionRow, str, int, str | None]) -> Promotion:
+    promotion, name, version, verdict = row
     return Promotion(
-        row.id,
-        PromotionKind(row.kind),
-        row.model_digest,
-        name,
-        version,
-        row.gate_id,
-        GateVerdict(verdict) if verdict else None,
-        row.actor,
-        row.reason,
-        row.at,
+        id=promotion.id,
+        kind=PromotionKind(promotion.kind),
+        model_digest=promotion.model_digest,
+        name=name,
+        version=version,
+        gate_id=promotion.gate_id,
+        verdict=GateVerdict(verdict) if verdict else None,
+        actor=promotion.actor,
+        reason=promotion.reason,
+        at=promotion.at,
     )

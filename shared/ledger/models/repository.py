@@ -1,6 +1,6 @@
 """Stored models and the append-only ledger of promotions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,9 @@ from shared.ledger.models.promotions import (
 )
 from shared.ledger.models.shadows import Shadows
 from shared.ledger.tables import ModelRow, PromotionRow
+
+MIN_DIGEST_CHARACTERS = 8
+"""Shorter texts are not taken for the beginning of a digest."""
 
 
 @dataclass(frozen=True)
@@ -56,82 +59,92 @@ class Models:
         reference: dict[str, Any] | None = None,
         card: dict[str, Any] | None = None,
     ) -> int:
-        """Keep a bundle's row under the next version of its name; storing the same digest again changes nothing."""
+        """Store a bundle's row under the next version of its name; returns the version.
+
+        Storing the same digest again changes nothing.
+        """
         self._session.execute(
             text("SELECT pg_advisory_xact_lock(hashtext('sera.models'))")
         )
-        known = self._session.scalar(
-            select(ModelRow.version).where(ModelRow.digest == digest)
+        query = select(ModelRow.version).where(ModelRow.digest == digest)
+        stored_version = self._session.scalar(query)
+        if stored_version is not None:
+            return stored_version
+        version = self._next_version(name)
+        row = ModelRow(
+            digest=digest,
+            name=name,
+            version=version,
+            recipe=recipe,
+            run_id=run_id,
+            synthetic=synthetic,
+            metrics=metrics,
         )
-        if known is not None:
-            return known
-        newest = select(func.coalesce(func.max(ModelRow.version), 0)).where(
-            ModelRow.name == name
-        )
-        version = self._session.scalars(newest).one() + 1
-        row = {"digest": digest, "name": name, "version": version, "recipe": recipe}
-        row |= {
-            name: held
-            for name, held in {"reference": reference, "card": card}.items()
-            if held is not None
-        }
-        self._session.add(
-            ModelRow(**row, run_id=run_id, synthetic=synthetic, metrics=metrics)
-        )
+        # A JSON column that is set to None would hold a JSON null instead of an SQL NULL.
+        if reference is not None:
+            row.reference = reference
+        if card is not None:
+            row.card = card
+        self._session.add(row)
         self._session.flush()
         self._audit.record(Event.MODEL_STORED, model=digest, name=name, version=version)
         return version
 
     def live_digest(self) -> str | None:
-        """Digest of the live model; None before the first promotion."""
+        """The digest of the live model; None before the first promotion."""
         return promotions.live_digest(self._session)
 
     def live_promotion(self) -> LivePromotion | None:
-        """What is live; None before the first promotion."""
+        """None before the first promotion."""
         return promotions.live_promotion(self._session)
 
     def tag(self) -> str:
-        """Changes with what is live."""
+        """An ETag that changes with the live model."""
         return promotions.tag(self._session)
 
     def promotion_stack(self) -> list[str]:
-        """Digests from the live model down to the first one: what rollbacks lead to, one after another."""
+        """Digests from the live model down to the first: each rollback leads to the next one."""
         return promotions.promotion_stack(self._session)
 
     def promote(
         self, digest: str, actor: str, reason: str | None, tags: ETags = None
     ) -> None:
-        """Make a model live that the gate passed against the present one, or for a written reason.
+        """Make a model live that the gate passed against the live one, or for a written reason.
 
         Raises
         ------
-        ChangedMeanwhile, ModelUnknown, AlreadyLive, PromotionNeedsReason
+        EditConflict, ModelUnknown, AlreadyLive, PromotionNeedsReason
         """
         promotions.lock_promotions(self._session, tags)
         row = self._session.get(ModelRow, digest)
         if row is None:
             raise ModelUnknown(name=digest)
-        live = self.live_digest()
-        gate = gate_judgements.latest(self._session, digest)
         name = f"{row.name}/{row.version}"
+        live = self.live_digest()
         if digest == live:
             raise AlreadyLive(name=name)
-        objection = promotions.objection(gate, live)
-        why = (reason or "").strip()
-        if objection and len(why) < promotions.MIN_REASON_CHARACTERS:
+        judgement = gate_judgements.latest(self._session, digest)
+        objection = promotions.objection(judgement, live)
+        written_reason = (reason or "").strip()
+        if objection and len(written_reason) < promotions.MIN_REASON_CHARACTERS:
             raise PromotionNeedsReason(
                 objection=objection, least=promotions.MIN_REASON_CHARACTERS, name=name
             )
+        gate_id = judgement.id if judgement else None
         self._append(
-            PromotionKind.PROMOTE, digest, actor, why or None, gate.id if gate else None
+            kind=PromotionKind.PROMOTE,
+            digest=digest,
+            actor=actor,
+            reason=written_reason or None,
+            gate_id=gate_id,
         )
         self._audit.record(
             Event.MODEL_PROMOTED,
             model=digest,
-            reason=why or None,
+            reason=written_reason or None,
             before=live,
-            gate=gate.id if gate else None,
-            verdict=gate.verdict if gate else None,
+            gate=gate_id,
+            verdict=judgement.verdict if judgement else None,
             objection=objection.code if objection else None,
         )
         self._shadows.end_for_model(digest, Message("shadow-promoted"))
@@ -141,44 +154,52 @@ class Models:
 
         Raises
         ------
-        ChangedMeanwhile, NothingToRollBackTo
+        EditConflict, NothingToRollBackTo
         """
         promotions.lock_promotions(self._session, tags)
         stack = self.promotion_stack()
         if len(stack) < 2:
             raise NothingToRollBackTo
-        why = (reason or "").strip() or None
-        self._append(PromotionKind.ROLLBACK, stack[1], actor, why, None)
-        self._audit.record(
-            Event.MODEL_ROLLED_BACK, model=stack[1], before=stack[0], reason=why
+        live = stack[0]
+        earlier = stack[1]
+        written_reason = (reason or "").strip() or None
+        self._append(
+            kind=PromotionKind.ROLLBACK,
+            digest=earlier,
+            actor=actor,
+            reason=written_reason,
+            gate_id=None,
         )
-        self._shadows.end_for_model(stack[1], Message("shadow-live-again"))
-        return stack[1]
+        self._audit.record(
+            Event.MODEL_ROLLED_BACK, model=earlier, before=live, reason=written_reason
+        )
+        self._shadows.end_for_model(earlier, Message("shadow-live-again"))
+        return earlier
 
     def history(self, limit: int = 100) -> list[Promotion]:
-        """What was live when, newest first."""
+        """Newest first."""
         return promotions.history(self._session, limit)
 
     def find(self, name_or_digest: str) -> Model:
-        """By digest, a unique start of one, `name/version`, or a name (its newest version)."""
-        matches = [model for model in self.all() if _means(name_or_digest, model)]
-        if not matches:
-            raise ModelUnknown(name=name_or_digest)
-        return matches[0]
+        """The model of a digest, of a unique beginning of one, of `name/version`, or of a name.
+
+        A name means its newest version. Raises ModelUnknown.
+        """
+        for model in self.all():
+            if _matches(model, name_or_digest):
+                return model
+        raise ModelUnknown(name=name_or_digest)
 
     def all(self) -> list[Model]:
         """Newest first."""
         live = self.live_digest()
-        names = [name for name in Model.__dataclass_fields__ if name != "live"]
-        rows = self._session.scalars(
-            select(ModelRow).order_by(ModelRow.created_at.desc())
-        )
-        return [
-            Model(
-                **{name: getattr(row, name) for name in names}, live=row.digest == live
-            )
-            for row in rows
-        ]
+        query = select(ModelRow).order_by(ModelRow.created_at.desc())
+        return [_model(row, live) for row in self._session.scalars(query)]
+
+    def _next_version(self, name: str) -> int:
+        last_version = func.coalesce(func.max(ModelRow.version), 0)
+        query = select(last_version).where(ModelRow.name == name)
+        return self._session.scalars(query).one() + 1
 
     def _append(
         self,
@@ -186,17 +207,30 @@ class Models:
         digest: str,
         actor: str,
         reason: str | None,
-        gate: int | None,
+        gate_id: int | None,
     ) -> None:
-        self._session.add(
-            PromotionRow(
-                kind=kind, model_digest=digest, actor=actor, reason=reason, gate_id=gate
-            )
+        row = PromotionRow(
+            kind=kind,
+            model_digest=digest,
+            actor=actor,
+            reason=reason,
+            gate_id=gate_id,
         )
+        self._session.add(row)
         self._session.flush()
 
 
-def _means(text: str, model: Model) -> bool:
-    return text in (model.name, f"{model.name}/{model.version}") or (
-        len(text) >= 8 and model.digest.startswith(text)
-    )
+def _model(row: ModelRow, live: str | None) -> Model:
+    values = {
+        field.name: getattr(row, field.name)
+        for field in fields(Model)
+        if field.name != "live"
+    }
+    return Model(**values, live=row.digest == live)
+
+
+def _matches(model: Model, name_or_digest: str) -> bool:
+    if name_or_digest in (model.name, f"{model.name}/{model.version}"):
+        return True
+    is_digest = len(name_or_digest) >= MIN_DIGEST_CHARACTERS
+    return is_digest and model.digest.startswith(name_or_digest)

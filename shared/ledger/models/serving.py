@@ -1,4 +1,4 @@
-"""What each worker serves, and what it refused to serve."""
+"""The model that each worker serves, and the models that it refused to serve."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,12 +14,12 @@ from shared.ledger.tables import ServingRow
 
 NOW = func.clock_timestamp()
 WORKER_TIMEOUT = timedelta(seconds=15)
-"""Workers say every few seconds that they are there; one that was silent for longer is taken to be gone."""
+"""Workers report every few seconds. A worker that was silent for longer counts as gone."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A bundle a worker will not serve, and why."""
+    """A bundle that a worker refuses to serve, and the reason."""
 
     digest: str
     reason: Message
@@ -27,9 +27,10 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker as it last told of itself; `model_digest` None where it serves nothing.
+    """A worker by its last report. `model_digest` is None where it serves no model.
 
-    `device` is what it computes on; None where it did not say. `claimed_at` is None until it first claims cases.
+    `device` is its compute device; None where it did not report one. `claimed_at` is None until it
+    first claims cases.
     """
 
     name: str
@@ -53,34 +54,36 @@ class Serving:
         device: str | None = None,
         since_claim: timedelta | None = None,
     ) -> None:
-        """Note that a worker is there and what it serves; a swap is audited once.
+        """Store that a worker is present, and the model that it serves; each swap is audited once.
 
-        `since_claim` is how long ago it claimed cases; left out, what it said before stands. What it refused is
-        forgotten once it serves it after all, or once another model is live.
+        `since_claim` is the time since it claimed cases; None keeps the last reported time. A
+        refusal is dropped when the worker serves that model after all, or another model is live.
         """
-        row = self._row(worker)
+        row = self._lock_row(worker)
         row.seen_at = NOW
         row.device = device
         if since_claim is not None:
             row.claimed_at = NOW - since_claim
-        if row.refused_digest and (
-            row.refused_digest == digest
-            or row.refused_digest != live_digest(self._session)
-        ):
-            row.refused_digest = row.refused_code = row.refused_facts = None
+        if row.refused_digest and self._is_refusal_over(row.refused_digest, digest):
+            row.refused_digest = None
+            row.refused_code = None
+            row.refused_facts = None
         if row.model_digest == digest:
             return
-        before = row.model_digest
+        previous_digest = row.model_digest
         row.model_digest = digest
         row.since = NOW
         if digest:
             self._audit.record(
-                Event.MODEL_SWAPPED, worker=worker, model=digest, before=before
+                Event.MODEL_SWAPPED,
+                worker=worker,
+                model=digest,
+                before=previous_digest,
             )
 
     def report_refusal(self, worker: str, digest: str, reason: Message) -> None:
-        """Note that a worker will not serve a bundle; the same refusal is audited once."""
-        row = self._row(worker)
+        """Store that a worker refuses to serve a bundle; the same refusal is audited once."""
+        row = self._lock_row(worker)
         row.seen_at = NOW
         if (row.refused_digest, row.refused_code) == (digest, reason.code):
             return
@@ -92,7 +95,7 @@ class Serving:
         )
 
     def present_workers(self, timeout: timedelta = WORKER_TIMEOUT) -> list[Worker]:
-        """Workers that told of themselves lately, by name."""
+        """Workers that reported within the timeout, by name."""
         query = (
             select(ServingRow)
             .where(ServingRow.seen_at > NOW - timeout)
@@ -100,7 +103,12 @@ class Serving:
         )
         return [_worker(row) for row in self._session.scalars(query)]
 
-    def _row(self, worker: str) -> ServingRow:
+    def _is_refusal_over(self, refused_digest: str, served_digest: str | None) -> bool:
+        if refused_digest == served_digest:
+            return True
+        return refused_digest != live_digest(self._session)
+
+    def _lock_row(self, worker: str) -> ServingRow:
         row = self._session.get(ServingRow, worker, with_for_update=True)
         if row is None:
             row = ServingRow(worker=worker)
@@ -114,11 +122,11 @@ def _worker(row: ServingRow) -> Worker:
         reason = Message(row.refused_code, row.refused_facts or {})
         refusal = Refusal(digest=row.refused_digest, reason=reason)
     return Worker(
-        row.worker,
-        row.model_digest,
-        row.since,
-        refusal,
-        row.seen_at,
-        row.device,
-        row.claimed_at,
+        name=row.worker,
+        model_digest=row.model_digest,
+        serving_since=row.since,
+        refusal=refusal,
+        seen_at=row.seen_at,
+        device=row.device,
+        claimed_at=row.claimed_at,
     )

@@ -1,4 +1,4 @@
-"""Candidates that read live traffic beside the live model, and what they said of it."""
+"""Shadow evaluations: a candidate reads live traffic beside the live model, without effect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -6,7 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, String, and_, cast, exists, func, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    String,
+    and_,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -27,9 +37,28 @@ from shared.ledger.tables import (
 
 NOW = func.clock_timestamp()
 SHARE_RESOLUTION = 10_000
-"""Shares of traffic are told apart to a hundredth of a percent."""
+"""Shares of traffic differ by at least a hundredth of a percent."""
 VISIBILITY_SLACK = timedelta(minutes=10)
-"""Results may become visible this much later than others that were made after them."""
+"""A result may become visible up to this much later than results with a later time."""
+LIVE_COLUMNS = (
+    "job_id",
+    "hospital_id",
+    "live_digest",
+    "live_score",
+    "live_risk",
+    "live_decision",
+)
+"""The columns of a shadow's result that come from the live model's result."""
+PAIR_COLUMNS = (
+    ShadowResultRow.live_digest,
+    ShadowResultRow.live_score,
+    ShadowResultRow.live_risk,
+    ShadowResultRow.live_decision,
+    ShadowResultRow.score,
+    ShadowResultRow.risk,
+    ShadowResultRow.decision,
+    ShadowResultRow.made_at,
+)
 
 
 class ShadowRunning(Conflict):
@@ -49,7 +78,7 @@ class ShadowAbsent(NotFound):
 
 @dataclass(frozen=True)
 class Shadow:
-    """A candidate's time in the shadow; `share` of the jobs is read by it."""
+    """A shadow evaluation of a candidate, which reads `share` of the jobs."""
 
     id: UUID
     model_digest: str
@@ -62,7 +91,7 @@ class Shadow:
 
 @dataclass(frozen=True)
 class LiveResult:
-    """A result of the live model, with all a shadow needs to read the same image."""
+    """A result of the live model, with all that a shadow needs to read the same image."""
 
     job_id: UUID
     hospital_id: UUID
@@ -79,7 +108,7 @@ class LiveResult:
 
 @dataclass(frozen=True)
 class ShadowResult:
-    """What a shadow said of a job, or for what reason it could not read the image."""
+    """A shadow's result for a job, or the reason why it could not read the image."""
 
     score: float | None = None
     risk: float | None = None
@@ -89,7 +118,10 @@ class ShadowResult:
 
 @dataclass(frozen=True)
 class ShadowPair:
-    """A job as the live model and the shadow read it; `malignant` None while its outcome is not known."""
+    """The results of the live model and the shadow for one job.
+
+    `malignant` is None while the outcome is unknown.
+    """
 
     hospital: str
     live_digest: str
@@ -109,7 +141,7 @@ class Shadows:
         self._audit = audit
 
     def start(self, digest: str, actor: str, share: float = 1.0) -> Shadow:
-        """Let a stored model read results that are made from now on.
+        """Start a shadow evaluation of a stored model, on results that are made from now on.
 
         Raises
         ------
@@ -120,7 +152,8 @@ class Shadows:
         )
         if digest == live_digest(self._session):
             raise AlreadyLive(name=f"Model {digest[:12]}")
-        if running := self.current():
+        running = self.current()
+        if running:
             raise ShadowRunning(digest=running.model_digest)
         row = ShadowRow(model_digest=digest, share=share, actor=actor)
         self._session.add(row)
@@ -131,29 +164,34 @@ class Shadows:
         return _shadow(row)
 
     def current(self) -> Shadow | None:
-        """The one that runs."""
-        row = self._session.scalar(
-            select(ShadowRow).where(ShadowRow.ended_at.is_(None))
-        )
+        """The running shadow evaluation."""
+        query = select(ShadowRow).where(ShadowRow.ended_at.is_(None))
+        row = self._session.scalar(query)
         return _shadow(row) if row else None
 
     def stop(self, reason: Message) -> Shadow:
-        """End the one that runs; raises ShadowAbsent."""
-        ended = self._end(ShadowRow.ended_at.is_(None), reason)
-        if ended is None:
+        """End the running shadow evaluation; raises ShadowAbsent."""
+        shadow = self._end(ShadowRow.ended_at.is_(None), reason)
+        if shadow is None:
             raise ShadowAbsent(what="No model runs in the shadow.")
-        return ended
+        return shadow
 
     def end_for_model(self, digest: str, reason: Message) -> None:
-        """End a model's time in the shadow, if it is there."""
-        self._end(
-            and_(ShadowRow.ended_at.is_(None), ShadowRow.model_digest == digest), reason
+        """End the running shadow evaluation if it is this model's."""
+        is_running = and_(
+            ShadowRow.ended_at.is_(None), ShadowRow.model_digest == digest
         )
+        self._end(is_running, reason)
 
     def latest_of_model(self, digest: str) -> Shadow:
-        """A model's last time in the shadow; raises ShadowAbsent."""
-        query = select(ShadowRow).where(ShadowRow.model_digest == digest)
-        row = self._session.scalar(query.order_by(ShadowRow.started_at.desc()).limit(1))
+        """A model's last shadow evaluation; raises ShadowAbsent."""
+        query = (
+            select(ShadowRow)
+            .where(ShadowRow.model_digest == digest)
+            .order_by(ShadowRow.started_at.desc())
+            .limit(1)
+        )
+        row = self._session.scalar(query)
         if row is None:
             raise ShadowAbsent(what="The model was never in the shadow.")
         return _shadow(row)
@@ -161,16 +199,15 @@ class Shadows:
     def claim(
         self, shadow: Shadow, limit: int, last_made_at: datetime | None = None
     ) -> list[LiveResult]:
-        """The oldest results it has not read, locked until the transaction ends; never waits for a lock.
+        """The oldest results that the shadow has not read; never waits for a lock.
 
-        `after` is when the last result was made that this process claimed: older ones need not be looked at again.
+        The results are locked until the transaction ends. `last_made_at` is the time of the last
+        result that this process claimed, so that the query can skip older ones.
         """
-        since = max(shadow.started_at, last_made_at - VISIBILITY_SLACK) if last_made_at else shadow.started_at
-        unread = ~exists().where(
-            ShadowResultRow.shadow_id == shadow.id,
-            ShadowResultRow.job_id == ResultRow.job_id,
-        )
-        told = ResultRow.body
+        first_made_at = shadow.started_at
+        if last_made_at:
+            first_made_at = max(shadow.started_at, last_made_at - VISIBILITY_SLACK)
+        body = ResultRow.body
         query = (
             select(
                 ResultRow.job_id,
@@ -178,19 +215,19 @@ class Shadows:
                 CaseRow.image_sha256,
                 CaseRow.roi,
                 CaseRow.frame,
-                told["prevalence"].as_float().label("prevalence"),
+                body["prevalence"].as_float().label("prevalence"),
                 ResultRow.model_digest.label("live_digest"),
-                told["score"].as_float().label("live_score"),
-                told["risk"].as_float().label("live_risk"),
-                told["decision"].as_string().label("live_decision"),
+                body["score"].as_float().label("live_score"),
+                body["risk"].as_float().label("live_risk"),
+                body["decision"].as_string().label("live_decision"),
                 ResultRow.created_at.label("made_at"),
             )
             .join(JobRow, JobRow.id == ResultRow.job_id)
             .join(CaseRow, CaseRow.id == JobRow.case_id)
             .where(
-                ResultRow.created_at > since,
-                unread,
-                _drawn(ResultRow.job_id, shadow.share),
+                ResultRow.created_at > first_made_at,
+                ~_is_read(shadow),
+                _is_in_share(shadow.share),
             )
             .order_by(ResultRow.created_at)
             .limit(limit)
@@ -198,73 +235,73 @@ class Shadows:
         )
         return [LiveResult(**row._mapping) for row in self._session.execute(query)]
 
-    def record(self, shadow: Shadow, said: Sequence[tuple[LiveResult, ShadowResult]]) -> int:
-        """Write what it said beside what the live model said; nothing once the shadow has ended.
+    def record(
+        self, shadow: Shadow, results: Sequence[tuple[LiveResult, ShadowResult]]
+    ) -> int:
+        """Store the shadow's results beside those of the live model; none once it has ended.
 
-        `claim` may return a result that another process has read since: its snapshot is older than its locks. The
-        first reading stays.
+        `claim` may return a result that another process has read in the meantime, because its
+        snapshot is older than its locks. The first reading stays.
 
         Returns
         -------
         How many were written.
         """
-        running = select(ShadowRow.id).where(
-            ShadowRow.id == shadow.id, ShadowRow.ended_at.is_(None)
-        )
-        if not said or self._session.scalar(running.with_for_update(read=True)) is None:
+        if not results or not self._lock_running(shadow):
             return 0
-        rows = [
-            {"shadow_id": shadow.id, **_live(watched), **vars(each)}
-            for watched, each in said
-        ]
-        statement = insert(ShadowResultRow).on_conflict_do_nothing()
-        written = self._session.scalars(
-            statement.returning(ShadowResultRow.job_id), rows
+        rows = []
+        for live_result, shadow_result in results:
+            live_values = {name: getattr(live_result, name) for name in LIVE_COLUMNS}
+            rows.append({"shadow_id": shadow.id, **live_values, **vars(shadow_result)})
+        statement = (
+            insert(ShadowResultRow)
+            .on_conflict_do_nothing()
+            .returning(ShadowResultRow.job_id)
         )
-        return len(written.all())
+        return len(self._session.scalars(statement, rows).all())
 
     def pairs(self, shadow: Shadow) -> list[ShadowPair]:
-        """All it has read, oldest first, each with the last outcome of its case."""
+        """All jobs that the shadow has read, oldest first, each with its case's last outcome."""
         later = aliased(OutcomeRow)
-        last = ~exists().where(
+        later_outcome = exists().where(
             later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id
         )
-        own = [
-            field.name
-            for field in fields(ShadowPair)
-            if field.name not in ("hospital", "malignant")
-        ]
+        last_outcome = and_(OutcomeRow.case_id == JobRow.case_id, ~later_outcome)
         query = (
             select(
-                HospitalRow.name.label("hospital"),
-                *(getattr(ShadowResultRow, name) for name in own),
-                OutcomeRow.malignant,
+                HospitalRow.name.label("hospital"), *PAIR_COLUMNS, OutcomeRow.malignant
             )
             .join(HospitalRow, HospitalRow.id == ShadowResultRow.hospital_id)
             .join(JobRow, JobRow.id == ShadowResultRow.job_id)
-            .outerjoin(OutcomeRow, and_(OutcomeRow.case_id == JobRow.case_id, last))
+            .outerjoin(OutcomeRow, last_outcome)
             .where(ShadowResultRow.shadow_id == shadow.id)
             .order_by(ShadowResultRow.made_at, ShadowResultRow.job_id)
         )
         return [ShadowPair(**row._mapping) for row in self._session.execute(query)]
 
     def count_waiting(self, shadow: Shadow) -> int:
-        """Results it has still to read."""
-        read = exists().where(
-            ShadowResultRow.shadow_id == shadow.id,
-            ShadowResultRow.job_id == ResultRow.job_id,
+        """Count the results that the shadow has still to read."""
+        query = (
+            select(func.count())
+            .select_from(ResultRow)
+            .where(
+                ResultRow.created_at > shadow.started_at,
+                ~_is_read(shadow),
+                _is_in_share(shadow.share),
+            )
         )
-        made = (
-            ResultRow.created_at > shadow.started_at,
-            ~read,
-            _drawn(ResultRow.job_id, shadow.share),
-        )
-        return self._session.scalars(
-            select(func.count()).select_from(ResultRow).where(*made)
-        ).one()
+        return self._session.scalars(query).one()
 
-    def _end(self, which: Any, reason: Message) -> Shadow | None:
-        row = self._session.scalar(select(ShadowRow).where(which).with_for_update())
+    def _lock_running(self, shadow: Shadow) -> bool:
+        """Whether the shadow is running; if so, it cannot end before this transaction does."""
+        query = select(ShadowRow.id).where(
+            ShadowRow.id == shadow.id, ShadowRow.ended_at.is_(None)
+        )
+        return self._session.scalar(query.with_for_update(read=True)) is not None
+
+    def _end(self, condition: ColumnElement[bool], reason: Message) -> Shadow | None:
+        query = select(ShadowRow).where(condition)
+        row = self._session.scalar(query.with_for_update())
         if row is None:
             return None
         row.ended_at = NOW
@@ -281,25 +318,25 @@ class Shadows:
         return _shadow(row)
 
 
-def _drawn(job: Any, share: float) -> Any:
-    """Whether a job is in the share, by its id: the same jobs for every shadow of that share."""
-    place = func.abs(cast(func.hashtext(cast(job, String)), BigInteger)) % SHARE_RESOLUTION
-    return literal(True) if share >= 1 else place < share * SHARE_RESOLUTION
-
-
-def _live(watched: LiveResult) -> dict[str, Any]:
-    names = (
-        "job_id",
-        "hospital_id",
-        "live_digest",
-        "live_score",
-        "live_risk",
-        "live_decision",
+def _is_read(shadow: Shadow) -> ColumnElement[bool]:
+    """Whether the shadow has read a result."""
+    return exists().where(
+        ShadowResultRow.shadow_id == shadow.id,
+        ShadowResultRow.job_id == ResultRow.job_id,
     )
-    return {name: getattr(watched, name) for name in names}
+
+
+def _is_in_share(share: float) -> ColumnElement[bool]:
+    """Whether a result is in the share, by its job's id: the same jobs for each shadow."""
+    if share >= 1:
+        return literal(True)
+    hash_value = cast(func.hashtext(cast(ResultRow.job_id, String)), BigInteger)
+    place = func.abs(hash_value) % SHARE_RESOLUTION
+    return place < share * SHARE_RESOLUTION
 
 
 def _shadow(row: ShadowRow) -> Shadow:
-    columns = {field.name: getattr(row, field.name) for field in fields(Shadow)}
-    reason = Message.from_json(row.end_reason) if row.end_reason else None
-    return Shadow(**columns | {"end_reason": reason})
+    values = {field.name: getattr(row, field.name) for field in fields(Shadow)}
+    if row.end_reason:
+        values["end_reason"] = Message.from_json(row.end_reason)
+    return Shadow(**values)

@@ -1,1 +1,1 @@
-"""What dashboards, the wallboard and Prometheus read."""
+"""Queries of dashboards, the wallboard and Prometheus."""

@@ -1,6 +1,6 @@
-"""What the gateway tells Prometheus of the whole house: counts and ages, nothing of a case.
+"""Queries for the metrics of the whole system: counts and ages, no data of a case.
 
-Each question is answered from an index, or from a table that stays small, and is given up after a time.
+Each query uses an index, or reads a table that stays small, and has a timeout.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ from shared.ledger.jobs.backlog import QUEUED
 from shared.ledger.tables import AuditRow, JobRow, ModelRow, SealRow, TrainingRunRow
 
 RECENT = timedelta(hours=1)
-SENT = text(
+SUBMITTED = text(
     """
     SELECT j.state, j.reason, count(*)
     FROM hospitals h
     CROSS JOIN LATERAL (
-        SELECT state, reason FROM jobs WHERE hospital_id = h.id AND created_at > clock_timestamp() - :recent) j
+        SELECT state, reason FROM jobs
+        WHERE hospital_id = h.id AND created_at > clock_timestamp() - :recent) j
     GROUP BY j.state, j.reason
     """
 )
@@ -28,7 +29,8 @@ UNSEALED = text(
     SELECT count(*), extract(epoch FROM clock_timestamp() - min(e.at))
     FROM (SELECT id::text AS chain FROM hospitals UNION ALL SELECT 'house') c
     LEFT JOIN LATERAL (
-        SELECT number FROM audit_checkpoints WHERE chain = c.chain ORDER BY seal DESC LIMIT 1) s ON true
+        SELECT number FROM audit_checkpoints
+        WHERE chain = c.chain ORDER BY seal DESC LIMIT 1) s ON true
     JOIN audit_events e ON e.chain = c.chain AND e.number = coalesce(s.number, 0) + 1
     """
 )
@@ -37,7 +39,7 @@ UNSEALED = text(
 
 @dataclass(frozen=True)
 class SubmittedJobs:
-    """Jobs of one state and, where they failed, of one reason."""
+    """The number of jobs of one state and, for failed ones, of one reason."""
 
     state: str
     reason: str | None
@@ -46,7 +48,10 @@ class SubmittedJobs:
 
 @dataclass(frozen=True)
 class AuditAge:
-    """Seconds since the newest event and the newest seal (None: there is none), and of the oldest event unsealed."""
+    """Ages in seconds of the newest event, the newest seal and the oldest unsealed event.
+
+    None: there is no event, or no seal.
+    """
 
     head_s: float | None
     seal_s: float | None
@@ -59,32 +64,31 @@ class MetricsQueries:
         self._session = session
 
     def set_timeout(self, seconds: float) -> None:
-        """Give up a question of this transaction that takes longer (Unavailable)."""
+        """Let a query of this transaction that takes longer fail with Unavailable."""
+        timeout = f"{int(seconds * 1000)}ms"
         self._session.execute(
-            select(
-                func.set_config("statement_timeout", f"{int(seconds * 1000)}ms", True)
-            )
+            select(func.set_config("statement_timeout", timeout, True))
         )
 
     def submitted(self) -> list[SubmittedJobs]:
-        """Jobs that came within the last hour."""
-        return [SubmittedJobs(*row) for row in self._session.execute(SENT, {"recent": RECENT})]
+        """Jobs that were submitted within the last hour."""
+        rows = self._session.execute(SUBMITTED, {"recent": RECENT})
+        return [SubmittedJobs(*row) for row in rows]
 
     def count_retried(self) -> int:
-        """Waiting jobs that outlived a worker."""
-        return self._session.scalars(
-            select(func.count()).where(QUEUED, JobRow.attempts > 0)
-        ).one()
+        """Count the queued jobs that outlived a worker."""
+        query = select(func.count()).where(QUEUED, JobRow.attempts > 0)
+        return self._session.scalars(query).one()
 
     def runs(self) -> dict[str, int]:
-        """Training runs by state."""
+        """Numbers of training runs by state."""
         query = select(TrainingRunRow.state, func.count()).group_by(
             TrainingRunRow.state
         )
         return dict(self._session.execute(query).all())
 
     def models(self) -> dict[str, str]:
-        """Name and version of each model by its digest."""
+        """Name and version of each model, by its digest."""
         query = select(ModelRow.digest, ModelRow.name, ModelRow.version)
         return {
             digest: f"{name}/{version}"
@@ -92,16 +96,18 @@ class MetricsQueries:
         }
 
     def audit(self) -> AuditAge:
-        chains, unsealed_s = self._session.execute(UNSEALED).one()
+        unsealed_chains, unsealed_s = self._session.execute(UNSEALED).one()
         return AuditAge(
-            self._age_s(AuditRow),
-            self._age_s(SealRow),
-            float(unsealed_s or 0.0),
-            chains,
+            head_s=self._newest_age_s(AuditRow),
+            seal_s=self._newest_age_s(SealRow),
+            unsealed_s=float(unsealed_s or 0.0),
+            unsealed_chains=unsealed_chains,
         )
 
-    def _age_s(self, table: type[AuditRow] | type[SealRow]) -> float | None:
-        """Of its newest row."""
-        at = self._session.scalar(select(table.at).order_by(table.id.desc()).limit(1))
-        now = database_time(self._session)
-        return None if at is None else max((now - at).total_seconds(), 0.0)
+    def _newest_age_s(self, table: type[AuditRow] | type[SealRow]) -> float | None:
+        query = select(table.at).order_by(table.id.desc()).limit(1)
+        at = self._session.scalar(query)
+        if at is None:
+            return None
+        age = database_time(self._session) - at
+        return max(age.total_seconds(), 0.0)

@@ -1,4 +1,7 @@
-"""What monitoring needs of each result: written with it, read by hospital, device and model."""
+"""Observations: the data of each result that monitoring needs.
+
+They are written with the result, and read by hospital, device and model.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -34,6 +37,7 @@ from shared.ledger.packed_columns import (
     unpack_smallints,
 )
 from shared.ledger.tables import (
+    AnyRow,
     AnySelect,
     CaseRow,
     HospitalRow,
@@ -44,16 +48,17 @@ from shared.ledger.tables import (
 )
 
 MIN_DIGEST_CHARACTERS = 8
-"""Letters of a digest that are taken for a whole one."""
+"""Shorter texts are not taken for the beginning of a digest."""
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One result as monitoring sees it.
+    """One result, as monitoring needs it.
 
-    `strangeness` is the novelty score, `embedding` the image along the training images' first principal directions in
-    standard deviations, `benign_p` and `malignant_p` are the conformal p-values of the classes; None in results of
-    bundles that cannot tell. `warnings` are codes.
+    `strangeness` is the novelty score. `embedding` is the image along the first principal
+    directions of the training images, in standard deviations. `benign_p` and `malignant_p` are the
+    conformal p-values of the classes. They are None in results of bundles that cannot compute them.
+    `warnings` are codes.
     """
 
     job_id: UUID
@@ -73,7 +78,7 @@ class Observation:
 
 
 class Quantity(StrEnum):
-    """What drift is measured of, by the names of the columns and of a model's reference."""
+    """The quantities whose drift is measured, by their names in columns and references."""
 
     SCORE = "score"
     STRANGENESS = "strangeness"
@@ -81,7 +86,7 @@ class Quantity(StrEnum):
 
 
 class Period(StrEnum):
-    """The length of a step through time; weeks begin on Monday, both by UTC."""
+    """The length of a period. Weeks begin on Monday; both by UTC."""
 
     WEEK = "week"
     MONTH = "month"
@@ -89,7 +94,10 @@ class Period(StrEnum):
 
 @dataclass(frozen=True)
 class Window:
-    """Which results to look at: made from `since` to before `until`, of one hospital, device and model or of all."""
+    """A selection of results: from `start` to before `end`, of one hospital, device and model.
+
+    None selects all.
+    """
 
     start: datetime
     end: datetime | None = None
@@ -99,7 +107,7 @@ class Window:
 
 
 class ResultSource(NamedTuple):
-    """Where results come from."""
+    """The hospital, device and model of results."""
 
     hospital: UUID
     device: str | None
@@ -115,7 +123,7 @@ class DecisionCount(NamedTuple):
 
 
 class CodeCount(NamedTuple):
-    """How often a code was told: of a warning, or of a job's failure."""
+    """How often a code occurred: of a warning, or of a job's failure."""
 
     hospital: UUID
     device: str | None
@@ -124,7 +132,7 @@ class CodeCount(NamedTuple):
 
 
 class PeriodCount(NamedTuple):
-    """Results of a step of time, and how many of them have an outcome."""
+    """The number of a period's results of one decision, with or without an outcome."""
 
     hospital: UUID
     period: datetime
@@ -134,7 +142,10 @@ class PeriodCount(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class VerifiedResults:
-    """Results (N,) of one kind whose cases have an outcome; `benign_p` and `malignant_p` are NaN where not told."""
+    """Results of one hospital, period, model and decision whose cases have an outcome.
+
+    Arrays have shape (N,). `benign_p` and `malignant_p` are NaN where they were not computed.
+    """
 
     hospital: UUID
     period: datetime
@@ -149,7 +160,7 @@ class VerifiedResults:
 
 @dataclass(frozen=True)
 class ModelReference:
-    """A model, and the quantiles of its `cases` training images; None where it was stored without."""
+    """A model, and the quantiles of its `cases` training images; None where none are stored."""
 
     digest: str
     name: str
@@ -159,7 +170,10 @@ class ModelReference:
 
 
 class Observations:
-    """Of all hospitals, or of one alone where it is given; each reading passes through `_within`."""
+    """The observations of all hospitals, or of one.
+
+    Each query passes through `_restrict` or `_restrict_to_hospital`.
+    """
 
     def __init__(
         self, session: Session, audit: AuditTrail, hospital: UUID | None = None
@@ -169,56 +183,60 @@ class Observations:
         self._hospital = hospital
 
     def record(self, observations: Sequence[Observation]) -> None:
-        """Write those of one batch, in the transaction that writes their results."""
-        if observations:
-            self._session.execute(
-                insert(ObservationRow), [vars(each) for each in observations]
-            )
+        """Store the observations of a batch, in the transaction that stores its results."""
+        rows = [vars(observation) for observation in observations]
+        if rows:
+            self._session.execute(insert(ObservationRow), rows)
 
     def hospitals(self) -> dict[UUID, str]:
-        """Names of those that may be seen."""
+        """Names of the visible hospitals."""
         query = select(HospitalRow.id, HospitalRow.name).order_by(HospitalRow.name)
         if self._hospital:
             query = query.where(HospitalRow.id == self._hospital)
         return {row.id: row.name for row in self._session.execute(query)}
 
     def references(self, digests: Collection[str]) -> list[ModelReference]:
-        """What is known of these models; those that are not stored are left out."""
-        rows = self._session.scalars(
+        """The references of these models, oldest model first. Unknown models are left out."""
+        query = (
             select(ModelRow)
             .where(ModelRow.digest.in_(digests))
             .order_by(ModelRow.created_at)
         )
-        return [_reference(row) for row in rows]
+        return [_model_reference(row) for row in self._session.scalars(query)]
 
-    def find_model(self, which: str) -> str | None:
-        """Digest of a model by itself, a start of it, NAME/VERSION, or NAME (its newest); None if there is none."""
-        meant = [
-            ModelRow.name == which,
-            ModelRow.name + "/" + cast(ModelRow.version, String) == which,
+    def find_model(self, name_or_digest: str) -> str | None:
+        """The digest of a model by its digest, the beginning of it, NAME/VERSION, or NAME.
+
+        A name means its newest version. None if there is no such model.
+        """
+        name_and_version = ModelRow.name + "/" + cast(ModelRow.version, String)
+        conditions = [
+            ModelRow.name == name_or_digest,
+            name_and_version == name_or_digest,
         ]
-        if len(which) >= MIN_DIGEST_CHARACTERS:
-            meant.append(ModelRow.digest.startswith(which, autoescape=True))
-        return self._session.scalar(
+        if len(name_or_digest) >= MIN_DIGEST_CHARACTERS:
+            conditions.append(
+                ModelRow.digest.startswith(name_or_digest, autoescape=True)
+            )
+        query = (
             select(ModelRow.digest)
-            .where(or_(*meant))
+            .where(or_(*conditions))
             .order_by(ModelRow.version.desc())
             .limit(1)
         )
+        return self._session.scalar(query)
 
     def decisions(self, window: Window) -> list[DecisionCount]:
         """Counts by hospital, device, model and decision."""
-        source = (
+        columns = (
             ObservationRow.hospital_id,
             ObservationRow.device,
             ObservationRow.model_digest,
+            ObservationRow.decision,
         )
-        query = select(*source, ObservationRow.decision, func.count()).group_by(
-            *source, ObservationRow.decision
-        )
-        return [
-            DecisionCount(*row) for row in self._session.execute(self._within(query, window))
-        ]
+        query = select(*columns, func.count()).group_by(*columns)
+        rows = self._session.execute(self._restrict(query, window))
+        return [DecisionCount(*row) for row in rows]
 
     def quantile_counts(
         self,
@@ -227,35 +245,43 @@ class Observations:
         quantity: Quantity,
         references: Sequence[Sequence[float]],
     ) -> dict[ResultSource, list[NDArray[np.int64]]]:
-        """How many results of a model lie between the reference's quantiles, for each hospital and device.
+        """Count a model's results between the reference's quantiles, by hospital and device.
 
-        There is one reference of Q quantiles for each component of the quantity; a number is its only component. Each
-        gets Q + 1 counts: below the first quantile, from each up to the next, from the last on.
+        There is one reference of Q quantiles for each component of the quantity; a number is its
+        only component. Each component has (Q + 1,) counts: below the first quantile, between each
+        two neighbours, and from the last on.
         """
-        parts = (
-            _components(len(references))
-            if quantity is Quantity.EMBEDDING
-            else [getattr(ObservationRow, quantity)]
-        )
-        numbers = [
-            pack_bucket_numbers(part, table) for part, table in zip(parts, references, strict=True)
+        if quantity is Quantity.EMBEDDING:
+            components = _embedding_components(len(references))
+        else:
+            components = [getattr(ObservationRow, quantity)]
+        bucket_columns = [
+            pack_bucket_numbers(component, quantiles)
+            for component, quantiles in zip(components, references, strict=True)
         ]
-        source = (ObservationRow.hospital_id, ObservationRow.device)
-        query = select(*source, *numbers).where(ObservationRow.model_digest == model)
-        rows = self._session.execute(self._within(query, window).group_by(*source))
-        sizes = [len(table) + 1 for table in references]
-        return {
-            ResultSource(row[0], row[1], model): list(map(_counts, row[2:], sizes))
-            for row in rows
-        }
+        source_columns = (ObservationRow.hospital_id, ObservationRow.device)
+        query = (
+            select(*source_columns, *bucket_columns)
+            .where(ObservationRow.model_digest == model)
+            .group_by(*source_columns)
+        )
+        sizes = [len(quantiles) + 1 for quantiles in references]
+        counts_by_source: dict[ResultSource, list[NDArray[np.int64]]] = {}
+        for row in self._session.execute(self._restrict(query, window)):
+            hospital, device, *packed_buckets = row
+            source = ResultSource(hospital=hospital, device=device, model=model)
+            counts_by_source[source] = [
+                _count_buckets(packed, size)
+                for packed, size in zip(packed_buckets, sizes, strict=True)
+            ]
+        return counts_by_source
 
     def warnings(self, window: Window) -> list[CodeCount]:
-        """How many results carry each warning."""
+        """How many results have each warning."""
         code = func.jsonb_array_elements_text(ObservationRow.warnings).label("code")
-        each = self._within(
-            select(ObservationRow.hospital_id, ObservationRow.device, code), window
-        ).subquery()
-        query = select(*each.c, func.count().label("times")).group_by(*each.c)
+        query = select(ObservationRow.hospital_id, ObservationRow.device, code)
+        codes = self._restrict(query, window).subquery()
+        counts = select(*codes.c, func.count().label("times")).group_by(*codes.c)
         return [
             CodeCount(
                 hospital=row.hospital_id,
@@ -263,47 +289,57 @@ class Observations:
                 code=row.code,
                 times=row.times,
             )
-            for row in self._session.execute(query)
+            for row in self._session.execute(counts)
         ]
 
     def failures(self, window: Window) -> list[CodeCount]:
-        """How many jobs submitted in the window failed for each reason; the window's model does not part them."""
-        by = (JobRow.hospital_id, CaseRow.device, REASON)
+        """How many jobs that were submitted in the window failed for each reason.
+
+        The window's model has no effect.
+        """
+        columns = (JobRow.hospital_id, CaseRow.device, REASON)
+        is_failed = JobRow.state == literal_column(f"'{JobState.FAILED}'")
         query = (
-            select(*by, func.count())
+            select(*columns, func.count())
             .join(CaseRow, CaseRow.id == JobRow.case_id)
-            .group_by(*by)
+            .where(is_failed)
+            .group_by(*columns)
         )
-        query = query.where(JobRow.state == literal_column(f"'{JobState.FAILED}'"))
-        query = self._of_hospital(
-            _made(query, window, JobRow.created_at), window, JobRow.hospital_id
-        )
+        query = _restrict_to_time(query, window, JobRow.created_at)
+        query = self._restrict_to_hospital(query, window, JobRow.hospital_id)
         if window.device is not None:
             query = query.where(CaseRow.device == window.device)
         return [CodeCount(*row) for row in self._session.execute(query)]
 
     def period_counts(self, window: Window, period: Period) -> list[PeriodCount]:
-        """Counts by hospital, step of time and decision, outcomes or not."""
-        by = (ObservationRow.hospital_id, _step(period), ObservationRow.decision)
-        query = self._within(select(*by, func.count()), window).group_by(*by)
-        return [PeriodCount(*row) for row in self._session.execute(query)]
+        """Counts by hospital, period and decision, with or without outcomes."""
+        columns = (
+            ObservationRow.hospital_id,
+            _period_start(period),
+            ObservationRow.decision,
+        )
+        query = select(*columns, func.count()).group_by(*columns)
+        rows = self._session.execute(self._restrict(query, window))
+        return [PeriodCount(*row) for row in rows]
 
     def verified(self, window: Window, period: Period) -> list[VerifiedResults]:
-        """Results of cases with an outcome, which is each case's last, by hospital, step, model and decision."""
+        """Results of cases with an outcome, by hospital, period, model and decision.
+
+        Each case's last outcome counts.
+        """
         later = aliased(OutcomeRow)
-        corrected = (
+        later_outcome = (
             select(later.id)
             .where(later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id)
             .exists()
         )
-        step = _step(period).label("period")
-        kind = (
+        group_columns = (
             ObservationRow.hospital_id,
-            step,
+            _period_start(period).label("period"),
             ObservationRow.model_digest,
             ObservationRow.decision,
         )
-        columns = (
+        packed_columns = (
             pack_doubles(ObservationRow.score).label("score"),
             pack_doubles(ObservationRow.risk).label("risk"),
             pack_doubles(ObservationRow.benign_p).label("benign_p"),
@@ -311,54 +347,40 @@ class Observations:
             pack_smallints(cast(OutcomeRow.malignant, Integer)).label("malignant"),
         )
         query = (
-            select(*kind, *columns)
+            select(*group_columns, *packed_columns)
             .join(OutcomeRow, OutcomeRow.case_id == ObservationRow.case_id)
-            .where(~corrected)
-            .group_by(*kind)
+            .where(~later_outcome)
+            .group_by(*group_columns)
         )
-        rows = self._session.execute(self._within(query, window))
-        return [
-            VerifiedResults(
-                hospital=row.hospital_id,
-                period=row.period,
-                model=row.model_digest,
-                decision=row.decision,
-                score=unpack_doubles(row.score),
-                risk=unpack_doubles(row.risk),
-                benign_p=unpack_doubles(row.benign_p),
-                malignant_p=unpack_doubles(row.malignant_p),
-                malignant=unpack_smallints(row.malignant) == 1,
-            )
-            for row in rows
-        ]
+        rows = self._session.execute(self._restrict(query, window))
+        return [_verified_results(row) for row in rows]
 
-    def _within(self, query: AnySelect, window: Window) -> AnySelect:
-        """The one place where the hospital's scope and the window are applied to observations."""
-        query = self._of_hospital(
-            _made(query, window, ObservationRow.created_at),
-            window,
-            ObservationRow.hospital_id,
-        )
+    def _restrict(self, query: AnySelect, window: Window) -> AnySelect:
+        """Apply the hospital's scope and the window to a query of observations."""
+        query = _restrict_to_time(query, window, ObservationRow.created_at)
+        query = self._restrict_to_hospital(query, window, ObservationRow.hospital_id)
         if window.device is not None:
             query = query.where(ObservationRow.device == window.device)
-        return (
-            query
-            if window.model is None
-            else query.where(ObservationRow.model_digest == window.model)
-        )
+        if window.model is not None:
+            query = query.where(ObservationRow.model_digest == window.model)
+        return query
 
-    def _of_hospital(self, query: AnySelect, window: Window, column: Any) -> AnySelect:
+    def _restrict_to_hospital(
+        self, query: AnySelect, window: Window, column: Any
+    ) -> AnySelect:
         for hospital in {self._hospital, window.hospital} - {None}:
             query = query.where(column == hospital)
         return query
 
 
-def _made(query: AnySelect, window: Window, column: Any) -> AnySelect:
+def _restrict_to_time(query: AnySelect, window: Window, column: Any) -> AnySelect:
     query = query.where(column >= window.start)
-    return query if window.end is None else query.where(column < window.end)
+    if window.end is None:
+        return query
+    return query.where(column < window.end)
 
 
-def _step(period: Period) -> Any:
+def _period_start(period: Period) -> Any:
     return func.date_trunc(
         literal_column(f"'{period}'"),
         ObservationRow.created_at,
@@ -366,23 +388,38 @@ def _step(period: Period) -> Any:
     )
 
 
-def _components(count: int) -> list[Any]:
+def _embedding_components(count: int) -> list[Any]:
     return [
         cast(ObservationRow.embedding[number].astext, Double) for number in range(count)
     ]
 
 
-def _counts(bucket_numbers: memoryview | None, size: int) -> NDArray[np.int64]:
-    return np.bincount(unpack_smallints(bucket_numbers), minlength=size)
+def _count_buckets(packed: memoryview | None, size: int) -> NDArray[np.int64]:
+    """(size,) counts of packed bucket numbers."""
+    return np.bincount(unpack_smallints(packed), minlength=size)
 
 
-def _reference(row: ModelRow) -> ModelReference:
-    held = row.reference or {}
-    images = held.get("images") or row.metrics.get("images")
+def _verified_results(row: AnyRow) -> VerifiedResults:
+    return VerifiedResults(
+        hospital=row.hospital_id,
+        period=row.period,
+        model=row.model_digest,
+        decision=row.decision,
+        score=unpack_doubles(row.score),
+        risk=unpack_doubles(row.risk),
+        benign_p=unpack_doubles(row.benign_p),
+        malignant_p=unpack_doubles(row.malignant_p),
+        malignant=unpack_smallints(row.malignant) == 1,
+    )
+
+
+def _model_reference(row: ModelRow) -> ModelReference:
+    reference = row.reference or {}
+    images = reference.get("images") or row.metrics.get("images")
     return ModelReference(
-        row.digest,
-        row.name,
-        row.version,
-        int(images) if images else None,
-        held.get("quantiles"),
+        digest=row.digest,
+        name=row.name,
+        version=row.version,
+        cases=int(images) if images else None,
+        quantiles=reference.get("quantiles"),
     )

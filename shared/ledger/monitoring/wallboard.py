@@ -1,4 +1,4 @@
-"""What the wall shows of the last minutes or hours: results and the time they took, what waits, what failed."""
+"""The data of the wallboard: results and their latency, waiting jobs, failures, decisions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Double,
     Integer,
     Select,
+    Subquery,
     cast,
     func,
     literal_column,
@@ -25,13 +26,15 @@ from shared.ledger.tables import HospitalRow, JobRow, ObservationRow, ResultRow
 
 Columns = TypeVarTuple("Columns")
 
-TOOK_S = cast(func.extract("epoch", ResultRow.created_at - JobRow.created_at), Double)
-"""Submit to result. A dead letter that was run again counts from its submission."""
+LATENCY_S = cast(
+    func.extract("epoch", ResultRow.created_at - JobRow.created_at), Double
+)
+"""From submission to result. A dead letter that was run again counts from its submission."""
 REFER: ColumnElement[str] = literal_column("'refer'")
 
 
 class Span(NamedTuple):
-    """A stretch of time up to `until`, cut into `buckets` of `bucket` each."""
+    """A stretch of time that ends at `end`, in `buckets` parts of the length `bucket`."""
 
     end: datetime
     bucket: timedelta
@@ -43,7 +46,10 @@ class Span(NamedTuple):
 
 
 class Throughput(NamedTuple):
-    """Results of a hospital (None: all) in a bucket (None: the whole span); seconds from submit to result."""
+    """The number of results and their latency, in seconds from submission to result.
+
+    `hospital` None: all hospitals. `bucket` None: the whole span.
+    """
 
     hospital: UUID | None
     bucket: int | None
@@ -53,7 +59,7 @@ class Throughput(NamedTuple):
 
 
 class WaitingLane(NamedTuple):
-    """Jobs that wait in a lane, and since when the oldest does."""
+    """The waiting jobs of one lane; `oldest` is the time at which the oldest was queued."""
 
     hospital: UUID
     urgent: bool
@@ -62,7 +68,7 @@ class WaitingLane(NamedTuple):
 
 
 class DeadLetterCount(NamedTuple):
-    """Dead letters of a reason, and how many of them failed in the span."""
+    """Dead letters of one reason; `lately` counts those that failed within the span."""
 
     hospital: UUID
     reason: str
@@ -78,7 +84,7 @@ class DecisionCount(NamedTuple):
 
 @dataclass(frozen=True)
 class WallboardData:
-    """Everything at one moment."""
+    """All data of the wallboard at one moment."""
 
     span: Span
     hospitals: dict[UUID, str]
@@ -90,104 +96,117 @@ class WallboardData:
 
 
 class Wallboard:
-    """Of all hospitals, or of one alone where it is given; each reading passes through `_mine`."""
+    """The wallboard of all hospitals, or of one.
+
+    Each query passes through `_restrict_to_hospital`.
+    """
 
     def __init__(self, session: Session, hospital: UUID | None = None) -> None:
         self._session = session
         self._hospital = hospital
 
     def now(self) -> datetime:
-        """By the database's clock, which all its times are by."""
+        """The database's clock, which gives all times of the wallboard."""
         return database_time(self._session)
 
     def read(self, span: Span) -> WallboardData:
         return WallboardData(
-            span, self._hospitals(), self._paces(span), self._lanes(), self._running(), self._failed(span),
-            self._decided(span),
-        )  # fmt: skip
+            span=span,
+            hospitals=self._hospitals(),
+            throughputs=self._throughputs(span),
+            lanes=self._lanes(),
+            running=self._running(),
+            dead_letters=self._dead_letters(span),
+            decisions=self._decisions(span),
+        )
 
     def _hospitals(self) -> dict[UUID, str]:
-        query = self._mine(
-            select(HospitalRow.id, HospitalRow.name), HospitalRow.id
-        ).order_by(HospitalRow.name)
-        return {row.id: row.name for row in self._session.execute(query)}
+        query = select(HospitalRow.id, HospitalRow.name).order_by(HospitalRow.name)
+        rows = self._session.execute(self._restrict_to_hospital(query, HospitalRow.id))
+        return {row.id: row.name for row in rows}
 
-    def _paces(self, span: Span) -> list[Throughput]:
+    def _throughputs(self, span: Span) -> list[Throughput]:
         age_s = func.extract("epoch", ResultRow.created_at - span.start)
-        bucket = cast(func.floor(age_s / span.bucket.total_seconds()), Integer).label(
-            "bucket"
+        bucket = cast(func.floor(age_s / span.bucket.total_seconds()), Integer)
+        query = (
+            select(
+                ResultRow.hospital_id,
+                bucket.label("bucket"),
+                LATENCY_S.label("latency_s"),
+            )
+            .join(JobRow, JobRow.id == ResultRow.job_id)
+            .where(ResultRow.created_at >= span.start, ResultRow.created_at < span.end)
         )
-        made = select(ResultRow.hospital_id, bucket, TOOK_S.label("took")).join(
-            JobRow, JobRow.id == ResultRow.job_id
+        results = self._restrict_to_hospital(query, ResultRow.hospital_id).subquery()
+        grouping_sets = func.grouping_sets(
+            tuple_(results.c.hospital_id),
+            tuple_(results.c.bucket),
+            literal_column("()"),
         )
-        made = made.where(
-            ResultRow.created_at >= span.start, ResultRow.created_at < span.end
-        )
-        each = self._mine(made, ResultRow.hospital_id).subquery()
-        query = select(
-            each.c.hospital_id,
-            each.c.bucket,
+        grouped = select(
+            results.c.hospital_id,
+            results.c.bucket,
             func.count(),
-            _quantile(0.5, each),
-            _quantile(0.95, each),
-        )
-        sets = func.grouping_sets(
-            tuple_(each.c.hospital_id), tuple_(each.c.bucket), literal_column("()")
-        )
-        return [
-            Throughput(*row) for row in self._session.execute(query.group_by(sets)) if row[2]
-        ]
+            _latency_quantile(0.5, results),
+            _latency_quantile(0.95, results),
+        ).group_by(grouping_sets)
+        throughputs = [Throughput(*row) for row in self._session.execute(grouped)]
+        return [throughput for throughput in throughputs if throughput.results]
 
     def _lanes(self) -> list[WaitingLane]:
-        by = (JobRow.hospital_id, JobRow.urgent)
+        columns = (JobRow.hospital_id, JobRow.urgent)
         query = (
-            select(*by, func.count(), func.min(JobRow.queued_at))
+            select(*columns, func.count(), func.min(JobRow.queued_at))
             .where(QUEUED)
-            .group_by(*by)
+            .group_by(*columns)
         )
-        return [
-            WaitingLane(*row)
-            for row in self._session.execute(self._mine(query, JobRow.hospital_id))
-        ]
+        rows = self._session.execute(
+            self._restrict_to_hospital(query, JobRow.hospital_id)
+        )
+        return [WaitingLane(*row) for row in rows]
 
     def _running(self) -> dict[UUID, int]:
         jobs = func.count().label("jobs")
         query = (
             select(JobRow.hospital_id, jobs).where(RUNNING).group_by(JobRow.hospital_id)
         )
-        rows = self._session.execute(self._mine(query, JobRow.hospital_id))
+        rows = self._session.execute(
+            self._restrict_to_hospital(query, JobRow.hospital_id)
+        )
         return {row.hospital_id: row.jobs for row in rows}
 
-    def _failed(self, span: Span) -> list[DeadLetterCount]:
-        by = (JobRow.hospital_id, REASON)
+    def _dead_letters(self, span: Span) -> list[DeadLetterCount]:
+        columns = (JobRow.hospital_id, REASON)
         lately = func.count().filter(JobRow.updated_at >= span.start)
-        query = select(*by, func.count(), lately).where(FAILED).group_by(*by)
-        return [
-            DeadLetterCount(*row)
-            for row in self._session.execute(self._mine(query, JobRow.hospital_id))
-        ]
+        query = select(*columns, func.count(), lately).where(FAILED).group_by(*columns)
+        rows = self._session.execute(
+            self._restrict_to_hospital(query, JobRow.hospital_id)
+        )
+        return [DeadLetterCount(*row) for row in rows]
 
-    def _decided(self, span: Span) -> list[DecisionCount]:
+    def _decisions(self, span: Span) -> list[DecisionCount]:
         refer = func.count().filter(ObservationRow.decision == REFER)
-        query = select(ObservationRow.hospital_id, func.count(), refer).group_by(
-            ObservationRow.hospital_id
-        )
-        query = query.where(
-            ObservationRow.created_at >= span.start,
-            ObservationRow.created_at < span.end,
-        )
-        return [
-            DecisionCount(*row)
-            for row in self._session.execute(
-                self._mine(query, ObservationRow.hospital_id)
+        query = (
+            select(ObservationRow.hospital_id, func.count(), refer)
+            .where(
+                ObservationRow.created_at >= span.start,
+                ObservationRow.created_at < span.end,
             )
-        ]
-
-    def _mine(self, query: Select[*Columns], column: Any) -> Select[*Columns]:
-        return (
-            query if self._hospital is None else query.where(column == self._hospital)
+            .group_by(ObservationRow.hospital_id)
         )
+        rows = self._session.execute(
+            self._restrict_to_hospital(query, ObservationRow.hospital_id)
+        )
+        return [DecisionCount(*row) for row in rows]
+
+    def _restrict_to_hospital(
+        self, query: Select[*Columns], column: Any
+    ) -> Select[*Columns]:
+        if self._hospital is None:
+            return query
+        return query.where(column == self._hospital)
 
 
-def _quantile(share: float, each: Any) -> Any:
-    return func.percentile_cont(literal_column(str(share))).within_group(each.c.took)
+def _latency_quantile(quantile: float, results: Subquery) -> Any:
+    percentile = func.percentile_cont(literal_column(str(quantile)))
+    return percentile.within_group(results.c.latency_s)

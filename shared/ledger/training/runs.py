@@ -1,4 +1,7 @@
-"""Training runs: requested, followed, cancelled and resumed by an operator. Their work is in `steps`."""
+"""Training runs: requested, followed, cancelled and resumed by an operator.
+
+Their work is in `steps`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -39,7 +42,10 @@ class RunNotCancellable(Conflict):
 
 class RunNotResumable(Conflict):
     code = "run-not-resumable"
-    text = "The run is {state}; only a failed or cancelled run can be resumed. Ask for a new one to train again."
+    text = (
+        "The run is {state}; only a failed or cancelled run can be resumed. Ask for a new one to "
+        "train again."
+    )
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class TrainingRun:
     model_digest: str | None
     reason: str | None
     message: Message | None
-    """What it said last; why it failed, by the code of its reason."""
+    """The run's last message; of a failed run, the code and facts of its reason."""
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -69,9 +75,9 @@ class TrainingRun:
 
 @dataclass(frozen=True)
 class Step:
-    """A piece of a run, as one sees it from outside; `seconds` of its last attempt so far.
+    """A step of a run. `seconds` is the duration of its last attempt so far.
 
-    `owner` is the trainer at it now, as host/process/start.
+    `owner` is the trainer that holds the step now, as host/process/start.
     """
 
     name: str
@@ -111,7 +117,10 @@ class TrainingRuns:
         folds: int | None = None,
         table: Mapping[str, Any] | None = None,
     ) -> UUID:
-        """Queue a run; its first step plans the others. `table` is the recipe as it stays for this run."""
+        """Queue a run. Its first step plans the others.
+
+        `table` is the whole recipe, which stays the same for this run.
+        """
         row = TrainingRunRow(
             dataset_id=dataset,
             version_id=version,
@@ -123,15 +132,14 @@ class TrainingRuns:
             row.recipe_table = dict(table)
         self._session.add(row)
         self._session.flush()
-        self._session.add(
-            RunStepRow(
-                run_id=row.id,
-                name=StepKind.PLAN,
-                place=0,
-                kind=StepKind.PLAN,
-                weight=0.0,
-            )
+        plan = RunStepRow(
+            run_id=row.id,
+            name=StepKind.PLAN,
+            place=0,
+            kind=StepKind.PLAN,
+            weight=0.0,
         )
+        self._session.add(plan)
         self._session.flush()
         self._audit.record(
             Event.RUN_REQUESTED, run=str(row.id), recipe=recipe, version=str(version)
@@ -139,7 +147,8 @@ class TrainingRuns:
         return row.id
 
     def find(self, run_id: UUID) -> TrainingRun | None:
-        row = self._session.execute(_runs().where(TrainingRunRow.id == run_id)).first()
+        query = _select_runs().where(TrainingRunRow.id == run_id)
+        row = self._session.execute(query).first()
         return _run(row) if row else None
 
     def get(self, run_id: UUID) -> TrainingRun:
@@ -150,62 +159,75 @@ class TrainingRuns:
         return run
 
     def newest(self, limit: int = 50) -> list[TrainingRun]:
-        query = _runs().order_by(TrainingRunRow.created_at.desc()).limit(limit)
+        query = _select_runs().order_by(TrainingRunRow.created_at.desc()).limit(limit)
         return [_run(row) for row in self._session.execute(query)]
 
     def steps(self, run_id: UUID) -> list[Step]:
-        """In the order in which they are taken up."""
-        took = func.extract(
-            "epoch", func.coalesce(RunStepRow.ended_at, NOW) - RunStepRow.started_at
-        )
-        names = [field.name for field in fields(Step) if field.name != "seconds"]
-        columns = [getattr(RunStepRow, name) for name in names]
+        """In the order in which they are claimed."""
+        end = func.coalesce(RunStepRow.ended_at, NOW)
+        seconds = func.extract("epoch", end - RunStepRow.started_at)
+        columns = [
+            getattr(RunStepRow, field.name)
+            for field in fields(Step)
+            if field.name != "seconds"
+        ]
         query = (
-            select(*columns, took.label("seconds"))
+            select(*columns, seconds.label("seconds"))
             .where(RunStepRow.run_id == run_id)
             .order_by(RunStepRow.place)
         )
         return [_step(row) for row in self._session.execute(query)]
 
-    def events(self, run_id: UUID, last_id: int = 0, limit: int = 1000) -> list[RunEvent]:
-        """What the run said of itself after that event."""
-        query = select(RunEventRow).where(
-            RunEventRow.run_id == run_id, RunEventRow.id > last_id
+    def events(
+        self, run_id: UUID, last_id: int = 0, limit: int = 1000
+    ) -> list[RunEvent]:
+        """The run's events after the event of this id, in order."""
+        query = (
+            select(RunEventRow)
+            .where(RunEventRow.run_id == run_id, RunEventRow.id > last_id)
+            .order_by(RunEventRow.id)
+            .limit(limit)
         )
-        rows = self._session.scalars(query.order_by(RunEventRow.id).limit(limit))
-        return [_event(row) for row in rows]
+        return [_event(row) for row in self._session.scalars(query)]
 
     def cancel(self, run_id: UUID) -> bool:
-        """Stop a run; its trainers notice with their next word. False if there is no such run."""
-        state = self._let_go(run_id)
+        """Stop a run; False if there is no such run. Raises RunNotCancellable.
+
+        Its trainers notice when they next report their progress.
+        """
+        state = self._release_steps(run_id)
         if state is None:
             return False
         if state not in run_source_states(RunState.CANCELLED):
             raise RunNotCancellable(state=state)
-        cancelled = Message("run-cancelled").to_json()
-        self._change(run_id, state=RunState.CANCELLED, ended_at=NOW, message=cancelled)
+        message = Message("run-cancelled").to_json()
+        self._change(run_id, state=RunState.CANCELLED, ended_at=NOW, message=message)
         self._audit.record(Event.RUN_CANCELLED, run=str(run_id))
         return True
 
     def resume(self, run_id: UUID) -> bool:
-        """Queue a failed or cancelled run again; finished steps stay finished. False if there is no such run."""
-        state = self._let_go(run_id, attempts=0)
+        """Queue a failed or cancelled run again; False if there is no such run.
+
+        Finished steps stay finished. Raises RunNotResumable.
+        """
+        state = self._release_steps(run_id, attempts=0)
         if state is None:
             return False
         if state not in (RunState.FAILED, RunState.CANCELLED):
             raise RunNotResumable(state=state)
-        again = {
-            "resumed": TrainingRunRow.resumed + 1,
-            "reason": None,
-            "message": None,
-            "ended_at": None,
-        }
-        self._change(run_id, state=RunState.QUEUED, **again)
+        self._change(
+            run_id,
+            state=RunState.QUEUED,
+            resumed=TrainingRunRow.resumed + 1,
+            reason=None,
+            message=None,
+            ended_at=None,
+        )
         self._audit.record(Event.RUN_RESUMED, run=str(run_id))
         return True
 
     def record_model(self, run_id: UUID, digest: str, metrics: dict[str, Any]) -> None:
-        """The run's model is stored."""
+        """Note that the run's model is stored."""
         self._change(run_id, model_digest=digest, metrics=metrics)
 
     def _change(self, run_id: UUID, **values: Any) -> None:
@@ -214,73 +236,65 @@ class TrainingRuns:
         )
         notify_listeners(self._session, [run_id])
 
-    def _let_go(self, run_id: UUID, **values: Any) -> RunState | None:
-        """Take every unfinished step away from its trainer, then lock the run; returns its state.
+    def _release_steps(self, run_id: UUID, **values: Any) -> RunState | None:
+        """Take every unfinished step from its trainer, then lock the run; returns its state.
 
-        Steps come before their run in every transaction, so that none waits for another in a circle.
+        Every transaction locks steps before their run, so that no two wait for each other.
         """
-        free = {
-            "state": StepState.WAITING,
-            "fraction": 0.0,
-            "lease_token": None,
-            "lease_until": None,
-            "owner": None,
-        }
-        unfinished = (RunStepRow.run_id == run_id, RunStepRow.state != StepState.DONE)
-        self._session.execute(
-            update(RunStepRow).where(*unfinished).values(**free, **values)
+        statement = (
+            update(RunStepRow)
+            .where(RunStepRow.run_id == run_id, RunStepRow.state != StepState.DONE)
+            .values(
+                state=StepState.WAITING,
+                fraction=0.0,
+                lease_token=None,
+                lease_until=None,
+                owner=None,
+                **values,
+            )
         )
-        state = self._session.scalar(
-            select(TrainingRunRow.state)
-            .where(TrainingRunRow.id == run_id)
-            .with_for_update()
-        )
+        self._session.execute(statement)
+        query = select(TrainingRunRow.state).where(TrainingRunRow.id == run_id)
+        state = self._session.scalar(query.with_for_update())
         return RunState(state) if state else None
 
 
-def _runs() -> AnySelect:
-    query = select(TrainingRunRow, DatasetRow.name, VersionRow.number)
-    return query.join(DatasetRow, DatasetRow.id == TrainingRunRow.dataset_id).outerjoin(
-        VersionRow, VersionRow.id == TrainingRunRow.version_id
+def _select_runs() -> AnySelect:
+    return (
+        select(TrainingRunRow, DatasetRow.name, VersionRow.number)
+        .join(DatasetRow, DatasetRow.id == TrainingRunRow.dataset_id)
+        .outerjoin(VersionRow, VersionRow.id == TrainingRunRow.version_id)
     )
 
 
 def _run(row: Sequence[Any]) -> TrainingRun:
     run, dataset, version = row
-    own = [
-        field.name
+    values = {
+        field.name: getattr(run, field.name)
         for field in fields(TrainingRun)
-        if field.name not in ("dataset", "version", "state", "message")
-    ]
-    told = {name: getattr(run, name) for name in own}
-    return TrainingRun(
-        **told,
-        dataset=dataset,
-        version=version,
-        state=RunState(run.state),
-        message=_message(run.message),
-    )
+        if field.name not in ("dataset", "version")
+    }
+    values["dataset"] = dataset
+    values["version"] = version
+    values["state"] = RunState(run.state)
+    values["message"] = _message(run.message)
+    return TrainingRun(**values)
 
 
 def _step(row: Any) -> Step:
-    told = dict(row._mapping)
-    seconds = None if told["seconds"] is None else float(told["seconds"])
-    typed = {
-        "kind": StepKind(row.kind),
-        "state": StepState(row.state),
-        "message": _message(row.message),
-        "seconds": seconds,
-    }
-    return Step(**{**told, **typed})
+    values = dict(row._mapping)
+    values["kind"] = StepKind(row.kind)
+    values["state"] = StepState(row.state)
+    values["message"] = _message(row.message)
+    if row.seconds is not None:
+        values["seconds"] = float(row.seconds)
+    return Step(**values)
 
 
 def _event(row: RunEventRow) -> RunEvent:
-    same = {
-        field.name: getattr(row, field.name)
-        for field in fields(RunEvent)
-        if field.name != "message"
-    }
-    return RunEvent(**same, message=Message.from_json(row.message))
+    values = {field.name: getattr(row, field.name) for field in fields(RunEvent)}
+    values["message"] = Message.from_json(row.message)
+    return RunEvent(**values)
 
 
 def _message(stored: Mapping[str, Any] | None) -> Message | None:

@@ -1,4 +1,4 @@
-"""The trainers' side of a run: claim a step whose forerunners are done, report, finish, fail, give back."""
+"""The trainers' side of a run: claim a step whose prerequisites are done, report, finish, fail."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Double, Row, case, cast, func, insert, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Row,
+    case,
+    cast,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
@@ -21,30 +32,44 @@ NOW = func.clock_timestamp()
 TRAINER_LOST = "trainer-lost"
 STEP_DONE = "step-done"
 
-READY = """
+FROM_READY_STEPS = """
     FROM run_steps s JOIN training_runs r ON r.id = s.run_id
-    WHERE r.state IN ('queued', 'running') AND s.state = 'waiting' AND s.available_at <= clock_timestamp()
+    WHERE r.state IN ('queued', 'running') AND s.state = 'waiting'
+      AND s.available_at <= clock_timestamp()
       AND NOT EXISTS (
         SELECT 1 FROM run_steps before
-        WHERE before.run_id = s.run_id AND before.state <> 'done' AND s.after @> to_jsonb(before.name))
+        WHERE before.run_id = s.run_id AND before.state <> 'done'
+          AND s.after @> to_jsonb(before.name))
 """
-NEXT = text(
-    f"SELECT s.run_id, s.name {READY} ORDER BY r.created_at, s.place LIMIT 1 FOR UPDATE OF s SKIP LOCKED"
+NEXT_STEP = text(
+    f"""
+    SELECT s.run_id, s.name {FROM_READY_STEPS}
+    ORDER BY r.created_at, s.place LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+    """
 )
-READY_OF_RUN = text(f"SELECT count(*) {READY} AND s.run_id = :run")
-OPEN = text(
-    f"SELECT (SELECT count(*) {READY}) + (SELECT count(*) FROM run_steps WHERE state = 'running')"
+COUNT_READY_OF_RUN = text(f"SELECT count(*) {FROM_READY_STEPS} AND s.run_id = :run")
+COUNT_OPEN = text(
+    f"""
+    SELECT (SELECT count(*) {FROM_READY_STEPS})
+        + (SELECT count(*) FROM run_steps WHERE state = 'running')
+    """
 )
 
 
 class RunNotEnded(Conflict):
     code = "run-not-ended"
-    text = "The model's run is at work, so its gate is yet to come. Follow it: ./sera runs watch RUN."
+    text = (
+        "The model's run is at work, so its gate is yet to come. Follow it: ./sera runs watch "
+        "RUN."
+    )
 
 
 @dataclass(frozen=True)
 class NewStep:
-    """A step to be done; `subject` says on what, `after` names its forerunners, `weight` is its expected seconds."""
+    """A step to do. `subject` describes its inputs, `weight` is its expected duration in seconds.
+
+    It can be claimed when the steps that `prerequisites` names are done.
+    """
 
     name: str
     kind: StepKind
@@ -66,7 +91,7 @@ class ClaimedStep:
 
 
 class Steps:
-    """Every transaction locks steps before their run, so that none waits for another in a circle."""
+    """Every transaction locks steps before their run, so that no two wait for each other."""
 
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session = session
@@ -75,47 +100,45 @@ class Steps:
     def claim(
         self, owner: str, lease: timedelta, max_attempts: int
     ) -> ClaimedStep | None:
-        """Lease the first step of the oldest run that can be done now; never waits for a lock."""
+        """Lease the first ready step of the oldest run. Never waits for a lock."""
         self.reclaim(max_attempts)
-        chosen = self._session.execute(NEXT).first()
-        if chosen is None:
+        step = self._session.execute(NEXT_STEP).first()
+        if step is None:
             return None
         token = uuid4()
-        held = {
-            "state": StepState.RUNNING,
-            "owner": owner,
-            "lease_token": token,
-            "lease_until": NOW + lease,
-        }
-        told = (RunStepRow.kind, RunStepRow.subject, RunStepRow.attempts)
-        this = (RunStepRow.run_id == chosen.run_id, RunStepRow.name == chosen.name)
-        values = {
-            **held,
-            "attempts": RunStepRow.attempts + 1,
-            "started_at": NOW,
-            "ended_at": None,
-            "fraction": 0.0,
-        }
-        row = self._session.execute(
-            update(RunStepRow).where(*this).values(**values).returning(*told)
-        ).one()
-        self._begin(chosen.run_id)
+        statement = (
+            update(RunStepRow)
+            .where(*_is_step(step.run_id, step.name))
+            .values(
+                state=StepState.RUNNING,
+                owner=owner,
+                lease_token=token,
+                lease_until=NOW + lease,
+                attempts=RunStepRow.attempts + 1,
+                started_at=NOW,
+                ended_at=None,
+                fraction=0.0,
+            )
+            .returning(RunStepRow.kind, RunStepRow.subject, RunStepRow.attempts)
+        )
+        row = self._session.execute(statement).one()
+        self._start_run(step.run_id)
         return ClaimedStep(
-            token,
-            chosen.run_id,
-            chosen.name,
-            StepKind(row.kind),
-            row.subject,
-            row.attempts,
+            token=token,
+            run_id=step.run_id,
+            name=step.name,
+            kind=StepKind(row.kind),
+            subject=row.subject,
+            attempts=row.attempts,
         )
 
     def count_open(self) -> int:
-        """Steps that are being done or could be now: as many trainers have something to do."""
-        steps: int = self._session.scalars(OPEN).one()
+        """Count the running and the ready steps: so many trainers have something to do."""
+        steps: int = self._session.scalars(COUNT_OPEN).one()
         return steps
 
     def owners(self) -> list[str]:
-        """Who holds steps now."""
+        """The trainers that hold steps now."""
         query = (
             select(RunStepRow.owner)
             .where(RunStepRow.state == StepState.RUNNING)
@@ -124,28 +147,36 @@ class Steps:
         return list(self._session.scalars(query))
 
     def reclaim(self, max_attempts: int, lost_owners: Sequence[str] = ()) -> None:
-        """Take back steps whose lease ran out, or whose trainer is known to be gone; out of attempts, the run fails."""
-        over = (RunStepRow.lease_until < NOW) | RunStepRow.owner.in_(lost_owners)
-        late = select(RunStepRow.run_id, RunStepRow.name, RunStepRow.attempts).where(
-            RunStepRow.state == StepState.RUNNING, over
+        """Take back steps whose lease ran out, or whose trainer is known to be gone.
+
+        If a step is out of attempts, its run fails.
+        """
+        is_expired = RunStepRow.lease_until < NOW
+        is_abandoned = is_expired | RunStepRow.owner.in_(lost_owners)
+        query = (
+            select(RunStepRow.run_id, RunStepRow.name, RunStepRow.attempts)
+            .where(RunStepRow.state == StepState.RUNNING, is_abandoned)
+            .order_by(RunStepRow.run_id)
+            .with_for_update(skip_locked=True)
         )
-        locked = late.order_by(RunStepRow.run_id).with_for_update(skip_locked=True)
-        for run_id, name, attempts in self._session.execute(locked).all():
-            this = (RunStepRow.run_id == run_id, RunStepRow.name == name)
-            spent = attempts >= max_attempts
-            self._set(*this, state=StepState.FAILED if spent else StepState.WAITING)
-            if spent:
-                self._end_failed(run_id, Message(TRAINER_LOST, {"step": name}))
+        for run_id, name, attempts in self._session.execute(query).all():
+            is_spent = attempts >= max_attempts
+            state = StepState.FAILED if is_spent else StepState.WAITING
+            self._release(*_is_step(run_id, name), state=state)
+            if is_spent:
+                self._fail_run(run_id, Message(TRAINER_LOST, {"step": name}))
 
     def renew(self, tokens: Sequence[UUID], lease: timedelta) -> None:
-        """Hold steps longer, while their trainer lives."""
-        held = (
-            RunStepRow.lease_token.in_(tokens),
-            RunStepRow.state == StepState.RUNNING,
+        """Extend leases while their trainer lives."""
+        statement = (
+            update(RunStepRow)
+            .where(
+                RunStepRow.lease_token.in_(tokens),
+                RunStepRow.state == StepState.RUNNING,
+            )
+            .values(lease_until=NOW + lease)
         )
-        self._session.execute(
-            update(RunStepRow).where(*held).values(lease_until=NOW + lease)
-        )
+        self._session.execute(statement)
 
     def report_progress(
         self,
@@ -155,21 +186,34 @@ class Steps:
         message: Message,
         metrics: Mapping[str, float] | None = None,
     ) -> bool:
-        """Report how far a step is, with figures that are worth keeping; False if it is no longer this trainer's."""
-        values = {
-            "fraction": min(max(fraction, 0.0), 1.0),
-            "message": message.to_json(),
-        }
-        held = (RunStepRow.lease_token == token, RunStepRow.state == StepState.RUNNING)
-        told = (RunStepRow.run_id, RunStepRow.name)
-        row = self._session.execute(
-            update(RunStepRow).where(*held).values(**values).returning(*told)
-        ).first()
+        """Store how far a step is; with `metrics`, also as an event of the run.
+
+        False if the step is no longer this trainer's.
+        """
+        statement = (
+            update(RunStepRow)
+            .where(
+                RunStepRow.lease_token == token, RunStepRow.state == StepState.RUNNING
+            )
+            .values(
+                fraction=min(max(fraction, 0.0), 1.0),
+                message=message.to_json(),
+            )
+            .returning(RunStepRow.run_id, RunStepRow.name)
+        )
+        row = self._session.execute(statement).first()
         if row is None:
             return False
         if metrics:
-            self._say(row.run_id, row.name, stage, fraction, message, metrics)
-        self._sum_up(row.run_id, stage, message)
+            self._add_event(
+                run_id=row.run_id,
+                step=row.name,
+                stage=stage,
+                fraction=fraction,
+                message=message,
+                metrics=metrics,
+            )
+        self._update_run_progress(run_id=row.run_id, stage=stage, message=message)
         return True
 
     def finish(
@@ -179,168 +223,180 @@ class Steps:
         new_steps: Sequence[NewStep] = (),
         message: Message | None = None,
     ) -> int | None:
-        """Mark a step done, with the steps that follow from it.
+        """Mark a step as done, and add the steps that follow from it.
 
-        Returns how many steps of the run can be done now, None if the step is no longer this trainer's.
+        Returns how many steps of the run are ready now; None if the step is no longer this
+        trainer's.
         """
-        done = {
-            "state": StepState.DONE,
-            "fraction": 1.0,
-            "ended_at": NOW,
-            "outcome": dict(outcome),
-        }
-        row = self._set(
+        row = self._release(
             RunStepRow.lease_token == token,
-            **done,
-            message=message and message.to_json(),
+            state=StepState.DONE,
+            fraction=1.0,
+            ended_at=NOW,
+            outcome=dict(outcome),
+            message=message.to_json() if message else None,
         )
         if row is None:
             return None
         run_id = row.run_id
-        # Of two steps that end at once the later one sees the other's end, and so that it was the last.
-        self._session.execute(
-            select(TrainingRunRow.id)
-            .where(TrainingRunRow.id == run_id)
-            .with_for_update()
-        )
+        # Of two steps that end at once, the later one sees the end of the other, and so knows
+        # that it is the last.
+        self._lock_run(run_id)
         self._add(run_id, new_steps)
-        news = message or Message(STEP_DONE, {"step": row.name})
-        self._say(run_id, row.name, row.kind, 1.0, news, _figures(outcome))
-        self._sum_up(run_id, row.kind, news)
-        if not self._open(run_id):
-            self._end(run_id, RunState.DONE, stage="done", message=None)
-        ready: int = self._session.scalars(READY_OF_RUN, {"run": run_id}).one()
+        event_message = message or Message(STEP_DONE, {"step": row.name})
+        self._add_event(
+            run_id=run_id,
+            step=row.name,
+            stage=row.kind,
+            fraction=1.0,
+            message=event_message,
+            metrics=_numbers(outcome),
+        )
+        self._update_run_progress(run_id=run_id, stage=row.kind, message=event_message)
+        if not self._count_unfinished(run_id):
+            self._end_run(run_id, RunState.DONE, stage="done", message=None)
+        ready: int = self._session.scalars(COUNT_READY_OF_RUN, {"run": run_id}).one()
         return ready
 
     def fail(self, token: UUID, reason: Message) -> None:
-        """A step cannot be done, and so its run cannot."""
-        failed = {"state": StepState.FAILED, "ended_at": NOW, "reason": reason.code}
-        if row := self._set(RunStepRow.lease_token == token, **failed):
-            self._end_failed(row.run_id, reason)
+        """Mark a step as failed, and with it its run."""
+        row = self._release(
+            RunStepRow.lease_token == token,
+            state=StepState.FAILED,
+            ended_at=NOW,
+            reason=reason.code,
+        )
+        if row:
+            self._fail_run(row.run_id, reason)
 
     def give_back(self, token: UUID, delay: timedelta) -> None:
-        """Return a step unharmed: the attempt does not count."""
-        back = {
-            "state": StepState.WAITING,
-            "attempts": RunStepRow.attempts - 1,
-            "available_at": NOW + delay,
-        }
-        self._set(RunStepRow.lease_token == token, **back)
+        """Return a step unchanged: the attempt does not count."""
+        self._release(
+            RunStepRow.lease_token == token,
+            state=StepState.WAITING,
+            attempts=RunStepRow.attempts - 1,
+            available_at=NOW + delay,
+        )
 
     def outcomes(self, run_id: UUID, kind: StepKind) -> list[dict[str, Any]]:
-        """What the finished steps of a kind found."""
-        this = (
-            RunStepRow.run_id == run_id,
-            RunStepRow.kind == kind,
-            RunStepRow.state == StepState.DONE,
-        )
-        return list(
-            self._session.scalars(
-                select(RunStepRow.outcome).where(*this).order_by(RunStepRow.place)
+        """The outcomes of the finished steps of a kind, in the order of the steps."""
+        query = (
+            select(RunStepRow.outcome)
+            .where(
+                RunStepRow.run_id == run_id,
+                RunStepRow.kind == kind,
+                RunStepRow.state == StepState.DONE,
             )
+            .order_by(RunStepRow.place)
         )
+        return list(self._session.scalars(query))
 
     def add_gate_step(self, run_id: UUID) -> None:
-        """Add a gate to a run that has ended well; raises RunNotEnded."""
-        query = (
-            select(TrainingRunRow.state)
-            .where(TrainingRunRow.id == run_id)
-            .with_for_update()
-        )
-        if self._session.scalar(query) != RunState.DONE:
+        """Add another gate step to a run that has ended well; raises RunNotEnded."""
+        if self._lock_run(run_id) != RunState.DONE:
             raise RunNotEnded
-        held = select(func.count()).where(
+        query = select(func.count()).where(
             RunStepRow.run_id == run_id, RunStepRow.kind == StepKind.GATE
         )
-        number = self._session.scalars(held).one() + 1
-        self._add(run_id, [NewStep(f"{StepKind.GATE}/{number}", StepKind.GATE)])
-        again = {"state": RunState.QUEUED, "ended_at": None, "stage": StepKind.GATE}
-        self._session.execute(
-            update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**again)
+        number = self._session.scalars(query).one() + 1
+        step = NewStep(name=f"{StepKind.GATE}/{number}", kind=StepKind.GATE)
+        self._add(run_id, [step])
+        statement = (
+            update(TrainingRunRow)
+            .where(TrainingRunRow.id == run_id)
+            .values(state=RunState.QUEUED, ended_at=None, stage=StepKind.GATE)
         )
+        self._session.execute(statement)
         notify_listeners(self._session, [run_id])
 
     def seconds_per_image(self, recipe: str) -> dict[tuple[str, str], float]:
-        """Seconds for each image, by kind of step and feature set, in the latest finished run of a recipe."""
-        of_recipe = (
-            TrainingRunRow.recipe == recipe,
-            TrainingRunRow.state == RunState.DONE,
-        )
-        latest = (
+        """Seconds for each image in the latest finished run of a recipe.
+
+        By kind of step and feature set, which is empty for a step without one.
+        """
+        latest_run = (
             select(TrainingRunRow.id)
-            .where(*of_recipe)
+            .where(
+                TrainingRunRow.recipe == recipe, TrainingRunRow.state == RunState.DONE
+            )
             .order_by(TrainingRunRow.ended_at.desc())
             .limit(1)
         )
-        took = func.extract("epoch", RunStepRow.ended_at - RunStepRow.started_at)
+        duration_s = func.extract("epoch", RunStepRow.ended_at - RunStepRow.started_at)
         images = cast(RunStepRow.subject["images"].astext, Double)
-        which = RunStepRow.subject["feature_set"].astext
+        feature_set = RunStepRow.subject["feature_set"].astext
         query = (
             select(
                 RunStepRow.kind,
-                func.coalesce(which, ""),
-                func.sum(took) / func.sum(images),
+                func.coalesce(feature_set, ""),
+                func.sum(duration_s) / func.sum(images),
             )
-            .where(RunStepRow.run_id == latest.scalar_subquery(), images > 0)
-            .group_by(RunStepRow.kind, which)
+            .where(RunStepRow.run_id == latest_run.scalar_subquery(), images > 0)
+            .group_by(RunStepRow.kind, feature_set)
         )
         return {
-            (kind, of): float(pace) for kind, of, pace in self._session.execute(query)
+            (kind, feature_set_name): float(seconds)
+            for kind, feature_set_name, seconds in self._session.execute(query)
         }
 
-    def _begin(self, run_id: UUID) -> None:
-        this = (TrainingRunRow.id == run_id, TrainingRunRow.state == RunState.QUEUED)
-        started = {
-            "state": RunState.RUNNING,
-            "started_at": func.coalesce(TrainingRunRow.started_at, NOW),
-        }
-        begun = self._session.scalar(
+    def _start_run(self, run_id: UUID) -> None:
+        statement = (
             update(TrainingRunRow)
-            .where(*this)
-            .values(**started)
+            .where(TrainingRunRow.id == run_id, TrainingRunRow.state == RunState.QUEUED)
+            .values(
+                state=RunState.RUNNING,
+                started_at=func.coalesce(TrainingRunRow.started_at, NOW),
+            )
             .returning(TrainingRunRow.id)
         )
-        if begun:
+        if self._session.scalar(statement):
             self._audit.record(Event.RUN_STARTED, run=str(run_id))
         notify_listeners(self._session, [run_id])
 
-    def _set(self, *which: Any, **values: Any) -> Row[UUID, str, str] | None:
-        free = {"lease_token": None, "lease_until": None, "owner": None}
-        changed = (
+    def _lock_run(self, run_id: UUID) -> str | None:
+        """Lock the run until the transaction ends; returns its state."""
+        query = select(TrainingRunRow.state).where(TrainingRunRow.id == run_id)
+        return self._session.scalar(query.with_for_update())
+
+    def _release(
+        self, *conditions: ColumnElement[bool], **values: Any
+    ) -> Row[UUID, str, str] | None:
+        """End the lease of a running step, and change it; None if there is no such step."""
+        statement = (
             update(RunStepRow)
-            .where(*which, RunStepRow.state == StepState.RUNNING)
-            .values(**values, **free)
+            .where(*conditions, RunStepRow.state == StepState.RUNNING)
+            .values(**values, lease_token=None, lease_until=None, owner=None)
+            .returning(RunStepRow.run_id, RunStepRow.name, RunStepRow.kind)
         )
-        return self._session.execute(
-            changed.returning(RunStepRow.run_id, RunStepRow.name, RunStepRow.kind)
-        ).first()
+        return self._session.execute(statement).first()
 
     def _add(self, run_id: UUID, steps: Sequence[NewStep]) -> None:
-        first = (
-            self._session.scalars(
-                select(func.max(RunStepRow.place)).where(RunStepRow.run_id == run_id)
-            ).one()
-            + 1
-        )
+        query = select(func.max(RunStepRow.place)).where(RunStepRow.run_id == run_id)
+        first_place = self._session.scalars(query).one() + 1
         rows = [
             {
-                **vars(step),
                 "run_id": run_id,
-                "place": first + number,
+                "place": place,
+                "name": step.name,
+                "kind": step.kind,
+                "subject": step.subject,
                 "after": list(step.prerequisites),
+                "weight": step.weight,
             }
-            for number, step in enumerate(steps)
+            for place, step in enumerate(steps, first_place)
         ]
         if rows:
             self._session.execute(insert(RunStepRow), rows)
 
-    def _open(self, run_id: UUID) -> int:
-        unfinished = (RunStepRow.run_id == run_id, RunStepRow.state != StepState.DONE)
-        return self._session.scalars(
-            select(func.count()).select_from(RunStepRow).where(*unfinished)
-        ).one()
+    def _count_unfinished(self, run_id: UUID) -> int:
+        query = (
+            select(func.count())
+            .select_from(RunStepRow)
+            .where(RunStepRow.run_id == run_id, RunStepRow.state != StepState.DONE)
+        )
+        return self._session.scalars(query).one()
 
-    def _say(
+    def _add_event(
         self,
         run_id: UUID,
         step: str,
@@ -349,55 +405,64 @@ class Steps:
         message: Message,
         metrics: Mapping[str, float],
     ) -> None:
-        said = {
-            "step": step,
-            "stage": stage,
-            "fraction": fraction,
-            "message": message.to_json(),
-            "metrics": dict(metrics),
-        }
-        self._session.execute(insert(RunEventRow).values(run_id=run_id, **said))
+        statement = insert(RunEventRow).values(
+            run_id=run_id,
+            step=step,
+            stage=stage,
+            fraction=fraction,
+            message=message.to_json(),
+            metrics=dict(metrics),
+        )
+        self._session.execute(statement)
 
-    def _sum_up(self, run_id: UUID, stage: str, message: Message) -> None:
-        """The run is as far as its steps are together."""
-        whole = func.sum(RunStepRow.weight)
-        done = func.sum(RunStepRow.weight * RunStepRow.fraction)
-        share = (
-            select(case((whole > 0, done / whole), else_=0.0))
-            .where(RunStepRow.run_id == run_id)
-            .scalar_subquery()
+    def _update_run_progress(self, run_id: UUID, stage: str, message: Message) -> None:
+        """The run's fraction is the mean of its steps' fractions, weighted by their weights."""
+        total_weight = func.sum(RunStepRow.weight)
+        done_weight = func.sum(RunStepRow.weight * RunStepRow.fraction)
+        fraction = case((total_weight > 0, done_weight / total_weight), else_=0.0)
+        run_fraction = (
+            select(fraction).where(RunStepRow.run_id == run_id).scalar_subquery()
         )
-        values = {"fraction": share, "stage": stage, "message": message.to_json()}
-        self._session.execute(
-            update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**values)
+        statement = (
+            update(TrainingRunRow)
+            .where(TrainingRunRow.id == run_id)
+            .values(fraction=run_fraction, stage=stage, message=message.to_json())
         )
+        self._session.execute(statement)
         notify_listeners(self._session, [run_id])
 
-    def _end_failed(self, run_id: UUID, reason: Message) -> None:
-        self._end(run_id, RunState.FAILED, reason=reason.code, message=reason.to_json())
+    def _fail_run(self, run_id: UUID, reason: Message) -> None:
+        self._end_run(
+            run_id, RunState.FAILED, reason=reason.code, message=reason.to_json()
+        )
 
-    def _end(self, run_id: UUID, state: RunState, **values: Any) -> None:
-        this = (TrainingRunRow.id == run_id, TrainingRunRow.state == RunState.RUNNING)
-        told = (TrainingRunRow.reason, TrainingRunRow.model_digest)
-        row = self._session.execute(
+    def _end_run(self, run_id: UUID, state: RunState, **values: Any) -> None:
+        statement = (
             update(TrainingRunRow)
-            .where(*this)
-            .values(state=state, ended_at=NOW, **values)
-            .returning(*told)
-        ).first()
-        if row:
-            details = (
-                {"model": row.model_digest}
-                if state is RunState.DONE
-                else {"reason": row.reason}
+            .where(
+                TrainingRunRow.id == run_id, TrainingRunRow.state == RunState.RUNNING
             )
-            event = Event.RUN_DONE if state is RunState.DONE else Event.RUN_FAILED
-            self._audit.record(event, run=str(run_id), **details)
-            notify_listeners(self._session, [run_id])
+            .values(state=state, ended_at=NOW, **values)
+            .returning(TrainingRunRow.reason, TrainingRunRow.model_digest)
+        )
+        row = self._session.execute(statement).first()
+        if row is None:
+            return
+        if state is RunState.DONE:
+            self._audit.record(Event.RUN_DONE, run=str(run_id), model=row.model_digest)
+        else:
+            self._audit.record(Event.RUN_FAILED, run=str(run_id), reason=row.reason)
+        notify_listeners(self._session, [run_id])
 
 
-def _figures(outcome: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of an outcome; lists and texts stay with the step."""
+def _is_step(
+    run_id: UUID, name: str
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return (RunStepRow.run_id == run_id, RunStepRow.name == name)
+
+
+def _numbers(outcome: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of an outcome. Its lists and texts are not part of an event."""
     return {
         name: value for name, value in outcome.items() if isinstance(value, int | float)
     }

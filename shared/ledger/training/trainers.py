@@ -1,4 +1,4 @@
-"""Trainers as they last told of themselves: that they are there, and which weight files they lack."""
+"""The trainers that are present, and the weight files that they lack."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,14 +12,15 @@ from shared.ledger.tables import TrainerRow
 
 NOW = func.clock_timestamp()
 TRAINER_TIMEOUT = timedelta(minutes=10)
-"""A trainer tells of itself whenever it looks for work; one in the midst of a long step is silent for a while."""
+"""A trainer reports whenever it looks for work. During a long step it may be silent for a while."""
 
 
 @dataclass(frozen=True)
 class MissingWeights:
-    """A network's weight file that a trainer has not: under any of these names, in that folder.
+    """A network's weight file that a trainer lacks: any of these file names, in that folder.
 
-    `url` is where the trainer will fetch it from; empty where somebody has to put it there.
+    `url` is the address from which the trainer will fetch it. It is empty where a person must put
+    the file there.
     """
 
     network: str
@@ -30,7 +31,7 @@ class MissingWeights:
 
 @dataclass(frozen=True)
 class Trainer:
-    """`lacks` by recipe; a recipe that is not named has all it needs."""
+    """`missing_weights` are by recipe. A recipe without an entry has all its weights."""
 
     name: str
     missing_weights: dict[str, tuple[MissingWeights, ...]]
@@ -41,21 +42,23 @@ class Trainers:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def report(self, name: str, missing_weights: Mapping[str, Sequence[MissingWeights]]) -> None:
-        """Note that a trainer is there and what it lacks."""
-        told = {
-            recipe: [asdict(lack) for lack in missing]
+    def report(
+        self, name: str, missing_weights: Mapping[str, Sequence[MissingWeights]]
+    ) -> None:
+        """Store that a trainer is present, and the weights that it lacks, by recipe."""
+        lacks = {
+            recipe: [asdict(weights) for weights in missing]
             for recipe, missing in missing_weights.items()
             if missing
         }
-        row = insert(TrainerRow).values(name=name, lacks=told)
-        again = {"lacks": row.excluded.lacks, "seen_at": NOW}
+        statement = insert(TrainerRow).values(name=name, lacks=lacks)
+        changes = {"lacks": statement.excluded.lacks, "seen_at": NOW}
         self._session.execute(
-            row.on_conflict_do_update(index_elements=["name"], set_=again)
+            statement.on_conflict_do_update(index_elements=["name"], set_=changes)
         )
 
     def present(self, timeout: timedelta = TRAINER_TIMEOUT) -> list[Trainer]:
-        """Trainers that told of themselves lately, by name."""
+        """Trainers that reported within the timeout, by name."""
         query = (
             select(TrainerRow)
             .where(TrainerRow.seen_at > NOW - timeout)
@@ -65,8 +68,8 @@ class Trainers:
 
 
 def _trainer(row: TrainerRow) -> Trainer:
-    lacks = {
-        recipe: tuple(MissingWeights(**lack) for lack in missing)
+    missing_weights = {
+        recipe: tuple(MissingWeights(**weights) for weights in missing)
         for recipe, missing in row.lacks.items()
     }
-    return Trainer(row.name, lacks, row.seen_at)
+    return Trainer(name=row.name, missing_weights=missing_weights, seen_at=row.seen_at)

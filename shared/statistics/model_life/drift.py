@@ -227,7 +227,7 @@ def as_reference(quantiles: ArrayLike) -> Floats:
 def _as_counts(
     counts: ArrayLike, reference: ArrayLike
 ) -> tuple[NDArray[np.int64], Floats]:
-    """Counts (Q + 1,) and quantiles (Q,) as arrays, or an error that says what is wrong with them."""
+    """Counts (Q + 1,) and quantiles (Q,) as arrays; an error says what is wrong with them."""
     quantiles = as_reference(reference)
     bin_counts = np.asarray(counts)
     size = quantiles.size + 1

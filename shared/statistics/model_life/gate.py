@@ -229,7 +229,7 @@ class _ModelEvaluation:
         )
 
     def to_json(self, sites: Sequence[str], sizes: Sequence[str]) -> dict[str, Any]:
-        """The figures of the model; `sites` and `sizes` (N,) are names of hospitals and size bands."""
+        """The figures of the model; `sites` and `sizes` (N,) name hospitals and size bands."""
         figures = evaluation(
             self.scores,
             decisions=self.decisions,
@@ -274,7 +274,7 @@ class _ModelEvaluation:
 def _auc_difference_to_json(
     candidate: _ModelEvaluation, live: _ModelEvaluation, patients: np.ndarray
 ) -> dict[str, float]:
-    """Candidate minus live model: the difference of AUCs with its 95 % interval, and P of no difference."""
+    """The difference of AUCs, candidate minus live model, with its 95 % interval and P."""
     areas = clustered_areas(
         [candidate.scores, live.scores], candidate.malignant, patients
     )

@@ -61,7 +61,10 @@ class Differences:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Cases with the same decision, and Cohen's kappa; None where both models made one decision only."""
+    """Cases with the same decision, and Cohen's kappa.
+
+    Kappa is None where both models made one decision only.
+    """
 
     cases: int
     same: int
@@ -73,7 +76,10 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Share:
-    """`found` of `of`, with Wilson's 95 % interval; `value` is None where there is nothing to count."""
+    """`found` of `of`, with Wilson's 95 % interval.
+
+    `value` is None where there is nothing to count.
+    """
 
     found: int
     of: int
@@ -96,7 +102,10 @@ class DecisionAccuracy:
 
 @dataclass(frozen=True)
 class AucDifference:
-    """DeLong's paired comparison, candidate minus live model, with a two-sided 95 % interval and P."""
+    """DeLong's paired comparison, candidate minus live model.
+
+    The interval is two-sided, of 95 %.
+    """
 
     live: float
     candidate: float
@@ -108,7 +117,10 @@ class AucDifference:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Results on the cases with a known outcome; `auc` is None with fewer than two cases of a class."""
+    """Results on the cases with a known outcome.
+
+    `auc` is None with fewer than two cases of a class.
+    """
 
     cases: int
     malignant: int
@@ -236,11 +248,11 @@ class _PairedTable:
         live_decisions = self.live_decisions[mask]
         kappa = cohen_kappa(live_decisions, decisions, categories=DECISIONS)
         is_defined = bool(np.isfinite(kappa.value))
-        same = int((decisions == live_decisions).sum())
+        same_count = int((decisions == live_decisions).sum())
         return Agreement(
             cases=decisions.size,
-            same=same,
-            share=same / decisions.size,
+            same=same_count,
+            share=same_count / decisions.size,
             kappa=float(kappa.value) if is_defined else None,
             kappa_low=kappa.interval.low if is_defined else None,
             kappa_high=kappa.interval.high if is_defined else None,
@@ -258,13 +270,13 @@ class _PairedTable:
         return counts
 
     def outcomes(self, mask: Flags) -> Outcomes:
-        known = mask & self.has_outcome
+        with_outcome = mask & self.has_outcome
         return Outcomes(
-            cases=int(known.sum()),
-            malignant=int((known & self.malignant).sum()),
-            auc=self._auc_difference(known),
-            live=self._decision_accuracy(self.live_decisions, known),
-            candidate=self._decision_accuracy(self.decisions, known),
+            cases=int(with_outcome.sum()),
+            malignant=int((with_outcome & self.malignant).sum()),
+            auc=self._auc_difference(with_outcome),
+            live=self._decision_accuracy(self.live_decisions, with_outcome),
+            candidate=self._decision_accuracy(self.decisions, with_outcome),
         )
 
     def _score_difference(self, mask: Flags) -> Differences:

@@ -17,7 +17,7 @@ LANDIS_KOCH = ((0.2, "slight"), (0.4, "fair"), (0.6, "moderate"), (0.8, "substan
 
 
 class KappaWeights(StrEnum):
-    """How much a disagreement by several ordered categories counts against one by a single category."""
+    """Weight of a disagreement by several ordered categories against one by a single category."""
 
     LINEAR = "linear"
     QUADRATIC = "quadratic"
@@ -213,7 +213,7 @@ def _as_two_rows(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.nd
 def _category_numbers(
     ratings: np.ndarray, categories: Sequence[object] | None
 ) -> tuple[np.ndarray, int]:
-    """The category number of each rating, in the shape of `ratings`, and the number of categories."""
+    """Category numbers in the shape of `ratings`, and the number of categories."""
     if ratings.dtype.kind == "f" and np.isnan(ratings).any():
         raise RatingsInvalid(problem="one is missing")
     distinct, numbers = np.unique(ratings, return_inverse=True)

@@ -278,7 +278,10 @@ def _fit(counts: ClusterCounts) -> GeeFit:
 
 
 def _correlation(counts: ClusterCounts, rates: Floats) -> float:
-    """Moment estimate from the products of Pearson residuals, less one degree of freedom per judge."""
+    """Moment estimate from products of Pearson residuals.
+
+    Each judge costs one degree of freedom.
+    """
     answers = counts.answers.sum()
     cluster_sizes = counts.answers.sum(1)
     pairs = (cluster_sizes * (cluster_sizes - 1)).sum() / 2
@@ -293,7 +296,7 @@ def _correlation(counts: ClusterCounts, rates: Floats) -> float:
 
 
 def _residuals(counts: ClusterCounts, rates: Floats) -> tuple[Floats, Floats]:
-    """Sums of Pearson residuals by cluster and judge (K, R), and of their squares by cluster (K,)."""
+    """Sums of Pearson residuals by cluster and judge (K, R), and of squares by cluster (K,)."""
     deviation = np.sqrt(rates * (1 - rates))
     residuals = (counts.correct - counts.answers * rates) / deviation
     wrong = counts.answers - counts.correct

@@ -17,7 +17,10 @@ RIDGE = 1e-12
 
 @dataclass(frozen=True)
 class Sigmoid:
-    """Platt's calibration: probability of malignancy = 1 / (1 + exp(-(slope * score + intercept)))."""
+    """Platt's calibration.
+
+    The probability of malignancy is 1 / (1 + exp(-(slope * score + intercept))).
+    """
 
     slope: float
     intercept: float

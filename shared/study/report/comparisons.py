@@ -75,7 +75,7 @@ class Comparison:
     def difference(self) -> float:
         return self.model_value - self.person_value
 
-    def record(self) -> Record:
+    def to_record(self) -> Record:
         """By `COLUMNS`."""
         record: dict[str, Value] = {
             "person": self.person,
@@ -113,7 +113,7 @@ def comparison_table(study: Study) -> Table:
         head=("person", "measure", "test", "n", "model", "person's", "difference", "P"),
         rows=tuple(map(_shown, compared)),
         columns=COLUMNS,
-        records=tuple(comparison.record() for comparison in compared),
+        records=tuple(comparison.to_record() for comparison in compared),
     )
 
 

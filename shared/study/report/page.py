@@ -1,4 +1,4 @@
-"""A study as one self-contained page, and its tables as CSV files beside it."""
+"""Renders a study as one self-contained HTML page, with its tables as CSV files beside it."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Self
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -16,7 +17,12 @@ from shared.study.checkpoints import write_atomically
 from shared.study.errors import OutputUnwritable
 from shared.study.folder import LabelledFolder
 from shared.study.report.comparisons import agreement_table, comparison_table
-from shared.study.report.figures import Figures, rows_in_section, leading_row, compute_figures
+from shared.study.report.figures import (
+    Figures,
+    compute_figures,
+    leading_row,
+    rows_in_section,
+)
 from shared.study.report.plots import draw_all
 from shared.study.report.published import published_table
 from shared.study.report.tables import (
@@ -40,7 +46,7 @@ SECTION_ORDER = (
     Section.MODEL,
     *(section for section in Section if section is not Section.MODEL),
 )
-"""The model first: it is what the bundle holds."""
+"""The model comes first: it is the content of the bundle."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,12 @@ class DatasetDescription:
 
     Attributes
     ----------
-    title : what the data set is called
+    title : name of the data set
     synthetic : phantoms, not patients
-    names : key of a sample -> the image as the manifest names it
-    unlabelled, held_out, repeated : lines of the manifest that were left out
-    contradicted : images that were left out because they have both labels
-    with_patient : images whose patient is known
+    names_by_key : key of a sample -> name of the image in the manifest
+    count_unlabelled, count_held_out, count_repeated : rows of the manifest that are not in the study
+    contradictory_images : images that are not in the study because they have both labels
+    count_with_patient : images whose patient is known
     """
 
     title: str
@@ -67,32 +73,39 @@ class DatasetDescription:
     count_with_patient: int = 0
 
     @classmethod
-    def from_folder(cls, folder: LabelledFolder, synthetic: bool) -> "DatasetDescription":
+    def from_folder(cls, folder: LabelledFolder, synthetic: bool) -> Self:
         return cls(
             title=folder.root.resolve().name,
             synthetic=synthetic,
-            names=folder.names_by_key,
-            unlabelled=folder.count_unlabelled,
-            held_out=folder.count_held_out,
-            repeated=folder.count_repeated,
-            contradicted=folder.contradictory_images,
-            with_patient=sum(image.patient is not None for image in folder.images),
+            names_by_key=folder.names_by_key,
+            count_unlabelled=folder.count_unlabelled,
+            count_held_out=folder.count_held_out,
+            count_repeated=folder.count_repeated,
+            contradictory_images=folder.contradictory_images,
+            count_with_patient=sum(
+                image.patient is not None for image in folder.images
+            ),
         )
 
 
 def write_report(
-    study: Study, dataset: DatasetDescription, folder: Path, generated_at: datetime | None = None
+    study: Study,
+    dataset: DatasetDescription,
+    folder: Path,
+    generated_at: datetime | None = None,
 ) -> Path:
-    """Write report.html and a CSV file for each table into a folder, each whole or not at all; returns the page.
+    """Write report.html and a CSV file for each table into a folder; return the path of the page.
+
+    Each file is written whole or not at all.
 
     Raises
     ------
     OutputUnwritable
     """
-    page = render(study, dataset, generated_at or datetime.now(UTC)).encode()
-    contents = {REPORT: page} | {
-        f"{table.name}.csv": csv_bytes(table) for table in _all_tables(study, dataset)
-    }
+    page = render(study, dataset, generated_at or datetime.now(UTC))
+    contents = {REPORT: page.encode()}
+    for table in _all_tables(study, dataset):
+        contents[f"{table.name}.csv"] = csv_bytes(table)
     try:
         for name, content in contents.items():
             write_atomically(folder / name, content)
@@ -102,50 +115,49 @@ def write_report(
 
 
 def render(study: Study, dataset: DatasetDescription, generated_at: datetime) -> str:
-    """The page: one file, with its style and figures inside and nothing fetched from elsewhere."""
-    pages = Environment(
+    """The page as one file: style and figures are inside, nothing is fetched from elsewhere."""
+    templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return pages.get_template(REPORT).render(
+    return templates.get_template(REPORT).render(
         study=study,
-        material=dataset,
+        dataset=dataset,
         css=css(),
         summary=_summary(study),
         facts=_facts(study, dataset, generated_at),
         figures=draw_all(study),
         tables=[table for table in _figure_tables(study) if table.rows],
-        left_out=missing_rows_table(study),
+        missing_rows=missing_rows_table(study),
         skipped=skipped_table(study, dataset.names_by_key),
         settings=settings_table(study),
-        reading=READING_GUIDE,
+        reading_guide=READING_GUIDE,
         limits=_limits(study, dataset),
         versions=_versions(),
     )
 
 
 def _figure_tables(study: Study) -> list[Table]:
-    sections = [section_table(study, section) for section in SECTION_ORDER]
-    others = [
+    return [
+        *(section_table(study, section) for section in SECTION_ORDER),
         comparison_table(study),
         agreement_table(study),
         site_table(study),
         published_table(study),
     ]
-    return sections + others
 
 
-def _all_tables(study: Study, material: DatasetDescription) -> list[Table]:
-    plain = (
+def _all_tables(study: Study, dataset: DatasetDescription) -> list[Table]:
+    return [
+        *_figure_tables(study),
         missing_rows_table(study),
-        skipped_table(study, material.names_by_key),
+        skipped_table(study, dataset.names_by_key),
         settings_table(study),
         scores_table(study),
-    )
-    return [*_figure_tables(study), *plain]
+    ]
 
 
 def _summary(study: Study) -> list[str]:
@@ -154,157 +166,172 @@ def _summary(study: Study) -> list[str]:
         return [
             "No judge could be fitted, so there is nothing to report but what was left out."
         ]
-    found = compute_figures(row, study.malignant)
-    who = (
-        "The recipe's own model"
-        if row.section is Section.MODEL
-        else f"The best judge, {row.name},"
-    )
-    sentences = [*_discrimination(who, found), _people(study), _gaps(study)]
+    figures = compute_figures(row, study.malignant)
+    if row.section is Section.MODEL:
+        subject = "The recipe's own model"
+    else:
+        subject = f"The best judge, {row.name},"
+    sentences = [
+        *_discrimination_sentences(subject, figures),
+        _people_sentence(study),
+        _missing_rows_sentence(study),
+    ]
     return [sentence for sentence in sentences if sentence]
 
 
-def _discrimination(who: str, found: Figures) -> list[str]:
-    table = found.table
-    told = ""
-    if found.area:
-        interval = (
-            f" (95 % interval {format_auc_interval(found.area.interval)})"
-            if found.area.interval
-            else ""
-        )
-        told = f" with an AUC of {format_auc(found.area.value)}{interval}"
+def _discrimination_sentences(subject: str, figures: Figures) -> list[str]:
+    sensitivity = format_percent(figures.table.sensitivity)
+    specificity = format_percent(figures.table.specificity)
+    auc = _auc_phrase(figures)
     return [
-        f"{who} told malignant from benign nodules{told}, on {found.images} images, each judged by a fit that had seen "
-        "neither the image nor its patient.",
-        f"At its cut-off it called {format_percent(table.sensitivity)} % of the malignant nodules malignant (sensitivity) and "
-        f"{format_percent(table.specificity)} % of the benign ones benign (specificity).",
+        f"{subject} told malignant from benign nodules{auc}, on {figures.images} images, each "
+        "judged by a fit that had seen neither the image nor its patient.",
+        f"At its cut-off it called {sensitivity} % of the malignant nodules malignant "
+        f"(sensitivity) and {specificity} % of the benign ones benign (specificity).",
     ]
 
 
-def _people(study: Study) -> str:
+def _auc_phrase(figures: Figures) -> str:
+    if figures.area is None:
+        return ""
+    phrase = f" with an AUC of {format_auc(figures.area.value)}"
+    if figures.area.interval:
+        interval = format_auc_interval(figures.area.interval)
+        phrase += f" (95 % interval {interval})"
+    return phrase
+
+
+def _people_sentence(study: Study) -> str:
     people = rows_in_section(study, Section.READERS)
     if not people:
         return ""
-    return f"{_counted(len(people), 'person', 'people')} judged the same images; see “The model against people”."
+    count = _count_phrase(len(people), singular="person", plural="people")
+    return f"{count} judged the same images; see “The model against people”."
 
 
-def _gaps(study: Study) -> str:
+def _missing_rows_sentence(study: Study) -> str:
     if not study.missing_rows:
         return ""
-    return f"{_counted(len(study.missing_rows), 'row', 'rows')} could not be made; see “Cells left out”."
+    count = _count_phrase(len(study.missing_rows), singular="row", plural="rows")
+    return f"{count} could not be made; see “Cells left out”."
 
 
-def _facts(study: Study, material: DatasetDescription, made: datetime) -> list[tuple[str, str]]:
-    malignant = int(study.malignant.sum())
+def _facts(
+    study: Study, dataset: DatasetDescription, generated_at: datetime
+) -> list[tuple[str, str]]:
+    recipe = study.recipe
     count = len(study.images)
+    malignant = int(study.malignant.sum())
     share = f"{format_percent(malignant / count)} %" if count else "none"
     sites = sorted(set(study.sites) - {""})
+    groups = len(set(study.groups))
+    members = ", ".join(recipe.fusion.members)
     return [
         (
             "Data",
-            f"{material.title}: {count} images, {malignant} malignant ({share}), {count - malignant} benign",
+            f"{dataset.title}: {count} images, {malignant} malignant ({share}), "
+            f"{count - malignant} benign",
         ),
-        ("Left out of the data", _left_out_of_data(study, material)),
+        ("Left out of the data", _excluded_data(study, dataset)),
         ("Sites", ", ".join(map(str, sites)) or "not named"),
         (
             "Split",
-            f"{study.folds}-fold cross-validation, stratified by label. {len(set(study.groups))} groups were never "
-            f"split: all images of a patient, known for {material.count_with_patient} images; else the image by itself.",
+            f"{study.folds}-fold cross-validation, stratified by label. {groups} groups were "
+            "never split: all images of a patient, known for "
+            f"{dataset.count_with_patient} images; else the image by itself.",
         ),
-        (
-            "Recipe",
-            f"{study.recipe.name}, version {study.recipe.version}. {study.recipe.source}.",
-        ),
-        ("Feature sets", " ".join(map(_feature_set, study.recipe.features))),
-        ("Tuning", _tuning(study.recipe.tuning)),
-        ("Classifiers", "; ".join(map(_classifier, study.recipe.classifiers))),
-        (
-            "Fusion",
-            f"{study.recipe.fusion.rule} of {', '.join(study.recipe.fusion.members)}",
-        ),
+        ("Recipe", f"{recipe.name}, version {recipe.version}. {recipe.source}."),
+        ("Feature sets", " ".join(map(_feature_set_text, recipe.features))),
+        ("Tuning", _tuning_text(recipe.tuning)),
+        ("Classifiers", "; ".join(map(_classifier_text, recipe.classifiers))),
+        ("Fusion", f"{recipe.fusion.rule} of {members}"),
         ("Seed", str(study.seed)),
-        ("Made", f"{made:%Y-%m-%d %H:%M} UTC"),
+        ("Made", f"{generated_at:%Y-%m-%d %H:%M} UTC"),
     ]
 
 
-def _left_out_of_data(study: Study, material: DatasetDescription) -> str:
-    counts = {
-        "without a label": material.count_unlabelled,
-        "held out by the manifest's split": material.count_held_out,
-        "repeated": material.count_repeated,
-        f"labelled both benign and malignant ({', '.join(material.contradictory_images)})": len(
-            material.contradictory_images
+def _excluded_data(study: Study, dataset: DatasetDescription) -> str:
+    contradictory = ", ".join(dataset.contradictory_images)
+    count_by_reason = {
+        "without a label": dataset.count_unlabelled,
+        "held out by the manifest's split": dataset.count_held_out,
+        "repeated": dataset.count_repeated,
+        f"labelled both benign and malignant ({contradictory})": len(
+            dataset.contradictory_images
         ),
         "that could not be read": len(study.skipped),
     }
-    return (
-        ", ".join(f"{count} {why}" for why, count in counts.items() if count)
-        or "nothing"
-    )
+    phrases = [f"{count} {reason}" for reason, count in count_by_reason.items() if count]
+    return ", ".join(phrases) or "nothing"
 
 
-def _feature_set(features: FeatureSet) -> str:
+def _feature_set_text(features: FeatureSet) -> str:
+    taps = features.tap.replace("+", ", ")
     tuning = getattr(features, "tuning", None)
-    told = (
-        ""
-        if tuning is None
-        else {"none": "; as pre-trained"}.get(tuning, f"; tuning: {tuning}")
-    )
-    return f"{features.name} ({features.tap.replace('+', ', ')}{told})."
+    if tuning is None:
+        return f"{features.name} ({taps})."
+    tuning_text = "as pre-trained" if tuning == "none" else f"tuning: {tuning}"
+    return f"{features.name} ({taps}; {tuning_text})."
 
 
-def _tuning(plan: TuningPlan | None) -> str:
+def _tuning_text(plan: TuningPlan | None) -> str:
     if plan is None:
         return "none: no network learnt from these images"
     return (
-        f"SGD with momentum {plan.momentum:g}, mini-batches of {plan.batch}, at most {plan.epochs} epochs, rate "
-        f"{_list(plan.rates)}, weight decay {_list(plan.decays)}, chosen by cross-validation inside the training folds"
+        f"SGD with momentum {plan.momentum:g}, mini-batches of {plan.batch}, at most "
+        f"{plan.epochs} epochs, rate {_number_list(plan.rates)}, weight decay "
+        f"{_number_list(plan.decays)}, chosen by cross-validation inside the training folds"
     )
 
 
-def _classifier(classifier: Classifier) -> str:
+def _classifier_text(classifier: Classifier) -> str:
     match classifier:
         case Svm(kernel=kernel, C=costs):
-            return f"SVM ({' or '.join(kernel)}; C {_list(costs)})"
+            return f"SVM ({' or '.join(kernel)}; C {_number_list(costs)})"
         case Forest(trees=trees):
             return f"random forest of {trees} trees"
         case _:
             return "the tuned network itself, by its softmax"
 
 
-def _limits(study: Study, material: DatasetDescription) -> list[str]:
+def _limits(study: Study, dataset: DatasetDescription) -> list[str]:
+    malignant_percent = format_percent(float(study.malignant.mean()))
     limits = [
-        "These figures hold for this collection of images. Koh et al. (2020) saw AUC fall from 0.898–0.937 at their "
-        "own hospital to 0.821–0.885 at three others.",
-        "The best row of a table was picked after the fact, among many: expect less of it on new images.",
-        f"{format_percent(float(study.malignant.mean()))} % of these images are malignant; clinics see 15–23 %. PPV and NPV "
+        "These figures hold for this collection of images. Koh et al. (2020) saw AUC fall from "
+        "0.898–0.937 at their own hospital to 0.821–0.885 at three others.",
+        "The best row of a table was picked after the fact, among many: expect less of it on new "
+        "images.",
+        f"{malignant_percent} % of these images are malignant; clinics see 15–23 %. PPV and NPV "
         "change with that share, sensitivity and specificity less so.",
-        "The papers do not document the classifiers' grids, the ensembles' rule and their members: those of the recipe "
-        "are choices of its own, so agreement with published figures is no reproduction.",
-        "Published systems of this kind do badly where the cancer is follicular (Kang 2021: AUC 0.499, against 0.925 "
-        "for conventional papillary cancers) and on nodules of undetermined cytology (Youn 2021: 0.666). Nodules under "
-        "10 mm were not in the published training sets.",
-        "Intervals treat images as independent, save GEE's; several images of one patient make them too narrow.",
+        "The papers do not document the classifiers' grids, the ensembles' rule and their "
+        "members: those of the recipe are choices of its own, so agreement with published "
+        "figures is no reproduction.",
+        "Published systems of this kind do badly where the cancer is follicular (Kang 2021: AUC "
+        "0.499, against 0.925 for conventional papillary cancers) and on nodules of undetermined "
+        "cytology (Youn 2021: 0.666). Nodules under 10 mm were not in the published training "
+        "sets.",
+        "Intervals treat images as independent, save GEE's; several images of one patient make "
+        "them too narrow.",
     ]
-    if material.count_with_patient < len(study.images):
+    if dataset.count_with_patient < len(study.images):
         limits.append(
-            "Where the patient is not known, two images of one patient can be on both sides of a fold, which flatters "
-            "every judge that is fitted. Name patients in the manifest's column `patient`."
+            "Where the patient is not known, two images of one patient can be on both sides of a "
+            "fold, which flatters every judge that is fitted. Name patients in the manifest's "
+            "column `patient`."
         )
     return limits
 
 
 def _versions() -> dict[str, str]:
-    libraries = (*LIBRARIES, "matplotlib", "timm")
-    return {"SERA": VERSION, "Python": platform.python_version()} | {
-        name: version(name) for name in libraries
-    }
+    versions = {"SERA": VERSION, "Python": platform.python_version()}
+    for library in (*LIBRARIES, "matplotlib", "timm"):
+        versions[library] = version(library)
+    return versions
 
 
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
+def _count_phrase(count: int, *, singular: str, plural: str) -> str:
+    return f"{count} {singular if count == 1 else plural}"
 
 
-def _list(values: Sequence[float]) -> str:
+def _number_list(values: Sequence[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)

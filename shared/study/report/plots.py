@@ -17,7 +17,7 @@ from shared.drawing import (
     SKY,
     VERMILLION,
     WIDTH_INCHES,
-    Drawing,
+    FigureBuilder,
     svg,
 )
 from shared.statistics import (
@@ -91,7 +91,7 @@ CONFUSION = "What the model called benign and malignant, each image at a cut-off
 SCORES = "How the model's out-of-fold scores lie for benign and malignant nodules."
 
 
-def _draw_roc(study: Study) -> Drawing:
+def _draw_roc(study: Study) -> FigureBuilder:
     def draw() -> Figure:
         model = leading_row(study)
         others = best_row_per_section(study)
@@ -149,7 +149,7 @@ def _plot_person(axes: Axes, person: Row, study: Study, marker: str) -> None:
     )
 
 
-def _draw_calibration(risks: Scores, malignant: Flags) -> Drawing:
+def _draw_calibration(risks: Scores, malignant: Flags) -> FigureBuilder:
     def draw() -> Figure:
         figure = Figure((WIDTH_INCHES, 4.9), layout="constrained")
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
@@ -180,7 +180,7 @@ def _draw_calibration(risks: Scores, malignant: Flags) -> Drawing:
     return draw
 
 
-def _draw_confusion(row: Row, study: Study) -> Drawing:
+def _draw_confusion(row: Row, study: Study) -> FigureBuilder:
     def draw() -> Figure:
         table = compute_figures(row, study.malignant).table
         figure = Figure((WIDTH_INCHES, 3.6), layout="constrained")
@@ -231,7 +231,7 @@ def _square_of_counts(
     )
 
 
-def _draw_scores(scores: Scores, malignant: Flags) -> Drawing:
+def _draw_scores(scores: Scores, malignant: Flags) -> FigureBuilder:
     def draw() -> Figure:
         figure = Figure((WIDTH_INCHES, 3.4), layout="constrained")
         axes = figure.subplots()

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from services.api.wallboard import service
-from services.api.wallboard.schemas import WallView, WallWindow
+from services.api.wallboard.schemas import WallboardView, WallboardWindow
 from shared.domain.roles import Role
 from shared.ledger.monitoring.wallboard import Wallboard
 from tests.support.builders import form, png, result
@@ -35,7 +35,7 @@ def busy(as_role, ledger):
 def read(client, **asked):
     answer = client.get("/v1/wall", params=asked)
     assert answer.status_code == 200, answer.text
-    return WallView.model_validate(answer.json())
+    return WallboardView.model_validate(answer.json())
 
 
 def test_an_operator_sees_the_house_and_every_hospital(as_role, busy):
@@ -87,7 +87,7 @@ def test_a_hospitals_screen_shows_its_own_row_and_the_house_without_names(
     as_role, busy, role
 ):
     answer = as_role(role, "south").get("/v1/wall")
-    wall = WallView.model_validate(answer.json())
+    wall = WallboardView.model_validate(answer.json())
     assert [row.hospital for row in wall.hospitals] == ["south"]
     assert wall.house.results == 2
     assert "north" not in answer.text
@@ -96,7 +96,7 @@ def test_a_hospitals_screen_shows_its_own_row_and_the_house_without_names(
 
 
 def test_a_hundred_dashboards_cost_one_reading_until_it_is_old(as_role, monkeypatch):
-    monkeypatch.setitem(service.FRESH_S, WallWindow.QUARTER, 600.0)
+    monkeypatch.setitem(service.FRESH_S, WallboardWindow.QUARTER, 600.0)
     readings = []
     read_it = Wallboard.read
     monkeypatch.setattr(
@@ -121,7 +121,7 @@ def test_a_window_that_is_none_is_refused(as_role):
 def test_the_wall_is_documented(gateway):
     document = gateway.get("/openapi.json").json()
     assert "If-None-Match" in document["paths"]["/v1/wall"]["get"]["description"]
-    fields = document["components"]["schemas"]["WallView"]["properties"]
+    fields = document["components"]["schemas"]["WallboardView"]["properties"]
     assert all(
         "description" in fields[name]
         for name in ("as_of", "house", "series", "hospitals", "degraded")

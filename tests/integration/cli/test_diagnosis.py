@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -76,8 +77,8 @@ def test_a_clock_that_is_off_is_a_word_of_warning_and_past_what_codes_forgive_a_
 ):
     for ahead_s, verdict in ((5.0, Verdict.NOTE), (-60.0, Verdict.FAIL)):
         monkeypatch.setattr(
-            "cli.work.diagnosis._now",
-            lambda facts, ahead_s=ahead_s: facts.now + ahead_s,
+            "cli.work.diagnosis._broker_now_s",
+            lambda engines, ahead_s=ahead_s: time.time() + ahead_s,
         )
         found, told = clocks(settings, where)
         assert (found, "timedatectl" in told) == (verdict, True)
@@ -145,7 +146,10 @@ def test_recipes_without_their_weights_are_told_with_the_files(settings, where, 
     with ledger.system_session("trainer") as house:
         house.trainers.report(
             "machine-1",
-            {"koh2020": [lack], "light": [MissingWeights("x", "x.pth", "/weights", "https://x")]},
+            {
+                "koh2020": [lack],
+                "light": [MissingWeights("x", "x.pth", "/weights", "https://x")],
+            },
         )
     verdict, told = recipes(settings, where)
     assert (verdict, "koh2020 lacks vgg19.pth" in told, "light" in told) == (

@@ -69,7 +69,7 @@ from pathlib import Path
 from deploy.local import Child, Stack
 stays = ("/bin/sh", "-c", 'touch "$SERA_READY_FILE"; exec sleep 600')
 deaf = ("/bin/sh", "-c", 'trap "" TERM INT HUP; touch "$SERA_READY_FILE"; while :; do sleep 1; done')
-children = Child("api", stays, after=("postgres", "valkey")), Child("worker", deaf if "deaf" in sys.argv else stays)
+children = Child("api", stays, depends_on=("postgres", "valkey")), Child("worker", deaf if "deaf" in sys.argv else stays)
 stack = Stack(Path(sys.argv[1]), services=children, durable=False)
 stack.run_until_stopped(lambda running: print(json.dumps(running.state.pids), flush=True))
 """

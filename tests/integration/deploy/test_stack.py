@@ -124,7 +124,7 @@ def test_a_child_that_fails_at_the_start_takes_the_others_with_it(
     tmp_path, toy
 ) -> None:
     said: list[Event] = []
-    bad = toy("bad", "echo no weights; exit 4", after=("api",))
+    bad = toy("bad", "echo no weights; exit 4", depends_on=("api",))
     stack = Stack(
         tmp_path, services=(toy("api"), bad), urls=ELSEWHERE, observe=said.append
     )

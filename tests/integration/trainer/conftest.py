@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from services.trainer.gate import policy_of
+from services.trainer.gate import gate_policy
 from services.trainer.service import TrainingService
-from services.trainer.step_owner import Owner
+from services.trainer.step_owner import StepOwner
 from services.trainer.steps import TrainingTools
 from shared.domain.training.states import Split
 from shared.ledger import Ledger
@@ -59,21 +59,21 @@ def make_desk(
     made: list[TrainingService] = []
 
     def make(
-        owner: Owner | None = None, weights: WeightsFinder | None = None
+        owner: StepOwner | None = None, weights: WeightsFinder | None = None
     ) -> TrainingService:
         weights = weights or WeightsFinder(None, Path("nowhere"), download=False)
         heartbeat = Heartbeat(lambda tokens: None, LEASE)
-        tools = TrainingTools(objects, weights, settings.home / "bundles", policy_of(settings))
+        tools = TrainingTools(objects, weights, settings.home / "bundles", gate_policy(settings))
         made.append(
             TrainingService(
-                settings, ledger, tools, heartbeat, rings, owner or Owner.here()
+                settings, ledger, tools, heartbeat, rings, owner or StepOwner.current()
             )
         )
         return made[-1]
 
     yield make
     for desk in made:
-        desk.let_go()
+        desk.release_run()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.trainer import gate as gate_module
-from services.trainer.gate import judge, policy_of
+from services.trainer.gate import judge, gate_policy
 from shared.bundles import Bundle, load, save
 from shared.domain.models import GateVerdict
 from shared.domain.training.states import Split
@@ -111,7 +111,7 @@ def test_a_gate_that_was_killed_goes_on_where_it_was(bundles, images, objects, k
 
     with pytest.raises(KeyboardInterrupt):
         judge(bundles[0], None, images, objects, POLICY, keep, dies)
-    assert len(keep) == gate_module.BATCH
+    assert len(keep) == gate_module.BATCH_IMAGES
     judged = judge(bundles[0], None, images, objects, POLICY, keep, ignore_progress)
     assert judged == judge(bundles[0], None, images, objects, POLICY, Kept(), ignore_progress)
 
@@ -182,8 +182,8 @@ def test_a_bundle_is_no_worse_than_itself(bundles, images, objects, keep):
 
 
 def test_the_policy_is_the_settings_and_its_defaults_are_theirs():
-    assert policy_of(Settings()) == GatePolicy()
-    assert policy_of(
+    assert gate_policy(Settings()) == GatePolicy()
+    assert gate_policy(
         Settings(gate_margin=0.02, gate_least_of_each_class=50)
     ) == GatePolicy(margin=0.02, least_of_each_class=50)
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from services.trainer.missing_weights import lacking
+from services.trainer.missing_weights import missing_weights
 from shared import recipes
 from shared.networks import WeightsFinder, get_network
 from shared.networks.errors import WeightsMissing
@@ -8,7 +8,7 @@ from shared.recipes import RecipeDirectory
 
 
 def test_recipes_that_need_no_weights_lack_nothing(tmp_path):
-    lacks = lacking(WeightsFinder(tmp_path, tmp_path, download=False), RecipeDirectory(None))
+    lacks = missing_weights(WeightsFinder(tmp_path, tmp_path, download=False), RecipeDirectory(None))
     assert "starter" not in lacks
     assert {lack.network for lack in lacks["sera_vgg16"]} == {"vgg16"}
     assert all(
@@ -20,10 +20,10 @@ def test_a_file_that_is_there_is_lacked_no_more_and_one_with_an_address_is_fetch
     tmp_path,
 ):
     card = get_network("vgg16").card
-    [lack] = lacking(WeightsFinder(None, tmp_path), RecipeDirectory(None))["sera_vgg16"]
+    [lack] = missing_weights(WeightsFinder(None, tmp_path), RecipeDirectory(None))["sera_vgg16"]
     assert lack.url == card.weights.url
     Path(tmp_path, card.weights.files[0]).touch()
-    assert "sera_vgg16" not in lacking(
+    assert "sera_vgg16" not in missing_weights(
         WeightsFinder(tmp_path, tmp_path / "cache"), RecipeDirectory(None)
     )
 
@@ -37,8 +37,8 @@ def test_own_recipes_are_looked_through_too_and_one_of_an_unknown_network_lacks_
             '"vgg16"', f'"{network}"'
         )
         (tmp_path / f"{name}.toml").write_text(text.replace("vgg16/", f"{network}/"))
-    assert [recipe.name for recipe in RecipeDirectory(tmp_path).own()] == ["mine", "odd"]
-    lacks = lacking(WeightsFinder(tmp_path, tmp_path, download=False), RecipeDirectory(tmp_path))
+    assert [recipe.name for recipe in RecipeDirectory(tmp_path).custom_recipes()] == ["mine", "odd"]
+    lacks = missing_weights(WeightsFinder(tmp_path, tmp_path, download=False), RecipeDirectory(tmp_path))
     assert lacks["mine"] == lacks["sera_vgg16"]
     assert "odd" not in lacks
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.trainer.progress import Closing, Reporter, StepLost
+from services.trainer.progress import TrainerClosing, StepReporter, StepLost
 from shared.domain.messages import Message
 from shared.ledger import Ledger
 
@@ -19,7 +19,7 @@ def step(ask, ledger):
 
 
 def reporter(step, ledger):
-    return Reporter(step, ledger, "trainer", threading.Event())
+    return StepReporter(step, ledger, "trainer", threading.Event())
 
 
 def losses(ledger, step):
@@ -58,5 +58,5 @@ def test_a_step_that_is_another_s_or_whose_trainer_stops_goes_no_further(step, l
         reporter(step, ledger)("tuning", 0.5, HALF, {})
     closing = threading.Event()
     closing.set()
-    with pytest.raises(Closing):
-        Reporter(step, ledger, "trainer", closing)("tuning", 0.5, HALF, {})
+    with pytest.raises(TrainerClosing):
+        StepReporter(step, ledger, "trainer", closing)("tuning", 0.5, HALF, {})

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text, update
 
-from services.trainer.samples import samples
-from services.trainer.step_owner import Owner
+from services.trainer.samples import make_samples
+from services.trainer.step_owner import StepOwner
 from shared.bundles import load
 from shared.bundles.storage import fetch
 from shared.domain.models import GateVerdict
@@ -68,8 +68,8 @@ def test_a_run_that_cannot_be_done_says_why_and_the_next_one_is_taken_up(
 def test_a_sample_is_cut_out_by_its_mask(objects, ledger, version):
     with ledger.system_session("test") as house:
         rows = house.versions.images(version.id)
-    nodule = samples(rows, objects, Framing(0.1))[0].load()
-    assert nodule.outlined
+    nodule = make_samples(rows, objects, Framing(0.1))[0].load()
+    assert nodule.has_outline
     assert nodule.pixels.shape < (128, 128)
     assert 0 < nodule.mask.mean() < 1
 
@@ -99,7 +99,7 @@ def test_a_trainer_killed_at_any_step_costs_that_step_only(
     done = {}
     kills = 0
     while True:
-        dying = make_desk(owner=Owner("elsewhere", 1, kills))
+        dying = make_desk(owner=StepOwner("elsewhere", 1, kills))
         step = dying._claim()
         if step is None:
             break
@@ -126,7 +126,7 @@ def test_a_trainer_killed_at_any_step_costs_that_step_only(
 
 def test_a_trainer_that_lost_its_step_writes_nothing(make_desk, ask, recipe, ledger):
     ask(recipe)
-    slow = make_desk(owner=Owner("elsewhere", 1, 0.0))
+    slow = make_desk(owner=StepOwner("elsewhere", 1, 0.0))
     step = slow._claim()
     _run_out(ledger)
     make_desk().work()
@@ -141,8 +141,8 @@ def test_steps_of_a_dead_process_of_this_machine_are_taken_up_at_once(
     make_desk, ask, recipe, ledger
 ):
     run_id = ask(recipe)
-    here = Owner.here()
-    make_desk(owner=Owner(here.host, here.pid, here.began - 1000))._claim()
+    here = StepOwner.current()
+    make_desk(owner=StepOwner(here.host, here.pid, here.began - 1000))._claim()
     make_desk().work()
     with ledger.system_session("test") as house:
         assert house.runs.find(run_id).state is RunState.DONE
@@ -153,7 +153,7 @@ def test_a_step_that_takes_its_trainer_along_every_time_fails_its_run(
 ):
     run_id = ask(recipe)
     for _ in range(settings.max_attempts):
-        assert make_desk(owner=Owner("elsewhere", 1, 0.0))._claim()
+        assert make_desk(owner=StepOwner("elsewhere", 1, 0.0))._claim()
         _run_out(ledger)
     assert make_desk()._claim() is None
     with ledger.system_session("test") as house:

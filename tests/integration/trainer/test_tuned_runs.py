@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from services.trainer.samples import outlined, samples
+from services.trainer.samples import outlined_share, make_samples
 from shared.domain.training.states import RunState, Split, StepKind
 from shared.learning import fit, recipe_framing
 from shared.networks import WeightsFinder
@@ -90,9 +90,9 @@ def test_two_trainers_share_a_run_and_make_the_model_that_one_fit_makes(
         "tuning/1-squeezenet/1",
         "tuning/1-squeezenet/final",
     ]
-    whole = load_recipe(recipe).with_calipers(outlined(learned))
+    whole = load_recipe(recipe).with_calipers(outlined_share(learned))
     whole = whole.with_folds(2)
-    alone = fit(samples(learned, objects, recipe_framing(whole)), whole, weights)
+    alone = fit(make_samples(learned, objects, recipe_framing(whole)), whole, weights)
     assert run.metrics == pytest.approx(dict(alone.metrics), abs=1e-6)
     epochs = [
         event.metrics

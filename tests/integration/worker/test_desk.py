@@ -6,7 +6,7 @@ from shared.domain.jobs import JobState, Reason
 from shared.domain.results.result import ModelReference, RoiSource
 from shared.errors import Unavailable
 from shared.guidelines import RULES
-from shared.imaging.photos import straighten
+from shared.imaging.photos import rectify_photo
 from shared.phantoms import draw
 from shared.phantoms.camera import PhotoSettings, photograph
 from tests.support.builders import Screen, dicom_file, encode, png
@@ -188,7 +188,7 @@ def test_marks_are_removed_and_an_roi_made_of_them_is_told(desk, send, find, pro
 def test_a_photo_of_a_screen_is_told_with_what_it_spoilt(desk, send, find, promote):
     promote(0)
     photo = photograph(draw(3, size_px=300).pixels, 3, PhotoSettings(glare=500))
-    spoilt = encode(straighten(photo.pixels, photo.corners))
+    spoilt = encode(rectify_photo(photo.pixels, photo.corners))
     as_photo = send(spoilt, source="photo")
     as_file = send(spoilt)
     desk.work()

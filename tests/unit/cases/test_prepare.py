@@ -44,7 +44,7 @@ def test_a_photo_is_told_and_a_file_is_not():
 def test_a_mask_is_the_roi():
     phantom = draw(3, size_px=128)
     nodule = prepare(encode(phantom.pixels), Framing(), mask=encode(phantom.mask * 255))
-    assert nodule.outlined
+    assert nodule.has_outline
     assert NO_ROI not in nodule.findings
     assert nodule.mask.sum() == phantom.mask.sum()
 

@@ -18,17 +18,17 @@ def test_a_new_home_is_private(home: Home) -> None:
 
 def test_a_held_home_names_its_holder(home: Home) -> None:
     with (
-        home.held(),
+        home.lock(),
         pytest.raises(AlreadyRunning, match=rf"process {os.getpid()} of user"),
-        home.held(),
+        home.lock(),
     ):
         pass
 
 
 def test_a_home_let_go_can_be_held_again(home: Home) -> None:
-    with home.held():
+    with home.lock():
         pass
-    with home.held():
+    with home.lock():
         assert str(os.getpid()) in (home.run / "lock").read_text()
 
 

@@ -4,20 +4,26 @@ import ssl
 
 import pytest
 
-from deploy.docker.secrets import OBJECTS_HOST, Drawn, certify, keep, share_out
+from deploy.docker.secrets import (
+    OBJECTS_HOST,
+    StackSecrets,
+    create_certificate,
+    files_by_service,
+    write_once,
+)
 from shared.security.audit_signing import SealKey
 from shared.security.production_checks import engine_secrets, plain_objects
 from shared.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def drawn() -> Drawn:
-    return Drawn()
+def stack_secrets() -> StackSecrets:
+    return StackSecrets()
 
 
 @pytest.fixture(scope="module")
-def parts(drawn):
-    return share_out(drawn)
+def parts(stack_secrets):
+    return files_by_service(stack_secrets)
 
 
 def test_what_each_service_is_told_makes_settings_that_production_takes(parts):
@@ -52,7 +58,7 @@ def test_the_audit_key_seals(parts):
 def test_a_client_that_trusts_the_stacks_authority_trusts_its_object_store_and_no_other_host(
     tmp_path,
 ):
-    authority, certificate, private = certify(OBJECTS_HOST)
+    authority, certificate, private = create_certificate(OBJECTS_HOST)
     (tmp_path / "public.crt").write_text(certificate)
     (tmp_path / "private.key").write_text(private)
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -81,17 +87,17 @@ def shaken(client_side: ssl.SSLContext, server_side: ssl.SSLContext, host: str) 
 
 
 def test_a_second_start_draws_nothing_anew(tmp_path):
-    assert keep(tmp_path, share_out(Drawn()))
+    assert write_once(tmp_path, files_by_service(StackSecrets()))
     before = (tmp_path / "api" / "SERA_DATABASE_URL").read_text()
-    assert not keep(tmp_path, share_out(Drawn()))
+    assert not write_once(tmp_path, files_by_service(StackSecrets()))
     assert (tmp_path / "api" / "SERA_DATABASE_URL").read_text() == before
 
 
 def test_a_start_that_broke_off_is_begun_again(tmp_path, parts):
-    keep(tmp_path, parts)
-    (tmp_path / "worker" / "drawn").unlink()
-    again = share_out(Drawn())
-    assert keep(tmp_path, again)
+    write_once(tmp_path, parts)
+    (tmp_path / "worker" / "stack_secrets").unlink()
+    again = files_by_service(StackSecrets())
+    assert write_once(tmp_path, again)
     assert (tmp_path / "worker" / "SERA_AUDIT_KEY").read_text() == again["worker"][
         "SERA_AUDIT_KEY"
     ]

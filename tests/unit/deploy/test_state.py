@@ -13,7 +13,7 @@ from deploy.local.state import ProcessId, StackState, clear_leftovers
 
 @pytest.fixture
 def state(home: Home) -> StackState:
-    me = ProcessId.of(os.getpid())
+    me = ProcessId.from_pid(os.getpid())
     return StackState(
         str(home.root),
         me,
@@ -62,7 +62,7 @@ def test_leftovers_of_a_killed_supervisor_are_ended(
     home: Home, state: StackState, sleeper, monkeypatch
 ) -> None:
     monkeypatch.setattr("deploy.local.state.LEFTOVER_S", 0.1)
-    replace(state, children={"worker": ProcessId.of(sleeper.pid)}).save(home)
+    replace(state, children={"worker": ProcessId.from_pid(sleeper.pid)}).save(home)
     clear_leftovers(home)
     assert sleeper.poll() is not None
     assert not home.state_file.exists()
@@ -71,7 +71,7 @@ def test_leftovers_of_a_killed_supervisor_are_ended(
 def test_a_later_process_with_the_same_number_is_left_alone(
     home: Home, state: StackState, sleeper
 ) -> None:
-    earlier = ProcessId(sleeper.pid, ProcessId.of(sleeper.pid).started - 100)
+    earlier = ProcessId(sleeper.pid, ProcessId.from_pid(sleeper.pid).started - 100)
     replace(state, children={"worker": earlier}).save(home)
     clear_leftovers(home)
     assert sleeper.poll() is None

@@ -63,8 +63,8 @@ def stage(home: Home) -> Iterator[Stage]:
 def test_a_child_starts_only_when_those_before_it_are_ready(stage: Stage, toy) -> None:
     supervisor = stage.play(
         toy("engine", "exec sleep 600"),
-        toy("once", "exit 0", one_shot=True, after=("engine",)),
-        toy("api", after=("once",)),
+        toy("once", "exit 0", one_shot=True, depends_on=("engine",)),
+        toy("api", depends_on=("once",)),
     )
     for _ in range(3):
         supervisor.step()
@@ -76,7 +76,7 @@ def test_a_child_starts_only_when_those_before_it_are_ready(stage: Stage, toy) -
 
 
 def test_a_part_that_is_not_in_the_stack_is_not_waited_for(stage: Stage, toy) -> None:
-    supervisor = stage.play(toy("api", after=("postgres",)))
+    supervisor = stage.play(toy("api", depends_on=("postgres",)))
     stage.until(lambda: supervisor.settled)
     assert stage.heard(Phase.READY) == ["api"]
 
@@ -144,7 +144,7 @@ def test_an_old_ready_file_does_not_make_a_child_ready(stage: Stage, toy) -> Non
 
 def test_children_stop_in_the_reverse_of_their_order(stage: Stage, toy) -> None:
     supervisor = stage.play(
-        toy("db"), toy("api", after=("db",)), toy("beat", after=("db", "api"))
+        toy("db"), toy("api", depends_on=("db",)), toy("beat", depends_on=("db", "api"))
     )
     stage.until(lambda: supervisor.settled)
     processes = [psutil.Process(pid) for pid in supervisor.pids().values()]
@@ -170,7 +170,7 @@ def test_a_child_that_lives_but_completes_nothing_is_ended_and_started_again(
     stage: Stage, toy
 ) -> None:
     supervisor = stage.play(
-        toy("worker", SILENT, alive=("/bin/sh", "-c", "exit 1")),
+        toy("worker", SILENT, liveness_command=("/bin/sh", "-c", "exit 1")),
         backoff=Backoff(first_s=2),
     )
     stage.until(lambda: supervisor.settled)
@@ -195,7 +195,7 @@ def test_a_silent_child_is_left_alone_where_it_is_not_known_to_be_stuck(
     stage.until(
         lambda: (
             (tmp_path / "asked").exists()
-            and not supervisor.members["worker"]._vigil.asking
+            and not supervisor.members["worker"]._watchdog.is_probing
         )
     )
     assert stage.phase("worker") is Phase.READY
@@ -206,12 +206,16 @@ def test_a_child_that_keeps_its_promise_is_not_asked_for(
 ) -> None:
     busy = SILENT.replace("echo 0", "echo 99999999999")
     supervisor = stage.play(
-        toy("worker", busy, alive=("/bin/sh", "-c", f"touch {tmp_path}/asked; exit 1"))
+        toy(
+            "worker",
+            busy,
+            liveness_command=("/bin/sh", "-c", f"touch {tmp_path}/asked; exit 1"),
+        )
     )
     stage.until(lambda: supervisor.settled)
     for _ in range(3):
         supervisor.step()
-    assert not supervisor.members["worker"]._vigil.asking
+    assert not supervisor.members["worker"]._watchdog.is_probing
     assert not (tmp_path / "asked").exists()
 
 

@@ -8,12 +8,12 @@ from threading import Barrier
 import pytest
 
 from shared.imaging import ImageBrokeDecoder, ImageFormat, ImageUnreadable, Limits
-from shared.imaging.library_errors import reading
+from shared.imaging.library_errors import translate_library_errors
 
 
 def test_warnings_of_libraries_stay_inside():
     with warnings.catch_warnings(record=True) as heard:
-        with reading(ImageFormat.PNG, Limits()):
+        with translate_library_errors(ImageFormat.PNG, Limits()):
             warnings.warn("noise", UserWarning, stacklevel=1)
         assert heard == []
 
@@ -22,7 +22,7 @@ def test_warnings_outside_are_heard_again_after_several_threads_were_inside():
     together = Barrier(4)
 
     def read() -> None:
-        with reading(ImageFormat.PNG, Limits()):
+        with translate_library_errors(ImageFormat.PNG, Limits()):
             together.wait()
             warnings.warn("noise", UserWarning, stacklevel=1)
 
@@ -40,7 +40,7 @@ def test_warnings_outside_are_heard_again_after_several_threads_were_inside():
 def test_whatever_a_library_throws_has_a_name(error):
     with (
         pytest.raises(ImageUnreadable, match="damaged") as refusal,
-        reading(ImageFormat.DICOM, Limits()),
+        translate_library_errors(ImageFormat.DICOM, Limits()),
     ):
         raise error("Doe^Jane")
     assert "Doe" not in str(refusal.value)
@@ -49,7 +49,7 @@ def test_whatever_a_library_throws_has_a_name(error):
 def test_a_file_that_takes_too_much_memory_is_not_called_damaged():
     with (
         pytest.raises(ImageBrokeDecoder, match="more memory") as refusal,
-        reading(ImageFormat.DICOM, Limits()),
+        translate_library_errors(ImageFormat.DICOM, Limits()),
     ):
         raise MemoryError("Doe^Jane")
     assert "Doe" not in str(refusal.value)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from shared.imaging import ImageBlank
-from shared.imaging.quality import judge
+from shared.imaging.quality import quality_findings
 from shared.phantoms import draw
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data"
@@ -15,7 +15,7 @@ MOST_FALSE_ALARMS = 0.01
 def codes(pixels, mask=None) -> list[str]:
     return [
         finding.code
-        for finding in judge(
+        for finding in quality_findings(
             pixels, np.ones(pixels.shape, bool) if mask is None else mask
         )
     ]
@@ -81,7 +81,7 @@ def test_a_nodule_of_few_pixels_is_told():
 @pytest.mark.parametrize("grey", [0, 1, 128, 255])
 def test_one_even_grey_is_refused_by_name(grey):
     with pytest.raises(ImageBlank):
-        judge(np.full((60, 60), grey, np.uint8), np.ones((60, 60), bool))
+        quality_findings(np.full((60, 60), grey, np.uint8), np.ones((60, 60), bool))
 
 
 def test_a_mask_without_a_pixel_gives_words_and_no_number_that_is_none():

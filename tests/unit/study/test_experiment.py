@@ -218,7 +218,7 @@ def test_the_final_model_is_saved_and_loaded_with_its_tuned_network(
 def test_a_recipe_without_any_weights_is_refused(recipe, tmp_path):
     none = WeightsFinder(tmp_path, tmp_path, download=False)
     with pytest.raises(WeightsMissing):
-        feasible_recipe(recipe.keeping(["squeezenet", "absent"]), none, 0)
+        feasible_recipe(recipe.with_feature_sets(["squeezenet", "absent"]), none, 0)
 
 
 @pytest.mark.usefixtures("outcome")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 def _shift_s() -> float:
-    told = Path(os.environ.get("SERA_CLOCK_FILE", os.devnull))
-    return float(told.read_text() or 0) if told.is_file() else 0.0
+    shift_file = Path(os.environ.get("SERA_CLOCK_FILE", os.devnull))
+    return float(shift_file.read_text() or 0) if shift_file.is_file() else 0.0
 
 
 if shift_s := _shift_s():

@@ -1,4 +1,4 @@
-"""Figures of the ledger for Prometheus: few labels, each filled by a function that reads one thing."""
+"""Prometheus gauges of the ledger's figures. Each function reads one group of figures."""
 
 import math
 from collections import Counter
@@ -18,18 +18,18 @@ from shared.ledger.monitoring.observations import Window
 from shared.observability.disk_space import disk_usage
 from shared.statistics import DriftState
 
-STATES = {DriftState.OK: 0, DriftState.WATCH: 1, DriftState.ALARM: 2}
+DRIFT_STATES = {DriftState.OK: 0, DriftState.WATCH: 1, DriftState.ALARM: 2}
 LANES = {True: "urgent", False: "routine"}
-RETENTION_S = 5.0
-LANE_OF_HOSPITAL = ["hospital", "lane"]
+"""The name of a lane, by whether its jobs are urgent."""
+RETENTION_TIMEOUT_S = 5.0
+HOSPITAL_LANE_LABELS = ["hospital", "lane"]
 
 
 def checks(dependencies: Dependencies, registry: CollectorRegistry) -> None:
-    """What `/readyz` says, and the room that is left."""
-    degraded = readiness.degraded_checks(dependencies)
-    states = (
-        readiness.required_checks(dependencies) | dict.fromkeys(readiness.DEGRADING, "ok") | degraded
-    )
+    """The checks of `/readyz`, and the free disk space."""
+    states = readiness.required_checks(dependencies)
+    states |= dict.fromkeys(readiness.DEGRADING, "ok")
+    states |= readiness.degraded_checks(dependencies)
     gauge = Gauge(
         "sera_check_ok",
         "1 where `/readyz` finds nothing wrong.",
@@ -38,36 +38,47 @@ def checks(dependencies: Dependencies, registry: CollectorRegistry) -> None:
     )
     for check, state in states.items():
         gauge.labels(check).set(state == "ok")
-    space = disk_usage(dependencies.settings.home)
-    least = dependencies.settings.least_free_mib * 2**20
-    for name, about, value in (
-        ("sera_home_free_bytes", "Room that is left where the home lies.", space.free),
-        ("sera_home_size_bytes", "Size of the disk where the home lies.", space.total),
-        (
-            "sera_home_least_free_bytes",
-            "With less the service is degraded (SERA_LEAST_FREE_MIB).",
-            least,
-        ),
-    ):
-        Gauge(name, about, registry=registry).set(value)
+    settings = dependencies.settings
+    usage = disk_usage(settings.home)
+    _set_gauge(
+        registry,
+        name="sera_home_free_bytes",
+        about="Room that is left where the home lies.",
+        value=usage.free,
+    )
+    _set_gauge(
+        registry,
+        name="sera_home_size_bytes",
+        about="Size of the disk where the home lies.",
+        value=usage.total,
+    )
+    _set_gauge(
+        registry,
+        name="sera_home_least_free_bytes",
+        about="With less the service is degraded (SERA_LEAST_FREE_MIB).",
+        value=settings.least_free_mib * 2**20,
+    )
 
 
 def jobs(session: SystemSession, registry: CollectorRegistry) -> None:
-    """Jobs that are not yet final; autoscalers go by it."""
+    """Jobs that are not final yet. Autoscalers use these figures."""
     gauge = Gauge(
         "sera_jobs", "Jobs not yet final, by state.", ["state"], registry=registry
     )
     for state, count in session.queue.depth().items():
         gauge.labels(state).set(count)
     _progress(session.queue.progress(), registry)
-    about = "Steps of training runs that are being done or could be now: so many trainers find work."
-    Gauge("sera_open_training_steps", about, registry=registry).set(
-        session.steps.count_open()
+    _set_gauge(
+        registry,
+        name="sera_open_training_steps",
+        about="Steps of training runs that are being done or could be now: so many trainers find "
+        "work.",
+        value=session.steps.count_open(),
     )
 
 
 def lanes(session: SystemSession, registry: CollectorRegistry) -> None:
-    """What waits in each lane, of all hospitals together, and what went wrong with it."""
+    """The waiting jobs of each lane, all hospitals together, and the faults of the queue."""
     waiting = Gauge("sera_queue_jobs", "Jobs that wait.", ["lane"], registry=registry)
     oldest = Gauge(
         "sera_queue_oldest_seconds",
@@ -75,35 +86,36 @@ def lanes(session: SystemSession, registry: CollectorRegistry) -> None:
         ["lane"],
         registry=registry,
     )
-    lines = session.backlog.waiting()
+    backlog = session.backlog.waiting()
     for urgent, lane in LANES.items():
-        own = [line for line in lines if line.urgent is urgent]
-        waiting.labels(lane).set(sum(line.jobs for line in own))
-        oldest.labels(lane).set(max((line.oldest_s for line in own), default=0.0))
-    retried = Gauge(
-        "sera_queue_retried_jobs",
-        "Waiting jobs that outlived a worker.",
-        registry=registry,
+        lane_rows = [row for row in backlog if row.urgent is urgent]
+        oldest_s = max((row.oldest_s for row in lane_rows), default=0.0)
+        waiting.labels(lane).set(sum(row.jobs for row in lane_rows))
+        oldest.labels(lane).set(oldest_s)
+    _set_gauge(
+        registry,
+        name="sera_queue_retried_jobs",
+        about="Waiting jobs that outlived a worker.",
+        value=session.metrics_queries.count_retried(),
     )
-    retried.set(session.metrics_queries.count_retried())
-    overdue = Gauge(
-        "sera_leases_overdue",
-        "Leases that ran out and that nobody took back yet.",
-        registry=registry,
+    _set_gauge(
+        registry,
+        name="sera_leases_overdue",
+        about="Leases that ran out and that nobody took back yet.",
+        value=session.backlog.count_expired(),
     )
-    overdue.set(session.backlog.count_expired())
     dead = Gauge(
         "sera_dead_letters_by_reason",
         "Failed jobs, by failure code.",
         ["reason"],
         registry=registry,
     )
-    for each in session.backlog.dead_letter_summaries():
-        dead.labels(each.reason).set(each.jobs)
+    for summary in session.backlog.dead_letter_summaries():
+        dead.labels(summary.reason).set(summary.jobs)
 
 
 def sent(session: SystemSession, registry: CollectorRegistry) -> None:
-    """Where the cases of the last hour stand."""
+    """The states of the jobs that were submitted in the last hour."""
     by_state = Gauge(
         "sera_sent_jobs",
         "Jobs of the last hour, by state.",
@@ -118,123 +130,129 @@ def sent(session: SystemSession, registry: CollectorRegistry) -> None:
     )
     for state in JobState:
         by_state.labels(state).set(0)
-    for each in session.metrics_queries.submitted():
-        by_state.labels(each.state).inc(each.jobs)
-        if each.state == JobState.FAILED:
-            failed.labels(each.reason or "internal").inc(each.jobs)
+    for row in session.metrics_queries.submitted():
+        by_state.labels(row.state).inc(row.jobs)
+        if row.state == JobState.FAILED:
+            failed.labels(row.reason or "internal").inc(row.jobs)
 
 
 def workers(session: SystemSession, registry: CollectorRegistry) -> None:
-    """Workers that told of themselves lately."""
-    alive = session.serving.present_workers()
-    for name, about, count in (
-        ("sera_workers", "Workers that are there.", len(alive)),
-        (
-            "sera_workers_idle",
-            "Workers that serve no model.",
-            sum(each.model_digest is None for each in alive),
-        ),
-        (
-            "sera_workers_refusing",
-            "Workers that refused the live model.",
-            sum(bool(each.refusal) for each in alive),
-        ),
-    ):
-        Gauge(name, about, registry=registry).set(count)
+    """Workers that sent a sign of life recently."""
+    present = session.serving.present_workers()
+    _set_gauge(
+        registry,
+        name="sera_workers",
+        about="Workers that are there.",
+        value=len(present),
+    )
+    _set_gauge(
+        registry,
+        name="sera_workers_idle",
+        about="Workers that serve no model.",
+        value=sum(worker.model_digest is None for worker in present),
+    )
+    _set_gauge(
+        registry,
+        name="sera_workers_refusing",
+        about="Workers that refused the live model.",
+        value=sum(bool(worker.refusal) for worker in present),
+    )
 
 
 def models(session: SystemSession, registry: CollectorRegistry) -> None:
-    """The live model, and what the workers serve, by name and version."""
+    """The live model, and the models that workers serve, by name and version."""
     names = session.metrics_queries.models()
-    digest = session.models.live_digest()
+    live_digest = session.models.live_digest()
     serving = Gauge(
         "sera_workers_serving",
         "Workers, by the model that they serve.",
         ["model"],
         registry=registry,
     )
-    for each in session.serving.present_workers():
-        if each.model_digest:
-            serving.labels(names.get(each.model_digest, "unknown")).inc()
+    for worker in session.serving.present_workers():
+        if worker.model_digest:
+            serving.labels(names.get(worker.model_digest, "unknown")).inc()
     live = Gauge(
         "sera_live_model_info",
         "The live model; always 1.",
         ["model", "digest"],
         registry=registry,
     )
-    if digest:
-        live.labels(names[digest], digest).set(1)
+    if live_digest:
+        live.labels(names[live_digest], live_digest).set(1)
 
 
 def training(session: SystemSession, registry: CollectorRegistry) -> None:
     gauge = Gauge(
         "sera_training_runs", "Training runs, by state.", ["state"], registry=registry
     )
-    for state, count in (dict.fromkeys(RunState, 0) | session.metrics_queries.runs()).items():
+    counts = dict.fromkeys(RunState, 0) | session.metrics_queries.runs()
+    for state, count in counts.items():
         gauge.labels(state).set(count)
-    trainers = Gauge(
-        "sera_trainers",
-        "Trainers that told of themselves within ten minutes.",
-        registry=registry,
+    _set_gauge(
+        registry,
+        name="sera_trainers",
+        about="Trainers that told of themselves within ten minutes.",
+        value=len(session.trainers.present()),
     )
-    trainers.set(len(session.trainers.present()))
 
 
 def audit(session: SystemSession, registry: CollectorRegistry) -> None:
     age = session.metrics_queries.audit()
-    for name, about, value in (
-        (
-            "sera_audit_head_age_seconds",
-            "Since the newest event of the audit trail.",
-            age.head_s,
-        ),
-        (
-            "sera_audit_seal_age_seconds",
-            "Since the newest seal; a trail that did not grow gets none.",
-            age.seal_s,
-        ),
-        (
-            "sera_audit_unsealed_seconds",
-            "Since the oldest event that no seal covers; 0 without one.",
-            age.unsealed_s,
-        ),
-        (
-            "sera_audit_unsealed_chains",
-            "Chains with events that no seal covers.",
-            age.unsealed_chains,
-        ),
-    ):
-        Gauge(name, about, registry=registry).set(math.nan if value is None else value)
+    _set_gauge(
+        registry,
+        name="sera_audit_head_age_seconds",
+        about="Since the newest event of the audit trail.",
+        value=age.head_s,
+    )
+    _set_gauge(
+        registry,
+        name="sera_audit_seal_age_seconds",
+        about="Since the newest seal; a trail that did not grow gets none.",
+        value=age.seal_s,
+    )
+    _set_gauge(
+        registry,
+        name="sera_audit_unsealed_seconds",
+        about="Since the oldest event that no seal covers; 0 without one.",
+        value=age.unsealed_s,
+    )
+    _set_gauge(
+        registry,
+        name="sera_audit_unsealed_chains",
+        about="Chains with events that no seal covers.",
+        value=age.unsealed_chains,
+    )
 
 
 def retention(dependencies: Dependencies, registry: CollectorRegistry) -> None:
-    """What is to be erased, of all hospitals together."""
+    """Cases and objects that are due to be erased, all hospitals together."""
     with dependencies.ledger.system_session("gateway") as session:
-        session.metrics_queries.set_timeout(RETENTION_S)
-        due = session.retention.due(dependencies.settings.retention_days).values()
+        session.metrics_queries.set_timeout(RETENTION_TIMEOUT_S)
+        due_cases = session.retention.due(dependencies.settings.retention_days).values()
         orphans = session.orphaned_objects.count()
-    gauge = Gauge(
-        "sera_retention_due_cases",
-        "Cases older than their hospital keeps them.",
-        registry=registry,
+    _set_gauge(
+        registry,
+        name="sera_retention_due_cases",
+        about="Cases older than their hospital keeps them.",
+        value=sum(hospital.cases for hospital in due_cases),
     )
-    gauge.set(sum(each.cases for each in due))
-    overdue = Gauge(
-        "sera_retention_overdue_cases",
-        "Cases that are due for a day: nobody erases.",
-        registry=registry,
+    _set_gauge(
+        registry,
+        name="sera_retention_overdue_cases",
+        about="Cases that are due for a day: nobody erases.",
+        value=sum(hospital.overdue for hospital in due_cases),
     )
-    overdue.set(sum(each.overdue for each in due))
-    waiting = Gauge(
-        "sera_orphaned_objects",
-        "Objects of erased cases to be looked at and removed.",
-        registry=registry,
+    _set_gauge(
+        registry,
+        name="sera_orphaned_objects",
+        about="Objects of erased cases to be looked at and removed.",
+        value=orphans,
     )
-    waiting.set(orphans)
 
 
 def results(session: SystemSession, registry: CollectorRegistry) -> None:
-    """Results by decision, of all hospitals together."""
+    """Results by decision, all hospitals together."""
     gauge = Gauge(
         "sera_results",
         f"Results of the last {DAYS} days.",
@@ -249,28 +267,34 @@ def results(session: SystemSession, registry: CollectorRegistry) -> None:
 
 
 def hospital_lanes(session: SystemSession, registry: CollectorRegistry) -> None:
-    """What waits of each hospital by its name."""
-    by = LANE_OF_HOSPITAL
-    line = session.backlog.waiting()
+    """The waiting jobs of each hospital, by its name."""
+    backlog = session.backlog.waiting()
     waiting = Gauge(
-        "sera_hospital_queue_jobs", "Jobs that wait.", by, registry=registry
+        "sera_hospital_queue_jobs",
+        "Jobs that wait.",
+        HOSPITAL_LANE_LABELS,
+        registry=registry,
     )
     oldest = Gauge(
         "sera_hospital_queue_oldest_seconds",
         "Since the oldest was queued.",
-        by,
+        HOSPITAL_LANE_LABELS,
         registry=registry,
     )
-    for each in line:
-        waiting.labels(each.hospital, LANES[each.urgent]).set(each.jobs)
-        oldest.labels(each.hospital, LANES[each.urgent]).set(each.oldest_s)
+    for row in backlog:
+        lane = LANES[row.urgent]
+        waiting.labels(row.hospital, lane).set(row.jobs)
+        oldest.labels(row.hospital, lane).set(row.oldest_s)
 
 
 def hospitals(session: SystemSession, registry: CollectorRegistry) -> None:
-    """Results by decision, and drift from the live model's training images, of each hospital by its name."""
-    about = f"Results of the last {DAYS} days."
+    """Results of each hospital by decision, and their drift from the live model's training
+    images."""
     gauge = Gauge(
-        "sera_hospital_results", about, ["hospital", "decision"], registry=registry
+        "sera_hospital_results",
+        f"Results of the last {DAYS} days.",
+        ["hospital", "decision"],
+        registry=registry,
     )
     names = session.observations.hospitals()
     for row in session.observations.decisions(Window(_since())):
@@ -283,50 +307,63 @@ def _since() -> datetime:
 
 
 def _progress(progress: QueueProgress, registry: CollectorRegistry) -> None:
-    """An alarm for `oldest_queued` that grows while `last_result` grows too means that nothing is being completed."""
-    oldest = Gauge(
-        "sera_oldest_queued_seconds",
-        "Since the longest waiting job could be claimed.",
-        registry=registry,
+    """How far the queue is behind.
+
+    No job is being completed if `sera_oldest_queued_seconds` and `sera_last_result_seconds` both
+    grow.
+    """
+    _set_gauge(
+        registry,
+        name="sera_oldest_queued_seconds",
+        about="Since the longest waiting job could be claimed.",
+        value=progress.oldest_queued_s or 0.0,
     )
-    oldest.set(progress.oldest_queued_s or 0.0)
-    last = Gauge(
-        "sera_last_result_seconds",
-        "Since the last result; NaN before the first one.",
-        registry=registry,
+    _set_gauge(
+        registry,
+        name="sera_last_result_seconds",
+        about="Since the last result; NaN before the first one.",
+        value=progress.last_result_s,
     )
-    last.set(math.nan if progress.last_result_s is None else progress.last_result_s)
-    dead = Gauge(
-        "sera_dead_letters",
-        "Failed jobs that an operator may run again.",
-        registry=registry,
+    _set_gauge(
+        registry,
+        name="sera_dead_letters",
+        about="Failed jobs that an operator may run again.",
+        value=progress.dead_letters,
     )
-    dead.set(progress.dead_letters)
 
 
 def _drift(
-    session: SystemSession, registry: CollectorRegistry, live: str | None
+    session: SystemSession, registry: CollectorRegistry, live_digest: str | None
 ) -> None:
-    by = ["hospital", "quantity"]
+    labels = ["hospital", "quantity"]
     psi = Gauge(
         "sera_drift_psi",
         "Population stability index under the live model.",
-        by,
+        labels,
         registry=registry,
     )
     state = Gauge(
         "sera_drift_state",
         "0 ok, 1 watch, 2 alarm; absent with too few results.",
-        by,
+        labels,
         registry=registry,
     )
-    groups = (
-        drift.measure(session.observations, Window(_since(), model=live)).groups
-        if live
-        else ()
-    )
-    for group in groups:
-        for each in group.quantities if group.level == "hospital" else ():
-            psi.labels(group.hospital, each.quantity).set(each.psi)
-            if each.state in STATES:
-                state.labels(group.hospital, each.quantity).set(STATES[each.state])
+    if live_digest is None:
+        return
+    window = Window(_since(), model=live_digest)
+    for group in drift.measure(session.observations, window).groups:
+        if group.level != "hospital":
+            continue
+        for quantity in group.quantities:
+            psi.labels(group.hospital, quantity.quantity).set(quantity.psi)
+            if quantity.state in DRIFT_STATES:
+                number = DRIFT_STATES[quantity.state]
+                state.labels(group.hospital, quantity.quantity).set(number)
+
+
+def _set_gauge(
+    registry: CollectorRegistry, *, name: str, about: str, value: float | None
+) -> None:
+    """Register a gauge without labels and set it; None becomes NaN."""
+    gauge = Gauge(name, about, registry=registry)
+    gauge.set(math.nan if value is None else value)

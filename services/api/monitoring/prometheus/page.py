@@ -1,4 +1,4 @@
-"""The page that Prometheus reads. What one reading cannot tell keeps no other from being told."""
+"""Renders the metrics page for Prometheus. A section that fails does not affect the others."""
 
 import time
 from collections.abc import Callable
@@ -13,58 +13,67 @@ from shared.observability.logs import log
 from shared.observability.metrics import REGISTRY
 
 ACTOR = "gateway"
-NOW_S = 2.0
-SOON_S = 10.0
-MINUTE_S = 60.0
-PATIENCE_S = 6.0
-"""After so long no further reading is begun: Prometheus waits for ten seconds, unless it is told otherwise."""
+FRESH_2_S = 2.0
+FRESH_10_S = 10.0
+FRESH_60_S = 60.0
+PAGE_TIME_S = 6.0
+"""No further section is begun after this time. Prometheus waits for ten seconds by default."""
 
-Fill = Callable[[Dependencies, CollectorRegistry], None]
+FillRegistry = Callable[[Dependencies, CollectorRegistry], None]
 
 
 @dataclass(frozen=True)
 class MetricsSection:
-    """Figures that are read together, at most every `fresh_s`, however often is asked."""
+    """Figures that are read together, at most once every `fresh_s`."""
 
     name: str
     fresh_s: float
-    fill: Fill
+    fill: FillRegistry
 
     @classmethod
     def of_ledger(
-        cls, name: str, fresh_s: float, fill: Callable[..., None], most_s: float = 2.0
+        cls,
+        name: str,
+        fresh_s: float,
+        fill: Callable[..., None],
+        query_timeout_s: float = 2.0,
     ) -> Self:
-        """Read in a transaction of its own, whose questions may take `most_s` each."""
+        """A section that is read in a transaction of its own. Each query may take
+        `query_timeout_s`."""
 
         def read(dependencies: Dependencies, registry: CollectorRegistry) -> None:
             with dependencies.ledger.system_session(ACTOR) as session:
-                session.metrics_queries.set_timeout(most_s)
+                session.metrics_queries.set_timeout(query_timeout_s)
                 fill(session, registry)
 
-        return cls(name, fresh_s, read)
+        return cls(name=name, fresh_s=fresh_s, fill=read)
 
 
-FOR_ALL = (
-    MetricsSection.of_ledger("jobs", NOW_S, gauges.jobs),
-    MetricsSection.of_ledger("lanes", NOW_S, gauges.lanes),
-    MetricsSection("checks", NOW_S, gauges.checks),
-    MetricsSection.of_ledger("workers", NOW_S, gauges.workers),
-    MetricsSection.of_ledger("audit", SOON_S, gauges.audit),
-    MetricsSection.of_ledger("training", SOON_S, gauges.training),
-    MetricsSection.of_ledger("sent", SOON_S, gauges.sent),
-    MetricsSection.of_ledger("results", MINUTE_S, gauges.results, most_s=5.0),
-    MetricsSection("retention", MINUTE_S, gauges.retention),
+PUBLIC_SECTIONS = (
+    MetricsSection.of_ledger("jobs", FRESH_2_S, gauges.jobs),
+    MetricsSection.of_ledger("lanes", FRESH_2_S, gauges.lanes),
+    MetricsSection("checks", FRESH_2_S, gauges.checks),
+    MetricsSection.of_ledger("workers", FRESH_2_S, gauges.workers),
+    MetricsSection.of_ledger("audit", FRESH_10_S, gauges.audit),
+    MetricsSection.of_ledger("training", FRESH_10_S, gauges.training),
+    MetricsSection.of_ledger("sent", FRESH_10_S, gauges.sent),
+    MetricsSection.of_ledger(
+        "results", FRESH_60_S, gauges.results, query_timeout_s=5.0
+    ),
+    MetricsSection("retention", FRESH_60_S, gauges.retention),
 )
-BY_NAME = (
-    MetricsSection.of_ledger("models", NOW_S, gauges.models),
-    MetricsSection.of_ledger("hospital-lanes", NOW_S, gauges.hospital_lanes),
-    MetricsSection.of_ledger("hospitals", MINUTE_S, gauges.hospitals, most_s=20.0),
+NAMED_SECTIONS = (
+    MetricsSection.of_ledger("models", FRESH_2_S, gauges.models),
+    MetricsSection.of_ledger("hospital-lanes", FRESH_2_S, gauges.hospital_lanes),
+    MetricsSection.of_ledger(
+        "hospitals", FRESH_60_S, gauges.hospitals, query_timeout_s=20.0
+    ),
 )
 
 
 def metrics_page(dependencies: Dependencies, named: bool) -> bytes:
-    """`named`: also what names hospitals and models."""
-    until = time.monotonic() + PATIENCE_S
+    """With `named`, also the sections that name hospitals and models."""
+    deadline = time.monotonic() + PAGE_TIME_S
     registry = CollectorRegistry()
     ok = Gauge(
         "sera_reading_ok",
@@ -73,27 +82,36 @@ def metrics_page(dependencies: Dependencies, named: bool) -> bytes:
         registry=registry,
     )
     parts = [generate_latest(REGISTRY)]
-    for reading in (*FOR_ALL, *BY_NAME) if named else FOR_ALL:
-        text = _recalled(dependencies, reading) if time.monotonic() < until else None
-        ok.labels(reading.name).set(text is not None)
+    sections = (*PUBLIC_SECTIONS, *NAMED_SECTIONS) if named else PUBLIC_SECTIONS
+    for section in sections:
+        text = None
+        if time.monotonic() < deadline:
+            text = _cached_text(dependencies, section)
+        ok.labels(section.name).set(text is not None)
         parts.append(text or b"")
-    return b"".join([*parts, generate_latest(registry)])
+    parts.append(generate_latest(registry))
+    return b"".join(parts)
 
 
-def _recalled(dependencies: Dependencies, reading: MetricsSection) -> bytes | None:
-    return dependencies.cache.get_or_make(
-        ("reading", reading.name), reading.fresh_s, lambda: _read(dependencies, reading)
+def _cached_text(dependencies: Dependencies, section: MetricsSection) -> bytes | None:
+    return dependencies.answer_cache.get_or_make(
+        ("reading", section.name),
+        section.fresh_s,
+        lambda: _read(dependencies, section),
     )
 
 
-def _read(dependencies: Dependencies, reading: MetricsSection) -> bytes | None:
-    """None where it failed, which is remembered as long as figures are: who asks again does not wait again."""
+def _read(dependencies: Dependencies, section: MetricsSection) -> bytes | None:
+    """The text of a section, or None if reading it failed.
+
+    A failure is cached like figures, so that the next request does not wait for it again.
+    """
     registry = CollectorRegistry()
     try:
-        reading.fill(dependencies, registry)
+        section.fill(dependencies, registry)
     except Exception as error:  # noqa: BLE001 (a page without these figures is better than none)
         log().warning(
-            "metrics.unread", reading=reading.name, error=type(error).__name__
+            "metrics.unread", reading=section.name, error=type(error).__name__
         )
         return None
     return generate_latest(registry)

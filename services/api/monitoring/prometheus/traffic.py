@@ -1,6 +1,8 @@
-"""Counts requests and their time by route, binds a request id to the logs, and begins the request's trace.
+"""Counts and times requests by route, binds a request id to the logs, and begins the request's
+trace.
 
-Routes are told by their templates, never by the address that was asked for: an address is whatever a client wrote.
+Metrics and logs name the template of a route, never the requested path, because a client may write
+anything there.
 """
 
 import time
@@ -21,17 +23,17 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-BY = ["method", "route"]
+LABELS = ["method", "route"]
 REQUESTS = Counter(
     "sera_http_requests_total",
     "Requests answered, by class of status.",
-    [*BY, "status"],
+    [*LABELS, "status"],
     registry=REGISTRY,
 )
 SECONDS = Histogram(
     "sera_http_request_seconds",
     "Time to answer.",
-    BY,
+    LABELS,
     buckets=BUCKETS_S,
     registry=REGISTRY,
 )
@@ -47,7 +49,7 @@ REFUSALS = Counter(
 
 
 def route_of(scope: Scope) -> str:
-    """The template of the route that was chosen."""
+    """The template of the route that answers the request."""
     return getattr(scope.get("route"), "path", "unmatched")
 
 
@@ -58,12 +60,12 @@ class TrafficMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        began = time.perf_counter()
+        began_at = time.perf_counter()
         status = 500
         request_id = str(uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
 
-        async def watched(message: Message) -> None:
+        async def send_with_request_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -75,18 +77,20 @@ class TrafficMiddleware:
 
         with (
             structlog.contextvars.bound_contextvars(request_id=request_id),
-            _traced(scope, request_id) as span,
+            _span(scope, request_id) as span,
         ):
             IN_FLIGHT.inc()
             try:
-                await self._app(scope, receive, watched)
+                await self._app(scope, receive, send_with_request_id)
             finally:
                 IN_FLIGHT.dec()
-                _tell(scope, status, time.perf_counter() - began, span)
+                seconds = time.perf_counter() - began_at
+                _record(scope, status, seconds, span)
 
 
-def _traced(scope: Scope, request_id: str) -> Any:
-    """Part of the client's own trace, where it names one. What is asked all day is not worth a trace."""
+def _span(scope: Scope, request_id: str) -> Any:
+    """A span in the client's own trace, if the client names one. Probes and static files get
+    none."""
     if scope["path"] in PROBES or scope["path"].startswith("/static/"):
         return nullcontext()
     return tracing.span(
@@ -94,15 +98,15 @@ def _traced(scope: Scope, request_id: str) -> Any:
     )
 
 
-def _tell(scope: Scope, status: int, seconds: float, span: Any) -> None:
+def _record(scope: Scope, status: int, seconds: float, span: Any) -> None:
     method = scope["method"] if scope["method"] in METHODS else "other"
     route = route_of(scope)
     REQUESTS.labels(method, route, f"{status // 100}xx").inc()
     SECONDS.labels(method, route).observe(seconds)
     caller = scope["state"].get("caller")
-    hospital = (
-        {"hospital": str(caller.hospital_id)} if caller and caller.hospital_id else {}
-    )
+    hospital = {}
+    if caller and caller.hospital_id:
+        hospital["hospital"] = str(caller.hospital_id)
     if span:
         span.update_name(f"{method} {route}")
         span.set_attributes(

@@ -1,13 +1,13 @@
-"""One's own account: password, authenticator, signing out."""
+"""The visitor's own account: password, authenticator, signing out."""
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.web.page import PagePerson, PageSystemSessionDep, pages, show
+from services.api.web.page import PagePerson, PageSystemSessionDep, page_router, render
 from shared.errors import Unauthenticated
 from shared.security.passwords import LEAST
 
-router = pages()
+router = page_router()
 
 
 @router.get("/account", response_class=HTMLResponse)
@@ -17,4 +17,4 @@ def account_page(
     if visitor.caller.person is None:
         raise Unauthenticated
     person = session.people.find(visitor.caller.person)
-    return show(request, visitor, "account.html", person=person, least=LEAST)
+    return render(request, visitor, "account.html", person=person, least=LEAST)

@@ -1,4 +1,4 @@
-"""A case: how far it is while it waits, and what SERA says when it is read."""
+"""The page of a case: its progress while it waits, its result when it is read."""
 
 from typing import Any
 from uuid import UUID
@@ -13,21 +13,21 @@ from services.api.dependencies import DependenciesDep
 from services.api.jobs.service import JobService
 from services.api.reports import sentences
 from services.api.reports.facts import SYNTHETIC
-from services.api.reports.sentences import Say, speaker
+from services.api.reports.sentences import Translate, translator
 from services.api.web.page import (
     PageHospitalSessionDep,
     PageReader,
     Visitor,
-    pages,
-    show,
+    page_router,
+    render,
 )
 from services.api.web.plots import case as plots_case
 from shared.domain.results.result import Result
 from shared.domain.roles import Permission
 
-router = pages()
+router = page_router()
 NEAREST = 6
-"""Past cases that are shown beside a result."""
+"""Number of similar past cases on the page."""
 
 
 @router.get("/cases/{case_id}", response_class=HTMLResponse)
@@ -36,46 +36,51 @@ def case_page(
     case_id: UUID,
     visitor: PageReader,
     session: PageHospitalSessionDep,
-    wired: DependenciesDep,
+    dependencies: DependenciesDep,
 ) -> HTMLResponse:
     caller = visitor.caller
-    say = speaker(visitor.language)
-    case = CaseService(session, caller, wired.read_audit).read(case_id)
-    job = JobService(session, caller, wired).read(case.jobs[-1])
+    say = translator(visitor.language)
+    case = CaseService(session, caller, dependencies.read_audit).read(case_id)
+    job = JobService(session, caller, dependencies).read(case.jobs[-1])
     facts = {
         "case": case,
         "job": job,
         "say": say,
         "sentences": sentences,
-        **rights(visitor),
+        **permissions(visitor),
     }
     if job.result:
         facts |= result_facts(say, case, job.result)
         facts |= {
-            "similar": similar(session, caller, wired.read_audit, case_id, NEAREST)
+            "similar": similar(
+                session, caller, dependencies.read_audit, case_id, NEAREST
+            )
         }
-    return show(request, visitor, "case.html", **facts)
+    return render(request, visitor, "case.html", **facts)
 
 
-def rights(visitor: Visitor) -> dict[str, bool]:
-    """Which buttons this person gets."""
-    return {"may_submit": visitor.may(Permission.SUBMIT), "may_rerun": visitor.may(Permission.RERUN)}
+def permissions(visitor: Visitor) -> dict[str, bool]:
+    """The buttons that the visitor gets."""
+    return {
+        "may_submit": visitor.may(Permission.SUBMIT),
+        "may_rerun": visitor.may(Permission.RERUN),
+    }
 
 
-def result_facts(say: Say, case: CaseView, result: Result) -> dict[str, Any]:
-    """A result, with what is drawn of it."""
-    found = {"box": result.roi.box} if result.roi else None
+def result_facts(say: Translate, case: CaseView, result: Result) -> dict[str, Any]:
+    """The result and its figures."""
+    caliper_roi = {"box": result.roi.box} if result.roi else None
     return {
         "result": result,
-        "found": found,
+        "caliper_roi": caliper_roi,
         "synthetic": result.warns(SYNTHETIC),
         "warnings": [
             sentences.warning(say, warning)
             for warning in result.warnings
             if warning.code != SYNTHETIC
         ],
-        "scale": plots_case.scale(say, result),
+        "scale": plots_case.risk_scale(say, result),
         "outline": plots_case.outline(
-            case.roi or found, case.image["width"], case.image["height"]
+            case.roi or caliper_roi, case.image["width"], case.image["height"]
         ),
     }

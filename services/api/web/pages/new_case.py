@@ -1,24 +1,27 @@
-"""The page of a new case: nodule size, image with its ROI, reset, and off to be read."""
+"""The page of a new case: nodule size, image with its ROI, description and options."""
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
-from services.api.cases.router import MAX_SIZE_MM
+from services.api.cases.submission import MAX_SIZE_MM
 from services.api.web.navigation import permitted_entries
-from services.api.web.page import PagePerson, pages, show
+from services.api.web.page import PagePerson, page_router, render
 from shared.domain.roles import Permission, roles_with
 from shared.errors import Forbidden
 from shared.guidelines import TERMS_BY_FIELD, Focus
 
-router = pages()
+router = page_router()
 
 
 @router.get("/", response_class=HTMLResponse)
 def reader_page(request: Request, visitor: PagePerson) -> Response:
-    """Whoever may not submit is sent to the first page that they may open."""
+    """The form of a new case.
+
+    A visitor who may not submit is redirected to the first page that they may open.
+    """
     if visitor.may(Permission.SUBMIT):
-        return show(
+        return render(
             request,
             visitor,
             "reader.html",
@@ -26,6 +29,7 @@ def reader_page(request: Request, visitor: PagePerson) -> Response:
             lexicon=TERMS_BY_FIELD,
             foci=Focus,
         )
-    if others := permitted_entries(visitor.caller):
-        return RedirectResponse(others[0].path, 303)
-    raise Forbidden(role=visitor.caller.role, needed=roles_with(Permission.SUBMIT))
+    entries = permitted_entries(visitor.caller)
+    if not entries:
+        raise Forbidden(role=visitor.caller.role, needed=roles_with(Permission.SUBMIT))
+    return RedirectResponse(entries[0].path, 303)

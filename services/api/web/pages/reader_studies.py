@@ -1,4 +1,4 @@
-"""Reader studies: which there are, how far each is, what it shows, and the desk that they are read at."""
+"""Reader studies: the list, the progress and results of each, and the page for reading."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from services.api.reader_studies.figures import Analysis, Condition
 from services.api.reader_studies.reading import ReadingService
 from services.api.reader_studies.results import ResultsService
 from services.api.reader_studies.schemas import (
-    MOST_CASES,
+    MAX_CASES,
     ReaderProgress,
     ReaderStudyView,
 )
@@ -24,18 +24,18 @@ from services.api.web.page import (
     PageHospitalSessionDep,
     PageReader,
     SignedInVisitor,
-    pages,
-    show,
+    page_router,
+    render,
 )
 from services.api.web.plots import models as plots_models
-from services.api.web.plots.models import Legend, RocCurve
+from services.api.web.plots.models import RocCurve
 from shared.domain.reader_studies import Phase, StudyState
 from shared.domain.results.result import Result
 from shared.domain.roles import HOSPITAL_ROLES, Permission
 from shared.ledger import HospitalSession
 from shared.ledger.hospitals.repository import Caller
 
-router = pages()
+router = page_router()
 
 
 @router.get("/studies", response_class=HTMLResponse)
@@ -43,13 +43,17 @@ def studies_page(
     request: Request, visitor: PageReader, session: PageHospitalSessionDep
 ) -> HTMLResponse:
     studies = StudyService(session, visitor.caller).all()
-    choices = offered(session, visitor.caller) if visitor.may(Permission.ADMINISTER) else {}
-    return show(
+    choices = (
+        study_choices(session, visitor.caller)
+        if visitor.may(Permission.ADMINISTER)
+        else {}
+    )
+    return render(
         request,
         visitor,
         "studies.html",
-        studies=[(study, own(study, visitor.caller)) for study in studies],
-        most_cases=MOST_CASES,
+        studies=[(study, progress_of(study, visitor.caller)) for study in studies],
+        max_cases=MAX_CASES,
         **choices,
     )
 
@@ -62,24 +66,24 @@ def study_page(
     session: PageHospitalSessionDep,
 ) -> HTMLResponse:
     study = StudyService(session, visitor.caller).find(study_id)
-    mine = own(study, visitor.caller)
+    progress = progress_of(study, visitor.caller)
     administers = visitor.may(Permission.ADMINISTER)
-    wanted = administers and study.state is not StudyState.DRAFT
-    blind = wanted and unread(study, mine)
-    analysis = (
-        ResultsService(session).analysis(study_id) if wanted and not blind else None
-    )
-    return show(
+    has_results = administers and study.state is not StudyState.DRAFT
+    hides_results = has_results and must_read_blind(study, progress)
+    analysis: Analysis | None = None
+    if has_results and not hides_results:
+        analysis = ResultsService(session).analysis(study_id)
+    return render(
         request,
         visitor,
         "study.html",
         study=study,
-        mine=mine,
-        blind=blind,
+        own_progress=progress,
+        hides_results=hides_results,
         administers=administers,
         analysis=analysis,
         phases=list(Phase),
-        curves=curves(analysis, visitor),
+        curves=roc_curves(analysis, visitor),
     )
 
 
@@ -90,44 +94,57 @@ def reading_page(
     visitor: PageReader,
     session: PageHospitalSessionDep,
 ) -> HTMLResponse:
-    """The page without a case on it: the first is asked for when the reader begins, for then its time does too."""
+    """The page without a case. Its script requests the first case when the reader begins.
+
+    The reading time of a case begins with that request.
+    """
     study = StudyService(session, visitor.caller).find(study_id)
-    return show(
-        request, visitor, "reading.html", study=study, mine=own(study, visitor.caller)
+    return render(
+        request,
+        visitor,
+        "reading.html",
+        study=study,
+        own_progress=progress_of(study, visitor.caller),
     )
 
 
 @router.get("/studies/{study_id}/read/{case_id}/sera", response_class=HTMLResponse)
-def sera_part(
+def sera_answer(
     request: Request,
     study_id: UUID,
     case_id: UUID,
     visitor: PageReader,
     session: PageHospitalSessionDep,
-    wired: DependenciesDep,
+    dependencies: DependenciesDep,
 ) -> HTMLResponse:
-    """SERA's answer as a part of the desk. As GET /v1/.../aided/{case_id}: refused before the blind reading."""
-    aided = ReadingService(session, visitor.caller, wired, study_id).aided(case_id)
+    """SERA's answer as a part of the reading page.
+
+    Like GET /v1/.../aided/{case_id}, it is refused before the blind reading.
+    """
+    aided = ReadingService(session, visitor.caller, dependencies, study_id).aided(
+        case_id
+    )
     facts = answer_facts(visitor.translations, aided.sera)
-    return show(request, visitor, "reading_sera.html", blind=aided.blind, **facts)
+    return render(request, visitor, "reading_sera.html", blind=aided.blind, **facts)
 
 
-def own(study: ReaderStudyView, caller: Caller) -> ReaderProgress | None:
-    """How far this person is, if they are a reader of the study."""
-    return next(
-        (reader for reader in study.readers if reader.person_id == caller.person), None
-    )
+def progress_of(study: ReaderStudyView, caller: Caller) -> ReaderProgress | None:
+    """The caller's own progress; None for a caller who is not a reader of the study."""
+    for reader in study.readers:
+        if reader.person_id == caller.person:
+            return reader
+    return None
 
 
-def unread(study: ReaderStudyView, mine: ReaderProgress | None) -> bool:
-    """Whether this person still has to read blind, so that no figure may be shown to them."""
-    return (
-        study.state is StudyState.OPEN and mine is not None and mine.blind < study.cases
-    )
+def must_read_blind(study: ReaderStudyView, progress: ReaderProgress | None) -> bool:
+    """Whether the reader still has cases to read blind, so that no figure may be shown to them."""
+    if study.state is not StudyState.OPEN or progress is None:
+        return False
+    return progress.blind < study.cases
 
 
-def offered(session: HospitalSession, caller: Caller) -> dict[str, Any]:
-    """What a new study can be made of: people who may read, and how many cases of either class."""
+def study_choices(session: HospitalSession, caller: Caller) -> dict[str, Any]:
+    """The choices for a new study: people who may read, and the number of cases of each class."""
     eligible = session.reader_studies.eligible()
     malignant = sum(case.malignant for case in eligible)
     people = [
@@ -142,11 +159,14 @@ def offered(session: HospitalSession, caller: Caller) -> dict[str, Any]:
     }
 
 
-def curves(analysis: Analysis | None, visitor: SignedInVisitor) -> dict[int, str]:
-    """ROC curves of each reader beside SERA's, by the reader's number; none under a case of either class."""
+def roc_curves(analysis: Analysis | None, visitor: SignedInVisitor) -> dict[int, str]:
+    """ROC curves of each reader beside SERA's as SVG, by the reader's number.
+
+    A reader without a case of each class has none.
+    """
     if analysis is None:
         return {}
-    drawn: dict[int, str] = {}
+    curves: dict[int, str] = {}
     for reader in analysis.readers:
         sides = {
             "sera": analysis.sera.figures,
@@ -154,39 +174,37 @@ def curves(analysis: Analysis | None, visitor: SignedInVisitor) -> dict[int, str
             "aided": reader.aided,
         }
         if reader.blind.roc and reader.aided.roc:
-            drawn[reader.number] = plots_models.roc(
-                _points(sides), _legend(reader.number, visitor.translations)
+            text = plots_models.figure_text(
+                visitor.translations,
+                "studies.roc",
+                f"roc-{reader.number}",
+                reader=reader.number,
             )
-    return drawn
+            curves[reader.number] = plots_models.roc(_roc_points(sides), text)
+    return curves
 
 
-def answer_facts(words: Translations, result: Result) -> dict[str, Any]:
+def answer_facts(translations: Translations, result: Result) -> dict[str, Any]:
     """SERA's answer in the visitor's language."""
     return {
         "risk": sentences.percent(result.risk),
         "decision": result.decision,
-        "advice": sentences.advice(words, result.fna),
-        "advice_says": sentences.advice_says(words, result.fna),
-        "rule": sentences.rule(words, result.fna.rule) if result.fna else None,
-        "warnings": [sentences.warning(words, warning) for warning in result.warnings],
+        "advice": sentences.advice(translations, result.fna),
+        "advice_says": sentences.advice_says(translations, result.fna),
+        "rule": sentences.rule(translations, result.fna.rule) if result.fna else None,
+        "warnings": [
+            sentences.warning(translations, warning) for warning in result.warnings
+        ],
         "model": result.model,
     }
 
 
-def _points(sides: Mapping[str, Condition]) -> dict[str, RocCurve]:
-    curves = {name: side.roc for name, side in sides.items() if side.roc}
-    return {
-        name: RocCurve(
-            points=list(zip(curve.false_positive_rate, curve.sensitivity, strict=True)),
-            band=[],
-        )
-        for name, curve in curves.items()
-    }
-
-
-def _legend(number: int, words: Translations) -> Legend:
-    said = {
-        name: words(f"studies.roc.{name}", reader=number)
-        for name in ("title", "desc", "x", "y")
-    }
-    return Legend(f"roc-{number}", **said)
+def _roc_points(sides: Mapping[str, Condition]) -> dict[str, RocCurve]:
+    curves: dict[str, RocCurve] = {}
+    for name, side in sides.items():
+        if side.roc:
+            points = zip(
+                side.roc.false_positive_rate, side.roc.sensitivity, strict=True
+            )
+            curves[name] = RocCurve(points=list(points), band=[])
+    return curves

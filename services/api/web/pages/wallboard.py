@@ -1,4 +1,4 @@
-"""The wall: what the house does now, readable from three metres."""
+"""The wallboard: the present state of the installation, readable from three metres."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,29 +11,34 @@ from starlette.responses import Response
 
 from services.api.dependencies import DependenciesDep, TransactionDep
 from services.api.monitoring.dashboards import IfNoneMatch
-from services.api.wallboard.schemas import BucketView, FlowView, WallView, WallWindow
-from services.api.wallboard.service import WallService
+from services.api.wallboard.schemas import (
+    BucketView,
+    FlowView,
+    WallboardView,
+    WallboardWindow,
+)
+from services.api.wallboard.service import WallboardService
 from services.api.web.languages import Translations
-from services.api.web.page import PagePerson, Visitor, pages, show
+from services.api.web.page import PagePerson, Visitor, page_router, render
 from services.api.web.plots.wallboard import sparkline
 
-router = pages()
-Looking = Annotated[WallWindow, Query()]
-SIGNS = {"good": "✔", "warn": "▲", "bad": "✖", "quiet": "–"}
+router = page_router()
+WindowQuery = Annotated[WallboardWindow, Query()]
+SYMBOLS = {"good": "✔", "warn": "▲", "bad": "✖", "quiet": "–"}
 MINUTE_S = 60
 HOUR_S = 3600
 
 
 @dataclass(frozen=True)
 class State:
-    """How it stands: `kind` has a sign and a colour, `key` a word."""
+    """A state: `kind` decides symbol and colour, `label` the text."""
 
     kind: str
-    key: str
+    label: str
 
     @property
-    def sign(self) -> str:
-        return SIGNS[self.kind]
+    def symbol(self) -> str:
+        return SYMBOLS[self.kind]
 
 
 @router.get("/wall", response_class=HTMLResponse)
@@ -41,11 +46,16 @@ def wall_page(
     request: Request,
     visitor: PagePerson,
     transaction: TransactionDep,
-    wired: DependenciesDep,
-    window: Looking = WallWindow.QUARTER,
+    dependencies: DependenciesDep,
+    window: WindowQuery = WallboardWindow.QUARTER,
 ) -> HTMLResponse:
-    view = WallService(transaction, visitor.caller, wired).look(window)
-    return show(request, _dark(visitor), "wall.html", **_facts(view, visitor.translations))
+    view = WallboardService(transaction, visitor.caller, dependencies).view(window)
+    return render(
+        request,
+        _dark_by_default(visitor),
+        "wall.html",
+        **_facts(view, visitor.translations),
+    )
 
 
 @router.get("/wall/figures")
@@ -53,22 +63,27 @@ def wall_figures(
     request: Request,
     visitor: PagePerson,
     transaction: TransactionDep,
-    wired: DependenciesDep,
-    window: Looking = WallWindow.QUARTER,
+    dependencies: DependenciesDep,
+    window: WindowQuery = WallboardWindow.QUARTER,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """The part of the page that changes; 304 where it is still the same."""
-    view = WallService(transaction, visitor.caller, wired).look(window)
-    answer = show(request, visitor, "wall-figures.html", **_facts(view, visitor.translations))
-    etag = f'"{hashlib.sha256(answer.body).hexdigest()[:20]}"'
+    """The part of the page that changes; 304 if it has not changed."""
+    view = WallboardService(transaction, visitor.caller, dependencies).view(window)
+    response = render(
+        request, visitor, "wall-figures.html", **_facts(view, visitor.translations)
+    )
+    etag = f'"{hashlib.sha256(response.body).hexdigest()[:20]}"'
     if if_none_match == etag:
         return Response(status_code=304, headers={"ETag": etag})
-    answer.headers["ETag"] = etag
-    return answer
+    response.headers["ETag"] = etag
+    return response
 
 
-def standing(view: WallView) -> State:
-    """The house's: trouble keeps cases from being answered, a warning wants somebody to look."""
+def overall_state(view: WallboardView) -> State:
+    """The state of the installation.
+
+    "bad": no case can be answered. "warn": somebody has to look.
+    """
     if view.model is None:
         return State("bad", "no_model")
     if not any(worker.alive for worker in view.workers):
@@ -77,38 +92,42 @@ def standing(view: WallView) -> State:
         return State("bad", "degraded")
     if any(not worker.alive for worker in view.workers):
         return State("warn", "silent")
-    return standing_of(view.house)
+    return flow_state(view.house)
 
 
-def standing_of(flow: FlowView) -> State:
-    """A hospital's, or the house's as far as its cases tell."""
+def flow_state(flow: FlowView) -> State:
+    """The state of a hospital's cases, or of all cases."""
     if flow.failures:
         return State("warn", "failing")
     if flow.dead_letters:
         return State("warn", "dead_letters")
-    if _waiting(flow):
+    if _count_waiting(flow):
         return State("good", "waiting")
     if flow.running:
         return State("good", "reading")
     return State("good", "done") if flow.results else State("quiet", "idle")
 
 
-def lasting(seconds: float | None, words: Translations) -> str:
-    """Seconds as somebody would say them: 1.8 s, 42 s, 4 min 12 s, 2 h 3 min."""
+def duration_text(seconds: float | None, translations: Translations) -> str:
+    """A duration in words: 1.8 s, 42 s, 4 min 12 s, 2 h 3 min; a dash for None."""
     if seconds is None:
         return "–"
     whole = round(seconds)
     if seconds < 10:
-        return words("wall.lasting.s", s=f"{seconds:.1f}")
+        return translations("wall.lasting.s", s=f"{seconds:.1f}")
     if whole < MINUTE_S:
-        return words("wall.lasting.s", s=whole)
+        return translations("wall.lasting.s", s=whole)
     if whole < HOUR_S:
-        return words("wall.lasting.min", min=whole // MINUTE_S, s=whole % MINUTE_S)
-    return words("wall.lasting.h", h=whole // HOUR_S, min=whole % HOUR_S // MINUTE_S)
+        return translations(
+            "wall.lasting.min", min=whole // MINUTE_S, s=whole % MINUTE_S
+        )
+    return translations(
+        "wall.lasting.h", h=whole // HOUR_S, min=whole % HOUR_S // MINUTE_S
+    )
 
 
-def pace(per_minute: float) -> str:
-    """Two digits that count: 41, 4.1, 0.07; < 0.01 where there is less than that."""
+def rate_text(per_minute: float) -> str:
+    """Two significant digits: 41, 4.1, 0.07; "< 0.01" for less than that."""
     if per_minute == 0 or per_minute >= 10:
         return f"{per_minute:.0f}"
     if per_minute < 0.01:
@@ -116,23 +135,24 @@ def pace(per_minute: float) -> str:
     return f"{per_minute:.1f}" if per_minute >= 1 else f"{per_minute:.2f}"
 
 
-def _dark(visitor: Visitor) -> Visitor:
-    """A screen on a wall is dark unless somebody chose light."""
+def _dark_by_default(visitor: Visitor) -> Visitor:
+    """The visitor with the dark theme, unless a theme was chosen."""
     return replace(visitor, theme="dark") if visitor.theme == "auto" else visitor
 
 
-def _facts(view: WallView, words: Translations) -> dict[str, Any]:
+def _facts(view: WallboardView, translations: Translations) -> dict[str, Any]:
+    """The variables of the template."""
     alive = [worker for worker in view.workers if worker.alive]
     return {
         "wall": view,
-        "windows": list(WallWindow),
-        "standing": standing(view),
-        "standing_of": standing_of,
-        "lasting": lambda seconds: lasting(seconds, words),
-        "pace": pace,
-        "waiting": _waiting,
+        "windows": list(WallboardWindow),
+        "overall_state": overall_state(view),
+        "flow_state": flow_state,
+        "duration_text": lambda seconds: duration_text(seconds, translations),
+        "rate_text": rate_text,
+        "count_waiting": _count_waiting,
         "oldest_s": _oldest_s,
-        "failed": _failed,
+        "count_failed": _count_failed,
         "alive": len(alive),
         "silent": [worker for worker in view.workers if not worker.alive],
         "other_model": [
@@ -140,41 +160,45 @@ def _facts(view: WallView, words: Translations) -> dict[str, Any]:
             for worker in alive
             if view.model and worker.model != view.model.digest
         ],
-        "sparks": _sparks(view.series, words),
+        "sparklines": _sparklines(view.series, translations),
     }
 
 
-def _waiting(flow: FlowView) -> int:
+def _count_waiting(flow: FlowView) -> int:
     return sum(lane.waiting for lane in flow.waiting)
 
 
 def _oldest_s(flow: FlowView) -> float | None:
-    return max(
-        (lane.oldest_s for lane in flow.waiting if lane.oldest_s is not None),
-        default=None,
-    )
+    """The longest wait in seconds."""
+    waits_s = [lane.oldest_s for lane in flow.waiting if lane.oldest_s is not None]
+    return max(waits_s, default=None)
 
 
-def _failed(flow: FlowView) -> int:
-    return sum(each.jobs for each in flow.failures)
+def _count_failed(flow: FlowView) -> int:
+    return sum(failure.jobs for failure in flow.failures)
 
 
-def _sparks(series: Sequence[BucketView], words: Translations) -> dict[str, str]:
+def _sparklines(
+    series: Sequence[BucketView], translations: Translations
+) -> dict[str, str]:
+    """Throughput and times over the window as SVG."""
     rates = [bucket.per_minute for bucket in series]
     p50 = [bucket.p50_s for bucket in series]
     p95 = [bucket.p95_s for bucket in series]
-    longest = max((value for value in p95 if value is not None), default=None)
+    longest_s = max((value for value in p95 if value is not None), default=None)
+    highest_rate = rate_text(max(rates, default=0.0))
+    longest_time = duration_text(longest_s, translations)
     return {
         "throughput": sparkline(
-            "spark-throughput",
-            words("wall.throughput.spark"),
-            words("wall.throughput.most", n=pace(max(rates, default=0.0))),
-            {"first": rates},
+            key="spark-throughput",
+            title=translations("wall.throughput.spark"),
+            desc=translations("wall.throughput.most", n=highest_rate),
+            lines={"first": rates},
         ),
         "times": sparkline(
-            "spark-times",
-            words("wall.times.spark"),
-            words("wall.times.most", n=lasting(longest, words)),
-            {"first": p50, "second": p95},
+            key="spark-times",
+            title=translations("wall.times.spark"),
+            desc=translations("wall.times.most", n=longest_time),
+            lines={"first": p50, "second": p95},
         ),
     }

@@ -1,4 +1,7 @@
-"""The worklist: a hospital's cases as asked for, live while any is unfinished; its dead letters; outcomes, erasing."""
+"""The worklist: a hospital's cases by filters, dead letters, outcomes and erasure.
+
+The rows refresh while a case is unfinished.
+"""
 
 from hashlib import sha256
 from typing import Annotated, Any, get_args
@@ -13,8 +16,8 @@ from services.api.web.page import (
     PageHospitalSessionDep,
     PageReader,
     SignedInVisitor,
-    pages,
-    show,
+    page_router,
+    render,
 )
 from services.api.worklist.schemas import Decision, WorklistPageQuery
 from services.api.worklist.service import WorklistService
@@ -24,8 +27,8 @@ from shared.domain.outcomes import OutcomeSource
 from shared.domain.roles import Permission
 from shared.ledger.cases.worklist import Order, OutcomeFilter
 
-router = pages()
-HERE = "/worklist"
+router = page_router()
+PATH = "/worklist"
 CHOICES = {
     "states": list(JobState),
     "decisions": get_args(Decision),
@@ -35,7 +38,7 @@ CHOICES = {
     "sources": list(OutcomeSource),
     "grounds": list(ErasureReason),
 }
-SIGNS = {
+SYMBOLS = {
     "queued": "…",
     "running": "▸",
     "done": "✓",
@@ -45,77 +48,89 @@ SIGNS = {
     "malignant": "●",
     "refer": "?",
 }
-"""What stands before a state's or decision's word, so that a list can be skimmed without its colours."""
-Asked = Annotated[WorklistPageQuery, Query()]
+"""The symbol before a state or decision, so that a list can be skimmed without its colours."""
+WorklistPageQueryDep = Annotated[WorklistPageQuery, Query()]
 
 
 def worklist_service(
-    visitor: PageReader, session: PageHospitalSessionDep, wired: DependenciesDep
+    visitor: PageReader, session: PageHospitalSessionDep, dependencies: DependenciesDep
 ) -> WorklistService:
-    return WorklistService(session, visitor.caller, wired.read_audit)
+    return WorklistService(session, visitor.caller, dependencies.read_audit)
 
 
 WorklistServiceDep = Annotated[WorklistService, Depends(worklist_service)]
 
 
-@router.get(HERE, response_class=HTMLResponse)
+@router.get(PATH, response_class=HTMLResponse)
 def worklist_page(
-    request: Request, question: Asked, visitor: PageReader, service: WorklistServiceDep
+    request: Request,
+    query: WorklistPageQueryDep,
+    visitor: PageReader,
+    service: WorklistServiceDep,
 ) -> HTMLResponse:
-    facts = _facts(question, visitor, service)
-    return show(request, visitor, "worklist.html", **facts, **CHOICES)
+    facts = _facts(query, visitor, service)
+    return render(request, visitor, "worklist.html", **facts, **CHOICES)
 
 
-@router.get(f"{HERE}/rows", response_class=HTMLResponse)
+@router.get(f"{PATH}/rows", response_class=HTMLResponse)
 def worklist_rows(
     request: Request,
-    question: Asked,
+    query: WorklistPageQueryDep,
     visitor: PageReader,
     service: WorklistServiceDep,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """The part of the page that changes while cases are read."""
-    answer = show(
-        request, visitor, "worklist-rows.html", **_facts(question, visitor, service)
-    )
-    answer.headers["ETag"] = tag = f'"{sha256(answer.body).hexdigest()[:32]}"'
-    return (
-        Response(status_code=304, headers={"ETag": tag})
-        if if_none_match == tag
-        else answer
-    )
+    """The part of the page that changes while cases are read; 304 if it has not changed."""
+    facts = _facts(query, visitor, service)
+    response = render(request, visitor, "worklist-rows.html", **facts)
+    etag = f'"{sha256(response.body).hexdigest()[:32]}"'
+    if if_none_match == etag:
+        return Response(status_code=304, headers={"ETag": etag})
+    response.headers["ETag"] = etag
+    return response
 
 
 def _facts(
-    question: WorklistPageQuery, visitor: SignedInVisitor, service: WorklistService
+    query: WorklistPageQuery, visitor: SignedInVisitor, service: WorklistService
 ) -> dict[str, Any]:
-    page = service.page(question)
-    asked = told(question)
+    """The variables of the template."""
+    page = service.page(query)
+    filters = query_parameters(query)
+    page_parameters = dict(filters)
+    if query.cursor:
+        page_parameters["cursor"] = query.cursor
+    first_page_url: str | None = None
+    if query.cursor:
+        first_page_url = _page_url(filters)
+    next_page_url: str | None = None
+    if page.next_cursor:
+        next_page_url = _page_url(filters | {"cursor": page.next_cursor})
     return {
-        "asked": asked,
+        "filters": filters,
         "page": page,
         "unfinished": any(line.state not in FINAL_STATES for line in page.cases),
-        "dead": service.dead_letters(),
-        "reruns": visitor.may(Permission.RERUN),
-        "tells": visitor.may(Permission.SUBMIT),
-        "erases": visitor.may(Permission.ADMINISTER),
-        "signs": SIGNS,
-        "csv": f"/v1/cases.csv?{urlencode(asked)}",
-        "first": f"{HERE}?{urlencode(asked)}" if question.cursor else None,
-        "next": page.next_cursor
-        and f"{HERE}?{urlencode(asked | {'cursor': page.next_cursor})}",
-        "here": urlencode(
-            asked | ({"cursor": question.cursor} if question.cursor else {})
-        ),
+        "dead_letters": service.dead_letters(),
+        "may_rerun": visitor.may(Permission.RERUN),
+        "may_record_outcome": visitor.may(Permission.SUBMIT),
+        "may_erase": visitor.may(Permission.ADMINISTER),
+        "symbols": SYMBOLS,
+        "csv_url": f"/v1/cases.csv?{urlencode(filters)}",
+        "first_page_url": first_page_url,
+        "next_page_url": next_page_url,
+        "query": urlencode(page_parameters),
     }
 
 
-def told(question: WorklistPageQuery) -> dict[str, str]:
-    """What a question asks for, as an address has it."""
-    given = question.model_dump(
+def _page_url(parameters: dict[str, str]) -> str:
+    return f"{PATH}?{urlencode(parameters)}"
+
+
+def query_parameters(query: WorklistPageQuery) -> dict[str, str]:
+    """The filters of a query as query parameters, without cursor and page size."""
+    filters = query.model_dump(
         mode="json", by_alias=True, exclude_none=True, exclude={"cursor", "limit"}
     )
-    return {
-        name: str(value).lower() if isinstance(value, bool) else value
-        for name, value in given.items()
-    }
+    parameters: dict[str, str] = {}
+    for name, value in filters.items():
+        parameters[name] = str(value).lower() if isinstance(value, bool) else value
+    return parameters

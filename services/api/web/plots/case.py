@@ -1,6 +1,6 @@
 """Figures of one case as SVG text: the risk on its scale, and the outline over the image.
 
-Colours, strokes and letters are the style sheet's, by class.
+Colours, strokes and fonts are in the style sheet, by class.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from services.api.reports import sentences
-from services.api.reports.sentences import Say, percent
+from services.api.reports.sentences import Translate, percent
 from shared.domain.results.result import Result
 
 WIDTH = 360
@@ -16,59 +16,84 @@ HEIGHT = 96
 LEFT = 14
 SPAN = 332
 TOP = 34
-THICK = 20
-"""Of the scale, in pixels of its own view: where 0 % lies, how far it is to 100 %, and the bar."""
-EDGE = 62
-"""The middle of a mark's words comes no nearer to the left or right, so that they are not cut off."""
+BAR_HEIGHT = 20
+"""The scale in pixels of its view box: size, x of 0 %, width up to 100 %, and the bar."""
+LABEL_MARGIN = 62
+"""Least distance of a label's middle from the left and right edge, so that it is not cut off."""
 
 
-def scale(say: Say, result: Result) -> str:
-    """A bar from 0 to 100 %, filled up to the risk, the cut-off marked above it and the prevalence below."""
+def risk_scale(say: Translate, result: Result) -> str:
+    """A bar from 0 to 100 %, filled up to the risk. The cut-off is marked above, the prevalence below."""
     filled = round(SPAN * result.risk, 1)
     bar = (
-        f'<rect class="ground" x="{LEFT}" y="{TOP}" width="{SPAN}" height="{THICK}"/>'
-        f'<rect class="risk {escape(result.decision)}" x="{LEFT}" y="{TOP}" width="{filled}" height="{THICK}"/>'
+        f'<rect class="ground" x="{LEFT}" y="{TOP}" width="{SPAN}" height="{BAR_HEIGHT}"/>'
+        f'<rect class="risk {escape(result.decision)}" x="{LEFT}" y="{TOP}"'
+        f' width="{filled}" height="{BAR_HEIGHT}"/>'
     )
-    marks = [
-        _mark(
-            "prevalence", say, result.prevalence, TOP, TOP + THICK + 8, TOP + THICK + 22
-        ),
-        _mark("cutoff", say, result.cutoff_risk, TOP - 8, TOP + THICK, TOP - 14),
-    ]
-    named = (
-        f'<title id="scale-title">{escape(say("result.risk.title"))}</title>'
-        f'<desc id="scale-desc">{escape(sentences.scale_says(say, result))}</desc>'
+    bottom = TOP + BAR_HEIGHT
+    prevalence = _mark(
+        name="prevalence",
+        text=say("result.risk.prevalence", prevalence=percent(result.prevalence)),
+        share=result.prevalence,
+        y=(TOP, bottom + 8),
+        text_y=bottom + 22,
     )
-    opened = f'<svg class="plot scale" role="img" viewBox="0 0 {WIDTH} {HEIGHT}" aria-labelledby="scale-title scale-desc">'
-    return f"{opened}{named}{bar}{''.join(marks)}{_ends()}</svg>"
+    cutoff = _mark(
+        name="cutoff",
+        text=say("result.risk.cutoff", cutoff=percent(result.cutoff_risk)),
+        share=result.cutoff_risk,
+        y=(TOP - 8, bottom),
+        text_y=TOP - 14,
+    )
+    title = escape(say("result.risk.title"))
+    description = escape(sentences.scale_says(say, result))
+    return (
+        f'<svg class="plot scale" role="img" viewBox="0 0 {WIDTH} {HEIGHT}"'
+        ' aria-labelledby="scale-title scale-desc">'
+        f'<title id="scale-title">{title}</title><desc id="scale-desc">{description}</desc>'
+        f"{bar}{prevalence}{cutoff}{_ends()}</svg>"
+    )
 
 
 def outline(roi: Mapping[str, Any] | None, width: int, height: int) -> str:
-    """What the reader outlined or caliper marks enclose, over an image of this size in pixels; empty for none."""
+    """The reader's outline, or the region between caliper marks, over an image of this size.
+
+    Sizes and coordinates are in pixels. Empty for no region.
+    """
     if roi is None:
         return ""
     if "box" in roi:
-        x, y, across, down = roi["box"]
-        shape = f'<rect class="{{}}" x="{x:g}" y="{y:g}" width="{across:g}" height="{down:g}"/>'
+        x, y, box_width, box_height = roi["box"]
+        shape = f'<rect class="{{}}" x="{x:g}" y="{y:g}" width="{box_width:g}" height="{box_height:g}"/>'
     else:
-        shape = f'<polygon class="{{}}" points="{" ".join(f"{x:g},{y:g}" for x, y in roi["polygon"])}"/>'
-    drawn = shape.format("halo") + shape.format("line")
-    return f'<svg class="outline" viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
+        points = " ".join(f"{x:g},{y:g}" for x, y in roi["polygon"])
+        shape = f'<polygon class="{{}}" points="{points}"/>'
+    halo = shape.format("halo")
+    line = shape.format("line")
+    return (
+        f'<svg class="outline" viewBox="0 0 {width} {height}" preserveAspectRatio="none"'
+        f' aria-hidden="true">{halo}{line}</svg>'
+    )
 
 
 def _mark(
-    name: str, say: Say, share: float, top: float, foot: float, words: float
+    *, name: str, text: str, share: float, y: tuple[float, float], text_y: float
 ) -> str:
-    """A line across the bar from `top` to `foot`; its words stand on `words`."""
+    """A line across the bar at `share`, from y[0] to y[1], with its text at `text_y`."""
     x = round(LEFT + SPAN * share, 1)
-    middle = min(max(x, EDGE), WIDTH - EDGE)
-    said = escape(say(f"result.risk.{name}", **{name: percent(share)}))
-    line = f'<line class="mark {name}" x1="{x}" x2="{x}" y1="{top}" y2="{foot}"/>'
-    return f'{line}<text class="{name}" x="{middle}" y="{words}" text-anchor="middle">{said}</text>'
+    middle = min(max(x, LABEL_MARGIN), WIDTH - LABEL_MARGIN)
+    line = f'<line class="mark {name}" x1="{x}" x2="{x}" y1="{y[0]}" y2="{y[1]}"/>'
+    label = (
+        f'<text class="{name}" x="{middle}" y="{text_y}" text-anchor="middle">'
+        f"{escape(text)}</text>"
+    )
+    return line + label
 
 
 def _ends() -> str:
-    low = (
-        f'<text class="tick" x="{LEFT}" y="{HEIGHT - 4}" text-anchor="start">0 %</text>'
+    """The labels of both ends."""
+    y = HEIGHT - 4
+    return (
+        f'<text class="tick" x="{LEFT}" y="{y}" text-anchor="start">0 %</text>'
+        f'<text class="tick" x="{LEFT + SPAN}" y="{y}" text-anchor="end">100 %</text>'
     )
-    return f'{low}<text class="tick" x="{LEFT + SPAN}" y="{HEIGHT - 4}" text-anchor="end">100 %</text>'

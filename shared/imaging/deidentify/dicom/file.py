@@ -14,13 +14,13 @@ from pydicom.pixels import get_encoder, iter_pixels
 from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
 
-from shared.imaging.deidentify.cleaned import Cleaned
-from shared.imaging.deidentify.dicom.header import clean_header, gone
+from shared.imaging.deidentify.cleaned import CleanedFile
+from shared.imaging.deidentify.dicom.header import clean_header, count_removed
 from shared.imaging.deidentify.dicom.profile import PIXELS
-from shared.imaging.deidentify.dicom.regions import blank, blank_stored, outside
+from shared.imaging.deidentify.dicom.regions import blank_frame, blank_stored, mask_outside
 from shared.imaging.deidentify.formats.jpeg import clean_jpeg
 from shared.imaging.deidentify.formats.jpeg2000 import clean_j2k
-from shared.imaging.dicom.calibration import regions
+from shared.imaging.dicom.calibration import ultrasound_regions
 from shared.imaging.dicom.reader import check_decodable
 from shared.imaging.errors import ImageTruncated
 from shared.imaging.image import Header
@@ -48,7 +48,7 @@ class DecodingNeeded(Exception):
 
 def clean_dicom(
     data: bytes, key: bytes, header: Header, limits: Limits, may_decode: bool
-) -> Cleaned:
+) -> CleanedFile:
     """The same image without anything of a patient.
 
     Compressed frames stay compressed; those whose pixels have to be cleaned become JPEG 2000 lossless.
@@ -60,8 +60,8 @@ def clean_dicom(
     """
     source = dcmread(BytesIO(data))
     check_decodable(source)
-    mask = outside(
-        regions(source, header.width, header.height), header.width, header.height
+    mask = mask_outside(
+        ultrasound_regions(source, header.width, header.height), header.width, header.height
     )
     recode = _has_to_be_decoded(source, mask is not None)
     kept = clean_header(source, key, mask is not None)
@@ -74,8 +74,8 @@ def clean_dicom(
         _recode(kept, source, header, mask, limits)
     elif not source.file_meta.TransferSyntaxUID.is_encapsulated:
         _copy_stored(kept, source, mask, removed)
-    removed += gone(source, kept)
-    return Cleaned(
+    removed += count_removed(source, kept)
+    return CleanedFile(
         _written(kept), +(removed + Counter({BLANKED: int(mask is not None)}))
     )
 
@@ -168,7 +168,7 @@ def _blanked_frames(
     for frame in iter_pixels(source):
         if mask is not None:
             frame = frame.copy()
-            blank(frame, mask, kept)
+            blank_frame(frame, mask, kept)
         yield frame
 
 

@@ -18,7 +18,7 @@ from pydicom.uid import (
 )
 
 from shared.imaging.deidentify.dicom import profile
-from shared.imaging.dicom.device import named
+from shared.imaging.dicom.device import device_name
 from shared.imaging.dicom.palette import unfold_palette
 
 BASIC = "113100"
@@ -35,7 +35,7 @@ def clean_header(source: Dataset, key: bytes, pixels_cleaned: bool) -> Dataset:
     """A new data set without pixel data, made of what may stay; nothing is copied that is not named."""
     kept = Dataset()
     for keyword in profile.DEVICE:
-        if words := named(source, keyword):
+        if words := device_name(source, keyword):
             setattr(kept, keyword, words[:64])
     _copy_coding(kept, source)
     _copy_uids(kept, source, key)
@@ -47,7 +47,7 @@ def clean_header(source: Dataset, key: bytes, pixels_cleaned: bool) -> Dataset:
     return kept
 
 
-def gone(source: Dataset, kept: Dataset) -> Counter[str]:
+def count_removed(source: Dataset, kept: Dataset) -> Counter[str]:
     """What went, counted by the standard's keywords; private and unknown ones have no name that may be told."""
     lost = [
         tag
@@ -144,10 +144,10 @@ def _copy_uids(kept: Dataset, source: Dataset, key: bytes) -> None:
     )
     for keyword in profile.REHASHED:
         if source.get(keyword) or keyword == "SOPInstanceUID":
-            setattr(kept, keyword, rehashed(str(source.get(keyword, "")), key))
+            setattr(kept, keyword, replacement_uid(str(source.get(keyword, "")), key))
 
 
-def rehashed(uid: str, key: bytes) -> UID:
+def replacement_uid(uid: str, key: bytes) -> UID:
     """Another UID for a UID, the same within an installation (PS3.5, B.2: a UUID under 2.25)."""
     digest = hmac.new(key, uid.encode(), hashlib.sha256).digest()[:16]
     return UID(f"2.25.{int.from_bytes(digest)}")

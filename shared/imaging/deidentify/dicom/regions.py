@@ -11,7 +11,7 @@ from shared.imaging.image import Box
 MID_CHROMA = 128
 
 
-def outside(boxes: Sequence[Box], width: int, height: int) -> NDArray[np.bool_] | None:
+def mask_outside(boxes: Sequence[Box], width: int, height: int) -> NDArray[np.bool_] | None:
     """(height, width) True where no region is; None where regions cover everything, or there are none."""
     if not boxes:
         return None
@@ -21,7 +21,7 @@ def outside(boxes: Sequence[Box], width: int, height: int) -> NDArray[np.bool_] 
     return mask if mask.any() else None
 
 
-def blank(frame: NDArray[np.number], mask: NDArray[np.bool_], dataset: Dataset) -> None:
+def blank_frame(frame: NDArray[np.number], mask: NDArray[np.bool_], dataset: Dataset) -> None:
     """Blacken one frame, (height, width) or (height, width, 3), in place."""
     frame[mask] = _black(dataset)
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from struct import unpack_from
 
-from shared.imaging.deidentify.cleaned import Cleaned
+from shared.imaging.deidentify.cleaned import CleanedFile
 
 FILE_HEADER = 14
 CORE_HEADER = 12
@@ -12,7 +12,7 @@ MASKS = 12
 UNCOMPRESSED = (0, 3)
 
 
-def clean_bmp(data: bytes) -> Cleaned:
+def clean_bmp(data: bytes) -> CleanedFile:
     """The headers, the palette and the pixels.
 
     Raises
@@ -29,7 +29,7 @@ def clean_bmp(data: bytes) -> Cleaned:
     if gap:
         kept[named:offset] = bytes(len(gap))
     trailing = bool(data[len(kept) :].strip(b"\0"))
-    return Cleaned(
+    return CleanedFile(
         bytes(kept),
         +Counter(trailing=int(trailing), between=int(bool(gap.strip(b"\0")))),
     )

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from struct import pack, unpack_from
 
-from shared.imaging.deidentify.cleaned import Cleaned
-from shared.imaging.deidentify.formats.orientation import exif_of
+from shared.imaging.deidentify.cleaned import CleanedFile
+from shared.imaging.deidentify.formats.orientation import orientation_exif
 
 SOI = 0xD8
 EOI = 0xD9
@@ -29,7 +29,7 @@ SCAN_ENDS = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
 MOST_SEGMENTS = 10_000
 
 
-def clean_jpeg(data: bytes, orientation: int = 1) -> Cleaned:
+def clean_jpeg(data: bytes, orientation: int = 1) -> CleanedFile:
     """A file or frame from its first marker to its last, without words; `orientation` (EXIF) stays, alone.
 
     Raises
@@ -40,7 +40,7 @@ def clean_jpeg(data: bytes, orientation: int = 1) -> Cleaned:
     kept = [b"\xff\xd8"]
     removed: Counter[str] = Counter()
     if orientation != 1:
-        kept.append(_segment(APP1, b"Exif\0\0" + exif_of(orientation)))
+        kept.append(_segment(APP1, b"Exif\0\0" + orientation_exif(orientation)))
     at = 2
     while at < len(data):
         at, marker = _next_marker(data, at, removed)
@@ -60,7 +60,7 @@ def clean_jpeg(data: bytes, orientation: int = 1) -> Cleaned:
             end = _scan_end(data, at)
             kept.append(data[at:end])
             at = end
-    return Cleaned(b"".join(kept), +removed)
+    return CleanedFile(b"".join(kept), +removed)
 
 
 def _next_marker(data: bytes, at: int, removed: Counter[str]) -> tuple[int, int]:

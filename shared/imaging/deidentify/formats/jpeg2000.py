@@ -3,7 +3,7 @@
 from collections import Counter
 from struct import unpack_from
 
-from shared.imaging.deidentify.cleaned import Cleaned
+from shared.imaging.deidentify.cleaned import CleanedFile
 from shared.imaging.dicom.codestream import J2K_START
 
 SOT = 0xFF90
@@ -12,7 +12,7 @@ EOC = 0xFFD9
 COM = 0xFF64
 
 
-def clean_j2k(frame: bytes) -> Cleaned:
+def clean_j2k(frame: bytes) -> CleanedFile:
     """The codestream alone, its comments overwritten with zeros so that every pointer in it stays true.
 
     Raises
@@ -30,11 +30,11 @@ def clean_j2k(frame: bytes) -> Cleaned:
         _blank_comments(data, at + 12, end, removed)
         at = end
         if at + 2 > len(data):
-            return Cleaned(bytes(data), +removed)
+            return CleanedFile(bytes(data), +removed)
     if unpack_from(">H", data, at)[0] != EOC:
         raise ValueError("tile parts are followed by something else")
     removed += Counter(trailing=int(bool(data[at + 2 :].strip(b"\0"))))
-    return Cleaned(bytes(data[: at + 2]), +removed)
+    return CleanedFile(bytes(data[: at + 2]), +removed)
 
 
 def _blank_comments(data: bytearray, at: int, end: int, removed: Counter[str]) -> int:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from struct import pack, unpack_from
 from zlib import crc32
 
-from shared.imaging.deidentify.cleaned import OTHER, Cleaned
-from shared.imaging.deidentify.formats.orientation import exif_of
+from shared.imaging.deidentify.cleaned import UNNAMED, CleanedFile
+from shared.imaging.deidentify.formats.orientation import orientation_exif
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
@@ -30,7 +30,7 @@ NAMED = {
 """Registered ones; the name of any other chunk is whatever its writer chose, and may not be repeated."""
 
 
-def clean_png(data: bytes, orientation: int) -> Cleaned:
+def clean_png(data: bytes, orientation: int) -> CleanedFile:
     """The same compressed pixels; `orientation` (EXIF) stays, alone, since the reader sees the picture by it."""
     kept = [SIGNATURE]
     removed: Counter[str] = Counter()
@@ -38,13 +38,13 @@ def clean_png(data: bytes, orientation: int) -> Cleaned:
         if name in KEPT:
             kept.append(chunk)
         else:
-            removed[name.decode() if name in NAMED else OTHER] += 1
+            removed[name.decode() if name in NAMED else UNNAMED] += 1
         if name == b"IHDR" and orientation != 1:
-            kept.append(_chunk(b"eXIf", exif_of(orientation)))
+            kept.append(_chunk(b"eXIf", orientation_exif(orientation)))
         if name == b"IEND":
             break
     removed += Counter({"trailing": int(len(data) > _end(data))})
-    return Cleaned(b"".join(kept), +removed)
+    return CleanedFile(b"".join(kept), +removed)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

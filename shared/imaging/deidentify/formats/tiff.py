@@ -7,7 +7,7 @@ from struct import calcsize, pack, unpack_from
 
 from PIL import TiffTags
 
-from shared.imaging.deidentify.cleaned import OTHER, Cleaned
+from shared.imaging.deidentify.cleaned import UNNAMED, CleanedFile
 from shared.imaging.deidentify.formats.jpeg import clean_jpeg
 
 WIDTHS = {
@@ -68,7 +68,7 @@ class _Field:
     values: tuple[float, ...]
 
 
-def clean_tiff(data: bytes) -> Cleaned:
+def clean_tiff(data: bytes) -> CleanedFile:
     """Every page, rewritten one behind the other.
 
     Raises
@@ -86,7 +86,7 @@ def clean_tiff(data: bytes) -> Cleaned:
             raise ValueError(
                 "pages that share their pixels unfold to more than the file"
             )
-    return Cleaned(bytes(out), +removed)
+    return CleanedFile(bytes(out), +removed)
 
 
 def _pages(
@@ -108,7 +108,7 @@ def _pages(
 def _field(data: bytes, order: str, at: int, removed: Counter[str]) -> _Field | None:
     tag, kind, count = unpack_from(f"{order}HHI", data, at)
     if tag not in KEPT or kind not in WIDTHS:
-        removed[TiffTags.lookup(tag).name if tag in TiffTags.TAGS_V2 else OTHER] += 1
+        removed[TiffTags.lookup(tag).name if tag in TiffTags.TAGS_V2 else UNNAMED] += 1
         return None
     if count > MOST_VALUES:
         raise ValueError("a directory entry holds more than an image needs")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.api.training.schemas import EventView
+from services.api.training.schemas import RunEventView
 from services.api.web.pages.console.runs import series
 from shared.domain.messages import Message
 from shared.domain.roles import Role
@@ -137,7 +137,7 @@ def test_a_step_that_failed_says_why_and_the_run_can_be_resumed(
     assert "data-follows" not in page
 
 
-def told(number: int, step: str, **metrics: float) -> EventView:
+def told(number: int, step: str, **metrics: float) -> RunEventView:
     common = {
         "at": datetime.now(UTC),
         "stage": StepKind.TUNING,
@@ -145,7 +145,7 @@ def told(number: int, step: str, **metrics: float) -> EventView:
         "message": "",
     }
     common |= {"message_code": "progress-epoch", "facts": {}}
-    return EventView(id=number, step=step, metrics=metrics, **common)
+    return RunEventView(id=number, step=step, metrics=metrics, **common)
 
 
 def test_a_setting_that_is_tried_anew_begins_a_line_of_its_own():

@@ -3,7 +3,7 @@
 import pytest
 
 from services.api.wallboard import service
-from services.api.wallboard.schemas import WallWindow
+from services.api.wallboard.schemas import WallboardWindow
 from services.api.web.languages import LANGUAGES
 from shared.domain.roles import Role
 from tests.support.builders import form, png
@@ -12,7 +12,7 @@ from tests.support.builders import form, png
 @pytest.fixture
 def both(as_role, monkeypatch):
     """A case waits in the north and one in the south; a reading keeps, so that two answers can be the same."""
-    monkeypatch.setitem(service.FRESH_S, WallWindow.QUARTER, 600.0)
+    monkeypatch.setitem(service.FRESH_S, WallboardWindow.QUARTER, 600.0)
     for seed, hospital in enumerate(("north", "south")):
         as_role(hospital=hospital).post("/v1/cases", **form(png(seed)))
 
@@ -23,7 +23,7 @@ def test_an_operators_wall_names_every_hospital_in_every_window_and_language(
     operator = as_person(Role.OPERATOR)
     for asked in (
         {"window": window, "lang": language}
-        for window in WallWindow
+        for window in WallboardWindow
         for language in LANGUAGES
     ):
         page = operator.get("/wall", params=asked)

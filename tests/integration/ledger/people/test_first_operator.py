@@ -4,7 +4,7 @@ import pytest
 
 from shared.domain.audit.events import Event
 from shared.domain.roles import Role
-from shared.ledger.__main__ import SOMEBODY, main, operator
+from shared.ledger.__main__ import PEOPLE_EXIST, main, operator
 from shared.ledger.people.first_operator import first_operator
 from shared.security import passwords
 from shared.settings import Settings
@@ -48,6 +48,6 @@ def test_the_command_for_containers_says_it_once(database_url, capsys):
         line.split(": ")[1] for line in capsys.readouterr().out.splitlines()
     )
     assert (name, len(password)) == ("operator", 23)
-    assert operator(settings) == SOMEBODY
+    assert operator(settings) == PEOPLE_EXIST
     with pytest.raises(SystemExit, match="usage"):
         main(["else"], settings)

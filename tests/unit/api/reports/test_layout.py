@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from services.api.locales import Language
-from services.api.reports.facts import Printed, Report
+from services.api.reports.facts import PrintRecord, Report
 from services.api.reports.layout import pdf
 from services.api.reports.zones import zone_named
 from shared.domain.results.findings import Finding
@@ -38,7 +38,7 @@ def report(language: Language = Language.ENGLISH, **changed) -> Report:
         result(**changed),
         NOON,
         None,
-        Printed("kim", "k", NOON),
+        PrintRecord("kim", "k", NOON),
         language,
     )
 
@@ -79,7 +79,7 @@ def test_a_report_is_one_page_with_its_title_its_language_and_letters_of_its_own
 
 def test_the_same_facts_make_the_same_bytes(plain):
     assert pdf(report()) == plain
-    assert plain != pdf(replace(report(), printed=Printed("lee", "k", NOON)))
+    assert plain != pdf(replace(report(), printed=PrintRecord("lee", "k", NOON)))
 
 
 def test_a_report_is_written_in_the_hours_of_who_asked(plain):

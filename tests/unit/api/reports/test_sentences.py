@@ -6,7 +6,7 @@ import pytest
 
 from services.api.locales import Language
 from services.api.reports import sentences
-from services.api.reports.sentences import speaker
+from services.api.reports.sentences import translator
 from services.api.web.languages import TRANSLATIONS
 from shared.cases.result import SIZE_DIFFERS, SIZES, advise
 from shared.domain.results.findings import Finding
@@ -34,7 +34,7 @@ from tests.support.builders import result
 
 ROOT = Path(__file__).parents[4]
 WARNERS = ("shared/imaging", "shared/learning", "shared/cases", "services/worker")
-SAY = speaker(Language.ENGLISH)
+SAY = translator(Language.ENGLISH)
 
 
 def codes() -> Iterator[str]:
@@ -80,7 +80,7 @@ def test_every_warning_of_the_code_has_words(language):
 def test_every_reason_that_an_image_itself_can_give_has_words_or_falls_back_to_its_sentence(
     language,
 ):
-    say = speaker(language)
+    say = translator(language)
     assert sentences.reason(say, errors.ImageBlank.code, None) != sentences.reason(
         say, None, None
     )
@@ -91,7 +91,7 @@ def test_a_warning_keeps_its_figures_in_every_language():
     sizes = {"size_mm": 14.5, "measured_mm": 20.13}
     finding = Finding(SIZE_DIFFERS, SIZES.format(**sizes), sizes)
     assert sentences.warning(SAY, finding) == finding.message
-    korean = sentences.warning(speaker(Language.KOREAN), finding)
+    korean = sentences.warning(translator(Language.KOREAN), finding)
     assert "14.5 mm" in korean
     assert "20.1 mm" in korean
 
@@ -115,7 +115,7 @@ def test_english_advice_says_what_the_guidelines_say(rule, risk, size_mm):
             "; ultrasound"
         )[0].rstrip(".")
     assert bool(advice.follow_up_years) is ("Ultrasound again" in said)
-    assert sentences.advice_says(speaker(Language.KOREAN), advice)
+    assert sentences.advice_says(translator(Language.KOREAN), advice)
 
 
 def test_a_guideline_that_cannot_say_is_told_so():
@@ -203,7 +203,7 @@ def test_a_level_is_said_in_english_as_its_guideline_names_it(name):
 
 def test_a_level_is_said_in_korean_where_it_is_a_word():
     said = [
-        sentences.level(speaker(Language.KOREAN), name)
+        sentences.level(translator(Language.KOREAN), name)
         for name in ("high suspicion", "TR5", None)
     ]
     assert said == ["높은 의심", "TR5", "–"]

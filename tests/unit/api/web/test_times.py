@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from services.api.web.languages import Translations
-from services.api.web.times import SHAPES, moment
+from services.api.web.times import FORMATS, moment
 
 EIGHT_IN_SEOUL = datetime(2026, 3, 14, 8, 5, 9, tzinfo=timezone(timedelta(hours=9)))
 SAYS = {
@@ -14,7 +14,7 @@ SAYS = {
 }
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", FORMATS)
 def test_a_moment_says_utc_and_carries_all_of_itself(shape):
     said = moment(EIGHT_IN_SEOUL, shape)
     assert f">{SAYS[shape]}</time>" in said

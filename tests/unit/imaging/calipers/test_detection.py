@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from shared.imaging.calipers import MarkKind, ends, find_marks
+from shared.imaging.calipers import MarkKind, end_marks, find_marks
 from shared.phantoms import draw
 
 DDTI = Path(__file__).parents[4].parent / "shared" / "data" / "ddti"
@@ -18,7 +18,7 @@ PLAIN_REAL = 60
 
 
 def places(pixels) -> list[tuple[float, float]]:
-    return [(mark.x, mark.y) for mark in ends(find_marks(pixels))]
+    return [(mark.x, mark.y) for mark in end_marks(find_marks(pixels))]
 
 
 @pytest.mark.parametrize("kind", ["+", "x"])
@@ -30,7 +30,7 @@ def test_marks_are_found_where_they_were_drawn(kind, half, screen):
         pytest.approx((240, 162), abs=1),
     ]
     expected = MarkKind.PLUS if kind == "+" else MarkKind.CROSS
-    assert {mark.kind for mark in ends(find_marks(screen.pixels))} == {expected}
+    assert {mark.kind for mark in end_marks(find_marks(screen.pixels))} == {expected}
 
 
 def test_an_open_plus_is_a_plus(screen):
@@ -114,7 +114,7 @@ def test_phantoms_without_marks_have_none(size_px):
 def test_marks_on_phantoms_are_found():
     """At the usual size; those of phantoms of 128 pixels are 5 pixels wide, too small to tell from speckle."""
     counts = [
-        len(ends(find_marks(draw(seed, caliper=True).pixels))) for seed in range(25)
+        len(end_marks(find_marks(draw(seed, caliper=True).pixels))) for seed in range(25)
     ]
     assert np.mean([count == 4 for count in counts]) > 0.85
 

@@ -15,7 +15,7 @@ from pydicom.uid import JPEG2000Lossless
 from shared.errors import SeraError
 from shared.imaging import decode
 from shared.imaging.deidentify import METHOD, clean
-from shared.imaging.deidentify.dicom.header import rehashed
+from shared.imaging.deidentify.dicom.header import replacement_uid
 from tests.support.builders import dicom_file
 
 KEY = b"a key of this installation"
@@ -173,7 +173,7 @@ def test_uids_are_replaced_by_ones_that_only_this_installation_makes():
     there = read(clean(data, b"another").data)
     assert (
         here.StudyInstanceUID
-        == rehashed("1.2.840.99.20200102.4711", KEY)
+        == replacement_uid("1.2.840.99.20200102.4711", KEY)
         != there.StudyInstanceUID
     )
     assert (

@@ -27,13 +27,13 @@ def test_a_box_is_cut_out():
     nodule = crop(image(), Roi.parse({"box": [20, 10, 30, 16]}))
     assert (nodule.pixels == image().pixels[10:26, 20:50]).all()
     assert nodule.mask.all()
-    assert not nodule.outlined
+    assert not nodule.has_outline
     assert nodule.findings[0] == NOTE
 
 
 def test_a_polygon_marks_the_nodule_inside_its_bounds():
     nodule = crop(image(), Roi.parse({"polygon": [[20, 10], [49, 10], [20, 30]]}))
-    assert nodule.outlined
+    assert nodule.has_outline
     assert nodule.pixels.shape == nodule.mask.shape == (21, 30)
     assert nodule.mask[0].all()
     assert nodule.mask[-1].sum() <= 2
@@ -98,7 +98,7 @@ def test_marks_inside_an_outlined_nodule_are_painted_over_as_well():
         marked(*BOTH_WAYS),
         Roi.parse({"polygon": [[20, 150], [140, 60], [260, 150], [140, 250]]}),
     )
-    assert nodule.outlined
+    assert nodule.has_outline
     assert nodule.pixels[nodule.mask].max() < MARK_GREY
 
 
@@ -111,14 +111,14 @@ def test_without_an_roi_two_marks_give_a_box_to_be_checked():
     nodule = crop(marked(*ACROSS), None)
     assert nodule.pixels.shape == pytest.approx((160, 160), abs=3)
     assert codes(nodule)[:2] == ["roi-from-calipers", "calipers-removed"]
-    assert nodule.frame == nodule.found.grown(Framing().margin, Box(0, 0, 300, 300))
-    assert not nodule.outlined
+    assert nodule.crop_box == nodule.caliper_roi.expand(Framing().margin, Box(0, 0, 300, 300))
+    assert not nodule.has_outline
 
 
 def test_without_an_roi_four_marks_give_an_ellipse():
     nodule = crop(marked(*BOTH_WAYS), None)
     assert 0.7 < nodule.mask.mean() < 0.85
-    assert not nodule.outlined, "an ellipse is not the nodule's own outline"
+    assert not nodule.has_outline, "an ellipse is not the nodule's own outline"
 
 
 def test_an_roi_that_is_given_goes_before_the_marks():
@@ -139,17 +139,17 @@ def test_an_roi_from_marks_stays_in_the_region():
 
 def test_the_size_comes_from_the_roi_or_from_the_marks_where_the_image_is_calibrated():
     image = marked(*ACROSS, spacing_mm=(0.2, 0.1))
-    assert crop(image, None).measured_mm == pytest.approx(16, abs=0.3)
+    assert crop(image, None).diameter_mm == pytest.approx(16, abs=0.3)
     assert crop(
         image, Roi.parse({"box": [100, 100, 80, 50]})
-    ).measured_mm == pytest.approx(10)
-    assert crop(marked(*ACROSS), None).measured_mm is None
-    assert crop(marked(spacing_mm=(0.2, 0.1)), None).measured_mm is None
+    ).diameter_mm == pytest.approx(10)
+    assert crop(marked(*ACROSS), None).diameter_mm is None
+    assert crop(marked(spacing_mm=(0.2, 0.1)), None).diameter_mm is None
 
 
 def test_an_roi_outside_the_calibrated_region_is_not_measured():
     image = marked(region=Box(0, 0, 300, 90), spacing_mm=(0.1, 0.1))
-    assert crop(image, Roi.parse({"box": [100, 100, 80, 50]})).measured_mm is None
+    assert crop(image, Roi.parse({"box": [100, 100, 80, 50]})).diameter_mm is None
 
 
 def test_one_even_grey_is_refused_with_and_without_an_roi():

@@ -10,7 +10,7 @@ from shared.imaging import (
     ImageUnreadable,
     MaskMismatch,
     read_mask,
-    read_outline,
+    read_mask_roi,
 )
 
 INSIDE = np.zeros((12, 20), bool)
@@ -43,9 +43,9 @@ def test_what_is_no_mask_is_refused():
 
 
 def test_an_outline_holds_the_mask_it_was_read_from():
-    roi = read_outline(encoded("PNG", 255), 20, 12)
+    roi = read_mask_roi(encoded("PNG", 255), 20, 12)
     np.testing.assert_array_equal(roi.mask(Box(0, 0, 20, 12)), INSIDE)
 
 
 def test_an_empty_mask_outlines_nothing():
-    assert read_outline(encoded("PNG", 0), 20, 12) is None
+    assert read_mask_roi(encoded("PNG", 0), 20, 12) is None

@@ -37,14 +37,20 @@ def test_a_known_shift_has_its_known_psi_and_distance(shift):
 
 def test_a_shift_up_and_the_same_shift_down_weigh_the_same():
     values = norm.ppf((np.arange(2_001) + 0.5) / 2_001)
-    up, down = (drift(quantile_bin_counts(values + shift, NORMAL), NORMAL) for shift in (0.4, -0.4))
+    up, down = (
+        drift(quantile_bin_counts(values + shift, NORMAL), NORMAL)
+        for shift in (0.4, -0.4)
+    )
     assert up.stability.psi == pytest.approx(down.stability.psi, rel=0.01)
     assert up.ks.distance == pytest.approx(down.ks.distance, abs=0.002)
 
 
 def test_without_drift_false_alarms_are_as_rare_as_stated_and_p_values_err_upwards():
     random = np.random.default_rng(5)
-    found = [drift(quantile_bin_counts(random.normal(size=80), NORMAL), NORMAL) for _ in range(1_000)]
+    found = [
+        drift(quantile_bin_counts(random.normal(size=80), NORMAL), NORMAL)
+        for _ in range(1_000)
+    ]
     states = [one.state for one in found]
     assert states.count(DriftState.OK) >= 940
     assert states.count(DriftState.ALARM) <= 15
@@ -60,7 +66,9 @@ def test_a_reference_of_few_cases_widens_the_limits_as_its_own_chance_asks():
         table = np.quantile(random.normal(size=120), LEVELS)
         states.append(
             drift(
-                quantile_bin_counts(random.normal(size=400), table), table, reference_cases=120
+                quantile_bin_counts(random.normal(size=400), table),
+                table,
+                reference_cases=120,
             ).state
         )
     assert states.count(DriftState.OK) >= 370
@@ -97,7 +105,8 @@ def test_the_test_agrees_with_scipys_up_to_a_step_of_the_table(seed, cases):
     assert found.distance <= exact.statistic + 1e-12
     assert found.p_value >= exact.pvalue - 1e-12
     assert (
-        exact.statistic - found.distance <= 0.01 + np.max(quantile_bin_counts(values, table)) / cases
+        exact.statistic - found.distance
+        <= 0.01 + np.max(quantile_bin_counts(values, table)) / cases
     )
 
 
@@ -162,7 +171,11 @@ def test_many_components_without_drift_raise_no_more_alarms_than_one():
     tables = [NORMAL] * 8
     states = [
         components_drift(
-            [quantile_bin_counts(column, NORMAL) for column in random.normal(size=(8, 80))], tables
+            [
+                quantile_bin_counts(column, NORMAL)
+                for column in random.normal(size=(8, 80))
+            ],
+            tables,
         ).state
         for _ in range(150)
     ]

@@ -64,7 +64,9 @@ def test_a_curve_of_many_images_is_thinned_and_can_be_kept():
 
 
 def test_bins_say_how_many_images_they_hold():
-    found = calibration_bins_to_json(np.array([0.05, 0.06, 0.95]), np.array([False, False, True]))
+    found = calibration_bins_to_json(
+        np.array([0.05, 0.06, 0.95]), np.array([False, False, True])
+    )
     assert [(each["count"], each["malignant"]) for each in found] == [(2, 0), (1, 1)]
     assert found[1]["interval"]["high"] == 1
     assert calibration_bins_to_json(np.zeros(0), np.zeros(0, bool)) == []

@@ -28,8 +28,8 @@ def readings(quality=3.0, cutoff=0.5, seed=2, **changes):
     given = {
         "scores": risks,
         "risks": risks,
-        "called": risks >= cutoff,
-        "referred": np.zeros(CASES),
+        "decisions": risks >= cutoff,
+        "referrals": np.zeros(CASES),
         "prevalence": 0.5,
     }
     return ModelPredictions(**given | changes)
@@ -188,7 +188,7 @@ def test_a_candidate_that_reads_nothing_fails_and_its_figures_can_be_kept():
 def test_a_site_where_few_are_found_is_noted_and_named_the_worst():
     called = np.where(np.array(SITES) == "south", 0, readings(8).decisions)
     judgement = judged(
-        readings(8, called=called), policy=replace(POLICY, sensitivity_floor=0.4)
+        readings(8, decisions=called), policy=replace(POLICY, sensitivity_floor=0.4)
     )
     assert judgement.verdict is GateVerdict.PASSED
     assert "site-below-floor" in codes(judgement, Weight.NOTE)
@@ -207,7 +207,7 @@ def test_images_of_no_known_site_have_a_row_of_their_own():
 
 def test_referred_images_are_counted_and_decide_nothing():
     referred = np.arange(CASES) < 7
-    judgement = judged(readings(8, referred=referred))
+    judgement = judged(readings(8, referrals=referred))
     assert judgement.figures["candidate"]["referred"] == 7
     assert judgement.verdict is judged(readings(8)).verdict
 

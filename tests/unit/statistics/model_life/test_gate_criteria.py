@@ -38,7 +38,9 @@ def test_an_equally_good_model_passes_more_often_the_more_images_there_are():
     power = {
         cases: np.mean(
             [
-                non_inferiority(*paired_scores(random, cases, 0.9, 0.9), MARGIN).is_shown
+                non_inferiority(
+                    *paired_scores(random, cases, 0.9, 0.9), MARGIN
+                ).is_shown
                 for _ in range(150)
             ]
         )

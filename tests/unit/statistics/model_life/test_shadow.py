@@ -118,7 +118,9 @@ def test_without_outcomes_nothing_is_said_of_who_is_right(pairs):
 
 def test_one_decision_for_all_has_no_kappa(pairs):
     same = np.full(CASES, "benign")
-    found = compare_models(replace(pairs, live_decisions=same, decisions=same)).agreement
+    found = compare_models(
+        replace(pairs, live_decisions=same, decisions=same)
+    ).agreement
     assert (found.share, found.kappa, found.kappa_low) == (1, None, None)
 
 

@@ -57,7 +57,11 @@ def test_coverage_tells_each_class_apart_with_counts_and_intervals():
     malignant_p = [0.01, 0.4, 0.7, 0.8, 0.03]
     (found,) = conformal_coverage(benign_p, malignant_p, [0, 0, 0, 1, 1], [0.1])
     assert (found.benign.coverage.successes, found.benign.cases) == (2, 3)
-    assert (found.benign.single_sets, found.benign.double_sets, found.benign.empty_sets) == (2, 1, 0)
+    assert (
+        found.benign.single_sets,
+        found.benign.double_sets,
+        found.benign.empty_sets,
+    ) == (2, 1, 0)
     assert (found.malignant.coverage.successes, found.malignant.empty_sets) == (1, 1)
     assert found.overall.referrals.successes == 3
     told = found.to_json()

@@ -167,7 +167,7 @@ def test_names_are_escaped(made):
     rows = tuple(replace(row, name=bad, facts={"network": bad}) for row in made.rows)
     hostile = study(
         rows=rows,
-        left_out=(MissingRow(Section.TUNED, bad, bad),),
+        missing_rows=(MissingRow(Section.TUNED, bad, bad),),
         settings={bad: {bad: bad}},
     )
     page = Page(

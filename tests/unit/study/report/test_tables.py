@@ -179,7 +179,7 @@ def test_risks_stand_beside_scores():
 
 
 def test_what_is_missing_is_told_with_its_reason():
-    made = study(left_out=(MissingRow(Section.SMALL_CONCATENATIONS, "A+O svm", "no weights, so: none"),))
+    made = study(missing_rows=(MissingRow(Section.SMALL_CONCATENATIONS, "A+O svm", "no weights, so: none"),))
     assert read(missing_rows_table(made)) == [
         {
             "table": "Concatenations of two or three feature sets",

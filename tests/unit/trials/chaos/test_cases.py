@@ -16,6 +16,6 @@ def test_no_two_cases_have_one_size_so_that_a_foreign_answer_is_known():
 def test_every_hospital_sends_and_some_cases_are_spoilt_urgent_or_sent_twice():
     cases = plan(100, 0)
     assert {case.hospital for case in cases} == set(HOSPITALS)
-    assert sum(case.kind is Kind.SPOILT for case in cases) == 4
+    assert sum(case.kind is Kind.CORRUPT for case in cases) == 4
     assert sum(case.twice for case in cases) == 10
     assert sum(case.urgent for case in cases) == 15

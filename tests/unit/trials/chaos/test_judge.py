@@ -9,15 +9,15 @@ from shared.domain.audit.chain import Link
 from shared.domain.audit.events import Event
 from shared.domain.jobs import Reason
 from trials.chaos import Verdict, judge
-from trials.slo import Kind, Planned, Promise, judge_answers
+from trials.slo import Kind, PlannedCase, CaseRecord, find_violations
 
 STORY = (Event.CASE_ACCEPTED, Event.JOB_CLAIMED, Event.JOB_RETURNED, Event.JOB_CLAIMED)
 BARE = Link("north", 1, "", "worker", None, "", None, None, "{}", "", "")
 
 
-def kept(number: int = 0, kind: Kind = Kind.GOOD, **job: object) -> Promise:
+def kept(number: int = 0, kind: Kind = Kind.GOOD, **job: object) -> CaseRecord:
     """A case that was answered as it should be."""
-    planned = Planned(number, "north", kind, 5.0 + number, b"")
+    planned = PlannedCase(number, "north", kind, 5.0 + number, b"")
     job_id = str(uuid4())
     told = {
         "job_id": job_id,
@@ -27,37 +27,37 @@ def kept(number: int = 0, kind: Kind = Kind.GOOD, **job: object) -> Promise:
         "reason": None,
         "result": {"fna": {"size_mm": 5.0 + number}},
     }
-    return Promise(
+    return CaseRecord(
         planned, receipts=[{"job_id": job_id, "case_id": "c"}], job=told | job
     )
 
 
-def ended(promise: Promise) -> tuple[Event, ...]:
+def ended(record: CaseRecord) -> tuple[Event, ...]:
     return {"done": (Event.JOB_DONE,), "failed": (Event.JOB_FAILED,)}.get(
-        promise.job["state"], ()
+        record.job["state"], ()
     )
 
 
-def story(promise: Promise, *events: Event) -> list[Link]:
-    told = events or (*STORY, *ended(promise))
+def story(record: CaseRecord, *events: Event) -> list[Link]:
+    told = events or (*STORY, *ended(record))
     return [
-        replace(BARE, number=place, event=event, job=promise.job["job_id"])
+        replace(BARE, number=place, event=event, job=record.job["job_id"])
         for place, event in enumerate(told)
     ]
 
 
 def judged(
-    *promises: Promise, links: list[Link] | None = None, listed: list[str] | None = None
+    *records: CaseRecord, links: list[Link] | None = None, listed: list[str] | None = None
 ) -> Verdict:
-    present = [promise for promise in promises if promise.job]
-    jobs = [{"job_id": job} for promise in promises for job in sorted(promise.jobs)]
+    present = [record for record in records if record.job]
+    jobs = [{"job_id": job} for record in records for job in sorted(record.jobs)]
     told = (
-        [link for promise in present for link in story(promise)]
+        [link for record in present for link in story(record)]
         if links is None
         else links
     )
     shown = jobs if listed is None else [{"job_id": job} for job in listed]
-    return judge(promises, {"north": shown}, told, ())
+    return judge(records, {"north": shown}, told, ())
 
 
 def broken(verdict: Verdict) -> list[str]:
@@ -72,10 +72,10 @@ def test_cases_that_were_answered_once_keep_every_promise():
 
 def test_what_has_to_fail_and_does_breaks_no_promise():
     spoilt = kept(
-        1, Kind.SPOILT, state="failed", reason="image-unreadable", result=None
+        1, Kind.CORRUPT, state="failed", reason="image-unreadable", result=None
     )
-    refused = Promise(
-        Planned(2, "north", Kind.SPOILT, 7.0, b""), refused="image-truncated"
+    refused = CaseRecord(
+        PlannedCase(2, "north", Kind.CORRUPT, 7.0, b""), refused="image-truncated"
     )
     poison = kept(
         3, Kind.POISON, state="failed", reason=Reason.WORKER_LOST, result=None
@@ -87,49 +87,49 @@ def test_what_has_to_fail_and_does_breaks_no_promise():
 @pytest.mark.parametrize(
     "promise",
     [
-        Promise(Planned(1, "north", Kind.GOOD, 6.0, b""), silent=True),
-        Promise(Planned(1, "north", Kind.GOOD, 6.0, b""), refused="internal"),
+        CaseRecord(PlannedCase(1, "north", Kind.GOOD, 6.0, b""), silent=True),
+        CaseRecord(PlannedCase(1, "north", Kind.GOOD, 6.0, b""), refused="internal"),
         kept(1, state="failed", reason=Reason.WORKER_LOST, result=None),
         kept(1, state="cancelled", reason=None, result=None),
     ],
     ids=["never answered", "refused", "failed without a fault of its own", "cancelled"],
 )
-def test_a_good_case_without_its_answer_is_lost(promise):
+def test_a_good_case_without_its_answer_is_lost(record):
     verdict = (
-        judged(kept(), promise, links=[])
-        if promise.job is None
-        else judged(kept(), promise)
+        judged(kept(), record, links=[])
+        if record.job is None
+        else judged(kept(), record)
     )
     assert len(verdict.lost) == 1
     assert "case 1 of north" in verdict.lost[0]
 
 
 def test_a_job_that_was_promised_and_is_not_there_is_lost():
-    promise = kept()
-    promise.job = None
-    assert broken(judged(promise)) == ["lost"]
+    record = kept()
+    record.job = None
+    assert broken(judged(record)) == ["lost"]
 
 
 def test_two_jobs_for_one_request_are_double():
-    promise = kept()
-    promise.receipts.append({"job_id": str(uuid4()), "case_id": "c"})
-    assert broken(judged(promise)) == ["double"]
+    record = kept()
+    record.receipts.append({"job_id": str(uuid4()), "case_id": "c"})
+    assert broken(judged(record)) == ["double"]
 
 
 def test_a_job_that_nobody_asked_for_and_one_listed_twice_are_double():
-    promise = kept()
-    (job,) = promise.jobs
-    assert broken(judged(promise, listed=[job, str(uuid4())])) == ["double"]
-    assert broken(judged(promise, listed=[job, job])) == ["double"]
-    assert "does not find" in judged(promise, listed=[]).double[0]
+    record = kept()
+    (job,) = record.jobs
+    assert broken(judged(record, listed=[job, str(uuid4())])) == ["double"]
+    assert broken(judged(record, listed=[job, job])) == ["double"]
+    assert "does not find" in judged(record, listed=[]).double[0]
 
 
 def test_a_job_that_was_answered_twice_is_double_and_a_story_no_job_can_have():
-    promise = kept()
+    record = kept()
     links = story(
-        promise, Event.CASE_ACCEPTED, Event.JOB_CLAIMED, Event.JOB_DONE, Event.JOB_DONE
+        record, Event.CASE_ACCEPTED, Event.JOB_CLAIMED, Event.JOB_DONE, Event.JOB_DONE
     )
-    assert broken(judged(promise, links=links)) == ["double", "trail"]
+    assert broken(judged(record, links=links)) == ["double", "trail"]
 
 
 def test_a_job_that_is_not_final_is_stuck():
@@ -145,17 +145,17 @@ def test_the_answer_to_another_case_of_the_same_size_is_wrong():
 
 
 def test_two_cases_for_one_request_are_double_even_as_one_job():
-    promise = kept()
-    promise.receipts.append(promise.receipts[0] | {"case_id": "d"})
-    assert broken(judged(promise)) == ["double"]
+    record = kept()
+    record.receipts.append(record.receipts[0] | {"case_id": "d"})
+    assert broken(judged(record)) == ["double"]
 
 
 def test_a_list_that_was_not_looked_through_tells_nothing():
-    assert judge_answers([kept()], {}).kept
+    assert find_violations([kept()], {}).kept
 
 
 def test_an_answer_to_an_image_that_breaks_off_is_wrong():
-    assert broken(judged(kept(1, Kind.SPOILT))) == ["wrong"]
+    assert broken(judged(kept(1, Kind.CORRUPT))) == ["wrong"]
 
 
 @pytest.mark.parametrize(
@@ -174,18 +174,18 @@ def test_an_answer_to_an_image_that_breaks_off_is_wrong():
     ],
 )
 def test_a_trail_that_tells_another_story_than_the_job_is_not_intact(events):
-    promise = kept()
-    verdict = judged(promise, links=story(promise, *events))
+    record = kept()
+    verdict = judged(record, links=story(record, *events))
     assert broken(verdict) == ["trail"]
     assert not verdict.audit_ok
 
 
 def test_a_chain_that_is_not_whole_is_passed_on():
-    promise = kept()
+    record = kept()
     verdict = judge(
-        [promise],
-        {"north": [{"job_id": promise.job["job_id"]}]},
-        story(promise),
+        [record],
+        {"north": [{"job_id": record.job["job_id"]}]},
+        story(record),
         ["event 3: removed."],
     )
     assert verdict.trail == ("event 3: removed.",)

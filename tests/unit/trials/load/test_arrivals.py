@@ -8,18 +8,18 @@ from trials.load.arrivals import (
     SIZES,
     TWICE_SHARE,
     URGENT_SHARE,
-    Load,
+    LoadPlan,
     schedule,
     shares,
     size_mm,
 )
 
-LOAD = Load(hospitals=50, rate=4.0, minutes=30.0, seed=1)
+LOAD = LoadPlan(hospitals=50, rate=4.0, minutes=30.0, seed=1)
 
 
 def test_the_same_seed_gives_the_same_cases_at_the_same_times_and_another_seed_others():
     assert schedule(LOAD) == schedule(LOAD)
-    assert schedule(LOAD) != schedule(Load(50, 4.0, 30.0, seed=2))
+    assert schedule(LOAD) != schedule(LoadPlan(50, 4.0, 30.0, seed=2))
 
 
 def test_cases_come_in_order_and_within_the_time_at_about_the_rate():
@@ -74,6 +74,6 @@ def test_no_two_cases_near_each_other_have_one_size_and_all_may_be_sent():
 
 
 def test_names_sort_as_the_hospitals_rank():
-    names = Load(120, 1.0, 1.0, 0).names
+    names = LoadPlan(120, 1.0, 1.0, 0).names
     assert names == sorted(names)
-    assert Load(5, 1.0, 1.0, 0).names[0] == "load-01"
+    assert LoadPlan(5, 1.0, 1.0, 0).names[0] == "load-01"

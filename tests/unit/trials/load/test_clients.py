@@ -9,11 +9,11 @@ from typing import ClassVar
 import pytest
 
 from trials.load.arrivals import Arrival
-from trials.load.clients import Clients, Notes
-from trials.load.images import FORMATS, Album
-from trials.slo import Kind, Planned
+from trials.load.clients import Clients, ClientRecords
+from trials.load.images import FORMATS, ImageSource
+from trials.slo import Kind, PlannedCase
 
-ALBUM = Album(FORMATS[:1])
+ALBUM = ImageSource(FORMATS[:1])
 DONE = {"state": "done", "attempts": 1, "reason": None}
 Work = Callable[[Clients], Coroutine[None, None, None]]
 
@@ -92,12 +92,12 @@ def url() -> Iterator[str]:
 
 def due(number: int, at_s: float = 0.0, twice: bool = False) -> Arrival:
     return Arrival(
-        at_s, Planned(number, "load-01", Kind.GOOD, 5.0 + number, twice=twice)
+        at_s, PlannedCase(number, "load-01", Kind.GOOD, 5.0 + number, twice=twice)
     )
 
 
-def with_clients(url: str, work: Work, stopped: bool = False) -> Notes:
-    async def through() -> Notes:
+def with_clients(url: str, work: Work, stopped: bool = False) -> ClientRecords:
+    async def through() -> ClientRecords:
         stop = asyncio.Event()
         if stopped:
             stop.set()
@@ -108,7 +108,7 @@ def with_clients(url: str, work: Work, stopped: bool = False) -> Notes:
     return asyncio.run(through())
 
 
-def sent(url: str, arrivals: Sequence[Arrival], stopped: bool = False) -> Notes:
+def sent(url: str, arrivals: Sequence[Arrival], stopped: bool = False) -> ClientRecords:
     async def send(clients: Clients) -> None:
         clients.begin()
         await clients.send_all(arrivals)
@@ -120,7 +120,7 @@ def sent(url: str, arrivals: Sequence[Arrival], stopped: bool = False) -> Notes:
 def test_a_case_is_sent_with_its_hospitals_key_and_its_result_awaited(url):
     (case,) = sent(url, [due(1)]).sent
     assert Desk.asked[0][0] == "Bearer secret"
-    assert case.promise.job["result"] == {"fna": {"size_mm": 6.0}}
+    assert case.record.job["result"] == {"fna": {"size_mm": 6.0}}
     assert 0 < case.accepted_s < case.answered_s
 
 
@@ -137,14 +137,14 @@ def test_what_was_refused_for_good_is_noted_and_not_sent_again(url):
     Desk.refusals[:] = [422]
     notes = sent(url, [due(1)])
     assert ([fault.code for fault in notes.faults], len(Desk.asked)) == (["422"], 1)
-    assert (notes.sent[0].promise.refused, notes.sent[0].accepted_s) == ("away", None)
+    assert (notes.sent[0].record.refused, notes.sent[0].accepted_s) == ("away", None)
 
 
 def test_a_case_that_is_sent_twice_has_two_receipts_for_one_request(url):
     (case,) = sent(url, [due(1, twice=True)]).sent
-    assert len(case.promise.receipts) == 2
+    assert len(case.record.receipts) == 2
     assert len(set(Desk.asked)) == 1
-    assert len(case.promise.jobs) == 1
+    assert len(case.record.jobs) == 1
 
 
 def test_a_case_is_sent_when_it_is_due_though_none_before_it_was_answered(url):
@@ -167,14 +167,14 @@ def test_the_list_of_a_hospital_goes_back_to_what_it_had_before(url):
     listed = {}
 
     async def send(clients: Clients) -> None:
-        await clients.look_back()
+        await clients.record_newest_jobs()
         clients.begin()
         await clients.send_all([due(1)])
         await clients.settle(30)
-        listed.update(await clients.listed())
+        listed.update(await clients.list_jobs())
 
     Desk.cases["earlier"] = "9.0"
     notes = with_clients(url, send)
     assert [job["job_id"] for job in listed["load-01"]] == list(
-        notes.sent[0].promise.jobs
+        notes.sent[0].record.jobs
     )

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 
 from shared.imaging import decode, inspect
-from trials.load.images import FORMATS, Album, marked
+from trials.load.images import FORMATS, ImageSource, mark_with_number
 
 SMALL = tuple(each for each in FORMATS if each.size_px == 256)
 
 
 @pytest.fixture(scope="module")
-def album() -> Album:
-    return Album(SMALL)
+def album() -> ImageSource:
+    return ImageSource(SMALL)
 
 
 @pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.told)
 def test_every_format_is_one_that_the_gateway_takes(kind):
     pixels = np.full((kind.size_px, kind.size_px), 90, np.uint8)
-    data = kind.encode(marked(pixels, 5))
+    data = kind.encode(mark_with_number(pixels, 5))
     header = inspect(BytesIO(data))
     assert (header.width, header.height) == (kind.size_px, kind.size_px)
     assert decode(data) is not None
@@ -40,11 +40,11 @@ def test_a_case_has_the_same_image_each_time(album):
 @pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.told)
 def test_the_mark_outlives_every_encoding(kind):
     plain = np.full((kind.size_px, kind.size_px), 90, np.uint8)
-    one, other = (kind.encode(marked(plain, number)) for number in (1, 2))
+    one, other = (kind.encode(mark_with_number(plain, number)) for number in (1, 2))
     assert one != other
 
 
 def test_marking_leaves_the_phantom_as_it_was():
     plain = np.zeros((64, 64), np.uint8)
-    marked(plain, 3)
+    mark_with_number(plain, 3)
     assert not plain.any()

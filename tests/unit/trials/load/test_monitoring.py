@@ -9,7 +9,7 @@ from deploy.local.home import Home
 from deploy.local.state import ProcessId, StackState
 from shared.errors import Unavailable
 from trials.load.errors import NoModelLive
-from trials.load.monitoring import Watch, memory_mib
+from trials.load.monitoring import StackMonitor, memory_mib
 from trials.load.run import hospital_keys, live_model
 
 QUEUE = {"waiting": [{"jobs": 3}, {"jobs": 4}], "running": 8}
@@ -61,16 +61,16 @@ def home(tmp_path: Path) -> Home:
 
 
 def state(home: Home, pid: int) -> None:
-    process = ProcessId.of(os.getpid())
+    process = ProcessId.from_pid(os.getpid())
     told = StackState(
         str(home.root), process, "", "", "", "", children={"api": process}
     )
-    replace(told, children={"api": ProcessId.of(pid)}).save(home)
+    replace(told, children={"api": ProcessId.from_pid(pid)}).save(home)
 
 
 def test_a_look_tells_how_much_waits_and_what_each_child_takes(home):
-    watch = Watch(Desk(), home.root, lambda: 12.0)
-    sample = watch.look()
+    watch = StackMonitor(Desk(), home.root, lambda: 12.0)
+    sample = watch.take_sample()
     assert (sample.at_s, sample.waiting, sample.running) == (12.0, 7, 8)
     assert sample.memory_mib == {
         "api": pytest.approx(memory_mib({"api": os.getpid()})["api"], rel=0.2)
@@ -79,17 +79,17 @@ def test_a_look_tells_how_much_waits_and_what_each_child_takes(home):
 
 
 def test_a_child_that_is_another_process_now_was_restarted(home):
-    watch = Watch(Desk(), home.root, iter((1.0, 6.0, 11.0)).__next__)
-    watch.look()
+    watch = StackMonitor(Desk(), home.root, iter((1.0, 6.0, 11.0)).__next__)
+    watch.take_sample()
     assert watch.restarted == {}
     state(home, os.getppid())
-    watch.look()
-    watch.look()
+    watch.take_sample()
+    watch.take_sample()
     assert watch.restarted == {"api": 6.0}
 
 
 def test_a_gateway_that_does_not_answer_leaves_a_gap_in_the_queue_only(home):
-    sample = Watch(Desk(away=True), home.root, lambda: 1.0).look()
+    sample = StackMonitor(Desk(away=True), home.root, lambda: 1.0).take_sample()
     assert (sample.waiting, sample.running, list(sample.memory_mib)) == (
         None,
         None,
@@ -98,8 +98,8 @@ def test_a_gateway_that_does_not_answer_leaves_a_gap_in_the_queue_only(home):
 
 
 def test_a_stack_elsewhere_has_no_processes_to_look_at(tmp_path):
-    assert Watch(Desk(), None, lambda: 1.0).look().memory_mib == {}
-    assert Watch(Desk(), tmp_path, lambda: 1.0).look().memory_mib == {}
+    assert StackMonitor(Desk(), None, lambda: 1.0).take_sample().memory_mib == {}
+    assert StackMonitor(Desk(), tmp_path, lambda: 1.0).take_sample().memory_mib == {}
 
 
 def test_a_process_that_has_ended_takes_nothing():

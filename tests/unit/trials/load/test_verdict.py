@@ -1,26 +1,26 @@
-"""A load that could break no promise would be of no use."""
+"""A load that could break no record would be of no use."""
 
 from dataclasses import replace
 
 import pytest
 
 from trials.load.metrics import Fairness, Growth, Latency
-from trials.load.verdict import Seen, rules
-from trials.slo import Answers
+from trials.load.verdict import Observations, rules
+from trials.slo import Violations
 
 OVERALL = Latency(1000, 0.5, 1.5, 2.0, 3.0, 0.6)
 FAIR = Fairness(50, 0.97, 9.0, "load-01", 1.4, "load-01", 38, 2.9, "load-27")
 FLAT = Growth("api", 200, 205, 3.0, 9.0)
 GROWING = Growth("worker", 1000, 1100, 90.0, 270.0)
-GOOD = Seen(1800.0, {}, Answers(), OVERALL, FAIR, [FLAT])
+GOOD = Observations(1800.0, {}, Violations(), OVERALL, FAIR, [FLAT])
 
 
-def broken(seen: Seen) -> list[str]:
-    return [rule.name for rule in rules(seen) if rule.state == "broken"]
+def broken(observations: Observations) -> list[str]:
+    return [rule.name for rule in rules(observations) if rule.state == "broken"]
 
 
-def unjudged(seen: Seen) -> list[str]:
-    return [rule.name for rule in rules(seen) if rule.state == "not judged"]
+def unjudged(observations: Observations) -> list[str]:
+    return [rule.name for rule in rules(observations) if rule.state == "not judged"]
 
 
 def test_a_load_that_went_well_keeps_every_promise():
@@ -34,10 +34,10 @@ def test_a_load_that_went_well_keeps_every_promise():
         ({"faults": {"503": 4}}, "no 5xx"),
         ({"faults": {"timeout": 1}}, "no silence"),
         ({"faults": {"connection-lost": 1}}, "no silence"),
-        ({"answers": Answers(lost=("case 1",))}, "none lost"),
-        ({"answers": Answers(double=("case 1",))}, "none double"),
-        ({"answers": Answers(stuck=("case 1",))}, "none stuck"),
-        ({"answers": Answers(wrong=("case 1",))}, "none mixed up"),
+        ({"answers": Violations(lost=("case 1",))}, "none lost"),
+        ({"answers": Violations(double=("case 1",))}, "none double"),
+        ({"answers": Violations(stuck=("case 1",))}, "none stuck"),
+        ({"answers": Violations(wrong=("case 1",))}, "none mixed up"),
         ({"fairness": replace(FAIR, within_p95=3.1)}, "fair"),
         ({"growth": [FLAT, GROWING]}, "flat memory"),
         ({"restarted": {"worker": 30.0}}, "none restarted"),
@@ -72,7 +72,7 @@ def test_a_sentence_says_who_and_by_how_much():
 
 
 def test_what_cannot_be_seen_is_not_judged():
-    assert unjudged(replace(GOOD, here=False, growth=[])) == [
+    assert unjudged(replace(GOOD, is_local=False, growth=[])) == [
         "flat memory",
         "none restarted",
     ]

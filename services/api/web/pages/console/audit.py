@@ -1,4 +1,4 @@
-"""The audit trail, newest first, with its proof and its export."""
+"""The audit trail, newest first, with verification and export."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -9,21 +9,27 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from services.api.audit.service import AuditService, AuditQuery
-from services.api.web.actors import hospital_names, actor_names
+from services.api.audit.service import AuditQuery, AuditService
+from services.api.web.actors import actor_names, hospital_names
 from services.api.web.console import render_console
-from services.api.web.forms import BlankAsNone, DayFilter, TextFilter, day_start, day_end
-from services.api.web.page import PageAuditor, PageCallerSessionDep, pages
+from services.api.web.forms import (
+    BlankAsNone,
+    DayFilter,
+    TextFilter,
+    day_end,
+    day_start,
+)
+from services.api.web.page import PageAuditor, PageCallerSessionDep, page_router
 from shared.domain.audit.events import Event
 
-router = pages()
-SHOWN = 100
-MOST = 2**63 - 1
+router = page_router()
+PAGE_SIZE = 100
+MAX_EVENT_ID = 2**63 - 1
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What the form was filled in with."""
+    """The values of the filter form."""
 
     hospital: str | None
     event: Event | None
@@ -32,11 +38,11 @@ class Filters:
     since: date | None
     until: date | None
 
-    def chosen(self) -> dict[str, object]:
-        """The fields that were not left empty, by their names in the address."""
+    def non_empty(self) -> dict[str, object]:
+        """The values of the fields that are not empty, by their names in the address."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
-    def question(self) -> AuditQuery:
+    def query(self) -> AuditQuery:
         return AuditQuery(
             hospital=self.hospital,
             event=self.event,
@@ -69,25 +75,23 @@ def audit_page(
     visitor: PageAuditor,
     session: PageCallerSessionDep,
     filters: FiltersDep,
-    before: Annotated[int | None, Query(ge=1, le=MOST)] = None,
+    before: Annotated[int | None, Query(ge=1, le=MAX_EVENT_ID)] = None,
 ) -> HTMLResponse:
-    events = AuditService(session, visitor.caller).newest(
-        filters.question(), before, SHOWN + 1
-    )
-    chosen = filters.chosen()
-    older = (
-        urlencode(chosen | {"before": events[SHOWN - 1].id})
-        if len(events) > SHOWN
-        else None
-    )
+    service = AuditService(session, visitor.caller)
+    events = service.newest(filters.query(), before, PAGE_SIZE + 1)
+    filter_values = filters.non_empty()
+    next_page_query: str | None = None
+    if len(events) > PAGE_SIZE:
+        last_event = events[PAGE_SIZE - 1]
+        next_page_query = urlencode(filter_values | {"before": last_event.id})
     return render_console(
         request,
         visitor,
         "audit.html",
-        events=events[:SHOWN],
-        asked=chosen,
+        events=events[:PAGE_SIZE],
+        filters=filter_values,
         kinds=sorted(Event),
-        older=older,
-        names=actor_names(session, visitor.caller),
-        homes=hospital_names(session),
+        next_page_query=next_page_query,
+        actor_names=actor_names(session, visitor.caller),
+        hospital_names=hospital_names(session),
     )

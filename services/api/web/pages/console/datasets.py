@@ -1,20 +1,20 @@
-"""Data sets: filled from the browser, counted, split, corrected and frozen."""
+"""Data sets: upload images, count, split, correct and freeze them."""
 
 from typing import Annotated
 
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 
-from services.api.datasets.schemas import LARGEST_NUMBER, NAME, VersionDetail
+from services.api.datasets.schemas import MAX_NUMBER, NAME, VersionDetail
 from services.api.datasets.service import DatasetService
 from services.api.web.actors import actor_names
 from services.api.web.console import render_console
-from services.api.web.page import PageOperator, PageSystemSessionDep, pages
+from services.api.web.page import PageOperator, PageSystemSessionDep, page_router
 
-router = pages()
-MOST_VERSIONS = 20
-"""How many frozen versions a page lists, the newest first."""
-Chosen = Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)]
+router = page_router()
+MAX_VERSIONS = 20
+"""Number of frozen versions on a page, the newest first."""
+VersionQuery = Annotated[int | None, Query(ge=1, le=MAX_NUMBER)]
 
 
 @router.get("/console/datasets", response_class=HTMLResponse)
@@ -36,7 +36,7 @@ def dataset_page(
     name: str,
     visitor: PageOperator,
     session: PageSystemSessionDep,
-    version: Chosen = None,
+    version: VersionQuery = None,
 ) -> HTMLResponse:
     service = DatasetService(session)
     return render_console(
@@ -44,20 +44,20 @@ def dataset_page(
         visitor,
         "dataset.html",
         dataset=service.read(name),
-        chosen=version,
+        selected_version=version,
         composition=service.composition(name, version),
         versions=versions(service, name),
-        names=actor_names(session, visitor.caller),
+        actor_names=actor_names(session, visitor.caller),
         sites=sites(service, name),
     )
 
 
 def versions(service: DatasetService, name: str) -> list[VersionDetail]:
-    """Frozen versions, each with what it changed against the one before."""
-    newest = service.versions(name)[:MOST_VERSIONS]
+    """Frozen versions, each with its changes from the previous one."""
+    newest = service.versions(name)[:MAX_VERSIONS]
     return [service.version(name, version.number, None) for version in newest]
 
 
 def sites(service: DatasetService, name: str) -> list[str]:
-    """What the draft may be split by."""
+    """The sites by which the draft may be split."""
     return [part.name for part in service.composition(name, None).sites if part.name]

@@ -1,11 +1,11 @@
-"""Hospitals and their settings: all for an operator, one's own for an administrator."""
+"""Hospitals and their settings: all of them for an operator, their own for an administrator."""
 
 from typing import Annotated
 
 from fastapi import Path, Request
 from fastapi.responses import HTMLResponse
 
-from services.api.audit.service import AuditService, AuditQuery
+from services.api.audit.service import AuditQuery, AuditService
 from services.api.dependencies import CallerSession, DependenciesDep, hospital_id_of
 from services.api.hospitals.schemas import HospitalChange, HospitalView, OperatorChange
 from services.api.hospitals.service import HospitalService
@@ -19,16 +19,16 @@ from services.api.web.page import (
     PageOperator,
     PageSystemSessionDep,
     SignedInVisitor,
-    pages,
+    page_router,
 )
 from shared.domain.audit.events import Event
 from shared.domain.roles import Permission
 from shared.guidelines import RULES
 from shared.settings import Settings
 
-router = pages()
-WHOLE = ("rate_per_minute", "inflight_quota", "retention_days")
-"""Settings that are counted."""
+router = page_router()
+INTEGER_SETTINGS = ("rate_per_minute", "inflight_quota", "retention_days")
+"""Settings with whole numbers."""
 
 
 @router.get("/console/hospitals", response_class=HTMLResponse)
@@ -36,9 +36,9 @@ def hospitals_page(
     request: Request,
     visitor: PageOperator,
     session: PageSystemSessionDep,
-    wired: DependenciesDep,
+    dependencies: DependenciesDep,
 ) -> HTMLResponse:
-    hospitals = HospitalService(session, wired.settings).all()
+    hospitals = HospitalService(session, dependencies.settings).all()
     return render_console(request, visitor, "hospitals.html", hospitals=hospitals)
 
 
@@ -48,11 +48,11 @@ def hospital_page(
     name: Annotated[PlainText, Path()],
     visitor: PageOperator,
     session: PageSystemSessionDep,
-    wired: DependenciesDep,
+    dependencies: DependenciesDep,
 ) -> HTMLResponse:
-    service = HospitalService(session, wired.settings)
-    hospital = service.read(service.named(name))
-    return _settings(request, visitor, session, wired.settings, hospital)
+    service = HospitalService(session, dependencies.settings)
+    hospital = service.read(service.find_id(name))
+    return _render_settings(request, visitor, session, dependencies.settings, hospital)
 
 
 @router.get("/console/hospital", response_class=HTMLResponse)
@@ -61,22 +61,25 @@ def own_hospital_page(
     visitor: PageAdministrator,
     system_session: PageSystemSessionDep,
     session: PageCallerSessionDep,
-    wired: DependenciesDep,
+    dependencies: DependenciesDep,
 ) -> HTMLResponse:
-    service = HospitalService(system_session, wired.settings)
+    service = HospitalService(system_session, dependencies.settings)
     hospital = service.read(hospital_id_of(visitor.caller))
-    return _settings(request, visitor, session, wired.settings, hospital)
+    return _render_settings(request, visitor, session, dependencies.settings, hospital)
 
 
-def _settings(
+def _render_settings(
     request: Request,
     visitor: SignedInVisitor,
     session: CallerSession,
     settings: Settings,
     hospital: HospitalView,
 ) -> HTMLResponse:
-    """The form of a hospital's settings, with the last change for whoever comes too late."""
-    question = AuditQuery(hospital=hospital.name, event=Event.HOSPITAL_CHANGED)
+    """The form of a hospital's settings.
+
+    The last change is shown to somebody whose own change was overtaken by it.
+    """
+    query = AuditQuery(hospital=hospital.name, event=Event.HOSPITAL_CHANGED)
     body = OperatorChange if visitor.may(Permission.OPERATE) else HospitalChange
     return render_console(
         request,
@@ -84,24 +87,24 @@ def _settings(
         "hospital.html",
         own=not visitor.may(Permission.OPERATE),
         hospital=hospital,
-        latest=AuditService(session, visitor.caller).newest(question, None, 1),
-        names=actor_names(session, visitor.caller),
+        latest=AuditService(session, visitor.caller).newest(query, None, 1),
+        actor_names=actor_names(session, visitor.caller),
         allowed=list(body.model_fields),
         rules=list(RULES),
         bounds=bounds(settings),
-        whole=WHOLE,
+        integer_settings=INTEGER_SETTINGS,
     )
 
 
 def bounds(settings: Settings) -> dict[str, tuple[float, float]]:
-    """From where to where each number may be set."""
-    sensitivities = settings.least_target_sensitivity, settings.most_target_sensitivity
-    limits = {
+    """The bounds (low, high) of each numeric setting."""
+    return {
         "prevalence": PREVALENCES,
-        "target_sensitivity": sensitivities,
+        "target_sensitivity": (
+            settings.least_target_sensitivity,
+            settings.most_target_sensitivity,
+        ),
         "refer_alpha": ALPHAS,
-    }
-    return limits | {
         "rate_per_minute": CASES,
         "inflight_quota": CASES,
         "weight": WEIGHTS,

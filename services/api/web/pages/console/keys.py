@@ -1,15 +1,15 @@
-"""API keys: made and shown once, rotated with an overlap, revoked."""
+"""API keys: create (shown once), rotate with an overlap, revoke."""
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from services.api.keys.schemas import MOST_DAYS, MOST_OVERLAP_DAYS, YEAR_DAYS, Rotation
 from services.api.keys.service import KeyService
-from services.api.web.actors import hospital_names, grantable_roles
+from services.api.web.actors import grantable_roles, hospital_names
 from services.api.web.console import render_console
-from services.api.web.page import PageCallerSessionDep, PageKeyKeeper, pages
+from services.api.web.page import PageCallerSessionDep, PageKeyManager, page_router
 
-router = pages()
+router = page_router()
 DAYS = {
     "year": YEAR_DAYS,
     "most": MOST_DAYS,
@@ -17,12 +17,12 @@ DAYS = {
     "most_overlap": MOST_OVERLAP_DAYS,
 }
 SOON_DAYS = 30
-"""A key that ends within these is marked."""
+"""A key that expires within this time is marked."""
 
 
 @router.get("/console/keys", response_class=HTMLResponse)
 def keys_page(
-    request: Request, visitor: PageKeyKeeper, session: PageCallerSessionDep
+    request: Request, visitor: PageKeyManager, session: PageCallerSessionDep
 ) -> HTMLResponse:
     return render_console(
         request,
@@ -33,5 +33,5 @@ def keys_page(
         days=DAYS,
         soon_days=SOON_DAYS,
         roles=grantable_roles(visitor.caller),
-        homes=hospital_names(session),
+        hospital_names=hospital_names(session),
     )

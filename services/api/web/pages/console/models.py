@@ -1,4 +1,4 @@
-"""Models: judged, compared with the live one, tried in the shadow, promoted, taken back."""
+"""Models: gate judgement, comparison with the live model, shadow evaluation, promotion, rollback."""
 
 from typing import Any
 
@@ -10,14 +10,19 @@ from services.api.models import service
 from services.api.models.schemas import GateView, ModelView
 from services.api.web.actors import actor_names
 from services.api.web.console import render_console
-from services.api.web.page import PageOperator, PageSystemSessionDep, Visitor, pages
+from services.api.web.page import (
+    PageOperator,
+    PageSystemSessionDep,
+    Visitor,
+    page_router,
+)
 from services.api.web.plots import models as plots_models
-from services.api.web.plots.models import Legend
+from services.api.web.plots.models import FigureText
 from shared.ledger import SystemSession
 from shared.ledger.models.promotions import MIN_REASON_CHARACTERS, objection
 from shared.ledger.models.shadows import ShadowAbsent
 
-router = pages()
+router = page_router()
 SIDES = ("candidate", "live")
 
 
@@ -29,11 +34,11 @@ def models_page(
         request,
         visitor,
         "models.html",
-        models=service.views(session, session.models.all()),
-        history=[service.promotion(row) for row in session.models.history()],
-        workers=[service.worker(row) for row in session.serving.present_workers()],
-        before=before(session),
-        names=actor_names(session, visitor.caller),
+        models=service.model_views(session, session.models.all()),
+        history=[service.promotion_view(row) for row in session.models.history()],
+        workers=[service.worker_view(row) for row in session.serving.present_workers()],
+        rollback_target=rollback_target(session),
+        actor_names=actor_names(session, visitor.caller),
     )
 
 
@@ -44,36 +49,38 @@ def model_page(
     visitor: PageOperator,
     session: PageSystemSessionDep,
 ) -> HTMLResponse:
-    model = service.view(session, model_id)
-    live = session.models.live_digest()
+    model = service.model_view(session, model_id)
+    live_digest = session.models.live_digest()
     latest = session.gate_judgements.latest(model.digest)
-    gate = service.gate(session, model.digest) if latest else None
-    against = objection(latest, live)
+    gate = service.gate_view(session, model.digest) if latest else None
+    promotion_objection = objection(latest, live_digest)
     return render_console(
         request,
         visitor,
         "model.html",
         model=model,
-        live=session.models.find(live) if live else None,
+        live=session.models.find(live_digest) if live_digest else None,
         gate=gate,
-        against=_named(session, latest.live_digest) if latest else None,
+        compared_with=_model_name(session, latest.live_digest) if latest else None,
         shadow=_shadow(session, model),
-        workers=[service.worker(row) for row in session.serving.present_workers()],
-        least_reason=MIN_REASON_CHARACTERS,
-        objection=message_text(against) if against else None,
-        drawn=drawn(gate, visitor),
+        workers=[service.worker_view(row) for row in session.serving.present_workers()],
+        min_reason_characters=MIN_REASON_CHARACTERS,
+        objection=message_text(promotion_objection) if promotion_objection else None,
+        figures=gate_figures(gate, visitor),
     )
 
 
-def before(session: SystemSession) -> ModelView | None:
-    """The model that a rollback leads to."""
-    standing = session.models.promotion_stack()
-    return service.view(session, standing[1]) if len(standing) > 1 else None
+def rollback_target(session: SystemSession) -> ModelView | None:
+    """The model that a rollback makes live."""
+    promotion_stack = session.models.promotion_stack()
+    if len(promotion_stack) < 2:
+        return None
+    return service.model_view(session, promotion_stack[1])
 
 
-def drawn(gate: GateView | None, visitor: Visitor) -> dict[str, str]:
-    """The figures of a judgement; none of one that was made before they were kept."""
-    sides = evaluated(gate)
+def gate_figures(gate: GateView | None, visitor: Visitor) -> dict[str, str]:
+    """Figures of a judgement as SVG. Empty if the judgement stores no data for them."""
+    sides = evaluations(gate)
     if not sides:
         return {}
     curves = {name: side["roc"] for name, side in sides.items()}
@@ -81,29 +88,29 @@ def drawn(gate: GateView | None, visitor: Visitor) -> dict[str, str]:
         name: side["calibration"] for name, side in sides.items() if side["calibration"]
     }
     return {
-        "roc": plots_models.roc(curves, _legend("roc", visitor)),
-        "calibration": plots_models.calibration(bins, _legend("calibration", visitor)),
+        "roc": plots_models.roc(curves, _figure_text("roc", visitor)),
+        "calibration": plots_models.calibration(
+            bins, _figure_text("calibration", visitor)
+        ),
     }
 
 
-def evaluated(gate: GateView | None) -> dict[str, Any]:
-    """What is drawn of each side that was there."""
+def evaluations(gate: GateView | None) -> dict[str, Any]:
+    """The evaluation of each side that the judgement has one of."""
     figures = gate.figures if gate else {}
-    told = {name: (figures.get(name) or {}).get("evaluation") for name in SIDES}
-    return {name: side for name, side in told.items() if side}
+    evaluation_by_side: dict[str, Any] = {}
+    for name in SIDES:
+        evaluation = (figures.get(name) or {}).get("evaluation")
+        if evaluation:
+            evaluation_by_side[name] = evaluation
+    return evaluation_by_side
 
 
-def _legend(key: str, visitor: Visitor) -> Legend:
-    return Legend(
-        key,
-        *(
-            visitor.translations(f"models.{key}.{name}")
-            for name in ("title", "desc", "x", "y")
-        ),
-    )
+def _figure_text(key: str, visitor: Visitor) -> FigureText:
+    return plots_models.figure_text(visitor.translations, f"models.{key}", key)
 
 
-def _named(session: SystemSession, digest: str | None) -> str | None:
+def _model_name(session: SystemSession, digest: str | None) -> str | None:
     if digest is None:
         return None
     model = session.models.find(digest)

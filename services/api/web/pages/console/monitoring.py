@@ -1,4 +1,4 @@
-"""What is watched: drift, image quality, performance by outcomes, conformal coverage."""
+"""Monitoring: drift, image quality, performance where outcomes are known, conformal coverage."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -19,31 +19,36 @@ from services.api.monitoring.schemas import (
     QualityView,
     QuantityDrift,
 )
-from services.api.monitoring.service import WindowQuery, MonitoringService
+from services.api.monitoring.service import MonitoringService, WindowQuery
 from services.api.web.actors import hospital_names
 from services.api.web.console import render_console
-from services.api.web.forms import DayFilter, TextFilter, day_start, day_end
-from services.api.web.page import PageCallerSessionDep, PageMonitor, Visitor, pages
+from services.api.web.forms import DayFilter, TextFilter, day_end, day_start
+from services.api.web.page import (
+    PageCallerSessionDep,
+    PageMonitor,
+    Visitor,
+    page_router,
+)
 from services.api.web.plots import monitoring
-from services.api.web.plots.models import Legend
+from services.api.web.plots.models import FigureText
 from shared.ledger.monitoring.observations import Period
 from shared.statistics.model_life.drift import MIN_CASES
 
-router = pages()
+router = page_router()
 NOTES = {
     performance.NO_OUTCOMES: "no-outcomes",
     performance.NOT_AT_RANDOM: "not-at-random",
-    performance.FEW: "few",
+    performance.FEW_OUTCOMES: "few",
     coverage.PROMISE: "promise",
     coverage.NONE_KNOWN: "none-known",
     quality.WITHOUT_MODEL: "without-model",
 }
-"""What must be known to read the figures, by the page's own words for it."""
+"""The key of the page's text for each note on the figures."""
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What the form was filled in with."""
+    """The values of the filter form."""
 
     hospital: str | None
     device: str | None
@@ -51,11 +56,11 @@ class Filters:
     since: date | None
     until: date | None
 
-    def chosen(self) -> dict[str, object]:
-        """The fields that were not left empty, by their names in the address."""
+    def non_empty(self) -> dict[str, object]:
+        """The values of the fields that are not empty, by their names in the address."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
-    def asked(self) -> WindowQuery:
+    def window_query(self) -> WindowQuery:
         return WindowQuery(
             hospital=self.hospital,
             device=self.device,
@@ -85,99 +90,106 @@ def monitoring_page(
     request: Request,
     visitor: PageMonitor,
     session: PageCallerSessionDep,
-    wired: DependenciesDep,
+    dependencies: DependenciesDep,
     filters: FiltersDep,
 ) -> HTMLResponse:
-    service = MonitoringService(session, visitor.caller, wired.cache)
-    asked = filters.asked()
-    drifts = DriftView.model_validate_json(service.answer(drift.measure, asked).body)
-    figures = PerformanceView.model_validate_json(
-        service.answer(performance.measure, asked, Period.MONTH).body
-    )
-    covered = CoverageView.model_validate_json(
-        service.answer(coverage.measure, asked, coverage.ALPHAS).body
-    )
+    service = MonitoringService(session, visitor.caller, dependencies.answer_cache)
+    query = filters.window_query()
+    drift_answer = service.answer(drift.measure, query)
+    performance_answer = service.answer(performance.measure, query, Period.MONTH)
+    quality_answer = service.answer(quality.measure, query)
+    coverage_answer = service.answer(coverage.measure, query, coverage.ALPHAS)
+    drift_view = DriftView.model_validate_json(drift_answer.body)
+    performance_view = PerformanceView.model_validate_json(performance_answer.body)
     return render_console(
         request,
         visitor,
         "monitoring.html",
         drift=[
             (group, gauges(group, number, visitor))
-            for number, group in enumerate(drifts.groups)
+            for number, group in enumerate(drift_view.groups)
         ],
-        drift_state=drifts.state,
-        window=drifts.window,
-        performance=figures,
-        over_time=over_time(figures, visitor),
-        quality=QualityView.model_validate_json(
-            service.answer(quality.measure, asked).body
-        ),
-        coverage=covered,
+        drift_state=drift_view.state,
+        window=drift_view.window,
+        performance=performance_view,
+        over_time=over_time(performance_view, visitor),
+        quality=QualityView.model_validate_json(quality_answer.body),
+        coverage=CoverageView.model_validate_json(coverage_answer.body),
         notes=NOTES,
-        fewest=MIN_CASES,
-        few_cases=performance.FEW_CASES,
-        asked=filters.chosen(),
-        query=urlencode(filters.chosen()),
-        homes=hospital_names(session),
+        min_cases=MIN_CASES,
+        few_cases=performance.MIN_CASES,
+        filters=filters.non_empty(),
+        query=urlencode(filters.non_empty()),
+        hospital_names=hospital_names(session),
     )
 
 
 def gauges(
-    group: DriftGroup, number: int, visitor: Visitor
+    group: DriftGroup, group_number: int, visitor: Visitor
 ) -> list[tuple[QuantityDrift, str]]:
-    """Each quantity with its figure."""
+    """Each quantity with its gauge as SVG."""
     return [
-        (each, monitoring.gauge(each, _told(each, number, visitor)))
-        for each in group.quantities
+        (
+            quantity,
+            monitoring.gauge(quantity, _gauge_text(quantity, group_number, visitor)),
+        )
+        for quantity in group.quantities
     ]
 
 
-def _told(each: QuantityDrift, number: int, visitor: Visitor) -> Legend:
+def _gauge_text(
+    drift: QuantityDrift, group_number: int, visitor: Visitor
+) -> FigureText:
     t = visitor.translations
-    title = t(f"monitoring.quantity.{each.quantity}")
-    limits = {
-        "psi": f"{each.psi:.2f}",
-        "watch": f"{each.watch_from:.2f}",
-        "alarm": f"{each.alarm_from:.2f}",
-    }
-    return Legend(
-        f"drift-{number}-{each.quantity}",
-        title,
-        t("monitoring.gauge", **limits),
-        "",
-        "",
+    description = t(
+        "monitoring.gauge",
+        psi=f"{drift.psi:.2f}",
+        watch=f"{drift.watch_from:.2f}",
+        alarm=f"{drift.alarm_from:.2f}",
+    )
+    return FigureText(
+        key=f"drift-{group_number}-{drift.quantity}",
+        title=t(f"monitoring.quantity.{drift.quantity}"),
+        desc=description,
+        x="",
+        y="",
     )
 
 
 def over_time(view: PerformanceView, visitor: Visitor) -> dict[str, str]:
-    """A figure for each rate; none where there is but one month."""
+    """A figure for each rate as SVG. Empty if there is only one month."""
     if len(view.over_time) < 2:
         return {}
-    months = [
-        (step.begins.strftime("%Y-%m"), rates(step.figures)) for step in view.over_time
-    ]
-    lines = {
-        name: [(month, *told[name]) for month, told in months]
-        for name in ("auc", "sensitivity", "specificity")
+    rates_by_month = {
+        step.begins.strftime("%Y-%m"): rates(step.figures) for step in view.over_time
     }
-    return {
-        name: monitoring.through_time(line, _named(name, visitor))
-        for name, line in lines.items()
-    }
+    figures: dict[str, str] = {}
+    for name in ("auc", "sensitivity", "specificity"):
+        steps = [
+            (month, *month_rates[name]) for month, month_rates in rates_by_month.items()
+        ]
+        figures[name] = monitoring.through_time(steps, _rate_text(name, visitor))
+    return figures
 
 
 def rates(figures: PerformanceFigures) -> dict[str, tuple[float | None, float, float]]:
-    told = {name: getattr(figures, name) for name in ("sensitivity", "specificity")}
-    found = {name: (each.value, each.low, each.high) for name, each in told.items()}
-    return found | {
-        "auc": (figures.auc.value, figures.auc.low, figures.auc.high)
-        if figures.auc
-        else (None, 0.0, 1.0)
+    """(value, low, high) of each rate. The value is None if nothing was counted."""
+    sensitivity = figures.sensitivity
+    specificity = figures.specificity
+    auc = figures.auc
+    return {
+        "sensitivity": (sensitivity.value, sensitivity.low, sensitivity.high),
+        "specificity": (specificity.value, specificity.low, specificity.high),
+        "auc": (auc.value, auc.low, auc.high) if auc else (None, 0.0, 1.0),
     }
 
 
-def _named(name: str, visitor: Visitor) -> Legend:
+def _rate_text(name: str, visitor: Visitor) -> FigureText:
     t = visitor.translations
-    return Legend(
-        f"time-{name}", t(f"monitoring.{name}"), t("monitoring.over_time_desc"), "", ""
+    return FigureText(
+        key=f"time-{name}",
+        title=t(f"monitoring.{name}"),
+        desc=t("monitoring.over_time_desc"),
+        x="",
+        y="",
     )

@@ -1,4 +1,4 @@
-"""People who sign in: new ones, other roles, one-time passwords, disabled accounts."""
+"""People who sign in: add them, change roles, reset passwords, disable accounts."""
 
 from functools import partial
 
@@ -6,16 +6,20 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from services.api.people.service import PeopleService
-from services.api.web.actors import hospital_names, grantable_roles, grantable_roles_within
+from services.api.web.actors import (
+    grantable_roles,
+    grantable_roles_within,
+    hospital_names,
+)
 from services.api.web.console import render_console
-from services.api.web.page import PageCallerSessionDep, PagePersonKeeper, pages
+from services.api.web.page import PageCallerSessionDep, PagePeopleManager, page_router
 
-router = pages()
+router = page_router()
 
 
 @router.get("/console/people", response_class=HTMLResponse)
 def people_page(
-    request: Request, visitor: PagePersonKeeper, session: PageCallerSessionDep
+    request: Request, visitor: PagePeopleManager, session: PageCallerSessionDep
 ) -> HTMLResponse:
     caller = visitor.caller
     return render_console(
@@ -24,6 +28,6 @@ def people_page(
         "people.html",
         people=PeopleService(session, caller).all(),
         roles=grantable_roles(caller),
-        homes=hospital_names(session),
+        hospital_names=hospital_names(session),
         roles_within=partial(grantable_roles_within, caller),
     )

@@ -1,4 +1,4 @@
-"""What waits, who works, and what failed by its reason."""
+"""The queue: waiting cases, workers, and failed cases by reason."""
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -7,9 +7,9 @@ from services.api.dependencies import DependenciesDep
 from services.api.queue.service import QueueService
 from services.api.text import PlainText
 from services.api.web.console import render_console
-from services.api.web.page import PageOperator, PageSystemSessionDep, pages
+from services.api.web.page import PageOperator, PageSystemSessionDep, page_router
 
-router = pages()
+router = page_router()
 
 
 @router.get("/console/queue", response_class=HTMLResponse)
@@ -17,10 +17,10 @@ def queue_page(
     request: Request,
     visitor: PageOperator,
     session: PageSystemSessionDep,
-    wired: DependenciesDep,
+    dependencies: DependenciesDep,
     reason: PlainText = "",
 ) -> HTMLResponse:
-    service = QueueService(session, wired.notifier)
+    service = QueueService(session, dependencies.notifier)
     letters = service.dead_letters(reason) if reason else []
     return render_console(
         request,

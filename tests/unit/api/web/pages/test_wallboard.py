@@ -2,20 +2,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.api.monitoring.schemas import ModelView, RateView
+from services.api.monitoring.schemas import MonitoredModelView, RateView
 from services.api.wallboard.schemas import (
     FailureView,
     FlowView,
     LaneView,
-    WallView,
-    WallWindow,
-    WallWorker,
+    WallboardView,
+    WallboardWindow,
+    WallboardWorker,
 )
 from services.api.web.languages import TRANSLATIONS
-from services.api.web.pages.wallboard import lasting, pace, standing, standing_of
+from services.api.web.pages.wallboard import duration_text, rate_text, overall_state, flow_state
 
 NOW = datetime(2026, 11, 25, 12, 31, tzinfo=UTC)
-MODEL = ModelView(digest="d" * 64, name="light", version=2)
+MODEL = MonitoredModelView(digest="d" * 64, name="light", version=2)
 REFER = RateView(value=None, low=0, high=1, count=0, of=0)
 
 
@@ -35,7 +35,7 @@ def flow(waiting=0, **told):
 
 
 def worker(alive=True):
-    return WallWorker(
+    return WallboardWorker(
         name="w-1", alive=alive, seen_s=1.0 if alive else 40.0, model=MODEL.digest
     )
 
@@ -45,12 +45,12 @@ def wall(house=None, workers=None, model=MODEL, degraded=None):
         "series": [],
         "hospitals": [],
         "bucket_s": 60,
-        "window": WallWindow.QUARTER,
+        "window": WallboardWindow.QUARTER,
         "since": NOW,
         "as_of": NOW,
     }
     seen = [worker()] if workers is None else workers
-    return WallView(
+    return WallboardView(
         house=house or flow(),
         workers=seen,
         model=model,
@@ -71,8 +71,8 @@ def wall(house=None, workers=None, model=MODEL, degraded=None):
     ],
 )
 def test_the_worst_is_told_first(view, kind, key):
-    told = standing(view)
-    assert (told.kind, told.key) == (kind, key)
+    told = overall_state(view)
+    assert (told.kind, told.label) == (kind, key)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_worst_is_told_first(view, kind, key):
     ],
 )
 def test_a_hospital_stands_as_its_cases_do(told, key):
-    assert standing_of(told).key == key
+    assert flow_state(told).label == key
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_hospital_stands_as_its_cases_do(told, key):
     ],
 )
 def test_times_are_said_as_somebody_would(seconds, told):
-    assert lasting(seconds, TRANSLATIONS["en"]) == told
+    assert duration_text(seconds, TRANSLATIONS["en"]) == told
 
 
 @pytest.mark.parametrize(
@@ -114,4 +114,4 @@ def test_times_are_said_as_somebody_would(seconds, told):
     [(0, "0"), (0.001, "< 0.01"), (0.067, "0.07"), (4.12, "4.1"), (40.8, "41")],
 )
 def test_a_rate_has_the_digits_that_count(rate, told):
-    assert pace(rate) == told
+    assert rate_text(rate) == told

@@ -2,15 +2,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from services.api.reports.sentences import speaker
-from services.api.web.plots.case import LEFT, SPAN, WIDTH, outline, scale
+from services.api.reports.sentences import translator
+from services.api.web.plots.case import LEFT, SPAN, WIDTH, outline, risk_scale
 from tests.support.builders import result
 
-SAY = speaker("en")
+SAY = translator("en")
 
 
 def drawn(**changed) -> ElementTree.Element:
-    return ElementTree.fromstring(scale(SAY, result(**changed)))
+    return ElementTree.fromstring(risk_scale(SAY, result(**changed)))
 
 
 def by_class(figure: ElementTree.Element, name: str) -> ElementTree.Element | None:

@@ -6,14 +6,14 @@ import pytest
 
 from services.api.web.plots.models import (
     Frame,
-    Legend,
+    FigureText,
     calibration,
     learning,
     roc,
     round_above,
 )
 
-SAID = Legend("fig", "A & B", "described", "x", "y")
+SAID = FigureText("fig", "A & B", "described", "x", "y")
 FRAME = Frame()
 BIN = {
     "mean_probability": 0.5,

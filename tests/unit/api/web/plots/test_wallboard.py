@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from services.api.web.plots.wallboard import HEIGHT, PAD, WIDTH, runs, sparkline
+from services.api.web.plots.wallboard import HEIGHT, PADDING, WIDTH, runs, sparkline
 
 
 def lines(values):
@@ -17,7 +17,7 @@ def lines(values):
 
 def test_the_highest_value_is_at_the_top_and_nothing_at_the_bottom():
     assert lines([0.0, 5.0, 10.0]) == [
-        [(0, HEIGHT - PAD), (WIDTH / 2, HEIGHT / 2), (WIDTH, PAD)]
+        [(0, HEIGHT - PADDING), (WIDTH / 2, HEIGHT / 2), (WIDTH, PADDING)]
     ]
 
 
@@ -29,7 +29,7 @@ def test_a_step_without_results_leaves_a_gap_and_a_lone_value_is_seen():
 
 @pytest.mark.parametrize("values", [[], [None, None], [0.0], [0.0, 0.0]])
 def test_a_window_without_results_can_be_drawn(values):
-    assert all(y == HEIGHT - PAD for line in lines(values) for _, y in line)
+    assert all(y == HEIGHT - PADDING for line in lines(values) for _, y in line)
 
 
 def test_runs_are_the_stretches_between_gaps():
