@@ -11,12 +11,13 @@ from rich.console import Console
 from cli.commands import application
 from cli.connection import open_ledger
 from cli.output import audit_findings
+from shared.domain.audit.chain import Seal
 from shared.domain.audit.events import Event
 from shared.domain.audit.export import AuditExport
 from shared.errors import SeraError
 from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.audit.repository import AuditEntry
-from shared.security.audit_signing import own_key, seal_key
+from shared.security.audit_signing import own_public_keys, seal_key
 from shared.settings import Settings
 
 app = application()
@@ -58,14 +59,14 @@ def verify(
     """
     settings = Settings()
     trusted = public_key or []
-    witnesses = [
-        seal for earlier in against or [] for seal in AuditExport(earlier).seals()
-    ]
+    witnesses: list[Seal] = []
+    for earlier_export in against or []:
+        witnesses += AuditExport(earlier_export).seals()
     if file:
         findings = audit_findings.verify_file(file, trusted, witnesses)
     else:
         findings = audit_findings.verify_ledger(settings, trusted, witnesses)
-        trusted = trusted or own_key(settings)
+        trusted = trusted or own_public_keys(settings)
     if as_json:
         print(json.dumps(audit_findings.to_json(findings), indent=2))
     else:
@@ -98,11 +99,11 @@ def key() -> None:
 
 
 def _write(path: Path, trail: AuditTrailReader) -> None:
-    """The file appears whole or not at all."""
+    """Write the file atomically: it appears complete or not at all."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with draft.open("w", encoding="utf-8") as out:
-            out.writelines(trail.export_lines())
+        with draft.open("w", encoding="utf-8") as file:
+            file.writelines(trail.export_lines())
         draft.replace(path)
     except OSError as error:
         raise ExportUnwritable(path=path, why=error.strerror) from error

@@ -11,8 +11,15 @@ from cli.commands import application
 from cli.output.listing import AsJson, print_result
 from cli.output.progress import PlainProgress
 from cli.work import backups
-from shared.backup import Place, Source, check, note, prune, take
-from shared.backup.keys import held
+from shared.backup import (
+    BackupFolder,
+    Source,
+    create_backup,
+    prune,
+    update_note,
+    verify_backup,
+)
+from shared.backup.keys import available_keys
 from shared.objects import open_store
 from shared.settings import Settings
 
@@ -58,10 +65,12 @@ def make(
         PlainProgress(Console(stderr=True)) as progress,
     ):
         source = Source(
-            engines.database_url, open_store(engines.objects_url), held(settings)
+            engines.database_url,
+            open_store(engines.objects_url),
+            available_keys(settings),
         )
-        backup = take(
-            Place(folder), source, with_keys=with_keys, report_progress=progress
+        backup = create_backup(
+            BackupFolder(folder), source, with_keys=with_keys, report_progress=progress
         )
     print_result(as_json, backups.backup_json(backup), backups.backup_sentences(backup))
     if backup.manifest.missing:
@@ -81,20 +90,20 @@ def verify(
     Restores nothing.
     """
     with PlainProgress(Console(stderr=True)) as progress:
-        verification = check(Place(folder), name, progress)
+        verification = verify_backup(BackupFolder(folder), name, progress)
     print_result(
         as_json,
         backups.verification_json(verification),
         backups.verification_sentences(verification),
     )
-    if not verification.whole:
+    if not verification.is_intact:
         raise typer.Exit(1)
 
 
 @app.command("list")
 def list_backups(folder: Folder, as_json: AsJson = False) -> None:
     """The whole backups of the folder, the oldest first."""
-    names = Place(folder).names()
+    names = BackupFolder(folder).backup_names()
     print_result(as_json, names, names or ["There is none."])
 
 
@@ -102,7 +111,7 @@ def list_backups(folder: Folder, as_json: AsJson = False) -> None:
 def note_withdrawn(folder: Folder, as_json: AsJson = False) -> None:
     """Note beside the backups what was erased and revoked so far; quick, and to be done often."""
     with backups.serving_engines(Settings()) as engines:
-        withdrawals = note(Place(folder), engines.database_url)
+        withdrawals = update_note(BackupFolder(folder), engines.database_url)
     count_cases = len(withdrawals.cases)
     count_keys = len(withdrawals.keys)
     facts = {
@@ -126,7 +135,7 @@ def prune_old(
     as_json: AsJson = False,
 ) -> None:
     """Remove older backups and the objects that only they hold."""
-    removed_backups, count_objects = prune(Place(folder), keep)
+    removed_backups, count_objects = prune(BackupFolder(folder), keep)
     sentence = (
         f"{len(removed_backups)} backups went, and {count_objects} objects that no other "
         "one names."

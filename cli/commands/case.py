@@ -52,34 +52,24 @@ def erase(
     else:
         print_plain(
             f"Erased at {tombstone['erased_at']} ({tombstone['ground']}). Left: the id, the "
-            "dates, the "
-            "ground, the audit trail."
+            "dates, the ground, the audit trail."
         )
 
 
 def case_lines(case: dict[str, Any]) -> list[str]:
     image = case["image"]
     external_id = case["external_id"]
+    name = f" ({external_id})" if external_id else ""
+    roi = json.dumps(case["roi"]) if case["roi"] else "not given"
     lines = [
-        (
-            f"Case {case['case_id']}{f' ({external_id})' if external_id else ''} of "
-            f"{case['created_at']}."
-        ),
-        (
-            f"Image: {image['format']}, {image['width']} x {image['height']}, sha256 "
-            f"{image['sha256']}."
-        ),
-        (
-            f"Nodule: {case['size_mm']:g} mm, ROI "
-            f"{json.dumps(case['roi']) if case['roi'] else 'not given'}."
-        ),
+        f"Case {case['case_id']}{name} of {case['created_at']}.",
+        f"Image: {image['format']}, {image['width']} x {image['height']}, "
+        f"sha256 {image['sha256']}.",
+        f"Nodule: {case['size_mm']:g} mm, ROI {roi}.",
         f"Jobs: {', '.join(case['jobs'])}.",
-    ]
-    return [
-        *lines,
         outcome_line(case["outcome"]),
-        *descriptor_sentences(case["reader_assessment"]),
     ]
+    return lines + descriptor_sentences(case["reader_assessment"])
 
 
 def outcome_line(outcome: dict[str, Any] | None) -> str:

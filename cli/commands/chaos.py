@@ -64,7 +64,7 @@ def chaos(
     its case, and that the audit trail is whole and tells the same story. If anything is not so, the
     exit code is 1 and the data are kept.
     """
-    from trials.chaos import FAULTS, TrialPlan, Trial
+    from trials.chaos import FAULTS, Trial, TrialPlan
 
     console = Console(stderr=True, highlight=False)
     kinds = tuple(fault or sorted(FAULTS))
@@ -74,8 +74,14 @@ def chaos(
         )
     home = Path(tempfile.mkdtemp(prefix="sera-chaos-"))
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
-    trial_plan = TrialPlan(cases, minutes or cases / CASES_PER_MINUTE, seed, kinds)
-    report = Trial(home / "home", find_free_port(), trial_plan, console.print).run()
+    plan = TrialPlan(
+        cases=cases,
+        minutes=minutes or cases / CASES_PER_MINUTE,
+        seed=seed,
+        kinds=kinds,
+    )
+    trial = Trial(home / "home", find_free_port(), plan, console.print)
+    report = trial.run()
     if as_json:
         print(json.dumps(report.to_json(), indent=2))
     else:
@@ -88,18 +94,18 @@ def chaos(
 
 def print_report(report: "Report") -> None:
     console = Console(highlight=False)
-    told = report.to_json()
+    facts = report.to_json()
     faults = Table("fault", "injected", box=None, pad_edge=False)
     for kind, count in sorted(report.faults.items()):
         faults.add_row(kind, str(count))
     console.print(faults)
     console.print(
         f"\n{report.cases} cases in {report.seconds:g} s: {report.done} done, "
-        f"{report.failed} failed, "
-        f"{report.refused} refused; requests sent again {report.resent} times (seed {report.seed})"
+        f"{report.failed} failed, {report.refused} refused; requests sent again "
+        f"{report.resent} times (seed {report.seed})"
     )
     for name in ("lost", "double", "stuck", "wrong", "internal"):
-        console.print(f"{name:9} {told[name]}")
+        console.print(f"{name:9} {facts[name]}")
     console.print(f"audit     {'intact' if report.verdict.audit_ok else 'NOT intact'}")
     for kind, sentences in report.broken.items():
         for sentence in sentences[:MAX_SENTENCES]:
@@ -107,9 +113,9 @@ def print_report(report: "Report") -> None:
 
 
 def find_free_port() -> int:
-    """A port that is free now, below those that the kernel gives away by itself."""
+    """A free port, below those that the kernel assigns by itself."""
     for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
-        with suppress(OSError), socket.socket() as line:
-            line.bind(("127.0.0.1", port))
+        with suppress(OSError), socket.socket() as server:
+            server.bind(("127.0.0.1", port))
             return port
     raise OSError("no free port between 20000 and 32000")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 app = application()
 MAX_SENTENCES = 5
-STYLES = {"passed": "green", "broken": "red", "not judged": "dim"}
+STYLES = {"kept": "green", "broken": "red", "not judged": "dim"}
 
 
 @app.command()
@@ -79,21 +79,23 @@ def load(
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = Settings()
-    to = (url or address(settings)).rstrip("/")
-    if not (on_this_machine(to) or (url and consent)):
-        raise NotThisMachine(url=to)
+    target_url = (url or address(settings)).rstrip("/")
+    if not (on_this_machine(target_url) or (url and consent)):
+        raise NotThisMachine(url=target_url)
     check_writable(out)
-    asked = LoadPlan(
-        hospitals,
-        rate,
-        minutes,
-        random.SystemRandom().randrange(2**31) if seed is None else seed,
-    )
+    if seed is None:
+        seed = random.SystemRandom().randrange(2**31)
+    plan = LoadPlan(hospitals=hospitals, rate=rate, minutes=minutes, seed=seed)
     key = os.environ.get("SERA_KEY", "").strip() or local_key(settings, Role.OPERATOR)
-    with ApiClient(to, key) as operator:
-        run = LoadRunner(
-            asked, to, operator, local_home(settings, to), console.print
-        ).run()
+    with ApiClient(target_url, key) as operator:
+        runner = LoadRunner(
+            load=plan,
+            url=target_url,
+            operator=operator,
+            home=local_home(settings, target_url),
+            print_line=console.print,
+        )
+        run = runner.run()
     write(run, out)
     if as_json:
         print(json.dumps(to_json(run), indent=2))
@@ -111,7 +113,7 @@ def on_this_machine(url: str) -> bool:
 
 
 def local_home(settings: Settings, url: str) -> Path | None:
-    """This machine's stack's, if it is what answers there: then its processes can be looked at."""
+    """The home of this machine's stack if it serves `url`: then its processes are visible."""
     try:
         return settings.home if StackState.load(settings.home).url == url else None
     except StackNotRunning:

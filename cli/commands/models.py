@@ -65,7 +65,7 @@ def list_models(as_json: AsJson = False) -> None:
             "No model yet. Train one: ./sera train --dataset NAME --recipe light"
         )
         return
-    table = Table(
+    columns = (
         "",
         "model",
         "digest",
@@ -75,6 +75,7 @@ def list_models(as_json: AsJson = False) -> None:
         "made (UTC)",
         "data",
     )
+    table = Table(*columns)
     for model in models:
         table.add_row(*_model_row(model))
     wide_console().print(table)
@@ -201,7 +202,8 @@ def history(as_json: AsJson = False) -> None:
     if not promotions:
         wide_console().print("Nothing was promoted yet: ./sera models promote MODEL")
         return
-    table = Table("when (UTC)", "what", "model", "digest", "gate", "by", "reason")
+    columns = ("when (UTC)", "what", "model", "digest", "gate", "by", "reason")
+    table = Table(*columns)
     for promotion in promotions:
         cells = [
             to_minute(promotion["at"]),

@@ -256,7 +256,7 @@ def answer_batch(
         else:
             yield make_result(
                 prediction,
-                case=CaseFacts.of(nodule, size_mm=file.size_mm),
+                case=CaseFacts.from_nodule(nodule, size_mm=file.size_mm),
                 settings=settings,
                 model=model,
                 timings=Timings(waited=0.0, prepare=prepare_ms, infer=infer_ms),

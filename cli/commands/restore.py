@@ -14,11 +14,11 @@ from cli.output import audit_findings
 from cli.output.listing import AsJson, print_result
 from cli.output.progress import PlainProgress
 from cli.work import backups
-from shared.backup import Manifest, Place, restore
-from shared.backup.keys import FOLDER, save, sort_out
-from shared.backup.withdrawal_notes import exported
+from shared.backup import BackupFolder, Manifest, restore
+from shared.backup.keys import FOLDER, plan_keys, save_keys
+from shared.backup.withdrawal_notes import read_export
 from shared.objects import open_store
-from shared.security.audit_signing import own_key
+from shared.security.audit_signing import own_public_keys
 from shared.settings import Settings
 
 app = application()
@@ -54,27 +54,27 @@ def restore_backup(
     anything is wrong.
     """
     settings = Settings()
-    place = Place(folder)
-    source = place.folder(name)
+    place = BackupFolder(folder)
+    source = place.backup_folder(name)
     manifest = Manifest.read(source)
-    withdrawn = [exported(path) for path in erased or []]
+    withdrawn = [read_export(path) for path in erased or []]
     with (
         backups.empty_engines(settings) as engines,
         PlainProgress(Console(stderr=True)) as progress,
     ):
-        keys, missing_keys = sort_out(settings, manifest.keys, source, without_keys)
+        keys, missing_keys = plan_keys(settings, manifest.keys, source, without_keys)
         restored = restore(
             place,
             engines.database_url,
             open_store(engines.objects_url),
             name=source.name,
             withdrawn=withdrawn,
-            told=progress,
+            report_progress=progress,
         )
-        save(keys, settings.home / FOLDER)
-        trusted = own_key(settings)
+        save_keys(keys, settings.home / FOLDER)
+        trusted = own_public_keys(settings)
         findings = audit_findings.verify_database(engines.database_url, trusted)
-    is_whole = findings.is_intact and not restored.lost
+    is_whole = findings.is_intact and not restored.lost_objects
     facts = backups.restore_json(restored) | {
         "lacking_keys": missing_keys,
         "audit": audit_findings.to_json(findings),

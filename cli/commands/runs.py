@@ -43,7 +43,7 @@ def list_runs(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(found, indent=2))
         return
-    table = Table(
+    columns = (
         "run",
         "dataset",
         "recipe",
@@ -52,6 +52,7 @@ def list_runs(as_json: AsJson = False) -> None:
         "model",
         "AUC (cross-validated)",
     )
+    table = Table(*columns)
     for run in found:
         table.add_row(*run_row(run))
     wide_console().print(

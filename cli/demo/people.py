@@ -78,10 +78,10 @@ def ensure_account(ledger: Ledger, settings: Settings, account: DemoAccount) -> 
     if not password_file.exists():
         if exists:
             return PASSWORD_CHANGED.format(name=account.name)
-        write_secret(password_file, passwords.one_time())
+        write_secret(password_file, passwords.one_time_password())
     password = password_file.read_text().strip()
     if not exists:
-        create_account(ledger, account, passwords.hashed(password))
+        create_account(ledger, account, passwords.hash_password(password))
     return password
 
 

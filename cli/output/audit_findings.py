@@ -17,7 +17,7 @@ from shared.domain.audit.verification import (
 )
 from shared.ledger import Ledger
 from shared.ledger.audit.export import AuditTrailReader
-from shared.security.audit_signing import own_key, signed
+from shared.security.audit_signing import is_signed, own_public_keys
 from shared.settings import Settings
 
 MAX_SENTENCES = 50
@@ -28,7 +28,7 @@ def verify_file(
 ) -> Findings:
     """Verify an exported file, without a database."""
     exported = AuditExport(file)
-    findings = verify(exported.links(), exported.seals(), signed, trusted, witnesses)
+    findings = verify(exported.links(), exported.seals(), is_signed, trusted, witnesses)
     if exported.is_complete():
         return findings
     incomplete = make_finding(Fault.INCOMPLETE, "", 0, 0)
@@ -45,8 +45,8 @@ def verify_ledger(
     with open_ledger(settings) as ledger:
         trail = AuditTrailReader(ledger, "cli")
         seals = trail.seals()
-        trusted_keys = trusted or own_key(settings)
-        return verify(trail.links(), seals, signed, trusted_keys, witnesses)
+        trusted_keys = trusted or own_public_keys(settings)
+        return verify(trail.links(), seals, is_signed, trusted_keys, witnesses)
 
 
 def verify_database(url: str, trusted: Sequence[str]) -> Findings:
@@ -55,7 +55,7 @@ def verify_database(url: str, trusted: Sequence[str]) -> Findings:
     try:
         trail = AuditTrailReader(ledger, "cli")
         seals = trail.seals()
-        return verify(trail.links(), seals, signed, trusted)
+        return verify(trail.links(), seals, is_signed, trusted)
     finally:
         ledger.close()
 

@@ -10,9 +10,9 @@ from deploy.local import Stack, Urls
 from deploy.local.errors import StackNotRunning
 from deploy.local.home import Home
 from deploy.local.state import StackState
-from shared.backup import Checked, Manifest, Restored, Taken
+from shared.backup import CreatedBackup, Manifest, RestoreResult, VerificationResult
 from shared.backup.keys import COSTS, NAMES
-from shared.backup.objects import Copied
+from shared.backup.objects import CopyResult
 from shared.domain.audit.verification import Findings
 from shared.errors import SeraError
 from shared.settings import Settings
@@ -76,9 +76,9 @@ def embedded_engines(settings: Settings) -> Iterator[Engines]:
         yield Engines(stack.database_url, stack.objects_url)
 
 
-def backup_sentences(backup: Taken) -> list[str]:
+def backup_sentences(backup: CreatedBackup) -> list[str]:
     manifest = backup.manifest
-    copied = backup.copied
+    copied = backup.copy_result
     rows = sum(part.rows for part in manifest.tables.values())
     sentences = [
         f"The backup {backup.name} is whole: {rows} rows of {manifest.at:%Y-%m-%d %H:%M:%S} UTC, "
@@ -125,15 +125,15 @@ def _keys_sentence(manifest: Manifest) -> str:
     )
 
 
-def verification_sentences(verification: Checked) -> list[str]:
+def verification_sentences(verification: VerificationResult) -> list[str]:
     manifest = verification.manifest
-    if verification.whole:
+    if verification.is_intact:
         sentences = [
             f"The backup {verification.name} is whole: {len(manifest.tables)} tables and "
             f"{manifest.objects.count} objects were read, and are as they were written."
         ]
     else:
-        damaged = [*verification.files, *verification.objects]
+        damaged = [*verification.damaged_files, *verification.damaged_objects]
         examples = ", ".join(damaged[:5])
         ellipsis = " ..." if len(damaged) > 5 else ""
         sentences = [
@@ -147,7 +147,7 @@ def verification_sentences(verification: Checked) -> list[str]:
 
 
 def restore_sentences(
-    restored: Restored, missing_keys: list[str], findings: Findings, trusted: bool
+    restored: RestoreResult, missing_keys: list[str], findings: Findings, trusted: bool
 ) -> list[str]:
     manifest = restored.manifest
     sentences = [
@@ -160,8 +160,8 @@ def restore_sentences(
             f"The schema was brought from {manifest.schema_revision} to "
             f"{restored.migrated_to}."
         )
-    if restored.lost:
-        sentences.append(_missing_objects(restored.lost))
+    if restored.lost_objects:
+        sentences.append(_missing_objects(restored.lost_objects))
     sentences += audit_sentences(findings, trusted)
     sentences.append(_withdrawals_sentence(restored))
     sentences += [f"{name} is not here: {COSTS[name]}." for name in missing_keys]
@@ -173,7 +173,7 @@ def restore_sentences(
     return sentences
 
 
-def _withdrawals_sentence(restored: Restored) -> str:
+def _withdrawals_sentence(restored: RestoreResult) -> str:
     known_until = restored.known_at or "the backup"
     return (
         f"{restored.erased} cases that were erased after the backup are erased again, "
@@ -183,25 +183,25 @@ def _withdrawals_sentence(restored: Restored) -> str:
     )
 
 
-def backup_json(backup: Taken) -> dict[str, Any]:
+def backup_json(backup: CreatedBackup) -> dict[str, Any]:
     return {
         "name": backup.name,
-        **_copied_json(backup.copied),
+        **_copied_json(backup.copy_result),
         "manifest": _manifest_json(backup.manifest),
     }
 
 
-def verification_json(verification: Checked) -> dict[str, Any]:
+def verification_json(verification: VerificationResult) -> dict[str, Any]:
     return {
         "name": verification.name,
-        "files": verification.files,
-        "objects": verification.objects,
+        "files": verification.damaged_files,
+        "objects": verification.damaged_objects,
         "manifest": _manifest_json(verification.manifest),
-        "whole": verification.whole,
+        "whole": verification.is_intact,
     }
 
 
-def restore_json(restored: Restored) -> dict[str, Any]:
+def restore_json(restored: RestoreResult) -> dict[str, Any]:
     return {
         "name": restored.name,
         "rows": restored.rows,
@@ -210,14 +210,14 @@ def restore_json(restored: Restored) -> dict[str, Any]:
         "revoked": restored.revoked,
         "known_at": restored.known_at,
         "objects": restored.objects,
-        "lost": restored.lost,
-        **_copied_json(restored.copied),
+        "lost": restored.lost_objects,
+        **_copied_json(restored.copy_result),
         "manifest": _manifest_json(restored.manifest),
     }
 
 
-def _copied_json(copied: Copied) -> dict[str, int]:
-    return {"objects_new": copied.new, "objects_there": copied.there}
+def _copied_json(copied: CopyResult) -> dict[str, int]:
+    return {"objects_new": copied.new, "objects_there": copied.existing}
 
 
 def _manifest_json(manifest: Manifest) -> dict[str, Any]:

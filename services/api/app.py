@@ -41,9 +41,11 @@ from services.api.previews.router import router as previews_router
 from services.api.queue.router import router as queue_router
 from services.api.reader_studies.router import router as reader_studies_router
 from services.api.reports.router import router as reports_router
+from services.api.session.authenticator_router import router as authenticator_router
+from services.api.session.oidc_router import router as oidc_router
 from services.api.session.password_hasher import PasswordHasherPool
 from services.api.session.provider import IdentityProvider
-from services.api.session.routers import ROUTERS as SESSION_ROUTERS
+from services.api.session.router import router as session_router
 from services.api.training.router import router as training_router
 from services.api.wallboard.router import router as wallboard_router
 from services.api.web.router import router as web_router
@@ -76,7 +78,9 @@ COUNTER_POOL_SIZE = 3
 """Connections beside those of requests. They serve counts that stay even if the request fails."""
 
 ROUTERS = (
-    *SESSION_ROUTERS,
+    session_router,
+    authenticator_router,
+    oidc_router,
     people_router,
     worklist_router,
     cases_router,
@@ -144,7 +148,7 @@ def build_dependencies(settings: Settings) -> Dependencies:
         counter_ledger=counter_ledger,
         objects=objects,
         notifier=notifier,
-        job_watch=JobChangeListener(settings.database),
+        job_changes=JobChangeListener(settings.database),
         pace=pace,
         acceptance=acceptance,
         answer_cache=AnswerCache(),
@@ -166,7 +170,7 @@ def _lifespan(dependencies: Dependencies) -> Lifespan[FastAPI]:
         sweeper = idempotency.sweep_receipts_periodically(
             dependencies.ledger, dependencies.settings
         )
-        async with dependencies.job_watch.listen(), sweeper:
+        async with dependencies.job_changes.listen(), sweeper:
             yield
         dependencies.password_hashers.close()
         dependencies.decoder_pool.close()

@@ -47,7 +47,7 @@ class Dependencies:
     attempts, queue and pace."""
     objects: ObjectStore
     notifier: Notifier
-    job_watch: JobChangeListener
+    job_changes: JobChangeListener
     pace: Pace
     acceptance: CaseAcceptance
     answer_cache: AnswerCache

@@ -34,7 +34,7 @@ EXPECTED_S: Mapping[str, float] = {
     StepKind.EVALUATION: 0.06,
     StepKind.GATE: 0.06,
 }
-"""Seconds for each image on two cores, used where no earlier run of the recipe gives better numbers.
+"""Seconds for each image on two cores, where no earlier run of the recipe gives better numbers.
 They only weigh the progress."""
 
 SecondsPerImage = Mapping[tuple[str, str], float]

@@ -286,9 +286,9 @@ class StepRunner:
         fold = arguments.fold
         if fold is None:
             tuning.tune_on_all()
-            chosen = tuning.hyperparameters(None)
+            best = tuning.hyperparameters(None)
             outcome = TuningOutcome(
-                rate=chosen.rate, decay=chosen.decay, epochs=chosen.epochs
+                rate=best.rate, decay=best.decay, epochs=best.epochs
             )
             return StepResult(outcome=outcome, message=Message("tuning-done"))
         if _has_fold(inputs, fold):
@@ -413,7 +413,7 @@ class StepRunner:
                 weights=self._weights,
                 seed=self.run.seed,
                 progress=self._report_progress,
-                keep=self._feature_cache,
+                cache=self._feature_cache,
             )
         return self._extractors[features]
 
@@ -431,7 +431,7 @@ class StepRunner:
             samples=samples,
             recipe=self._recipe,
             weights=self._weights,
-            keep=self._feature_cache,
+            cache=self._feature_cache,
             seed=self.run.seed,
             progress=self._report_progress,
             table=table,

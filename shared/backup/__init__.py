@@ -1,26 +1,26 @@
 """Backups: the ledger at one moment and every object that it names, in a folder that grows by what is new."""
 
-from shared.backup.create import Source, Taken, take
-from shared.backup.folder import NoBackup, Place
+from shared.backup.create import Source, CreatedBackup, create_backup
+from shared.backup.folder import NoBackup, BackupFolder
 from shared.backup.keys import KeysMissing
 from shared.backup.manifest import Manifest
 from shared.backup.pruning import prune
-from shared.backup.restore import Restored, restore
-from shared.backup.verification import Checked, check
-from shared.backup.withdrawal_notes import note
+from shared.backup.restore import RestoreResult, restore
+from shared.backup.verification import VerificationResult, verify_backup
+from shared.backup.withdrawal_notes import update_note
 
 __all__ = [
-    "Checked",
+    "VerificationResult",
     "KeysMissing",
     "Manifest",
     "NoBackup",
-    "Place",
-    "Restored",
+    "BackupFolder",
+    "RestoreResult",
     "Source",
-    "Taken",
-    "check",
-    "note",
+    "CreatedBackup",
+    "verify_backup",
+    "update_note",
     "prune",
     "restore",
-    "take",
+    "create_backup",
 ]

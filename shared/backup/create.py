@@ -7,12 +7,12 @@ and then the objects that it names at that moment; what erasures remove meanwhil
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.backup.files import lines, measured, packed
-from shared.backup.folder import Place
-from shared.backup.keys import FOLDER, fingerprints, save
+from shared.backup.files import read_lines, file_part, open_compressed
+from shared.backup.folder import BackupFolder
+from shared.backup.keys import FOLDER, fingerprints, save_keys
 from shared.backup.manifest import Manifest, ObjectsPart, TablePart
-from shared.backup.objects import Copied, Told, copy, silent, with_files
-from shared.backup.withdrawal_notes import add
+from shared.backup.objects import CopyResult, ProgressCallback, copy_objects, ignore_progress, with_model_files
+from shared.backup.withdrawal_notes import add_to_note
 from shared.domain.audit.events import Event
 from shared.ledger import Ledger
 from shared.ledger.audit.repository import AuditTrail
@@ -34,26 +34,26 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Taken:
+class CreatedBackup:
     """A backup that is whole, and what making it took."""
 
     name: str
     folder: Path
     manifest: Manifest
-    copied: Copied
+    copy_result: CopyResult
 
 
-def take(
-    place: Place,
+def create_backup(
+    place: BackupFolder,
     source: Source,
     *,
     with_keys: bool = False,
-    report_progress: Told = silent,
-) -> Taken:
+    report_progress: ProgressCallback = ignore_progress,
+) -> CreatedBackup:
     """Raises SchemaBehind, CodeBehind, SchemaUnreleased, PlaceOpen, PlaceBusy, PlaceUnwritable,
     StorageFull, Unavailable.
     """
-    with place.held(), place.draft() as draft:
+    with place.locked(), place.draft() as draft:
         with snapshot(source.database_url) as moment:
             parts = {
                 "tables": _tables(moment, draft, report_progress),
@@ -61,14 +61,14 @@ def take(
             }
             hashes = moment.object_hashes()
             models = moment.models()
-            add(place, moment.withdrawn())
-        wanted = with_files(hashes, models, source.objects)
-        copied = copy(
+            add_to_note(place, moment.withdrawn())
+        wanted = with_model_files(hashes, models, source.objects)
+        copied = copy_objects(
             wanted,
             source.objects,
             place.objects,
             report_progress,
-            set(place.stored()).__contains__,
+            set(place.object_hashes()).__contains__,
         )
         gone = (
             released_objects(source.database_url, copied.missing)
@@ -76,9 +76,9 @@ def take(
             else set()
         )
         missing = [sha256 for sha256 in copied.missing if sha256 not in gone]
-        listed = listing(draft, sorted(set(wanted) - gone), copied)
+        listed = write_object_list(draft, sorted(set(wanted) - gone), copied)
         if with_keys:
-            save(source.keys, draft / FOLDER)
+            save_keys(source.keys, draft / FOLDER)
         manifest = Manifest(
             sera=VERSION,
             objects=listed,
@@ -88,15 +88,15 @@ def take(
             with_keys=with_keys,
             **parts,
         )
-        name = manifest.named(manifest.write(draft))
-        folder = place.keep(draft, name)
+        name = manifest.backup_name(manifest.write(draft))
+        folder = place.finish_draft(draft, name)
     _record(source.database_url, name, manifest)
-    return Taken(name, folder, manifest, copied)
+    return CreatedBackup(name, folder, manifest, copied)
 
 
-def listed(folder: Path) -> list[str]:
+def read_object_hashes(folder: Path) -> list[str]:
     """The hashes of a backup's objects."""
-    return lines(folder / OBJECTS)
+    return read_lines(folder / OBJECTS)
 
 
 def _facts(moment: Snapshot) -> dict[str, object]:
@@ -108,26 +108,26 @@ def _facts(moment: Snapshot) -> dict[str, object]:
     }
 
 
-def _tables(moment: Snapshot, draft: Path, told: Told) -> dict[str, TablePart]:
+def _tables(moment: Snapshot, draft: Path, told: ProgressCallback) -> dict[str, TablePart]:
     (draft / LEDGER).mkdir()
     tables = moment.tables()
     parts = {}
     for place, (name, columns) in enumerate(tables.items(), start=1):
         path = draft / LEDGER / f"{name}.gz"
-        with packed(path) as out:
+        with open_compressed(path) as out:
             rows = moment.copy(name, columns, out)
         parts[name] = TablePart(
-            columns=columns, rows=rows, **measured(path).model_dump()
+            columns=columns, rows=rows, **file_part(path).model_dump()
         )
         told("ledger", place / len(tables), name)
     return parts
 
 
-def listing(draft: Path, hashes: list[str], copied: Copied) -> ObjectsPart:
+def write_object_list(draft: Path, hashes: list[str], copied: CopyResult) -> ObjectsPart:
     path = draft / OBJECTS
-    with packed(path) as out:
+    with open_compressed(path) as out:
         out.writelines(f"{sha256}\n".encode() for sha256 in hashes)
-    return ObjectsPart(count=len(hashes), new=copied.new, **measured(path).model_dump())
+    return ObjectsPart(count=len(hashes), new=copied.new, **file_part(path).model_dump())
 
 
 def _record(url: str, name: str, manifest: Manifest) -> None:

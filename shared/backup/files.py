@@ -14,7 +14,7 @@ CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
-def packed(path: Path) -> Iterator[BinaryIO]:
+def open_compressed(path: Path) -> Iterator[BinaryIO]:
     """What is written here lies compressed in the file; the same content makes the same file."""
     with path.open("xb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as out:
         yield cast(
@@ -23,18 +23,18 @@ def packed(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[BinaryIO]:
+def open_decompressed(path: Path) -> Iterator[BinaryIO]:
     with gzip.open(path, "rb") as stream:
         yield cast(BinaryIO, stream)
 
 
-def measured(path: Path) -> FilePart:
+def file_part(path: Path) -> FilePart:
     """As the manifest tells of it."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return FilePart(size=path.stat().st_size, sha256=digest)
 
 
-def lines(path: Path) -> list[str]:
-    with unpacked(path) as stream:
+def read_lines(path: Path) -> list[str]:
+    with open_decompressed(path) as stream:
         return stream.read().decode().split()

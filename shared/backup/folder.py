@@ -60,7 +60,7 @@ class PlaceUnwritable(SeraError):
     )
 
 
-class Place:
+class BackupFolder:
     """Where backups lie."""
 
     def __init__(self, root: Path) -> None:
@@ -71,10 +71,10 @@ class Place:
         return open_store(self.root.as_uri())
 
     @property
-    def withdrawn(self) -> Path:
+    def withdrawals_file(self) -> Path:
         return self.root / WITHDRAWN
 
-    def names(self) -> list[str]:
+    def backup_names(self) -> list[str]:
         """The whole backups, the oldest first."""
         if not self.root.is_dir():
             return []
@@ -84,15 +84,15 @@ class Place:
             if NAME.fullmatch(path.name) and path.is_dir()
         )
 
-    def folder(self, name: str | None = None) -> Path:
+    def backup_folder(self, name: str | None = None) -> Path:
         """Of the backup of this name, or of the newest one. Raises NoBackup."""
-        names = self.names()
+        names = self.backup_names()
         if not names or (name and name not in names):
             raise NoBackup(name=name or "", place=self.root)
         return self.root / (name or names[-1])
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Made if need be, closed to others, and held against a second writer; drafts of broken backups go.
 
         Raises PlaceOpen, PlaceBusy, PlaceUnwritable.
@@ -116,18 +116,18 @@ class Place:
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
-    def keep(self, draft: Path, name: str) -> Path:
+    def finish_draft(self, draft: Path, name: str) -> Path:
         """All of it, and all objects that were there already, is on the disk before it has its name."""
         os.sync()
         kept = draft.rename(self.root / name)
         sync(self.root)
         return kept
 
-    def drop(self, name: str) -> None:
+    def remove_backup(self, name: str) -> None:
         """It loses its name first, so that one that is half gone is not taken for a backup."""
-        shutil.rmtree(self.folder(name).rename(self.root / OLD))
+        shutil.rmtree(self.backup_folder(name).rename(self.root / OLD))
 
-    def stored(self) -> Iterator[str]:
+    def object_hashes(self) -> Iterator[str]:
         """Hashes of all objects that lie here."""
         return (
             path.name for path in (self.root / "objects").rglob("*") if path.is_file()
@@ -155,7 +155,7 @@ class Place:
             os.close(lock)
 
 
-def write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """In one step, for its owner's eyes only."""
     draft = path.with_name(f".{path.name}.new")
     draft.write_text(text)

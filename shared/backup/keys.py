@@ -7,9 +7,9 @@ secrets of second factors.
 import hashlib
 from pathlib import Path
 
-from shared.backup.folder import write
+from shared.backup.folder import write_private
 from shared.errors import SeraError
-from shared.security.key_files import raw
+from shared.security.key_files import decode_key
 from shared.settings import Settings
 
 FOLDER = "keys"
@@ -30,7 +30,7 @@ class KeysMissing(SeraError):
     )
 
 
-def held(settings: Settings) -> dict[str, str]:
+def available_keys(settings: Settings) -> dict[str, str]:
     """The keys that are here, by the name of their file."""
     found = {name: _text(settings, name) for name in NAMES}
     return {name: text for name, text in found.items() if text}
@@ -39,36 +39,36 @@ def held(settings: Settings) -> dict[str, str]:
 def fingerprints(keys: dict[str, str]) -> dict[str, str]:
     """A hash of 256 random bits tells nothing of them."""
     return {
-        name: hashlib.sha256(raw(text)).hexdigest()
+        name: hashlib.sha256(decode_key(text)).hexdigest()
         for name, text in sorted(keys.items())
     }
 
 
-def save(keys: dict[str, str], folder: Path) -> None:
+def save_keys(keys: dict[str, str], folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, text in keys.items():
-        write(folder / name, text.strip() + "\n")
+        write_private(folder / name, text.strip() + "\n")
 
 
-def saved(folder: Path) -> dict[str, str]:
+def read_saved_keys(folder: Path) -> dict[str, str]:
     return {
         name: (folder / name).read_text() for name in NAMES if (folder / name).is_file()
     }
 
 
-def sort_out(
-    settings: Settings, wanted: dict[str, str], backup: Path, without: bool
+def plan_keys(
+    settings: Settings, required: dict[str, str], backup: Path, allow_missing: bool
 ) -> tuple[dict[str, str], list[str]]:
     """The keys that the backup can bring home, and those that stay lacking. Raises KeysMissing unless `without`."""
-    here = fingerprints(held(settings))
-    lacking = [name for name, digest in wanted.items() if here.get(name) != digest]
+    here = fingerprints(available_keys(settings))
+    lacking = [name for name, digest in required.items() if here.get(name) != digest]
     brought = {
         name: text
-        for name, text in saved(backup / FOLDER).items()
+        for name, text in read_saved_keys(backup / FOLDER).items()
         if name in lacking and name not in here
     }
     still = [name for name in lacking if name not in brought]
-    if still and not without:
+    if still and not allow_missing:
         costs = "; ".join(COSTS[name] for name in still)
         raise KeysMissing(
             names=" and ".join(still), folder=settings.home / FOLDER, costs=costs

@@ -68,7 +68,7 @@ class Manifest(_Part):
         (folder / MANIFEST).write_bytes(text)
         return hashlib.sha256(text).hexdigest()
 
-    def named(self, digest: str) -> str:
+    def backup_name(self, digest: str) -> str:
         """What a backup with this manifest is called; names sort by time."""
         return f"{self.at:%Y%m%dT%H%M%S}.{self.at.microsecond // 1000:03}Z-{digest[:NAME_DIGITS]}"
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.backup.create import LEDGER
-from shared.backup.files import unpacked
-from shared.backup.folder import Place
+from shared.backup.files import open_decompressed
+from shared.backup.folder import BackupFolder
 from shared.backup.manifest import Manifest
-from shared.backup.objects import Copied, Told, copy, silent, unsound, with_files
-from shared.backup.verification import damaged
-from shared.backup.withdrawal_notes import noted
+from shared.backup.objects import CopyResult, ProgressCallback, copy_objects, ignore_progress, damaged_objects, with_model_files
+from shared.backup.verification import damaged_files
+from shared.backup.withdrawal_notes import read_note
 from shared.domain.audit.withdrawals import Withdrawals, merge_withdrawals
 from shared.errors import SeraError
 from shared.ledger.backup.restore import RestoreTarget, open_restore_target
@@ -40,7 +40,7 @@ class RestoreDiffers(SeraError):
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoreResult:
     """`lost` are objects that neither the backup nor the store has as they were."""
 
     name: str
@@ -51,35 +51,35 @@ class Restored:
     revoked: int
     known_at: str
     objects: int
-    copied: Copied
-    lost: list[str]
+    copy_result: CopyResult
+    lost_objects: list[str]
 
 
 def restore(
-    place: Place,
+    place: BackupFolder,
     database_url: str,
     objects: ObjectStore,
     *,
     name: str | None = None,
     withdrawn: Iterable[Withdrawals] = (),
-    told: Told = silent,
-) -> Restored:
+    report_progress: ProgressCallback = ignore_progress,
+) -> RestoreResult:
     """Raises NoBackup, BackupUnreadable, BackupDamaged, NoteUnreadable, DatabaseNotEmpty, CodeBehind,
     SchemaUnreleased, Unavailable.
     """
-    folder = place.folder(name)
+    folder = place.backup_folder(name)
     manifest = Manifest.read(folder)
-    known = merge_withdrawals([noted(place), *withdrawn])
-    if files := damaged(folder, manifest):
+    known = merge_withdrawals([read_note(place), *withdrawn])
+    if files := damaged_files(folder, manifest):
         raise BackupDamaged(name=folder.name, files=", ".join(files))
     with open_restore_target(database_url) as refill:
-        rows = _rows(refill, folder, manifest, told)
+        rows = _rows(refill, folder, manifest, report_progress)
         refill.upgrade_to_head()
         facts = {"backup": folder.name, "schema": manifest.schema_revision}
         erased, revoked = refill.record(known, facts)
-        wanted = with_files(refill.object_hashes(), refill.models(), place.objects)
-        copied = copy(wanted, place.objects, objects, told, objects.exists)
-    lost = _mended(unsound(wanted, objects, "reading back", told), place, objects, told)
+        wanted = with_model_files(refill.object_hashes(), refill.models(), place.objects)
+        copied = copy_objects(wanted, place.objects, objects, report_progress, objects.exists)
+    lost = _mended(damaged_objects(wanted, objects, "reading back", report_progress), place, objects, report_progress)
     found = (
         folder.name,
         manifest,
@@ -92,20 +92,20 @@ def restore(
         copied,
         lost,
     )
-    return Restored(*found)
+    return RestoreResult(*found)
 
 
 def _mended(
-    damaged: list[str], place: Place, objects: ObjectStore, told: Told
+    damaged: list[str], place: BackupFolder, objects: ObjectStore, told: ProgressCallback
 ) -> list[str]:
     """What was there already and is not as it was is replaced; returns those for which that was in vain."""
     if not damaged:
         return []
-    copy(damaged, place.objects, objects, told)
-    return unsound(damaged, objects, "reading back", told)
+    copy_objects(damaged, place.objects, objects, told)
+    return damaged_objects(damaged, objects, "reading back", told)
 
 
-def _rows(refill: RestoreTarget, folder: Path, manifest: Manifest, told: Told) -> int:
+def _rows(refill: RestoreTarget, folder: Path, manifest: Manifest, told: ProgressCallback) -> int:
     """Raises RestoreDiffers."""
     refill.create_schema(manifest.schema_revision)
     with refill.empty_tables() as order:
@@ -115,7 +115,7 @@ def _rows(refill: RestoreTarget, folder: Path, manifest: Manifest, told: Told) -
             (name, manifest.tables[name]) for name in order if name in manifest.tables
         ]
         for place, (name, part) in enumerate(tables, start=1):
-            with unpacked(folder / LEDGER / f"{name}.gz") as rows:
+            with open_decompressed(folder / LEDGER / f"{name}.gz") as rows:
                 if refill.load(name, part.columns, rows) != part.rows:
                     raise RestoreDiffers(what=f"The table {name}", name=folder.name)
             told("ledger", place / len(tables), name)

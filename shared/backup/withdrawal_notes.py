@@ -7,7 +7,7 @@ reach; an export of the audit trail that was kept elsewhere tells of it.
 import json
 from pathlib import Path
 
-from shared.backup.folder import Place, write
+from shared.backup.folder import BackupFolder, write_private
 from shared.domain.audit.events import Event
 from shared.domain.audit.export import AuditExport
 from shared.domain.audit.withdrawals import Withdrawals
@@ -23,36 +23,36 @@ class NoteUnreadable(SeraError):
     )
 
 
-def note(place: Place, url: str) -> Withdrawals:
+def update_note(place: BackupFolder, url: str) -> Withdrawals:
     """Note what the ledger knows by now; returns all that is known."""
-    with place.held(), snapshot(url) as moment:
-        return add(place, moment.withdrawn())
+    with place.locked(), snapshot(url) as moment:
+        return add_to_note(place, moment.withdrawn())
 
 
-def add(place: Place, told: Withdrawals) -> Withdrawals:
+def add_to_note(place: BackupFolder, told: Withdrawals) -> Withdrawals:
     """What was known before stays known."""
-    known = noted(place) | told
-    write(
-        place.withdrawn,
+    known = read_note(place) | told
+    write_private(
+        place.withdrawals_file,
         json.dumps({**vars(known), "keys": sorted(known.keys)}, indent=1),
     )
     return known
 
 
-def noted(place: Place) -> Withdrawals:
+def read_note(place: BackupFolder) -> Withdrawals:
     """Raises NoteUnreadable."""
     try:
-        told = json.loads(place.withdrawn.read_text())
+        told = json.loads(place.withdrawals_file.read_text())
         return Withdrawals(
             told["known_at"], dict(told["cases"]), frozenset(told["keys"])
         )
     except FileNotFoundError:
         return Withdrawals()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NoteUnreadable(path=place.withdrawn) from error
+        raise NoteUnreadable(path=place.withdrawals_file) from error
 
 
-def exported(path: Path) -> Withdrawals:
+def read_export(path: Path) -> Withdrawals:
     """What an export of the audit trail tells. Raises ExportMissing, ExportUnreadable."""
     cases = {}
     keys = set()

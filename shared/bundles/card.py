@@ -9,7 +9,13 @@ from shared.bundles.ledger_record import confusion_table
 from shared.cards import statements
 from shared.learning import FittedComponent
 from shared.networks import get_network
-from shared.recipes import SUPERVISED_TUNINGS, FeatureSet, NetworkFeatures, Recipe, Tuning
+from shared.recipes import (
+    SUPERVISED_TUNINGS,
+    FeatureSet,
+    NetworkFeatures,
+    Recipe,
+    Tuning,
+)
 from shared.statistics import ConfusionTable, Measure, predictive_values
 
 FORMAT = 1
@@ -101,7 +107,8 @@ def _recipe(bundle: Bundle) -> dict[str, Any]:
         "features": [_feature_set(features) for features in recipe.features],
         "tuning": _tuning(recipe),
         "readers": [
-            _reader(recipe, reader, bundle.manifest.metrics) for reader in model.components
+            _reader(recipe, reader, bundle.manifest.metrics)
+            for reader in model.components
         ],
         "fusion": {"rule": recipe.fusion.rule, "weights": list(model.fusion.weights)},
         "cutoff": {"rule": recipe.decision.cutoff, "score": model.cutoff},
@@ -182,14 +189,18 @@ def _performance(bundle: Bundle) -> dict[str, Any]:
         "method": "DeLong, logit scale",
     }
     return {
-        "how": VALIDATION_METHOD.format(folds=int(metrics["folds"]), known=_known(bundle)),
+        "how": VALIDATION_METHOD.format(
+            folds=int(metrics["folds"]), known=_known(bundle)
+        ),
         "images": int(metrics["images"]),
         "folds": int(metrics["folds"]),
         "prevalence": metrics["prevalence"],
         "auc": auc,
         "rates": _rates(metrics, table),
         "rates_method": "Wilson" if table else None,
-        "predictive": [_predictive(metrics, prevalence) for prevalence in CLINICAL_PREVALENCES],
+        "predictive": [
+            _predictive(metrics, prevalence) for prevalence in CLINICAL_PREVALENCES
+        ],
         "brier": metrics["brier"],
         "calibration_error": metrics["calibration_error"],
     }

@@ -16,17 +16,17 @@ from shared.bundles.bundle import Bundle
 from shared.bundles.errors import BundleMissing, BundleTampered, BundleUnreadable
 from shared.bundles.manifest import (
     MANIFEST_FILE,
+    ComponentEntry,
     EvidenceEntry,
     FileEntry,
     Manifest,
-    ComponentEntry,
     SigmoidEntry,
     sha256,
 )
 from shared.bundles.saving import write_folder
 from shared.bundles.trusted import load_classifier
 from shared.engines import Engine, open_engine
-from shared.learning import Evidence, FittedModel, FittedComponent, TrainingSummary
+from shared.learning import Evidence, FittedComponent, FittedModel, TrainingSummary
 from shared.learning.classifiers.classifiers import SCORERS, NetworkScorer
 from shared.learning.classifiers.fusion import Fuser
 from shared.learning.features.extractors import (

@@ -204,7 +204,8 @@ def _check_format(text: bytes) -> None:
         found = _FormatField.model_validate_json(text).format
     except ValidationError as problem:
         raise BundleUnreadable(
-            part=MANIFEST_FILE, problem=f"it states no format: {problem.errors()[0]['msg']}"
+            part=MANIFEST_FILE,
+            problem=f"it states no format: {problem.errors()[0]['msg']}",
         ) from problem
     if found not in READABLE_FORMATS:
         raise BundleFormatUnknown(

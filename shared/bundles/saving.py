@@ -18,18 +18,18 @@ from shared.bundles.manifest import (
     CLASSES,
     FORMAT,
     MANIFEST_FILE,
+    ComponentEntry,
     FileEntry,
     FusionEntry,
     GoldenEntry,
     Manifest,
     NoveltyEntry,
-    ComponentEntry,
     SigmoidEntry,
     TrainingEntry,
     sha256,
 )
 from shared.bundles.trusted import dump_classifier
-from shared.learning import Evidence, FittedModel, FittedComponent
+from shared.learning import Evidence, FittedComponent, FittedModel
 from shared.learning.features.extractors import NetworkExtractor
 from shared.learning.novelty import Novelty
 from shared.statistics import Sigmoid

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 from uuid import UUID
 
-from shared.cases.admission import Admission, TooMuch
+from shared.cases.admission import Admission, LimitReached
 from shared.cases.deidentification import Deidentifier
 from shared.domain.audit.events import Event
 from shared.domain.image_source import ImageSource
@@ -128,13 +128,13 @@ class CaseAcceptance:
         try:
             image = self._store(header, original)
         except InputError:
-            self.admission.charge(session.hospital_id, submission.priority)
+            self.admission.charge_rejected_image(session.hospital_id, submission.priority)
             raise
         if idempotent is not None:
             idempotent.reserve()
         present_standing = self.admission.check(session, submission.priority)
         accepted = self._record(session, submission, image)
-        self.admission.take(session, present_standing, submission.priority)
+        self.admission.charge_case(session, present_standing, submission.priority)
         session.transaction.on_commit(
             lambda: self._notify(accepted, submission.priority)
         )
@@ -149,7 +149,7 @@ class CaseAcceptance:
         """A repeat gets its answer where only cases that are not urgent are over a limit."""
         try:
             self.admission.check_standing(standing, priority)
-        except TooMuch:
+        except LimitReached:
             if idempotent is not None:
                 idempotent.reserve()
             raise
@@ -165,7 +165,7 @@ class CaseAcceptance:
     def _store(self, header: Header, original: bytes) -> StoredImage:
         """Only the cleaned image is ever stored; the original is gone with the request."""
         cleaned = self._deidentifier.clean(original)
-        stored = self._objects.put(cleaned.data, anew=True)
+        stored = self._objects.put(cleaned.data, overwrite=True)
         return StoredImage(
             header=header,
             data=cleaned.data,

@@ -15,27 +15,27 @@ from shared.ledger.hospitals.rate_limits import RateLimit, RateLimitStatus
 from shared.settings import Settings
 
 ACTOR = "gateway"
-FRESH_S = 0.5
+COUNT_TTL_S = 0.5
 """How long the count of all waiting jobs is believed: one count for many submissions."""
-UNKNOWN_S = 30
-LONGEST_S = 300
-ROOM = 0.02
+DEFAULT_RETRY_S = 30
+MAX_RETRY_S = 300
+FREE_SHARE = 0.02
 """A refused hospital is asked to come back when this share of the limit is free, not for every single place."""
 
 
-class TooMuch(SeraError):
+class LimitReached(SeraError):
     """A limit is reached; `retry_after_s` says when there is room again at the present pace."""
 
     status = 429
     retryable = True
 
 
-class RateLimited(TooMuch):
+class RateLimited(LimitReached):
     code = "rate-limited"
     text = "This hospital may send {limit} cases a minute. Send this one again in {retry_after_s} s."
 
 
-class QuotaReached(TooMuch):
+class QuotaReached(LimitReached):
     code = "quota-reached"
     text = (
         "{count} cases of this hospital are not answered yet, and at most {limit} may be (a part "
@@ -43,7 +43,7 @@ class QuotaReached(TooMuch):
     )
 
 
-class QueueFull(TooMuch):
+class QueueFull(LimitReached):
     code = "queue-full"
     text = (
         "SERA has as many cases waiting as it takes on. Nothing was lost; send this one again in "
@@ -59,7 +59,7 @@ class Admission:
         self._settings = settings
         self._pace = pace
         self._defaults = RateLimit(settings.rate_per_minute, settings.inflight_quota)
-        self._cache: TTLCache[object, int] = TTLCache(maxsize=1, ttl=FRESH_S)
+        self._cache: TTLCache[object, int] = TTLCache(maxsize=1, ttl=COUNT_TTL_S)
         self._condition = Condition()
 
     def standing(self, session: HospitalSession) -> RateLimitStatus:
@@ -81,7 +81,7 @@ class Admission:
         self.check_standing(standing, priority)
         return standing
 
-    def take(
+    def charge_case(
         self, session: HospitalSession, standing: RateLimitStatus, priority: Priority
     ) -> None:
         """Count this case against the hospital's rate, or raise RateLimited.
@@ -92,7 +92,7 @@ class Admission:
         if not session.rate_limits.take(standing.limits.per_minute, spare):
             raise rate_limited(standing, spare)
 
-    def charge(self, hospital_id: UUID, priority: Priority) -> None:
+    def charge_rejected_image(self, hospital_id: UUID, priority: Priority) -> None:
         """Count an image that could not be cleaned against the rate, in a transaction of its own: it cost as much."""
         with self._ledger.hospital_session(hospital_id, ACTOR) as session:
             standing = session.rate_limits.status(self._defaults)
@@ -105,9 +105,9 @@ class Admission:
 
     def _check_queue(self, reserve: float) -> None:
         waiting = self._all_waiting()
-        most = open_to(self._settings.max_queued, reserve)
+        most = open_places(self._settings.max_queued, reserve)
         if waiting >= most:
-            raise QueueFull(retry_after_s=self._until_done(waiting - most + room(most)))
+            raise QueueFull(retry_after_s=self._until_done(waiting - most + places_to_free(most)))
 
     def _check(self, standing: RateLimitStatus, reserve: float) -> None:
         self._check_quota(standing, reserve)
@@ -117,16 +117,16 @@ class Admission:
 
     def _check_quota(self, standing: RateLimitStatus, reserve: float) -> None:
         count = standing.inflight
-        most = open_to(standing.limits.quota, reserve)
+        most = open_places(standing.limits.quota, reserve)
         if count >= most:
-            wait_s = self._until_done(count - most + room(most))
+            wait_s = self._until_done(count - most + places_to_free(most))
             raise QuotaReached(
                 count=count, limit=standing.limits.quota, retry_after_s=wait_s
             )
 
     def _until_done(self, jobs: float) -> int:
         pace = self._pace.jobs_per_s()
-        return seconds(jobs / pace) if pace else UNKNOWN_S
+        return retry_after_s(jobs / pace) if pace else DEFAULT_RETRY_S
 
     @cachedmethod(attrgetter("_cache"), condition=attrgetter("_condition"))
     def _all_waiting(self) -> int:
@@ -137,19 +137,19 @@ class Admission:
 def rate_limited(standing: RateLimitStatus, spare: float) -> RateLimited:
     rate = standing.limits.per_minute
     missing = max(spare + 1 - standing.tokens, 0.0)
-    return RateLimited(limit=rate, retry_after_s=seconds(60 * missing / rate))
+    return RateLimited(limit=rate, retry_after_s=retry_after_s(60 * missing / rate))
 
 
-def open_to(limit: int, reserve: float) -> int:
+def open_places(limit: int, reserve: float) -> int:
     """Places of a limit that are not kept for urgent cases; one at least."""
     return max(limit - math.ceil(reserve * limit), 1)
 
 
-def room(places: int) -> float:
+def places_to_free(places: int) -> float:
     """How many places are to be free before a refused hospital is asked to come back."""
-    return max(ROOM * places, 1.0)
+    return max(FREE_SHARE * places, 1.0)
 
 
-def seconds(exact: float) -> int:
+def retry_after_s(exact: float) -> int:
     """For a Retry-After header: whole seconds, one at least."""
-    return min(max(math.ceil(exact), 1), LONGEST_S)
+    return min(max(math.ceil(exact), 1), MAX_RETRY_S)

@@ -9,7 +9,7 @@ from shared.ledger import Ledger
 
 ACTOR = "api"
 PURPOSE = "dicom-uids"
-BOUNDS = Bounds(seconds=60.0, memory_mib=1728)
+DECODER_BOUNDS = Bounds(seconds=60.0, memory_mib=1728)
 """With the 300 MiB of address space of the process itself, 2 GiB."""
 PROCESSES = 2
 """Files that are decoded to be cleaned, at a time; further ones wait."""
@@ -23,7 +23,7 @@ class Deidentifier:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._sandbox = SandboxPool(BOUNDS, PROCESSES)
+        self._sandbox = SandboxPool(DECODER_BOUNDS, PROCESSES)
 
     def clean(self, data: bytes) -> CleanedFile:
         return self._sandbox.clean(data, self._key)

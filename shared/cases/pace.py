@@ -7,7 +7,7 @@ from cachetools import TTLCache, cachedmethod
 
 from shared.ledger import Ledger
 
-FRESH_S = 2.0
+TTL_S = 2.0
 
 
 class Pace:
@@ -15,7 +15,7 @@ class Pace:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._cache: TTLCache[object, float | None] = TTLCache(maxsize=1, ttl=FRESH_S)
+        self._cache: TTLCache[object, float | None] = TTLCache(maxsize=1, ttl=TTL_S)
         self._condition = Condition()
 
     @cachedmethod(attrgetter("_cache"), condition=attrgetter("_condition"))

@@ -28,7 +28,7 @@ PHOTO = Finding(
 )
 
 
-def decode_here(data: bytes, frame: int | None) -> UltrasoundImage:
+def decode_in_process(data: bytes, frame: int | None) -> UltrasoundImage:
     """Decode in this process, where a file that breaks a decoder may end it."""
     return decode(data, frame=frame)
 
@@ -41,7 +41,7 @@ def prepare(
     mask: bytes | None = None,
     frame: int | None = None,
     source: str = ImageSource.FILE,
-    decoder: Decode = decode_here,
+    decoder: Decode = decode_in_process,
 ) -> Nodule:
     """Decode an image and cut its nodule out.
 

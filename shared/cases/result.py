@@ -24,8 +24,8 @@ SIZE_NOT_GIVEN = Finding(
     "size-not-given",
     "No size was given, so there is no FNA advice. Give the nodule's largest diameter in mm.",
 )
-DIFFERS_SHARE = 0.2
-DIFFERS_MM = 2.0
+SIZE_TOLERANCE_SHARE = 0.2
+SIZE_TOLERANCE_MM = 2.0
 """Readers measure the same nodule some 10 % apart; both must be exceeded before a reader is troubled."""
 SIZE_DIFFERS = "size-differs"
 SIZES = (
@@ -63,7 +63,7 @@ class CaseFacts:
     duplicate_of: str | None = None
 
     @classmethod
-    def of(
+    def from_nodule(
         cls, nodule: Nodule, *, size_mm: float | None, duplicate_of: str | None = None
     ) -> "CaseFacts":
         """From the nodule that was cut out and what was sent with it."""
@@ -148,7 +148,7 @@ def make_result(
         else advise(risk, case.size_mm, settings.fna_rule),
         components=prediction.components,
         roi=found_roi(case.found_roi),
-        warnings=warnings_of(prediction, decision, case, model),
+        warnings=collect_warnings(prediction, decision, case, model),
         model=model.reference,
         timings_ms=timings,
     )
@@ -174,7 +174,7 @@ def found_roi(box: Box | None) -> FoundRoi | None:
     )
 
 
-def warnings_of(
+def collect_warnings(
     prediction: Prediction, decision: Decision, case: CaseFacts, model: ModelFacts
 ) -> tuple[Finding, ...]:
     """What is known of the image, what the model and the decision found, then what case and model add; a code once."""
@@ -195,7 +195,7 @@ def warnings_of(
 def size_differs(size_mm: float, measured_mm: float) -> bool:
     """Whether the given size and the image's own are too far apart to be one nodule's."""
     difference = abs(size_mm - measured_mm)
-    return difference > DIFFERS_MM and difference > DIFFERS_SHARE * size_mm
+    return difference > SIZE_TOLERANCE_MM and difference > SIZE_TOLERANCE_SHARE * size_mm
 
 
 def _decision_facts(

@@ -1,16 +1,18 @@
-"""What is to be said, as a code and facts: it becomes a sentence where it is shown, in the reader's language."""
+"""Messages stored as a code and facts, and worded in the reader's language where they are shown."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from string import Formatter
-from typing import Any
+from typing import Any, TypeGuard
 
 from shared.domain.texts import TEXTS
 
 Facts = Mapping[str, object]
-"""Numbers and names by the fields of the text; nothing of a patient. A fact may be a message, or a list of them."""
+"""Numbers and names by the fields of the text; nothing of a patient. A fact may be a message, or a
+list of messages.
+"""
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Message:
     facts: Facts = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """In English; the code itself where `TEXTS` has no text for these facts."""
+        """The English sentence; the code itself where `TEXTS` has no text for these facts."""
         text = select_text(TEXTS.get(self.code, ()), self.facts)
         return self.code if text is None else format_text(text, self.facts, str)
 
@@ -27,80 +29,97 @@ class Message:
         return {"code": self.code, "facts": to_json(self.facts)}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Message":
-        return cls(stored["code"], stored["facts"])
+    def from_json(cls, values: Mapping[str, Any]) -> "Message":
+        return cls(code=values["code"], facts=values["facts"])
 
 
 def to_json(facts: Facts) -> dict[str, Any]:
-    """The facts as JSON that PostgreSQL takes: no NaN or infinity, no NUL, no lone surrogate."""
-    return {name: _json(fact) for name, fact in facts.items()}
+    """The facts as JSON that PostgreSQL accepts: no NaN or infinity, no NUL, no lone surrogate."""
+    return {name: _fact_to_json(fact) for name, fact in facts.items()}
 
 
 def fact_names(text: str) -> frozenset[str]:
-    """The names of the facts that a text wants."""
-    return frozenset(
-        name for _, name, _, _ in Formatter().parse(text) if name is not None
-    )
+    """The names of the facts that a text needs."""
+    names = set()
+    for _, name, _, _ in Formatter().parse(text):
+        if name is not None:
+            names.add(name)
+    return frozenset(names)
 
 
 def select_text(texts: Sequence[str], facts: Facts) -> str | None:
-    """Of the texts of one code the one that says most of the facts; None where each wants others."""
-    possible = [text for text in texts if fact_names(text) <= facts.keys()]
-    return max(possible, key=lambda text: len(fact_names(text)), default=None)
+    """The text of one code that uses the most facts.
+
+    None where every text needs a fact that is missing.
+    """
+    possible_texts = [text for text in texts if fact_names(text) <= facts.keys()]
+    return max(possible_texts, key=lambda text: len(fact_names(text)), default=None)
 
 
 def format_text(text: str, facts: Facts, word_message: Callable[[Message], str]) -> str:
-    """The sentence. `word` makes sentences of facts that are messages, stored or not."""
-    return text.format(**{name: _in_words(fact, word_message) for name, fact in facts.items()})
+    """The sentence of a text and its facts.
+
+    `word_message` words the facts that are messages themselves, whether as objects or as stored
+    JSON.
+    """
+    worded_facts = {
+        name: _word_fact(fact, word_message) for name, fact in facts.items()
+    }
+    return text.format(**worded_facts)
 
 
-class _Text(str):
-    """A fact that may stand for a number that JSON has not, such as `nan`: a number's format leaves it as it is."""
+class _TextFact(str):
+    """A fact that is text where the sentence may have the format of a number.
 
-    def __format__(self, how: str) -> str:
+    JSON has no number such as `nan`, so it is stored as text. A format that does not fit leaves the
+    text unchanged.
+    """
+
+    def __format__(self, format_spec: str) -> str:
         try:
-            return super().__format__(how)
+            return super().__format__(format_spec)
         except ValueError:
             return str(self)
 
 
-def _in_words(fact: object, word: Callable[[Message], str]) -> object:
+def _word_fact(fact: object, word_message: Callable[[Message], str]) -> object:
     if isinstance(fact, Message):
-        return word(fact)
-    if isinstance(fact, Mapping) and fact.keys() == {"code", "facts"}:
-        return word(Message.from_json(fact))
-    if isinstance(fact, list | tuple) and _are_messages(fact):
-        return " ".join(str(_in_words(one, word)) for one in fact)
-    return _Text(fact) if isinstance(fact, str) else fact
+        return word_message(fact)
+    if _is_stored_message(fact):
+        return word_message(Message.from_json(fact))
+    if isinstance(fact, list | tuple) and all(map(_is_message, fact)):
+        return " ".join(str(_word_fact(message, word_message)) for message in fact)
+    return _TextFact(fact) if isinstance(fact, str) else fact
 
 
-def _are_messages(facts: Sequence[object]) -> bool:
-    return all(
-        isinstance(fact, Message)
-        or (isinstance(fact, Mapping) and fact.keys() == {"code", "facts"})
-        for fact in facts
-    )
+def _is_message(fact: object) -> bool:
+    return isinstance(fact, Message) or _is_stored_message(fact)
 
 
-def _json(fact: object) -> Any:
+def _is_stored_message(fact: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(fact, Mapping) and fact.keys() == {"code", "facts"}
+
+
+def _fact_to_json(fact: object) -> Any:
     if fact is None or isinstance(fact, bool):
         return fact
     if isinstance(fact, Integral):
         return int(fact)
     if isinstance(fact, Real):
-        return float(fact) if math.isfinite(fact) else str(float(fact))
+        number = float(fact)
+        return number if math.isfinite(number) else str(number)
     if isinstance(fact, Message):
         return fact.to_json()
     if isinstance(fact, Mapping):
-        return {_plain(str(name)): _json(value) for name, value in fact.items()}
+        return {
+            _storable(str(name)): _fact_to_json(value) for name, value in fact.items()
+        }
     if isinstance(fact, list | tuple | set | frozenset):
-        return [_json(one) for one in fact]
-    return _plain(str(fact))
+        return [_fact_to_json(item) for item in fact]
+    return _storable(str(fact))
 
 
-def _plain(text: str) -> str:
-    return (
-        text.encode("utf-8", "replace")
-        .decode()
-        .replace("\0", "\N{REPLACEMENT CHARACTER}")
-    )
+def _storable(text: str) -> str:
+    """The text without lone surrogates and NUL, which PostgreSQL's JSON cannot store."""
+    encodable = text.encode("utf-8", "replace").decode()
+    return encodable.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -3,7 +3,7 @@
 from shared.engines.choice import open_engine
 from shared.engines.eager import EagerEngine
 from shared.engines.port import CompiledNetwork, Engine, Features, Images, Precision
-from shared.engines.threads import limit_threads, fix_thread_count
+from shared.engines.threads import fix_thread_count, limit_threads
 
 __all__ = [
     "CompiledNetwork",
@@ -12,7 +12,7 @@ __all__ = [
     "Features",
     "Images",
     "Precision",
+    "fix_thread_count",
     "limit_threads",
     "open_engine",
-    "fix_thread_count",
 ]

@@ -35,9 +35,7 @@ def read_header(stream: BinaryIO, image_format: ImageFormat, limits: Limits) -> 
     """Size of the upright image, without decoding a pixel."""
     with translate_library_errors(image_format, limits):
         image = _open(stream, image_format)
-        width, height = image.size
-        if _orientation(image) in SIDEWAYS_ORIENTATIONS:
-            width, height = height, width
+        width, height = _upright_size(image)
         frames = 2 if _has_more_pages(image) else 1
         return Header(format=image_format, width=width, height=height, frames=frames)
 
@@ -68,6 +66,14 @@ def read_orientation(data: bytes, image_format: ImageFormat) -> int:
 
 def _open(stream: BinaryIO, image_format: ImageFormat) -> Image.Image:
     return Image.open(stream, formats=(image_format.upper(),))
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height in pixels."""
+    width, height = image.size
+    if _orientation(image) in SIDEWAYS_ORIENTATIONS:
+        return height, width
+    return width, height
 
 
 def _has_more_pages(image: Image.Image) -> bool:

@@ -13,10 +13,14 @@ from shared.learning.features.cache import FeatureCache, NoCache
 from shared.learning.features.stored_table import StoredTable
 from shared.learning.features.table import SkippedImage, precompute_features
 from shared.learning.fit import assemble_model, fit, fit_component
-from shared.learning.model import FittedModel, FittedComponent, TrainingSummary
+from shared.learning.model import FittedComponent, FittedModel, TrainingSummary
 from shared.learning.progress import ProgressCallback, ignore_progress
 from shared.learning.samples.phantoms import phantom_nodule, phantom_samples
-from shared.learning.samples.sample import Sample, check_no_shared_groups, check_both_classes
+from shared.learning.samples.sample import (
+    Sample,
+    check_both_classes,
+    check_no_shared_groups,
+)
 from shared.learning.training_context import (
     TrainingContext,
     build_extractor,
@@ -26,12 +30,12 @@ from shared.learning.training_context import (
 )
 
 __all__ = [
+    "ClassifierCache",
     "Evidence",
     "FeatureCache",
     "FeaturesNotFinite",
-    "ClassifierCache",
-    "FittedModel",
     "FittedComponent",
+    "FittedModel",
     "GroupOnBothSides",
     "NoCache",
     "NoneReadable",
@@ -42,19 +46,19 @@ __all__ = [
     "SkippedImage",
     "StoredTable",
     "TooFewSamples",
-    "TrainingSummary",
     "TrainingContext",
+    "TrainingSummary",
     "assemble_model",
     "build_extractor",
-    "check_no_shared_groups",
     "check_both_classes",
+    "check_no_shared_groups",
     "fingerprint",
     "fit",
     "fit_component",
-    "recipe_framing",
+    "ignore_progress",
     "phantom_nodule",
     "phantom_samples",
     "precompute_features",
-    "ignore_progress",
+    "recipe_framing",
     "tuning_keys",
 ]

@@ -1,10 +1,12 @@
-"""What a model knows of itself: how its training images look to it, and what it may promise.
+"""A model's evidence about itself: reference distributions, and the performance it can promise.
 
-All of it comes from fused scores that are out of fold throughout: readers, their calibration and the fusion's weights
-of a fold were fitted on the other folds. They lie on the final model's scale, a calibrated probability, within the
-scatter of those small fits. The final fusion's own scores of the training images lie on it exactly, but its weights
-have seen the labels. Simulated with six readers fused by weight and 60 images, sets at an error of 0.1 from such scores
-covered 0.87 of each class, those from scores out of fold throughout 0.92 (200 images: 0.89 and 0.91).
+The evidence comes from fused scores that are out of fold throughout: the components of a fold,
+their calibration and the fusion's weights are fitted on the other folds. Such scores lie on the
+final model's scale, a calibrated probability, within the scatter of those smaller fits. The final
+fusion's own scores of the training images lie on that scale exactly, but its weights have seen the
+labels. In a simulation with six components fused by weight and 60 images, conformal sets at an
+error of 0.1 covered 0.87 of each class when calibrated on the final fusion's scores, and 0.92 on
+scores out of fold throughout (200 images: 0.89 and 0.91).
 """
 
 from collections.abc import Sequence
@@ -39,14 +41,15 @@ QUANTILE_FRACTIONS = np.linspace(0, 1, 101)
 
 @dataclass(frozen=True, eq=False)
 class ReferenceQuantiles:
-    """Quantiles at 0, 1, ... 100 % over the training images, to measure drift against.
+    """Quantiles at 0, 1, ... 100 % over the training images, the reference for measuring drift.
 
     Attributes
     ----------
     score, risk : (101,) out of fold; `risk` at the prevalence of the training images
-    strangeness : (101,) out of fold
-    embedding : (C, 101) along the final model's strongest components; of what that model was fitted on, so a little
-        wider than unseen images of the same kind would be, the less so the more images there are
+    novelty : (101,) out of fold
+    embedding : (C, 101) along the final model's strongest components, of the images that the model
+        was fitted on. It is therefore a little wider than unseen images of the same kind would be;
+        more images make the difference smaller.
     """
 
     score: Array
@@ -57,13 +60,14 @@ class ReferenceQuantiles:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """All that is kept with a model about itself.
+    """The evidence that is stored with a model.
 
     Attributes
     ----------
     conformal : scores out of fold by class, for the p-values of new images
-    operating_points : one for each of `TARGETS`; its rates are those of folds at the cut-off of the other folds
-    coverage : of conformal sets at each of `ALPHAS`, each fold judged by the other folds' scores
+    operating_points : one for each of `SENSITIVITY_TARGETS`; the rates are those of each fold at
+        the cut-off of the other folds
+    coverage : of conformal sets at each of `ALPHAS`, each fold with the other folds' scores
     calibration : stated risk against observed rate, each fold calibrated on the other folds
     """
 
@@ -79,48 +83,73 @@ def gather_evidence(
     malignant: Labels,
     folds: Sequence[Fold],
     calibration: Sigmoid,
-    strangeness: Scores,
+    novelty: Scores,
     embedding: NDArray[np.float32],
 ) -> Evidence:
-    """From fused scores (N,) and strangeness (N,), both out of fold, and embeddings (N, C) in the final model."""
+    """Compute a model's evidence.
+
+    Parameters
+    ----------
+    scores : (N,) fused, out of fold
+    malignant : (N,) bool
+    calibration : the final model's
+    novelty : (N,) out of fold
+    embedding : (N, C) in the final model
+    """
+    risks = calibrate_out_of_fold(scores, malignant, folds)
     return Evidence(
         reference=ReferenceQuantiles(
             score=np.quantile(scores, QUANTILE_FRACTIONS),
             risk=np.quantile(calibration.apply(scores), QUANTILE_FRACTIONS),
-            novelty=np.quantile(strangeness, QUANTILE_FRACTIONS),
-            embedding=np.quantile(embedding.astype(np.float64), QUANTILE_FRACTIONS, axis=0).T,
+            novelty=np.quantile(novelty, QUANTILE_FRACTIONS),
+            embedding=_column_quantiles(embedding),
         ),
         conformal=ConformalCases.from_scores(scores, malignant),
         operating_points=tuple(
-            _point(target, scores, malignant, folds) for target in SENSITIVITY_TARGETS
+            _operating_point(target, scores, malignant, folds)
+            for target in SENSITIVITY_TARGETS
         ),
-        coverage=_coverage(scores, malignant, folds),
-        calibration=calibration_curve(
-            calibrate_out_of_fold(scores, malignant, folds), malignant
-        ),
+        coverage=_conformal_coverage(scores, malignant, folds),
+        calibration=calibration_curve(risks, malignant),
     )
 
 
-def _point(
+def _column_quantiles(embedding: NDArray[np.float32]) -> Array:
+    """(N, C) -> (C, 101)."""
+    quantiles: Array = np.quantile(
+        embedding.astype(np.float64), QUANTILE_FRACTIONS, axis=0
+    )
+    return quantiles.T
+
+
+def _operating_point(
     target: float, scores: Scores, malignant: Labels, folds: Sequence[Fold]
 ) -> OperatingPoint:
-    chosen = sensitivity_cutoff(scores, malignant, target)
-    called = decide_out_of_fold(scores, malignant, folds, partial(_cutoff, target=target))
-    table = ConfusionTable.from_decisions(called, malignant)
-    rates = table.proportion(Measure.SENSITIVITY), table.proportion(Measure.SPECIFICITY)
-    return OperatingPoint(target, chosen.cutoff, chosen.promised, *rates)
+    choose_cutoff = partial(_cutoff, target=target)
+    decisions = decide_out_of_fold(scores, malignant, folds, choose_cutoff)
+    table = ConfusionTable.from_decisions(decisions, malignant)
+    cutoff = sensitivity_cutoff(scores, malignant, target)
+    return OperatingPoint(
+        target=target,
+        cutoff=cutoff.cutoff,
+        promised=cutoff.promised,
+        sensitivity=table.proportion(Measure.SENSITIVITY),
+        specificity=table.proportion(Measure.SPECIFICITY),
+    )
 
 
 def _cutoff(scores: Scores, malignant: Labels, target: float) -> float:
     return sensitivity_cutoff(scores, malignant, target).cutoff
 
 
-def _coverage(
+def _conformal_coverage(
     scores: Scores, malignant: Labels, folds: Sequence[Fold]
 ) -> tuple[ConformalCoverage, ...]:
     p_values = np.ones((len(scores), 2))
     for fold in folds:
-        known = ConformalCases.from_scores(scores[fold.training], malignant[fold.training])
-        p_values[fold.test] = known.p_values(scores[fold.test])
+        cases = ConformalCases.from_scores(
+            scores[fold.training], malignant[fold.training]
+        )
+        p_values[fold.test] = cases.p_values(scores[fold.test])
     benign_p, malignant_p = p_values.T
     return conformal_coverage(benign_p, malignant_p, malignant, ALPHAS)

@@ -1,4 +1,4 @@
-"""The way from labelled samples to a fitted model, read from top to bottom in `fit`."""
+"""Fits a recipe on labelled samples. `fit` is the entry; `_ModelAssembly.build` lists the steps."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,19 +17,24 @@ from shared.learning.classifiers.classifiers import (
     fit_classifier,
 )
 from shared.learning.classifiers.fitted import ClassifierCache, NoClassifierCache
-from shared.learning.classifiers.fusion import fuse_out_of_fold, fit_fuser
+from shared.learning.classifiers.fusion import fit_fuser, fuse_out_of_fold
 from shared.learning.evidence import gather_evidence
 from shared.learning.features.cache import FeatureCache, NoCache
 from shared.learning.features.fold_features import classifier_input
-from shared.learning.model import FittedModel, FittedComponent, TrainingSummary, novelty_features
+from shared.learning.model import (
+    FittedComponent,
+    FittedModel,
+    TrainingSummary,
+    novelty_features,
+)
 from shared.learning.novelty import Novelty
 from shared.learning.progress import ProgressCallback, ignore_progress
 from shared.learning.samples.sample import Sample
 from shared.learning.training_context import TrainingContext, fingerprint
-from shared.learning.validation.cross_validation import FoldEvaluator, OutOfFoldScores, Reading
-from shared.learning.validation.report import ensemble_metrics, component_metrics
+from shared.learning.validation.cross_validation import FoldEvaluator, OutOfFoldScores
+from shared.learning.validation.report import component_metrics, ensemble_metrics
 from shared.networks import WeightsFinder
-from shared.recipes import Recipe
+from shared.recipes import ComponentSpec, Recipe
 from shared.statistics import fit_sigmoid, youden_cutoff
 
 
@@ -45,194 +50,241 @@ def fit(
 ) -> FittedModel:
     """Fit a recipe on samples; the same samples, recipe and seed give the same model.
 
-    Its metrics come from nested cross-validation by patient: tuned weights, settings, calibration and cut-off that
-    judge a fold were all made on the other folds.
+    The metrics come from nested cross-validation by patient. The tuned weights, settings,
+    calibration and cut-off that are used on a fold all come from the other folds.
 
     Parameters
     ----------
-    engine : runs the networks; None for the one that suits this machine
+    engine : runs the networks; by default the best one for this machine
 
     Raises
     ------
-    SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown, TapUnknown
+    SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown,
+    TapUnknown
     """
-    keep = NoCache() if cache is None else cache
     with TrainingContext(
-        samples, recipe, weights, keep, seed, progress, engine=engine
-    ) as bench:
-        judged = bench.score_out_of_fold(bench.components, recipe.features, progress)
-        return assemble_model(bench, judged, progress)
+        samples,
+        recipe=recipe,
+        weights=weights,
+        cache=NoCache() if cache is None else cache,
+        seed=seed,
+        progress=progress,
+        engine=engine,
+    ) as context:
+        out_of_fold = context.score_out_of_fold(
+            context.components, recipe.features, progress
+        )
+        return assemble_model(context, out_of_fold, progress)
 
 
 def assemble_model(
-    bench: TrainingContext,
-    judged: Sequence[OutOfFoldScores],
+    context: TrainingContext,
+    out_of_fold: Sequence[OutOfFoldScores],
     progress: ProgressCallback = ignore_progress,
-    fits: ClassifierCache | None = None,
+    classifier_cache: ClassifierCache | None = None,
 ) -> FittedModel:
-    """The model of a data set that is on the table, once its readings are judged."""
-    scores = [of_one.scores for of_one in judged]
-    return _Assembly(bench, bench.components, scores, progress, fits or NoClassifierCache()).model()
+    """The final model, fitted on all rows.
 
-
-def fit_component(bench: TrainingContext, number: int, fits: ClassifierCache) -> None:
-    """Fit one of the recipe's readers on all rows, and keep it."""
-    with _final_desk(bench) as desk:
-        _fitted(bench, desk, bench.components[number], fits)
-
-
-def _final_desk(bench: TrainingContext) -> FoldEvaluator:
-    return FoldEvaluator(
-        [bench.fold_features(features) for features in bench.recipe.features],
-        bench.cross_validation,
-        None,
+    Parameters
+    ----------
+    out_of_fold : scores of `context.components`
+    classifier_cache : classifiers that `fit_component` fitted before
+    """
+    assembly = _ModelAssembly(
+        context,
+        scores=[component.scores for component in out_of_fold],
+        progress=progress,
+        cache=NoClassifierCache() if classifier_cache is None else classifier_cache,
     )
+    return assembly.build()
 
 
-def _fitted(
-    bench: TrainingContext, desk: FoldEvaluator, reading: Reading, fits: ClassifierCache
+def fit_component(
+    context: TrainingContext, number: int, classifier_cache: ClassifierCache
+) -> None:
+    """Fit one of `context.components` on all rows, and store it in the cache."""
+    with _final_evaluator(context) as evaluator:
+        _fit_on_all_rows(
+            context, evaluator, context.components[number], classifier_cache
+        )
+
+
+def _final_evaluator(context: TrainingContext) -> FoldEvaluator:
+    features = [
+        context.fold_features(feature_set) for feature_set in context.recipe.features
+    ]
+    return FoldEvaluator(features, context.cross_validation, number=None)
+
+
+def _fit_on_all_rows(
+    context: TrainingContext,
+    evaluator: FoldEvaluator,
+    component: ComponentSpec,
+    cache: ClassifierCache,
 ) -> tuple[Settings, Scorer]:
-    """Settings chosen, and the classifier fitted, on all rows; from `fits` where it is there."""
-    sets, classifier = reading
-    if (known := fits.get(desk.cache_key(reading))) is not None:
-        return known[0], SCORERS[classifier.kind](known[1])
-    settings = desk.choose_settings(sets, classifier)
-    columns = [bench.fold_features(bench.recipe.features[place]) for place in sets]
+    """The chosen settings and the fitted classifier, from the cache if they are there."""
+    feature_sets, classifier = component
+    key = evaluator.cache_key(component)
+    stored = cache.get(key)
+    if stored is not None:
+        settings, model = stored
+        return settings, SCORERS[classifier.kind](model)
+    settings = evaluator.choose_settings(component)
+    features = [
+        context.fold_features(context.recipe.features[index]) for index in feature_sets
+    ]
     table = classifier_input(
         classifier.kind,
-        [each.final_table() for each in columns],
-        [each.is_tuned for each in columns],
+        tables=[values.final_table() for values in features],
+        is_tuned=[values.is_tuned for values in features],
     )
     scorer = fit_classifier(
-        classifier, settings, table, bench.cross_validation.malignant, bench.seed
+        classifier,
+        settings=settings,
+        features=table,
+        malignant=context.cross_validation.malignant,
+        seed=context.seed,
     )
     if scorer.model is not None:
-        fits.put(desk.cache_key(reading), settings, scorer.model)
+        cache.put(key, settings, scorer.model)
     return settings, scorer
 
 
-class _Assembly:
-    """The steps after the out-of-fold scores."""
+class _ModelAssembly:
+    """The steps from the out-of-fold scores to the final model."""
 
     def __init__(
         self,
-        bench: TrainingContext,
-        readings: Sequence[Reading],
+        context: TrainingContext,
         scores: Sequence[Scores],
         progress: ProgressCallback,
-        fits: ClassifierCache,
+        cache: ClassifierCache,
     ) -> None:
-        self._bench = bench
-        self._recipe = bench.recipe
+        self._context = context
+        self._recipe = context.recipe
         self._progress = progress
-        self._fits = fits
-        self._readings = readings
+        self._cache = cache
+        self._components = context.components
         self._scores = scores
-        self._columns = [bench.fold_features(features) for features in bench.recipe.features]
-        self._malignant: Labels = bench.cross_validation.malignant
-
-    def model(self) -> FittedModel:
-        readers = self._readers()
-        rule = self._recipe.fusion.rule
-        folds = self._bench.cross_validation.folds
-        # Calibration and weights come from all out-of-fold scores for use, and across folds for the figures reported.
-        calibrated = [
-            reader.calibration.apply(of_one)
-            for reader, of_one in zip(readers, self._scores, strict=True)
+        self._features = [
+            context.fold_features(feature_set)
+            for feature_set in context.recipe.features
         ]
-        probabilities = np.stack(calibrated)
+        self._malignant: Labels = context.cross_validation.malignant
+
+    def build(self) -> FittedModel:
+        components = self._fit_components()
+        rule = self._recipe.fusion.rule
+        folds = self._context.cross_validation.folds
+        # The model's calibration and weights come from all out-of-fold scores. The scores for the
+        # metrics are fused across folds, so that no fold is fused by weights learnt on it.
+        probabilities = np.stack(
+            [
+                component.calibration.apply(scores)
+                for component, scores in zip(components, self._scores, strict=True)
+            ]
+        )
         fusion = fit_fuser(rule, probabilities, self._malignant)
         fused = fusion.fuse(probabilities)
-        honest = fuse_out_of_fold(rule, self._scores, self._malignant, folds)
+        out_of_fold = fuse_out_of_fold(rule, self._scores, self._malignant, folds)
         calibration = fit_sigmoid(fused, self._malignant)
-        strangeness = self._novelty_out_of_fold()
-        features = self._strange_features(None)
+        out_of_fold_novelty = self._out_of_fold_novelty()
+        features = self._novelty_features(None)
         novelty = Novelty.fit(features)
-        embedding = novelty.score_and_embed(features)[1]
+        _, embedding = novelty.score_and_embed(features)
+        novelty_limit = np.quantile(
+            out_of_fold_novelty, self._recipe.decision.novelty_quantile
+        )
         return FittedModel(
             recipe=self._recipe,
             extractors=tuple(
-                self._bench.extractor(place) for place in range(len(self._columns))
+                self._context.extractor(index) for index in range(len(self._features))
             ),
-            components=readers,
+            components=components,
             fusion=fusion,
             calibration=calibration,
             cutoff=youden_cutoff(fused, self._malignant),
             novelty=novelty,
-            novelty_limit=float(
-                np.quantile(strangeness, self._recipe.decision.novelty_quantile)
-            ),
-            training=self._training(),
-            metrics=self._metrics(honest),
+            novelty_limit=float(novelty_limit),
+            training=self._training_summary(),
+            metrics=self._metrics(out_of_fold),
             evidence=gather_evidence(
-                honest, self._malignant, folds, calibration, strangeness, embedding
+                out_of_fold,
+                malignant=self._malignant,
+                folds=folds,
+                calibration=calibration,
+                novelty=out_of_fold_novelty,
+                embedding=embedding,
             ),
         )
 
-    def _readers(self) -> tuple[FittedComponent, ...]:
-        with _final_desk(self._bench) as desk:
+    def _fit_components(self) -> tuple[FittedComponent, ...]:
+        with _final_evaluator(self._context) as evaluator:
             return tuple(
-                self._reader(desk, *of_one)
-                for of_one in zip(self._readings, self._scores, strict=True)
+                self._fit_component(evaluator, component, scores)
+                for component, scores in zip(
+                    self._components, self._scores, strict=True
+                )
             )
 
-    def _reader(self, desk: FoldEvaluator, reading: Reading, scores: Scores) -> FittedComponent:
-        sets, classifier = reading
-        settings, scorer = _fitted(self._bench, desk, reading, self._fits)
-        message = Message("progress-reader", {"reader": self._recipe.label(*reading)})
-        self._progress("final", 0.0, message, {})
+    def _fit_component(
+        self, evaluator: FoldEvaluator, component: ComponentSpec, scores: Scores
+    ) -> FittedComponent:
+        settings, scorer = _fit_on_all_rows(
+            self._context, evaluator, component, self._cache
+        )
+        facts = {"reader": self._recipe.label(component)}
+        self._progress("final", 0.0, Message("progress-reader", facts), {})
         return FittedComponent(
-            sets,
-            classifier.kind,
-            settings,
-            scorer,
-            fit_sigmoid(scores, self._malignant),
+            feature_sets=component.feature_sets,
+            kind=component.classifier.kind,
+            settings=settings,
+            scorer=scorer,
+            calibration=fit_sigmoid(scores, self._malignant),
         )
 
-    def _strange_features(self, number: int | None) -> Table:
-        tables = [
-            each.final_table() if number is None else each.fold_table(number)
-            for each in self._columns
-        ]
+    def _novelty_features(self, number: int | None) -> Table:
+        """The features for novelty (N, D), of a fold or of the final model."""
+        tables = []
+        for features in self._features:
+            if number is None:
+                tables.append(features.final_table())
+            else:
+                tables.append(features.fold_table(number))
         return novelty_features(self._recipe.features, tables)
 
-    def _novelty_out_of_fold(self) -> Scores:
-        """How strange each training image looks to a model of the other folds."""
-        strangeness = np.zeros(len(self._malignant))
-        for number, fold in enumerate(self._bench.cross_validation.folds):
-            features = self._strange_features(number)
-            strangeness[fold.test] = Novelty.fit(features[fold.training]).score(
-                features[fold.test]
-            )
-        return strangeness
+    def _out_of_fold_novelty(self) -> Scores:
+        """The novelty (N,) of each training image for a model of the other folds."""
+        scores = np.zeros(len(self._malignant))
+        for number, fold in enumerate(self._context.cross_validation.folds):
+            features = self._novelty_features(number)
+            novelty = Novelty.fit(features[fold.training])
+            scores[fold.test] = novelty.score(features[fold.test])
+        return scores
 
-    def _training(self) -> TrainingSummary:
-        table = self._bench.table
+    def _training_summary(self) -> TrainingSummary:
+        table = self._context.table
+        samples = table.samples
+        patients = {sample.group for sample in samples if sample.patient is not None}
+        sites = Counter(sample.site for sample in samples if sample.site)
         return TrainingSummary(
-            images=len(table.samples),
+            images=len(samples),
             benign=int((~table.malignant).sum()),
             malignant=int(table.malignant.sum()),
             groups=len(set(table.groups)),
             skipped=len(table.skipped),
-            fingerprint=fingerprint(table.samples),
-            seed=self._bench.seed,
-            patients=len(
-                {sample.group for sample in table.samples if sample.patient is not None}
-            ),
-            sites=dict(
-                sorted(
-                    Counter(
-                        sample.site for sample in table.samples if sample.site
-                    ).items()
-                )
-            ),
+            fingerprint=fingerprint(samples),
+            seed=self._context.seed,
+            patients=len(patients),
+            sites=dict(sorted(sites.items())),
         )
 
-    def _metrics(self, honest: Scores) -> Mapping[str, float]:
-        metrics = ensemble_metrics(honest, self._malignant, self._bench.cross_validation.folds)
-        for reading, of_one in zip(self._readings, self._scores, strict=True):
-            metrics |= component_metrics(
-                self._recipe.label(*reading), of_one, self._malignant
-            )
+    def _metrics(self, out_of_fold: Scores) -> Mapping[str, float]:
+        """Metrics of the fused out-of-fold scores (N,) and of each component."""
+        folds = self._context.cross_validation.folds
+        metrics = ensemble_metrics(out_of_fold, self._malignant, folds)
+        for component, scores in zip(self._components, self._scores, strict=True):
+            label = self._recipe.label(component)
+            metrics |= component_metrics(label, scores, self._malignant)
         self._progress("final", 1.0, Message("progress-validated"), metrics)
         return metrics

@@ -1,4 +1,4 @@
-"""A fitted model: what reads a nodule, and what was measured of it."""
+"""A fitted model: extractors, components, fusion and decision, with its metrics and evidence."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,18 +17,28 @@ from shared.learning.features.fold_features import classifier_input
 from shared.learning.features.table import Vectors, compute_vectors
 from shared.learning.novelty import Novelty
 from shared.observability.timings import measure
-from shared.recipes import SUPERVISED_TUNINGS, ClassifierKind, FeatureSet, NetworkFeatures, Recipe
+from shared.recipes import (
+    SUPERVISED_TUNINGS,
+    ClassifierKind,
+    FeatureSet,
+    NetworkFeatures,
+    Recipe,
+)
 from shared.statistics import Sigmoid
 
 OUT_OF_DISTRIBUTION = Finding(
     "out-of-distribution",
-    "This image is unlike those the model was trained on, so the risk means little. Have a radiologist read it.",
+    "This image is unlike those the model was trained on, so the risk means little. "
+    "Have a radiologist read it.",
 )
 
 
 @dataclass(frozen=True)
 class FittedComponent:
-    """A classifier with its settings, the numbers of its feature sets, read side by side, and its calibration."""
+    """A fitted classifier on one or more feature sets, with its settings and its calibration.
+
+    `feature_sets` holds the indices of the sets, whose columns are concatenated in this order.
+    """
 
     feature_sets: tuple[int, ...]
     kind: ClassifierKind
@@ -39,7 +49,16 @@ class FittedComponent:
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """What the model was fitted on."""
+    """Counts of the images that the model is fitted on.
+
+    Attributes
+    ----------
+    groups : patients, or images without a known patient
+    skipped : images that cannot be read
+    fingerprint : SHA-256 over the samples' keys, labels and groups
+    patients : known patients; None in models of a version that did not count them
+    sites : number of images of each known site
+    """
 
     images: int
     benign: int
@@ -47,12 +66,9 @@ class TrainingSummary:
     groups: int
     skipped: int
     fingerprint: str
-    """SHA-256 over the samples' keys, labels and groups."""
     seed: int
     patients: int | None = None
-    """Those known by name; None in models that did not count them."""
     sites: Mapping[str, int] = field(default_factory=dict)
-    """Images of each site that is named."""
 
     @property
     def prevalence(self) -> float:
@@ -61,9 +77,9 @@ class TrainingSummary:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """Extractors, readers and the rule from their probabilities to a decision.
+    """Everything that turns a nodule into a prediction.
 
-    `evidence` is None in models from before it was kept.
+    `evidence` is None in models of a version that stored none.
     """
 
     recipe: Recipe
@@ -79,7 +95,7 @@ class FittedModel:
     evidence: Evidence | None = None
 
     def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
-        """One prediction for each nodule; raises the error of the first that cannot be read."""
+        """One prediction for each nodule. Raises the error of the first unreadable nodule."""
         predictions = []
         for outcome in self.predict_each(nodules):
             if isinstance(outcome, SeraError):
@@ -90,103 +106,118 @@ class FittedModel:
     def predict_each(
         self, nodules: Sequence[Nodule | SeraError]
     ) -> list[Prediction | SeraError]:
-        """For each nodule its prediction, or the error that kept it from being read: a bad image fails alone.
+        """For each nodule its prediction or its error; the other nodules do not fail.
 
-        An error in a nodule's place is handed back.
+        An error in the place of a nodule is returned unchanged.
         """
         with measure("features"):
             outcomes = compute_vectors(self.extractors, nodules)
-        good = [outcome for outcome in outcomes if not isinstance(outcome, SeraError)]
+        rows = [outcome for outcome in outcomes if not isinstance(outcome, SeraError)]
         with measure("classify"):
-            predictions = iter(self._read(good) if good else ())
+            predictions = iter(self._predict_rows(rows) if rows else ())
         return [
             outcome if isinstance(outcome, SeraError) else next(predictions)
             for outcome in outcomes
         ]
 
-    def _read(self, rows: Sequence[Vectors]) -> list[Prediction]:
-        features = [np.stack(column) for column in zip(*rows, strict=True)]
+    def _predict_rows(self, rows: Sequence[Vectors]) -> list[Prediction]:
+        """Predictions from the features of N nodules."""
+        tables = [np.stack(column) for column in zip(*rows, strict=True)]
         probabilities = np.stack(
-            [self._probabilities(reader, features) for reader in self.components]
+            [self._probabilities(component, tables) for component in self.components]
         )
         scores = self.fusion.fuse(probabilities)
         risks = self.calibration.apply(scores)
-        strangeness, embedding = self.novelty.score_and_embed(
-            novelty_features(self.recipe.features, features)
-        )
-        facts = zip(
-            scores,
-            risks,
-            strangeness,
-            embedding,
-            self._p_values(scores),
-            probabilities.T,
-            strict=True,
-        )
-        return [self._prediction(*of_one) for of_one in facts]
+        features = novelty_features(self.recipe.features, tables)
+        novelty, embedding = self.novelty.score_and_embed(features)
+        p_values = self._p_values(scores)
+        return [
+            self._prediction(
+                score=scores[row],
+                risk=risks[row],
+                novelty=novelty[row],
+                embedding=embedding[row],
+                p_values=p_values[row],
+                probabilities=probabilities[:, row],
+            )
+            for row in range(len(rows))
+        ]
 
     def _p_values(self, scores: Scores) -> Sequence[tuple[float | None, float | None]]:
-        """Of the benign and the malignant class, for each score."""
+        """For each score, the p-values of the benign and of the malignant class."""
         if self.evidence is None:
             return [(None, None)] * len(scores)
-        return [
-            tuple(pair) for pair in self.evidence.conformal.p_values(scores).tolist()
-        ]
+        p_values = self.evidence.conformal.p_values(scores).tolist()
+        return [(benign_p, malignant_p) for benign_p, malignant_p in p_values]
 
-    def _probabilities(self, reader: FittedComponent, features: Sequence[Array]) -> Scores:
-        sets = [self.recipe.features[place] for place in reader.feature_sets]
-        tuned = [
-            isinstance(each, NetworkFeatures) and each.tuning in SUPERVISED_TUNINGS for each in sets
-        ]
+    def _probabilities(
+        self, component: FittedComponent, tables: Sequence[Array]
+    ) -> Scores:
+        """Calibrated probabilities (N,) from the tables (N, D) of all feature sets."""
         table = classifier_input(
-            reader.kind, [features[place] for place in reader.feature_sets], tuned
+            component.kind,
+            tables=[tables[index] for index in component.feature_sets],
+            is_tuned=[self._is_tuned(index) for index in component.feature_sets],
         )
-        return reader.calibration.apply(reader.scorer.score(table))
+        return component.calibration.apply(component.scorer.score(table))
+
+    def _is_tuned(self, feature_set: int) -> bool:
+        features = self.recipe.features[feature_set]
+        return (
+            isinstance(features, NetworkFeatures)
+            and features.tuning in SUPERVISED_TUNINGS
+        )
 
     def _prediction(
         self,
         score: float,
         risk: float,
-        strangeness: float,
+        novelty: float,
         embedding: Array,
         p_values: tuple[float | None, float | None],
         probabilities: Scores,
     ) -> Prediction:
-        strange = strangeness > self.novelty_limit
-        verdict = Verdict.MALIGNANT if score >= self.cutoff else Verdict.BENIGN
+        is_novel = novelty > self.novelty_limit
+        if is_novel:
+            decision = Verdict.REFER
+        elif score >= self.cutoff:
+            decision = Verdict.MALIGNANT
+        else:
+            decision = Verdict.BENIGN
         benign_p, malignant_p = p_values
         return Prediction(
             score=float(score),
             risk=float(risk),
-            decision=Verdict.REFER if strange else verdict,
+            decision=decision,
             cutoff=self.cutoff,
             components=tuple(map(self._component, self.components, probabilities)),
-            strangeness=float(strangeness),
+            strangeness=float(novelty),
             embedding=tuple(embedding.tolist()),
             benign_p=benign_p,
             malignant_p=malignant_p,
-            findings=(OUT_OF_DISTRIBUTION,) if strange else (),
+            findings=(OUT_OF_DISTRIBUTION,) if is_novel else (),
         )
 
-    def _component(self, reader: FittedComponent, probability: float) -> Component:
-        sources = [self.recipe.features[place] for place in reader.feature_sets]
-        networks, taps = (
-            "+".join(getattr(each, name) for each in sources)
-            for name in ("network", "tap")
-        )
+    def _component(self, component: FittedComponent, probability: float) -> Component:
+        feature_sets = [self.recipe.features[index] for index in component.feature_sets]
         return Component(
-            network=networks,
-            tap=taps,
-            classifier=reader.kind,
+            network="+".join(features.network for features in feature_sets),
+            tap="+".join(features.tap for features in feature_sets),
+            classifier=component.kind,
             probability=float(probability),
         )
 
 
-def novelty_features(sets: Sequence[FeatureSet], tables: Sequence[Array]) -> Array:
-    """The networks' features side by side, (N, D); formulas' where there is no network."""
-    chosen = [
+def novelty_features(
+    feature_sets: Sequence[FeatureSet], tables: Sequence[Array]
+) -> Array:
+    """The features that novelty is measured on, concatenated: (N, D).
+
+    They are those of networks, or those by formula if the recipe has no network.
+    """
+    network_tables = [
         table
-        for each, table in zip(sets, tables, strict=True)
-        if isinstance(each, NetworkFeatures)
+        for features, table in zip(feature_sets, tables, strict=True)
+        if isinstance(features, NetworkFeatures)
     ]
-    return np.concatenate(chosen or list(tables), axis=1)
+    return np.concatenate(network_tables or list(tables), axis=1)

@@ -1,4 +1,4 @@
-"""How far an image is from everything the model was trained on."""
+"""Measures an image's novelty: its distance from the training images."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -12,22 +12,26 @@ from shared.learning.classifiers.classifiers import Scores, Table
 MAX_COMPONENTS = 64
 ROWS_PER_COMPONENT = 4
 MAX_EXACT_SIZE = 1024
-"""Images from which on the principal directions are found by random projection; an exact search takes minutes there."""
+"""Largest smaller side of a table whose principal directions are exact.
+
+Beyond it a random projection finds them; an exact decomposition would take minutes.
+"""
 EMBEDDING_COMPONENTS = 8
-"""Components that tell, in monitoring, whether images have moved."""
+"""Number of components that monitoring watches for drift."""
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Novelty:
-    """Mahalanobis distance in the principal subspace plus the distance from it, each 1 on average in training.
+    """Mahalanobis distance in the principal subspace plus the distance from the subspace.
 
-    A Gaussian with few components and an isotropic rest (probabilistic PCA, Tipping & Bishop 1999): the covariance of
-    thousands of features cannot be had from hundreds of images, this shrunken one can.
+    Each of the two distances is 1 on average in training. The model is a Gaussian with few
+    components and an isotropic remainder (probabilistic PCA, Tipping & Bishop 1999). Hundreds of
+    images cannot give the full covariance of thousands of features, but they can give this one.
 
     Attributes
     ----------
-    mean, spread : (D,) of each feature
+    mean, spread : (D,) mean and standard deviation of each feature
     components : (K, D) orthonormal
     variances : (K,) along the components
     residual : mean squared distance from the subspace
@@ -41,42 +45,55 @@ class Novelty:
 
     @classmethod
     def fit(cls, features: Table) -> Self:
-        """From training features (N, D)."""
+        """Fit on the features (N, D) of the training images."""
         mean = features.mean(0)
-        spread = features.std(0)
-        spread = np.where(spread > 0, spread, 1).astype(np.float32)
+        deviation = features.std(0)
+        spread = np.where(deviation > 0, deviation, 1).astype(np.float32)
         table = (features - mean) / spread
-        kept = max(
-            1,
-            min(MAX_COMPONENTS, len(table) // ROWS_PER_COMPONENT, table.shape[1] // 2),
-        )
-        values, directions = _strongest(table, kept)
-        variances = values**2 / len(table)
+        row_count, width = table.shape
+        count = min(MAX_COMPONENTS, row_count // ROWS_PER_COMPONENT, width // 2)
+        singular_values, components = _strongest_directions(table, max(1, count))
+        variances = singular_values**2 / row_count
         floor = max(float(variances[0]) * 1e-6, 1e-12)
-        total = float(np.einsum("ij,ij->", table, table, dtype=np.float64)) / len(table)
-        residual = max(total - float(variances.sum(dtype=np.float64)), floor)
-        return cls(mean, spread, directions, np.maximum(variances, floor), residual)
+        total_squares = np.einsum("ij,ij->", table, table, dtype=np.float64)
+        total_variance = float(total_squares) / row_count
+        explained_variance = float(variances.sum(dtype=np.float64))
+        return cls(
+            mean=mean,
+            spread=spread,
+            components=components,
+            variances=np.maximum(variances, floor),
+            residual=max(total_variance - explained_variance, floor),
+        )
 
     def score(self, features: Table) -> Scores:
-        """(N, D) -> (N,), the larger the stranger."""
-        return self.score_and_embed(features)[0]
+        """Novelty (N,) of features (N, D); higher means farther from the training images."""
+        scores, _ = self.score_and_embed(features)
+        return scores
 
     def score_and_embed(self, features: Table) -> tuple[Scores, Array]:
-        """(N, D) -> scores (N,), and where each image lies along the strongest components (N, min(K, EMBEDDED)).
+        """Novelty and embedding of features (N, D).
 
-        The latter in standard deviations of the training images, whose mean is the origin.
+        Returns
+        -------
+        novelty : (N,)
+        embedding : (N, min(K, EMBEDDING_COMPONENTS)) coordinates along the strongest components,
+            in standard deviations of the training images, whose mean is the origin
         """
         table = (features - self.mean) / self.spread
-        along = table @ self.components.T
-        inside = (along**2 / self.variances).mean(1)
-        outside = np.maximum((table**2).sum(1) - (along**2).sum(1), 0) / self.residual
-        strongest = along[:, :EMBEDDING_COMPONENTS] / np.sqrt(self.variances[:EMBEDDING_COMPONENTS])
+        coordinates = table @ self.components.T
+        inside = (coordinates**2 / self.variances).mean(1)
+        outside_squares = (table**2).sum(1) - (coordinates**2).sum(1)
+        outside = np.maximum(outside_squares, 0) / self.residual
         scores: Scores = (inside + outside).astype(np.float64) / 2
-        return scores, strongest.astype(np.float32, copy=False)
+        strongest = coordinates[:, :EMBEDDING_COMPONENTS]
+        deviations = np.sqrt(self.variances[:EMBEDDING_COMPONENTS])
+        embedding = (strongest / deviations).astype(np.float32, copy=False)
+        return scores, embedding
 
 
-def _strongest(table: Table, count: int) -> tuple[Array, Array]:
-    """The `count` greatest singular values, and their right vectors (count, D)."""
+def _strongest_directions(table: Table, count: int) -> tuple[Array, Array]:
+    """The `count` largest singular values, and their right singular vectors (count, D)."""
     if min(table.shape) <= MAX_EXACT_SIZE:
         _, values, directions = np.linalg.svd(table, full_matrices=False)
         return values[:count], directions[:count]

@@ -1,4 +1,4 @@
-"""A data set on the table: the images that can be read, the folds, and the numbers of any feature set."""
+"""The context of a training run: the readable images, the folds, and the values of feature sets."""
 
 import hashlib
 import tempfile
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -19,18 +20,17 @@ from shared.learning.features.extractors import (
     HandcraftedExtractor,
     NetworkExtractor,
 )
-from shared.learning.features.fold_features import FoldFeatures, FixedFeatures
+from shared.learning.features.fold_features import FixedFeatures, FoldFeatures
 from shared.learning.features.stored_table import StoredTable
 from shared.learning.features.table import FeatureTable, gather_features
 from shared.learning.progress import ProgressCallback, ignore_progress
 from shared.learning.samples.sample import Sample, check_both_classes
-from shared.learning.tuning import Backbone, TunedFeatures, NetworkTuning
+from shared.learning.tuning import Backbone, NetworkTuning, TunedFeatures
 from shared.learning.tuning.from_scratch import cached_phantom_network
 from shared.learning.tuning.tuned import TuningContext
 from shared.learning.validation.cross_validation import (
-    OutOfFoldScores,
-    Reading,
     CrossValidation,
+    OutOfFoldScores,
     score_fold,
     score_out_of_fold,
 )
@@ -39,29 +39,39 @@ from shared.networks import TapNetwork, WeightsFinder, get_network, pretrained_s
 from shared.recipes import (
     SUPERVISED_TUNINGS,
     Calipers,
+    ComponentSpec,
     FeatureSet,
     HandcraftedFeatures,
     NetworkFeatures,
     Recipe,
+    Tuning,
 )
-from shared.recipes import Tuning as How
 
-TuningKey = tuple[str, How, str]
-"""Network, how it is tuned, and the last stage that stays as it was."""
+
+class TuningKey(NamedTuple):
+    """What feature sets must have in common to share one tuned network.
+
+    `frozen` is the last stage that stays as it was pre-trained.
+    """
+
+    network: str
+    tuning: Tuning
+    frozen: str
 
 
 class TrainingContext:
-    """Everything that readers of a data set share.
+    """Everything that the components of a data set share.
 
     Parameters
     ----------
-    table : gathered before; else it is gathered now
-    extractors : those built already, by feature set; what is built here is added
-    engine : runs the networks; None for the one that suits this machine
+    table : a feature table that was stored before; by default it is gathered now
+    extractors : extractors by feature set that exist already; new ones are added to it
+    engine : runs the networks; by default the best one for this machine
 
     Raises
     ------
-    SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown, TapUnknown
+    SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown,
+    TapUnknown
     """
 
     def __init__(
@@ -69,7 +79,7 @@ class TrainingContext:
         samples: Sequence[Sample],
         recipe: Recipe,
         weights: WeightsFinder,
-        keep: FeatureCache,
+        cache: FeatureCache,
         seed: int,
         progress: ProgressCallback = ignore_progress,
         table: StoredTable | None = None,
@@ -80,27 +90,27 @@ class TrainingContext:
         self.recipe = recipe
         self.seed = seed
         self._weights = weights
-        self._keep = keep
+        self._cache = cache
         self._progress = progress
         self._extractors = {} if extractors is None else extractors
         self._engine = engine or open_engine()
-        with ExitStack() as opened:
-            self._folder = Path(
-                opened.enter_context(tempfile.TemporaryDirectory(prefix="sera-bench-"))
+        with ExitStack() as resources:
+            folder = resources.enter_context(
+                tempfile.TemporaryDirectory(prefix="sera-bench-")
             )
-            self.table = (
-                table.restore(samples, keep, self._folder)
-                if table
-                else self._gather(samples, recipe.features)
-            )
-            self.cross_validation = _trial(self.table, recipe, seed)
-            self._open = opened.pop_all()
+            self._folder = Path(folder)
+            if table:
+                self.table = table.restore(samples, cache, self._folder)
+            else:
+                self.table = self._gather(samples, recipe.features, progress)
+            self.cross_validation = _make_cross_validation(self.table, recipe, seed)
+            self._resources = resources.pop_all()
         self._tunings: dict[TuningKey, NetworkTuning] = {}
-        self._columns: dict[FeatureSet, FoldFeatures] = {}
-        for each, digest, numbers in zip(
+        self._features: dict[FeatureSet, FoldFeatures] = {}
+        for feature_set, digest, values in zip(
             recipe.features, self.table.digests, self.table.features, strict=True
         ):
-            self._columns[without_tuning(each)] = FixedFeatures(digest, numbers)
+            self._features[without_tuning(feature_set)] = FixedFeatures(digest, values)
 
     def __enter__(self) -> "TrainingContext":
         return self
@@ -109,126 +119,149 @@ class TrainingContext:
         self.close()
 
     def close(self) -> None:
-        """Let go of the files that tables lie in."""
+        """Delete the temporary files of the tables."""
         for tuning in self._tunings.values():
             tuning.close()
-        self._open.close()
+        self._resources.close()
 
     @property
-    def components(self) -> tuple[Reading, ...]:
-        """Those that take part in the recipe's fusion."""
+    def components(self) -> tuple[ComponentSpec, ...]:
+        """The members of the recipe's fusion."""
         return self.recipe.select_components(self.recipe.fusion.members)
 
-    def fold_features(self, features: FeatureSet) -> FoldFeatures:
-        """A feature set's numbers for all images; raises `FeaturesNotFinite` where one image has none."""
-        if features not in self._columns:
-            if isinstance(features, NetworkFeatures) and features.tuning in SUPERVISED_TUNINGS:
-                self._columns[features] = self._tuned(features)
-            else:
-                self._columns[features] = self._gathered(features)
-        return self._columns[features]
+    def fold_features(self, feature_set: FeatureSet) -> FoldFeatures:
+        """A feature set's values for all images.
 
-    def extractor(self, place: int) -> Extractor:
-        """What a bundle computes the recipe's feature set of that number with."""
-        features = self.recipe.features[place]
-        columns = self.fold_features(features)
-        if isinstance(columns, TunedFeatures):
-            return columns.extractor()
-        return self._extractor(features)
+        Raises `FeaturesNotFinite` if a single image has no such values.
+        """
+        if feature_set not in self._features:
+            if _is_tuned(feature_set):
+                self._features[feature_set] = self._tuned_features(feature_set)
+            else:
+                self._features[feature_set] = self._fixed_features(feature_set)
+        return self._features[feature_set]
+
+    def extractor(self, index: int) -> Extractor:
+        """The extractor with which a bundle computes the recipe's feature set of this index."""
+        feature_set = self.recipe.features[index]
+        features = self.fold_features(feature_set)
+        if isinstance(features, TunedFeatures):
+            return features.extractor()
+        return self._get_extractor(feature_set)
 
     def score_out_of_fold(
         self,
-        readings: Sequence[Reading],
-        sets: Sequence[FeatureSet],
+        components: Sequence[ComponentSpec],
+        feature_sets: Sequence[FeatureSet],
         progress: ProgressCallback,
     ) -> list[OutOfFoldScores]:
-        """Scores of readings, whose numbers count `sets`."""
-        columns = [self.fold_features(each) for each in sets]
-        for place in sorted({place for sets, _ in readings for place in sets}):
-            columns[place].prepare()
-        return score_out_of_fold(readings, columns, self.cross_validation, self._keep, progress)
+        """Cross-validate components, whose indices refer to `feature_sets`."""
+        features = [self.fold_features(feature_set) for feature_set in feature_sets]
+        used_indices: set[int] = set()
+        for component in components:
+            used_indices.update(component.feature_sets)
+        for index in sorted(used_indices):
+            features[index].prepare()
+        return score_out_of_fold(
+            components,
+            features=features,
+            cross_validation=self.cross_validation,
+            cache=self._cache,
+            progress=progress,
+        )
 
     def score_fold(self, number: int, progress: ProgressCallback) -> None:
-        """Score one fold's images with the readers of the recipe's fusion, and keep the scores."""
-        columns = [self.fold_features(each) for each in self.recipe.features]
-        score_fold(number, self.components, columns, self.cross_validation, self._keep, progress)
+        """Score one fold's images with the members of the fusion, and store the scores."""
+        features = [
+            self.fold_features(feature_set) for feature_set in self.recipe.features
+        ]
+        score_fold(
+            number,
+            components=self.components,
+            features=features,
+            cross_validation=self.cross_validation,
+            cache=self._cache,
+            progress=progress,
+        )
 
     def tuning(self, key: TuningKey) -> NetworkTuning:
         """The tuning of a network, which all its feature sets share."""
         if key not in self._tunings:
-            self._tunings[key] = self._new_tuning(
-                NetworkFeatures(key[0], (), key[1], key[2])
-            )
+            self._tunings[key] = self._new_tuning(key)
         return self._tunings[key]
 
-    def _extractor(self, features: FeatureSet) -> Extractor:
-        if features not in self._extractors:
-            self._extractors[features] = build_extractor(
-                features,
-                self.recipe,
-                self._weights,
-                self.seed,
+    def _get_extractor(self, feature_set: FeatureSet) -> Extractor:
+        if feature_set not in self._extractors:
+            self._extractors[feature_set] = build_extractor(
+                feature_set,
+                recipe=self.recipe,
+                weights=self._weights,
+                seed=self.seed,
                 progress=self._progress,
-                keep=self._keep,
+                cache=self._cache,
                 engine=self._engine,
             )
-        return self._extractors[features]
+        return self._extractors[feature_set]
 
     def _gather(
         self,
         samples: Sequence[Sample],
-        sets: Sequence[FeatureSet],
-        progress: ProgressCallback | None = None,
+        feature_sets: Sequence[FeatureSet],
+        progress: ProgressCallback,
     ) -> FeatureTable:
-        extractors = [self._extractor(features) for features in sets]
         return gather_features(
             samples,
-            extractors,
-            self._keep,
-            recipe_framing(self.recipe),
-            progress or self._progress,
-            self._folder,
+            extractors=[
+                self._get_extractor(feature_set) for feature_set in feature_sets
+            ],
+            cache=self._cache,
+            framing=recipe_framing(self.recipe),
+            progress=progress,
+            folder=self._folder,
         )
 
-    def _gathered(self, features: FeatureSet) -> FixedFeatures:
-        table = self._gather(self.table.samples, [features], ignore_progress)
+    def _fixed_features(self, feature_set: FeatureSet) -> FixedFeatures:
+        table = self._gather(self.table.samples, [feature_set], ignore_progress)
         if table.skipped:
-            raise FeaturesNotFinite(features=features.name)
+            raise FeaturesNotFinite(features=feature_set.name)
         return FixedFeatures(table.digests[0], table.features[0])
 
-    def _tuned(self, features: NetworkFeatures) -> TunedFeatures:
-        return TunedFeatures(features, self.tuning(tuning_key(features)), self._ground())
+    def _tuned_features(self, features: NetworkFeatures) -> TunedFeatures:
+        tuning = self.tuning(tuning_key(features))
+        return TunedFeatures(features, tuning, self._tuning_context())
 
-    def _new_tuning(self, features: NetworkFeatures) -> NetworkTuning:
-        definition = get_network(features.network)
-        origin = hashlib.sha256(
-            self._weights.find(definition.card).read_bytes()
-        ).hexdigest()
+    def _new_tuning(self, key: TuningKey) -> NetworkTuning:
+        definition = get_network(key.network)
+        weights_file = self._weights.find(definition.card)
+        index = len(self._tunings)
 
-        def body() -> Backbone:
-            return Backbone(
-                definition.card, pretrained_stages(features.network, self._weights)
-            )
+        def load_backbone() -> Backbone:
+            stages = pretrained_stages(key.network, self._weights)
+            return Backbone(card=definition.card, stages=stages)
 
-        place = len(self._tunings)
-
-        def progress(
+        def report_tuning_progress(
             stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
         ) -> None:
-            self._progress(
-                stage, (place + fraction) / len(self._tunings), message, metrics
-            )
+            overall = (index + fraction) / len(self._tunings)
+            self._progress(stage, overall, message, metrics)
 
-        return NetworkTuning(features, body, origin, self._ground(), progress)
+        return NetworkTuning(
+            features=NetworkFeatures(
+                network=key.network, taps=(), tuning=key.tuning, frozen=key.frozen
+            ),
+            load_backbone=load_backbone,
+            weights_sha256=hashlib.sha256(weights_file.read_bytes()).hexdigest(),
+            context=self._tuning_context(),
+            progress=report_tuning_progress,
+        )
 
-    def _ground(self) -> TuningContext:
-        recipe = self.recipe
+    def _tuning_context(self) -> TuningContext:
         return TuningContext(
             samples=list(self.table.samples),
             cross_validation=self.cross_validation,
-            plan=recipe.tuning_plan(),
-            framing=recipe_framing(recipe),
-            cache=self._keep,
+            plan=self.recipe.tuning_plan(),
+            framing=recipe_framing(self.recipe),
+            cache=self._cache,
             engine=self._engine,
         )
 
@@ -239,75 +272,95 @@ def build_extractor(
     weights: WeightsFinder,
     seed: int,
     progress: ProgressCallback = ignore_progress,
-    keep: FeatureCache | None = None,
+    cache: FeatureCache | None = None,
     engine: Engine | None = None,
 ) -> Extractor:
-    """What computes a feature set before any label is seen: by formula, or by a network as pre-trained.
+    """The extractor of a feature set before any label is used: formulas, or a pre-trained network.
 
-    A network trained on phantoms is taken from `keep` where it is there.
+    A network that is trained on phantoms comes from `cache` if it is there.
     """
     if isinstance(features, HandcraftedFeatures):
         return HandcraftedExtractor(features)
-    if features.tuning is How.PHANTOMS:
+    if features.tuning is Tuning.PHANTOMS:
         network = cached_phantom_network(
-            features, recipe, seed, progress, keep or NoCache()
+            features,
+            recipe=recipe,
+            seed=seed,
+            progress=progress,
+            cache=NoCache() if cache is None else cache,
         )
     else:
         network = TapNetwork.pretrained(features.network, features.taps, weights)
-    return NetworkExtractor(_pretrained(features), network, engine or open_engine())
+    return NetworkExtractor(_without_tuning(features), network, engine or open_engine())
 
 
 def tuning_key(features: NetworkFeatures) -> TuningKey:
-    return features.network, features.tuning, features.frozen
+    return TuningKey(
+        network=features.network, tuning=features.tuning, frozen=features.frozen
+    )
 
 
 def tuning_keys(recipe: Recipe) -> list[TuningKey]:
     """The networks that a recipe tunes, each once."""
-    networks = [each for each in recipe.features if isinstance(each, NetworkFeatures)]
-    return list(
-        dict.fromkeys(tuning_key(each) for each in networks if each.tuning in SUPERVISED_TUNINGS)
-    )
+    keys = [tuning_key(features) for features in recipe.features if _is_tuned(features)]
+    return list(dict.fromkeys(keys))
 
 
 def recipe_framing(recipe: Recipe) -> Framing:
-    """How the recipe wants a nodule cut out."""
-    return Framing(recipe.roi.margin, recipe.roi.calipers is not Calipers.NEVER)
+    """How the recipe has nodules cut out."""
+    return Framing(
+        margin=recipe.roi.margin, calipers=recipe.roi.calipers is not Calipers.NEVER
+    )
 
 
 def without_tuning(features: FeatureSet) -> FeatureSet:
-    """The same set without what it learns of the data set."""
-    return _pretrained(features) if isinstance(features, NetworkFeatures) else features
+    """The same feature set from the network as pre-trained, before it is tuned on the data set."""
+    return _without_tuning(features) if _is_tuned(features) else features
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:
-    """SHA-256 of a data set: keys, labels and groups, whatever their order."""
+    """SHA-256 of a data set: its keys, labels and groups, in any order."""
     digest = hashlib.sha256()
-    for line in sorted(
+    lines = [
         f"{sample.key}\t{sample.malignant:d}\t{sample.group}\n" for sample in samples
-    ):
+    ]
+    for line in sorted(lines):
         digest.update(line.encode())
     return digest.hexdigest()
 
 
-def _pretrained(features: NetworkFeatures) -> NetworkFeatures:
-    if features.tuning not in SUPERVISED_TUNINGS:
+def _is_tuned(features: FeatureSet) -> TypeGuard[NetworkFeatures]:
+    """Whether a feature set comes from a network that is tuned on the data set's labels."""
+    return (
+        isinstance(features, NetworkFeatures) and features.tuning in SUPERVISED_TUNINGS
+    )
+
+
+def _without_tuning(features: NetworkFeatures) -> NetworkFeatures:
+    if not _is_tuned(features):
         return features
-    return replace(features, tuning=How.NONE, frozen="")
+    return replace(features, tuning=Tuning.NONE, frozen="")
 
 
-def _trial(table: FeatureTable, recipe: Recipe, seed: int) -> CrossValidation:
+def _make_cross_validation(
+    table: FeatureTable, recipe: Recipe, seed: int
+) -> CrossValidation:
     if not table.samples:
         raise NoneReadable(count=len(table.skipped), code=table.skipped[0].code)
     check_group_counts(table.malignant, table.groups)
-    folds = split_folds(table.malignant, table.groups, recipe.validation.folds, seed)
-    order = hashlib.sha256(
-        "\n".join(f"{s.key} {s.malignant:d} {s.group}" for s in table.samples).encode()
-    ).hexdigest()
+    lines = [
+        f"{sample.key} {sample.malignant:d} {sample.group}" for sample in table.samples
+    ]
     return CrossValidation(
-        table.malignant,
-        np.asarray(table.groups),
-        folds,
-        recipe.validation.inner_folds,
-        seed,
-        order,
+        malignant=table.malignant,
+        groups=np.asarray(table.groups),
+        folds=split_folds(
+            table.malignant,
+            groups=table.groups,
+            count=recipe.validation.folds,
+            seed=seed,
+        ),
+        inner_folds=recipe.validation.inner_folds,
+        seed=seed,
+        fingerprint=hashlib.sha256("\n".join(lines).encode()).hexdigest(),
     )

@@ -31,25 +31,31 @@ from shared.networks.errors import (
     WeightsUnreadable,
 )
 from shared.networks.gradcam import ClassActivation, grad_cam
-from shared.networks.registry import Network, build_without_weights, get_network, list_networks, register_network
+from shared.networks.registry import (
+    Network,
+    build_without_weights,
+    get_network,
+    list_networks,
+    register_network,
+)
 from shared.networks.tapped import TapNetwork, log_odds, new_head, pretrained_stages
-from shared.networks.weights.finding import WeightsFinder, tensors_digest, load_weights
+from shared.networks.weights.finding import WeightsFinder, load_weights, tensors_digest
 
 __all__ = [
     "IMAGENET",
     "MID_GREY",
-    "NetworkCard",
     "ClassActivation",
     "Network",
+    "NetworkCard",
     "NetworkUnknown",
     "Normalisation",
     "Pool",
     "Tap",
     "TapNetwork",
     "TapUnknown",
-    "WeightsSource",
     "WeightsFinder",
     "WeightsMissing",
+    "WeightsSource",
     "WeightsUnpublished",
     "WeightsUnreadable",
     "alexnet",
@@ -57,7 +63,6 @@ __all__ = [
     "compute_device",
     "densenet",
     "device_name",
-    "tensors_digest",
     "get_network",
     "grad_cam",
     "inception",
@@ -65,14 +70,15 @@ __all__ = [
     "load_weights",
     "log_odds",
     "mobilenet",
-    "register_network",
     "new_head",
     "overfeat",
     "pretrained_stages",
+    "register_network",
     "resnet",
     "sera_tiny",
     "shufflenet",
     "squeezenet",
+    "tensors_digest",
     "vgg",
     "xception",
 ]

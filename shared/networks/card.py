@@ -22,10 +22,15 @@ PLUS_MINUS_ONE = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """From -1 to 1: what Google's networks were trained on."""
 
 
-def grey_level_normalisation(mean: tuple[float, float, float], std: float = 1.0) -> Normalisation:
+def grey_level_normalisation(
+    mean: tuple[float, float, float], std: float = 1.0
+) -> Normalisation:
     """Mean and standard deviation as the older networks state them, on the scale where white is 255."""
     red, green, blue = mean
-    return Normalisation((red / WHITE_LEVEL, green / WHITE_LEVEL, blue / WHITE_LEVEL), (std / WHITE_LEVEL,) * 3)
+    return Normalisation(
+        (red / WHITE_LEVEL, green / WHITE_LEVEL, blue / WHITE_LEVEL),
+        (std / WHITE_LEVEL,) * 3,
+    )
 
 
 class Pool(StrEnum):

@@ -16,7 +16,8 @@ class GpuCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         free, total, used = (
-            GaugeMetricFamily(name, about, labels=["device"]) for name, about in MEMORY_METRICS
+            GaugeMetricFamily(name, about, labels=["device"])
+            for name, about in MEMORY_METRICS
         )
         load = GaugeMetricFamily(
             "sera_gpu_utilisation_ratio",

@@ -66,7 +66,9 @@ def _verdict(network: TapNetwork, image: Tensor, place: int, maps: Tensor) -> Te
     last = [name for name, _ in stages].index(network.embedding.stage)
     for _, layer in stages[place + 1 : last + 1]:
         reached = layer(reached)
-    regions = nodule_regions(image[:, 3:]) if network.embedding.pool in REGION_POOLS else {}
+    regions = (
+        nodule_regions(image[:, 3:]) if network.embedding.pool in REGION_POOLS else {}
+    )
     return log_odds(
         network.head(pool_maps(reached, network.embedding.pool, regions))
     ).sum()

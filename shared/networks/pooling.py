@@ -20,7 +20,9 @@ EPSILON = 1e-6
 
 def nodule_regions(masks: Tensor) -> dict[Pool, Tensor]:
     """Masks (N, 1, S, S), 1 inside the nodule -> weights of the same shape for each region."""
-    rim, around = (masks.shape[-1] // part for part in (RIM_DIVISOR, SURROUNDINGS_DIVISOR))
+    rim, around = (
+        masks.shape[-1] // part for part in (RIM_DIVISOR, SURROUNDINGS_DIVISOR)
+    )
     return {
         Pool.INSIDE: masks,
         Pool.RIM: _grown(masks, rim) + _grown(1 - masks, rim) - 1,

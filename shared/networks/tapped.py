@@ -11,7 +11,7 @@ from shared.networks.card import REGION_POOLS, NetworkCard, Tap
 from shared.networks.errors import TapUnknown, WeightsUnreadable
 from shared.networks.pooling import nodule_regions, pool_maps
 from shared.networks.registry import build_without_weights, get_network
-from shared.networks.weights.finding import WeightsFinder, tensors_digest, load_weights
+from shared.networks.weights.finding import WeightsFinder, load_weights, tensors_digest
 
 CLASS_COUNT = 2
 """Benign, malignant."""
@@ -62,7 +62,12 @@ class TapNetwork(nn.Module):
         """From what `state_dict` gave; raises `WeightsUnreadable` where names or shapes differ."""
         definition = get_network(name)
         head = new_head(definition.card) if "head.weight" in tensors else None
-        network = cls(definition.card, definition.stages(build_without_weights(definition)), taps, head)
+        network = cls(
+            definition.card,
+            definition.stages(build_without_weights(definition)),
+            taps,
+            head,
+        )
         try:
             network.load_state_dict(tensors, assign=True)
         except RuntimeError as problem:
@@ -105,7 +110,9 @@ class TapNetwork(nn.Module):
         for stage, layer in self.layers.items():
             maps = layer(maps)
             reached[stage] = maps
-        columns = [pool_maps(reached[tap.stage], tap.pool, regions) for tap in self._taps]
+        columns = [
+            pool_maps(reached[tap.stage], tap.pool, regions) for tap in self._taps
+        ]
         if self.head:
             embedding = pool_maps(
                 reached[self.embedding.stage], self.embedding.pool, regions

@@ -9,7 +9,7 @@ from shared.objects.errors import (
     StoreUrlInvalid,
 )
 from shared.objects.location import open_store
-from shared.objects.store import ObjectStore, Stored
+from shared.objects.store import ObjectStore, StoredObject
 
 __all__ = [
     "KeyInvalid",
@@ -19,6 +19,6 @@ __all__ = [
     "ObjectsRefused",
     "ObjectsUnavailable",
     "StoreUrlInvalid",
-    "Stored",
+    "StoredObject",
     "open_store",
 ]

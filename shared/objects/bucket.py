@@ -1,15 +1,15 @@
-"""An S3 bucket as an address names it."""
+"""The S3 bucket that an address names."""
 
 from dataclasses import dataclass, field
 
 REGION = "us-east-1"
 TIMEOUT_S = 10.0
-"""How long the server may be silent; more than one such silence is not waited for, so a call ends soon after."""
+"""How long the server may be silent. After one such silence the call fails."""
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """Where the bucket is and how to get in."""
+    """The address of a bucket and its credentials."""
 
     endpoint: str
     name: str

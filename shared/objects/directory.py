@@ -1,4 +1,4 @@
-"""Keys as files below one directory: written aside, synced, then renamed into place."""
+"""A key store as files in a directory: written to a partial file, synced, then renamed."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ IMAGES = "images and models"
 
 
 class DirectoryStore:
-    """A key store in a directory. A reader, or a crash at any moment, sees a whole value or none."""
+    """A reader sees a complete value or none, also after a crash at any moment."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -51,7 +51,8 @@ class DirectoryStore:
             try:
                 stream = self._path(key).open("rb")
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-                self._partial.stat()  # without it this is not the store: a mount that was lost, say
+                # Without this folder it is not the store, for example a lost mount.
+                self._partial.stat()
                 raise ObjectMissing(key=key) from None
         with stream:
             yield stream
@@ -62,7 +63,8 @@ class DirectoryStore:
             if not path.is_file():
                 self._partial.stat()
                 return False
-            # Its writer may have died between rename and sync; who relies on the value must make it durable.
+            # The writer may have died between rename and sync. A caller relies on the value, so it
+            # is made durable here.
             self._sync_folders_above(path)
             return True
 
@@ -95,7 +97,7 @@ class DirectoryStore:
 
     @contextmanager
     def _new_partial(self) -> Iterator[BinaryIO]:
-        """A file beside the values, gone afterwards unless it was renamed away."""
+        """A temporary file, removed afterwards unless it was renamed."""
         with self._create_locked() as partial:
             try:
                 yield partial
@@ -104,7 +106,7 @@ class DirectoryStore:
                     os.unlink(partial.name)
 
     def _create_locked(self) -> BinaryIO:
-        """The lock says that the writer lives: the system drops it with the process, however that ends."""
+        """The lock shows that the writer lives: the system drops it when the process ends."""
         while True:
             partial = open(  # noqa: SIM115
                 self._partial / secrets.token_hex(16), "xb", opener=_owner_only
@@ -112,16 +114,16 @@ class DirectoryStore:
             fcntl.flock(partial, fcntl.LOCK_EX)
             if os.fstat(partial.fileno()).st_nlink:
                 return partial
-            partial.close()  # a sweeper was quicker than the lock
+            partial.close()  # another process removed the file before it was locked
 
     def _sweep(self) -> None:
-        """Remove what dead writers left behind."""
+        """Remove the partial files of dead writers."""
         for path in self._partial.iterdir():
             with (
                 suppress(FileNotFoundError, BlockingIOError),
-                path.open("rb") as leftover,
+                path.open("rb") as partial,
             ):
-                fcntl.flock(leftover, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(partial, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
 
 
@@ -138,10 +140,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _copy(source: Readable, target: Writable, size: int) -> None:
-    left = size
-    while left:
-        chunk = source.read(min(CHUNK_BYTES, left))
+    remaining = size
+    while remaining:
+        chunk = source.read(min(CHUNK_BYTES, remaining))
         if not chunk:
-            raise EOFError(f"the source ended {left} bytes early")
+            raise EOFError(f"the source ended {remaining} bytes early")
         target.write(chunk)
-        left -= len(chunk)
+        remaining -= len(chunk)

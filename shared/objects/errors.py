@@ -1,4 +1,4 @@
-"""What can go wrong between SERA and its objects."""
+"""Errors of the object store."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,13 +57,16 @@ class StoreUrlInvalid(SeraError):
 
 
 @contextmanager
-def translate_os_errors(what: str) -> Iterator[None]:
-    """A full, read-only or unmounted disk is an object store that cannot be used for now."""
+def translate_os_errors(content: str) -> Iterator[None]:
+    """Turn errors of the file system into StorageFull or ObjectsUnavailable.
+
+    With a full, read-only or unmounted disk the object store cannot be used for now.
+    """
     try:
         yield
     except OSError as error:
         if is_disk_full(error):
-            raise StorageFull(what=what) from error
+            raise StorageFull(what=content) from error
         raise ObjectsUnavailable(
             problem=error.strerror or type(error).__name__
         ) from error

@@ -1,4 +1,4 @@
-"""The port to a store of keys: the little that SERA asks of a directory or an S3 bucket."""
+"""The port to a key store: the few operations that SERA needs of a directory or an S3 bucket."""
 
 import re
 from collections.abc import Iterator
@@ -14,10 +14,13 @@ _MAX_LENGTH = 900
 
 
 class KeyStore(Protocol):
-    """Whole values under keys. Keys satisfy `check_key`; a value becomes visible whole and durable, or not at all."""
+    """Stores values under keys that satisfy `check_key`.
+
+    A value becomes visible complete and durable, or not at all.
+    """
 
     def write(self, key: str, source: Seekable, size: int) -> None:
-        """Keep the next `size` bytes of a seekable `source` under `key`, in place of what was there."""
+        """Store the next `size` bytes of `source` under `key` and replace an earlier value."""
 
     def read(self, key: str) -> bytes:
         """The whole value; raises ObjectMissing."""
@@ -26,10 +29,10 @@ class KeyStore(Protocol):
         """The value as a stream; raises ObjectMissing."""
 
     def exists(self, key: str) -> bool:
-        """Whether a whole, durable value is there."""
+        """Whether the key has a complete, durable value."""
 
     def delete(self, key: str) -> None:
-        """Forget the key; nothing happens where there is none."""
+        """Remove the key. A key that does not exist is no error."""
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """The keys that start with `prefix`, in alphabetical order."""
@@ -41,14 +44,14 @@ def is_key(text: str) -> bool:
 
 
 def check_key(key: str) -> str:
-    """The key itself; raises KeyInvalid."""
+    """Returns the key. Raises KeyInvalid."""
     if not is_key(key):
         raise KeyInvalid(key=key)
     return key
 
 
 def check_prefix(prefix: str) -> str:
-    """The beginning of some key, or of all; raises KeyInvalid."""
+    """Returns the prefix, which may be empty. Raises KeyInvalid."""
     if prefix:
         check_key(prefix.removesuffix("/"))
     return prefix

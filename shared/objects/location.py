@@ -1,4 +1,4 @@
-"""From an address in the settings to an object store."""
+"""Opens the object store that an address in the settings names."""
 
 import re
 from contextlib import suppress
@@ -20,7 +20,11 @@ _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,61}")
 
 
 def open_store(url: str) -> ObjectStore:
-    """The store at `file:///folder` or `s3://KEY:SECRET@host:port/bucket[?secure=true][&region=NAME][&timeout_s=N]`."""
+    """The store at a folder or in a bucket. Raises StoreUrlInvalid.
+
+    Addresses are `file:///folder` or
+    `s3://KEY:SECRET@host:port/bucket[?secure=true][&region=NAME][&timeout_s=N]`.
+    """
     return ObjectStore(_key_store(url))
 
 
@@ -29,9 +33,8 @@ def _key_store(url: str) -> KeyStore:
     if parts.scheme == "file":
         return DirectoryStore(_folder(parts))
     if parts.scheme == "s3":
-        from shared.objects.s3 import (
-            S3Store,
-        )  # minio comes with it, which no folder needs
+        # Imported late: a folder needs no minio.
+        from shared.objects.s3 import S3Store
 
         return S3Store(_bucket(parts))
     raise StoreUrlInvalid(problem="it starts with neither file:// nor s3://")
@@ -49,17 +52,17 @@ def _folder(parts: SplitResult) -> Path:
 def _bucket(parts: SplitResult) -> Bucket:
     if not (parts.username and parts.password):
         raise StoreUrlInvalid(problem="key or secret is missing")
-    if not _HOST.fullmatch(parts.netloc.rpartition("@")[2]) or not _port_is_sound(
-        parts
-    ):
+    endpoint = parts.netloc.rpartition("@")[2]
+    if not _HOST.fullmatch(endpoint) or not _is_port_valid(parts):
         raise StoreUrlInvalid(problem="host or port cannot be read")
-    if not _BUCKET.fullmatch(name := parts.path.strip("/")):
+    name = parts.path.strip("/")
+    if not _BUCKET.fullmatch(name):
         raise StoreUrlInvalid(
             problem="one bucket name, of 3 to 63 of a-z 0-9 . -, has to follow the host"
         )
     options = _options(parts.query)
     return Bucket(
-        endpoint=parts.netloc.rpartition("@")[2],
+        endpoint=endpoint,
         name=name,
         key=unquote(parts.username),
         secret=unquote(parts.password),
@@ -70,9 +73,10 @@ def _bucket(parts: SplitResult) -> Bucket:
 
 
 def _options(query: str) -> dict[str, str]:
-    """What stands after the `?` of the address; raises StoreUrlInvalid."""
+    """The options after the `?` of the address. Raises StoreUrlInvalid."""
     options = dict(parse_qsl(query, keep_blank_values=True))
-    if unknown := set(options) - {"secure", "region", "timeout_s"}:
+    unknown = set(options) - {"secure", "region", "timeout_s"}
+    if unknown:
         raise StoreUrlInvalid(
             problem=f"it has {len(unknown)} option(s) other than secure, region and timeout_s"
         )
@@ -89,13 +93,13 @@ def _options(query: str) -> dict[str, str]:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of the address; what urlsplit says of a bad one is not passed on, for it may quote the secret."""
+    """The parts of the address. The error of urlsplit is dropped: it may quote the secret."""
     with suppress(ValueError):
         return urlsplit(url)
     raise StoreUrlInvalid(problem="it is not a URL")
 
 
-def _port_is_sound(parts: SplitResult) -> bool:
+def _is_port_valid(parts: SplitResult) -> bool:
     try:
         return parts.port is None or parts.port > 0
     except ValueError:

@@ -1,4 +1,4 @@
-"""Keys in a bucket behind the S3 API: MinIO, SeaweedFS, Ceph, AWS."""
+"""A key store in a bucket behind the S3 API: MinIO, SeaweedFS, Ceph, AWS."""
 
 import time
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from shared.objects.keys import check_key, check_prefix
 from shared.objects.streams import Seekable
 
 CONNECT_TIMEOUT_S = 3.0
-VALUE_S = 60.0
-"""How long a whole value may take, however steadily it trickles."""
+VALUE_TIMEOUT_S = 60.0
+"""How long reading a whole value may take, even if bytes keep coming."""
 RETRIES = 3
 PART_BYTES = 16 << 20
 CHUNK_BYTES = 1 << 20
@@ -26,7 +26,7 @@ CONNECTIONS = 10
 
 _ABSENT = {"NoSuchKey", "NoSuchBucket", "ResourceNotFound"}
 _FULL = {"XMinioStorageFull", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded"}
-"""MinIO's for a full disk or bucket; Ceph's for a full quota."""
+"""MinIO's codes for a full disk or bucket, and Ceph's for a full quota."""
 _REFUSED = {
     "AccessDenied",
     "InvalidAccessKeyId",
@@ -37,7 +37,7 @@ _REFUSED = {
 
 
 class S3Store:
-    """A key store in an S3 bucket, which is made with the first value. Nothing connects before the first call."""
+    """Creates the bucket with the first value. Nothing connects before the first call."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket.name
@@ -57,7 +57,7 @@ class S3Store:
     def write(self, key: str, source: Seekable, size: int) -> None:
         check_key(key)
         start = source.tell()
-        with self._errors_named(key):
+        with self._translated_errors(key):
             try:
                 self._put(key, source, size)
             except S3Error as error:
@@ -69,11 +69,11 @@ class S3Store:
 
     def read(self, key: str) -> bytes:
         value = bytearray()
-        until = time.monotonic() + VALUE_S
+        deadline = time.monotonic() + VALUE_TIMEOUT_S
         with self.open(key) as stream:
             while chunk := stream.read1(CHUNK_BYTES):
                 value += chunk
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise ObjectsUnavailable(problem=f"{self._address} is too slow")
         return bytes(value)
 
@@ -81,7 +81,7 @@ class S3Store:
     def open(self, key: str) -> Iterator[urllib3.BaseHTTPResponse]:
         check_key(key)
         with (
-            self._errors_named(key),
+            self._translated_errors(key),
             closing(self._client.get_object(self._bucket, key)) as response,
         ):
             try:
@@ -92,7 +92,7 @@ class S3Store:
     def exists(self, key: str) -> bool:
         check_key(key)
         try:
-            with self._errors_named(key):
+            with self._translated_errors(key):
                 self._client.stat_object(self._bucket, key)
         except ObjectMissing:
             return False
@@ -101,7 +101,7 @@ class S3Store:
     def delete(self, key: str) -> None:
         check_key(key)
         try:
-            with self._errors_named(key):
+            with self._translated_errors(key):
                 self._client.remove_object(self._bucket, key)
         except ObjectMissing:
             return
@@ -109,34 +109,41 @@ class S3Store:
     def keys(self, prefix: str = "") -> Iterator[str]:
         check_prefix(prefix)
         try:
-            with self._errors_named(prefix):
-                for found in self._client.list_objects(
+            with self._translated_errors(prefix):
+                entries = self._client.list_objects(
                     self._bucket, prefix=prefix, recursive=True
-                ):
-                    if found.object_name is not None:
-                        yield found.object_name
+                )
+                for entry in entries:
+                    if entry.object_name is not None:
+                        yield entry.object_name
         except ObjectMissing:
             return
 
     def _put(self, key: str, source: Seekable, size: int) -> None:
-        data = cast(
-            BinaryIO, source
-        )  # the client declares more than `read`, which is all it calls
-        self._client.put_object(self._bucket, key, data, size, part_size=PART_BYTES)
+        # The client declares a whole BinaryIO and calls only `read`.
+        data = cast(BinaryIO, source)
+        self._client.put_object(
+            bucket_name=self._bucket,
+            object_name=key,
+            data=data,
+            length=size,
+            part_size=PART_BYTES,
+        )
 
     def _make_bucket(self) -> None:
         try:
             self._client.make_bucket(self._bucket)
         except S3Error as error:
-            if error.code != "BucketAlreadyOwnedByYou":  # another process was quicker
+            # Another process may have created it in the meantime.
+            if error.code != "BucketAlreadyOwnedByYou":
                 raise
 
     @contextmanager
-    def _errors_named(self, key: str) -> Iterator[None]:
+    def _translated_errors(self, key: str) -> Iterator[None]:
         try:
             yield
         except S3Error as error:
-            raise _named(error, key) from error
+            raise _sera_error(error, key) from error
         except InvalidResponseError as error:
             raise ObjectsUnavailable(
                 problem=f"{self._address} does not speak S3"
@@ -148,7 +155,7 @@ class S3Store:
 
 
 class _Retry(urllib3.Retry):
-    """A server that is silent is not asked again: whoever waits has other things to do."""
+    """Does not repeat a request after a silence of the server, because a caller waits."""
 
     def increment(
         self,
@@ -161,11 +168,18 @@ class _Retry(urllib3.Retry):
     ) -> Self:
         if isinstance(error, urllib3.exceptions.ReadTimeoutError):
             raise error
-        return super().increment(method, url, response, error, _pool, _stacktrace)
+        return super().increment(
+            method=method,
+            url=url,
+            response=response,
+            error=error,
+            _pool=_pool,
+            _stacktrace=_stacktrace,
+        )
 
 
 def _bounded_pool(timeout_s: float) -> urllib3.PoolManager:
-    """The client's own waits five minutes for a connection, five times over."""
+    """The client's default pool would wait five minutes for a connection, five times."""
     connect_s = min(CONNECT_TIMEOUT_S, timeout_s)
     return urllib3.PoolManager(
         maxsize=CONNECTIONS,
@@ -175,15 +189,16 @@ def _bounded_pool(timeout_s: float) -> urllib3.PoolManager:
             connect=1,
             backoff_factor=0.2,
             status_forcelist=[500, 502, 503, 504],
-            respect_retry_after_header=False,  # it may say hours, and we would sleep
+            respect_retry_after_header=False,  # the header may say hours
         ),
     )
 
 
-def _named(error: S3Error, key: str) -> SeraError:
+def _sera_error(error: S3Error, key: str) -> SeraError:
     if error.code in _ABSENT:
         return ObjectMissing(key=key)
     if error.code in _FULL:
         return StorageFull(what="images and models")
-    kind = ObjectsRefused if error.code in _REFUSED else ObjectsUnavailable
-    return kind(problem=error.code)
+    if error.code in _REFUSED:
+        return ObjectsRefused(problem=error.code)
+    return ObjectsUnavailable(problem=error.code)

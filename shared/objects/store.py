@@ -1,4 +1,4 @@
-"""Objects under their own hash, and cache entries under a name, over any key store."""
+"""The object store: objects under their own hash and cache entries under a name."""
 
 import hashlib
 import io
@@ -24,15 +24,18 @@ TEMPORARY = "temporary files"
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What an object is known by from now on."""
+class StoredObject:
+    """The name and the size of a stored object."""
 
     sha256: str
     size: int
 
 
 class ObjectStore:
-    """Immutable objects, each named by its SHA-256; put twice, it is kept once."""
+    """Immutable objects named by their SHA-256, over any key store.
+
+    An object that is put twice is stored once.
+    """
 
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
@@ -45,32 +48,37 @@ class ObjectStore:
         source: Readable | bytes,
         *,
         max_bytes: int | None = None,
-        anew: bool = False,
-    ) -> Stored:
-        """Keep the object; durable on return. Raises TooLarge at the first byte past `max_bytes`.
+        overwrite: bool = False,
+    ) -> StoredObject:
+        """Store the object; it is durable on return. Raises TooLarge past `max_bytes`.
 
-        What is there already is written only if it is put `anew`: the time that takes then tells nobody that it was.
+        An object that exists is written again only with `overwrite`. The time of the call then
+        does not reveal whether the object was known.
         """
         stream = io.BytesIO(source) if isinstance(source, bytes) else source
         with (
-            _full_named(),
+            _translated_full_disk(),
             tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY_BYTES) as spool,
         ):
             stored = _spool(stream, spool, max_bytes)
             key = _object_key(stored.sha256)
-            if anew or not self._keys.exists(key):
+            if overwrite or not self._keys.exists(key):
                 spool.seek(0)
                 self._keys.write(key, spool, stored.size)
         return stored
 
     def get(self, sha256: str) -> bytes:
-        """The object, checked against its hash; raises ObjectMissing, ObjectCorrupt."""
+        """The object, verified against its hash. Raises ObjectMissing, ObjectCorrupt."""
         data = self._keys.read(_object_key(sha256))
         _check(sha256, hashlib.sha256(data).hexdigest())
         return data
 
     def copy_to(self, sha256: str, target: Writable) -> int:
-        """Stream a large object into `target` and return its size; on ObjectCorrupt discard what was written."""
+        """Stream a large object into `target` and return its size.
+
+        Raises ObjectMissing, ObjectCorrupt. After ObjectCorrupt the caller discards the written
+        bytes.
+        """
         digest = hashlib.sha256()
         size = 0
         with self._keys.open(_object_key(sha256)) as source:
@@ -87,11 +95,11 @@ class ObjectStore:
         self._keys.delete(_object_key(sha256))
 
     def put_named(self, name: str, value: bytes) -> None:
-        """Keep a cache entry under a name, in place of what was there."""
+        """Store a cache entry under a name and replace an earlier one."""
         self._keys.write(_entry_key(name), io.BytesIO(value), len(value))
 
     def get_named(self, name: str) -> bytes | None:
-        """The cache entry, or None where there is none."""
+        """The cache entry, or None."""
         try:
             return self._keys.read(_entry_key(name))
         except ObjectMissing:
@@ -99,7 +107,7 @@ class ObjectStore:
 
 
 def _object_key(sha256: str) -> str:
-    """Two levels of folders, so that none grows past what a file system lists quickly."""
+    """Two levels of folders, so that a file system lists each of them quickly."""
     if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
         raise KeyInvalid(key=sha256)
     return f"objects/{sha256[:2]}/{sha256[2:4]}/{sha256}"
@@ -110,8 +118,8 @@ def _entry_key(name: str) -> str:
 
 
 @contextmanager
-def _full_named() -> Iterator[None]:
-    """What is buffered goes to the disk late, at the latest when the file is closed."""
+def _translated_full_disk() -> Iterator[None]:
+    """Raises StorageFull for a full disk. Buffered bytes may reach it only at the close."""
     try:
         yield
     except OSError as error:
@@ -120,7 +128,7 @@ def _full_named() -> Iterator[None]:
         raise
 
 
-def _spool(source: Readable, spool: Writable, max_bytes: int | None) -> Stored:
+def _spool(source: Readable, spool: Writable, max_bytes: int | None) -> StoredObject:
     digest = hashlib.sha256()
     size = 0
     for chunk in _chunks(source):
@@ -130,7 +138,7 @@ def _spool(source: Readable, spool: Writable, max_bytes: int | None) -> Stored:
         digest.update(chunk)
         with translate_os_errors(TEMPORARY):
             spool.write(chunk)
-    return Stored(digest.hexdigest(), size)
+    return StoredObject(sha256=digest.hexdigest(), size=size)
 
 
 def _chunks(source: Readable) -> Iterator[bytes]:
@@ -138,6 +146,6 @@ def _chunks(source: Readable) -> Iterator[bytes]:
         yield chunk
 
 
-def _check(expected: str, found: str) -> None:
-    if found != expected:
+def _check(expected: str, actual: str) -> None:
+    if actual != expected:
         raise ObjectCorrupt(key=expected)

@@ -1,4 +1,4 @@
-"""What is asked of a stream of bytes: an open file, a spooled one, the body of a response."""
+"""Protocols of byte streams: an open file, a spooled file, the body of a response."""
 
 from typing import Protocol
 

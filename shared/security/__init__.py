@@ -1,1 +1,1 @@
-"""Passwords, authenticators, key files, the key that signs the audit trail, and checks of production settings."""
+"""Passwords, authenticators, key files, audit signing, and checks of production settings."""

@@ -1,6 +1,7 @@
-"""The key that seals the audit trail: Ed25519 (RFC 8032), the private half on the machine of the workers only.
+"""The Ed25519 key (RFC 8032) that seals the audit trail.
 
-Keys and signatures are written as base64 of their raw bytes: 32 of a key, 64 of a signature.
+The private half exists only on the machine of the workers. Keys and signatures are the base64 of
+their raw bytes: 32 of a key, 64 of a signature.
 """
 
 import base64
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 
 from shared.domain.audit.chain import Seal
 from shared.errors import SeraError
-from shared.security.key_files import kept, raw
+from shared.security.key_files import decode_key, read_or_create
 from shared.settings import Settings
 
 
@@ -35,18 +36,18 @@ class SealKeyUnwritable(SeraError):
 
 
 class SealKey:
-    """Signs; `public` is what others need to check it."""
+    """Signs seals. `public` is the key with which others verify them."""
 
     def __init__(self, secret: str, where: str) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(_raw(secret, where))
-        self.public = _text(self._key.public_key().public_bytes_raw())
+        self._key = Ed25519PrivateKey.from_private_bytes(_decode_key(secret, where))
+        self.public = _to_base64(self._key.public_key().public_bytes_raw())
 
     def sign(self, text: bytes) -> str:
-        return _text(self._key.sign(text))
+        return _to_base64(self._key.sign(text))
 
 
 def seal_key(settings: Settings) -> SealKey:
-    """The key in SERA_AUDIT_KEY, else this machine's own, drawn when it is first needed.
+    """The key in SERA_AUDIT_KEY, else that of this machine, which is created at first use.
 
     Raises
     ------
@@ -54,39 +55,39 @@ def seal_key(settings: Settings) -> SealKey:
     """
     if settings.audit_key:
         return SealKey(settings.audit_key.get_secret_value(), "SERA_AUDIT_KEY")
-    path = key_file(settings)
+    path = seal_key_file(settings)
     try:
-        return SealKey(kept(path), str(path))
+        return SealKey(read_or_create(path), str(path))
     except OSError as error:
         raise SealKeyUnwritable(path=path) from error
 
 
-def key_file(settings: Settings) -> Path:
+def seal_key_file(settings: Settings) -> Path:
     return settings.home / "keys" / "audit-ed25519"
 
 
-def own_key(settings: Settings) -> list[str]:
-    """The public half, where this machine holds the key; nothing where seals are made elsewhere."""
-    held = settings.audit_key or key_file(settings).exists()
-    return [seal_key(settings).public] if held else []
+def own_public_keys(settings: Settings) -> list[str]:
+    """The public key, if this machine has the private one; empty if seals are made elsewhere."""
+    has_key = settings.audit_key or seal_key_file(settings).exists()
+    return [seal_key(settings).public] if has_key else []
 
 
-def signed(seal: Seal) -> bool:
-    """Whether a seal's signature was made over it with the key that it names."""
+def is_signed(seal: Seal) -> bool:
+    """Whether the seal's signature is valid under the key that the seal names."""
     try:
-        key = Ed25519PublicKey.from_public_bytes(_raw(seal.key, "the seal"))
+        key = Ed25519PublicKey.from_public_bytes(_decode_key(seal.key, "the seal"))
         key.verify(base64.b64decode(seal.signature, validate=True), seal.signed_bytes)
     except (InvalidSignature, SealKeyUnusable, ValueError):
         return False
     return True
 
 
-def _raw(text: str, where: str) -> bytes:
+def _decode_key(text: str, where: str) -> bytes:
     try:
-        return raw(text)
+        return decode_key(text)
     except ValueError as error:
         raise SealKeyUnusable(where=where) from error
 
 
-def _text(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
+def _to_base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

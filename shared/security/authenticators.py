@@ -1,10 +1,9 @@
-"""Authenticators that show a code of six digits (TOTP, RFC 6238), and codes for when they are lost."""
+"""Second factors: authenticators with six-digit codes (TOTP, RFC 6238), and recovery codes."""
 
 import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterable
 from uuid import UUID
 
 import pyotp
@@ -12,19 +11,19 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.errors import SeraError
-from shared.security.key_files import kept, raw
+from shared.security.key_files import decode_key, read_or_create
 from shared.security.passwords import ALPHABET
 from shared.settings import Settings
 
 ISSUER = "SERA"
 STEP_S = 30
-STEPS_OFF = 1
-"""A code of the step before or after is taken too: clocks differ, and people are slow."""
+STEP_TOLERANCE = 1
+"""A code of the previous or next step is accepted too: clocks differ, and people are slow."""
 NONCE_BYTES = 12
-RECOVERY_CODES = 10
-GROUPS = 4
-GROUP = 4
-"""79 random bits each, so that one round of SHA-256 keeps them."""
+RECOVERY_CODE_COUNT = 10
+GROUP_COUNT = 4
+GROUP_LETTERS = 4
+"""A recovery code has 79 random bits, so one round of SHA-256 protects it."""
 
 
 class PeopleKeyUnusable(SeraError):
@@ -44,7 +43,7 @@ class PeopleKeyUnwritable(SeraError):
 
 
 class Vault:
-    """Encrypts secrets (AES-256-GCM) before they go into the ledger, each for its person alone."""
+    """Encrypts secrets (AES-256-GCM) for the ledger, each bound to its person."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -56,13 +55,11 @@ class Vault:
         return nonce + self._cipher().encrypt(nonce, secret.encode(), person.bytes)
 
     def open(self, person: UUID, sealed: bytes) -> str:
-        """Raises PeopleKeyUnusable, also for what was sealed with another key or for somebody else."""
+        """Raises PeopleKeyUnusable, also if another key or another person sealed it."""
+        nonce = sealed[:NONCE_BYTES]
+        ciphertext = sealed[NONCE_BYTES:]
         try:
-            return (
-                self._cipher()
-                .decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], person.bytes)
-                .decode()
-            )
+            return self._cipher().decrypt(nonce, ciphertext, person.bytes).decode()
         except InvalidTag as error:
             raise PeopleKeyUnusable(where=self._where) from error
 
@@ -71,9 +68,13 @@ class Vault:
         return "SERA_PEOPLE_KEY" if self._settings.people_key else str(self._path)
 
     def _cipher(self) -> AESGCM:
-        told = self._settings.people_key
+        setting = self._settings.people_key
         try:
-            return AESGCM(raw(told.get_secret_value() if told else kept(self._path)))
+            if setting:
+                text = setting.get_secret_value()
+            else:
+                text = read_or_create(self._path)
+            return AESGCM(decode_key(text))
         except OSError as error:
             raise PeopleKeyUnwritable(path=self._path) from error
         except ValueError as error:
@@ -85,39 +86,47 @@ def new_secret() -> str:
     return pyotp.random_base32()
 
 
-def address(secret: str, name: str) -> str:
-    """The `otpauth:` URI that an authenticator reads, as a QR code or a link."""
+def provisioning_uri(secret: str, name: str) -> str:
+    """The `otpauth:` URI for an authenticator, as a QR code or a link."""
     return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=ISSUER)
 
 
-def step_of(secret: str, code: str, now_s: float, last: int | None) -> int | None:
-    """The time step that this code belongs to, if it is near and after the last one used; else None."""
+def matching_step(
+    secret: str, code: str, now_s: float, last_step: int | None
+) -> int | None:
+    """The time step of a code, or None.
+
+    The step must be close to `now_s` (seconds since 1970) and later than the last one used.
+    """
     clock = pyotp.HOTP(secret)
-    told = plain(code)
-    now = int(now_s // STEP_S)
-    for step in range(now - STEPS_OFF, now + STEPS_OFF + 1):
-        fresh = last is None or step > last
-        if fresh and hmac.compare_digest(clock.at(step).encode(), told.encode()):
+    digits = normalize_code(code).encode()
+    current_step = int(now_s // STEP_S)
+    first_step = current_step - STEP_TOLERANCE
+    for step in range(first_step, current_step + STEP_TOLERANCE + 1):
+        is_unused = last_step is None or step > last_step
+        if is_unused and hmac.compare_digest(clock.at(step).encode(), digits):
             return step
     return None
 
 
 def recovery_codes() -> list[str]:
-    """Each good for one sign-in."""
-    return [
-        "-".join("".join(_letters(GROUP)) for _ in range(GROUPS))
-        for _ in range(RECOVERY_CODES)
-    ]
+    """New codes, each valid for one sign-in."""
+    return [_recovery_code() for _ in range(RECOVERY_CODE_COUNT)]
 
 
 def recovery_hash(code: str) -> str:
-    return hashlib.sha256(plain(code).casefold().encode()).hexdigest()
+    return hashlib.sha256(normalize_code(code).casefold().encode()).hexdigest()
 
 
-def plain(code: str) -> str:
-    """Without the blanks and dashes that make it easier to read."""
+def normalize_code(code: str) -> str:
+    """The code without the blanks and dashes that make it easier to read."""
     return "".join(letter for letter in code if letter.isascii() and letter.isalnum())
 
 
-def _letters(count: int) -> Iterable[str]:
-    return (secrets.choice(ALPHABET) for _ in range(count))
+def _recovery_code() -> str:
+    groups = [_random_letters(GROUP_LETTERS) for _ in range(GROUP_COUNT)]
+    return "-".join(groups)
+
+
+def _random_letters(count: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(count))

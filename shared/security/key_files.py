@@ -1,6 +1,7 @@
-"""Keys of this installation that lie in a file of its home: drawn when first needed, for their owner only.
+"""Key files of this installation in its home folder.
 
-They are written as base64 of 32 random bytes.
+A key is created when it is first needed, readable for its owner only. The file holds 32 random
+bytes as base64.
 """
 
 import base64
@@ -13,15 +14,15 @@ from tempfile import NamedTemporaryFile
 KEY_BYTES = 32
 
 
-def kept(path: Path) -> str:
-    """What the file holds; drawn if there is none. Raises OSError where it cannot be kept."""
+def read_or_create(path: Path) -> str:
+    """The text of the key file, which is created if it is missing. Raises OSError."""
     if not path.exists():
-        _draw(path)
+        _create(path)
     return path.read_text()
 
 
-def raw(text: str) -> bytes:
-    """The key's bytes; ValueError if it is none."""
+def decode_key(text: str) -> bytes:
+    """The key's bytes. Raises ValueError if the text is no key."""
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except binascii.Error as error:
@@ -31,12 +32,12 @@ def raw(text: str) -> bytes:
     return key
 
 
-def _draw(path: Path) -> None:
-    """Whoever is first wins; the file appears whole or not at all."""
+def _create(path: Path) -> None:
+    """Of two processes the first one wins. The file appears complete or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as draft:
-        draft.write(base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
-        draft.flush()
-        os.fsync(draft.fileno())
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as new_file:
+        new_file.write(base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
+        new_file.flush()
+        os.fsync(new_file.fileno())
         with suppress(FileExistsError):
-            os.link(draft.name, path)
+            os.link(new_file.name, path)

@@ -1,6 +1,7 @@
-"""Passwords: what may be one (NIST SP 800-63B), and what is kept of it (argon2id, RFC 9106).
+"""Password rules (NIST SP 800-63B) and password hashes (argon2id, RFC 9106).
 
-A hash takes 64 MiB and a tenth of a second by intent. Whoever hashes for strangers bounds how many run at a time.
+A hash takes 64 MiB and a tenth of a second on purpose. A caller that hashes for strangers limits
+how many hashes run at a time.
 """
 
 import re
@@ -15,16 +16,19 @@ from shared.errors import InputError
 
 HASHER = PasswordHasher()
 """RFC 9106's second recommendation: 64 MiB, 3 passes, 4 lanes."""
-NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$RTGr2lY74N+wQN3bLoaYgQ$XihMun9GGTJZ3q9osID6Ob0c/+7EnKP0t71MuH0RsKw"
-"""What a guess is compared with where there is no such person, so that it takes as long."""
-LEAST = 12
-MOST = 200
-"""Letters. No rules of composition: SP 800-63B advises against them."""
+DUMMY_HASH = (
+    "$argon2id$v=19$m=65536,t=3,p=4$RTGr2lY74N+wQN3bLoaYg"
+    "Q$XihMun9GGTJZ3q9osID6Ob0c/+7EnKP0t71MuH0RsKw"
+)
+"""Compared with a guess for an unknown person, so that the answer takes as long."""
+MIN_LETTERS = 12
+MAX_LETTERS = 200
+"""There are no rules of composition: SP 800-63B advises against them."""
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-GROUPS = 4
-GROUP = 5
-"""A one-time password: 20 letters that cannot be taken for one another, 99 bits."""
-COMMON = (
+GROUP_COUNT = 4
+GROUP_LETTERS = 5
+"""A one-time password has 20 letters of an alphabet without look-alikes: 99 bits."""
+COMMON_WORDS = (
     "password",
     "passwort",
     "passw0rd",
@@ -55,15 +59,15 @@ COMMON = (
     "winter",
     "spring",
 )
-RUNS = (
+KEYBOARD_RUNS = (
     "abcdefghijklmnopqrstuvwxyz",
     "01234567890123456789",
     "qwertyuiopasdfghjklzxcvbnm",
     "1qaz2wsx3edc4rfv5tgb6yhn",
 )
 LEETSPEAK = str.maketrans("01345@$!", "oieasasi")
-DIFFERENT = 5
-"""Fewer different letters than this are a pattern."""
+MIN_DISTINCT_LETTERS = 5
+"""A password with fewer distinct letters is a pattern."""
 
 
 class PasswordTooShort(InputError):
@@ -82,65 +86,73 @@ class PasswordGuessable(InputError):
     )
 
 
-def check(password: str, name: str) -> None:
+def check_password(password: str, name: str) -> None:
     """Raises PasswordTooShort, PasswordGuessable."""
-    told = normal(password)
-    if not LEAST <= len(told) <= MOST:
-        raise PasswordTooShort(least=LEAST, most=MOST)
-    plain = told.casefold()
-    if why := _guessable(plain, name.casefold()):
-        raise PasswordGuessable(why=why)
+    normalized = normalize(password)
+    if not MIN_LETTERS <= len(normalized) <= MAX_LETTERS:
+        raise PasswordTooShort(least=MIN_LETTERS, most=MAX_LETTERS)
+    weakness = _weakness(normalized.casefold(), name.casefold())
+    if weakness:
+        raise PasswordGuessable(why=weakness)
 
 
-def hashed(password: str) -> str:
-    return HASHER.hash(normal(password))
+def hash_password(password: str) -> str:
+    return HASHER.hash(normalize(password))
 
 
-def matches(kept: str | None, password: str) -> bool:
-    """Whether it is the password; takes as long where there is none, and is then False."""
+def matches(password_hash: str | None, password: str) -> bool:
+    """Whether the password is right. Without a hash it is False and takes as long."""
     try:
-        return HASHER.verify(kept or NOBODYS, normal(password)) and kept is not None
+        is_right = HASHER.verify(password_hash or DUMMY_HASH, normalize(password))
+        return is_right and password_hash is not None
     except (VerificationError, InvalidHashError):
         return False
 
 
-def stale(kept: str) -> bool:
-    """Whether it was hashed with other parameters than ours are now."""
-    return HASHER.check_needs_rehash(kept)
+def needs_rehash(password_hash: str) -> bool:
+    """Whether the hash was made with other parameters than the present ones."""
+    return HASHER.check_needs_rehash(password_hash)
 
 
-def one_time() -> str:
+def one_time_password() -> str:
     """A password to be changed at the first sign-in."""
-    return "-".join(
-        "".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(GROUPS)
-    )
+    groups = [_random_letters(GROUP_LETTERS) for _ in range(GROUP_COUNT)]
+    return "-".join(groups)
 
 
-def normal(password: str) -> str:
-    """One keyboard's é is another's e and accent: the same password."""
+def normalize(password: str) -> str:
+    """NFKC: an é and an e with a combining accent are the same password."""
     return unicodedata.normalize("NFKC", password)
 
 
-def _guessable(plain: str, name: str) -> str:
-    if len(set(plain)) < DIFFERENT or _repeats(plain):
+def _random_letters(count: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(count))
+
+
+def _weakness(password: str, name: str) -> str:
+    """Why a password is guessable; empty if it is not."""
+    if len(set(password)) < MIN_DISTINCT_LETTERS or _repeats(password):
         return "it repeats itself"
-    if any(run.startswith(plain) or plain in run or plain in run[::-1] for run in RUNS):
+    if any(_is_part_of_run(password, run) for run in KEYBOARD_RUNS):
         return "its letters lie side by side"
-    if len(name) >= 3 and _little_beside(plain, (name,)):
+    if len(name) >= 3 and _has_little_besides(password, (name,)):
         return "it is the name"
-    if any(
-        _little_beside(told, COMMON) for told in (plain, plain.translate(LEETSPEAK))
-    ):
-        return "it is a common word with something added"
+    for spelling in (password, password.translate(LEETSPEAK)):
+        if _has_little_besides(spelling, COMMON_WORDS):
+            return "it is a common word with something added"
     return ""
 
 
-def _repeats(plain: str) -> bool:
-    return re.fullmatch(r"(.{1,6})\1+.?", plain) is not None
+def _is_part_of_run(password: str, run: str) -> bool:
+    return password in run or password in run[::-1]
 
 
-def _little_beside(plain: str, words: Iterable[str]) -> bool:
-    left = plain
+def _repeats(password: str) -> bool:
+    return re.fullmatch(r"(.{1,6})\1+.?", password) is not None
+
+
+def _has_little_besides(password: str, words: Iterable[str]) -> bool:
+    remaining = password
     for word in sorted(words, key=len, reverse=True):
-        left = left.replace(word, "")
-    return left != plain and len(left) <= LEAST // 2
+        remaining = remaining.replace(word, "")
+    return remaining != password and len(remaining) <= MIN_LETTERS // 2

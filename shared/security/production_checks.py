@@ -1,4 +1,7 @@
-"""Settings that work and are not safe: `./sera doctor` warns of them, and production refuses to start with them."""
+"""Checks for settings that work and are not safe.
+
+`./sera doctor` warns of them, and production refuses to start with them.
+"""
 
 import ipaddress
 import stat
@@ -8,10 +11,10 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from shared.errors import SeraError
 from shared.settings import ROOT, Settings
 
-OTHERS = stat.S_IRWXO
-LEAST_SECRET = 12
-"""Characters of a password between machines, which nobody has to remember."""
-WELL_KNOWN = {
+OTHER_USERS = stat.S_IRWXO
+MIN_SECRET_LENGTH = 12
+"""The least number of characters of a password between machines. Nobody has to remember it."""
+WELL_KNOWN_SECRETS = {
     "adminadmin12",
     "changemechangeme",
     "minioadmin123",
@@ -19,8 +22,8 @@ WELL_KNOWN = {
     "passwordpassword",
     "postgrespostgres",
 }
-"""Passwords long enough to pass and printed in other software's instructions."""
-Told = str | None
+"""Passwords that are long enough and are printed in the instructions of other software."""
+Problem = str | None
 
 
 class UnsafeSettings(SeraError):
@@ -29,52 +32,61 @@ class UnsafeSettings(SeraError):
 
 
 def refuse_unsafe(settings: Settings) -> Settings:
-    """The same settings; raises UnsafeSettings where they say production and one of them is not safe."""
-    if settings.production and (told := warnings(settings)):
-        raise UnsafeSettings(problems=". ".join(told))
+    """Returns the settings. Raises UnsafeSettings in production if one of them is not safe."""
+    if settings.production:
+        problems = warnings(settings)
+        if problems:
+            raise UnsafeSettings(problems=". ".join(problems))
     return settings
 
 
 def warnings(settings: Settings) -> list[str]:
-    """Sentences, each with the next step."""
-    return [told for check in WARNINGS if (told := check(settings))]
+    """One sentence for each problem, with the next step."""
+    problems = [check(settings) for check in CHECKS]
+    return [problem for problem in problems if problem]
 
 
-def exposure(settings: Settings) -> Told:
-    """Keys and images would cross the network in the clear."""
+def exposure(settings: Settings) -> Problem:
+    """Without TLS keys and images cross the network unencrypted."""
     if (settings.public_url or "").startswith("https://"):
         return None
     if settings.production:
-        return "Browsers and hospitals need TLS. Put a proxy with TLS before SERA and set SERA_PUBLIC_URL=https://NAME"
-    if within_this_machine(settings.host):
+        return (
+            "Browsers and hospitals need TLS. Put a proxy with TLS before SERA and set "
+            "SERA_PUBLIC_URL=https://NAME"
+        )
+    if is_loopback(settings.host):
         return None
     return (
-        f"SERA_HOST={settings.host} is open to the network without TLS. Put a proxy with TLS before it and set "
-        "SERA_PUBLIC_URL=https://NAME, or set SERA_HOST=127.0.0.1"
+        f"SERA_HOST={settings.host} is open to the network without TLS. Put a proxy with TLS "
+        "before it and set SERA_PUBLIC_URL=https://NAME, or set SERA_HOST=127.0.0.1"
     )
 
 
-def open_home(settings: Settings) -> Told:
-    """Images and the database's files are for our eyes only."""
+def open_home(settings: Settings) -> Problem:
+    """Other users of the machine must not read images and the database's files."""
     home = settings.home
-    if home.exists() and stat.S_IMODE(home.stat().st_mode) & OTHERS:
+    if home.exists() and stat.S_IMODE(home.stat().st_mode) & OTHER_USERS:
         return (
             f"{home} is open to every user of this machine. Close it: chmod o= {home}"
         )
     return None
 
 
-def default_home(settings: Settings) -> Told:
-    if settings.home == ROOT / ".sera" and (
-        settings.production or not within_this_machine(settings.host)
-    ):
-        return f"{settings.home} lies in the program's folder, where an update may remove it. Set SERA_HOME elsewhere"
-    return None
+def default_home(settings: Settings) -> Problem:
+    if settings.home != ROOT / ".sera":
+        return None
+    if not settings.production and is_loopback(settings.host):
+        return None
+    return (
+        f"{settings.home} lies in the program's folder, where an update may remove it. Set "
+        "SERA_HOME elsewhere"
+    )
 
 
-def database_role(settings: Settings) -> Told:
-    """A service needs a login that owns nothing and that the hospitals' row-level security holds for."""
-    # Here, for what else uses settings may have no use for the ledger, which takes half a second to import.
+def database_role(settings: Settings) -> Problem:
+    """A service needs a login that owns nothing and is subject to row-level security."""
+    # Imported here, because importing the ledger takes half a second.
     from shared.ledger.db_role import can_bypass_row_level_security
 
     if settings.database_url is None or not can_bypass_row_level_security(
@@ -82,70 +94,70 @@ def database_role(settings: Settings) -> Told:
     ):
         return None
     return (
-        "The login of SERA_DATABASE_URL owns the tables or is a superuser: every transaction gives that up, but a "
-        "login that never had it is safer. Give sera_service a password and name it in SERA_DATABASE_URL, and the "
-        "owner in SERA_DATABASE_OWNER_URL"
+        "The login of SERA_DATABASE_URL owns the tables or is a superuser: every transaction gives "
+        "that up, but a login that never had it is safer. Give sera_service a password and name it "
+        "in SERA_DATABASE_URL, and the owner in SERA_DATABASE_OWNER_URL"
     )
 
 
-def engine_secrets(settings: Settings) -> Told:
-    """Whoever reaches an engine over the network must know a secret that stands in no manual."""
-    weak = sorted(
-        name
-        for name, parts in _engines(settings)
-        if _over_the_network(parts) and _guessable(parts)
-    )
+def engine_secrets(settings: Settings) -> Problem:
+    """An engine on the network needs a secret that is in no manual."""
+    weak = []
+    for name, url in _engine_urls(settings):
+        if _is_remote(url) and _has_weak_secret(url):
+            weak.append(name)
     if not weak:
         return None
+    names = " and ".join(sorted(weak))
     return (
-        f"The secret in {' and '.join(weak)} is absent, short or well known. Use {LEAST_SECRET} or more characters "
-        "drawn at random"
+        f"The secret in {names} is absent, short or well known. Use {MIN_SECRET_LENGTH} or more "
+        "characters drawn at random"
     )
 
 
-def plain_objects(settings: Settings) -> Told:
-    """Images would cross the network in the clear."""
+def plain_objects(settings: Settings) -> Problem:
+    """Without TLS images cross the network unencrypted."""
     parts = urlsplit(settings.objects)
-    if (
-        parts.scheme != "s3"
-        or within_this_machine(parts.hostname or "")
-        or "secure=true" in parts.query
-    ):
+    if parts.scheme != "s3" or "secure=true" in parts.query:
+        return None
+    if is_loopback(parts.hostname or ""):
         return None
     return "SERA_OBJECTS_URL sends images over the network without TLS. Add ?secure=true to it"
 
 
-def believed_proxies(settings: Settings) -> Told:
-    """If everybody's X-Forwarded-For is believed, the audit trail says whatever a stranger likes."""
-    if any(each.strip().endswith("/0") for each in settings.trusted_proxies.split(",")):
+def trusted_proxies(settings: Settings) -> Problem:
+    """If every X-Forwarded-For is trusted, a stranger chooses the address in the audit trail."""
+    networks = settings.trusted_proxies.split(",")
+    if any(network.strip().endswith("/0") for network in networks):
         return "SERA_TRUSTED_PROXIES believes everybody. Name the address of the proxy"
     return None
 
 
-def demo_people(settings: Settings) -> Told:
-    """Their passwords lie in a file and never need a change."""
+def demo_people(settings: Settings) -> Problem:
+    """The demo's passwords are in a file and never need to be changed."""
     if not (settings.production and settings.demo_passwords.exists()):
         return None
     return (
-        "People of `./sera demo` can sign in. Start without SERA_PRODUCTION, disable each (`./sera person disable "
-        f"NAME`) and remove {settings.demo_passwords}, or use another SERA_HOME"
+        "People of `./sera demo` can sign in. Start without SERA_PRODUCTION, disable each "
+        f"(`./sera person disable NAME`) and remove {settings.demo_passwords}, or use another "
+        "SERA_HOME"
     )
 
 
-Check = Callable[[Settings], Told]
-WARNINGS: tuple[Check, ...] = (
+Check = Callable[[Settings], Problem]
+CHECKS: tuple[Check, ...] = (
     exposure,
     open_home,
     default_home,
     database_role,
     engine_secrets,
     plain_objects,
-    believed_proxies,
+    trusted_proxies,
     demo_people,
 )
 
 
-def within_this_machine(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
@@ -154,22 +166,23 @@ def within_this_machine(host: str) -> bool:
         return False
 
 
-def _engines(settings: Settings) -> Iterator[tuple[str, SplitResult]]:
+def _engine_urls(settings: Settings) -> Iterator[tuple[str, SplitResult]]:
     for name in ("database_url", "broker_url", "objects_url"):
-        if secret := getattr(settings, name):
+        secret = getattr(settings, name)
+        if secret:
             yield f"SERA_{name.upper()}", urlsplit(secret.get_secret_value())
 
 
-def _over_the_network(parts: SplitResult) -> bool:
-    """Neither a socket or folder of this machine nor a loopback address."""
-    host = parts.hostname
-    return host is not None and not within_this_machine(host)
+def _is_remote(url: SplitResult) -> bool:
+    """Whether the address is neither a socket or folder of this machine nor a loopback address."""
+    host = url.hostname
+    return host is not None and not is_loopback(host)
 
 
-def _guessable(parts: SplitResult) -> bool:
-    secret = unquote(parts.password or "")
+def _has_weak_secret(url: SplitResult) -> bool:
+    secret = unquote(url.password or "")
     return (
-        len(secret) < LEAST_SECRET
-        or secret == unquote(parts.username or "")
-        or secret.lower() in WELL_KNOWN
+        len(secret) < MIN_SECRET_LENGTH
+        or secret == unquote(url.username or "")
+        or secret.lower() in WELL_KNOWN_SECRETS
     )

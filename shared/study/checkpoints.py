@@ -15,8 +15,8 @@ HEADER_BYTES = DIGEST_BYTES + LENGTH_BYTES
 class FolderCache:
     """A `FeatureCache` with one file for each key, named by the hash of the key.
 
-    An entry has its length and a SHA-256 over key and content. An entry that was cut short, damaged or
-    moved counts as absent and is computed again. Entries are written atomically.
+    An entry has its length and a SHA-256 over key and content. An entry that was cut short,
+    damaged or moved counts as absent and is computed again. Entries are written atomically.
     """
 
     def __init__(self, path: Path) -> None:

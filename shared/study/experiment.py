@@ -1,9 +1,9 @@
 """Runs the experiment of the papers on a folder of labelled images.
 
-It fits networks tuned end to end, features with and without tuning, concatenations of features, and
-ensembles. Lee et al. (2019) and Koh et al. (2020) judged on a test set. Here nested cross-validation
-judges every image by a fit that saw neither the image nor its patient, so a folder of any size gives
-honest figures.
+It fits networks tuned end to end, features with and without tuning, concatenations of features,
+and ensembles. Lee et al. (2019) and Koh et al. (2020) judged on a test set. Here nested
+cross-validation judges every image by a fit that saw neither the image nor its patient, so a
+folder of any size gives honest figures.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,8 +59,8 @@ def run_experiment(
 ) -> tuple[Study, FittedModel]:
     """Compute every row that the recipe allows, and fit its final model on all images.
 
-    A row that needs a missing weight file is not computed, and the study names it. Nothing that is in
-    `cache` is computed again.
+    A row that needs a missing weight file is not computed, and the study names it. Nothing that is
+    in `cache` is computed again.
 
     Raises
     ------
@@ -72,7 +72,14 @@ def run_experiment(
         recipe.with_calipers(folder.masked_share), weights, seed
     )
     samples = folder.samples(recipe_framing(feasible))
-    with TrainingContext(samples, feasible, weights, cache, seed, progress) as context:
+    with TrainingContext(
+        samples=samples,
+        recipe=feasible,
+        weights=weights,
+        cache=cache,
+        seed=seed,
+        progress=progress,
+    ) as context:
         experiment = _Experiment(context, weights, progress)
         rows, settings = experiment.rows()
         component_scores = experiment.scores_of(context.components)
@@ -165,7 +172,9 @@ class _Experiment:
         for number in judge.component.feature_sets:
             if number in diverged_sets:
                 problem = str(diverged_sets[number])
-                self.missing_rows.append(MissingRow(section=judge.section, name=judge.name, problem=problem))
+                self.missing_rows.append(
+                    MissingRow(section=judge.section, name=judge.name, problem=problem)
+                )
                 return False
         return True
 
@@ -188,7 +197,9 @@ class _Experiment:
                 scores, validation.malignant, validation.folds
             )
         except (ConstantScores, ScoresInvalid) as error:
-            self.missing_rows.append(MissingRow(section=section, name=name, problem=str(error)))
+            self.missing_rows.append(
+                MissingRow(section=section, name=name, problem=str(error))
+            )
             return
         yield Row(
             section=section,

@@ -1,4 +1,4 @@
-"""Reads a labelled folder for a study: samples to learn from, and what people said of the images."""
+"""Reads a labelled folder for a study: its samples, and what people said of the images."""
 
 import hashlib
 import math
@@ -72,7 +72,8 @@ class LabelledFolder:
     count_unlabelled : rows without a label
     count_held_out : rows of the split `test`
     count_repeated : rows of an image that an earlier row has
-    contradictory_images : images that the manifest calls both benign and malignant; not in the study
+    contradictory_images : images that the manifest calls both benign and malignant; not in the
+        study
     """
 
     root: Path
@@ -134,8 +135,8 @@ def reader_rows(folder: LabelledFolder, indices: Sequence[int]) -> list[Row]:
     """The people who judged any of these images, as rows of the section READERS.
 
     A person whose values are all 0 or 1 decides. Any other numbers are ratings, higher = more
-    suspicious. They become decisions at Youden's cut-off over all images that the person judged. This
-    flatters the person, and `facts` says so.
+    suspicious. They become decisions at Youden's cut-off over all images that the person judged.
+    This flatters the person, and `facts` says so.
 
     Parameters
     ----------
@@ -260,10 +261,10 @@ def _labelled_images(path: Path, rows: Sequence[ManifestRow]) -> list[LabelledIm
             images.append(image)
     if problems:
         line, problem = problems[0]
-        more = ""
+        further_problems = ""
         if len(problems) > 1:
-            more = f"; {len(problems) - 1} more lines cannot be used either"
-        raise RowInvalid(path=path, line=line, problem=problem, more=more)
+            further_problems = f"; {len(problems) - 1} more lines cannot be used either"
+        raise RowInvalid(path=path, line=line, problem=problem, more=further_problems)
     return images
 
 

@@ -43,8 +43,8 @@ class Lineup:
 
     Attributes
     ----------
-    sets : the recipe's own feature sets, then the sets for comparison, then the tuned networks that are
-        judged by their own softmax
+    sets : the recipe's own feature sets, then the sets for comparison, then the tuned networks
+        that are judged by their own softmax
     missing_rows : the comparisons that cannot be made
     """
 

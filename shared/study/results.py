@@ -39,8 +39,8 @@ class Row:
     ----------
     facts : further columns of the tables, by name: `network`, `tap`, `tuning`, `classifier`,
         `members`, `rule`
-    decisions : (N,) called malignant, each image at a cut-off chosen on other folds; False where not
-        judged
+    decisions : (N,) called malignant, each image at a cut-off chosen on other folds; False where
+        not judged
     scores : (N,) out of fold, higher = more likely malignant; None for a person who only decides
     risks : (N,) calibrated probability of malignancy, out of fold; None where there is none
     judgement_mask : (N,) the images that the judge judged

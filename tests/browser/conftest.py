@@ -180,7 +180,7 @@ class Door:
 
     def _session(self, person: Person) -> dict[str, str]:
         with self.book.system_session("test") as house:
-            token = house.sessions.open(person.id, session_lifetime(self.stage.settings))
+            token = house.sessions.create(person.id, session_lifetime(self.stage.settings))
         return {"name": SESSION_COOKIE, "value": token, "url": self.stage.stack.url}
 
     def _hear(self, message: ConsoleMessage) -> None:

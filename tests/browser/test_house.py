@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
-from shared.security.authenticators import RECOVERY_CODES
+from shared.security.authenticators import RECOVERY_CODE_COUNT
 from tests.support.builders import CASE
 from tests.support.sign_in import NEW
 
@@ -134,7 +134,7 @@ def test_an_authenticator_is_turned_on_and_asked_for(enter, make_person, snap):
     page.get_by_label("Six digits of the authenticator").fill(code)
     snap(page, "account-totp", full=True)
     page.keyboard.press("Enter")
-    expect(page.locator("#codes li")).to_have_count(RECOVERY_CODES)
+    expect(page.locator("#codes li")).to_have_count(RECOVERY_CODE_COUNT)
     page.get_by_role("button", name="I have kept them").click()
     expect(page.get_by_role("button", name="Turn it off")).to_be_visible()
 

@@ -24,7 +24,7 @@ from deploy.local.errors import StackNotRunning
 from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.security.authenticators import Vault
-from shared.security.passwords import hashed
+from shared.security.passwords import hash_password
 from shared.settings import Settings
 from tests.e2e.stage import (
     Hospital,
@@ -149,7 +149,7 @@ def person_with_authenticator(story: Disaster, state: StackState) -> None:
     ):
         north = house.hospitals.ensure("north")
         story.person = house.people.create_demo_person(
-            "mara", Role.READER, north, hashed(PASSWORD)
+            "mara", Role.READER, north, hash_password(PASSWORD)
         ).id
     story.sealed = Vault(story.settings).seal(story.person, SECRET)
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from trials.load import LoadRun, LoadPlan
+from trials.load import LoadPlan, LoadRun
 from trials.load.arrivals import Arrival, schedule
-from trials.load.clients import Fault, ClientRecords, SentCase
+from trials.load.clients import ClientRecords, Fault, SentCase
 from trials.load.monitoring import Sample
-from trials.slo import Violations, Kind, PlannedCase, CaseRecord
+from trials.slo import CaseRecord, Kind, PlannedCase, Violations
 
 LOAD = LoadPlan(hospitals=4, rate=5.0, minutes=1.0, seed=3)
 BEGAN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What the chain of the audit trail costs: the same inserts without it and with it, in one run.
+"""Measures the cost of the audit chain: the same inserts without and with it, in one run.
 
     PYTHONPATH=. .venv/bin/python trials/benchmarks/audit.py [--rounds 300]
 
@@ -30,7 +30,7 @@ from shared.ledger import Ledger
 from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.cases.repository import NewCase
 from shared.ledger.schema.migrate import migrate
-from shared.security.audit_signing import signed
+from shared.security.audit_signing import is_signed
 
 EVENTS = 16
 WRITERS = 4
@@ -146,7 +146,7 @@ def prove(engine: Engine) -> None:
     ledger = Ledger(engine.url.render_as_string(hide_password=False))
     trail = AuditTrailReader(ledger, "bench")
     began = time.perf_counter()
-    findings = verify(trail.links(), trail.seals(), signed)
+    findings = verify(trail.links(), trail.seals(), is_signed)
     events = sum(findings.events.values())
     print(
         f"proof of {events} events: {events / (time.perf_counter() - began):.0f} events/s; "

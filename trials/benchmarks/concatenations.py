@@ -20,9 +20,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from shared.learning import NoCache, ignore_progress
-from shared.learning.classifiers.classifiers import grid_settings, fit_classifier
+from shared.learning.classifiers.classifiers import fit_classifier, grid_settings
 from shared.learning.features.fold_features import FixedFeatures
-from shared.learning.validation.cross_validation import CrossValidation, score_out_of_fold
+from shared.learning.validation.cross_validation import (
+    CrossValidation,
+    score_out_of_fold,
+)
 from shared.learning.validation.folds import Fold, split_folds
 from shared.recipes import Classifier, Svm, load_recipe
 from shared.statistics import roc_auc
@@ -40,7 +43,9 @@ def main(images: int, folds: int) -> None:
         for width in WIDTHS
     ]
     groups = np.array([str(row) for row in range(images)])
-    outer = split_folds(malignant, groups, load_recipe("lee2019").validation.folds, 0)[:folds]
+    outer = split_folds(malignant, groups, load_recipe("lee2019").validation.folds, 0)[
+        :folds
+    ]
     trial = CrossValidation(malignant, groups, outer, 5, 0, "random numbers")
     print(
         f"{images} images, {folds} of 6 folds; 57 concatenations of sets of {WIDTHS} features"
@@ -58,7 +63,9 @@ def main(images: int, folds: int) -> None:
     report("both", *totals)
 
 
-def shared(tables: Sequence[np.ndarray], trial: CrossValidation, classifier: Classifier) -> None:
+def shared(
+    tables: Sequence[np.ndarray], trial: CrossValidation, classifier: Classifier
+) -> None:
     readings = [
         (sets, classifier)
         for size in SIZES
@@ -129,7 +136,11 @@ def inner_area(
 
 
 def scores(
-    classifier: Classifier, settings: dict, table: np.ndarray, trial: CrossValidation, fold: Fold
+    classifier: Classifier,
+    settings: dict,
+    table: np.ndarray,
+    trial: CrossValidation,
+    fold: Fold,
 ) -> np.ndarray:
     if not isinstance(classifier, Svm):
         scorer = fit_classifier(

@@ -34,11 +34,12 @@ def main() -> None:
         f"{memory_mib:.0f} MiB of its own"
     )
     for name, data in _images().items():
-        here, apart = _wall_ms(data, decoders, rounds)
+        in_process_ms, sandboxed_ms = _wall_ms(data, decoders, rounds)
         cpu_here = _cpu_ms(lambda data=data: decode(data), rounds)
         cpu_apart = _cpu_ms(lambda data=data: decoders.decode(data), rounds, process)
         print(
-            f"{name:14} wall here {here:6.2f} ms, apart {apart:6.2f} ms, {apart / here:.2f} times",
+            f"{name:14} wall here {in_process_ms:6.2f} ms, apart {sandboxed_ms:6.2f} ms, "
+            f"{sandboxed_ms / in_process_ms:.2f} times",
             end="; ",
         )
         print(
@@ -69,8 +70,8 @@ def _wall_ms(data: bytes, decoders: SandboxPool, rounds: int) -> tuple[float, fl
             way(data)
             moments.append(time.perf_counter())
         times.append((moments[1] - moments[0], moments[2] - moments[1]))
-    here, apart = np.median(times, axis=0) * 1000
-    return here, apart
+    in_process_ms, sandboxed_ms = np.median(times, axis=0) * 1000
+    return in_process_ms, sandboxed_ms
 
 
 def _cpu_ms(

@@ -1,4 +1,4 @@
-"""What a hospital waits beside one that floods SERA, against what it waits alone.
+"""Compares the waiting times of a hospital beside one that floods SERA, and alone.
 
 PYTHONPATH=. .venv/bin/python -m trials.benchmarks.fairness [--flood 1000] [--cases 20] [--rounds 3]
 [--max-images 8]

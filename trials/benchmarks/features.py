@@ -19,12 +19,12 @@ def milliseconds(
 ) -> float:
     """Median time of one extraction, warm."""
     extract(pixels, mask, families)
-    taken = []
+    times_ms = []
     for _ in range(ROUNDS):
         start = perf_counter()
         extract(pixels, mask, families)
-        taken.append(1000 * (perf_counter() - start))
-    return median(taken)
+        times_ms.append(1000 * (perf_counter() - start))
+    return median(times_ms)
 
 
 def main(side_px: int) -> None:
@@ -33,8 +33,10 @@ def main(side_px: int) -> None:
     mask = np.ones((side_px, side_px), bool)
     print(f"{'families':24}{'features':>9}{'ms':>9}   ({side_px} x {side_px} px)")
     for families in (*((family,) for family in FAMILIES), tuple(FAMILIES)):
-        taken = milliseconds(pixels, mask, families)
-        print(f"{'+'.join(families)[:23]:24}{len(feature_names(families)):9}{taken:9.2f}")
+        time_ms = milliseconds(pixels, mask, families)
+        print(
+            f"{'+'.join(families)[:23]:24}{len(feature_names(families)):9}{time_ms:9.2f}"
+        )
 
 
 if __name__ == "__main__":

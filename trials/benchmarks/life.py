@@ -100,7 +100,11 @@ class Clients:
 
 class Trial:
     def __init__(
-        self, stack: Stack, api: ApiClient, settings: Settings, arguments: argparse.Namespace
+        self,
+        stack: Stack,
+        api: ApiClient,
+        settings: Settings,
+        arguments: argparse.Namespace,
     ) -> None:
         self._stack = stack
         self._api = api

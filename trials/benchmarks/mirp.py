@@ -94,16 +94,18 @@ def milliseconds(measure: Callable[[], object], rounds: int) -> float:
     return median(taken)
 
 
-def furthest(ours: dict[str, float], theirs: dict[str, float]) -> tuple[float, str]:
+def furthest(
+    sera_values: dict[str, float], mirp_values: dict[str, float]
+) -> tuple[float, str]:
     """The largest relative difference, and of which feature."""
-    apart = {}
-    for name, value in ours.items():
+    differences = {}
+    for name, value in sera_values.items():
         if counterpart := mirp_name(name):
-            reference = float(theirs[counterpart])
-            apart[name] = (
+            reference = float(mirp_values[counterpart])
+            differences[name] = (
                 abs(value - reference) / abs(reference) if reference else abs(value)
             )
-    return max((difference, name) for name, difference in apart.items())
+    return max((difference, name) for name, difference in differences.items())
 
 
 def compare() -> None:

@@ -1,4 +1,4 @@
-"""Time of what dashboards ask for, against a plain `count(*)` over the same rows, in one run.
+"""Compares the queries of dashboards with a plain `count(*)` over the same rows, in one run.
 
     PYTHONPATH=. .venv/bin/python trials/benchmarks/monitoring.py --results 100000 --hospitals 20
 

@@ -1,4 +1,4 @@
-"""How fast and how heavy each page is, for each role, in a real Chromium before an embedded stack.
+"""Measures load time and size of each page, for each role, in Chromium with an embedded stack.
 
     python -m trials.benchmarks.pages [--json] [--repeats 3]
 
@@ -63,18 +63,18 @@ def paths(role: Role | None) -> list[str]:
     )
 
 
-def heard(page: Page) -> list[str]:
+def requested_urls(page: Page) -> list[str]:
     """The addresses that the page asks for from now on, those inside it (`data:`, `blob:`) left
     out.
     """
-    asked: list[str] = []
+    urls: list[str] = []
     page.on(
         "request",
         lambda request: (
-            request.url.startswith(("data:", "blob:")) or asked.append(request.url)
+            request.url.startswith(("data:", "blob:")) or urls.append(request.url)
         ),
     )
-    return asked
+    return urls
 
 
 def weighed(page: Page) -> int:
@@ -88,7 +88,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="machine-readable")
     parser.add_argument("--repeats", type=int, default=3)
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     if (chromium := find_chromium()) is None:
         raise SystemExit(f"There is no Chromium: {HOW}")
     with (
@@ -97,11 +97,11 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium)
-        weights = list(Scales(browser, stack, told.repeats).all())
+        weights = list(Scales(browser, stack, arguments.repeats).all())
         browser.close()
     print(
         json.dumps([asdict(weight) for weight in weights], indent=1)
-        if told.json
+        if arguments.json
         else _table(weights)
     )
 
@@ -130,7 +130,9 @@ class Scales:
     def _load(
         self, path: str, token: str, slower: int = 1
     ) -> tuple[float, int, list[str]]:
-        """Milliseconds to the first contentful paint, bytes, and the addresses that were asked for."""
+        """Milliseconds to the first contentful paint, bytes, and the addresses
+        that were asked for.
+        """
         context = self._browser.new_context(base_url=self._stack.url)
         if token:
             context.add_cookies(
@@ -140,7 +142,7 @@ class Scales:
         context.new_cdp_session(page).send(
             "Emulation.setCPUThrottlingRate", {"rate": slower}
         )
-        asked = heard(page)
+        asked = requested_urls(page)
         page.goto(path)
         painted = page.wait_for_function(PAINTED).json_value()
         told = painted, weighed(page), list(asked)
@@ -165,7 +167,9 @@ class Scales:
                 person = session.people.create_demo_person(
                     f"benchmark {role}", role, home, unused
                 )
-                tokens[role] = session.sessions.open(person.id, session_lifetime(settings))
+                tokens[role] = session.sessions.create(
+                    person.id, session_lifetime(settings)
+                )
         ledger.close()
         return tokens
 

@@ -1,4 +1,4 @@
-"""How long a backup, its check and a restore take: `python -m trials.benchmarks.recovery [--cases
+"""Measures a backup, its verification and a restore: `python -m trials.benchmarks.recovery [--cases
 2000] [--image-kib 100]`.
 
 Embedded engines on this machine's disk, everything forced to it as in real use. Each case has an
@@ -17,13 +17,13 @@ from typing import TypeVar
 from sqlalchemy import text
 
 from deploy.local import EmbeddedEngines
-from shared.backup import Place, Source, check, restore, take
+from shared.backup import BackupFolder, Source, create_backup, restore, verify_backup
 from shared.domain.audit.verification import verify
 from shared.ledger import Ledger
 from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.schema.migrate import migrate
 from shared.objects import ObjectStore, open_store
-from shared.security.audit_signing import signed
+from shared.security.audit_signing import is_signed
 
 T = TypeVar("T")
 MIB = 1024**2
@@ -46,7 +46,7 @@ RESULTS = text(
     "repeat('x', 1500)) FROM jobs j "
     "WHERE NOT EXISTS (SELECT FROM results WHERE job_id = j.id)"
 )
-TOLD = text(
+AUDIT_EVENTS_SQL = text(
     "INSERT INTO audit_events (hospital_id, actor, event, case_id) SELECT hospital_id, "
     "'bench', 'job.done', id "
     "FROM cases, generate_series(1, :each) WHERE id NOT IN (SELECT case_id FROM "
@@ -55,28 +55,33 @@ TOLD = text(
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--cases", type=int, default=2000)
-    asked.add_argument("--image-kib", type=int, default=100)
-    told = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=2000)
+    parser.add_argument("--image-kib", type=int, default=100)
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="recovery-") as folder:
-        run(Path(folder), told.cases, told.image_kib * 1024)
+        run(Path(folder), arguments.cases, arguments.image_kib * 1024)
 
 
 def run(folder: Path, cases: int, image_bytes: int) -> None:
-    place = Place(folder / "backups")
+    place = BackupFolder(folder / "backups")
     objects = open_store((folder / "objects").as_uri())
     with EmbeddedEngines(folder / "home") as engines:
         migrate(engines.database_url)
         source = Source(engines.database_url, objects, {})
         fill(engines.database_url, objects, cases, image_bytes)
-        first = timed(f"first backup, {cases} cases", lambda: take(place, source))
+        first = timed(
+            f"first backup, {cases} cases", lambda: create_backup(place, source)
+        )
         fill(engines.database_url, objects, cases // 20, image_bytes)
-        timed(f"second backup, {cases // 20} more", lambda: take(place, source))
-    timed("check of all bytes", lambda: check(place))
+        timed(
+            f"second backup, {cases // 20} more", lambda: create_backup(place, source)
+        )
+    timed("check of all bytes", lambda: verify_backup(place))
     ledger = sum(part.size for part in first.manifest.tables.values()) / MIB
     print(
-        f"{'sizes':<32} ledger {ledger:.1f} MiB, objects {first.copied.new_bytes / MIB:.0f} MiB"
+        f"{'sizes':<32} ledger {ledger:.1f} MiB, objects "
+        f"{first.copy_result.new_bytes / MIB:.0f} MiB"
     )
     fresh = open_store((folder / "fresh" / "objects").as_uri())
     began = time.monotonic()
@@ -98,22 +103,22 @@ def fill(url: str, objects: ObjectStore, cases: int, image_bytes: int) -> None:
             line.execute(CASES, {"hospital": hospital, "images": images})
             line.execute(JOBS)
             line.execute(RESULTS)
-            line.execute(TOLD, {"each": EVENTS})
+            line.execute(AUDIT_EVENTS_SQL, {"each": EVENTS})
 
 
 def prove(url: str) -> None:
     with closing(Ledger(url, pool_size=1)) as ledger:
         trail = AuditTrailReader(ledger, "bench")
         seals = trail.seals()
-        findings = verify(trail.links(), seals, signed)
+        findings = verify(trail.links(), seals, is_signed)
     assert findings.is_intact
     print(f"{'':<32} {sum(findings.events.values())} events are whole")
 
 
-def timed(what: str, work: Callable[[], T]) -> T:
+def timed(label: str, work: Callable[[], T]) -> T:
     began = time.monotonic()
     done = work()
-    print(f"{what:<32} {time.monotonic() - began:6.1f} s", flush=True)
+    print(f"{label:<32} {time.monotonic() - began:6.1f} s", flush=True)
     return done
 
 

@@ -1,9 +1,12 @@
 """Training by real trainer processes: two against one, after 5 % new images, and memory as the data
 set grows.
 
-    PYTHONPATH=. .venv/bin/python -m trials.benchmarks.training trainers --dataset FOLDER --recipe light --folds 6
-    PYTHONPATH=. .venv/bin/python -m trials.benchmarks.training growth   --dataset FOLDER --recipe light
-    PYTHONPATH=. .venv/bin/python -m trials.benchmarks.training memory   --recipe starter --counts 200 2000
+    PYTHONPATH=. .venv/bin/python -m trials.benchmarks.training trainers \
+        --dataset FOLDER --recipe light --folds 6
+    PYTHONPATH=. .venv/bin/python -m trials.benchmarks.training growth \
+        --dataset FOLDER --recipe light
+    PYTHONPATH=. .venv/bin/python -m trials.benchmarks.training memory \
+        --recipe starter --counts 200 2000
 
 `trainers` trains the same images once with one process, which has all cores, and once with two,
 which share them; each time with nothing cached. `growth` trains on 95 % of the images, then on all
@@ -28,7 +31,13 @@ import psutil
 
 from deploy.local import EmbeddedEngines
 from shared.domain.datasets.manifest import read_manifest
-from shared.domain.training.states import FINAL_RUN_STATES, RunState, Split, StepKind, StepState
+from shared.domain.training.states import (
+    FINAL_RUN_STATES,
+    RunState,
+    Split,
+    StepKind,
+    StepState,
+)
 from shared.ledger import Ledger
 from shared.ledger.datasets.repository import LabelledImage
 from shared.ledger.schema.migrate import migrate

@@ -1,4 +1,4 @@
-"""Time of one reading of the wall, for each window, with many jobs.
+"""Measures one reading of the wallboard, for each time window, with many jobs.
 
     PYTHONPATH=. .venv/bin/python trials/benchmarks/wallboard.py --jobs 100000 --hospitals 20
 
@@ -68,18 +68,19 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=100_000)
     parser.add_argument("--hospitals", type=int, default=20)
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home, EmbeddedEngines(Path(home)) as engines:
         url = Settings(home=Path(home), database_url=engines.database_url).database
         migrate(url)
         ledger = Ledger(url)
         with ledger.engine.begin() as connection:
             for statement in FILL:
-                connection.execute(text(statement), vars(told))
+                connection.execute(text(statement), vars(arguments))
         for window in WallboardWindow:
             took_s, results = _timed(ledger, *STEPS[window])
             print(
-                f"{window:4} {1000 * took_s:8.1f} ms for {results:,} results of {told.jobs:,} jobs"
+                f"{window:4} {1000 * took_s:8.1f} ms for {results:,} results of "
+                f"{arguments.jobs:,} jobs"
             )
         ledger.close()
 
@@ -90,7 +91,9 @@ def _timed(ledger: Ledger, bucket: timedelta, buckets: int) -> tuple[float, int]
     for _ in range(REPEATS):
         began = time.perf_counter()
         with ledger.system_session("benchmark") as session:
-            reading = session.wallboard.read(Span(session.wallboard.now(), bucket, buckets))
+            reading = session.wallboard.read(
+                Span(session.wallboard.now(), bucket, buckets)
+            )
         took.append(time.perf_counter() - began)
     return median(took), sum(
         pace.results

@@ -1,9 +1,7 @@
-"""Does SERA keep its records while what it stands on breaks? A stack of its own, faults by real
-means, a judge.
-"""
+"""Chaos test: injects real faults into a stack of its own, and judges how cases were handled."""
 
 from trials.chaos.faults import FAULTS
 from trials.chaos.judge import Verdict, judge
-from trials.chaos.trial import Report, TrialPlan, Trial
+from trials.chaos.trial import Report, Trial, TrialPlan
 
-__all__ = ["FAULTS", "Report", "TrialPlan", "Trial", "Verdict", "judge"]
+__all__ = ["FAULTS", "Report", "Trial", "TrialPlan", "Verdict", "judge"]

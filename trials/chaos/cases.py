@@ -1,4 +1,4 @@
-"""What the hospitals of a trial will send."""
+"""Plans the cases that the hospitals of a trial send."""
 
 import random
 from collections.abc import Sequence
@@ -22,9 +22,7 @@ URGENT_EVERY = 7
 
 
 def plan(count: int, seed: int) -> list[PlannedCase]:
-    """`count` cases of all hospitals in an order of their own; poison is planned apart, by
-    `poison`.
-    """
+    """Plan `count` cases of all hospitals in random order; `poison` plans poison cases."""
     order = random.Random(seed)
     images = _images()
     hospitals = [HOSPITALS[number % len(HOSPITALS)] for number in range(count)]
@@ -35,15 +33,15 @@ def plan(count: int, seed: int) -> list[PlannedCase]:
 
 
 def poison(number: int) -> PlannedCase:
-    """A case like all others, but so large that whoever reads it is busy with it for a while."""
+    """A case with an image so large that reading it takes a while."""
     phantom = draw(number, size_px=IMAGE_PX).pixels
     pixels = np.asarray(cv2.resize(phantom, (POISON_PX, POISON_PX)), np.uint8)
     return PlannedCase(
-        number,
-        HOSPITALS[number % len(HOSPITALS)],
-        Kind.POISON,
-        _size(number),
-        _png(pixels),
+        number=number,
+        hospital=HOSPITALS[number % len(HOSPITALS)],
+        kind=Kind.POISON,
+        size_mm=_size_mm(number),
+        image=_png(pixels),
         urgent=True,
     )
 
@@ -52,17 +50,17 @@ def _planned(number: int, hospital: str, images: Sequence[bytes]) -> PlannedCase
     image = images[number % IMAGES]
     is_corrupt = number % CORRUPT_EVERY == CORRUPT_EVERY - 1
     return PlannedCase(
-        number,
-        hospital,
-        Kind.CORRUPT if is_corrupt else Kind.GOOD,
-        _size(number),
-        _corrupt_jpeg(number) if is_corrupt else image,
+        number=number,
+        hospital=hospital,
+        kind=Kind.CORRUPT if is_corrupt else Kind.GOOD,
+        size_mm=_size_mm(number),
+        image=_corrupt_jpeg(number) if is_corrupt else image,
         urgent=number % URGENT_EVERY == 0,
         twice=number % TWICE_EVERY == 0,
     )
 
 
-def _size(number: int) -> float:
+def _size_mm(number: int) -> float:
     return round(MIN_SIZE_MM + STEP_MM * number, 2)
 
 

@@ -1,6 +1,4 @@
-"""The hospitals' own software: it keeps each request's key, sends again what was not answered, and
-writes all down.
-"""
+"""The clients of the hospitals: they retry with one idempotency key and record every answer."""
 
 import queue
 import threading
@@ -13,21 +11,24 @@ from uuid import uuid4
 import httpx2
 
 from shared.domain.jobs import FINAL_STATES
-from trials.slo import PlannedCase, CaseRecord
+from trials.slo import CaseRecord, PlannedCase
 
 SENDERS = 6
 READERS = 4
 GIVE_UP_AFTER_S = 180.0
-"""How long a hospital sends a case again before it gives up."""
+"""How long a hospital repeats a request before it gives up."""
 RETRIED_STATUSES = {429, 500, 502, 503, 504, 507}
-"""A 500 is sent again too, as a careful client does; the judge hears of it."""
+"""A request is repeated after a 500 too, as a careful client does; the judge counts it."""
 PAUSE_S = 0.3
 MAX_PAUSE_S = 3.0
 POLL_S = 5
 
 
 class Clients:
-    """All hospitals' clients; `records` is what they noted, `internal` how often SERA said 500."""
+    """The clients of all hospitals.
+
+    `records` are their notes on each case; `internal` counts answers with status 500.
+    """
 
     def __init__(self, url: str, keys: Mapping[str, str]) -> None:
         self._http = {name: _client(url, key) for name, key in keys.items()}
@@ -45,7 +46,10 @@ class Clients:
             http.close()
 
     def send_all(self, planned: Sequence[PlannedCase], within_s: float) -> None:
-        """Send them side by side, spread over a time; returns when each was answered, or given up."""
+        """Send cases in parallel, spread over `within_s` seconds.
+
+        Returns when each case was answered or given up.
+        """
         started = time.monotonic()
         interval_s = within_s / max(len(planned), 1)
         remaining_cases = iter(enumerate(planned))
@@ -56,13 +60,15 @@ class Clients:
                     position, case = next(remaining_cases, (0, None))
                 if case is None:
                     return
-                self._stopped.wait(max(started + position * interval_s - time.monotonic(), 0))
+                self._stopped.wait(
+                    max(started + position * interval_s - time.monotonic(), 0)
+                )
                 self.send(case)
 
-        _side_by_side(SENDERS, sender)
+        _run_in_threads(SENDERS, sender)
 
     def send(self, planned: PlannedCase) -> CaseRecord:
-        """Send one case until it is answered, and a second time where that is planned."""
+        """Send one case until it is answered, and a second time if that is planned."""
         record = CaseRecord(planned)
         key = str(uuid4())
         with self._lock:
@@ -76,7 +82,7 @@ class Clients:
         return record
 
     def read_all(self, is_sending_over: Callable[[], bool]) -> None:
-        """Poll what was promised until it is final, while more may come."""
+        """Poll accepted cases until they are final, while more may come."""
 
         def reader() -> None:
             while not self._stopped.is_set():
@@ -91,10 +97,10 @@ class Clients:
                     self._unread.put(record)
                     self._stopped.wait(PAUSE_S)
 
-        _side_by_side(READERS, reader)
+        _run_in_threads(READERS, reader)
 
     def refresh_job(self, record: CaseRecord, wait_s: float = POLL_S) -> None:
-        """The job now, or as soon as it is final within `wait_s`."""
+        """Fetch the job, and wait up to `wait_s` seconds until it is final."""
         path = f"/v1/jobs/{record.receipts[0]['job_id']}"
         answer = self._request(
             record.planned.hospital, "GET", path, params={"wait": wait_s}
@@ -103,14 +109,14 @@ class Clients:
             record.job = answer.json() if answer.status_code == 200 else None
 
     def give_up(self) -> None:
-        """Let every thread end, whatever it waits for."""
+        """End every thread, also those that wait."""
         self._stopped.set()
 
     def resume(self) -> None:
         self._stopped.clear()
 
     def list_jobs(self, hospital: str) -> list[dict[str, Any]]:
-        """Every job the hospital finds when it looks through its list."""
+        """All jobs in the hospital's list."""
         jobs: list[dict[str, Any]] = []
         cursor: dict[str, str] = {}
         while True:
@@ -152,9 +158,7 @@ class Clients:
     def _request(
         self, hospital: str, method: str, path: str, **request: Any
     ) -> httpx2.Response | None:
-        """The first answer that is not "come again"; None if there was none for as long as a
-        hospital waits.
-        """
+        """Return the first final answer, or None if there is none within `GIVE_UP_AFTER_S`."""
         give_up = time.monotonic() + GIVE_UP_AFTER_S
         while time.monotonic() < give_up and not self._stopped.is_set():
             pause = PAUSE_S
@@ -166,7 +170,9 @@ class Clients:
                     self._count("internal")
                 retry_after = answer.headers.get("Retry-After", "")
                 pause = (
-                    min(float(retry_after), MAX_PAUSE_S) if retry_after.isdigit() else PAUSE_S
+                    min(float(retry_after), MAX_PAUSE_S)
+                    if retry_after.isdigit()
+                    else PAUSE_S
                 )
             self._count("resent")
             self._stopped.wait(pause)
@@ -187,7 +193,7 @@ def _client(url: str, key: str) -> httpx2.Client:
     )
 
 
-def _side_by_side(count: int, work: Callable[[], None]) -> None:
+def _run_in_threads(count: int, work: Callable[[], None]) -> None:
     threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
     for thread in threads:
         thread.start()

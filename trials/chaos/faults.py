@@ -1,5 +1,6 @@
-"""The faults, each by real means. One is over when it returns; the trial waits until what it broke
-is whole again.
+"""The faults, each injected by real means.
+
+A fault is over when its function returns; the trial then waits until the stack is healthy again.
 """
 
 import resource
@@ -19,7 +20,7 @@ from trials.chaos.target_stack import ATTEMPTS, LEASE_S, TargetStack, suspended
 from trials.slo import CaseRecord
 
 Fault = Callable[[TargetStack], int]
-"""Injects it; returns how often, 0 if it could not get hold of what it was to break."""
+"""Injects a fault and returns how often; 0 if its target could not be reached."""
 FAULTS: dict[str, Fault] = {}
 
 OUTAGE_S = 2.0
@@ -27,7 +28,7 @@ DAY_S = 86_400
 NOTIFICATIONS = 100
 CUT_UPLOADS = 4
 POISON_TIMEOUT_S = 30.0
-"""In which a poison is taken up; else it is left alone."""
+"""How long to wait until a worker claims a poison case."""
 BOUNDARY = "chaos"
 PART = (
     f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="size_mm"\r\n\r\n12\r\n'
@@ -45,7 +46,7 @@ def fault(kind: str) -> Callable[[Fault], Fault]:
 
 @fault("worker-killed")
 def kill_worker(target: TargetStack) -> int:
-    """At any moment, so in any phase: claiming, fetching, decoding, inferring, writing."""
+    """Kill a worker at a random moment: claiming, fetching, decoding, inferring or writing."""
     target.pause(0.5)
     target.kill(target.worker())
     return 1
@@ -53,8 +54,9 @@ def kill_worker(target: TargetStack) -> int:
 
 @fault("lease-expired")
 def outlive_lease(target: TargetStack) -> int:
-    """A worker stops in its tracks until its lease has run out and the other has taken over, then
-    goes on writing.
+    """Suspend a worker until its lease has expired and the other worker has claimed the job.
+
+    Then it resumes and tries to write its result.
     """
     target.pause(0.5)
     with suspended(target.process(target.worker())):
@@ -64,7 +66,7 @@ def outlive_lease(target: TargetStack) -> int:
 
 @fault("poison-image")
 def poison_image(target: TargetStack) -> int:
-    """Whichever worker takes this case up is killed, until the case is a dead letter."""
+    """Kill every worker that claims one case, until the case is a dead letter."""
     record = target.clients.send(poison(next(target.numbers)))
     if not record.receipts:
         return 0
@@ -80,7 +82,7 @@ def poison_image(target: TargetStack) -> int:
 
 @fault("broker-emptied")
 def empty_broker(target: TargetStack) -> int:
-    """The broker keeps nothing on a disk: killed, it comes back empty."""
+    """Kill the broker, which stores nothing on disk and comes back empty."""
     target.kill("valkey")
     return 1
 
@@ -93,7 +95,7 @@ def kill_database(target: TargetStack) -> int:
 
 @fault("gateway-killed")
 def kill_gateway(target: TargetStack) -> int:
-    """While an upload is half sent."""
+    """Kill the gateway while half an upload is sent."""
     with _half_an_upload(target):
         target.kill("api")
     return 1
@@ -115,7 +117,7 @@ def kill_beat(target: TargetStack) -> int:
 
 @fault("objects-away")
 def take_objects_away(target: TargetStack) -> int:
-    """Where the object store was is something that it cannot be."""
+    """Put a file where the folder of the object store was."""
     moved_objects = target.objects.with_name("objects-aside")
     target.objects.rename(moved_objects)
     target.objects.touch()
@@ -129,7 +131,7 @@ def take_objects_away(target: TargetStack) -> int:
 
 @fault("disk-full")
 def fill_disk(target: TargetStack) -> int:
-    """The gateway can write to no file, neither an object nor its log."""
+    """Let the gateway write to no file, neither an object nor its log."""
     with suppress(psutil.NoSuchProcess):
         gateway = target.process("api")
         usual = gateway.rlimit(resource.RLIMIT_FSIZE)
@@ -142,7 +144,7 @@ def fill_disk(target: TargetStack) -> int:
 
 @fault("clock-jumped")
 def jump_clock(target: TargetStack) -> int:
-    """A worker or the gateway starts again with a wall clock that is a day off, or right again."""
+    """Restart a worker or the gateway with a wall clock that is a day off, or right again."""
     target.clock_file.write_text(str(target.random.choice((-DAY_S, DAY_S, 0))))
     target.kill(target.random.choice((target.worker(), "api")))
     return 1
@@ -150,11 +152,13 @@ def jump_clock(target: TargetStack) -> int:
 
 @fault("rung-again")
 def notify_again(target: TargetStack) -> int:
-    """Rings for jobs that are done, in hand, waiting, or were never there."""
+    """Notify workers of jobs that are done, claimed, waiting, or do not exist."""
     notifier = CeleryNotifier(celery_app(target.stack.broker_url))
-    job_ids = [
-        UUID(job) for record in target.clients.records for job in record.jobs
-    ] or [uuid4()]
+    job_ids: list[UUID] = []
+    for record in target.clients.records:
+        job_ids += [UUID(job) for job in record.jobs]
+    if not job_ids:
+        job_ids = [uuid4()]
     for number in range(NOTIFICATIONS):
         notifier.notify(
             Tasks.INFER, target.random.choice(job_ids) if number % 2 else uuid4()
@@ -163,9 +167,7 @@ def notify_again(target: TargetStack) -> int:
 
 
 def _holder(target: TargetStack, job: UUID, record: CaseRecord) -> str | None:
-    """Who has the job in hand, as soon as somebody took it again; None if it is final, or nobody
-    takes it.
-    """
+    """The worker that claims the job next; None if the job is final or nobody claims it."""
     deadline = time.monotonic() + POISON_TIMEOUT_S
     while time.monotonic() < deadline:
         worker, job_now = target.find_holder(job, record.planned.hospital)
@@ -178,8 +180,10 @@ def _holder(target: TargetStack, job: UUID, record: CaseRecord) -> str | None:
 
 
 def _half_an_upload(target: TargetStack) -> socket.socket:
-    """A connection over which the head and the beginning of a body went."""
-    connection = socket.create_connection((target.stack.host, target.stack.port), timeout=5)
+    """A connection with the head and the beginning of the body of an upload."""
+    connection = socket.create_connection(
+        (target.stack.host, target.stack.port), timeout=5
+    )
     head = (
         "POST /v1/cases HTTP/1.1\r\nHost: sera\r\nAuthorization: Bearer "
         f"{target.clients.any_key}\r\n"

@@ -1,6 +1,4 @@
-"""Was every record kept? Judged from what the hospitals noted, what the service shows them, and
-the audit trail.
-"""
+"""Judges a trial from the hospitals' records, the service's job lists and the audit trail."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +7,7 @@ from dataclasses import dataclass
 from shared.domain.audit.chain import Link
 from shared.domain.audit.events import Event
 from shared.domain.jobs import TRANSITIONS, JobState
-from trials.slo import Violations, Jobs, CaseRecord, find_violations, describe
+from trials.slo import CaseRecord, Jobs, Violations, describe, find_violations
 
 STATE_AFTER_EVENT = {
     Event.CASE_ACCEPTED: JobState.QUEUED,
@@ -23,15 +21,15 @@ STATE_AFTER_EVENT = {
 @dataclass(frozen=True)
 class Verdict(Violations):
     trail: tuple[str, ...] = ()
-    """The audit trail is not whole, or tells another story than the jobs."""
+    """The audit trail is damaged, or contradicts the jobs."""
 
     @property
     def audit_ok(self) -> bool:
         return not self.trail
 
     @property
-    def kept(self) -> bool:
-        return super().kept and self.audit_ok
+    def passed(self) -> bool:
+        return super().passed and self.audit_ok
 
 
 def judge(
@@ -40,34 +38,41 @@ def judge(
     links: Iterable[Link],
     broken: Sequence[str],
 ) -> Verdict:
-    """`links` are the whole audit trail's; `broken` what is wrong with its chains."""
-    stories = _stories(links)
-    violations = dict(vars(find_violations(records, listed)))
-    violations["double"] = (*violations["double"], *_answered_twice(stories))
-    return Verdict(**violations, trail=(*broken, *_untold(records, stories)))
+    """`links` is the whole audit trail; `broken` are the findings on its chains."""
+    events_by_job = _events_by_job(links)
+    violations = find_violations(records, listed)
+    return Verdict(
+        lost=violations.lost,
+        double=(*violations.double, *_answered_twice(events_by_job)),
+        stuck=violations.stuck,
+        wrong=violations.wrong,
+        trail=(*broken, *_contradicted_by_trail(records, events_by_job)),
+    )
 
 
-def _answered_twice(stories: Mapping[str, Sequence[Event]]) -> Iterable[str]:
-    for job, story in stories.items():
-        if (times := story.count(Event.JOB_DONE)) > 1:
+def _answered_twice(events_by_job: Mapping[str, Sequence[Event]]) -> Iterable[str]:
+    for job, events in events_by_job.items():
+        times = events.count(Event.JOB_DONE)
+        if times > 1:
             yield f"job {job} was answered {times} times"
 
 
-def _untold(
-    records: Sequence[CaseRecord], stories: Mapping[str, Sequence[Event]]
+def _contradicted_by_trail(
+    records: Sequence[CaseRecord], events_by_job: Mapping[str, Sequence[Event]]
 ) -> Iterable[str]:
-    """Jobs whose story in the trail is not one that a job can have, or does not end where the job
-    is.
-    """
+    """Jobs whose events in the trail are impossible, or do not end in the state of the job."""
     for record in records:
         if record.job is None:
             continue
-        story = stories.get(record.job["job_id"], ())
+        events = events_by_job.get(record.job["job_id"], ())
         state = None
-        for event in story:
+        for event in events:
             next_state = STATE_AFTER_EVENT[event]
             if next_state not in (TRANSITIONS[state] if state else {JobState.QUEUED}):
-                yield f"{describe(record)}: the trail goes from {state or 'nothing'} to {next_state}"
+                yield (
+                    f"{describe(record)}: the trail goes from {state or 'nothing'} to "
+                    f"{next_state}"
+                )
             state = next_state
         if state != record.job["state"]:
             yield (
@@ -76,10 +81,10 @@ def _untold(
             )
 
 
-def _stories(links: Iterable[Link]) -> dict[str, list[Event]]:
-    """What happened to each job, in order."""
-    stories: dict[str, list[Event]] = defaultdict(list)
+def _events_by_job(links: Iterable[Link]) -> dict[str, list[Event]]:
+    """The events of each job, in order."""
+    events_by_job: dict[str, list[Event]] = defaultdict(list)
     for link in links:
         if link.job and link.event in STATE_AFTER_EVENT:
-            stories[link.job].append(Event(link.event))
-    return stories
+            events_by_job[link.job].append(Event(link.event))
+    return events_by_job

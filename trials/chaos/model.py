@@ -1,5 +1,6 @@
-"""A model of a few phantoms, made in seconds: a trial is about what happens to cases, not about
-what they are told.
+"""Makes a model from a few phantoms in seconds.
+
+A trial tests the handling of cases, not the quality of the answers.
 """
 
 from pathlib import Path
@@ -34,7 +35,7 @@ RECIPE = {
 
 
 def make(folder: Path) -> Path:
-    """Fit it and save its bundle there."""
+    """Fit the model and save its bundle in `folder`."""
     weights = WeightsFinder(None, folder.parent / "weights", download=False)
     save(
         fit(phantom_samples(PHANTOMS, SEED, MARGIN), read_recipe(RECIPE), weights),

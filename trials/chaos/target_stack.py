@@ -1,4 +1,4 @@
-"""A running stack as the faults see it: its processes, its folders, its ledger."""
+"""The stack under test: its processes, its folders and its ledger."""
 
 import random
 import signal
@@ -27,7 +27,7 @@ RING_EVERY_S = 1.0
 SEAL_EVERY_S = 5.0
 ATTEMPTS = 5
 SHORT_BACKOFF = Backoff(first_s=0.1, cap_s=2.0, healthy_s=5.0)
-"""A trial kills far more than life does; with the usual rests most of it would be waiting."""
+"""A trial kills processes often. With the usual back-off it would mostly wait."""
 UP = {Phase.READY, Phase.FINISHED}
 HEAL_TIMEOUT_S = 120.0
 STEP_S = 0.05
@@ -42,7 +42,7 @@ class NotHealed(SeraError):
 
 
 class ChildPhases:
-    """Hears from the supervisor which children are up."""
+    """Tracks which children are up, from the events of the supervisor."""
 
     def __init__(self) -> None:
         self._phases: dict[str, Phase] = {}
@@ -54,7 +54,7 @@ class ChildPhases:
             self._changed.notify_all()
 
     def mark_broken(self, child: str) -> None:
-        """It was killed just now, which the supervisor will see and mend in a moment."""
+        """Record that a child was killed, before the supervisor notices and restarts it."""
         with self._changed:
             self._phases[child] = Phase.RESTING
 
@@ -74,13 +74,13 @@ class TargetStack:
     hospitals: dict[str, UUID]
     random: random.Random
     numbers: Iterator[int] = field(repr=False)
-    """Of cases that a fault sends beside the planned ones."""
+    """Numbers of the cases that faults send in addition to the planned ones."""
 
     def pause(self, max_s: float, min_s: float = 0.0) -> None:
         threading.Event().wait(self.random.uniform(min_s, max_s))
 
     def process(self, child: str) -> psutil.Process:
-        """The child as it runs now; waits for one that is being started again."""
+        """The present process of a child; waits for one that is being restarted."""
         deadline = time.monotonic() + HEAL_TIMEOUT_S
         while time.monotonic() < deadline:
             with suppress(KeyError, psutil.NoSuchProcess):
@@ -89,7 +89,7 @@ class TargetStack:
         raise self.not_healed(f"the loss of {child}")
 
     def not_healed(self, fault: str) -> NotHealed:
-        """The error, for the caller to raise."""
+        """Make the error that the caller raises."""
         return NotHealed(
             fault=fault, within_s=HEAL_TIMEOUT_S, logs=self.stack.home.logs
         )
@@ -103,7 +103,7 @@ class TargetStack:
         return self.random.choice(WORKERS)
 
     def find_holder(self, job: UUID, hospital: str) -> tuple[str | None, Job | None]:
-        """The worker that has this job, and the job."""
+        """The worker that holds the job, and the job."""
         with self.ledger.system_session("chaos") as system_session:
             worker = system_session.queue.holder(job)
         with self.ledger.hospital_session(
@@ -125,9 +125,7 @@ def clock_file(home: Path) -> Path:
 
 
 def create_stack(home: Path, port: int, on_event: Callable[[Event], None]) -> Stack:
-    """The stack of `./sera up` with two workers, short leases and a wall clock that can be put
-    wrong.
-    """
+    """The stack of `./sera up` with two workers, short leases and an adjustable wall clock."""
     extra_env = {
         "SERA_LEASE_S": str(LEASE_S),
         "SERA_RING_EVERY_S": str(RING_EVERY_S),
@@ -139,30 +137,31 @@ def create_stack(home: Path, port: int, on_event: Callable[[Event], None]) -> St
         "OMP_NUM_THREADS": "1",
     }
     return Stack(
-        home, port, services=services(), extra_env=extra_env, backoff=SHORT_BACKOFF, observe=on_event
+        home,
+        port,
+        services=services(),
+        extra_env=extra_env,
+        backoff=SHORT_BACKOFF,
+        observe=on_event,
     )
 
 
 def services() -> tuple[Child, ...]:
-    """Without trainer and shadow, which have no part in a case's way."""
-    worker = next(child for child in SERVICES if child.name == WORKERS[0])
-    other_children = (
-        child
-        for child in SERVICES
-        if child.name not in (WORKERS[0], "trainer", "shadow")
-    )
-    return (
-        *other_children,
-        *(
-            replace(worker, name=name, env=(("SERA_WORKER_NAME", name),))
-            for name in WORKERS
-        ),
-    )
+    """The services without trainer and shadow, which take no part in handling cases."""
+    children: list[Child] = []
+    for child in SERVICES:
+        if child.name == WORKERS[0]:
+            for name in WORKERS:
+                env = (("SERA_WORKER_NAME", name),)
+                children.append(replace(child, name=name, env=env))
+        elif child.name not in ("trainer", "shadow"):
+            children.append(child)
+    return tuple(children)
 
 
 @contextmanager
 def suspended(process: psutil.Process) -> Iterator[None]:
-    """Stopped in its tracks; it may have been ended meanwhile by who found it silent."""
+    """Suspend a process. The watchdog may end it meanwhile, because it is silent."""
     with suppress(psutil.NoSuchProcess):
         process.suspend()
     try:

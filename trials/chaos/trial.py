@@ -1,6 +1,4 @@
-"""The course of a trial: a stack, hospitals that send, faults one after another, then quiet and
-judgement.
-"""
+"""Runs a trial: starts a stack, sends cases, injects faults, waits, and judges the outcome."""
 
 import itertools
 import random
@@ -20,16 +18,21 @@ from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.ledger.audit.export import AuditTrailReader
 from shared.objects import open_store
-from shared.security.audit_signing import seal_key, signed
+from shared.security.audit_signing import is_signed, seal_key
 from shared.settings import Settings
 from trials.chaos.cases import HOSPITALS, plan
 from trials.chaos.clients import Clients
 from trials.chaos.faults import FAULTS
 from trials.chaos.judge import Verdict, judge
-from trials.chaos.target_stack import HEAL_TIMEOUT_S, TargetStack, ChildPhases, create_stack
+from trials.chaos.target_stack import (
+    HEAL_TIMEOUT_S,
+    ChildPhases,
+    TargetStack,
+    create_stack,
+)
 
 SENDING_SHARE = 0.8
-"""Of the time, so that faults go on while the last cases are being read."""
+"""The share of the time in which cases are sent; faults go on while the last ones are read."""
 FAULT_PAUSE_S = (0.5, 2.5)
 SETTLE_TIMEOUT_S = 240.0
 PrintLine = Callable[[str], None]
@@ -37,7 +40,7 @@ PrintLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What was done, and how it ended."""
+    """The counts and the verdict of a trial."""
 
     cases: int
     done: int
@@ -53,31 +56,44 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        return self.verdict.kept and not self.internal
+        return self.verdict.passed and not self.internal
 
     def to_json(self) -> dict[str, Any]:
-        violations = asdict(self.verdict)
-        counts = {
-            name: len(violations.pop(name)) for name in ("lost", "double", "stuck", "wrong")
+        verdict = self.verdict
+        return {
+            "lost": len(verdict.lost),
+            "double": len(verdict.double),
+            "stuck": len(verdict.stuck),
+            "wrong": len(verdict.wrong),
+            "audit_ok": verdict.audit_ok,
+            "passed": self.passed,
+            "cases": self.cases,
+            "done": self.done,
+            "failed": self.failed,
+            "refused": self.refused,
+            "faults": self.faults,
+            "resent": self.resent,
+            "internal": self.internal,
+            "seconds": self.seconds,
+            "seed": self.seed,
+            "broken": self.broken,
         }
-        fields = {name: value for name, value in vars(self).items() if name != "verdict"}
-        return (
-            counts
-            | {"audit_ok": self.verdict.audit_ok, "passed": self.passed}
-            | fields
-            | {"broken": self.broken}
-        )
 
     @property
     def broken(self) -> dict[str, list[str]]:
-        """The sentences of what went wrong, by kind."""
-        return {name: list(sentences) for name, sentences in asdict(self.verdict).items() if sentences}
+        """The sentences on violations, by kind."""
+        broken: dict[str, list[str]] = {}
+        for kind, sentences in asdict(self.verdict).items():
+            if sentences:
+                broken[kind] = list(sentences)
+        return broken
 
 
 @dataclass(frozen=True)
 class TrialPlan:
-    """How many cases, over how many minutes, with which kinds of faults; each comes once, however
-    short the time.
+    """The number of cases, the minutes, and the kinds of faults of a trial.
+
+    Each kind comes once, however short the time is.
     """
 
     cases: int
@@ -91,9 +107,11 @@ class TrialPlan:
 
 
 class Trial:
-    """One trial_plan over a stack in a home of its own."""
+    """Runs one trial plan on a stack in a home of its own."""
 
-    def __init__(self, home: Path, port: int, trial_plan: TrialPlan, print_line: PrintLine) -> None:
+    def __init__(
+        self, home: Path, port: int, trial_plan: TrialPlan, print_line: PrintLine
+    ) -> None:
         self._home = home
         self._port = port
         self._plan = trial_plan
@@ -153,24 +171,33 @@ class Trial:
                 }
             clients = Clients(stack.url, keys)
             opened.callback(clients.close)
-            numbers = itertools.count(self._plan.cases)
             yield TargetStack(
-                stack, phases, clients, ledger, hospitals, self._random, numbers
+                stack=stack,
+                phases=phases,
+                clients=clients,
+                ledger=ledger,
+                hospitals=hospitals,
+                random=self._random,
+                numbers=itertools.count(self._plan.cases),
             )
 
     def _run_load_and_faults(self, target: TargetStack) -> None:
-        """Send, read and break side by side."""
+        """Send cases, read results and inject faults in parallel."""
         trial_plan = self._plan
         self._print_line(
-            f"{trial_plan.cases} cases over {trial_plan.minutes:g} min, with {len(trial_plan.kinds)} kinds of "
+            f"{trial_plan.cases} cases over {trial_plan.minutes:g} min, with "
+            f"{len(trial_plan.kinds)} kinds of "
             "faults ..."
         )
         cases = plan(trial_plan.cases, trial_plan.seed)
         sending_over = threading.Event()
         sending = threading.Thread(
-            target=target.clients.send_all, args=(cases, trial_plan.seconds * SENDING_SHARE)
+            target=target.clients.send_all,
+            args=(cases, trial_plan.seconds * SENDING_SHARE),
         )
-        reading = threading.Thread(target=target.clients.read_all, args=(sending_over.is_set,))
+        reading = threading.Thread(
+            target=target.clients.read_all, args=(sending_over.is_set,)
+        )
         sending.start()
         reading.start()
         try:
@@ -184,7 +211,7 @@ class Trial:
             self._reading = reading
 
     def _inject_faults(self, target: TargetStack, deadline: float) -> None:
-        """Every kind once, in an order of its own, then again until the time is over."""
+        """Inject every kind of fault once in random order, then repeat until the time is over."""
         for first_round in itertools.chain([True], itertools.repeat(False)):
             for kind in self._random.sample(self._plan.kinds, len(self._plan.kinds)):
                 if not first_round and time.monotonic() > deadline:
@@ -199,7 +226,7 @@ class Trial:
             raise target.not_healed(kind)
 
     def _settle(self, target: TargetStack) -> bool:
-        """Wait until all that was promised is final; False if it does not come to that in time."""
+        """Wait until all accepted cases are final; return False if that takes too long."""
         self._print_line("quiet; waiting for what is still open ...")
         self._reading.join(SETTLE_TIMEOUT_S)
         settled = not self._reading.is_alive()
@@ -224,7 +251,7 @@ class Trial:
         )
 
     def _chains(self, target: TargetStack) -> Sequence[str]:
-        """What is wrong with the chains, in the database and in an export of it."""
+        """Verify the audit chains in the database and in an export of them."""
         key = seal_key(Settings(home=self._home))
         with target.ledger.system_session("chaos") as session:
             session.seals.add(key)
@@ -233,9 +260,14 @@ class Trial:
         file.write_text("".join(trail.export_lines()), encoding="utf-8")
         exported = AuditExport(file)
         seals = trail.seals()
-        live_findings = verify(trail.links(), seals, signed, [key.public], ())
-        exported_findings = verify(exported.links(), exported.seals(), signed, [key.public], seals)
-        sentences = [finding.sentence for finding in (*live_findings.findings, *exported_findings.findings)]
+        live_findings = verify(trail.links(), seals, is_signed, [key.public], ())
+        exported_findings = verify(
+            exported.links(), exported.seals(), is_signed, [key.public], seals
+        )
+        sentences = [
+            finding.sentence
+            for finding in (*live_findings.findings, *exported_findings.findings)
+        ]
         return (
             sentences
             if exported.is_complete()

@@ -1,12 +1,14 @@
-"""Spoilt uploads against a real gateway and worker; and every operation of the API against its own
-document.
+"""Sends mutated uploads to a real gateway and worker, and tests every API operation against its
+OpenAPI document.
 
-    PYTHONPATH=. .venv/bin/python -m trials.fuzz uploads [--uploads 10000] [--seed 1] [--only NUMBER] [--json]
+    PYTHONPATH=. .venv/bin/python -m trials.fuzz uploads \
+        [--uploads 10000] [--seed 1] [--only NUMBER] [--json]
     PYTHONPATH=. .venv/bin/python -m trials.fuzz api [--examples 50] [--seed 1] [--json]
 
-On a stack of its own. Ends with 1 if anything was answered 5xx, not at all or not as documented, a process died, a job
-did not end or ended for a fault of SERA's own, or memory grew beyond bounds. Uploads that met a fault are kept in
---keep; seed and number make them again (`--only`).
+It starts a stack of its own. The exit code is 1 if an answer was a 5xx, missing or not as
+documented, a process died, a job did not end or ended for a fault of SERA's own, or memory grew
+beyond bounds. Uploads that caused a fault are saved in --keep; `--only` with their seed and number
+makes them again.
 """
 
 import argparse
@@ -18,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from shared.domain.roles import Role
-from trials.fuzz.api import fuzz_api
+from trials.fuzz.api import Findings, fuzz_api
 from trials.fuzz.campaign import send_all
-from trials.fuzz.memory import Watch
-from trials.fuzz.report import of_api, of_uploads, shown
+from trials.fuzz.memory import MemoryMonitor
+from trials.fuzz.report import api_report, format_report, upload_report
 from trials.fuzz.tally import Tally
-from trials.fuzz.target_stack import WATCHED, House
+from trials.fuzz.target_stack import WATCHED, TargetStack
 from trials.fuzz.upload import upload
 
 
@@ -31,47 +33,57 @@ def main() -> int:
     arguments = _arguments()
     with (
         tempfile.TemporaryDirectory() as home,
-        House(Path(home), arguments.port) as house,
+        TargetStack(Path(home), arguments.port) as target,
     ):
-        told = (
-            _uploads(house, arguments)
-            if arguments.part == "uploads"
-            else _api(house, arguments)
-        )
-    print(json.dumps(told, indent=2) if arguments.json else shown(told))
-    return 1 if told["faults"] else 0
+        if arguments.part == "uploads":
+            report = _uploads(target, arguments)
+        else:
+            report = _api(target, arguments)
+    if arguments.json:
+        print(json.dumps(report, indent=2))
+    else:
+        print(format_report(report))
+    return 1 if report["faults"] else 0
 
 
-def _api(house: House, arguments: argparse.Namespace) -> dict[str, Any]:
-    found = {}
-    url = house.stack.url or ""
-    began = time.monotonic()
-    with Watch(house.pids, WATCHED) as watch:
+def _api(target: TargetStack, arguments: argparse.Namespace) -> dict[str, Any]:
+    findings: dict[str, Findings] = {}
+    url = target.stack.url or ""
+    started_s = time.monotonic()
+    with MemoryMonitor(target.pids, WATCHED) as monitor:
         for role in Role:
-            found[role] = fuzz_api(
-                url, house.key(role), arguments.seed, arguments.examples
+            findings[role] = fuzz_api(
+                url, target.key(role), arguments.seed, arguments.examples
             )
-    return of_api(
-        arguments.seed, time.monotonic() - began, found, watch.usage, house.deaths
+    return api_report(
+        arguments.seed,
+        time.monotonic() - started_s,
+        findings,
+        monitor.usage,
+        target.deaths,
     )
 
 
-def _uploads(house: House, arguments: argparse.Namespace) -> dict[str, Any]:
+def _uploads(target: TargetStack, arguments: argparse.Namespace) -> dict[str, Any]:
     tally = Tally(arguments.keep)
-    began = time.monotonic()
+    started_s = time.monotonic()
     numbers = (
         [arguments.only] if arguments.only is not None else range(arguments.uploads)
     )
-    with Watch(house.pids, WATCHED) as watch, house.client() as client:
+    with MemoryMonitor(target.pids, WATCHED) as monitor, target.client() as client:
         send_all(
             client,
             (upload(arguments.seed, number) for number in numbers),
             tally,
             arguments.clients,
         )
-        house.collect(arguments.seed, tally)
-    return of_uploads(
-        arguments.seed, time.monotonic() - began, tally, watch.usage, house.deaths
+        target.collect(arguments.seed, tally)
+    return upload_report(
+        arguments.seed,
+        time.monotonic() - started_s,
+        tally,
+        monitor.usage,
+        target.deaths,
     )
 
 

@@ -46,15 +46,15 @@ def fuzz_api(
     """
     config = SchemathesisConfig.from_dict(_config(key, seed, examples, edges))
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=config)
-    found = Findings()
+    findings = Findings()
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
-            _count(found, event.recorder)
+            _count(findings, event.recorder)
         elif isinstance(event, events.NonFatalError):
-            found.faults[f"{event.label}: {event.value}"] = ""
+            findings.faults[f"{event.label}: {event.value}"] = ""
         elif isinstance(event, events.FatalError):
             raise event.exception
-    return found
+    return findings
 
 
 def _config(key: str, seed: int, examples: int, edges: bool) -> dict[str, Any]:
@@ -75,34 +75,34 @@ def _config(key: str, seed: int, examples: int, edges: bool) -> dict[str, Any]:
     }
 
 
-def _count(found: Findings, recorder: ScenarioRecorder) -> None:
-    answers = [
-        each.response
-        for each in recorder.interactions.values()
-        if each.response is not None
+def _count(findings: Findings, recorder: ScenarioRecorder) -> None:
+    responses = [
+        interaction.response
+        for interaction in recorder.interactions.values()
+        if interaction.response is not None
     ]
-    found.requests += len(recorder.interactions)
-    found.statuses.update(answer.status_code for answer in answers)
-    found.operations.add(recorder.label)
-    found.faults.update(_faults(recorder))
+    findings.requests += len(recorder.interactions)
+    findings.statuses.update(response.status_code for response in responses)
+    findings.operations.add(recorder.label)
+    findings.faults.update(_faults(recorder))
 
 
 def _faults(recorder: ScenarioRecorder) -> Iterator[tuple[str, str]]:
     for case_id, checks in recorder.checks.items():
         for check in checks:
             if check.status is not Status.SUCCESS:
-                told = check.failure_info
-                what = (
-                    f"{told.failure.title}: {told.failure.message}"
-                    if told
+                failure = check.failure_info
+                description = (
+                    f"{failure.failure.title}: {failure.failure.message}"
+                    if failure
                     else check.status
                 )
                 yield (
-                    f"{recorder.label}: {check.name}: {what}",
-                    told.code_sample if told else _asked(recorder, case_id),
+                    f"{recorder.label}: {check.name}: {description}",
+                    failure.code_sample if failure else _request(recorder, case_id),
                 )
 
 
-def _asked(recorder: ScenarioRecorder, case_id: str) -> str:
+def _request(recorder: ScenarioRecorder, case_id: str) -> str:
     request = recorder.interactions[case_id].request
     return f"{request.method} {request.uri}"

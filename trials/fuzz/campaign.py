@@ -1,4 +1,4 @@
-"""Sends uploads to a gateway and asks what became of them."""
+"""Sends uploads to a gateway and counts its answers."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -11,39 +11,41 @@ import httpx2
 from trials.fuzz.tally import Tally
 from trials.fuzz.upload import Upload
 
-BOUND_S = 70.0
+ANSWER_TIMEOUT_S = 70.0
 """Cleaning is cut off after 60 s; an answer later than this is a hang."""
 PATH = "/v1/cases"
-AT_ONCE = 4
-AHEAD = 64
+PARALLEL_UPLOADS = 4
+BATCH_UPLOADS = 64
 
 
 def send_all(
     client: httpx2.Client,
     uploads: Iterable[Upload],
     tally: Tally,
-    at_once: int = AT_ONCE,
+    parallel_uploads: int = PARALLEL_UPLOADS,
 ) -> None:
     """Send each, several at a time; none is made long before it is sent."""
-    with ThreadPoolExecutor(at_once) as pool:
-        for some in _batches(uploads, AHEAD):
-            list(pool.map(lambda each: send(client, each, tally), some))
+    with ThreadPoolExecutor(parallel_uploads) as pool:
+        for batch in _batches(uploads, BATCH_UPLOADS):
+            list(pool.map(lambda upload: send(client, upload, tally), batch))
 
 
 def send(client: httpx2.Client, upload: Upload, tally: Tally) -> None:
     """Send one and count its answer, or that none came within the client's patience, which is to be
-    BOUND_S.
+    ANSWER_TIMEOUT_S.
     """
     headers = {"Content-Type": upload.content_type}
-    began = time.perf_counter()
+    started_s = time.perf_counter()
     try:
         answer = client.post(PATH, content=upload.body, headers=headers)
     except httpx2.TimeoutException:
-        return tally.unanswered(upload, "no answer in time")
+        return tally.record_silence(upload, "no answer in time")
     except httpx2.TransportError as error:
-        return tally.unanswered(upload, f"no answer: {type(error).__name__}")
-    took_s = time.perf_counter() - began
-    tally.answered(upload, answer.status_code, answer.headers, _json(answer), took_s)
+        return tally.record_silence(upload, f"no answer: {type(error).__name__}")
+    duration_s = time.perf_counter() - started_s
+    tally.record_answer(
+        upload, answer.status_code, answer.headers, _json(answer), duration_s
+    )
 
 
 def _json(answer: httpx2.Response) -> Any:
@@ -54,6 +56,6 @@ def _json(answer: httpx2.Response) -> Any:
 
 
 def _batches(uploads: Iterable[Upload], size: int) -> Iterator[list[Upload]]:
-    line = iter(uploads)
-    while some := list(islice(line, size)):
-        yield some
+    iterator = iter(uploads)
+    while batch := list(islice(iterator, size)):
+        yield batch

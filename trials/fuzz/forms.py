@@ -50,6 +50,7 @@ ODD_NAMES = (
     "%00",
     "\\\\host\\share",
 )
+IMAGE_HEADER = b'Content-Disposition: form-data; name="image"; filename="a"'
 
 
 def plain(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
@@ -132,7 +133,7 @@ def line_feeds_only(chance: Random, image: bytes, fields: Mapping[str, str]) -> 
 
 
 def odd_boundary(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
-    said = chance.choice(
+    parameter = chance.choice(
         (
             "",
             "; boundary=",
@@ -141,7 +142,7 @@ def odd_boundary(chance: Random, image: bytes, fields: Mapping[str, str]) -> For
             "; boundary=" + "b" * 500,
         )
     )
-    return f"multipart/form-data{said}", plain(chance, image, fields)[1]
+    return f"multipart/form-data{parameter}", plain(chance, image, fields)[1]
 
 
 def not_multipart(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
@@ -160,10 +161,9 @@ def odd_part_headers(chance: Random, image: bytes, fields: Mapping[str, str]) ->
         b"",
         b"Content-Disposition: form-data",
         b"Content-Disposition: attachment; name=image; filename*=UTF-8''%ff%00",
-        b'Content-Disposition: form-data; name="image"; filename="a"\r\nContent-Transfer-Encoding: base64',
-        b'Content-Disposition: form-data; name="image"; filename="a"\r\nContent-Type: image/png; charset=\xff',
-        b'Content-Disposition: form-data; name="image"; filename="a"\r\nX: '
-        + b"y" * 100_000,
+        IMAGE_HEADER + b"\r\nContent-Transfer-Encoding: base64",
+        IMAGE_HEADER + b"\r\nContent-Type: image/png; charset=\xff",
+        IMAGE_HEADER + b"\r\nX: " + b"y" * 100_000,
         b"no colon at all",
     )
     return _type(), _body([(chance.choice(heads), image), *_texts(fields)])
@@ -206,8 +206,8 @@ def _image(image: bytes, kind: str, name: str = "nodule.png") -> tuple[bytes, by
 
 def _texts(fields: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [
-        (f'Content-Disposition: form-data; name="{name}"'.encode(), told.encode())
-        for name, told in fields.items()
+        (f'Content-Disposition: form-data; name="{name}"'.encode(), value.encode())
+        for name, value in fields.items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""Sound files to be spoilt: phantoms in every encoding that is read, and pydicom's own odd files."""
+"""Valid files to mutate: phantoms in every supported encoding, and pydicom's unusual files."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from struct import pack
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -55,7 +56,7 @@ def phantom(seed: int = 3) -> NDArray[np.uint8]:
     return draw(seed, size_px=SIDE_PX).pixels.astype(np.uint8)
 
 
-def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+def _saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
     stream = BytesIO()
     picture.save(stream, kind, **options)
     return stream.getvalue()
@@ -84,16 +85,17 @@ def _pngs() -> Iterator[Seed]:
 
 def _jpegs() -> Iterator[Seed]:
     pictures = _pictures()
-    turned = Image.Exif()
-    turned[0x0112], turned[0x010F] = 6, "maker"
-    told = {
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "maker"
+    variants: dict[str, tuple[Image.Image, dict[str, Any]]] = {
         "grey": (pictures["grey8"], {}),
         "colour": (pictures["rgb"], {}),
         "progressive": (pictures["rgb"], {"progressive": True}),
         "restarts": (pictures["grey8"], {"restart_marker_blocks": 4}),
-        "exif": (pictures["rgb"], {"exif": turned, "comment": b"a word"}),
+        "exif": (pictures["rgb"], {"exif": exif, "comment": b"a word"}),
     }
-    for name, (picture, options) in told.items():
+    for name, (picture, options) in variants.items():
         yield Seed(f"jpeg-{name}", ImageFormat.JPEG, _saved(picture, "JPEG", **options))
 
 

@@ -1,4 +1,4 @@
-"""What became of uploads, and what of it is a fault."""
+"""Counts the outcomes of uploads, and decides which of them are faults."""
 
 import threading
 from collections import Counter
@@ -9,16 +9,16 @@ from typing import Any
 
 from trials.fuzz.upload import Upload
 
-FINE = range(200, 500)
+EXPECTED_STATUSES = range(200, 500)
 ACCEPTED = 202
 PROBLEM = "application/problem+json"
-OURS = ("internal", "worker-lost")
+INTERNAL_REASONS = ("internal", "worker-lost")
 """Reasons of failed jobs that no image may bring about."""
 
 
 @dataclass
 class Tally:
-    """Counted from several threads."""
+    """Counters that several threads update."""
 
     keep: Path
     statuses: Counter[str] = field(default_factory=Counter)
@@ -29,45 +29,45 @@ class Tally:
     longest_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def answered(
+    def record_answer(
         self,
-        sent: Upload,
+        upload: Upload,
         status: int,
         headers: Mapping[str, str],
         body: Any,
-        took_s: float,
+        duration_s: float,
     ) -> None:
         """An answer came; `body` is its JSON, or None."""
         code = body.get("code", "") if isinstance(body, dict) else ""
         with self._lock:
             self.statuses[f"{status} {code}".strip()] += 1
-            self.longest_s = max(self.longest_s, took_s)
+            self.longest_s = max(self.longest_s, duration_s)
             if status == ACCEPTED:
-                self.jobs[body["job_id"]] = sent.number
-        if status not in FINE:
-            self.fault(sent, f"answered {status}")
+                self.jobs[body["job_id"]] = upload.number
+        if status not in EXPECTED_STATUSES:
+            self.record_fault(upload, f"answered {status}")
         elif status >= 400 and not (code and headers.get("content-type") == PROBLEM):
-            self.fault(sent, f"answered {status} without a problem")
+            self.record_fault(upload, f"answered {status} without a problem")
 
-    def unanswered(self, sent: Upload, how: str) -> None:
+    def record_silence(self, upload: Upload, reason: str) -> None:
         with self._lock:
-            self.statuses[how] += 1
-        self.fault(sent, how)
+            self.statuses[reason] += 1
+        self.record_fault(upload, reason)
 
-    def finished(self, sent: Upload, state: str, reason: str | None) -> None:
+    def record_job(self, upload: Upload, state: str, reason: str | None) -> None:
         """A case's job has ended."""
         with self._lock:
             self.answers[f"{state} {reason or ''}".strip()] += 1
-        if reason in OURS:
-            self.fault(sent, f"its job failed with {reason}")
+        if reason in INTERNAL_REASONS:
+            self.record_fault(upload, f"its job failed with {reason}")
 
-    def fault(self, sent: Upload | None, what: str) -> None:
-        """Remember it, and keep the request for those who look into it."""
+    def record_fault(self, upload: Upload | None, fault: str) -> None:
+        """Record a fault, and save the request for later analysis."""
         with self._lock:
-            self.faults.append(f"{sent}: {what}" if sent else what)
-        if sent:
+            self.faults.append(f"{upload}: {fault}" if upload else fault)
+        if upload:
             self.keep.mkdir(parents=True, exist_ok=True)
-            (self.keep / f"{sent.number}.body").write_bytes(sent.body)
-            (self.keep / f"{sent.number}.txt").write_text(
-                f"{sent}\n{sent.content_type}\n{what}\n"
+            (self.keep / f"{upload.number}.body").write_bytes(upload.body)
+            (self.keep / f"{upload.number}.txt").write_text(
+                f"{upload}\n{upload.content_type}\n{fault}\n"
             )

@@ -7,7 +7,7 @@ from random import Random
 
 from shared.imaging.image import ImageFormat
 from trials.fuzz import forms
-from trials.fuzz.mutations import spoilt
+from trials.fuzz.mutations import mutate
 from trials.fuzz.seeds import SIDE_PX, Seed, seeds
 
 SHARES = {
@@ -17,14 +17,14 @@ SHARES = {
     ImageFormat.TIFF: 0.17,
     ImageFormat.BMP: 0.03,
 }
-SOUND = 0.03
-ODD_FORM = 0.08
-WITH_ROI = 0.3
-WITH_FRAME = 0.1
+UNCHANGED_SHARE = 0.03
+ODD_FORM_SHARE = 0.08
+ROI_SHARE = 0.3
+FRAME_SHARE = 0.1
 """Shares of uploads that are sent as they are, in an odd form, with an ROI, and with a frame."""
-PACKAGED = 0.35
+PACKAGED_SHARE = 0.35
 """Of DICOM uploads, those from pydicom's own files."""
-MOST_BYTES = 33 * 2**20
+MAX_BYTES = 33 * 2**20
 """A little more than is let in."""
 
 
@@ -46,13 +46,13 @@ def upload(seed: int, number: int) -> Upload:
     """The upload of this number in the run of this seed."""
     chance = Random(f"{seed}/{number}")
     source = _seed(chance, seeds())
-    sound = chance.random() < SOUND
+    sound = chance.random() < UNCHANGED_SHARE
     image, mutation = (
-        (source.data, "sound") if sound else spoilt(chance, source, seeds())
+        (source.data, "sound") if sound else mutate(chance, source, seeds())
     )
-    image = image[:MOST_BYTES]
+    image = image[:MAX_BYTES]
     fields = _fields(chance, source.format, number)
-    if chance.random() < ODD_FORM:
+    if chance.random() < ODD_FORM_SHARE:
         oddity = chance.choice(forms.ODDITIES)
         content_type, body = oddity(chance, image, fields)
         mutation += f", {oddity.__name__}"
@@ -61,21 +61,23 @@ def upload(seed: int, number: int) -> Upload:
     return Upload(number, source.name, mutation, content_type, body)
 
 
-def _seed(chance: Random, all_of_them: Sequence[Seed]) -> Seed:
+def _seed(chance: Random, seeds: Sequence[Seed]) -> Seed:
     kind = chance.choices(list(SHARES), list(SHARES.values()))[0]
-    packaged = chance.random() < PACKAGED
-    told = [each for each in all_of_them if each.format is kind]
-    own = [each for each in told if each.name.startswith("pydicom-") == packaged]
-    return chance.choice(own or told)
+    is_packaged = chance.random() < PACKAGED_SHARE
+    candidates = [seed for seed in seeds if seed.format is kind]
+    packaged_candidates = [
+        seed for seed in candidates if seed.name.startswith("pydicom-") == is_packaged
+    ]
+    return chance.choice(packaged_candidates or candidates)
 
 
 def _fields(chance: Random, kind: ImageFormat, number: int) -> dict[str, str]:
     fields = {"size_mm": "14.5", "external_id": f"fuzz-{number}"}
-    if chance.random() < WITH_ROI:
+    if chance.random() < ROI_SHARE:
         side = chance.randint(10, SIDE_PX)
         fields["roi"] = json.dumps(
             {"box": [chance.randint(0, 40), chance.randint(0, 40), side, side]}
         )
-    if kind is ImageFormat.DICOM and chance.random() < WITH_FRAME:
+    if kind is ImageFormat.DICOM and chance.random() < FRAME_SHARE:
         fields["frame"] = str(chance.choice((1, 2, 3, 30, 0, 2**31)))
     return fields

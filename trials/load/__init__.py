@@ -1,8 +1,6 @@
-"""Does SERA bear many hospitals at once? Cases as they come, by clients that wait for nobody, and a
-report.
-"""
+"""Load test: many hospitals send cases at random times, and a report judges the latencies."""
 
 from trials.load.arrivals import LoadPlan
 from trials.load.run import LoadRun, LoadRunner
 
-__all__ = ["LoadRun", "LoadPlan", "LoadRunner"]
+__all__ = ["LoadPlan", "LoadRun", "LoadRunner"]

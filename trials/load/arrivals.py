@@ -1,5 +1,6 @@
-"""What the hospitals of a load will send, and when: open-loop, so that a slow answer keeps no case
-from coming.
+"""Plans the cases of a load and their times.
+
+The load is open-loop: a slow answer does not delay later cases.
 """
 
 import random
@@ -21,7 +22,7 @@ apart.
 
 @dataclass(frozen=True)
 class LoadPlan:
-    """What is asked for."""
+    """The parameters of a load."""
 
     hospitals: int
     rate: float
@@ -42,21 +43,24 @@ class LoadPlan:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A case, and the second of the run in which its hospital has it ready."""
+    """A case, and the second of the run in which it is due."""
 
     at_s: float
     planned: PlannedCase
 
 
 def shares(hospitals: int) -> list[float]:
-    """Of all cases, after Zipf: the second sends half of what the first does, the third a third."""
+    """The share of each hospital by Zipf's law: the second sends half as many
+    cases as the first.
+    """
     weights = [1 / rank for rank in range(1, hospitals + 1)]
     return [weight / sum(weights) for weight in weights]
 
 
 def schedule(load: LoadPlan) -> list[Arrival]:
-    """A Poisson process, each case to a hospital by its share; the same seed gives the same cases
-    at the same times.
+    """Draw a Poisson process of cases; each case goes to a hospital by the hospitals' shares.
+
+    The same seed gives the same cases at the same times.
     """
     generator = random.Random(load.seed)
     arrivals: list[Arrival] = []
@@ -64,22 +68,32 @@ def schedule(load: LoadPlan) -> list[Arrival]:
     cumulative_shares = list(accumulate(shares(load.hospitals)))
     at_s = generator.expovariate(load.rate)
     while at_s < load.seconds:
-        arrivals.append(Arrival(at_s, _planned(len(arrivals), generator, names, cumulative_shares)))
+        arrivals.append(
+            Arrival(at_s, _planned(len(arrivals), generator, names, cumulative_shares))
+        )
         at_s += generator.expovariate(load.rate)
     return arrivals
 
 
 def _planned(
-    number: int, generator: random.Random, names: Sequence[str], cumulative_shares: Sequence[float]
+    number: int,
+    generator: random.Random,
+    names: Sequence[str],
+    cumulative_shares: Sequence[float],
 ) -> PlannedCase:
     (hospital,) = generator.choices(names, cum_weights=cumulative_shares)
     urgent = generator.random() < URGENT_SHARE
     sent_twice = generator.random() < TWICE_SHARE
     return PlannedCase(
-        number, hospital, Kind.GOOD, size_mm(number), urgent=urgent, twice=sent_twice
+        number=number,
+        hospital=hospital,
+        kind=Kind.GOOD,
+        size_mm=size_mm(number),
+        urgent=urgent,
+        twice=sent_twice,
     )
 
 
 def size_mm(number: int) -> float:
-    """Which no case near this one has."""
+    """A size in mm that no case with a nearby number has."""
     return round(MIN_SIZE_MM + number % SIZES / STEPS_PER_MM, 2)

@@ -1,8 +1,7 @@
-"""The hospitals' own software, all of it on one event loop so that it takes little from those it
-loads.
+"""The clients of all hospitals, on one event loop so that they use little CPU time.
 
-A case is sent when it is due, whatever became of those before it, and its latencies count from
-then: a stack that stalls cannot keep the cases from coming that would have waited.
+A case is sent when it is due, whatever happened to earlier cases, and its latencies count from that
+moment. A stalled stack therefore cannot delay the cases that would have waited.
 """
 
 import asyncio
@@ -18,17 +17,15 @@ import httpx2
 from shared.domain.jobs import FINAL_STATES, JobState
 from trials.load.arrivals import Arrival
 from trials.load.images import ImageSource
-from trials.slo import Jobs, CaseRecord
+from trials.slo import CaseRecord, Jobs
 
 LONG_POLL_S = 20
 ANSWER_S = 30.0
 MAX_POLLS = 256
-"""Results that are waited for at a time; the others of a long queue come after them, the oldest
-first.
-"""
+"""Long polls at the same time. Later cases of a long queue are polled after older ones."""
 IDLE_S = 2.0
-"""After which an unused connection is closed, before the server does so (uvicorn: 5 s) just as a
-request goes out.
+"""An unused connection is closed after this time, before the server closes it (uvicorn: 5 s) just
+as a request is sent.
 """
 RETRIED_STATUSES = {429, 500, 502, 503, 504, 507}
 PAUSE_S = 0.5
@@ -40,21 +37,21 @@ CONNECTION_LOST = "connection-lost"
 
 @dataclass(frozen=True)
 class Fault:
-    """An answer that a request should not have had, or none."""
+    """An error answer, or a request without an answer."""
 
     at_s: float
     code: str
-    """HTTP status, or what became of the connection."""
+    """The HTTP status, or the kind of connection error."""
 
 
 @dataclass
 class SentCase:
-    """A case on its way; times count from when it was due, in seconds."""
+    """A case that was sent. Times are seconds after it was due."""
 
     arrival: Arrival
     record: CaseRecord
     late_s: float
-    """By how much this program itself was late."""
+    """How late this program itself sent the case."""
     accepted_s: float | None = None
     answered_s: float | None = None
 
@@ -65,7 +62,7 @@ class SentCase:
 
 @dataclass
 class ClientRecords:
-    """What all hospitals wrote down together."""
+    """The records of all hospitals together."""
 
     sent: list[SentCase] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -74,7 +71,9 @@ class ClientRecords:
 
 
 class Clients:
-    """Open it as a context; then `record_newest_jobs`, `begin`, `send_all`, `settle`, `listed`."""
+    """Open it as a context; then `record_newest_jobs`, `begin`, `send_all`,
+    `settle`, `list_jobs`.
+    """
 
     def __init__(
         self, url: str, keys: Mapping[str, str], album: ImageSource, stop: asyncio.Event
@@ -104,7 +103,7 @@ class Clients:
 
     @property
     def now_s(self) -> float:
-        """Since the load began."""
+        """Seconds since the load began."""
         return time.perf_counter() - self._began
 
     async def record_newest_jobs(self) -> None:
@@ -114,7 +113,7 @@ class Clients:
             self._newest[hospital] = jobs[0]["job_id"] if jobs else None
 
     def begin(self) -> None:
-        """From now on times count."""
+        """Start the clock of the load."""
         self._began = time.perf_counter()
 
     async def send_all(self, arrivals: Sequence[Arrival]) -> None:
@@ -130,7 +129,11 @@ class Clients:
     async def settle(self, within_s: float) -> None:
         """Wait for what is open still; when `stop` is set or time is up, it is left open."""
         deadline_s = self.now_s + within_s
-        while self._open and self.now_s < deadline_s and not await self._wait_for_stop(0.1):
+        while (
+            self._open
+            and self.now_s < deadline_s
+            and not await self._wait_for_stop(0.1)
+        ):
             pass
         await self._cancel_open_cases()
         self.notes.ended_s = self.now_s
@@ -229,7 +232,9 @@ class Clients:
                     return answer
                 retry_after = answer.headers.get("Retry-After", "")
                 pause_s = (
-                    min(float(retry_after), MAX_PAUSE_S) if retry_after.isdigit() else pause_s
+                    min(float(retry_after), MAX_PAUSE_S)
+                    if retry_after.isdigit()
+                    else pause_s
                 )
             await asyncio.sleep(pause_s)
 
@@ -246,7 +251,7 @@ class Clients:
         self.notes.faults.append(Fault(self.now_s, code))
 
     async def _jobs(self, hospital: str) -> list[dict[str, Any]]:
-        """Newest first, up to the last one of before."""
+        """The jobs of this load, newest first."""
         jobs: list[dict[str, Any]] = []
         cursor: dict[str, str] = {}
         while True:
@@ -267,19 +272,18 @@ class Clients:
 
 
 def _judged_fields(job: Mapping[str, Any]) -> dict[str, Any]:
-    """What is judged of a job; a load has too many of them to keep all."""
+    """The fields of a job that are judged. A load has too many jobs to store them whole."""
     fields = {
         name: job[name] for name in ("job_id", "case_id", "state", "attempts", "reason")
     }
-    return fields | (
-        {"result": {"fna": {"size_mm": job["result"]["fna"]["size_mm"]}}}
-        if job["state"] == JobState.DONE
-        else {}
-    )
+    if job["state"] == JobState.DONE:
+        size_mm = job["result"]["fna"]["size_mm"]
+        fields["result"] = {"fna": {"size_mm": size_mm}}
+    return fields
 
 
 def _refusal_code(answer: httpx2.Response) -> str:
-    """Of a problem, or the bare status of an answer that is none."""
+    """The code of a problem, or the status of any other answer."""
     with suppress(ValueError, KeyError, TypeError):
         code: str = answer.json()["code"]
         return code

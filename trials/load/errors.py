@@ -1,4 +1,4 @@
-"""What keeps a load from being begun."""
+"""Errors that keep a load from starting or from being reported."""
 
 from shared.errors import SeraError
 

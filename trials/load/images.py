@@ -1,7 +1,8 @@
-"""The images of a load: phantoms in several formats and sizes, each case's with a mark of its own.
+"""The images of a load: phantoms in several formats and sizes, each marked with its case number.
 
-Drawn beforehand; a case costs its marking and encoding, some milliseconds. Without the mark the
-object store, which goes by content, would hold a few dozen images however many cases came.
+Phantoms are drawn before the load; a case then costs only marking and encoding, some milliseconds.
+Without the mark the object store, which addresses objects by content, would store a few dozen
+images however many cases come.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +41,7 @@ class Format:
 
 
 class ImageSource:
-    """All that is drawn beforehand."""
+    """Makes the image of each case from phantoms that are drawn once."""
 
     def __init__(self, formats: Sequence[Format]) -> None:
         self._formats = formats
@@ -58,7 +59,9 @@ class ImageSource:
         """Name and content of the file of a case; formats and phantoms come by turns."""
         image_format = self._formats[number % len(self._formats)]
         phantoms = self._drawn[image_format.size_px]
-        pixels = mark_with_number(phantoms[number // len(self._formats) % len(phantoms)], number)
+        pixels = mark_with_number(
+            phantoms[number // len(self._formats) % len(phantoms)], number
+        )
         return f"nodule.{image_format.name}", image_format.encode(pixels)
 
 

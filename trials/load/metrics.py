@@ -10,19 +10,19 @@ from trials.load.clients import Fault, SentCase
 from trials.load.monitoring import Sample
 
 WARM_UP_SHARE = 1 / 3
-"""Of the run, in which pools fill and caches warm."""
+"""The first share of the run, in which pools fill and caches warm up."""
 MIN_JUDGED_S = 600.0
 """A shorter run is too little warmed up to tell growth from warming up."""
 GROWTH_SHARE = 0.05
 GROWTH_MIB = 10.0
 MIN_CASES = 20
-"""Of a hospital, for its p95 to mean anything."""
+"""The fewest cases of a hospital from which a p95 is computed."""
 PER_DECADE = 9
 
 
 @dataclass(frozen=True)
 class Latency:
-    """In seconds; of nothing, all are 0."""
+    """Latencies in seconds; all 0 without values."""
 
     count: int
     p50: float = 0.0
@@ -32,11 +32,18 @@ class Latency:
     mean: float = 0.0
 
     @classmethod
-    def of(cls, seconds: Sequence[float]) -> "Latency":
+    def from_seconds(cls, seconds: Sequence[float]) -> "Latency":
         if not len(seconds):
             return cls(0)
         p50, p95, p99 = np.quantile(seconds, (0.5, 0.95, 0.99)).tolist()
-        return cls(len(seconds), p50, p95, p99, max(seconds), float(np.mean(seconds)))
+        return cls(
+            count=len(seconds),
+            p50=p50,
+            p95=p95,
+            p99=p99,
+            most=max(seconds),
+            mean=float(np.mean(seconds)),
+        )
 
 
 @dataclass(frozen=True)
@@ -96,12 +103,17 @@ def result_s(sent: Sequence[SentCase]) -> list[float]:
 
 
 def by_hospital(sent: Sequence[SentCase]) -> list[Share]:
-    """In the order of their names, which is that of their shares."""
+    """The share of each hospital, by name, which is the order of the planned shares."""
     cases_by_hospital: dict[str, list[SentCase]] = {}
     for case in sent:
         cases_by_hospital.setdefault(case.hospital, []).append(case)
     return [
-        Share(name, len(cases), Latency.of(submit_s(cases)), Latency.of(result_s(cases)))
+        Share(
+            name,
+            len(cases),
+            Latency.from_seconds(submit_s(cases)),
+            Latency.from_seconds(result_s(cases)),
+        )
         for name, cases in sorted(cases_by_hospital.items())
     ]
 
@@ -140,13 +152,15 @@ def jain(values: Sequence[float]) -> float:
 
 
 def growth(samples: Sequence[Sample]) -> list[Growth]:
-    """Of every child that was there from the warm-up to the end."""
+    """The memory growth of every child that ran from the warm-up to the end."""
     if len(samples) < 3:
         return []
     first = samples[0].at_s
     last = samples[-1].at_s
     warm_samples = [
-        sample for sample in samples if sample.at_s >= first + WARM_UP_SHARE * (last - first)
+        sample
+        for sample in samples
+        if sample.at_s >= first + WARM_UP_SHARE * (last - first)
     ]
     names = set.intersection(*(set(sample.memory_mib) for sample in warm_samples))
     return [_growth(name, warm_samples) for name in sorted(names)]
@@ -161,7 +175,7 @@ def _growth(child: str, samples: Sequence[Sample]) -> Growth:
 
 
 def codes(faults: Sequence[Fault]) -> dict[str, int]:
-    """How often each came."""
+    """The number of faults of each code."""
     return dict(sorted(Counter(fault.code for fault in faults).items()))
 
 

@@ -1,4 +1,4 @@
-"""What a load does to the stack: the memory of its processes, and how much waits."""
+"""Samples the queue length and the memory of the stack's processes during a load."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ class Operator(Protocol):
 
 @dataclass(frozen=True)
 class Sample:
-    """One look."""
+    """One sample of the stack."""
 
     at_s: float
     waiting: int | None
@@ -45,7 +45,7 @@ class Sample:
 
 
 class StackMonitor:
-    """Looks every few seconds; `samples` and `restarted` are what came of it."""
+    """Takes a sample every few seconds."""
 
     def __init__(
         self, operator: Operator, home: Path | None, now_s: Callable[[], float]
@@ -60,7 +60,7 @@ class StackMonitor:
         """
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Take samples until cancelled."""
         while True:
             self.samples.append(await asyncio.to_thread(self.take_sample))
             await asyncio.sleep(EVERY_S)
@@ -104,7 +104,7 @@ def memory_mib(pids: Mapping[str, int]) -> dict[str, float]:
 
 
 def _children() -> dict[int, list[int]]:
-    """Of every process, in one pass."""
+    """The child processes of every process."""
     children: dict[int, list[int]] = defaultdict(list)
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has ended meanwhile
@@ -120,12 +120,10 @@ def _family(pid: int, children: Mapping[int, Sequence[int]]) -> Iterator[int]:
 
 
 def _own_kib(pid: int) -> int:
+    size_kib = 0
     with suppress(OSError):
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        sizes = dict(
-            line.split(":", 1)
-            for line in lines
-            if line.startswith(("RssAnon", "RssFile"))
-        )
-        return sum(int(value.split()[0]) for value in sizes.values())
-    return 0
+        for line in lines:
+            if line.startswith(("RssAnon", "RssFile")):
+                size_kib += int(line.split()[1])
+    return size_kib

@@ -1,4 +1,4 @@
-"""A load's figures as SVG text."""
+"""Draws the figures of a load as SVG text."""
 
 from collections.abc import Sequence
 
@@ -117,9 +117,7 @@ def _by_share(run: LoadRun) -> FigureBuilder:
             xlabel="share of cases",
             ylabel="seconds, at most",
         )
-        ticks = [
-            share for share in TICKS if 1 / (1 - share) <= max(len(run.sent), 10)
-        ]
+        ticks = [share for share in TICKS if 1 / (1 - share) <= max(len(run.sent), 10)]
         axes.set_xticks(
             [1 / (1 - share) for share in ticks],
             [f"{100 * share:g} %" for share in ticks],
@@ -212,12 +210,12 @@ def _hospitals(run: LoadRun) -> FigureBuilder:
                 label = (
                     name
                     if judged
-                    or not any(
-                        share.result.count >= MIN_CASES for share in run.shares
-                    )
+                    or not any(share.result.count >= MIN_CASES for share in run.shares)
                     else None
                 )
-                axes.plot(positions, values, marker, ms=4, mfc=face, mec=colour, label=label)
+                axes.plot(
+                    positions, values, marker, ms=4, mfc=face, mec=colour, label=label
+                )
         axes.set(ylabel="seconds to a result", ylim=(0, None))
         lower_axes.bar(
             [position[share.hospital] for share in run.shares],

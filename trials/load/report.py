@@ -1,4 +1,4 @@
-"""A load as one self-contained page, and the same figures as JSON beside it."""
+"""Writes the report of a load as a self-contained page, and its figures as JSON beside it."""
 
 import json
 import os
@@ -19,6 +19,7 @@ from trials.load.images import FORMATS
 from trials.load.metrics import (
     WARM_UP_SHARE,
     Fairness,
+    Growth,
     Latency,
     Share,
     histogram,
@@ -31,15 +32,15 @@ from trials.load.run import LoadRun
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_SENTENCES = 10
-"""Sentences of a broken record."""
+"""Sentences shown for one violated objective."""
 MAX_LATENESS_S = 0.1
 MAX_FAULTS = 1000
-"""In the JSON, with their times."""
+"""Faults in the JSON, with their times."""
 Rows = Sequence[Sequence[str]]
 
 
 def check_writable(path: Path) -> None:
-    """Before a long run, not after it."""
+    """Check before the run that the report can be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
@@ -86,45 +87,42 @@ def render(run: LoadRun) -> str:
 
 def summary(run: LoadRun) -> list[str]:
     """The same sentences in the page and on the console."""
-    ended = (
-        f"; it was interrupted, {run.open} cases were open"
-        if run.interrupted
-        else ""
-    )
+    ended = ""
+    if run.interrupted:
+        ended = f"; it was interrupted, {run.open} cases were open"
     sentences = [
-        f"{len(run.sent)} cases of {run.load.hospitals} hospitals in "
-        f"{run.seconds:.0f} s: {run.done} done, "
-        f"{run.done / max(run.seconds, 1e-9):.2f} a second{ended}.",
+        f"{len(run.sent)} cases of {run.load.hospitals} hospitals in {run.seconds:.0f} s: "
+        f"{run.done} done, {run.done / max(run.seconds, 1e-9):.2f} a second{ended}.",
         f"Accepted: {latency(run.submit)}.",
         f"Result: {latency(run.result)}.",
     ]
-    if fairness := run.fairness:
-        sentences.append(
-            f"Fairness: Jain's index of {fairness.hospitals} hospitals' mean waits "
-            f"{fairness.jain:.3f}; longest p95 "
-            f"{fairness.worst_p95:.2f} s ({fairness.worst_p95_hospital}), longest median "
-            f"{fairness.worst_median_ratio:.2f} "
-            f"times that of all ({fairness.worst_median_hospital}).{_within_equal_share(fairness)}"
-        )
-    if largest := max(run.growth, key=lambda growth: growth.grown_mib, default=None):
+    if run.fairness:
+        sentences.append(_fairness_sentence(run.fairness))
+    if run.growth:
+        largest = max(run.growth, key=lambda growth: growth.grown_mib)
         sentences.append(
             f"Memory after the warm-up: {largest.child} changed most, by "
-            f"{largest.grown_mib:+.1f} MiB over "
-            f"{largest.level_mib:.0f}."
+            f"{largest.grown_mib:+.1f} MiB over {largest.level_mib:.0f}."
         )
     errors = ", ".join(f"{code} {count} times" for code, count in run.faults.items())
     sentences.append(f"Errors: {errors or 'none'}.")
     return sentences + _notes(run)
 
 
-def _within_equal_share(fairness: Fairness) -> str:
-    if not fairness.within:
-        return ""
-    return (
-        f" Of the {fairness.within} that sent no more than an equal share, the longest p95 is "
-        f"{fairness.within_p95:.2f} s "
-        f"({fairness.within_p95_hospital})."
+def _fairness_sentence(fairness: Fairness) -> str:
+    sentence = (
+        f"Fairness: Jain's index of {fairness.hospitals} hospitals' mean waits "
+        f"{fairness.jain:.3f}; longest p95 {fairness.worst_p95:.2f} s "
+        f"({fairness.worst_p95_hospital}), longest median "
+        f"{fairness.worst_median_ratio:.2f} times that of all "
+        f"({fairness.worst_median_hospital})."
     )
+    if fairness.within:
+        sentence += (
+            f" Of the {fairness.within} that sent no more than an equal share, the longest "
+            f"p95 is {fairness.within_p95:.2f} s ({fairness.within_p95_hospital})."
+        )
+    return sentence
 
 
 def _notes(run: LoadRun) -> list[str]:
@@ -236,21 +234,23 @@ def _tables(run: LoadRun) -> list[tuple[str, str, Sequence[str], Rows]]:
 
 
 def _latencies(run: LoadRun) -> Rows:
-    told = (
-        ("accepted", run.submit),
-        ("result", run.result),
-        ("late by itself", run.lateness),
-    )
+    latencies = {
+        "accepted": run.submit,
+        "result": run.result,
+        "late by itself": run.lateness,
+    }
+    return [_latency_row(name, latency) for name, latency in latencies.items()]
+
+
+def _latency_row(name: str, latency: Latency) -> Sequence[str]:
     return [
-        (
-            name,
-            str(each.count),
-            *(
-                f"{value:.3f}"
-                for value in (each.p50, each.p95, each.p99, each.most, each.mean)
-            ),
-        )
-        for name, each in told
+        name,
+        str(latency.count),
+        f"{latency.p50:.3f}",
+        f"{latency.p95:.3f}",
+        f"{latency.p99:.3f}",
+        f"{latency.most:.3f}",
+        f"{latency.mean:.3f}",
     ]
 
 
@@ -259,30 +259,36 @@ def _errors(run: LoadRun) -> Rows:
 
 
 def _memory(run: LoadRun) -> Rows:
+    return [_memory_row(growth) for growth in run.growth]
+
+
+def _memory_row(growth: Growth) -> Sequence[str]:
     return [
-        (
-            each.child,
-            f"{each.level_mib:.0f}",
-            f"{each.most_mib:.0f}",
-            f"{each.grown_mib:+.1f}",
-            f"{each.slope_mib_per_h:+.1f}",
-            "flat" if each.flat else "grows",
-        )
-        for each in run.growth
+        growth.child,
+        f"{growth.level_mib:.0f}",
+        f"{growth.most_mib:.0f}",
+        f"{growth.grown_mib:+.1f}",
+        f"{growth.slope_mib_per_h:+.1f}",
+        "flat" if growth.flat else "grows",
     ]
 
 
-def _hospital(each: Share) -> Sequence[str]:
-    found = each.result
-    times = (
-        f"{value:.2f}" for value in (found.p50, found.p95, found.most, each.submit.p95)
-    )
-    return (each.hospital, str(each.sent), str(found.count), *times)
+def _hospital(share: Share) -> Sequence[str]:
+    result = share.result
+    return [
+        share.hospital,
+        str(share.sent),
+        str(result.count),
+        f"{result.p50:.2f}",
+        f"{result.p95:.2f}",
+        f"{result.most:.2f}",
+        f"{share.submit.p95:.2f}",
+    ]
 
 
 def to_json(run: LoadRun) -> dict[str, Any]:
     """All figures of the page, for programs."""
-    found = {
+    figures = {
         "load": asdict(run.load),
         "stack": {
             "url": run.url,
@@ -295,31 +301,29 @@ def to_json(run: LoadRun) -> dict[str, Any]:
         "interrupted": run.interrupted,
         "cases": {"sent": len(run.sent), "done": run.done, "open": run.open},
         "per_second": run.done / max(run.seconds, 1e-9),
-        "submit": asdict(run.submit)
-        | {"histogram": histogram(submit_s(run.sent))},
-        "result": asdict(run.result)
-        | {"histogram": histogram(result_s(run.sent))},
+        "submit": asdict(run.submit) | {"histogram": histogram(submit_s(run.sent))},
+        "result": asdict(run.result) | {"histogram": histogram(result_s(run.sent))},
         "late": asdict(run.lateness) | {"cpu_share": run.cpu_share},
         "errors": run.faults,
-        "faults": [asdict(each) for each in run.notes.faults[:MAX_FAULTS]],
+        "faults": [asdict(fault) for fault in run.notes.faults[:MAX_FAULTS]],
         "fairness": asdict(run.fairness) if run.fairness else None,
-        "hospitals": [asdict(each) for each in run.shares],
-        "memory": [asdict(each) | {"flat": each.flat} for each in run.growth],
-        "samples": [asdict(each) for each in run.samples],
+        "hospitals": [asdict(share) for share in run.shares],
+        "memory": [asdict(growth) | {"flat": growth.flat} for growth in run.growth],
+        "samples": [asdict(sample) for sample in run.samples],
         "restarted": run.restarted,
         "rules": [asdict(rule) | {"state": rule.state} for rule in run.rules],
         "passed": run.passed,
     }
-    rounded: dict[str, Any] = _rounded(found)
+    rounded: dict[str, Any] = _rounded(figures)
     return rounded
 
 
 def _rounded(value: Any) -> Any:
-    """To a tenth of a millisecond, or of a KiB."""
+    """Round all numbers of a structure to a tenth of a millisecond, or of a KiB."""
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, dict):
-        return {name: _rounded(value) for name, value in value.items()}
-    return (
-        [_rounded(value) for value in value] if isinstance(value, list | tuple) else value
-    )
+        return {name: _rounded(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(member) for member in value]
+    return value

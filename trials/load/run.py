@@ -1,4 +1,4 @@
-"""The run of a load: hospitals and their keys, cases as they come, then quiet, and judgement."""
+"""Runs a load: creates hospitals and keys, sends cases, waits for results and judges them."""
 
 import asyncio
 import signal
@@ -15,7 +15,7 @@ import httpx2
 from shared.domain.jobs import JobState
 from shared.errors import SeraError
 from trials.load.arrivals import LoadPlan, schedule
-from trials.load.clients import Clients, ClientRecords, SentCase
+from trials.load.clients import ClientRecords, Clients, SentCase
 from trials.load.errors import NoModelLive
 from trials.load.images import FORMATS, ImageSource
 from trials.load.metrics import (
@@ -31,12 +31,12 @@ from trials.load.metrics import (
     submit_s,
 )
 from trials.load.monitoring import Operator, Sample, StackMonitor
-from trials.load.verdict import SETTLE_TIMEOUT_S, Rule, Observations, rules
-from trials.slo import Violations, Jobs, find_violations
+from trials.load.verdict import SETTLE_TIMEOUT_S, Observations, Rule, rules
+from trials.slo import Jobs, Violations, find_violations
 
 LABEL = "load"
 KEY_DAYS = 2
-"""A key that could not be revoked ends by itself."""
+"""A key that could not be revoked expires after this time."""
 PRINT_EVERY_S = 30.0
 LISTED_WITHIN_S = 120.0
 PrintLine = Callable[[str], None]
@@ -44,7 +44,7 @@ PrintLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class LoadRun:
-    """How a load went."""
+    """The measurements and records of one load."""
 
     load: LoadPlan
     url: str
@@ -56,7 +56,7 @@ class LoadRun:
     restarted: dict[str, float]
     answers: Violations
     cpu_share: float
-    """Of one core, that this program itself took."""
+    """The share of one core that the load generator itself used."""
     is_local: bool
 
     @property
@@ -74,7 +74,7 @@ class LoadRun:
 
     @property
     def open(self) -> int:
-        """Without a final answer, as an interruption leaves them."""
+        """Cases without a final answer after an interruption."""
         return sum(
             case.answered_s is None and case.record.refused is None
             for case in self.sent
@@ -82,15 +82,15 @@ class LoadRun:
 
     @cached_property
     def submit(self) -> Latency:
-        return Latency.of(submit_s(self.sent))
+        return Latency.from_seconds(submit_s(self.sent))
 
     @cached_property
     def result(self) -> Latency:
-        return Latency.of(result_s(self.sent))
+        return Latency.from_seconds(result_s(self.sent))
 
     @cached_property
     def lateness(self) -> Latency:
-        return Latency.of([case.late_s for case in self.sent])
+        return Latency.from_seconds([case.late_s for case in self.sent])
 
     @cached_property
     def faults(self) -> dict[str, int]:
@@ -110,8 +110,18 @@ class LoadRun:
 
     @cached_property
     def rules(self) -> list[Rule]:
-        told = self.faults, self.answers, self.result, self.fairness, self.growth
-        return rules(Observations(self.seconds, *told, self.restarted, self.is_local))
+        return rules(
+            Observations(
+                seconds=self.seconds,
+                faults=self.faults,
+                answers=self.answers,
+                overall=self.result,
+                fairness=self.fairness,
+                growth=self.growth,
+                restarted=self.restarted,
+                is_local=self.is_local,
+            )
+        )
 
     @property
     def passed(self) -> bool:
@@ -122,7 +132,12 @@ class LoadRunner:
     """One load of one stack. `home` is the stack's, where it is this machine's own."""
 
     def __init__(
-        self, load: LoadPlan, url: str, operator: Operator, home: Path | None, print_line: PrintLine
+        self,
+        load: LoadPlan,
+        url: str,
+        operator: Operator,
+        home: Path | None,
+        print_line: PrintLine,
     ) -> None:
         self._load = load
         self._url = url
@@ -131,8 +146,9 @@ class LoadRunner:
         self._print_line = print_line
 
     def run(self) -> LoadRun:
-        """Until the last case is answered. Ctrl-C ends it early, with what was measured; a second
-        one at once.
+        """Run until the last case is answered.
+
+        Ctrl-C ends the load early and keeps the measurements; a second Ctrl-C ends the program.
         """
         model = live_model(self._operator)
         self._print_line(
@@ -142,29 +158,38 @@ class LoadRunner:
         with hospital_keys(self._operator, self._load.names, self._print_line) as keys:
             return asyncio.run(self._run_load(keys, album, model))
 
-    async def _run_load(self, keys: dict[str, str], album: ImageSource, model: str) -> LoadRun:
+    async def _run_load(
+        self, keys: dict[str, str], album: ImageSource, model: str
+    ) -> LoadRun:
         stop = _stopped_by_ctrl_c()
         async with Clients(self._url, keys, album, stop) as clients:
             await clients.record_newest_jobs()
             clients.begin()
             began = datetime.now(UTC)
             cpu_s = time.process_time()
-            watch = StackMonitor(self._operator, self._home, lambda: clients.now_s)
-            async with _in_background(watch.run()), _in_background(self._print_progress(clients)):
+            monitor = StackMonitor(self._operator, self._home, lambda: clients.now_s)
+            async with (
+                _in_background(monitor.run()),
+                _in_background(self._print_progress(clients)),
+            ):
                 await self._send(clients)
             notes = clients.notes
             interrupted = stop.is_set()
             cpu_share = (time.process_time() - cpu_s) / max(notes.ended_s, 1e-9)
             answers = judged(notes.sent, await self._listed(clients), interrupted)
-        told = (
-            notes,
-            watch.samples,
-            watch.restarted,
-            answers,
-            cpu_share,
-            self._home is not None,
+        return LoadRun(
+            load=self._load,
+            url=self._url,
+            model=model,
+            began=began,
+            interrupted=interrupted,
+            notes=notes,
+            samples=monitor.samples,
+            restarted=monitor.restarted,
+            answers=answers,
+            cpu_share=cpu_share,
+            is_local=self._home is not None,
         )
-        return LoadRun(self._load, self._url, model, began, interrupted, *told)
 
     async def _send(self, clients: Clients) -> None:
         load = self._load
@@ -177,7 +202,7 @@ class LoadRunner:
         await clients.settle(SETTLE_TIMEOUT_S)
 
     async def _listed(self, clients: Clients) -> Jobs:
-        """Of no hospital, if SERA does not answer any more."""
+        """The jobs of each hospital; empty if SERA no longer answers."""
         with suppress(TimeoutError, httpx2.HTTPStatusError):
             return await asyncio.wait_for(clients.list_jobs(), LISTED_WITHIN_S)
         self._print_line(
@@ -197,10 +222,15 @@ class LoadRunner:
 
 
 def judged(sent: Sequence[SentCase], listed: Jobs, interrupted: bool) -> Violations:
-    """After an interruption only of cases whose end was seen; else a case without an answer is one
-    that was lost.
+    """Judge the records of a load.
+
+    After an interruption only cases with an observed end are judged. Without one, a case without
+    an answer counts as lost.
     """
-    jobs = {job["job_id"]: job for hospital_jobs in listed.values() for job in hospital_jobs}
+    jobs = {}
+    for hospital_jobs in listed.values():
+        for job in hospital_jobs:
+            jobs[job["job_id"]] = job
     for case in sent:
         record = case.record
         if record.receipts and record.job is None:
@@ -210,22 +240,23 @@ def judged(sent: Sequence[SentCase], listed: Jobs, interrupted: bool) -> Violati
     answers = find_violations(records, listed)
     if not interrupted:
         return answers
-    ended = [
+    ended_records = [
         case.record
         for case in sent
         if case.answered_s is not None or case.record.refused
     ]
-    ended_answers = find_violations(ended, {})
-    return Violations(ended_answers.lost, answers.double, ended_answers.stuck, ended_answers.wrong)
+    ended = find_violations(ended_records, {})
+    return Violations(
+        lost=ended.lost, double=answers.double, stuck=ended.stuck, wrong=ended.wrong
+    )
 
 
 def live_model(operator: Operator) -> str:
-    """Name and version; raises NoModelLive."""
+    """Name and version of the live model. Raises NoModelLive."""
     for model in operator.get("/v1/models"):
         if model["live"]:
-            return f"{model['name']}/{model['version']}" + (
-                " (of phantoms)" if model["synthetic"] else ""
-            )
+            suffix = " (of phantoms)" if model["synthetic"] else ""
+            return f"{model['name']}/{model['version']}{suffix}"
     raise NoModelLive
 
 
@@ -233,7 +264,7 @@ def live_model(operator: Operator) -> str:
 def hospital_keys(
     operator: Operator, names: Sequence[str], print_line: PrintLine
 ) -> Iterator[dict[str, str]]:
-    """A key for each hospital, which is made if it is not there; the keys are revoked in the end."""
+    """Create a key for each hospital, and missing hospitals; revoke the keys in the end."""
     present = {hospital["name"] for hospital in operator.get("/v1/hospitals")}
     for name in sorted(set(names) - present):
         operator.post("/v1/hospitals", json={"name": name})
@@ -276,7 +307,7 @@ def _stopped_by_ctrl_c() -> asyncio.Event:
 
 @asynccontextmanager
 async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Work that goes on until the block ends."""
+    """Run a coroutine in the background until the block ends."""
     task = asyncio.create_task(work)
     try:
         yield

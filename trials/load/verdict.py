@@ -1,4 +1,4 @@
-"""What a load records, as rules; each is kept, broken with sentences that say how, or not judged."""
+"""Service level objectives of a load. Each is kept, broken, or not judged."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,11 @@ SETTLE_TIMEOUT_S = 120.0
 
 @dataclass(frozen=True)
 class Rule:
-    """A record. `unjudged` says why it could not be judged; then it is neither kept nor broken."""
+    """An objective.
+
+    `broken` has a sentence for each violation. `unjudged` says why the objective cannot be judged;
+    it is then neither kept nor broken.
+    """
 
     name: str
     text: str
@@ -38,7 +42,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Observations:
-    """All that is judged."""
+    """The observations that the objectives are judged by."""
 
     seconds: float
     faults: dict[str, int]
@@ -52,7 +56,7 @@ class Observations:
 
 
 def rules(observations: Observations) -> list[Rule]:
-    """All of them, in the order of the report."""
+    """All objectives, in the order of the report."""
     return [
         Rule(
             "no 5xx",
@@ -94,7 +98,9 @@ def _is_5xx(code: str) -> bool:
     return code.startswith("5")
 
 
-def _counted(faults: dict[str, int], is_violation: Callable[[str], bool]) -> tuple[str, ...]:
+def _counted(
+    faults: dict[str, int], is_violation: Callable[[str], bool]
+) -> tuple[str, ...]:
     return tuple(
         f"{code}: {count} times" for code, count in faults.items() if is_violation(code)
     )
@@ -152,5 +158,8 @@ def _up(observations: Observations) -> Rule:
     return Rule(
         "none restarted",
         text,
-        tuple(f"{name}, after {at_s:.0f} s" for name, at_s in observations.restarted.items()),
+        tuple(
+            f"{name}, after {at_s:.0f} s"
+            for name, at_s in observations.restarted.items()
+        ),
     )

@@ -1,8 +1,14 @@
-"""What hospitals were promised, and whether it was kept: for whoever tries a stack, by faults or by
-load.
-"""
+"""Service level objectives of case handling, shared by the chaos test and the load test."""
 
-from trials.slo.answers import Violations, Jobs, find_violations, describe
-from trials.slo.case import Kind, PlannedCase, CaseRecord
+from trials.slo.answers import Jobs, Violations, describe, find_violations
+from trials.slo.case import CaseRecord, Kind, PlannedCase
 
-__all__ = ["Violations", "Jobs", "Kind", "PlannedCase", "CaseRecord", "find_violations", "describe"]
+__all__ = [
+    "CaseRecord",
+    "Jobs",
+    "Kind",
+    "PlannedCase",
+    "Violations",
+    "describe",
+    "find_violations",
+]

@@ -1,6 +1,4 @@
-"""Were the hospitals answered as they should be? Judged from what they noted, and what the service
-shows them.
-"""
+"""Finds lost, double, stuck and wrong answers in the records of hospitals and their job lists."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,27 +6,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.jobs import FINAL_STATES, JobState, Reason
-from trials.slo.case import Kind, CaseRecord
+from trials.slo.case import CaseRecord, Kind
 
 Jobs = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Of each hospital whose list was looked through, the jobs in it."""
+"""The jobs in the list of each hospital that was read."""
 
 
 @dataclass(frozen=True)
 class Violations:
-    """Sentences by kind of broken record; all empty is what is wanted."""
+    """Sentences by kind of violation; all are empty in a good run."""
 
     lost: tuple[str, ...] = ()
-    """Never answered, not there any more, or failed though nothing was wrong with it."""
+    """Never answered, no longer there, or failed although the case was good."""
     double: tuple[str, ...] = ()
     """Two jobs for one request, two answers for one job, or a job that nobody asked for."""
     stuck: tuple[str, ...] = ()
-    """Promised and never final."""
+    """Accepted but never final."""
     wrong: tuple[str, ...] = ()
-    """Another case's answer, or an answer to what has none."""
+    """The answer to another case, or an answer to a corrupt image."""
 
     @property
-    def kept(self) -> bool:
+    def passed(self) -> bool:
         return not (self.lost or self.double or self.stuck or self.wrong)
 
 
@@ -67,7 +65,7 @@ def _double(records: Sequence[CaseRecord]) -> Iterable[str]:
 
 
 def _unexpected_jobs(records: Sequence[CaseRecord], listed: Jobs) -> Iterable[str]:
-    """Jobs of a hospital that none of its receipts names; a silent record may have left one."""
+    """Jobs in a hospital's list that no receipt names, that are listed twice, or are missing."""
     promised: defaultdict[str, set[str]] = defaultdict(set)
     for record in records:
         promised[record.planned.hospital] |= record.jobs
@@ -115,7 +113,7 @@ def _wrong(records: Sequence[CaseRecord]) -> Iterable[str]:
 
 
 def _must_succeed(record: CaseRecord) -> bool:
-    """Whether nothing excuses that it failed."""
+    """Whether the case has no excuse to fail."""
     if record.planned.kind is Kind.CORRUPT:
         return False
     reason = record.job["reason"] if record.job else None

@@ -1,4 +1,4 @@
-"""A case that a hospital sends, and what it noted of it."""
+"""A planned case, and the record of how it was handled."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,23 +9,21 @@ from typing import Any
 class Kind(StrEnum):
     GOOD = "good"
     CORRUPT = "spoilt"
-    """A JPEG that breaks off: it is refused at once, or fails with a reason."""
+    """A truncated JPEG: it is refused at once, or fails with a reason."""
     POISON = "poison"
-    """Whatever reads it is killed, every time: it fails, and takes no other case with it."""
+    """Every worker that reads it is killed. The case fails, and no other case is affected."""
 
 
 @dataclass(frozen=True)
 class PlannedCase:
-    """A case to be sent; no other has its size, so a result that belongs to another case is known
-    by it.
-    """
+    """A case to send. Its size is unique, so that a result of another case is detected."""
 
     number: int
     hospital: str
     kind: Kind
     size_mm: float
     image: bytes = field(default=b"", repr=False)
-    """Empty where its sender makes it on the way."""
+    """Empty if the sender makes the image when it sends the case."""
     urgent: bool = False
     twice: bool = False
 
@@ -36,20 +34,18 @@ class PlannedCase:
 
 @dataclass
 class CaseRecord:
-    """A hospital's own notes of one case: every answer to it, whether the ledger knows of it or
-    not.
-    """
+    """A hospital's record of one case: every answer, whether the ledger knows of it or not."""
 
     planned: PlannedCase
     receipts: list[dict[str, Any]] = field(default_factory=list)
     refused: str | None = None
-    """The code of a refusal that is final."""
+    """The code of a final refusal."""
     silent: bool = False
-    """It was never answered, although it was sent again and again."""
+    """Whether it was never answered, although it was sent repeatedly."""
     job: Mapping[str, Any] | None = None
-    """The job as it was last seen; None where it is not there."""
+    """The last observed state of the job; None if it does not exist."""
     killed: int = 0
-    """How often a worker was killed over it."""
+    """How often a worker was killed while it held this case."""
 
     @property
     def jobs(self) -> set[str]:

@@ -23,7 +23,7 @@ from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.audit.repository import AuditEntry, RecordedEvent, EventFilter
 from shared.ledger.audit.verification import ChainPosition, AuditVerifier
 from shared.ledger.hospitals.repository import Caller
-from shared.security.audit_signing import own_key, signed
+from shared.security.audit_signing import own_public_keys, is_signed
 from shared.settings import Settings
 
 PROOF_TIME_S = 2.0
@@ -75,13 +75,13 @@ class AuditService:
         place = _place(cursor)
         names = self._names()
         self._session.transaction.commit()
-        trusted = own_key(settings)
+        trusted = own_public_keys(settings)
         prover = AuditVerifier(
             ledger,
             self._caller.actor,
             self._caller.hospital_id,
-            signed=signed,
-            trusted=trusted,
+            has_valid_signature=is_signed,
+            trusted_keys=trusted,
         )
         if place and not prover.allows(place):
             raise CursorInvalid

@@ -1,4 +1,4 @@
-"""Wakes those who wait for a job or a training run: one Postgres LISTEN connection for the whole process."""
+"""Wakes requests that wait for a job or a training run, by one Postgres LISTEN connection for the process."""
 
 import asyncio
 from collections import defaultdict
@@ -14,7 +14,7 @@ from shared.observability.logs import log
 
 RECONNECT_S = 1.0
 REREAD_S = 2.0
-"""A waiter reads again after this long even if no word came, so a lost connection costs only that."""
+"""A waiter reads again after this time even without a notification, so a lost connection only delays it."""
 
 
 class JobChangeListener:
@@ -34,7 +34,7 @@ class JobChangeListener:
                 await task
 
     async def wait_for_change(self, job_id: UUID, within_s: float) -> None:
-        """Return when the job or run changed, or after `within_s` or REREAD_S, whichever is sooner."""
+        """Return when the job or run has changed, or after `within_s` or REREAD_S, whichever comes first."""
         event = asyncio.Event()
         waiters = self._waiting[str(job_id)]
         waiters.add(event)
@@ -68,7 +68,7 @@ class JobChangeListener:
         readable = asyncio.Event()
         descriptor = connection.fileno()
         loop.add_reader(descriptor, readable.set)
-        self._wake_all()  # whatever was said while nobody listened
+        self._wake_all()  # notifications that came while nobody listened are lost
         try:
             while True:
                 await readable.wait()
@@ -88,5 +88,6 @@ class JobChangeListener:
 
     def _wake(self, connection: psycopg2.extensions.connection) -> None:
         while connection.notifies:
-            for event in self._waiting.get(connection.notifies.pop().payload, ()):
+            notification = connection.notifies.pop()
+            for event in self._waiting.get(notification.payload, ()):
                 event.set()

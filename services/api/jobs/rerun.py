@@ -1,4 +1,4 @@
-"""Runs dead letters again."""
+"""Queues dead letters again."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from shared.queueing import Notifier
 from shared.queueing.app import Tasks
 
 MAX_JOBS = 1000
-"""Jobs that one request queues again."""
+"""Maximum number of jobs that one request queues again."""
 
 
 def rerun(

@@ -1,4 +1,4 @@
-"""Answers that are being waited for go on after the database was away for a moment."""
+"""Retries reads of long answers while the database is unavailable for a moment."""
 
 import asyncio
 import time
@@ -12,13 +12,19 @@ RETRY_S = 0.5
 Answer = TypeVar("Answer")
 
 
-async def retry_while_unavailable(ask: Callable[[], Answer], until: float | None = None) -> Answer:
-    """The answer, asked for again while the database is away: until then by time.monotonic(), or for AWAY_S."""
-    until = time.monotonic() + AWAY_S if until is None else until
+async def retry_while_unavailable(
+    read: Callable[[], Answer], deadline: float | None = None
+) -> Answer:
+    """Call `read` in a thread, again and again while the database is unavailable.
+
+    `deadline` is a time of `time.monotonic()`; by default AWAY_S from now. After it Unavailable is raised.
+    """
+    if deadline is None:
+        deadline = time.monotonic() + AWAY_S
     while True:
         try:
-            return await asyncio.to_thread(ask)
+            return await asyncio.to_thread(read)
         except Unavailable:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(RETRY_S)

@@ -1,4 +1,4 @@
-"""Jobs: poll, long-poll, list, follow, cancel, run a dead letter again."""
+"""Routes of jobs: poll, long-poll, list, follow, cancel, run a dead letter again."""
 
 from collections.abc import AsyncIterable
 from typing import Annotated
@@ -46,7 +46,7 @@ Reason = Annotated[
     PlainText,
     Query(
         min_length=1,
-        description="Code of why they failed, as a job says it.",
+        description="Code of the failure, as in a job's `reason`.",
         examples=["worker-lost"],
     ),
 ]
@@ -60,11 +60,11 @@ async def read_job(
     wait: Wait = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> JobView | Response:
-    """A job's state and, when done, its result; with `wait` the answer comes as soon as it is final."""
+    """State of a job and, once it is done, its result. With `wait` the answer comes as soon as it is final."""
     job = await service.wait(job_id, wait)
-    headers = {"ETag": etag(job), "Vary": "Accept-Language"} | (
-        {} if job.state in FINAL_STATES else {"Retry-After": "1"}
-    )
+    headers = {"ETag": etag(job), "Vary": "Accept-Language"}
+    if job.state not in FINAL_STATES:
+        headers["Retry-After"] = "1"
     if if_none_match == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
@@ -101,7 +101,7 @@ async def follow_job(
 def cancel_job(
     job_id: UUID, caller: Submitter, session: HospitalSessionDep, dependencies: DependenciesDep
 ) -> JobView:
-    """Cancel a job that has not begun."""
+    """Cancel a job that has not started."""
     return JobService(session, caller, dependencies).cancel(job_id)
 
 
@@ -113,7 +113,7 @@ def rerun_job(
     idempotent: IdempotentRequestDep,
     dependencies: DependenciesDep,
 ) -> dict[str, UUID]:
-    """Queue a dead letter again, with fresh attempts: one's own hospital's, or an operator any."""
+    """Queue a dead letter again with fresh attempts: your own hospital's, or any for an operator."""
     if idempotent is not None:
         idempotent.reserve()
     rerun(transaction, caller, dependencies.notifier, job_id)
@@ -124,5 +124,5 @@ def rerun_job(
 def rerun_jobs(
     caller: Submitter, session: HospitalSessionDep, dependencies: DependenciesDep, reason: Reason
 ) -> Reruns:
-    """Queue this hospital's dead letters of one reason again, at most 1,000 at once, the oldest first."""
+    """Queue this hospital's dead letters of one reason again, at most 1,000 per request, oldest first."""
     return rerun_all(session, dependencies.notifier, reason)

@@ -1,4 +1,4 @@
-"""What a job looks like from outside."""
+"""API schemas of jobs."""
 
 from dataclasses import replace
 from typing import Any
@@ -65,18 +65,18 @@ class JobView(BaseModel):
     case_id: UUID
     state: JobState
     position: int | None = Field(
-        description="Place in the queue; 1 is next. Only while queued."
+        description="Position in the queue; 1 is next. Only while queued."
     )
     eta_s: float | None = Field(
-        description="Seconds until a result is likely, where recent work tells."
+        description="Estimated seconds until the result; null if recent work allows no estimate."
     )
     attempts: int
-    reason: str | None = Field(description="Code of why it failed.")
+    reason: str | None = Field(description="Code of the failure.")
     message: str | None = Field(
-        description="The reason as a sentence that says the next step, in the caller's language."
+        description="The reason as a sentence with the next step, in the caller's language."
     )
     facts: dict[str, Any] | None = Field(
-        description="What the sentence is made of: numbers and names."
+        description="Numbers and names that the sentence contains."
     )
     result: Result | None = Field(description="The answer; null until the job is done.")
 
@@ -91,22 +91,21 @@ class JobPage(BaseModel):
 class Reruns(BaseModel):
     queued: int = Field(description="How many were queued again.")
     more: bool = Field(
-        description="Whether there may be others of this reason: ask again."
+        description="Whether there may be more of this reason; if so, repeat the request."
     )
 
 
 def job_view(job: Job, eta_s: float | None = None) -> JobView:
-    told = {
-        name: getattr(job, name)
-        for name in (
-            "case_id",
-            "state",
-            "position",
-            "attempts",
-            "reason",
-            "facts",
-            "result",
-        )
-    }
     message = text_of_code(job.reason, job.facts or {}) if job.reason else None
-    return JobView(job_id=job.id, eta_s=eta_s, message=message, **told)
+    return JobView(
+        job_id=job.id,
+        case_id=job.case_id,
+        state=job.state,
+        position=job.position,
+        eta_s=eta_s,
+        attempts=job.attempts,
+        reason=job.reason,
+        message=message,
+        facts=job.facts,
+        result=job.result,
+    )

@@ -31,9 +31,9 @@ class CursorInvalid(InputError):
 
 
 class JobService:
-    """Answers questions about jobs; a poll is one indexed read.
+    """Reads jobs; a poll is one indexed query.
 
-    Whoever waits holds neither a transaction nor a slot meanwhile: each look is a transaction of its own.
+    A request that waits holds neither a transaction nor a slot: each read is a transaction of its own.
     """
 
     def __init__(
@@ -43,43 +43,55 @@ class JobService:
         dependencies: Dependencies,
         slot: Slot | None = None,
     ) -> None:
-        """`slot` is the request's, for `wait` and `follow`."""
+        """`slot` is the slot of the request; `wait` gives it back while it waits."""
         self._session = session
         self._caller = caller
         self._dependencies = dependencies
         self._slot = slot
 
     def read(self, job_id: UUID) -> JobView:
-        """The job now; raises NotFound for another hospital's as for none, CaseErased for an erased case's."""
+        """The job now.
+
+        Raises NotFound both for an unknown job and for another hospital's job, CaseErased for a job of an erased case.
+        """
         job = self._session.jobs.find(job_id)
         if job is None:
             raise NotFound(thing="job")
-        self._note([job])
+        self._record_reads([job])
         return job_view(job, self._eta_s(job))
 
     async def wait(self, job_id: UUID, wait_s: float) -> JobView:
         """The job as soon as it is final, or as it is after `wait_s`."""
-        until = time.monotonic() + min(wait_s, self._dependencies.settings.long_poll_max_s)
+        max_wait_s = self._dependencies.settings.long_poll_max_s
+        deadline = time.monotonic() + min(wait_s, max_wait_s)
         job = await asyncio.to_thread(self.read, job_id)
-        while job.state not in FINAL_STATES and (left := until - time.monotonic()) > 0:
-            if not await self._changed(job_id, left):
-                return job
-            next_job = await retry_while_unavailable(partial(self._look, job_id), until)
+        while job.state not in FINAL_STATES:
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
+                break
+            if not await self._wait_for_change(job_id, remaining_s):
+                break
+            next_job = await retry_while_unavailable(
+                partial(self._read_again, job_id), deadline
+            )
             if next_job is None:
                 raise Unauthenticated
             job = next_job
         return job
 
     async def follow(self, job_id: UUID) -> AsyncIterator[JobView]:
-        """The job each time it changes, until it is final, its case is erased, or the key or session has ended.
+        """The job each time it changes, until it is final, its case is erased, or the key or session ends.
 
-        In transactions of its own: that of the request is committed as the answer begins.
+        It reads in transactions of its own, because the request's is committed when the answer begins.
         """
+        max_wait_s = self._dependencies.settings.long_poll_max_s
         service = self._in_own_transactions()
         last: JobView | None = None
         while last is None or last.state not in FINAL_STATES:
             try:
-                job = await retry_while_unavailable(partial(service._look, job_id))
+                job = await retry_while_unavailable(
+                    partial(service._read_again, job_id)
+                )
             except CaseErased:
                 return
             if job is None:
@@ -88,17 +100,16 @@ class JobService:
                 yield job
             last = job
             if last.state not in FINAL_STATES:
-                await self._dependencies.job_watch.wait_for_change(
-                    job_id, self._dependencies.settings.long_poll_max_s
-                )
+                await self._dependencies.job_changes.wait_for_change(job_id, max_wait_s)
 
     def page(self, state: JobState | None, cursor: str | None, limit: int) -> JobPage:
         jobs = self._session.jobs.page(state, _position(cursor), limit + 1)
-        self._note(jobs[:limit])
-        more = len(jobs) > limit
-        next_cursor = _cursor(jobs[limit - 1]) if more else None
+        page_jobs = jobs[:limit]
+        self._record_reads(page_jobs)
+        has_more = len(jobs) > limit
         return JobPage(
-            jobs=[job_view(job) for job in jobs[:limit]], next_cursor=next_cursor
+            jobs=[job_view(job) for job in page_jobs],
+            next_cursor=_cursor(page_jobs[-1]) if has_more else None,
         )
 
     def cancel(self, job_id: UUID) -> JobView:
@@ -113,12 +124,15 @@ class JobService:
         )
         return JobService(session, self._caller, self._dependencies)
 
-    async def _changed(self, job_id: UUID, within_s: float) -> bool:
-        """End the transaction, then wait until the job may have changed; false where no slot is free to look again."""
+    async def _wait_for_change(self, job_id: UUID, within_s: float) -> bool:
+        """End the transaction, then wait until the job may have changed.
+
+        False if no slot is free to read the job again.
+        """
         await asyncio.to_thread(self._session.transaction.commit)
         if self._slot is not None:
             self._slot.release()
-        await self._dependencies.job_watch.wait_for_change(job_id, within_s)
+        await self._dependencies.job_changes.wait_for_change(job_id, within_s)
         if self._slot is None:
             return True
         try:
@@ -127,44 +141,49 @@ class JobService:
             return False
         return True
 
-    def _look(self, job_id: UUID) -> JobView | None:
-        """The job in a new transaction; None where the key or session has ended."""
+    def _read_again(self, job_id: UUID) -> JobView | None:
+        """The job, read in a new transaction; None if the key or session has ended."""
         transaction = self._session.transaction
         try:
             with translate_database_errors():
-                valid = is_credential_valid(transaction, self._caller)
-                job = self.read(job_id) if valid else None
+                is_valid = is_credential_valid(transaction, self._caller)
+                job = self.read(job_id) if is_valid else None
                 transaction.commit()
             return job
         finally:
             transaction.rollback()
 
-    def _note(self, jobs: Sequence[Job]) -> None:
-        read = [(job.case_id, job.id) for job in jobs if job.result is not None]
+    def _record_reads(self, jobs: Sequence[Job]) -> None:
+        results = [(job.case_id, job.id) for job in jobs if job.result is not None]
         self._dependencies.read_audit.record_reads(
-            self._session, self._caller, Event.RESULT_READ, read
+            session=self._session,
+            caller=self._caller,
+            event=Event.RESULT_READ,
+            subjects=results,
         )
 
     def _eta_s(self, job: Job) -> float | None:
-        pace = self._dependencies.pace.jobs_per_s() if job.position else None
-        return round(job.position / pace, 1) if job.position and pace else None
+        if not job.position:
+            return None
+        jobs_per_s = self._dependencies.pace.jobs_per_s()
+        return round(job.position / jobs_per_s, 1) if jobs_per_s else None
 
 
 def etag(job: JobView) -> str:
-    return f'"{hashlib.sha256(job.model_dump_json().encode()).hexdigest()[:20]}"'
+    digest = hashlib.sha256(job.model_dump_json().encode()).hexdigest()
+    return f'"{digest[:20]}"'
 
 
 def _cursor(job: Job) -> str:
-    return base64.urlsafe_b64encode(
-        f"{job.created_at.isoformat()} {job.id}".encode()
-    ).decode()
+    position = f"{job.created_at.isoformat()} {job.id}"
+    return base64.urlsafe_b64encode(position.encode()).decode()
 
 
 def _position(cursor: str | None) -> tuple[datetime, UUID] | None:
     if cursor is None:
         return None
     try:
-        at, job_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
-        return datetime.fromisoformat(at), UUID(job_id)
+        created_at, job_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
+        return datetime.fromisoformat(created_at), UUID(job_id)
     except (ValueError, binascii.Error) as error:
         raise CursorInvalid from error

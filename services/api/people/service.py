@@ -104,7 +104,7 @@ class OneTimePasswords:
         )
 
     async def _with_password(self, change: Callable[[str], Person]) -> OneTimeView:
-        password = passwords.one_time()
+        password = passwords.one_time_password()
         password_hash = await self._bench.hash(password)
 
         def write() -> OneTimeView:

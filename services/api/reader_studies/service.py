@@ -30,7 +30,7 @@ class StudyService:
             question=new.question,
             design=new.design,
             seed=new.seed,
-            pick=new.pick.by,
+            selection=new.pick.by,
             count=new.pick.count,
             cases=tuple(new.pick.ids),
             readers=tuple(new.readers),

@@ -1,4 +1,5 @@
-"""The second factor: an authenticator's code at sign-in, if its owner turned it on."""
+"""Manages the second factor: a code of an authenticator app at sign-in, if the person turned it
+on."""
 
 import asyncio
 from uuid import UUID
@@ -12,102 +13,119 @@ from services.api.session.schemas import Removal, TotpBegun, TotpOn
 from shared.ledger import SystemSession
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.people.authenticators import Authenticator, AuthenticatorNotStarted
-from shared.ledger.people.sign_ins import Attempt
+from shared.ledger.people.sign_ins import SignInAttempt
 from shared.security import authenticators
 from shared.security.authenticators import Vault
 
 QR_SCALE = 5
-"""Pixels of a module: a telephone's camera reads it from an arm's length."""
+"""Pixels of one QR module. A phone's camera reads this size from an arm's length."""
 
 
 class AuthenticatorService:
-    def __init__(self, dependencies: Dependencies, who: Caller) -> None:
+    def __init__(self, dependencies: Dependencies, caller: Caller) -> None:
         self._dependencies = dependencies
-        self._who = who
+        self._caller = caller
 
     def begin(self) -> TotpBegun:
         """Raises NoSession, AuthenticatorOn."""
         person = self._person()
         secret = authenticators.new_secret()
-        with self._dependencies.ledger.system_session(self._who.actor) as session:
-            session.authenticators.begin(person, self._dependencies.vault.seal(person, secret))
+        with self._dependencies.ledger.system_session(self._caller.actor) as session:
+            sealed = self._dependencies.vault.seal(person, secret)
+            session.authenticators.begin(person, sealed)
             name = session.people.find(person).name
-        uri = authenticators.address(secret, name)
+        uri = authenticators.provisioning_uri(secret, name)
+        qr_code = segno.make_qr(uri)
         return TotpBegun(
             secret=secret,
             uri=uri,
-            qr=segno.make_qr(uri).svg_data_uri(scale=QR_SCALE, light="#fff"),
+            qr=qr_code.svg_data_uri(scale=QR_SCALE, light="#fff"),
         )
 
     def confirm(self, code: str) -> TotpOn:
-        """Raises NoSession, AuthenticatorNotBegun, TotpWrong."""
-        codes = authenticators.recovery_codes()
-        with self._dependencies.ledger.system_session(self._who.actor) as session:
-            its = session.authenticators.lock(self._person())
-            if its.sealed is None or its.confirmed_at:
+        """Raises NoSession, AuthenticatorNotStarted, TotpWrong."""
+        recovery_codes = authenticators.recovery_codes()
+        with self._dependencies.ledger.system_session(self._caller.actor) as session:
+            authenticator = session.authenticators.lock(self._person())
+            if authenticator.sealed is None or authenticator.confirmed_at:
                 raise AuthenticatorNotStarted
-            step = _step(self._dependencies.vault, its, code)
+            step = _step(self._dependencies.vault, authenticator, code)
             if step is None:
                 raise TotpWrong
-            session.authenticators.turn_on(
-                its, step, [authenticators.recovery_hash(each) for each in codes]
-            )
-        return TotpOn(recovery_codes=codes)
+            hashes = [
+                authenticators.recovery_hash(recovery_code)
+                for recovery_code in recovery_codes
+            ]
+            session.authenticators.turn_on(authenticator, step, hashes)
+        return TotpOn(recovery_codes=recovery_codes)
 
-    async def remove(self, told: Removal) -> None:
+    async def remove(self, removal: Removal) -> None:
         """Raises NoSession, PasswordWrong, TotpWrong, SignInLocked."""
         attempts = SignInAttempts(self._dependencies)
         person = self._person()
-        attempt = await attempts.begin(await asyncio.to_thread(self._name, person))
-        if not await self._dependencies.password_hashers.matches(attempt.password_hash, told.password):
+        name = await asyncio.to_thread(self._name, person)
+        attempt = await attempts.begin(name)
+        is_password_right = await self._dependencies.password_hashers.matches(
+            attempt.password_hash, removal.password
+        )
+        if not is_password_right:
             await attempts.refuse(attempt, "password")
             raise PasswordWrong
-        if not await asyncio.to_thread(self._removed, attempt, told.code):
+        is_removed = await asyncio.to_thread(self._remove, attempt, removal.code)
+        if not is_removed:
             await attempts.refuse(attempt, "code")
             raise TotpWrong
 
-    def _removed(self, attempt: Attempt, code: str) -> bool:
-        with self._dependencies.ledger.system_session(self._who.actor) as session:
-            if not check_second_factor(session, self._dependencies.vault, attempt.matched_person, code):
+    def _remove(self, attempt: SignInAttempt, code: str) -> bool:
+        """Whether the code was right; only then is the authenticator removed."""
+        person = attempt.matched_person
+        vault = self._dependencies.vault
+        with self._dependencies.ledger.system_session(self._caller.actor) as session:
+            if not check_second_factor(session, vault, person, code):
                 return False
             session.sign_ins.give_back(attempt)
-            session.authenticators.turn_off(
-                session.authenticators.lock(attempt.matched_person)
-            )
+            authenticator = session.authenticators.lock(person)
+            session.authenticators.turn_off(authenticator)
             return True
 
     def _name(self, person: UUID) -> str:
-        with self._dependencies.ledger.system_session(self._who.actor) as session:
+        with self._dependencies.ledger.system_session(self._caller.actor) as session:
             return session.people.find(person).name
 
     def _person(self) -> UUID:
-        if self._who.person is None:
+        if self._caller.person is None:
             raise NoSession
-        return self._who.person
+        return self._caller.person
 
 
 def check_second_factor(
     session: SystemSession, vault: Vault, person: UUID, code: str | None
 ) -> bool | None:
-    """Whether the second factor is right, None if one is needed and none came; a code that was right is used up."""
-    its = session.authenticators.lock(person)
-    if its.confirmed_at is None:
+    """Whether the second factor is right; None if one is required and no code was sent.
+
+    A right code is used up.
+    """
+    authenticator = session.authenticators.lock(person)
+    if authenticator.confirmed_at is None:
         return True
     if not code:
         return None
-    step = _step(vault, its, code)
+    step = _step(vault, authenticator, code)
     if step is not None:
-        session.authenticators.use_step(its, step)
+        session.authenticators.use_step(authenticator, step)
         return True
-    used = authenticators.recovery_hash(code)
-    if used not in its.recovery:
+    recovery_hash = authenticators.recovery_hash(code)
+    if recovery_hash not in authenticator.recovery:
         return False
-    session.authenticators.use_recovery(its, used)
+    session.authenticators.use_recovery(authenticator, recovery_hash)
     return True
 
 
-def _step(vault: Vault, its: Authenticator, code: str) -> int | None:
-    if its.sealed is None:
+def _step(vault: Vault, authenticator: Authenticator, code: str) -> int | None:
+    """The time step of a right code; None for a wrong one."""
+    if authenticator.sealed is None:
         return None
-    secret = vault.open(its.person, its.sealed)
-    return authenticators.step_of(secret, code, its.now_s, its.last_step)
+    secret = vault.open(authenticator.person, authenticator.sealed)
+    return authenticators.matching_step(
+        secret, code, authenticator.now_s, authenticator.last_step
+    )

@@ -1,4 +1,4 @@
-"""Turning an authenticator on and off."""
+"""Routes that turn an authenticator on and off."""
 
 from typing import Annotated
 
@@ -11,26 +11,32 @@ from services.api.session.schemas import Code, Removal, TotpBegun, TotpOn
 router = APIRouter(prefix="/v1/session", tags=["session"])
 
 
-def desk(dependencies: DependenciesDep, who: CallerDep) -> AuthenticatorService:
-    return AuthenticatorService(dependencies, who)
+def authenticator_service(
+    dependencies: DependenciesDep, caller: CallerDep
+) -> AuthenticatorService:
+    return AuthenticatorService(dependencies, caller)
 
 
-DeskDep = Annotated[AuthenticatorService, Depends(desk)]
+AuthenticatorServiceDep = Annotated[
+    AuthenticatorService, Depends(authenticator_service)
+]
 
 
 @router.post("/totp", status_code=201)
-def begin(desk: DeskDep) -> TotpBegun:
-    """Get a secret for an authenticator; it is asked for once a code of it was confirmed."""
-    return desk.begin()
+def begin(service: AuthenticatorServiceDep) -> TotpBegun:
+    """Get a secret for an authenticator. Its codes are required only after one of them is
+    confirmed."""
+    return service.begin()
 
 
 @router.post("/totp/confirm")
-def confirm(told: Code, desk: DeskDep) -> TotpOn:
-    """Turn the authenticator on, with a code that it shows. The answer is the only sight of the recovery codes."""
-    return desk.confirm(told.code)
+def confirm(body: Code, service: AuthenticatorServiceDep) -> TotpOn:
+    """Turn the authenticator on with a code that it shows. Only this answer contains the recovery
+    codes."""
+    return service.confirm(body.code)
 
 
 @router.post("/totp/remove", status_code=204)
-async def remove(told: Removal, desk: DeskDep) -> None:
-    """Turn the authenticator off, with the password and a code."""
-    await desk.remove(told)
+async def remove(body: Removal, service: AuthenticatorServiceDep) -> None:
+    """Turn the authenticator off with the password and a code."""
+    await service.remove(body)

@@ -1,4 +1,4 @@
-"""What keeps somebody from signing in, or from changing how they do."""
+"""Errors of signing in, and of changing a password or second factor."""
 
 from shared.errors import (
     Conflict,
@@ -13,17 +13,26 @@ from shared.errors import (
 
 class SignInRefused(Unauthenticated):
     code = "sign-in-refused"
-    text = "Name and password do not belong together, or the account is disabled. Check both, or ask who runs SERA."
+    text = (
+        "Name and password do not belong together, or the account is disabled. Check both, or "
+        "ask who runs SERA."
+    )
 
 
 class TotpNeeded(Unauthenticated):
     code = "totp-needed"
-    text = "This account also asks for the code of its authenticator. Send it as `totp`, or a recovery code."
+    text = (
+        "This account also asks for the code of its authenticator. Send it as `totp`, or a "
+        "recovery code."
+    )
 
 
 class TotpWrong(Forbidden):
     code = "totp-wrong"
-    text = "The code is not right, or was used before. Wait for the authenticator's next one, or take a recovery code."
+    text = (
+        "The code is not right, or was used before. Wait for the authenticator's next one, or "
+        "take a recovery code."
+    )
 
 
 class SignInLimited(SeraError):
@@ -34,7 +43,8 @@ class SignInLimited(SeraError):
 class SignInLocked(SignInLimited):
     code = "sign-in-locked"
     text = (
-        "Too many wrong passwords for this name. Wait {retry_after_s} s and try again, or have an administrator unlock "
+        "Too many wrong passwords for this name. Wait {retry_after_s} s and try again, or have an "
+        "administrator unlock "
         "it: `./sera person unlock`."
     )
 
@@ -56,7 +66,10 @@ class PasswordUnchanged(InputError):
 
 class NoSession(Conflict):
     code = "no-session"
-    text = "A key has no session and no password. Sign in with POST /v1/session first, or revoke the key at /v1/keys."
+    text = (
+        "A key has no session and no password. Sign in with POST /v1/session first, or revoke "
+        "the key at /v1/keys."
+    )
 
 
 class ProviderOff(NotFound):
@@ -68,22 +81,34 @@ class ProviderOff(NotFound):
 
 class ProviderRefused(Unauthenticated):
     code = "oidc-refused"
-    text = "Your hospital's sign-in did not vouch for you, or its answer could not be proven. Try again from the start."
+    text = (
+        "Your hospital's sign-in did not vouch for you, or its answer could not be proven. Try "
+        "again from the start."
+    )
 
 
 class OidcStateUnknown(Unauthenticated):
     code = "oidc-state"
-    text = "This sign-in was not begun in this browser, was finished before, or took too long. Begin again."
+    text = (
+        "This sign-in was not begun in this browser, was finished before, or took too long. "
+        "Begin again."
+    )
 
 
 class NoAccount(Forbidden):
     code = "oidc-nobody"
-    text = "You have no account here yet. Ask who runs SERA for one, and say by which sign-in you come."
+    text = (
+        "You have no account here yet. Ask who runs SERA for one, and say by which sign-in you "
+        "come."
+    )
 
 
 class ClaimsUnclear(Forbidden):
     code = "oidc-claims"
-    text = "Your hospital's sign-in names no role, or no hospital, that SERA knows. Ask who runs SERA to look at it."
+    text = (
+        "Your hospital's sign-in names no role, or no hospital, that SERA knows. Ask who runs "
+        "SERA to look at it."
+    )
 
 
 class AccountDisabled(Forbidden):
@@ -92,8 +117,8 @@ class AccountDisabled(Forbidden):
 
 
 PROBLEMS = {
-    each.code: each.text
-    for each in (
+    error.code: error.text
+    for error in (
         ProviderRefused,
         OidcStateUnknown,
         NoAccount,
@@ -101,7 +126,7 @@ PROBLEMS = {
         AccountDisabled,
     )
 }
-"""What the sign-in page says to those who come back from a provider in vain, by code."""
+"""Sentences of the sign-in page for a failed sign-in by an identity provider, by error code."""
 PROBLEMS |= {
     SignInTooOften.code: "Too many sign-ins from this address. Wait a minute and try again.",
     Unavailable.code: "Your hospital's sign-in cannot be reached at the moment. Try again shortly.",

@@ -1,4 +1,5 @@
-"""Signing in by a provider of identities: the way there, and the way back."""
+"""Signs people in by an identity provider (OpenID Connect): the redirect to it, and the
+callback."""
 
 import secrets
 from collections.abc import Mapping
@@ -10,154 +11,178 @@ from services.api.dependencies import Dependencies
 from services.api.middleware.authentication import session_lifetime
 from services.api.session.attempts import GATEWAY
 from services.api.session.errors import (
-    OidcStateUnknown,
+    AccountDisabled,
     ClaimsUnclear,
     NoAccount,
-    AccountDisabled,
+    OidcStateUnknown,
     ProviderOff,
     ProviderRefused,
     SignInTooOften,
 )
-from services.api.session.provider import IdentityProvider, IdentityClaims
+from services.api.session.provider import IdentityClaims, IdentityProvider
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.errors import SeraError
 from shared.ledger import SystemSession
 from shared.ledger.audit.repository import ORIGIN
 from shared.ledger.people.oidc_states import OidcState
 from shared.ledger.people.repository import Person
-from shared.ledger.people.sessions import digest
+from shared.ledger.people.sessions import hash_token
 
 TOKEN_BYTES = 32
 NAME_CLAIMS = ("preferred_username", "email", "sub")
-"""Claims that a new person's name is taken from: the first that nobody has."""
+"""Claims that may become a new person's sign-in name; the first name that is free is used."""
 
 
 @dataclass(frozen=True)
 class ProviderRedirect:
-    """Where the browser goes, and the mark by which it is known when it comes back."""
+    """The address to redirect the browser to, and the token that identifies the browser at the
+    callback."""
 
     address: str
-    browser: str
+    browser_token: str
 
 
 class OidcService:
-    def __init__(self, dependencies: Dependencies, back: str) -> None:
-        """`back` is where the provider sends browsers back to."""
+    def __init__(self, dependencies: Dependencies, callback_url: str) -> None:
+        """`callback_url` is where the provider sends browsers back to."""
         if dependencies.provider is None:
             raise ProviderOff
         self._dependencies = dependencies
-        self._back = back
+        self._callback_url = callback_url
         self._provider: IdentityProvider = dependencies.provider
 
     def start(self) -> ProviderRedirect:
         """Raises SignInTooOften, Unavailable."""
-        self._count()
-        state = _drawn()
-        browser = _drawn()
-        arrival = OidcState(_drawn(), _drawn())
-        address = self._provider.address(state, arrival, self._back)
+        self._throttle()
+        state = _random_token()
+        browser_token = _random_token()
+        oidc_state = OidcState(nonce=_random_token(), verifier=_random_token())
+        address = self._provider.authorization_url(
+            state, oidc_state, self._callback_url
+        )
         with self._dependencies.ledger.system_session(GATEWAY) as session:
-            session.oidc_states.begin(state, browser, arrival)
-        return ProviderRedirect(address, browser)
+            session.oidc_states.begin(state, browser_token, oidc_state)
+        return ProviderRedirect(address=address, browser_token=browser_token)
 
-    def finish(self, state: str, code: str, browser: str, before: str | None) -> str:
-        """The token of a new session.
+    def finish(
+        self, *, state: str, code: str, browser_token: str, previous_token: str | None
+    ) -> str:
+        """The token of a new session. The session of `previous_token` ends.
 
-        Raises ArrivalUnknown, ProviderRefused, NobodyProvided, ClaimsUnclear, ProvidedDisabled, Unavailable.
+        Raises OidcStateUnknown, ProviderRefused, NoAccount, ClaimsUnclear, AccountDisabled,
+        Unavailable.
         """
         with self._dependencies.ledger.system_session(GATEWAY) as session:
-            arrival = session.oidc_states.finish(state, browser)
-        if arrival is None:
+            oidc_state = session.oidc_states.finish(state, browser_token)
+        if oidc_state is None:
             raise OidcStateUnknown
         if not code:
             raise ProviderRefused
-        person = self._person(self._provider.exchange(code, arrival, self._back))
+        identity = self._provider.exchange(code, oidc_state, self._callback_url)
+        person = self._person(identity)
         if isinstance(person, SeraError):
             raise person
-        token = self._entered(person, before)
+        token = self._open_session(person, previous_token)
         if token is None:
             raise AccountDisabled
         return token
 
-    def _person(self, told: IdentityClaims) -> Person | SeraError:
-        """A refusal is put on record, so nothing is raised here."""
+    def _person(self, identity: IdentityClaims) -> Person | SeraError:
+        """The person of an identity, or the refusal.
+
+        A refusal is recorded and must be committed, so it is returned and not raised.
+        """
         with self._dependencies.ledger.system_session(GATEWAY) as session:
             try:
-                return session.people.find_by_identity(told.issuer, told.subject) or self._made(
-                    session, told
+                person = session.people.find_by_identity(
+                    identity.issuer, identity.subject
                 )
+                return person or self._create_person(session, identity)
             except (NoAccount, ClaimsUnclear) as error:
                 session.sign_ins.record_identity_refusal(None, None, error.code)
                 return error
 
-    def _entered(self, person: Person, before: str | None) -> str | None:
+    def _open_session(self, person: Person, previous_token: str | None) -> str | None:
+        """The token of a new session; None for a person whose account is disabled."""
+        lifetime = session_lifetime(self._dependencies.settings)
         with self._dependencies.ledger.system_session(f"person:{person.id}") as session:
             if not session.sign_ins.sign_in_by_identity(person.id):
-                session.sign_ins.record_identity_refusal(person.id, person.hospital_id, "disabled")
+                session.sign_ins.record_identity_refusal(
+                    person.id, person.hospital_id, "disabled"
+                )
                 return None
-            if before:
-                session.sessions.end(digest(before))
-            return session.sessions.open(person.id, session_lifetime(self._dependencies.settings))
+            if previous_token:
+                session.sessions.end(hash_token(previous_token))
+            return session.sessions.create(person.id, lifetime)
 
-    def _made(self, session: SystemSession, told: IdentityClaims) -> Person:
-        """Raises NobodyProvided, ClaimsUnclear."""
+    def _create_person(
+        self, session: SystemSession, identity: IdentityClaims
+    ) -> Person:
+        """Raises NoAccount, ClaimsUnclear."""
         settings = self._dependencies.settings
         if not settings.oidc_create:
             raise NoAccount
-        role = one_role(claimed(told.claims, settings.oidc_role_claim))
-        names = claimed(told.claims, settings.oidc_hospital_claim)
-        hospital = one_hospital(session, names) if role in HOSPITAL_ROLES else None
-        free = (
-            name
-            for claim in NAME_CLAIMS
-            for name in claimed(told.claims, claim)[:1]
-            if session.people.is_name_free(name)
-        )
-        name = next(free, None)
+        role = one_role(claim_values(identity.claims, settings.oidc_role_claim))
+        hospital = None
+        if role in HOSPITAL_ROLES:
+            names = claim_values(identity.claims, settings.oidc_hospital_claim)
+            hospital = one_hospital(session, names)
+        name = _free_name(session, identity.claims)
         if name is None:
             raise ClaimsUnclear
         return session.people.create_with_identity(
-            name, role, hospital, told.issuer, told.subject
+            name, role, hospital, identity.issuer, identity.subject
         )
 
-    def _count(self) -> None:
+    def _throttle(self) -> None:
+        per_minute = self._dependencies.settings.sign_ins_per_minute
         with self._dependencies.ledger.system_session(GATEWAY) as session:
-            wait_s = session.sign_ins.throttle(
-                ORIGIN.get(), self._dependencies.settings.sign_ins_per_minute
-            )
+            wait_s = session.sign_ins.throttle(ORIGIN.get(), per_minute)
         if wait_s:
             raise SignInTooOften(retry_after_s=wait_s)
 
 
-def claimed(claims: Mapping[str, Any], path: str) -> list[str]:
-    """The words of a claim, one or a list; dots go deeper."""
-    found: Any = claims
+def _free_name(session: SystemSession, claims: Mapping[str, Any]) -> str | None:
+    """The first name of NAME_CLAIMS that no person has."""
+    for claim in NAME_CLAIMS:
+        for name in claim_values(claims, claim)[:1]:
+            if session.people.is_name_free(name):
+                return name
+    return None
+
+
+def claim_values(claims: Mapping[str, Any], path: str) -> list[str]:
+    """The texts of a claim, which is one text or a list. Dots in `path` go into nested objects."""
+    claim: Any = claims
     for name in path.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    words = found if isinstance(found, list) else [found]
+        claim = claim.get(name) if isinstance(claim, Mapping) else None
+    values = claim if isinstance(claim, list) else [claim]
     return [
-        word
-        for word in words
-        if isinstance(word, str) and word.isprintable() and word.strip()
+        value
+        for value in values
+        if isinstance(value, str) and value.isprintable() and value.strip()
     ]
 
 
-def one_role(words: list[str]) -> Role:
-    """The one that is a role of ours; of two it is not clear which is meant. Raises ClaimsUnclear."""
-    roles = {Role(word) for word in words if word in set(Role)}
+def one_role(values: list[str]) -> Role:
+    """The only value that is a role of SERA. Raises ClaimsUnclear for none and for several."""
+    roles = {Role(value) for value in values if value in set(Role)}
     if len(roles) != 1:
         raise ClaimsUnclear
     return roles.pop()
 
 
-def one_hospital(session: SystemSession, words: list[str]) -> UUID:
-    """Raises ClaimsUnclear; no hospital is made because a provider names it."""
-    known = {each.name: each.id for each in session.hospitals.all()}
-    found = {known[word] for word in words if word in known}
-    if len(found) != 1:
+def one_hospital(session: SystemSession, names: list[str]) -> UUID:
+    """The only name that is a hospital's. No hospital is created because a provider names it.
+
+    Raises ClaimsUnclear for none and for several.
+    """
+    ids_by_name = {hospital.name: hospital.id for hospital in session.hospitals.all()}
+    ids = {ids_by_name[name] for name in names if name in ids_by_name}
+    if len(ids) != 1:
         raise ClaimsUnclear
-    return found.pop()
+    return ids.pop()
 
 
-def _drawn() -> str:
+def _random_token() -> str:
     return secrets.token_urlsafe(TOKEN_BYTES)

@@ -1,4 +1,5 @@
-"""Signing in by a provider of identities. Browsers come here, so a refusal is a page and not a problem."""
+"""Routes of signing in by an identity provider. Browsers come here, so a refusal is a page and not
+a problem."""
 
 from typing import Annotated
 
@@ -10,58 +11,68 @@ from services.api.session.errors import PROBLEMS
 from services.api.session.oidc import OidcService
 from services.api.session.router import TokenDep
 from shared.errors import SeraError
-from shared.ledger.people.oidc_states import GOOD_FOR
+from shared.ledger.people.oidc_states import STATE_LIFETIME
 
 START = "/v1/session/oidc"
-BACK = f"{START}/callback"
+CALLBACK = f"{START}/callback"
 SEE_OTHER = 303
 
 router = APIRouter(tags=["session"])
 
 
-def desk(dependencies: DependenciesDep, request: Request) -> OidcService:
-    return OidcService(dependencies, f"{dependencies.origin_policy.base_url(request.base_url)}{BACK}")
+def oidc_service(dependencies: DependenciesDep, request: Request) -> OidcService:
+    base_url = dependencies.origin_policy.base_url(request.base_url)
+    return OidcService(dependencies, f"{base_url}{CALLBACK}")
 
 
-DeskDep = Annotated[OidcService, Depends(desk)]
-Word = Annotated[str, Query(max_length=4000)]
+OidcServiceDep = Annotated[OidcService, Depends(oidc_service)]
+TextParameter = Annotated[str, Query(max_length=4000)]
 
 
 @router.get(START, status_code=SEE_OTHER, response_class=RedirectResponse)
-def start(desk: DeskDep, dependencies: DependenciesDep) -> Response:
-    """Send the browser to the provider of identities, if there is one."""
+def start(service: OidcServiceDep, dependencies: DependenciesDep) -> Response:
+    """Redirect the browser to the identity provider, if there is one."""
     try:
-        departure = desk.start()
+        redirect = service.start()
     except SeraError as error:
-        return _refused(error)
-    answer = RedirectResponse(departure.address, SEE_OTHER)
-    dependencies.origin_policy.set_oidc_cookie(answer, departure.browser, int(GOOD_FOR.total_seconds()))
+        return _refusal(error)
+    answer = RedirectResponse(redirect.address, SEE_OTHER)
+    dependencies.origin_policy.set_oidc_cookie(
+        answer, redirect.browser_token, int(STATE_LIFETIME.total_seconds())
+    )
     return answer
 
 
-@router.get(BACK, status_code=SEE_OTHER, response_class=RedirectResponse)
+@router.get(CALLBACK, status_code=SEE_OTHER, response_class=RedirectResponse)
 def finish(
-    desk: DeskDep,
+    service: OidcServiceDep,
     dependencies: DependenciesDep,
     request: Request,
-    before: TokenDep,
-    state: Word = "",
-    code: Word = "",
+    previous_token: TokenDep,
+    state: TextParameter = "",
+    code: TextParameter = "",
 ) -> Response:
-    """Where the provider sends the browser back to; the session comes as a cookie."""
+    """Callback of the identity provider. The answer sets the session cookie."""
+    origin_policy = dependencies.origin_policy
     try:
-        token = desk.finish(state, code, dependencies.origin_policy.oidc_browser_token(request.headers), before)
+        token = service.finish(
+            state=state,
+            code=code,
+            browser_token=origin_policy.oidc_browser_token(request.headers),
+            previous_token=previous_token,
+        )
     except SeraError as error:
-        answer = _refused(error)
+        answer = _refusal(error)
     else:
         answer = RedirectResponse("/", SEE_OTHER)
-        dependencies.origin_policy.set_session_cookie(answer, token)
-    dependencies.origin_policy.delete_oidc_cookie(answer)
+        origin_policy.set_session_cookie(answer, token)
+    origin_policy.delete_oidc_cookie(answer)
     return answer
 
 
-def _refused(error: SeraError) -> Response:
-    """Back to the sign-in page, which says why; what it cannot say is a problem like any other."""
+def _refusal(error: SeraError) -> Response:
+    """Redirect to the sign-in page, which explains the error. An error it has no text for is
+    raised."""
     if error.code not in PROBLEMS:
         raise error
     return RedirectResponse(f"/sign-in?problem={error.code}", SEE_OTHER)

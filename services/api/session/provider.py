@@ -1,4 +1,5 @@
-"""A provider of identities (OpenID Connect): where it sends people, and what its answer is believed to say."""
+"""Client of an identity provider (OpenID Connect): its sign-in address, and verification of its
+answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,13 +40,15 @@ SIGNATURE_ALGORITHMS = [
     "EdDSA",
     "Ed25519",
 ]
-"""Signatures of a private key only: no `none`, and nothing that who knows our secret could make."""
+"""Only signatures by a private key: not `none`, and no HMAC, which the client secret could
+produce."""
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 @dataclass(frozen=True)
 class IdentityClaims:
-    """What a provider says of a person, proven to be said by it, to us, now, in answer to our question."""
+    """A provider's verified claims about a person: signed by it, for SERA, current, and for our
+    nonce."""
 
     issuer: str
     subject: str
@@ -54,77 +57,89 @@ class IdentityClaims:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a provider says of itself, and the keys that it signs with."""
+    """The provider's published metadata, and the keys with which it signs."""
 
     facts: Mapping[str, Any]
     keys: KeySet
 
 
 class IdentityProvider:
-    """Nothing is fetched before somebody signs in by it."""
+    """Client of the provider. Nothing is fetched before the first person signs in."""
 
     def __init__(self, settings: Settings, issuer: str) -> None:
         """`issuer` is SERA_OIDC_ISSUER."""
         self._settings = settings
         self.issuer = issuer.rstrip("/")
-        self._cache: TTLCache[object, Metadata] = TTLCache(maxsize=1, ttl=METADATA_FRESH_S)
+        self._cache: TTLCache[object, Metadata] = TTLCache(
+            maxsize=1, ttl=METADATA_FRESH_S
+        )
         self._condition = Condition()
 
-    def address(self, state: str, arrival: OidcState, back: str) -> str:
-        """Where the browser goes, to come `back` with a code. Raises Unavailable."""
-        asked = {
-            "nonce": arrival.nonce,
-            "code_challenge": create_s256_code_challenge(arrival.verifier),
-        }
-        more = {
-            "code_challenge_method": "S256",
-            "redirect_uri": back,
-            "scope": self._settings.oidc_scopes,
-        }
-        where = self._metadata().facts["authorization_endpoint"]
-        address: str = prepare_grant_uri(
-            where, self._settings.oidc_client_id, "code", state=state, **more, **asked
+    def authorization_url(
+        self, state: str, oidc_state: OidcState, callback_url: str
+    ) -> str:
+        """The address where the browser signs in, to return to `callback_url`. Raises
+        Unavailable."""
+        endpoint = self._metadata().facts["authorization_endpoint"]
+        url: str = prepare_grant_uri(
+            endpoint,
+            self._settings.oidc_client_id,
+            "code",
+            state=state,
+            nonce=oidc_state.nonce,
+            code_challenge=create_s256_code_challenge(oidc_state.verifier),
+            code_challenge_method="S256",
+            redirect_uri=callback_url,
+            scope=self._settings.oidc_scopes,
         )
-        return address
+        return url
 
-    def exchange(self, code: str, arrival: OidcState, back: str) -> IdentityClaims:
-        """Raises ProviderRefused, Unavailable."""
-        body = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
-        body |= {
-            "code_verifier": arrival.verifier,
-            "client_id": self._settings.oidc_client_id,
+    def exchange(
+        self, code: str, oidc_state: OidcState, callback_url: str
+    ) -> IdentityClaims:
+        """The verified claims for an authorization code. Raises ProviderRefused, Unavailable."""
+        client_id = self._settings.oidc_client_id
+        body = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": callback_url,
+            "code_verifier": oidc_state.verifier,
+            "client_id": client_id,
         }
         secret = self._settings.oidc_client_secret
-        auth = (
-            (self._settings.oidc_client_id, secret.get_secret_value())
-            if secret
-            else None
-        )
-        token_endpoint = self._metadata().facts["token_endpoint"]
-        answer = self._ask("POST", token_endpoint, data=body, auth=auth)
-        if not isinstance(answer.get("id_token"), str):
+        auth = (client_id, secret.get_secret_value()) if secret else None
+        endpoint = self._metadata().facts["token_endpoint"]
+        answer = self._request("POST", endpoint, data=body, auth=auth)
+        id_token = answer.get("id_token")
+        if not isinstance(id_token, str):
             raise _refused("no-id-token")
-        return self._proven(answer["id_token"], arrival.nonce)
+        return self._verify(id_token, oidc_state.nonce)
 
-    def _proven(self, text: str, nonce: str) -> IdentityClaims:
+    def _verify(self, id_token: str, nonce: str) -> IdentityClaims:
+        client_id = self._settings.oidc_client_id
         try:
-            token = self._decoded(text)
+            token = self._decode(id_token)
             issuer = self._metadata().facts["issuer"]
-            asked = {"iss": {"essential": True, "value": issuer}}
-            asked |= {
-                "aud": {"essential": True, "value": self._settings.oidc_client_id},
+            required = {
+                "iss": {"essential": True, "value": issuer},
+                "aud": {"essential": True, "value": client_id},
                 "sub": {"essential": True},
             }
-            more = {"nonce": nonce, "client_id": self._settings.oidc_client_id}
-            claims = CodeIDToken(token.claims, token.header, asked, more)
+            parameters = {"nonce": nonce, "client_id": client_id}
+            claims = CodeIDToken(token.claims, token.header, required, parameters)
             claims.validate(leeway=LEEWAY_S)
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise _refused(type(error).__name__) from error
-        return IdentityClaims(self.issuer, str(claims["sub"]), dict(claims))
+        return IdentityClaims(
+            issuer=self.issuer, subject=str(claims["sub"]), claims=dict(claims)
+        )
 
-    def _decoded(self, text: str) -> jwt.Token:
-        """With the provider's keys, read anew once if it has others by now."""
-        registry = JWSRegistry(algorithms=SIGNATURE_ALGORITHMS, strict_check_header=False)
+    def _decode(self, text: str) -> jwt.Token:
+        """Decode a token with the provider's keys, which are fetched again once if they do not
+        fit."""
+        registry = JWSRegistry(
+            algorithms=SIGNATURE_ALGORITHMS, strict_check_header=False
+        )
         try:
             return jwt.decode(text, self._metadata().keys, registry=registry)
         except (JoseError, ValueError):
@@ -133,29 +148,30 @@ class IdentityProvider:
 
     @cachedmethod(attrgetter("_cache"), condition=attrgetter("_condition"))
     def _metadata(self) -> Metadata:
-        """Believed for an hour. Raises ProviderRefused, Unavailable."""
-        facts = self._ask("GET", self.issuer + WELL_KNOWN)
-        if str(facts.get("issuer", "")).rstrip("/") != self.issuer or not all(
-            map(facts.get, ENDPOINTS)
-        ):
+        """The provider's metadata, cached for an hour. Raises ProviderRefused, Unavailable."""
+        facts = self._request("GET", self.issuer + WELL_KNOWN)
+        issuer = str(facts.get("issuer", "")).rstrip("/")
+        has_endpoints = all(map(facts.get, ENDPOINTS))
+        if issuer != self.issuer or not has_endpoints:
             raise _refused("another-issuer")
-        keys = cast(KeySetSerialization, self._ask("GET", facts["jwks_uri"]))
-        return Metadata(facts, KeySet.import_key_set(keys))
+        keys = cast(KeySetSerialization, self._request("GET", facts["jwks_uri"]))
+        return Metadata(facts=facts, keys=KeySet.import_key_set(keys))
 
-    def _ask(self, method: str, url: str, **parts: Any) -> dict[str, Any]:
-        """A JSON object. No redirect is followed: it would take our secret elsewhere."""
+    def _request(self, method: str, url: str, **parts: Any) -> dict[str, Any]:
+        """The JSON object of an answer. Redirects are not followed, because they would receive the
+        secret."""
         try:
             answer = httpx2.request(
                 method, url, timeout=TIMEOUT_S, follow_redirects=False, **parts
             )
-            told = answer.json()
-        except (httpx2.HTTPError, ValueError) as lost:
-            raise Unavailable(service="The provider of identities") from lost
-        if not answer.is_success or not isinstance(told, dict):
+            body = answer.json()
+        except (httpx2.HTTPError, ValueError) as error:
+            raise Unavailable(service="The provider of identities") from error
+        if not answer.is_success or not isinstance(body, dict):
             raise _refused(f"http-{answer.status_code}")
-        return told
+        return body
 
 
-def _refused(why: str) -> ProviderRefused:
-    log().warning("oidc.refused", why=why)
+def _refused(reason: str) -> ProviderRefused:
+    log().warning("oidc.refused", why=reason)
     return ProviderRefused()

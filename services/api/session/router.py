@@ -1,11 +1,11 @@
-"""Signing in and out."""
+"""Routes of signing in and out."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.api.dependencies import CallerDep, DependenciesDep, SystemSessionDep
-from services.api.session.schemas import NewPassword, SignIn, CallerView
+from services.api.session.schemas import CallerView, NewPassword, SignIn
 from services.api.session.service import OpenedSession, SessionService
 
 router = APIRouter(prefix="/v1", tags=["session"])
@@ -16,7 +16,7 @@ def session_service(dependencies: DependenciesDep) -> SessionService:
 
 
 def token(request: Request, dependencies: DependenciesDep) -> str | None:
-    """That of the session whose cookie came."""
+    """The token of the session cookie, if the request carries one."""
     return dependencies.origin_policy.session_token(request.headers)
 
 
@@ -29,11 +29,13 @@ async def sign_in(
     credentials: SignIn,
     service: SessionServiceDep,
     dependencies: DependenciesDep,
-    before: TokenDep,
+    previous_token: TokenDep,
     answer: Response,
 ) -> CallerView:
-    """Sign in with a name and a password; the session comes as a cookie. Programs use keys instead."""
-    return _kept(await service.sign_in(credentials, before), dependencies, answer)
+    """Sign in with a name and a password. The answer sets a session cookie. Programs use keys
+    instead."""
+    opened = await service.sign_in(credentials, previous_token)
+    return _set_cookie(opened, dependencies, answer)
 
 
 @router.get("/session")
@@ -43,8 +45,8 @@ def who_am_i(
     caller: CallerDep,
     token: TokenDep,
 ) -> CallerView:
-    """Whom this key or session speaks for."""
-    return service.who(session, caller, token)
+    """The person or key that this request is authenticated as."""
+    return service.caller_view(session, caller, token)
 
 
 @router.delete("/session", status_code=204)
@@ -68,10 +70,14 @@ async def change_password(
     dependencies: DependenciesDep,
     answer: Response,
 ) -> CallerView:
-    """Change your own password. All your sessions end, and this one goes on under a new cookie and CSRF token."""
-    return _kept(await service.change_password(caller, passwords), dependencies, answer)
+    """Change your own password. All your sessions end; this one continues with a new cookie and
+    CSRF token."""
+    opened = await service.change_password(caller, passwords)
+    return _set_cookie(opened, dependencies, answer)
 
 
-def _kept(opened: OpenedSession, dependencies: DependenciesDep, answer: Response) -> CallerView:
+def _set_cookie(
+    opened: OpenedSession, dependencies: DependenciesDep, answer: Response
+) -> CallerView:
     dependencies.origin_policy.set_session_cookie(answer, opened.token)
-    return opened.who
+    return opened.caller

@@ -1,4 +1,4 @@
-"""Who signs in, and who has."""
+"""API schemas of signing in."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,14 +9,12 @@ from services.api.text import PlainText
 from shared.domain.roles import Role
 
 MAX_SECRET_LENGTH = 1000
-"""Letters of anything secret that somebody types: bounds the work, and is no rule for passwords."""
+"""Maximum characters of a secret. It bounds the work of hashing and is no rule for passwords."""
 
 
 class SignIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    name: PlainText = Field(
-        description="The name to sign in with; small and capital letters are the same."
-    )
+    name: PlainText = Field(description="Sign-in name; upper and lower case are equal.")
     password: str = Field(min_length=1, max_length=MAX_SECRET_LENGTH)
     totp: str | None = Field(
         None,
@@ -39,28 +37,31 @@ class NewPassword(BaseModel):
     )
     new: str = Field(
         max_length=MAX_SECRET_LENGTH,
-        description="12 letters or more; of any kind, but not easily guessed.",
+        description="At least 12 characters of any kind, not easily guessed.",
     )
 
 
 class CallerView(BaseModel):
-    """Whom a request speaks for."""
+    """The person or key that a request is authenticated as."""
 
     role: Role
-    hospital: str | None = Field(description="Null for people and keys of the house.")
+    hospital: str | None = Field(
+        description="Null for people and keys that belong to no hospital."
+    )
     person_id: UUID | None = Field(description="Null for a key.")
-    name: str | None = Field(description="The person's; null for a key.")
+    name: str | None = Field(description="Name of the person; null for a key.")
     must_change: bool = Field(
-        description="Whether the password has to be changed before anything else is done."
+        description="Whether the password must be changed before any other request."
     )
     totp: bool = Field(
-        description="Whether an authenticator's code is asked for at sign-in."
+        description="Whether sign-in requires a code of an authenticator."
     )
     expires_at: datetime | None = Field(
-        description="When the session ends however much it is used; null for a key."
+        description="When the session ends, even if it is in use; null for a key."
     )
     csrf: str | None = Field(
-        description="To be sent as `X-CSRF-Token` with all that changes anything; null for a key."
+        description="Send it as `X-CSRF-Token` with every request that changes anything; null for "
+        "a key."
     )
 
 
@@ -79,15 +80,16 @@ class Removal(Code):
 
 class TotpBegun(BaseModel):
     secret: str = Field(
-        description="For typing into the authenticator; shown this once."
+        description="Secret to type into the authenticator; shown only this once."
     )
-    uri: str = Field(description="The same as an `otpauth:` address.")
+    uri: str = Field(description="The secret as an `otpauth:` address.")
     qr: str = Field(
-        description="The same as a QR code: an SVG image in a `data:` address."
+        description="The secret as a QR code: an SVG image in a `data:` address."
     )
 
 
 class TotpOn(BaseModel):
     recovery_codes: list[str] = Field(
-        description="Each good for one sign-in without the authenticator; shown this once."
+        description="Each code is good for one sign-in without the authenticator; shown only this "
+        "once."
     )

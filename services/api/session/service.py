@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from uuid import UUID
 
 from services.api.dependencies import Dependencies
 from services.api.middleware.authentication import session_lifetime
@@ -16,13 +17,13 @@ from services.api.session.errors import (
     TotpNeeded,
     TotpWrong,
 )
-from services.api.session.schemas import NewPassword, SignIn, CallerView
+from services.api.session.schemas import CallerView, NewPassword, SignIn
 from shared.errors import Unauthenticated
 from shared.ledger import SystemSession
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.people.repository import Person
-from shared.ledger.people.sessions import digest
-from shared.ledger.people.sign_ins import CODE_MISSING, Attempt
+from shared.ledger.people.sessions import hash_token
+from shared.ledger.people.sign_ins import CODE_MISSING, SignInAttempt
 from shared.security import passwords
 
 Refusal = type[SignInRefused] | type[TotpNeeded] | type[TotpWrong]
@@ -31,62 +32,72 @@ REFUSALS: dict[Refusal, str] = {
     TotpNeeded: CODE_MISSING,
     TotpWrong: "code",
 }
-"""What stands in the trail beside a refusal after the right password."""
+"""Reasons that the audit trail records for a refusal after the right password."""
 
 
 @dataclass(frozen=True)
 class OpenedSession:
-    """A session just made: its token goes into the cookie, and who it is into the answer."""
+    """A new session: its token goes into the cookie, and its caller into the answer."""
 
     token: str
-    who: CallerView
+    caller: CallerView
 
 
 class SessionService:
-    """What counts tries, or opens a session after them, is in transactions of its own: it stays whatever follows."""
+    """Signs people in and out.
+
+    Attempts are counted and sessions are opened in transactions of their own, so that they stay
+    even if the request fails afterwards.
+    """
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
         self._lifetime = session_lifetime(dependencies.settings)
         self._attempts = SignInAttempts(dependencies)
 
-    async def sign_in(self, told: SignIn, before: str | None) -> OpenedSession:
-        """Under a new token; a session that the browser had `before` ends.
+    async def sign_in(
+        self, credentials: SignIn, previous_token: str | None
+    ) -> OpenedSession:
+        """Open a session under a new token. The session of `previous_token` ends.
 
-        Raises SignInRefused, TotpNeeded, TotpWrong, SignInLocked, SignInTooOften, BenchBusy.
+        Raises SignInRefused, TotpNeeded, TotpWrong, SignInLocked, SignInTooOften,
+        PasswordHasherBusy.
         """
-        attempt = await self._attempts.begin(told.name)
-        if not await self._dependencies.password_hashers.matches(attempt.password_hash, told.password):
+        hashers = self._dependencies.password_hashers
+        attempt = await self._attempts.begin(credentials.name)
+        password_hash = attempt.password_hash
+        if not await hashers.matches(password_hash, credentials.password):
             await self._attempts.refuse(attempt, "password")
             raise SignInRefused
-        anew = attempt.password_hash is not None and passwords.stale(
-            attempt.password_hash
-        )
-        rehashed = await self._dependencies.password_hashers.hash(told.password) if anew else None
+        new_hash = None
+        if password_hash is not None and passwords.needs_rehash(password_hash):
+            new_hash = await hashers.hash(credentials.password)
         opened = await asyncio.to_thread(
-            self._open, attempt, told.totp, rehashed, before
+            self._open, attempt, credentials.totp, new_hash, previous_token
         )
         if isinstance(opened, OpenedSession):
             return opened
         await self._attempts.refuse(attempt, REFUSALS[opened])
         raise opened
 
-    async def change_password(self, who: Caller, told: NewPassword) -> OpenedSession:
-        """Every other session ends, and this one goes on under a new token.
+    async def change_password(
+        self, caller: Caller, change: NewPassword
+    ) -> OpenedSession:
+        """Change the password. Every other session ends; this one continues under a new token.
 
         Raises NoSession, PasswordWrong, PasswordUnchanged, PasswordTooShort, PasswordGuessable.
         """
-        person = await asyncio.to_thread(self._person, who)
-        passwords.check(told.new, person.name)
-        if passwords.normal(told.new) == passwords.normal(told.old):
+        hashers = self._dependencies.password_hashers
+        person = await asyncio.to_thread(self._person, caller)
+        passwords.check_password(change.new, person.name)
+        if passwords.normalize(change.new) == passwords.normalize(change.old):
             raise PasswordUnchanged
         attempt = await self._attempts.begin(person.name)
-        if not await self._dependencies.password_hashers.matches(attempt.password_hash, told.old):
+        if not await hashers.matches(attempt.password_hash, change.old):
             await self._attempts.refuse(attempt, "password")
             raise PasswordWrong
-        return await asyncio.to_thread(
-            self._change, who, attempt, await self._dependencies.password_hashers.hash(told.new)
-        )
+        new_hash = await hashers.hash(change.new)
+        return await asyncio.to_thread(self._change, caller, attempt, new_hash)
 
     def sign_out(self, session: SystemSession, caller: Caller) -> None:
         """Raises NoSession."""
@@ -94,73 +105,86 @@ class SessionService:
             raise NoSession
         session.sessions.end(caller.credential)
 
-    def who(self, session: SystemSession, caller: Caller, token: str | None) -> CallerView:
+    def caller_view(
+        self, session: SystemSession, caller: Caller, token: str | None
+    ) -> CallerView:
         if caller.person is None:
-            return self._by_key(session, caller)
-        return self._by_token(session, token or "")
+            return self._key_view(session, caller)
+        return self._session_view(session, token or "")
 
     def _open(
         self,
-        attempt: Attempt,
+        attempt: SignInAttempt,
         code: str | None,
-        rehashed: str | None,
-        before: str | None,
+        new_hash: str | None,
+        previous_token: str | None,
     ) -> OpenedSession | Refusal:
-        """What is refused is counted, so nothing is raised here."""
-        with self._dependencies.ledger.system_session(f"person:{attempt.person}") as session:
-            second = check_second_factor(session, self._dependencies.vault, attempt.matched_person, code)
-            if second is None:
+        """Open a session, or return the refusal.
+
+        The count of a refusal must be committed, so it is returned and not raised.
+        """
+        person = attempt.matched_person
+        vault = self._dependencies.vault
+        with self._dependencies.ledger.system_session(f"person:{person}") as session:
+            is_code_right = check_second_factor(session, vault, person, code)
+            if is_code_right is None:
                 session.sign_ins.give_back(attempt)
                 return TotpNeeded
-            if not second:
+            if not is_code_right:
                 return TotpWrong
-            if not session.sign_ins.succeed(attempt, rehashed):
+            if not session.sign_ins.succeed(attempt, new_hash):
                 return SignInRefused
-            if before:
-                session.sessions.end(digest(before))
-            token = session.sessions.open(attempt.matched_person, self._lifetime)
-            return OpenedSession(token, self._by_token(session, token))
+            if previous_token:
+                session.sessions.end(hash_token(previous_token))
+            return self._new_session(session, person)
 
-    def _change(self, who: Caller, attempt: Attempt, new_hash: str) -> OpenedSession:
-        with self._dependencies.ledger.system_session(who.actor) as session:
+    def _change(self, caller: Caller, attempt: SignInAttempt, new_hash: str) -> OpenedSession:
+        with self._dependencies.ledger.system_session(caller.actor) as session:
             if not session.sign_ins.change_password(attempt, new_hash):
                 raise Unauthenticated
-            token = session.sessions.open(attempt.matched_person, self._lifetime)
-            return OpenedSession(token, self._by_token(session, token))
+            return self._new_session(session, attempt.matched_person)
 
-    def _person(self, who: Caller) -> Person:
-        if who.person is None:
+    def _new_session(self, session: SystemSession, person: UUID) -> OpenedSession:
+        token = session.sessions.create(person, self._lifetime)
+        return OpenedSession(token=token, caller=self._session_view(session, token))
+
+    def _person(self, caller: Caller) -> Person:
+        if caller.person is None:
             raise NoSession
-        with self._dependencies.ledger.system_session(who.actor) as session:
-            return session.people.find(who.person)
+        with self._dependencies.ledger.system_session(caller.actor) as session:
+            return session.people.find(caller.person)
 
-    def _by_key(self, session: SystemSession, who: Caller) -> CallerView:
-        nothing = {"person_id": None, "name": None, "expires_at": None, "csrf": None}
+    def _key_view(self, session: SystemSession, caller: Caller) -> CallerView:
         return CallerView(
-            role=who.role,
-            hospital=_hospital(session, who),
+            role=caller.role,
+            hospital=_hospital_name(session, caller),
+            person_id=None,
+            name=None,
             must_change=False,
             totp=False,
-            **nothing,
+            expires_at=None,
+            csrf=None,
         )
 
-    def _by_token(self, session: SystemSession, token: str) -> CallerView:
-        """Raises Unauthenticated if the session ended this moment."""
-        found = session.sessions.verify(token, self._lifetime)
-        if found is None or found.caller.person is None:
+    def _session_view(self, session: SystemSession, token: str) -> CallerView:
+        """Raises Unauthenticated if the session has just ended."""
+        signed_in = session.sessions.verify(token, self._lifetime)
+        if signed_in is None or signed_in.caller.person is None:
             raise Unauthenticated
-        person = session.people.find(found.caller.person)
+        person = session.people.find(signed_in.caller.person)
         return CallerView(
             role=person.role,
-            hospital=_hospital(session, found.caller),
+            hospital=_hospital_name(session, signed_in.caller),
             person_id=person.id,
             name=person.name,
             must_change=person.must_change,
             totp=person.totp_since is not None,
-            expires_at=found.expires_at,
+            expires_at=signed_in.expires_at,
             csrf=csrf_token(token),
         )
 
 
-def _hospital(session: SystemSession, who: Caller) -> str | None:
-    return session.hospitals.read(who.hospital_id).name if who.hospital_id else None
+def _hospital_name(session: SystemSession, caller: Caller) -> str | None:
+    if caller.hospital_id is None:
+        return None
+    return session.hospitals.read(caller.hospital_id).name

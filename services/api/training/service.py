@@ -100,7 +100,7 @@ class RunService:
                 yield run
             seen = run
             if seen.state not in FINAL_RUN_STATES:
-                await self._dependencies.job_watch.wait_for_change(
+                await self._dependencies.job_changes.wait_for_change(
                     run_id, self._dependencies.settings.long_poll_max_s
                 )
 

@@ -1,4 +1,4 @@
-"""The worklist as a CSV file for spreadsheets, written as it is read: many short transactions, flat memory."""
+"""Exports the worklist as CSV for spreadsheets: read in many short transactions, with constant memory."""
 
 import csv
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from shared.ledger.cases.worklist import WorklistFilter, WorklistEntry, PagePosi
 
 BATCH_ROWS = 1000
 BOM = "\ufeff"
-"""By which Excel knows UTF-8."""
+"""Byte order mark, by which Excel recognises UTF-8."""
 COLUMNS = {
     "case_id": "id of the case",
     "job_id": "id of the work on it",
@@ -35,13 +35,14 @@ COLUMNS = {
     "reason": "code of why it failed",
 }
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula at the beginning of a cell (OWASP, CSV injection)."""
+"""First characters of a cell that a spreadsheet takes for a formula (OWASP, CSV injection)."""
 
 
 def export_rows(session: HospitalSession, ledger: Ledger, asked: WorklistFilter) -> Iterator[str]:
-    """The file piece by piece; what is accepted after the first is none of it. On record with its number of rows.
+    """The file piece by piece, without cases that are accepted after the export began.
 
-    The request's transaction ends here; each piece is read in one of its own while the answer is sent.
+    The audit trail records the export with its number of rows. The request's transaction ends here. Each piece is read
+    in a transaction of its own while the answer is sent.
     """
     now = session.worklist.now()
     until = replace(asked, created_until=min(asked.created_until or now, now))

@@ -1,4 +1,4 @@
-"""The worklist: a hospital's cases page by page, or whole as a file."""
+"""Routes of the worklist: a hospital's cases page by page, or all as a CSV file."""
 
 from typing import Annotated
 
@@ -16,37 +16,36 @@ from services.api.worklist.service import WorklistService
 
 router = APIRouter(prefix="/v1", tags=["cases"])
 CSV = "text/csv"
-TOLD = "UTF-8 with a byte order mark. Columns: " + "; ".join(
-    f"`{name}` ({told})" for name, told in COLUMNS.items()
-)
+COLUMN_TEXTS = [f"`{name}` ({meaning})" for name, meaning in COLUMNS.items()]
+CSV_DESCRIPTION = "UTF-8 with a byte order mark. Columns: " + "; ".join(COLUMN_TEXTS)
 
 
 @router.get("/cases")
 def list_cases(
-    question: Annotated[WorklistPageQuery, Query()],
+    query: Annotated[WorklistPageQuery, Query()],
     caller: HospitalReader,
     session: HospitalSessionDep,
     dependencies: DependenciesDep,
 ) -> WorklistPage:
-    """This hospital's cases, as asked for; erased ones are left out."""
-    return WorklistService(session, caller, dependencies.read_audit).page(question)
+    """This hospital's cases that match the filters, without erased ones."""
+    return WorklistService(session, caller, dependencies.read_audit).page(query)
 
 
 @router.get(
     "/cases.csv",
     response_class=Response,
-    responses={200: {"content": {CSV: {}}, "description": f"{TOLD}."}},
+    responses={200: {"content": {CSV: {}}, "description": f"{CSV_DESCRIPTION}."}},
 )
 def export_cases(
-    question: Annotated[WorklistQuery, Query()],
+    query: Annotated[WorklistQuery, Query()],
     caller: HospitalReader,
     session: HospitalSessionDep,
     dependencies: DependenciesDep,
 ) -> Response:
-    """The same cases as a file for a spreadsheet, whole. A cell that a spreadsheet would compute begins with '."""
-    name = {"Content-Disposition": 'attachment; filename="sera-cases.csv"'}
+    """All matching cases as a file for a spreadsheet. A cell that a spreadsheet would compute begins with '."""
+    headers = {"Content-Disposition": 'attachment; filename="sera-cases.csv"'}
     return StreamingResponse(
-        export_rows(session, dependencies.ledger, question.filters()),
+        export_rows(session, dependencies.ledger, query.filters()),
         media_type=f"{CSV}; charset=utf-8",
-        headers=name,
+        headers=headers,
     )

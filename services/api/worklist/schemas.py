@@ -1,4 +1,4 @@
-"""What a worklist may be asked for, and what a line of it says."""
+"""API schemas of the worklist: its filters and its rows."""
 
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
@@ -13,7 +13,7 @@ from shared.domain.outcomes import OutcomeSource
 from shared.ledger.cases.worklist import MAX_COUNTED, WorklistFilter, DeadLetterGroup, WorklistEntry, Order, OutcomeFilter
 
 Decision = Literal["benign", "malignant", "refer"]
-SAME = (
+COPIED_FIELDS = (
     "case_id",
     "job_id",
     "external_id",
@@ -26,20 +26,20 @@ SAME = (
     "reason",
     "facts",
 )
-READ = ("risk", "decision", "fna")
+RESULT_FIELDS = ("risk", "decision", "fna")
 
 
 def _or_none(value: Any) -> Any:
-    """A field of a form that was left empty asks for nothing."""
+    """An empty field of a form is no filter."""
     return None if value == "" else value
 
 
 Blank = BeforeValidator(_or_none)
-DAY = "A day, from its beginning to its end in UTC, or a moment."
+DAY = "A day in UTC, from its start to its end, or a moment."
 
 
 class WorklistQuery(BaseModel):
-    """Which cases; what is left out or empty asks for nothing."""
+    """Filters of the worklist. An omitted or empty field is no filter."""
 
     model_config = ConfigDict(extra="ignore")
     state: Annotated[JobState | None, Blank] = None
@@ -48,24 +48,24 @@ class WorklistQuery(BaseModel):
         None, description="Whether FNA is advised."
     )
     outcome: Annotated[OutcomeFilter | None, Blank] = Field(
-        None, description="What is known of the case's end."
+        None, description="Whether the final diagnosis is known."
     )
     priority: Annotated[Priority | None, Blank] = None
-    reason: OptionalText = Field(None, description="Code of why it failed.")
+    reason: OptionalText = Field(None, description="Code of the failure.")
     since: Annotated[date | datetime | None, Blank] = Field(
-        None, alias="from", description=f"Accepted from. {DAY}"
+        None, alias="from", description=f"Accepted from this time on. {DAY}"
     )
     until: Annotated[date | datetime | None, Blank] = Field(
-        None, alias="to", description=f"Accepted until. {DAY}"
+        None, alias="to", description=f"Accepted up to this time. {DAY}"
     )
     q: OptionalText = Field(
         None,
-        description="How your own number, or the case's id (8 digits or more), begins.",
+        description="Beginning of your own number, or of the case's id (at least 8 digits).",
     )
-    batch: BatchLabel = Field(None, description="The label it was sent with.")
+    batch: BatchLabel = Field(None, description="Label with which the cases were sent.")
     order: Annotated[Order | None, Blank] = Field(
         None,
-        description="`newest` (as where left out), `oldest`, or the highest `risk`, of cases that have a result.",
+        description="`newest` (default), `oldest`, or highest `risk` first, which lists only cases with a result.",
     )
 
     def filters(self) -> WorklistFilter:
@@ -86,13 +86,13 @@ class WorklistQuery(BaseModel):
 
 class WorklistPageQuery(WorklistQuery):
     cursor: Annotated[str | None, Blank] = Field(
-        None, max_length=300, description="`next_cursor` of the page before."
+        None, max_length=300, description="`next_cursor` of the previous page."
     )
     limit: int = Field(50, ge=1, le=200)
 
 
 class WorklistOutcome(BaseModel):
-    """What the case turned out to be."""
+    """The final diagnosis of a case."""
 
     malignant: bool
     source: OutcomeSource
@@ -101,7 +101,7 @@ class WorklistOutcome(BaseModel):
 
 
 class WorklistRow(BaseModel):
-    """A case in the list."""
+    """One case of the worklist."""
 
     case_id: UUID
     job_id: UUID
@@ -112,12 +112,12 @@ class WorklistRow(BaseModel):
     state: JobState
     priority: Priority
     attempts: int
-    reason: str | None = Field(description="Code of why it failed.")
+    reason: str | None = Field(description="Code of the failure.")
     message: str | None = Field(
-        description="The reason as a sentence that says the next step, in the caller's language."
+        description="The reason as a sentence with the next step, in the caller's language."
     )
     facts: dict[str, Any] | None = Field(
-        description="What the sentence is made of: numbers and names."
+        description="Numbers and names that the sentence contains."
     )
     risk: float | None = Field(
         description="Calibrated risk of malignancy; null without a result."
@@ -126,7 +126,7 @@ class WorklistRow(BaseModel):
     fna: bool | None = Field(description="Whether FNA is advised.")
     warnings: list[str] = Field(description="Codes of the result's warnings.")
     outcome: WorklistOutcome | None = Field(
-        description="What the case turned out to be; null while nobody said."
+        description="The final diagnosis; null until it is recorded."
     )
 
 
@@ -142,7 +142,7 @@ class WorklistPage(BaseModel):
 
 
 class DeadLettersView(BaseModel):
-    """How many cases failed with this reason, and the sentence of one of them."""
+    """The number of cases that failed with one reason, and the sentence of one of them."""
 
     reason: str
     message: str | None

@@ -1,4 +1,4 @@
-"""Lists a hospital's cases; results that are shown are on record as read."""
+"""Lists a hospital's cases. The audit trail records the shown results as read."""
 
 import base64
 import binascii
@@ -52,7 +52,7 @@ class WorklistService:
         )
 
     def dead_letters(self) -> list[DeadLettersView]:
-        """This hospital's by their reasons, each with a sentence of one of them; most cases first."""
+        """This hospital's dead letters by reason, each with the sentence of one of them; most cases first."""
         return [
             dead_letters_view(of_reason) for of_reason in self._session.worklist.dead_letter_groups()
         ]

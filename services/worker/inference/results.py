@@ -33,7 +33,7 @@ def make_answer(
     duplicate_of = str(job.duplicate_of) if job.duplicate_of else None
     result = make_result(
         prediction,
-        case=CaseFacts.of(
+        case=CaseFacts.from_nodule(
             prepared.nodule,
             size_mm=job.size_mm,
             duplicate_of=duplicate_of,

@@ -7,7 +7,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.bundles.explanations.occlusion import PauseCallback, ScoreFunction, OcclusionMask, score_in_slices
+from shared.bundles.explanations.occlusion import (
+    OcclusionMask,
+    PauseCallback,
+    ScoreFunction,
+    score_in_slices,
+)
 
 STEPS = 8
 ORDERS = 3
@@ -35,7 +40,10 @@ class Faithfulness:
 
 
 def deletion_test(
-    score: ScoreFunction, veil: OcclusionMask, importance: NDArray[np.floating], pause: PauseCallback
+    score: ScoreFunction,
+    veil: OcclusionMask,
+    importance: NDArray[np.floating],
+    pause: PauseCallback,
 ) -> Faithfulness:
     """Blur the cells of the veil's grid from the most to the least important, and in random orders.
 
@@ -55,7 +63,10 @@ def deletion_test(
 
 
 def _curves(
-    score: ScoreFunction, veil: OcclusionMask, orders: Sequence[NDArray[np.int_]], pause: PauseCallback
+    score: ScoreFunction,
+    veil: OcclusionMask,
+    orders: Sequence[NDArray[np.int_]],
+    pause: PauseCallback,
 ) -> NDArray[np.float64]:
     """(orders, STEPS + 1); the ends, nothing and everything hidden, are the same for all."""
     cells = veil.grid**2
@@ -63,7 +74,9 @@ def _curves(
     between = [
         order[: cells * step // STEPS] for order in orders for step in range(1, STEPS)
     ]
-    told = score_in_slices(score, (veil.occlude_cells(each) for each in (*ends, *between)), pause)
+    told = score_in_slices(
+        score, (veil.occlude_cells(each) for each in (*ends, *between)), pause
+    )
     start = told[0] or 0.0
     values = np.array(
         [start if each is None else each for each in told]

@@ -11,7 +11,13 @@ from scipy.special import expit
 from shared.bundles.bundle import Bundle
 from shared.bundles.explanations.deletion_test import Faithfulness, deletion_test
 from shared.bundles.explanations.heatmap import composite_png, layer_png
-from shared.bundles.explanations.occlusion import PauseCallback, ScoreFunction, OcclusionMask, no_pause, score_in_slices
+from shared.bundles.explanations.occlusion import (
+    OcclusionMask,
+    PauseCallback,
+    ScoreFunction,
+    no_pause,
+    score_in_slices,
+)
 from shared.errors import SeraError
 from shared.imaging import Nodule
 from shared.learning.features.extractors import NetworkExtractor
@@ -66,7 +72,9 @@ class Explanation:
     png: bytes
 
 
-def explain(bundle: Bundle, nodule: Nodule, pause: PauseCallback = no_pause) -> Explanation:
+def explain(
+    bundle: Bundle, nodule: Nodule, pause: PauseCallback = no_pause
+) -> Explanation:
     """Every map that the bundle gives; `pause` is called after each slice of passes.
 
     Raises
@@ -94,7 +102,9 @@ def occlusion_map(
     whole = bundle.predict([nodule])[0].score
     veil = OcclusionMask.of_nodule(nodule, grid)
     told = score_in_slices(
-        _of_bundle(bundle), (veil.occlude_window(cell) for cell in range(grid * grid)), pause
+        _of_bundle(bundle),
+        (veil.occlude_window(cell) for cell in range(grid * grid)),
+        pause,
     )
     return np.array([0.0 if each is None else whole - each for each in told]).reshape(
         grid, grid
@@ -103,11 +113,15 @@ def occlusion_map(
 
 def _of_ensemble(bundle: Bundle, nodule: Nodule, pause: PauseCallback) -> HeatMap:
     drops = occlusion_map(bundle, nodule, pause=pause)
-    tested = deletion_test(_of_bundle(bundle), OcclusionMask.of_nodule(nodule, GRID), drops, pause)
+    tested = deletion_test(
+        _of_bundle(bundle), OcclusionMask.of_nodule(nodule, GRID), drops, pause
+    )
     return HeatMap(MapKind.OCCLUSION, ENSEMBLE, None, drops, tested)
 
 
-def _of_networks(bundle: Bundle, nodule: Nodule, pause: PauseCallback) -> Iterator[HeatMap]:
+def _of_networks(
+    bundle: Bundle, nodule: Nodule, pause: PauseCallback
+) -> Iterator[HeatMap]:
     """Of each network that was tuned, for it alone has a verdict of its own."""
     for extractor in bundle.model.extractors:
         if (
@@ -117,7 +131,10 @@ def _of_networks(bundle: Bundle, nodule: Nodule, pause: PauseCallback) -> Iterat
             found = grad_cam(extractor.network, extractor.inputs([nodule]))
             pause()
             tested = deletion_test(
-                _of_network(extractor), OcclusionMask.of_nodule(nodule, GRID), found.values, pause
+                _of_network(extractor),
+                OcclusionMask.of_nodule(nodule, GRID),
+                found.values,
+                pause,
             )
             yield HeatMap(
                 MapKind.GRAD_CAM,

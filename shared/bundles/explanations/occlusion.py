@@ -67,7 +67,9 @@ class OcclusionMask:
         )
 
 
-def score_in_slices(score: ScoreFunction, nodules: Iterable[Nodule], pause: PauseCallback) -> list[float | None]:
+def score_in_slices(
+    score: ScoreFunction, nodules: Iterable[Nodule], pause: PauseCallback
+) -> list[float | None]:
     """What `score` says of each; as many at once as `SLICE_S` allows, `pause` between."""
     waiting = iter(nodules)
     told = []

@@ -1,18 +1,19 @@
-"""The form of an audit event and of a seal that is hashed and signed. Anybody can make it again from an export.
+"""The hashed form of an audit event, and the signed form of a seal.
 
-An event's hash is the SHA-256, in hexadecimal, of this JSON array in UTF-8, with `, ` between its members:
+Anybody can compute both again from an export. The hash of an event is the SHA-256, in hexadecimal,
+of this JSON array in UTF-8, with `, ` between its members:
 
     ["sera-audit/1", chain, number, at, actor, origin, event, case, job, details, previous]
 
-`number` is a number, `origin`, `case` and `job` may be null, all others are texts; `details` is the text of a JSON
-object exactly as it was written down, so that no two ways of writing a number can differ. In texts only quotation
-marks, backslashes and control characters are escaped. `previous` is the hash of the event before, 64 zeros for the
-first.
+`number` is a number, `origin`, `case` and `job` may be null, all others are texts. `details` is
+the text of a JSON object exactly as it was stored, so that a number cannot be written in two ways.
+In texts only quotation marks, backslashes and control characters are escaped. `previous` is the
+hash of the event before, 64 zeros for the first event.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +29,7 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 @dataclass(frozen=True)
 class Link:
-    """An event in its chain, in the texts that its hash is made of."""
+    """An event of a chain, as the texts that its hash covers."""
 
     chain: str
     number: int
@@ -44,23 +45,31 @@ class Link:
 
     @property
     def computed_hash(self) -> str:
-        """The hash that belongs to what is written here."""
-        told = (
-            self.chain,
-            self.number,
-            self.at,
-            self.actor,
-            self.origin,
-            self.event,
-            self.case,
-            self.job,
+        """The hash of this content; it equals `hash` unless the event was changed."""
+        content = canonical_bytes(
+            (
+                EVENT_FORM,
+                self.chain,
+                self.number,
+                self.at,
+                self.actor,
+                self.origin,
+                self.event,
+                self.case,
+                self.job,
+                self.details,
+                self.previous,
+            )
         )
-        return sha256(canonical_bytes(EVENT_FORM, *told, self.details, self.previous))
+        return sha256(content)
 
 
 @dataclass(frozen=True)
 class Seal:
-    """The head of a chain at one time, signed with Ed25519; `previous` is the hash of the chain's seal before."""
+    """The head of a chain at one time, signed with Ed25519.
+
+    `previous` is the hash of the chain's seal before.
+    """
 
     chain: str
     seal: int
@@ -73,30 +82,33 @@ class Seal:
 
     @property
     def signed_bytes(self) -> bytes:
-        """What the signature is made over."""
+        """The bytes that the signature covers."""
         return canonical_bytes(
-            SEAL_FORM,
-            self.chain,
-            self.seal,
-            self.number,
-            self.hash,
-            self.at,
-            self.previous,
-            self.key,
+            (
+                SEAL_FORM,
+                self.chain,
+                self.seal,
+                self.number,
+                self.hash,
+                self.at,
+                self.previous,
+                self.key,
+            )
         )
 
     @property
     def computed_hash(self) -> str:
-        """The hash by which the next seal holds on to this one."""
+        """The hash by which the next seal refers to this one."""
         return sha256(self.signed_bytes)
 
 
-def canonical_bytes(*members: str | int | None) -> bytes:
+def canonical_bytes(members: Sequence[str | int | None]) -> bytes:
+    """A JSON array in UTF-8, written in the one way that hashes and signatures cover."""
     return json.dumps(members, ensure_ascii=False).encode(errors="surrogatepass")
 
 
-def sha256(text: bytes) -> str:
-    return hashlib.sha256(text).hexdigest()
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def chain_name(hospital: UUID | None) -> str:
@@ -108,14 +120,14 @@ def format_time(at: datetime) -> str:
     return at.astimezone(UTC).strftime(TIME_FORMAT)
 
 
-def parse_link(told: Mapping[str, Any]) -> Link:
+def parse_link(record: Mapping[str, Any]) -> Link:
     """Raises KeyError, TypeError or ValueError if it is no event."""
-    return Link(**_members(Link, told))
+    return Link(**_members(Link, record))
 
 
-def parse_seal(told: Mapping[str, Any]) -> Seal:
+def parse_seal(record: Mapping[str, Any]) -> Seal:
     """Raises KeyError, TypeError or ValueError if it is no seal."""
-    return Seal(**_members(Seal, told))
+    return Seal(**_members(Seal, record))
 
 
 NUMBER_MEMBERS = frozenset({"number", "seal"})
@@ -126,8 +138,10 @@ def _members(
     kind: type[Link] | type[Seal], record: Mapping[str, Any]
 ) -> dict[str, Any]:
     members = {field.name: record[field.name] for field in fields(kind)}
-    for name, member in members.items():
-        wanted = int if name in NUMBER_MEMBERS else str
-        if type(member) is not wanted and not (member is None and name in NULLABLE_MEMBERS):
+    for name, value in members.items():
+        if value is None and name in NULLABLE_MEMBERS:
+            continue
+        required_type = int if name in NUMBER_MEMBERS else str
+        if type(value) is not required_type:
             raise TypeError(name)
     return members

@@ -1,7 +1,7 @@
-"""The file of an exported audit trail: a JSON object a line.
+"""The file of an exported audit trail: one JSON object a line.
 
-First what it is of, then every event in its chain's order, then every seal, then how many there were of each: so a file
-that was cut off is known by its missing end.
+The first line names the exported chain. Then come all events in the order of their chains, then all
+seals, and last the numbers of both. A file that was cut off lacks its last line.
 """
 
 import json
@@ -16,93 +16,107 @@ EXPORT = "export"
 EVENT = "event"
 SEAL = "seal"
 END = "end"
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+PARSE_ERRORS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
-Source = TypeVar("Source")
+Record = TypeVar("Record")
 Parsed = TypeVar("Parsed")
 
 
 class ExportUnreadable(SeraError):
     code = "export-unreadable"
-    text = "Line {line} of {path} is not one of an exported audit trail. Export it again, or ask for the original file."
+    text = (
+        "Line {line} of {path} is not one of an exported audit trail. "
+        "Export it again, or ask for the original file."
+    )
 
 
 class ExportMissing(SeraError):
     code = "export-missing"
-    text = "{path} cannot be read ({why}). Name a file that `./sera audit export` or GET /v1/audit/export made."
+    text = (
+        "{path} cannot be read ({why}). "
+        "Name a file that `./sera audit export` or GET /v1/audit/export made."
+    )
 
 
 def export_lines(
     chain: str | None, links: Iterable[Link], seals: Sequence[Seal]
 ) -> Iterator[str]:
-    """The file's lines; `of` is the one chain it holds, None for all. The seals must be read before the events are."""
-    yield _line(EXPORT, {"form": EVENT_FORM, "of": chain})
-    count = 0
-    for count, link in enumerate(links, start=1):  # noqa: B007 (told at the end)
-        yield _line(EVENT, vars(link))
-    yield from (_line(SEAL, vars(seal)) for seal in seals)
-    yield _line(END, {"events": count, "seals": len(seals)})
+    """The lines of the file; `chain` is the only chain in it, None for all chains.
+
+    The seals must be read before the events, so that the event of every seal is in the file.
+    """
+    yield _json_line(EXPORT, {"form": EVENT_FORM, "of": chain})
+    event_count = 0
+    for link in links:
+        yield _json_line(EVENT, vars(link))
+        event_count += 1
+    for seal in seals:
+        yield _json_line(SEAL, vars(seal))
+    yield _json_line(END, {"events": event_count, "seals": len(seals)})
 
 
 class AuditExport:
-    """An exported file, read as often as it is asked for."""
+    """An exported file; every method reads it anew.
+
+    All methods raise ExportUnreadable or ExportMissing.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def links(self) -> Iterator[Link]:
-        """Raises ExportUnreadable or ExportMissing."""
-        for number, told in self._lines():
-            if told["kind"] == EVENT:
-                yield self._read(number, parse_link, told)
+        for line_number, record in self._records():
+            if record["kind"] == EVENT:
+                yield self._parse(line_number, parse_link, record)
 
     def seals(self) -> list[Seal]:
         return [
-            self._read(number, parse_seal, told)
-            for number, told in self._lines()
-            if told["kind"] == SEAL
+            self._parse(line_number, parse_seal, record)
+            for line_number, record in self._records()
+            if record["kind"] == SEAL
         ]
 
     def is_complete(self) -> bool:
-        """Whether it ends as it should, with as many events and seals as it says."""
+        """Whether its last line is there and names the right numbers of events and seals."""
         counts = {EXPORT: 0, EVENT: 0, SEAL: 0, END: 0}
-        last: dict[str, Any] = {}
-        for _, last in self._lines():
-            counts[last["kind"]] += 1
-        told = (last.get("events"), last.get("seals"))
-        return (counts[EXPORT], counts[END], last.get("kind"), *told) == (
-            1,
-            1,
-            END,
-            counts[EVENT],
-            counts[SEAL],
+        last_record: dict[str, Any] = {}
+        for _, record in self._records():
+            counts[record["kind"]] += 1
+            last_record = record
+        return (
+            counts[EXPORT] == 1
+            and counts[END] == 1
+            and last_record.get("kind") == END
+            and last_record.get("events") == counts[EVENT]
+            and last_record.get("seals") == counts[SEAL]
         )
 
-    def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _records(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The JSON objects of the file with their line numbers."""
         try:
             with self._path.open(encoding="utf-8") as lines:
-                for number, line in enumerate(lines, start=1):
-                    yield number, self._read(number, _parsed, line)
+                for line_number, line in enumerate(lines, start=1):
+                    yield line_number, self._parse(line_number, _parse_line, line)
         except OSError as error:
             raise ExportMissing(path=self._path, why=error.strerror) from error
         except UnicodeDecodeError as error:
             raise ExportMissing(path=self._path, why="it is no text") from error
 
-    def _read(
-        self, number: int, read: Callable[[Source], Parsed], record: Source
+    def _parse(
+        self, line_number: int, parse: Callable[[Record], Parsed], record: Record
     ) -> Parsed:
         try:
-            return read(record)
-        except UNREADABLE as error:
-            raise ExportUnreadable(line=number, path=self._path) from error
+            return parse(record)
+        except PARSE_ERRORS as error:
+            raise ExportUnreadable(line=line_number, path=self._path) from error
 
 
-def _parsed(line: str) -> dict[str, Any]:
+def _parse_line(line: str) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(line)
     if record["kind"] not in (EXPORT, EVENT, SEAL, END):
         raise ValueError(record["kind"])
     return record
 
 
-def _line(kind: str, told: dict[str, Any]) -> str:
-    return json.dumps({"kind": kind, **told}, ensure_ascii=False) + "\n"
+def _json_line(kind: str, members: dict[str, Any]) -> str:
+    return json.dumps({"kind": kind, **members}, ensure_ascii=False) + "\n"

@@ -1,7 +1,8 @@
-"""Whether chains of audit events are whole: every row that was changed, removed or moved is named.
+"""Verifies chains of audit events: every row that was changed, removed or moved is named.
 
-The hashes prove that rows fit one another; the seals prove that they are the rows of the time of the seal. Without
-seals, whoever may write to the database could make a whole chain anew, or cut its end off.
+The hashes prove that the rows fit one another. The seals prove that they are the rows of the time
+of the seal. Without seals, anybody who may write to the database could build a whole chain anew,
+or remove its end.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,9 +14,11 @@ from operator import itemgetter
 from shared.domain.audit.chain import NO_PREVIOUS_HASH, Link, Seal
 
 MAX_COMPARED_ROWS = 300
-"""So many changed rows are compared with one another, to tell exchanged ones from rewritten ones."""
+"""Up to so many changed rows are compared with one another, to tell exchanged rows from rewritten
+ones.
+"""
 MAX_SORTED_RUNS = 1000
-"""In so many pieces an order is still sorted out by piece."""
+"""Up to so many unbroken runs, the displaced ones are searched for one by one."""
 
 
 class Fault(StrEnum):
@@ -34,24 +37,48 @@ class Fault(StrEnum):
 
 
 FAULT_TEXTS = {
-    Fault.CHANGED: "{rows} of chain {chain} was changed: what it says does not make its hash.",
-    Fault.REPLACED: "{rows} of chain {chain} was replaced: the event after it was chained to a different one.",
-    Fault.FORGED: "{rows} of chain {chain} was not its first: it was chained to an event that is not there.",
+    Fault.CHANGED: (
+        "{rows} of chain {chain} was changed: what it says does not make its hash."
+    ),
+    Fault.REPLACED: (
+        "{rows} of chain {chain} was replaced: the event after it was chained to a different one."
+    ),
+    Fault.FORGED: (
+        "{rows} of chain {chain} was not its first: it was chained to an event that is not there."
+    ),
     Fault.REMOVED: "{rows} of chain {chain}: removed.",
     Fault.REORDERED: "{rows} of chain {chain}: moved to another place.",
     Fault.REPEATED: "{rows} of chain {chain}: there more than once.",
-    Fault.CUT: "{rows} of chain {chain}: removed from its end, for the seal {seal} of {at} had seen the last of them.",
-    Fault.REWRITTEN: "{rows} of chain {chain}: rewritten, all or some, for the seal {seal} of {at} saw another event.",
-    Fault.INCOMPLETE: "The file does not end as it was written: lines of it are missing or were added.",
-    Fault.SEAL_BROKEN: "The seal {seal} of chain {chain} was changed: its signature does not belong to it.",
-    Fault.SEAL_REMOVED: "Before the seal {seal} of chain {chain} another was removed or replaced.",
-    Fault.SEAL_UNTRUSTED: "The seal {seal} of chain {chain} was made with the key {key}, which is none of those given.",
+    Fault.CUT: (
+        "{rows} of chain {chain}: removed from its end, for the seal {seal} of {at} had seen the "
+        "last of them."
+    ),
+    Fault.REWRITTEN: (
+        "{rows} of chain {chain}: rewritten, all or some, for the seal {seal} of {at} saw another "
+        "event."
+    ),
+    Fault.INCOMPLETE: (
+        "The file does not end as it was written: lines of it are missing or were added."
+    ),
+    Fault.SEAL_BROKEN: (
+        "The seal {seal} of chain {chain} was changed: its signature does not belong to it."
+    ),
+    Fault.SEAL_REMOVED: (
+        "Before the seal {seal} of chain {chain} another was removed or replaced."
+    ),
+    Fault.SEAL_UNTRUSTED: (
+        "The seal {seal} of chain {chain} was made with the key {key}, which is none of those "
+        "given."
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, with the first and last row it is about; 0 where it is about a seal alone."""
+    """A fault with the first and last row that it affects.
+
+    Both are 0 where it affects a seal alone.
+    """
 
     fault: Fault
     chain: str
@@ -59,12 +86,16 @@ class Finding:
     last: int
     sentence: str
     facts: Mapping[str, object] = field(default_factory=dict, compare=False)
-    """What the sentence is made of besides, for who says it in another language."""
+    """The other facts of the sentence, for its wording in another language."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """`sealed` is the number up to which each chain is vouched for by a seal; what came later only fits together."""
+    """The result of a verification.
+
+    `sealed` is the number up to which a seal vouches for each chain; later events only fit
+    together.
+    """
 
     findings: tuple[Finding, ...]
     events: dict[str, int]
@@ -78,87 +109,112 @@ class Findings:
 
 @dataclass
 class _Chain:
-    """How far one chain was read; `runs` are unbroken rows of numbers, first and last, as they came."""
+    """The state of reading one chain.
+
+    Attributes
+    ----------
+    seals : trusted seals by the number of the event that they seal
+    runs : first and last number of each unbroken run of events, in the order of reading
+    previous_link : the event read before; None unless it is intact
+    sealed_number : number up to which a seal vouches for the chain
+    is_rewritten : a seal saw another event, and this was reported
+    changed_links : events whose content does not match their hash
+    """
 
     name: str
     seals: dict[int, list[Seal]] = field(default_factory=dict)
     runs: list[tuple[int, int]] = field(default_factory=list)
-    before: Link | None = None
+    previous_link: Link | None = None
     count: int = 0
-    good: int = 0
-    rewritten: bool = False
-    changed: list[Link] = field(default_factory=list)
+    sealed_number: int = 0
+    is_rewritten: bool = False
+    changed_links: list[Link] = field(default_factory=list)
 
     def read(self, link: Link) -> Iterator[Finding]:
-        """A row that does not make its hash cannot be believed about its number, unless it stands where it says."""
+        """Read the next event.
+
+        The number of a changed event counts only where it is the expected one.
+        """
         self.count += 1
-        intact = link.computed_hash == link.hash
-        follows = link.number == self._next
-        if intact:
-            yield from self._loose(link)
+        is_intact = link.computed_hash == link.hash
+        is_expected = link.number == self._next_number
+        if is_intact:
+            yield from self._check_chaining(link)
         else:
-            self.changed.append(link)
-        if intact or follows:
-            self._extend(link.number)
-            yield from self._against_seals(link)
-        self.before = link if intact else None
+            self.changed_links.append(link)
+        if is_intact or is_expected:
+            self._extend_runs(link.number)
+            yield from self._check_seals(link)
+        self.previous_link = link if is_intact else None
 
     def end(self) -> Iterator[Finding]:
-        """What is known only when all was read."""
+        """The findings that need the whole chain."""
         yield from self.gaps()
-        reached = max((last for _, last in self.runs), default=0)
-        last = max(self.seals, default=0)
-        if last > reached:
-            seal = self.seals[last][0]
+        last_event = max((last for _, last in self.runs), default=0)
+        last_sealed = max(self.seals, default=0)
+        if last_sealed > last_event:
+            seal = self.seals[last_sealed][0]
             yield make_finding(
-                Fault.CUT, self.name, reached + 1, last, seal=seal.seal, at=seal.at
+                Fault.CUT,
+                self.name,
+                first=last_event + 1,
+                last=last_sealed,
+                seal=seal.seal,
+                at=seal.at,
             )
 
     def gaps(self) -> Iterator[Finding]:
-        """What is known when all of a stretch was read."""
-        yield from classify_changed_rows(self.changed)
-        yield from (
-            make_finding(Fault.REORDERED, self.name, *run) for run in displaced_runs(self.runs)
-        )
-        reached = 0
+        """The findings that need all events of a stretch."""
+        yield from classify_changed_rows(self.changed_links)
+        for first, last in displaced_runs(self.runs):
+            yield make_finding(Fault.REORDERED, self.name, first=first, last=last)
+        highest = 0
         for first, last in sorted(self.runs):
-            if first > reached + 1:
-                yield make_finding(Fault.REMOVED, self.name, reached + 1, first - 1)
-            if first <= reached:
-                yield make_finding(Fault.REPEATED, self.name, first, min(last, reached))
-            reached = max(reached, last)
+            if first > highest + 1:
+                yield make_finding(
+                    Fault.REMOVED, self.name, first=highest + 1, last=first - 1
+                )
+            if first <= highest:
+                yield make_finding(
+                    Fault.REPEATED, self.name, first=first, last=min(last, highest)
+                )
+            highest = max(highest, last)
 
     @property
-    def _next(self) -> int:
+    def _next_number(self) -> int:
         return self.runs[-1][1] + 1 if self.runs else 1
 
-    def _extend(self, number: int) -> None:
-        if self.runs and number == self._next:
-            self.runs[-1] = (self.runs[-1][0], number)
+    def _extend_runs(self, number: int) -> None:
+        if self.runs and number == self._next_number:
+            first, _ = self.runs[-1]
+            self.runs[-1] = (first, number)
         else:
             self.runs.append((number, number))
 
-    def _loose(self, link: Link) -> Iterator[Finding]:
-        """An intact event that was chained to another than the one that stands before it."""
-        before = self.before
+    def _check_chaining(self, link: Link) -> Iterator[Finding]:
+        """An intact event must be chained to the event that was read before it."""
+        previous = self.previous_link
         if link.number == 1 and link.previous != NO_PREVIOUS_HASH:
-            yield make_finding(Fault.FORGED, self.name, 1, 1)
-        elif (
-            before and before.number == link.number - 1 and before.hash != link.previous
-        ):
-            yield make_finding(Fault.REPLACED, self.name, before.number, before.number)
+            yield make_finding(Fault.FORGED, self.name, first=1, last=1)
+        elif previous is None or previous.number != link.number - 1:
+            return
+        elif previous.hash != link.previous:
+            yield make_finding(
+                Fault.REPLACED, self.name, first=previous.number, last=previous.number
+            )
 
-    def _against_seals(self, link: Link) -> Iterator[Finding]:
+    def _check_seals(self, link: Link) -> Iterator[Finding]:
+        """The seals of an event must have its hash; the first one that has not is reported."""
         for seal in self.seals.get(link.number, ()):
             if link.hash == seal.hash:
-                self.good = max(self.good, link.number)
-            elif not self.rewritten:
-                self.rewritten = True
+                self.sealed_number = max(self.sealed_number, link.number)
+            elif not self.is_rewritten:
+                self.is_rewritten = True
                 yield make_finding(
                     Fault.REWRITTEN,
                     self.name,
-                    self.good + 1,
-                    link.number,
+                    first=self.sealed_number + 1,
+                    last=link.number,
                     seal=seal.seal,
                     at=seal.at,
                 )
@@ -171,35 +227,42 @@ def verify(
     trusted_keys: Sequence[str] = (),
     witnesses: Sequence[Seal] = (),
 ) -> Findings:
-    """Read every chain once, in the order in which its events lie.
+    """Read every chain once, in the order of its events.
 
-    `signed` tells whether a seal's signature was made with the key named in it; seals of keys that are not `trusted`
-    are found wrong, unless none is given. `witnesses` are seals kept elsewhere: they count as the chain's own do.
+    Parameters
+    ----------
+    has_valid_signature : whether the key that a seal names made its signature
+    trusted_keys : a seal of another key is a fault; empty: every key is trusted
+    witnesses : seals that are stored elsewhere; they count like those of the chain
     """
     chains: dict[str, _Chain] = {}
-    wrong = list(_in_row(seals))
+    findings = list(_check_seal_order(seals))
     for seal in dict.fromkeys((*seals, *witnesses)):
-        if doubt := _doubt(seal, has_valid_signature, trusted_keys):
-            wrong.append(make_finding(doubt, seal.chain, 0, 0, seal=seal.seal, key=seal.key))
+        fault = _seal_fault(seal, has_valid_signature, trusted_keys)
+        if fault:
+            findings.append(_seal_finding(fault, seal))
         else:
-            _chain(chains, seal.chain).seals.setdefault(seal.number, []).append(seal)
+            chain = _find_or_add_chain(chains, seal.chain)
+            chain.seals.setdefault(seal.number, []).append(seal)
     for link in links:
-        wrong.extend(_chain(chains, link.chain).read(link))
+        findings.extend(_find_or_add_chain(chains, link.chain).read(link))
     for chain in chains.values():
-        wrong.extend(chain.end())
-    events = {chain.name: chain.count for chain in chains.values()}
-    sealed = {chain.name: chain.good for chain in chains.values()}
+        findings.extend(chain.end())
+    keys = {seal.key for seal in (*seals, *witnesses)}
     return Findings(
-        tuple(wrong),
-        events,
-        sealed,
-        tuple(sorted({seal.key for seal in (*seals, *witnesses)})),
+        findings=tuple(findings),
+        events={chain.name: chain.count for chain in chains.values()},
+        sealed={chain.name: chain.sealed_number for chain in chains.values()},
+        keys=tuple(sorted(keys)),
     )
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """How far one chain was read at a time; the next stretch begins after the event `number` and the seal `seal`."""
+    """The result of reading a part of one chain.
+
+    The next stretch begins after the event `number` and the seal `seal`.
+    """
 
     chain: str
     findings: tuple[Finding, ...]
@@ -223,132 +286,168 @@ def verify_stretch(
     last_seal: Seal | None,
     is_last: bool,
 ) -> Stretch:
-    """Prove a part of one chain: `links` follow the event `before`, `seals` the seal `last_seal`, each in its order.
+    """Verify a part of one chain.
 
-    Together the stretches of a chain find a fault wherever `verify` does, and may name it in other words: rows that
-    changed places are told apart only within a stretch. `ended` says that these are the chain's last.
+    `links` follow the event `previous_link`, and `seals` follow the seal `last_seal`, both in
+    their order. `is_last` says that these are the last of the chain. Together the stretches of a
+    chain find a fault wherever `verify` does, but they may classify it differently: rows that
+    changed places are recognised only within a stretch.
     """
-    number = previous_link.number if previous_link else 0
-    intact = previous_link if previous_link and previous_link.computed_hash == previous_link.hash else None
-    good = last_seal.number if last_seal else 0
-    reading = _Chain(
-        chain, runs=[(1, number)] if previous_link else [], before=intact, good=good
-    )
-    wrong = list(
-        _in_row(seals, {chain: (last_seal.seal, last_seal.computed_hash)} if last_seal else {})
-    )
+    previous_number = previous_link.number if previous_link else 0
+    state = _Chain(chain, sealed_number=last_seal.number if last_seal else 0)
+    if previous_link:
+        state.runs = [(1, previous_number)]
+        if previous_link.computed_hash == previous_link.hash:
+            state.previous_link = previous_link
+    heads = {chain: (last_seal.seal, last_seal.computed_hash)} if last_seal else {}
+    findings = list(_check_seal_order(seals, heads))
     for seal in seals:
-        if doubt := _doubt(seal, has_valid_signature, trusted_keys):
-            wrong.append(make_finding(doubt, chain, 0, 0, seal=seal.seal, key=seal.key))
+        fault = _seal_fault(seal, has_valid_signature, trusted_keys)
+        if fault:
+            findings.append(
+                make_finding(
+                    fault, chain, first=0, last=0, seal=seal.seal, key=seal.key
+                )
+            )
         else:
-            reading.seals.setdefault(seal.number, []).append(seal)
+            state.seals.setdefault(seal.number, []).append(seal)
     for link in links:
-        wrong.extend(reading.read(link))
-    wrong.extend(reading.end() if is_last else reading.gaps())
-    reached = max((link.number for link in links), default=number)
-    last = seals[-1] if seals else last_seal
-    keys = frozenset(seal.key for seal in seals)
+        findings.extend(state.read(link))
+    findings.extend(state.end() if is_last else state.gaps())
+    newest_seal = seals[-1] if seals else last_seal
     return Stretch(
         chain=chain,
-        findings=tuple(wrong),
+        findings=tuple(findings),
         events=len(links),
-        number=reached,
-        seal=last.seal if last else 0,
-        seal_at=last.at if last else None,
-        sealed=reading.good,
-        keys=keys,
+        number=max((link.number for link in links), default=previous_number),
+        seal=newest_seal.seal if newest_seal else 0,
+        seal_at=newest_seal.at if newest_seal else None,
+        sealed=state.sealed_number,
+        keys=frozenset(seal.key for seal in seals),
         is_last=is_last,
     )
 
 
 def displaced_runs(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The fewest rows that are to be put elsewhere for all to be in order; all but the first run if there are many."""
+    """The runs to move so that all are in order, with as few rows as possible.
+
+    Where there are too many runs to search, it is all of them but the first.
+    """
     if len(runs) > MAX_SORTED_RUNS:
-        return (
-            [(min(first for first, _ in runs[1:]), max(last for _, last in runs))]
-            if has_descent(runs)
-            else []
-        )
-    best: list[tuple[int, tuple[int, ...]]] = []
-    for place, (first, last) in enumerate(runs):
-        fitting = (
-            best[earlier] for earlier in range(place) if runs[earlier][1] < first
-        )
-        length, before = max(fitting, key=itemgetter(0), default=(0, ()))
-        best.append((length + last - first + 1, (*before, place)))
-    in_order = set(max(best, key=itemgetter(0), default=(0, ()))[1])
-    there = [runs[place] for place in sorted(in_order)]
-    moved = (run for place, run in enumerate(runs) if place not in in_order)
-    return [
-        run
-        for run in moved
-        if not any(first <= run[0] and run[1] <= last for first, last in there)
-    ]
+        if not has_descent(runs):
+            return []
+        lowest = min(first for first, _ in runs[1:])
+        highest = max(last for _, last in runs)
+        return [(lowest, highest)]
+    ordered = _longest_ordered_runs(runs)
+    ordered_runs = [runs[index] for index in sorted(ordered)]
+    displaced = []
+    for index, run in enumerate(runs):
+        if index not in ordered and not _is_within(run, ordered_runs):
+            displaced.append(run)
+    return displaced
+
+
+def _longest_ordered_runs(runs: Sequence[tuple[int, int]]) -> set[int]:
+    """Indices of the runs, in ascending order, that have the most rows together."""
+    # For each run: the rows and the indices of the longest ascending sequence that ends with it.
+    sequences: list[tuple[int, tuple[int, ...]]] = []
+    for index, (first, last) in enumerate(runs):
+        predecessors = [
+            sequences[earlier] for earlier in range(index) if runs[earlier][1] < first
+        ]
+        length, indices = max(predecessors, key=itemgetter(0), default=(0, ()))
+        sequences.append((length + last - first + 1, (*indices, index)))
+    _, longest = max(sequences, key=itemgetter(0), default=(0, ()))
+    return set(longest)
+
+
+def _is_within(run: tuple[int, int], runs: Sequence[tuple[int, int]]) -> bool:
+    return any(first <= run[0] and run[1] <= last for first, last in runs)
 
 
 def has_descent(runs: Sequence[tuple[int, int]]) -> bool:
-    return any(after[0] <= before[1] for before, after in pairwise(runs))
+    """Whether a run begins at or below the end of the run before it."""
+    return any(run[0] <= previous[1] for previous, run in pairwise(runs))
 
 
 def classify_changed_rows(changed: Sequence[Link]) -> Iterator[Finding]:
-    """Of rows that do not make their hashes, those that changed places with one another, and the rest."""
-    moved: set[int] = set()
+    """Rows whose content does not match their hash: exchanged with one another, or changed."""
+    exchanged_numbers: set[int] = set()
     if len(changed) <= MAX_COMPARED_ROWS:
-        for one, other in combinations(changed, 2):
-            if are_exchanged(one, other):
-                moved |= {one.number, other.number}
+        for first, second in combinations(changed, 2):
+            if are_exchanged(first, second):
+                exchanged_numbers |= {first.number, second.number}
     for link in changed:
+        is_exchanged = link.number in exchanged_numbers
         yield make_finding(
-            Fault.REORDERED if link.number in moved else Fault.CHANGED,
+            Fault.REORDERED if is_exchanged else Fault.CHANGED,
             link.chain,
-            link.number,
-            link.number,
+            first=link.number,
+            last=link.number,
         )
 
 
-def are_exchanged(one: Link, other: Link) -> bool:
-    """Whether one row, put into the other's place, makes a hash that stands in either."""
-    places = product(
-        (one.previous, other.previous), ((one, other.number), (other, one.number))
+def are_exchanged(first: Link, second: Link) -> bool:
+    """Whether one row, put into the other's place, makes a hash that one of the two has."""
+    previous_hashes = (first.previous, second.previous)
+    renumbered = (
+        replace(first, number=second.number),
+        replace(second, number=first.number),
     )
-    made = {
-        replace(row, number=number, previous=previous).computed_hash
-        for previous, (row, number) in places
-    }
-    return bool(made & {one.hash, other.hash})
+    possible_hashes = set()
+    for previous, link in product(previous_hashes, renumbered):
+        possible_hashes.add(replace(link, previous=previous).computed_hash)
+    return bool(possible_hashes & {first.hash, second.hash})
 
 
-def make_finding(fault: Fault, chain: str, first: int, last: int, **facts: object) -> Finding:
+def make_finding(
+    fault: Fault, chain: str, first: int, last: int, **facts: object
+) -> Finding:
     rows = f"Event {first}" if first == last else f"Events {first} to {last}"
+    sentence = FAULT_TEXTS[fault].format(rows=rows, chain=chain, **facts)
     return Finding(
-        fault,
-        chain,
-        first,
-        last,
-        FAULT_TEXTS[fault].format(rows=rows, chain=chain, **facts),
-        facts,
+        fault=fault,
+        chain=chain,
+        first=first,
+        last=last,
+        sentence=sentence,
+        facts=facts,
     )
 
 
-def _chain(chains: dict[str, _Chain], name: str) -> _Chain:
+def _find_or_add_chain(chains: dict[str, _Chain], name: str) -> _Chain:
     return chains.setdefault(name, _Chain(name))
 
 
-def _doubt(
-    seal: Seal, signed: Callable[[Seal], bool], trusted: Sequence[str]
+def _seal_fault(
+    seal: Seal,
+    has_valid_signature: Callable[[Seal], bool],
+    trusted_keys: Sequence[str],
 ) -> Fault | None:
-    if trusted and seal.key not in trusted:
+    if trusted_keys and seal.key not in trusted_keys:
         return Fault.SEAL_UNTRUSTED
-    return None if signed(seal) else Fault.SEAL_BROKEN
+    return None if has_valid_signature(seal) else Fault.SEAL_BROKEN
 
 
-def _in_row(
-    seals: Sequence[Seal], before: Mapping[str, tuple[int, str]] | None = None
+def _seal_finding(fault: Fault, seal: Seal) -> Finding:
+    return make_finding(
+        fault, seal.chain, first=0, last=0, seal=seal.seal, key=seal.key
+    )
+
+
+def _check_seal_order(
+    seals: Sequence[Seal], heads: Mapping[str, tuple[int, str]] | None = None
 ) -> Iterator[Finding]:
-    """Each seal of a chain holds on to the one before; `before` has the number and hash of the last one read."""
-    ends = dict(before or {})
+    """Each seal of a chain must refer to the seal before it.
+
+    `heads` has the number and hash of the last seal that was read before, by chain.
+    """
+    head_by_chain = dict(heads or {})
     for seal in seals:
-        number, previous = ends.get(seal.chain, (0, NO_PREVIOUS_HASH))
+        number, previous = head_by_chain.get(seal.chain, (0, NO_PREVIOUS_HASH))
         if (seal.seal, seal.previous) != (number + 1, previous):
-            yield make_finding(Fault.SEAL_REMOVED, seal.chain, 0, 0, seal=seal.seal)
-        ends[seal.chain] = (seal.seal, seal.computed_hash)
+            yield make_finding(
+                Fault.SEAL_REMOVED, seal.chain, first=0, last=0, seal=seal.seal
+            )
+        head_by_chain[seal.chain] = (seal.seal, seal.computed_hash)

@@ -1,4 +1,4 @@
-"""The one reader of `manifest.csv`: a folder's images, their labels and what people said of them."""
+"""Reads `manifest.csv`: the images of a folder, their labels, and what people said of them."""
 
 import csv
 import io
@@ -12,8 +12,8 @@ MANIFEST = "manifest.csv"
 REQUIRED_COLUMNS = ("image", "malignant")
 OPTIONAL_COLUMNS = ("patient", "site", "size_mm", "split", "tirads")
 READER_PREFIX = "reader_"
-"""What the name of a column begins with that holds a person's judgements."""
-NO_CSV = "it cannot be read as CSV in UTF-8 ({})"
+"""Start of the name of a column with the judgements of a person."""
+INVALID_CSV_PROBLEM = "it cannot be read as CSV in UTF-8 ({})"
 
 
 class ManifestInvalid(InputError):
@@ -23,14 +23,14 @@ class ManifestInvalid(InputError):
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the manifest: files by absolute path, the rest as text.
+    """One line of the manifest: files by absolute path, all other values as text.
 
     Attributes
     ----------
-    malignant : the label as it stands there, "" where there is none
+    malignant : the label as the manifest has it, "" where there is none
     name, mask_name : the files as the manifest names them, "" for none
-    fields : the optional columns that are filled in
-    readers : each person's judgement, where there is one
+    fields : the optional columns that have a value
+    readers : the judgement of each person, where there is one
     """
 
     line: int
@@ -44,66 +44,88 @@ class Row:
 
 
 def read_manifest(folder: Path) -> list[Row]:
-    """All rows of a folder's manifest; raises ManifestInvalid for what is no table, or lacks a needed column."""
+    """All rows of a folder's manifest.
+
+    Raises ManifestInvalid where it is not a table, or lacks a required column.
+    """
     return read_table(folder / MANIFEST)
 
 
-def read_table(path: Path, required_columns: Collection[str] = REQUIRED_COLUMNS) -> list[Row]:
-    """All rows of a manifest by its own path; files are looked for beside it."""
+def read_table(
+    path: Path, required_columns: Collection[str] = REQUIRED_COLUMNS
+) -> list[Row]:
+    """All rows of a manifest at `path`; its files are in the same folder."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as source:
-            return _rows(source, path.parent, path, required_columns)
-    except FileNotFoundError as missing:
-        raise ManifestInvalid(path=path, problem="there is no such file") from missing
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return _read_rows(
+                file,
+                folder=path.parent,
+                source_name=path,
+                required_columns=required_columns,
+            )
+    except FileNotFoundError as error:
+        raise ManifestInvalid(path=path, problem="there is no such file") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ManifestInvalid(path=path, problem=NO_CSV.format(error)) from error
+        problem = INVALID_CSV_PROBLEM.format(error)
+        raise ManifestInvalid(path=path, problem=problem) from error
 
 
 def parse_table(text: str, source_name: str) -> list[Row]:
-    """All rows of a manifest that came as text; `named` is what an error calls it."""
-    return _rows(
-        io.StringIO(text.removeprefix("\ufeff"), newline=""), Path(), source_name, REQUIRED_COLUMNS
+    """All rows of a manifest that is a text; errors name it `source_name`."""
+    return _read_rows(
+        io.StringIO(text.removeprefix("\ufeff"), newline=""),
+        folder=Path(),
+        source_name=source_name,
+        required_columns=REQUIRED_COLUMNS,
     )
 
 
 def reader_columns(rows: Collection[Row]) -> tuple[str, ...]:
-    """Names of the people who judged any of these rows, in the columns' order."""
+    """Names of the people who judged any of these rows, in the order of the columns."""
     return tuple(dict.fromkeys(name for row in rows for name in row.readers))
 
 
-def _rows(
-    source: Iterable[str], folder: Path, named: Path | str, needed: Collection[str]
+def _read_rows(
+    lines: Iterable[str],
+    *,
+    folder: Path,
+    source_name: Path | str,
+    required_columns: Collection[str],
 ) -> list[Row]:
     try:
-        reader = csv.DictReader(source)
-        if missing := set(needed) - set(reader.fieldnames or ()):
+        reader = csv.DictReader(lines)
+        missing_columns = set(required_columns) - set(reader.fieldnames or ())
+        if missing_columns:
+            columns = ", ".join(sorted(missing_columns))
             raise ManifestInvalid(
-                path=named, problem=f"its first line lacks {', '.join(sorted(missing))}"
+                path=source_name, problem=f"its first line lacks {columns}"
             )
-        return [_row(folder, reader.line_num, line) for line in reader]
+        return [_row(folder, reader.line_num, record) for record in reader]
     except csv.Error as error:
-        raise ManifestInvalid(path=named, problem=NO_CSV.format(error)) from error
+        problem = INVALID_CSV_PROBLEM.format(error)
+        raise ManifestInvalid(path=source_name, problem=problem) from error
 
 
-def _row(folder: Path, number: int, line: dict[str, str]) -> Row:
-    told = {
-        name: value.strip()
-        for name, value in line.items()
-        if name and isinstance(value, str) and value.strip()
-    }
-    image = told.get("image", "")
-    mask = told.get("mask")
+def _row(folder: Path, line: int, record: dict[str, str]) -> Row:
+    values: dict[str, str] = {}
+    for column, value in record.items():
+        if column and isinstance(value, str) and value.strip():
+            values[column] = value.strip()
+    readers = {}
+    for column, value in values.items():
+        if column.startswith(READER_PREFIX) and column != READER_PREFIX:
+            readers[column.removeprefix(READER_PREFIX)] = value
+    image = values.get("image", "")
+    mask = values.get("mask")
     return Row(
-        line=number,
+        line=line,
         image=folder / image,
-        malignant=told.get("malignant", ""),
+        malignant=values.get("malignant", ""),
         mask=folder / mask if mask else None,
-        fields={name: told[name] for name in OPTIONAL_COLUMNS if name in told},
+        fields={
+            column: values[column] for column in OPTIONAL_COLUMNS if column in values
+        },
         name=image,
         mask_name=mask or "",
-        readers={
-            name.removeprefix(READER_PREFIX): told[name]
-            for name in told
-            if name.startswith(READER_PREFIX) and name != READER_PREFIX
-        },
+        readers=readers,
     )

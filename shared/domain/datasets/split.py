@@ -1,4 +1,4 @@
-"""Which images must stay together, and which of them are held back as the test part."""
+"""Splits a dataset: the images that must stay together, and the groups of the test part."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,16 +8,22 @@ from shared.domain.training.states import Split
 
 
 def group_name(image: str, patient: str | None, site: str | None) -> str:
-    """Name of what must not be split: a patient of a site, or the image where no patient is known.
+    """Name of a group that must not be split.
 
-    `shared.learning.Sample.group` holds to the same rule.
+    It is a patient of a site, or the image where no patient is known.
+    `shared.learning.Sample.group` follows the same rule.
     """
-    return f"image {image}" if patient is None else f"patient {site or ''}/{patient}"
+    if patient is None:
+        return f"image {image}"
+    return f"patient {site or ''}/{patient}"
 
 
 @dataclass(frozen=True)
 class Group:
-    """Images that stay together; `fixed` is the part they are in for ever, if they are in a frozen version."""
+    """Images that stay together.
+
+    `fixed_split` is the permanent part of a group that is in a frozen version.
+    """
 
     name: str
     images: int
@@ -25,35 +31,37 @@ class Group:
     fixed_split: Split | None = None
 
 
-def draw_test_groups(groups: Iterable[Group], share: float, seed: int) -> dict[str, Split]:
-    """Whole groups into test, until it holds about `share` of the benign and of the malignant images.
+def draw_test_groups(
+    groups: Iterable[Group], share: float, seed: int
+) -> dict[str, Split]:
+    """The part of each group, by its name.
 
-    A group's place in the draw follows from its name and the seed alone, so it is the same on every machine.
+    Whole groups go into the test part until it has about `share` of the benign and of the
+    malignant images. The position of a group in the draw depends only on its name and the seed, so
+    the draw is the same on every machine.
     """
     groups = list(groups)
-    strata = (
-        [group for group in groups if group.malignant is label]
-        for label in (False, True)
+    benign = [group for group in groups if not group.malignant]
+    malignant = [group for group in groups if group.malignant]
+    return _split_stratum(benign, share, seed) | _split_stratum(malignant, share, seed)
+
+
+def _split_stratum(groups: list[Group], share: float, seed: int) -> dict[str, Split]:
+    target_images = share * sum(group.images for group in groups)
+    test_images = sum(
+        group.images for group in groups if group.fixed_split is Split.TEST
     )
-    return {
-        name: part
-        for stratum in strata
-        for name, part in _drawn(stratum, share, seed).items()
-    }
-
-
-def _drawn(groups: list[Group], share: float, seed: int) -> dict[str, Split]:
-    wanted = share * sum(group.images for group in groups)
-    held = sum(group.images for group in groups if group.fixed_split is Split.TEST)
     parts: dict[str, Split] = {}
-    for group in sorted(groups, key=lambda group: _place(seed, group.name)):
-        part = group.fixed_split or (
-            Split.TEST if held + group.images / 2 <= wanted else Split.TRAIN
-        )
-        held += group.images if part is Split.TEST and group.fixed_split is None else 0
-        parts[group.name] = part
+    for group in sorted(groups, key=lambda group: _draw_position(seed, group.name)):
+        if group.fixed_split is not None:
+            parts[group.name] = group.fixed_split
+        elif test_images + group.images / 2 <= target_images:
+            parts[group.name] = Split.TEST
+            test_images += group.images
+        else:
+            parts[group.name] = Split.TRAIN
     return parts
 
 
-def _place(seed: int, name: str) -> bytes:
+def _draw_position(seed: int, name: str) -> bytes:
     return hashlib.sha256(f"{seed}\0{name}".encode()).digest()

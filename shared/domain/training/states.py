@@ -26,7 +26,9 @@ FINAL_RUN_STATES = frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED
 
 def run_source_states(target: RunState) -> frozenset[RunState]:
     """The states from which a run may come to this one."""
-    return frozenset(state for state, moves in RUN_TRANSITIONS.items() if target in moves)
+    return frozenset(
+        state for state, moves in RUN_TRANSITIONS.items() if target in moves
+    )
 
 
 class StepState(StrEnum):

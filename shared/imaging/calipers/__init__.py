@@ -1,4 +1,4 @@
-"""Burnt-in caliper marks: found, painted over, and read as the ROI they enclose."""
+"""Burnt-in caliper marks: find them, remove them, and derive the ROI that they enclose."""
 
 from shared.imaging.calipers.detection import find_marks
 from shared.imaging.calipers.diameters import caliper_mm, roi_from_marks

@@ -1,5 +1,6 @@
-"""Find burnt-in caliper marks in an 8-bit grey image."""
+"""Finds burnt-in caliper marks in an 8-bit grey image."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -9,30 +10,44 @@ from numpy.typing import NDArray
 from shared.imaging.calipers.caliper_labels import find_dots, find_letters
 from shared.imaging.calipers.line_segments import Grey, find_crossings
 from shared.imaging.calipers.marks import Mark, MarkKind
-from shared.imaging.calipers.templates import RIM, fit_templates, top_hat
+from shared.imaging.calipers.templates import RIM_PX, fit_templates, top_hat
 from shared.imaging.image import Box
 
-MOST_PIXELS = 1_300_000
-"""Larger images are looked at scaled down: marks of a phone's photograph of a screen are larger too."""
-CLEAR = ((0.66, 34),)
-"""Agreement with a drawn mark and contrast in grey levels; a mark meets one of the pairs. From 113 real marks."""
-SMALL_HALF = 4
-SMALL_CLEAR = ((0.68, 130), (0.72, 60), (0.80, 45))
-"""Up to this half length four specks of speckle make a mark now and then, so more is asked."""
-FAINT = ((0.62, 40),)
-"""What is enough beside a clear mark of the same kind and size."""
-ALONE = ((0.80, 60),)
-"""What a mark needs that has no fellow; the other may be outside the crop."""
-SPOKES = 0.5
-"""Of the contrast, how far the arms stand above the gaps between them: a microcalcification is as bright all round."""
-SPOKE_AT = 0.75
-"""Where along an arm that is looked at."""
+MAX_PIXELS = 1_300_000
+"""Larger images are searched at a smaller scale.
+
+Marks on a phone's photo of a screen are larger too.
+"""
+MinScores = tuple[tuple[float, int], ...]
+"""Pairs of correlation with a template and contrast in grey levels. One pair must be reached."""
+CLEAR_SCORES: MinScores = ((0.66, 34),)
+"""Scores of a clear mark. From 113 real marks."""
+SMALL_HALF_PX = 4
+CLEAR_SCORES_SMALL: MinScores = ((0.68, 130), (0.72, 60), (0.80, 45))
+"""Scores of a clear mark up to `SMALL_HALF_PX`.
+
+They are higher, because four specks of speckle occasionally look like a small mark.
+"""
+FAINT_SCORES: MinScores = ((0.62, 40),)
+"""Scores that are enough beside a clear mark of the same kind and size."""
+SINGLE_SCORES: MinScores = ((0.80, 60),)
+"""Scores of a mark without a partner. The partner may be outside the crop."""
+MIN_SPOKE_CONTRAST = 0.5
+"""How much the arms exceed the gaps between them, as a share of the contrast.
+
+A microcalcification is equally bright in all directions.
+"""
+SPOKE_POSITION = 0.75
+"""Position along an arm at which the arms and gaps are compared."""
 AXES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])
 DIAGONALS = np.array([(1, 1), (-1, -1), (1, -1), (-1, 1)])
-MOST_ENDS = 12
-"""More are letters of a screen full of text, not three nodules measured both ways."""
-SIZE_RATIO = 1.45
-APART_PX = 8
+MAX_END_MARKS = 12
+"""The number of end marks of three nodules with two diameters each.
+
+More are letters of a screen full of text.
+"""
+MAX_SIZE_RATIO = 1.45
+MIN_DISTANCE_PX = 8
 
 
 @dataclass(frozen=True)
@@ -40,23 +55,36 @@ class _Candidate:
     kind: MarkKind
     x: int
     y: int
-    half: tuple[int, int]
-    agreement: float
+    half_size: tuple[int, int]
+    correlation: float
     contrast: int
 
     @property
     def mark(self) -> Mark:
-        across, deep = self.half
-        return Mark(
-            self.kind,
-            self.x,
-            self.y,
-            Box(self.x - across, self.y - deep, 2 * across + 1, 2 * deep + 1),
+        half_width, half_height = self.half_size
+        box = Box(
+            x=self.x - half_width,
+            y=self.y - half_height,
+            width=2 * half_width + 1,
+            height=2 * half_height + 1,
+        )
+        return Mark(kind=self.kind, x=self.x, y=self.y, box=box)
+
+    @property
+    def is_clear(self) -> bool:
+        is_small = min(self.half_size) <= SMALL_HALF_PX
+        return self.reaches(CLEAR_SCORES_SMALL if is_small else CLEAR_SCORES)
+
+    def reaches(self, min_scores: MinScores) -> bool:
+        """Whether correlation and contrast reach one of the pairs."""
+        return any(
+            self.correlation >= min_correlation and self.contrast >= min_contrast
+            for min_correlation, min_contrast in min_scores
         )
 
 
 def find_marks(pixels: Grey) -> tuple[Mark, ...]:
-    """Caliper marks with the letters beside them and the dots between them.
+    """Caliper marks, with the letters beside them and the dots between them.
 
     Parameters
     ----------
@@ -64,131 +92,141 @@ def find_marks(pixels: Grey) -> tuple[Mark, ...]:
 
     Returns
     -------
-    Marks in pixels of the image, the ends of diameters first, from left to right.
+    Marks in pixels of the image: first the ends of diameters, from left to right.
     """
     height, width = pixels.shape
-    scale = min((MOST_PIXELS / (height * width)) ** 0.5, 1.0)
-    if scale < 1:
-        resized = cv2.resize(
-            pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
-        )
-        smaller = np.asarray(resized, np.uint8)
-        return tuple(_scaled(mark, 1 / scale) for mark in _find(smaller))
-    return _find(pixels)
+    scale = min((MAX_PIXELS / (height * width)) ** 0.5, 1.0)
+    if scale == 1:
+        return _find_marks(pixels)
+    resized = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    marks = _find_marks(np.asarray(resized, np.uint8))
+    return tuple(_scaled(mark, 1 / scale) for mark in marks)
 
 
-def _find(pixels: Grey) -> tuple[Mark, ...]:
-    fine = top_hat(pixels)
-    likely = [
-        each
-        for each in _candidates(pixels, fine)
-        if _clear(each) or _meets(each, FAINT)
-    ]
-    standing = _apart(
-        [each for each in likely if _inside(pixels, each) and _has_spokes(pixels, each)]
-    )
-    found = sorted(_believed(standing), key=lambda each: (each.x, each.y))
-    if len(found) > MOST_ENDS:
+def _find_marks(pixels: Grey) -> tuple[Mark, ...]:
+    thin = top_hat(pixels)
+    accepted: list[_Candidate] = []
+    for candidate in _candidates(pixels, thin):
+        if not candidate.is_clear and not candidate.reaches(FAINT_SCORES):
+            continue
+        if _is_inside(pixels, candidate) and _has_spokes(pixels, candidate):
+            accepted.append(candidate)
+    confirmed = _confirmed(_without_duplicates(accepted))
+    ends = sorted(confirmed, key=lambda candidate: (candidate.x, candidate.y))
+    if len(ends) > MAX_END_MARKS:
         return ()
-    ends = [each.mark for each in found]
-    contrasts = [each.contrast for each in found]
-    return (*ends, *find_letters(fine, ends, contrasts), *find_dots(pixels, ends, contrasts))
+    marks = [candidate.mark for candidate in ends]
+    contrasts = [candidate.contrast for candidate in ends]
+    letters = find_letters(thin, marks, contrasts)
+    dots = find_dots(pixels, marks, contrasts)
+    return (*marks, *letters, *dots)
 
 
-def _candidates(pixels: Grey, fine: Grey) -> list[_Candidate]:
-    found = []
-    for kind, at in find_crossings(pixels).items():
-        fits = fit_templates(fine, at.x, at.y, kind)
+def _candidates(pixels: Grey, thin: Grey) -> list[_Candidate]:
+    candidates: list[_Candidate] = []
+    for kind, crossings in find_crossings(pixels).items():
+        fits = fit_templates(thin, crossings.x, crossings.y, kind)
         rows = zip(
             fits.centre.tolist(),
-            fits.half.tolist(),
-            fits.agreement.tolist(),
-            at.contrast.tolist(),
+            fits.half_size.tolist(),
+            fits.correlation.tolist(),
+            crossings.contrast.tolist(),
             strict=True,
         )
-        found += [
-            _Candidate(kind, x, y, tuple(half), *strength)
-            for (x, y), half, *strength in rows
-        ]
-    return found
+        for (x, y), half_size, correlation, contrast in rows:
+            candidate = _Candidate(
+                kind=kind,
+                x=x,
+                y=y,
+                half_size=tuple(half_size),
+                correlation=correlation,
+                contrast=contrast,
+            )
+            candidates.append(candidate)
+    return candidates
 
 
-def _meets(each: _Candidate, bars: tuple[tuple[float, int], ...]) -> bool:
-    return any(
-        each.agreement >= agreement and each.contrast >= contrast
-        for agreement, contrast in bars
+def _without_duplicates(candidates: Iterable[_Candidate]) -> list[_Candidate]:
+    """The best of those candidates that stand for the same mark."""
+    unique: list[_Candidate] = []
+    for candidate in sorted(candidates, key=lambda item: -item.correlation):
+        if all(_distance_px(candidate, mark) > MIN_DISTANCE_PX for mark in unique):
+            unique.append(candidate)
+    return unique
+
+
+def _distance_px(first: _Candidate, second: _Candidate) -> int:
+    return max(abs(first.x - second.x), abs(first.y - second.y))
+
+
+def _confirmed(candidates: list[_Candidate]) -> list[_Candidate]:
+    """Clear marks with a partner or a high score, and the faint partners of these."""
+    clear = [candidate for candidate in candidates if candidate.is_clear]
+    confirmed: list[_Candidate] = []
+    for candidate in clear:
+        if candidate.reaches(SINGLE_SCORES) or _has_partner(candidate, clear):
+            confirmed.append(candidate)
+    faint: list[_Candidate] = []
+    for candidate in candidates:
+        if candidate not in confirmed and _has_partner(candidate, confirmed):
+            faint.append(candidate)
+    return confirmed + faint
+
+
+def _has_partner(candidate: _Candidate, marks: list[_Candidate]) -> bool:
+    """Whether another mark has the same kind and about the same size."""
+    return any(_are_alike(candidate, mark) for mark in marks if mark is not candidate)
+
+
+def _are_alike(first: _Candidate, second: _Candidate) -> bool:
+    if first.kind is not second.kind:
+        return False
+    return all(
+        1 / MAX_SIZE_RATIO <= a / b <= MAX_SIZE_RATIO
+        for a, b in zip(first.half_size, second.half_size, strict=True)
     )
 
 
-def _clear(each: _Candidate) -> bool:
-    return _meets(each, SMALL_CLEAR if min(each.half) <= SMALL_HALF else CLEAR)
-
-
-def _apart(candidates: list[_Candidate]) -> list[_Candidate]:
-    """The better of candidates that stand for the same mark."""
-    kept: list[_Candidate] = []
-    for each in sorted(candidates, key=lambda each: -each.agreement):
-        if all(
-            max(abs(each.x - other.x), abs(each.y - other.y)) > APART_PX
-            for other in kept
-        ):
-            kept.append(each)
-    return kept
-
-
-def _believed(candidates: list[_Candidate]) -> list[_Candidate]:
-    """Clear marks that have a fellow or are clear enough alone, and the faint fellows of these."""
-    clear = [each for each in candidates if _clear(each)]
-    sure = [each for each in clear if _meets(each, ALONE) or _has_fellow(each, clear)]
-    faint = [
-        each for each in candidates if each not in sure and _has_fellow(each, sure)
-    ]
-    return sure + faint
-
-
-def _has_fellow(each: _Candidate, among: list[_Candidate]) -> bool:
-    return any(_fellows(each, other) for other in among if other is not each)
-
-
-def _fellows(one: _Candidate, other: _Candidate) -> bool:
-    sizes = zip(one.half, other.half, strict=True)
-    return one.kind is other.kind and all(
-        1 / SIZE_RATIO <= a / b <= SIZE_RATIO for a, b in sizes
-    )
-
-
-def _inside(pixels: Grey, each: _Candidate) -> bool:
-    """Whether the mark is whole, unlike the ticks of a ruler along the image's edge."""
+def _is_inside(pixels: Grey, candidate: _Candidate) -> bool:
+    """Whether the whole mark is inside the image, unlike the ticks of a ruler along its edge."""
     height, width = map(int, pixels.shape)
-    across, deep = (half + RIM for half in each.half)
-    return across <= each.x < width - across and deep <= each.y < height - deep
+    half_width = candidate.half_size[0] + RIM_PX
+    half_height = candidate.half_size[1] + RIM_PX
+    inside_x = half_width <= candidate.x < width - half_width
+    inside_y = half_height <= candidate.y < height - half_height
+    return inside_x and inside_y
 
 
-def _has_spokes(pixels: Grey, each: _Candidate) -> bool:
-    """Whether the arms are brighter than the gaps between them, as no round spot is."""
-    straight = np.array([max(round(SPOKE_AT * half), 2) for half in each.half])
-    slanted = np.maximum(np.rint(straight * np.sqrt(0.5)).astype(int), 2)
-    on_axes = _mean_at(pixels, each, AXES * straight)
-    on_diagonals = _mean_at(pixels, each, DIAGONALS * slanted)
-    if each.kind is MarkKind.CROSS:
-        on_axes = _mean_at(pixels, each, DIAGONALS * straight)
-        on_diagonals = _mean_at(pixels, each, AXES * straight)
-    return on_axes - on_diagonals >= SPOKES * each.contrast
+def _has_spokes(pixels: Grey, candidate: _Candidate) -> bool:
+    """Whether the arms are brighter than the gaps between them, unlike a round spot."""
+    radius = np.array(
+        [max(round(SPOKE_POSITION * half), 2) for half in candidate.half_size]
+    )
+    if candidate.kind is MarkKind.CROSS:
+        arms = _mean_grey(pixels, candidate, DIAGONALS * radius)
+        gaps = _mean_grey(pixels, candidate, AXES * radius)
+    else:
+        diagonal = np.rint(radius * np.sqrt(0.5)).astype(int)
+        arms = _mean_grey(pixels, candidate, AXES * radius)
+        gaps = _mean_grey(pixels, candidate, DIAGONALS * np.maximum(diagonal, 2))
+    return arms - gaps >= MIN_SPOKE_CONTRAST * candidate.contrast
 
 
-def _mean_at(pixels: Grey, each: _Candidate, steps: NDArray[np.intp]) -> float:
-    return float(pixels[each.y + steps[:, 1], each.x + steps[:, 0]].mean())
+def _mean_grey(pixels: Grey, candidate: _Candidate, steps: NDArray[np.intp]) -> float:
+    """Mean grey at steps (N, 2) in x and y from the centre of a candidate."""
+    values = pixels[candidate.y + steps[:, 1], candidate.x + steps[:, 0]]
+    return float(values.mean())
 
 
-def _scaled(mark: Mark, by: float) -> Mark:
+def _scaled(mark: Mark, factor: float) -> Mark:
     box = mark.box
-    left = int(np.floor(box.x * by))
-    top = int(np.floor(box.y * by))
-    right = int(np.ceil((box.x + box.width) * by))
-    bottom = int(np.ceil((box.y + box.height) * by))
+    left = int(np.floor(box.x * factor))
+    top = int(np.floor(box.y * factor))
+    right = int(np.ceil((box.x + box.width) * factor))
+    bottom = int(np.ceil((box.y + box.height) * factor))
     return Mark(
         kind=mark.kind,
-        x=(mark.x + 0.5) * by - 0.5,
-        y=(mark.y + 0.5) * by - 0.5,
-        box=Box(left, top, right - left, bottom - top),
+        x=(mark.x + 0.5) * factor - 0.5,
+        y=(mark.y + 0.5) * factor - 0.5,
+        box=Box(x=left, y=top, width=right - left, height=bottom - top),
     )

@@ -1,4 +1,4 @@
-"""What caliper marks measure: two a diameter, four two of them."""
+"""The diameters that caliper marks measure: two marks one diameter, four marks two of them."""
 
 import math
 from collections.abc import Mapping
@@ -12,34 +12,41 @@ from shared.imaging.regions.roi import Roi
 Point = tuple[float, float]
 Diameter = tuple[Point, Point]
 
-SHORTEST_PX = 16.0
-LONGEST_SHARE = 0.98
-"""Of the image's diagonal; marks at opposite corners measure the screen, not a nodule."""
-OFF_CENTRE = 0.30
-"""How far the middles of two axes may lie apart, as a share of the longer."""
-LEAST_ANGLE = math.radians(50)
-LEAST_RATIO = 0.25
-"""Of the shorter to the longer axis; flatter nodules are not seen."""
-CORNERS = 48
+MIN_LENGTH_PX = 16.0
+MAX_LENGTH_SHARE = 0.98
+"""Length as a share of the image's diagonal.
+
+Marks at opposite corners measure the screen and not a nodule.
+"""
+MAX_CENTRE_DISTANCE = 0.30
+"""How far apart the centres of two axes may be, as a share of the longer axis."""
+MIN_ANGLE = math.radians(50)
+MIN_AXIS_RATIO = 0.25
+"""Ratio of the shorter to the longer axis. Flatter nodules do not occur."""
+ELLIPSE_CORNERS = 48
 
 
 def diameters(marks: tuple[Mark, ...]) -> tuple[Diameter, ...]:
-    """One diameter of two end marks, two that cross of four, none of any other number or arrangement."""
-    at = [(mark.x, mark.y) for mark in end_marks(marks)]
-    if len(at) == 2:
-        return ((at[0], at[1]),) if _length((at[0], at[1])) >= SHORTEST_PX else ()
-    if len(at) != 4:
+    """The diameters between end marks, in pixels.
+
+    Two end marks give one diameter. Four give two diameters if these cross. Any other number or
+    arrangement gives none.
+    """
+    points = [(mark.x, mark.y) for mark in end_marks(marks)]
+    if len(points) == 2:
+        diameter = (points[0], points[1])
+        return (diameter,) if _length(diameter) >= MIN_LENGTH_PX else ()
+    if len(points) != 4:
         return ()
     pairings = [
-        ((at[0], at[1]), (at[2], at[3])),
-        ((at[0], at[2]), (at[1], at[3])),
-        ((at[0], at[3]), (at[1], at[2])),
+        ((points[0], points[1]), (points[2], points[3])),
+        ((points[0], points[2]), (points[1], points[3])),
+        ((points[0], points[3]), (points[1], points[2])),
     ]
-    crossing = [pair for pair in pairings if _cross_in_the_middle(*pair)]
+    crossing = [pair for pair in pairings if _cross_near_centres(pair)]
     if not crossing:
         return ()
-    pair = min(crossing, key=_middles_apart)
-    return pair
+    return min(crossing, key=_centre_distance)
 
 
 def roi_from_marks(marks: tuple[Mark, ...], width: int, height: int) -> Roi | None:
@@ -47,24 +54,26 @@ def roi_from_marks(marks: tuple[Mark, ...], width: int, height: int) -> Roi | No
 
     Parameters
     ----------
-    marks : as found in an image of `width` x `height` pixels
+    marks : all marks of an image
+    width, height : of the image in pixels
 
     Returns
     -------
-    Of two marks the box around the circle whose diameter they end, of four the ellipse through them, clipped to the
-    image; None of any other number, and where they cannot be a nodule's.
+    For two end marks the bounding box of the circle with this diameter. For four the ellipse
+    through them. Both are clipped to the image. None for any other number, and if the marks cannot
+    belong to a nodule.
     """
-    found = diameters(marks)
-    longest = LONGEST_SHARE * math.hypot(width, height)
-    if not found or max(map(_length, found)) > longest:
+    axes = diameters(marks)
+    max_length = MAX_LENGTH_SHARE * math.hypot(width, height)
+    if not axes or max(_length(axis) for axis in axes) > max_length:
         return None
-    shape: Mapping[str, object] = (
-        _box(found[0], width, height)
-        if len(found) == 1
-        else _ellipse(found[0], found[1], width, height)
-    )
+    fields: Mapping[str, object]
+    if len(axes) == 1:
+        fields = _box_fields(axes[0], width=width, height=height)
+    else:
+        fields = _ellipse_fields((axes[0], axes[1]), width=width, height=height)
     try:
-        return Roi.parse(shape)
+        return Roi.parse(fields)
     except (RoiInvalid, RoiTooSmall):
         return None
 
@@ -72,8 +81,19 @@ def roi_from_marks(marks: tuple[Mark, ...], width: int, height: int) -> Roi | No
 def caliper_mm(
     marks: tuple[Mark, ...], spacing_mm: tuple[float, float]
 ) -> float | None:
-    """The longest diameter between end marks in mm; `spacing_mm` is of rows and columns."""
-    return max((_length(each, *spacing_mm) for each in diameters(marks)), default=None)
+    """The longest diameter between end marks in mm; None if there is no diameter.
+
+    Parameters
+    ----------
+    marks : all marks of an image
+    spacing_mm : row and column spacing
+    """
+    row_mm, column_mm = spacing_mm
+    lengths_mm = [
+        _length(diameter, row_mm=row_mm, column_mm=column_mm)
+        for diameter in diameters(marks)
+    ]
+    return max(lengths_mm, default=None)
 
 
 def _length(diameter: Diameter, row_mm: float = 1.0, column_mm: float = 1.0) -> float:
@@ -81,32 +101,38 @@ def _length(diameter: Diameter, row_mm: float = 1.0, column_mm: float = 1.0) -> 
     return math.hypot((x1 - x0) * column_mm, (y1 - y0) * row_mm)
 
 
-def _middle(diameter: Diameter) -> Point:
+def _centre(diameter: Diameter) -> Point:
     (x0, y0), (x1, y1) = diameter
     return (x0 + x1) / 2, (y0 + y1) / 2
 
 
-def _middles_apart(pair: tuple[Diameter, Diameter]) -> float:
-    return math.dist(*map(_middle, pair)) / max(map(_length, pair))
+def _centre_distance(pair: tuple[Diameter, Diameter]) -> float:
+    """Distance of the centres of two axes, as a share of the longer axis."""
+    first, second = pair
+    distance = math.dist(_centre(first), _centre(second))
+    return distance / max(_length(first), _length(second))
 
 
-def _cross_in_the_middle(one: Diameter, other: Diameter) -> bool:
-    lengths = _length(one), _length(other)
-    if min(lengths) < SHORTEST_PX or min(lengths) < LEAST_RATIO * max(lengths):
+def _cross_near_centres(pair: tuple[Diameter, Diameter]) -> bool:
+    first, second = pair
+    shorter, longer = sorted([_length(first), _length(second)])
+    if shorter < MIN_LENGTH_PX or shorter < MIN_AXIS_RATIO * longer:
         return False
-    return (
-        _middles_apart((one, other)) <= OFF_CENTRE and _angle(one, other) >= LEAST_ANGLE
-    )
+    if _centre_distance(pair) > MAX_CENTRE_DISTANCE:
+        return False
+    return _angle(first, second) >= MIN_ANGLE
 
 
-def _angle(one: Diameter, other: Diameter) -> float:
-    """Between two lines, 0 to pi / 2."""
-    (a, b), (c, d) = (np.subtract(end, start) for start, end in (one, other))
+def _angle(first: Diameter, second: Diameter) -> float:
+    """Angle between two lines in radians, 0 to pi / 2."""
+    a, b = np.subtract(first[1], first[0])
+    c, d = np.subtract(second[1], second[0])
     return math.atan2(abs(a * d - b * c), abs(a * c + b * d))
 
 
-def _box(diameter: Diameter, width: int, height: int) -> dict[str, list[float]]:
-    (x, y), radius = _middle(diameter), _length(diameter) / 2
+def _box_fields(diameter: Diameter, width: int, height: int) -> dict[str, list[float]]:
+    x, y = _centre(diameter)
+    radius = _length(diameter) / 2
     left = max(x - radius, 0)
     top = max(y - radius, 0)
     right = min(x + radius, width)
@@ -114,12 +140,13 @@ def _box(diameter: Diameter, width: int, height: int) -> dict[str, list[float]]:
     return {"box": [left, top, right - left, bottom - top]}
 
 
-def _ellipse(
-    one: Diameter, other: Diameter, width: int, height: int
+def _ellipse_fields(
+    axes: tuple[Diameter, Diameter], width: int, height: int
 ) -> dict[str, list[list[float]]]:
-    """The ellipse that has both as conjugate diameters, shifted to their common middle."""
-    centre = np.mean([_middle(one), _middle(other)], 0)
-    halves = np.array([np.subtract(end, start) / 2 for start, end in (one, other)])
-    turn = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
-    corners = centre + np.stack([np.cos(turn), np.sin(turn)], -1) @ halves
+    """The ellipse with both axes as conjugate diameters, moved to their common centre."""
+    centre = np.mean([_centre(axis) for axis in axes], 0)
+    semi_axes = np.array([np.subtract(end, start) / 2 for start, end in axes])
+    angles = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)
+    directions = np.stack([np.cos(angles), np.sin(angles)], -1)
+    corners = centre + directions @ semi_axes
     return {"polygon": np.clip(corners, 0, [width - 1, height - 1]).tolist()}

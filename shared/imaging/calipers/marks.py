@@ -1,4 +1,4 @@
-"""The marks a reader leaves on the screen when a nodule is measured."""
+"""The marks that a reader leaves on the screen when a nodule is measured."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,12 +14,12 @@ class MarkKind(StrEnum):
 
 
 END_KINDS = (MarkKind.PLUS, MarkKind.CROSS)
-"""The kinds that stand at the end of a diameter; the others keep them company."""
+"""The kinds that mark the end of a diameter. The other kinds stand beside or between them."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One burnt-in mark: its centre and the box of its strokes, in pixels."""
+    """One burnt-in mark: its centre and its bounding box, in pixels."""
 
     kind: MarkKind
     x: float
@@ -27,24 +27,24 @@ class Mark:
     box: Box
 
     def shifted(self, right: int, down: int) -> "Mark":
-        """The mark as seen from an origin that lies so much farther left and up."""
+        """The mark moved by `right` and `down` pixels."""
         box = Box(
-            self.box.x + right, self.box.y + down, self.box.width, self.box.height
+            x=self.box.x + right,
+            y=self.box.y + down,
+            width=self.box.width,
+            height=self.box.height,
         )
-        return Mark(self.kind, self.x + right, self.y + down, box)
+        return Mark(kind=self.kind, x=self.x + right, y=self.y + down, box=box)
 
-    def touches(self, frame: Box) -> bool:
-        """Whether any of the mark's box lies in the frame."""
-        across = (
-            self.box.x < frame.x + frame.width and frame.x < self.box.x + self.box.width
-        )
-        return (
-            across
-            and self.box.y < frame.y + frame.height
-            and frame.y < self.box.y + self.box.height
-        )
+    def touches(self, box: Box) -> bool:
+        """Whether the mark's box overlaps another box."""
+        own_right = self.box.x + self.box.width
+        own_bottom = self.box.y + self.box.height
+        overlaps_x = self.box.x < box.x + box.width and box.x < own_right
+        overlaps_y = self.box.y < box.y + box.height and box.y < own_bottom
+        return overlaps_x and overlaps_y
 
 
 def end_marks(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
-    """The marks that end a diameter."""
+    """The marks at the ends of diameters."""
     return tuple(mark for mark in marks if mark.kind in END_KINDS)

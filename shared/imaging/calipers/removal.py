@@ -1,4 +1,4 @@
-"""Paint tissue over burnt-in marks."""
+"""Paints tissue over burnt-in marks."""
 
 from collections.abc import Iterable
 
@@ -10,87 +10,91 @@ from shared.imaging.calipers.marks import Mark, MarkKind
 
 Grey = NDArray[np.uint8]
 
-WIDENED_PX = 2
-"""Around a stroke: resizing and JPEG spread it and leave a dark rim."""
+MARGIN_PX = 2
+"""Margin around a stroke. Resizing and JPEG spread the stroke and leave a dark rim."""
 LENGTH_TO_STROKE = 14
-"""How much longer a mark is than its strokes are wide."""
-RADIUS_PX = 3.0
-"""Neighbourhood that the painted tissue is taken from."""
+"""Ratio of a mark's length to the width of its strokes."""
+INPAINT_RADIUS_PX = 3.0
+"""Neighbourhood from which the painted tissue is taken."""
 STROKE_SHARE = 0.3
-"""Of a letter's brightest thin pixel, what still belongs to its strokes."""
+"""A letter's strokes are the thin pixels above this share of its brightest thin pixel."""
 SURROUND_PX = 8
 
 
 def remove_marks(pixels: Grey, marks: Iterable[Mark]) -> Grey:
-    """A copy with the marks' own pixels painted over (Telea, J Graph Tools 9:23, 2004).
+    """A copy with the pixels of the marks painted over (Telea, J Graph Tools 9:23, 2004).
 
     Parameters
     ----------
     pixels : (height, width) uint8
-    marks : in pixels of it; what lies outside is left out
+    marks : in pixels of the image; parts outside the image are ignored
 
     Returns
     -------
-    (height, width) uint8; nothing changes farther than `WIDENED_PX` pixels from the box of a mark.
+    (height, width) uint8; no pixel changes that is more than `MARGIN_PX` outside the box of a mark.
     """
-    hidden = np.zeros(pixels.shape, np.uint8)
+    mask = np.zeros(pixels.shape, np.uint8)
     for mark in marks:
-        _hide(hidden, pixels, mark)
+        _add_mark(mask, pixels, mark)
     cleaned = pixels.copy()
-    if hidden.any():
-        x, y, width, height = cv2.boundingRect(hidden)
+    if mask.any():
+        x, y, width, height = cv2.boundingRect(mask)
         rows = slice(max(y - SURROUND_PX, 0), y + height + SURROUND_PX)
         columns = slice(max(x - SURROUND_PX, 0), x + width + SURROUND_PX)
         cleaned[rows, columns] = cv2.inpaint(
-            pixels[rows, columns], hidden[rows, columns], RADIUS_PX, cv2.INPAINT_TELEA
+            pixels[rows, columns],
+            mask[rows, columns],
+            inpaintRadius=INPAINT_RADIUS_PX,
+            flags=cv2.INPAINT_TELEA,
         )
     return cleaned
 
 
-def _hide(hidden: Grey, pixels: Grey, mark: Mark) -> None:
-    """Add the mark's pixels to `hidden`."""
+def _add_mark(mask: Grey, pixels: Grey, mark: Mark) -> None:
+    """Set the mark's pixels in `mask`."""
     box = mark.box
-    wide = WIDENED_PX
-    top = box.y - wide
-    left = box.x - wide
-    rows = slice(max(top, 0), max(box.y + box.height + wide, 0))
-    columns = slice(max(left, 0), max(box.x + box.width + wide, 0))
-    area = hidden[rows, columns]
+    top = box.y - MARGIN_PX
+    left = box.x - MARGIN_PX
+    bottom = box.y + box.height + MARGIN_PX
+    right = box.x + box.width + MARGIN_PX
+    area = mask[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
     if not area.size:
         return
-    element = np.ones((2 * wide + 1,) * 2, np.uint8)
-    ink = np.asarray(cv2.dilate(_ink(pixels, mark), element), np.uint8)
-    area |= ink[max(-top, 0) :, max(-left, 0) :][: area.shape[0], : area.shape[1]]
+    side = 2 * MARGIN_PX + 1
+    kernel = np.ones((side, side), np.uint8)
+    strokes = np.asarray(cv2.dilate(_strokes(pixels, mark), kernel), np.uint8)
+    visible = strokes[max(-top, 0) :, max(-left, 0) :]
+    area |= visible[: area.shape[0], : area.shape[1]]
 
 
-def _ink(pixels: Grey, mark: Mark) -> Grey:
-    """The strokes within the mark's box and a rim of `WIDENED_PX`."""
+def _strokes(pixels: Grey, mark: Mark) -> Grey:
+    """The strokes in the mark's box with a margin of `MARGIN_PX`; 1 on a stroke."""
     box = mark.box
-    wide = WIDENED_PX
-    ink = np.zeros((box.height + 2 * wide, box.width + 2 * wide), np.uint8)
-    right = box.width - 1 + wide
-    bottom = box.height - 1 + wide
-    middle_x = (box.width - 1) // 2 + wide
-    middle_y = (box.height - 1) // 2 + wide
-    stroke = max(round(max(box.width, box.height) / LENGTH_TO_STROKE), 1)
+    margin = MARGIN_PX
+    strokes = np.zeros((box.height + 2 * margin, box.width + 2 * margin), np.uint8)
+    right = box.width - 1 + margin
+    bottom = box.height - 1 + margin
+    middle_x = (box.width - 1) // 2 + margin
+    middle_y = (box.height - 1) // 2 + margin
+    thickness = max(round(max(box.width, box.height) / LENGTH_TO_STROKE), 1)
     if mark.kind is MarkKind.PLUS:
-        cv2.line(ink, (wide, middle_y), (right, middle_y), 1, stroke)
-        cv2.line(ink, (middle_x, wide), (middle_x, bottom), 1, stroke)
+        cv2.line(strokes, (margin, middle_y), (right, middle_y), 1, thickness)
+        cv2.line(strokes, (middle_x, margin), (middle_x, bottom), 1, thickness)
     elif mark.kind is MarkKind.CROSS:
-        cv2.line(ink, (wide, wide), (right, bottom), 1, stroke)
-        cv2.line(ink, (wide, bottom), (right, wide), 1, stroke)
+        cv2.line(strokes, (margin, margin), (right, bottom), 1, thickness)
+        cv2.line(strokes, (margin, bottom), (right, margin), 1, thickness)
     elif mark.kind is MarkKind.LETTER:
-        ink[wide:-wide, wide:-wide] = _letter(pixels, mark)
+        strokes[margin:-margin, margin:-margin] = _letter_strokes(pixels, mark)
     else:
-        ink[wide + 1 : -wide - 1, wide + 1 : -wide - 1] = 1
-    return ink
+        strokes[margin + 1 : -margin - 1, margin + 1 : -margin - 1] = 1
+    return strokes
 
 
-def _letter(pixels: Grey, mark: Mark) -> Grey:
-    """A letter's bright thin pixels: its shape is not known beforehand."""
+def _letter_strokes(pixels: Grey, mark: Mark) -> Grey:
+    """The bright thin pixels of a letter. Its shape is not known in advance."""
     box = mark.box
-    inside = pixels[box.y : box.y + box.height, box.x : box.x + box.width]
-    element = np.ones((5, 5), np.uint8)
-    thin = np.asarray(cv2.morphologyEx(inside, cv2.MORPH_TOPHAT, element), np.uint8)
+    window = pixels[box.y : box.y + box.height, box.x : box.x + box.width]
+    kernel = np.ones((5, 5), np.uint8)
+    thin = np.asarray(cv2.morphologyEx(window, cv2.MORPH_TOPHAT, kernel), np.uint8)
     strokes: Grey = (thin > STROKE_SHARE * thin.max()).astype(np.uint8)
     return strokes

@@ -1,4 +1,4 @@
-"""Photos of a screen: its corners are found, it is made straight, and what the photo spoils is measured."""
+"""Photos of a screen: find the corners, rectify the picture, measure the photo's faults."""
 
 from shared.imaging.photos.corners import Corners, ScreenCorners, find_corners
 from shared.imaging.photos.errors import CornersInvalid
@@ -10,8 +10,8 @@ __all__ = [
     "CornersInvalid",
     "PhotoFaults",
     "ScreenCorners",
-    "find_corners",
     "fault_findings",
+    "find_corners",
     "measure_faults",
     "parse_corners",
     "rectify_photo",

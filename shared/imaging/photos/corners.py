@@ -1,4 +1,4 @@
-"""The four corners of a bright screen in a photo of it."""
+"""Finds the four corners of a bright screen in a photo of it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,45 +8,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]
+Points = NDArray[np.float64]
+"""(N, 2): x, y in pixels."""
 Corners = NDArray[np.float64]
 """(4, 2): x, y in pixels, clockwise from the upper left."""
+Line = tuple[Points, Points]
+"""A point (2,) and a direction (2,)."""
 
 COARSE_PX = 640
-"""Longer side of the photo while outlines are sought."""
-LEVELS = 24
+"""Longer side of the photo in which outlines are searched."""
+LEVEL_COUNT = 24
 """How many grey levels are tried as the border between screen and frame."""
-LEAST_AREA = 0.08
-MOST_AREA = 0.985
-"""Of the photo; a smaller quadrilateral is a window of the program, a larger one the photo itself."""
-BENT = (0.01, 0.02, 0.035, 0.05)
-"""How far an outline may bend from four sides, as shares of its length."""
-STRAIGHT = 0.93
-"""Of the hull of a region, what its quadrilateral must cover and may at most exceed (as its inverse)."""
+MIN_AREA_SHARE = 0.08
+MAX_AREA_SHARE = 0.985
+"""Area as a share of the photo.
+
+A smaller quadrilateral is a window of the program, a larger one is the photo itself.
+"""
+APPROXIMATION_TOLERANCES = (0.01, 0.02, 0.035, 0.05)
+"""How far an outline may deviate from four sides, as shares of its length."""
+MIN_HULL_COVERAGE = 0.93
+"""Minimum ratio of a quadrilateral's area to its region's hull; the inverse is the maximum."""
 SIDE_SAMPLES = 48
 STEP_PX = 3
-LEAST_STEP = 3.0
-"""Grey levels from just outside a side to just inside it."""
-LEAST_SUPPORT = 0.72
-LEAST_SIDE = 0.5
-"""Share of the border, and of each side, along which it is brighter inside."""
-WITHIN = (0.06, 0.94)
-BEYOND = ((-0.12, -0.03), (1.03, 1.12))
-GOES_ON = 0.75
-"""Parts of a side, as shares of its length: where it is looked at, and where it must not go on so often."""
-SQUARE_DEG = 35.0
-"""How far an angle may be from a right one; a phone held worse than that is of no use."""
-SEARCH = 0.012
-"""How far a side is moved to where the grey changes most, as a share of the photo's longer side."""
-FRAME = (0.02, 0.16)
-"""Least and greatest distance between the corners of a screen and of its frame, as shares of the longest side."""
-MOST_PLAIN = 3.0
+MIN_STEP = 3.0
+"""Grey levels between a point just outside a side and a point just inside it."""
+MIN_BORDER_SHARE = 0.72
+MIN_SIDE_SHARE = 0.5
+"""Share of the whole border, and of each side, along which the inside is brighter."""
+SIDE_RANGE = (0.06, 0.94)
+"""Part of a side that is sampled, as shares of its length."""
+EXTENSION_RANGES = ((-0.12, -0.03), (1.03, 1.12))
+MAX_EXTENSION_SHARE = 0.75
+"""Parts beyond the ends of a side, and the share of them that may be brighter inside.
+
+Above it the side continues beyond the corners.
+"""
+MAX_SKEW_DEG = 35.0
+"""How far an angle may be from a right angle. A photo with a larger tilt is of no use."""
+SEARCH_SHARE = 0.012
+"""How far a side is moved towards the largest change of grey, as a share of the longer side."""
+FRAME_WIDTH_RANGE = (0.02, 0.16)
+"""Distance between the corners of a screen and of its frame, as shares of the longest side."""
+MAX_FRAME_DEVIATION = 3.0
 """Standard deviation in grey levels along a side of a frame."""
-INSET = 0.08
+INSET_SHARE = 0.08
 
 
 @dataclass(frozen=True, eq=False)
 class ScreenCorners:
-    """Corners, and whether they are the screen's; if not, they lie a little inside the photo's own."""
+    """Corners in pixels of the photo.
+
+    `is_screen` is False if no screen was found. Then the corners lie a little inside the photo's
+    own corners.
+    """
 
     corners: Corners
     is_screen: bool
@@ -61,125 +76,120 @@ def find_corners(photo: Grey) -> ScreenCorners:
 
     Returns
     -------
-    Found
+    ScreenCorners
         in pixels of the photo.
     """
     height, width = photo.shape
     scale = min(COARSE_PX / max(height, width), 1.0)
     small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     coarse = np.asarray(cv2.GaussianBlur(small, (0, 0), 1.2), np.uint8)
-    seen = sorted(_candidates(coarse), key=_area, reverse=True)
-    if not seen:
-        return ScreenCorners(inset(width, height), False)
-    return ScreenCorners(_refined(photo, _unframed(coarse, seen) / scale), True)
+    candidates = sorted(_candidates(coarse), key=_area, reverse=True)
+    if not candidates:
+        return ScreenCorners(corners=inset(width, height), is_screen=False)
+    screen = _without_frame(coarse, candidates)
+    return ScreenCorners(corners=_refined(photo, screen / scale), is_screen=True)
 
 
 def inset(width: int, height: int) -> Corners:
-    """A rectangle a little inside the photo."""
-    share = np.array(
-        [(INSET, INSET), (1 - INSET, INSET), (1 - INSET, 1 - INSET), (INSET, 1 - INSET)]
-    )
-    return share * (width - 1, height - 1)
+    """Corners of a rectangle a little inside a photo of `width` x `height` pixels."""
+    low = INSET_SHARE
+    high = 1 - INSET_SHARE
+    shares = np.array([(low, low), (high, low), (high, high), (low, high)])
+    return shares * (width - 1, height - 1)
 
 
 def clockwise(corners: Corners) -> Corners:
-    """Sorted around their middle, the one nearest the upper left first."""
-    away = corners - corners.mean(0)
-    turned = corners[np.argsort(np.arctan2(away[:, 1], away[:, 0]))]
-    return np.roll(turned, -int(np.argmin(turned.sum(1))), 0)
+    """The corners sorted around their centre; the one nearest the upper left is the first."""
+    offsets = corners - corners.mean(0)
+    angles = np.arctan2(offsets[:, 1], offsets[:, 0])
+    by_angle = corners[np.argsort(angles)]
+    first = int(np.argmin(by_angle.sum(1)))
+    return np.roll(by_angle, -first, 0)
 
 
-def _unframed(coarse: Grey, seen: list[Corners]) -> Corners:
-    """The largest; where it is the plain frame around a screen, the screen."""
-    outer = seen[0]
-    inner = [each for each in seen[1:] if _framed(outer, each)]
-    if inner:
-        return inner[0]
-    if not _plain(coarse, outer):
-        return outer
-    return next((each for each in _shrunk(outer) if _edged(coarse, each)), outer)
+def _without_frame(coarse: Grey, candidates: list[Corners]) -> Corners:
+    """The largest candidate; the screen inside it if the candidate is the frame around a screen."""
+    largest = candidates[0]
+    for smaller in candidates[1:]:
+        if _is_frame_around(largest, smaller):
+            return smaller
+    if not _is_plain(coarse, largest):
+        return largest
+    for shrunk in _shrunk(largest):
+        if _has_edges(coarse, shrunk):
+            return shrunk
+    return largest
 
 
-def _plain(coarse: Grey, corners: Corners) -> bool:
+def _is_plain(coarse: Grey, corners: Corners) -> bool:
     """Whether the grey hardly varies just inside all sides, as it does on a frame."""
-    points, normals = _along(corners, *WITHIN)
-    strip = _at(coarse, points + 2 * STEP_PX * normals).reshape(4, -1)
-    return bool(strip.std(1).max() <= MOST_PLAIN)
+    points, normals = _sample_sides(corners, *SIDE_RANGE)
+    strip = _grey_at(coarse, points + 2 * STEP_PX * normals).reshape(4, -1)
+    return bool(strip.std(1).max() <= MAX_FRAME_DEVIATION)
 
 
 def _shrunk(corners: Corners) -> Iterator[Corners]:
-    """The same shape, ever farther inside."""
-    middle = corners.mean(0)
-    return (
-        middle + share * (corners - middle) for share in np.arange(0.97, 0.75, -0.01)
-    )
+    """Quadrilaterals of the same shape, each smaller than the one before."""
+    centre = corners.mean(0)
+    for share in np.arange(0.97, 0.75, -0.01):
+        yield centre + share * (corners - centre)
 
 
-def _edged(coarse: Grey, corners: Corners) -> bool:
-    """Whether grey changes across most of all sides, to brighter or darker."""
-    points, normals = _along(corners, *WITHIN)
-    inner, outer = (_at(coarse, points + sign * STEP_PX * normals) for sign in (1, -1))
-    return bool(
-        (np.abs(inner - outer) >= LEAST_STEP).reshape(4, -1).mean(1).min() >= LEAST_SIDE
-    )
+def _has_edges(coarse: Grey, corners: Corners) -> bool:
+    """Whether grey changes across most of each side, to brighter or to darker."""
+    steps = _steps_inwards(coarse, corners, *SIDE_RANGE)
+    has_edge = np.abs(steps) >= MIN_STEP
+    return bool(has_edge.mean(1).min() >= MIN_SIDE_SHARE)
 
 
-def _framed(outer: Corners, inner: Corners) -> bool:
-    """Whether one lies in the other at about the same distance on all sides."""
+def _is_frame_around(outer: Corners, inner: Corners) -> bool:
+    """Whether `inner` lies in `outer` at about the same distance on all sides."""
     gaps = np.linalg.norm(inner - outer, axis=1)
-    least, most = FRAME
-    longest = np.linalg.norm(np.roll(outer, -1, 0) - outer, axis=1).max()
-    inside = all(
-        cv2.pointPolygonTest(outer.astype(np.float32), tuple(map(float, at)), True) > 0
-        for at in inner
-    )
-    return bool(
-        inside
-        and gaps.min() >= least * longest
-        and gaps.max() <= min(most * longest, 2 * gaps.min())
-    )
+    min_share, max_share = FRAME_WIDTH_RANGE
+    longest_side = np.linalg.norm(np.roll(outer, -1, 0) - outer, axis=1).max()
+    contour = outer.astype(np.float32)
+    for x, y in inner:
+        if cv2.pointPolygonTest(contour, (float(x), float(y)), True) <= 0:
+            return False
+    max_gap = min(max_share * longest_side, 2 * gaps.min())
+    return bool(gaps.min() >= min_share * longest_side and gaps.max() <= max_gap)
 
 
 def _candidates(coarse: Grey) -> Iterator[Corners]:
-    """Quadrilaterals whose border is brighter inside."""
-    levels = np.unique(np.quantile(coarse, np.linspace(0.03, 0.9, LEVELS)).astype(int))
-    for level in levels:
+    """Quadrilaterals that are brighter inside their border."""
+    quantiles = np.quantile(coarse, np.linspace(0.03, 0.9, LEVEL_COUNT))
+    for level in np.unique(quantiles.astype(int)):
         bright = (coarse > level).astype(np.uint8)
         closed = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-        for outline in cv2.findContours(closed, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[
-            0
-        ]:
-            corners = _four_sides(np.asarray(outline, np.int32), coarse.size)
+        outlines, _ = cv2.findContours(closed, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+        for outline in outlines:
+            corners = _quadrilateral(np.asarray(outline, np.int32), coarse.size)
             if corners is not None and _stands_out(coarse, corners):
                 yield corners
 
 
-def _four_sides(outline: NDArray[np.int32], pixels: int) -> Corners | None:
+def _quadrilateral(outline: NDArray[np.int32], photo_pixels: int) -> Corners | None:
+    """The quadrilateral that approximates an outline; None if there is none."""
     hull = cv2.convexHull(outline)
     area = cv2.contourArea(hull)
-    if not LEAST_AREA * pixels <= area <= MOST_AREA * pixels:
+    if not MIN_AREA_SHARE * photo_pixels <= area <= MAX_AREA_SHARE * photo_pixels:
         return None
     length = cv2.arcLength(hull, True)
-    for bent in BENT:
-        found = (
-            cv2.approxPolyDP(hull, bent * length, True)
-            .reshape(-1, 2)
-            .astype(np.float64)
-        )
-        if (
-            len(found) == 4
-            and _upright(found)
-            and STRAIGHT <= _area(found) / area <= 1 / STRAIGHT
-        ):
-            return clockwise(found)
+    for tolerance in APPROXIMATION_TOLERANCES:
+        polygon = cv2.approxPolyDP(hull, tolerance * length, True)
+        corners = polygon.reshape(-1, 2).astype(np.float64)
+        if len(corners) != 4 or not _is_nearly_rectangular(corners):
+            continue
+        if MIN_HULL_COVERAGE <= _area(corners) / area <= 1 / MIN_HULL_COVERAGE:
+            return clockwise(corners)
     return None
 
 
-def _upright(corners: Corners) -> bool:
+def _is_nearly_rectangular(corners: Corners) -> bool:
     sides = np.roll(corners, -1, 0) - corners
     sides /= np.maximum(np.linalg.norm(sides, axis=1, keepdims=True), 1e-9)
     cosines = np.abs((sides * np.roll(sides, -1, 0)).sum(1))
-    return bool((cosines <= np.sin(np.radians(SQUARE_DEG))).all())
+    return bool((cosines <= np.sin(np.radians(MAX_SKEW_DEG))).all())
 
 
 def _area(corners: Corners) -> float:
@@ -187,45 +197,54 @@ def _area(corners: Corners) -> float:
 
 
 def _stands_out(coarse: Grey, corners: Corners) -> bool:
-    """Whether it is brighter inside than outside, and no side goes on beyond its corners."""
-    share = _rises(coarse, corners, *WITHIN).mean(1)
-    return bool(
-        share.mean() >= LEAST_SUPPORT
-        and share.min() >= LEAST_SIDE
-        and _ends(coarse, corners)
-    )
+    """Whether the inside is brighter than the outside, and no side continues beyond its ends."""
+    is_brighter = _steps_inwards(coarse, corners, *SIDE_RANGE) >= MIN_STEP
+    share_by_side = is_brighter.mean(1)
+    if share_by_side.mean() < MIN_BORDER_SHARE or share_by_side.min() < MIN_SIDE_SHARE:
+        return False
+    return _ends_at_corners(coarse, corners)
 
 
-def _ends(coarse: Grey, corners: Corners) -> bool:
-    """Whether all sides end at the corners; one that goes on is longer than this quadrilateral."""
-    return all(
-        _rises(coarse, corners, *beyond).mean(1).max() < GOES_ON for beyond in BEYOND
-    )
+def _ends_at_corners(coarse: Grey, corners: Corners) -> bool:
+    """Whether all sides end at the corners.
+
+    A side that continues belongs to a larger quadrilateral.
+    """
+    for start, end in EXTENSION_RANGES:
+        is_brighter = _steps_inwards(coarse, corners, start, end) >= MIN_STEP
+        if is_brighter.mean(1).max() >= MAX_EXTENSION_SHARE:
+            return False
+    return True
 
 
-def _rises(
+def _steps_inwards(
     coarse: Grey, corners: Corners, start: float, end: float
-) -> NDArray[np.bool_]:
-    """(4, samples) whether it is brighter inside along a part of each side."""
-    points, normals = _along(corners, start, end)
-    inner, outer = (_at(coarse, points + sign * STEP_PX * normals) for sign in (1, -1))
-    return (inner - outer >= LEAST_STEP).reshape(4, -1)
+) -> NDArray[np.float32]:
+    """Difference of grey between inside and outside, (4, samples), along a part of each side."""
+    points, normals = _sample_sides(corners, start, end)
+    inside = _grey_at(coarse, points + STEP_PX * normals)
+    outside = _grey_at(coarse, points - STEP_PX * normals)
+    return (inside - outside).reshape(4, -1)
 
 
-def _along(corners: Corners, start: float, end: float) -> tuple[Corners, Corners]:
-    """Points on the four sides, between shares of their length, and the unit normals that lead inside."""
-    ends = np.roll(corners, -1, 0)
-    share = np.linspace(start, end, SIDE_SAMPLES)[None, :, None]
-    points = corners[:, None] * (1 - share) + ends[:, None] * share
-    sides = ends - corners
-    normals = np.stack([-sides[:, 1], sides[:, 0]], 1) / np.linalg.norm(
-        sides, axis=1, keepdims=True
-    )
+def _sample_sides(
+    corners: Corners, start: float, end: float
+) -> tuple[Points, NDArray[np.float64]]:
+    """Points on the four sides and the unit normals that point inwards, both (4 * samples, 2).
+
+    `start` and `end` are shares of a side's length.
+    """
+    next_corners = np.roll(corners, -1, 0)
+    shares = np.linspace(start, end, SIDE_SAMPLES)[None, :, None]
+    points = corners[:, None] * (1 - shares) + next_corners[:, None] * shares
+    sides = next_corners - corners
+    lengths = np.linalg.norm(sides, axis=1, keepdims=True)
+    normals = np.stack([-sides[:, 1], sides[:, 0]], 1) / lengths
     return points.reshape(-1, 2), np.repeat(normals, SIDE_SAMPLES, 0)
 
 
-def _at(photo: Grey, points: Corners) -> NDArray[np.float32]:
-    """Grey between pixels; outside the photo that of its edge."""
+def _grey_at(photo: Grey, points: Points) -> NDArray[np.float32]:
+    """Interpolated grey at points (N, 2), (N,); outside the photo it is the grey of the edge."""
     x, y = points.astype(np.float32).T
     grey = cv2.remap(
         photo, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -234,46 +253,53 @@ def _at(photo: Grey, points: Corners) -> NDArray[np.float32]:
 
 
 def _refined(photo: Grey, corners: Corners) -> Corners:
-    """Each side moved to where the grey rises most, then the corners where the sides meet."""
-    reach = max(round(SEARCH * max(photo.shape)), 4)
-    steps = np.arange(-reach, reach + 1)
-    points, normals = _along(corners, *WITHIN)
+    """Move each side to the largest rise of grey, and return the intersections of the sides."""
+    reach_px = max(round(SEARCH_SHARE * max(photo.shape)), 4)
+    offsets = np.arange(-reach_px, reach_px + 1)
+    points, normals = _sample_sides(corners, *SIDE_RANGE)
     smooth = np.asarray(cv2.GaussianBlur(photo, (0, 0), 1.5), np.uint8)
-    profile = np.stack([_at(smooth, points + step * normals) for step in steps])
+    profile = np.stack(
+        [_grey_at(smooth, points + offset * normals) for offset in offsets]
+    )
     rise = np.diff(profile, axis=0)
-    place = rise.argmax(0)
-    seen = rise.max(0) >= LEAST_STEP / 2
-    edge = points + (steps[place] + 0.5)[:, None] * normals
-    lines = [
-        _line(edge[one][seen[one]], corners, number)
-        for number, one in enumerate(_each_side())
-    ]
-    met = np.array([_meeting(lines[number - 1], lines[number]) for number in range(4)])
-    moved = np.linalg.norm(met - corners, axis=1).max()
-    return met if np.isfinite(moved) and moved <= 4 * reach else corners
+    steepest = rise.argmax(0)
+    is_visible = rise.max(0) >= MIN_STEP / 2
+    edge = points + (offsets[steepest] + 0.5)[:, None] * normals
+    lines: list[Line] = []
+    for side in range(4):
+        samples = slice(side * SIDE_SAMPLES, (side + 1) * SIDE_SAMPLES)
+        visible_points = edge[samples][is_visible[samples]]
+        lines.append(_fit_side(visible_points, corners, side))
+    intersections = np.array(
+        [_intersection(lines[side - 1], lines[side]) for side in range(4)]
+    )
+    max_move_px = np.linalg.norm(intersections - corners, axis=1).max()
+    if np.isfinite(max_move_px) and max_move_px <= 4 * reach_px:
+        return intersections
+    return corners
 
 
-def _each_side() -> list[slice]:
-    return [
-        slice(number * SIDE_SAMPLES, (number + 1) * SIDE_SAMPLES) for number in range(4)
-    ]
-
-
-def _line(points: Corners, corners: Corners, number: int) -> tuple[Corners, Corners]:
-    """A point of a side and its direction; the side as it was where too little of it is seen."""
+def _fit_side(points: Points, corners: Corners, side: int) -> Line:
+    """A line through the visible points of a side; the unchanged side if too few are visible."""
     if len(points) < SIDE_SAMPLES // 3:
-        return corners[number], corners[(number + 1) % 4] - corners[number]
-    across, down, x, y = cv2.fitLine(
+        return corners[side], corners[(side + 1) % 4] - corners[side]
+    direction_x, direction_y, x, y = cv2.fitLine(
         points.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01
     ).ravel()
-    return np.array([x, y], float), np.array([across, down], float)
+    return np.array([x, y], float), np.array([direction_x, direction_y], float)
 
 
-def _meeting(one: tuple[Corners, Corners], other: tuple[Corners, Corners]) -> Corners:
-    (start, along), (begin, toward) = one, other
-    cross = along[0] * toward[1] - along[1] * toward[0]
+def _intersection(first: Line, second: Line) -> Points:
+    """The point (2,) where two lines meet; infinite for parallel lines."""
+    first_point, first_direction = first
+    second_point, second_direction = second
+    cross = (
+        first_direction[0] * second_direction[1]
+        - first_direction[1] * second_direction[0]
+    )
     if abs(cross) < 1e-9:
         return np.array([np.inf, np.inf])
-    gap = begin - start
-    meeting: Corners = start + along * (gap[0] * toward[1] - gap[1] * toward[0]) / cross
-    return meeting
+    gap = second_point - first_point
+    numerator = gap[0] * second_direction[1] - gap[1] * second_direction[0]
+    point: Points = first_point + first_direction * numerator / cross
+    return point

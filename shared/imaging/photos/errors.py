@@ -1,4 +1,4 @@
-"""What can be wrong with the corners of a photographed screen."""
+"""Errors of the corners of a photographed screen."""
 
 from shared.errors import InputError
 
@@ -6,6 +6,7 @@ from shared.errors import InputError
 class CornersInvalid(InputError):
     code = "corners-invalid"
     text = (
-        "The corners cannot be used: {problem}. Send [[x,y],[x,y],[x,y],[x,y]] in pixels of the upright photo, "
+        "The corners cannot be used: {problem}. "
+        "Send [[x,y],[x,y],[x,y],[x,y]] in pixels of the upright photo, "
         "clockwise from the upper left, or leave `corners` out to have them found."
     )

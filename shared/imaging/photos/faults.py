@@ -1,6 +1,6 @@
-"""What a photo of a screen spoils: reflections, beats with the screen's pixels, blur.
+"""Measures the faults of a photo of a screen: reflections, moire, blur.
 
-The thresholds are from ultrasound images photographed by `shared.phantoms.camera`.
+The thresholds come from ultrasound images that `shared.phantoms.camera` photographed.
 """
 
 from collections.abc import Iterator
@@ -13,49 +13,61 @@ from numpy.typing import NDArray
 from shared.domain.results.findings import Finding
 
 Grey = NDArray[np.uint8]
+Spectrum = NDArray[np.float64]
 
-LOOKED_AT_PX = 512
-"""Longer side at which reflections and blur are judged, whatever the camera's resolution."""
+ANALYSED_PX = 512
+"""Longer side of the picture in which reflections and blur are measured, for any camera."""
 WHITE = 250
-SPOT = 0.02
-MOST_GLARE = 0.003
-"""Grey level, least diameter of a reflection as a share of the longer side, and share of the picture. Bright echoes are
-thin or speckled: of the real images none had 0.1 %; lamps drawn over them had 0.9 % and more."""
-LIT = 20
-LEAST_CYCLES = 10
-MOST_MOIRE_DB = 20.0
-"""Mean grey of a window that is looked at, least cycles a window, and decibels. Photos without beats had 18.6 at most,
-with a grid of 3 % of the grey 18.7 and more, of 6 % 24.4 and more."""
-MOIRE_PX = 128
-BLUR_PX = 64
-DETAIL_SHARE = 0.9
-MOST_BLUR = 50.0
-"""Share of the power that is in coarser detail, and per mille of the picture. Sharp photos had 19 to 52, those blurred
-by 7 of 1,000 pixels 51 to 71."""
+SPOT_SHARE = 0.02
+MAX_GLARE = 0.003
+"""Grey level; least diameter of a reflection as a share of the longer side; share of the picture.
+
+Bright echoes are thin or speckled. No real image had 0.1 %. With a lamp drawn over it, it had 0.9 %
+or more.
+"""
+MIN_WINDOW_GREY = 20
+MIN_CYCLES = 10
+MAX_MOIRE_DB = 20.0
+"""Mean grey of an analysed window; fewest cycles per window; decibels.
+
+Photos without moire had 18.6 dB at most. With a grid of 3 % of the grey they had 18.7 dB or more,
+with 6 % 24.4 dB or more.
+"""
+MOIRE_WINDOW_PX = 128
+BLUR_WINDOW_PX = 64
+COARSE_POWER_SHARE = 0.9
+MAX_BLUR = 50.0
+"""Share of the power in coarser detail; size of the finest detail per mille of the picture.
+
+Sharp photos had 19 to 52. Photos blurred by 7 of 1,000 pixels had 51 to 71.
+"""
 
 GLARE = Finding(
     "glare",
-    "A lamp or window is reflected in the photo and hides part of the picture. Turn it off or move, retake.",
+    "A lamp or window is reflected in the photo and hides part of the picture. "
+    "Turn it off or move, retake.",
 )
 MOIRE = Finding(
     "moire",
-    "The screen's pixels show as a pattern in the photo and change its texture. Move the phone a little nearer or "
-    "farther, or turn it a little, and retake.",
+    "The screen's pixels show as a pattern in the photo and change its texture. "
+    "Move the phone a little nearer or farther, or turn it a little, and retake.",
 )
 BLURRED = Finding(
     "blurred",
-    "The photo is blurred, so fine texture cannot be seen. Hold the phone still, tap to focus, and retake.",
+    "The photo is blurred, so fine texture cannot be seen. "
+    "Hold the phone still, tap to focus, and retake.",
 )
 
 
 @dataclass(frozen=True)
 class PhotoFaults:
-    """What was measured on a straight picture.
+    """Measurements of a rectified picture.
 
     Attributes
     ----------
     glare : share of the picture under white spots
-    moire : decibels by which the strongest wave stands above others as fine, in the median window
+    moire : decibels by which the strongest wave exceeds other waves of the same frequency, in the
+        median window
     blur : size of the finest detail, per mille of the longer side
     """
 
@@ -65,86 +77,102 @@ class PhotoFaults:
 
 
 def measure_faults(picture: Grey) -> PhotoFaults:
-    """Faults of a straight picture (height, width) uint8 grey."""
-    scale = min(LOOKED_AT_PX / max(picture.shape), 1.0)
+    """Faults of a rectified picture (height, width) uint8 grey."""
+    scale = min(ANALYSED_PX / max(picture.shape), 1.0)
     resized = cv2.resize(
         picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
     )
     small = np.asarray(resized, np.uint8)
-    return PhotoFaults(_glare(small), _moire(picture), _blur(small))
+    return PhotoFaults(
+        glare=_glare_share(small), moire=_moire_db(picture), blur=_blur(small)
+    )
 
 
 def fault_findings(faults: PhotoFaults) -> tuple[Finding, ...]:
-    """What a reader should know and do."""
-    told = (
-        (GLARE, faults.glare > MOST_GLARE),
-        (MOIRE, faults.moire > MOST_MOIRE_DB),
-        (BLURRED, faults.blur > MOST_BLUR),
+    """The faults that exceed their bounds, each with the next step."""
+    findings: list[Finding] = []
+    if faults.glare > MAX_GLARE:
+        findings.append(GLARE)
+    if faults.moire > MAX_MOIRE_DB:
+        findings.append(MOIRE)
+    if faults.blur > MAX_BLUR:
+        findings.append(BLURRED)
+    return tuple(findings)
+
+
+def _glare_share(small: Grey) -> float:
+    diameter_px = max(round(SPOT_SHARE * max(small.shape)), 3)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter_px, diameter_px))
+    white = (small >= WHITE).astype(np.uint8)
+    spots = cv2.morphologyEx(white, cv2.MORPH_OPEN, disc)
+    return float(spots.mean())
+
+
+def _moire_db(picture: Grey) -> float:
+    """Median over the analysed windows; 0 if no window is bright enough."""
+    cycles = _cycles(MOIRE_WINDOW_PX)
+    in_range = (cycles >= MIN_CYCLES) & (cycles <= MOIRE_WINDOW_PX // 2)
+    spectra = _power_spectra(
+        picture, window_px=MOIRE_WINDOW_PX, step_px=MOIRE_WINDOW_PX
     )
-    return tuple(finding for finding, holds in told if holds)
+    peaks_db = [_peak_db(spectrum, cycles, in_range) for spectrum in spectra]
+    return float(np.median(peaks_db)) if peaks_db else 0.0
 
 
-def _glare(small: Grey) -> float:
-    spot = max(round(SPOT * max(small.shape)), 3)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (spot, spot))
-    return float(
-        cv2.morphologyEx((small >= WHITE).astype(np.uint8), cv2.MORPH_OPEN, disc).mean()
-    )
-
-
-def _moire(picture: Grey) -> float:
-    """Median over lit windows; 0 where none is lit."""
-    radius = _radius(MOIRE_PX)
-    looked = (radius >= LEAST_CYCLES) & (radius <= MOIRE_PX // 2)
-    heights = [
-        _highest(power, radius, looked)
-        for power in _powers(picture, MOIRE_PX, MOIRE_PX)
-    ]
-    return float(np.median(heights)) if heights else 0.0
-
-
-def _highest(
-    power: NDArray[np.float64], radius: NDArray[np.int_], looked: NDArray[np.bool_]
+def _peak_db(
+    spectrum: Spectrum, cycles: NDArray[np.int_], in_range: NDArray[np.bool_]
 ) -> float:
-    """Decibels of the highest peak above the median of its ring."""
-    rings = (
-        np.array(
-            [np.median(power[radius == ring]) for ring in range(MOIRE_PX // 2 + 1)]
-        )
-        + 1e-3
-    )
-    return float(10 * np.log10((power[looked] / rings[radius[looked]]).max() + 1e-9))
+    """Decibels of the highest peak above the median of the waves of its frequency."""
+    medians = [
+        np.median(spectrum[cycles == count])
+        for count in range(MOIRE_WINDOW_PX // 2 + 1)
+    ]
+    median_power = np.array(medians) + 1e-3
+    ratios = spectrum[in_range] / median_power[cycles[in_range]]
+    return float(10 * np.log10(ratios.max() + 1e-9))
 
 
 def _blur(small: Grey) -> float:
-    """From the number of cycles below which most of the power above the noise lies; 1000 where there is no detail."""
-    powers = list(_powers(small, BLUR_PX, BLUR_PX // 2))
-    if not powers:
+    """Size of the finest detail, per mille of the longer side; 1000 if there is no detail.
+
+    It is derived from the number of cycles below which most of the power above the noise lies.
+    """
+    spectra = list(
+        _power_spectra(small, window_px=BLUR_WINDOW_PX, step_px=BLUR_WINDOW_PX // 2)
+    )
+    if not spectra:
         return 0.0
-    total = np.sum(powers, 0)
-    radius = _radius(BLUR_PX)
-    rings = np.arange(1, BLUR_PX // 2)
-    mean = np.array([np.median(total[radius == ring]) for ring in rings])
-    detail = np.cumsum(np.maximum(mean - np.median(mean[-4:]), 0) * rings)
+    total = np.sum(spectra, 0)
+    cycles = _cycles(BLUR_WINDOW_PX)
+    counts = np.arange(1, BLUR_WINDOW_PX // 2)
+    power = np.array([np.median(total[cycles == count]) for count in counts])
+    noise = np.median(power[-4:])
+    detail = np.cumsum(np.maximum(power - noise, 0) * counts)
     if not detail[-1]:
         return 1000.0
-    ring = float(np.interp(DETAIL_SHARE, detail / detail[-1], rings))
+    finest = float(np.interp(COARSE_POWER_SHARE, detail / detail[-1], counts))
     longer_px = max(int(side) for side in small.shape)
-    return 1000 / (ring * longer_px / BLUR_PX)
+    return 1000 / (finest * longer_px / BLUR_WINDOW_PX)
 
 
-def _powers(picture: Grey, side: int, step: int) -> Iterator[NDArray[np.float64]]:
-    """Power spectra of lit windows, each (side, side / 2 + 1)."""
-    taper = np.outer(np.hanning(side), np.hanning(side))
-    for top in range(0, picture.shape[0] - side + 1, step):
-        for left in range(0, picture.shape[1] - side + 1, step):
-            part = picture[top : top + side, left : left + side]
-            if part.mean() >= LIT:
-                yield np.abs(np.fft.rfft2((part - part.mean()) * taper)) ** 2
+def _power_spectra(picture: Grey, window_px: int, step_px: int) -> Iterator[Spectrum]:
+    """Power spectra of the windows that are bright enough, each (window, window / 2 + 1)."""
+    taper = np.outer(np.hanning(window_px), np.hanning(window_px))
+    height, width = picture.shape
+    for top in range(0, height - window_px + 1, step_px):
+        for left in range(0, width - window_px + 1, step_px):
+            window = picture[top : top + window_px, left : left + window_px]
+            if window.mean() < MIN_WINDOW_GREY:
+                continue
+            amplitudes = np.fft.rfft2((window - window.mean()) * taper)
+            yield np.abs(amplitudes) ** 2
 
 
-def _radius(side: int) -> NDArray[np.int_]:
-    """Cycles in a window of each part of its spectrum."""
-    across, down = np.meshgrid(np.fft.rfftfreq(side), np.fft.fftfreq(side))
-    radius: NDArray[np.int_] = np.rint(np.hypot(across, down) * side).astype(int)
-    return radius
+def _cycles(window_px: int) -> NDArray[np.int_]:
+    """Cycles per window of each element of a window's spectrum."""
+    frequency_x = np.fft.rfftfreq(window_px)
+    frequency_y = np.fft.fftfreq(window_px)
+    grid_x, grid_y = np.meshgrid(frequency_x, frequency_y)
+    frequency = np.hypot(grid_x, grid_y)
+    cycles: NDArray[np.int_] = np.rint(frequency * window_px).astype(int)
+    return cycles

@@ -1,4 +1,4 @@
-"""From a photographed screen and its corners to the picture on it, seen from the front."""
+"""Rectifies a photographed screen: from its corners to the picture on it, seen from the front."""
 
 import json
 import math
@@ -11,38 +11,48 @@ from shared.imaging.photos.corners import Corners
 from shared.imaging.photos.errors import CornersInvalid
 
 Grey = NDArray[np.uint8]
-FOCAL = 0.6
-"""Focal length of a phone's main camera as a share of the photo's diagonal: 26 mm on a 43.3 mm frame."""
-MOST_PX = 1600
-LEAST_PX = 32
-"""Longer side of the straight picture at most, shorter at least."""
-MOST_ASPECT = 5.0
+FOCAL_SHARE = 0.6
+"""Focal length of a phone's main camera as a share of the photo's diagonal.
+
+It is 26 mm on a frame with a diagonal of 43.3 mm.
+"""
+MAX_SIDE_PX = 1600
+MIN_SIDE_PX = 32
+"""Bounds of the longer and of the shorter side of the rectified picture."""
+MAX_ASPECT = 5.0
+ANTIALIASING_SCALE = 0.75
 
 
-def parse_corners(sent: str, width: int, height: int) -> Corners:
-    """Corners from JSON `[[x,y],[x,y],[x,y],[x,y]]`, clockwise from the upper left.
+def parse_corners(text: str, width: int, height: int) -> Corners:
+    """Read corners from JSON `[[x,y],[x,y],[x,y],[x,y]]`, clockwise from the upper left.
+
+    Parameters
+    ----------
+    text : the JSON text
+    width, height : of the photo in pixels
 
     Raises
     ------
     CornersInvalid
-        for anything else, for points outside the photo, and for what is no convex quadrilateral.
+        for anything else, for points outside the photo, and for points that are not the corners of
+        a convex quadrilateral.
     """
     try:
-        told = np.array(json.loads(sent), dtype=np.float64)
+        corners = np.array(json.loads(text), dtype=np.float64)
     except (ValueError, TypeError, RecursionError):
         raise CornersInvalid(problem="they are not four pairs of numbers") from None
-    if told.shape != (4, 2) or not np.isfinite(told).all():
+    if corners.shape != (4, 2) or not np.isfinite(corners).all():
         raise CornersInvalid(problem="they are not four pairs of numbers")
-    if (told < 0).any() or (told > (width, height)).any():
+    if (corners < 0).any() or (corners > (width, height)).any():
         raise CornersInvalid(
             problem=f"they reach beyond the photo ({width} x {height})"
         )
-    _check_shape(told)
-    return told
+    _check_shape(corners)
+    return corners
 
 
 def rectify_photo(photo: Grey, corners: Corners) -> Grey:
-    """The picture between the corners, with the aspect of the rectangle that it is of.
+    """The picture between the corners, with the aspect ratio of the photographed rectangle.
 
     Parameters
     ----------
@@ -51,17 +61,17 @@ def rectify_photo(photo: Grey, corners: Corners) -> Grey:
 
     Returns
     -------
-    (h, w) uint8 with as many pixels as the quadrilateral had, so that nothing is made up, and 1600 a side at most.
+    (h, w) uint8; it has as many pixels as the quadrilateral, so that no detail is invented, and at
+    most 1600 pixels a side.
     """
     _check_shape(corners)
-    width, height = _size(corners, photo.shape)
-    flat = (
-        np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) - 0.5
-    )
-    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), flat)
-    shrink = math.sqrt(width * height / _area(corners))
-    if shrink < 0.75:  # so that what is left out is averaged, not skipped
-        photo = np.asarray(cv2.GaussianBlur(photo, (0, 0), 0.4 / shrink), np.uint8)
+    width, height = _picture_size(corners, photo.shape)
+    rectangle = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), rectangle - 0.5)
+    scale = math.sqrt(width * height / _area(corners))
+    if scale < ANTIALIASING_SCALE:
+        # A blur first, so that pixels are averaged and not skipped.
+        photo = np.asarray(cv2.GaussianBlur(photo, (0, 0), 0.4 / scale), np.uint8)
     picture = cv2.warpPerspective(
         photo,
         matrix,
@@ -73,57 +83,62 @@ def rectify_photo(photo: Grey, corners: Corners) -> Grey:
 
 
 def aspect_ratio(corners: Corners, photo_shape: tuple[int, ...]) -> float:
-    """Width over height of the rectangle that the corners are a view of.
+    """Width over height of the rectangle that the corners show in perspective.
 
-    After Zhang & He, Digital Signal Processing 17:271 (2007), with the focal length of a phone: one view tells it too
-    badly to be used.
+    The method is that of Zhang & He, Digital Signal Processing 17:271 (2007), with the focal length
+    of a phone. A single view estimates the focal length too poorly.
+
+    Parameters
+    ----------
+    corners : (4, 2), clockwise from the upper left
+    photo_shape : (height, width)
     """
     height, width = photo_shape
-    focal = FOCAL * math.hypot(width, height)
+    focal_px = FOCAL_SHARE * math.hypot(width, height)
     upper_left, upper_right, lower_right, lower_left = _rays(corners, width, height)
     normal = np.cross(upper_left, lower_right)
-    across = (
-        normal
-        @ lower_left
-        / (np.cross(upper_right, lower_right) @ lower_left)
-        * upper_right
-        - upper_left
+    right_scale = (
+        normal @ lower_left / (np.cross(upper_right, lower_right) @ lower_left)
     )
-    down = (
-        normal
-        @ upper_right
-        / (np.cross(lower_left, lower_right) @ upper_right)
-        * lower_left
-        - upper_left
+    left_scale = (
+        normal @ upper_right / (np.cross(lower_left, lower_right) @ upper_right)
     )
-    wide, tall = (
-        math.hypot(side[0] / focal, side[1] / focal, side[2]) for side in (across, down)
-    )
-    return min(max(wide / tall, 1 / MOST_ASPECT), MOST_ASPECT)
+    upper_side = right_scale * upper_right - upper_left
+    left_side = left_scale * lower_left - upper_left
+    ratio = _length(upper_side, focal_px) / _length(left_side, focal_px)
+    return min(max(ratio, 1 / MAX_ASPECT), MAX_ASPECT)
+
+
+def _length(side: NDArray[np.float64], focal_px: float) -> float:
+    return math.hypot(side[0] / focal_px, side[1] / focal_px, side[2])
 
 
 def _rays(corners: Corners, width: int, height: int) -> NDArray[np.float64]:
-    """Corners about the photo's middle, homogeneous: (4, 3)."""
-    return np.column_stack([corners - ((width - 1) / 2, (height - 1) / 2), np.ones(4)])
+    """Corners relative to the photo's centre, in homogeneous coordinates, (4, 3)."""
+    centre = ((width - 1) / 2, (height - 1) / 2)
+    return np.column_stack([corners - centre, np.ones(4)])
 
 
-def _size(corners: Corners, photo_shape: tuple[int, ...]) -> tuple[int, int]:
+def _picture_size(corners: Corners, photo_shape: tuple[int, ...]) -> tuple[int, int]:
+    """Width and height of the rectified picture."""
     aspect = aspect_ratio(corners, photo_shape)
     area = _area(corners)
     width = math.sqrt(area * aspect)
     height = math.sqrt(area / aspect)
-    scale = min(MOST_PX / max(width, height), 1.0)
-    return max(round(width * scale), LEAST_PX), max(round(height * scale), LEAST_PX)
+    scale = min(MAX_SIDE_PX / max(width, height), 1.0)
+    scaled_width = max(round(width * scale), MIN_SIDE_PX)
+    scaled_height = max(round(height * scale), MIN_SIDE_PX)
+    return scaled_width, scaled_height
 
 
 def _check_shape(corners: Corners) -> None:
-    if (
-        not cv2.isContourConvex(corners.astype(np.float32))
-        or cv2.contourArea(corners.astype(np.float32), oriented=True) <= 0
-    ):
+    contour = corners.astype(np.float32)
+    is_convex = cv2.isContourConvex(contour)
+    if not is_convex or cv2.contourArea(contour, oriented=True) <= 0:
         raise CornersInvalid(problem="they do not go clockwise around a convex shape")
-    if min(np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1)) < LEAST_PX:
-        raise CornersInvalid(problem=f"a side is shorter than {LEAST_PX} pixels")
+    side_lengths = np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1)
+    if min(side_lengths) < MIN_SIDE_PX:
+        raise CornersInvalid(problem=f"a side is shorter than {MIN_SIDE_PX} pixels")
 
 
 def _area(corners: Corners) -> float:

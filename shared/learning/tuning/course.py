@@ -1,4 +1,4 @@
-"""How long and how fast: the settings of a descent, chosen by cross-validation."""
+"""Chooses the hyperparameters of tuning (rate, decay, epochs) by cross-validation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """One way of tuning."""
+    """Learning rate, weight decay and number of epochs of one tuning."""
 
     rate: float
     decay: float
@@ -23,16 +23,22 @@ class Hyperparameters:
 
 
 def hyperparameter_grid(plan: TuningPlan) -> list[Hyperparameters]:
-    """Every rate with every decay, each for as long as the plan allows."""
+    """Every rate with every decay, each with the plan's maximum of epochs."""
     return [
-        Hyperparameters(rate, decay, plan.epochs)
+        Hyperparameters(rate=rate, decay=decay, epochs=plan.epochs)
         for rate, decay in product(plan.rates, plan.decays)
     ]
 
 
 @dataclass(frozen=True, eq=False)
 class LearningCurves:
-    """Out-of-fold log-odds after each epoch of each course: `margins` (courses, epochs, N)."""
+    """Out-of-fold log-odds after each epoch.
+
+    Attributes
+    ----------
+    grid : the tunings, G of them
+    log_odds : (G, epochs, N)
+    """
 
     grid: Sequence[Hyperparameters]
     log_odds: NDArray[np.float32]
@@ -40,21 +46,29 @@ class LearningCurves:
     def choose(
         self, malignant: NDArray[np.bool_], rows: NDArray[np.int64]
     ) -> tuple[int, Hyperparameters]:
-        """Number of the course, and the course with its epochs, of least cross-entropy on these rows.
+        """The hyperparameters with the least cross-entropy on these rows, and their index in `grid`.
 
-        The classes count alike, as they do in balanced training; of equals the first and shortest. A descent that ran
-        away is never chosen; if all did, `TuningDiverged`.
+        Both classes have the same weight, as they have in balanced training. Of equal losses, the
+        first and shortest tuning is chosen. A tuning that diverged is never chosen.
+
+        Raises
+        ------
+        TuningDiverged
+            if all diverged.
         """
-        margins = self.log_odds[..., rows].astype(np.float64)
+        log_odds = self.log_odds[..., rows].astype(np.float64)
         labels = malignant[rows]
         with np.errstate(invalid="ignore"):
-            losses = np.logaddexp(0, np.where(labels, -margins, margins))
-        loss = (losses[..., labels].mean(-1) + losses[..., ~labels].mean(-1)) / 2
-        if not np.isfinite(loss).any():
-            raise TuningDiverged(
-                rates=", ".join(f"{course.rate:g}" for course in self.grid)
-            )
-        least = int(np.argmin(np.where(np.isfinite(loss), loss, np.inf)))
-        number, epoch = divmod(least, loss.shape[1])
-        course = self.grid[number]
-        return number, Hyperparameters(course.rate, course.decay, epoch + 1)
+            losses = np.logaddexp(0, np.where(labels, -log_odds, log_odds))
+        loss_malignant = losses[..., labels].mean(-1)
+        loss_benign = losses[..., ~labels].mean(-1)
+        loss = (loss_malignant + loss_benign) / 2
+        is_finite = np.isfinite(loss)
+        if not is_finite.any():
+            rates = ", ".join(f"{tuning.rate:g}" for tuning in self.grid)
+            raise TuningDiverged(rates=rates)
+        position = int(np.argmin(np.where(is_finite, loss, np.inf)))
+        index, epoch = divmod(position, loss.shape[1])
+        tuning = self.grid[index]
+        chosen = Hyperparameters(rate=tuning.rate, decay=tuning.decay, epochs=epoch + 1)
+        return index, chosen

@@ -1,4 +1,4 @@
-"""A network trained from nothing on drawn phantoms, so that a model can be had without pre-trained weights."""
+"""Trains a network from scratch on drawn phantoms, for models without pre-trained weights."""
 
 import hashlib
 import json
@@ -20,7 +20,10 @@ from shared.networks import NetworkCard, TapNetwork, get_network
 from shared.recipes import NetworkFeatures, PhantomTraining, Recipe
 
 FIRST_SEED = 1_000_000_000
-"""Phantoms for networks come from here on, those of data sets from below: no image is in both."""
+"""Phantoms for networks have seeds from here on and those of data sets have seeds below.
+
+No image is therefore in both.
+"""
 
 
 def train_on_phantoms(
@@ -30,16 +33,22 @@ def train_on_phantoms(
     seed: int,
     progress: ProgressCallback,
 ) -> TapNetwork:
-    """Train a network on phantoms' classes and cut it off at its taps.
+    """Train a network on the classes of phantoms, and cut it off at its taps.
 
-    SGD with momentum, one cycle of the rate, left-right flips; the same seed gives the same network.
+    SGD with momentum, one cycle of the rate, left-right flips. The same seed gives the same network.
     """
     definition = get_network(features.network)
-    images, labels = _draw(definition.card, training.count, margin, seed, progress)
+    images, labels = _draw_images(
+        definition.card,
+        count=training.count,
+        margin=margin,
+        seed=seed,
+        progress=progress,
+    )
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         module = definition.build()
-        _descend(module, images, labels, training, progress)
+        _train(module, images, labels, training, progress)
     return TapNetwork(definition.card, definition.stages(module), features.taps)
 
 
@@ -48,9 +57,9 @@ def cached_phantom_network(
     recipe: Recipe,
     seed: int,
     progress: ProgressCallback,
-    keep: FeatureCache,
+    cache: FeatureCache,
 ) -> TapNetwork:
-    """The recipe's network trained on phantoms, from `keep` where it is there."""
+    """The recipe's network trained on phantoms, from the cache if it is there."""
     training = recipe.phantom_training()
     facts = {
         "network": features.network,
@@ -60,41 +69,42 @@ def cached_phantom_network(
         "seed": seed,
         "preprocessing": PREPROCESSING_VERSION,
     }
-    key = f"networks/{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
-    if (known := keep.get(key)) is not None:
-        return TapNetwork.from_tensors(
-            features.network, features.taps, safetensors.torch.load(known)
-        )
-    network = train_on_phantoms(features, training, recipe.roi.margin, seed, progress)
-    keep.put(
-        key,
-        safetensors.torch.save(
-            {name: each.contiguous() for name, each in network.state_dict().items()}
-        ),
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    key = f"networks/{digest}"
+    stored = cache.get(key)
+    if stored is not None:
+        tensors = safetensors.torch.load(stored)
+        return TapNetwork.from_tensors(features.network, features.taps, tensors)
+    network = train_on_phantoms(
+        features,
+        training=training,
+        margin=recipe.roi.margin,
+        seed=seed,
+        progress=progress,
     )
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    cache.put(key, safetensors.torch.save(state))
     return network
 
 
-def _draw(
+def _draw_images(
     card: NetworkCard, count: int, margin: float, seed: int, progress: ProgressCallback
 ) -> tuple[Tensor, Tensor]:
     """One grey channel of each image (N, 1, S, S), and the labels (N,)."""
+    mean = card.normalisation.mean
+    std = card.normalisation.std
     samples = phantom_samples(count, FIRST_SEED + seed * count, margin)
-    rows = []
-    for place, sample in enumerate(samples):
-        rows.append(
-            to_input(
-                sample.load(), card.input_px, card.normalisation.mean, card.normalisation.std
-            )[:1]
-        )
-        message = Message("progress-phantoms", {"drawn": place + 1, "phantoms": count})
-        progress("network", place / count / 2, message, {})
-    return torch.from_numpy(np.stack(rows)), torch.tensor(
-        [int(sample.malignant) for sample in samples]
-    )
+    images = []
+    for index, sample in enumerate(samples):
+        image = to_input(sample.load(), card.input_px, mean, std)
+        images.append(image[:1])
+        message = Message("progress-phantoms", {"drawn": index + 1, "phantoms": count})
+        progress("network", index / count / 2, message, {})
+    labels = torch.tensor([int(sample.malignant) for sample in samples])
+    return torch.from_numpy(np.stack(images)), labels
 
 
-def _descend(
+def _train(
     module: nn.Module,
     images: Tensor,
     labels: Tensor,
@@ -115,28 +125,34 @@ def _descend(
     module.train()
     for epoch in range(training.epochs):
         losses = [
-            _step(module, images[rows], labels[rows], optimiser, schedule)
-            for rows in _batches(images, training.batch)
+            _train_batch(
+                module,
+                images=images[rows],
+                labels=labels[rows],
+                optimiser=optimiser,
+                schedule=schedule,
+            )
+            for rows in _random_batches(len(images), training.batch)
         ]
-        done = (epoch + 1) / training.epochs
         loss = sum(losses) / len(losses)
-        message = Message(
-            "progress-epoch", {"epoch": epoch + 1, "epochs": training.epochs}
-        )
-        progress("network", 0.5 + done / 2, message, {"loss": loss})
+        fraction = (epoch + 1) / training.epochs
+        facts = {"epoch": epoch + 1, "epochs": training.epochs}
+        message = Message("progress-epoch", facts)
+        progress("network", 0.5 + fraction / 2, message, {"loss": loss})
 
 
-def _step(
+def _train_batch(
     module: nn.Module,
     images: Tensor,
     labels: Tensor,
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> float:
-    flipped = torch.where(
-        torch.rand(len(images), 1, 1, 1) < 0.5, images, images.flip(-1)
-    )
-    loss = nn.functional.cross_entropy(module(flipped.expand(-1, 3, -1, -1)), labels)
+    """One step of the optimiser on randomly flipped images; returns the loss."""
+    is_flipped = torch.rand(len(images), 1, 1, 1) < 0.5
+    flipped = torch.where(is_flipped, images, images.flip(-1))
+    classes = module(flipped.expand(-1, 3, -1, -1))
+    loss = nn.functional.cross_entropy(classes, labels)
     optimiser.zero_grad()
     loss.backward()
     optimiser.step()
@@ -144,9 +160,7 @@ def _step(
     return loss.item()
 
 
-def _batches(images: Tensor, size: int) -> Sequence[Tensor]:
-    """Row numbers in random order, in full batches: a ragged one would upset batch norm."""
-    order = torch.randperm(len(images))
-    return [
-        order[start : start + size] for start in range(0, len(order) - size + 1, size)
-    ]
+def _random_batches(count: int, size: int) -> Sequence[Tensor]:
+    """Row numbers in random order, in full batches; a smaller batch would upset batch norm."""
+    order = torch.randperm(count)
+    return [order[start : start + size] for start in range(0, count - size + 1, size)]

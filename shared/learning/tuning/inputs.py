@@ -1,4 +1,4 @@
-"""What the layers being tuned read of every image: kept on disk, so that a data set is never whole in memory."""
+"""The inputs of the layers that are tuned, in files, so that not all images are in memory at once."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -22,86 +22,113 @@ T = TypeVar("T", bound=np.generic)
 
 
 class LayerInputs(Protocol):
+    """Gives the inputs of the tuned layers."""
+
     def batch(self, rows: Rows, mirrored: Flags) -> Tensor:
-        """Of rows (B,), each mirrored left to right or not (B,): (B, C, H, W) or (B, C) on the device."""
+        """The inputs of these images, (B, C, H, W) or (B, C), on the device.
+
+        Parameters
+        ----------
+        rows : (B,)
+        mirrored : (B,) which images are mirrored left to right
+        """
         ...
 
 
 class ImageInputs:
-    """The images themselves, normalised as the network's card says; loaded once, then read from disk.
+    """The images themselves, normalised as the network's card says.
+
+    They are loaded once and then read from a file.
 
     Parameters
     ----------
-    samples : N images that can be read
-    folder : where they are kept as (S, S) grey
+    samples : N readable images
+    folder : for the files of the images, (S, S) grey each
     """
 
     def __init__(
-        self, samples: Sequence[Sample], card: NetworkCard, device: torch.device, folder: Path
+        self,
+        samples: Sequence[Sample],
+        card: NetworkCard,
+        device: torch.device,
+        folder: Path,
     ) -> None:
         self._samples = samples
         self._card = card
         self._device = device
         self._folder = folder
-        self._mean, self._std = (
-            torch.tensor(values, device=device)[:, None, None]
-            for values in (card.normalisation.mean, card.normalisation.std)
-        )
-        self._squares = self._kept("pictures", np.uint8, to_square)
+        normalisation = card.normalisation
+        mean = torch.tensor(normalisation.mean, device=device)
+        std = torch.tensor(normalisation.std, device=device)
+        self._mean = mean[:, None, None]
+        self._std = std[:, None, None]
+        self._squares = self._write_file("pictures", np.uint8, to_square)
 
     def __len__(self) -> int:
         return len(self._squares)
 
     def batch(self, rows: Rows, mirrored: Flags) -> Tensor:
-        grey = torch.from_numpy(self._squares[rows]).to(self._device).unsqueeze(1) / 255
-        turned = torch.from_numpy(mirrored).to(self._device)[:, None, None, None]
-        return (torch.where(turned, grey.flip(-1), grey) - self._mean) / self._std
+        """(B, 3, S, S)."""
+        squares = torch.from_numpy(self._squares[rows]).to(self._device)
+        grey = squares.unsqueeze(1) / 255
+        flags = torch.from_numpy(mirrored).to(self._device)
+        images = torch.where(flags[:, None, None, None], grey.flip(-1), grey)
+        return (images - self._mean) / self._std
 
     def extractor_inputs(self, rows: Rows, with_mask: bool) -> NDArray[np.float32]:
-        """What an extractor prepares of these images, (B, 3, S, S), or (B, 4, S, S) with the nodule's mask."""
-        images = self.batch(rows, np.zeros(len(rows), bool)).cpu().numpy()
-        return (
-            np.concatenate([images, self._masks[rows][:, np.newaxis]], axis=1)
-            if with_mask
-            else images
-        )
+        """These images as an extractor prepares them.
+
+        Returns
+        -------
+        (B, 3, S, S), or (B, 4, S, S) with the nodule's mask
+        """
+        not_mirrored = np.zeros(len(rows), bool)
+        images = self.batch(rows, not_mirrored).cpu().numpy()
+        if not with_mask:
+            return images
+        masks = self._masks[rows][:, np.newaxis]
+        return np.concatenate([images, masks], axis=1)
 
     @cached_property
     def _masks(self) -> NDArray[np.float32]:
-        return self._kept("masks", np.float32, mask_square)
+        return self._write_file("masks", np.float32, mask_square)
 
-    def _kept(
-        self, name: str, kind: type[T], of: Callable[[Nodule, int], NDArray[T]]
+    def _write_file(
+        self, name: str, kind: type[T], make_square: Callable[[Nodule, int], NDArray[T]]
     ) -> NDArray[T]:
+        """(N, S, S) in a file, one square for each image."""
         side = self._card.input_px
-        kept = np.memmap(
-            self._folder / name, kind, "w+", shape=(len(self._samples), side, side)
-        )
+        shape = (len(self._samples), side, side)
+        squares = np.memmap(self._folder / name, kind, "w+", shape=shape)
         for row, sample in enumerate(self._samples):
-            kept[row] = of(sample.load(), side)
-        return kept
+            squares[row] = make_square(sample.load(), side)
+        return squares
 
 
 class ActivationInputs:
-    """What frozen layers make of the images, straight and mirrored: computed once, since they never change."""
+    """The output of the frozen layers for each image and its mirror image.
+
+    It is computed once, because the frozen layers never change.
+    """
 
     def __init__(
-        self, pictures: ImageInputs, frozen: nn.Module, device: torch.device, folder: Path
+        self, images: ImageInputs, frozen: nn.Module, device: torch.device, folder: Path
     ) -> None:
         self._device = device
         self._maps = np.zeros((0, 2), np.float32)
-        everyone = np.arange(len(pictures))
-        for start in range(0, len(everyone), BATCH_IMAGES):
-            rows = everyone[start : start + BATCH_IMAGES]
+        all_rows = np.arange(len(images))
+        for start in range(0, len(all_rows), BATCH_IMAGES):
+            rows = all_rows[start : start + BATCH_IMAGES]
             for side in (0, 1):
                 mirrored = np.full(len(rows), bool(side))
                 with torch.inference_mode():
-                    maps = frozen(pictures.batch(rows, mirrored)).cpu().numpy()
+                    maps = frozen(images.batch(rows, mirrored)).cpu().numpy()
                 if not len(self._maps):
                     path = folder / "activations.f32"
-                    shape = (len(everyone), 2, *maps.shape[1:])
+                    shape = (len(all_rows), 2, *maps.shape[1:])
                     self._maps = np.memmap(path, np.float32, "w+", shape=shape)
                 self._maps[rows, side] = maps
 
     def batch(self, rows: Rows, mirrored: Flags) -> Tensor:
-        return torch.from_numpy(self._maps[rows, mirrored.astype(int)]).to(self._device)
+        maps = self._maps[rows, mirrored.astype(int)]
+        return torch.from_numpy(maps).to(self._device)

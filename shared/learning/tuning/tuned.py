@@ -1,4 +1,4 @@
-"""A network tuned for every fold of a data set, so that no image is judged by weights that have seen it."""
+"""Tunes a network once for every fold, so that no image is scored by weights that have seen it."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import safetensors.torch
@@ -18,11 +19,19 @@ from shared.engines import Engine
 from shared.imaging.regions.crop import Framing
 from shared.learning.classifiers.classifiers import Labels
 from shared.learning.features.cache import FeatureCache
-from shared.learning.features.extractors import Array, NetworkExtractor, precision_facts
+from shared.learning.features.extractors import (
+    Array,
+    NetworkExtractor,
+    precision_facts,
+)
 from shared.learning.features.table import BATCH_IMAGES
 from shared.learning.progress import ProgressCallback
 from shared.learning.samples.sample import Sample
-from shared.learning.tuning.course import Hyperparameters, LearningCurves, hyperparameter_grid
+from shared.learning.tuning.course import (
+    Hyperparameters,
+    LearningCurves,
+    hyperparameter_grid,
+)
 from shared.learning.tuning.inputs import Rows
 from shared.learning.tuning.tuner import Backbone, TunedLayers, Tuner
 from shared.learning.validation.cross_validation import CrossValidation
@@ -31,15 +40,21 @@ from shared.recipes import NetworkFeatures, TuningPlan
 from shared.statistics import roc_auc
 
 MAX_SNAPSHOT_BYTES = 4 * 2**30
-"""Weights of each epoch are kept while there is room for them; past that the chosen epoch is tuned again."""
+"""The weights after each epoch are stored up to this limit.
+
+Beyond it, the network of the chosen epoch is tuned again.
+"""
 
 
 @dataclass(frozen=True)
 class TuningContext:
-    """What every network of a data set is tuned on.
+    """What all networks of a data set share when they are tuned.
 
-    `samples` can all be read; `framing` is the recipe's. `engine` runs the tuned networks; tuning itself needs gradients
-    and is PyTorch's.
+    Attributes
+    ----------
+    samples : readable images only
+    framing : the recipe's
+    engine : runs the tuned networks; tuning itself needs gradients and uses PyTorch
     """
 
     samples: list[Sample]
@@ -50,234 +65,261 @@ class TuningContext:
     engine: Engine
 
 
+class _Snapshot(NamedTuple):
+    """Identifies the weights of one tuning after an epoch."""
+
+    grid_index: int
+    fold: int
+    epoch: int
+
+
+class _ProgressSpan(NamedTuple):
+    """The part of the progress scale, from 0 to 1, that one tuning covers."""
+
+    start: float
+    length: float
+
+
 class NetworkTuning:
-    """One network, tuned in one way: apart from each fold's test rows, and once on all rows.
+    """One network, tuned in one way: once without each fold's test rows, and once on all rows.
 
     Parameters
     ----------
-    features : names network, tuning and frozen stages; its taps have no part in it
-    body : gives the pre-trained layers when they are needed
-    origin : SHA-256 of the pre-trained weights
+    features : network, tuning and frozen stages; the taps are ignored
+    load_backbone : loads the pre-trained layers when they are needed
+    weights_sha256 : SHA-256 of the pre-trained weights
     """
 
     def __init__(
         self,
         features: NetworkFeatures,
-        body: Callable[[], Backbone],
-        origin: str,
-        ground: TuningContext,
+        load_backbone: Callable[[], Backbone],
+        weights_sha256: str,
+        context: TuningContext,
         progress: ProgressCallback,
     ) -> None:
+        cross_validation = context.cross_validation
         self._features = features
-        self._body = body
-        self._ground = ground
+        self._load_backbone = load_backbone
+        self._context = context
         self._progress = progress
-        self._rows = np.arange(len(ground.samples))
-        self._open = ExitStack()
-        self._snapshots: dict[tuple[int, int, int], Path] = {}
+        self._folds = cross_validation.folds
+        self._grid = hyperparameter_grid(context.plan)
+        self._all_rows = np.arange(len(context.samples))
+        self._resources = ExitStack()
+        self._snapshots: dict[_Snapshot, Path] = {}
         self._snapshot_bytes = 0
-        folds = b"".join(fold.test.tobytes() + b"|" for fold in ground.cross_validation.folds)
+        test_rows = b"".join(fold.test.tobytes() + b"|" for fold in self._folds)
         facts = {
             "network": features.network,
-            "weights": origin,
+            "weights": weights_sha256,
             "how": [features.tuning, features.frozen],
-            "plan": asdict(ground.plan),
-            "data": ground.cross_validation.fingerprint,
-            "folds": hashlib.sha256(folds).hexdigest(),
-            "framing": str(ground.framing),
-            "seed": ground.cross_validation.seed,
+            "plan": asdict(context.plan),
+            "data": cross_validation.fingerprint,
+            "folds": hashlib.sha256(test_rows).hexdigest(),
+            "framing": str(context.framing),
+            "seed": cross_validation.seed,
         }
-        self.digest = hashlib.sha256(
-            json.dumps(facts, sort_keys=True).encode()
-        ).hexdigest()
+        text = json.dumps(facts, sort_keys=True)
+        self.digest = hashlib.sha256(text.encode()).hexdigest()
 
     def close(self) -> None:
-        """Let go of what the tuned layers read."""
-        self._open.close()
+        """Delete the temporary files."""
+        self._resources.close()
 
     def prepare(self) -> None:
-        """Tune for every fold and choose; raises `TuningDiverged`."""
-        for number in (None, *range(len(self._ground.cross_validation.folds))):
-            self._chosen(number)
+        """Tune for every fold, and choose the hyperparameters. Raises `TuningDiverged`."""
+        for fold in (None, *range(len(self._folds))):
+            self._choose(fold)
 
-    def tune_without_fold(self, number: int) -> None:
-        """Tune without a fold's test rows, by every course, and keep how they were judged after each epoch."""
-        tried = hyperparameter_grid(self._ground.plan)
-        for which, course in enumerate(tried):
-            self._curve(which, course, number, (which / len(tried), 1 / len(tried)))
+    def tune_without_fold(self, fold: int) -> None:
+        """Tune without a fold's test rows, with the whole grid, and store the learning curves."""
+        length = 1 / len(self._grid)
+        for index in range(len(self._grid)):
+            span = _ProgressSpan(index / len(self._grid), length)
+            self._cached_curve(index, fold, span)
 
     def tune_on_all(self) -> None:
-        """Tune on all rows, for the bundle; raises `TuningDiverged`."""
-        _ = self._final
+        """Tune on all rows, for the bundle. Raises `TuningDiverged`."""
+        _ = self._final_layers
 
-    def hyperparameters(self, number: int | None) -> Hyperparameters:
-        """Chosen without the labels of the fold's test rows; with all labels for the final network."""
-        return self._chosen(number)[1]
+    def hyperparameters(self, fold: int | None) -> Hyperparameters:
+        """Chosen without the labels of the fold's test rows; for the final network with all labels."""
+        _, hyperparameters = self._choose(fold)
+        return hyperparameters
 
-    def fold_log_odds(self, number: int) -> Array:
-        """Log-odds (M,) of a fold's test rows by the network tuned without them."""
-        which, course = self._chosen(number)
-        test = self._ground.cross_validation.folds[number].test
-        verdicts: Array = self._curves.log_odds[which, course.epochs - 1, test]
-        return verdicts
+    def fold_log_odds(self, fold: int) -> Array:
+        """Log-odds (M,) of a fold's test rows from the network tuned without them."""
+        index, hyperparameters = self._choose(fold)
+        test = self._folds[fold].test
+        log_odds: Array = self._curves.log_odds[index, hyperparameters.epochs - 1, test]
+        return log_odds
 
-    def network(self, number: int | None, taps: tuple[str, ...]) -> TapNetwork:
+    def network(self, fold: int | None, taps: tuple[str, ...]) -> TapNetwork:
         """The network tuned for a fold, or on all rows."""
-        tail = self._final if number is None else self._of_fold(number)
-        return self._tuner.network(tail, taps)
+        layers = self._final_layers if fold is None else self._fold_layers(fold)
+        return self._tuner.network(layers, taps)
 
     def extractor_inputs(self, rows: Rows, with_mask: bool) -> Array:
-        """What an extractor prepares of these images."""
+        """These images as an extractor prepares them."""
         return self._tuner.extractor_inputs(rows, with_mask)
 
     @cached_property
     def folder(self) -> Path:
-        """Where tables and weights are kept until `close`."""
-        return Path(
-            self._open.enter_context(tempfile.TemporaryDirectory(prefix="sera-tuned-"))
-        )
+        """A temporary folder for tables and weights, deleted by `close`."""
+        folder = tempfile.TemporaryDirectory(prefix="sera-tuned-")
+        return Path(self._resources.enter_context(folder))
 
-    def _chosen(self, number: int | None) -> tuple[int, Hyperparameters]:
-        trial = self._ground.cross_validation
-        rows = self._rows if number is None else trial.folds[number].training
-        return self._curves.choose(trial.malignant, rows)
+    def _choose(self, fold: int | None) -> tuple[int, Hyperparameters]:
+        """The chosen hyperparameters, and their index in the grid."""
+        rows = self._all_rows if fold is None else self._folds[fold].training
+        return self._curves.choose(self._context.cross_validation.malignant, rows)
 
     @cached_property
     def _tuner(self) -> Tuner:
-        ground = self._ground
+        cross_validation = self._context.cross_validation
         return Tuner(
-            self._body(),
-            self._features,
-            ground.samples,
-            ground.cross_validation.malignant,
-            ground.plan,
-            ground.cross_validation.seed,
-            compute_device(),
-            self.folder,
+            backbone=self._load_backbone(),
+            features=self._features,
+            samples=self._context.samples,
+            malignant=cross_validation.malignant,
+            plan=self._context.plan,
+            seed=cross_validation.seed,
+            device=compute_device(),
+            folder=self.folder,
         )
 
     @cached_property
     def _curves(self) -> LearningCurves:
-        """From `keep` fold by fold where they are there, so that an interrupted tuning goes on where it was."""
-        tried = hyperparameter_grid(self._ground.plan)
-        folds = self._ground.cross_validation.folds
-        margins = np.zeros(
-            (len(tried), self._ground.plan.epochs, len(self._rows)), np.float32
-        )
-        share = 1 / (len(tried) * len(folds))
-        for which, course in enumerate(tried):
-            for number, fold in enumerate(folds):
-                span = (which * len(folds) + number) * share, share
-                margins[which][:, fold.test] = self._curve(which, course, number, span)
-        return LearningCurves(tried, margins)
+        """Learning curves of the whole grid on all folds.
 
-    def _curve(
-        self, which: int, course: Hyperparameters, number: int, span: tuple[float, float]
-    ) -> Array:
-        """(epochs, test rows) of a fold; `span` is where on the scale of progress it begins, and how long it is."""
-        key = f"curves/{self.digest}/{which}/{number}"
-        rows = len(self._ground.cross_validation.folds[number].test)
-        if (known := self._ground.cache.get(key)) is not None:
-            return np.frombuffer(known, "<f4").reshape(-1, rows)
-        curve = self._follow(which, course, number, span)
-        self._ground.cache.put(key, curve.astype("<f4").tobytes())
+        Each fold's curves come from the cache if they are there, so that an interrupted tuning
+        continues from there.
+        """
+        shape = (len(self._grid), self._context.plan.epochs, len(self._all_rows))
+        log_odds = np.zeros(shape, np.float32)
+        length = 1 / (len(self._grid) * len(self._folds))
+        for index in range(len(self._grid)):
+            for number, fold in enumerate(self._folds):
+                position = index * len(self._folds) + number
+                span = _ProgressSpan(position * length, length)
+                curve = self._cached_curve(index, number, span)
+                log_odds[index][:, fold.test] = curve
+        return LearningCurves(grid=self._grid, log_odds=log_odds)
+
+    def _cached_curve(self, index: int, fold: int, span: _ProgressSpan) -> Array:
+        """Log-odds (epochs, test rows) of a fold, from the cache if they are there.
+
+        Parameters
+        ----------
+        index : of the hyperparameters in the grid
+        """
+        key = f"curves/{self.digest}/{index}/{fold}"
+        stored = self._context.cache.get(key)
+        if stored is not None:
+            test_count = len(self._folds[fold].test)
+            return np.frombuffer(stored, "<f4").reshape(-1, test_count)
+        curve = self._compute_curve(index, fold, span)
+        self._context.cache.put(key, curve.astype("<f4").tobytes())
         return curve
 
-    def _follow(
-        self, which: int, course: Hyperparameters, number: int, span: tuple[float, float]
-    ) -> Array:
-        """Tune without a fold's test rows and judge them after each epoch: (epochs, test rows)."""
-        trial = self._ground.cross_validation
-        fold = trial.folds[number]
-        curve = []
+    def _compute_curve(self, index: int, fold: int, span: _ProgressSpan) -> Array:
+        """Tune without a fold's test rows, and evaluate them after each epoch."""
+        hyperparameters = self._grid[index]
+        rows = self._folds[fold]
+        test_labels = self._context.cross_validation.malignant[rows.test]
+        curve: list[Array] = []
 
-        def look(epoch: int, tail: TunedLayers, loss: float) -> None:
-            curve.append(self._tuner.log_odds(tail, fold.test))
-            self._keep_snapshot((which, number, epoch), tail)
+        def evaluate(epoch: int, layers: TunedLayers, loss: float) -> None:
+            log_odds = self._tuner.log_odds(layers, rows.test)
+            curve.append(log_odds)
+            self._store_snapshot(_Snapshot(index, fold, epoch), layers)
             message = self._message(
-                epoch, course, fold=number + 1, folds=len(trial.folds), rate=course.rate
+                epoch,
+                hyperparameters,
+                fold=fold + 1,
+                folds=len(self._folds),
+                rate=hyperparameters.rate,
             )
-            figures = {
-                "loss": loss,
-                "epoch": epoch,
-                **_area(curve[-1], trial.malignant[fold.test]),
-            }
-            self._progress(
-                "tuning", span[0] + span[1] * epoch / course.epochs, message, figures
-            )
+            metrics = {"loss": loss, "epoch": epoch, **_auc(log_odds, test_labels)}
+            fraction = span.start + span.length * epoch / hyperparameters.epochs
+            self._progress("tuning", fraction, message, metrics)
 
-        self._tuner.tune(fold.training, course, look)
+        self._tuner.tune(rows.training, hyperparameters, evaluate)
         return np.stack(curve)
 
-    def _message(self, epoch: int, course: Hyperparameters, **of_fold: float) -> Message:
+    def _message(
+        self, epoch: int, hyperparameters: Hyperparameters, **fold_facts: float
+    ) -> Message:
         facts = {
             "network": self._features.network,
             "tuning": self._features.tuning,
             "epoch": epoch,
-            "epochs": course.epochs,
+            "epochs": hyperparameters.epochs,
         }
-        return Message("progress-tuning", facts | of_fold)
+        return Message("progress-tuning", facts | fold_facts)
 
     @cached_property
-    def _final(self) -> TunedLayers:
-        """Tuned on all rows; from `keep` where it is there."""
-        course = self.hyperparameters(None)
+    def _final_layers(self) -> TunedLayers:
+        """The layers tuned on all rows, from the cache if they are there."""
+        hyperparameters = self.hyperparameters(None)
         key = f"networks/{self.digest}"
-        if (known := self._ground.cache.get(key)) is not None:
-            return self._tuner.restore_layers(safetensors.torch.load(known))
+        stored = self._context.cache.get(key)
+        if stored is not None:
+            return self._tuner.restore_layers(safetensors.torch.load(stored))
 
-        def look(epoch: int, tail: TunedLayers, loss: float) -> None:
-            figures = {"loss": loss, "epoch": epoch}
-            self._progress(
-                "network", epoch / course.epochs, self._message(epoch, course), figures
-            )
+        def report_epoch(epoch: int, layers: TunedLayers, loss: float) -> None:
+            fraction = epoch / hyperparameters.epochs
+            message = self._message(epoch, hyperparameters)
+            self._progress("network", fraction, message, {"loss": loss, "epoch": epoch})
 
-        tail = self._tuner.tune(self._rows, course, look)
-        self._ground.cache.put(key, safetensors.torch.save(_state(tail)))
-        return tail
+        layers = self._tuner.tune(self._all_rows, hyperparameters, report_epoch)
+        self._context.cache.put(key, safetensors.torch.save(_state(layers)))
+        return layers
 
-    def _of_fold(self, number: int) -> TunedLayers:
-        which, course = self._chosen(number)
-        kept = self._snapshots.get((which, number, course.epochs))
-        if kept is not None:
-            return self._tuner.restore_layers(safetensors.torch.load_file(kept))
-        return self._tuner.tune(self._ground.cross_validation.folds[number].training, course)
+    def _fold_layers(self, fold: int) -> TunedLayers:
+        """The layers tuned without a fold's test rows: from a snapshot, else tuned again."""
+        index, hyperparameters = self._choose(fold)
+        snapshot = _Snapshot(index, fold, hyperparameters.epochs)
+        path = self._snapshots.get(snapshot)
+        if path is not None:
+            return self._tuner.restore_layers(safetensors.torch.load_file(path))
+        return self._tuner.tune(self._folds[fold].training, hyperparameters)
 
-    def _keep_snapshot(self, key: tuple[int, int, int], tail: TunedLayers) -> None:
-        state = _state(tail)
-        size = sum(tensor.nbytes for tensor in state.values())
-        if self._snapshot_bytes + size <= MAX_SNAPSHOT_BYTES:
-            path = self.folder / "-".join(map(str, key))
-            safetensors.torch.save_file(state, path)
-            self._snapshots[key], self._snapshot_bytes = (
-                path,
-                self._snapshot_bytes + size,
-            )
+    def _store_snapshot(self, snapshot: _Snapshot, layers: TunedLayers) -> None:
+        """Write the weights into a file, unless the snapshots would become too large."""
+        state = _state(layers)
+        size_bytes = sum(tensor.nbytes for tensor in state.values())
+        if self._snapshot_bytes + size_bytes > MAX_SNAPSHOT_BYTES:
+            return
+        path = self.folder / "-".join(map(str, snapshot))
+        safetensors.torch.save_file(state, path)
+        self._snapshots[snapshot] = path
+        self._snapshot_bytes += size_bytes
 
 
 class TunedFeatures:
-    """A feature set of a tuned network: each fold's table from the network tuned without its test rows.
+    """The features of a tuned network: each fold's table comes from the network tuned without it.
 
-    Tables are made once and lie on disk, since there is one for every fold.
+    There is a table for every fold, so tables are files. Each is computed once.
     """
 
     is_tuned = True
 
     def __init__(
-        self, features: NetworkFeatures, tuning: NetworkTuning, ground: TuningContext
+        self, features: NetworkFeatures, tuning: NetworkTuning, context: TuningContext
     ) -> None:
         self._features = features
         self._tuning = tuning
-        self._ground = ground
-        precision = precision_facts(ground.engine.precision)
-        how = json.dumps(
-            [features.taps, features.flips, features.root, *precision.values()]
-        )
-        self.digest = hashlib.sha256(f"{tuning.digest}/{how}".encode()).hexdigest()
-        self._made: dict[int | None, Path] = {}
+        self._context = context
+        precision = precision_facts(context.engine.precision)
+        facts = [features.taps, features.flips, features.root, *precision.values()]
+        text = f"{tuning.digest}/{json.dumps(facts)}"
+        self.digest = hashlib.sha256(text.encode()).hexdigest()
+        self._paths: dict[int | None, Path] = {}
 
     def prepare(self) -> None:
-        """Tune for every fold and choose."""
+        """Tune for every fold, and choose the hyperparameters. Raises `TuningDiverged`."""
         self._tuning.prepare()
 
     def fold_table(self, number: int) -> Array:
@@ -286,55 +328,69 @@ class TunedFeatures:
     def final_table(self) -> Array:
         return self._table(None)
 
-    def hyperparameters(self, number: int | None) -> Hyperparameters:
-        """How the network of a fold was tuned."""
-        return self._tuning.hyperparameters(number)
+    def hyperparameters(self, fold: int | None) -> Hyperparameters:
+        """The hyperparameters of a fold's network, or of the final one."""
+        return self._tuning.hyperparameters(fold)
 
     def fold_log_odds(self, number: int) -> Array:
-        """Known since the network was tuned, unless they are to be averaged over mirror images."""
-        test = self._ground.cross_validation.folds[number].test
+        """The network's own log-odds (M,) of a fold's test rows.
+
+        They are known from the tuning, except when they are averaged over mirror images.
+        """
         if not self._features.flips:
             return self._tuning.fold_log_odds(number)
-        verdicts: Array = self._table(number)[test, -1]
-        return verdicts
+        test = self._context.cross_validation.folds[number].test
+        log_odds: Array = self._table(number)[test, -1]
+        return log_odds
 
     def extractor(self) -> NetworkExtractor:
-        """Of the network tuned on all rows, for the bundle."""
-        network = self._tuning.network(None, self._features.taps)
-        return NetworkExtractor(self._features, network, self._ground.engine)
+        """The extractor of the network tuned on all rows, for the bundle."""
+        return self._extractor(None)
 
-    def _table(self, number: int | None) -> Array:
-        if number not in self._made:
-            path = self._tuning.folder / f"{self.digest[:16]}-{number}.npy"
-            np.save(path, self._gathered(number))
-            self._made[number] = path
-        table: Array = np.load(self._made[number], mmap_mode="r")
+    def _extractor(self, fold: int | None) -> NetworkExtractor:
+        network = self._tuning.network(fold, self._features.taps)
+        return NetworkExtractor(self._features, network, self._context.engine)
+
+    def _table(self, fold: int | None) -> Array:
+        """(N, D) from a file, which is written at the first call."""
+        if fold not in self._paths:
+            path = self._tuning.folder / f"{self.digest[:16]}-{fold}.npy"
+            np.save(path, self._cached_table(fold))
+            self._paths[fold] = path
+        table: Array = np.load(self._paths[fold], mmap_mode="r")
         return table
 
-    def _gathered(self, number: int | None) -> Array:
-        """From `keep` where the table is there."""
-        key = f"tables/{self.digest}/{'final' if number is None else number}"
-        count = len(self._ground.samples)
-        if (known := self._ground.cache.get(key)) is not None:
-            return np.frombuffer(known, "<f4").reshape(count, -1)
-        network = self._tuning.network(number, self._features.taps)
-        extractor = NetworkExtractor(self._features, network, self._ground.engine)
-        batches = np.array_split(np.arange(count), -(-count // BATCH_IMAGES))
-        prepared = (self._tuning.extractor_inputs(rows, network.takes_mask) for rows in batches)
-        table = np.concatenate([extractor.compute(list(images)) for images in prepared])
-        self._ground.cache.put(key, table.astype("<f4").tobytes())
+    def _cached_table(self, fold: int | None) -> Array:
+        """(N, D), from the cache if it is there."""
+        key = f"tables/{self.digest}/{'final' if fold is None else fold}"
+        stored = self._context.cache.get(key)
+        if stored is not None:
+            return np.frombuffer(stored, "<f4").reshape(len(self._context.samples), -1)
+        table = self._compute_table(fold)
+        self._context.cache.put(key, table.astype("<f4").tobytes())
         return table
 
+    def _compute_table(self, fold: int | None) -> Array:
+        """(N, D), in batches of images."""
+        extractor = self._extractor(fold)
+        with_mask = extractor.network.takes_mask
+        count = len(self._context.samples)
+        tables = []
+        for rows in np.array_split(np.arange(count), -(-count // BATCH_IMAGES)):
+            images = self._tuning.extractor_inputs(rows, with_mask)
+            tables.append(extractor.compute(list(images)))
+        return np.concatenate(tables)
 
-def _state(tail: TunedLayers) -> dict[str, torch.Tensor]:
+
+def _state(layers: TunedLayers) -> dict[str, torch.Tensor]:
     return {
         name: tensor.detach().cpu().contiguous()
-        for name, tensor in tail.state_dict().items()
+        for name, tensor in layers.state_dict().items()
     }
 
 
-def _area(margins: Array, malignant: Labels) -> dict[str, float]:
-    """The AUC (), or nothing where it has none: one class only, or a descent that ran away."""
-    if len(set(malignant)) < 2 or not np.isfinite(margins).all():
+def _auc(log_odds: Array, malignant: Labels) -> dict[str, float]:
+    """The AUC as a metric; empty for one class only, or for a tuning that diverged."""
+    if len(set(malignant)) < 2 or not np.isfinite(log_odds).all():
         return {}
-    return {"auc": roc_auc(margins, malignant)}
+    return {"auc": roc_auc(log_odds, malignant)}

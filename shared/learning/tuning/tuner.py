@@ -1,8 +1,9 @@
-"""Stochastic gradient descent on the layers of a pre-trained network that are to change.
+"""Trains some of the layers of a pre-trained network by stochastic gradient descent.
 
-Lee et al. (2019) and Koh et al. (2020) either replace the last fully connected layer and train only it (transfer), or
-start from the pre-trained weights and train all or the later layers (fine-tuning): SGD with momentum 0.9, mini-batches
-of 33, cross-entropy. Batch norm keeps its pre-trained statistics throughout: dozens of images are too few for new ones.
+Lee et al. (2019) and Koh et al. (2020) either replace the last fully connected layer and train only
+that (transfer), or start from the pre-trained weights and train all or the later layers
+(fine-tuning): SGD with momentum 0.9, mini-batches of 33, cross-entropy. Batch norm keeps its
+pre-trained statistics throughout, because dozens of images are too few for new ones.
 """
 
 from collections import OrderedDict
@@ -21,7 +22,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from shared.learning.samples.sample import Sample
 from shared.learning.tuning.course import Hyperparameters
 from shared.learning.tuning.errors import StageUnknown
-from shared.learning.tuning.inputs import ActivationInputs, Flags, LayerInputs, ImageInputs, Rows
+from shared.learning.tuning.inputs import (
+    ActivationInputs,
+    Flags,
+    ImageInputs,
+    LayerInputs,
+    Rows,
+)
 from shared.networks import NetworkCard, Pool, TapNetwork, log_odds, new_head
 from shared.networks.pooling import pool_maps
 from shared.recipes import NetworkFeatures, Tuning, TuningPlan
@@ -32,28 +39,33 @@ EpochCallback = Callable[[int, "TunedLayers", float], None]
 
 @dataclass(frozen=True)
 class Backbone:
-    """A pre-trained network's layers by stage, in order, up to its embedding."""
+    """A pre-trained network's layers by stage, in order."""
 
     card: NetworkCard
     stages: OrderedDict[str, nn.Module]
 
     def split_stages(self, features: NetworkFeatures) -> tuple[list[str], list[str]]:
-        """Names of the stages that stay and of those that are tuned; raises `StageUnknown`."""
-        names = list(self.stages)[
-            : list(self.stages).index(self.card.taps[self.card.embedding].stage) + 1
-        ]
+        """Names of the frozen stages and of the tuned stages, up to the embedding.
+
+        Raises `StageUnknown`.
+        """
+        embedding = self.card.taps[self.card.embedding]
+        names = list(self.stages)
+        names = names[: names.index(embedding.stage) + 1]
         if features.tuning is not Tuning.FINE_TUNE:
             return names, []
-        if features.frozen and features.frozen not in names:
+        if not features.frozen:
+            return [], names
+        if features.frozen not in names:
             raise StageUnknown(
                 network=self.card.name, stage=features.frozen, known=", ".join(names)
             )
-        stay = names.index(features.frozen) + 1 if features.frozen else 0
-        return names[:stay], names[stay:]
+        frozen_count = names.index(features.frozen) + 1
+        return names[:frozen_count], names[frozen_count:]
 
 
 class TunedLayers(nn.Module):
-    """The stages being tuned, the pooling to the embedding, and the new last layer; gives (N, 2)."""
+    """The tuned stages, the pooling to the embedding, and the new last layer; the output is (N, 2)."""
 
     def __init__(
         self, stages: OrderedDict[str, nn.Module], pool: Pool, head: nn.Linear
@@ -66,11 +78,12 @@ class TunedLayers(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         for stage in self.stages.values():
             maps = stage(maps)
-        classes: Tensor = self.head(pool_maps(maps, self._pool, {}))
+        embedding = pool_maps(maps, self._pool, {})
+        classes: Tensor = self.head(embedding)
         return classes
 
     def start_training(self) -> None:
-        """Into training mode: dropout drops, batch norm stays as it is."""
+        """Switch gradients and dropout on; batch norm stays in eval mode."""
         self.eval().requires_grad_(True)
         for module in self.modules():
             if isinstance(module, nn.Dropout):
@@ -82,16 +95,16 @@ class Tuner:
 
     Parameters
     ----------
-    body : the pre-trained network, left as it is
-    features : says how it is tuned, and which stages stay
-    samples : N images that can be read
+    backbone : the pre-trained network, which is not changed
+    features : its tuning, and the stages that are frozen
+    samples : N readable images
     malignant : (N,) bool
-    folder : where what the tuned layers read is kept meanwhile
+    folder : for the files of the tuned layers' inputs
     """
 
     def __init__(
         self,
-        body: Backbone,
+        backbone: Backbone,
         features: NetworkFeatures,
         samples: list[Sample],
         malignant: Flags,
@@ -100,149 +113,179 @@ class Tuner:
         device: torch.device,
         folder: Path,
     ) -> None:
-        self._body = body
+        card = backbone.card
+        self._backbone = backbone
         self._plan = plan
         self._seed = seed
         self._device = device
-        self._pool = body.card.taps[body.card.embedding].pool
-        stay, self._tuned = body.split_stages(features)
         self._malignant = malignant
-        self._pictures = ImageInputs(samples, body.card, device, folder)
-        self._inputs: LayerInputs = self._pictures
-        if stay:
-            frozen = _frozen(body, stay, None if self._tuned else self._pool).to(device)
-            self._inputs = ActivationInputs(self._pictures, frozen, device, folder)
+        self._pool = card.taps[card.embedding].pool
+        frozen_stages, self._tuned_stages = backbone.split_stages(features)
+        self._images = ImageInputs(samples, card, device, folder)
+        self._inputs: LayerInputs = self._images
+        if frozen_stages:
+            pool = None if self._tuned_stages else self._pool
+            frozen = _frozen_layers(backbone, frozen_stages, pool).to(device)
+            self._inputs = ActivationInputs(self._images, frozen, device, folder)
 
     def tune(
-        self, rows: Rows, course: Hyperparameters, after_epoch: EpochCallback | None = None
+        self,
+        rows: Rows,
+        hyperparameters: Hyperparameters,
+        after_epoch: EpochCallback | None = None,
     ) -> TunedLayers:
-        """Tune on these rows; the same rows, course and seed give the same weights on the same machine.
+        """Tune on these rows.
 
-        `after_epoch` is shown the network as it would be taken after that many epochs, and the epoch's mean loss.
+        The same rows, hyperparameters and seed give the same weights on the same machine.
+
+        Parameters
+        ----------
+        after_epoch : called with the number of epochs so far, the layers that a tuning of that many
+            epochs would give, and the epoch's mean loss
         """
         devices = [self._device] if self._device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self._seed)
-            tail = self._new_tail()
-            return self._descend(tail, rows, course, after_epoch)
+            layers = self._new_layers()
+            return self._train(layers, rows, hyperparameters, after_epoch)
 
     def restore_layers(self, state: dict[str, Tensor]) -> TunedLayers:
-        """The tuned layers with weights that were kept."""
-        tail = self._new_tail()
-        tail.load_state_dict(state)
-        return tail
+        """The tuned layers, with stored weights."""
+        layers = self._new_layers()
+        layers.load_state_dict(state)
+        return layers
 
-    def log_odds(self, tail: TunedLayers, rows: Rows) -> NDArray[np.float32]:
-        """Log-odds of malignant (len(rows),) of images as they are."""
-        tail.eval()
-        found = [np.zeros(0, np.float32)]
+    def log_odds(self, layers: TunedLayers, rows: Rows) -> NDArray[np.float32]:
+        """Log-odds of malignant (len(rows),) of images without mirroring."""
+        layers.eval()
+        batches = [np.zeros(0, np.float32)]
         with torch.inference_mode():
             for start in range(0, len(rows), EVALUATION_BATCH):
-                part = rows[start : start + EVALUATION_BATCH]
-                found.append(
-                    log_odds(tail(self._inputs.batch(part, np.zeros(len(part), bool))))[
-                        :, 0
-                    ]
-                    .cpu()
-                    .numpy()
-                )
-        return np.concatenate(found)
+                batch_rows = rows[start : start + EVALUATION_BATCH]
+                not_mirrored = np.zeros(len(batch_rows), bool)
+                classes = layers(self._inputs.batch(batch_rows, not_mirrored))
+                batches.append(log_odds(classes)[:, 0].cpu().numpy())
+        return np.concatenate(batches)
 
-    def network(self, tail: TunedLayers, taps: tuple[str, ...]) -> TapNetwork:
-        """The whole tuned network, cut off behind its deepest tap or embedding; it shares its layers with `tail`."""
-        layers = self._body.stages.items()
-        stages = OrderedDict(
-            (name, tail.stages[name] if name in self._tuned else layer)
-            for name, layer in layers
-        )
-        return TapNetwork(self._body.card, stages, taps, tail.head)
+    def network(self, layers: TunedLayers, taps: tuple[str, ...]) -> TapNetwork:
+        """The complete network, cut off behind its deepest tap or embedding.
+
+        It shares its tuned layers with `layers`.
+        """
+        stages: OrderedDict[str, nn.Module] = OrderedDict()
+        for name, stage in self._backbone.stages.items():
+            is_tuned = name in self._tuned_stages
+            stages[name] = layers.stages[name] if is_tuned else stage
+        return TapNetwork(self._backbone.card, stages, taps, layers.head)
 
     def extractor_inputs(self, rows: Rows, with_mask: bool) -> NDArray[np.float32]:
-        """What an extractor prepares of these images."""
-        return self._pictures.extractor_inputs(rows, with_mask)
+        """These images as an extractor prepares them."""
+        return self._images.extractor_inputs(rows, with_mask)
 
-    def _new_tail(self) -> TunedLayers:
+    def _new_layers(self) -> TunedLayers:
         stages = OrderedDict(
-            (name, deepcopy(self._body.stages[name])) for name in self._tuned
+            (name, deepcopy(self._backbone.stages[name])) for name in self._tuned_stages
         )
-        return TunedLayers(stages, self._pool, new_head(self._body.card)).to(self._device)
+        head = new_head(self._backbone.card)
+        return TunedLayers(stages, self._pool, head).to(self._device)
 
-    def _descend(
-        self, tail: TunedLayers, rows: Rows, course: Hyperparameters, after_epoch: EpochCallback | None
+    def _train(
+        self,
+        layers: TunedLayers,
+        rows: Rows,
+        hyperparameters: Hyperparameters,
+        after_epoch: EpochCallback | None,
     ) -> TunedLayers:
-        tail.start_training()
+        layers.start_training()
         optimiser = torch.optim.SGD(
-            tail.parameters(),
-            lr=course.rate,
+            layers.parameters(),
+            lr=hyperparameters.rate,
             momentum=self._plan.momentum,
-            weight_decay=course.decay,
+            weight_decay=hyperparameters.decay,
         )
-        average = _averaging(tail, self._plan.average)
-        draw = np.random.default_rng(self._seed)
-        taken = (
-            cast(TunedLayers, average.module) if average else tail
-        )  # torch types it as any module
-        for epoch in range(course.epochs):
+        average = _running_average(layers, self._plan.average)
+        result = layers
+        if average:
+            result = cast(TunedLayers, average.module)  # torch types it as any module
+        generator = np.random.default_rng(self._seed)
+        for epoch in range(hyperparameters.epochs):
             losses = []
-            for part, mirrored in self._batches(rows, draw):
-                losses.append(self._step(tail, optimiser, part, mirrored))
+            for batch_rows, mirrored in self._batches(rows, generator):
+                loss = self._train_batch(layers, optimiser, batch_rows, mirrored)
+                losses.append(loss)
                 if average:
-                    average.update_parameters(tail)
+                    average.update_parameters(layers)
             if after_epoch:
-                after_epoch(epoch + 1, taken, torch.stack(losses).mean().item())
-                tail.start_training()
-        return taken.eval().requires_grad_(False)
+                after_epoch(epoch + 1, result, torch.stack(losses).mean().item())
+                layers.start_training()
+        return result.eval().requires_grad_(False)
 
-    def _step(
-        self, tail: TunedLayers, optimiser: torch.optim.Optimizer, rows: Rows, mirrored: Flags
+    def _train_batch(
+        self,
+        layers: TunedLayers,
+        optimiser: torch.optim.Optimizer,
+        rows: Rows,
+        mirrored: Flags,
     ) -> Tensor:
-        labels = torch.from_numpy(self._malignant[rows].astype(np.int64)).to(
-            self._device
-        )
-        loss = nn.functional.cross_entropy(
-            tail(self._inputs.batch(rows, mirrored)), labels
-        )
+        """One step of the optimiser; returns the loss ()."""
+        labels = torch.from_numpy(self._malignant[rows].astype(np.int64))
+        classes = layers(self._inputs.batch(rows, mirrored))
+        loss = nn.functional.cross_entropy(classes, labels.to(self._device))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         return loss.detach()
 
     def _batches(
-        self, rows: Rows, draw: np.random.Generator
+        self, rows: Rows, generator: np.random.Generator
     ) -> Iterator[tuple[Rows, Flags]]:
-        """Full batches in random order (594 / 6 = 99 images make three of 33); fewer images than one make one."""
-        shown, mirrored = (
-            balance_classes(rows, self._malignant, draw)
-            if self._plan.balance
-            else (rows, np.zeros_like(rows))
-        )
+        """Rows and mirror flags of full batches, in random order.
+
+        594 / 6 = 99 images give three batches of 33. Fewer images than one batch give one batch.
+        """
+        if self._plan.balance:
+            rows, mirrored = balance_classes(rows, self._malignant, generator)
+        else:
+            mirrored = np.zeros_like(rows)
         if self._plan.flips:
-            mirrored = draw.integers(0, 2, len(shown))
-        order = draw.permutation(len(shown))
-        size = min(self._plan.batch, len(shown))
-        for start in range(0, len(shown) - size + 1, size):
-            chosen = order[start : start + size]
-            yield shown[chosen], mirrored[chosen].astype(bool)
+            mirrored = generator.integers(0, 2, len(rows))
+        order = generator.permutation(len(rows))
+        size = min(self._plan.batch, len(rows))
+        for start in range(0, len(rows) - size + 1, size):
+            batch = order[start : start + size]
+            yield rows[batch], mirrored[batch].astype(bool)
 
 
 def balance_classes(
-    rows: Rows, malignant: Flags, draw: np.random.Generator
+    rows: Rows, malignant: Flags, generator: np.random.Generator
 ) -> tuple[Rows, Rows]:
-    """Rows (M,) with both classes equally many, and which are mirrored (M,): mirror images of the rarer class, as many
-    as are missing, drawn at random (K20 added 760 flips of benign images)."""
+    """Add mirror images of the rarer class until both classes have the same size.
+
+    The added images are drawn at random (K20 added 760 flips of benign images).
+
+    Returns
+    -------
+    rows : (M,) both classes equally many
+    mirrored : (M,) 1 for the added mirror images, else 0
+    """
     labels = malignant[rows]
-    rarer = rows[labels] if labels.sum() * 2 < len(labels) else rows[~labels]
-    missing = len(rows) - 2 * len(rarer)
-    added = (
-        draw.choice(rarer, missing, replace=missing > len(rarer))
-        if len(rarer)
-        else rows[:0]
-    )
-    return np.concatenate([rows, added]), np.repeat([0, 1], [len(rows), len(added)])
+    is_malignant_rarer = labels.sum() * 2 < len(labels)
+    rarer_rows = rows[labels] if is_malignant_rarer else rows[~labels]
+    missing = len(rows) - 2 * len(rarer_rows)
+    if len(rarer_rows):
+        with_replacement = missing > len(rarer_rows)
+        added = generator.choice(rarer_rows, missing, replace=with_replacement)
+    else:
+        added = rows[:0]
+    mirrored = np.repeat([0, 1], [len(rows), len(added)])
+    return np.concatenate([rows, added]), mirrored
 
 
-def _frozen(body: Backbone, stay: list[str], pool: Pool | None) -> nn.Module:
-    layers = nn.Sequential(*(body.stages[name] for name in stay)).eval()
+def _frozen_layers(
+    backbone: Backbone, stages: list[str], pool: Pool | None
+) -> nn.Module:
+    """The frozen stages in sequence, with the pooling behind them if `pool` is given."""
+    layers = nn.Sequential(*(backbone.stages[name] for name in stages)).eval()
     return layers if pool is None else nn.Sequential(layers, _Pooling(pool))
 
 
@@ -255,7 +298,13 @@ class _Pooling(nn.Module):
         return pool_maps(maps, self._pool, {})
 
 
-def _averaging(tail: TunedLayers, share: float) -> AveragedModel | None:
-    return (
-        AveragedModel(tail, multi_avg_fn=get_ema_multi_avg_fn(share)) if share else None
-    )
+def _running_average(layers: TunedLayers, share: float) -> AveragedModel | None:
+    """The running average of the weights, or None if the plan has none.
+
+    Parameters
+    ----------
+    share : weight of the previous average at each step
+    """
+    if not share:
+        return None
+    return AveragedModel(layers, multi_avg_fn=get_ema_multi_avg_fn(share))

@@ -9,7 +9,7 @@ from shared.learning.validation.cross_validation import calibrate_out_of_fold
 from shared.learning.validation.folds import Fold
 from shared.statistics import (
     ConfusionTable,
-    brier,
+    brier_score,
     delong_interval,
     expected_calibration_error,
     roc_auc,
@@ -46,7 +46,7 @@ def ensemble_metrics(
         "false_negatives": table.fn,
         "false_positives": table.fp,
         "true_negatives": table.tn,
-        "brier": brier(risks, malignant),
+        "brier": brier_score(risks, malignant),
         "calibration_error": expected_calibration_error(risks, malignant),
         "images": len(scores),
         "prevalence": float(malignant.mean()),

@@ -1,1 +1,1 @@
-"""The audit trail: append, read, export, verify, seal."""
+"""The audit trail: record, read, export, verify, seal."""

@@ -1,6 +1,7 @@
-"""The whole audit trail, or a hospital's, in many short transactions: however slow the reader, none is held open.
+"""Reads the whole audit trail, or a hospital's, in many short transactions.
 
-Events are only ever added, so what is read later belongs to what was read before.
+However slow the reader is, no transaction stays open. Events are only ever added, so a page that is
+read later fits the pages before it.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from shared.domain.audit.chain import Link, Seal, chain_name
 from shared.domain.audit.export import export_lines
+from shared.ledger.audit.repository import LinkPosition
 from shared.ledger.hospital_session import HospitalSession
 from shared.ledger.ledger import Ledger
 from shared.ledger.system_session import SystemSession
@@ -17,7 +19,7 @@ PAGE_EVENTS = 1000
 
 
 class AuditTrailReader:
-    """The trail as one actor reads it: one hospital's, or all."""
+    """The audit trail of one hospital, or of all, as one actor may read it."""
 
     def __init__(
         self, ledger: Ledger, actor: str, hospital: UUID | None = None
@@ -32,20 +34,20 @@ class AuditTrailReader:
 
     def links(self) -> Iterator[Link]:
         """Chain after chain, each from its beginning."""
-        after: tuple[str, int] | None = None
+        position: LinkPosition | None = None
         while True:
             with self._open() as session:
-                page = session.audit.links(after, PAGE_EVENTS)
+                page = session.audit.links(position, PAGE_EVENTS)
             yield from (link for _, link in page)
             if len(page) < PAGE_EVENTS:
                 return
-            after = page[-1][0]
+            position, _ = page[-1]
 
     def export_lines(self) -> Iterator[str]:
-        """The lines of an export."""
+        """The lines of an export. Seals are read before events (`shared.domain.audit.export`)."""
         seals = self.seals()
-        of = chain_name(self._hospital) if self._hospital else None
-        yield from export_lines(of, self.links(), seals)
+        chain = chain_name(self._hospital) if self._hospital else None
+        yield from export_lines(chain, self.links(), seals)
 
     def _open(self) -> AbstractContextManager[HospitalSession | SystemSession]:
         if self._hospital:

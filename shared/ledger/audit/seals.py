@@ -1,8 +1,11 @@
-"""Checkpoints of the audit trail: the heads of its chains, each signed alone, so that a hospital gets its own only."""
+"""Seals of the audit trail: the signed heads of its chains.
 
-from dataclasses import replace
+Each chain's head is signed alone, so that a hospital receives only its own.
+"""
+
+from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -10,16 +13,18 @@ from sqlalchemy.orm import Session
 
 from shared.domain.audit.chain import NO_PREVIOUS_HASH, Seal, chain_name, format_time
 from shared.ledger.clock import database_time
-from shared.ledger.tables import SealRow
+from shared.ledger.tables import AnyRow, SealRow
 
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('sera-seal', 0))")
-MOVED = text(
+UNSEALED_HEADS = text(
     """
     SELECT c.chain, e.number, e.hash
     FROM (SELECT id::text AS chain FROM hospitals UNION ALL SELECT 'house') c
     CROSS JOIN LATERAL (
-        SELECT number, hash FROM audit_events WHERE chain = c.chain ORDER BY number DESC LIMIT 1) e
-    WHERE NOT EXISTS (SELECT FROM audit_checkpoints s WHERE s.chain = c.chain AND s.number >= e.number)
+        SELECT number, hash FROM audit_events
+        WHERE chain = c.chain ORDER BY number DESC LIMIT 1) e
+    WHERE NOT EXISTS (
+        SELECT FROM audit_checkpoints s WHERE s.chain = c.chain AND s.number >= e.number)
     ORDER BY c.chain
     """
 )
@@ -32,7 +37,7 @@ class Signer(Protocol):
 
 
 class Seals:
-    """Of all chains, or of one hospital's where it is given."""
+    """The seals of all chains, or of one hospital's chain."""
 
     def __init__(self, session: Session, hospital: UUID | None = None) -> None:
         self._session = session
@@ -41,55 +46,62 @@ class Seals:
     def add(self, signer: Signer) -> list[Seal]:
         """Seal every chain that has grown since its last seal."""
         self._session.execute(LOCK)
-        heads = self._session.execute(MOVED).all()
+        heads = self._session.execute(UNSEALED_HEADS).all()
         now = database_time(self._session)
-        made = [self._made(head, now, signer) for head in heads]
-        self._session.add_all(SealRow(**vars(seal) | {"at": now}) for seal in made)
-        return made
+        seals = [self._seal_head(head, now, signer) for head in heads]
+        for seal in seals:
+            values = {**vars(seal), "at": now}
+            self._session.add(SealRow(**values))
+        return seals
 
     def all(self) -> list[Seal]:
-        """Each chain's in their order."""
+        """By chain, each chain's in their order."""
         query = select(SealRow).order_by(SealRow.chain, SealRow.seal)
         if self._hospital:
             query = query.where(SealRow.chain == chain_name(self._hospital))
         return [_seal(row) for row in self._session.scalars(query)]
 
-    def seals_after(self, chain: str, seal: int, most: int) -> list[Seal]:
-        """A chain's seals that follow the one of this number, in their order."""
+    def seals_after(self, chain: str, seal: int, limit: int) -> list[Seal]:
+        """A chain's seals after the one of this number, in their order."""
         query = (
             select(SealRow)
             .where(SealRow.chain == chain, SealRow.seal > seal)
             .order_by(SealRow.seal)
-            .limit(most)
+            .limit(limit)
         )
         return [_seal(row) for row in self._session.scalars(query)]
 
     def find(self, chain: str, seal: int) -> Seal | None:
-        row = self._session.scalar(
-            select(SealRow).where(SealRow.chain == chain, SealRow.seal == seal)
-        )
+        query = select(SealRow).where(SealRow.chain == chain, SealRow.seal == seal)
+        row = self._session.scalar(query)
         return _seal(row) if row else None
 
-    def _made(self, head: Any, now: datetime, signer: Signer) -> Seal:
-        last = self._session.scalar(
+    def _seal_head(self, head: AnyRow, now: datetime, signer: Signer) -> Seal:
+        query = (
             select(SealRow)
             .where(SealRow.chain == head.chain)
             .order_by(SealRow.seal.desc())
             .limit(1)
         )
-        place, previous = (last.seal + 1, _seal(last).computed_hash) if last else (1, NO_PREVIOUS_HASH)
-        bare = Seal(
-            head.chain,
-            place,
-            head.number,
-            head.hash,
-            format_time(now),
-            previous,
-            signer.public,
+        last_row = self._session.scalar(query)
+        seal_number = 1
+        previous = NO_PREVIOUS_HASH
+        if last_row:
+            seal_number = last_row.seal + 1
+            previous = _seal(last_row).computed_hash
+        unsigned = Seal(
+            chain=head.chain,
+            seal=seal_number,
+            number=head.number,
+            hash=head.hash,
+            at=format_time(now),
+            previous=previous,
+            key=signer.public,
         )
-        return replace(bare, signature=signer.sign(bare.signed_bytes))
+        return replace(unsigned, signature=signer.sign(unsigned.signed_bytes))
 
 
 def _seal(row: SealRow) -> Seal:
-    names = Seal.__dataclass_fields__
-    return Seal(**{name: getattr(row, name) for name in names} | {"at": format_time(row.at)})
+    values = {field.name: getattr(row, field.name) for field in fields(Seal)}
+    values["at"] = format_time(row.at)
+    return Seal(**values)

@@ -1,4 +1,7 @@
-"""Proves the audit trail in pieces of bounded length: each says where the next goes on, so that none takes long."""
+"""Verifies the audit trail in stretches of bounded length, so that no step takes long.
+
+Each stretch comes with the position at which the next one begins.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -16,7 +19,7 @@ PAGE_SEALS = 1000
 
 
 class ChainPosition(NamedTuple):
-    """Behind this event and this seal of a chain; 0 and 0: at its beginning."""
+    """A position after this event and this seal of a chain; 0 and 0: its beginning."""
 
     chain: str
     number: int = 0
@@ -24,7 +27,7 @@ class ChainPosition(NamedTuple):
 
 
 class AuditVerifier:
-    """Chain after chain, as one actor may read them: one hospital's, or all."""
+    """Verifies the chains that one actor may read: one hospital's, or all."""
 
     def __init__(
         self,
@@ -32,73 +35,82 @@ class AuditVerifier:
         actor: str,
         hospital: UUID | None = None,
         *,
-        signed: Callable[[Seal], bool],
-        trusted: Sequence[str] = (),
+        has_valid_signature: Callable[[Seal], bool],
+        trusted_keys: Sequence[str] = (),
     ) -> None:
         self._ledger = ledger
         self._actor = actor
         self._hospital = hospital
-        self._signed = signed
-        self._trusted = trusted
+        self._has_valid_signature = has_valid_signature
+        self._trusted_keys = trusted_keys
 
     def stretches(
-        self, place: ChainPosition | None = None
+        self, position: ChainPosition | None = None
     ) -> Iterator[tuple[Stretch, ChainPosition | None]]:
-        """From this place to the end of the last chain; with each stretch the place that follows it."""
-        while place := place or self._first():
+        """Verify from this position to the end of the last chain; None: from the beginning.
+
+        Yields each stretch with the position that follows it, which is None after the last one.
+        """
+        position = position or self._first_position()
+        while position:
             with self._open() as session:
-                stretch = self._stretch(session, place)
-                place = self._next(session, stretch)
-            yield stretch, place
-            if place is None:
-                return
+                stretch = self._verify_stretch(session, position)
+                position = self._next_position(session, stretch)
+            yield stretch, position
 
-    def allows(self, place: ChainPosition) -> bool:
-        """Whether the chain is one that this actor may read."""
-        return self._hospital is None or place.chain == chain_name(self._hospital)
+    def allows(self, position: ChainPosition) -> bool:
+        """Whether this actor may read the chain."""
+        return self._hospital is None or position.chain == chain_name(self._hospital)
 
-    def _stretch(
-        self, session: HospitalSession | SystemSession, place: ChainPosition
+    def _verify_stretch(
+        self, session: HospitalSession | SystemSession, position: ChainPosition
     ) -> Stretch:
-        """Seals are read before events: one made meanwhile is of an event that is read."""
-        seals = session.seals.seals_after(place.chain, place.seal, PAGE_SEALS)
-        links = session.audit.stretch(place.chain, place.number, PAGE_EVENTS)
-        ended = len(links) < PAGE_EVENTS and len(seals) < PAGE_SEALS
+        """Seals are read before events, so that the event of each new seal is read, too."""
+        seals = session.seals.seals_after(position.chain, position.seal, PAGE_SEALS)
+        links = session.audit.stretch(position.chain, position.number, PAGE_EVENTS)
+        is_last = len(links) < PAGE_EVENTS and len(seals) < PAGE_SEALS
         if len(seals) == PAGE_SEALS:
             links = [link for link in links if link.number <= seals[-1].number]
-        if links and not ended:
-            seals = _up_to(links[-1].number, seals)
-        last_seal = session.seals.find(place.chain, place.seal) if place.seal else None
+        if links and not is_last:
+            seals = _seals_up_to(links[-1].number, seals)
+        last_seal = None
+        if position.seal:
+            last_seal = session.seals.find(position.chain, position.seal)
         return verify_stretch(
-            self._before(session, place),
+            self._previous_link(session, position),
             links,
             seals,
-            self._signed,
-            self._trusted,
-            chain=place.chain,
+            has_valid_signature=self._has_valid_signature,
+            trusted_keys=self._trusted_keys,
+            chain=position.chain,
             last_seal=last_seal,
-            is_last=ended,
+            is_last=is_last,
         )
 
-    def _before(
-        self, session: HospitalSession | SystemSession, place: ChainPosition
+    def _previous_link(
+        self, session: HospitalSession | SystemSession, position: ChainPosition
     ) -> Link | None:
-        found = (
-            session.audit.stretch(place.chain, place.number - 1, 1)
-            if place.number
-            else []
+        """The event at the position; None if it is missing."""
+        if not position.number:
+            return None
+        links = session.audit.stretch(
+            position.chain, last_number=position.number - 1, limit=1
         )
-        return found[0] if found and found[0].number == place.number else None
+        if links and links[0].number == position.number:
+            return links[0]
+        return None
 
-    def _next(
+    def _next_position(
         self, session: HospitalSession | SystemSession, stretch: Stretch
     ) -> ChainPosition | None:
         if not stretch.is_last:
-            return ChainPosition(stretch.chain, stretch.number, stretch.seal)
+            return ChainPosition(
+                chain=stretch.chain, number=stretch.number, seal=stretch.seal
+            )
         chain = session.audit.next_chain(stretch.chain)
         return ChainPosition(chain) if chain else None
 
-    def _first(self) -> ChainPosition | None:
+    def _first_position(self) -> ChainPosition | None:
         with self._open() as session:
             chain = session.audit.next_chain()
         return ChainPosition(chain) if chain else None
@@ -109,9 +121,9 @@ class AuditVerifier:
         return self._ledger.system_session(self._actor)
 
 
-def _up_to(number: int, seals: Sequence[Seal]) -> list[Seal]:
-    """Those of events that were read, until one is of an event that was not."""
-    for place, seal in enumerate(seals):
+def _seals_up_to(number: int, seals: Sequence[Seal]) -> list[Seal]:
+    """The first seals, up to the last one before a seal of a later event."""
+    for index, seal in enumerate(seals):
         if seal.number > number:
-            return list(seals[:place])
+            return list(seals[:index])
     return list(seals)

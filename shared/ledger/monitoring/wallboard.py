@@ -76,7 +76,7 @@ class DeadLetterCount(NamedTuple):
     lately: int
 
 
-class DecisionCount(NamedTuple):
+class ReferralCount(NamedTuple):
     hospital: UUID
     results: int
     refer: int
@@ -92,7 +92,7 @@ class WallboardData:
     lanes: Sequence[WaitingLane]
     running: dict[UUID, int]
     dead_letters: Sequence[DeadLetterCount]
-    decisions: Sequence[DecisionCount]
+    decisions: Sequence[ReferralCount]
 
 
 class Wallboard:
@@ -184,7 +184,7 @@ class Wallboard:
         )
         return [DeadLetterCount(*row) for row in rows]
 
-    def _decisions(self, span: Span) -> list[DecisionCount]:
+    def _decisions(self, span: Span) -> list[ReferralCount]:
         refer = func.count().filter(ObservationRow.decision == REFER)
         query = (
             select(ObservationRow.hospital_id, func.count(), refer)
@@ -197,7 +197,7 @@ class Wallboard:
         rows = self._session.execute(
             self._restrict_to_hospital(query, ObservationRow.hospital_id)
         )
-        return [DecisionCount(*row) for row in rows]
+        return [ReferralCount(*row) for row in rows]
 
     def _restrict_to_hospital(
         self, query: Select[*Columns], column: Any

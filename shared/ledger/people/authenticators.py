@@ -1,4 +1,4 @@
-"""People's authenticators: their sealed secrets, which codes were used, and the recovery codes that are left."""
+"""Authenticators of people: the sealed secret, the last used code, and the unused recovery codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,12 +22,19 @@ class AuthenticatorAlreadyOn(Conflict):
 
 class AuthenticatorNotStarted(Conflict):
     code = "totp-not-begun"
-    text = "No authenticator was begun. Begin with POST /v1/session/totp, and confirm with the code that it shows."
+    text = (
+        "No authenticator was begun. Begin with POST /v1/session/totp, and confirm with the code "
+        "that it shows."
+    )
 
 
 @dataclass(frozen=True)
 class Authenticator:
-    """A person's as it is kept; `since` is None until it was confirmed. `now_s` is the database's clock."""
+    """A person's authenticator. `confirmed_at` is None until it is confirmed.
+
+    `last_step` is the time step of the last used code, `recovery` are hashes of the unused recovery
+    codes, `now_s` is the database's clock.
+    """
 
     person: UUID
     hospital: UUID | None
@@ -44,8 +51,11 @@ class Authenticators:
         self._audit = audit
 
     def lock(self, person: UUID) -> Authenticator:
-        """Held until the transaction ends, so that no code is used twice at once."""
-        held = self._session.execute(
+        """A person's authenticator, locked until the transaction ends.
+
+        The lock prevents that one code is used twice at the same time.
+        """
+        query = (
             select(
                 PersonRow.id,
                 PersonRow.hospital_id,
@@ -57,44 +67,61 @@ class Authenticators:
             )
             .where(PersonRow.id == person)
             .with_for_update()
-        ).one()
+        )
+        row = self._session.execute(query).one()
         return Authenticator(
-            person=held.id,
-            hospital=held.hospital_id,
-            sealed=held.totp_secret,
-            confirmed_at=held.totp_since,
-            last_step=held.totp_step,
-            recovery=tuple(held.recovery),
-            now_s=held.now_s,
+            person=row.id,
+            hospital=row.hospital_id,
+            sealed=row.totp_secret,
+            confirmed_at=row.totp_since,
+            last_step=row.totp_step,
+            recovery=tuple(row.recovery),
+            now_s=row.now_s,
         )
 
     def begin(self, person: UUID, sealed: bytes) -> None:
-        """Raises AuthenticatorOn."""
+        """Store a secret that is not confirmed yet. Raises AuthenticatorAlreadyOn."""
         if self.lock(person).confirmed_at:
             raise AuthenticatorAlreadyOn
-        self._set(person, **WITHOUT_TOTP | {"totp_secret": sealed})
+        values = {**WITHOUT_TOTP, "totp_secret": sealed}
+        self._update(person, **values)
 
-    def turn_on(self, its: Authenticator, step: int, recovery: Sequence[str]) -> None:
-        self._set(its.person, totp_since=NOW, totp_step=step, recovery=list(recovery))
-        self._record(Event.TOTP_ON, its)
+    def turn_on(
+        self, authenticator: Authenticator, step: int, recovery: Sequence[str]
+    ) -> None:
+        self._update(
+            authenticator.person,
+            totp_since=NOW,
+            totp_step=step,
+            recovery=list(recovery),
+        )
+        self._record(Event.TOTP_ON, authenticator)
 
-    def turn_off(self, its: Authenticator) -> None:
-        self._set(its.person, **WITHOUT_TOTP)
-        self._record(Event.TOTP_OFF, its)
+    def turn_off(self, authenticator: Authenticator) -> None:
+        self._update(authenticator.person, **WITHOUT_TOTP)
+        self._record(Event.TOTP_OFF, authenticator)
 
-    def use_step(self, its: Authenticator, step: int) -> None:
-        """Its code is not taken again."""
-        self._set(its.person, totp_step=step)
+    def use_step(self, authenticator: Authenticator, step: int) -> None:
+        """Note that the code of a time step was used, so that it is not accepted again."""
+        self._update(authenticator.person, totp_step=step)
 
-    def use_recovery(self, its: Authenticator, used: str) -> None:
-        self._set(its.person, recovery=[each for each in its.recovery if each != used])
+    def use_recovery(self, authenticator: Authenticator, code_hash: str) -> None:
+        remaining = [
+            unused_hash
+            for unused_hash in authenticator.recovery
+            if unused_hash != code_hash
+        ]
+        self._update(authenticator.person, recovery=remaining)
 
-    def _set(self, person: UUID, **told: object) -> None:
+    def _update(self, person: UUID, **values: object) -> None:
         self._session.execute(
-            update(PersonRow).where(PersonRow.id == person).values(**told)
+            update(PersonRow).where(PersonRow.id == person).values(**values)
         )
 
-    def _record(self, event: Event, its: Authenticator) -> None:
-        self._audit.record_all(
-            [AuditEntry(event, its.hospital, details={"person": str(its.person)})]
+    def _record(self, event: Event, authenticator: Authenticator) -> None:
+        entry = AuditEntry(
+            event=event,
+            hospital_id=authenticator.hospital,
+            details={"person": str(authenticator.person)},
         )
+        self._audit.record_all([entry])

@@ -1,4 +1,4 @@
-"""The first start: an operator's account, so that somebody can sign in and make the others."""
+"""Creates the first operator's account, so that this person can create all others."""
 
 from shared.ledger.ledger import Ledger
 from shared.security import passwords
@@ -7,14 +7,16 @@ ACTOR = "first-start"
 
 
 def first_operator(ledger: Ledger) -> str | None:
-    """The one-time password of the account `operator`, made if there is nobody yet; else None.
+    """Create the account `operator`, and return its one-time password.
 
-    Of several who start at once one makes it. The password is told to nobody else and kept nowhere.
+    None if there are people already. If several processes call this at once, one of them creates
+    the account. The password is stored nowhere.
     """
     with ledger.system_session(ACTOR) as session:
         if session.people.all():
             return None
-    one_time = passwords.one_time()
-    one_time_hash = passwords.hashed(one_time)
+    one_time_password = passwords.one_time_password()
+    one_time_hash = passwords.hash_password(one_time_password)
     with ledger.system_session(ACTOR) as session:
-        return one_time if session.people.create_first_operator(one_time_hash) else None
+        operator = session.people.create_first_operator(one_time_hash)
+    return one_time_password if operator else None

@@ -1,4 +1,7 @@
-"""People on their way by a provider of identities: each state is good once, for a while, in one browser."""
+"""States of OpenID Connect: people who were sent to an identity provider and are not back yet.
+
+Each state is valid once, for a limited time, in one browser.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,16 +9,16 @@ from datetime import timedelta
 from sqlalchemy import delete, func
 from sqlalchemy.orm import Session
 
-from shared.ledger.people.sessions import digest
+from shared.ledger.people.sessions import hash_token
 from shared.ledger.tables import OidcStateRow
 
 NOW = func.clock_timestamp()
-GOOD_FOR = timedelta(minutes=10)
+STATE_LIFETIME = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class OidcState:
-    """What the provider's answer has to fit: its token's nonce, and the verifier that its code is exchanged with."""
+    """The nonce that the provider's token must have, and the PKCE verifier of its code."""
 
     nonce: str
     verifier: str
@@ -25,22 +28,30 @@ class OidcStates:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def begin(self, state: str, browser: str, arrival: OidcState) -> None:
+    def begin(self, state: str, browser: str, oidc_state: OidcState) -> None:
+        """Store a state, and delete expired ones."""
         self._session.execute(delete(OidcStateRow).where(OidcStateRow.expires_at < NOW))
         row = OidcStateRow(
-            state_sha256=digest(state), browser_sha256=digest(browser), **vars(arrival)
+            state_sha256=hash_token(state),
+            browser_sha256=hash_token(browser),
+            nonce=oidc_state.nonce,
+            verifier=oidc_state.verifier,
         )
-        row.expires_at = NOW + GOOD_FOR
+        row.expires_at = NOW + STATE_LIFETIME
         self._session.add(row)
 
     def finish(self, state: str, browser: str) -> OidcState | None:
-        """None if this browser has not set out with this state, or has come back before."""
-        mine = (
-            OidcStateRow.state_sha256 == digest(state),
-            OidcStateRow.browser_sha256 == digest(browser),
+        """Use a state up; None if this browser did not begin it, or has used it before."""
+        statement = (
+            delete(OidcStateRow)
+            .where(
+                OidcStateRow.state_sha256 == hash_token(state),
+                OidcStateRow.browser_sha256 == hash_token(browser),
+                OidcStateRow.expires_at > NOW,
+            )
+            .returning(OidcStateRow.nonce, OidcStateRow.verifier)
         )
-        taken = delete(OidcStateRow).where(*mine, OidcStateRow.expires_at > NOW)
-        row = self._session.execute(
-            taken.returning(OidcStateRow.nonce, OidcStateRow.verifier)
-        ).first()
-        return row and OidcState(*row)
+        row = self._session.execute(statement).first()
+        if row is None:
+            return None
+        return OidcState(nonce=row.nonce, verifier=row.verifier)

@@ -1,4 +1,7 @@
-"""People: who they are, made and changed by operators, and by a hospital's administrator for its staff."""
+"""The accounts of people.
+
+Operators create and change them; a hospital's administrator those of its staff.
+"""
 
 import unicodedata
 from collections.abc import Mapping
@@ -18,32 +21,44 @@ from shared.ledger.audit.repository import AuditEntry, AuditTrail
 from shared.ledger.tables import AnyRow, AnySelect, PersonRow
 
 NOW = func.clock_timestamp()
-FIRST = text("SELECT pg_advisory_xact_lock(hashtextextended('sera-first-person', 0))")
+FIRST_PERSON_LOCK = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended('sera-first-person', 0))"
+)
 FIRST_NAME = "operator"
 FREE_ATTEMPTS = 5
+"""Wrong guesses in a row before a name is locked."""
 FIRST_LOCK_S = 30
+"""Seconds that the first lock lasts. Each next one lasts twice as long, up to `MAX_LOCK_S`."""
 MAX_LOCK_S = 900
-"""Wrong guesses in a row before a lock; how long the first lasts, each next one twice as long, and the longest."""
 
 
 class PersonNeedsHospital(InputError):
     code = "person-needs-hospital"
-    text = "A {role} belongs to one hospital; name it with --hospital NAME, or `hospital` in the body."
+    text = (
+        "A {role} belongs to one hospital; name it with --hospital NAME, or `hospital` in the "
+        "body."
+    )
 
 
 class NameTaken(Conflict):
     code = "name-taken"
-    text = "Somebody signs in as {name} already, or by the same identity. Names are one list for all: choose another."
+    text = (
+        "Somebody signs in as {name} already, or by the same identity. Names are one list for "
+        "all: choose another."
+    )
 
 
 class PersonUnknown(NotFound):
     code = "person-unknown"
-    text = "There is no person {person} that you may change. Those there are: `./sera person list`, or GET /v1/people."
+    text = (
+        "There is no person {person} that you may change. Those there are: `./sera person list`, "
+        "or GET /v1/people."
+    )
 
 
 @dataclass(frozen=True)
 class Person:
-    """A person as others may know it."""
+    """A person's account, without secrets."""
 
     id: UUID
     name: str
@@ -67,11 +82,14 @@ WITHOUT_TOTP: dict[str, Any] = {
 }
 UNLOCKED = {"failures": 0, "locked_until": None}
 NEXT_GENERATION = {"generation": PersonRow.generation + 1}
-"""Ends every session that there is."""
+"""Ends every session of the person."""
 
 
 class People:
-    """Of the whole house; or of one hospital, whose administrator sees them all and changes its staff."""
+    """The people of the whole system, or of one hospital.
+
+    A hospital's administrator sees all people of the hospital, and changes its staff.
+    """
 
     def __init__(
         self, session: Session, audit: AuditTrail, hospital: UUID | None = None
@@ -82,18 +100,14 @@ class People:
 
     def all(self) -> list[Person]:
         """By name."""
-        return [
-            _person(row)
-            for row in self._session.execute(
-                self._mine(select(*PERSON_COLUMNS)).order_by(PersonRow.name)
-            )
-        ]
+        query = select(*PERSON_COLUMNS).order_by(PersonRow.name)
+        rows = self._session.execute(self._restrict_to_hospital(query))
+        return [_person(row) for row in rows]
 
     def find(self, person: UUID) -> Person:
         """Raises PersonUnknown."""
-        row = self._session.execute(
-            self._mine(select(*PERSON_COLUMNS)).where(PersonRow.id == person)
-        ).first()
+        query = select(*PERSON_COLUMNS).where(PersonRow.id == person)
+        row = self._session.execute(self._restrict_to_hospital(query)).first()
         if row is None:
             raise PersonUnknown(person=person)
         return _person(row)
@@ -101,181 +115,219 @@ class People:
     def create(
         self, name: str, role: Role, hospital: UUID | None, one_time_hash: str
     ) -> Person:
-        """A person with a password to be changed. Raises PersonNeedsHospital, NameTaken, Forbidden."""
-        told = {"password_hash": one_time_hash, "must_change": True}
-        return self._add(sign_in_name(name), {**self._home(role, hospital), **told})
+        """Create a person with a password that must be changed.
+
+        Raises PersonNeedsHospital, NameTaken, Forbidden.
+        """
+        return self._add(
+            name=sign_in_name(name),
+            values={
+                **self._role_values(role, hospital),
+                "password_hash": one_time_hash,
+                "must_change": True,
+            },
+        )
 
     def create_demo_person(
         self, name: str, role: Role, hospital: UUID | None, password_hash: str
     ) -> Person | None:
-        """A person of the demo, whose password stays as it is; None if somebody has the name. Raises as `make` does."""
+        """Create a person of the demo, whose password stays; None if the name is taken.
+
+        Raises as `create` does.
+        """
         if not self.is_name_free(name):
             return None
-        told = {"password_hash": password_hash, "must_change": False}
-        return self._add(sign_in_name(name), {**self._home(role, hospital), **told})
+        return self._add(
+            name=sign_in_name(name),
+            values={
+                **self._role_values(role, hospital),
+                "password_hash": password_hash,
+                "must_change": False,
+            },
+        )
 
     def find_by_identity(self, issuer: str, subject: str) -> Person | None:
-        """Whom a provider of identities means by its subject."""
-        row = self._session.execute(
-            select(*PERSON_COLUMNS).where(
-                PersonRow.issuer == issuer, PersonRow.subject == subject
-            )
-        ).first()
+        """The person whom an identity provider knows by this subject."""
+        query = select(*PERSON_COLUMNS).where(
+            PersonRow.issuer == issuer, PersonRow.subject == subject
+        )
+        row = self._session.execute(query).first()
         return _person(row) if row else None
 
     def create_with_identity(
         self, name: str, role: Role, hospital: UUID | None, issuer: str, subject: str
     ) -> Person:
-        """A person without a password, who comes by a provider. Raises as `make` does."""
-        told = {"issuer": issuer, "subject": subject}
-        return self._add(sign_in_name(name), {**self._home(role, hospital), **told})
+        """Create a person without a password, who signs in by an identity provider.
 
-    def is_name_free(self, name: str) -> bool:
-        return (
-            self._session.scalar(
-                select(PersonRow.id).where(PersonRow.name == sign_in_name(name))
-            )
-            is None
+        Raises as `create` does.
+        """
+        return self._add(
+            name=sign_in_name(name),
+            values={
+                **self._role_values(role, hospital),
+                "issuer": issuer,
+                "subject": subject,
+            },
         )
 
+    def is_name_free(self, name: str) -> bool:
+        query = select(PersonRow.id).where(PersonRow.name == sign_in_name(name))
+        return self._session.scalar(query) is None
+
     def create_first_operator(self, one_time_hash: str) -> Person | None:
-        """The operator, if there is nobody yet; of several who ask at once one makes it."""
-        self._session.execute(FIRST)
+        """Create the operator; None if there are people already.
+
+        If several processes call this at once, one of them creates it.
+        """
+        self._session.execute(FIRST_PERSON_LOCK)
         if self._session.scalar(select(PersonRow.id).limit(1)):
             return None
-        return self.create(FIRST_NAME, Role.OPERATOR, None, one_time_hash)
+        return self.create(
+            name=FIRST_NAME,
+            role=Role.OPERATOR,
+            hospital=None,
+            one_time_hash=one_time_hash,
+        )
 
     def reset(self, person: UUID, one_time_hash: str) -> Person:
-        """A new password to be changed, without an authenticator; what was signed in is not any more."""
-        told = {
+        """Set a password that must be changed, and remove the authenticator.
+
+        The person's sessions end. Raises PersonUnknown.
+        """
+        present = self._lock_changeable(person)
+        values = {
             "password_hash": one_time_hash,
             "must_change": True,
             **WITHOUT_TOTP,
             **UNLOCKED,
             **NEXT_GENERATION,
         }
-        before = self._changeable(person)
-        changed = self._change(person, told, Event.PASSWORD_RESET)
-        if before.totp_since:
+        changed = self._change(person, values, Event.PASSWORD_RESET)
+        if present.totp_since:
             self._record(Event.TOTP_OFF, changed)
         return changed
 
     def disable(self, person: UUID) -> Person:
-        """Their sessions end at once. Twice is harmless. Raises PersonUnknown."""
-        if (before := self._changeable(person)).disabled_at:
-            return before
-        return self._change(
-            person, {"disabled_at": NOW, **NEXT_GENERATION}, Event.PERSON_DISABLED
-        )
+        """Disable an account, and end its sessions at once.
+
+        Disabling it again changes nothing. Raises PersonUnknown.
+        """
+        present = self._lock_changeable(person)
+        if present.disabled_at:
+            return present
+        values = {"disabled_at": NOW, **NEXT_GENERATION}
+        return self._change(person, values, Event.PERSON_DISABLED)
 
     def enable(self, person: UUID) -> Person:
-        if not (before := self._changeable(person)).disabled_at:
-            return before
+        """Raises PersonUnknown."""
+        present = self._lock_changeable(person)
+        if not present.disabled_at:
+            return present
         return self._change(person, {"disabled_at": None}, Event.PERSON_ENABLED)
 
     def unlock(self, person: UUID) -> Person:
-        if not (before := self._changeable(person)).failures:
-            return before
+        """Raises PersonUnknown."""
+        present = self._lock_changeable(person)
+        if not present.failures:
+            return present
         return self._change(person, UNLOCKED, Event.PERSON_UNLOCKED)
 
     def change_role(self, person: UUID, role: Role) -> Person:
-        """Within their hospital, or within the house. Their sessions end. Raises PersonNeedsHospital, Forbidden."""
-        before = self._changeable(person)
+        """Change the role within the hospital, or within the system. The person's sessions end.
+
+        Raises PersonUnknown, PersonNeedsHospital, Forbidden.
+        """
+        present = self._lock_changeable(person)
         if self._hospital and role not in STAFF_ROLES:
             raise Forbidden(role=Role.HOSPITAL_ADMIN, needed=Role.OPERATOR)
-        if role in HOSPITAL_ROLES and before.hospital_id is None:
+        if role in HOSPITAL_ROLES and present.hospital_id is None:
             raise PersonNeedsHospital(role=role)
-        if role == before.role:
-            return before
-        home = {} if role in HOSPITAL_ROLES else {"hospital_id": None}
-        return self._change(
-            person,
-            {"role": role, **home, **NEXT_GENERATION},
-            Event.PERSON_ROLE_CHANGED,
-            role=role,
-        )
+        if role == present.role:
+            return present
+        values = {"role": role, **NEXT_GENERATION}
+        if role not in HOSPITAL_ROLES:
+            values["hospital_id"] = None
+        return self._change(person, values, Event.PERSON_ROLE_CHANGED, role=role)
 
-    def _home(self, role: Role, hospital: UUID | None) -> dict[str, Any]:
+    def _role_values(self, role: Role, hospital: UUID | None) -> dict[str, Any]:
         if self._hospital and role not in STAFF_ROLES:
             raise Forbidden(role=Role.HOSPITAL_ADMIN, needed=Role.OPERATOR)
         hospital = self._hospital or hospital
-        if role in HOSPITAL_ROLES and hospital is None:
+        if role not in HOSPITAL_ROLES:
+            return {"role": role, "hospital_id": None}
+        if hospital is None:
             raise PersonNeedsHospital(role=role)
-        return {
-            "role": role,
-            "hospital_id": hospital if role in HOSPITAL_ROLES else None,
-        }
+        return {"role": role, "hospital_id": hospital}
 
-    def _add(self, name: str, told: Mapping[str, Any]) -> Person:
-        new = (
+    def _add(self, name: str, values: Mapping[str, Any]) -> Person:
+        statement = (
             insert(PersonRow)
-            .values(id=uuid4(), name=name, **told)
+            .values(id=uuid4(), name=name, **values)
             .on_conflict_do_nothing()
+            .returning(*PERSON_COLUMNS)
         )
-        row = self._session.execute(new.returning(*PERSON_COLUMNS)).first()
+        row = self._session.execute(statement).first()
         if row is None:
             raise NameTaken(name=name)
-        made = _person(row)
-        self._record(Event.PERSON_CREATED, made, role=made.role)
-        return made
+        person = _person(row)
+        self._record(Event.PERSON_CREATED, person, role=person.role)
+        return person
 
-    def _changeable(self, person: UUID) -> Person:
-        query = (
-            self._mine(select(*PERSON_COLUMNS)).where(PersonRow.id == person).with_for_update()
-        )
+    def _lock_changeable(self, person: UUID) -> Person:
+        query = select(*PERSON_COLUMNS).where(PersonRow.id == person)
         if self._hospital:
             query = query.where(PersonRow.role.in_(STAFF_ROLES))
+        query = self._restrict_to_hospital(query).with_for_update()
         row = self._session.execute(query).first()
         if row is None:
             raise PersonUnknown(person=person)
         return _person(row)
 
     def _change(
-        self, person: UUID, told: Mapping[str, Any], event: Event, **details: object
+        self,
+        person: UUID,
+        values: Mapping[str, Any],
+        event: Event,
+        **details: object,
     ) -> Person:
-        changed = (
+        statement = (
             update(PersonRow)
             .where(PersonRow.id == person)
-            .values(told)
+            .values(values)
             .returning(*PERSON_COLUMNS)
         )
-        after = _person(self._session.execute(changed).one())
-        self._record(event, after, **details)
-        return after
+        changed = _person(self._session.execute(statement).one())
+        self._record(event, changed, **details)
+        return changed
 
-    def _mine(self, query: AnySelect) -> AnySelect:
-        return (
-            query.where(PersonRow.hospital_id == self._hospital)
-            if self._hospital
-            else query
-        )
+    def _restrict_to_hospital(self, query: AnySelect) -> AnySelect:
+        if self._hospital is None:
+            return query
+        return query.where(PersonRow.hospital_id == self._hospital)
 
     def _record(self, event: Event, person: Person, **details: object) -> None:
-        self._audit.record_all(
-            [
-                AuditEntry(
-                    event,
-                    person.hospital_id,
-                    details={"person": str(person.id), **details},
-                )
-            ]
+        entry = AuditEntry(
+            event=event,
+            hospital_id=person.hospital_id,
+            details={"person": str(person.id), **details},
         )
+        self._audit.record_all([entry])
 
 
 def sign_in_name(text: str) -> str:
-    """One name however it is typed."""
+    """The normalised name, which is the same however a person types it."""
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def lock_after(failures: Any) -> ColumnElement[datetime | None]:
-    """Until when so many wrong guesses in a row lock a name."""
-    doubled = FIRST_LOCK_S * func.power(2, func.least(failures - FREE_ATTEMPTS, 20))
-    lock_s = func.least(doubled, MAX_LOCK_S)
-    return case(
-        (failures >= FREE_ATTEMPTS, NOW + func.make_interval(0, 0, 0, 0, 0, 0, lock_s)),
-        else_=None,
-    )
+    """SQL for the end of the lock after so many wrong guesses in a row; NULL: no lock."""
+    doublings = func.least(failures - FREE_ATTEMPTS, 20)
+    lock_s = func.least(FIRST_LOCK_S * func.power(2, doublings), MAX_LOCK_S)
+    lock_interval = func.make_interval(0, 0, 0, 0, 0, 0, lock_s)
+    return case((failures >= FREE_ATTEMPTS, NOW + lock_interval), else_=None)
 
 
 def _person(row: AnyRow) -> Person:
-    return Person(**{**row._mapping, "role": Role(row.role)})
+    values = dict(row._mapping)
+    values["role"] = Role(row.role)
+    return Person(**values)

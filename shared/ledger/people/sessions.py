@@ -1,4 +1,4 @@
-"""Sessions of people who signed in: a random token in their browser, its hash here."""
+"""Sessions of people who signed in: the browser has a random token, the database its hash."""
 
 import hashlib
 import secrets
@@ -18,30 +18,30 @@ from shared.ledger.tables import PersonRow, SessionRow
 TOKEN_BYTES = 32
 NOW = func.clock_timestamp()
 USE_NOTED_EVERY = timedelta(minutes=1)
-KEPT = timedelta(days=7)
-"""How long the row of an ended session stays."""
+RETENTION = timedelta(days=7)
+"""How long the row of an expired session is kept."""
 
 
-LIVES: ColumnElement[bool] = and_(
+IS_VALID: ColumnElement[bool] = and_(
     SessionRow.revoked_at.is_(None),
     SessionRow.expires_at > NOW,
     SessionRow.generation == PersonRow.generation,
     PersonRow.disabled_at.is_(None),
 )
-UNUSED_NOT_LONG: ColumnElement[bool] = SessionRow.idle_at > NOW
+IS_NOT_IDLE: ColumnElement[bool] = SessionRow.idle_at > NOW
 
 
 @dataclass(frozen=True)
 class Lifetime:
-    """How long a session lasts unused, and at all."""
+    """How long a session lasts without being used, and at most."""
 
     idle: timedelta
-    most: timedelta
+    max_age: timedelta
 
 
 @dataclass(frozen=True)
-class SignedIn:
-    """Whom a session speaks for, and until when at the latest."""
+class SignedInCaller:
+    """The caller of a session, and when the session expires at the latest."""
 
     caller: Caller
     must_change: bool
@@ -53,98 +53,104 @@ class Sessions:
         self._session = session
         self._audit = audit
 
-    def open(self, person: UUID, lifetime: Lifetime) -> str:
-        """A new session of a person; the token returned is the only time that it is seen."""
+    def create(self, person: UUID, lifetime: Lifetime) -> str:
+        """Create a session, and return its token, which is not stored."""
         self._session.execute(
-            delete(SessionRow).where(SessionRow.expires_at < NOW - KEPT)
+            delete(SessionRow).where(SessionRow.expires_at < NOW - RETENTION)
         )
         token = secrets.token_urlsafe(TOKEN_BYTES)
         generation = (
             select(PersonRow.generation).where(PersonRow.id == person).scalar_subquery()
         )
         row = SessionRow(
-            token_sha256=digest(token),
+            token_sha256=hash_token(token),
             person_id=person,
             generation=generation,
             origin=ORIGIN.get(),
         )
         row.idle_at = NOW + lifetime.idle
-        row.expires_at = NOW + lifetime.most
+        row.expires_at = NOW + lifetime.max_age
         self._session.add(row)
         self._session.flush()
         return token
 
-    def verify(self, token: str, lifetime: Lifetime) -> SignedIn | None:
-        """Whom this token speaks for, or None if its session is unknown or has ended."""
-        stale = SessionRow.seen_at < NOW - USE_NOTED_EVERY
-        asked = select(
-            SessionRow,
-            PersonRow.role,
-            PersonRow.hospital_id,
-            PersonRow.must_change,
-            stale.label("stale"),
-        )
-        query = asked.join(PersonRow, PersonRow.id == SessionRow.person_id)
-        found = self._session.execute(
-            query.where(
-                SessionRow.token_sha256 == digest(token), LIVES, UNUSED_NOT_LONG
+    def verify(self, token: str, lifetime: Lifetime) -> SignedInCaller | None:
+        """The caller of this token; None if its session is unknown or has ended."""
+        is_use_due = SessionRow.seen_at < NOW - USE_NOTED_EVERY
+        query = (
+            select(
+                SessionRow,
+                PersonRow.role,
+                PersonRow.hospital_id,
+                PersonRow.must_change,
+                is_use_due.label("is_use_due"),
             )
+            .join(PersonRow, PersonRow.id == SessionRow.person_id)
+            .where(SessionRow.token_sha256 == hash_token(token), IS_VALID, IS_NOT_IDLE)
         )
-        if (row := found.first()) is None:
+        row = self._session.execute(query).first()
+        if row is None:
             return None
-        if row.stale:
-            self._note_use(row.SessionRow.token_sha256, lifetime.idle)
-        held = row.SessionRow
+        session_row = row.SessionRow
+        if row.is_use_due:
+            self._note_use(session_row.token_sha256, lifetime.idle)
         caller = Caller(
-            held.token_sha256, Role(row.role), row.hospital_id, held.person_id
+            credential=session_row.token_sha256,
+            role=Role(row.role),
+            hospital_id=row.hospital_id,
+            person=session_row.person_id,
         )
-        return SignedIn(caller, row.must_change, held.expires_at)
+        return SignedInCaller(
+            caller=caller,
+            must_change=row.must_change,
+            expires_at=session_row.expires_at,
+        )
 
     def is_active(self, token_sha256: str) -> bool:
-        """Whether a session that was good is good still; a long answer under way is use enough."""
-        query = select(SessionRow.person_id).join(
-            PersonRow, PersonRow.id == SessionRow.person_id
+        """Whether a session has not ended. A long answer that is being sent counts as its use."""
+        query = (
+            select(SessionRow.person_id)
+            .join(PersonRow, PersonRow.id == SessionRow.person_id)
+            .where(SessionRow.token_sha256 == token_sha256, IS_VALID)
         )
-        return (
-            self._session.scalar(
-                query.where(SessionRow.token_sha256 == token_sha256, LIVES)
-            )
-            is not None
-        )
+        return self._session.scalar(query) is not None
 
     def end(self, token_sha256: str) -> None:
         """Sign out."""
-        ended = update(SessionRow).where(
-            SessionRow.token_sha256 == token_sha256, SessionRow.revoked_at.is_(None)
-        )
-        person = self._session.scalar(
-            ended.values(revoked_at=NOW).returning(SessionRow.person_id)
-        )
-        if person:
-            hospital = self._session.scalar(
-                select(PersonRow.hospital_id).where(PersonRow.id == person)
+        statement = (
+            update(SessionRow)
+            .where(
+                SessionRow.token_sha256 == token_sha256, SessionRow.revoked_at.is_(None)
             )
-            self._audit.record_all(
-                [
-                    AuditEntry(
-                        Event.PERSON_SIGNED_OUT,
-                        hospital,
-                        details={"person": str(person)},
-                    )
-                ]
-            )
+            .values(revoked_at=NOW)
+            .returning(SessionRow.person_id)
+        )
+        person = self._session.scalar(statement)
+        if person is None:
+            return
+        query = select(PersonRow.hospital_id).where(PersonRow.id == person)
+        entry = AuditEntry(
+            event=Event.PERSON_SIGNED_OUT,
+            hospital_id=self._session.scalar(query),
+            details={"person": str(person)},
+        )
+        self._audit.record_all([entry])
 
     def _note_use(self, token_sha256: str, idle: timedelta) -> None:
-        free = select(SessionRow.token_sha256).where(
-            SessionRow.token_sha256 == token_sha256
+        """Note that a session was used. If another transaction notes it too, one note is enough."""
+        unlocked = (
+            select(SessionRow.token_sha256)
+            .where(SessionRow.token_sha256 == token_sha256)
+            .with_for_update(skip_locked=True)
         )
-        mine = SessionRow.token_sha256.in_(
-            free.with_for_update(skip_locked=True).scalar_subquery()
+        statement = (
+            update(SessionRow)
+            .where(SessionRow.token_sha256.in_(unlocked.scalar_subquery()))
+            .values(seen_at=NOW, idle_at=NOW + idle)
         )
-        noted = update(SessionRow).where(mine).values(seen_at=NOW, idle_at=NOW + idle)
-        self._session.execute(noted.execution_options(synchronize_session=False))
+        self._session.execute(statement.execution_options(synchronize_session=False))
 
 
-def digest(token: str) -> str:
+def hash_token(token: str) -> str:
     # The token has 256 random bits, so one round of SHA-256 cannot be guessed back.
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

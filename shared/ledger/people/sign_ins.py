@@ -1,7 +1,7 @@
-"""Signing in: how often somebody may try, what a password is compared with, and what came of it.
+"""Sign-ins: limits the attempts, finds the password hash to compare with, records the result.
 
-A try is counted as failed before its password is looked at, and the count is taken back when it was right: so however
-many come at once, no more are looked at than may be.
+An attempt counts as failed before its password is compared, and a success takes the count back. So
+no more passwords are compared than allowed, however many attempts come at once.
 """
 
 import hashlib
@@ -41,17 +41,17 @@ from shared.ledger.people.repository import (
 )
 from shared.ledger.tables import PersonRow, SignInRateLimitRow, UnknownNameRow
 
-FORGOTTEN_AFTER = timedelta(days=1)
-"""When a name that nobody has, or an address that tried, is forgotten."""
+RETENTION = timedelta(days=1)
+"""How long the attempts of an address, or with an unknown name, are stored."""
 CODE_MISSING = "code-missing"
-"""The password was right, and the authenticator's code did not come with it."""
+"""The password was right, but the attempt had no code of the authenticator."""
 NETWORK_BITS = 64
-"""An IPv6 network has one bucket: its addresses are there for the taking."""
+"""All addresses of an IPv6 network share one bucket, because a client can have all of them."""
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """A try under way: whose name it was, and what the password is to be compared with."""
+class SignInAttempt:
+    """An attempt: the person of the name, and the hash to compare the password with."""
 
     person: UUID | None
     hospital: UUID | None
@@ -59,22 +59,22 @@ class Attempt:
     password_hash: str | None
     failures: int
     wait_s: int = 0
-    """More than 0: the name is locked, and no password is looked at."""
+    """If it is more than 0, the name is locked, and the password is not compared."""
 
     @property
     def matched_person(self) -> UUID:
-        """Whose password it was; only of a try whose password was right."""
+        """The person of an attempt whose password was right."""
         if self.person is None:
             raise ValueError("nobody has this name")
         return self.person
 
     @classmethod
     def none(cls) -> Self:
-        return cls(None, None, "", None, 0)
+        return cls(person=None, hospital=None, name="", password_hash=None, failures=0)
 
 
 class SignIns:
-    """The house's: whoever signs in has no hospital yet."""
+    """Sign-ins of the whole system, because a person who signs in has no hospital yet."""
 
     def __init__(
         self, session: Session, audit: AuditTrail, pseudonyms: Pseudonyms
@@ -84,178 +84,240 @@ class SignIns:
         self._pseudonyms = pseudonyms
 
     def throttle(self, origin: str | None, per_minute: int) -> int:
-        """Count a try from this address; 0, or the seconds until it may try again."""
-        told = rate_limit_bucket(origin)
+        """Count an attempt from this address.
+
+        Returns 0 if it is allowed, or the seconds until the address may try again.
+        """
+        bucket = rate_limit_bucket(origin)
         level = _level(per_minute)
-        first = insert(SignInRateLimitRow).values(origin=told, tokens=per_minute - 1)
-        taken = first.on_conflict_do_update(
+        first_use = insert(SignInRateLimitRow).values(
+            origin=bucket, tokens=per_minute - 1
+        )
+        statement = first_use.on_conflict_do_update(
             index_elements=[SignInRateLimitRow.origin],
             set_={"tokens": level - 1, "filled_at": NOW},
             where=level >= 1,
         )
-        if self._session.scalar(taken.returning(SignInRateLimitRow.tokens)) is not None:
+        tokens = self._session.scalar(statement.returning(SignInRateLimitRow.tokens))
+        if tokens is not None:
             return 0
-        left = self._session.scalars(
-            select(level).where(SignInRateLimitRow.origin == told)
-        ).one()
-        return max(math.ceil(60 * (1 - left) / per_minute), 1)
+        query = select(level).where(SignInRateLimitRow.origin == bucket)
+        present_level = self._session.scalars(query).one()
+        return max(math.ceil(60 * (1 - present_level) / per_minute), 1)
 
-    def begin(self, name: str) -> Attempt:
-        """Count a try with this name; it is answered alike whether somebody has it or not."""
+    def begin(self, name: str) -> SignInAttempt:
+        """Count an attempt with this name. An unknown name gets the same answers as a known one."""
         name = sign_in_name(name)
-        mine = update(PersonRow).where(PersonRow.name == name, _open(PersonRow))
         failures = PersonRow.failures + 1
-        found = self._session.execute(
-            mine.values(failures=failures, locked_until=lock_after(failures)).returning(
+        statement = (
+            update(PersonRow)
+            .where(PersonRow.name == name, _is_unlocked(PersonRow))
+            .values(failures=failures, locked_until=lock_after(failures))
+            .returning(
                 PersonRow.id,
                 PersonRow.hospital_id,
                 PersonRow.password_hash,
                 PersonRow.failures,
             )
-        ).first()
-        if found:
-            return Attempt(
-                found.id, found.hospital_id, name, found.password_hash, found.failures
+        )
+        person = self._session.execute(statement).first()
+        if person:
+            return SignInAttempt(
+                person=person.id,
+                hospital=person.hospital_id,
+                name=name,
+                password_hash=person.password_hash,
+                failures=person.failures,
             )
-        locked = self._session.scalar(
-            select(_left_s(PersonRow)).where(PersonRow.name == name)
-        )
-        return (
-            Attempt(None, None, name, None, FREE_ATTEMPTS, _whole(locked))
-            if locked is not None
-            else self._stranger(name)
-        )
+        query = select(_lock_left_s(PersonRow)).where(PersonRow.name == name)
+        lock_left_s = self._session.scalar(query)
+        if lock_left_s is not None:
+            return _locked_attempt(name, lock_left_s)
+        return self._begin_unknown(name)
 
-    def succeed(self, attempt: Attempt, rehashed: str | None = None) -> bool:
-        """The password was right: false if it was changed, or the person disabled, meanwhile."""
-        told = {
+    def succeed(self, attempt: SignInAttempt, rehashed: str | None = None) -> bool:
+        """Record that the password was right.
+
+        False if the password was changed, or the person disabled, in the meantime.
+        """
+        values = {
             **UNLOCKED,
             "signed_in_at": NOW,
             "password_hash": rehashed or attempt.password_hash,
         }
-        return self._settle(attempt, told, Event.PERSON_SIGNED_IN)
+        return self._complete(attempt, values, Event.PERSON_SIGNED_IN)
 
     def sign_in_by_identity(self, person: UUID) -> bool:
-        """A provider of identities vouched for this person: false if they are disabled."""
-        told = update(PersonRow).where(
-            PersonRow.id == person, PersonRow.disabled_at.is_(None)
+        """Record that an identity provider authenticated the person; False if they are disabled."""
+        statement = (
+            update(PersonRow)
+            .where(PersonRow.id == person, PersonRow.disabled_at.is_(None))
+            .values(signed_in_at=NOW)
+            .returning(PersonRow.hospital_id)
         )
-        found = self._session.execute(
-            told.values(signed_in_at=NOW).returning(PersonRow.hospital_id)
-        ).first()
-        if found:
-            attempt = Attempt(person, found.hospital_id, "", None, 0)
-            self._record(Event.PERSON_SIGNED_IN, attempt)
-        return found is not None
+        row = self._session.execute(statement).first()
+        if row is None:
+            return False
+        self._record(Event.PERSON_SIGNED_IN, person=person, hospital=row.hospital_id)
+        return True
 
-    def record_identity_refusal(self, person: UUID | None, hospital: UUID | None, why: str) -> None:
-        """Put on record that whom a provider vouched for, or did not, was refused."""
-        self._record(
-            Event.PERSON_REFUSED, Attempt(person, hospital, "", None, 0), why=why
-        )
+    def record_identity_refusal(
+        self, person: UUID | None, hospital: UUID | None, why: str
+    ) -> None:
+        """Record that a sign-in by an identity provider was refused."""
+        self._record(Event.PERSON_REFUSED, person=person, hospital=hospital, why=why)
 
-    def change_password(self, attempt: Attempt, new_hash: str) -> bool:
-        """Every session ends. False if the password was changed, or the person disabled, meanwhile."""
-        told = {
+    def change_password(self, attempt: SignInAttempt, new_hash: str) -> bool:
+        """Set a new password, and end every session of the person.
+
+        False if the password was changed, or the person disabled, in the meantime.
+        """
+        values = {
             **UNLOCKED,
             **NEXT_GENERATION,
             "password_hash": new_hash,
             "must_change": False,
         }
-        return self._settle(attempt, told, Event.PASSWORD_CHANGED)
+        return self._complete(attempt, values, Event.PASSWORD_CHANGED)
 
-    def record_failure(self, attempt: Attempt, why: str) -> None:
-        """Put on record that a try failed, and the lock if it was one too many."""
+    def record_failure(self, attempt: SignInAttempt, why: str) -> None:
+        """Record that an attempt failed, and that the name is locked if it was one too many."""
+        person = attempt.person
+        hospital = attempt.hospital
         self._record(
-            Event.PERSON_REFUSED, attempt, why=why if attempt.person else "unknown"
+            Event.PERSON_REFUSED,
+            person=person,
+            hospital=hospital,
+            why=why if person else "unknown",
         )
-        if attempt.person and attempt.failures >= FREE_ATTEMPTS and why != CODE_MISSING:
-            self._record(Event.PERSON_LOCKED, attempt)
+        if person and attempt.failures >= FREE_ATTEMPTS and why != CODE_MISSING:
+            self._record(Event.PERSON_LOCKED, person=person, hospital=hospital)
 
-    def give_back(self, attempt: Attempt) -> None:
-        """The password was right and no code came with it yet: that was no guess, unless others guess beside it."""
-        alone = PersonRow.id == attempt.person, PersonRow.failures == attempt.failures
-        fewer = {"failures": PersonRow.failures - 1, "locked_until": None}
-        self._session.execute(update(PersonRow).where(*alone).values(fewer))
+    def give_back(self, attempt: SignInAttempt) -> None:
+        """Do not count an attempt whose password was right but whose code was missing.
 
-    def _settle(self, attempt: Attempt, told: Mapping[str, Any], event: Event) -> bool:
-        same = (
-            PersonRow.id == attempt.person,
-            PersonRow.password_hash == attempt.password_hash,
+        If other attempts came in the meantime, the count stays.
+        """
+        statement = (
+            update(PersonRow)
+            .where(
+                PersonRow.id == attempt.person, PersonRow.failures == attempt.failures
+            )
+            .values(failures=PersonRow.failures - 1, locked_until=None)
         )
-        done = (
-            update(PersonRow).where(*same, PersonRow.disabled_at.is_(None)).values(told)
+        self._session.execute(statement)
+
+    def _complete(
+        self, attempt: SignInAttempt, values: Mapping[str, Any], event: Event
+    ) -> bool:
+        statement = (
+            update(PersonRow)
+            .where(
+                PersonRow.id == attempt.person,
+                PersonRow.password_hash == attempt.password_hash,
+                PersonRow.disabled_at.is_(None),
+            )
+            .values(values)
+            .returning(PersonRow.id)
         )
-        if self._session.scalar(done.returning(PersonRow.id)) is None:
+        if self._session.scalar(statement) is None:
             return False
-        self._record(event, attempt)
+        self._record(event, person=attempt.person, hospital=attempt.hospital)
         return True
 
-    def _stranger(self, name: str) -> Attempt:
-        """A name that nobody has: what was typed may be a password, so only a keyed hash of it is kept."""
+    def _begin_unknown(self, name: str) -> SignInAttempt:
+        """Count an attempt with a name that nobody has.
+
+        The typed text may be a password, so only its keyed hash is stored.
+        """
+        self._delete_old_attempts()
         key = self._pseudonyms.derive_key("sign-in names")
-        told = hmac.new(
-            key, name.encode(errors="surrogatepass"), hashlib.sha256
-        ).hexdigest()
-        self._session.execute(
-            delete(UnknownNameRow).where(UnknownNameRow.tried_at < NOW - FORGOTTEN_AFTER)
-        )
-        self._session.execute(
-            delete(SignInRateLimitRow).where(SignInRateLimitRow.filled_at < NOW - FORGOTTEN_AFTER)
-        )
+        encoded_name = name.encode(errors="surrogatepass")
+        name_hmac = hmac.new(key, encoded_name, hashlib.sha256).hexdigest()
         failures = UnknownNameRow.failures + 1
-        first = insert(UnknownNameRow).values(name_hmac=told, failures=1)
-        counted = first.on_conflict_do_update(
+        first_attempt = insert(UnknownNameRow).values(name_hmac=name_hmac, failures=1)
+        statement = first_attempt.on_conflict_do_update(
             index_elements=[UnknownNameRow.name_hmac],
             set_={
                 "failures": failures,
                 "locked_until": lock_after(failures),
                 "tried_at": NOW,
             },
-            where=_open(UnknownNameRow),
+            where=_is_unlocked(UnknownNameRow),
         )
-        count = self._session.scalar(counted.returning(UnknownNameRow.failures))
+        count = self._session.scalar(statement.returning(UnknownNameRow.failures))
         if count is None:
-            left = self._session.scalars(
-                select(_left_s(UnknownNameRow)).where(UnknownNameRow.name_hmac == told)
-            ).one()
-            return Attempt(None, None, name, None, FREE_ATTEMPTS, _whole(left))
-        return Attempt(None, None, name, None, count)
-
-    def _record(self, event: Event, attempt: Attempt, **details: object) -> None:
-        who = {"person": str(attempt.person)} if attempt.person else {}
-        self._audit.record_all(
-            [AuditEntry(event, attempt.hospital, details={**who, **details})]
+            query = select(_lock_left_s(UnknownNameRow)).where(
+                UnknownNameRow.name_hmac == name_hmac
+            )
+            return _locked_attempt(name, self._session.scalars(query).one())
+        return SignInAttempt(
+            person=None, hospital=None, name=name, password_hash=None, failures=count
         )
+
+    def _delete_old_attempts(self) -> None:
+        self._session.execute(
+            delete(UnknownNameRow).where(UnknownNameRow.tried_at < NOW - RETENTION)
+        )
+        self._session.execute(
+            delete(SignInRateLimitRow).where(
+                SignInRateLimitRow.filled_at < NOW - RETENTION
+            )
+        )
+
+    def _record(
+        self,
+        event: Event,
+        *,
+        person: UUID | None,
+        hospital: UUID | None,
+        **details: object,
+    ) -> None:
+        if person:
+            details = {"person": str(person), **details}
+        entry = AuditEntry(event=event, hospital_id=hospital, details=details)
+        self._audit.record_all([entry])
 
 
 def rate_limit_bucket(origin: str | None) -> str:
-    """The address whose bucket a request draws from."""
+    """The bucket of an address: the address itself, or its network for IPv6."""
     try:
         address = ip_address(origin or "")
     except ValueError:
         return origin or "nowhere"
-    return (
-        str(ip_network((address, NETWORK_BITS), strict=False))
-        if address.version == 6
-        else str(address)
+    if address.version == 6:
+        return str(ip_network((address, NETWORK_BITS), strict=False))
+    return str(address)
+
+
+def _locked_attempt(name: str, lock_left_s: float) -> SignInAttempt:
+    return SignInAttempt(
+        person=None,
+        hospital=None,
+        name=name,
+        password_hash=None,
+        failures=FREE_ATTEMPTS,
+        wait_s=max(math.ceil(lock_left_s), 1),
     )
 
 
-def _open(table: type[PersonRow | UnknownNameRow]) -> ColumnElement[bool]:
+def _is_unlocked(
+    table: type[PersonRow | UnknownNameRow],
+) -> ColumnElement[bool]:
     return or_(table.locked_until.is_(None), table.locked_until <= NOW)
 
 
-def _left_s(table: type[PersonRow | UnknownNameRow]) -> ColumnElement[float]:
+def _lock_left_s(
+    table: type[PersonRow | UnknownNameRow],
+) -> ColumnElement[float]:
     return func.coalesce(func.extract("epoch", table.locked_until - NOW), literal(0))
 
 
-def _whole(left_s: float) -> int:
-    return max(math.ceil(left_s), 1)
-
-
 def _level(per_minute: int) -> ColumnElement[float]:
-    away_s = func.abs(cast(func.extract("epoch", NOW - SignInRateLimitRow.filled_at), Double))
+    """SQL for the tokens in an address's bucket now."""
+    age = func.extract("epoch", NOW - SignInRateLimitRow.filled_at)
+    # If the clock is set back, the bucket fills, because nobody must be locked out.
+    age_s = func.abs(cast(age, Double))
     return func.least(
-        SignInRateLimitRow.tokens + away_s * per_minute / 60.0, float(per_minute)
+        SignInRateLimitRow.tokens + age_s * per_minute / 60.0, float(per_minute)
     )

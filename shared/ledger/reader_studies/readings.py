@@ -1,12 +1,14 @@
-"""What the readers of a study are shown and what they say: once, in order, and nothing of it is changed."""
+"""Readings of a study: each reader reads each case once per phase, in order.
+
+No reading is ever changed.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, true
+from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -16,10 +18,12 @@ from shared.domain.reader_studies import Phase, StudyState, reading_order
 from shared.domain.results.result import Result
 from shared.errors import Conflict, Forbidden, NotFound
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.cases.repository import Case, check_not_erased
+from shared.ledger.cases.repository import Case, case_from_row
 from shared.ledger.reader_studies.repository import StudyUnknown
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import (
+    AnyRow,
+    AnySelect,
     AuditRow,
     BlindingBreachRow,
     CaseRow,
@@ -33,7 +37,7 @@ from shared.ledger.tables import (
 )
 
 ACCESS_EVENTS = (Event.CASE_READ, Event.RESULT_READ, Event.EXPLANATION_READ)
-"""After which somebody knows more of a case than a blind reader may."""
+"""Events after which a person knows more of a case than a blind reader may."""
 
 
 class StudyNotOpen(Conflict):
@@ -58,7 +62,7 @@ class NotShown(Conflict):
 
 @dataclass(frozen=True)
 class NewReading:
-    """`seen_ms`, `hidden_ms`: by the reader's own clock, with the page in sight and out of it."""
+    """`seen_ms` and `hidden_ms` are times with the page in sight and hidden, by the browser."""
 
     phase: Phase
     probability: int
@@ -78,13 +82,13 @@ class Reading(NewReading):
 
     @property
     def server_ms(self) -> int:
-        """From when the case was first put before the reader to when the reading came, by the database's clock."""
+        """Time from the first showing of the case to the reading, by the database's clock."""
         return round((self.sent_at - self.shown_at).total_seconds() * 1000)
 
 
 @dataclass(frozen=True)
 class StudyReader:
-    """A reader at an open study, and the cases in this reader's order."""
+    """A reader of an open study, and the cases in this reader's order."""
 
     study: UUID
     person: UUID
@@ -94,7 +98,7 @@ class StudyReader:
 
 @dataclass(frozen=True)
 class StudyCase:
-    """A kept case of a study: its reference and SERA's answer."""
+    """An unerased case of a study: its outcome and SERA's answer."""
 
     case_id: UUID
     job_id: UUID
@@ -108,242 +112,294 @@ class Readings(HospitalRepository):
         self._audit = audit
 
     def find_reader(self, study: UUID, person: UUID | None) -> StudyReader:
-        """Raises StudyUnknown for who is no reader of it, StudyNotOpen."""
-        query = select(
-            ReaderStudyRow.state, ReaderStudyRow.seed, ReaderStudyReaderRow.number
-        )
-        query = query.join(
-            ReaderStudyReaderRow, ReaderStudyReaderRow.study_id == ReaderStudyRow.id
-        )
-        mine = (ReaderStudyRow.id == study, ReaderStudyReaderRow.person_id == person)
-        row = self._session.execute(
-            self._restrict_to_hospital(query, ReaderStudyRow)
-            .where(*mine)
+        """Raises StudyUnknown for a person who is not its reader, StudyNotOpen."""
+        query = (
+            select(
+                ReaderStudyRow.state, ReaderStudyRow.seed, ReaderStudyReaderRow.number
+            )
+            .join(
+                ReaderStudyReaderRow, ReaderStudyReaderRow.study_id == ReaderStudyRow.id
+            )
+            .where(ReaderStudyRow.id == study, ReaderStudyReaderRow.person_id == person)
             .with_for_update(read=True, key_share=True, of=ReaderStudyRow)
-        ).first()
+        )
+        query = self._restrict_to_hospital(query, ReaderStudyRow)
+        row = self._session.execute(query).first()
         if row is None or person is None or row.state == StudyState.DRAFT:
             raise StudyUnknown
         if row.state != StudyState.OPEN:
             raise StudyNotOpen(state=row.state)
-        order = reading_order(self._cases(study), row.seed, row.number)
-        return StudyReader(study, person, row.number, tuple(order))
-
-    def of_reader(self, seat: StudyReader) -> dict[tuple[UUID, Phase], Reading]:
-        """This reader's own."""
-        query = self._query().where(
-            ReadingRow.study_id == seat.study, ReadingRow.person_id == seat.person
+        order = reading_order(self._unerased_cases(study), row.seed, row.number)
+        return StudyReader(
+            study=study, person=person, number=row.number, order=tuple(order)
         )
-        return {
-            (each.case_id, each.phase): each
-            for each in map(_reading, self._session.execute(query))
-        }
 
-    def record_showing(self, seat: StudyReader, case: UUID, phase: Phase) -> None:
-        """Note that the case is put before the reader now."""
-        place = {
-            "study_id": seat.study,
-            "case_id": case,
-            "person_id": seat.person,
-            "phase": phase,
-        }
-        first = self._shown(seat, case, phase)[1] == 0
-        self._session.add(ShowingRow(hospital_id=self._hospital, **place))
+    def of_reader(self, reader: StudyReader) -> dict[tuple[UUID, Phase], Reading]:
+        """This reader's own readings, by case and phase."""
+        query = self._select_readings().where(
+            ReadingRow.study_id == reader.study, ReadingRow.person_id == reader.person
+        )
+        readings = [_reading(row) for row in self._session.execute(query)]
+        return {(reading.case_id, reading.phase): reading for reading in readings}
+
+    def record_showing(self, reader: StudyReader, case: UUID, phase: Phase) -> None:
+        """Store that the reader is shown the case now. The first time is an audit event."""
+        _, earlier_showings = self._showings(reader=reader, case=case, phase=phase)
+        row = ShowingRow(
+            hospital_id=self._hospital,
+            study_id=reader.study,
+            case_id=case,
+            person_id=reader.person,
+            phase=phase,
+        )
+        self._session.add(row)
         self._session.flush()
-        if first:
+        if earlier_showings == 0:
             self._audit.record(
-                Event.READER_STUDY_SHOWN, case=case, study=str(seat.study), phase=phase
+                Event.READER_STUDY_SHOWN,
+                case=case,
+                study=str(reader.study),
+                phase=phase,
             )
 
-    def case(self, seat: StudyReader, case: UUID) -> Case:
-        """A case of the study, for the reader's eyes. Raises NotFound, CaseErased."""
-        query = self._restrict_to_hospital(select(CaseRow), CaseRow).where(
-            CaseRow.id == case, CaseRow.id.in_(self._ids(seat.study))
+    def case(self, reader: StudyReader, case: UUID) -> Case:
+        """A case of the reader's study. Raises NotFound, CaseErased."""
+        query = select(CaseRow).where(
+            CaseRow.id == case, CaseRow.id.in_(_select_case_ids(reader.study))
         )
-        row = self._session.scalar(query)
+        row = self._session.scalar(self._restrict_to_hospital(query, CaseRow))
         if row is None:
             raise NotFound(thing="case")
-        check_not_erased(row)
-        return Case(**{name: getattr(row, name) for name in Case.__dataclass_fields__})
+        return case_from_row(row)
 
-    def answer(self, seat: StudyReader, case: UUID) -> StudyCase:
-        """What SERA said. Raises BlindFirst until the reader's own reading is stored."""
-        if (case, Phase.BLIND) not in self.of_reader(seat):
+    def answer(self, reader: StudyReader, case: UUID) -> StudyCase:
+        """SERA's answer. Raises BlindFirst until the reader's own reading is stored."""
+        if (case, Phase.BLIND) not in self.of_reader(reader):
             raise BlindFirst
-        return next(each for each in self.study_cases(seat.study) if each.case_id == case)
+        study_cases = self.study_cases(reader.study)
+        return next(
+            study_case for study_case in study_cases if study_case.case_id == case
+        )
 
-    def store(self, seat: StudyReader, case: UUID, new: NewReading) -> Reading:
-        """Raises BlindFirst, ReadAlready, NotShown."""
-        known = self.of_reader(seat)
-        if (case, new.phase) in known:
+    def store(self, reader: StudyReader, case: UUID, new: NewReading) -> Reading:
+        """Raises BlindFirst, AlreadyRead, NotShown."""
+        readings = self.of_reader(reader)
+        if (case, new.phase) in readings:
             raise AlreadyRead(phase=new.phase)
-        if new.phase is Phase.AIDED and (case, Phase.BLIND) not in known:
+        if new.phase is Phase.AIDED and (case, Phase.BLIND) not in readings:
             raise BlindFirst
-        shown_at, showings = self._shown(seat, case, new.phase)
+        shown_at, showings = self._showings(reader=reader, case=case, phase=new.phase)
         if not showings:
             raise NotShown
-        place = {
-            "study_id": seat.study,
-            "case_id": case,
-            "person_id": seat.person,
-            "hospital_id": self._hospital,
-        }
-        told = {
+        statement = insert(ReadingRow).values(
             **vars(new),
-            **place,
-            "shown_at": shown_at,
-            "showings": showings,
-            "sent_at": func.clock_timestamp(),
-        }
+            study_id=reader.study,
+            case_id=case,
+            person_id=reader.person,
+            hospital_id=self._hospital,
+            shown_at=shown_at,
+            showings=showings,
+            sent_at=func.clock_timestamp(),
+        )
         try:
             with self._session.begin_nested():
-                self._session.execute(insert(ReadingRow).values(told))
-        except IntegrityError as twice:
-            raise AlreadyRead(phase=new.phase) from twice
+                self._session.execute(statement)
+        except IntegrityError as error:
+            raise AlreadyRead(phase=new.phase) from error
         self._audit.record(
-            Event.READER_STUDY_READ, case=case, study=str(seat.study), phase=new.phase
+            Event.READER_STUDY_READ,
+            case=case,
+            study=str(reader.study),
+            phase=new.phase,
         )
-        return self.of_reader(seat)[case, new.phase]
+        return self.of_reader(reader)[case, new.phase]
 
     def all(self, study: UUID) -> list[Reading]:
-        """Every reading of kept cases, in the order in which they came."""
+        """Every reading of unerased cases, in the order in which they were sent."""
         query = (
-            self._query().where(ReadingRow.study_id == study).order_by(ReadingRow.id)
+            self._select_readings()
+            .where(ReadingRow.study_id == study)
+            .order_by(ReadingRow.id)
         )
         return [_reading(row) for row in self._session.execute(query)]
 
     def study_cases(self, study: UUID) -> list[StudyCase]:
-        """The kept cases by id, with what they turned out to be by the last word on it."""
-        own = select(OutcomeRow.malignant).where(
-            OutcomeRow.case_id == ReaderStudyCaseRow.case_id
+        """The unerased cases by id, each with its last outcome."""
+        last_outcome = (
+            select(OutcomeRow.malignant)
+            .where(OutcomeRow.case_id == ReaderStudyCaseRow.case_id)
+            .order_by(OutcomeRow.id.desc())
+            .limit(1)
+            .lateral()
         )
-        last = own.order_by(OutcomeRow.id.desc()).limit(1).lateral()
-        query = select(
-            ReaderStudyCaseRow.case_id,
-            ReaderStudyCaseRow.job_id,
-            last.c.malignant,
-            ResultRow.body,
+        query = (
+            select(
+                ReaderStudyCaseRow.case_id,
+                ReaderStudyCaseRow.job_id,
+                last_outcome.c.malignant,
+                ResultRow.body,
+            )
+            .join(ResultRow, ResultRow.job_id == ReaderStudyCaseRow.job_id)
+            .join(last_outcome, true())
+            .where(ReaderStudyCaseRow.study_id == study)
+            .order_by(ReaderStudyCaseRow.case_id, ResultRow.created_at)
         )
-        query = query.join(
-            ResultRow, ResultRow.job_id == ReaderStudyCaseRow.job_id
-        ).join(last, true())
-        query = self._restrict_to_hospital(query, ReaderStudyCaseRow).where(
-            ReaderStudyCaseRow.study_id == study
+        rows = self._session.execute(
+            self._restrict_to_hospital(query, ReaderStudyCaseRow)
         )
-        ordered = query.order_by(ReaderStudyCaseRow.case_id, ResultRow.created_at)
-        rows = self._session.execute(ordered)
-        studied = {
-            case_id: StudyCase(case_id, job_id, malignant, Result.from_json(body))
-            for case_id, job_id, malignant, body in rows
-        }
-        return list(studied.values())
+        cases: dict[UUID, StudyCase] = {}
+        for row in rows:
+            cases[row.case_id] = StudyCase(
+                case_id=row.case_id,
+                job_id=row.job_id,
+                malignant=row.malignant,
+                result=Result.from_json(row.body),
+            )
+        return list(cases.values())
 
     def record_breaches(
         self, person: UUID | None, event: Event, cases: Sequence[UUID]
     ) -> None:
-        """A breach in every open study in which this person has one of the cases still to read blind."""
+        """Note that a person saw cases outside their reader studies.
+
+        It is a breach in every open study in which the person has still to read one of the cases
+        blind.
+        """
         if person is None or event not in ACCESS_EVENTS or not cases:
             return
-        blind = select(ReadingRow.id).where(
+        persons_reading = select(ReadingRow.id).where(
             ReadingRow.study_id == ReaderStudyCaseRow.study_id,
             ReadingRow.case_id == ReaderStudyCaseRow.case_id,
             ReadingRow.person_id == person,
         )
-        query = select(ReaderStudyCaseRow.study_id, ReaderStudyCaseRow.case_id)
-        query = query.join(
-            ReaderStudyRow, ReaderStudyRow.id == ReaderStudyCaseRow.study_id
-        )
-        query = query.join(
-            ReaderStudyReaderRow, ReaderStudyReaderRow.study_id == ReaderStudyRow.id
-        )
-        query = query.where(
-            ReaderStudyReaderRow.person_id == person,
-            ReaderStudyRow.state == StudyState.OPEN,
-        )
-        query = query.where(ReaderStudyCaseRow.case_id.in_(cases), ~blind.exists())
-        for row in self._session.execute(self._restrict_to_hospital(query, ReaderStudyCaseRow)).all():
-            self._breach(row.study_id, row.case_id, person, event)
-
-    def breaches(self, study: UUID) -> set[tuple[int, UUID]]:
-        """(reader's number, case) of what was looked at elsewhere, in the open study, before the blind reading."""
-        query = select(ReaderStudyReaderRow.number, BlindingBreachRow.case_id).join(
-            ReaderStudyReaderRow,
-            (ReaderStudyReaderRow.study_id == BlindingBreachRow.study_id)
-            & (ReaderStudyReaderRow.person_id == BlindingBreachRow.person_id),
+        query = (
+            select(ReaderStudyCaseRow.study_id, ReaderStudyCaseRow.case_id)
+            .join(ReaderStudyRow, ReaderStudyRow.id == ReaderStudyCaseRow.study_id)
+            .join(
+                ReaderStudyReaderRow, ReaderStudyReaderRow.study_id == ReaderStudyRow.id
+            )
+            .where(
+                ReaderStudyReaderRow.person_id == person,
+                ReaderStudyRow.state == StudyState.OPEN,
+                ReaderStudyCaseRow.case_id.in_(cases),
+                ~persons_reading.exists(),
+            )
         )
         rows = self._session.execute(
-            self._restrict_to_hospital(query, BlindingBreachRow).where(BlindingBreachRow.study_id == study)
+            self._restrict_to_hospital(query, ReaderStudyCaseRow)
+        ).all()
+        for row in rows:
+            self._record_breach(
+                study=row.study_id, case=row.case_id, person=person, event=event
+            )
+
+    def breaches(self, study: UUID) -> set[tuple[int, UUID]]:
+        """(reader's number, case) of the cases that a reader saw elsewhere before reading blind.
+
+        Only while the study was open.
+        """
+        query = (
+            select(ReaderStudyReaderRow.number, BlindingBreachRow.case_id)
+            .join(
+                ReaderStudyReaderRow,
+                (ReaderStudyReaderRow.study_id == BlindingBreachRow.study_id)
+                & (ReaderStudyReaderRow.person_id == BlindingBreachRow.person_id),
+            )
+            .where(BlindingBreachRow.study_id == study)
+        )
+        rows = self._session.execute(
+            self._restrict_to_hospital(query, BlindingBreachRow)
         )
         return {(number, case) for number, case in rows}
 
     def previously_seen(self, study: UUID) -> set[tuple[int, UUID]]:
-        """(reader's number, case) of what a reader had looked at before the study was opened, by the audit trail."""
-        actor = func.concat("person:", ReaderStudyReaderRow.person_id)
-        query = select(ReaderStudyReaderRow.number, AuditRow.case_id).join(
-            AuditRow, AuditRow.actor == actor
-        )
-        query = query.join(
-            ReaderStudyRow, ReaderStudyRow.id == ReaderStudyReaderRow.study_id
-        )
-        query = query.where(ReaderStudyRow.id == study, AuditRow.event.in_(ACCESS_EVENTS))
-        query = query.where(
-            AuditRow.case_id.in_(self._ids(study)),
-            AuditRow.at < ReaderStudyRow.opened_at,
-        )
-        return {
-            (number, case)
-            for number, case in self._session.execute(
-                self._restrict_to_hospital(query, ReaderStudyReaderRow)
-            )
-            if case is not None
-        }
+        """(reader's number, case) of the cases that a reader saw before the study was opened.
 
-    def _breach(self, study: UUID, case: UUID, person: UUID, event: Event) -> None:
-        place = {"study_id": study, "case_id": case, "person_id": person, "what": event}
-        new = (
-            insert(BlindingBreachRow)
-            .values(hospital_id=self._hospital, **place)
-            .on_conflict_do_nothing()
+        By the audit trail.
+        """
+        actor = func.concat("person:", ReaderStudyReaderRow.person_id)
+        query = (
+            select(ReaderStudyReaderRow.number, AuditRow.case_id)
+            .join(AuditRow, AuditRow.actor == actor)
+            .join(ReaderStudyRow, ReaderStudyRow.id == ReaderStudyReaderRow.study_id)
+            .where(
+                ReaderStudyRow.id == study,
+                AuditRow.event.in_(ACCESS_EVENTS),
+                AuditRow.case_id.in_(_select_case_ids(study)),
+                AuditRow.at < ReaderStudyRow.opened_at,
+            )
         )
-        if self._session.scalar(new.returning(BlindingBreachRow.case_id)) is not None:
+        rows = self._session.execute(
+            self._restrict_to_hospital(query, ReaderStudyReaderRow)
+        )
+        return {(number, case) for number, case in rows if case is not None}
+
+    def _record_breach(
+        self, study: UUID, case: UUID, person: UUID, event: Event
+    ) -> None:
+        """A breach that is stored already is not recorded again."""
+        statement = (
+            insert(BlindingBreachRow)
+            .values(
+                hospital_id=self._hospital,
+                study_id=study,
+                case_id=case,
+                person_id=person,
+                what=event,
+            )
+            .on_conflict_do_nothing()
+            .returning(BlindingBreachRow.case_id)
+        )
+        if self._session.scalar(statement) is not None:
             self._audit.record(
                 Event.READER_STUDY_BREACHED, case=case, study=str(study), why=event
             )
 
-    def _shown(
-        self, seat: StudyReader, case: UUID, phase: Phase
+    def _showings(
+        self, reader: StudyReader, case: UUID, phase: Phase
     ) -> tuple[datetime | None, int]:
-        mine = (ShowingRow.study_id == seat.study, ShowingRow.person_id == seat.person)
-        query = self._restrict_to_hospital(select(func.min(ShowingRow.at), func.count()), ShowingRow)
-        query = query.where(
-            *mine, ShowingRow.case_id == case, ShowingRow.phase == phase
+        """The time of the first showing, and the number of showings."""
+        query = select(func.min(ShowingRow.at), func.count()).where(
+            ShowingRow.study_id == reader.study,
+            ShowingRow.person_id == reader.person,
+            ShowingRow.case_id == case,
+            ShowingRow.phase == phase,
         )
+        query = self._restrict_to_hospital(query, ShowingRow)
         first, count = self._session.execute(query).one()
         return first, count
 
-    def _cases(self, study: UUID) -> list[UUID]:
-        query = self._restrict_to_hospital(select(CaseRow.id), CaseRow).where(
-            CaseRow.id.in_(self._ids(study))
+    def _unerased_cases(self, study: UUID) -> list[UUID]:
+        query = select(CaseRow.id).where(
+            CaseRow.id.in_(_select_case_ids(study)), CaseRow.erased_at.is_(None)
         )
-        return list(self._session.scalars(query.where(CaseRow.erased_at.is_(None))))
+        return list(self._session.scalars(self._restrict_to_hospital(query, CaseRow)))
 
-    def _ids(self, study: UUID) -> Any:
-        return select(ReaderStudyCaseRow.case_id).where(
-            ReaderStudyCaseRow.study_id == study
-        )
-
-    def _query(self) -> Any:
-        names = [
-            getattr(ReadingRow, name.name)
-            for name in fields(Reading)
-            if name.name != "reader"
+    def _select_readings(self) -> AnySelect:
+        columns = [
+            getattr(ReadingRow, field.name)
+            for field in fields(Reading)
+            if field.name != "reader"
         ]
-        query = select(*names, ReaderStudyReaderRow.number.label("reader")).join(
-            ReaderStudyReaderRow,
-            (ReaderStudyReaderRow.study_id == ReadingRow.study_id)
-            & (ReaderStudyReaderRow.person_id == ReadingRow.person_id),
+        query = select(*columns, ReaderStudyReaderRow.number.label("reader")).join(
+            ReaderStudyReaderRow, _is_reader_of_reading()
         )
         return self._restrict_to_hospital(query, ReadingRow)
 
 
-def _reading(row: Any) -> Reading:
-    return Reading(**{**row._mapping, "phase": Phase(row.phase)})
+def _is_reader_of_reading() -> ColumnElement[bool]:
+    return (ReaderStudyReaderRow.study_id == ReadingRow.study_id) & (
+        ReaderStudyReaderRow.person_id == ReadingRow.person_id
+    )
+
+
+def _select_case_ids(study: UUID) -> Select[UUID]:
+    return select(ReaderStudyCaseRow.case_id).where(
+        ReaderStudyCaseRow.study_id == study
+    )
+
+
+def _reading(row: AnyRow) -> Reading:
+    values = dict(row._mapping)
+    values["phase"] = Phase(row.phase)
+    return Reading(**values)

@@ -1,13 +1,12 @@
-"""A hospital's reader studies: made of its cases and its people, opened, closed."""
+"""A hospital's reader studies: created from its cases and its people, opened, closed."""
 
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, insert, select, update
+from sqlalchemy import ScalarSelect, Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
@@ -29,12 +28,16 @@ from shared.ledger.tables import (
     ResultRow,
 )
 
-STAMPS = {StudyState.OPEN: "opened_at", StudyState.CLOSED: "closed_at"}
+STATE_TIMES = {StudyState.OPEN: "opened_at", StudyState.CLOSED: "closed_at"}
+"""The column with the time of each change of state."""
 
 
 class StudyUnknown(NotFound):
     code = "reader-study-unknown"
-    text = "There is no such reader study, or it is not yours to see. Those there are: GET /v1/reader-studies."
+    text = (
+        "There is no such reader study, or it is not yours to see. Those there are: GET "
+        "/v1/reader-studies."
+    )
 
 
 class StudyStateConflict(Conflict):
@@ -45,15 +48,18 @@ class StudyStateConflict(Conflict):
 class TooFewCases(Conflict):
     code = "reader-study-too-few-cases"
     text = (
-        "There are {found} such cases with a result and a known outcome, and {wanted} are asked for. Record more "
-        "outcomes, or ask for fewer cases."
+        "There are {found} such cases with a result and a known outcome, and {wanted} are asked "
+        "for. Record more outcomes, or ask for fewer cases."
     )
 
 
 class ReaderNotEligible(InputError):
     code = "reader-study-reader-unfit"
     status = 409
-    text = "A reader of the study is not a person of this hospital who may read. Take them from GET /v1/people."
+    text = (
+        "A reader of the study is not a person of this hospital who may read. Take them from GET "
+        "/v1/people."
+    )
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,9 @@ class NewStudy:
     question: str
     design: Design
     seed: int
-    pick: CaseSelection
+    selection: CaseSelection
     count: int
-    """How many cases, where they are not named."""
+    """The number of cases, where `cases` does not name them."""
     cases: tuple[UUID, ...]
     readers: tuple[UUID, ...]
 
@@ -84,7 +90,7 @@ class ReaderStudy:
 
 @dataclass(frozen=True)
 class ReaderCounts:
-    """A reader and how far they are; `number` is their pseudonym."""
+    """A reader, and the number of their readings in each phase; `number` is their pseudonym."""
 
     person: UUID
     number: int
@@ -95,7 +101,7 @@ class ReaderCounts:
 
 @dataclass(frozen=True)
 class EligibleCase:
-    """A case that may be studied, by the job whose result is SERA's answer."""
+    """A case that may be in a study. The result of the job is SERA's answer."""
 
     case_id: UUID
     job_id: UUID
@@ -108,81 +114,93 @@ class ReaderStudies(HospitalRepository):
         self._audit = audit
 
     def create(self, new: NewStudy) -> UUID:
-        """A draft. Raises TooFewCases, ReaderUnfit."""
+        """Create a draft. Raises TooFewCases, ReaderNotEligible."""
         cases = pick_cases(self.eligible(), new)
         self._check_readers(new.readers)
-        told = {
-            name: getattr(new, name) for name in ("name", "question", "design", "seed")
-        }
-        row = ReaderStudyRow(hospital_id=self._hospital, **told)
+        row = ReaderStudyRow(
+            hospital_id=self._hospital,
+            name=new.name,
+            question=new.question,
+            design=new.design,
+            seed=new.seed,
+        )
         self._session.add(row)
         self._session.flush()
-        place = {"study_id": row.id, "hospital_id": self._hospital}
-        members = [
-            {**place, "case_id": each.case_id, "job_id": each.job_id} for each in cases
+        case_rows = [
+            {
+                "study_id": row.id,
+                "hospital_id": self._hospital,
+                "case_id": case.case_id,
+                "job_id": case.job_id,
+            }
+            for case in cases
         ]
-        readers = [
-            {**place, "person_id": each, "number": number}
-            for number, each in enumerate(new.readers, 1)
+        reader_rows = [
+            {
+                "study_id": row.id,
+                "hospital_id": self._hospital,
+                "person_id": reader,
+                "number": number,
+            }
+            for number, reader in enumerate(new.readers, 1)
         ]
-        self._session.execute(insert(ReaderStudyCaseRow), members)
-        self._session.execute(insert(ReaderStudyReaderRow), readers)
+        self._session.execute(insert(ReaderStudyCaseRow), case_rows)
+        self._session.execute(insert(ReaderStudyReaderRow), reader_rows)
         self._audit.record(
             Event.READER_STUDY_MADE,
             study=str(row.id),
             seed=new.seed,
-            cases=len(cases),
-            readers=len(readers),
+            cases=len(case_rows),
+            readers=len(reader_rows),
         )
         return row.id
 
     def eligible(self) -> list[EligibleCase]:
-        """Kept cases with a result and an outcome, newest first; what was sent twice counts once."""
-        last = self._restrict_to_hospital(select(func.max(OutcomeRow.id)), OutcomeRow).group_by(
-            OutcomeRow.case_id
-        )
-        query = select(CaseRow.id, JobRow.id, OutcomeRow.malignant).join(
-            JobRow, JobRow.case_id == CaseRow.id
-        )
-        query = query.join(ResultRow, ResultRow.job_id == JobRow.id).join(
-            OutcomeRow, OutcomeRow.case_id == CaseRow.id
-        )
-        query = self._restrict_to_hospital(query, CaseRow).where(
-            OutcomeRow.id.in_(last), JobRow.state == JobState.DONE
-        )
-        query = query.where(CaseRow.erased_at.is_(None), CaseRow.duplicate_of.is_(None))
-        rows = self._session.execute(
-            query.order_by(
-                CaseRow.created_at.desc(), CaseRow.id, JobRow.created_at.desc()
+        """Cases with a result and an outcome, newest first, without erased ones and duplicates."""
+        last_outcome_ids = self._restrict_to_hospital(
+            select(func.max(OutcomeRow.id)), OutcomeRow
+        ).group_by(OutcomeRow.case_id)
+        query = (
+            select(CaseRow.id, JobRow.id, OutcomeRow.malignant)
+            .join(JobRow, JobRow.case_id == CaseRow.id)
+            .join(ResultRow, ResultRow.job_id == JobRow.id)
+            .join(OutcomeRow, OutcomeRow.case_id == CaseRow.id)
+            .where(
+                OutcomeRow.id.in_(last_outcome_ids),
+                JobRow.state == JobState.DONE,
+                CaseRow.erased_at.is_(None),
+                CaseRow.duplicate_of.is_(None),
             )
+            .order_by(CaseRow.created_at.desc(), CaseRow.id, JobRow.created_at.desc())
         )
-        first: dict[UUID, EligibleCase] = {}
-        for row in rows:
-            first.setdefault(row[0], EligibleCase(*row))
-        return list(first.values())
+        rows = self._session.execute(self._restrict_to_hospital(query, CaseRow))
+        cases: dict[UUID, EligibleCase] = {}
+        for case_id, job_id, malignant in rows:
+            case = EligibleCase(case_id=case_id, job_id=job_id, malignant=malignant)
+            cases.setdefault(case_id, case)
+        return list(cases.values())
 
     def all(self, reader: UUID | None = None) -> list[ReaderStudy]:
-        """Newest first; of one reader, those that were opened."""
-        query = self._restrict_to_hospital(select(ReaderStudyRow), ReaderStudyRow).order_by(
-            ReaderStudyRow.made_at.desc()
-        )
-        return [_study(row) for row in self._session.scalars(self._for(query, reader))]
+        """Newest first; with `reader`, the opened studies of that reader."""
+        query = select(ReaderStudyRow).order_by(ReaderStudyRow.made_at.desc())
+        query = self._restrict_to_reader(query, reader)
+        return [_study(row) for row in self._session.scalars(query)]
 
     def find(self, study: UUID, reader: UUID | None = None) -> ReaderStudy:
-        """Raises StudyUnknown, also for a reader who is none of this study or comes too early."""
-        query = self._restrict_to_hospital(select(ReaderStudyRow), ReaderStudyRow).where(
-            ReaderStudyRow.id == study
-        )
-        row = self._session.scalar(self._for(query, reader))
+        """Raises StudyUnknown, also for a person who is not its reader, or before it is opened."""
+        query = select(ReaderStudyRow).where(ReaderStudyRow.id == study)
+        row = self._session.scalar(self._restrict_to_reader(query, reader))
         if row is None:
             raise StudyUnknown
         return _study(row)
 
     def change_state(self, study: UUID, state: StudyState) -> ReaderStudy:
-        """Open or close it; again is harmless. Raises StudyUnknown, StudyNotThere."""
-        query = self._restrict_to_hospital(select(ReaderStudyRow), ReaderStudyRow).where(
-            ReaderStudyRow.id == study
-        )
+        """Open or close a study. If it has the state already, nothing changes.
+
+        Raises StudyUnknown, StudyStateConflict.
+        """
+        query = select(ReaderStudyRow).where(ReaderStudyRow.id == study)
+        query = self._restrict_to_hospital(query, ReaderStudyRow)
         row = self._session.scalar(query.with_for_update())
         if row is None:
             raise StudyUnknown
@@ -190,43 +208,43 @@ class ReaderStudies(HospitalRepository):
             return _study(row)
         if state not in TRANSITIONS[StudyState(row.state)]:
             raise StudyStateConflict(state=row.state)
-        moved = {"state": state, STAMPS[state]: func.clock_timestamp()}
+        changes = {"state": state, STATE_TIMES[state]: func.clock_timestamp()}
         self._session.execute(
-            update(ReaderStudyRow).where(ReaderStudyRow.id == study).values(moved)
+            update(ReaderStudyRow).where(ReaderStudyRow.id == study).values(changes)
         )
-        event = (
-            Event.READER_STUDY_OPENED
-            if state is StudyState.OPEN
-            else Event.READER_STUDY_CLOSED
-        )
+        if state is StudyState.OPEN:
+            event = Event.READER_STUDY_OPENED
+        else:
+            event = Event.READER_STUDY_CLOSED
         self._audit.record(event, study=str(study))
         self._session.refresh(row)
         return _study(row)
 
     def progress(self, study: UUID) -> list[ReaderCounts]:
-        """Every reader, by number, with the names that only the administrator is shown."""
-        blind, aided = (
-            func.count().filter(ReadingRow.phase == phase).label(phase)
-            for phase in ("blind", "aided")
-        )
-        mine = (ReadingRow.study_id == study) & (
+        """Every reader, by number. Only the administrator may see the names."""
+        is_readers_own = (ReadingRow.study_id == study) & (
             ReadingRow.person_id == ReaderStudyReaderRow.person_id
         )
-        query = select(
-            ReaderStudyReaderRow.person_id,
-            ReaderStudyReaderRow.number,
-            PersonRow.name,
-            blind,
-            aided,
+        query = (
+            select(
+                ReaderStudyReaderRow.person_id,
+                ReaderStudyReaderRow.number,
+                PersonRow.name,
+                func.count().filter(ReadingRow.phase == "blind").label("blind"),
+                func.count().filter(ReadingRow.phase == "aided").label("aided"),
+            )
+            .join(PersonRow, PersonRow.id == ReaderStudyReaderRow.person_id)
+            .outerjoin(ReadingRow, is_readers_own)
+            .where(ReaderStudyReaderRow.study_id == study)
+            .group_by(
+                ReaderStudyReaderRow.person_id,
+                ReaderStudyReaderRow.number,
+                PersonRow.name,
+            )
+            .order_by(ReaderStudyReaderRow.number)
         )
-        query = query.join(
-            PersonRow, PersonRow.id == ReaderStudyReaderRow.person_id
-        ).outerjoin(ReadingRow, mine)
-        query = self._restrict_to_hospital(query, ReaderStudyReaderRow).where(
-            ReaderStudyReaderRow.study_id == study
-        )
-        grouped = query.group_by(
-            ReaderStudyReaderRow.person_id, ReaderStudyReaderRow.number, PersonRow.name
+        rows = self._session.execute(
+            self._restrict_to_hospital(query, ReaderStudyReaderRow)
         )
         return [
             ReaderCounts(
@@ -236,25 +254,25 @@ class ReaderStudies(HospitalRepository):
                 blind=row.blind,
                 aided=row.aided,
             )
-            for row in self._session.execute(
-                grouped.order_by(ReaderStudyReaderRow.number)
-            )
+            for row in rows
         ]
 
     def counts(self, study: UUID) -> Mapping[str, int]:
-        """Cases of the study that are kept, and those that were erased since."""
-        gone = func.count().filter(CaseRow.erased_at.is_not(None))
-        query = select(func.count(), gone).select_from(ReaderStudyCaseRow)
-        query = self._restrict_to_hospital(
-            query.join(CaseRow, CaseRow.id == ReaderStudyCaseRow.case_id),
-            ReaderStudyCaseRow,
+        """Counts of the study's `cases`, and of its `erased` ones, which are not among them."""
+        query = (
+            select(func.count(), func.count().filter(CaseRow.erased_at.is_not(None)))
+            .select_from(ReaderStudyCaseRow)
+            .join(CaseRow, CaseRow.id == ReaderStudyCaseRow.case_id)
+            .where(ReaderStudyCaseRow.study_id == study)
         )
-        all_, erased = self._session.execute(
-            query.where(ReaderStudyCaseRow.study_id == study)
-        ).one()
-        return {"cases": all_ - erased, "erased": erased}
+        query = self._restrict_to_hospital(query, ReaderStudyCaseRow)
+        total, erased = self._session.execute(query).one()
+        return {"cases": total - erased, "erased": erased}
 
-    def _for(self, query: Select[Any], reader: UUID | None) -> Select[Any]:
+    def _restrict_to_reader(
+        self, query: Select[ReaderStudyRow], reader: UUID | None
+    ) -> Select[ReaderStudyRow]:
+        query = self._restrict_to_hospital(query, ReaderStudyRow)
         if reader is None:
             return query
         return query.where(
@@ -263,48 +281,50 @@ class ReaderStudies(HospitalRepository):
         )
 
     def _check_readers(self, readers: Sequence[UUID]) -> None:
-        fit = select(func.count()).where(
-            PersonRow.id.in_(readers), PersonRow.disabled_at.is_(None)
+        """Raise ReaderNotEligible unless all are different people of the hospital who may read."""
+        query = select(func.count()).where(
+            PersonRow.id.in_(readers),
+            PersonRow.disabled_at.is_(None),
+            PersonRow.role.in_(HOSPITAL_ROLES),
         )
-        fit = fit.where(PersonRow.role.in_(HOSPITAL_ROLES))
-        if self._session.scalar(self._restrict_to_hospital(fit, PersonRow)) != len(set(readers)) or len(
-            set(readers)
-        ) != len(readers):
+        eligible = self._session.scalar(self._restrict_to_hospital(query, PersonRow))
+        different = len(set(readers))
+        if eligible != different or different != len(readers):
             raise ReaderNotEligible
 
 
 def pick_cases(eligible: Sequence[EligibleCase], new: NewStudy) -> list[EligibleCase]:
-    """Raises TooFewCases."""
-    if new.pick is CaseSelection.IDS:
-        found = [each for each in eligible if each.case_id in set(new.cases)]
-        wanted = len(set(new.cases))
-    elif new.pick is CaseSelection.NEWEST:
-        found = list(eligible[: new.count])
-        wanted = new.count
+    """Choose the study's cases. Raises TooFewCases."""
+    count = new.count
+    if new.selection is CaseSelection.IDS:
+        case_ids = set(new.cases)
+        count = len(case_ids)
+        cases = [case for case in eligible if case.case_id in case_ids]
+    elif new.selection is CaseSelection.NEWEST:
+        cases = list(eligible[:count])
     else:
-        found = _balanced(eligible, new.count, new.seed)
-        wanted = new.count
-    if len(found) < wanted or not found:
-        raise TooFewCases(found=len(found), wanted=wanted)
-    return found
+        cases = _draw_balanced(eligible, count, new.seed)
+    if len(cases) < count or not cases:
+        raise TooFewCases(found=len(cases), wanted=count)
+    return cases
 
 
-def _balanced(eligible: Sequence[EligibleCase], count: int, seed: int) -> list[EligibleCase]:
-    """As many of both as there are, up to `count`; of an odd count one more is benign."""
-    draw = random.Random(seed)
-    order = sorted(eligible, key=lambda each: each.case_id)
-    sick, well = (
-        [each for each in order if each.malignant is kind] for kind in (True, False)
-    )
-    wanted = (count // 2, count - count // 2)
-    return [
-        each
-        for some, most in zip((sick, well), wanted, strict=True)
-        for each in draw.sample(some, min(most, len(some)))
-    ]
+def _draw_balanced(
+    eligible: Sequence[EligibleCase], count: int, seed: int
+) -> list[EligibleCase]:
+    """Draw as many malignant as benign cases, up to `count`; an odd count has one more benign."""
+    generator = random.Random(seed)
+    ordered = sorted(eligible, key=lambda case: case.case_id)
+    malignant = [case for case in ordered if case.malignant]
+    benign = [case for case in ordered if not case.malignant]
+    malignant_count = min(count // 2, len(malignant))
+    benign_count = min(count - count // 2, len(benign))
+    drawn_malignant = generator.sample(malignant, malignant_count)
+    drawn_benign = generator.sample(benign, benign_count)
+    return drawn_malignant + drawn_benign
 
 
-def _studies_of(reader: UUID) -> ColumnElement[UUID]:
+def _studies_of(reader: UUID) -> ScalarSelect[UUID]:
     return (
         select(ReaderStudyReaderRow.study_id)
         .where(ReaderStudyReaderRow.person_id == reader)
@@ -313,7 +333,7 @@ def _studies_of(reader: UUID) -> ColumnElement[UUID]:
 
 
 def _study(row: ReaderStudyRow) -> ReaderStudy:
-    told = {field.name: getattr(row, field.name) for field in fields(ReaderStudy)}
-    return ReaderStudy(
-        **{**told, "design": Design(row.design), "state": StudyState(row.state)}
-    )
+    values = {field.name: getattr(row, field.name) for field in fields(ReaderStudy)}
+    values["design"] = Design(row.design)
+    values["state"] = StudyState(row.state)
+    return ReaderStudy(**values)

@@ -49,6 +49,7 @@ class DenseNet201:
             block2=chain_layers(features, "transition1", "denseblock2"),
             block3=chain_layers(features, "transition2", "denseblock3"),
             block4=nn.Sequential(
-                *chain_layers(features, "transition3", "denseblock4", "norm5"), nn.ReLU()
+                *chain_layers(features, "transition3", "denseblock4", "norm5"),
+                nn.ReLU(),
             ),
         )

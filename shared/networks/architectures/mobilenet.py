@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks.architectures.stages import slice_stages, get_sequence
+from shared.networks.architectures.stages import get_sequence, slice_stages
 from shared.networks.card import IMAGENET, NetworkCard, pooled_taps
 from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import register_network

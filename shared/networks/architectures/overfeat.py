@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks.architectures.stages import slice_stages, get_sequence
+from shared.networks.architectures.stages import get_sequence, slice_stages
 from shared.networks.card import (
     NetworkCard,
     WeightsSource,

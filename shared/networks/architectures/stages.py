@@ -17,7 +17,9 @@ def get_sequence(module: nn.Module, name: str = "") -> nn.Sequential:
     return part
 
 
-def slice_stages(layers: nn.Sequential, ends: Mapping[str, int]) -> OrderedDict[str, nn.Module]:
+def slice_stages(
+    layers: nn.Sequential, ends: Mapping[str, int]
+) -> OrderedDict[str, nn.Module]:
     """Consecutive slices of `layers`: each stage ends before the layer of the number given for it."""
     places = pairwise((0, *ends.values()))
     return OrderedDict(

@@ -60,7 +60,9 @@ class WeightsFinder:
             raise missing(f"the download from {url} failed ({problem})") from problem
         return target
 
-    def _missing(self, network: str, weights: WeightsSource, download: str) -> WeightsMissing:
+    def _missing(
+        self, network: str, weights: WeightsSource, download: str
+    ) -> WeightsMissing:
         return WeightsMissing(
             network=network,
             files=" or ".join(weights.files),

@@ -1,4 +1,4 @@
-"""The model against each person on the same images, and how far judges agree."""
+"""Compares the model with each person on the same images, and measures the agreement of judges."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,16 @@ from shared.statistics import (
     gee_rates,
     landis_koch_label,
 )
-from shared.study.report.figures import rows_in_section, leading_row
+from shared.study.report.figures import leading_row, rows_in_section
 from shared.study.report.tables import Cell, Record, Table, Value
-from shared.study.report.wording import EMPTY_MARK, format_auc, format_p_value, format_percent, format_signed
+from shared.study.report.wording import (
+    EMPTY_MARK,
+    format_auc,
+    format_p_value,
+    format_percent,
+    format_percent_interval,
+    format_signed,
+)
 from shared.study.results import Row, Section, Study
 
 PAIRED = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.ACCURACY)
@@ -40,17 +47,18 @@ COLUMNS = (
     *INTERVAL_COLUMNS,
 )
 LEGEND = (
-    "{model} against each person, on the images both judged. Differences are model minus person. McNemar: exact below "
-    "25 images on which they differ, else chi-square with continuity correction. GEE: logistic regression over the "
-    "model and all people at once, with an exchangeable correlation within each patient and robust errors; below its "
-    "rates stand their 95 % intervals. DeLong: for people who rate. P values are two-sided and not corrected for "
+    "{model} against each person, on the images both judged. Differences are model minus person. "
+    "McNemar: exact below 25 images on which they differ, else chi-square with continuity "
+    "correction. GEE: logistic regression over the model and all people at once, with an "
+    "exchangeable correlation within each patient and robust errors; below its rates stand their "
+    "95 % intervals. DeLong: for people who rate. P values are two-sided and not corrected for "
     "their number."
 )
 
 AGREEMENT_LEGEND = (
-    "Cohen's kappa of two judges' calls on the images both judged, Fleiss' kappa of all people on the images all "
-    "judged, with 95 % intervals. Words as by Landis & Koch: up to 0.2 slight, 0.4 fair, 0.6 moderate, 0.8 "
-    "substantial, above almost perfect."
+    "Cohen's kappa of two judges' calls on the images both judged, Fleiss' kappa of all people on "
+    "the images all judged, with 95 % intervals. Words as by Landis & Koch: up to 0.2 slight, 0.4 "
+    "fair, 0.6 moderate, 0.8 substantial, above almost perfect."
 )
 
 
@@ -76,7 +84,7 @@ class Comparison:
         return self.model_value - self.person_value
 
     def to_record(self) -> Record:
-        """By `COLUMNS`."""
+        """The values by `COLUMNS`."""
         record: dict[str, Value] = {
             "person": self.person,
             "measure": str(self.measure),
@@ -88,231 +96,253 @@ class Comparison:
             "p_value": self.p_value,
         }
         if self.model_interval and self.person_interval:
-            record |= {
-                "model_low": self.model_interval.low,
-                "model_high": self.model_interval.high,
-            }
-            record |= {
-                "other_low": self.person_interval.low,
-                "other_high": self.person_interval.high,
-            }
+            record["model_low"] = self.model_interval.low
+            record["model_high"] = self.model_interval.high
+            record["other_low"] = self.person_interval.low
+            record["other_high"] = self.person_interval.high
+        return record
+
+
+@dataclass(frozen=True)
+class AgreementRow:
+    """Kappa of some judges; None where they judged no image together."""
+
+    judges: str
+    kind: str
+    images: int
+    kappa: Kappa | None
+
+    def to_cells(self) -> tuple[Cell, ...]:
+        kappa = self.kappa
+        text = EMPTY_MARK
+        label = "undefined"
+        notes: tuple[str, ...] = ()
+        if kappa is not None:
+            label = landis_koch_label(kappa.value)
+            notes = (f"{kappa.interval.low:.2f} to {kappa.interval.high:.2f}",)
+            if not np.isnan(kappa.value):
+                text = f"{kappa.value:.2f}"
+        return (
+            Cell(self.judges, numeric=False),
+            Cell(self.kind, numeric=False),
+            Cell(str(self.images)),
+            Cell(text, notes),
+            Cell(label, numeric=False),
+        )
+
+    def to_record(self) -> Record:
+        record: dict[str, Value] = {
+            "judges": self.judges,
+            "kind": self.kind,
+            "n": self.images,
+        }
+        if self.kappa is not None:
+            record["kappa"] = self.kappa.value
+            record["low"] = self.kappa.interval.low
+            record["high"] = self.kappa.interval.high
         return record
 
 
 def comparison_table(study: Study) -> Table:
-    """Without a row where there is no person, or no model to compare with."""
+    """The model against every person; without rows where there is no person or no model."""
     model = leading_row(study)
     people = rows_in_section(study, Section.READERS)
-    compared = [] if model is None or not people else _compared(study, model, people)
+    comparisons: list[Comparison] = []
+    if model is not None and people:
+        comparisons = _comparisons(study, model, people)
+    subject = "The model" if model is None else f"The model ({model.name})"
     return Table(
         name="comparisons",
         title="The model against people",
-        legend=LEGEND.format(
-            model="The model" if model is None else f"The model ({model.name})"
-        ),
+        legend=LEGEND.format(model=subject),
         head=("person", "measure", "test", "n", "model", "person's", "difference", "P"),
-        rows=tuple(map(_shown, compared)),
+        rows=tuple(map(_comparison_cells, comparisons)),
         columns=COLUMNS,
-        records=tuple(comparison.to_record() for comparison in compared),
+        records=tuple(comparison.to_record() for comparison in comparisons),
     )
 
 
 def agreement_table(study: Study) -> Table:
     """Kappa of every two judges among the model and the people, and of all people together."""
     people = rows_in_section(study, Section.READERS)
-    judges = [row for row in (leading_row(study), *people) if row is not None]
-    pairs = combinations(judges, 2) if people else ()
-    found = [(f"{a.name} and {b.name}", "Cohen", *_cohen(a, b)) for a, b in pairs]
+    model = leading_row(study)
+    judges = list(people) if model is None else [model, *people]
+    rows = []
+    if people:
+        rows = [_cohen_row(first, second) for first, second in combinations(judges, 2)]
     if len(people) > 1:
-        found.append(("all people", "Fleiss", *_fleiss(people)))
+        rows.append(_fleiss_row(people))
     return Table(
         name="agreement",
         title="Agreement",
         legend=AGREEMENT_LEGEND,
         head=("judges", "kappa of", "n", "kappa", "in words"),
-        rows=tuple(_agreement_cells(*line) for line in found),
+        rows=tuple(row.to_cells() for row in rows),
         columns=("judges", "kind", "n", "kappa", "low", "high"),
-        records=tuple(_agreement_record(*line) for line in found),
+        records=tuple(row.to_record() for row in rows),
     )
 
 
-def _compared(study: Study, model: Row, people: Sequence[Row]) -> list[Comparison]:
-    return _by_person(
-        [
-            *_mcnemar(study, model, people),
-            *_gee(study, model, people),
-            *_delong(study, model, people),
-        ]
-    )
+def _comparisons(study: Study, model: Row, people: Sequence[Row]) -> list[Comparison]:
+    """All comparisons by person, then sensitivity, specificity, accuracy and AUC, then by test."""
+    comparisons = [
+        *_mcnemar_comparisons(study, model, people),
+        *_gee_comparisons(study, model, people),
+        *_delong_comparisons(study, model, people),
+    ]
+    names = list(dict.fromkeys(comparison.person for comparison in comparisons))
+    measures = [*PAIRED, AUC]
+
+    def position(comparison: Comparison) -> tuple[int, int]:
+        return names.index(comparison.person), measures.index(comparison.measure)
+
+    return sorted(comparisons, key=position)
 
 
-def _mcnemar(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison]:
+def _mcnemar_comparisons(
+    study: Study, model: Row, people: Sequence[Row]
+) -> Iterator[Comparison]:
     for person in people:
-        both = model.judgement_mask & person.judgement_mask
+        shared = model.judgement_mask & person.judgement_mask
         for rate in PAIRED:
-            if not (counted := both & _counted(study, rate)).any():
+            mask = shared & _images_of_rate(study, rate)
+            if not mask.any():
                 continue
-            truth = study.malignant[counted]
+            labels = study.malignant[mask]
+            model_decisions = model.decisions[mask]
+            person_decisions = person.decisions[mask]
             test = compare_rates(
-                model.decisions[counted], person.decisions[counted], truth, rate
+                model_decisions, person_decisions, labels, measure=rate
             )
             yield Comparison(
                 person=person.name,
                 measure=rate,
                 test="McNemar",
-                images=int(counted.sum()),
-                model_value=float((model.decisions[counted] == truth).mean()),
-                person_value=float((person.decisions[counted] == truth).mean()),
+                images=int(mask.sum()),
+                model_value=float((model_decisions == labels).mean()),
+                person_value=float((person_decisions == labels).mean()),
                 p_value=test.p_value,
             )
 
 
-def _gee(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison]:
+def _gee_comparisons(
+    study: Study, model: Row, people: Sequence[Row]
+) -> Iterator[Comparison]:
     for rate in (Measure.SENSITIVITY, Measure.SPECIFICITY):
-        counted = _counted(study, rate)
-        judges = [row for row in (model, *people) if row.judgement_mask[counted].any()]
+        mask = _images_of_rate(study, rate)
+        judges = [row for row in (model, *people) if row.judgement_mask[mask].any()]
         if model not in judges:
             continue
         try:
-            found = _gee_rates(study, judges, counted)
-        except (
-            SeraError
-        ):  # too few shared cases for a regression; McNemar's rows still stand
+            fitted = _gee_rates(study, judges, mask)
+        except SeraError:
+            # Too few shared cases for a regression; McNemar's rows still stand.
             continue
-        for place, person in enumerate(judges[1:], start=1):
-            ours = found.rates[0]
-            theirs = found.rates[place]
+        model_rate = fitted.rates[0]
+        for number, person in enumerate(judges[1:], start=1):
+            person_rate = fitted.rates[number]
             yield Comparison(
                 person=person.name,
                 measure=rate,
                 test="GEE",
-                images=theirs.answers,
-                model_value=ours.value,
-                person_value=theirs.value,
-                p_value=found.compare(0, place).p_value,
-                model_interval=ours.interval,
-                person_interval=theirs.interval,
+                images=person_rate.answers,
+                model_value=model_rate.value,
+                person_value=person_rate.value,
+                p_value=fitted.compare(0, number).p_value,
+                model_interval=model_rate.interval,
+                person_interval=person_rate.interval,
             )
 
 
 def _gee_rates(
-    study: Study, judges: Sequence[Row], counted: NDArray[np.bool_]
+    study: Study, judges: Sequence[Row], mask: NDArray[np.bool_]
 ) -> GeeRates:
-    correct = np.stack(
-        [row.decisions[counted] == study.malignant[counted] for row in judges]
+    labels = study.malignant[mask]
+    correct = [judge.decisions[mask] == labels for judge in judges]
+    judgement_masks = [judge.judgement_mask[mask] for judge in judges]
+    return gee_rates(
+        np.stack(correct),
+        judgement_mask=np.stack(judgement_masks),
+        clusters=study.groups[mask],
     )
-    judged = np.stack([row.judgement_mask[counted] for row in judges])
-    return gee_rates(correct, judged, study.groups[counted])
 
 
-def _delong(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison]:
+def _delong_comparisons(
+    study: Study, model: Row, people: Sequence[Row]
+) -> Iterator[Comparison]:
     for person in people:
-        both = model.judgement_mask & person.judgement_mask
-        positive = int(study.malignant[both].sum())
-        if (
-            model.scores is None
-            or person.scores is None
-            or min(positive, int(both.sum()) - positive) < 2
-        ):
+        if model.scores is None or person.scores is None:
             continue
-        test = delong_test(
-            model.scores[both], person.scores[both], study.malignant[both]
-        )
+        shared = model.judgement_mask & person.judgement_mask
+        labels = study.malignant[shared]
+        malignant = int(labels.sum())
+        if min(malignant, labels.size - malignant) < 2:
+            continue
+        test = delong_test(model.scores[shared], person.scores[shared], labels)
         yield Comparison(
             person=person.name,
             measure=AUC,
             test="DeLong",
-            images=int(both.sum()),
+            images=labels.size,
             model_value=test.auc_first,
             person_value=test.auc_second,
             p_value=test.p_value,
         )
 
 
-def _counted(study: Study, rate: Measure) -> NDArray[np.bool_]:
-    """The images a rate is about: the malignant ones, the benign ones, or all."""
-    labels = {
-        Measure.SENSITIVITY: study.malignant,
-        Measure.SPECIFICITY: ~study.malignant,
-    }
-    return labels.get(rate, np.ones(len(study.malignant), bool))
+def _images_of_rate(study: Study, rate: Measure) -> NDArray[np.bool_]:
+    """The images (N,) that a rate is about: the malignant ones, the benign ones, or all."""
+    match rate:
+        case Measure.SENSITIVITY:
+            return study.malignant
+        case Measure.SPECIFICITY:
+            return ~study.malignant
+        case _:
+            return np.ones(len(study.malignant), bool)
 
 
-def _by_person(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Persons in their order, then sensitivity, specificity, accuracy and AUC, each test after the other."""
-    people = list(dict.fromkeys(comparison.person for comparison in comparisons))
-    measures = [*PAIRED, AUC]
-    return sorted(
-        comparisons,
-        key=lambda one: (people.index(one.person), measures.index(one.measure)),
+def _comparison_cells(comparison: Comparison) -> tuple[Cell, ...]:
+    is_auc = comparison.measure == AUC
+    format_value = format_auc if is_auc else format_percent
+    difference = format_signed(
+        comparison.difference, format_value(abs(comparison.difference))
     )
-
-
-def _shown(comparison: Comparison) -> tuple[Cell, ...]:
-    is_area = comparison.measure == AUC
-    worded = format_auc if is_area else format_percent
-    difference = format_signed(comparison.difference, worded(abs(comparison.difference)))
+    model_text = format_value(comparison.model_value)
+    person_text = format_value(comparison.person_value)
     return (
         Cell(comparison.person, numeric=False),
-        Cell("AUC" if is_area else comparison.measure, numeric=False),
+        Cell("AUC" if is_auc else comparison.measure, numeric=False),
         Cell(comparison.test, numeric=False),
         Cell(str(comparison.images)),
-        Cell(worded(comparison.model_value), _ends(comparison.model_interval)),
-        Cell(worded(comparison.person_value), _ends(comparison.person_interval)),
+        Cell(model_text, _interval_notes(comparison.model_interval)),
+        Cell(person_text, _interval_notes(comparison.person_interval)),
         Cell(difference),
         Cell(format_p_value(comparison.p_value)),
     )
 
 
-def _ends(interval: Interval | None) -> tuple[str, ...]:
-    if interval is None:
-        return ()
-    return (f"{100 * interval.low:.1f}–{100 * interval.high:.1f}",)
+def _interval_notes(interval: Interval | None) -> tuple[str, ...]:
+    return () if interval is None else (format_percent_interval(interval),)
 
 
-def _cohen(first: Row, second: Row) -> tuple[int, Kappa | None]:
-    both = first.judgement_mask & second.judgement_mask
-    return int(both.sum()), cohen_kappa(
-        first.decisions[both], second.decisions[both]
-    ) if both.any() else None
-
-
-def _fleiss(people: Sequence[Row]) -> tuple[int, Kappa | None]:
-    everyone = np.all([row.judgement_mask for row in people], axis=0)
-    count = int(everyone.sum())
-    return count, fleiss_kappa(
-        np.stack([row.decisions[everyone] for row in people], axis=1)
-    ) if count > 1 else None
-
-
-def _agreement_cells(
-    judges: str, kind: str, count: int, kappa: Kappa | None
-) -> tuple[Cell, ...]:
-    ends = (
-        ()
-        if kappa is None
-        else (f"{kappa.interval.low:.2f} to {kappa.interval.high:.2f}",)
-    )
-    value = EMPTY_MARK if kappa is None or np.isnan(kappa.value) else f"{kappa.value:.2f}"
-    words = "undefined" if kappa is None else landis_koch_label(kappa.value)
-    return (
-        Cell(judges, numeric=False),
-        Cell(kind, numeric=False),
-        Cell(str(count)),
-        Cell(value, ends),
-        Cell(words, numeric=False),
+def _cohen_row(first: Row, second: Row) -> AgreementRow:
+    shared = first.judgement_mask & second.judgement_mask
+    kappa = None
+    if shared.any():
+        kappa = cohen_kappa(first.decisions[shared], second.decisions[shared])
+    return AgreementRow(
+        judges=f"{first.name} and {second.name}",
+        kind="Cohen",
+        images=int(shared.sum()),
+        kappa=kappa,
     )
 
 
-def _agreement_record(
-    judges: str, kind: str, count: int, kappa: Kappa | None
-) -> Record:
-    base: Record = {"judges": judges, "kind": kind, "n": count}
-    if kappa is None:
-        return base
-    return {
-        **base,
-        "kappa": kappa.value,
-        "low": kappa.interval.low,
-        "high": kappa.interval.high,
-    }
+def _fleiss_row(people: Sequence[Row]) -> AgreementRow:
+    shared = np.all([person.judgement_mask for person in people], axis=0)
+    images = int(shared.sum())
+    kappa = None
+    if images > 1:
+        decisions = [person.decisions[shared] for person in people]
+        kappa = fleiss_kappa(np.stack(decisions, axis=1))
+    return AgreementRow(judges="all people", kind="Fleiss", images=images, kappa=kappa)

@@ -1,4 +1,7 @@
-"""The figures of one judge: counts, rates and AUC over the images it judged. Positive = malignant."""
+"""The figures of one judge over the images it judged: counts, rates and AUC.
+
+Positive = malignant.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,7 +36,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Figures:
-    """`area` is None for who gives no scores, or judged one class only."""
+    """Figures of a judge; `area` is None without scores, or with images of one class only."""
 
     images: int
     malignant: int
@@ -46,51 +49,64 @@ class Figures:
 
 def compute_figures(row: Row, malignant: Flags) -> Figures:
     """Figures of a row that judged at least one image; `malignant` (N,) are the study's labels."""
-    truth = malignant[row.judgement_mask]
+    mask = row.judgement_mask
+    labels = malignant[mask]
     return Figures(
-        images=int(row.judgement_mask.sum()),
-        malignant=int(truth.sum()),
-        table=ConfusionTable.from_decisions(row.decisions[row.judgement_mask], truth),
-        area=None if row.scores is None else _area(row.scores[row.judgement_mask], truth),
+        images=int(mask.sum()),
+        malignant=int(labels.sum()),
+        table=ConfusionTable.from_decisions(row.decisions[mask], labels),
+        area=None if row.scores is None else _area(row.scores[mask], labels),
     )
 
 
 def rows_in_section(study: Study, section: Section) -> tuple[Row, ...]:
+    """The rows of a section that judged at least one image."""
     return tuple(
         row for row in study.rows if row.section is section and row.judgement_mask.any()
     )
 
 
 def leading_row(study: Study) -> Row | None:
-    """The recipe's own model; where there is none, the best judge by AUC that is no person."""
-    if models := rows_in_section(study, Section.MODEL):
-        return models[0]
-    return best_row(
-        [row for row in study.rows if row.section is not Section.READERS],
-        study.malignant,
-    )
+    """The recipe's own model; where there is none, the best judge by AUC that is not a person."""
+    model_rows = rows_in_section(study, Section.MODEL)
+    if model_rows:
+        return model_rows[0]
+    fitted_rows = [row for row in study.rows if row.section is not Section.READERS]
+    return best_row(fitted_rows, study.malignant)
 
 
 def best_row(rows: Iterable[Row], malignant: Flags) -> Row | None:
     """The row with the greatest AUC, the first of equals; None where no row has one."""
-    areas = {
-        row: found.area.value
-        for row in rows
-        if row.judgement_mask.any() and (found := compute_figures(row, malignant)).area
-    }
-    return max(areas, key=lambda row: areas[row], default=None)
+    auc_by_row: dict[Row, float] = {}
+    for row in rows:
+        if not row.judgement_mask.any():
+            continue
+        area = compute_figures(row, malignant).area
+        if area:
+            auc_by_row[row] = area.value
+    return max(auc_by_row, key=lambda row: auc_by_row[row], default=None)
 
 
 def best_row_per_section(study: Study) -> tuple[Row, ...]:
-    """The best row by AUC of each section but the people's, in the report's order."""
-    sections = [section for section in Section if section is not Section.READERS]
-    found = (best_row(rows_in_section(study, section), study.malignant) for section in sections)
-    return tuple(row for row in found if row is not None)
+    """The best row by AUC of each section but the readers', in the report's order."""
+    best_rows = []
+    for section in Section:
+        if section is Section.READERS:
+            continue
+        row = best_row(rows_in_section(study, section), study.malignant)
+        if row is not None:
+            best_rows.append(row)
+    return tuple(best_rows)
 
 
 def _area(scores: Scores, malignant: Flags) -> Area | None:
     try:
-        return Area(roc_auc(scores, malignant), delong_interval(scores, malignant))
+        return Area(
+            value=roc_auc(scores, malignant),
+            interval=delong_interval(scores, malignant),
+        )
     except SingleClass:
         pass
-    return Area(roc_auc(scores, malignant), None) if len(set(malignant)) == 2 else None
+    if len(set(malignant)) < 2:
+        return None
+    return Area(value=roc_auc(scores, malignant), interval=None)

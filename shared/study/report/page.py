@@ -58,7 +58,8 @@ class DatasetDescription:
     title : name of the data set
     synthetic : phantoms, not patients
     names_by_key : key of a sample -> name of the image in the manifest
-    count_unlabelled, count_held_out, count_repeated : rows of the manifest that are not in the study
+    count_unlabelled, count_held_out, count_repeated : rows of the manifest that are not in the
+        study
     contradictory_images : images that are not in the study because they have both labels
     count_with_patient : images whose patient is known
     """
@@ -261,7 +262,9 @@ def _excluded_data(study: Study, dataset: DatasetDescription) -> str:
         ),
         "that could not be read": len(study.skipped),
     }
-    phrases = [f"{count} {reason}" for reason, count in count_by_reason.items() if count]
+    phrases = [
+        f"{count} {reason}" for reason, count in count_by_reason.items() if count
+    ]
     return ", ".join(phrases) or "nothing"
 
 

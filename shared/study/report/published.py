@@ -1,14 +1,25 @@
-"""What others published, on data of their own: targets to print beside a study's figures.
+"""Published results of others, to print beside the figures of a study.
 
-L19 = Lee et al., Sci Rep 9:19854 (2019), counts from its table; deck = the SERA slide deck; K20 = Koh et al., Sci Rep
-10:15245 (2020).
+They were measured on other data. L19 = Lee et al., Sci Rep 9:19854 (2019), counts from its table;
+deck = the SERA slide deck; K20 = Koh et al., Sci Rep 10:15245 (2020).
 """
 
 from dataclasses import dataclass
 
 from shared.statistics import ConfusionTable, Measure, tables_behind
-from shared.study.report.figures import best_row_per_section, rows_in_section, compute_figures
-from shared.study.report.tables import MEASURE_LABELS, Cell, Table, Value, area_cell, rate_cell
+from shared.study.report.figures import (
+    best_row_per_section,
+    compute_figures,
+    rows_in_section,
+)
+from shared.study.report.tables import (
+    MEASURE_LABELS,
+    Cell,
+    Table,
+    Value,
+    auc_cell,
+    rate_cell,
+)
 from shared.study.report.wording import EMPTY_MARK, SECTION_TITLES
 from shared.study.results import Row, Section, Study
 
@@ -20,21 +31,21 @@ DECK = "SERA deck, 150 images"
 K20 = "K20"
 
 LEE_2019 = {
-    "Faculty 1": ConfusionTable(91, 9, 24, 26),
-    "Faculty 2": ConfusionTable(76, 24, 2, 48),
-    "Fellow 1": ConfusionTable(63, 37, 3, 47),
-    "Fellow 2": ConfusionTable(65, 35, 4, 46),
-    "Resident 1": ConfusionTable(49, 51, 6, 44),
-    "Resident 2": ConfusionTable(63, 37, 14, 36),
-    "CNN 1": ConfusionTable(96, 4, 5, 45),
-    "CNN 2": ConfusionTable(94, 6, 3, 47),
-    "CNN 3": ConfusionTable(98, 2, 7, 43),
+    "Faculty 1": ConfusionTable(tp=91, fn=9, fp=24, tn=26),
+    "Faculty 2": ConfusionTable(tp=76, fn=24, fp=2, tn=48),
+    "Fellow 1": ConfusionTable(tp=63, fn=37, fp=3, tn=47),
+    "Fellow 2": ConfusionTable(tp=65, fn=35, fp=4, tn=46),
+    "Resident 1": ConfusionTable(tp=49, fn=51, fp=6, tn=44),
+    "Resident 2": ConfusionTable(tp=63, fn=37, fp=14, tn=36),
+    "CNN 1": ConfusionTable(tp=96, fn=4, fp=5, tn=45),
+    "CNN 2": ConfusionTable(tp=94, fn=6, fp=3, tn=47),
+    "CNN 3": ConfusionTable(tp=98, fn=2, fp=7, tn=43),
 }
 
 
 @dataclass(frozen=True)
 class PrintedRates:
-    """Per cent as printed, without the counts behind them."""
+    """Rates in per cent as printed; the counts behind them are not known."""
 
     accuracy: str
     sensitivity: str
@@ -63,115 +74,130 @@ KOH_2020 = {
     "Radiologists, internal test": "0.840",
 }
 LEGEND = (
-    "Our rows: the best of each table and every person. The others are marked: they were measured on other images, "
-    "other scanners and other shares of malignant nodules (L19: 100 malignant and 50 benign), so a difference from "
-    "ours says little by itself. L19's rates and intervals are computed from its printed "
-    "counts. The deck prints no counts: whole cases are the classes, of L19's 150 images or "
-    "of the reverse, in which whole images give all three rates as printed. Its networks' "
-    "rows fit only 50 malignant and 100 benign images, the reverse of its radiologists'. "
-    "K20 compares CNNE2 with radiologists: P < 0.001 on the internal test, and 0.113, 0.126 "
-    "and 0.690 on the external ones."
+    "Our rows: the best of each table and every person. The others are marked: they were measured "
+    "on other images, other scanners and other shares of malignant nodules (L19: 100 malignant "
+    "and 50 benign), so a difference from ours says little by itself. L19's rates and intervals "
+    "are computed from its printed counts. The deck prints no counts: whole cases are the "
+    "classes, of L19's 150 images or of the reverse, in which whole images give all three rates "
+    "as printed. Its networks' rows fit only 50 malignant and 100 benign images, the reverse of "
+    "its radiologists'. K20 compares CNNE2 with radiologists: P < 0.001 on the internal test, and "
+    "0.113, 0.126 and 0.690 on the external ones."
 )
 COLUMNS = ("judge", "data", "auc", *PAIRED, "whole_cases")
 
 
 def published_table(study: Study) -> Table:
-    """Ours beside theirs."""
-    ours = (*best_row_per_section(study), *rows_in_section(study, Section.READERS))
-    rows = tuple(_ours(row, study) for row in ours) + _theirs()
+    """The best rows and the people of a study, beside published results."""
+    study_rows = [
+        *best_row_per_section(study),
+        *rows_in_section(study, Section.READERS),
+    ]
+    rows = (
+        *(_study_cells(row, study) for row in study_rows),
+        *_lee_cells(),
+        *_deck_cells(),
+        *_koh_cells(),
+    )
+    rate_labels = [MEASURE_LABELS[rate] for rate in PAIRED]
     return Table(
         name="published",
         title="Beside published results",
         legend=LEGEND,
-        head=("judge", "data", "AUC", *(MEASURE_LABELS[rate] for rate in PAIRED), "whole cases"),
+        head=("judge", "data", "AUC", *rate_labels, "whole cases"),
         rows=rows,
         columns=COLUMNS,
         records=tuple(_record(row) for row in rows),
     )
 
 
-def _ours(row: Row, study: Study) -> tuple[Cell, ...]:
-    found = compute_figures(row, study.malignant)
-    section = (
-        "a person"
-        if row.section is Section.READERS
-        else f"best of: {SECTION_TITLES[row.section]}"
-    )
-    rates = (rate_cell(found.proportion(rate)) for rate in PAIRED)
-    data = Cell(THIS_STUDY, (f"{found.images} images",), numeric=False)
+def _study_cells(row: Row, study: Study) -> tuple[Cell, ...]:
+    figures = compute_figures(row, study.malignant)
+    if row.section is Section.READERS:
+        note = "a person"
+    else:
+        note = f"best of: {SECTION_TITLES[row.section]}"
     return (
-        Cell(row.name, (section,), numeric=False),
-        data,
-        area_cell(found),
-        *rates,
+        Cell(row.name, (note,), numeric=False),
+        Cell(THIS_STUDY, (f"{figures.images} images",), numeric=False),
+        auc_cell(figures),
+        *(rate_cell(figures.proportion(rate)) for rate in PAIRED),
         Cell(EMPTY_MARK, numeric=False),
     )
 
 
-def _theirs() -> tuple[tuple[Cell, ...], ...]:
-    lee = tuple(
-        (
-            *_named(name, L19),
-            Cell(EMPTY_MARK),
-            *(rate_cell(table.proportion(rate)) for rate in PAIRED),
-            Cell(_classes(table.tp + table.fn, table.fp + table.tn), numeric=False),
+def _lee_cells() -> list[tuple[Cell, ...]]:
+    rows = []
+    for name, table in LEE_2019.items():
+        classes = _classes_text(
+            malignant=table.tp + table.fn, benign=table.fp + table.tn
         )
-        for name, table in LEE_2019.items()
-    )
-    deck = tuple(
-        (
-            *_named(name, DECK),
-            Cell(EMPTY_MARK),
-            Cell(row.accuracy),
-            Cell(row.sensitivity),
-            Cell(row.specificity),
-            Cell(possible_classes(row), numeric=False),
+        rows.append(
+            (
+                *_source_cells(name, L19),
+                Cell(EMPTY_MARK),
+                *(rate_cell(table.proportion(rate)) for rate in PAIRED),
+                Cell(classes, numeric=False),
+            )
         )
-        for name, row in DECK_ROWS.items()
-    )
-    koh = tuple(
+    return rows
+
+
+def _deck_cells() -> list[tuple[Cell, ...]]:
+    return [
         (
-            *_named(name, K20),
+            *_source_cells(name, DECK),
+            Cell(EMPTY_MARK),
+            Cell(rates.accuracy),
+            Cell(rates.sensitivity),
+            Cell(rates.specificity),
+            Cell(possible_classes(rates), numeric=False),
+        )
+        for name, rates in DECK_ROWS.items()
+    ]
+
+
+def _koh_cells() -> list[tuple[Cell, ...]]:
+    return [
+        (
+            *_source_cells(name, K20),
             Cell(auc),
             *[Cell(EMPTY_MARK)] * len(PAIRED),
             Cell(EMPTY_MARK, numeric=False),
         )
         for name, auc in KOH_2020.items()
-    )
-    return lee + deck + koh
+    ]
 
 
-def possible_classes(row: PrintedRates) -> str:
-    """The classes in which whole images give the printed rates, or `IMPOSSIBLE`."""
-    possible = [
-        _classes(malignant, benign)
-        for malignant, benign in DECK_CLASSES
-        if tables_behind(
-            float(row.accuracy),
-            float(row.sensitivity),
-            float(row.specificity),
+def possible_classes(rates: PrintedRates) -> str:
+    """The classes of the deck in which whole images give the printed rates, or `NO_CLASSES`."""
+    texts = []
+    for malignant, benign in DECK_CLASSES:
+        tables = tables_behind(
+            accuracy=float(rates.accuracy),
+            sensitivity=float(rates.sensitivity),
+            specificity=float(rates.specificity),
             malignant=malignant,
             benign=benign,
         )
-    ]
-    return " or ".join(possible) or NO_CLASSES
+        if tables:
+            texts.append(_classes_text(malignant=malignant, benign=benign))
+    return " or ".join(texts) or NO_CLASSES
 
 
-def _classes(malignant: int, benign: int) -> str:
+def _classes_text(*, malignant: int, benign: int) -> str:
     return f"{malignant} malignant, {benign} benign"
 
 
-def _named(name: str, source: str) -> tuple[Cell, Cell]:
+def _source_cells(name: str, source: str) -> tuple[Cell, Cell]:
     return Cell(name, numeric=False), Cell(OTHER_DATA, (source,), numeric=False)
 
 
 def _record(row: tuple[Cell, ...]) -> dict[str, Value]:
-    """As shown, without the intervals: rates in per cent."""
-    told = [
-        " / ".join((cell.text, *cell.notes)) if not cell.numeric else cell.text
-        for cell in row
-    ]
-    return {
-        column: None if text == EMPTY_MARK else text
-        for column, text in zip(COLUMNS, told, strict=True)
-    }
+    """The values as shown, rates in per cent without their intervals."""
+    record: dict[str, Value] = {}
+    for column, cell in zip(COLUMNS, row, strict=True):
+        text = cell.text
+        if not cell.numeric:
+            text = " / ".join((cell.text, *cell.notes))
+        record[column] = None if text == EMPTY_MARK else text
+    return record

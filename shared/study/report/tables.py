@@ -1,4 +1,4 @@
-"""A study as tables: what a page shows, and the same as records for a CSV file."""
+"""The tables of a study: cells for the page, and the same values as records for CSV files."""
 
 import csv
 import io
@@ -19,19 +19,19 @@ from shared.study.report.figures import (
     Area,
     Figures,
     best_row,
-    rows_in_section,
-    leading_row,
     compute_figures,
+    leading_row,
+    rows_in_section,
 )
 from shared.study.report.wording import (
-    SECTION_DESCRIPTIONS,
     EMPTY_MARK,
+    SECTION_DESCRIPTIONS,
     SECTION_TITLES,
+    file_stem,
     format_auc,
     format_auc_interval,
     format_percent,
     format_percent_interval,
-    file_stem,
 )
 from shared.study.results import Row, Section, Study
 
@@ -41,7 +41,13 @@ INTERVAL_NAMES = {IntervalMethod.LOGIT_WALD: "logit", IntervalMethod.WILSON: "Wi
 MEASURE_LABELS = dict(
     zip(MEASURES, ("accuracy", "sensitivity", "specificity", "PPV", "NPV"), strict=True)
 )
-INTERVAL_SUFFIXES = ("", "_logit_wald_low", "_logit_wald_high", "_wilson_low", "_wilson_high")
+INTERVAL_SUFFIXES = (
+    "",
+    "_logit_wald_low",
+    "_logit_wald_high",
+    "_wilson_low",
+    "_wilson_high",
+)
 COUNTS = (
     "n",
     "malignant",
@@ -53,17 +59,23 @@ COUNTS = (
     "auc_delong_low",
     "auc_delong_high",
 )
-FIGURE_COLUMNS = (*COUNTS, *(f"{rate}{end}" for rate in MEASURES for end in INTERVAL_SUFFIXES))
+FIGURE_COLUMNS = (
+    *COUNTS,
+    *(f"{rate}{end}" for rate in MEASURES for end in INTERVAL_SUFFIXES),
+)
 UNKNOWN_SITE = "(not named)"
 READING_GUIDE = (
     "n: images judged, and how many of them are malignant.",
-    "AUC: area under the ROC curve of out-of-fold scores, with DeLong's 95 % interval: of no width where the AUC is 1.",
-    "Accuracy, sensitivity, specificity, PPV and NPV are in per cent, malignant being the positive class, each image "
-    "at a cut-off (Youden's) chosen on other folds; people decide for themselves.",
-    "Below each rate stand its 95 % intervals: logit = Wald on the logit scale, as Lee et al. print it; Wilson = score "
-    "interval.",
+    "AUC: area under the ROC curve of out-of-fold scores, with DeLong's 95 % interval: of no width "
+    "where the AUC is 1.",
+    "Accuracy, sensitivity, specificity, PPV and NPV are in per cent, malignant being the positive "
+    "class, each image at a cut-off (Youden's) chosen on other folds; people decide for "
+    "themselves.",
+    "Below each rate stand its 95 % intervals: logit = Wald on the logit scale, as Lee et al. "
+    "print it; Wilson = score interval.",
     "PPV and NPV hold at the share of malignant images in this study.",
-    "A highlighted row has the greatest AUC of its table; the best of many looks better than it is.",
+    "A highlighted row has the greatest AUC of its table; the best of many looks better than it "
+    "is.",
     "– stands where there is nothing to tell: no score, or no image to count.",
 )
 
@@ -79,9 +91,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """`name` is the CSV file's stem; `rows` are shown under `head`, `records` written under `columns`.
+    """A table of the report.
 
-    `marked` is the number of the row to point out, such as the best.
+    Attributes
+    ----------
+    name : stem of the CSV file
+    head, rows : the table on the page
+    columns, records : the same values for the CSV file
+    highlighted_row : number of the row to point out, such as the best
     """
 
     name: str
@@ -95,49 +112,47 @@ class Table:
 
 
 def csv_bytes(table: Table) -> bytes:
-    """RFC 4180, UTF-8; fractions with six significant digits, nothing where there is nothing."""
-    out = io.StringIO()
-    writer = csv.writer(out)
+    """The CSV file: RFC 4180, UTF-8, six significant digits, missing values empty."""
+    file = io.StringIO()
+    writer = csv.writer(file)
     writer.writerow(table.columns)
-    writer.writerows(
-        [_plain(record.get(column)) for column in table.columns]
-        for record in table.records
-    )
-    return out.getvalue().encode()
+    for record in table.records:
+        writer.writerow([_csv_text(record.get(column)) for column in table.columns])
+    return file.getvalue().encode()
 
 
 def section_table(study: Study, section: Section) -> Table:
     """All judges of a section, in the study's order."""
     rows = rows_in_section(study, section)
-    found = [compute_figures(row, study.malignant) for row in rows]
-    top = best_row(rows, study.malignant) if len(rows) > 1 else None
-    columns = tuple(dict.fromkeys(column for row in rows for column in row.facts))
+    figures_of_rows = [compute_figures(row, study.malignant) for row in rows]
+    highlighted_row = None
+    if len(rows) > 1:
+        best = best_row(rows, study.malignant)
+        highlighted_row = None if best is None else rows.index(best)
+    fact_columns = tuple(dict.fromkeys(column for row in rows for column in row.facts))
+    cells = []
+    records = []
+    for row, figures in zip(rows, figures_of_rows, strict=True):
+        cells.append((_judge_cell(row), *_figure_cells(figures)))
+        records.append({"name": row.name, **row.facts, **_figure_record(figures)})
     return Table(
         name=file_stem(section),
         title=SECTION_TITLES[section],
         legend=SECTION_DESCRIPTIONS[section],
         head=("judge", "n", "AUC", *MEASURE_LABELS.values()),
-        rows=tuple(
-            (_judge(row), *_cells(figures))
-            for row, figures in zip(rows, found, strict=True)
-        ),
-        columns=("name", *columns, *FIGURE_COLUMNS),
-        records=tuple(
-            {"name": row.name, **row.facts, **_record(figures)}
-            for row, figures in zip(rows, found, strict=True)
-        ),
-        highlighted_row=None if top is None else rows.index(top),
+        rows=tuple(cells),
+        columns=("name", *fact_columns, *FIGURE_COLUMNS),
+        records=tuple(records),
+        highlighted_row=highlighted_row,
     )
 
 
 def site_table(study: Study) -> Table:
     """The model's figures at each site; without a row where no image names one."""
     row = leading_row(study)
-    found = (
-        []
-        if row is None or not study.sites.astype(bool).any()
-        else _by_site(study, row)
-    )
+    figures_by_site: dict[str, Figures] = {}
+    if row is not None and study.sites.astype(bool).any():
+        figures_by_site = _figures_by_site(study, row)
     name = "The model" if row is None else row.name
     return Table(
         name="sites",
@@ -145,32 +160,39 @@ def site_table(study: Study) -> Table:
         legend=f"{name}, with the cut-offs it has in the other tables: none was chosen for a site.",
         head=("site", "n", "AUC", *MEASURE_LABELS.values()),
         rows=tuple(
-            (Cell(site, numeric=False), *_cells(figures)) for site, figures in found
+            (Cell(site, numeric=False), *_figure_cells(figures))
+            for site, figures in figures_by_site.items()
         ),
         columns=("site", *FIGURE_COLUMNS),
-        records=tuple({"site": site, **_record(figures)} for site, figures in found),
+        records=tuple(
+            {"site": site, **_figure_record(figures)}
+            for site, figures in figures_by_site.items()
+        ),
     )
 
 
 def missing_rows_table(study: Study) -> Table:
-    """Cells that could not be filled, and why."""
-    return _plain_table(
-        "left_out",
-        "Cells left out",
-        "Rows that the recipe asks for and that could not be made, each with the reason.",
-        ("table", "row", "reason"),
-        [(SECTION_TITLES[cell.section], cell.name, cell.problem) for cell in study.missing_rows],
+    """Rows that could not be computed, and why."""
+    return _text_table(
+        name="left_out",
+        title="Cells left out",
+        legend="Rows that the recipe asks for and that could not be made, each with the reason.",
+        head=("table", "row", "reason"),
+        lines=[
+            (SECTION_TITLES[row.section], row.name, row.problem)
+            for row in study.missing_rows
+        ],
     )
 
 
 def skipped_table(study: Study, names: Mapping[str, str]) -> Table:
-    """Images that could not be read; `names` gives the image of a sample's key."""
-    return _plain_table(
-        "skipped",
-        "Images skipped",
-        "Images that could not be read, and the code of the error.",
-        ("image", "problem"),
-        [
+    """Images that could not be read; `names` maps a sample's key to the name of its image."""
+    return _text_table(
+        name="skipped",
+        title="Images skipped",
+        legend="Images that could not be read, and the code of the error.",
+        head=("image", "problem"),
+        lines=[
             (names.get(skipped.key, skipped.key), skipped.code)
             for skipped in study.skipped
         ],
@@ -178,156 +200,175 @@ def skipped_table(study: Study, names: Mapping[str, str]) -> Table:
 
 
 def settings_table(study: Study) -> Table:
-    """What was chosen for each judge."""
-    chosen = [
-        (judge, name, _told(value))
-        for judge, settings in study.settings.items()
-        for name, value in settings.items()
-    ]
-    return _plain_table(
-        "settings",
-        "What was chosen",
-        "Settings chosen inside the training folds, by cross-validation; in brackets, in how many folds.",
-        ("judge", "setting", "value"),
-        chosen,
+    """The settings that were chosen for each judge."""
+    lines = []
+    for judge, settings in study.settings.items():
+        for name, value in settings.items():
+            lines.append((judge, name, _setting_text(value)))
+    return _text_table(
+        name="settings",
+        title="What was chosen",
+        legend="Settings chosen inside the training folds, by cross-validation; in brackets, in "
+        "how many folds.",
+        head=("judge", "setting", "value"),
+        lines=lines,
     )
 
 
 def scores_table(study: Study) -> Table:
-    """Per image what every judge said out of fold; for CSV only, it can have thousands of lines."""
-    columns = {f"{row.section}: {row.name}": _said(row) for row in study.rows}
-    risks = {
-        f"risk by {row.section}: {row.name}": row.risks
-        for row in study.rows
-        if row.risks is not None
+    """The out-of-fold values of every judge for each image.
+
+    The table is for CSV only, since it can have thousands of lines.
+    """
+    columns: dict[str, list[Value]] = {
+        "image": list(study.images),
+        "malignant": list(map(int, study.malignant)),
+        "group": list(map(str, study.groups)),
+        "site": list(map(str, study.sites)),
     }
-    base = ("image", "malignant", "group", "site")
+    for row in study.rows:
+        columns[f"{row.section}: {row.name}"] = _judge_values(row)
+    for row in study.rows:
+        if row.risks is not None:
+            columns[f"risk by {row.section}: {row.name}"] = row.risks.tolist()
     records = [
-        {
-            **dict(zip(base, facts, strict=True)),
-            **{name: said[place] for name, said in columns.items()},
-            **{name: risk[place].item() for name, risk in risks.items()},
-        }
-        for place, facts in enumerate(
-            zip(
-                study.images,
-                map(int, study.malignant),
-                map(str, study.groups),
-                map(str, study.sites),
-                strict=True,
-            )
-        )
+        dict(zip(columns, values, strict=True))
+        for values in zip(*columns.values(), strict=True)
     ]
-    names = (*base, *columns, *risks)
-    return Table("scores", "Scores of every image", "", (), (), names, tuple(records))
-
-
-def rate_cell(part: Proportion) -> Cell:
-    """A rate in per cent over its two intervals."""
-    notes = (
-        f"{name} {format_percent_interval(part.interval(method))}"
-        for method, name in INTERVAL_NAMES.items()
+    return Table(
+        name="scores",
+        title="Scores of every image",
+        legend="",
+        head=(),
+        rows=(),
+        columns=tuple(columns),
+        records=tuple(records),
     )
-    return Cell(format_percent(part.value), tuple(notes) if part.total else ())
 
 
-def area_cell(figures: Figures) -> Cell:
+def rate_cell(proportion: Proportion) -> Cell:
+    """A rate in per cent over its two intervals."""
+    notes = []
+    if proportion.total:
+        for method, name in INTERVAL_NAMES.items():
+            interval = format_percent_interval(proportion.interval(method))
+            notes.append(f"{name} {interval}")
+    return Cell(format_percent(proportion.value), tuple(notes))
+
+
+def auc_cell(figures: Figures) -> Cell:
     if figures.area is None:
         return Cell(EMPTY_MARK)
-    interval = figures.area.interval
-    return Cell(
-        format_auc(figures.area.value), (format_auc_interval(interval),) if interval else ()
-    )
+    notes: tuple[str, ...] = ()
+    if figures.area.interval:
+        notes = (format_auc_interval(figures.area.interval),)
+    return Cell(format_auc(figures.area.value), notes)
 
 
-def _cells(figures: Figures) -> tuple[Cell, ...]:
-    counts = Cell(str(figures.images), (f"{figures.malignant} malignant",))
+def _figure_cells(figures: Figures) -> tuple[Cell, ...]:
     return (
-        counts,
-        area_cell(figures),
+        Cell(str(figures.images), (f"{figures.malignant} malignant",)),
+        auc_cell(figures),
         *(rate_cell(figures.proportion(rate)) for rate in MEASURES),
     )
 
 
-def _record(figures: Figures) -> dict[str, Value]:
+def _figure_record(figures: Figures) -> dict[str, Value]:
     table = figures.table
-    found = figures.area
-    record: dict[str, Value] = {"n": figures.images, "malignant": figures.malignant}
-    record |= {"tp": table.tp, "fn": table.fn, "fp": table.fp, "tn": table.tn}
-    if found:
-        record["auc"] = found.value
-        record |= _ends("auc_delong", found.interval) if found.interval else {}
+    record: dict[str, Value] = {
+        "n": figures.images,
+        "malignant": figures.malignant,
+        "tp": table.tp,
+        "fn": table.fn,
+        "fp": table.fp,
+        "tn": table.tn,
+    }
+    if figures.area:
+        record["auc"] = figures.area.value
+        if figures.area.interval:
+            record |= _interval_record("auc_delong", figures.area.interval)
     for rate in MEASURES:
-        part = figures.proportion(rate)
-        record[rate] = part.value
+        proportion = figures.proportion(rate)
+        record[rate] = proportion.value
+        if not proportion.total:
+            continue
         for method in IntervalMethod:
-            record |= (
-                _ends(f"{rate}_{method.replace('-', '_')}", part.interval(method))
-                if part.total
-                else {}
-            )
+            column = f"{rate}_{method.replace('-', '_')}"
+            record |= _interval_record(column, proportion.interval(method))
     return record
 
 
-def _ends(name: str, interval: Interval) -> dict[str, float]:
-    return {f"{name}_low": interval.low, f"{name}_high": interval.high}
+def _interval_record(column: str, interval: Interval) -> dict[str, float]:
+    return {f"{column}_low": interval.low, f"{column}_high": interval.high}
 
 
-def _judge(row: Row) -> Cell:
-    facts = " · ".join(
-        f"{column}: {told}" for column, told in row.facts.items() if told
+def _judge_cell(row: Row) -> Cell:
+    facts = [f"{column}: {text}" for column, text in row.facts.items() if text]
+    notes = (" · ".join(facts),) if facts else ()
+    return Cell(row.name, notes, numeric=False)
+
+
+def _figures_by_site(study: Study, row: Row) -> dict[str, Figures]:
+    mask = row.judgement_mask
+    sites = np.where(study.sites == "", UNKNOWN_SITE, study.sites)
+    site_rows = rates_by_site(
+        sites[mask],
+        decisions=row.decisions[mask],
+        labels=study.malignant[mask],
+        scores=None if row.scores is None else row.scores[mask],
     )
-    return Cell(row.name, (facts,) if facts else (), numeric=False)
+    return {site_rates.site: _site_figures(site_rates) for site_rates in site_rows}
 
 
-def _by_site(study: Study, row: Row) -> list[tuple[str, Figures]]:
-    kept = row.judgement_mask
-    sites = np.where(study.sites == "", UNKNOWN_SITE, study.sites)[kept]
-    scores = None if row.scores is None else row.scores[kept]
-    by_site = rates_by_site(sites, row.decisions[kept], study.malignant[kept], scores)
-    return [(site.site, _at_site(site)) for site in by_site]
+def _site_figures(site_rates: SiteRates) -> Figures:
+    area = None
+    if site_rates.auc:
+        area = Area(value=site_rates.auc.value, interval=site_rates.auc.interval)
+    return Figures(
+        images=site_rates.cases,
+        malignant=site_rates.malignant,
+        table=site_rates.table,
+        area=area,
+    )
 
 
-def _at_site(site: SiteRates) -> Figures:
-    found = Area(site.auc.value, site.auc.interval) if site.auc else None
-    return Figures(site.cases, site.malignant, site.table, found)
-
-
-def _said(row: Row) -> list[Value]:
-    """A score, or a call of 0 or 1 for who gives none; None where not judged."""
+def _judge_values(row: Row) -> list[Value]:
+    """Scores (N,), or decisions of 0 or 1 where there are no scores; None where not judged."""
     values = row.decisions.astype(int) if row.scores is None else row.scores
     return [
-        value.item() if judged else None
-        for value, judged in zip(values, row.judgement_mask, strict=True)
+        value.item() if is_judged else None
+        for value, is_judged in zip(values, row.judgement_mask, strict=True)
     ]
 
 
-def _plain_table(
+def _text_table(
+    *,
     name: str,
     title: str,
     legend: str,
     head: tuple[str, ...],
     lines: Sequence[Sequence[str]],
 ) -> Table:
-    rows = tuple(tuple(Cell(text, numeric=False) for text in line) for line in lines)
+    rows = [tuple(Cell(text, numeric=False) for text in line) for line in lines]
+    records = [dict(zip(head, line, strict=True)) for line in lines]
     return Table(
-        name,
-        title,
-        legend,
-        head,
-        rows,
-        head,
-        tuple(dict(zip(head, line, strict=True)) for line in lines),
+        name=name,
+        title=title,
+        legend=legend,
+        head=head,
+        rows=tuple(rows),
+        columns=head,
+        records=tuple(records),
     )
 
 
-def _told(value: object) -> str:
+def _setting_text(value: object) -> str:
     if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
-        return ", ".join(map(_told, value))
+        return ", ".join(map(_setting_text, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _plain(value: Value) -> str:
+def _csv_text(value: Value) -> str:
     if value is None or value != value:
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Figures as the report prints them."""
+"""Formats the numbers of the report, and names its sections."""
 
 import math
 
@@ -16,18 +16,33 @@ SECTION_TITLES = {
     Section.READERS: "People",
 }
 SECTION_DESCRIPTIONS = {
-    Section.TUNED: "Each network was trained on the study's images and judged by its own softmax.",
-    Section.FEATURES: "Features of one network (or by formula), read by one classifier.",
-    Section.SMALL_CONCATENATIONS: "The features of two or three sets side by side, read by one classifier.",
-    Section.LARGE_CONCATENATIONS: "The features of four to six sets side by side, read by one classifier.",
-    Section.ENSEMBLES: "Several classifiers put together: those of one network (a), one of each network (b), all (c).",
-    Section.MODEL: "What the bundle holds: the recipe's feature sets and classifiers, fused by its rule.",
-    Section.READERS: "From the manifest's columns reader_NAME, on the images each person judged.",
+    Section.TUNED: (
+        "Each network was trained on the study's images and judged by its own softmax."
+    ),
+    Section.FEATURES: (
+        "Features of one network (or by formula), read by one classifier."
+    ),
+    Section.SMALL_CONCATENATIONS: (
+        "The features of two or three sets side by side, read by one classifier."
+    ),
+    Section.LARGE_CONCATENATIONS: (
+        "The features of four to six sets side by side, read by one classifier."
+    ),
+    Section.ENSEMBLES: (
+        "Several classifiers put together: those of one network (a), one of each network (b), "
+        "all (c)."
+    ),
+    Section.MODEL: (
+        "What the bundle holds: the recipe's feature sets and classifiers, fused by its rule."
+    ),
+    Section.READERS: (
+        "From the manifest's columns reader_NAME, on the images each person judged."
+    ),
 }
 
 
 def file_stem(section: Section) -> str:
-    """A section's name as a file's."""
+    """The name of a section's CSV file, without its suffix."""
     return section.value.replace("-", "_")
 
 
@@ -55,9 +70,8 @@ def format_p_value(value: float) -> str:
 
 
 def format_signed(value: float, text: str) -> str:
-    """A difference with its sign; `text` is its size in words."""
-    return (
-        text
-        if math.isnan(value) or value == 0
-        else f"{'+' if value > 0 else '−'}{text}"
-    )
+    """A difference with its sign; `text` is its formatted absolute value."""
+    if math.isnan(value) or value == 0:
+        return text
+    sign = "+" if value > 0 else "−"
+    return f"{sign}{text}"

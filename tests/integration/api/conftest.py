@@ -35,7 +35,7 @@ GATEWAYS = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1)
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hash costs a tenth of a second by intent: tests/unit/security/test_passwords.py holds its parameters."""
     monkeypatch.setattr(passwords, "HASHER", GATEWAYS)
-    monkeypatch.setattr(passwords, "NOBODYS", GATEWAYS.hash("nobody's"))
+    monkeypatch.setattr(passwords, "DUMMY_HASH", GATEWAYS.hash("nobody's"))
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def signed_in(
     def seen(person: Person) -> TestClient:
         client = browser()
         with ledger.system_session("test") as house:
-            token = house.sessions.open(person.id, session_lifetime(settings))
+            token = house.sessions.create(person.id, session_lifetime(settings))
         client.cookies.set(SESSION_COOKIE, token)
         client.headers[CSRF_HEADER] = csrf_token(token)
         return client

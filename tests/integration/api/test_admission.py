@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from shared.cases.admission import LONGEST_S, UNKNOWN_S, open_to, seconds
+from shared.cases.admission import MAX_RETRY_S, DEFAULT_RETRY_S, open_places, retry_after_s
 from shared.domain.roles import Role
 from tests.support.app import create_app
 from tests.support.builders import form, png
@@ -112,7 +112,7 @@ def test_cases_under_way_are_limited_and_a_finished_one_makes_room(north, limite
     limited(inflight_quota=4)
     answers = sent(north, 4)
     assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
-    assert refused(answers[-1], "quota-reached") == UNKNOWN_S
+    assert refused(answers[-1], "quota-reached") == DEFAULT_RETRY_S
     assert sent(north, 1, priority="urgent")[0].status_code == 202
     for answer in answers[:2]:
         assert (
@@ -152,7 +152,7 @@ def test_a_full_queue_refuses_all_but_urgent_cases(settings, make_key):
         admission = north.app.state.dependencies.acceptance.admission
         assert sent(north, 1)[0].status_code == 202
         admission._all_waiting.cache_clear()
-        assert refused(sent(north, 1)[0], "queue-full") == UNKNOWN_S
+        assert refused(sent(north, 1)[0], "queue-full") == DEFAULT_RETRY_S
         assert sent(north, 1, priority="urgent")[0].status_code == 202
 
 
@@ -223,9 +223,9 @@ def test_limits_outside_their_range_are_refused_with_the_range(operator, north, 
 
 
 def test_places_kept_for_urgent_cases_are_rounded_up_and_leave_one():
-    assert [open_to(limit, 0.1) for limit in (1, 2, 10, 5000)] == [1, 1, 9, 4500]
-    assert open_to(1, 0.0) == 1
+    assert [open_places(limit, 0.1) for limit in (1, 2, 10, 5000)] == [1, 1, 9, 4500]
+    assert open_places(1, 0.0) == 1
 
 
 def test_a_wait_is_told_in_whole_seconds_within_bounds():
-    assert [seconds(exact) for exact in (0, 0.2, 1.1, 1e9)] == [1, 1, 2, LONGEST_S]
+    assert [retry_after_s(exact) for exact in (0, 0.2, 1.1, 1e9)] == [1, 1, 2, MAX_RETRY_S]

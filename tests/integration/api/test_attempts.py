@@ -146,7 +146,7 @@ def test_a_hash_of_old_parameters_is_made_anew_at_the_next_sign_in(
     with ledger.engine.connect() as line:
         for stale in (True, False):
             kept = line.scalar(text("SELECT password_hash FROM people"))
-            assert passwords.stale(kept) is stale
+            assert passwords.needs_rehash(kept) is stale
             line.rollback()
             entered(browser(), "reader-1")
 
@@ -174,11 +174,11 @@ def test_a_flood_of_sign_ins_is_told_to_come_back(
 ):
     make_person(name="reader-1")
     bench = gateway.app.state.dependencies.bench
-    bench._most = 0
+    bench._max_pending = 0
     answer = sign_in(browser(), "reader-1")
     assert (answer.status_code, answer.json()["code"]) == (429, "sign-in-busy")
     assert int(answer.headers["Retry-After"]) > 0
     with ledger.system_session("test") as house:
         assert house.people.all()[0].failures == 0
-    bench._most = 1
+    bench._max_pending = 1
     assert sign_in(browser(), "reader-1").status_code == 201

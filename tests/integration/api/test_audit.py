@@ -15,7 +15,7 @@ from shared.domain.audit.verification import verify
 from shared.domain.roles import Role
 from shared.ledger.audit import verification as proving
 from shared.ledger.hospitals.repository import Caller
-from shared.security.audit_signing import seal_key, signed
+from shared.security.audit_signing import seal_key, is_signed
 from tests.support.app import create_app
 from tests.support.builders import form, png, result
 from tests.support.statement_counter import count_statements
@@ -133,7 +133,7 @@ def test_an_export_is_proven_by_the_file_alone(as_role, done, tmp_path):
     file.write_text(answer.text)
     exported = AuditExport(file)
     assert exported.is_complete()
-    findings = verify(exported.links(), exported.seals(), signed)
+    findings = verify(exported.links(), exported.seals(), is_signed)
     assert findings.is_intact
     assert len(findings.events) == 1
     assert json.loads(answer.text.splitlines()[-2])["event"] == Event.AUDIT_EXPORTED

@@ -10,7 +10,7 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.engine import make_url
 
 from deploy.local import EmbeddedEngines
-from shared.backup import Place, Source
+from shared.backup import BackupFolder, Source
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.ledger import Ledger
@@ -95,8 +95,8 @@ def ward(ledger: Ledger, database_url: str, tmp_path: Path) -> Ward:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "backups")
+def place(tmp_path: Path) -> BackupFolder:
+    return BackupFolder(tmp_path / "backups")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import make_url
 
-from shared.backup import NoBackup, Place, check, prune, restore, take
+from shared.backup import NoBackup, BackupFolder, verify_backup, prune, restore, create_backup
 from shared.backup.folder import PlaceBusy, PlaceOpen
 from shared.backup.manifest import Manifest
 from shared.backup.restore import BackupDamaged
@@ -23,7 +23,7 @@ from shared.ledger.backup.restore import DatabaseNotEmpty
 from shared.ledger.schema.compatibility import CodeBehind, SchemaUnreleased, head
 from shared.ledger.schema.migrate import migrate
 from shared.objects import ObjectMissing
-from shared.security.audit_signing import signed
+from shared.security.audit_signing import is_signed
 from tests.later_release import REVISION, later_release
 
 
@@ -32,7 +32,7 @@ def trail(url: str) -> tuple[bool, int, int]:
     with closing(Ledger(url, pool_size=1)) as ledger:
         read = AuditTrailReader(ledger, "test")
         seals = read.seals()
-        findings = verify(read.links(), seals, signed)
+        findings = verify(read.links(), seals, is_signed)
     return findings.is_intact, sum(findings.events.values()), sum(findings.sealed.values())
 
 
@@ -52,12 +52,12 @@ def test_a_restored_ledger_is_the_one_of_the_backup(
 ):
     first, _ = ward.submit(b"one")
     ward.seal()
-    taken = take(place, ward.source)
+    taken = create_backup(place, ward.source)
     late, _ = ward.submit(b"two")
     restored = restore(place, empty_url, fresh_objects)
     assert cases(empty_url) == {str(first): "case-one"}
     assert str(late) not in cases(empty_url)
-    assert (restored.objects, restored.lost, restored.copied.new) == (1, [], 1)
+    assert (restored.objects, restored.lost_objects, restored.copy_result.new) == (1, [], 1)
     whole, events, sealed = trail(empty_url)
     assert (whole, sealed) == (
         True,
@@ -82,7 +82,7 @@ def test_the_services_login_makes_it_and_an_owner_without_power_over_the_server_
         .set(username="sera_service")
         .render_as_string(hide_password=False)
     )
-    take(place, replace(ward.source, database_url=service))
+    create_backup(place, replace(ward.source, database_url=service))
     owned = owned_database(unsynced)
     restore(place, owned, fresh_objects)
     assert walls(owned) == walls(ward.url)
@@ -98,10 +98,10 @@ def test_a_second_backup_copies_what_is_new_and_says_in_the_trail_what_was_made(
     ward, place
 ):
     ward.submit(b"one")
-    assert take(place, ward.source).copied.new == 1
+    assert create_backup(place, ward.source).copy_result.new == 1
     ward.submit(b"two")
-    second = take(place, ward.source)
-    assert (second.copied.new, second.copied.there) == (1, 1)
+    second = create_backup(place, ward.source)
+    assert (second.copy_result.new, second.copy_result.existing) == (1, 1)
     with ward.ledger.system_session("test") as house:
         said = [
             each for each in house.audit.page(limit=1000) if each.event == "backup.made"
@@ -111,7 +111,7 @@ def test_a_second_backup_copies_what_is_new_and_says_in_the_trail_what_was_made(
 
 def test_nobody_but_the_owner_may_read_any_of_it(ward, place, tmp_path):
     ward.submit(b"one")
-    take(place, ward.source, with_keys=True)
+    create_backup(place, ward.source, with_keys=True)
     paths = [place.root, *place.root.rglob("*")]
     assert {path.name for path in paths} >= {
         "manifest.json",
@@ -122,7 +122,7 @@ def test_nobody_but_the_owner_may_read_any_of_it(ward, place, tmp_path):
     assert [path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
     (tmp_path / "open").mkdir(mode=0o755)
     with pytest.raises(PlaceOpen, match="chmod o="):
-        take(Place(tmp_path / "open"), ward.source)
+        create_backup(BackupFolder(tmp_path / "open"), ward.source)
 
 
 def test_a_backup_that_broke_off_is_none(ward, place, monkeypatch):
@@ -134,16 +134,16 @@ def test_a_backup_that_broke_off_is_none(ward, place, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr("shared.backup.create.listing", full)
         with pytest.raises(OSError, match="no room"):
-            take(place, ward.source)
+            create_backup(place, ward.source)
     assert place.names() == []
     with pytest.raises(NoBackup):
-        check(place)
-    assert check(place, take(place, ward.source).name).whole
+        verify_backup(place)
+    assert verify_backup(place, create_backup(place, ward.source).name).is_intact
 
 
 def test_two_backups_are_not_made_at_once(ward, place):
     with place.held(), pytest.raises(PlaceBusy):
-        take(place, ward.source)
+        create_backup(place, ward.source)
 
 
 @pytest.mark.parametrize("part", ["ledger/cases.gz", "objects.gz"])
@@ -151,9 +151,9 @@ def test_a_damaged_file_is_found_and_not_restored(
     ward, place, empty_url, fresh_objects, part
 ):
     ward.submit(b"one")
-    path = take(place, ward.source).folder / part
+    path = create_backup(place, ward.source).folder / part
     path.write_bytes(path.read_bytes()[:-1])
-    assert check(place).files == [part]
+    assert verify_backup(place).damaged_files == [part]
     with pytest.raises(BackupDamaged, match=part):
         restore(place, empty_url, fresh_objects)
     assert cases_or_none(empty_url) is None
@@ -161,21 +161,21 @@ def test_a_damaged_file_is_found_and_not_restored(
 
 def test_a_damaged_object_is_found_and_copied_anew_once_removed(ward, place):
     ward.submit(b"one")
-    take(place, ward.source)
+    create_backup(place, ward.source)
     (sha256,) = place.stored()
     (path,) = place.root.rglob(sha256)
     path.write_bytes(b"other")
-    assert check(place).objects == [sha256]
+    assert verify_backup(place).damaged_objects == [sha256]
     path.unlink()
-    take(place, ward.source)
-    assert check(place, place.names()[0]).whole
+    create_backup(place, ward.source)
+    assert verify_backup(place, place.names()[0]).is_intact
 
 
 def test_a_changed_manifest_is_not_believed(ward, place):
-    path = take(place, ward.source).folder / "manifest.json"
+    path = create_backup(place, ward.source).folder / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"missing": []}))
     with pytest.raises(Exception, match="hash is not the one"):
-        check(place)
+        verify_backup(place)
 
 
 def test_what_the_store_has_lost_is_said_and_what_an_erasure_removed_meanwhile_is_not(
@@ -194,9 +194,9 @@ def test_what_the_store_has_lost_is_said_and_what_an_erasure_removed_meanwhile_i
                 book.erasures.erase(erased, ErasureReason.SENT_BY_MISTAKE)
             ward.objects.delete(gone)
 
-    taken = take(place, ward.source, report_progress=erase_when_the_ledger_was_read)
+    taken = create_backup(place, ward.source, report_progress=erase_when_the_ledger_was_read)
     assert (taken.manifest.missing, taken.manifest.let_go) == ([lost], 1)
-    assert check(place).whole
+    assert verify_backup(place).is_intact
 
 
 def test_erasures_and_revocations_of_after_the_backup_are_done_again(
@@ -204,13 +204,13 @@ def test_erasures_and_revocations_of_after_the_backup_are_done_again(
 ):
     gone, _ = ward.submit(b"one")
     stays, _ = ward.submit(b"two")
-    old = take(place, ward.source)
+    old = create_backup(place, ward.source)
     with ward.ledger.hospital_session(ward.hospital, "north") as book:
         book.erasures.erase(gone, ErasureReason.PATIENT_REQUEST)
     with ward.ledger.system_session("test") as house:
         (key,) = [key.id for key in house.api_keys.all()]
         house.api_keys.revoke(key)
-    take(place, ward.source)
+    create_backup(place, ward.source)
     restored = restore(place, empty_url, fresh_objects, name=old.name)
     assert (restored.erased, restored.revoked) == (1, 1)
     assert cases(empty_url) == {str(gone): None, str(stays): "case-two"}
@@ -225,7 +225,7 @@ def test_erasures_and_revocations_of_after_the_backup_are_done_again(
 
 
 def test_a_database_in_use_is_left_alone(ward, place, fresh_objects):
-    take(place, ward.source)
+    create_backup(place, ward.source)
     with pytest.raises(DatabaseNotEmpty):
         restore(place, ward.url, fresh_objects)
 
@@ -235,7 +235,7 @@ def test_a_backup_of_a_later_release_is_refused(
 ):
     with later_release(tmp_path / "later"):
         migrate(ward.url)
-        take(place, ward.source)
+        create_backup(place, ward.source)
     with pytest.raises(CodeBehind):
         restore(place, empty_url, fresh_objects)
 
@@ -244,7 +244,7 @@ def test_a_backup_of_an_earlier_release_is_migrated_forward(
     ward, place, empty_url, fresh_objects, tmp_path
 ):
     ward.submit(b"one")
-    take(place, ward.source)
+    create_backup(place, ward.source)
     with later_release(tmp_path / "later"):
         restored = restore(place, empty_url, fresh_objects)
     assert (restored.manifest.schema_revision, restored.migrated_to) == (
@@ -256,11 +256,11 @@ def test_a_backup_of_an_earlier_release_is_migrated_forward(
 def test_a_backup_of_before_the_first_release_is_refused_with_the_next_step(
     ward, place, empty_url, fresh_objects
 ):
-    folder = place.folder(take(place, ward.source).name)
+    folder = place.folder(create_backup(place, ward.source).name)
     manifest = Manifest.read(folder)
     unreleased = manifest.model_copy(update={"schema_revision": "0023"})
     digest = unreleased.write(folder)
-    folder.rename(folder.with_name(unreleased.named(digest)))
+    folder.rename(folder.with_name(unreleased.backup_name(digest)))
     with pytest.raises(SchemaUnreleased, match="set SERA_HOME to a new folder"):
         restore(place, empty_url, fresh_objects)
 
@@ -268,13 +268,13 @@ def test_a_backup_of_before_the_first_release_is_refused_with_the_next_step(
 def test_pruned_backups_take_with_them_what_only_they_hold(ward, place):
     gone, _ = ward.submit(b"one")
     ward.submit(b"two")
-    take(place, ward.source)
+    create_backup(place, ward.source)
     with ward.ledger.hospital_session(ward.hospital, "north") as book:
         book.erasures.erase(gone, ErasureReason.PATIENT_REQUEST)
-    newest = take(place, ward.source).name
+    newest = create_backup(place, ward.source).name
     dropped, objects = prune(place, keep=1)
     assert (len(dropped), objects, place.names()) == (1, 1, [newest])
-    assert check(place).whole
+    assert verify_backup(place).is_intact
 
 
 def cases_or_none(url: str) -> dict | None:

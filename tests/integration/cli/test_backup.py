@@ -10,7 +10,7 @@ from cli.app import app
 from deploy.local import Stack
 from deploy.local.services import SERVICES
 from shared.backup import KeysMissing
-from shared.security.audit_signing import key_file, seal_key
+from shared.security.audit_signing import seal_key_file, seal_key
 from shared.settings import Settings
 
 
@@ -41,7 +41,7 @@ def test_a_home_is_backed_up_while_it_is_stopped_and_comes_back_with_its_key(
     assert "are as they were written" in run("backup", "verify", place).output
     assert run("backup", "note", place).output.startswith("Known by")
     assert "0 backups went" in run("backup", "prune", place, "--keep", 1).output
-    shutil.copy(key_file(Settings()), key)
+    shutil.copy(seal_key_file(Settings()), key)
     shutil.rmtree(home)
     refused = run("restore", place)
     assert isinstance(refused.exception, KeysMissing)

@@ -25,7 +25,7 @@ from shared.ledger.schema.compatibility import (
 )
 from shared.ledger.schema.migrate import MigrationBlocked, downgrade, migrate
 from shared.ledger.schema.terms import Schema
-from shared.security.audit_signing import SealKey, signed
+from shared.security.audit_signing import SealKey, is_signed
 from shared.settings import Settings
 from tests.later_release import REVISION, later_release
 from tests.support.previous_release import SCHEMA, PreviousRelease
@@ -81,7 +81,7 @@ def trail(url: str) -> Findings:
     with closing(Ledger(url, pool_size=1)) as ledger:
         exported = AuditTrailReader(ledger, "test")
         seals = exported.seals()
-        return verify(exported.links(), seals, signed)
+        return verify(exported.links(), seals, is_signed)
 
 
 def go_back(engine: Engine, revision: str) -> None:

@@ -1,4 +1,4 @@
-"""A worker's parts on a real database and a directory of objects, with a small model that is live."""
+"""A worker's parts on a real database and a directory of objects, with a small live model."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,26 +50,36 @@ def promote(
 ) -> Callable[[int], str]:
     """Publishes and promotes the bundle of this number; returns its digest."""
 
-    def promoted(number: int) -> str:
+    def promote(number: int) -> str:
         digest, folder = list(bundles.items())[number]
         assert publish(folder, objects) == digest
-        with ledger.system_session("test") as house:
-            house.models.store(digest, "small", "small", None, True, {})
-            house.models.promote(digest, "test", "asked for by a test")
+        with ledger.system_session("test") as session:
+            session.models.store(
+                digest=digest,
+                name="small",
+                recipe="small",
+                run_id=None,
+                synthetic=True,
+                metrics={},
+            )
+            session.models.promote(digest, "test", "requested by a test")
         return digest
 
-    return promoted
+    return promote
 
 
 @pytest.fixture
-def desk(
+def service(
     ledger: Ledger, objects: ObjectStore, decoders: SandboxPool, tmp_path: Path
 ) -> InferenceService:
     settings = Settings(home=tmp_path, worker_name="w1", max_attempts=3, lease_s=60)
-    live = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w1")
-    heartbeat = Heartbeat(lambda tokens: None, LEASE)
+    cache = BundleCache(ledger, objects, tmp_path / "cache")
     return InferenceService(
-        settings, ledger, live, Preparation(objects, decoders), heartbeat
+        settings=settings,
+        ledger=ledger,
+        live=LiveModel(ledger, cache, "w1"),
+        preparation=Preparation(objects, decoders),
+        heartbeat=Heartbeat(lambda tokens: None, LEASE),
     )
 
 
@@ -77,27 +87,25 @@ def desk(
 def send(ledger: Ledger, objects: ObjectStore) -> Callable[..., UUID]:
     """Stores an image and opens its job, as the gateway does."""
 
-    def sent(image: bytes | None = None, **facts: object) -> UUID:
+    def send(image: bytes | None = None, **facts: object) -> UUID:
         stored = objects.put(png(3) if image is None else image)
-        case = replace(
-            CASE,
-            **{"image_sha256": stored.sha256, "width": 128, "height": 128, **facts},
-        )
-        with ledger.hospital_session(hospital(ledger), "test") as book:
-            return book.jobs.create(book.cases.add(case), Priority.ROUTINE)
+        image_facts = {"image_sha256": stored.sha256, "width": 128, "height": 128}
+        case = replace(CASE, **(image_facts | facts))
+        with ledger.hospital_session(hospital(ledger), "test") as session:
+            return session.jobs.create(session.cases.add(case), Priority.ROUTINE)
 
-    return sent
+    return send
 
 
 @pytest.fixture
 def find(ledger: Ledger) -> Callable[[UUID], Job]:
-    def found(job: UUID) -> Job:
-        with ledger.hospital_session(hospital(ledger), "test") as book:
-            return book.jobs.find(job)
+    def find(job: UUID) -> Job:
+        with ledger.hospital_session(hospital(ledger), "test") as session:
+            return session.jobs.find(job)
 
-    return found
+    return find
 
 
 def hospital(ledger: Ledger) -> UUID:
-    with ledger.system_session("test") as house:
-        return house.hospitals.ensure("north")
+    with ledger.system_session("test") as session:
+        return session.hospitals.ensure("north")

@@ -11,11 +11,11 @@ from tests.support.builders import as_format_2, png
 def choose(ledger):
     """Sets the hospital's settings as its administrator does."""
 
-    def chosen(**settings):
-        with ledger.system_session("test") as house:
-            house.hospitals.change(house.hospitals.ensure("north"), settings)
+    def choose(**settings):
+        with ledger.system_session("test") as session:
+            session.hospitals.change(session.hospitals.ensure("north"), settings)
 
-    return chosen
+    return choose
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def old_bundle(bundles, tmp_path):
 
 
 @pytest.fixture
-def answered(desk, send, find, promote, choose):
+def answer(service, send, find, promote, choose):
     """The result of an image under these settings."""
     promote(1)
 
     def result(seed=3, **settings):
         choose(**settings)
         job = send(png(seed))
-        desk.work()
+        service.work()
         return find(job).result
 
     return result
@@ -41,10 +41,8 @@ def codes(result):
     return {warning.code for warning in result.warnings}
 
 
-def test_without_settings_the_cutoff_is_youdens_and_no_set_is_made(
-    answered, small_model
-):
-    result = answered()
+def test_without_settings_the_cutoff_is_youdens_and_no_set_is_made(answer, small_model):
+    result = answer()
     assert (result.cutoff, result.cutoff_rule, result.conformal) == (
         small_model.cutoff,
         "youden",
@@ -52,43 +50,44 @@ def test_without_settings_the_cutoff_is_youdens_and_no_set_is_made(
     )
 
 
-def test_a_target_sensitivity_takes_effect_with_the_next_case(answered, small_model):
-    before = answered()
-    after = answered(target_sensitivity=0.9)
+def test_a_target_sensitivity_takes_effect_with_the_next_case(answer, small_model):
+    default = answer()
+    targeted = answer(target_sensitivity=0.9)
     point = next(
         point for point in small_model.evidence.operating_points if point.target == 0.9
     )
-    assert before.cutoff_rule == "youden"
-    assert (after.cutoff, after.cutoff_rule) == (point.cutoff, "sensitivity>=0.9")
-    assert after.score == before.score
-    assert answered(target_sensitivity=None).cutoff_rule == "youden"
+    assert default.cutoff_rule == "youden"
+    assert targeted.cutoff == point.cutoff
+    assert targeted.cutoff_rule == "sensitivity>=0.9"
+    assert targeted.score == default.score
+    assert answer(target_sensitivity=None).cutoff_rule == "youden"
 
 
-def test_the_decision_is_the_hospitals_cutoff_unless_it_is_to_refer(answered):
+def test_the_decision_is_the_hospitals_cutoff_unless_it_is_to_refer(answer):
     for seed in range(4):
-        result = answered(seed, target_sensitivity=0.8)
-        called = "malignant" if result.score >= result.cutoff else "benign"
-        assert result.decision == (
-            "refer" if "out-of-distribution" in codes(result) else called
-        )
+        result = answer(seed, target_sensitivity=0.8)
+        expected = "malignant" if result.score >= result.cutoff else "benign"
+        if "out-of-distribution" in codes(result):
+            expected = "refer"
+        assert result.decision == expected
 
 
-def test_a_case_that_cannot_be_told_is_referred_with_a_sentence(answered):
-    """12 calibration images of a class: no p-value is below 1/13, so at 5 % both classes always stay."""
-    result = answered(refer_alpha=0.05)
+def test_an_undecidable_case_is_referred_with_a_sentence(answer):
+    """With 12 calibration images of a class no p-value is below 1/13, so 5 % keeps both classes."""
+    result = answer(refer_alpha=0.05)
     assert result.decision == "refer"
     assert result.conformal.set == ("benign", "malignant")
-    told = next(
+    message = next(
         warning.message for warning in result.warnings if warning.code == "uncertain"
     )
-    assert "error limit of 5 %" in told
-    assert "may be benign or malignant" in told
-    assert "radiologist" in told
+    assert "error limit of 5 %" in message
+    assert "may be benign or malignant" in message
+    assert "radiologist" in message
 
 
-def test_the_set_holds_the_classes_whose_p_value_exceeds_alpha(answered):
+def test_the_set_holds_the_classes_whose_p_value_exceeds_alpha(answer):
     for seed in range(4):
-        result = answered(seed, refer_alpha=0.3)
+        result = answer(seed, refer_alpha=0.3)
         conformal = result.conformal
         p_values = {"benign": conformal.benign_p, "malignant": conformal.malignant_p}
         assert conformal.alpha == 0.3
@@ -98,8 +97,8 @@ def test_the_set_holds_the_classes_whose_p_value_exceeds_alpha(answered):
         assert ("uncertain" in codes(result)) == (not conformal.certain)
 
 
-def test_each_result_leaves_one_observation_as_the_result_says_it(answered, ledger):
-    result = answered(refer_alpha=0.05)
+def test_each_result_leaves_one_observation_as_the_result_says_it(answer, ledger):
+    result = answer(refer_alpha=0.05)
     with ledger.engine.begin() as connection:
         (row,) = connection.exec_driver_sql("SELECT * FROM observations").mappings()
     assert [row[name] for name in ("score", "risk", "decision", "cutoff")] == [
@@ -112,15 +111,15 @@ def test_each_result_leaves_one_observation_as_the_result_says_it(answered, ledg
     assert set(row["warnings"]) == codes(result)
 
 
-def test_a_lost_lease_leaves_no_observation(desk, send, promote, ledger):
+def test_a_lost_lease_leaves_no_observation(service, send, promote, ledger):
     promote(1)
     send()
-    desk._live.current()
-    batch = desk._take().batch
-    answers = desk._infer(batch)
-    with ledger.system_session("other") as house:
-        house.queue.give_back(batch.token, batch.jobs, desk._lease)
-    desk._write(batch, answers)
+    service._live.refresh()
+    batch = service._claim_batch().batch
+    answers = service._infer(batch)
+    with ledger.system_session("other") as session:
+        session.queue.give_back(batch.token, batch.job_ids, service._lease)
+    service._write(batch, answers)
     with ledger.engine.begin() as connection:
         assert (
             connection.exec_driver_sql("SELECT count(*) FROM observations").scalar()
@@ -128,35 +127,42 @@ def test_a_lost_lease_leaves_no_observation(desk, send, promote, ledger):
         )
 
 
-def test_a_model_without_evidence_goes_by_youdens_and_the_reader_is_told(
-    desk, send, find, ledger, objects, choose, old_bundle
+def test_a_model_without_evidence_uses_youdens_cutoff_and_warns_the_reader(
+    service, send, find, ledger, objects, choose, old_bundle
 ):
     digest = publish(old_bundle, objects)
-    with ledger.system_session("test") as house:
-        house.models.store(digest, "old", "small", None, False, {})
-        house.models.promote(digest, "test", None)
+    with ledger.system_session("test") as session:
+        session.models.store(
+            digest=digest,
+            name="old",
+            recipe="small",
+            run_id=None,
+            synthetic=False,
+            metrics={},
+        )
+        session.models.promote(digest, "test", None)
     choose(target_sensitivity=0.95, refer_alpha=0.1)
     job = send()
-    desk.work()
+    service.work()
     result = find(job).result
     assert (result.cutoff_rule, result.conformal) == ("youden", None)
-    told = next(
+    message = next(
         warning.message
         for warning in result.warnings
         if warning.code == "setting-unmet"
     )
-    assert "sensitivity and referring uncertain cases" in told
+    assert "sensitivity and referring uncertain cases" in message
 
 
 def test_a_change_is_on_record_with_before_and_after(ledger, choose):
     choose(prevalence=0.1, refer_alpha=0.2)
     choose(prevalence=0.2, refer_alpha=0.2)
     choose(prevalence=0.2)
-    with ledger.system_session("test") as house:
+    with ledger.system_session("test") as session:
         details = [
-            each.details
-            for each in house.audit.page()
-            if each.event == Event.HOSPITAL_CHANGED
+            event.details
+            for event in session.audit.page()
+            if event.event == Event.HOSPITAL_CHANGED
         ]
     assert details == [
         {

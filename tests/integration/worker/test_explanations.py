@@ -7,41 +7,51 @@ from services.worker.bundle_cache import BundleCache
 from services.worker.explanations import ExplanationService
 from services.worker.inference.preparation import Preparation
 from services.worker.live_model import LiveModel
+from shared.bundles.explanations.occlusion import no_pause
 from shared.domain.erasure import ErasureReason
 from tests.support.builders import Screen, encode, png
 
 
 @pytest.fixture
-def maker(ledger, objects, decoders, tmp_path):
-    shelf = BundleCache(ledger, objects, tmp_path / "cache")
+def explainer(ledger, objects, decoders, tmp_path):
+    return make_explainer(ledger, objects, decoders, tmp_path / "cache")
+
+
+def make_explainer(ledger, objects, decoders, folder, run_urgent_work=no_pause):
+    cache = BundleCache(ledger, objects, folder)
     return ExplanationService(
-        ledger, objects, LiveModel(ledger, shelf), shelf, Preparation(objects, decoders)
+        ledger=ledger,
+        objects=objects,
+        live=LiveModel(ledger, cache),
+        bundle_cache=cache,
+        preparation=Preparation(objects, decoders),
+        run_urgent_work=run_urgent_work,
     )
 
 
 def hospital(ledger):
-    with ledger.system_session("test") as house:
-        return house.hospitals.ensure("north")
+    with ledger.system_session("test") as session:
+        return session.hospitals.ensure("north")
 
 
 @pytest.fixture
 def ask(ledger):
-    def asked(job):
-        with ledger.hospital_session(hospital(ledger), "test") as book:
-            return book.explanations.request(book.jobs.find(job).case_id)
+    def ask(job):
+        with ledger.hospital_session(hospital(ledger), "test") as session:
+            return session.explanations.request(session.jobs.find(job).case_id)
 
-    return asked
+    return ask
 
 
 def test_an_explanation_is_a_picture_of_the_region_that_was_read(
-    maker, desk, send, promote, ask, objects
+    explainer, service, send, promote, ask, objects
 ):
     promote(0)
     job = send(roi={"box": [20, 30, 80, 60]})
     assert ask(job) is None
-    desk.work()
+    service.work()
     assert ask(job).png_sha256 is None
-    maker.make_next()
+    explainer.make_next()
     picture = cv2.imdecode(
         np.frombuffer(objects.get(ask(job).png_sha256), np.uint8), cv2.IMREAD_COLOR
     )
@@ -49,21 +59,21 @@ def test_an_explanation_is_a_picture_of_the_region_that_was_read(
 
 
 def test_an_explanation_is_of_the_frame_and_the_roi_that_were_read(
-    maker, desk, send, promote, ask, objects
+    explainer, service, send, promote, ask, objects
 ):
     """Of marks too where no ROI was given, and of the frame that was asked for."""
     promote(0)
     loop = examples.get_path("ybr_color").read_bytes()
-    marked = encode(Screen().end(60, 150).end(220, 150).pixels)
+    image = encode(Screen().end(60, 150).end(220, 150).pixels)
     jobs = [
         send(loop, width=320, height=240, roi={"box": [90, 60, 150, 100]}, frame=frame)
         for frame in (1, 30)
     ]
-    jobs.append(send(marked, width=300, height=300))
-    desk.work()
+    jobs.append(send(image, width=300, height=300))
+    service.work()
     for job in jobs:
         assert ask(job).png_sha256 is None
-        maker.make_next()
+        explainer.make_next()
     first, last, of_marks = (objects.get(ask(job).png_sha256) for job in jobs)
     assert first != last
     shape = cv2.imdecode(np.frombuffer(of_marks, np.uint8), cv2.IMREAD_COLOR).shape
@@ -71,102 +81,97 @@ def test_an_explanation_is_of_the_frame_and_the_roi_that_were_read(
 
 
 def test_the_model_that_gave_the_result_explains_it_even_when_another_is_live(
-    maker, desk, send, promote, ask
+    explainer, service, send, promote, ask
 ):
     old = promote(0)
     job = send()
-    desk.work()
+    service.work()
     promote(1)
     assert ask(job).model_digest == old
-    maker.make_next()
-    made = ask(job)
-    assert made.png_sha256
-    assert made.reason is None
+    explainer.make_next()
+    explanation = ask(job)
+    assert explanation.png_sha256
+    assert explanation.reason is None
 
 
 def test_an_explanation_that_cannot_be_made_says_why(
-    maker, desk, send, promote, ask, objects
+    explainer, service, send, promote, ask, objects
 ):
     promote(0)
     job = send()
-    desk.work()
+    service.work()
     ask(job)
     objects.delete(objects.put(png(3)).sha256)
-    maker.make_next()
+    explainer.make_next()
     assert ask(job).reason == "object-missing"
 
 
-def test_each_map_is_told_with_its_place_its_layer_and_how_faithful_it_is(
-    maker, desk, send, promote, ask, objects
+def test_each_map_has_its_box_its_layer_and_its_faithfulness(
+    explainer, service, send, promote, ask, objects
 ):
     promote(0)
     job = send(roi={"box": [20, 30, 80, 60]})
-    desk.work()
+    service.work()
     assert ask(job).maps == ()
-    maker.make_next()
-    (only,) = ask(job).maps
-    assert (only.facts["kind"], only.facts["of"], only.facts["grid"]) == (
+    explainer.make_next()
+    (heat_map,) = ask(job).maps
+    assert (heat_map.facts["kind"], heat_map.facts["of"], heat_map.facts["grid"]) == (
         "occlusion",
         "ensemble",
         [8, 8],
     )
-    assert only.facts["box"] == [12, 24, 96, 72]
-    tested = only.facts["faithfulness"]
-    assert tested["ordered"][0] == tested["random"][0]
+    assert heat_map.facts["box"] == [12, 24, 96, 72]
+    faithfulness = heat_map.facts["faithfulness"]
+    assert faithfulness["ordered"][0] == faithfulness["random"][0]
     layer = cv2.imdecode(
-        np.frombuffer(objects.get(only.heat_sha256), np.uint8), cv2.IMREAD_UNCHANGED
+        np.frombuffer(objects.get(heat_map.heat_sha256), np.uint8), cv2.IMREAD_UNCHANGED
     )
     assert layer.shape == (72, 96, 4)
 
 
 def test_a_case_that_comes_during_an_explanation_is_answered_before_it_ends(
-    ledger, objects, decoders, tmp_path, desk, send, promote, ask, find
+    ledger, objects, decoders, tmp_path, service, send, promote, ask, find
 ):
     promote(0)
     explained = send()
-    desk.work()
+    service.work()
     ask(explained)
     slices = []
-    came = []
+    new_jobs = []
 
-    def between():
-        if not came:
-            came.append(send(png(5)))
-        desk.work()
-        slices.append((find(came[0]).state, ask(explained).png_sha256))
+    def work_on_cases():
+        if not new_jobs:
+            new_jobs.append(send(png(5)))
+        service.work()
+        slices.append((find(new_jobs[0]).state, ask(explained).png_sha256))
 
-    shelf = BundleCache(ledger, objects, tmp_path / "cache")
-    live = LiveModel(ledger, shelf)
-    ExplanationService(
-        ledger, objects, live, shelf, Preparation(objects, decoders), between
-    ).make_next()
+    folder = tmp_path / "cache"
+    make_explainer(ledger, objects, decoders, folder, work_on_cases).make_next()
     assert slices[0] == ("done", None)
     assert len(slices) > 5
     assert ask(explained).png_sha256
 
 
-def test_a_case_erased_while_it_is_explained_is_gone_at_once_and_nothing_is_kept(
-    ledger, objects, decoders, tmp_path, desk, send, promote, ask, find
+def test_a_case_erased_during_its_explanation_leaves_nothing_behind(
+    ledger, objects, decoders, tmp_path, service, send, promote, ask, find
 ):
     promote(0)
     job = send()
-    desk.work()
+    service.work()
     ask(job)
     case = find(job).case_id
     north = hospital(ledger)
-    erased = []
+    erasures = []
 
-    def between():
-        if not erased:
-            with ledger.hospital_session(north, "test") as book:
-                erased.append(book.erasures.erase(case, ErasureReason.PATIENT_REQUEST))
+    def work_on_cases():
+        if not erasures:
+            with ledger.hospital_session(north, "test") as session:
+                erasure = session.erasures.erase(case, ErasureReason.PATIENT_REQUEST)
+                erasures.append(erasure)
 
-    shelf = BundleCache(ledger, objects, tmp_path / "cache")
-    live = LiveModel(ledger, shelf)
-    ExplanationService(
-        ledger, objects, live, shelf, Preparation(objects, decoders), between
-    ).make_next()
-    assert erased[0].ground is ErasureReason.PATIENT_REQUEST
+    folder = tmp_path / "cache"
+    make_explainer(ledger, objects, decoders, folder, work_on_cases).make_next()
+    assert erasures[0].ground is ErasureReason.PATIENT_REQUEST
     with ledger.engine.connect() as connection:
         for table in ("explanations", "explanation_maps"):
             assert (
@@ -175,23 +180,23 @@ def test_a_case_erased_while_it_is_explained_is_gone_at_once_and_nothing_is_kept
             )
 
 
-def test_what_another_worker_is_at_is_left_to_it_until_it_falls_silent(
-    ledger, desk, send, promote, ask
+def test_a_request_belongs_to_one_worker_until_its_lease_expires(
+    ledger, service, send, promote, ask
 ):
     promote(0)
     job = send()
-    desk.work()
+    service.work()
     ask(job)
-    with ledger.system_session("one") as house:
-        taken = house.explanations.next()
-    with ledger.system_session("other") as house:
-        assert taken.job_id == job
-        assert house.explanations.next() is None
-    with ledger.engine.begin() as owner:
-        owner.exec_driver_sql(
+    with ledger.system_session("one") as session:
+        claimed = session.explanation_queue.claim_next()
+    with ledger.system_session("other") as session:
+        assert claimed.job_id == job
+        assert session.explanation_queue.claim_next() is None
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(
             "UPDATE explanations SET taken_until = clock_timestamp() - interval '1 second'"
         )
-    with ledger.system_session("other") as house:
-        assert house.explanations.next() == taken
-        house.explanations.let_go(taken)
-        assert house.explanations.next() == taken
+    with ledger.system_session("other") as session:
+        assert session.explanation_queue.claim_next() == claimed
+        session.explanation_queue.release(claimed)
+        assert session.explanation_queue.claim_next() == claimed

@@ -1,4 +1,7 @@
-"""Images that take their decoder or their worker along, and workers that come late: one result a case, and no more."""
+"""Images that end their decoder or their worker, and workers that are late.
+
+Each case still gets exactly one result.
+"""
 
 import os
 import signal
@@ -32,13 +35,13 @@ STUCK = timedelta(seconds=2)
 
 @pytest.fixture
 def hire(ledger, objects, decoders, tmp_path):
-    """Another worker's desk, whose heartbeat renews real leases."""
-    hearts = []
+    """Makes the service of another worker, whose heartbeat renews real leases."""
+    heartbeats = []
 
-    def hired(name, lease=SHORT, stuck=STUCK, decoders=decoders, attempts=3):
+    def hire(name, lease=SHORT, stuck=STUCK, decoders=decoders, attempts=3):
         def renew(tokens):
-            with ledger.system_session(name) as house:
-                house.queue.renew(tokens, lease)
+            with ledger.system_session(name) as session:
+                session.queue.renew(tokens, lease)
 
         settings = Settings(
             home=tmp_path,
@@ -46,39 +49,44 @@ def hire(ledger, objects, decoders, tmp_path):
             max_attempts=attempts,
             lease_s=lease.total_seconds(),
         )
-        hearts.append(Heartbeat(renew, lease, stuck))
-        hearts[-1].start()
-        live = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), name)
+        heartbeat = Heartbeat(renew, lease, stuck)
+        heartbeat.start()
+        heartbeats.append(heartbeat)
+        cache = BundleCache(ledger, objects, tmp_path / "cache")
         return InferenceService(
-            settings, ledger, live, Preparation(objects, decoders), hearts[-1]
+            settings=settings,
+            ledger=ledger,
+            live=LiveModel(ledger, cache, name),
+            preparation=Preparation(objects, decoders),
+            heartbeat=heartbeat,
         )
 
-    yield hired
-    for heart in hearts:
-        heart.stop()
+    yield hire
+    for heartbeat in heartbeats:
+        heartbeat.stop()
 
 
 @pytest.fixture
 def results(ledger):
-    """How many results there are, of how many jobs."""
+    """Counts the results, and the jobs that have one."""
 
-    def counted():
+    def count():
         with ledger.engine.connect() as connection:
             return connection.exec_driver_sql(
                 "SELECT count(*), count(DISTINCT job_id) FROM results"
             ).one()
 
-    return counted
+    return count
 
 
 @pytest.fixture
 def trail(ledger):
     def events(job):
-        with ledger.system_session("test") as house:
+        with ledger.system_session("test") as session:
             return [
-                each.event
-                for each in house.audit.page(limit=1000)
-                if each.job_id == job
+                event.event
+                for event in session.audit.page(limit=1000)
+                if event.job_id == job
             ]
 
     return events
@@ -88,91 +96,102 @@ def test_an_image_that_hangs_its_decoder_fails_alone_and_no_attempt_is_lost(
     hire, promote, send, find
 ):
     promote(0)
-    frail = SandboxPool(Bounds(seconds=1), 2)
-    desk = hire("w1", decoders=frail)
+    decoders = SandboxPool(Bounds(seconds=1), 2)
+    service = hire("w1", decoders=decoders)
     for seed in range(2):
-        frail.decode(png(seed))
-    before = set(frail.pids)
-    os.kill(min(before), signal.SIGSTOP)
+        decoders.decode(png(seed))
+    hanging_pid = min(decoders.pids)
+    os.kill(hanging_pid, signal.SIGSTOP)
     jobs = [send(png(seed)) for seed in range(4)]
-    desk.work()
-    ended = [find(job) for job in jobs]
-    assert sorted(job.state for job in ended) == [JobState.DONE] * 3 + [JobState.FAILED]
-    assert {job.attempts for job in ended} == {1}
-    (failed,) = (job for job in ended if job.state is JobState.FAILED)
+    service.work()
+    finished = [find(job) for job in jobs]
+    assert sorted(job.state for job in finished) == [JobState.DONE] * 3 + [
+        JobState.FAILED
+    ]
+    assert {job.attempts for job in finished} == {1}
+    (failed,) = (job for job in finished if job.state is JobState.FAILED)
     assert failed.reason == "image-broke-decoder"
     assert failed.facts.keys() == {"problem"}
-    assert not psutil.pid_exists(min(before))
-    following = send(png(5))
-    desk.work()
-    assert find(following).state is JobState.DONE
-    frail.close()
+    assert not psutil.pid_exists(hanging_pid)
+    next_job = send(png(5))
+    service.work()
+    assert find(next_job).state is JobState.DONE
+    decoders.close()
 
 
-def test_a_worker_that_hangs_is_let_go_and_writes_nothing_when_it_comes_to(
+def test_a_hanging_worker_loses_its_lease_and_writes_nothing_afterwards(
     hire, promote, send, find, results, trail, monkeypatch
 ):
-    """Its heart goes on beating, and holds its lease no longer than something moves."""
+    """Its heartbeat goes on, and renews the lease only while the batch makes progress."""
     promote(0)
-    late = hire("late")
-    other = hire("other")
+    slow = hire("slow")
+    healthy = hire("healthy")
     job = send()
-    hangs = threading.Event()
-    goes_on = threading.Event()
-    infer = late._infer
+    is_hanging = threading.Event()
+    may_continue = threading.Event()
+    infer = slow._infer
 
-    def hanging(batch):
-        late._heartbeat.hold(batch.token)
-        hangs.set()
-        assert goes_on.wait(60)
+    def hang(batch):
+        slow._heartbeat.hold(batch.token)
+        is_hanging.set()
+        assert may_continue.wait(60)
         return infer(batch)
 
-    monkeypatch.setattr(late, "_infer", hanging)
+    monkeypatch.setattr(slow, "_infer", hang)
     with ThreadPoolExecutor(1) as pool:
-        working = pool.submit(late.work)
-        assert hangs.wait(60)
+        work = pool.submit(slow.work)
+        assert is_hanging.wait(60)
         while find(job).state is not JobState.DONE:
-            other.work()
-        goes_on.set()
-        working.result()
+            healthy.work()
+        may_continue.set()
+        work.result()
     assert (find(job).state, find(job).attempts) == (JobState.DONE, 2)
     assert results() == (1, 1)
-    claimed = [Event.JOB_CLAIMED, Event.JOB_RETURNED, Event.JOB_CLAIMED, Event.JOB_DONE]
-    assert [event for event in trail(job) if event in claimed] == claimed
+    expected = [
+        Event.JOB_CLAIMED,
+        Event.JOB_RETURNED,
+        Event.JOB_CLAIMED,
+        Event.JOB_DONE,
+    ]
+    assert [event for event in trail(job) if event in expected] == expected
 
 
-def test_a_lease_is_renewed_while_something_moves_and_not_for_ever():
+def test_a_lease_is_renewed_only_while_its_work_makes_progress():
     token = uuid4()
-    heart = Heartbeat(lambda tokens: None, SHORT, timedelta(seconds=-1))
-    heart.hold(token)
-    assert heart._moving() == []
+    impatient = Heartbeat(lambda tokens: None, SHORT, timedelta(seconds=-1))
+    impatient.hold(token)
+    assert impatient._drop_stuck() == []
     patient = Heartbeat(lambda tokens: None, SHORT, STUCK)
     patient.hold(token)
-    assert patient._moving() == [token]
+    assert patient._drop_stuck() == [token]
 
 
-def test_fifty_rings_for_one_case_give_one_result(hire, promote, send, find, results):
+def test_fifty_notifications_for_one_case_give_one_result(
+    hire, promote, send, find, results
+):
     promote(0)
-    desks = [hire(f"w{number}") for number in range(2)]
+    services = [hire(f"w{number}") for number in range(2)]
     job = send()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda desk: [desk.work() for _ in range(25)], desks))
+        list(pool.map(lambda service: [service.work() for _ in range(25)], services))
     assert (find(job).state, find(job).attempts) == (JobState.DONE, 1)
     assert results() == (1, 1)
 
 
-def test_a_case_that_outlived_a_worker_is_in_hand_alone(
+def test_a_case_that_outlived_a_worker_is_processed_alone(
     hire, promote, send, find, ledger, monkeypatch
 ):
     promote(0)
-    lost = [send(png(seed)) for seed in range(3)]
-    with ledger.system_session("gone") as house:
-        house.queue.claim("gone", 3, timedelta(seconds=-1), 3)
-    fresh = [send(png(seed)) for seed in range(12)]
-    desk = hire("w1", timedelta(minutes=1))
-    in_hand = {}
-    prepare = desk._preparation.prepare
-    infer = desk._infer
+    suspects = [send(png(seed)) for seed in range(3)]
+    with ledger.system_session("gone") as session:
+        session.queue.claim(
+            "gone", max_jobs=3, lease=timedelta(seconds=-1), max_attempts=3
+        )
+    new_jobs = [send(png(seed)) for seed in range(12)]
+    service = hire("w1", timedelta(minutes=1))
+    max_running = {}
+    prepare = service._preparation.prepare
+    infer = service._infer
 
     def count(jobs):
         with ledger.engine.connect() as connection:
@@ -180,57 +199,58 @@ def test_a_case_that_outlived_a_worker_is_in_hand_alone(
                 "SELECT count(*) FROM jobs WHERE state = 'running'"
             ).scalar()
         for job in jobs:
-            in_hand[job] = max(in_hand.get(job, 0), running)
+            max_running[job] = max(max_running.get(job, 0), running)
 
-    monkeypatch.setattr(
-        desk._preparation,
-        "prepare",
-        lambda lease, *rest: (count([j.id for j in lease.jobs]), prepare(lease, *rest))[
-            1
-        ],
-    )
-    monkeypatch.setattr(
-        desk, "_infer", lambda batch: (count(batch.jobs), infer(batch))[1]
-    )
-    desk.work()
-    assert {find(job).state for job in lost + fresh} == {JobState.DONE}
-    assert {in_hand[job] for job in lost} == {1}
-    assert max(in_hand[job] for job in fresh) > 1
+    def count_and_prepare(lease, *arguments):
+        count([job.id for job in lease.jobs])
+        return prepare(lease, *arguments)
+
+    def count_and_infer(batch):
+        count(batch.job_ids)
+        return infer(batch)
+
+    monkeypatch.setattr(service._preparation, "prepare", count_and_prepare)
+    monkeypatch.setattr(service, "_infer", count_and_infer)
+    service.work()
+    assert {find(job).state for job in suspects + new_jobs} == {JobState.DONE}
+    assert {max_running[job] for job in suspects} == {1}
+    assert max(max_running[job] for job in new_jobs) > 1
 
 
 POISONED = """
 import os, signal, sys
 from services.worker.inference import loop as inference
 from services.worker.__main__ import bootstrap
-from shared.observability.liveness import Progress
+from shared.observability.liveness import LivenessReporter
 from shared.settings import Settings
 
-infer = inference.InferenceService._predict
-def poisoned(self, served, ready):
-    if any(prepared.job.image_sha256 == sys.argv[1] for prepared in ready):
+predict = inference.InferenceService._predict
+def predict_or_die(self, served, prepared_jobs):
+    hashes = [prepared.job.image_sha256 for prepared in prepared_jobs]
+    if sys.argv[1] in hashes:
         print('decoder', *self._preparation._decoders.pids, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
-    return infer(self, served, ready)
-inference.InferenceService._predict = poisoned
+    return predict(self, served, prepared_jobs)
+inference.InferenceService._predict = predict_or_die
 for _ in range(2):
     worker = os.fork()
     if not worker:
-        desk = bootstrap(Settings(), Progress(None, 60, 60))[0]
-        desk.open()
-        desk.work()
+        service = bootstrap(Settings(), LivenessReporter(None, 60, 60)).inference
+        service.open()
+        service.work()
     assert os.WTERMSIG(os.waitpid(worker, 0)[1]) == signal.SIGKILL
 """
 
 
-def test_an_image_that_kills_its_worker_is_a_dead_letter_and_its_batch_mates_are_answered_once(
+def test_an_image_that_kills_its_worker_is_a_dead_letter_and_the_rest_of_its_batch_is_answered_once(
     hire, promote, send, find, results, objects, database_url, tmp_path
 ):
-    """Real workers, ended by kill -9 each time they read it; no decoder is left of them."""
+    """Real workers, ended by kill -9 each time they read it. Their decoders end too."""
     promote(0)
-    mates = [send(png(seed)) for seed in range(2)]
+    batch_jobs = [send(png(seed)) for seed in range(2)]
     culprit = send(png(9))
-    mates.append(send(png(2)))
-    told = {
+    batch_jobs.append(send(png(2)))
+    environment = {
         "SERA_DATABASE_URL": database_url.replace("+psycopg2", ""),
         "SERA_OBJECTS_URL": (tmp_path / "objects").as_uri(),
         "SERA_HOME": str(tmp_path),
@@ -242,34 +262,32 @@ def test_an_image_that_kills_its_worker_is_a_dead_letter_and_its_batch_mates_are
     workers = subprocess.run(
         command,
         cwd=ROOT,
-        env=os.environ | told,
+        env=os.environ | environment,
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
-    left = [
+    decoder_pids = [
         int(line.split()[1])
         for line in workers.stdout.splitlines()
         if line.startswith("decoder ")
     ]
-    assert len(left) == 2
-    desk = hire("poisoned", attempts=2)
-    desk.open()
-    desk.work()
-    ended = find(culprit)
-    assert (ended.state, ended.reason, ended.attempts) == (
-        JobState.FAILED,
-        Reason.WORKER_LOST,
-        2,
-    )
-    assert [(find(job).state, find(job).attempts) for job in mates] == [
+    assert len(decoder_pids) == 2
+    service = hire("poisoned", attempts=2)
+    service.open()
+    service.work()
+    dead_letter = find(culprit)
+    assert dead_letter.state is JobState.FAILED
+    assert dead_letter.reason == Reason.WORKER_LOST
+    assert dead_letter.attempts == 2
+    assert [(find(job).state, find(job).attempts) for job in batch_jobs] == [
         (JobState.DONE, 2)
     ] * 3
     assert results() == (3, 3)
-    assert not any(alive(pid) for pid in left)
+    assert not any(is_alive(pid) for pid in decoder_pids)
 
 
-def alive(pid):
+def is_alive(pid):
     return (
         psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     )

@@ -1,4 +1,4 @@
-"""Swapping models while cases are answered; bundles that do not prove themselves."""
+"""Swapping models while cases are answered, and bundles that fail their verification."""
 
 import json
 import pickle
@@ -21,73 +21,79 @@ from shared.bundles.storage import publish
 from shared.domain.audit.events import Event
 from shared.errors import Unavailable
 
-REASON = "asked for by a test"
+REASON = "requested by a test"
 SVM = "classifiers/0-svm.skops"
-PATIENCE = 300
-LONG = timedelta(hours=1)
+MAX_CASES = 300
+PRESENCE_TIMEOUT = timedelta(hours=1)
 
 
 @pytest.fixture
 def spoil(bundles, objects, ledger, tmp_path):
-    """Publishes a spoilt copy of a bundle and makes it live; returns its digest."""
+    """Publishes a spoiled copy of a bundle and makes it live; returns its digest."""
 
-    def spoilt(change):
-        folder = shutil.copytree(next(iter(bundles.values())), tmp_path / "spoilt")
+    def spoil(change):
+        folder = shutil.copytree(next(iter(bundles.values())), tmp_path / "spoiled")
         change(folder)
         digest = publish(folder, objects)
-        with ledger.system_session("test") as house:
-            house.models.store(digest, "spoilt", "small", None, False, {})
-            house.models.promote(digest, "test", REASON)
+        with ledger.system_session("test") as session:
+            session.models.store(
+                digest=digest,
+                name="spoiled",
+                recipe="small",
+                run_id=None,
+                synthetic=False,
+                metrics={},
+            )
+            session.models.promote(digest, "test", REASON)
         return digest
 
-    return spoilt
+    return spoil
 
 
 @pytest.fixture
 def serving(ledger):
-    """What the worker told of itself."""
+    """Reads what the worker reported about itself."""
 
-    def told():
-        with ledger.system_session("test") as house:
-            (worker,) = house.serving.present_workers(LONG)
+    def read():
+        with ledger.system_session("test") as session:
+            (worker,) = session.serving.present_workers(PRESENCE_TIMEOUT)
         return worker
 
-    return told
+    return read
 
 
-def test_a_worker_says_on_what_it_computes_and_when_it_last_claimed_cases(
+def test_a_worker_reports_its_device_and_its_last_claim(
     ledger, objects, tmp_path, serving
 ):
     presence = Presence("CPU, 2 threads")
-    shelf = BundleCache(ledger, objects, tmp_path / "cache")
-    LiveModel(ledger, shelf, "w1", presence=presence).refresh()
+    cache = BundleCache(ledger, objects, tmp_path / "cache")
+    LiveModel(ledger, cache, "w1", presence=presence).refresh()
     assert (serving().device, serving().claimed_at) == ("CPU, 2 threads", None)
     presence.record_claim()
-    LiveModel(ledger, shelf, "w1", presence=presence).refresh()
-    assert (
-        timedelta() <= serving().seen_at - serving().claimed_at < timedelta(minutes=1)
-    )
+    LiveModel(ledger, cache, "w1", presence=presence).refresh()
+    since_claim = serving().seen_at - serving().claimed_at
+    assert timedelta() <= since_claim < timedelta(minutes=1)
 
 
 @pytest.fixture
-def answer(desk, send, find):
-    """Has one case answered; the digest of the model that did."""
+def answer(service, send, find):
+    """Has one case answered; returns the digest of the model that answered it."""
 
-    def answered():
+    def answer():
         job = send()
-        desk.work()
+        service.work()
         return find(job).result.model.digest
 
-    return answered
+    return answer
 
 
-def until(happened, work):
-    """Goes on working until it has happened."""
-    for _ in range(PATIENCE):
+def work_until(condition, work):
+    """Works until the condition holds."""
+    for _ in range(MAX_CASES):
         work()
-        if happened():
+        if condition():
             return
-    raise AssertionError(f"it did not happen within {PATIENCE} cases")
+    raise AssertionError(f"the condition did not hold within {MAX_CASES} cases")
 
 
 def rewrite(folder, **changes):
@@ -96,149 +102,150 @@ def rewrite(folder, **changes):
 
 
 def replace(path, content):
-    """A change of a file and of its hash in the manifest, as someone would make who can do both."""
+    """Makes a change of a file and of its hash in the manifest.
+
+    Somebody with access to the store could make both.
+    """
 
     def change(folder):
         (folder / path).write_bytes(content)
         files = json.loads((folder / "manifest.json").read_bytes())["files"]
-        rewrite(
-            folder,
-            files=files
-            | {path: {"sha256": sha256(content).hexdigest(), "size": len(content)}},
-        )
+        files[path] = {"sha256": sha256(content).hexdigest(), "size": len(content)}
+        rewrite(folder, files=files)
 
     return change
 
 
-def other_scores(folder):
+def change_golden_scores(folder):
     golden = json.loads((folder / "manifest.json").read_bytes())["golden"]
-    rewrite(
-        folder, golden=golden | {"scores": [score + 0.1 for score in golden["scores"]]}
-    )
+    golden["scores"] = [score + 0.1 for score in golden["scores"]]
+    rewrite(folder, golden=golden)
 
 
-SPOILT = {
+SPOILED_BUNDLES = {
     "untrusted-type": replace(SVM, skops.io.dumps(np.random.default_rng(0))),
     "bundle-unreadable": replace(SVM, pickle.dumps({"a": 1})),
-    "bundle-not-reproduced": other_scores,
+    "bundle-not-reproduced": change_golden_scores,
     "recipe-invalid": lambda folder: rewrite(folder, recipe={"name": "small"}),
 }
 
 
-@pytest.mark.parametrize("code", SPOILT)
-def test_a_bundle_that_is_not_what_it_should_be_is_refused_and_the_old_one_goes_on(
+@pytest.mark.parametrize("code", SPOILED_BUNDLES)
+def test_a_spoiled_bundle_is_refused_and_the_old_one_goes_on(
     code, answer, promote, spoil, serving, ledger
 ):
     good = promote(0)
     assert answer() == good
-    bad = spoil(SPOILT[code])
+    bad = spoil(SPOILED_BUNDLES[code])
     answers = []
-    until(lambda: serving().refusal, lambda: answers.append(answer()))
+    work_until(lambda: serving().refusal, lambda: answers.append(answer()))
     assert set(answers) | {answer()} == {good}
-    told = serving()
-    assert (told.model_digest, told.refusal.digest, told.refusal.reason.code) == (
-        good,
-        bad,
-        code,
-    )
-    assert len(str(told.refusal.reason)) > 20
-    with ledger.system_session("test") as house:
-        refused = [
-            each.details
-            for each in house.audit.page(limit=1000)
-            if each.event == Event.MODEL_REFUSED
+    worker = serving()
+    assert worker.model_digest == good
+    assert worker.refusal.digest == bad
+    assert worker.refusal.reason.code == code
+    assert len(str(worker.refusal.reason)) > 20
+    with ledger.system_session("test") as session:
+        refusals = [
+            event.details
+            for event in session.audit.page(limit=1000)
+            if event.event == Event.MODEL_REFUSED
         ]
-    assert refused == [{"worker": "w1", "model": bad, "code": code}]
+    assert refusals == [{"worker": "w1", "model": bad, "code": code}]
 
 
 def test_a_file_tampered_with_in_the_store_is_refused(
     answer, promote, bundles, serving, tmp_path
 ):
     good = promote(0)
-    other = list(bundles)[1]
+    second = list(bundles)[1]
     assert answer() == good
     promote(1)
-    (manifest,) = (tmp_path / "objects").rglob(other)
+    (manifest,) = (tmp_path / "objects").rglob(second)
     manifest.chmod(0o644)
     manifest.write_bytes(manifest.read_bytes() + b" ")
-    until(lambda: serving().refusal, answer)
+    work_until(lambda: serving().refusal, answer)
     assert (serving().model_digest, serving().refusal.reason.code) == (
         good,
         "object-corrupt",
     )
 
 
-def test_a_file_tampered_with_on_the_workers_own_disk_is_refused_and_then_fetched_anew(
+def test_a_file_tampered_with_on_the_workers_disk_is_refused_and_then_fetched_again(
     ledger, objects, promote, tmp_path, monkeypatch
 ):
     digest = promote(0)
-    shelf = tmp_path / "cache"
-    first = LiveModel(ledger, BundleCache(ledger, objects, shelf), "w1")
+    folder = tmp_path / "cache"
+    first = LiveModel(ledger, BundleCache(ledger, objects, folder), "w1")
     assert first.refresh().digest == digest
-    path = next(shelf.rglob("*.safetensors"))
+    path = next(folder.rglob("*.safetensors"))
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     monkeypatch.setattr(live_module, "RETRY_AFTER_S", 0)
-    again = LiveModel(ledger, BundleCache(ledger, objects, shelf), "w1")
-    assert again.refresh() is None
-    with ledger.system_session("test") as house:
-        (worker,) = house.serving.present_workers(LONG)
+    second = LiveModel(ledger, BundleCache(ledger, objects, folder), "w1")
+    assert second.refresh() is None
+    with ledger.system_session("test") as session:
+        (worker,) = session.serving.present_workers(PRESENCE_TIMEOUT)
     assert (worker.model_digest, worker.refusal.reason.code) == (
         None,
         "bundle-tampered",
     )
-    assert again.refresh().digest == digest
+    assert second.refresh().digest == digest
 
 
-def test_a_worker_that_starts_with_a_broken_live_model_serves_the_one_before(
+def test_a_worker_that_starts_with_a_broken_live_model_serves_its_predecessor(
     ledger, objects, promote, spoil, tmp_path
 ):
     good = promote(0)
-    bad = spoil(other_scores)
-    fresh = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w2")
-    assert fresh.refresh().digest == good
-    with ledger.system_session("test") as house:
-        (worker,) = house.serving.present_workers(LONG)
+    bad = spoil(change_golden_scores)
+    restarted = LiveModel(
+        ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w2"
+    )
+    assert restarted.refresh().digest == good
+    with ledger.system_session("test") as session:
+        (worker,) = session.serving.present_workers(PRESENCE_TIMEOUT)
     assert (worker.model_digest, worker.refusal.digest) == (good, bad)
 
 
-def test_a_store_that_is_away_when_the_one_before_is_needed_is_asked_again(
+def test_a_store_that_is_away_when_the_predecessor_is_needed_is_tried_again(
     ledger, objects, promote, spoil, tmp_path, monkeypatch
 ):
     good = promote(0)
-    bad = spoil(other_scores)
-    fresh = LiveModel(ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w2")
-    take = BundleCache.load
+    bad = spoil(change_golden_scores)
+    restarted = LiveModel(
+        ledger, BundleCache(ledger, objects, tmp_path / "cache"), "w2"
+    )
+    load = BundleCache.load
 
-    def partly_away(self, digest):
+    def fail_for_good(self, digest):
         if digest == good:
             raise Unavailable(service="The object store")
-        return take(self, digest)
+        return load(self, digest)
 
     with monkeypatch.context() as patched:
-        patched.setattr(BundleCache, "take", partly_away)
-        assert fresh.refresh() is None
-    assert fresh.refresh().digest == good
-    with ledger.system_session("test") as house:
-        (worker,) = house.serving.present_workers(LONG)
+        patched.setattr(BundleCache, "load", fail_for_good)
+        assert restarted.refresh() is None
+    assert restarted.refresh().digest == good
+    with ledger.system_session("test") as session:
+        (worker,) = session.serving.present_workers(PRESENCE_TIMEOUT)
     assert worker.refusal.digest == bad
 
 
-def test_what_was_refused_is_forgotten_after_a_rollback_and_tried_again_when_promoted_again(
+def test_a_rollback_forgets_a_refusal_and_a_new_promotion_tries_again(
     answer, promote, spoil, serving, ledger
 ):
     good = promote(0)
     answer()
-    bad = spoil(other_scores)
-    until(lambda: serving().refusal, answer)
-    with ledger.system_session("test") as house:
-        assert house.models.rollback("test", None) == good
+    bad = spoil(change_golden_scores)
+    work_until(lambda: serving().refusal, answer)
+    with ledger.system_session("test") as session:
+        assert session.models.rollback("test", None) == good
     answer()
     assert serving().refusal is None
-    with ledger.system_session("test") as house:
-        house.models.promote(bad, "test", REASON)
-    until(lambda: serving().refusal, answer)
-    with ledger.system_session("test") as house:
-        events = [each.event for each in house.audit.page(limit=1000)]
+    with ledger.system_session("test") as session:
+        session.models.promote(bad, "test", REASON)
+    work_until(lambda: serving().refusal, answer)
+    with ledger.system_session("test") as session:
+        events = [event.event for event in session.audit.page(limit=1000)]
     assert events.count(Event.MODEL_REFUSED) == 2
 
 
@@ -247,22 +254,22 @@ def test_a_model_that_was_rolled_back_while_it_was_loaded_never_serves(
 ):
     old = promote(0)
     answer()
-    loading = threading.Event()
-    go_on = threading.Event()
-    take = BundleCache.load
+    is_loading = threading.Event()
+    may_continue = threading.Event()
+    load = BundleCache.load
 
-    def slowly(self, digest):
-        loading.set()
-        assert go_on.wait(60)
-        return take(self, digest)
+    def load_slowly(self, digest):
+        is_loading.set()
+        assert may_continue.wait(60)
+        return load(self, digest)
 
-    monkeypatch.setattr(BundleCache, "take", slowly)
+    monkeypatch.setattr(BundleCache, "load", load_slowly)
     promote(1)
     assert answer() == old
-    assert loading.wait(60)
-    with ledger.system_session("test") as house:
-        house.models.rollback("test", None)
-    go_on.set()
+    assert is_loading.wait(60)
+    with ledger.system_session("test") as session:
+        session.models.rollback("test", None)
+    may_continue.set()
     assert {answer() for _ in range(20)} == {old}
     assert serving().model_digest == old
 
@@ -270,31 +277,34 @@ def test_a_model_that_was_rolled_back_while_it_was_loaded_never_serves(
 def test_cases_are_answered_while_a_model_is_loaded(answer, promote, monkeypatch):
     old = promote(0)
     answer()
-    go_on = threading.Event()
-    take = BundleCache.load
-    monkeypatch.setattr(
-        BundleCache, "take", lambda self, digest: (go_on.wait(60), take(self, digest))[1]
-    )
+    may_continue = threading.Event()
+    load = BundleCache.load
+
+    def load_slowly(self, digest):
+        may_continue.wait(60)
+        return load(self, digest)
+
+    monkeypatch.setattr(BundleCache, "load", load_slowly)
     new = promote(1)
     assert {answer() for _ in range(5)} == {old}
-    go_on.set()
+    may_continue.set()
     answers = []
-    until(lambda: answers[-1:] == [new], lambda: answers.append(answer()))
+    work_until(lambda: answers[-1:] == [new], lambda: answers.append(answer()))
 
 
-def test_each_swap_is_told_and_audited_once(answer, promote, serving, ledger):
+def test_each_swap_is_reported_and_audited_once(answer, promote, serving, ledger):
     old = promote(0)
     answer()
     new = promote(1)
-    until(lambda: serving().model_digest == new, answer)
+    work_until(lambda: serving().model_digest == new, answer)
     answer()
-    with ledger.system_session("test") as house:
+    with ledger.system_session("test") as session:
         swaps = [
-            each.details
-            for each in house.audit.page(limit=1000)
-            if each.event == Event.MODEL_SWAPPED
+            event.details
+            for event in session.audit.page(limit=1000)
+            if event.event == Event.MODEL_SWAPPED
         ]
-    assert [(each["before"], each["model"]) for each in swaps] == [
+    assert [(swap["before"], swap["model"]) for swap in swaps] == [
         (None, old),
         (old, new),
     ]
@@ -305,14 +315,14 @@ def test_a_store_that_is_away_refuses_nothing(answer, promote, serving, monkeypa
     answer()
     new = promote(1)
 
-    def away(*_):
+    def fail(*_):
         raise Unavailable(service="The object store")
 
     with monkeypatch.context() as patched:
-        patched.setattr("services.worker.bundle_cache.fetch", away)
+        patched.setattr("services.worker.bundle_cache.fetch", fail)
         assert {answer() for _ in range(3)} == {old}
         assert serving().refusal is None
-    until(lambda: serving().model_digest == new, answer)
+    work_until(lambda: serving().model_digest == new, answer)
 
 
 def test_an_idle_worker_follows_too(ledger, objects, promote, tmp_path, monkeypatch):
@@ -325,46 +335,43 @@ def test_an_idle_worker_follows_too(ledger, objects, promote, tmp_path, monkeypa
     follower.start()
     new = promote(1)
     for _ in range(3000):
-        if live._served.digest == new or swapped.wait(0.01):
+        if live.follow(None).digest == new or swapped.wait(0.01):
             break
     follower.stop()
-    assert live._served.digest == new
+    assert live.follow(None).digest == new
 
 
 def test_only_one_bundle_besides_the_live_one_is_in_memory(ledger, objects, tmp_path):
-    shelf = BundleCache(ledger, objects, tmp_path / "cache")
+    cache = BundleCache(ledger, objects, tmp_path / "cache")
     with (
-        shelf.reserve_spare_slot(wait=True),
+        cache.reserve_spare_slot(wait=True),
         pytest.raises(SpareSlotTaken),
-        shelf.reserve_spare_slot(wait=False),
+        cache.reserve_spare_slot(wait=False),
     ):
         pass
-    with shelf.reserve_spare_slot(wait=False):
+    with cache.reserve_spare_slot(wait=False):
         pass
 
 
-def test_the_loading_thread_gives_way_and_leaves_the_others_as_they_are():
-    before = torch.get_num_threads()
-    seen = []
-    thread = threading.Thread(
-        target=lambda: (
-            lower_thread_priority(),
-            seen.append(torch.get_num_threads()),
-            seen.append(niceness()),
-        )
-    )
+def test_the_loading_thread_lowers_its_priority_and_leaves_the_others_alone():
+    usual_threads = torch.get_num_threads()
+    readings = []
+
+    def lower_and_read():
+        lower_thread_priority()
+        readings.append(torch.get_num_threads())
+        readings.append(niceness())
+
+    thread = threading.Thread(target=lower_and_read)
     thread.start()
     thread.join()
-    assert seen == [1, live_module.NICENESS]
-    assert torch.get_num_threads() == before
-    torch.set_num_threads(before)
+    assert readings == [1, live_module.NICENESS]
+    assert torch.get_num_threads() == usual_threads
+    torch.set_num_threads(usual_threads)
 
 
 def niceness() -> int:
-    """Of the calling thread, which is a process of its own to Linux."""
-    return int(
-        Path(f"/proc/self/task/{threading.get_native_id()}/stat")
-        .read_text()
-        .rpartition(")")[2]
-        .split()[16]
-    )
+    """The nice value of the calling thread, which Linux treats as a process of its own."""
+    stat = Path(f"/proc/self/task/{threading.get_native_id()}/stat").read_text()
+    fields_after_name = stat.rpartition(")")[2].split()
+    return int(fields_after_name[16])

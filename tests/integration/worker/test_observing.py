@@ -1,4 +1,4 @@
-"""What a case leaves behind in traces, figures and logs on its way from the gateway through the worker."""
+"""Traces, metrics and logs of a case on its way from the gateway through the worker."""
 
 import json
 import logging
@@ -30,12 +30,16 @@ STAGES = {"fetch", "decode", "preprocess", "features", "classify", "write"}
 @pytest.fixture
 def north(database_url, engines, ledger, objects, tmp_path):
     """The gateway as a hospital sees it, with the worker's own ledger and objects."""
-    urls = {"database_url": database_url, "broker_url": engines.broker_url}
     settings = Settings(
-        home=tmp_path, objects_url=(tmp_path / "objects").as_uri(), **urls
+        home=tmp_path,
+        database_url=database_url,
+        broker_url=engines.broker_url,
+        objects_url=(tmp_path / "objects").as_uri(),
     )
-    with ledger.system_session("test") as house:
-        key = house.api_keys.create_text(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
+    with ledger.system_session("test") as session:
+        key = session.api_keys.create_text(
+            Role.SUBMITTER, session.hospitals.ensure("north"), "test"
+        )
     headers = {"Authorization": f"Bearer {key}"}
     with TestClient(
         create_app(settings), headers=headers, raise_server_exceptions=False
@@ -45,16 +49,16 @@ def north(database_url, engines, ledger, objects, tmp_path):
 
 @pytest.fixture
 def spans():
-    """Those that have ended, wherever in this process."""
-    kept = InMemorySpanExporter()
-    tracing.install("test", 1.0, SimpleSpanProcessor(kept))
-    yield kept.get_finished_spans
+    """Reads the finished spans of this process."""
+    exporter = InMemorySpanExporter()
+    tracing.install("test", 1.0, SimpleSpanProcessor(exporter))
+    yield exporter.get_finished_spans
     tracing.close()
 
 
 @pytest.fixture
-def logged(monkeypatch):
-    """What was written to the log, line by line."""
+def log_lines(monkeypatch):
+    """Reads the log, line by line."""
     root = logging.getLogger()
     out = StringIO()
     handlers = list(root.handlers)
@@ -68,30 +72,32 @@ def logged(monkeypatch):
     root.setLevel(level)
 
 
-def telling(image=None):
-    """A case of which every field would tell of its patient."""
-    whose = {"PatientName": NAME, "PatientID": NUMBER, "StudyDescription": LABEL}
-    data = dicom_file(draw(3, size_px=128).pixels, **whose) if image is None else image
-    sent = form(data, size_mm=SIZE, external_id=NUMBER, batch=LABEL)
-    sent["files"] = {"image": (f"{NAME}.dcm", data, "application/dicom")}
-    return sent
+def patient_form(image=None):
+    """A submission with the patient in every field."""
+    tags = {"PatientName": NAME, "PatientID": NUMBER, "StudyDescription": LABEL}
+    data = dicom_file(draw(3, size_px=128).pixels, **tags) if image is None else image
+    submission = form(data, size_mm=SIZE, external_id=NUMBER, batch=LABEL)
+    submission["files"] = {"image": (f"{NAME}.dcm", data, "application/dicom")}
+    return submission
 
 
 def test_one_trace_leads_from_the_request_to_the_workers_stages(
-    north, desk, promote, spans
+    north, service, promote, spans
 ):
     promote(0)
     accepted = north.post(
-        "/v1/cases", **telling(), headers={"Idempotency-Key": "k"}
+        "/v1/cases", **patient_form(), headers={"Idempotency-Key": "k"}
     ).json()
-    desk.work()
-    told = {span.name: span for span in spans()}
-    assert told.keys() >= {"POST /v1/cases", "job.ring", "case.work", *STAGES}
-    assert len({span.context.trace_id for span in told.values()}) == 1
-    request = told["POST /v1/cases"]
-    work = told["case.work"]
+    service.work()
+    spans_by_name = {span.name: span for span in spans()}
+    assert spans_by_name.keys() >= {"POST /v1/cases", "job.ring", "case.work", *STAGES}
+    assert len({span.context.trace_id for span in spans_by_name.values()}) == 1
+    request = spans_by_name["POST /v1/cases"]
+    work = spans_by_name["case.work"]
     assert work.parent.span_id == request.context.span_id
-    assert {told[stage].parent.span_id for stage in STAGES} == {work.context.span_id}
+    assert {spans_by_name[stage].parent.span_id for stage in STAGES} == {
+        work.context.span_id
+    }
     assert (work.attributes["job"], work.attributes["outcome"]) == (
         accepted["job_id"],
         "done",
@@ -102,26 +108,28 @@ def test_one_trace_leads_from_the_request_to_the_workers_stages(
     assert [word for word in (TELLTALE, str(SIZE), "north") if word in everything] == []
 
 
-def test_figures_tell_of_the_batch_its_stages_and_what_came_of_it(
-    desk, send, promote, objects
+def test_metrics_count_the_batch_its_stages_and_its_outcomes(
+    service, send, promote, objects
 ):
-    before = figures()
+    earlier = read_metrics()
     digest = promote(0)
     send()
     send(png(1)[:400])
-    desk.work()
-    moved = {name: value - before.get(name, 0) for name, value in figures().items()}
-    assert moved["sera_worker_batch_images_sum"] == 2
+    service.work()
+    changes = {
+        name: value - earlier.get(name, 0) for name, value in read_metrics().items()
+    }
+    assert changes["sera_worker_batch_images_sum"] == 2
     assert [
-        moved[f"sera_worker_jobs_total {outcome}"] for outcome in ("done", "failed")
+        changes[f"sera_worker_jobs_total {outcome}"] for outcome in ("done", "failed")
     ] == [1, 1]
-    assert moved["sera_case_answer_seconds_count routine"] == 1
+    assert changes["sera_case_answer_seconds_count routine"] == 1
     assert {
         stage
         for stage in STAGES
-        if moved[f"sera_worker_stage_seconds_count {stage}"] > 0
+        if changes[f"sera_worker_stage_seconds_count {stage}"] > 0
     } == STAGES
-    assert moved["sera_worker_inference_image_seconds_count"] == 1
+    assert changes["sera_worker_inference_image_seconds_count"] == 1
     assert (
         REGISTRY.get_sample_value(
             "sera_worker_model_info", {"model": "small/1", "digest": digest}
@@ -130,7 +138,7 @@ def test_figures_tell_of_the_batch_its_stages_and_what_came_of_it(
     )
 
 
-def figures():
+def read_metrics():
     samples = [
         sample
         for family in REGISTRY.collect()
@@ -143,43 +151,44 @@ def figures():
     }
 
 
-def test_leases_of_a_worker_that_died_are_counted_when_they_are_taken_back(
-    desk, send, promote, ledger
-):
+def test_reclaimed_leases_of_a_dead_worker_are_counted(service, send, promote, ledger):
     promote(0)
     send()
-    with ledger.system_session("w2") as house:
-        house.queue.claim("w2", 1, timedelta(minutes=1), 5)
-    with ledger.engine.begin() as line:
-        line.exec_driver_sql(
+    with ledger.system_session("w2") as session:
+        session.queue.claim(
+            "w2", max_jobs=1, lease=timedelta(minutes=1), max_attempts=5
+        )
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(
             "UPDATE jobs SET lease_until = now() - interval '1 second'"
         )
-    before = REGISTRY.get_sample_value("sera_leases_expired_total")
-    desk.work()
-    assert REGISTRY.get_sample_value("sera_leases_expired_total") == before + 1
+    earlier = REGISTRY.get_sample_value("sera_leases_expired_total")
+    service.work()
+    assert REGISTRY.get_sample_value("sera_leases_expired_total") == earlier + 1
 
 
 def test_logs_name_request_job_case_and_hospital_and_nothing_of_the_patient(
-    north, desk, promote, logged
+    north, service, promote, log_lines
 ):
     promote(0)
-    good = north.post("/v1/cases", **telling()).json()
-    bad = north.post("/v1/cases", **telling(png(1)[:400])).json()
-    for wrong in (
+    good = north.post("/v1/cases", **patient_form()).json()
+    bad = north.post("/v1/cases", **patient_form(png(1)[:400])).json()
+    for invalid_field in (
         {"size_mm": NAME},
         {"roi": NAME},
         {"priority": NAME},
         {"external_id": NAME * 100},
     ):
-        assert north.post("/v1/cases", **form(**wrong)).status_code == 422
+        response = north.post("/v1/cases", **form(**invalid_field))
+        assert response.status_code == 422
     north.post(
         f"/v1/{NUMBER}?name={NAME}",
         content=NAME,
         headers={"Authorization": f"Bearer {NAME}"},
     )
     north.post("/v1/session", json={"name": NAME, "password": NUMBER})
-    desk.work()
-    lines = logged()
+    service.work()
+    lines = log_lines()
     events = {line["event"] for line in lines}
     assert events >= {
         "case.accepted",
@@ -203,8 +212,7 @@ def test_logs_name_request_job_case_and_hospital_and_nothing_of_the_patient(
         good["job_id"]: ("done", None),
         bad["job_id"]: ("failed", "image-unreadable"),
     }
-    assert not [
-        line
-        for line in lines
-        if TELLTALE in json.dumps(line).lower() or str(SIZE) in json.dumps(line)
-    ]
+    for line in lines:
+        line_text = json.dumps(line).lower()
+        assert TELLTALE not in line_text
+        assert str(SIZE) not in line_text

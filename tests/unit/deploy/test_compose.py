@@ -11,7 +11,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deploy.docker.secrets import Drawn, share_out
+from deploy.docker.secrets import StackSecrets, files_by_service
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -194,7 +194,7 @@ def test_the_gateways_list_has_no_framework_of_models():
 
 
 def test_every_part_that_is_drawn_secrets_for_mounts_them_and_no_other_does():
-    parts = set(share_out(Drawn()))
+    parts = set(files_by_service(StackSecrets()))
     mounted = {
         mount.partition(":")[0].removeprefix("secrets-")
         for name, told in SERVICES.items()
@@ -209,4 +209,4 @@ def test_the_image_has_a_folder_of_its_user_for_each_part_that_secrets_are_drawn
         r"for part in ([\w ]+);",
         (ROOT / "deploy" / "docker" / "api.Dockerfile").read_text(),
     )
-    assert set(made[1].split()) == set(share_out(Drawn()))
+    assert set(made[1].split()) == set(files_by_service(StackSecrets()))

@@ -47,7 +47,7 @@ def test_production_accepts_the_settings(things, monkeypatch):
         checks = (
             production_checks.exposure,
             production_checks.default_home,
-            production_checks.believed_proxies,
+            production_checks.trusted_proxies,
         )
         assert [check(told) for check in checks] == [None, None, None]
         assert told.production

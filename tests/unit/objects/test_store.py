@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import TooLarge
-from shared.objects import KeyInvalid, ObjectCorrupt, ObjectMissing, ObjectStore, Stored
+from shared.objects import KeyInvalid, ObjectCorrupt, ObjectMissing, ObjectStore, StoredObject
 from shared.objects.directory import DirectoryStore
 from shared.objects.store import CHUNK_BYTES
 
@@ -29,7 +29,7 @@ def file_of(root, digest=DIGEST):
 
 
 def test_an_object_is_named_by_its_hash(objects):
-    assert objects.put(IMAGE) == Stored(DIGEST, len(IMAGE))
+    assert objects.put(IMAGE) == StoredObject(DIGEST, len(IMAGE))
     assert objects.get(DIGEST) == IMAGE
 
 
@@ -144,5 +144,5 @@ def test_what_is_put_anew_is_written_though_it_is_there(objects, root):
     held = file_of(root).stat().st_ino
     objects.put(IMAGE)
     assert file_of(root).stat().st_ino == held
-    assert objects.put(IMAGE, anew=True) == Stored(DIGEST, len(IMAGE))
+    assert objects.put(IMAGE, anew=True) == StoredObject(DIGEST, len(IMAGE))
     assert (file_of(root).stat().st_ino == held, objects.get(DIGEST)) == (False, IMAGE)

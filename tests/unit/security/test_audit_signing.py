@@ -9,9 +9,9 @@ from shared.security.audit_signing import (
     SealKey,
     SealKeyUnusable,
     SealKeyUnwritable,
-    key_file,
+    seal_key_file,
     seal_key,
-    signed,
+    is_signed,
 )
 from shared.settings import Settings
 
@@ -43,7 +43,7 @@ def test_the_key_of_the_standards_test_vector_has_its_public_half_and_signature(
 
 def test_a_seal_is_valid_until_anything_in_it_changes():
     seal = made(SealKey(SECRET, "here"))
-    assert signed(seal)
+    assert is_signed(seal)
     other = SealKey(base64.b64encode(b"k" * 32).decode(), "here").public
     for name, value in {
         "number": 8,
@@ -53,12 +53,12 @@ def test_a_seal_is_valid_until_anything_in_it_changes():
         "signature": "",
         "hash": "b",
     }.items():
-        assert not signed(replace(seal, **{name: value}))
+        assert not is_signed(replace(seal, **{name: value}))
 
 
 @pytest.mark.parametrize("key", ["", "no base64!", base64.b64encode(b"short").decode()])
 def test_a_seal_that_names_no_key_is_not_valid(key):
-    assert not signed(replace(made(SealKey(SECRET, "here")), key=key))
+    assert not is_signed(replace(made(SealKey(SECRET, "here")), key=key))
 
 
 def test_the_machines_key_is_drawn_once_however_many_ask_and_is_for_its_owner_only(
@@ -67,8 +67,8 @@ def test_the_machines_key_is_drawn_once_however_many_ask_and_is_for_its_owner_on
     settings = Settings(home=tmp_path)
     with ThreadPoolExecutor(4) as pool:
         assert len({key.public for key in pool.map(seal_key, [settings] * 8)}) == 1
-    assert key_file(settings).stat().st_mode & 0o777 == 0o600
-    assert [each.name for each in key_file(settings).parent.iterdir()] == [
+    assert seal_key_file(settings).stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in seal_key_file(settings).parent.iterdir()] == [
         "audit-ed25519"
     ]
 
@@ -76,15 +76,15 @@ def test_the_machines_key_is_drawn_once_however_many_ask_and_is_for_its_owner_on
 def test_a_key_given_in_the_settings_is_used_and_none_is_drawn(tmp_path):
     settings = Settings(home=tmp_path, audit_key=SECRET)
     assert seal_key(settings).public == PUBLIC
-    assert not key_file(settings).exists()
+    assert not seal_key_file(settings).exists()
 
 
 def test_a_key_that_is_none_is_refused_by_where_it_lies(tmp_path):
     with pytest.raises(SealKeyUnusable, match="SERA_AUDIT_KEY"):
         seal_key(Settings(home=tmp_path, audit_key="word"))
     settings = Settings(home=tmp_path)
-    key_file(settings).parent.mkdir()
-    key_file(settings).write_text("word")
+    seal_key_file(settings).parent.mkdir()
+    seal_key_file(settings).write_text("word")
     with pytest.raises(SealKeyUnusable, match="audit-ed25519"):
         seal_key(settings)
 

@@ -21,7 +21,7 @@ RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
     ("now_s", "code"), [(59, "287082"), (1111111109, "081804"), (20000000000, "353130")]
 )
 def test_codes_are_those_of_rfc_6238(now_s, code):
-    assert authenticators.step_of(RFC_SECRET, code, now_s, None) == now_s // STEP_S
+    assert authenticators.matching_step(RFC_SECRET, code, now_s, None) == now_s // STEP_S
 
 
 @pytest.mark.parametrize(
@@ -30,25 +30,25 @@ def test_codes_are_those_of_rfc_6238(now_s, code):
 def test_a_code_of_the_step_before_or_after_is_taken_and_no_other(steps, good):
     now_s = 1_000_000_000
     code = pyotp.HOTP(RFC_SECRET).at(now_s // STEP_S + steps)
-    assert (authenticators.step_of(RFC_SECRET, code, now_s, None) is not None) is good
+    assert (authenticators.matching_step(RFC_SECRET, code, now_s, None) is not None) is good
 
 
 def test_no_code_is_taken_after_itself_or_a_later_one():
     now_s = 1_000_000_000
     step = now_s // STEP_S
     code = pyotp.HOTP(RFC_SECRET).at(step)
-    assert authenticators.step_of(RFC_SECRET, code, now_s, step - 1) == step
-    assert authenticators.step_of(RFC_SECRET, code, now_s, step) is None
-    assert authenticators.step_of(RFC_SECRET, code, now_s, step + 1) is None
+    assert authenticators.matching_step(RFC_SECRET, code, now_s, step - 1) == step
+    assert authenticators.matching_step(RFC_SECRET, code, now_s, step) is None
+    assert authenticators.matching_step(RFC_SECRET, code, now_s, step + 1) is None
 
 
 @pytest.mark.parametrize("code", ["", "abc", "12345", "1234567", "é" * 6, "٣" * 6])
 def test_what_is_no_code_is_refused(code):
-    assert authenticators.step_of(RFC_SECRET, code, 59, None) is None
+    assert authenticators.matching_step(RFC_SECRET, code, 59, None) is None
 
 
 def test_a_code_may_be_typed_with_a_blank():
-    assert authenticators.step_of(RFC_SECRET, "287 082", 59, None) == 1
+    assert authenticators.matching_step(RFC_SECRET, "287 082", 59, None) == 1
 
 
 def test_recovery_codes_are_ten_different_ones_known_however_they_are_typed():

@@ -143,7 +143,9 @@ def test_rows_hold_a_score_a_risk_and_a_decision_for_every_image(outcome):
     study, _ = outcome
     for row in study.rows:
         if row.section is not Section.READERS:
-            assert row.scores.shape == row.risks.shape == row.called.shape == (COUNT,)
+            assert (
+                row.scores.shape == row.risks.shape == row.decisions.shape == (COUNT,)
+            )
             assert np.isfinite(row.scores).all()
             assert ((row.risks > 0) & (row.risks < 1)).all()
     assert study.images[:2] == ("0.png", "1.png")
@@ -207,7 +209,9 @@ def test_the_final_model_is_saved_and_loaded_with_its_tuned_network(
 ):
     _, model = outcome
     save(model, tmp_path / "bundle", synthetic=True)
-    nodules = [sample.load() for sample in folder.samples(recipe_framing(model.recipe))[:4]]
+    nodules = [
+        sample.load() for sample in folder.samples(recipe_framing(model.recipe))[:4]
+    ]
     loaded = load(tmp_path / "bundle")
     assert [p.score for p in loaded.predict(nodules)] == pytest.approx(
         [p.score for p in model.predict(nodules)]

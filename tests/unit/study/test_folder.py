@@ -19,17 +19,17 @@ def test_labelled_rows_become_samples_in_the_manifests_order(opened):
         ("b.png", True),
         ("a.png", False),
     ]
-    assert folder.unlabelled == 1
+    assert folder.count_unlabelled == 1
     first, second = folder.samples(Framing())
     assert (first.group, first.site) == ("patient north/p1", "north")
     assert second.group == f"image {second.key}"
-    assert folder.names == {first.key: "b.png", second.key: "a.png"}
+    assert folder.names_by_key == {first.key: "b.png", second.key: "a.png"}
 
 
 def test_a_sample_is_cut_out_by_its_mask_with_the_margin(opened):
     folder = opened("image,malignant,mask\na.png,1,mask.png\n")
     close, wide = (folder.samples(Framing(margin))[0].load() for margin in (0.0, 0.2))
-    assert close.outlined
+    assert close.has_outline
     assert close.pixels.shape < wide.pixels.shape < (96, 96)
 
 
@@ -38,7 +38,7 @@ def test_an_empty_mask_counts_as_none(opened):
         opened("image,malignant,mask\na.png,1,empty.png\n").samples(Framing())[0].load()
     )
     assert nodule.pixels.shape == (96, 96)
-    assert not nodule.outlined
+    assert not nodule.has_outline
 
 
 def test_a_key_names_image_and_mask(opened):
@@ -52,7 +52,7 @@ def test_a_key_names_image_and_mask(opened):
 
 def test_an_image_listed_twice_is_studied_once(opened):
     folder = opened("image,malignant\na.png,1\nb.png,0\na.png,1\n")
-    assert ([image.name for image in folder.images], folder.repeated) == (
+    assert ([image.name for image in folder.images], folder.count_repeated) == (
         ["a.png", "b.png"],
         1,
     )
@@ -61,7 +61,7 @@ def test_an_image_listed_twice_is_studied_once(opened):
 def test_an_image_with_both_labels_is_left_out_and_named(opened):
     folder = opened("image,malignant\na.png,1\nb.png,0\na.png,0\n")
     assert [image.name for image in folder.images] == ["b.png"]
-    assert folder.contradicted == ("a.png", "a.png")
+    assert folder.contradictory_images == ("a.png", "a.png")
 
 
 def test_two_nodules_of_one_image_stay_together_though_the_patient_is_unknown(opened):
@@ -74,7 +74,7 @@ def test_two_nodules_of_one_image_stay_together_though_the_patient_is_unknown(op
 def test_rows_held_out_for_a_test_are_not_studied(opened):
     folder = opened("image,malignant,split\na.png,1,train\nb.png,0,\nc.png,1,test\n")
     assert [image.name for image in folder.images] == ["a.png", "b.png"]
-    assert folder.held_out == 1
+    assert folder.count_held_out == 1
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def refuse(first: Path, second: Path) -> None:
     "exchange", [replacing.exchange_names, refuse], ids=["in one step", "in two steps"]
 )
 def test_a_folder_takes_the_place_of_another(tmp_path: Path, monkeypatch, exchange):
-    monkeypatch.setattr(replacing, "exchange", exchange)
+    monkeypatch.setattr(replacing, "exchange_names", exchange)
     target = tmp_path / "bundle"
     replace_folder(folder(tmp_path / "first", "old"), target)
     replace_folder(folder(tmp_path / "second", "new"), target)

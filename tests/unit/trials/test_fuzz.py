@@ -11,9 +11,9 @@ from shared.imaging import decode
 from tests.support.http_server import at_an_address
 from trials.fuzz.api import fuzz_api
 from trials.fuzz.campaign import send_all
-from trials.fuzz.memory import Usage, Watch
-from trials.fuzz.mutations import AWARE, blind
-from trials.fuzz.report import MOST_MIB, of_uploads, shown
+from trials.fuzz.memory import MemoryMonitor, Usage
+from trials.fuzz.mutations import FORMAT_MUTATIONS, blind
+from trials.fuzz.report import MAX_MIB, format_report, upload_report
 from trials.fuzz.seeds import seeds
 from trials.fuzz.tally import Tally
 from trials.fuzz.upload import upload
@@ -32,7 +32,7 @@ def test_seeds_of_our_own_are_sound():
     "data", [b"", b"\x89PNG", b"II*\0", b"MM\0*\xff\xff\xff\xff", bytes(140)]
 )
 def test_mutations_take_rubble_too(data):
-    for mutation in (*blind.ALL, *(each for aware in AWARE.values() for each in aware)):
+    for mutation in (*blind.ALL, *(each for aware in FORMAT_MUTATIONS.values() for each in aware)):
         for number in range(5):
             assert isinstance(mutation(Random(number), data), bytes), mutation.__name__
 
@@ -74,9 +74,9 @@ def test_a_broken_gateway_does_not_pass_and_the_upload_is_kept(answer, fault, tm
     tally = verdict(answer, tmp_path)
     assert fault in tally.faults[0]
     assert (tmp_path / "5.body").read_bytes() == upload(1, 5).body
-    told = of_uploads(1, 1.0, tally, {}, [])
+    told = upload_report(1, 1.0, tally, {}, [])
     assert told["faults"] == tally.faults
-    assert fault in shown(told)
+    assert fault in format_report(told)
 
 
 def test_a_refusal_with_a_reason_passes(tmp_path):
@@ -87,16 +87,16 @@ def test_a_refusal_with_a_reason_passes(tmp_path):
 @pytest.mark.parametrize("reason", [Reason.INTERNAL, Reason.WORKER_LOST])
 def test_a_job_that_an_image_broke_does_not_pass(reason, tmp_path):
     tally = Tally(tmp_path)
-    tally.finished(upload(1, 5), "failed", reason)
+    tally.record_job(upload(1, 5), "failed", reason)
     assert reason in tally.faults[0]
 
 
 def test_a_process_that_dies_swells_or_grows_does_not_pass(tmp_path):
     usage = {
-        "api": Usage(own=[MOST_MIB["api"] + 1]),
+        "api": Usage(own=[MAX_MIB["api"] + 1]),
         "worker": Usage(own=[100.0] * 8 + [400.0] * 8),
     }
-    faults = of_uploads(1, 1.0, Tally(tmp_path), usage, ["worker died: killed"])[
+    faults = upload_report(1, 1.0, Tally(tmp_path), usage, ["worker died: killed"])[
         "faults"
     ]
     assert faults[0] == "worker died: killed"
@@ -106,9 +106,9 @@ def test_a_process_that_dies_swells_or_grows_does_not_pass(tmp_path):
 def test_memory_is_read_of_processes_that_are_there():
     import os
 
-    watch = Watch(lambda: {"api": os.getpid()}, ("api", "worker"))
-    watch.look()
-    assert watch.usage["api"].most_mib > 10
+    watch = MemoryMonitor(lambda: {"api": os.getpid()}, ("api", "worker"))
+    watch.take_sample()
+    assert watch.usage["api"].max_mib > 10
     assert watch.usage["worker"].own == []
 
 

@@ -1,5 +1,6 @@
-"""Python loads this in every process of a stack under trial: its wall clock is off by what
-SERA_CLOCK_FILE says.
+"""Python loads this module in every process of a stack under trial.
+
+It shifts the process's wall clock by the seconds in the file that SERA_CLOCK_FILE names.
 """
 
 import os

@@ -21,11 +21,11 @@ MOST_RUN = 4096
 
 
 def bits_flipped(chance: Random, data: bytes) -> bytes:
-    out = bytearray(data)
+    flipped = bytearray(data)
     for _ in range(chance.randint(1, 24)):
-        if out:
-            out[place(chance, out)] ^= 1 << chance.randrange(8)
-    return bytes(out)
+        if flipped:
+            flipped[place(chance, flipped)] ^= 1 << chance.randrange(8)
+    return bytes(flipped)
 
 
 def run_overwritten(chance: Random, data: bytes) -> bytes:
@@ -97,8 +97,8 @@ def trailing(chance: Random, data: bytes) -> bytes:
     ) * chance.randint(1, 20_000)
 
 
-def spliced(chance: Random, data: bytes, other: bytes) -> bytes:
-    return data[: place(chance, data)] + other[place(chance, other) :]
+def spliced(chance: Random, data: bytes, other_file: bytes) -> bytes:
+    return data[: place(chance, data)] + other_file[place(chance, other_file) :]
 
 
 def place(chance: Random, data: bytes | bytearray) -> int:

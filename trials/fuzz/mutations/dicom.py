@@ -122,10 +122,14 @@ def elements(data: bytes) -> Iterator[Element]:
         at = end
 
 
-def _one(chance: Random, data: bytes, tags: tuple[bytes, ...] = ()) -> Element:
-    found = list(elements(data))
+def _random_element(
+    chance: Random, data: bytes, tags: tuple[bytes, ...] = ()
+) -> Element:
+    all_elements = list(elements(data))
     return chance.choice(
-        [each for each in found if each.tag in tags] or found or [Element(0, 0, 0, b"")]
+        [element for element in all_elements if element.tag in tags]
+        or all_elements
+        or [Element(0, 0, 0, b"")]
     )
 
 
@@ -151,13 +155,13 @@ def number_changed(chance: Random, data: bytes) -> bytes:
     )
     return _valued(
         data,
-        _one(chance, data, NUMBERS),
+        _random_element(chance, data, NUMBERS),
         pack("<H", value) * chance.choice((1, 1, 1, 2, 0)),
     )
 
 
 def frames_changed(chance: Random, data: bytes) -> bytes:
-    said = chance.choice(
+    count = chance.choice(
         (
             b"0 ",
             b"-1",
@@ -171,32 +175,34 @@ def frames_changed(chance: Random, data: bytes) -> bytes:
             b"2147483648",
         )
     )
-    added = b"\x28\x00\x08\x00IS" + pack("<H", len(said)) + said
-    found = [each for each in elements(data) if each.tag == FRAMES]
-    if found:
-        return _valued(data, found[0], said)
-    at = _one(chance, data, (b"\x28\x00\x10\x00",)).at
+    added = b"\x28\x00\x08\x00IS" + pack("<H", len(count)) + count
+    frame_elements = [element for element in elements(data) if element.tag == FRAMES]
+    if frame_elements:
+        return _valued(data, frame_elements[0], count)
+    at = _random_element(chance, data, (b"\x28\x00\x10\x00",)).at
     return data[:at] + added + data[at:]
 
 
 def photometric_changed(chance: Random, data: bytes) -> bytes:
     return _valued(
-        data, _one(chance, data, (PHOTOMETRIC,)), chance.choice(PHOTOMETRICS)
+        data, _random_element(chance, data, (PHOTOMETRIC,)), chance.choice(PHOTOMETRICS)
     )
 
 
 def syntax_swapped(chance: Random, data: bytes) -> bytes:
-    said = chance.choice(SYNTAXES)
-    return _valued(data, _one(chance, data, (SYNTAX,)), said + bytes(len(said) % 2))
+    syntax = chance.choice(SYNTAXES)
+    return _valued(
+        data, _random_element(chance, data, (SYNTAX,)), syntax + bytes(len(syntax) % 2)
+    )
 
 
 def vr_changed(chance: Random, data: bytes) -> bytes:
-    element = _one(chance, data)
+    element = _random_element(chance, data)
     return data[: element.at + 4] + chance.choice(VRS) + data[element.at + 6 :]
 
 
 def length_changed(chance: Random, data: bytes) -> bytes:
-    element = _one(chance, data)
+    element = _random_element(chance, data)
     size = (
         pack("<I", chance.choice(EXTREMES))
         if element.value_at - element.at == 12
@@ -206,7 +212,7 @@ def length_changed(chance: Random, data: bytes) -> bytes:
 
 
 def tag_changed(chance: Random, data: bytes) -> bytes:
-    element = _one(chance, data)
+    element = _random_element(chance, data)
     tags = (
         *NUMBERS,
         PIXELS,
@@ -220,19 +226,19 @@ def tag_changed(chance: Random, data: bytes) -> bytes:
 
 
 def element_removed(chance: Random, data: bytes) -> bytes:
-    element = _one(chance, data)
+    element = _random_element(chance, data)
     return data[: element.at] + data[element.end :]
 
 
 def element_doubled(chance: Random, data: bytes) -> bytes:
-    element = _one(chance, data)
+    element = _random_element(chance, data)
     return data[: element.end] + data[element.at : element.end] + data[element.end :]
 
 
 def value_replaced(chance: Random, data: bytes) -> bytes:
     """Not of the pixels, whose bytes the blind mutations spoil."""
-    element = _one(
-        chance, data, tuple({each.tag for each in elements(data)} - {PIXELS})
+    element = _random_element(
+        chance, data, tuple({candidate.tag for candidate in elements(data)} - {PIXELS})
     )
     value = chance.choice(
         (
@@ -249,14 +255,14 @@ def value_replaced(chance: Random, data: bytes) -> bytes:
 
 def pixels_shortened(chance: Random, data: bytes) -> bytes:
     """Fewer pixels than rows and columns need, in an element that is sound in itself."""
-    element = _one(chance, data, (PIXELS,))
+    element = _random_element(chance, data, (PIXELS,))
     size = int((element.end - element.value_at) * chance.random()) // 2 * 2
     return _valued(data, element, data[element.value_at : element.value_at + size])
 
 
 def nested_deeply(chance: Random, data: bytes) -> bytes:
     """Sequences in sequences, of undefined length."""
-    element = _one(chance, data)
+    element = _random_element(chance, data)
     opened = b"\x18\x00\x11\x60SQ\0\0\xff\xff\xff\xff" + ITEM + b"\xff\xff\xff\xff"
     return (
         data[: element.at] + opened * chance.choice((1, 50, DEPTH)) + data[element.at :]
@@ -269,8 +275,10 @@ def meta_changed(chance: Random, data: bytes) -> bytes:
 
 
 def inflated_changed(chance: Random, data: bytes) -> bytes:
-    """A deflated data set spoilt inside, or one that unfolds without end."""
-    syntax = next((each for each in elements(data) if each.tag == SYNTAX), None)
+    """A deflated data set that is mutated inside, or one that unfolds without end."""
+    syntax = next(
+        (element for element in elements(data) if element.tag == SYNTAX), None
+    )
     if (
         syntax is None
         or DeflatedExplicitVRLittleEndian.encode()
@@ -283,13 +291,13 @@ def inflated_changed(chance: Random, data: bytes) -> bytes:
         )
     except zlib.error:
         return bits_flipped(chance, data)
-    swollen = (
+    memory_faults = (
         inside + bytes(BOMB_BYTES)
         if chance.random() < 0.2
         else bits_flipped(chance, inside)
     )
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    return data[: syntax.end] + packer.compress(swollen) + packer.flush()
+    return data[: syntax.end] + packer.compress(memory_faults) + packer.flush()
 
 
 ALL = (

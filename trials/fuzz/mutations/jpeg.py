@@ -24,7 +24,9 @@ def segments(data: bytes) -> list[Segment]:
     return found
 
 
-def _one(chance: Random, data: bytes, markers: tuple[int, ...] | None = None) -> int:
+def _random_segment(
+    chance: Random, data: bytes, markers: tuple[int, ...] | None = None
+) -> int:
     """Where one of these segments is."""
     places = [
         at for at, marker in segments(data) if markers is None or marker in markers
@@ -33,15 +35,15 @@ def _one(chance: Random, data: bytes, markers: tuple[int, ...] | None = None) ->
 
 
 def frame_changed(chance: Random, data: bytes) -> bytes:
-    at = _one(chance, data, FRAMES)
+    at = _random_segment(chance, data, FRAMES)
     precision = chance.choice((8, 8, 8, 12, 16, 0))
     sides = [chance.choice((*EXTREMES, 8, 96, 6000, 16_384)) & 0xFFFF for _ in range(2)]
-    told = pack(">BHHB", precision, *sides, chance.choice((1, 3, 4, 0, 255)))
-    return data[: at + 4] + told[: chance.randint(1, 6)] + data[at + 4 + 6 :]
+    header = pack(">BHHB", precision, *sides, chance.choice((1, 3, 4, 0, 255)))
+    return data[: at + 4] + header[: chance.randint(1, 6)] + data[at + 4 + 6 :]
 
 
 def size_said_larger(chance: Random, data: bytes) -> bytes:
-    at = _one(chance, data, FRAMES)
+    at = _random_segment(chance, data, FRAMES)
     return (
         data[: at + 5]
         + pack(">HH", chance.randint(97, 6000), chance.randint(97, 6000))
@@ -51,7 +53,7 @@ def size_said_larger(chance: Random, data: bytes) -> bytes:
 
 def frame_kind_changed(chance: Random, data: bytes) -> bytes:
     """Baseline called progressive, lossless, arithmetic or JPEG-LS."""
-    at = _one(chance, data, FRAMES)
+    at = _random_segment(chance, data, FRAMES)
     return (
         data[: at + 1]
         + bytes([chance.choice((0xC1, 0xC2, 0xC3, 0xC9, 0xCA, 0xF7))])
@@ -60,7 +62,7 @@ def frame_kind_changed(chance: Random, data: bytes) -> bytes:
 
 
 def sampling_changed(chance: Random, data: bytes) -> bytes:
-    at = _one(chance, data, FRAMES) + 11
+    at = _random_segment(chance, data, FRAMES) + 11
     return (
         data[:at]
         + bytes([chance.choice((0x00, 0x11, 0x44, 0xFF, 0x14, 0x41))])
@@ -69,29 +71,29 @@ def sampling_changed(chance: Random, data: bytes) -> bytes:
 
 
 def table_changed(chance: Random, data: bytes) -> bytes:
-    at = _one(chance, data, TABLES) + 4
+    at = _random_segment(chance, data, TABLES) + 4
     return data[:at] + chance.randbytes(chance.randint(1, 24)) + data[at + 24 :]
 
 
 def segment_length_changed(chance: Random, data: bytes) -> bytes:
-    at = _one(chance, data) + 2
+    at = _random_segment(chance, data) + 2
     return data[:at] + pack(">H", chance.choice(EXTREMES) & 0xFFFF) + data[at + 2 :]
 
 
 def segment_removed(chance: Random, data: bytes) -> bytes:
-    at = _one(chance, data)
+    at = _random_segment(chance, data)
     return data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4]) :]
 
 
 def segment_repeated(chance: Random, data: bytes) -> bytes:
-    at = _one(chance, data)
+    at = _random_segment(chance, data)
     end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
     return data[:end] + data[at:end] * chance.choice((1, 10, 3000)) + data[end:]
 
 
 def scans_repeated(chance: Random, data: bytes) -> bytes:
     """A progressive file is decoded once for each scan."""
-    at = _one(chance, data, (SCAN,))
+    at = _random_segment(chance, data, (SCAN,))
     return data[:-2] + data[at:-2] * chance.choice((1, 20, 200)) + data[-2:]
 
 

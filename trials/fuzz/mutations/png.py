@@ -42,10 +42,10 @@ def written(parts: Chunks) -> bytes:
     return SIGNATURE + b"".join(chunk(name, content) for name, content in parts)
 
 
-def _edited(data: bytes, wanted: bytes, edit: Callable[[bytes], bytes]) -> bytes:
+def _edited(data: bytes, edited_name: bytes, edit: Callable[[bytes], bytes]) -> bytes:
     return written(
         [
-            (name, edit(content) if name == wanted else content)
+            (name, edit(content) if name == edited_name else content)
             for name, content in chunks(data)
         ]
     )

@@ -5,7 +5,7 @@ from fastapi.responses import HTMLResponse
 
 from services.api.web.page import PagePerson, PageSystemSessionDep, page_router, render
 from shared.errors import Unauthenticated
-from shared.security.passwords import LEAST
+from shared.security.passwords import MIN_LETTERS
 
 router = page_router()
 
@@ -17,4 +17,10 @@ def account_page(
     if visitor.caller.person is None:
         raise Unauthenticated
     person = session.people.find(visitor.caller.person)
-    return render(request, visitor, "account.html", person=person, least=LEAST)
+    return render(
+        request,
+        visitor,
+        "account.html",
+        person=person,
+        min_password_characters=MIN_LETTERS,
+    )

@@ -6,7 +6,7 @@ from fastapi.responses import HTMLResponse
 from services.api.dependencies import DependenciesDep
 from services.api.session.errors import PROBLEMS
 from services.api.web.page import VisitorDep, page_router, render
-from shared.security.passwords import LEAST
+from shared.security.passwords import MIN_LETTERS
 
 router = page_router()
 
@@ -23,7 +23,7 @@ def sign_in_page(
         request,
         visitor,
         "sign-in.html",
-        least=LEAST,
+        min_password_characters=MIN_LETTERS,
         problem=message,
         provider=dependencies.provider,
     )

@@ -114,15 +114,15 @@ def duration_text(seconds: float | None, translations: Translations) -> str:
         return "–"
     whole = round(seconds)
     if seconds < 10:
-        return translations("wall.lasting.s", s=f"{seconds:.1f}")
+        return translations("wall.duration.s", s=f"{seconds:.1f}")
     if whole < MINUTE_S:
-        return translations("wall.lasting.s", s=whole)
+        return translations("wall.duration.s", s=whole)
     if whole < HOUR_S:
         return translations(
-            "wall.lasting.min", min=whole // MINUTE_S, s=whole % MINUTE_S
+            "wall.duration.min", min=whole // MINUTE_S, s=whole % MINUTE_S
         )
     return translations(
-        "wall.lasting.h", h=whole // HOUR_S, min=whole % HOUR_S // MINUTE_S
+        "wall.duration.h", h=whole // HOUR_S, min=whole % HOUR_S // MINUTE_S
     )
 
 

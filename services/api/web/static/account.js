@@ -1,20 +1,21 @@
-// One's own account: another password, an authenticator with its recovery codes, shown once.
+// The account page: change the password, set up an authenticator, show its recovery codes once.
 
 import { ask, byId, say } from "./session.js";
 import { t } from "./words.js";
 
-on("password", changePassword);
-on("remove", (told) => ask("POST", "/v1/session/totp/remove", { json: told }).then(() => location.reload()));
-on("confirm", confirm);
-byId("begin")?.addEventListener("click", begin);
+onSubmit("password", changePassword);
+onSubmit("remove", (fields) => ask("POST", "/v1/session/totp/remove", { json: fields }).then(() => location.reload()));
+onSubmit("confirm", confirm);
+byId("begin")?.addEventListener("click", beginTotp);
 byId("recovery").addEventListener("close", () => location.reload());
 byId("copy-codes").hidden = !navigator.clipboard;
 byId("copy-codes").addEventListener("click", async ({ target }) => {
-  await navigator.clipboard.writeText([...byId("codes").children].map((each) => each.textContent).join("\n"));
+  await navigator.clipboard.writeText([...byId("codes").children].map((code) => code.textContent).join("\n"));
   target.textContent = t("common.copied");
 });
 
-function on(id, step) {
+// Runs `step` with the fields of the form when it is submitted.
+function onSubmit(id, step) {
   byId(id)?.addEventListener("submit", async (event) => {
     event.preventDefault();
     const form = event.target, button = form.querySelector("[type=submit]");
@@ -23,22 +24,22 @@ function on(id, step) {
     try {
       await step(Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.currentTarget))), form);
     } catch (problem) {
-      complain(problem);
+      showMessage(problem);
     } finally {
       button.disabled = false;
     }
   });
 }
 
-async function changePassword(told, form) {
-  if (told.new !== byId("again").value) throw new Error(t("account.unlike"));
-  const { csrf } = await ask("POST", "/v1/session/password", { json: told });
+async function changePassword(fields, form) {
+  if (fields.new !== byId("again").value) throw new Error(t("account.mismatch"));
+  const { csrf } = await ask("POST", "/v1/session/password", { json: fields });
   document.querySelector("meta[name=csrf]").content = csrf;
   form.reset();
-  complain({ message: t("account.changed") }, false);
+  showMessage({ message: t("account.changed") }, false);
 }
 
-async function begin() {
+async function beginTotp() {
   try {
     const { secret, qr } = await ask("POST", "/v1/session/totp");
     byId("qr").src = qr;
@@ -47,12 +48,12 @@ async function begin() {
     byId("confirm").hidden = false;
     byId("code").focus();
   } catch (problem) {
-    complain(problem);
+    showMessage(problem);
   }
 }
 
-async function confirm(told) {
-  const { recovery_codes: codes } = await ask("POST", "/v1/session/totp/confirm", { json: told });
+async function confirm(fields) {
+  const { recovery_codes: codes } = await ask("POST", "/v1/session/totp/confirm", { json: fields });
   byId("codes").replaceChildren(...codes.map(item));
   byId("recovery").showModal();
 }
@@ -63,7 +64,7 @@ function item(code) {
   return line;
 }
 
-function complain({ message }, problem = true) {
+function showMessage({ message }, problem = true) {
   say(message, problem);
   byId("status").scrollIntoView({ block: "center" });
 }

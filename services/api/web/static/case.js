@@ -1,4 +1,4 @@
-// A case: follows its job until it is final, then shows the server's own result in place; heatmap, print, run again.
+// The page of a case: follows the job until it is final, then shows the server's result; heatmap, print, run again.
 
 import { mountHeatmap } from "./heatmap.js";
 import { ask, byId, say } from "./session.js";
@@ -7,65 +7,65 @@ import { t } from "./words.js";
 
 const FINAL = new Set(["done", "failed", "cancelled"]), WAIT_S = 20, PAUSE_MS = 2000;
 
-begin();
+start();
 
-function begin() {
+function start() {
   const { case: caseId, job, state } = byId("case").dataset;
   if (!FINAL.has(state)) return follow(job).then(() => refresh());
-  if (state === "done") picture(caseId);
+  if (state === "done") showPicture(caseId);
   if (byId("pdf")) byId("pdf").search += `&zone=${encodeURIComponent(zone)}`;
   byId("print")?.addEventListener("click", () => print());
   byId("rerun")?.addEventListener("click", () => rerun(job));
 }
 
-function picture(caseId) {
+function showPicture(caseId) {
   const place = byId("picture"), image = place.querySelector("img");
-  const lost = () => { place.hidden = true; byId("picture-said").textContent = t("case.image.lost"); };
-  if (image.complete && !image.naturalWidth) return lost();
-  image.addEventListener("error", lost);
+  const showMissing = () => { place.hidden = true; byId("picture-said").textContent = t("case.image.missing"); };
+  if (image.complete && !image.naturalWidth) return showMissing();
+  image.addEventListener("error", showMissing);
   mountHeatmap(place, { caseId, words: t });
 }
 
-// Until the job is final: by its events, or by asking where these do not come through.
+// Resolves when the job is final: by server-sent events, or by polling where these do not arrive.
 function follow(job) {
-  return new Promise((/** @type {(value: void) => void} */ ended) => {
+  return new Promise((/** @type {(value: void) => void} */ resolve) => {
     const events = new EventSource(`/v1/jobs/${job}/events`);
     events.addEventListener("job", ({ data }) => {
-      if (tell(JSON.parse(data))) { events.close(); ended(); }
+      if (showProgress(JSON.parse(data))) { events.close(); resolve(); }
     });
-    events.addEventListener("error", () => { events.close(); poll(job).then(ended); });
+    events.addEventListener("error", () => { events.close(); poll(job).then(resolve); });
   });
 }
 
 async function poll(job) {
   for (;;) {
     try {
-      if (tell(await ask("GET", `/v1/jobs/${job}?wait=${WAIT_S}`))) return;
+      if (showProgress(await ask("GET", `/v1/jobs/${job}?wait=${WAIT_S}`))) return;
     } catch (problem) {
       if ([401, 404, 410].includes(problem.status)) return;
       byId("progress-said").textContent = problem.message;
-      await new Promise((go) => setTimeout(go, 1000 * (problem.later ?? 0) || PAUSE_MS));
+      await new Promise((resolve) => setTimeout(resolve, 1000 * (problem.later ?? 0) || PAUSE_MS));
     }
   }
 }
 
-// Says how far it is; whether it is final.
-function tell({ state, position, eta_s: eta }) {
+// Shows the progress of the job. Returns whether it is final.
+function showProgress({ state, position, eta_s: eta }) {
   if (FINAL.has(state)) return true;
-  const said = position ? [t("case.queued", { position })] : [t("case.running")];
-  if (position && eta) said.push(eta < 90 ? t("case.eta_seconds", { n: Math.ceil(eta) }) : t("case.eta_minutes", { n: Math.round(eta / 60) }));
-  if (byId("progress-said").textContent !== said.join(" ")) byId("progress-said").textContent = said.join(" ");
+  const sentences = position ? [t("case.queued", { position })] : [t("case.running")];
+  if (position && eta) sentences.push(eta < 90 ? t("case.eta_seconds", { n: Math.ceil(eta) }) : t("case.eta_minutes", { n: Math.round(eta / 60) }));
+  if (byId("progress-said").textContent !== sentences.join(" ")) byId("progress-said").textContent = sentences.join(" ");
   return false;
 }
 
-// The page as the server has it now; wholly anew where there is no such case to be seen any more.
+// Replaces the case by the server's present page; reloads if the case is no longer there.
 async function refresh() {
   const answer = await fetch(location.href).catch(() => null);
-  const made = answer && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("case");
-  if (!made) return location.reload();
-  byId("case").replaceWith(document.adoptNode(made));
-  say(t(made.dataset.state === "done" ? "case.ready" : "case.changed"));
-  begin();
+  const updated = answer && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("case");
+  if (!updated) return location.reload();
+  byId("case").replaceWith(document.adoptNode(updated));
+  say(t(updated.dataset.state === "done" ? "case.ready" : "case.changed"));
+  start();
 }
 
 async function rerun(job) {

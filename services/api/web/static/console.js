@@ -1,4 +1,4 @@
-// The console's acts: what a form or button asks of the API stands in its data; secrets are shown once, in a dialog.
+// Actions of the console. The data attributes of a form or button name its API request; secrets are shown once, in a dialog.
 
 import { ask, byId, say } from "./session.js";
 
@@ -7,7 +7,7 @@ const main = byId("main");
 main.addEventListener("submit", (event) => {
   if (!event.target.dataset.ask) return;
   event.preventDefault();
-  act(event.target, event.target.querySelector("[type=submit]"), told(event.target));
+  act(event.target, event.target.querySelector("[type=submit]"), formValues(event.target));
 });
 main.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-ask]");
@@ -20,29 +20,29 @@ byId("secret-copy").addEventListener("click", async ({ target }) => {
   target.textContent = target.dataset.copied;
 });
 byId("secret").addEventListener("close", () => { byId("secret-text").value = ""; });
-for (const live of main.querySelectorAll("[data-every]")) setInterval(() => idle(live) && refresh(), Number(live.dataset.every) * 1000);
+for (const live of main.querySelectorAll("[data-every]")) setInterval(() => isIdle(live) && refresh(), Number(live.dataset.every) * 1000);
 
-async function act(asking, button, json) {
-  const { ask: route, sure, tag, secret, done } = asking.dataset, [method, path] = route.split(" ");
-  if (sure && !await agreed(filled(sure, asking))) return;
+async function act(source, button, json) {
+  const { ask: route, sure, tag, secret, done } = source.dataset, [method, path] = route.split(" ");
+  if (sure && !await confirmed(fillIn(sure, source))) return;
   button.disabled = true;
   try {
-    if (asking.dataset.retention && !await kept(asking, path, json)) return;
+    if (source.dataset.retention && !await confirmRetention(source, path, json)) return;
     const answer = await ask(method, path, { json, headers: tag ? { "If-Match": `"${tag}"` } : {} });
-    if (secret && answer[secret]) await show(answer[secret]);
-    if (asking instanceof HTMLFormElement && !tag) asking.reset();
+    if (secret && answer[secret]) await showSecret(answer[secret]);
+    if (source instanceof HTMLFormElement && !tag) source.reset();
     await refresh();
     say(done ?? "");
   } catch (problem) {
     say(problem.message, true);
-    if (problem.code === "changed-meanwhile") await tellLatest();
+    if (problem.code === "changed-meanwhile") await showLatestChange();
   } finally {
     button.disabled = false;
   }
 }
 
-// What a form says: numbers as numbers, and nothing typed as null where there is something to take back.
-function told(form) {
+// The values of a form: numbers as numbers, an empty field as null, which resets a setting.
+function formValues(form) {
   return Object.fromEntries([...form.elements].filter((field) => field.name).map((field) => [field.name, value(field)]));
 }
 
@@ -51,13 +51,13 @@ function value(field) {
   return field.type === "number" ? Number(field.value) : field.value;
 }
 
-// A question with what the form says in the places of its {fields}, as a person reads it there.
-function filled(text, form) {
-  const shown = (field) => field.selectedOptions?.[0].text ?? field.value;
-  return text.replace(/\{(\w+)\}/g, (whole, name) => (form.elements?.[name] ? shown(form.elements[name]) : whole));
+// A question with its {fields} replaced by the values that the form shows.
+function fillIn(text, form) {
+  const displayedValue = (field) => field.selectedOptions?.[0].text ?? field.value;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (form.elements?.[name] ? displayedValue(form.elements[name]) : whole));
 }
 
-function agreed(text) {
+function confirmed(text) {
   const dialog = byId("sure");
   byId("sure-text").textContent = text;
   dialog.returnValue = "";
@@ -65,43 +65,43 @@ function agreed(text) {
   return new Promise((settle) => dialog.addEventListener("close", () => settle(dialog.returnValue === "yes"), { once: true }));
 }
 
-// A shorter retention erases cases: how many is asked for first.
-async function kept(form, path, json) {
+// A shorter retention erases cases: asks for confirmation with their number.
+async function confirmRetention(form, path, json) {
   const { due } = await ask("PATCH", `${path}?dry_run=true`, { json });
-  return due === 0 || agreed(form.dataset.retention.replace("{n}", due));
+  return due === 0 || confirmed(form.dataset.retention.replace("{n}", due));
 }
 
-export function show(secret) {
+export function showSecret(secret) {
   const dialog = byId("secret");
   byId("secret-text").value = secret;
   dialog.showModal();
   return new Promise((settle) => dialog.addEventListener("close", settle, { once: true }));
 }
 
-// This page as it is now; whoever was signed out meanwhile is sent to sign in.
-async function fresh() {
+// The present page of the server. A visitor who was signed out is sent to sign in.
+async function fetchPage() {
   const answer = await fetch(location.href);
   if (answer.redirected) location.reload();
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
 export async function refresh() {
-  const now = await fresh();
+  const now = await fetchPage();
   for (const live of main.querySelectorAll("[data-live]")) {
-    const held = live.contains(document.activeElement), found = now.querySelector(`[data-live="${live.dataset.live}"]`);
-    if (!found) continue;
-    const aside = [...live.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
-    live.replaceChildren(...found.childNodes);
-    live.querySelectorAll(".scroll").forEach((each, at) => { each.scrollLeft = aside[at] ?? 0; });
-    if (held) main.focus();
+    const hadFocus = live.contains(document.activeElement), updated = now.querySelector(`[data-live="${live.dataset.live}"]`);
+    if (!updated) continue;
+    const offsets = [...live.querySelectorAll(".scroll")].map((area) => area.scrollLeft);
+    live.replaceChildren(...updated.childNodes);
+    live.querySelectorAll(".scroll").forEach((area, index) => { area.scrollLeft = offsets[index] ?? 0; });
+    if (hadFocus) main.focus();
   }
 }
 
-const idle = (live) => !document.hidden && !document.querySelector("dialog[open]") && !live.contains(document.activeElement);
+const isIdle = (live) => !document.hidden && !document.querySelector("dialog[open]") && !live.contains(document.activeElement);
 
-// Another was faster: who, and what it is now.
-async function tellLatest() {
+// Shows who changed the settings meanwhile, and their present values.
+async function showLatestChange() {
   const latest = byId("latest");
-  latest.replaceChildren(...(await fresh()).getElementById("latest").childNodes);
+  latest.replaceChildren(...(await fetchPage()).getElementById("latest").childNodes);
   latest.hidden = false;
 }

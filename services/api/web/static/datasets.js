@@ -1,4 +1,4 @@
-// A data set: made, split, frozen, filled from outcomes; one image's label looked up, corrected or removed.
+// Data sets: create, split, freeze, import outcomes; lookUp up, correct or remove one image.
 
 import "./dialogs.js";
 import { refresh } from "./console.js";
@@ -8,35 +8,35 @@ import { t } from "./words.js";
 
 const name = byId("holds")?.dataset.dataset;
 const tag = () => ({ "If-Match": `"${byId("revision").dataset.revision}"` });
-const WISHES = { split, outcomes };
+const REQUEST_BODIES = { split, outcomes };
 
-byId("make")?.addEventListener("submit", (event) => { event.preventDefault(); make(event.target); });
+byId("make")?.addEventListener("submit", (event) => { event.preventDefault(); create(event.target); });
 for (const form of document.querySelectorAll("form[data-act]")) form.addEventListener("submit", (event) => { event.preventDefault(); act(form); });
 byId("by")?.addEventListener("change", ({ target }) => { for (const part of document.querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== target.value; });
-byId("which")?.addEventListener("change", ({ target }) => name && pick(target.files[0]));
-byId("correct")?.addEventListener("submit", (event) => { event.preventDefault(); attempt(look); });
+byId("which")?.addEventListener("change", ({ target }) => name && hashFile(target.files[0]));
+byId("correct")?.addEventListener("submit", (event) => { event.preventDefault(); attempt(lookUp); });
 byId("sha256")?.addEventListener("input", () => show(null));
-byId("put")?.addEventListener("click", () => attempt(put));
+byId("put")?.addEventListener("click", () => attempt(correct));
 byId("remove")?.addEventListener("click", () => byId("removing").showModal());
 byId("removing")?.addEventListener("close", ({ target }) => { if (target.returnValue === "yes") attempt(remove); target.returnValue = ""; });
 
-async function make(form) {
+async function create(form) {
   await attempt(async () => {
-    const made = await ask("POST", "/v1/datasets", { json: { name: form.elements.name.value, synthetic: form.elements.synthetic.checked } });
-    location.assign(`/console/datasets/${made.name}`);
+    const dataset = await ask("POST", "/v1/datasets", { json: { name: form.elements.name.value, synthetic: form.elements.synthetic.checked } });
+    location.assign(`/console/datasets/${dataset.name}`);
   });
 }
 
-// A change of the draft as it stands on this page; what has changed is shown before it is told of, for the next change
-// is meant for that.
+// Changes the draft, provided that it is still as on this page. The page is refreshed before the message appears, as the
+// next change refers to the new draft.
 async function act(form) {
   const dialog = form.closest("dialog"), alert = form.querySelector("[role=alert]"), button = form.querySelector("[type=submit]");
   button.disabled = true;
   try {
-    const answer = await ask("POST", form.dataset.act, { json: WISHES[form.id]?.(form), headers: tag() });
+    const answer = await ask("POST", form.dataset.act, { json: REQUEST_BODIES[form.id]?.(form), headers: tag() });
     dialog?.close();
     await refresh().catch(() => {});
-    tell(form, answer);
+    showResult(form, answer);
   } catch (problem) {
     if (alert) alert.textContent = problem.message;
     else say(problem.message, true);
@@ -55,24 +55,24 @@ function outcomes({ elements }) {
   return { since: elements.since.value || null, hospital: elements.hospital.value || null };
 }
 
-function tell(form, answer) {
-  const counted = Object.fromEntries(Object.entries(answer).map(([key, value]) => [key, Array.isArray(value) ? value.length : value]));
-  say(answer.new === false ? t("datasets.freeze.unchanged", counted) : t(form.dataset.said, counted));
+function showResult(form, answer) {
+  const counts = Object.fromEntries(Object.entries(answer).map(([key, value]) => [key, Array.isArray(value) ? value.length : value]));
+  say(answer.new === false ? t("datasets.freeze.unchanged", counts) : t(form.dataset.said, counts));
   if (!answer.refused) return;
   const refused = byId("not-taken");
   refused.hidden = answer.refused.length === 0;
-  refused.replaceChildren(...answer.refused.map((each) => Object.assign(document.createElement("li"), { textContent: each.message })));
+  refused.replaceChildren(...answer.refused.map((refusal) => Object.assign(document.createElement("li"), { textContent: refusal.message })));
 }
 
-async function pick(file) {
+async function hashFile(file) {
   if (!file) return;
   const hash = await sha256(file);
   if (!hash) return say(t("datasets.correct.no_hash"), true);
   byId("sha256").value = hash;
-  await attempt(look);
+  await attempt(lookUp);
 }
 
-async function look() {
+async function lookUp() {
   const hash = byId("sha256").value, { known } = await ask("POST", `/v1/datasets/${name}/known`, { json: [hash] });
   show(known[hash] ?? null);
   byId("held").textContent = known[hash] ? t("datasets.correct.found") : t("datasets.correct.absent");
@@ -85,8 +85,8 @@ function show(image) {
   if (image) [byId("label"), byId("part")].forEach((field) => { field.dataset.was = field.value; });
 }
 
-// Only what was changed is sent: a part that is said anew holds against the patient's other images.
-async function put() {
+// Sends changed fields only: a part that is sent again is checked against the patient's other images.
+async function correct() {
   const [label, part] = [byId("label"), byId("part")];
   const json = { ...(label.value !== label.dataset.was && { malignant: label.value === "true" }), ...(part.value !== part.dataset.was && { split: part.value }) };
   if (!Object.keys(json).length) return say(t("datasets.correct.unchanged"));
@@ -102,9 +102,9 @@ async function remove() {
   say(t("datasets.correct.removed"));
 }
 
-async function attempt(what) {
+async function attempt(action) {
   try {
-    await what();
+    await action();
   } catch (problem) {
     say(problem.message, true);
     if (problem.code === "changed-meanwhile") await refresh();

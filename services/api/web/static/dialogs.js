@@ -1,4 +1,4 @@
-// Dialogs are opened and closed by buttons that name them, also by those that come later.
+// Opens and closes dialogs by buttons that name them, including buttons added later.
 
 import { byId } from "./session.js";
 

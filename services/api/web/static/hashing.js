@@ -1,4 +1,4 @@
-// What a file is known by; null where the browser keeps its hashes to secure addresses and this is none.
+// The SHA-256 of a file; null where the browser hashes on secure addresses only and this is not one.
 
 export async function sha256(file) {
   if (!crypto.subtle) return null;

@@ -1,11 +1,11 @@
-// Where SERA looked, over the image of a case: asked for by the reader, made by a worker after the cases.
+// The explanation map over the image of a case. The reader requests it; a worker makes it after the waiting cases.
 
-const SHOWN_AT = 0.6, PATIENCE_MS = 180_000;
+const INITIAL_OPACITY = 0.6, TIMEOUT_MS = 180_000;
 let mounted = 0;
 
 /**
- * Put a button under `figure`, which holds an <img> of the case at its natural size, scaled by CSS as one likes; once
- * it is pressed the heat layer lies over the image, with opacity, choice of map, legend and a measured word of caution.
+ * Puts a button under `figure`, which contains an <img> of the case, scaled by CSS. The button shows the heat layer over the
+ * image, with its opacity, a choice of map, a legend and the measured faithfulness.
  *
  * @param {HTMLElement} figure
  * @param {{caseId: string, words: (key: string, fields?: object) => string}} facts  `words` is the page's `t`; the keys
@@ -31,10 +31,10 @@ export function mountHeatmap(figure, { caseId, words }) {
     button.disabled = true;
     status.textContent = words("heatmap.making");
     try {
-      const told = await explanation(caseId, stop.signal, words);
+      const maps = (await explanation(caseId, stop.signal, words)).maps;
       status.textContent = "";
       button.remove();
-      show(told.maps);
+      show(maps);
     } catch (problem) {
       if (stop.signal.aborted) return;
       status.textContent = problem.message;
@@ -46,22 +46,22 @@ export function mountHeatmap(figure, { caseId, words }) {
   function show(maps) {
     const layer = make("img", { className: "heatmap-layer", alt: "" });
     over.layer = layer;
-    layer.style.opacity = SHOWN_AT;
+    layer.style.opacity = INITIAL_OPACITY;
     figure.append(layer);
-    const slider = make("input", { type: "range", min: 0, max: 100, step: 5, value: SHOWN_AT * 100, id: `${id}-opacity` });
-    const reading = make("output", { htmlFor: slider.id });
-    const read = () => {
+    const slider = make("input", { type: "range", min: 0, max: 100, step: 5, value: INITIAL_OPACITY * 100, id: `${id}-opacity` });
+    const opacityText = make("output", { htmlFor: slider.id });
+    const applyOpacity = () => {
       layer.style.opacity = slider.value / 100;
-      reading.textContent = words("heatmap.percent", { n: slider.value });
-      slider.setAttribute("aria-valuetext", reading.textContent);
+      opacityText.textContent = words("heatmap.percent", { n: slider.value });
+      slider.setAttribute("aria-valuetext", opacityText.textContent);
     };
-    slider.addEventListener("input", read);
-    read();
-    const told = make("div", {});
-    told.setAttribute("aria-live", "polite");
-    panel.append(field(words("heatmap.opacity"), slider, reading));
+    slider.addEventListener("input", applyOpacity);
+    applyOpacity();
+    const description = make("div", {});
+    description.setAttribute("aria-live", "polite");
+    panel.append(field(words("heatmap.opacity"), slider, opacityText));
     if (maps.length > 1) panel.append(choice(maps, pick));
-    panel.append(told);
+    panel.append(description);
     pick(0);
     slider.focus();
 
@@ -69,13 +69,13 @@ export function mountHeatmap(figure, { caseId, words }) {
       const map = maps[number], [x, y, width, height] = map.roi.box;
       layer.src = map.heat;
       over.place = () => {
-        const across = image.clientWidth / image.naturalWidth, down = image.clientHeight / image.naturalHeight;
-        const at = { left: image.offsetLeft + image.clientLeft + x * across, top: image.offsetTop + image.clientTop + y * down };
-        const box = { ...at, width: width * across, height: height * down };
+        const scaleX = image.clientWidth / image.naturalWidth, scaleY = image.clientHeight / image.naturalHeight;
+        const position = { left: image.offsetLeft + image.clientLeft + x * scaleX, top: image.offsetTop + image.clientTop + y * scaleY };
+        const box = { ...position, width: width * scaleX, height: height * scaleY };
         for (const [name, value] of Object.entries(box)) layer.style[name] = `${value}px`;
       };
       if (image.complete) over.place(); else image.addEventListener("load", () => over.place(), { once: true });
-      told.replaceChildren(make("p", { className: "heatmap-label", textContent: label(map, words) }), legend(map, words),
+      description.replaceChildren(make("p", { className: "heatmap-label", textContent: label(map, words) }), legend(map, words),
         make("p", { className: "hint", textContent: faithfulness(map, words) }));
     }
   }
@@ -90,10 +90,10 @@ export function mountHeatmap(figure, { caseId, words }) {
   return { remove() { stop.abort(); watcher.disconnect(); over.layer?.remove(); panel.remove(); figure.classList.remove("heatmap-over"); } };
 }
 
-// Asks until it is made; raises an Error whose message is for the reader.
+// Polls until the map is made. Raises an Error whose message is for the reader.
 async function explanation(caseId, signal, words) {
-  const headers = { "Accept-Language": document.documentElement.lang }, until = performance.now() + PATIENCE_MS;
-  while (performance.now() < until) {
+  const headers = { "Accept-Language": document.documentElement.lang }, deadline = performance.now() + TIMEOUT_MS;
+  while (performance.now() < deadline) {
     const answer = await fetch(`/v1/cases/${caseId}/explanation`, { headers, signal }).catch(() => { throw new Error(words("heatmap.away")); });
     if (answer.status === 200) return answer.json();
     if (answer.status !== 202) throw new Error((await answer.json()).detail);
@@ -102,9 +102,9 @@ async function explanation(caseId, signal, words) {
   throw new Error(words("heatmap.late"));
 }
 
-const pause = (ms, signal) => new Promise((go, stop) => {
-  const timer = setTimeout(go, ms);
-  signal.addEventListener("abort", () => { clearTimeout(timer); stop(signal.reason); }, { once: true });
+const pause = (ms, signal) => new Promise((resolve, reject) => {
+  const timer = setTimeout(resolve, ms);
+  signal.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
 });
 
 function label(map, words) {
@@ -134,7 +134,7 @@ function field(text, input, ...more) {
 }
 
 function make(name, facts) {
-  const { htmlFor, ...rest } = facts, made = Object.assign(document.createElement(name), rest);
-  if (htmlFor) made.setAttribute("for", htmlFor);
-  return made;
+  const { htmlFor, ...rest } = facts, element = Object.assign(document.createElement(name), rest);
+  if (htmlFor) element.setAttribute("for", htmlFor);
+  return element;
 }

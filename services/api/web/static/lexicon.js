@@ -1,43 +1,43 @@
-// What the reader sees of the nodule, in the lexicon's terms. Nothing of it is asked for; half of it makes no points.
+// The reader's optional description of the nodule in the lexicon's terms. It is complete or empty, as guidelines need all of it.
 
 import { byId } from "./session.js";
 import { t } from "./words.js";
 
 export class Description {
   constructor() {
-    this.place = byId("describe");
-    this.choices = [...this.place.querySelectorAll("select")];
-    this.foci = [...this.place.querySelectorAll("[name=foci]")];
+    this.section = byId("describe");
+    this.choices = [...this.section.querySelectorAll("select")];
+    this.foci = [...this.section.querySelectorAll("[name=foci]")];
     this.eccentric = byId("eccentric");
-    this.place.addEventListener("change", () => this.changed());
+    this.section.addEventListener("change", () => this.update());
     byId("undescribe").addEventListener("click", () => this.leave());
-    this.changed();
+    this.update();
   }
 
-  get begun() { return this.choices.some((each) => each.value) || this.foci.some((each) => each.checked); }
+  get isBegun() { return this.choices.some((choice) => choice.value) || this.foci.some((focus) => focus.checked); }
 
-  // What is sent; null where nothing was described.
-  get told() {
-    if (!this.begun) return null;
-    const chosen = Object.fromEntries(this.choices.map(({ name, value }) => [name, value]));
-    const foci = this.foci.filter((each) => each.checked).map((each) => each.value);
-    return JSON.stringify({ ...chosen, foci, eccentric: this.mixed && this.eccentric.checked });
+  // The description as JSON; null if there is none.
+  get json() {
+    if (!this.isBegun) return null;
+    const terms = Object.fromEntries(this.choices.map(({ name, value }) => [name, value]));
+    const foci = this.foci.filter((focus) => focus.checked).map((focus) => focus.value);
+    return JSON.stringify({ ...terms, foci, eccentric: this.isMixed && this.eccentric.checked });
   }
 
-  get mixed() { return byId("composition").value === "mixed"; }
+  get isMixed() { return byId("composition").value === "mixed"; }
 
-  // Where a description that was begun has to go on, and what is said of it.
+  // The first missing field of a begun description and its message; null if nothing is missing.
   objection() {
-    const left = this.begun && this.choices.find((each) => !each.value);
-    if (!left) return null;
-    this.place.open = true;
-    return [left, t("reader.describe.missing", { name: left.labels[0].textContent })];
+    const missing = this.isBegun && this.choices.find((choice) => !choice.value);
+    if (!missing) return null;
+    this.section.open = true;
+    return [missing, t("reader.describe.missing", { name: missing.labels[0].textContent })];
   }
 
   clear() {
-    for (const each of this.choices) each.value = "";
-    for (const each of [...this.foci, this.eccentric]) each.checked = false;
-    this.changed();
+    for (const choice of this.choices) choice.value = "";
+    for (const checkbox of [...this.foci, this.eccentric]) checkbox.checked = false;
+    this.update();
   }
 
   leave() {
@@ -45,9 +45,9 @@ export class Description {
     this.choices[0].focus();
   }
 
-  // Only of a mixed nodule the place of its solid part is asked for.
-  changed() {
-    byId("eccentric-field").hidden = !this.mixed;
-    byId("undescribe").hidden = !this.begun;
+  // The place of the solid part is asked for a mixed nodule only.
+  update() {
+    byId("eccentric-field").hidden = !this.isMixed;
+    byId("undescribe").hidden = !this.isBegun;
   }
 }

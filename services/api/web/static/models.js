@@ -1,4 +1,4 @@
-// Models: forms that act, and parts of the page that are fetched again while they change.
+// Model pages: forms that call the API, and parts of the page that refresh while they change.
 
 import "./dialogs.js";
 import { ask, byId, say } from "./session.js";
@@ -12,14 +12,14 @@ async function send(form) {
   const alert = form.querySelector("[role=alert]");
   alert.textContent = "";
   try {
-    await ask(form.dataset.act, form.dataset.to, { json: form.dataset.act === "POST" ? told(form) : undefined });
+    await ask(form.dataset.act, form.dataset.to, { json: form.dataset.act === "POST" ? formValues(form) : undefined });
     location.reload();
   } catch (problem) {
     alert.textContent = problem.message;
   }
 }
 
-function told(form) {
+function formValues(form) {
   const fields = [...form.elements].filter((field) => field.name && field.value !== "");
   return Object.fromEntries(fields.map((field) => [field.name, "number" in field.dataset ? Number(field.value) : field.value]));
 }

@@ -1,20 +1,19 @@
-// A photo of a screen made straight: its four corners are found or moved, and the picture is looked at before it is used.
+// Straightens a photo of a screen: SERA or the reader sets its four corners, and the reader checks the picture before use.
 
-import { look } from "./looking.js";
+import { fetchPreview } from "./preview.js";
 import { t } from "./words.js";
 
-const MOST_PX = 4000;
+const MAX_SIDE_PX = 4000;
 const CORNERS = ["upper_left", "upper_right", "lower_right", "lower_left"];
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const COARSE = 10;
+const COARSE_FACTOR = 10;
 
 /**
- * Lets the reader straighten a photo. Resolves to the straightened PNG and what SERA says of it, or null where the
- * reader gave up.
+ * Lets the reader straighten a photo. Resolves to the straightened PNG and its preview, or to null if the reader cancels.
  *
  * @param {Blob} file  of the camera
  * @param {{csrf?: string}} [options]
- * @returns {Promise<{blob: Blob, look: any} | null>}
+ * @returns {Promise<{blob: Blob, preview: any} | null>}
  */
 export async function takePhoto(file, { csrf } = {}) {
   const dialog = new PhotoDialog(csrf);
@@ -29,7 +28,7 @@ class PhotoDialog {
   constructor(csrf) {
     this.csrf = csrf;
     this.parts = build();
-    this.parts.handles.forEach((handle, index) => this.arm(handle, index));
+    this.parts.handles.forEach((handle, index) => this.addListeners(handle, index));
     this.parts.straighten.addEventListener("click", () => this.attempt(() => this.straighten()));
     this.parts.back.addEventListener("click", () => this.show("corners"));
     this.parts.camera.addEventListener("change", () => this.retake());
@@ -42,14 +41,14 @@ class PhotoDialog {
     return new Promise((resolve) => {
       dialog.addEventListener("close", () => resolve(null));
       cancel.addEventListener("click", () => resolve(null));
-      use.addEventListener("click", () => resolve({ blob: this.seen.preview, look: this.seen }));
+      use.addEventListener("click", () => resolve({ blob: this.preview.preview, preview: this.preview }));
       this.attempt(() => this.begin(file));
     });
   }
 
   close() {
     this.parts.dialog.remove();
-    if (this.shown) URL.revokeObjectURL(this.shown);
+    if (this.objectUrl) URL.revokeObjectURL(this.objectUrl);
   }
 
   async begin(file) {
@@ -60,7 +59,7 @@ class PhotoDialog {
     draw(this.parts.canvas, picture.bitmap);
     this.corners = [[0, 0], [1, 0], [1, 1], [0, 1]].map(([x, y]) => [x * (this.width - 1), y * (this.height - 1)]);
     this.place();
-    const { photo } = await look(this.file, { csrf: this.csrf, photo: true });
+    const { photo } = await fetchPreview(this.file, { csrf: this.csrf, photo: true });
     this.corners = photo.corners;
     this.place();
     this.say(t(photo.found ? "photo.found" : "photo.not_found"));
@@ -69,12 +68,12 @@ class PhotoDialog {
 
   async straighten() {
     this.busy(t("photo.straightening"));
-    this.seen = await look(this.file, { csrf: this.csrf, photo: true, corners: this.corners });
-    if (this.shown) URL.revokeObjectURL(this.shown);
-    this.shown = URL.createObjectURL(this.seen.preview);
-    const { result, advice, use } = this.parts, { photo } = this.seen;
-    result.src = this.shown;
-    advice.replaceChildren(...photo.advice.map(({ code }) => made("li", t(`photo.advice.${code}`))));
+    this.preview = await fetchPreview(this.file, { csrf: this.csrf, photo: true, corners: this.corners });
+    if (this.objectUrl) URL.revokeObjectURL(this.objectUrl);
+    this.objectUrl = URL.createObjectURL(this.preview.preview);
+    const { result, advice, use } = this.parts, { photo } = this.preview;
+    result.src = this.objectUrl;
+    advice.replaceChildren(...photo.advice.map(({ code }) => make("li", t(`photo.advice.${code}`))));
     use.textContent = t(photo.retake ? "photo.use_anyway" : "photo.use");
     use.classList.toggle("first", !photo.retake);
     this.show("straight");
@@ -101,14 +100,14 @@ class PhotoDialog {
   get width() { return this.parts.canvas.width * this.parts.canvas.scale; }
   get height() { return this.parts.canvas.height * this.parts.canvas.scale; }
 
-  arm(handle, index) {
+  addListeners(handle, index) {
     handle.addEventListener("keydown", (event) => {
       const step = STEPS[event.key];
       if (!step) return;
       event.preventDefault();
-      const by = (event.shiftKey ? COARSE : 1) * Math.max(this.width / 800, 1);
+      const distance = (event.shiftKey ? COARSE_FACTOR : 1) * Math.max(this.width / 800, 1);
       const [x, y] = this.corners[index];
-      this.move(index, x + step[0] * by, y + step[1] * by);
+      this.move(index, x + step[0] * distance, y + step[1] * distance);
     });
     handle.addEventListener("pointerdown", (event) => {
       event.preventDefault();
@@ -128,15 +127,15 @@ class PhotoDialog {
     this.place();
   }
 
-  // Handles and outline follow the corners, in percent of the photo, whatever its size on the screen.
+  // Moves handles and outline to the corners, in percent of the photo.
   place() {
-    const at = this.corners.map(([x, y]) => [(100 * x) / this.width, (100 * y) / this.height]);
-    at.forEach(([x, y], index) => {
+    const positions = this.corners.map(([x, y]) => [(100 * x) / this.width, (100 * y) / this.height]);
+    positions.forEach(([x, y], index) => {
       const { style } = this.parts.handles[index];
       style.left = `${x}%`;
       style.top = `${y}%`;
     });
-    this.parts.outline.setAttribute("points", at.map((point) => point.join(",")).join(" "));
+    this.parts.outline.setAttribute("points", positions.map((point) => point.join(",")).join(" "));
   }
 
   show(step) {
@@ -150,15 +149,15 @@ class PhotoDialog {
 
   busy(text) {
     this.say(text);
-    for (const button of this.parts.acting) button.disabled = true;
+    for (const button of this.parts.buttons) button.disabled = true;
   }
 
   free() {
-    for (const button of this.parts.acting) button.disabled = false;
+    for (const button of this.parts.buttons) button.disabled = false;
   }
 }
 
-// The photo as the eye sees it: EXIF orientation applied, no larger than SERA needs.
+// The photo upright by its EXIF orientation, no larger than SERA needs.
 async function upright(file) {
   let bitmap;
   try {
@@ -166,21 +165,21 @@ async function upright(file) {
   } catch {
     throw new Error(t("photo.unreadable"));
   }
-  const scale = MOST_PX / Math.max(bitmap.width, bitmap.height);
+  const scale = MAX_SIDE_PX / Math.max(bitmap.width, bitmap.height);
   if (scale >= 1) return { file, bitmap };
   const canvas = Object.assign(document.createElement("canvas"), {
     width: Math.round(bitmap.width * scale), height: Math.round(bitmap.height * scale),
   });
   canvas.getContext("2d")?.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   /** @type {Blob} */
-  const smaller = await new Promise((resolve) => canvas.toBlob((blob) => resolve(/** @type {Blob} */ (blob)), "image/jpeg", 0.92));
-  return { file: smaller, bitmap: await createImageBitmap(smaller) };
+  const reduced = await new Promise((resolve) => canvas.toBlob((blob) => resolve(/** @type {Blob} */ (blob)), "image/jpeg", 0.92));
+  return { file: reduced, bitmap: await createImageBitmap(reduced) };
 }
 
-const LARGEST_SHOWN_PX = 1600;
+const MAX_CANVAS_PX = 1600;
 
 function draw(canvas, bitmap) {
-  canvas.scale = Math.max(bitmap.width, bitmap.height) / LARGEST_SHOWN_PX;
+  canvas.scale = Math.max(bitmap.width, bitmap.height) / MAX_CANVAS_PX;
   canvas.scale = Math.max(canvas.scale, 1);
   canvas.width = Math.round(bitmap.width / canvas.scale);
   canvas.height = Math.round(bitmap.height / canvas.scale);
@@ -188,34 +187,34 @@ function draw(canvas, bitmap) {
 }
 
 function build() {
-  const dialog = made("dialog"), title = made("h2", t("photo.title")), status = made("p");
+  const dialog = make("dialog"), title = make("h2", t("photo.title")), status = make("p");
   dialog.className = "photo";
   title.id = "photo-title";
   dialog.setAttribute("aria-labelledby", title.id);
   status.setAttribute("role", "status");
-  const canvas = made("canvas"), handles = CORNERS.map(handleOf);
+  const canvas = make("canvas"), handles = CORNERS.map(makeHandle);
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", t("photo.as_taken"));
-  const { svg, outline } = outlined();
-  const stage = made("div", canvas, svg, ...handles);
+  const { svg, outline } = makeOutline();
+  const stage = make("div", canvas, svg, ...handles);
   stage.className = "photo-stage";
-  const hint = made("p", t("photo.hint"));
+  const hint = make("p", t("photo.hint"));
   hint.className = "hint";
   hint.id = "photo-hint";
-  const result = made("img"), advice = made("ul");
+  const result = make("img"), advice = make("ul");
   result.alt = t("photo.straightened");
   advice.className = "warnings";
   const straighten = button("photo.straighten", "button first"), back = button("photo.back", "secondary"), use = button("photo.use", "button");
-  const cancel = button("photo.cancel", "secondary"), { label, camera } = cameraOf();
+  const cancel = button("photo.cancel", "secondary"), { label, camera } = makeCamera();
   const corners = step("corners", hint, stage, actions(straighten));
   const straight = step("straight", result, advice, actions(use, back));
   dialog.append(title, status, corners, straight, actions(label, cancel));
-  const steps = [corners, straight], acting = [straighten, back, use];
-  return { dialog, status, canvas, handles, outline, result, advice, straighten, back, use, cancel, camera, steps, acting };
+  const steps = [corners, straight], buttons = [straighten, back, use];
+  return { dialog, status, canvas, handles, outline, result, advice, straighten, back, use, cancel, camera, steps, buttons };
 }
 
-function handleOf(name) {
-  const handle = made("button");
+function makeHandle(name) {
+  const handle = make("button");
   handle.type = "button";
   handle.className = "photo-corner";
   handle.setAttribute("aria-label", t(`photo.corner.${name}`));
@@ -223,7 +222,7 @@ function handleOf(name) {
   return handle;
 }
 
-function outlined() {
+function makeOutline() {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg"), outline = document.createElementNS(space, "polygon");
   svg.setAttribute("viewBox", "0 0 100 100");
@@ -233,39 +232,39 @@ function outlined() {
   return { svg, outline };
 }
 
-function cameraOf() {
-  const camera = Object.assign(made("input"), { type: "file", accept: "image/*", className: "photo-camera" });
+function makeCamera() {
+  const camera = Object.assign(make("input"), { type: "file", accept: "image/*", className: "photo-camera" });
   camera.setAttribute("capture", "environment");
-  const label = made("label", made("span", t("photo.retake")), camera);
+  const label = make("label", make("span", t("photo.retake")), camera);
   label.className = "button secondary photo-retake";
   return { label, camera };
 }
 
 function step(name, ...parts) {
-  const section = made("div", ...parts);
+  const section = make("div", ...parts);
   section.dataset.step = name;
   return section;
 }
 
 function actions(...parts) {
-  const line = made("div", ...parts);
+  const line = make("div", ...parts);
   line.className = "actions";
   return line;
 }
 
 function button(key, kind = "") {
-  const it = made("button", t(key));
-  it.type = "button";
-  it.className = kind;
-  return it;
+  const element = make("button", t(key));
+  element.type = "button";
+  element.className = kind;
+  return element;
 }
 
-function made(tag, ...parts) {
-  const it = document.createElement(tag);
-  it.append(...parts);
-  return it;
+function make(tag, ...parts) {
+  const element = document.createElement(tag);
+  element.append(...parts);
+  return element;
 }
 
-function clamp(value, most) {
-  return Math.min(Math.max(value, 0), most);
+function clamp(value, max) {
+  return Math.min(Math.max(value, 0), max);
 }

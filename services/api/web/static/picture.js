@@ -1,82 +1,82 @@
-// The image of a new case: chosen, dropped, pasted or photographed, looked at, with its frame and the box around the nodule.
+// The image of a new case: chosen, dropped, pasted or photographed; its preview, its frame, and the box around the nodule.
 
-import { look } from "./looking.js";
+import { fetchPreview } from "./preview.js";
 import { takePhoto } from "./photo.js";
 import { RoiCanvas } from "./roi.js";
 import { byId } from "./session.js";
 import { has, t } from "./words.js";
 
-const SHOWN_OTHERWISE = new Set(["multi-frame", "roi-from-calipers"]);
+const SHOWN_ELSEWHERE = new Set(["multi-frame", "roi-from-calipers"]);
 const SIDES = ["x", "y", "width", "height"];
 
 export class Picture {
   /** @type {Blob & {name?: string} | null} */
   file = null;
   /** @type {any} */
-  seen = null;
+  preview = null;
   photo = false;
   turn = 0;
   /** @type {Promise<void> | null} */
   ready = null;
 
-  /** @param {(mm: number | null) => void} measured  hears what the image's own calibration gives, null for nothing */
-  constructor(measured) {
-    this.measured = measured;
-    this.canvas = new RoiCanvas(byId("roi"), () => this.outlined());
-    byId("file").addEventListener("change", (event) => this.from(event.target, (file) => this.choose(file)));
-    byId("camera").addEventListener("change", (event) => this.from(event.target, (file) => this.photograph(file)));
+  /** @param {(mm: number | null) => void} onMeasured  called with the size by the image's own scale; null for none */
+  constructor(onMeasured) {
+    this.onMeasured = onMeasured;
+    this.canvas = new RoiCanvas(byId("roi"), () => this.showBox());
+    byId("file").addEventListener("change", (event) => this.takeFile(event.target, (file) => this.choose(file)));
+    byId("camera").addEventListener("change", (event) => this.takeFile(event.target, (file) => this.photograph(file)));
     byId("straighten").addEventListener("click", () => this.photograph(this.file));
     byId("roi-remove").addEventListener("click", () => this.canvas.change(null));
-    byId("roi-suggest").addEventListener("click", () => this.canvas.change(this.seen.roi.box));
+    byId("roi-suggest").addEventListener("click", () => this.canvas.change(this.preview.roi.box));
     byId("frame").addEventListener("change", (event) => this.turnTo(Number(event.target.value)));
-    for (const side of SIDES) byId(`roi-${side}`).addEventListener("change", () => this.numbered());
-    document.addEventListener("paste", (event) => this.given(event, event.clipboardData));
-    document.addEventListener("drop", (event) => this.given(event, event.dataTransfer, true));
-    for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, (event) => dragged(event));
+    for (const side of SIDES) byId(`roi-${side}`).addEventListener("change", () => this.setBoxFromNumbers());
+    document.addEventListener("paste", (event) => this.receive(event, event.clipboardData));
+    document.addEventListener("drop", (event) => this.receive(event, event.dataTransfer, true));
+    for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, (event) => showDropTarget(event));
   }
 
-  from(input, act) {
+  takeFile(input, act) {
     const [file] = input.files;
     input.value = "";
     if (file) act(file);
   }
 
-  given(event, carried, dropped = false) {
-    const file = carried?.files?.[0];
+  receive(event, transfer, dropped = false) {
+    const file = transfer?.files?.[0];
     if (dropped || file) event.preventDefault();
     if (file && !document.querySelector("dialog[open]")) this.choose(file);
   }
 
   async photograph(file) {
     const turn = this.turn, taken = await takePhoto(file);
-    if (taken && turn === this.turn) await this.begin(async () => ({ file: taken.blob, seen: taken.look, photo: true }));
+    if (taken && turn === this.turn) await this.begin(async () => ({ file: taken.blob, preview: taken.preview, photo: true }));
   }
 
-  // Resolves when the image has been looked at, or was found to be none.
+  // Resolves when the preview is shown, or its error.
   choose(file) {
-    return this.begin(async () => ({ file, seen: await look(file), photo: false }));
+    return this.begin(async () => ({ file, preview: await fetchPreview(file), photo: false }));
   }
 
-  // Another frame of the same loop; the one that is shown stays until it is there.
+  // Shows another frame of the same loop. The present one stays until the new one has loaded.
   turnTo(frame) {
     const file = /** @type {Blob} */ (this.file);
     this.say(t("reader.image.looking"));
-    this.ready = this.look(async () => ({ file, seen: await look(file, { frame }), photo: false }), ++this.turn);
+    this.ready = this.load(async () => ({ file, preview: await fetchPreview(file, { frame }), photo: false }), ++this.turn);
   }
 
-  begin(see) {
+  begin(getPreview) {
     const turn = ++this.turn;
     this.forget();
     this.say(t("reader.image.looking"));
-    this.ready = this.look(see, turn);
+    this.ready = this.load(getPreview, turn);
     return this.ready;
   }
 
-  async look(see, turn) {
+  async load(getPreview, turn) {
     try {
-      const found = await see(), bitmap = await createImageBitmap(found.seen.preview);
+      const loaded = await getPreview(), bitmap = await createImageBitmap(loaded.preview.preview);
       if (turn !== this.turn) return;
-      Object.assign(this, found);
+      Object.assign(this, loaded);
       this.show(bitmap);
     } catch (problem) {
       if (turn === this.turn) this.say(problem.message, true);
@@ -84,47 +84,47 @@ export class Picture {
   }
 
   show(bitmap) {
-    const { seen, photo } = this, file = /** @type {Blob & {name?: string}} */ (this.file);
+    const { preview, photo } = this, file = /** @type {Blob & {name?: string}} */ (this.file);
     byId("view").hidden = false;
-    this.canvas.show(bitmap, seen.roi?.box ?? null);
+    this.canvas.show(bitmap, preview.roi?.box ?? null);
     this.say(t(photo ? "reader.image.photo" : "reader.image.shown", { name: file.name || t("reader.image.pasted") }));
-    byId("straighten").hidden = photo || seen.frames > 1 || seen.format === "dicom";
-    byId("roi-suggest").hidden = !seen.roi;
-    byId("frames").hidden = seen.frames < 2;
-    byId("frame-label").textContent = t("reader.image.frame", { frame: seen.frame, frames: seen.frames });
-    Object.assign(byId("frame"), { max: seen.frames, value: seen.frame });
-    this.warn([...(photo ? [{ message: t("reader.image.photo_changes") }, ...seen.photo.advice] : []), ...seen.warnings]);
-    this.outlined();
-    this.measured(seen.size_mm);
+    byId("straighten").hidden = photo || preview.frames > 1 || preview.format === "dicom";
+    byId("roi-suggest").hidden = !preview.roi;
+    byId("frames").hidden = preview.frames < 2;
+    byId("frame-label").textContent = t("reader.image.frame", { frame: preview.frame, frames: preview.frames });
+    Object.assign(byId("frame"), { max: preview.frames, value: preview.frame });
+    this.warn([...(photo ? [{ message: t("reader.image.photo_changes") }, ...preview.photo.advice] : []), ...preview.warnings]);
+    this.showBox();
+    this.onMeasured(preview.size_mm);
     byId("roi").scrollIntoView({ block: "nearest" });
   }
 
   warn(warnings) {
-    const lines = warnings.filter(({ code }) => !SHOWN_OTHERWISE.has(code)).map(line);
+    const lines = warnings.filter(({ code }) => !SHOWN_ELSEWHERE.has(code)).map(warningLine);
     byId("warnings").replaceChildren(...lines);
     byId("warnings").hidden = !lines.length;
   }
 
-  outlined() {
-    const { box } = this.canvas, { seen } = this;
+  showBox() {
+    const { box } = this.canvas, { preview } = this;
     SIDES.forEach((side, index) => { byId(`roi-${side}`).value = box?.[index] ?? ""; });
-    const suggested = box && String(box) === String(seen.roi && this.canvas.inside(seen.roi.box));
+    const isSuggested = box && String(box) === String(preview.roi && this.canvas.inside(preview.roi.box));
     const size = box && t("reader.roi.size", { width: box[2], height: box[3] });
-    byId("roi-said").textContent = suggested ? `${t("reader.roi.suggested")} ${size}` : size ?? t("reader.roi.none");
+    byId("roi-said").textContent = isSuggested ? `${t("reader.roi.suggested")} ${size}` : size ?? t("reader.roi.none");
     byId("roi-remove").disabled = !box;
-    byId("roi-suggest").disabled = Boolean(suggested);
+    byId("roi-suggest").disabled = Boolean(isSuggested);
   }
 
-  numbered() {
+  setBoxFromNumbers() {
     const numbers = SIDES.map((side) => byId(`roi-${side}`).valueAsNumber);
     if (numbers.every(Number.isFinite)) this.canvas.change(/** @type {import("./roi.js").Box} */ (numbers));
   }
 
-  // What a submission says of the image. A suggestion that was taken away is not taken up again.
+  // The fields of the image in a submission. A suggested box that the reader removed is not sent.
   parts() {
-    const { seen, file, photo } = this;
-    const box = this.canvas.box ?? (seen.roi ? [0, 0, seen.width, seen.height] : null);
-    return { image: file, roi: box && JSON.stringify({ box }), frame: seen.frames > 1 ? seen.frame : null, source: photo ? "photo" : "file", turn: this.turn };
+    const { preview, file, photo } = this;
+    const box = this.canvas.box ?? (preview.roi ? [0, 0, preview.width, preview.height] : null);
+    return { image: file, roi: box && JSON.stringify({ box }), frame: preview.frames > 1 ? preview.frame : null, source: photo ? "photo" : "file", turn: this.turn };
   }
 
   clear() {
@@ -134,11 +134,11 @@ export class Picture {
   }
 
   forget() {
-    Object.assign(this, { file: null, seen: null, photo: false, ready: null });
+    Object.assign(this, { file: null, preview: null, photo: false, ready: null });
     byId("view").hidden = true;
     byId("numbers").open = false;
     this.warn([]);
-    this.measured(null);
+    this.onMeasured(null);
   }
 
   say(text, problem = false) {
@@ -147,12 +147,12 @@ export class Picture {
   }
 }
 
-function dragged(event) {
+function showDropTarget(event) {
   event.preventDefault();
   byId("drop").classList.toggle("over", event.type === "dragover");
 }
 
-function line({ code, message }) {
+function warningLine({ code, message }) {
   const key = `result.warning.${code}`;
   return Object.assign(document.createElement("li"), { textContent: has(key) ? t(key) : message });
 }

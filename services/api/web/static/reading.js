@@ -1,35 +1,35 @@
-// The reading desk: a case, what the reader says of it, only then SERA's answer, then the next. There is no way back.
-// Each case and each answer is asked for at the moment that it is shown, for then its time begins.
+// The page of a reader study: a case, the reader's own reading, then SERA's answer, then the next case. No step back.
+// Each case and answer is requested at the moment it is shown, as its reading time begins with the request.
 
 import { Problem, ask, byId, say } from "./session.js";
-import { Watch } from "./watch.js";
+import { VisibilityTimer } from "./visibility-timer.js";
 import { language, t } from "./words.js";
 
 const study = byId("desk").dataset.study, at = `/v1/reader-studies/${study}`;
 const form = byId("form"), slider = byId("probability"), image = byId("image"), paused = byId("paused"), stage = byId("stage");
 const ZOOMS = [1, 1.5, 2, 3, 4];
-// An answer that has just appeared is not passed over by a key that was meant for the form before it.
+// A key press meant for the previous form must not skip an answer that has just appeared.
 const SETTLE_MS = 600;
-const KEPT = "sera-reading-keys";
-const watch = new Watch();
+const STORAGE_KEY = "sera-reading-keys";
+const timer = new VisibilityTimer();
 /** @type {Record<string, any>} */
 let now = {};
-let given = false, ready = false, zoom = 0;
+let isGiven = false, ready = false, zoom = 0;
 
-byId("go")?.addEventListener("click", () => held(next));
+byId("go")?.addEventListener("click", () => runStep(next));
 byId("pause").addEventListener("click", pause);
 byId("in").addEventListener("click", () => zoomTo(zoom + 1));
 byId("out").addEventListener("click", () => zoomTo(zoom - 1));
-paused.addEventListener("close", goOn);
-for (const kind of ["input", "pointerup"]) slider.addEventListener(kind, () => give(Number(slider.value)));
+paused.addEventListener("close", resume);
+for (const kind of ["input", "pointerup"]) slider.addEventListener(kind, () => setProbability(Number(slider.value)));
 form.addEventListener("submit", (event) => { event.preventDefault(); if (ready) submit(); });
-document.addEventListener("keydown", pressed);
-// A page that the browser kept would show a case whose time is not running.
+document.addEventListener("keydown", onKey);
+// A page from the browser's cache would show a case whose time is not running.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-byId("keys").checked = localStorage.getItem(KEPT) !== "off";
-byId("keys").addEventListener("change", () => localStorage.setItem(KEPT, byId("keys").checked ? "on" : "off"));
+byId("keys").checked = localStorage.getItem(STORAGE_KEY) !== "off";
+byId("keys").addEventListener("change", () => localStorage.setItem(STORAGE_KEY, byId("keys").checked ? "on" : "off"));
 
-async function held(step) {
+async function runStep(step) {
   ready = false;
   byId("store").disabled = true;
   say("");
@@ -43,37 +43,37 @@ async function held(step) {
 }
 
 async function next() {
-  const there = await ask("GET", `${at}/next`);
-  if (!there.phase) return finish();
-  now = there;
+  const nextCase = await ask("GET", `${at}/next`);
+  if (!nextCase.phase) return finish();
+  now = nextCase;
   byId("sera").replaceChildren();
-  await put(there);
-  if (there.phase === "aided") return aid();
+  await showCase(nextCase);
+  if (nextCase.phase === "aided") return showAnswer();
   clear();
   begin("blind");
 }
 
-async function put(there) {
-  byId("size").textContent = t("common.mm", { value: there.size_mm });
-  image.src = there.image;
+async function showCase(nextCase) {
+  byId("size").textContent = t("common.mm", { value: nextCase.size_mm });
+  image.src = nextCase.image;
   zoomTo(0);
   await image.decode().catch(() => { throw new Problem({ detail: t("studies.read.no_image"), code: "no-image" }); });
 }
 
-// SERA's answer, and the reader's own beside it to change or to keep.
-async function aid() {
-  const said = await answer();
-  byId("sera").replaceChildren(said);
-  give(Number(said.dataset.probability));
-  form.elements.malignant.value = said.dataset.malignant;
-  form.elements.fna.value = said.dataset.fna;
+// Shows SERA's answer beside the reader's own reading, which can be changed.
+async function showAnswer() {
+  const answer = await fetchAnswer();
+  byId("sera").replaceChildren(answer);
+  setProbability(Number(answer.dataset.probability));
+  form.elements.malignant.value = answer.dataset.malignant;
+  form.elements.fna.value = answer.dataset.fna;
   begin("aided");
 }
 
-async function answer() {
-  const told = await fetch(`/studies/${study}/read/${now.case_id}/sera`, { headers: { "Accept-Language": language } }).catch(() => { throw new Problem({ detail: t("common.away"), code: "away" }); });
-  const page = new DOMParser().parseFromString(await told.text(), "text/html");
-  if (!told.ok || told.redirected) throw new Problem({ detail: page.querySelector("section.problem p")?.textContent ?? t("common.away"), code: "answer" }, told.status);
+async function fetchAnswer() {
+  const response = await fetch(`/studies/${study}/read/${now.case_id}/sera`, { headers: { "Accept-Language": language } }).catch(() => { throw new Problem({ detail: t("common.away"), code: "away" }); });
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (!response.ok || response.redirected) throw new Problem({ detail: page.querySelector("section.problem p")?.textContent ?? t("common.away"), code: "answer" }, response.status);
   return document.adoptNode(page.querySelector("section"));
 }
 
@@ -88,27 +88,27 @@ function begin(phase) {
   show("desk");
   byId("phase").focus({ preventScroll: true });
   byId(phase === "aided" ? "sera" : "phase").scrollIntoView({ block: "nearest" });
-  watch.start();
+  timer.start();
   ready = true;
   setTimeout(() => { byId("store").disabled = !ready; }, SETTLE_MS);
 }
 
 function submit() {
   if (byId("store").disabled) return;
-  const { malignant, fna } = form.elements, missing = !given ? "probability" : malignant.value === "" ? "decision" : "";
+  const { malignant, fna } = form.elements, missing = !isGiven ? "probability" : malignant.value === "" ? "decision" : "";
   byId("missing").textContent = missing && t(`studies.read.missing.${missing}`);
-  if (missing) return (given ? malignant[0] : slider).focus();
-  const json = { case_id: now.case_id, phase: now.phase, probability: Number(slider.value), malignant: malignant.value === "true", fna: fna.value ? fna.value === "true" : null, ...watch.told() };
-  keep(json);
+  if (missing) return (isGiven ? malignant[0] : slider).focus();
+  const json = { case_id: now.case_id, phase: now.phase, probability: Number(slider.value), malignant: malignant.value === "true", fna: fna.value ? fna.value === "true" : null, ...timer.elapsed() };
+  store(json);
 }
 
-async function keep(json) {
+async function store(json) {
   ready = false;
   byId("store").disabled = true;
   try {
     await ask("POST", `${at}/readings`, { json });
   } catch (problem) {
-    // Its first answer was lost on the way, or another tab was quicker.
+    // The reading is stored already: the first answer was lost, or another tab stored it.
     if (problem.code !== "read-already") {
       byId("missing").textContent = problem.message;
       ready = true;
@@ -116,7 +116,7 @@ async function keep(json) {
       return;
     }
   }
-  held(json.phase === "blind" ? aid : next);
+  runStep(json.phase === "blind" ? showAnswer : next);
 }
 
 function finish() {
@@ -130,22 +130,22 @@ function show(part) {
 
 function clear() {
   form.reset();
-  byId("keys").checked = localStorage.getItem(KEPT) !== "off";
-  given = false;
+  byId("keys").checked = localStorage.getItem(STORAGE_KEY) !== "off";
+  isGiven = false;
   slider.classList.add("unset");
   slider.setAttribute("aria-valuetext", t("studies.read.not_given"));
   byId("per-cent").textContent = "–";
 }
 
-function give(value) {
-  given = true;
+function setProbability(value) {
+  isGiven = true;
   slider.value = value;
   slider.classList.remove("unset");
   slider.removeAttribute("aria-valuetext");
   byId("per-cent").textContent = t("common.percent", { value: slider.value });
 }
 
-// What is in the middle stays there.
+// Zooms around the middle of the view.
 function zoomTo(step) {
   const middle = { x: (stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth, y: (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight };
   zoom = Math.min(Math.max(step, 0), ZOOMS.length - 1);
@@ -157,22 +157,22 @@ function zoomTo(step) {
 }
 
 function pause() {
-  watch.pause(true);
+  timer.pause(true);
   byId("desk").classList.add("covered");
   paused.showModal();
 }
 
-function goOn() {
+function resume() {
   byId("desk").classList.remove("covered");
-  watch.pause(false);
+  timer.pause(false);
   byId("phase").focus({ preventScroll: true });
 }
 
-const decide = (name, value) => () => { form.elements[name].value = value; };
-const KEYS = { b: decide("malignant", "false"), m: decide("malignant", "true"), f: decide("fna", "true"), n: decide("fna", "false"), p: pause, "+": () => zoomTo(zoom + 1), "=": () => zoomTo(zoom + 1), "-": () => zoomTo(zoom - 1) };
+const setChoice = (name, value) => () => { form.elements[name].value = value; };
+const KEYS = { b: setChoice("malignant", "false"), m: setChoice("malignant", "true"), f: setChoice("fna", "true"), n: setChoice("fna", "false"), p: pause, "+": () => zoomTo(zoom + 1), "=": () => zoomTo(zoom + 1), "-": () => zoomTo(zoom - 1) };
 const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -100, End: 100 };
 
-function pressed(event) {
+function onKey(event) {
   if (!ready || paused.open || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Enter") {
     if (event.target.closest("button, a")) return;
@@ -184,16 +184,16 @@ function pressed(event) {
 }
 
 function shortcut(event) {
-  const key = letter(event), own = event.target.closest("input, #stage, button, a");
-  if (/^\d$/.test(key)) give(10 * Number(key));
+  const key = letter(event), focusedControl = event.target.closest("input, #stage, button, a");
+  if (/^\d$/.test(key)) setProbability(10 * Number(key));
   else if (key in KEYS) KEYS[key]();
-  else if (key in STEPS && !own) give(Math.min(Math.max(Number(slider.value) + STEPS[key], 0), 100));
+  else if (key in STEPS && !focusedControl) setProbability(Math.min(Math.max(Number(slider.value) + STEPS[key], 0), 100));
   else return;
   event.preventDefault();
 }
 
-// The key by its place where a Korean keyboard gives a syllable instead of a letter.
+// The letter of the key's position if a Korean keyboard gives a syllable.
 function letter(event) {
-  const placed = event.code.match(/^Key([A-Z])$/);
-  return placed && !/^[a-z]$/i.test(event.key) ? placed[1].toLowerCase() : event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const position = event.code.match(/^Key([A-Z])$/);
+  return position && !/^[a-z]$/i.test(event.key) ? position[1].toLowerCase() : event.key.length === 1 ? event.key.toLowerCase() : event.key;
 }

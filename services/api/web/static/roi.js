@@ -1,40 +1,40 @@
-// The box around a nodule, over the picture: drawn, moved and sized by mouse, finger or keys. In pixels of the picture.
+// The box around a nodule over the picture: drawn, moved and resized by mouse, finger or keys. In pixels of the picture.
 
-const LEAST_PX = 8;
+const MIN_SIDE_PX = 8;
 const FINGER_PX = 22, MOUSE_PX = 10, HANDLE_PX = 6;
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const SETTING = ["Enter", " "], REMOVING = ["Delete", "Backspace"];
-const MOST_TIMES = 3, MOST_HIGH = 0.6;
+const SET_KEYS = ["Enter", " "], REMOVE_KEYS = ["Delete", "Backspace"];
+const MAX_SCALE = 3, MAX_HEIGHT_SHARE = 0.6;
 
-/** @param {Box} box @param {number} by @returns {Box} */
-const scaled = ([x, y, width, height], by) => [x * by, y * by, width * by, height * by];
-const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
+/** @param {Box} box @param {number} factor @returns {Box} */
+const scaled = ([x, y, width, height], factor) => [x * factor, y * factor, width * factor, height * factor];
+const clamp = (value, min, max) => Math.min(Math.max(value, min), max);
 
 /**
  * @typedef {[number, number]} Point
  * @typedef {[number, number, number, number]} Box  x, y, width, height
- * @typedef {{from: Point, before: Box | null, moving?: Box, fixed?: Point, small?: boolean}} Grip
+ * @typedef {{start: Point, previousBox: Box | null, moving?: Box, fixed?: Point, small?: boolean}} Grip
  */
 
 export class RoiCanvas {
   /** @type {Box | null} */
   box = null;
   /** @type {Grip | null} */
-  held = null;
-  // Until a picture is shown there is neither of these.
+  grip = null;
+  // Both are unset until a picture is shown.
   picture = /** @type {ImageBitmap} */ (/** @type {unknown} */ (null));
   pen = /** @type {CanvasRenderingContext2D} */ (/** @type {unknown} */ (null));
   scale = 1;
 
   /**
    * @param {PageElement} canvas
-   * @param {(box: Box | null) => void} told  hears of each change by the reader
+   * @param {(box: Box | null) => void} onChange  called for each change by the reader
    */
-  constructor(canvas, told) {
+  constructor(canvas, onChange) {
     this.canvas = canvas;
-    this.told = told;
+    this.onChange = onChange;
     canvas.addEventListener("keydown", (event) => this.key(event));
-    canvas.addEventListener("pointerdown", (event) => this.grip(event));
+    canvas.addEventListener("pointerdown", (event) => this.press(event));
     canvas.addEventListener("pointermove", (event) => this.drag(event));
     for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => this.release());
     new ResizeObserver(() => this.fit()).observe(canvas.parentElement);
@@ -46,7 +46,7 @@ export class RoiCanvas {
     this.fit();
   }
 
-  // Without telling; what reaches beyond the picture is cut off.
+  // Sets the box within the picture without calling `onChange`.
   /** @param {Box | null} box */
   set(box) {
     this.box = box && this.inside(box);
@@ -55,20 +55,21 @@ export class RoiCanvas {
 
   /** @param {Box} box @returns {Box} */
   inside([x, y, width, height]) {
-    const { width: across, height: down } = this.picture;
-    const [wide, high] = [clamp(Math.round(width), LEAST_PX, across), clamp(Math.round(height), LEAST_PX, down)];
-    return [clamp(Math.round(x), 0, across - wide), clamp(Math.round(y), 0, down - high), wide, high];
+    const { width: maxWidth, height: maxHeight } = this.picture;
+    const boxWidth = clamp(Math.round(width), MIN_SIDE_PX, maxWidth);
+    const boxHeight = clamp(Math.round(height), MIN_SIDE_PX, maxHeight);
+    return [clamp(Math.round(x), 0, maxWidth - boxWidth), clamp(Math.round(y), 0, maxHeight - boxHeight), boxWidth, boxHeight];
   }
 
   /** @param {Box | null} box */
   change(box) {
     this.set(box);
-    this.told(this.box);
+    this.onChange(this.box);
   }
 
   key(event) {
     const step = STEPS[event.key];
-    const [setting, removing] = [SETTING, REMOVING].map((keys) => keys.includes(event.key));
+    const [setting, removing] = [SET_KEYS, REMOVE_KEYS].map((keys) => keys.includes(event.key));
     if (!this.picture || !(step || setting || removing)) return;
     event.preventDefault();
     if (removing) this.change(null);
@@ -84,30 +85,31 @@ export class RoiCanvas {
 
   /** @param {Box} box @param {Point} step @param {boolean} sized @returns {Box} */
   stepped([x, y, width, height], [right, down], sized) {
-    const by = Math.max(Math.round(this.picture.width / 100), 1);
-    if (!sized) return [x + right * by, y + down * by, width, height];
+    const distance = Math.max(Math.round(this.picture.width / 100), 1);
+    if (!sized) return [x + right * distance, y + down * distance, width, height];
     const room = [this.picture.width - x, this.picture.height - y];
-    return [x, y, clamp(width + right * by, LEAST_PX, room[0]), clamp(height + down * by, LEAST_PX, room[1])];
+    return [x, y, clamp(width + right * distance, MIN_SIDE_PX, room[0]), clamp(height + down * distance, MIN_SIDE_PX, room[1])];
   }
 
   /** @returns {Point} */
   at(event) {
-    const seen = this.canvas.getBoundingClientRect();
-    const [x, y] = [(event.clientX - seen.left) / this.scale, (event.clientY - seen.top) / this.scale];
+    const rectangle = this.canvas.getBoundingClientRect();
+    const x = (event.clientX - rectangle.left) / this.scale;
+    const y = (event.clientY - rectangle.top) / this.scale;
     return [clamp(x, 0, this.picture.width), clamp(y, 0, this.picture.height)];
   }
 
-  grip(event) {
+  press(event) {
     if (!this.picture || event.button) return;
     event.preventDefault();
     this.canvas.focus();
     this.canvas.setPointerCapture(event.pointerId);
     const point = this.at(event), corner = this.corner(point, event.pointerType === "mouse" ? MOUSE_PX : FINGER_PX);
-    const held = this.box && this.holds(point) ? { moving: this.box } : { fixed: point };
-    this.held = { from: point, before: this.box, ...(corner ? { fixed: corner } : held) };
+    const action = this.box && this.contains(point) ? { moving: this.box } : { fixed: point };
+    this.grip = { start: point, previousBox: this.box, ...(corner ? { fixed: corner } : action) };
   }
 
-  // The corner opposite to the one that is touched.
+  // The corner opposite to the touched one.
   /** @param {Point} point @param {number} reach @returns {Point | null} */
   corner([x, y], reach) {
     if (!this.box) return null;
@@ -118,34 +120,34 @@ export class RoiCanvas {
   }
 
   /** @param {Point} point */
-  holds([x, y]) {
+  contains([x, y]) {
     const box = this.box;
     return box !== null && x >= box[0] && y >= box[1] && x <= box[0] + box[2] && y <= box[1] + box[3];
   }
 
   drag(event) {
-    if (!this.held) return;
-    const [x, y] = this.at(event), { from, moving, fixed } = this.held;
-    if (moving) return this.set([moving[0] + x - from[0], moving[1] + y - from[1], moving[2], moving[3]]);
+    if (!this.grip) return;
+    const [x, y] = this.at(event), { start, moving, fixed } = this.grip;
+    if (moving) return this.set([moving[0] + x - start[0], moving[1] + y - start[1], moving[2], moving[3]]);
     if (!fixed) return;
     this.set([Math.min(x, fixed[0]), Math.min(y, fixed[1]), Math.abs(x - fixed[0]), Math.abs(y - fixed[1])]);
-    this.held.small = Math.min(Math.abs(x - fixed[0]), Math.abs(y - fixed[1])) < LEAST_PX / 2;
+    this.grip.small = Math.min(Math.abs(x - fixed[0]), Math.abs(y - fixed[1])) < MIN_SIDE_PX / 2;
   }
 
   release() {
-    if (!this.held) return;
-    const { small, before } = this.held;
-    this.held = null;
-    if (small) this.set(before);
-    if (String(before) !== String(this.box)) this.told(this.box);
+    if (!this.grip) return;
+    const { small, previousBox } = this.grip;
+    this.grip = null;
+    if (small) this.set(previousBox);
+    if (String(previousBox) !== String(this.box)) this.onChange(this.box);
   }
 
-  // As large as there is room for, whatever the picture's own size.
+  // Fits the canvas to the space on the page.
   fit() {
     const room = this.canvas.parentElement.clientWidth;
     if (!this.picture || !room) return;
-    const { width, height } = this.picture, high = Math.max(innerHeight * MOST_HIGH, 200);
-    this.scale = Math.min(room / width, high / height, MOST_TIMES);
+    const { width, height } = this.picture, high = Math.max(innerHeight * MAX_HEIGHT_SHARE, 200);
+    this.scale = Math.min(room / width, high / height, MAX_SCALE);
     const dense = devicePixelRatio || 1;
     Object.assign(this.canvas, { width: Math.round(width * this.scale * dense), height: Math.round(height * this.scale * dense) });
     this.canvas.style.width = `${width * this.scale}px`;

@@ -1,4 +1,4 @@
-// Training runs: asked for, and one of them as it goes on, told by server-sent events.
+// Training runs: start one, and follow one by server-sent events.
 
 import "./dialogs.js";
 import { refresh } from "./console.js";
@@ -6,7 +6,7 @@ import { ask, byId, say } from "./session.js";
 import { t } from "./words.js";
 
 const PAUSE_MS = 1000;
-let busy = false, again = false, told = null;
+let busy = false, isRefreshNeeded = false, announcedState = null;
 
 byId("start")?.addEventListener("submit", (event) => { event.preventDefault(); start(event.target); });
 for (const form of document.querySelectorAll("dialog form[data-act]")) form.addEventListener("submit", (event) => { event.preventDefault(); act(form); });
@@ -31,26 +31,27 @@ async function act(form) {
   }
 }
 
-// The stream ends with the run; the browser goes on by itself where the line breaks.
+// The stream ends with the run. The browser reconnects by itself if the connection breaks.
 function follow(path) {
   const stream = new EventSource(path);
-  stream.addEventListener("log", soon);
+  stream.addEventListener("log", requestRefresh);
   stream.addEventListener("run", ({ data }) => {
-    soon();
+    requestRefresh();
     const { state } = JSON.parse(data);
-    if (state !== told) say(t(`runs.states.${told = state}`));
+    if (state !== announcedState) say(t(`runs.states.${state}`));
+    announcedState = state;
     if (["done", "failed", "cancelled"].includes(state)) stream.close();
   });
   addEventListener("pagehide", () => stream.close());
 }
 
-// However much is said, the page is made anew once a second at most, and once more after the last word.
-async function soon() {
-  again = true;
+// Refreshes the page at most once a second, and once more after the last event.
+async function requestRefresh() {
+  isRefreshNeeded = true;
   if (busy) return;
   busy = true;
-  while (again) {
-    again = false;
+  while (isRefreshNeeded) {
+    isRefreshNeeded = false;
     await refresh().catch(() => {});
     byId("log")?.scrollTo(0, byId("log").scrollHeight);
     await new Promise((settle) => setTimeout(settle, PAUSE_MS));

@@ -1,29 +1,29 @@
-// Keeps the offline page and its style sheet. Never a page with data, never anything of /v1.
+// Caches the offline page and its style sheet. Never a page with data, never anything of /v1.
 
-const SHELF = "sera-shell-1";
-const SHELL = ["/offline", "/static/sera.css"];
+const CACHE_NAME = "sera-shell-1";
+const CACHED_PATHS = ["/offline", "/static/sera.css"];
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 
-worker.addEventListener("install", (event) => event.waitUntil(fill()));
-worker.addEventListener("activate", (event) => event.waitUntil(tidy()));
+worker.addEventListener("install", (event) => event.waitUntil(fillCache()));
+worker.addEventListener("activate", (event) => event.waitUntil(deleteOldCaches()));
 worker.addEventListener("fetch", (event) => {
   const { mode, url, method } = event.request;
-  const shell = method === "GET" && SHELL.includes(new URL(url).pathname);
+  const shell = method === "GET" && CACHED_PATHS.includes(new URL(url).pathname);
   if (mode === "navigate" || shell) event.respondWith(answer(event.request, shell));
 });
 
-async function fill() {
-  await (await caches.open(SHELF)).addAll(SHELL);
+async function fillCache() {
+  await (await caches.open(CACHE_NAME)).addAll(CACHED_PATHS);
   await worker.skipWaiting();
 }
 
-async function tidy() {
-  const old = (await caches.keys()).filter((name) => name !== SHELF);
+async function deleteOldCaches() {
+  const old = (await caches.keys()).filter((name) => name !== CACHE_NAME);
   await Promise.all(old.map((name) => caches.delete(name)));
   await worker.clients.claim();
 }
 
-// The network first, always; what is kept only where there is none.
+// Always the network first; the cache only if there is no network.
 async function answer(request, shell) {
   try {
     return await fetch(request);

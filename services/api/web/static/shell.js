@@ -1,10 +1,10 @@
-// What every page can do: sign out, leave for the sign-in page when the session has ended, be a phone's app.
+// On every page: sign out, go to the sign-in page when the session has ended, install as an app on a phone.
 
 import { ask, byId, say } from "./session.js";
 import "./times.js";
 
-const leave = byId("sign-out");
-leave?.addEventListener("click", async () => {
+const signOut = byId("sign-out");
+signOut?.addEventListener("click", async () => {
   try {
     await ask("DELETE", "/v1/session");
     location.assign("/sign-in");
@@ -13,8 +13,8 @@ leave?.addEventListener("click", async () => {
     say(problem.message, true);
   }
 });
-// Not before it is heard.
-if (leave) leave.disabled = false;
+// Enabled only now that the click is handled.
+if (signOut) signOut.disabled = false;
 
-// Without it, as in a private window, a page is the same, save for what it says when there is no network.
+// Without a service worker, as in a private window, only the offline page is missing.
 navigator.serviceWorker?.register("/service-worker.js").catch(() => null);

@@ -1,15 +1,15 @@
-// The sign-in page: name and password, the authenticator's code where one is asked for, a password of one's own.
+// The sign-in page: name and password, the authenticator's code if needed, and a new password after a one-time password.
 
-import { ask, byId, say, who } from "./session.js";
+import { ask, byId, say, currentSession } from "./session.js";
 import { t } from "./words.js";
 
-const enter = byId("enter"), change = byId("change");
+const signInForm = byId("enter"), changeForm = byId("change");
 /** @type {string | null} */
 let csrf = null;
 
-enter.addEventListener("submit", (event) => { event.preventDefault(); attempt(enter, signIn); });
-change.addEventListener("submit", (event) => { event.preventDefault(); attempt(change, choose); });
-who().then((person) => person && welcome(person));
+signInForm.addEventListener("submit", (event) => { event.preventDefault(); attempt(signInForm, signIn); });
+changeForm.addEventListener("submit", (event) => { event.preventDefault(); attempt(changeForm, changePassword); });
+currentSession().then((person) => person && proceed(person));
 
 async function attempt(form, step) {
   const missing = [...form.querySelectorAll("input")].find((input) => !input.checkValidity());
@@ -18,45 +18,45 @@ async function attempt(form, step) {
   button.disabled = true;
   say("");
   try {
-    welcome(await step());
+    proceed(await step());
   } catch (problem) {
     say(problem.message, true);
-    if (problem.code === "totp-needed") wantCode();
+    if (problem.code === "totp-needed") askForCode();
   } finally {
     button.disabled = false;
   }
 }
 
 function signIn() {
-  const told = { name: byId("name").value, password: byId("password").value };
+  const credentials = { name: byId("name").value, password: byId("password").value };
   const totp = byId("code").value.trim();
-  return ask("POST", "/v1/session", { json: totp ? { ...told, totp } : told });
+  return ask("POST", "/v1/session", { json: totp ? { ...credentials, totp } : credentials });
 }
 
-async function choose() {
-  if (byId("new").value !== byId("again").value) throw new Error(t("sign_in.unlike"));
+async function changePassword() {
+  if (byId("new").value !== byId("again").value) throw new Error(t("sign_in.mismatch"));
   return ask("POST", "/v1/session/password", { json: { old: byId("old").value, new: byId("new").value }, csrf });
 }
 
-function wantCode() {
+function askForCode() {
   byId("second").hidden = false;
   byId("code").required = true;
   byId("code").focus();
 }
 
-function welcome(person) {
-  if (!person.must_change) return location.replace(wanted());
+function proceed(person) {
+  if (!person.must_change) return location.replace(nextUrl());
   csrf = person.csrf;
   byId("old").value = byId("password").value;
   byId("known").value = person.name;
-  enter.hidden = true;
-  change.hidden = false;
+  signInForm.hidden = true;
+  changeForm.hidden = false;
   byId(byId("old").value ? "new" : "old").focus();
   say(t("sign_in.one_time"));
 }
 
-// Where the person was going, if that is a page of ours.
-function wanted() {
+// The page that the person requested, if it is one of this site.
+function nextUrl() {
   const next = new URL(new URLSearchParams(location.search).get("next") ?? "/", location.origin);
   return next.origin === location.origin ? next.href : "/";
 }

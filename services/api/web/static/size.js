@@ -1,15 +1,15 @@
-// What was typed as a nodule's size: understood in millimetres, and questioned where it can hardly be meant.
+// The field of the nodule's size: reads millimetres, and asks about sizes that are probably slips.
 
 import { byId } from "./session.js";
-import { LEAST_USUAL_MM, hundredth, readSize, unusual } from "./sizes.js";
+import { MIN_USUAL_MM, hundredth, readSize, isUnusual } from "./sizes.js";
 import { language, t } from "./words.js";
 
-const SLIPS = [10, 0.1, 100, 0.01];
+const SLIP_FACTORS = [10, 0.1, 100, 0.01];
 
-export const shown = (mm) => new Intl.NumberFormat(language, { maximumFractionDigits: 2, useGrouping: false }).format(mm);
+export const formatNumber = (mm) => new Intl.NumberFormat(language, { maximumFractionDigits: 2, useGrouping: false }).format(mm);
 
-// What may have been meant where centimetres and millimetres, or the point, were mixed up.
-export const meant = (mm) => (unusual(mm) ? SLIPS.map((slip) => hundredth(mm * slip)).filter((other) => !unusual(other)) : []);
+// Sizes that may have been meant if the unit or the decimal point was mistaken.
+export const likelySizes = (mm) => (isUnusual(mm) ? SLIP_FACTORS.map((slip) => hundredth(mm * slip)).filter((likely) => !isUnusual(likely)) : []);
 
 export class SizeField {
   constructor(largest) {
@@ -21,74 +21,74 @@ export class SizeField {
 
   get mm() { return readSize(this.input.value)?.mm ?? null; }
 
-  // What stands in the way of this size; null if nothing does.
+  // Why this size cannot be sent; null if it can.
   objection() {
     const { mm } = this;
     if (mm === null) return t(this.input.value.trim() ? "reader.size.unread" : "reader.size.missing");
     this.question();
-    return byId("size-doubt").hidden ? null : this.doubted(mm);
+    return byId("size-doubt").hidden ? null : this.doubt(mm);
   }
 
-  // Says what the image's own calibration gives, if anything.
+  // Shows the size by the image's own scale, if there is one.
   offer(mm) {
-    this.offered = mm;
+    this.measured = mm;
     this.compare();
   }
 
   clear() {
-    this.kept = this.offered = null;
+    this.confirmed = this.measured = null;
     this.input.value = "";
     this.changed();
   }
 
   take(mm) {
-    this.input.value = shown(mm);
+    this.input.value = formatNumber(mm);
     this.changed();
     this.input.focus();
   }
 
   changed() {
-    const typed = this.input.value.trim(), read = readSize(typed);
-    const number = read ? t("common.mm", { value: shown(read.mm) }) : "";
-    byId("size-unit").textContent = read?.named ? `= ${number}` : "mm";
-    byId("size-said").textContent = read ? t("reader.size.understood", { size: number }) : typed && t("reader.size.unread");
-    byId("size-said").classList.toggle("problem", Boolean(typed) && !read);
-    this.input.setAttribute("aria-invalid", String(Boolean(typed) && !read));
+    const typed = this.input.value.trim(), size = readSize(typed);
+    const number = size ? t("common.mm", { value: formatNumber(size.mm) }) : "";
+    byId("size-unit").textContent = size?.hasUnit ? `= ${number}` : "mm";
+    byId("size-said").textContent = size ? t("reader.size.understood", { size: number }) : typed && t("reader.size.unread");
+    byId("size-said").classList.toggle("problem", Boolean(typed) && !size);
+    this.input.setAttribute("aria-invalid", String(Boolean(typed) && !size));
     if (byId("size-doubt").hidden === false) this.question();
     this.compare();
   }
 
   question() {
     const { mm } = this, box = byId("size-doubt");
-    box.hidden = mm === null || !unusual(mm) || this.kept === mm;
+    box.hidden = mm === null || !isUnusual(mm) || this.confirmed === mm;
     if (mm === null || box.hidden) return box.replaceChildren();
-    const choices = meant(mm).map((other) => this.choice("reader.size.meant", other, () => this.take(other)));
+    const choices = likelySizes(mm).map((likely) => this.choice("reader.size.use_converted", likely, () => this.take(likely)));
     if (mm <= this.largest) choices.push(this.choice("reader.size.keep", mm, () => this.keep(mm)));
-    box.replaceChildren(line(this.doubted(mm)), row(choices));
+    box.replaceChildren(line(this.doubt(mm)), row(choices));
   }
 
-  doubted(mm) {
+  doubt(mm) {
     if (mm > this.largest) return t("reader.size.beyond", { size: t("common.mm", { value: this.largest }) });
-    return t(mm < LEAST_USUAL_MM ? "reader.size.small" : "reader.size.large", { size: t("common.mm", { value: shown(mm) }) });
+    return t(mm < MIN_USUAL_MM ? "reader.size.small" : "reader.size.large", { size: t("common.mm", { value: formatNumber(mm) }) });
   }
 
   keep(mm) {
-    this.kept = mm;
+    this.confirmed = mm;
     this.question();
     this.input.focus();
   }
 
   compare() {
-    const { mm, offered } = this, box = byId("size-offer");
-    box.hidden = !offered || mm === offered;
+    const { mm, measured } = this, box = byId("size-offer");
+    box.hidden = !measured || mm === measured;
     if (box.hidden) return box.replaceChildren();
-    const said = t("reader.size.measured", { size: t("common.mm", { value: shown(offered) }) });
-    box.replaceChildren(line(said), row([this.choice("reader.size.take", offered, () => this.take(offered))]));
+    const text = t("reader.size.measured", { size: t("common.mm", { value: formatNumber(measured) }) });
+    box.replaceChildren(line(text), row([this.choice("reader.size.use", measured, () => this.take(measured))]));
   }
 
   choice(key, mm, act) {
     const button = Object.assign(document.createElement("button"), { type: "button" });
-    button.textContent = t(key, { size: t("common.mm", { value: shown(mm) }), cm: shown(mm / 10) });
+    button.textContent = t(key, { size: t("common.mm", { value: formatNumber(mm) }), cm: formatNumber(mm / 10) });
     button.addEventListener("click", act);
     return button;
   }
@@ -97,7 +97,7 @@ export class SizeField {
 const line = (text) => Object.assign(document.createElement("p"), { textContent: text });
 
 function row(buttons) {
-  const made = Object.assign(document.createElement("div"), { className: "actions" });
-  made.append(...buttons);
-  return made;
+  const element = Object.assign(document.createElement("div"), { className: "actions" });
+  element.append(...buttons);
+  return element;
 }

@@ -1,40 +1,40 @@
-// Sizes as people type them.
+// Reads sizes as people type them.
 
 const PER_UNIT = { mm: 1, 밀리미터: 1, cm: 10, 센티미터: 10 };
-const ONE = "(\\d+(?:[.,]\\d*)?|[.,]\\d+)\\s*(mm|밀리미터|cm|센티미터)?";
-const TYPED = new RegExp(`^${ONE}(?:\\s*[x×*]\\s*${ONE})?(?:\\s*[x×*]\\s*${ONE})?$`, "i");
-export const LARGEST_MM = 300;
-export const LEAST_USUAL_MM = 2;
-const MOST_USUAL_MM = 100;
+const LENGTH = "(\\d+(?:[.,]\\d*)?|[.,]\\d+)\\s*(mm|밀리미터|cm|센티미터)?";
+const TYPED = new RegExp(`^${LENGTH}(?:\\s*[x×*]\\s*${LENGTH})?(?:\\s*[x×*]\\s*${LENGTH})?$`, "i");
+export const MAX_MM = 300;
+export const MIN_USUAL_MM = 2;
+const MAX_USUAL_MM = 100;
 
-// {mm, named}: the size, and whether a unit was typed too; null where none can be made of it: "14", "14.5 mm", "1,2 cm",
-// "１２", and of "1.4 x 0.9 cm" the largest. A number without a unit has that of the one after it, else mm.
+// {mm, hasUnit}: the size, and whether a unit was typed; null if the text is not a size. Reads "14", "14.5 mm", "1,2 cm",
+// "１２", and the largest of "1.4 x 0.9 cm". A number without a unit has the unit of the next number, else mm.
 export function readSize(text) {
-  const found = TYPED.exec(String(text).normalize("NFKC").trim());
-  if (!found) return null;
-  const sides = sidesMm(found.slice(1));
+  const match = TYPED.exec(String(text).normalize("NFKC").trim());
+  if (!match) return null;
+  const sides = sidesMm(match.slice(1));
   const mm = hundredth(Math.max(...sides));
-  return mm > 0 ? { mm, named: found.slice(1).some((part, at) => at % 2 && part) } : null;
+  return mm > 0 ? { mm, hasUnit: match.slice(1).some((part, index) => index % 2 && part) } : null;
 }
 
-// The size in mm that SERA takes, or null.
-export function understood(text) {
+// The size in mm if SERA accepts it, else null.
+export function parseSize(text) {
   const mm = readSize(text)?.mm;
-  return mm !== undefined && mm <= LARGEST_MM ? mm : null;
+  return mm !== undefined && mm <= MAX_MM ? mm : null;
 }
 
 export const hundredth = (mm) => Math.round(mm * 100) / 100;
 
-// Whether a size is such that a slip of the unit or the comma is likelier than the nodule.
-export const unusual = (mm) => mm < LEAST_USUAL_MM || mm > MOST_USUAL_MM;
+// Whether a slip of the unit or the decimal point is likelier than a nodule of this size.
+export const isUnusual = (mm) => mm < MIN_USUAL_MM || mm > MAX_USUAL_MM;
 
 function sidesMm(parts) {
   const sides = [];
   let unit = "mm";
-  for (let at = parts.length - 2; at >= 0; at -= 2) {
-    if (parts[at] === undefined) continue;
-    unit = parts[at + 1]?.toLowerCase() ?? unit;
-    sides.push(Number(parts[at].replace(",", ".")) * PER_UNIT[unit]);
+  for (let index = parts.length - 2; index >= 0; index -= 2) {
+    if (parts[index] === undefined) continue;
+    unit = parts[index + 1]?.toLowerCase() ?? unit;
+    sides.push(Number(parts[index].replace(",", ".")) * PER_UNIT[unit]);
   }
   return sides;
 }

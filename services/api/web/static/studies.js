@@ -1,4 +1,4 @@
-// Reader studies: an administrator makes, opens and closes them.
+// Reader studies: an administrator creates, opens and closes them.
 
 import { ask, byId, say } from "./session.js";
 import { t } from "./words.js";
@@ -7,9 +7,9 @@ const make = byId("make");
 
 for (const button of document.querySelectorAll("[data-opens]")) button.addEventListener("click", () => byId(button.dataset.opens).showModal());
 for (const button of document.querySelectorAll("[data-moves]")) button.addEventListener("click", () => move(button));
-for (const radio of make?.querySelectorAll("[name=by]") ?? []) radio.addEventListener("change", choose);
+for (const radio of make?.querySelectorAll("[name=by]") ?? []) radio.addEventListener("change", showPick);
 make?.addEventListener("submit", (event) => { event.preventDefault(); send(); });
-if (make) choose();
+if (make) showPick();
 
 async function move(button) {
   button.disabled = true;
@@ -23,23 +23,23 @@ async function move(button) {
   }
 }
 
-function choose() {
-  const named = make.elements.by.value === "ids";
-  byId("by-count").hidden = named;
-  byId("by-ids").hidden = !named;
-  byId("count").required = !named;
-  byId("ids").required = named;
+function showPick() {
+  const isByIds = make.elements.by.value === "ids";
+  byId("by-count").hidden = isByIds;
+  byId("by-ids").hidden = !isByIds;
+  byId("count").required = !isByIds;
+  byId("ids").required = isByIds;
 }
 
 async function send() {
   const button = make.querySelector("[type=submit]"), problems = byId("make-problem");
-  const told = study();
-  problems.textContent = told.readers.length ? "" : t("studies.new.reader_missing");
-  if (!told.readers.length) return;
+  const json = study();
+  problems.textContent = json.readers.length ? "" : t("studies.new.reader_missing");
+  if (!json.readers.length) return;
   button.disabled = true;
   try {
-    const made = await ask("POST", "/v1/reader-studies", { json: told });
-    location.assign(`/studies/${made.study_id}`);
+    const created = await ask("POST", "/v1/reader-studies", { json });
+    location.assign(`/studies/${created.study_id}`);
   } catch (problem) {
     problems.textContent = problem.message;
     button.disabled = false;
@@ -49,6 +49,6 @@ async function send() {
 function study() {
   const { name, question, by, count, seed, ids } = make.elements;
   const pick = by.value === "ids" ? { by: "ids", ids: ids.value.split(/[\s,;]+/).filter(Boolean) } : { by: by.value, count: Number(count.value) };
-  const readers = [...make.querySelectorAll("[name=reader]:checked")].map((each) => each.value);
+  const readers = [...make.querySelectorAll("[name=reader]:checked")].map((checkbox) => checkbox.value);
   return { name: name.value, question: question.value, seed: Number(seed.value), pick, readers };
 }

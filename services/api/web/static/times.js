@@ -1,4 +1,4 @@
-// Moments in the visitor's own time zone and language, also on parts of a page that come later. UTC stays in the title.
+// Times in the visitor's time zone and language, also on parts of a page that are added later. UTC stays in the title.
 
 import { language } from "./words.js";
 
@@ -13,19 +13,19 @@ const SHAPES = {
   day: DAY,
   clock: { ...H24, hour: "2-digit", minute: "2-digit", second: "2-digit" },
 };
-const SAID = Object.fromEntries(Object.entries(SHAPES).map(([name, shape]) => [name, new Intl.DateTimeFormat(language, shape)]));
+const FORMATS = Object.fromEntries(Object.entries(SHAPES).map(([name, shape]) => [name, new Intl.DateTimeFormat(language, shape)]));
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export function localTimes(within) {
-  for (const each of within.querySelectorAll("time[data-shape]")) {
-    const said = SAID[each.dataset.shape].format(new Date(each.dateTime));
-    if (each.textContent !== said) each.textContent = said;
+  for (const element of within.querySelectorAll("time[data-shape]")) {
+    const text = FORMATS[element.dataset.shape].format(new Date(element.dateTime));
+    if (element.textContent !== text) element.textContent = text;
   }
 }
 
-// The visitor's day today, as a date field has it.
+// Today in the visitor's time zone, as the value of a date field.
 export const today = () => new Date().toLocaleDateString("sv");
 
-const come = ({ addedNodes }) => [...addedNodes].some((node) => node.nodeType === Node.ELEMENT_NODE);
-new MutationObserver((changes) => changes.some(come) && localTimes(document)).observe(document.body, { childList: true, subtree: true });
+const addsElement = ({ addedNodes }) => [...addedNodes].some((node) => node.nodeType === Node.ELEMENT_NODE);
+new MutationObserver((changes) => changes.some(addsElement) && localTimes(document)).observe(document.body, { childList: true, subtree: true });
 localTimes(document);

@@ -1,12 +1,12 @@
-// The words of this page in its language, as the server put them into it.
+// The texts of this page in its language, which the server embeds in the page.
 
-const SAID = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
+const TEXTS = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
 export const language = document.documentElement.lang;
 
-// The sentence of a key with its {fields} filled; a key that is not on the page is an error of ours.
+// The text of a key with its {fields} filled. A key that is not on the page is a bug.
 export function t(key, fields = {}) {
-  if (!(key in SAID)) throw new Error(`no words for ${key}`);
-  return SAID[key].replace(/\{(\w+)\}/g, (whole, name) => (name in fields ? fields[name] : whole));
+  if (!(key in TEXTS)) throw new Error(`no words for ${key}`);
+  return TEXTS[key].replace(/\{(\w+)\}/g, (field, name) => (name in fields ? fields[name] : field));
 }
 
-export const has = (key) => key in SAID;
+export const has = (key) => key in TEXTS;

@@ -1,31 +1,31 @@
-// The worklist: rows that follow their cases while any is unfinished, and the dialogs that act on one.
+// The worklist: rows that refresh while a case is unfinished, and the dialogs for one case.
 
-import { ask, byId, once, say } from "./session.js";
+import { ask, byId, newKey, say } from "./session.js";
 import { today } from "./times.js";
 import { t } from "./words.js";
 
-const EVERY_MS = 2000;
+const POLL_INTERVAL_MS = 2000;
 const DAY = { from: "00:00", to: "23:59:59.999" };
 /** @typedef {{row: string, act: string, href: string | null} | null} Place */
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 /** @type {string | null} */
-let seen = null;
-// What the open dialog is about: its row's data, where the keyboard was, and the key of what was last sent.
+let etag = null;
+// The open dialog: its row's data, where the focus was, and the idempotency key of the last request.
 /** @type {{row: Record<string, string>, focus: Place, key: string, sent: string}} */
 let open;
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");
-  if (button) ACTS[button.dataset.act](button);
+  if (button) ACTIONS[button.dataset.act](button);
 });
 for (const button of document.querySelectorAll("[data-closes]")) button.addEventListener("click", () => button.closest("dialog").close());
 for (const dialog of document.querySelectorAll("dialog")) {
   dialog.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); send(dialog); });
   dialog.addEventListener("close", () => focusOn(open.focus));
 }
-// A day is asked for from its beginning to its end here; what was left empty is not asked for.
+// A day means its local start and end; empty fields are left out.
 byId("filters").addEventListener("formdata", ({ formData }) => {
   for (const [name, value] of [...formData]) {
     if (!value) formData.delete(name);
@@ -33,23 +33,23 @@ byId("filters").addEventListener("formdata", ({ formData }) => {
   }
 });
 for (const field of document.querySelectorAll("[data-at*=T]")) field.value = new Date(field.dataset.at).toLocaleDateString("sv");
-document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : wait(0)));
-wait();
+document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : scheduleRefresh(0)));
+scheduleRefresh();
 
-const ACTS = {
-  outcome: (button) => show("outcome", button, told),
+const ACTIONS = {
+  outcome: (button) => show("outcome", button, fillOutcome),
   erase: (button) => show("erase", button, () => {}),
-  rerun: (button) => again(button, `/v1/jobs/${row(button).dataset.job}/rerun`, () => t("worklist.rerun_done", { name: row(button).dataset.name })),
-  "rerun-all": (button) => again(button, `/v1/jobs/rerun?reason=${encodeURIComponent(button.dataset.reason)}`, (done) => t(done.more ? "worklist.dead.queued_more" : "worklist.dead.queued", { n: done.queued })),
+  rerun: (button) => rerun(button, `/v1/jobs/${row(button).dataset.job}/rerun`, () => t("worklist.rerun_done", { name: row(button).dataset.name })),
+  "rerun-all": (button) => rerun(button, `/v1/jobs/rerun?reason=${encodeURIComponent(button.dataset.reason)}`, (done) => t(done.more ? "worklist.dead.queued_more" : "worklist.dead.queued", { n: done.queued })),
 };
-const SENDS = {
-  outcome: (form) => ask("POST", `/v1/cases/${open.row.case}/outcome`, { json: said(form), headers: { "Idempotency-Key": key(form) } }),
+const REQUESTS = {
+  outcome: (form) => ask("POST", `/v1/cases/${open.row.case}/outcome`, { json: outcomeOf(form), headers: { "Idempotency-Key": key(form) } }),
   erase: (form) => ask("DELETE", `/v1/cases/${open.row.case}?ground=${form.elements.ground.value}`),
 };
 
 const row = (button) => button.closest("tr");
 
-async function again(button, path, done) {
+async function rerun(button, path, done) {
   button.disabled = true;
   try {
     const answer = await ask("POST", path);
@@ -71,27 +71,30 @@ function show(id, button, fill) {
   dialog.showModal();
 }
 
-// What is recorded already stands in the form; only the patient's number is not known here.
-function told(form) {
+// Fills the form with the recorded outcome; the patient's number is not known here.
+function fillOutcome(form) {
   const { determined_on, malignant, source, consent } = form.elements;
   determined_on.max = today();
   if (!open.row.outcome) return;
-  const known = JSON.parse(open.row.outcome);
-  malignant.value = String(known.malignant);
-  source.value = known.source;
-  determined_on.value = known.determined_on ?? "";
-  consent.checked = known.consent;
+  const outcome = JSON.parse(open.row.outcome);
+  malignant.value = String(outcome.malignant);
+  source.value = outcome.source;
+  determined_on.value = outcome.determined_on ?? "";
+  consent.checked = outcome.consent;
 }
 
-function said(form) {
+function outcomeOf(form) {
   const { malignant, source, determined_on, patient, consent } = form.elements;
   return { malignant: malignant.value === "true", source: source.value, determined_on: determined_on.value || null, patient: patient.value.trim() || null, consent: consent.checked };
 }
 
-// The same for a repeat of the same words, another for other words.
+// The same key for a repeat of the same values, a new one for other values.
 function key(form) {
-  const words = JSON.stringify(said(form));
-  if (open.sent !== words) [open.sent, open.key] = [words, once()];
+  const content = JSON.stringify(outcomeOf(form));
+  if (open.sent !== content) {
+    open.sent = content;
+    open.key = newKey();
+  }
   return open.key;
 }
 
@@ -99,7 +102,7 @@ async function send(dialog) {
   const form = dialog.querySelector("form"), button = form.querySelector("[type=submit]");
   button.disabled = true;
   try {
-    await SENDS[dialog.id](form);
+    await REQUESTS[dialog.id](form);
     await refresh();
     dialog.close();
     say(t(`worklist.${dialog.id}.done`, { name: open.row.name }));
@@ -110,7 +113,7 @@ async function send(dialog) {
   }
 }
 
-function wait(ms = EVERY_MS) {
+function scheduleRefresh(ms = POLL_INTERVAL_MS) {
   clearTimeout(timer);
   if (!document.hidden && "unfinished" in byId("list").dataset) timer = setTimeout(refresh, ms);
 }
@@ -118,27 +121,27 @@ function wait(ms = EVERY_MS) {
 async function refresh() {
   clearTimeout(timer);
   try {
-    const answer = await fetch(`/worklist/rows?${byId("list").dataset.here}`, { headers: seen ? { "If-None-Match": seen } : {}, redirect: "manual" });
+    const answer = await fetch(`/worklist/rows?${byId("list").dataset.query}`, { headers: etag ? { "If-None-Match": etag } : {}, redirect: "manual" });
     if (answer.type === "opaqueredirect") return location.reload();
-    if (answer.ok) take(new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("list"), answer.headers.get("ETag"));
+    if (answer.ok) replaceList(new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("list"), answer.headers.get("ETag"));
   } catch {
     say(t("common.away"), true);
   }
-  wait();
+  scheduleRefresh();
 }
 
-function take(fresh, tag) {
+function replaceList(fresh, tag) {
   const before = states(), focus = focused();
   byId("list").replaceWith(fresh);
-  seen = tag;
+  etag = tag;
   focusOn(focus);
   const changed = [...states()].filter(([id, state]) => before.has(id) && before.get(id) !== state);
   if (changed.length) say(changed.map(([id, state]) => t("worklist.changed", { name: byId(id).dataset.name, state: t(`common.state.${state}`) })).join(" "));
 }
 
-const states = () => new Map([...document.querySelectorAll("tr[data-job]")].map((each) => [each.id, each.dataset.state]));
+const states = () => new Map([...document.querySelectorAll("tr[data-job]")].map((row) => [row.id, row.dataset.state]));
 
-// Where the keyboard stands in the list, so that it stays there when the list is made anew.
+// The focused control of the list, so that the focus survives a refresh of the list.
 /** @returns {Place} */
 function focused() {
   const at = /** @type {PageElement | null} */ (document.activeElement);
@@ -149,6 +152,6 @@ function focused() {
 function focusOn(place) {
   if (!place || document.activeElement?.closest("dialog[open]")) return;
   const part = byId(place.row) ?? byId("list");
-  const same = [...part.querySelectorAll("a, button")].find((each) => each.dataset.act === place.act && each.getAttribute("href") === place.href);
+  const same = [...part.querySelectorAll("a, button")].find((control) => control.dataset.act === place.act && control.getAttribute("href") === place.href);
   (same ?? byId("main")).focus({ preventScroll: true });
 }

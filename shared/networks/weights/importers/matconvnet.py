@@ -30,7 +30,9 @@ def read_matconvnet(file: Path, module: nn.Module) -> dict[str, Tensor]:
         )
     tensors = {}
     for (name, layer), (filters, biases) in zip(layers.items(), read, strict=True):
-        tensors[f"{name}.weight"] = torch_filters(filters, flat=isinstance(layer, nn.Linear))
+        tensors[f"{name}.weight"] = torch_filters(
+            filters, flat=isinstance(layer, nn.Linear)
+        )
         tensors[f"{name}.bias"] = torch.from_numpy(
             np.array(biases, np.float32).reshape(-1)
         )

@@ -6,7 +6,7 @@ from shared.domain.audit.events import Event
 from shared.domain.audit.verification import Fault
 from shared.ledger.audit import verification
 from shared.ledger.audit.verification import ChainPosition, AuditVerifier
-from shared.security.audit_signing import seal_key, signed
+from shared.security.audit_signing import seal_key, is_signed
 from shared.settings import Settings
 
 
@@ -33,7 +33,7 @@ def north(ledger, key, monkeypatch):
 
 
 def prover(ledger, key, hospital=None):
-    return AuditVerifier(ledger, "test", hospital, signed=signed, trusted=[key.public])
+    return AuditVerifier(ledger, "test", hospital, has_valid_signature=is_signed, trusted_keys=[key.public])
 
 
 def tamper(ledger, statement):

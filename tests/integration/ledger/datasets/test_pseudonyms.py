@@ -1,7 +1,7 @@
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
-from shared.ledger.datasets.pseudonyms import LETTERS
+from shared.ledger.datasets.pseudonyms import PSEUDONYM_LETTERS
 
 
 def test_a_number_has_one_pseudonym_in_the_whole_house_and_is_not_in_it(ledger):
@@ -13,7 +13,7 @@ def test_a_number_has_one_pseudonym_in_the_whole_house_and_is_not_in_it(ledger):
             == first
             != house.pseudonyms.pseudonymise("12345679")
         )
-    assert len(first) == LETTERS
+    assert len(first) == PSEUDONYM_LETTERS
     assert "12345678" not in first
 
 

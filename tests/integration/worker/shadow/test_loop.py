@@ -14,7 +14,12 @@ from shared.bundles.storage import publish
 from shared.domain.audit.events import Event
 from shared.domain.messages import Message
 from shared.errors import Unavailable
-from shared.ledger.models.shadows import AlreadyLive, ShadowResult, ShadowAbsent, ShadowRunning
+from shared.ledger.models.shadows import (
+    AlreadyLive,
+    ShadowAbsent,
+    ShadowResult,
+    ShadowRunning,
+)
 from shared.settings import Settings
 from shared.statistics import shift_prior
 from tests.support.builders import png
@@ -27,8 +32,15 @@ def candidate(bundles, objects, ledger):
     """The second bundle, stored and not live."""
     digest, folder = list(bundles.items())[1]
     publish(folder, objects)
-    with ledger.system_session("test") as house:
-        house.models.store(digest, "candidate", "small", None, False, {})
+    with ledger.system_session("test") as session:
+        session.models.store(
+            digest=digest,
+            name="candidate",
+            recipe="small",
+            run_id=None,
+            synthetic=False,
+            metrics={},
+        )
     return digest
 
 
@@ -44,36 +56,38 @@ def settings(database_url, tmp_path):
 
 
 @pytest.fixture
-def renewed():
-    """Whether the process began anew."""
+def restarts():
+    """One entry for each restart of the process."""
     return []
 
 
 @pytest.fixture
-def door(settings, ledger, decoders, renewed):
+def supervisor(settings, ledger, decoders, restarts):
     return ShadowSupervisor(
         ledger,
-        lambda shadow: open_shadow_service(settings, ledger, decoders, shadow),
-        lambda: renewed.append(True),
+        open_service=lambda shadow: open_shadow_service(
+            settings, ledger, decoders, shadow
+        ),
+        restart_process=lambda: restarts.append(True),
     )
 
 
 @pytest.fixture
 def start(ledger, candidate):
-    def started(digest=candidate, share=1.0):
-        with ledger.system_session("operator") as house:
-            return house.shadows.start(digest, "operator", share)
+    def start(digest=candidate, share=1.0):
+        with ledger.system_session("operator") as session:
+            return session.shadows.start(digest, "operator", share)
 
-    return started
+    return start
 
 
 @pytest.fixture
 def pairs(ledger):
-    def told(shadow):
-        with ledger.system_session("test") as house:
-            return house.shadows.pairs(shadow)
+    def read(shadow):
+        with ledger.system_session("test") as session:
+            return session.shadows.pairs(shadow)
 
-    return told
+    return read
 
 
 def rows(ledger, table):
@@ -84,50 +98,54 @@ def rows(ledger, table):
         ]
 
 
-def test_a_shadow_reads_what_is_answered_from_its_start_and_touches_neither_results_nor_jobs(
-    desk, send, find, promote, start, door, pairs, ledger
+def test_a_shadow_reads_results_from_its_start_on_and_changes_no_result_or_job(
+    service, send, find, promote, start, supervisor, pairs, ledger
 ):
     live = promote(0)
     early = send(png(1))
-    desk.work()
+    service.work()
     shadow = start()
     jobs = [
         send(png(seed), roi={"box": [20, 20, 80, 80]} if seed % 2 else None)
         for seed in range(5)
     ]
-    desk.work()
-    before = rows(ledger, "results"), rows(ledger, "jobs")
-    door.work()
-    assert (rows(ledger, "results"), rows(ledger, "jobs")) == before
-    said = pairs(shadow)
-    assert len(said) == 5
+    service.work()
+    results_before = rows(ledger, "results")
+    jobs_before = rows(ledger, "jobs")
+    supervisor.work()
+    assert rows(ledger, "results") == results_before
+    assert rows(ledger, "jobs") == jobs_before
+    shadow_pairs = pairs(shadow)
+    assert len(shadow_pairs) == 5
     results = sorted(find(job).result.score for job in jobs)
-    assert sorted(pair.live_score for pair in said) == results
+    assert sorted(pair.live_score for pair in shadow_pairs) == results
     assert all(
-        pair.score == pytest.approx(pair.live_score, abs=1e-6) for pair in said
+        pair.score == pytest.approx(pair.live_score, abs=1e-6) for pair in shadow_pairs
     ), "the same model, twice"
-    assert all(pair.risk == pytest.approx(pair.live_risk, abs=1e-6) for pair in said)
-    assert {(pair.hospital, pair.live_digest, pair.malignant) for pair in said} == {
-        ("north", live, None)
-    }
+    assert all(
+        pair.risk == pytest.approx(pair.live_risk, abs=1e-6) for pair in shadow_pairs
+    )
+    assert {
+        (pair.hospital, pair.live_digest, pair.malignant) for pair in shadow_pairs
+    } == {("north", live, None)}
     assert find(early).result
 
 
-def test_nothing_is_read_twice_and_what_comes_later_is_read_later(
-    desk, send, promote, start, door, pairs
+def test_no_result_is_read_twice_and_later_results_are_read_later(
+    service, send, promote, start, supervisor, pairs
 ):
     promote(0)
     shadow = start()
     for expected in (1, 2):
         send()
-        desk.work()
-        door.work()
-        door.work()
+        service.work()
+        supervisor.work()
+        supervisor.work()
         assert len(pairs(shadow)) == expected
 
 
 def test_the_risk_is_shifted_to_the_prevalence_of_the_live_result(
-    desk, send, promote, start, door, pairs, ledger
+    service, send, promote, start, supervisor, pairs, ledger
 ):
     promote(0)
     shadow = start()
@@ -137,23 +155,23 @@ def test_the_risk_is_shifted_to_the_prevalence_of_the_live_result(
             connection.exec_driver_sql(
                 f"UPDATE hospitals SET prevalence = {prevalence}"
             )
-        desk.work()
-    door.work()
+        service.work()
+    supervisor.work()
     rare, even = pairs(shadow)
     assert even.risk == pytest.approx(float(shift_prior(rare.risk, 0.05, 0.5)))
     assert rare.risk == pytest.approx(rare.live_risk, abs=1e-6)
 
 
-def test_an_image_that_cannot_be_read_is_kept_with_its_reason(
-    desk, send, promote, start, door, pairs, objects, ledger
+def test_an_image_that_cannot_be_read_is_recorded_with_its_reason(
+    service, send, promote, start, supervisor, pairs, objects, ledger
 ):
     promote(0)
     shadow = start()
     send(png(1))
     send(png(2))
-    desk.work()
+    service.work()
     objects.delete(objects.put(png(1)).sha256)
-    door.work()
+    supervisor.work()
     assert sorted(pair.score is None for pair in pairs(shadow)) == [False, True]
     with ledger.engine.connect() as connection:
         reasons = connection.exec_driver_sql(
@@ -163,97 +181,99 @@ def test_an_image_that_cannot_be_read_is_kept_with_its_reason(
 
 
 def test_a_store_that_is_away_leaves_the_cases_for_later(
-    desk, send, promote, start, door, pairs, monkeypatch
+    service, send, promote, start, supervisor, pairs, monkeypatch
 ):
     promote(0)
     shadow = start()
     send(png(1))
-    desk.work()
-    door.work()
+    service.work()
+    supervisor.work()
     send(png(2))
-    desk.work()
+    service.work()
 
-    def away(*_):
+    def fail(*_):
         raise Unavailable(service="The object store")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Preparation, "nodule", away)
-        door.work()
+        patched.setattr(Preparation, "nodule", fail)
+        supervisor.work()
         assert len(pairs(shadow)) == 1
-    door.work()
+    supervisor.work()
     assert [pair.score is None for pair in pairs(shadow)] == [False, False]
 
 
 def test_a_share_samples_jobs_and_always_the_same_ones(
-    desk, send, promote, start, door, pairs, ledger
+    service, send, promote, start, supervisor, pairs, ledger
 ):
     promote(0)
-    drawn = []
+    samples = []
     for _ in range(2):
         shadow = start(share=0.5)
-        if not drawn:
+        if not samples:
             jobs = [send(png(seed % 3)) for seed in range(40)]
-            desk.work()
+            service.work()
         else:
             with ledger.engine.begin() as connection:
                 connection.exec_driver_sql(
                     "UPDATE shadows SET started_at = started_at - interval '1 hour'"
                 )
-        door.work()
-        drawn.append(_jobs_of(ledger, shadow))
-        with ledger.system_session("test") as house:
-            house.shadows.stop(Message("shadow-stopped"))
-    assert drawn[0] == drawn[1]
-    assert 8 < len(drawn[0]) < 32
-    assert drawn[0] < set(jobs)
+        supervisor.work()
+        samples.append(_jobs_of(ledger, shadow))
+        with ledger.system_session("test") as session:
+            session.shadows.stop(Message("shadow-stopped"))
+    assert samples[0] == samples[1]
+    assert 8 < len(samples[0]) < 32
+    assert samples[0] < set(jobs)
 
 
 def _jobs_of(ledger, shadow):
     with ledger.engine.connect() as connection:
-        found = connection.exec_driver_sql(
+        rows = connection.exec_driver_sql(
             f"SELECT job_id FROM shadow_results WHERE shadow_id = '{shadow.id}'"
         )
-        return {row[0] for row in found}
+        return {row[0] for row in rows}
 
 
 def test_two_shadow_processes_share_the_work_and_repeat_nothing(
-    desk, send, promote, start, settings, ledger, decoders, pairs
+    service, send, promote, start, settings, ledger, decoders, pairs
 ):
     promote(0)
     shadow = start()
     for seed in range(20):
         send(png(seed % 3))
-    desk.work()
-    doors = [
+    service.work()
+    supervisors = [
         ShadowSupervisor(
             ledger,
-            lambda each: open_shadow_service(settings, ledger, decoders, each),
-            pytest.fail,
+            open_service=lambda shadow: open_shadow_service(
+                settings, ledger, decoders, shadow
+            ),
+            restart_process=pytest.fail,
         )
         for _ in range(2)
     ]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda each: each.work(), doors))
-    for each in doors:
-        each.work()
+        list(pool.map(ShadowSupervisor.work, supervisors))
+    for supervisor in supervisors:
+        supervisor.work()
     assert len(pairs(shadow)) == 20
 
 
 def test_a_result_that_another_process_has_just_read_stays_as_it_wrote_it(
-    desk, send, promote, start, ledger
+    service, send, promote, start, ledger
 ):
     promote(0)
     shadow = start()
     send(png(0))
     send(png(1))
-    desk.work()
+    service.work()
     with ledger.system_session("test") as session:
         first, second = session.shadows.claim(shadow, 10)
         earlier = [(first, ShadowResult(score=0.1, risk=0.1, decision="benign"))]
         assert session.shadows.record(shadow, earlier) == 1
     later = [
-        (each, ShadowResult(score=0.9, risk=0.9, decision="malignant"))
-        for each in (first, second)
+        (live_result, ShadowResult(score=0.9, risk=0.9, decision="malignant"))
+        for live_result in (first, second)
     ]
     with ledger.system_session("test") as session:
         assert session.shadows.record(shadow, later) == 1
@@ -261,52 +281,55 @@ def test_a_result_that_another_process_has_just_read_stays_as_it_wrote_it(
         assert [pair.score for pair in session.shadows.pairs(shadow)] == [0.1, 0.9]
 
 
-def test_a_shadow_whose_bundle_cannot_be_proven_ends_and_says_why(
-    promote, start, door, objects, ledger, candidate
+def test_a_shadow_whose_bundle_fails_verification_ends_with_the_reason(
+    promote, start, supervisor, objects, ledger, candidate
 ):
     promote(0)
     shadow = start()
     objects.delete(candidate)
-    door.work()
-    with ledger.system_session("test") as house:
-        assert house.shadows.current() is None
-        ended = house.shadows.latest_of_model(candidate)
-        events = [each.event for each in house.audit.page(limit=100)]
-    assert (ended.id, ended.ended_at is None) == (shadow.id, False)
-    assert ended.end_reason.code == "object-missing"
+    supervisor.work()
+    with ledger.system_session("test") as session:
+        assert session.shadows.current() is None
+        latest = session.shadows.latest_of_model(candidate)
+        events = [event.event for event in session.audit.page(limit=100)]
+    assert latest.id == shadow.id
+    assert latest.ended_at is not None
+    assert latest.end_reason.code == "object-missing"
     assert events[-1] == Event.SHADOW_ENDED
 
 
-def test_what_is_said_after_the_end_is_not_kept(
-    desk, send, promote, start, ledger, pairs
+def test_a_shadow_result_after_the_end_is_not_recorded(
+    service, send, promote, start, ledger, pairs
 ):
     promote(0)
     shadow = start()
     send()
-    desk.work()
-    with ledger.system_session("test") as house:
-        watched = house.shadows.claim(shadow, 5)
-        assert house.shadows.count_waiting(shadow) == len(watched) == 1
-    with ledger.system_session("test") as house:
-        house.shadows.stop(Message("shadow-stopped"))
-    with ledger.system_session("test") as house:
-        assert house.shadows.record(shadow, [(watched[0], ShadowResult(0.5, 0.5, "benign"))]) == 0
+    service.work()
+    with ledger.system_session("test") as session:
+        live_results = session.shadows.claim(shadow, 5)
+        assert session.shadows.count_waiting(shadow) == len(live_results) == 1
+    with ledger.system_session("test") as session:
+        session.shadows.stop(Message("shadow-stopped"))
+    with ledger.system_session("test") as session:
+        result = ShadowResult(score=0.5, risk=0.5, decision="benign")
+        assert session.shadows.record(shadow, [(live_results[0], result)]) == 0
     assert pairs(shadow) == []
 
 
 def test_the_last_outcome_of_a_case_counts(
-    desk, send, promote, start, door, pairs, ledger
+    service, send, promote, start, supervisor, pairs, ledger
 ):
     promote(0)
     shadow = start()
     job = send()
-    desk.work()
-    door.work()
+    service.work()
+    supervisor.work()
     with ledger.engine.begin() as connection:
         for malignant in ("true", "false"):
             connection.exec_driver_sql(
                 "INSERT INTO outcomes (case_id, hospital_id, malignant, source, consent, actor) "
-                f"SELECT case_id, hospital_id, {malignant}, 'histology', true, 'test' FROM jobs WHERE id = '{job}'"
+                f"SELECT case_id, hospital_id, {malignant}, 'histology', true, 'test' "
+                f"FROM jobs WHERE id = '{job}'"
             )
     assert [pair.malignant for pair in pairs(shadow)] == [False]
 
@@ -319,53 +342,56 @@ def test_one_shadow_at_a_time_and_never_the_live_model(
         start(live)
     with (
         pytest.raises(ShadowAbsent, match="was never in the shadow"),
-        ledger.system_session("test") as house,
+        ledger.system_session("test") as session,
     ):
-        house.shadows.latest_of_model(candidate)
+        session.shadows.latest_of_model(candidate)
     start()
     with pytest.raises(ShadowRunning, match=candidate[:12]):
         start()
 
 
 def test_an_idle_shadow_process_loads_no_pytorch_and_stays_small():
-    """Measured in a process of its own, as far as its day begins."""
+    """Measured in a process of its own, up to the end of its wiring."""
     code = (
         "import os, sys, psutil\n"
         "from services.worker.shadow import __main__ as shadow\n"
         "from shared.settings import Settings\n"
-        "shadow.bootstrap(Settings(database_url='postgresql://x@127.0.0.1:1/x', broker_url='redis://x'))\n"
+        "settings = Settings(\n"
+        "    database_url='postgresql://x@127.0.0.1:1/x', broker_url='redis://x'\n"
+        ")\n"
+        "shadow.bootstrap(settings)\n"
         "assert not {'torch', 'sklearn', 'scipy', 'cv2'} & set(sys.modules)\n"
         "print(psutil.Process().memory_info().rss // 2**20)\n"
     )
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 130
+    assert completed.returncode == 0, completed.stderr
+    assert int(completed.stdout) < 130
 
 
 def test_without_a_shadow_no_desk_is_opened(ledger, settings):
-    door = ShadowSupervisor(
+    supervisor = ShadowSupervisor(
         ledger, lambda shadow: pytest.fail("nothing runs in the shadow"), pytest.fail
     )
-    door.work()
+    supervisor.work()
 
 
-def test_when_a_shadow_has_ended_the_process_begins_anew_once(
-    desk, send, promote, start, door, renewed, ledger
+def test_after_the_end_of_a_shadow_the_process_restarts_once(
+    service, send, promote, start, supervisor, restarts, ledger
 ):
     promote(0)
     start()
     send()
-    desk.work()
-    door.work()
-    assert renewed == []
-    with ledger.system_session("test") as house:
-        house.shadows.stop(Message("shadow-stopped"))
-    door.work()
-    door.work()
-    assert renewed == [True]
+    service.work()
+    supervisor.work()
+    assert restarts == []
+    with ledger.system_session("test") as session:
+        session.shadows.stop(Message("shadow-stopped"))
+    supervisor.work()
+    supervisor.work()
+    assert restarts == [True]

@@ -21,12 +21,15 @@ def test_each_person_is_tested_against_the_model_on_the_images_both_judged(made)
         next(row for row in made.rows if row.name == name) for name in ("light", "lee")
     )
     (record,) = by(table, person="lee", measure="accuracy", test="McNemar")
-    truth = made.malignant[lee.judged]
+    truth = made.malignant[lee.judgement_mask]
     expected = compare_rates(
-        model.called[lee.judged], lee.called[lee.judged], truth, Measure.ACCURACY
+        model.decisions[lee.judgement_mask],
+        lee.decisions[lee.judgement_mask],
+        truth,
+        Measure.ACCURACY,
     )
     assert (record["n"], record["p_value"]) == (51, expected.p_value)
-    assert record["other"] == (lee.called[lee.judged] == truth).mean()
+    assert record["other"] == (lee.decisions[lee.judgement_mask] == truth).mean()
     assert record["difference"] == record["model"] - record["other"]
 
 
@@ -100,5 +103,5 @@ def test_agreement_is_told_for_every_two_judges_and_for_all_people(made):
     kim, park = (
         next(row for row in made.rows if row.name == name) for name in ("kim", "park")
     )
-    assert table.records[4]["kappa"] == cohen_kappa(kim.called, park.called).value
+    assert table.records[4]["kappa"] == cohen_kappa(kim.decisions, park.decisions).value
     assert (table.records[-1]["kind"], table.records[-1]["n"]) == ("Fleiss", 51)

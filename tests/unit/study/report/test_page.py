@@ -173,7 +173,7 @@ def test_names_are_escaped(made):
     page = Page(
         render(
             hostile,
-            replace(MATERIAL, title=bad, names={"key-of-a-broken-one": bad}),
+            replace(MATERIAL, title=bad, names_by_key={"key-of-a-broken-one": bad}),
             MADE,
         )
     )
@@ -193,7 +193,7 @@ def test_phantoms_are_said_to_be_phantoms(made, page):
 @pytest.mark.usefixtures("drawn")
 def test_images_with_both_labels_are_named(made):
     told = Page(
-        render(made, replace(MATERIAL, contradicted=("a.png", "b.png")), MADE)
+        render(made, replace(MATERIAL, contradictory_images=("a.png", "b.png")), MADE)
     ).text
     assert "2 labelled both benign and malignant (a.png, b.png)" in told
 
@@ -203,7 +203,7 @@ def test_unknown_patients_are_told_as_a_limit(made, page):
     assert "Where the patient is not known" not in page.text
     assert (
         "Where the patient is not known"
-        in Page(render(made, replace(MATERIAL, with_patient=59), MADE)).text
+        in Page(render(made, replace(MATERIAL, count_with_patient=59), MADE)).text
     )
 
 

@@ -46,7 +46,7 @@ def test_the_roc_names_the_model_the_best_of_each_table_and_the_people(drawn):
 
 
 def test_the_confusion_matrix_holds_the_models_counts(made, drawn):
-    called = next(row for row in made.rows if row.section is Section.MODEL).called
+    called = next(row for row in made.rows if row.section is Section.MODEL).decisions
     told = words(drawn["confusion"][0])
     assert str(int((called & made.malignant).sum())) in told
 

@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 
 from shared.recipes import load_recipe
-from shared.study.report.figures import best_row_per_section, leading_row, compute_figures
+from shared.study.report.figures import (
+    best_row_per_section,
+    leading_row,
+    compute_figures,
+)
 from shared.study.report.tables import (
     FIGURE_COLUMNS,
     csv_bytes,
@@ -179,7 +183,11 @@ def test_risks_stand_beside_scores():
 
 
 def test_what_is_missing_is_told_with_its_reason():
-    made = study(missing_rows=(MissingRow(Section.SMALL_CONCATENATIONS, "A+O svm", "no weights, so: none"),))
+    made = study(
+        missing_rows=(
+            MissingRow(Section.SMALL_CONCATENATIONS, "A+O svm", "no weights, so: none"),
+        )
+    )
     assert read(missing_rows_table(made)) == [
         {
             "table": "Concatenations of two or three feature sets",

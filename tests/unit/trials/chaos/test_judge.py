@@ -9,7 +9,7 @@ from shared.domain.audit.chain import Link
 from shared.domain.audit.events import Event
 from shared.domain.jobs import Reason
 from trials.chaos import Verdict, judge
-from trials.slo import Kind, PlannedCase, CaseRecord, find_violations
+from trials.slo import CaseRecord, Kind, PlannedCase, find_violations
 
 STORY = (Event.CASE_ACCEPTED, Event.JOB_CLAIMED, Event.JOB_RETURNED, Event.JOB_CLAIMED)
 BARE = Link("north", 1, "", "worker", None, "", None, None, "{}", "", "")
@@ -47,7 +47,9 @@ def story(record: CaseRecord, *events: Event) -> list[Link]:
 
 
 def judged(
-    *records: CaseRecord, links: list[Link] | None = None, listed: list[str] | None = None
+    *records: CaseRecord,
+    links: list[Link] | None = None,
+    listed: list[str] | None = None,
 ) -> Verdict:
     present = [record for record in records if record.job]
     jobs = [{"job_id": job} for record in records for job in sorted(record.jobs)]
@@ -66,7 +68,7 @@ def broken(verdict: Verdict) -> list[str]:
 
 def test_cases_that_were_answered_once_keep_every_promise():
     verdict = judged(*(kept(number) for number in range(5)))
-    assert verdict.kept
+    assert verdict.passed
     assert verdict == Verdict()
 
 
@@ -81,7 +83,7 @@ def test_what_has_to_fail_and_does_breaks_no_promise():
         3, Kind.POISON, state="failed", reason=Reason.WORKER_LOST, result=None
     )
     poison.killed = 5
-    assert judged(kept(), spoilt, refused, poison).kept
+    assert judged(kept(), spoilt, refused, poison).passed
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,7 @@ def test_two_cases_for_one_request_are_double_even_as_one_job():
 
 
 def test_a_list_that_was_not_looked_through_tells_nothing():
-    assert find_violations([kept()], {}).kept
+    assert find_violations([kept()], {}).passed
 
 
 def test_an_answer_to_an_image_that_breaks_off_is_wrong():
@@ -189,4 +191,4 @@ def test_a_chain_that_is_not_whole_is_passed_on():
         ["event 3: removed."],
     )
     assert verdict.trail == ("event 3: removed.",)
-    assert not verdict.kept
+    assert not verdict.passed

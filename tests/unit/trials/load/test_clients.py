@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from trials.load.arrivals import Arrival
-from trials.load.clients import Clients, ClientRecords
+from trials.load.clients import ClientRecords, Clients
 from trials.load.images import FORMATS, ImageSource
 from trials.slo import Kind, PlannedCase
 

@@ -14,7 +14,7 @@ def album() -> ImageSource:
     return ImageSource(SMALL)
 
 
-@pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.told)
+@pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.description)
 def test_every_format_is_one_that_the_gateway_takes(kind):
     pixels = np.full((kind.size_px, kind.size_px), 90, np.uint8)
     data = kind.encode(mark_with_number(pixels, 5))
@@ -37,7 +37,7 @@ def test_a_case_has_the_same_image_each_time(album):
     assert album.image(7) == album.image(7)
 
 
-@pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.told)
+@pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.description)
 def test_the_mark_outlives_every_encoding(kind):
     plain = np.full((kind.size_px, kind.size_px), 90, np.uint8)
     one, other = (kind.encode(mark_with_number(plain, number)) for number in (1, 2))

@@ -24,13 +24,13 @@ def waiting(hospital: str, waits: list[float], first: int) -> list:
 
 
 def test_latencies_of_a_hundred_cases():
-    found = Latency.of([number / 100 for number in range(1, 101)])
+    found = Latency.from_seconds([number / 100 for number in range(1, 101)])
     assert (found.count, found.most) == (100, 1.0)
     assert (found.p50, found.p95, found.p99) == pytest.approx((0.505, 0.9505, 0.9901))
 
 
 def test_latencies_of_nothing_are_none():
-    assert Latency.of([]) == Latency(0)
+    assert Latency.from_seconds([]) == Latency(0)
 
 
 def test_a_hospital_is_told_of_by_what_it_sent_and_what_was_answered():
@@ -47,7 +47,7 @@ def test_a_hospital_is_told_of_by_what_it_sent_and_what_was_answered():
 
 def test_hospitals_that_wait_alike_are_treated_fairly():
     sent = waiting("load-01", [0.5] * 40, 0) + waiting("load-02", [0.5] * 20, 40)
-    found = fairness(by_hospital(sent), Latency.of([0.5] * 60))
+    found = fairness(by_hospital(sent), Latency.from_seconds([0.5] * 60))
     assert (found.hospitals, found.jain, found.worst_median_ratio) == (
         2,
         pytest.approx(1.0),
@@ -57,7 +57,7 @@ def test_hospitals_that_wait_alike_are_treated_fairly():
 
 def test_a_hospital_that_waits_long_is_named():
     sent = waiting("load-01", [0.5] * 100, 0) + waiting("load-02", [4.5] * 20, 100)
-    found = fairness(by_hospital(sent), Latency.of([0.5] * 100 + [4.5] * 20))
+    found = fairness(by_hospital(sent), Latency.from_seconds([0.5] * 100 + [4.5] * 20))
     assert (found.worst_p95_hospital, found.worst_p95, found.worst_median_ratio) == (
         "load-02",
         4.5,
@@ -72,7 +72,7 @@ def test_a_hospital_that_sends_more_than_its_share_is_told_of_apart_from_those_t
         + waiting("load-02", [0.5] * 20, 60)
         + waiting("load-03", [0.7] * 25, 80)
     )
-    found = fairness(by_hospital(sent), Latency.of([0.5]))
+    found = fairness(by_hospital(sent), Latency.from_seconds([0.5]))
     assert (found.worst_p95_hospital, found.within) == ("load-01", 2)
     assert (found.within_p95_hospital, found.within_p95) == (
         "load-03",
@@ -86,13 +86,13 @@ def test_where_only_those_with_more_than_their_share_have_enough_cases_none_is_w
         + waiting("load-02", [1.0] * 40, 40)
         + waiting("load-03", [1.0], 80)
     )
-    found = fairness(by_hospital(sent), Latency.of([1.0]))
+    found = fairness(by_hospital(sent), Latency.from_seconds([1.0]))
     assert (found.hospitals, found.within, found.within_p95_hospital) == (2, 0, "")
 
 
 def test_hospitals_with_few_cases_are_not_compared():
     sent = waiting("load-01", [0.5] * 40, 0) + waiting("load-02", [9.0] * 19, 40)
-    assert fairness(by_hospital(sent), Latency.of([0.5])) is None
+    assert fairness(by_hospital(sent), Latency.from_seconds([0.5])) is None
 
 
 def test_jains_index_at_its_ends():

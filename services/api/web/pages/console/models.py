@@ -24,6 +24,8 @@ from shared.ledger.models.shadows import ShadowAbsent
 
 router = page_router()
 SIDES = ("candidate", "live")
+UNKNOWN_SITE = "(no site)"
+"""The name under which a judgement stores images without a site: `NO_SITE` of the gate."""
 
 
 @router.get("/console/models", response_class=HTMLResponse)
@@ -67,6 +69,7 @@ def model_page(
         min_reason_characters=MIN_REASON_CHARACTERS,
         objection=message_text(promotion_objection) if promotion_objection else None,
         figures=gate_figures(gate, visitor),
+        unknown_site=UNKNOWN_SITE,
     )
 
 

@@ -1,6 +1,6 @@
-// How long a page was in sight and out of it. While it is paused it counts as out of sight.
+// Measures how long a page was visible and hidden. A pause counts as hidden.
 
-export class Watch {
+export class VisibilityTimer {
   #since = 0;
   #paused = false;
   #hidden = document.hidden;
@@ -22,7 +22,7 @@ export class Watch {
   }
 
   // Since the start, in whole milliseconds.
-  told() {
+  elapsed() {
     this.#tally();
     return { seen_ms: Math.round(this.#spent.seen_ms), hidden_ms: Math.round(this.#spent.hidden_ms) };
   }
