@@ -1,7 +1,10 @@
-"""Backups: the ledger at one moment and every object that it names, in a folder that grows by what is new."""
+"""Backups of the ledger at one moment, with every object that it names.
 
-from shared.backup.create import Source, CreatedBackup, create_backup
-from shared.backup.folder import NoBackup, BackupFolder
+All backups are in one folder, which stores each object once.
+"""
+
+from shared.backup.create import CreatedBackup, Source, create_backup
+from shared.backup.folder import BackupFolder, NoBackup
 from shared.backup.keys import KeysMissing
 from shared.backup.manifest import Manifest
 from shared.backup.pruning import prune
@@ -10,17 +13,17 @@ from shared.backup.verification import VerificationResult, verify_backup
 from shared.backup.withdrawal_notes import update_note
 
 __all__ = [
-    "VerificationResult",
+    "BackupFolder",
+    "CreatedBackup",
     "KeysMissing",
     "Manifest",
     "NoBackup",
-    "BackupFolder",
     "RestoreResult",
     "Source",
-    "CreatedBackup",
-    "verify_backup",
-    "update_note",
+    "VerificationResult",
+    "create_backup",
     "prune",
     "restore",
-    "create_backup",
+    "update_note",
+    "verify_backup",
 ]

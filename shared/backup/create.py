@@ -1,21 +1,27 @@
-"""Making a backup while SERA serves.
+"""Creates a backup while SERA serves.
 
-An object is in the store before a row names it, and no object ever changes. So the ledger is read first, at one moment,
-and then the objects that it names at that moment; what erasures remove meanwhile is told apart from what is lost.
+An object is stored before a row names it, and no object ever changes. So the ledger is read first,
+at one moment, and then the objects that it names at that moment. Objects that erasures remove
+meanwhile are distinguished from objects that are lost.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.backup.files import read_lines, file_part, open_compressed
+from shared.backup.files import file_part, open_compressed, read_lines
 from shared.backup.folder import BackupFolder
 from shared.backup.keys import FOLDER, fingerprints, save_keys
 from shared.backup.manifest import Manifest, ObjectsPart, TablePart
-from shared.backup.objects import CopyResult, ProgressCallback, copy_objects, ignore_progress, with_model_files
+from shared.backup.objects import (
+    CopyResult,
+    ProgressCallback,
+    copy_objects,
+    ignore_progress,
+    with_model_files,
+)
 from shared.backup.withdrawal_notes import add_to_note
 from shared.domain.audit.events import Event
 from shared.ledger import Ledger
-from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.backup.snapshot import Snapshot, released_objects, snapshot
 from shared.objects import ObjectStore
 from shared.version import VERSION
@@ -26,7 +32,7 @@ OBJECTS = "objects.gz"
 
 @dataclass(frozen=True)
 class Source:
-    """What is backed up: a ledger, its objects, and the keys that are here."""
+    """The ledger, the objects and the available keys that a backup copies."""
 
     database_url: str
     objects: ObjectStore
@@ -35,7 +41,7 @@ class Source:
 
 @dataclass(frozen=True)
 class CreatedBackup:
-    """A backup that is whole, and what making it took."""
+    """A complete backup, and the counts of its creation."""
 
     name: str
     folder: Path
@@ -44,7 +50,7 @@ class CreatedBackup:
 
 
 def create_backup(
-    place: BackupFolder,
+    backups: BackupFolder,
     source: Source,
     *,
     with_keys: bool = False,
@@ -53,45 +59,46 @@ def create_backup(
     """Raises SchemaBehind, CodeBehind, SchemaUnreleased, PlaceOpen, PlaceBusy, PlaceUnwritable,
     StorageFull, Unavailable.
     """
-    with place.locked(), place.draft() as draft:
+    with backups.locked(), backups.draft() as draft:
         with snapshot(source.database_url) as moment:
-            parts = {
-                "tables": _tables(moment, draft, report_progress),
-                **_facts(moment),
-            }
-            hashes = moment.object_hashes()
-            models = moment.models()
-            add_to_note(place, moment.withdrawn())
-        wanted = with_model_files(hashes, models, source.objects)
-        copied = copy_objects(
-            wanted,
-            source.objects,
-            place.objects,
-            report_progress,
-            set(place.object_hashes()).__contains__,
+            tables = _write_tables(moment, draft, report_progress)
+            facts = _ledger_facts(moment)
+            row_hashes = moment.object_hashes()
+            model_digests = moment.model_digests()
+            add_to_note(backups, moment.withdrawals())
+        hashes = with_model_files(row_hashes, model_digests, source.objects)
+        stored_hashes = set(backups.object_hashes())
+        copy_result = copy_objects(
+            hashes,
+            source=source.objects,
+            target=backups.objects,
+            report_progress=report_progress,
+            exists=stored_hashes.__contains__,
         )
-        gone = (
-            released_objects(source.database_url, copied.missing)
-            if copied.missing
-            else set()
-        )
-        missing = [sha256 for sha256 in copied.missing if sha256 not in gone]
-        listed = write_object_list(draft, sorted(set(wanted) - gone), copied)
+        released: set[str] = set()
+        if copy_result.missing:
+            released = released_objects(source.database_url, copy_result.missing)
+        missing = [sha256 for sha256 in copy_result.missing if sha256 not in released]
+        listed_hashes = sorted(set(hashes) - released)
+        objects_part = write_object_list(draft, listed_hashes, copy_result.new)
         if with_keys:
             save_keys(source.keys, draft / FOLDER)
         manifest = Manifest(
             sera=VERSION,
-            objects=listed,
-            let_go=len(gone),
+            tables=tables,
+            objects=objects_part,
+            let_go=len(released),
             missing=missing,
             keys=fingerprints(source.keys),
             with_keys=with_keys,
-            **parts,
+            **facts,
         )
         name = manifest.backup_name(manifest.write(draft))
-        folder = place.finish_draft(draft, name)
-    _record(source.database_url, name, manifest)
-    return CreatedBackup(name, folder, manifest, copied)
+        folder = backups.finish_draft(draft, name)
+    _record_event(source.database_url, name, manifest)
+    return CreatedBackup(
+        name=name, folder=folder, manifest=manifest, copy_result=copy_result
+    )
 
 
 def read_object_hashes(folder: Path) -> list[str]:
@@ -99,7 +106,17 @@ def read_object_hashes(folder: Path) -> list[str]:
     return read_lines(folder / OBJECTS)
 
 
-def _facts(moment: Snapshot) -> dict[str, object]:
+def write_object_list(draft: Path, hashes: list[str], count_new: int) -> ObjectsPart:
+    path = draft / OBJECTS
+    with open_compressed(path) as stream:
+        stream.writelines(f"{sha256}\n".encode() for sha256 in hashes)
+    part = file_part(path)
+    return ObjectsPart(
+        count=len(hashes), new=count_new, size=part.size, sha256=part.sha256
+    )
+
+
+def _ledger_facts(moment: Snapshot) -> dict[str, object]:
     return {
         "at": moment.at,
         "schema_revision": moment.revision,
@@ -108,42 +125,34 @@ def _facts(moment: Snapshot) -> dict[str, object]:
     }
 
 
-def _tables(moment: Snapshot, draft: Path, told: ProgressCallback) -> dict[str, TablePart]:
+def _write_tables(
+    moment: Snapshot, draft: Path, report_progress: ProgressCallback
+) -> dict[str, TablePart]:
     (draft / LEDGER).mkdir()
     tables = moment.tables()
     parts = {}
-    for place, (name, columns) in enumerate(tables.items(), start=1):
+    for number, (name, columns) in enumerate(tables.items(), start=1):
         path = draft / LEDGER / f"{name}.gz"
-        with open_compressed(path) as out:
-            rows = moment.copy(name, columns, out)
+        with open_compressed(path) as stream:
+            rows = moment.copy(name, columns, stream)
+        part = file_part(path)
         parts[name] = TablePart(
-            columns=columns, rows=rows, **file_part(path).model_dump()
+            columns=columns, rows=rows, size=part.size, sha256=part.sha256
         )
-        told("ledger", place / len(tables), name)
+        report_progress("ledger", number / len(tables), name)
     return parts
 
 
-def write_object_list(draft: Path, hashes: list[str], copied: CopyResult) -> ObjectsPart:
-    path = draft / OBJECTS
-    with open_compressed(path) as out:
-        out.writelines(f"{sha256}\n".encode() for sha256 in hashes)
-    return ObjectsPart(count=len(hashes), new=copied.new, **file_part(path).model_dump())
-
-
-def _record(url: str, name: str, manifest: Manifest) -> None:
-    """The trail says that all that SERA knows was copied, and under which hash."""
+def _record_event(url: str, name: str, manifest: Manifest) -> None:
+    """The audit trail records that all data of SERA was copied, and under which hash."""
     ledger = Ledger(url, pool_size=1)
     try:
         with ledger.system_session("cli") as session:
-            _told(session.audit, name, manifest)
+            session.audit.record(
+                Event.BACKUP_MADE,
+                backup=name,
+                schema=manifest.schema_revision,
+                files=manifest.objects.count,
+            )
     finally:
         ledger.close()
-
-
-def _told(audit: AuditTrail, name: str, manifest: Manifest) -> None:
-    audit.record(
-        Event.BACKUP_MADE,
-        backup=name,
-        schema=manifest.schema_revision,
-        files=manifest.objects.count,
-    )

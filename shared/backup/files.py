@@ -1,4 +1,4 @@
-"""Compressed files of a backup, with their size and hash."""
+"""The compressed files of a backup, with their size and hash."""
 
 import gzip
 import hashlib
@@ -9,17 +9,18 @@ from typing import BinaryIO, cast
 
 from shared.backup.manifest import FilePart
 
-LEVEL = 3
-CHUNK_BYTES = 1 << 20
+COMPRESSION_LEVEL = 3
 
 
 @contextmanager
 def open_compressed(path: Path) -> Iterator[BinaryIO]:
-    """What is written here lies compressed in the file; the same content makes the same file."""
-    with path.open("xb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as out:
-        yield cast(
-            BinaryIO, out
-        )  # it has all methods of one, but is not declared to be one
+    """A new gzip file for writing. The same content makes the same file."""
+    with (
+        path.open("xb") as raw,
+        gzip.GzipFile("", "wb", COMPRESSION_LEVEL, raw, mtime=0) as stream,
+    ):
+        # GzipFile has all methods of BinaryIO, but is not declared as one.
+        yield cast(BinaryIO, stream)
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def open_decompressed(path: Path) -> Iterator[BinaryIO]:
 
 
 def file_part(path: Path) -> FilePart:
-    """As the manifest tells of it."""
+    """The manifest's entry of a file."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return FilePart(size=path.stat().st_size, sha256=digest)

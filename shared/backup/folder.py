@@ -1,12 +1,13 @@
-"""A folder of backups.
+"""The folder of backups.
 
     objects/ab/cd/SHA256                 the objects of all backups, each once
-    20261125T031500.250Z-1f0c9e3a7b52/   a whole backup: the time of its ledger and the hash of its manifest
+    20261125T031500.250Z-1f0c9e3a7b52/   one complete backup, named by the time of its ledger and
+                                         the hash of its manifest
         manifest.json  objects.gz  ledger/TABLE.gz  [keys/]
-    withdrawn.json                       every erased case and revoked key that was ever known here
-    .draft/                              a backup that is being made, or broke off
+    withdrawn.json                       every erased case and revoked key that is known here
+    .draft/                              a backup in progress, or one that broke off
 
-A backup gets its name when all of it is on the disk. Nothing in here may be read by others than its owner.
+A backup gets its name when all of it is on the disk. Only the owner of the folder may read it.
 """
 
 import fcntl
@@ -22,9 +23,9 @@ from pathlib import Path
 from shared.errors import SeraError
 from shared.objects import ObjectStore, open_store
 
-NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
+BACKUP_NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
 DRAFT = ".draft"
-OLD = ".old"
+REMOVED = ".old"
 LOCK = ".lock"
 WITHDRAWN = "withdrawn.json"
 
@@ -61,7 +62,7 @@ class PlaceUnwritable(SeraError):
 
 
 class BackupFolder:
-    """Where backups lie."""
+    """A folder with backups. The first backup creates it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
@@ -75,17 +76,17 @@ class BackupFolder:
         return self.root / WITHDRAWN
 
     def backup_names(self) -> list[str]:
-        """The whole backups, the oldest first."""
+        """The names of the complete backups, the oldest first."""
         if not self.root.is_dir():
             return []
         return sorted(
             path.name
             for path in self.root.iterdir()
-            if NAME.fullmatch(path.name) and path.is_dir()
+            if BACKUP_NAME.fullmatch(path.name) and path.is_dir()
         )
 
     def backup_folder(self, name: str | None = None) -> Path:
-        """Of the backup of this name, or of the newest one. Raises NoBackup."""
+        """The folder of the backup with this name, or of the newest one. Raises NoBackup."""
         names = self.backup_names()
         if not names or (name and name not in names):
             raise NoBackup(name=name or "", place=self.root)
@@ -93,22 +94,23 @@ class BackupFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Made if need be, closed to others, and held against a second writer; drafts of broken backups go.
+        """Lock the folder against a second writer, and create it if need be.
 
+        New files are readable for their owner only. Leftovers of broken backups are removed.
         Raises PlaceOpen, PlaceBusy, PlaceUnwritable.
         """
-        before = os.umask(0o077)
+        previous_umask = os.umask(0o077)
         try:
-            with self._locked():
-                for leftover in (DRAFT, OLD):
-                    shutil.rmtree(self.root / leftover, ignore_errors=True)
+            with self._lock_file():
+                for name in (DRAFT, REMOVED):
+                    shutil.rmtree(self.root / name, ignore_errors=True)
                 yield
         finally:
-            os.umask(before)
+            os.umask(previous_umask)
 
     @contextmanager
     def draft(self) -> Iterator[Path]:
-        """A folder to fill; gone afterwards unless it was `kept`."""
+        """A folder to fill. It is removed afterwards unless `finish_draft` renamed it."""
         path = self.root / DRAFT
         path.mkdir()
         try:
@@ -117,46 +119,47 @@ class BackupFolder:
             shutil.rmtree(path, ignore_errors=True)
 
     def finish_draft(self, draft: Path, name: str) -> Path:
-        """All of it, and all objects that were there already, is on the disk before it has its name."""
+        """Give the draft its name.
+
+        Before that, all of it and all objects that existed already are flushed to the disk.
+        """
         os.sync()
-        kept = draft.rename(self.root / name)
+        folder = draft.rename(self.root / name)
         sync(self.root)
-        return kept
+        return folder
 
     def remove_backup(self, name: str) -> None:
-        """It loses its name first, so that one that is half gone is not taken for a backup."""
-        shutil.rmtree(self.backup_folder(name).rename(self.root / OLD))
+        """Rename the backup, then delete it, so that a half deleted one does not look complete."""
+        removed = self.backup_folder(name).rename(self.root / REMOVED)
+        shutil.rmtree(removed)
 
     def object_hashes(self) -> Iterator[str]:
-        """Hashes of all objects that lie here."""
-        return (
-            path.name for path in (self.root / "objects").rglob("*") if path.is_file()
-        )
+        """The hashes of all objects in the folder."""
+        paths = (self.root / "objects").rglob("*")
+        return (path.name for path in paths if path.is_file())
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _lock_file(self) -> Iterator[None]:
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(
                 self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
-        except OSError as refused:
-            raise PlaceUnwritable(
-                place=self.root, problem=refused.strerror
-            ) from refused
+        except OSError as error:
+            raise PlaceUnwritable(place=self.root, problem=error.strerror) from error
         try:
             if stat.S_IMODE(self.root.stat().st_mode) & stat.S_IRWXO:
                 raise PlaceOpen(place=self.root)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
-        except BlockingIOError as busy:
-            raise PlaceBusy(place=self.root) from busy
+        except BlockingIOError as error:
+            raise PlaceBusy(place=self.root) from error
         finally:
             os.close(lock)
 
 
 def write_private(path: Path, text: str) -> None:
-    """In one step, for its owner's eyes only."""
+    """Replace a file in one step, readable for its owner only."""
     draft = path.with_name(f".{path.name}.new")
     draft.write_text(text)
     draft.chmod(0o600)

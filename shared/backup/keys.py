@@ -1,11 +1,13 @@
-"""The keys that a ledger needs and that are not in it: the one that seals its trail, the one of authenticators.
+"""The keys that a ledger needs and that are not in it: for the audit seals and the authenticators.
 
-They are left out of a backup unless it is asked for: whoever holds both could seal a changed trail anew and read the
-secrets of second factors.
+A backup contains them only on request. A person with both could seal a changed audit trail again
+and read the secrets of second factors.
 """
 
 import hashlib
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from shared.backup.folder import write_private
 from shared.errors import SeraError
@@ -14,7 +16,7 @@ from shared.settings import Settings
 
 FOLDER = "keys"
 NAMES = {"audit-ed25519": "audit_key", "people-aes": "people_key"}
-"""The file below $SERA_HOME/keys, and the setting that stands in for it."""
+"""The file in $SERA_HOME/keys, and the setting that replaces it."""
 COSTS = {
     "audit-ed25519": "the audit trail goes on under a new key",
     "people-aes": "whoever has an authenticator needs a reset",
@@ -31,17 +33,17 @@ class KeysMissing(SeraError):
 
 
 def available_keys(settings: Settings) -> dict[str, str]:
-    """The keys that are here, by the name of their file."""
-    found = {name: _text(settings, name) for name in NAMES}
-    return {name: text for name, text in found.items() if text}
+    """The keys of this installation, by the name of their file."""
+    texts = {name: _key_text(settings, name) for name in NAMES}
+    return {name: text for name, text in texts.items() if text}
 
 
 def fingerprints(keys: dict[str, str]) -> dict[str, str]:
-    """A hash of 256 random bits tells nothing of them."""
-    return {
-        name: hashlib.sha256(decode_key(text)).hexdigest()
-        for name, text in sorted(keys.items())
-    }
+    """SHA-256 hashes. A hash of 256 random bits reveals nothing about them."""
+    hashes = {}
+    for name, text in sorted(keys.items()):
+        hashes[name] = hashlib.sha256(decode_key(text)).hexdigest()
+    return hashes
 
 
 def save_keys(keys: dict[str, str], folder: Path) -> None:
@@ -59,30 +61,30 @@ def read_saved_keys(folder: Path) -> dict[str, str]:
 def plan_keys(
     settings: Settings, required: dict[str, str], backup: Path, allow_missing: bool
 ) -> tuple[dict[str, str], list[str]]:
-    """The keys that the backup can bring home, and those that stay lacking. Raises KeysMissing unless `without`."""
-    here = fingerprints(available_keys(settings))
-    lacking = [name for name, digest in required.items() if here.get(name) != digest]
-    brought = {
+    """The keys to restore from the backup, and the names of the keys that stay missing.
+
+    `required` has the fingerprints in the manifest.
+    Raises KeysMissing if keys stay missing, unless `allow_missing`.
+    """
+    present = fingerprints(available_keys(settings))
+    absent = [name for name, digest in required.items() if present.get(name) != digest]
+    restorable = {
         name: text
         for name, text in read_saved_keys(backup / FOLDER).items()
-        if name in lacking and name not in here
+        if name in absent and name not in present
     }
-    still = [name for name in lacking if name not in brought]
-    if still and not allow_missing:
-        costs = "; ".join(COSTS[name] for name in still)
+    missing = [name for name in absent if name not in restorable]
+    if missing and not allow_missing:
+        costs = "; ".join(COSTS[name] for name in missing)
         raise KeysMissing(
-            names=" and ".join(still), folder=settings.home / FOLDER, costs=costs
+            names=" and ".join(missing), folder=settings.home / FOLDER, costs=costs
         )
-    return brought, still
+    return restorable, missing
 
 
-def _text(settings: Settings, name: str) -> str | None:
-    told = getattr(settings, NAMES[name])
+def _key_text(settings: Settings, name: str) -> str | None:
+    setting: SecretStr | None = getattr(settings, NAMES[name])
+    if setting:
+        return setting.get_secret_value()
     path = settings.home / FOLDER / name
-    return (
-        told.get_secret_value()
-        if told
-        else path.read_text()
-        if path.is_file()
-        else None
-    )
+    return path.read_text() if path.is_file() else None

@@ -1,4 +1,7 @@
-"""manifest.json: what a backup holds, with the hash of every part. Its own hash is in the backup's name."""
+"""manifest.json: the parts of a backup with their hashes.
+
+The backup's name contains the hash of the manifest.
+"""
 
 import hashlib
 from datetime import datetime
@@ -36,17 +39,17 @@ class TablePart(FilePart):
 
 
 class ObjectsPart(FilePart):
-    """The list of the objects' hashes; the objects themselves lie beside all backups, each under its own."""
+    """The list of the objects' hashes. The objects themselves are beside the backups."""
 
     count: int
     new: int
-    """Those that no earlier backup of the folder had."""
+    """Objects that no earlier backup in the folder had."""
 
 
 class Manifest(_Part):
     format: int = FORMAT
     at: datetime
-    """The moment of the ledger, by the database's clock."""
+    """The moment of the snapshot, by the database's clock."""
     sera: str
     schema_revision: str
     postgres: str
@@ -55,11 +58,11 @@ class Manifest(_Part):
     let_go: int
     """Objects of cases that were erased while the backup was made."""
     missing: list[str]
-    """Objects that the ledger named and the store did not have, or not as they were."""
+    """Objects that the ledger named and that were missing or damaged in the store."""
     heads: dict[str, str]
     """Number and hash of each audit chain's last event."""
     keys: dict[str, str]
-    """SHA-256 of the keys that this ledger needs, as far as whoever made the backup holds them."""
+    """SHA-256 of the keys of this ledger, as far as they were available at the backup."""
     with_keys: bool
 
     def write(self, folder: Path) -> str:
@@ -69,29 +72,32 @@ class Manifest(_Part):
         return hashlib.sha256(text).hexdigest()
 
     def backup_name(self, digest: str) -> str:
-        """What a backup with this manifest is called; names sort by time."""
-        return f"{self.at:%Y%m%dT%H%M%S}.{self.at.microsecond // 1000:03}Z-{digest[:NAME_DIGITS]}"
+        """The name of a backup with this manifest. Names sort by time."""
+        milliseconds = self.at.microsecond // 1000
+        time = f"{self.at:%Y%m%dT%H%M%S}.{milliseconds:03}Z"
+        return f"{time}-{digest[:NAME_DIGITS]}"
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
-        """Raises BackupUnreadable, also where it is not the one that the folder's name tells of."""
+        """Raises BackupUnreadable, also if the manifest's hash is not in the folder's name."""
         path = folder / MANIFEST
         try:
             text = path.read_bytes()
-            found = cls.model_validate_json(text)
+            manifest = cls.model_validate_json(text)
         except OSError as error:
             raise BackupUnreadable(path=path, problem=error.strerror) from error
         except ValidationError as error:
             raise BackupUnreadable(
                 path=path, problem=error.errors()[0]["msg"]
             ) from error
-        if not folder.name.endswith(hashlib.sha256(text).hexdigest()[:NAME_DIGITS]):
+        digest = hashlib.sha256(text).hexdigest()
+        if not folder.name.endswith(digest[:NAME_DIGITS]):
             raise BackupUnreadable(
                 path=path,
                 problem="it was changed: its hash is not the one in the folder's name",
             )
-        if found.format != FORMAT:
+        if manifest.format != FORMAT:
             raise BackupUnreadable(
-                path=path, problem=f"it has the format {found.format}"
+                path=path, problem=f"it has the format {manifest.format}"
             )
-        return found
+        return manifest

@@ -1,4 +1,7 @@
-"""Objects go from one store to another, each under its own hash: what is there already stays."""
+"""Copies objects from one store to another, each under its own hash.
+
+Objects that the target has are not copied again.
+"""
 
 import json
 import os
@@ -10,10 +13,10 @@ from shared.objects import ObjectCorrupt, ObjectMissing, ObjectStore
 
 SPOOL_BYTES = 8 << 20
 ProgressCallback = Callable[[str, float, str], None]
-"""A stage, how far it has come (0 to 1), and a word on it."""
+"""Called with a stage, the finished fraction of it (0 to 1), and a short message."""
 
 
-def nowhere(_sha256: str) -> bool:
+def never_exists(_sha256: str) -> bool:
     return False
 
 
@@ -22,7 +25,9 @@ def ignore_progress(_stage: str, _fraction: float, _message: str) -> None: ...
 
 @dataclass
 class CopyResult:
-    """`there` had been copied before; `missing` are not in the source, or not as they were."""
+    """`existing` objects were in the target before. `missing` ones are damaged or not in the
+    source.
+    """
 
     new: int = 0
     new_bytes: int = 0
@@ -31,11 +36,13 @@ class CopyResult:
 
 
 def with_model_files(
-    hashes: Iterable[str], models: Iterable[str], source: ObjectStore
+    hashes: Iterable[str], model_digests: Iterable[str], source: ObjectStore
 ) -> list[str]:
-    """The objects of the ledger's rows, and the files that the manifests of its models name."""
-    files = (name for model in models for name in _files(model, source))
-    return sorted({*hashes, *files})
+    """The objects of the ledger's rows, and the files that the models' manifests name."""
+    all_hashes = set(hashes)
+    for digest in model_digests:
+        all_hashes.update(_model_files(digest, source))
+    return sorted(all_hashes)
 
 
 def copy_objects(
@@ -43,59 +50,70 @@ def copy_objects(
     source: ObjectStore,
     target: ObjectStore,
     report_progress: ProgressCallback,
-    exists: Callable[[str], bool] = nowhere,
+    exists: Callable[[str], bool] = never_exists,
 ) -> CopyResult:
-    """Those that are not there yet. Raises StorageFull, ObjectsUnavailable."""
-    done = CopyResult()
-    for sha256 in _followed(hashes, "objects", report_progress):
+    """Copy the objects that do not exist in the target. Raises StorageFull, ObjectsUnavailable."""
+    result = CopyResult()
+    for sha256 in _with_progress(hashes, "objects", report_progress):
         if exists(sha256):
-            done.existing += 1
+            result.existing += 1
         else:
-            _copy(sha256, source, target, done)
-    return done
+            _copy(sha256, source, target, result)
+    return result
 
 
-def damaged_objects(hashes: list[str], store: ObjectStore, stage: str, report_progress: ProgressCallback) -> list[str]:
-    """Those that are not there, or whose bytes do not make their hash; every one is read."""
+def damaged_objects(
+    hashes: list[str],
+    store: ObjectStore,
+    stage: str,
+    report_progress: ProgressCallback,
+) -> list[str]:
+    """Objects that are missing or do not match their hash. Every object is read."""
     return [
         sha256
-        for sha256 in _followed(hashes, stage, report_progress)
-        if _size(sha256, store) is None
+        for sha256 in _with_progress(hashes, stage, report_progress)
+        if not _is_intact(sha256, store)
     ]
 
 
-def _followed(hashes: list[str], stage: str, told: ProgressCallback) -> Iterator[str]:
-    for place, sha256 in enumerate(hashes):
+def _with_progress(
+    hashes: list[str], stage: str, report_progress: ProgressCallback
+) -> Iterator[str]:
+    """The hashes; progress is reported after the work on each."""
+    total = len(hashes)
+    for number, sha256 in enumerate(hashes, start=1):
         yield sha256
-        told(stage, (place + 1) / len(hashes), f"{place + 1} of {len(hashes)}")
+        report_progress(stage, number / total, f"{number} of {total}")
 
 
-def _size(sha256: str, store: ObjectStore) -> int | None:
+def _is_intact(sha256: str, store: ObjectStore) -> bool:
     try:
-        with open(os.devnull, "wb") as nowhere:
-            return store.copy_to(sha256, nowhere)
+        with open(os.devnull, "wb") as devnull:
+            store.copy_to(sha256, devnull)
     except (ObjectMissing, ObjectCorrupt):
-        return None
+        return False
+    return True
 
 
-def _copy(sha256: str, source: ObjectStore, target: ObjectStore, done: CopyResult) -> None:
+def _copy(
+    sha256: str, source: ObjectStore, target: ObjectStore, result: CopyResult
+) -> None:
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
         try:
             size = source.copy_to(sha256, spool)
         except (ObjectMissing, ObjectCorrupt):
-            done.missing.append(sha256)
+            result.missing.append(sha256)
             return
         spool.seek(0)
         target.put(spool, overwrite=True)
-    done.new = done.new + 1
-    done.new_bytes = done.new_bytes + size
+    result.new += 1
+    result.new_bytes += size
 
 
-def _files(model: str, source: ObjectStore) -> list[str]:
-    """Nothing of a manifest that is not there: it is missing itself."""
+def _model_files(digest: str, source: ObjectStore) -> list[str]:
+    """The files of a model. A missing manifest counts as missing itself and names no files."""
     try:
-        return [
-            entry["sha256"] for entry in json.loads(source.get(model))["files"].values()
-        ]
+        manifest = json.loads(source.get(digest))
     except (ObjectMissing, ObjectCorrupt):
         return []
+    return [entry["sha256"] for entry in manifest["files"].values()]

@@ -1,19 +1,25 @@
-"""Old backups go, and with them the objects that no later one names: what was erased is gone from here then too."""
+"""Removes old backups, and the objects that only they name.
+
+Erased cases leave the backups in this way too.
+"""
 
 from shared.backup.create import read_object_hashes
 from shared.backup.folder import BackupFolder
 
 
-def prune(place: BackupFolder, keep: int) -> tuple[list[str], int]:
-    """Keep the newest backups, that many of them; returns which went, and how many objects did."""
-    with place.locked():
-        old = place.backup_names()[:-keep]
-        for name in old:
-            place.remove_backup(name)
-        needed = {
-            sha256 for name in place.backup_names() for sha256 in read_object_hashes(place.backup_folder(name))
-        }
-        idle = sorted(set(place.object_hashes()) - needed)
-        for sha256 in idle:
-            place.objects.delete(sha256)
-        return old, len(idle)
+def prune(backups: BackupFolder, keep: int) -> tuple[list[str], int]:
+    """Keep the newest `keep` backups.
+
+    Returns the names of the removed backups and the number of the removed objects.
+    """
+    with backups.locked():
+        old_names = backups.backup_names()[:-keep]
+        for name in old_names:
+            backups.remove_backup(name)
+        needed_hashes: set[str] = set()
+        for name in backups.backup_names():
+            needed_hashes.update(read_object_hashes(backups.backup_folder(name)))
+        unused_hashes = set(backups.object_hashes()) - needed_hashes
+        for sha256 in sorted(unused_hashes):
+            backups.objects.delete(sha256)
+        return old_names, len(unused_hashes)

@@ -1,7 +1,7 @@
-"""Making a ledger and its objects out of a backup.
+"""Restores a ledger and its objects from a backup.
 
-All rows come in one transaction, which is committed when the objects are in place: a restore that breaks off leaves an
-empty database, and is simply begun again.
+All rows are loaded in one transaction, which is committed when the objects are in place. A restore
+that breaks off leaves an empty database and can simply be started again.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,14 @@ from shared.backup.create import LEDGER
 from shared.backup.files import open_decompressed
 from shared.backup.folder import BackupFolder
 from shared.backup.manifest import Manifest
-from shared.backup.objects import CopyResult, ProgressCallback, copy_objects, ignore_progress, damaged_objects, with_model_files
+from shared.backup.objects import (
+    CopyResult,
+    ProgressCallback,
+    copy_objects,
+    damaged_objects,
+    ignore_progress,
+    with_model_files,
+)
 from shared.backup.verification import damaged_files
 from shared.backup.withdrawal_notes import read_note
 from shared.domain.audit.withdrawals import Withdrawals, merge_withdrawals
@@ -20,6 +27,9 @@ from shared.errors import SeraError
 from shared.ledger.backup.restore import RestoreTarget, open_restore_target
 from shared.ledger.schema.compatibility import head
 from shared.objects import ObjectStore
+
+READING_BACK = "reading back"
+"""The stage in which every restored object is verified."""
 
 
 class BackupDamaged(SeraError):
@@ -41,7 +51,7 @@ class RestoreDiffers(SeraError):
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """`lost` are objects that neither the backup nor the store has as they were."""
+    """`lost_objects` are intact neither in the backup nor in the store."""
 
     name: str
     manifest: Manifest
@@ -56,7 +66,7 @@ class RestoreResult:
 
 
 def restore(
-    place: BackupFolder,
+    backups: BackupFolder,
     database_url: str,
     objects: ObjectStore,
     *,
@@ -64,61 +74,78 @@ def restore(
     withdrawn: Iterable[Withdrawals] = (),
     report_progress: ProgressCallback = ignore_progress,
 ) -> RestoreResult:
-    """Raises NoBackup, BackupUnreadable, BackupDamaged, NoteUnreadable, DatabaseNotEmpty, CodeBehind,
-    SchemaUnreleased, Unavailable.
+    """Raises NoBackup, BackupUnreadable, BackupDamaged, NoteUnreadable, DatabaseNotEmpty,
+    CodeBehind, SchemaUnreleased, Unavailable.
     """
-    folder = place.backup_folder(name)
+    folder = backups.backup_folder(name)
     manifest = Manifest.read(folder)
-    known = merge_withdrawals([read_note(place), *withdrawn])
-    if files := damaged_files(folder, manifest):
-        raise BackupDamaged(name=folder.name, files=", ".join(files))
-    with open_restore_target(database_url) as refill:
-        rows = _rows(refill, folder, manifest, report_progress)
-        refill.upgrade_to_head()
+    withdrawals = merge_withdrawals([read_note(backups), *withdrawn])
+    bad_files = damaged_files(folder, manifest)
+    if bad_files:
+        raise BackupDamaged(name=folder.name, files=", ".join(bad_files))
+    with open_restore_target(database_url) as target:
+        rows = _load_rows(target, folder, manifest, report_progress)
+        target.upgrade_to_head()
         facts = {"backup": folder.name, "schema": manifest.schema_revision}
-        erased, revoked = refill.record(known, facts)
-        wanted = with_model_files(refill.object_hashes(), refill.models(), place.objects)
-        copied = copy_objects(wanted, place.objects, objects, report_progress, objects.exists)
-    lost = _mended(damaged_objects(wanted, objects, "reading back", report_progress), place, objects, report_progress)
-    found = (
-        folder.name,
-        manifest,
-        rows,
-        head(),
-        erased,
-        revoked,
-        known.known_at,
-        len(wanted),
-        copied,
-        lost,
+        erased, revoked = target.apply_withdrawals(withdrawals, facts)
+        hashes = with_model_files(
+            target.object_hashes(), target.model_digests(), backups.objects
+        )
+        copy_result = copy_objects(
+            hashes,
+            source=backups.objects,
+            target=objects,
+            report_progress=report_progress,
+            exists=objects.exists,
+        )
+    damaged = damaged_objects(hashes, objects, READING_BACK, report_progress)
+    return RestoreResult(
+        name=folder.name,
+        manifest=manifest,
+        rows=rows,
+        migrated_to=head(),
+        erased=erased,
+        revoked=revoked,
+        known_at=withdrawals.known_at,
+        objects=len(hashes),
+        copy_result=copy_result,
+        lost_objects=_repair(damaged, backups, objects, report_progress),
     )
-    return RestoreResult(*found)
 
 
-def _mended(
-    damaged: list[str], place: BackupFolder, objects: ObjectStore, told: ProgressCallback
+def _repair(
+    damaged: list[str],
+    backups: BackupFolder,
+    objects: ObjectStore,
+    report_progress: ProgressCallback,
 ) -> list[str]:
-    """What was there already and is not as it was is replaced; returns those for which that was in vain."""
+    """Replace damaged objects that the store had before; returns those that stay damaged."""
     if not damaged:
         return []
-    copy_objects(damaged, place.objects, objects, told)
-    return damaged_objects(damaged, objects, "reading back", told)
+    copy_objects(damaged, backups.objects, objects, report_progress)
+    return damaged_objects(damaged, objects, READING_BACK, report_progress)
 
 
-def _rows(refill: RestoreTarget, folder: Path, manifest: Manifest, told: ProgressCallback) -> int:
-    """Raises RestoreDiffers."""
-    refill.create_schema(manifest.schema_revision)
-    with refill.empty_tables() as order:
-        if missing := set(manifest.tables) - set(order):
+def _load_rows(
+    target: RestoreTarget,
+    folder: Path,
+    manifest: Manifest,
+    report_progress: ProgressCallback,
+) -> int:
+    """Returns the number of rows. Raises RestoreDiffers."""
+    target.create_schema(manifest.schema_revision)
+    with target.empty_tables() as table_names:
+        missing = set(manifest.tables) - set(table_names)
+        if missing:
             raise RestoreDiffers(what=f"The table {min(missing)}", name=folder.name)
-        tables = [
-            (name, manifest.tables[name]) for name in order if name in manifest.tables
-        ]
-        for place, (name, part) in enumerate(tables, start=1):
-            with open_decompressed(folder / LEDGER / f"{name}.gz") as rows:
-                if refill.load(name, part.columns, rows) != part.rows:
-                    raise RestoreDiffers(what=f"The table {name}", name=folder.name)
-            told("ledger", place / len(tables), name)
-    if refill.heads() != manifest.heads:
+        names = [name for name in table_names if name in manifest.tables]
+        for number, name in enumerate(names, start=1):
+            part = manifest.tables[name]
+            with open_decompressed(folder / LEDGER / f"{name}.gz") as stream:
+                loaded = target.load(name, part.columns, stream)
+            if loaded != part.rows:
+                raise RestoreDiffers(what=f"The table {name}", name=folder.name)
+            report_progress("ledger", number / len(names), name)
+    if target.heads() != manifest.heads:
         raise RestoreDiffers(what="The audit trail", name=folder.name)
     return sum(part.rows for part in manifest.tables.values())

@@ -1,4 +1,4 @@
-"""Whether a backup is as it was made: every file and every object is read and hashed, and nothing is restored."""
+"""Verifies a backup: every file and every object is read and hashed. Nothing is restored."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +7,15 @@ from shared.backup.create import LEDGER, OBJECTS, read_object_hashes
 from shared.backup.files import file_part
 from shared.backup.folder import BackupFolder
 from shared.backup.manifest import FilePart, Manifest
-from shared.backup.objects import ProgressCallback, ignore_progress, damaged_objects
+from shared.backup.objects import ProgressCallback, damaged_objects, ignore_progress
 
 
 @dataclass(frozen=True)
 class VerificationResult:
-    """`files` and `objects` are damaged or gone; `missing` were not there when the backup was made."""
+    """The damaged or missing files and objects of a backup.
+
+    Objects that were missing when the backup was made are only in the manifest.
+    """
 
     name: str
     manifest: Manifest
@@ -24,28 +27,42 @@ class VerificationResult:
         return not (self.damaged_files or self.damaged_objects)
 
 
-def verify_backup(place: BackupFolder, name: str | None = None, report_progress: ProgressCallback = ignore_progress) -> VerificationResult:
+def verify_backup(
+    backups: BackupFolder,
+    name: str | None = None,
+    report_progress: ProgressCallback = ignore_progress,
+) -> VerificationResult:
     """Raises NoBackup, BackupUnreadable."""
-    folder = place.backup_folder(name)
+    folder = backups.backup_folder(name)
     manifest = Manifest.read(folder)
-    files = damaged_files(folder, manifest)
-    hashes = (
-        [] if OBJECTS in files else sorted(set(read_object_hashes(folder)) - set(manifest.missing))
+    bad_files = damaged_files(folder, manifest)
+    hashes: list[str] = []
+    if OBJECTS not in bad_files:
+        hashes = sorted(set(read_object_hashes(folder)) - set(manifest.missing))
+    bad_objects = damaged_objects(
+        hashes,
+        store=backups.objects,
+        stage="objects",
+        report_progress=report_progress,
     )
     return VerificationResult(
-        folder.name, manifest, files, damaged_objects(hashes, place.objects, "objects", report_progress)
+        name=folder.name,
+        manifest=manifest,
+        damaged_files=bad_files,
+        damaged_objects=bad_objects,
     )
 
 
 def damaged_files(folder: Path, manifest: Manifest) -> list[str]:
-    """Files of the backup that are not what its manifest says."""
-    parts = {f"{LEDGER}/{name}.gz": part for name, part in manifest.tables.items()} | {
-        OBJECTS: manifest.objects
+    """Files of the backup that do not match its manifest."""
+    parts: dict[str, FilePart] = {
+        f"{LEDGER}/{name}.gz": part for name, part in manifest.tables.items()
     }
-    return [path for path, part in parts.items() if not _as_told(folder / path, part)]
+    parts[OBJECTS] = manifest.objects
+    return [path for path, part in parts.items() if not _matches(folder / path, part)]
 
 
-def _as_told(path: Path, part: FilePart) -> bool:
+def _matches(path: Path, part: FilePart) -> bool:
     try:
         return file_part(path) == FilePart(size=part.size, sha256=part.sha256)
     except OSError:

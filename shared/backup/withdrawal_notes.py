@@ -1,7 +1,8 @@
-"""What was erased or revoked, noted beside the backups, so that no older backup brings it back.
+"""Notes beside the backups of all erased cases and revoked keys.
 
-A note costs one query: make it often (`./sera backup note`). What was erased after the last note is in no backup's
-reach; an export of the audit trail that was kept elsewhere tells of it.
+No older backup can then bring them back. A note costs one query, so it should be made often
+(`./sera backup note`). An erasure after the last note is unknown to every backup. An export of the
+audit trail that was stored elsewhere contains it.
 """
 
 import json
@@ -23,45 +24,46 @@ class NoteUnreadable(SeraError):
     )
 
 
-def update_note(place: BackupFolder, url: str) -> Withdrawals:
-    """Note what the ledger knows by now; returns all that is known."""
-    with place.locked(), snapshot(url) as moment:
-        return add_to_note(place, moment.withdrawn())
+def update_note(backups: BackupFolder, url: str) -> Withdrawals:
+    """Add the present withdrawals of the ledger to the note; returns all that are known."""
+    with backups.locked(), snapshot(url) as moment:
+        return add_to_note(backups, moment.withdrawals())
 
 
-def add_to_note(place: BackupFolder, told: Withdrawals) -> Withdrawals:
-    """What was known before stays known."""
-    known = read_note(place) | told
-    write_private(
-        place.withdrawals_file,
-        json.dumps({**vars(known), "keys": sorted(known.keys)}, indent=1),
-    )
+def add_to_note(backups: BackupFolder, withdrawals: Withdrawals) -> Withdrawals:
+    """Add withdrawals to the note. Earlier ones stay in it."""
+    known = read_note(backups) | withdrawals
+    content = {**vars(known), "keys": sorted(known.keys)}
+    write_private(backups.withdrawals_file, json.dumps(content, indent=1))
     return known
 
 
-def read_note(place: BackupFolder) -> Withdrawals:
+def read_note(backups: BackupFolder) -> Withdrawals:
     """Raises NoteUnreadable."""
+    path = backups.withdrawals_file
     try:
-        told = json.loads(place.withdrawals_file.read_text())
+        content = json.loads(path.read_text())
         return Withdrawals(
-            told["known_at"], dict(told["cases"]), frozenset(told["keys"])
+            known_at=content["known_at"],
+            cases=dict(content["cases"]),
+            keys=frozenset(content["keys"]),
         )
     except FileNotFoundError:
         return Withdrawals()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NoteUnreadable(path=place.withdrawals_file) from error
+        raise NoteUnreadable(path=path) from error
 
 
 def read_export(path: Path) -> Withdrawals:
-    """What an export of the audit trail tells. Raises ExportMissing, ExportUnreadable."""
+    """The withdrawals in an export of the audit trail. Raises ExportMissing, ExportUnreadable."""
     cases = {}
     keys = set()
-    last = ""
+    known_at = ""
     for link in AuditExport(path).links():
-        last = max(last, link.at)
+        known_at = max(known_at, link.at)
         details = json.loads(link.details)
         if link.event == Event.CASE_ERASED and link.case:
             cases[link.case] = details["ground"]
         elif link.event == Event.KEY_REVOKED:
             keys.add(details["key"])
-    return Withdrawals(last, cases, frozenset(keys))
+    return Withdrawals(known_at=known_at, cases=cases, keys=frozenset(keys))

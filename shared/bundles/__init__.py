@@ -1,4 +1,4 @@
-"""The immutable trained model: save, verify, load, predict."""
+"""Bundles: the immutable files of a trained model. Saves, verifies and loads them, and predicts."""
 
 from shared.bundles.bundle import Bundle
 from shared.bundles.errors import (

@@ -1,4 +1,4 @@
-"""The immutable trained model, ready to predict."""
+"""A loaded bundle: the immutable trained model, ready to predict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ from shared.learning import FittedModel, recipe_framing
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle; `digest` is the SHA-256 of its manifest, which holds those of all other files."""
+    """A verified bundle.
+
+    `digest` is the SHA-256 of its manifest, which holds the SHA-256 of all other files.
+    """
 
     digest: str
     manifest: Manifest
@@ -20,7 +23,7 @@ class Bundle:
 
     @property
     def framing(self) -> Framing:
-        """How a nodule is cut out for this bundle."""
+        """How nodules are cut out for this bundle."""
         return recipe_framing(self.model.recipe)
 
     @property
@@ -29,11 +32,14 @@ class Bundle:
         return self.manifest.prevalence
 
     def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
-        """One prediction for each nodule; raises the error of the first that cannot be read."""
+        """One prediction for each nodule. Raises the error of the first unreadable nodule."""
         return self.model.predict(nodules)
 
     def predict_each(
         self, nodules: Sequence[Nodule | SeraError]
     ) -> list[Prediction | SeraError]:
-        """For each nodule its prediction, or the error that kept it from being read; errors are handed back."""
+        """For each nodule its prediction or its error; the other nodules do not fail.
+
+        An error in the place of a nodule is returned unchanged.
+        """
         return self.model.predict_each(nodules)

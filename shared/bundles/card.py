@@ -1,6 +1,10 @@
-"""A model's card: what it is for, made from, worth and not worth, as plain values (Mitchell et al., FAT* 2019)."""
+"""Builds a model card: intended use, data, method, performance and limits of a model, as JSON values.
+
+Source of the form: Mitchell et al., FAT* 2019.
+"""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from shared.bundles.bundle import Bundle
@@ -8,7 +12,7 @@ from shared.bundles.golden_cases import TOLERANCE
 from shared.bundles.ledger_record import confusion_table
 from shared.cards import statements
 from shared.learning import FittedComponent
-from shared.networks import get_network
+from shared.networks import WeightsSource, get_network
 from shared.recipes import (
     SUPERVISED_TUNINGS,
     FeatureSet,
@@ -16,61 +20,59 @@ from shared.recipes import (
     Recipe,
     Tuning,
 )
-from shared.statistics import ConfusionTable, Measure, predictive_values
+from shared.statistics import CalibrationBin, ConfusionTable, Measure, predictive_values
 
 FORMAT = 1
 VALIDATION_METHOD = (
-    "{folds}-fold cross-validation on the training images, stratified by class and split by patient{known}: each image "
-    "is judged by a model that saw neither it nor its patient. Settings, calibration, fusion and cut-off of a fold "
+    "{folds}-fold cross-validation on the training images, stratified by class and split by "
+    "patient{known}: each image "
+    "is judged by a model that saw neither it nor its patient. Settings, calibration, fusion and "
+    "cut-off of a fold "
     "come from the other folds. There is no external test in these figures."
 )
 NO_KNOWN_PATIENTS = " (none is named here, so each image stood by itself)"
 SOME_KNOWN_PATIENTS = " where that is known"
 TUNINGS = {
     Tuning.NONE: "as pre-trained",
-    Tuning.TRANSFER: "a new last layer was trained on the training images, the rest is as pre-trained",
+    Tuning.TRANSFER: (
+        "a new last layer was trained on the training images, "
+        "the rest is as pre-trained"
+    ),
     Tuning.FINE_TUNE: "trained on from the pre-trained weights",
     Tuning.PHANTOMS: "trained from nothing on drawn phantoms",
 }
 RATES = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.ACCURACY)
 CLINICAL_PREVALENCES = (0.15, 0.23)
-"""Share of malignant nodules that clinics see (K20): predictive values at the training images' share mean little."""
+"""Share of malignant nodules in clinics (K20).
+
+Predictive values at the training images' prevalence would mean little.
+"""
 NO_PRETRAINED_WEIGHTS = {"from": "none: trained from nothing", "licence": "none needed"}
 
 
 def model_card(bundle: Bundle) -> dict[str, Any]:
-    """Everything a reader, a hospital or a regulator should know of a model, ready to be kept as JSON.
+    """The facts about a model for a reader, a hospital or a regulator, as JSON values.
 
-    `stored` is for the ledger to fill: a bundle does not know under which number it goes, nor whether it is live.
+    The ledger fills `stored`: a bundle knows neither its number there, nor whether it is live.
     """
     manifest = bundle.manifest
-    evidence = bundle.model.evidence
     return {
         "format": FORMAT,
         "model": _model(bundle),
         "stored": None,
         "device": statements.DEVICE,
-        "intended": list(
-            statements.SYNTHETIC_INTENDED if manifest.synthetic else statements.INTENDED
-        ),
-        "not_intended": [
-            *(statements.SYNTHETIC_NOT_INTENDED if manifest.synthetic else ()),
-            *statements.NOT_INTENDED,
-        ],
+        "intended": _intended_uses(manifest.synthetic),
+        "not_intended": _unintended_uses(manifest.synthetic),
         "data": _data(bundle),
         "recipe": _recipe(bundle),
         "performance": _performance(bundle),
-        "operating_points": [point.to_json() for point in evidence.operating_points]
-        if evidence
-        else None,
-        "conformal": [found.to_json() for found in evidence.coverage]
-        if evidence
-        else None,
+        "operating_points": _operating_points(bundle),
+        "conformal": _conformal_coverage(bundle),
         "calibration": _calibration(bundle),
         "limits": _limits(bundle),
         "published": {
             "note": statements.PUBLISHED_NOTE,
-            "figures": [dict(each) for each in statements.PUBLISHED],
+            "figures": [dict(figure) for figure in statements.PUBLISHED],
         },
         "golden": {"cases": len(manifest.golden.scores), "tolerance": TOLERANCE},
         "libraries": dict(sorted(manifest.libraries.items())),
@@ -79,13 +81,26 @@ def model_card(bundle: Bundle) -> dict[str, Any]:
 
 def _model(bundle: Bundle) -> dict[str, Any]:
     manifest = bundle.manifest
-    names = ("name", "version", "created", "synthetic", "format")
-    classes = {"classes": list(manifest.classes), "positive": manifest.classes[1]}
-    return (
-        {name: getattr(manifest, name) for name in names}
-        | {"digest": bundle.digest}
-        | classes
-    )
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "created": manifest.created,
+        "synthetic": manifest.synthetic,
+        "format": manifest.format,
+        "digest": bundle.digest,
+        "classes": list(manifest.classes),
+        "positive": manifest.classes[1],
+    }
+
+
+def _intended_uses(is_synthetic: bool) -> list[str]:
+    uses = statements.SYNTHETIC_INTENDED if is_synthetic else statements.INTENDED
+    return list(uses)
+
+
+def _unintended_uses(is_synthetic: bool) -> list[str]:
+    uses = list(statements.SYNTHETIC_NOT_INTENDED) if is_synthetic else []
+    return [*uses, *statements.NOT_INTENDED]
 
 
 def _data(bundle: Bundle) -> dict[str, Any]:
@@ -98,8 +113,9 @@ def _data(bundle: Bundle) -> dict[str, Any]:
 
 
 def _recipe(bundle: Bundle) -> dict[str, Any]:
-    recipe = bundle.model.recipe
     model = bundle.model
+    recipe = model.recipe
+    metrics = bundle.manifest.metrics
     return {
         "name": recipe.name,
         "version": recipe.version,
@@ -107,8 +123,7 @@ def _recipe(bundle: Bundle) -> dict[str, Any]:
         "features": [_feature_set(features) for features in recipe.features],
         "tuning": _tuning(recipe),
         "readers": [
-            _reader(recipe, reader, bundle.manifest.metrics)
-            for reader in model.components
+            _component(recipe, component, metrics) for component in model.components
         ],
         "fusion": {"rule": recipe.fusion.rule, "weights": list(model.fusion.weights)},
         "cutoff": {"rule": recipe.decision.cutoff, "score": model.cutoff},
@@ -122,55 +137,69 @@ def _recipe(bundle: Bundle) -> dict[str, Any]:
 
 
 def _feature_set(features: FeatureSet) -> dict[str, Any]:
-    told = {"name": features.name, "network": features.network, "taps": features.tap}
-    if not isinstance(features, NetworkFeatures):
-        formulas = "by formula, definitions of the IBSI"
-        return told | {
-            "tuning": formulas,
-            "source": "Zwanenburg et al., Radiology 295:328 (2020)",
-            "weights": None,
-        }
-    known = get_network(features.network).card
-    weights = known.weights
-    origin = (
-        {"from": weights.url or "a file", "licence": weights.licence}
-        if weights
-        else NO_PRETRAINED_WEIGHTS
-    )
-    held = (
-        f", up to {features.frozen} left as it was"
-        if features.frozen and features.tuning is Tuning.FINE_TUNE
-        else ""
-    )
-    return told | {
-        "tuning": TUNINGS[features.tuning] + held,
-        "source": known.source,
-        "weights": origin,
+    entry: dict[str, Any] = {
+        "name": features.name,
+        "network": features.network,
+        "taps": features.tap,
     }
+    if isinstance(features, NetworkFeatures):
+        card = get_network(features.network).card
+        entry["tuning"] = _tuning_description(features)
+        entry["source"] = card.source
+        entry["weights"] = _weights_origin(card.weights)
+    else:
+        entry["tuning"] = "by formula, definitions of the IBSI"
+        entry["source"] = "Zwanenburg et al., Radiology 295:328 (2020)"
+        entry["weights"] = None
+    return entry
+
+
+def _tuning_description(features: NetworkFeatures) -> str:
+    description = TUNINGS[features.tuning]
+    if features.frozen and features.tuning is Tuning.FINE_TUNE:
+        description += f", up to {features.frozen} left as it was"
+    return description
+
+
+def _weights_origin(weights: WeightsSource | None) -> dict[str, str]:
+    if weights is None:
+        return NO_PRETRAINED_WEIGHTS
+    return {"from": weights.url or "a file", "licence": weights.licence}
 
 
 def _tuning(recipe: Recipe) -> dict[str, Any] | None:
-    """How networks were trained on the training images; None where none was."""
+    """How networks were trained on the training images; None if none was."""
     plan = recipe.tuning
-    if plan is None or not any(
-        getattr(each, "tuning", None) in SUPERVISED_TUNINGS for each in recipe.features
-    ):
+    if plan is None or not _has_tuned_network(recipe):
         return None
-    names = ("epochs", "momentum", "batch", "balance", "flips", "average")
-    return {name: getattr(plan, name) for name in names} | {
+    return {
+        "epochs": plan.epochs,
+        "momentum": plan.momentum,
+        "batch": plan.batch,
+        "balance": plan.balance,
+        "flips": plan.flips,
+        "average": plan.average,
         "rates": list(plan.rates),
         "decays": list(plan.decays),
     }
 
 
-def _reader(
-    recipe: Recipe, reader: FittedComponent, metrics: dict[str, float]
+def _has_tuned_network(recipe: Recipe) -> bool:
+    return any(
+        isinstance(features, NetworkFeatures) and features.tuning in SUPERVISED_TUNINGS
+        for features in recipe.features
+    )
+
+
+def _component(
+    recipe: Recipe, component: FittedComponent, metrics: Mapping[str, float]
 ) -> dict[str, Any]:
-    name = f"{'+'.join(recipe.features[place].name for place in reader.feature_sets)}/{reader.kind}"
+    feature_sets = [recipe.features[index].name for index in component.feature_sets]
+    name = f"{'+'.join(feature_sets)}/{component.kind}"
     return {
         "name": name,
-        "kind": reader.kind,
-        "settings": dict(reader.settings),
+        "kind": component.kind,
+        "settings": dict(component.settings),
         "auc": metrics.get(f"auc {name}"),
     }
 
@@ -178,58 +207,72 @@ def _reader(
 def _performance(bundle: Bundle) -> dict[str, Any]:
     metrics = bundle.manifest.metrics
     table = confusion_table(bundle)
-    bare = (
-        metrics["auc_low"] == metrics["auc_high"]
-    )  # the classes did not overlap: DeLong's variance is 0 there
-    bounds = (None, None) if bare else (metrics["auc_low"], metrics["auc_high"])
-    auc = {
-        "value": metrics["auc"],
-        "low": bounds[0],
-        "high": bounds[1],
-        "method": "DeLong, logit scale",
-    }
+    folds = int(metrics["folds"])
+    known = _known_patients(bundle)
     return {
-        "how": VALIDATION_METHOD.format(
-            folds=int(metrics["folds"]), known=_known(bundle)
-        ),
+        "how": VALIDATION_METHOD.format(folds=folds, known=known),
         "images": int(metrics["images"]),
-        "folds": int(metrics["folds"]),
+        "folds": folds,
         "prevalence": metrics["prevalence"],
-        "auc": auc,
+        "auc": _auc(metrics),
         "rates": _rates(metrics, table),
         "rates_method": "Wilson" if table else None,
         "predictive": [
-            _predictive(metrics, prevalence) for prevalence in CLINICAL_PREVALENCES
+            _predictive_values(metrics, prevalence)
+            for prevalence in CLINICAL_PREVALENCES
         ],
         "brier": metrics["brier"],
         "calibration_error": metrics["calibration_error"],
     }
 
 
-def _known(bundle: Bundle) -> str:
+def _auc(metrics: Mapping[str, float]) -> dict[str, Any]:
+    """The AUC with its interval.
+
+    If the classes do not overlap, DeLong's variance is 0 and there is no interval.
+    """
+    low: float | None = metrics["auc_low"]
+    high: float | None = metrics["auc_high"]
+    if low == high:
+        low = None
+        high = None
+    return {
+        "value": metrics["auc"],
+        "low": low,
+        "high": high,
+        "method": "DeLong, logit scale",
+    }
+
+
+def _known_patients(bundle: Bundle) -> str:
+    """The part of `VALIDATION_METHOD` that says for how many images the patient is known."""
     training = bundle.manifest.training
     if training.patients == 0:
         return NO_KNOWN_PATIENTS
     return "" if training.patients == training.groups else SOME_KNOWN_PATIENTS
 
 
-def _rates(metrics: dict[str, float], table: ConfusionTable | None) -> dict[str, Any]:
-    """Of the decisions at Youden's cut-off; of bundles that kept no counts the bare values."""
+def _rates(
+    metrics: Mapping[str, float], table: ConfusionTable | None
+) -> dict[str, Any]:
+    """Rates at Youden's cut-off; only their values for bundles that store no counts."""
     if table:
-        return {str(name): table.proportion(name).to_json() for name in RATES}
+        return {str(rate): table.proportion(rate).to_json() for rate in RATES}
     return {
-        str(name): {
-            "value": metrics[name],
+        str(rate): {
+            "value": metrics[rate],
             "low": None,
             "high": None,
             "count": None,
             "of": None,
         }
-        for name in RATES
+        for rate in RATES
     }
 
 
-def _predictive(metrics: dict[str, float], prevalence: float) -> dict[str, Any]:
+def _predictive_values(
+    metrics: Mapping[str, float], prevalence: float
+) -> dict[str, Any]:
     values = predictive_values(
         metrics["sensitivity"], metrics["specificity"], prevalence
     )
@@ -237,27 +280,50 @@ def _predictive(metrics: dict[str, float], prevalence: float) -> dict[str, Any]:
     return {"prevalence": prevalence, "ppv": ppv, "npv": npv}
 
 
+def _operating_points(bundle: Bundle) -> list[dict[str, Any]] | None:
+    evidence = bundle.model.evidence
+    if evidence is None:
+        return None
+    return [point.to_json() for point in evidence.operating_points]
+
+
+def _conformal_coverage(bundle: Bundle) -> list[dict[str, Any]] | None:
+    evidence = bundle.model.evidence
+    if evidence is None:
+        return None
+    return [coverage.to_json() for coverage in evidence.coverage]
+
+
 def _calibration(bundle: Bundle) -> list[dict[str, Any]] | None:
     evidence = bundle.model.evidence
     if evidence is None:
         return None
-    names = ("low", "high", "count", "malignant", "mean_probability", "observed")
-    return [
-        {name: getattr(each, name) for name in names}
-        | {"observed_low": each.interval.low, "observed_high": each.interval.high}
-        for each in evidence.calibration
-    ]
+    return [_calibration_bin(entry) for entry in evidence.calibration]
+
+
+def _calibration_bin(entry: CalibrationBin) -> dict[str, Any]:
+    return {
+        "low": entry.low,
+        "high": entry.high,
+        "count": entry.count,
+        "malignant": entry.malignant,
+        "mean_probability": entry.mean_probability,
+        "observed": entry.observed,
+        "observed_low": entry.interval.low,
+        "observed_high": entry.interval.high,
+    }
 
 
 def _limits(bundle: Bundle) -> list[str]:
     training = bundle.manifest.training
-    told = list(statements.LIMITS)
+    limits = list(statements.LIMITS)
     if not training.sites:
-        told.append(statements.NO_SITES)
-    if training.patients is not None and (
-        unknown := training.groups - training.patients
-    ):
-        told.append(
+        limits.append(statements.NO_SITES)
+    if training.patients is None:
+        return limits
+    unknown = training.groups - training.patients
+    if unknown:
+        limits.append(
             statements.UNKNOWN_PATIENTS.format(unknown=unknown, images=training.images)
         )
-    return told
+    return limits

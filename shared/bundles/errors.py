@@ -1,4 +1,4 @@
-"""What can be wrong with a bundle, each with the next step."""
+"""Errors of bundles, each with the next step."""
 
 from shared.errors import SeraError
 
@@ -6,7 +6,10 @@ from shared.errors import SeraError
 class BundleMissing(SeraError):
     code = "bundle-missing"
     status = 404
-    text = "There is no bundle in {folder}: it holds no manifest.json. Give the folder that a training run wrote."
+    text = (
+        "There is no bundle in {folder}: it holds no manifest.json. "
+        "Give the folder that a training run wrote."
+    )
 
 
 class BundleUnreadable(SeraError):
@@ -24,23 +27,33 @@ class BundleFormatUnknown(BundleUnreadable):
 
 class BundleTampered(SeraError):
     code = "bundle-tampered"
-    text = "The bundle's {part} is not what was saved: its digest differs. Do not use it; fetch the bundle again."
+    text = (
+        "The bundle's {part} is not what was saved: its digest differs. "
+        "Do not use it; fetch the bundle again."
+    )
 
 
 class BundleNotReproduced(SeraError):
     code = "bundle-not-reproduced"
     text = (
-        "The bundle scores golden case {case} with {found:.4f} here, and with {expected:.4f} when it was saved. "
+        "The bundle scores golden case {case} with {found:.4f} here, "
+        "and with {expected:.4f} when it was saved. "
         "Install the library versions in its manifest, or train anew."
     )
 
 
 class UntrustedType(SeraError):
     code = "untrusted-type"
-    text = "The bundle's {part} holds objects of types that SERA does not load: {types}. Do not use it."
+    text = (
+        "The bundle's {part} holds objects of types that SERA does not load: {types}. "
+        "Do not use it."
+    )
 
 
 class BundleExists(SeraError):
     code = "bundle-exists"
     status = 409
-    text = "The folder {folder} exists already, and a bundle never changes. Give a folder that does not exist."
+    text = (
+        "The folder {folder} exists already, and a bundle never changes. "
+        "Give a folder that does not exist."
+    )

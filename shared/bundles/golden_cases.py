@@ -1,4 +1,4 @@
-"""A few drawn nodules and the scores they had when the bundle was saved."""
+"""Golden cases: a few drawn nodules, with their scores at the time the bundle was saved."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,45 +14,55 @@ from shared.phantoms import draw
 SEEDS = (11, 12, 13, 14)
 SIZE_PX = 128
 TOLERANCE = 0.01
-"""Between machines sums round differently, and a tree may take the other branch; a wrong file is further off."""
+"""Sums round differently on other machines, and a tree may take the other branch there.
+
+The deviation of a wrong file is larger.
+"""
 
 
 def draw_cases(margin: float) -> list[Nodule]:
-    """Nodules of both classes, small so that a bundle stays small."""
-    return [
-        phantom_nodule(draw(seed, malignant=bool(seed % 2), size_px=SIZE_PX), margin)
-        for seed in SEEDS
-    ]
+    """Nodules of both classes. They are small, so that a bundle stays small."""
+    nodules = []
+    for seed in SEEDS:
+        phantom = draw(seed, malignant=bool(seed % 2), size_px=SIZE_PX)
+        nodules.append(phantom_nodule(phantom, margin))
+    return nodules
 
 
 def pack(nodules: Sequence[Nodule]) -> bytes:
-    """The pixels themselves, so that a later generator of phantoms does not invalidate a bundle."""
+    """The pixels and masks as a file.
+
+    They are stored, so that a later change of the phantoms does not invalidate a bundle.
+    """
     arrays: dict[str, NDArray[np.uint8]] = {}
-    for place, nodule in enumerate(nodules):
-        arrays[f"{place}.pixels"] = nodule.pixels
-        arrays[f"{place}.mask"] = nodule.mask.astype(np.uint8)
+    for index, nodule in enumerate(nodules):
+        arrays[f"{index}.pixels"] = nodule.pixels
+        arrays[f"{index}.mask"] = nodule.mask.astype(np.uint8)
     return safetensors.numpy.save(arrays)
 
 
 def unpack(arrays: Mapping[str, NDArray[np.uint8]]) -> list[Nodule]:
-    """The nodules that `pack` took."""
+    """The nodules from the file's arrays."""
     return [
         Nodule(
-            arrays[f"{place}.pixels"],
-            arrays[f"{place}.mask"].astype(bool),
+            arrays[f"{index}.pixels"],
+            arrays[f"{index}.mask"].astype(bool),
             has_outline=True,
         )
-        for place in range(len(arrays) // 2)
+        for index in range(len(arrays) // 2)
     ]
 
 
 def reproduce(
     model: FittedModel, nodules: Sequence[Nodule], scores: Sequence[float]
 ) -> None:
-    """Score the golden cases again (`BundleNotReproduced`); also warms the model up."""
-    for case, (prediction, expected) in enumerate(
-        zip(model.predict(nodules), scores, strict=True)
-    ):
+    """Score the golden cases again, which also warms the model up.
+
+    Raises `BundleNotReproduced` if a score differs from its stored value in `scores`.
+    """
+    predictions = model.predict(nodules)
+    pairs = zip(predictions, scores, strict=True)
+    for case, (prediction, expected) in enumerate(pairs):
         if not abs(prediction.score - expected) <= TOLERANCE:
             raise BundleNotReproduced(
                 case=case, found=prediction.score, expected=expected

@@ -1,4 +1,4 @@
-"""The facts of a bundle that the ledger stores, so that they can be read without loading the bundle."""
+"""The facts of a bundle that the ledger stores; they can be read without loading the bundle."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""From a folder to a bundle: verify, build, reproduce the golden cases."""
+"""Loads a bundle from a folder: verifies, builds the model, and reproduces the golden cases."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from shared.bundles.saving import write_folder
 from shared.bundles.trusted import load_classifier
 from shared.engines import Engine, open_engine
 from shared.learning import Evidence, FittedComponent, FittedModel, TrainingSummary
-from shared.learning.classifiers.classifiers import SCORERS, NetworkScorer
+from shared.learning.classifiers.classifiers import SCORERS, NetworkScorer, Scorer
 from shared.learning.classifiers.fusion import Fuser
 from shared.learning.features.extractors import (
     Extractor,
@@ -45,61 +45,64 @@ T = TypeVar("T")
 def load(
     folder: Path, expected_digest: str | None = None, engine: Engine | None = None
 ) -> Bundle:
-    """Load a bundle, warm and proven.
+    """Load a bundle, verify it, and warm it up.
 
     Parameters
     ----------
-    folder : what `save` or `assemble` wrote
-    expected_digest : the bundle's name; without one only the files are checked against the manifest
-    engine : runs the networks; None for the one that suits this machine
+    folder : written by `save` or `assemble_folder`
+    expected_digest : the bundle's name; without it, only the files are checked against the manifest
+    engine : runs the networks; by default the best one for this machine
 
     Raises
     ------
-    BundleMissing, BundleUnreadable, BundleFormatUnknown, BundleTampered, UntrustedType, BundleNotReproduced
+    BundleMissing, BundleUnreadable, BundleFormatUnknown, BundleTampered, UntrustedType,
+    BundleNotReproduced
     """
-    text = _manifest_bytes(folder)
-    digest = sha256(text)
+    content = _read_manifest(folder)
+    digest = sha256(content)
     if expected_digest not in (None, digest):
         raise BundleTampered(part=MANIFEST_FILE)
-    manifest = Manifest.from_bytes(text)
-    shelf = _BundleFiles(folder, manifest.files)
-    model = _model(manifest, shelf, engine or open_engine())
-    golden_cases.reproduce(
-        model,
-        golden_cases.unpack(shelf.arrays(manifest.golden.file)),
-        manifest.golden.scores,
-    )
-    return Bundle(digest, manifest, model)
+    manifest = Manifest.from_bytes(content)
+    files = _BundleFiles(folder=folder, entries=manifest.files)
+    model = _model(manifest, files, engine or open_engine())
+    nodules = golden_cases.unpack(files.arrays(manifest.golden.file))
+    golden_cases.reproduce(model, nodules, manifest.golden.scores)
+    return Bundle(digest=digest, manifest=manifest, model=model)
 
 
 def list_files(folder: Path) -> dict[str, FileEntry]:
-    """Path inside the bundle -> hash and size of every file, the manifest among them, to store each by its hash."""
-    text = _manifest_bytes(folder)
-    return {
-        **Manifest.from_bytes(text).files,
-        MANIFEST_FILE: FileEntry(sha256=sha256(text), size=len(text)),
-    }
+    """Hash and size of every file, by its path inside the bundle; the manifest is included."""
+    content = _read_manifest(folder)
+    entries = dict(Manifest.from_bytes(content).files)
+    entries[MANIFEST_FILE] = FileEntry(sha256=sha256(content), size=len(content))
+    return entries
 
 
 def assemble_folder(digest: str, fetch: Callable[[str], bytes], folder: Path) -> None:
-    """Build a bundle's folder from files stored by their hash; `digest` is the manifest's.
+    """Write a bundle's folder from files that are stored by their hash.
+
+    Parameters
+    ----------
+    digest : SHA-256 of the manifest
+    fetch : the content with a given SHA-256
+    folder : must not exist
 
     Raises
     ------
     BundleExists, BundleUnreadable, BundleTampered
     """
-    text = fetch(digest)
-    if sha256(text) != digest:
+    content = fetch(digest)
+    if sha256(content) != digest:
         raise BundleTampered(part=MANIFEST_FILE)
-    contents = {MANIFEST_FILE: text}
-    for path, entry in Manifest.from_bytes(text).files.items():
+    contents = {MANIFEST_FILE: content}
+    for path, entry in Manifest.from_bytes(content).files.items():
         contents[path] = _verified(fetch(entry.sha256), entry, path)
     write_folder(folder, contents)
 
 
 @dataclass(frozen=True)
 class _BundleFiles:
-    """The files of a bundle; each is verified in the very bytes that are then used."""
+    """The files of a bundle. The bytes that are verified are the bytes that are used."""
 
     folder: Path
     entries: Mapping[str, FileEntry]
@@ -110,27 +113,26 @@ class _BundleFiles:
                 part=MANIFEST_FILE, problem=f"{path} is used and not listed"
             )
         try:
-            return _verified(
-                (self.folder / path).read_bytes(), self.entries[path], path
-            )
+            content = (self.folder / path).read_bytes()
         except OSError as problem:
             raise BundleUnreadable(part=path, problem=problem.strerror) from problem
+        return _verified(content, self.entries[path], path)
 
     def arrays(self, path: str) -> dict[str, NDArray[Any]]:
-        """Of the types that the file states."""
-        return self._parsed(path, safetensors.numpy.load)
+        """The arrays of a safetensors file, with the types that the file states."""
+        return self._parse(path, safetensors.numpy.load)
 
     def tensors(self, path: str) -> dict[str, Tensor]:
-        return self._parsed(path, safetensors.torch.load)
+        return self._parse(path, safetensors.torch.load)
 
-    def _parsed(self, path: str, parse: Callable[[bytes], T]) -> T:
+    def _parse(self, path: str, parse: Callable[[bytes], T]) -> T:
         try:
             return parse(self.content(path))
         except safetensors.SafetensorError as problem:
             raise BundleUnreadable(part=path, problem=str(problem)) from problem
 
 
-def _manifest_bytes(folder: Path) -> bytes:
+def _read_manifest(folder: Path) -> bytes:
     try:
         return (folder / MANIFEST_FILE).read_bytes()
     except OSError as problem:
@@ -138,72 +140,81 @@ def _manifest_bytes(folder: Path) -> bytes:
 
 
 def _verified(content: bytes, entry: FileEntry, path: str) -> bytes:
+    """The same content. Raises `BundleTampered` if size or hash differ from the entry."""
     if len(content) != entry.size or sha256(content) != entry.sha256:
         raise BundleTampered(part=path)
     return content
 
 
-def _model(manifest: Manifest, shelf: _BundleFiles, engine: Engine) -> FittedModel:
+def _model(manifest: Manifest, files: _BundleFiles, engine: Engine) -> FittedModel:
     recipe = read_recipe(manifest.recipe)
-    extractors = tuple(
-        _extractor(recipe, number, manifest, shelf, engine)
-        for number in range(len(recipe.features))
-    )
+    extractors = []
+    for index in range(len(recipe.features)):
+        extractors.append(_extractor(recipe, index, manifest, files, engine))
     return FittedModel(
         recipe=recipe,
-        extractors=extractors,
-        components=tuple(_reader(entry, shelf) for entry in manifest.readers),
+        extractors=tuple(extractors),
+        components=tuple(_component(entry, files) for entry in manifest.readers),
         fusion=Fuser(
-            recipe.fusion.rule,
-            manifest.fusion.weights,
-            manifest.fusion.bias,
-            manifest.prevalence,
+            rule=recipe.fusion.rule,
+            weights=manifest.fusion.weights,
+            bias=manifest.fusion.bias,
+            prevalence=manifest.prevalence,
         ),
         calibration=_sigmoid(manifest.calibration),
         cutoff=manifest.cutoff,
         novelty=Novelty(
-            **shelf.arrays(manifest.novelty.file), residual=manifest.novelty.residual
+            **files.arrays(manifest.novelty.file), residual=manifest.novelty.residual
         ),
         novelty_limit=manifest.novelty.limit,
         training=TrainingSummary(**manifest.training.model_dump()),
         metrics=manifest.metrics,
-        evidence=_evidence(manifest.evidence, shelf),
+        evidence=_evidence(manifest.evidence, files),
     )
 
 
 def _extractor(
-    recipe: Recipe, number: int, manifest: Manifest, shelf: _BundleFiles, engine: Engine
+    recipe: Recipe,
+    index: int,
+    manifest: Manifest,
+    files: _BundleFiles,
+    engine: Engine,
 ) -> Extractor:
-    features = recipe.features[number]
+    """The extractor of the recipe's feature set of this index."""
+    features = recipe.features[index]
     if isinstance(features, HandcraftedFeatures):
         return HandcraftedExtractor(features)
-    if number not in manifest.networks:
+    if index not in manifest.networks:
         raise BundleUnreadable(
-            part=MANIFEST_FILE, problem=f"feature set {number} has no weights"
+            part=MANIFEST_FILE, problem=f"feature set {index} has no weights"
         )
-    tensors = shelf.tensors(manifest.networks[number])
+    tensors = files.tensors(manifest.networks[index])
     network = TapNetwork.from_tensors(features.network, features.taps, tensors)
     return NetworkExtractor(features, network, engine)
 
 
-def _reader(entry: ComponentEntry, shelf: _BundleFiles) -> FittedComponent:
-    scorer = (
-        SCORERS[entry.kind](load_classifier(shelf.content(entry.file), entry.file))
-        if entry.file
-        else NetworkScorer()
-    )
+def _component(entry: ComponentEntry, files: _BundleFiles) -> FittedComponent:
     return FittedComponent(
-        entry.feature_sets,
-        entry.kind,
-        entry.settings,
-        scorer,
-        _sigmoid(entry.calibration),
+        feature_sets=entry.feature_sets,
+        kind=entry.kind,
+        settings=entry.settings,
+        scorer=_scorer(entry, files),
+        calibration=_sigmoid(entry.calibration),
     )
 
 
-def _evidence(entry: EvidenceEntry | None, shelf: _BundleFiles) -> Evidence | None:
-    return None if entry is None else evidence.unpack(entry, shelf.arrays(entry.file))
+def _scorer(entry: ComponentEntry, files: _BundleFiles) -> Scorer:
+    if not entry.file:
+        return NetworkScorer()
+    model = load_classifier(files.content(entry.file), entry.file)
+    return SCORERS[entry.kind](model)
+
+
+def _evidence(entry: EvidenceEntry | None, files: _BundleFiles) -> Evidence | None:
+    if entry is None:
+        return None
+    return evidence.unpack(entry, files.arrays(entry.file))
 
 
 def _sigmoid(entry: SigmoidEntry) -> Sigmoid:
-    return Sigmoid(entry.slope, entry.intercept)
+    return Sigmoid(slope=entry.slope, intercept=entry.intercept)

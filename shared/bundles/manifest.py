@@ -1,4 +1,4 @@
-"""manifest.json: all of a bundle besides its arrays, and the hash of every other file."""
+"""The file manifest.json: all of a bundle except its arrays, and the hash of every other file."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from shared.recipes import ClassifierKind
 
 FORMAT = 3
 READABLE_FORMATS = (2, 3)
-"""Format 2 holds no evidence: such a bundle gives no p-values, and has no operating points and no reference."""
+"""Format 2 has no evidence: its bundles give no p-values, operating points or reference."""
 MANIFEST_FILE = "manifest.json"
 CLASSES = ("benign", "malignant")
 _SAFE_PATH = re.compile(r"(?:[a-z]+/)?[A-Za-z0-9_-]+\.(?:safetensors|skops)")
@@ -30,7 +30,7 @@ class _Entry(BaseModel):
 
 
 class _FormatField(BaseModel):
-    """The one field by which any manifest can be told."""
+    """The only field that every format of the manifest has."""
 
     format: int
 
@@ -46,14 +46,17 @@ class SigmoidEntry(_Entry):
 
 
 class FusionEntry(_Entry):
-    """Weights of the readers' log-odds, and what is added; the rule itself stands in the recipe."""
+    """Weights of the components' log-odds, and the bias; the rule itself is in the recipe."""
 
     weights: tuple[float, ...]
     bias: float
 
 
 class TrainingEntry(_Entry):
-    """What the model was fitted on; `fingerprint` is the SHA-256 of the data set's keys, labels and groups."""
+    """Counts of the training images.
+
+    `fingerprint` is the SHA-256 of the data set's keys, labels and groups.
+    """
 
     images: int
     benign: int
@@ -67,7 +70,11 @@ class TrainingEntry(_Entry):
 
 
 class ComponentEntry(_Entry):
-    """A fitted classifier on the recipe's feature sets of these numbers; a tuned network itself has no file."""
+    """A fitted component of the ensemble.
+
+    `feature_sets` are indices of the recipe's feature sets. `file` holds the classifier; a tuned
+    network itself has none.
+    """
 
     feature_sets: tuple[int, ...]
     kind: ClassifierKind
@@ -83,7 +90,7 @@ class NoveltyEntry(_Entry):
 
 
 class CountEntry(_Entry):
-    """Some out of a total."""
+    """A number of cases out of a total."""
 
     count: int
     of: int
@@ -98,7 +105,11 @@ class OperatingPointEntry(_Entry):
 
 
 class ClassCoverageEntry(_Entry):
-    """Of conformal sets of one class's images: those that hold the class, and what is in them."""
+    """Conformal sets of one class's images.
+
+    `covered` counts the sets that contain the class. `single`, `both` and `neither` count the sets
+    with one class, with both and with none.
+    """
 
     covered: CountEntry
     single: int
@@ -123,7 +134,10 @@ class CalibrationBinEntry(_Entry):
 
 
 class EvidenceEntry(_Entry):
-    """What the model knows of itself; `file` holds the reference's quantiles and the conformal calibration scores."""
+    """The model's evidence.
+
+    `file` holds the reference's quantiles and the conformal calibration scores.
+    """
 
     file: str
     operating_points: tuple[OperatingPointEntry, ...]
@@ -132,7 +146,7 @@ class EvidenceEntry(_Entry):
 
 
 class GoldenEntry(_Entry):
-    """Scores that the images in `file` had when the bundle was saved."""
+    """Scores of the images in `file` at the time the bundle was saved."""
 
     file: str
     scores: tuple[float, ...]
@@ -152,7 +166,7 @@ class Manifest(_Entry):
     fusion: FusionEntry
     calibration: SigmoidEntry
     networks: dict[int, str]
-    """Number of the feature set -> its weight file."""
+    """Weight file by the index of the feature set."""
     readers: tuple[ComponentEntry, ...]
     novelty: NoveltyEntry
     golden: GoldenEntry
@@ -163,15 +177,16 @@ class Manifest(_Entry):
 
     @field_validator("files")
     @classmethod
-    def _stay_inside(cls, files: dict[str, FileEntry]) -> dict[str, FileEntry]:
-        """A path may not lead out of the bundle's folder."""
-        if strangers := [path for path in files if not _SAFE_PATH.fullmatch(path)]:
-            raise ValueError(f"{strangers[0]!r} is no path of a bundle")
+    def _check_paths(cls, files: dict[str, FileEntry]) -> dict[str, FileEntry]:
+        """A path must not lead out of the bundle's folder."""
+        for path in files:
+            if not _SAFE_PATH.fullmatch(path):
+                raise ValueError(f"{path!r} is no path of a bundle")
         return files
 
     @model_validator(mode="after")
-    def _hold_evidence(self) -> Self:
-        """A bundle of today always knows itself, and one of format 2 never did."""
+    def _check_evidence(self) -> Self:
+        """The current format always has evidence, and format 2 never has."""
         if (self.evidence is None) != (self.format < FORMAT):
             raise ValueError(
                 f"evidence has to be there from format {FORMAT} on, and only there"
@@ -179,38 +194,37 @@ class Manifest(_Entry):
         return self
 
     @classmethod
-    def from_bytes(cls, text: bytes) -> Self:
-        """Read strictly; raises `BundleUnreadable`."""
-        _check_format(text)
+    def from_bytes(cls, content: bytes) -> Self:
+        """Read strictly. Raises `BundleUnreadable`, `BundleFormatUnknown`."""
+        _check_format(content)
         try:
-            return cls.model_validate_json(text)
+            return cls.model_validate_json(content)
         except ValidationError as problem:
-            first = problem.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "content"
+            error = problem.errors()[0]
+            path = ".".join(map(str, error["loc"])) or "content"
             raise BundleUnreadable(
-                part=MANIFEST_FILE, problem=f"{where}: {first['msg']}"
+                part=MANIFEST_FILE, problem=f"{path}: {error['msg']}"
             ) from problem
 
     def to_bytes(self) -> bytes:
         """The same content gives the same bytes."""
-        return json.dumps(
-            self.model_dump(mode="json"), sort_keys=True, indent=1, allow_nan=False
-        ).encode()
+        table = self.model_dump(mode="json")
+        text = json.dumps(table, sort_keys=True, indent=1, allow_nan=False)
+        return text.encode()
 
 
-def _check_format(text: bytes) -> None:
-    """Look at the format before anything else: what another format holds cannot be told from damage."""
+def _check_format(content: bytes) -> None:
+    """Check the format first, because an unknown format would otherwise look like damage."""
     try:
-        found = _FormatField.model_validate_json(text).format
+        manifest_format = _FormatField.model_validate_json(content).format
     except ValidationError as problem:
+        message = problem.errors()[0]["msg"]
         raise BundleUnreadable(
-            part=MANIFEST_FILE,
-            problem=f"it states no format: {problem.errors()[0]['msg']}",
+            part=MANIFEST_FILE, problem=f"it states no format: {message}"
         ) from problem
-    if found not in READABLE_FORMATS:
-        raise BundleFormatUnknown(
-            format=found, readable=" and ".join(map(str, READABLE_FORMATS))
-        )
+    if manifest_format not in READABLE_FORMATS:
+        readable = " and ".join(map(str, READABLE_FORMATS))
+        raise BundleFormatUnknown(format=manifest_format, readable=readable)
 
 
 def sha256(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""From a fitted model to a folder."""
+"""Saves a fitted model as a bundle: a folder of files and a manifest."""
 
 import os
 import shutil
@@ -54,96 +54,100 @@ def save(
     synthetic: bool,
     created: datetime | None = None,
 ) -> str:
-    """Write a bundle and return its digest; the folder appears whole or not at all.
+    """Write a bundle and return its digest. The folder appears complete or not at all.
 
     Parameters
     ----------
-    model : with its evidence, as `fit` made it
+    model : with evidence, as from `fit`
     folder : must not exist (`BundleExists`)
-    synthetic : True where the model has seen phantoms only, so that every screen can say so
+    synthetic : True if the model has seen phantoms only, so that every screen can say so
     """
     if model.evidence is None:
         raise ValueError(
             "a bundle of today keeps its evidence, and this model has none"
         )
-    cases = golden_cases.draw_cases(model.recipe.roi.margin)
-    contents = _contents(model, model.evidence) | {
-        GOLDEN_FILE: golden_cases.pack(cases)
-    }
-    scores = tuple(prediction.score for prediction in model.predict(cases))
+    nodules = golden_cases.draw_cases(model.recipe.roi.margin)
+    contents = _contents(model, model.evidence)
+    contents[GOLDEN_FILE] = golden_cases.pack(nodules)
     manifest = _manifest(
-        model, model.evidence, contents, scores, synthetic, created or datetime.now(UTC)
+        model,
+        model_evidence=model.evidence,
+        contents=contents,
+        golden_scores=tuple(prediction.score for prediction in model.predict(nodules)),
+        synthetic=synthetic,
+        created=created or datetime.now(UTC),
     ).to_bytes()
     write_folder(folder, {**contents, MANIFEST_FILE: manifest})
     return sha256(manifest)
 
 
 def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write all files beside the target, then rename."""
+    """Write all files into a temporary folder beside the target, then rename it."""
     if folder.exists():
         raise BundleExists(folder=folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=".bundle-", dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=".bundle-", dir=folder.parent))
     try:
         for path, content in contents.items():
-            target = part / path
+            target = temporary / path
             target.parent.mkdir(exist_ok=True)
             target.write_bytes(content)
-        part.chmod(0o755)
-        os.rename(part, folder)
-    except OSError as refused:
-        if folder.exists():  # another process wrote it meanwhile
-            raise BundleExists(folder=folder) from refused
+        temporary.chmod(0o755)
+        os.rename(temporary, folder)
+    except OSError as error:
+        if folder.exists():  # another process wrote it in the meantime
+            raise BundleExists(folder=folder) from error
         raise
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _contents(model: FittedModel, model_evidence: Evidence) -> dict[str, bytes]:
-    networks = {
-        _network_file(number, extractor): _weights(extractor)
-        for number, extractor in _networks(model).items()
+    """Contents of all files except the golden cases and the manifest, by path."""
+    contents = {
+        _network_file(index, extractor): _pack_weights(extractor)
+        for index, extractor in _network_extractors(model).items()
     }
-    classifiers = {
-        _reader_file(reader): dump_classifier(reader.scorer.model)
-        for reader in model.components
-        if reader.scorer.model
-    }
-    others = {
-        evidence.EVIDENCE_FILE: evidence.pack(model_evidence),
-        NOVELTY_FILE: _novelty(model.novelty),
-    }
-    return networks | classifiers | others
+    for component in model.components:
+        if component.scorer.model is not None:
+            file = _component_file(component)
+            contents[file] = dump_classifier(component.scorer.model)
+    contents[evidence.EVIDENCE_FILE] = evidence.pack(model_evidence)
+    contents[NOVELTY_FILE] = _pack_novelty(model.novelty)
+    return contents
 
 
-def _networks(model: FittedModel) -> dict[int, NetworkExtractor]:
-    """By the number of the feature set."""
+def _network_extractors(model: FittedModel) -> dict[int, NetworkExtractor]:
+    """By the index of the feature set."""
     return {
-        number: extractor
-        for number, extractor in enumerate(model.extractors)
+        index: extractor
+        for index, extractor in enumerate(model.extractors)
         if isinstance(extractor, NetworkExtractor)
     }
 
 
-def _network_file(number: int, extractor: NetworkExtractor) -> str:
-    return f"networks/{number}-{extractor.feature_set.network}.safetensors"
+def _network_file(index: int, extractor: NetworkExtractor) -> str:
+    return f"networks/{index}-{extractor.feature_set.network}.safetensors"
 
 
-def _reader_file(reader: FittedComponent) -> str:
-    return f"classifiers/{'-'.join(map(str, reader.feature_sets))}-{reader.kind}.skops"
+def _component_file(component: FittedComponent) -> str:
+    indices = "-".join(map(str, component.feature_sets))
+    return f"classifiers/{indices}-{component.kind}.skops"
 
 
-def _weights(extractor: NetworkExtractor) -> bytes:
+def _pack_weights(extractor: NetworkExtractor) -> bytes:
     tensors = extractor.network.state_dict()
     return safetensors.torch.save(
         {name: tensor.contiguous() for name, tensor in tensors.items()}
     )
 
 
-def _novelty(novelty: Novelty) -> bytes:
+def _pack_novelty(novelty: Novelty) -> bytes:
     arrays = {
-        name: getattr(novelty, name)
-        for name in ("mean", "spread", "components", "variances")
+        "mean": novelty.mean,
+        "spread": novelty.spread,
+        "components": novelty.components,
+        "variances": novelty.variances,
     }
     return safetensors.numpy.save(arrays)
 
@@ -152,7 +156,7 @@ def _manifest(
     model: FittedModel,
     model_evidence: Evidence,
     contents: Mapping[str, bytes],
-    scores: tuple[float, ...],
+    golden_scores: tuple[float, ...],
     synthetic: bool,
     created: datetime,
 ) -> Manifest:
@@ -168,18 +172,18 @@ def _manifest(
         classes=CLASSES,
         cutoff=model.cutoff,
         fusion=FusionEntry(weights=model.fusion.weights, bias=model.fusion.bias),
-        calibration=_sigmoid(model.calibration),
+        calibration=_sigmoid_entry(model.calibration),
         networks={
-            number: _network_file(number, extractor)
-            for number, extractor in _networks(model).items()
+            index: _network_file(index, extractor)
+            for index, extractor in _network_extractors(model).items()
         },
-        readers=tuple(map(_reader, model.components)),
+        readers=tuple(map(_component_entry, model.components)),
         novelty=NoveltyEntry(
             file=NOVELTY_FILE,
             residual=model.novelty.residual,
             limit=model.novelty_limit,
         ),
-        golden=GoldenEntry(file=GOLDEN_FILE, scores=scores),
+        golden=GoldenEntry(file=GOLDEN_FILE, scores=golden_scores),
         evidence=evidence.evidence_entry(model_evidence),
         metrics=dict(model.metrics),
         libraries={library: version(library) for library in LIBRARIES},
@@ -190,15 +194,17 @@ def _manifest(
     )
 
 
-def _reader(reader: FittedComponent) -> ComponentEntry:
+def _component_entry(component: FittedComponent) -> ComponentEntry:
+    has_file = component.scorer.model is not None
+    file = _component_file(component) if has_file else None
     return ComponentEntry(
-        feature_sets=reader.feature_sets,
-        kind=reader.kind,
-        settings=reader.settings,
-        calibration=_sigmoid(reader.calibration),
-        file=_reader_file(reader) if reader.scorer.model else None,
+        feature_sets=component.feature_sets,
+        kind=component.kind,
+        settings=component.settings,
+        calibration=_sigmoid_entry(component.calibration),
+        file=file,
     )
 
 
-def _sigmoid(sigmoid: Sigmoid) -> SigmoidEntry:
+def _sigmoid_entry(sigmoid: Sigmoid) -> SigmoidEntry:
     return SigmoidEntry(slope=sigmoid.slope, intercept=sigmoid.intercept)

@@ -1,4 +1,7 @@
-"""Bundles in the object store: every file under its own hash, the manifest's hash being the bundle's name."""
+"""Stores bundles in the object store: every file under its own hash.
+
+The manifest's hash is the bundle's name.
+"""
 
 from pathlib import Path
 
@@ -9,7 +12,10 @@ from shared.objects import ObjectStore
 
 
 def publish(folder: Path, objects: ObjectStore) -> str:
-    """Store a bundle's files, the manifest last, so that a known digest means a whole bundle; returns the digest."""
+    """Store a bundle's files, and return its digest.
+
+    The manifest is stored last, so that the bundle of a known digest is complete.
+    """
     entries = list_files(folder)
     for path in sorted(entries, key=lambda path: path == MANIFEST_FILE):
         objects.put((folder / path).read_bytes())
@@ -17,16 +23,17 @@ def publish(folder: Path, objects: ObjectStore) -> str:
 
 
 def fetch(digest: str, objects: ObjectStore, bundles_folder: Path) -> Path:
-    """The bundle's folder below `shelf`, brought there if it is not there yet.
+    """The bundle's folder below `bundles_folder`; it is downloaded if it does not exist.
 
     Raises
     ------
     ObjectMissing, ObjectCorrupt, ObjectsUnavailable, BundleUnreadable, BundleTampered
     """
     folder = bundles_folder / digest
-    if not folder.exists():
-        try:
-            assemble_folder(digest, objects.get, folder)
-        except BundleExists:  # another worker of this machine was quicker
-            return folder
+    if folder.exists():
+        return folder
+    try:
+        assemble_folder(digest, objects.get, folder)
+    except BundleExists:  # another worker of this machine was quicker
+        return folder
     return folder

@@ -1,4 +1,4 @@
-"""Classifiers in and out of skops files; only types on our own list are ever built."""
+"""Reads and writes classifiers as skops files; only types on our own list are ever built."""
 
 import io
 import json
@@ -10,7 +10,7 @@ import skops.io
 
 from shared.bundles.errors import BundleUnreadable, UntrustedType
 
-# What a forest and a standardised SVM consist of, and nothing else that skops would trust by itself.
+# The types in a forest and in a standardised SVM. Skops trusts more types by itself.
 ALLOWED_TYPES = frozenset(
     {
         "builtins.dict",
@@ -40,8 +40,8 @@ ALLOWED_LOADERS = frozenset(
         "TypeNode",
     }
 )
-_BEYOND_SKOPS = ["sklearn.tree._tree.Tree"]
-"""The one type on our list that skops does not trust unasked."""
+_TYPES_UNKNOWN_TO_SKOPS = ["sklearn.tree._tree.Tree"]
+"""The types on our list that skops does not trust by itself."""
 
 
 def dump_classifier(model: object) -> bytes:
@@ -58,20 +58,23 @@ def load_classifier(content: bytes, part: str) -> Any:
     Raises
     ------
     UntrustedType
-        before anything is built, if any object in the file is of a type that is not on our list.
+        if any object in the file has a type that is not on our list. It is raised before anything
+        is built.
     BundleUnreadable
     """
     try:
-        schema = json.loads(zipfile.ZipFile(io.BytesIO(content)).read("schema.json"))
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        schema = json.loads(archive.read("schema.json"))
     except (zipfile.BadZipFile, KeyError, ValueError) as problem:
         raise BundleUnreadable(part=part, problem=str(problem)) from problem
-    if strangers := set(_types(schema)) - ALLOWED_TYPES:
-        raise UntrustedType(part=part, types=", ".join(sorted(strangers)))
-    return skops.io.loads(content, trusted=_BEYOND_SKOPS)
+    untrusted = set(_types(schema)) - ALLOWED_TYPES
+    if untrusted:
+        raise UntrustedType(part=part, types=", ".join(sorted(untrusted)))
+    return skops.io.loads(content, trusted=_TYPES_UNKNOWN_TO_SKOPS)
 
 
 def _types(node: object) -> Iterator[str]:
-    """Every type a schema names, and every loader that is not on our list."""
+    """Every type that a schema names, and every loader that is not on our list."""
     if isinstance(node, dict):
         if "__class__" in node:
             yield f"{node.get('__module__')}.{node['__class__']}"

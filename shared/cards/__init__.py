@@ -1,4 +1,4 @@
-"""A model's card as a page. The card itself is made from a bundle, by `shared.bundles.card`."""
+"""Renders a model card as a page. `shared.bundles.card` makes the card from a bundle."""
 
 from shared.cards.page import render
 

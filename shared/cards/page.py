@@ -1,4 +1,7 @@
-"""From a card's JSON to one self-contained page: no script, nothing fetched, readable on a phone and on paper."""
+"""Renders the JSON of a model card as one self-contained page.
+
+The page has no script and fetches nothing. It is readable on a phone and on paper.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,24 +12,24 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_TARGETS = (0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
 SHOWN_ALPHAS = (0.01, 0.05, 0.1, 0.2, 0.3)
-"""The JSON holds every one; a page shows enough to choose by."""
+"""The JSON has every value; a page shows enough of them for a choice."""
 
 
 def render(card: Mapping[str, Any]) -> str:
-    """The page of a card that `shared.bundles.card.card` made."""
-    pages = Environment(
+    """The page of a card that `shared.bundles.card` made."""
+    templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"percent": percent, "rate": rate, "figure": figure}
-    return pages.get_template("card.html").render(
+    templates.filters |= {"percent": percent, "rate": rate, "figure": figure}
+    return templates.get_template("card.html").render(
         card=card,
         css=(TEMPLATES / "card.css").read_text(encoding="utf-8"),
-        points=_shown(card["operating_points"], "target", SHOWN_TARGETS),
-        sets=_shown(card["conformal"], "alpha", SHOWN_ALPHAS),
+        points=_rows_to_show(card["operating_points"], "target", SHOWN_TARGETS),
+        sets=_rows_to_show(card["conformal"], "alpha", SHOWN_ALPHAS),
     )
 
 
@@ -34,33 +37,35 @@ def percent(share: float | None, digits: int = 1) -> str:
     return "–" if share is None else f"{100 * share:.{digits}f}\u00a0%"
 
 
-def rate(found: Mapping[str, Any] | None) -> str:
-    """A rate with its interval: `93.2 % (90.1–95.4)`, to be broken before the bracket only."""
-    if found is None or found["value"] is None:
+def rate(values: Mapping[str, Any] | None) -> str:
+    """A rate with its interval, such as `93.2 % (90.1–95.4)`.
+
+    A line can break only before the bracket.
+    """
+    if values is None or values["value"] is None:
         return "–"
-    told = percent(found["value"])
-    return (
-        told
-        if found["low"] is None
-        else f"{told} ({100 * found['low']:.1f}–{100 * found['high']:.1f})"
-    )
+    text = percent(values["value"])
+    if values["low"] is None:
+        return text
+    low = 100 * values["low"]
+    high = 100 * values["high"]
+    return f"{text} ({low:.1f}–{high:.1f})"
 
 
-def figure(found: Mapping[str, Any]) -> str:
-    """A figure with its interval, where there is one: `0.932 (0.901–0.954)`."""
-    told = f"{found['value']:.3f}"
-    return (
-        told
-        if found["low"] is None
-        else f"{told} ({found['low']:.3f}–{found['high']:.3f})"
-    )
+def figure(values: Mapping[str, Any]) -> str:
+    """A figure with its interval, where there is one, such as `0.932 (0.901–0.954)`."""
+    text = f"{values['value']:.3f}"
+    if values["low"] is None:
+        return text
+    return f"{text} ({values['low']:.3f}–{values['high']:.3f})"
 
 
-def _shown(
-    rows: list[Mapping[str, Any]] | None, name: str, wanted: tuple[float, ...]
+def _rows_to_show(
+    rows: list[Mapping[str, Any]] | None, column: str, shown_values: tuple[float, ...]
 ) -> list[Mapping[str, Any]]:
-    return [
-        row
-        for row in rows or []
-        if any(abs(row[name] - each) < 1e-9 for each in wanted)
-    ]
+    """The rows whose value in `column` is one of those that a page shows."""
+    return [row for row in rows or [] if _is_one_of(row[column], shown_values)]
+
+
+def _is_one_of(value: float, values: tuple[float, ...]) -> bool:
+    return any(abs(value - shown_value) < 1e-9 for shown_value in values)

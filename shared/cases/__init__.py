@@ -1,4 +1,4 @@
-"""The application layer: what is done with a case, for every process that does it.
+"""The application layer: how a case is accepted, prepared and decided, for every process.
 
-This package imports none of its modules, so that whoever needs one of them loads no more than that one needs.
+The package imports none of its modules, so that a process loads only the modules it needs.
 """

@@ -1,4 +1,4 @@
-"""Accepts cases: the cleaned image goes to the object store, then case and job to the ledger in one transaction."""
+"""Accepts cases: stores the cleaned image, then writes case and job in one transaction."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ from shared.queueing.app import Tasks
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """A case as it came: the image still a stream, everything else checked for form."""
+    """A submitted case. Its image is still a stream; the other fields are validated."""
 
     image: BinaryIO
     size_mm: float
@@ -40,10 +40,11 @@ class Submission:
     descriptors: Descriptors | None = None
 
     def fingerprint(self, image_sha256: str) -> str:
-        """Equal for equal submissions, whatever the order or boundary of the form, and however the image was cleaned.
+        """Equal for equal submissions, whatever the order or the boundary of the form.
 
-        `image_sha256` is of the image as it came. Frame, source, batch and descriptors count only where given, so that
-        receipts of before they could be stay good.
+        `image_sha256` is the hash of the original image, so changes of the cleaning do not matter.
+        Frame, source, batch and descriptors count only where given, so that receipts from before
+        these fields existed stay valid.
         """
         roi = self.roi.to_json() if self.roi else None
         content: list[object] = [
@@ -75,7 +76,7 @@ class AcceptedCase:
 
 @dataclass(frozen=True)
 class StoredImage:
-    """The cleaned image as it lies in the object store, and what was taken out of it."""
+    """The cleaned image in the object store, and the counts of the removed parts."""
 
     header: Header
     data: bytes
@@ -84,7 +85,7 @@ class StoredImage:
 
 
 class CaseAcceptance:
-    """What every way in shares: the HTTP gateway, and other listeners beside it."""
+    """The use case that the HTTP gateway and other listeners share."""
 
     def __init__(
         self,
@@ -107,13 +108,15 @@ class CaseAcceptance:
         session: HospitalSession,
         *,
         idempotent: IdempotentRequest | None = None,
-        standing: RateLimitStatus | None = None,
+        rate_limit_status: RateLimitStatus | None = None,
     ) -> AcceptedCase:
-        """Store image, case and job; they are accepted once the session's transaction is committed.
+        """Store image, case and job. The commit of the session's transaction accepts them.
 
-        The transaction begins when the image is stored. The workers are notified after its commit. With a `standing`
-        read before the image came, a case that is over a limit is refused before its image is stored.
-        Raises InputError, TooLarge, TooMuch, StorageFull, Unavailable; Answered and others for a repeat.
+        The transaction begins when the image is stored, and workers are notified after its commit.
+        With a `rate_limit_status` from before the image was received, a case over a limit is
+        refused before its image is stored.
+        Raises InputError, TooLarge, LimitReached, StorageFull, Unavailable; Answered and others
+        for a repeat.
         """
         header = inspect(submission.image)
         header.frame_index(submission.frame)
@@ -123,18 +126,20 @@ class CaseAcceptance:
         if idempotent is not None:
             original_sha256 = hashlib.sha256(original).hexdigest()
             idempotent.fingerprint = lambda: submission.fingerprint(original_sha256)
-        if standing is not None:
-            self._check(standing, submission.priority, idempotent)
+        if rate_limit_status is not None:
+            self._check(rate_limit_status, submission.priority, idempotent)
         try:
             image = self._store(header, original)
         except InputError:
-            self.admission.charge_rejected_image(session.hospital_id, submission.priority)
+            self.admission.charge_rejected_image(
+                session.hospital_id, submission.priority
+            )
             raise
         if idempotent is not None:
             idempotent.reserve()
-        present_standing = self.admission.check(session, submission.priority)
+        present_status = self.admission.check(session, submission.priority)
         accepted = self._record(session, submission, image)
-        self.admission.charge_case(session, present_standing, submission.priority)
+        self.admission.charge_case(session, present_status, submission.priority)
         session.transaction.on_commit(
             lambda: self._notify(accepted, submission.priority)
         )
@@ -142,13 +147,13 @@ class CaseAcceptance:
 
     def _check(
         self,
-        standing: RateLimitStatus,
+        status: RateLimitStatus,
         priority: Priority,
         idempotent: IdempotentRequest | None,
     ) -> None:
-        """A repeat gets its answer where only cases that are not urgent are over a limit."""
+        """A repeated request still gets its answer if it is over a limit."""
         try:
-            self.admission.check_standing(standing, priority)
+            self.admission.check_status(status, priority)
         except LimitReached:
             if idempotent is not None:
                 idempotent.reserve()
@@ -163,7 +168,7 @@ class CaseAcceptance:
         return original
 
     def _store(self, header: Header, original: bytes) -> StoredImage:
-        """Only the cleaned image is ever stored; the original is gone with the request."""
+        """Only the cleaned image is stored. The original ends with the request."""
         cleaned = self._deidentifier.clean(original)
         stored = self._objects.put(cleaned.data, overwrite=True)
         return StoredImage(
@@ -177,7 +182,8 @@ class CaseAcceptance:
         self, session: HospitalSession, submission: Submission, image: StoredImage
     ) -> AcceptedCase:
         if session.orphaned_objects.hold([image.sha256]):
-            self._objects.put(image.data)  # an erasure may have removed it since
+            # An erasure may have removed the object in the meantime.
+            self._objects.put(image.data)
         case = _new_case(submission, image)
         duplicate_of = session.cases.find_first_identical(case)
         case_id = session.cases.add(replace(case, duplicate_of=duplicate_of))

@@ -1,4 +1,4 @@
-"""Who may send another case now: a hospital's rate, its cases under way, and how many SERA lets wait at all."""
+"""Admission control: a hospital's rate, its quota of unanswered cases, and the whole queue."""
 
 import math
 from operator import attrgetter
@@ -16,15 +16,15 @@ from shared.settings import Settings
 
 ACTOR = "gateway"
 COUNT_TTL_S = 0.5
-"""How long the count of all waiting jobs is believed: one count for many submissions."""
+"""How long the count of all waiting jobs is cached, so that many submissions share one count."""
 DEFAULT_RETRY_S = 30
 MAX_RETRY_S = 300
 FREE_SHARE = 0.02
-"""A refused hospital is asked to come back when this share of the limit is free, not for every single place."""
+"""A refused hospital is asked to come back when this share of the limit is free."""
 
 
 class LimitReached(SeraError):
-    """A limit is reached; `retry_after_s` says when there is room again at the present pace."""
+    """A limit is reached. `retry_after_s` estimates from the present pace when to try again."""
 
     status = 429
     retryable = True
@@ -52,7 +52,10 @@ class QueueFull(LimitReached):
 
 
 class Admission:
-    """Asked twice: before a body is read, whether any case could be accepted; then whether this one is."""
+    """Checks the limits twice: before the body is read, and then for the actual case.
+
+    The first check only refuses a hospital that could not even send an urgent case.
+    """
 
     def __init__(self, ledger: Ledger, settings: Settings, pace: Pace) -> None:
         self._ledger = ledger
@@ -62,94 +65,107 @@ class Admission:
         self._cache: TTLCache[object, int] = TTLCache(maxsize=1, ttl=COUNT_TTL_S)
         self._condition = Condition()
 
-    def standing(self, session: HospitalSession) -> RateLimitStatus:
-        """How the hospital stands, before a body is read. Raises TooMuch if not even an urgent case is accepted now."""
-        self._check_queue(reserve=0.0)
-        standing = session.rate_limits.status(self._defaults)
-        self._check(standing, reserve=0.0)
-        return standing
+    def read_status(self, session: HospitalSession) -> RateLimitStatus:
+        """The hospital's limits and use, before the body is read.
 
-    def check_standing(self, standing: RateLimitStatus, priority: Priority) -> None:
-        """Raise TooMuch if a hospital that stood so could not have a case of this priority accepted."""
+        Raises LimitReached if not even an urgent case is accepted now.
+        """
+        self._check_queue(reserve=0.0)
+        status = session.rate_limits.status(self._defaults)
+        self._check(status, reserve=0.0)
+        return status
+
+    def check_status(self, status: RateLimitStatus, priority: Priority) -> None:
+        """Raise LimitReached if this status admits no case of this priority."""
         reserve = self._reserve(priority)
         self._check_queue(reserve)
-        self._check(standing, reserve)
+        self._check(status, reserve)
 
     def check(self, session: HospitalSession, priority: Priority) -> RateLimitStatus:
-        """Raise TooMuch unless a case of this priority may be accepted; takes nothing."""
-        standing = session.rate_limits.status(self._defaults)
-        self.check_standing(standing, priority)
-        return standing
+        """Raise LimitReached unless a case of this priority is admitted. Counts nothing."""
+        status = session.rate_limits.status(self._defaults)
+        self.check_status(status, priority)
+        return status
 
     def charge_case(
-        self, session: HospitalSession, standing: RateLimitStatus, priority: Priority
+        self, session: HospitalSession, status: RateLimitStatus, priority: Priority
     ) -> None:
         """Count this case against the hospital's rate, or raise RateLimited.
 
-        The hospital's other submissions wait for this transaction from here on, so this comes late in it.
+        From here on the hospital's other submissions wait for this transaction, so this call comes
+        late in it.
         """
-        spare = self._reserve(priority) * standing.limits.per_minute
-        if not session.rate_limits.take(standing.limits.per_minute, spare):
-            raise rate_limited(standing, spare)
+        spare = self._reserve(priority) * status.limits.per_minute
+        if not session.rate_limits.take(status.limits.per_minute, spare):
+            raise rate_limited(status, spare)
 
     def charge_rejected_image(self, hospital_id: UUID, priority: Priority) -> None:
-        """Count an image that could not be cleaned against the rate, in a transaction of its own: it cost as much."""
+        """Count an image that could not be cleaned against the rate: it cost as much work.
+
+        It has its own transaction.
+        """
         with self._ledger.hospital_session(hospital_id, ACTOR) as session:
-            standing = session.rate_limits.status(self._defaults)
-            spare = self._reserve(priority) * standing.limits.per_minute
-            session.rate_limits.take(standing.limits.per_minute, spare)
+            status = session.rate_limits.status(self._defaults)
+            spare = self._reserve(priority) * status.limits.per_minute
+            session.rate_limits.take(status.limits.per_minute, spare)
 
     def _reserve(self, priority: Priority) -> float:
         """The share of each limit that only urgent cases may use."""
         return 0.0 if priority is Priority.URGENT else self._settings.urgent_reserve
 
     def _check_queue(self, reserve: float) -> None:
-        waiting = self._all_waiting()
-        most = open_places(self._settings.max_queued, reserve)
-        if waiting >= most:
-            raise QueueFull(retry_after_s=self._until_done(waiting - most + places_to_free(most)))
+        waiting = self._count_waiting()
+        places = open_places(self._settings.max_queued, reserve)
+        if waiting >= places:
+            jobs_ahead = waiting - places + places_to_free(places)
+            raise QueueFull(retry_after_s=self._time_to_finish_s(jobs_ahead))
 
-    def _check(self, standing: RateLimitStatus, reserve: float) -> None:
-        self._check_quota(standing, reserve)
-        spare = reserve * standing.limits.per_minute
-        if standing.tokens - 1 < spare:
-            raise rate_limited(standing, spare)
+    def _check(self, status: RateLimitStatus, reserve: float) -> None:
+        self._check_quota(status, reserve)
+        spare = reserve * status.limits.per_minute
+        if status.tokens - 1 < spare:
+            raise rate_limited(status, spare)
 
-    def _check_quota(self, standing: RateLimitStatus, reserve: float) -> None:
-        count = standing.inflight
-        most = open_places(standing.limits.quota, reserve)
-        if count >= most:
-            wait_s = self._until_done(count - most + places_to_free(most))
+    def _check_quota(self, status: RateLimitStatus, reserve: float) -> None:
+        count = status.inflight
+        places = open_places(status.limits.quota, reserve)
+        if count >= places:
+            jobs_ahead = count - places + places_to_free(places)
             raise QuotaReached(
-                count=count, limit=standing.limits.quota, retry_after_s=wait_s
+                count=count,
+                limit=status.limits.quota,
+                retry_after_s=self._time_to_finish_s(jobs_ahead),
             )
 
-    def _until_done(self, jobs: float) -> int:
-        pace = self._pace.jobs_per_s()
-        return retry_after_s(jobs / pace) if pace else DEFAULT_RETRY_S
+    def _time_to_finish_s(self, jobs: float) -> int:
+        jobs_per_s = self._pace.jobs_per_s()
+        if not jobs_per_s:
+            return DEFAULT_RETRY_S
+        return retry_after_s(jobs / jobs_per_s)
 
     @cachedmethod(attrgetter("_cache"), condition=attrgetter("_condition"))
-    def _all_waiting(self) -> int:
+    def _count_waiting(self) -> int:
         with self._ledger.system_session(ACTOR) as session:
             return session.queue.count_waiting()
 
 
-def rate_limited(standing: RateLimitStatus, spare: float) -> RateLimited:
-    rate = standing.limits.per_minute
-    missing = max(spare + 1 - standing.tokens, 0.0)
-    return RateLimited(limit=rate, retry_after_s=retry_after_s(60 * missing / rate))
+def rate_limited(status: RateLimitStatus, spare: float) -> RateLimited:
+    rate = status.limits.per_minute
+    missing_tokens = max(spare + 1 - status.tokens, 0.0)
+    wait_s = retry_after_s(60 * missing_tokens / rate)
+    return RateLimited(limit=rate, retry_after_s=wait_s)
 
 
 def open_places(limit: int, reserve: float) -> int:
-    """Places of a limit that are not kept for urgent cases; one at least."""
+    """Places of a limit that are not reserved for urgent cases; at least one."""
     return max(limit - math.ceil(reserve * limit), 1)
 
 
 def places_to_free(places: int) -> float:
-    """How many places are to be free before a refused hospital is asked to come back."""
+    """The number of places to be free before a refused hospital is asked to come back."""
     return max(FREE_SHARE * places, 1.0)
 
 
 def retry_after_s(exact: float) -> int:
-    """For a Retry-After header: whole seconds, one at least."""
+    """Whole seconds for a Retry-After header, at least one."""
     return min(max(math.ceil(exact), 1), MAX_RETRY_S)

@@ -1,4 +1,4 @@
-"""From a score to a decision under a hospital's own settings: plain facts in, plain facts out, no model."""
+"""From a score to a decision under a hospital's settings. It needs no model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,37 +9,37 @@ from shared.domain.results.result import YOUDEN, Conformal
 from shared.statistics import OperatingPoint, select_operating_point
 
 UNCERTAIN = "uncertain"
-BOTH = (
+BOTH_CLASSES = (
     "At this hospital's error limit of {per_cent:g} % the nodule may be benign or malignant: the "
     "image does not settle it. Have a radiologist decide; do not go by the risk alone."
 )
-NEITHER = (
+NO_CLASS = (
     "At this hospital's error limit of {per_cent:g} % the nodule looks like neither the benign nor "
     "the malignant nodules that the model has learnt from. Have a radiologist decide; do not go by "
     "the risk alone."
 )
 SETTING_UNMET = "setting-unmet"
-UNMET = (
+UNMET_TEXT = (
     "The model in use is too old for this hospital's choice of {setting}, so it was not applied. "
     "Ask the operator for a newer model, or take the choice back."
 )
-SETTINGS = {
+SETTING_NAMES = {
     "target_sensitivity": "sensitivity",
     "refer_alpha": "referring uncertain cases",
 }
-"""What a message calls the settings that need a model with evidence of its own."""
+"""Names in messages of the settings that need a model with its own evidence."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionFacts:
-    """All that a decision goes by.
+    """The inputs of a decision.
 
     Attributes
     ----------
     score : the model's fused score, 0 to 1
-    unlike_training : whether the image is too unlike the training images to be decided on
+    unlike_training : whether the image differs too much from the training images
     youden_cutoff : the model's own cut-off
-    operating_points : the model's cut-offs for target sensitivities; None from a model that holds none
+    operating_points : the model's cut-offs for target sensitivities; None if it has none
     benign_p, malignant_p : conformal p-values of the classes; None from a model that has none
     target_sensitivity : the hospital's choice, 0 to 1; None for Youden's cut-off
     refer_alpha : the hospital's error limit, 0 to 1; None where uncertain cases are not referred
@@ -57,7 +57,7 @@ class DecisionFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """`cutoff_rule` names what chose the cut-off; `findings` are what the reader has to know of the decision."""
+    """`cutoff_rule` names the rule that chose the cut-off. `findings` explain the decision."""
 
     verdict: Verdict
     cutoff: float
@@ -67,7 +67,11 @@ class Decision:
 
 
 def decide(facts: DecisionFacts) -> Decision:
-    """The hospital's cut-off, then what overrules it: an image that is strange, or one that cannot be told."""
+    """Apply the hospital's cut-off, unless the case is referred.
+
+    A case is referred if its image differs too much from the training images, or if the conformal
+    set is uncertain.
+    """
     cutoff, rule = choose_cutoff(facts)
     conformal = conformal_set(facts)
     uncertain = conformal is not None and not conformal.certain
@@ -87,7 +91,10 @@ def decide(facts: DecisionFacts) -> Decision:
 
 
 def choose_cutoff(facts: DecisionFacts) -> tuple[float, str]:
-    """The cut-off for the target sensitivity, and the rule's name; Youden's without one, or where the model has none."""
+    """The cut-off for the target sensitivity, with the name of the rule.
+
+    Youden's cut-off applies without a target sensitivity, or if the model has no other cut-offs.
+    """
     if facts.target_sensitivity is None or facts.operating_points is None:
         return facts.youden_cutoff, YOUDEN
     point = select_operating_point(facts.operating_points, facts.target_sensitivity)
@@ -95,7 +102,10 @@ def choose_cutoff(facts: DecisionFacts) -> tuple[float, str]:
 
 
 def conformal_set(facts: DecisionFacts) -> Conformal | None:
-    """The classes that fit at the hospital's error limit; None where it is off or the model cannot tell."""
+    """The classes that fit at the hospital's error limit.
+
+    None if the hospital has no limit or the model no p-values.
+    """
     alpha = facts.refer_alpha
     if alpha is None or facts.benign_p is None or facts.malignant_p is None:
         return None
@@ -109,9 +119,9 @@ def conformal_set(facts: DecisionFacts) -> Conformal | None:
 
 
 def uncertain_finding(conformal: Conformal) -> Finding:
-    """Why a case whose set holds both classes, or none, is referred."""
+    """The reason for referring a case whose set has both classes or none."""
     per_cent = 100 * conformal.alpha
-    sentence = BOTH if conformal.set else NEITHER
+    sentence = BOTH_CLASSES if conformal.set else NO_CLASS
     return Finding(
         UNCERTAIN, sentence.format(per_cent=per_cent), {"per_cent": per_cent}
     )
@@ -129,6 +139,8 @@ def _findings(facts: DecisionFacts, conformal: Conformal | None) -> tuple[Findin
         name: value for name, value in choices.items() if value is not None
     }
     if unmet and facts.operating_points is None:
-        setting = " and ".join(SETTINGS[name] for name in unmet)
-        findings.append(Finding(SETTING_UNMET, UNMET.format(setting=setting), unmet))
+        setting = " and ".join(SETTING_NAMES[name] for name in unmet)
+        findings.append(
+            Finding(SETTING_UNMET, UNMET_TEXT.format(setting=setting), unmet)
+        )
     return tuple(findings)

@@ -1,4 +1,4 @@
-"""Nothing is stored before it is de-identified."""
+"""De-identifies images before they are stored."""
 
 from functools import cached_property
 
@@ -10,20 +10,20 @@ from shared.ledger import Ledger
 ACTOR = "api"
 PURPOSE = "dicom-uids"
 DECODER_BOUNDS = Bounds(seconds=60.0, memory_mib=1728)
-"""With the 300 MiB of address space of the process itself, 2 GiB."""
-PROCESSES = 2
-"""Files that are decoded to be cleaned, at a time; further ones wait."""
+"""2 GiB together with the 300 MiB of address space of the process itself."""
+PROCESS_COUNT = 2
+"""Files that are decoded for cleaning at a time; further ones wait."""
 
 
 class Deidentifier:
-    """Cleans images under the installation's key, which is asked for with the first of them.
+    """Cleans images with the installation's key, which the first image loads.
 
-    A file that has to be decoded for it is cleaned in a process of its own.
+    A file that has to be decoded for cleaning is cleaned in a process of its own.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._sandbox = SandboxPool(DECODER_BOUNDS, PROCESSES)
+        self._sandbox = SandboxPool(DECODER_BOUNDS, PROCESS_COUNT)
 
     def clean(self, data: bytes) -> CleanedFile:
         return self._sandbox.clean(data, self._key)
@@ -36,6 +36,6 @@ class Deidentifier:
 
     @cached_property
     def _key(self) -> bytes:
-        """In a transaction of its own, since the first request that needs it may be undone."""
+        """Loaded in a separate transaction, because the first request may be rolled back."""
         with self._ledger.system_session(ACTOR) as session:
             return session.pseudonyms.derive_key(PURPOSE)

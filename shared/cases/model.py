@@ -1,4 +1,4 @@
-"""What a result needs to know of a loaded bundle."""
+"""The facts of a loaded bundle that a result needs."""
 
 from shared.bundles import Bundle
 from shared.cases.result import ModelFacts
@@ -6,7 +6,7 @@ from shared.domain.results.result import ModelReference
 
 
 def model_facts(bundle: Bundle, *, name: str, version: int | None) -> ModelFacts:
-    """The facts of a bundle under the name and version it goes by; no version where no registry knows it."""
+    """The facts of a bundle. `version` is None where no registry knows the model."""
     evidence = bundle.model.evidence
     return ModelFacts(
         reference=ModelReference(name=name, version=version, digest=bundle.digest),

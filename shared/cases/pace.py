@@ -1,4 +1,4 @@
-"""How fast jobs are being finished lately, for the ETA of those that wait."""
+"""The present rate of finished jobs, for the ETA of waiting ones."""
 
 from operator import attrgetter
 from threading import Condition
@@ -11,7 +11,7 @@ TTL_S = 2.0
 
 
 class Pace:
-    """Keeps the figure for a moment, so that a thousand polls cost one count."""
+    """Caches the rate for a moment, so that a thousand polls cost one count."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

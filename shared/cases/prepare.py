@@ -1,4 +1,4 @@
-"""From an image's bytes to the nodule: decoded, looked at for what has to be known of it, and cut out."""
+"""From an image's bytes to the nodule: decodes, checks and crops the image."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,17 +19,17 @@ from shared.imaging.deidentify import burnt_in_text
 from shared.observability.timings import measure
 
 Decode = Callable[[bytes, int | None], UltrasoundImage]
-"""Bytes and the frame's number from 1 (None: the middle one) -> the trusted image."""
+"""From the bytes and the frame's number (from 1; None: the middle one) to the trusted image."""
 
 PHOTO = Finding(
     "photo",
-    "This result came from a photo of a screen. A photo changes grey levels and texture, and no model was trained on "
-    "photos: send the scanner's own image where you can.",
+    "This result came from a photo of a screen. A photo changes grey levels and texture, and no "
+    "model was trained on photos: send the scanner's own image where you can.",
 )
 
 
 def decode_in_process(data: bytes, frame: int | None) -> UltrasoundImage:
-    """Decode in this process, where a file that breaks a decoder may end it."""
+    """Decode in this process. A file that breaks the decoder may end the process."""
     return decode(data, frame=frame)
 
 
@@ -43,21 +43,22 @@ def prepare(
     source: str = ImageSource.FILE,
     decoder: Decode = decode_in_process,
 ) -> Nodule:
-    """Decode an image and cut its nodule out.
+    """Decode an image and crop its nodule.
 
     Parameters
     ----------
     data : the image file
-    framing : how the model wants nodules cut out
-    roi : where the nodule is; without it and without a mask, what `crop` finds
-    mask : a mask image of the same size, in place of an ROI
-    frame : of a loop, from 1; the middle one where it is left out
+    framing : how the model wants nodules cropped
+    roi : the region of the nodule; without it and without a mask `crop` looks for one
+    mask : a mask image of the same size, instead of an ROI
+    frame : the frame of a loop, from 1; None: the middle one
     source : `file`, or `photo` of a screen
-    decoder : where to decode
+    decoder : decodes the image, in this or another process
 
     Raises
     ------
-    SeraError of the image, the ROI or the mask
+    SeraError
+        of the image, the ROI or the mask
     """
     with measure("decode"):
         image = decoder(data, frame)
@@ -72,9 +73,10 @@ def prepare(
 
 
 def with_text_finding(image: UltrasoundImage) -> UltrasoundImage:
-    """The image with a finding on burnt-in text.
+    """The image with a finding for burnt-in text.
 
-    A file that names its ultrasound regions is left out: everything outside them is blanked before it is stored.
+    A file that names its ultrasound regions needs none: everything outside the regions is blanked
+    before the file is stored.
     """
     if image.region:
         return image
@@ -82,6 +84,8 @@ def with_text_finding(image: UltrasoundImage) -> UltrasoundImage:
 
 
 def with_photo_findings(image: UltrasoundImage) -> UltrasoundImage:
-    """The image with findings on what a photo of a screen may have spoilt."""
+    """The image with findings for the faults of a photo of a screen."""
     faults = photos.measure_faults(image.pixels)
-    return replace(image, findings=(*image.findings, PHOTO, *photos.fault_findings(faults)))
+    return replace(
+        image, findings=(*image.findings, PHOTO, *photos.fault_findings(faults))
+    )

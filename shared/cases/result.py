@@ -26,14 +26,14 @@ SIZE_NOT_GIVEN = Finding(
 )
 SIZE_TOLERANCE_SHARE = 0.2
 SIZE_TOLERANCE_MM = 2.0
-"""Readers measure the same nodule some 10 % apart; both must be exceeded before a reader is troubled."""
+"""Readers measure the same nodule some 10 % apart. A warning needs both limits exceeded."""
 SIZE_DIFFERS = "size-differs"
-SIZES = (
+SIZES_DIFFER = (
     "The size given is {size_mm:g} mm, but the nodule measures {measured_mm:.1f} mm by the image's "
     "own scale. Check the size and the ROI: the FNA rule goes by the size."
 )
 DUPLICATE = "duplicate"
-SENT_BEFORE = (
+DUPLICATE_TEXT = (
     "The same image with the same size, ROI and frame was sent before, as the case {case}. If "
     "these are two patients, check which of them the image is of."
 )
@@ -45,15 +45,15 @@ SYNTHETIC_MODEL = Finding(
 
 @dataclass(frozen=True, kw_only=True)
 class CaseFacts:
-    """What is known of the case besides the prediction.
+    """The facts of the case besides the prediction.
 
     Attributes
     ----------
-    size_mm : the nodule's largest diameter as it was given; None where it was not
-    measured_mm : the same by the image's own scale; None where it has none
-    found_roi : the ROI that caliper marks enclose, where none was given
-    findings : on the image
-    duplicate_of : the id of an earlier case of the same content
+    size_mm : the nodule's largest diameter as given, or None
+    measured_mm : the diameter by the image's own scale; None if it has none
+    found_roi : the ROI between caliper marks, if none was given
+    findings : findings of the image
+    duplicate_of : the id of an earlier case with the same content
     """
 
     size_mm: float | None
@@ -66,7 +66,7 @@ class CaseFacts:
     def from_nodule(
         cls, nodule: Nodule, *, size_mm: float | None, duplicate_of: str | None = None
     ) -> "CaseFacts":
-        """From the nodule that was cut out and what was sent with it."""
+        """The facts of a cropped nodule and its submission."""
         return cls(
             size_mm=size_mm,
             measured_mm=nodule.diameter_mm,
@@ -78,7 +78,7 @@ class CaseFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class HospitalSettings:
-    """What a hospital wants results to go by, defaults filled in.
+    """The settings of a hospital for its results, with defaults filled in.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class HospitalSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
-    """What a result needs to know of the model.
+    """The facts of the model that a result needs.
 
     Attributes
     ----------
@@ -134,6 +134,9 @@ def make_result(
     decision = decide(_decision_facts(prediction, settings, model))
     cutoff_risk = float(model.calibration.apply(decision.cutoff))
     risk = risk_at(settings.prevalence, prediction.risk, model.prevalence)
+    fna = None
+    if case.size_mm is not None:
+        fna = advise(risk, case.size_mm, settings.fna_rule)
     return Result(
         score=prediction.score,
         risk=risk,
@@ -143,9 +146,7 @@ def make_result(
         cutoff_risk=risk_at(settings.prevalence, cutoff_risk, model.prevalence),
         conformal=decision.conformal,
         prevalence=settings.prevalence,
-        fna=None
-        if case.size_mm is None
-        else advise(risk, case.size_mm, settings.fna_rule),
+        fna=fna,
         components=prediction.components,
         roi=found_roi(case.found_roi),
         warnings=collect_warnings(prediction, decision, case, model),
@@ -155,18 +156,18 @@ def make_result(
 
 
 def risk_at(prevalence: float, risk: float, trained_at: float) -> float:
-    """A risk that holds at the prevalence of the training images, carried to another prevalence."""
+    """A risk at the prevalence of the training images, shifted to another prevalence."""
     return float(shift_prior(risk, trained_at, prevalence))
 
 
 def advise(risk: float, size_mm: float, rule: str) -> FnaAdvice:
-    """The advice under the hospital's rule, with what the other rules say beside it."""
+    """The advice under the hospital's rule, with those of the other rules as alternatives."""
     advice = recommend(risk, size_mm, rule)
     return replace(advice, alternatives=alternatives(risk, size_mm, excluded_rule=rule))
 
 
 def found_roi(box: Box | None) -> FoundRoi | None:
-    """The ROI that was read where the case gave none."""
+    """The ROI that was used if the case gave none."""
     if box is None:
         return None
     return FoundRoi(
@@ -177,7 +178,10 @@ def found_roi(box: Box | None) -> FoundRoi | None:
 def collect_warnings(
     prediction: Prediction, decision: Decision, case: CaseFacts, model: ModelFacts
 ) -> tuple[Finding, ...]:
-    """What is known of the image, what the model and the decision found, then what case and model add; a code once."""
+    """The findings of the image, the model and the decision, then those of the case.
+
+    Each code occurs once.
+    """
     findings = [
         *case.findings,
         *prediction.findings,
@@ -185,7 +189,7 @@ def collect_warnings(
         *_size_findings(case),
     ]
     if case.duplicate_of:
-        message = SENT_BEFORE.format(case=case.duplicate_of)
+        message = DUPLICATE_TEXT.format(case=case.duplicate_of)
         findings.append(Finding(DUPLICATE, message, {"case": case.duplicate_of}))
     if model.synthetic:
         findings.append(SYNTHETIC_MODEL)
@@ -193,9 +197,11 @@ def collect_warnings(
 
 
 def size_differs(size_mm: float, measured_mm: float) -> bool:
-    """Whether the given size and the image's own are too far apart to be one nodule's."""
+    """Whether the given size and the image's own are too different for one nodule."""
     difference = abs(size_mm - measured_mm)
-    return difference > SIZE_TOLERANCE_MM and difference > SIZE_TOLERANCE_SHARE * size_mm
+    return (
+        difference > SIZE_TOLERANCE_MM and difference > SIZE_TOLERANCE_SHARE * size_mm
+    )
 
 
 def _decision_facts(
@@ -222,5 +228,5 @@ def _size_findings(case: CaseFacts) -> list[Finding]:
         findings.append(Finding(UNDER_10_MM, TOO_SMALL, facts))
     if case.measured_mm is not None and size_differs(case.size_mm, case.measured_mm):
         sizes = {"size_mm": case.size_mm, "measured_mm": case.measured_mm}
-        findings.append(Finding(SIZE_DIFFERS, SIZES.format(**sizes), sizes))
+        findings.append(Finding(SIZE_DIFFERS, SIZES_DIFFER.format(**sizes), sizes))
     return findings

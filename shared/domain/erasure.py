@@ -1,4 +1,7 @@
-"""Why a case is erased: a closed list, so that nothing of a patient can be written beside it."""
+"""Reasons for the erasure of a case.
+
+The list is closed, so that no reason can hold anything of a patient.
+"""
 
 from enum import StrEnum
 
@@ -7,4 +10,4 @@ class ErasureReason(StrEnum):
     PATIENT_REQUEST = "patient-request"
     SENT_BY_MISTAKE = "sent-by-mistake"
     RETENTION = "retention"
-    """The hospital's time for keeping cases is over."""
+    """The hospital's retention time is over."""

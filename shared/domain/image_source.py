@@ -6,4 +6,4 @@ from enum import StrEnum
 class ImageSource(StrEnum):
     FILE = "file"
     PHOTO = "photo"
-    """A photo of a screen, made straight or not."""
+    """A photo of a screen, rectified or not."""

@@ -1,4 +1,4 @@
-"""A job's states and the moves between them; why a job failed; its lanes."""
+"""States of a job and their transitions, priorities, and reasons of failure."""
 
 from enum import StrEnum
 
@@ -21,14 +21,18 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.CANCELLED: frozenset(),
 }
 """RUNNING -> QUEUED when a lease expires; FAILED -> QUEUED when a dead letter is run again.
-All but DONE -> CANCELLED when the case is erased; a hospital itself cancels only what is QUEUED."""
+
+All but DONE -> CANCELLED when the case is erased; a hospital itself cancels only QUEUED jobs.
+"""
 
 FINAL_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 
 def source_states(target: JobState) -> frozenset[JobState]:
-    """The states from which a job may come to this one."""
-    return frozenset(state for state, moves in TRANSITIONS.items() if target in moves)
+    """The states from which a job may change to `target`."""
+    return frozenset(
+        state for state, next_states in TRANSITIONS.items() if target in next_states
+    )
 
 
 class Priority(StrEnum):
@@ -37,7 +41,7 @@ class Priority(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a job failed without an error of the image itself (those bring their own code)."""
+    """Why a job failed other than by an error of the image, which has a code of its own."""
 
     WORKER_LOST = "worker-lost"
     IMAGE_MISSING = "object-missing"

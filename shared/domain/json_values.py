@@ -1,4 +1,4 @@
-"""Dataclasses as values that JSON has: objects, lists, texts, numbers."""
+"""Converts dataclasses to the values of JSON: objects, lists, texts, numbers."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -6,17 +6,18 @@ from typing import Any
 
 
 def plain_fields(instance: Any) -> dict[str, Any]:
-    """The fields of a dataclass by their names, and of those within it."""
+    """The fields of a dataclass by name; dataclasses within it are converted too."""
     return {
-        field.name: _plain(getattr(instance, field.name)) for field in fields(instance)
+        field.name: _plain_value(getattr(instance, field.name))
+        for field in fields(instance)
     }
 
 
-def _plain(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     if is_dataclass(value):
         return plain_fields(value)
     if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
+        return {key: _plain_value(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(part) for part in value]
+        return [_plain_value(item) for item in value]
     return value

@@ -1,4 +1,4 @@
-"""What can happen to a model between its training and its retirement."""
+"""The gate's judgement of a model, and the kinds of promotion."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,17 +22,17 @@ class GateVerdict(StrEnum):
 
 
 class Weight(StrEnum):
-    """What a reason does to a verdict."""
+    """The effect of a reason on the verdict."""
 
     AGAINST = "against"
     FOR = "for"
     NOTE = "note"
-    """Worth knowing, and decides nothing."""
+    """Worth knowing, but without effect on the verdict."""
 
 
 @dataclass(frozen=True)
 class GateReason:
-    """One criterion of the gate, and the figures of what was found."""
+    """One criterion of the gate, with its figures as facts."""
 
     code: str
     weight: Weight
@@ -50,13 +50,17 @@ class GateReason:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "GateReason":
-        return cls(stored["code"], Weight(stored["weight"]), stored.get("facts", {}))
+    def from_json(cls, values: Mapping[str, Any]) -> "GateReason":
+        return cls(
+            code=values["code"],
+            weight=Weight(values["weight"]),
+            facts=values.get("facts", {}),
+        )
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the gate says of a candidate. `figures` and `policy` can be kept as JSON."""
+    """The gate's judgement of a candidate. `figures` and `policy` can be stored as JSON."""
 
     verdict: GateVerdict
     reasons: tuple[GateReason, ...]
@@ -65,7 +69,7 @@ class Judgement:
 
     @property
     def objections(self) -> tuple[Message, ...]:
-        """Why it did not pass."""
+        """The reasons why it did not pass."""
         return tuple(
             reason.message for reason in self.reasons if reason.weight is Weight.AGAINST
         )

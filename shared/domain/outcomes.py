@@ -1,10 +1,10 @@
-"""What a case turned out to be."""
+"""Sources of the outcome of a case, which is its final diagnosis."""
 
 from enum import StrEnum
 
 
 class OutcomeSource(StrEnum):
-    """How it became known, the surest first."""
+    """How the outcome became known, the most reliable source first."""
 
     HISTOLOGY = "histology"
     CYTOLOGY = "cytology"

@@ -17,12 +17,12 @@ TRANSITIONS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.OPEN: frozenset({StudyState.CLOSED}),
     StudyState.CLOSED: frozenset(),
 }
-"""A draft that is not wanted is closed too."""
+"""A draft that is not needed is closed, too."""
 
 
 class Design(StrEnum):
     SEQUENTIAL = "sequential"
-    """Each case blind, then with SERA's answer at once."""
+    """Each case blind, and immediately afterwards with SERA's answer."""
 
 
 class Phase(StrEnum):
@@ -31,7 +31,7 @@ class Phase(StrEnum):
 
 
 class CaseSelection(StrEnum):
-    """How a study's cases are chosen, of those with a result and a known outcome."""
+    """How the cases of a study are selected from those with a result and a known outcome."""
 
     NEWEST = "newest"
     IDS = "ids"
@@ -40,8 +40,9 @@ class CaseSelection(StrEnum):
 
 
 def reading_order(cases: Iterable[UUID], seed: int, reader: int) -> list[UUID]:
-    """The cases in this reader's own random order, the same whenever it is asked for."""
-    return sorted(
-        cases,
-        key=lambda case: hashlib.sha256(f"{seed}/{reader}/{case}".encode()).digest(),
-    )
+    """The cases in a random order of this reader; the same seed gives the same order."""
+
+    def position(case: UUID) -> bytes:
+        return hashlib.sha256(f"{seed}/{reader}/{case}".encode()).digest()
+
+    return sorted(cases, key=position)

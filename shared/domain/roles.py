@@ -1,4 +1,4 @@
-"""Who a key or a session speaks for."""
+"""Roles of API keys and sessions, and the permissions of each role."""
 
 from enum import StrEnum
 
@@ -12,12 +12,14 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a route asks leave for."""
+    """What a route requires of its caller."""
 
     SUBMIT = "submit"
     READ = "read"
     RERUN = "rerun"
-    """A dead letter. Whoever may submit may do it: sending the image again would come to the same."""
+    """Of a dead letter. Who may submit may do it, since submitting the image again has the same
+    effect.
+    """
     OPERATE = "operate"
     AUDIT = "audit"
     ADMINISTER = "administer"

@@ -1,9 +1,9 @@
-"""Nodules by their size, as figures are broken down: few models do equally well on all of them."""
+"""Size bands of nodules, for figures by size: few models do equally well on all of them."""
 
 SIZE_LIMITS_MM = (10.0, 20.0, 40.0)
 UNKNOWN_SIZE = "unknown"
 SIZE_BANDS = ("under-10", "10-20", "20-40", "over-40", UNKNOWN_SIZE)
-"""Up to but without 10, 20 and 40 mm; then 40 mm and more."""
+"""The bands end below 10, 20 and 40 mm; the last begins at 40 mm."""
 
 
 def size_band(size_mm: float | None) -> str:

@@ -1,34 +1,37 @@
-"""The English of what SERA says by code and is no error; what is an error has its text in its class.
+"""The English texts of messages that are stored as codes. An error has its text in its class.
 
-A code has several texts where it is said of several things: the one is taken that its facts fill. The gateway has the
-Korean of all of them in `services/api/problems/ko.toml`.
+A code has several texts where it is used for several things; its facts decide which one applies. The
+Korean texts are in `services/api/problems/ko.toml`.
 """
 
 JOBS = {
     "worker-lost": (
-        "The worker was lost every time it tried this image. It can be run again from the worklist.",
+        "The worker was lost every time it tried this image. It can be run again from the "
+        "worklist.",
     ),
 }
-"""Why a job failed, beside the errors of its image."""
+"""Reasons why a job failed, besides the errors of its image."""
 
 RUNS = {
     "trainer-lost": (
-        "The trainer was lost every time it tried the step {step}, perhaps for want of memory. See its log, then "
-        "resume the run.",
+        "The trainer was lost every time it tried the step {step}, perhaps for want of memory. "
+        "See its log, then resume the run.",
     ),
     "run-cancelled": ("An operator cancelled it.",),
 }
-"""Why a run ended, beside the errors of its steps."""
+"""Reasons why a run ended, besides the errors of its steps."""
 
 INTERNAL = {
     "internal": (
-        "SERA failed on this image for a reason of its own. Report the job {job} to your administrator.",
-        "SERA failed at the step {step} for a reason of its own. See the trainer's log, then resume the run.",
-        "The bundle broke while it was loaded, for a reason of SERA's own. See the log of {process}, or choose "
-        "another model.",
+        "SERA failed on this image for a reason of its own. Report the job {job} to your "
+        "administrator.",
+        "SERA failed at the step {step} for a reason of its own. See the trainer's log, then "
+        "resume the run.",
+        "The bundle broke while it was loaded, for a reason of SERA's own. See the log of "
+        "{process}, or choose another model.",
     ),
 }
-"""A fault of SERA's own: in a job, in a step of a run, in a bundle."""
+"""Internal faults: in a job, in a step of a run, in a bundle."""
 
 STEPS = {
     "plan-done": ("{steps} steps planned",),
@@ -50,7 +53,7 @@ STEPS = {
     "step-done": ("{step} is done",),
     "earlier-message": ("the message was not stored",),
 }
-"""What came of a step of a run."""
+"""Outcomes of the steps of a run."""
 
 PROGRESS = {
     "progress-phantoms": ("{drawn} of {phantoms} phantoms drawn",),
@@ -65,41 +68,47 @@ PROGRESS = {
     "progress-validated": ("cross-validated",),
     "progress-readings": ("{done} of {readings} readings",),
 }
-"""How far a step has come."""
+"""Progress of a step."""
 
-_AREAS = (
+_AUC = (
     "AUC {auc:.3f} against {live:.3f} of the live model: a difference of {difference:+.3f} "
     "({level:.0%} interval {low:+.3f} to {high:+.3f})"
 )
-_FOUND = "It finds {found} of {of} malignant images, {value:.1%} (95 % interval {low:.0%} to {high:.0%})"
-_OFF = (
-    "Its risks are {error:.3f} off on average, where perfectly calibrated ones would be {by_chance:.3f} off by "
-    "chance (P = {p_value:.3g})"
+_SENSITIVITY = (
+    "It finds {found} of {of} malignant images, {value:.1%} (95 % interval {low:.0%} to "
+    "{high:.0%})"
+)
+_CALIBRATION = (
+    "Its risks are {error:.3f} off on average, where perfectly calibrated ones would be "
+    "{by_chance:.3f} off by chance (P = {p_value:.3g})"
 )
 GATE = {
     "judged-too-few-test-images": (
-        "The locked test set holds {malignant} malignant and {benign} benign images, and at least {least} of each are "
-        "needed, of several patients. Add images with split `test`, freeze the dataset and judge again.",
+        "The locked test set holds {malignant} malignant and {benign} benign images, and at "
+        "least {least} of each are needed, of several patients. Add images with split `test`, "
+        "freeze the dataset and judge again.",
     ),
     "judged-no-live-model": (
-        "AUC {auc:.3f}. No model is live, so there is none it could be worse than; the other criteria decide.",
+        "AUC {auc:.3f}. No model is live, so there is none it could be worse than; the other "
+        "criteria decide.",
     ),
     "judged-auc-not-worse": (
-        f"{_AREAS}. Non-inferior (margin {{margin:g}}, P = {{p_value:.3g}}).",
+        f"{_AUC}. Non-inferior (margin {{margin:g}}, P = {{p_value:.3g}}).",
     ),
-    "judged-auc-worse": (f"{_AREAS}: inferior.",),
+    "judged-auc-worse": (f"{_AUC}: inferior.",),
     "judged-auc-not-shown": (
-        f"{_AREAS}: these images cannot show non-inferiority (margin {{margin:g}}). More images narrow the interval.",
+        f"{_AUC}: these images cannot show non-inferiority (margin {{margin:g}}). "
+        "More images narrow the interval.",
     ),
     "judged-sensitivity-below-floor": (
-        f"{_FOUND}; at least {{floor:.0%}} are asked for.",
+        f"{_SENSITIVITY}; at least {{floor:.0%}} are asked for.",
     ),
-    "judged-sensitivity-kept": (f"{_FOUND}, above the floor of {{floor:.0%}}.",),
+    "judged-sensitivity-kept": (f"{_SENSITIVITY}, above the floor of {{floor:.0%}}.",),
     "judged-calibration-unknown": (
         "It could read images of one class at most, so nothing is known of its calibration.",
     ),
-    "judged-calibration-off": (f"{_OFF}; the limit is {{limit:g}}.",),
-    "judged-calibrated": (f"{_OFF}.",),
+    "judged-calibration-off": (f"{_CALIBRATION}; the limit is {{limit:g}}.",),
+    "judged-calibrated": (f"{_CALIBRATION}.",),
     "judged-images-unread": (
         "It could not read {unread} of {images} images; each counts as called wrongly.",
     ),
@@ -107,45 +116,48 @@ GATE = {
         "At {site} it finds {found} of {of} malignant images only.",
     ),
 }
-"""What the gate found of each of its criteria, by their codes."""
+"""The gate's judgement of each of its criteria, by code."""
 
 OBJECTIONS = {
     "objection-unjudged": ("The gate has not judged this model against the live one.",),
     "objection-failed": ("The gate failed this model. {against}",),
     "objection-not-judged": ("The gate could not judge this model. {against}",),
     "objection-passed": (
-        "The gate passed this model when none was live, and {live} is live now. Have it judged again.",
-        "The gate passed this model when model {before} was live, and {live} is live now. Have it judged again.",
+        "The gate passed this model when none was live, and {live} is live now. Have it judged "
+        "again.",
+        "The gate passed this model when model {before} was live, and {live} is live now. Have "
+        "it judged again.",
     ),
 }
-"""Why the gate does not speak for a promotion."""
+"""Objections of the gate against a promotion."""
 
 SHADOWS = {
     "shadow-stopped": ("An operator stopped it.", "{reason}"),
     "shadow-promoted": ("The model was promoted.",),
     "shadow-live-again": ("The model was made live again.",),
 }
-"""Why a model's time in the shadow ended, beside the errors of its bundle."""
+"""Reasons why the shadow evaluation of a model ended, besides the errors of its bundle."""
 
 ERRORS = {
     "single-class": (
         "All {count} labelled images are {label}. Add images of the other class, then train again.",
     ),
     "too-few-samples": (
-        "There are {benign} benign and {malignant} malignant groups of images (patients where known); "
-        "cross-validation needs at least {needed} of each. Add labelled images, then train again.",
+        "There are {benign} benign and {malignant} malignant groups of images (patients where "
+        "known); cross-validation needs at least {needed} of each. Add labelled images, then "
+        "train again.",
     ),
     "group-on-both-sides": (
-        "{count} groups of images (patients where known) are in training and in test, {examples} among them. Put "
-        "all images of a patient on one side.",
+        "{count} groups of images (patients where known) are in training and in test, {examples} "
+        "among them. Put all images of a patient on one side.",
     ),
     "features-not-finite": (
-        "The {features} features of this image are not finite numbers, so it cannot be read. Outline the nodule "
-        "again.",
+        "The {features} features of this image are not finite numbers, so it cannot be read. "
+        "Outline the nodule again.",
     ),
     "none-readable": (
-        "None of the {count} images could be read (the first for {code}). Look at the files and outlines, then "
-        "train again.",
+        "None of the {count} images could be read (the first for {code}). Look at the files and "
+        "outlines, then train again.",
     ),
     "region-empty": (
         "The region of interest holds no pixel, so it has no features. Outline the nodule again.",
@@ -154,66 +166,78 @@ ERRORS = {
         "There is no feature family `{family}`. Known: {known}.",
     ),
     "texture-invalid": (
-        "Texture cannot be measured with {levels} grey levels at a distance of {distance} px. Take 2 to {most} "
-        "levels, 16 or 256 by custom, and a distance of 1 or more.",
+        "Texture cannot be measured with {levels} grey levels at a distance of {distance} px. "
+        "Take 2 to {most} levels, 16 or 256 by custom, and a distance of 1 or more.",
     ),
     "stage-unknown": (
-        "The network {network} has no stage {stage!r} to freeze. Choose `frozen` from: {known}; or leave it out.",
+        "The network {network} has no stage {stage!r} to freeze. Choose `frozen` from: {known}; "
+        "or leave it out.",
     ),
     "tuning-diverged": (
-        "Tuning ran away at every rate tried ({rates}). Give smaller `rates` in the recipe's table `tuning`.",
+        "Tuning ran away at every rate tried ({rates}). Give smaller `rates` in the recipe's "
+        "table `tuning`.",
     ),
     "trains-on-test-images": (
-        "{count} training images of this version are in a locked test set, {example} among them. Remove them from "
-        "the dataset or move them to its test part, freeze it again and train on the new version.",
+        "{count} training images of this version are in a locked test set, {example} among them. "
+        "Remove them from the dataset or move them to its test part, freeze it again and train "
+        "on the new version.",
     ),
     "table-lost": (
-        "The feature table of this run is gone from the object store. Ask for the run again; features are kept.",
+        "The feature table of this run is gone from the object store. Ask for the run again; "
+        "features are kept.",
     ),
     "network-unknown": ("There is no network {name!r}. Choose one of: {known}.",),
     "tap-unknown": ("The network {network} has no tap {tap!r}. Choose from: {known}.",),
     "weights-missing": (
-        "The pre-trained weights of {network} are missing: no {files} in {folder}, and {download}. Put the file "
-        "into a folder and name that folder in SERA_WEIGHTS_DIR; docs/networks.md says where it is from.",
+        "The pre-trained weights of {network} are missing: no {files} in {folder}, and "
+        "{download}. Put the file into a folder and name that folder in SERA_WEIGHTS_DIR; "
+        "docs/networks.md says where it is from.",
     ),
     "weights-unpublished": (
-        'There are no pre-trained weights of {network}: it is trained by us, from nothing. Set `tuning = "phantoms"` '
-        "for it in the recipe, or choose another network.",
+        "There are no pre-trained weights of {network}: it is trained by us, from nothing. Set "
+        '`tuning = "phantoms"` for it in the recipe, or choose another network.',
     ),
     "weights-unreadable": (
-        "The weight file {file} does not fit {network} ({problem}). Replace it by one that docs/networks.md names "
-        "for this network.",
+        "The weight file {file} does not fit {network} ({problem}). Replace it by one that "
+        "docs/networks.md names for this network.",
     ),
     "bundle-missing": (
-        "There is no bundle in {folder}: it holds no manifest.json. Give the folder that a training run wrote.",
+        "There is no bundle in {folder}: it holds no manifest.json. Give the folder that a "
+        "training run wrote.",
     ),
     "bundle-unreadable": (
         "The bundle's {part} cannot be read ({problem}). Fetch the bundle again, or train anew.",
     ),
     "bundle-format-unknown": (
-        "The bundle is of format {format}, and this SERA reads the formats {readable}. Update SERA if the bundle "
-        "is newer, or train anew.",
+        "The bundle is of format {format}, and this SERA reads the formats {readable}. Update "
+        "SERA if the bundle is newer, or train anew.",
     ),
     "bundle-tampered": (
-        "The bundle's {part} is not what was saved: its digest differs. Do not use it; fetch the bundle again.",
+        "The bundle's {part} is not what was saved: its digest differs. Do not use it; fetch the "
+        "bundle again.",
     ),
     "bundle-not-reproduced": (
-        "The bundle scores golden case {case} with {found:.4f} here, and with {expected:.4f} when it was saved. "
-        "Install the library versions in its manifest, or train anew.",
+        "The bundle scores golden case {case} with {found:.4f} here, and with {expected:.4f} "
+        "when it was saved. Install the library versions in its manifest, or train anew.",
     ),
     "untrusted-type": (
-        "The bundle's {part} holds objects of types that SERA does not load: {types}. Do not use it.",
+        "The bundle's {part} holds objects of types that SERA does not load: {types}. Do not use "
+        "it.",
     ),
 }
-"""Errors of workers and trainers that the gateway words without loading their modules; as in their classes."""
+"""Errors of workers and trainers that the gateway words without loading their modules.
+
+The texts are those of the error classes.
+"""
 
 TEXTS: dict[str, tuple[str, ...]] = (
     ERRORS | JOBS | RUNS | INTERNAL | STEPS | PROGRESS | GATE | OBJECTIONS | SHADOWS
 )
-"""All of them, and those of the error classes that are loaded."""
+"""All texts, with those of the error classes that are loaded."""
 
 
 def add_text(code: str, text: str) -> None:
-    """The text of an error's class, beside what is there of this code."""
-    if text not in TEXTS.get(code, ()):
-        TEXTS[code] = (*TEXTS.get(code, ()), text)
+    """Add the text of an error class to the texts of its code."""
+    texts = TEXTS.get(code, ())
+    if text not in texts:
+        TEXTS[code] = (*texts, text)

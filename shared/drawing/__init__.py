@@ -1,4 +1,4 @@
-"""What pages that stand alone have in common: their style sheet, and figures inside as SVG."""
+"""Parts of self-contained pages: their style sheet, and figures as SVG."""
 
 from shared.drawing.figure import (
     BLACK,

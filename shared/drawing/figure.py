@@ -1,6 +1,6 @@
-"""Figures as SVG text, drawn through Matplotlib's objects alone.
+"""Draws figures as SVG text with Matplotlib's objects, without its global state.
 
-Colours are those of Okabe & Ito, told apart by the colour-blind.
+The colours are those of Okabe & Ito, which colour-blind readers can distinguish.
 """
 
 import io
@@ -12,17 +12,15 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.typing import RcKeyType
 
-BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-)
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+GREEN = "#009E73"
+PURPLE = "#CC79A7"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+BLACK = "#000000"
 WIDTH_INCHES = 4.6
-"""Narrow, so that its letters can be read on a phone."""
+"""Narrow, so that the letters are legible on a phone."""
 STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sera",
@@ -41,12 +39,18 @@ FigureBuilder = Callable[[], Figure]
 
 
 def svg(name: str, title: str, draw: FigureBuilder) -> str:
-    """Draw in our style and keep what goes inside a page: no prologue, ids that no other figure has."""
-    out = io.StringIO()
+    """The figure as an SVG element for a page.
+
+    It has no XML prologue, and its ids begin with `name`, so that no other figure of the page has
+    them.
+    """
+    output = io.StringIO()
     with matplotlib.rc_context(STYLE):
-        draw().savefig(out, format="svg", metadata=NO_METADATA)
-    text = out.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r'\b(id="|href="#)', rf"\g<1>{name}-", text)
-    text = text.replace("url(#", f"url(#{name}-")
-    return re.sub(r"<svg ", f'<svg role="img" aria-label="{title}" ', text, count=1)
+        figure = draw()
+        figure.savefig(output, format="svg", metadata=NO_METADATA)
+    document = output.getvalue()
+    element = document[document.index("<svg") :]
+    element = re.sub(r'\b(id="|href="#)', rf"\g<1>{name}-", element)
+    element = element.replace("url(#", f"url(#{name}-")
+    labelled_start = f'<svg role="img" aria-label="{title}" '
+    return re.sub(r"<svg ", labelled_start, element, count=1)

@@ -1,4 +1,4 @@
-"""The style sheet of pages that stand alone."""
+"""The style sheet of self-contained pages."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What runs the forward passes of networks, behind one port."""
+"""Engines run the forward passes of networks, behind one port."""
 
 from shared.engines.choice import open_engine
 from shared.engines.eager import EagerEngine

@@ -1,9 +1,12 @@
-"""Which engine a process uses. A new engine is chosen here, and nowhere else."""
+"""Chooses the engine of a process. This is the only place that knows all engines."""
 
 from shared.engines.eager import EagerEngine
 from shared.engines.port import Engine
 
 
 def open_engine() -> Engine:
-    """The best engine for this machine; cheap, so a caller that was handed none may open its own."""
+    """The best engine for this machine.
+
+    It is cheap to open, so a caller without an engine may open its own.
+    """
     return EagerEngine()

@@ -1,7 +1,8 @@
-"""The port for compute: an engine compiles a tapped network once, and then runs it on any number of images.
+"""The port for compute: an engine compiles a tapped network once, then runs it on any number of images.
 
-Everything that needs no gradient goes through it: feature extraction while a model is fitted, inference in a bundle, and
-the passes of an occlusion map. Tuning, training on phantoms and Grad-CAM need gradients and use PyTorch directly.
+Everything without gradients uses it: feature extraction while a model is fitted, inference in a
+bundle, and the passes of an occlusion map. Tuning, training on phantoms and Grad-CAM need gradients
+and use PyTorch directly.
 """
 
 from enum import StrEnum
@@ -13,13 +14,16 @@ from numpy.typing import NDArray
 from shared.networks import TapNetwork
 
 Images = NDArray[np.float32]
-"""(N, 3, S, S) normalised, or (N, 4, S, S) where the network takes the nodule's mask; see `TapNetwork.forward`."""
+"""(N, 3, S, S) normalised, or (N, 4, S, S) if the network takes the nodule's mask.
+
+See `TapNetwork.forward`.
+"""
 Features = NDArray[np.float32]
-"""(N, D), in the order of `TapNetwork.forward`: taps side by side; last, of a tuned network, its log-odds."""
+"""(N, D) as from `TapNetwork.forward`: the taps concatenated, then the log-odds of a tuned network."""
 
 
 class Precision(StrEnum):
-    """The number format that an engine multiplies in; images and features are float32 in any case."""
+    """The number format of an engine's multiplications; images and features are always float32."""
 
     FP64 = "fp64"
     FP32 = "fp32"
@@ -28,12 +32,12 @@ class Precision(StrEnum):
 
 
 class CompiledNetwork(Protocol):
-    """A network made ready for one device."""
+    """A network that is ready to run on one device."""
 
     def run(self, images: Images) -> Features:
-        """Features of one image or more; an image's features do not depend on the others.
+        """Features of one or more images. An image's features do not depend on the other images.
 
-        Whoever calls may change the array that is returned.
+        The caller may change the returned array.
         """
         ...
 
@@ -43,7 +47,7 @@ class Engine(Protocol):
 
     @property
     def device(self) -> str:
-        """The device as people know it: the GPU's name, or the CPU with its number of threads."""
+        """The device's name for people: the GPU's model, or the CPU with its number of threads."""
         ...
 
     @property
@@ -58,7 +62,8 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        network : in eval mode; an engine may move it to its device, and changes nothing else about it
-        batch_size : images in one pass at most, `run` splits what is more; None where the engine knows best
+        network : in eval mode; an engine may move it to its device, and changes nothing else of it
+        batch_size : maximum of images in one pass, `run` splits larger inputs; None lets the engine
+            choose
         """
         ...

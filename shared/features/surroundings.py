@@ -93,7 +93,7 @@ def contrast_features(region: Region) -> dict[str, float]:
 
 
 def outline_features(region: Region) -> dict[str, float]:
-    """Change of grey per pixel across the outline, outwards; positive if the outside is brighter."""
+    """Change of grey per pixel across the outline; positive if the outside is brighter."""
     scene = Scene.from_region(region)
     steps = _outward_steps(scene)
     low, high = np.percentile(steps, [10, 90])
@@ -119,7 +119,7 @@ def _compared(nodule_grey: Grey, part_grey: Grey) -> dict[str, float]:
 
 
 def _outward_steps(scene: Scene) -> Grey:
-    """Gradient of the smoothed grey along the outward normal, at the pixels on the outline, (n,)."""
+    """Gradient of the smoothed grey along the outward normal, at pixels on the outline, (n,)."""
     mask = scene.mask.astype(np.uint8)
     depth_inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     distance_outside = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)

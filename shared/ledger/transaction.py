@@ -62,7 +62,7 @@ class Transaction:
             return statement(self._session)
 
     def note_role(self, role: DatabaseRole) -> None:
-        """Note a role that a statement has set itself (`shared.ledger.hospitals.authentication`)."""
+        """Note a role that a statement has set (`shared.ledger.hospitals.authentication`)."""
         self._role = role
 
     def add_audit_trail(self, trail: AuditTrail) -> None:

@@ -1,4 +1,7 @@
-"""The one place that imports timm: it imports torchvision, whose operators have to be declared before."""
+"""The only module that imports timm.
+
+timm imports torchvision, whose operators have to be declared first.
+"""
 
 from shared.networks import _torchvision  # noqa: F401
 

@@ -1,7 +1,8 @@
-"""The one place that imports torchvision.
+"""The only module that imports torchvision.
 
-torchvision 0.28's compiled operators do not load into torch 2.13's CPU build, and its Python side then fails while it
-looks two of them up. Declaring those two first lets its models load; nothing here calls either operator.
+torchvision 0.28's compiled operators do not load into torch 2.13's CPU build, and its Python code
+then fails while it looks two of them up. With those two declared first, its models load. Nothing
+here calls either operator.
 """
 
 from importlib.util import find_spec
@@ -33,7 +34,7 @@ def _declare_operators() -> torch.library.Library:
     return library
 
 
-# Kept for the life of the process: a library that is collected takes its operators with it.
+# A library that is garbage-collected takes its operators with it, so this reference stays.
 _DECLARED = None if _has_compiled_operators() else _declare_operators()
 
 from torchvision import models  # noqa: E402

@@ -1,4 +1,4 @@
-"""What is known of a network, as data: adding a network adds no branch."""
+"""The description of a network, as data: a new network needs no new branch in the code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,24 +19,29 @@ class Normalisation:
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 MID_GREY = Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 PLUS_MINUS_ONE = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-"""From -1 to 1: what Google's networks were trained on."""
+"""From -1 to 1, the input of Google's networks in training."""
 
 
 def grey_level_normalisation(
     mean: tuple[float, float, float], std: float = 1.0
 ) -> Normalisation:
-    """Mean and standard deviation as the older networks state them, on the scale where white is 255."""
+    """A normalisation from statistics of grey levels, where white is 255.
+
+    The older networks state their statistics on that scale.
+    """
     red, green, blue = mean
+    scaled_std = std / WHITE_LEVEL
     return Normalisation(
-        (red / WHITE_LEVEL, green / WHITE_LEVEL, blue / WHITE_LEVEL),
-        (std / WHITE_LEVEL,) * 3,
+        mean=(red / WHITE_LEVEL, green / WHITE_LEVEL, blue / WHITE_LEVEL),
+        std=(scaled_std, scaled_std, scaled_std),
     )
 
 
 class Pool(StrEnum):
-    """How a feature map (N, C, H, W) becomes (N, C).
+    """How a feature map (N, C, H, W) is pooled to (N, C).
 
-    Over the whole crop, over its middle half, or over a region that the nodule's mask gives.
+    AVERAGE and MAX pool the whole crop, CENTRE its middle half. INSIDE, RIM and SURROUNDINGS pool a
+    region that the nodule's mask defines.
     """
 
     AVERAGE = "avg"
@@ -46,7 +51,7 @@ class Pool(StrEnum):
     RIM = "rim"
     SURROUNDINGS = "around"
     FLAT = "flat"
-    """there is no map: a fully connected layer gave (N, C) already"""
+    """no pooling: the output of a fully connected layer is (N, C) already"""
 
 
 REGION_POOLS = (Pool.INSIDE, Pool.RIM, Pool.SURROUNDINGS)
@@ -55,7 +60,7 @@ MAP_POOLS = (Pool.AVERAGE, Pool.MAX, Pool.CENTRE, *REGION_POOLS)
 
 @dataclass(frozen=True)
 class Tap:
-    """Where features are read: after `stage`, pooled over the image to `width` numbers."""
+    """The output of `stage`, pooled to `width` features."""
 
     stage: str
     pool: Pool
@@ -64,13 +69,13 @@ class Tap:
 
 @dataclass(frozen=True)
 class WeightsSource:
-    """Where pre-trained weights come from: the file names looked for, then the address, with its licence.
+    """Where pre-trained weights come from: file names, an address, and the licence.
 
     Attributes
     ----------
-    files : names looked for in a folder, in this order; the ending says the format
-    url : where to fetch them; empty where no address of the file itself is known
-    md5 : of the file at `url`, where its publisher states it
+    files : names to look for in a folder, in this order; the ending gives the format
+    url : download address; empty if no address of the file itself is known
+    md5 : of the file at `url`, if its publisher states it
     """
 
     files: tuple[str, ...]
@@ -80,21 +85,22 @@ class WeightsSource:
 
     @property
     def download_name(self) -> str:
-        """The name under which a download is kept: the first one with its format's ending."""
+        """The file name of a download: the first one with the ending of `url`."""
         ending = PurePosixPath(self.url).suffix
         return next(file for file in self.files if file.endswith(ending))
 
 
 @dataclass(frozen=True)
 class NetworkCard:
-    """A network in one paragraph.
+    """The facts about one network.
 
     Attributes
     ----------
     input_px : side of the square input
-    taps : name -> tap, in the order of the layers
-    embedding : the tap that the last fully connected layer reads; tuning puts a new layer of two classes there
-    weights : None where there are none to fetch and the network is trained from scratch
+    taps : tap by name, in the order of the layers
+    embedding : the tap before the last fully connected layer; tuning puts a new layer of two classes
+        there
+    weights : None if there are none to download and the network is trained from scratch
     source : the paper
     """
 
@@ -108,14 +114,22 @@ class NetworkCard:
 
 
 def pooled_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
-    """Every pooling of each stage, named `stage.avg` and so on; the last stage's also without the stage."""
-    last = list(widths)[-1]
-    named = {
-        f"{stage}.{pool}": Tap(stage, pool, width)
-        for stage, width in widths.items()
-        for pool in MAP_POOLS
-    }
-    return named | {str(pool): Tap(last, pool, widths[last]) for pool in MAP_POOLS}
+    """Every pooling of each stage, named `stage.avg` and so on.
+
+    The taps of the last stage also have a name without the stage.
+
+    Parameters
+    ----------
+    widths : number of channels of each stage
+    """
+    taps: dict[str, Tap] = {}
+    for stage, width in widths.items():
+        for pool in MAP_POOLS:
+            taps[f"{stage}.{pool}"] = Tap(stage, pool, width)
+    last_stage = list(widths)[-1]
+    for pool in MAP_POOLS:
+        taps[str(pool)] = taps[f"{last_stage}.{pool}"]
+    return taps
 
 
 def connected_taps(widths: Mapping[str, int]) -> dict[str, Tap]:

@@ -1,4 +1,4 @@
-"""docs/networks.md, written from the cards: `python -m shared.networks.catalogue > docs/networks.md`."""
+"""Writes docs/networks.md from the cards: `python -m shared.networks.catalogue > docs/networks.md`."""
 
 import sys
 from collections.abc import Iterable
@@ -9,27 +9,31 @@ from shared.networks.registry import list_networks
 POOLED_TAP_NAMES = ", ".join(f"`STAGE.{pool}`" for pool in MAP_POOLS)
 INTRODUCTION = f"""# Networks
 
-Written from the cards in `shared/networks` by `python -m shared.networks.catalogue`; do not edit by hand.
+Written from the cards in `shared/networks` by `python -m shared.networks.catalogue`; do not edit by
+hand.
 
-Taps are where features are read. A stage of convolutions has the taps {POOLED_TAP_NAMES}
-(over the whole crop, its middle half, the nodule, its rim, the tissue around it); those of the last such stage are also
-called `{Pool.AVERAGE}` and so on, without the stage. A fully connected layer is one tap, under its own name. The
-embedding is the tap which the network's last fully connected layer reads, so tuning puts its two classes there.
+A tap is a place in the network where features are read. A stage of convolutions has the taps
+{POOLED_TAP_NAMES}
+(over the whole crop, its middle half, the nodule, its rim, the tissue around it). The taps of the
+last such stage are also called `{Pool.AVERAGE}` and so on, without the stage. A fully connected layer
+is one tap, under its own name. The embedding is the tap before the network's last fully connected
+layer; tuning puts its layer of two classes there.
 
 """
 WEIGHTS_SECTION = """
 ## Weight files
 
-SERA looks for each name in this order in `SERA_WEIGHTS_DIR`, then among earlier downloads, and then downloads.
-The ending says the format: `.pth` is a state dict saved by torch, `.safetensors` the same by safetensors, `.mat` a
-MatConvNet file; OverFeat's `net_weight_1` (in the archive of its release, github.com/sermanet/OverFeat) has no ending.
-torchvision's files fit as they are. The licence is the weights', not SERA's.
+SERA looks for each name in this order in `SERA_WEIGHTS_DIR`, then among earlier downloads, and then
+downloads. The ending gives the format: `.pth` is a state dict saved by torch, `.safetensors` one saved
+by safetensors, `.mat` a MatConvNet file. OverFeat's `net_weight_1` (in the archive of its release,
+github.com/sermanet/OverFeat) has no ending. torchvision's files are used unchanged. The licence is the
+weights', not SERA's.
 
 """
 
 
 def render_catalogue(cards: Iterable[NetworkCard]) -> str:
-    """The whole page."""
+    """The page in Markdown."""
     cards = list(cards)
     networks = _table(
         ("name", "input", "embedding", "stages with taps", "source"),
@@ -63,8 +67,8 @@ def _weights(card: NetworkCard) -> tuple[str, ...]:
     )
 
 
-def _codes(words: Iterable[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words)
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

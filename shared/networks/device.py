@@ -1,15 +1,18 @@
-"""Where networks run."""
+"""The device that networks run on."""
 
 import torch
 
 
 def compute_device() -> torch.device:
-    """The first CUDA device this process may see, else the CPU; CUDA_VISIBLE_DEVICES gives each worker its own."""
+    """The first CUDA device that this process can see, else the CPU.
+
+    CUDA_VISIBLE_DEVICES gives each worker a device of its own.
+    """
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def device_name() -> str:
-    """That device as people know it: a GPU by its name, the CPU with the threads that PyTorch gives it."""
+    """The device's name for people: the GPU's model, or the CPU with PyTorch's number of threads."""
     if compute_device().type == "cuda":
         return f"CUDA, {torch.cuda.get_device_name()}"
     threads = torch.get_num_threads()

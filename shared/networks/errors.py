@@ -1,4 +1,4 @@
-"""What can be wrong with a network or its weights, each with the next step."""
+"""Errors of networks and their weights, each with the next step."""
 
 from shared.errors import SeraError
 
@@ -20,7 +20,8 @@ class WeightsMissing(SeraError):
     status = 422
     text = (
         "The pre-trained weights of {network} are missing: no {files} in {folder}, and {download}. "
-        "Put the file into a folder and name that folder in SERA_WEIGHTS_DIR; docs/networks.md says where it is from."
+        "Put the file into a folder and name that folder in SERA_WEIGHTS_DIR; "
+        "docs/networks.md says where it is from."
     )
 
 

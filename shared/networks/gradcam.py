@@ -1,4 +1,7 @@
-"""Where a tuned network looked: Grad-CAM (Selvaraju et al., ICCV 2017)."""
+"""Grad-CAM: which places of the image a tuned network's output depends on.
+
+Source: Selvaraju et al., ICCV 2017.
+"""
 
 from dataclasses import dataclass
 
@@ -14,61 +17,69 @@ from shared.networks.tapped import TapNetwork, log_odds
 
 @dataclass(frozen=True, eq=False)
 class ClassActivation:
-    """`values` (h, w) float32, 0 or more: what speaks for malignancy at each place of the maps after `layer`."""
+    """The evidence for malignancy at each place of the maps after `layer`.
+
+    `values` (h, w) are float32, 0 or more.
+    """
 
     layer: str
     values: NDArray[np.float32]
 
 
 def grad_cam(network: TapNetwork, pixels: NDArray[np.float32]) -> ClassActivation:
-    """Grad-CAM of a tuned network's own verdict.
+    """Grad-CAM of a tuned network's own log-odds.
 
-    The maps A_k are those of the last stage that has any and that the head is reached by. Their weights are the means
-    over all places of the gradient of the log-odds of malignant; the map is ReLU(sum over k of weight_k A_k).
-    It needs gradients, so PyTorch computes it on the network's own device, whatever engine runs the network.
+    The maps A_k are those of the last stage, up to the embedding, that has more than one place.
+    Their weights are the means over all places of the gradient of the log-odds of malignant. The
+    result is ReLU(sum over k of weight_k A_k). It needs gradients, so PyTorch computes it on the
+    network's own device, and the engine that runs the network is not used.
 
     Parameters
     ----------
     network : with a head
-    pixels : (1, 3 or 4, S, S) float32 as `TapNetwork.forward` takes it
+    pixels : (1, 3 or 4, S, S) float32, the input of `TapNetwork.forward`
     """
     image = torch.from_numpy(pixels).to(network.device)
-    place, maps = _last_maps(network, image)
+    stage_index, maps = _last_maps(network, image)
     with torch.enable_grad():
         maps.requires_grad_()
-        (slopes,) = torch.autograd.grad(_verdict(network, image, place, maps), maps)
-    cam = (slopes.mean((2, 3), keepdim=True) * maps.detach()).sum(1).relu()
-    return ClassActivation(list(network.layers)[place], cam[0].cpu().numpy())
+        output = _log_odds_from_maps(network, image, stage_index, maps)
+        (gradients,) = torch.autograd.grad(output, maps)
+    weights = gradients.mean((2, 3), keepdim=True)
+    activation = (weights * maps.detach()).sum(1).relu()
+    return ClassActivation(
+        layer=list(network.layers)[stage_index], values=activation[0].cpu().numpy()
+    )
 
 
 def _last_maps(network: TapNetwork, image: Tensor) -> tuple[int, Tensor]:
-    """The number of the last stage with more than one place, up to the embedding's, and what it gave."""
-    found: tuple[int, Tensor] | None = None
-    reached = image[:, :3]
+    """Index and output of the last stage, up to the embedding, that has more than one place."""
+    result: tuple[int, Tensor] | None = None
+    output = image[:, :3]
     with torch.no_grad():
-        for place, (stage, layer) in enumerate(network.layers.items()):
-            reached = layer(reached)
-            if reached.ndim == 4 and reached.shape[2] * reached.shape[3] > 1:
-                found = place, reached.clone()  # a layer behind it may work in place
+        for index, (stage, layer) in enumerate(network.layers.items()):
+            output = layer(output)
+            if output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
+                result = (index, output.clone())  # a later layer may work in place
             if stage == network.embedding.stage:
                 break
-    if found is None:
+    if result is None:
         raise ValueError(f"no stage of {network.card.name} gives maps")
-    return found
+    return result
 
 
-def _verdict(network: TapNetwork, image: Tensor, place: int, maps: Tensor) -> Tensor:
+def _log_odds_from_maps(
+    network: TapNetwork, image: Tensor, stage_index: int, maps: Tensor
+) -> Tensor:
     """Log-odds of malignant () from the maps after a stage."""
     if network.head is None:
-        raise ValueError(f"{network.card.name} is not tuned, so it has no verdict")
-    stages = list(network.layers.items())
-    reached = maps.clone()
-    last = [name for name, _ in stages].index(network.embedding.stage)
-    for _, layer in stages[place + 1 : last + 1]:
-        reached = layer(reached)
-    regions = (
-        nodule_regions(image[:, 3:]) if network.embedding.pool in REGION_POOLS else {}
-    )
-    return log_odds(
-        network.head(pool_maps(reached, network.embedding.pool, regions))
-    ).sum()
+        raise ValueError(f"{network.card.name} is not tuned, so it has no log-odds")
+    embedding = network.embedding
+    embedding_index = list(network.layers).index(embedding.stage)
+    layers = list(network.layers.values())
+    output = maps.clone()
+    for layer in layers[stage_index + 1 : embedding_index + 1]:
+        output = layer(output)
+    regions = nodule_regions(image[:, 3:]) if embedding.pool in REGION_POOLS else {}
+    classes = network.head(pool_maps(output, embedding.pool, regions))
+    return log_odds(classes).sum()

@@ -1,7 +1,7 @@
-"""From feature maps to features: over the whole crop, or over the nodule, its rim, or the tissue around it.
+"""Pools feature maps to features: over the crop, the nodule, its rim, or the tissue around it.
 
-What speaks for malignancy is partly a matter of place: echogenicity is judged against the tissue around, and margins
-along the rim.
+Signs of malignancy are partly a matter of place: echogenicity is judged against the surrounding
+tissue, and margins along the rim.
 """
 
 from collections.abc import Mapping
@@ -12,26 +12,32 @@ from torch.nn import functional
 from shared.networks.card import Pool
 
 RIM_DIVISOR = 32
+"""The rim reaches 1/32 of the input's side to both sides of the outline."""
 SURROUNDINGS_DIVISOR = 15
-"""The rim reaches 1/32 of the input's side to both sides of the outline, the tissue around 1/15 beyond it."""
+"""The surroundings reach 1/15 of the input's side beyond the outline."""
 EPSILON = 1e-6
-"""Where a region holds no pixel, its features are 0."""
+"""Avoids a division by 0: the features of a region without pixels are 0."""
 
 
 def nodule_regions(masks: Tensor) -> dict[Pool, Tensor]:
-    """Masks (N, 1, S, S), 1 inside the nodule -> weights of the same shape for each region."""
-    rim, around = (
-        masks.shape[-1] // part for part in (RIM_DIVISOR, SURROUNDINGS_DIVISOR)
-    )
+    """Weights (N, 1, S, S) of each region.
+
+    Parameters
+    ----------
+    masks : (N, 1, S, S), 1 inside the nodule, else 0
+    """
+    side = masks.shape[-1]
+    rim_px = side // RIM_DIVISOR
+    surroundings_px = side // SURROUNDINGS_DIVISOR
     return {
         Pool.INSIDE: masks,
-        Pool.RIM: _grown(masks, rim) + _grown(1 - masks, rim) - 1,
-        Pool.SURROUNDINGS: _grown(masks, around) - masks,
+        Pool.RIM: _dilate(masks, rim_px) + _dilate(1 - masks, rim_px) - 1,
+        Pool.SURROUNDINGS: _dilate(masks, surroundings_px) - masks,
     }
 
 
 def pool_maps(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tensor:
-    """Feature maps (N, C, H, W) -> features (N, C); what is flat already stays as it is."""
+    """Feature maps (N, C, H, W) -> features (N, C); flat features (N, C) are returned unchanged."""
     if pool is Pool.FLAT:
         return maps
     if pool is Pool.AVERAGE:
@@ -41,19 +47,20 @@ def pool_maps(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tenso
     if pool is Pool.CENTRE:
         return _middle(maps).mean((2, 3))
     weights = functional.interpolate(regions[pool], maps.shape[2:], mode="area")
-    return (maps * weights).sum((2, 3)) / (weights.sum((2, 3)) + EPSILON)
+    weighted_sum = (maps * weights).sum((2, 3))
+    return weighted_sum / (weights.sum((2, 3)) + EPSILON)
 
 
 def _middle(maps: Tensor) -> Tensor:
-    """The middle half of both sides, where a reader puts the nodule."""
+    """The middle half of both sides, where a user places the nodule."""
     height, width = maps.shape[2:]
-    return maps[
-        :, :, height // 4 : height - height // 4, width // 4 : width - width // 4
-    ]
+    top = height // 4
+    left = width // 4
+    return maps[:, :, top : height - top, left : width - left]
 
 
-def _grown(masks: Tensor, reach_px: int) -> Tensor:
-    """Dilated by a square, along one axis after the other; nothing is beyond the edge of the image."""
+def _dilate(masks: Tensor, reach_px: int) -> Tensor:
+    """Dilate by a square, along one axis after the other; nothing is beyond the image's edge."""
     width = 2 * reach_px + 1
     along_rows = functional.max_pool2d(
         masks, (1, width), stride=1, padding=(0, reach_px)

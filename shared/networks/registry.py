@@ -1,4 +1,4 @@
-"""The networks SERA knows, by name."""
+"""The registry of all networks, by name."""
 
 from collections import OrderedDict
 from typing import Protocol, TypeVar
@@ -11,18 +11,18 @@ from shared.networks.errors import NetworkUnknown
 
 
 class Network(Protocol):
-    """A card, the whole network, and its cut into named stages."""
+    """The definition of a network: its card, its layers, and their division into stages."""
 
     card: NetworkCard
 
     @staticmethod
     def build() -> nn.Module:
-        """The whole network with random weights, under the names its weight file uses."""
+        """The complete network with random weights, under the names of its weight file."""
         ...
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        """Its layers from input to output; run one after the other up to a stage they give that stage's feature map."""
+        """The layers by stage, from input to output; each stage takes the output of the one before."""
         ...
 
 
@@ -31,7 +31,7 @@ _NETWORKS: dict[str, type[Network]] = {}
 
 
 def register_network(definition: N) -> N:
-    """Class decorator: make a network known under its card's name."""
+    """Class decorator that registers a network under its card's name."""
     _NETWORKS[definition.card.name] = definition
     return definition
 
@@ -44,10 +44,11 @@ def get_network(name: str) -> type[Network]:
 
 
 def build_without_weights(definition: type[Network]) -> nn.Module:
-    """The whole network without its weights (on torch's meta device), for callers that load them all after.
+    """The complete network without weights, on torch's meta device.
 
-    Drawing VGG19's 144 million random numbers only to overwrite them takes a second. `load_weights` fills a blank
-    network, and so does `load_state_dict(tensors, assign=True)`.
+    It is for callers that load all weights afterwards, with `load_weights` or with
+    `load_state_dict(tensors, assign=True)`. Drawing VGG19's 144 million random numbers only to
+    overwrite them would take a second.
     """
     with torch.device("meta"):
         return definition.build()

@@ -18,10 +18,11 @@ CLASS_COUNT = 2
 
 
 class TapNetwork(nn.Module):
-    """Features of images at one or more taps; layers behind the deepest tap are neither kept nor run.
+    """Gives the features of images at one or more taps.
 
-    Always in eval mode and without gradients, so that an image's features do not depend on its batch. A tuned network
-    has a `head`, its own last layer, and gives its own verdict as one more number behind the features.
+    Layers behind the deepest tap are dropped. The network is always in eval mode and without
+    gradients, so that an image's features do not depend on its batch. A tuned network has a `head`,
+    its own last layer, and gives its own log-odds as one more value after the features.
 
     Parameters
     ----------
@@ -42,16 +43,16 @@ class TapNetwork(nn.Module):
         self.card = card
         self._taps = [_tap(card, name) for name in taps]
         self.embedding = card.taps[card.embedding]
-        ends = {tap.stage for tap in self._taps} | (
-            {self.embedding.stage} if head else set()
-        )
-        self.layers = nn.ModuleDict(_up_to(ends, stages))
+        needed_stages = {tap.stage for tap in self._taps}
+        if head:
+            needed_stages.add(self.embedding.stage)
+        self.layers = nn.ModuleDict(_stages_up_to(needed_stages, stages))
         self.head = head
         self.eval().requires_grad_(False)
 
     @classmethod
     def pretrained(cls, name: str, taps: Sequence[str], finder: WeightsFinder) -> Self:
-        """With the pre-trained weights of its card; raises `WeightsMissing`, `WeightsUnreadable`."""
+        """A network with pre-trained weights. Raises `WeightsMissing`, `WeightsUnreadable`."""
         definition = get_network(name)
         return cls(definition.card, pretrained_stages(name, finder), taps)
 
@@ -59,15 +60,11 @@ class TapNetwork(nn.Module):
     def from_tensors(
         cls, name: str, taps: Sequence[str], tensors: Mapping[str, Tensor]
     ) -> Self:
-        """From what `state_dict` gave; raises `WeightsUnreadable` where names or shapes differ."""
+        """From a `state_dict`. Raises `WeightsUnreadable` if names or shapes differ."""
         definition = get_network(name)
         head = new_head(definition.card) if "head.weight" in tensors else None
-        network = cls(
-            definition.card,
-            definition.stages(build_without_weights(definition)),
-            taps,
-            head,
-        )
+        stages = definition.stages(build_without_weights(definition))
+        network = cls(definition.card, stages, taps, head)
         try:
             network.load_state_dict(tensors, assign=True)
         except RuntimeError as problem:
@@ -78,51 +75,56 @@ class TapNetwork(nn.Module):
 
     @property
     def width(self) -> int:
-        """Number of features D, the verdict of a tuned network included."""
+        """Number of features D, including the log-odds of a tuned network."""
         return sum(tap.width for tap in self._taps) + (self.head is not None)
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
+        """The device of its weights."""
         return next(self.parameters()).device
 
     @property
     def takes_mask(self) -> bool:
-        """Whether a tap pools over a region, so that the nodule's mask is needed as a fourth channel."""
+        """Whether a tap pools over a region and needs the nodule's mask as a fourth channel."""
         return any(tap.pool in REGION_POOLS for tap in self._taps)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the weights in use; part of the key of a cached feature."""
+        """SHA-256 of the weights; part of the key of a cached feature."""
         return tensors_digest(self.state_dict())
 
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Tensor:
-        """Features (N, D) float32, taps concatenated; last, of a tuned network, its log-odds of malignant.
+        """Features (N, D) float32, those of all taps concatenated.
+
+        The last column of a tuned network is its log-odds of malignant.
 
         Parameters
         ----------
-        images : (N, 3, S, S) float32, normalised; (N, 4, S, S) where `takes_mask`, the last 1 inside the nodule, else 0
+        images : (N, 3, S, S) float32, normalised; (N, 4, S, S) if `takes_mask`, the last channel
+            1 inside the nodule, else 0
         """
         regions = nodule_regions(images[:, 3:]) if self.takes_mask else {}
         maps = images[:, :3]
-        reached = {}
+        maps_by_stage = {}
         for stage, layer in self.layers.items():
             maps = layer(maps)
-            reached[stage] = maps
+            maps_by_stage[stage] = maps
         columns = [
-            pool_maps(reached[tap.stage], tap.pool, regions) for tap in self._taps
+            pool_maps(maps_by_stage[tap.stage], tap.pool, regions) for tap in self._taps
         ]
         if self.head:
-            embedding = pool_maps(
-                reached[self.embedding.stage], self.embedding.pool, regions
-            )
+            embedding_maps = maps_by_stage[self.embedding.stage]
+            embedding = pool_maps(embedding_maps, self.embedding.pool, regions)
             columns.append(log_odds(self.head(embedding)))
         return torch.cat(columns, dim=1)
 
 
 def pretrained_stages(name: str, finder: WeightsFinder) -> OrderedDict[str, nn.Module]:
-    """A network's layers with the weights of its card; raises `WeightsMissing`, `WeightsUnreadable`."""
+    """A network's layers with pre-trained weights.
+
+    Raises `WeightsMissing`, `WeightsUnreadable`.
+    """
     definition = get_network(name)
     module = build_without_weights(definition)
     load_weights(module, finder.find(definition.card), name)
@@ -130,7 +132,7 @@ def pretrained_stages(name: str, finder: WeightsFinder) -> OrderedDict[str, nn.M
 
 
 def new_head(card: NetworkCard) -> nn.Linear:
-    """A last layer of two classes, not trained yet."""
+    """A last layer of two classes with random weights."""
     return nn.Linear(card.taps[card.embedding].width, CLASS_COUNT)
 
 
@@ -140,15 +142,16 @@ def log_odds(classes: Tensor) -> Tensor:
 
 
 def _tap(card: NetworkCard, name: str) -> Tap:
-    """A tap by its name; raises `TapUnknown`."""
+    """A tap by its name. Raises `TapUnknown`."""
     if name not in card.taps:
         raise TapUnknown(network=card.name, tap=name, known=", ".join(card.taps))
     return card.taps[name]
 
 
-def _up_to(
-    wanted: set[str], stages: OrderedDict[str, nn.Module]
+def _stages_up_to(
+    needed: set[str], stages: OrderedDict[str, nn.Module]
 ) -> OrderedDict[str, nn.Module]:
+    """The stages from the first one to the deepest of those that are needed."""
     names = list(stages)
-    last = max(names.index(stage) for stage in wanted)
-    return OrderedDict((name, stages[name]) for name in names[: last + 1])
+    deepest = max(names.index(stage) for stage in needed)
+    return OrderedDict((name, stages[name]) for name in names[: deepest + 1])

@@ -35,7 +35,7 @@ def stage(
     tmp_path_factory: pytest.TempPathFactory, first_bundle: Path
 ) -> Iterator[Stage]:
     """The stack that `./sera up` runs, in a home of its own, with a first model live."""
-    said: queue.Queue[Event] = queue.Queue()
+    output: queue.Queue[Event] = queue.Queue()
     home = tmp_path_factory.mktemp("sera") / "home"
     own_recipes = tmp_path_factory.mktemp("recipes")
     (own_recipes / "quick.toml").write_text(QUICK_RECIPE)
@@ -43,10 +43,10 @@ def stage(
         "durable": False,
         "backoff": Backoff(0.1, 1.0),
         "extra_env": {"SERA_RING_EVERY_S": "1", "SERA_RECIPES_DIR": str(own_recipes)},
-        "observe": said.put,
+        "observe": output.put,
     }
     with Stack(home, free_port(), **settings) as stack:
-        running = Stage(stack, said)
+        running = Stage(stack, output)
         running.publish(first_bundle)
         yield running
         running.close()
@@ -60,28 +60,28 @@ def changeover(
     submitting.
     """
     folder = _labelled(tmp_path_factory.mktemp("labelled"))
-    before = stage.live()
-    over = threading.Event()
+    digest_before = stage.live()
+    stop = threading.Event()
     jobs = []
     with ThreadPoolExecutor(1) as hospital:
-        submitting = hospital.submit(_submit_until, over, stage, before, jobs)
+        submitting = hospital.submit(_submit_until, stop, stage, digest_before, jobs)
         try:
             imported = stage.sera(
                 "dataset", "import", str(folder), "--name", "phantoms", "--synthetic"
             )
-            asked = ("--dataset", "phantoms", "--recipe", recipe_name, "--json")
+            values = ("--dataset", "phantoms", "--recipe", recipe_name, "--json")
             run = stage.sera(
                 "train",
-                *asked,
+                *values,
                 "--promote",
                 "--reason",
                 "no locked test set among phantoms",
             )
         finally:
-            over.set()
+            stop.set()
         submitting.result()
     assert (imported.returncode, run.returncode) == (0, 0), imported.stderr + run.stderr
-    return Changeover(before, imported.stdout, json.loads(run.stdout), jobs)
+    return Changeover(digest_before, imported.stdout, json.loads(run.stdout), jobs)
 
 
 @pytest.fixture(scope="session")
@@ -95,27 +95,27 @@ def south(stage: Stage, changeover: Changeover) -> Hospital:
 
 
 def _submit_until(
-    over: threading.Event, stage: Stage, before: str, jobs: list[dict[str, Any]]
+    stop: threading.Event, stage: Stage, digest_before: str, jobs: list[dict[str, Any]]
 ) -> None:
     """One case after the other until it is over, and then until one is read by another model or
     fails.
     """
     east = stage.hospital("east")
-    while not over.wait(PACE_S):
+    while not stop.wait(PACE_S):
         jobs.append(east.read(png(len(jobs))))
     for seed in range(100):
         jobs.append(east.read(png(seed)))
         if (
             jobs[-1]["state"] != "done"
-            or jobs[-1]["result"]["model"]["digest"] != before
+            or jobs[-1]["result"]["model"]["digest"] != digest_before
         ):
             return
 
 
 def _labelled(folder: Path) -> Path:
     """Phantoms with outlines as a data set lies on a disk."""
-    with (folder / "manifest.csv").open("w", newline="") as out:
-        lines = csv.writer(out)
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        lines = csv.writer(file)
         lines.writerow(["image", "malignant", "mask", "patient", "size_mm"])
         for seed in LABELLED:
             phantom = draw(seed, malignant=seed % 2 == 0)

@@ -92,12 +92,12 @@ def free_port() -> int:
 
 
 def sera(
-    home: Path, port: int, *arguments: str, **more: str
+    home: Path, port: int, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """A command of `./sera` as a user with this home runs it."""
     return subprocess.run(
         command(*arguments),
-        **surroundings(home, port, more),
+        **surroundings(home, port, environment),
         timeout=800,
         stdout=-1,
         stderr=-1,
@@ -108,9 +108,15 @@ def command(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "cli", *arguments)
 
 
-def surroundings(home: Path, port: int, more: Mapping[str, str]) -> dict[str, Any]:
-    told = {"PYTHONPATH": str(ROOT), "SERA_HOME": str(home), "SERA_PORT": str(port)}
-    return {"env": BESIDES_OURS | told | dict(more), "cwd": home.parent, "text": True}
+def surroundings(
+    home: Path, port: int, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    fields = {"PYTHONPATH": str(ROOT), "SERA_HOME": str(home), "SERA_PORT": str(port)}
+    return {
+        "env": BESIDES_OURS | fields | dict(environment),
+        "cwd": home.parent,
+        "text": True,
+    }
 
 
 class Hospital:
@@ -180,7 +186,7 @@ class Changeover:
     what was said.
     """
 
-    before: str
+    digest_before: str
     imported: str
     run: dict[str, Any]
     jobs: list[dict[str, Any]]
@@ -189,9 +195,9 @@ class Changeover:
 class Stage:
     """A stack, with what a test does to it."""
 
-    def __init__(self, stack: Stack, said: "queue.Queue[Event]") -> None:
+    def __init__(self, stack: Stack, events: "queue.Queue[Event]") -> None:
         self.stack = stack
-        self._said = said
+        self._events = events
         urls = {
             "database_url": stack.database_url,
             "broker_url": stack.broker_url,
@@ -215,21 +221,23 @@ class Stage:
         return self._open[-1]
 
     def close(self) -> None:
-        for each in self._open:
-            each.http.close()
+        for item in self._open:
+            item.http.close()
 
-    def sera(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return sera(self.stack.home.root, self.stack.port, *arguments, **more)
+    def sera(
+        self, *arguments: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return sera(self.stack.home.root, self.stack.port, *arguments, **environment)
 
-    def told(self, *arguments: str, **more: str) -> Any:
+    def told(self, *arguments: str, **environment: str) -> Any:
         """What a command that succeeds prints as JSON."""
-        done = self.sera(*arguments, **more)
+        done = self.sera(*arguments, **environment)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def rows(self, query: str, **bound: object) -> list[tuple]:
+    def rows(self, query: str, **parameters: object) -> list[tuple]:
         with self._engine.connect() as line:
-            return [tuple(row) for row in line.execute(sa.text(query), bound)]
+            return [tuple(row) for row in line.execute(sa.text(query), parameters)]
 
     def publish(self, folder: Path) -> str:
         """Store a bundle that was made elsewhere and make it live; returns its digest."""
@@ -256,10 +264,10 @@ class Stage:
 
     def kill(self, child: str) -> None:
         """kill -9, then wait until its successor is ready."""
-        while not self._said.empty():
-            self._said.get_nowait()
+        while not self._events.empty():
+            self._events.get_nowait()
         self.process(child).send_signal(signal.SIGKILL)
-        while self._said.get(timeout=PATIENCE_S) != Event(child, Phase.READY):
+        while self._events.get(timeout=PATIENCE_S) != Event(child, Phase.READY):
             pass  # it rests, it starts
 
 

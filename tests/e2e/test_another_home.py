@@ -49,7 +49,7 @@ class Stay:
     written: set[str] = field(default_factory=set)
     shared_memory: set[str] = field(default_factory=set)
     exit_code: int | None = None
-    said: str = ""
+    output: str = ""
     demo: subprocess.CompletedProcess[str] | None = None
 
 
@@ -62,15 +62,15 @@ def stay(
     port = free_port()
     watched = Stay(folder / "home", folder / "elsewhere")
     watched.elsewhere.mkdir()
-    told = {
+    result = {
         name: str(watched.elsewhere)
         for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
     }
-    told |= {"SERA_OBJECTS_URL": bucket, "SERA_TRAINERS": "0"}
+    result |= {"SERA_OBJECTS_URL": bucket, "SERA_TRAINERS": "0"}
     image = folder / "nodule.png"
     image.write_bytes(png(1))
     with subprocess.Popen(
-        command("up"), stdout=-1, **surroundings(watched.home, port, told)
+        command("up"), stdout=-1, **surroundings(watched.home, port, result)
     ) as up:
         try:
             state = until(lambda: running(watched.home))
@@ -83,16 +83,16 @@ def stay(
                 "--size-mm",
                 "12",
                 "--json",
-                **told,
+                **result,
             )
             assert done.returncode == 0, done.stderr
             watched.job = json.loads(done.stdout)
             look(watched, up.pid)
         finally:
             up.send_signal(signal.SIGINT)
-            watched.said = up.communicate(timeout=60)[0]
+            watched.output = up.communicate(timeout=60)[0]
     watched.exit_code = up.returncode
-    watched.demo = sera(watched.home, port, "demo", "--once", **told)
+    watched.demo = sera(watched.home, port, "demo", "--once", **result)
     return watched
 
 
@@ -140,7 +140,7 @@ def test_a_case_goes_through_with_its_objects_in_s3(stay: Stay, bucket: str) -> 
 
 def test_ctrl_c_ends_every_process_and_says_so(stay: Stay) -> None:
     assert (stay.exit_code, len(stay.family) > 8) == (0, True)
-    assert "SERA has stopped. Nothing is left running" in stay.said
+    assert "SERA has stopped. Nothing is left running" in stay.output
     until(lambda: not any(map(alive, stay.family)), within_s=20)
     with pytest.raises(StackNotRunning):
         StackState.load(stay.home)

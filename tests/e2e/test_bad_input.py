@@ -53,12 +53,13 @@ def bomb(side: int) -> bytes:
 def test_a_truncated_image_fails_alone_with_its_reason(
     north: Hospital, kind: str
 ) -> None:
-    whole = cv2.imencode(f".{kind}", draw(7).pixels)[1].tobytes()
-    made = [
-        north.accepted(image) for image in (png(1), whole[: len(whole) // 2], png(2))
+    content = cv2.imencode(f".{kind}", draw(7).pixels)[1].tobytes()
+    values = [
+        north.accepted(image)
+        for image in (png(1), content[: len(content) // 2], png(2))
     ]
-    good, broken, other = (north.job(each["job_id"]) for each in made)
-    assert (good["state"], other["state"]) == ("done", "done")
+    good, broken, third = (north.job(item["job_id"]) for item in values)
+    assert (good["state"], third["state"]) == ("done", "done")
     assert (broken["state"], broken["reason"], broken["result"]) == (
         "failed",
         "image-unreadable",
@@ -98,10 +99,10 @@ def test_a_size_that_is_none_is_refused_by_name(
 
 
 def test_an_roi_beyond_the_image_is_refused(north: Hospital) -> None:
-    told = check_problem(
+    result = check_problem(
         north.submit(roi='{"box": [100, 100, 80, 80]}'), 422, "roi-outside-image"
     )
-    assert "128 x 128" in told
+    assert "128 x 128" in result
 
 
 def test_an_unknown_key_is_refused(stage: Stage, north: Hospital) -> None:
@@ -139,11 +140,11 @@ def begin(
 ) -> http.client.HTTPConnection:
     line = http.client.HTTPConnection("127.0.0.1", stage.stack.port, timeout=30)
     line.putrequest("POST", "/v1/cases")
-    told = {
+    fields = {
         "Content-Type": "multipart/form-data; boundary=edge",
         "Authorization": hospital.http.headers["authorization"],
     }
-    for name, value in (told | headers).items():
+    for name, value in (fields | headers).items():
         line.putheader(name, value)
     line.endheaders()
     return line
@@ -151,8 +152,8 @@ def begin(
 
 def assert_413(line: http.client.HTTPConnection) -> None:
     answer = line.getresponse()
-    told = httpx2.Response(
+    result = httpx2.Response(
         answer.status, headers=dict(answer.getheaders()), content=answer.read()
     )
-    assert "32 MiB" in check_problem(told, 413, "too-large")
+    assert "32 MiB" in check_problem(result, 413, "too-large")
     line.close()

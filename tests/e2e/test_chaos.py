@@ -20,8 +20,8 @@ KINDS = ("worker-killed", "gateway-killed", "broker-emptied", "upload-cut")
 def test_a_small_storm_breaks_no_promise(tmp_path, long):
     cases = CASES_LONG if long else CASES_SHORT
     minutes = MINUTES_LONG if long else MINUTES_SHORT
-    asked = [part for kind in KINDS for part in ("--fault", kind)]
-    told = (
+    values = [part for kind in KINDS for part in ("--fault", kind)]
+    summary = (
         "chaos",
         "--cases",
         str(cases),
@@ -30,10 +30,10 @@ def test_a_small_storm_breaks_no_promise(tmp_path, long):
         "--seed",
         "11",
         "--json",
-        *asked,
+        *values,
     )
     done = subprocess.run(
-        command(*told),
+        command(*summary),
         **surroundings(tmp_path / "unused", 1, {"TMPDIR": str(tmp_path)}),
         capture_output=True,
     )
@@ -47,8 +47,8 @@ def test_a_small_storm_breaks_no_promise(tmp_path, long):
         True,
         cases,
     )
-    spoilt = cases // CORRUPT_EVERY
-    assert (report["done"], report["failed"]) == (cases - spoilt, spoilt)
+    count_corrupt = cases // CORRUPT_EVERY
+    assert (report["done"], report["failed"]) == (cases - count_corrupt, count_corrupt)
     assert set(report["faults"]) == {*KINDS, "sent-again"}
     assert min(report["faults"].values()) >= 1
     assert list(tmp_path.glob("sera-chaos-*")) == []

@@ -29,8 +29,8 @@ def image(tmp_path: Path) -> Path:
 
 def manifest(folder: Path, rows: list[dict[str, str]]) -> Path:
     columns = dict.fromkeys(name for row in rows for name in row)
-    with (folder / "manifest.csv").open("w", newline="") as out:
-        lines = csv.DictWriter(out, list(columns))
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        lines = csv.DictWriter(file, list(columns))
         lines.writeheader()
         lines.writerows(rows)
     return folder
@@ -50,10 +50,10 @@ def test_submit_prints_the_result_in_words(
 ) -> None:
     done = stage.sera("submit", str(image), "--size-mm", "18", "--roi", "20,20,80,90")
     assert done.returncode == 0, done.stderr
-    risk, advice, by, note = done.stdout.splitlines()
+    risk, advice, model_line, note = done.stdout.splitlines()
     assert risk.startswith("Risk of malignancy ")
     assert "18.0 mm" in advice
-    assert by == f"Model {recipe_name}/1 ({model[:12]})."
+    assert model_line == f"Model {recipe_name}/1 ({model[:12]})."
     assert note.startswith("Note: The model was trained on synthetic phantoms.")
 
 
@@ -101,10 +101,10 @@ def test_submit_with_a_size_that_cannot_be_is_refused_in_one_sentence(
 def test_a_new_key_lets_a_hospital_submit_and_see_its_own_cases_only(
     stage: Stage, image: Path
 ) -> None:
-    made = stage.sera("key", "create", "--hospital", "west")
-    key = made.stdout.strip()
-    assert (made.returncode, key[:5], len(key.split())) == (0, "sera_", 1)
-    assert "cannot be shown again" in made.stderr
+    output = stage.sera("key", "create", "--hospital", "west")
+    key = output.stdout.strip()
+    assert (output.returncode, key[:5], len(key.split())) == (0, "sera_", 1)
+    assert "cannot be shown again" in output.stderr
     job = stage.told("submit", str(image), "--size-mm", "12", "--json", SERA_KEY=key)
     name = "SELECT name FROM hospitals h JOIN jobs j ON j.hospital_id = h.id WHERE j.id::text = :id"
     assert stage.rows(name, id=job["job_id"]) == [("west",)]
@@ -113,8 +113,11 @@ def test_a_new_key_lets_a_hospital_submit_and_see_its_own_cases_only(
 def test_the_keys_that_a_machine_keeps_for_itself_are_its_users_alone(
     stage: Stage,
 ) -> None:
-    kept = stage.stack.home.root / "keys"
-    modes = {path.name: path.stat().st_mode & 0o777 for path in (kept, *kept.iterdir())}
+    keys_folder = stage.stack.home.root / "keys"
+    modes = {
+        path.name: path.stat().st_mode & 0o777
+        for path in (keys_folder, *keys_folder.iterdir())
+    }
     assert modes.pop("keys") == 0o700
     assert set(modes.values()) == {0o600}
 
@@ -137,20 +140,24 @@ def test_models_are_listed_shown_and_promoted(
     stage: Stage, recipe_name: str, changeover: Changeover, model: str
 ) -> None:
     listed = {
-        each["digest"]: (each["name"], each["version"], each["live"])
-        for each in stage.told("models", "list", "--json")
+        item["digest"]: (item["name"], item["version"], item["live"])
+        for item in stage.told("models", "list", "--json")
     }
     assert listed[model] == (recipe_name, 1, True)
-    assert listed[changeover.before] == ("first", 1, False)
-    shown = stage.told("models", "show", model[:12], "--json")
-    assert (shown["digest"], shown["metrics"]["images"], shown["synthetic"]) == (
+    assert listed[changeover.digest_before] == ("first", 1, False)
+    model_facts = stage.told("models", "show", model[:12], "--json")
+    assert (
+        model_facts["digest"],
+        model_facts["metrics"]["images"],
+        model_facts["synthetic"],
+    ) == (
         model,
         60,
         True,
     )
     back = stage.sera("models", "promote", "first/1", "--reason", "to go back")
-    assert back.stdout.startswith(f"first/1 ({changeover.before[:12]}) is live.")
-    assert stage.live() == changeover.before
+    assert back.stdout.startswith(f"first/1 ({changeover.digest_before[:12]}) is live.")
+    assert stage.live() == changeover.digest_before
     assert (
         stage.sera(
             "models", "promote", f"{recipe_name}/1", "--reason", "to go on with"
@@ -222,19 +229,19 @@ def test_importing_twice_adds_nothing(stage: Stage, tmp_path: Path) -> None:
             }
         )
     folder = str(manifest(tmp_path, rows))
-    first, again = (
+    first, second = (
         stage.sera("dataset", "import", folder, "--name", "twice") for _ in range(2)
     )
-    held = "It holds 2 images, 1 malignant."
+    text = "It holds 2 images, 1 malignant."
     assert first.stdout.splitlines() == [
         "twice: 2 new, 0 already there, 0 refused.",
-        held,
+        text,
     ]
-    assert again.stdout.splitlines() == [
+    assert second.stdout.splitlines() == [
         "twice: 0 new, 2 already there, 0 refused.",
-        held,
+        text,
     ]
-    assert (first.returncode, again.returncode) == (0, 0)
+    assert (first.returncode, second.returncode) == (0, 0)
 
 
 def test_rows_that_are_refused_are_told_line_by_line_and_the_others_imported(
@@ -257,13 +264,13 @@ def test_rows_that_are_refused_are_told_line_by_line_and_the_others_imported(
         "dataset", "import", str(manifest(tmp_path, rows)), "--name", "mixed"
     )
     assert (done.returncode, done.stderr) == (1, "")
-    summary, held, *refused = done.stdout.splitlines()
+    summary, totals, *refused = done.stdout.splitlines()
     assert summary == "mixed: 1 new, 0 already there, 6 refused."
-    assert held == "It holds 1 image, 1 malignant."
+    assert totals == "It holds 1 image, 1 malignant."
     assert [line.split(" (")[0].strip() for line in refused] == [
         f"line {number}" for number in range(3, 9)
     ]
-    wanted = [
+    expected_words = [
         "text.png",
         "malignant: Input should be true or false",
         "gone.png",
@@ -271,13 +278,14 @@ def test_rows_that_are_refused_are_told_line_by_line_and_the_others_imported(
         "gone.gif",
         "no image",
     ]
-    assert all(word in line for word, line in zip(wanted, refused, strict=True)), (
-        done.stdout
-    )
+    assert all(
+        expected_word in line
+        for expected_word, line in zip(expected_words, refused, strict=True)
+    ), done.stdout
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (None, "no such file"),
         ("image,label\na.png,1\n", "malignant"),
@@ -285,13 +293,13 @@ def test_rows_that_are_refused_are_told_line_by_line_and_the_others_imported(
     ],
 )
 def test_a_manifest_that_cannot_be_read_is_refused_in_one_sentence(
-    stage: Stage, tmp_path: Path, text: str | None, told: str
+    stage: Stage, tmp_path: Path, text: str | None, message: str
 ) -> None:
     if text is not None:
         (tmp_path / "manifest.csv").write_text(text)
     done = stage.sera("dataset", "import", str(tmp_path), "--name", "none")
     assert done.returncode == 1
-    assert told in one_sentence(done.stderr, "manifest-invalid")
+    assert message in one_sentence(done.stderr, "manifest-invalid")
     assert stage.rows("SELECT 1 FROM datasets WHERE name = 'none'") == []
 
 
@@ -317,7 +325,7 @@ def test_patients_are_not_mixed_into_phantoms(stage: Stage, tmp_path: Path) -> N
 
 def test_doctor_finds_the_running_stack(stage: Stage) -> None:
     found = {
-        each["check"]: each
-        for each in json.loads(stage.sera("doctor", "--json").stdout)
+        load["check"]: load
+        for load in json.loads(stage.sera("doctor", "--json").stdout)
     }
     assert stage.stack.url in found["port"]["detail"]

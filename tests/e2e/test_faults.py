@@ -21,24 +21,24 @@ STUCK_AFTER_S = 6.0
 NEARLY_NOW_S = 300.0
 
 
-class Told:
+class EventLog:
     """What the supervisor says of its children."""
 
     def __init__(self) -> None:
-        self._said: queue.Queue[Event] = queue.Queue()
-        self.put = self._said.put
+        self._events: queue.Queue[Event] = queue.Queue()
+        self.put = self._events.put
 
     def wait(self, child: str, phase: Phase) -> Event:
         """The next event of that kind."""
         while (
-            event := self._said.get(timeout=PATIENCE_S)
+            event := self._events.get(timeout=PATIENCE_S)
         ).child != child or event.phase is not phase:
             pass
         return event
 
     def forget(self) -> None:
-        while not self._said.empty():
-            self._said.get_nowait()
+        while not self._events.empty():
+            self._events.get_nowait()
 
 
 def shifted(child: Child) -> Child:
@@ -51,19 +51,21 @@ def shifted(child: Child) -> Child:
 
 
 @pytest.fixture(scope="module")
-def told() -> Told:
-    return Told()
+def events() -> EventLog:
+    return EventLog()
 
 
 @pytest.fixture(scope="module")
 def stage(
-    tmp_path_factory: pytest.TempPathFactory, first_bundle: Path, told: Told
+    tmp_path_factory: pytest.TempPathFactory, first_bundle: Path, events: EventLog
 ) -> Iterator[Stage]:
     """A stack whose gateway and clock are a day ahead of the database's clock, and whose worker is
     a day behind it.
     """
     services = [shifted(child) if child.name in OFF_S else child for child in SERVICES]
-    needed = [child for child in services if child.name in {"migrate", *OFF_S}]
+    required_services = [
+        child for child in services if child.name in {"migrate", *OFF_S}
+    ]
     env = {
         "SERA_RING_EVERY_S": "1",
         "SERA_STUCK_AFTER_S": f"{STUCK_AFTER_S:g}",
@@ -73,10 +75,10 @@ def stage(
         "durable": False,
         "backoff": Backoff(0.1, 1.0),
         "extra_env": env,
-        "observe": told.put,
+        "observe": events.put,
     }
     home = tmp_path_factory.mktemp("sera") / "home"
-    with Stack(home, free_port(), services=needed, **settings) as stack:
+    with Stack(home, free_port(), services=required_services, **settings) as stack:
         running = Stage(stack, queue.Queue())
         running.publish(first_bundle)
         yield running
@@ -101,8 +103,13 @@ def test_clocks_that_are_wrong_by_a_day_change_no_figure(
         column = "at" if table == "audit_events" else "created_at"
         ages = [float(age) for (age,) in stage.rows(times.format(column, table))]
         assert all(0 <= age < NEARLY_NOW_S for age in ages), (table, ages)
-    asked = {"role": "reader", "hospital": "north", "label": "a day", "expires_days": 1}
-    key = stage.operator().http.post("/v1/keys", json=asked).json()
+    fields = {
+        "role": "reader",
+        "hospital": "north",
+        "label": "a day",
+        "expires_days": 1,
+    }
+    key = stage.operator().http.post("/v1/keys", json=fields).json()
     assert stage.rows(
         "SELECT expires_at - now() < interval '1 day' FROM api_keys WHERE id = :id",
         id=key["id"],
@@ -118,17 +125,17 @@ def test_clocks_that_are_wrong_by_a_day_change_no_figure(
 
 
 def test_a_worker_that_lives_but_does_nothing_is_replaced_and_its_cases_answered(
-    stage: Stage, north: Hospital, told: Told
+    stage: Stage, north: Hospital, events: EventLog
 ) -> None:
-    told.forget()
+    events.forget()
     stuck = stage.process("worker")
     stuck.suspend()
     receipts = [north.accepted() for _ in range(3)]
     assert (
         "completes nothing while work waits"
-        in told.wait("worker", Phase.RESTING).detail
+        in events.wait("worker", Phase.RESTING).detail
     )
-    told.wait("worker", Phase.READY)
+    events.wait("worker", Phase.READY)
     jobs = [north.job(receipt["job_id"]) for receipt in receipts]
     assert [job["state"] for job in jobs] == ["done"] * 3
     assert stage.process("worker").pid != stuck.pid

@@ -90,7 +90,7 @@ def test_a_gateway_killed_while_hospitals_submit_loses_no_case(
         ]
         coming[2].result()
         stage.kill("api")
-        receipts = [each.result() for each in coming]
+        receipts = [item.result() for item in coming]
     assert all_answered_once(receipts) == [1] * CASES
 
 

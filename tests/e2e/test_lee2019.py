@@ -31,17 +31,19 @@ def recipe(long: bool) -> Recipe:
     """Taps, tunings and classifiers as they are; fewer folds, epochs and trees, in the short form
     fewer networks.
     """
-    whole = load_recipe("lee2019")
-    features = [each for each in whole.features if long or each.network in SHORT_FORM]
+    recipe = load_recipe("lee2019")
+    features = [
+        feature for feature in recipe.features if long or feature.network in SHORT_FORM
+    ]
     classifiers = [
-        replace(each, trees=10) if isinstance(each, Forest) else each
-        for each in whole.classifiers
+        replace(classifier, trees=10) if isinstance(classifier, Forest) else classifier
+        for classifier in recipe.classifiers
     ]
     return replace(
-        whole,
+        recipe,
         features=tuple(features),
         classifiers=tuple(classifiers),
-        tuning=replace(whole.tuning, epochs=1, rates=(1e-4,), batch=6),
+        tuning=replace(recipe.tuning, epochs=1, rates=(1e-4,), batch=6),
         validation=Validation(folds=2, inner_folds=2),
     )
 
@@ -78,7 +80,9 @@ def test_lee2019_goes_from_weight_files_to_a_bundle_that_reads(
     assert [prediction.score for prediction in predictions] == pytest.approx(
         scores, abs=1e-4
     )
-    components = {(each.network, each.tap) for each in predictions[0].components}
+    components = {
+        (component.network, component.tap) for component in predictions[0].components
+    }
     assert components == {
         (features.network, TAPS[features.network]) for features in recipe.features
     }

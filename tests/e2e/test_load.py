@@ -21,8 +21,8 @@ def keys(stage: Stage) -> tuple[int, int]:
     return counted
 
 
-def load(out: Path, minutes: float) -> tuple[str, ...]:
-    told = (
+def load(report: Path, minutes: float) -> tuple[str, ...]:
+    values = (
         "--hospitals",
         str(HOSPITALS),
         "--rate",
@@ -32,9 +32,9 @@ def load(out: Path, minutes: float) -> tuple[str, ...]:
         "--seed",
         "7",
         "--out",
-        str(out),
+        str(report),
     )
-    return ("load", *told)
+    return ("load", *values)
 
 
 def rules(report: dict[str, Any]) -> dict[str, str]:
@@ -62,27 +62,27 @@ def test_a_small_load_keeps_every_promise_and_leaves_a_report_and_no_key(
         report["samples"][0]["memory_mib"]
     )
     assert (tmp_path / "report.html").stat().st_size < 1_000_000
-    made, revoked = keys(stage)
-    assert made == revoked >= HOSPITALS
+    result, revoked = keys(stage)
+    assert result == revoked >= HOSPITALS
 
 
 def test_ctrl_c_leaves_a_report_of_what_was_measured_and_no_key(
     stage: Stage, tmp_path: Path
 ) -> None:
-    asked = command(*load(tmp_path / "report.html", minutes=60))
-    told = surroundings(
+    load_command = command(*load(tmp_path / "report.html", minutes=60))
+    result = surroundings(
         stage.stack.home.root, stage.stack.port, {"PYTHONUNBUFFERED": "1"}
     )
     with subprocess.Popen(
-        asked, **told, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        load_command, **result, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
         while "Ctrl-C reports" not in running.stderr.readline():
             assert running.poll() is None
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
-    assert running.returncode == 0, out + err
+        stdout, err = running.communicate(timeout=60)
+    assert running.returncode == 0, stdout + err
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["interrupted"]
-    assert "interrupted" in out
+    assert "interrupted" in stdout
     made, revoked = keys(stage)
     assert made == revoked

@@ -13,13 +13,13 @@ SIZE = 97.31
 
 def test_no_service_writes_down_anything_of_a_patient(stage: Stage) -> None:
     east = stage.hospital("east")
-    whose = {
+    owners = {
         "PatientName": f"{TELLTALE}^Jane",
         "PatientID": f"{TELLTALE}-1954",
         "StudyDescription": TELLTALE,
     }
-    image = dicom_file(draw(11, size_px=128).pixels, **whose)
-    jobs = [read(east, each) for each in (image, png(1)[:400])]
+    image = dicom_file(draw(11, size_px=128).pixels, **owners)
+    jobs = [read(east, item) for item in (image, png(1)[:400])]
     assert {job["state"] for job in jobs} == {"done", "failed"}
     logs = {
         path.name: path.read_text(errors="replace")

@@ -33,8 +33,8 @@ SHELL = re.compile(
 )
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 SPANS = re.compile(r"`([^`\n]+)`")
-OURS = re.compile(r"(?:SERA_\w+=\S+ )*\./sera ")
-TRIED = {
+SERA_COMMAND = re.compile(r"(?:SERA_\w+=\S+ )*\./sera ")
+TESTED_ELSEWHERE = {
     "./sera demo --once": ("tests/e2e/test_another_home.py", '"demo", "--once"'),
     "./sera demo": ("tests/e2e/test_another_home.py", '"demo", "--once"'),
     "./sera up": ("tests/e2e/test_another_home.py", 'command("up")'),
@@ -116,30 +116,36 @@ def blocks() -> list[str]:
 
 
 def commands() -> list[str]:
-    """Every command once: those of the blocks, and each `./sera ...` within a sentence or a table."""
-    spans = [each for each in SPANS.findall(FENCED.sub("", README)) if OURS.match(each)]
+    """Every command once: those of the blocks, and each `./sera ...` within a
+    sentence or a table.
+    """
+    spans = [
+        item
+        for item in SPANS.findall(FENCED.sub("", README))
+        if SERA_COMMAND.match(item)
+    ]
     return list(dict.fromkeys(blocks() + spans))
 
 
 def words(command: str) -> list[str]:
     """What `./sera` is told, without the variables before it."""
-    return shlex.split(command[OURS.match(command).end() :])
+    return shlex.split(command[SERA_COMMAND.match(command).end() :])
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Somebody's scratch folder, with an image and labelled ones in it."""
-    made = tmp_path_factory.mktemp("readme")
-    Image.fromarray(draw(1).pixels).save(made / "nodule.png")
-    (made / "labelled").mkdir()
+    result = tmp_path_factory.mktemp("readme")
+    Image.fromarray(draw(1).pixels).save(result / "nodule.png")
+    (result / "labelled").mkdir()
     lines = ["image,malignant,patient"]
     for seed in range(10):
-        (made / "labelled" / f"{seed}.png").write_bytes(
+        (result / "labelled" / f"{seed}.png").write_bytes(
             png(900 + seed, malignant=seed % 2 == 0)
         )
         lines.append(f"{seed}.png,{int(seed % 2 == 0)},{seed}")
-    (made / "labelled" / "manifest.csv").write_text("\n".join(lines))
-    return made
+    (result / "labelled" / "manifest.csv").write_text("\n".join(lines))
+    return result
 
 
 @pytest.fixture
@@ -154,83 +160,100 @@ def desk(stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def own(command: str, desk: Path, bundle: Path, stage: Stage) -> list[str]:
+def with_own_values(command: str, desk: Path, bundle: Path, stage: Stage) -> list[str]:
     """The command's words, with one's own things for what stands in the README for them."""
-    things = {
+    placeholders = {
         "FOLDER": str(desk / "labelled"),
         "NAME": "readme",
         "NORTH": "readme",
         "light": "first",
     }
-    things |= {"IMAGE...": "nodule.png", "DIR/bundle": str(bundle)}
+    placeholders |= {"IMAGE...": "nodule.png", "DIR/bundle": str(bundle)}
     if "CASE" in words(command):
-        things["CASE"] = stage.hospital(LOCAL_HOSPITAL).read(png(len(command)))[
+        placeholders["CASE"] = stage.hospital(LOCAL_HOSPITAL).read(png(len(command)))[
             "case_id"
         ]
-    return [things.get(word, word) for word in words(command)]
+    return [placeholders.get(argument, argument) for argument in words(command)]
 
 
-def run(told: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     """Exit code of a command in this very process, which has imported already what it needs."""
-    monkeypatch.setattr(sys, "argv", ["sera", *told])
+    monkeypatch.setattr(sys, "argv", ["sera", *arguments])
     with pytest.raises(SystemExit) as left:
         main()
     return left.value.code or 0
 
 
-def understood(told: list[str]) -> None:
+def assert_understood(arguments: list[str]) -> None:
     """Raises a usage error unless the command line knows the command, its arguments and its
     options.
     """
     command = get_command(app)
     name = "sera"
     while isinstance(command, TyperGroup):
-        context = command.make_context(name, list(told))
-        name, command, told = command.resolve_command(
+        context = command.make_context(name, list(arguments))
+        name, command, arguments = command.resolve_command(
             context, [*context._protected_args, *context.args]
         )
-    command.make_context(name, list(told))
+    command.make_context(name, list(arguments))
 
 
 def test_the_readme_names_commands_that_a_test_tries():
     assert len(blocks()) >= 3
-    assert set(TRIED) <= set(commands()), "what the README no longer says"
-    for path, said in TRIED.values():
-        assert said in (ROOT / path).read_text()
+    assert set(TESTED_ELSEWHERE) <= set(commands()), "what the README no longer says"
+    for path, text in TESTED_ELSEWHERE.values():
+        assert text in (ROOT / path).read_text()
     strange = [
-        each
-        for each in blocks()
-        if not OURS.match(each) and not each.startswith("curl ") and each not in TRIED
+        item
+        for item in blocks()
+        if not SERA_COMMAND.match(item)
+        and not item.startswith("curl ")
+        and item not in TESTED_ELSEWHERE
     ]
     assert strange == [], (
         "a new kind of command: do it here, or name in TRIED the test that does"
     )
 
 
-@pytest.mark.parametrize("command", [each for each in commands() if OURS.match(each)])
+@pytest.mark.parametrize(
+    "command", [command for command in commands() if SERA_COMMAND.match(command)]
+)
 def test_the_command_line_understands(
     command: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    things = {"FOLDER": "labelled", "CASE": str(uuid4())}
-    understood([things.get(word, word) for word in words(command)])
+    placeholders = {"FOLDER": "labelled", "CASE": str(uuid4())}
+    assert_understood(
+        [placeholders.get(argument, argument) for argument in words(command)]
+    )
 
 
 @pytest.mark.parametrize(
-    "command", [each for each in commands() if OURS.match(each) and each not in TRIED]
+    "command",
+    [
+        command
+        for command in commands()
+        if SERA_COMMAND.match(command) and command not in TESTED_ELSEWHERE
+    ],
 )
 def test_the_command_does_it(
     command: str, desk: Path, first_bundle: Path, stage: Stage, monkeypatch, capsys
 ) -> None:
-    told = own(command, desk, first_bundle, stage)
-    assert run(told, monkeypatch) == 0, capsys.readouterr().err
+    result = with_own_values(command, desk, first_bundle, stage)
+    assert run(result, monkeypatch) == 0, capsys.readouterr().err
     assert capsys.readouterr().out
-    if "--consent" in told:  # other tests count the outcomes that may be learned from
-        assert run([word for word in told if word != "--consent"], monkeypatch) == 0
+    if "--consent" in result:  # other tests count the outcomes that may be learned from
+        assert (
+            run(
+                [argument for argument in result if argument != "--consent"],
+                monkeypatch,
+            )
+            == 0
+        )
 
 
 @pytest.mark.parametrize(
-    "command", [each for each in blocks() if each.startswith("curl ")]
+    "command", [item for item in blocks() if item.startswith("curl ")]
 )
 def test_the_request_is_taken(command: str, stage: Stage, desk: Path) -> None:
     key = create_key(stage.settings, Role.SUBMITTER, "readme", "test")

@@ -52,7 +52,7 @@ class Disaster:
     place: Path
     port: int
     key: str = ""
-    before: dict[str, Any] = field(default_factory=dict)
+    first_receipt: dict[str, Any] = field(default_factory=dict)
     waiting: list[dict[str, Any]] = field(default_factory=list)
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By Idempotency-Key, what a client was answered that went on submitting during the backup."""
@@ -127,18 +127,18 @@ def live(story: Disaster, state: StackState, north: Hospital) -> None:
     """A case is done, others wait, a worker has some in hand; somebody signs in; a backup is made
     meanwhile.
     """
-    story.before = north.read(png(1))
+    story.first_receipt = north.read(png(1))
     person_with_authenticator(story, state)
     psutil.Process(state.pids["worker"]).suspend()
     story.waiting = [north.accepted(png(seed)) for seed in range(2, 6)]
-    over = threading.Event()
-    client = threading.Thread(target=submit_until, args=(over, story, north))
+    stop = threading.Event()
+    client = threading.Thread(target=submit_until, args=(stop, story, north))
     client.start()
     try:
         until(lambda: len(story.sent) > 1)
         story.backup = story.told("backup", str(story.place), "--with-keys", "--json")
     finally:
-        over.set()
+        stop.set()
         client.join()
 
 
@@ -154,8 +154,8 @@ def person_with_authenticator(story: Disaster, state: StackState) -> None:
     story.sealed = Vault(story.settings).seal(story.person, SECRET)
 
 
-def submit_until(over: threading.Event, story: Disaster, north: Hospital) -> None:
-    while not over.wait(0.05):
+def submit_until(stop: threading.Event, story: Disaster, north: Hospital) -> None:
+    while not stop.wait(0.05):
         key = str(uuid4())
         story.sent[key] = north.submit(png(7), key=key).json()
 
@@ -193,7 +193,7 @@ def test_old_results_are_read_and_cases_that_waited_get_done(
     disaster: Disaster,
 ) -> None:
     with hospital(disaster.url, disaster.key) as north:
-        assert north.job(disaster.before["job_id"]) == disaster.before
+        assert north.job(disaster.first_receipt["job_id"]) == disaster.first_receipt
         for receipt in disaster.waiting:
             job = north.job(receipt["job_id"])
             assert (job["state"], job["result"]["model"]["name"]) == ("done", "first")
@@ -205,19 +205,24 @@ def test_what_a_client_sends_again_is_the_case_of_before_or_a_new_one(
 ) -> None:
     """A key that the backup has is answered as before; one of later makes the case anew."""
     with hospital(disaster.url, disaster.key) as north:
-        again = {key: north.submit(png(7), key=key).json() for key in disaster.sent}
-        assert {north.job(answer["job_id"])["state"] for answer in again.values()} == {
-            "done"
+        repeated_receipts = {
+            key: north.submit(png(7), key=key).json() for key in disaster.sent
         }
-        assert len({answer["job_id"] for answer in again.values()}) == len(again)
+        assert {
+            north.job(answer["job_id"])["state"]
+            for answer in repeated_receipts.values()
+        } == {"done"}
+        assert len({answer["job_id"] for answer in repeated_receipts.values()}) == len(
+            repeated_receipts
+        )
         first = next(iter(disaster.sent))
-        assert again[first] == disaster.sent[first]
+        assert repeated_receipts[first] == disaster.sent[first]
 
 
 def test_a_person_signs_in_and_the_authenticators_key_is_the_one_of_before(
     disaster: Disaster,
 ) -> None:
-    told = {"name": "mara", "password": PASSWORD}
+    fields = {"name": "mara", "password": PASSWORD}
     with httpx2.Client(base_url=disaster.url) as browser:
-        assert browser.post("/v1/session", json=told).status_code == 201
+        assert browser.post("/v1/session", json=fields).status_code == 201
     assert Vault(disaster.settings).open(disaster.person, disaster.sealed) == SECRET

@@ -92,11 +92,11 @@ def check_advice(fna: dict[str, Any], size_mm: float) -> None:
         size_mm >= fna["threshold_mm"]
     )
     assert fna["text"].endswith(".")
-    assert {other["rule"] for other in fna["alternatives"]} == {
+    assert {alternative["rule"] for alternative in fna["alternatives"]} == {
         "risk-band/K-TIRADS-2016/1",
         "risk-band/K-TIRADS-2021/1",
     }
-    assert all(other["size_mm"] == size_mm for other in fna["alternatives"])
+    assert all(alternative["size_mm"] == size_mm for alternative in fna["alternatives"])
 
 
 @pytest.fixture
@@ -130,9 +130,9 @@ def test_of_a_dicom_loop_the_middle_frame_is_read_and_said_to_be(
     south: Hospital, live_model: dict[str, Any]
 ) -> None:
     job = south.read(examples.get_path("ybr_color").read_bytes(), size_mm=9.5)
-    told = codes(check_contract(job, 9.5, live_model))
-    assert "frame 16" in told["multi-frame"]
-    assert "under-10-mm" in told
+    result = codes(check_contract(job, 9.5, live_model))
+    assert "frame 16" in result["multi-frame"]
+    assert "under-10-mm" in result
 
 
 def test_a_case_without_an_roi_is_read_with_a_remark(north: Hospital) -> None:
@@ -145,31 +145,33 @@ def test_a_case_without_an_roi_is_read_with_a_remark(north: Hospital) -> None:
 def test_many_cases_of_two_hospitals_at_once_lose_none_and_double_none(
     north: Hospital, south: Hospital
 ) -> None:
-    before = {id(hospital): hospital.jobs() for hospital in (north, south)}
+    jobs_before = {id(hospital): hospital.jobs() for hospital in (north, south)}
     cases = [
         (hospital, number, str(uuid4()))
         for hospital, number in zip(cycle([north, south]), range(30), strict=False)
     ]
-    again = cases + cases[::3]
+    repeated_cases = cases + cases[::3]
     with ThreadPoolExecutor(6) as clients:
         ids = list(
             clients.map(
                 lambda case: case[0].accepted(
                     png(case[1] % 10), key=case[2], size_mm=10 + case[1]
                 ),
-                again,
+                repeated_cases,
             )
         )
         jobs = list(
-            clients.map(lambda case, made: case[0].job(made["job_id"]), cases, ids)
+            clients.map(
+                lambda case, receipt: case[0].job(receipt["job_id"]), cases, ids
+            )
         )
     assert [job["state"] for job in jobs] == ["done"] * 30
     assert [job["result"]["fna"]["size_mm"] for job in jobs] == [
         10 + number for number in range(30)
     ]
-    assert [made["job_id"] for made in ids[30:]] == [job["job_id"] for job in jobs[::3]]
+    assert [item["job_id"] for item in ids[30:]] == [job["job_id"] for job in jobs[::3]]
     for hospital in (north, south):
-        new = set(hospital.jobs()) - set(before[id(hospital)])
+        new = set(hospital.jobs()) - set(jobs_before[id(hospital)])
         assert new == {
             job["job_id"]
             for job, case in zip(jobs, cases, strict=True)
@@ -179,8 +181,8 @@ def test_many_cases_of_two_hospitals_at_once_lose_none_and_double_none(
 
 def test_equal_images_in_one_batch_and_alone_get_equal_scores(north: Hospital) -> None:
     alone = north.read(png(3))["result"]["score"]
-    made = [north.accepted(png(seed)) for seed in (3, 4, 3, 5)]
-    scores = [north.job(each["job_id"])["result"]["score"] for each in made]
+    values = [north.accepted(png(seed)) for seed in (3, 4, 3, 5)]
+    scores = [north.job(item["job_id"])["result"]["score"] for item in values]
     assert scores[0] == pytest.approx(alone, abs=1e-6)
     assert scores[2] == pytest.approx(alone, abs=1e-6)
 
@@ -194,9 +196,9 @@ def test_an_explanation_is_a_picture_of_the_roi_as_the_model_saw_it(
     first = north.http.get(receipt["links"]["explanation"])
     assert (first.status_code, first.content) == (202, b"")
     assert int(first.headers["Retry-After"]) > 0
-    shown = until(lambda: explained(north, receipt))
-    seen = crop(decode(image), Roi.parse(BOX), Framing(ROI_MARGIN))
-    assert Image.open(BytesIO(shown)).size == seen.pixels.shape[::-1]
+    explanation = until(lambda: explained(north, receipt))
+    shown_crop = crop(decode(image), Roi.parse(BOX), Framing(ROI_MARGIN))
+    assert Image.open(BytesIO(explanation)).size == shown_crop.pixels.shape[::-1]
 
 
 def explained(hospital: Hospital, receipt: dict[str, Any]) -> bytes | None:
@@ -219,13 +221,14 @@ def test_no_case_fails_while_a_model_is_trained_and_replaces_the_live_one(
     assert changeover.run["state"] == "done"
     assert {job["state"] for job in changeover.jobs} == {"done"}
     digests = [job["result"]["model"]["digest"] for job in changeover.jobs]
-    earlier = digests.count(changeover.before)
-    later = digests.count(changeover.run["model_digest"])
+    earlier = digests.count(changeover.digest_before)
+    count_later = digests.count(changeover.run["model_digest"])
     assert (
         digests
-        == [changeover.before] * earlier + [changeover.run["model_digest"]] * later
+        == [changeover.digest_before] * earlier
+        + [changeover.run["model_digest"]] * count_later
     )
-    assert (earlier > 10, later > 0) == (True, True)
+    assert (earlier > 10, count_later > 0) == (True, True)
 
 
 def test_an_erased_case_takes_its_image_out_of_the_store(
@@ -236,7 +239,7 @@ def test_an_erased_case_takes_its_image_out_of_the_store(
     objects = open_store(stage.settings.objects)
     assert objects.exists(image)
     key = create_key(stage.settings, Role.HOSPITAL_ADMIN, "north", "test")
-    told = stage.told(
+    result = stage.told(
         "case",
         "erase",
         job["case_id"],
@@ -245,7 +248,7 @@ def test_an_erased_case_takes_its_image_out_of_the_store(
         "--json",
         SERA_KEY=key,
     )
-    assert told["ground"] == "patient-request"
+    assert result["ground"] == "patient-request"
     assert north.http.get(f"/v1/jobs/{job['job_id']}").status_code == 410
     until(lambda: not objects.exists(image))
     assert stage.sera("audit", "verify").returncode == 0

@@ -33,37 +33,41 @@ def west(stage: Stage, changeover: Changeover) -> Hospital:
 
 @pytest.fixture(scope="module")
 def traffic(stage: Stage, changeover: Changeover) -> Iterator[list[dict[str, Any]]]:
-    """A hospital that submits case after case as long as this module runs; every job as it ended."""
-    over = threading.Event()
+    """A hospital that submits case after case as long as this module runs;
+    every job as it ended.
+    """
+    stop = threading.Event()
     jobs = []
     hospital = stage.hospital("far-west")
 
     def submit() -> None:
-        while not over.wait(PACE_S):
+        while not stop.wait(PACE_S):
             jobs.append(hospital.read(png(len(jobs))))
 
     with ThreadPoolExecutor(1) as pool:
         submitting = pool.submit(submit)
         yield jobs
-        over.set()
+        stop.set()
         submitting.result()
     assert {job["state"] for job in jobs} == {"done"}
 
 
 @pytest.fixture(scope="module")
-def known(stage: Stage, west: Hospital) -> list[str]:
+def known_cases(stage: Stage, west: Hospital) -> list[str]:
     """Cases of before, whose outcome the hospital tells; it consents to all but the first."""
     cases = [
         west.read(png(seed, malignant=bool(seed % 2)))["case_id"] for seed in CASES
     ]
     for seed, case in zip(CASES, cases, strict=True):
-        told = {
+        fields = {
             "malignant": bool(seed % 2),
             "source": "histology",
             "consent": case != cases[0],
             "patient": f"p{seed}",
         }
-        assert west.http.post(f"/v1/cases/{case}/outcome", json=told).status_code == 201
+        assert (
+            west.http.post(f"/v1/cases/{case}/outcome", json=fields).status_code == 201
+        )
     return cases
 
 
@@ -72,7 +76,7 @@ def run(
     stage: Stage,
     recipe_name: str,
     traffic: list,
-    known: list[str],
+    known_cases: list[str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Any]:
     """A run on a split and frozen version, whose trainer is killed in its midst."""
@@ -80,8 +84,8 @@ def run(
     assert (
         stage.sera("dataset", "import", str(folder), "--name", "life").returncode == 0
     )
-    taken = stage.told("dataset", "take-outcomes", "life", "--json")
-    assert (taken["added"], taken["refused"]) == (len(CASES) - 1, [])
+    import_report = stage.told("dataset", "take-outcomes", "life", "--json")
+    assert (import_report["added"], import_report["refused"]) == (len(CASES) - 1, [])
     stage.told(
         "dataset",
         "split",
@@ -94,10 +98,10 @@ def run(
         "1",
         "--json",
     )
-    asked = stage.told(
+    started = stage.told(
         "train", "--dataset", "life", "--recipe", recipe_name, "--detach", "--json"
     )
-    path = f"/v1/training-runs/{asked['run_id']}"
+    path = f"/v1/training-runs/{started['run_id']}"
     operator = stage.operator()
     until(lambda: operator.http.get(path).json()["fraction"] > 0.3)
     until(lambda: stage.suspend_holding("trainer", STEPS_IN_HAND))
@@ -105,7 +109,9 @@ def run(
     stage.kill("trainer")
     ended = until(
         lambda: [
-            run for run in [operator.http.get(path).json()] if run["state"] in FINAL_RUN_STATES
+            run
+            for run in [operator.http.get(path).json()]
+            if run["state"] in FINAL_RUN_STATES
         ]
     )[0]
     assert ended["state"] == "done", ended["message"]
@@ -131,37 +137,37 @@ def test_a_killed_trainer_costs_a_step_and_the_run_tells_what_each_came_to(
 def test_a_model_is_tried_in_the_shadow_promoted_and_taken_back_while_cases_come(
     stage: Stage, run: dict[str, Any], traffic: list, west: Hospital
 ) -> None:
-    before = stage.live()
+    digest_before = stage.live()
     digest = run["model_digest"]
     gate = stage.told("models", "show", digest[:12], "--json")["gate"]
-    assert (gate["judged_against"], gate["stale"]) == (before, False)
+    assert (gate["judged_against"], gate["stale"]) == (digest_before, False)
     stage.told("models", "shadow", digest[:12], "--json")
     report = until(lambda: shadowed(stage, digest, 5))
     assert report["comparison"]["agreement"]["cases"] >= 5
-    assert {job["result"]["model"]["digest"] for job in traffic} == {before}
+    assert {job["result"]["model"]["digest"] for job in traffic} == {digest_before}
     stage.told("models", "promote", digest[:12], "--reason", REASON, "--json")
     assert west.read(png(1))["result"]["model"]["digest"] == digest
     assert stage.told("models", "shadow", digest[:12], "--status", "--json")["ended_at"]
     stage.told("models", "rollback", "--reason", REASON, "--json")
-    assert west.read(png(2))["result"]["model"]["digest"] == before
-    told = [
+    assert west.read(png(2))["result"]["model"]["digest"] == digest_before
+    values = [
         (row["kind"], row["model"], row["reason"])
         for row in stage.told("models", "history", "--json")[:2]
     ]
-    assert told == [("rollback", before, REASON), ("promote", digest, REASON)]
+    assert values == [("rollback", digest_before, REASON), ("promote", digest, REASON)]
 
 
 @pytest.mark.slow
 def test_a_model_has_a_card_and_monitoring_knows_its_outcomes(
-    stage: Stage, run: dict[str, Any], known: list
+    stage: Stage, run: dict[str, Any], known_cases: list
 ) -> None:
     operator = stage.operator()
     card = operator.http.get(f"/v1/models/{run['model_digest']}/card.html")
     assert card.headers["content-type"].startswith("text/html")
     assert run["model_digest"][:12] in card.text
-    told = stage.told("monitor", "performance", "--hospital", "west", "--json")
-    (west,) = told["hospitals"]
-    assert west["figures"]["with_outcome"]["count"] == len(known)
+    result = stage.told("monitor", "performance", "--hospital", "west", "--json")
+    (west,) = result["hospitals"]
+    assert west["figures"]["with_outcome"]["count"] == len(known_cases)
 
 
 def shadowed(stage: Stage, digest: str, cases: int) -> dict[str, Any] | None:
@@ -188,8 +194,8 @@ def locked_images(run: dict[str, Any]) -> int:
 
 def labelled(folder: Path) -> Path:
     """Phantoms of patients with two images each."""
-    with (folder / "manifest.csv").open("w", newline="") as out:
-        lines = csv.writer(out)
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        lines = csv.writer(file)
         lines.writerow(["image", "malignant", "patient", "site"])
         for seed in LABELLED:
             phantom = draw(seed, malignant=seed % 4 < 2, size_px=128)

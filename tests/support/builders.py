@@ -58,8 +58,12 @@ def fna_advice(recommended: bool) -> FnaAdvice:
 
 def form(image: bytes | None = None, **fields: object) -> dict[str, dict]:
     """The parts of a submission, for an HTTP client; a field given as None is left out."""
-    told = {"size_mm": 14.5, **fields}
-    data = {name: str(value) for name, value in told.items() if value is not None}
+    fields_with_size = {"size_mm": 14.5, **fields}
+    data = {
+        name: str(value)
+        for name, value in fields_with_size.items()
+        if value is not None
+    }
     return {
         "data": data,
         "files": {
@@ -125,9 +129,9 @@ class Screen:
     def open_plus(self, x: int, y: int, half: int = 8) -> "Screen":
         """A plus whose arms leave the centre free, with a dot there."""
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-            near = (x + 3 * dx, y + 3 * dy)
+            neighbour = (x + 3 * dx, y + 3 * dy)
             far = (x + half * dx, y + half * dy)
-            cv2.line(self.pixels, near, far, MARK_GREY, 1)
+            cv2.line(self.pixels, neighbour, far, MARK_GREY, 1)
         self.pixels[y, x] = MARK_GREY
         return self
 

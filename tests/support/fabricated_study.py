@@ -25,10 +25,12 @@ JUDGES = {
         for kind in ("svm", "forest")
     },
     Section.SMALL_CONCATENATIONS: {
-        f"A+{other} svm": {"members": f"A, {other}", "classifier": "svm"}
-        for other in "OVRI"
+        f"A+{letter} svm": {"members": f"A, {letter}", "classifier": "svm"}
+        for letter in "OVRI"
     },
-    Section.LARGE_CONCATENATIONS: {"A+O+V+R forest": {"members": "A, O, V, R", "classifier": "forest"}},
+    Section.LARGE_CONCATENATIONS: {
+        "A+O+V+R forest": {"members": "A, O, V, R", "classifier": "forest"}
+    },
     Section.ENSEMBLES: {
         "(a) alexnet": {"members": "svm, forest of alexnet", "rule": "mean"}
     },
@@ -62,7 +64,9 @@ def study(
         "seed": seed,
         "fingerprint": "ab" * 32,
         "missing_rows": (
-            MissingRow(Section.TUNED, "overfeat_accurate", "There are no weights for it."),
+            MissingRow(
+                Section.TUNED, "overfeat_accurate", "There are no weights for it."
+            ),
         ),
         "skipped": (SkippedImage("key-of-a-broken-one", "image-unreadable"),),
         "settings": {
@@ -81,14 +85,14 @@ def scored(
     random: np.random.Generator,
 ) -> Row:
     scores = 1 / (1 + np.exp(-random.normal(malignant * random.uniform(1, 2.5) - 1, 1)))
-    called = scores >= youden_cutoff(scores, malignant)
+    positive = scores >= youden_cutoff(scores, malignant)
     risks = (
         fit_sigmoid(scores, malignant).apply(scores)
         if section is Section.MODEL
         else None
     )
     return Row(
-        section, name, facts, called, scores, risks, np.ones(malignant.size, bool)
+        section, name, facts, positive, scores, risks, np.ones(malignant.size, bool)
     )
 
 
@@ -98,11 +102,13 @@ def persons(malignant: np.ndarray, random: np.random.Generator) -> list[Row]:
     decides = {"judgement": "benign or malignant", "cut-off": "the person's own"}
     first = np.where(random.random(malignant.size) < 0.85, malignant, ~malignant)
     second = np.where(random.random(malignant.size) < 0.7, malignant, ~malignant)
-    most = np.arange(malignant.size) % 7 != 0
+    most_cases = np.arange(malignant.size) % 7 != 0
     ratings = np.clip(np.round(random.normal(2 + malignant * 2, 1)), 1, 5)
     return [
         Row(Section.READERS, "kim", decides, first, None, None, everything),
-        Row(Section.READERS, "lee", decides, second & most, None, None, most),
+        Row(
+            Section.READERS, "lee", decides, second & most_cases, None, None, most_cases
+        ),
         Row(
             Section.READERS,
             "park",

@@ -121,7 +121,10 @@ def filled(drawn) -> Callable[[str], nn.Module]:
 
     def fill(name: str) -> nn.Module:
         module = (
-            build_without_weights(get_network(name)).to_empty(device="cpu").eval().requires_grad_(False)
+            build_without_weights(get_network(name))
+            .to_empty(device="cpu")
+            .eval()
+            .requires_grad_(False)
         )
         for key, tensor in module.state_dict().items():
             tensor.copy_(values(key, tensor.shape))

@@ -25,7 +25,7 @@ class Gateway:
         self.log = self.folder / "api.log"
         self.temporary = self.folder / "tmp"
         self.temporary.mkdir(exist_ok=True)
-        told = {
+        fields = {
             "HOME": str(settings.home),
             "PORT": str(self.port),
             "DATABASE_URL": settings.database,
@@ -33,7 +33,7 @@ class Gateway:
             "OBJECTS_URL": settings.objects,
         }
         self._env = _environment(
-            {f"SERA_{name}": value for name, value in told.items()}, self.temporary
+            {f"SERA_{name}": value for name, value in fields.items()}, self.temporary
         )
         self.process: psutil.Popen | None = None
 
@@ -59,20 +59,20 @@ class Gateway:
 
 @contextmanager
 def gateway_of(settings: Settings) -> Iterator[Gateway]:
-    made = Gateway(settings)
-    made.start()
+    result = Gateway(settings)
+    result.start()
     try:
-        yield made
+        yield result
     finally:
-        if made.process.poll() is None:
-            made.process.send_signal(signal.SIGTERM)
-            if made.process.wait(20) is None:
-                made.kill()
+        if result.process.poll() is None:
+            result.process.send_signal(signal.SIGTERM)
+            if result.process.wait(20) is None:
+                result.kill()
 
 
-def _environment(told: Mapping[str, str], temporary: Path) -> dict[str, str]:
+def _environment(settings: Mapping[str, str], temporary: Path) -> dict[str, str]:
     return (
         BESIDES_OURS
-        | dict(told)
+        | dict(settings)
         | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)}
     )

@@ -46,63 +46,63 @@ class Identities:
             name: f"{self.issuer}/{path}" for name, path in paths.items()
         }
 
-    def authorize(self, asked: dict[str, str]) -> str:
+    def authorize(self, request: dict[str, str]) -> str:
         """Where the browser is sent back to."""
         assert (
-            asked["response_type"],
-            asked["client_id"],
-            asked["code_challenge_method"],
+            request["response_type"],
+            request["client_id"],
+            request["code_challenge_method"],
         ) == (
             "code",
             CLIENT,
             "S256",
         )
         code = secrets.token_urlsafe(16)
-        self.codes[code] = asked
+        self.codes[code] = request
         return (
-            asked["redirect_uri"]
+            request["redirect_uri"]
             + "?"
-            + urlencode({"code": code, "state": asked["state"]})
+            + urlencode({"code": code, "state": request["state"]})
         )
 
     def exchange(
-        self, told: dict[str, str], authorization: str
+        self, fields: dict[str, str], authorization: str
     ) -> dict[str, str] | None:
         """None for what a provider refuses: a wrong client, a used code, another verifier or
         address.
         """
-        wanted = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
-        asked = self.codes.pop(told["code"], None)
+        expected = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+        request = self.codes.pop(fields["code"], None)
         proven = (
-            asked
-            and create_s256_code_challenge(told["code_verifier"])
-            == asked["code_challenge"]
+            request
+            and create_s256_code_challenge(fields["code_verifier"])
+            == request["code_challenge"]
         )
         if (
-            authorization != f"Basic {wanted}"
+            authorization != f"Basic {expected}"
             or not proven
-            or told["redirect_uri"] != asked["redirect_uri"]
+            or fields["redirect_uri"] != request["redirect_uri"]
         ):
             return None
         return {
             "access_token": "x",
             "token_type": "Bearer",
-            "id_token": self.token(asked["nonce"]),
+            "id_token": self.token(request["nonce"]),
         }
 
     def token(self, nonce: str) -> str:
         now = int(time.time())
-        told = {
+        fields = {
             "iss": self.issuer,
             "aud": CLIENT,
             "iat": now,
             "exp": now + 300,
             "nonce": nonce,
         }
-        told |= self.claims | self.tamper
-        kept = {name: value for name, value in told.items() if value is not None}
+        fields |= self.claims | self.tamper
+        claims = {name: value for name, value in fields.items() if value is not None}
         return jwt.encode(
-            self.header, kept, self.signing or self.key, algorithms=["ES256", "HS256"]
+            self.header, claims, self.signing or self.key, algorithms=["ES256", "HS256"]
         )
 
     def shared_secret(self) -> OctKey:
@@ -111,26 +111,28 @@ class Identities:
 
 @contextmanager
 def identities() -> Iterator[Identities]:
-    known = Identities()
+    identities = Identities()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             if url.path == "/authorize":
                 self.send_response(302)
-                self.send_header("Location", known.authorize(_flat(url.query)))
+                self.send_header("Location", identities.authorize(_flat(url.query)))
                 self.send_header("Content-Length", "0")
                 return self.end_headers()
-            keys = {"keys": [known.key.as_dict(private=False)]}
-            self._say(200, keys if url.path == "/keys" else known.metadata())
+            keys = {"keys": [identities.key.as_dict(private=False)]}
+            self._say(200, keys if url.path == "/keys" else identities.metadata())
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            told = known.exchange(_flat(body), self.headers.get("Authorization", ""))
-            self._say(200 if told else 400, told or {"error": "invalid_grant"})
+            fields = identities.exchange(
+                _flat(body), self.headers.get("Authorization", "")
+            )
+            self._say(200 if fields else 400, fields or {"error": "invalid_grant"})
 
-        def _say(self, status: int, told: dict[str, Any]) -> None:
-            body = json.dumps(told).encode()
+        def _say(self, status: int, fields: dict[str, Any]) -> None:
+            body = json.dumps(fields).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -141,10 +143,10 @@ def identities() -> Iterator[Identities]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        known.issuer = f"http://127.0.0.1:{server.server_port}"
+        identities.issuer = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield known
+        yield identities
         server.shutdown()
         thread.join()
 

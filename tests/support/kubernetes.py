@@ -1,4 +1,6 @@
-"""What `deploy/kubernetes` holds: its files as they lie there, and what an overlay makes of them."""
+"""What `deploy/kubernetes` holds: its files as they lie there, and what an
+overlay makes of them.
+"""
 
 import os
 import shutil
@@ -33,11 +35,11 @@ def renderer() -> tuple[str, ...] | None:
 @cache
 def rendered(folder: Path) -> list[Object]:
     """What is applied to a cluster."""
-    told = subprocess.run(
+    process = subprocess.run(
         [*renderer(), str(folder)], capture_output=True, text=True, timeout=60
     )
-    assert told.returncode == 0, told.stderr
-    return list(yaml.load_all(told.stdout, yaml.CSafeLoader))
+    assert process.returncode == 0, process.stderr
+    return list(yaml.load_all(process.stdout, yaml.CSafeLoader))
 
 
 def everything(folder: Path) -> list[Object]:
@@ -61,7 +63,7 @@ def everything(folder: Path) -> list[Object]:
 
 @cache
 def documents(path: Path) -> list[Object]:
-    return [each for each in yaml.load_all(path.read_text(), yaml.CSafeLoader) if each]
+    return [item for item in yaml.load_all(path.read_text(), yaml.CSafeLoader) if item]
 
 
 @cache
@@ -69,9 +71,11 @@ def lying_there() -> list[Object]:
     """Every whole object of base and components, as the files have it, and the settings that are
     generated.
     """
-    whole = [each for path in _resources() for each in documents(path)]
+    documents_of_all = [
+        document for path in _resources() for document in documents(path)
+    ]
     return [
-        *whole,
+        *documents_of_all,
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -82,63 +86,69 @@ def lying_there() -> list[Object]:
 
 
 def settings() -> dict[str, str]:
-    """Every variable that a ConfigMap of some kustomization sets; of one that several set the last."""
+    """Every variable that a ConfigMap of some kustomization sets; of one that
+    several set the last.
+    """
     return dict(line.split("=", 1) for path in KUSTOMIZATIONS for line in _lines(path))
 
 
 def named_in(path: Path) -> Iterator[Path]:
     """Files and folders that a kustomization reads."""
-    said = documents(path)[0]
-    names = [*said.get("resources", ()), *said.get("components", ())]
-    names += [patch["path"] for patch in said.get("patches", ()) if "path" in patch]
+    output = documents(path)[0]
+    names = [*output.get("resources", ()), *output.get("components", ())]
+    names += [patch["path"] for patch in output.get("patches", ()) if "path" in patch]
     names += [
         name
-        for each in said.get("configMapGenerator", ())
-        for name in each.get("envs", ())
+        for item in output.get("configMapGenerator", ())
+        for name in item.get("envs", ())
     ]
     return (path.parent / name for name in names)
 
 
-def of(things: list[Object], *kinds: str) -> dict[str, Object]:
+def by_name(manifests: list[Object], *kinds: str) -> dict[str, Object]:
     """Objects of these kinds, by name."""
-    return {each["metadata"]["name"]: each for each in things if each["kind"] in kinds}
+    return {
+        item["metadata"]["name"]: item for item in manifests if item["kind"] in kinds
+    }
 
 
-def field(thing: Object, path: str) -> Any:
+def field(manifest: Object, path: str) -> Any:
     """What stands under dotted names, or None."""
     for name in path.split("."):
-        thing = thing.get(name, {}) if isinstance(thing, dict) else {}
-    return None if thing == {} else thing
+        manifest = manifest.get(name, {}) if isinstance(manifest, dict) else {}
+    return None if manifest == {} else manifest
 
 
 def matches(selector: Object, found: dict[str, str]) -> bool:
     """Whether a label selector takes something with these labels."""
-    wanted = selector.get("matchLabels", {}).items() <= found.items()
+    labels_match = selector.get("matchLabels", {}).items() <= found.items()
     rules = [
-        (each, found.get(each["key"])) for each in selector.get("matchExpressions", ())
+        (match_expression, found.get(match_expression["key"]))
+        for match_expression in selector.get("matchExpressions", ())
     ]
-    return wanted and all(
-        (value in each["values"]) == (each["operator"] == "In") for each, value in rules
+    return labels_match and all(
+        (value in expression["values"]) == (expression["operator"] == "In")
+        for expression, value in rules
     )
 
 
-def pod(thing: Object) -> Object:
+def pod(manifest: Object) -> Object:
     """The pod of a Deployment or Job."""
-    return thing["spec"]["template"]["spec"]
+    return manifest["spec"]["template"]["spec"]
 
 
-def pods(things: list[Object]) -> dict[str, Object]:
+def pods(manifests: list[Object]) -> dict[str, Object]:
     """Every pod by its component."""
     return {
-        thing["metadata"]["name"]: pod(thing)
-        for thing in things
-        if thing["kind"] in PODS
+        manifest["metadata"]["name"]: pod(manifest)
+        for manifest in manifests
+        if manifest["kind"] in PODS
     }
 
 
-def labels(thing: Object) -> dict[str, str]:
+def labels(manifest: Object) -> dict[str, str]:
     """Of the pods that a Deployment or Job makes."""
-    return thing["spec"]["template"]["metadata"]["labels"]
+    return manifest["spec"]["template"]["metadata"]["labels"]
 
 
 def containers(spec: Object) -> list[Object]:
@@ -148,25 +158,27 @@ def containers(spec: Object) -> list[Object]:
 def secrets(spec: Object) -> dict[str, list[str]]:
     """Keys of Secrets that a pod has as files in /run/secrets, by the Secret's name."""
     sources = [
-        each["secret"]
+        source["secret"]
         for volume in spec["volumes"]
-        for each in volume.get("projected", {}).get("sources", ())
+        for source in volume.get("projected", {}).get("sources", ())
     ]
-    return {each["name"]: [item["key"] for item in each["items"]] for each in sources}
+    return {
+        source["name"]: [item["key"] for item in source["items"]] for source in sources
+    }
 
 
-def walk(thing: Any, key: str) -> Iterator[Any]:
+def walk(manifest: Any, key: str) -> Iterator[Any]:
     """Every value under this key, however deep."""
-    if isinstance(thing, dict):
-        yield from (value for name, value in thing.items() if name == key)
-    for each in (
-        thing.values()
-        if isinstance(thing, dict)
-        else thing
-        if isinstance(thing, list)
+    if isinstance(manifest, dict):
+        yield from (value for name, value in manifest.items() if name == key)
+    for item in (
+        manifest.values()
+        if isinstance(manifest, dict)
+        else manifest
+        if isinstance(manifest, list)
         else ()
     ):
-        yield from walk(each, key)
+        yield from walk(item, key)
 
 
 def _resources() -> list[Path]:
@@ -182,9 +194,9 @@ def _resources() -> list[Path]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    for each in documents(path)[0].get("configMapGenerator", ()):
-        yield from each.get("literals", ())
-        for name in each.get("envs", ()):
+    for item in documents(path)[0].get("configMapGenerator", ()):
+        yield from item.get("literals", ())
+        for name in item.get("envs", ()):
             yield from (
                 line
                 for line in (path.parent / name).read_text().splitlines()

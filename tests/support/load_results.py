@@ -25,7 +25,7 @@ def answered(
     """A case that went as it should."""
     number = arrival.planned.number
     receipt = {"job_id": f"job-{number}", "case_id": f"case-{number}"}
-    told = {
+    fields = {
         "state": "done",
         "attempts": 1,
         "reason": None,
@@ -33,7 +33,7 @@ def answered(
     }
     return SentCase(
         arrival,
-        CaseRecord(arrival.planned, [receipt], job=receipt | told),
+        CaseRecord(arrival.planned, [receipt], job=receipt | fields),
         0.001,
         accepted_s,
         answered_s,
@@ -43,7 +43,8 @@ def answered(
 def unanswered(arrival: Arrival) -> SentCase:
     """Accepted, and nothing more."""
     sent = answered(arrival)
-    sent.promise.job, sent.answered_s = None, None
+    sent.record.job = None
+    sent.answered_s = None
     return sent
 
 
@@ -58,7 +59,7 @@ def samples(
     ]
 
 
-def run(faults: Sequence[Fault] = (), **other: object) -> LoadRun:
+def run(faults: Sequence[Fault] = (), **changes: object) -> LoadRun:
     """A minute in which every case was answered, each in a time of its own."""
     waits = (
         (arrival, 0.2 + 0.01 * (arrival.planned.number % 40))
@@ -67,7 +68,7 @@ def run(faults: Sequence[Fault] = (), **other: object) -> LoadRun:
     sent = [answered(arrival, answered_s=wait) for arrival, wait in waits]
     notes = ClientRecords(sent, list(faults), LOAD.seconds)
     looks = samples({"api": [200.0] * 12, "worker": [900.0] * 12})
-    whole = LoadRun(
+    default_run = LoadRun(
         LOAD,
         "http://127.0.0.1:8000",
         "small/1",
@@ -80,4 +81,4 @@ def run(faults: Sequence[Fault] = (), **other: object) -> LoadRun:
         cpu_share=0.04,
         is_local=True,
     )
-    return replace(whole, **other)
+    return replace(default_run, **changes)

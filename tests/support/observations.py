@@ -36,11 +36,11 @@ class Observing:
         with self._ledger.system_session("test") as house:
             return house.hospitals.ensure(name)
 
-    def result(self, hospital: str = "north", **told: Any) -> UUID:
+    def result(self, hospital: str = "north", **fields: Any) -> UUID:
         """A case with its observation, and its outcome if `malignant` is said; returns the case's
         id.
         """
-        return self.results(1, hospital, **told)[0]
+        return self.results(1, hospital, **fields)[0]
 
     def results(
         self,
@@ -48,16 +48,16 @@ class Observing:
         hospital: str = "north",
         device: str | None = None,
         days_ago: int = 0,
-        **told: Any,
+        **fields: Any,
     ) -> list[UUID]:
         """What is given as a list or array has one value for each case."""
         owner = self.hospital(hospital)
         pairs = self._cases(count, hospital, device)
         rows = [
-            {name: _nth(value, number) for name, value in told.items()}
+            {name: _nth(value, number) for name, value in fields.items()}
             for number in range(count)
         ]
-        known = [row.pop("malignant", None) for row in rows]
+        outcomes = [row.pop("malignant", None) for row in rows]
         ids = [
             {"case_id": case, "job_id": job, "hospital_id": owner, "device": device}
             for case, job in pairs
@@ -65,8 +65,8 @@ class Observing:
         with self._ledger.system_session("test") as house:
             house.observations.record(
                 [
-                    Observation(**one, **PLAIN | row)
-                    for one, row in zip(ids, rows, strict=True)
+                    Observation(**job, **PLAIN | row)
+                    for job, row in zip(ids, rows, strict=True)
                 ]
             )
         if days_ago:
@@ -79,9 +79,9 @@ class Observing:
         cases = [case for case, _ in pairs]
         self._outcomes(
             [
-                (case, bool(was))
-                for case, was in zip(cases, known, strict=True)
-                if was is not None
+                (case, bool(malignant))
+                for case, malignant in zip(cases, outcomes, strict=True)
+                if malignant is not None
             ]
         )
         return cases
@@ -120,8 +120,8 @@ class Observing:
     ) -> list[tuple[UUID, UUID]]:
         owner = self.hospital(hospital)
         pairs = [(uuid4(), uuid4()) for _ in range(count)]
-        told = vars(CASE) | {"device": device, "hospital_id": owner}
-        self._run(insert(CaseRow).values([told | {"id": case} for case, _ in pairs]))
+        fields = vars(CASE) | {"device": device, "hospital_id": owner}
+        self._run(insert(CaseRow).values([fields | {"id": case} for case, _ in pairs]))
         self._run(
             insert(JobRow).values(
                 [
@@ -133,12 +133,16 @@ class Observing:
         self._owner |= {case: owner for case, _ in pairs}
         return pairs
 
-    def _outcomes(self, known: list[tuple[UUID, bool]]) -> None:
+    def _outcomes(self, outcomes: list[tuple[UUID, bool]]) -> None:
         plain = {"source": "histology", "consent": True, "actor": "test"}
         rows = [
             plain
-            | {"case_id": case, "hospital_id": self._owner[case], "malignant": was}
-            for case, was in known
+            | {
+                "case_id": case,
+                "hospital_id": self._owner[case],
+                "malignant": malignant,
+            }
+            for case, malignant in outcomes
         ]
         if rows:
             self._run(insert(OutcomeRow).values(rows))

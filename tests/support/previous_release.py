@@ -61,7 +61,7 @@ class PreviousRelease:
         self._hospital = hospital
 
     def submit(self) -> None:
-        told = {
+        fields = {
             "hospital": self._hospital,
             "case": uuid4(),
             "job": uuid4(),
@@ -69,9 +69,9 @@ class PreviousRelease:
         }
         with self._engine.begin() as line:
             line.exec_driver_sql(OF_HOSPITAL.format(self._hospital))
-            line.execute(CASE, told)
-            line.execute(JOB, told)
-            self._record(line, "key:old", "case.accepted", told)
+            line.execute(CASE, fields)
+            line.execute(JOB, fields)
+            self._record(line, "key:old", "case.accepted", fields)
 
     def work(self) -> int:
         """Claim what waits and answer it; returns how many cases."""
@@ -82,14 +82,14 @@ class PreviousRelease:
                 dict(zip(("job", "case", "hospital"), row, strict=True))
                 for row in line.execute(CLAIM, {"token": token})
             ]
-        for told in claimed:
+        for item in claimed:
             with self._engine.begin() as line:
                 line.exec_driver_sql(HOUSE)
-                line.execute(RESULT, told | {"id": uuid4(), "body": BODY})
-                line.execute(OBSERVATION, told)
-                assert line.execute(DONE, told | {"token": token}).rowcount == 1
-                self._record(line, "worker:old", "job.done", told)
+                line.execute(RESULT, item | {"id": uuid4(), "body": BODY})
+                line.execute(OBSERVATION, item)
+                assert line.execute(DONE, item | {"token": token}).rowcount == 1
+                self._record(line, "worker:old", "job.done", item)
         return len(claimed)
 
-    def _record(self, line: Connection, actor: str, event: str, told: dict) -> None:
-        line.execute(EVENT, told | {"actor": actor, "event": event, "details": "{}"})
+    def _record(self, line: Connection, actor: str, event: str, details: dict) -> None:
+        line.execute(EVENT, details | {"actor": actor, "event": event, "details": "{}"})

@@ -32,7 +32,7 @@ def studied(submitter, ledger, malignant: list[bool], scores: list[float]) -> li
         submitter.post("/v1/cases", **form(png(n), external_id=f"mrn-{n}")).json()
         for n in range(len(scores))
     ]
-    by_job = {each["job_id"]: score for each, score in zip(sent, scores, strict=True)}
+    by_job = {case["job_id"]: score for case, score in zip(sent, scores, strict=True)}
     with ledger.system_session("w") as house:
         lease = house.queue.claim("w", len(sent), timedelta(minutes=1), 5)
         house.queue.finish(
@@ -40,43 +40,43 @@ def studied(submitter, ledger, malignant: list[bool], scores: list[float]) -> li
             DIGEST,
             {job.id: result(by_job[str(job.id)]) for job in lease.jobs},
         )
-    for each, sick in zip(sent, malignant, strict=True):
+    for case, sick in zip(sent, malignant, strict=True):
         outcome = {"malignant": sick, "source": "histology"}
         assert (
             submitter.post(
-                f"/v1/cases/{each['case_id']}/outcome", json=outcome
+                f"/v1/cases/{case['case_id']}/outcome", json=outcome
             ).status_code
             == 201
         )
-    return [each["case_id"] for each in sent]
+    return [item["case_id"] for item in sent]
 
 
 def new_study(readers, **changes) -> dict:
-    told = {
+    fields = {
         "name": "Thyroid",
         "question": "Does it help?",
         "pick": {"by": "newest", "count": 6},
         "seed": 3,
     }
-    return told | {"readers": [str(each) for each in readers]} | changes
+    return fields | {"readers": [str(reader) for reader in readers]} | changes
 
 
-def read(client, study: str, said: dict[str, tuple[int, int]]) -> None:
+def read(client, study: str, answers: dict[str, tuple[int, int]]) -> None:
     """Read every case of a study: `said` gives a case's probabilities, blind and aided; 50 and more
     is malignant.
     """
     at = f"/v1/reader-studies/{study}"
-    while (there := client.get(f"{at}/next").json())["phase"]:
-        case = there["case_id"]
-        for phase, per_cent in zip(("blind", "aided"), said[case], strict=True):
-            told = {
+    while (next_case := client.get(f"{at}/next").json())["phase"]:
+        case = next_case["case_id"]
+        for phase, per_cent in zip(("blind", "aided"), answers[case], strict=True):
+            fields = {
                 "case_id": case,
                 "phase": phase,
                 "probability": per_cent,
                 "malignant": per_cent >= 50,
             }
             answer = client.post(
-                f"{at}/readings", json=told | {"seen_ms": 900, "hidden_ms": 0}
+                f"{at}/readings", json=fields | {"seen_ms": 900, "hidden_ms": 0}
             )
             assert answer.status_code == 201, answer.text
             if phase == "blind":

@@ -28,7 +28,11 @@ class Route:
 
     def named(self, place: str) -> list[str]:
         """Names of the parameters in `path` or `query`."""
-        return [each["name"] for each in self.parameters if each["in"] == place]
+        return [
+            parameter["name"]
+            for parameter in self.parameters
+            if parameter["in"] == place
+        ]
 
     def address(self, ids: Mapping[str, object]) -> str:
         """The path with these in place of its parameters; KeyError for one that is not known."""
@@ -42,19 +46,19 @@ class Route:
             filled = filled.replace(f"{{{name}}}", str(value))
         return filled
 
-    def asked(self) -> dict[str, Any]:
+    def query(self) -> dict[str, Any]:
         """What has to stand in the query."""
-        needed = (
-            each
-            for each in self.parameters
-            if each["in"] == "query" and each.get("required")
+        required = (
+            parameter
+            for parameter in self.parameters
+            if parameter["in"] == "query" and parameter.get("required")
         )
-        return {each["name"]: self._example(each["schema"]) for each in needed}
+        return {item["name"]: self._example(item["schema"]) for item in required}
 
     def content(self) -> dict[str, Any]:
         """A valid body, as an HTTP client takes it."""
-        for kind, told in self.body.items():
-            example = self._example(told["schema"])
+        for kind, definition in self.body.items():
+            example = self._example(definition["schema"])
             if kind == "application/json":
                 return {"json": example}
             files = {
@@ -81,8 +85,8 @@ class Route:
         if schema.get("type") == "object":
             required = schema.get("required", [])
             return {
-                name: self._example(told)
-                for name, told in schema.get("properties", {}).items()
+                name: self._example(definition)
+                for name, definition in schema.get("properties", {}).items()
                 if name in required
             }
         if schema.get("type") == "array":
@@ -98,11 +102,11 @@ class Route:
                     schema["$ref"].rpartition("/")[2]
                 ]
             )
-        some = schema.get("anyOf") or schema.get("allOf")
+        variants = schema.get("anyOf") or schema.get("allOf")
         return (
-            self._resolved(some[0])
+            self._resolved(variants[0])
             | {k: v for k, v in schema.items() if k == "examples"}
-            if some
+            if variants
             else schema
         )
 
@@ -121,8 +125,12 @@ def _write_openapi(path: Path) -> None:
 
 def routes(document: Mapping[str, Any]) -> Iterator[Route]:
     for path, methods in document["paths"].items():
-        for method, told in methods.items():
-            body = told.get("requestBody", {}).get("content", {})
+        for method, definition in methods.items():
+            body = definition.get("requestBody", {}).get("content", {})
             yield Route(
-                method.upper(), path, tuple(told.get("parameters", ())), body, document
+                method.upper(),
+                path,
+                tuple(definition.get("parameters", ())),
+                body,
+                document,
             )

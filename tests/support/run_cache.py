@@ -21,10 +21,10 @@ class RunCache:
         """The file or folder of this name; `make` is called with the path to create when there is
         none yet.
         """
-        made = cls.folder / name
+        result = cls.folder / name
         with FileLock(cls.folder / f"{name}.lock"):
-            if not made.exists():
+            if not result.exists():
                 draft = cls.folder / f"{name}.draft"
                 make(draft)
-                draft.rename(made)
-        return made
+                draft.rename(result)
+        return result

@@ -10,7 +10,7 @@ import runpy
 import sys
 import time
 
-BEFORE = {"services.worker": ("zoneinfo", "sklearn.utils.validation")}
+PRELOADED_MODULES = {"services.worker": ("zoneinfo", "sklearn.utils.validation")}
 """Compiled modules that take the datetime they meet for the real one; none of them asks what time
 it is.
 """
@@ -21,7 +21,7 @@ def shift(seconds: float) -> None:
     true_time = time.time
     true_time_ns = time.time_ns
     true = datetime.datetime
-    off = datetime.timedelta(seconds=seconds)
+    shift = datetime.timedelta(seconds=seconds)
 
     class Kind(type):
         def __instancecheck__(cls, value: object) -> bool:
@@ -35,11 +35,11 @@ def shift(seconds: float) -> None:
 
         @classmethod
         def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
-            return true.now(tz) + off
+            return true.now(tz) + shift
 
         @classmethod
         def utcnow(cls) -> datetime.datetime:
-            return true.now(datetime.UTC).replace(tzinfo=None) + off
+            return true.now(datetime.UTC).replace(tzinfo=None) + shift
 
     time.time = lambda: true_time() + seconds
     time.time_ns = lambda: true_time_ns() + int(seconds * 1e9)
@@ -48,8 +48,8 @@ def shift(seconds: float) -> None:
 
 if __name__ == "__main__":
     module = sys.argv[2]
-    for needed in BEFORE.get(module, ()):
-        importlib.import_module(needed)
+    for preloaded in PRELOADED_MODULES.get(module, ()):
+        importlib.import_module(preloaded)
     shift(float(sys.argv[1]))
     sys.argv = [module]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -8,8 +8,10 @@ PASSWORD = "four words of no sense"
 NEW = "another four words here"
 
 
-def sign_in(client, name, password=PASSWORD, **more):
-    return client.post("/v1/session", json={"name": name, "password": password, **more})
+def sign_in(client, name, password=PASSWORD, **extra):
+    return client.post(
+        "/v1/session", json={"name": name, "password": password, **extra}
+    )
 
 
 def entered(client, name, password=PASSWORD):
@@ -21,11 +23,11 @@ def entered(client, name, password=PASSWORD):
 
 
 def events(operator, *names):
-    told = operator.get("/v1/audit?limit=1000").json()
-    return [each for each in told if each["event"] in names]
+    body = operator.get("/v1/audit?limit=1000").json()
+    return [item for item in body if item["event"] in names]
 
 
-def later(ledger, seconds, table="people"):
+def move_clock(ledger, seconds, table="people"):
     """As if so much time had gone by for those who are locked, or for those at the door."""
     moved = {
         "people": "UPDATE people SET locked_until = locked_until - make_interval(secs => :s)",

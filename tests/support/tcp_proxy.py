@@ -31,28 +31,28 @@ class Proxy:
     def serve(self) -> None:
         with suppress(OSError):  # the door was closed
             while True:
-                near, _ = self._door.accept()
-                self._open.append(near)
-                threading.Thread(target=self._join, args=(near,), daemon=True).start()
+                client, _ = self._door.accept()
+                self._open.append(client)
+                threading.Thread(target=self._join, args=(client,), daemon=True).start()
 
     def close(self) -> None:
         self._door.shutdown(socket.SHUT_RDWR)
-        for each in self._open:
-            each.close()
+        for item in self._open:
+            item.close()
 
-    def _join(self, near: socket.socket) -> None:
+    def _join(self, client: socket.socket) -> None:
         far = socket.create_connection(self._target)
         self._open.append(far)
-        threading.Thread(target=self._pass, args=(far, near), daemon=True).start()
-        self._pass(near, far)
+        threading.Thread(target=self._pass, args=(far, client), daemon=True).start()
+        self._pass(client, far)
 
     def _pass(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while part := source.recv(CHUNK_BYTES):
                 if self.line is Line.RESET:
-                    for each in (source, target):
-                        each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                        each.close()
+                    for item in (source, target):
+                        item.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                        item.close()
                     return
                 if self.line is Line.GOOD:
                     target.sendall(part)

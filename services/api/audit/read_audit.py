@@ -1,4 +1,5 @@
-"""Who has read what: on record once for each key and subject, however often it is polled."""
+"""Records who has read which results: once for each caller and result, however often it is
+polled."""
 
 import threading
 from collections.abc import Iterable
@@ -10,17 +11,22 @@ from shared.domain.audit.events import Event
 from shared.ledger import HospitalSession
 from shared.ledger.hospitals.repository import Caller
 
-REMEMBERED = 100_000
+MAX_REMEMBERED = 100_000
 Subject = tuple[UUID, UUID | None]
-"""A case and, where it is about one, its job."""
+"""A case and, if a result was read, its job."""
 
 
 class ReadAudit:
-    """Remembers what is on record, so that a poll of a finished job costs no question to the database."""
+    """Records reads in the audit trail.
 
-    def __init__(self, most: int = REMEMBERED) -> None:
+    It remembers the recorded ones, so that a poll of a finished job causes no query.
+    """
+
+    def __init__(self, max_remembered: int = MAX_REMEMBERED) -> None:
         self._lock = threading.Lock()
-        self._recorded: FIFOCache[tuple[str, Event, Subject], None] = FIFOCache(most)
+        self._recorded: FIFOCache[tuple[str, Event, Subject], None] = FIFOCache(
+            max_remembered
+        )
 
     def record_reads(
         self,
@@ -31,7 +37,8 @@ class ReadAudit:
     ) -> None:
         """Record first reads in the transaction that reads, and remember them once it is committed.
 
-        Whoever has to read one of these cases blind in a reader study is named there, each time.
+        A reader study also records each time that one of its readers sees a case which is still to
+        be read blind.
         """
         subjects = list(subjects)
         if not subjects:
@@ -40,14 +47,16 @@ class ReadAudit:
             caller.person, event, [case for case, _ in subjects]
         )
         with self._lock:
-            fresh = [
+            first_reads = [
                 subject
                 for subject in subjects
                 if (caller.actor, event, subject) not in self._recorded
             ]
-        if fresh:
-            session.audit.record_reads(event, fresh)
-            session.transaction.on_commit(lambda: self._remember(caller, event, fresh))
+        if first_reads:
+            session.audit.record_reads(event, first_reads)
+            session.transaction.on_commit(
+                lambda: self._remember(caller, event, first_reads)
+            )
 
     def _remember(
         self, caller: Caller, event: Event, subjects: Iterable[Subject]

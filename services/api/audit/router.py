@@ -1,4 +1,4 @@
-"""The audit trail: page by page, or whole as a file."""
+"""Routes of the audit trail: page by page, verified, or exported as a file."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
-from services.api.audit.schemas import EventView, ProofView
-from services.api.audit.service import AuditService, AuditQuery, export
+from services.api.audit.schemas import EventView, VerificationView
+from services.api.audit.service import AuditQuery, AuditService, export
 from services.api.dependencies import (
     Auditor,
     CallerSessionDep,
@@ -19,7 +19,7 @@ from services.api.text import PlainText
 from shared.domain.audit.events import Event
 
 router = APIRouter(prefix="/v1", tags=["audit"])
-LINES = "application/x-ndjson"
+JSON_LINES = "application/x-ndjson"
 MAX_EVENT_ID = 2**63 - 1
 
 
@@ -28,42 +28,57 @@ def audit_service(caller: Auditor, session: CallerSessionDep) -> AuditService:
 
 
 def audit_query(
-    hospital: Annotated[PlainText | None, Query(description="By name or id.")] = None,
-    event: Annotated[Event | None, Query(description="Of this kind.")] = None,
-    actor: Annotated[
-        PlainText | None, Query(description="Of this actor, as it stands in events.")
+    hospital: Annotated[
+        PlainText | None, Query(description="Events of this hospital, by name or id.")
     ] = None,
-    case: Annotated[UUID | None, Query(description="About this case.")] = None,
+    event: Annotated[Event | None, Query(description="Events of this kind.")] = None,
+    actor: Annotated[
+        PlainText | None, Query(description="Events of this actor, as events name it.")
+    ] = None,
+    case: Annotated[UUID | None, Query(description="Events about this case.")] = None,
     since: Annotated[
-        AwareDatetime | None, Query(description="From this moment on.")
+        AwareDatetime | None, Query(description="Events from this time on.")
     ] = None,
     until: Annotated[
-        AwareDatetime | None, Query(description="Before this moment.")
+        AwareDatetime | None, Query(description="Events before this time.")
     ] = None,
 ) -> AuditQuery:
-    return AuditQuery(hospital, event, actor, case, since, until)
+    return AuditQuery(
+        hospital=hospital,
+        event=event,
+        actor=actor,
+        case=case,
+        since=since,
+        until=until,
+    )
 
 
 AuditServiceDep = Annotated[AuditService, Depends(audit_service)]
 AuditQueryDep = Annotated[AuditQuery, Depends(audit_query)]
-Newest = Annotated[bool, Query(description="Newest first, from before `before`.")]
+Newest = Annotated[
+    bool, Query(description="Newest first, starting before the id `before`.")
+]
 
 
 @router.get("/audit")
 def read_audit(
     service: AuditServiceDep,
-    question: AuditQueryDep,
-    after: Annotated[int, Query(ge=0, le=MAX_EVENT_ID, description="The last id seen.")] = 0,
+    query: AuditQueryDep,
+    after: Annotated[
+        int, Query(ge=0, le=MAX_EVENT_ID, description="The last id seen.")
+    ] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     newest: Newest = False,
     before: Annotated[
-        int | None, Query(ge=1, le=MAX_EVENT_ID, description="The last id seen, newest first.")
+        int | None,
+        Query(ge=1, le=MAX_EVENT_ID, description="The last id seen, newest first."),
     ] = None,
 ) -> list[EventView]:
-    """Oldest first unless asked otherwise; a hospital's key sees its own hospital's events only."""
+    """Events of the audit trail, oldest first by default. A hospital's key sees only its own
+    hospital's events."""
     if newest:
-        return service.newest(question, before, limit)
-    return service.page(question, after, limit)
+        return service.newest(query, before, limit)
+    return service.page(query, after, limit)
 
 
 @router.get("/audit/verify")
@@ -71,10 +86,11 @@ def verify_audit(
     service: AuditServiceDep,
     dependencies: DependenciesDep,
     cursor: Annotated[
-        str | None, Query(max_length=300, description="`next` of the answer before.")
+        str | None, Query(max_length=300, description="`next` of the previous answer.")
     ] = None,
-) -> ProofView:
-    """Prove a part of the trail's chains, some seconds of work; `next` goes on until it is null."""
+) -> VerificationView:
+    """Verify a part of the trail's chains, for a few seconds. Continue with `next` until it is
+    null."""
     return service.verify(cursor, dependencies.ledger, dependencies.settings)
 
 
@@ -83,7 +99,7 @@ def verify_audit(
     response_class=Response,
     responses={
         200: {
-            "content": {LINES: {}},
+            "content": {JSON_LINES: {}},
             "description": "JSON lines, for `./sera audit verify --file`.",
         }
     },
@@ -94,10 +110,11 @@ def export_audit(
     dependencies: DependenciesDep,
     hospital: Annotated[
         UUID | None,
-        Query(description="Only this hospital's; a hospital's key gets its own."),
+        Query(description="Events of this hospital; a hospital's key gets its own."),
     ] = None,
 ) -> Response:
-    """Every event in its chain's order, then the signed seals: a file that is proven without SERA's database."""
-    name = {"Content-Disposition": 'attachment; filename="sera-audit.jsonl"'}
+    """Every event in the order of its chain, then the signed seals. The file can be verified
+    without the database."""
+    headers = {"Content-Disposition": 'attachment; filename="sera-audit.jsonl"'}
     lines = export(session, dependencies.ledger, caller, hospital)
-    return StreamingResponse(lines, media_type=LINES, headers=name)
+    return StreamingResponse(lines, media_type=JSON_LINES, headers=headers)

@@ -1,4 +1,4 @@
-"""Events of the audit trail, and what proving it came to."""
+"""API schemas of audit events and of their verification."""
 
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,13 @@ from shared.domain.audit.verification import Fault
 
 
 class EventView(BaseModel):
-    """Who did what, when, from where."""
+    """An event of the audit trail: who did what, when and from where."""
 
     id: int
     at: datetime
-    actor: str = Field(description="The key, or the service, that did it.")
+    actor: str = Field(description="The key, person or service that acted.")
     origin: str | None = Field(
-        description="Address the request came from; null where no request did."
+        description="Client address of the request; null if no request caused the event."
     )
     event: str
     hospital_id: UUID | None
@@ -24,13 +24,13 @@ class EventView(BaseModel):
     job_id: UUID | None
     details: dict[str, Any]
     number: int = Field(
-        description="Place in the chain of its hospital, or in the house's; without gaps from 1."
+        description="Number in the chain of its hospital, or of the system; from 1 without gaps."
     )
-    hash: str = Field(description="SHA-256 over this event and the hash before it.")
+    hash: str = Field(description="SHA-256 over this event and the previous hash.")
 
 
 class FaultView(BaseModel):
-    """What is wrong, with the first and last event it is about; 0 where it is about a seal alone."""
+    """A fault, with the first and last event that it concerns; 0 if it concerns a seal alone."""
 
     fault: Fault
     chain: str
@@ -39,31 +39,35 @@ class FaultView(BaseModel):
     sentence: str
 
 
-class StretchView(BaseModel):
-    """How far one chain was read this time."""
+class ChainSectionView(BaseModel):
+    """The section of one chain that this request verified."""
 
-    chain: str = Field(description="A hospital's id, or `house`.")
-    hospital: str | None = Field(description="By name; null for the house.")
-    events: int = Field(description="Read this time.")
-    number: int = Field(description="Number of the last event read.")
+    chain: str = Field(description="A hospital's id, or `house` for the system.")
+    hospital: str | None = Field(
+        description="Name of the hospital; null for the system."
+    )
+    events: int = Field(description="Number of verified events.")
+    number: int = Field(description="Number of the last verified event.")
     sealed: int = Field(
-        description="Up to here a seal vouches; what came later only fits together."
+        description="Number of the last event that a seal covers. Later events are only consistent "
+        "with the chain."
     )
     sealed_at: datetime | None = Field(description="When the last seal was made.")
-    ended: bool = Field(description="Whether this was the chain's end.")
+    ended: bool = Field(description="Whether the section reaches the end of the chain.")
 
 
-class ProofView(BaseModel):
-    whole: bool = Field(description="Nothing was found wrong in this part.")
-    wrong: list[FaultView] = Field(description="At most 50 of what was found.")
-    found: int = Field(description="How many were found.")
-    chains: list[StretchView]
+class VerificationView(BaseModel):
+    whole: bool = Field(description="Whether this part has no fault.")
+    wrong: list[FaultView] = Field(description="Faults, at most 50.")
+    found: int = Field(description="Number of faults.")
+    chains: list[ChainSectionView]
     keys: list[str] = Field(
         description="Public keys of the seals; compare with `./sera audit key`."
     )
     trusted: bool = Field(
-        description="This machine holds the sealing key: seals of any other were found wrong."
+        description="Whether this machine has the sealing key. Seals by any other key then count "
+        "as faults."
     )
     next: str | None = Field(
-        description="Send it as `cursor` to go on; null when all was read."
+        description="Send it as `cursor` to continue; null at the end."
     )

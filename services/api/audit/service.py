@@ -1,4 +1,4 @@
-"""Searches, exports and proves the audit trail."""
+"""Searches, exports and verifies the audit trail."""
 
 import base64
 import binascii
@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.api.audit.schemas import EventView, FaultView, ProofView, StretchView
+from services.api.audit.schemas import (
+    ChainSectionView,
+    EventView,
+    FaultView,
+    VerificationView,
+)
 from services.api.dependencies import CallerSession
 from services.api.hospitals.lookup import Names
 from services.api.jobs.service import CursorInvalid
@@ -20,21 +25,21 @@ from shared.domain.audit.verification import Finding, Stretch
 from shared.errors import NotFound
 from shared.ledger import Ledger, SystemSession
 from shared.ledger.audit.export import AuditTrailReader
-from shared.ledger.audit.repository import AuditEntry, RecordedEvent, EventFilter
-from shared.ledger.audit.verification import ChainPosition, AuditVerifier
+from shared.ledger.audit.repository import AuditEntry, EventFilter, RecordedEvent
+from shared.ledger.audit.verification import AuditVerifier, ChainPosition
 from shared.ledger.hospitals.repository import Caller
-from shared.security.audit_signing import own_public_keys, is_signed
+from shared.security.audit_signing import is_signed, own_public_keys
 from shared.settings import Settings
 
 PROOF_TIME_S = 2.0
 PROOF_MAX_EVENTS = 50_000
-"""How long one answer may prove, and how many events."""
+"""Maximum time in seconds, and number of events, that one request verifies."""
 MAX_FAULTS_SHOWN = 50
 
 
 @dataclass(frozen=True)
 class AuditQuery:
-    """Which events are asked for, as the request has it; a hospital by name or id."""
+    """Filters of events as a request sends them; `hospital` is a name or an id."""
 
     hospital: str | None = None
     event: Event | None = None
@@ -45,75 +50,90 @@ class AuditQuery:
 
 
 class AuditService:
-    """The trail of the session's hospital, or of all and the system's for those who belong to none."""
+    """The trail of the caller's hospital, or every trail if the caller belongs to none."""
 
     def __init__(self, session: CallerSession, caller: Caller) -> None:
         self._session = session
         self._caller = caller
 
-    def page(self, question: AuditQuery, after: int, limit: int) -> list[EventView]:
-        """Oldest first. Raises NotFound for a hospital that is not there, or is another's."""
-        events = self._session.audit.page(after, limit, event_filter(question, self._names()))
+    def page(self, query: AuditQuery, after_id: int, limit: int) -> list[EventView]:
+        """Events, oldest first. Raises NotFound for an unknown hospital and for another
+        hospital."""
+        events = self._session.audit.page(
+            after_id, limit, event_filter(query, self._names())
+        )
         return [event_view(event) for event in events]
 
     def newest(
-        self, question: AuditQuery, before: int | None, limit: int
+        self, query: AuditQuery, before_id: int | None, limit: int
     ) -> list[EventView]:
-        """Newest first; raises as `page` does."""
+        """Events, newest first. Raises NotFound like `page`."""
         events = self._session.audit.newest(
-            before, limit, event_filter(question, self._names())
+            before_id, limit, event_filter(query, self._names())
         )
         return [event_view(event) for event in events]
 
     def verify(
         self, cursor: str | None, ledger: Ledger, settings: Settings
-    ) -> ProofView:
-        """As much of the trail as PROVE_S allows, from the cursor on. Raises CursorInvalid.
+    ) -> VerificationView:
+        """Verify from the cursor on, for about PROOF_TIME_S. Raises CursorInvalid.
 
-        The request's transaction ends before: a proof is read in short transactions of its own.
+        The request's transaction ends first, because the events are read in short transactions of
+        their own.
         """
-        place = _place(cursor)
+        position = _position(cursor)
         names = self._names()
         self._session.transaction.commit()
-        trusted = own_public_keys(settings)
-        prover = AuditVerifier(
+        trusted_keys = own_public_keys(settings)
+        verifier = AuditVerifier(
             ledger,
             self._caller.actor,
             self._caller.hospital_id,
             has_valid_signature=is_signed,
-            trusted_keys=trusted,
+            trusted_keys=trusted_keys,
         )
-        if place and not prover.allows(place):
+        if position and not verifier.allows(position):
             raise CursorInvalid
-        read: list[tuple[Stretch, ChainPosition | None]] = []
-        until = time.monotonic() + PROOF_TIME_S
-        for part in prover.stretches(place):
-            read.append(part)
-            if (
-                time.monotonic() > until
-                or sum(stretch.events for stretch, _ in read) >= PROOF_MAX_EVENTS
-            ):
+        stretches: list[Stretch] = []
+        next_position: ChainPosition | None = None
+        count_events = 0
+        deadline = time.monotonic() + PROOF_TIME_S
+        for stretch, stretch_end in verifier.stretches(position):
+            stretches.append(stretch)
+            next_position = stretch_end
+            count_events += stretch.events
+            if time.monotonic() > deadline or count_events >= PROOF_MAX_EVENTS:
                 break
-        following = read[-1][1] if read else None
-        return _proof([stretch for stretch, _ in read], following, names, bool(trusted))
+        return _verification_view(
+            stretches, next_position, names, is_trusted=bool(trusted_keys)
+        )
 
     def _names(self) -> Names:
         return self._session.observations.hospitals()
 
 
-def _proof(
-    read: Sequence[Stretch], place: ChainPosition | None, names: Names, trusted: bool
-) -> ProofView:
-    known = {chain_name(hospital): name for hospital, name in names.items()}
-    wrong = [fault_view(finding) for stretch in read for finding in stretch.findings]
-    return ProofView(
-        whole=not wrong,
-        wrong=wrong[:MAX_FAULTS_SHOWN],
-        found=len(wrong),
-        chains=chain_views(read, known),
-        keys=sorted({key for stretch in read for key in stretch.keys}),
-        trusted=trusted,
-        next=_cursor(place) if place else None,
+def _verification_view(
+    stretches: Sequence[Stretch],
+    next_position: ChainPosition | None,
+    names: Names,
+    is_trusted: bool,
+) -> VerificationView:
+    hospitals_by_chain = {
+        chain_name(hospital): name for hospital, name in names.items()
+    }
+    faults: list[FaultView] = []
+    keys: set[str] = set()
+    for stretch in stretches:
+        faults.extend(fault_view(finding) for finding in stretch.findings)
+        keys.update(stretch.keys)
+    return VerificationView(
+        whole=not faults,
+        wrong=faults[:MAX_FAULTS_SHOWN],
+        found=len(faults),
+        chains=chain_views(stretches, hospitals_by_chain),
+        keys=sorted(keys),
+        trusted=is_trusted,
+        next=_cursor(next_position) if next_position else None,
     )
 
 
@@ -121,90 +141,102 @@ def event_view(recorded: RecordedEvent) -> EventView:
     return EventView(**vars(recorded))
 
 
-def event_filter(question: AuditQuery, names: Names) -> EventFilter:
+def event_filter(query: AuditQuery, names: Names) -> EventFilter:
     """Raises NotFound."""
     return EventFilter(
-        hospital_id=_hospital(question.hospital, names),
-        event=question.event,
-        actor=question.actor,
-        case_id=question.case,
-        start=question.since,
-        end=question.until,
+        hospital_id=_hospital_id(query.hospital, names),
+        event=query.event,
+        actor=query.actor,
+        case_id=query.case,
+        start=query.since,
+        end=query.until,
     )
 
 
-def chain_views(read: Sequence[Stretch], known: dict[str, str]) -> list[StretchView]:
-    """Stretches of one chain in one line."""
-    lines: dict[str, StretchView] = {}
-    for stretch in read:
-        before = lines[stretch.chain].events if stretch.chain in lines else 0
-        lines[stretch.chain] = StretchView(
-            chain=stretch.chain,
-            hospital=known.get(stretch.chain),
-            events=before + stretch.events,
+def chain_views(
+    stretches: Sequence[Stretch], hospitals_by_chain: dict[str, str]
+) -> list[ChainSectionView]:
+    """One view for each chain; the stretches of one chain are joined."""
+    views: dict[str, ChainSectionView] = {}
+    for stretch in stretches:
+        chain = stretch.chain
+        earlier_events = views[chain].events if chain in views else 0
+        sealed_at = None
+        if stretch.seal_at:
+            sealed_at = datetime.fromisoformat(stretch.seal_at)
+        views[chain] = ChainSectionView(
+            chain=chain,
+            hospital=hospitals_by_chain.get(chain),
+            events=earlier_events + stretch.events,
             number=stretch.number,
             sealed=stretch.sealed,
-            sealed_at=datetime.fromisoformat(stretch.seal_at)
-            if stretch.seal_at
-            else None,
+            sealed_at=sealed_at,
             ended=stretch.is_last,
         )
-    return list(lines.values())
+    return list(views.values())
 
 
-def _hospital(which: str | None, names: Names) -> UUID | None:
-    for hospital, name in names.items():
-        if which in (name, str(hospital)):
-            return hospital
-    if which:
-        raise NotFound(thing="hospital")
-    return None
+def _hospital_id(name_or_id: str | None, names: Names) -> UUID | None:
+    """Raises NotFound."""
+    if not name_or_id:
+        return None
+    for hospital_id, name in names.items():
+        if name_or_id in (name, str(hospital_id)):
+            return hospital_id
+    raise NotFound(thing="hospital")
 
 
-def _cursor(place: ChainPosition) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+def _cursor(position: ChainPosition) -> str:
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
 
 
-def _place(cursor: str | None) -> ChainPosition | None:
+def _position(cursor: str | None) -> ChainPosition | None:
     """Raises CursorInvalid."""
     if cursor is None:
         return None
     try:
         chain, *numbers = json.loads(base64.urlsafe_b64decode(cursor))
-        place = ChainPosition(chain if chain == SYSTEM_CHAIN else str(UUID(chain)), *numbers)
+        if chain != SYSTEM_CHAIN:
+            chain = str(UUID(chain))
+        position = ChainPosition(chain, *numbers)
     except (ValueError, TypeError, AttributeError, binascii.Error) as error:
         raise CursorInvalid from error
-    if not all(type(each) is int and 0 <= each < 2**63 for each in place[1:]):
+    if not all(type(number) is int and 0 <= number < 2**63 for number in position[1:]):
         raise CursorInvalid
-    return place
+    return position
 
 
 def export(
     session: SystemSession, ledger: Ledger, caller: Caller, hospital: UUID | None
 ) -> Iterator[str]:
-    """The lines, read as they are sent. Raises NotFound for a hospital that there is not, or that is another's.
+    """The lines of the export, read while they are sent.
 
-    The request's transaction ends here, with the event that says who exports; the lines are read in others.
+    The request's transaction records the export and ends here; the lines are read in others. Raises
+    NotFound for an unknown hospital and for another hospital.
     """
     owner = hospital or caller.hospital_id
     if caller.hospital_id and owner != caller.hospital_id:
         raise NotFound(thing="hospital")
-    if owner and owner not in {known.id for known in session.hospitals.all()}:
-        raise NotFound(thing="hospital")
+    if owner:
+        known_hospitals = session.hospitals.all()
+        if owner not in {known_hospital.id for known_hospital in known_hospitals}:
+            raise NotFound(thing="hospital")
     session.audit.record_all([AuditEntry(Event.AUDIT_EXPORTED, owner)])
     session.transaction.commit()
     return AuditTrailReader(ledger, caller.actor, owner).export_lines()
 
 
-def fault_view(each: Finding) -> FaultView:
-    """What was found, said in the caller's language."""
-    rows = f"{each.first}" if each.first == each.last else f"{each.first}–{each.last}"
-    facts = {"rows": rows, "chain": each.chain, **each.facts}
-    said, _ = sentence(f"fault-{each.fault}", facts, each.sentence)
+def fault_view(finding: Finding) -> FaultView:
+    """A fault with its sentence in the caller's language."""
+    rows = f"{finding.first}"
+    if finding.first != finding.last:
+        rows = f"{finding.first}–{finding.last}"
+    facts = {"rows": rows, "chain": finding.chain, **finding.facts}
+    worded = sentence(f"fault-{finding.fault}", facts, finding.sentence)
     return FaultView(
-        fault=each.fault,
-        chain=each.chain,
-        first=each.first,
-        last=each.last,
-        sentence=said,
+        fault=finding.fault,
+        chain=finding.chain,
+        first=finding.first,
+        last=finding.last,
+        sentence=worded.text,
     )

@@ -68,7 +68,7 @@ def submit_case(
         form,
         session,
         idempotent=idempotent,
-        standing=request.state.rate_limit_status,
+        rate_limit_status=request.state.rate_limit_status,
     )
     answer = submission_receipt(accepted)
     response.headers["Location"] = answer.links["job"]

@@ -1,4 +1,5 @@
-"""Many labelled images in one request, each row on its own: a bad one never keeps the others out."""
+"""Adds many labelled images in one request. Each row counts on its own: a bad row does not stop the
+others."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,18 +11,30 @@ from uuid import UUID
 from fastapi import UploadFile
 from pydantic import ValidationError
 
-from services.api.datasets.content import Content, ImageFiles, StoredFiles, uploaded_content, dataset_contents
+from services.api.datasets.content import (
+    Content,
+    ImageFiles,
+    StoredFiles,
+    dataset_contents,
+    uploaded_content,
+)
 from services.api.datasets.schemas import BatchReport, BatchRow, Facts, batch_report
 from services.api.datasets.service import find_dataset, labelled_image
 from services.api.errors import error_item, validation_summary
-from shared.domain.datasets.manifest import NO_CSV, ManifestInvalid, Row, parse_table
+from shared.domain.datasets.manifest import (
+    INVALID_CSV_PROBLEM,
+    ManifestInvalid,
+    Row,
+    parse_table,
+)
 from shared.errors import InputError, SeraError
 from shared.ledger import SystemSession
 from shared.ledger.datasets.drafts import AddStatus
+from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.idempotency.requests import IdempotentRequest
 
 STORE_THREADS = 8
-"""Files stored at once: each waits for the disk."""
+"""Threads that store files. Each of them mostly waits for the disk."""
 MAX_ROWS = 2000
 HASH = re.compile("[0-9a-f]{64}")
 MANIFEST = "The manifest"
@@ -41,7 +54,10 @@ class FilesAmbiguous(InputError):
 
 class FileMissing(InputError):
     code = "file-missing"
-    text = "No file named {name!r} came with the batch. Send it under the very name that the manifest gives it."
+    text = (
+        "No file named {name!r} came with the batch. Send it under the very name that the "
+        "manifest gives it."
+    )
 
 
 class RowUnnamed(InputError):
@@ -56,20 +72,21 @@ class RowInvalid(InputError):
 
 @dataclass(frozen=True)
 class PreparedRow:
-    """A row whose facts are checked, and whose files are kept if they came along."""
+    """A row whose facts are checked, and whose files are stored if they were sent."""
 
     content: Content
-    """By the hashes that the files came under."""
+    """The hashes of the files as they were sent."""
     facts: Facts
-    kept: StoredFiles | None = None
+    stored: StoredFiles | None = None
 
     @property
-    def came(self) -> bool:
-        return self.kept is not None
+    def has_files(self) -> bool:
+        return self.stored is not None
 
 
 class BatchService:
-    """The transaction that adds the rows begins when their files are stored."""
+    """Adds the rows of a manifest. The transaction that adds them begins after their files are
+    stored."""
 
     def __init__(
         self,
@@ -84,18 +101,21 @@ class BatchService:
     def add_rows(
         self, name: str, manifest: UploadFile | str, uploads: Iterable[UploadFile]
     ) -> BatchReport:
-        """Add the manifest's rows to the dataset; what became of each."""
+        """Add the manifest's rows to the dataset, and report the outcome of each."""
         rows = read_rows(manifest)
         find_dataset(self._session, name)
         self._session.transaction.commit()
         files = read_files(uploads)
         with ThreadPoolExecutor(STORE_THREADS) as pool:
-            prepared = list(pool.map(lambda row: self._prepared(row, files), rows))
+            prepared = list(pool.map(lambda row: self._try_prepare(row, files), rows))
         if self._idempotent is not None:
             self._idempotent.reserve()
-        return batch_report(self._offered(name, rows, prepared))
+        return batch_report(self._add(name, rows, prepared))
 
-    def _prepared(self, row: Row, files: Mapping[str, bytes]) -> PreparedRow | SeraError:
+    def _try_prepare(
+        self, row: Row, files: Mapping[str, bytes]
+    ) -> PreparedRow | SeraError:
+        """The prepared row, or why it is refused. Errors that a retry may cure are raised."""
         try:
             return self._prepare(row, files)
         except SeraError as error:
@@ -106,67 +126,80 @@ class BatchService:
     def _prepare(self, row: Row, files: Mapping[str, bytes]) -> PreparedRow:
         if not row.name:
             raise RowUnnamed
-        told = facts(row)
+        row_facts = facts(row)
         if row.name not in files and HASH.fullmatch(row.name):
-            return PreparedRow(Content(row.name, row.mask_name or None), told)
+            content = Content(image_sha256=row.name, mask_sha256=row.mask_name or None)
+            return PreparedRow(content=content, facts=row_facts)
+        image = _file(files, row.name)
         mask = _file(files, row.mask_name) if row.mask_name else None
-        kept = self._files.store(_file(files, row.name), mask)
-        return PreparedRow(uploaded_content(kept), told, kept)
+        stored = self._files.store(image, mask)
+        return PreparedRow(
+            content=uploaded_content(stored), facts=row_facts, stored=stored
+        )
 
-    def _offered(
+    def _add(
         self, name: str, rows: list[Row], prepared: list[PreparedRow | SeraError]
     ) -> list[BatchRow]:
         dataset = find_dataset(self._session, name).id
-        prepared = self._settled(dataset, prepared)
+        prepared = self._with_dataset_hashes(dataset, prepared)
         answers = self._answers(dataset, prepared)
         return [
-            _told(row, each, answer)
-            for row, each, answer in zip(rows, prepared, answers, strict=True)
+            _batch_row(row, prepared_row, answer)
+            for row, prepared_row, answer in zip(rows, prepared, answers, strict=True)
         ]
 
-    def _settled(
+    def _with_dataset_hashes(
         self, dataset: UUID, prepared: list[PreparedRow | SeraError]
     ) -> list[PreparedRow | SeraError]:
-        """Rows by the hashes that their files go by in datasets."""
-        rows = [each for each in prepared if isinstance(each, PreparedRow)]
-        kept = [row.kept for row in rows if row.kept]
-        self._files.record(self._session, dataset, kept)
+        """The rows with the hashes by which datasets know their files."""
+        rows = [row for row in prepared if isinstance(row, PreparedRow)]
+        stored = [row.stored for row in rows if row.stored is not None]
+        self._files.record(self._session, dataset, stored)
         contents = iter(dataset_contents(self._session, [row.content for row in rows]))
-        return [
-            replace(each, content=next(contents))
-            if isinstance(each, PreparedRow)
-            else each
-            for each in prepared
-        ]
+        results: list[PreparedRow | SeraError] = []
+        for row in prepared:
+            if isinstance(row, PreparedRow):
+                results.append(replace(row, content=next(contents)))
+            else:
+                results.append(row)
+        return results
 
     def _answers(
         self, dataset: UUID, prepared: list[PreparedRow | SeraError]
     ) -> list[Answer]:
-        """Rows without files are only compared: a hash alone brings nothing in."""
-        answers: dict[int, Answer] = {
-            at: each for at, each in enumerate(prepared) if isinstance(each, SeraError)
-        }
+        """The outcome of each row.
+
+        Rows without files are only compared, because a hash alone adds nothing.
+        """
+        answers: dict[int, Answer] = {}
+        rows_with_files: dict[int, PreparedRow] = {}
+        rows_without_files: dict[int, PreparedRow] = {}
+        for index, row in enumerate(prepared):
+            if isinstance(row, SeraError):
+                answers[index] = row
+            elif row.has_files:
+                rows_with_files[index] = row
+            else:
+                rows_without_files[index] = row
         drafts = self._session.drafts
+        added = drafts.add(dataset, self._images(rows_with_files.values()))
+        compared = drafts.compare(dataset, self._images(rows_without_files.values()))
+        answers |= zip(rows_with_files, added, strict=True)
+        answers |= zip(rows_without_files, compared, strict=True)
+        return [answers[index] for index in range(len(prepared))]
+
+    def _images(self, rows: Iterable[PreparedRow]) -> list[LabelledImage]:
         pseudonyms = self._session.pseudonyms
-        for came, receive in ((True, drafts.add), (False, drafts.compare)):
-            these = {
-                at: each
-                for at, each in enumerate(prepared)
-                if isinstance(each, PreparedRow) and each.came is came
-            }
-            images = [
-                labelled_image(row.content, row.facts, pseudonyms) for row in these.values()
-            ]
-            answers |= zip(these, receive(dataset, images), strict=True)
-        return [answers[at] for at in range(len(prepared))]
+        return [labelled_image(row.content, row.facts, pseudonyms) for row in rows]
 
 
 def read_rows(manifest: UploadFile | str) -> list[Row]:
-    """The manifest came as a field of text or as a file."""
-    rows = parse_table(
-        manifest if isinstance(manifest, str) else _decoded(manifest.file.read()),
-        MANIFEST,
-    )
+    """The rows of a manifest that was sent as a text field or as a file."""
+    if isinstance(manifest, str):
+        text = manifest
+    else:
+        text = _decoded(manifest.file.read())
+    rows = parse_table(text, MANIFEST)
     if not rows:
         raise ManifestInvalid(path=MANIFEST, problem="it has no rows")
     if len(rows) > MAX_ROWS:
@@ -175,7 +208,7 @@ def read_rows(manifest: UploadFile | str) -> list[Row]:
 
 
 def read_files(uploads: Iterable[UploadFile]) -> dict[str, bytes]:
-    """By the names they came under, which are names only and never paths."""
+    """The uploaded files by name. The names are never used as paths."""
     files: dict[str, bytes] = {}
     for upload in uploads:
         if upload.filename in files:
@@ -196,7 +229,7 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ManifestInvalid(
-            path=MANIFEST, problem=NO_CSV.format(error.reason)
+            path=MANIFEST, problem=INVALID_CSV_PROBLEM.format(error.reason)
         ) from error
 
 
@@ -206,10 +239,10 @@ def _file(files: Mapping[str, bytes], name: str) -> bytes:
     return files[name]
 
 
-def _told(row: Row, prepared: PreparedRow | SeraError, answer: Answer) -> BatchRow:
-    line: dict[str, Any] = {"line": row.line, "image": row.name}
+def _batch_row(row: Row, prepared: PreparedRow | SeraError, answer: Answer) -> BatchRow:
+    fields: dict[str, Any] = {"line": row.line, "image": row.name}
     if isinstance(prepared, PreparedRow):
-        line["image_sha256"] = prepared.content.image_sha256
+        fields["image_sha256"] = prepared.content.image_sha256
     if isinstance(answer, SeraError):
-        return BatchRow(**line, outcome=REFUSED, **error_item(answer))
-    return BatchRow(**line, outcome=answer)
+        return BatchRow(**fields, outcome=REFUSED, **error_item(answer))
+    return BatchRow(**fields, outcome=answer)

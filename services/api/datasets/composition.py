@@ -1,21 +1,23 @@
-"""What a draft or a version is made of, as an operator sees it."""
+"""API schemas of the composition of a draft or a version."""
 
 from pydantic import BaseModel, Field
 
-from shared.ledger.datasets.composition import Grouping, CompositionGroup
+from shared.ledger.datasets.composition import CompositionGroup, Grouping
 
 
 class PartView(BaseModel):
-    name: str | None = Field(description="Null for images whose site is not known.")
+    name: str | None = Field(description="Null for images whose site is unknown.")
     images: int
     malignant: int
-    patients: int = Field(description="An image of no known patient counts as one.")
+    patients: int = Field(
+        description="Number of patients; an image of an unknown patient counts as one."
+    )
 
 
 class CompositionView(BaseModel):
-    """What a draft or a version is made of."""
+    """Composition of a draft or a version."""
 
-    all: PartView | None = Field(description="Null where there is no image.")
+    all: PartView | None = Field(description="Null without images.")
     splits: list[PartView]
     sites: list[PartView]
     sizes: list[PartView] = Field(
@@ -24,10 +26,14 @@ class CompositionView(BaseModel):
 
 
 def composition_view(parts: dict[Grouping, list[CompositionGroup]]) -> CompositionView:
-    told = {
-        by: [PartView(**vars(part)) for part in found] for by, found in parts.items()
+    views = {
+        grouping: [PartView(**vars(group)) for group in groups]
+        for grouping, groups in parts.items()
     }
-    whole = next(iter(told[Grouping.ALL]), None)
+    all_images = next(iter(views[Grouping.ALL]), None)
     return CompositionView(
-        all=whole, splits=told[Grouping.SPLIT], sites=told[Grouping.SITE], sizes=told[Grouping.SIZE]
+        all=all_images,
+        splits=views[Grouping.SPLIT],
+        sites=views[Grouping.SITE],
+        sizes=views[Grouping.SIZE],
     )

@@ -1,4 +1,5 @@
-"""The pixels of a labelled image: looked at whole before they are kept, so that training meets no surprise."""
+"""Stores the files of labelled images. They are cleaned and decoded first, so that training can
+read them."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -16,12 +17,15 @@ from shared.objects import ObjectStore
 
 class ErasedMeanwhile(Unavailable):
     code = "erased-meanwhile"
-    text = "An image of this request was removed at this moment, as part of an erased case. Send the request again."
+    text = (
+        "An image of this request was removed at this moment, as part of an erased case. Send "
+        "the request again."
+    )
 
 
 @dataclass(frozen=True)
 class Content:
-    """What an image and its mask are known by."""
+    """The hashes of an image and its mask."""
 
     image_sha256: str
     mask_sha256: str | None
@@ -29,45 +33,56 @@ class Content:
 
 @dataclass(frozen=True)
 class StoredFiles:
-    """An image and its mask as they came and as they are stored."""
+    """An image and its mask, each with the hash of the uploaded and of the stored file."""
 
     image: CleanedFileHashes
     mask: CleanedFileHashes | None
 
 
 class ImageFiles:
-    """Keeps the files of labelled images in the object store; no transaction is open meanwhile."""
+    """Stores files of labelled images in the object store while no transaction is open."""
 
     def __init__(self, objects: ObjectStore, deidentifier: Deidentifier) -> None:
         self._objects = objects
         self._deidentifier = deidentifier
 
     def store(self, image: bytes, mask: bytes | None) -> StoredFiles:
-        """Clean and decode both, then store what is clean; raises what is wrong with them."""
+        """Clean and decode image and mask, then store the cleaned files. Raises InputError for a
+        bad file."""
         cleaned = self._deidentifier.clean(image)
         height, width = decode(cleaned.data).pixels.shape
         if mask is None:
-            return StoredFiles(image=self._store(image, cleaned), mask=None)
+            return StoredFiles(image=self._store_cleaned(image, cleaned), mask=None)
         cleaned_mask = self._deidentifier.clean_mask(mask, width, height)
         return StoredFiles(
-            image=self._store(image, cleaned), mask=self._store(mask, cleaned_mask)
+            image=self._store_cleaned(image, cleaned),
+            mask=self._store_cleaned(mask, cleaned_mask),
         )
 
     def record(
-        self, session: SystemSession, dataset: UUID, kept: Iterable[StoredFiles]
+        self, session: SystemSession, dataset: UUID, stored: Iterable[StoredFiles]
     ) -> None:
-        """Remember which files were changed by cleaning, and hold what was stored for the rows to come.
+        """Record which files cleaning has changed, and protect the stored files until their rows
+        are added.
 
         Raises ErasedMeanwhile.
         """
-        files = [file for pair in kept for file in (pair.image, pair.mask) if file]
-        let_go = session.orphaned_objects.hold({file.stored_sha256 for file in files})
-        if not all(self._objects.exists(sha256) for sha256 in let_go):
+        files = []
+        for pair in stored:
+            files.append(pair.image)
+            if pair.mask is not None:
+                files.append(pair.mask)
+        hashes = {file.stored_sha256 for file in files}
+        former_orphans = session.orphaned_objects.hold(hashes)
+        if not all(self._objects.exists(sha256) for sha256 in former_orphans):
             raise ErasedMeanwhile
         session.cleaned_files.record(dataset, files)
 
-    def _store(self, original: bytes, cleaned: CleanedFile) -> CleanedFileHashes:
-        """An original above the cap is refused by the receive path; a cleaned loop may be larger."""
+    def _store_cleaned(
+        self, original: bytes, cleaned: CleanedFile
+    ) -> CleanedFileHashes:
+        """Store a cleaned file. The upload limit applies to the original only: a cleaned loop may
+        be larger."""
         source = hashlib.sha256(original).hexdigest()
         stored = self._objects.put(cleaned.data)
         return CleanedFileHashes(
@@ -77,23 +92,28 @@ class ImageFiles:
         )
 
 
-def dataset_contents(session: SystemSession, told: Sequence[Content]) -> list[Content]:
-    """What files go by in datasets, of the hashes they came under."""
-    hashes = {
-        each
-        for content in told
-        for each in (content.image_sha256, content.mask_sha256)
-        if each
-    }
-    names = session.cleaned_files.dataset_hashes(hashes)
+def dataset_contents(
+    session: SystemSession, uploaded: Sequence[Content]
+) -> list[Content]:
+    """The hashes by which datasets know files, for the hashes of the uploaded files."""
+    hashes = set()
+    for content in uploaded:
+        hashes.add(content.image_sha256)
+        if content.mask_sha256:
+            hashes.add(content.mask_sha256)
+    dataset_hashes = session.cleaned_files.dataset_hashes(hashes)
     return [
-        Content(names[each.image_sha256], names.get(each.mask_sha256 or ""))
-        for each in told
+        Content(
+            image_sha256=dataset_hashes[content.image_sha256],
+            mask_sha256=dataset_hashes.get(content.mask_sha256 or ""),
+        )
+        for content in uploaded
     ]
 
 
-def uploaded_content(kept: StoredFiles) -> Content:
+def uploaded_content(stored: StoredFiles) -> Content:
+    """The hashes of the files as they were uploaded."""
     return Content(
-        image_sha256=kept.image.source_sha256,
-        mask_sha256=kept.mask.source_sha256 if kept.mask else None,
+        image_sha256=stored.image.source_sha256,
+        mask_sha256=stored.mask.source_sha256 if stored.mask else None,
     )

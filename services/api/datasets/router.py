@@ -1,4 +1,4 @@
-"""Datasets: create, fill, correct, split, freeze. Operators only."""
+"""Routes of datasets: create, fill, correct, split, freeze. Operators only."""
 
 from typing import Annotated
 
@@ -18,8 +18,8 @@ from services.api.datasets.batch import BatchService
 from services.api.datasets.composition import CompositionView
 from services.api.datasets.content import ImageFiles
 from services.api.datasets.schemas import (
-    MAX_NUMBER,
     MAX_HASHES,
+    MAX_NUMBER,
     SHA256,
     BatchReport,
     Correction,
@@ -33,9 +33,9 @@ from services.api.datasets.schemas import (
     NewDataset,
     NewSplit,
     OutcomeFilter,
+    OutcomeImportView,
     Sha256,
     SplitView,
-    OutcomeImportView,
     VersionDetail,
     VersionView,
     dataset_view,
@@ -55,11 +55,16 @@ from shared.ledger import SystemSession
 
 router = APIRouter(prefix="/v1", tags=["datasets"])
 MANIFEST = (
-    "CSV in UTF-8, as a field or a file: `image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads]`. `image` "
-    "and `mask` are names of files of this request; of an image that the dataset has already they may be its hashes: "
-    "the row is then only compared. At most 2,000 rows."
+    "CSV in UTF-8, as a field or a file: "
+    "`image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads]`. `image` "
+    "and `mask` are names of files of this request. For an image that the dataset already has they "
+    "may be its hashes; such a row is only compared. At most 2,000 rows."
 )
-MANIFEST_EXAMPLE = "image,malignant,mask,patient,site\na.png,1,a-mask.png,P-17,north\nb.png,0,,P-18,north\n"
+MANIFEST_EXAMPLE = (
+    "image,malignant,mask,patient,site\n"
+    "a.png,1,a-mask.png,P-17,north\n"
+    "b.png,0,,P-18,north\n"
+)
 
 
 def dataset_service(caller: Operator, session: SystemSessionDep) -> DatasetService:
@@ -91,9 +96,7 @@ def batch_service(
 DatasetServiceDep = Annotated[DatasetService, Depends(dataset_service)]
 ImageServiceDep = Annotated[ImageService, Depends(image_service)]
 BatchServiceDep = Annotated[BatchService, Depends(batch_service)]
-Number = Annotated[
-    int, Path(ge=1, le=MAX_NUMBER, description="The version's number.")
-]
+Number = Annotated[int, Path(ge=1, le=MAX_NUMBER, description="The version's number.")]
 ImageHash = Annotated[
     Sha256, Path(description="SHA-256 of the image file.", examples=[SHA256])
 ]
@@ -102,7 +105,7 @@ ImageHash = Annotated[
 def labelled(
     image: Annotated[UploadFile, File()],
     malignant: Annotated[
-        bool, Form(description="The label; malignant is the positive class.")
+        bool, Form(description="Label; malignant is the positive class.")
     ],
     mask: Annotated[
         UploadFile | None,
@@ -110,7 +113,9 @@ def labelled(
     ] = None,
     patient: Annotated[
         OptionalText,
-        Form(description="The hospital's number; only a keyed hash is kept."),
+        Form(
+            description="Patient number of the hospital; only a keyed hash is stored."
+        ),
     ] = None,
     site: Annotated[OptionalText, Form()] = None,
     size_mm: Annotated[float | None, Form(gt=0, allow_inf_nan=False)] = None,
@@ -118,7 +123,8 @@ def labelled(
     split: Annotated[
         Split | None,
         Form(
-            description="`test` images are never learned from; left out, it follows from the patient."
+            description="`test` images are never used for training. If omitted, it follows from "
+            "the patient."
         ),
     ] = None,
 ) -> Labelled:
@@ -130,12 +136,12 @@ def labelled(
         tirads=tirads,
         split=split,
     )
-    return Labelled(image.file, mask.file if mask else None, facts)
+    return Labelled(image=image.file, mask=mask.file if mask else None, facts=facts)
 
 
 @router.post("/datasets", status_code=201)
 def create_dataset(new: NewDataset, service: DatasetServiceDep) -> DatasetView:
-    """Create a dataset; an existing one of that name and kind is returned as it is."""
+    """Create a dataset. An existing one of the same name and kind is returned unchanged."""
     return dataset_view(service.create(new.name, new.synthetic))
 
 
@@ -150,9 +156,9 @@ def read_dataset(
     name: str, service: DatasetServiceDep, response: Response
 ) -> DatasetDetail:
     """A dataset's draft, counted by part, site and label. The ETag is the draft's revision."""
-    found = service.read(name)
-    set_etag(response, str(found.revision))
-    return found
+    dataset = service.read(name)
+    set_etag(response, str(dataset.revision))
+    return dataset
 
 
 @router.get("/datasets/{name}/composition")
@@ -164,11 +170,11 @@ def read_composition(
         Query(
             ge=1,
             le=MAX_NUMBER,
-            description="A frozen version; left out: the draft.",
+            description="Number of a frozen version; the draft if omitted.",
         ),
     ] = None,
 ) -> CompositionView:
-    """Images, malignant ones and patients by part, site and size."""
+    """Numbers of images, malignant images and patients by split, site and size."""
     return service.composition(name, version)
 
 
@@ -176,7 +182,8 @@ def read_composition(
 def add_image(
     name: str, form: Annotated[Labelled, Depends(labelled)], service: ImageServiceDep
 ) -> ImageAdded:
-    """Add one labelled image; deduplicated by content. The same image under another label is refused."""
+    """Add one labelled image. The same image with the same label changes nothing; with another it
+    is refused."""
     image_sha256, added = service.add(name, form)
     return ImageAdded(image_sha256=image_sha256, added=added)
 
@@ -189,7 +196,8 @@ def correct_image(
     service: DatasetServiceDep,
     tags: IfMatch,
 ) -> ImageView:
-    """Correct a row of the draft. Frozen versions keep what they hold; an image in one keeps its part."""
+    """Correct a row of the draft. Frozen versions do not change, and an image in one keeps its
+    split."""
     return service.correct(name, image_sha256, correction, tags)
 
 
@@ -197,7 +205,8 @@ def correct_image(
 def remove_image(
     name: str, image_sha256: ImageHash, service: DatasetServiceDep, tags: IfMatch
 ) -> ImageView:
-    """Take a row out of the draft. One that came as a case comes back with the next taking of outcomes."""
+    """Remove a row from the draft. One that came from a case returns with the next import of
+    outcomes."""
     return service.remove(name, image_sha256, tags)
 
 
@@ -207,7 +216,8 @@ def ask_known(
     images: Annotated[list[Sha256], Body(max_length=MAX_HASHES, examples=[[SHA256]])],
     service: DatasetServiceDep,
 ) -> KnownImages:
-    """Which of these images, named by the SHA-256 of their files, the dataset has: those need not be sent again."""
+    """The images among these SHA-256 hashes of files that the dataset already has. They need not be
+    sent again."""
     return service.known(name, images)
 
 
@@ -222,7 +232,8 @@ def add_batch(
         list[UploadFile] | None, File(description="Images and masks, at most 1,000.")
     ] = None,
 ) -> BatchReport:
-    """Add many labelled images; answers what became of each row. A batch sent again changes nothing."""
+    """Add many labelled images, and answer the outcome of each row. A repeated batch changes
+    nothing."""
     return service.add_rows(name, manifest, files or [])
 
 
@@ -230,16 +241,17 @@ def add_batch(
 def split_dataset(
     name: str, new: NewSplit, service: DatasetServiceDep, tags: IfMatch
 ) -> SplitView:
-    """Put every image of the draft into `train` or `test`, save those that a frozen version holds fast."""
+    """Assign every image of the draft to `train` or `test`, except images of frozen versions."""
     return service.split(name, new, tags)
 
 
 @router.post("/datasets/{name}/outcomes")
 def take_outcomes(
-    name: str, which: OutcomeFilter, service: DatasetServiceDep, tags: IfMatch
+    name: str, outcome_filter: OutcomeFilter, service: DatasetServiceDep, tags: IfMatch
 ) -> OutcomeImportView:
-    """Bring cases with consent and a known outcome into the draft; follow corrections and withdrawn consent."""
-    return service.import_outcomes(name, which, tags)
+    """Import cases with consent and a known outcome into the draft, with corrections and withdrawn
+    consent."""
+    return service.import_outcomes(name, outcome_filter, tags)
 
 
 @router.post(
@@ -250,7 +262,8 @@ def take_outcomes(
 def freeze_dataset(
     name: str, service: DatasetServiceDep, response: Response, tags: IfMatch
 ) -> FrozenView:
-    """Freeze the draft into a version that never changes; an unchanged draft gives the version it has."""
+    """Freeze the draft into a version that never changes. An unchanged draft returns its existing
+    version."""
     frozen = service.freeze(name, tags)
     response.status_code = 201 if frozen.new else 200
     return frozen
@@ -258,7 +271,7 @@ def freeze_dataset(
 
 @router.get("/datasets/{name}/versions")
 def list_versions(name: str, service: DatasetServiceDep) -> list[VersionView]:
-    """Newest first."""
+    """Versions of a dataset, newest first."""
     return service.versions(name)
 
 
@@ -272,9 +285,9 @@ def read_version(
         Query(
             ge=1,
             le=MAX_NUMBER,
-            description="Compare with this version instead of the one before.",
+            description="Compare with this version instead of the previous one.",
         ),
     ] = None,
 ) -> VersionDetail:
-    """A version, and what changed since the one before it."""
+    """A version, and its changes since the previous one."""
     return service.version(name, number, against)

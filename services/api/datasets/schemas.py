@@ -1,4 +1,4 @@
-"""Datasets as an operator sees them."""
+"""API schemas of datasets."""
 
 import re
 from datetime import UTC, datetime
@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from services.api.text import OptionalText, PlainText
 from shared.domain.training.states import Split
-from shared.ledger.datasets.drafts import SplitResult, AddStatus
+from shared.ledger.datasets.drafts import AddStatus, SplitResult
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.datasets.repository import Dataset, SplitCount
-from shared.ledger.datasets.versions import VersionDifference, FreezeResult, Version
+from shared.ledger.datasets.versions import FreezeResult, Version, VersionDifference
 
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 MAX_HASHES = 10_000
@@ -21,24 +21,26 @@ SHA256 = "1f0b8f5e52b54d0c8d555d8e2c4f7a117f3f6c1e6a554a339d1c2f6f0f8d2a10"
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
-def _example(**told: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [told]})
+def _example(**fields: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 class Facts(BaseModel):
-    """What is known of an image; what is left out is not known, and `split` then follows from the patient."""
+    """Facts about an image. An omitted fact is unknown; an omitted `split` follows from the
+    patient."""
 
-    malignant: bool = Field(description="The label; malignant is the positive class.")
+    malignant: bool = Field(description="Label; malignant is the positive class.")
     patient: OptionalText = Field(
-        None, description="The hospital's number; only a keyed hash of it is kept."
+        None,
+        description="Patient number of the hospital; only a keyed hash is stored.",
     )
     site: OptionalText = Field(
-        None, description="The hospital; a patient's number counts within it."
+        None, description="Hospital; patient numbers are unique within it."
     )
     size_mm: float | None = Field(None, gt=0, allow_inf_nan=False)
     tirads: OptionalText = None
     split: Split | None = Field(
-        None, description="`test` images are never learned from."
+        None, description="`test` images are never used for training."
     )
 
 
@@ -50,21 +52,22 @@ class NewDataset(BaseModel):
     )
     synthetic: bool = Field(
         False,
-        description="Phantoms, not patients; every result of a model from it says so.",
+        description="Whether it holds phantoms instead of patients. Every result of a model "
+        "trained on it says so.",
     )
 
 
 class DatasetView(BaseModel):
-    """Counts are the draft's: what the next version will hold."""
+    """A dataset. Counts are those of the draft, which the next version will contain."""
 
     dataset_id: UUID
     name: str
     synthetic: bool
     images: int
     malignant: int
-    versions: int = Field(description="How many frozen versions there are.")
+    versions: int = Field(description="Number of frozen versions.")
     revision: int = Field(
-        description="Counts the draft's changes; in quotation marks it is the draft's ETag."
+        description="Number of changes of the draft; in quotation marks it is the draft's ETag."
     )
 
 
@@ -76,12 +79,14 @@ class ShareView(BaseModel):
 
 
 class DatasetDetail(DatasetView):
-    shares: list[ShareView] = Field(description="The draft, counted by part and site.")
+    shares: list[ShareView] = Field(
+        description="Counts of the draft by split and site."
+    )
 
 
 class ImageAdded(BaseModel):
     image_sha256: str
-    added: bool = Field(description="False if the dataset had this very image already.")
+    added: bool = Field(description="False if the dataset already had this image.")
 
 
 class ImageView(BaseModel):
@@ -100,7 +105,7 @@ class ImageView(BaseModel):
 
 
 class Correction(BaseModel):
-    """Only what is named is changed; `patient` or `site` given as null is forgotten."""
+    """Changes only the fields that are sent. `patient` or `site` as null removes it."""
 
     model_config = ConfigDict(extra="forbid") | _example(malignant=True)
     malignant: bool = False
@@ -109,7 +114,7 @@ class Correction(BaseModel):
     split: Split = Split.TRAIN
 
     @model_validator(mode="after")
-    def _something(self) -> "Correction":
+    def _check_not_empty(self) -> "Correction":
         if not self.model_fields_set:
             raise ValueError("name at least one of malignant, patient, site, split")
         return self
@@ -126,26 +131,26 @@ class KnownImages(BaseModel):
         known={SHA256: {"malignant": True, "split": "train", "mask_sha256": None}}
     )
     known: dict[str, KnownImage] = Field(
-        description="Those of the images asked about that the dataset has."
+        description="The images among those in the request that the dataset has."
     )
 
 
 class BatchRow(BaseModel):
-    """What became of one line of the manifest."""
+    """Outcome of one line of the manifest."""
 
-    line: int = Field(description="Its line, the header being line 1.")
-    image: str = Field(description="The image as the manifest names it.")
+    line: int = Field(description="Line number; the header is line 1.")
+    image: str = Field(description="Name of the image in the manifest.")
     outcome: str = Field(
-        description="`added`, `known` (the dataset has it just so) or `refused`."
+        description="`added`, `known` (the dataset already has it like this) or `refused`."
     )
     image_sha256: str | None = None
     code: str | None = None
     message: str | None = Field(
         None,
-        description="Why it was refused, and what to do, in the caller's language.",
+        description="Why the row was refused, with the next step, in the caller's language.",
     )
     facts: dict[str, Any] | None = Field(
-        None, description="What `message` is made of: numbers and names."
+        None, description="Numbers and names that `message` contains."
     )
 
 
@@ -170,7 +175,8 @@ class BatchReport(BaseModel):
                 "outcome": "refused",
                 "image_sha256": None,
                 "code": "image-unreadable",
-                "message": "The PNG image cannot be decoded (it is cut short or damaged). Export it again.",
+                "message": "The PNG image cannot be decoded (it is cut short or damaged). Export "
+                "it again.",
                 "facts": {"format": "PNG", "problem": "it is cut short or damaged"},
             },
         ],
@@ -182,7 +188,10 @@ class BatchReport(BaseModel):
 
 
 class NewSplit(BaseModel):
-    """By patient: `test_share` and `seed`. By site: `sites`. What a frozen version holds stays where it is."""
+    """A split by patient with `test_share` and `seed`, or by site with `sites`.
+
+    Images of frozen versions keep their split.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -197,20 +206,26 @@ class NewSplit(BaseModel):
         description="`patient` or `site`."
     )
     test_share: float | None = Field(
-        None, gt=0, lt=1, description="Of the images of each label; default 0.2."
+        None,
+        gt=0,
+        lt=1,
+        description="Share of test images of each label; default 0.2.",
     )
     seed: int | None = Field(
         None,
         ge=0,
         le=MAX_NUMBER,
-        description="Equal seeds draw equal parts; default 0.",
+        description="Equal seeds give equal splits; default 0.",
     )
     sites: list[PlainText] | None = Field(
-        None, min_length=1, max_length=1000, description="Held back whole."
+        None,
+        min_length=1,
+        max_length=1000,
+        description="Sites whose images all become test images.",
     )
 
     @model_validator(mode="after")
-    def _fitting(self) -> "NewSplit":
+    def _check_fields(self) -> "NewSplit":
         if self.by == "site" and not self.sites:
             raise ValueError("a split by site names its `sites`")
         if self.by == "site" and (self.test_share, self.seed) != (None, None):
@@ -221,26 +236,28 @@ class NewSplit(BaseModel):
 
 
 class SplitView(BaseModel):
-    """The draft after a split, in images."""
+    """Numbers of images in the draft after a split."""
 
     train: int
     test: int
     moved: int
     fixed: int = Field(
-        description="They, or their patient, are in a frozen version and keep their part."
+        description="Images that keep their split, because they or their patient are in a frozen "
+        "version."
     )
     overruled: int = Field(
-        description="Of those fixed, how many are in the other part than was asked for."
+        description="Fixed images whose split differs from the requested one."
     )
 
 
 class DifferenceView(BaseModel):
-    against: int = Field(description="The version that this one is compared with.")
+    against: int = Field(description="Number of the version compared with.")
     added: int
     removed: int
     relabelled: int
     changed: int = Field(
-        description="Same label, but another mask, patient, site, part, size or category."
+        description="Images with the same label but another mask, patient, site, split, size or "
+        "category."
     )
 
 
@@ -268,30 +285,31 @@ class VersionDetail(VersionView):
 
 
 class OutcomeFilter(BaseModel):
-    """Narrows which outcomes are added; consent that was withdrawn and corrected labels always count."""
+    """Limits which outcomes are added. Withdrawn consent and corrected labels are always
+    imported."""
 
     model_config = ConfigDict(extra="forbid") | _example(
         since="2026-01-01", hospital="north"
     )
     since: datetime | None = Field(
-        None, description="Recorded from then on: a day or a moment, in UTC if unsaid."
+        None,
+        description="Outcomes recorded from this day or time on; in UTC without a zone.",
     )
     hospital: OptionalText = None
 
     @property
     def moment(self) -> datetime | None:
-        return (
-            self.since.replace(tzinfo=UTC)
-            if self.since and self.since.tzinfo is None
-            else self.since
-        )
+        """`since` with a time zone."""
+        if self.since is None or self.since.tzinfo is not None:
+            return self.since
+        return self.since.replace(tzinfo=UTC)
 
 
 class WithdrawnView(BaseModel):
     case_id: UUID
     image_sha256: str
     versions: list[int] = Field(
-        description="Frozen versions that still hold it; they never change."
+        description="Frozen versions that still contain it; they never change."
     )
 
 
@@ -301,31 +319,32 @@ class RefusedView(BaseModel):
     code: str
     message: str = Field(description="Why it was refused, in the caller's language.")
     facts: dict[str, Any] = Field(
-        description="What `message` is made of: numbers and names."
+        description="Numbers and names that `message` contains."
     )
 
 
 class OutcomeImportView(BaseModel):
     added: int
     corrected: int = Field(
-        description="Rows whose label, patient or ROI followed a newer outcome."
+        description="Rows whose label, patient or ROI changed with a newer outcome."
     )
     known: int = Field(
-        description="Images that had come into the dataset by an import, under the same label."
+        description="Images that the dataset already had with the same label."
     )
     withdrawn: list[WithdrawnView] = Field(
-        description="Taken out of the draft, since consent was withdrawn."
+        description="Images removed from the draft because consent was withdrawn."
     )
     refused: list[RefusedView]
 
 
 def dataset_view(dataset: Dataset) -> DatasetView:
-    return DatasetView(**_told(dataset))
+    return DatasetView(**_dataset_fields(dataset))
 
 
 def dataset_detail(dataset: Dataset, shares: list[SplitCount]) -> DatasetDetail:
     return DatasetDetail(
-        **_told(dataset), shares=[ShareView(**vars(share)) for share in shares]
+        **_dataset_fields(dataset),
+        shares=[ShareView(**vars(share)) for share in shares],
     )
 
 
@@ -333,18 +352,17 @@ def image_view(image: LabelledImage) -> ImageView:
     return ImageView(**vars(image), patient_known=image.patient is not None)
 
 
-def known_images(held: dict[str, LabelledImage]) -> KnownImages:
-    return KnownImages(
-        known={
-            sha256: KnownImage.model_validate(image, from_attributes=True)
-            for sha256, image in held.items()
-        }
-    )
+def known_images(images: dict[str, LabelledImage]) -> KnownImages:
+    views = {
+        sha256: KnownImage.model_validate(image, from_attributes=True)
+        for sha256, image in images.items()
+    }
+    return KnownImages(known=views)
 
 
 def batch_report(rows: list[BatchRow]) -> BatchReport:
     outcomes = [row.outcome for row in rows]
-    added, known = (outcomes.count(reception) for reception in AddStatus)
+    added, known = (outcomes.count(status) for status in AddStatus)
     return BatchReport(
         added=added, known=known, refused=len(rows) - added - known, rows=rows
     )
@@ -355,36 +373,30 @@ def split_view(parted: SplitResult) -> SplitView:
 
 
 def version_view(version: Version) -> VersionView:
-    return VersionView(**_of_version(version))
+    return VersionView(**_version_fields(version))
 
 
 def frozen_view(frozen: FreezeResult) -> FrozenView:
-    return FrozenView(**_of_version(frozen), new=frozen.new)
+    return FrozenView(**_version_fields(frozen), new=frozen.new)
 
 
 def version_detail(
     version: Version, difference: VersionDifference | None, against: int
 ) -> VersionDetail:
     """`against` is the number of the version that this one is compared with; 0 for none."""
-    compared = (
-        DifferenceView(against=against, **vars(difference)) if difference else None
-    )
-    return VersionDetail(**_of_version(version), difference=compared)
+    difference_view = None
+    if difference is not None:
+        difference_view = DifferenceView(against=against, **vars(difference))
+    return VersionDetail(**_version_fields(version), difference=difference_view)
 
 
-def _told(dataset: Dataset) -> dict[str, Any]:
-    told = {
-        name: getattr(dataset, name)
-        for name in DatasetView.model_fields
-        if name != "dataset_id"
-    }
-    return told | {"dataset_id": dataset.id}
+def _dataset_fields(dataset: Dataset) -> dict[str, Any]:
+    names = DatasetView.model_fields.keys() - {"dataset_id"}
+    fields = {name: getattr(dataset, name) for name in names}
+    return fields | {"dataset_id": dataset.id}
 
 
-def _of_version(version: Version) -> dict[str, Any]:
-    told = {
-        name: getattr(version, name)
-        for name in VersionView.model_fields
-        if name != "version_id"
-    }
-    return told | {"version_id": version.id}
+def _version_fields(version: Version) -> dict[str, Any]:
+    names = VersionView.model_fields.keys() - {"version_id"}
+    fields = {name: getattr(version, name) for name in names}
+    return fields | {"version_id": version.id}

@@ -1,10 +1,15 @@
-"""Datasets: fill them, correct them, split them, freeze them."""
+"""Creates, fills, corrects, splits and freezes datasets."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from services.api.datasets.composition import CompositionView, composition_view
-from services.api.datasets.content import Content, ImageFiles, uploaded_content, dataset_contents
+from services.api.datasets.content import (
+    Content,
+    ImageFiles,
+    dataset_contents,
+    uploaded_content,
+)
 from services.api.datasets.schemas import (
     NAME,
     Correction,
@@ -15,9 +20,9 @@ from services.api.datasets.schemas import (
     KnownImages,
     NewSplit,
     OutcomeFilter,
+    OutcomeImportView,
     RefusedView,
     SplitView,
-    OutcomeImportView,
     VersionDetail,
     VersionView,
     WithdrawnView,
@@ -44,19 +49,27 @@ TEST_SHARE = 0.2
 
 class DatasetNameInvalid(InputError):
     code = "dataset-name-invalid"
-    text = "{name!r} cannot name a dataset. Use letters, digits and . _ - and begin with a letter or digit."
+    text = (
+        "{name!r} cannot name a dataset. Use letters, digits and . _ - and begin with a letter "
+        "or digit."
+    )
 
 
 class DatasetOfOtherKind(Conflict):
-    """A model knows whether it learned from phantoms by its dataset, so the two are never mixed."""
+    """A model knows by its dataset whether it was trained on phantoms, so the two kinds are never
+    mixed."""
 
     code = "dataset-of-other-kind"
-    text = "The dataset {name!r} holds {kind} images and takes no {other} ones. Put them under another name."
+    text = (
+        "The dataset {name!r} holds {kind} images and takes no {other} ones. Put them under "
+        "another name."
+    )
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """An image with what is known of it; the mask is a raster of the same size, non-zero inside the nodule."""
+    """An image with its facts. The mask is a raster of the same size, non-zero inside the
+    nodule."""
 
     image: BinaryIO
     mask: BinaryIO | None
@@ -68,7 +81,8 @@ class DatasetService:
         self._session = session
 
     def create(self, name: str, synthetic: bool) -> Dataset:
-        """The dataset of this name, made if it is new. Raises DatasetNameInvalid, DatasetOfOtherKind."""
+        """The dataset of this name, created if it does not exist. Raises DatasetNameInvalid,
+        DatasetOfOtherKind."""
         if not NAME.fullmatch(name):
             raise DatasetNameInvalid(name=name)
         self._session.datasets.ensure(name, synthetic)
@@ -87,7 +101,7 @@ class DatasetService:
         return dataset_detail(dataset, self._session.datasets.split_counts(dataset.id))
 
     def composition(self, name: str, number: int | None) -> CompositionView:
-        """Of the draft, or of a version by its number."""
+        """The composition of the draft, or of a version by its number."""
         dataset = find_dataset(self._session, name).id
         if number is None:
             return composition_view(self._session.compositions.of_draft(dataset))
@@ -95,16 +109,15 @@ class DatasetService:
         return composition_view(self._session.compositions.of_version(version.id))
 
     def known(self, name: str, hashes: list[str]) -> KnownImages:
-        names = self._session.cleaned_files.dataset_hashes(set(hashes))
+        dataset_hashes = self._session.cleaned_files.dataset_hashes(set(hashes))
         dataset = find_dataset(self._session, name).id
-        images = self._session.drafts.find_images(dataset, set(names.values()))
-        return known_images(
-            {
-                source: images[stored]
-                for source, stored in names.items()
-                if stored in images
-            }
-        )
+        images = self._session.drafts.find_images(dataset, set(dataset_hashes.values()))
+        images_by_source = {
+            source_hash: images[dataset_hash]
+            for source_hash, dataset_hash in dataset_hashes.items()
+            if dataset_hash in images
+        }
+        return known_images(images_by_source)
 
     def correct(
         self, name: str, image_sha256: str, correction: Correction, tags: ETags
@@ -114,14 +127,17 @@ class DatasetService:
             for column in correction.model_fields_set
         }
         if "patient" in changes:
-            changes["patient"] = self._session.pseudonyms.pseudonymise(changes["patient"])
-        image = _named(self._session, image_sha256)
+            changes["patient"] = self._session.pseudonyms.pseudonymise(
+                changes["patient"]
+            )
+        image = _dataset_hash(self._session, image_sha256)
         dataset = find_dataset(self._session, name).id
-        return image_view(self._session.drafts.change(dataset, image, changes, tags))
+        changed = self._session.drafts.change(dataset, image, changes, tags)
+        return image_view(changed)
 
     def remove(self, name: str, image_sha256: str, tags: ETags) -> ImageView:
         dataset = find_dataset(self._session, name).id
-        image = _named(self._session, image_sha256)
+        image = _dataset_hash(self._session, image_sha256)
         return image_view(self._session.drafts.remove(dataset, image, tags))
 
     def split(self, name: str, new: NewSplit, tags: ETags) -> SplitView:
@@ -147,29 +163,31 @@ class DatasetService:
         ]
 
     def version(self, name: str, number: int, against: int | None) -> VersionDetail:
-        """A version, and what it changed against another one: the one before, if none is named."""
+        """A version, and its changes against another version, by default the previous one."""
         versions = self._session.versions
         dataset = find_dataset(self._session, name).id
         version = versions.find(dataset, number)
-        other = against or number - 1
-        if not other:
+        base_number = against or number - 1
+        if not base_number:
             return version_detail(version, None, against=0)
-        older = versions.find(dataset, other)
-        difference = versions.difference(older.id, version.id)
-        return version_detail(version, difference, against=other)
+        base = versions.find(dataset, base_number)
+        difference = versions.difference(base.id, version.id)
+        return version_detail(version, difference, against=base_number)
 
-    def import_outcomes(self, name: str, which: OutcomeFilter, tags: ETags) -> OutcomeImportView:
+    def import_outcomes(
+        self, name: str, outcome_filter: OutcomeFilter, tags: ETags
+    ) -> OutcomeImportView:
         dataset = find_dataset(self._session, name)
         if dataset.synthetic:
             raise DatasetOfOtherKind(name=name, kind=_kind(True), other=_kind(False))
-        taken = self._session.consents.import_outcomes(
-            dataset.id, which.moment, which.hospital, tags
+        outcome_import = self._session.consents.import_outcomes(
+            dataset.id, outcome_filter.moment, outcome_filter.hospital, tags
         )
-        return _taken(taken)
+        return _outcome_import_view(outcome_import)
 
 
 class ImageService:
-    """Adds a labelled image. The transaction that adds it begins when its files are stored."""
+    """Adds a labelled image. The transaction that adds it begins after its files are stored."""
 
     def __init__(
         self,
@@ -182,51 +200,63 @@ class ImageService:
         self._idempotent = idempotent
 
     def add(self, name: str, labelled: Labelled) -> tuple[str, bool]:
-        """Store an image and its label; the same image under the same label changes nothing."""
+        """Store an image and its label, and return its hash and whether it is new.
+
+        The same image with the same label changes nothing.
+        """
         find_dataset(self._session, name)
         self._session.transaction.commit()
+        image = labelled.image.read()
         mask = labelled.mask.read() if labelled.mask else None
-        kept = self._files.store(labelled.image.read(), mask)
+        stored = self._files.store(image, mask)
         if self._idempotent is not None:
             self._idempotent.reserve()
         dataset = find_dataset(self._session, name).id
-        self._files.record(self._session, dataset, [kept])
-        [content] = dataset_contents(self._session, [uploaded_content(kept)])
+        self._files.record(self._session, dataset, [stored])
+        [content] = dataset_contents(self._session, [uploaded_content(stored)])
         row = labelled_image(content, labelled.facts, self._session.pseudonyms)
         return content.image_sha256, self._session.datasets.add(dataset, [row]) == 1
 
 
 def find_dataset(session: SystemSession, name: str) -> Dataset:
-    """The dataset of a name from an address, which may be anything."""
+    """The dataset of a name from a path, which may be any text. Raises DatasetUnknown."""
     if not NAME.fullmatch(name):
         raise DatasetUnknown(name=name)
     return session.datasets.find(name)
 
 
-def _named(session: SystemSession, image_sha256: str) -> str:
-    """The image's hash in datasets, of its file's."""
+def _dataset_hash(session: SystemSession, image_sha256: str) -> str:
+    """The hash by which datasets know an image, for the hash of its file."""
     return session.cleaned_files.dataset_hashes([image_sha256])[image_sha256]
 
 
-def labelled_image(content: Content, facts: Facts, pseudonyms: Pseudonyms) -> LabelledImage:
-    told: dict[str, Any] = facts.model_dump() | {
-        "patient": pseudonyms.pseudonymise(facts.patient)
-    }
-    return LabelledImage(content.image_sha256, mask_sha256=content.mask_sha256, **told)
+def labelled_image(
+    content: Content, facts: Facts, pseudonyms: Pseudonyms
+) -> LabelledImage:
+    columns: dict[str, Any] = facts.model_dump()
+    columns["patient"] = pseudonyms.pseudonymise(facts.patient)
+    return LabelledImage(
+        content.image_sha256, mask_sha256=content.mask_sha256, **columns
+    )
 
 
-def _taken(taken: OutcomeImport) -> OutcomeImportView:
-    withdrawn = [WithdrawnView(**vars(each)) for each in taken.withdrawn]
+def _outcome_import_view(outcome_import: OutcomeImport) -> OutcomeImportView:
+    withdrawn = [WithdrawnView(**vars(image)) for image in outcome_import.withdrawn]
     refused = [
         RefusedView(
-            case_id=each.case_id,
-            image_sha256=each.image_sha256,
-            **error_item(each.reason),
+            case_id=image.case_id,
+            image_sha256=image.image_sha256,
+            **error_item(image.reason),
         )
-        for each in taken.refused
+        for image in outcome_import.refused
     ]
-    counts = {field.name: getattr(taken, field.name) for field in fields(OutcomeImport)}
-    return OutcomeImportView(**counts | {"withdrawn": withdrawn, "refused": refused})
+    return OutcomeImportView(
+        added=outcome_import.added,
+        corrected=outcome_import.corrected,
+        known=outcome_import.known,
+        withdrawn=withdrawn,
+        refused=refused,
+    )
 
 
 def _kind(synthetic: bool) -> str:

@@ -1,4 +1,4 @@
-"""What a hospital's settings come to with the live model, from the model's reference."""
+"""Predicts the effect of a hospital's settings with the live model, from the model's reference."""
 
 import math
 from collections.abc import Mapping
@@ -13,21 +13,25 @@ from shared.statistics import OperatingPoint, predictive_values, select_operatin
 
 CLASSES = ("benign", "malignant")
 NOTES = {
-    "note-unproven": "The live model was trained on {of} malignant images, too few to promise a sensitivity of "
+    "note-unproven": "The live model was trained on {of} malignant images, too few to promise a "
+    "sensitivity of "
     "{target:g}. Its cut-off is the lowest score that any of them had.",
-    "note-no-reference": "The live model holds no cut-offs of its own: it goes by Youden's, and refers no case for "
+    "note-no-reference": "The live model holds no cut-offs of its own: it goes by Youden's, and "
+    "refers no case for "
     "being uncertain.",
     "note-no-model": "No model is live; the settings hold from the first one on.",
 } | {
-    f"note-too-few-{name}": f"The live model was calibrated on {{of}} {name} images. An error level of {{alpha:g}} "
-    f"needs at least {{needed}}; until then no case can be told to be not {name}, and most are referred."
+    f"note-too-few-{name}": f"The live model was calibrated on {{of}} {name} images. An error "
+    f"level of {{alpha:g}} "
+    f"needs at least {{needed}}; until then no case can be told to be not {name}, and most are "
+    "referred."
     for name in CLASSES
 }
 
 
 @dataclass(frozen=True)
 class Live:
-    """The live model with its reference; None where it holds none."""
+    """The live model with its reference, or None if it has none."""
 
     model: Model
     reference: Mapping[str, Any] | None
@@ -40,11 +44,9 @@ def expected(
     if live is None or live.reference is None:
         return None
     cutoff = _cutoff(hospital.target_sensitivity, prevalence, live.reference)
-    referral = (
-        None
-        if hospital.refer_alpha is None
-        else _referral(hospital.refer_alpha, prevalence, live.reference)
-    )
+    referral = None
+    if hospital.refer_alpha is not None:
+        referral = _referral(hospital.refer_alpha, prevalence, live.reference)
     model = live.model
     return LiveView(
         model=f"{model.name}/{model.version}",
@@ -55,98 +57,116 @@ def expected(
 
 
 def notes(hospital: Hospital, live: Live | None) -> list[str]:
-    """Sentences for whoever sets this."""
+    """Caveats for the administrator who changes these settings."""
     if live is None:
         return [_note("note-no-model")]
     if live.reference is None:
-        return (
-            [_note("note-no-reference")]
-            if hospital.target_sensitivity or hospital.refer_alpha
-            else []
-        )
-    return _unproven(hospital.target_sensitivity, live.reference) + _too_few(
-        hospital.refer_alpha, live.reference
-    )
+        if hospital.target_sensitivity or hospital.refer_alpha:
+            return [_note("note-no-reference")]
+        return []
+    unproven = _unproven_notes(hospital.target_sensitivity, live.reference)
+    too_few = _too_few_notes(hospital.refer_alpha, live.reference)
+    return unproven + too_few
 
 
 def _note(code: str, **facts: object) -> str:
-    """In the caller's language."""
-    return sentence(code, facts, NOTES[code].format(**facts))[0]
+    """The note in the caller's language."""
+    english = NOTES[code].format(**facts)
+    return sentence(code, facts, english).text
 
 
 def _cutoff(
     target: float | None, prevalence: float, reference: Mapping[str, Any]
 ) -> CutoffView:
     if target is None:
-        held = reference["youden"]
+        values = reference["youden"]
         rule = "youden"
     else:
-        point = _point(target, reference)
-        held = point.to_json()
+        point = _operating_point(target, reference)
+        values = point.to_json()
         rule = point.rule
-    rates = held.get("sensitivity"), held.get("specificity")
-    ppv, npv = _predictive(rates, prevalence)
-    told = {
-        name: rate and Rate(**rate)
-        for name, rate in zip(("sensitivity", "specificity"), rates, strict=True)
-    }
-    return CutoffView(rule=rule, cutoff=held["cutoff"], ppv=ppv, npv=npv, **told)
+    sensitivity = values.get("sensitivity")
+    specificity = values.get("specificity")
+    ppv, npv = _predictive_values(sensitivity, specificity, prevalence)
+    return CutoffView(
+        rule=rule,
+        cutoff=values["cutoff"],
+        sensitivity=sensitivity and Rate(**sensitivity),
+        specificity=specificity and Rate(**specificity),
+        ppv=ppv,
+        npv=npv,
+    )
 
 
-def _predictive(
-    rates: tuple[Any, Any], prevalence: float
+def _predictive_values(
+    sensitivity: Mapping[str, Any] | None,
+    specificity: Mapping[str, Any] | None,
+    prevalence: float,
 ) -> tuple[float | None, float | None]:
-    if None in rates:
+    """Positive and negative predictive value; None where it is unknown."""
+    if sensitivity is None or specificity is None:
         return None, None
     positive, negative = predictive_values(
-        rates[0]["value"], rates[1]["value"], prevalence
+        sensitivity["value"], specificity["value"], prevalence
     )
-    return _known(positive), _known(negative)
+    return _nan_to_none(positive), _nan_to_none(negative)
 
 
-def _known(value: float) -> float | None:
+def _nan_to_none(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
 def _referral(
     alpha: float, prevalence: float, reference: Mapping[str, Any]
 ) -> ReferralView:
-    found = min(reference["coverage"], key=lambda each: abs(each["alpha"] - alpha))
-    benign = found["benign"]
-    malignant = found["malignant"]
-    rates = malignant["refer"]["value"], benign["refer"]["value"]
-    expected_rate = (
-        None if None in rates else prevalence * rates[0] + (1 - prevalence) * rates[1]
+    """The expected referral at the error level nearest to `alpha`."""
+    steps = reference["coverage"]
+    nearest = min(steps, key=lambda step: abs(step["alpha"] - alpha))
+    benign = nearest["benign"]
+    malignant = nearest["malignant"]
+    benign_rate = benign["refer"]["value"]
+    malignant_rate = malignant["refer"]["value"]
+    refer_rate = None
+    if benign_rate is not None and malignant_rate is not None:
+        refer_rate = prevalence * malignant_rate + (1 - prevalence) * benign_rate
+    return ReferralView(
+        alpha=nearest["alpha"],
+        benign_coverage=benign["coverage"],
+        malignant_coverage=malignant["coverage"],
+        refer_rate=refer_rate,
     )
-    coverage = {
-        "benign_coverage": benign["coverage"],
-        "malignant_coverage": malignant["coverage"],
-    }
-    return ReferralView(alpha=found["alpha"], refer_rate=expected_rate, **coverage)
 
 
-def _unproven(target: float | None, reference: Mapping[str, Any]) -> list[str]:
-    point = None if target is None else _point(target, reference)
-    if point is None or point.promised:
+def _unproven_notes(target: float | None, reference: Mapping[str, Any]) -> list[str]:
+    if target is None:
+        return []
+    point = _operating_point(target, reference)
+    if point.promised:
         return []
     return [_note("note-unproven", of=point.sensitivity.total, target=point.target)]
 
 
-def _too_few(alpha: float | None, reference: Mapping[str, Any]) -> list[str]:
-    """A p-value is at least 1 / (n + 1), so fewer cases than 1 / alpha - 1 leave the class in every set."""
+def _too_few_notes(alpha: float | None, reference: Mapping[str, Any]) -> list[str]:
+    """Notes for classes with too few calibration cases.
+
+    A p-value is at least 1 / (n + 1). With fewer than 1 / alpha - 1 cases the class is in every
+    set.
+    """
     if alpha is None:
         return []
-    needed = math.ceil(1 / alpha - 1 - 1e-9)
-    counts = {name: reference["coverage"][0][name]["cases"] for name in CLASSES}
-    few = {name: count for name, count in counts.items() if count < needed}
-    return [
-        _note(f"note-too-few-{name}", of=count, alpha=alpha, needed=needed)
-        for name, count in few.items()
+    min_cases = math.ceil(1 / alpha - 1 - 1e-9)
+    class_notes = []
+    for name in CLASSES:
+        cases = reference["coverage"][0][name]["cases"]
+        if cases < min_cases:
+            class_notes.append(
+                _note(f"note-too-few-{name}", of=cases, alpha=alpha, needed=min_cases)
+            )
+    return class_notes
+
+
+def _operating_point(target: float, reference: Mapping[str, Any]) -> OperatingPoint:
+    points = [
+        OperatingPoint.from_json(stored) for stored in reference["operating_points"]
     ]
-
-
-def _point(target: float, reference: Mapping[str, Any]) -> OperatingPoint:
-    return select_operating_point(
-        [OperatingPoint.from_json(told) for told in reference["operating_points"]],
-        target,
-    )
+    return select_operating_point(points, target)

@@ -1,4 +1,4 @@
-"""A hospital by its name, as far as the caller may know it."""
+"""Looks up hospitals by name among those that the caller may see."""
 
 from uuid import UUID
 
@@ -10,17 +10,21 @@ Names = dict[UUID, str]
 
 
 def hospital_name(hospital: UUID | None, names: Names) -> str | None:
-    """None for what belongs to no hospital."""
+    """The name of a hospital; None for None."""
     return names.get(hospital) if hospital else None
 
 
 def find_hospital_id(name: str | None, names: Names, caller: Caller) -> UUID | None:
-    """Another hospital's name is answered as one that nobody has. Raises HospitalUnknown, Forbidden."""
+    """The id of the hospital of a name; None for no name.
+
+    The name of another hospital is answered like an unknown name. Raises HospitalUnknown,
+    Forbidden.
+    """
     if not name:
         return None
-    for hospital, known in names.items():
-        if known == name:
-            return hospital
+    for hospital_id, hospital_name in names.items():
+        if hospital_name == name:
+            return hospital_id
     if caller.hospital_id:
         raise Forbidden(role=caller.role, needed=Role.OPERATOR)
     raise HospitalUnknown(name=name)

@@ -1,4 +1,5 @@
-"""A hospital's settings: its own staff read them, its administrator and operators change them."""
+"""Routes of hospitals' settings. A hospital's staff read them; its administrator and operators
+change them."""
 
 from typing import Annotated, Any
 
@@ -26,12 +27,12 @@ router = APIRouter(prefix="/v1", tags=["hospitals"])
 
 
 def change(body: HospitalChange) -> dict[str, Any]:
-    """What the body names, null among it."""
+    """The settings that the body names, including those set to null."""
     return body.model_dump(exclude_unset=True)
 
 
 def operators_change(body: OperatorChange) -> dict[str, Any]:
-    """What the body names, limits among it."""
+    """The settings and limits that the body names."""
     return change(body)
 
 
@@ -39,7 +40,8 @@ Change = Annotated[dict[str, Any], Depends(change)]
 DryRun = Annotated[
     bool,
     Query(
-        description="Only say what the settings would come to, how many cases are due among it."
+        description="Only answer the effect of the settings, including the number of cases due for "
+        "erasure."
     ),
 ]
 OperatorsChange = Annotated[dict[str, Any], Depends(operators_change)]
@@ -48,7 +50,7 @@ OperatorsChange = Annotated[dict[str, Any], Depends(operators_change)]
 def hospital_service(
     session: SystemSessionDep, dependencies: DependenciesDep
 ) -> HospitalService:
-    """It comes after the parameter that checks the caller's role."""
+    """A route lists it after the parameter that checks the caller's role."""
     return HospitalService(session, dependencies.settings)
 
 
@@ -64,8 +66,10 @@ def with_tag(view: HospitalView, response: Response) -> HospitalView:
 def read_own(
     caller: HospitalReader, service: HospitalServiceDep, response: Response
 ) -> HospitalView:
-    """The settings of the key's own hospital, and what they come to with the live model. The ETag
-    is the settings'."""
+    """The settings of the caller's hospital, and their effect with the live model.
+
+    The ETag is that of the settings.
+    """
     return with_tag(service.read(hospital_id_of(caller)), response)
 
 
@@ -78,10 +82,9 @@ def change_own(
     response: Response,
     dry_run: DryRun = False,
 ) -> HospitalView:
-    """Change them; the next case that a worker takes up is judged by the new ones."""
-    return with_tag(
-        service.change(hospital_id_of(caller), change, tags, dry_run), response
-    )
+    """Change the settings. They hold from the next case that a worker starts."""
+    view = service.change(hospital_id_of(caller), change, tags, dry_run)
+    return with_tag(view, response)
 
 
 @router.get("/hospitals")
@@ -94,8 +97,8 @@ def list_hospitals(caller: Operator, service: HospitalServiceDep) -> list[Hospit
 def add_hospital(
     new: NewHospital, caller: Operator, service: HospitalServiceDep, response: Response
 ) -> HospitalView:
-    """A hospital of its own, behind walls; it goes by the installation's settings until it says
-    otherwise."""
+    """Add a hospital, isolated from the others. It uses the installation's settings until it has
+    its own."""
     return with_tag(service.add(new.name), response)
 
 
@@ -109,7 +112,6 @@ def change_hospital(
     response: Response,
     dry_run: DryRun = False,
 ) -> HospitalView:
-    """Change the settings of the hospital of this name, and how much it may send."""
-    return with_tag(
-        service.change(service.find_id(name), change, tags, dry_run), response
-    )
+    """Change the settings of a hospital, and how many cases it may send."""
+    view = service.change(service.find_id(name), change, tags, dry_run)
+    return with_tag(view, response)

@@ -1,4 +1,4 @@
-"""A hospital's settings, and what they come to with the live model."""
+"""API schemas of hospitals' settings and of their effect with the live model."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.text import PlainText
 
 Count = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
-"""What can be counted with at all; what may be set, and why not, says `limits`."""
+"""Values that the database can store. `validation` has the limits of each setting."""
 
 
 class NewHospital(BaseModel):
@@ -16,13 +16,14 @@ class NewHospital(BaseModel):
     )
     name: Annotated[PlainText, Field(min_length=1, max_length=100, pattern=r"\S")] = (
         Field(
-            description="What it is called everywhere; it cannot be changed later. It stands in the audit trail's export."
+            description="Name of the hospital everywhere, also in exports of the audit trail. It "
+            "cannot be changed later."
         )
     )
 
 
 class HospitalChange(BaseModel):
-    """What to set; what is left out stays as it is, and null goes back to the default."""
+    """Settings to change. An omitted setting stays as it is; null restores the default."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -34,27 +35,32 @@ class HospitalChange(BaseModel):
     )
     prevalence: float | None = Field(
         None,
-        description="Share of malignant nodules expected here, 0.01 to 0.9; null: the installation's.",
+        description="Expected share of malignant nodules, 0.01 to 0.9; null for the "
+        "installation's.",
     )
     fna_rule: str | None = Field(
-        None, description="FNA rule by its name; null: the installation's."
+        None, description="Name of the FNA rule; null for the installation's."
     )
     target_sensitivity: float | None = Field(
         None,
-        description="Sensitivity that the cut-off is chosen for, 0.80 to 0.99 by default; null: Youden's cut-off.",
+        description="Sensitivity for which the cut-off is chosen, 0.80 to 0.99 by default; null "
+        "for Youden's cut-off.",
     )
     refer_alpha: float | None = Field(
         None,
-        description="Refer cases that cannot be told at this error level, 0.01 to 0.3; null: off.",
+        description="Error level at which uncertain cases are referred, 0.01 to 0.3; null to refer "
+        "none.",
     )
     retention_days: int | None = Field(
         None,
-        description="Days after which a case is erased for ever, 1 to 36500; null: the installation's.",
+        description="Days after which a case is erased for ever, 1 to 36500; null for the "
+        "installation's.",
     )
 
 
 class OperatorChange(HospitalChange):
-    """What an operator may set besides: how much a hospital may send, and its share of the workers."""
+    """Settings that only an operator may change: limits on submissions, and the share of the
+    workers."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -63,20 +69,23 @@ class OperatorChange(HospitalChange):
         },
     )
     rate_per_minute: Count | None = Field(
-        None, description="Cases it may send in a minute; null: the installation's."
+        None,
+        description="Maximum number of cases per minute; null for the installation's.",
     )
     inflight_quota: Count | None = Field(
         None,
-        description="Cases of it that may wait or be read at a time; null: the installation's.",
+        description="Maximum number of cases that wait or run at a time; null for the "
+        "installation's.",
     )
     weight: float | None = Field(
         None,
-        description="Its share of the workers beside others with cases waiting, 0.1 to 10; null: 1.",
+        description="Share of the workers relative to other hospitals with waiting cases, 0.1 to "
+        "10; null for 1.",
     )
 
 
 class Rate(BaseModel):
-    """A rate with Wilson's 95 % interval and the counts behind it; the value is null where there was no case."""
+    """A rate with Wilson's 95 % interval and its counts; the value is null without cases."""
 
     value: float | None
     low: float
@@ -86,35 +95,39 @@ class Rate(BaseModel):
 
 
 class CutoffView(BaseModel):
-    """The cut-off in use. Rates are out of fold on the model's training images."""
+    """The cut-off in use. Rates are out-of-fold rates on the model's training images."""
 
     rule: str = Field(examples=["youden", "sensitivity>=0.95"])
-    cutoff: float = Field(description="A score at or above it is called malignant.")
+    cutoff: float = Field(description="Scores at or above it are called malignant.")
     sensitivity: Rate | None
     specificity: Rate | None
     ppv: float | None = Field(
-        description="Expected share of malignant nodules among those called malignant here."
+        description="Positive predictive value: expected share of malignant nodules among those "
+        "called malignant."
     )
     npv: float | None = Field(
-        description="Expected share of benign nodules among those called benign here."
+        description="Negative predictive value: expected share of benign nodules among those "
+        "called benign."
     )
 
 
 class ReferralView(BaseModel):
-    """What referring uncertain cases comes to, out of fold at the nearest error level that was tried."""
+    """Expected effect of referring uncertain cases: out-of-fold rates at the nearest evaluated
+    error level."""
 
     alpha: float
     benign_coverage: Rate = Field(
-        description="Benign nodules whose set holds benign; at least 1 - alpha is promised."
+        description="Share of benign nodules whose set contains benign; at least 1 - alpha is "
+        "promised."
     )
     malignant_coverage: Rate
     refer_rate: float | None = Field(
-        description="Expected share of cases referred here as uncertain."
+        description="Expected share of cases that are referred as uncertain."
     )
 
 
 class LiveView(BaseModel):
-    """What the settings come to with the model that answers now."""
+    """Effect of the settings with the live model."""
 
     model: str
     digest: str
@@ -123,31 +136,38 @@ class LiveView(BaseModel):
 
 
 class HospitalView(BaseModel):
-    """A null setting takes the default, which stands in `in_use`."""
+    """Settings of a hospital. A null setting uses the default, which `in_use` shows."""
 
     name: str
     prevalence: float | None
     fna_rule: str | None
     target_sensitivity: float | None
     refer_alpha: float | None
-    rate_per_minute: int | None = Field(description="Cases it may send in a minute.")
+    rate_per_minute: int | None = Field(
+        description="Maximum number of cases per minute."
+    )
     inflight_quota: int | None = Field(
-        description="Cases of it that may wait or be read at a time."
+        description="Maximum number of cases that wait or run at a time."
     )
     weight: float | None = Field(
-        description="Its share of the workers beside others with cases waiting."
+        description="Share of the workers relative to other hospitals with waiting cases."
     )
     retention_days: int | None = Field(description="Days after which a case is erased.")
-    due: int = Field(description="Cases older than that, which the next sweep erases.")
+    due: int = Field(
+        description="Number of cases older than that. The next sweep erases them."
+    )
     in_use: dict[str, float | str | None] = Field(
-        description="Prevalence, FNA rule, limits and retention with the defaults filled in; null keeps cases for ever."
+        description="Prevalence, FNA rule, limits and retention with the defaults filled in. Null "
+        "retention keeps "
+        "cases for ever."
     )
     live: LiveView | None = Field(
-        description="Null while no model is live, or if the live one does not know itself."
+        description="Null if no model is live, or if the live model has no reference."
     )
     tag: str = Field(
-        description="Of the settings: send it in quotation marks as If-Match to change just these."
+        description="Version of the settings. Send it in quotation marks as If-Match to change "
+        "only this version."
     )
     notes: list[str] = Field(
-        description="What an administrator should know of these settings."
+        description="Caveats that an administrator should know about these settings."
     )

@@ -24,13 +24,14 @@ class HospitalService:
         return self._view(self._session.hospitals.read(hospital))
 
     def all(self) -> list[HospitalView]:
-        """By name."""
-        serving = live_model(self._session)
-        due = self._session.retention.due(self._settings.retention_days)
-        return [
-            hospital_view(hospital, serving, self._settings, due.get(hospital.id, DueCases()).cases)
-            for hospital in self._session.hospitals.all()
-        ]
+        """All hospitals, by name."""
+        live = live_model(self._session)
+        due_cases = self._session.retention.count_due(self._settings.retention_days)
+        views = []
+        for hospital in self._session.hospitals.all():
+            counts = due_cases.get(hospital.id, DueCases())
+            views.append(hospital_view(hospital, live, self._settings, counts.cases))
+        return views
 
     def add(self, name: str) -> HospitalView:
         """Raises HospitalExists."""
@@ -47,9 +48,9 @@ class HospitalService:
         tags: ETags = None,
         dry_run: bool = False,
     ) -> HospitalView:
-        """The settings as they are then, or in a dry run would be.
+        """The changed settings. A dry run changes nothing and answers what they would be.
 
-        Raises SettingOutside, RuleUnknown, ChangedMeanwhile.
+        Raises SettingOutside, RuleUnknown, EditConflict.
         """
         check(change, self._settings)
         if dry_run:
@@ -58,22 +59,27 @@ class HospitalService:
 
     def _view(self, hospital: Hospital) -> HospitalView:
         days = hospital.retention_days or self._settings.retention_days
-        due = self._session.retention.count_due_with_retention(hospital.id, days) if days else 0
-        return hospital_view(hospital, live_model(self._session), self._settings, due)
+        due_cases = 0
+        if days:
+            retention = self._session.retention
+            due_cases = retention.count_due_with_retention(hospital.id, days)
+        live = live_model(self._session)
+        return hospital_view(hospital, live, self._settings, due_cases)
 
 
 def live_model(session: SystemSession) -> Live | None:
     """The live model with its reference; None before the first promotion."""
     digest = session.models.live_digest()
-    return (
-        None
-        if digest is None
-        else Live(session.models.find(digest), session.model_metadata.reference(digest))
+    if digest is None:
+        return None
+    return Live(
+        model=session.models.find(digest),
+        reference=session.model_metadata.reference(digest),
     )
 
 
 def hospital_view(
-    hospital: Hospital, serving: Live | None, settings: Settings, due: int
+    hospital: Hospital, live: Live | None, settings: Settings, due_cases: int
 ) -> HospitalView:
     prevalence = hospital.prevalence or settings.prevalence
     rule = hospital.fna_rule or settings.fna_rule
@@ -88,8 +94,8 @@ def hospital_view(
             "weight": hospital.weight or 1.0,
             "retention_days": hospital.retention_days or settings.retention_days,
         },
-        due=due,
-        live=expected(hospital, prevalence, serving),
-        notes=notes(hospital, serving),
+        due=due_cases,
+        live=expected(hospital, prevalence, live),
+        notes=notes(hospital, live),
         tag=hospital.tag,
     )

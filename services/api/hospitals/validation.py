@@ -1,4 +1,4 @@
-"""What a hospital may set, each refusal a sentence."""
+"""Checks a hospital's settings against their limits."""
 
 import math
 from collections.abc import Mapping
@@ -17,12 +17,19 @@ DAYS = (1, 36_500)
 
 class SettingOutside(InputError):
     code = "setting-outside-limits"
-    text = "{name} cannot be {value:g}: it has to lie from {low:g} to {high:g}. Send a value inside, or null for {null}."
+    text = (
+        "{name} cannot be {value:g}: it has to lie from {low:g} to {high:g}. Send a value "
+        "inside, or null for {null}."
+    )
 
 
 def check(change: Mapping[str, Any], settings: Settings) -> None:
-    """Raises SettingOutside, RuleUnknown. Null is always allowed: it is the default."""
-    sensitivities = settings.least_target_sensitivity, settings.most_target_sensitivity
+    """Raises SettingOutside, RuleUnknown. Null is always allowed, because it stands for the
+    default."""
+    sensitivities = (
+        settings.least_target_sensitivity,
+        settings.most_target_sensitivity,
+    )
     limits = {
         "prevalence": (PREVALENCES, "the installation's"),
         "target_sensitivity": (sensitivities, "Youden's cut-off"),

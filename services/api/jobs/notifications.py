@@ -1,4 +1,5 @@
-"""Wakes requests that wait for a job or a training run, by one Postgres LISTEN connection for the process."""
+"""Wakes requests that wait for a job or a training run, by one Postgres LISTEN connection for the
+process."""
 
 import asyncio
 from collections import defaultdict
@@ -14,7 +15,8 @@ from shared.observability.logs import log
 
 RECONNECT_S = 1.0
 REREAD_S = 2.0
-"""A waiter reads again after this time even without a notification, so a lost connection only delays it."""
+"""A waiter reads again after this time even without a notification, so a lost connection only
+delays it."""
 
 
 class JobChangeListener:
@@ -34,7 +36,8 @@ class JobChangeListener:
                 await task
 
     async def wait_for_change(self, job_id: UUID, within_s: float) -> None:
-        """Return when the job or run has changed, or after `within_s` or REREAD_S, whichever comes first."""
+        """Return when the job or run has changed, or after `within_s` or REREAD_S, whichever comes
+        first."""
         event = asyncio.Event()
         waiters = self._waiting[str(job_id)]
         waiters.add(event)

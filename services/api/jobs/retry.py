@@ -17,7 +17,8 @@ async def retry_while_unavailable(
 ) -> Answer:
     """Call `read` in a thread, again and again while the database is unavailable.
 
-    `deadline` is a time of `time.monotonic()`; by default AWAY_S from now. After it Unavailable is raised.
+    `deadline` is a time of `time.monotonic()`; by default AWAY_S from now. After it Unavailable is
+    raised.
     """
     if deadline is None:
         deadline = time.monotonic() + AWAY_S

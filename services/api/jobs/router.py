@@ -27,7 +27,10 @@ router = APIRouter(prefix="/v1", tags=["jobs"])
 
 
 def job_service(
-    caller: HospitalReader, session: HospitalSessionDep, slot: SlotDep, dependencies: DependenciesDep
+    caller: HospitalReader,
+    session: HospitalSessionDep,
+    slot: SlotDep,
+    dependencies: DependenciesDep,
 ) -> JobService:
     return JobService(session, caller, dependencies, slot)
 
@@ -60,7 +63,8 @@ async def read_job(
     wait: Wait = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> JobView | Response:
-    """State of a job and, once it is done, its result. With `wait` the answer comes as soon as it is final."""
+    """State of a job and, once it is done, its result. With `wait` the answer comes as soon as it
+    is final."""
     job = await service.wait(job_id, wait)
     headers = {"ETag": etag(job), "Vary": "Accept-Language"}
     if job.state not in FINAL_STATES:
@@ -99,7 +103,10 @@ async def follow_job(
 
 @router.post("/jobs/{job_id}/cancel")
 def cancel_job(
-    job_id: UUID, caller: Submitter, session: HospitalSessionDep, dependencies: DependenciesDep
+    job_id: UUID,
+    caller: Submitter,
+    session: HospitalSessionDep,
+    dependencies: DependenciesDep,
 ) -> JobView:
     """Cancel a job that has not started."""
     return JobService(session, caller, dependencies).cancel(job_id)
@@ -113,7 +120,8 @@ def rerun_job(
     idempotent: IdempotentRequestDep,
     dependencies: DependenciesDep,
 ) -> dict[str, UUID]:
-    """Queue a dead letter again with fresh attempts: your own hospital's, or any for an operator."""
+    """Queue a dead letter again with fresh attempts: your own hospital's, or any for an
+    operator."""
     if idempotent is not None:
         idempotent.reserve()
     rerun(transaction, caller, dependencies.notifier, job_id)
@@ -122,7 +130,11 @@ def rerun_job(
 
 @router.post("/jobs/rerun", status_code=202)
 def rerun_jobs(
-    caller: Submitter, session: HospitalSessionDep, dependencies: DependenciesDep, reason: Reason
+    caller: Submitter,
+    session: HospitalSessionDep,
+    dependencies: DependenciesDep,
+    reason: Reason,
 ) -> Reruns:
-    """Queue this hospital's dead letters of one reason again, at most 1,000 per request, oldest first."""
+    """Queue this hospital's dead letters of one reason again, at most 1,000 per request, oldest
+    first."""
     return rerun_all(session, dependencies.notifier, reason)

@@ -33,7 +33,8 @@ class CursorInvalid(InputError):
 class JobService:
     """Reads jobs; a poll is one indexed query.
 
-    A request that waits holds neither a transaction nor a slot: each read is a transaction of its own.
+    A request that waits holds neither a transaction nor a slot: each read is a transaction of its
+    own.
     """
 
     def __init__(
@@ -52,7 +53,8 @@ class JobService:
     def read(self, job_id: UUID) -> JobView:
         """The job now.
 
-        Raises NotFound both for an unknown job and for another hospital's job, CaseErased for a job of an erased case.
+        Raises NotFound both for an unknown job and for another hospital's job, CaseErased for a job
+        of an erased case.
         """
         job = self._session.jobs.find(job_id)
         if job is None:
@@ -80,9 +82,11 @@ class JobService:
         return job
 
     async def follow(self, job_id: UUID) -> AsyncIterator[JobView]:
-        """The job each time it changes, until it is final, its case is erased, or the key or session ends.
+        """The job each time it changes, until it is final, its case is erased, or the key or
+        session ends.
 
-        It reads in transactions of its own, because the request's is committed when the answer begins.
+        It reads in transactions of its own, because the request's is committed when the answer
+        begins.
         """
         max_wait_s = self._dependencies.settings.long_poll_max_s
         service = self._in_own_transactions()

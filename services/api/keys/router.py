@@ -1,4 +1,4 @@
-"""API keys: a hospital's administrator keeps those of its staff, an operator all."""
+"""Routes of API keys. A hospital's administrator manages its own keys, an operator all keys."""
 
 from typing import Annotated
 
@@ -25,43 +25,46 @@ KeyId = Annotated[
 ]
 
 
-def unstored(response: Response) -> None:
-    """What holds a secret is kept by nobody on the way."""
+def forbid_caching(response: Response) -> None:
+    """No cache on the way may store an answer with a secret."""
     response.headers["Cache-Control"] = "no-store"
 
 
-def shown_once(made: NewKeyView, request: Request) -> NewKeyView:
-    """A repeat is told the key's id and what to do if the answer was lost."""
-    answer_repeats_with(request, KeyShownOnce(key=made.id), key_id=made.id)
-    return made
+def shown_once(key: NewKeyView, request: Request) -> NewKeyView:
+    """Answer repeats with the key's id, and with what to do if the first answer was lost."""
+    answer_repeats_with(request, KeyShownOnce(key=key.id), key_id=key.id)
+    return key
 
 
 @router.get("/keys")
 def list_keys(service: KeyServiceDep) -> list[KeyView]:
-    """Newest first, ended ones too; a hospital's administrator sees its own hospital's."""
+    """Keys, newest first, also ended ones. A hospital's administrator sees its own hospital's."""
     return service.all()
 
 
-@router.post("/keys", status_code=201, dependencies=[Depends(unstored)])
+@router.post("/keys", status_code=201, dependencies=[Depends(forbid_caching)])
 def create_key(new: NewKey, service: KeyServiceDep, request: Request) -> NewKeyView:
-    """Make a key. The answer is the only time that it is shown: a repeat is answered 409 with the key's id."""
-    return shown_once(service.make(new), request)
+    """Create a key. Only this answer shows it: a repeat is answered 409 with the key's id."""
+    return shown_once(service.create(new), request)
 
 
-@router.post("/keys/{key_id}/rotate", status_code=201, dependencies=[Depends(unstored)])
+@router.post(
+    "/keys/{key_id}/rotate", status_code=201, dependencies=[Depends(forbid_caching)]
+)
 def rotate_key(
     key_id: KeyId,
     service: KeyServiceDep,
     request: Request,
     rotation: Rotation | None = None,
 ) -> NewKeyView:
-    """Make a key's successor; the old one is good for the overlap still, and is replaced only once."""
-    return shown_once(
-        service.rotate(key_id, (rotation or Rotation()).overlap_days), request
-    )
+    """Create the successor of a key. The old key stays valid for the overlap, and is replaced only
+    once."""
+    rotation = rotation or Rotation()
+    new_key = service.rotate(key_id, rotation.overlap_days)
+    return shown_once(new_key, request)
 
 
 @router.delete("/keys/{key_id}")
 def revoke_key(key_id: KeyId, service: KeyServiceDep) -> KeyView:
-    """End a key: the next request with it is refused. Again is harmless."""
+    """End a key: the next request with it is refused. Repeating this is harmless."""
     return service.revoke(key_id)

@@ -1,4 +1,4 @@
-"""API keys, without their secrets."""
+"""API schemas of API keys."""
 
 from datetime import datetime
 
@@ -8,12 +8,12 @@ from services.api.text import PlainText
 from shared.domain.roles import Role
 
 YEAR_DAYS = 365
-MOST_DAYS = 1095
-MOST_OVERLAP_DAYS = 90
+MAX_DAYS = 1095
+MAX_OVERLAP_DAYS = 90
 
 
 class NewKey(BaseModel):
-    """What the key is for."""
+    """A key to create."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -24,47 +24,50 @@ class NewKey(BaseModel):
         },
     )
     role: Role = Field(
-        description="A hospital's administrator makes `submitter` and `reader` keys."
+        description="A hospital's administrator creates `submitter` and `reader` keys."
     )
     label: PlainText = Field(
-        description="A word to know it by; no secret, and no patient data."
+        description="Name by which you recognise the key; no secret, no patient data."
     )
     hospital: PlainText | None = Field(
-        None, description="By name; left out by a hospital's own administrator."
+        None,
+        description="Name of the hospital; a hospital's own administrator omits it.",
     )
     expires_days: int = Field(
-        YEAR_DAYS, ge=1, le=MOST_DAYS, description="Days after which it ends by itself."
+        YEAR_DAYS, ge=1, le=MAX_DAYS, description="Days until the key expires."
     )
 
 
 class Rotation(BaseModel):
-    """How long the old key and its successor are both good."""
+    """How long the old key and its successor are both valid."""
 
     model_config = ConfigDict(extra="forbid")
     overlap_days: int = Field(
-        default=7, ge=0, le=MOST_OVERLAP_DAYS, description="0 ends the old key at once."
+        default=7, ge=0, le=MAX_OVERLAP_DAYS, description="0 ends the old key at once."
     )
 
 
 class KeyView(BaseModel):
     id: str = Field(
-        description="The part of the key between its underscores; no secret."
+        description="The part of the key between its underscores; not secret."
     )
     role: Role
-    hospital: str | None = Field(description="Null for keys of the house.")
+    hospital: str | None = Field(
+        description="Null for keys that belong to no hospital."
+    )
     label: str
     created_at: datetime
-    expires_at: datetime | None = Field(description="Null: it does not end by itself.")
+    expires_at: datetime | None = Field(description="Null if the key does not expire.")
     revoked_at: datetime | None
     last_used_at: datetime | None = Field(
-        description="To a minute; null if it never was."
+        description="Accurate to a minute; null if the key was never used."
     )
     replaced_by: str | None = Field(
-        description="The id of the key that it was rotated to."
+        description="Id of the key that replaced this one by rotation."
     )
 
 
 class NewKeyView(KeyView):
     key: str = Field(
-        description="The whole key, shown this once: only its hash is kept."
+        description="The whole key. It is shown only this once; SERA stores only its hash."
     )

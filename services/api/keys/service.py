@@ -1,9 +1,9 @@
-"""Makes, lists, rotates and revokes keys, for an operator or a hospital's administrator."""
+"""Creates, lists, rotates and revokes keys, for an operator or a hospital's administrator."""
 
 from datetime import timedelta
 
 from services.api.dependencies import CallerSession
-from services.api.hospitals.lookup import Names, hospital_name, find_hospital_id
+from services.api.hospitals.lookup import Names, find_hospital_id, hospital_name
 from services.api.keys import schemas
 from services.api.keys.schemas import KeyView, NewKeyView
 from shared.errors import Conflict
@@ -12,17 +12,23 @@ from shared.ledger.hospitals.repository import Caller
 
 
 class KeyShownOnce(Conflict):
-    """Neither the secret, which nobody has, nor a success without one, which a program would take for a key."""
+    """The answer to a repeated creation of a key.
+
+    It cannot contain the secret, which is stored nowhere. It must not be a success without the
+    secret, which a program would take for a key.
+    """
 
     code = "key-shown-once"
     text = (
-        "This request came before: it made the key {key}, which was shown in its answer and is not kept. If that answer"
-        " was lost, revoke the key (DELETE /v1/keys/{key}) and make another under a new Idempotency-Key."
+        "This request came before: it made the key {key}, which was shown in its answer and is not "
+        "kept. If that answer"
+        " was lost, revoke the key (DELETE /v1/keys/{key}) and make another under a new "
+        "Idempotency-Key."
     )
 
 
 class KeyService:
-    """Keys of the session's hospital, or of all for those who belong to none."""
+    """Keys of the caller's hospital, or of all if the caller belongs to none."""
 
     def __init__(self, session: CallerSession, caller: Caller) -> None:
         self._session = session
@@ -31,32 +37,31 @@ class KeyService:
     def all(self) -> list[KeyView]:
         """Newest first."""
         names = self._names()
-        return [view(key, names) for key in self._session.api_keys.all()]
+        return [key_view(key, names) for key in self._session.api_keys.all()]
 
-    def make(self, new: schemas.NewKey) -> NewKeyView:
+    def create(self, new: schemas.NewKey) -> NewKeyView:
         """Raises HospitalUnknown, KeyNeedsHospital, Forbidden."""
         names = self._names()
         hospital = find_hospital_id(new.hospital, names, self._caller)
         expires_at = self._session.api_keys.now() + timedelta(days=new.expires_days)
-        return shown(
-            self._session.api_keys.create(new.role, hospital, new.label, expires_at), names
-        )
+        key = self._session.api_keys.create(new.role, hospital, new.label, expires_at)
+        return new_key_view(key, names)
 
     def rotate(self, key_id: str, overlap_days: int) -> NewKeyView:
         """Raises KeyUnknown, KeyEnded."""
-        rotated = self._session.api_keys.rotate(key_id, timedelta(days=overlap_days))
-        return shown(rotated, self._names())
+        key = self._session.api_keys.rotate(key_id, timedelta(days=overlap_days))
+        return new_key_view(key, self._names())
 
     def revoke(self, key_id: str) -> KeyView:
         """Raises KeyUnknown."""
-        revoked = self._session.api_keys.revoke(key_id)
-        return view(revoked, self._names())
+        key = self._session.api_keys.revoke(key_id)
+        return key_view(key, self._names())
 
     def _names(self) -> Names:
         return self._session.observations.hospitals()
 
 
-def view(key: ApiKey, names: Names) -> KeyView:
+def key_view(key: ApiKey, names: Names) -> KeyView:
     return KeyView(
         id=key.id,
         role=key.role,
@@ -70,5 +75,6 @@ def view(key: ApiKey, names: Names) -> KeyView:
     )
 
 
-def shown(new: NewApiKey, names: Names) -> NewKeyView:
-    return NewKeyView(**view(new.key, names).model_dump(), key=new.text)
+def new_key_view(new: NewApiKey, names: Names) -> NewKeyView:
+    fields = key_view(new.key, names).model_dump()
+    return NewKeyView(**fields, key=new.text)

@@ -159,7 +159,7 @@ class AuthenticationMiddleware:
     ) -> tuple[Caller, RateLimitStatus | None]:
         """The caller and, for a submission, the state of its hospital's limits.
 
-        Raises Unauthenticated, CrossSite, CsrfWrong, PasswordChangeNeeded, TooMuch.
+        Raises Unauthenticated, CrossSite, CsrfWrong, PasswordChangeNeeded, LimitReached.
         """
         credentials = headers.get("authorization")
         rate_limit_status = None
@@ -177,14 +177,14 @@ class AuthenticationMiddleware:
     def _rate_limit_status(
         self, transaction: Transaction, caller: Caller
     ) -> RateLimitStatus | None:
-        """Refuses a submission that cannot be accepted, before its body is read. Raises TooMuch."""
+        """Refuses a submission that cannot be accepted, before its body is read. Raises LimitReached."""
         if (
             caller.hospital_id is None
             or Permission.SUBMIT not in PERMISSIONS[caller.role]
         ):
             return None
         session = HospitalSession(transaction, caller.hospital_id, caller.actor)
-        return self._admission.standing(session)
+        return self._admission.read_status(session)
 
     def _authenticate_session(
         self, transaction: Transaction, headers: Headers, route: tuple[str, str]

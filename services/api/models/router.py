@@ -1,4 +1,4 @@
-"""Models: look at, promote, roll back, run in the shadow. Operators only."""
+"""Routes of models: read, promote, roll back, evaluate in the shadow. Operators only."""
 
 from functools import partial
 from typing import Annotated
@@ -29,7 +29,7 @@ Why = Annotated[Reason, Body(embed=True)]
 def list_models(
     caller: Operator, session: SystemSessionDep, response: Response
 ) -> list[ModelView]:
-    """Newest first; `live` marks the one that answers. The ETag changes with it."""
+    """Models, newest first; `live` marks the live model. The ETag changes with the live model."""
     set_etag(response, session.models.tag())
     return service.model_views(session, session.models.all())
 
@@ -38,16 +38,17 @@ def list_models(
 def roll_back(
     caller: Operator, session: SystemSessionDep, tags: IfMatch, reason: Why = None
 ) -> ModelView:
-    """Make the model live again that was live before the present one; asks neither the gate nor for
-    a reason."""
-    return service.model_view(session, session.models.rollback(caller.actor, reason, tags))
+    """Make the previous live model live again. It needs neither the gate nor a reason."""
+    digest = session.models.rollback(caller.actor, reason, tags)
+    return service.model_view(session, digest)
 
 
 @router.get("/models/{model_id}")
 def read_model(
     model_id: str, caller: Operator, session: SystemSessionDep, response: Response
 ) -> ModelView:
-    """By digest, a start of it, or a name (its newest version). The ETag changes with what is live."""
+    """A model by its digest, the beginning of it, or its name (newest version). The ETag changes
+    with the live model."""
     set_etag(response, session.models.tag())
     return service.model_view(session, model_id)
 
@@ -60,8 +61,11 @@ def promote_model(
     tags: IfMatch,
     reason: Why = None,
 ) -> ModelView:
-    """Make a model live that the gate passed against the present one, or for a reason; workers swap
-    while serving."""
+    """Make a model live: one that passed the gate against the present live model, or any with a
+    reason.
+
+    Workers switch to it while they serve.
+    """
     digest = session.models.find(model_id).digest
     session.models.promote(digest, caller.actor, reason, tags)
     return service.model_view(session, digest)
@@ -69,7 +73,7 @@ def promote_model(
 
 @router.get("/models/{model_id}/gate")
 def read_gate(model_id: str, caller: Operator, session: SystemSessionDep) -> GateView:
-    """The last judgement, with reasons, figures and a row for each site."""
+    """The last gate judgement of a model, with reasons, figures and a row for each site."""
     return service.gate_view(session, model_id)
 
 
@@ -80,8 +84,8 @@ def judge_again(
     session: SystemSessionDep,
     dependencies: DependenciesDep,
 ) -> ModelView:
-    """Hold the gate again, against what is live now; a trainer does it, and the model shows its
-    word."""
+    """Judge a model again against the present live model. A trainer does it; the model then shows
+    the judgement."""
     model = session.models.find(model_id)
     run_id = service.run_id_of(model)
     session.steps.add_gate_step(run_id)
@@ -97,14 +101,16 @@ def list_promotions(
     session: SystemSessionDep,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[PromotionView]:
-    """What was live when, who made it so and why; newest first."""
-    return [service.promotion_view(row) for row in session.models.history(limit)]
+    """History of the live model: when, by whom and why it changed; newest first."""
+    promotions = session.models.history(limit)
+    return [service.promotion_view(promotion) for promotion in promotions]
 
 
 @router.get("/workers")
 def list_workers(caller: Operator, session: SystemSessionDep) -> list[WorkerView]:
-    """Workers that are there, and what each serves or refuses to serve."""
-    return [service.worker_view(row) for row in session.serving.present_workers()]
+    """Present workers, each with the model that it serves or refuses to serve."""
+    workers = session.serving.present_workers()
+    return [service.worker_view(worker) for worker in workers]
 
 
 @router.post("/models/{model_id}/shadow", status_code=201)
@@ -115,7 +121,8 @@ def start_shadow(
     dependencies: DependenciesDep,
     request: ShadowRequest | None = None,
 ) -> ShadowView:
-    """Let a model read the cases answered from now on, beside the live one and out of its way."""
+    """Start a shadow evaluation: a model analyses the cases answered from now on, beside the live
+    model."""
     share = request.share if request else 1.0
     digest = session.models.find(model_id).digest
     started = session.shadows.start(digest, caller.actor, share)
@@ -129,8 +136,7 @@ def start_shadow(
 def read_shadow(
     model_id: str, caller: Operator, session: SystemSessionDep
 ) -> ShadowReport:
-    """What the model said in the shadow, beside the live model and, where they are known, the
-    outcomes."""
+    """Results of the shadow evaluation, compared with the live model and with known outcomes."""
     return service.shadow_report(session, model_id)
 
 
@@ -140,6 +146,6 @@ def stop_shadow(
     session: SystemSessionDep,
     reason: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> ShadowView:
-    """End the shadow that runs; what it said is kept."""
+    """End the running shadow evaluation. Its results are kept."""
     ending = Message("shadow-stopped", {"reason": reason} if reason else {})
     return service.shadow_view(session.shadows.stop(ending))

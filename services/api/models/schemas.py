@@ -1,4 +1,4 @@
-"""What is told of models, their gates, their promotions, the workers and the shadow."""
+"""API schemas of models, gate judgements, promotions, workers and shadow evaluations."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,28 +11,29 @@ from shared.statistics.model_life.shadow import Comparison
 
 Digest = Annotated[
     str,
-    Field(description="SHA-256 of the bundle's manifest: the model's name for good."),
+    Field(description="SHA-256 of the bundle's manifest, which identifies the model."),
 ]
 Reason = Annotated[
     str | None,
     Field(
         max_length=2000,
-        description="Why, for the audit trail. At least 10 characters are needed to promote without the gate's word.",
+        description="Reason for the audit trail. Promotion without a passed gate needs at least 10 "
+        "characters.",
     ),
 ]
 
 
 SENTENCE = "A sentence in the caller's language."
-FACTS = "What `message` is made of: numbers and names."
+FACTS = "Numbers and names that `message` contains."
 
 
 class GateSummary(BaseModel):
     verdict: GateVerdict
     judged_against: str | None = Field(
-        description="Digest of the model that was live then; null where none was."
+        description="Digest of the model that was live at the judgement; null if none was."
     )
     stale: bool = Field(
-        description="Another model is live now than the one it was judged against."
+        description="Whether another model is live now than at the judgement."
     )
     at: datetime
 
@@ -51,20 +52,21 @@ class ModelView(BaseModel):
     recipe: str
     run_id: UUID | None
     synthetic: bool = Field(
-        description="It was trained on phantoms: its answers mean nothing for a patient."
+        description="Whether it was trained on phantoms. Its results then mean nothing for a "
+        "patient."
     )
     metrics: dict[str, Any] = Field(
-        description="Of cross-validation on the training images."
+        description="Figures of cross-validation on the training images."
     )
     created_at: datetime
     live: bool
-    shadow: bool = Field(description="It reads live traffic in the shadow at present.")
+    shadow: bool = Field(description="Whether a shadow evaluation of it runs now.")
     gate: GateSummary | None = Field(
-        description="The last judgement of the gate; null where there is none."
+        description="The last gate judgement; null if there is none."
     )
-    serving: list[str] = Field(description="Workers that answer with it.")
+    serving: list[str] = Field(description="Workers that serve it.")
     refused: list[RefusalView] = Field(
-        description="Workers that will not serve it, and why."
+        description="Workers that refuse to serve it, and why."
     )
 
 
@@ -72,10 +74,10 @@ class GateReasonView(BaseModel):
     code: str
     sentence: str = Field(description=SENTENCE)
     weight: str = Field(
-        description="`for`, `against`, or `note`, which decides nothing."
+        description="`for`, `against`, or `note`, which has no effect on the verdict."
     )
     facts: dict[str, Any] = Field(
-        description="What `sentence` is made of: numbers and names."
+        description="Numbers and names that `sentence` contains."
     )
 
 
@@ -83,26 +85,27 @@ class GateView(GateSummary):
     gate_id: int
     model: Digest
     version_id: UUID | None = Field(
-        description="The frozen dataset version whose test images were read."
+        description="The frozen dataset version whose test images were used."
     )
     run_id: UUID | None
     reasons: list[GateReasonView]
     figures: dict[str, Any] = Field(
-        description="`candidate` and `live` (AUC, sensitivity, specificity, calibration, Brier), their `comparison`, "
+        description="`candidate` and `live` (AUC, sensitivity, specificity, calibration, Brier), "
+        "their `comparison`, "
         "`sites` and `worst_site`."
     )
-    policy: dict[str, Any] = Field(description="What was asked.")
+    policy: dict[str, Any] = Field(description="The criteria of the gate.")
 
 
 class PromotionView(BaseModel):
     number: int
     kind: PromotionKind
-    model: Digest = Field(description="The model that was live from then on.")
+    model: Digest = Field(description="The model that became live.")
     name: str
     version: int
     gate_id: int | None
     verdict: GateVerdict | None = Field(
-        description="What the gate had said; null where it had not judged."
+        description="Verdict of the gate before the promotion; null if it had not judged."
     )
     actor: str
     reason: str | None
@@ -119,18 +122,19 @@ class RefusedModel(BaseModel):
 class WorkerView(BaseModel):
     worker: str
     model: str | None = Field(
-        description="Digest of what it serves; null while it serves nothing."
+        description="Digest of the model that it serves; null if it serves none."
     )
     since: datetime | None
     refused: RefusedModel | None = Field(
-        description="The live model, where it does not prove itself to this worker."
+        description="The live model, if this worker refuses it because it does not pass its checks."
     )
     seen_at: datetime
     device: str | None = Field(
-        description="What it computes on, by its own word.", examples=["CPU, 2 threads"]
+        description="Device that the worker reports to compute on.",
+        examples=["CPU, 2 threads"],
     )
     claimed_at: datetime | None = Field(
-        description="When it last claimed cases; null until it first does."
+        description="When it last claimed cases; null before the first time."
     )
 
 
@@ -139,7 +143,7 @@ class ShadowRequest(BaseModel):
         1.0,
         gt=0,
         le=1,
-        description="Share of the cases it reads, chosen by their job's id.",
+        description="Share of the cases that it analyses, selected by job id.",
     )
 
 
@@ -153,22 +157,23 @@ class ShadowView(BaseModel):
     end_reason: str | None = Field(description=f"Why it ended. {SENTENCE}")
     end_code: str | None = Field(description="The code of `end_reason`.")
     end_facts: dict[str, Any] | None = Field(
-        description="What `end_reason` is made of: numbers and names."
+        description="Numbers and names that `end_reason` contains."
     )
 
 
 class ShadowReport(ShadowView):
-    read: int = Field(description="Results it has read.")
-    unread: int = Field(description="Of those, images it could not read.")
+    read: int = Field(description="Number of results that it has processed.")
+    unread: int = Field(description="Images among them that it could not read.")
     waiting: int = Field(
-        description="Results it has still to read; 0 once it has ended."
+        description="Number of results that it still has to process; 0 once it has ended."
     )
     against: str | None = Field(
-        description="Digest of the model it is compared with: the last that was live meanwhile."
+        description="Digest of the model compared with: the last one that was live during the "
+        "evaluation."
     )
     elsewhere: int = Field(
-        description="Results of models that were live before that one, left out of the comparison."
+        description="Results of earlier live models, which the comparison leaves out."
     )
     comparison: Comparison | None = Field(
-        description="null until both have read a case."
+        description="Null until both models have analysed a case."
     )

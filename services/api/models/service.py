@@ -1,4 +1,4 @@
-"""Looking at models from all sides: gates, workers, promotions, shadows."""
+"""Builds the API views of models, gate judgements, workers, promotions and shadow evaluations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ from shared.ledger.models.gate_judgements import GateJudgement
 from shared.ledger.models.promotions import Promotion
 from shared.ledger.models.repository import Model
 from shared.ledger.models.serving import Refusal, Worker
-from shared.ledger.models.shadows import ShadowPair, Shadow
+from shared.ledger.models.shadows import Shadow, ShadowPair
 from shared.statistics.model_life.shadow import (
     Comparison,
     PairedPredictions,
@@ -35,39 +35,50 @@ from shared.statistics.model_life.shadow import (
 
 class GateAbsent(NotFound):
     code = "gate-absent"
-    text = "The gate has not judged {name}. A training run judges its model; POST /v1/models/{name}/gate does it again."
+    text = (
+        "The gate has not judged {name}. A training run judges its model; POST "
+        "/v1/models/{name}/gate does it again."
+    )
 
 
 class MadeElsewhere(Conflict):
     code = "made-elsewhere"
-    text = "{name} was not trained here, so it has no locked test set to be judged on. Promote it with a reason."
+    text = (
+        "{name} was not trained here, so it has no locked test set to be judged on. Promote it "
+        "with a reason."
+    )
 
 
 def run_id_of(model: Model) -> UUID:
-    """The run that made a model; raises MadeElsewhere."""
+    """The training run that produced a model. Raises MadeElsewhere."""
     if model.run_id is None:
         raise MadeElsewhere(name=f"{model.name}/{model.version}")
     return model.run_id
 
 
 def model_views(session: SystemSession, models: Sequence[Model]) -> list[ModelView]:
-    """Models with their gates, and the workers that serve or refuse them."""
-    gates = session.gate_judgements.latest_by_model()
+    """Models with their gate judgements, and the workers that serve or refuse them."""
+    judgements = session.gate_judgements.latest_by_model()
     workers = session.serving.present_workers()
     shadow = session.shadows.current()
-    live = session.models.live_digest()
-    return [
-        ModelView(
-            **vars(model),
-            shadow=shadow is not None and shadow.model_digest == model.digest,
-            gate=gate_summary(gates[model.digest], live) if model.digest in gates else None,
-            serving=[
-                worker.name for worker in workers if worker.model_digest == model.digest
-            ],
-            refused=refusals(workers, model.digest),
+    live_digest = session.models.live_digest()
+    views = []
+    for model in models:
+        digest = model.digest
+        gate = None
+        if digest in judgements:
+            gate = gate_summary(judgements[digest], live_digest)
+        serving = [worker.name for worker in workers if worker.model_digest == digest]
+        views.append(
+            ModelView(
+                **vars(model),
+                shadow=shadow is not None and shadow.model_digest == digest,
+                gate=gate,
+                serving=serving,
+                refused=refusals(workers, digest),
+            )
         )
-        for model in models
-    ]
+    return views
 
 
 def model_view(session: SystemSession, name_or_digest: str) -> ModelView:
@@ -75,39 +86,43 @@ def model_view(session: SystemSession, name_or_digest: str) -> ModelView:
 
 
 def refusals(workers: Sequence[Worker], digest: str) -> list[RefusalView]:
-    return [
-        RefusalView(worker=worker.name, **_refused(worker.refusal))
-        for worker in workers
-        if worker.refusal and worker.refusal.digest == digest
-    ]
+    """The refusals of one model by workers."""
+    views = []
+    for worker in workers:
+        refusal = worker.refusal
+        if refusal and refusal.digest == digest:
+            views.append(RefusalView(worker=worker.name, **_refusal_fields(refusal)))
+    return views
 
 
-def gate_summary(gate: GateJudgement, live: str | None) -> GateSummary:
-    """A live model's own gate is history, and so never stale."""
-    stale = gate.model_digest != live and gate.live_digest != live
+def gate_summary(judgement: GateJudgement, live_digest: str | None) -> GateSummary:
+    """A judgement is stale if another model is live now. That of the live model itself is never
+    stale."""
+    is_live = judgement.model_digest == live_digest
     return GateSummary(
-        verdict=gate.verdict,
-        judged_against=gate.live_digest,
-        stale=stale,
-        at=gate.created_at,
+        verdict=judgement.verdict,
+        judged_against=judgement.live_digest,
+        stale=not is_live and judgement.live_digest != live_digest,
+        at=judgement.created_at,
     )
 
 
 def gate_view(session: SystemSession, name_or_digest: str) -> GateView:
-    """The last judgement of a model, in full."""
+    """The last gate judgement of a model. Raises GateAbsent."""
     model = session.models.find(name_or_digest)
-    found = session.gate_judgements.latest(model.digest)
-    if found is None:
+    judgement = session.gate_judgements.latest(model.digest)
+    if judgement is None:
         raise GateAbsent(name=f"{model.name}/{model.version}")
+    summary = gate_summary(judgement, session.models.live_digest())
     return GateView(
-        **gate_summary(found, session.models.live_digest()).model_dump(),
-        gate_id=found.id,
-        model=found.model_digest,
-        version_id=found.version_id,
-        run_id=found.run_id,
-        reasons=[reason_view(reason) for reason in found.reasons],
-        figures=found.figures,
-        policy=found.policy,
+        **summary.model_dump(),
+        gate_id=judgement.id,
+        model=judgement.model_digest,
+        version_id=judgement.version_id,
+        run_id=judgement.run_id,
+        reasons=[reason_view(reason) for reason in judgement.reasons],
+        figures=judgement.figures,
+        policy=judgement.policy,
     )
 
 
@@ -127,27 +142,32 @@ def promotion_view(row: Promotion) -> PromotionView:
     )
 
 
-def worker_view(row: Worker) -> WorkerView:
-    refusal = row.refusal
-    refused = (
-        RefusedModel(model=refusal.digest, **_refused(refusal)) if refusal else None
+def worker_view(worker: Worker) -> WorkerView:
+    refused = None
+    if worker.refusal:
+        refused = RefusedModel(
+            model=worker.refusal.digest, **_refusal_fields(worker.refusal)
+        )
+    return WorkerView(
+        worker=worker.name,
+        model=worker.model_digest,
+        since=worker.serving_since,
+        refused=refused,
+        seen_at=worker.seen_at,
+        device=worker.device,
+        claimed_at=worker.claimed_at,
     )
-    same = {
-        name: getattr(row, name)
-        for name in ("since", "seen_at", "device", "claimed_at")
-    }
-    return WorkerView(worker=row.name, model=row.model_digest, refused=refused, **same)
 
 
-def shadow_view(row: Shadow) -> ShadowView:
-    reason = row.end_reason
+def shadow_view(shadow: Shadow) -> ShadowView:
+    reason = shadow.end_reason
     return ShadowView(
-        shadow_id=row.id,
-        model=row.model_digest,
-        share=row.share,
-        actor=row.actor,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
+        shadow_id=shadow.id,
+        model=shadow.model_digest,
+        share=shadow.share,
+        actor=shadow.actor,
+        started_at=shadow.started_at,
+        ended_at=shadow.ended_at,
         end_reason=message_text(reason) if reason else None,
         end_code=reason.code if reason else None,
         end_facts=to_json(reason.facts) if reason else None,
@@ -155,44 +175,49 @@ def shadow_view(row: Shadow) -> ShadowView:
 
 
 def shadow_report(session: SystemSession, name_or_digest: str) -> ShadowReport:
-    """What a model said in the shadow, beside the last model that was live meanwhile."""
-    found = session.shadows.latest_of_model(session.models.find(name_or_digest).digest)
-    pairs = session.shadows.pairs(found)
-    against = pairs[-1].live_digest if pairs else None
-    same = [pair for pair in pairs if pair.live_digest == against]
+    """Results of a shadow evaluation, compared with the last model that was live during it."""
+    model = session.models.find(name_or_digest)
+    shadow = session.shadows.latest_of_model(model.digest)
+    pairs = session.shadows.pairs(shadow)
+    live_digest = pairs[-1].live_digest if pairs else None
+    compared = [pair for pair in pairs if pair.live_digest == live_digest]
+    waiting = 0 if shadow.ended_at else session.shadows.count_waiting(shadow)
     return ShadowReport(
-        **shadow_view(found).model_dump(),
+        **shadow_view(shadow).model_dump(),
         read=len(pairs),
         unread=sum(pair.score is None for pair in pairs),
-        waiting=0 if found.ended_at else session.shadows.count_waiting(found),
-        against=against,
-        elsewhere=len(pairs) - len(same),
-        comparison=compare_pairs(same),
+        waiting=waiting,
+        against=live_digest,
+        elsewhere=len(pairs) - len(compared),
+        comparison=compare_pairs(compared),
     )
 
 
 def compare_pairs(pairs: Sequence[ShadowPair]) -> Comparison | None:
-    """Of cases that both have read: a pair of which the shadow could not read the image has no score."""
-    read = [pair for pair in pairs if pair.score is not None]
-    return compare_models(
-        PairedPredictions(
-            live_scores=[pair.live_score for pair in read],
-            scores=[pair.score for pair in read if pair.score is not None],
-            live_risks=[pair.live_risk for pair in read],
-            risks=[pair.risk for pair in read if pair.risk is not None],
-            live_decisions=[pair.live_decision for pair in read],
-            decisions=[pair.decision for pair in read if pair.decision is not None],
-            hospitals=[pair.hospital for pair in read],
-            made_at=[pair.made_at for pair in read],
-            malignant=[
-                float("nan") if pair.malignant is None else float(pair.malignant)
-                for pair in read
-            ],
-        )
+    """The comparison on cases that both models have analysed.
+
+    A pair has no score if the shadow could not read the image.
+    """
+    scored = [pair for pair in pairs if pair.score is not None]
+    malignant = [
+        float("nan") if pair.malignant is None else float(pair.malignant)
+        for pair in scored
+    ]
+    predictions = PairedPredictions(
+        live_scores=[pair.live_score for pair in scored],
+        scores=[pair.score for pair in scored if pair.score is not None],
+        live_risks=[pair.live_risk for pair in scored],
+        risks=[pair.risk for pair in scored if pair.risk is not None],
+        live_decisions=[pair.live_decision for pair in scored],
+        decisions=[pair.decision for pair in scored if pair.decision is not None],
+        hospitals=[pair.hospital for pair in scored],
+        made_at=[pair.made_at for pair in scored],
+        malignant=malignant,
     )
+    return compare_models(predictions)
 
 
-def _refused(refusal: Refusal) -> dict[str, Any]:
+def _refusal_fields(refusal: Refusal) -> dict[str, Any]:
     return {
         "code": refusal.reason.code,
         "message": message_text(refusal.reason),

@@ -1,4 +1,4 @@
-"""People: a hospital's administrator keeps its staff, an operator all."""
+"""Routes of people. A hospital's administrator manages its own staff, an operator everybody."""
 
 from typing import Annotated
 from uuid import UUID
@@ -24,7 +24,9 @@ from services.api.people.service import (
 router = APIRouter(prefix="/v1", tags=["people"])
 
 
-def people_service(caller: PeopleAdministrator, session: CallerSessionDep) -> PeopleService:
+def people_service(
+    caller: PeopleAdministrator, session: CallerSessionDep
+) -> PeopleService:
     return PeopleService(session, caller)
 
 
@@ -37,7 +39,7 @@ def one_time_passwords(
     return OneTimePasswords(
         session_of(transaction, caller),
         caller,
-        bench=dependencies.password_hashers,
+        password_hashers=dependencies.password_hashers,
         provider=dependencies.provider,
         idempotent=idempotent,
     )
@@ -47,20 +49,21 @@ PeopleServiceDep = Annotated[PeopleService, Depends(people_service)]
 OneTimePasswordsDep = Annotated[OneTimePasswords, Depends(one_time_passwords)]
 
 
-def shown_once(made: OneTimeView, request: Request) -> OneTimeView:
-    """A repeat is told whose password it was and what to do if the answer was lost."""
-    if made.one_time_password:
+def shown_once(person: OneTimeView, request: Request) -> OneTimeView:
+    """Answer repeats with whose password it was, and with what to do if the first answer was
+    lost."""
+    if person.one_time_password:
         answer_repeats_with(
             request,
-            PasswordShownOnce(name=made.name, person=made.id),
-            person_id=str(made.id),
+            PasswordShownOnce(name=person.name, person=person.id),
+            person_id=str(person.id),
         )
-    return made
+    return person
 
 
 @router.get("/people")
 def list_people(service: PeopleServiceDep) -> list[PersonView]:
-    """By name, disabled ones too; a hospital's administrator sees its own hospital's."""
+    """People by name, also disabled ones. A hospital's administrator sees its own hospital's."""
     return service.all()
 
 
@@ -68,15 +71,16 @@ def list_people(service: PeopleServiceDep) -> list[PersonView]:
 async def create_person(
     new: NewPerson, service: OneTimePasswordsDep, request: Request
 ) -> OneTimeView:
-    """Make an account. The answer is the only time that its one-time password is shown: a repeat is answered 409."""
-    return shown_once(await service.make(new), request)
+    """Create an account. Only this answer shows its one-time password: a repeat is answered 409."""
+    person = await service.create(new)
+    return shown_once(person, request)
 
 
 @router.patch("/people/{person_id}")
 def change_role(
     person_id: UUID, change: RoleChange, service: PeopleServiceDep
 ) -> PersonView:
-    """Give another role; their sessions end."""
+    """Change a person's role. The person's sessions end."""
     return service.change_role(person_id, change.role)
 
 
@@ -84,23 +88,27 @@ def change_role(
 async def reset_password(
     person_id: UUID, service: OneTimePasswordsDep, request: Request
 ) -> OneTimeView:
-    """A new one-time password, shown this once. Ends their sessions, locks and authenticator."""
-    return shown_once(await service.reset(person_id), request)
+    """Set a new one-time password, shown only in this answer.
+
+    The person's sessions, locks and authenticator end.
+    """
+    person = await service.reset(person_id)
+    return shown_once(person, request)
 
 
 @router.post("/people/{person_id}/disable")
 def disable_person(person_id: UUID, service: PeopleServiceDep) -> PersonView:
-    """No more signing in; their sessions end at once. Again is harmless."""
+    """Forbid a person to sign in. Their sessions end at once. Repeating this is harmless."""
     return service.disable(person_id)
 
 
 @router.post("/people/{person_id}/enable")
 def enable_person(person_id: UUID, service: PeopleServiceDep) -> PersonView:
-    """Let them sign in again. Again is harmless."""
+    """Allow a person to sign in again. Repeating this is harmless."""
     return service.enable(person_id)
 
 
 @router.post("/people/{person_id}/unlock")
 def unlock_person(person_id: UUID, service: PeopleServiceDep) -> PersonView:
-    """Forget the wrong tries. Again is harmless."""
+    """Reset the count of failed attempts. Repeating this is harmless."""
     return service.unlock(person_id)

@@ -1,4 +1,4 @@
-"""People who sign in, without their secrets."""
+"""API schemas of people who sign in."""
 
 from datetime import datetime
 from typing import Annotated
@@ -22,38 +22,44 @@ class NewPerson(BaseModel):
         },
     )
     name: SignInName = Field(
-        description="To sign in with, e.g. an address of the hospital's; kept in small letters."
+        description="Sign-in name, for example an e-mail address; stored in lower case."
     )
     role: Role = Field(
-        description="A hospital's administrator makes `submitter` and `reader` people."
+        description="A hospital's administrator creates `submitter` and `reader` people."
     )
     hospital: PlainText | None = Field(
-        None, description="By name; left out by a hospital's own administrator."
+        None,
+        description="Name of the hospital; a hospital's own administrator omits it.",
     )
     subject: PlainText | None = Field(
         None,
         min_length=1,
-        description="Who it is (`sub`) to the provider of identities; comes without a password.",
+        description="Subject (`sub`) of the person at the identity provider. Such a person has no "
+        "password here.",
     )
 
 
 class RoleChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    role: Role = Field(description="Within the same hospital, or of the house.")
+    role: Role = Field(
+        description="A role of the same hospital, or for a person of none, a system role."
+    )
 
 
 class PersonView(BaseModel):
     id: UUID
     name: str
     role: Role
-    hospital: str | None = Field(description="Null for people of the house.")
+    hospital: str | None = Field(
+        description="Null for people who belong to no hospital."
+    )
     must_change: bool = Field(
-        description="The password is one for the next sign-in only."
+        description="Whether the password is valid for the next sign-in only."
     )
     totp_since: datetime | None = Field(
-        description="Since when an authenticator's code is asked for; null: it is not."
+        description="Since when sign-in requires an authenticator's code; null if it does not."
     )
-    failures: int = Field(description="Wrong tries in a row.")
+    failures: int = Field(description="Failed attempts in a row.")
     locked_until: datetime | None
     signed_in_at: datetime | None
     disabled_at: datetime | None
@@ -62,5 +68,7 @@ class PersonView(BaseModel):
 
 class OneTimeView(PersonView):
     one_time_password: str | None = Field(
-        description="Shown this once, to be changed at the first sign-in; null for who comes by a provider."
+        description="Shown only this once; the person changes it at the first sign-in. Null for a "
+        "person who signs in "
+        "by an identity provider."
     )

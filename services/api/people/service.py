@@ -1,11 +1,11 @@
-"""Makes, lists and changes people, for an operator or a hospital's administrator."""
+"""Creates, lists and changes people, for an operator or a hospital's administrator."""
 
 import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
 from services.api.dependencies import CallerSession
-from services.api.hospitals.lookup import Names, hospital_name, find_hospital_id
+from services.api.hospitals.lookup import Names, find_hospital_id, hospital_name
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView
 from services.api.session.errors import ProviderOff
 from services.api.session.password_hasher import PasswordHasherPool
@@ -20,19 +20,24 @@ from shared.security import passwords
 
 class OneselfNot(Conflict):
     code = "not-oneself"
-    text = "Nobody disables, resets or changes the role of their own account. Have another administrator do it."
+    text = (
+        "Nobody disables, resets or changes the role of their own account. Have another "
+        "administrator do it."
+    )
 
 
 class PasswordShownOnce(Conflict):
     code = "password-shown-once"
     text = (
-        "This request came before: its answer showed the one-time password of {name}, which is not kept. If that "
-        "answer was lost, ask for another (POST /v1/people/{person}/reset) under a new Idempotency-Key."
+        "This request came before: its answer showed the one-time password of {name}, which is not "
+        "kept. If that "
+        "answer was lost, ask for another (POST /v1/people/{person}/reset) under a new "
+        "Idempotency-Key."
     )
 
 
 class PeopleService:
-    """People of the session's hospital, or of all for those who belong to none."""
+    """People of the caller's hospital, or all people if the caller belongs to none."""
 
     def __init__(self, session: CallerSession, caller: Caller) -> None:
         self._session = session
@@ -41,60 +46,66 @@ class PeopleService:
     def all(self) -> list[PersonView]:
         """By name."""
         names = self._names()
-        return [view(person, names) for person in self._session.people.all()]
+        return [person_view(person, names) for person in self._session.people.all()]
 
     def disable(self, person: UUID) -> PersonView:
         """Raises PersonUnknown, OneselfNot."""
         refuse_oneself(self._caller, person)
-        return view(self._session.people.disable(person), self._names())
+        return person_view(self._session.people.disable(person), self._names())
 
     def enable(self, person: UUID) -> PersonView:
         """Raises PersonUnknown."""
-        return view(self._session.people.enable(person), self._names())
+        return person_view(self._session.people.enable(person), self._names())
 
     def unlock(self, person: UUID) -> PersonView:
         """Raises PersonUnknown."""
-        return view(self._session.people.unlock(person), self._names())
+        return person_view(self._session.people.unlock(person), self._names())
 
     def change_role(self, person: UUID, role: Role) -> PersonView:
         """Raises PersonUnknown, OneselfNot, Forbidden."""
         refuse_oneself(self._caller, person)
-        return view(self._session.people.change_role(person, role), self._names())
+        return person_view(
+            self._session.people.change_role(person, role), self._names()
+        )
 
     def _names(self) -> Names:
         return self._session.observations.hospitals()
 
 
 class OneTimePasswords:
-    """Makes people and resets their passwords. A password is hashed before the transaction begins, since that takes long."""
+    """Creates people and resets their passwords.
+
+    A password is hashed before the transaction begins, because hashing takes long.
+    """
 
     def __init__(
         self,
         session: CallerSession,
         caller: Caller,
         *,
-        bench: PasswordHasherPool,
+        password_hashers: PasswordHasherPool,
         provider: IdentityProvider | None,
         idempotent: IdempotentRequest | None,
     ) -> None:
         self._session = session
         self._caller = caller
-        self._bench = bench
+        self._password_hashers = password_hashers
         self._provider = provider
         self._idempotent = idempotent
 
-    async def make(self, new: NewPerson) -> OneTimeView:
-        """Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden, ProviderOff; Answered for a repeat."""
+    async def create(self, new: NewPerson) -> OneTimeView:
+        """Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden, ProviderOff; Answered
+        for a repeat."""
         if new.subject:
-            return await asyncio.to_thread(self._make_provided, new, new.subject)
+            return await asyncio.to_thread(self._create_with_identity, new, new.subject)
 
-        def make(password_hash: str) -> Person:
+        def create(password_hash: str) -> Person:
             hospital = find_hospital_id(new.hospital, self._names(), self._caller)
             return self._session.people.create(
                 new.name, new.role, hospital, password_hash
             )
 
-        return await self._with_password(make)
+        return await self._with_password(create)
 
     async def reset(self, person: UUID) -> OneTimeView:
         """Raises PersonUnknown, OneselfNot; Answered for a repeat."""
@@ -105,17 +116,18 @@ class OneTimePasswords:
 
     async def _with_password(self, change: Callable[[str], Person]) -> OneTimeView:
         password = passwords.one_time_password()
-        password_hash = await self._bench.hash(password)
+        password_hash = await self._password_hashers.hash(password)
 
         def write() -> OneTimeView:
             self._reserve()
-            changed = view(change(password_hash), self._names())
-            return OneTimeView(**changed.model_dump(), one_time_password=password)
+            person = change(password_hash)
+            fields = person_view(person, self._names()).model_dump()
+            return OneTimeView(**fields, one_time_password=password)
 
         return await asyncio.to_thread(write)
 
-    def _make_provided(self, new: NewPerson, subject: str) -> OneTimeView:
-        """Somebody who signs in at the provider of identities, without a password."""
+    def _create_with_identity(self, new: NewPerson, subject: str) -> OneTimeView:
+        """A person who signs in at the identity provider and has no password here."""
         if self._provider is None:
             raise ProviderOff
         self._reserve()
@@ -124,7 +136,8 @@ class OneTimePasswords:
         person = self._session.people.create_with_identity(
             new.name, new.role, hospital, self._provider.issuer, subject
         )
-        return OneTimeView(**view(person, names).model_dump(), one_time_password=None)
+        fields = person_view(person, names).model_dump()
+        return OneTimeView(**fields, one_time_password=None)
 
     def _reserve(self) -> None:
         if self._idempotent is not None:
@@ -140,7 +153,7 @@ def refuse_oneself(caller: Caller, person: UUID) -> None:
         raise OneselfNot
 
 
-def view(person: Person, names: Names) -> PersonView:
+def person_view(person: Person, names: Names) -> PersonView:
     facts = {
         name: value for name, value in vars(person).items() if name != "hospital_id"
     }

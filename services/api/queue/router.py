@@ -1,4 +1,4 @@
-"""The queue and its dead letters. Operators only."""
+"""Routes of the queue and its dead letters. Operators only."""
 
 from typing import Annotated
 
@@ -23,20 +23,24 @@ QueueServiceDep = Annotated[QueueService, Depends(queue_service)]
 
 @router.get("")
 def read_queue(service: QueueServiceDep) -> QueueView:
-    """What waits by hospital and lane, what is in hand until when, dead letters by reason, and who works."""
+    """Waiting jobs by hospital and lane, running jobs with their leases, dead letters by reason,
+    and workers."""
     return service.read()
 
 
 @router.get("/dead-letters")
 def list_dead_letters(
     service: QueueServiceDep,
-    reason: Annotated[PlainText, Query(min_length=1, description="Why they failed.")],
+    reason: Annotated[
+        PlainText, Query(min_length=1, description="Code of the failure.")
+    ],
 ) -> list[DeadLetterView]:
-    """The hundred of this reason that failed last; `POST /v1/jobs/{id}/rerun` queues one again."""
+    """The last hundred jobs that failed with this reason. `POST /v1/jobs/{id}/rerun` queues one
+    again."""
     return service.dead_letters(reason)
 
 
 @router.post("/rerun", status_code=202)
 def rerun_dead_letters(rerun: Rerun, service: QueueServiceDep) -> RerunView:
-    """Queue every dead letter of this reason again, with fresh attempts."""
+    """Queue every dead letter of this reason again with fresh attempts."""
     return service.rerun(rerun.reason)

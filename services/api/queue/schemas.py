@@ -1,4 +1,4 @@
-"""The queue as an operator sees it."""
+"""API schemas of the queue."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,21 +9,21 @@ from services.api.models.schemas import WorkerView
 from services.api.text import PlainText
 from shared.domain.jobs import Priority
 
-AT_ONCE = 1000
-"""So many dead letters are queued again by one request."""
+MAX_RERUNS = 1000
+"""Maximum number of dead letters that one request queues again."""
 
 
-class LineView(BaseModel):
-    """What waits of one hospital in one lane."""
+class WaitingView(BaseModel):
+    """Waiting jobs of one hospital in one lane."""
 
     hospital: str
     lane: Priority
     jobs: int
-    oldest_s: float = Field(description="Seconds since the first of them was queued.")
+    oldest_s: float = Field(description="Seconds since the oldest job was queued.")
 
 
-class InHandView(BaseModel):
-    """A job that a worker holds."""
+class RunningJobView(BaseModel):
+    """A job that a worker has claimed."""
 
     job_id: UUID
     hospital: str
@@ -32,11 +32,12 @@ class InHandView(BaseModel):
     attempts: int
     lease_until: datetime
     left_s: float = Field(
-        description="Seconds left of the lease; below 0 it ran out and is soon taken back."
+        description="Seconds until the lease ends. Below 0 it has ended and the job is soon queued "
+        "again."
     )
 
 
-class DeadView(BaseModel):
+class DeadLetterSummaryView(BaseModel):
     """Dead letters of one reason: failed jobs that may be run again."""
 
     reason: str = Field(examples=["worker-lost"])
@@ -54,18 +55,24 @@ class DeadLetterView(BaseModel):
 
 
 class QueueView(BaseModel):
-    waiting: list[LineView] = Field(description="By hospital, the urgent lane first.")
-    running: int
-    in_hand: list[InHandView] = Field(
-        description="At most 100, those whose leases end first."
+    waiting: list[WaitingView] = Field(
+        description="By hospital, the urgent lane first."
     )
-    expired: int = Field(description="Leases that ran out and were not taken back yet.")
-    dead: list[DeadView] = Field(description="The most frequent reason first.")
+    running: int
+    in_hand: list[RunningJobView] = Field(
+        description="Running jobs, at most 100; those whose leases end first."
+    )
+    expired: int = Field(
+        description="Jobs whose lease has ended and that are not queued again yet."
+    )
+    dead: list[DeadLetterSummaryView] = Field(
+        description="The most frequent reason first."
+    )
     per_minute: float | None = Field(
-        description="Cases answered in a minute lately; null if there were none."
+        description="Recent rate of answered cases per minute; null if there were none."
     )
     workers: list[WorkerView] = Field(
-        description="Those that told of themselves lately."
+        description="Workers that sent a sign of life recently."
     )
 
 
@@ -74,12 +81,12 @@ class Rerun(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"reason": "worker-lost"}]}
     )
     reason: PlainText = Field(
-        min_length=1, description="Of the dead letters to queue again."
+        min_length=1, description="Reason of the dead letters to queue again."
     )
 
 
 class RerunView(BaseModel):
     queued: int = Field(
-        description=f"At most {AT_ONCE}; send the request again while `left` is not 0."
+        description=f"At most {MAX_RERUNS}; repeat the request while `left` is not 0."
     )
-    left: int = Field(description="Dead letters of this reason that are still there.")
+    left: int = Field(description="Remaining dead letters of this reason.")

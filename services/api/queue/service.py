@@ -1,4 +1,4 @@
-"""Looks at the queue, and queues dead letters again."""
+"""Reads the queue, and queues dead letters again."""
 
 from dataclasses import asdict
 from functools import partial
@@ -6,13 +6,13 @@ from typing import Any
 
 from services.api.models.service import worker_view
 from services.api.queue.schemas import (
-    AT_ONCE,
+    MAX_RERUNS,
+    DeadLetterSummaryView,
     DeadLetterView,
-    DeadView,
-    InHandView,
-    LineView,
     QueueView,
     RerunView,
+    RunningJobView,
+    WaitingView,
 )
 from shared.domain.jobs import JobState, Priority
 from shared.ledger import SystemSession
@@ -20,7 +20,7 @@ from shared.ledger.jobs.backlog import RunningJob, WaitingJobs
 from shared.queueing import Notifier
 from shared.queueing.app import Tasks
 
-SHOWN = 100
+MAX_SHOWN = 100
 
 
 class QueueService:
@@ -31,34 +31,47 @@ class QueueService:
     def read(self) -> QueueView:
         backlog = self._session.backlog
         jobs_per_s = self._session.queue.jobs_per_second()
+        waiting = [WaitingView(**_with_lane(row)) for row in backlog.waiting()]
+        running = [
+            RunningJobView(**_with_lane(job)) for job in backlog.running(MAX_SHOWN)
+        ]
+        dead = [
+            DeadLetterSummaryView(**asdict(summary))
+            for summary in backlog.dead_letter_summaries()
+        ]
+        workers = self._session.serving.present_workers()
         return QueueView(
-            waiting=[LineView(**_laned(line)) for line in backlog.waiting()],
+            waiting=waiting,
             running=self._session.queue.depth()[JobState.RUNNING],
-            in_hand=[InHandView(**_laned(job)) for job in backlog.running(SHOWN)],
+            in_hand=running,
             expired=backlog.count_expired(),
-            dead=[DeadView(**asdict(dead)) for dead in backlog.dead_letter_summaries()],
+            dead=dead,
             per_minute=None if jobs_per_s is None else round(jobs_per_s * 60, 1),
-            workers=[worker_view(row) for row in self._session.serving.present_workers()],
+            workers=[worker_view(worker) for worker in workers],
         )
 
     def dead_letters(self, reason: str) -> list[DeadLetterView]:
-        """Those that failed last."""
-        letters = self._session.backlog.dead_letters(reason, SHOWN)
+        """The dead letters of a reason that failed last."""
+        letters = self._session.backlog.dead_letters(reason, MAX_SHOWN)
         return [DeadLetterView(**asdict(letter)) for letter in letters]
 
     def rerun(self, reason: str) -> RerunView:
-        """Queue dead letters of a reason again; one notification each wakes every idle worker."""
-        queued = self._session.dead_letters.rerun_all(reason, AT_ONCE)
-        left = sum(
-            dead.jobs for dead in self._session.backlog.dead_letter_summaries() if dead.reason == reason
-        )
+        """Queue dead letters of a reason again. One notification for each job wakes every idle
+        worker."""
+        queued = self._session.dead_letters.rerun_all(reason, MAX_RERUNS)
         for job_id in queued:
             self._session.transaction.on_commit(
                 partial(self._notifier.notify, Tasks.INFER, job_id)
             )
-        return RerunView(queued=len(queued), left=left)
+        remaining = 0
+        for summary in self._session.backlog.dead_letter_summaries():
+            if summary.reason == reason:
+                remaining += summary.jobs
+        return RerunView(queued=len(queued), left=remaining)
 
 
-def _laned(row: WaitingJobs | RunningJob) -> dict[str, Any]:
-    told = asdict(row)
-    return told | {"lane": Priority.URGENT if told.pop("urgent") else Priority.ROUTINE}
+def _with_lane(row: WaitingJobs | RunningJob) -> dict[str, Any]:
+    """The row's fields, with the lane in place of `urgent`."""
+    fields = asdict(row)
+    urgent = fields.pop("urgent")
+    return fields | {"lane": Priority.URGENT if urgent else Priority.ROUTINE}

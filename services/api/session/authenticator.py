@@ -27,7 +27,7 @@ class AuthenticatorService:
         self._caller = caller
 
     def begin(self) -> TotpBegun:
-        """Raises NoSession, AuthenticatorOn."""
+        """Raises NoSession, AuthenticatorAlreadyOn."""
         person = self._person()
         secret = authenticators.new_secret()
         with self._dependencies.ledger.system_session(self._caller.actor) as session:

@@ -138,7 +138,9 @@ class SessionService:
                 session.sessions.end(hash_token(previous_token))
             return self._new_session(session, person)
 
-    def _change(self, caller: Caller, attempt: SignInAttempt, new_hash: str) -> OpenedSession:
+    def _change(
+        self, caller: Caller, attempt: SignInAttempt, new_hash: str
+    ) -> OpenedSession:
         with self._dependencies.ledger.system_session(caller.actor) as session:
             if not session.sign_ins.change_password(attempt, new_hash):
                 raise Unauthenticated

@@ -1,57 +1,79 @@
-"""The recipes there are, and what present trainers lack for them."""
+"""Lists the recipes, with the weight files that trainers still need for them."""
 
 from pydantic import BaseModel, Field
 
 from services.api.locales import sentence
 from shared.ledger.training.trainers import Trainer
-from shared.recipes import NetworkFeatures, Recipe, RefusedRecipeFile, RecipeDirectory, list_recipes
+from shared.recipes import (
+    NetworkFeatures,
+    Recipe,
+    RecipeDirectory,
+    RefusedRecipeFile,
+    list_recipes,
+)
 
 
 class LackView(BaseModel):
-    """A weight file that a trainer has not."""
+    """A weight file that a trainer does not have."""
 
     trainer: str
     network: str
-    files: str = Field(description="Names it may have, parted by slashes.")
-    folder: str = Field(description="Where that trainer looks for it.")
+    files: str = Field(description="Accepted file names, separated by slashes.")
+    folder: str = Field(description="Folder in which the trainer looks for the file.")
     url: str | None = Field(
-        description="Where that trainer will fetch it; null where somebody has to put it there."
+        description="Address from which the trainer will download it; null if somebody must put it "
+        "there."
     )
 
 
 class RecipeView(BaseModel):
-    """A recipe, or a file of own recipes that is none: then `problem` says why, and a run cannot ask for it."""
+    """A recipe, or a recipe file that cannot be used: then `problem` says why, and no run can use
+    it."""
 
-    name: str = Field(description="Of a refused file: the file's own.")
+    name: str = Field(
+        description="Name of the recipe, or the file name of an unusable file."
+    )
     version: str | None
     source: str | None
     networks: list[str]
     folds: int | None = Field(
-        description="Of cross-validation, unless a run asks for others."
+        description="Folds of cross-validation, unless a run sets another number."
     )
-    ships: bool = Field(description="False of one that lies in SERA_RECIPES_DIR.")
+    ships: bool = Field(
+        description="Whether the recipe is part of SERA; false for one in SERA_RECIPES_DIR."
+    )
     problem: str | None = Field(
-        default=None, description="Why the file cannot be used; null where it can."
+        default=None, description="Why the file cannot be used; null if it can."
     )
     trainers: int = Field(
-        description="Trainers that told of themselves in the last minutes."
+        description="Trainers that sent a sign of life in the last minutes."
     )
     ready: bool | None = Field(
-        description="Whether one of them lacks no file; null where none is there to tell."
+        description="Whether at least one trainer has every file; null without trainers."
     )
     lacks: list[LackView]
 
 
-def recipe_views(shelf: RecipeDirectory, trainers: list[Trainer]) -> list[RecipeView]:
-    """Those that ship, then the own ones, then files that cannot be used; each by name."""
-    usable = [_view(recipe, trainers) for recipe in shelf.recipes()]
-    return [*usable, *(_refused(each, trainers) for each in shelf.refused_files())]
+def recipe_views(
+    directory: RecipeDirectory, trainers: list[Trainer]
+) -> list[RecipeView]:
+    """SERA's recipes, then the installation's own, then files that cannot be used; each by name."""
+    usable = [_view(recipe, trainers) for recipe in directory.recipes()]
+    refused = [
+        _refused_view(refused_file, trainers)
+        for refused_file in directory.refused_files()
+    ]
+    return [*usable, *refused]
 
 
-def _refused(each: RefusedRecipeFile, trainers: list[Trainer]) -> RecipeView:
-    problem, _ = sentence(each.error.code, each.error.facts, str(each.error))
+def _refused_view(
+    refused_file: RefusedRecipeFile, trainers: list[Trainer]
+) -> RecipeView:
+    problem, _ = sentence(
+        refused_file.error.code, refused_file.error.facts, str(refused_file.error)
+    )
     return RecipeView(
-        name=each.file,
+        name=refused_file.file,
         version=None,
         source=None,
         networks=[],
@@ -66,14 +88,16 @@ def _refused(each: RefusedRecipeFile, trainers: list[Trainer]) -> RecipeView:
 
 def _view(recipe: Recipe, trainers: list[Trainer]) -> RecipeView:
     networks = {
-        each.network for each in recipe.features if isinstance(each, NetworkFeatures)
+        features.network
+        for features in recipe.features
+        if isinstance(features, NetworkFeatures)
     }
-    lacks = [
-        LackView(trainer=trainer.name, **vars(lack) | {"url": lack.url or None})
-        for trainer in trainers
-        for lack in trainer.missing_weights.get(recipe.name, ())
-    ]
-    stuck = {lack.trainer for lack in lacks if lack.url is None}
+    lacks = []
+    for trainer in trainers:
+        for weight_file in trainer.missing_weights.get(recipe.name, ()):
+            fields = vars(weight_file) | {"url": weight_file.url or None}
+            lacks.append(LackView(trainer=trainer.name, **fields))
+    stuck_trainers = {lack.trainer for lack in lacks if lack.url is None}
     return RecipeView(
         name=recipe.name,
         ships=recipe.name in list_recipes(),
@@ -82,6 +106,6 @@ def _view(recipe: Recipe, trainers: list[Trainer]) -> RecipeView:
         networks=sorted(networks),
         folds=recipe.validation.folds,
         trainers=len(trainers),
-        ready=len(stuck) < len(trainers) if trainers else None,
+        ready=len(stuck_trainers) < len(trainers) if trainers else None,
         lacks=lacks,
     )

@@ -1,4 +1,4 @@
-"""Training runs: ask for one, follow it, cancel it, resume it. Operators only."""
+"""Routes of training runs: request, follow, cancel, resume. Operators only."""
 
 from collections.abc import AsyncIterable
 from typing import Annotated
@@ -9,7 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.api.dependencies import DependenciesDep, Operator, SystemSessionDep
 from services.api.training.recipes import RecipeView
-from services.api.training.schemas import RunEventView, NewRun, RunSummary, RunView
+from services.api.training.schemas import NewRun, RunEventView, RunSummary, RunView
 from services.api.training.service import RunService
 
 router = APIRouter(prefix="/v1", tags=["training"])
@@ -22,18 +22,18 @@ def run_service(
 
 
 RunServiceDep = Annotated[RunService, Depends(run_service)]
-After = Annotated[int, Query(ge=0, description="The last event seen.")]
+AfterEvent = Annotated[int, Query(ge=0, description="Id of the last event received.")]
 
 
 @router.post("/training-runs", status_code=202)
 def request_run(new: NewRun, service: RunServiceDep) -> RunView:
-    """Queue a training run on a frozen version; trainers take up its steps."""
+    """Queue a training run on a frozen version. Trainers carry out its steps."""
     return service.request(new)
 
 
 @router.get("/recipes")
 def list_recipes(service: RunServiceDep) -> list[RecipeView]:
-    """What a run may be asked for, and which weight files the trainers lack for it."""
+    """Recipes that a run may use, with the weight files that trainers still need for them."""
     return service.recipes()
 
 
@@ -41,19 +41,21 @@ def list_recipes(service: RunServiceDep) -> list[RecipeView]:
 def list_runs(
     service: RunServiceDep, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> list[RunSummary]:
-    """Newest first."""
+    """Training runs, newest first."""
     return service.newest(limit)
 
 
 @router.get("/training-runs/{run_id}")
 def read_run(run_id: UUID, service: RunServiceDep) -> RunView:
-    """A run with its steps, how far it is and how long it will take still."""
+    """A run with its steps, its progress and its estimated remaining time."""
     return service.read(run_id)
 
 
 @router.get("/training-runs/{run_id}/log")
-def read_log(run_id: UUID, service: RunServiceDep, after: After = 0) -> list[RunEventView]:
-    """What the run said of itself, oldest first: finished steps, losses and figures of each epoch."""
+def read_log(
+    run_id: UUID, service: RunServiceDep, after: AfterEvent = 0
+) -> list[RunEventView]:
+    """Events of the run, oldest first: finished steps, losses and figures of each epoch."""
     return service.log(run_id, after)
 
 
@@ -68,24 +70,25 @@ async def follow_run(
     run_id: UUID,
     service: Annotated[RunService, Depends(followed)],
     last_event_id: Annotated[
-        int, Header(ge=0, description="Where a broken stream goes on.")
+        int, Header(ge=0, description="Id of the event after which the stream resumes.")
     ] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
-    """Server-sent events until the run has ended: `run`, the run as it is now, and `log`, what it says of itself."""
-    async for news in service.follow(run_id, last_event_id):
-        if isinstance(news, RunEventView):
-            yield ServerSentEvent(event="log", data=news, id=str(news.id))
+    """Server-sent events until the run has ended: `run` is the run as it is now, `log` one of its
+    events."""
+    async for update in service.follow(run_id, last_event_id):
+        if isinstance(update, RunEventView):
+            yield ServerSentEvent(event="log", data=update, id=str(update.id))
         else:
-            yield ServerSentEvent(event="run", data=news)
+            yield ServerSentEvent(event="run", data=update)
 
 
 @router.post("/training-runs/{run_id}/cancel")
 def cancel_run(run_id: UUID, service: RunServiceDep) -> RunView:
-    """Stop a run; what is finished is kept."""
+    """Stop a run. Finished steps are kept."""
     return service.cancel(run_id)
 
 
 @router.post("/training-runs/{run_id}/resume", status_code=202)
 def resume_run(run_id: UUID, service: RunServiceDep) -> RunView:
-    """Go on with a failed or cancelled run where it was."""
+    """Continue a failed or cancelled run where it stopped."""
     return service.resume(run_id)

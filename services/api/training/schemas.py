@@ -1,4 +1,4 @@
-"""Training runs as an operator sees them."""
+"""API schemas of training runs."""
 
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from shared.ledger.training.runs import RunEvent, Step, TrainingRun
 
 SENTENCE = "A sentence in the caller's language."
 CODE = "The code of `message`."
-FACTS = "What `message` is made of: numbers and names."
+FACTS = "Numbers and names that `message` contains."
 MESSAGE_FIELDS = ("message", "message_code", "facts")
 
 
@@ -37,28 +37,30 @@ class NewRun(BaseModel):
         None,
         ge=1,
         le=2**31 - 1,
-        description="A frozen version; left out, the dataset is frozen as it is now, if it has changed.",
+        description="Number of a frozen version. If omitted, the current draft is frozen, unless "
+        "it is unchanged.",
     )
     recipe: str = Field(
-        description="Name of a recipe that ships, or of one in SERA_RECIPES_DIR. The run keeps it as it is now.",
+        description="Name of a recipe of SERA or of one in SERA_RECIPES_DIR. The run stores a copy "
+        "of it.",
         examples=["light"],
     )
     folds: int | None = Field(
         None,
         ge=2,
         le=20,
-        description="Folds of cross-validation, in place of the recipe's.",
+        description="Folds of cross-validation, instead of the recipe's.",
     )
     seed: int = Field(
         0,
         ge=0,
         le=2**31 - 1,
-        description="Equal seeds on equal data make equal models.",
+        description="Equal seeds on equal data give equal models.",
     )
 
 
 class StepView(BaseModel):
-    """A piece of a run, done by one trainer at a time."""
+    """A step of a run, carried out by one trainer at a time."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
     name: str
@@ -66,24 +68,24 @@ class StepView(BaseModel):
     state: StepState
     fraction: float
     attempts: int = Field(
-        description="How often it was taken up; more than one after a trainer was lost."
+        description="Number of attempts; more than one after a trainer was lost."
     )
     owner: str | None = Field(
-        description="The trainer that does it now: host/process/start; null while nobody does."
+        description="The trainer that carries it out now, as host/process/start; null if none does."
     )
-    seconds: float | None = Field(description="Of the last attempt, so far.")
+    seconds: float | None = Field(description="Duration of the last attempt so far.")
     message: str | None = Field(description=SENTENCE)
     message_code: str | None = Field(description=CODE)
     facts: dict[str, Any] | None = Field(description=FACTS)
     outcome: AnyOutcome | None = Field(
-        description="What it found, by the kind of step; null until it is done."
+        description="Result of the step, by its kind; null until it is done."
     )
 
 
 class RunEventView(BaseModel):
-    """Something a run said of itself: a finished step, or the figures of an epoch."""
+    """An event of a run: a finished step, or the figures of an epoch."""
 
-    id: int = Field(description="Rises; send the last one seen as `after`.")
+    id: int = Field(description="Increasing; send the last one received as `after`.")
     at: datetime
     step: str
     stage: str
@@ -92,7 +94,7 @@ class RunEventView(BaseModel):
     message_code: str = Field(description=CODE)
     facts: dict[str, Any] = Field(description=FACTS)
     metrics: dict[str, Any] = Field(
-        description="Such as `loss`, `auc` and `epoch` of a network being tuned."
+        description="Figures such as `loss`, `auc` and `epoch` of a network being tuned."
     )
 
 
@@ -104,12 +106,12 @@ class RunSummary(BaseModel):
     folds: int | None
     seed: int
     state: RunState
-    stage: str | None = Field(description="Kind of the step that spoke last.")
-    fraction: float = Field(description="Share of the whole run that is done.")
-    resumed: int = Field(description="How often an operator resumed it.")
-    reason: str | None = Field(description="Code of why it failed.")
+    stage: str | None = Field(description="Kind of the step with the newest event.")
+    fraction: float = Field(description="Completed share of the run.")
+    resumed: int = Field(description="Number of times an operator resumed it.")
+    reason: str | None = Field(description="Code of the failure.")
     message: str | None = Field(
-        description=f"What it said last, or why it ended. {SENTENCE}"
+        description=f"The newest message, or why the run ended. {SENTENCE}"
     )
     message_code: str | None = Field(description=CODE)
     facts: dict[str, Any] | None = Field(description=FACTS)
@@ -124,25 +126,26 @@ class RunView(RunSummary):
     """A run: poll it until `state` is done, failed or cancelled."""
 
     eta_s: float | None = Field(
-        description="Seconds it is likely to need still; null until some of it is done."
+        description="Estimated remaining seconds; null until a part is done."
     )
     steps: list[StepView]
 
 
 def run_summary(run: TrainingRun) -> RunSummary:
-    return RunSummary(**_of_run(run))
+    return RunSummary(**_run_fields(run))
 
 
 def run_view(run: TrainingRun, steps: list[Step]) -> RunView:
     step_views = [_step_view(step) for step in steps]
-    return RunView(**_of_run(run), eta_s=eta_s(run, steps), steps=step_views)
+    return RunView(**_run_fields(run), eta_s=eta_s(run, steps), steps=step_views)
 
 
 def _step_view(step: Step) -> StepView:
-    outcome = (
-        None if step.outcome is None else outcome_from_json(step.kind, step.outcome)
-    )
-    return StepView(**_fields(step, StepView) | {"outcome": outcome})
+    fields = _fields(step, StepView)
+    fields["outcome"] = None
+    if step.outcome is not None:
+        fields["outcome"] = outcome_from_json(step.kind, step.outcome)
+    return StepView(**fields)
 
 
 def event_view(event: RunEvent) -> RunEventView:
@@ -150,26 +153,32 @@ def event_view(event: RunEvent) -> RunEventView:
 
 
 def eta_s(run: TrainingRun, steps: list[Step]) -> float | None:
-    """By what the finished part took, as the trainers at work now would need for the rest."""
-    whole = sum(step.weight for step in steps)
-    done = sum(step.weight * step.fraction for step in steps)
-    busy = sum(
+    """The estimated remaining seconds with the trainers that work now.
+
+    It extrapolates from the time that the finished part took. None if the run does not run or
+    nothing is finished.
+    """
+    total_weight = sum(step.weight for step in steps)
+    finished_weight = sum(step.weight * step.fraction for step in steps)
+    spent_s = sum(
         step.seconds or 0 for step in steps if step.state is not StepState.WAITING
     )
-    if run.state is not RunState.RUNNING or not done or not whole:
+    if run.state is not RunState.RUNNING or not finished_weight or not total_weight:
         return None
-    at_work = max(sum(step.state is StepState.RUNNING for step in steps), 1)
-    return round(busy * (whole - done) / done / at_work, 1)
+    running_steps = sum(step.state is StepState.RUNNING for step in steps)
+    trainers = max(running_steps, 1)
+    remaining_weight = total_weight - finished_weight
+    return round(spent_s * remaining_weight / finished_weight / trainers, 1)
 
 
-def _of_run(run: TrainingRun) -> dict[str, Any]:
+def _run_fields(run: TrainingRun) -> dict[str, Any]:
     return {"run_id": run.id, **_fields(run, RunSummary)}
 
 
 def _fields(
     source: TrainingRun | Step | RunEvent, view: type[BaseModel]
 ) -> dict[str, Any]:
-    """The fields of a view: those of the ledger by their names, and the message in words."""
+    """The fields of a view: those that the row has under the same name, and the worded message."""
     names = [
         name for name in view.model_fields if name not in ("run_id", *MESSAGE_FIELDS)
     ]

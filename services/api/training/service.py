@@ -1,4 +1,4 @@
-"""Asks for training runs and follows them."""
+"""Requests training runs and follows them."""
 
 from collections.abc import AsyncIterator
 from functools import partial
@@ -9,8 +9,8 @@ from services.api.jobs.retry import retry_while_unavailable
 from services.api.middleware.authentication import is_credential_valid
 from services.api.training.recipes import RecipeView, recipe_views
 from services.api.training.schemas import (
-    RunEventView,
     NewRun,
+    RunEventView,
     RunSummary,
     RunView,
     event_view,
@@ -27,23 +27,30 @@ from shared.recipes import RecipeDirectory
 
 
 class RunService:
-    """Training runs in the request's transaction; whoever follows one looks in transactions of its own."""
+    """Training runs in the request's transaction. Following a run uses transactions of its own."""
 
-    def __init__(self, session: SystemSession, caller: Caller, dependencies: Dependencies) -> None:
+    def __init__(
+        self, session: SystemSession, caller: Caller, dependencies: Dependencies
+    ) -> None:
         self._session = session
         self._caller = caller
         self._dependencies = dependencies
         self._shelf = RecipeDirectory(dependencies.settings.recipes_dir)
 
     def request(self, new: NewRun) -> RunView:
-        """Queue a run of a frozen version and of the recipe as it is now; a trainer takes it up."""
+        """Queue a run on a frozen version, with a copy of the recipe as it is now."""
         session = self._session
         recipe = self._shelf.load(new.recipe)
         dataset = session.datasets.find(new.dataset).id
         version = self._version(dataset, new.version)
         check_usable(session.versions.erased_images(version.id))
         run_id = session.runs.request(
-            dataset, version.id, recipe.name, new.seed, new.folds, recipe.as_table()
+            dataset=dataset,
+            version=version.id,
+            recipe=recipe.name,
+            seed=new.seed,
+            folds=new.folds,
+            table=recipe.as_table(),
         )
         self._notify_trainers(run_id)
         return self.read(run_id)
@@ -61,14 +68,15 @@ class RunService:
     def newest(self, limit: int) -> list[RunSummary]:
         return [run_summary(run) for run in self._session.runs.newest(limit)]
 
-    def log(self, run_id: UUID, after: int) -> list[RunEventView]:
+    def log(self, run_id: UUID, after_id: int) -> list[RunEventView]:
         """Raises NotFound."""
         self.read(run_id)
-        return self.events(run_id, after)
+        return self.events(run_id, after_id)
 
-    def events(self, run_id: UUID, after: int) -> list[RunEventView]:
-        """What the run says of itself after the event of this number."""
-        return [event_view(event) for event in self._session.runs.events(run_id, after)]
+    def events(self, run_id: UUID, after_id: int) -> list[RunEventView]:
+        """The events of the run after the event of this id."""
+        events = self._session.runs.events(run_id, after_id)
+        return [event_view(event) for event in events]
 
     def cancel(self, run_id: UUID) -> RunView:
         """Raises NotFound."""
@@ -84,51 +92,57 @@ class RunService:
         return self.read(run_id)
 
     async def follow(
-        self, run_id: UUID, after: int
+        self, run_id: UUID, after_id: int
     ) -> AsyncIterator[RunEventView | RunView]:
-        """What the run says from there on, and the run as it changes, until it or the caller's key or session ended."""
-        seen: RunView | None = None
-        while seen is None or seen.state not in FINAL_RUN_STATES:
-            news = await retry_while_unavailable(partial(self._look, run_id, after))
-            if news is None:
+        """Events after `after_id`, and the run each time it changes.
+
+        It ends when the run has ended, or when the caller's key or session ends.
+        """
+        previous_run: RunView | None = None
+        while previous_run is None or previous_run.state not in FINAL_RUN_STATES:
+            update = await retry_while_unavailable(
+                partial(self._read_update, run_id, after_id)
+            )
+            if update is None:
                 return
-            run, events = news
+            run, events = update
             for event in events:
-                after = event.id
+                after_id = event.id
                 yield event
-            if seen is None or _visible(run) != _visible(seen):
+            if previous_run is None or _visible(run) != _visible(previous_run):
                 yield run
-            seen = run
-            if seen.state not in FINAL_RUN_STATES:
+            previous_run = run
+            if run.state not in FINAL_RUN_STATES:
                 await self._dependencies.job_changes.wait_for_change(
                     run_id, self._dependencies.settings.long_poll_max_s
                 )
 
-    def _look(self, run_id: UUID, after: int) -> tuple[RunView, list[RunEventView]] | None:
-        """The run and its news, in a transaction of its own; None where the key or session has ended."""
+    def _read_update(
+        self, run_id: UUID, after_id: int
+    ) -> tuple[RunView, list[RunEventView]] | None:
+        """The run and its new events, read in a transaction of its own.
+
+        None if the key or session has ended.
+        """
         with self._dependencies.ledger.system_session(self._caller.actor) as session:
             if not is_credential_valid(session.transaction, self._caller):
                 return None
             service = RunService(session, self._caller, self._dependencies)
-            return service.read(run_id), service.events(run_id, after)
+            return service.read(run_id), service.events(run_id, after_id)
 
     def _version(self, dataset: UUID, number: int | None) -> Version:
-        """The frozen version of this number; without one the dataset as it is now, frozen."""
+        """The frozen version of this number; without a number the draft is frozen."""
         if number is None:
             return self._session.versions.freeze(dataset)
         return self._session.versions.find(dataset, number)
 
     def _notify_trainers(self, run_id: UUID) -> None:
-        """Once the run is committed."""
+        """Notify trainers once the run is committed."""
         notify = partial(self._dependencies.notifier.notify, Tasks.TRAIN, run_id)
         self._session.transaction.on_commit(notify)
 
 
 def _visible(run: RunView) -> tuple[object, ...]:
-    """What is worth a word; clocks that merely go on are not."""
-    return (
-        run.state,
-        run.fraction,
-        run.message,
-        [(step.state, step.fraction, step.attempts) for step in run.steps],
-    )
+    """The parts of a run whose change is worth an event; its clocks are not."""
+    steps = [(step.state, step.fraction, step.attempts) for step in run.steps]
+    return run.state, run.fraction, run.message, steps

@@ -1,4 +1,4 @@
-"""The wall's figures, for dashboards and for those who build their own."""
+"""Route of the wallboard's figures, for its page and for dashboards of others."""
 
 from typing import Annotated
 
@@ -22,16 +22,17 @@ def read_wall(
     transaction: TransactionDep,
     dependencies: DependenciesDep,
     window: Annotated[
-        WallboardWindow, Query(description="How far back to look.")
+        WallboardWindow, Query(description="Length of the window up to now.")
     ] = WallboardWindow.QUARTER,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Throughput, waiting, times from submit to result, failures, workers, and each hospital's part.
+    """Throughput, waiting jobs, latency from submission to result, failures and workers, in total
+    and by hospital.
 
-    For whoever has a key or a session, a reader's screen on the wall too. Operators and auditors see every hospital;
-    others their own, and the house as a whole without names. Read at most every 3 s (a day's every 15 s) however many
-    ask: poll with the last `ETag` in `If-None-Match`, and a 304 says that there is no newer reading yet. `as_of` says
-    how old one is.
+    Every key and every session may read it. Operators and auditors see every hospital. Others see
+    their own, and all hospitals together without names. SERA reads the data at most every 3 s, for
+    a day every 15 s, however many clients poll. Poll with the last `ETag` in `If-None-Match`: 304
+    means that there is no newer data. `as_of` is the time of the data.
     """
     service = WallboardService(transaction, caller, dependencies)
     return conditional_response(service.answer(window), if_none_match, FRESH_S[window])

@@ -1,4 +1,5 @@
-"""What the wall shows. Times are the database's; seconds are from submit to result."""
+"""API schemas of the wallboard. Times are by the database's clock; latencies are from submission to
+result."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,16 +8,22 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.monitoring.schemas import DIGEST, HOSPITAL, RATE, MonitoredModelView, RateView
+from services.api.monitoring.schemas import (
+    DIGEST,
+    HOSPITAL,
+    RATE,
+    MonitoredModelView,
+    RateView,
+)
 from shared.domain.jobs import Priority
 
 
-def _example(**told: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [told]})
+def _example(**fields: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 class WallboardWindow(StrEnum):
-    """How far back the wall looks."""
+    """Length of the window up to now."""
 
     QUARTER = "15m"
     HOUR = "1h"
@@ -31,7 +38,7 @@ class BucketView(BaseModel):
     results: int
     per_minute: float
     p50_s: float | None = Field(
-        description="Median seconds from submit to result; null without results."
+        description="Median seconds from submission to result; null without results."
     )
     p95_s: float | None
 
@@ -41,7 +48,7 @@ class LaneView(BaseModel):
     lane: Priority
     waiting: int
     oldest_s: float | None = Field(
-        description="Seconds that the longest waiting job has waited; null where none does."
+        description="Seconds since the longest waiting job was queued; null if none waits."
     )
 
 
@@ -49,32 +56,31 @@ class FailureView(BaseModel):
     model_config = _example(reason="image-unreadable", jobs=2)
     reason: str = Field(description="The code of the error.")
     jobs: int = Field(
-        description="Jobs that failed for it in the window and were not run again."
+        description="Jobs that failed with this code in the window and were not run again."
     )
 
 
 class FlowView(BaseModel):
-    """What comes and goes, of one hospital or of all."""
+    """Throughput and queue of one hospital or of all."""
 
-    results: int = Field(description="In the window.", examples=[612])
+    results: int = Field(description="Results in the window.", examples=[612])
     per_minute: float = Field(examples=[40.8])
     p50_s: float | None = Field(
-        description="Median seconds from submit to result; null without results."
+        description="Median seconds from submission to result; null without results."
     )
     p95_s: float | None = Field(
-        description="95 of 100 results took no longer.", examples=[4.2]
+        description="95th percentile of the seconds from submission to result.",
+        examples=[4.2],
     )
     waiting: list[LaneView] = Field(
-        description="Jobs in the queue now, urgent ones first."
+        description="Jobs in the queue now, the urgent lane first."
     )
-    running: int = Field(
-        description="Jobs that workers have in hand now.", examples=[8]
-    )
+    running: int = Field(description="Jobs that workers process now.", examples=[8])
     failures: list[FailureView] = Field(
-        description="In the window, most frequent first."
+        description="Failures in the window, most frequent first."
     )
     dead_letters: int = Field(
-        description="Failed jobs that nobody has run again, of any time.", examples=[3]
+        description="Failed jobs of any time that nobody has run again.", examples=[3]
     )
     refer: RateView = Field(
         description="Results of the window that ask for a radiologist.", examples=[RATE]
@@ -90,38 +96,37 @@ class WallboardHospital(BaseModel):
 class WallboardWorker(BaseModel):
     model_config = _example(name="w-1", alive=True, seen_s=1.2, model=DIGEST)
     name: str | None = Field(
-        description="null for a hospital, whom the house's machines do not concern."
+        description="Null for callers of a hospital, who do not see names of machines."
     )
-    alive: bool = Field(description="Whether it gave a sign of life in the last 15 s.")
+    alive: bool = Field(description="Whether it sent a sign of life in the last 15 s.")
     seen_s: float = Field(description="Seconds since its last sign of life.")
     model: str | None = Field(
-        description="Digest of the model that it serves; null where it serves none."
+        description="Digest of the model that it serves; null if it serves none."
     )
 
 
 class WallboardView(BaseModel):
     schema_version: Literal[1] = 1
-    as_of: datetime = Field(
-        description="The moment of the reading, by the database's clock."
-    )
+    as_of: datetime = Field(description="Time of the data, by the database's clock.")
     window: WallboardWindow
     since: datetime
     bucket_s: float = Field(
-        description="Seconds of each step of `series`.", examples=[60.0]
+        description="Length of each step of `series` in seconds.", examples=[60.0]
     )
     house: FlowView = Field(description="All hospitals together, without names.")
     series: list[BucketView] = Field(
-        description="All hospitals together, oldest first, steps without results too."
+        description="All hospitals together, oldest first, including steps without results."
     )
     hospitals: list[WallboardHospital] = Field(
-        description="By name: all for operators and auditors, else one's own."
+        description="By name: all hospitals for operators and auditors, else the caller's own."
     )
     workers: list[WallboardWorker] = Field(
-        description="Those that gave a sign of life in the last 10 minutes."
+        description="Workers that sent a sign of life in the last 10 minutes."
     )
     model: MonitoredModelView | None = Field(
         description="The live model; null before the first promotion."
     )
     degraded: dict[str, str] = Field(
-        description="As in /readyz: what is impaired, and the next step.", examples=[{}]
+        description="As in /readyz: impaired services, each with the next step.",
+        examples=[{}],
     )

@@ -1,8 +1,8 @@
-"""Reads the wall once for all who look at it, and shows each what they may see."""
+"""Reads the wallboard once for all viewers, and shows each viewer the rows that it may see."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.api.dependencies import Dependencies
@@ -25,149 +25,182 @@ from shared.domain.jobs import Priority
 from shared.ledger import HospitalSession, SystemSession, Transaction
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.models.serving import WORKER_TIMEOUT, Worker
-from shared.ledger.monitoring.wallboard import WaitingLane, Throughput, WallboardData, Span
+from shared.ledger.monitoring.wallboard import (
+    DeadLetterCount,
+    Span,
+    Throughput,
+    WaitingLane,
+    WallboardData,
+)
 
-FRESH_S = {WallboardWindow.QUARTER: 3.0, WallboardWindow.HOUR: 3.0, WallboardWindow.DAY: 15.0}
-"""How old a reading may be; however many dashboards poll, and however often, each window is read no oftener."""
+FRESH_S = {
+    WallboardWindow.QUARTER: 3.0,
+    WallboardWindow.HOUR: 3.0,
+    WallboardWindow.DAY: 15.0,
+}
+"""How old the data of a window may be. It is read no more often, however many dashboards poll."""
 STEPS = {
     WallboardWindow.QUARTER: (timedelta(minutes=1), 15),
     WallboardWindow.HOUR: (timedelta(minutes=2), 30),
     WallboardWindow.DAY: (timedelta(minutes=30), 48),
 }
-SILENT = timedelta(minutes=10)
-"""How long a worker that fell silent stays on the wall."""
+"""Length and number of the time steps of each window."""
+SILENT_WORKER_SHOWN = timedelta(minutes=10)
+"""How long a worker without a sign of life stays on the wallboard."""
 
 
 class WallboardService:
-    """The request's transaction ends before a reading is asked for: whoever waits for another's holds none."""
+    """Reads the wallboard from the cache or the ledger.
 
-    def __init__(self, transaction: Transaction, caller: Caller, dependencies: Dependencies) -> None:
+    The request's transaction ends before the cache is asked, so that a request that waits for
+    another's data holds none.
+    """
+
+    def __init__(
+        self, transaction: Transaction, caller: Caller, dependencies: Dependencies
+    ) -> None:
         self._transaction = transaction
-        self._hospital = caller.hospital_id
+        self._hospital_id = caller.hospital_id
         self._actor = caller.actor
         self._dependencies = dependencies
 
     def answer(self, window: WallboardWindow) -> JsonAnswer:
-        """The wall as JSON."""
+        """The wallboard as JSON."""
         self._transaction.commit()
-        key = ("wall", "json", self._hospital, window)
+        key = ("wall", "json", self._hospital_id, window)
         return self._dependencies.answer_cache.get_or_make(
             key, FRESH_S[window], lambda: json_answer(self.view(window))
         )
 
     def view(self, window: WallboardWindow) -> WallboardView:
-        """The house's reading, with the rows of those hospitals that the caller may see."""
+        """The wallboard of all hospitals together, with the rows of the hospitals that the caller
+        may see."""
         self._transaction.commit()
-        house, everybody = self._dependencies.answer_cache.get_or_make(
+        view, hospitals = self._dependencies.answer_cache.get_or_make(
             ("wall", window), FRESH_S[window], lambda: self._read(window)
         )
-        if self._hospital is None:
-            return house.model_copy(update={"hospitals": everybody})
-        workers = [worker.model_copy(update={"name": None}) for worker in house.workers]
-        own = self._own(self._hospital, window)
-        return house.model_copy(update={"hospitals": own, "workers": workers})
+        if self._hospital_id is None:
+            return view.model_copy(update={"hospitals": hospitals})
+        workers = [worker.model_copy(update={"name": None}) for worker in view.workers]
+        own_rows = self._hospital_rows(self._hospital_id, window)
+        return view.model_copy(update={"hospitals": own_rows, "workers": workers})
 
-    def _read(self, window: WallboardWindow) -> tuple[WallboardView, list[WallboardHospital]]:
+    def _read(
+        self, window: WallboardWindow
+    ) -> tuple[WallboardView, list[WallboardHospital]]:
         session = SystemSession(self._transaction, ACTOR)
         now = session.wallboard.now()
-        reading = session.wallboard.read(Span(now, *STEPS[window]))
-        workers = session.serving.present_workers(SILENT)
-        model = _live(session)
+        data = session.wallboard.read(_span(now, window))
+        workers = session.serving.present_workers(SILENT_WORKER_SHOWN)
+        model = _live_model(session)
         self._transaction.commit()
         view = WallboardView(
             as_of=now,
             window=window,
-            since=reading.span.start,
-            bucket_s=reading.span.bucket.total_seconds(),
-            house=_flow(reading, list(reading.hospitals)),
-            series=_series(reading),
+            since=data.span.start,
+            bucket_s=data.span.bucket.total_seconds(),
+            house=_flow(data, set(data.hospitals)),
+            series=_series(data),
             hospitals=[],
-            workers=[_worker(worker, reading) for worker in workers],
+            workers=[_worker(worker, data) for worker in workers],
             model=model,
             degraded=readiness.degraded_checks(self._dependencies),
         )
-        return view, _rows(reading)
+        return view, _rows(data)
 
-    def _own(self, hospital_id: UUID, window: WallboardWindow) -> list[WallboardHospital]:
-        """Read where only this hospital's rows exist."""
+    def _hospital_rows(
+        self, hospital_id: UUID, window: WallboardWindow
+    ) -> list[WallboardHospital]:
+        """The row of one hospital, read in a session that sees only its data."""
         session = HospitalSession(self._transaction, hospital_id, self._actor)
-        return _rows(session.wallboard.read(Span(session.wallboard.now(), *STEPS[window])))
+        now = session.wallboard.now()
+        return _rows(session.wallboard.read(_span(now, window)))
 
 
-def _rows(reading: WallboardData) -> list[WallboardHospital]:
+def _span(now: datetime, window: WallboardWindow) -> Span:
+    bucket, buckets = STEPS[window]
+    return Span(end=now, bucket=bucket, buckets=buckets)
+
+
+def _rows(data: WallboardData) -> list[WallboardHospital]:
     return [
         WallboardHospital(
-            hospital_id=hospital,
+            hospital_id=hospital_id,
             hospital=name,
-            flow=_flow(reading, [hospital], hospital),
+            flow=_flow(data, {hospital_id}, hospital_id),
         )
-        for hospital, name in reading.hospitals.items()
+        for hospital_id, name in data.hospitals.items()
     ]
 
 
 def _flow(
-    reading: WallboardData, of: Sequence[UUID], hospital: UUID | None = None
+    data: WallboardData, hospital_ids: set[UUID], hospital_id: UUID | None = None
 ) -> FlowView:
-    """Of these hospitals; `hospital` is the row of paces that is theirs, None that of all."""
-    those = set(of)
-    pace = next(
-        (
-            each
-            for each in reading.throughputs
-            if (each.hospital, each.bucket) == (hospital, None)
-        ),
-        None,
-    )
-    failed = [each for each in reading.dead_letters if each.hospital in those]
-    decided = [each for each in reading.decisions if each.hospital in those]
-    minutes = (reading.span.end - reading.span.start) / timedelta(minutes=1)
-    return FlowView(
-        results=pace.results if pace else 0,
-        per_minute=round(pace.results / minutes, 3) if pace else 0.0,
-        **_took(pace),
-        waiting=_lanes(
-            reading, [lane for lane in reading.lanes if lane.hospital in those]
-        ),
-        running=sum(count for each, count in reading.running.items() if each in those),
-        failures=_failures((each.reason, each.lately) for each in failed),
-        dead_letters=sum(each.dead for each in failed),
-        refer=rate(
-            sum(each.refer for each in decided), sum(each.results for each in decided)
-        ),
-    )
-
-
-def _took(pace: Throughput | None) -> dict[str, float | None]:
-    return (
-        {"p50_s": round(pace.p50_s, 3), "p95_s": round(pace.p95_s, 3)}
-        if pace
-        else {"p50_s": None, "p95_s": None}
-    )
-
-
-def _lanes(reading: WallboardData, lanes: Sequence[WaitingLane]) -> list[LaneView]:
-    return [
-        LaneView(
-            lane=lane,
-            waiting=sum(each.jobs for each in waiting),
-            oldest_s=_oldest_s(reading, waiting),
-        )
-        for lane in (Priority.URGENT, Priority.ROUTINE)
-        for waiting in [
-            [each for each in lanes if each.urgent == (lane is Priority.URGENT)]
-        ]
+    """The flow of `hospital_ids`, with the throughput of `hospital_id`, or of all hospitals for
+    None."""
+    throughput = _throughput(data, hospital_id)
+    dead_letters = [
+        count for count in data.dead_letters if count.hospital in hospital_ids
     ]
+    decisions = [count for count in data.decisions if count.hospital in hospital_ids]
+    lanes = [lane for lane in data.lanes if lane.hospital in hospital_ids]
+    running = sum(
+        count for hospital, count in data.running.items() if hospital in hospital_ids
+    )
+    results = throughput.results if throughput else 0
+    minutes = (data.span.end - data.span.start) / timedelta(minutes=1)
+    referred = sum(count.refer for count in decisions)
+    decided = sum(count.results for count in decisions)
+    return FlowView(
+        results=results,
+        per_minute=round(results / minutes, 3),
+        **_latencies(throughput),
+        waiting=_lanes(data, lanes),
+        running=running,
+        failures=_failures(dead_letters),
+        dead_letters=sum(count.dead for count in dead_letters),
+        refer=rate(referred, decided),
+    )
 
 
-def _oldest_s(reading: WallboardData, lanes: Sequence[WaitingLane]) -> float | None:
-    ages = [(reading.span.end - lane.oldest).total_seconds() for lane in lanes]
-    return round(max(0.0, *ages), 1) if ages else None
+def _throughput(data: WallboardData, hospital_id: UUID | None) -> Throughput | None:
+    """The throughput over the whole span; None without results."""
+    for throughput in data.throughputs:
+        if throughput.hospital == hospital_id and throughput.bucket is None:
+            return throughput
+    return None
 
 
-def _failures(told: Iterable[tuple[str, int]]) -> list[FailureView]:
+def _latencies(throughput: Throughput | None) -> dict[str, float | None]:
+    if throughput is None:
+        return {"p50_s": None, "p95_s": None}
+    return {"p50_s": round(throughput.p50_s, 3), "p95_s": round(throughput.p95_s, 3)}
+
+
+def _lanes(data: WallboardData, lanes: Sequence[WaitingLane]) -> list[LaneView]:
+    views = []
+    for priority in (Priority.URGENT, Priority.ROUTINE):
+        is_urgent = priority is Priority.URGENT
+        waiting = [lane for lane in lanes if lane.urgent == is_urgent]
+        views.append(
+            LaneView(
+                lane=priority,
+                waiting=sum(lane.jobs for lane in waiting),
+                oldest_s=_oldest_s(data, waiting),
+            )
+        )
+    return views
+
+
+def _oldest_s(data: WallboardData, lanes: Sequence[WaitingLane]) -> float | None:
+    ages_s = [(data.span.end - lane.oldest).total_seconds() for lane in lanes]
+    return round(max(0.0, *ages_s), 1) if ages_s else None
+
+
+def _failures(dead_letters: Iterable[DeadLetterCount]) -> list[FailureView]:
     counts: Counter[str] = Counter()
-    for reason, jobs in told:
-        counts[reason] += jobs
+    for count in dead_letters:
+        counts[count.reason] += count.lately
     return [
         FailureView(reason=reason, jobs=jobs)
         for reason, jobs in counts.most_common()
@@ -175,47 +208,46 @@ def _failures(told: Iterable[tuple[str, int]]) -> list[FailureView]:
     ]
 
 
-def _series(reading: WallboardData) -> list[BucketView]:
-    span = reading.span
-    made = {each.bucket: each for each in reading.throughputs if each.bucket is not None}
+def _series(data: WallboardData) -> list[BucketView]:
+    span = data.span
     minutes = span.bucket / timedelta(minutes=1)
-    counts = [
-        made[number].results if number in made else 0 for number in range(span.buckets)
-    ]
-    return [
-        BucketView(
-            begins=span.start + span.bucket * number,
-            results=count,
-            per_minute=round(count / minutes, 3),
-            **_took(made.get(number)),
+    throughputs = {
+        throughput.bucket: throughput
+        for throughput in data.throughputs
+        if throughput.bucket is not None
+    }
+    buckets = []
+    for number in range(span.buckets):
+        throughput = throughputs.get(number)
+        results = throughput.results if throughput else 0
+        buckets.append(
+            BucketView(
+                begins=span.start + span.bucket * number,
+                results=results,
+                per_minute=round(results / minutes, 3),
+                **_latencies(throughput),
+            )
         )
-        for number, count in enumerate(counts)
-    ]
+    return buckets
 
 
-def _worker(worker: Worker, reading: WallboardData) -> WallboardWorker:
-    silent = max(reading.span.end - worker.seen_at, timedelta())
-    seen_s = round(silent.total_seconds(), 1)
+def _worker(worker: Worker, data: WallboardData) -> WallboardWorker:
+    silence = max(data.span.end - worker.seen_at, timedelta())
     return WallboardWorker(
         name=worker.name,
-        alive=silent <= WORKER_TIMEOUT,
-        seen_s=seen_s,
+        alive=silence <= WORKER_TIMEOUT,
+        seen_s=round(silence.total_seconds(), 1),
         model=worker.model_digest,
     )
 
 
-def _live(session: SystemSession) -> MonitoredModelView | None:
+def _live_model(session: SystemSession) -> MonitoredModelView | None:
     digest = session.models.live_digest()
-    known = (
-        {each.digest: each for each in session.observations.references([digest])}
-        if digest
-        else {}
-    )
     if digest is None:
         return None
-    model = known.get(digest)
-    return MonitoredModelView(
-        digest=digest,
-        name=model.name if model else None,
-        version=model.version if model else None,
-    )
+    for reference in session.observations.references([digest]):
+        if reference.digest == digest:
+            return MonitoredModelView(
+                digest=digest, name=reference.name, version=reference.version
+            )
+    return MonitoredModelView(digest=digest, name=None, version=None)

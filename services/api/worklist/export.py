@@ -1,4 +1,5 @@
-"""Exports the worklist as CSV for spreadsheets: read in many short transactions, with constant memory."""
+"""Exports the worklist as CSV for spreadsheets: read in many short transactions, with constant
+memory."""
 
 import csv
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from shared.domain.audit.events import Event
 from shared.ledger import HospitalSession, Ledger
-from shared.ledger.cases.worklist import WorklistFilter, WorklistEntry, PagePosition
+from shared.ledger.cases.worklist import PagePosition, WorklistEntry, WorklistFilter
 
 BATCH_ROWS = 1000
 BOM = "\ufeff"
@@ -38,31 +39,41 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters of a cell that a spreadsheet takes for a formula (OWASP, CSV injection)."""
 
 
-def export_rows(session: HospitalSession, ledger: Ledger, asked: WorklistFilter) -> Iterator[str]:
+def export_rows(
+    session: HospitalSession, ledger: Ledger, filters: WorklistFilter
+) -> Iterator[str]:
     """The file piece by piece, without cases that are accepted after the export began.
 
-    The audit trail records the export with its number of rows. The request's transaction ends here. Each piece is read
-    in a transaction of its own while the answer is sent.
+    The audit trail records the export with its number of rows. The request's transaction ends here.
+    Each piece is read in a transaction of its own while the answer is sent.
     """
     now = session.worklist.now()
-    until = replace(asked, created_until=min(asked.created_until or now, now))
-    session.audit.record(Event.CASES_EXPORTED, rows=session.worklist.count_all(until))
+    created_until = min(filters.created_until or now, now)
+    filters = replace(filters, created_until=created_until)
+    count = session.worklist.count_all(filters)
+    session.audit.record(Event.CASES_EXPORTED, rows=count)
     session.transaction.commit()
-    return _pieces(ledger, session.hospital_id, session.actor, until)
+    return _pieces(
+        ledger,
+        hospital_id=session.hospital_id,
+        actor=session.actor,
+        filters=filters,
+    )
 
 
 def _pieces(
-    ledger: Ledger, hospital_id: UUID, actor: str, asked: WorklistFilter
+    ledger: Ledger, *, hospital_id: UUID, actor: str, filters: WorklistFilter
 ) -> Iterator[str]:
     yield BOM + _rows([list(COLUMNS)])
-    after: PagePosition | None = None
+    position: PagePosition | None = None
     while True:
         with ledger.hospital_session(hospital_id, actor) as session:
-            lines = session.worklist.page(asked, after, BATCH_ROWS)
-        yield from (_rows([_cells(line)]) for line in lines)
-        if len(lines) < BATCH_ROWS:
+            entries = session.worklist.page(filters, position, BATCH_ROWS)
+        for entry in entries:
+            yield _rows([_cells(entry)])
+        if len(entries) < BATCH_ROWS:
             return
-        after = lines[-1].position(asked.order)
+        position = entries[-1].position(filters.order)
 
 
 def _rows(rows: list[list[str]]) -> str:
@@ -71,8 +82,8 @@ def _rows(rows: list[list[str]]) -> str:
     return text.getvalue()
 
 
-def _cells(line: WorklistEntry) -> list[str]:
-    return [_cell(getattr(line, name)) for name in COLUMNS]
+def _cells(entry: WorklistEntry) -> list[str]:
+    return [_cell(getattr(entry, name)) for name in COLUMNS]
 
 
 def _cell(value: object) -> str:

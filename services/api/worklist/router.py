@@ -11,7 +11,7 @@ from services.api.dependencies import (
     HospitalSessionDep,
 )
 from services.api.worklist.export import COLUMNS, export_rows
-from services.api.worklist.schemas import WorklistPageQuery, WorklistQuery, WorklistPage
+from services.api.worklist.schemas import WorklistPage, WorklistPageQuery, WorklistQuery
 from services.api.worklist.service import WorklistService
 
 router = APIRouter(prefix="/v1", tags=["cases"])
@@ -42,7 +42,8 @@ def export_cases(
     session: HospitalSessionDep,
     dependencies: DependenciesDep,
 ) -> Response:
-    """All matching cases as a file for a spreadsheet. A cell that a spreadsheet would compute begins with '."""
+    """All matching cases as a file for a spreadsheet. A cell that a spreadsheet would compute
+    begins with '."""
     headers = {"Content-Disposition": 'attachment; filename="sera-cases.csv"'}
     return StreamingResponse(
         export_rows(session, dependencies.ledger, query.filters()),

@@ -10,7 +10,14 @@ from services.api.locales import text_of_code
 from services.api.text import BatchLabel, OptionalText
 from shared.domain.jobs import JobState, Priority
 from shared.domain.outcomes import OutcomeSource
-from shared.ledger.cases.worklist import MAX_COUNTED, WorklistFilter, DeadLetterGroup, WorklistEntry, Order, OutcomeFilter
+from shared.ledger.cases.worklist import (
+    MAX_COUNTED,
+    DeadLetterGroup,
+    Order,
+    OutcomeFilter,
+    WorklistEntry,
+    WorklistFilter,
+)
 
 Decision = Literal["benign", "malignant", "refer"]
 COPIED_FIELDS = (
@@ -65,22 +72,23 @@ class WorklistQuery(BaseModel):
     batch: BatchLabel = Field(None, description="Label with which the cases were sent.")
     order: Annotated[Order | None, Blank] = Field(
         None,
-        description="`newest` (default), `oldest`, or highest `risk` first, which lists only cases with a result.",
+        description="`newest` (default), `oldest`, or highest `risk` first, which lists only cases "
+        "with a result.",
     )
 
     def filters(self) -> WorklistFilter:
         return WorklistFilter(
-            self.state,
-            self.decision,
-            self.fna,
-            self.outcome,
-            self.priority,
-            self.reason,
-            _moment(self.since, time.min),
-            _moment(self.until, time.max),
-            self.q,
-            self.batch,
-            self.order or Order.NEWEST,
+            state=self.state,
+            decision=self.decision,
+            fna=self.fna,
+            outcome=self.outcome,
+            priority=self.priority,
+            reason=self.reason,
+            created_from=_moment(self.since, time.min),
+            created_until=_moment(self.until, time.max),
+            id_prefix=self.q,
+            batch=self.batch,
+            order=self.order or Order.NEWEST,
         )
 
 
@@ -136,9 +144,11 @@ class WorklistPage(BaseModel):
         description="Send it as `cursor` for the next page; null at the end."
     )
     total: int = Field(
-        description=f"How many cases were asked for; {MAX_COUNTED} stands for that many or more."
+        description=f"Number of matching cases; {MAX_COUNTED} means that many or more."
     )
-    more_than_total: bool = Field(description=f"There are more than {MAX_COUNTED}.")
+    more_than_total: bool = Field(
+        description=f"Whether more than {MAX_COUNTED} cases match."
+    )
 
 
 class DeadLettersView(BaseModel):
@@ -154,19 +164,23 @@ def dead_letters_view(dead: DeadLetterGroup) -> DeadLettersView:
     return DeadLettersView(reason=dead.reason, message=message, cases=dead.cases)
 
 
-def worklist_row(line: WorklistEntry) -> WorklistRow:
-    told = {name: getattr(line, name) for name in (*SAME, *READ)}
-    ending = {name: getattr(line, name) for name in WorklistOutcome.model_fields}
-    outcome = None if line.malignant is None else WorklistOutcome(**ending)
-    message = text_of_code(line.reason, line.facts or {}) if line.reason else None
+def worklist_row(entry: WorklistEntry) -> WorklistRow:
+    fields = {name: getattr(entry, name) for name in (*COPIED_FIELDS, *RESULT_FIELDS)}
+    outcome = None
+    if entry.malignant is not None:
+        outcome = WorklistOutcome(
+            **{name: getattr(entry, name) for name in WorklistOutcome.model_fields}
+        )
+    message = text_of_code(entry.reason, entry.facts or {}) if entry.reason else None
     return WorklistRow(
-        **told, message=message, warnings=list(line.warnings), outcome=outcome
+        **fields, message=message, warnings=list(entry.warnings), outcome=outcome
     )
 
 
-def _moment(told: date | datetime | None, of_day: time) -> datetime | None:
-    if told is None:
+def _moment(value: date | datetime | None, time_of_day: time) -> datetime | None:
+    """A day becomes the moment of this time of day; a moment without a zone is in UTC."""
+    if value is None:
         return None
-    if not isinstance(told, datetime):
-        return datetime.combine(told, of_day, UTC)
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+    if not isinstance(value, datetime):
+        return datetime.combine(value, time_of_day, UTC)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,14 +11,14 @@ from services.api.audit.read_audit import ReadAudit
 from services.api.jobs.service import CursorInvalid
 from services.api.worklist.schemas import (
     DeadLettersView,
-    WorklistPageQuery,
     WorklistPage,
+    WorklistPageQuery,
     dead_letters_view,
     worklist_row,
 )
 from shared.domain.audit.events import Event
 from shared.ledger import HospitalSession
-from shared.ledger.cases.worklist import MAX_COUNTED, WorklistEntry, Order, PagePosition
+from shared.ledger.cases.worklist import MAX_COUNTED, Order, PagePosition, WorklistEntry
 from shared.ledger.hospitals.repository import Caller
 
 
@@ -29,53 +30,62 @@ class WorklistService:
         self._caller = caller
         self._read_audit = read_audit
 
-    def page(self, question: WorklistPageQuery) -> WorklistPage:
+    def page(self, query: WorklistPageQuery) -> WorklistPage:
         """Raises CursorInvalid."""
-        asked = question.filters()
-        limit = question.limit
-        after = _place(question.cursor, asked.order)
-        lines = self._session.worklist.page(asked, after, limit + 1)
-        count = self._session.worklist.count(asked)
-        shown = [
-            (line.case_id, line.job_id)
-            for line in lines[:limit]
-            if line.risk is not None
-        ]
-        self._read_audit.record_reads(self._session, self._caller, Event.RESULT_READ, shown)
+        filters = query.filters()
+        position = _position(query.cursor, filters.order)
+        entries = self._session.worklist.page(filters, position, query.limit + 1)
+        count = self._session.worklist.count(filters)
+        page_entries = entries[: query.limit]
+        self._record_reads(page_entries)
+        next_cursor = None
+        if len(entries) > query.limit:
+            next_cursor = _cursor(page_entries[-1], filters.order)
         return WorklistPage(
-            cases=[worklist_row(line) for line in lines[:limit]],
-            next_cursor=_cursor(lines[limit - 1], asked.order)
-            if len(lines) > limit
-            else None,
+            cases=[worklist_row(entry) for entry in page_entries],
+            next_cursor=next_cursor,
             total=min(count, MAX_COUNTED),
             more_than_total=count > MAX_COUNTED,
         )
 
     def dead_letters(self) -> list[DeadLettersView]:
-        """This hospital's dead letters by reason, each with the sentence of one of them; most cases first."""
-        return [
-            dead_letters_view(of_reason) for of_reason in self._session.worklist.dead_letter_groups()
+        """This hospital's dead letters by reason, each with the sentence of one of them; most cases
+        first."""
+        groups = self._session.worklist.dead_letter_groups()
+        return [dead_letters_view(group) for group in groups]
+
+    def _record_reads(self, entries: Sequence[WorklistEntry]) -> None:
+        """Record the entries that show a result."""
+        results = [
+            (entry.case_id, entry.job_id) for entry in entries if entry.risk is not None
         ]
+        self._read_audit.record_reads(
+            session=self._session,
+            caller=self._caller,
+            event=Event.RESULT_READ,
+            subjects=results,
+        )
 
 
-def _cursor(line: WorklistEntry, order: Order) -> str:
-    value, job_id = line.position(order)
-    told = value.isoformat() if isinstance(value, datetime) else value
-    return base64.urlsafe_b64encode(
-        json.dumps([order, told, str(job_id)]).encode()
-    ).decode()
+def _cursor(entry: WorklistEntry, order: Order) -> str:
+    sort_value, job_id = entry.position(order)
+    if isinstance(sort_value, datetime):
+        text = json.dumps([order, sort_value.isoformat(), str(job_id)])
+    else:
+        text = json.dumps([order, sort_value, str(job_id)])
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def _place(cursor: str | None, order: Order) -> PagePosition | None:
-    """Where the page before ended; a cursor of another order is none of this list's."""
+def _position(cursor: str | None, order: Order) -> PagePosition | None:
+    """The end of the previous page. Raises CursorInvalid, also for a cursor of another order."""
     if cursor is None:
         return None
     try:
-        of, told, job_id = json.loads(base64.urlsafe_b64decode(cursor))
-        place = (
-            float(told) if order is Order.RISK else datetime.fromisoformat(told),
-            UUID(job_id),
-        )
+        cursor_order, sort_value, job_id = json.loads(base64.urlsafe_b64decode(cursor))
+        if order is Order.RISK:
+            position: PagePosition = (float(sort_value), UUID(job_id))
+        else:
+            position = (datetime.fromisoformat(sort_value), UUID(job_id))
     except (
         ValueError,
         TypeError,
@@ -84,6 +94,6 @@ def _place(cursor: str | None, order: Order) -> PagePosition | None:
         binascii.Error,
     ) as error:
         raise CursorInvalid from error
-    if of != order:
+    if cursor_order != order:
         raise CursorInvalid
-    return place
+    return position

@@ -1,1 +1,1 @@
-"""Where a model looked: occlusion maps, Grad-CAM, and the deletion test."""
+"""Explains a prediction: occlusion maps, Grad-CAM, and the deletion test of both."""

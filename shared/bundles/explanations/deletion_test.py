@@ -1,4 +1,7 @@
-"""Whether a map points at what the score hangs on: the deletion test (Petsiuk et al., BMVC 2018)."""
+"""The deletion test: measures whether a map points at the places that a score depends on.
+
+Source: Petsiuk et al., BMVC 2018.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from shared.bundles.explanations.occlusion import (
 
 STEPS = 8
 ORDERS = 3
-"""Random orders that the map's own is compared with; more cost passes."""
+"""Number of random orders to compare the map's order with; each costs further passes."""
 SEED = 0
 
 
@@ -26,10 +29,11 @@ class Faithfulness:
 
     Attributes
     ----------
-    hidden : shares of the cells blurred, from 0 to 1
-    ordered : score after each, the most important cells first
+    hidden : shares of the cells that are blurred, from 0 to 1
+    ordered : score at each share, the most important cells first
     random : the same in random order, mean of `orders` orders
-    area : between the two curves, in units of the score; above 0 the map's order makes it fall faster
+    area : area between the two curves, in units of the score; above 0 the map's order makes the
+        score fall faster
     """
 
     hidden: tuple[float, ...]
@@ -41,60 +45,73 @@ class Faithfulness:
 
 def deletion_test(
     score: ScoreFunction,
-    veil: OcclusionMask,
+    mask: OcclusionMask,
     importance: NDArray[np.floating],
     pause: PauseCallback,
 ) -> Faithfulness:
-    """Blur the cells of the veil's grid from the most to the least important, and in random orders.
+    """Blur the mask's cells from the most to the least important one, and in random orders.
 
     Parameters
     ----------
-    importance : (rows, columns), any grid; higher speaks more for malignancy
+    importance : (rows, columns) of any grid; higher speaks more for malignancy
     """
-    orders = [_most_important_first(importance, veil.grid), *_random(veil.grid)]
-    curves = _curves(score, veil, orders, pause)
+    orders = [
+        _order_by_importance(importance, mask.grid),
+        *_random_orders(mask.grid),
+    ]
+    curves = _curves(score, mask, orders, pause)
     ordered = curves[0]
     random = curves[1:].mean(0)
     hidden = np.linspace(0, 1, STEPS + 1)
     area = float(np.trapezoid(random - ordered, hidden))
     return Faithfulness(
-        _rounded(hidden), _rounded(ordered), _rounded(random), ORDERS, area
+        hidden=_rounded(hidden),
+        ordered=_rounded(ordered),
+        random=_rounded(random),
+        orders=ORDERS,
+        area=area,
     )
 
 
 def _curves(
     score: ScoreFunction,
-    veil: OcclusionMask,
+    mask: OcclusionMask,
     orders: Sequence[NDArray[np.int_]],
     pause: PauseCallback,
 ) -> NDArray[np.float64]:
-    """(orders, STEPS + 1); the ends, nothing and everything hidden, are the same for all."""
-    cells = veil.grid**2
-    ends = [np.arange(0), np.arange(cells)]
-    between = [
-        order[: cells * step // STEPS] for order in orders for step in range(1, STEPS)
-    ]
-    told = score_in_slices(
-        score, (veil.occlude_cells(each) for each in (*ends, *between)), pause
-    )
-    start = told[0] or 0.0
-    values = np.array(
-        [start if each is None else each for each in told]
-    )  # what cannot be read shows no fall
-    first, last = (np.full((len(orders), 1), end) for end in values[:2])
-    return np.hstack([first, values[2:].reshape(len(orders), STEPS - 1), last])
+    """The score of each order at each step: (orders, STEPS + 1).
+
+    The first step, with nothing hidden, and the last one, with everything hidden, are the same for
+    all orders. A nodule that cannot be read counts as unchanged.
+    """
+    cell_count = mask.grid**2
+    hidden_cells = [np.arange(0), np.arange(cell_count)]
+    for order in orders:
+        for step in range(1, STEPS):
+            hidden_cells.append(order[: cell_count * step // STEPS])
+    nodules = (mask.occlude_cells(cells) for cells in hidden_cells)
+    scores = score_in_slices(score, nodules, pause)
+    start = scores[0] or 0.0
+    values = np.array([start if value is None else value for value in scores])
+    first = np.full((len(orders), 1), values[0])
+    last = np.full((len(orders), 1), values[1])
+    middle = values[2:].reshape(len(orders), STEPS - 1)
+    return np.hstack([first, middle, last])
 
 
-def _most_important_first(
+def _order_by_importance(
     importance: NDArray[np.floating], grid: int
 ) -> NDArray[np.int_]:
+    """The cells of the grid, the most important one first."""
     shrinks = grid <= min(importance.shape)
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    cells = cv2.resize(importance.astype(np.float64), (grid, grid), interpolation=how)
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    cells = cv2.resize(
+        importance.astype(np.float64), (grid, grid), interpolation=interpolation
+    )
     return np.argsort(-cells.ravel(), kind="stable")
 
 
-def _random(grid: int) -> Iterator[NDArray[np.int_]]:
+def _random_orders(grid: int) -> Iterator[NDArray[np.int_]]:
     generator = np.random.default_rng(SEED)
     return (generator.permutation(grid * grid) for _ in range(ORDERS))
 

@@ -1,4 +1,8 @@
-"""Where a bundle looked: an occlusion map through the whole ensemble, and Grad-CAM of each tuned network in it."""
+"""Explains a bundle's prediction of a nodule.
+
+An occlusion map explains the score of the ensemble. Grad-CAM explains the output of each tuned
+network in it.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,13 +38,14 @@ class MapKind(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class HeatMap:
-    """One answer to where a score comes from.
+    """A map of the places that a score depends on.
 
     Attributes
     ----------
-    of : `ENSEMBLE`, or the network whose own verdict is explained
-    layer : the network's stage whose maps were weighed; None for an occlusion map
-    values : (rows, columns); of an occlusion map the fall of the score, of Grad-CAM without a unit and 0 or more
+    subject : `ENSEMBLE`, or the network whose own output is explained
+    layer : the network's stage whose maps are weighted; None for an occlusion map
+    values : (rows, columns). For an occlusion map, the fall of the score. For Grad-CAM, without a
+        unit and 0 or more
     """
 
     kind: MapKind
@@ -51,13 +56,11 @@ class HeatMap:
 
     @property
     def strongest(self) -> float | None:
-        """The value farthest from 0, in units of the score; None where the map has no unit."""
-        flat = self.values.ravel()
-        return (
-            float(flat[np.abs(flat).argmax()])
-            if self.kind is MapKind.OCCLUSION
-            else None
-        )
+        """The value farthest from 0, in units of the score; None if the map has no unit."""
+        if self.kind is not MapKind.OCCLUSION:
+            return None
+        values = self.values.ravel()
+        return float(values[np.abs(values).argmax()])
 
     def layer_png(self, nodule: Nodule) -> bytes:
         """A transparent layer of the crop's size."""
@@ -66,7 +69,7 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All maps of one nodule, that of the ensemble first, and its picture over the image."""
+    """All maps of one nodule, the ensemble's first, and a picture of that one over the image."""
 
     maps: tuple[HeatMap, ...]
     png: bytes
@@ -75,90 +78,107 @@ class Explanation:
 def explain(
     bundle: Bundle, nodule: Nodule, pause: PauseCallback = no_pause
 ) -> Explanation:
-    """Every map that the bundle gives; `pause` is called after each slice of passes.
+    """Every map that the bundle can give.
+
+    Parameters
+    ----------
+    pause : called after each slice of passes
 
     Raises
     ------
     SeraError
-        that of the nodule itself, if it cannot be read.
+        the nodule's own error if it cannot be read.
     """
-    whole = _of_ensemble(bundle, nodule, pause)
+    ensemble_map = _ensemble_map(bundle, nodule, pause)
+    network_maps = _network_maps(bundle, nodule, pause)
     return Explanation(
-        (whole, *_of_networks(bundle, nodule, pause)),
-        composite_png(whole.values, nodule.pixels),
+        maps=(ensemble_map, *network_maps),
+        png=composite_png(ensemble_map.values, nodule.pixels),
     )
 
 
 def occlusion_map(
     bundle: Bundle, nodule: Nodule, grid: int = GRID, pause: PauseCallback = no_pause
 ) -> NDArray[np.float64]:
-    """How much each place carries of the score (Zeiler & Fergus, ECCV 2014); the hidden patches overlap by half.
+    """How much each place contributes to the score; the hidden patches overlap by half.
+
+    Source: Zeiler & Fergus, ECCV 2014.
 
     Returns
     -------
-    (grid, grid) float64: score of the nodule less its score with a patch around that place blurred away; positive where
-    what is seen there speaks for malignancy. A patch whose occlusion cannot be read counts 0.
+    (grid, grid) float64: the score of the nodule minus its score with a patch at that place
+    blurred. Positive values mean that the place speaks for malignancy. A patch whose occlusion
+    makes the nodule unreadable counts 0.
     """
-    whole = bundle.predict([nodule])[0].score
-    veil = OcclusionMask.of_nodule(nodule, grid)
-    told = score_in_slices(
-        _of_bundle(bundle),
-        (veil.occlude_window(cell) for cell in range(grid * grid)),
-        pause,
-    )
-    return np.array([0.0 if each is None else whole - each for each in told]).reshape(
-        grid, grid
-    )
+    (prediction,) = bundle.predict([nodule])
+    mask = OcclusionMask.of_nodule(nodule, grid)
+    nodules = (mask.occlude_window(cell) for cell in range(grid * grid))
+    scores = score_in_slices(_bundle_score(bundle), nodules, pause)
+    drops = [0.0 if score is None else prediction.score - score for score in scores]
+    return np.array(drops).reshape(grid, grid)
 
 
-def _of_ensemble(bundle: Bundle, nodule: Nodule, pause: PauseCallback) -> HeatMap:
+def _ensemble_map(bundle: Bundle, nodule: Nodule, pause: PauseCallback) -> HeatMap:
     drops = occlusion_map(bundle, nodule, pause=pause)
-    tested = deletion_test(
-        _of_bundle(bundle), OcclusionMask.of_nodule(nodule, GRID), drops, pause
+    faithfulness = deletion_test(
+        _bundle_score(bundle),
+        mask=OcclusionMask.of_nodule(nodule, GRID),
+        importance=drops,
+        pause=pause,
     )
-    return HeatMap(MapKind.OCCLUSION, ENSEMBLE, None, drops, tested)
+    return HeatMap(
+        kind=MapKind.OCCLUSION,
+        subject=ENSEMBLE,
+        layer=None,
+        values=drops,
+        faithfulness=faithfulness,
+    )
 
 
-def _of_networks(
+def _network_maps(
     bundle: Bundle, nodule: Nodule, pause: PauseCallback
 ) -> Iterator[HeatMap]:
-    """Of each network that was tuned, for it alone has a verdict of its own."""
+    """Grad-CAM of each tuned network; the others have no output of their own."""
     for extractor in bundle.model.extractors:
-        if (
-            isinstance(extractor, NetworkExtractor)
-            and extractor.network.head is not None
-        ):
-            found = grad_cam(extractor.network, extractor.inputs([nodule]))
-            pause()
-            tested = deletion_test(
-                _of_network(extractor),
-                OcclusionMask.of_nodule(nodule, GRID),
-                found.values,
-                pause,
-            )
-            yield HeatMap(
-                MapKind.GRAD_CAM,
-                extractor.feature_set.network,
-                found.layer,
-                found.values,
-                tested,
-            )
+        if not isinstance(extractor, NetworkExtractor):
+            continue
+        if extractor.network.head is None:
+            continue
+        activation = grad_cam(extractor.network, extractor.inputs([nodule]))
+        pause()
+        faithfulness = deletion_test(
+            _network_score(extractor),
+            mask=OcclusionMask.of_nodule(nodule, GRID),
+            importance=activation.values,
+            pause=pause,
+        )
+        yield HeatMap(
+            kind=MapKind.GRAD_CAM,
+            subject=extractor.feature_set.network,
+            layer=activation.layer,
+            values=activation.values,
+            faithfulness=faithfulness,
+        )
 
 
-def _of_bundle(bundle: Bundle) -> ScoreFunction:
+def _bundle_score(bundle: Bundle) -> ScoreFunction:
+    """The score of the ensemble."""
+
     def score(nodules: Sequence[Nodule]) -> list[float | None]:
         outcomes = bundle.predict_each(nodules)
         return [
-            None if isinstance(each, SeraError) else each.score for each in outcomes
+            None if isinstance(outcome, SeraError) else outcome.score
+            for outcome in outcomes
         ]
 
     return score
 
 
-def _of_network(extractor: NetworkExtractor) -> ScoreFunction:
+def _network_score(extractor: NetworkExtractor) -> ScoreFunction:
     """A tuned network's own probability of malignancy."""
 
     def score(nodules: Sequence[Nodule]) -> list[float | None]:
-        return [float(odds) for odds in expit(extractor.log_odds(nodules))]
+        log_odds = extractor.log_odds(nodules)
+        return [float(probability) for probability in expit(log_odds)]
 
     return score

@@ -1,4 +1,7 @@
-"""Parts of a nodule blurred away, and what is said of it then; in slices, so that other work can come between."""
+"""Scores a nodule with parts of it blurred.
+
+The passes run in slices, so that more urgent work can run between two slices.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -14,22 +17,25 @@ from shared.imaging import Nodule
 BLUR = 0.25
 """Width of the blur that hides a patch, as a fraction of the nodule's sides."""
 SLICE_S = 0.25
-"""How long the passes between two pauses may take together; one pass at least is made."""
+"""Maximum duration of the passes between two pauses; at least one pass is made."""
 MAX_SLICE_PASSES = 16
 
 ScoreFunction = Callable[[Sequence[Nodule]], list[float | None]]
-"""A number for each nodule, or None for one that cannot be read."""
+"""Gives a score for each nodule, or None for an unreadable one."""
 PauseCallback = Callable[[], None]
-"""Called between two slices: what is more urgent is done there."""
+"""Called between two slices; it does work that is more urgent."""
 
 
 def no_pause() -> None:
-    pass
+    """Does nothing between two slices."""
 
 
 @dataclass(frozen=True, eq=False)
 class OcclusionMask:
-    """A nodule and the same blurred, of which any part can be put together."""
+    """Hides parts of a nodule by replacing them with a blurred copy.
+
+    The nodule is divided into `grid` x `grid` cells, which are numbered by rows.
+    """
 
     nodule: Nodule
     blurred: NDArray[np.uint8]
@@ -38,54 +44,59 @@ class OcclusionMask:
     @classmethod
     def of_nodule(cls, nodule: Nodule, grid: int) -> "OcclusionMask":
         height, width = nodule.pixels.shape
-        reach = (int(width * BLUR) | 1, int(height * BLUR) | 1)
-        return cls(nodule, np.asarray(cv2.blur(nodule.pixels, reach), np.uint8), grid)
+        # A width and a height made odd by setting their lowest bit.
+        kernel = (int(width * BLUR) | 1, int(height * BLUR) | 1)
+        blurred = cv2.blur(nodule.pixels, kernel)
+        return cls(nodule=nodule, blurred=np.asarray(blurred, np.uint8), grid=grid)
 
     def occlude_window(self, cell: int) -> Nodule:
-        """Blurred over one cell of the grid and half a cell around it, so that windows overlap."""
+        """The nodule with one cell and half a cell around it blurred, so that windows overlap."""
         height, width = self.nodule.pixels.shape
         row, column = divmod(cell, self.grid)
+        rows = _window(row, height, self.grid)
+        columns = _window(column, width, self.grid)
         hidden = np.zeros((height, width), bool)
-        hidden[_reach(row, height, self.grid), _reach(column, width, self.grid)] = True
-        return self._without(hidden)
+        hidden[rows, columns] = True
+        return self._occlude(hidden)
 
     def occlude_cells(self, cells: NDArray[np.int_]) -> Nodule:
-        """Blurred over exactly these cells."""
+        """The nodule with exactly these cells blurred."""
         height, width = self.nodule.pixels.shape
-        chosen = np.zeros(self.grid * self.grid, bool)
-        chosen[cells] = True
-        rows, columns = (
-            np.arange(side) * self.grid // side for side in (height, width)
-        )
-        return self._without(
-            chosen.reshape(self.grid, self.grid)[np.ix_(rows, columns)]
-        )
+        hidden_cells = np.zeros(self.grid * self.grid, bool)
+        hidden_cells[cells] = True
+        hidden_grid = hidden_cells.reshape(self.grid, self.grid)
+        rows = np.arange(height) * self.grid // height
+        columns = np.arange(width) * self.grid // width
+        return self._occlude(hidden_grid[np.ix_(rows, columns)])
 
-    def _without(self, hidden: NDArray[np.bool_]) -> Nodule:
-        return replace(
-            self.nodule, pixels=np.where(hidden, self.blurred, self.nodule.pixels)
-        )
+    def _occlude(self, hidden: NDArray[np.bool_]) -> Nodule:
+        pixels = np.where(hidden, self.blurred, self.nodule.pixels)
+        return replace(self.nodule, pixels=pixels)
 
 
 def score_in_slices(
     score: ScoreFunction, nodules: Iterable[Nodule], pause: PauseCallback
 ) -> list[float | None]:
-    """What `score` says of each; as many at once as `SLICE_S` allows, `pause` between."""
-    waiting = iter(nodules)
-    told = []
+    """The score of each nodule.
+
+    A slice has as many nodules as can be scored within `SLICE_S`. `pause` is called after each.
+    """
+    remaining = iter(nodules)
+    scores: list[float | None] = []
     size = 1
-    while some := list(islice(waiting, size)):
-        began = time.perf_counter()
-        told += score(some)
-        took = max(time.perf_counter() - began, 1e-6)
-        size = min(max(int(len(some) * SLICE_S / took), 1), 2 * size, MAX_SLICE_PASSES)
+    while batch := list(islice(remaining, size)):
+        started = time.perf_counter()
+        scores += score(batch)
+        duration_s = max(time.perf_counter() - started, 1e-6)
+        affordable = max(int(len(batch) * SLICE_S / duration_s), 1)
+        size = min(affordable, 2 * size, MAX_SLICE_PASSES)
         pause()
-    return told
+    return scores
 
 
-def _reach(place: int, side: int, grid: int) -> slice:
+def _window(cell: int, side: int, grid: int) -> slice:
+    """The pixels along one side of a cell and half a cell on both sides of it."""
     half = side / grid / 2
-    return slice(
-        max(round(place * side / grid - half), 0),
-        min(round((place + 1) * side / grid + half), side),
-    )
+    start = round(cell * side / grid - half)
+    end = round((cell + 1) * side / grid + half)
+    return slice(max(start, 0), min(end, side))

@@ -1,4 +1,4 @@
-"""What somebody who uses a result has to know of its image, its model or its decision."""
+"""Remarks on the image, the model or the decision of a result, for its user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,11 +18,11 @@ class Finding:
     message: str
     """An English sentence that says the next step."""
     facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
-    """The numbers and ids of the sentence by name, so that it can be worded in another language; units are in the names."""
+    """The sentence's numbers and ids by name, for other languages; units are in the names."""
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """From what `to_json` gave."""
+        """Read the values that `to_json` returned."""
         return cls(code=body["code"], message=body["message"], facts=body["facts"])
 
     def to_json(self) -> dict[str, Any]:

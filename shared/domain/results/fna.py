@@ -1,4 +1,4 @@
-"""What one rule says about fine-needle aspiration (FNA) of one nodule."""
+"""Advice of one rule on the fine-needle aspiration (FNA) of one nodule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class FnaOutcome(StrEnum):
     CONSIDER = "consider"
     NOT_DUE = "not-due"
     UNDECIDED = "undecided"
-    """The guideline has no level for the nodule, or speaks of risk and not of FNA."""
+    """The guideline has no level for the nodule, or states a risk but no FNA advice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class FnaAdvice:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """From what `to_json` gave."""
+        """Read the values that `to_json` returned."""
         return cls(
             recommended=body["recommended"],
             consider=body["consider"],

@@ -1,4 +1,4 @@
-"""What a model says of one nodule, before any hospital's settings are applied."""
+"""The prediction of a model for one nodule, before the settings of a hospital apply."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ class Component:
     """One classifier on one feature set, a part of the model's ensemble."""
 
     network: str
-    """Where the features come from: a network, or `handcrafted`; several, read side by side, are joined by `+`."""
+    """Source of the features: a network, or `handcrafted`; several are joined by `+`."""
     tap: str
     """The network's layer, or the family of formulas, that gives the features."""
     classifier: str
     """`svm` or `forest`."""
     probability: float
-    """Calibrated probability of malignancy of this component alone, 0 to 1, at the training images' prevalence."""
+    """Calibrated probability of malignancy, 0 to 1, at the prevalence of the training images."""
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """From plain values by the fields' names."""
+        """Read plain values by the names of the fields."""
         return cls(
             network=body["network"],
             tap=body["tap"],
@@ -40,16 +40,18 @@ class Component:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one nodule.
+    """The prediction of the model for one nodule.
 
     Attributes
     ----------
     score : the components fused, 0 to 1; compared with `cutoff`
     risk : `score` as a probability of malignancy at the prevalence of the training images
     decision : by `cutoff`, Youden's; `refer` for an image unlike the training images
-    strangeness : how unlike the training images it is, 1 on average among them
-    embedding : the image along the training images' first principal directions, in standard deviations
-    benign_p, malignant_p : conformal p-values of the classes; None from models that hold no calibration cases
+    strangeness : distance from the training images, 1 on average among them
+    embedding : the image along the first principal directions of the training images, in standard
+        deviations
+    benign_p, malignant_p : conformal p-values of the classes; None from models without calibration
+        cases
     """
 
     score: float

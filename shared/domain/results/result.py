@@ -1,4 +1,7 @@
-"""The answer of a case as one type: what the worker writes, the ledger stores and everything else reads."""
+"""The result of a case.
+
+The worker writes it, the ledger stores it, and all other parts read it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,21 +14,21 @@ from shared.domain.results.fna import FnaAdvice
 from shared.domain.results.prediction import Component, Verdict
 
 YOUDEN = "youden"
-"""The cut-off rule where a hospital asks for no sensitivity."""
+"""The cut-off rule where a hospital sets no target sensitivity."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conformal:
-    """Which diagnoses fit the image at the hospital's error limit, and how well each of them does."""
+    """The diagnoses that fit the image at the hospital's error limit, and how well each fits."""
 
     alpha: float
     """The hospital's error limit, 0 to 1."""
     set: tuple[Verdict, ...]
-    """The classes, `benign` and `malignant`, whose p-value exceeds `alpha`; unless it is one, the case is referred."""
+    """The classes whose p-value exceeds `alpha`; unless it is one class, the case is referred."""
     benign_p: float
-    """How well the image fits the benign training images: conformal p-value, above 0 and up to 1."""
+    """Fit to the benign training images: conformal p-value, above 0 and up to 1."""
     malignant_p: float
-    """How well the image fits the malignant training images: conformal p-value, above 0 and up to 1."""
+    """Fit to the malignant training images: conformal p-value, above 0 and up to 1."""
 
     @property
     def certain(self) -> bool:
@@ -33,7 +36,7 @@ class Conformal:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """From plain values by the fields' names."""
+        """Read plain values by the names of the fields."""
         return cls(
             alpha=body["alpha"],
             set=tuple(Verdict(name) for name in body["set"]),
@@ -43,14 +46,14 @@ class Conformal:
 
 
 class RoiSource(StrEnum):
-    """How a region of interest that nobody gave was found."""
+    """How a region of interest was detected where the case has none."""
 
     CALIPERS = "calipers"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundRoi:
-    """The region of interest that was read where the case gave none, to be checked by whoever sees the result."""
+    """The region of interest that was detected where the case has none; the reader checks it."""
 
     box: tuple[int, int, int, int]
     """x, y, width, height in pixels of the upright image, from its upper left corner."""
@@ -59,7 +62,7 @@ class FoundRoi:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """From plain values by the fields' names."""
+        """Read plain values by the names of the fields."""
         x, y, width, height = body["box"]
         return cls(box=(x, y, width, height), source=RoiSource(body["source"]))
 
@@ -77,7 +80,7 @@ class ModelReference:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """From plain values by the fields' names."""
+        """Read plain values by the names of the fields."""
         return cls(name=body["name"], version=body["version"], digest=body["digest"])
 
 
@@ -94,30 +97,30 @@ class Timings:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """From plain values by the fields' names."""
+        """Read plain values by the names of the fields."""
         return cls(waited=body["waited"], prepare=body["prepare"], infer=body["infer"])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What SERA says of a case."""
+    """The result of SERA for a case."""
 
     score: float
     """The fused probability of the model's components, raw, 0 to 1; compared with `cutoff`."""
     risk: float
     """Calibrated risk of malignancy, 0 to 1, at `prevalence`."""
     decision: Verdict
-    """`benign`, `malignant`, or `refer`: SERA does not decide, and a radiologist is to read the image."""
+    """`benign`, `malignant`, or `refer`: a radiologist has to read the image."""
     cutoff: float
     """The score from which the decision is `malignant`, 0 to 1."""
     cutoff_rule: str
-    """What chose the cut-off: `youden`, or the hospital's target, e.g. `sensitivity>=0.95`."""
+    """The rule of the cut-off: `youden`, or the hospital's target, e.g. `sensitivity>=0.95`."""
     cutoff_risk: float
     """The risk at which a nodule with the cut-off's score stands, 0 to 1, at `prevalence`."""
     conformal: Conformal | None
-    """The diagnoses that fit at the hospital's error limit; null where the hospital set none or the model cannot tell."""
+    """The diagnoses that fit at the hospital's error limit; null without limit or calibration."""
     prevalence: float
-    """Share of malignant nodules, 0 to 1, at which the risk holds: the hospital's own, or the default."""
+    """Share of malignant nodules, 0 to 1, at which the risk holds: the hospital's or the default."""
     fna: FnaAdvice | None
     """FNA advice by the hospital's rule from risk and size; null only where no size was given."""
     components: tuple[Component, ...]
@@ -133,7 +136,7 @@ class Result:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """From what `to_json` gave; fields that this version does not know are left out."""
+        """Read the values that `to_json` returned; unknown fields are ignored."""
         conformal = body["conformal"]
         fna = body["fna"]
         roi = body["roi"]
@@ -155,7 +158,7 @@ class Result:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Values that JSON can hold, by the fields' names."""
+        """Values for JSON, by the names of the fields."""
         return plain_fields(self)
 
     def warns(self, code: str) -> bool:

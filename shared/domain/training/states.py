@@ -18,21 +18,24 @@ RUN_TRANSITIONS: dict[RunState, frozenset[RunState]] = {
     RunState.CANCELLED: frozenset({RunState.QUEUED}),
     RunState.DONE: frozenset({RunState.QUEUED}),
 }
-"""FAILED and CANCELLED -> QUEUED when an operator resumes the run, whose finished steps stay finished; DONE -> QUEUED
-when the gate of its model is to be held again."""
+"""FAILED and CANCELLED -> QUEUED when an operator resumes the run, whose finished steps stay
+finished.
+
+DONE -> QUEUED when the gate judges its model again.
+"""
 
 FINAL_RUN_STATES = frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED})
 
 
 def run_source_states(target: RunState) -> frozenset[RunState]:
-    """The states from which a run may come to this one."""
+    """The states from which a run may change to `target`."""
     return frozenset(
-        state for state, moves in RUN_TRANSITIONS.items() if target in moves
+        state for state, next_states in RUN_TRANSITIONS.items() if target in next_states
     )
 
 
 class StepState(StrEnum):
-    """A step in WAITING may be claimed once all steps it comes after are DONE."""
+    """A step in WAITING may be claimed when all steps before it are DONE."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -54,7 +57,7 @@ class StepKind(StrEnum):
 
 
 class Split(StrEnum):
-    """A row's part: `train` rows are learned from; `test` rows never are."""
+    """The part of a row in a dataset; models learn from `train` rows only."""
 
     TRAIN = "train"
     TEST = "test"

@@ -1,4 +1,4 @@
-"""What the steps of a training run are given and what they find: a type for each kind, stored as JSON."""
+"""Arguments and outcomes of the steps of a training run: one type for each kind, stored as JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from shared.domain.training.states import StepKind
 
 @dataclass(frozen=True, kw_only=True)
 class StepArguments:
-    """`images` is how many images the step is about; its expected time goes by them."""
+    """Arguments of a step; its expected duration follows from `images`, its number of images."""
 
     kind: ClassVar[StepKind]
     images: int = 0
@@ -26,7 +26,7 @@ class PlanArguments(StepArguments):
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArguments(StepArguments):
-    """`feature_set` is the place, from 0, of the set among the recipe's features."""
+    """`feature_set` is the index of the set among the recipe's features, from 0."""
 
     kind = StepKind.NETWORK
 
@@ -50,7 +50,10 @@ class TableArguments(StepArguments):
 
 @dataclass(frozen=True, kw_only=True)
 class TuningArguments(StepArguments):
-    """`tuning` is the place of the network among those to be tuned; without `fold` it is tuned on all images."""
+    """`tuning` is the index of the network among those to tune.
+
+    Without `fold` it is tuned on all images.
+    """
 
     kind = StepKind.TUNING
 
@@ -66,7 +69,7 @@ class FoldArguments(StepArguments):
 
 @dataclass(frozen=True, kw_only=True)
 class FitArguments(StepArguments):
-    """`reading` is the place of a classifier on its feature sets among the members of the fusion."""
+    """`reading` is the index of a model component among the members of the fusion."""
 
     kind = StepKind.FIT
 
@@ -103,17 +106,17 @@ ARGUMENTS: Mapping[StepKind, type[StepArguments]] = {
 
 
 def arguments_from_json(kind: StepKind, body: Mapping[str, Any]) -> StepArguments:
-    """The arguments of a step from what their `to_json` gave."""
+    """The arguments of a step, from the values that their `to_json` returned."""
     return ARGUMENTS[kind](**body)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepOutcome:
-    """What a finished step has found."""
+    """The outcome of a finished step."""
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """From what `to_json` gave."""
+        """Read the values that `to_json` returned."""
         return cls(**body)
 
     def to_json(self) -> dict[str, Any]:
@@ -122,7 +125,7 @@ class StepOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOutcome(StepOutcome):
-    """What the planning step has found."""
+    """The outcome of the planning step."""
 
     steps: int
     """Steps that were planned."""
@@ -130,12 +133,12 @@ class PlanOutcome(StepOutcome):
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkOutcome(StepOutcome):
-    """A network was trained on phantoms; there is nothing to tell of it."""
+    """A network was trained on phantoms; it has no figures."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturesOutcome(StepOutcome):
-    """What was computed of one feature set."""
+    """The computed features of one feature set."""
 
     computed: int
     """Images whose features were computed; those of the others were known before."""
@@ -146,7 +149,7 @@ class FeaturesOutcome(StepOutcome):
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """From what `to_json` gave."""
+        """Read the values that `to_json` returned."""
         skipped = tuple((key, code) for key, code in body["skipped"])
         return cls(computed=body["computed"], images=body["images"], skipped=skipped)
 
@@ -167,7 +170,7 @@ class TableOutcome(StepOutcome):
 
 @dataclass(frozen=True, kw_only=True)
 class TuningOutcome(StepOutcome):
-    """A network tuned without one fold's images, or on all of them by the settings that proved best."""
+    """A network tuned without the images of one fold, or on all images with the best settings."""
 
     fold: int | None = None
     """The fold that was left out, from 0; null for the network tuned on all images."""
@@ -189,7 +192,7 @@ class FoldOutcome(StepOutcome):
 
 @dataclass(frozen=True, kw_only=True)
 class FitOutcome(StepOutcome):
-    """A classifier was fitted on all images; there is nothing to tell of it."""
+    """A classifier was fitted on all images; it has no figures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +238,7 @@ class GateOutcome(StepOutcome):
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """From what `to_json` gave."""
+        """Read the values that `to_json` returned."""
         return cls(
             verdict=GateVerdict(body["verdict"]),
             against=body["against"],
@@ -272,5 +275,5 @@ OUTCOMES: Mapping[StepKind, type[AnyOutcome]] = {
 
 
 def outcome_from_json(kind: StepKind, body: Mapping[str, Any]) -> AnyOutcome:
-    """The outcome of a step from what its `to_json` gave."""
+    """The outcome of a step, from the values that its `to_json` returned."""
     return OUTCOMES[kind].from_json(body)

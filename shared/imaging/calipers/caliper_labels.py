@@ -74,13 +74,13 @@ def find_letters(
         without_marks[rows, columns] = 0
     letters: dict[Box, Mark] = {}
     for mark, contrast in zip(marks, contrasts, strict=True):
-        box = _find_glyph(without_marks, mark, MIN_STROKE_SHARE * contrast)
-        if box is not None:
-            letters[box] = Mark(
+        glyph_box = _find_glyph(without_marks, mark, MIN_STROKE_SHARE * contrast)
+        if glyph_box is not None:
+            letters[glyph_box] = Mark(
                 kind=MarkKind.LETTER,
-                x=box.x + (box.width - 1) / 2,
-                y=box.y + (box.height - 1) / 2,
-                box=box,
+                x=glyph_box.x + (glyph_box.width - 1) / 2,
+                y=glyph_box.y + (glyph_box.height - 1) / 2,
+                box=glyph_box,
             )
     return list(letters.values())
 

@@ -177,7 +177,7 @@ def _correlate(
     surroundings = at_centres.reshape(len(centres), templates.shape[1])
     surroundings = surroundings - surroundings.mean(1, keepdims=True)
     # Not `@`: its threads compete with other preparations. OpenCV stays in this thread.
-    products = cv2.gemm(  # type: ignore[call-overload]  # the stubs forbid None for the third matrix
+    products = cv2.gemm(  # type: ignore[call-overload]  # the stubs forbid None here
         surroundings, templates, 1, None, 0, flags=cv2.GEMM_2_T
     )
     lengths = np.linalg.norm(surroundings, axis=1, keepdims=True)

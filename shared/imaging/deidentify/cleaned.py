@@ -1,4 +1,4 @@
-"""What cleaning gives back."""
+"""The result of de-identification."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,7 +8,13 @@ UNNAMED = "other"
 
 @dataclass(frozen=True, eq=False)
 class CleanedFile:
-    """A file without anything of a patient; `removed` counts what went by its name in the standard, never a value."""
+    """A file without anything about a patient.
+
+    Attributes
+    ----------
+    data : the file
+    removed : how many elements were removed, by their name in the standard; never a value
+    """
 
     data: bytes
     removed: Counter[str] = field(default_factory=Counter)

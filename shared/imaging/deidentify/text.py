@@ -1,4 +1,7 @@
-"""Words burnt into the picture, as on a screen around the image: seen, not read, and never painted over."""
+"""Detects text that is burnt into the picture, as on a screen around the image.
+
+The text is neither read nor painted over.
+"""
 
 from dataclasses import dataclass
 
@@ -8,27 +11,42 @@ from numpy.typing import NDArray
 
 from shared.domain.results.findings import Finding
 
+Grey = NDArray[np.uint8]
+
 STROKE_PX = 11
-CONTRAST = 50
-"""What is narrower and brighter than its surroundings by so much, of 255, may be a stroke of a letter."""
-TALL_PX = (6, 40)
-MOST_WIDE = 3.0
-"""Least and greatest height of a letter, and its greatest width, as letters may touch, as a share of the height."""
-AROUND_PX = 2
-MOST_SPREAD = 10.0
-"""Standard deviation of grey close around a letter: a screen is even there, tissue has speckle."""
-NEXT = 1.3
-LEVEL = 0.5
-ALIKE = 1.6
-"""A letter's neighbour in a line: its distance and its shift, as shares of the height, and the ratio of heights."""
-LETTERS = 4
-"""A line of so many is text. Of 851 cropped public images 9 had one, all of them words such as LEFT BREAST."""
-MOST_CANDIDATES = 4000
-"""More bright specks than a screen has letters are speckle."""
+MIN_CONTRAST = 50
+"""A structure that is narrower than this and brighter than its surroundings by this much, of 255.
+
+It may be a stroke of a letter.
+"""
+LETTER_HEIGHT_PX = (6, 40)
+MAX_WIDTH_RATIO = 3.0
+"""Smallest and largest height of a letter, and its largest width as a share of the height.
+
+Letters may touch each other.
+"""
+SURROUND_PX = 2
+MAX_BACKGROUND_DEVIATION = 10.0
+"""Standard deviation of grey close around a letter. A screen is even there, tissue has speckle."""
+MAX_GAP = 1.3
+MAX_SHIFT = 0.5
+MAX_HEIGHT_RATIO = 1.6
+"""The next letter of a line: its distance and its vertical shift, and the ratio of the heights.
+
+Distance and shift are shares of the height.
+"""
+MIN_TEXT_LETTERS = 4
+"""Letters in a line that count as text.
+
+Of 851 cropped public images 9 had such a line. All were words such as LEFT BREAST.
+"""
+MAX_CANDIDATES = 4000
+"""No screen has more letters than this. More bright specks are speckle."""
 
 BURNT_IN_TEXT = Finding(
     "burnt-in-text",
-    "Text is burnt into the picture beside the tissue, and may name the patient. It was not removed. "
+    "Text is burnt into the picture beside the tissue, and may name the patient. "
+    "It was not removed. "
     "Send a crop around the tissue, or a DICOM file that names its ultrasound regions.",
 )
 
@@ -40,71 +58,74 @@ class _Letter:
     width: int
     height: int
 
-    def goes_on_in(self, other: "_Letter") -> bool:
-        """Whether the other is the next letter of a line."""
-        tall = max(self.height, other.height)
-        short = min(self.height, other.height)
-        gap = other.left - self.left - self.width
-        shift = abs(other.top + other.height / 2 - self.top - self.height / 2)
-        return (
-            -1 <= gap <= NEXT * tall
-            and shift <= LEVEL * tall / 2
-            and tall <= ALIKE * short
-        )
+    def is_followed_by(self, letter: "_Letter") -> bool:
+        """Whether `letter` can be the next letter of a line."""
+        taller = max(self.height, letter.height)
+        shorter = min(self.height, letter.height)
+        gap = letter.left - self.left - self.width
+        shift = abs(letter.top + letter.height / 2 - self.top - self.height / 2)
+        if not -1 <= gap <= MAX_GAP * taller:
+            return False
+        return shift <= MAX_SHIFT * taller / 2 and taller <= MAX_HEIGHT_RATIO * shorter
 
 
-def burnt_in_text(pixels: NDArray[np.uint8]) -> tuple[Finding, ...]:
-    """`BURNT_IN_TEXT` where a line of letters stands on even ground.
+def burnt_in_text(pixels: Grey) -> tuple[Finding, ...]:
+    """`BURNT_IN_TEXT` if there is a line of letters on an even background.
 
     Parameters
     ----------
     pixels : (height, width) uint8 grey
     """
-    return (BURNT_IN_TEXT,) if longest_line(pixels) >= LETTERS else ()
+    return (BURNT_IN_TEXT,) if longest_line(pixels) >= MIN_TEXT_LETTERS else ()
 
 
-def longest_line(pixels: NDArray[np.uint8]) -> int:
-    """How many letters the longest line of text has, as far as it can be told."""
-    letters = sorted(_letters(pixels), key=lambda letter: letter.left)
-    reach = [1] * len(letters)
-    for at, letter in enumerate(letters):
-        for before in range(at - 1, -1, -1):
-            if letters[before].left < letter.left - 4 * TALL_PX[1]:
+def longest_line(pixels: Grey) -> int:
+    """Estimated number of letters in the longest line of text of an image (height, width)."""
+    letters = sorted(_find_letters(pixels), key=lambda letter: letter.left)
+    line_lengths = [1] * len(letters)
+    for index, letter in enumerate(letters):
+        for previous_index in range(index - 1, -1, -1):
+            previous = letters[previous_index]
+            if previous.left < letter.left - 4 * LETTER_HEIGHT_PX[1]:
                 break
-            if letters[before].goes_on_in(letter):
-                reach[at] = max(reach[at], reach[before] + 1)
-    return max(reach, default=0)
+            if previous.is_followed_by(letter):
+                length = line_lengths[previous_index] + 1
+                line_lengths[index] = max(line_lengths[index], length)
+    return max(line_lengths, default=0)
 
 
-def _letters(pixels: NDArray[np.uint8]) -> list[_Letter]:
-    ground = cv2.morphologyEx(
-        pixels, cv2.MORPH_OPEN, np.ones((STROKE_PX, STROKE_PX), np.uint8)
-    )
-    strokes = (cv2.subtract(pixels, ground) > CONTRAST).astype(np.uint8)
+def _find_letters(pixels: Grey) -> list[_Letter]:
+    kernel = np.ones((STROKE_PX, STROKE_PX), np.uint8)
+    background = cv2.morphologyEx(pixels, cv2.MORPH_OPEN, kernel)
+    strokes = (cv2.subtract(pixels, background) > MIN_CONTRAST).astype(np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
     boxes = np.asarray(stats, np.int32)
-    height = boxes[1:, cv2.CC_STAT_HEIGHT]
-    wide = boxes[1:, cv2.CC_STAT_WIDTH]
-    fits = (
-        (height >= TALL_PX[0]) & (height <= TALL_PX[1]) & (wide <= MOST_WIDE * height)
-    )
-    found = np.flatnonzero(fits) + 1
-    if count == 1 or len(found) > MOST_CANDIDATES:
+    heights = boxes[1:, cv2.CC_STAT_HEIGHT]
+    widths = boxes[1:, cv2.CC_STAT_WIDTH]
+    min_height, max_height = LETTER_HEIGHT_PX
+    has_letter_height = (heights >= min_height) & (heights <= max_height)
+    has_letter_width = widths <= MAX_WIDTH_RATIO * heights
+    labels = np.flatnonzero(has_letter_height & has_letter_width) + 1
+    if count == 1 or len(labels) > MAX_CANDIDATES:
         return []
-    near = np.asarray(cv2.dilate(strokes, np.ones((3, 3), np.uint8)), np.uint8)
-    return [
-        _Letter(*map(int, boxes[label, :4]))
-        for label in found
-        if _on_even_ground(pixels, near, boxes[label, :4])
-    ]
+    widened = np.asarray(cv2.dilate(strokes, np.ones((3, 3), np.uint8)), np.uint8)
+    letters: list[_Letter] = []
+    for label in labels:
+        left, top, width, height = (int(value) for value in boxes[label, :4])
+        letter = _Letter(left=left, top=top, width=width, height=height)
+        if _has_even_background(pixels, widened, letter):
+            letters.append(letter)
+    return letters
 
 
-def _on_even_ground(
-    pixels: NDArray[np.uint8], near: NDArray[np.uint8], box: NDArray[np.int32]
-) -> bool:
-    """Whether grey hardly varies around a letter, its own soft edge and other strokes left out."""
-    left, top, width, height = box
-    across = slice(max(left - AROUND_PX, 0), left + width + AROUND_PX)
-    deep = slice(max(top - AROUND_PX, 0), top + height + AROUND_PX)
-    around = pixels[deep, across][near[deep, across] == 0]
-    return len(around) > 0 and float(around.std()) <= MOST_SPREAD
+def _has_even_background(pixels: Grey, strokes: Grey, letter: _Letter) -> bool:
+    """Whether grey hardly varies around a letter, apart from its soft edge and other strokes."""
+    left = max(letter.left - SURROUND_PX, 0)
+    top = max(letter.top - SURROUND_PX, 0)
+    columns = slice(left, letter.left + letter.width + SURROUND_PX)
+    rows = slice(top, letter.top + letter.height + SURROUND_PX)
+    is_background = strokes[rows, columns] == 0
+    background = pixels[rows, columns][is_background]
+    if not len(background):
+        return False
+    return float(background.std()) <= MAX_BACKGROUND_DEVIATION

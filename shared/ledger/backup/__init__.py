@@ -1,1 +1,1 @@
-"""The whole ledger read at one moment, and filled again from a backup."""
+"""Reads a snapshot of the whole ledger for a backup, and restores it."""

@@ -1,7 +1,9 @@
-"""An empty database is filled with the rows of a backup, in one transaction: it is whole or still empty.
+"""Fills an empty database with the rows of a backup, in one transaction.
 
-The migrations make the tables, with their roles, walls and triggers, as they were at the backup; then the rows come in
-as they are, past triggers that would number and hash them anew; then the newer migrations run.
+If anything fails, the database is still empty. First the migrations create the tables, with their
+roles, policies and triggers, as they were at the time of the backup. Then the rows are copied with
+triggers disabled, because the triggers would number and hash them again. Then the newer migrations
+run.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,8 +26,9 @@ from shared.ledger.backup.snapshot import (
     SCHEMA_TABLES,
     driver_connection,
     heads,
-    models,
+    model_digests,
     object_hashes,
+    quoted_list,
 )
 from shared.ledger.cases.erasures import Retention
 from shared.ledger.db_role import TAKE_SYSTEM_ROLE, translate_database_errors
@@ -38,9 +41,11 @@ from shared.ledger.schema.terms import is_empty
 ACTOR = "restore"
 REFERENCES = text(
     """
-    SELECT t.relname, array_remove(array_agg(r.relname::text), NULL), t.relforcerowsecurity
+    SELECT t.relname AS name, array_remove(array_agg(r.relname::text), NULL) AS referenced,
+        t.relforcerowsecurity AS is_forced
     FROM pg_class t
-    LEFT JOIN pg_constraint f ON f.conrelid = t.oid AND f.contype = 'f' AND f.confrelid <> t.oid
+    LEFT JOIN pg_constraint f
+        ON f.conrelid = t.oid AND f.contype = 'f' AND f.confrelid <> t.oid
     LEFT JOIN pg_class r ON r.oid = f.confrelid
     WHERE t.relnamespace = current_schema()::regnamespace AND t.relkind = 'r'
     GROUP BY t.oid, t.relname, t.relforcerowsecurity ORDER BY t.relname
@@ -49,7 +54,8 @@ REFERENCES = text(
 COUNTERS = text(
     """
     SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND a.attidentity <> ''
+    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'
+        AND a.attidentity <> ''
     """
 )
 
@@ -57,55 +63,53 @@ COUNTERS = text(
 class DatabaseNotEmpty(SeraError):
     code = "database-not-empty"
     text = (
-        "The database that should be restored into has tables already. Nothing was changed. Name an empty one in "
-        "SERA_DATABASE_URL, or set SERA_HOME to a folder that does not exist yet."
+        "The database that should be restored into has tables already. Nothing was changed. Name "
+        "an empty one in SERA_DATABASE_URL, or set SERA_HOME to a folder that does not exist yet."
     )
 
 
 class RestoreTarget:
-    """A database while it is being filled."""
+    """The database that is being filled."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def create_schema(self, revision: str) -> None:
-        """Make the tables of this revision.
+        """Create the tables of this revision.
 
-        Raises CodeBehind if it is of a later release, SchemaUnreleased if it is of none.
+        Raises CodeBehind for a revision of a later release, SchemaUnreleased for one of no release.
         """
         check_known(revision)
         upgrade(self._connection, revision)
 
     @contextmanager
     def empty_tables(self) -> Iterator[list[str]]:
-        """The tables' names, in the order in which rows refer to one another; empty, and without their triggers."""
-        told = [
-            row
-            for row in self._connection.execute(REFERENCES)
-            if row[0] not in SCHEMA_TABLES
-        ]
-        order = list(
-            TopologicalSorter(
-                {name: set(others) for name, others, _ in told}
-            ).static_order()
-        )
+        """Empty all tables, and disable their triggers until the context ends.
+
+        Yields the tables' names. Each table comes after the tables to which its rows refer.
+        """
+        rows = self._connection.execute(REFERENCES).all()
+        tables = [row for row in rows if row.name not in SCHEMA_TABLES]
+        graph = {table.name: set(table.referenced) for table in tables}
+        order = list(TopologicalSorter(graph).static_order())
         for name in order:
-            self._do(
+            self._execute(
                 f'ALTER TABLE "{name}" DISABLE TRIGGER USER, NO FORCE ROW LEVEL SECURITY'
             )
         for name in reversed(order):
-            self._do(f'DELETE FROM "{name}"')
+            self._execute(f'DELETE FROM "{name}"')
         yield order
-        for name, _, forced in told:
-            force = ", FORCE ROW LEVEL SECURITY" if forced else ""
-            self._do(f'ALTER TABLE "{name}" ENABLE TRIGGER USER{force}')
-        self._count_on()
+        for table in tables:
+            force = ", FORCE ROW LEVEL SECURITY" if table.is_forced else ""
+            self._execute(f'ALTER TABLE "{table.name}" ENABLE TRIGGER USER{force}')
+        self._advance_counters()
 
     def load(self, table: str, columns: list[str], rows: BinaryIO) -> int:
-        """Take in what `Snapshot.copy` wrote; returns how many rows."""
-        told = ", ".join(f'"{name}"' for name in columns)
+        """Load the rows that `Snapshot.copy` wrote; returns how many."""
         with driver_connection(self._connection).cursor() as cursor:
-            cursor.copy_expert(f'COPY "{table}" ({told}) FROM STDIN', rows)
+            cursor.copy_expert(
+                f'COPY "{table}" ({quoted_list(columns)}) FROM STDIN', rows
+            )
             return cursor.rowcount
 
     def upgrade_to_head(self) -> None:
@@ -118,42 +122,46 @@ class RestoreTarget:
     def object_hashes(self) -> list[str]:
         return object_hashes(self._connection)
 
-    def models(self) -> list[str]:
-        return models(self._connection)
+    def model_digests(self) -> list[str]:
+        return model_digests(self._connection)
 
-    def record(self, withdrawn: Withdrawals, facts: Mapping[str, str]) -> tuple[int, int]:
-        """Take back again what was taken back since, and put on record that this is a restored ledger.
+    def apply_withdrawals(
+        self, withdrawals: Withdrawals, facts: Mapping[str, str]
+    ) -> tuple[int, int]:
+        """Repeat the erasures and revocations that came after the backup, and record the restore.
 
-        Returns how many cases were erased and keys revoked.
+        Returns how many cases were erased and how many keys revoked.
         """
         session = Session(self._connection, join_transaction_mode="create_savepoint")
-        self._do(TAKE_SYSTEM_ROLE)
+        self._execute(TAKE_SYSTEM_ROLE)
         audit = AuditTrail(session, ACTOR)
-        audit.record_all([AuditEntry(Event.LEDGER_RESTORED, details={**facts})])
-        done = (
-            _erase(session, audit, withdrawn.cases),
-            _revoke(session, audit, withdrawn.keys),
-        )
+        entry = AuditEntry(event=Event.LEDGER_RESTORED, details={**facts})
+        audit.record_all([entry])
+        erased = _erase_again(session, audit, withdrawals.cases)
+        revoked = _revoke_again(session, audit, withdrawals.keys)
         audit.write()
         session.commit()
-        self._do("RESET ROLE")
-        return done
+        self._execute("RESET ROLE")
+        return erased, revoked
 
-    def _count_on(self) -> None:
-        """Numbers that the database gives go on after the highest that was taken."""
+    def _advance_counters(self) -> None:
+        """Let identity columns go on after their highest number."""
         for table, column in self._connection.execute(COUNTERS).all():
-            self._do(
-                f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), coalesce(max(\"{column}\"), 0) + 1, "
-                f'false) FROM "{table}"'
+            self._execute(
+                f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), "
+                f'coalesce(max("{column}"), 0) + 1, false) FROM "{table}"'
             )
 
-    def _do(self, statement: str) -> None:
+    def _execute(self, statement: str) -> None:
         self._connection.exec_driver_sql(statement)
 
 
 @contextmanager
 def open_restore_target(url: str) -> Iterator[RestoreTarget]:
-    """The transaction; it takes effect when the context ends without an error. Raises DatabaseNotEmpty."""
+    """A restore as one transaction, which is committed when the context ends without an error.
+
+    Raises DatabaseNotEmpty, Unavailable.
+    """
     engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT_ARGS)
     try:
         with translate_database_errors(), engine.begin() as connection:
@@ -161,26 +169,27 @@ def open_restore_target(url: str) -> Iterator[RestoreTarget]:
             if not is_empty(connection):
                 raise DatabaseNotEmpty
             yield RestoreTarget(connection)
-        with engine.connect().execution_options(
-            isolation_level="AUTOCOMMIT"
-        ) as connection:
+        autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        with autocommit.connect() as connection:
             connection.exec_driver_sql("ANALYZE")
     finally:
         engine.dispose()
 
 
-def _erase(session: Session, audit: AuditTrail, cases: Mapping[str, str]) -> int:
+def _erase_again(session: Session, audit: AuditTrail, cases: Mapping[str, str]) -> int:
     retention = Retention(session, audit, ACTOR)
-    return sum(
-        retention.erase_again(UUID(case), ErasureReason(ground))
-        for case, ground in sorted(cases.items())
-    )
+    erased = 0
+    for case, ground in sorted(cases.items()):
+        if retention.erase_again(UUID(case), ErasureReason(ground)):
+            erased += 1
+    return erased
 
 
-def _revoke(session: Session, audit: AuditTrail, ids: frozenset[str]) -> int:
-    """Keys that were made after the backup are not there at all."""
+def _revoke_again(session: Session, audit: AuditTrail, ids: frozenset[str]) -> int:
+    """Keys that were created after the backup are not in the database."""
     keys = ApiKeys(session, audit)
-    back = sorted(ids & {key.id for key in keys.all() if key.revoked_at is None})
-    for key_id in back:
+    unrevoked_ids = {key.id for key in keys.all() if key.revoked_at is None}
+    key_ids = sorted(ids & unrevoked_ids)
+    for key_id in key_ids:
         keys.revoke(key_id)
-    return len(back)
+    return len(key_ids)

@@ -1,6 +1,6 @@
-"""The whole ledger as it was at one moment, read while others write: what a backup is made of.
+"""A snapshot of the ledger: all rows at one moment, read while others write, for a backup.
 
-Rows are read as the house, so that the login may be the services' own or the tables' owner.
+Rows are read under the system's role, so that the login may be the services' or the tables' owner.
 """
 
 from collections.abc import Iterator
@@ -20,20 +20,26 @@ from shared.ledger.schema.terms import read
 
 SCHEMA_TABLES = ("alembic_version", "schema_terms")
 TRANSIENT_TABLES = ("arrivals", "doorsteps", "sessions")
-"""What only holds for a while. Everybody signs in again after a restore, also those who had signed out."""
+"""Tables with short-lived rows, which a backup leaves out. After a restore everybody signs in
+again, because the sessions that were ended since the backup are unknown."""
 NO_TIMEOUTS = (
     "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 )
-PORTABLE_FORMAT = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 1"
+PORTABLE_FORMAT = (
+    "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; "
+    "SET LOCAL extra_float_digits = 1"
+)
 TABLES = text(
     """
-    SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' ORDER BY relname
+    SELECT relname FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' ORDER BY relname
     """
 )
 COLUMNS = text(
     """
-    SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped
-    AND attgenerated = '' ORDER BY attnum
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped
+        AND attgenerated = '' ORDER BY attnum
     """
 )
 HEADS = text(
@@ -42,7 +48,7 @@ HEADS = text(
 ERASED = (
     "EXISTS (SELECT FROM cases c WHERE c.id = i.case_id AND c.erased_at IS NOT NULL)"
 )
-NAMED = text(
+OBJECT_HASHES = text(
     f"""
     SELECT image_sha256 FROM cases WHERE erased_at IS NULL
     UNION SELECT png_sha256 FROM explanations WHERE png_sha256 IS NOT NULL
@@ -56,11 +62,11 @@ NAMED = text(
     """
 )
 MODELS = text("SELECT digest FROM models ORDER BY digest")
-LET_GO = text("SELECT sha256 FROM orphans WHERE sha256 = ANY(:hashes)")
+RELEASED = text("SELECT sha256 FROM orphans WHERE sha256 = ANY(:hashes)")
 
 
 class Snapshot:
-    """One moment of the ledger; whoever holds it sees nothing that was committed later."""
+    """One moment of the ledger. It does not show what is committed later."""
 
     def __init__(self, connection: Connection, revision: str) -> None:
         self._connection = connection
@@ -69,35 +75,33 @@ class Snapshot:
         self.server: str = connection.scalar(text("SHOW server_version"))
 
     def tables(self) -> dict[str, list[str]]:
-        """The columns of each table that a backup holds; what the database computes is left out."""
-        names = [
-            name
-            for name in self._connection.scalars(TABLES)
-            if name not in (*SCHEMA_TABLES, *TRANSIENT_TABLES)
-        ]
-        return {
-            name: list(self._connection.scalars(COLUMNS, {"table": name}))
-            for name in names
-        }
+        """The columns of each table of a backup, without the columns that the database computes."""
+        excluded = (*SCHEMA_TABLES, *TRANSIENT_TABLES)
+        columns_by_table: dict[str, list[str]] = {}
+        for table in self._connection.scalars(TABLES).all():
+            if table not in excluded:
+                columns = self._connection.scalars(COLUMNS, {"table": table})
+                columns_by_table[table] = list(columns)
+        return columns_by_table
 
-    def copy(self, table: str, columns: list[str], out: BinaryIO) -> int:
-        """Write a table's rows as PostgreSQL's COPY does, in text; returns how many."""
-        told = ", ".join(f'"{name}"' for name in columns)
+    def copy(self, table: str, columns: list[str], file: BinaryIO) -> int:
+        """Write a table's rows in the text format of PostgreSQL's COPY; returns how many."""
+        query = f'SELECT {quoted_list(columns)} FROM "{table}"'
         with driver_connection(self._connection).cursor() as cursor:
-            cursor.copy_expert(f'COPY (SELECT {told} FROM "{table}") TO STDOUT', out)
+            cursor.copy_expert(f"COPY ({query}) TO STDOUT", file)
             return cursor.rowcount
 
     def object_hashes(self) -> list[str]:
         return object_hashes(self._connection)
 
-    def models(self) -> list[str]:
-        return models(self._connection)
+    def model_digests(self) -> list[str]:
+        return model_digests(self._connection)
 
     def heads(self) -> dict[str, str]:
         return heads(self._connection)
 
-    def withdrawn(self) -> Withdrawals:
-        """Every erased case and revoked key there ever was: their rows stay."""
+    def withdrawals(self) -> Withdrawals:
+        """Every case that was ever erased and every key that was ever revoked: their rows stay."""
         cases = self._connection.execute(
             text("SELECT id, erased_for FROM cases WHERE erased_at IS NOT NULL")
         )
@@ -105,9 +109,9 @@ class Snapshot:
             text("SELECT id FROM api_keys WHERE revoked_at IS NOT NULL")
         )
         return Withdrawals(
-            format_time(self.at),
-            {str(case): ground for case, ground in cases},
-            frozenset(keys),
+            known_at=format_time(self.at),
+            cases={str(case): ground for case, ground in cases},
+            keys=frozenset(keys),
         )
 
 
@@ -115,29 +119,41 @@ class Snapshot:
 def snapshot(url: str) -> Iterator[Snapshot]:
     """Raises SchemaBehind, CodeBehind, SchemaUnreleased, RolesMissing, Unavailable."""
     engine = create_engine(
-        url, poolclass=NullPool, isolation_level="REPEATABLE READ", connect_args=CONNECT_ARGS
+        url,
+        poolclass=NullPool,
+        isolation_level="REPEATABLE READ",
+        connect_args=CONNECT_ARGS,
     )
     try:
         with translate_database_errors(), engine.connect() as connection:
             connection.exec_driver_sql(
-                f"SET TRANSACTION READ ONLY; {NO_TIMEOUTS}; {PORTABLE_FORMAT}; {TAKE_SYSTEM_ROLE}"
+                f"SET TRANSACTION READ ONLY; {NO_TIMEOUTS}; {PORTABLE_FORMAT}; "
+                f"{TAKE_SYSTEM_ROLE}"
             )
-            yield Snapshot(connection, check_compatible(read(connection)))
+            revision = check_compatible(read(connection))
+            yield Snapshot(connection, revision)
     finally:
         engine.dispose()
 
 
 def driver_connection(connection: Connection) -> extensions.connection:
-    """For COPY, which SQLAlchemy has no words for."""
+    """psycopg2's connection, for COPY, which SQLAlchemy does not support."""
     return cast(extensions.connection, connection.connection.driver_connection)
 
 
+def quoted_list(columns: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
 def object_hashes(connection: Connection) -> list[str]:
-    """Hashes of the objects that rows name; of a model that is its manifest, which names the rest."""
-    return list(connection.scalars(NAMED))
+    """Hashes of the objects to which rows refer.
+
+    Of a model this is its manifest, which refers to the other objects of its bundle.
+    """
+    return list(connection.scalars(OBJECT_HASHES))
 
 
-def models(connection: Connection) -> list[str]:
+def model_digests(connection: Connection) -> list[str]:
     return list(connection.scalars(MODELS))
 
 
@@ -150,11 +166,11 @@ def heads(connection: Connection) -> dict[str, str]:
 
 
 def released_objects(url: str, hashes: list[str]) -> set[str]:
-    """Which of these objects erasures have let go of by now."""
+    """The subset of objects that erasures have released by now."""
     engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT_ARGS)
     try:
         with translate_database_errors(), engine.connect() as connection:
             connection.exec_driver_sql(TAKE_SYSTEM_ROLE)
-            return set(connection.scalars(LET_GO, {"hashes": hashes}))
+            return set(connection.scalars(RELEASED, {"hashes": hashes}))
     finally:
         engine.dispose()

@@ -152,7 +152,7 @@ class Retention:
         self._erase(row, _lock_jobs(self._session, case_id), ground)
         return True
 
-    def due(self, default_days: int | None) -> dict[UUID, DueCases]:
+    def count_due(self, default_days: int | None) -> dict[UUID, DueCases]:
         """By hospital. Hospitals with nothing due are left out."""
         parameters = {"default": default_days, "overdue": OVERDUE}
         rows = self._session.execute(COUNT_DUE, parameters)

@@ -105,7 +105,7 @@ class Explanations(HospitalRepository):
         )
 
     def _add(self, case_id: UUID, job_id: UUID, model_digest: str) -> ExplanationRow:
-        """Queue an explanation under the case's lock, so that a concurrent erasure does not miss it.
+        """Queue an explanation under the case's lock, so that no erasure misses it.
 
         Raises CaseErased.
         """

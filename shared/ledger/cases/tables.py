@@ -1,4 +1,4 @@
-"""Cases, the work on them, and what came of it."""
+"""Cases, their jobs, and the results."""
 
 from datetime import date, datetime
 from typing import Any
@@ -22,7 +22,9 @@ from shared.ledger.table import Table, id_column, timestamp_column
 
 
 class CaseRow(Table):
-    """Of an erased case the database keeps the ids, the dates, the image's hash, who erased it and on what ground."""
+    """A case. Of an erased case only the ids, the dates, the image's hash, and the actor and reason
+    of the erasure remain.
+    """
 
     __tablename__ = "cases"
     id: Mapped[UUID] = id_column()
@@ -40,14 +42,15 @@ class CaseRow(Table):
     source: Mapped[str | None] = mapped_column(server_default="file")
     """`file`, or `photo` of a screen."""
     removed: Mapped[dict[str, Any] | None]
-    """What cleaning took out of the image: names and counts. None for cases of before images were cleaned."""
+    """Names and counts of the elements that cleaning removed from the image. None for cases from
+    before images were cleaned."""
     duplicate_of: Mapped[UUID | None] = mapped_column(
         ForeignKey("cases.id", ondelete="SET NULL")
     )
     batch: Mapped[str | None]
-    """The hospital's own label for what it sent together."""
+    """The hospital's own label for cases that it sent together."""
     descriptors: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """What the reader saw, in the lexicon's terms; NULL where none were given."""
+    """The reader's description, in the lexicon's terms; NULL where there is none."""
     created_at: Mapped[datetime] = timestamp_column()
     erased_at: Mapped[datetime | None]
     erased_by: Mapped[str | None]
@@ -86,7 +89,7 @@ class CaseRow(Table):
 
 
 class JobRow(Table):
-    """One piece of work; the row is the truth, a broker message only a ring."""
+    """One piece of work. The row is the truth; a message of the broker is only a notification."""
 
     __tablename__ = "jobs"
     id: Mapped[UUID] = id_column()
@@ -104,9 +107,9 @@ class JobRow(Table):
     worker: Mapped[str | None]
     reason: Mapped[str | None]
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """What the reason's text says besides: numbers and names by its fields."""
+    """The numbers and names that the reason's text contains, by field."""
     traceparent: Mapped[str | None]
-    """The trace (W3C) of the request that sent it, where traces are made."""
+    """The trace (W3C) of the request that submitted it, where tracing is on."""
 
     __table_args__ = (
         CheckConstraint(
@@ -179,7 +182,7 @@ class ResultRow(Table):
 
 
 class ExplanationRow(Table):
-    """An explanation of one result, made on demand; the PNG of its first map lies in the object store."""
+    """An explanation of one result, made on demand. The PNG of its first map is in the store."""
 
     __tablename__ = "explanations"
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
@@ -189,14 +192,14 @@ class ExplanationRow(Table):
     reason: Mapped[str | None]
     requested_at: Mapped[datetime] = timestamp_column()
     taken_until: Mapped[datetime | None]
-    """Until when a worker that has begun counts as at it."""
+    """The end of the lease of the worker that makes it."""
     made_at: Mapped[datetime | None]
 
     __table_args__ = (Index("explanations_png", "png_sha256"),)
 
 
 class ExplanationMapRow(Table):
-    """One map of an explanation; its layer lies in the object store."""
+    """One map of an explanation; its layer is in the object store."""
 
     __tablename__ = "explanation_maps"
     job_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -216,7 +219,7 @@ class ExplanationMapRow(Table):
 
 
 class OrphanedObjectRow(Table):
-    """An object that an erasure let go of: to be removed where nothing else refers to it, or removed already."""
+    """An object that an erasure released. If nothing else refers to it, it is removed."""
 
     __tablename__ = "orphans"
     sha256: Mapped[str] = mapped_column(primary_key=True)
@@ -229,9 +232,10 @@ class OrphanedObjectRow(Table):
 
 
 class ReceiptRow(Table):
-    """What was answered to an Idempotency-Key of a hospital, or of the house; without an answer until its commit.
+    """The answer to an Idempotency-Key of a hospital, or of the system with NULL.
 
-    Of an erased case the key is kept as a keyed hash.
+    It has no answer until its transaction commits. The key of an erased case is stored as a keyed
+    hash.
     """
 
     __tablename__ = "receipts"
@@ -243,7 +247,7 @@ class ReceiptRow(Table):
     headers: Mapped[dict[str, Any] | None]
     body: Mapped[bytes | None]
     case_id: Mapped[UUID | None]
-    """The case that the answer tells of."""
+    """The case that the answer contains."""
     created_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
@@ -262,7 +266,7 @@ class ReceiptRow(Table):
 
 
 class OutcomeRow(Table):
-    """What a case turned out to be. Append-only: a correction is a new row, and the last one counts."""
+    """The final diagnosis of a case. Append-only: a correction is a new row, the last counts."""
 
     __tablename__ = "outcomes"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -283,7 +287,7 @@ class OutcomeRow(Table):
 
 
 class ObservationRow(Table):
-    """What monitoring needs of a result; written with it."""
+    """The data of a result that monitoring needs, written with the result."""
 
     __tablename__ = "observations"
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
@@ -297,7 +301,7 @@ class ObservationRow(Table):
     cutoff: Mapped[float]
     strangeness: Mapped[float | None]
     embedding: Mapped[list[Any] | None]
-    """Along the training images' first principal directions, in standard deviations."""
+    """Along the first principal directions of the training images, in standard deviations."""
     benign_p: Mapped[float | None]
     malignant_p: Mapped[float | None]
     """Conformal p-values of the two classes."""

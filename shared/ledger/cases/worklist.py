@@ -302,12 +302,12 @@ def _has_outcome(outcome: OutcomeFilter) -> ColumnElement[bool]:
         return outcomes.exists()
     if outcome is OutcomeFilter.UNKNOWN:
         return ~outcomes.exists()
-    later = aliased(OutcomeRow)
-    later_outcomes = select(later.id).where(
-        later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id
+    newer = aliased(OutcomeRow)
+    newer_outcomes = select(newer.id).where(
+        newer.case_id == OutcomeRow.case_id, newer.id > OutcomeRow.id
     )
     is_malignant = OutcomeRow.malignant.is_(outcome is OutcomeFilter.MALIGNANT)
-    return outcomes.where(is_malignant, ~later_outcomes.exists()).exists()
+    return outcomes.where(is_malignant, ~newer_outcomes.exists()).exists()
 
 
 def _entry(row: AnyRow) -> WorklistEntry:

@@ -1,4 +1,4 @@
-"""The draft of a dataset: images are added, corrected, split and removed until a version is frozen."""
+"""The draft of a dataset: images are added, corrected, split and removed before a freeze."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -61,8 +61,8 @@ class ImageDiffers(Conflict):
         "again."
     )
 
-    def __init__(self, column: str, held: str) -> None:
-        super().__init__(thing=COLUMN_WORDS[column], held=held)
+    def __init__(self, column: str, held_value: str) -> None:
+        super().__init__(thing=COLUMN_WORDS[column], held=held_value)
         self.code = f"{COLUMN_WORDS[column]}-differs"
 
 

@@ -1,4 +1,4 @@
-"""Labelled images, as drafts and as frozen versions."""
+"""Labelled images in drafts and in frozen versions."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from shared.ledger.table import Table, id_column, timestamp_column
 
 
 class DatasetRow(Table):
-    """A growing set of labelled images; what is trained on is a frozen version of it."""
+    """A growing set of labelled images. Training uses frozen versions of it."""
 
     __tablename__ = "datasets"
     id: Mapped[UUID] = id_column()
@@ -28,7 +28,7 @@ class DatasetRow(Table):
 
 
 class Labelled:
-    """Columns of a labelled image. `patient` is a hash: it groups images and names nobody."""
+    """Columns of a labelled image. `patient` is a pseudonym, which only groups images."""
 
     image_sha256: Mapped[str] = mapped_column(primary_key=True)
     malignant: Mapped[bool]
@@ -48,7 +48,7 @@ class DatasetImageRow(Labelled, Table):
         ForeignKey("datasets.id"), primary_key=True
     )
     case_id: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id"))
-    """Where the image came in as a case and its label as the case's outcome."""
+    """The case of an image that was submitted as a case, and has its outcome as label."""
     added_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
@@ -62,7 +62,7 @@ class DatasetImageRow(Labelled, Table):
 
 
 class VersionRow(Table):
-    """A dataset as it was when it was frozen. Append-only, as are its images."""
+    """A frozen dataset. Append-only, as are its images."""
 
     __tablename__ = "dataset_versions"
     id: Mapped[UUID] = id_column()
@@ -109,7 +109,7 @@ class VersionImageRow(Labelled, Table):
 
 
 class CleanedFileRow(Table):
-    """A file of a dataset that was changed before it was stored, and what was removed: names and counts, no values."""
+    """A file of a dataset that cleaning changed, with names and counts of the removed elements."""
 
     __tablename__ = "cleanings"
     source_sha256: Mapped[str] = mapped_column(primary_key=True)

@@ -1,4 +1,4 @@
-"""API keys: shown once, stored as hashes, with an expiry; rotated with an overlap, revoked at once."""
+"""API keys: shown once, stored as hashes, with an expiry. They can be rotated and revoked."""
 
 import hashlib
 import secrets

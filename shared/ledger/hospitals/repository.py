@@ -43,7 +43,10 @@ class HospitalUnknown(NotFound):
 
 class HospitalExists(Conflict):
     code = "hospital-exists"
-    text = "There is a hospital {name!r} already. Choose another name, or change that one's settings."
+    text = (
+        "There is a hospital {name!r} already. Choose another name, or change that one's "
+        "settings."
+    )
 
 
 @dataclass(frozen=True)
@@ -122,15 +125,15 @@ class Hospitals:
             settings_tag(present),
             lambda: _describe_conflict(row.name, present, tags),
         )
-        after = {
+        new_values = {
             name: value for name, value in settings.items() if value != present[name]
         }
-        if after:
-            for name, value in after.items():
+        if new_values:
+            for name, value in new_values.items():
                 setattr(row, name, value)
             self._session.flush()
-            before = {name: present[name] for name in after}
-            details = {"before": before, "after": after}
+            old_values = {name: present[name] for name in new_values}
+            details = {"before": old_values, "after": new_values}
             entry = AuditEntry(
                 event=Event.HOSPITAL_CHANGED, hospital_id=hospital, details=details
             )

@@ -36,7 +36,7 @@ class HospitalRow(Table):
 
 
 class RateLimitRow(Table):
-    """A hospital's bucket of tokens: how many it held at a moment."""
+    """A hospital's token bucket: the tokens that it had at a time."""
 
     __tablename__ = "allowances"
     hospital_id: Mapped[UUID] = mapped_column(
@@ -47,7 +47,7 @@ class RateLimitRow(Table):
 
 
 class ApiKeyRow(Table):
-    """An API key: only the hash of its secret is here."""
+    """An API key, with only the hash of its secret."""
 
     __tablename__ = "api_keys"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -59,12 +59,12 @@ class ApiKeyRow(Table):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
-    """To a minute."""
+    """To the minute."""
     replaced_by: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
 
 
 class SecretRow(Table):
-    """A secret of this installation, drawn when it is first needed; it never leaves the ledger."""
+    """A random secret of this installation, created at first use. It never leaves the ledger."""
 
     __tablename__ = "secrets"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -73,7 +73,7 @@ class SecretRow(Table):
 
 
 class AuditRow(Table):
-    """An event. A trigger gives it its place, its time and its hash; no row can be changed or deleted."""
+    """An audit event. A trigger sets number, time and hash. Rows are never changed or deleted."""
 
     __tablename__ = "audit_events"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

@@ -1,4 +1,7 @@
-"""What was answered to an Idempotency-Key, so that a repeat gets the same answer. Kept for a time, then swept."""
+"""Receipts: the answers to requests with an Idempotency-Key.
+
+A repeated request gets the same answer. Receipts are kept for a time, then swept.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -45,20 +48,24 @@ RESERVE = text(
     bindparam("key", type_=String()),
     bindparam("retention", type_=Interval()),
 )
-"""One statement: it waits for another transaction's receipt within bounds, and tells of an erased case's mark.
+"""Reserves a key in one statement, and returns the case of the key if that case was erased.
 
-Only the wait for the receipt is bounded; what is locked later in the transaction waits as ever.
+The statement waits a limited time for another transaction that has reserved the key. The limit does
+not apply to later locks of the transaction.
 """
 
 
 class KeyReused(Conflict):
     code = "idempotency-key-reused"
-    text = "This Idempotency-Key came earlier with another request. Send that one again as it was, or take a new key."
+    text = (
+        "This Idempotency-Key came earlier with another request. Send that one again as it was, "
+        "or take a new key."
+    )
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as it went out; `case` is the case that it tells of, so that both can be erased together."""
+    """An answer as it was sent. `case` is the case that it contains, which is erased with it."""
 
     status: int
     headers: dict[str, str]
@@ -67,82 +74,91 @@ class Answer:
 
 
 class Receipts:
-    """Of one hospital, or with None of the house."""
+    """The receipts of one hospital, or with None those of the system."""
 
     def __init__(
-        self, session: Session, hospital: UUID | None = None, retention: timedelta = RETENTION
+        self,
+        session: Session,
+        hospital: UUID | None = None,
+        retention: timedelta = RETENTION,
     ) -> None:
         self._session = session
         self._hospital = hospital
-        self._kept = retention
+        self._retention = retention
 
     def find(self, key: str, fingerprint: str) -> Answer | None:
         """The earlier answer to this key.
 
-        Raises KeyReused if it came with another request, CaseErased if its case is gone.
+        Raises KeyReused if the key came with another request, CaseErased if its case was erased.
         """
-        self._check_kept(key)
-        mine = ReceiptRow.hospital_id.is_not_distinct_from(self._hospital)
-        row = self._session.scalar(
-            select(ReceiptRow).where(mine, ReceiptRow.key == key, ~self._past())
-        )
+        self._check_not_erased(key)
+        query = select(ReceiptRow).where(*self._is_key(key), ~self._is_expired())
+        row = self._session.scalar(query)
         if row is None:
             return None
         if row.fingerprint != fingerprint:
             raise KeyReused
         if row.status is None or row.headers is None or row.body is None:
-            return None  # reserved in this very transaction
-        return Answer(row.status, row.headers, row.body, row.case_id)
+            return None  # This transaction has reserved the key, and has no answer yet.
+        return Answer(
+            status=row.status, headers=row.headers, body=row.body, case=row.case_id
+        )
 
     def reserve(self, key: str, fingerprint: str, wait_s: float | None = None) -> bool:
-        """Take the key for this transaction; False if it has an answer. Raises CaseErased.
+        """Reserve the key for this transaction; False if it has an answer. Raises CaseErased.
 
-        Where another transaction has taken it, its end is waited for: `wait_s` at most, or without a limit.
+        If another transaction has reserved it, wait for that transaction's end: for at most
+        `wait_s` seconds, or without a limit.
         """
-        reserved = self._session.execute(
-            RESERVE,
-            {
-                "hospital": self._hospital,
-                "key": key,
-                "fingerprint": fingerprint,
-                "wait": "0" if wait_s is None else f"{wait_s:g}s",
-                "retention": self._kept,
-            },
-        ).first()
-        if reserved is not None and reserved.erased_case_id is not None:
-            check_not_erased(self._session.get_one(CaseRow, reserved.erased_case_id))
-        return reserved is not None
+        parameters = {
+            "hospital": self._hospital,
+            "key": key,
+            "fingerprint": fingerprint,
+            "wait": "0" if wait_s is None else f"{wait_s:g}s",
+            "retention": self._retention,
+        }
+        row = self._session.execute(RESERVE, parameters).first()
+        if row is None:
+            return False
+        if row.erased_case_id is not None:
+            check_not_erased(self._session.get_one(CaseRow, row.erased_case_id))
+        return True
 
     def store(self, key: str, answer: Answer) -> None:
-        """The answer to a key that was reserved."""
-        mine = (
-            ReceiptRow.hospital_id.is_not_distinct_from(self._hospital),
-            ReceiptRow.key == key,
+        """Store the answer to a reserved key."""
+        statement = (
+            update(ReceiptRow)
+            .where(*self._is_key(key))
+            .values(
+                status=answer.status,
+                headers=answer.headers,
+                body=answer.body,
+                case_id=answer.case,
+            )
         )
-        values = {
-            "status": answer.status,
-            "headers": answer.headers,
-            "body": answer.body,
-            "case_id": answer.case,
-        }
-        self._session.execute(update(ReceiptRow).where(*mine).values(values))
+        self._session.execute(statement)
 
     def sweep(self, retention: timedelta) -> int:
-        """Drop what was kept for so long, whoever's it is; returns how many there were."""
-        past = ReceiptRow.created_at < func.clock_timestamp() - retention
-        dropped = self._session.scalars(
-            delete(ReceiptRow).where(past).returning(ReceiptRow.id)
-        )
-        return len(dropped.all())
+        """Delete all receipts that are older than the retention time; returns how many."""
+        is_expired = ReceiptRow.created_at < func.clock_timestamp() - retention
+        statement = delete(ReceiptRow).where(is_expired).returning(ReceiptRow.id)
+        return len(self._session.scalars(statement).all())
 
-    def _check_kept(self, key: str) -> None:
-        """Raises CaseErased for the key of a case that is gone; of such a key only a mark is kept."""
-        of_case = select(CaseRow).join(ReceiptRow, ReceiptRow.case_id == CaseRow.id)
-        mark = func.sera_receipt_mark(self._hospital, key)
-        if row := self._session.scalar(
-            of_case.where(ReceiptRow.key == mark, ~self._past())
-        ):
+    def _check_not_erased(self, key: str) -> None:
+        """Raise CaseErased for the key of an erased case, of which only a keyed hash is stored."""
+        key_hash = func.sera_receipt_mark(self._hospital, key)
+        query = (
+            select(CaseRow)
+            .join(ReceiptRow, ReceiptRow.case_id == CaseRow.id)
+            .where(ReceiptRow.key == key_hash, ~self._is_expired())
+        )
+        row = self._session.scalar(query)
+        if row:
             check_not_erased(row)
 
-    def _past(self) -> ColumnElement[bool]:
-        return ReceiptRow.created_at < func.clock_timestamp() - self._kept
+    def _is_key(self, key: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        is_own = ReceiptRow.hospital_id.is_not_distinct_from(self._hospital)
+        return (is_own, ReceiptRow.key == key)
+
+    def _is_expired(self) -> ColumnElement[bool]:
+        return ReceiptRow.created_at < func.clock_timestamp() - self._retention

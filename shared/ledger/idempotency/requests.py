@@ -1,6 +1,6 @@
-"""Requests with an Idempotency-Key: the receipt of the answer is part of the transaction that does the work.
+"""Requests with an Idempotency-Key: one transaction does the work and stores the receipt.
 
-So a crash leaves both or neither, and a repeat finds the answer or does the work.
+So a crash leaves both or neither, and a repeated request finds the answer or does the work.
 """
 
 from collections.abc import Callable
@@ -21,11 +21,14 @@ LOCK_NOT_AVAILABLE = "55P03"
 class KeyInUse(Conflict):
     code = "idempotency-key-in-use"
     retryable = True
-    text = "A request with this Idempotency-Key is under way. Send this one again in {retry_after_s} s for its answer."
+    text = (
+        "A request with this Idempotency-Key is under way. Send this one again in {retry_after_s} "
+        "s for its answer."
+    )
 
 
 class Answered(Exception):
-    """The request was answered before; its transaction is to be undone."""
+    """The request was answered before. Its transaction must be rolled back."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -34,7 +37,7 @@ class Answered(Exception):
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """A key as one hospital, or with None the system, sent it."""
+    """A key with its hospital, or with None for a request to the system."""
 
     hospital_id: UUID | None
     key: str
@@ -45,7 +48,10 @@ class IdempotencyKey:
 
 
 class IdempotentRequest:
-    """A request that is done once: reserve its receipt where its work begins, write its answer where that ends."""
+    """A request that is done once.
+
+    `reserve` its receipt before the work, and `commit` its answer after it.
+    """
 
     def __init__(
         self,
@@ -53,7 +59,7 @@ class IdempotentRequest:
         key: IdempotencyKey,
         fingerprint: Callable[[], str],
     ) -> None:
-        """`fingerprint` is equal for equal requests; a service that knows its body better may replace it."""
+        """`fingerprint` is equal for equal requests. A service may replace it by a better one."""
         self._transaction = transaction
         self._key = key
         self.fingerprint = fingerprint
@@ -69,21 +75,20 @@ class IdempotentRequest:
             reserved = receipts.reserve(
                 self._key.key, fingerprint, wait_s=self._key.wait_s
             )
-        except OperationalError as lost:
-            if getattr(lost.orig, "pgcode", None) == LOCK_NOT_AVAILABLE:
-                raise KeyInUse(retry_after_s=1) from lost
+        except OperationalError as error:
+            if getattr(error.orig, "pgcode", None) == LOCK_NOT_AVAILABLE:
+                raise KeyInUse(retry_after_s=1) from error
             raise
         if not reserved:
             answer = receipts.find(self._key.key, fingerprint)
             if answer is None:
-                raise KeyInUse(
-                    retry_after_s=1
-                )  # its receipt went just now; a repeat starts anew
+                # The receipt was deleted just now. A repeated request starts anew.
+                raise KeyInUse(retry_after_s=1)
             raise Answered(answer)
         self._reserved = True
 
     def commit(self, answer: Answer) -> None:
-        """Write the answer and commit the transaction. Raises Answered where another request came first."""
+        """Store the answer, and commit. Raises Answered where another request came first."""
         with translate_database_errors():
             self.reserve()
             self._receipts().store(self._key.key, answer)
@@ -91,4 +96,6 @@ class IdempotentRequest:
 
     def _receipts(self) -> Receipts:
         session = self._transaction.session_as(DatabaseRole(self._key.hospital_id))
-        return Receipts(session, self._key.hospital_id, self._key.retention)
+        return Receipts(
+            session, hospital=self._key.hospital_id, retention=self._key.retention
+        )

@@ -51,7 +51,7 @@ class Heartbeat(threading.Thread):
                 self._beat(tokens)
 
     def _drop_stuck(self) -> list[UUID]:
-        """The leases to renew. A stuck lease is dropped: it expires, and another worker claims it."""
+        """Drop stuck leases, which then expire; returns the leases to renew."""
         oldest_progress = time.monotonic() - self._stuck_s
         with self._lock:
             stuck = [

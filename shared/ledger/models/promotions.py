@@ -43,7 +43,7 @@ class PromotionNeedsReason(Conflict):
 
 @dataclass(frozen=True)
 class Promotion:
-    """One row of the ledger: the model that was live from then on, with the actor and the reason."""
+    """One row of the ledger: the model that became live, with the actor and the reason."""
 
     id: int
     kind: PromotionKind

@@ -262,11 +262,11 @@ class Shadows:
 
     def pairs(self, shadow: Shadow) -> list[ShadowPair]:
         """All jobs that the shadow has read, oldest first, each with its case's last outcome."""
-        later = aliased(OutcomeRow)
-        later_outcome = exists().where(
-            later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id
+        newer = aliased(OutcomeRow)
+        newer_outcome = exists().where(
+            newer.case_id == OutcomeRow.case_id, newer.id > OutcomeRow.id
         )
-        last_outcome = and_(OutcomeRow.case_id == JobRow.case_id, ~later_outcome)
+        last_outcome = and_(OutcomeRow.case_id == JobRow.case_id, ~newer_outcome)
         query = (
             select(
                 HospitalRow.name.label("hospital"), *PAIR_COLUMNS, OutcomeRow.malignant

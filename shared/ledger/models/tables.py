@@ -1,4 +1,4 @@
-"""Models, how they were judged, and where they serve."""
+"""Models, their gate judgements, and the workers that serve them."""
 
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from shared.ledger.table import Table, id_column, timestamp_column
 
 
 class ModelRow(Table):
-    """A stored bundle; `digest` is the sha256 of its manifest, under which the object store holds it."""
+    """A stored bundle. `digest` is the sha256 of its manifest, its key in the object store."""
 
     __tablename__ = "models"
     digest: Mapped[str] = mapped_column(primary_key=True)
@@ -31,7 +31,7 @@ class ModelRow(Table):
     synthetic: Mapped[bool]
     metrics: Mapped[dict[str, Any]]
     reference: Mapped[dict[str, Any] | None]
-    """Quantiles of the training images' scores and embedding, to measure drift against."""
+    """Quantiles of the training images' scores and embeddings, the reference of drift."""
     card: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = timestamp_column()
 
@@ -39,7 +39,7 @@ class ModelRow(Table):
 
 
 class GateJudgementRow(Table):
-    """A candidate judged against what was live, on a locked test set. Append-only."""
+    """A candidate compared with the live model on a locked test set. Append-only."""
 
     __tablename__ = "gates"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -74,7 +74,7 @@ class PromotionRow(Table):
 
 
 class ServingRow(Table):
-    """What each worker serves, and what it refused to serve."""
+    """The model that each worker serves, and the one that it refused to serve."""
 
     __tablename__ = "serving"
     worker: Mapped[str] = mapped_column(primary_key=True)
@@ -91,7 +91,7 @@ class ServingRow(Table):
 
 
 class ShadowRow(Table):
-    """A candidate that reads live traffic beside the live model; at most one has not ended."""
+    """A shadow evaluation of a candidate. At most one is running."""
 
     __tablename__ = "shadows"
     id: Mapped[UUID] = id_column()
@@ -114,7 +114,7 @@ class ShadowRow(Table):
 
 
 class ShadowResultRow(Table):
-    """What a shadow said of a job, beside what the live model said; `reason` where it could not read it."""
+    """The results of a shadow and the live model for a job; `reason` if the shadow has none."""
 
     __tablename__ = "shadow_results"
     shadow_id: Mapped[UUID] = mapped_column(ForeignKey("shadows.id"), primary_key=True)

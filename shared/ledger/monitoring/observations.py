@@ -327,10 +327,10 @@ class Observations:
 
         Each case's last outcome counts.
         """
-        later = aliased(OutcomeRow)
-        later_outcome = (
-            select(later.id)
-            .where(later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id)
+        newer = aliased(OutcomeRow)
+        newer_outcome = (
+            select(newer.id)
+            .where(newer.case_id == OutcomeRow.case_id, newer.id > OutcomeRow.id)
             .exists()
         )
         group_columns = (
@@ -349,7 +349,7 @@ class Observations:
         query = (
             select(*group_columns, *packed_columns)
             .join(OutcomeRow, OutcomeRow.case_id == ObservationRow.case_id)
-            .where(~later_outcome)
+            .where(~newer_outcome)
             .group_by(*group_columns)
         )
         rows = self._session.execute(self._restrict(query, window))

@@ -1,4 +1,4 @@
-"""Authenticators of people: the sealed secret, the last used code, and the unused recovery codes."""
+"""Authenticators of people: sealed secret, last used code, unused recovery codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -158,14 +158,14 @@ class SignIns:
         row = self._session.execute(statement).first()
         if row is None:
             return False
-        self._record(Event.PERSON_SIGNED_IN, person=person, hospital=row.hospital_id)
+        self._record(Event.PERSON_SIGNED_IN, person=person, hospital_id=row.hospital_id)
         return True
 
     def record_identity_refusal(
         self, person: UUID | None, hospital: UUID | None, why: str
     ) -> None:
         """Record that a sign-in by an identity provider was refused."""
-        self._record(Event.PERSON_REFUSED, person=person, hospital=hospital, why=why)
+        self._record(Event.PERSON_REFUSED, person=person, hospital_id=hospital, why=why)
 
     def change_password(self, attempt: SignInAttempt, new_hash: str) -> bool:
         """Set a new password, and end every session of the person.
@@ -187,11 +187,11 @@ class SignIns:
         self._record(
             Event.PERSON_REFUSED,
             person=person,
-            hospital=hospital,
+            hospital_id=hospital,
             why=why if person else "unknown",
         )
         if person and attempt.failures >= FREE_ATTEMPTS and why != CODE_MISSING:
-            self._record(Event.PERSON_LOCKED, person=person, hospital=hospital)
+            self._record(Event.PERSON_LOCKED, person=person, hospital_id=hospital)
 
     def give_back(self, attempt: SignInAttempt) -> None:
         """Do not count an attempt whose password was right but whose code was missing.
@@ -222,7 +222,7 @@ class SignIns:
         )
         if self._session.scalar(statement) is None:
             return False
-        self._record(event, person=attempt.person, hospital=attempt.hospital)
+        self._record(event, person=attempt.person, hospital_id=attempt.hospital)
         return True
 
     def _begin_unknown(self, name: str) -> SignInAttempt:
@@ -270,12 +270,12 @@ class SignIns:
         event: Event,
         *,
         person: UUID | None,
-        hospital: UUID | None,
+        hospital_id: UUID | None,
         **details: object,
     ) -> None:
         if person:
             details = {"person": str(person), **details}
-        entry = AuditEntry(event=event, hospital_id=hospital, details=details)
+        entry = AuditEntry(event=event, hospital_id=hospital_id, details=details)
         self._audit.record_all([entry])
 
 

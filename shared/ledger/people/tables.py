@@ -1,4 +1,4 @@
-"""People who sign in, their sessions, and how often somebody has tried."""
+"""People who sign in, their sessions, and sign-in attempts."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from shared.ledger.table import NOW, Table, id_column, timestamp_column
 
 
 class PersonRow(Table):
-    """A person: of the password only an argon2id hash, of the authenticator's secret only its ciphertext is here."""
+    """A person, with the argon2id hash of the password and the encrypted authenticator secret."""
 
     __tablename__ = "people"
     id: Mapped[UUID] = id_column()
@@ -21,22 +21,22 @@ class PersonRow(Table):
     )
     role: Mapped[str]
     password_hash: Mapped[str | None]
-    """None: this person comes by a provider of identities."""
+    """None: this person signs in by an identity provider."""
     must_change: Mapped[bool] = mapped_column(server_default=text("false"))
     issuer: Mapped[str | None]
     subject: Mapped[str | None]
     totp_secret: Mapped[bytes | None]
     totp_since: Mapped[datetime | None]
-    """None: not asked for at sign-in."""
+    """None: the sign-in asks for no code."""
     totp_step: Mapped[int | None] = mapped_column(BigInteger)
     """The last time step whose code was used."""
     recovery: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
-    """SHA-256 of the recovery codes that were not used."""
+    """SHA-256 of the unused recovery codes."""
     failures: Mapped[int] = mapped_column(server_default=text("0"))
     locked_until: Mapped[datetime | None]
     signed_in_at: Mapped[datetime | None]
     generation: Mapped[int] = mapped_column(server_default=text("0"))
-    """Sessions of an earlier one have ended; a number, so that no clock matters."""
+    """Sessions of an earlier generation have ended. It is a number, so that no clock matters."""
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = timestamp_column()
 
@@ -44,7 +44,7 @@ class PersonRow(Table):
 
 
 class SessionRow(Table):
-    """A session: only the hash of its token is here."""
+    """A session, with only the hash of its token."""
 
     __tablename__ = "sessions"
     token_sha256: Mapped[str] = mapped_column(primary_key=True)
@@ -52,16 +52,16 @@ class SessionRow(Table):
     generation: Mapped[int]
     created_at: Mapped[datetime] = timestamp_column()
     seen_at: Mapped[datetime] = timestamp_column()
-    """To a minute."""
+    """To the minute."""
     idle_at: Mapped[datetime]
-    """Ends then unless it is used before."""
+    """The session ends then unless it is used before."""
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     origin: Mapped[str | None]
 
 
 class UnknownNameRow(Table):
-    """A name that nobody has and somebody tried, under a keyed hash: it is locked like one that somebody has."""
+    """A tried name that nobody has, as a keyed hash. It is locked like the name of a person."""
 
     __tablename__ = "strangers"
     name_hmac: Mapped[str] = mapped_column(primary_key=True)
@@ -71,7 +71,7 @@ class UnknownNameRow(Table):
 
 
 class SignInRateLimitRow(Table):
-    """An address's bucket of tokens for signing in: how many it held at a moment."""
+    """An address's token bucket for sign-ins: the tokens that it had at a time."""
 
     __tablename__ = "doorsteps"
     origin: Mapped[str] = mapped_column(primary_key=True)
@@ -80,7 +80,7 @@ class SignInRateLimitRow(Table):
 
 
 class OidcStateRow(Table):
-    """Somebody on the way by a provider of identities: what the answer is compared with, once."""
+    """A person at an identity provider: the values that the answer must match, once."""
 
     __tablename__ = "arrivals"
     state_sha256: Mapped[str] = mapped_column(primary_key=True)

@@ -42,17 +42,26 @@ ACCESS_EVENTS = (Event.CASE_READ, Event.RESULT_READ, Event.EXPLANATION_READ)
 
 class StudyNotOpen(Conflict):
     code = "reader-study-not-open"
-    text = "The reader study is {state}. It can be read only while it is open; its administrator opens it."
+    text = (
+        "The reader study is {state}. It can be read only while it is open; its administrator "
+        "opens it."
+    )
 
 
 class BlindFirst(Forbidden):
     code = "blind-first"
-    text = "SERA's answer is shown after your own reading of this case is stored. Read it blind first."
+    text = (
+        "SERA's answer is shown after your own reading of this case is stored. Read it blind "
+        "first."
+    )
 
 
 class AlreadyRead(Conflict):
     code = "read-already"
-    text = "Your {phase} reading of this case is stored, and it stays as it is. Go on with the next case."
+    text = (
+        "Your {phase} reading of this case is stored, and it stays as it is. Go on with the next "
+        "case."
+    )
 
 
 class NotShown(Conflict):

@@ -1,4 +1,4 @@
-"""Reader studies: their cases, their readers, what was shown and read, and who had looked before."""
+"""Reader studies: their cases, readers, showings, readings, and breaches of blinding."""
 
 from datetime import datetime
 from uuid import UUID
@@ -41,7 +41,7 @@ class ReaderStudyRow(Table):
 
 
 class ReaderStudyCaseRow(Table):
-    """Which cases; what they turned out to be stands with the case, and goes with it."""
+    """A case of a study. Its outcome is stored with the case, and erased with it."""
 
     __tablename__ = "reader_study_cases"
     study_id: Mapped[UUID] = mapped_column(
@@ -52,11 +52,11 @@ class ReaderStudyCaseRow(Table):
     )
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
-    """Whose result is SERA's answer in this study."""
+    """The job whose result is SERA's answer in this study."""
 
 
 class ReaderStudyReaderRow(Table):
-    """`number` is the pseudonym that analyses and exports use."""
+    """A reader. `number` is the pseudonym in analyses and exports."""
 
     __tablename__ = "reader_study_readers"
     study_id: Mapped[UUID] = mapped_column(
@@ -74,7 +74,7 @@ class ReaderStudyReaderRow(Table):
 
 
 class ShowingRow(Table):
-    """A case was put before a reader: again whenever the page was opened anew."""
+    """A reader was shown a case. Each opening of the page is a showing."""
 
     __tablename__ = "reader_showings"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -98,7 +98,7 @@ class ShowingRow(Table):
 
 
 class ReadingRow(Table):
-    """What a reader said of a case in a phase: once, for good."""
+    """A reader's reading of a case in a phase. It is never changed."""
 
     __tablename__ = "reader_readings"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -113,11 +113,11 @@ class ReadingRow(Table):
     shown_at: Mapped[datetime]
     sent_at: Mapped[datetime]
     showings: Mapped[int]
-    """How often the case was put before the reader in this phase; more than once: the reading was interrupted."""
+    """The number of showings in this phase. With more than one, the reading was interrupted."""
     seen_ms: Mapped[int | None] = mapped_column(BigInteger)
-    """By the reader's own clock, while the page was in sight."""
+    """Time with the page in sight, by the browser's clock."""
     hidden_ms: Mapped[int | None] = mapped_column(BigInteger)
-    """By the reader's own clock, while it was not, or was paused."""
+    """Time with the page hidden or paused, by the browser's clock."""
 
     __table_args__ = (
         ForeignKeyConstraint(
@@ -138,7 +138,7 @@ class ReadingRow(Table):
 
 
 class BlindingBreachRow(Table):
-    """A reader of an open study saw something of a case elsewhere before reading it blind."""
+    """A reader of an open study saw a case elsewhere before reading it blind."""
 
     __tablename__ = "reader_breaches"
     study_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -1,11 +1,11 @@
-"""Which schema this code knows, and whether it may work with the one that a database has.
+"""Checks whether this code can work with the schema of a database.
 
-A database says its revision, and the revision that code must know at least to work with it. So the
-services of one release go on beside the schema of the next one, for that one release
+A database stores its revision, and the oldest revision that code must know to work with it. So the
+services of one release can go on with the schema of the next release, but not of a later one
 (`docs/recovery.md`).
 
-A revision is `r` and four digits, so that the text of a later one is greater. The versions before
-the first release had four digits alone; no migration leads from those to here.
+A revision is `r` and four digits, so that revisions sort as text. Versions before the first release
+had four digits alone; no migration leads from them to this schema.
 """
 
 import re
@@ -22,9 +22,9 @@ from shared.observability.logs import log
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 OLDEST_SERVED = "r0001"
-"""The schema of the release before this one: services that know it may work beside ours.
+"""The schema of the previous release, whose services may work with our database.
 
-Raised with every release, and the initial schema for the first."""
+It is raised with every release. For the first release it is the initial schema."""
 UNRELEASED = re.compile(r"[0-9]{4}")
 NOT_READABLE = "not readable"
 
@@ -32,16 +32,17 @@ NOT_READABLE = "not readable"
 class SchemaBehind(SeraError):
     code = "schema-behind"
     text = (
-        "The database has the schema {found}, and this release of SERA needs {needed}. Run the migrations first: "
-        "`python -m shared.ledger migrate` as the owner of the tables; `./sera up` does so by itself."
+        "The database has the schema {found}, and this release of SERA needs {needed}. Run the "
+        "migrations first: `python -m shared.ledger migrate` as the owner of the tables; `./sera "
+        "up` does so by itself."
     )
 
 
 class CodeBehind(SeraError):
     code = "code-behind"
     text = (
-        "The database has the schema {found} and works with services that know {oldest} at least; this one knows "
-        "{known}. Use the release of SERA that the database was migrated with."
+        "The database has the schema {found} and works with services that know {oldest} at least; "
+        "this one knows {known}. Use the release of SERA that the database was migrated with."
     )
 
 
@@ -63,7 +64,7 @@ def configuration() -> Config:
 
 @cache
 def revisions() -> tuple[str, ...]:
-    """Those that this code knows, the oldest first."""
+    """The revisions that this code knows, oldest first."""
     directory = ScriptDirectory.from_config(configuration())
     newest_first = [script.revision for script in directory.walk_revisions()]
     return tuple(reversed(newest_first))
@@ -74,14 +75,14 @@ def head() -> str:
 
 
 def check_known(revision: str) -> None:
-    """Raises SchemaUnreleased, or CodeBehind if the revision is of a later release."""
+    """Raise SchemaUnreleased, or CodeBehind if the revision is of a later release."""
     _check_released(revision)
     if revision not in revisions():
         raise CodeBehind(found=revision, oldest=revision, known=head())
 
 
 def check_compatible(schema: Schema) -> str:
-    """The revision, if this code may work with such a database.
+    """The revision, if this code can work with it.
 
     Raises SchemaBehind, CodeBehind, SchemaUnreleased.
     """
@@ -100,14 +101,17 @@ def check_compatible(schema: Schema) -> str:
 
 
 def check_schema(url: str) -> None:
-    """What a service asks before it begins; while the database is away it begins, and waits as it always does."""
+    """Check the schema before a service starts.
+
+    If the database is away, the service starts without the check, and waits as usual.
+    """
     ledger = Ledger(url, pool_size=1)
     try:
         with ledger.system_session("start") as session:
-            found = session.schema_terms.read()
-        check_compatible(found)
-    except Unavailable as away:
-        log().warning("schema.not-checked", problem=str(away))
+            schema = session.schema_terms.read()
+        check_compatible(schema)
+    except Unavailable as error:
+        log().warning("schema.not-checked", problem=str(error))
     finally:
         ledger.close()
 

@@ -1,7 +1,8 @@
-"""Bring a database to the newest schema while it is in use; several processes may try at once.
+"""Migrates a database to the newest schema while it is in use. Several processes may try at once.
 
-Each migration is a transaction of its own; an empty database, which nobody uses, gets all in one. It waits for a lock
-only so long as those who queue up behind it may wait, then lets everybody pass and tries again.
+Each migration is a transaction of its own. An empty database, which nobody uses, gets all in one. A
+migration waits for a lock only as long as the requests behind it can wait. Then it lets them pass,
+and tries again.
 """
 
 import time
@@ -25,8 +26,10 @@ from shared.observability.logs import log
 
 LOCK = text("SELECT pg_advisory_xact_lock(7300001)")
 LOCK_TIMEOUT_S = 2.0
-"""A table that a migration waits for is closed to all who come later; a client's patience is longer than this."""
+"""While a migration waits for a table, all later requests for it wait, too. Clients wait longer
+than this."""
 PATIENCE_S = 120.0
+"""A migration is given up after this time without its locks."""
 PAUSE_S = 1.0
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -34,89 +37,96 @@ LOCK_NOT_AVAILABLE = "55P03"
 class MigrationBlocked(SeraError):
     code = "migration-blocked"
     text = (
-        "The migration {revision} could not lock its tables within {patience_s:g} s, for a transaction holds them. "
-        "Nothing was changed by it. Find the transaction (`SELECT pid, xact_start, query FROM pg_stat_activity ORDER "
-        "BY xact_start`), end it or wait for it, and run the migrations again."
+        "The migration {revision} could not lock its tables within {patience_s:g} s, for a "
+        "transaction holds them. Nothing was changed by it. Find the transaction (`SELECT pid, "
+        "xact_start, query FROM pg_stat_activity ORDER BY xact_start`), end it or wait for it, "
+        "and run the migrations again."
     )
 
 
 def migrate(
     url: str, *, lock_timeout_s: float = LOCK_TIMEOUT_S, patience_s: float = PATIENCE_S
 ) -> None:
-    """Run what migrations are missing, one process at a time.
+    """Run the missing migrations, one process at a time.
 
     Raises MigrationBlocked, CodeBehind, SchemaUnreleased.
     """
     with _engine(url) as engine:
-        give_up = time.monotonic() + patience_s
-        while missing := _next(engine):
+        deadline = time.monotonic() + patience_s
+        while True:
+            revision = _next_revision(engine)
+            if revision is None:
+                break
             try:
-                _step(engine, lock_timeout_s)
-                give_up = time.monotonic() + patience_s
-            except OperationalError as refused:
-                if getattr(refused.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
+                _run_next(engine, lock_timeout_s)
+                deadline = time.monotonic() + patience_s
+            except OperationalError as error:
+                if getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
                     raise
-                if time.monotonic() > give_up:
+                if time.monotonic() > deadline:
                     raise MigrationBlocked(
-                        revision=missing, patience_s=patience_s
-                    ) from refused
-                log().warning("migration.waits", revision=missing)
+                        revision=revision, patience_s=patience_s
+                    ) from error
+                log().warning("migration.waits", revision=revision)
                 time.sleep(PAUSE_S)
-        _say_terms(engine)
+        _write_terms(engine)
 
 
 def upgrade(connection: Connection, revision: str) -> None:
-    """To this revision within the connection's own transaction."""
+    """Upgrade to this revision within the connection's own transaction."""
     config = configuration()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
 
 
 def downgrade(connection: Connection, revision: str) -> None:
-    """Back to this revision within the connection's own transaction; what that forgets stands in `docs/recovery.md`."""
+    """Downgrade to this revision within the connection's own transaction.
+
+    `docs/recovery.md` lists the data that a downgrade loses.
+    """
     config = configuration()
     config.attributes["connection"] = connection
     command.downgrade(config, revision)
 
 
-def _step(engine: Engine, lock_timeout_s: float) -> None:
-    """The next migration, unless another process was quicker."""
+def _run_next(engine: Engine, lock_timeout_s: float) -> None:
+    """Run the next migration, unless another process has run it in the meantime."""
     with engine.begin() as connection:
         connection.execute(LOCK)
-        if revision := _after(connection):
-            connection.execute(
-                text(f"SET LOCAL lock_timeout = {round(lock_timeout_s * 1000)}")
-            )
+        revision = _revision_after_current(connection)
+        if revision:
+            lock_timeout_ms = round(lock_timeout_s * 1000)
+            connection.execute(text(f"SET LOCAL lock_timeout = {lock_timeout_ms}"))
             upgrade(connection, revision)
 
 
-def _next(engine: Engine) -> str | None:
+def _next_revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
-        return _after(connection)
+        return _revision_after_current(connection)
 
 
-def _after(connection: Connection) -> str | None:
-    """The migration that follows the database's own revision, the last for an empty one.
+def _revision_after_current(connection: Connection) -> str | None:
+    """The revision that follows the database's own one; the last revision for an empty database.
 
     Raises CodeBehind, SchemaUnreleased.
     """
-    known = revisions()
+    known_revisions = revisions()
     current = MigrationContext.configure(connection).get_current_revision()
     if current is None:
-        return known[-1]
+        return known_revisions[-1]
     check_known(current)
-    later = known[known.index(current) + 1 :]
-    return later[0] if later else None
+    later_revisions = known_revisions[known_revisions.index(current) + 1 :]
+    return later_revisions[0] if later_revisions else None
 
 
-def _say_terms(engine: Engine) -> None:
+def _write_terms(engine: Engine) -> None:
     with engine.begin() as connection:
-        told = (
+        statement = (
             update(SchemaTermsRow)
             .where(SchemaTermsRow.oldest_code != OLDEST_SERVED)
             .values(oldest_code=OLDEST_SERVED)
         )
-        connection.execute(told)
+        connection.execute(statement)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the schema says of itself, beside Alembic's own row."""
+"""The schema's own data, beside Alembic's."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -6,7 +6,7 @@ from shared.ledger.table import Table
 
 
 class SchemaTermsRow(Table):
-    """One row: the revision that code must know at least to work with this database."""
+    """One row: the oldest revision that code must know to work with this database."""
 
     __tablename__ = "schema_terms"
     oldest_code: Mapped[str] = mapped_column(primary_key=True)

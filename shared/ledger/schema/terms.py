@@ -1,4 +1,4 @@
-"""What a database says of its own schema: its revision, and what code must know at least to work with it."""
+"""The terms of a database's schema: its revision, and the oldest code that may work with it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,8 @@ from shared.ledger.tables import SchemaTermsRow
 REVISION = select(table("alembic_version", column("version_num", Text)).c.version_num)
 OLDEST = select(SchemaTermsRow.oldest_code)
 TABLES = text(
-    "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+    "SELECT count(*) FROM pg_class "
+    "WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
 )
 UNDEFINED_TABLE = "42P01"
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -22,12 +23,12 @@ INSUFFICIENT_PRIVILEGE = "42501"
 
 @dataclass(frozen=True)
 class Schema:
-    """`revision` None: the database is empty, or the revision is not readable."""
+    """`revision` is None if the database is empty or the revision is not readable."""
 
     revision: str | None
     oldest_code: str | None
     readable: bool = True
-    """False in schemas of before the first release: services could not always read the revision."""
+    """False in some schemas from before the first release: services could not read the revision."""
 
 
 class SchemaTerms:
@@ -38,7 +39,7 @@ class SchemaTerms:
         return read(self._session.connection())
 
     def now(self) -> datetime:
-        """By the database's clock."""
+        """The database's clock."""
         return database_time(self._session)
 
     def server(self) -> str:
@@ -48,12 +49,12 @@ class SchemaTerms:
 
 
 def read(connection: Connection) -> Schema:
-    """What the database tells whoever this connection speaks for."""
+    """The terms, as far as the connection's login may read them."""
     try:
         revision = _scalar(connection, REVISION)
         oldest_code = _scalar(connection, OLDEST) if revision else None
-    except ProgrammingError as refused:
-        if _sqlstate(refused) != INSUFFICIENT_PRIVILEGE:
+    except ProgrammingError as error:
+        if _sqlstate(error) != INSUFFICIENT_PRIVILEGE:
             raise
         return Schema(revision=None, oldest_code=None, readable=False)
     return Schema(revision=revision, oldest_code=oldest_code)
@@ -70,8 +71,8 @@ def _scalar(connection: Connection, query: Executable) -> str | None:
         with connection.begin_nested():
             value: str | None = connection.scalar(query)
             return value
-    except ProgrammingError as refused:
-        if _sqlstate(refused) != UNDEFINED_TABLE:
+    except ProgrammingError as error:
+        if _sqlstate(error) != UNDEFINED_TABLE:
             raise
         return None
 

@@ -19,18 +19,18 @@ from shared.ledger.table import Table, id_column, timestamp_column
 
 
 class TrainingRunRow(Table):
-    """A run is a row; its work is in its steps."""
+    """A training run. Its work is in its steps."""
 
     __tablename__ = "training_runs"
     id: Mapped[UUID] = id_column()
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
     version_id: Mapped[UUID | None] = mapped_column(ForeignKey("dataset_versions.id"))
-    """None only in runs of before datasets had versions."""
+    """None only in runs from before datasets had versions."""
     recipe: Mapped[str]
     recipe_table: Mapped[dict[str, Any] | None]
-    """The whole recipe as it was when the run was asked for; None only in runs of before it was kept."""
+    """The whole recipe at the time of the request; None only in runs from before it was stored."""
     folds: Mapped[int | None]
-    """In place of the recipe's own number."""
+    """The number of folds instead of the recipe's own."""
     seed: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(server_default="queued")
     resumed: Mapped[int] = mapped_column(server_default="0")
@@ -54,7 +54,7 @@ class TrainingRunRow(Table):
 
 
 class RunStepRow(Table):
-    """A piece of a run that one trainer does at a time, under a lease. It waits for the steps in `after`."""
+    """A step of a run, which one trainer does under a lease after the steps in `after`."""
 
     __tablename__ = "run_steps"
     run_id: Mapped[UUID] = mapped_column(
@@ -93,7 +93,7 @@ class RunStepRow(Table):
 
 
 class TrainerRow(Table):
-    """What a trainer last told of itself; `lacks` are missing weight files, by recipe."""
+    """A trainer's last report. `lacks` are missing weight files, by recipe."""
 
     __tablename__ = "trainers"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -102,7 +102,7 @@ class TrainerRow(Table):
 
 
 class RunEventRow(Table):
-    """What a run said of itself, in order: progress, and figures of each epoch."""
+    """An event of a run: its progress, and the figures of an epoch."""
 
     __tablename__ = "run_events"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

@@ -32,17 +32,18 @@ _ENDS = OrderedDict(
 _OWT_ENDS = OrderedDict(conv1=2, conv2=5, conv3=8, conv4=10, conv5=12, pool5=13)
 
 
-def _normalised() -> nn.Module:
-    """Caffe's constants. Caffe and torch both divide alpha by the number of channels summed over."""
+def _response_norm() -> nn.Module:
+    """Caffe's constants. Like Caffe, torch divides alpha by the number of summed channels."""
     return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)
 
 
 @register_network
 class AlexNet:
-    """Krizhevsky's network as Caffe's `bvlc_alexnet` and MATLAB's `alexnet` have it, layers under their names.
+    """Krizhevsky's network, with the layers and names of Caffe's `bvlc_alexnet` and MATLAB's `alexnet`.
 
-    Response normalisation comes before pooling, as in the paper. (CaffeNet, whose weights have the same shapes, has it
-    the other way round.) Caffe subtracts a mean image; here its mean per channel is subtracted.
+    Response normalisation comes before pooling, as in the paper. (CaffeNet, whose weights have the
+    same shapes, pools first.) Caffe subtracts a mean image; here that image's mean per channel is
+    subtracted.
     """
 
     card = NetworkCard(
@@ -57,7 +58,10 @@ class AlexNet:
         weights=WeightsSource(
             files=("alexnet.pth", "alexnet.mat", "imagenet-caffe-alex.mat"),
             url="https://www.vlfeat.org/matconvnet/models/imagenet-caffe-alex.mat",
-            licence="unrestricted use (Caffe's bvlc_alexnet); trained on ImageNet-1k, whose terms limit it to research",
+            licence=(
+                "unrestricted use (Caffe's bvlc_alexnet); "
+                "trained on ImageNet-1k, whose terms limit it to research"
+            ),
             md5="ed49ef44caf18496291ce0c3257b0596",
         ),
         source="Krizhevsky et al. 2012, NIPS 25",
@@ -69,11 +73,11 @@ class AlexNet:
             OrderedDict(
                 conv1=nn.Conv2d(3, 96, 11, stride=4),
                 relu1=nn.ReLU(),
-                norm1=_normalised(),
+                norm1=_response_norm(),
                 pool1=nn.MaxPool2d(3, 2),
                 conv2=nn.Conv2d(96, 256, 5, padding=2, groups=2),
                 relu2=nn.ReLU(),
-                norm2=_normalised(),
+                norm2=_response_norm(),
                 pool2=nn.MaxPool2d(3, 2),
                 conv3=nn.Conv2d(256, 384, 3, padding=1),
                 relu3=nn.ReLU(),
@@ -100,7 +104,10 @@ class AlexNet:
 
 @register_network
 class AlexNetOneTower:
-    """torchvision's `alexnet`: Krizhevsky's later network for one GPU, narrower and without response normalisation."""
+    """torchvision's `alexnet`: Krizhevsky's later network for one GPU.
+
+    It is narrower and has no response normalisation.
+    """
 
     card = NetworkCard(
         name="alexnet_owt",

@@ -15,14 +15,19 @@ _OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 
 
 def _rename(module: nn.Module, tensors: dict[str, Tensor], *_: object) -> None:
-    """torchvision's file is older than its code: it says `norm.1` where the layer is now called `norm1`."""
-    for old in [name for name in tensors if _OLD_NAME.search(name)]:
-        tensors[_OLD_NAME.sub(r"\1\2", old)] = tensors.pop(old)
+    """Translate the names of torchvision's file, which is older than its code.
+
+    The file has `norm.1` where the layer is now called `norm1`.
+    """
+    old_names = [name for name in tensors if _OLD_NAME.search(name)]
+    for old_name in old_names:
+        new_name = _OLD_NAME.sub(r"\1\2", old_name)
+        tensors[new_name] = tensors.pop(old_name)
 
 
 @register_network
 class DenseNet201:
-    """torchvision's `densenet201`; the last stage ends with its norm and ReLU, as its classifier reads it."""
+    """torchvision's `densenet201`; the last stage ends with norm and ReLU, as for its classifier."""
 
     card = NetworkCard(
         name="densenet201",

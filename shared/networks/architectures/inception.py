@@ -1,9 +1,10 @@
 """The Inception family: GoogLeNet, Inception-v3 and Inception-ResNet-v2.
 
-torchvision publishes weights of the first two that were trained on inputs from -1 to 1, and for inputs normalised by
-ImageNet's statistics it switches on `transform_input`, which turns those back into -1 to 1. Here `transform_input`
-stays off and the card's normalisation says -1 to 1 itself: the same numbers, with one step less. Their auxiliary
-classifiers are built, because the weight files hold them, but are in no stage.
+torchvision's weights of the first two were trained on inputs from -1 to 1. For inputs normalised by
+ImageNet's statistics it switches on `transform_input`, which turns them back into -1 to 1. Here
+`transform_input` stays off, and the card's normalisation gives -1 to 1 directly: the same values
+with one step less. The auxiliary classifiers are built, because the weight files hold them, but are
+in no stage.
 """
 
 from collections import OrderedDict
@@ -97,8 +98,14 @@ class InceptionResNetV2:
         embedding="avg",
         weights=WeightsSource(
             files=("inception_resnet_v2.pth", "inception_resnet_v2.safetensors"),
-            url="https://huggingface.co/timm/inception_resnet_v2.tf_in1k/resolve/main/model.safetensors",
-            licence="Apache-2.0 (timm, from TensorFlow's); trained on ImageNet-1k, whose terms limit it to research",
+            url=(
+                "https://huggingface.co/timm/inception_resnet_v2.tf_in1k"
+                "/resolve/main/model.safetensors"
+            ),
+            licence=(
+                "Apache-2.0 (timm, from TensorFlow's); "
+                "trained on ImageNet-1k, whose terms limit it to research"
+            ),
         ),
         source="Szegedy et al. 2017, arXiv:1602.07261",
     )
@@ -109,16 +116,16 @@ class InceptionResNetV2:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        stem = (
+            "conv2d_1a",
+            "conv2d_2a",
+            "conv2d_2b",
+            "maxpool_3a",
+            "conv2d_3b",
+            "conv2d_4a",
+        )
         return OrderedDict(
-            stem=chain_layers(
-                module,
-                "conv2d_1a",
-                "conv2d_2a",
-                "conv2d_2b",
-                "maxpool_3a",
-                "conv2d_3b",
-                "conv2d_4a",
-            ),
+            stem=chain_layers(module, *stem),
             mixed5=chain_layers(module, "maxpool_5a", "mixed_5b", "repeat"),
             mixed6=chain_layers(module, "mixed_6a", "repeat_1"),
             mixed7=chain_layers(module, "mixed_7a", "repeat_2", "block8"),

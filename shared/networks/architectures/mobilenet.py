@@ -10,7 +10,13 @@ from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import register_network
 
 _ENDS = OrderedDict(
-    block3=4, block6=7, block10=11, block13=14, block16=17, block17=18, conv=19
+    block3=4,
+    block6=7,
+    block10=11,
+    block13=14,
+    block16=17,
+    block17=18,
+    conv=19,
 )
 _WIDTHS = {
     "block3": 24,
@@ -27,7 +33,8 @@ _WIDTHS = {
 class MobileNetV2:
     """torchvision's `mobilenet_v2`; its stages are slices of `features`.
 
-    Weight files may have batch norm folded into the convolutions, so batch norm always stays in eval mode.
+    Weight files may have batch norm folded into the convolutions, so batch norm always stays in
+    eval mode.
     """
 
     card = NetworkCard(

@@ -39,13 +39,17 @@ _ENDS = OrderedDict(
 
 @register_network
 class OverFeatAccurate:
-    """Layers by table 3 of the paper; input statistics, threshold and sizes by the public code that runs its weights.
+    """OverFeat's accurate model.
 
-    The paper's table and the release (github.com/sermanet/OverFeat, and github.com/jhjin/overfeat-torch, which lists
-    each layer's place in `net_weight_1`) agree on every size. Two things are only in the latter: the input is
-    (grey level - 118.380948) / 61.896913 in each channel, and its threshold differs from the paper's ReLU by 1e-6,
-    which is below every tolerance of ours: here it is the ReLU. Dropout of one half on the fully connected layers is
-    the paper's (section 3.1); the release, which only predicts, has none.
+    The layers are those of the paper's table 3. Input statistics, threshold and sizes are those of
+    the public code that runs its weights.
+
+    The paper's table and the release (github.com/sermanet/OverFeat, and
+    github.com/jhjin/overfeat-torch, which lists each layer's offset in `net_weight_1`) agree on
+    every size. Two facts are only in the latter. The input is (grey level - 118.380948) / 61.896913
+    in each channel. The threshold differs from the paper's ReLU by 1e-6, which is below all our
+    tolerances, so here it is the ReLU. Dropout of one half on the fully connected layers is the
+    paper's (section 3.1); the release only predicts and has none.
     """
 
     card = NetworkCard(
@@ -57,7 +61,10 @@ class OverFeatAccurate:
         weights=WeightsSource(
             files=("overfeat_accurate.pth", "overfeat_accurate", "net_weight_1"),
             url="",
-            licence="New York University: internal research and evaluation only; no modification, no redistribution",
+            licence=(
+                "New York University: internal research and evaluation only; "
+                "no modification, no redistribution"
+            ),
         ),
         source="Sermanet et al. 2014, arXiv:1312.6229",
     )

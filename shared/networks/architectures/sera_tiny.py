@@ -11,19 +11,22 @@ _WIDTHS = {"block2": 32, "block3": 64, "block4": 96}
 CLASS_COUNT = 2
 
 
-def _stem(wide: int) -> nn.Sequential:
-    """Halves the side in the convolution itself: at full size this block would cost more than all the others."""
+def _stem(width: int) -> nn.Sequential:
+    """A block whose convolution halves the side.
+
+    At full size it would cost more than all the other blocks.
+    """
     return nn.Sequential(
-        nn.Conv2d(3, wide, 5, stride=2, padding=2, bias=False),
-        nn.BatchNorm2d(wide),
+        nn.Conv2d(3, width, 5, stride=2, padding=2, bias=False),
+        nn.BatchNorm2d(width),
         nn.ReLU(),
     )
 
 
-def _block(wide_in: int, wide_out: int) -> nn.Sequential:
+def _block(width_in: int, width_out: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(wide_in, wide_out, 3, padding=1, bias=False),
-        nn.BatchNorm2d(wide_out),
+        nn.Conv2d(width_in, width_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width_out),
         nn.ReLU(),
         nn.MaxPool2d(2),
     )
@@ -31,7 +34,10 @@ def _block(wide_in: int, wide_out: int) -> nn.Sequential:
 
 @register_network
 class SeraTiny:
-    """Four blocks of convolution, batch norm, ReLU and halving of the side, and a linear layer: 80,000 weights."""
+    """Four blocks and a linear layer: 80,000 weights.
+
+    A block is a convolution, batch norm, ReLU and halving of the side.
+    """
 
     card = NetworkCard(
         name="sera_tiny",

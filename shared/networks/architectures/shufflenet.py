@@ -14,10 +14,10 @@ _WIDTHS = {"stage2": 116, "stage3": 232, "stage4": 464, "conv5": 1024}
 
 @register_network
 class ShuffleNet:
-    """torchvision's `shufflenet_v2_x1_0`, the successor of the one in the papers' list.
+    """torchvision's `shufflenet_v2_x1_0`, the successor of the network in the papers' list.
 
-    That one is MATLAB's `shufflenet`, ShuffleNet v1 (Zhang et al. 2018, arXiv:1707.01083). Neither torchvision nor timm
-    has it, so features of this network are not those of the papers.
+    The papers use MATLAB's `shufflenet`, ShuffleNet v1 (Zhang et al. 2018, arXiv:1707.01083).
+    Neither torchvision nor timm has it, so features of this network are not those of the papers.
     """
 
     card = NetworkCard(

@@ -1,33 +1,38 @@
-"""A network's layers as stages, one after the other."""
+"""Divides a network's layers into consecutive stages."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from itertools import pairwise
 
 from torch import nn
 
 
 def get_sequence(module: nn.Module, name: str = "") -> nn.Sequential:
-    """The part of that name, which is a sequence of layers; without a name the module itself."""
-    part = module.get_submodule(name)
-    if not isinstance(part, nn.Sequential):
+    """The submodule of this name, which is a sequence of layers; without a name the module itself."""
+    layers = module.get_submodule(name)
+    if not isinstance(layers, nn.Sequential):
         raise TypeError(
-            f"{name or 'the network'} is a {type(part).__name__}, not a sequence"
+            f"{name or 'the network'} is a {type(layers).__name__}, not a sequence"
         )
-    return part
+    return layers
 
 
 def slice_stages(
     layers: nn.Sequential, ends: Mapping[str, int]
 ) -> OrderedDict[str, nn.Module]:
-    """Consecutive slices of `layers`: each stage ends before the layer of the number given for it."""
-    places = pairwise((0, *ends.values()))
-    return OrderedDict(
-        (stage, layers[first:end])
-        for stage, (first, end) in zip(ends, places, strict=True)
-    )
+    """Consecutive slices of `layers`.
+
+    Parameters
+    ----------
+    ends : for each stage, the index of the first layer behind it
+    """
+    stages: OrderedDict[str, nn.Module] = OrderedDict()
+    start = 0
+    for name, end in ends.items():
+        stages[name] = layers[start:end]
+        start = end
+    return stages
 
 
 def chain_layers(module: nn.Module, *names: str) -> nn.Sequential:
-    """Parts of `module`, run one after the other."""
+    """Submodules of `module` that run one after the other."""
     return nn.Sequential(*(module.get_submodule(name) for name in names))

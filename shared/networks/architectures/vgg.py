@@ -36,17 +36,20 @@ _16_ENDS = OrderedDict(conv1=4, conv2=9, conv3=16, conv4=23, conv5=30)
 _19_ENDS = OrderedDict(conv1=4, conv2=9, conv3=18, conv4=27, conv5=36)
 
 
-def _normalised() -> nn.Module:
-    """CNN-F's constants: MatConvNet's [5 2 0.0001 0.75], whose alpha is per channel and torch's over all five."""
+def _response_norm() -> nn.Module:
+    """CNN-F's constants, MatConvNet's [5 2 0.0001 0.75].
+
+    MatConvNet's alpha is per channel, and torch's is over all five channels.
+    """
     return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
 
 
 @register_network
 class VGGF:
-    """CNN-F of Chatfield et al., as MatConvNet's `imagenet-vgg-f` has it, layers under its names.
+    """CNN-F of Chatfield et al., with the layers and names of MatConvNet's `imagenet-vgg-f`.
 
-    Layers and the first pool's rounding up (MatConvNet pads it to the right and below) are those of MatConvNet's
-    `vgg_f`. Its mean image is replaced by that image's mean per channel.
+    The first pool rounds up, because MatConvNet pads it to the right and below. MatConvNet subtracts
+    a mean image; here that image's mean per channel is subtracted.
     """
 
     card = NetworkCard(
@@ -58,7 +61,10 @@ class VGGF:
         weights=WeightsSource(
             files=("vgg_f.pth", "vgg_f.mat", "imagenet-vgg-f.mat"),
             url="https://www.vlfeat.org/matconvnet/models/imagenet-vgg-f.mat",
-            licence="non-commercial use only (Visual Geometry Group, Oxford); trained on ImageNet-1k",
+            licence=(
+                "non-commercial use only (Visual Geometry Group, Oxford); "
+                "trained on ImageNet-1k"
+            ),
             md5="f666c61dc968c413ef664a7e17b01144",
         ),
         source="Chatfield et al. 2014, arXiv:1405.3531",
@@ -70,11 +76,11 @@ class VGGF:
             OrderedDict(
                 conv1=nn.Conv2d(3, 64, 11, stride=4),
                 relu1=nn.ReLU(),
-                norm1=_normalised(),
+                norm1=_response_norm(),
                 pool1=nn.MaxPool2d(3, 2, ceil_mode=True),
                 conv2=nn.Conv2d(64, 256, 5, padding=2),
                 relu2=nn.ReLU(),
-                norm2=_normalised(),
+                norm2=_response_norm(),
                 pool2=nn.MaxPool2d(3, 2),
                 conv3=nn.Conv2d(256, 256, 3, padding=1),
                 relu3=nn.ReLU(),
@@ -114,7 +120,10 @@ def _deep_card(name: str, weights_file: str) -> NetworkCard:
 def _deep_stages(
     module: nn.Module, ends: Mapping[str, int]
 ) -> OrderedDict[str, nn.Module]:
-    """Five groups of convolutions, each beginning with the pool of the one before; then the connected layers."""
+    """Five groups of convolutions, then the fully connected layers.
+
+    Each stage begins with the pool that ends the group before it.
+    """
     features = get_sequence(module, "features")
     classifier = get_sequence(module, "classifier")
     pool = module.get_submodule("avgpool")
@@ -128,7 +137,7 @@ def _deep_stages(
 
 @register_network
 class VGG16:
-    """torchvision's `vgg16`; the network SERA was first deployed with."""
+    """torchvision's `vgg16`, the network of SERA's first deployment."""
 
     card = _deep_card("vgg16", "vgg16-397923af.pth")
 

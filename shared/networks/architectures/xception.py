@@ -12,7 +12,10 @@ from shared.networks.registry import register_network
 
 @register_network
 class Xception:
-    """timm's `legacy_xception`: Chollet's own network, with his weights; the three flows of the paper's figure 5."""
+    """timm's `legacy_xception`: Chollet's own network, with his weights.
+
+    The stages behind the stem are the three flows of the paper's figure 5.
+    """
 
     card = NetworkCard(
         name="xception",
@@ -22,8 +25,14 @@ class Xception:
         embedding="avg",
         weights=WeightsSource(
             files=("xception.pth", "xception.safetensors", "xception-43020ad28.pth"),
-            url="https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-cadene/xception-43020ad28.pth",
-            licence="Apache-2.0 (timm, from Keras'); trained on ImageNet-1k, whose terms limit it to research",
+            url=(
+                "https://github.com/rwightman/pytorch-image-models"
+                "/releases/download/v0.1-cadene/xception-43020ad28.pth"
+            ),
+            licence=(
+                "Apache-2.0 (timm, from Keras'); "
+                "trained on ImageNet-1k, whose terms limit it to research"
+            ),
         ),
         source="Chollet 2017, arXiv:1610.02357",
     )
@@ -34,11 +43,13 @@ class Xception:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        stem = ("conv1", "bn1", "act1", "conv2", "bn2", "act2")
+        entry = ("block1", "block2", "block3")
+        middle = tuple(f"block{number}" for number in range(4, 12))
+        exit_flow = ("block12", "conv3", "bn3", "act3", "conv4", "bn4", "act4")
         return OrderedDict(
-            stem=chain_layers(module, "conv1", "bn1", "act1", "conv2", "bn2", "act2"),
-            entry=chain_layers(module, "block1", "block2", "block3"),
-            middle=chain_layers(module, *(f"block{number}" for number in range(4, 12))),
-            exit=chain_layers(
-                module, "block12", "conv3", "bn3", "act3", "conv4", "bn4", "act4"
-            ),
+            stem=chain_layers(module, *stem),
+            entry=chain_layers(module, *entry),
+            middle=chain_layers(module, *middle),
+            exit=chain_layers(module, *exit_flow),
         )

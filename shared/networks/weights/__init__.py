@@ -1,1 +1,1 @@
-"""Pre-trained weights: found in a folder, downloaded, or converted from other formats."""
+"""Pre-trained weights: found in a folder or downloaded, and read from several formats."""

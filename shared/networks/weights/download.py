@@ -1,4 +1,4 @@
-"""Fetching a weight file so that either all of it is there, checked, or nothing."""
+"""Downloads a weight file; only a complete and verified file gets the final name."""
 
 import hashlib
 import os
@@ -15,35 +15,40 @@ _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 
 
 def download(weights: WeightsSource, target: Path) -> None:
-    """Fetch to a neighbour, check it, then rename into place; raises `OSError`, `ValueError`."""
+    """Download next to the target, verify, then rename. Raises `OSError`, `ValueError`."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as temporary:
+        path = Path(temporary.name)
         try:
-            _fetch(weights, Path(part.name))
-            os.replace(part.name, target)
+            _fetch(weights, path)
+            os.replace(path, target)
         finally:
-            Path(part.name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
-def _fetch(weights: WeightsSource, part: Path) -> None:
-    """Copy, and compare with the length announced, the SHA-256 torchvision puts into its names, and the card's MD5."""
+def _fetch(weights: WeightsSource, path: Path) -> None:
+    """Download into a file, and verify its length and its hashes.
+
+    The length is that of the response's header. The hashes are the SHA-256 that torchvision puts
+    into its file names, and the card's MD5.
+    """
     sha256 = hashlib.sha256()
     md5 = hashlib.md5(usedforsecurity=False)
     with (
-        urllib.request.urlopen(weights.url, timeout=DOWNLOAD_TIMEOUT_S) as answer,
-        part.open("wb") as file,
+        urllib.request.urlopen(weights.url, timeout=DOWNLOAD_TIMEOUT_S) as response,
+        path.open("wb") as file,
     ):
-        while block := answer.read(BLOCK_BYTES):
+        while block := response.read(BLOCK_BYTES):
             sha256.update(block)
             md5.update(block)
             file.write(block)
-        announced = answer.headers.get("Content-Length", "")
-        if announced and file.tell() != int(announced):
+        expected_length = response.headers.get("Content-Length", "")
+        if expected_length and file.tell() != int(expected_length):
             raise ValueError(
-                f"the connection ended after {file.tell()} of {announced} bytes"
+                f"the connection ended after {file.tell()} of {expected_length} bytes"
             )
-    named = _HASH_IN_NAME.search(weights.url)
-    if named and not sha256.hexdigest().startswith(named[1]):
+    hash_in_name = _HASH_IN_NAME.search(weights.url)
+    if hash_in_name and not sha256.hexdigest().startswith(hash_in_name[1]):
         raise ValueError("the file's hash is not the one in its name")
     if weights.md5 and md5.hexdigest() != weights.md5:
         raise ValueError("the file's MD5 hash is not the one its publisher states")

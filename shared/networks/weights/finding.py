@@ -1,4 +1,4 @@
-"""Finding pre-trained weights: a folder first, then a download, else a plain word on what is missing."""
+"""Finds pre-trained weights: in a folder, then among downloads, then by a new download."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -14,39 +14,46 @@ from shared.networks.weights.download import download
 from shared.networks.weights.importers import read_tensors
 
 MAX_PROBLEM_LENGTH = 200
-"""torch lists every tensor that does not fit; the first ones tell."""
+"""torch lists every tensor that does not fit; the first ones are enough to see the cause."""
 
 
 @dataclass(frozen=True)
 class WeightsFinder:
-    """Looks in `folder` (SERA_WEIGHTS_DIR), then in `cache` (earlier downloads), then downloads into `cache`."""
+    """Finds the weight files of networks.
+
+    Attributes
+    ----------
+    folder : SERA_WEIGHTS_DIR, the first place
+    cache : the folder of downloads, the second place; new downloads are put there
+    download : whether new downloads are allowed
+    """
 
     folder: Path | None
     cache: Path
     download: bool = True
 
     def find(self, card: NetworkCard) -> Path:
-        """The weight file of a network; raises `WeightsMissing`."""
+        """The weight file of a network. Raises `WeightsMissing`."""
         weights = card.weights
         if weights is None:
             raise WeightsUnpublished(network=card.name)
-        found = next(
-            (path for path in self._candidates(weights) if path.is_file()), None
-        )
-        return found or self._fetch(card.name, weights)
+        for path in self._paths(weights):
+            if path.is_file():
+                return path
+        return self._download(card.name, weights)
 
     def has(self, card: NetworkCard) -> bool:
-        """Whether the weight file is here already."""
+        """Whether the weight file exists on this machine."""
         return card.weights is not None and any(
-            path.is_file() for path in self._candidates(card.weights)
+            path.is_file() for path in self._paths(card.weights)
         )
 
-    def _candidates(self, weights: WeightsSource) -> Iterator[Path]:
-        """Every name in a folder before the next folder."""
+    def _paths(self, weights: WeightsSource) -> Iterator[Path]:
+        """All possible paths: all names in the first folder, then all in the second."""
         folders = [folder for folder in (self.folder, self.cache) if folder]
         return (folder / file for folder in folders for file in weights.files)
 
-    def _fetch(self, network: str, weights: WeightsSource) -> Path:
+    def _download(self, network: str, weights: WeightsSource) -> Path:
         url = weights.url
         missing = partial(self._missing, network, weights)
         if not url:
@@ -72,9 +79,17 @@ class WeightsFinder:
 
 
 def load_weights(module: nn.Module, file: Path, network: str) -> None:
-    """Fill a network, random or `blank`, from a weight file, strictly and without running code from it.
+    """Load a weight file into a network, strictly and without running code from the file.
 
-    The file's ending says its format; raises `WeightsUnreadable` where it is not such a file or of another network.
+    Parameters
+    ----------
+    module : with random weights, or from `build_without_weights`
+    file : its ending gives the format
+
+    Raises
+    ------
+    WeightsUnreadable
+        if it is not a file of that format, or belongs to another network.
     """
     try:
         module.load_state_dict(read_tensors(file, module), assign=True)
@@ -86,7 +101,7 @@ def load_weights(module: nn.Module, file: Path, network: str) -> None:
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, shapes and bytes of tensors, whatever their order."""
+    """SHA-256 over names, shapes and bytes of tensors, in any order."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         array = tensors[name].detach().cpu().contiguous().numpy()

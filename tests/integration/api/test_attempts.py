@@ -10,7 +10,7 @@ from shared.domain.roles import Role
 from shared.ledger.people.repository import FIRST_LOCK_S, FREE_ATTEMPTS, MAX_LOCK_S
 from shared.security import passwords
 from tests.support.app import create_app
-from tests.support.sign_in import NEW, entered, events, later, sign_in
+from tests.support.sign_in import NEW, entered, events, move_clock, sign_in
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def test_wrong_passwords_lock_a_name_for_longer_each_time_and_the_right_one_does
         assert (locked.status_code, locked.json()["code"]) == (429, "sign-in-locked")
         left = int(locked.headers["Retry-After"])
         assert doubled * FIRST_LOCK_S - 20 <= left <= doubled * FIRST_LOCK_S
-        later(ledger, left)
+        move_clock(ledger, left)
         assert sign_in(page, "reader-1", "wrong").status_code == 401
-    later(ledger, MAX_LOCK_S)
+    move_clock(ledger, MAX_LOCK_S)
     assert sign_in(page, "reader-1").status_code == 201
     assert sign_in(page, "reader-1", "wrong").status_code == 401
     assert len(events(operator, "person.locked")) == 3
@@ -124,7 +124,7 @@ def test_an_address_may_try_only_so_often_whatever_the_names(
             429,
             "sign-in-too-often",
         )
-        later(ledger, int(refused.headers["Retry-After"]), "doorsteps")
+        move_clock(ledger, int(refused.headers["Retry-After"]), "doorsteps")
         assert sign_in(page, "reader-1").status_code == 201
 
 

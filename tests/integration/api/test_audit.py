@@ -76,9 +76,9 @@ def test_reads_of_a_case_and_of_its_explanation_are_on_record(
     assert north.get(done["links"]["explanation"]).status_code == 202
     assert reads(trail) == [(Event.CASE_READ, None)]
     with ledger.system_session("w") as house:
-        wanted = house.explanations.next()
+        wanted = house.explanation_queue.claim_next()
         stored = gateway.app.state.dependencies.objects.put(png())
-        house.explanations.answer(wanted, stored.sha256, None)
+        house.explanation_queue.finish(wanted, stored.sha256, None)
     assert north.get(done["links"]["explanation"]).status_code == 200
     assert reads(trail) == [
         (Event.CASE_READ, None),
@@ -268,7 +268,7 @@ def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_to
 
 
 def test_a_proof_goes_on_where_the_answer_before_it_ended(as_role, sealed, monkeypatch):
-    monkeypatch.setattr(proving, "AT_ONCE", 2)
+    monkeypatch.setattr(proving, "PAGE_EVENTS", 2)
     monkeypatch.setattr(service, "PROVE_MOST", 2)
     auditor = as_role(Role.AUDITOR)
     cursor = None

@@ -9,7 +9,7 @@ from shared.domain.training.states import Split, StepKind
 from shared.ledger.datasets.repository import LabelledImage
 from shared.ledger.training.steps import NewStep
 from tests.support.builders import form, png
-from tests.support.kubernetes import lying_there, of, walk
+from tests.support.kubernetes import lying_there, by_name, walk
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from shared.domain.training.states import Split
 from shared.ledger import Ledger
 from shared.ledger.datasets.repository import LabelledImage
 from shared.ledger.hospitals.api_keys import ApiKeys
+from shared.ledger.jobs.dead_letters import DeadLetters
 from shared.ledger.monitoring.observations import Observations
 from shared.ledger.monitoring.wallboard import Wallboard
 from shared.ledger.people.repository import People
@@ -237,7 +238,7 @@ def may(role: Role, route) -> bool:
 
 def call(client, route, ids, headers=None, **query):
     content = route.content()
-    asked = route.asked() | query
+    asked = route.query() | query
     if str(route) == "POST /v1/people":  # a name is taken once
         content["json"]["name"] = uuid4().hex
     return client.request(
@@ -264,13 +265,16 @@ def test_the_walk_knows_every_route_and_every_parameter(nobody):
 def wall(request, monkeypatch) -> None:
     """What keeps hospitals apart: both, or the database alone."""
     if request.param == "row-level security alone":
-        monkeypatch.setattr(HospitalRepository, "_mine", lambda self, query, table: query)
-        monkeypatch.setattr(ApiKeys, "_mine", lambda self, query: query)
-        monkeypatch.setattr(People, "_mine", lambda self, query: query)
+        monkeypatch.setattr(HospitalRepository, "_restrict_to_hospital", lambda self, query, table: query)
+        monkeypatch.setattr(ApiKeys, "_restrict_to_hospital", lambda self, query: query)
         monkeypatch.setattr(
-            Observations, "_of_hospital", lambda self, query, window, column: query
+            DeadLetters, "_restrict_to_hospital", lambda self, query: query
         )
-        monkeypatch.setattr(Wallboard, "_mine", lambda self, query, column: query)
+        monkeypatch.setattr(People, "_restrict_to_hospital", lambda self, query: query)
+        monkeypatch.setattr(
+            Observations, "_restrict_to_hospital", lambda self, query, window, column: query
+        )
+        monkeypatch.setattr(Wallboard, "_restrict_to_hospital", lambda self, query, column: query)
 
 
 @pytest.fixture(params=["key", "session"])

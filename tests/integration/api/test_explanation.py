@@ -51,8 +51,8 @@ def make(ledger, gateway):
             for number, facts in enumerate(MAPS)
         ]
         with ledger.system_session("w") as house:
-            house.explanations.answer(
-                house.explanations.next(), layers[0].heat_sha256, reason, layers
+            house.explanation_queue.finish(
+                house.explanation_queue.claim_next(), layers[0].heat_sha256, reason, layers
             )
 
     return made

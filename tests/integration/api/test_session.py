@@ -14,7 +14,7 @@ from services.api.middleware.origin_policy import (
 from shared.domain.roles import Role
 from tests.support.app import create_app
 from tests.support.builders import form
-from tests.support.sign_in import NEW, PASSWORD, entered, events, later, sign_in
+from tests.support.sign_in import NEW, PASSWORD, entered, events, move_clock, sign_in
 
 
 @pytest.fixture
@@ -205,9 +205,9 @@ def test_a_session_ends_when_it_is_not_used_and_lasts_no_longer_than_it_may(
     page = as_person()
     almost = settings.session_idle_min * 60 - 30
     for _ in range(3):
-        later(ledger, almost, "sessions")
+        move_clock(ledger, almost, "sessions")
         assert page.get("/v1/session").status_code == 200
-    later(ledger, almost + 60, "sessions")
+    move_clock(ledger, almost + 60, "sessions")
     assert page.get("/v1/session").status_code == 401
     worn = as_person()
     with ledger.engine.begin() as line:
@@ -310,6 +310,6 @@ def test_a_session_remembers_when_it_was_used_to_a_minute(as_person, ledger):
     first = seen()
     page.get("/v1/session")
     assert seen() == first
-    later(ledger, 61, "sessions")
+    move_clock(ledger, 61, "sessions")
     page.get("/v1/session")
     assert seen() >= first

@@ -1,4 +1,4 @@
-"""A ledger with something of everything in it, its objects, and a place for backups."""
+"""A ledger with some rows of every kind, its objects, and a folder for backups."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,79 +23,84 @@ KEYS = {"audit-ed25519": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="}
 
 
 @pytest.fixture(scope="session")
-def unsynced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL in which databases are made and filled by the dozen; one of them is migrated."""
-    with EmbeddedEngines(tmp_path_factory.mktemp("unsynced"), durable=False) as running:
-        migrate(_made(running.database_url, "template_sera"))
-        yield running.database_url
+def fast_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL without fsync for many databases, with one migrated template."""
+    with EmbeddedEngines(
+        tmp_path_factory.mktemp("fast_engine"), durable=False
+    ) as engines:
+        migrate(_create_database(engines.database_url, "template_sera"))
+        yield engines.database_url
 
 
 @pytest.fixture
-def database_url(unsynced: str) -> str:
+def database_url(fast_engine: str) -> str:
     """A fresh, migrated database."""
-    return _made(unsynced, f"test_{uuid4().hex}", "template_sera")
+    return _create_database(fast_engine, f"test_{uuid4().hex}", "template_sera")
 
 
 @pytest.fixture
-def empty_url(unsynced: str) -> str:
+def empty_url(fast_engine: str) -> str:
     """A database without any table."""
-    return _made(unsynced, f"empty_{uuid4().hex}")
+    return _create_database(fast_engine, f"empty_{uuid4().hex}")
 
 
-def _made(url: str, name: str, template: str = "template1") -> str:
+def _create_database(url: str, name: str, template: str = "template1") -> str:
     engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as line:
-        line.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+    with engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
 @dataclass
-class Ward:
-    """A hospital that submits."""
+class SubmittingHospital:
+    """A hospital that submits cases."""
 
     ledger: Ledger
     objects: ObjectStore
     url: str
-    hospital: UUID
+    hospital_id: UUID
 
     @property
     def source(self) -> Source:
         return Source(self.url, self.objects, KEYS)
 
     def submit(self, image: bytes) -> tuple[UUID, UUID]:
-        """The ids of a case and its job."""
-        kept = self.objects.put(image)
-        with self.ledger.hospital_session(self.hospital, "north") as book:
-            new = NewCase(
-                kept.sha256,
-                kept.size,
-                "png",
-                300,
-                300,
-                14.5,
-                None,
-                f"case-{image.decode()}",
+        """Returns the ids of the case and its job."""
+        stored = self.objects.put(image)
+        with self.ledger.hospital_session(self.hospital_id, "north") as session:
+            new_case = NewCase(
+                image_sha256=stored.sha256,
+                image_bytes=stored.size,
+                image_format="png",
+                width=300,
+                height=300,
+                size_mm=14.5,
+                roi=None,
+                external_id=f"case-{image.decode()}",
             )
-            case = book.cases.add(new)
-            return case, book.jobs.create(case, Priority.ROUTINE)
+            case_id = session.cases.add(new_case)
+            return case_id, session.jobs.create(case_id, Priority.ROUTINE)
 
     def seal(self) -> None:
-        with self.ledger.system_session("worker") as house:
-            house.seals.add(SealKey(KEYS["audit-ed25519"], "the tests"))
+        with self.ledger.system_session("worker") as session:
+            session.seals.add(SealKey(KEYS["audit-ed25519"], "the tests"))
 
 
 @pytest.fixture
-def ward(ledger: Ledger, database_url: str, tmp_path: Path) -> Ward:
-    with ledger.system_session("test") as house:
-        hospital = house.hospitals.ensure("north")
-        house.api_keys.create_text(Role.SUBMITTER, hospital, "test")
-    return Ward(
-        ledger, open_store((tmp_path / "objects").as_uri()), database_url, hospital
+def hospital(ledger: Ledger, database_url: str, tmp_path: Path) -> SubmittingHospital:
+    with ledger.system_session("test") as session:
+        hospital_id = session.hospitals.ensure("north")
+        session.api_keys.create_text(Role.SUBMITTER, hospital_id, "test")
+    return SubmittingHospital(
+        ledger=ledger,
+        objects=open_store((tmp_path / "objects").as_uri()),
+        url=database_url,
+        hospital_id=hospital_id,
     )
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> BackupFolder:
+def backups(tmp_path: Path) -> BackupFolder:
     return BackupFolder(tmp_path / "backups")
 
 

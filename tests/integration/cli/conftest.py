@@ -38,6 +38,8 @@ def operator(
 ) -> None:
     """The environment in which an operator gives commands."""
     with ledger.system_session("test") as house:
-        monkeypatch.setenv("SERA_KEY", house.api_keys.create_text(Role.OPERATOR, None, "test"))
+        monkeypatch.setenv(
+            "SERA_KEY", house.api_keys.create_text(Role.OPERATOR, None, "test")
+        )
     monkeypatch.setenv("SERA_URL", url)
     monkeypatch.setenv("SERA_DATABASE_URL", database_url)

@@ -26,12 +26,12 @@ Sera = Callable[..., Finished]
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    others = {
+    variables = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("SERA_")
     }
-    return others | {"PYTHONPATH": str(ROOT), "SERA_HOME": str(tmp_path / "home")}
+    return variables | {"PYTHONPATH": str(ROOT), "SERA_HOME": str(tmp_path / "home")}
 
 
 @pytest.fixture
@@ -101,11 +101,11 @@ def test_a_process_ends_with_the_same_sentence(
 
 
 def test_an_address_where_nobody_answers_is_named(sera: Sera, image: str) -> None:
-    with socket.socket() as taken:
-        taken.bind(
+    with socket.socket() as server:
+        server.bind(
             ("127.0.0.1", 0)
         )  # bound, not listening: every connection is refused
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
         done = sera(
             "submit", image, "--size-mm", "12", SERA_URL=url, SERA_KEY="sera_a_b"
         )

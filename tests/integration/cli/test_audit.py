@@ -45,8 +45,8 @@ def trail(ledger, database_url, sera, monkeypatch, capsys):
 def test_the_live_trail_is_proven_and_a_change_in_the_database_is_named(
     sera, trail, ledger
 ):
-    code, said = sera("verify")
-    assert (code, said) == (
+    code, output = sera("verify")
+    assert (code, output) == (
         0,
         "The audit trail is whole: 5 events in 3 chains, 5 vouched for.\n",
     )
@@ -55,10 +55,10 @@ def test_the_live_trail_is_proven_and_a_change_in_the_database_is_named(
         connection.exec_driver_sql(
             f"UPDATE audit_events SET actor = 'x' WHERE number = 2 AND chain = '{trail}'"
         )
-    code, said = sera("verify")
+    code, output = sera("verify")
     assert code == 1
-    assert said.startswith(f"Event 2 of chain {trail} was changed")
-    assert "is NOT whole" in said
+    assert output.startswith(f"Event 2 of chain {trail} was changed")
+    assert "is NOT whole" in output
 
 
 def test_a_hospitals_export_is_proven_without_a_database_and_shows_no_other(
@@ -69,20 +69,20 @@ def test_a_hospitals_export_is_proven_without_a_database_and_shows_no_other(
     _, key = sera("key")
     monkeypatch.delenv("SERA_DATABASE_URL")
     monkeypatch.setenv("SERA_HOME", str(tmp_path / "elsewhere"))
-    code, said = sera(
+    code, output = sera(
         "verify", "--file", str(file), "--public-key", key.strip(), "--json"
     )
-    told = json.loads(said)
-    assert (code, told["whole"], told["events"], told["sealed"]) == (
+    body = json.loads(output)
+    assert (code, body["whole"], body["events"], body["sealed"]) == (
         0,
         True,
         {str(trail): 3},
         {str(trail): 2},
     )
     assert sera("verify", "--file", str(file), "--public-key", "another")[0] == 1
-    code, said = sera("verify", "--file", str(file))
+    code, output = sera("verify", "--file", str(file))
     assert code == 0
-    assert f"It was sealed with {key.strip()}: compare it" in said
+    assert f"It was sealed with {key.strip()}: compare it" in output
 
 
 def test_a_file_cut_off_is_found_and_an_earlier_export_bears_witness(
@@ -101,9 +101,9 @@ def test_a_file_cut_off_is_found_and_an_earlier_export_bears_witness(
         + "\n"
     )
     assert sera("verify", "--file", str(cut))[0] == 0
-    code, said = sera("verify", "--file", str(cut), "--against", str(file))
+    code, output = sera("verify", "--file", str(cut), "--against", str(file))
     assert code == 1
-    assert "removed from its end" in said
+    assert "removed from its end" in output
 
 
 def test_a_place_that_cannot_be_written_is_named(trail, tmp_path, capsys, monkeypatch):

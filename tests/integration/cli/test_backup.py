@@ -10,12 +10,12 @@ from cli.app import app
 from deploy.local import Stack
 from deploy.local.services import SERVICES
 from shared.backup import KeysMissing
-from shared.security.audit_signing import seal_key_file, seal_key
+from shared.security.audit_signing import seal_key, seal_key_file
 from shared.settings import Settings
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(each) for each in arguments])
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def test_a_home_is_backed_up_while_it_is_stopped_and_comes_back_with_its_key(
 ) -> None:
     place = tmp_path / "backups"
     key = tmp_path / "audit-ed25519"
-    said = run("backup", place).output
-    assert "is whole" in said
-    assert "The keys that seal the audit trail" in said
+    result = run("backup", place).output
+    assert "is whole" in result
+    assert "The keys that seal the audit trail" in result
     assert "are as they were written" in run("backup", "verify", place).output
     assert run("backup", "note", place).output.startswith("Known by")
     assert "0 backups went" in run("backup", "prune", place, "--keep", 1).output

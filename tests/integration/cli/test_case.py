@@ -25,7 +25,9 @@ def sera(url: str, ledger: Ledger, monkeypatch, capsys) -> Callable[..., Ran]:
     def run(role: Role, *arguments: str) -> Ran:
         with ledger.system_session("test") as house:
             home = None if role is Role.OPERATOR else house.hospitals.ensure("north")
-            monkeypatch.setenv("SERA_KEY", house.api_keys.create_text(role, home, "test"))
+            monkeypatch.setenv(
+                "SERA_KEY", house.api_keys.create_text(role, home, "test")
+            )
         monkeypatch.setattr(sys, "argv", ["sera", *arguments])
         with pytest.raises(SystemExit) as done:
             main()
@@ -37,7 +39,9 @@ def sera(url: str, ledger: Ledger, monkeypatch, capsys) -> Callable[..., Ran]:
 @pytest.fixture
 def case(url: str, ledger: Ledger) -> str:
     with ledger.system_session("test") as house:
-        key = house.api_keys.create_text(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
+        key = house.api_keys.create_text(
+            Role.SUBMITTER, house.hospitals.ensure("north"), "test"
+        )
     sent = form(png(1), external_id="A-7", roi='{"box": [10, 12, 80, 70]}')
     return httpx2.post(
         f"{url}/v1/cases", headers={"Authorization": f"Bearer {key}"}, **sent
@@ -45,22 +49,22 @@ def case(url: str, ledger: Ledger) -> str:
 
 
 def test_a_case_is_shown_then_erased_then_told_to_be_gone(sera, case):
-    code, said, _ = sera(Role.SUBMITTER, "case", "show", case)
+    code, output, _ = sera(Role.SUBMITTER, "case", "show", case)
     assert code == 0
-    assert said.startswith(f"Case {case} (A-7) of 20")
-    assert "Nodule: 14.5 mm, ROI {" in said
-    assert "Outcome: not known." in said
+    assert output.startswith(f"Case {case} (A-7) of 20")
+    assert "Nodule: 14.5 mm, ROI {" in output
+    assert "Outcome: not known." in output
     assert (
         json.loads(sera(Role.SUBMITTER, "case", "show", case, "--json")[1])[
             "external_id"
         ]
         == "A-7"
     )
-    code, said, _ = sera(
+    code, output, _ = sera(
         Role.HOSPITAL_ADMIN, "case", "erase", case, "--ground", "sent-by-mistake"
     )
-    assert (code, "(sent-by-mistake)" in said) == (0, True)
-    told = json.loads(
+    assert (code, "(sent-by-mistake)" in output) == (0, True)
+    errors = json.loads(
         sera(
             Role.HOSPITAL_ADMIN,
             "case",
@@ -71,16 +75,16 @@ def test_a_case_is_shown_then_erased_then_told_to_be_gone(sera, case):
             "--json",
         )[1]
     )
-    assert told["ground"] == "sent-by-mistake"
-    code, _, told = sera(Role.SUBMITTER, "case", "show", case)
-    assert (code, "[case-erased]" in told) == (1, True)
+    assert errors["ground"] == "sent-by-mistake"
+    code, _, errors = sera(Role.SUBMITTER, "case", "show", case)
+    assert (code, "[case-erased]" in errors) == (1, True)
 
 
 def test_a_submitter_erases_nothing_and_a_ground_has_to_be_named(sera, case):
-    code, _, told = sera(
+    code, _, output = sera(
         Role.SUBMITTER, "case", "erase", case, "--ground", "patient-request"
     )
-    assert (code, "[forbidden]" in told) == (1, True)
+    assert (code, "[forbidden]" in output) == (1, True)
     assert sera(Role.HOSPITAL_ADMIN, "case", "erase", case)[0] == 2
 
 
@@ -102,7 +106,7 @@ def test_how_long_cases_are_kept_is_set_and_shown_and_a_dry_run_changes_nothing(
         in sera(Role.OPERATOR, "hospital", "show", "north")[1]
     )
     sera(Role.OPERATOR, *change)
-    shown = sera(Role.OPERATOR, "hospital", "show", "north")[1]
+    output = sera(Role.OPERATOR, "hospital", "show", "north")[1]
     assert (
-        "erased after 30 days; older now, and erased with the next sweep: 1." in shown
+        "erased after 30 days; older now, and erased with the next sweep: 1." in output
     )

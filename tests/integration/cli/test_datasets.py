@@ -46,7 +46,9 @@ def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator
 def key(ledger: Ledger) -> Callable[..., str]:
     def made(role: Role = Role.OPERATOR, hospital: str = "north") -> str:
         with ledger.system_session("test") as house:
-            return house.api_keys.create_text(role, house.hospitals.ensure(hospital), "test")
+            return house.api_keys.create_text(
+                role, house.hospitals.ensure(hospital), "test"
+            )
 
     return made
 
@@ -70,22 +72,22 @@ def sera(
         monkeypatch.setattr(sys, "argv", ["sera", *map(str, arguments)])
         with pytest.raises(SystemExit) as left:
             main()
-        told = capsys.readouterr()
-        return left.value.code or 0, told.out, told.err
+        captured = capsys.readouterr()
+        return left.value.code or 0, captured.out, captured.err
 
     return run
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "folder"
-    made.mkdir()
-    return made
+    result = tmp_path / "folder"
+    result.mkdir()
+    return result
 
 
 def write(folder: Path, rows: list[tuple]) -> list:
-    with (folder / "manifest.csv").open("w", newline="") as out:
-        csv.writer(out).writerows([COLUMNS, *rows])
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
     return read_manifest(folder)
 
 
@@ -107,14 +109,14 @@ def phantoms(folder: Path, count: int) -> list:
 
 def test_a_folder_is_imported_and_imported_again_it_is_there(sera, folder):
     phantoms(folder, 6)
-    code, out, err = sera("dataset", "import", folder, "--name", "set")
+    code, stdout, err = sera("dataset", "import", folder, "--name", "set")
     assert (code, err) == (0, "")
-    assert out.splitlines() == [
+    assert stdout.splitlines() == [
         "set: 6 new, 0 already there, 0 refused.",
         "It holds 6 images, 3 malignant.",
     ]
-    code, out, _ = sera("dataset", "import", folder, "--name", "set", "--json")
-    told = {
+    code, stdout, _ = sera("dataset", "import", folder, "--name", "set", "--json")
+    fields = {
         "dataset": "set",
         "added": 0,
         "known": 6,
@@ -122,16 +124,18 @@ def test_a_folder_is_imported_and_imported_again_it_is_there(sera, folder):
         "images": 6,
         "malignant": 3,
     }
-    assert (code, json.loads(out)) == (0, told)
+    assert (code, json.loads(stdout)) == (0, fields)
 
 
 def test_what_the_dataset_has_is_not_sent_again(api, folder, ledger):
     rows = phantoms(folder, 4)
-    assert [new for _, new in dataset_import.import_rows(api, "set", rows)] == [True] * 4
+    assert [new for _, new in dataset_import.import_rows(api, "set", rows)] == [
+        True
+    ] * 4
     rows = phantoms(folder, 6)
     found = [dataset_import._hash_row(row) for row in rows]
     sent = dataset_import._without_known_files(api, "set", found)
-    assert [len(each.files) for each in sent] == [0, 0, 0, 0, 2, 2]
+    assert [len(item.files) for item in sent] == [0, 0, 0, 0, 2, 2]
     assert [new for _, new in dataset_import.import_rows(api, "set", rows)] == [
         False
     ] * 4 + [True] * 2
@@ -144,10 +148,14 @@ def test_an_import_that_was_broken_off_goes_on_where_it_was(
     rows = phantoms(folder, 20)
     with closing(dataset_import.import_rows(api, "set", rows)) as importer:
         next(importer)
-    held = api.get("/v1/datasets/set")["images"]
-    assert 2 <= held < 20
-    told = json.loads(sera("dataset", "import", folder, "--name", "set", "--json")[1])
-    assert (told["added"], told["known"], told["images"]) == (20 - held, held, 20)
+    count_stored = api.get("/v1/datasets/set")["images"]
+    assert 2 <= count_stored < 20
+    output = json.loads(sera("dataset", "import", folder, "--name", "set", "--json")[1])
+    assert (output["added"], output["known"], output["images"]) == (
+        20 - count_stored,
+        count_stored,
+        20,
+    )
 
 
 def test_refused_rows_are_told_line_by_line_with_exit_code_1(sera, folder):
@@ -171,17 +179,19 @@ def test_refused_rows_are_told_line_by_line_with_exit_code_1(sera, folder):
         ("../folder/2.png", 0): "",
     }
     write(folder, [(*row, *[""] * (len(COLUMNS) - len(row))) for row in rows])
-    code, out, err = sera("dataset", "import", folder, "--name", "set")
-    summary, held, *refused = out.splitlines()
+    code, stdout, err = sera("dataset", "import", folder, "--name", "set")
+    summary, count_stored, *refused = stdout.splitlines()
     assert (code, err, summary) == (1, "", "set: 2 new, 0 already there, 11 refused.")
-    assert held == "It holds 2 images, 0 malignant."
-    lines = [(number, told) for number, told in enumerate(rows.values(), 2) if told]
+    assert count_stored == "It holds 2 images, 0 malignant."
+    lines = [
+        (number, message) for number, message in enumerate(rows.values(), 2) if message
+    ]
     assert [line.split(" (")[0].strip() for line in refused] == [
         f"line {number}" for number, _ in lines
     ]
-    assert all(told in line for (_, told), line in zip(lines, refused, strict=True)), (
-        out
-    )
+    assert all(
+        message in line for (_, message), line in zip(lines, refused, strict=True)
+    ), stdout
 
 
 def test_the_first_row_of_an_image_counts_whatever_batch_it_is_in(
@@ -193,24 +203,27 @@ def test_the_first_row_of_an_image_counts_whatever_batch_it_is_in(
     rows = write(
         folder, [(f"{n % 4}.png", int(n < 4), "", "", "", "") for n in range(8)]
     )
-    told = {
-        row.line: outcome for row, outcome in dataset_import.import_rows(api, "set", rows)
+    result = {
+        row.line: outcome
+        for row, outcome in dataset_import.import_rows(api, "set", rows)
     }
-    assert [told[line] for line in range(2, 6)] == [True] * 4
-    assert {told[line].code for line in range(6, 10)} == {"label-differs"}
+    assert [result[line] for line in range(2, 6)] == [True] * 4
+    assert {result[line].code for line in range(6, 10)} == {"label-differs"}
 
 
 def test_two_imports_of_a_folder_at_once_add_each_image_once(api, folder, monkeypatch):
     monkeypatch.setattr(dataset_import, "BATCH_ROWS", 3)
     rows = phantoms(folder, 12)
     with ThreadPoolExecutor(2) as pool:
-        told = list(
+        result = list(
             pool.map(
-                lambda _: [new for _, new in dataset_import.import_rows(api, "set", rows)],
+                lambda _: [
+                    new for _, new in dataset_import.import_rows(api, "set", rows)
+                ],
                 range(2),
             )
         )
-    assert sum(map(sum, told)) == 12
+    assert sum(map(sum, result)) == 12
     assert api.get("/v1/datasets/set")["images"] == 12
 
 
@@ -230,8 +243,12 @@ def test_a_batch_over_the_gateways_cap_is_halved_and_only_what_is_too_large_alon
 
 def test_a_manifest_without_rows_is_refused_before_anything_is_made(sera, folder):
     write(folder, [])
-    code, out, err = sera("dataset", "import", folder, "--name", "none")
-    assert (code, out, err.strip().endswith("it has no rows. [manifest-invalid]")) == (
+    code, stdout, err = sera("dataset", "import", folder, "--name", "none")
+    assert (
+        code,
+        stdout,
+        err.strip().endswith("it has no rows. [manifest-invalid]"),
+    ) == (
         1,
         "",
         True,
@@ -260,8 +277,8 @@ def test_a_dataset_is_split_frozen_corrected_and_told(sera, folder):
     assert sera("dataset", "freeze", "set")[1].startswith(
         "set is unchanged since version 1 ("
     )
-    told = sera("dataset", "split", "set", "--by", "site", "--sites", "north")[1]
-    assert "10 held by frozen versions (6 of them in the other part)" in told
+    output = sera("dataset", "split", "set", "--by", "site", "--sites", "north")[1]
+    assert "10 held by frozen versions (6 of them in the other part)" in output
     changed = json.loads(
         sera("dataset", "correct", "set", folder / "1.png", "--benign", "--site", "")[1]
     )
@@ -294,8 +311,8 @@ def test_what_cannot_be_done_is_said_in_one_sentence(sera, api):
         ("take-outcomes", "set", "--hospital", "x", "hospital-unknown"),
         ("take-outcomes", "set", "--since", "soon", "invalid-request"),
     ):
-        status, out, err = sera("dataset", *arguments)
-        assert (status, out, err.count("\n")) == (1, "", 1)
+        status, stdout, err = sera("dataset", *arguments)
+        assert (status, stdout, err.count("\n")) == (1, "", 1)
         assert err.strip().endswith(f"[{code}]")
 
 
@@ -312,8 +329,8 @@ def test_an_outcome_is_recorded_and_taken_and_withdrawn(sera, api, url, key):
         "--on",
         "2026-03-14",
     )
-    code, out, _ = sera(*telling, "--malignant", "--consent", role=Role.SUBMITTER)
-    assert (code, out.strip()) == (
+    code, stdout, _ = sera(*telling, "--malignant", "--consent", role=Role.SUBMITTER)
+    assert (code, stdout.strip()) == (
         0,
         "Recorded: malignant (histology). The image may be used for training.",
     )
@@ -322,8 +339,8 @@ def test_an_outcome_is_recorded_and_taken_and_withdrawn(sera, api, url, key):
         == "set: 1 added, 0 corrected, 0 withdrawn, 0 refused."
     )
     sera("dataset", "freeze", "set")
-    told = json.loads(sera(*telling, "--benign", "--json", role=Role.SUBMITTER)[1])
-    assert (told["malignant"], told["consent"]) == (False, False)
-    out = sera("dataset", "take-outcomes", "set")[1]
-    assert "1 withdrawn" in out
-    assert f"{case}: still in version 1, which cannot change" in out
+    output = json.loads(sera(*telling, "--benign", "--json", role=Role.SUBMITTER)[1])
+    assert (output["malignant"], output["consent"]) == (False, False)
+    stdout = sera("dataset", "take-outcomes", "set")[1]
+    assert "1 withdrawn" in stdout
+    assert f"{case}: still in version 1, which cannot change" in stdout

@@ -41,7 +41,7 @@ from tests.support.builders import CASE
 
 
 @pytest.fixture
-def where(database_url: str, engines, tmp_path: Path) -> Addresses:
+def engine_addresses(database_url: str, engines, tmp_path: Path) -> Addresses:
     return Addresses(database_url, engines.broker_url, (tmp_path / "objects").as_uri())
 
 
@@ -60,58 +60,69 @@ def test_a_port_that_a_gateway_answers_at_is_no_fault(settings, url):
 
 def test_a_port_that_a_stranger_has_is_a_fault(settings):
     with socket.create_server(("127.0.0.1", 0)) as stranger:
-        taken = settings.model_copy(update={"port": stranger.getsockname()[1]})
-        verdict, told = run_check(doctor.port, taken)
+        busy_settings = settings.model_copy(update={"port": stranger.getsockname()[1]})
+        verdict, detail = run_check(doctor.port, busy_settings)
     assert verdict is Verdict.FAIL
-    assert "set SERA_PORT" in told
+    assert "set SERA_PORT" in detail
 
 
-def test_engines_of_today_are_told_with_their_versions_and_clocks(settings, where):
-    assert broker(settings, where)[1].startswith("valkey 9.")
-    assert clocks(settings, where)[0] is Verdict.OK
-    assert schema(settings, where)[0] is Verdict.OK
+def test_engines_of_today_are_told_with_their_versions_and_clocks(
+    settings, engine_addresses
+):
+    assert broker(settings, engine_addresses)[1].startswith("valkey 9.")
+    assert clocks(settings, engine_addresses)[0] is Verdict.OK
+    assert schema(settings, engine_addresses)[0] is Verdict.OK
 
 
 def test_a_clock_that_is_off_is_a_word_of_warning_and_past_what_codes_forgive_a_fault(
-    settings, where, monkeypatch
+    settings, engine_addresses, monkeypatch
 ):
     for ahead_s, verdict in ((5.0, Verdict.NOTE), (-60.0, Verdict.FAIL)):
         monkeypatch.setattr(
             "cli.work.diagnosis._broker_now_s",
             lambda engines, ahead_s=ahead_s: time.time() + ahead_s,
         )
-        found, told = clocks(settings, where)
-        assert (found, "timedatectl" in told) == (verdict, True)
+        found, detail = clocks(settings, engine_addresses)
+        assert (found, "timedatectl" in detail) == (verdict, True)
 
 
 def test_a_schema_that_waits_for_its_migrations_is_a_fault_with_the_step(
-    settings, where, tmp_path
+    settings, engine_addresses, tmp_path
 ):
     with later_release(tmp_path):
-        verdict, told = run_check(lambda each: schema(each, where), settings)
-    assert (verdict, "python -m shared.ledger migrate" in told) == (Verdict.FAIL, True)
+        verdict, detail = run_check(
+            lambda settings: schema(settings, engine_addresses), settings
+        )
+    assert (verdict, "python -m shared.ledger migrate" in detail) == (
+        Verdict.FAIL,
+        True,
+    )
 
 
 def test_a_schema_of_a_later_release_that_goes_with_this_one_is_told(
-    settings, where, tmp_path
+    settings, engine_addresses, tmp_path
 ):
     with later_release(tmp_path):
-        migrate(where.database)
-    verdict, told = schema(settings, where)
-    assert (verdict, "Update this machine too" in told) == (Verdict.NOTE, True)
+        migrate(engine_addresses.database)
+    verdict, detail = schema(settings, engine_addresses)
+    assert (verdict, "Update this machine too" in detail) == (Verdict.NOTE, True)
 
 
 def test_a_schema_of_before_the_first_release_is_a_fault_with_the_step(
-    settings, where, ledger
+    settings, engine_addresses, ledger
 ):
     with ledger.engine.begin() as line:
         line.execute(text("UPDATE alembic_version SET version_num = '0019'"))
-    verdict, told = run_check(lambda each: schema(each, where), settings)
-    assert (verdict, "set SERA_HOME to a new folder" in told) == (Verdict.FAIL, True)
+    verdict, detail = run_check(
+        lambda settings: schema(settings, engine_addresses), settings
+    )
+    assert (verdict, "set SERA_HOME to a new folder" in detail) == (Verdict.FAIL, True)
 
 
-def test_a_queue_is_told_with_its_oldest_and_its_dead(settings, where, ledger):
-    assert queue(settings, where)[0] is Verdict.OK
+def test_a_queue_is_told_with_its_oldest_and_its_dead(
+    settings, engine_addresses, ledger
+):
+    assert queue(settings, engine_addresses)[0] is Verdict.OK
     with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
     with ledger.hospital_session(hospital, "test") as book:
@@ -121,8 +132,8 @@ def test_a_queue_is_told_with_its_oldest_and_its_dead(settings, where, ledger):
         line.execute(
             text("UPDATE jobs SET state = 'failed' WHERE id = :job"), {"job": failed}
         )
-    verdict, told = queue(settings, where)
-    assert (verdict, "1 dead letters" in told) == (Verdict.NOTE, True)
+    verdict, detail = queue(settings, engine_addresses)
+    assert (verdict, "1 dead letters" in detail) == (Verdict.NOTE, True)
     with ledger.engine.begin() as line:
         line.execute(
             text(
@@ -130,18 +141,22 @@ def test_a_queue_is_told_with_its_oldest_and_its_dead(settings, where, ledger):
                 "'queued'"
             )
         )
-    assert queue(settings, where)[0] is Verdict.FAIL
+    assert queue(settings, engine_addresses)[0] is Verdict.FAIL
 
 
-def test_workers_that_are_there_are_named_and_none_is_a_fault(settings, where, ledger):
-    assert workers(settings, where)[0] is Verdict.FAIL
+def test_workers_that_are_there_are_named_and_none_is_a_fault(
+    settings, engine_addresses, ledger
+):
+    assert workers(settings, engine_addresses)[0] is Verdict.FAIL
     with ledger.system_session("worker") as house:
         house.serving.report("machine-1", None)
-    verdict, told = workers(settings, where)
-    assert (verdict, "machine-1 serves nothing" in told) == (Verdict.NOTE, True)
+    verdict, detail = workers(settings, engine_addresses)
+    assert (verdict, "machine-1 serves nothing" in detail) == (Verdict.NOTE, True)
 
 
-def test_recipes_without_their_weights_are_told_with_the_files(settings, where, ledger):
+def test_recipes_without_their_weights_are_told_with_the_files(
+    settings, engine_addresses, ledger
+):
     lack = MissingWeights("vgg19", "vgg19.pth", "/weights", "")
     with ledger.system_session("trainer") as house:
         house.trainers.report(
@@ -151,8 +166,8 @@ def test_recipes_without_their_weights_are_told_with_the_files(settings, where, 
                 "light": [MissingWeights("x", "x.pth", "/weights", "https://x")],
             },
         )
-    verdict, told = recipes(settings, where)
-    assert (verdict, "koh2020 lacks vgg19.pth" in told, "light" in told) == (
+    verdict, detail = recipes(settings, engine_addresses)
+    assert (verdict, "koh2020 lacks vgg19.pth" in detail, "light" in detail) == (
         Verdict.NOTE,
         True,
         False,
@@ -160,17 +175,17 @@ def test_recipes_without_their_weights_are_told_with_the_files(settings, where, 
 
 
 def test_a_backup_is_told_with_its_age_and_one_that_is_late_with_the_step(
-    settings, where, ledger
+    settings, engine_addresses, ledger
 ):
-    assert "None was ever made" in backup(settings, where)[1]
+    assert "None was ever made" in backup(settings, engine_addresses)[1]
     with ledger.system_session("cli") as house:
         house.audit.record(
             Event.BACKUP_MADE, backup="20261125", schema="r0001", files=1
         )
-    assert backup(settings, where)[0] is Verdict.OK
-    late = settings.model_copy(update={"backup_within_h": 0.0})
-    verdict, told = backup(late, where)
-    assert (verdict, "./sera backup FOLDER" in told) == (Verdict.NOTE, True)
+    assert backup(settings, engine_addresses)[0] is Verdict.OK
+    stale_settings = settings.model_copy(update={"backup_within_h": 0.0})
+    verdict, detail = backup(stale_settings, engine_addresses)
+    assert (verdict, "./sera backup FOLDER" in detail) == (Verdict.NOTE, True)
 
 
 def test_where_nothing_runs_it_says_so_once(settings):
@@ -180,7 +195,7 @@ def test_where_nothing_runs_it_says_so_once(settings):
 
 
 @pytest.mark.parametrize(
-    ("days", "verdict", "said"),
+    ("days", "verdict", "sentence"),
     [
         (90, Verdict.OK, "good for"),
         (10, Verdict.NOTE, "Renew it now"),
@@ -188,18 +203,18 @@ def test_where_nothing_runs_it_says_so_once(settings):
     ],
 )
 def test_a_certificate_is_told_before_it_ends(
-    tmp_path, monkeypatch, days, verdict, said
+    tmp_path, monkeypatch, days, verdict, sentence
 ):
-    path = made(tmp_path, days)
+    path = make_certificate(tmp_path, days)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     with presented(path) as port:
-        found, told = certificate(
+        found, detail = certificate(
             Settings(home=tmp_path, public_url=f"https://localhost:{port}")
         )
-    assert (found, said in told) == (verdict, True), told
+    assert (found, sentence in detail) == (verdict, True), detail
 
 
-def made(folder: Path, days: int) -> Path:
+def make_certificate(folder: Path, days: int) -> Path:
     """A certificate of our own for localhost, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "us")])

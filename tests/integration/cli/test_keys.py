@@ -37,20 +37,20 @@ def test_a_key_is_made_rotated_and_revoked(sera, url):
     old = sera(
         "create", "--hospital", "north", "--label", "pacs", "--expires-days", "30"
     )[1].strip()
-    code, new, told = sera("rotate", old.split("_")[1], "--overlap-days", "3")
+    code, new, output = sera("rotate", old.split("_")[1], "--overlap-days", "3")
     assert (code, good(url, old), good(url, new.strip())) == (0, True, True)
-    assert "cannot be shown again" in told
+    assert "cannot be shown again" in output
     assert "pacs" in sera("revoke", old.split("_")[1])[1]
     assert (good(url, old), good(url, new.strip())) == (False, True)
     listed = {key["id"]: key for key in json.loads(sera("list", "--json")[1])}
     assert listed[old.split("_")[1]]["revoked_at"]
     assert listed[new.split("_")[1]]["hospital"] == "north"
-    shown = sera("list")[1]
-    assert "revoked" in shown
-    assert old.split("_", 2)[2] not in shown
+    listing = sera("list")[1]
+    assert "revoked" in listing
+    assert old.split("_", 2)[2] not in listing
 
 
 def test_a_key_that_is_not_there_is_said_to_be_so(sera):
-    code, _, told = sera("revoke", "0" * 12)
+    code, _, output = sera("revoke", "0" * 12)
     assert code == 1
-    assert "[key-unknown]" in told
+    assert "[key-unknown]" in output

@@ -21,9 +21,9 @@ def sera(operator, monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[..., str
         monkeypatch.setattr(sys, "argv", ["sera", "monitor", *arguments])
         with pytest.raises(SystemExit) as left:
             main()
-        told = capsys.readouterr()
-        assert not left.value.code, told.err
-        return told.out
+        captured = capsys.readouterr()
+        assert not left.value.code, captured.err
+        return captured.out
 
     return run
 
@@ -31,7 +31,7 @@ def sera(operator, monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[..., str
 def line(printed: str, *words: str) -> str:
     """The only line that holds these words."""
     (found,) = [
-        row for row in printed.splitlines() if all(word in row for word in words)
+        row for row in printed.splitlines() if all(text in row for text in words)
     ]
     return found
 
@@ -40,8 +40,10 @@ def test_monitoring_is_shown_as_tables_and_as_json(sera, ledger):
     observing = Observing(ledger)
     observing.model(reference={"images": 900, "quantiles": {"score": UNIFORM}})
     labels = [number % 3 == 0 for number in range(60)]
-    scores = [0.7 + 0.004 * number + 0.05 * was for number, was in enumerate(labels)]
-    told = {
+    scores = [
+        0.7 + 0.004 * number + 0.05 * label for number, label in enumerate(labels)
+    ]
+    fields = {
         "score": scores,
         "risk": 0.5,
         "malignant": labels,
@@ -49,7 +51,7 @@ def test_monitoring_is_shown_as_tables_and_as_json(sera, ledger):
         "malignant_p": 0.6,
     }
     observing.results(
-        60, "north [1]", "CX50", **told, warnings=[("saturated",)] * 15 + [()] * 45
+        60, "north [1]", "CX50", **fields, warnings=[("saturated",)] * 15 + [()] * 45
     )
     observing.results(4, "south", decision="refer", days_ago=60)
     observing.failed("north [1]", "image-blank")
@@ -80,5 +82,5 @@ def test_monitoring_is_shown_as_tables_and_as_json(sera, ledger):
 
 
 def test_where_nothing_is_known_a_sentence_says_so(sera):
-    for what in ("drift", "quality", "performance", "coverage"):
-        assert "Nothing to show of the last 7 days" in sera(what, "--days", "7")
+    for report in ("drift", "quality", "performance", "coverage"):
+        assert "Nothing to show of the last 7 days" in sera(report, "--days", "7")

@@ -39,17 +39,17 @@ def status(url: str, name: str, password: str) -> int:
 def test_a_person_is_made_reset_disabled_and_let_in_again(person, url, ledger):
     with ledger.system_session("test") as house:
         house.hospitals.ensure("north")
-    code, password, told = person("create", "A.Reader", "--hospital", "north")
+    code, password, output = person("create", "A.Reader", "--hospital", "north")
     assert (code, status(url, "a.reader", password.strip())) == (0, 201)
-    assert f"{url}/sign-in" in told
-    again = person("reset", "a.reader")[1].strip()
+    assert f"{url}/sign-in" in output
+    second_password = person("reset", "a.reader")[1].strip()
     assert (
         status(url, "a.reader", password.strip()),
-        status(url, "a.reader", again),
+        status(url, "a.reader", second_password),
     ) == (401, 201)
     assert "signed out everywhere" in person("disable", "a.reader")[1]
     assert "disabled" in person("list")[1]
-    assert status(url, "a.reader", again) == 401
+    assert status(url, "a.reader", second_password) == 401
     assert "may sign in again" in person("enable", "a.reader")[1]
     assert "may try again" in person("unlock", "a.reader")[1]
     (listed,) = json.loads(person("list", "--json")[1])
@@ -61,8 +61,8 @@ def test_a_person_is_made_reset_disabled_and_let_in_again(person, url, ledger):
 
 
 def test_a_name_that_nobody_has_is_said_to_be_so(person):
-    code, _, told = person("disable", "nobody")
-    assert (code, "[person-unknown]" in told) == (1, True)
+    code, _, output = person("disable", "nobody")
+    assert (code, "[person-unknown]" in output) == (1, True)
 
 
 def test_the_console_says_the_first_operators_password_once(

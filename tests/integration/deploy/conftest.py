@@ -37,7 +37,9 @@ def port() -> int:
 
 
 class Foreground:
-    """A stack run by another process, as `./sera up` runs it, and every process that belongs to it."""
+    """A stack run by another process, as `./sera up` runs it, and every process
+    that belongs to it.
+    """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -47,7 +49,9 @@ class Foreground:
         )
 
     def all_end(self, timeout_s: float = 20) -> bool:
-        """Wait until it has; a zombie has ended too, where nobody reaps orphans, as in a container."""
+        """Wait until it has; a zombie has ended too, where nobody reaps
+        orphans, as in a container.
+        """
         self.process.wait(timeout_s)
         give_up = time.monotonic() + timeout_s
         while any(map(runs, self.family)):
@@ -95,10 +99,10 @@ def foreground() -> Iterator[Callable[..., Foreground]]:
         return started[-1]
 
     yield start
-    for each in started:
-        each.process.kill()
-        each.process.wait()
-        each.process.stdout.close()
-        for member in each.family:
+    for item in started:
+        item.process.kill()
+        item.process.wait()
+        item.process.stdout.close()
+        for member in item.family:
             with suppress(psutil.NoSuchProcess):
                 member.kill()

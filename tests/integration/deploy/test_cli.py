@@ -16,12 +16,12 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def env(tmp_path: Path, port: int) -> dict[str, str]:
-    others = {
+    variables = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("SERA_")
     }
-    return others | {
+    return variables | {
         "PYTHONPATH": str(ROOT),
         "SERA_HOME": str(tmp_path / "home"),
         "SERA_PORT": str(port),
@@ -40,9 +40,9 @@ def sera(env: dict[str, str], tmp_path: Path) -> Callable[..., Finished]:
 
 
 def test_help_lists_the_commands(sera) -> None:
-    shown = sera("--help")
-    assert shown.returncode == 0
-    assert all(name in shown.stdout for name in ("up", "doctor", "test", "SERA_HOME"))
+    output = sera("--help")
+    assert output.returncode == 0
+    assert all(name in output.stdout for name in ("up", "doctor", "test", "SERA_HOME"))
 
 
 def test_a_wrong_command_is_a_usage_error(sera) -> None:
@@ -57,9 +57,9 @@ def test_a_wrong_setting_is_named_in_one_sentence(sera) -> None:
 
 
 def test_up_on_a_busy_port_says_which_variable_to_change(sera, port: int) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", port))
-        other.listen()
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", port))
+        server.listen()
         done = sera("up")
     assert done.returncode == 1
     assert "SERA_PORT" in done.stderr
@@ -85,9 +85,9 @@ def test_doctor_finds_this_machine_fit(env: dict[str, str], tmp_path: Path) -> N
 def test_doctor_fails_where_something_is_in_the_way(
     sera, tmp_path: Path, port: int
 ) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", port))
-        other.listen()
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", port))
+        server.listen()
         done = sera("doctor", SERA_WEIGHTS_DIR=str(tmp_path / "none"))
     assert done.returncode == 1
     failed = [line.split()[0] for line in done.stdout.splitlines() if " fail " in line]

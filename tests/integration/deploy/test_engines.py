@@ -45,8 +45,8 @@ def test_the_database_is_durable_and_cannot_be_reached_from_the_network(
             "listen_addresses",
             "server_encoding",
         )
-        asked = ", ".join(f"current_setting('{name}')" for name in names)
-        assert ask(engines.database_url, f"SELECT {asked}") == [
+        columns = ", ".join(f"current_setting('{name}')" for name in names)
+        assert ask(engines.database_url, f"SELECT {columns}") == [
             ("on", "on", "on", "", "UTF8")
         ]
         ports = [
@@ -70,12 +70,12 @@ def test_the_broker_carries_messages(tmp_path: Path) -> None:
 
 def test_two_homes_run_side_by_side(tmp_path: Path) -> None:
     with (
-        EmbeddedEngines(tmp_path / "one", durable=False) as one,
+        EmbeddedEngines(tmp_path / "one", durable=False) as first_stack,
         EmbeddedEngines(tmp_path / "two", durable=False) as two,
     ):
-        ask(one.database_url, "CREATE TABLE only_here (id int)", "SELECT 1")
+        ask(first_stack.database_url, "CREATE TABLE only_here (id int)", "SELECT 1")
         found = "SELECT count(*) FROM pg_tables WHERE tablename = 'only_here'"
-        assert ask(one.database_url, found) == [(1,)]
+        assert ask(first_stack.database_url, found) == [(1,)]
         assert ask(two.database_url, found) == [(0,)]
 
 
@@ -90,17 +90,17 @@ def test_a_home_whose_path_fits_no_socket_works_all_the_same(
 
 
 def test_a_killed_database_comes_back_with_what_was_committed(tmp_path: Path) -> None:
-    said: queue.Queue[Event] = queue.Queue()
-    with EmbeddedEngines(tmp_path, observe=said.put) as engines:
+    output: queue.Queue[Event] = queue.Queue()
+    with EmbeddedEngines(tmp_path, observe=output.put) as engines:
         ask(
             engines.database_url,
             "CREATE TABLE nodule (id int)",
             "INSERT INTO nodule VALUES (7) RETURNING id",
         )
         psutil.Process(engines.state.pids["postgres"]).kill()
-        while said.get(timeout=60) != Event("postgres", Phase.READY):
+        while output.get(timeout=60) != Event("postgres", Phase.READY):
             pass  # the first start's own events
-        while said.get(timeout=60) != Event("postgres", Phase.READY):
+        while output.get(timeout=60) != Event("postgres", Phase.READY):
             pass
         assert ask(engines.database_url, "SELECT id FROM nodule") == [(7,)]
 
@@ -111,15 +111,15 @@ def test_a_lock_file_whose_number_another_program_has_now_is_no_obstacle(
     with EmbeddedEngines(tmp_path, durable=False) as engines:
         data = engines.home.database
         left = (data / "postmaster.pid").read_text().splitlines()
-    with subprocess.Popen(["sleep", "600"], user=data.stat().st_uid) as other:
+    with subprocess.Popen(["sleep", "600"], user=data.stat().st_uid) as stranger:
         (data / "postmaster.pid").write_text(
-            "\n".join([str(other.pid), *left[1:]]) + "\n"
+            "\n".join([str(stranger.pid), *left[1:]]) + "\n"
         )
         try:
             with EmbeddedEngines(tmp_path, durable=False) as engines:
                 assert ask(engines.database_url, "SELECT 1") == [(1,)]
         finally:
-            other.kill()
+            stranger.kill()
 
 
 def test_a_creation_cut_short_is_begun_again(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_only_the_user_who_runs_the_stack_may_connect(tmp_path: Path) -> None:
         pytest.skip("needs root, to be another user")
     with EmbeddedEngines(tmp_path, durable=False) as engines:
         sockets = f"{engines.state.sockets}/postgres"
-        asked = (
+        text = (
             f"import psycopg2; psycopg2.connect(host={sockets!r}, user='postgres', "
             "dbname='sera')"
         )
@@ -169,12 +169,12 @@ def test_only_the_user_who_runs_the_stack_may_connect(tmp_path: Path) -> None:
             "--inh-caps=+dac_override",
         )
         bits = ("--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup", "--")
-        said = subprocess.run(
-            [*daemon, *bits, sys.executable, "-c", asked],
+        process = subprocess.run(
+            [*daemon, *bits, sys.executable, "-c", text],
             capture_output=True,
             text=True,
         )
-    assert "Peer authentication failed" in said.stderr
+    assert "Peer authentication failed" in process.stderr
 
 
 def test_root_runs_the_database_as_another_user_in_folders_closed_to_it(

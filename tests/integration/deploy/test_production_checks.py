@@ -28,8 +28,8 @@ def test_nothing_is_said_of_safe_settings(closed):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.1.2.3", "::", "sera.example"])
 def test_a_gateway_open_to_the_network_without_tls_is_unsafe(closed, host):
-    (told,) = warnings(changed(closed, host=host))
-    assert "SERA_PUBLIC_URL=https://" in told
+    (output,) = warnings(changed(closed, host=host))
+    assert "SERA_PUBLIC_URL=https://" in output
     assert (
         "http://"
         in changed(closed, host=host, public_url="http://sera.example").public_url
@@ -47,13 +47,13 @@ def test_a_gateway_of_this_machine_alone_is_safe(closed, host):
 
 def test_a_home_open_to_everyone_is_unsafe(closed, tmp_path):
     tmp_path.chmod(0o755)
-    (told,) = warnings(closed)
-    assert f"chmod o= {tmp_path}" in told
+    (output,) = warnings(closed)
+    assert f"chmod o= {tmp_path}" in output
 
 
 def test_the_default_home_is_unsafe_for_a_gateway_that_others_reach(closed):
-    told = warnings(changed(closed, home=ROOT / ".sera", host="10.1.2.3"))
-    assert any("Set SERA_HOME elsewhere" in each for each in told)
+    result = warnings(changed(closed, home=ROOT / ".sera", host="10.1.2.3"))
+    assert any("Set SERA_HOME elsewhere" in item for item in result)
 
 
 def as_login(database_url: str, user: str) -> str:
@@ -65,8 +65,8 @@ def as_login(database_url: str, user: str) -> str:
 def test_a_login_that_could_pass_the_walls_between_hospitals_by_is_unsafe_and_the_services_own_is_not(
     closed, database_url
 ):
-    (told,) = warnings(changed(closed, database_url=database_url))
-    assert "SERA_DATABASE_OWNER_URL" in told
+    (output,) = warnings(changed(closed, database_url=database_url))
+    assert "SERA_DATABASE_OWNER_URL" in output
     assert (
         warnings(changed(closed, database_url=as_login(database_url, "sera_service")))
         == []
@@ -97,8 +97,8 @@ def test_a_database_that_does_not_answer_is_said_to_be_away(closed, tmp_path):
 def test_an_engine_on_the_network_with_no_secret_or_a_guessable_one_is_unsafe(
     closed, name, url
 ):
-    (told,) = warnings(changed(closed, **{name: url}))
-    assert f"SERA_{name.upper()}" in told
+    (output,) = warnings(changed(closed, **{name: url}))
+    assert f"SERA_{name.upper()}" in output
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_an_engine_of_this_machine_or_with_a_drawn_secret_is_safe(closed, name, 
 
 
 def test_images_in_the_clear_between_machines_are_unsafe(closed):
-    (told,) = warnings(
+    (output,) = warnings(
         changed(closed, objects_url="s3://sera:x9fQ2mLr81aT@store.example:9000/sera")
     )
-    assert "secure=true" in told
+    assert "secure=true" in output
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from deploy.local.child import answers_http, python
 from deploy.local.errors import AlreadyRunning, ChildFailed, PortBusy, StackNotRunning
 from shared.settings import Settings
 
-ELSEWHERE = Urls(
+EXTERNAL_URLS = Urls(
     database="postgresql://db.example/sera",
     broker="redis://broker.example",
     objects="s3://k:s@o.example/b",
@@ -30,7 +30,7 @@ def web(port: int) -> Child:
 
 
 def test_a_stack_is_up_inside_and_gone_outside(tmp_path, web, port) -> None:
-    with Stack(tmp_path / "home", port, services=(web,), urls=ELSEWHERE) as stack:
+    with Stack(tmp_path / "home", port, services=(web,), urls=EXTERNAL_URLS) as stack:
         assert stack.url == f"http://127.0.0.1:{port}"
         assert urllib.request.urlopen(stack.url).status == 200
         found = StackState.load(tmp_path / "home")
@@ -48,16 +48,16 @@ def test_a_stack_is_up_inside_and_gone_outside(tmp_path, web, port) -> None:
 
 def test_the_users_own_engines_are_used_and_none_started(tmp_path, toy) -> None:
     tell = toy("tell", 'env | grep ^SERA_; touch "$SERA_READY_FILE"; exec sleep 600')
-    with Stack(tmp_path, services=(tell,), urls=ELSEWHERE) as stack:
+    with Stack(tmp_path, services=(tell,), urls=EXTERNAL_URLS) as stack:
         assert list(stack.state.pids) == ["tell"]
-        told = dict(
+        result = dict(
             line.split("=", 1)
             for line in stack.home.log("tell").read_text().splitlines()
         )
-    assert told["SERA_DATABASE_URL"] == ELSEWHERE.database
-    assert told["SERA_BROKER_URL"] == ELSEWHERE.broker
-    assert told["SERA_OBJECTS_URL"] == ELSEWHERE.objects
-    assert told["SERA_HOME"] == str(tmp_path)
+    assert result["SERA_DATABASE_URL"] == EXTERNAL_URLS.database
+    assert result["SERA_BROKER_URL"] == EXTERNAL_URLS.broker
+    assert result["SERA_OBJECTS_URL"] == EXTERNAL_URLS.objects
+    assert result["SERA_HOME"] == str(tmp_path)
 
 
 def test_only_the_migrations_are_told_how_to_reach_the_database_as_its_owner(
@@ -67,14 +67,16 @@ def test_only_the_migrations_are_told_how_to_reach_the_database_as_its_owner(
         "SERA_DATABASE_OWNER_URL", "postgresql://owner@database.example/sera"
     )
     say = 'env | grep ^SERA_DATABASE; touch "$SERA_READY_FILE"; exec sleep 600'
-    urls = replace(ELSEWHERE, database_owner="postgresql://owner@database.example/sera")
+    urls = replace(
+        EXTERNAL_URLS, database_owner="postgresql://owner@database.example/sera"
+    )
     with Stack(
         tmp_path, services=(toy("migrate", say), toy("api", say)), urls=urls
     ) as stack:
         migrate, api = (
             stack.home.log(name).read_text().split() for name in ("migrate", "api")
         )
-    service = f"SERA_DATABASE_URL={ELSEWHERE.database}"
+    service = f"SERA_DATABASE_URL={EXTERNAL_URLS.database}"
     assert set(api) == {service}
     assert set(migrate) == {service, f"SERA_DATABASE_OWNER_URL={urls.database_owner}"}
 
@@ -92,12 +94,16 @@ def test_settings_choose_home_port_and_engines(tmp_path, monkeypatch) -> None:
 
 
 def test_a_busy_port_is_named_before_anything_starts(tmp_path, toy, port) -> None:
-    said: list[Event] = []
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", port))
-        other.listen()
+    values: list[Event] = []
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", port))
+        server.listen()
         stack = Stack(
-            tmp_path, port, services=(toy("api"),), urls=ELSEWHERE, observe=said.append
+            tmp_path,
+            port,
+            services=(toy("api"),),
+            urls=EXTERNAL_URLS,
+            observe=values.append,
         )
         with (
             pytest.raises(
@@ -106,12 +112,12 @@ def test_a_busy_port_is_named_before_anything_starts(tmp_path, toy, port) -> Non
             stack,
         ):
             pass
-    assert said == []
+    assert values == []
 
 
 def test_a_second_stack_on_the_same_home_is_told_who_runs_it(tmp_path, toy) -> None:
-    with Stack(tmp_path, services=(toy("api"),), urls=ELSEWHERE) as first:
-        second = Stack(tmp_path, services=(toy("api"),), urls=ELSEWHERE)
+    with Stack(tmp_path, services=(toy("api"),), urls=EXTERNAL_URLS) as first:
+        second = Stack(tmp_path, services=(toy("api"),), urls=EXTERNAL_URLS)
         with (
             pytest.raises(AlreadyRunning, match=f"process {os.getpid()} of user"),
             second,
@@ -123,10 +129,10 @@ def test_a_second_stack_on_the_same_home_is_told_who_runs_it(tmp_path, toy) -> N
 def test_a_child_that_fails_at_the_start_takes_the_others_with_it(
     tmp_path, toy
 ) -> None:
-    said: list[Event] = []
+    values: list[Event] = []
     bad = toy("bad", "echo no weights; exit 4", depends_on=("api",))
     stack = Stack(
-        tmp_path, services=(toy("api"), bad), urls=ELSEWHERE, observe=said.append
+        tmp_path, services=(toy("api"), bad), urls=EXTERNAL_URLS, observe=values.append
     )
     with (
         pytest.raises(
@@ -136,25 +142,25 @@ def test_a_child_that_fails_at_the_start_takes_the_others_with_it(
         stack,
     ):
         pass
-    assert said[-1] == Event("api", Phase.STOPPED)
+    assert values[-1] == Event("api", Phase.STOPPED)
     assert not stack.home.state_file.exists()
 
 
 def test_a_crashed_service_comes_back_under_a_new_number(tmp_path, toy) -> None:
-    said: queue.Queue[Event] = queue.Queue()
+    output: queue.Queue[Event] = queue.Queue()
     stack = Stack(
         tmp_path,
         services=(toy("api"),),
-        urls=ELSEWHERE,
+        urls=EXTERNAL_URLS,
         backoff=Backoff(0.01),
-        observe=said.put,
+        observe=output.put,
     )
     with stack:
         first = stack.state.pids["api"]
         os.kill(first, 9)
-        while said.get(timeout=20).phase is not Phase.RESTING:
+        while output.get(timeout=20).phase is not Phase.RESTING:
             pass
-        while said.get(timeout=20).phase is not Phase.READY:
+        while output.get(timeout=20).phase is not Phase.READY:
             pass
         assert StackState.load(tmp_path).pids["api"] not in (first, None)
 

@@ -1,4 +1,4 @@
-"""Builders of rows."""
+"""Fixtures that create rows."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -14,23 +14,25 @@ Submit = Callable[..., UUID]
 
 @pytest.fixture
 def submit(ledger: Ledger) -> Submit:
-    """Opens a case and its job for a hospital by name; returns the job's id."""
+    """Creates a case with a job for a hospital by name; returns the job's id."""
 
-    def opened(hospital: str = "north", priority: Priority = Priority.ROUTINE) -> UUID:
-        with ledger.system_session("test") as house:
-            hospital_id = house.hospitals.ensure(hospital)
-        with ledger.hospital_session(hospital_id, "test") as book:
-            return book.jobs.create(book.cases.add(CASE), priority)
+    def create_job(
+        hospital: str = "north", priority: Priority = Priority.ROUTINE
+    ) -> UUID:
+        with ledger.system_session("test") as system:
+            hospital_id = system.hospitals.ensure(hospital)
+        with ledger.hospital_session(hospital_id, "test") as session:
+            return session.jobs.create(session.cases.add(CASE), priority)
 
-    return opened
+    return create_job
 
 
 @pytest.fixture
 def state_of(ledger: Ledger) -> Callable[[UUID], str]:
     def state(job: UUID, hospital: str = "north") -> str:
-        with ledger.system_session("test") as house:
-            hospital_id = house.hospitals.ensure(hospital)
-        with ledger.hospital_session(hospital_id, "test") as book:
-            return book.jobs.find(job).state
+        with ledger.system_session("test") as system:
+            hospital_id = system.hospitals.ensure(hospital)
+        with ledger.hospital_session(hospital_id, "test") as session:
+            return session.jobs.find(job).state
 
     return state

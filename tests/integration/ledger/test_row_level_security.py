@@ -14,7 +14,7 @@ from shared.domain.audit.events import Event
 from shared.domain.erasure import ErasureReason
 from shared.domain.jobs import Priority
 from shared.domain.outcomes import OutcomeSource
-from shared.domain.reader_studies import Design, CaseSelection
+from shared.domain.reader_studies import CaseSelection, Design
 from shared.domain.roles import Role
 from shared.errors import NotFound
 from shared.ledger import HospitalSession, Ledger
@@ -25,6 +25,7 @@ from shared.ledger.db_role import RolesMissing, can_bypass_row_level_security
 from shared.ledger.hospitals.api_keys import ApiKeys
 from shared.ledger.hospitals.rate_limits import RateLimit
 from shared.ledger.idempotency.receipts import Answer, Receipts
+from shared.ledger.jobs.dead_letters import DeadLetters
 from shared.ledger.monitoring.observations import (
     Observation,
     Observations,
@@ -55,20 +56,20 @@ class Accepted:
 @pytest.fixture
 def services(database_url: str) -> Iterator[Ledger]:
     """The ledger under the login that the services have."""
-    opened = Ledger(
+    service_ledger = Ledger(
         make_url(database_url)
         .set(username="sera_service")
         .render_as_string(hide_password=False)
     )
-    yield opened
-    opened.close()
+    yield service_ledger
+    service_ledger.close()
 
 
 @pytest.fixture
 def hospital(services: Ledger) -> Callable[[str], UUID]:
     def ensured(name: str) -> UUID:
-        with services.system_session("test") as house:
-            return house.hospitals.ensure(name)
+        with services.system_session("test") as system:
+            return system.hospitals.ensure(name)
 
     return ensured
 
@@ -77,41 +78,48 @@ def hospital(services: Ledger) -> Callable[[str], UUID]:
 def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
     """A case of the north with something in every table of a hospital."""
     north = hospital("north")
-    with services.hospital_session(north, "test") as book:
-        case = book.cases.add(CASE)
-        accepted = Accepted(case, book.jobs.create(case, Priority.ROUTINE))
-        book.receipts.reserve("k", "body")
-        book.receipts.store("k", Answer(202, {}, b"", case))
-        book.outcomes.record(
+    with services.hospital_session(north, "test") as session:
+        case = session.cases.add(CASE)
+        accepted = Accepted(case, session.jobs.create(case, Priority.ROUTINE))
+        session.receipts.reserve("k", "body")
+        session.receipts.store("k", Answer(202, {}, b"", case))
+        session.outcomes.record(
             case, NewOutcome(True, OutcomeSource.CYTOLOGY, patient="7")
         )
-        book.audit.record(Event.CASE_ACCEPTED, case=case)
-    with services.system_session("worker") as house:
-        house.api_keys.create_text(Role.HOSPITAL_ADMIN, north, "test")
-        boss = house.people.create("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
-        lease = house.queue.claim("w", 1, timedelta(seconds=60), 3)
-        house.queue.finish(lease.token, MODEL, {accepted.job_id: result()})
-        house.observations.record([_observation(accepted, north)])
-    with services.hospital_session(north, "test") as book:
-        assert book.explanations.request(case)
-        study = book.reader_studies.create(_study(boss.id))
+        session.audit.record(Event.CASE_ACCEPTED, case=case)
+    with services.system_session("worker") as system:
+        system.api_keys.create_text(Role.HOSPITAL_ADMIN, north, "test")
+        boss = system.people.create("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
+        lease = system.queue.claim("w", 1, timedelta(seconds=60), 3)
+        system.queue.finish(lease.token, MODEL, {accepted.job_id: result()})
+        system.observations.record([_observation(accepted, north)])
+    with services.hospital_session(north, "test") as session:
+        assert session.explanations.request(case)
+        study = session.reader_studies.create(_study(boss.id))
     return replace(accepted, study_id=study)
 
 
 @pytest.fixture
-def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_code_scope(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code without its own scope."""
-    monkeypatch.setattr(HospitalRepository, "_mine", lambda self, query, table: query)
-    monkeypatch.setattr(ApiKeys, "_mine", lambda self, query: query)
-    monkeypatch.setattr(People, "_mine", lambda self, query: query)
     monkeypatch.setattr(
-        Observations, "_of_hospital", lambda self, query, window, column: query
+        HospitalRepository, "_restrict_to_hospital", lambda self, query, table: query
     )
-    monkeypatch.setattr(Wallboard, "_mine", lambda self, query, column: query)
+    monkeypatch.setattr(ApiKeys, "_restrict_to_hospital", lambda self, query: query)
+    monkeypatch.setattr(DeadLetters, "_restrict_to_hospital", lambda self, query: query)
+    monkeypatch.setattr(People, "_restrict_to_hospital", lambda self, query: query)
+    monkeypatch.setattr(
+        Observations, "_restrict_to_hospital", lambda self, query, window, column: query
+    )
+    monkeypatch.setattr(
+        Wallboard, "_restrict_to_hospital", lambda self, query, column: query
+    )
 
 
 def _study(*readers: UUID) -> NewStudy:
-    return NewStudy("study", "?", Design.SEQUENTIAL, 1, CaseSelection.NEWEST, 1, (), readers)
+    return NewStudy(
+        "study", "?", Design.SEQUENTIAL, 1, CaseSelection.NEWEST, 1, (), readers
+    )
 
 
 def _observation(accepted: Accepted, hospital: UUID) -> Observation:
@@ -122,7 +130,7 @@ def _observation(accepted: Accepted, hospital: UUID) -> Observation:
         "strangeness": 1.0,
         "embedding": (0.1,),
     }
-    more = {
+    codes = {
         "benign_p": 0.5,
         "malignant_p": 0.5,
         "warnings": ("small",),
@@ -135,78 +143,87 @@ def _observation(accepted: Accepted, hospital: UUID) -> Observation:
         "hospital_id": hospital,
         "model_digest": MODEL,
     }
-    return Observation(**ids, **numbers, **more)
+    return Observation(**ids, **numbers, **codes)
 
 
-ELSEWHERE = EmbeddedCase(MODEL, (0.1,), "e" * 64)
+OTHER_CASE = EmbeddedCase(MODEL, (0.1,), "e" * 64)
 DAYS = Span(datetime.now(UTC) + timedelta(days=1), timedelta(days=1), 3)
 READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
     "cases": [
-        lambda b, its: b.cases.find(its.case_id),
-        lambda b, its: b.cases.job_ids(its.case_id),
+        lambda b, rows: b.cases.find(rows.case_id),
+        lambda b, rows: b.cases.job_ids(rows.case_id),
     ],
     "jobs": [
-        lambda b, its: b.jobs.find(its.job_id),
-        lambda b, its: b.jobs.page(None, None, 10),
-        lambda b, its: b.jobs.cancel(its.job_id),
+        lambda b, rows: b.jobs.find(rows.job_id),
+        lambda b, rows: b.jobs.page(None, None, 10),
+        lambda b, rows: b.jobs.cancel(rows.job_id),
+    ],
+    "dead_letters": [
+        lambda b, rows: b.dead_letters.rerun(rows.job_id),
+        lambda b, rows: b.dead_letters.rerun_all("internal", 10),
     ],
     "worklist": [
-        lambda b, its: b.worklist.page(WorklistFilter(), None, 10),
-        lambda b, its: b.worklist.count_all(WorklistFilter()),
-        lambda b, its: b.worklist.dead_letter_groups(),
+        lambda b, rows: b.worklist.page(WorklistFilter(), None, 10),
+        lambda b, rows: b.worklist.count_all(WorklistFilter()),
+        lambda b, rows: b.worklist.dead_letter_groups(),
     ],
-    "receipts": [lambda b, its: b.receipts.find("k", "body")],
-    "explanations": [lambda b, its: b.explanations.request(its.case_id)],
-    "outcomes": [lambda b, its: b.outcomes.latest(its.case_id)],
+    "receipts": [lambda b, rows: b.receipts.find("k", "body")],
+    "explanations": [lambda b, rows: b.explanations.request(rows.case_id)],
+    "outcomes": [lambda b, rows: b.outcomes.latest(rows.case_id)],
     "observations": [
-        lambda b, its: b.observations.decisions(OPEN),
-        lambda b, its: b.observations.quantile_counts(OPEN, MODEL, Quantity.SCORE, [[0.5]]),
-        lambda b, its: b.observations.warnings(OPEN),
-        lambda b, its: b.observations.failures(OPEN),
-        lambda b, its: b.observations.period_counts(OPEN, Period.MONTH),
-        lambda b, its: b.observations.verified(OPEN, Period.MONTH),
+        lambda b, rows: b.observations.decisions(OPEN),
+        lambda b, rows: b.observations.quantile_counts(
+            OPEN, MODEL, Quantity.SCORE, [[0.5]]
+        ),
+        lambda b, rows: b.observations.warnings(OPEN),
+        lambda b, rows: b.observations.failures(OPEN),
+        lambda b, rows: b.observations.period_counts(OPEN, Period.MONTH),
+        lambda b, rows: b.observations.verified(OPEN, Period.MONTH),
     ],
-    "similar": [
-        lambda b, its: b.similar_cases.embedded_case(its.case_id),
-        lambda b, its: b.similar_cases.nearest(ELSEWHERE, uuid4(), 6).candidates,
+    "similar_cases": [
+        lambda b, rows: b.similar_cases.embedded_case(rows.case_id),
+        lambda b, rows: b.similar_cases.nearest(OTHER_CASE, uuid4(), 6).candidates,
     ],
-    "keys": [lambda b, its: b.api_keys.all()],
-    "people": [lambda b, its: b.people.all()],
-    "allowance": [lambda b, its: b.rate_limits.status(RateLimit(9, 9)).inflight],
-    "seals": [lambda b, its: b.seals.all()],
-    "erasures": [lambda b, its: b.erasures.erase(its.case_id, ErasureReason.PATIENT_REQUEST)],
-    "orphans": [lambda b, its: b.orphaned_objects.hold([CASE.image_sha256])],
-    "wall": [
-        lambda b, its: b.wallboard.read(DAYS).throughputs,
-        lambda b, its: b.wallboard.read(DAYS).lanes,
-        lambda b, its: b.wallboard.read(DAYS).running,
-        lambda b, its: b.wallboard.read(DAYS).dead_letters,
-        lambda b, its: b.wallboard.read(DAYS).decisions,
-        lambda b, its: len(b.wallboard.read(DAYS).hospitals) > 1,
+    "api_keys": [lambda b, rows: b.api_keys.all()],
+    "people": [lambda b, rows: b.people.all()],
+    "rate_limits": [lambda b, rows: b.rate_limits.status(RateLimit(9, 9)).inflight],
+    "seals": [lambda b, rows: b.seals.all()],
+    "erasures": [
+        lambda b, rows: b.erasures.erase(rows.case_id, ErasureReason.PATIENT_REQUEST)
     ],
-    "audit": [lambda b, its: b.audit.page()],
+    "orphaned_objects": [lambda b, rows: b.orphaned_objects.hold([CASE.image_sha256])],
+    "wallboard": [
+        lambda b, rows: b.wallboard.read(DAYS).throughputs,
+        lambda b, rows: b.wallboard.read(DAYS).lanes,
+        lambda b, rows: b.wallboard.read(DAYS).running,
+        lambda b, rows: b.wallboard.read(DAYS).dead_letters,
+        lambda b, rows: b.wallboard.read(DAYS).decisions,
+        lambda b, rows: len(b.wallboard.read(DAYS).hospitals) > 1,
+    ],
+    "audit": [lambda b, rows: b.audit.page()],
     "reader_studies": [
-        lambda b, its: b.reader_studies.all(),
-        lambda b, its: b.reader_studies.eligible(),
-        lambda b, its: b.reader_studies.progress(its.study_id),
-        lambda b, its: b.reader_studies.counts(its.study_id)["cases"],
+        lambda b, rows: b.reader_studies.all(),
+        lambda b, rows: b.reader_studies.eligible(),
+        lambda b, rows: b.reader_studies.progress(rows.study_id),
+        lambda b, rows: b.reader_studies.counts(rows.study_id)["cases"],
     ],
     "readings": [
-        lambda b, its: b.readings.study_cases(its.study_id),
-        lambda b, its: b.readings.all(its.study_id),
-        lambda b, its: b.readings.breaches(its.study_id),
-        lambda b, its: b.readings.previously_seen(its.study_id),
+        lambda b, rows: b.readings.study_cases(rows.study_id),
+        lambda b, rows: b.readings.all(rows.study_id),
+        lambda b, rows: b.readings.breaches(rows.study_id),
+        lambda b, rows: b.readings.previously_seen(rows.study_id),
     ],
 }
-"""Every reading of every repository of a hospital's book."""
+"""Every query of every repository of a hospital session."""
 UNTOLD = (
-    "wall",
+    "wallboard",
     "jobs",
+    "dead_letters",
     "observations",
-    "allowance",
+    "rate_limits",
     "seals",
     "erasures",
-    "orphans",
+    "orphaned_objects",
     "readings",
     "worklist",
 )
@@ -220,30 +237,30 @@ def test_every_repository_of_a_hospitals_session_is_read_here():
     }
 
 
-@pytest.mark.usefixtures("forgetful")
+@pytest.mark.usefixtures("without_code_scope")
 @pytest.mark.parametrize("repository", READINGS)
 def test_without_the_codes_own_scope_another_hospital_sees_nothing(
     services, hospital, rows, repository
 ):
-    with services.hospital_session(hospital("south"), "test") as book:
-        _as(hospital("north"), book.receipts)
-        if repository == "audit":  # its scope is not `_mine`: take it away too
-            book.audit._hospital = None
-            assert [event.event for event in book.audit.page()] == [
+    with services.hospital_session(hospital("south"), "test") as session:
+        _as(hospital("north"), session.receipts)
+        if repository == "audit":  # its scope is not patched: take it away, too
+            session.audit._hospital = None
+            assert [event.event for event in session.audit.page()] == [
                 Event.HOSPITAL_ADDED
             ]
             return
-        assert not any(read(book, rows) for read in READINGS[repository])
+        assert not any(read(session, rows) for read in READINGS[repository])
 
 
-@pytest.mark.usefixtures("forgetful")
+@pytest.mark.usefixtures("without_code_scope")
 def test_the_owner_of_the_rows_sees_them_all_the_same(services, hospital, rows):
-    with services.hospital_session(hospital("north"), "test") as book:
+    with services.hospital_session(hospital("north"), "test") as session:
         for name, reads in READINGS.items():
-            assert name in UNTOLD or all(read(book, rows) for read in reads)
-        assert book.jobs.find(rows.job_id)
-        assert book.observations.decisions(OPEN)
-        assert book.worklist.page(WorklistFilter(), None, 10)
+            assert name in UNTOLD or all(read(session, rows) for read in reads)
+        assert session.jobs.find(rows.job_id)
+        assert session.observations.decisions(OPEN)
+        assert session.worklist.page(WorklistFilter(), None, 10)
 
 
 def _as(hospital: UUID, receipts: Receipts) -> Receipts:
@@ -252,24 +269,26 @@ def _as(hospital: UUID, receipts: Receipts) -> Receipts:
     return receipts
 
 
-@pytest.mark.usefixtures("forgetful")
+@pytest.mark.usefixtures("without_code_scope")
 def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(
     services, hospital, rows
 ):
     south = hospital("south")
-    with pytest.raises(NotFound), services.hospital_session(south, "test") as book:
-        book.outcomes.record(rows.case_id, NewOutcome(False, OutcomeSource.CYTOLOGY))
+    with pytest.raises(NotFound), services.hospital_session(south, "test") as session:
+        session.outcomes.record(rows.case_id, NewOutcome(False, OutcomeSource.CYTOLOGY))
     writings = (
-        lambda book: book.jobs.create(rows.case_id, Priority.ROUTINE),
-        lambda book: _as(hospital("north"), book.receipts).reserve("mine", "body"),
-        lambda book: book.observations.record([_observation(rows, south)]),
+        lambda session: session.jobs.create(rows.case_id, Priority.ROUTINE),
+        lambda session: _as(hospital("north"), session.receipts).reserve(
+            "mine", "body"
+        ),
+        lambda session: session.observations.record([_observation(rows, south)]),
     )
     for write in writings:
         with (
             pytest.raises(ProgrammingError, match=DENIED),
-            services.hospital_session(south, "test") as book,
+            services.hospital_session(south, "test") as session,
         ):
-            write(book)
+            write(session)
 
 
 @pytest.mark.parametrize(
@@ -302,22 +321,22 @@ def test_a_hospitals_transaction_may_only_what_its_work_needs(
 ):
     with (
         pytest.raises(ProgrammingError, match=DENIED),
-        services.hospital_session(hospital("north"), "test") as book,
+        services.hospital_session(hospital("north"), "test") as session,
     ):
-        book.cases._session.execute(text(statement))
+        session.cases._session.execute(text(statement))
 
 
 def test_a_hospital_reads_no_secret_but_the_one_that_hides_patients(
     services, hospital, rows
 ):
-    with services.system_session("test") as house:
-        house.pseudonyms._session.execute(
+    with services.system_session("test") as system:
+        system.pseudonyms._session.execute(
             text("INSERT INTO secrets (name, value) VALUES ('signing', 'x')")
         )
-    with services.hospital_session(hospital("north"), "test") as book:
-        assert book.cases._session.scalars(text("SELECT name FROM secrets")).all() == [
-            "pseudonyms"
-        ]
+    with services.hospital_session(hospital("north"), "test") as session:
+        assert session.cases._session.scalars(
+            text("SELECT name FROM secrets")
+        ).all() == ["pseudonyms"]
 
 
 def test_what_is_on_record_no_service_may_change(services, hospital, rows):
@@ -332,17 +351,17 @@ def test_what_is_on_record_no_service_may_change(services, hospital, rows):
         for statement in (f"DELETE FROM {table}", f"TRUNCATE {table}"):
             with (
                 pytest.raises(ProgrammingError, match="permission denied"),
-                services.system_session("test") as house,
+                services.system_session("test") as system,
             ):
-                house.queue._session.execute(text(statement))
+                system.queue._session.execute(text(statement))
 
 
 def test_a_place_in_the_queue_counts_other_hospitals_jobs(services, hospital):
     for name, place in (("north", 1), ("south", 2)):
-        with services.hospital_session(hospital(name), "test") as book:
-            job = book.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
-        with services.hospital_session(hospital(name), "test") as book:
-            assert book.jobs.find(job).position == place
+        with services.hospital_session(hospital(name), "test") as session:
+            job = session.jobs.create(session.cases.add(CASE), Priority.ROUTINE)
+        with services.hospital_session(hospital(name), "test") as session:
+            assert session.jobs.find(job).position == place
 
 
 def test_a_login_that_takes_on_no_role_sees_nothing(services, rows):
@@ -358,43 +377,46 @@ def test_connections_that_died_in_the_pool_cost_no_transaction(
 ):
     north = hospital("north")
     with (
-        services.system_session("test") as one,
-        services.system_session("test") as other,
+        services.system_session("test") as first_session,
+        services.system_session("test") as second_session,
     ):
-        assert one.queue.depth() == other.queue.depth()
+        assert first_session.queue.depth() == second_session.queue.depth()
     engine = create_engine(database_url)
     with engine.connect() as line:
         ended = text(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'sera_service'"
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE usename = 'sera_service'"
         )
         assert line.scalar(ended) >= 2
     engine.dispose()
     for _ in range(3):
         with (
-            services.hospital_session(north, "test") as book,
-            services.system_session("test") as house,
+            services.hospital_session(north, "test") as session,
+            services.system_session("test") as system,
         ):
-            assert book.jobs.page(None, None, 1) == []
-            assert house.queue.depth()
+            assert session.jobs.page(None, None, 1) == []
+            assert system.queue.depth()
 
 
 def test_a_standing_ends_with_its_transaction(services, hospital, rows):
     with services.hospital_session(hospital("north"), "test") as session:
         assert session.jobs.page(None, None, 1)
     with services.engine.connect() as line:
-        asked = text("SELECT current_user, current_setting('sera.hospital', true)")
-        assert line.execute(asked).one() == ("sera_service", "")
+        query = text("SELECT current_user, current_setting('sera.hospital', true)")
+        assert line.execute(query).one() == ("sera_service", "")
 
 
 def test_every_table_of_a_hospital_is_under_row_level_security(ledger):
     found = text(
-        "SELECT c.relname, relrowsecurity AND relforcerowsecurity FROM pg_class c JOIN pg_attribute a ON attrelid = "
-        "c.oid WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND attname = 'hospital_id'"
+        "SELECT c.relname, relrowsecurity AND relforcerowsecurity "
+        "FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid "
+        "WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace "
+        "AND attname = 'hospital_id'"
     )
     with ledger.engine.connect() as line:
         guarded = dict(line.execute(found).all())
     assert len(guarded) >= 10
-    assert [table for table, under in guarded.items() if not under] == []
+    assert [table for table, is_protected in guarded.items() if not is_protected] == []
 
 
 def test_a_login_without_the_roles_is_told_the_next_step(database_url):
@@ -417,7 +439,10 @@ def test_a_login_that_could_pass_the_walls_by_is_known(database_url):
         .set(username="sera_service")
         .render_as_string(hide_password=False)
     )
-    assert (can_bypass_row_level_security(database_url), can_bypass_row_level_security(service)) == (True, False)
+    assert (
+        can_bypass_row_level_security(database_url),
+        can_bypass_row_level_security(service),
+    ) == (True, False)
 
 
 @pytest.fixture
@@ -443,18 +468,20 @@ def test_an_ordinary_owner_whom_an_administrator_gave_the_roles_migrates_and_is_
     migrate(url)
     ledger = Ledger(url)
     for name, place in (("north", 1), ("south", 2)):
-        with ledger.system_session("test") as house:
-            hospital = house.hospitals.ensure(name)
-        with ledger.hospital_session(hospital, "test") as book:
-            job = book.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
-            assert book.jobs.find(job).position == place
-            assert book.cases._session.scalar(text("SELECT count(*) FROM jobs")) == 1
-            book.outcomes.record(
-                book.jobs.find(job).case_id, NewOutcome(True, OutcomeSource.CYTOLOGY)
+        with ledger.system_session("test") as system:
+            hospital = system.hospitals.ensure(name)
+        with ledger.hospital_session(hospital, "test") as session:
+            job = session.jobs.create(session.cases.add(CASE), Priority.ROUTINE)
+            assert session.jobs.find(job).position == place
+            assert session.cases._session.scalar(text("SELECT count(*) FROM jobs")) == 1
+            session.outcomes.record(
+                session.jobs.find(job).case_id, NewOutcome(True, OutcomeSource.CYTOLOGY)
             )
-    with ledger.hospital_session(hospital, "test") as book:
-        assert book.erasures.erase(book.jobs.find(job).case_id, ErasureReason.PATIENT_REQUEST)
-        assert book.cases._session.scalar(text("SELECT count(*) FROM outcomes")) == 0
+    with ledger.hospital_session(hospital, "test") as session:
+        assert session.erasures.erase(
+            session.jobs.find(job).case_id, ErasureReason.PATIENT_REQUEST
+        )
+        assert session.cases._session.scalar(text("SELECT count(*) FROM outcomes")) == 0
     ledger.close()
     assert can_bypass_row_level_security(url)
 

@@ -41,7 +41,7 @@ def engine(database_url: str) -> Engine:
 
 
 @pytest.fixture
-def later(tmp_path: Path) -> Iterator[None]:
+def later_schema(tmp_path: Path) -> Iterator[None]:
     with later_release(tmp_path):
         yield
 
@@ -102,7 +102,7 @@ def set_revision(engine: Engine, revision: str, oldest_code: str) -> None:
 
 
 def test_a_later_release_goes_forward_and_back_with_its_rows_and_seals(
-    engine, database_url, hospital, later
+    engine, database_url, hospital, later_schema
 ):
     rows_before = rows(engine)
     trail_before = trail(database_url)
@@ -129,12 +129,12 @@ def test_back_to_nothing_and_up_again_is_an_empty_ledger(
 @contextmanager
 def submitting(old: PreviousRelease) -> Iterator[tuple[list[int], Callable[[], None]]]:
     """Submits and answers without a pause: how many cases each time, and a wait for some more."""
-    over = threading.Event()
+    finished = threading.Event()
     answered: list[int] = []
     changed = threading.Condition()
 
     def submit_and_answer() -> None:
-        while not over.is_set():
+        while not finished.is_set():
             old.submit()
             count = old.work()
             with changed:
@@ -143,20 +143,20 @@ def submitting(old: PreviousRelease) -> Iterator[tuple[list[int], Callable[[], N
 
     def wait_for_more() -> None:
         with changed:
-            wanted = len(answered) + 5
-            assert changed.wait_for(lambda: len(answered) >= wanted, timeout=30)
+            answers_needed = len(answered) + 5
+            assert changed.wait_for(lambda: len(answered) >= answers_needed, timeout=30)
 
     client = threading.Thread(target=submit_and_answer)
     client.start()
     try:
         yield answered, wait_for_more
     finally:
-        over.set()
+        finished.set()
         client.join()
 
 
 def test_the_release_before_submits_and_answers_while_the_schema_goes_forward_and_back(
-    engine, database_url, hospital, later
+    engine, database_url, hospital, later_schema
 ):
     assert SCHEMA == OLDEST_SERVED, (
         "tests/support/previous_release.py is of another release"
@@ -181,16 +181,18 @@ def test_services_of_the_release_before_begin_beside_the_later_schema(
     check_schema(database_url)
 
 
-def test_services_of_the_later_release_wait_for_its_migration(database_url, later):
+def test_services_of_the_later_release_wait_for_its_migration(
+    database_url, later_schema
+):
     with pytest.raises(SchemaBehind):
         check_schema(database_url)
 
 
 def test_a_migration_that_cannot_lock_its_tables_gives_way_and_is_run_again(
-    engine, database_url, later
+    engine, database_url, later_schema
 ):
-    with engine.begin() as other:
-        other.execute(text("LOCK TABLE alembic_version IN SHARE MODE"))
+    with engine.begin() as blocker:
+        blocker.execute(text("LOCK TABLE alembic_version IN SHARE MODE"))
         with pytest.raises(MigrationBlocked, match="pg_stat_activity"):
             migrate(database_url, lock_timeout_s=0.05, patience_s=0)
     with pytest.raises(SchemaBehind):

@@ -1,4 +1,4 @@
-"""A writer killed at any moment leaves whole objects only."""
+"""A writer that is killed at any moment leaves only complete objects."""
 
 import hashlib
 import random
@@ -34,12 +34,12 @@ from pathlib import Path
 from shared.objects.directory import DirectoryStore
 
 class Halfway:
-    given = False
+    has_given_half = False
     def read(self, size):
-        if self.given:
+        if self.has_given_half:
             print("halfway", flush=True)
             sys.stdin.read()
-        self.given = True
+        self.has_given_half = True
         return b"x" * (size // 2)
 
 DirectoryStore(Path(sys.argv[1])).write("key", Halfway(), 2 << 20)
@@ -48,7 +48,7 @@ DirectoryStore(Path(sys.argv[1])).write("key", Halfway(), 2 << 20)
 
 @contextmanager
 def writer(program, root):
-    """The program as a process of its own, killed -9 at the end."""
+    """Runs the program as a process and ends it with kill -9."""
     with subprocess.Popen(
         [sys.executable, "-c", program, str(root)],
         cwd=ROOT,
@@ -66,7 +66,7 @@ def visible_digests(store):
     return [key.rpartition("/")[2] for key in store.keys("objects/")]
 
 
-def test_after_kills_at_random_moments_every_visible_object_is_whole(tmp_path):
+def test_after_kills_at_random_moments_every_visible_object_is_complete(tmp_path):
     moments = random.Random(20)
     acknowledged = set()
     for _ in range(KILLS):
@@ -88,7 +88,9 @@ def test_after_kills_at_random_moments_every_visible_object_is_whole(tmp_path):
     assert list((tmp_path / PARTIAL).iterdir()) == []
 
 
-def test_a_living_writers_file_is_left_alone_and_a_dead_ones_swept(tmp_path):
+def test_the_partial_file_of_a_living_writer_stays_and_that_of_a_dead_one_is_removed(
+    tmp_path,
+):
     partial = tmp_path / PARTIAL
     with writer(HALFWAY_WRITER, tmp_path) as process:
         assert process.stdout.readline() == "halfway\n"

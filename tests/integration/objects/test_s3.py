@@ -1,4 +1,4 @@
-"""What only a server can get wrong."""
+"""Failures that only a server can have."""
 
 import hashlib
 import io
@@ -22,9 +22,9 @@ ERROR = (
 
 @contextmanager
 def server_that_answers(
-    status, body=b"", content_type="application/xml", announced=None, headers=None
+    status, body=b"", content_type="application/xml", content_length=None, headers=None
 ):
-    """An HTTP server with one answer to everything; counts the requests."""
+    """An HTTP server that gives the same answer to every request and counts them."""
 
     class Answer(BaseHTTPRequestHandler):
         requests = 0
@@ -34,7 +34,7 @@ def server_that_answers(
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(status)
             self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(announced or len(body)))
+            self.send_header("Content-Length", str(content_length or len(body)))
             for name, value in (headers or {}).items():
                 self.send_header(name, value)
             self.end_headers()
@@ -44,7 +44,7 @@ def server_that_answers(
         do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = answer
 
         def log_message(self, *arguments):
-            """Quiet."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -62,11 +62,10 @@ def store_at(endpoint):
 
 @pytest.fixture
 def closed_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[
-            1
-        ]  # bound, not listening: every connection is refused
+    """A bound port without a listener: every connection is refused."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 def test_an_object_goes_to_the_server_and_comes_back(s3_endpoint):
@@ -74,9 +73,9 @@ def test_an_object_goes_to_the_server_and_comes_back(s3_endpoint):
     stored = objects.put(b"a nodule")
     objects.put_named("features/vgg16", b"cached")
     assert stored.sha256 == hashlib.sha256(b"a nodule").hexdigest()
-    again = open_store(f"s3://KEY:SECRET@{s3_endpoint}/first-use?region=eu-west-1")
-    assert again.get(stored.sha256) == b"a nodule"
-    assert again.get_named("features/vgg16") == b"cached"
+    reopened = open_store(f"s3://KEY:SECRET@{s3_endpoint}/first-use?region=eu-west-1")
+    assert reopened.get(stored.sha256) == b"a nodule"
+    assert reopened.get_named("features/vgg16") == b"cached"
 
 
 def test_many_writers_may_make_the_bucket_at_once(bucket):
@@ -91,20 +90,20 @@ def test_many_writers_may_make_the_bucket_at_once(bucket):
     ]
 
 
-def test_a_server_that_is_down_is_a_store_to_try_again(closed_port):
+def test_a_server_that_is_down_makes_the_store_unavailable(closed_port):
     objects = open_store(f"s3://KEY:SECRET@127.0.0.1:{closed_port}/images")
     for call in (
         lambda: objects.put(b"x"),
         lambda: objects.get("0" * 64),
         lambda: objects.get_named("a"),
     ):
-        with pytest.raises(ObjectsUnavailable, match="Nothing was lost") as refused:
+        with pytest.raises(ObjectsUnavailable, match="Nothing was lost") as raised:
             call()
-        assert (refused.value.status, refused.value.retryable) == (503, True)
-        assert "SECRET" not in str(refused.value)
+        assert (raised.value.status, raised.value.retryable) == (503, True)
+        assert "SECRET" not in str(raised.value)
 
 
-def test_listing_and_deleting_say_so_too(closed_port):
+def test_listing_and_deleting_are_unavailable_too(closed_port):
     store = store_at(f"127.0.0.1:{closed_port}")
     with pytest.raises(ObjectsUnavailable):
         list(store.keys())
@@ -112,7 +111,7 @@ def test_listing_and_deleting_say_so_too(closed_port):
         store.delete("key")
 
 
-def test_a_server_that_keeps_failing_is_asked_a_few_times_only():
+def test_a_server_that_keeps_failing_gets_a_few_requests_only():
     with server_that_answers(503, ERROR.format(code="SlowDown").encode()) as (
         endpoint,
         answer,
@@ -122,9 +121,9 @@ def test_a_server_that_keeps_failing_is_asked_a_few_times_only():
         assert 2 <= answer.requests <= 5
 
 
-def test_an_answer_that_breaks_off_is_not_taken_for_the_value():
+def test_a_truncated_answer_is_an_error():
     with (
-        server_that_answers(200, b"half", announced=8) as (endpoint, _),
+        server_that_answers(200, b"half", content_length=8) as (endpoint, _),
         pytest.raises(ObjectsUnavailable),
     ):
         store_at(endpoint).read("key")
@@ -141,17 +140,17 @@ def test_a_server_that_speaks_no_s3_is_named():
 @pytest.mark.parametrize(
     "code", ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"]
 )
-def test_a_refused_key_is_not_worth_another_try(code):
+def test_refused_credentials_are_not_retryable(code):
     with (
         server_that_answers(403, ERROR.format(code=code).encode()) as (endpoint, _),
-        pytest.raises(ObjectsRefused, match=code) as refused,
+        pytest.raises(ObjectsRefused, match=code) as raised,
     ):
         store_at(endpoint).read("key")
-    assert not refused.value.retryable
-    assert "SECRET" not in str(refused.value)
+    assert not raised.value.retryable
+    assert "SECRET" not in str(raised.value)
 
 
-def test_a_store_without_room_is_told_apart_from_one_that_is_away():
+def test_a_full_store_has_its_own_error():
     full = ERROR.format(code="XMinioStorageFull").encode()
     with (
         server_that_answers(507, full) as (endpoint, _),
@@ -160,10 +159,10 @@ def test_a_store_without_room_is_told_apart_from_one_that_is_away():
         store_at(endpoint).write("key", io.BytesIO(b"value"), 5)
 
 
-def test_a_server_that_asks_to_come_back_in_an_hour_is_not_waited_for():
-    later = {"Retry-After": "3600"}
+def test_a_long_retry_after_is_not_waited_for():
+    headers = {"Retry-After": "3600"}
     with server_that_answers(
-        503, ERROR.format(code="SlowDown").encode(), headers=later
+        503, ERROR.format(code="SlowDown").encode(), headers=headers
     ) as (
         endpoint,
         answer,
@@ -173,7 +172,7 @@ def test_a_server_that_asks_to_come_back_in_an_hour_is_not_waited_for():
         assert answer.requests > 1
 
 
-def test_a_refused_key_is_not_taken_for_an_absent_object():
+def test_refused_credentials_do_not_look_like_a_missing_object():
     with server_that_answers(403, b"") as (endpoint, _), pytest.raises(ObjectsRefused):
         store_at(endpoint).exists("key")
 

@@ -28,17 +28,20 @@ TRAINING_IMAGES = 28
 
 
 class NotificationRecorder:
-    """A doorbell that remembers."""
+    """A notifier that records its notifications."""
 
     def __init__(self) -> None:
         self.subjects: list[UUID] = []
 
-    def ring(self, task: Tasks, subject: UUID) -> None:
+    def notify(self, task: Tasks, subject: UUID) -> None:
         self.subjects.append(subject)
+
+    def check(self) -> None:
+        """A notification is never lost."""
 
 
 @pytest.fixture
-def rings() -> NotificationRecorder:
+def notifications() -> NotificationRecorder:
     return NotificationRecorder()
 
 
@@ -53,35 +56,46 @@ def objects(tmp_path: Path) -> ObjectStore:
 
 
 @pytest.fixture
-def make_desk(
-    settings: Settings, ledger: Ledger, objects: ObjectStore, rings: NotificationRecorder
+def make_trainer(
+    settings: Settings,
+    ledger: Ledger,
+    objects: ObjectStore,
+    notifications: NotificationRecorder,
 ) -> Iterator[Callable[..., TrainingService]]:
-    made: list[TrainingService] = []
+    trainers: list[TrainingService] = []
 
     def make(
         owner: StepOwner | None = None, weights: WeightsFinder | None = None
     ) -> TrainingService:
         weights = weights or WeightsFinder(None, Path("nowhere"), download=False)
-        heartbeat = Heartbeat(lambda tokens: None, LEASE)
-        tools = TrainingTools(objects, weights, settings.home / "bundles", gate_policy(settings))
-        made.append(
-            TrainingService(
-                settings, ledger, tools, heartbeat, rings, owner or StepOwner.current()
-            )
+        tools = TrainingTools(
+            objects=objects,
+            weights=weights,
+            bundle_folder=settings.home / "bundles",
+            policy=gate_policy(settings),
         )
-        return made[-1]
+        trainer = TrainingService(
+            settings=settings,
+            ledger=ledger,
+            tools=tools,
+            heartbeat=Heartbeat(lambda tokens: None, LEASE),
+            notifier=notifications,
+            owner=owner or StepOwner.current(),
+        )
+        trainers.append(trainer)
+        return trainer
 
     yield make
-    for desk in made:
-        desk.release_run()
+    for trainer in trainers:
+        trainer.release_run()
 
 
 @pytest.fixture
-def desk(make_desk: Callable[..., TrainingService]) -> TrainingService:
-    return make_desk()
+def trainer(make_trainer: Callable[..., TrainingService]) -> TrainingService:
+    return make_trainer()
 
 
-def drawn_rows(
+def phantom_rows(
     objects: ObjectStore, seeds: range, split: Split = Split.TRAIN
 ) -> list[LabelledImage]:
     """Phantoms with masks, two of each patient."""
@@ -90,7 +104,11 @@ def drawn_rows(
         image, mask = (objects.put(file).sha256 for file in outlined_phantom(seed))
         rows.append(
             LabelledImage(
-                image, seed % 2 == 0, split, mask_sha256=mask, patient=f"p{seed // 2}"
+                image_sha256=image,
+                malignant=seed % 2 == 0,
+                split=split,
+                mask_sha256=mask,
+                patient=f"p{seed // 2}",
             )
         )
     return rows
@@ -98,43 +116,45 @@ def drawn_rows(
 
 @pytest.fixture
 def dataset(ledger: Ledger, objects: ObjectStore) -> UUID:
-    """Phantoms to learn from and four more that are held back."""
-    held_back = range(TRAINING_IMAGES, TRAINING_IMAGES + 4)
+    """Phantoms to learn from, and four more in the test part."""
+    test_seeds = range(TRAINING_IMAGES, TRAINING_IMAGES + 4)
     rows = [
-        *drawn_rows(objects, range(TRAINING_IMAGES)),
-        *drawn_rows(objects, held_back, Split.TEST),
+        *phantom_rows(objects, range(TRAINING_IMAGES)),
+        *phantom_rows(objects, test_seeds, Split.TEST),
     ]
-    with ledger.system_session("test") as house:
-        dataset = house.datasets.ensure("phantoms", synthetic=True)
-        house.datasets.add(dataset, rows)
+    with ledger.system_session("test") as session:
+        dataset = session.datasets.ensure("phantoms", synthetic=True)
+        session.datasets.add(dataset, rows)
     return dataset
 
 
 @pytest.fixture
 def version(ledger: Ledger, dataset: UUID) -> Version:
-    with ledger.system_session("test") as house:
-        return house.versions.freeze(dataset)
+    with ledger.system_session("test") as session:
+        return session.versions.freeze(dataset)
 
 
 @pytest.fixture
-def ask(ledger: Ledger, dataset: UUID, version: Version) -> Callable[..., UUID]:
-    """Asks for a run of a recipe."""
+def request_run(ledger: Ledger, dataset: UUID, version: Version) -> Callable[..., UUID]:
+    """Requests a run of a recipe."""
 
-    def asked(recipe: object, folds: int | None = None) -> UUID:
-        with ledger.system_session("test") as house:
-            return house.runs.request(dataset, version.id, str(recipe), 0, folds)
+    def request(recipe: object, folds: int | None = None) -> UUID:
+        with ledger.system_session("test") as session:
+            return session.runs.request(
+                dataset, version.id, str(recipe), seed=0, folds=folds
+            )
 
-    return asked
+    return request
 
 
 @pytest.fixture
-def run(ledger: Ledger, ask: Callable[..., UUID]) -> Callable[..., TrainingRun]:
-    """Asks for a run, lets a trainer work and returns the run."""
+def run(ledger: Ledger, request_run: Callable[..., UUID]) -> Callable[..., TrainingRun]:
+    """Requests a run, lets a trainer work and returns the run."""
 
-    def ran(desk: TrainingService, recipe: object) -> TrainingRun:
-        run_id = ask(recipe)
-        desk.work()
-        with ledger.system_session("test") as house:
-            return house.runs.find(run_id)
+    def run(trainer: TrainingService, recipe: object) -> TrainingRun:
+        run_id = request_run(recipe)
+        trainer.work()
+        with ledger.system_session("test") as session:
+            return session.runs.find(run_id)
 
-    return ran
+    return run

@@ -1,4 +1,4 @@
-"""A version whose images came in as cases that were erased since."""
+"""Training on a version with images of cases that were erased since it was frozen."""
 
 from dataclasses import replace
 
@@ -23,62 +23,64 @@ def recipe(tmp_path):
 
 @pytest.fixture
 def erase(ledger, dataset):
-    """Frozen as cases of the north: one image of each part, by part. Erases the case of one."""
+    """Links one image of each part to a case; erases the case of a part."""
     cases = {}
-    with ledger.system_session("test") as house:
-        home = house.hospitals.ensure("north")
-        images = house.versions._draft(dataset)
+    with ledger.system_session("test") as session:
+        hospital = session.hospitals.ensure("north")
+        images = session.versions._draft(dataset)
     for part in Split:
-        image = next(each for each in images if each.split == part)
-        with ledger.hospital_session(home, "test") as book:
-            cases[part] = book.cases.add(replace(CASE, image_sha256=image.image_sha256))
-        with ledger.system_session("test") as house:
-            house.drafts.update_row(dataset, image, cases[part])
+        image = next(image for image in images if image.split == part)
+        with ledger.hospital_session(hospital, "test") as session:
+            cases[part] = session.cases.add(
+                replace(CASE, image_sha256=image.image_sha256)
+            )
+        with ledger.system_session("test") as session:
+            session.drafts.update_row(dataset, image, cases[part])
 
-    def gone(part):
-        with ledger.hospital_session(home, "test") as book:
-            assert book.erasures.erase(cases[part], ErasureReason.PATIENT_REQUEST)
+    def erase(part):
+        with ledger.hospital_session(hospital, "test") as session:
+            assert session.erasures.erase(cases[part], ErasureReason.PATIENT_REQUEST)
 
-    return gone
+    return erase
 
 
-def test_a_run_of_it_fails_and_says_why_and_a_version_frozen_anew_is_trained_on(
-    ledger, erase, dataset, version, ask, desk, recipe
+def test_a_run_of_it_fails_and_a_newly_frozen_version_has_the_other_images(
+    ledger, erase, dataset, version, request_run, trainer, recipe
 ):
     erase(Split.TEST)
-    run_id = ask(recipe)
-    desk.work()
-    with ledger.system_session("test") as house:
-        run = house.runs.find(run_id)
-        anew = house.versions.freeze(dataset)
+    run_id = request_run(recipe)
+    trainer.work()
+    with ledger.system_session("test") as session:
+        run = session.runs.find(run_id)
+        new_version = session.versions.freeze(dataset)
     assert (run.state, run.reason) == (RunState.FAILED, "version-holds-erased")
     assert "./sera dataset freeze NAME" in str(run.message)
-    assert (anew.number, anew.images) == (2, version.images - 1)
+    assert (new_version.number, new_version.images) == (2, version.images - 1)
 
 
-def test_a_run_under_way_stops_at_its_next_step(
-    ledger, erase, version, ask, desk, recipe
+def test_a_running_run_stops_at_its_next_step(
+    ledger, erase, version, request_run, trainer, recipe
 ):
-    run_id = ask(recipe)
-    desk._do(desk._claim())
+    run_id = request_run(recipe)
+    trainer._do(trainer._claim())
     erase(Split.TRAIN)
-    desk.work()
-    with ledger.system_session("test") as house:
-        run = house.runs.find(run_id)
+    trainer.work()
+    with ledger.system_session("test") as session:
+        run = session.runs.find(run_id)
     assert (run.state, run.reason) == (RunState.FAILED, "version-holds-erased")
 
 
-def test_a_gate_that_is_held_again_leaves_erased_test_images_out(
-    ledger, erase, version, ask, desk, recipe
+def test_a_repeated_gate_leaves_erased_test_images_out(
+    ledger, erase, version, request_run, trainer, recipe
 ):
-    run_id = ask(recipe)
-    desk.work()
+    run_id = request_run(recipe)
+    trainer.work()
     erase(Split.TEST)
-    with ledger.system_session("test") as house:
-        house.steps.add_gate_step(run_id)
-    desk.work()
-    with ledger.system_session("test") as house:
+    with ledger.system_session("test") as session:
+        session.steps.add_gate_step(run_id)
+    trainer.work()
+    with ledger.system_session("test") as session:
         gates = [
-            step for step in house.runs.steps(run_id) if step.kind is StepKind.GATE
+            step for step in session.runs.steps(run_id) if step.kind is StepKind.GATE
         ]
     assert [step.outcome["left_out"] for step in gates] == [0, 1]

@@ -1,4 +1,4 @@
-"""The gate's step on real bundles and a directory of objects."""
+"""The gate step on real bundles and a directory of objects."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.trainer import gate as gate_module
-from services.trainer.gate import judge, gate_policy
+from services.trainer.gate import gate_policy, judge
 from shared.bundles import Bundle, load, save
 from shared.domain.models import GateVerdict
 from shared.domain.training.states import Split
@@ -26,8 +26,8 @@ POLICY = GatePolicy()
 TEST_IMAGES = 24
 
 
-class Kept(dict):
-    """Readings kept, and how often one was asked for."""
+class DictCache(dict):
+    """A feature cache in memory."""
 
     def put(self, key, value):
         self[key] = value
@@ -35,13 +35,13 @@ class Kept(dict):
 
 @pytest.fixture(scope="module")
 def bundles(first_bundle, tmp_path_factory) -> list[Bundle]:
-    """Two bundles fitted on phantoms, alike but for their seed and their framing."""
-    second_bundle = tmp_path_factory.mktemp("bundles") / "second"
+    """Two bundles fitted on phantoms; they differ in seed and framing."""
+    second_folder = tmp_path_factory.mktemp("bundles") / "second"
     weights = WeightsFinder(None, Path("nowhere"), download=False)
     recipe = read_recipe(SMALL_RECIPE | {"roi": {"margin": 0.3}})
     second = fit(phantom_samples(24, 0, 0.3), recipe, weights, seed=1)
-    save(second, second_bundle, synthetic=True)
-    return [load(first_bundle), load(second_bundle)]
+    save(second, second_folder, synthetic=True)
+    return [load(first_bundle), load(second_folder)]
 
 
 @pytest.fixture
@@ -57,21 +57,47 @@ def images(objects):
         image, mask = (objects.put(file).sha256 for file in outlined_phantom(seed))
         site = "north" if seed % 3 else None
         rows.append(
-            LabelledImage(image, seed % 2 == 0, Split.TEST, mask_sha256=mask, site=site)
+            LabelledImage(
+                image_sha256=image,
+                malignant=seed % 2 == 0,
+                split=Split.TEST,
+                mask_sha256=mask,
+                site=site,
+            )
         )
     return rows
 
 
 @pytest.fixture
-def keep():
-    return Kept()
+def cache():
+    return DictCache()
 
 
-def test_both_models_read_every_image_as_each_wants_it_cut_out(
-    bundles, images, objects, keep
+@pytest.fixture
+def run_gate(images, objects, cache):
+    """Judges a candidate on the test images."""
+
+    def run(
+        candidate, live=None, *, images=images, cache=cache, progress=ignore_progress
+    ):
+        return judge(
+            candidate=candidate,
+            live=live,
+            images=images,
+            objects=objects,
+            policy=POLICY,
+            feature_cache=cache,
+            progress=progress,
+        )
+
+    return run
+
+
+def test_each_model_reads_every_image_with_its_own_framing(
+    bundles, images, cache, run_gate
 ):
     candidate, live = bundles
-    judgement = judge(candidate, live, images, objects, POLICY, keep, ignore_progress)
+    judgement = run_gate(candidate, live)
     assert candidate.framing == Framing(0.1)
     assert live.framing == Framing(0.3)
     assert judgement.verdict in (GateVerdict.PASSED, GateVerdict.FAILED)
@@ -81,107 +107,110 @@ def test_both_models_read_every_image_as_each_wants_it_cut_out(
         figures["candidate"]["auc"]["value"] - figures["live"]["auc"]["value"]
     )
     assert [row["site"] for row in figures["sites"]] == ["(no site)", "north"]
-    assert len(keep) == 2 * TEST_IMAGES
+    assert len(cache) == 2 * TEST_IMAGES
 
 
-def test_readings_that_are_kept_are_not_made_again(
-    bundles, images, objects, keep, monkeypatch
+def test_cached_predictions_are_not_made_again(
+    bundles, objects, cache, monkeypatch, run_gate
 ):
     candidate, live = bundles
-    first = judge(live, None, images, objects, POLICY, keep, ignore_progress)
-    assert len(keep) == TEST_IMAGES
-    fetched = []
+    first = run_gate(live)
+    assert len(cache) == TEST_IMAGES
+    fetched_hashes = []
     get = type(objects).get
-    monkeypatch.setattr(
-        type(objects),
-        "get",
-        lambda self, sha256: (fetched.append(sha256), get(self, sha256))[1],
-    )
-    again = judge(live, None, images, objects, POLICY, keep, ignore_progress)
-    assert (again, fetched) == (first, [])
-    judge(candidate, live, images, objects, POLICY, keep, ignore_progress)
-    assert len(fetched) == 2 * TEST_IMAGES, (
+
+    def get_and_record(self, sha256):
+        fetched_hashes.append(sha256)
+        return get(self, sha256)
+
+    monkeypatch.setattr(type(objects), "get", get_and_record)
+    second = run_gate(live)
+    assert second == first
+    assert fetched_hashes == []
+    run_gate(candidate, live)
+    assert len(fetched_hashes) == 2 * TEST_IMAGES, (
         "an image and a mask each, for the candidate alone"
     )
 
 
-def test_a_gate_that_was_killed_goes_on_where_it_was(bundles, images, objects, keep):
-    def dies(stage, fraction, message, metrics):
+def test_a_killed_gate_continues_where_it_was(bundles, cache, run_gate):
+    def die(stage, fraction, message, metrics):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        judge(bundles[0], None, images, objects, POLICY, keep, dies)
-    assert len(keep) == gate_module.BATCH_IMAGES
-    judged = judge(bundles[0], None, images, objects, POLICY, keep, ignore_progress)
-    assert judged == judge(bundles[0], None, images, objects, POLICY, Kept(), ignore_progress)
+        run_gate(bundles[0], progress=die)
+    assert len(cache) == gate_module.BATCH_IMAGES
+    judged = run_gate(bundles[0])
+    assert judged == run_gate(bundles[0], cache=DictCache())
 
 
-def test_never_more_than_a_batch_is_in_memory(
-    bundles, images, objects, keep, monkeypatch
-):
-    monkeypatch.setattr(gate_module, "BATCH", 5)
+def test_never_more_than_a_batch_is_in_memory(bundles, monkeypatch, run_gate):
+    monkeypatch.setattr(gate_module, "BATCH_IMAGES", 5)
     sizes = []
     predict = Bundle.predict_each
-    monkeypatch.setattr(
-        Bundle,
-        "predict_each",
-        lambda self, nodules: (sizes.append(len(nodules)), predict(self, nodules))[1],
-    )
-    judge(bundles[0], None, images, objects, POLICY, keep, ignore_progress)
+
+    def predict_and_record(self, nodules):
+        sizes.append(len(nodules))
+        return predict(self, nodules)
+
+    monkeypatch.setattr(Bundle, "predict_each", predict_and_record)
+    run_gate(bundles[0])
     assert sizes == [5, 5, 5, 5, 4]
 
 
-def test_progress_goes_from_nothing_to_all(bundles, images, objects, keep):
-    told = []
-    judge(*bundles, images, objects, POLICY, keep, lambda *said: told.append(said))
-    assert {stage for stage, *_ in told} == {"gate"}
-    fractions = [fraction for _, fraction, *_ in told]
+def test_progress_goes_from_nothing_to_all(bundles, run_gate):
+    reports = []
+
+    def record(*report):
+        reports.append(report)
+
+    run_gate(*bundles, progress=record)
+    assert {stage for stage, *_ in reports} == {"gate"}
+    fractions = [fraction for _, fraction, *_ in reports]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    assert str(told[-1][2]) == f"{2 * TEST_IMAGES} of {2 * TEST_IMAGES} readings"
+    assert str(reports[-1][2]) == f"{2 * TEST_IMAGES} of {2 * TEST_IMAGES} readings"
 
 
-def test_an_image_that_is_gone_counts_as_called_wrongly_and_that_is_kept(
-    bundles, images, objects, keep
+def test_a_missing_image_counts_as_called_wrongly_and_that_is_cached(
+    bundles, images, objects, cache, run_gate
 ):
-    whole = judge(bundles[0], None, images, objects, POLICY, keep, ignore_progress).figures[
-        "candidate"
-    ]
+    complete = run_gate(bundles[0])
     objects.delete(images[0].image_sha256)
-    fresh = Kept()
-    judgement = judge(bundles[0], None, images, objects, POLICY, fresh, ignore_progress)
-    found = judgement.figures["candidate"]
-    assert (whole["unread"], found["unread"]) == (0, 1)
-    assert found["auc"]["value"] <= whole["auc"]["value"]
-    assert "object-missing" in {json.loads(kept)["unread"] for kept in fresh.values()}
+    new_cache = DictCache()
+    judgement = run_gate(bundles[0], cache=new_cache)
+    complete_figures = complete.figures["candidate"]
+    figures = judgement.figures["candidate"]
+    assert (complete_figures["unread"], figures["unread"]) == (0, 1)
+    assert figures["auc"]["value"] <= complete_figures["auc"]["value"]
+    cached = [json.loads(entry) for entry in new_cache.values()]
+    assert "object-missing" in {prediction["unread"] for prediction in cached}
 
 
 def test_an_object_store_that_is_away_ends_the_step_and_counts_against_nobody(
-    bundles, images, objects, keep, monkeypatch
+    bundles, objects, cache, monkeypatch, run_gate
 ):
-    def away(self, sha256):
+    def fail(self, sha256):
         raise Unavailable(service="The object store")
 
-    monkeypatch.setattr(type(objects), "get", away)
+    monkeypatch.setattr(type(objects), "get", fail)
     with pytest.raises(Unavailable):
-        judge(bundles[0], None, images, objects, POLICY, keep, ignore_progress)
-    assert not keep
+        run_gate(bundles[0])
+    assert not cache
 
 
-def test_without_test_images_nothing_is_judged_and_nothing_is_read(
-    bundles, objects, keep
-):
-    judgement = judge(*bundles, [], objects, POLICY, keep, ignore_progress)
+def test_without_test_images_nothing_is_judged_and_nothing_is_read(bundles, run_gate):
+    judgement = run_gate(*bundles, images=[])
     assert judgement.verdict is GateVerdict.NOT_JUDGED
 
 
-def test_a_bundle_is_no_worse_than_itself(bundles, images, objects, keep):
-    judgement = judge(bundles[0], bundles[0], images, objects, POLICY, keep, ignore_progress)
+def test_a_bundle_is_no_worse_than_itself(bundles, run_gate):
+    judgement = run_gate(bundles[0], bundles[0])
     assert judgement.figures["comparison"]["difference"] == 0
     assert "auc-not-worse" in {reason.code for reason in judgement.reasons}
 
 
-def test_the_policy_is_the_settings_and_its_defaults_are_theirs():
+def test_the_policy_comes_from_the_settings_with_the_same_defaults():
     assert gate_policy(Settings()) == GatePolicy()
     assert gate_policy(
         Settings(gate_margin=0.02, gate_least_of_each_class=50)

@@ -1,14 +1,14 @@
-"""A recipe with a tuned network through the queue: its steps make the model that `fit` makes in one go."""
+"""A recipe with a tuned network: the steps of its run make the same model as one `fit`."""
 
 import pytest
 import torch
 
-from services.trainer.samples import outlined_share, make_samples
+from services.trainer.samples import make_samples, outlined_share
 from shared.domain.training.states import RunState, Split, StepKind
 from shared.learning import fit, recipe_framing
 from shared.networks import WeightsFinder
 from shared.recipes import load_recipe
-from tests.integration.trainer.conftest import drawn_rows
+from tests.integration.trainer.conftest import phantom_rows
 
 RECIPE = """
 name = "tuned"
@@ -45,16 +45,12 @@ inner_folds = 2
 
 @pytest.fixture
 def dataset(ledger, objects):
-    """Twelve phantoms and four more that are held back: a network is tuned six times on them."""
-    with ledger.system_session("test") as house:
-        dataset = house.datasets.ensure("phantoms", synthetic=True)
-        house.datasets.add(
-            dataset,
-            [
-                *drawn_rows(objects, range(12)),
-                *drawn_rows(objects, range(12, 16), Split.TEST),
-            ],
-        )
+    """Twelve phantoms and four test images; a network is tuned six times on them."""
+    with ledger.system_session("test") as session:
+        dataset = session.datasets.ensure("phantoms", synthetic=True)
+        rows = phantom_rows(objects, range(12))
+        test_rows = phantom_rows(objects, range(12, 16), Split.TEST)
+        session.datasets.add(dataset, [*rows, *test_rows])
     return dataset
 
 
@@ -71,33 +67,41 @@ def weights(tmp_path, filled):
     return WeightsFinder(tmp_path, tmp_path / "cache", download=False)
 
 
-def test_two_trainers_share_a_run_and_make_the_model_that_one_fit_makes(
-    make_desk, ask, recipe, weights, ledger, objects, version
+def claim_with_each(trainers):
+    """The trainers that got a step, with their steps."""
+    claims = [(trainer, trainer._claim()) for trainer in trainers]
+    return [(trainer, step) for trainer, step in claims if step]
+
+
+def test_two_trainers_share_a_run_and_make_the_model_of_one_fit(
+    make_trainer, request_run, recipe, weights, ledger, objects, version
 ):
-    run_id = ask(recipe, folds=2)
-    desks = [make_desk(weights=weights), make_desk(weights=weights)]
-    while held := [(desk, step) for desk in desks if (step := desk._claim())]:
-        for desk, step in reversed(held):
-            desk._do(step)
-    with ledger.system_session("test") as house:
-        run = house.runs.find(run_id)
-        steps = house.runs.steps(run_id)
-        said = house.runs.events(run_id)
-        learned = house.versions.images(version.id, Split.TRAIN)
+    run_id = request_run(recipe, folds=2)
+    trainers = [make_trainer(weights=weights), make_trainer(weights=weights)]
+    while claims := claim_with_each(trainers):
+        for trainer, step in reversed(claims):
+            trainer._do(step)
+    with ledger.system_session("test") as session:
+        run = session.runs.find(run_id)
+        steps = session.runs.steps(run_id)
+        events = session.runs.events(run_id)
+        images = session.versions.images(version.id, Split.TRAIN)
     assert run.state is RunState.DONE
     assert [step.name for step in steps if step.kind is StepKind.TUNING] == [
         "tuning/1-squeezenet/0",
         "tuning/1-squeezenet/1",
         "tuning/1-squeezenet/final",
     ]
-    whole = load_recipe(recipe).with_calipers(outlined_share(learned))
-    whole = whole.with_folds(2)
-    alone = fit(make_samples(learned, objects, recipe_framing(whole)), whole, weights)
-    assert run.metrics == pytest.approx(dict(alone.metrics), abs=1e-6)
+    run_recipe = load_recipe(recipe).with_calipers(outlined_share(images))
+    run_recipe = run_recipe.with_folds(2)
+    samples = make_samples(images, objects, recipe_framing(run_recipe))
+    model = fit(samples, run_recipe, weights)
+    assert run.metrics == pytest.approx(dict(model.metrics), abs=1e-6)
     epochs = [
         event.metrics
-        for event in said
+        for event in events
         if event.step == "tuning/1-squeezenet/0" and "loss" in event.metrics
     ]
-    assert [each["epoch"] for each in epochs] == [1, 2]
-    assert all(each["loss"] > 0 and 0 <= each["auc"] <= 1 for each in epochs)
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+    assert all(epoch["loss"] > 0 for epoch in epochs)
+    assert all(0 <= epoch["auc"] <= 1 for epoch in epochs)

@@ -128,7 +128,7 @@ def test_a_sweep_whose_time_is_over_leaves_the_rest_to_the_next(ledger, objects,
     for sweep_s, remaining in ((0, 3), (60, 0)):
         RetentionSweeper(ledger, objects, default_days=9, sweep_s=sweep_s).sweep()
         with ledger.system_session("test") as session:
-            due_by_hospital = session.retention.due(9)
+            due_by_hospital = session.retention.count_due(9)
         assert sum(due.cases for due in due_by_hospital.values()) == remaining
 
 

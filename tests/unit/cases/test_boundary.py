@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 
-def test_what_the_gateway_needs_of_a_case_loads_no_model():
+def test_the_modules_that_the_gateway_needs_load_no_model():
     probe = (
         "import sys, shared.cases.accept, shared.cases.decide, shared.cases.result; "
         "sys.exit(bool({'torch', 'sklearn', 'torchvision', 'skops'} & set(sys.modules)))"

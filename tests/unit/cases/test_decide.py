@@ -12,7 +12,7 @@ POINTS = tuple(
 
 
 def facts(**changes: object) -> DecisionFacts:
-    plain = {
+    defaults = {
         "score": 0.6,
         "unlike_training": False,
         "youden_cutoff": 0.5,
@@ -22,7 +22,7 @@ def facts(**changes: object) -> DecisionFacts:
         "target_sensitivity": None,
         "refer_alpha": None,
     }
-    return DecisionFacts(**plain | changes)
+    return DecisionFacts(**defaults | changes)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_score_at_the_cut_off_is_malignant(score, verdict):
         (0.99, 0.3, "sensitivity>=0.95"),
     ],
 )
-def test_a_target_takes_the_least_point_that_reaches_it(target, cutoff, rule):
+def test_a_target_selects_the_least_point_that_reaches_it(target, cutoff, rule):
     decision = decide(facts(target_sensitivity=target))
     assert (decision.cutoff, decision.cutoff_rule) == (cutoff, rule)
 
@@ -84,7 +84,7 @@ def test_a_certain_case_is_decided_and_keeps_its_p_values():
     assert (decision.conformal.benign_p, decision.conformal.malignant_p) == (0.02, 0.7)
 
 
-def test_a_model_without_evidence_goes_by_youden_and_names_the_unmet_choices():
+def test_a_model_without_evidence_uses_youden_and_names_the_unmet_settings():
     old = {"operating_points": None, "benign_p": None, "malignant_p": None}
     decision = decide(facts(**old, target_sensitivity=0.95, refer_alpha=0.1))
     (finding,) = decision.findings
@@ -94,6 +94,6 @@ def test_a_model_without_evidence_goes_by_youden_and_names_the_unmet_choices():
     assert "sensitivity and referring uncertain cases" in finding.message
 
 
-def test_a_model_without_evidence_says_nothing_where_nothing_was_chosen():
+def test_a_model_without_evidence_has_no_finding_without_such_settings():
     old = {"operating_points": None, "benign_p": None, "malignant_p": None}
     assert decide(facts(**old)).findings == ()

@@ -12,33 +12,35 @@ from shared.imaging.regions.crop import NO_ROI
 from shared.phantoms import draw
 from tests.support.builders import encode, png
 
-EARLIER = Finding("first-page", "Said before.")
+EARLIER = Finding("first-page", "An earlier finding.")
 
 
-def test_burnt_in_text_is_told_beside_what_was_found_before_and_changes_no_pixel():
+def test_burnt_in_text_is_an_additional_finding_and_changes_no_pixel():
     pixels = np.zeros((80, 240), np.uint8)
     cv2.putText(
-        pixels, "DOE JANE", (8, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 200, 1, cv2.LINE_AA
+        pixels,
+        text="DOE JANE",
+        org=(8, 40),
+        fontFace=cv2.FONT_HERSHEY_SIMPLEX,
+        fontScale=0.7,
+        color=200,
+        thickness=1,
+        lineType=cv2.LINE_AA,
     )
     image = UltrasoundImage(pixels.copy(), ImageFormat.PNG, findings=(EARLIER,))
-    seen = with_text_finding(image)
-    assert seen.findings == (EARLIER, BURNT_IN_TEXT)
-    assert (seen.pixels == pixels).all()
-    assert with_text_finding(replace(image, region=Box(0, 0, 9, 9))).findings == (
-        EARLIER,
-    )
+    checked = with_text_finding(image)
+    assert checked.findings == (EARLIER, BURNT_IN_TEXT)
+    assert (checked.pixels == pixels).all()
+    with_region = replace(image, region=Box(0, 0, 9, 9))
+    assert with_text_finding(with_region).findings == (EARLIER,)
 
 
-def test_a_photo_is_told_and_a_file_is_not():
+def test_a_photo_has_a_finding_and_a_file_has_none():
     data = png(3)
-    codes = {
-        source: [
-            finding.code for finding in prepare(data, Framing(), source=source).findings
-        ]
-        for source in ImageSource
-    }
-    assert PHOTO.code in codes[ImageSource.PHOTO]
-    assert PHOTO.code not in codes[ImageSource.FILE]
+    photo = prepare(data, Framing(), source=ImageSource.PHOTO)
+    file = prepare(data, Framing(), source=ImageSource.FILE)
+    assert PHOTO in photo.findings
+    assert PHOTO not in file.findings
 
 
 def test_a_mask_is_the_roi():
@@ -49,7 +51,7 @@ def test_a_mask_is_the_roi():
     assert nodule.mask.sum() == phantom.mask.sum()
 
 
-def test_an_image_is_decoded_where_the_caller_says_and_its_frame_is_asked_for():
+def test_the_given_decoder_gets_the_image_and_the_frame():
     calls = []
 
     def decoder(data, frame):

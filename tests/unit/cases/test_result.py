@@ -33,7 +33,7 @@ MODEL = ModelFacts(
 )
 
 
-def made(case=CASE, settings=SETTINGS, model=MODEL, prediction=PREDICTION):
+def result_of(case=CASE, settings=SETTINGS, model=MODEL, prediction=PREDICTION):
     timings = Timings(waited=1.0, prepare=2.0, infer=3.0)
     return make_result(
         prediction, case=case, settings=settings, model=model, timings=timings
@@ -45,35 +45,35 @@ def codes(result):
 
 
 def test_at_the_training_prevalence_the_risk_is_the_models_own():
-    result = made()
+    result = result_of()
     assert result.risk == pytest.approx(0.5)
     assert result.cutoff_risk == pytest.approx(0.5)
     assert (result.components, result.model) == (PREDICTION.components, MODEL.reference)
 
 
 def test_risk_and_cut_off_follow_the_hospitals_prevalence_and_the_decision_does_not():
-    rare = made(settings=replace(SETTINGS, prevalence=0.1))
+    rare = result_of(settings=replace(SETTINGS, prevalence=0.1))
     assert rare.risk == pytest.approx(0.1)
     assert rare.cutoff_risk == pytest.approx(0.1)
-    assert (rare.prevalence, rare.decision) == (0.1, made().decision)
+    assert (rare.prevalence, rare.decision) == (0.1, result_of().decision)
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_advice_goes_by_the_hospitals_rule_with_the_others_beside_it(rule):
-    fna = made(settings=replace(SETTINGS, fna_rule=rule)).fna
-    assert (fna.rule, fna.size_mm, fna.risk) == (rule, 14.5, made().risk)
-    assert {other.rule for other in fna.alternatives} == set(RULES) - {rule}
+def test_the_advice_follows_the_hospitals_rule_with_the_others_as_alternatives(rule):
+    fna = result_of(settings=replace(SETTINGS, fna_rule=rule)).fna
+    assert (fna.rule, fna.size_mm, fna.risk) == (rule, 14.5, result_of().risk)
+    assert {alternative.rule for alternative in fna.alternatives} == set(RULES) - {rule}
 
 
-def test_without_a_size_there_is_no_advice_and_that_is_told():
-    result = made(case=replace(CASE, size_mm=None, measured_mm=12.0))
+def test_without_a_size_there_is_a_warning_and_no_advice():
+    result = result_of(case=replace(CASE, size_mm=None, measured_mm=12.0))
     assert result.fna is None
     assert codes(result) == ["roi-absent", "size-not-given"]
 
 
-def test_a_small_nodule_is_told_with_its_size():
-    assert "under-10-mm" not in codes(made(case=replace(CASE, size_mm=10.0)))
-    warning = made(case=replace(CASE, size_mm=6.0)).warnings[-1]
+def test_a_small_nodule_has_a_warning_with_its_size():
+    assert "under-10-mm" not in codes(result_of(case=replace(CASE, size_mm=10.0)))
+    warning = result_of(case=replace(CASE, size_mm=6.0)).warnings[-1]
     assert (warning.code, warning.facts) == (
         "under-10-mm",
         {"size_mm": 6.0, "limit_mm": 10.0},
@@ -90,36 +90,35 @@ def test_a_small_nodule_is_told_with_its_size():
         (10, 12, False),
     ],
 )
-def test_sizes_that_are_too_far_apart_are_told_with_both(size_mm, measured_mm, differs):
-    result = made(case=replace(CASE, size_mm=size_mm, measured_mm=measured_mm))
+def test_sizes_that_differ_too_much_are_both_in_the_warning(
+    size_mm, measured_mm, differs
+):
+    result = result_of(case=replace(CASE, size_mm=size_mm, measured_mm=measured_mm))
     sizes = [
         warning.facts for warning in result.warnings if warning.code == "size-differs"
     ]
-    assert sizes == (
-        [{"size_mm": size_mm, "measured_mm": measured_mm}] if differs else []
-    )
+    expected = {"size_mm": size_mm, "measured_mm": measured_mm}
+    assert sizes == ([expected] if differs else [])
 
 
-def test_a_duplicate_and_a_synthetic_model_are_told_last():
+def test_the_warnings_of_a_duplicate_and_a_synthetic_model_come_last():
     case = replace(CASE, duplicate_of="1f0b8f5e")
-    result = made(case=case, model=replace(MODEL, synthetic=True))
+    result = result_of(case=case, model=replace(MODEL, synthetic=True))
     assert codes(result) == ["roi-absent", "duplicate", "synthetic-model"]
     assert result.warnings[1].facts == {"case": "1f0b8f5e"}
 
 
-def test_a_code_is_told_once():
-    twice = replace(PREDICTION, findings=(ON_IMAGE,))
-    assert codes(made(prediction=twice)) == ["roi-absent"]
+def test_each_warning_code_occurs_once():
+    prediction = replace(PREDICTION, findings=(ON_IMAGE,))
+    assert codes(result_of(prediction=prediction)) == ["roi-absent"]
 
 
-def test_the_roi_that_calipers_enclose_is_told_in_pixels():
-    result = made(case=replace(CASE, found_roi=Box(1, 2, 30, 40)))
+def test_the_roi_between_calipers_is_in_pixels():
+    result = result_of(case=replace(CASE, found_roi=Box(1, 2, 30, 40)))
     assert (result.roi.box, result.roi.source) == ((1, 2, 30, 40), "calipers")
-    assert made().roi is None
+    assert result_of().roi is None
 
 
 def test_an_image_unlike_the_training_images_is_referred():
-    assert (
-        made(prediction=replace(PREDICTION, decision=Verdict.REFER)).decision
-        is Verdict.REFER
-    )
+    referred = replace(PREDICTION, decision=Verdict.REFER)
+    assert result_of(prediction=referred).decision is Verdict.REFER

@@ -18,8 +18,8 @@ def sera(
         monkeypatch.setattr(sys, "argv", ["sera", *map(str, arguments)])
         with pytest.raises(SystemExit) as left:
             main()
-        told = capsys.readouterr()
-        return left.value.code or 0, told.out, told.err
+        captured = capsys.readouterr()
+        return left.value.code or 0, captured.out, captured.err
 
     return run
 
@@ -29,8 +29,8 @@ def sera_done(sera: Callable[..., Ran]) -> Callable[..., str]:
     """Runs a command that has to succeed; its stdout."""
 
     def run(*arguments: object) -> str:
-        code, out, err = sera(*arguments)
+        code, stdout, err = sera(*arguments)
         assert code == 0, err
-        return out
+        return stdout
 
     return run

@@ -63,9 +63,9 @@ def test_a_failed_run_is_told_in_one_sentence_with_the_way_on() -> None:
         "reason": "too-few-images",
         "message": "There are too few images.",
     }
-    (said,) = run_lines(failed, None)
-    assert said.startswith("The run ended as failed: There are too few images.")
-    assert said.endswith("./sera runs resume a1b2c3d4")
+    (output,) = run_lines(failed, None)
+    assert output.startswith("The run ended as failed: There are too few images.")
+    assert output.endswith("./sera runs resume a1b2c3d4")
 
 
 class Gateway:
@@ -79,13 +79,15 @@ class Gateway:
 
 
 @pytest.mark.parametrize(
-    ("which", "version"), [("light", 2), ("light/1", 1), ("1" * 12, 1), ("2" * 64, 2)]
+    ("reference", "version"), [("light", 2), ("light/1", 1), ("1" * 12, 1), ("2" * 64, 2)]
 )
-def test_a_model_is_found_by_name_version_or_digest(which: str, version: int) -> None:
-    assert find_model(Gateway(), which)["version"] == version
+def test_a_model_is_found_by_name_version_or_digest(
+    reference: str, version: int
+) -> None:
+    assert find_model(Gateway(), reference)["version"] == version
 
 
-@pytest.mark.parametrize("which", ["", "11", "light/3", "ligh", "../cases"])
-def test_what_means_no_model_is_said_to_be_none(which: str) -> None:
+@pytest.mark.parametrize("reference", ["", "11", "light/3", "ligh", "../cases"])
+def test_what_means_no_model_is_said_to_be_none(reference: str) -> None:
     with pytest.raises(ModelUnknown, match="models list"):
-        find_model(Gateway(), which)
+        find_model(Gateway(), reference)

@@ -12,13 +12,13 @@ from cli.connection import ApiClient, ApiProblem, Unreachable
 class Restarting(BaseHTTPRequestHandler):
     """Answers, hangs up twice without a word, and answers again."""
 
-    asked = 0
+    requests = 0
 
     def do_GET(self) -> None:
-        Restarting.asked += 1
-        if Restarting.asked in (2, 3):
+        Restarting.requests += 1
+        if Restarting.requests in (2, 3):
             return
-        body = b'{"asked": %d}' % Restarting.asked
+        body = b'{"asked": %d}' % Restarting.requests
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -31,16 +31,16 @@ class Restarting(BaseHTTPRequestHandler):
 class Crowded(BaseHTTPRequestHandler):
     """Sends everybody away twice; at one address without saying until when."""
 
-    asked = 0
+    requests = 0
 
     def do_GET(self) -> None:
-        Crowded.asked += 1
+        Crowded.requests += 1
         body = (
             b'{"code": "rate-limited", "detail": "Too many."}'
-            if Crowded.asked != 3
+            if Crowded.requests != 3
             else b'{"asked": 3}'
         )
-        self.send_response(200 if Crowded.asked == 3 else 429)
+        self.send_response(200 if Crowded.requests == 3 else 429)
         self.send_header("Content-Length", str(len(body)))
         if self.path != "/for-ever":
             self.send_header("Retry-After", "0")
@@ -67,13 +67,13 @@ class Unsteady(BaseHTTPRequestHandler):
         if len(self.sent) == 1:
             return
         status, code = self.answers[len(self.sent) - 2]
-        told = b'{"code": "%s", "detail": "."}' % code.encode()
+        result = b'{"code": "%s", "detail": "."}' % code.encode()
         self.send_response(status)
-        self.send_header("Content-Length", str(len(told)))
+        self.send_header("Content-Length", str(len(result)))
         if status != 201:
             self.send_header("Retry-After", "0")
         self.end_headers()
-        self.wfile.write(told)
+        self.wfile.write(result)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -90,26 +90,26 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 
 def test_a_server_that_restarts_meanwhile_is_asked_again():
-    Restarting.asked = 0
+    Restarting.requests = 0
     with serving(Restarting) as url, ApiClient(url, "key") as api:
         assert [api.get("/a"), api.get("/b")] == [{"asked": 1}, {"asked": 4}]
 
 
 def test_where_too_many_ask_one_comes_back_when_told_to():
-    Crowded.asked = 0
+    Crowded.requests = 0
     with serving(Crowded) as url, ApiClient(url, "key") as api:
         assert api.get("/cases") == {"asked": 3}
 
 
 def test_a_refusal_that_says_no_time_is_told_at_once():
-    Crowded.asked = 0
+    Crowded.requests = 0
     with (
         serving(Crowded) as url,
         ApiClient(url, "key") as api,
         pytest.raises(ApiProblem, match="Too many"),
     ):
         api.get("/for-ever")
-    assert Crowded.asked == 1
+    assert Crowded.requests == 1
 
 
 def test_a_write_is_sent_again_under_its_key_until_it_is_answered():

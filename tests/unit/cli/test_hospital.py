@@ -3,12 +3,12 @@ import pytest
 from cli.commands.hospital import (
     NotANumber,
     cutoff_line,
+    load_line,
+    operating_point_cells,
+    parse_number,
+    referral_lines,
     retention_cell,
     retention_line,
-    load_line,
-    parse_number,
-    operating_point_cells,
-    referral_lines,
     settings_cells,
 )
 
@@ -49,12 +49,12 @@ def test_another_word_is_refused_with_an_example():
 
 
 def test_what_the_installation_decides_stands_in_brackets():
-    used = {
+    in_use = {
         "in_use": {"prevalence": 0.23, "fna_rule": "rule/1"},
         "prevalence": None,
         "fna_rule": "rule/1",
     }
-    assert settings_cells(used) == ("(23%)", "rule/1")
+    assert settings_cells(in_use) == ("(23%)", "rule/1")
 
 
 def test_the_outcome_is_told_in_a_line_of_the_table_and_in_words():
@@ -76,9 +76,9 @@ def test_the_outcome_is_told_in_a_line_of_the_table_and_in_words():
 
 
 def test_how_much_it_may_send_is_told_in_a_line():
-    used = {"rate_per_minute": 600, "inflight_quota": 50, "weight": 2.0}
-    told = load_line({"in_use": used})
-    assert told == (
+    in_use = {"rate_per_minute": 600, "inflight_quota": 50, "weight": 2.0}
+    result = load_line({"in_use": in_use})
+    assert result == (
         "It may send 600 cases a minute, 50 unanswered at a time; its share beside others "
         "counts 2."
     )
@@ -89,18 +89,23 @@ def test_how_long_cases_are_kept_is_told_in_a_line():
         retention_line({"in_use": {"retention_days": None}, "due": 0})
         == "Its cases are kept for ever."
     )
-    told = retention_line({"in_use": {"retention_days": 365.0}, "due": 3})
+    result = retention_line({"in_use": {"retention_days": 365.0}, "due": 3})
     assert (
-        told
+        result
         == "Its cases are erased after 365 days; older now, and erased with the next sweep: 3."
     )
 
 
 @pytest.mark.parametrize(
-    ("own", "used", "told"), [(30, 30.0, "30 days"), (None, 365.0, "(365 days)")]
+    ("settingin_usegstexts"told"), [(30, 30.0, "30 days"), (None, 365.0, "(365 days)")]
 )
-def test_how_long_cases_are_kept_stands_in_the_table(own, used, told):
-    assert retention_cell({"retention_days": own, "in_use": {"retention_days": used}}) == told
+def test_how_long_cases_are_kept_stands_in_the_table(setting, in_use, text):
+    assert (
+        retention_cell(
+            {"retention_days": setting, "in_use": {"retention_days": in_use}}
+        )
+        == text
+    )
     assert (
         retention_cell({"retention_days": None, "in_use": {"retention_days": None}})
         == "(for ever)"
@@ -108,6 +113,6 @@ def test_how_long_cases_are_kept_stands_in_the_table(own, used, told):
 
 
 def test_nothing_to_set_is_said_before_anything_is_asked(sera):
-    code, _, told = sera("hospital", "set", "north")
+    code, _, output = sera("hospital", "set", "north")
     assert code == 1
-    assert "[nothing-to-set]" in told
+    assert "[nothing-to-set]" in output

@@ -2,7 +2,7 @@ import pytest
 
 from cli.commands.load import on_this_machine
 
-ASKED = ("load", "--hospitals", "2", "--rate", "1", "--minutes", "0.1")
+COMMAND = ("load", "--hospitals", "2", "--rate", "1", "--minutes", "0.1")
 
 
 @pytest.mark.parametrize(
@@ -33,11 +33,11 @@ def test_others_are_not(url):
 
 
 def test_another_machine_is_not_loaded_without_consent(sera, tmp_path):
-    code, _, told = sera(
-        *ASKED, "--url", "http://10.0.0.7:8000", "--out", tmp_path / "report.html"
+    code, _, output = sera(
+        *COMMAND, "--url", "http://10.0.0.7:8000", "--out", tmp_path / "report.html"
     )
     assert code == 1
-    assert "--yes-load-this-server" in told
+    assert "--yes-load-this-server" in output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -45,8 +45,8 @@ def test_a_server_that_only_a_variable_names_is_not_loaded_even_with_consent(
     sera, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("SERA_URL", "https://sera.example")
-    code, _, told = sera(
-        *ASKED, "--yes-load-this-server", "--out", tmp_path / "report.html"
+    code, _, output = sera(
+        *COMMAND, "--yes-load-this-server", "--out", tmp_path / "report.html"
     )
     assert code == 1
-    assert "load-not-this-machine" in told
+    assert "load-not-this-machine" in output

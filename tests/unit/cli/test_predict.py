@@ -42,10 +42,10 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_json_holds_each_result_in_the_order_given(sera, bundle, images):
     names = [str(images / name) for name in ("2.png", "0.png")]
-    code, out, _ = sera(
+    code, stdout, _ = sera(
         "predict", *names, "--bundle", bundle, "--json", "--size-mm", "14.5"
     )
-    answers = json.loads(out)
+    answers = json.loads(stdout)
     loaded = load(bundle)
     nodules = [read_nodule(Path(name), None, Framing(0.1)) for name in names]
     assert code == 0
@@ -67,9 +67,11 @@ def test_json_holds_each_result_in_the_order_given(sera, bundle, images):
 def test_prevalence_and_rule_are_those_stated(sera, bundle, images):
     rule = "risk-band/K-TIRADS-2021/1"
     stated = ("--prevalence", "0.05", "--fna-rule", rule, "--size-mm", "9")
-    _, out, _ = sera("predict", images / "0.png", "--bundle", bundle, "--json", *stated)
+    _, stdout, _ = sera(
+        "predict", images / "0.png", "--bundle", bundle, "--json", *stated
+    )
     _, usual, _ = sera("predict", images / "0.png", "--bundle", bundle, "--json")
-    (rare,), (plain,) = json.loads(out), json.loads(usual)
+    (rare,), (plain,) = json.loads(stdout), json.loads(usual)
     assert rare["risk"] < plain["risk"]
     assert (rare["prevalence"], plain["prevalence"]) == (0.05, 0.23)
     assert rare["score"] == plain["score"]
@@ -82,8 +84,8 @@ def test_settings_of_the_environment_are_the_defaults(
     monkeypatch.setenv("SERA_PREVALENCE", "0.4")
     monkeypatch.setenv("SERA_FNA_RULE", "risk-band/K-TIRADS-2016/1")
     options = ("--json", "--size-mm", "9")
-    _, out, _ = sera("predict", images / "0.png", "--bundle", bundle, *options)
-    (answer,) = json.loads(out)
+    _, stdout, _ = sera("predict", images / "0.png", "--bundle", bundle, *options)
+    (answer,) = json.loads(stdout)
     assert (answer["prevalence"], answer["fna"]["rule"]) == (
         0.4,
         "risk-band/K-TIRADS-2016/1",
@@ -91,20 +93,22 @@ def test_settings_of_the_environment_are_the_defaults(
 
 
 def test_without_a_size_there_is_no_advice_and_that_is_told(sera, bundle, images):
-    _, out, _ = sera("predict", images / "0.png", "--bundle", bundle, "--json")
-    (answer,) = json.loads(out)
+    _, stdout, _ = sera("predict", images / "0.png", "--bundle", bundle, "--json")
+    (answer,) = json.loads(stdout)
     assert answer["fna"] is None
     assert "size-not-given" in {warning["code"] for warning in answer["warnings"]}
-    _, out, _ = sera("predict", images / "0.png", "--bundle", bundle)
-    assert "No FNA advice for 1 of 1 images: their size was not given." in out
-    _, out, _ = sera("predict", images / "0.png", "--bundle", bundle, "--size-mm", "12")
-    assert "No FNA advice" not in out
+    _, stdout, _ = sera("predict", images / "0.png", "--bundle", bundle)
+    assert "No FNA advice for 1 of 1 images: their size was not given." in stdout
+    _, stdout, _ = sera(
+        "predict", images / "0.png", "--bundle", bundle, "--size-mm", "12"
+    )
+    assert "No FNA advice" not in stdout
 
 
 def test_an_image_that_cannot_be_read_keeps_its_place_and_ends_with_1(
     sera, bundle, images
 ):
-    code, out, _ = sera(
+    code, stdout, _ = sera(
         "predict",
         images / "broken.png",
         images / "0.png",
@@ -113,28 +117,28 @@ def test_an_image_that_cannot_be_read_keeps_its_place_and_ends_with_1(
         bundle,
         "--json",
     )
-    broken, good, gone = json.loads(out)
+    broken, good, missing = json.loads(stdout)
     assert code == 1
     assert Result.from_json(good).components
-    assert set(broken) == set(gone) == {"image", "error"}
+    assert set(broken) == set(missing) == {"image", "error"}
     assert set(broken["error"]) == {"code", "message"}
     assert broken["error"]["code"] == "image-unsupported"
-    assert gone["error"]["code"] == "file-unreadable"
+    assert missing["error"]["code"] == "file-unreadable"
     assert (
         "gone.png cannot be opened (No such file or directory)"
-        in gone["error"]["message"]
+        in missing["error"]["message"]
     )
 
 
 def test_a_manifests_own_sizes_come_before_the_one_stated(sera, bundle, images):
     (images / "sizes.csv").write_text("image,size_mm\n0.png,8.5\n1.png,\n")
     options = ("--manifest", images / "sizes.csv", "--size-mm", "20", "--json")
-    _, out, _ = sera("predict", "--bundle", bundle, *options)
-    assert [answer["fna"]["size_mm"] for answer in json.loads(out)] == [8.5, 20.0]
+    _, stdout, _ = sera("predict", "--bundle", bundle, *options)
+    assert [answer["fna"]["size_mm"] for answer in json.loads(stdout)] == [8.5, 20.0]
 
 
 def test_a_manifest_gives_images_and_masks_after_those_named(sera, bundle, images):
-    code, out, _ = sera(
+    code, stdout, _ = sera(
         "predict",
         images / "0.png",
         "--bundle",
@@ -143,23 +147,23 @@ def test_a_manifest_gives_images_and_masks_after_those_named(sera, bundle, image
         images / "manifest.csv",
         "--json",
     )
-    named, masked, broken, again = json.loads(out)
+    named, masked, broken, repeated = json.loads(stdout)
     outlined = load(bundle).predict(
         [read_nodule(images / "2.png", images / "mask2.png", Framing(0.1))]
     )[0]
     assert code == 1
-    assert [one["image"] for one in (named, masked, broken, again)] == [
+    assert [answer["image"] for answer in (named, masked, broken, repeated)] == [
         str(images / "0.png"),
         "2.png",
         "broken.png",
         "0.png",
     ]
     assert masked["score"] == pytest.approx(outlined.score, abs=1e-6)
-    assert again["score"] == pytest.approx(named["score"], abs=1e-6)
+    assert repeated["score"] == pytest.approx(named["score"], abs=1e-6)
 
 
 def test_batches_give_what_one_batch_gives(sera, bundle, images, monkeypatch):
-    asked = (
+    values = (
         "predict",
         "--bundle",
         bundle,
@@ -167,21 +171,23 @@ def test_batches_give_what_one_batch_gives(sera, bundle, images, monkeypatch):
         images / "manifest.csv",
         "--json",
     )
-    whole = sera(*asked)
+    one_batch = sera(*values)
     monkeypatch.setattr(predict, "BATCH_IMAGES", 1)
-    single = sera(*asked)
-    for one, other in zip(json.loads(whole[1]), json.loads(single[1]), strict=True):
-        assert one.keys() == other.keys()
-        assert one.get("score") == pytest.approx(other.get("score"), abs=1e-6)
+    single = sera(*values)
+    for answer, expected in zip(
+        json.loads(one_batch[1]), json.loads(single[1]), strict=True
+    ):
+        assert answer.keys() == expected.keys()
+        assert answer.get("score") == pytest.approx(expected.get("score"), abs=1e-6)
 
 
 def test_people_get_a_table(sera, bundle, images, monkeypatch):
     monkeypatch.chdir(images)
     arguments = ("1.png", "broken.png", "--bundle", bundle, "--size-mm", "12")
-    code, out, _ = sera("predict", *arguments)
+    code, stdout, _ = sera("predict", *arguments)
     assert code == 1
     head, good, bad, *_ = (
-        line for line in out.splitlines() if not line.startswith(" ")
+        line for line in stdout.splitlines() if not line.startswith(" ")
     )
     assert tuple(head.split()) == predict.COLUMNS
     assert "1.png" in good
@@ -189,13 +195,13 @@ def test_people_get_a_table(sera, bundle, images, monkeypatch):
     assert re.search(r"(yes|no) +TR\d", good)
     assert "roi-absent" in good
     assert "broken.png" in bad
-    assert "Risk where 23 % of nodules are malignant" in out
-    assert "FNA by risk-band/ACR-2017/1" in out
-    assert "synthetic phantoms" in out
+    assert "Risk where 23 % of nodules are malignant" in stdout
+    assert "FNA by risk-band/ACR-2017/1" in stdout
+    assert "synthetic phantoms" in stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["{images}/0.png", "--bundle", "{images}/nowhere"], r"[bundle-missing]"),
         (["--bundle", "{bundle}"], "[nothing-to-predict]"),
@@ -229,12 +235,12 @@ def test_people_get_a_table(sera, bundle, images, monkeypatch):
         ),
     ],
 )
-def test_bad_input_is_told_in_one_sentence(sera, bundle, images, arguments, told):
-    code, out, err = sera(
+def test_bad_input_is_told_in_one_sentence(sera, bundle, images, arguments, message):
+    code, stdout, err = sera(
         "predict",
         *(argument.format(images=images, bundle=bundle) for argument in arguments),
     )
-    assert (code, out) == (1, "")
+    assert (code, stdout) == (1, "")
     assert err.startswith("SERA: ")
-    assert err.strip().endswith(told)
+    assert err.strip().endswith(message)
     assert len(err.splitlines()) == 1

@@ -79,7 +79,7 @@ def folder(path: Path, manifest: str | None) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("manifest", "recipe", "told"),
+    ("manifest", "recipe", "message"),
     [
         (
             "image,malignant\n",
@@ -92,35 +92,40 @@ def folder(path: Path, manifest: str | None) -> Path:
         ("image,malignant\ngone.png,1\n", "light", "Line 2 of"),
     ],
 )
-def test_bad_input_is_told_in_one_sentence(sera, tmp_path, manifest, recipe, told):
+def test_bad_input_is_told_in_one_sentence(sera, tmp_path, manifest, recipe, message):
     data = folder(tmp_path / "data", manifest)
-    code, out, err = sera("study", data, "--recipe", recipe, "--out", tmp_path / "out")
-    assert (code, out) == (1, "")
+    code, stdout, err = sera(
+        "study", data, "--recipe", recipe, "--out", tmp_path / "out"
+    )
+    assert (code, stdout) == (1, "")
     assert err.startswith("SERA: ")
-    assert told in err
+    assert message in err
     assert len(err.splitlines()) == 1
 
 
 def test_a_finished_study_leaves_report_tables_and_bundle_and_replaces_those_of_an_earlier_run(
     small_model, tmp_path
 ):
-    made = study()
-    out = tmp_path / "out"
+    result = study()
+    output_folder = tmp_path / "out"
     for synthetic in (False, True):
         report = save_results(
-            made, small_model, DatasetDescription("phantoms", synthetic=synthetic), out
+            result,
+            small_model,
+            dataset=DatasetDescription("phantoms", synthetic=synthetic),
+            output_folder=output_folder,
         )
-        assert report == out / "report.html"
-        assert load(out / "bundle").manifest.synthetic is synthetic
+        assert report == output_folder / "report.html"
+        assert load(output_folder / "bundle").manifest.synthetic is synthetic
         assert ("Synthetic data" in report.read_text()) is synthetic
-    assert not list(out.glob(".*"))
+    assert not list(output_folder.glob(".*"))
 
 
 def test_the_summary_names_the_best_of_each_table_and_the_people():
     console = Console(width=140)
-    with console.capture() as shown:
+    with console.capture() as capture:
         console.print(summary(study()))
-    lines = shown.get().splitlines()
+    lines = capture.get().splitlines()
     assert len(lines) == 1 + 6 + 3
     assert any(
         line.startswith("light") and "The recipe's own model" in line for line in lines
@@ -131,38 +136,44 @@ def test_the_summary_names_the_best_of_each_table_and_the_people():
 def test_a_folder_is_studied_and_its_bundle_predicts(
     sera_done, phantoms, by_formula, tmp_path
 ):
-    out = tmp_path / "out"
-    told = sera_done(
-        "study", phantoms, "--recipe", by_formula, "--out", out, "--synthetic"
+    output_folder = tmp_path / "out"
+    output = sera_done(
+        "study", phantoms, "--recipe", by_formula, "--out", output_folder, "--synthetic"
     )
-    assert "The recipe's own model" in told
-    assert "kim" in told
+    assert "The recipe's own model" in output
+    assert "kim" in output
     assert (
-        told.splitlines()[-1]
-        == f"Rows left out: 0. Images skipped: 1. Report: {out / 'report.html'}"
+        output.splitlines()[-1]
+        == f"Rows left out: 0. Images skipped: 1. Report: {output_folder / 'report.html'}"
     )
-    assert "broken.png" in (out / "skipped.csv").read_text()
-    assert (out / "scores.csv").read_text().count("\n") == 17
-    assert load(out / "bundle").manifest.synthetic
+    assert "broken.png" in (output_folder / "skipped.csv").read_text()
+    assert (output_folder / "scores.csv").read_text().count("\n") == 17
+    assert load(output_folder / "bundle").manifest.synthetic
     assert "malignant" in sera_done(
-        "predict", "--bundle", out / "bundle", phantoms / "1.png", phantoms / "3.png"
+        "predict",
+        "--bundle",
+        output_folder / "bundle",
+        phantoms / "1.png",
+        phantoms / "3.png",
     )
 
 
 def test_the_same_command_again_gives_the_same_tables_from_what_was_kept(
     sera_done, phantoms, by_formula, tmp_path
 ):
-    out = tmp_path / "out"
+    output_folder = tmp_path / "out"
     runs = []
     for _ in range(2):
-        sera_done("study", phantoms, "--recipe", by_formula, "--out", out)
-        runs.append({path.name: path.read_bytes() for path in out.glob("*.csv")})
-        kept = {
+        sera_done("study", phantoms, "--recipe", by_formula, "--out", output_folder)
+        runs.append(
+            {path.name: path.read_bytes() for path in output_folder.glob("*.csv")}
+        )
+        cached_files = {
             path: path.stat().st_mtime_ns
-            for path in (out / "cache").rglob("*")
+            for path in (output_folder / "cache").rglob("*")
             if path.is_file()
         }
-        runs.append(kept)
+        runs.append(cached_files)
     assert runs[0] == runs[2]
     assert runs[1] == runs[3] != {}
 

@@ -24,9 +24,9 @@ STAYS = 'touch "$SERA_READY_FILE"; exec sleep 600'
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.make()
-    return made
+    result = Home(tmp_path / "home")
+    result.make()
+    return result
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def toy() -> Callable[..., Child]:
 
 
 @pytest.fixture(scope="session", params=["files", *OVERLAYS, "everything"])
-def things(
+def manifests(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> list[Object]:
     """Kubernetes' objects: as the files have them, or as they are applied."""

@@ -17,7 +17,7 @@ from shared.settings import Settings
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
-OURS = (
+OWN_IMAGES = (
     "api",
     "beat",
     "worker",
@@ -73,41 +73,42 @@ def names(dockerfile: Path) -> list[str]:
     return [name for line in copies for name in line.split()]
 
 
-@pytest.mark.parametrize("service", OURS)
+@pytest.mark.parametrize("service", OWN_IMAGES)
 def test_every_variable_of_a_service_is_a_setting(service):
-    told = {
+    result = {
         name
         for name in SERVICES[service].get("environment", {})
         if name.startswith("SERA_")
     }
     assert (
-        told <= {f"SERA_{name.upper()}" for name in Settings.model_fields} | OF_COMPOSE
+        result
+        <= {f"SERA_{name.upper()}" for name in Settings.model_fields} | OF_COMPOSE
     )
 
 
-@pytest.mark.parametrize("service", OURS)
+@pytest.mark.parametrize("service", OWN_IMAGES)
 def test_our_services_write_nothing_into_their_images_and_gain_no_rights(service):
-    told = SERVICES[service]
-    assert told["read_only"] is True
-    assert told["cap_drop"] == ["ALL"]
-    assert "no-new-privileges:true" in told["security_opt"]
-    assert "mem_limit" in told
+    result = SERVICES[service]
+    assert result["read_only"] is True
+    assert result["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in result["security_opt"]
+    assert "mem_limit" in result
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_every_image_is_pinned_and_every_volume_and_network_is_there(service):
-    told = SERVICES[service]
-    image = re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", told["image"])
+    result = SERVICES[service]
+    image = re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", result["image"])
     assert re.fullmatch(r"\S+:[\w.-]*\d[\w.-]*", image)
     mounts = [
         re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", mount).partition(":")[0]
-        for mount in told.get("volumes", [])
+        for mount in result.get("volumes", [])
     ]
     assert {mount for mount in mounts if not mount.startswith((".", "/"))} <= set(
         COMPOSE["volumes"]
     )
     assert all((ROOT / mount).exists() for mount in mounts if mount.startswith("."))
-    assert set(told.get("networks", [])) <= set(COMPOSE["networks"])
+    assert set(result.get("networks", [])) <= set(COMPOSE["networks"])
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
@@ -118,18 +119,20 @@ def test_an_image_is_made_of_files_that_are_there(dockerfile):
 @pytest.mark.parametrize(("service", "roots"), ROOTS.items())
 def test_an_images_list_has_all_that_its_service_imports(service, roots):
     homes = packages_distributions()
-    needed = {homes[name][0] for name in packages_imported(roots) if name in homes}
+    needed_packages = {
+        homes[name][0] for name in packages_imported(roots) if name in homes
+    }
     listed = (
         (ROOT / "deploy" / "docker" / "packages" / f"{service}.txt")
         .read_text()
         .splitlines()
     )
-    there = {
+    present = {
         canonicalize_name(Requirement(line).name)
         for line in listed
         if line[:1] not in "#-"
     }
-    assert {canonicalize_name(name) for name in needed} - there == set()
+    assert {canonicalize_name(name) for name in needed_packages} - present == set()
 
 
 def packages_imported(roots: Iterable[str]) -> set[str]:
@@ -137,13 +140,13 @@ def packages_imported(roots: Iterable[str]) -> set[str]:
     import in turn.
     """
     waiting = list(roots)
-    seen = set()
+    names = set()
     packages = set()
     while waiting:
         name = waiting.pop()
-        if name in seen:
+        if name in names:
             continue
-        seen.add(name)
+        names.add(name)
         packages.add(name.partition(".")[0])
         if name.startswith(OUR_OWN) and (path := source(name)):
             waiting += imported(path)
@@ -197,16 +200,16 @@ def test_every_part_that_is_drawn_secrets_for_mounts_them_and_no_other_does():
     parts = set(files_by_service(StackSecrets()))
     mounted = {
         mount.partition(":")[0].removeprefix("secrets-")
-        for name, told in SERVICES.items()
-        for mount in told.get("volumes", [])
+        for name, service in SERVICES.items()
+        for mount in service.get("volumes", [])
         if name != "secrets" and mount.startswith("secrets-")
     }
     assert mounted == parts
 
 
 def test_the_image_has_a_folder_of_its_user_for_each_part_that_secrets_are_drawn_for():
-    made = re.search(
+    result = re.search(
         r"for part in ([\w ]+);",
         (ROOT / "deploy" / "docker" / "api.Dockerfile").read_text(),
     )
-    assert set(made[1].split()) == set(files_by_service(StackSecrets()))
+    assert set(result[1].split()) == set(files_by_service(StackSecrets()))

@@ -17,6 +17,7 @@ from tests.support.kubernetes import (
     FOLDER,
     KUSTOMIZATIONS,
     PODS,
+    by_name,
     containers,
     documents,
     field,
@@ -24,7 +25,6 @@ from tests.support.kubernetes import (
     lying_there,
     matches,
     named_in,
-    of,
     pods,
     secrets,
     settings,
@@ -51,7 +51,7 @@ OTHERS_NEED = {
 """Kinds of operators, whose schemas no package has: version, and fields below `spec` that they must
 have.
 """
-OURS = re.compile(r"\bSERA_[A-Z_]+\b")
+SETTING_NAME = re.compile(r"\bSERA_[A-Z_]+\b")
 FIELDS = {
     f"SERA_{name.upper()}": field for name, field in Settings.model_fields.items()
 }
@@ -80,166 +80,184 @@ def test_every_file_is_named_by_a_kustomization_and_every_named_one_is_there():
     assert all(documents(path) for path in files if path.suffix == ".yaml")
 
 
-def test_every_object_is_what_kubernetes_knows_and_nothing_more(things):
-    version = OLDEST if things is lying_there() else NEWEST
-    for thing in things:
-        if thing["kind"] not in OTHERS_NEED:
-            known_to(version, json.dumps(thing, sort_keys=True))
+def test_every_object_is_what_kubernetes_knows_and_nothing_more(manifests):
+    version = OLDEST if manifests is lying_there() else NEWEST
+    for manifest in manifests:
+        if manifest["kind"] not in OTHERS_NEED:
+            known_to(version, json.dumps(manifest, sort_keys=True))
 
 
 @cache
-def known_to(version: str, thing: str) -> None:
+def known_to(version: str, manifest: str) -> None:
     """Overlays have most objects in common, and each is checked once."""
-    kubernetes_validate.validate(json.loads(thing), version, strict=True)
+    kubernetes_validate.validate(json.loads(manifest), version, strict=True)
 
 
-def test_objects_of_operators_have_what_their_operators_need(things):
-    for thing in things:
-        if thing["kind"] in OTHERS_NEED:
-            version, needed = OTHERS_NEED[thing["kind"]]
-            assert thing["apiVersion"] == version
-            assert [name for name in needed if field(thing["spec"], name) is None] == []
+def test_objects_of_operators_have_what_their_operators_need(manifests):
+    for manifest in manifests:
+        if manifest["kind"] in OTHERS_NEED:
+            version, required_fields = OTHERS_NEED[manifest["kind"]]
+            assert manifest["apiVersion"] == version
+            assert [
+                name
+                for name in required_fields
+                if field(manifest["spec"], name) is None
+            ] == []
 
 
-def test_no_name_is_given_twice(things):
-    named = [(each["kind"], each["metadata"]["name"]) for each in things]
+def test_no_name_is_given_twice(manifests):
+    named = [(item["kind"], item["metadata"]["name"]) for item in manifests]
     assert len(named) == len(set(named))
 
 
-def test_what_an_object_refers_to_is_there(things):
-    made = {name: kind for kind in ("ExternalSecret",) for name in of(things, kind)}
-    config = of(things, "ConfigMap")
-    accounts = of(things, "ServiceAccount")
-    priorities = of(things, "PriorityClass")
-    claims = of(things, "PersistentVolumeClaim")
-    for name, spec in pods(things).items():
+def test_what_an_object_refers_to_is_there(manifests):
+    result = {
+        name: kind for kind in ("ExternalSecret",) for name in by_name(manifests, kind)
+    }
+    config = by_name(manifests, "ConfigMap")
+    accounts = by_name(manifests, "ServiceAccount")
+    priorities = by_name(manifests, "PriorityClass")
+    claims = by_name(manifests, "PersistentVolumeClaim")
+    for name, spec in pods(manifests).items():
         assert spec["serviceAccountName"] == name
         assert name in accounts
         assert spec.get("priorityClassName", "sera-serving") in priorities
-        assert {each["name"] for each in walk(spec, "configMapRef")} <= set(config)
+        assert {item["name"] for item in walk(spec, "configMapRef")} <= set(config)
         assert {
-            each["claimName"] for each in walk(spec, "persistentVolumeClaim")
+            item["claimName"] for item in walk(spec, "persistentVolumeClaim")
         } <= set(claims)
-        assert not made or set(secrets(spec)) <= set(made)
-        kept = {volume["name"] for volume in spec["volumes"]}
+        assert not result or set(secrets(spec)) <= set(result)
+        volumes = {volume["name"] for volume in spec["volumes"]}
         assert {
-            mount["name"] for each in containers(spec) for mount in each["volumeMounts"]
-        } <= kept
+            mount["name"]
+            for container in containers(spec)
+            for mount in container["volumeMounts"]
+        } <= volumes
 
 
-def test_a_secret_from_the_vault_has_every_key_that_a_pod_asks_it_for(things):
-    made = {
-        name: {each["secretKey"] for each in thing["spec"]["data"]}
-        for name, thing in of(things, "ExternalSecret").items()
+def test_a_secret_from_the_vault_has_every_key_that_a_pod_asks_it_for(manifests):
+    result = {
+        name: {item["secretKey"] for item in manifest["spec"]["data"]}
+        for name, manifest in by_name(manifests, "ExternalSecret").items()
     }
-    asked = {
+    ports_or_keys = {
         (name, key)
-        for spec in pods(things).values()
+        for spec in pods(manifests).values()
         for name, keys in secrets(spec).items()
         for key in keys
     }
-    if made:
-        optional = set(made) - {name for name, _ in asked}
-        assert asked == {
+    if result:
+        optional = set(result) - {name for name, _ in ports_or_keys}
+        assert ports_or_keys == {
             (name, key)
-            for name, keys in made.items()
+            for name, keys in result.items()
             for key in keys
             if name not in optional
         }
         assert optional <= {"oidc"}
 
 
-def test_every_selector_takes_some_pod(things):
-    found = [labels(thing) for thing in things if thing["kind"] in PODS]
-    for thing in things:
-        spec = thing.get("spec", {})
+def test_every_selector_takes_some_pod(manifests):
+    found = [labels(manifest) for manifest in manifests if manifest["kind"] in PODS]
+    for manifest in manifests:
+        spec = manifest.get("spec", {})
         selectors = [spec[name] for name in ("selector", "podSelector") if name in spec]
-        if thing["kind"] == "Service":
+        if manifest["kind"] == "Service":
             selectors = [{"matchLabels": spec["selector"]}]
         for selector in selectors:
-            assert any(matches(selector, each) for each in found), thing["metadata"][
+            assert any(matches(selector, item) for item in found), manifest["metadata"][
                 "name"
             ]
-    for thing in of(things, "Deployment").values():
-        assert matches(thing["spec"]["selector"], labels(thing))
+    for manifest in by_name(manifests, "Deployment").values():
+        assert matches(manifest["spec"]["selector"], labels(manifest))
 
 
-def test_every_named_port_is_one_that_a_container_has(things):
+def test_every_named_port_is_one_that_a_container_has(manifests):
     ports = {
         port["name"]
-        for spec in pods(things).values()
-        for each in containers(spec)
-        for port in each.get("ports", ())
+        for spec in pods(manifests).values()
+        for container in containers(spec)
+        for port in container.get("ports", ())
     }
-    asked = {port for port in walk(things, "targetPort") if isinstance(port, str)}
-    policies = of(things, "NetworkPolicy").values()
-    monitors = of(things, "PodMonitor").values()
-    asked |= {
+    ports_or_keys = {
+        port for port in walk(manifests, "targetPort") if isinstance(port, str)
+    }
+    policies = by_name(manifests, "NetworkPolicy").values()
+    monitors = by_name(manifests, "PodMonitor").values()
+    ports_or_keys |= {
         port
-        for each in policies
-        for port in walk(each, "port")
+        for policy in policies
+        for port in walk(policy, "port")
         if isinstance(port, str)
     }
-    asked |= {port for each in monitors for port in walk(each, "port")}
-    assert asked <= ports
+    ports_or_keys |= {port for monitor in monitors for port in walk(monitor, "port")}
+    assert ports_or_keys <= ports
     offered = {
         (name, port["name"])
-        for name, each in of(things, "Service").items()
-        for port in each["spec"]["ports"]
+        for name, workload in by_name(manifests, "Service").items()
+        for port in workload["spec"]["ports"]
     }
-    backends = [each["service"] for each in walk(things, "backend")]
-    assert {(each["name"], each["port"]["name"]) for each in backends} <= offered
+    backends = [item["service"] for item in walk(manifests, "backend")]
+    assert {
+        (backend["name"], backend["port"]["name"]) for backend in backends
+    } <= offered
 
 
-def test_each_autoscaler_has_one_deployment_that_names_no_number_of_its_own(things):
+def test_each_autoscaler_has_one_deployment_that_names_no_number_of_its_own(manifests):
     scalers = [
-        *of(things, "HorizontalPodAutoscaler").values(),
-        *of(things, "ScaledObject").values(),
+        *by_name(manifests, "HorizontalPodAutoscaler").values(),
+        *by_name(manifests, "ScaledObject").values(),
     ]
-    targets = [each["spec"]["scaleTargetRef"]["name"] for each in scalers]
+    targets = [scaler["spec"]["scaleTargetRef"]["name"] for scaler in scalers]
     assert len(targets) == len(set(targets))
-    deployments = of(things, "Deployment")
+    deployments = by_name(manifests, "Deployment")
     assert set(targets) <= set(deployments)
-    if things is not lying_there():
+    if manifests is not lying_there():
         assert {
-            name for name, each in deployments.items() if "replicas" not in each["spec"]
+            name
+            for name, workload in deployments.items()
+            if "replicas" not in workload["spec"]
         } == set(targets)
 
 
-def test_an_autoscaler_asks_a_service_that_is_there_for_the_gateways_figures(things):
-    offered = {f"{name}.sera.svc" for name in of(things, "Service")}
+def test_an_autoscaler_asks_a_service_that_is_there_for_the_gateways_figures(manifests):
+    offered = {f"{name}.sera.svc" for name in by_name(manifests, "Service")}
     for url in {
-        each
-        for thing in of(things, "ScaledObject").values()
-        for each in walk(thing, "url")
+        item
+        for manifest in by_name(manifests, "ScaledObject").values()
+        for item in walk(manifest, "url")
     }:
-        asked = urlsplit(url)
-        assert asked.hostname in offered
-        assert asked.path in {route.path for route in router.routes}
+        ports_or_keys = urlsplit(url)
+        assert ports_or_keys.hostname in offered
+        assert ports_or_keys.path in {route.path for route in router.routes}
 
 
-def test_every_variable_is_a_setting_and_no_secret_stands_in_the_open(things):
-    told = {name for each in of(things, "ConfigMap").values() for name in each["data"]}
-    told |= {
-        each["name"]
-        for spec in pods(things).values()
-        for box in containers(spec)
-        for each in box.get("env", ())
+def test_every_variable_is_a_setting_and_no_secret_stands_in_the_open(manifests):
+    result = {
+        name
+        for item in by_name(manifests, "ConfigMap").values()
+        for name in item["data"]
     }
-    assert {name for name in told if name.startswith("SERA_")} <= set(FIELDS) - SECRET
-    asked = {
+    result |= {
+        item["name"]
+        for spec in pods(manifests).values()
+        for box in containers(spec)
+        for item in box.get("env", ())
+    }
+    assert {name for name in result if name.startswith("SERA_")} <= set(FIELDS) - SECRET
+    ports_or_keys = {
         key
-        for spec in pods(things).values()
+        for spec in pods(manifests).values()
         for keys in secrets(spec).values()
         for key in keys
     }
-    assert asked <= SECRET
-    assert not of(things, "Secret")
+    assert ports_or_keys <= SECRET
+    assert not by_name(manifests, "Secret")
 
 
 def test_every_word_that_looks_like_a_setting_is_one():
     written = "".join(path.read_text() for path in FOLDER.rglob("*") if path.is_file())
-    assert set(OURS.findall(written)) <= set(FIELDS)
+    assert set(SETTING_NAME.findall(written)) <= set(FIELDS)
     assert not re.findall(r"://[^\s/@<]+:[^\s/@<]+@", written), (
         "an address with a password"
     )

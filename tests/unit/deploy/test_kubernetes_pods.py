@@ -11,10 +11,10 @@ from shared.settings import Settings
 from shared.version import VERSION
 from tests.support.kubernetes import (
     PODS,
+    by_name,
     containers,
     labels,
     matches,
-    of,
     pods,
     secrets,
     walk,
@@ -39,33 +39,33 @@ TRACES = {4318}
 """Where a collector of OpenTelemetry listens."""
 
 
-def test_production_accepts_the_settings(things, monkeypatch):
-    for each in of(things, "ConfigMap").values():
-        for name, value in each["data"].items():
+def test_production_accepts_the_settings(manifests, monkeypatch):
+    for item in by_name(manifests, "ConfigMap").values():
+        for name, value in item["data"].items():
             monkeypatch.setenv(name, value)
-        told = Settings()
+        settings = Settings()
         checks = (
             production_checks.exposure,
             production_checks.default_home,
             production_checks.trusted_proxies,
         )
-        assert [check(told) for check in checks] == [None, None, None]
-        assert told.production
+        assert [check(settings) for check in checks] == [None, None, None]
+        assert settings.production
 
 
-def test_each_process_of_the_stack_runs_as_it_does_on_one_machine(things):
-    here = {child.name: ["python", *child.command[1:]] for child in SERVICES}
-    there = {
+def test_each_process_of_the_stack_runs_as_it_does_on_one_machine(manifests):
+    local_commands = {child.name: ["python", *child.command[1:]] for child in SERVICES}
+    pod_commands = {
         name: box["command"]
-        for name, spec in pods(things).items()
+        for name, spec in pods(manifests).items()
         for box in spec["containers"]
     }
-    assert there == here
-    assert all(find_spec(command[2]) for command in there.values())
+    assert pod_commands == local_commands
+    assert all(find_spec(command[2]) for command in pod_commands.values())
 
 
-def test_each_image_is_the_services_own_of_this_version(things):
-    for name, spec in pods(things).items():
+def test_each_image_is_the_services_own_of_this_version(manifests):
+    for name, spec in pods(manifests).items():
         (box,) = spec["containers"]
         image, tag = box["image"].rsplit("/", 1)[-1].split(":")
         assert image.removesuffix("-cuda") == IMAGES[name]
@@ -73,29 +73,30 @@ def test_each_image_is_the_services_own_of_this_version(things):
         on_gpu = "nvidia.com/gpu" in box["resources"]["limits"]
         assert on_gpu == tag.endswith("-cuda") == ("nodeSelector" in spec)
         assert {
-            each["image"].rsplit("/", 1)[-1] for each in spec.get("initContainers", ())
+            init_container["image"].rsplit("/", 1)[-1]
+            for init_container in spec.get("initContainers", ())
         } <= {f"sera-api:{VERSION}"}
 
 
-def test_nothing_runs_as_root_or_may_write_beside_its_volumes(things):
-    for spec in pods(things).values():
+def test_nothing_runs_as_root_or_may_write_beside_its_volumes(manifests):
+    for spec in pods(manifests).values():
         assert spec["automountServiceAccountToken"] is False
         assert spec["enableServiceLinks"] is False, (
             "a Service's variables must not be taken for settings"
         )
-        who = spec["securityContext"]
+        security_context = spec["securityContext"]
         assert (
-            who["runAsNonRoot"],
-            who["runAsUser"],
-            who["runAsGroup"],
-            who["fsGroup"],
+            security_context["runAsNonRoot"],
+            security_context["runAsUser"],
+            security_context["runAsGroup"],
+            security_context["fsGroup"],
         ) == (
             True,
             10001,
             10001,
             10001,
         )
-        assert who["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert security_context["seccompProfile"] == {"type": "RuntimeDefault"}
         for box in containers(spec):
             may = box["securityContext"]
             assert (may["allowPrivilegeEscalation"], may["readOnlyRootFilesystem"]) == (
@@ -106,95 +107,104 @@ def test_nothing_runs_as_root_or_may_write_beside_its_volumes(things):
             assert {"cpu", "memory"} <= set(box["resources"]["requests"])
             assert "memory" in box["resources"]["limits"]
     assert all(
-        each["automountServiceAccountToken"] is False
-        for each in of(things, "ServiceAccount").values()
+        item["automountServiceAccountToken"] is False
+        for item in by_name(manifests, "ServiceAccount").values()
     )
 
 
-def test_probes_ask_what_the_code_answers(things):
+def test_probes_ask_what_the_code_answers(manifests):
     paths = {route.path for route in router.routes}
-    for name, spec in pods(things).items():
+    for name, spec in pods(manifests).items():
         (box,) = spec["containers"]
         for probe in (
-            box[each]
-            for each in ("startupProbe", "livenessProbe", "readinessProbe")
-            if each in box
+            box[item]
+            for item in ("startupProbe", "livenessProbe", "readinessProbe")
+            if item in box
         ):
             if "httpGet" in probe:
                 assert probe["httpGet"]["path"] in paths
                 continue
             command = probe["exec"]["command"]
-            told = {each["name"]: each.get("value") for each in box["env"]}
-            assert command == ["test", "-e", told["SERA_READY_FILE"]] or find_spec(
+            result = {item["name"]: item.get("value") for item in box["env"]}
+            assert command == ["test", "-e", result["SERA_READY_FILE"]] or find_spec(
                 command[2]
             )
         assert ("livenessProbe" in box) == (name in {"api", "worker"})
         assert ("startupProbe" in box) == (name != MIGRATIONS)
     assert {
-        each["httpGet"]["path"] for each in walk(pods(things)["api"], "readinessProbe")
+        item["httpGet"]["path"]
+        for item in walk(pods(manifests)["api"], "readinessProbe")
     } == {"/readyz"}
 
 
-def test_patience_is_no_shorter_than_the_settings_ask_for(things):
-    told = Settings()
-    spec = pods(things)
+def test_patience_is_no_shorter_than_the_settings_ask_for(manifests):
+    settings = Settings()
+    spec = pods(manifests)
     assert (
         spec["worker"]["terminationGracePeriodSeconds"]
-        >= told.stuck_after_s + told.lease_s
+        >= settings.stuck_after_s + settings.lease_s
     )
-    assert spec["trainer"]["terminationGracePeriodSeconds"] >= told.lease_s
+    assert spec["trainer"]["terminationGracePeriodSeconds"] >= settings.lease_s
     start = spec["worker"]["containers"][0]["startupProbe"]
-    assert start["periodSeconds"] * start["failureThreshold"] >= told.long_task_s
+    assert start["periodSeconds"] * start["failureThreshold"] >= settings.long_task_s
     (alive,) = walk(spec["worker"]["containers"], "livenessProbe")
-    assert alive["initialDelaySeconds"] >= told.stuck_after_s
+    assert alive["initialDelaySeconds"] >= settings.stuck_after_s
 
 
 def test_a_pod_reaches_the_engines_whose_addresses_it_has_and_nothing_is_let_in_by_default(
-    things,
+    manifests,
 ):
-    policies = of(things, "NetworkPolicy")
+    policies = by_name(manifests, "NetworkPolicy")
     assert policies["nothing-else"]["spec"] == {
         "podSelector": {},
         "policyTypes": ["Ingress", "Egress"],
     }
     found = {
-        thing["metadata"]["name"]: labels(thing)
-        for thing in things
-        if thing["kind"] in PODS
+        manifest["metadata"]["name"]: labels(manifest)
+        for manifest in manifests
+        if manifest["kind"] in PODS
     }
-    for name, spec in pods(things).items():
-        taken = [
-            each["spec"]
-            for each in policies.values()
-            if matches(each["spec"]["podSelector"], found[name])
+    for name, spec in pods(manifests).items():
+        policies_of_pod = [
+            policy["spec"]
+            for policy in policies.values()
+            if matches(policy["spec"]["podSelector"], found[name])
         ]
-        reached = {
-            port for each in taken for port in walk(each.get("egress", ()), "port")
+        reached_ports = {
+            port
+            for item in policies_of_pod
+            for port in walk(item.get("egress", ()), "port")
         } - {53}
-        known = {key for keys in secrets(spec).values() for key in keys}
-        needed = {port for key, port in ENGINES.items() if key in known}
-        assert reached - TRACES == needed | (
-            {443} if "SERA_OIDC_CLIENT_SECRET" in known else set()
+        secret_keys = {key for keys in secrets(spec).values() for key in keys}
+        required = {port for key, port in ENGINES.items() if key in secret_keys}
+        assert reached_ports - TRACES == required | (
+            {443} if "SERA_OIDC_CLIENT_SECRET" in secret_keys else set()
         )
         let_in = {
-            port for each in taken for port in walk(each.get("ingress", ()), "port")
+            port
+            for item in policies_of_pod
+            for port in walk(item.get("ingress", ()), "port")
         }
         assert let_in <= ({"http", "metrics"})
 
 
-def test_what_the_migration_needs_is_applied_first(things):
+def test_what_the_migration_needs_is_applied_first(manifests):
     first = {
-        (each["kind"], each["metadata"]["name"])
-        for each in things
-        if "rollout" in each["metadata"]["labels"]
+        (item["kind"], item["metadata"]["name"])
+        for item in manifests
+        if "rollout" in item["metadata"]["labels"]
     }
-    spec = pods(things)["migrate"]
-    needed = {("Job", "migrate"), ("Namespace", "sera"), ("ServiceAccount", "migrate")}
-    needed |= {("ConfigMap", each["name"]) for each in walk(spec, "configMapRef")}
-    needed |= {
+    spec = pods(manifests)["migrate"]
+    required = {
+        ("Job", "migrate"),
+        ("Namespace", "sera"),
+        ("ServiceAccount", "migrate"),
+    }
+    required |= {("ConfigMap", item["name"]) for item in walk(spec, "configMapRef")}
+    required |= {
         ("NetworkPolicy", name) for name in ("nothing-else", "names", "database")
     }
-    assert needed <= first
+    assert required <= first
     assert not {kind for kind, _ in first} & {
         "Deployment",
         "ScaledObject",

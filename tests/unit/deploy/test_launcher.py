@@ -72,8 +72,8 @@ class Machine:
         self.path = folder / "bin"
         self.record = folder / "record"
         self.folder = folder
-        for made in (self.checkout, self.path):
-            made.mkdir()
+        for item in (self.checkout, self.path):
+            item.mkdir()
         shutil.copy(ROOT / "sera", self.checkout)
         (self.checkout / "requirements.lock").write_text("x==1\n")
         (self.checkout / "requirements-dev.lock").write_text("y==1\n")
@@ -106,11 +106,13 @@ class Machine:
         self, *arguments: str, sera: Path | None = None, **fake: str
     ) -> subprocess.CompletedProcess[str]:
         with self.start(*arguments, sera=sera, **fake) as process:
-            out, err = process.communicate(timeout=60)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+            stdout, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(arguments, process.returncode, stdout, err)
 
-    def calls(self, word: str) -> list[str]:
-        return [line for line in self.record.read_text().splitlines() if word in line]
+    def calls(self, subcommand: str) -> list[str]:
+        return [
+            line for line in self.record.read_text().splitlines() if subcommand in line
+        ]
 
 
 @pytest.fixture
@@ -154,9 +156,9 @@ def test_a_python_under_another_name_is_found(machine: Machine) -> None:
 
 
 def test_a_failed_download_is_one_sentence_with_pips_reason(ready: Machine) -> None:
-    said = only_sentence(ready.sera("up", FAKE_NO_NETWORK="1"))
-    assert "No matching distribution found for x==1" in said
-    assert "then run ./sera again" in said
+    output = only_sentence(ready.sera("up", FAKE_NO_NETWORK="1"))
+    assert "No matching distribution found for x==1" in output
+    assert "then run ./sera again" in output
 
 
 def test_after_a_failed_download_it_begins_again(ready: Machine) -> None:
@@ -193,11 +195,11 @@ def test_another_python_in_the_environment_makes_it_anew(ready: Machine) -> None
 
 
 def test_two_at_once_install_once(ready: Machine) -> None:
-    both = [ready.start("up"), ready.start("up")]
-    told = [process.communicate(timeout=60)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
+    processes = [ready.start("up"), ready.start("up")]
+    values = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
     assert len(ready.calls("-m pip install")) == 1
-    assert sum("another ./sera is setting up" in said for said in told) <= 1
+    assert sum("another ./sera is setting up" in item for item in values) <= 1
 
 
 def test_it_works_through_a_link_and_leaves_the_working_directory_alone(
@@ -289,10 +291,10 @@ def test_ctrl_c_ends_the_checks_that_run_beside_the_tests_too(ready: Machine) ->
         time.sleep(0.05)
     family = psutil.Process(process.pid).children(recursive=True)
     own_group = [
-        each for each in family if os.getpgid(each.pid) == os.getpgid(process.pid)
+        item for item in family if os.getpgid(item.pid) == os.getpgid(process.pid)
     ]
-    for each in (psutil.Process(process.pid), *own_group):  # as a terminal does
-        each.send_signal(signal.SIGINT)
+    for item in (psutil.Process(process.pid), *own_group):  # as a terminal does
+        item.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert psutil.wait_procs(family, timeout=10)[1] == []
@@ -401,8 +403,8 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
         .splitlines()
     )
 
-    def missing(wanted: list[str], pins: list[str]) -> list[str]:
-        return [pin for pin in wanted if plain(pin) not in pins]
+    def missing(packages: list[str], pins: list[str]) -> list[str]:
+        return [pin for pin in packages if plain(pin) not in pins]
 
     def plain(pin: str) -> str:
         name, _, version = pin.lower().replace("_", "-").partition("==")

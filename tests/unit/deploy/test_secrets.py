@@ -27,12 +27,12 @@ def parts(stack_secrets):
 
 
 def test_what_each_service_is_told_makes_settings_that_production_takes(parts):
-    told = {
+    result = {
         name.removeprefix("SERA_").lower(): value
         for name, value in parts["api"].items()
         if name.startswith("SERA_")
     }
-    settings = Settings(**told)
+    settings = Settings(**result)
     assert settings.objects_url.get_secret_value().endswith("?secure=true")
     assert engine_secrets(settings) is None
     assert plain_objects(settings) is None
@@ -88,16 +88,16 @@ def shaken(client_side: ssl.SSLContext, server_side: ssl.SSLContext, host: str) 
 
 def test_a_second_start_draws_nothing_anew(tmp_path):
     assert write_once(tmp_path, files_by_service(StackSecrets()))
-    before = (tmp_path / "api" / "SERA_DATABASE_URL").read_text()
+    first_url = (tmp_path / "api" / "SERA_DATABASE_URL").read_text()
     assert not write_once(tmp_path, files_by_service(StackSecrets()))
-    assert (tmp_path / "api" / "SERA_DATABASE_URL").read_text() == before
+    assert (tmp_path / "api" / "SERA_DATABASE_URL").read_text() == first_url
 
 
 def test_a_start_that_broke_off_is_begun_again(tmp_path, parts):
     write_once(tmp_path, parts)
     (tmp_path / "worker" / "stack_secrets").unlink()
-    again = files_by_service(StackSecrets())
-    assert write_once(tmp_path, again)
-    assert (tmp_path / "worker" / "SERA_AUDIT_KEY").read_text() == again["worker"][
-        "SERA_AUDIT_KEY"
-    ]
+    other_files = files_by_service(StackSecrets())
+    assert write_once(tmp_path, other_files)
+    assert (tmp_path / "worker" / "SERA_AUDIT_KEY").read_text() == other_files[
+        "worker"
+    ]["SERA_AUDIT_KEY"]

@@ -20,7 +20,7 @@ class Stage:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.now = 1000.0
-        self.said: list[Event] = []
+        self.events: list[Event] = []
         self.supervisor: Supervisor | None = None
 
     def play(self, *children, **settings) -> Supervisor:
@@ -28,7 +28,7 @@ class Stage:
             children,
             self.home,
             os.environ,
-            observe=self.said.append,
+            observe=self.events.append,
             clock=lambda: self.now,
             **settings,
         )
@@ -38,14 +38,14 @@ class Stage:
         """Step, with the clock standing still, until something is so."""
         give_up = time.monotonic() + PATIENCE_S
         while not met():
-            assert time.monotonic() < give_up, self.said
+            assert time.monotonic() < give_up, self.events
             self.supervisor.step()
 
     def phase(self, name: str) -> Phase:
         return self.supervisor.members[name].phase
 
-    def heard(self, phase: Phase) -> list[str]:
-        return [event.child for event in self.said if event.phase is phase]
+    def children_in_phase(self, phase: Phase) -> list[str]:
+        return [event.child for event in self.events if event.phase is phase]
 
     def end(self) -> None:
         hurry = threading.Event()
@@ -55,9 +55,9 @@ class Stage:
 
 @pytest.fixture
 def stage(home: Home) -> Iterator[Stage]:
-    made = Stage(home)
-    yield made
-    made.end()
+    result = Stage(home)
+    yield result
+    result.end()
 
 
 def test_a_child_starts_only_when_those_before_it_are_ready(stage: Stage, toy) -> None:
@@ -68,17 +68,17 @@ def test_a_child_starts_only_when_those_before_it_are_ready(stage: Stage, toy) -
     )
     for _ in range(3):
         supervisor.step()
-    assert stage.heard(Phase.STARTING) == ["engine"]
+    assert stage.children_in_phase(Phase.STARTING) == ["engine"]
     stage.home.ready_file("engine").touch()
     stage.until(lambda: supervisor.settled)
-    assert stage.heard(Phase.STARTING) == ["engine", "once", "api"]
-    assert stage.heard(Phase.FINISHED) == ["once"]
+    assert stage.children_in_phase(Phase.STARTING) == ["engine", "once", "api"]
+    assert stage.children_in_phase(Phase.FINISHED) == ["once"]
 
 
 def test_a_part_that_is_not_in_the_stack_is_not_waited_for(stage: Stage, toy) -> None:
     supervisor = stage.play(toy("api", depends_on=("postgres",)))
     stage.until(lambda: supervisor.settled)
-    assert stage.heard(Phase.READY) == ["api"]
+    assert stage.children_in_phase(Phase.READY) == ["api"]
 
 
 def test_a_crashed_child_rests_and_is_started_again(stage: Stage, toy) -> None:
@@ -87,7 +87,7 @@ def test_a_crashed_child_rests_and_is_started_again(stage: Stage, toy) -> None:
     first = psutil.Process(supervisor.pids()["api"])
     first.kill()
     stage.until(lambda: stage.phase("api") is Phase.RESTING)
-    assert stage.said[-1].detail == "it was ended by SIGKILL; next try in 2 s"
+    assert stage.events[-1].detail == "it was ended by SIGKILL; next try in 2 s"
     stage.now += 1.9
     supervisor.step()
     assert stage.phase("api") is Phase.RESTING
@@ -108,7 +108,7 @@ def test_the_rest_grows_with_each_crash_and_is_forgotten_after_healthy_time(
         stage.now += healthy_s
         psutil.Process(supervisor.pids()["api"]).kill()
         stage.until(lambda: stage.phase("api") is Phase.RESTING)
-        rests.append(stage.said[-1].detail.rpartition(" in ")[2])
+        rests.append(stage.events[-1].detail.rpartition(" in ")[2])
         stage.now += 50
     assert rests == ["1 s", "2 s", "4 s", "1 s"]
 
@@ -120,7 +120,7 @@ def test_a_child_that_never_gets_ready_is_ended_and_counts_as_crashed(
     stage.supervisor.step()
     stage.now += 6
     stage.until(lambda: stage.phase("api") is Phase.RESTING)
-    assert stage.said[-1].detail.startswith("it was not ready within 5 s")
+    assert stage.events[-1].detail.startswith("it was not ready within 5 s")
 
 
 def test_a_program_that_cannot_be_started_ends_the_start_with_its_last_words(
@@ -149,7 +149,7 @@ def test_children_stop_in_the_reverse_of_their_order(stage: Stage, toy) -> None:
     stage.until(lambda: supervisor.settled)
     processes = [psutil.Process(pid) for pid in supervisor.pids().values()]
     supervisor.stop(threading.Event())
-    assert stage.heard(Phase.STOPPED) == ["beat", "api", "db"]
+    assert stage.children_in_phase(Phase.STOPPED) == ["beat", "api", "db"]
     assert not any(process.is_running() for process in processes)
 
 
@@ -178,7 +178,7 @@ def test_a_child_that_lives_but_completes_nothing_is_ended_and_started_again(
     first.suspend()
     stage.until(lambda: stage.phase("worker") is Phase.RESTING)
     assert (
-        stage.said[-1].detail
+        stage.events[-1].detail
         == "it lives, but completes nothing while work waits; next try in 2 s"
     )
     assert not first.is_running()
@@ -191,7 +191,7 @@ def test_a_silent_child_is_left_alone_where_it_is_not_known_to_be_stuck(
     stage: Stage, toy, tmp_path, answer
 ) -> None:
     ask = ("/bin/sh", "-c", f"touch {tmp_path}/asked; {answer}")
-    supervisor = stage.play(toy("worker", SILENT, alive=ask))
+    supervisor = stage.play(toy("worker", SILENT, liveness_command=ask))
     stage.until(
         lambda: (
             (tmp_path / "asked").exists()
@@ -230,6 +230,6 @@ def test_the_rest_is_short_again_for_a_child_that_worked_before_it_crashed(
             stage.home.alive_file("worker").write_text("5")
         psutil.Process(stage.supervisor.pids()["worker"]).kill()
         stage.until(lambda: stage.phase("worker") is Phase.RESTING)
-        rests.append(stage.said[-1].detail.rpartition(" in ")[2])
+        rests.append(stage.events[-1].detail.rpartition(" in ")[2])
         stage.now += 50
     assert rests == ["1 s", "2 s", "1 s"]

@@ -2,14 +2,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.jobs import FINAL_STATES, TRANSITIONS, JobState, source_states
-from shared.domain.roles import HOSPITAL_ROLES, PERMISSIONS, Permission, Role, roles_with
+from shared.domain.roles import (
+    HOSPITAL_ROLES,
+    PERMISSIONS,
+    Permission,
+    Role,
+    roles_with,
+)
 
 STATES = st.sampled_from(JobState)
 
 
 @given(STATES, STATES)
-def test_a_job_comes_to_a_state_exactly_from_where_the_table_lets_it(earlier, later):
-    assert (earlier in source_states(later)) == (later in TRANSITIONS[earlier])
+def test_a_job_comes_to_a_state_exactly_from_where_the_table_lets_it(source, target):
+    assert (source in source_states(target)) == (target in TRANSITIONS[source])
 
 
 @given(STATES)

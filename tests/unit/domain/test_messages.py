@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from shared.bundles.errors import BundleNotReproduced
-from shared.domain.messages import Message, fact_names, format_text, select_text, to_json
+from shared.domain.messages import (
+    Message,
+    fact_names,
+    format_text,
+    select_text,
+    to_json,
+)
 from shared.domain.texts import TEXTS
 from shared.errors import InputError
 
@@ -76,9 +82,9 @@ def test_the_text_that_says_most_of_the_facts_is_taken():
 
 def test_facts_that_are_messages_become_sentences_of_their_own():
     inner = Message("step-done", {"step": "plan"})
-    assert format_text("{one} And: {many}", {"one": inner, "many": [inner, inner]}, str) == (
-        "plan is done And: plan is done plan is done"
-    )
+    assert format_text(
+        "{one} And: {many}", {"one": inner, "many": [inner, inner]}, str
+    ) == ("plan is done And: plan is done plan is done")
     assert format_text("{none}", {"none": []}, str) == ""
 
 
@@ -111,15 +117,15 @@ def _names(facts: list[ast.expr]) -> set[str] | None:
 
 
 def test_every_message_that_the_code_makes_has_a_text_that_its_facts_fill():
-    made = list(messages_in_the_code())
-    assert [(place, code) for place, code, _ in made if code not in TEXTS] == []
+    messages = list(messages_in_the_code())
+    assert [(place, code) for place, code, _ in messages if code not in TEXTS] == []
     unfilled = [
         (place, code, names)
-        for place, code, names in made
+        for place, code, names in messages
         if names is not None and select_text(TEXTS[code], dict.fromkeys(names)) is None
     ]
     assert unfilled == []
-    assert len(made) > 20
+    assert len(messages) > 20
 
 
 def test_a_code_without_a_text_is_told_as_it_is():

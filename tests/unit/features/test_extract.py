@@ -31,39 +31,39 @@ def disc() -> np.ndarray:
 
 
 def test_names_and_values_belong_together(speckle, disc):
-    found = extract(speckle, disc, ALL)
-    assert found.names == feature_names(ALL)
-    assert found.values.shape == (len(found.names),)
-    assert found.values.dtype == np.float64
-    assert len(set(found.names)) == len(found.names)
+    vector = extract(speckle, disc, ALL)
+    assert vector.names == feature_names(ALL)
+    assert vector.values.shape == (len(vector.names),)
+    assert vector.values.dtype == np.float64
+    assert len(set(vector.names)) == len(vector.names)
     assert {
         "glcm_contrast_avg",
         "wavelet_hh_stat_mean",
         "shape_circularity",
         "ih_entropy",
-    } <= set(found.names)
+    } <= set(vector.names)
 
 
-def test_families_come_in_the_order_asked_for(speckle, disc):
-    both = extract(speckle, disc, ("glrlm", "shape"))
-    assert both.names == feature_names(("glrlm",)) + feature_names(("shape",))
+def test_families_come_in_the_requested_order(speckle, disc):
+    vector = extract(speckle, disc, ("glrlm", "shape"))
+    assert vector.names == feature_names(("glrlm",)) + feature_names(("shape",))
 
 
-def test_only_pixels_under_the_mask_count(speckle, disc):
-    elsewhere = np.where(disc, speckle, 255 - speckle)
+def test_pixels_outside_the_mask_do_not_matter(speckle, disc):
+    changed_outside = np.where(disc, speckle, 255 - speckle)
     families = ("shape", "intensity", "glcm", "glrlm")
     assert (
         extract(speckle, disc, families).values
-        == extract(elsewhere, disc, families).values
+        == extract(changed_outside, disc, families).values
     ).all()
 
 
-def test_place_in_the_image_does_not_count(speckle, disc):
+def test_the_position_in_the_image_does_not_matter(speckle, disc):
     families = [family for family in ALL if family not in ("contrast", "outline")]
-    moved = extract(
+    shifted = extract(
         np.roll(speckle, (4, 8), (0, 1)), np.roll(disc, (4, 8), (0, 1)), families
     )
-    assert moved.values == pytest.approx(extract(speckle, disc, families).values)
+    assert shifted.values == pytest.approx(extract(speckle, disc, families).values)
 
 
 def test_gain_does_not_change_texture(speckle, disc):
@@ -83,16 +83,18 @@ def test_gain_does_not_change_texture(speckle, disc):
     st.sampled_from([1, 2, 256]),
 )
 def test_every_feature_is_finite_down_to_one_pixel_and_one_grey_level(
-    height, width, seed, greys
+    height, width, seed, grey_levels
 ):
     rng = np.random.default_rng(seed)
     mask = rng.random((height, width)) < 0.5
     mask[height // 2, width // 2] = True
-    found = extract(rng.integers(0, greys, (height, width)).astype(np.uint8), mask, ALL)
-    assert np.isfinite(found.values).all()
+    vector = extract(
+        rng.integers(0, grey_levels, (height, width)).astype(np.uint8), mask, ALL
+    )
+    assert np.isfinite(vector.values).all()
 
 
-def test_an_empty_mask_is_refused_by_name(speckle):
+def test_an_empty_mask_is_refused(speckle):
     with pytest.raises(EmptyRegion) as refusal:
         extract(speckle, np.zeros(speckle.shape, bool), ALL)
     assert refusal.value.code == "region-empty"
@@ -107,22 +109,22 @@ def test_an_unknown_family_is_named(speckle, disc):
 @pytest.mark.parametrize(
     ("levels", "distance"), [(2, 1), (16, 3), (256, 1), (256, 40), (65535, 2)]
 )
-def test_any_levels_and_distance_keep_the_names_and_are_told_by_the_vector(
+def test_levels_and_distance_change_no_names_and_are_in_the_vector(
     speckle, disc, levels, distance
 ):
-    found = extract(speckle, disc, ALL, levels=levels, distance=distance)
-    assert found.names == feature_names(ALL)
-    assert found.texture == TextureSettings(levels, distance)
-    assert np.isfinite(found.values).all()
+    vector = extract(speckle, disc, ALL, levels=levels, distance=distance)
+    assert vector.names == feature_names(ALL)
+    assert vector.texture == TextureSettings(levels, distance)
+    assert np.isfinite(vector.values).all()
 
 
-def test_texture_is_measured_with_the_levels_and_the_distance_given(speckle, disc):
-    found = extract(speckle, disc, ("intensity", "glcm"), levels=64, distance=2)
-    named = dict(zip(found.names, found.values, strict=True))
-    cut = discretise(Region.from_mask(speckle, disc), 64)
-    assert named["ih_max"] == 64
-    assert named["glcm_contrast_avg"] == pytest.approx(
-        glcm.glcm_features(cut, 64, 2)["contrast_avg"]
+def test_texture_is_measured_with_the_given_levels_and_distance(speckle, disc):
+    vector = extract(speckle, disc, ("intensity", "glcm"), levels=64, distance=2)
+    values_by_name = dict(zip(vector.names, vector.values, strict=True))
+    levels_image = discretise(Region.from_mask(speckle, disc), 64)
+    assert values_by_name["ih_max"] == 64
+    assert values_by_name["glcm_contrast_avg"] == pytest.approx(
+        glcm.glcm_features(levels_image, 64, 2)["contrast_avg"]
     )
     by_default = extract(speckle, disc, ("intensity", "glcm"))
     assert by_default.texture == TextureSettings(levels=16, distance=1)
@@ -132,20 +134,22 @@ def test_texture_is_measured_with_the_levels_and_the_distance_given(speckle, dis
     ).all()
 
 
-def test_shape_and_statistics_know_no_levels(speckle, disc):
+def test_shape_and_statistics_do_not_depend_on_the_levels(speckle, disc):
     coarse, fine = (
         extract(speckle, disc, ("shape", "intensity"), levels=levels)
         for levels in (4, 256)
     )
-    same = [
+    unchanged = [
         name
         for name, a, b in zip(coarse.names, coarse.values, fine.values, strict=True)
         if a == b
     ]
-    assert {name for name in coarse.names if not name.startswith("ih_")} <= set(same)
+    assert {name for name in coarse.names if not name.startswith("ih_")} <= set(
+        unchanged
+    )
 
 
 @pytest.mark.parametrize("options", [{"levels": 1}, {"levels": 65536}, {"distance": 0}])
-def test_texture_that_cannot_be_measured_is_named(speckle, disc, options):
+def test_invalid_texture_settings_are_refused(speckle, disc, options):
     with pytest.raises(TextureInvalid, match="2 to 65535 levels"):
         extract(speckle, disc, ALL, **options)

@@ -8,9 +8,9 @@ from shared.features.glcm import FEATURES, Cooccurrence, cooccurrence, glcm_feat
 
 LEVELS = 4
 images = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1)).map(
-    lambda drawn: (
-        np.random.default_rng(drawn[2])
-        .integers(0, LEVELS + 1, drawn[:2])
+    lambda case: (
+        np.random.default_rng(case[2])
+        .integers(0, LEVELS + 1, case[:2])
         .astype(np.uint16)
     )
 )
@@ -40,36 +40,36 @@ def as_matrices(pairs: Cooccurrence) -> np.ndarray:
 @given(images.filter(lambda image: image.any()), st.integers(1, 9))
 def test_pairs_are_those_counted_one_by_one(image, distance):
     steps = [(0, distance), (distance, distance), (distance, 0), (distance, -distance)]
-    for counted, (dy, dx) in zip(
+    for matrix, (dy, dx) in zip(
         as_matrices(cooccurrence(image, LEVELS, distance)), steps, strict=True
     ):
         expected = pairs_one_by_one(image, dy, dx)
-        assert (
-            counted
-            == (
-                expected
-                if expected.any()
-                else np.diag(np.bincount(image.ravel(), minlength=LEVELS + 1)[1:])
-            )
-        ).all()
+        if not expected.any():
+            pixels_by_level = np.bincount(image.ravel(), minlength=LEVELS + 1)
+            expected = np.diag(pixels_by_level[1:])
+        assert (matrix == expected).all()
 
 
 @settings(max_examples=25)
 @given(images.filter(lambda image: image.any()), st.integers(1, 3))
-def test_counting_only_pairs_that_occur_gives_the_same(image, distance):
-    few = cooccurrence(image, LEVELS, distance)
+def test_sparse_and_dense_counting_give_the_same(image, distance):
+    dense = cooccurrence(image, LEVELS, distance)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(glcm, "MAX_DENSE_LEVELS", 1)
         assert (
-            as_matrices(cooccurrence(image, LEVELS, distance)) == as_matrices(few)
+            as_matrices(cooccurrence(image, LEVELS, distance)) == as_matrices(dense)
         ).all()
 
 
-def test_sixteen_levels_called_65535_differ_only_where_their_number_counts():
+def test_the_number_of_levels_changes_only_the_normalised_features():
     image = np.random.default_rng(1).integers(1, 17, (30, 30)).astype(np.uint16)
-    few = glcm_features(image, 16, distance=2)
-    many = glcm_features(image, 65535, distance=2)
-    differing = {name for name in few if few[name] != pytest.approx(many[name])}
+    features_16 = glcm_features(image, 16, distance=2)
+    features_65535 = glcm_features(image, 65535, distance=2)
+    differing = {
+        name
+        for name in features_16
+        if features_16[name] != pytest.approx(features_65535[name])
+    }
     assert {name.rpartition("_")[0] for name in differing} == {
         "inv_diff_norm",
         "inv_diff_mom_norm",
@@ -77,21 +77,30 @@ def test_sixteen_levels_called_65535_differ_only_where_their_number_counts():
 
 
 def test_a_checkerboard_by_hand():
-    """Straight neighbours differ by 1, diagonal ones never: contrast 1, 0, 1, 0; 24 straight and 18 diagonal pairs."""
-    found = glcm_features(np.array([[1, 2] * 2, [2, 1] * 2] * 2, np.uint16), levels=2)
-    assert found["contrast_avg"] == pytest.approx(0.5)
-    assert found["contrast_comb"] == pytest.approx(24 / 42)
-    assert found["corr_avg"] == pytest.approx(0.0, abs=1e-12)
-    assert found["joint_avg_avg"] == pytest.approx(1.5)
+    """Straight neighbours differ by 1, diagonal neighbours never.
+
+    The contrast is 1, 0, 1, 0. There are 24 straight and 18 diagonal pairs.
+    """
+    features = glcm_features(
+        np.array([[1, 2] * 2, [2, 1] * 2] * 2, np.uint16), levels=2
+    )
+    assert features["contrast_avg"] == pytest.approx(0.5)
+    assert features["contrast_comb"] == pytest.approx(24 / 42)
+    assert features["corr_avg"] == pytest.approx(0.0, abs=1e-12)
+    assert features["joint_avg_avg"] == pytest.approx(1.5)
 
 
 def test_one_grey_level_takes_the_limit_of_perfect_agreement():
-    found = glcm_features(np.ones((5, 5), np.uint16), levels=16)
-    assert (found["corr_avg"], found["energy_avg"], found["contrast_avg"]) == (1, 1, 0)
+    features = glcm_features(np.ones((5, 5), np.uint16), levels=16)
+    assert (features["corr_avg"], features["energy_avg"], features["contrast_avg"]) == (
+        1,
+        1,
+        0,
+    )
     assert (
-        found["info_corr1_avg"],
-        found["info_corr2_avg"],
-        found["joint_entr_avg"],
+        features["info_corr1_avg"],
+        features["info_corr2_avg"],
+        features["joint_entr_avg"],
     ) == (0, 0, 0)
 
 

@@ -9,9 +9,9 @@ from shared.features.glrlm import FEATURES, glrlm_features, run_lengths
 
 LEVELS = 3
 images = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1)).map(
-    lambda drawn: (
-        np.random.default_rng(drawn[2])
-        .integers(0, LEVELS + 1, drawn[:2])
+    lambda case: (
+        np.random.default_rng(case[2])
+        .integers(0, LEVELS + 1, case[:2])
         .astype(np.uint16)
     )
 )
@@ -21,8 +21,8 @@ def lines_of(image: np.ndarray) -> list[list[np.ndarray]]:
     """The image's rows, columns and both kinds of diagonals, read one by one."""
     reach = range(-image.shape[0] + 1, image.shape[1])
     falling, rising = (
-        [turned.diagonal(offset) for offset in reach]
-        for turned in (image, image[:, ::-1])
+        [oriented.diagonal(offset) for offset in reach]
+        for oriented in (image, image[:, ::-1])
     )
     return [list(image), list(image.T), rising, falling]
 
@@ -39,35 +39,38 @@ def runs_one_by_one(lines: list[np.ndarray], longest: int) -> np.ndarray:
 @settings(max_examples=60)
 @given(images.filter(lambda image: image.any()))
 def test_runs_are_those_counted_one_by_one(image):
-    found = run_lengths(image, LEVELS)
-    expected = [runs_one_by_one(lines, found.shape[-1]) for lines in lines_of(image)]
-    assert (found == expected).all()
+    counts = run_lengths(image, LEVELS)
+    expected = [runs_one_by_one(lines, counts.shape[-1]) for lines in lines_of(image)]
+    assert (counts == expected).all()
 
 
 def test_two_even_rows_by_hand():
-    """Along the rows two runs of 3; across and on the diagonals, where levels alternate, six of 1 each."""
-    found = glrlm_features(np.array([[1, 1, 1], [2, 2, 2]], np.uint16))
-    assert found["sre_avg"] == pytest.approx((1 / 9 + 3) / 4)
-    assert found["lre_avg"] == pytest.approx((9 + 3) / 4)
-    assert found["r_perc_avg"] == pytest.approx((2 / 6 + 3) / 4)
-    assert found["r_perc_comb"] == pytest.approx(20 / 24)
+    """Along the rows there are two runs of 3.
+
+    Along the columns and the diagonals, where levels alternate, there are six runs of 1.
+    """
+    features = glrlm_features(np.array([[1, 1, 1], [2, 2, 2]], np.uint16))
+    assert features["sre_avg"] == pytest.approx((1 / 9 + 3) / 4)
+    assert features["lre_avg"] == pytest.approx((9 + 3) / 4)
+    assert features["r_perc_avg"] == pytest.approx((2 / 6 + 3) / 4)
+    assert features["r_perc_comb"] == pytest.approx(20 / 24)
 
 
-def test_levels_between_which_none_lies_keep_their_numbers():
-    """Two runs of 2, at levels 3 and 60000, in each direction along the rows; elsewhere four of 1."""
-    found = glrlm_features(np.array([[3, 3], [60000, 60000]], np.uint16))
-    assert found["hgre_avg"] == pytest.approx((9 + 60000**2) / 2)
-    assert found["gl_var_comb"] == pytest.approx((59997 / 2) ** 2)
-    assert found["lre_avg"] == pytest.approx((4 + 3) / 4)
+def test_levels_keep_their_values_across_a_gap():
+    """Along the rows two runs of 2, at levels 3 and 60000; in other directions four runs of 1."""
+    features = glrlm_features(np.array([[3, 3], [60000, 60000]], np.uint16))
+    assert features["hgre_avg"] == pytest.approx((9 + 60000**2) / 2)
+    assert features["gl_var_comb"] == pytest.approx((59997 / 2) ** 2)
+    assert features["lre_avg"] == pytest.approx((4 + 3) / 4)
 
 
 def test_one_pixel_is_one_run():
-    found = glrlm_features(np.array([[2]], np.uint16))
+    features = glrlm_features(np.array([[2]], np.uint16))
     assert (
-        found["sre_comb"],
-        found["lre_comb"],
-        found["r_perc_comb"],
-        found["rl_entr_comb"],
+        features["sre_comb"],
+        features["lre_comb"],
+        features["r_perc_comb"],
+        features["rl_entr_comb"],
     ) == (
         1,
         1,

@@ -1,4 +1,7 @@
-"""The IBSI digital phantom (Zwanenburg et al., Radiology 295:328, 2020; reference manual, chapter 5)."""
+"""The IBSI digital phantom (Zwanenburg et al., Radiology 295:328, 2020).
+
+It is in chapter 5 of the IBSI reference manual.
+"""
 
 import csv
 from pathlib import Path
@@ -38,14 +41,22 @@ MASK[2:, 0, 3:] = False
 
 
 @pytest.fixture(scope="module")
-def measured() -> dict[str, float]:
-    """All features of the phantom under the names of the reference table; texture as the mean over slices."""
-    inside = IMAGE[MASK]
-    found = {
+def phantom_features() -> dict[str, float]:
+    """All features of the phantom under the names of the reference table.
+
+    Texture features are the mean over the slices.
+    """
+    masked_values = IMAGE[MASK]
+    features = {
         f"stat_{name}": value
-        for name, value in intensity_statistics(Distribution.from_sample(inside)).items()
+        for name, value in intensity_statistics(
+            Distribution.from_sample(masked_values)
+        ).items()
     }
-    found |= {f"ih_{name}": value for name, value in histogram_features(inside, LEVELS).items()}
+    features |= {
+        f"ih_{name}": value
+        for name, value in histogram_features(masked_values, LEVELS).items()
+    }
     slices = np.where(MASK, IMAGE, 0).astype(np.uint16)
     for prefix, texture in (
         ("cm", lambda image: glcm.glcm_features(image, LEVELS)),
@@ -54,10 +65,10 @@ def measured() -> dict[str, float]:
         by_slice = [texture(image) for image in slices]
         for name in by_slice[0]:
             stem, _, kind = name.rpartition("_")
-            found[f"{prefix}_{stem}_2D_{kind}"] = float(
+            features[f"{prefix}_{stem}_2D_{kind}"] = float(
                 np.mean([values[name] for values in by_slice])
             )
-    return found
+    return features
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -68,21 +79,23 @@ def read(path: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     "path", [PUBLISHED, REFERENCE], ids=["published", "beside the checkout"]
 )
-def test_every_consensus_value_is_met(measured, path):
+def test_every_consensus_value_is_met(phantom_features, path):
     if not path.exists():
         pytest.skip("the IBSI reference table is not beside the checkout")
     rows = read(path)
     assert len(rows) == 123
-    astray = {
-        row["feature"]: measured[row["feature"]]
+    deviations = {
+        row["feature"]: phantom_features[row["feature"]]
         for row in rows
-        if not _meets(measured[row["feature"]], row)
+        if not _meets(phantom_features[row["feature"]], row)
     }
-    assert astray == {}
+    assert deviations == {}
 
 
-def test_only_the_standard_deviation_is_measured_without_a_consensus_value(measured):
-    assert set(measured) - {row["feature"] for row in read(PUBLISHED)} == {
+def test_only_the_standard_deviation_is_measured_without_a_consensus_value(
+    phantom_features,
+):
+    assert set(phantom_features) - {row["feature"] for row in read(PUBLISHED)} == {
         "stat_std",
         "ih_std",
     }

@@ -1,4 +1,7 @@
-"""MIRP 2.7.0, which follows IBSI, on a region drawn by formula; `trials/benchmarks/mirp.py --write` keeps its values."""
+"""Compares the features with MIRP 2.7.0, which follows IBSI, on a region drawn by formula.
+
+`trials/benchmarks/mirp.py --write` writes the values of MIRP.
+"""
 
 import csv
 from pathlib import Path
@@ -12,17 +15,17 @@ VALUES = Path(__file__).with_name("mirp_256.csv")
 
 
 @pytest.fixture(scope="module")
-def by_mirp() -> dict[str, float]:
+def mirp_values() -> dict[str, float]:
     with VALUES.open(encoding="utf-8") as table:
         return {row["feature"]: float(row["value"]) for row in csv.DictReader(table)}
 
 
-def test_every_feature_is_mirps(by_mirp):
-    found = extract(*roi(), ("intensity", "glcm", "glrlm"))
-    ours = {
+def test_every_feature_equals_that_of_mirp(mirp_values):
+    vector = extract(*roi(), ("intensity", "glcm", "glrlm"))
+    sera_values = {
         mirp_name(name): value
-        for name, value in zip(found.names, found.values, strict=True)
+        for name, value in zip(vector.names, vector.values, strict=True)
     }
-    ours.pop(None)
-    assert set(ours) == set(by_mirp)
-    assert ours == pytest.approx(by_mirp, rel=1e-6)
+    sera_values.pop(None)
+    assert set(sera_values) == set(mirp_values)
+    assert sera_values == pytest.approx(mirp_values, rel=1e-6)

@@ -13,13 +13,13 @@ def all_inside(values: np.ndarray) -> Region:
 
 def test_bands_of_one_block_by_hand():
     """Haar of [[1, 2], [3, 4]]: sum, differences along y and x, and across, each halved."""
-    found = {
+    features = {
         name: band.values.item()
         for name, band in bands(
             all_inside(np.array([[1, 2], [3, 4]], np.uint8))
         ).items()
     }
-    assert found == pytest.approx({"ll": 5, "lh": -2, "hl": -1, "hh": 0})
+    assert features == pytest.approx({"ll": 5, "lh": -2, "hl": -1, "hh": 0})
 
 
 def test_horizontal_stripes_fill_lh_and_vertical_ones_hl():
@@ -31,7 +31,7 @@ def test_horizontal_stripes_fill_lh_and_vertical_ones_hl():
     ).min() == pytest.approx(200)
 
 
-def test_energy_is_kept():
+def test_the_transform_preserves_the_energy():
     pixels = np.random.default_rng(0).integers(0, 256, (32, 48)).astype(np.uint8)
     energy = sum((band.values**2).sum() for band in bands(all_inside(pixels)).values())
     assert energy == pytest.approx((pixels.astype(float) ** 2).sum())
@@ -45,10 +45,10 @@ def test_a_coefficient_is_inside_where_half_of_its_pixels_are():
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (3, 3)])
 def test_odd_sides_and_single_pixels_have_bands(size):
-    found = bands(all_inside(np.full(size, 9, np.uint8)))
+    features = bands(all_inside(np.full(size, 9, np.uint8)))
     assert all(
         band.mask.any() and band.values.shape == band.mask.shape
-        for band in found.values()
+        for band in features.values()
     )
 
 
@@ -59,8 +59,8 @@ def lesion() -> Region:
     return Region.from_mask(pixels, (y - 18) ** 2 + (x - 20) ** 2 < 16**2)
 
 
-def along_one_axis_after_the_other(region: Region) -> dict[str, np.ndarray]:
-    """The four bands by two passes of the one-dimensional transform: columns (x) first, then rows (y)."""
+def bands_by_two_passes(region: Region) -> dict[str, np.ndarray]:
+    """The four bands by two one-dimensional transforms: first along x, then along y."""
     by_x = dict(
         zip("lh", pywt.dwt(region.values.astype(float), "haar", axis=1), strict=True)
     )
@@ -72,7 +72,7 @@ def along_one_axis_after_the_other(region: Region) -> dict[str, np.ndarray]:
 
 
 def test_bands_are_those_of_two_passes_in_one_dimension(lesion):
-    expected = along_one_axis_after_the_other(lesion)
+    expected = bands_by_two_passes(lesion)
     for name, band in bands(lesion).items():
         assert band.values == pytest.approx(expected[name], abs=1e-9), name
 
@@ -80,19 +80,23 @@ def test_bands_are_those_of_two_passes_in_one_dimension(lesion):
 def test_each_band_has_its_own_statistics_and_cooccurrence(lesion):
     """Statistics by numpy and scipy, contrast by looking at each pair of neighbours.
 
-    The contrast is of the very coefficients: they are halves of whole numbers, some on the edge of a grey level, where
-    the last bit decides.
+    The contrast uses the coefficients of `bands`. They are halves of whole numbers, and some lie on
+    the edge of a grey level, where the last bit decides.
     """
-    found = wavelet_features(lesion, levels=8)
+    features = wavelet_features(lesion, levels=8)
     mask = bands(lesion)["ll"].mask
-    for name, values in along_one_axis_after_the_other(lesion).items():
-        inside = values[mask]
-        assert found[f"{name}_stat_mean"] == pytest.approx(inside.mean())
-        assert found[f"{name}_stat_var"] == pytest.approx(inside.var())
-        assert found[f"{name}_stat_skew"] == pytest.approx(scipy.stats.skew(inside))
-        assert found[f"{name}_stat_energy"] == pytest.approx((inside**2).sum())
+    for name, values in bands_by_two_passes(lesion).items():
+        masked_values = values[mask]
+        assert features[f"{name}_stat_mean"] == pytest.approx(masked_values.mean())
+        assert features[f"{name}_stat_var"] == pytest.approx(masked_values.var())
+        assert features[f"{name}_stat_skew"] == pytest.approx(
+            scipy.stats.skew(masked_values)
+        )
+        assert features[f"{name}_stat_energy"] == pytest.approx(
+            (masked_values**2).sum()
+        )
         band = bands(lesion)[name].values
-        assert found[f"{name}_glcm_contrast_comb"] == pytest.approx(
+        assert features[f"{name}_glcm_contrast_comb"] == pytest.approx(
             contrast_pair_by_pair(band, mask, levels=8)
         )
 
@@ -104,11 +108,11 @@ def contrast_pair_by_pair(values: np.ndarray, mask: np.ndarray, levels: int) -> 
     squares = []
     for y, x in np.argwhere(mask):
         for step_y, step_x in ((0, 1), (1, 1), (1, 0), (1, -1)):
-            there = (y + step_y, x + step_x)
+            neighbour = (y + step_y, x + step_x)
             if (
-                there[0] < mask.shape[0]
-                and 0 <= there[1] < mask.shape[1]
-                and mask[there]
+                neighbour[0] < mask.shape[0]
+                and 0 <= neighbour[1] < mask.shape[1]
+                and mask[neighbour]
             ):
-                squares.append((grey[y, x] - grey[there]) ** 2)
+                squares.append((grey[y, x] - grey[neighbour]) ** 2)
     return float(np.mean(squares))

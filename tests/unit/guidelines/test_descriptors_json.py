@@ -1,4 +1,4 @@
-"""Descriptors as they are sent: read once, kept as they were, or refused by name."""
+"""Descriptors as JSON: parsed, written back unchanged, or refused with the field's name."""
 
 import json
 
@@ -9,40 +9,50 @@ from shared.guidelines import (
     DESCRIPTORS_EXAMPLE,
     DescriptorsUnreadable,
     DescriptorUnusable,
-    parse_descriptors,
     descriptors_to_json,
+    parse_descriptors,
 )
 from tests.unit.guidelines.test_guidelines import nodule, nodules
 
 
 def test_the_example_is_a_solid_hypoechoic_nodule_with_punctate_foci():
-    described = nodule("solid", "hypoechoic", "punctate")
-    assert parse_descriptors(DESCRIPTORS_EXAMPLE) == parse_descriptors(json.dumps(DESCRIPTORS_EXAMPLE)) == described
+    descriptors = nodule("solid", "hypoechoic", "punctate")
+    assert parse_descriptors(DESCRIPTORS_EXAMPLE) == descriptors
+    assert parse_descriptors(json.dumps(DESCRIPTORS_EXAMPLE)) == descriptors
 
 
-@given(nodules.filter(lambda each: each.composition == "mixed" or not each.eccentric))
-def test_what_is_kept_reads_as_the_same_nodule(described):
-    assert parse_descriptors(json.loads(json.dumps(descriptors_to_json(described)))) == described
+@given(
+    nodules.filter(
+        lambda descriptors: (
+            descriptors.composition == "mixed" or not descriptors.eccentric
+        )
+    )
+)
+def test_written_descriptors_are_parsed_to_the_same_nodule(descriptors):
+    text = json.dumps(descriptors_to_json(descriptors))
+    assert parse_descriptors(text) == descriptors
+    assert parse_descriptors(json.loads(text)) == descriptors
 
 
-def test_the_order_of_foci_and_their_repeats_say_nothing():
-    once, again = (
+def test_order_and_repetition_of_foci_do_not_matter():
+    first, repeated = (
         parse_descriptors({**DESCRIPTORS_EXAMPLE, "foci": foci})
         for foci in (["rim", "punctate"], ["punctate", "rim", "rim"])
     )
-    assert descriptors_to_json(once) == descriptors_to_json(again)
+    assert descriptors_to_json(first) == descriptors_to_json(repeated)
 
 
 @pytest.mark.parametrize(
-    "sent", ["", "solid", "[]", "null", "7", "[" * 1900, {**DESCRIPTORS_EXAMPLE, "size": 3}]
+    "source",
+    ["", "solid", "[]", "null", "7", "[" * 1900, {**DESCRIPTORS_EXAMPLE, "size": 3}],
 )
-def test_what_is_no_description_is_refused(sent):
+def test_anything_but_an_object_with_known_fields_is_refused(source):
     with pytest.raises(DescriptorsUnreadable, match="composition, echogenicity"):
-        parse_descriptors(sent)
+        parse_descriptors(source)
 
 
 @pytest.mark.parametrize(
-    ("changed", "takes"),
+    ("changes", "takes"),
     [
         ({"composition": None}, "cystic, spongiform, mixed, solid, calcified"),
         ({"echogenicity": ["hypoechoic"]}, "anechoic, hyperechoic"),
@@ -55,15 +65,17 @@ def test_what_is_no_description_is_refused(sent):
         ({"eccentric": True}, "false, true .composition: mixed"),
     ],
 )
-def test_a_term_that_the_lexicon_has_not_is_refused_with_those_it_has(changed, takes):
-    (name,) = changed
+def test_an_unknown_term_is_refused_with_the_known_terms(changes, takes):
+    (name,) = changes
     with pytest.raises(DescriptorUnusable, match=f"{name} .* takes: {takes}"):
-        parse_descriptors({**DESCRIPTORS_EXAMPLE, **changed})
+        parse_descriptors({**DESCRIPTORS_EXAMPLE, **changes})
 
 
 @pytest.mark.parametrize(
-    "left_out", ["composition", "echogenicity", "orientation", "margin"]
+    "missing", ["composition", "echogenicity", "orientation", "margin"]
 )
-def test_half_a_description_is_refused(left_out):
-    with pytest.raises(DescriptorUnusable, match=left_out):
-        parse_descriptors({name: term for name, term in DESCRIPTORS_EXAMPLE.items() if name != left_out})
+def test_half_a_description_is_refused(missing):
+    incomplete = dict(DESCRIPTORS_EXAMPLE)
+    del incomplete[missing]
+    with pytest.raises(DescriptorUnusable, match=missing):
+        parse_descriptors(incomplete)

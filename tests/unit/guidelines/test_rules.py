@@ -100,7 +100,7 @@ def test_a_risk_falls_into_its_band_and_a_hole_belongs_to_the_higher_one(
         (K2016, 0.70, 10, FnaOutcome.DUE),
     ],
 )
-def test_at_the_threshold_at_least_and_above_are_told_apart(
+def test_the_threshold_itself_is_due_only_where_the_guideline_says_at_least(
     rule, risk, size_mm, outcome
 ):
     assert recommend(risk, size_mm, rule).outcome is outcome
@@ -151,7 +151,8 @@ def test_the_shown_threshold_and_size_explain_the_advice(rule, risk, size_mm):
             ACR,
             0.03,
             15,
-            "No FNA: 15.0 mm is below the 25 mm threshold of TR3 (risk 3 %); ultrasound again after 1, 3 and 5 years.",
+            "No FNA: 15.0 mm is below the 25 mm threshold of TR3 (risk 3 %); "
+            "ultrasound again after 1, 3 and 5 years.",
         ),
         (ACR, 0.012, 30, "No FNA at any size: TR2 (risk 1.2 %)."),
         (
@@ -170,7 +171,8 @@ def test_the_shown_threshold_and_size_explain_the_advice(rule, risk, size_mm):
             K2021,
             0.7,
             7,
-            "FNA may be considered: 7.0 mm reaches the 5 mm from which K-TIRADS 5 (risk 70 %) leaves it to judgement.",
+            "FNA may be considered: 7.0 mm reaches the 5 mm from which K-TIRADS 5 (risk 70 %) "
+            "leaves it to judgement.",
         ),
     ],
 )
@@ -220,10 +222,15 @@ def test_guidelines_may_disagree_and_each_says_so_itself():
 
 
 def test_advice_travels_as_json():
-    sent = json.loads(json.dumps(recommend(0.31, 14.0).to_json()))
-    assert sent["recommended"] is True
-    assert sent["consider"] is False
-    assert (sent["rule"], sent["threshold_mm"], sent["size_mm"], sent["outcome"]) == (
+    fields = json.loads(json.dumps(recommend(0.31, 14.0).to_json()))
+    assert fields["recommended"] is True
+    assert fields["consider"] is False
+    assert (
+        fields["rule"],
+        fields["threshold_mm"],
+        fields["size_mm"],
+        fields["outcome"],
+    ) == (
         ACR,
         10,
         14.0,
@@ -232,14 +239,14 @@ def test_advice_travels_as_json():
 
 
 @pytest.mark.parametrize("size_mm", [0, -3, math.nan, math.inf, -math.inf])
-def test_a_size_that_is_none_is_refused(size_mm):
-    with pytest.raises(SizeInvalid, match="number above 0") as refused:
+def test_an_unusable_size_is_refused(size_mm):
+    with pytest.raises(SizeInvalid, match="number above 0") as refusal:
         recommend(0.3, size_mm)
-    assert isinstance(refused.value, InputError)
+    assert isinstance(refusal.value, InputError)
 
 
 @pytest.mark.parametrize("risk", [-0.01, 1.01, 31, math.nan])
-def test_a_risk_that_is_no_probability_is_refused(risk):
+def test_a_risk_outside_0_to_1_is_refused(risk):
     with pytest.raises(RiskInvalid):
         recommend(risk, 12)
 

@@ -10,7 +10,7 @@ from tests.support.builders import dicom_file
 
 @pytest.fixture
 def speckle() -> np.ndarray:
-    """Grey (48, 64) with a bright upper left corner, so that a wrong turn shows."""
+    """Grey (48, 64) with a bright upper left corner, so that a wrong orientation is visible."""
     pixels = np.random.default_rng(1).integers(0, 120, (48, 64)).astype(np.uint8)
     pixels[:16, :16] = 250
     return pixels
@@ -18,9 +18,9 @@ def speckle() -> np.ndarray:
 
 @pytest.fixture
 def encode() -> Callable[..., bytes]:
-    """Bytes of an array or Pillow image in a Pillow format."""
+    """Encodes an array or a Pillow image in a Pillow format."""
 
-    def encoded(
+    def encode_image(
         picture: np.ndarray | Image.Image, kind: str = "PNG", **options: object
     ) -> bytes:
         image = (
@@ -30,10 +30,10 @@ def encode() -> Callable[..., bytes]:
         image.save(stream, kind, **options)
         return stream.getvalue()
 
-    return encoded
+    return encode_image
 
 
 @pytest.fixture
 def dicom() -> Callable[..., bytes]:
-    """Bytes of an uncompressed DICOM file of grey or RGB pixels; keywords set or replace elements."""
+    """Builds an uncompressed DICOM file of grey or RGB pixels; keywords set its elements."""
     return dicom_file

@@ -19,9 +19,9 @@ from shared.imaging import (
 
 
 def png_that_claims(width: int, height: int) -> bytes:
-    """A PNG with a header and nothing else worth reading."""
+    """A PNG whose header states this size and which holds no pixels."""
     chunks = (
-        (b"IHDR", pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
+        (b"IHDR", pack(">II", width, height) + bytes([8, 0, 0, 0, 0])),
         (b"IDAT", zlib.compress(b"")),
         (b"IEND", b""),
     )
@@ -55,8 +55,8 @@ def test_the_stream_is_left_at_its_start(speckle, encode):
 
 
 def test_dicom_is_read_without_its_pixels(speckle, dicom):
-    whole = dicom(speckle)
-    header_only = whole[: whole.index(b"\xe0\x7f\x10\x00") + 12]
+    data = dicom(speckle)
+    header_only = data[: data.index(b"\xe0\x7f\x10\x00") + 12]
     assert inspect(BytesIO(header_only)) == Header(
         ImageFormat.DICOM, width=64, height=48, frames=1
     )

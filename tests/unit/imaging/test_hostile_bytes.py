@@ -1,4 +1,4 @@
-"""Whatever the bytes, decoding ends in an image or in an error with a name."""
+"""For any bytes, decoding returns an image or raises a named error."""
 
 from io import BytesIO
 from pathlib import Path
@@ -45,7 +45,7 @@ MAGIC = [
 
 
 def status_of(data: bytes) -> int:
-    """HTTP status that decoding these bytes would be answered with."""
+    """HTTP status of the response to an upload of these bytes."""
     try:
         return 200 if decode(data, SMALL).pixels.dtype == np.uint8 else 500
     except SeraError as refusal:
@@ -59,8 +59,8 @@ def status_of(data: bytes) -> int:
 )
 def test_flipped_bytes(seed, flips):
     data = bytearray(seed)
-    for place, value in flips:
-        data[int(place * (len(data) - 1))] = value
+    for position, value in flips:
+        data[int(position * (len(data) - 1))] = value
     assert status_of(bytes(data)) < 500
 
 
@@ -73,8 +73,8 @@ def test_flipped_bytes(seed, flips):
 )
 def test_flipped_bytes_of_the_header(seed, flips):
     data = bytearray(seed)
-    for place, value in flips:
-        data[place % len(data)] = value
+    for position, value in flips:
+        data[position % len(data)] = value
     assert status_of(bytes(data)) < 500
 
 

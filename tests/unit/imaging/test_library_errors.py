@@ -12,10 +12,10 @@ from shared.imaging.library_errors import translate_library_errors
 
 
 def test_warnings_of_libraries_stay_inside():
-    with warnings.catch_warnings(record=True) as heard:
+    with warnings.catch_warnings(record=True) as caught_warnings:
         with translate_library_errors(ImageFormat.PNG, Limits()):
             warnings.warn("noise", UserWarning, stacklevel=1)
-        assert heard == []
+        assert caught_warnings == []
 
 
 def test_warnings_outside_are_heard_again_after_several_threads_were_inside():
@@ -29,15 +29,15 @@ def test_warnings_outside_are_heard_again_after_several_threads_were_inside():
     with ThreadPoolExecutor(4) as threads:
         for reader in [threads.submit(read) for _ in range(4)]:
             reader.result()
-    with pytest.warns(UserWarning, match="signal") as heard:
+    with pytest.warns(UserWarning, match="signal") as caught_warnings:
         warnings.warn("signal", UserWarning, stacklevel=1)
-    assert len(heard) == 1
+    assert len(caught_warnings) == 1
 
 
 @pytest.mark.parametrize(
     "error", [ValueError, KeyError, EOFError, RecursionError, NotImplementedError]
 )
-def test_whatever_a_library_throws_has_a_name(error):
+def test_every_exception_of_a_library_becomes_image_unreadable(error):
     with (
         pytest.raises(ImageUnreadable, match="damaged") as refusal,
         translate_library_errors(ImageFormat.DICOM, Limits()),
@@ -63,5 +63,8 @@ def test_image_libraries_log_nothing(library):
 
 
 def test_importing_imaging_loads_no_learning_framework():
-    probe = "import sys, shared.imaging; sys.exit(bool({'torch', 'sklearn', 'torchvision'} & set(sys.modules)))"
+    probe = (
+        "import sys, shared.imaging; "
+        "sys.exit(bool({'torch', 'sklearn', 'torchvision'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", probe], check=False).returncode == 0

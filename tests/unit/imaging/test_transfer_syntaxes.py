@@ -1,4 +1,7 @@
-"""Every encoding of DICOM pixels that the installed decoders read, by files of the pydicom wheel and by our own."""
+"""Every encoding of DICOM pixels that the installed decoders read.
+
+The files come from the pydicom wheel or are built here.
+"""
 
 from io import BytesIO
 from pathlib import Path
@@ -22,10 +25,10 @@ from shared.imaging import decode
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 LOSSY_GREY = 8
-"""Grey levels that a lossy or subsampled copy of the colour bars is off by at most."""
+"""Largest difference in grey levels of a lossy or subsampled copy of the colour bars."""
 
 
-def shipped(name: str) -> np.ndarray:
+def decode_test_file(name: str) -> np.ndarray:
     return decode((FILES / name).read_bytes()).pixels
 
 
@@ -42,7 +45,7 @@ def shipped(name: str) -> np.ndarray:
     ],
 )
 def test_one_image_of_16_bits_is_the_same_in_every_lossless_encoding(name):
-    assert (shipped(name) == shipped("MR_small.dcm")).all()
+    assert (decode_test_file(name) == decode_test_file("MR_small.dcm")).all()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_one_image_of_16_bits_is_the_same_in_every_lossless_encoding(name):
 )
 def test_the_same_colour_bars_are_the_same_grey_in_every_lossless_encoding(name):
     """JPEG 2000, JPEG lossless (process 14), RLE of more than 8 bits."""
-    assert (shipped(name) == shipped("SC_rgb_rle.dcm")).all()
+    assert (decode_test_file(name) == decode_test_file("SC_rgb_rle.dcm")).all()
 
 
 @pytest.mark.parametrize(
@@ -79,9 +82,11 @@ def test_the_same_colour_bars_are_nearly_the_same_grey_in_lossy_and_luma_chroma_
     name,
 ):
     """YBR_FULL, YBR_FULL_422 and RGB of JPEG baseline, JPEG-LS near-lossless, YBR uncompressed."""
-    apart = np.abs(shipped(name).astype(int) - shipped("SC_rgb_rle.dcm"))
-    assert apart.max() <= LOSSY_GREY
-    assert apart.mean() < 1
+    differences = np.abs(
+        decode_test_file(name).astype(int) - decode_test_file("SC_rgb_rle.dcm")
+    )
+    assert differences.max() <= LOSSY_GREY
+    assert differences.mean() < 1
 
 
 @pytest.mark.parametrize(
@@ -99,14 +104,17 @@ def test_the_same_colour_bars_are_nearly_the_same_grey_in_lossy_and_luma_chroma_
     ],
 )
 def test_encodings_without_a_twin_show_a_picture(name):
-    """JPEG extended of 12 bits, JPEG-LS near-lossless, JPEG 2000 with YBR_RCT and without, deflated, big endian."""
-    assert np.ptp(shipped(name)) > 100
+    """JPEG extended of 12 bits, JPEG-LS near-lossless, JPEG 2000, deflated, big endian.
+
+    JPEG 2000 comes with YBR_RCT and without.
+    """
+    assert np.ptp(decode_test_file(name)) > 100
 
 
 @pytest.mark.parametrize("name", ["rtdose.dcm", "rtdose_rle.dcm", "rtdose_expb.dcm"])
 def test_frames_of_32_bits_are_the_same_in_every_encoding(name):
-    chosen = decode((FILES / name).read_bytes(), frame=9).pixels
-    assert (chosen == decode((FILES / "rtdose.dcm").read_bytes(), frame=9).pixels).all()
+    frame = decode((FILES / name).read_bytes(), frame=9).pixels
+    assert (frame == decode((FILES / "rtdose.dcm").read_bytes(), frame=9).pixels).all()
 
 
 def recoded(data: bytes, syntax: str, **options: object) -> bytes:
@@ -165,8 +173,8 @@ def test_frames_of_a_jpeg_loop_are_told_apart(speckle, dicom):
     stream = BytesIO()
     dataset.save_as(stream, enforce_file_format=True)
     for number, frame in enumerate(smooth, 1):
-        found = decode(stream.getvalue(), frame=number).pixels
-        assert np.abs(found.astype(int) - frame).mean() < 2
+        decoded = decode(stream.getvalue(), frame=number).pixels
+        assert np.abs(decoded.astype(int) - frame).mean() < 2
 
 
 def test_inverse_grey_is_turned_round_in_compressed_frames_too(speckle, dicom):

@@ -26,13 +26,19 @@ def test_a_write_that_is_meant_for_something_else_is_told_what_came_between(tags
     "change", [{"prevalence": 0.3}, {"fna_rule": "x", "weight": None}, {}]
 )
 def test_the_settings_that_differ_are_named(change):
-    before = settings_tag(SETTINGS | change)
-    assert changed_settings(SETTINGS, frozenset({before, "of something else"})) == list(change)
-    assert (before == TAG) is not bool(change)
+    earlier_tag = settings_tag(SETTINGS | change)
+    assert changed_settings(
+        SETTINGS, frozenset({earlier_tag, "of something else"})
+    ) == list(change)
+    assert (earlier_tag == TAG) is not bool(change)
 
 
 def test_of_several_tags_the_nearest_tells_what_differs():
-    near = settings_tag(SETTINGS | {"weight": 1.0})
+    nearest_tag = settings_tag(SETTINGS | {"weight": 1.0})
     far = settings_tag({"prevalence": 0.1, "fna_rule": "x", "weight": 1.0})
-    assert changed_settings(SETTINGS, frozenset({near, far})) == ["weight"]
-    assert changed_settings(SETTINGS, frozenset({"7"})) == changed_settings(SETTINGS, None) == []
+    assert changed_settings(SETTINGS, frozenset({nearest_tag, far})) == ["weight"]
+    assert (
+        changed_settings(SETTINGS, frozenset({"7"}))
+        == changed_settings(SETTINGS, None)
+        == []
+    )

@@ -18,22 +18,22 @@ def write(store, key, value):
     store.write(key, io.BytesIO(value), len(value))
 
 
-def leftovers(store):
+def partial_files(store):
     return list((store.root / PARTIAL).iterdir())
 
 
-def test_nothing_stays_beside_a_written_value(store):
+def test_no_partial_file_stays_after_a_write(store):
     write(store, "a/b", b"value")
-    assert leftovers(store) == []
+    assert partial_files(store) == []
     assert store.read("a/b") == b"value"
 
 
-def test_a_source_that_ends_early_leaves_the_old_value_and_no_leftover(store):
+def test_a_source_that_ends_early_leaves_the_old_value_and_no_partial_file(store):
     write(store, "a", b"old")
     with pytest.raises(EOFError, match="2 bytes early"):
         store.write("a", io.BytesIO(b"new"), 5)
     assert store.read("a") == b"old"
-    assert leftovers(store) == []
+    assert partial_files(store) == []
 
 
 def test_a_reader_keeps_the_value_it_opened(store):
@@ -68,7 +68,7 @@ def test_a_key_that_would_need_a_value_as_its_folder_is_refused_as_unusable(stor
     write(store, "a", b"value")
     with pytest.raises(ObjectsUnavailable):
         write(store, "a/b", b"value")
-    assert leftovers(store) == []
+    assert partial_files(store) == []
 
 
 def test_no_key_reaches_outside(store):
@@ -77,43 +77,43 @@ def test_no_key_reaches_outside(store):
     assert not (store.root.parent / "outside").exists()
 
 
-def test_a_full_disk_is_told_apart_from_a_store_that_is_away(store, monkeypatch):
-    def full(descriptor):
+def test_a_full_disk_has_its_own_error(store, monkeypatch):
+    def fail(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(
         StorageFull, match="no room left where SERA keeps images"
-    ) as refused:
+    ) as raised:
         write(store, "a", b"value")
-    assert refused.value.retryable
-    assert leftovers(store) == []
+    assert raised.value.retryable
+    assert partial_files(store) == []
 
 
-def test_a_root_that_cannot_be_made_is_named_without_its_path(tmp_path):
+def test_the_error_of_an_unusable_root_does_not_show_its_path(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ObjectsUnavailable) as refused:
+    with pytest.raises(ObjectsUnavailable) as raised:
         DirectoryStore(tmp_path / "file" / "store")
-    assert str(tmp_path) not in str(refused.value)
+    assert str(tmp_path) not in str(raised.value)
 
 
-@pytest.mark.parametrize("in_its_place", ["nothing", "a file", "an empty folder"])
-def test_a_root_that_was_lost_is_a_store_to_try_again_and_not_a_missing_value(
-    store, in_its_place
+@pytest.mark.parametrize("replacement", ["nothing", "a file", "an empty folder"])
+def test_a_lost_root_makes_the_store_unavailable_and_no_value_missing(
+    store, replacement
 ):
     write(store, "a", b"value")
-    store.root.rename(away := store.root.with_name("away"))
-    if in_its_place == "a file":
+    lost_root = store.root.rename(store.root.with_name("lost"))
+    if replacement == "a file":
         store.root.touch()
-    elif in_its_place == "an empty folder":
+    elif replacement == "an empty folder":
         store.root.mkdir()
     with pytest.raises(ObjectsUnavailable):
         store.read("a")
     with pytest.raises(ObjectsUnavailable):
         store.exists("a")
-    if in_its_place == "a file":
+    if replacement == "a file":
         store.root.unlink()
-    elif in_its_place == "an empty folder":
+    elif replacement == "an empty folder":
         store.root.rmdir()
-    away.rename(store.root)
+    lost_root.rename(store.root)
     assert store.read("a") == b"value"

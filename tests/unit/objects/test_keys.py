@@ -32,7 +32,7 @@ def test_plain_names_are_keys(key):
         "a/" * 500 + "a",
     ],
 )
-def test_what_could_leave_the_store_or_hide_in_it_is_no_key(key):
+def test_text_that_could_leave_the_store_or_hide_in_it_is_no_key(key):
     with pytest.raises(KeyInvalid):
         check_key(key)
 

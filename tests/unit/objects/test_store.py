@@ -6,7 +6,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import TooLarge
-from shared.objects import KeyInvalid, ObjectCorrupt, ObjectMissing, ObjectStore, StoredObject
+from shared.objects import (
+    KeyInvalid,
+    ObjectCorrupt,
+    ObjectMissing,
+    ObjectStore,
+    StoredObject,
+)
 from shared.objects.directory import DirectoryStore
 from shared.objects.store import CHUNK_BYTES
 
@@ -39,12 +45,12 @@ def test_an_object_is_named_by_its_hash(objects):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.binary(max_size=4000))
-def test_bytes_and_streams_are_kept_alike(objects, data):
+def test_bytes_and_streams_are_stored_alike(objects, data):
     assert objects.put(data) == objects.put(io.BytesIO(data))
     assert objects.get(hashlib.sha256(data).hexdigest()) == data
 
 
-def test_an_object_larger_than_memorys_share_is_streamed(objects):
+def test_an_object_larger_than_the_memory_buffer_is_streamed(objects):
     data = bytes(range(256)) * (9 * CHUNK_BYTES // 256) + b"end"
     stored = objects.put(io.BytesIO(data))
     target = io.BytesIO()
@@ -54,13 +60,14 @@ def test_an_object_larger_than_memorys_share_is_streamed(objects):
 
 def test_put_again_writes_nothing(objects, root):
     objects.put(IMAGE)
-    before = file_of(root).stat()
+    first = file_of(root).stat()
     objects.put(IMAGE)
-    after = file_of(root).stat()
-    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    second = file_of(root).stat()
+    assert second.st_ino == first.st_ino
+    assert second.st_mtime_ns == first.st_mtime_ns
 
 
-def test_a_stream_is_put_from_where_it_stands(objects):
+def test_a_stream_is_put_from_its_current_position(objects):
     stream = io.BytesIO(b"header" + IMAGE)
     stream.seek(6)
     assert objects.put(stream).sha256 == DIGEST
@@ -70,18 +77,18 @@ def test_the_cap_itself_is_allowed(objects):
     assert objects.put(IMAGE, max_bytes=len(IMAGE)).size == len(IMAGE)
 
 
-def test_past_the_cap_nothing_is_kept_and_reading_stops(objects):
+def test_past_the_cap_nothing_is_stored_and_reading_stops(objects):
     class Endless(io.RawIOBase):
-        given = 0
+        bytes_read = 0
 
         def read(self, size=-1):
-            self.given += size
+            self.bytes_read += size
             return b"x" * size
 
     source = Endless()
     with pytest.raises(TooLarge, match="larger than 2 MiB"):
         objects.put(source, max_bytes=2 * CHUNK_BYTES)
-    assert source.given == 3 * CHUNK_BYTES
+    assert source.bytes_read == 3 * CHUNK_BYTES
     assert not objects.exists(hashlib.sha256(b"x" * 2 * CHUNK_BYTES).hexdigest())
 
 
@@ -122,7 +129,7 @@ def test_a_deleted_object_is_missing_and_can_be_put_again(objects):
 @pytest.mark.parametrize(
     "digest", ["", "abc", "../" * 20 + "etc/passwd", DIGEST.upper(), DIGEST + "0"]
 )
-def test_what_is_no_hash_is_refused(objects, digest):
+def test_text_that_is_no_hash_is_refused(objects, digest):
     with pytest.raises(KeyInvalid):
         objects.get(digest)
 
@@ -139,10 +146,12 @@ def test_a_cache_entry_cannot_pose_as_an_object(objects):
         objects.put_named(f"../objects/{DIGEST}", b"poison")
 
 
-def test_what_is_put_anew_is_written_though_it_is_there(objects, root):
+def test_with_overwrite_an_existing_object_is_written_again(objects, root):
     objects.put(IMAGE)
-    held = file_of(root).stat().st_ino
+    inode = file_of(root).stat().st_ino
     objects.put(IMAGE)
-    assert file_of(root).stat().st_ino == held
-    assert objects.put(IMAGE, anew=True) == StoredObject(DIGEST, len(IMAGE))
-    assert (file_of(root).stat().st_ino == held, objects.get(DIGEST)) == (False, IMAGE)
+    assert file_of(root).stat().st_ino == inode
+    stored = objects.put(IMAGE, overwrite=True)
+    assert stored == StoredObject(DIGEST, len(IMAGE))
+    assert file_of(root).stat().st_ino != inode
+    assert objects.get(DIGEST) == IMAGE

@@ -13,24 +13,22 @@ from shared.settings import Settings
 from tests.e2e.stage import ROOT, free_port, until
 
 
-def test_beat_tells_prometheus_of_its_rings_its_disk_and_its_version(tmp_path):
+def test_beat_serves_metrics_of_notifications_disk_and_version(tmp_path):
     port = free_port()
-    told = {
+    environment = {
         "SERA_HOME": str(tmp_path),
         "SERA_BROKER_URL": f"redis+socket://{tmp_path}/none.sock",
-    }
-    told |= {
         "SERA_METRICS_PORT": str(port),
         "SERA_METRICS_HOST": "127.0.0.1",
         "PYTHONPATH": str(ROOT),
     }
     beat = subprocess.Popen(
         [sys.executable, "-m", "services.beat"],
-        env=os.environ | told,
+        env=os.environ | environment,
         stdout=subprocess.DEVNULL,
     )
     try:
-        page = until(lambda: scraped(port), within_s=60)
+        page = until(lambda: scrape(port), within_s=60)
     finally:
         beat.terminate()
         beat.wait()
@@ -42,8 +40,8 @@ def test_beat_tells_prometheus_of_its_rings_its_disk_and_its_version(tmp_path):
     assert 'sera_build_info{version="' in page
 
 
-def scraped(port):
-    """The page, once there is one."""
+def scrape(port):
+    """The page, or None while the port is closed."""
     try:
         return httpx2.get(f"http://127.0.0.1:{port}/metrics").text
     except httpx2.TransportError:
@@ -54,26 +52,27 @@ def families(page):
     return {line.split()[2] for line in page.splitlines() if line.startswith("# TYPE")}
 
 
-def test_a_port_that_is_taken_is_logged_and_keeps_nobody_from_working(tmp_path):
-    with socket.socket() as line, capture_logs() as told:
-        line.bind(("127.0.0.1", 0))
-        line.listen()
-        port = line.getsockname()[1]
+def test_a_port_in_use_is_logged_and_does_not_stop_the_process(tmp_path):
+    with socket.socket() as listener, capture_logs() as events:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
         metrics.serve(
             Settings(home=tmp_path, metrics_port=port, metrics_host="127.0.0.1")
         )
-    assert [(each["event"], each["port"]) for each in told] == [
+    assert [(event["event"], event["port"]) for event in events] == [
         ("metrics.not-served", port)
     ]
 
 
 def test_without_a_port_nothing_is_served(tmp_path):
-    with capture_logs() as told:
+    with capture_logs() as events:
         metrics.serve(Settings(home=tmp_path))
-    assert told == []
+    assert events == []
 
 
-def test_where_there_is_no_gpu_its_figures_have_names_and_no_samples():
-    if (gpus := pytest.importorskip("torch").cuda.device_count()) > 0:
+def test_without_a_gpu_its_metrics_have_names_and_no_samples():
+    gpus = pytest.importorskip("torch").cuda.device_count()
+    if gpus > 0:
         pytest.skip(f"this machine has {gpus} GPUs")
     assert [family.samples for family in GpuCollector().collect()] == [[]] * 4

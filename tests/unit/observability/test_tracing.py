@@ -1,4 +1,7 @@
-"""Traces as a collector gets them, from a receiver of our own; the way of a case is in tests/integration/worker."""
+"""Traces as a collector of our own receives them.
+
+The trace of a case is in tests/integration/worker.
+"""
 
 import subprocess
 import sys
@@ -17,7 +20,7 @@ from shared.observability.timings import collect_timings, measure
 from shared.settings import Settings
 
 SAMPLED = 1
-OFF = """
+PROGRAM_WITHOUT_TRACES = """
 import sys
 from shared.observability import tracing
 from shared.settings import Settings
@@ -30,15 +33,15 @@ print([name for name in sys.modules if name.startswith("opentelemetry")])
 
 @pytest.fixture
 def collector():
-    """Its address, and the spans that it got."""
-    got = []
+    """Its address, and the received spans of each resource with their path."""
+    received = []
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self):
-            told = ExportTraceServiceRequest.FromString(
-                self.rfile.read(int(self.headers["Content-Length"]))
-            )
-            got.extend((self.path, whole) for whole in told.resource_spans)
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            request = ExportTraceServiceRequest.FromString(body)
+            for resource_spans in request.resource_spans:
+                received.append((self.path, resource_spans))
             self.send_response(200)
             self.end_headers()
 
@@ -46,74 +49,79 @@ def collector():
             pass
 
     with HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
-        serving.start()
-        yield f"http://127.0.0.1:{server.server_port}/", got
+        server_thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        server_thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", received
         server.shutdown()
-        serving.join()
+        server_thread.join()
 
 
 @pytest.fixture(autouse=True)
-def ended():
+def closed_tracing():
     yield
     tracing.close()
 
 
 def test_without_an_address_nothing_of_the_sdk_is_imported():
-    done = subprocess.run(
-        [sys.executable, "-c", OFF], capture_output=True, text=True, check=True
+    completed = subprocess.run(
+        [sys.executable, "-c", PROGRAM_WITHOUT_TRACES], capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "[]"
+    assert completed.stdout.strip() == "[]"
 
 
 def test_a_collector_gets_spans_with_their_stages_and_no_message_of_an_error(collector):
-    url, got = collector
+    url, received = collector
     tracing.configure("worker", Settings(otlp_url=url))
     with suppress(ValueError), tracing.span("http.request", attempt=1):
         parent = tracing.traceparent()
         raise ValueError("Jane Doe")
-    with collect_timings() as laps, measure("decode"):
+    with collect_timings() as timings, measure("decode"):
         pass
-    tracing.record_finished_span("case.work", parent, laps, "image-unreadable", lane="urgent")
-    tracing.record_finished_span("case.work", None, laps)
+    tracing.record_finished_span(
+        "case.work", parent, timings, "image-unreadable", lane="urgent"
+    )
+    tracing.record_finished_span("case.work", None, timings)
     tracing.close()
-    ((path, whole),) = got
+    ((path, resource_spans),) = received
     assert path == "/v1/traces"
-    assert ("service.name", "sera-worker") in [
-        (each.key, each.value.string_value) for each in whole.resource.attributes
-    ]
-    spans = {span.name: span for scope in whole.scope_spans for span in scope.spans}
+    attributes = {
+        attribute.key: attribute.value.string_value
+        for attribute in resource_spans.resource.attributes
+    }
+    assert attributes["service.name"] == "sera-worker"
+    (scope,) = resource_spans.scope_spans
+    spans = {span.name: span for span in scope.spans}
     assert spans.keys() == {"http.request", "decode", "case.work"}
     assert {span.trace_id.hex() for span in spans.values()} == {parent.split("-")[1]}
     assert spans["decode"].parent_span_id == spans["case.work"].span_id
     assert spans["case.work"].parent_span_id == spans["http.request"].span_id
     assert spans["case.work"].status.message == "image-unreadable"
-    assert "Jane" not in str(whole)
+    assert "Jane" not in str(resource_spans)
 
 
-def test_what_was_not_chosen_to_be_traced_is_not_traced_by_the_worker_either(collector):
-    url, got = collector
+def test_the_worker_does_not_trace_a_request_that_was_not_sampled(collector):
+    url, received = collector
     tracing.configure("api", Settings(otlp_url=url, trace_share=0))
     with tracing.span("http.request"):
         parent = tracing.traceparent()
-    with collect_timings() as laps, measure("decode"):
+    with collect_timings() as timings, measure("decode"):
         pass
-    tracing.record_finished_span("case.work", parent, laps)
+    tracing.record_finished_span("case.work", parent, timings)
     tracing.close()
     assert not int(parent.split("-")[3], 16) & SAMPLED
-    assert got == []
+    assert received == []
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "00-0-0-01", "Jane Doe", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"]
+    "header", ["", "00-0-0-01", "Jane Doe", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"]
 )
-def test_a_client_that_names_no_trace_begins_one(wrong):
+def test_an_invalid_traceparent_begins_a_new_trace(header):
     tracing.install("api", 1.0, SpanProcessor())
-    with tracing.span("http.request", wrong):
+    with tracing.span("http.request", header):
         assert int(tracing.traceparent().split("-")[1], 16) > 0
 
 
-def test_a_clients_own_trace_is_gone_on_with():
+def test_a_valid_traceparent_of_the_client_is_continued():
     trace = "0af7651916cd43dd8448eb211c80319c"
     tracing.install("api", 1.0, SpanProcessor())
     with tracing.span("http.request", f"00-{trace}-b7ad6b7169203331-01"):

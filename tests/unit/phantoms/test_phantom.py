@@ -4,11 +4,12 @@ import pytest
 from shared.guidelines.lexicon import Composition, Echogenicity, Focus, Orientation
 from shared.phantoms import draw
 
+DARK = {Echogenicity.HYPOECHOIC, Echogenicity.VERY_HYPOECHOIC}
 SERIES = [draw(seed, size_px=128) for seed in range(120)]
 
 
 @pytest.mark.parametrize("size_px", [64, 256, 300])
-def test_pixels_and_mask_have_the_size_asked_for(size_px):
+def test_pixels_and_mask_have_the_requested_size(size_px):
     phantom = draw(1, size_px=size_px)
     assert phantom.pixels.shape == phantom.mask.shape == (size_px, size_px)
     assert (phantom.pixels.dtype, phantom.mask.dtype) == (np.uint8, bool)
@@ -30,17 +31,21 @@ def test_another_seed_draws_another_nodule():
 
 
 def test_asking_for_the_class_that_the_seed_has_changes_nothing():
-    free = draw(11)
-    assert (draw(11, malignant=free.malignant).pixels == free.pixels).all()
+    undetermined = draw(11)
+    assert (
+        draw(11, malignant=undetermined.malignant).pixels == undetermined.pixels
+    ).all()
 
 
 def test_calipers_change_only_a_few_pixels():
-    plain = draw(5)
-    marked = draw(5, caliper=True)
-    changed = (plain.pixels != marked.pixels).mean()
+    without_calipers = draw(5)
+    with_calipers = draw(5, caliper=True)
+    changed = (without_calipers.pixels != with_calipers.pixels).mean()
     assert 0 < changed < 0.01
-    assert (marked.pixels[plain.pixels != marked.pixels] == 255).all()
-    assert (plain.mask == marked.mask).all()
+    assert (
+        with_calipers.pixels[without_calipers.pixels != with_calipers.pixels] == 255
+    ).all()
+    assert (without_calipers.mask == with_calipers.mask).all()
 
 
 def test_sizes_are_those_of_nodules_and_agree_with_mask_and_spacing():
@@ -61,7 +66,7 @@ def test_the_mask_lies_within_the_image():
         assert not edges.any()
 
 
-def test_both_classes_come_up():
+def test_both_classes_occur():
     assert 0.3 < np.mean([phantom.malignant for phantom in SERIES]) < 0.7
 
 
@@ -69,25 +74,22 @@ def test_classes_overlap_as_the_lexicon_does():
     suspicious = [phantom.descriptors.echogenicity in DARK for phantom in SERIES]
     malignant = np.array([phantom.malignant for phantom in SERIES])
     shares = [
-        np.mean(np.array(suspicious)[malignant == of_class])
-        for of_class in (False, True)
+        np.mean(np.array(suspicious)[malignant == is_malignant])
+        for is_malignant in (False, True)
     ]
     assert 0.05 < shares[0] < shares[1] < 0.99
 
 
-DARK = {Echogenicity.HYPOECHOIC, Echogenicity.VERY_HYPOECHOIC}
-
-
-def test_dark_words_make_dark_nodules():
+def test_dark_descriptors_make_dark_nodules():
     contrast = {level: [] for level in Echogenicity}
     for phantom in SERIES:
         if (
             phantom.descriptors.composition is Composition.SOLID
             and not phantom.descriptors.foci
         ):
-            around = phantom.pixels[40:100][~phantom.mask[40:100]].mean()
+            tissue_mean = phantom.pixels[40:100][~phantom.mask[40:100]].mean()
             contrast[phantom.descriptors.echogenicity].append(
-                phantom.pixels[phantom.mask].mean() - around
+                phantom.pixels[phantom.mask].mean() - tissue_mean
             )
     assert (
         np.mean(contrast[Echogenicity.VERY_HYPOECHOIC])
@@ -112,7 +114,7 @@ def test_cysts_are_black():
         )
 
 
-def test_taller_words_make_taller_masks():
+def test_a_taller_orientation_makes_a_taller_mask():
     for phantom in SERIES:
         height, width = (
             np.ptp(np.flatnonzero(phantom.mask.any(axis))) + 1 for axis in (1, 0)

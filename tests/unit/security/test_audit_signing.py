@@ -9,9 +9,9 @@ from shared.security.audit_signing import (
     SealKey,
     SealKeyUnusable,
     SealKeyUnwritable,
-    seal_key_file,
-    seal_key,
     is_signed,
+    seal_key,
+    seal_key_file,
 )
 from shared.settings import Settings
 
@@ -24,62 +24,65 @@ PUBLIC = base64.b64encode(
 """Test vector 1 of RFC 8032, section 7.1."""
 
 
-def made(key: SealKey) -> Seal:
-    bare = Seal(
-        "house", 1, 7, "a" * 64, "2026-01-01T00:00:00.000000Z", NO_PREVIOUS_HASH, key.public
+def make_seal(key: SealKey) -> Seal:
+    unsigned = Seal(
+        chain="house",
+        seal=1,
+        number=7,
+        hash="a" * 64,
+        at="2026-01-01T00:00:00.000000Z",
+        previous=NO_PREVIOUS_HASH,
+        key=key.public,
     )
-    return replace(bare, signature=key.sign(bare.signed_bytes))
+    return replace(unsigned, signature=key.sign(unsigned.signed_bytes))
 
 
 def test_the_key_of_the_standards_test_vector_has_its_public_half_and_signature():
     key = SealKey(SECRET, "here")
     assert key.public == PUBLIC
-    assert (
-        base64.b64decode(key.sign(b""))
-        .hex()
-        .startswith("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974")
-    )
+    signature = base64.b64decode(key.sign(b"")).hex()
+    assert signature.startswith("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974")
 
 
 def test_a_seal_is_valid_until_anything_in_it_changes():
-    seal = made(SealKey(SECRET, "here"))
+    seal = make_seal(SealKey(SECRET, "here"))
     assert is_signed(seal)
-    other = SealKey(base64.b64encode(b"k" * 32).decode(), "here").public
-    for name, value in {
+    other_key = SealKey(base64.b64encode(b"k" * 32).decode(), "here").public
+    changes = {
         "number": 8,
         "chain": "x",
         "at": "later",
-        "key": other,
+        "key": other_key,
         "signature": "",
         "hash": "b",
-    }.items():
+    }
+    for name, value in changes.items():
         assert not is_signed(replace(seal, **{name: value}))
 
 
 @pytest.mark.parametrize("key", ["", "no base64!", base64.b64encode(b"short").decode()])
 def test_a_seal_that_names_no_key_is_not_valid(key):
-    assert not is_signed(replace(made(SealKey(SECRET, "here")), key=key))
+    assert not is_signed(replace(make_seal(SealKey(SECRET, "here")), key=key))
 
 
-def test_the_machines_key_is_drawn_once_however_many_ask_and_is_for_its_owner_only(
+def test_the_machines_key_is_created_once_and_readable_for_its_owner_only(
     tmp_path,
 ):
     settings = Settings(home=tmp_path)
     with ThreadPoolExecutor(4) as pool:
         assert len({key.public for key in pool.map(seal_key, [settings] * 8)}) == 1
     assert seal_key_file(settings).stat().st_mode & 0o777 == 0o600
-    assert [each.name for each in seal_key_file(settings).parent.iterdir()] == [
-        "audit-ed25519"
-    ]
+    folder = seal_key_file(settings).parent
+    assert [path.name for path in folder.iterdir()] == ["audit-ed25519"]
 
 
-def test_a_key_given_in_the_settings_is_used_and_none_is_drawn(tmp_path):
+def test_a_key_in_the_settings_is_used_and_none_is_created(tmp_path):
     settings = Settings(home=tmp_path, audit_key=SECRET)
     assert seal_key(settings).public == PUBLIC
     assert not seal_key_file(settings).exists()
 
 
-def test_a_key_that_is_none_is_refused_by_where_it_lies(tmp_path):
+def test_the_error_of_an_invalid_key_names_its_place(tmp_path):
     with pytest.raises(SealKeyUnusable, match="SERA_AUDIT_KEY"):
         seal_key(Settings(home=tmp_path, audit_key="word"))
     settings = Settings(home=tmp_path)

@@ -29,11 +29,11 @@ def test_the_rates_of_a_published_reader():
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30))
 def test_the_counts_are_scikit_learns_with_malignant_as_positive(cases):
-    called, malignant = np.array(cases).T
+    decisions, malignant = np.array(cases).T
     (tn, fp), (fn, tp) = sklearn.metrics.confusion_matrix(
-        malignant, called, labels=[False, True]
+        malignant, decisions, labels=[False, True]
     )
-    assert ConfusionTable.from_decisions(called, malignant) == ConfusionTable(
+    assert ConfusionTable.from_decisions(decisions, malignant) == ConfusionTable(
         tp=tp, fn=fn, fp=fp, tn=tn
     )
 

@@ -9,11 +9,11 @@ from shared.study.results import Study
 from tests.support.builders import encode
 from tests.support.fabricated_study import study
 
-Opened = Callable[[str], LabelledFolder]
+OpenFolder = Callable[[str], LabelledFolder]
 
 
 @pytest.fixture(scope="session")
-def made() -> Study:
+def fabricated() -> Study:
     return study()
 
 
@@ -32,7 +32,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, pictures: dict[str, bytes]) -> Opened:
+def open_folder(tmp_path: Path, pictures: dict[str, bytes]) -> OpenFolder:
     """Opens a folder with the pictures and that manifest."""
     for name, content in pictures.items():
         (tmp_path / name).write_bytes(content)

@@ -18,10 +18,10 @@ def entries(folder: Path) -> list[Path]:
 def test_what_was_put_is_found_by_another_process(cache, tmp_path):
     cache.put("features/a/0.3/digest", b"vector")
     cache.put("../../etc/passwd", b"")
-    again = FolderCache(tmp_path / "cache")
-    assert again.get("features/a/0.3/digest") == b"vector"
-    assert again.get("../../etc/passwd") == b""
-    assert again.get("features/b") is None
+    reopened = FolderCache(tmp_path / "cache")
+    assert reopened.get("features/a/0.3/digest") == b"vector"
+    assert reopened.get("../../etc/passwd") == b""
+    assert reopened.get("features/b") is None
     assert {path.parent.parent for path in entries(tmp_path)} == {tmp_path / "cache"}
 
 
@@ -31,23 +31,23 @@ def test_an_entry_is_replaced(cache):
     assert cache.get("key") == b"new"
 
 
-@pytest.mark.parametrize("kept", range(46))
-def test_an_entry_cut_short_at_any_byte_counts_as_absent(cache, tmp_path, kept):
+@pytest.mark.parametrize("length", range(46))
+def test_an_entry_cut_short_at_any_byte_counts_as_absent(cache, tmp_path, length):
     cache.put("key", b"vector")
     (entry,) = entries(tmp_path)
     assert entry.stat().st_size == 46
-    entry.write_bytes(entry.read_bytes()[:kept])
+    entry.write_bytes(entry.read_bytes()[:length])
     assert cache.get("key") is None
     cache.put("key", b"vector")
     assert cache.get("key") == b"vector"
 
 
-@pytest.mark.parametrize("place", [0, 31, 32, 39, 40, 45])
-def test_an_entry_with_a_flipped_bit_counts_as_absent(cache, tmp_path, place):
+@pytest.mark.parametrize("position", [0, 31, 32, 39, 40, 45])
+def test_an_entry_with_a_flipped_bit_counts_as_absent(cache, tmp_path, position):
     cache.put("key", b"vector")
     (entry,) = entries(tmp_path)
     content = bytearray(entry.read_bytes())
-    content[place] ^= 1
+    content[position] ^= 1
     entry.write_bytes(content)
     assert cache.get("key") is None
 

@@ -89,7 +89,7 @@ def folder(tmp_path_factory) -> LabelledFolder:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory) -> Path:
+def cache_folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
@@ -99,23 +99,23 @@ def steps() -> Steps:
 
 
 @pytest.fixture(scope="module")
-def outcome(folder, recipe, weights, kept, steps) -> tuple[Study, FittedModel]:
+def outcome(folder, recipe, weights, cache_folder, steps) -> tuple[Study, FittedModel]:
     return run_experiment(
-        folder, recipe, weights, cache=FolderCache(kept), progress=steps
+        folder, recipe, weights, cache=FolderCache(cache_folder), progress=steps
     )
 
 
-def of(study: Study, section: Section) -> dict:
+def rows_of(study: Study, section: Section) -> dict:
     return {row.name: row for row in study.rows if row.section is section}
 
 
 def test_every_section_is_filled(outcome):
     study, _ = outcome
-    assert list(of(study, Section.TUNED)) == [
+    assert list(rows_of(study, Section.TUNED)) == [
         "squeezenet, last layer tuned / softmax",
         "squeezenet, fine-tuned / softmax",
     ]
-    assert list(of(study, Section.FEATURES)) == [
+    assert list(rows_of(study, Section.FEATURES)) == [
         f"{name} / {kind}"
         for name in (
             "squeezenet avg, fine-tuned",
@@ -125,9 +125,9 @@ def test_every_section_is_filled(outcome):
         )
         for kind in ("svm", "forest")
     ]
-    assert len(of(study, Section.SMALL_CONCATENATIONS)) == (3 + 1) * 2
-    assert len(of(study, Section.LARGE_CONCATENATIONS)) == 0
-    names = list(of(study, Section.ENSEMBLES))
+    assert len(rows_of(study, Section.SMALL_CONCATENATIONS)) == (3 + 1) * 2
+    assert len(rows_of(study, Section.LARGE_CONCATENATIONS)) == 0
+    names = list(rows_of(study, Section.ENSEMBLES))
     assert names[:2] == [
         "(a) squeezenet avg, fine-tuned / mean",
         "(a) squeezenet avg, fine-tuned / vote",
@@ -135,8 +135,8 @@ def test_every_section_is_filled(outcome):
     assert "(b) svm of every set / vote" in names
     assert "(c) all together / mean" in names
     assert names[-1] == "one, as declared / mean"
-    assert list(of(study, Section.MODEL)) == ["small"]
-    assert list(of(study, Section.READERS)) == ["ann", "ben"]
+    assert list(rows_of(study, Section.MODEL)) == ["small"]
+    assert list(rows_of(study, Section.READERS)) == ["ann", "ben"]
 
 
 def test_rows_hold_a_score_a_risk_and_a_decision_for_every_image(outcome):
@@ -154,10 +154,10 @@ def test_rows_hold_a_score_a_risk_and_a_decision_for_every_image(outcome):
 
 def test_what_a_missing_weight_file_keeps_from_being_computed_is_named(outcome):
     study, _ = outcome
-    (cell, *declared) = study.left_out
+    (cell, *declared) = study.missing_rows
     assert (cell.section, cell.name) == (Section.FEATURES, "absent")
     assert "mobilenet_v2.pth" in cell.problem
-    assert {(each.section, "absent/svm" in each.name) for each in declared} == {
+    assert {(row.section, "absent/svm" in row.name) for row in declared} == {
         (Section.MODEL, True),
         (Section.ENSEMBLES, True),
     }
@@ -165,43 +165,43 @@ def test_what_a_missing_weight_file_keeps_from_being_computed_is_named(outcome):
 
 def test_the_model_s_row_is_what_its_metrics_say(outcome):
     study, model = outcome
-    (row,) = of(study, Section.MODEL).values()
+    (row,) = rows_of(study, Section.MODEL).values()
     assert roc_auc(row.scores, study.malignant) == model.metrics["auc"]
     assert row.facts["members"] == "squeezenet/svm, handcrafted/forest"
 
 
 def test_the_chosen_course_of_a_tuned_network_is_told(outcome):
     study, _ = outcome
-    told = study.settings["squeezenet, fine-tuned / softmax"]
-    assert told["rate"] == "0.001 (2)"
-    assert set(told) == {"rate", "decay", "epochs"}
+    settings = study.settings["squeezenet, fine-tuned / softmax"]
+    assert settings["rate"] == "0.001 (2)"
+    assert set(settings) == {"rate", "decay", "epochs"}
 
 
 def test_an_interrupted_experiment_goes_on_where_it_was_and_ends_the_same(
-    outcome, folder, recipe, weights, kept, tmp_path
+    outcome, folder, recipe, weights, cache_folder, tmp_path
 ):
     study, _ = outcome
     half = tmp_path / "half"
-    shutil.copytree(kept, half)
+    shutil.copytree(cache_folder, half)
     for number, entry in enumerate(
         sorted(path for path in half.rglob("*") if path.is_file())
     ):
         if number % 2:
             entry.unlink()
-    again, _ = run_experiment(
+    repeated, _ = run_experiment(
         folder, recipe, weights, cache=FolderCache(half), progress=Steps()
     )
-    for row, other in zip(study.rows, again.rows, strict=True):
+    for row, repeated_row in zip(study.rows, repeated.rows, strict=True):
         if row.scores is not None:
-            np.testing.assert_allclose(row.scores, other.scores, atol=1e-3)
+            np.testing.assert_allclose(row.scores, repeated_row.scores, atol=1e-3)
 
 
 def test_progress_rises_within_each_stage(outcome, steps):
-    heard: dict[str, float] = {}
+    last_fraction: dict[str, float] = {}
     for stage, fraction in steps:
-        assert heard.get(stage, 0) <= fraction <= 1
-        heard[stage] = fraction
-    assert heard["tuning"] == heard["features"] == 1
+        assert last_fraction.get(stage, 0) <= fraction <= 1
+        last_fraction[stage] = fraction
+    assert last_fraction["tuning"] == last_fraction["features"] == 1
 
 
 def test_the_final_model_is_saved_and_loaded_with_its_tuned_network(
@@ -227,7 +227,7 @@ def test_a_recipe_without_any_weights_is_refused(recipe, tmp_path):
 
 @pytest.mark.usefixtures("outcome")
 def test_a_network_whose_tuning_runs_away_is_left_out_and_named(
-    folder, weights, kept, tmp_path
+    folder, weights, cache_folder, tmp_path
 ):
     table = {name: value for name, value in RECIPE.items() if name != "ensembles"}
     table |= {
@@ -237,18 +237,18 @@ def test_a_network_whose_tuning_runs_away_is_left_out_and_named(
         "fusion": {"members": ["squeezenet/svm"]},
         "tuning": {"epochs": 2, "rates": [1e30], "batch": 8},
     }
-    known = shutil.copytree(kept, tmp_path / "known")
+    cache_copy = shutil.copytree(cache_folder, tmp_path / "known")
     study, _ = run_experiment(
-        folder, read_recipe(table), weights, cache=FolderCache(known), progress=Steps()
+        folder, read_recipe(table), weights, cache=FolderCache(cache_copy), progress=Steps()
     )
-    lost = {
-        (each.section, each.name)
-        for each in study.missing_rows
-        if "smaller `rates`" in each.problem
+    missing_problems = {
+        (row.section, row.name)
+        for row in study.missing_rows
+        if "smaller `rates`" in row.problem
     }
-    assert (Section.TUNED, "squeezenet, fine-tuned / softmax") in lost
-    assert (Section.FEATURES, "squeezenet avg, fine-tuned / svm") in lost
-    assert list(of(study, Section.FEATURES)) == [
+    assert (Section.TUNED, "squeezenet, fine-tuned / softmax") in missing_problems
+    assert (Section.FEATURES, "squeezenet avg, fine-tuned / svm") in missing_problems
+    assert list(rows_of(study, Section.FEATURES)) == [
         "squeezenet avg, not tuned / svm",
         "squeezenet avg, not tuned / forest",
     ]

@@ -11,8 +11,8 @@ from shared.study.folder import LabelledFolder, reader_rows
 from shared.study.results import Section
 
 
-def test_labelled_rows_become_samples_in_the_manifests_order(opened):
-    folder = opened(
+def test_labelled_rows_become_samples_in_the_manifests_order(open_folder):
+    folder = open_folder(
         "image,malignant,patient,site\nb.png,1,p1,north\na.png,0,,\nc.png,,,\n"
     )
     assert [(image.name, image.malignant) for image in folder.images] == [
@@ -26,53 +26,53 @@ def test_labelled_rows_become_samples_in_the_manifests_order(opened):
     assert folder.names_by_key == {first.key: "b.png", second.key: "a.png"}
 
 
-def test_a_sample_is_cut_out_by_its_mask_with_the_margin(opened):
-    folder = opened("image,malignant,mask\na.png,1,mask.png\n")
+def test_a_sample_is_cut_out_by_its_mask_with_the_margin(open_folder):
+    folder = open_folder("image,malignant,mask\na.png,1,mask.png\n")
     close, wide = (folder.samples(Framing(margin))[0].load() for margin in (0.0, 0.2))
     assert close.has_outline
     assert close.pixels.shape < wide.pixels.shape < (96, 96)
 
 
-def test_an_empty_mask_counts_as_none(opened):
+def test_an_empty_mask_counts_as_none(open_folder):
     nodule = (
-        opened("image,malignant,mask\na.png,1,empty.png\n").samples(Framing())[0].load()
+        open_folder("image,malignant,mask\na.png,1,empty.png\n").samples(Framing())[0].load()
     )
     assert nodule.pixels.shape == (96, 96)
     assert not nodule.has_outline
 
 
-def test_a_key_names_image_and_mask(opened):
-    plain = opened("image,malignant\na.png,1\nb.png,0\n").samples(Framing())
-    masked = opened("image,malignant,mask\na.png,1,mask.png\nb.png,0,\n").samples(
+def test_a_key_names_image_and_mask(open_folder):
+    plain = open_folder("image,malignant\na.png,1\nb.png,0\n").samples(Framing())
+    masked = open_folder("image,malignant,mask\na.png,1,mask.png\nb.png,0,\n").samples(
         Framing()
     )
     assert plain[0].key != masked[0].key
     assert plain[1].key == masked[1].key
 
 
-def test_an_image_listed_twice_is_studied_once(opened):
-    folder = opened("image,malignant\na.png,1\nb.png,0\na.png,1\n")
+def test_an_image_listed_twice_is_studied_once(open_folder):
+    folder = open_folder("image,malignant\na.png,1\nb.png,0\na.png,1\n")
     assert ([image.name for image in folder.images], folder.count_repeated) == (
         ["a.png", "b.png"],
         1,
     )
 
 
-def test_an_image_with_both_labels_is_left_out_and_named(opened):
-    folder = opened("image,malignant\na.png,1\nb.png,0\na.png,0\n")
+def test_an_image_with_both_labels_is_left_out_and_named(open_folder):
+    folder = open_folder("image,malignant\na.png,1\nb.png,0\na.png,0\n")
     assert [image.name for image in folder.images] == ["b.png"]
     assert folder.contradictory_images == ("a.png", "a.png")
 
 
-def test_two_nodules_of_one_image_stay_together_though_the_patient_is_unknown(opened):
-    first, second, other = opened(
+def test_two_nodules_of_one_image_stay_together_though_the_patient_is_unknown(open_folder):
+    first, second, third = open_folder(
         "image,malignant,mask\na.png,1,mask.png\na.png,0,\nb.png,0,\n"
     ).samples(Framing())
-    assert first.group == second.group != other.group
+    assert first.group == second.group != third.group
 
 
-def test_rows_held_out_for_a_test_are_not_studied(opened):
-    folder = opened("image,malignant,split\na.png,1,train\nb.png,0,\nc.png,1,test\n")
+def test_rows_held_out_for_a_test_are_not_studied(open_folder):
+    folder = open_folder("image,malignant,split\na.png,1,train\nb.png,0,\nc.png,1,test\n")
     assert [image.name for image in folder.images] == ["a.png", "b.png"]
     assert folder.count_held_out == 1
 
@@ -85,13 +85,13 @@ def test_rows_held_out_for_a_test_are_not_studied(opened):
         "image,malignant,patient,split\na.png,1,p1,train\na.png,1,p2,test\n",
     ],
 )
-def test_a_patient_or_an_image_on_both_sides_is_refused(opened, manifest):
+def test_a_patient_or_an_image_on_both_sides_is_refused(open_folder, manifest):
     with pytest.raises(GroupOnBothSides):
-        opened(manifest)
+        open_folder(manifest)
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         ("gone.png,1,,,", r"Line 3 .* gone\.png cannot be opened \(No such file"),
         (",1,,,", "Line 3 .* names no image"),
@@ -102,20 +102,20 @@ def test_a_patient_or_an_image_on_both_sides_is_refused(opened, manifest):
         ("b.png,1,,,nan", "Line 3 .* reader_kim says 'nan'"),
     ],
 )
-def test_a_bad_row_is_named_by_its_line(opened, row, told):
-    with pytest.raises(RowInvalid, match=told):
-        opened(f"image,malignant,mask,split,reader_kim\na.png,1,,,\n{row}\n")
+def test_a_bad_row_is_named_by_its_line(open_folder, row, message):
+    with pytest.raises(RowInvalid, match=message):
+        open_folder(f"image,malignant,mask,split,reader_kim\na.png,1,,,\n{row}\n")
 
 
-def test_further_bad_rows_are_counted(opened):
+def test_further_bad_rows_are_counted(open_folder):
     with pytest.raises(RowInvalid, match="2 more lines"):
-        opened("image,malignant\nx.png,1\ny.png,1\nz.png,0\n")
+        open_folder("image,malignant\nx.png,1\ny.png,1\nz.png,0\n")
 
 
 @pytest.mark.parametrize("manifest", ["image,malignant\n", "image,malignant\na.png,\n"])
-def test_a_folder_without_labels_has_nothing_to_study(opened, manifest):
+def test_a_folder_without_labels_has_nothing_to_study(open_folder, manifest):
     with pytest.raises(NothingToStudy, match="1 for malignant"):
-        opened(manifest)
+        open_folder(manifest)
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path):
@@ -131,8 +131,8 @@ d.png,0,1,1,
 """
 
 
-def test_people_who_decide_and_people_who_rate_become_rows(opened):
-    kim, lee, park = reader_rows(opened(JUDGED), range(4))
+def test_people_who_decide_and_people_who_rate_become_rows(open_folder):
+    kim, lee, park = reader_rows(open_folder(JUDGED), range(4))
     assert {row.section for row in (kim, lee, park)} == {Section.READERS}
     assert (kim.scores, kim.decisions.tolist(), kim.judgement_mask.tolist()) == (
         None,
@@ -145,16 +145,16 @@ def test_people_who_decide_and_people_who_rate_become_rows(opened):
     assert park.judgement_mask.tolist() == [False, True, True, False]
 
 
-def test_people_are_asked_about_the_studys_images_alone(opened):
-    folder = opened(JUDGED)
+def test_people_are_asked_about_the_studys_images_alone(open_folder):
+    folder = open_folder(JUDGED)
     kim, lee = reader_rows(folder, [3, 0])
     assert kim.decisions.tolist() == [True, True]
     assert lee.scores.tolist() == [1, 4]
 
 
-def test_a_rating_person_whose_ratings_part_nothing_calls_nothing(opened):
+def test_a_rating_person_whose_ratings_part_nothing_calls_nothing(open_folder):
     row = reader_rows(
-        opened("image,malignant,reader_x\na.png,1,3\nb.png,0,3\n"), range(2)
+        open_folder("image,malignant,reader_x\na.png,1,3\nb.png,0,3\n"), range(2)
     )[0]
     assert not row.decisions.any()
     assert row.facts["cut-off"].startswith("none")

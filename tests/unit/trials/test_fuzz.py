@@ -22,9 +22,9 @@ PROBLEM = {"content-type": "application/problem+json"}
 
 
 def test_seeds_of_our_own_are_sound():
-    own = [seed for seed in seeds() if not seed.name.startswith("pydicom-")]
-    assert len(own) > 30
-    for seed in own:
+    own_seeds = [seed for seed in seeds() if not seed.name.startswith("pydicom-")]
+    assert len(own_seeds) > 30
+    for seed in own_seeds:
         assert decode(seed.data).format is seed.format, seed.name
 
 
@@ -32,7 +32,10 @@ def test_seeds_of_our_own_are_sound():
     "data", [b"", b"\x89PNG", b"II*\0", b"MM\0*\xff\xff\xff\xff", bytes(140)]
 )
 def test_mutations_take_rubble_too(data):
-    for mutation in (*blind.ALL, *(each for aware in FORMAT_MUTATIONS.values() for each in aware)):
+    for mutation in (
+        *blind.ALL,
+        *(item for aware in FORMAT_MUTATIONS.values() for item in aware),
+    ):
         for number in range(5):
             assert isinstance(mutation(Random(number), data), bytes), mutation.__name__
 
@@ -74,9 +77,9 @@ def test_a_broken_gateway_does_not_pass_and_the_upload_is_kept(answer, fault, tm
     tally = verdict(answer, tmp_path)
     assert fault in tally.faults[0]
     assert (tmp_path / "5.body").read_bytes() == upload(1, 5).body
-    told = upload_report(1, 1.0, tally, {}, [])
-    assert told["faults"] == tally.faults
-    assert fault in format_report(told)
+    result = upload_report(1, 1.0, tally, {}, [])
+    assert result["faults"] == tally.faults
+    assert fault in format_report(result)
 
 
 def test_a_refusal_with_a_reason_passes(tmp_path):
@@ -93,8 +96,8 @@ def test_a_job_that_an_image_broke_does_not_pass(reason, tmp_path):
 
 def test_a_process_that_dies_swells_or_grows_does_not_pass(tmp_path):
     usage = {
-        "api": Usage(own=[MAX_MIB["api"] + 1]),
-        "worker": Usage(own=[100.0] * 8 + [400.0] * 8),
+        "api": Usage(process_mib=[MAX_MIB["api"] + 1]),
+        "worker": Usage(process_mib=[100.0] * 8 + [400.0] * 8),
     }
     faults = upload_report(1, 1.0, Tally(tmp_path), usage, ["worker died: killed"])[
         "faults"
@@ -109,7 +112,7 @@ def test_memory_is_read_of_processes_that_are_there():
     watch = MemoryMonitor(lambda: {"api": os.getpid()}, ("api", "worker"))
     watch.take_sample()
     assert watch.usage["api"].max_mib > 10
-    assert watch.usage["worker"].own == []
+    assert watch.usage["worker"].process_mib == []
 
 
 @pytest.mark.filterwarnings("default")  # of the fuzzing's own libraries

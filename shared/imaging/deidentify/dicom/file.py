@@ -1,4 +1,4 @@
-"""A whole DICOM file cleaned: header, coded frames, and pixels outside the ultrasound regions."""
+"""De-identifies a DICOM file: header, coded frames, and pixels outside the ultrasound regions."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,11 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
 from shared.imaging.deidentify.cleaned import CleanedFile
 from shared.imaging.deidentify.dicom.header import clean_header, count_removed
 from shared.imaging.deidentify.dicom.profile import PIXELS
-from shared.imaging.deidentify.dicom.regions import blank_frame, blank_stored, mask_outside
+from shared.imaging.deidentify.dicom.regions import (
+    blank_frame,
+    blank_stored,
+    mask_outside,
+)
 from shared.imaging.deidentify.formats.jpeg import clean_jpeg
 from shared.imaging.deidentify.formats.jpeg2000 import clean_j2k
 from shared.imaging.dicom.calibration import ultrasound_regions
@@ -26,177 +30,203 @@ from shared.imaging.errors import ImageTruncated
 from shared.imaging.image import Header
 from shared.imaging.limits import Limits
 
-JPEGS = {
+JPEG_SYNTAXES = {
     "1.2.840.10008.1.2.4.50",
     "1.2.840.10008.1.2.4.51",
     "1.2.840.10008.1.2.4.57",
     "1.2.840.10008.1.2.4.70",
 }
-JPEG_LS = {"1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"}
-J2KS = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"}
-MOST_CODED_BITS = 16
-LEAST_CODED_PX = 64
-"""JPEG 2000 is coded here up to this depth and from this side on; other frames, never ultrasound, stay uncompressed."""
+JPEG_LS_SYNTAXES = {"1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"}
+J2K_SYNTAXES = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"}
+COPIED_SYNTAXES = JPEG_SYNTAXES | JPEG_LS_SYNTAXES | J2K_SYNTAXES
+"""Compressed frames that are cleaned without decoding."""
+MAX_CODED_BITS = 16
+MIN_CODED_SIDE_PX = 64
+"""Largest depth and smallest side of a frame that is coded as JPEG 2000.
+
+Other frames, which are never ultrasound, become uncompressed.
+"""
+Frame = NDArray[np.number]
 Mask = NDArray[np.bool_] | None
 BLANKED = "pixels-outside-regions"
-WHOLE_BYTES = (8, 16, 32)
+WHOLE_BYTE_BITS = (8, 16, 32)
+PREAMBLE_BYTES = 128
 
 
 class DecodingNeeded(Exception):
-    """The pixels have to be decoded to be cleaned, which is not done in this process."""
+    """The pixels must be decoded to be cleaned, and decoding is not allowed in this process."""
 
 
 def clean_dicom(
     data: bytes, key: bytes, header: Header, limits: Limits, may_decode: bool
 ) -> CleanedFile:
-    """The same image without anything of a patient.
+    """The same image without anything about a patient.
 
-    Compressed frames stay compressed; those whose pixels have to be cleaned become JPEG 2000 lossless.
+    Compressed frames stay compressed. If their pixels must be cleaned, they become JPEG 2000
+    lossless.
+
+    Parameters
+    ----------
+    data : the whole file
+    key : secret of the installation; replaces UIDs
+    header : the header of the same file
+    limits : maximum size of the decoded frames
+    may_decode : whether frames may be decoded in this process
 
     Raises
     ------
     DecodingNeeded
-        where decoding is needed and `may_decode` is not.
+        if decoding is needed and `may_decode` is False.
     """
     source = dcmread(BytesIO(data))
     check_decodable(source)
-    mask = mask_outside(
-        ultrasound_regions(source, header.width, header.height), header.width, header.height
-    )
-    recode = _has_to_be_decoded(source, mask is not None)
-    kept = clean_header(source, key, mask is not None)
-    removed = Counter({"preamble": int(bool(data[:128].strip(b"\0")))})
-    if source.file_meta.TransferSyntaxUID.is_encapsulated and not recode:
-        recode = not _copy_frames(kept, source, header.frames, removed)
-    if recode and not may_decode:
+    regions = ultrasound_regions(source, width=header.width, height=header.height)
+    mask = mask_outside(regions, width=header.width, height=header.height)
+    is_masked = mask is not None
+    is_compressed = source.file_meta.TransferSyntaxUID.is_encapsulated
+    must_recode = _needs_decoding(source, is_masked)
+    target = clean_header(source, key, pixels_cleaned=is_masked)
+    has_preamble = bool(data[:PREAMBLE_BYTES].strip(b"\0"))
+    removed = Counter({"preamble": int(has_preamble)})
+    if is_compressed and not must_recode:
+        was_copied = _copy_frames(
+            target, source, frame_count=header.frames, removed=removed
+        )
+        must_recode = not was_copied
+    if must_recode and not may_decode:
         raise DecodingNeeded
-    if recode:
-        _recode(kept, source, header, mask, limits)
-    elif not source.file_meta.TransferSyntaxUID.is_encapsulated:
-        _copy_stored(kept, source, mask, removed)
-    removed += count_removed(source, kept)
-    return CleanedFile(
-        _written(kept), +(removed + Counter({BLANKED: int(mask is not None)}))
-    )
+    if must_recode:
+        _recode(target, source, header=header, mask=mask, limits=limits)
+    elif not is_compressed:
+        _copy_stored(target, source, mask=mask, removed=removed)
+    removed += count_removed(source, target)
+    removed += Counter({BLANKED: int(is_masked)})
+    return CleanedFile(data=_written(target), removed=+removed)
 
 
-def _has_to_be_decoded(source: Dataset, masked: bool) -> bool:
+def _needs_decoding(source: Dataset, is_masked: bool) -> bool:
     syntax = source.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated:
-        return masked or syntax not in JPEGS | JPEG_LS | J2KS
-    return masked and (
-        source.PhotometricInterpretation == "YBR_FULL_422"
-        or source.BitsAllocated not in WHOLE_BYTES
-    )
+        return is_masked or syntax not in COPIED_SYNTAXES
+    is_subsampled = source.PhotometricInterpretation == "YBR_FULL_422"
+    has_whole_bytes = source.BitsAllocated in WHOLE_BYTE_BITS
+    return is_masked and (is_subsampled or not has_whole_bytes)
 
 
 def _copy_frames(
-    kept: Dataset, source: Dataset, frames: int, removed: Counter[str]
+    target: Dataset, source: Dataset, frame_count: int, removed: Counter[str]
 ) -> bool:
-    """Coded frames without their comments; False where one is so odd that it cannot be walked through."""
-    clean = clean_j2k if source.file_meta.TransferSyntaxUID in J2KS else clean_jpeg
+    """Copy the coded frames without their comments.
+
+    Returns
+    -------
+    False if a frame is too irregular to be parsed
+    """
+    is_j2k = source.file_meta.TransferSyntaxUID in J2K_SYNTAXES
+    clean_frame = clean_j2k if is_j2k else clean_jpeg
+    frames = generate_frames(source.PixelData, number_of_frames=frame_count)
     try:
-        cleaned = [
-            clean(frame)
-            for frame in generate_frames(source.PixelData, number_of_frames=frames)
-        ]
+        cleaned_frames = [clean_frame(frame) for frame in frames]
     except (ValueError, IndexError, error):
         return False
-    for frame in cleaned:
-        removed += Counter(
-            {f"frame-{name}": count for name, count in frame.removed.items()}
-        )
-    kept.PixelData = encapsulate([frame.data for frame in cleaned])
-    kept["PixelData"].VR = "OB"
+    for frame in cleaned_frames:
+        for name, count in frame.removed.items():
+            removed[f"frame-{name}"] += count
+    target.PixelData = encapsulate([frame.data for frame in cleaned_frames])
+    target["PixelData"].VR = "OB"
     return True
 
 
 def _copy_stored(
-    kept: Dataset, source: Dataset, mask: Mask, removed: Counter[str]
+    target: Dataset, source: Dataset, mask: Mask, removed: Counter[str]
 ) -> None:
-    """Uncompressed pixels, as long as the frames are (`ImageTruncated`)."""
-    keyword = next(name for name in PIXELS if name in source)
+    """Copy uncompressed pixels, and nothing behind the frames.
+
+    Raises
+    ------
+    ImageTruncated
+        if the pixels are shorter than the frames.
+    """
+    keyword = next(keyword for keyword in PIXELS if keyword in source)
     element = source[keyword]
-    expected = get_expected_length(source)
+    expected_bytes = get_expected_length(source)
     if keyword != "PixelData":
-        kept[keyword] = element
+        target[keyword] = element
         return
-    if len(element.value) < expected:
-        raise ImageTruncated(format="DICOM", held=len(element.value), needed=expected)
-    pixels = element.value[:expected]
-    removed += Counter(
-        trailing=int(bool(element.value[expected + expected % 2 :].strip(b"\0")))
-    )
-    kept.PixelData = pixels if mask is None else blank_stored(pixels, mask, source)
-    kept["PixelData"].VR = (
-        "OW" if source.BitsAllocated > 8 or element.VR == "OW" else "OB"
-    )
+    if len(element.value) < expected_bytes:
+        raise ImageTruncated(
+            format="DICOM", held=len(element.value), needed=expected_bytes
+        )
+    pixels = element.value[:expected_bytes]
+    trailing = element.value[expected_bytes + expected_bytes % 2 :]
+    removed["trailing"] += int(bool(trailing.strip(b"\0")))
+    if mask is not None:
+        pixels = blank_stored(pixels, mask, source)
+    target.PixelData = pixels
+    has_words = source.BitsAllocated > 8 or element.VR == "OW"
+    target["PixelData"].VR = "OW" if has_words else "OB"
 
 
 def _recode(
-    kept: Dataset, source: Dataset, header: Header, mask: Mask, limits: Limits
+    target: Dataset, source: Dataset, header: Header, mask: Mask, limits: Limits
 ) -> None:
-    """Frame by frame, so that never more than one is unfolded."""
+    """Decode, blank and code frame by frame, so that only one frame is decoded at a time."""
     samples = int(source.get("SamplesPerPixel", 1))
     bits = int(source.BitsAllocated)
-    if (
-        header.width * header.height * header.frames * samples * bits // 8
-        > limits.max_inflated_mib * 2**20
-    ):
+    pixel_count = header.width * header.height * header.frames
+    decoded_bytes = pixel_count * samples * bits // 8
+    if decoded_bytes > limits.max_inflated_mib * 2**20:
         raise limits.too_large()
     if samples == 3:
-        kept.PhotometricInterpretation = "RGB"
-        kept.PlanarConfiguration = 0
-    frames = _blanked_frames(source, kept, mask)
-    plain = bits > MOST_CODED_BITS or min(header.width, header.height) < LEAST_CODED_PX
-    if plain:
-        kept.file_meta.TransferSyntaxUID, kept.PixelData = (
-            ExplicitVRLittleEndian,
-            b"".join(map(_raw, frames)),
-        )
+        target.PhotometricInterpretation = "RGB"
+        target.PlanarConfiguration = 0
+    frames = _blanked_frames(source, target, mask)
+    is_small = min(header.width, header.height) < MIN_CODED_SIDE_PX
+    is_uncompressed = bits > MAX_CODED_BITS or is_small
+    if is_uncompressed:
+        target.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        target.PixelData = b"".join(_little_endian_bytes(frame) for frame in frames)
     else:
-        kept.file_meta.TransferSyntaxUID = JPEG2000Lossless
-        kept.PixelData = encapsulate([_lossless(frame, kept) for frame in frames])
+        target.file_meta.TransferSyntaxUID = JPEG2000Lossless
+        target.PixelData = encapsulate([_encode_j2k(frame, target) for frame in frames])
         if samples == 3:
-            kept.PhotometricInterpretation = "YBR_RCT"
-    kept["PixelData"].VR = "OW" if plain and bits > 8 else "OB"
+            target.PhotometricInterpretation = "YBR_RCT"
+    target["PixelData"].VR = "OW" if is_uncompressed and bits > 8 else "OB"
 
 
-def _blanked_frames(
-    source: Dataset, kept: Dataset, mask: Mask
-) -> Iterator[NDArray[np.number]]:
+def _blanked_frames(source: Dataset, target: Dataset, mask: Mask) -> Iterator[Frame]:
     for frame in iter_pixels(source):
-        if mask is not None:
-            frame = frame.copy()
-            blank_frame(frame, mask, kept)
-        yield frame
+        if mask is None:
+            yield frame
+        else:
+            blanked = frame.copy()
+            blank_frame(blanked, mask, target)
+            yield blanked
 
 
-def _raw(frame: NDArray[np.number]) -> bytes:
-    """Little endian."""
+def _little_endian_bytes(frame: Frame) -> bytes:
     return frame.astype(frame.dtype.newbyteorder("<")).tobytes()
 
 
-def _lossless(frame: NDArray[np.number], kept: Dataset) -> bytes:
-    colour = kept.PhotometricInterpretation == "RGB"
+def _encode_j2k(frame: Frame, target: Dataset) -> bytes:
+    is_colour = target.PhotometricInterpretation == "RGB"
+    interpretation = "YBR_RCT" if is_colour else target.PhotometricInterpretation
     return get_encoder(JPEG2000Lossless).encode(
         frame,
-        rows=kept.Rows,
-        columns=kept.Columns,
-        samples_per_pixel=3 if colour else 1,
+        rows=target.Rows,
+        columns=target.Columns,
+        samples_per_pixel=3 if is_colour else 1,
         number_of_frames=1,
-        bits_allocated=kept.BitsAllocated,
-        bits_stored=kept.BitsStored,
-        pixel_representation=kept.PixelRepresentation,
-        photometric_interpretation="YBR_RCT"
-        if colour
-        else kept.PhotometricInterpretation,
+        bits_allocated=target.BitsAllocated,
+        bits_stored=target.BitsStored,
+        pixel_representation=target.PixelRepresentation,
+        photometric_interpretation=interpretation,
         planar_configuration=0,
         encoding_plugin="pylibjpeg",
     )
 
 
-def _written(kept: Dataset) -> bytes:
+def _written(target: Dataset) -> bytes:
     stream = BytesIO()
-    dcmwrite(stream, kept, enforce_file_format=True)
+    dcmwrite(stream, target, enforce_file_format=True)
     return stream.getvalue()

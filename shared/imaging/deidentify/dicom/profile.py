@@ -1,16 +1,21 @@
-"""What becomes of each attribute: the basic profile of PS3.15, Annex E, as far as an ultrasound image carries it.
+"""The action for each attribute of a DICOM header.
 
-Whatever is named neither here nor in `KEPT` is dropped too, so private and unknown attributes go without being listed.
+The table is the basic profile of PS3.15, Annex E, for the attributes of an ultrasound image. An
+attribute that is not in this module is dropped, so that private and unknown attributes need not be
+listed.
 """
 
 from enum import StrEnum
 
 METHOD = "SERA PS3.15 basic profile, version 1"
-"""Goes into DeidentificationMethod; another table or rule is another version."""
+"""The value of DeidentificationMethod. Another table or rule needs another version."""
 
 
 class Action(StrEnum):
-    """Action codes of PS3.15, table E.1-1a; of a choice such as X/Z/D the first letter, the strictest, is done."""
+    """Action codes of PS3.15, table E.1-1a.
+
+    Of a choice such as X/Z/D the first action is performed, which is the strictest.
+    """
 
     EMPTY = "Z"
     REMOVE = "X"
@@ -23,213 +28,169 @@ class Action(StrEnum):
     UID = "U"
 
     @property
-    def done(self) -> str:
+    def performed(self) -> str:
+        """The code of the action that is performed."""
         return self[0]
 
 
 PROFILE: dict[Action, tuple[str, ...]] = {
     Action.EMPTY: (
-        *(
-            "AccessionNumber",
-            "PatientBirthDate",
-            "PatientSex",
-            "ReferringPhysicianName",
-        ),
-        *("StudyDate", "StudyID", "StudyTime"),
+        "AccessionNumber",
+        "PatientBirthDate",
+        "PatientSex",
+        "ReferringPhysicianName",
+        "StudyDate",
+        "StudyID",
+        "StudyTime",
     ),
     Action.EMPTY_OR_DUMMY: (
-        *(
-            "ContentCreatorName",
-            "ContentDate",
-            "ContentTime",
-            "ContrastBolusAgent",
-            "PatientID",
-            "PatientName",
-        ),
+        "ContentCreatorName",
+        "ContentDate",
+        "ContentTime",
+        "ContrastBolusAgent",
+        "PatientID",
+        "PatientName",
         "VerifyingObserverName",
     ),
     Action.REMOVE: (
-        *(
-            "AcquisitionComments",
-            "AcquisitionProtocolDescription",
-            "AdditionalPatientHistory",
-            "AdmissionID",
-        ),
-        *(
-            "AdmittingDate",
-            "AdmittingDiagnosesDescription",
-            "AdmittingTime",
-            "Allergies",
-            "CommentsOnThePerformedProcedureStep",
-        ),
-        *(
-            "ConfidentialityCode",
-            "CountryOfResidence",
-            "CurrentPatientLocation",
-            "DataSetTrailingPadding",
-        ),
-        *(
-            "DerivationDescription",
-            "DigitalSignaturesSequence",
-            "EthnicGroup",
-            "FrameComments",
-            "IconImageSequence",
-        ),
-        *(
-            "ImageComments",
-            "ImagePresentationComments",
-            "InstitutionAddress",
-            "InstitutionalDepartmentName",
-        ),
-        *(
-            "InsurancePlanIdentification",
-            "IssuerOfPatientID",
-            "LastMenstrualDate",
-            "MACParametersSequence",
-        ),
-        *(
-            "MedicalAlerts",
-            "MedicalRecordLocator",
-            "MilitaryRank",
-            "ModifiedAttributesSequence",
-        ),
-        *(
-            "NameOfPhysiciansReadingStudy",
-            "Occupation",
-            "OriginalAttributesSequence",
-            "OtherPatientIDs",
-        ),
-        *(
-            "OtherPatientIDsSequence",
-            "OtherPatientNames",
-            "PatientAddress",
-            "PatientAge",
-            "PatientBirthName",
-        ),
-        *(
-            "PatientBirthTime",
-            "PatientComments",
-            "PatientMotherBirthName",
-            "PatientPrimaryLanguageCodeSequence",
-        ),
-        *(
-            "PatientReligiousPreference",
-            "PatientSize",
-            "PatientTelephoneNumbers",
-            "PatientWeight",
-        ),
-        *(
-            "PerformedLocation",
-            "PerformedProcedureStepDescription",
-            "PerformedProcedureStepID",
-        ),
-        *(
-            "PerformedProcedureStepStartDate",
-            "PerformedProcedureStepStartTime",
-            "PerformedStationName",
-        ),
-        *(
-            "PerformingPhysicianName",
-            "PersonAddress",
-            "PersonTelephoneNumbers",
-            "PhysiciansOfRecord",
-        ),
-        *(
-            "PregnancyStatus",
-            "ReasonForStudy",
-            "ReferencedPatientSequence",
-            "ReferringPhysicianAddress",
-        ),
-        *(
-            "ReferringPhysicianTelephoneNumbers",
-            "RegionOfResidence",
-            "RequestAttributesSequence",
-        ),
-        *(
-            "RequestedProcedureComments",
-            "RequestingPhysician",
-            "RequestingService",
-            "ResponsibleOrganization",
-        ),
-        *(
-            "ResponsiblePerson",
-            "ScheduledProcedureStepDescription",
-            "SeriesDescription",
-            "SmokingStatus",
-        ),
-        *(
-            "SpecialNeeds",
-            "StudyComments",
-            "StudyDescription",
-            "TimezoneOffsetFromUTC",
-            "VisitComments",
-        ),
+        "AcquisitionComments",
+        "AcquisitionProtocolDescription",
+        "AdditionalPatientHistory",
+        "AdmissionID",
+        "AdmittingDate",
+        "AdmittingDiagnosesDescription",
+        "AdmittingTime",
+        "Allergies",
+        "CommentsOnThePerformedProcedureStep",
+        "ConfidentialityCode",
+        "CountryOfResidence",
+        "CurrentPatientLocation",
+        "DataSetTrailingPadding",
+        "DerivationDescription",
+        "DigitalSignaturesSequence",
+        "EthnicGroup",
+        "FrameComments",
+        "IconImageSequence",
+        "ImageComments",
+        "ImagePresentationComments",
+        "InstitutionAddress",
+        "InstitutionalDepartmentName",
+        "InsurancePlanIdentification",
+        "IssuerOfPatientID",
+        "LastMenstrualDate",
+        "MACParametersSequence",
+        "MedicalAlerts",
+        "MedicalRecordLocator",
+        "MilitaryRank",
+        "ModifiedAttributesSequence",
+        "NameOfPhysiciansReadingStudy",
+        "Occupation",
+        "OriginalAttributesSequence",
+        "OtherPatientIDs",
+        "OtherPatientIDsSequence",
+        "OtherPatientNames",
+        "PatientAddress",
+        "PatientAge",
+        "PatientBirthName",
+        "PatientBirthTime",
+        "PatientComments",
+        "PatientMotherBirthName",
+        "PatientPrimaryLanguageCodeSequence",
+        "PatientReligiousPreference",
+        "PatientSize",
+        "PatientTelephoneNumbers",
+        "PatientWeight",
+        "PerformedLocation",
+        "PerformedProcedureStepDescription",
+        "PerformedProcedureStepID",
+        "PerformedProcedureStepStartDate",
+        "PerformedProcedureStepStartTime",
+        "PerformedStationName",
+        "PerformingPhysicianName",
+        "PersonAddress",
+        "PersonTelephoneNumbers",
+        "PhysiciansOfRecord",
+        "PregnancyStatus",
+        "ReasonForStudy",
+        "ReferencedPatientSequence",
+        "ReferringPhysicianAddress",
+        "ReferringPhysicianTelephoneNumbers",
+        "RegionOfResidence",
+        "RequestAttributesSequence",
+        "RequestedProcedureComments",
+        "RequestingPhysician",
+        "RequestingService",
+        "ResponsibleOrganization",
+        "ResponsiblePerson",
+        "ScheduledProcedureStepDescription",
+        "SeriesDescription",
+        "SmokingStatus",
+        "SpecialNeeds",
+        "StudyComments",
+        "StudyDescription",
+        "TimezoneOffsetFromUTC",
+        "VisitComments",
     ),
     Action.REMOVE_OR_EMPTY: (
-        *(
-            "AcquisitionContextSequence",
-            "AcquisitionDate",
-            "AcquisitionTime",
-            "OverlayDate",
-            "OverlayTime",
-        ),
-        *("ReferencedStudySequence", "RequestedProcedureDescription"),
+        "AcquisitionContextSequence",
+        "AcquisitionDate",
+        "AcquisitionTime",
+        "OverlayDate",
+        "OverlayTime",
+        "ReferencedStudySequence",
+        "RequestedProcedureDescription",
     ),
     Action.REMOVE_OR_DUMMY: (
-        *(
-            "AcquisitionDeviceProcessingDescription",
-            "PatientPosition",
-            "ProtocolName",
-            "SeriesDate",
-            "SeriesTime",
-        ),
-        *(
-            "InstanceCreationDate",
-            "InstanceCreationTime",
-            "DetectorID",
-            "LensSpecification",
-        ),
+        "AcquisitionDeviceProcessingDescription",
+        "PatientPosition",
+        "ProtocolName",
+        "SeriesDate",
+        "SeriesTime",
+        "InstanceCreationDate",
+        "InstanceCreationTime",
+        "DetectorID",
+        "LensSpecification",
     ),
     Action.REMOVE_EMPTY_OR_DUMMY: (
-        *(
-            "AcquisitionDateTime",
-            "DeviceSerialNumber",
-            "InstitutionCodeSequence",
-            "InstitutionName",
-            "OperatorsName",
-        ),
-        *("PerformedProcedureStepEndDate", "StationName"),
+        "AcquisitionDateTime",
+        "DeviceSerialNumber",
+        "InstitutionCodeSequence",
+        "InstitutionName",
+        "OperatorsName",
+        "PerformedProcedureStepEndDate",
+        "StationName",
     ),
     Action.REMOVE_EMPTY_OR_UID: ("ReferencedImageSequence", "SourceImageSequence"),
     Action.UID: (
-        *(
-            "FrameOfReferenceUID",
-            "InstanceCreatorUID",
-            "ReferencedSOPInstanceUID",
-            "SOPInstanceUID",
-        ),
-        *(
-            "SeriesInstanceUID",
-            "StudyInstanceUID",
-            "SynchronizationFrameOfReferenceUID",
-            "DeviceUID",
-        ),
+        "FrameOfReferenceUID",
+        "InstanceCreatorUID",
+        "ReferencedSOPInstanceUID",
+        "SOPInstanceUID",
+        "SeriesInstanceUID",
+        "StudyInstanceUID",
+        "SynchronizationFrameOfReferenceUID",
+        "DeviceUID",
     ),
 }
 ACTIONS = {
     keyword: action for action, keywords in PROFILE.items() for keyword in keywords
 }
-EMPTIED = tuple(keyword for keyword, action in ACTIONS.items() if action.done == "Z")
-REHASHED = (
+EMPTIED = tuple(
+    keyword for keyword, action in ACTIONS.items() if action.performed == "Z"
+)
+REPLACED_UIDS = (
     "SOPInstanceUID",
     "StudyInstanceUID",
     "SeriesInstanceUID",
     "FrameOfReferenceUID",
 )
-"""Of the U attributes those that an image needs to be one; the others refer to what is not here, and go."""
+"""The attributes with action U that an image needs.
+
+The others refer to objects outside the file and are removed.
+"""
 
 
-MANY = 100_000
+MAX_TABLE_VALUES = 100_000
 WORDS: dict[str, frozenset[str | int]] = {
     "FrameIncrementPointer": frozenset((0x0018_1063, 0x0018_1065)),
     "BurnedInAnnotation": frozenset(("YES", "NO")),
@@ -239,42 +200,44 @@ WORDS: dict[str, frozenset[str | int]] = {
     ),
     "PhotometricInterpretation": frozenset(
         (
-            *("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB"),
-            *("YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420"),
+            "MONOCHROME1",
+            "MONOCHROME2",
+            "PALETTE COLOR",
+            "RGB",
+            "YBR_FULL",
+            "YBR_FULL_422",
+            "YBR_ICT",
+            "YBR_RCT",
+            "YBR_PARTIAL_420",
         )
     ),
     "PresentationLUTShape": frozenset(("IDENTITY", "INVERSE")),
     "VOILUTFunction": frozenset(("LINEAR", "LINEAR_EXACT", "SIGMOID")),
 }
-"""Words of the standard (and the tags of frame times): free text cannot hide among them."""
+"""Attributes with a fixed set of values from the standard, so that no free text is copied.
 
-_LUT = {"LUTDescriptor": 3, "LUTData": MANY}
+The values of FrameIncrementPointer are the tags of the frame times.
+"""
+
+_LUT = {"LUTDescriptor": 3, "LUTData": MAX_TABLE_VALUES}
 _REGION = (
-    *(
-        "RegionSpatialFormat",
-        "RegionDataType",
-        "RegionFlags",
-        "TransducerFrequency",
-        "PixelComponentOrganization",
-    ),
-    *(
-        "RegionLocationMinX0",
-        "RegionLocationMinY0",
-        "RegionLocationMaxX1",
-        "RegionLocationMaxY1",
-    ),
-    *(
-        "ReferencePixelX0",
-        "ReferencePixelY0",
-        "ReferencePixelPhysicalValueX",
-        "ReferencePixelPhysicalValueY",
-    ),
-    *(
-        "PhysicalUnitsXDirection",
-        "PhysicalUnitsYDirection",
-        "PhysicalDeltaX",
-        "PhysicalDeltaY",
-    ),
+    "RegionSpatialFormat",
+    "RegionDataType",
+    "RegionFlags",
+    "TransducerFrequency",
+    "PixelComponentOrganization",
+    "RegionLocationMinX0",
+    "RegionLocationMinY0",
+    "RegionLocationMaxX1",
+    "RegionLocationMaxY1",
+    "ReferencePixelX0",
+    "ReferencePixelY0",
+    "ReferencePixelPhysicalValueX",
+    "ReferencePixelPhysicalValueY",
+    "PhysicalUnitsXDirection",
+    "PhysicalUnitsYDirection",
+    "PhysicalDeltaX",
+    "PhysicalDeltaY",
 )
 NESTED: dict[str, dict[str, int]] = {
     "ModalityLUTSequence": _LUT,
@@ -305,14 +268,17 @@ NUMBERS: dict[str, int] = {
         for colour in ("Red", "Green", "Blue")
     },
 }
-"""What decoding reads, by the most numbers it may hold; a file whose value is none is refused, as decoding would."""
+"""Attributes that decoding needs, and the largest number of values.
+
+A file with a value that is not a number is refused, as decoding would refuse it.
+"""
 TIMING: dict[str, int] = {
     **dict.fromkeys(
         ("FrameTime", "CineRate", "RecommendedDisplayFrameRate", "FrameDelay"), 1
     ),
-    "FrameTimeVector": MANY,
+    "FrameTimeVector": MAX_TABLE_VALUES,
 }
-"""Nothing is decoded by these, so one that is no number is only dropped."""
+"""Decoding does not need these, so a value that is not a number is only dropped."""
 TABLES = tuple(
     f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")
 )

@@ -1,4 +1,7 @@
-"""Blanks what lies outside the ultrasound regions of a DICOM image: names are burnt in there."""
+"""Blanks the pixels outside the ultrasound regions of a DICOM image.
+
+Patients' names are burnt in there.
+"""
 
 from collections.abc import Sequence
 
@@ -11,8 +14,13 @@ from shared.imaging.image import Box
 MID_CHROMA = 128
 
 
-def mask_outside(boxes: Sequence[Box], width: int, height: int) -> NDArray[np.bool_] | None:
-    """(height, width) True where no region is; None where regions cover everything, or there are none."""
+def mask_outside(
+    boxes: Sequence[Box], width: int, height: int
+) -> NDArray[np.bool_] | None:
+    """The pixels outside all regions, (height, width) bool.
+
+    None if the regions cover the whole image, or if there are no regions.
+    """
     if not boxes:
         return None
     mask = np.ones((height, width), np.bool_)
@@ -21,47 +29,55 @@ def mask_outside(boxes: Sequence[Box], width: int, height: int) -> NDArray[np.bo
     return mask if mask.any() else None
 
 
-def blank_frame(frame: NDArray[np.number], mask: NDArray[np.bool_], dataset: Dataset) -> None:
-    """Blacken one frame, (height, width) or (height, width, 3), in place."""
+def blank_frame(
+    frame: NDArray[np.number], mask: NDArray[np.bool_], dataset: Dataset
+) -> None:
+    """Make the masked pixels of a frame black, in place.
+
+    The frame is (height, width) or (height, width, 3).
+    """
     frame[mask] = _black(dataset)
 
 
 def blank_stored(data: bytes, mask: NDArray[np.bool_], dataset: Dataset) -> bytes:
-    """Blacken every frame of uncompressed pixel data, whatever the byte order and order of planes.
+    """Make the masked pixels of every frame of uncompressed pixel data black.
+
+    Any byte order and any order of the colour planes is accepted.
 
     Raises
     ------
     ValueError
-        where the data are shorter than the frames.
+        if the data are shorter than the frames.
     """
     pixels = bytearray(data)
-    samples, height, width = int(dataset.get("SamplesPerPixel", 1)), *mask.shape
+    samples = int(dataset.get("SamplesPerPixel", 1))
+    height, width = mask.shape
     frames = max(int(dataset.get("NumberOfFrames") or 1), 1)
-    words = np.frombuffer(pixels, _word(dataset), frames * height * width * samples)
-    by_plane = samples > 1 and dataset.get("PlanarConfiguration") == 1
-    shape = (
-        (frames, samples, height, width)
-        if by_plane
-        else (frames, height, width, samples)
-    )
+    count = frames * height * width * samples
+    values = np.frombuffer(pixels, _value_type(dataset), count)
     black = np.broadcast_to(_black(dataset), samples)
-    for frame in words.reshape(shape):
-        (frame.transpose(1, 2, 0) if by_plane else frame)[mask] = black
+    if samples > 1 and dataset.get("PlanarConfiguration") == 1:
+        for planes in values.reshape(frames, samples, height, width):
+            planes.transpose(1, 2, 0)[mask] = black
+    else:
+        for frame in values.reshape(frames, height, width, samples):
+            frame[mask] = black
     return bytes(pixels)
 
 
-def _word(dataset: Dataset) -> np.dtype:
+def _value_type(dataset: Dataset) -> np.dtype:
     sign = "i" if dataset.PixelRepresentation else "u"
     size = dataset.BitsAllocated // 8
-    little = dataset.file_meta.TransferSyntaxUID.is_little_endian
-    return np.dtype(f"{'<' if little else '>'}{sign}{size}")
+    is_little_endian = dataset.file_meta.TransferSyntaxUID.is_little_endian
+    order = "<" if is_little_endian else ">"
+    return np.dtype(f"{order}{sign}{size}")
 
 
 def _black(dataset: Dataset) -> int | list[int]:
+    """The value of a black pixel, or the values of its samples."""
     if dataset.PhotometricInterpretation == "MONOCHROME1":
-        return (1 << (int(dataset.BitsStored) - int(dataset.PixelRepresentation))) - 1
-    return (
-        [0, MID_CHROMA, MID_CHROMA]
-        if dataset.PhotometricInterpretation == "YBR_FULL"
-        else 0
-    )
+        value_bits = int(dataset.BitsStored) - int(dataset.PixelRepresentation)
+        return (1 << value_bits) - 1
+    if dataset.PhotometricInterpretation == "YBR_FULL":
+        return [0, MID_CHROMA, MID_CHROMA]
+    return 0

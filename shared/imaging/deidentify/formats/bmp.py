@@ -1,57 +1,62 @@
-"""BMP has no metadata; what lies between palette and pixels, or behind them, is none of its pixels."""
+"""De-identifies BMP files.
+
+BMP has no metadata. Bytes between palette and pixels, or behind the pixels, belong to no pixel.
+"""
 
 from collections import Counter
 from struct import unpack_from
 
 from shared.imaging.deidentify.cleaned import CleanedFile
 
-FILE_HEADER = 14
-CORE_HEADER = 12
-MASKS = 12
+FILE_HEADER_BYTES = 14
+CORE_HEADER_BYTES = 12
+COLOUR_MASK_BYTES = 12
 """Three colour masks may follow an INFO header (BI_BITFIELDS)."""
+PALETTE_BYTES = 4 * 256
+RESERVED_BYTES = slice(6, 10)
 UNCOMPRESSED = (0, 3)
 
 
 def clean_bmp(data: bytes) -> CleanedFile:
-    """The headers, the palette and the pixels.
+    """The headers, the palette and the pixels of a BMP file.
 
     Raises
     ------
     struct.error
-        where the headers are cut short.
+        if the headers are cut short.
     """
-    offset, header = unpack_from("<II", data, 10)
-    size = _pixel_bytes(data, header)
-    kept = bytearray(data if size is None else data[: offset + size])
-    named = FILE_HEADER + header + MASKS + 4 * 256
-    gap = kept[named:offset] if named < offset else b""
-    kept[6:10] = bytes(4)
+    pixel_offset, header_bytes = unpack_from("<II", data, 10)
+    pixel_bytes = _pixel_bytes(data, header_bytes)
+    end = len(data) if pixel_bytes is None else pixel_offset + pixel_bytes
+    cleaned = bytearray(data[:end])
+    header_end = FILE_HEADER_BYTES + header_bytes + COLOUR_MASK_BYTES + PALETTE_BYTES
+    gap = cleaned[header_end:pixel_offset] if header_end < pixel_offset else b""
+    cleaned[RESERVED_BYTES] = bytes(4)
     if gap:
-        kept[named:offset] = bytes(len(gap))
-    trailing = bool(data[len(kept) :].strip(b"\0"))
-    return CleanedFile(
-        bytes(kept),
-        +Counter(trailing=int(trailing), between=int(bool(gap.strip(b"\0")))),
-    )
+        cleaned[header_end:pixel_offset] = bytes(len(gap))
+    has_trailing = bool(data[len(cleaned) :].strip(b"\0"))
+    has_gap_content = bool(gap.strip(b"\0"))
+    removed = Counter(trailing=int(has_trailing), between=int(has_gap_content))
+    return CleanedFile(data=bytes(cleaned), removed=+removed)
 
 
-def _pixel_bytes(data: bytes, header: int) -> int | None:
-    """How many bytes pixels take; None where they are compressed and the file does not say."""
-    if header == CORE_HEADER:
-        core: tuple[int, int, int, int] = unpack_from("<HHHH", data, FILE_HEADER + 4)
+def _pixel_bytes(data: bytes, header_bytes: int) -> int | None:
+    """Number of bytes of the pixels; None if they are compressed and the file does not say it."""
+    if header_bytes == CORE_HEADER_BYTES:
+        core: tuple[int, int, int, int] = unpack_from(
+            "<HHHH", data, FILE_HEADER_BYTES + 4
+        )
         width, height, _, bits = core
-        return _stride(width, bits) * height
+        return _row_bytes(width, bits) * height
     fields: tuple[int, int, int, int, int, int] = unpack_from(
-        "<iiHHII", data, FILE_HEADER + 4
+        "<iiHHII", data, FILE_HEADER_BYTES + 4
     )
     width, height, _, bits, compression, size = fields
-    return (
-        _stride(width, bits) * abs(height)
-        if compression in UNCOMPRESSED
-        else size or None
-    )
+    if compression in UNCOMPRESSED:
+        return _row_bytes(width, bits) * abs(height)
+    return size or None
 
 
-def _stride(width: int, bits: int) -> int:
-    """Rows are filled up to 32 bits."""
+def _row_bytes(width: int, bits: int) -> int:
+    """Bytes of a row. Rows are padded to 32 bits."""
     return (width * bits + 31) // 32 * 4

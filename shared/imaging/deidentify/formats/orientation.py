@@ -1,4 +1,4 @@
-"""EXIF that says which way is up, and nothing else."""
+"""Builds EXIF data that contain only the orientation."""
 
 from struct import pack
 
@@ -10,5 +10,9 @@ SHORT = 3
 
 def orientation_exif(orientation: int) -> bytes:
     """A TIFF header with one directory of one entry (EXIF 2.32, 4.5)."""
-    entry = pack(">HHIHH", ORIENTATION_TAG, SHORT, 1, orientation, 0)
-    return b"MM\x00*" + pack(">IH", 8, 1) + entry + pack(">I", 0)
+    header = b"MM\x00*"
+    directory_start = pack(">IH", 8, 1)
+    values = (ORIENTATION_TAG, SHORT, 1, orientation, 0)
+    entry = pack(">HHIHH", *values)
+    next_directory = pack(">I", 0)
+    return header + directory_start + entry + next_directory

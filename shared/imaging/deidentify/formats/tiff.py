@@ -1,4 +1,7 @@
-"""TIFF with only the tags that pixels are made of; strips and tiles are copied as they are (TIFF 6.0, section 2)."""
+"""De-identifies TIFF: keeps only the tags for the pixels (TIFF 6.0, section 2).
+
+Strips and tiles are copied unchanged.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +13,7 @@ from PIL import TiffTags
 from shared.imaging.deidentify.cleaned import UNNAMED, CleanedFile
 from shared.imaging.deidentify.formats.jpeg import clean_jpeg
 
-WIDTHS = {
+FORMAT_BY_TYPE = {
     1: "B",
     3: "H",
     4: "I",
@@ -23,168 +26,193 @@ WIDTHS = {
     12: "d",
     7: "B",
 }
-OFFSETS = {273: 279, 324: 325}
-"""StripOffsets and TileOffsets, with the tag that holds their byte counts."""
+"""`struct` format of a value by the TIFF field type."""
+COUNTS_BY_OFFSETS = {273: 279, 324: 325}
+"""StripOffsets and TileOffsets, each with the tag of their byte counts."""
 COMPRESSION = 259
 JPEG_IN_TIFF = 7
 JPEG_TABLES = 347
-KEPT = {
-    *(
-        256,
-        257,
-        258,
-        COMPRESSION,
-        262,
-        266,
-        273,
-        274,
-        277,
-        278,
-        279,
-        284,
-        292,
-        293,
-        317,
-        320,
-        322,
-        323,
-        324,
-        325,
-    ),
-    *(338, 339, JPEG_TABLES, 529, 530, 531, 532),
+PIXEL_TAGS = {
+    256,  # ImageWidth
+    257,  # ImageLength
+    258,  # BitsPerSample
+    COMPRESSION,
+    262,  # PhotometricInterpretation
+    266,  # FillOrder
+    273,  # StripOffsets
+    274,  # Orientation
+    277,  # SamplesPerPixel
+    278,  # RowsPerStrip
+    279,  # StripByteCounts
+    284,  # PlanarConfiguration
+    292,  # T4Options
+    293,  # T6Options
+    317,  # Predictor
+    320,  # ColorMap
+    322,  # TileWidth
+    323,  # TileLength
+    324,  # TileOffsets
+    325,  # TileByteCounts
+    338,  # ExtraSamples
+    339,  # SampleFormat
+    JPEG_TABLES,
+    529,  # YCbCrCoefficients
+    530,  # YCbCrSubSampling
+    531,  # YCbCrPositioning
+    532,  # ReferenceBlackWhite
 }
-"""Size, depth, compression, photometric, fill order, strips, orientation, planes, predictor, colour map, tiles, extra
-samples, sample format, JPEG tables and the YCbCr coding."""
+UNDEFINED = 7
 LONG = 4
-MOST_PAGES = 1000
-MOST_VALUES = 200_000
+HEADER_LINK_OFFSET = 4
+INLINE_BYTES = 4
+"""Largest value that is stored in a directory entry itself."""
+ENTRY_BYTES = 12
+MAX_PAGES = 1000
+MAX_VALUES = 200_000
 SLACK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class _Field:
     tag: int
-    kind: int
+    type: int
     values: tuple[float, ...]
 
 
+Page = dict[int, _Field]
+"""The fields of a page by tag."""
+
+
+@dataclass(frozen=True)
+class _Output:
+    """The file under construction."""
+
+    content: bytearray
+    order: str
+    """Byte order of `struct`: `<` or `>`."""
+
+    def append(self, part: bytes) -> int:
+        """Write at the next even offset, as the standard requires, and return the offset."""
+        self.content.extend(bytes(len(self.content) % 2))
+        offset = len(self.content)
+        self.content.extend(part)
+        return offset
+
+    def append_directory(self, page: Page) -> int:
+        """Write a directory without a successor, and return its offset."""
+        entries = [self._entry(page[tag]) for tag in sorted(page)]
+        count = pack(f"{self.order}H", len(page))
+        return self.append(count + b"".join(entries) + bytes(4))
+
+    def write_offset(self, position: int, offset: int) -> None:
+        self.content[position : position + 4] = pack(f"{self.order}I", offset)
+
+    def _entry(self, field: _Field) -> bytes:
+        value_format = FORMAT_BY_TYPE[field.type]
+        count = len(field.values) // len(value_format)
+        content = pack(self.order + value_format * count, *field.values)
+        if len(content) <= INLINE_BYTES:
+            value = content.ljust(INLINE_BYTES, b"\0")
+        else:
+            value = pack(f"{self.order}I", self.append(content))
+        return pack(f"{self.order}HHI", field.tag, field.type, count) + value
+
+
 def clean_tiff(data: bytes) -> CleanedFile:
-    """Every page, rewritten one behind the other.
+    """Every page with its pixel tags, written one after the other.
 
     Raises
     ------
     ValueError, KeyError, struct.error
-        where a directory points astray.
+        if a directory refers to an invalid position.
     """
     order = "<" if data.startswith(b"II") else ">"
     removed: Counter[str] = Counter()
-    out = bytearray(data[:4] + bytes(4))
-    link = 4
-    for told in _pages(data, order, removed):
-        link = _write(out, order, link, data, told, removed)
-        if len(out) > len(data) + SLACK_BYTES:
+    output = _Output(content=bytearray(data[:4] + bytes(4)), order=order)
+    link = HEADER_LINK_OFFSET
+    for page in _pages(data, order, removed):
+        link = _write_page(output, data=data, page=page, link=link, removed=removed)
+        if len(output.content) > len(data) + SLACK_BYTES:
             raise ValueError(
                 "pages that share their pixels unfold to more than the file"
             )
-    return CleanedFile(bytes(out), +removed)
+    return CleanedFile(data=bytes(output.content), removed=+removed)
 
 
-def _pages(
-    data: bytes, order: str, removed: Counter[str]
-) -> Iterator[dict[int, _Field]]:
-    """Of each page what is kept, by tag; a chain that runs into itself ends there."""
-    seen: set[int] = set()
-    (at,) = unpack_from(f"{order}I", data, 4)
-    while at and at not in seen and len(seen) < MOST_PAGES:
-        seen.add(at)
-        (count,) = unpack_from(f"{order}H", data, at)
-        found = (
-            _field(data, order, at + 2 + 12 * index, removed) for index in range(count)
-        )
-        yield {field.tag: field for field in found if field}
-        (at,) = unpack_from(f"{order}I", data, at + 2 + 12 * count)
+def _pages(data: bytes, order: str, removed: Counter[str]) -> Iterator[Page]:
+    """The pixel tags of each page. A chain of pages that returns to a page ends there."""
+    visited: set[int] = set()
+    (offset,) = unpack_from(f"{order}I", data, HEADER_LINK_OFFSET)
+    while offset and offset not in visited and len(visited) < MAX_PAGES:
+        visited.add(offset)
+        (count,) = unpack_from(f"{order}H", data, offset)
+        page: Page = {}
+        for index in range(count):
+            entry_offset = offset + 2 + ENTRY_BYTES * index
+            field = _read_field(data, order, offset=entry_offset, removed=removed)
+            if field:
+                page[field.tag] = field
+        yield page
+        (offset,) = unpack_from(f"{order}I", data, offset + 2 + ENTRY_BYTES * count)
 
 
-def _field(data: bytes, order: str, at: int, removed: Counter[str]) -> _Field | None:
-    tag, kind, count = unpack_from(f"{order}HHI", data, at)
-    if tag not in KEPT or kind not in WIDTHS:
-        removed[TiffTags.lookup(tag).name if tag in TiffTags.TAGS_V2 else UNNAMED] += 1
+def _read_field(
+    data: bytes, order: str, offset: int, removed: Counter[str]
+) -> _Field | None:
+    """The field of a directory entry; None if it is not for the pixels."""
+    tag, field_type, count = unpack_from(f"{order}HHI", data, offset)
+    if tag not in PIXEL_TAGS or field_type not in FORMAT_BY_TYPE:
+        is_known = tag in TiffTags.TAGS_V2
+        removed[TiffTags.lookup(tag).name if is_known else UNNAMED] += 1
         return None
-    if count > MOST_VALUES:
+    if count > MAX_VALUES:
         raise ValueError("a directory entry holds more than an image needs")
-    code = order + WIDTHS[kind] * count
-    inside = calcsize(code) <= 4
-    return _Field(
-        tag,
-        kind,
-        unpack_from(
-            code, data, at + 8 if inside else unpack_from(f"{order}I", data, at + 8)[0]
-        ),
-    )
+    value_format = order + FORMAT_BY_TYPE[field_type] * count
+    value_offset = offset + 8
+    if calcsize(value_format) > INLINE_BYTES:
+        (value_offset,) = unpack_from(f"{order}I", data, value_offset)
+    values = unpack_from(value_format, data, value_offset)
+    return _Field(tag=tag, type=field_type, values=values)
 
 
-def _write(
-    out: bytearray,
-    order: str,
-    link: int,
-    data: bytes,
-    told: dict[int, _Field],
-    removed: Counter[str],
+def _write_page(
+    output: _Output, *, data: bytes, page: Page, link: int, removed: Counter[str]
 ) -> int:
-    """Append a page and hang it into the chain at `link`; returns where the next one's address goes."""
-    in_jpeg = (
-        told[COMPRESSION].values[0] == JPEG_IN_TIFF if COMPRESSION in told else False
-    )
-    if in_jpeg and JPEG_TABLES in told:
-        tables = clean_jpeg(
-            bytes(int(value) for value in told[JPEG_TABLES].values)
-        ).data
-        told[JPEG_TABLES] = _Field(JPEG_TABLES, 7, tuple(tables))
-    for offsets, counts in OFFSETS.items():
-        if offsets in told and counts in told:
-            if sum(told[counts].values) > len(data):
-                raise ValueError("strips overlap")
-            pairs = zip(told[offsets].values, told[counts].values, strict=True)
-            parts = [
-                _coded(data[int(at) : int(at) + int(size)], in_jpeg, removed)
-                for at, size in pairs
-            ]
-            told[offsets] = _Field(
-                offsets, LONG, tuple(_append(out, part) for part in parts)
-            )
-            told[counts] = _Field(counts, LONG, tuple(len(part) for part in parts))
-    entries = b"".join(_entry(out, order, told[tag]) for tag in sorted(told))
-    directory = pack(f"{order}H", len(told)) + entries + bytes(4)
-    at = _append(out, directory)
-    out[link : link + 4] = pack(f"{order}I", at)
-    return at + len(directory) - 4
+    """Append a page and write its offset at `link`.
+
+    Returns
+    -------
+    the position of the link to the next page
+    """
+    is_jpeg = False
+    if COMPRESSION in page:
+        is_jpeg = page[COMPRESSION].values[0] == JPEG_IN_TIFF
+    if is_jpeg and JPEG_TABLES in page:
+        tables = bytes(int(value) for value in page[JPEG_TABLES].values)
+        cleaned_tables = tuple(clean_jpeg(tables).data)
+        page[JPEG_TABLES] = _Field(
+            tag=JPEG_TABLES, type=UNDEFINED, values=cleaned_tables
+        )
+    for offsets_tag, counts_tag in COUNTS_BY_OFFSETS.items():
+        if offsets_tag not in page or counts_tag not in page:
+            continue
+        if sum(page[counts_tag].values) > len(data):
+            raise ValueError("strips overlap")
+        pairs = zip(page[offsets_tag].values, page[counts_tag].values, strict=True)
+        parts: list[bytes] = []
+        for offset, size in pairs:
+            part = data[int(offset) : int(offset) + int(size)]
+            parts.append(_clean_jpeg_part(part, removed) if is_jpeg else part)
+        offsets = tuple(output.append(part) for part in parts)
+        sizes = tuple(len(part) for part in parts)
+        page[offsets_tag] = _Field(tag=offsets_tag, type=LONG, values=offsets)
+        page[counts_tag] = _Field(tag=counts_tag, type=LONG, values=sizes)
+    directory_offset = output.append_directory(page)
+    output.write_offset(link, directory_offset)
+    return len(output.content) - 4
 
 
-def _coded(part: bytes, in_jpeg: bool, removed: Counter[str]) -> bytes:
-    if not in_jpeg:
-        return part
+def _clean_jpeg_part(part: bytes, removed: Counter[str]) -> bytes:
     cleaned = clean_jpeg(part)
     removed += cleaned.removed
     return cleaned.data
-
-
-def _entry(out: bytearray, order: str, field: _Field) -> bytes:
-    code = WIDTHS[field.kind]
-    content = pack(order + code * (len(field.values) // len(code)), *field.values)
-    value = (
-        content.ljust(4, b"\0")
-        if len(content) <= 4
-        else pack(f"{order}I", _append(out, content))
-    )
-    return (
-        pack(f"{order}HHI", field.tag, field.kind, len(field.values) // len(code))
-        + value
-    )
-
-
-def _append(out: bytearray, content: bytes) -> int:
-    """Write at the next even address, as the standard asks, and return it."""
-    out += bytes(len(out) % 2)
-    at = len(out)
-    out += content
-    return at

@@ -11,14 +11,14 @@ from alembic import op
 from shared.ledger.migrations.initial.roles import HOSPITAL, SYSTEM
 
 THIS_HOSPITAL = "NULLIF(current_setting('sera.hospital', true), '')::uuid"
-OWN = f"hospital_id = {THIS_HOSPITAL}"
+OWN_ROWS = f"hospital_id = {THIS_HOSPITAL}"
 OWN_CASE = "EXISTS (SELECT FROM cases c WHERE c.id = case_id)"
 OWN_JOB = "EXISTS (SELECT FROM jobs j WHERE j.id = job_id)"
 OWN_STUDY = "EXISTS (SELECT FROM reader_studies s WHERE s.id = study_id)"
 OWN_PERSON = "EXISTS (SELECT FROM people p WHERE p.id = person_id)"
 """These queries are under row-level security. A foreign key is not, and would accept the row of
 another hospital."""
-STAFF = f"{OWN} AND role IN ('submitter', 'reader')"
+STAFF = f"{OWN_ROWS} AND role IN ('submitter', 'reader')"
 """A hospital gives out no other roles."""
 PSEUDONYMS = "name = 'pseudonyms'"
 
@@ -36,49 +36,49 @@ class Policy:
 
 def _all(check: str) -> tuple[Policy, ...]:
     """It sees its own rows, and may write those that pass the check."""
-    return (Policy(command="ALL", using=OWN, check=check),)
+    return (Policy(command="ALL", using=OWN_ROWS, check=check),)
 
 
-READ_OWN = (Policy(command="SELECT", using=OWN),)
+READ_OWN = (Policy(command="SELECT", using=OWN_ROWS),)
 STAFF_ONLY = (
-    Policy(command="SELECT", using=OWN),
+    Policy(command="SELECT", using=OWN_ROWS),
     Policy(command="INSERT", check=STAFF),
     Policy(command="UPDATE", using=STAFF, check=STAFF),
 )
-NOTHING: tuple[Policy, ...] = ()
+NO_POLICIES: tuple[Policy, ...] = ()
 
 POLICIES: dict[str, tuple[Policy, ...]] = {
     "hospitals": (Policy(command="SELECT", using=f"id = {THIS_HOSPITAL}"),),
-    "allowances": _all(check=OWN),
+    "allowances": _all(check=OWN_ROWS),
     "api_keys": STAFF_ONLY,
     "secrets": (Policy(command="ALL", using=PSEUDONYMS, check=PSEUDONYMS),),
     "people": STAFF_ONLY,
-    "sessions": NOTHING,
-    "strangers": NOTHING,
-    "doorsteps": NOTHING,
-    "arrivals": NOTHING,
-    "audit_events": _all(check=OWN),
+    "sessions": NO_POLICIES,
+    "strangers": NO_POLICIES,
+    "doorsteps": NO_POLICIES,
+    "arrivals": NO_POLICIES,
+    "audit_events": _all(check=OWN_ROWS),
     "audit_checkpoints": (
         Policy(command="SELECT", using=f"chain = ({THIS_HOSPITAL})::text"),
     ),
-    "cases": _all(check=OWN),
-    "receipts": _all(check=OWN),
-    "outcomes": _all(check=f"{OWN} AND {OWN_CASE}"),
-    "orphans": NOTHING,
-    "jobs": _all(check=f"{OWN} AND {OWN_CASE}"),
+    "cases": _all(check=OWN_ROWS),
+    "receipts": _all(check=OWN_ROWS),
+    "outcomes": _all(check=f"{OWN_ROWS} AND {OWN_CASE}"),
+    "orphans": NO_POLICIES,
+    "jobs": _all(check=f"{OWN_ROWS} AND {OWN_CASE}"),
     "results": READ_OWN,
     "observations": READ_OWN,
-    "explanations": _all(check=f"{OWN} AND {OWN_JOB}"),
+    "explanations": _all(check=f"{OWN_ROWS} AND {OWN_JOB}"),
     "explanation_maps": READ_OWN,
-    "shadow_results": NOTHING,
-    "reader_studies": _all(check=OWN),
+    "shadow_results": NO_POLICIES,
+    "reader_studies": _all(check=OWN_ROWS),
     "reader_study_cases": _all(
-        check=f"{OWN} AND {OWN_STUDY} AND {OWN_CASE} AND {OWN_JOB}"
+        check=f"{OWN_ROWS} AND {OWN_STUDY} AND {OWN_CASE} AND {OWN_JOB}"
     ),
-    "reader_study_readers": _all(check=f"{OWN} AND {OWN_STUDY} AND {OWN_PERSON}"),
-    "reader_showings": _all(check=f"{OWN} AND {OWN_STUDY}"),
-    "reader_readings": _all(check=f"{OWN} AND {OWN_STUDY}"),
-    "reader_breaches": _all(check=f"{OWN} AND {OWN_STUDY}"),
+    "reader_study_readers": _all(check=f"{OWN_ROWS} AND {OWN_STUDY} AND {OWN_PERSON}"),
+    "reader_showings": _all(check=f"{OWN_ROWS} AND {OWN_STUDY}"),
+    "reader_readings": _all(check=f"{OWN_ROWS} AND {OWN_STUDY}"),
+    "reader_breaches": _all(check=f"{OWN_ROWS} AND {OWN_STUDY}"),
 }
 """By table. FORCE puts the tables' owner under the policies, too."""
 

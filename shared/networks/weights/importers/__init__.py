@@ -1,4 +1,4 @@
-"""Weight files of each format, as tensors under the names that a network's `state_dict` has."""
+"""Reads weight files of several formats, as tensors with the names of a network's `state_dict`."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,14 +17,18 @@ READERS: Mapping[str, WeightsReader] = {
     ".mat": read_matconvnet,
     "": read_overfeat,
 }
-"""By the ending of the file's name."""
+"""Readers by the ending of the file's name."""
 
 
 def read_tensors(file: Path, module: nn.Module) -> dict[str, Tensor]:
-    """The tensors of a weight file, in single precision; raises `ValueError` or `OSError` where there are none."""
+    """The tensors of a weight file, in single precision.
+
+    Raises `ValueError` or `OSError` if the file has none.
+    """
     if file.suffix not in READERS:
         raise ValueError(
-            f"files that end in {file.suffix} are not weights; known are {', '.join(READERS)}"
+            f"files that end in {file.suffix} are not weights; "
+            f"known are {', '.join(READERS)}"
         )
     tensors = READERS[file.suffix](file, module)
     return {

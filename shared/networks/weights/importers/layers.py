@@ -1,4 +1,4 @@
-"""The layers that files without torch's names list in order."""
+"""The layers of a network in order, for files that do not use torch's names."""
 
 from torch import nn
 

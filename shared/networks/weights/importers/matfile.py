@@ -1,7 +1,8 @@
-"""MATLAB's level 5 MAT-files ("MAT-File Format", The MathWorks): what `save` writes without -v7.3.
+"""Reads MATLAB's level 5 MAT-files, which `save` writes without -v7.3.
 
-Read here and not by `scipy.io.loadmat`, because that one can crash the process on a damaged file; this one raises
-`ValueError`. A file is a header of 128 bytes and then elements: a tag (kind, size in bytes) and a payload.
+`scipy.io.loadmat` is not used, because it can crash the process on a damaged file; this reader raises
+`ValueError`. A file is a header of 128 bytes and then elements: a tag (kind, size in bytes) and a
+payload. Source: "MAT-File Format", The MathWorks.
 """
 
 import struct
@@ -30,52 +31,62 @@ NUMBERS = {
     12: "<i8",
     13: "<u8",
 }
-"""Kind of element -> how its numbers are stored; MATLAB stores each array in the smallest that holds it."""
+"""How numbers are stored, by kind of element. MATLAB uses the smallest type that holds an array."""
 TEXT = {1: "utf-8", 2: "utf-8", 4: "utf-16-le", 16: "utf-8", 17: "utf-16-le"}
 CELL = 1
 STRUCT = 2
 CHAR = 4
 NUMERIC = range(6, 16)
 
-Elements = Iterator[tuple[int, memoryview]]
+Element = tuple[int, memoryview]
+"""Kind and payload."""
+Elements = Iterator[Element]
 
 
 def read_mat(file: Path, names: Collection[str]) -> dict[str, Any]:
-    """The variables of these names: an array, a str, a list of values (cells) or a list of dicts (a struct array).
+    """The variables of these names.
 
-    Whatever else MATLAB knows (sparse, function handles, objects) is None.
+    A value is an array, a str, a list of values (cells) or a list of dicts (a struct array). Values
+    of MATLAB's other classes (sparse, function handles, objects) are None.
     """
-    contents = memoryview(file.read_bytes())
-    if contents[HEADER_BYTES - 4 : HEADER_BYTES] != LITTLE_ENDIAN_LEVEL_5:
+    content = memoryview(file.read_bytes())
+    if content[HEADER_BYTES - 4 : HEADER_BYTES] != LITTLE_ENDIAN_LEVEL_5:
         raise ValueError("not a MAT-file of level 5; in MATLAB, save it with -v7")
     variables = {}
-    for kind, payload in _elements(contents[HEADER_BYTES:]):
+    for kind, payload in _elements(content[HEADER_BYTES:]):
         matrix = _uncompressed(payload) if kind == COMPRESSED else payload
-        if (name := _name(matrix)) in names:
+        name = _name(matrix)
+        if name in names:
             variables[name] = _value(matrix)
     return variables
 
 
 def _elements(buffer: memoryview) -> Elements:
-    """Kind and payload of each.
+    """The elements of a buffer, one after the other.
 
-    What is at most 4 bytes long may be within the tag itself, its size in the upper half of the tag's first word; all
-    else is padded to 8 bytes, save compressed elements.
+    A payload of at most 4 bytes may be within the tag itself; the upper half of the tag's first word
+    is then its size. All other elements except compressed ones are padded to 8 bytes.
     """
-    place = 0
-    while place < len(buffer):
-        if place + TAG.size > len(buffer):
+    position = 0
+    while position < len(buffer):
+        if position + TAG.size > len(buffer):
             raise ValueError("it ends within a tag")
-        (kind, size), start = TAG.unpack_from(buffer, place), place + TAG.size
-        place = start + (size if kind == COMPRESSED else -(-size // 8) * 8)
+        kind, size = TAG.unpack_from(buffer, position)
+        start = position + TAG.size
         if kind >> 16:
-            kind, size, start, place = kind & 0xFFFF, kind >> 16, start - 4, start
+            size = kind >> 16
+            kind &= 0xFFFF
+            position = start
+            start -= 4
+        else:
+            padded_size = size if kind == COMPRESSED else -(-size // 8) * 8
+            position = start + padded_size
         if start + size > len(buffer):
             raise ValueError(f"it ends {start + size - len(buffer)} bytes too early")
         yield kind, buffer[start : start + size]
 
 
-def _next(elements: Elements) -> tuple[int, memoryview]:
+def _next(elements: Elements) -> Element:
     element = next(elements, None)
     if element is None:
         raise ValueError("a part of a variable is missing")
@@ -83,21 +94,23 @@ def _next(elements: Elements) -> tuple[int, memoryview]:
 
 
 def _uncompressed(payload: memoryview) -> memoryview:
-    """The one matrix within."""
+    """The matrix in a compressed element."""
     try:
-        return _next(_elements(memoryview(zlib.decompress(payload))))[1]
+        content = memoryview(zlib.decompress(payload))
+        _, matrix = _next(_elements(content))
     except zlib.error as problem:
         raise ValueError(f"a compressed variable is damaged: {problem}") from problem
+    return matrix
 
 
-def _numbers(element: tuple[int, memoryview]) -> NDArray[np.number]:
+def _numbers(element: Element) -> NDArray[np.number]:
     kind, payload = element
     if kind not in NUMBERS:
         raise ValueError(f"numbers of the unknown kind {kind}")
     return np.frombuffer(payload, NUMBERS[kind])
 
 
-def _text(element: tuple[int, memoryview]) -> str:
+def _text(element: Element) -> str:
     kind, payload = element
     if kind not in TEXT:
         raise ValueError(f"text of the unknown kind {kind}")
@@ -105,13 +118,15 @@ def _text(element: tuple[int, memoryview]) -> str:
 
 
 def _name(matrix: memoryview) -> str:
-    """After flags and shape."""
+    """The variable's name, the third element after flags and shape."""
     elements = _elements(matrix)
-    _next(elements), _next(elements)
+    _next(elements)
+    _next(elements)
     return _text(_next(elements))
 
 
 def _value(matrix: memoryview) -> Any:
+    """The value of a variable, a cell or a field; an empty matrix has no elements."""
     if not matrix:
         return np.zeros((0, 0))
     elements = _elements(matrix)
@@ -121,7 +136,9 @@ def _value(matrix: memoryview) -> Any:
     if not flags.size or not shape.size or shape.min() < 0:
         raise ValueError("a variable has no class or no shape")
     read = READERS.get(int(flags[0]) & 0xFF)
-    return read and read(elements, tuple(shape.tolist()))
+    if read is None:
+        return None
+    return read(elements, tuple(shape.tolist()))
 
 
 def _cells(elements: Elements, shape: tuple[int, ...]) -> list[Any]:
@@ -129,15 +146,21 @@ def _cells(elements: Elements, shape: tuple[int, ...]) -> list[Any]:
 
 
 def _structs(elements: Elements, shape: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Names of the fields, each padded with zeros to one length; then the fields of one struct after another."""
-    length = _numbers(_next(elements))
-    names = bytes(_next(elements)[1])
-    if length.size != 1 or length[0] < 1 or not names:
+    """A struct array.
+
+    It has the names of the fields, padded with zeros to one length, and then the fields of one
+    struct after the other.
+    """
+    lengths = _numbers(_next(elements))
+    _, payload = _next(elements)
+    names = bytes(payload)
+    if lengths.size != 1 or lengths[0] < 1 or not names:
         raise ValueError("a struct has no fields")
-    starts = range(0, len(names), int(length[0]))
-    fields = [
-        names[start : start + int(length[0])].rstrip(b"\0").decode() for start in starts
-    ]
+    length = int(lengths[0])
+    fields = []
+    for start in range(0, len(names), length):
+        name = names[start : start + length]
+        fields.append(name.rstrip(b"\0").decode())
     return [
         {field: _value(_next(elements)[1]) for field in fields}
         for _ in range(prod(shape))
@@ -149,7 +172,7 @@ def _string(elements: Elements, shape: tuple[int, ...]) -> str:
 
 
 def _array(elements: Elements, shape: tuple[int, ...]) -> NDArray[np.number]:
-    """The real part, columns first."""
+    """The real part. MATLAB stores columns first."""
     return _numbers(_next(elements)).reshape(shape, order="F")
 
 
@@ -159,4 +182,4 @@ READERS: dict[int, Callable[[Elements, tuple[int, ...]], Any]] = {
     CHAR: _string,
     **dict.fromkeys(NUMERIC, _array),
 }
-"""By MATLAB's class."""
+"""Readers by MATLAB's class."""

@@ -1,4 +1,4 @@
-"""Files that hold torch tensors by name. Neither runs code from the file."""
+"""Reads files of torch tensors by name, without running code from the file."""
 
 import pickle
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-_BROKEN = (
+_DAMAGED_FILE_ERRORS = (
     RuntimeError,
     EOFError,
     KeyError,
@@ -24,11 +24,11 @@ def read_pth(file: Path, module: nn.Module) -> Mapping[str, Tensor]:
     """torch.save's format, tensors only."""
     try:
         tensors = torch.load(file, map_location="cpu", weights_only=True)
-    except _BROKEN as problem:
+    except _DAMAGED_FILE_ERRORS as problem:
         raise ValueError(f"not a file of tensors: {problem}") from problem
-    if not isinstance(tensors, Mapping) or not all(
-        isinstance(tensor, Tensor) for tensor in tensors.values()
-    ):
+    if not isinstance(tensors, Mapping):
+        raise ValueError("not tensors by name")
+    if not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
         raise ValueError("not tensors by name")
     return tensors
 

@@ -184,7 +184,7 @@ def asks(client, route, ids, headers, **query):
     content = OTHERS.get(str(route)) or route.content()
     address = route.address(ids | ids.get(str(route), {}))
     return client.request(
-        route.method, address, headers=headers, params=route.asked() | query, **content
+        route.method, address, headers=headers, params=route.query() | query, **content
     )
 
 

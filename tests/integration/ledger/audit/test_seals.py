@@ -18,17 +18,17 @@ KEY = SealKey(base64.b64encode(b"k" * 32).decode(), "the test")
 
 @pytest.fixture
 def north(ledger):
-    with ledger.system_session("test") as house:
-        house.audit.record(Event.MODEL_STORED, model="d" * 64)
-        return house.hospitals.ensure("north")
+    with ledger.system_session("test") as system:
+        system.audit.record(Event.MODEL_STORED, model="d" * 64)
+        return system.hospitals.ensure("north")
 
 
 @pytest.fixture
 def seal(ledger):
     def sealed():
         Sealer(ledger, lambda: KEY).seal()
-        with ledger.system_session("test") as house:
-            return house.seals.all()
+        with ledger.system_session("test") as system:
+            return system.seals.all()
 
     return sealed
 
@@ -39,12 +39,14 @@ def check(ledger):
 
 
 def test_only_chains_that_have_grown_are_sealed_again(ledger, north, seal):
-    assert {each.chain for each in seal()} == {SYSTEM_CHAIN, str(north)}
+    assert {seal_.chain for seal_ in seal()} == {SYSTEM_CHAIN, str(north)}
     assert len(seal()) == 2
-    with ledger.hospital_session(north, "test") as book:
-        book.audit.record(Event.CASE_ACCEPTED)
+    with ledger.hospital_session(north, "test") as session:
+        session.audit.record(Event.CASE_ACCEPTED)
     assert [
-        (each.chain, each.seal, each.number) for each in seal() if each.chain != SYSTEM_CHAIN
+        (seal_.chain, seal_.seal, seal_.number)
+        for seal_ in seal()
+        if seal_.chain != SYSTEM_CHAIN
     ] == [
         (str(north), 1, 1),
         (str(north), 2, 2),
@@ -55,8 +57,8 @@ def test_only_chains_that_have_grown_are_sealed_again(ledger, north, seal):
 
 def test_a_hospital_is_given_the_seals_of_its_own_chain(ledger, north, seal):
     seal()
-    with ledger.hospital_session(north, "test") as book:
-        assert [each.chain for each in book.seals.all()] == [str(north)]
+    with ledger.hospital_session(north, "test") as session:
+        assert [seal_.chain for seal_ in session.seals.all()] == [str(north)]
 
 
 def test_seals_can_only_be_added(ledger, north, seal):
@@ -73,10 +75,10 @@ def test_seals_can_only_be_added(ledger, north, seal):
 
 
 def test_what_the_owner_of_the_database_rewrites_is_named(ledger, north, seal):
-    """Whoever owns the tables can switch the triggers off and chain anew; the seals still tell."""
-    with ledger.hospital_session(north, "test") as book:
+    """The owner of the tables can switch off the triggers and rewrite the chain. Seals show it."""
+    with ledger.hospital_session(north, "test") as session:
         for number in range(4):
-            book.audit.record(Event.CASE_ACCEPTED, image=str(number))
+            session.audit.record(Event.CASE_ACCEPTED, image=str(number))
     seal()
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
@@ -87,7 +89,8 @@ def test_what_the_owner_of_the_database_rewrites_is_named(ledger, north, seal):
             "UPDATE audit_events SET actor = 'nobody' WHERE hospital_id IS NULL"
         )
     found = [
-        (each.fault, each.chain, each.first, each.last) for each in check(ledger).findings
+        (finding.fault, finding.chain, finding.first, finding.last)
+        for finding in check(ledger).findings
     ]
     assert sorted(found) == [
         (Fault.CHANGED, SYSTEM_CHAIN, 1, 1),
@@ -97,7 +100,7 @@ def test_what_the_owner_of_the_database_rewrites_is_named(ledger, north, seal):
 
 def test_while_the_database_is_away_nothing_is_sealed_and_nothing_breaks():
     away = Ledger("postgresql+psycopg2://nobody@127.0.0.1:1/none")
-    with capture_logs() as told:
+    with capture_logs() as log_entries:
         Sealer(away, lambda: KEY).seal()
     away.close()
-    assert [each["event"] for each in told] == ["audit.unsealed"]
+    assert [seal_["event"] for seal_ in log_entries] == ["audit.unsealed"]

@@ -5,8 +5,8 @@ from shared.domain.audit.chain import SYSTEM_CHAIN
 from shared.domain.audit.events import Event
 from shared.domain.audit.verification import Fault
 from shared.ledger.audit import verification
-from shared.ledger.audit.verification import ChainPosition, AuditVerifier
-from shared.security.audit_signing import seal_key, is_signed
+from shared.ledger.audit.verification import AuditVerifier, ChainPosition
+from shared.security.audit_signing import is_signed, seal_key
 from shared.settings import Settings
 
 
@@ -17,23 +17,32 @@ def key(tmp_path):
 
 @pytest.fixture
 def north(ledger, key, monkeypatch):
-    """The hospital's id: eleven events read in stretches of three, sealed after the eighth; the house has two."""
-    monkeypatch.setattr(verification, "AT_ONCE", 3)
-    with ledger.system_session("test") as house:
-        north = house.hospitals.ensure("north")
-        house.audit.record(Event.MODEL_STORED, model="d" * 64)
-        house.audit.record(Event.MODEL_STORED, model="e" * 64)
+    """A hospital with eleven events, sealed after the eighth. The system has two events.
+
+    Stretches have three events. Returns the hospital's id.
+    """
+    monkeypatch.setattr(verification, "PAGE_EVENTS", 3)
+    with ledger.system_session("test") as system:
+        north = system.hospitals.ensure("north")
+        system.audit.record(Event.MODEL_STORED, model="d" * 64)
+        system.audit.record(Event.MODEL_STORED, model="e" * 64)
     for length in (7, 3):
-        with ledger.hospital_session(north, "key:a") as book:
+        with ledger.hospital_session(north, "key:a") as session:
             for _ in range(length):
-                book.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
+                session.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
         if length == 7:
             Sealer(ledger, lambda: key).seal()
     return north
 
 
 def prover(ledger, key, hospital=None):
-    return AuditVerifier(ledger, "test", hospital, has_valid_signature=is_signed, trusted_keys=[key.public])
+    return AuditVerifier(
+        ledger,
+        "test",
+        hospital,
+        has_valid_signature=is_signed,
+        trusted_keys=[key.public],
+    )
 
 
 def tamper(ledger, statement):
@@ -59,10 +68,10 @@ def test_every_chain_is_read_to_its_end_and_each_stretch_can_be_the_beginning(
 
 
 def test_a_hospital_reads_its_own_chain_only(ledger, north, key):
-    own = prover(ledger, key, north)
-    assert {stretch.chain for stretch, _ in own.stretches()} == {str(north)}
-    assert own.allows(ChainPosition(str(north)))
-    assert not own.allows(ChainPosition(SYSTEM_CHAIN))
+    verifier = prover(ledger, key, north)
+    assert {stretch.chain for stretch, _ in verifier.stretches()} == {str(north)}
+    assert verifier.allows(ChainPosition(str(north)))
+    assert not verifier.allows(ChainPosition(SYSTEM_CHAIN))
 
 
 @pytest.mark.parametrize(
@@ -86,9 +95,9 @@ def test_what_was_done_to_a_chain_is_found_across_stretches(
 ):
     tamper(ledger, statement.format(north))
     found = {
-        each.fault
+        finding.fault
         for stretch, _ in prover(ledger, key).stretches()
-        for each in stretch.findings
+        for finding in stretch.findings
     }
     assert found == {fault}
 
@@ -97,9 +106,9 @@ def test_many_seals_are_read_in_stretches_too(ledger, north, key, monkeypatch):
     sealer = Sealer(ledger, lambda: key)
     for _ in range(5):
         sealer.seal()
-        with ledger.hospital_session(north, "key:a") as book:
-            book.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
-    monkeypatch.setattr(verification, "SEALS_AT_ONCE", 2)
+        with ledger.hospital_session(north, "key:a") as session:
+            session.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
+    monkeypatch.setattr(verification, "PAGE_SEALS", 2)
     read = [stretch for stretch, _ in prover(ledger, key, north).stretches()]
     assert [stretch.findings for stretch in read] == [()] * len(read)
     assert (read[-1].number, read[-1].sealed, read[-1].is_last) == (16, 15, True)

@@ -1,7 +1,7 @@
 import pytest
 
 from shared.domain.training.states import Split
-from shared.ledger.datasets.composition import Grouping, CompositionGroup
+from shared.ledger.datasets.composition import CompositionGroup, Grouping
 from shared.ledger.datasets.repository import LabelledImage
 
 
@@ -19,19 +19,25 @@ def dataset(ledger):
         )
         for sha, malignant, split, site, patient, size in rows
     ]
-    with ledger.system_session("test") as house:
-        dataset = house.datasets.ensure("parts")
-        house.datasets.add(dataset, images)
+    with ledger.system_session("test") as system:
+        dataset = system.datasets.ensure("parts")
+        system.datasets.add(dataset, images)
     return dataset
 
 
 def test_a_draft_and_its_version_are_counted_by_part_site_and_size(ledger, dataset):
-    with ledger.system_session("test") as house:
-        draft = house.compositions.of_draft(dataset)
-        frozen = house.compositions.of_version(house.versions.freeze(dataset).id)
+    with ledger.system_session("test") as system:
+        draft = system.compositions.of_draft(dataset)
+        frozen = system.compositions.of_version(system.versions.freeze(dataset).id)
     assert draft[Grouping.ALL] == [CompositionGroup("all", 4, 2, 3)]
-    assert draft[Grouping.SPLIT] == [CompositionGroup("test", 1, 0, 1), CompositionGroup("train", 3, 2, 2)]
-    assert draft[Grouping.SITE] == [CompositionGroup("north", 3, 2, 2), CompositionGroup(None, 1, 0, 1)]
+    assert draft[Grouping.SPLIT] == [
+        CompositionGroup("test", 1, 0, 1),
+        CompositionGroup("train", 3, 2, 2),
+    ]
+    assert draft[Grouping.SITE] == [
+        CompositionGroup("north", 3, 2, 2),
+        CompositionGroup(None, 1, 0, 1),
+    ]
     assert [(part.name, part.images, part.benign) for part in draft[Grouping.SIZE]] == [
         ("under-10", 1, 0),
         ("10-20", 1, 0),

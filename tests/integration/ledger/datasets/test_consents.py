@@ -26,206 +26,221 @@ def sha(number):
 def case(ledger):
     """A hospital's case of an image by number."""
 
-    def opened(number, hospital="north", **facts):
-        with ledger.system_session("test") as house:
-            hospital_id = house.hospitals.ensure(hospital)
-        with ledger.hospital_session(hospital_id, "test") as book:
-            return book.cases.add(replace(CASE, image_sha256=sha(number), **facts))
+    def add_case(number, hospital="north", **facts):
+        with ledger.system_session("test") as system:
+            hospital_id = system.hospitals.ensure(hospital)
+        with ledger.hospital_session(hospital_id, "test") as session:
+            return session.cases.add(replace(CASE, image_sha256=sha(number), **facts))
 
-    return opened
+    return add_case
 
 
 @pytest.fixture
-def say(ledger):
+def record_outcome(ledger):
     """A hospital says what a case turned out to be."""
 
-    def told(case_id, outcome, hospital="north"):
-        with ledger.system_session("test") as house:
-            hospital_id = house.hospitals.ensure(hospital)
-        with ledger.hospital_session(hospital_id, "key:a") as book:
-            return book.outcomes.record(case_id, outcome)
+    def record_outcome(case_id, outcome, hospital="north"):
+        with ledger.system_session("test") as system:
+            hospital_id = system.hospitals.ensure(hospital)
+        with ledger.hospital_session(hospital_id, "key:a") as session:
+            return session.outcomes.record(case_id, outcome)
 
-    return told
+    return record_outcome
 
 
 @pytest.fixture
-def take(ledger):
-    def taken(**filters):
-        with ledger.system_session("operator") as house:
-            return house.consents.import_outcomes(house.datasets.ensure("set"), **filters)
+def import_outcomes(ledger):
+    def import_outcomes(**filters):
+        with ledger.system_session("operator") as system:
+            return system.consents.import_outcomes(
+                system.datasets.ensure("set"), **filters
+            )
 
-    return taken
+    return import_outcomes
 
 
 @pytest.fixture
 def rows(ledger):
     def found():
-        with ledger.system_session("test") as house:
-            return house.datasets.images(house.datasets.ensure("set"))
+        with ledger.system_session("test") as system:
+            return system.datasets.images(system.datasets.ensure("set"))
 
     return found
 
 
 def freeze(ledger):
-    with ledger.system_session("operator") as house:
-        return house.versions.freeze(house.datasets.ensure("set"))
+    with ledger.system_session("operator") as system:
+        return system.versions.freeze(system.datasets.ensure("set"))
 
 
-def test_the_last_outcome_counts_and_the_earlier_ones_stay(ledger, case, say):
-    this = case(1)
-    say(this, YES)
-    say(this, replace(NO, malignant=False, patient=None))
-    with ledger.system_session("test") as house:
-        hospital = house.hospitals.ensure("north")
+def test_the_last_outcome_counts_and_the_earlier_ones_stay(
+    ledger, case, record_outcome
+):
+    first_case = case(1)
+    record_outcome(first_case, YES)
+    record_outcome(first_case, replace(NO, malignant=False, patient=None))
+    with ledger.system_session("test") as system:
+        hospital = system.hospitals.ensure("north")
         events = [
             entry
-            for entry in house.audit.page()
+            for entry in system.audit.page()
             if entry.event == Event.OUTCOME_RECORDED
         ]
-    with ledger.hospital_session(hospital, "test") as book:
-        latest = book.outcomes.latest(this)
+    with ledger.hospital_session(hospital, "test") as session:
+        latest = session.outcomes.latest(first_case)
     assert (latest.malignant, latest.consent, len(latest.patient)) == (False, False, 32)
     assert [(entry.case_id, entry.details["consent"]) for entry in events] == [
-        (this, True),
-        (this, False),
+        (first_case, True),
+        (first_case, False),
     ]
     assert not {"malignant", "patient", "source"} & set(events[0].details)
 
 
-def test_another_hospitals_case_has_no_outcome_to_record(case, say):
-    this = case(1)
-    for wrong in (this, uuid4()):
+def test_another_hospitals_case_has_no_outcome_to_record(case, record_outcome):
+    first_case = case(1)
+    for wrong in (first_case, uuid4()):
         with pytest.raises(NotFound):
-            say(wrong, YES, hospital="south")
+            record_outcome(wrong, YES, hospital="south")
 
 
 def test_a_case_with_consent_comes_into_the_draft_as_the_hospital_sent_it(
-    case, say, take, rows, ledger
+    case, record_outcome, import_outcomes, rows, ledger
 ):
     roi = {"box": [1, 2, 30, 40]}
-    say(case(1, roi=roi, frame=7, size_mm=11.5), YES)
-    say(case(2), NO)
+    record_outcome(case(1, roi=roi, frame=7, size_mm=11.5), YES)
+    record_outcome(case(2), NO)
     case(3)
-    assert take().added == 1
-    with ledger.system_session("test") as house:
-        patient = house.pseudonyms.pseudonymise("17")
+    assert import_outcomes().added == 1
+    with ledger.system_session("test") as system:
+        patient = system.pseudonyms.pseudonymise("17")
     assert rows() == [
         LabelledImage(
             sha(1), True, Split.TRAIN, roi, None, 7, patient, "north", 11.5, None
         )
     ]
-    assert (take().added, take().known) == (0, 0)
+    assert (import_outcomes().added, import_outcomes().known) == (0, 0)
 
 
-def test_filters_narrow_what_is_added(case, say, take):
-    say(case(1), YES)
-    say(case(2, "south"), YES, "south")
+def test_filters_narrow_what_is_added(case, record_outcome, import_outcomes):
+    record_outcome(case(1), YES)
+    record_outcome(case(2, "south"), YES, "south")
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    assert take(since=tomorrow).added == 0
-    assert take(since=tomorrow - timedelta(days=2), hospital="south").added == 1
-    assert take().added == 1
+    assert import_outcomes(recorded_from=tomorrow).added == 0
+    assert (
+        import_outcomes(
+            recorded_from=tomorrow - timedelta(days=2), hospital="south"
+        ).added
+        == 1
+    )
+    assert import_outcomes().added == 1
     with pytest.raises(HospitalUnknown):
-        take(hospital="west")
+        import_outcomes(hospital="west")
 
 
 def test_a_corrected_label_corrects_the_draft_and_no_frozen_version(
-    case, say, take, rows, ledger
+    case, record_outcome, import_outcomes, rows, ledger
 ):
-    this = case(1)
-    say(this, YES)
-    take()
+    first_case = case(1)
+    record_outcome(first_case, YES)
+    import_outcomes()
     version = freeze(ledger)
-    say(this, replace(YES, malignant=False))
-    assert (take().corrected, take().corrected) == (1, 0)
+    record_outcome(first_case, replace(YES, malignant=False))
+    assert (import_outcomes().corrected, import_outcomes().corrected) == (1, 0)
     assert rows()[0].malignant is False
-    with ledger.system_session("test") as house:
-        assert house.versions.images(version.id)[0].malignant is True
+    with ledger.system_session("test") as system:
+        assert system.versions.images(version.id)[0].malignant is True
 
 
 def test_withdrawn_consent_takes_the_image_out_and_says_which_versions_hold_it(
-    case, say, take, rows, ledger
+    case, record_outcome, import_outcomes, rows, ledger
 ):
-    this = case(1)
+    first_case = case(1)
     frozen_only = case(2)
-    say(this, YES)
-    say(frozen_only, YES)
-    take()
+    record_outcome(first_case, YES)
+    record_outcome(frozen_only, YES)
+    import_outcomes()
     version = freeze(ledger)
-    say(this, NO)
-    (gone,) = take(since=datetime.now(UTC) + timedelta(days=1)).withdrawn
-    assert (gone.case_id, gone.image_sha256, gone.versions) == (
-        this,
+    record_outcome(first_case, NO)
+    (withdrawn,) = import_outcomes(
+        recorded_from=datetime.now(UTC) + timedelta(days=1)
+    ).withdrawn
+    assert (withdrawn.case_id, withdrawn.image_sha256, withdrawn.versions) == (
+        first_case,
         sha(1),
         (version.number,),
     )
     assert [row.image_sha256 for row in rows()] == [sha(2)]
-    assert (take().withdrawn, take().added) == ([], 0)
+    assert (import_outcomes().withdrawn, import_outcomes().added) == ([], 0)
 
 
 def test_consent_withdrawn_since_the_last_taking_is_honoured_by_the_freeze_itself(
-    case, say, take, ledger
+    case, record_outcome, import_outcomes, ledger
 ):
-    this = case(1)
-    other = case(2)
-    say(this, YES)
-    say(other, YES)
-    take()
-    say(this, NO)
+    first_case = case(1)
+    second_case = case(2)
+    record_outcome(first_case, YES)
+    record_outcome(second_case, YES)
+    import_outcomes()
+    record_outcome(first_case, NO)
     version = freeze(ledger)
-    with ledger.system_session("test") as house:
-        assert [row.image_sha256 for row in house.versions.images(version.id)] == [
+    with ledger.system_session("test") as system:
+        assert [row.image_sha256 for row in system.versions.images(version.id)] == [
             sha(2)
         ]
         recorded = [
             entry
-            for entry in house.audit.page()
+            for entry in system.audit.page()
             if entry.details.get("change") == "withdrawn"
         ]
-    assert [entry.case_id for entry in recorded] == [this]
+    assert [entry.case_id for entry in recorded] == [first_case]
 
 
 def test_consent_given_again_brings_the_image_back_into_its_old_part(
-    case, say, take, rows, ledger
+    case, record_outcome, import_outcomes, rows, ledger
 ):
-    this = case(1)
-    say(this, YES)
-    take()
-    with ledger.system_session("test") as house:
-        house.drafts.change(house.datasets.ensure("set"), sha(1), {"split": Split.TEST})
+    first_case = case(1)
+    record_outcome(first_case, YES)
+    import_outcomes()
+    with ledger.system_session("test") as system:
+        system.drafts.change(
+            system.datasets.ensure("set"), sha(1), {"split": Split.TEST}
+        )
     freeze(ledger)
     for outcome in (NO, YES):
-        say(this, outcome)
-        take()
+        record_outcome(first_case, outcome)
+        import_outcomes()
     assert rows()[0].split == Split.TEST
 
 
 def test_an_image_sent_twice_is_one_image_and_the_last_word_on_it_counts(
-    case, say, take, rows
+    case, record_outcome, import_outcomes, rows
 ):
     first = case(1)
-    again = case(1, size_mm=20.0)
-    say(first, YES)
-    say(again, replace(YES, malignant=False))
-    assert take().added == 1
+    resent_case = case(1, size_mm=20.0)
+    record_outcome(first, YES)
+    record_outcome(resent_case, replace(YES, malignant=False))
+    assert import_outcomes().added == 1
     assert (rows()[0].malignant, rows()[0].size_mm) == (False, 20.0)
-    say(first, NO)
-    assert [gone.image_sha256 for gone in take().withdrawn] == [sha(1)]
+    record_outcome(first, NO)
+    assert [withdrawn.image_sha256 for withdrawn in import_outcomes().withdrawn] == [
+        sha(1)
+    ]
 
 
 def test_a_new_image_of_a_frozen_patient_goes_where_the_patient_is(
-    case, say, take, rows, ledger
+    case, record_outcome, import_outcomes, rows, ledger
 ):
-    with ledger.system_session("test") as house:
-        dataset = house.datasets.ensure("set")
-        patient = house.pseudonyms.pseudonymise("17")
-        house.drafts.add(
+    with ledger.system_session("test") as system:
+        dataset = system.datasets.ensure("set")
+        patient = system.pseudonyms.pseudonymise("17")
+        system.drafts.add(
             dataset,
             [LabelledImage(sha(9), False, Split.TEST, patient=patient, site="north")],
         )
     freeze(ledger)
-    say(case(1), YES)
-    say(case(2, "south"), YES, "south")
-    take()
+    record_outcome(case(1), YES)
+    record_outcome(case(2, "south"), YES, "south")
+    import_outcomes()
     assert {row.image_sha256: row.split for row in rows()} == {
         sha(1): "test",
         sha(2): "train",
@@ -234,7 +249,7 @@ def test_a_new_image_of_a_frozen_patient_goes_where_the_patient_is(
 
 
 def test_an_imported_image_is_left_as_it_is_and_a_contradiction_reported(
-    case, say, take, rows, ledger
+    case, record_outcome, import_outcomes, rows, ledger
 ):
     imported = [
         LabelledImage(sha(1), True, Split.TRAIN),
@@ -243,12 +258,16 @@ def test_an_imported_image_is_left_as_it_is_and_a_contradiction_reported(
     imported = [
         replace(image, site="north", size_mm=CASE.size_mm) for image in imported
     ]
-    with ledger.system_session("test") as house:
-        house.drafts.add(house.datasets.ensure("set"), imported)
+    with ledger.system_session("test") as system:
+        system.drafts.add(system.datasets.ensure("set"), imported)
     for number in (1, 2):
-        say(case(number), replace(YES, patient=None))
-    taken = take()
-    assert (taken.added, taken.known, [each.reason.code for each in taken.refused]) == (
+        record_outcome(case(number), replace(YES, patient=None))
+    import_outcomes = import_outcomes()
+    assert (
+        import_outcomes.added,
+        import_outcomes.known,
+        [refused.reason.code for refused in import_outcomes.refused],
+    ) == (
         0,
         1,
         ["label-differs"],
@@ -257,19 +276,19 @@ def test_an_imported_image_is_left_as_it_is_and_a_contradiction_reported(
 
 
 def test_a_case_whose_image_could_not_be_read_is_refused_with_the_reason(
-    case, say, take, ledger
+    case, record_outcome, import_outcomes, ledger
 ):
-    this = case(1)
-    with ledger.system_session("test") as house:
-        hospital = house.hospitals.ensure("north")
-    with ledger.hospital_session(hospital, "test") as book:
-        book.jobs.create(this, Priority.ROUTINE)
+    first_case = case(1)
+    with ledger.system_session("test") as system:
+        hospital = system.hospitals.ensure("north")
+    with ledger.hospital_session(hospital, "test") as session:
+        session.jobs.create(first_case, Priority.ROUTINE)
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql(
             "UPDATE jobs SET state = 'failed', reason = 'image-unreadable'"
         )
-    say(this, YES)
-    (refused,) = take().refused
+    record_outcome(first_case, YES)
+    (refused,) = import_outcomes().refused
     assert (refused.reason.code, "image-unreadable" in str(refused.reason)) == (
         "case-failed",
         True,

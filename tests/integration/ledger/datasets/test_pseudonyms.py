@@ -5,21 +5,21 @@ from shared.ledger.datasets.pseudonyms import PSEUDONYM_LETTERS
 
 
 def test_a_number_has_one_pseudonym_in_the_whole_house_and_is_not_in_it(ledger):
-    with ledger.system_session("test") as house:
-        first = house.pseudonyms.pseudonymise("12345678")
-    with ledger.system_session("test") as house:
+    with ledger.system_session("test") as system:
+        first = system.pseudonyms.pseudonymise("12345678")
+    with ledger.system_session("test") as system:
         assert (
-            house.pseudonyms.pseudonymise(" 12345678 ")
+            system.pseudonyms.pseudonymise(" 12345678 ")
             == first
-            != house.pseudonyms.pseudonymise("12345679")
+            != system.pseudonyms.pseudonymise("12345679")
         )
     assert len(first) == PSEUDONYM_LETTERS
     assert "12345678" not in first
 
 
 def test_without_the_secret_a_number_cannot_be_tried(ledger, engines):
-    with ledger.system_session("test") as house:
-        found = house.pseudonyms.pseudonymise("7")
+    with ledger.system_session("test") as system:
+        found = system.pseudonyms.pseudonymise("7")
     assert not any(
         hashlib.sha256(guess).hexdigest().startswith(found)
         for guess in (b"7", b"set\x007")
@@ -27,16 +27,16 @@ def test_without_the_secret_a_number_cannot_be_tried(ledger, engines):
 
 
 def test_no_number_has_no_pseudonym(ledger):
-    with ledger.system_session("test") as house:
-        assert [house.pseudonyms.pseudonymise(number) for number in (None, "", "  ")] == [
-            None
-        ] * 3
+    with ledger.system_session("test") as system:
+        assert [
+            system.pseudonyms.pseudonymise(number) for number in (None, "", "  ")
+        ] == [None] * 3
 
 
 def test_the_secret_is_drawn_once_even_if_many_need_it_first(ledger):
-    def of(_):
-        with ledger.system_session("test") as house:
-            return house.pseudonyms.pseudonymise("7")
+    def pseudonymise(_):
+        with ledger.system_session("test") as system:
+            return system.pseudonyms.pseudonymise("7")
 
     with ThreadPoolExecutor(6) as pool:
-        assert len(set(pool.map(of, range(12)))) == 1
+        assert len(set(pool.map(pseudonymise, range(12)))) == 1

@@ -19,7 +19,7 @@ from tests.support.builders import CASE
 DIGEST = "d" * 64
 PNG = "b" * 64
 HEAT = "c" * 64
-MINE = replace(
+FULL_CASE = replace(
     CASE,
     size_mm=17.4321,
     roi={"box": [401, 402, 403, 404]},
@@ -35,21 +35,21 @@ class Accepted(NamedTuple):
 
 @pytest.fixture
 def hospital(ledger):
-    with ledger.system_session("test") as house:
-        return house.hospitals.ensure("north")
+    with ledger.system_session("test") as system:
+        return system.hospitals.ensure("north")
 
 
 @pytest.fixture
-def opened(ledger, hospital):
+def create_case(ledger, hospital):
     """A case with its job, and a receipt for its key where one is given."""
 
-    def make(case=MINE, key=None, of=None):
-        with ledger.hospital_session(of or hospital, "test") as book:
-            case_id = book.cases.add(case)
-            accepted = Accepted(case_id, book.jobs.create(case_id, Priority.ROUTINE))
+    def make(case=FULL_CASE, key=None, owner=None):
+        with ledger.hospital_session(owner or hospital, "test") as session:
+            case_id = session.cases.add(case)
+            accepted = Accepted(case_id, session.jobs.create(case_id, Priority.ROUTINE))
             if key:
-                assert book.receipts.reserve(key, "f" * 64)
-                book.receipts.store(key, Answer(202, {}, b"{}", case_id))
+                assert session.receipts.reserve(key, "f" * 64)
+                session.receipts.store(key, Answer(202, {}, b"{}", case_id))
             return accepted
 
     return make
@@ -60,22 +60,22 @@ def finish(ledger):
     """Reads the oldest job and writes all that can come of it."""
 
     def done():
-        with ledger.system_session("worker") as house:
-            lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
+        with ledger.system_session("worker") as system:
+            lease = system.queue.claim("w", 1, timedelta(minutes=1), 5)
             job = lease.jobs[0]
-            written = house.queue.finish(lease.token, DIGEST, {job.id: result()})
-            house.observations.record([observation(job)] if written else [])
+            written = system.queue.finish(lease.token, DIGEST, {job.id: result()})
+            system.observations.record([observation(job)] if written else [])
 
     return done
 
 
 @pytest.fixture
 def erase(ledger, hospital):
-    def gone(case_id, ground=ErasureReason.PATIENT_REQUEST, of=None):
-        with ledger.hospital_session(of or hospital, "key:abc") as book:
-            return book.erasures.erase(case_id, ground)
+    def erase_case(case_id, ground=ErasureReason.PATIENT_REQUEST, owner=None):
+        with ledger.hospital_session(owner or hospital, "key:abc") as session:
+            return session.erasures.erase(case_id, ground)
 
-    return gone
+    return erase_case
 
 
 def result():
@@ -109,7 +109,8 @@ def observation(job):
 def waits_for_a_lock(ledger):
     """Whether some transaction does, once it has begun."""
     query = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
     with ledger.engine.connect().execution_options(
         isolation_level="AUTOCOMMIT"

@@ -62,48 +62,55 @@ def rows(ledger):
         }
 
 
-def traces(ledger, words=TRACES):
+def traces(ledger, traces_found=TRACES):
     return {
-        (name, word)
+        (name, trace)
         for name, found in rows(ledger).items()
         for row in found
-        for word in words
-        if word in row
+        for trace in traces_found
+        if trace in row
     }
 
 
 def test_nothing_of_an_erased_case_is_left_in_any_table(
-    ledger, hospital, opened, finish, erase
+    ledger, hospital, create_case, finish, erase
 ):
-    accepted = opened(key="key-of-99417")
+    accepted = create_case(key="key-of-99417")
     finish()
-    told = NewOutcome(True, OutcomeSource.CYTOLOGY, patient="P-1", consent=True)
-    with ledger.system_session("test") as house:
-        house.models.store(DIGEST, "light", "light", None, False, {})
-        shadow = house.shadows.start(DIGEST, "test")
+    outcome = NewOutcome(True, OutcomeSource.CYTOLOGY, patient="P-1", consent=True)
+    with ledger.system_session("test") as system:
+        system.models.store(DIGEST, "light", "light", None, False, {})
+        shadow = system.shadows.start(DIGEST, "test")
     with ledger.engine.begin() as owner:
         owner.exec_driver_sql(
             "UPDATE shadows SET started_at = started_at - interval '1 hour'"
         )
         owner.exec_driver_sql("""UPDATE jobs SET facts = '{"site": "a site"}'""")
-    with ledger.system_session("shadow") as house:
-        watched = house.shadows.claim(
+    with ledger.system_session("shadow") as system:
+        live_results = system.shadows.claim(
             replace(shadow, started_at=shadow.started_at - timedelta(hours=1)), 5
         )
         assert (
-            house.shadows.record(
-                shadow, [(each, ShadowResult(0.7177, 0.7177, "benign")) for each in watched]
+            system.shadows.record(
+                shadow,
+                [
+                    (live_result, ShadowResult(0.7177, 0.7177, "benign"))
+                    for live_result in live_results
+                ],
             )
             == 1
         )
-    with ledger.hospital_session(hospital, "test") as book:
-        book.outcomes.record(accepted.case_id, told)
-        book.explanations.request(accepted.case_id)
-    with ledger.system_session("worker") as house:
-        house.explanations.answer(
-            house.explanations.next(), PNG, None, [ExplanationMap(HEAT, {"kind": "occlusion"})]
+    with ledger.hospital_session(hospital, "test") as session:
+        session.outcomes.record(accepted.case_id, outcome)
+        session.explanations.request(accepted.case_id)
+    with ledger.system_session("worker") as system:
+        system.explanation_queue.finish(
+            system.explanation_queue.claim_next(),
+            PNG,
+            None,
+            [ExplanationMap(HEAT, {"kind": "occlusion"})],
         )
-    assert {word for _, word in traces(ledger)} == set(TRACES)
+    assert {trace for _, trace in traces(ledger)} == set(TRACES)
 
     erase(accepted.case_id)
 
@@ -118,119 +125,126 @@ def test_nothing_of_an_erased_case_is_left_in_any_table(
         "shadow_results",
     ):
         assert left[name] == [], name
-    with ledger.system_session("test") as house:
-        assert sorted(house.orphaned_objects.waiting(10)) == sorted(
+    with ledger.system_session("test") as system:
+        assert sorted(system.orphaned_objects.waiting(10)) == sorted(
             [CASE.image_sha256, PNG, HEAT]
         )
 
 
 def test_who_asks_for_an_erased_case_is_told_when_and_why(
-    ledger, hospital, opened, finish, erase
+    ledger, hospital, create_case, finish, erase
 ):
-    accepted = opened(key="k")
+    accepted = create_case(key="k")
     finish()
     erase(accepted.case_id)
-    asked = (
-        lambda book: book.cases.find(accepted.case_id),
-        lambda book: book.jobs.find(accepted.job_id),
-        lambda book: book.jobs.cancel(accepted.job_id),
-        lambda book: book.outcomes.record(
+    request = (
+        lambda session: session.cases.find(accepted.case_id),
+        lambda session: session.jobs.find(accepted.job_id),
+        lambda session: session.jobs.cancel(accepted.job_id),
+        lambda session: session.outcomes.record(
             accepted.case_id, NewOutcome(True, OutcomeSource.CYTOLOGY)
         ),
-        lambda book: book.receipts.find("k", "f" * 64),
-        lambda book: book.receipts.find("k", "another body"),
-        lambda book: book.receipts.reserve("k", "f" * 64),
+        lambda session: session.receipts.find("k", "f" * 64),
+        lambda session: session.receipts.find("k", "another body"),
+        lambda session: session.receipts.reserve("k", "f" * 64),
     )
-    for ask in asked:
-        told = pytest.raises(
+    for ask in request:
+        outcome = pytest.raises(
             CaseErased, match=r"erased on \d{4}-\d\d-\d\d \(patient-request\)"
         )
-        with told, ledger.hospital_session(hospital, "test") as book:
-            ask(book)
-    with ledger.hospital_session(hospital, "test") as book:
-        assert book.jobs.page(None, None, 10) == []
-        assert book.receipts.find("another key", "f" * 64) is None
+        with outcome, ledger.hospital_session(hospital, "test") as session:
+            ask(session)
+    with ledger.hospital_session(hospital, "test") as session:
+        assert session.jobs.page(None, None, 10) == []
+        assert session.receipts.find("another key", "f" * 64) is None
 
 
-def test_erased_twice_the_first_word_stands(opened, erase):
-    case_id = opened().case_id
+def test_erased_twice_the_first_word_stands(create_case, erase):
+    case_id = create_case().case_id
     first = erase(case_id)
-    again = erase(case_id, ErasureReason.SENT_BY_MISTAKE)
-    assert (again.erased_at, again.ground) == (first.erased_at, ErasureReason.PATIENT_REQUEST)
+    repeated = erase(case_id, ErasureReason.SENT_BY_MISTAKE)
+    assert (repeated.erased_at, repeated.ground) == (
+        first.erased_at,
+        ErasureReason.PATIENT_REQUEST,
+    )
 
 
-def test_another_hospital_erases_nothing(ledger, hospital, opened, erase):
-    case_id = opened().case_id
-    with ledger.system_session("test") as house:
-        south = house.hospitals.ensure("south")
-    assert erase(case_id, of=south) is None
+def test_another_hospital_erases_nothing(ledger, hospital, create_case, erase):
+    case_id = create_case().case_id
+    with ledger.system_session("test") as system:
+        south = system.hospitals.ensure("south")
+    assert erase(case_id, owner=south) is None
     assert erase(uuid4()) is None
-    with ledger.hospital_session(hospital, "test") as book:
-        assert book.cases.find(case_id).external_id == "MRN-99417"
+    with ledger.hospital_session(hospital, "test") as session:
+        assert session.cases.find(case_id).external_id == "MRN-99417"
 
 
-def test_the_trail_says_who_when_and_on_what_ground(ledger, hospital, opened, erase):
-    accepted = opened()
+def test_the_trail_says_who_when_and_on_what_ground(
+    ledger, hospital, create_case, erase
+):
+    accepted = create_case()
     erase(accepted.case_id)
-    with ledger.hospital_session(hospital, "test") as book:
-        told = [
-            (each.event, each.actor, each.case_id, each.details)
-            for each in book.audit.page()[-2:]
+    with ledger.hospital_session(hospital, "test") as session:
+        outcome = [
+            (event.event, event.actor, event.case_id, event.details)
+            for event in session.audit.page()[-2:]
         ]
     image = {"ground": "patient-request", "image": CASE.image_sha256}
-    assert told == [
+    assert outcome == [
         (Event.JOB_CANCELLED, "key:abc", accepted.case_id, {"why": "case-erased"}),
         (Event.CASE_ERASED, "key:abc", accepted.case_id, image),
     ]
 
 
-def test_a_worker_that_comes_late_writes_nothing(ledger, opened, erase):
-    accepted = opened()
-    with ledger.system_session("worker") as house:
-        lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
+def test_a_worker_that_comes_late_writes_nothing(ledger, create_case, erase):
+    accepted = create_case()
+    with ledger.system_session("worker") as system:
+        lease = system.queue.claim("w", 1, timedelta(minutes=1), 5)
     erase(accepted.case_id)
-    with ledger.system_session("worker") as house:
+    with ledger.system_session("worker") as system:
         assert (
-            house.queue.finish(lease.token, DIGEST, {accepted.job_id: result()})
+            system.queue.finish(lease.token, DIGEST, {accepted.job_id: result()})
             == set()
         )
-        house.queue.fail(lease.token, {})
-        assert house.queue.reclaim(5) == 0
+        system.queue.fail(lease.token, {})
+        assert system.queue.reclaim(5) == 0
     left = rows(ledger)
     assert (left["results"], len(left["jobs"])) == ([], 1)
     assert "cancelled" in left["jobs"][0]
 
 
 def test_a_result_that_is_being_written_at_this_moment_is_waited_for_and_erased_too(
-    ledger, opened, erase
+    ledger, create_case, erase
 ):
-    accepted = opened()
+    accepted = create_case()
     with ThreadPoolExecutor(1) as pool:
-        with ledger.system_session("worker") as house:
-            lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-            house.audit.write()
-        with ledger.system_session("worker") as house:
-            assert house.queue.finish(
+        with ledger.system_session("worker") as system:
+            lease = system.queue.claim("w", 1, timedelta(minutes=1), 5)
+            system.audit.write()
+        with ledger.system_session("worker") as system:
+            assert system.queue.finish(
                 lease.token, DIGEST, {accepted.job_id: result()}
             ) == {accepted.job_id}
-            house.observations.record([observation(lease.jobs[0])])
+            system.observations.record([observation(lease.jobs[0])])
             erasing = pool.submit(erase, accepted.case_id)
             assert waits_for_a_lock(ledger)
         assert erasing.result().ground is ErasureReason.PATIENT_REQUEST
     assert traces(ledger) == set()
 
 
-def test_a_dead_letter_of_an_erased_case_cannot_be_run_again(ledger, opened, erase):
-    accepted = opened()
+def test_a_dead_letter_of_an_erased_case_cannot_be_run_again(
+    ledger, create_case, erase
+):
+    accepted = create_case()
     with ledger.engine.begin() as owner:
         owner.exec_driver_sql(
             "UPDATE jobs SET state = 'failed', reason = 'worker-lost'"
         )
     erase(accepted.case_id)
-    with pytest.raises(NotADeadLetter), ledger.system_session("test") as house:
-        house.dead_letters.rerun(accepted.job_id)
-    with ledger.system_session("test") as house:
-        assert house.queue.progress().dead_letters == 0
+    with pytest.raises(NotADeadLetter), ledger.system_session("test") as system:
+        system.dead_letters.rerun(accepted.job_id)
+    with ledger.system_session("test") as system:
+        assert system.queue.progress().dead_letters == 0
 
 
 @pytest.mark.parametrize(
@@ -243,10 +257,10 @@ def test_a_dead_letter_of_an_erased_case_cannot_be_run_again(ledger, opened, era
 )
 @pytest.mark.parametrize("role", SERVICE_ROLES)
 def test_no_service_deletes_rows_of_a_case_or_writes_on_a_tombstone(
-    ledger, hospital, opened, erase, role, statement
+    ledger, hospital, create_case, erase, role, statement
 ):
-    erase(opened().case_id)
-    opened()
+    erase(create_case().case_id)
+    create_case()
     tables = (
         "cases",
         "jobs",
@@ -263,18 +277,20 @@ def test_no_service_deletes_rows_of_a_case_or_writes_on_a_tombstone(
 
 
 def test_a_hospital_marks_a_case_and_writes_nothing_else_of_it(
-    ledger, hospital, opened
+    ledger, hospital, create_case
 ):
-    opened()
+    create_case()
     with pytest.raises(DBAPIError, match="permission denied"):
         run_as(ledger, "sera_hospital", hospital, "UPDATE cases SET size_mm = 1")
 
 
 def test_not_even_the_owner_deletes_an_outcome_of_a_case_that_is_kept(
-    ledger, hospital, opened
+    ledger, hospital, create_case
 ):
-    with ledger.hospital_session(hospital, "test") as book:
-        book.outcomes.record(opened().case_id, NewOutcome(True, OutcomeSource.CYTOLOGY))
+    with ledger.hospital_session(hospital, "test") as session:
+        session.outcomes.record(
+            create_case().case_id, NewOutcome(True, OutcomeSource.CYTOLOGY)
+        )
     for statement in (
         "DELETE FROM outcomes",
         "UPDATE outcomes SET malignant = false",

@@ -19,21 +19,27 @@ WAITING = 60
 OPENED = text(
     """
     WITH hospital AS (
-        INSERT INTO hospitals (id, name, weight) VALUES (gen_random_uuid(), :name, :weight) RETURNING id),
+        INSERT INTO hospitals (id, name, weight)
+        VALUES (gen_random_uuid(), :name, :weight) RETURNING id),
     opened AS (
-        INSERT INTO cases (id, hospital_id, image_sha256, image_bytes, image_format, width, height, size_mm)
-        SELECT gen_random_uuid(), hospital.id, 'a', 1, 'png', 9, 9, 12 FROM hospital, generate_series(1, :count)
+        INSERT INTO cases (
+            id, hospital_id, image_sha256, image_bytes, image_format, width, height, size_mm)
+        SELECT gen_random_uuid(), hospital.id, 'a', 1, 'png', 9, 9, 12
+        FROM hospital, generate_series(1, :count)
         RETURNING id, hospital_id)
-    INSERT INTO jobs (id, case_id, hospital_id) SELECT gen_random_uuid(), id, hospital_id FROM opened
+    INSERT INTO jobs (id, case_id, hospital_id)
+    SELECT gen_random_uuid(), id, hospital_id FROM opened
     RETURNING hospital_id
     """
 )
 
 HURRIED = text(
-    "UPDATE jobs SET urgent = true WHERE id IN (SELECT id FROM jobs WHERE hospital_id = :hospital LIMIT :urgent)"
+    "UPDATE jobs SET urgent = true "
+    "WHERE id IN (SELECT id FROM jobs WHERE hospital_id = :hospital LIMIT :urgent)"
 )
 PLACES = text(
-    "SELECT id, sera_jobs_ahead(hospital_id, urgent, queued_at, :remembered) FROM jobs WHERE state = 'queued'"
+    "SELECT id, sera_jobs_ahead(hospital_id, urgent, queued_at, :window) "
+    "FROM jobs WHERE state = 'queued'"
 )
 
 
@@ -46,16 +52,20 @@ class Line:
         self.taken: Counter = Counter()
 
     def flood(self, weight: float | None, count: int = WAITING) -> object:
-        told = {"name": f"hospital-{len(self.taken)}", "weight": weight, "count": count}
-        hospital = self._session.execute(OPENED, told).scalars().first()
+        parameters = {
+            "name": f"hospital-{len(self.taken)}",
+            "weight": weight,
+            "count": count,
+        }
+        hospital = self._session.execute(OPENED, parameters).scalars().first()
         self.taken[hospital] = 0
         return hospital
 
     def claim_one(self) -> object:
         return self._queue.claim("w1", 1, LEASE, ATTEMPTS).jobs[0].id
 
-    def work_off(self, most: int) -> None:
-        lease = self._queue.claim("w1", most, LEASE, ATTEMPTS)
+    def work_off(self, max_jobs: int) -> None:
+        lease = self._queue.claim("w1", max_jobs, LEASE, ATTEMPTS)
         self.taken.update(job.hospital_id for job in lease.jobs)
         self._queue.finish(
             lease.token, "d" * 64, {job.id: result() for job in lease.jobs}
@@ -79,8 +89,8 @@ def test_hospitals_with_cases_waiting_are_served_by_their_weights(
     with Session(ledger.engine) as undone:
         line = Line(undone)
         share = {line.flood(weight): weight or 1.0 for weight in weights}
-        for most in batches:
-            line.work_off(most)
+        for max_jobs in batches:
+            line.work_off(max_jobs)
         assert sum(line.taken.values()) == sum(batches)
         turns = [line.taken[hospital] / weight for hospital, weight in share.items()]
         assert max(turns) - min(turns) <= max(1 / weight for weight in share.values())
@@ -123,7 +133,7 @@ def test_a_place_in_the_queue_is_how_many_claims_come_first(ledger, hospitals, s
             undone.execute(HURRIED, {"hospital": hospital, "urgent": urgent})
         if served:
             line.work_off(served)
-        places = dict(undone.execute(PLACES, {"remembered": FAIRNESS_WINDOW}).all())
+        places = dict(undone.execute(PLACES, {"window": FAIRNESS_WINDOW}).all())
         claimed = [line.claim_one() for _ in places]
         assert sorted(places, key=places.get) == claimed
         assert sorted(places.values()) == list(range(len(places)))

@@ -11,19 +11,19 @@ from shared.ledger.models.promotions import LivePromotion
 from tests.support.builders import result
 
 LEASE = timedelta(minutes=5)
-OVER = timedelta(seconds=-1)
+EXPIRED = timedelta(seconds=-1)
 ATTEMPTS = 3
 DIGEST = "d" * 64
 
 
-def claim(ledger, most=10, lease=LEASE, attempts=ATTEMPTS, worker="w1", busy=False):
-    with ledger.system_session(worker) as house:
-        return house.queue.claim(worker, most, lease, attempts, busy)
+def claim(ledger, max_jobs=10, lease=LEASE, attempts=ATTEMPTS, worker="w1", busy=False):
+    with ledger.system_session(worker) as system:
+        return system.queue.claim(worker, max_jobs, lease, attempts, busy)
 
 
 def events(ledger):
-    with ledger.system_session("test") as house:
-        return [each.event for each in house.audit.page()]
+    with ledger.system_session("test") as system:
+        return [event.event for event in system.audit.page()]
 
 
 def test_urgent_goes_before_routine_and_older_before_newer(ledger, submit):
@@ -36,41 +36,41 @@ def test_urgent_goes_before_routine_and_older_before_newer(ledger, submit):
 def test_a_hospital_with_few_cases_is_not_kept_waiting_by_one_with_many(ledger, submit):
     flood = [submit("flooding") for _ in range(20)]
     single = submit("quiet")
-    taken = [job.id for job in claim(ledger, most=4).jobs]
-    assert single in taken
-    assert set(taken) - {single} == set(flood[:3])
+    claimed = [job.id for job in claim(ledger, max_jobs=4).jobs]
+    assert single in claimed
+    assert set(claimed) - {single} == set(flood[:3])
 
 
 def test_a_hospital_whose_cases_already_run_gives_way(ledger, submit):
     for _ in range(8):
         submit("flooding")
-    claim(ledger, most=4)
+    claim(ledger, max_jobs=4)
     quiet = [submit("quiet") for _ in range(2)]
-    assert {job.id for job in claim(ledger, most=2).jobs} == set(quiet)
+    assert {job.id for job in claim(ledger, max_jobs=2).jobs} == set(quiet)
 
 
 def test_claims_made_at_the_same_time_never_share_a_job(ledger, submit):
     jobs = {submit(f"h{number % 3}") for number in range(40)}
     with ThreadPoolExecutor(8) as pool:
         leases = list(
-            pool.map(lambda n: claim(ledger, most=5, worker=f"w{n}"), range(16))
+            pool.map(lambda n: claim(ledger, max_jobs=5, worker=f"w{n}"), range(16))
         )
-    taken = [job.id for lease in leases for job in lease.jobs]
-    assert len(taken) == len(set(taken))
+    claimed = [job.id for lease in leases for job in lease.jobs]
+    assert len(claimed) == len(set(claimed))
     while lease := claim(ledger):
-        taken += [job.id for job in lease.jobs]
-    assert sorted(taken) == sorted(jobs)
+        claimed += [job.id for job in lease.jobs]
+    assert sorted(claimed) == sorted(jobs)
 
 
 def test_a_job_whose_lease_ran_out_is_claimed_again_alone_and_counts_an_attempt(
     ledger, submit
 ):
     jobs = {submit() for _ in range(3)}
-    claim(ledger, lease=OVER)
-    again = [claim(ledger) for _ in range(3)]
-    assert [len(lease.jobs) for lease in again] == [1, 1, 1]
-    assert {lease.jobs[0].id for lease in again} == jobs
-    assert all(lease.jobs[0].attempts == 2 for lease in again)
+    claim(ledger, lease=EXPIRED)
+    repeated_leases = [claim(ledger) for _ in range(3)]
+    assert [len(lease.jobs) for lease in repeated_leases] == [1, 1, 1]
+    assert {lease.jobs[0].id for lease in repeated_leases} == jobs
+    assert all(lease.jobs[0].attempts == 2 for lease in repeated_leases)
 
 
 def test_a_job_that_outlives_every_attempt_becomes_a_dead_letter_that_an_operator_can_run_again(
@@ -78,11 +78,11 @@ def test_a_job_that_outlives_every_attempt_becomes_a_dead_letter_that_an_operato
 ):
     job = submit()
     for _ in range(ATTEMPTS):
-        assert claim(ledger, lease=OVER)
+        assert claim(ledger, lease=EXPIRED)
     assert not claim(ledger)
     assert state_of(job) is JobState.FAILED
-    with ledger.system_session("operator") as house:
-        assert house.dead_letters.rerun(job)
+    with ledger.system_session("operator") as system:
+        assert system.dead_letters.rerun(job)
     assert claim(ledger).jobs[0].attempts == 1
     assert events(ledger)[-3:] == [Event.JOB_FAILED, Event.JOB_RERUN, Event.JOB_CLAIMED]
 
@@ -91,57 +91,63 @@ def test_only_a_dead_letter_can_be_run_again(ledger, submit):
     job = submit()
     with (
         pytest.raises(NotADeadLetter, match="queued"),
-        ledger.system_session("operator") as house,
+        ledger.system_session("operator") as system,
     ):
-        house.dead_letters.rerun(job)
+        system.dead_letters.rerun(job)
 
 
 def test_a_result_is_written_once_with_its_state_and_event(ledger, submit, state_of):
     job = submit()
     lease = claim(ledger)
-    with ledger.system_session("w1") as house:
-        assert house.queue.finish(lease.token, DIGEST, {job: result(risk=0.5)}) == {job}
-    with ledger.system_session("w1") as house:
-        assert house.queue.finish(lease.token, DIGEST, {job: result(risk=0.9)}) == set()
+    with ledger.system_session("w1") as system:
+        assert system.queue.finish(lease.token, DIGEST, {job: result(risk=0.5)}) == {
+            job
+        }
+    with ledger.system_session("w1") as system:
+        assert (
+            system.queue.finish(lease.token, DIGEST, {job: result(risk=0.9)}) == set()
+        )
     assert state_of(job) is JobState.DONE
     assert events(ledger).count(Event.JOB_DONE) == 1
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing(ledger, submit):
     job = submit()
-    slow = claim(ledger, lease=OVER)
+    slow = claim(ledger, lease=EXPIRED)
     quick = claim(ledger, worker="w2")
-    with ledger.system_session("w1") as house:
-        assert house.queue.finish(slow.token, DIGEST, {job: result(risk=0.1)}) == set()
-    with ledger.system_session("w2") as house:
-        assert house.queue.finish(quick.token, DIGEST, {job: result(risk=0.2)}) == {job}
-    with ledger.system_session("test") as house:
-        hospital = house.hospitals.ensure("north")
-    with ledger.hospital_session(hospital, "test") as book:
-        assert book.jobs.find(job).result.risk == 0.2
+    with ledger.system_session("w1") as system:
+        assert system.queue.finish(slow.token, DIGEST, {job: result(risk=0.1)}) == set()
+    with ledger.system_session("w2") as system:
+        assert system.queue.finish(quick.token, DIGEST, {job: result(risk=0.2)}) == {
+            job
+        }
+    with ledger.system_session("test") as system:
+        hospital = system.hospitals.ensure("north")
+    with ledger.hospital_session(hospital, "test") as session:
+        assert session.jobs.find(job).result.risk == 0.2
 
 
 def test_a_renewed_lease_does_not_run_out(ledger, submit):
     submit()
-    lease = claim(ledger, lease=OVER)
-    with ledger.system_session("w1") as house:
-        house.queue.renew([lease.token], LEASE)
+    lease = claim(ledger, lease=EXPIRED)
+    with ledger.system_session("w1") as system:
+        system.queue.renew([lease.token], LEASE)
     assert not claim(ledger, worker="w2")
 
 
 def test_a_worker_that_comes_back_takes_up_what_it_left_at_once(ledger, submit):
     job = submit()
     claim(ledger, worker="w1")
-    with ledger.system_session("w1") as house:
-        assert house.queue.reclaim(ATTEMPTS, lost_worker="w1") == 1
+    with ledger.system_session("w1") as system:
+        assert system.queue.reclaim(ATTEMPTS, lost_worker="w1") == 1
     assert claim(ledger).jobs[0].id == job
 
 
 def test_a_failed_job_keeps_its_reason(ledger, submit):
     job = submit()
     lease = claim(ledger)
-    with ledger.system_session("w1") as house:
-        house.queue.fail(
+    with ledger.system_session("w1") as system:
+        system.queue.fail(
             lease.token,
             {
                 job: Failure(
@@ -149,9 +155,9 @@ def test_a_failed_job_keeps_its_reason(ledger, submit):
                 )
             },
         )
-        hospital = house.hospitals.ensure("north")
-    with ledger.hospital_session(hospital, "test") as book:
-        found = book.jobs.find(job)
+        hospital = system.hospitals.ensure("north")
+    with ledger.hospital_session(hospital, "test") as session:
+        found = session.jobs.find(job)
     assert (found.state, found.reason, found.facts) == (
         JobState.FAILED,
         "image-unreadable",
@@ -162,28 +168,28 @@ def test_a_failed_job_keeps_its_reason(ledger, submit):
 def test_a_job_given_back_waits_its_delay_and_loses_no_attempt(ledger, submit):
     job = submit()
     lease = claim(ledger)
-    with ledger.system_session("w1") as house:
-        house.queue.give_back(lease.token, [job], timedelta(minutes=1))
+    with ledger.system_session("w1") as system:
+        system.queue.give_back(lease.token, [job], timedelta(minutes=1))
     assert not claim(ledger)
-    with ledger.system_session("test") as house:
-        assert house.queue.depth() == {"queued": 1, "running": 0}
+    with ledger.system_session("test") as system:
+        assert system.queue.depth() == {"queued": 1, "running": 0}
 
 
 def test_attempts_end_with_the_reason_worker_lost(ledger, submit):
     job = submit()
-    claim(ledger, lease=OVER, attempts=1)
+    claim(ledger, lease=EXPIRED, attempts=1)
     claim(ledger, attempts=1)
-    with ledger.system_session("test") as house:
-        hospital = house.hospitals.ensure("north")
-    with ledger.hospital_session(hospital, "test") as book:
-        assert book.jobs.find(job).reason == Reason.WORKER_LOST
+    with ledger.system_session("test") as system:
+        hospital = system.hospitals.ensure("north")
+    with ledger.hospital_session(hospital, "test") as session:
+        assert session.jobs.find(job).reason == Reason.WORKER_LOST
 
 
 def test_a_job_that_outlived_a_worker_comes_to_none_that_is_busy_and_is_not_passed_over(
     ledger, submit
 ):
     suspect = submit()
-    claim(ledger, lease=OVER)
+    claim(ledger, lease=EXPIRED)
     fresh = submit()
     assert not claim(ledger, busy=True)
     lease = claim(ledger, busy=False)
@@ -202,20 +208,20 @@ def test_whatever_is_claimed_beside_a_poisonous_image_is_answered_once_and_no_de
     poison = jobs[2]
     done = []
     for _ in range(50):
-        lost = []
-        while lease := claim(ledger, most=3, attempts=2, busy=bool(lost)):
-            lost.append(lease)
-            if lease.suspect or len(lost) == 2:
+        lost_jobs = []
+        while lease := claim(ledger, max_jobs=3, attempts=2, busy=bool(lost_jobs)):
+            lost_jobs.append(lease)
+            if lease.suspect or len(lost_jobs) == 2:
                 break
-        if not lost:
+        if not lost_jobs:
             break
-        if poison in [job.id for lease in lost for job in lease.jobs]:
-            with ledger.system_session("w1") as house:
-                house.queue.reclaim(2, lost_worker="w1")
+        if poison in [job.id for lease in lost_jobs for job in lease.jobs]:
+            with ledger.system_session("w1") as system:
+                system.queue.reclaim(2, lost_worker="w1")
             continue
-        for lease in lost:
-            with ledger.system_session("w1") as house:
-                done += house.queue.finish(
+        for lease in lost_jobs:
+            with ledger.system_session("w1") as system:
+                done += system.queue.finish(
                     lease.token, DIGEST, {job.id: result() for job in lease.jobs}
                 )
     assert sorted(done) == sorted({*jobs} - {poison})
@@ -231,10 +237,10 @@ def test_the_status_names_what_there_is_to_claim_and_what_is_live(ledger, submit
     assert status() == QueueStatus(
         live=None, expired=False, suspect=False, queued=False
     )
-    assert status().empty
+    assert status().is_empty
     submit()
     assert status() == QueueStatus(live=None, expired=False, suspect=False, queued=True)
-    claim(ledger, lease=OVER)
+    claim(ledger, lease=EXPIRED)
     assert status() == QueueStatus(live=None, expired=True, suspect=False, queued=False)
     with ledger.system_session("test") as session:
         session.queue.reclaim(ATTEMPTS)
@@ -245,4 +251,4 @@ def test_the_status_names_what_there_is_to_claim_and_what_is_live(ledger, submit
     lease = claim(ledger)
     with ledger.system_session("test") as session:
         session.queue.give_back(lease.token, [lease.jobs[0].id], timedelta(minutes=1))
-    assert status().empty, "it may not be claimed yet"
+    assert status().is_empty, "it may not be claimed yet"

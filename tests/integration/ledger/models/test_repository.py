@@ -27,16 +27,16 @@ A, B, C = (letter * 64 for letter in "abc")
 @pytest.fixture
 def models(ledger):
     """Three stored models, none live."""
-    with ledger.system_session("test") as house:
+    with ledger.system_session("test") as system:
         for digest in (A, B, C):
-            house.models.store(digest, "light", "light", None, False, {})
+            system.models.store(digest, "light", "light", None, False, {})
 
 
 @pytest.fixture
 def promote(ledger, models):
     def promoted(digest, reason=None):
-        with ledger.system_session("operator") as house:
-            house.models.promote(digest, "operator", reason)
+        with ledger.system_session("operator") as system:
+            system.models.promote(digest, "operator", reason)
 
     return promoted
 
@@ -44,8 +44,8 @@ def promote(ledger, models):
 @pytest.fixture
 def rollback(ledger):
     def back(reason=None):
-        with ledger.system_session("operator") as house:
-            return house.models.rollback("operator", reason)
+        with ledger.system_session("operator") as system:
+            return system.models.rollback("operator", reason)
 
     return back
 
@@ -62,15 +62,15 @@ def gate(ledger, models):
             {"images": 3},
             {"m": 1},
         )
-        with ledger.system_session("trainer") as house:
-            return house.gate_judgements.record(digest, live, None, None, judgement)
+        with ledger.system_session("trainer") as system:
+            return system.gate_judgements.record(digest, live, None, None, judgement)
 
     return gated
 
 
 def live(ledger):
-    with ledger.system_session("test") as house:
-        return house.models.live_digest()
+    with ledger.system_session("test") as system:
+        return system.models.live_digest()
 
 
 def test_a_first_model_needs_neither_gate_nor_reason(ledger, promote):
@@ -117,28 +117,28 @@ def test_a_model_the_gate_passed_against_the_live_one_needs_no_reason(
     ledger, promote, gate
 ):
     promote(A)
-    kept = gate(B, GateVerdict.PASSED, live=A)
+    judgement_row = gate(B, GateVerdict.PASSED, live=A)
     promote(B)
     (row, _) = _history(ledger)
     assert (row.model_digest, row.gate_id, row.verdict, row.reason) == (
         B,
-        kept.id,
+        judgement_row.id,
         GateVerdict.PASSED,
         None,
     )
 
 
 @pytest.mark.parametrize(
-    ("verdict", "said"),
+    ("verdict", "sentence"),
     [
         (GateVerdict.FAILED, "failed this model"),
         (GateVerdict.NOT_JUDGED, "could not judge"),
     ],
 )
-def test_a_gate_that_did_not_pass_is_quoted(promote, gate, verdict, said):
+def test_a_gate_that_did_not_pass_is_quoted(promote, gate, verdict, sentence):
     promote(A)
     gate(B, verdict, live=A)
-    with pytest.raises(PromotionNeedsReason, match=rf"{said}.* AUC 0\.900"):
+    with pytest.raises(PromotionNeedsReason, match=rf"{sentence}.* AUC 0\.900"):
         promote(B)
 
 
@@ -159,14 +159,16 @@ def test_only_the_last_gate_counts(promote, gate, ledger):
     last = gate(B, GateVerdict.FAILED, live=A)
     with pytest.raises(PromotionNeedsReason):
         promote(B)
-    with ledger.system_session("test") as house:
-        assert house.gate_judgements.latest(B) == last
-        assert [each.verdict for each in house.gate_judgements.of_model(B)] == [
+    with ledger.system_session("test") as system:
+        assert system.gate_judgements.latest(B) == last
+        assert [
+            judgement.verdict for judgement in system.gate_judgements.of_model(B)
+        ] == [
             GateVerdict.FAILED,
             GateVerdict.PASSED,
         ]
-        assert house.gate_judgements.latest_by_model() == {B: last}
-        assert house.gate_judgements.latest(A) is None
+        assert system.gate_judgements.latest_by_model() == {B: last}
+        assert system.gate_judgements.latest(A) is None
 
 
 def test_what_is_live_is_not_promoted_again_and_what_is_unknown_never(promote):
@@ -209,11 +211,11 @@ def test_the_history_tells_who_made_what_live_and_why(ledger, promote, rollback)
     promote(A)
     promote(B, REASON)
     rollback("worse in the south")
-    told = [
+    events = [
         (row.kind, row.model_digest, row.version, row.actor, row.reason)
         for row in _history(ledger)
     ]
-    assert told == [
+    assert events == [
         (PromotionKind.ROLLBACK, A, 1, "operator", "worse in the south"),
         (PromotionKind.PROMOTE, B, 2, "operator", REASON),
         (PromotionKind.PROMOTE, A, 1, "operator", None),
@@ -224,12 +226,12 @@ def test_every_change_is_audited_with_the_verdict_and_the_reason(
     ledger, promote, gate, rollback
 ):
     promote(A)
-    kept = gate(B, GateVerdict.FAILED, live=A)
+    judgement_row = gate(B, GateVerdict.FAILED, live=A)
     promote(B, REASON)
     rollback()
     _, gated, promoted, back = _audited(ledger)
     assert gated.details == {
-        "gate": kept.id,
+        "gate": judgement_row.id,
         "model": B,
         "live": A,
         "verdict": "failed",
@@ -287,11 +289,13 @@ def test_the_database_itself_refuses_to_change_what_is_on_record(
 
 
 def _history(ledger):
-    with ledger.system_session("test") as house:
-        return house.models.history()
+    with ledger.system_session("test") as system:
+        return system.models.history()
 
 
 def _audited(ledger):
-    told = (Event.MODEL_GATED, Event.MODEL_PROMOTED, Event.MODEL_ROLLED_BACK)
-    with ledger.system_session("test") as house:
-        return [each for each in house.audit.page(limit=1000) if each.event in told]
+    events = (Event.MODEL_GATED, Event.MODEL_PROMOTED, Event.MODEL_ROLLED_BACK)
+    with ledger.system_session("test") as system:
+        return [
+            event for event in system.audit.page(limit=1000) if event.event in events
+        ]

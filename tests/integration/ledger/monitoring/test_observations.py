@@ -7,11 +7,11 @@ from sqlalchemy import event
 
 from shared.ledger import Ledger
 from shared.ledger.monitoring.observations import (
+    CodeCount,
     DecisionCount,
     Period,
     Quantity,
     ResultSource,
-    CodeCount,
     Window,
 )
 from shared.statistics import quantile_bin_counts
@@ -49,9 +49,13 @@ def test_counts_between_quantiles_are_those_of_the_values_themselves(ledger, obs
             device="CX50",
         )
     source = ResultSource(observing.hospital("north"), "CX50", MODEL)
-    with ledger.system_session("test") as house:
-        found = house.observations.quantile_counts(EVER, MODEL, Quantity.SCORE, [TABLE])
-        parts = house.observations.quantile_counts(EVER, MODEL, Quantity.EMBEDDING, [TABLE] * 3)
+    with ledger.system_session("test") as system:
+        found = system.observations.quantile_counts(
+            EVER, MODEL, Quantity.SCORE, [TABLE]
+        )
+        parts = system.observations.quantile_counts(
+            EVER, MODEL, Quantity.EMBEDDING, [TABLE] * 3
+        )
     assert found.keys() == parts.keys() == {source}
     assert found[source][0].tolist() == quantile_bin_counts(scores, TABLE).tolist()
     assert [part.tolist() for part in parts[source]] == [
@@ -62,9 +66,9 @@ def test_counts_between_quantiles_are_those_of_the_values_themselves(ledger, obs
 def test_results_of_a_bundle_that_cannot_tell_are_not_counted(ledger, observing):
     observing.result("north", strangeness=None, embedding=None)
     observing.result("north", strangeness=0.5, embedding=(0.5,))
-    with ledger.system_session("test") as house:
+    with ledger.system_session("test") as system:
         for quantity in (Quantity.STRANGENESS, Quantity.EMBEDDING):
-            (counts,) = house.observations.quantile_counts(
+            (counts,) = system.observations.quantile_counts(
                 EVER, MODEL, quantity, [TABLE]
             ).values()
             assert counts[0].sum() == 1
@@ -77,14 +81,14 @@ def test_the_window_parts_results_by_time_hospital_device_and_model(ledger, obse
     observing.result("north", device="LOGIQ", model_digest="b" * 64)
     observing.result("south")
     observing.result("north", device="CX50", days_ago=40)
-    with ledger.system_session("test") as house:
+    with ledger.system_session("test") as system:
 
         def count(**parts):
-            rows = house.observations.decisions(replace(EVER, **parts))
+            rows = system.observations.decisions(replace(EVER, **parts))
             return sum(row.results for row in rows)
 
         recent = datetime.now(UTC) - timedelta(days=30)
-        assert [count(), count(since=recent), count(until=recent)] == [4, 3, 1]
+        assert [count(), count(start=recent), count(end=recent)] == [4, 3, 1]
         assert [count(hospital=north), count(hospital=south), count(device="CX50")] == [
             3,
             1,
@@ -97,7 +101,7 @@ def test_the_window_parts_results_by_time_hospital_device_and_model(ledger, obse
         ]
         assert DecisionCount(
             south, None, MODEL, "malignant", 1
-        ) in house.observations.decisions(EVER)
+        ) in system.observations.decisions(EVER)
 
 
 def test_a_hospital_reads_its_own_results_whatever_it_asks_for(ledger, observing):
@@ -105,22 +109,25 @@ def test_a_hospital_reads_its_own_results_whatever_it_asks_for(ledger, observing
     observing.failed("north", "image-unreadable")
     south = observing.hospital("south")
     north = observing.hospital("north")
-    with ledger.hospital_session(south, "test") as book:
-        mine = book.observations
-        assert list(mine.hospitals().values()) == ["south"]
+    with ledger.hospital_session(south, "test") as session:
+        observations = session.observations
+        assert list(observations.hospitals().values()) == ["south"]
         for window in (EVER, replace(EVER, hospital=north)):
-            told = (
-                mine.decisions(window),
-                mine.warnings(window),
-                mine.failures(window),
+            results = (
+                observations.decisions(window),
+                observations.warnings(window),
+                observations.failures(window),
             )
-            assert told == ([], [], [])
+            assert results == ([], [], [])
             assert (
-                mine.verified(window, Period.WEEK)
-                == mine.shares(window, Period.WEEK)
+                observations.verified(window, Period.WEEK)
+                == observations.period_counts(window, Period.WEEK)
                 == []
             )
-            assert mine.tallies(window, MODEL, Quantity.SCORE, [TABLE]) == {}
+            assert (
+                observations.quantile_counts(window, MODEL, Quantity.SCORE, [TABLE])
+                == {}
+            )
 
 
 def test_the_last_outcome_of_a_case_counts(ledger, observing):
@@ -128,9 +135,9 @@ def test_the_last_outcome_of_a_case_counts(ledger, observing):
     corrected = observing.result("north", score=0.2, malignant=True)
     observing.outcome(corrected, malignant=False)
     observing.result("north", score=0.5)
-    with ledger.system_session("test") as house:
-        rows = house.observations.verified(EVER, Period.MONTH)
-        shares = house.observations.period_counts(EVER, Period.MONTH)
+    with ledger.system_session("test") as system:
+        rows = system.observations.verified(EVER, Period.MONTH)
+        shares = system.observations.period_counts(EVER, Period.MONTH)
     (part,) = rows
     assert sorted(zip(part.score.tolist(), part.malignant.tolist(), strict=True)) == [
         (0.2, False),
@@ -148,14 +155,14 @@ def test_warnings_and_failures_are_counted_by_device(ledger, observing):
     observing.result("north", device="CX50", warnings=("saturated",))
     observing.failed("north", "image-blank", device="CX50")
     observing.failed("north", "image-blank", days_ago=40)
-    with ledger.system_session("test") as house:
-        warned = house.observations.warnings(EVER)
-        failed = house.observations.failures(EVER)
-        recent = house.observations.failures(
-            replace(EVER, since=datetime.now(UTC) - timedelta(days=30))
+    with ledger.system_session("test") as system:
+        warned = system.observations.warnings(EVER)
+        failed = system.observations.failures(EVER)
+        recent = system.observations.failures(
+            replace(EVER, start=datetime.now(UTC) - timedelta(days=30))
         )
-        other = house.observations.failures(
-            replace(EVER, device="CX50", until=datetime(2020, 2, 1, tzinfo=UTC))
+        january = system.observations.failures(
+            replace(EVER, device="CX50", end=datetime(2020, 2, 1, tzinfo=UTC))
         )
     assert set(warned) == {
         CodeCount(north, "CX50", "saturated", 2),
@@ -166,54 +173,62 @@ def test_warnings_and_failures_are_counted_by_device(ledger, observing):
         CodeCount(north, None, "image-blank", 1),
     }
     assert recent == [CodeCount(north, "CX50", "image-blank", 1)]
-    assert other == []
+    assert january == []
 
 
 def test_a_model_is_found_by_name_version_and_digest(ledger, observing):
     observing.model(MODEL, {"images": 120, "quantiles": {"score": TABLE}})
     newer = "ab" * 32
     observing.model(newer, images=60.0)
-    with ledger.system_session("test") as house:
-        seen = house.observations
-        assert [seen.model(which) for which in (MODEL, MODEL[:8], "light/1")] == [
-            MODEL
-        ] * 3
-        assert [seen.model(which) for which in ("light", "light/2", newer[:10])] == [
-            newer
-        ] * 3
+    with ledger.system_session("test") as system:
+        observations = system.observations
         assert [
-            seen.model(which) for which in ("light/3", "a", "%", "________", "")
+            observations.find_model(name) for name in (MODEL, MODEL[:8], "light/1")
+        ] == [MODEL] * 3
+        assert [
+            observations.find_model(name) for name in ("light", "light/2", newer[:10])
+        ] == [newer] * 3
+        assert [
+            observations.find_model(name)
+            for name in ("light/3", "a", "%", "________", "")
         ] == [None] * 5
-        first, second = seen.references([MODEL, newer, "c" * 64])
+        first, second = observations.references([MODEL, newer, "c" * 64])
     assert (first.version, first.cases, first.quantiles) == (1, 120, {"score": TABLE})
     assert (second.version, second.cases, second.quantiles) == (2, 60, None)
 
 
 def test_nothing_observed_reads_as_nothing(ledger):
-    with ledger.system_session("test") as house:
-        seen = house.observations
+    with ledger.system_session("test") as system:
+        observations = system.observations
         assert (
-            seen.decisions(EVER)
-            == seen.warnings(EVER)
-            == seen.failures(EVER)
-            == seen.references([])
+            observations.decisions(EVER)
+            == observations.warnings(EVER)
+            == observations.failures(EVER)
+            == observations.references([])
             == []
         )
-        assert seen.shares(EVER, Period.WEEK) == seen.verified(EVER, Period.WEEK) == []
+        assert (
+            observations.period_counts(EVER, Period.WEEK)
+            == observations.verified(EVER, Period.WEEK)
+            == []
+        )
 
 
 @pytest.mark.parametrize(
     ("reading", "index"),
     [
-        (lambda seen, window: seen.decisions(window), "observations_made"),
-        (lambda seen, window: seen.failures(window), "jobs_failed"),
+        (
+            lambda observations, window: observations.decisions(window),
+            "observations_made",
+        ),
+        (lambda observations, window: observations.failures(window), "jobs_failed"),
     ],
 )
 def test_a_window_of_all_hospitals_is_found_by_an_index(
     ledger, reading, index, statements
 ):
-    with ledger.system_session("test") as house:
-        reading(house.observations, EVER)
+    with ledger.system_session("test") as system:
+        reading(system.observations, EVER)
     with ledger.engine.connect() as connection:
         statement, parameters = statements[-1]
         connection.exec_driver_sql("SET enable_seqscan = off")

@@ -14,13 +14,15 @@ def test_of_several_first_starts_at_once_one_makes_the_operator_and_knows_the_pa
     ledger,
 ):
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(first_operator, [ledger] * 4))
-    (one_time,) = filter(None, told)
-    with ledger.system_session("test") as house:
-        (person,) = house.people.all()
-        attempt = house.sign_ins.begin("operator")
+        one_time_passwords = list(pool.map(first_operator, [ledger] * 4))
+    (one_time,) = filter(None, one_time_passwords)
+    with ledger.system_session("test") as system:
+        (person,) = system.people.all()
+        attempt = system.sign_ins.begin("operator")
         created = [
-            each for each in house.audit.page() if each.event == Event.PERSON_CREATED
+            event
+            for event in system.audit.page()
+            if event.event == Event.PERSON_CREATED
         ]
     assert (person.name, person.role, person.hospital_id, person.must_change) == (
         "operator",
@@ -29,16 +31,16 @@ def test_of_several_first_starts_at_once_one_makes_the_operator_and_knows_the_pa
         True,
     )
     assert passwords.matches(attempt.password_hash, one_time)
-    assert [each.actor for each in created] == ["first-start"]
+    assert [entry.actor for entry in created] == ["first-start"]
     assert one_time not in str(created)
 
 
 def test_where_there_is_somebody_nobody_is_made(ledger):
-    with ledger.system_session("test") as house:
-        house.people.create("auditor-1", Role.AUDITOR, None, "hash")
+    with ledger.system_session("test") as system:
+        system.people.create("auditor-1", Role.AUDITOR, None, "hash")
     assert first_operator(ledger) is None
-    with ledger.system_session("test") as house:
-        assert [each.name for each in house.people.all()] == ["auditor-1"]
+    with ledger.system_session("test") as system:
+        assert [entry.name for entry in system.people.all()] == ["auditor-1"]
 
 
 def test_the_command_for_containers_says_it_once(database_url, capsys):

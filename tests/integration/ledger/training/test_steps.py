@@ -18,7 +18,7 @@ from shared.ledger.training.runs import RunNotCancellable, RunNotResumable
 from shared.ledger.training.steps import NewStep
 
 LEASE = timedelta(minutes=5)
-OVER = timedelta(seconds=-1)
+EXPIRED = timedelta(seconds=-1)
 HALF = Message("progress-fold", {"fold": 2, "folds": 4})
 MISSING = Message("weights-missing", {"files": "vgg16.pth"})
 DIAMOND = (
@@ -33,35 +33,35 @@ DIAMOND = (
 def ask(ledger):
     """Asks for a run of one image."""
 
-    def asked():
-        with ledger.system_session("test") as house:
-            dataset = house.datasets.ensure("set")
-            house.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
-            return house.runs.request(
-                dataset, house.versions.freeze(dataset).id, "light", 0
+    def request():
+        with ledger.system_session("test") as system:
+            dataset = system.datasets.ensure("set")
+            system.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
+            return system.runs.request(
+                dataset, system.versions.freeze(dataset).id, "light", 0
             )
 
-    return asked
+    return request
 
 
 @pytest.fixture
 def run(ledger, ask):
     """A run whose plan is a diamond: a, then b1 and b2, then c."""
     run_id = ask()
-    with ledger.system_session("t") as house:
-        step = house.steps.claim("me", LEASE, 3)
-        assert house.steps.finish(step.token, {}, DIAMOND) == 1
+    with ledger.system_session("t") as system:
+        step = system.steps.claim("me", LEASE, 3)
+        assert system.steps.finish(step.token, {}, DIAMOND) == 1
     return run_id
 
 
 def claim(ledger, owner="me", lease=LEASE):
-    with ledger.system_session("t") as house:
-        return house.steps.claim(owner, lease, 3)
+    with ledger.system_session("t") as system:
+        return system.steps.claim(owner, lease, 3)
 
 
 def finish(ledger, step, **outcome):
-    with ledger.system_session("t") as house:
-        return house.steps.finish(step.token, outcome)
+    with ledger.system_session("t") as system:
+        return system.steps.finish(step.token, outcome)
 
 
 def test_a_step_waits_for_those_before_it_and_two_trainers_share_the_rest(ledger, run):
@@ -75,23 +75,23 @@ def test_a_step_waits_for_those_before_it_and_two_trainers_share_the_rest(ledger
     assert finish(ledger, left) == 0
     assert finish(ledger, right) == 1
     assert finish(ledger, claim(ledger)) == 0
-    with ledger.system_session("t") as house:
-        assert house.runs.find(run).state is RunState.DONE
+    with ledger.system_session("t") as system:
+        assert system.runs.find(run).state is RunState.DONE
 
 
 def test_two_last_steps_that_end_at_once_end_the_run(ledger, ask):
     for _ in range(8):
         run_id = ask()
-        with ledger.system_session("t") as house:
-            plan = house.steps.claim("me", LEASE, 3)
-            house.steps.finish(
+        with ledger.system_session("t") as system:
+            plan = system.steps.claim("me", LEASE, 3)
+            system.steps.finish(
                 plan.token, {}, [NewStep("x", StepKind.FIT), NewStep("y", StepKind.FIT)]
             )
         steps = [claim(ledger), claim(ledger)]
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda step: finish(ledger, step), steps))
-        with ledger.system_session("t") as house:
-            assert house.runs.find(run_id).state is RunState.DONE
+        with ledger.system_session("t") as system:
+            assert system.runs.find(run_id).state is RunState.DONE
 
 
 def test_a_step_is_claimed_by_one_of_many(ledger, run):
@@ -108,37 +108,37 @@ def test_a_step_is_claimed_by_one_of_many(ledger, run):
 def test_a_lost_step_comes_back_with_one_attempt_more_and_its_old_owner_can_write_nothing(
     ledger, run
 ):
-    lost = claim(ledger, lease=OVER)
-    again = claim(ledger, "other")
-    assert (again.name, again.attempts) == ("a", 2)
-    with ledger.system_session("t") as house:
-        assert not house.steps.report_progress(lost.token, "features", 0.5, HALF)
-        assert house.steps.finish(lost.token, {}) is None
-        house.steps.fail(lost.token, Message("x"))
-        assert house.runs.find(run).state is RunState.RUNNING
+    lost_lease = claim(ledger, lease=EXPIRED)
+    second_lease = claim(ledger, "other")
+    assert (second_lease.name, second_lease.attempts) == ("a", 2)
+    with ledger.system_session("t") as system:
+        assert not system.steps.report_progress(lost_lease.token, "features", 0.5, HALF)
+        assert system.steps.finish(lost_lease.token, {}) is None
+        system.steps.fail(lost_lease.token, Message("x"))
+        assert system.runs.find(run).state is RunState.RUNNING
 
 
 def test_a_step_given_back_has_lost_no_attempt(ledger, run):
     step = claim(ledger)
-    with ledger.system_session("t") as house:
-        house.steps.give_back(step.token, timedelta())
+    with ledger.system_session("t") as system:
+        system.steps.give_back(step.token, timedelta())
     assert claim(ledger).attempts == 1
 
 
 def test_a_failed_step_fails_its_run_and_no_other_is_taken_up(ledger, run):
     finish(ledger, claim(ledger))
     step = claim(ledger)
-    with ledger.system_session("t") as house:
-        house.steps.fail(step.token, MISSING)
+    with ledger.system_session("t") as system:
+        system.steps.fail(step.token, MISSING)
     assert claim(ledger) is None
-    with ledger.system_session("t") as house:
-        failed = house.runs.find(run)
+    with ledger.system_session("t") as system:
+        failed = system.runs.find(run)
         assert (failed.state, failed.reason, failed.message) == (
             RunState.FAILED,
             "weights-missing",
             MISSING,
         )
-        assert house.runs.resume(run)
+        assert system.runs.resume(run)
     assert {claim(ledger).name, claim(ledger).name} == {"b1", "b2"}
 
 
@@ -147,33 +147,33 @@ def test_a_run_is_as_far_as_its_steps_are_together_and_keeps_the_figures_of_epoc
 ):
     finish(ledger, claim(ledger), images=7)
     step = claim(ledger)
-    with ledger.system_session("t") as house:
-        assert house.steps.report_progress(
+    with ledger.system_session("t") as system:
+        assert system.steps.report_progress(
             step.token, "fold", 0.5, HALF, {"loss": 0.7, "epoch": 2}
         )
-        found = house.runs.find(run)
-        said = house.runs.events(run)
+        found = system.runs.find(run)
+        events = system.runs.events(run)
         assert found.fraction == pytest.approx(1.5 / 4)
         assert (found.stage, found.message) == ("fold", HALF)
-        assert [(event.step, event.metrics) for event in said] == [
+        assert [(event.step, event.metrics) for event in events] == [
             ("plan", {}),
             ("a", {"images": 7}),
             ("b1", {"loss": 0.7, "epoch": 2}),
         ]
-        assert house.runs.events(run, last_id=said[1].id) == said[2:]
+        assert system.runs.events(run, last_id=events[1].id) == events[2:]
 
 
 def test_what_has_ended_is_neither_cancelled_nor_resumed_unless_it_may(ledger, run):
-    with ledger.system_session("t") as house:
-        assert house.runs.cancel(run)
-    with pytest.raises(RunNotCancellable), ledger.system_session("t") as house:
-        house.runs.cancel(run)
-    with ledger.system_session("t") as house:
-        assert house.runs.resume(run)
+    with ledger.system_session("t") as system:
+        assert system.runs.cancel(run)
+    with pytest.raises(RunNotCancellable), ledger.system_session("t") as system:
+        system.runs.cancel(run)
+    with ledger.system_session("t") as system:
+        assert system.runs.resume(run)
     while step := claim(ledger):
         finish(ledger, step)
-    with pytest.raises(RunNotResumable), ledger.system_session("t") as house:
-        house.runs.resume(run)
+    with pytest.raises(RunNotResumable), ledger.system_session("t") as system:
+        system.runs.resume(run)
 
 
 def test_the_oldest_run_comes_first_and_a_free_trainer_takes_the_next(ledger, run, ask):
@@ -196,44 +196,48 @@ def test_the_oldest_run_comes_first_and_a_free_trainer_takes_the_next(ledger, ru
 )
 def test_a_run_moves_only_as_the_table_says(ledger, ask, acts):
     run_id = ask()
-    held = []
-    before = RunState.QUEUED
+    held_steps = []
+    last_state = RunState.QUEUED
     for act in acts:
-        with ledger.system_session("t") as house:
-            _act(house, act, run_id, held)
-        with ledger.system_session("t") as house:
-            now = house.runs.find(run_id).state
-            states = {step.state for step in house.runs.steps(run_id)}
-        assert now is before or now in RUN_TRANSITIONS[before], (before, act, now)
+        with ledger.system_session("t") as system:
+            _act(system, act, run_id, held_steps)
+        with ledger.system_session("t") as system:
+            now = system.runs.find(run_id).state
+            states = {step.state for step in system.runs.steps(run_id)}
+        assert now is last_state or now in RUN_TRANSITIONS[last_state], (
+            last_state,
+            act,
+            now,
+        )
         assert (now is RunState.DONE) == (states == {StepState.DONE})
-        before = now
-    with ledger.system_session("t") as house:
-        if before in (RunState.QUEUED, RunState.RUNNING):
-            house.runs.cancel(run_id)
+        last_state = now
+    with ledger.system_session("t") as system:
+        if last_state in (RunState.QUEUED, RunState.RUNNING):
+            system.runs.cancel(run_id)
 
 
-def _act(house, act, run_id, held):
+def _act(system, act, run_id, held_steps):
     if act == "claim":
-        held += [step for step in [house.steps.claim("me", LEASE, 9)] if step]
-    elif act == "cancel" and house.runs.find(run_id).state in (
+        held_steps += [step for step in [system.steps.claim("me", LEASE, 9)] if step]
+    elif act == "cancel" and system.runs.find(run_id).state in (
         RunState.QUEUED,
         RunState.RUNNING,
     ):
-        house.runs.cancel(run_id)
-    elif act == "resume" and house.runs.find(run_id).state in (
+        system.runs.cancel(run_id)
+    elif act == "resume" and system.runs.find(run_id).state in (
         RunState.FAILED,
         RunState.CANCELLED,
     ):
-        house.runs.resume(run_id)
+        system.runs.resume(run_id)
     elif act == "lose":
-        house.steps.reclaim(9, ["me"])
-    elif held:
-        step = held.pop(0)
+        system.steps.reclaim(9, ["me"])
+    elif held_steps:
+        step = held_steps.pop(0)
         if act == "finish":
-            house.steps.finish(
+            system.steps.finish(
                 step.token, {}, DIAMOND if step.kind is StepKind.PLAN else ()
             )
         elif act == "fail":
-            house.steps.fail(step.token, Message("no"))
+            system.steps.fail(step.token, Message("no"))
         else:
-            house.steps.give_back(step.token, timedelta())
+            system.steps.give_back(step.token, timedelta())

@@ -8,7 +8,7 @@ from services.api.locales import Language
 from services.api.reports import sentences
 from services.api.reports.sentences import translator
 from services.api.web.languages import TRANSLATIONS
-from shared.cases.result import SIZE_DIFFERS, SIZES, advise
+from shared.cases.result import SIZE_DIFFERS, SIZES_DIFFER, advise
 from shared.domain.results.findings import Finding
 from shared.domain.results.fna import FnaOutcome
 from shared.guidelines import (
@@ -89,7 +89,7 @@ def test_every_reason_that_an_image_itself_can_give_has_words_or_falls_back_to_i
 
 def test_a_warning_keeps_its_figures_in_every_language():
     sizes = {"size_mm": 14.5, "measured_mm": 20.13}
-    finding = Finding(SIZE_DIFFERS, SIZES.format(**sizes), sizes)
+    finding = Finding(SIZE_DIFFERS, SIZES_DIFFER.format(**sizes), sizes)
     assert sentences.warning(SAY, finding) == finding.message
     korean = sentences.warning(translator(Language.KOREAN), finding)
     assert "14.5 mm" in korean

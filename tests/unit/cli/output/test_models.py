@@ -67,26 +67,26 @@ def test_a_single_site_has_no_line_of_its_own_and_a_gate_that_did_not_judge_has_
 
 
 @pytest.mark.parametrize(
-    ("gate", "word"),
+    ("gate", "text"),
     [
         (None, "-"),
         (GATE, "failed"),
         (GATE | {"verdict": "passed", "stale": True}, "passed (stale)"),
     ],
 )
-def test_the_gates_word_in_a_table(gate, word):
-    assert gate_verdict(gate) == word
+def test_the_gates_word_in_a_table(gate, text):
+    assert gate_verdict(gate) == text
 
 
 def test_a_models_page_says_what_an_administrator_asks():
     text = "\n".join(model_lines(MODEL, GATE))
-    for told in (
+    for item in (
         "light/2",
         ": live",
         "AUC 0.931 (95 % interval 0.900-0.960)",
         "mean nothing for a patient",
     ):
-        assert told in text
+        assert item in text
     assert "Served by w1." in text
     assert "Refused by w2: Its digest differs. [bundle-tampered]" in text
     assert "The gate has not judged it." in model_lines(MODEL | {"gate": None}, None)

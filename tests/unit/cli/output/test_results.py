@@ -2,7 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from cli.output.results import COLUMNS, descriptor_sentences, result_row, result_sentences, threshold
+from cli.output.results import (
+    COLUMNS,
+    descriptor_sentences,
+    result_row,
+    result_sentences,
+    threshold,
+)
 from shared.domain.results.findings import Finding
 from shared.guidelines import recommend
 from tests.support.builders import result
@@ -27,8 +33,8 @@ FAILED = {
 
 
 def test_a_line_of_the_table_leaves_out_the_remarks_that_all_have() -> None:
-    told = result_row("a.png", 14.5, DONE)
-    assert told == (
+    cells = result_row("a.png", 14.5, DONE)
+    assert cells == (
         "a.png",
         "14.5 mm",
         "42%",
@@ -38,12 +44,12 @@ def test_a_line_of_the_table_leaves_out_the_remarks_that_all_have() -> None:
         ">= 10 mm",
         "caliper-marks",
     )
-    assert len(told) == len(COLUMNS)
+    assert len(cells) == len(COLUMNS)
 
 
 def test_a_failed_case_keeps_its_line_and_shows_its_reason() -> None:
-    told = result_row("a.png", 14.5, FAILED)
-    assert told == (
+    cells = result_row("a.png", 14.5, FAILED)
+    assert cells == (
         "a.png",
         "14.5 mm",
         "-",
@@ -56,13 +62,13 @@ def test_a_failed_case_keeps_its_line_and_shows_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size_mm", "inclusive", "shown"),
+    ("size_mm", "inclusive", "text"),
     [(10.0, True, ">= 10 mm"), (12.5, False, "> 12.5 mm"), (None, True, "never")],
 )
 def test_a_threshold_shows_whether_it_is_itself_included(
-    size_mm: float | None, inclusive: bool, shown: str
+    size_mm: float | None, inclusive: bool, text: str
 ) -> None:
-    assert threshold(replace(FNA, threshold_mm=size_mm, inclusive=inclusive)) == shown
+    assert threshold(replace(FNA, threshold_mm=size_mm, inclusive=inclusive)) == text
 
 
 def test_a_result_in_words_has_risk_advice_model_and_every_remark() -> None:
@@ -78,19 +84,21 @@ def test_a_result_in_words_has_risk_advice_model_and_every_remark() -> None:
 
 
 def test_the_readers_own_reading_stands_apart_and_only_where_there_is_one() -> None:
-    own = {
+    assessment = {
         "points": 7,
         "level": "TR5",
         "advice": [{"rule": "ACR-2017", "text": "FNA recommended."}],
     }
-    head, advice = descriptor_sentences(own)
+    head, advice = descriptor_sentences(assessment)
     assert "7 points, TR5" in head
     assert advice == "FNA recommended. [ACR-2017]"
     assert descriptor_sentences(None) == []
 
 
 def test_a_failure_in_words_is_one_sentence_with_its_reason() -> None:
-    assert result_sentences(FAILED) == ["The case ended as failed: The PNG is cut short."]
+    assert result_sentences(FAILED) == [
+        "The case ended as failed: The PNG is cut short."
+    ]
     assert result_sentences(FAILED | {"message": None}) == [
         "The case ended as failed: image-unreadable"
     ]

@@ -38,14 +38,14 @@ EPOCH = {
 }
 
 
-def shown(terminal, *looks):
-    out = StringIO()
+def printed(terminal, *looks):
+    buffer = StringIO()
     with RunDisplay(
-        Console(file=out, force_terminal=terminal, width=100, color_system=None)
+        Console(file=buffer, force_terminal=terminal, width=100, color_system=None)
     ) as screen:
-        for run, said in looks:
-            screen.show(run, said)
-    return out.getvalue()
+        for run, events in looks:
+            screen.show(run, events)
+    return buffer.getvalue()
 
 
 def test_a_line_tells_how_far_a_run_is_and_what_is_left():
@@ -58,18 +58,18 @@ def test_an_epoch_is_told_with_its_loss_and_auc():
 
 
 def test_a_log_gets_every_epoch_and_a_headline_now_and_then():
-    told = shown(False, (RUN, [EPOCH]), (RUN, []), (RUN, []))
-    assert told.count("loss 0.512") == 1
-    assert told.count("running 25%") == 1
+    result = printed(False, (RUN, [EPOCH]), (RUN, []), (RUN, []))
+    assert result.count("loss 0.512") == 1
+    assert result.count("running 25%") == 1
 
 
 def test_a_terminal_shows_stages_the_step_in_work_and_the_last_epochs():
-    out = StringIO()
-    Console(file=out, width=120, color_system=None).print(draw_run(RUN, [EPOCH]))
-    told = out.getvalue()
-    assert "set/2" in told
-    assert "1/2" in told
-    assert not [row for row in told.splitlines() if "━" in row and "fold" in row]
-    assert "fold/1 50%" in told
-    assert "loss 0.512" in told
-    assert "tuning/1-alexnet/0" in shown(True, (RUN, [EPOCH]))
+    buffer = StringIO()
+    Console(file=buffer, width=120, color_system=None).print(draw_run(RUN, [EPOCH]))
+    output = buffer.getvalue()
+    assert "set/2" in output
+    assert "1/2" in output
+    assert not [row for row in output.splitlines() if "━" in row and "fold" in row]
+    assert "fold/1 50%" in output
+    assert "loss 0.512" in output
+    assert "tuning/1-alexnet/0" in printed(True, (RUN, [EPOCH]))

@@ -10,12 +10,12 @@ QUIET = Console(file=StringIO())
 
 
 def worker(name, model, refused=None):
-    told = (
+    result = (
         {"model": refused, "code": "bundle-tampered", "message": "Its digest differs."}
         if refused
         else None
     )
-    return {"worker": name, "model": model, "refused": told}
+    return {"worker": name, "model": model, "refused": result}
 
 
 class Gateway:
@@ -29,9 +29,9 @@ class Gateway:
 
 
 def test_it_waits_until_every_worker_serves_the_model():
-    both = [worker("w1", NEW), worker("w2", NEW)]
+    workers = [worker("w1", NEW), worker("w2", NEW)]
     swap = wait_for_workers(
-        Gateway([worker("w1", OLD), worker("w2", NEW)], both), NEW, QUIET
+        Gateway([worker("w1", OLD), worker("w2", NEW)], workers), NEW, QUIET
     )
     assert (swap.complete, swap.serving) == (True, ["w1", "w2"])
     assert swap.lines() == ["Served by w1, w2."]
@@ -55,7 +55,9 @@ def test_a_worker_that_refuses_is_not_waited_for_and_the_way_back_is_told():
 
 
 def test_what_a_worker_refused_before_does_not_matter():
-    assert report_of_workers([worker("w1", OLD, refused="c" * 64)], NEW).waiting == ["w1"]
+    assert report_of_workers([worker("w1", OLD, refused="c" * 64)], NEW).waiting == [
+        "w1"
+    ]
 
 
 def test_without_workers_nobody_is_waited_for():

@@ -23,11 +23,11 @@ class Gateway:
 
 
 def test_who_waits_hears_of_it_until_the_job_is_final() -> None:
-    heard: list[str] = []
+    states: list[str] = []
     job = submit_and_wait(
-        Gateway(), CaseFile("a.png", b"", 12), lambda job: heard.append(job["state"])
+        Gateway(), CaseFile("a.png", b"", 12), lambda job: states.append(job["state"])
     )
-    assert (job["state"], heard) == ("done", ["queued", "running"])
+    assert (job["state"], states) == ("done", ["queued", "running"])
 
 
 def test_a_case_is_sent_with_what_is_known_of_it() -> None:
@@ -44,11 +44,11 @@ def test_a_case_is_sent_with_what_is_known_of_it() -> None:
 
 
 def test_descriptors_are_sent_as_text_or_from_a_file(tmp_path) -> None:
-    kept = tmp_path / "seen.json"
-    kept.write_text(' {"margin": "smooth"}', encoding="utf-8")
+    seen_file = tmp_path / "seen.json"
+    seen_file.write_text(' {"margin": "smooth"}', encoding="utf-8")
     assert (
         read_descriptors('{"margin": "smooth"}')
-        == read_descriptors(str(kept)).strip()
+        == read_descriptors(str(seen_file)).strip()
         == '{"margin": "smooth"}'
     )
     assert read_descriptors(None) is None

@@ -2,7 +2,12 @@ import json
 
 import pytest
 
-from shared.domain.audit.export import AuditExport, ExportMissing, ExportUnreadable, export_lines
+from shared.domain.audit.export import (
+    AuditExport,
+    ExportMissing,
+    ExportUnreadable,
+    export_lines,
+)
 from tests.unit.domain.audit.test_verification import LINKS, SEALS
 
 
@@ -27,11 +32,11 @@ def test_an_empty_trail_is_complete_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kept", [slice(0, -1), slice(0, 5), slice(1, None), slice(0, 0)]
+    "line_count", [slice(0, -1), slice(0, 5), slice(1, None), slice(0, 0)]
 )
-def test_a_file_that_was_cut_is_not_complete(file, kept):
-    told = file.read_text().splitlines(keepends=True)
-    file.write_text("".join(told[kept]))
+def test_a_file_that_was_cut_is_not_complete(file, line_count):
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[line_count]))
     assert not AuditExport(file).is_complete()
 
 

@@ -63,7 +63,7 @@ def test_a_row_cut_short_is_kept_for_the_gateway_to_refuse(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "lacks image, malignant"),
         ("image;malignant\na.png;1\n", "lacks image, malignant"),
@@ -72,9 +72,9 @@ def test_a_row_cut_short_is_kept_for_the_gateway_to_refuse(tmp_path: Path) -> No
     ],
 )
 def test_a_manifest_that_is_no_table_of_images_says_what_it_lacks(
-    tmp_path: Path, text: str, told: str
+    tmp_path: Path, text: str, message: str
 ) -> None:
-    with pytest.raises(ManifestInvalid, match=told):
+    with pytest.raises(ManifestInvalid, match=message):
         read_manifest(write(tmp_path, text))
 
 
@@ -114,7 +114,8 @@ def test_a_manifest_for_prediction_needs_images_alone(tmp_path: Path) -> None:
     )
     with pytest.raises(ManifestInvalid, match="lacks image"):
         read_table(
-            write(tmp_path, "picture\na.png\n") / "manifest.csv", required_columns=("image",)
+            write(tmp_path, "picture\na.png\n") / "manifest.csv",
+            required_columns=("image",),
         )
 
 

@@ -30,15 +30,15 @@ WITH_ALL = result(
         ),
     ),
 )
-WITHOUT = result(fna=None, conformal=None, roi=None, warnings=(), components=())
+WITHOUT_OPTIONAL = result(fna=None, conformal=None, roi=None, warnings=(), components=())
 
 
-@pytest.mark.parametrize("answer", [result(), WITH_ALL, WITHOUT])
+@pytest.mark.parametrize("answer", [result(), WITH_ALL, WITHOUT_OPTIONAL])
 def test_a_result_comes_back_from_json_as_it_was(answer):
     assert Result.from_json(answer.to_json()) == answer
 
 
-@pytest.mark.parametrize("answer", [result(), WITH_ALL, WITHOUT])
+@pytest.mark.parametrize("answer", [result(), WITH_ALL, WITHOUT_OPTIONAL])
 def test_a_result_as_json_holds_nothing_that_json_lacks(answer):
     body = answer.to_json()
     assert json.loads(json.dumps(body)) == body
@@ -97,13 +97,13 @@ def test_the_gateway_sends_what_to_json_says():
 
 def _dataclasses(kind: type) -> set[type]:
     """A dataclass and all that its fields are made of."""
-    reached = set()
+    visited = set()
     waiting = [kind]
     while waiting:
         current = waiting.pop()
-        if is_dataclass(current) and current not in reached:
-            reached.add(current)
+        if is_dataclass(current) and current not in visited:
+            visited.add(current)
             namespace = {"FnaAdvice": FnaAdvice}
             waiting += get_type_hints(current, localns=namespace).values()
-        waiting += [part for part in get_args(current) if part not in reached]
-    return reached
+        waiting += [part for part in get_args(current) if part not in visited]
+    return visited

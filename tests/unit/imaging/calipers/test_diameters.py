@@ -12,14 +12,16 @@ HEIGHT = 240
 points = st.tuples(st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1))
 
 
-def marks(*at: tuple[float, float], kind: MarkKind = MarkKind.PLUS) -> tuple[Mark, ...]:
+def marks(
+    *points_xy: tuple[float, float], kind: MarkKind = MarkKind.PLUS
+) -> tuple[Mark, ...]:
     return tuple(
-        Mark(kind, x, y, Box(round(x) - 7, round(y) - 7, 15, 15)) for x, y in at
+        Mark(kind, x, y, Box(round(x) - 7, round(y) - 7, 15, 15)) for x, y in points_xy
     )
 
 
-def roi(*at: tuple[float, float]):
-    return roi_from_marks(marks(*at), WIDTH, HEIGHT)
+def roi(*points_xy: tuple[float, float]):
+    return roi_from_marks(marks(*points_xy), WIDTH, HEIGHT)
 
 
 def test_two_marks_end_the_diameter_of_a_circle():
@@ -28,9 +30,9 @@ def test_two_marks_end_the_diameter_of_a_circle():
 
 
 def test_four_marks_end_the_axes_of_an_ellipse():
-    found = roi((60, 120), (220, 124), (140, 72), (138, 170))
-    assert found.polygon
-    bounds = found.bounds
+    ellipse = roi((60, 120), (220, 124), (140, 72), (138, 170))
+    assert ellipse.polygon
+    bounds = ellipse.bounds
     assert (bounds.x, bounds.y, bounds.width, bounds.height) == pytest.approx(
         (59, 72, 161, 99), abs=3
     )
@@ -59,30 +61,30 @@ def test_any_other_marks_enclose_nothing(ends):
 
 
 def test_letters_and_dots_do_not_count():
-    company = marks((100, 100), kind=MarkKind.LETTER) + marks(
+    labels = marks((100, 100), kind=MarkKind.LETTER) + marks(
         (150, 120), kind=MarkKind.DOT
     )
     assert (
-        roi_from_marks(marks((100, 120), (200, 120)) + company, WIDTH, HEIGHT)
+        roi_from_marks(marks((100, 120), (200, 120)) + labels, WIDTH, HEIGHT)
         is not None
     )
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(points, max_size=5))
-def test_an_roi_from_marks_lies_inside_the_image(at):
-    found = roi(*at)
-    if found:
-        found.check_inside(WIDTH, HEIGHT)
-        assert min(found.bounds.width, found.bounds.height) >= 8
+def test_an_roi_from_marks_lies_inside_the_image(points_xy):
+    ellipse = roi(*points_xy)
+    if ellipse:
+        ellipse.check_inside(WIDTH, HEIGHT)
+        assert min(ellipse.bounds.width, ellipse.bounds.height) >= 8
 
 
 @settings(max_examples=60, deadline=None)
 @given(points, points, points, points)
 def test_an_ellipse_from_axes_lies_inside_the_image(a, b, c, d):
-    found = roi(a, b, c, d)
-    if found:
-        found.check_inside(WIDTH, HEIGHT)
+    ellipse = roi(a, b, c, d)
+    if ellipse:
+        ellipse.check_inside(WIDTH, HEIGHT)
 
 
 def test_marks_measure_in_millimetres_along_their_own_direction():

@@ -33,7 +33,7 @@ PIXELS = np.random.default_rng(1).integers(0, 120, (24, 32)).astype(np.uint8)
 WINDOWED = dicom_file(
     PIXELS, PatientName=NAME, WindowCenter=60.5, WindowWidth=61, PixelSpacing=[0.1, 0.2]
 )
-OWN = {
+GENERATED_ATTRIBUTES = {
     "PixelData",
     "PhotometricInterpretation",
     "PatientIdentityRemoved",
@@ -45,7 +45,7 @@ def read(data: bytes) -> Dataset:
     return pydicom.dcmread(BytesIO(data))
 
 
-def planted(tag: int, text: str = NAME) -> DataElement:
+def name_element(tag: int, text: str = NAME) -> DataElement:
     vr = dictionary_VR(tag)
     return DataElement(
         tag, vr, text.encode() if vr in ("OB", "UN") else text, validation_mode=0
@@ -58,18 +58,18 @@ def written(dataset: Dataset) -> bytes:
     return stream.getvalue()
 
 
-def holding(*tags: int) -> bytes:
-    """A file with the name in these attributes and once more in a sequence and a private block."""
+def file_with_name_in(*tags: int) -> bytes:
+    """A file with the name in these attributes."""
     dataset = read(dicom_file(PIXELS))
     for tag in tags:
-        if pydicom.datadict.keyword_for_tag(tag) not in OWN:
-            dataset.add(planted(tag))
+        if pydicom.datadict.keyword_for_tag(tag) not in GENERATED_ATTRIBUTES:
+            dataset.add(name_element(tag))
     dataset.PatientName = f"{NAME}^Jane"
     return written(dataset)
 
 
-def test_the_name_is_nowhere_whatever_attribute_held_it():
-    data = holding(*TEXT_TAGS)
+def test_the_name_is_removed_from_every_attribute():
+    data = file_with_name_in(*TEXT_TAGS)
     assert data.count(NAME.encode()) > 1000
     cleaned = clean(data, KEY)
     assert NAME.lower().encode() not in cleaned.data.lower()
@@ -83,26 +83,21 @@ def test_the_name_is_nowhere_whatever_attribute_held_it():
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_no_text_survives_in_any_sequence_private_block_preamble_or_tail(tags, name):
     dataset = read(dicom_file(PIXELS, PatientName=name))
-    inner = Dataset()
+    nested = Dataset()
     for tag in tags:
-        if pydicom.datadict.keyword_for_tag(tag) not in OWN:
-            inner.add(planted(tag, name))
+        if pydicom.datadict.keyword_for_tag(tag) not in GENERATED_ATTRIBUTES:
+            nested.add(name_element(tag, name))
     deep = Dataset()
-    deep.RequestAttributesSequence = [inner]
-    dataset.SequenceOfUltrasoundRegions = [inner]
+    deep.RequestAttributesSequence = [nested]
+    dataset.SequenceOfUltrasoundRegions = [nested]
     dataset.VOILUTSequence = None
     dataset.ReferencedStudySequence = [deep]
-    dataset.OriginalAttributesSequence = [inner]
+    dataset.OriginalAttributesSequence = [nested]
     dataset.private_block(0x0009, name, create=True).add_new(1, "LO", name)
-    dataset.private_block(0x0019, "ACME", create=True).add_new(2, "SQ", [inner])
+    dataset.private_block(0x0019, "ACME", create=True).add_new(2, "SQ", [nested])
     dataset.file_meta.SourceApplicationEntityTitle = name
-    (
-        dataset.file_meta.PrivateInformationCreatorUID,
-        dataset.file_meta.PrivateInformation,
-    ) = (
-        "1.2.3",
-        name.encode(),
-    )
+    dataset.file_meta.PrivateInformationCreatorUID = "1.2.3"
+    dataset.file_meta.PrivateInformation = name.encode()
     dataset.preamble = name.encode().ljust(128, b"\0")
     data = written(dataset) + name.encode() * 3
     assert name.encode() not in clean(data, KEY).data
@@ -112,7 +107,7 @@ def test_no_text_survives_in_any_sequence_private_block_preamble_or_tail(tags, n
     "keyword",
     ["Rows", "WindowCenter", "FrameTime", "PhotometricInterpretation", "Modality"],
 )
-def test_words_in_the_place_of_what_is_kept_are_dropped_or_refused(keyword):
+def test_text_in_place_of_kept_values_is_dropped_or_refused(keyword):
     dataset = read(dicom_file(PIXELS))
     dataset[keyword] = DataElement(
         pydicom.datadict.tag_for_keyword(keyword), "LO", NAME
@@ -121,7 +116,7 @@ def test_words_in_the_place_of_what_is_kept_are_dropped_or_refused(keyword):
 
 
 def cleaned_or_refused(data: bytes) -> bytes:
-    """What is stored, or what is said where nothing is."""
+    """The cleaned file, or the message of the refusal."""
     try:
         return clean(data, KEY).data
     except SeraError as refusal:
@@ -135,7 +130,7 @@ def test_bytes_behind_the_frames_are_cut_off():
     assert cleaned.removed["trailing"] == 1
 
 
-def test_what_went_is_counted_by_keyword_and_never_told_by_value():
+def test_removed_attributes_are_counted_by_keyword_and_not_by_value():
     dataset = read(
         dicom_file(PIXELS, PatientName=NAME, PatientID="4711", StudyDate="20200102")
     )
@@ -169,22 +164,22 @@ def test_the_cleaned_file_says_so_and_keeps_empty_what_must_be_there():
 
 def test_uids_are_replaced_by_ones_that_only_this_installation_makes():
     data = dicom_file(PIXELS, StudyInstanceUID="1.2.840.99.20200102.4711")
-    here = read(clean(data, KEY).data)
-    there = read(clean(data, b"another").data)
+    cleaned = read(clean(data, KEY).data)
+    cleaned_elsewhere = read(clean(data, b"another").data)
     assert (
-        here.StudyInstanceUID
+        cleaned.StudyInstanceUID
         == replacement_uid("1.2.840.99.20200102.4711", KEY)
-        != there.StudyInstanceUID
+        != cleaned_elsewhere.StudyInstanceUID
     )
     assert (
-        here.file_meta.MediaStorageSOPInstanceUID
-        == here.SOPInstanceUID
+        cleaned.file_meta.MediaStorageSOPInstanceUID
+        == cleaned.SOPInstanceUID
         != read(data).SOPInstanceUID
     )
     assert clean(data, KEY).data == clean(data, KEY).data
 
 
-def test_what_a_picture_needs_stays():
+def test_attributes_that_decoding_needs_are_kept():
     ramp = np.arange(256, dtype=np.uint16)[::-1] * 257
     palette = {
         f"{name}PaletteColorLookupTableData": ramp.tobytes()
@@ -205,10 +200,10 @@ def test_what_a_picture_needs_stays():
         FrameTime=33.3,
     )
     for data in (coloured, windowed):
-        before = decode(data)
-        after = decode(clean(data, KEY).data)
-        assert (before.pixels == after.pixels).all()
-        assert before.spacing_mm == after.spacing_mm
+        original = decode(data)
+        decoded = decode(clean(data, KEY).data)
+        assert (original.pixels == decoded.pixels).all()
+        assert original.spacing_mm == decoded.spacing_mm
     assert read(clean(windowed, KEY).data).FrameTime == 33.3
 
 
@@ -217,9 +212,11 @@ def test_comments_inside_compressed_frames_go_and_their_data_stay():
     source = read(dicom_file(pixels))
     source.compress(JPEG2000Lossless, encoding_plugin="pylibjpeg")
     frame = next(generate_frames(source.PixelData, number_of_frames=1))
-    said = b"\xff\x64" + (len(NAME) + 4).to_bytes(2) + b"\0\x01" + NAME.encode()
-    at = 4 + int.from_bytes(frame[4:6])
-    source.PixelData = encapsulate([frame[:at] + said + frame[at:] + NAME.encode()])
+    comment = b"\xff\x64" + (len(NAME) + 4).to_bytes(2) + b"\0\x01" + NAME.encode()
+    offset = 4 + int.from_bytes(frame[4:6])
+    source.PixelData = encapsulate(
+        [frame[:offset] + comment + frame[offset:] + NAME.encode()]
+    )
     cleaned = clean(written(source), KEY)
     assert NAME.encode() not in cleaned.data
     assert (cleaned.removed["frame-COM"] >= 1, cleaned.removed["frame-trailing"]) == (
@@ -235,18 +232,18 @@ def test_comments_inside_compressed_frames_go_and_their_data_stay():
 )
 def test_pydicoms_own_files_decode_after_cleaning_as_before(path):
     data = path.read_bytes()
-    before = pictured(data)
+    original = decoded_or_none(data)
     try:
         cleaned = clean(data, KEY)
     except SeraError:
-        assert before is None
+        assert original is None
         return
-    after = pictured(cleaned.data)
-    assert (before is None) == (after is None)
-    assert before is None or (before == after).all()
+    decoded = decoded_or_none(cleaned.data)
+    assert (original is None) == (decoded is None)
+    assert original is None or (original == decoded).all()
 
 
-def pictured(data: bytes) -> np.ndarray | None:
+def decoded_or_none(data: bytes) -> np.ndarray | None:
     try:
         return decode(data).pixels
     except SeraError:
@@ -257,6 +254,6 @@ def pictured(data: bytes) -> np.ndarray | None:
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_a_damaged_file_is_cleaned_or_refused_and_never_crashes(draw):
     data = bytearray(WINDOWED)
-    for at in draw.draw(st.lists(st.integers(0, len(data) - 1), max_size=6)):
-        data[at] = draw.draw(st.integers(0, 255))
+    for offset in draw.draw(st.lists(st.integers(0, len(data) - 1), max_size=6)):
+        data[offset] = draw.draw(st.integers(0, 255))
     assert cleaned_or_refused(bytes(data[: draw.draw(st.integers(0, len(data)))]))

@@ -18,14 +18,12 @@ PIXELS[:12, :12] = 250
 
 
 def exif(orientation: int = 1) -> Image.Exif:
-    told = Image.Exif()
-    told[0x0112], told[0x010E], told[0x013B], told[0x9286] = (
-        orientation,
-        NAME,
-        NAME,
-        NAME.encode(),
-    )
-    return told
+    metadata = Image.Exif()
+    metadata[0x0112] = orientation
+    metadata[0x010E] = NAME
+    metadata[0x013B] = NAME
+    metadata[0x9286] = NAME.encode()
+    return metadata
 
 
 def picture(kind: str, mode: str = "L", **options: object) -> bytes:
@@ -34,25 +32,26 @@ def picture(kind: str, mode: str = "L", **options: object) -> bytes:
     return stream.getvalue()
 
 
-def texts() -> PngImagePlugin.PngInfo:
-    told = PngImagePlugin.PngInfo()
-    told.add_text("Author", NAME)
-    told.add_text("Comment", NAME, zip=True)
-    told.add_itxt("Title", NAME)
-    told.add(b"prVt", NAME.encode())
-    return told
+def text_chunks() -> PngImagePlugin.PngInfo:
+    metadata = PngImagePlugin.PngInfo()
+    metadata.add_text("Author", NAME)
+    metadata.add_text("Comment", NAME, zip=True)
+    metadata.add_itxt("Title", NAME)
+    metadata.add(b"prVt", NAME.encode())
+    return metadata
 
 
-def tags() -> ImageFileDirectory_v2:
-    told = ImageFileDirectory_v2()
-    told[270], told[315], told[305], told[65000] = NAME, NAME, NAME, NAME
-    return told
+def tiff_tags() -> ImageFileDirectory_v2:
+    metadata = ImageFileDirectory_v2()
+    for tag in (270, 315, 305, 65000):
+        metadata[tag] = NAME
+    return metadata
 
 
 FILES = {
-    "png": lambda: picture("PNG", pnginfo=texts(), exif=exif(6)),
-    "palette png": lambda: picture("PNG", "P", pnginfo=texts()),
-    "transparent png": lambda: picture("PNG", "LA", pnginfo=texts()),
+    "png": lambda: picture("PNG", pnginfo=text_chunks(), exif=exif(6)),
+    "palette png": lambda: picture("PNG", "P", pnginfo=text_chunks()),
+    "transparent png": lambda: picture("PNG", "LA", pnginfo=text_chunks()),
     "jpeg": lambda: picture(
         "JPEG", exif=exif(8), comment=NAME, icc_profile=NAME.encode() * 20, dpi=(72, 72)
     ),
@@ -60,13 +59,18 @@ FILES = {
         "JPEG", "RGB", exif=exif(), comment=NAME, progressive=True
     ),
     "cmyk jpeg": lambda: picture("JPEG", "CMYK", exif=exif(), comment=NAME),
-    "tiff": lambda: picture("TIFF", tiffinfo=tags(), exif=exif(3)),
+    "tiff": lambda: picture("TIFF", tiffinfo=tiff_tags(), exif=exif(3)),
     "packed tiff": lambda: picture(
-        "TIFF", "RGB", tiffinfo=tags(), compression="tiff_adobe_deflate"
+        "TIFF", "RGB", tiffinfo=tiff_tags(), compression="tiff_adobe_deflate"
     ),
-    "jpeg in tiff": lambda: picture("TIFF", "RGB", tiffinfo=tags(), compression="jpeg"),
+    "jpeg in tiff": lambda: picture(
+        "TIFF", "RGB", tiffinfo=tiff_tags(), compression="jpeg"
+    ),
     "pages": lambda: picture(
-        "TIFF", tiffinfo=tags(), save_all=True, append_images=[Image.new("L", (9, 9))]
+        "TIFF",
+        tiffinfo=tiff_tags(),
+        save_all=True,
+        append_images=[Image.new("L", (9, 9))],
     ),
     "bmp": lambda: picture("BMP"),
     "palette bmp": lambda: picture("BMP", "P"),
@@ -78,14 +82,14 @@ def test_no_word_survives_and_the_picture_is_the_same(kind):
     data = FILES[kind]() + NAME.encode() * 3
     cleaned = clean(data, KEY)
     assert NAME.encode() not in cleaned.data
-    before = decode(data)
-    after = decode(cleaned.data)
-    assert (before.pixels == after.pixels).all()
-    assert before.findings == after.findings
+    original = decode(data)
+    decoded = decode(cleaned.data)
+    assert (original.pixels == decoded.pixels).all()
+    assert original.findings == decoded.findings
     assert clean(cleaned.data, KEY).data == cleaned.data
 
 
-def test_what_went_is_told_by_the_names_of_the_format_only():
+def test_removed_elements_are_counted_by_their_names_in_the_format():
     removed = clean(FILES["png"](), KEY).removed
     assert removed == {"tEXt": 1, "zTXt": 1, "iTXt": 1, "eXIf": 1, "other": 1}
     assert clean(FILES["jpeg"]() + b"more", KEY).removed == {
@@ -94,14 +98,14 @@ def test_what_went_is_told_by_the_names_of_the_format_only():
         "COM": 1,
         "trailing": 1,
     }
-    removed = clean(picture("TIFF", tiffinfo=tags()), KEY).removed
+    removed = clean(picture("TIFF", tiffinfo=tiff_tags()), KEY).removed
     assert removed == {"ImageDescription": 1, "Artist": 1, "Software": 1, "other": 1}
 
 
 def test_coded_jpeg_data_stay_bit_by_bit():
     data = picture("JPEG", exif=exif(), comment=NAME)
-    at = data.index(b"\xff\xda")
-    assert clean(data, KEY).data.endswith(data[at:])
+    offset = data.index(b"\xff\xda")
+    assert clean(data, KEY).data.endswith(data[offset:])
 
 
 def test_a_plain_png_is_stored_as_it_came():
@@ -121,8 +125,8 @@ def test_the_picture_stays_turned_as_the_reader_sees_it(kind, orientation):
 @settings(max_examples=300, deadline=None, derandomize=True)
 def test_damaged_files_are_cleaned_or_refused_and_never_crash(kind, draw):
     data = bytearray(FILES[kind]())
-    for at in draw.draw(st.lists(st.integers(0, len(data) - 1), max_size=8)):
-        data[at] = draw.draw(st.integers(0, 255))
+    for offset in draw.draw(st.lists(st.integers(0, len(data) - 1), max_size=8)):
+        data[offset] = draw.draw(st.integers(0, 255))
     try:
         cleaned = clean(bytes(data[: draw.draw(st.integers(0, len(data)))]), KEY)
     except SeraError:
@@ -134,7 +138,7 @@ def test_damaged_files_are_cleaned_or_refused_and_never_crash(kind, draw):
 def test_a_mask_is_cleaned_whatever_its_format(kind):
     stream = BytesIO()
     Image.fromarray((PIXELS > 99).astype(np.uint8) * 255).save(
-        stream, kind, comment=NAME, pnginfo=texts()
+        stream, kind, comment=NAME, pnginfo=text_chunks()
     )
     cleaned = clean_mask(stream.getvalue() + NAME.encode(), 56, 40, KEY)
     assert NAME.encode() not in cleaned.data

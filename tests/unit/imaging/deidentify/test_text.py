@@ -19,23 +19,23 @@ def screen(text: str, size: float = 0.5, bar: int = 0, seed: int = 1) -> np.ndar
     cv2.putText(
         head,
         text,
-        (6, 26),
-        cv2.FONT_HERSHEY_SIMPLEX,
-        size,
-        min(bar + 150, 255),
-        1,
-        cv2.LINE_AA,
+        org=(6, 26),
+        fontFace=cv2.FONT_HERSHEY_SIMPLEX,
+        fontScale=size,
+        color=min(bar + 150, 255),
+        thickness=1,
+        lineType=cv2.LINE_AA,
     )
     return np.vstack([head, tissue])
 
 
 @pytest.mark.parametrize("bar", [0, 60])
 @pytest.mark.parametrize("size", [0.4, 0.5, 0.8])
-def test_a_name_on_the_screen_is_seen(size, bar):
+def test_a_name_on_the_screen_is_detected(size, bar):
     assert burnt_in_text(screen("DOE JANE", size, bar)) == (BURNT_IN_TEXT,)
 
 
-def test_a_name_is_seen_after_lossy_compression():
+def test_a_name_is_detected_after_lossy_compression():
     coded = cv2.imencode(".jpg", screen("DOE JANE"), [cv2.IMWRITE_JPEG_QUALITY, 75])[1]
     assert burnt_in_text(decode(coded.tobytes()).pixels)
 
@@ -55,7 +55,7 @@ def test_short_marks_and_an_empty_image_are_no_text():
 
 @absent
 @pytest.mark.parametrize("name", ["US1_J2KR", "examples_palette", "gdcm-US-ALOKA-16"])
-def test_real_screens_with_text_are_seen(name):
+def test_real_screens_with_text_are_detected(name):
     assert burnt_in_text(decode((REAL / "dicom" / f"{name}.dcm").read_bytes()).pixels)
 
 

@@ -9,31 +9,31 @@ from shared.imaging import inspect
 from tests.support.builders import dicom_file
 
 
-def device_of(speckle, **elements):
+def read_device(speckle, **elements):
     return inspect(BytesIO(dicom_file(speckle, **elements))).device
 
 
 def raw(speckle, value, private=b"DOE^JANE"):
-    """A file whose manufacturer is exactly these bytes, whatever pydicom would write."""
-    whole = dicom_file(speckle, Manufacturer="@" * 64, PatientName="#" * 8)
-    whole = whole.replace(b"#" * 8, private[:8].ljust(8))
-    return whole.replace(b"@" * 64, value[:64].ljust(64))
+    """A file whose manufacturer is exactly these bytes, which pydicom may refuse to write."""
+    data = dicom_file(speckle, Manufacturer="@" * 64, PatientName="#" * 8)
+    data = data.replace(b"#" * 8, private[:8].ljust(8))
+    return data.replace(b"@" * 64, value[:64].ljust(64))
 
 
 @pytest.mark.parametrize(
-    ("file", "told"),
+    ("file", "device_name"),
     [
         ("rgb_color", "G.E. Medical Systems LOGIQ 700"),
         ("palette_color", "Philips Medical Systems CX50"),
         ("ybr_color", "SonoSite, Inc. Turbo"),
     ],
 )
-def test_real_scanners_are_told_by_make_and_model(file, told):
+def test_real_scanners_are_named_by_manufacturer_and_model(file, device_name):
     with examples.get_path(file).open("rb") as stream:
-        assert inspect(stream).device == told
+        assert inspect(stream).device == device_name
 
 
-def test_neither_serial_number_nor_station_nor_hospital_is_told(speckle):
+def test_neither_serial_number_nor_station_nor_hospital_is_kept(speckle):
     elements = {
         "StationName": "ROOM-4",
         "DeviceSerialNumber": "US2419B7",
@@ -43,7 +43,7 @@ def test_neither_serial_number_nor_station_nor_hospital_is_told(speckle):
         "Manufacturer": "Samsung Medison US2419B7",
         "ManufacturerModelName": "RS80A 20260314 00481516",
     }
-    assert device_of(speckle, **elements) == "Samsung Medison RS80A"
+    assert read_device(speckle, **elements) == "Samsung Medison RS80A"
 
 
 def test_a_patient_repeated_in_the_makers_field_is_left_out(speckle):
@@ -52,17 +52,17 @@ def test_a_patient_repeated_in_the_makers_field_is_left_out(speckle):
         "PatientID": "A-7761",
         "PatientBirthDate": "19610203",
     }
-    told = device_of(
+    device_name = read_device(
         speckle,
         **elements,
         Manufacturer="DOE JANE 19610203",
         ManufacturerModelName="EPIQ 7 A-7761",
     )
-    assert told == "EPIQ 7"
+    assert device_name == "EPIQ 7"
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "device_name"),
     [
         (b"Hitachi\0\0Aloka\0", "Hitachi Aloka"),
         (b"Canon\\Toshiba", "Canon Toshiba"),
@@ -72,34 +72,34 @@ def test_a_patient_repeated_in_the_makers_field_is_left_out(speckle):
         (b"", None),
     ],
 )
-def test_odd_values_become_plain_words_or_nothing(speckle, value, told):
-    assert inspect(BytesIO(raw(speckle, value))).device == told
+def test_odd_values_become_plain_words_or_nothing(speckle, value, device_name):
+    assert inspect(BytesIO(raw(speckle, value))).device == device_name
 
 
 @pytest.mark.filterwarnings("ignore:The value length")
 def test_very_long_text_is_cut(speckle):
-    told = device_of(
+    device_name = read_device(
         speckle, Manufacturer="GE " * 20_000, ManufacturerModelName="LOGIQ"
     )
-    assert told == ("GE " * 27)[:80].strip()
+    assert device_name == ("GE " * 27)[:80].strip()
 
 
 def test_a_file_that_names_no_scanner_has_no_device(speckle, encode):
-    assert device_of(speckle) is None
+    assert read_device(speckle) is None
     assert inspect(BytesIO(encode(speckle))).device is None
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=64))
 def test_no_bytes_cost_the_image_or_let_the_patients_name_in(value):
-    whole = raw(SPECKLE, value + b" doe")
-    header = inspect(BytesIO(whole))
+    data = raw(SPECKLE, value + b" doe")
+    header = inspect(BytesIO(data))
     assert (header.width, header.height) == (64, 48)
-    told = header.device or ""
-    assert told.isascii()
-    assert told.isprintable()
-    assert len(told) <= 80
-    assert "doe" not in told.lower().split()
+    device_name = header.device or ""
+    assert device_name.isascii()
+    assert device_name.isprintable()
+    assert len(device_name) <= 80
+    assert "doe" not in device_name.lower().split()
 
 
 SPECKLE = dcmread(examples.get_path("rgb_color")).pixel_array[:48, :64, 0].copy()

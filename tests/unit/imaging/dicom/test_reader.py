@@ -20,8 +20,8 @@ from shared.imaging.dicom.codestream import declared_size
 
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 REAL = Path(__file__).parents[4].parent / "shared" / "data" / "dicom"
-BROKEN_OR_TINY = 8
-"""At most so many of pydicom's own image files are refused: truncated ones and those of 3 x 3 pixels."""
+MAX_REFUSED_FILES = 8
+"""Files of pydicom that are refused: truncated files and files of 3 x 3 pixels."""
 
 
 def codes(image) -> list[str]:
@@ -109,7 +109,7 @@ def test_a_palette_is_looked_up(speckle, dicom):
     assert (image.pixels == 255 - speckle).all()
 
 
-def test_the_middle_frame_of_a_loop_is_read_and_said(speckle, dicom):
+def test_the_middle_frame_of_a_loop_is_read_and_reported(speckle, dicom):
     frames = np.stack([speckle // 4, speckle, speckle // 2])
     image = decode(dicom(frames, NumberOfFrames=3))
     assert (image.pixels == speckle).all()
@@ -158,7 +158,7 @@ def test_a_region_beyond_the_image_is_not_believed(speckle, dicom):
     )
 
 
-def test_of_two_regions_the_larger_is_taken_and_said(speckle, dicom):
+def test_of_two_regions_the_larger_is_taken_and_reported(speckle, dicom):
     image = decode(
         dicom(speckle, SequenceOfUltrasoundRegions=[region(right=20), region(left=21)])
     )
@@ -244,7 +244,7 @@ def test_every_file_that_ships_with_pydicom_is_read_or_refused_by_name():
         "image-too-small",
     }
     images = [name for name, code in refused if code != "image-unsupported"]
-    assert len(images) <= BROKEN_OR_TINY, images
+    assert len(images) <= MAX_REFUSED_FILES, images
 
 
 @pytest.mark.parametrize(

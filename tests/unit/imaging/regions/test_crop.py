@@ -16,6 +16,7 @@ from shared.phantoms import draw
 from tests.support.builders import MARK_GREY, Screen
 
 NOTE = Finding("note", "Something was seen.")
+LARGE_BOX = {"box": [8, 8, 240, 240]}
 
 
 def image(region: Box | None = None) -> UltrasoundImage:
@@ -53,7 +54,7 @@ def test_a_margin_ends_at_the_image():
     assert nodule.mask.sum() == 320
 
 
-def test_without_an_roi_the_region_is_taken_and_said():
+def test_without_an_roi_the_region_is_taken_and_reported():
     nodule = crop(image(region=Box(30, 5, 50, 40)), None)
     assert nodule.pixels.shape == (40, 50)
     assert [finding.code for finding in nodule.findings][:2] == ["note", "roi-absent"]
@@ -68,23 +69,23 @@ def test_an_roi_beyond_the_image_is_refused():
         crop(image(), Roi.parse({"box": [90, 0, 20, 20]}))
 
 
-def marked(*ends: tuple[int, int], **known: object) -> UltrasoundImage:
-    drawn = Screen()
+def image_with_marks(*ends: tuple[int, int], **properties: object) -> UltrasoundImage:
+    screen = Screen()
     for end in ends:
-        drawn.end(*end)
-    return UltrasoundImage(drawn.pixels, ImageFormat.PNG, **known)
+        screen.end(*end)
+    return UltrasoundImage(screen.pixels, ImageFormat.PNG, **properties)
 
 
 def codes(nodule) -> list[str]:
     return [finding.code for finding in nodule.findings]
 
 
-ACROSS = ((60, 150), (220, 150))
-BOTH_WAYS = (*ACROSS, (140, 90), (142, 214))
+TWO_ENDS = ((60, 150), (220, 150))
+FOUR_ENDS = (*TWO_ENDS, (140, 90), (142, 214))
 
 
 def test_marks_are_painted_over_and_counted():
-    image = marked(*ACROSS)
+    image = image_with_marks(*TWO_ENDS)
     nodule = crop(image, Roi.parse({"box": [40, 60, 200, 180]}))
     assert "calipers-removed" in codes(nodule)
     assert "2 burnt-in caliper marks" in next(
@@ -95,7 +96,7 @@ def test_marks_are_painted_over_and_counted():
 
 def test_marks_inside_an_outlined_nodule_are_painted_over_as_well():
     nodule = crop(
-        marked(*BOTH_WAYS),
+        image_with_marks(*FOUR_ENDS),
         Roi.parse({"polygon": [[20, 150], [140, 60], [260, 150], [140, 250]]}),
     )
     assert nodule.has_outline
@@ -103,52 +104,58 @@ def test_marks_inside_an_outlined_nodule_are_painted_over_as_well():
 
 
 def test_marks_outside_the_cut_are_not_counted():
-    nodule = crop(marked(*ACROSS), Roi.parse({"box": [100, 110, 80, 80]}))
+    nodule = crop(image_with_marks(*TWO_ENDS), Roi.parse({"box": [100, 110, 80, 80]}))
     assert "calipers-removed" not in codes(nodule)
 
 
 def test_without_an_roi_two_marks_give_a_box_to_be_checked():
-    nodule = crop(marked(*ACROSS), None)
+    nodule = crop(image_with_marks(*TWO_ENDS), None)
     assert nodule.pixels.shape == pytest.approx((160, 160), abs=3)
     assert codes(nodule)[:2] == ["roi-from-calipers", "calipers-removed"]
-    assert nodule.crop_box == nodule.caliper_roi.expand(Framing().margin, Box(0, 0, 300, 300))
+    assert nodule.crop_box == nodule.caliper_roi.expand(
+        Framing().margin, Box(0, 0, 300, 300)
+    )
     assert not nodule.has_outline
 
 
 def test_without_an_roi_four_marks_give_an_ellipse():
-    nodule = crop(marked(*BOTH_WAYS), None)
+    nodule = crop(image_with_marks(*FOUR_ENDS), None)
     assert 0.7 < nodule.mask.mean() < 0.85
     assert not nodule.has_outline, "an ellipse is not the nodule's own outline"
 
 
 def test_an_roi_that_is_given_goes_before_the_marks():
-    nodule = crop(marked(*ACROSS), Roi.parse({"box": [100, 110, 80, 60]}), Framing(0.1))
+    nodule = crop(
+        image_with_marks(*TWO_ENDS),
+        Roi.parse({"box": [100, 110, 80, 60]}),
+        Framing(0.1),
+    )
     assert nodule.pixels.shape == (72, 96)
 
 
 def test_marks_outside_the_region_are_not_looked_for():
-    nodule = crop(marked(*ACROSS, region=Box(0, 180, 300, 100)), None)
+    nodule = crop(image_with_marks(*TWO_ENDS, region=Box(0, 180, 300, 100)), None)
     assert codes(nodule) == ["roi-absent"]
     assert nodule.pixels.shape == (100, 300)
 
 
 def test_an_roi_from_marks_stays_in_the_region():
-    nodule = crop(marked(*ACROSS, region=Box(0, 100, 300, 120)), None)
+    nodule = crop(image_with_marks(*TWO_ENDS, region=Box(0, 100, 300, 120)), None)
     assert nodule.pixels.shape[0] == 120
 
 
 def test_the_size_comes_from_the_roi_or_from_the_marks_where_the_image_is_calibrated():
-    image = marked(*ACROSS, spacing_mm=(0.2, 0.1))
+    image = image_with_marks(*TWO_ENDS, spacing_mm=(0.2, 0.1))
     assert crop(image, None).diameter_mm == pytest.approx(16, abs=0.3)
     assert crop(
         image, Roi.parse({"box": [100, 100, 80, 50]})
     ).diameter_mm == pytest.approx(10)
-    assert crop(marked(*ACROSS), None).diameter_mm is None
-    assert crop(marked(spacing_mm=(0.2, 0.1)), None).diameter_mm is None
+    assert crop(image_with_marks(*TWO_ENDS), None).diameter_mm is None
+    assert crop(image_with_marks(spacing_mm=(0.2, 0.1)), None).diameter_mm is None
 
 
 def test_an_roi_outside_the_calibrated_region_is_not_measured():
-    image = marked(region=Box(0, 0, 300, 90), spacing_mm=(0.1, 0.1))
+    image = image_with_marks(region=Box(0, 0, 300, 90), spacing_mm=(0.1, 0.1))
     assert crop(image, Roi.parse({"box": [100, 100, 80, 50]})).diameter_mm is None
 
 
@@ -160,23 +167,20 @@ def test_one_even_grey_is_refused_with_and_without_an_roi():
 
 
 def test_phantoms_are_read_alike_with_and_without_marks():
-    """What the model sees of a marked nodule is within a grey level of what it sees of the plain one."""
+    """The crops with and without marks differ by less than one grey level on average."""
     for seed in range(6):
-        plain, over = (
+        plain, with_calipers = (
             crop(
                 UltrasoundImage(draw(seed, caliper=caliper).pixels, ImageFormat.PNG),
-                Roi.parse(WHOLE),
+                Roi.parse(LARGE_BOX),
             )
             for caliper in (False, True)
         )
-        assert np.abs(plain.pixels.astype(int) - over.pixels).mean() < 1
-
-
-WHOLE = {"box": [8, 8, 240, 240]}
+        assert np.abs(plain.pixels.astype(int) - with_calipers.pixels).mean() < 1
 
 
 def test_a_framing_may_leave_the_roi_that_marks_enclose_alone():
-    nodule = crop(marked(*ACROSS), None, Framing(calipers=False))
+    nodule = crop(image_with_marks(*TWO_ENDS), None, Framing(calipers=False))
     assert nodule.mask.all()
     assert {finding.code for finding in nodule.findings} >= {
         "roi-absent",
@@ -184,7 +188,7 @@ def test_a_framing_may_leave_the_roi_that_marks_enclose_alone():
     }
 
 
-def test_two_framings_are_told_apart_in_a_key():
+def test_two_framings_have_different_keys():
     assert {
         str(Framing(0.3)),
         str(Framing(0.3, calipers=False)),

@@ -18,9 +18,9 @@ INSIDE[2:10, 5:15] = True
 
 
 def encoded(kind: str, value: int) -> bytes:
-    out = BytesIO()
-    Image.fromarray(INSIDE.astype(np.uint8) * value).save(out, kind)
-    return out.getvalue()
+    stream = BytesIO()
+    Image.fromarray(INSIDE.astype(np.uint8) * value).save(stream, kind)
+    return stream.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF"])

@@ -24,13 +24,13 @@ def test_fractions_of_pixels_are_rounded_outwards():
     assert Roi.parse(TRIANGLE).bounds == Box(10, 10, 41, 31)
 
 
-@pytest.mark.parametrize("sent", ['{"box":[3,4,20,30.5]}', json.dumps(TRIANGLE)])
-def test_what_is_written_is_read_back(sent):
-    assert Roi.parse(Roi.parse(sent).to_json()) == Roi.parse(sent)
+@pytest.mark.parametrize("source", ['{"box":[3,4,20,30.5]}', json.dumps(TRIANGLE)])
+def test_what_is_written_is_read_back(source):
+    assert Roi.parse(Roi.parse(source).to_json()) == Roi.parse(source)
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "source",
     [
         "",
         "box",
@@ -54,9 +54,9 @@ def test_what_is_written_is_read_back(sent):
         "[" * 100_000,
     ],
 )
-def test_anything_else_is_invalid(sent):
+def test_anything_else_is_invalid(source):
     with pytest.raises(RoiInvalid):
-        Roi.parse(sent)
+        Roi.parse(source)
 
 
 @pytest.mark.parametrize("box", [[1, 2, 7, 40], [1, 2, 40, 0], [1, 2, -30, 40]])
@@ -80,8 +80,8 @@ def test_the_whole_image_is_inside():
 
 def test_a_polygon_beyond_the_image_is_refused_without_listing_its_points():
     points = [
-        [50 + 60 * np.cos(turn), 50 + 60 * np.sin(turn)]
-        for turn in np.linspace(0, 6, 50)
+        [50 + 60 * np.cos(angle), 50 + 60 * np.sin(angle)]
+        for angle in np.linspace(0, 6, 50)
     ]
     with pytest.raises(RoiOutsideImage, match="polygon of 50 points"):
         Roi.parse({"polygon": points}).check_inside(100, 100)
@@ -100,9 +100,9 @@ def test_a_mask_of_a_polygon_covers_its_corners():
 def test_an_outlined_mask_comes_back_from_its_roi(seed):
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:60, :80]
-    turn = np.arctan2(y - 30, x - 40)
+    angle = np.arctan2(y - 30, x - 40)
     mask = np.hypot(y - 30, x - 40) < 18 + 4 * np.cos(
-        rng.integers(2, 7) * turn + rng.uniform(0, 6)
+        rng.integers(2, 7) * angle + rng.uniform(0, 6)
     )
     assert (Roi.from_mask(mask).mask(Box(0, 0, 80, 60)) == mask).all()
 

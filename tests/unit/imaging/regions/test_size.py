@@ -52,5 +52,7 @@ def test_coarser_rows_never_make_a_nodule_smaller(roi, spacing):
 def test_the_mask_of_a_phantom_measures_its_size():
     for seed in range(8):
         phantom = draw(seed)
-        found = diameter_mm(Roi.from_mask(phantom.mask), (phantom.spacing_mm,) * 2)
-        assert phantom.size_mm * 0.95 <= found <= phantom.size_mm * 1.15
+        measured_size_mm = diameter_mm(
+            Roi.from_mask(phantom.mask), (phantom.spacing_mm,) * 2
+        )
+        assert phantom.size_mm * 0.95 <= measured_size_mm <= phantom.size_mm * 1.15

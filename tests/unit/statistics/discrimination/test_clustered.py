@@ -5,9 +5,9 @@ from shared.statistics import ScoresInvalid, delong_interval, delong_test
 from shared.statistics.discrimination.clustered import clustered_areas
 
 
-def readers(random, images, apart=1.0):
+def readers(random, images, separation=1.0):
     labels = np.arange(images) % 2 == 0
-    shared = random.normal(size=images) + apart * labels
+    shared = random.normal(size=images) + separation * labels
     return np.stack([shared + random.normal(0, 0.5, images) for _ in range(2)]), labels
 
 
@@ -24,15 +24,15 @@ def test_where_every_image_is_a_patient_it_is_delongs():
 def test_images_shown_twice_tell_no_more_than_once():
     """DeLong's error would shrink by the root of two; the cluster's stays but for Bessel's correction."""
     scores, labels = readers(np.random.default_rng(2), 80)
-    once = clustered_areas(scores, labels, np.arange(80)).compare_readers()
+    single_test = clustered_areas(scores, labels, np.arange(80)).compare_readers()
     twice = clustered_areas(
         np.tile(scores, 2), np.tile(labels, 2), np.tile(np.arange(80), 2)
     ).compare_readers()
-    assert twice.difference == pytest.approx(once.difference)
-    assert twice.standard_error == pytest.approx(once.standard_error)
+    assert twice.difference == pytest.approx(single_test.difference)
+    assert twice.standard_error == pytest.approx(single_test.standard_error)
     assert (
         delong_test(*np.tile(scores, 2), np.tile(labels, 2)).standard_error
-        < 0.75 * once.standard_error
+        < 0.75 * single_test.standard_error
     )
 
 
@@ -42,9 +42,9 @@ def test_its_interval_covers_the_truth_where_patients_bring_several_images():
 
     def sample(patients):
         labels = np.repeat(np.arange(patients) % 2 == 0, 5)
-        own = np.repeat(random.normal(size=patients), 5)
+        patient_effects = np.repeat(random.normal(size=patients), 5)
         return (
-            own + 0.5 * random.normal(size=labels.size) + labels,
+            patient_effects + 0.5 * random.normal(size=labels.size) + labels,
             labels,
             np.repeat(np.arange(patients), 5),
         )
@@ -55,9 +55,9 @@ def test_its_interval_covers_the_truth_where_patients_bring_several_images():
     naive = []
     for _ in range(200):
         scores, labels, patients = sample(60)
-        for kept, clusters in ((covered, patients), (naive, np.arange(labels.size))):
+        for coverages, clusters in ((covered, patients), (naive, np.arange(labels.size))):
             interval = clustered_areas(scores, labels, clusters).interval(0)
-            kept.append(interval.low < truth < interval.high)
+            coverages.append(interval.low < truth < interval.high)
     assert np.mean(covered) > 0.9
     assert np.mean(naive) < 0.75
 

@@ -102,10 +102,10 @@ def test_a_reader_does_not_differ_from_itself():
 
 def test_exchanging_the_readers_changes_the_sign_only():
     first, second, labels = readers(seed=2)
-    there = delong_test(first, second, labels)
+    forward = delong_test(first, second, labels)
     back = delong_test(second, first, labels)
-    assert there.z == pytest.approx(-back.z)
-    assert there.p_value == pytest.approx(back.p_value)
+    assert forward.z == pytest.approx(-back.z)
+    assert forward.p_value == pytest.approx(back.p_value)
 
 
 def test_perfect_against_perfectly_wrong_needs_no_variance():

@@ -90,8 +90,8 @@ def test_no_score_lies_on_the_cutoff_and_none_parts_better(cases):
     cutoff = youden_cutoff(scores, labels)
 
     def youden(threshold):
-        called = scores >= threshold
-        return called[labels].mean() - called[~labels].mean()
+        decisions = scores >= threshold
+        return decisions[labels].mean() - decisions[~labels].mean()
 
     assert cutoff not in scores
     assert (

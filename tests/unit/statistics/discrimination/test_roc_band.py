@@ -15,12 +15,12 @@ def test_the_curve_itself_runs_inside_its_band():
     scores, labels = drawn()
     band = roc_band(scores, labels, np.arange(120))
     curve = roc_curve(scores, labels)
-    reached = [
+    sensitivities = [
         curve.sensitivity[curve.false_positive_rate <= rate + 1e-9].max()
         for rate in FALSE_POSITIVE_RATES
     ]
-    assert np.all(band.low <= reached)
-    assert np.all(band.high >= reached)
+    assert np.all(band.low <= sensitivities)
+    assert np.all(band.high >= sensitivities)
     assert (band.low[-1], band.high[-1]) == (1, 1)
     assert 0.05 < (band.high - band.low)[5:20].mean() < 0.5
 
@@ -33,14 +33,14 @@ def test_classes_that_do_not_overlap_leave_no_room():
 def test_images_of_the_same_patients_widen_it():
     scores, labels = drawn(60)
     alone = roc_band(scores, labels, np.arange(60))
-    same = roc_band(
+    repeated_band = roc_band(
         np.repeat(scores, 4), np.repeat(labels, 4), np.repeat(np.arange(60), 4)
     )
     as_if = roc_band(np.repeat(scores, 4), np.repeat(labels, 4), np.arange(240))
-    assert (same.high - same.low).mean() == pytest.approx(
+    assert (repeated_band.high - repeated_band.low).mean() == pytest.approx(
         (alone.high - alone.low).mean()
     )
-    assert (as_if.high - as_if.low).mean() < 0.7 * (same.high - same.low).mean()
+    assert (as_if.high - as_if.low).mean() < 0.7 * (repeated_band.high - repeated_band.low).mean()
 
 
 def test_equal_scores_are_one_step():

@@ -27,9 +27,9 @@ def known_psi(shift):
 @pytest.mark.parametrize("shift", [0.0, 0.2, 0.5, -0.5, 1.0])
 def test_a_known_shift_has_its_known_psi_and_distance(shift):
     values = norm.ppf((np.arange(20_000) + 0.5) / 20_000) + shift
-    found = drift(quantile_bin_counts(values, NORMAL), NORMAL)
-    assert found.stability.psi == pytest.approx(known_psi(shift), rel=0.02, abs=1e-4)
-    assert found.ks.distance == pytest.approx(
+    results = drift(quantile_bin_counts(values, NORMAL), NORMAL)
+    assert results.stability.psi == pytest.approx(known_psi(shift), rel=0.02, abs=1e-4)
+    assert results.ks.distance == pytest.approx(
         2 * norm.cdf(abs(shift) / 2) - 1, abs=0.003
     )
     assert known_psi(shift) <= shift**2 + 1e-12
@@ -47,14 +47,14 @@ def test_a_shift_up_and_the_same_shift_down_weigh_the_same():
 
 def test_without_drift_false_alarms_are_as_rare_as_stated_and_p_values_err_upwards():
     random = np.random.default_rng(5)
-    found = [
+    results = [
         drift(quantile_bin_counts(random.normal(size=80), NORMAL), NORMAL)
         for _ in range(1_000)
     ]
-    states = [one.state for one in found]
+    states = [result.state for result in results]
     assert states.count(DriftState.OK) >= 940
     assert states.count(DriftState.ALARM) <= 15
-    p_values = np.array([one.ks.p_value for one in found])
+    p_values = np.array([result.ks.p_value for result in results])
     for level in (0.01, 0.05, 0.2):
         assert np.mean(p_values < level) <= level + 0.02
 
@@ -82,16 +82,16 @@ def test_the_usual_limits_hold_once_there_are_cases_enough():
         (0.4, DriftState.WATCH),
         (0.8, DriftState.ALARM),
     ):
-        found = drift(quantile_bin_counts(values + shift, NORMAL), NORMAL).stability
-        assert (found.watch_from, found.alarm_from, found.state) == (0.1, 0.25, state)
+        results = drift(quantile_bin_counts(values + shift, NORMAL), NORMAL).stability
+        assert (results.watch_from, results.alarm_from, results.state) == (0.1, 0.25, state)
 
 
 def test_fewer_than_fifty_cases_are_too_few_to_judge():
-    for cases, few in ((49, True), (50, False)):
-        found = drift(quantile_bin_counts(np.full(cases, 9.0), NORMAL), NORMAL)
-        assert (found.state is DriftState.TOO_FEW) is few
-    assert found.state is DriftState.ALARM
-    assert np.isfinite(found.stability.psi)
+    for cases, is_too_few in ((49, True), (50, False)):
+        results = drift(quantile_bin_counts(np.full(cases, 9.0), NORMAL), NORMAL)
+        assert (results.state is DriftState.TOO_FEW) is is_too_few
+    assert results.state is DriftState.ALARM
+    assert np.isfinite(results.stability.psi)
 
 
 @settings(max_examples=50, deadline=None)
@@ -101,11 +101,11 @@ def test_the_test_agrees_with_scipys_up_to_a_step_of_the_table(seed, cases):
     table = np.quantile(random.normal(size=501), LEVELS)
     values = random.normal(0.3, 1.1, cases)
     exact = ks_1samp(values, lambda x: np.interp(x, table, LEVELS))
-    found = drift(quantile_bin_counts(values, table), table).ks
-    assert found.distance <= exact.statistic + 1e-12
-    assert found.p_value >= exact.pvalue - 1e-12
+    results = drift(quantile_bin_counts(values, table), table).ks
+    assert results.distance <= exact.statistic + 1e-12
+    assert results.p_value >= exact.pvalue - 1e-12
     assert (
-        exact.statistic - found.distance
+        exact.statistic - results.distance
         <= 0.01 + np.max(quantile_bin_counts(values, table)) / cases
     )
 
@@ -115,10 +115,10 @@ def test_against_the_reference_cases_themselves_it_is_the_two_sample_test():
     training = random.normal(size=2_001)
     values = random.normal(0.12, 1, 900)
     table = np.quantile(training, LEVELS)
-    found = drift(quantile_bin_counts(values, table), table, 2_001).ks
+    results = drift(quantile_bin_counts(values, table), table, 2_001).ks
     exact = ks_2samp(values, training, method="asymp")
-    assert found.distance == pytest.approx(exact.statistic, abs=0.012)
-    assert found.p_value == pytest.approx(exact.pvalue, rel=1.0)
+    assert results.distance == pytest.approx(exact.statistic, abs=0.012)
+    assert results.p_value == pytest.approx(exact.pvalue, rel=1.0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -133,21 +133,21 @@ def test_ties_are_counted_like_any_value(reference, values):
     steps = len(reference) - 1
     counts = quantile_bin_counts(values, table)
     assert counts.sum() == len(values)
-    found = drift(counts, table)
+    results = drift(counts, table)
     below = [
         abs(np.mean(np.array(values) < edge) - np.searchsorted(table, edge) / steps)
         for edge in np.unique(table)
     ]
-    assert found.ks.distance == pytest.approx(max(below))
-    assert 0 <= found.stability.psi < np.inf
+    assert results.ks.distance == pytest.approx(max(below))
+    assert 0 <= results.stability.psi < np.inf
 
 
 def test_a_table_that_is_its_own_sample_shows_no_drift_though_most_of_it_is_one_value():
     table = np.concatenate([np.zeros(70), np.linspace(0, 1, 31)])
     values = np.repeat(table[:-1], 10)
-    found = drift(quantile_bin_counts(values, table), table)
-    assert found.stability.psi < 0.02
-    assert found.ks.distance < 1e-12
+    results = drift(quantile_bin_counts(values, table), table)
+    assert results.stability.psi < 0.02
+    assert results.ks.distance < 1e-12
 
 
 def test_of_several_components_the_worst_counts_and_looking_often_costs():
@@ -159,10 +159,10 @@ def test_of_several_components_the_worst_counts_and_looking_often_costs():
     assert (together.component, together.state) == (2, DriftState.ALARM)
     assert together.stability.psi == alone.stability.psi
     assert together.ks.p_value == pytest.approx(4 * alone.ks.p_value)
-    few = [quantile_bin_counts(column[:60], NORMAL) for column in values.T]
+    is_too_few = [quantile_bin_counts(column[:60], NORMAL) for column in values.T]
     assert (
-        components_drift(few, [NORMAL] * 4).stability.watch_from
-        > drift(few[2], NORMAL).stability.watch_from
+        components_drift(is_too_few, [NORMAL] * 4).stability.watch_from
+        > drift(is_too_few[2], NORMAL).stability.watch_from
     )
 
 

@@ -25,17 +25,17 @@ def readings(quality=3.0, cutoff=0.5, seed=2, **changes):
         + (LABELS - 0.5) * quality
     )
     risks = 1 / (1 + np.exp(-logits))
-    given = {
+    values = {
         "scores": risks,
         "risks": risks,
         "decisions": risks >= cutoff,
         "referrals": np.zeros(CASES),
         "prevalence": 0.5,
     }
-    return ModelPredictions(**given | changes)
+    return ModelPredictions(**values | changes)
 
 
-def judged(
+def judge(
     candidate, live=None, policy=POLICY, labels=LABELS, sites=SITES, patients=None
 ):
     return judge_candidate(candidate, live, labels, sites, policy, patients)
@@ -46,7 +46,7 @@ def codes(judgement, weight):
 
 
 def test_a_candidate_as_good_as_the_live_model_passes_with_all_its_figures():
-    judgement = judged(readings(8), readings(8, seed=3))
+    judgement = judge(readings(8), readings(8, seed=3))
     assert judgement.verdict is GateVerdict.PASSED
     assert codes(judgement, Weight.FOR) == {
         "auc-not-worse",
@@ -76,7 +76,7 @@ def test_what_is_drawn_of_both_models_is_kept_with_the_judgement():
     for side in ("candidate", "live"):
         drawn = figures[side]["evaluation"]
         assert sum(drawn["table"].values()) == CASES
-        assert sum(each["count"] for each in drawn["calibration"]) == CASES
+        assert sum(row["count"] for row in drawn["calibration"]) == CASES
         assert [row["band"] for row in drawn["sizes"]] == [
             "under-10",
             "10-20",
@@ -91,52 +91,52 @@ def test_what_is_drawn_of_both_models_is_kept_with_the_judgement():
 
 
 def test_a_worse_candidate_fails_on_its_auc_alone():
-    judgement = judged(readings(6), readings(30))
+    judgement = judge(readings(6), readings(30))
     assert judgement.verdict is GateVerdict.FAILED
     assert codes(judgement, Weight.AGAINST) == {"auc-worse"}
-    assert "it is worse" in str(judgement.objections[0])
+    assert ": inferior." in str(judgement.objections[0])
 
 
 def test_where_the_images_cannot_show_that_it_is_no_worse_it_fails_and_is_told_what_helps():
-    judgement = judged(readings(8), readings(8, seed=3), replace(POLICY, margin=0.001))
+    judgement = judge(readings(8), readings(8, seed=3), replace(POLICY, margin=0.001))
     assert codes(judgement, Weight.AGAINST) == {"auc-not-shown"}
-    assert "More of them narrow the interval" in str(judgement.objections[0])
+    assert "More images narrow the interval" in str(judgement.objections[0])
 
 
 def test_a_candidate_that_finds_too_few_fails_on_its_sensitivity_alone():
-    judgement = judged(readings(8, cutoff=0.97), readings(8))
+    judgement = judge(readings(8, cutoff=0.97), readings(8))
     assert codes(judgement, Weight.AGAINST) == {"sensitivity-below-floor"}
     assert "at least 80%" in str(judgement.objections[0])
 
 
 def test_risks_that_are_off_fail_on_their_calibration_alone():
     sure = readings(8)
-    judgement = judged(readings(8, risks=sure.risks / 4), sure)
+    judgement = judge(readings(8, risks=sure.risks / 4), sure)
     assert codes(judgement, Weight.AGAINST) == {"calibration-off"}
 
 
 def test_risks_are_judged_at_the_prevalence_of_the_test_images():
     """Calibrated at another prevalence they are right once they are carried over, as the service does."""
-    elsewhere = shift_prior(readings(8).risks, 0.5, 0.1)
+    shifted = shift_prior(readings(8).risks, 0.5, 0.1)
     assert (
-        judged(readings(8, risks=elsewhere, prevalence=0.1)).verdict
+        judge(readings(8, risks=shifted, prevalence=0.1)).verdict
         is GateVerdict.PASSED
     )
-    assert judged(readings(8, risks=elsewhere)).verdict is GateVerdict.FAILED
+    assert judge(readings(8, risks=shifted)).verdict is GateVerdict.FAILED
 
 
 def test_without_a_live_model_the_floors_decide():
-    judgement = judged(readings(8))
+    judgement = judge(readings(8))
     assert judgement.verdict is GateVerdict.PASSED
     assert codes(judgement, Weight.NOTE) == {"no-live-model"}
     assert judgement.figures["comparison"] is judgement.figures["live"] is None
-    assert judged(readings(8, cutoff=0.97)).verdict is GateVerdict.FAILED
+    assert judge(readings(8, cutoff=0.97)).verdict is GateVerdict.FAILED
 
 
 @pytest.mark.parametrize("malignant", [0, 3, 9, CASES - 9, CASES])
 def test_too_few_images_of_a_class_are_not_judged(malignant):
     labels = np.arange(CASES) < malignant
-    judgement = judged(readings(), readings(), labels=labels)
+    judgement = judge(readings(), readings(), labels=labels)
     assert judgement.verdict is GateVerdict.NOT_JUDGED
     assert codes(judgement, Weight.AGAINST) == {"too-few-test-images"}
     counts = {
@@ -149,27 +149,27 @@ def test_too_few_images_of_a_class_are_not_judged(malignant):
 
 
 def test_every_reason_becomes_a_sentence_of_its_figures_when_it_was_kept():
-    judgement = judged(readings(6), readings(30))
-    kept = json.loads(json.dumps([reason.to_json() for reason in judgement.reasons]))
-    again = [GateReason.from_json(reason) for reason in kept]
-    assert [str(reason.message) for reason in again] == [
+    judgement = judge(readings(6), readings(30))
+    stored = json.loads(json.dumps([reason.to_json() for reason in judgement.reasons]))
+    restored = [GateReason.from_json(reason) for reason in stored]
+    assert [str(reason.message) for reason in restored] == [
         str(reason.message) for reason in judgement.reasons
     ]
-    assert str(again[0].message).startswith("AUC 0.")
+    assert str(restored[0].message).startswith("AUC 0.")
 
 
 def test_no_test_images_at_all_are_not_judged():
-    nothing = ModelPredictions([], [], [], [], 0.5)
-    assert judged(nothing, labels=[], sites=[]).verdict is GateVerdict.NOT_JUDGED
+    no_predictions = ModelPredictions([], [], [], [], 0.5)
+    assert judge(no_predictions, labels=[], sites=[]).verdict is GateVerdict.NOT_JUDGED
 
 
 def test_images_that_it_cannot_read_count_against_a_candidate():
-    whole = readings(8)
-    lost = readings(8)
+    complete = readings(8)
+    incomplete = readings(8)
     unread = np.flatnonzero(LABELS)[:40]
-    for column in (lost.scores, lost.risks):
+    for column in (incomplete.scores, incomplete.risks):
         column[unread] = np.nan
-    judgement = judged(lost, whole)
+    judgement = judge(incomplete, complete)
     assert codes(judgement, Weight.AGAINST) == {"auc-worse", "sensitivity-below-floor"}
     assert codes(judgement, Weight.NOTE) >= {"images-unread"}
     assert judgement.figures["candidate"]["unread"] == 40
@@ -178,7 +178,7 @@ def test_images_that_it_cannot_read_count_against_a_candidate():
 
 def test_a_candidate_that_reads_nothing_fails_and_its_figures_can_be_kept():
     blind = readings(scores=np.full(CASES, np.nan), risks=np.full(CASES, np.nan))
-    judgement = judged(blind, readings(8))
+    judgement = judge(blind, readings(8))
     assert judgement.verdict is GateVerdict.FAILED
     assert judgement.figures["candidate"]["auc"]["value"] == 0
     assert "calibration-unknown" in codes(judgement, Weight.AGAINST)
@@ -186,9 +186,9 @@ def test_a_candidate_that_reads_nothing_fails_and_its_figures_can_be_kept():
 
 
 def test_a_site_where_few_are_found_is_noted_and_named_the_worst():
-    called = np.where(np.array(SITES) == "south", 0, readings(8).decisions)
-    judgement = judged(
-        readings(8, decisions=called), policy=replace(POLICY, sensitivity_floor=0.4)
+    decisions = np.where(np.array(SITES) == "south", 0, readings(8).decisions)
+    judgement = judge(
+        readings(8, decisions=decisions), policy=replace(POLICY, sensitivity_floor=0.4)
     )
     assert judgement.verdict is GateVerdict.PASSED
     assert "site-below-floor" in codes(judgement, Weight.NOTE)
@@ -196,7 +196,7 @@ def test_a_site_where_few_are_found_is_noted_and_named_the_worst():
 
 
 def test_images_of_no_known_site_have_a_row_of_their_own():
-    judgement = judged(readings(8), sites=[None, *SITES[1:]])
+    judgement = judge(readings(8), sites=[None, *SITES[1:]])
     assert [row["site"] for row in judgement.figures["sites"]] == [
         "(no site)",
         "north",
@@ -207,15 +207,15 @@ def test_images_of_no_known_site_have_a_row_of_their_own():
 
 def test_referred_images_are_counted_and_decide_nothing():
     referred = np.arange(CASES) < 7
-    judgement = judged(readings(8, referrals=referred))
+    judgement = judge(readings(8, referrals=referred))
     assert judgement.figures["candidate"]["referred"] == 7
-    assert judgement.verdict is judged(readings(8)).verdict
+    assert judgement.verdict is judge(readings(8)).verdict
 
 
 def test_images_of_the_same_patients_widen_the_intervals():
-    alone = judged(readings(8), readings(8, seed=3)).figures
+    alone = judge(readings(8), readings(8, seed=3)).figures
     patients = [f"p{case // 4}" for case in np.argsort(readings(8).scores).argsort()]
-    together = judged(readings(8), readings(8, seed=3), patients=patients).figures
+    together = judge(readings(8), readings(8, seed=3), patients=patients).figures
     assert (alone["patients"], together["patients"]) == (CASES, CASES // 4)
     assert together["candidate"]["auc"]["value"] == pytest.approx(
         alone["candidate"]["auc"]["value"]
@@ -229,4 +229,4 @@ def test_images_of_the_same_patients_widen_the_intervals():
 
 def test_malignant_images_of_a_single_patient_are_not_judged():
     patients = np.where(LABELS, "one", np.arange(CASES).astype(str))
-    assert judged(readings(8), patients=patients).verdict is GateVerdict.NOT_JUDGED
+    assert judge(readings(8), patients=patients).verdict is GateVerdict.NOT_JUDGED

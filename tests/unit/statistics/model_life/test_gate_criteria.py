@@ -16,8 +16,8 @@ def paired_scores(random, cases, auc_first, auc_second, correlation=0.7):
     noise = random.multivariate_normal(
         [0, 0], [[1, correlation], [correlation, 1]], size=cases
     )
-    apart = np.sqrt(2) * norm.ppf([auc_first, auc_second])
-    first, second = (noise + labels[:, None] * apart).T
+    separations = np.sqrt(2) * norm.ppf([auc_first, auc_second])
+    first, second = (noise + labels[:, None] * separations).T
     return first, second, labels
 
 
@@ -88,11 +88,11 @@ def test_the_p_value_is_delongs_with_the_margin_added():
 def test_perfectly_calibrated_risks_are_found_off_as_rarely_as_chance_says():
     """Of 400 samples of 60 cases 5 % are expected; 99.9 % of counts lie between 1.9 % and 9.2 %."""
     random = np.random.default_rng(5)
-    off = []
+    shifts = []
     for _ in range(400):
         risks = random.beta(1, 2, size=60)
-        off.append(calibration_test(risks, random.random(60) < risks).p_value < 0.05)
-    assert 0.019 < np.mean(off) < 0.092
+        shifts.append(calibration_test(risks, random.random(60) < risks).p_value < 0.05)
+    assert 0.019 < np.mean(shifts) < 0.092
 
 
 def test_the_error_by_chance_falls_with_the_number_of_images_and_that_of_wrong_risks_stays():

@@ -31,12 +31,12 @@ def test_each_site_has_the_figures_of_its_own_cases(cases):
     rows = rates_by_site(SITES, scores >= 0.5, labels, scores)
     assert [row.site for row in rows] == ["CHA", "Kyung Hee", "Severance"]
     for row in rows:
-        here = row.site == SITES
-        table = ConfusionTable.from_decisions(scores[here] >= 0.5, labels[here])
+        at_site = row.site == SITES
+        table = ConfusionTable.from_decisions(scores[at_site] >= 0.5, labels[at_site])
         assert row.table == table
-        assert (row.cases, row.malignant) == (here.sum(), labels[here].sum())
+        assert (row.cases, row.malignant) == (at_site.sum(), labels[at_site].sum())
         assert row.rates[Measure.SENSITIVITY].value == pytest.approx(table.sensitivity)
-        assert row.rates[Measure.ACCURACY].total == here.sum()
+        assert row.rates[Measure.ACCURACY].total == at_site.sum()
 
 
 def test_the_intervals_are_named(cases):
@@ -51,9 +51,9 @@ def test_the_intervals_are_named(cases):
 def test_the_auc_has_delongs_interval_where_both_classes_have_two_cases(cases):
     labels, scores = cases
     cha, kyung_hee, _ = rates_by_site(SITES, scores >= 0.5, labels, scores, level=0.9)
-    here = SITES == "CHA"
-    assert cha.auc.value == pytest.approx(roc_auc(scores[here], labels[here]))
-    assert cha.auc.interval == delong_interval(scores[here], labels[here], level=0.9)
+    at_site = SITES == "CHA"
+    assert cha.auc.value == pytest.approx(roc_auc(scores[at_site], labels[at_site]))
+    assert cha.auc.interval == delong_interval(scores[at_site], labels[at_site], level=0.9)
     assert kyung_hee.auc is None
 
 

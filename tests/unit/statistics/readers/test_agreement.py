@@ -162,7 +162,7 @@ def test_raters_by_chance_are_seldom_told_from_chance():
 
 
 @pytest.mark.parametrize(
-    ("value", "word"),
+    ("value", "label"),
     [
         (-0.1, "poor"),
         (0.0, "slight"),
@@ -175,8 +175,8 @@ def test_raters_by_chance_are_seldom_told_from_chance():
         (math.nan, "undefined"),
     ],
 )
-def test_words_are_landis_and_kochs(value, word):
-    assert landis_koch_label(value) == word
+def test_words_are_landis_and_kochs(value, label):
+    assert landis_koch_label(value) == label
 
 
 def test_ratings_that_cannot_agree_are_refused():

@@ -25,23 +25,23 @@ def components(readers, var, cov1, cov2, cov3):
     """The covariance matrix of these components: of one AUC, of one reader, of one condition, of neither."""
     same_reader = np.eye(readers, dtype=bool)
     same_condition = np.eye(2, dtype=bool)
-    told = (
+    expected = (
         np.where(same_reader, cov1, cov3)[None, None]
         * ~same_condition[:, :, None, None]
     )
-    told = (
-        told
+    expected = (
+        expected
         + np.where(same_reader, var, cov2)[None, None]
         * same_condition[:, :, None, None]
     )
-    return told.transpose(0, 2, 1, 3).reshape(2 * readers, 2 * readers)
+    return expected.transpose(0, 2, 1, 3).reshape(2 * readers, 2 * readers)
 
 
 def scores(random, readers=4, cases=80, gain=0.0):
     labels = np.arange(cases) % 2 == 0
     case = random.normal(size=cases) + 1.2 * labels
-    own = case + random.normal(0, 0.6, (readers, cases))
-    first, second = own + random.normal(0, 0.3, (2, readers, cases))
+    reader_scores = case + random.normal(0, 0.6, (readers, cases))
+    first, second = reader_scores + random.normal(0, 0.3, (2, readers, cases))
     return first, second + gain * labels, labels
 
 
@@ -64,7 +64,7 @@ def test_each_readers_part_in_it_is_delongs():
     found = obuchowski_rockette(first, second, labels)
     alone = [delong_test(*pair, labels) for pair in zip(second, first, strict=True)]
     assert found.difference == pytest.approx(
-        np.mean([each.difference for each in alone])
+        np.mean([reader.difference for reader in alone])
     )
     assert (found.readers, found.cases) == (4, 80)
 

@@ -14,17 +14,17 @@ from shared.statistics import (
 )
 
 
-def answers(both, only_first, only_second, neither):
-    first = np.repeat([1, 1, 0, 0], (both, only_first, only_second, neither))
-    second = np.repeat([1, 0, 1, 0], (both, only_first, only_second, neither))
+def answers(both_correct, only_first, only_second, none_correct):
+    first = np.repeat([1, 1, 0, 0], (both_correct, only_first, only_second, none_correct))
+    second = np.repeat([1, 0, 1, 0], (both_correct, only_first, only_second, none_correct))
     return first, second
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 30), st.integers(0, 40), st.integers(0, 40), st.integers(0, 30))
-def test_mcnemar_is_that_of_statsmodels(both, only_first, only_second, neither):
-    test = mcnemar(*answers(both, only_first, only_second, neither))
-    table = [[both, only_first], [only_second, neither]]
+def test_mcnemar_is_that_of_statsmodels(both_correct, only_first, only_second, none_correct):
+    test = mcnemar(*answers(both_correct, only_first, only_second, none_correct))
+    table = [[both_correct, only_first], [only_second, none_correct]]
     expected = contingency_tables.mcnemar(table, exact=only_first + only_second < 25)
     assert test.exact == (only_first + only_second < 25)
     assert (test.only_first, test.only_second) == (only_first, only_second)

@@ -11,9 +11,9 @@ from shared.statistics import (
 )
 
 
-def p_value(calibration, own):
+def p_value(calibration, score):
     """Vovk's: the share of the calibration cases, and of the case itself, that conform no better."""
-    return (np.sum(calibration <= own) + 1) / (calibration.size + 1)
+    return (np.sum(calibration <= score) + 1) / (calibration.size + 1)
 
 
 def draw(random, cases):
@@ -31,9 +31,9 @@ def test_p_values_count_the_cases_of_the_class_that_are_at_least_as_strange(seed
     if tied:
         chances = chances.round(1)
         new = new.round(1)
-    found = ConformalCases.from_scores(chances, labels).p_values(new)
-    assert found[:, 1].tolist() == [p_value(chances[labels], chance) for chance in new]
-    assert found[:, 0].tolist() == [
+    result = ConformalCases.from_scores(chances, labels).p_values(new)
+    assert result[:, 1].tolist() == [p_value(chances[labels], chance) for chance in new]
+    assert result[:, 0].tolist() == [
         p_value(-chances[~labels], -chance) for chance in new
     ]
 
@@ -44,9 +44,9 @@ def test_p_values_of_new_cases_err_as_often_as_they_say():
     for _ in range(200):
         cases = ConformalCases.from_scores(*draw(random, 100))
         chances, labels = draw(random, 200)
-        found = cases.p_values(chances)
+        result = cases.p_values(chances)
         wrong.append(
-            [(found[~labels, 0] <= 0.1).mean(), (found[labels, 1] <= 0.1).mean()]
+            [(result[~labels, 0] <= 0.1).mean(), (result[labels, 1] <= 0.1).mean()]
         )
     assert (np.mean(wrong, axis=0) < 0.105).all()
     assert np.mean(wrong, axis=0) == pytest.approx([0.1, 0.1], abs=0.03)
@@ -55,33 +55,33 @@ def test_p_values_of_new_cases_err_as_often_as_they_say():
 def test_coverage_tells_each_class_apart_with_counts_and_intervals():
     benign_p = [0.9, 0.3, 0.02, 0.5, 0.04]
     malignant_p = [0.01, 0.4, 0.7, 0.8, 0.03]
-    (found,) = conformal_coverage(benign_p, malignant_p, [0, 0, 0, 1, 1], [0.1])
-    assert (found.benign.coverage.successes, found.benign.cases) == (2, 3)
+    (result,) = conformal_coverage(benign_p, malignant_p, [0, 0, 0, 1, 1], [0.1])
+    assert (result.benign.coverage.successes, result.benign.cases) == (2, 3)
     assert (
-        found.benign.single_sets,
-        found.benign.double_sets,
-        found.benign.empty_sets,
+        result.benign.single_sets,
+        result.benign.double_sets,
+        result.benign.empty_sets,
     ) == (2, 1, 0)
-    assert (found.malignant.coverage.successes, found.malignant.empty_sets) == (1, 1)
-    assert found.overall.referrals.successes == 3
-    told = found.to_json()
-    assert told["promised"] == pytest.approx(0.9)
-    assert told["malignant"]["coverage"]["value"] == 0.5
+    assert (result.malignant.coverage.successes, result.malignant.empty_sets) == (1, 1)
+    assert result.overall.referrals.successes == 3
+    values = result.to_json()
+    assert values["promised"] == pytest.approx(0.9)
+    assert values["malignant"]["coverage"]["value"] == 0.5
     assert (
         0
-        < told["malignant"]["coverage"]["low"]
+        < values["malignant"]["coverage"]["low"]
         < 0.5
-        < told["malignant"]["coverage"]["high"]
+        < values["malignant"]["coverage"]["high"]
         < 1
     )
-    assert told["all"]["mean_size"] == pytest.approx(1.2)
+    assert values["all"]["mean_size"] == pytest.approx(1.2)
 
 
 def test_a_class_without_cases_has_no_coverage():
-    (found,) = conformal_coverage([0.9], [0.1], [0], [0.2])
-    told = found.to_json()["malignant"]
-    assert (told["coverage"]["value"], told["mean_size"]) == (None, None)
-    assert (told["coverage"]["low"], told["coverage"]["high"]) == (0, 1)
+    (result,) = conformal_coverage([0.9], [0.1], [0], [0.2])
+    values = result.to_json()["malignant"]
+    assert (values["coverage"]["value"], values["mean_size"]) == (None, None)
+    assert (values["coverage"]["low"], values["coverage"]["high"]) == (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,21 @@ from shared.study.results import Row, Section
 from tests.support.fabricated_study import study
 
 
-def by(table, **wanted):
+def records_with(table, **values):
     return [
         record
         for record in table.records
-        if all(record[name] == value for name, value in wanted.items())
+        if all(record[name] == value for name, value in values.items())
     ]
 
 
-def test_each_person_is_tested_against_the_model_on_the_images_both_judged(made):
-    table = comparison_table(made)
+def test_each_person_is_tested_against_the_model_on_the_images_both_judged(fabricated):
+    table = comparison_table(fabricated)
     model, lee = (
-        next(row for row in made.rows if row.name == name) for name in ("light", "lee")
+        next(row for row in fabricated.rows if row.name == name) for name in ("light", "lee")
     )
-    (record,) = by(table, person="lee", measure="accuracy", test="McNemar")
-    truth = made.malignant[lee.judgement_mask]
+    (record,) = records_with(table, person="lee", measure="accuracy", test="McNemar")
+    truth = fabricated.malignant[lee.judgement_mask]
     expected = compare_rates(
         model.decisions[lee.judgement_mask],
         lee.decisions[lee.judgement_mask],
@@ -33,20 +33,20 @@ def test_each_person_is_tested_against_the_model_on_the_images_both_judged(made)
     assert record["difference"] == record["model"] - record["other"]
 
 
-def test_auc_is_compared_where_the_person_rates(made):
+def test_auc_is_compared_where_the_person_rates(fabricated):
     model, park = (
-        next(row for row in made.rows if row.name == name) for name in ("light", "park")
+        next(row for row in fabricated.rows if row.name == name) for name in ("light", "park")
     )
-    (record,) = by(comparison_table(made), test="DeLong")
+    (record,) = records_with(comparison_table(fabricated), test="DeLong")
     assert record["person"] == "park"
     assert (
         record["p_value"]
-        == delong_test(model.scores, park.scores, made.malignant).p_value
+        == delong_test(model.scores, park.scores, fabricated.malignant).p_value
     )
 
 
-def test_gee_covers_sensitivity_and_specificity_with_intervals(made):
-    records = by(comparison_table(made), test="GEE")
+def test_gee_covers_sensitivity_and_specificity_with_intervals(fabricated):
+    records = records_with(comparison_table(fabricated), test="GEE")
     assert [(record["person"], record["measure"]) for record in records] == [
         (person, rate)
         for person in ("kim", "lee", "park")
@@ -58,11 +58,11 @@ def test_gee_covers_sensitivity_and_specificity_with_intervals(made):
     )
 
 
-def test_rows_stand_by_person_then_by_measure(made):
-    told = [
-        (row[0].text, row[1].text, row[2].text) for row in comparison_table(made).rows
+def test_rows_stand_by_person_then_by_measure(fabricated):
+    rows = [
+        (row[0].text, row[1].text, row[2].text) for row in comparison_table(fabricated).rows
     ]
-    assert told[:5] == [
+    assert rows[:5] == [
         ("kim", "sensitivity", "McNemar"),
         ("kim", "sensitivity", "GEE"),
         ("kim", "specificity", "McNemar"),
@@ -77,20 +77,20 @@ def test_without_people_there_is_nothing_to_compare():
     assert comparison_table(study(rows=())).rows == ()
 
 
-@pytest.mark.parametrize("judged", [[0], [0, 1], [1, 2]])
-def test_a_person_who_judged_next_to_nothing_breaks_nothing(made, judged):
-    flags = np.isin(np.arange(len(made.images)), judged)
+@pytest.mark.parametrize("image_count", [[0], [0, 1], [1, 2]])
+def test_a_person_who_judged_next_to_nothing_breaks_nothing(fabricated, image_count):
+    flags = np.isin(np.arange(len(fabricated.images)), image_count)
     person = Row(Section.READERS, "rarely", {}, flags, flags * 1.0, None, flags)
-    model = next(row for row in made.rows if row.section is Section.MODEL)
+    model = next(row for row in fabricated.rows if row.section is Section.MODEL)
     barely = study(rows=(model, person))
     assert {record["person"] for record in comparison_table(barely).records} == {
         "rarely"
     }
-    assert agreement_table(barely).rows[0][2].text == str(len(judged))
+    assert agreement_table(barely).rows[0][2].text == str(len(image_count))
 
 
-def test_agreement_is_told_for_every_two_judges_and_for_all_people(made):
-    table = agreement_table(made)
+def test_agreement_is_told_for_every_two_judges_and_for_all_people(fabricated):
+    table = agreement_table(fabricated)
     assert [record["judges"] for record in table.records] == [
         "light and kim",
         "light and lee",
@@ -101,7 +101,7 @@ def test_agreement_is_told_for_every_two_judges_and_for_all_people(made):
         "all people",
     ]
     kim, park = (
-        next(row for row in made.rows if row.name == name) for name in ("kim", "park")
+        next(row for row in fabricated.rows if row.name == name) for name in ("kim", "park")
     )
     assert table.records[4]["kappa"] == cohen_kappa(kim.decisions, park.decisions).value
     assert (table.records[-1]["kind"], table.records[-1]["n"]) == ("Fleiss", 51)

@@ -14,8 +14,8 @@ from shared.study.report.wording import SECTION_TITLES
 from shared.study.results import MissingRow, Section
 from tests.support.fabricated_study import study
 
-MADE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-MATERIAL = DatasetDescription(
+GENERATED_AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+DATASET = DatasetDescription(
     "thyroid-set",
     names_by_key={"key-of-a-broken-one": "images/broken.png"},
     count_unlabelled=3,
@@ -80,13 +80,13 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def figures(made) -> dict[str, tuple[str, str]]:
-    return draw_all(made)
+def figures(fabricated) -> dict[str, tuple[str, str]]:
+    return draw_all(fabricated)
 
 
 @pytest.fixture(scope="module")
-def page(made) -> Page:
-    return Page(render(made, MATERIAL, MADE))
+def page(fabricated) -> Page:
+    return Page(render(fabricated, DATASET, GENERATED_AT))
 
 
 @pytest.fixture
@@ -97,19 +97,19 @@ def drawn(figures, monkeypatch) -> None:
 
 def test_the_page_is_well_formed_and_fetches_nothing(page):
     assert page.open == []
-    fetched = [
+    addresses = [
         value
         for name, value in page.attributes
         if name in ("src", "href", "xlink:href", "action", "poster")
     ]
-    assert all(value.startswith("#") for value in fetched)
+    assert all(value.startswith("#") for value in addresses)
     assert not {"script", "link", "iframe", "img", "object"} & set(page.tags)
     assert "@import" not in page.text
     assert not re.search(r"url\((?!#)", page.text)
 
 
 def test_the_page_says_first_what_was_studied_and_how(page):
-    told = page.text
+    text = page.text
     for words in (
         "Research, not a medical device",
         "thyroid-set: 60 images, 20 malignant (33.3 %), 40 benign",
@@ -124,11 +124,11 @@ def test_the_page_says_first_what_was_studied_and_how(page):
         "scikit-learn 1.",
         "ab" * 32,
     ):
-        assert words in told
+        assert words in text
     assert (
-        told.index("Research")
-        < told.index("In short")
-        < told.index("How to read the tables")
+        text.index("Research")
+        < text.index("In short")
+        < text.index("How to read the tables")
     )
 
 
@@ -149,22 +149,22 @@ def test_the_page_says_whether_a_published_row_can_come_from_whole_cases(page):
     assert "50 malignant, 100 benign" in page.text
 
 
-def test_sections_without_a_row_are_not_shown(made):
+def test_sections_without_a_row_are_not_shown(fabricated):
     rows = tuple(
-        row for row in made.rows if row.section in (Section.MODEL, Section.FEATURES)
+        row for row in fabricated.rows if row.section in (Section.MODEL, Section.FEATURES)
     )
     ids = [
         value
-        for name, value in Page(render(study(rows=rows), MATERIAL, MADE)).attributes
+        for name, value in Page(render(study(rows=rows), DATASET, GENERATED_AT)).attributes
         if name == "id"
     ]
     assert {"model", "features"} <= set(ids)
     assert not {"tuned", "readers", "comparisons", "agreement"} & set(ids)
 
 
-def test_names_are_escaped(made):
+def test_names_are_escaped(fabricated):
     bad = '<script>alert("x")</script>'
-    rows = tuple(replace(row, name=bad, facts={"network": bad}) for row in made.rows)
+    rows = tuple(replace(row, name=bad, facts={"network": bad}) for row in fabricated.rows)
     hostile = study(
         rows=rows,
         missing_rows=(MissingRow(Section.TUNED, bad, bad),),
@@ -173,8 +173,8 @@ def test_names_are_escaped(made):
     page = Page(
         render(
             hostile,
-            replace(MATERIAL, title=bad, names_by_key={"key-of-a-broken-one": bad}),
-            MADE,
+            replace(DATASET, title=bad, names_by_key={"key-of-a-broken-one": bad}),
+            GENERATED_AT,
         )
     )
     assert "script" not in page.tags
@@ -182,39 +182,39 @@ def test_names_are_escaped(made):
 
 
 @pytest.mark.usefixtures("drawn")
-def test_phantoms_are_said_to_be_phantoms(made, page):
+def test_phantoms_are_said_to_be_phantoms(fabricated, page):
     assert "Synthetic data" not in page.text
     assert (
         "Synthetic data"
-        in Page(render(made, replace(MATERIAL, synthetic=True), MADE)).text
+        in Page(render(fabricated, replace(DATASET, synthetic=True), GENERATED_AT)).text
     )
 
 
 @pytest.mark.usefixtures("drawn")
-def test_images_with_both_labels_are_named(made):
-    told = Page(
-        render(made, replace(MATERIAL, contradictory_images=("a.png", "b.png")), MADE)
+def test_images_with_both_labels_are_named(fabricated):
+    text = Page(
+        render(fabricated, replace(DATASET, contradictory_images=("a.png", "b.png")), GENERATED_AT)
     ).text
-    assert "2 labelled both benign and malignant (a.png, b.png)" in told
+    assert "2 labelled both benign and malignant (a.png, b.png)" in text
 
 
 @pytest.mark.usefixtures("drawn")
-def test_unknown_patients_are_told_as_a_limit(made, page):
+def test_unknown_patients_are_told_as_a_limit(fabricated, page):
     assert "Where the patient is not known" not in page.text
     assert (
         "Where the patient is not known"
-        in Page(render(made, replace(MATERIAL, count_with_patient=59), MADE)).text
+        in Page(render(fabricated, replace(DATASET, count_with_patient=59), GENERATED_AT)).text
     )
 
 
 def test_a_study_in_which_nothing_could_be_fitted_still_has_a_report():
-    page = Page(render(study(rows=()), MATERIAL, MADE))
+    page = Page(render(study(rows=()), DATASET, GENERATED_AT))
     assert "No judge could be fitted" in page.text
 
 
 @pytest.mark.usefixtures("drawn")
-def test_every_table_is_a_csv_file_beside_the_page(made, tmp_path: Path):
-    report = write_report(made, MATERIAL, tmp_path / "out", MADE)
+def test_every_table_is_a_csv_file_beside_the_page(fabricated, tmp_path: Path):
+    report = write_report(fabricated, DATASET, tmp_path / "out", GENERATED_AT)
     assert report == tmp_path / "out" / "report.html"
     assert {path.name for path in report.parent.iterdir()} == {
         "report.html",
@@ -222,26 +222,26 @@ def test_every_table_is_a_csv_file_beside_the_page(made, tmp_path: Path):
     }
     with (report.parent / "scores.csv").open(newline="") as source:
         lines = list(csv.DictReader(source))
-    assert [line["image"] for line in lines] == list(made.images)
+    assert [line["image"] for line in lines] == list(fabricated.images)
 
 
 @pytest.mark.usefixtures("drawn")
 def test_a_table_that_has_become_empty_leaves_no_lines_of_an_earlier_run(
-    made, tmp_path: Path
+    fabricated, tmp_path: Path
 ):
-    write_report(made, MATERIAL, tmp_path, MADE)
-    write_report(study(people=False), MATERIAL, tmp_path, MADE)
+    write_report(fabricated, DATASET, tmp_path, GENERATED_AT)
+    write_report(study(people=False), DATASET, tmp_path, GENERATED_AT)
     for name in ("comparisons", "agreement", "readers"):
         assert (tmp_path / f"{name}.csv").read_bytes().count(b"\n") == 1
 
 
-def test_a_report_is_written_over_an_earlier_one(made, tmp_path: Path):
-    first = write_report(made, MATERIAL, tmp_path, MADE).read_bytes()
-    assert write_report(study(seed=1), MATERIAL, tmp_path, MADE).read_bytes() != first
-    assert write_report(made, MATERIAL, tmp_path, MADE).read_bytes() == first
+def test_a_report_is_written_over_an_earlier_one(fabricated, tmp_path: Path):
+    first = write_report(fabricated, DATASET, tmp_path, GENERATED_AT).read_bytes()
+    assert write_report(study(seed=1), DATASET, tmp_path, GENERATED_AT).read_bytes() != first
+    assert write_report(fabricated, DATASET, tmp_path, GENERATED_AT).read_bytes() == first
 
 
-def test_a_folder_that_cannot_be_written_is_told(made, tmp_path: Path):
+def test_a_folder_that_cannot_be_written_is_told(fabricated, tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputUnwritable, match="choose another folder"):
-        write_report(made, MATERIAL, tmp_path / "file", MADE)
+        write_report(fabricated, DATASET, tmp_path / "file", GENERATED_AT)

@@ -3,11 +3,11 @@ import pytest
 from shared.statistics import tables_behind
 from shared.study.report.published import (
     DECK_ROWS,
-    NO_CLASSES,
     LEE_2019,
+    NO_CLASSES,
     PrintedRates,
-    published_table,
     possible_classes,
+    published_table,
 )
 
 PRINTED = {
@@ -23,8 +23,8 @@ def test_the_counts_of_lee_et_al_give_the_rates_they_print(name, rates):
     assert tables_behind(*rates, malignant=100, benign=50) == (LEE_2019[name],)
 
 
-def test_the_report_says_of_which_classes_a_published_row_can_be(made):
-    classes = {row[0].text: row[-1].text for row in published_table(made).rows}
+def test_the_report_says_of_which_classes_a_published_row_can_be(fabricated):
+    classes = {row[0].text: row[-1].text for row in published_table(fabricated).rows}
     assert classes["Faculty 1"] == "100 malignant, 50 benign"
     assert classes["CNNE2, internal test"] == "–"
     for name in DECK_ROWS:
@@ -40,8 +40,8 @@ def test_rates_that_no_whole_cases_give_are_named_as_such():
     assert possible_classes(impossible) == NO_CLASSES
 
 
-def test_others_results_are_marked_as_of_other_data(made):
-    rows = published_table(made).rows
+def test_others_results_are_marked_as_of_other_data(fabricated):
+    rows = published_table(fabricated).rows
     data = [row[1].text for row in rows]
     assert data == ["this study"] * 9 + ["published, other data"] * 23
     faculty = next(row for row in rows if row[0].text == "Faculty 1")

@@ -7,8 +7,8 @@ import pytest
 from shared.recipes import load_recipe
 from shared.study.report.figures import (
     best_row_per_section,
-    leading_row,
     compute_figures,
+    leading_row,
 )
 from shared.study.report.tables import (
     FIGURE_COLUMNS,
@@ -183,12 +183,12 @@ def test_risks_stand_beside_scores():
 
 
 def test_what_is_missing_is_told_with_its_reason():
-    made = study(
+    fabricated = study(
         missing_rows=(
             MissingRow(Section.SMALL_CONCATENATIONS, "A+O svm", "no weights, so: none"),
         )
     )
-    assert read(missing_rows_table(made)) == [
+    assert read(missing_rows_table(fabricated)) == [
         {
             "table": "Concatenations of two or three feature sets",
             "row": "A+O svm",
@@ -196,15 +196,15 @@ def test_what_is_missing_is_told_with_its_reason():
         }
     ]
     assert (
-        read(skipped_table(made, {"key-of-a-broken-one": "x.png"}))[0]["image"]
+        read(skipped_table(fabricated, {"key-of-a-broken-one": "x.png"}))[0]["image"]
         == "x.png"
     )
-    assert read(skipped_table(made, {}))[0]["image"] == "key-of-a-broken-one"
+    assert read(skipped_table(fabricated, {}))[0]["image"] == "key-of-a-broken-one"
 
 
 def test_chosen_settings_are_listed():
-    made = study(settings={"a": {"C": (0.1, 4.0), "kernel": "rbf", "epochs": 12}})
-    assert [tuple(line.values()) for line in read(settings_table(made))] == [
+    fabricated = study(settings={"a": {"C": (0.1, 4.0), "kernel": "rbf", "epochs": 12}})
+    assert [tuple(line.values()) for line in read(settings_table(fabricated))] == [
         ("a", "C", "0.1, 4"),
         ("a", "kernel", "rbf"),
         ("a", "epochs", "12"),

@@ -15,11 +15,13 @@ STORY = (Event.CASE_ACCEPTED, Event.JOB_CLAIMED, Event.JOB_RETURNED, Event.JOB_C
 BARE = Link("north", 1, "", "worker", None, "", None, None, "{}", "", "")
 
 
-def kept(number: int = 0, kind: Kind = Kind.GOOD, **job: object) -> CaseRecord:
+def answered_record(
+    number: int = 0, kind: Kind = Kind.GOOD, **job: object
+) -> CaseRecord:
     """A case that was answered as it should be."""
     planned = PlannedCase(number, "north", kind, 5.0 + number, b"")
     job_id = str(uuid4())
-    told = {
+    fields = {
         "job_id": job_id,
         "case_id": "c",
         "state": "done",
@@ -28,7 +30,7 @@ def kept(number: int = 0, kind: Kind = Kind.GOOD, **job: object) -> CaseRecord:
         "result": {"fna": {"size_mm": 5.0 + number}},
     }
     return CaseRecord(
-        planned, receipts=[{"job_id": job_id, "case_id": "c"}], job=told | job
+        planned, receipts=[{"job_id": job_id, "case_id": "c"}], job=fields | job
     )
 
 
@@ -39,10 +41,10 @@ def ended(record: CaseRecord) -> tuple[Event, ...]:
 
 
 def story(record: CaseRecord, *events: Event) -> list[Link]:
-    told = events or (*STORY, *ended(record))
+    result = events or (*STORY, *ended(record))
     return [
         replace(BARE, number=place, event=event, job=record.job["job_id"])
-        for place, event in enumerate(told)
+        for place, event in enumerate(result)
     ]
 
 
@@ -53,13 +55,13 @@ def judged(
 ) -> Verdict:
     present = [record for record in records if record.job]
     jobs = [{"job_id": job} for record in records for job in sorted(record.jobs)]
-    told = (
+    result = (
         [link for record in present for link in story(record)]
         if links is None
         else links
     )
-    shown = jobs if listed is None else [{"job_id": job} for job in listed]
-    return judge(records, {"north": shown}, told, ())
+    listed_jobs = jobs if listed is None else [{"job_id": job} for job in listed]
+    return judge(records, {"north": listed_jobs}, result, ())
 
 
 def broken(verdict: Verdict) -> list[str]:
@@ -67,59 +69,59 @@ def broken(verdict: Verdict) -> list[str]:
 
 
 def test_cases_that_were_answered_once_keep_every_promise():
-    verdict = judged(*(kept(number) for number in range(5)))
+    verdict = judged(*(answered_record(number) for number in range(5)))
     assert verdict.passed
     assert verdict == Verdict()
 
 
 def test_what_has_to_fail_and_does_breaks_no_promise():
-    spoilt = kept(
+    corrupt = answered_record(
         1, Kind.CORRUPT, state="failed", reason="image-unreadable", result=None
     )
     refused = CaseRecord(
         PlannedCase(2, "north", Kind.CORRUPT, 7.0, b""), refused="image-truncated"
     )
-    poison = kept(
+    poison = answered_record(
         3, Kind.POISON, state="failed", reason=Reason.WORKER_LOST, result=None
     )
     poison.killed = 5
-    assert judged(kept(), spoilt, refused, poison).passed
+    assert judged(answered_record(), corrupt, refused, poison).passed
 
 
 @pytest.mark.parametrize(
-    "promise",
+    "record",
     [
         CaseRecord(PlannedCase(1, "north", Kind.GOOD, 6.0, b""), silent=True),
         CaseRecord(PlannedCase(1, "north", Kind.GOOD, 6.0, b""), refused="internal"),
-        kept(1, state="failed", reason=Reason.WORKER_LOST, result=None),
-        kept(1, state="cancelled", reason=None, result=None),
+        answered_record(1, state="failed", reason=Reason.WORKER_LOST, result=None),
+        answered_record(1, state="cancelled", reason=None, result=None),
     ],
     ids=["never answered", "refused", "failed without a fault of its own", "cancelled"],
 )
 def test_a_good_case_without_its_answer_is_lost(record):
     verdict = (
-        judged(kept(), record, links=[])
+        judged(answered_record(), record, links=[])
         if record.job is None
-        else judged(kept(), record)
+        else judged(answered_record(), record)
     )
     assert len(verdict.lost) == 1
     assert "case 1 of north" in verdict.lost[0]
 
 
 def test_a_job_that_was_promised_and_is_not_there_is_lost():
-    record = kept()
+    record = answered_record()
     record.job = None
     assert broken(judged(record)) == ["lost"]
 
 
 def test_two_jobs_for_one_request_are_double():
-    record = kept()
+    record = answered_record()
     record.receipts.append({"job_id": str(uuid4()), "case_id": "c"})
     assert broken(judged(record)) == ["double"]
 
 
 def test_a_job_that_nobody_asked_for_and_one_listed_twice_are_double():
-    record = kept()
+    record = answered_record()
     (job,) = record.jobs
     assert broken(judged(record, listed=[job, str(uuid4())])) == ["double"]
     assert broken(judged(record, listed=[job, job])) == ["double"]
@@ -127,7 +129,7 @@ def test_a_job_that_nobody_asked_for_and_one_listed_twice_are_double():
 
 
 def test_a_job_that_was_answered_twice_is_double_and_a_story_no_job_can_have():
-    record = kept()
+    record = answered_record()
     links = story(
         record, Event.CASE_ACCEPTED, Event.JOB_CLAIMED, Event.JOB_DONE, Event.JOB_DONE
     )
@@ -135,29 +137,33 @@ def test_a_job_that_was_answered_twice_is_double_and_a_story_no_job_can_have():
 
 
 def test_a_job_that_is_not_final_is_stuck():
-    assert broken(judged(kept(), kept(1, state="running", result=None))) == ["stuck"]
+    assert broken(
+        judged(answered_record(), answered_record(1, state="running", result=None))
+    ) == ["stuck"]
 
 
 def test_another_cases_answer_is_wrong():
-    assert broken(judged(kept(1, result={"fna": {"size_mm": 5.0}}))) == ["wrong"]
+    assert broken(judged(answered_record(1, result={"fna": {"size_mm": 5.0}}))) == [
+        "wrong"
+    ]
 
 
 def test_the_answer_to_another_case_of_the_same_size_is_wrong():
-    assert broken(judged(kept(1, case_id="d"))) == ["wrong"]
+    assert broken(judged(answered_record(1, case_id="d"))) == ["wrong"]
 
 
 def test_two_cases_for_one_request_are_double_even_as_one_job():
-    record = kept()
+    record = answered_record()
     record.receipts.append(record.receipts[0] | {"case_id": "d"})
     assert broken(judged(record)) == ["double"]
 
 
 def test_a_list_that_was_not_looked_through_tells_nothing():
-    assert find_violations([kept()], {}).passed
+    assert find_violations([answered_record()], {}).passed
 
 
 def test_an_answer_to_an_image_that_breaks_off_is_wrong():
-    assert broken(judged(kept(1, Kind.CORRUPT))) == ["wrong"]
+    assert broken(judged(answered_record(1, Kind.CORRUPT))) == ["wrong"]
 
 
 @pytest.mark.parametrize(
@@ -176,14 +182,14 @@ def test_an_answer_to_an_image_that_breaks_off_is_wrong():
     ],
 )
 def test_a_trail_that_tells_another_story_than_the_job_is_not_intact(events):
-    record = kept()
+    record = answered_record()
     verdict = judged(record, links=story(record, *events))
     assert broken(verdict) == ["trail"]
     assert not verdict.audit_ok
 
 
 def test_a_chain_that_is_not_whole_is_passed_on():
-    record = kept()
+    record = answered_record()
     verdict = judge(
         [record],
         {"north": [{"job_id": record.job["job_id"]}]},

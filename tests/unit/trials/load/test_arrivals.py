@@ -34,7 +34,10 @@ def test_cases_come_in_order_and_within_the_time_at_about_the_rate():
 
 def test_gaps_are_those_of_a_poisson_process():
     gaps = np.array(
-        [later.at_s - earlier.at_s for earlier, later in pairwise(schedule(LOAD))]
+        [
+            following.at_s - earlier.at_s
+            for earlier, following in pairwise(schedule(LOAD))
+        ]
     )
     assert gaps.std() == pytest.approx(gaps.mean(), rel=0.05)
     assert (gaps > gaps.mean()).mean() == pytest.approx(np.exp(-1), abs=0.02)
@@ -58,10 +61,10 @@ def test_every_hospital_sends_by_its_share():
 
 def test_some_are_urgent_and_some_are_sent_twice():
     planned = [arrival.planned for arrival in schedule(LOAD)]
-    assert np.mean([each.urgent for each in planned]) == pytest.approx(
+    assert np.mean([item.urgent for item in planned]) == pytest.approx(
         URGENT_SHARE, abs=0.01
     )
-    assert np.mean([each.twice for each in planned]) == pytest.approx(
+    assert np.mean([item.twice for item in planned]) == pytest.approx(
         TWICE_SHARE, abs=0.01
     )
 

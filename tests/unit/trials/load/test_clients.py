@@ -18,13 +18,13 @@ DONE = {"state": "done", "attempts": 1, "reason": None}
 Work = Callable[[Clients], Coroutine[None, None, None]]
 
 
-class Desk(BaseHTTPRequestHandler):
+class GatewayHandler(BaseHTTPRequestHandler):
     """A gateway of a few lines: what it answers is told by `refusals` and `together`."""
 
     protocol_version = "HTTP/1.1"
     refusals: ClassVar[list[int]] = []
     together: ClassVar[threading.Barrier | None] = None
-    asked: ClassVar[list[tuple[str, str]]] = []
+    requests: ClassVar[list[tuple[str, str]]] = []
     """Key of the hospital and of the request."""
     cases: ClassVar[dict[str, str]] = {}
     """Size by the request's key."""
@@ -32,7 +32,7 @@ class Desk(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         key = self.headers["Idempotency-Key"]
-        self.asked.append((self.headers["Authorization"], key))
+        self.requests.append((self.headers["Authorization"], key))
         if self.together:
             self.together.wait(10)
         if self.refusals:
@@ -63,8 +63,8 @@ class Desk(BaseHTTPRequestHandler):
             "result": {"fna": {"size_mm": float(self.cases[key])}},
         }
 
-    def tell(self, status: int, told: object) -> None:
-        body = json.dumps(told).encode()
+    def tell(self, status: int, body: object) -> None:
+        body = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Retry-After", "0")
@@ -78,11 +78,11 @@ class Desk(BaseHTTPRequestHandler):
 @pytest.fixture
 def url() -> Iterator[str]:
     """Where a desk answers that nobody has asked yet."""
-    Desk.refusals = []
-    Desk.together = None
-    Desk.asked = []
-    Desk.cases = {}
-    with ThreadingHTTPServer(("127.0.0.1", 0), Desk) as server:
+    GatewayHandler.refusals = []
+    GatewayHandler.together = None
+    GatewayHandler.requests = []
+    GatewayHandler.cases = {}
+    with ThreadingHTTPServer(("127.0.0.1", 0), GatewayHandler) as server:
         serving = threading.Thread(target=server.serve_forever, args=(0.01,))
         serving.start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -90,7 +90,7 @@ def url() -> Iterator[str]:
         serving.join()
 
 
-def due(number: int, at_s: float = 0.0, twice: bool = False) -> Arrival:
+def arrival(number: int, at_s: float = 0.0, twice: bool = False) -> Arrival:
     return Arrival(
         at_s, PlannedCase(number, "load-01", Kind.GOOD, 5.0 + number, twice=twice)
     )
@@ -118,49 +118,52 @@ def sent(url: str, arrivals: Sequence[Arrival], stopped: bool = False) -> Client
 
 
 def test_a_case_is_sent_with_its_hospitals_key_and_its_result_awaited(url):
-    (case,) = sent(url, [due(1)]).sent
-    assert Desk.asked[0][0] == "Bearer secret"
+    (case,) = sent(url, [arrival(1)]).sent
+    assert GatewayHandler.requests[0][0] == "Bearer secret"
     assert case.record.job["result"] == {"fna": {"size_mm": 6.0}}
     assert 0 < case.accepted_s < case.answered_s
 
 
 def test_what_was_refused_for_now_is_noted_and_sent_again_under_the_same_key(url):
-    Desk.refusals[:] = [503, 429]
-    notes = sent(url, [due(1)])
+    GatewayHandler.refusals[:] = [503, 429]
+    notes = sent(url, [arrival(1)])
     assert [fault.code for fault in notes.faults] == ["429", "503"]
-    assert len(Desk.asked) == 3
-    assert len(set(Desk.asked)) == 1
+    assert len(GatewayHandler.requests) == 3
+    assert len(set(GatewayHandler.requests)) == 1
     assert notes.sent[0].answered_s is not None
 
 
 def test_what_was_refused_for_good_is_noted_and_not_sent_again(url):
-    Desk.refusals[:] = [422]
-    notes = sent(url, [due(1)])
-    assert ([fault.code for fault in notes.faults], len(Desk.asked)) == (["422"], 1)
+    GatewayHandler.refusals[:] = [422]
+    notes = sent(url, [arrival(1)])
+    assert ([fault.code for fault in notes.faults], len(GatewayHandler.requests)) == (
+        ["422"],
+        1,
+    )
     assert (notes.sent[0].record.refused, notes.sent[0].accepted_s) == ("away", None)
 
 
 def test_a_case_that_is_sent_twice_has_two_receipts_for_one_request(url):
-    (case,) = sent(url, [due(1, twice=True)]).sent
+    (case,) = sent(url, [arrival(1, twice=True)]).sent
     assert len(case.record.receipts) == 2
-    assert len(set(Desk.asked)) == 1
+    assert len(set(GatewayHandler.requests)) == 1
     assert len(case.record.jobs) == 1
 
 
 def test_a_case_is_sent_when_it_is_due_though_none_before_it_was_answered(url):
-    Desk.together = threading.Barrier(3)
-    notes = sent(url, [due(1), due(2), due(3)])
+    GatewayHandler.together = threading.Barrier(3)
+    notes = sent(url, [arrival(1), arrival(2), arrival(3)])
     assert [case.answered_s is not None for case in notes.sent] == [True] * 3
 
 
 def test_latencies_count_from_when_a_case_was_due(url):
-    (case,) = sent(url, [due(1, at_s=-5.0)]).sent
+    (case,) = sent(url, [arrival(1, at_s=-5.0)]).sent
     assert case.late_s >= 5.0
     assert case.accepted_s >= 5.0
 
 
 def test_an_interruption_ends_sending_and_waits_for_nothing(url):
-    assert sent(url, [due(1), due(2, at_s=3600.0)], stopped=True).sent == []
+    assert sent(url, [arrival(1), arrival(2, at_s=3600.0)], stopped=True).sent == []
 
 
 def test_the_list_of_a_hospital_goes_back_to_what_it_had_before(url):
@@ -169,11 +172,11 @@ def test_the_list_of_a_hospital_goes_back_to_what_it_had_before(url):
     async def send(clients: Clients) -> None:
         await clients.record_newest_jobs()
         clients.begin()
-        await clients.send_all([due(1)])
+        await clients.send_all([arrival(1)])
         await clients.settle(30)
         listed.update(await clients.list_jobs())
 
-    Desk.cases["earlier"] = "9.0"
+    GatewayHandler.cases["earlier"] = "9.0"
     notes = with_clients(url, send)
     assert [job["job_id"] for job in listed["load-01"]] == list(
         notes.sent[0].record.jobs

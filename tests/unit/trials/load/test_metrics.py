@@ -136,13 +136,13 @@ def test_little_growth_of_much_and_of_little_is_flat():
             }
         )
     )
-    assert [each.flat for each in grown] == [True, True]
+    assert [item.flat for item in grown] == [True, True]
 
 
 def test_only_what_is_there_to_the_end_is_judged():
     looks = samples({"api": [1.0] * 9, "worker": [1.0] * 9})
     del looks[-1].memory_mib["worker"]
-    assert [each.child for each in growth(looks)] == ["api"]
+    assert [item.child for item in growth(looks)] == ["api"]
     assert growth(looks[:2]) == []
 
 

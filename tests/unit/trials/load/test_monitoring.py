@@ -38,10 +38,10 @@ class Desk:
         if path == "/v1/hospitals":
             self.hospitals.append(json["name"])
             return json
-        made = f"{len(self.keys):012x}"
-        self.keys[made] = json["hospital"]
+        text = f"{len(self.keys):012x}"
+        self.keys[text] = json["hospital"]
         return {
-            "id": made,
+            "id": text,
             "key": f"secret of {json['hospital']}",
             "hospital": json["hospital"],
         }
@@ -62,10 +62,10 @@ def home(tmp_path: Path) -> Home:
 
 def state(home: Home, pid: int) -> None:
     process = ProcessId.from_pid(os.getpid())
-    told = StackState(
+    result = StackState(
         str(home.root), process, "", "", "", "", children={"api": process}
     )
-    replace(told, children={"api": ProcessId.from_pid(pid)}).save(home)
+    replace(result, children={"api": ProcessId.from_pid(pid)}).save(home)
 
 
 def test_a_look_tells_how_much_waits_and_what_each_child_takes(home):
@@ -107,8 +107,8 @@ def test_a_process_that_has_ended_takes_nothing():
 
 
 def test_what_is_below_a_process_counts_with_it():
-    ours, parents = memory_mib({"we": os.getpid(), "above": os.getppid()}).values()
-    assert parents > ours > 0
+    own_mib, parents = memory_mib({"we": os.getpid(), "above": os.getppid()}).values()
+    assert parents > own_mib > 0
 
 
 def test_each_hospital_has_a_key_until_the_load_is_over_and_is_made_only_once():
@@ -128,10 +128,10 @@ def test_keys_are_revoked_when_the_load_ends_with_an_error():
 
 def test_keys_that_cannot_be_revoked_are_told_of_and_lose_no_report():
     desk = Desk()
-    told = []
-    with hospital_keys(desk, ["load-01"], told.append):
+    values = []
+    with hospital_keys(desk, ["load-01"], values.append):
         desk.away = True
-    assert "end by themselves" in told[0]
+    assert "end by themselves" in values[0]
 
 
 def test_without_a_live_model_no_load_begins():

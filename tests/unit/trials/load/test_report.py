@@ -37,16 +37,16 @@ def test_every_figure_is_drawn_and_named_to_who_cannot_see_it(page):
 def test_the_page_says_its_rules_and_that_they_were_kept(page):
     for rule in run().rules:
         assert rule.name in page
-    assert "Every record was kept that could be judged." in page
+    assert "Every promise was kept that could be judged." in page
     assert "under 10 minutes processes still warm up" in page
 
 
 def test_a_broken_promise_heads_the_page_and_its_first_sentences_are_told():
-    lost = tuple(
+    violations = tuple(
         f"good case {number} of load-01 was never answered" for number in range(13)
     )
-    page = render(run(answers=Violations(lost=lost)))
-    assert "A record was broken." in page
+    page = render(run(answers=Violations(lost=violations)))
+    assert "A promise was broken." in page
     assert page.count("was never answered") == 10
     assert "and 3 more" in page
 
@@ -54,21 +54,21 @@ def test_a_broken_promise_heads_the_page_and_its_first_sentences_are_told():
 def test_the_json_beside_it_has_the_same_figures(tmp_path):
     went = run([Fault(1.0, "429")])
     write(went, tmp_path / "load.html")
-    told = json.loads((tmp_path / "load.json").read_text())
-    assert told["load"] == {"hospitals": 4, "rate": 5.0, "minutes": 1.0, "seed": 3}
-    assert told["cases"] == {"sent": len(went.sent), "done": len(went.sent), "open": 0}
-    assert (told["errors"], told["passed"]) == ({"429": 1}, True)
-    assert told["result"]["p95"] == pytest.approx(went.result.p95, abs=1e-4)
-    assert sum(count for _, count in told["result"]["histogram"]) == len(went.sent)
-    assert {rule["name"]: rule["state"] for rule in told["rules"]}[
+    body = json.loads((tmp_path / "load.json").read_text())
+    assert body["load"] == {"hospitals": 4, "rate": 5.0, "minutes": 1.0, "seed": 3}
+    assert body["cases"] == {"sent": len(went.sent), "done": len(went.sent), "open": 0}
+    assert (body["errors"], body["passed"]) == ({"429": 1}, True)
+    assert body["result"]["p95"] == pytest.approx(went.result.p95, abs=1e-4)
+    assert sum(count for _, count in body["result"]["histogram"]) == len(went.sent)
+    assert {rule["name"]: rule["state"] for rule in body["rules"]}[
         "flat memory"
     ] == "not judged"
 
 
 def test_the_json_of_a_broken_load_has_every_sentence():
-    told = to_json(run(answers=Violations(lost=("one", "two"))))
-    assert not told["passed"]
-    assert next(rule for rule in told["rules"] if rule["name"] == "none lost")[
+    result = to_json(run(answers=Violations(lost=("one", "two"))))
+    assert not result["passed"]
+    assert next(rule for rule in result["rules"] if rule["name"] == "none lost")[
         "broken"
     ] == [
         "one",

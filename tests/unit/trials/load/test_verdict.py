@@ -63,12 +63,12 @@ def test_waits_under_a_second_are_not_unfair_however_they_differ():
 
 
 def test_a_sentence_says_who_and_by_how_much():
-    told = [
+    values = [
         sentence
         for rule in rules(replace(GOOD, growth=[GROWING]))
         for sentence in rule.broken
     ]
-    assert told == ["worker grew by 90.0 MiB over 1000"]
+    assert values == ["worker grew by 90.0 MiB over 1000"]
 
 
 def test_what_cannot_be_seen_is_not_judged():

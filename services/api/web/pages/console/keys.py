@@ -3,7 +3,7 @@
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.keys.schemas import MOST_DAYS, MOST_OVERLAP_DAYS, YEAR_DAYS, Rotation
+from services.api.keys.schemas import MAX_DAYS, MAX_OVERLAP_DAYS, YEAR_DAYS, Rotation
 from services.api.keys.service import KeyService
 from services.api.web.actors import grantable_roles, hospital_names
 from services.api.web.console import render_console
@@ -12,9 +12,9 @@ from services.api.web.page import PageCallerSessionDep, PageKeyManager, page_rou
 router = page_router()
 DAYS = {
     "year": YEAR_DAYS,
-    "most": MOST_DAYS,
+    "max": MAX_DAYS,
     "overlap": Rotation().overlap_days,
-    "most_overlap": MOST_OVERLAP_DAYS,
+    "max_overlap": MAX_OVERLAP_DAYS,
 }
 SOON_DAYS = 30
 """A key that expires within this time is marked."""

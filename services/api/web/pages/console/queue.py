@@ -21,12 +21,12 @@ def queue_page(
     reason: PlainText = "",
 ) -> HTMLResponse:
     service = QueueService(session, dependencies.notifier)
-    letters = service.dead_letters(reason) if reason else []
+    dead_letters = service.dead_letters(reason) if reason else []
     return render_console(
         request,
         visitor,
         "queue.html",
         queue=service.read(),
         reason=reason,
-        letters=letters,
+        dead_letters=dead_letters,
     )

@@ -12,18 +12,23 @@ from services.api.wallboard.schemas import (
     WallboardWorker,
 )
 from services.api.web.languages import TRANSLATIONS
-from services.api.web.pages.wallboard import duration_text, rate_text, overall_state, flow_state
+from services.api.web.pages.wallboard import (
+    duration_text,
+    flow_state,
+    overall_state,
+    rate_text,
+)
 
 NOW = datetime(2026, 11, 25, 12, 31, tzinfo=UTC)
 MODEL = MonitoredModelView(digest="d" * 64, name="light", version=2)
 REFER = RateView(value=None, low=0, high=1, count=0, of=0)
 
 
-def flow(waiting=0, **told):
+def flow(waiting=0, **changes):
     lanes = [
         LaneView(lane="urgent", waiting=waiting, oldest_s=2.0 if waiting else None)
     ]
-    quiet = {
+    idle = {
         "results": 0,
         "per_minute": 0,
         "p50_s": None,
@@ -31,7 +36,9 @@ def flow(waiting=0, **told):
         "running": 0,
         "dead_letters": 0,
     }
-    return FlowView(**quiet | {"waiting": lanes, "failures": [], "refer": REFER} | told)
+    return FlowView(
+        **idle | {"waiting": lanes, "failures": [], "refer": REFER} | changes
+    )
 
 
 def worker(alive=True):
@@ -40,8 +47,8 @@ def worker(alive=True):
     )
 
 
-def wall(house=None, workers=None, model=MODEL, degraded=None):
-    parts = {
+def wallboard(house=None, workers=None, model=MODEL, degraded=None):
+    empty_parts = {
         "series": [],
         "hospitals": [],
         "bucket_s": 60,
@@ -49,34 +56,33 @@ def wall(house=None, workers=None, model=MODEL, degraded=None):
         "since": NOW,
         "as_of": NOW,
     }
-    seen = [worker()] if workers is None else workers
     return WallboardView(
         house=house or flow(),
-        workers=seen,
+        workers=[worker()] if workers is None else workers,
         model=model,
         degraded=degraded or {},
-        **parts,
+        **empty_parts,
     )
 
 
 @pytest.mark.parametrize(
-    ("view", "kind", "key"),
+    ("view", "kind", "label"),
     [
-        (wall(model=None), "bad", "no_model"),
-        (wall(workers=[worker(alive=False)]), "bad", "no_worker"),
-        (wall(degraded={"broker": "away"}), "bad", "degraded"),
-        (wall(workers=[worker(), worker(alive=False)]), "warn", "silent"),
-        (wall(flow(dead_letters=1)), "warn", "dead_letters"),
-        (wall(), "quiet", "idle"),
+        (wallboard(model=None), "bad", "no_model"),
+        (wallboard(workers=[worker(alive=False)]), "bad", "no_worker"),
+        (wallboard(degraded={"broker": "away"}), "bad", "degraded"),
+        (wallboard(workers=[worker(), worker(alive=False)]), "warn", "silent"),
+        (wallboard(flow(dead_letters=1)), "warn", "dead_letters"),
+        (wallboard(), "quiet", "idle"),
     ],
 )
-def test_the_worst_is_told_first(view, kind, key):
-    told = overall_state(view)
-    assert (told.kind, told.label) == (kind, key)
+def test_the_overall_state_is_the_worst_of_all(view, kind, label):
+    state = overall_state(view)
+    assert (state.kind, state.label) == (kind, label)
 
 
 @pytest.mark.parametrize(
-    ("told", "key"),
+    ("hospital_flow", "label"),
     [
         (
             flow(
@@ -90,12 +96,12 @@ def test_the_worst_is_told_first(view, kind, key):
         (flow(results=4), "done"),
     ],
 )
-def test_a_hospital_stands_as_its_cases_do(told, key):
-    assert flow_state(told).label == key
+def test_a_hospitals_state_is_that_of_its_cases(hospital_flow, label):
+    assert flow_state(hospital_flow).label == label
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "text"),
     [
         (None, "–"),
         (1.84, "1.8 s"),
@@ -105,13 +111,13 @@ def test_a_hospital_stands_as_its_cases_do(told, key):
         (7400, "2 h 3 min"),
     ],
 )
-def test_times_are_said_as_somebody_would(seconds, told):
-    assert duration_text(seconds, TRANSLATIONS["en"]) == told
+def test_a_duration_has_the_units_that_fit_its_length(seconds, text):
+    assert duration_text(seconds, TRANSLATIONS["en"]) == text
 
 
 @pytest.mark.parametrize(
-    ("rate", "told"),
+    ("rate", "text"),
     [(0, "0"), (0.001, "< 0.01"), (0.067, "0.07"), (4.12, "4.1"), (40.8, "41")],
 )
-def test_a_rate_has_the_digits_that_count(rate, told):
-    assert rate_text(rate) == told
+def test_a_rate_has_two_significant_digits(rate, text):
+    assert rate_text(rate) == text

@@ -6,19 +6,19 @@ from services.api.reports.sentences import translator
 from services.api.web.plots.case import LEFT, SPAN, WIDTH, outline, risk_scale
 from tests.support.builders import result
 
-SAY = translator("en")
+TRANSLATE = translator("en")
 
 
-def drawn(**changed) -> ElementTree.Element:
-    return ElementTree.fromstring(risk_scale(SAY, result(**changed)))
+def scale_figure(**changes) -> ElementTree.Element:
+    return ElementTree.fromstring(risk_scale(TRANSLATE, result(**changes)))
 
 
 def by_class(figure: ElementTree.Element, name: str) -> ElementTree.Element | None:
     return figure.find(f"*[@class='{name}']")
 
 
-def test_the_bar_is_filled_up_to_the_risk_and_the_marks_stand_at_their_shares():
-    figure = drawn()
+def test_the_bar_ends_at_the_risk_and_the_marks_are_at_their_shares():
+    figure = scale_figure()
     assert float(by_class(figure, "risk malignant").get("width")) == pytest.approx(
         0.42 * SPAN, abs=0.1
     )
@@ -28,13 +28,13 @@ def test_the_bar_is_filled_up_to_the_risk_and_the_marks_stand_at_their_shares():
         )
 
 
-def test_the_figure_is_said_in_words():
-    assert "the decision changes at 19 %" in drawn().find("desc").text
+def test_the_figure_has_a_description_in_words():
+    assert "the decision changes at 19 %" in scale_figure().find("desc").text
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_the_words_of_a_mark_at_an_end_stay_inside(share):
-    middle = float(by_class(drawn(cutoff_risk=share), "cutoff").get("x"))
+def test_the_label_of_a_mark_at_an_end_stays_inside(share):
+    middle = float(by_class(scale_figure(cutoff_risk=share), "cutoff").get("x"))
     assert 50 < middle < WIDTH - 50
 
 
@@ -48,7 +48,7 @@ def test_the_words_of_a_mark_at_an_end_stay_inside(share):
 def test_an_outline_lies_over_the_image_in_its_own_pixels(roi, shape):
     figure = ElementTree.fromstring(outline(roi, 300, 200))
     assert figure.get("viewBox") == "0 0 300 200"
-    assert [each.tag for each in figure] == [shape, shape]
+    assert [element.tag for element in figure] == [shape, shape]
 
 
 def test_without_an_outline_nothing_lies_over_the_image():

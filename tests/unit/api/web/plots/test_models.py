@@ -1,19 +1,19 @@
-"""Figures: known points lie where their numbers say."""
+"""Known points of a figure are at the pixels of their numbers."""
 
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from services.api.web.plots.models import (
-    Frame,
     FigureText,
+    Frame,
     calibration,
     learning,
     roc,
     round_above,
 )
 
-SAID = FigureText("fig", "A & B", "described", "x", "y")
+TEXT = FigureText(key="fig", title="A & B", desc="described", x="x", y="y")
 FRAME = Frame()
 BIN = {
     "mean_probability": 0.5,
@@ -25,8 +25,8 @@ BIN = {
 
 
 def parts(svg, tag, kind):
-    found = ET.fromstring(svg).iter(tag)
-    return [each for each in found if kind in (each.get("class") or "").split()]
+    elements = ET.fromstring(svg).iter(tag)
+    return [element for element in elements if kind in element.get("class", "").split()]
 
 
 def test_corners_of_the_data_are_corners_of_the_frame():
@@ -37,42 +37,42 @@ def test_corners_of_the_data_are_corners_of_the_frame():
 
 def test_curves_run_through_their_points_and_bands_around_them():
     side = {"points": [[0, 0], [0.5, 0.5], [1, 1]], "band": [[0, 0, 0.5], [1, 1, 1]]}
-    drawn = roc({"candidate": side, "live": side}, SAID)
-    [curve] = parts(drawn, "polyline", "candidate")
+    svg = roc({"candidate": side, "live": side}, TEXT)
+    [curve] = parts(svg, "polyline", "candidate")
     assert curve.get("points") == "52.0,282.0 200.0,147.0 348.0,12.0"
-    [band] = parts(drawn, "polygon", "live")
+    [band] = parts(svg, "polygon", "live")
     assert band.get("points") == "52.0,147.0 348.0,12.0 348.0,12.0 52.0,282.0"
-    [chance] = parts(drawn, "polyline", "chance")
+    [chance] = parts(svg, "polyline", "chance")
     assert chance.get("points") == "52.0,282.0 348.0,12.0"
 
 
-def test_a_bin_lies_at_its_risk_and_rate_with_its_interval_and_its_counts():
-    drawn = calibration(
-        {"candidate": [BIN, BIN | {"mean_probability": 0.1, "count": 1}]}, SAID
+def test_a_bin_is_at_its_risk_and_rate_with_its_interval_and_counts():
+    svg = calibration(
+        {"candidate": [BIN, BIN | {"mean_probability": 0.1, "count": 1}]}, TEXT
     )
-    large, small = parts(drawn, "circle", "bin")
+    large, small = parts(svg, "circle", "bin")
     assert (large.get("cx"), large.get("cy"), large.get("r")) == (
         "200.0",
         "214.5",
         "9.0",
     )
     assert (small.get("r"), large[0].text) == ("6.0", "1 / 4")
-    whisker = parts(drawn, "line", "whisker")[0]
+    whisker = parts(svg, "line", "whisker")[0]
     assert (whisker.get("y1"), whisker.get("y2")) == ("268.5", "93.0")
 
 
 def test_a_figure_names_and_describes_itself():
-    root = ET.fromstring(calibration({}, SAID))
+    root = ET.fromstring(calibration({}, TEXT))
     assert root.get("aria-labelledby") == "fig-title fig-desc"
-    assert [each.text for each in root[:2]] == ["A & B", "described"]
-    assert "style" not in calibration({}, SAID)
+    assert [element.text for element in root[:2]] == ["A & B", "described"]
+    assert "style" not in calibration({}, TEXT)
 
 
 def test_epochs_run_from_the_first_to_the_last_under_a_round_top():
-    drawn = learning({"tuning/1/0": [(1, 0.8), (2, 0.4), (3, 0.2)]}, SAID)
-    [curve] = parts(drawn, "polyline", "curve")
+    svg = learning({"tuning/1/0": [(1, 0.8), (2, 0.4), (3, 0.2)]}, TEXT)
+    [curve] = parts(svg, "polyline", "curve")
     assert curve.get("points") == "52.0,44.0 200.0,108.0 348.0,140.0"
-    assert [each.text for each in parts(drawn, "text", "tick")] == [
+    assert [element.text for element in parts(svg, "text", "tick")] == [
         "1",
         "2",
         "3",
@@ -83,12 +83,12 @@ def test_epochs_run_from_the_first_to_the_last_under_a_round_top():
 
 
 def test_before_the_first_epoch_there_are_axes_and_no_line():
-    assert parts(learning({}, SAID), "polyline", "curve") == []
+    assert parts(learning({}, TEXT), "polyline", "curve") == []
 
 
 @pytest.mark.parametrize(
     ("value", "above"),
     [(0, 1), (0.7, 1), (1, 1), (1.2, 2), (0.03, 0.05), (6, 10), (20, 20)],
 )
-def test_a_round_number_is_found_above(value, above):
+def test_the_end_of_an_axis_is_the_next_round_number(value, above):
     assert round_above(value) == pytest.approx(above)

@@ -6,22 +6,26 @@ from services.api.web.plots.wallboard import HEIGHT, PADDING, WIDTH, runs, spark
 
 
 def lines(values):
-    drawn = ElementTree.fromstring(
-        sparkline("key", "Title & more", "Desc", {"first": values})
+    """The points of each polyline."""
+    svg = sparkline(
+        key="key", title="Title & more", desc="Desc", lines={"first": values}
     )
-    return [
-        [tuple(map(float, point.split(","))) for point in each.get("points").split()]
-        for each in drawn.iter("polyline")
-    ]
+    polylines = ElementTree.fromstring(svg).iter("polyline")
+    return [points_of(polyline) for polyline in polylines]
 
 
-def test_the_highest_value_is_at_the_top_and_nothing_at_the_bottom():
+def points_of(polyline):
+    points = polyline.get("points").split()
+    return [tuple(map(float, point.split(","))) for point in points]
+
+
+def test_the_highest_value_is_at_the_top_and_zero_at_the_bottom():
     assert lines([0.0, 5.0, 10.0]) == [
         [(0, HEIGHT - PADDING), (WIDTH / 2, HEIGHT / 2), (WIDTH, PADDING)]
     ]
 
 
-def test_a_step_without_results_leaves_a_gap_and_a_lone_value_is_seen():
+def test_a_step_without_results_leaves_a_gap_and_a_single_value_is_visible():
     first, second = lines([1.0, 1.0, None, 2.0, None])
     assert len(first) == len(second) == 2
     assert second[0][0] < 0.75 * WIDTH < second[1][0]

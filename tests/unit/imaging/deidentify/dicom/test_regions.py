@@ -17,9 +17,9 @@ REAL = Path(__file__).parents[5].parent / "shared" / "data" / "dicom"
 PIXELS = np.random.default_rng(2).integers(60, 200, (64, 96)).astype(np.uint8)
 
 
-def region(left, top, right, bottom, shown=1) -> Dataset:
+def region(left, top, right, bottom, spatial_format=1) -> Dataset:
     item = Dataset()
-    item.RegionSpatialFormat = shown
+    item.RegionSpatialFormat = spatial_format
     item.RegionDataType = 1
     item.RegionLocationMinX0 = left
     item.RegionLocationMinY0 = top
@@ -74,8 +74,8 @@ def test_black_is_what_the_picture_shows_as_black():
     stream = BytesIO()
     dataset.save_as(stream)
     for coloured in (data, stream.getvalue()):
-        shown = decode(clean(coloured, KEY).data).pixels
-        assert (shown == np.where(INSIDE, PIXELS, 0)).all()
+        pixels = decode(clean(coloured, KEY).data).pixels
+        assert (pixels == np.where(INSIDE, PIXELS, 0)).all()
 
 
 def test_a_compressed_loop_stays_compressed_without_loss():
@@ -103,7 +103,7 @@ def test_run_length_coding_is_decoded_and_colours_stay():
 def test_regions_that_do_not_fit_the_image_or_show_no_image_blank_nothing():
     for regions in (
         [region(4, 6, 300, 40)],
-        [region(4, 6, 30, 40, shown=4)],
+        [region(4, 6, 30, 40, spatial_format=4)],
         [region(0, 0, 95, 63)],
     ):
         cleaned = clean(dicom_file(PIXELS, SequenceOfUltrasoundRegions=regions), KEY)
@@ -135,7 +135,7 @@ def test_uncompressed_pixels_that_are_cut_short_are_refused_before_anything_is_d
 @pytest.mark.skipif(not REAL.exists(), reason="../shared/data is not here")
 def test_a_real_file_keeps_its_three_regions_and_loses_the_rest():
     data = (REAL / "gdcm-US-ALOKA-16.dcm").read_bytes()
-    before = decode(data).pixels
-    after = decode(clean(data, KEY).data).pixels
-    assert (after[24:416, 32:640] == before[24:416, 32:640]).all()
-    assert after[:24].max() == after[416:].max() == after[0, 0]
+    original = decode(data).pixels
+    cleaned = decode(clean(data, KEY).data).pixels
+    assert (cleaned[24:416, 32:640] == original[24:416, 32:640]).all()
+    assert cleaned[:24].max() == cleaned[416:].max() == cleaned[0, 0]
