@@ -1,4 +1,4 @@
-"""Images decoded for the gateway, never in its own process."""
+"""Decodes images for the gateway in another process, never in its own."""
 
 from threading import BoundedSemaphore
 
@@ -10,22 +10,22 @@ from shared.settings import Settings
 
 PROCESSES = 1
 MAX_REQUESTS = 3
-"""Requests that may wait for a process or be at one."""
+"""Maximum number of requests that wait for a process or use one."""
 WAIT_S = 5.0
-"""How long a further request waits to be let in."""
+"""How long a further request waits for a place."""
 
 
 class DecoderPoolBusy(Unavailable):
-    code = "too-many-looks"
+    code = "too-many-previews"
     retry_after_s = 2
     text = (
-        "Too many images are being looked at just now. "
-        "Nothing was lost; look again in a few seconds."
+        "Too many images are being read just now. "
+        "Nothing was lost; try again in a few seconds."
     )
 
 
 class DecoderPool:
-    """Its process starts with the first image."""
+    """The process starts with the first image."""
 
     def __init__(self, settings: Settings) -> None:
         bounds = Bounds(seconds=settings.decode_s, memory_mib=settings.decode_mib)
@@ -33,7 +33,7 @@ class DecoderPool:
         self._requests = BoundedSemaphore(MAX_REQUESTS)
 
     def decode(self, data: bytes, frame: int | None = None) -> UltrasoundImage:
-        """As `SandboxPool.decode`; DecoderPoolBusy where too many wait."""
+        """Like `SandboxPool.decode`. Raises DecoderPoolBusy if too many requests wait."""
         if not self._requests.acquire(timeout=WAIT_S):
             raise DecoderPoolBusy
         try:

@@ -1,4 +1,4 @@
-"""Builds a model card: intended use, data, method, performance and limits of a model, as JSON values.
+"""Builds a model card: intended use, data, method, performance and limits, as JSON values.
 
 Source of the form: Mitchell et al., FAT* 2019.
 """
@@ -208,9 +208,9 @@ def _performance(bundle: Bundle) -> dict[str, Any]:
     metrics = bundle.manifest.metrics
     table = confusion_table(bundle)
     folds = int(metrics["folds"])
-    known = _known_patients(bundle)
+    known_patients = _known_patients(bundle)
     return {
-        "how": VALIDATION_METHOD.format(folds=folds, known=known),
+        "how": VALIDATION_METHOD.format(folds=folds, known=known_patients),
         "images": int(metrics["images"]),
         "folds": folds,
         "prevalence": metrics["prevalence"],

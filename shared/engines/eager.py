@@ -1,4 +1,4 @@
-"""PyTorch, layer by layer, in float32. This engine is the reference for the results of all others."""
+"""PyTorch, layer by layer, in float32. The results of all other engines are compared with it."""
 
 import torch
 

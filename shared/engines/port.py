@@ -1,4 +1,4 @@
-"""The port for compute: an engine compiles a tapped network once, then runs it on any number of images.
+"""The port for compute: an engine compiles a tapped network once, then runs it on any images.
 
 Everything without gradients uses it: feature extraction while a model is fitted, inference in a
 bundle, and the passes of an occlusion map. Tuning, training on phantoms and Grad-CAM need gradients
@@ -19,7 +19,7 @@ Images = NDArray[np.float32]
 See `TapNetwork.forward`.
 """
 Features = NDArray[np.float32]
-"""(N, D) as from `TapNetwork.forward`: the taps concatenated, then the log-odds of a tuned network."""
+"""(N, D) as from `TapNetwork.forward`: all taps, then the log-odds of a tuned network."""
 
 
 class Precision(StrEnum):

@@ -1,4 +1,4 @@
-"""Errors of a training set, or of an image whose features are extracted, each with the next step."""
+"""Errors of a training set, or of an image in feature extraction, each with the next step."""
 
 from shared.errors import InputError, SeraError
 

@@ -98,8 +98,8 @@ class NetworkCard:
     ----------
     input_px : side of the square input
     taps : tap by name, in the order of the layers
-    embedding : the tap before the last fully connected layer; tuning puts a new layer of two classes
-        there
+    embedding : the tap before the last fully connected layer; tuning puts a new layer of two
+        classes there
     weights : None if there are none to download and the network is trained from scratch
     source : the paper
     """

@@ -1,4 +1,7 @@
-"""Writes docs/networks.md from the cards: `python -m shared.networks.catalogue > docs/networks.md`."""
+"""Writes docs/networks.md from the cards.
+
+The command is `python -m shared.networks.catalogue > docs/networks.md`.
+"""
 
 import sys
 from collections.abc import Iterable
@@ -15,8 +18,8 @@ hand.
 A tap is a place in the network where features are read. A stage of convolutions has the taps
 {POOLED_TAP_NAMES}
 (over the whole crop, its middle half, the nodule, its rim, the tissue around it). The taps of the
-last such stage are also called `{Pool.AVERAGE}` and so on, without the stage. A fully connected layer
-is one tap, under its own name. The embedding is the tap before the network's last fully connected
+last such stage are also called `{Pool.AVERAGE}` and so on, without the stage. A fully connected
+layer is one tap, under its own name. The embedding is the tap before the network's last fully connected
 layer; tuning puts its layer of two classes there.
 
 """
@@ -24,10 +27,10 @@ WEIGHTS_SECTION = """
 ## Weight files
 
 SERA looks for each name in this order in `SERA_WEIGHTS_DIR`, then among earlier downloads, and then
-downloads. The ending gives the format: `.pth` is a state dict saved by torch, `.safetensors` one saved
-by safetensors, `.mat` a MatConvNet file. OverFeat's `net_weight_1` (in the archive of its release,
-github.com/sermanet/OverFeat) has no ending. torchvision's files are used unchanged. The licence is the
-weights', not SERA's.
+downloads. The ending gives the format: `.pth` is a state dict saved by torch, `.safetensors` one
+saved by safetensors, `.mat` a MatConvNet file. OverFeat's `net_weight_1` (in the archive of its
+release, github.com/sermanet/OverFeat) has no ending. torchvision's files are used unchanged. The
+licence is the weights', not SERA's.
 
 """
 

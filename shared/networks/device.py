@@ -12,7 +12,7 @@ def compute_device() -> torch.device:
 
 
 def device_name() -> str:
-    """The device's name for people: the GPU's model, or the CPU with PyTorch's number of threads."""
+    """The device's name: the GPU's model, or the CPU with PyTorch's number of threads."""
     if compute_device().type == "cuda":
         return f"CUDA, {torch.cuda.get_device_name()}"
     threads = torch.get_num_threads()

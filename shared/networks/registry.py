@@ -22,7 +22,10 @@ class Network(Protocol):
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        """The layers by stage, from input to output; each stage takes the output of the one before."""
+        """The layers by stage, from input to output.
+
+        Each stage takes the output of the one before.
+        """
         ...
 
 

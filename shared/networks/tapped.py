@@ -149,9 +149,9 @@ def _tap(card: NetworkCard, name: str) -> Tap:
 
 
 def _stages_up_to(
-    needed: set[str], stages: OrderedDict[str, nn.Module]
+    required: set[str], stages: OrderedDict[str, nn.Module]
 ) -> OrderedDict[str, nn.Module]:
-    """The stages from the first one to the deepest of those that are needed."""
+    """The stages from the first one to the deepest of those that are required."""
     names = list(stages)
-    deepest = max(names.index(stage) for stage in needed)
+    deepest = max(names.index(stage) for stage in required)
     return OrderedDict((name, stages[name]) for name in names[: deepest + 1])

@@ -1,4 +1,4 @@
-"""Recipes: networks, taps, classifiers, fusion and cut-off, read from TOML into frozen dataclasses."""
+"""Recipes: networks, taps, classifiers, fusion and cut-off, as frozen dataclasses from TOML."""
 
 from shared.recipes.directory import RecipeDirectory, RefusedRecipeFile
 from shared.recipes.errors import (

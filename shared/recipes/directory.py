@@ -1,4 +1,4 @@
-"""Lists the recipes that ship together with an operator's own; files are read again at every call."""
+"""Lists the recipes that ship and an operator's own; files are read again at every call."""
 
 import os
 import re
@@ -28,7 +28,7 @@ class RefusedRecipeFile:
 
 
 class RecipeDirectory:
-    """The recipes that ship, and a folder of custom recipes (SERA_RECIPES_DIR), one `NAME.toml` each.
+    """The recipes that ship, and those in a folder (SERA_RECIPES_DIR), one `NAME.toml` each.
 
     Without a folder, or with one that does not exist, only the recipes that ship are listed.
     """

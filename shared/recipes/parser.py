@@ -63,14 +63,14 @@ def _read_table(kind: type[T], table: object, path: str) -> T:
             key=path.rstrip(".") or "(top)", problem="a table is expected"
         )
     hints = get_type_hints(kind)
-    known = {field.name: field for field in fields(kind)}
+    fields_by_name = {field.name: field for field in fields(kind)}
     for key in table:
-        if key not in known:
+        if key not in fields_by_name:
             raise RecipeInvalid(
                 key=path + key,
-                problem=f"the key is unknown; known are {', '.join(known)}",
+                problem=f"the key is unknown; known are {', '.join(fields_by_name)}",
             )
-    for name, field in known.items():
+    for name, field in fields_by_name.items():
         is_required = field.default is field.default_factory is MISSING
         if is_required and name not in table:
             raise RecipeInvalid(key=path + name, problem="it is missing")
@@ -121,8 +121,8 @@ def _read_scalar(hint: Any, value: object, key: str) -> Any:
         return hint(value)
     accepted_types = (int, float) if hint is float else (hint,)
     if type(value) not in accepted_types or not _is_bounded(value):
-        shown = str(value)[:MAX_SHOWN_CHARACTERS]
-        raise RecipeInvalid(key=key, problem=f"{shown!r} is no {hint.__name__}")
+        shortened = str(value)[:MAX_SHOWN_CHARACTERS]
+        raise RecipeInvalid(key=key, problem=f"{shortened!r} is no {hint.__name__}")
     return hint(value)
 
 
@@ -233,8 +233,10 @@ def _check_members(
         )
 
 
-def _check_names(key: str, names: Collection[str], known: Collection[str]) -> None:
-    unknown = set(names) - set(known)
+def _check_names(
+    key: str, names: Collection[str], valid_names: Collection[str]
+) -> None:
+    unknown = set(names) - set(valid_names)
     if unknown:
         raise RecipeInvalid(
             key=key, problem=f"{', '.join(sorted(unknown))}: no such feature set"

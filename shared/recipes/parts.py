@@ -249,7 +249,7 @@ class Comparisons:
 
 @dataclass(frozen=True)
 class Decision:
-    """Images with more novelty than the share `novelty_quantile` of the training images are referred."""
+    """Images with more novelty than the quantile `novelty_quantile` in training are referred."""
 
     cutoff: Cutoff = Cutoff.YOUDEN
     calibration: Calibration = Calibration.SIGMOID

@@ -1,4 +1,4 @@
-"""The Chromium that the pages are tried in: the system's own, or Debian's, fetched where this user may."""
+"""Finds the Chromium for the browser tests: the system's, or Debian's package if this user may install it."""
 
 import os
 import shutil
@@ -14,30 +14,29 @@ NAMES = (
     "google-chrome",
     "google-chrome-stable",
 )
-"""The first is the same browser without windows: what starts with each of the others' contexts takes it seconds."""
+"""The first is the same browser without windows. The others take seconds to open a context."""
 PACKAGES = (Path(__file__).parents[2] / ".ci" / "packages.txt").read_text().split()
 HOW = " ".join(("apt-get", "install", *PACKAGES))
 
 
 def find_chromium() -> str | None:
-    """Its path; None where there is none and none may be installed."""
+    """The path of the browser; None if there is none and none may be installed."""
     return _present() or (_install() and _present()) or None
 
 
 def _present() -> str | None:
-    path = next((path for name in NAMES if (path := shutil.which(name))), None)
+    paths = [shutil.which(name) for name in NAMES]
+    path = next((path for path in paths if path), None)
     return path if path and _driver_starts() else None
 
 
 def _driver_starts() -> bool:
     """Playwright's own Node.js needs a library that a small Debian lacks."""
     node = compute_driver_executable()[0]
-    return (
-        subprocess.run(
-            [node, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ).returncode
-        == 0
+    process = subprocess.run(
+        [node, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    return process.returncode == 0
 
 
 def _install() -> bool:

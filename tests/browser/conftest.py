@@ -1,4 +1,4 @@
-"""SERA whole, once for the session, and a real browser before it: people of every role, on a desk or a phone."""
+"""The whole stack once for the session, and a real browser: people of every role, on a desktop or a phone."""
 
 import os
 import queue
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from argon2 import PasswordHasher
@@ -32,15 +32,15 @@ from tests.browser.chromium import HOW, find_chromium
 from tests.e2e.stage import Stage, free_port
 from tests.support.sign_in import PASSWORD
 
-DESK = {"width": 1280, "height": 900}
+DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 SCREENSHOTS = os.environ.get("SERA_SCREENSHOTS")
-"""A folder to keep the guide's screenshots in; else they go with the test's temporary files."""
-PATIENCE_MS = 60_000
-expect.set_options(timeout=PATIENCE_MS)
-EXPECTED = re.compile("Failed to load resource")
-"""What a browser's console says of an answer that a page itself reports."""
+"""The folder for the guide's screenshots; by default the test's temporary folder."""
+TIMEOUT_MS = 60_000
+expect.set_options(timeout=TIMEOUT_MS)
+EXPECTED_ERROR = re.compile("Failed to load resource")
+"""The browser's own console message about an error response, which the page reports itself."""
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +53,7 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="module")
 def chromium(chromium_path: str) -> Iterator[Browser]:
-    """Ended with the module, since no test may call `asyncio.run` while Playwright's event loop runs."""
+    """Closed after each module: no test may call `asyncio.run` while Playwright's event loop runs."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path)
         yield browser
@@ -62,7 +62,7 @@ def chromium(chromium_path: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def own_recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the stack's operators lay recipes of their own."""
+    """The folder of the stack's own recipes."""
     return tmp_path_factory.mktemp("recipes")
 
 
@@ -73,65 +73,70 @@ def stage(
     own_recipes: Path,
     first_bundle: Path,
 ) -> Iterator[Stage]:
-    """The stack that `./sera up` runs, in a home of its own, with a first model live."""
-    said: queue.Queue[Event] = queue.Queue()
+    """The stack that `./sera up` runs, in a separate home folder, with a first live model."""
+    events: queue.Queue[Event] = queue.Queue()
     home = tmp_path_factory.mktemp("sera") / "home"
-    told = {"SERA_RING_EVERY_S": "1", "SERA_RECIPES_DIR": str(own_recipes)}
+    extra_env = {"SERA_RING_EVERY_S": "1", "SERA_RECIPES_DIR": str(own_recipes)}
     settings = {
         "durable": False,
         "backoff": Backoff(0.1, 1.0),
-        "extra_env": told,
-        "observe": said.put,
+        "extra_env": extra_env,
+        "observe": events.put,
     }
     with Stack(home, free_port(), **settings) as stack:
-        running = Stage(stack, said)
+        running = Stage(stack, events)
         running.publish(first_bundle)
         yield running
         running.close()
 
 
 @pytest.fixture(scope="session")
-def book(stage: Stage) -> Iterator[Ledger]:
-    """The stack's ledger, for what a test needs to be there."""
-    opened = Ledger(stage.stack.database_url)
-    yield opened
-    opened.close()
+def stack_ledger(stage: Stage) -> Iterator[Ledger]:
+    """The stack's ledger, for the data that a test needs."""
+    ledger = Ledger(stage.stack.database_url)
+    yield ledger
+    ledger.close()
 
 
 @pytest.fixture(scope="session")
-def make_person(book: Ledger) -> Callable[..., Person]:
-    """A person with the password of the tests, who need not change it."""
+def make_person(stack_ledger: Ledger) -> Callable[..., Person]:
+    """Creates people with the password of the tests, which they need not change."""
 
     def make(
         role: Role = Role.SUBMITTER, hospital: str = "north", name: str | None = None
     ) -> Person:
-        with book.system_session("test") as house:
-            home = house.hospitals.ensure(hospital) if role in HOSPITAL_ROLES else None
-            made = house.people.create(
-                name or f"{role}-{uuid4().hex[:6]}", role, home, CHEAP.hash(PASSWORD)
+        with stack_ledger.system_session("test") as session:
+            hospital_id: UUID | None = None
+            if role in HOSPITAL_ROLES:
+                hospital_id = session.hospitals.ensure(hospital)
+            person = session.people.create(
+                name or f"{role}-{uuid4().hex[:6]}",
+                role,
+                hospital_id,
+                CHEAP_HASHER.hash(PASSWORD),
             )
-        with book.engine.begin() as line:
-            line.execute(
+        with stack_ledger.engine.begin() as connection:
+            connection.execute(
                 text("UPDATE people SET must_change = false WHERE id = :id"),
-                {"id": made.id},
+                {"id": person.id},
             )
-        return made
+        return person
 
     return make
 
 
 @dataclass
-class Door:
-    """Opens pages for people, and hears what their consoles say."""
+class PageOpener:
+    """Opens pages for people, and collects the errors of their consoles."""
 
     browser: Browser
     stage: Stage
-    book: Ledger
+    ledger: Ledger
     make_person: Callable[..., Person]
     contexts: list[BrowserContext] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
 
-    def enter(
+    def open(
         self,
         role: Role | None = Role.SUBMITTER,
         hospital: str = "north",
@@ -143,15 +148,15 @@ class Door:
         zone: str | None = None,
         path: str | None = None,
     ) -> Page:
-        """A page of somebody signed in (of nobody with role None), at `path`."""
+        """A page at `path` for a person with this role; None: for nobody signed in."""
         context = self._context(phone, language, dark, zone)
         if role is not None:
             context.add_cookies(
-                [self._session(person or self.make_person(role, hospital))]
+                [self._session_cookie(person or self.make_person(role, hospital))]
             )
         page = context.new_page()
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._collect_error)
+        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
         if path is not None:
             page.goto(path)
         return page
@@ -159,56 +164,61 @@ class Door:
     def _context(
         self, phone: bool, language: str, dark: bool, zone: str | None
     ) -> BrowserContext:
-        size = PHONE if phone else DESK
-        light = "dark" if dark else "light"
+        size = PHONE if phone else DESKTOP
+        color_scheme = "dark" if dark else "light"
         touch: dict[str, Any] = (
             {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
             if phone
             else {}
         )
-        made = self.browser.new_context(
+        context = self.browser.new_context(
             base_url=self.stage.stack.url,
             viewport=size,
             locale=language,
-            color_scheme=light,
+            color_scheme=color_scheme,
             timezone_id=zone,
             **touch,
         )
-        made.set_default_timeout(PATIENCE_MS)
-        self.contexts.append(made)
-        return made
+        context.set_default_timeout(TIMEOUT_MS)
+        self.contexts.append(context)
+        return context
 
-    def _session(self, person: Person) -> dict[str, str]:
-        with self.book.system_session("test") as house:
-            token = house.sessions.create(person.id, session_lifetime(self.stage.settings))
+    def _session_cookie(self, person: Person) -> dict[str, str]:
+        with self.ledger.system_session("test") as session:
+            token = session.sessions.create(person.id, session_lifetime(self.stage.settings))
         return {"name": SESSION_COOKIE, "value": token, "url": self.stage.stack.url}
 
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not EXPECTED.match(message.text):
-            self.complaints.append(message.text)
+    def _collect_error(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not EXPECTED_ERROR.match(message.text):
+            self.console_errors.append(message.text)
 
 
 @pytest.fixture
-def door(
-    chromium: Browser, stage: Stage, book: Ledger, make_person: Callable[..., Person]
-) -> Iterator[Door]:
-    opened = Door(chromium, stage, book, make_person)
-    yield opened
-    for context in opened.contexts:
+def page_opener(
+    chromium: Browser,
+    stage: Stage,
+    stack_ledger: Ledger,
+    make_person: Callable[..., Person],
+) -> Iterator[PageOpener]:
+    opener = PageOpener(
+        browser=chromium, stage=stage, ledger=stack_ledger, make_person=make_person
+    )
+    yield opener
+    for context in opener.contexts:
         context.close()
-    assert opened.complaints == []
+    assert opener.console_errors == []
 
 
 @pytest.fixture
-def enter(door: Door) -> Callable[..., Page]:
-    """Opens a page for a person of a role: see `Door.enter`."""
-    return door.enter
+def open_page(page_opener: PageOpener) -> Callable[..., Page]:
+    """Opens a page for a person with a role: `PageOpener.open`."""
+    return page_opener.open
 
 
 @pytest.fixture(scope="session")
-def axe() -> Callable[[Page], None]:
+def assert_accessible() -> Callable[[Page], None]:
     """Asserts that a page has no serious or critical violation of WCAG 2.2 AA."""
-    judge = Axe()
+    axe = Axe()
     options = {
         "runOnly": [
             "wcag2a",
@@ -218,46 +228,51 @@ def axe() -> Callable[[Page], None]:
             "wcag22aa",
             "best-practice",
         ],
-        "resultTypes": ["violations"],  # what is in order need not be described
+        "resultTypes": ["violations"],  # passed rules are left out
     }
 
     def check(page: Page) -> None:
-        found = judge.run(page, options=options).response["violations"]
-        grave = [each for each in found if each["impact"] in ("serious", "critical")]
-        assert [
-            (each["id"], [node["html"] for node in each["nodes"]][:3]) for each in grave
-        ] == []
+        violations = axe.run(page, options=options).response["violations"]
+        examples = {
+            violation["id"]: [node["html"] for node in violation["nodes"][:3]]
+            for violation in violations
+            if violation["impact"] in ("serious", "critical")
+        }
+        assert examples == {}
 
     return check
 
 
 @pytest.fixture(scope="session")
-def fits() -> Callable[[Page], None]:
-    """Asserts that nobody scrolls sideways: neither the page nor, on a phone, any table on it."""
-    sideways = "element => element.scrollWidth > element.clientWidth"
+def assert_fits() -> Callable[[Page], None]:
+    """Asserts that nothing scrolls sideways: not the page and, on a phone, no table on it."""
+    scrolls_sideways = "element => element.scrollWidth > element.clientWidth"
 
     def check(page: Page) -> None:
-        # A phone shows a page that is too wide from further off: its innerWidth would always do.
+        # A phone zooms out from a page that is too wide, so innerWidth would always be enough.
         assert (
             page.evaluate("document.documentElement.scrollWidth")
             <= page.viewport_size["width"]
         ), page.url
         if page.viewport_size == PHONE:
-            wide = f"[...document.querySelectorAll('.scroll')].filter({sideways}).map(each => each.ariaLabel)"
-            assert page.evaluate(wide) == [], page.url
+            wide_tables = (
+                "[...document.querySelectorAll('.scroll')]"
+                f".filter({scrolls_sideways}).map(table => table.ariaLabel)"
+            )
+            assert page.evaluate(wide_tables) == [], page.url
 
     return check
 
 
 @pytest.fixture
-def snap(tmp_path: Path) -> Callable[..., Path]:
-    """Keeps a screenshot of a page under a name."""
+def screenshot(tmp_path: Path) -> Callable[..., Path]:
+    """Saves a screenshot of a page under a name."""
     folder = Path(SCREENSHOTS) if SCREENSHOTS else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
 
-    def taken(page: Page, name: str, full: bool = False) -> Path:
+    def save(page: Page, name: str, full: bool = False) -> Path:
         path = folder / f"{name}.png"
         page.screenshot(path=path, full_page=full, animations="disabled")
         return path
 
-    return taken
+    return save

@@ -55,9 +55,9 @@ def accepted(page: Page) -> list[tuple[float, str | None, str]]:
     )
 
 
-def test_a_size_is_understood_as_a_doctor_types_it(enter):
-    page = enter(None, path="/sign-in")
-    ask = "typed => import('/static/sizes.js').then(({ understood }) => typed.map(understood))"
+def test_a_size_is_understood_as_a_doctor_types_it(open_page):
+    page = open_page(None, path="/sign-in")
+    ask = "typed => import('/static/sizes.js').then(({ parseSize }) => typed.map(parseSize))"
     assert (
         dict(zip(UNDERSTOOD, page.evaluate(ask, list(UNDERSTOOD)), strict=True))
         == UNDERSTOOD
@@ -65,9 +65,9 @@ def test_a_size_is_understood_as_a_doctor_types_it(enter):
 
 
 def test_a_spoilt_image_and_one_without_a_size_hold_up_none_of_the_others(
-    enter, axe, snap
+    open_page, assert_accessible, screenshot
 ):
-    page = enter(Role.SUBMITTER, path="/batch")
+    page = open_page(Role.SUBMITTER, path="/batch")
     page.get_by_label("Images", exact=True).set_input_files(
         [*images(5, 7000, spoilt=UNREADABLE), images(1, 7000)[0]]
     )
@@ -75,13 +75,13 @@ def test_a_spoilt_image_and_one_without_a_size_hold_up_none_of_the_others(
     expect(page.locator("#checks")).to_contain_text(
         "The same image chosen twice, sent once (1): north-1.png"
     )
-    page.get_by_label("One size for all that have none yet").fill("1.2 cm")
+    page.get_by_label("One size for all images without a size").fill("1.2 cm")
     page.get_by_role("button", name="Fill in").click()
     page.get_by_label("Size of north-5.png").fill("")
     expect(page.locator("#checks")).to_contain_text(
-        "Without a size, left out until you type it (1): north-5.png"
+        "Without a size, not sent until you type one (1): north-5.png"
     )
-    snap(page, "batch-checks", full=True)
+    screenshot(page, "batch-checks", full=True)
     page.get_by_role("button", name="Send (5)").click()
     expect(page.locator("#counts")).to_have_text("4 of 6 sent, 1 refused, 4 read")
     expect(page.get_by_role("row", name="spoilt.png")).to_contain_text("PNG")
@@ -90,12 +90,12 @@ def test_a_spoilt_image_and_one_without_a_size_hold_up_none_of_the_others(
         "href", re.compile(r"/worklist\?batch=2")
     )
     assert [size for size, _, _ in accepted(page)] == [12.0] * 4
-    axe(page)
-    snap(page, "batch-read", full=True)
+    assert_accessible(page)
+    screenshot(page, "batch-read", full=True)
 
 
-def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(enter, snap):
-    page = enter(Role.SUBMITTER, dark=True, path="/batch")
+def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(open_page, screenshot):
+    page = open_page(Role.SUBMITTER, dark=True, path="/batch")
     files = images(6, 7100)
     posts = []
 
@@ -123,20 +123,20 @@ def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(enter, sn
     assert len(accepted(page)) == 2
     page.reload()
     expect(page.locator("#resume")).to_contain_text(
-        "1 of 6 images were sent. Choose the same files again to go on"
+        "1 of 6 images were sent. Choose the same files again to continue"
     )
     assert not re.search("north|png", page.evaluate("JSON.stringify(sessionStorage)"))
     page.get_by_label("Images", exact=True).set_input_files(files)
     page.get_by_role("button", name="Send (5)").click()
     expect(page.locator("#counts")).to_have_text("6 of 6 sent, 0 refused, 6 read")
     assert [size for size, _, _ in accepted(page)] == [11, 12, 13, 14, 15, 16]
-    snap(page, "batch-again-dark", full=True)
+    screenshot(page, "batch-again-dark", full=True)
 
 
 def test_a_csv_gives_sizes_numbers_and_urgency_also_over_plain_http_and_a_busy_sera_is_waited_for(
-    enter, axe, snap
+    open_page, assert_accessible, screenshot
 ):
-    page = enter(Role.SUBMITTER, language="ko", phone=True)
+    page = open_page(Role.SUBMITTER, language="ko", phone=True)
     busy = []
     page.add_init_script(
         "Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined })"
@@ -171,12 +171,12 @@ def test_a_csv_gives_sizes_numbers_and_urgency_also_over_plain_http_and_a_busy_s
     page.get_by_label("영상", exact=True).set_input_files(files)
     page.get_by_label(re.compile("CSV 파일")).set_input_files(sheet)
     expect(page.locator("#checks")).to_contain_text("없음.png")
-    axe(page)
-    snap(page, "batch-phone-ko", full=True)
+    assert_accessible(page)
+    screenshot(page, "batch-phone-ko", full=True)
     page.get_by_role("button", name="2건 보내기").click()
     expect(page.locator("#counts")).to_have_text(
         "2건 중 2건 전송, 0건 거부, 2건 판독 완료"
     )
     assert len(busy) == 3
     assert accepted(page) == [(9.5, "A-18", "routine"), (14.0, "A-17", "urgent")]
-    snap(page, "batch-phone-read-ko", full=True)
+    screenshot(page, "batch-phone-read-ko", full=True)

@@ -16,7 +16,7 @@ from shared.guidelines import DESCRIPTORS_EXAMPLE
 from tests.support.builders import encode, png
 from tests.support.sign_in import PASSWORD
 
-PATIENCE_MS = 60_000
+TIMEOUT_MS = 60_000
 ROI = '{"polygon": [[40, 36], [84, 30], [104, 66], [80, 100], [44, 92]]}'
 
 
@@ -49,35 +49,35 @@ def resting(worker: psutil.Process) -> Iterator[None]:
         worker.resume()
 
 
-def test_a_page_that_waits_becomes_the_result_by_itself(enter, stage, north, axe, snap):
+def test_a_page_that_waits_becomes_the_result_by_itself(open_page, stage, north, assert_accessible, screenshot):
     with resting(stage.process("worker")):
-        page = enter(path=f"/cases/{north.accepted(png(4))['case_id']}")
+        page = open_page(path=f"/cases/{north.accepted(png(4))['case_id']}")
         expect(page.locator("#progress-said")).to_contain_text("in the queue")
-        axe(page)
-        snap(page, "case-waiting")
+        assert_accessible(page)
+        screenshot(page, "case-waiting")
         page.evaluate("() => { window.unloaded = false }")
-    expect(page.locator("#decision")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.locator("#status")).to_have_text("The result is there.")
+    expect(page.locator("#decision")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.locator("#status")).to_have_text("The result is ready.")
     assert page.evaluate("() => window.unloaded") is False
 
 
-def test_where_events_do_not_come_through_the_page_asks(enter, stage, north):
-    page = enter()
+def test_where_events_do_not_come_through_the_page_asks(open_page, stage, north):
+    page = open_page()
     page.route("**/events", lambda route: route.abort())
     with resting(stage.process("worker")):
         page.goto(f"/cases/{north.accepted(png(5))['case_id']}")
         expect(page.locator("#progress-said")).to_be_visible()
-    expect(page.locator("#decision")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#decision")).to_be_visible(timeout=TIMEOUT_MS)
 
 
 def test_the_heatmap_lies_over_the_image_and_fades_by_the_keyboard(
-    enter, read, axe, snap
+    open_page, read, assert_accessible, screenshot
 ):
-    page = enter(path=read)
+    page = open_page(path=read)
     page.get_by_role("button", name="Show where SERA looked").press("Enter")
     layer = page.locator(".heatmap-layer")
     slider = page.get_by_role("slider")
-    expect(slider).to_be_focused(timeout=PATIENCE_MS)
+    expect(slider).to_be_focused(timeout=TIMEOUT_MS)
     picture = page.locator("#picture img").first.bounding_box()
     box = layer.bounding_box()
     assert (
@@ -91,48 +91,48 @@ def test_the_heatmap_lies_over_the_image_and_fades_by_the_keyboard(
     assert float(layer.evaluate("each => each.style.opacity")) == pytest.approx(
         before + 0.05
     )
-    axe(page)
-    snap(page, "case-desk", full=True)
+    assert_accessible(page)
+    screenshot(page, "case-desk", full=True)
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_it_prints_as_one_page(enter, read, language):
-    printed = enter(path=read, language=language).pdf(prefer_css_page_size=True)
+def test_it_prints_as_one_page(open_page, read, language):
+    printed = open_page(path=read, language=language).pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
 
 
 def test_on_a_phone_in_korean_and_in_the_dark_it_shuts_nobody_out(
-    enter, read, axe, snap
+    open_page, read, assert_accessible, screenshot
 ):
-    page = enter(path=read, phone=True, language="ko", dark=True)
+    page = open_page(path=read, phone=True, language="ko", dark=True)
     expect(page.locator("#similar a")).to_be_visible()
     expect(page.locator("#own .own-level")).to_have_text(
         "ACR TI-RADS 2017: TR5 (점수: 7)"
     )
     expect(page.locator("#own dl")).to_contain_text("에코발생도")
-    axe(page)
+    assert_accessible(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
-    snap(page, "case-phone-ko-dark", full=True)
+    screenshot(page, "case-phone-ko-dark", full=True)
 
 
-def test_a_failed_case_says_why_and_is_run_again(enter, north, axe, snap):
+def test_a_failed_case_says_why_and_is_run_again(open_page, north, assert_accessible, screenshot):
     blank = north.accepted(encode(np.full((128, 128), 90)))
     north.job(blank["job_id"])
-    page = enter(Role.SUBMITTER, path=f"/cases/{blank['case_id']}")
+    page = open_page(Role.SUBMITTER, path=f"/cases/{blank['case_id']}")
     expect(page.locator("#reason")).to_contain_text("one even grey")
-    axe(page)
-    snap(page, "case-failed")
-    page.get_by_role("button", name="Run it again").click()
+    assert_accessible(page)
+    screenshot(page, "case-failed")
+    page.get_by_role("button", name="Run again").click()
     expect(page.locator("#status")).to_have_text(
-        "The case has changed.", timeout=PATIENCE_MS
+        "The case has changed.", timeout=TIMEOUT_MS
     )
-    expect(page.locator("#reason")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#reason")).to_be_visible(timeout=TIMEOUT_MS)
 
 
-def test_from_the_sign_in_to_the_report_in_six_interactions(enter, make_person):
+def test_from_the_sign_in_to_the_report_in_six_interactions(open_page, make_person):
     """Each step is one field filled, with its Enter, one file given, or one click."""
     person = make_person(Role.SUBMITTER)
-    page = enter(None, path="/")
+    page = open_page(None, path="/")
     steps = (
         lambda: page.get_by_label("Name", exact=True).fill(person.name),
         lambda: (
@@ -141,13 +141,13 @@ def test_from_the_sign_in_to_the_report_in_six_interactions(enter, make_person):
         ),
         lambda: page.get_by_label("Largest diameter").fill("14.5"),
         lambda: page.get_by_label("Choose file").set_input_files(NODULE),
-        lambda: page.get_by_role("button", name="Read the risk").click(),
+        lambda: page.get_by_role("button", name="Analyse").click(),
         lambda: page.get_by_role("link", name="Report (PDF)").click(
-            timeout=PATIENCE_MS
+            timeout=TIMEOUT_MS
         ),
     )
     assert len(steps) == 6
-    with page.expect_download(timeout=PATIENCE_MS) as download:
+    with page.expect_download(timeout=TIMEOUT_MS) as download:
         for step in steps:
             step()
     report = Path(download.value.path()).read_bytes()

@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from shared.domain.roles import Role
-from tests.browser.test_new_case import CASE, PATIENCE_MS, box_of, case_of, image
+from tests.browser.test_new_case import CASE, TIMEOUT_MS, box_of, case_of, image
 from tests.support.sign_in import PASSWORD
 
 MOST_STOPS = 60
@@ -56,14 +56,14 @@ def chooses_an_image(page: Page) -> None:
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(image())
-    expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#roi")).to_be_visible(timeout=TIMEOUT_MS)
 
 
 def test_everything_from_the_door_to_the_report_is_done_by_the_keyboard_alone(
-    enter, stage, make_person, snap
+    open_page, stage, make_person, screenshot
 ):
     person = make_person(Role.SUBMITTER, "keys-only")
-    page = enter(None, path="/", language="ko", dark=True)
+    page = open_page(None, path="/", language="ko", dark=True)
     page.on(
         "filechooser", lambda chooser: None
     )  # from now on the browser tells of them
@@ -79,22 +79,22 @@ def test_everything_from_the_door_to_the_report_is_done_by_the_keyboard_alone(
     for key in ("Enter", "ArrowRight", "Shift+ArrowDown", "Shift+ArrowDown"):
         page.keyboard.press(key)
     assert box_of(page) == [33, 32, 64, 66]
-    snap(page, "new-case-desk-ko-dark")
+    screenshot(page, "new-case-desk-ko-dark")
     opens_and_closes(page, page.locator("#straighten"), page.locator("dialog[open]"))
     reach(page, page.locator("#external"))
     page.keyboard.type("K-1")
     page.keyboard.press("Enter")
     assert case_of(page, stage)["roi"] == {"box": [33, 32, 64, 66]}
 
-    expect(page.locator("#decision")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#decision")).to_be_visible(timeout=TIMEOUT_MS)
     reach(page, page.locator(".heatmap button"))
     page.keyboard.press("Enter")
     slider = page.get_by_role("slider")
-    expect(slider).to_be_focused(timeout=PATIENCE_MS)
+    expect(slider).to_be_focused(timeout=TIMEOUT_MS)
     page.keyboard.press("ArrowLeft")
     expect(slider).to_have_attribute("aria-valuetext", re.compile("55"))
     reach(page, page.locator("#pdf"))
-    with page.expect_download(timeout=PATIENCE_MS) as download:
+    with page.expect_download(timeout=TIMEOUT_MS) as download:
         page.keyboard.press("Enter")
     assert Path(download.value.path()).read_bytes().startswith(b"%PDF-")
 

@@ -21,7 +21,7 @@ from tests.integration.api.test_previews import calibrated
 from tests.support.builders import Screen, dicom_file, encode, png
 
 CASE = re.compile(r"/cases/([0-9a-f-]{36})$")
-PATIENCE_MS = 60_000
+TIMEOUT_MS = 60_000
 DESCRIBED = Descriptors(
     Composition.MIXED,
     Echogenicity.ISOECHOIC,
@@ -40,12 +40,12 @@ def image(
 
 def choose(page: Page, **told: object) -> None:
     page.get_by_label("Choose file").set_input_files(image(**told))
-    expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#roi")).to_be_visible(timeout=TIMEOUT_MS)
 
 
 def case_of(page: Page, stage) -> dict[str, object]:
     """The case whose page the browser was sent to, as it lies in the ledger."""
-    page.wait_for_url(CASE, timeout=PATIENCE_MS)
+    page.wait_for_url(CASE, timeout=TIMEOUT_MS)
     names = (
         "size_mm",
         "roi",
@@ -83,9 +83,9 @@ def box_of(page: Page) -> list[int]:
 
 
 def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(
-    enter, stage, axe, snap
+    open_page, stage, assert_accessible, screenshot
 ):
-    page = enter(path="/")
+    page = open_page(path="/")
     page.get_by_label("Largest diameter").fill("1,45 cm")
     expect(page.locator("#size-said")).to_contain_text("14.5 mm")
     choose(page)
@@ -98,7 +98,7 @@ def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(
     assert drawn == pytest.approx([19, 32, 83, 83], abs=2)
     page.get_by_label("Urgent").check()
     page.get_by_label("Your own number").fill("N-17")
-    snap(page, "new-case-desk", full=True)
+    screenshot(page, "new-case-desk", full=True)
     page.locator("#describe summary").click()
     for name, term in (
         ("Composition", "mixed"),
@@ -108,13 +108,13 @@ def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(
         page.get_by_label(name).select_option(term)
     page.get_by_label("one side").check()
     page.get_by_label("Punctate").check()
-    axe(page)
-    page.get_by_role("button", name="Read the risk").click()
+    assert_accessible(page)
+    page.get_by_role("button", name="Analyse").click()
     expect(page.locator("#status")).to_contain_text("lacks: Margin")
     expect(page.get_by_label("Margin")).to_be_focused()
     page.get_by_label("Margin").select_option("lobulated")
-    snap(page, "new-case-desk-described", full=True)
-    page.get_by_role("button", name="Read the risk").click()
+    screenshot(page, "new-case-desk-described", full=True)
+    page.get_by_role("button", name="Analyse").click()
     case = case_of(page, stage)
     assert (case["size_mm"], case["roi"], case["source"]) == (
         14.5,
@@ -126,25 +126,25 @@ def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(
 
 
 def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(
-    enter, stage, axe, snap
+    open_page, stage, assert_accessible, screenshot
 ):
-    page = enter(path="/", phone=True)
+    page = open_page(path="/", phone=True)
     photo = photograph(draw(6, size_px=300).pixels, 6).pixels
-    snap(page, "new-case-phone-empty")
+    screenshot(page, "new-case-phone-empty")
     page.get_by_label("Take a photo").set_input_files(image(encode(photo), "IMG_1.png"))
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("status")).to_contain_text(
-        "corners were found", timeout=PATIENCE_MS
+        "corners were found", timeout=TIMEOUT_MS
     )
     page.keyboard.press("ArrowRight")
-    snap(page, "new-case-phone-corners")
+    screenshot(page, "new-case-phone-corners")
     dialog.get_by_role("button", name="Straighten").click()
-    dialog.get_by_role("button", name=re.compile("^Use")).click(timeout=PATIENCE_MS)
+    dialog.get_by_role("button", name=re.compile("^Use")).click(timeout=TIMEOUT_MS)
     expect(page.locator("#roi")).to_be_visible()
     page.get_by_label("Largest diameter").fill("12")
-    axe(page)
-    snap(page, "new-case-phone", full=True)
-    page.get_by_role("button", name="Read the risk").click()
+    assert_accessible(page)
+    screenshot(page, "new-case-phone", full=True)
+    page.get_by_role("button", name="Analyse").click()
     case = case_of(page, stage)
     assert (case["size_mm"], case["source"], case["urgent"], case["descriptors"]) == (
         12.0,
@@ -154,14 +154,14 @@ def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(
     )
 
 
-def test_an_unlikely_size_is_questioned_and_a_calibrated_image_offers_its_own(enter):
-    page = enter(path="/")
+def test_an_unlikely_size_is_questioned_and_a_calibrated_image_offers_its_own(open_page):
+    page = open_page(path="/")
     size = page.get_by_label("Largest diameter")
     doubt = page.locator("#size-doubt")
     size.fill("145")
     size.blur()
     expect(doubt).to_contain_text("very large")
-    doubt.get_by_role("button", name="Take 14.5 mm").click()
+    doubt.get_by_role("button", name="Use 14.5 mm").click()
     expect(doubt).to_be_hidden()
     marked = calibrated(Screen().end(100, 150).end(200, 150).pixels)
     choose(page, data=marked, name="scan.dcm", kind="application/dicom")
@@ -170,8 +170,8 @@ def test_an_unlikely_size_is_questioned_and_a_calibrated_image_offers_its_own(en
     assert 9.8 <= float(size.input_value()) <= 10.2
 
 
-def test_a_frame_of_a_loop_is_chosen(enter, stage):
-    page = enter(path="/")
+def test_a_frame_of_a_loop_is_chosen(open_page, stage):
+    page = open_page(path="/")
     loop = np.stack([draw(seed, size_px=128).pixels for seed in range(4)])
     choose(
         page,
@@ -182,12 +182,12 @@ def test_a_frame_of_a_loop_is_chosen(enter, stage):
     page.get_by_label("Frame 3 of 4").press("ArrowLeft")
     expect(page.locator("#frame-label")).to_have_text("Frame 2 of 4")
     page.get_by_label("Largest diameter").fill("21")
-    page.get_by_role("button", name="Read the risk").click()
+    page.get_by_role("button", name="Analyse").click()
     assert case_of(page, stage)["frame"] == 2
 
 
-def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(enter, stage):
-    page = enter(path="/")
+def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(open_page, stage):
+    page = open_page(path="/")
     choose(page)
     page.get_by_label("Largest diameter").fill("9")
     page.get_by_label("Your own number").fill("N-18")
@@ -199,33 +199,33 @@ def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(enter, stage
         page.locator(f"#{field}").input_value()
         for field in ("size", "external", "composition")
     ] == [""] * 3
-    page.get_by_role("button", name="Read the risk").click()
+    page.get_by_role("button", name="Analyse").click()
     expect(page.locator("#status")).to_contain_text("size of the nodule")
     choose(page)
     page.get_by_label("Largest diameter").fill("9")
     ((before,),) = stage.rows("SELECT count(*) FROM cases")
     page.route("**/v1/cases", lambda route: (route.fetch(), route.abort()), times=1)
-    page.get_by_role("button", name="Read the risk").click()
+    page.get_by_role("button", name="Analyse").click()
     expect(page.locator("#status")).to_contain_text("does not answer")
-    page.get_by_role("button", name="Read the risk").click()
+    page.get_by_role("button", name="Analyse").click()
     assert case_of(page, stage)["cases"] == before + 1
 
 
 def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions_the_size(
-    enter, axe, snap
+    open_page, assert_accessible, screenshot
 ):
-    page = enter(path="/", phone=True, language="ko", dark=True)
+    page = open_page(path="/", phone=True, language="ko", dark=True)
     page.locator("#file").set_input_files(
         image(encode(Screen().end(100, 150).end(200, 150).pixels))
     )
-    expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#roi")).to_be_visible(timeout=TIMEOUT_MS)
     page.locator("#size").fill("1.4")
     page.locator("#size").blur()
     page.locator("#describe summary").click()
     page.locator("#composition").select_option("mixed")
-    axe(page)
+    assert_accessible(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
-    snap(page, "new-case-phone-ko-dark", full=True)
+    screenshot(page, "new-case-phone-ko-dark", full=True)
     suggested = box_of(page)
     page.locator("#roi-remove").click()
     assert box_of(page) == [-1] * 4
@@ -233,16 +233,16 @@ def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions
     assert box_of(page) == suggested
 
 
-def test_who_may_not_submit_is_sent_where_they_may_go(enter):
-    page = enter(Role.OPERATOR, path="/")
+def test_who_may_not_submit_is_sent_where_they_may_go(open_page):
+    page = open_page(Role.OPERATOR, path="/")
     first = next(
         entry.path for entry in ENTRIES if set(entry.permissions) & PERMISSIONS[Role.OPERATOR]
     )
     assert page.url.endswith(first)
 
 
-def test_what_is_typed_and_chosen_before_the_script_listens_is_kept(enter, stage):
-    page = enter()
+def test_what_is_typed_and_chosen_before_the_script_listens_is_kept(open_page, stage):
+    page = open_page()
     held = []
     page.route("**/reader.js", lambda route: held.append(route))
     page.goto("/", wait_until="commit")
@@ -250,6 +250,6 @@ def test_what_is_typed_and_chosen_before_the_script_listens_is_kept(enter, stage
     page.locator("#file").set_input_files(image())
     expect(page.locator("#submit")).to_be_disabled()
     held.pop().continue_()
-    expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#roi")).to_be_visible(timeout=TIMEOUT_MS)
     page.locator("#submit").click()
     assert case_of(page, stage)["size_mm"] == 14.5

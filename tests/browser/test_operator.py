@@ -59,55 +59,55 @@ def quick(own_recipes) -> Iterator[Path]:
 
 
 def test_an_operator_promotes_a_model_that_learned_from_images_brought_here(
-    enter, axe, fits, snap, folder, quick, stage
+    open_page, assert_accessible, assert_fits, screenshot, folder, quick, stage
 ):
-    page = enter(Role.OPERATOR, path="/console/datasets")
-    make(page, axe)
-    upload(page, folder, snap)
-    split_and_freeze(page, axe, snap)
-    begin_and_cancel(page, axe, snap)
-    begin(page, snap)
+    page = open_page(Role.OPERATOR, path="/console/datasets")
+    make(page, assert_accessible)
+    upload(page, folder, screenshot)
+    split_and_freeze(page, assert_accessible, screenshot)
+    begin_and_cancel(page, assert_accessible, screenshot)
+    begin(page, screenshot)
     quick.unlink()  # the run goes by the recipe as it was
-    watch(page, axe, snap)
-    promote(page, axe, stage, snap)
-    on_a_phone(page, axe, fits, snap)
+    watch(page, assert_accessible, screenshot)
+    promote(page, assert_accessible, stage, screenshot)
+    on_a_phone(page, assert_accessible, assert_fits, screenshot)
 
 
-def make(page: Page, axe) -> None:
-    axe(page)
+def make(page: Page, assert_accessible) -> None:
+    assert_accessible(page)
     page.get_by_label("Name", exact=True).fill("journey")
-    page.get_by_label("drawn phantoms").check()
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_label("Synthetic phantoms").check()
+    page.get_by_role("button", name="Create").click()
     expect(page.get_by_role("heading", name="journey")).to_be_visible()
 
 
-def upload(page: Page, folder: Path, snap) -> None:
+def upload(page: Page, folder: Path, screenshot) -> None:
     """Half of it first, as if the line had broken: the second time only the other half is sent."""
     page.wait_for_load_state()  # its script listens from then on
     half = [folder / "manifest.csv", *(folder / f"{seed}.png" for seed in SEEDS[:22])]
     page.get_by_label("Images, masks and manifest.csv").set_input_files(half)
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator("#told")).to_have_text(
-        "22 images added, 0 were there already, 23 refused.", timeout=SLOW_MS
+        "22 images added, 0 already present, 23 refused.", timeout=SLOW_MS
     )
     page.get_by_label("Images, masks and manifest.csv").set_input_files(
         sorted(folder.glob("*.*"))
     )
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator("#told")).to_have_text(
-        "22 images added, 22 were there already, 1 refused.", timeout=SLOW_MS
+        "22 images added, 22 already present, 1 refused.", timeout=SLOW_MS
     )
     expect(page.locator("#refusals tbody tr")).to_have_text(
         re.compile("^46absent.png.*No file named")
     )
     expect(page.get_by_role("row", name="clinic, east")).to_contain_text("44")
-    snap(page, "dataset", full=True)
+    screenshot(page, "dataset", full=True)
     page.get_by_label("The image's file").set_input_files(folder / f"{SEEDS[0]}.png")
     expect(page.locator("#held")).to_have_text("The draft has this image as follows.")
     expect(page.get_by_label("Label", exact=True)).to_have_value("true")
 
 
-def split_and_freeze(page: Page, axe, snap) -> None:
+def split_and_freeze(page: Page, assert_accessible, screenshot) -> None:
     page.get_by_label("Share of the images").fill("50")
     page.get_by_role("button", name="Split", exact=True).click()
     expect(page.get_by_role("status").first).to_contain_text("for the test")
@@ -118,19 +118,19 @@ def split_and_freeze(page: Page, axe, snap) -> None:
     page.get_by_role("button", name="Freeze the draft").press("Enter")
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Version 1")).to_be_visible()
-    axe(page)
-    snap(page, "dataset-frozen", full=True)
+    assert_accessible(page)
+    screenshot(page, "dataset-frozen", full=True)
 
 
-def begin_and_cancel(page: Page, axe, snap) -> None:
+def begin_and_cancel(page: Page, assert_accessible, screenshot) -> None:
     """A recipe that ships, started and followed until it works, then cancelled."""
     page.get_by_role("link", name="Train on it").click()
     expect(page.get_by_text("Phantoms only: a first model")).to_be_visible()
-    expect(page.get_by_text(re.compile("put .* into .* on ")).first).to_be_visible(
+    expect(page.get_by_text(re.compile("Put them into .* on ")).first).to_be_visible(
         timeout=SLOW_MS
     )
-    axe(page)
-    snap(page, "runs-start", full=True)
+    assert_accessible(page)
+    screenshot(page, "runs-start", full=True)
     page.get_by_role("radio", name="starter").check()
     page.get_by_role("button", name="Start training").click()
     expect(page.locator("tr[data-step='plan'][data-state='done']")).to_be_visible(
@@ -145,45 +145,45 @@ def begin_and_cancel(page: Page, axe, snap) -> None:
     expect(page.get_by_role("button", name="Resume the run").first).to_be_visible()
 
 
-def begin(page: Page, snap) -> None:
+def begin(page: Page, screenshot) -> None:
     page.get_by_role("link", name="Training runs").click()
     expect(page.locator(".refused")).to_contain_text(
         "starter.toml has the name of a recipe that ships"
     )
     page.get_by_role("radio", name="quick").check()
-    snap(page, "runs-own", full=True)
+    screenshot(page, "runs-own", full=True)
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_role("heading", name="Run of quick on journey")).to_be_visible()
 
 
-def watch(page: Page, axe, snap) -> None:
+def watch(page: Page, assert_accessible, screenshot) -> None:
     expect(page.locator("#curves polyline").first).to_be_visible(timeout=SLOW_MS)
     expect(page.locator("#state")).to_have_text("done", timeout=2 * SLOW_MS)
     expect(
         page.locator("#steps tr[data-step='gate'][data-state='done']")
     ).to_be_visible()
-    axe(page)
-    snap(page, "run", full=True)
+    assert_accessible(page)
+    screenshot(page, "run", full=True)
 
 
-def promote(page: Page, axe, stage, snap) -> None:
+def promote(page: Page, assert_accessible, stage, screenshot) -> None:
     page.get_by_role("link", name="Open the model").click()
     expect(page.locator("#gate .reasons li").first).to_be_visible()
     page.wait_for_load_state()  # its styles count
     expect(page.locator("#evaluation svg")).to_have_count(2)
-    axe(page)
-    snap(page, "model", full=True)
+    assert_accessible(page)
+    screenshot(page, "model", full=True)
     digest = page.locator("code").first.text_content() or ""
     page.get_by_role("button", name="Make live").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox").fill("a journey through the pages, on phantoms")
-    dialog.get_by_role("button", name="Make it live").click()
+    dialog.get_by_role("button", name="Make live").click()
     expect(page.locator("#is-live")).to_be_visible()
     expect(page.locator("#workers li.serves")).to_be_visible(timeout=SLOW_MS)
     assert until(stage.live).startswith(digest)
 
 
-def on_a_phone(page: Page, axe, fits, snap) -> None:
+def on_a_phone(page: Page, assert_accessible, assert_fits, screenshot) -> None:
     """What the journey left behind, as one sees it in the corridor."""
     page.set_viewport_size(PHONE)
     for name in ("model", "run", "dataset"):
@@ -192,6 +192,6 @@ def on_a_phone(page: Page, axe, fits, snap) -> None:
                 "link", name={"run": "its training run", "dataset": "journey"}[name]
             ).first.click()
         page.wait_for_load_state()
-        fits(page)
-        axe(page)
-        snap(page, f"{name}-phone", full=True)
+        assert_fits(page)
+        assert_accessible(page)
+        screenshot(page, f"{name}-phone", full=True)

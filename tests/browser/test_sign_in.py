@@ -6,10 +6,10 @@ from tests.support.sign_in import NEW, PASSWORD
 
 
 def test_whoever_comes_without_a_session_signs_in_and_gets_where_they_were_going(
-    enter, make_person
+    open_page, make_person
 ):
     person = make_person(Role.SUBMITTER)
-    page = enter(None, path="/?lang=en")
+    page = open_page(None, path="/?lang=en")
     assert "/sign-in?next=" in page.url
     page.get_by_label("Name", exact=True).fill(person.name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -19,16 +19,16 @@ def test_whoever_comes_without_a_session_signs_in_and_gets_where_they_were_going
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_a_wrong_password_is_said_where_a_screen_reader_hears_it(enter, make_person):
-    page = enter(None, path="/sign-in")
+def test_a_wrong_password_is_said_where_a_screen_reader_hears_it(open_page, make_person):
+    page = open_page(None, path="/sign-in")
     page.get_by_label("Name", exact=True).fill(make_person(Role.READER).name)
     page.get_by_label("Password", exact=True).fill(NEW)
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("password")
 
 
-def test_a_password_sent_before_the_script_listens_goes_nowhere(enter, make_person):
-    page = enter(None)
+def test_a_password_sent_before_the_script_listens_goes_nowhere(open_page, make_person):
+    page = open_page(None)
     asked = []
     page.route("**/sign-in.js", lambda route: None)
     page.on("request", lambda request: asked.append(request.url))
@@ -45,12 +45,12 @@ def test_a_password_sent_before_the_script_listens_goes_nowhere(enter, make_pers
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("phone", [False, True])
 def test_the_page_to_sign_in_at_shuts_nobody_out(
-    enter, axe, snap, language, dark, phone
+    open_page, assert_accessible, screenshot, language, dark, phone
 ):
-    page = enter(None, path="/sign-in", language=language, dark=dark, phone=phone)
+    page = open_page(None, path="/sign-in", language=language, dark=dark, phone=phone)
     assert page.locator("html").get_attribute("lang") == language
-    axe(page)
-    snap(
+    assert_accessible(page)
+    screenshot(
         page,
         f"sign-in-{language}-{'phone' if phone else 'desk'}-{'dark' if dark else 'light'}",
     )

@@ -81,7 +81,7 @@ def make_study(page: Page, people) -> str:
     page.get_by_label("How many cases").fill(str(len(SICK)))
     for person in people:
         page.get_by_label(person.name).check()
-    page.get_by_role("button", name="Make the draft").click()
+    page.get_by_role("button", name="Create the draft").click()
     page.wait_for_url("**/studies/*-*")
     page.get_by_role("button", name="Open for reading").click()
     expect(page.get_by_text("open", exact=True)).to_be_visible()
@@ -139,14 +139,14 @@ def read_all(
 
 
 def test_two_readers_read_by_keyboard_and_the_administrator_sees_what_sera_changed(
-    enter, axe, snap, stage, people, answered
+    open_page, assert_accessible, screenshot, stage, people, answered
 ):
-    chief = enter(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies")
-    axe(chief)
-    snap(chief, "studies-desk", full=True)
+    chief = open_page(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies")
+    assert_accessible(chief)
+    screenshot(chief, "studies-desk", full=True)
     study = make_study(chief, people)
     for number, person in enumerate(people, 1):
-        page = enter(person=person)
+        page = open_page(person=person)
         listener = Listener(page)
         page.goto(f"{study}/read")
         read_all(page, SAID[number], listener, answered)
@@ -166,23 +166,23 @@ def test_two_readers_read_by_keyboard_and_the_administrator_sees_what_sera_chang
     expect(chief.locator("#together")).to_contain_text("the AUC changes by +0.18")
     query = "SELECT min(hidden_ms) FROM reader_readings WHERE phase = 'aided' AND study_id = :study"
     assert stage.rows(query, study=study.rpartition("/")[2])[0][0] > 0
-    axe(chief)
-    snap(chief, "study-analysis-desk", full=True)
-    small = enter(
+    assert_accessible(chief)
+    screenshot(chief, "study-analysis-desk", full=True)
+    small = open_page(
         Role.HOSPITAL_ADMIN, HOSPITAL, phone=True, dark=True, language="ko", path=study
     )
-    axe(small)
-    snap(small, "study-analysis-phone-ko-dark", full=True)
+    assert_accessible(small)
+    screenshot(small, "study-analysis-phone-ko-dark", full=True)
 
 
 @pytest.mark.parametrize(
     ("phone", "dark", "language"), [(False, True, "en"), (True, False, "ko")]
 )
 def test_the_reading_desk_shuts_nobody_out(
-    enter, axe, snap, people, answered, phone, dark, language
+    open_page, assert_accessible, screenshot, people, answered, phone, dark, language
 ):
-    study = make_study(enter(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies"), people)
-    page = enter(
+    study = make_study(open_page(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies"), people)
+    page = open_page(
         person=people[0],
         phone=phone,
         dark=dark,
@@ -190,16 +190,16 @@ def test_the_reading_desk_shuts_nobody_out(
         path=f"{study}/read",
     )
     name = f"reading-{'phone' if phone else 'desk'}-{language}-{'dark' if dark else 'light'}"
-    axe(page)
-    snap(page, f"{name}-start")
+    assert_accessible(page)
+    screenshot(page, f"{name}-start")
     page.locator("#go").click()
     expect(page.locator("#store")).to_be_enabled()
-    axe(page)
-    snap(page, f"{name}-blind", full=phone)
+    assert_accessible(page)
+    screenshot(page, f"{name}-blind", full=phone)
     page.keyboard.press("Enter")
     expect(page.locator("#missing")).not_to_be_empty()
     stored(page, "7m")
     expect(page.locator("#sera section")).to_be_visible()
     expect(page.locator("#store")).to_be_enabled()
-    axe(page)
-    snap(page, f"{name}-aided", full=phone)
+    assert_accessible(page)
+    screenshot(page, f"{name}-aided", full=phone)

@@ -14,11 +14,11 @@ FIGURES = "nodes => nodes.map(node => parseFloat(getComputedStyle(node).fontSize
 
 
 @pytest.fixture
-def hang(enter):
+def hang(open_page):
     """Puts a wall up for a person of a role, with a clock that the test turns."""
 
     def put(role=Role.OPERATOR, size=WALL, path="/wall", **how):
-        page = enter(role, **how)
+        page = open_page(role, **how)
         if not how.get("phone"):
             page.set_viewport_size(size)
         page.clock.install()
@@ -29,7 +29,7 @@ def hang(enter):
 
 
 def test_it_is_read_from_afar_and_says_when_the_gateway_is_gone_and_back(
-    hang, stage, axe, snap
+    hang, stage, assert_accessible, screenshot
 ):
     stage.hospital("north").read(png(1), size_mm=12)
     page = hang()
@@ -39,23 +39,23 @@ def test_it_is_read_from_afar_and_says_when_the_gateway_is_gone_and_back(
     assert page.locator("html").get_attribute("data-theme") == "dark"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.locator("tbody th", has_text="north")).to_be_visible()
-    axe(page)
-    snap(page, "wall")
+    assert_accessible(page)
+    screenshot(page, "wall")
     page.context.set_offline(True)
     page.clock.fast_forward(20_000)
     silence = page.get_by_role("alert")
     expect(silence).to_have_text(re.compile(r"^No data since \d\d:\d\d:\d\d$"))
-    axe(page)
-    snap(page, "wall-silent")
+    assert_accessible(page)
+    screenshot(page, "wall-silent")
     page.context.set_offline(False)
     page.clock.fast_forward(6_000)
     expect(silence).to_be_empty()
 
 
-def test_many_hospitals_pass_by_until_somebody_holds_them(hang, book):
-    with book.system_session("test") as house:
+def test_many_hospitals_pass_by_until_somebody_holds_them(hang, stack_ledger):
+    with stack_ledger.system_session("test") as session:
         for number in range(6):
-            house.hospitals.ensure(f"wall {number}")
+            session.hospitals.ensure(f"wall {number}")
     page = hang(size={"width": 1280, "height": 480}, path="/wall?window=1h")
     page.clock.fast_forward(6_000)
     expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=20_000)
@@ -78,11 +78,11 @@ def test_a_session_that_ends_leads_to_the_page_to_sign_in_at(hang):
     page.wait_for_url("**/sign-in?next=/wall%3Fwindow%3D1h")
 
 
-def test_a_phone_shows_it_whole_in_korean_and_by_day(hang, axe, snap):
+def test_a_phone_shows_it_whole_in_korean_and_by_day(hang, assert_accessible, screenshot):
     page = hang(
         Role.READER, path="/wall?window=24h&theme=light", phone=True, language="ko"
     )
     assert page.locator("html").get_attribute("data-theme") == "light"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    axe(page)
-    snap(page, "wall-phone-ko", full=True)
+    assert_accessible(page)
+    screenshot(page, "wall-phone-ko", full=True)

@@ -14,8 +14,8 @@ FIRST = {
 
 
 @pytest.mark.parametrize("role", [None, *Role])
-def test_no_page_is_heavy_or_asks_for_anything_elsewhere(enter, stage, role):
-    page = enter(role)
+def test_no_page_is_heavy_or_asks_for_anything_elsewhere(open_page, stage, role):
+    page = open_page(role)
     asked = heard(page)
     for path in paths(role):
         assert page.goto(path).status == 200, path
@@ -23,8 +23,8 @@ def test_no_page_is_heavy_or_asks_for_anything_elsewhere(enter, stage, role):
     assert [url for url in asked if not url.startswith(stage.stack.url)] == []
 
 
-def test_no_page_shuts_anybody_out(enter, axe):
-    pages = {role: enter(role) for role in sorted(set(FIRST.values()), key=str)}
+def test_no_page_shuts_anybody_out(open_page, assert_accessible):
+    pages = {role: open_page(role) for role in sorted(set(FIRST.values()), key=str)}
     for path, role in FIRST.items():
         pages[role].goto(path)
-        axe(pages[role])
+        assert_accessible(pages[role])

@@ -60,8 +60,8 @@ def row(page: Page, number: str):
 
 
 @pytest.mark.usefixtures("read")
-def test_a_case_is_found_told_of_and_taken_away_as_a_file(enter, axe, snap):
-    page = enter(Role.SUBMITTER, HOME, path="/worklist")
+def test_a_case_is_found_told_of_and_taken_away_as_a_file(open_page, assert_accessible, screenshot):
+    page = open_page(Role.SUBMITTER, HOME, path="/worklist")
     expect(page.locator("#count")).to_contain_text("3 cases")
     page.get_by_label("Number begins with").fill("W-")
     page.get_by_label("State").select_option("done")
@@ -70,11 +70,11 @@ def test_a_case_is_found_told_of_and_taken_away_as_a_file(enter, axe, snap):
     assert re.search(r"\?q=W-&state=done$", page.url)
     page.get_by_role("button", name="Outcome of W-2").click()
     page.get_by_label("malignant").check()
-    page.get_by_label("Known by").select_option("histology")
+    page.get_by_label("Confirmed by").select_option("histology")
     page.get_by_label("Date", exact=True).fill("2026-03-14")
     page.get_by_label("The image may be used for training").check()
-    axe(page)
-    snap(page, "worklist-outcome")
+    assert_accessible(page)
+    screenshot(page, "worklist-outcome")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_have_text("Outcome of W-2 recorded.")
     expect(row(page, "W-2")).to_contain_text("histology, 2026-03-14, for training")
@@ -89,19 +89,19 @@ def test_a_case_is_found_told_of_and_taken_away_as_a_file(enter, axe, snap):
 
 
 def test_a_dead_letter_is_run_again_and_its_row_follows_it_to_the_end(
-    enter, snap, stage, hospital, book
+    open_page, screenshot, stage, hospital, stack_ledger
 ):
     with resting(stage):
         hospital.accepted(png(5), external_id="D-1")
-        with book.system_session("w") as house:
-            lease = house.queue.claim("w", 50, timedelta(minutes=1), 5)
+        with stack_ledger.system_session("w") as session:
+            lease = session.queue.claim("w", 50, timedelta(minutes=1), 5)
             lost = Failure(Reason.WORKER_LOST)
-            house.queue.fail(lease.token, {job.id: lost for job in lease.jobs})
-        page = enter(Role.SUBMITTER, HOME, path="/worklist?q=D-")
+            session.queue.fail(lease.token, {job.id: lost for job in lease.jobs})
+        page = open_page(Role.SUBMITTER, HOME, path="/worklist?q=D-")
         expect(row(page, "D-1")).to_contain_text(
             "The worker was lost every time it tried this image."
         )
-        snap(page, "worklist-dead-letters")
+        screenshot(page, "worklist-dead-letters")
         page.get_by_role("button", name="Run all of these again").click()
         expect(row(page, "D-1")).to_contain_text("waiting")
         expect(page.get_by_text("Could not be read")).to_have_count(0)
@@ -110,24 +110,24 @@ def test_a_dead_letter_is_run_again_and_its_row_follows_it_to_the_end(
 
 
 @pytest.mark.usefixtures("read")
-def test_an_administrator_erases_a_case_by_keyboard_alone(enter, axe):
-    page = enter(Role.HOSPITAL_ADMIN, HOME, path="/worklist?q=V-3")
+def test_an_administrator_erases_a_case_by_keyboard_alone(open_page, assert_accessible):
+    page = open_page(Role.HOSPITAL_ADMIN, HOME, path="/worklist?q=V-3")
     page.get_by_role("button", name="Erase V-3").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog")).to_contain_text("go for ever")
-    axe(page)
+    expect(page.get_by_role("dialog")).to_contain_text("are erased permanently")
+    assert_accessible(page)
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Erase V-3")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("V-3 is erased.")
-    expect(page.get_by_text("No case fits.")).to_be_visible()
+    expect(page.get_by_text("No case matches.")).to_be_visible()
 
 
 @pytest.mark.usefixtures("read")
-def test_at_eight_in_the_morning_in_seoul_today_is_today(enter):
-    page = enter(Role.SUBMITTER, HOME, language="ko", zone="Asia/Seoul")
+def test_at_eight_in_the_morning_in_seoul_today_is_today(open_page):
+    page = open_page(Role.SUBMITTER, HOME, language="ko", zone="Asia/Seoul")
     page.clock.set_fixed_time("2026-03-14T23:00:00Z")
     page.goto("/worklist?q=W-1")
     accepted = row(page, "W-1").locator("time")
@@ -146,8 +146,8 @@ def test_at_eight_in_the_morning_in_seoul_today_is_today(enter):
 @pytest.mark.parametrize(
     ("phone", "language", "dark"), [(False, "en", False), (True, "ko", True)]
 )
-def test_the_list_shuts_nobody_out(enter, axe, snap, phone, language, dark):
-    page = enter(
+def test_the_list_shuts_nobody_out(open_page, assert_accessible, screenshot, phone, language, dark):
+    page = open_page(
         Role.HOSPITAL_ADMIN,
         HOME,
         phone=phone,
@@ -157,5 +157,5 @@ def test_the_list_shuts_nobody_out(enter, axe, snap, phone, language, dark):
     )
     expect(page.locator("tr[data-job]").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    axe(page)
-    snap(page, f"worklist-{language}-{'phone' if phone else 'desk'}", full=True)
+    assert_accessible(page)
+    screenshot(page, f"worklist-{language}-{'phone' if phone else 'desk'}", full=True)

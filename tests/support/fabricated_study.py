@@ -39,83 +39,109 @@ JUDGES = {
 
 
 def study(
-    count: int = 60, seed: int = 0, people: bool = True, **changed: object
+    count: int = 60, seed: int = 0, people: bool = True, **changes: object
 ) -> Study:
-    """`count` images, every third malignant, two of each patient, at two sites; scores of different
-    worth.
+    """A study of `count` images, every third malignant, at two sites.
+
+    Each patient has two images. The scores of the judges differ in quality. `changes` replaces fields.
     """
     random = np.random.default_rng(seed)
     malignant = np.arange(count) % 3 == 0
-    rows = [
-        scored(section, name, facts, malignant, random)
-        for section, judges in JUDGES.items()
-        for name, facts in judges.items()
-    ]
-    facts = {
+    rows = []
+    for section, judges in JUDGES.items():
+        for name, facts in judges.items():
+            rows.append(_judge_row(section, name, facts, malignant, random))
+    if people:
+        rows += _reader_rows(malignant, random)
+    missing_row = MissingRow(
+        section=Section.TUNED,
+        name="overfeat_accurate",
+        problem="There are no weights for it.",
+    )
+    fields = {
         "recipe": load_recipe("light"),
-        "images": tuple(f"images/{place:03}.png" for place in range(count)),
+        "images": tuple(f"images/{number:03}.png" for number in range(count)),
         "malignant": malignant,
-        "groups": np.array([f"patient /{place // 2}" for place in range(count)]),
+        "groups": np.array([f"patient /{number // 2}" for number in range(count)]),
         "sites": np.array(
-            ["north" if place % 2 else "south" for place in range(count)]
+            ["north" if number % 2 else "south" for number in range(count)]
         ),
-        "rows": (*rows, *(persons(malignant, random) if people else ())),
+        "rows": tuple(rows),
         "folds": 6,
         "seed": seed,
         "fingerprint": "ab" * 32,
-        "missing_rows": (
-            MissingRow(
-                Section.TUNED, "overfeat_accurate", "There are no weights for it."
-            ),
-        ),
+        "missing_rows": (missing_row,),
         "skipped": (SkippedImage("key-of-a-broken-one", "image-unreadable"),),
         "settings": {
             "alexnet svm": {"kernel": "rbf", "C": 4.0},
             "alexnet": {"epochs": 12, "rate": 0.001},
         },
     }
-    return Study(**{**facts, **changed})
+    return Study(**{**fields, **changes})
 
 
-def scored(
+def _judge_row(
     section: Section,
     name: str,
     facts: Mapping[str, str],
     malignant: np.ndarray,
     random: np.random.Generator,
 ) -> Row:
-    scores = 1 / (1 + np.exp(-random.normal(malignant * random.uniform(1, 2.5) - 1, 1)))
-    positive = scores >= youden_cutoff(scores, malignant)
-    risks = (
-        fit_sigmoid(scores, malignant).apply(scores)
-        if section is Section.MODEL
-        else None
-    )
+    logits = random.normal(malignant * random.uniform(1, 2.5) - 1, 1)
+    scores = 1 / (1 + np.exp(-logits))
+    risks = None
+    if section is Section.MODEL:
+        risks = fit_sigmoid(scores, malignant).apply(scores)
     return Row(
-        section, name, facts, positive, scores, risks, np.ones(malignant.size, bool)
+        section=section,
+        name=name,
+        facts=facts,
+        decisions=scores >= youden_cutoff(scores, malignant),
+        scores=scores,
+        risks=risks,
+        judgement_mask=np.ones(malignant.size, bool),
     )
 
 
-def persons(malignant: np.ndarray, random: np.random.Generator) -> list[Row]:
-    """One who decides on all images, one who decides on most, one who rates."""
-    everything = np.ones(malignant.size, bool)
-    decides = {"judgement": "benign or malignant", "cut-off": "the person's own"}
-    first = np.where(random.random(malignant.size) < 0.85, malignant, ~malignant)
-    second = np.where(random.random(malignant.size) < 0.7, malignant, ~malignant)
-    most_cases = np.arange(malignant.size) % 7 != 0
+def _reader_rows(malignant: np.ndarray, random: np.random.Generator) -> list[Row]:
+    """Three people: kim decides on all images, lee decides on most of them, park rates."""
+    all_images = np.ones(malignant.size, bool)
+    most_images = np.arange(malignant.size) % 7 != 0
+    kim_is_correct = random.random(malignant.size) < 0.85
+    lee_is_correct = random.random(malignant.size) < 0.7
+    kim_decisions = np.where(kim_is_correct, malignant, ~malignant)
+    lee_decisions = np.where(lee_is_correct, malignant, ~malignant)
     ratings = np.clip(np.round(random.normal(2 + malignant * 2, 1)), 1, 5)
+    decision_facts = {
+        "judgement": "benign or malignant",
+        "cut-off": "the person's own",
+    }
     return [
-        Row(Section.READERS, "kim", decides, first, None, None, everything),
         Row(
-            Section.READERS, "lee", decides, second & most_cases, None, None, most_cases
+            section=Section.READERS,
+            name="kim",
+            facts=decision_facts,
+            decisions=kim_decisions,
+            scores=None,
+            risks=None,
+            judgement_mask=all_images,
         ),
         Row(
-            Section.READERS,
-            "park",
-            {"judgement": "rating", "cut-off": "4"},
-            ratings >= 4,
-            ratings,
-            None,
-            everything,
+            section=Section.READERS,
+            name="lee",
+            facts=decision_facts,
+            decisions=lee_decisions & most_images,
+            scores=None,
+            risks=None,
+            judgement_mask=most_images,
+        ),
+        Row(
+            section=Section.READERS,
+            name="park",
+            facts={"judgement": "rating", "cut-off": "4"},
+            decisions=ratings >= 4,
+            scores=ratings,
+            risks=None,
+            judgement_mask=all_images,
         ),
     ]

@@ -135,11 +135,11 @@ def reason_view(reason: GateReason) -> GateReasonView:
     )
 
 
-def promotion_view(row: Promotion) -> PromotionView:
-    facts = {**vars(row)}
-    return PromotionView(
-        number=facts.pop("id"), model=facts.pop("model_digest"), **facts
-    )
+def promotion_view(promotion: Promotion) -> PromotionView:
+    fields = dict(vars(promotion))
+    number = fields.pop("id")
+    digest = fields.pop("model_digest")
+    return PromotionView(number=number, model=digest, **fields)
 
 
 def worker_view(worker: Worker) -> WorkerView:

@@ -1,7 +1,9 @@
-"""What a reader study shows: each reader blind against aided, SERA alone, agreement, all readers together, time.
+"""Analyses a reader study: each reader blind against aided, SERA alone, agreement, all readers
+together, time.
 
-Every comparison is on the cases that the reader has read both ways; what all readers did together is on the cases that
-all have read both ways. SERA's `refer` counts as called malignant: it lets nobody go.
+A comparison of one reader uses the cases that this reader has read both ways. A figure of all
+readers uses the cases that all of them have read both ways. SERA's `refer` counts as called
+malignant, because it never dismisses a patient.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,243 +50,274 @@ from shared.statistics import (
 )
 from shared.statistics.intervals import normal_quantile
 
-Found = TypeVar("Found")
+Figure = TypeVar("Figure")
 RATES = (Measure.SENSITIVITY, Measure.SPECIFICITY)
 
 
 @dataclass(frozen=True)
 class StudyData:
-    """All that an analysis is made of; `breaches` and `seen_before` are (reader's number, case)."""
+    """The data of an analysis; `breaches` and `seen_before` hold (number of the reader, case)."""
 
     cases: Sequence[StudyCase]
     erased: int
     readers: Sequence[int]
+    """Numbers of the readers."""
     readings: Sequence[Reading]
     breaches: set[tuple[int, UUID]]
     seen_before: set[tuple[int, UUID]]
 
 
 class StudyAnalysis:
-    def __init__(self, material: StudyData) -> None:
-        self._given = material
-        self._read = {
-            (each.reader, each.case_id, each.phase): each for each in material.readings
+    def __init__(self, data: StudyData) -> None:
+        self._data = data
+        self._readings = {
+            (reading.reader, reading.case_id, reading.phase): reading
+            for reading in data.readings
         }
-        self._truth = {each.case_id: each for each in material.cases}
+        self._cases = {case.case_id: case for case in data.cases}
 
     def analyse(self) -> Analysis:
-        malignant = sum(each.malignant for each in self._given.cases)
+        data = self._data
+        cases = len(data.cases)
+        malignant = sum(case.malignant for case in data.cases)
         return Analysis(
-            cases=len(self._given.cases),
+            cases=cases,
             malignant=malignant,
-            malignant_share=malignant / len(self._given.cases)
-            if self._given.cases
-            else None,
-            erased=self._given.erased,
-            readers=[self._reader(number) for number in self._given.readers],
-            sera=self._sera(),
+            malignant_share=malignant / cases if cases else None,
+            erased=data.erased,
+            readers=[self._reader_figures(number) for number in data.readers],
+            sera=self._sera_figures(),
             agreement={phase: self._agreement(phase) for phase in Phase},
             summary=self._summary(),
         )
 
-    def _both(self, number: int) -> list[UUID]:
-        """The cases that a reader has read both ways."""
-        return [
-            case for case in self._truth if (number, case, Phase.AIDED) in self._read
-        ]
-
-    def _all(self) -> list[UUID]:
+    def _cases_of_reader(self, number: int) -> list[UUID]:
+        """The cases that a reader has read both ways. The aided reading is the second one."""
         return [
             case
-            for case in self._truth
-            if all((n, case, Phase.AIDED) in self._read for n in self._given.readers)
+            for case in self._cases
+            if (number, case, Phase.AIDED) in self._readings
+        ]
+
+    def _common_cases(self) -> list[UUID]:
+        """The cases that every reader has read both ways."""
+        cases_by_reader = [
+            set(self._cases_of_reader(number)) for number in self._data.readers
+        ]
+        return [
+            case
+            for case in self._cases
+            if all(case in reader_cases for reader_cases in cases_by_reader)
         ]
 
     def _labels(self, cases: Sequence[UUID]) -> np.ndarray:
-        return np.array([self._truth[case].malignant for case in cases], bool)
+        return np.array([self._cases[case].malignant for case in cases], bool)
 
     def _scores(self, number: int, cases: Sequence[UUID], phase: Phase) -> np.ndarray:
-        return np.array(
-            [self._read[number, case, phase].probability for case in cases], float
-        )
+        readings = [self._readings[number, case, phase] for case in cases]
+        return np.array([reading.probability for reading in readings], float)
 
     def _calls(self, number: int, cases: Sequence[UUID], phase: Phase) -> np.ndarray:
-        return np.array(
-            [self._read[number, case, phase].malignant for case in cases], bool
-        )
+        """Whether the reader called each case malignant."""
+        readings = [self._readings[number, case, phase] for case in cases]
+        return np.array([reading.malignant for reading in readings], bool)
 
-    def _reader(self, number: int) -> ReaderFigures:
-        cases = self._both(number)
+    def _reader_figures(self, number: int) -> ReaderFigures:
+        cases = self._cases_of_reader(number)
         labels = self._labels(cases)
-        scores, calls = (
-            {p: of(number, cases, p) for p in Phase}
-            for of in (self._scores, self._calls)
+        scores = {phase: self._scores(number, cases, phase) for phase in Phase}
+        calls = {phase: self._calls(number, cases, phase) for phase in Phase}
+        conditions = {
+            phase: condition(scores[phase], calls[phase], labels) for phase in Phase
+        }
+        auc_change = none_if_single_class(
+            partial(area_change, scores[Phase.BLIND], scores[Phase.AIDED], labels)
         )
-        conditions = {p: condition(scores[p], calls[p], labels) for p in Phase}
+        mcnemar = {
+            rate: none_if_single_class(partial(mcnemar_p, calls, labels, rate))
+            for rate in RATES
+        }
+        data = self._data
         return ReaderFigures(
             number=number,
             cases=len(cases),
             blind=conditions[Phase.BLIND],
             aided=conditions[Phase.AIDED],
-            auc_change=none_if_single_class(
-                lambda: change(scores[Phase.BLIND], scores[Phase.AIDED], labels)
-            ),
-            mcnemar={
-                rate: none_if_single_class(partial(mcnemar_p, calls, labels, rate)) for rate in RATES
-            },
-            seconds={p: self._times(number, p) for p in Phase},
-            breaches=sum(reader == number for reader, _ in self._given.breaches),
-            seen_before=sum(reader == number for reader, _ in self._given.seen_before),
+            auc_change=auc_change,
+            mcnemar=mcnemar,
+            seconds={phase: self._times(number, phase) for phase in Phase},
+            breaches=sum(reader == number for reader, _ in data.breaches),
+            seen_before=sum(reader == number for reader, _ in data.seen_before),
         )
 
     def _times(self, number: int, phase: Phase) -> Times:
-        """Seconds from shown to sent, less what the page was out of sight; interrupted readings left out."""
-        mine = [
-            each
-            for each in self._given.readings
-            if (each.reader, each.phase) == (number, phase)
-        ]
-        whole = [each for each in mine if each.showings == 1]
-        return times(
-            [max(each.server_ms - (each.hidden_ms or 0), 0) / 1000 for each in whole],
-            len(mine) - len(whole),
-        )
+        """Seconds from showing the case to sending the reading, without the time that the page was
+        hidden.
 
-    def _sera(self) -> SeraFigures:
-        cases = list(self._truth)
-        results = [self._truth[case].result for case in cases]
+        Interrupted readings, whose case was shown more than once, are left out.
+        """
+        readings = [
+            reading
+            for reading in self._data.readings
+            if reading.reader == number and reading.phase == phase
+        ]
+        uninterrupted = [reading for reading in readings if reading.showings == 1]
+        seconds = []
+        for reading in uninterrupted:
+            visible_ms = reading.server_ms - (reading.hidden_ms or 0)
+            seconds.append(max(visible_ms, 0) / 1000)
+        return times(seconds, interrupted=len(readings) - len(uninterrupted))
+
+    def _sera_figures(self) -> SeraFigures:
+        cases = list(self._cases)
+        results = [self._cases[case].result for case in cases]
         scores = np.array([result.score for result in results], float)
         calls = np.array(
             [result.decision is not Verdict.BENIGN for result in results], bool
         )
-        referred = sum(result.decision is Verdict.REFER for result in results)
-        figures = condition(scores, calls, self._labels(cases))
-        models = sorted(
-            {f"{result.model.name} {result.model.version}" for result in results}
+        models = {f"{result.model.name} {result.model.version}" for result in results}
+        return SeraFigures(
+            figures=condition(scores, calls, self._labels(cases)),
+            referred=sum(result.decision is Verdict.REFER for result in results),
+            models=sorted(models),
         )
-        return SeraFigures(figures=figures, referred=referred, models=models)
 
     def _agreement(self, phase: Phase) -> Agreement:
-        everyone = self._all()
-        readers = self._given.readers
-        calls = [self._calls(number, everyone, phase) for number in readers]
-        enough = len(everyone) > 1 and len(readers) > 1
-        together = (
-            kappa(fleiss_kappa(np.stack(calls, axis=1)), len(everyone))
-            if enough
-            else None
-        )
-        return Agreement(
-            fleiss=together,
-            pairs=[self._pair(*pair, phase) for pair in combinations(readers, 2)],
-        )
+        cases = self._common_cases()
+        readers = self._data.readers
+        fleiss = None
+        if len(cases) > 1 and len(readers) > 1:
+            calls = [self._calls(number, cases, phase) for number in readers]
+            fleiss = kappa(fleiss_kappa(np.stack(calls, axis=1)), len(cases))
+        pairs = [
+            self._pair_kappa(first, second, phase)
+            for first, second in combinations(readers, 2)
+        ]
+        return Agreement(fleiss=fleiss, pairs=pairs)
 
-    def _pair(self, first: int, second: int, phase: Phase) -> PairKappa:
-        cases = [case for case in self._both(first) if case in set(self._both(second))]
+    def _pair_kappa(self, first: int, second: int, phase: Phase) -> PairKappa:
+        second_cases = set(self._cases_of_reader(second))
+        cases = [case for case in self._cases_of_reader(first) if case in second_cases]
         if not cases:
             return PairKappa(first=first, second=second, cohen=None)
-        firsts, seconds = (
-            self._calls(number, cases, phase) for number in (first, second)
-        )
-        agreement = kappa(cohen_kappa(firsts, seconds), len(cases))
+        first_calls = self._calls(first, cases, phase)
+        second_calls = self._calls(second, cases, phase)
+        agreement = kappa(cohen_kappa(first_calls, second_calls), len(cases))
         return PairKappa(first=first, second=second, cohen=agreement)
 
     def _summary(self) -> Summary | None:
-        cases = self._all()
-        readers = self._given.readers
+        cases = self._common_cases()
+        readers = self._data.readers
         if len(readers) < 2 or not cases:
             return None
-        before, after = (
-            np.stack([self._scores(number, cases, phase) for number in readers])
-            for phase in Phase
+        blind = np.stack(
+            [self._scores(number, cases, Phase.BLIND) for number in readers]
         )
-        return none_if_single_class(lambda: summary(before, after, self._labels(cases)))
+        aided = np.stack(
+            [self._scores(number, cases, Phase.AIDED) for number in readers]
+        )
+        return none_if_single_class(partial(summary, blind, aided, self._labels(cases)))
 
 
 def condition(scores: np.ndarray, calls: np.ndarray, labels: np.ndarray) -> Condition:
-    """One judge under one condition."""
-    table = (
-        ConfusionTable.from_decisions(calls, labels)
-        if labels.size
-        else ConfusionTable(0, 0, 0, 0)
-    )
+    """The figures of one reader, or of SERA, under one condition."""
+    table = ConfusionTable(0, 0, 0, 0)
+    if labels.size:
+        table = ConfusionTable.from_decisions(calls, labels)
     rates = {rate: Rate(**table.proportion(rate).to_json()) for rate in RATES}
     return Condition(
-        auc=none_if_single_class(lambda: area(scores, labels)),
+        auc=none_if_single_class(partial(area, scores, labels)),
         sensitivity=rates[Measure.SENSITIVITY],
         specificity=rates[Measure.SPECIFICITY],
-        roc=none_if_single_class(lambda: curve(scores, labels)),
+        roc=none_if_single_class(partial(curve, scores, labels)),
     )
 
 
-def none_if_single_class(how: Callable[[], Found]) -> Found | None:
-    """None where there are too few cases of a class for it."""
+def none_if_single_class(compute: Callable[[], Figure]) -> Figure | None:
+    """The computed figure, or None if a class has too few cases for it."""
     try:
-        return how()
+        return compute()
     except SingleClass:
         return None
 
 
 def area(scores: np.ndarray, labels: np.ndarray) -> Area:
+    """The AUC with DeLong's 95 % interval. Raises SingleClass."""
     require_both_classes(labels)
     interval = delong_interval(scores, labels)
     return Area(value=roc_auc(scores, labels), low=interval.low, high=interval.high)
 
 
 def curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
-    require_both_classes(labels, 1)
-    found = roc_curve(scores, labels)
+    """The ROC curve. Raises SingleClass."""
+    require_both_classes(labels, min_cases=1)
+    roc = roc_curve(scores, labels)
     return Curve(
-        false_positive_rate=found.false_positive_rate.tolist(),
-        sensitivity=found.sensitivity.tolist(),
+        false_positive_rate=roc.false_positive_rate.tolist(),
+        sensitivity=roc.sensitivity.tolist(),
     )
 
 
-def change(blind: np.ndarray, aided: np.ndarray, labels: np.ndarray) -> AreaChange:
-    """Aided minus blind; the interval is Wald's on DeLong's error of the difference."""
+def area_change(blind: np.ndarray, aided: np.ndarray, labels: np.ndarray) -> AreaChange:
+    """The AUC aided minus blind, by DeLong's paired test.
+
+    The interval is Wald's, with DeLong's standard error of the difference. Raises SingleClass.
+    """
     require_both_classes(labels)
-    found = delong_test(aided, blind, labels)
-    reach = normal_quantile(0.95) * found.standard_error
-    ends = {
-        "low": max(found.difference - reach, -1.0),
-        "high": min(found.difference + reach, 1.0),
-    }
-    return AreaChange(value=found.difference, p_value=found.p_value, **ends)
+    test = delong_test(aided, blind, labels)
+    half_width = normal_quantile(0.95) * test.standard_error
+    return AreaChange(
+        value=test.difference,
+        p_value=test.p_value,
+        low=max(test.difference - half_width, -1.0),
+        high=min(test.difference + half_width, 1.0),
+    )
 
 
 def mcnemar_p(
     calls: dict[Phase, np.ndarray], labels: np.ndarray, rate: Measure
 ) -> float:
-    require_both_classes(labels, 1)
+    """Two-sided p-value of McNemar's test, blind against aided. Raises SingleClass."""
+    require_both_classes(labels, min_cases=1)
     return compare_rates(calls[Phase.BLIND], calls[Phase.AIDED], labels, rate).p_value
 
 
-def summary(before: np.ndarray, after: np.ndarray, labels: np.ndarray) -> Summary:
-    found = obuchowski_rockette(before, after, labels)
-    freedom = (
-        found.degrees_of_freedom if np.isfinite(found.degrees_of_freedom) else None
-    )
+def summary(blind: np.ndarray, aided: np.ndarray, labels: np.ndarray) -> Summary:
+    """All readers together, by Obuchowski and Rockette.
+
+    `blind` and `aided` are the scores, (readers, cases). Raises SingleClass.
+    """
+    test = obuchowski_rockette(blind, aided, labels)
     return Summary(
-        blind=found.first,
-        aided=found.second,
-        difference=found.difference,
-        low=found.interval.low,
-        high=found.interval.high,
-        f=found.f if np.isfinite(found.f) else None,
-        degrees_of_freedom=freedom,
-        p_value=found.p_value,
-        readers=found.readers,
-        cases=found.cases,
+        blind=test.first,
+        aided=test.second,
+        difference=test.difference,
+        low=test.interval.low,
+        high=test.interval.high,
+        f=_finite_or_none(test.f),
+        degrees_of_freedom=_finite_or_none(test.degrees_of_freedom),
+        p_value=test.p_value,
+        readers=test.readers,
+        cases=test.cases,
     )
 
 
-def kappa(found: Kappa, cases: int) -> Estimate:
-    value = None if np.isnan(found.value) else found.value
-    ends = {"low": found.interval.low, "high": found.interval.high}
-    return Estimate(value=value, words=landis_koch_label(found.value), cases=cases, **ends)
+def _finite_or_none(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def kappa(estimate: Kappa, cases: int) -> Estimate:
+    return Estimate(
+        value=None if np.isnan(estimate.value) else estimate.value,
+        low=estimate.interval.low,
+        high=estimate.interval.high,
+        words=landis_koch_label(estimate.value),
+        cases=cases,
+    )
 
 
 def times(seconds: Sequence[float], interrupted: int) -> Times:
+    """Quartiles of reading times in seconds."""
     if not seconds:
         return Times(
             median=None,
@@ -293,19 +326,19 @@ def times(seconds: Sequence[float], interrupted: int) -> Times:
             readings=0,
             interrupted=interrupted,
         )
-    low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75))
-    ends = {
-        "median": float(middle),
-        "first_quartile": float(low),
-        "third_quartile": float(high),
-    }
-    return Times(readings=len(seconds), interrupted=interrupted, **ends)
+    first, median, third = np.quantile(seconds, (0.25, 0.5, 0.75))
+    return Times(
+        median=float(median),
+        first_quartile=float(first),
+        third_quartile=float(third),
+        readings=len(seconds),
+        interrupted=interrupted,
+    )
 
 
-def require_both_classes(labels: np.ndarray, needed: int = 2) -> None:
-    """Raises SingleClass; no cases at all are none of either class."""
+def require_both_classes(labels: np.ndarray, min_cases: int = 2) -> None:
+    """Raises SingleClass if a class has fewer than `min_cases` cases."""
     malignant = int(labels.sum())
-    if min(malignant, labels.size - malignant) < needed:
-        raise SingleClass(
-            needed=needed, malignant=malignant, benign=labels.size - malignant
-        )
+    benign = labels.size - malignant
+    if min(malignant, benign) < min_cases:
+        raise SingleClass(needed=min_cases, malignant=malignant, benign=benign)

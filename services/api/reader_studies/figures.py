@@ -1,4 +1,5 @@
-"""The figures of an analysis. Fractions are of 1, times in seconds; readers go by their numbers."""
+"""API schemas of an analysis. Fractions are of 1, times in seconds; readers are named by their
+numbers."""
 
 from pydantic import BaseModel, Field
 
@@ -23,7 +24,7 @@ class AreaChange(Area):
 class Rate(BaseModel):
     """A rate with Wilson's 95 % interval and its counts."""
 
-    value: float | None = Field(description="Null where there is no case of the class.")
+    value: float | None = Field(description="Null without cases of the class.")
     low: float
     high: float
     count: int
@@ -36,41 +37,44 @@ class Curve(BaseModel):
 
 
 class Condition(BaseModel):
-    """One judge under one condition."""
+    """Performance of one reader, or of SERA, under one condition."""
 
-    auc: Area | None = Field(description="Null under two cases of either class.")
+    auc: Area | None = Field(
+        description="Null with fewer than two cases of either class."
+    )
     sensitivity: Rate
     specificity: Rate
     roc: Curve | None
 
 
 class Times(BaseModel):
-    """From shown to sent by the server's clock, less the time the page was out of sight or paused."""
+    """Reading times by the server's clock, without the time that the page was hidden or paused."""
 
     median: float | None
     first_quartile: float | None
     third_quartile: float | None
-    readings: int = Field(description="That count here.")
+    readings: int = Field(description="Number of readings in these figures.")
     interrupted: int = Field(
-        description="Left out, for the page was opened anew in between."
+        description="Readings left out because the page was opened again during them."
     )
 
 
 class ReaderFigures(BaseModel):
     number: int
-    cases: int = Field(description="Read both ways; every comparison is on these.")
+    cases: int = Field(description="Cases read both ways; every comparison uses these.")
     blind: Condition
     aided: Condition
     auc_change: AreaChange | None
     mcnemar: dict[Measure, float | None] = Field(
-        description="Two-sided P of the decisions, blind against aided."
+        description="Two-sided p-value of the decisions, blind against aided."
     )
     seconds: dict[Phase, Times]
     breaches: int = Field(
-        description="Cases looked at elsewhere in the open study before they were read blind."
+        description="Cases that the reader saw elsewhere while the study was open, before reading "
+        "them blind."
     )
     seen_before: int = Field(
-        description="Cases that the reader had looked at in SERA before the study was opened."
+        description="Cases that the reader had seen in SERA before the study was opened."
     )
 
 
@@ -88,11 +92,11 @@ class Estimate(BaseModel):
     """A kappa with its 95 % interval."""
 
     value: float | None = Field(
-        description="Null where every call is the same, so that nothing is known."
+        description="Null if every call is the same, because kappa is then undefined."
     )
     low: float
     high: float
-    words: str = Field(description="Landis & Koch's.")
+    words: str = Field(description="Label of the agreement by Landis and Koch.")
     cases: int
 
 
@@ -104,22 +108,23 @@ class PairKappa(BaseModel):
 
 class Agreement(BaseModel):
     fleiss: Estimate | None = Field(
-        description="Of all readers on the cases that all have read both ways."
+        description="Fleiss' kappa of all readers on the cases that all have read both ways."
     )
     pairs: list[PairKappa]
 
 
 class Summary(BaseModel):
-    """All readers together, by Obuchowski and Rockette: readers and cases as samples of all there are."""
+    """All readers together, by Obuchowski and Rockette: readers and cases are both random
+    samples."""
 
     blind: float
     aided: float
     difference: float
     low: float
     high: float
-    f: float | None = Field(description="Null where it is infinite.")
+    f: float | None = Field(description="F statistic; null if it is infinite.")
     degrees_of_freedom: float | None = Field(
-        description="Of the denominator; null where infinite."
+        description="Degrees of freedom of the denominator; null if infinite."
     )
     p_value: float
     readers: int
@@ -135,5 +140,5 @@ class Analysis(BaseModel):
     sera: SeraFigures
     agreement: dict[Phase, Agreement]
     summary: Summary | None = Field(
-        description="Null with one reader, or under two cases of either class."
+        description="Null with one reader, or with fewer than two cases of either class."
     )

@@ -1,11 +1,12 @@
-"""Reading a study: shows a reader the next case, stores what they say, and only then shows what SERA said."""
+"""Guides a reader through a study: shows the next case, stores the reading, and only then shows
+SERA's answer."""
 
 from uuid import UUID
 
 from fastapi import Response
 
+from services.api.cases.picture import case_png
 from services.api.dependencies import Dependencies
-from services.api.reader_studies.picture import png
 from services.api.reader_studies.schemas import (
     AidedView,
     NewReadingView,
@@ -22,10 +23,14 @@ CACHE_HEADERS = {"Cache-Control": "private, max-age=3600"}
 
 
 class ReadingService:
-    """Of a person; a key is no reader of any study."""
+    """The reading of one person. A key cannot be a reader of a study."""
 
     def __init__(
-        self, session: HospitalSession, caller: Caller, dependencies: Dependencies, study: UUID
+        self,
+        session: HospitalSession,
+        caller: Caller,
+        dependencies: Dependencies,
+        study: UUID,
     ) -> None:
         self._session = session
         self._caller = caller
@@ -33,61 +38,74 @@ class ReadingService:
         self._study = study
 
     def next(self) -> NextCase:
-        """A case read blind comes again to be read aided; then the next one in this reader's order."""
-        seat = self._seat()
-        known = self._session.readings.of_reader(seat)
-        left = [case for case in seat.order if (case, Phase.AIDED) not in known]
-        if not left:
-            return _nothing(seat)
-        phase = Phase.AIDED if (left[0], Phase.BLIND) in known else Phase.BLIND
-        if phase is Phase.BLIND:
-            self._session.readings.record_showing(seat, left[0], phase)
-        case = self._session.readings.case(seat, left[0])
+        """The next case in this reader's order. A case that was read blind comes again, to be read
+        aided."""
+        reader = self._reader()
+        readings = self._session.readings.of_reader(reader)
+        unfinished = [
+            case_id
+            for case_id in reader.order
+            if (case_id, Phase.AIDED) not in readings
+        ]
+        if not unfinished:
+            return _no_next_case(reader)
+        case_id = unfinished[0]
+        phase = Phase.AIDED
+        if (case_id, Phase.BLIND) not in readings:
+            phase = Phase.BLIND
+            self._session.readings.record_showing(reader, case_id, phase)
+        case = self._session.readings.case(reader, case_id)
         return NextCase(
             phase=phase,
             case_id=case.id,
-            image=self._link(case.id),
+            image=self._image_path(case.id),
             width=case.width,
             height=case.height,
             size_mm=case.size_mm,
-            done=len(seat.order) - len(left),
-            cases=len(seat.order),
+            done=len(reader.order) - len(unfinished),
+            cases=len(reader.order),
         )
 
     def image(self, case_id: UUID) -> Response:
-        """The transaction ends before the image is read and decoded."""
-        case = self._session.readings.case(self._seat(), case_id)
+        """The image of a case. The transaction ends before the image is read and decoded."""
+        case = self._session.readings.case(self._reader(), case_id)
         self._session.transaction.commit()
-        return Response(png(self._dependencies, case), media_type="image/png", headers=CACHE_HEADERS)
+        png = case_png(self._dependencies, case)
+        return Response(png, media_type="image/png", headers=CACHE_HEADERS)
 
     def store(self, new: NewReadingView) -> OwnReading:
-        seat = self._seat()
-        self._session.readings.case(seat, new.case_id)
+        reader = self._reader()
+        self._session.readings.case(reader, new.case_id)
         reading = NewReading(**new.model_dump(exclude={"case_id"}))
-        return own_reading(self._session.readings.store(seat, new.case_id, reading))
+        stored = self._session.readings.store(reader, new.case_id, reading)
+        return own_reading(stored)
 
     def aided(self, case_id: UUID) -> AidedView:
+        """SERA's answer for a case that this reader has read blind."""
         readings = self._session.readings
-        seat = self._seat()
-        case = readings.case(seat, case_id)
-        answer = readings.answer(seat, case_id)
-        blind = own_reading(readings.of_reader(seat)[case_id, Phase.BLIND])
-        readings.record_showing(seat, case_id, Phase.AIDED)
+        reader = self._reader()
+        case = readings.case(reader, case_id)
+        answer = readings.answer(reader, case_id)
+        blind = own_reading(readings.of_reader(reader)[case_id, Phase.BLIND])
+        readings.record_showing(reader, case_id, Phase.AIDED)
         self._dependencies.read_audit.record_reads(
-            self._session, self._caller, Event.RESULT_READ, [(case_id, answer.job_id)]
+            session=self._session,
+            caller=self._caller,
+            event=Event.RESULT_READ,
+            subjects=[(case_id, answer.job_id)],
         )
         return AidedView(
             case_id=case_id,
-            image=self._link(case_id),
+            image=self._image_path(case_id),
             size_mm=case.size_mm,
             blind=blind,
             sera=answer.result,
         )
 
-    def _seat(self) -> StudyReader:
+    def _reader(self) -> StudyReader:
         return self._session.readings.find_reader(self._study, self._caller.person)
 
-    def _link(self, case_id: UUID) -> str:
+    def _image_path(self, case_id: UUID) -> str:
         return f"/v1/reader-studies/{self._study}/cases/{case_id}/image.png"
 
 
@@ -97,7 +115,7 @@ def own_reading(reading: Reading) -> OwnReading:
     )
 
 
-def _nothing(seat: StudyReader) -> NextCase:
+def _no_next_case(reader: StudyReader) -> NextCase:
     return NextCase(
         phase=None,
         case_id=None,
@@ -105,6 +123,6 @@ def _nothing(seat: StudyReader) -> NextCase:
         width=None,
         height=None,
         size_mm=None,
-        done=len(seat.order),
-        cases=len(seat.order),
+        done=len(reader.order),
+        cases=len(reader.order),
     )

@@ -1,4 +1,4 @@
-"""From the ledger to an analysis, and to a table of readings by the readers' numbers."""
+"""Reads a study from the ledger, for its analysis and for a CSV table of its readings."""
 
 import csv
 from io import StringIO
@@ -9,7 +9,7 @@ from services.api.reader_studies.figures import Analysis
 from shared.ledger import HospitalSession
 from shared.ledger.reader_studies.readings import Reading, StudyCase
 
-HEAD = (
+COLUMNS = (
     "reader",
     "case",
     "phase",
@@ -39,16 +39,21 @@ class ResultsService:
         return StudyAnalysis(self.study_data(study)).analyse()
 
     def table(self, study: UUID) -> str:
-        """CSV, one line for each reading of a kept case."""
-        given = self.study_data(study)
-        truth = {each.case_id: each for each in given.cases}
+        """CSV with one row for each reading of a case that is not erased."""
+        data = self.study_data(study)
+        cases = {case.case_id: case for case in data.cases}
         text = StringIO()
         writer = csv.writer(text)
-        writer.writerow(HEAD)
-        for each in given.readings:
-            place = (each.reader, each.case_id)
-            looked = (place in given.breaches, place in given.seen_before)
-            writer.writerow(_line(each, truth[each.case_id], *looked))
+        writer.writerow(COLUMNS)
+        for reading in data.readings:
+            key = (reading.reader, reading.case_id)
+            row = _row(
+                reading,
+                cases[reading.case_id],
+                breach=key in data.breaches,
+                seen_before=key in data.seen_before,
+            )
+            writer.writerow(row)
         return text.getvalue()
 
     def study_data(self, study: UUID) -> StudyData:
@@ -66,28 +71,27 @@ class ResultsService:
         )
 
 
-def _line(reading: Reading, case: StudyCase, breach: bool, before: bool) -> list[object]:
-    said = [
+def _row(
+    reading: Reading, case: StudyCase, *, breach: bool, seen_before: bool
+) -> list[object]:
+    """The values of COLUMNS."""
+    return [
         reading.reader,
         reading.case_id,
         reading.phase,
         reading.probability,
         reading.malignant,
         reading.fna,
-    ]
-    sera = [case.malignant, case.result.score, case.result.risk, case.result.decision]
-    when = [
+        case.malignant,
+        case.result.score,
+        case.result.risk,
+        case.result.decision,
         reading.shown_at.isoformat(),
         reading.sent_at.isoformat(),
         reading.server_ms,
-    ]
-    return [
-        *said,
-        *sera,
-        *when,
         reading.seen_ms,
         reading.hidden_ms,
         reading.showings,
         breach,
-        before,
+        seen_before,
     ]

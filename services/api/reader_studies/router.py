@@ -1,4 +1,5 @@
-"""Reader studies: an administrator makes, opens, closes and analyses them; their readers read."""
+"""Routes of reader studies. An administrator creates, opens, closes and analyses them; their
+readers read."""
 
 from typing import Annotated
 from uuid import UUID
@@ -64,41 +65,44 @@ ResultsServiceDep = Annotated[ResultsService, Depends(results_service)]
 def make_reader_study(
     new: NewReaderStudy, service: AdministeredStudiesDep
 ) -> ReaderStudyView:
-    """A draft of a study: its cases are chosen now, of those with a result and a known outcome."""
-    return service.make(new)
+    """Create the draft of a study. Its cases are selected now, among those with a result and a
+    known outcome."""
+    return service.create(new)
 
 
 @router.get("")
 def list_reader_studies(service: StudyServiceDep) -> list[ReaderStudyView]:
-    """Newest first: an administrator's hospital's, or those that this person reads."""
+    """Studies, newest first: all of the hospital for its administrator, else those that this person
+    reads."""
     return service.all()
 
 
 @router.get("/{study_id}")
 def read_reader_study(study_id: UUID, service: StudyServiceDep) -> ReaderStudyView:
-    """A study and how far its readers are."""
-    return service.find(study_id)
+    """A study with the progress of its readers."""
+    return service.read(study_id)
 
 
 @router.post("/{study_id}/open")
 def open_reader_study(
     study_id: UUID, service: AdministeredStudiesDep
 ) -> ReaderStudyView:
-    """Let its readers read. Again is harmless; a closed study stays closed."""
-    return service.move(study_id, StudyState.OPEN)
+    """Open a study for its readers. Repeating this is harmless; a closed study stays closed."""
+    return service.change_state(study_id, StudyState.OPEN)
 
 
 @router.post("/{study_id}/close")
 def close_reader_study(
     study_id: UUID, service: AdministeredStudiesDep
 ) -> ReaderStudyView:
-    """No more readings. Again is harmless; what is closed is never opened again."""
-    return service.move(study_id, StudyState.CLOSED)
+    """Close a study: it accepts no more readings and is never opened again. Repeating this is
+    harmless."""
+    return service.change_state(study_id, StudyState.CLOSED)
 
 
 @router.get("/{study_id}/next")
 def next_case(service: ReadingServiceDep) -> NextCase:
-    """The next case of this reader, whose time begins: image and size, and nothing else of it."""
+    """The next case of this reader, with image and size only. The reading time starts."""
     return service.next()
 
 
@@ -114,19 +118,20 @@ def study_image(case_id: UUID, service: ReadingServiceDep) -> Response:
 
 @router.post("/{study_id}/readings", status_code=201)
 def store_reading(new: NewReadingView, service: ReadingServiceDep) -> OwnReading:
-    """What the reader says of a case; it stays as it is."""
+    """Store a reading of a case. It cannot be changed later."""
     return service.store(new)
 
 
 @router.get("/{study_id}/aided/{case_id}")
 def read_aided(case_id: UUID, service: ReadingServiceDep) -> AidedView:
-    """SERA's answer, once the reader's own blind reading of the case is stored; the aided reading's time begins."""
+    """SERA's answer, once the reader's own blind reading of the case is stored. The time of the
+    aided reading starts."""
     return service.aided(case_id)
 
 
 @router.get("/{study_id}/analysis")
 def analyse_reader_study(study_id: UUID, service: ResultsServiceDep) -> Analysis:
-    """Every figure, on what is read so far."""
+    """The analysis of all readings so far."""
     return service.analysis(study_id)
 
 
@@ -136,6 +141,6 @@ def analyse_reader_study(study_id: UUID, service: ResultsServiceDep) -> Analysis
     responses={200: {"content": {CSV: {}}, "description": "CSV."}},
 )
 def export_readings(study_id: UUID, service: ResultsServiceDep) -> Response:
-    """Every reading, by the readers' numbers."""
-    name = {"Content-Disposition": 'attachment; filename="readings.csv"'}
-    return Response(service.table(study_id), media_type=CSV, headers=name)
+    """Every reading, with the readers' numbers."""
+    headers = {"Content-Disposition": 'attachment; filename="readings.csv"'}
+    return Response(service.table(study_id), media_type=CSV, headers=headers)

@@ -1,4 +1,4 @@
-"""Reader studies from outside: what is asked for, what a reader is shown and sends, how far everybody is."""
+"""API schemas of reader studies."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,14 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from services.api.text import PlainText
-from shared.domain.reader_studies import Design, Phase, CaseSelection, StudyState
+from shared.domain.reader_studies import CaseSelection, Design, Phase, StudyState
 from shared.domain.results.result import Result
 
 MAX_CASES = 500
 MAX_READERS = 20
 MAX_READING_MS = 7 * 24 * 3600 * 1000
 READER = "5d0b6c9a-7c52-4b6e-9f5b-0d6a3c1e8f10"
-NEW: JsonDict = {
+NEW_STUDY_EXAMPLE: JsonDict = {
     "name": "Thyroid 2026",
     "question": "Do readers tell malignant nodules better with SERA's answer?",
     "pick": {"by": "balanced", "count": 40},
@@ -24,56 +24,60 @@ NEW: JsonDict = {
 
 
 class Choice(BaseModel):
-    """Which cases, of those with a result and a known outcome; what was sent twice counts once."""
+    """Selection of cases among those with a result and a known outcome. A case that was sent twice
+    counts once."""
 
     model_config = ConfigDict(extra="forbid")
     by: CaseSelection = Field(
-        description="`newest`, `balanced` (as many malignant as benign, drawn by the seed), or `ids`."
+        description="`newest`, `balanced` (as many malignant as benign, drawn by the seed), or "
+        "`ids`."
     )
     count: int = Field(
         0,
         ge=0,
         le=MAX_CASES,
-        description="How many; not looked at where they are named.",
+        description="Number of cases; ignored if `by` is `ids`.",
     )
     ids: list[UUID] = Field(
         [],
         max_length=MAX_CASES,
-        description="The cases themselves, where `by` is `ids`.",
+        description="Ids of the cases, if `by` is `ids`.",
     )
 
 
 class NewReaderStudy(BaseModel):
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [NEW]})
-    name: PlainText = Field(min_length=1, description="For lists; no patient data.")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [NEW_STUDY_EXAMPLE]}
+    )
+    name: PlainText = Field(min_length=1, description="Name in lists; no patient data.")
     question: PlainText = Field(
-        min_length=1, description="What the study is to answer."
+        min_length=1, description="The question that the study is to answer."
     )
     design: Design = Field(
         Design.SEQUENTIAL,
-        description="`sequential`: each case blind, then aided at once.",
+        description="`sequential`: each case blind, then immediately aided.",
     )
     seed: int = Field(
         0,
         ge=0,
         lt=2**53,
-        description="Of the readers' random orders, and of a balanced draw.",
+        description="Seed of the readers' random orders, and of a balanced draw.",
     )
     pick: Choice
     readers: list[UUID] = Field(
         min_length=1,
         max_length=MAX_READERS,
-        description="People of the hospital who may read, by their ids.",
+        description="Ids of the hospital's people who may read.",
     )
 
 
 class ReaderProgress(BaseModel):
     number: int = Field(description="The reader's pseudonym in analysis and export.")
     person_id: UUID | None = Field(
-        description="Null for other readers than oneself, unless an administrator asks."
+        description="Only for administrators and for the reader's own entry; else null."
     )
     name: str | None = Field(
-        description="Null for other readers than oneself, unless an administrator asks."
+        description="Only for administrators and for the reader's own entry; else null."
     )
     blind: int = Field(description="Blind readings stored.")
     aided: int = Field(description="Aided readings stored.")
@@ -90,24 +94,25 @@ class ReaderStudyView(BaseModel):
     opened_at: datetime | None
     closed_at: datetime | None
     cases: int = Field(
-        description="Cases to be read; without those that were erased since."
+        description="Cases to be read, without those erased in the meantime."
     )
     erased: int = Field(
-        description="Cases that were erased since; they and their readings are gone."
+        description="Cases erased in the meantime, together with their readings."
     )
     readers: list[ReaderProgress]
 
 
 class NextCase(BaseModel):
-    """The next thing to do. Nothing here tells what SERA, another reader or the pathologist said."""
+    """The next case of a reader. It reveals nothing of SERA's answer, other readings or the
+    diagnosis."""
 
-    phase: Phase | None = Field(description="Null: everything is read.")
+    phase: Phase | None = Field(description="Null if everything is read.")
     case_id: UUID | None
-    image: str | None = Field(description="Where the image is, as a PNG.")
+    image: str | None = Field(description="Path of the image as a PNG.")
     width: int | None
     height: int | None
     size_mm: float | None = Field(
-        description="Largest diameter of the nodule, as it was submitted."
+        description="Largest diameter of the nodule in mm, as submitted."
     )
     done: int = Field(description="Cases that this reader has read both ways.")
     cases: int
@@ -130,28 +135,30 @@ class NewReadingView(BaseModel):
     case_id: UUID
     phase: Phase
     probability: int = Field(
-        ge=0, le=100, description="Of malignancy, in per cent, as the reader judges it."
+        ge=0,
+        le=100,
+        description="Probability of malignancy in per cent, as the reader judges it.",
     )
     malignant: bool = Field(description="The reader's decision.")
     fna: bool | None = Field(
-        None, description="Whether the reader would have FNA done; left out: not said."
+        None, description="Whether the reader recommends FNA; omitted if not stated."
     )
     seen_ms: int | None = Field(
         None,
         ge=0,
         le=MAX_READING_MS,
-        description="By the reader's own clock, while the page was in sight.",
+        description="Milliseconds by the reader's clock while the page was visible.",
     )
     hidden_ms: int | None = Field(
         None,
         ge=0,
         le=MAX_READING_MS,
-        description="By the reader's own clock, while it was out of sight or paused.",
+        description="Milliseconds by the reader's clock while the page was hidden or paused.",
     )
 
 
 class OwnReading(BaseModel):
-    """A reader's own, as it is stored. How long it took is not told to readers."""
+    """A reader's own reading as it is stored. Readers do not see how long it took."""
 
     case_id: UUID
     phase: Phase
@@ -161,7 +168,7 @@ class OwnReading(BaseModel):
 
 
 class AidedView(BaseModel):
-    """What SERA said of a case that was read blind, and what the reader said then."""
+    """SERA's answer for a case that was read blind, beside the reader's blind reading."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
     case_id: UUID

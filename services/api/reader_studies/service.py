@@ -1,4 +1,5 @@
-"""Makes, opens and closes a hospital's reader studies, and says how far their readers are."""
+"""Creates, opens and closes a hospital's reader studies, and reports the progress of their
+readers."""
 
 from uuid import UUID
 
@@ -13,18 +14,19 @@ from shared.ledger import HospitalSession
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.reader_studies.repository import NewStudy, ReaderCounts, ReaderStudy
 
-NOBODY = UUID(int=0)
-"""Whom a key is in the eyes of a study: no reader of any."""
+NO_PERSON = UUID(int=0)
+"""Stands for a caller with a key, who is no reader of any study."""
 
 
 class StudyService:
-    """An administrator sees every study of the hospital, a reader those that they read."""
+    """An administrator sees every study of the hospital, a reader only the studies that they
+    read."""
 
     def __init__(self, session: HospitalSession, caller: Caller) -> None:
         self._session = session
         self._caller = caller
 
-    def make(self, new: NewReaderStudy) -> ReaderStudyView:
+    def create(self, new: NewReaderStudy) -> ReaderStudyView:
         study = NewStudy(
             name=new.name,
             question=new.question,
@@ -35,28 +37,29 @@ class StudyService:
             cases=tuple(new.pick.ids),
             readers=tuple(new.readers),
         )
-        made = self._session.reader_studies.create(study)
-        return self._view(self._session.reader_studies.find(made))
+        study_id = self._session.reader_studies.create(study)
+        return self._view(self._session.reader_studies.find(study_id))
 
     def all(self) -> list[ReaderStudyView]:
-        return [
-            self._view(study)
-            for study in self._session.reader_studies.all(self._reader)
-        ]
+        studies = self._session.reader_studies.all(self._reader)
+        return [self._view(study) for study in studies]
 
-    def find(self, study: UUID) -> ReaderStudyView:
+    def read(self, study: UUID) -> ReaderStudyView:
         return self._view(self._session.reader_studies.find(study, self._reader))
 
-    def move(self, study: UUID, state: StudyState) -> ReaderStudyView:
+    def change_state(self, study: UUID, state: StudyState) -> ReaderStudyView:
         return self._view(self._session.reader_studies.change_state(study, state))
 
     @property
-    def _administers(self) -> bool:
+    def _is_administrator(self) -> bool:
         return Permission.ADMINISTER in PERMISSIONS[self._caller.role]
 
     @property
     def _reader(self) -> UUID | None:
-        return None if self._administers else self._caller.person or NOBODY
+        """The person whose studies are visible; None if all are."""
+        if self._is_administrator:
+            return None
+        return self._caller.person or NO_PERSON
 
     def _view(self, study: ReaderStudy) -> ReaderStudyView:
         studies = self._session.reader_studies
@@ -78,13 +81,14 @@ class StudyService:
             ],
         )
 
-    def _progress(self, of: ReaderCounts) -> ReaderProgress:
-        """How far the others are is no secret among readers; who they are is."""
-        known = self._administers or of.person == self._caller.person
+    def _progress(self, counts: ReaderCounts) -> ReaderProgress:
+        """Readers see the progress of the others, but not who they are."""
+        is_own = counts.person == self._caller.person
+        shows_identity = self._is_administrator or is_own
         return ReaderProgress(
-            number=of.number,
-            person_id=of.person if known else None,
-            name=of.name if known else None,
-            blind=of.blind,
-            aided=of.aided,
+            number=counts.number,
+            person_id=counts.person if shows_identity else None,
+            name=counts.name if shows_identity else None,
+            blind=counts.blind,
+            aided=counts.aided,
         )

@@ -1,4 +1,4 @@
-"""What a report tells, gathered in one reading and put on record as printed."""
+"""Collects the facts of a printed report in one read, and records the printing."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -24,12 +24,15 @@ SYNTHETIC = "synthetic-model"
 
 class NothingToPrint(Conflict):
     code = "nothing-to-print"
-    text = "The case has no result to print: its job is {state}. Print it once that is done, or send the case again."
+    text = (
+        "The case has no result to print: its job is {state}. Print it once that is done, or "
+        "send the case again."
+    )
 
 
 @dataclass(frozen=True)
 class PrintRecord:
-    """Who asked for the report, and when; `person` is a name, or None where a key asked."""
+    """Who requested the report, and when. `person` is a name, or None if a key requested it."""
 
     person: str | None
     key: str
@@ -47,24 +50,24 @@ class Report:
     language: Language
     zone: tzinfo = UTC
     picture: Pixels | None = None
-    """(height, width) grey; None where it can be read no more."""
+    """(height, width) uint8, grey; None if the image can no longer be read."""
 
     @property
     def roi(self) -> dict[str, Any] | None:
-        """What was given, else what caliper marks enclose."""
+        """The submitted ROI, else the box around the caliper marks."""
         if self.case.roi:
             return self.case.roi
-        found = self.result.roi
-        return {"box": found.box} if found else None
+        roi = self.result.roi
+        return {"box": roi.box} if roi else None
 
     @property
-    def synthetic(self) -> bool:
-        """Whether the model has seen phantoms only."""
+    def is_synthetic(self) -> bool:
+        """Whether the model was trained on phantoms only."""
         return self.result.warns(SYNTHETIC)
 
     @property
     def reader_assessment(self) -> ReaderAssessment | None:
-        """What the guidelines make of the reader's description; None where there is none."""
+        """The assessment by guidelines from the reader's descriptors; None without descriptors."""
         return assess_descriptors(self.case.descriptors, self.case.size_mm)
 
 
@@ -77,7 +80,10 @@ def gather(
     language: Language,
     zone: tzinfo,
 ) -> Report:
-    """Ends the request's transaction before the image is read. Raises NotFound, CaseErased, NothingToPrint."""
+    """The facts of a report. The request's transaction ends before the image is read.
+
+    Raises NotFound, CaseErased, NothingToPrint.
+    """
     case = session.cases.find(case_id)
     if case is None:
         raise NotFound(thing="case")

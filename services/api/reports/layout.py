@@ -1,4 +1,4 @@
-"""From a report's facts to its PDF. The same facts make the same bytes."""
+"""Lays out the PDF of a report. Equal facts give equal bytes."""
 
 from collections.abc import Sequence
 
@@ -20,56 +20,61 @@ from shared.domain.results.fna import FnaAdvice
 
 PICTURE_MM = (64.0, 50.0)
 GUTTER_MM = 4.0
-"""The room for the image, width and height, and what lies between it and the facts."""
+"""Width and height for the image, and the gap between the image and the facts."""
 SCALE_MM = (120.0, 5.0)
-"""Width and height of the bar on which the risk stands."""
+"""Width and height of the bar that shows the risk."""
 
 
 def pdf(report: Report) -> bytes:
     """One or two pages of A4."""
-    say = translator(report.language)
-    paper = ReportDocument([say("report.device"), _printed(say, report)], _page(say))
-    paper.set_title(say("report.title"))
-    paper.set_lang(report.language)
-    paper.set_creator("SERA")
-    paper.set_creation_date(report.printed.at)
-    paper.add_page()
-    for part in (_head, _case, _risk, _fna, _own, _warnings, _guidelines, _components):
-        part(paper, say, report)
-    return bytes(paper.output())
+    translate = translator(report.language)
+    document = ReportDocument(
+        [translate("report.device"), _printed(translate, report)], _page(translate)
+    )
+    document.set_title(translate("report.title"))
+    document.set_lang(report.language)
+    document.set_creator("SERA")
+    document.set_creation_date(report.printed.at)
+    document.add_page()
+    for draw_part in PARTS:
+        draw_part(document, translate, report)
+    return bytes(document.output())
 
 
-def _head(paper: ReportDocument, say: Translate, report: Report) -> None:
-    paper.bold(16)
-    paper.line_of(say("report.title"), 8)
-    if report.synthetic:
-        paper.bold(20, ALARM)
-        paper.line_of(say("result.model.synthetic"), 10)
-    paper.ln(1)
+def _head(document: ReportDocument, translate: Translate, report: Report) -> None:
+    document.bold(16)
+    document.line_of(translate("report.title"), 8)
+    if report.is_synthetic:
+        document.bold(20, ALARM)
+        document.line_of(translate("result.model.synthetic"), 10)
+    document.ln(1)
 
 
-def _case(paper: ReportDocument, say: Translate, report: Report) -> None:
+def _case(document: ReportDocument, translate: Translate, report: Report) -> None:
     case = report.case
     model = report.result.model
     rows = [
-        (say("report.hospital"), report.hospital),
-        (say("report.case"), str(case.id)),
-        (say("report.external"), case.external_id or "–"),
-        (say("report.submitted"), in_hours_of(report.zone, case.created_at)),
-        (say("report.read"), in_hours_of(report.zone, report.read_at)),
-        (say("report.size"), say("report.size-value", size=plain(case.size_mm))),
-        (say("report.roi"), _roi(say, report)),
-        (say("result.outcome.title"), _outcome(say, report)),
+        (translate("report.hospital"), report.hospital),
+        (translate("report.case"), str(case.id)),
+        (translate("report.external"), case.external_id or "–"),
+        (translate("report.submitted"), in_hours_of(report.zone, case.created_at)),
+        (translate("report.read"), in_hours_of(report.zone, report.read_at)),
+        (
+            translate("report.size"),
+            translate("report.size-value", size=plain(case.size_mm)),
+        ),
+        (translate("report.roi"), _roi(translate, report)),
+        (translate("result.outcome.title"), _outcome(translate, report)),
     ]
-    top = paper.get_y()
-    paper.pairs(
-        rows,
-        paper.epw - PICTURE_MM[0] - GUTTER_MM if report.picture is not None else None,
-    )
-    _picture(paper, say, report, top)
-    paper.plain(SMALL_PT, QUIET)
-    paper.line_of(
-        say(
+    top = document.get_y()
+    width = None
+    if report.picture is not None:
+        width = document.epw - PICTURE_MM[0] - GUTTER_MM
+    document.pairs(rows, width)
+    _picture(document, translate, report, top)
+    document.plain(SMALL_PT, QUIET)
+    document.line_of(
+        translate(
             "result.model.says",
             name=model.name,
             version=model.version,
@@ -78,160 +83,178 @@ def _case(paper: ReportDocument, say: Translate, report: Report) -> None:
     )
 
 
-def _picture(paper: ReportDocument, say: Translate, report: Report, top: float) -> None:
-    """Beside the facts, which begin at `top`; what comes next begins below both."""
-    paper.plain(SMALL_PT, QUIET)
+def _picture(
+    document: ReportDocument, translate: Translate, report: Report, top: float
+) -> None:
+    """Draw the image beside the facts, which begin at `top`. The next part begins below both."""
+    document.plain(SMALL_PT, QUIET)
     if report.picture is None:
-        paper.line_of(say("report.no-image"))
+        document.line_of(translate("report.no-image"))
         return
-    below = paper.get_y()
-    right = paper.w - paper.r_margin
-    height = picture.place(paper, report.roi, report.picture, (right, top), PICTURE_MM)
-    paper.set_xy(right - PICTURE_MM[0], top + height + 1)
-    paper.multi_cell(
+    facts_end = document.get_y()
+    right = document.w - document.r_margin
+    height = picture.place(
+        document, report.roi, report.picture, (right, top), PICTURE_MM
+    )
+    document.set_xy(right - PICTURE_MM[0], top + height + 1)
+    document.multi_cell(
         PICTURE_MM[0],
         3.5,
-        say("report.image"),
+        translate("report.image"),
         align="R",
         new_x="LMARGIN",
         new_y="NEXT",
     )
-    paper.set_y(max(below, paper.get_y()))
+    document.set_y(max(facts_end, document.get_y()))
 
 
-def _risk(paper: ReportDocument, say: Translate, report: Report) -> None:
+def _risk(document: ReportDocument, translate: Translate, report: Report) -> None:
     result = report.result
-    paper.heading(say("result.risk.title"))
-    paper.bold(24)
-    paper.line_of(percent(result.risk), 11)
-    _scale(paper, say, report)
-    paper.bold(12)
-    paper.line_of(f"{say('report.decision')}: {sentences.decision(say, result)}", 6)
-    paper.plain()
-    paper.line_of(sentences.decision_says(say, result))
-    paper.plain(SMALL_PT, QUIET)
-    paper.line_of(
-        f"{sentences.cutoff_says(say, result)}. {sentences.scale_says(say, result)}"
+    document.heading(translate("result.risk.title"))
+    document.bold(24)
+    document.line_of(percent(result.risk), 11)
+    _scale(document, translate, report)
+    document.bold(12)
+    document.line_of(
+        f"{translate('report.decision')}: {sentences.decision(translate, result)}", 6
+    )
+    document.plain()
+    document.line_of(sentences.decision_sentence(translate, result))
+    document.plain(SMALL_PT, QUIET)
+    document.line_of(
+        f"{sentences.cutoff_sentence(translate, result)}. "
+        f"{sentences.scale_sentence(translate, result)}"
     )
 
 
-def _scale(paper: ReportDocument, say: Translate, report: Report) -> None:
-    """A bar from 0 to 100 %, filled up to the risk, with the cut-off above it and the prevalence below it."""
-    (width, height), result = SCALE_MM, report.result
-    left = paper.l_margin + paper.c_margin
-    top = paper.get_y() + 6
-    paper.set_draw_color(*QUIET)
-    paper.set_fill_color(*PALE)
-    paper.rect(left, top, width, height, style="DF")
-    paper.set_fill_color(*INK)
-    paper.rect(left, top, max(width * result.risk, 0.3), height, style="F")
+def _scale(document: ReportDocument, translate: Translate, report: Report) -> None:
+    """A bar from 0 to 100 %, filled up to the risk, with the cut-off above and the prevalence
+    below."""
+    width, height = SCALE_MM
+    result = report.result
+    left = document.l_margin + document.c_margin
+    top = document.get_y() + 6
+    document.set_draw_color(*QUIET)
+    document.set_fill_color(*PALE)
+    document.rect(left, top, width, height, style="DF")
+    document.set_fill_color(*INK)
+    document.rect(left, top, max(width * result.risk, 0.3), height, style="F")
     marks = {
         "cutoff": (result.cutoff_risk, top - 2),
         "prevalence": (result.prevalence, top + height + 5),
     }
-    for name, (share, foot) in marks.items():
-        text = say(f"result.risk.{name}", **{name: percent(share)})
-        _mark(paper, left + width * share, top, foot, text)
-    paper.set_fill_color(*WHITE)
-    paper.set_y(top + height + 7)
+    for name, (share, baseline) in marks.items():
+        text = translate(f"result.risk.{name}", **{name: percent(share)})
+        _mark(document, x=left + width * share, top=top, baseline=baseline, text=text)
+    document.set_fill_color(*WHITE)
+    document.set_y(top + height + 7)
 
 
-def _mark(paper: ReportDocument, at: float, top: float, foot: float, text: str) -> None:
-    """A line across the bar; its words stand on `foot`."""
-    paper.line(at, top - 1.5, at, top + SCALE_MM[1] + 1.5)
-    paper.set_font(FONT, size=SMALL_PT)
-    paper.text(max(paper.l_margin, at - paper.get_string_width(text) / 2), foot, text)
+def _mark(
+    document: ReportDocument, *, x: float, top: float, baseline: float, text: str
+) -> None:
+    """A line across the bar at `x`, with its text on `baseline`."""
+    document.line(x, top - 1.5, x, top + SCALE_MM[1] + 1.5)
+    document.set_font(FONT, size=SMALL_PT)
+    centred = x - document.get_string_width(text) / 2
+    document.text(max(document.l_margin, centred), baseline, text)
 
 
-def _fna(paper: ReportDocument, say: Translate, report: Report) -> None:
+def _fna(document: ReportDocument, translate: Translate, report: Report) -> None:
     fna = report.result.fna
-    paper.heading(sentences.advice(say, fna))
-    paper.plain()
-    paper.line_of(sentences.advice_says(say, fna))
+    document.heading(sentences.advice(translate, fna))
+    document.plain()
+    document.line_of(sentences.advice_sentence(translate, fna))
     if fna:
-        paper.plain(SMALL_PT, QUIET)
-        paper.line_of(sentences.rule_says(say, fna))
+        document.plain(SMALL_PT, QUIET)
+        document.line_of(sentences.rule_sentence(translate, fna))
 
 
-def _warnings(paper: ReportDocument, say: Translate, report: Report) -> None:
+def _warnings(document: ReportDocument, translate: Translate, report: Report) -> None:
     if not report.result.warnings:
         return
-    paper.heading(say("result.warnings.title"))
-    paper.plain()
+    document.heading(translate("result.warnings.title"))
+    document.plain()
     for warning in report.result.warnings:
-        paper.line_of(f"• {sentences.warning(say, warning)}")
+        document.line_of(f"• {sentences.warning(translate, warning)}")
 
 
-def _own(paper: ReportDocument, say: Translate, report: Report) -> None:
-    """What the reader saw, and ACR's answer to it; nothing where nothing was described."""
-    own = report.reader_assessment
+def _reader_assessment(
+    document: ReportDocument, translate: Translate, report: Report
+) -> None:
+    """The reader's descriptors, and the ACR advice for them; nothing without descriptors."""
+    assessment = report.reader_assessment
     descriptors = report.case.descriptors
-    if own is None or descriptors is None:
+    if assessment is None or descriptors is None:
         return
-    paper.heading(
-        f"{say('lexicon.title')}. {say('lexicon.level', level=own.level, points=own.points)}"
-    )
-    paper.plain()
-    paper.line_of(sentences.advice_says(say, own.advice[0]))
-    paper.line_of(
-        "; ".join(
-            f"{name}: {seen}" for name, seen in sentences.described(say, descriptors)
-        )
-    )
-    paper.plain(SMALL_PT, QUIET)
-    paper.line_of(say("lexicon.about"))
+    title = translate("lexicon.title")
+    level = translate("lexicon.level", level=assessment.level, points=assessment.points)
+    document.heading(f"{title}. {level}")
+    document.plain()
+    document.line_of(sentences.advice_sentence(translate, assessment.advice[0]))
+    terms = sentences.described(translate, descriptors)
+    document.line_of("; ".join(f"{name}: {term}" for name, term in terms))
+    document.plain(SMALL_PT, QUIET)
+    document.line_of(translate("lexicon.about"))
 
 
-def _guidelines(paper: ReportDocument, say: Translate, report: Report) -> None:
-    """By the risk; where the reader described the nodule, by that beside it."""
+def _guidelines(document: ReportDocument, translate: Translate, report: Report) -> None:
+    """Advice of each guideline by the risk, and beside it by the reader's descriptors if there are
+    any."""
     fna = report.result.fna
     by_risk = sentences.by_risk(fna)
-    paper.heading(say("result.guidelines.title"))
+    document.heading(translate("result.guidelines.title"))
     if report.reader_assessment:
-        _beside(paper, say, fna, report.reader_assessment.advice)
-        paper.plain(SMALL_PT, QUIET)
-        paper.line_of(". ".join(sentences.rule(say, advice.rule) for advice in by_risk))
+        _side_by_side(document, translate, fna, report.reader_assessment.advice)
+        document.plain(SMALL_PT, QUIET)
+        rules = [sentences.rule(translate, advice.rule) for advice in by_risk]
+        document.line_of(". ".join(rules))
         return
     head = [
-        say(f"result.guidelines.{name}")
+        translate(f"result.guidelines.{name}")
         for name in ("name", "level", "threshold", "advice")
     ]
     rows = [
         (
-            sentences.rule(say, advice.rule),
-            sentences.level(say, advice.level),
-            sentences.threshold(say, advice),
-            sentences.advice_says(say, advice),
+            sentences.rule(translate, advice.rule),
+            sentences.level(translate, advice.level),
+            sentences.threshold(translate, advice),
+            sentences.advice_sentence(translate, advice),
         )
         for advice in by_risk
     ]
-    paper.grid(head, rows, (32, 18, 18, 60))
+    document.grid(head, rows, (32, 18, 18, 60))
 
 
-def _beside(
-    paper: ReportDocument, say: Translate, fna: FnaAdvice | None, own: Sequence[FnaAdvice]
+def _side_by_side(
+    document: ReportDocument,
+    translate: Translate,
+    fna: FnaAdvice | None,
+    reader_advice: Sequence[FnaAdvice],
 ) -> None:
     head = [
-        say(key)
+        translate(key)
         for key in ("result.guidelines.name", "lexicon.by_risk", "lexicon.by_reader")
     ]
     rows = [
-        (name, *(_advice(say, each) for each in advice))
-        for name, *advice in sentences.beside(say, fna, own)
+        (name, _advice(translate, by_risk), _advice(translate, by_reader))
+        for name, by_risk, by_reader in sentences.side_by_side(
+            translate, fna, reader_advice
+        )
     ]
-    paper.grid(head, rows, (24, 52, 52))
+    document.grid(head, rows, (24, 52, 52))
 
 
-def _advice(say: Translate, fna: FnaAdvice | None) -> str:
+def _advice(translate: Translate, fna: FnaAdvice | None) -> str:
     if fna is None:
         return "–"
-    return f"{sentences.level(say, fna.level)}. {sentences.advice_says(say, fna)}"
+    return f"{sentences.level(translate, fna.level)}. {sentences.advice_sentence(translate, fna)}"
 
 
-def _components(paper: ReportDocument, say: Translate, report: Report) -> None:
-    paper.heading(say("result.components.title"))
+def _components(document: ReportDocument, translate: Translate, report: Report) -> None:
+    document.heading(translate("result.components.title"))
     head = [
-        say(f"result.components.{name}")
+        translate(f"result.components.{name}")
         for name in ("network", "classifier", "probability")
     ]
     rows = [
@@ -242,36 +265,47 @@ def _components(paper: ReportDocument, say: Translate, report: Report) -> None:
         )
         for component in report.result.components
     ]
-    paper.grid(head, rows, (60, 40, 25))
+    document.grid(head, rows, (60, 40, 25))
 
 
-def _printed(say: Translate, report: Report) -> str:
-    who = report.printed.person or say("report.key", key=report.printed.key)
-    return say(
-        "report.printed", who=who, when=in_hours_of(report.zone, report.printed.at)
-    )
+def _printed(translate: Translate, report: Report) -> str:
+    printed = report.printed
+    name = printed.person or translate("report.key", key=printed.key)
+    time = in_hours_of(report.zone, printed.at)
+    return translate("report.printed", who=name, when=time)
 
 
-def _page(say: Translate) -> str:
-    """Still with its fields, which are known when the page is full."""
-    return say("report.page", page="{page}", pages="{pages}")
+def _page(translate: Translate) -> str:
+    """The page number with its fields, which are filled when the page is complete."""
+    return translate("report.page", page="{page}", pages="{pages}")
 
 
-def _roi(say: Translate, report: Report) -> str:
+def _roi(translate: Translate, report: Report) -> str:
     roi = report.roi
     if roi is None:
-        return say("report.roi-none")
+        return translate("report.roi-none")
     if "box" in roi:
-        x, y, width, height = (f"{each:g}" for each in roi["box"])
-        box = say("report.roi-box", x=x, y=y, width=width, height=height)
-        return box if report.case.roi else f"{box} ({say('report.roi-calipers')})"
-    return say("report.roi-polygon", points=len(roi["polygon"]))
+        x, y, width, height = (f"{number:g}" for number in roi["box"])
+        box = translate("report.roi-box", x=x, y=y, width=width, height=height)
+        return box if report.case.roi else f"{box} ({translate('report.roi-calipers')})"
+    return translate("report.roi-polygon", points=len(roi["polygon"]))
 
 
-def _outcome(say: Translate, report: Report) -> str:
-    known = report.outcome
-    return (
-        sentences.outcome(say, known.malignant, known.source)
-        if known
-        else say("result.outcome.unknown")
-    )
+def _outcome(translate: Translate, report: Report) -> str:
+    outcome = report.outcome
+    if outcome is None:
+        return translate("result.outcome.unknown")
+    return sentences.outcome(translate, outcome.malignant, outcome.source)
+
+
+PARTS = (
+    _head,
+    _case,
+    _risk,
+    _fna,
+    _reader_assessment,
+    _warnings,
+    _guidelines,
+    _components,
+)
+"""The parts of a report, from top to bottom."""

@@ -1,4 +1,4 @@
-"""The sheet that a report is written on: A4, letters that also hold Korean, a footer on every page."""
+"""The PDF document of a report: A4, a font with Korean letters, a footer on every page."""
 
 import logging
 from collections.abc import Sequence
@@ -23,22 +23,22 @@ SMALL_PT = 8
 
 
 class ReportDocument(FPDF):
-    """Writes headings, lines, pairs and tables down the page."""
+    """Writes headings, lines, pairs and tables from top to bottom."""
 
     def __init__(self, footer: Sequence[str], page: str) -> None:
         """`page` is a sentence with the fields {page} and {pages}."""
         super().__init__(format="A4")
         self._footer = footer
         self._page = page
-        self.add_font(FONT, fname=_letters("NanumGothic.ttf"))
-        self.add_font(FONT, style="B", fname=_letters("NanumGothicBold.ttf"))
+        self.add_font(FONT, fname=_font_path("NanumGothic.ttf"))
+        self.add_font(FONT, style="B", fname=_font_path("NanumGothicBold.ttf"))
         self.set_margins(MARGIN_MM, MARGIN_MM)
         self.set_auto_page_break(True, FOOTER_MM)
         self.set_text_color(*INK)
         self.plain()
 
     def footer(self) -> None:
-        """On every page: what SERA is, who printed it, which page it is."""
+        """The footer of every page: what SERA is, who printed the report, the page number."""
         self.set_y(-FOOTER_MM + 2)
         self.plain(SMALL_PT, QUIET)
         for line in self._footer:
@@ -64,16 +64,16 @@ class ReportDocument(FPDF):
     def pairs(
         self, rows: Sequence[tuple[str, str]], width: float | None = None
     ) -> None:
-        """What something is called, and what it is; `width` in mm, None for the whole page."""
+        """Rows of a name and a value; `width` in mm, None for the whole page."""
         self.plain()
-        look = {
+        style = {
             "borders_layout": "NONE",
             "first_row_as_headings": False,
             "line_height": LINE_MM,
             "align": "LEFT",
         }
         with self.table(
-            col_widths=(2, 4), width=width, text_align="LEFT", **look
+            col_widths=(2, 4), width=width, text_align="LEFT", **style
         ) as table:
             for row in rows:
                 table.row(row)
@@ -81,24 +81,23 @@ class ReportDocument(FPDF):
     def grid(
         self, head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]
     ) -> None:
-        """A table with a head."""
+        """A table with a header row."""
         self.plain(SMALL_PT)
-        look = {
+        style = {
             "borders_layout": "HORIZONTAL_LINES",
             "line_height": 4.5,
             "headings_style": FontFace(emphasis="BOLD"),
         }
-        with self.table(col_widths=widths, text_align="LEFT", **look) as table:
+        with self.table(col_widths=widths, text_align="LEFT", **style) as table:
             for row in (head, *rows):
                 table.row(row)
 
 
 @cache
-def _letters(name: str) -> Path:
-    """From the package that brings them, whose code is not run."""
-    logging.getLogger("fontTools.subset").setLevel(
-        logging.ERROR
-    )  # it warns of every table of hints that it drops
+def _font_path(name: str) -> Path:
+    """The path of a font file in the package that contains it. The package's code is not run."""
+    # fontTools warns of every table of hints that it drops.
+    logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
     package = find_spec("koreanize_matplotlib")
     if package is None or package.origin is None:
         raise ModuleNotFoundError(

@@ -1,4 +1,4 @@
-"""The image of a case on its report, with the outline that was given or found."""
+"""Draws the image of a case on its report, with the outline of the ROI."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,9 @@ from shared.observability.logs import log
 if TYPE_CHECKING:
     from services.api.reports.paper import ReportDocument
 
-MOST_PX = 900
-"""The longer side as it is printed; more dots than paper of this size shows would only make the file larger."""
+MAX_PX = 900
+"""Maximum of the longer side. More pixels than paper of this size shows would only make the file
+larger."""
 OUTLINE = (255, 214, 10)
 OUTLINE_MM = 0.4
 
@@ -27,7 +28,10 @@ Pixels = NDArray[np.uint8]
 
 
 def printable(dependencies: Dependencies, case: Case) -> Pixels | None:
-    """(height, width) grey; None where the image can be read no more, which keeps no report from being printed."""
+    """The image, (height, width) uint8, grey.
+
+    None if it can no longer be read; the report is then printed without it.
+    """
     try:
         return case_pixels(dependencies, case)
     except (InputError, ObjectMissing, ObjectCorrupt) as error:
@@ -36,48 +40,59 @@ def printable(dependencies: Dependencies, case: Case) -> Pixels | None:
 
 
 def place(
-    paper: "ReportDocument",
+    document: "ReportDocument",
     roi: Mapping[str, Any] | None,
     image: Pixels,
-    at: tuple[float, float],
-    room: tuple[float, float],
+    upper_right: tuple[float, float],
+    max_size: tuple[float, float],
 ) -> float:
-    """Draw the image with its outline, as large as `room` (width and height in mm) lets it; its height.
+    """Draw the image with its outline, as large as `max_size` (width, height in mm) allows.
 
-    Its upper right corner comes to lie `at`.
+    `upper_right` is the position of the image's upper right corner in mm. Returns the height of the
+    drawn image in mm.
     """
     height, width = _size(image)
-    scale = min(room[0] / width, room[1] / height)
-    left = at[0] - width * scale
-    top = at[1]
-    paper.image(
-        Image.fromarray(_smaller(image)), left, top, width * scale, height * scale
+    max_width, max_height = max_size
+    scale = min(max_width / width, max_height / height)
+    right, top = upper_right
+    left = right - width * scale
+    document.image(
+        Image.fromarray(_downscaled(image)),
+        x=left,
+        y=top,
+        w=width * scale,
+        h=height * scale,
     )
-    _outline(paper, roi or {}, scale, (left, top))
+    _outline(document, roi or {}, scale, (left, top))
     return height * scale
 
 
 def _outline(
-    paper: "ReportDocument", roi: Mapping[str, Any], scale: float, at: tuple[float, float]
+    document: "ReportDocument",
+    roi: Mapping[str, Any],
+    scale: float,
+    upper_left: tuple[float, float],
 ) -> None:
-    paper.set_draw_color(*OUTLINE)
-    paper.set_line_width(OUTLINE_MM)
+    left, top = upper_left
+    document.set_draw_color(*OUTLINE)
+    document.set_line_width(OUTLINE_MM)
     if "box" in roi:
-        x, y, width, height = (each * scale for each in roi["box"])
-        paper.rect(at[0] + x, at[1] + y, width, height)
+        x, y, width, height = (length * scale for length in roi["box"])
+        document.rect(left + x, top + y, width, height)
     elif "polygon" in roi:
-        paper.polygon(
-            [(at[0] + x * scale, at[1] + y * scale) for x, y in roi["polygon"]]
-        )
-    paper.set_line_width(0.2)
+        points = [(left + x * scale, top + y * scale) for x, y in roi["polygon"]]
+        document.polygon(points)
+    document.set_line_width(0.2)
 
 
-def _smaller(image: Pixels) -> Pixels:
-    share = MOST_PX / max(image.shape)
-    if share >= 1:
+def _downscaled(image: Pixels) -> Pixels:
+    factor = MAX_PX / max(image.shape)
+    if factor >= 1:
         return image
-    smaller = cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-    return smaller.astype(np.uint8, copy=False)
+    downscaled = cv2.resize(
+        image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA
+    )
+    return downscaled.astype(np.uint8, copy=False)
 
 
 def _size(image: Pixels) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The report of a case, to be printed or kept."""
+"""Route of the printable report of a case."""
 
 from typing import Annotated
 from uuid import UUID
@@ -16,7 +16,10 @@ from services.api.reports.zones import zone_named
 
 router = APIRouter(prefix="/v1", tags=["cases"])
 PDF = "application/pdf"
-ZONE = "In whose hours it is written, by IANA name (`Asia/Seoul`); UTC without, and where the name is not known here."
+ZONE = (
+    "Time zone of the report's times by IANA name (`Asia/Seoul`). UTC if omitted or unknown to "
+    "the server."
+)
 
 
 @router.get(
@@ -30,15 +33,16 @@ def report(
     session: HospitalSessionDep,
     dependencies: DependenciesDep,
     language: Annotated[
-        Language, Query(description="What it is written in.")
+        Language, Query(description="Language of the report.")
     ] = Language.ENGLISH,
     zone: Annotated[str | None, Query(max_length=64, description=ZONE)] = None,
 ) -> Response:
-    """A done case on one or two pages; each printing is on record."""
-    # Here, for fpdf takes a quarter of a second to import, and most gateways print nothing for a long time.
+    """Report of a case with a result, on one or two pages. The audit trail records each
+    printing."""
+    # Imported here because fpdf takes 0.25 s to import, and most gateways print nothing for long.
     from services.api.reports.layout import pdf
 
-    name = f'inline; filename="sera-{case_id}.pdf"'
+    disposition = f'inline; filename="sera-{case_id}.pdf"'
     report = gather(
         session,
         caller,
@@ -47,4 +51,5 @@ def report(
         language=language,
         zone=zone_named(zone),
     )
-    return Response(pdf(report), media_type=PDF, headers={"Content-Disposition": name})
+    headers = {"Content-Disposition": disposition}
+    return Response(pdf(report), media_type=PDF, headers=headers)

@@ -1,4 +1,5 @@
-"""What a result says, in the language of who reads it. Built from the result's fields, never from its English text."""
+"""Words a result in the reader's language, from the fields of the result and never from its English
+text."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from shared.domain.results.result import Result
 from shared.guidelines import TERMS_BY_FIELD
 
 Translate = Callable[..., str]
-"""A word or sentence by its key, with what is to be filled in; KeyError for a key that there is not."""
+"""Returns the text of a key with its fields filled in. Raises KeyError for an unknown key."""
 TARGET = re.compile(r"sensitivity>=(?P<share>[\d.]+)")
 RISK_BAND = re.compile(r"risk-band/(?P<guideline>.+)/(?P<version>\d+)")
 ADVICE = {
@@ -24,13 +25,13 @@ ADVICE = {
 
 
 def translator(language: Language) -> Translate:
-    """Says the words of the pages."""
-    words = TRANSLATIONS[language]
-    return lambda key, /, **facts: words(key).format(**facts)
+    """A function that returns the texts of the pages in one language."""
+    texts = TRANSLATIONS[language]
+    return lambda key, /, **facts: texts(key).format(**facts)
 
 
 def percent(share: float) -> str:
-    """Three figures, as the guidelines' own sentences have it: `4.27 %`, `42 %`."""
+    """Three significant figures, as in the guidelines' sentences: `4.27 %`, `42 %`."""
     return f"{100 * share:.3g} %"
 
 
@@ -39,26 +40,26 @@ def plain(number: float) -> str:
     return f"{number:.1f}" if round(number, 1) == number else f"{number:.15g}"
 
 
-def decision(say: Translate, result: Result) -> str:
-    return say(f"result.decision.{result.decision}")
+def decision(translate: Translate, result: Result) -> str:
+    return translate(f"result.decision.{result.decision}")
 
 
-def decision_says(say: Translate, result: Result) -> str:
-    return say(f"result.decision-says.{result.decision}")
+def decision_sentence(translate: Translate, result: Result) -> str:
+    return translate(f"result.decision-says.{result.decision}")
 
 
-def cutoff_says(say: Translate, result: Result) -> str:
-    return say(
+def cutoff_sentence(translate: Translate, result: Result) -> str:
+    return translate(
         "result.cutoff.says",
-        rule=_cutoff_rule(say, result.cutoff_rule),
+        rule=_cutoff_rule(translate, result.cutoff_rule),
         score=f"{result.score:.2f}",
         cutoff=f"{result.cutoff:.2f}",
     )
 
 
-def scale_says(say: Translate, result: Result) -> str:
-    """The picture of the scale in words."""
-    return say(
+def scale_sentence(translate: Translate, result: Result) -> str:
+    """A description of the risk scale, for readers who do not see it."""
+    return translate(
         "result.risk.scale",
         risk=percent(result.risk),
         cutoff=percent(result.cutoff_risk),
@@ -66,116 +67,136 @@ def scale_says(say: Translate, result: Result) -> str:
     )
 
 
-def advice(say: Translate, fna: FnaAdvice | None) -> str:
-    """Yes, no, or what else the rule has to say; no advice where the case has no size."""
+def advice(translate: Translate, fna: FnaAdvice | None) -> str:
+    """Yes, no, or what else the rule has to translate; no advice where the case has no size."""
     outcome = fna.outcome if fna else FnaOutcome.UNDECIDED
-    return say(f"result.fna.{ADVICE[outcome]}")
+    return translate(f"result.fna.{ADVICE[outcome]}")
 
 
-def advice_says(say: Translate, fna: FnaAdvice | None) -> str:
-    """The advice with threshold and size in one sentence, and when to look again."""
+def advice_sentence(translate: Translate, fna: FnaAdvice | None) -> str:
+    """The advice with threshold and size in one sentence, and the follow-up if there is one."""
     if fna is None:
-        return say("result.warning.size-not-given")
-    sentence = say(
+        return translate("result.warning.size-not-given")
+    sentence = translate(
         f"result.fna.{_form(fna)}",
         size=plain(fna.size_mm),
         threshold=f"{fna.threshold_mm or 0:g}",
-        level=_subject(say, fna),
+        level=_subject(translate, fna),
     )
     if not fna.follow_up_years:
         return sentence
     years = ", ".join(map(str, fna.follow_up_years))
-    return f"{sentence} {say('result.fna.follow-up', years=years)}"
+    return f"{sentence} {translate('result.fna.follow-up', years=years)}"
 
 
-def threshold(say: Translate, fna: FnaAdvice) -> str:
+def threshold(translate: Translate, fna: FnaAdvice) -> str:
     if fna.threshold_mm is None:
-        return say("result.fna.none")
+        return translate("result.fna.none")
     return f"{'≥' if fna.inclusive else '>'} {fna.threshold_mm:g} mm"
 
 
-def rule(say: Translate, name: str) -> str:
-    """A guideline's name, or that of SERA's rule after it; what is not known stands as it is."""
+def rule(translate: Translate, name: str) -> str:
+    """The name of a guideline, or of SERA's rule that derives from it. An unknown name stays as it
+    is."""
     band = RISK_BAND.fullmatch(name)
     if band:
-        return say(
+        return translate(
             "result.rule.risk-band",
-            guideline=_guideline(say, band["guideline"]),
+            guideline=_guideline(translate, band["guideline"]),
             version=band["version"],
         )
-    return _guideline(say, name)
+    return _guideline(translate, name)
 
 
-def rule_says(say: Translate, fna: FnaAdvice) -> str:
-    return say("result.fna.rule", rule=rule(say, fna.rule), source=fna.source)
+def rule_sentence(translate: Translate, fna: FnaAdvice) -> str:
+    return translate(
+        "result.fna.rule", rule=rule(translate, fna.rule), source=fna.source
+    )
 
 
-def level(say: Translate, name: str | None) -> str:
-    """A guideline's level; what is not known stands as it is, and a dash for none."""
+def level(translate: Translate, name: str | None) -> str:
+    """The level of a guideline. An unknown level stays as it is; a dash stands for none."""
     key = (name or "").replace(",", "").replace(" ", "-")
     try:
-        return say(f"result.level.{key}")
+        return translate(f"result.level.{key}")
     except KeyError:
         return name or "–"
 
 
 def by_risk(fna: FnaAdvice | None) -> tuple[FnaAdvice, ...]:
-    """The hospital's rule, then the others; nothing where there is no advice."""
+    """The advice of the hospital's rule, then of the others; empty without advice."""
     return (fna, *fna.alternatives) if fna else ()
 
 
-def beside(
-    say: Translate, fna: FnaAdvice | None, own: Sequence[FnaAdvice]
+def side_by_side(
+    translate: Translate, fna: FnaAdvice | None, reader_advice: Sequence[FnaAdvice]
 ) -> list[tuple[str, FnaAdvice | None, FnaAdvice | None]]:
-    """Each guideline's name with its advice by the risk and by what the reader saw; None where there is none."""
-    risk_advice = {_of_band(advice.rule): advice for advice in by_risk(fna)}
-    reader_advice = {advice.rule: advice for advice in own}
+    """The name of each guideline, its advice by the risk, and its advice by the reader's
+    descriptors."""
+    advice_by_risk = {
+        _guideline_of_rule(advice.rule): advice for advice in by_risk(fna)
+    }
+    advice_by_reader = {advice.rule: advice for advice in reader_advice}
     return [
-        (_guideline(say, name), risk_advice.get(name), reader_advice.get(name))
-        for name in risk_advice | reader_advice
+        (
+            _guideline(translate, name),
+            advice_by_risk.get(name),
+            advice_by_reader.get(name),
+        )
+        for name in advice_by_risk | advice_by_reader
     ]
 
 
-def described(say: Translate, seen: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the reader saw: what each descriptor is called, and which term was chosen."""
-    chosen = [
-        (say(f"lexicon.{name}.title"), say(f"lexicon.{name}.{seen[name]}"))
-        for name in TERMS_BY_FIELD
-    ]
-    foci = ", ".join(say(f"lexicon.foci.{each}") for each in seen["foci"] or ["none"])
-    if seen["eccentric"]:
-        chosen[0] = (chosen[0][0], f"{chosen[0][1]}. {say('lexicon.eccentric')}")
-    return [*chosen, (say("lexicon.foci.title"), foci)]
+def described(
+    translate: Translate, descriptors: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    """The reader's descriptors: the name of each, and its term. The composition comes first."""
+    rows = []
+    for name in TERMS_BY_FIELD:
+        title = translate(f"lexicon.{name}.title")
+        term = translate(f"lexicon.{name}.{descriptors[name]}")
+        rows.append((title, term))
+    if descriptors["eccentric"]:
+        title, term = rows[0]
+        rows[0] = (title, f"{term}. {translate('lexicon.eccentric')}")
+    foci = descriptors["foci"] or ["none"]
+    foci_terms = [translate(f"lexicon.foci.{focus}") for focus in foci]
+    rows.append((translate("lexicon.foci.title"), ", ".join(foci_terms)))
+    return rows
 
 
-def warning(say: Translate, finding: Finding) -> str:
-    """The sentence of a warning's code, filled with its facts; the message itself where there is none."""
+def warning(translate: Translate, finding: Finding) -> str:
+    """The sentence of a warning's code with its facts; the stored message if the code has none."""
     try:
-        return say(f"result.warning.{finding.code}", **finding.facts)
+        return translate(f"result.warning.{finding.code}", **finding.facts)
     except KeyError:
         return finding.message
 
 
-def reason(say: Translate, code: str | None, message: str | None) -> str:
-    """Why a case failed and what to do next."""
+def reason(translate: Translate, code: str | None, message: str | None) -> str:
+    """Why a case failed, and the next step."""
     try:
-        return say(f"result.reason.{code}")
+        return translate(f"result.reason.{code}")
     except KeyError:
-        return message or say("result.reason.other")
+        return message or translate("result.reason.other")
 
 
-def outcome(say: Translate, malignant: bool, source: str) -> str:
-    verdict = say("result.outcome.malignant" if malignant else "result.outcome.benign")
-    return say(
-        "result.outcome.says", verdict=verdict, source=say(f"result.outcome.{source}")
+def outcome(translate: Translate, malignant: bool, source: str) -> str:
+    verdict = translate(
+        "result.outcome.malignant" if malignant else "result.outcome.benign"
+    )
+    return translate(
+        "result.outcome.says",
+        verdict=verdict,
+        source=translate(f"result.outcome.{source}"),
     )
 
 
-def _cutoff_rule(say: Translate, rule: str) -> str:
+def _cutoff_rule(translate: Translate, rule: str) -> str:
     target = TARGET.fullmatch(rule)
     if target is None:
-        return say("result.cutoff.youden")
-    return say("result.cutoff.sensitivity", share=percent(float(target["share"])))
+        return translate("result.cutoff.youden")
+    return translate("result.cutoff.sensitivity", share=percent(float(target["share"])))
 
 
 def _form(fna: FnaAdvice) -> str:
@@ -188,21 +209,21 @@ def _form(fna: FnaAdvice) -> str:
     return f"{fna.outcome}-{'from' if fna.inclusive else 'above'}"
 
 
-def _subject(say: Translate, fna: FnaAdvice) -> str:
-    named = level(say, fna.level)
+def _subject(translate: Translate, fna: FnaAdvice) -> str:
+    named = level(translate, fna.level)
     if fna.risk is None:
         return named
-    return say("result.fna.subject", level=named, risk=percent(fna.risk))
+    return translate("result.fna.subject", level=named, risk=percent(fna.risk))
 
 
-def _of_band(name: str) -> str:
-    """The guideline after which a rule of SERA is named."""
+def _guideline_of_rule(name: str) -> str:
+    """The guideline from which a rule of SERA derives."""
     band = RISK_BAND.fullmatch(name)
     return band["guideline"] if band else name
 
 
-def _guideline(say: Translate, name: str) -> str:
+def _guideline(translate: Translate, name: str) -> str:
     try:
-        return say(f"result.guideline.{name}")
+        return translate(f"result.guideline.{name}")
     except KeyError:
         return name

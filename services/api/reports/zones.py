@@ -1,4 +1,4 @@
-"""In whose hours a report is written."""
+"""Time zones of reports."""
 
 from datetime import UTC, datetime, tzinfo
 from functools import cache
@@ -6,19 +6,20 @@ from zoneinfo import ZoneInfo, available_timezones
 
 
 def zone_named(name: str | None) -> tzinfo:
-    """A zone by its IANA name; UTC where none is named or this machine does not know it."""
-    return ZoneInfo(name) if name in _known() else UTC
+    """A zone by its IANA name; UTC for no name and for a name that this machine does not know."""
+    return ZoneInfo(name) if name in _zone_names() else UTC
 
 
 def in_hours_of(zone: tzinfo, at: datetime) -> str:
-    """A moment to the second, with how far its hours are from UTC: 2026-03-14 17:05:09 (UTC+09:00)."""
+    """A time to the second with its offset from UTC: 2026-03-14 17:05:09 (UTC+09:00)."""
     local = at.astimezone(zone)
-    apart = f"{local:%z}"
-    return f"{local:%Y-%m-%d %H:%M:%S} " + (
-        f"(UTC{apart[:3]}:{apart[3:5]})" if zone is not UTC else "UTC"
-    )
+    text = f"{local:%Y-%m-%d %H:%M:%S}"
+    if zone is UTC:
+        return f"{text} UTC"
+    offset = f"{local:%z}"
+    return f"{text} (UTC{offset[:3]}:{offset[3:5]})"
 
 
 @cache
-def _known() -> frozenset[str]:
+def _zone_names() -> frozenset[str]:
     return frozenset(available_timezones())

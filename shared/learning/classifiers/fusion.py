@@ -16,7 +16,8 @@ from shared.statistics import Sigmoid, fit_sigmoid
 RIDGE_PENALTY = 0.003
 """Penalty on the distance from equal weights.
 
-Measured: 0.001 to 0.01 give the same results. From 0.03 on, weak components pull the best ones down.
+Measured: 0.001 to 0.01 give the same results. From 0.03 on, weak components pull the best ones
+down.
 """
 MIN_PROBABILITY = 1e-6
 """Probabilities keep this distance from 0 and 1, so that no single component can decide."""

@@ -1,4 +1,4 @@
-"""Extracts features from nodules: each nodule is prepared alone, then a batch is computed together."""
+"""Extracts features from nodules: each is prepared alone, then a batch is computed together."""
 
 import hashlib
 import json

@@ -46,7 +46,7 @@ class LearningCurves:
     def choose(
         self, malignant: NDArray[np.bool_], rows: NDArray[np.int64]
     ) -> tuple[int, Hyperparameters]:
-        """The hyperparameters with the least cross-entropy on these rows, and their index in `grid`.
+        """The hyperparameters with the least cross-entropy on these rows, and their index.
 
         Both classes have the same weight, as they have in balanced training. Of equal losses, the
         first and shortest tuning is chosen. A tuning that diverged is never chosen.
@@ -70,5 +70,5 @@ class LearningCurves:
         position = int(np.argmin(np.where(is_finite, loss, np.inf)))
         index, epoch = divmod(position, loss.shape[1])
         tuning = self.grid[index]
-        chosen = Hyperparameters(rate=tuning.rate, decay=tuning.decay, epochs=epoch + 1)
-        return index, chosen
+        best = Hyperparameters(rate=tuning.rate, decay=tuning.decay, epochs=epoch + 1)
+        return index, best

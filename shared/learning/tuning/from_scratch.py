@@ -35,7 +35,8 @@ def train_on_phantoms(
 ) -> TapNetwork:
     """Train a network on the classes of phantoms, and cut it off at its taps.
 
-    SGD with momentum, one cycle of the rate, left-right flips. The same seed gives the same network.
+    SGD with momentum, one cycle of the rate, left-right flips. The same seed gives the same
+    network.
     """
     definition = get_network(features.network)
     images, labels = _draw_images(

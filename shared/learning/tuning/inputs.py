@@ -1,4 +1,4 @@
-"""The inputs of the layers that are tuned, in files, so that not all images are in memory at once."""
+"""The inputs of the tuned layers, in files, so that not all images are in memory at once."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property

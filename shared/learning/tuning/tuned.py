@@ -144,7 +144,10 @@ class NetworkTuning:
         _ = self._final_layers
 
     def hyperparameters(self, fold: int | None) -> Hyperparameters:
-        """Chosen without the labels of the fold's test rows; for the final network with all labels."""
+        """Chosen without the labels of the fold's test rows.
+
+        Those of the final network are chosen with all labels.
+        """
         _, hyperparameters = self._choose(fold)
         return hyperparameters
 

@@ -65,7 +65,7 @@ class Backbone:
 
 
 class TunedLayers(nn.Module):
-    """The tuned stages, the pooling to the embedding, and the new last layer; the output is (N, 2)."""
+    """The tuned stages, the pooling to the embedding, and the new last layer; gives (N, 2)."""
 
     def __init__(
         self, stages: OrderedDict[str, nn.Module], pool: Pool, head: nn.Linear

@@ -147,7 +147,7 @@ class People:
         )
 
     def find_by_identity(self, issuer: str, subject: str) -> Person | None:
-        """The person whom an identity provider knows by this subject."""
+        """The person of this subject at an identity provider."""
         query = select(*PERSON_COLUMNS).where(
             PersonRow.issuer == issuer, PersonRow.subject == subject
         )

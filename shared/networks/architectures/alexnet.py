@@ -39,7 +39,7 @@ def _response_norm() -> nn.Module:
 
 @register_network
 class AlexNet:
-    """Krizhevsky's network, with the layers and names of Caffe's `bvlc_alexnet` and MATLAB's `alexnet`.
+    """Krizhevsky's network with the layers of Caffe's `bvlc_alexnet` and MATLAB's `alexnet`.
 
     Response normalisation comes before pooling, as in the paper. (CaffeNet, whose weights have the
     same shapes, pools first.) Caffe subtracts a mean image; here that image's mean per channel is

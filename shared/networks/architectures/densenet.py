@@ -27,7 +27,10 @@ def _rename(module: nn.Module, tensors: dict[str, Tensor], *_: object) -> None:
 
 @register_network
 class DenseNet201:
-    """torchvision's `densenet201`; the last stage ends with norm and ReLU, as for its classifier."""
+    """torchvision's `densenet201`.
+
+    The last stage ends with norm and ReLU, as for its classifier.
+    """
 
     card = NetworkCard(
         name="densenet201",

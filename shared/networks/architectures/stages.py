@@ -7,7 +7,7 @@ from torch import nn
 
 
 def get_sequence(module: nn.Module, name: str = "") -> nn.Sequential:
-    """The submodule of this name, which is a sequence of layers; without a name the module itself."""
+    """The submodule of this name, a sequence of layers; without a name the module itself."""
     layers = module.get_submodule(name)
     if not isinstance(layers, nn.Sequential):
         raise TypeError(

@@ -48,8 +48,8 @@ def _response_norm() -> nn.Module:
 class VGGF:
     """CNN-F of Chatfield et al., with the layers and names of MatConvNet's `imagenet-vgg-f`.
 
-    The first pool rounds up, because MatConvNet pads it to the right and below. MatConvNet subtracts
-    a mean image; here that image's mean per channel is subtracted.
+    The first pool rounds up, because MatConvNet pads it to the right and below. MatConvNet
+    subtracts a mean image; here that image's mean per channel is subtracted.
     """
 
     card = NetworkCard(

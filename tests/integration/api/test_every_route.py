@@ -36,7 +36,7 @@ ABSENT_HASH = "e" * 64
 RECEIPT = {"Idempotency-Key": "north-1"}
 NEEDS = {
     r"GET /v1/(cases|jobs)\b.*": Permission.READ,
-    r"POST /v1/(cases|looks)\b.*": Permission.SUBMIT,
+    r"POST /v1/(cases|previews)\b.*": Permission.SUBMIT,
     r"DELETE /v1/cases/{case_id}": Permission.ADMINISTER,
     r"POST /v1/jobs/{job_id}/cancel": Permission.SUBMIT,
     r"POST /v1/jobs/{job_id}/rerun": Permission.RERUN,
@@ -383,7 +383,7 @@ def _seen(owner, admin, north: North) -> list[str]:
     job = north.ids["job_id"]
     paths = (f"/v1/cases/{case}", f"/v1/jobs/{job}", "/v1/jobs", "/v1/hospital")
     told = [
-        re.sub(r'"(eta_s|position)":[\d.]+', "", owner.get(path).text) for path in paths
+        re.sub(r'"(eta_s|position)":([\d.]+|null)', "", owner.get(path).text) for path in paths
     ]  # the queue moves
     keys = [{**key, "last_used_at": None} for key in admin.get("/v1/keys").json()]
     return [*told, str(keys), admin.get("/v1/people").text]

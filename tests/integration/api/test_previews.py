@@ -17,7 +17,7 @@ from tests.support.builders import Screen, dicom_file, encode, form, png
 
 
 def look(client, image: bytes, **fields: object):
-    return client.post("/v1/looks", data=fields, files={"image": ("image", image)})
+    return client.post("/v1/previews", data=fields, files={"image": ("image", image)})
 
 
 def preview(answer) -> np.ndarray:
@@ -144,7 +144,7 @@ def test_when_too_many_look_at_once_a_further_one_is_asked_to_come_back(
         answer.headers["Retry-After"],
     ) == (
         503,
-        "too-many-looks",
+        "too-many-previews",
         "2",
     )
     assert look(north, png(1)).status_code == 200

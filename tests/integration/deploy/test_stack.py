@@ -169,5 +169,5 @@ def test_every_service_stops_before_what_it_needs() -> None:
     names = [child.name for child in SERVICES]
     assert names == ["migrate", "api", "worker", "shadow", "trainer", "beat"]
     for place, child in enumerate(SERVICES):
-        assert set(child.after) <= {"postgres", "valkey", *names[:place]}
-        assert "postgres" in child.after
+        assert set(child.depends_on) <= {"postgres", "valkey", *names[:place]}
+        assert "postgres" in child.depends_on

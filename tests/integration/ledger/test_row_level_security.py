@@ -118,7 +118,14 @@ def without_code_scope(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _study(*readers: UUID) -> NewStudy:
     return NewStudy(
-        "study", "?", Design.SEQUENTIAL, 1, CaseSelection.NEWEST, 1, (), readers
+        name="study",
+        question="?",
+        design=Design.SEQUENTIAL,
+        seed=1,
+        selection=CaseSelection.NEWEST,
+        count=1,
+        cases=(),
+        readers=readers,
     )
 
 

@@ -86,7 +86,9 @@ def test_a_name_cannot_bring_markup_in(card):
 
 
 def test_a_card_of_an_old_bundle_is_a_page_too(saved, tmp_path):
-    page = render(model_card(load(as_format_2(shutil.copytree(saved[0], tmp_path / "old")))))
+    page = render(
+        model_card(load(as_format_2(shutil.copytree(saved[0], tmp_path / "old"))))
+    )
     parse(page)
     assert "counts were not kept" in page
     assert "bundle format 2" in page

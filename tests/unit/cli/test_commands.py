@@ -79,7 +79,8 @@ class Gateway:
 
 
 @pytest.mark.parametrize(
-    ("reference", "version"), [("light", 2), ("light/1", 1), ("1" * 12, 1), ("2" * 64, 2)]
+    ("reference", "version"),
+    [("light", 2), ("light/1", 1), ("1" * 12, 1), ("2" * 64, 2)],
 )
 def test_a_model_is_found_by_name_version_or_digest(
     reference: str, version: int

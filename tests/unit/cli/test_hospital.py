@@ -97,7 +97,7 @@ def test_how_long_cases_are_kept_is_told_in_a_line():
 
 
 @pytest.mark.parametrize(
-    ("settingin_usegstexts"told"), [(30, 30.0, "30 days"), (None, 365.0, "(365 days)")]
+    ("setting", "in_use", "text"), [(30, 30.0, "30 days"), (None, 365.0, "(365 days)")]
 )
 def test_how_long_cases_are_kept_stands_in_the_table(setting, in_use, text):
     assert (

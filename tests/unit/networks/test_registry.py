@@ -67,5 +67,5 @@ def test_weights_have_a_licence_our_own_name_and_a_secure_address_or_none(card):
     ids=lambda card: card.name,
 )
 def test_a_download_is_kept_under_a_name_that_says_its_format(card):
-    assert card.weights.kept_as in card.weights.files
-    assert card.weights.kept_as.rsplit(".")[-1] == card.weights.url.rsplit(".")[-1]
+    assert card.weights.download_name in card.weights.files
+    assert card.weights.download_name.rsplit(".")[-1] == card.weights.url.rsplit(".")[-1]

@@ -42,7 +42,7 @@ def test_own_recipes_stand_behind_those_that_ship(lay):
     assert [recipe.name for recipe in shelf.recipes()] == [*list_recipes(), "mine"]
     assert shelf.load("mine").classifiers[0].C == (1.0,)
     assert shelf.load("light") == load_recipe("light")
-    assert shelf.refused() == ()
+    assert shelf.refused_files() == ()
 
 
 @pytest.mark.parametrize("folder", [None, "absent"])
@@ -113,9 +113,9 @@ def test_a_file_that_is_no_recipe_is_refused_by_name_and_takes_nothing_from_the_
 ):
     lay("fine.toml", TEXT.replace("mine", "fine"))
     shelf = lay(file, text)
-    [refused] = shelf.refused()
+    [refused] = shelf.refused_files()
     assert refused.file == file
-    assert [recipe.name for recipe in shelf.own()] == ["fine"]
+    assert [recipe.name for recipe in shelf.custom_recipes()] == ["fine"]
     with pytest.raises(error, match=told):
         raise refused.error
     if file != "light.toml":

@@ -31,7 +31,7 @@ def test_a_recipe_survives_the_way_through_json(name):
 
 
 def labels(recipe, named) -> list[str]:
-    return [recipe.label(reading) for reading in recipe.members(named)]
+    return [recipe.label(reading) for reading in recipe.select_components(named)]
 
 
 def test_light_reads_two_networks_and_handcrafted_features():

@@ -239,7 +239,11 @@ def test_a_network_whose_tuning_runs_away_is_left_out_and_named(
     }
     cache_copy = shutil.copytree(cache_folder, tmp_path / "known")
     study, _ = run_experiment(
-        folder, read_recipe(table), weights, cache=FolderCache(cache_copy), progress=Steps()
+        folder,
+        read_recipe(table),
+        weights,
+        cache=FolderCache(cache_copy),
+        progress=Steps(),
     )
     missing_problems = {
         (row.section, row.name)

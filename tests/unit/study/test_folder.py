@@ -35,7 +35,9 @@ def test_a_sample_is_cut_out_by_its_mask_with_the_margin(open_folder):
 
 def test_an_empty_mask_counts_as_none(open_folder):
     nodule = (
-        open_folder("image,malignant,mask\na.png,1,empty.png\n").samples(Framing())[0].load()
+        open_folder("image,malignant,mask\na.png,1,empty.png\n")
+        .samples(Framing())[0]
+        .load()
     )
     assert nodule.pixels.shape == (96, 96)
     assert not nodule.has_outline
@@ -64,7 +66,9 @@ def test_an_image_with_both_labels_is_left_out_and_named(open_folder):
     assert folder.contradictory_images == ("a.png", "a.png")
 
 
-def test_two_nodules_of_one_image_stay_together_though_the_patient_is_unknown(open_folder):
+def test_two_nodules_of_one_image_stay_together_though_the_patient_is_unknown(
+    open_folder,
+):
     first, second, third = open_folder(
         "image,malignant,mask\na.png,1,mask.png\na.png,0,\nb.png,0,\n"
     ).samples(Framing())
@@ -72,7 +76,9 @@ def test_two_nodules_of_one_image_stay_together_though_the_patient_is_unknown(op
 
 
 def test_rows_held_out_for_a_test_are_not_studied(open_folder):
-    folder = open_folder("image,malignant,split\na.png,1,train\nb.png,0,\nc.png,1,test\n")
+    folder = open_folder(
+        "image,malignant,split\na.png,1,train\nb.png,0,\nc.png,1,test\n"
+    )
     assert [image.name for image in folder.images] == ["a.png", "b.png"]
     assert folder.count_held_out == 1
 

@@ -65,7 +65,7 @@ def study_page(
     visitor: PageReader,
     session: PageHospitalSessionDep,
 ) -> HTMLResponse:
-    study = StudyService(session, visitor.caller).find(study_id)
+    study = StudyService(session, visitor.caller).read(study_id)
     progress = progress_of(study, visitor.caller)
     administers = visitor.may(Permission.ADMINISTER)
     has_results = administers and study.state is not StudyState.DRAFT
@@ -98,7 +98,7 @@ def reading_page(
 
     The reading time of a case begins with that request.
     """
-    study = StudyService(session, visitor.caller).find(study_id)
+    study = StudyService(session, visitor.caller).read(study_id)
     return render(
         request,
         visitor,
@@ -190,7 +190,7 @@ def answer_facts(translations: Translations, result: Result) -> dict[str, Any]:
         "risk": sentences.percent(result.risk),
         "decision": result.decision,
         "advice": sentences.advice(translations, result.fna),
-        "advice_says": sentences.advice_says(translations, result.fna),
+        "advice_says": sentences.advice_sentence(translations, result.fna),
         "rule": sentences.rule(translations, result.fna.rule) if result.fna else None,
         "warnings": [
             sentences.warning(translations, warning) for warning in result.warnings

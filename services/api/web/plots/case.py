@@ -46,7 +46,7 @@ def risk_scale(say: Translate, result: Result) -> str:
         text_y=TOP - 14,
     )
     title = escape(say("result.risk.title"))
-    description = escape(sentences.scale_says(say, result))
+    description = escape(sentences.scale_sentence(say, result))
     return (
         f'<svg class="plot scale" role="img" viewBox="0 0 {WIDTH} {HEIGHT}"'
         ' aria-labelledby="scale-title scale-desc">'

@@ -1,8 +1,8 @@
 """Reads MATLAB's level 5 MAT-files, which `save` writes without -v7.3.
 
-`scipy.io.loadmat` is not used, because it can crash the process on a damaged file; this reader raises
-`ValueError`. A file is a header of 128 bytes and then elements: a tag (kind, size in bytes) and a
-payload. Source: "MAT-File Format", The MathWorks.
+`scipy.io.loadmat` is not used, because it can crash the process on a damaged file; this reader
+raises `ValueError`. A file is a header of 128 bytes and then elements: a tag (kind, size in bytes)
+and a payload. Source: "MAT-File Format", The MathWorks.
 """
 
 import struct
@@ -64,8 +64,8 @@ def read_mat(file: Path, names: Collection[str]) -> dict[str, Any]:
 def _elements(buffer: memoryview) -> Elements:
     """The elements of a buffer, one after the other.
 
-    A payload of at most 4 bytes may be within the tag itself; the upper half of the tag's first word
-    is then its size. All other elements except compressed ones are padded to 8 bytes.
+    A payload of at most 4 bytes may be within the tag itself; the upper half of the tag's first
+    word is then its size. All other elements except compressed ones are padded to 8 bytes.
     """
     position = 0
     while position < len(buffer):

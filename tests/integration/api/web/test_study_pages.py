@@ -80,7 +80,7 @@ def test_a_reader_is_shown_nothing_of_sera_before_the_blind_reading(
         assert found in answer
     stranger = as_person(Role.READER)
     assert stranger.get(at).status_code == 404
-    assert "No reader study waits for you" in stranger.get("/studies").text
+    assert "No reader study is open for you" in stranger.get("/studies").text
 
 
 def test_an_administrator_who_reads_too_sees_the_figures_after_their_own_reading(

@@ -75,7 +75,7 @@ def test_a_version_is_counted_apart_from_the_draft(operator, version):
     )
     assert ">20 to 40 mm<" in draft
     assert ">20 to 40 mm<" not in frozen
-    assert "What version 1 holds" in frozen
+    assert "Contents of version 1" in frozen
 
 
 def test_whoever_froze_or_promoted_is_named(ledger, make_person, signed_in):

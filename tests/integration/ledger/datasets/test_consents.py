@@ -115,7 +115,14 @@ def test_a_case_with_consent_comes_into_the_draft_as_the_hospital_sent_it(
         patient = system.pseudonyms.pseudonymise("17")
     assert rows() == [
         LabelledImage(
-            sha(1), True, Split.TRAIN, roi, None, 7, patient, "north", 11.5, None
+            image_sha256=sha(1),
+            malignant=True,
+            split=Split.TRAIN,
+            roi=roi,
+            frame=7,
+            patient=patient,
+            site="north",
+            size_mm=11.5,
         )
     ]
     assert (import_outcomes().added, import_outcomes().known) == (0, 0)

@@ -79,7 +79,14 @@ def test_nothing_of_an_erased_case_is_left_in_any_table(
     finish()
     outcome = NewOutcome(True, OutcomeSource.CYTOLOGY, patient="P-1", consent=True)
     with ledger.system_session("test") as system:
-        system.models.store(DIGEST, "light", "light", None, False, {})
+        system.models.store(
+            digest=DIGEST,
+            name="light",
+            recipe="light",
+            run_id=None,
+            synthetic=False,
+            metrics={},
+        )
         shadow = system.shadows.start(DIGEST, "test")
     with ledger.engine.begin() as owner:
         owner.exec_driver_sql(

@@ -23,20 +23,22 @@ def age(ledger, case_id, days):
 
 
 def erase_due(ledger, default=None):
-    """As the sweeper does it; how many it erased."""
+    """Erase as the sweeper does; returns how many cases it erased."""
     with ledger.system_session("retention") as system:
-        due = system.retention.oldest_due(default, 20)
+        case_ids = system.retention.oldest_due(default, 20)
     erased = 0
-    for case_id in due:
+    for case_id in case_ids:
         with ledger.system_session("retention") as system:
             erased += system.retention.erase(case_id, default)
     return erased
 
 
-def due(ledger, hospital, default=None):
+def count_due(ledger, hospital, default=None):
     with ledger.system_session("test") as system:
-        found = system.retention.count_due(default).get(hospital)
-        return found and (found.cases, found.overdue)
+        due_cases = system.retention.count_due(default).get(hospital)
+    if due_cases is None:
+        return None
+    return (due_cases.cases, due_cases.overdue)
 
 
 def test_a_case_goes_when_its_hospitals_time_is_over_and_not_before(
@@ -48,14 +50,14 @@ def test_a_case_goes_when_its_hospitals_time_is_over_and_not_before(
     finish()
     age(ledger, old, 30.5)
     age(ledger, young, 29.5)
-    assert (erase_due(ledger), due(ledger, hospital)) == (0, None)
+    assert (erase_due(ledger), count_due(ledger, hospital)) == (0, None)
     with ledger.system_session("test") as system:
         system.hospitals.change(hospital, {"retention_days": 30})
         assert [
             system.retention.count_due_with_retention(hospital, days)
             for days in (29, 30, 31)
         ] == [2, 1, 0]
-    assert due(ledger, hospital) == (1, 0)
+    assert count_due(ledger, hospital) == (1, 0)
     assert (erase_due(ledger), erase_due(ledger)) == (1, 0)
     with ledger.hospital_session(hospital, "test") as session:
         assert session.cases.find(young).external_id == "MRN-99417"
@@ -73,7 +75,10 @@ def test_the_installations_days_hold_where_a_hospital_says_none(
     for accepted in (create_case(), create_case(owner=south)):
         finish()
         age(ledger, accepted.case_id, 100)
-    assert (due(ledger, hospital, 90), due(ledger, south, 90)) == ((1, 1), None)
+    assert (count_due(ledger, hospital, 90), count_due(ledger, south, 90)) == (
+        (1, 1),
+        None,
+    )
     assert erase_due(ledger, 90) == 1
 
 
@@ -85,7 +90,7 @@ def test_a_case_that_is_still_to_be_answered_is_never_due(
     age(ledger, accepted.case_id, 1000)
     with ledger.engine.begin() as owner:
         owner.exec_driver_sql(f"UPDATE jobs SET state = '{state}'")
-    assert (due(ledger, hospital, 1), erase_due(ledger, 1)) == (None, 0)
+    assert (count_due(ledger, hospital, 1), erase_due(ledger, 1)) == (None, 0)
 
 
 def test_several_at_once_erase_each_case_once(ledger, hospital, create_case):

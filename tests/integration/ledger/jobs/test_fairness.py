@@ -49,16 +49,16 @@ class Line:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._queue = JobQueue(session, AuditTrail(session, "w1"))
-        self.taken: Counter = Counter()
+        self.claims: Counter = Counter()
 
     def flood(self, weight: float | None, count: int = WAITING) -> object:
         parameters = {
-            "name": f"hospital-{len(self.taken)}",
+            "name": f"hospital-{len(self.claims)}",
             "weight": weight,
             "count": count,
         }
         hospital = self._session.execute(OPENED, parameters).scalars().first()
-        self.taken[hospital] = 0
+        self.claims[hospital] = 0
         return hospital
 
     def claim_one(self) -> object:
@@ -66,7 +66,7 @@ class Line:
 
     def work_off(self, max_jobs: int) -> None:
         lease = self._queue.claim("w1", max_jobs, LEASE, ATTEMPTS)
-        self.taken.update(job.hospital_id for job in lease.jobs)
+        self.claims.update(job.hospital_id for job in lease.jobs)
         self._queue.finish(
             lease.token, "d" * 64, {job.id: result() for job in lease.jobs}
         )
@@ -91,8 +91,8 @@ def test_hospitals_with_cases_waiting_are_served_by_their_weights(
         share = {line.flood(weight): weight or 1.0 for weight in weights}
         for max_jobs in batches:
             line.work_off(max_jobs)
-        assert sum(line.taken.values()) == sum(batches)
-        turns = [line.taken[hospital] / weight for hospital, weight in share.items()]
+        assert sum(line.claims.values()) == sum(batches)
+        turns = [line.claims[hospital] / weight for hospital, weight in share.items()]
         assert max(turns) - min(turns) <= max(1 / weight for weight in share.values())
 
 
@@ -105,9 +105,9 @@ def test_a_newcomer_goes_ahead_until_it_is_even_with_one_served_all_along(ledger
         newcomer = line.flood(None, count=30)
         for _ in range(5):
             line.work_off(4)
-        assert line.taken == {flooding: 20, newcomer: 20}
+        assert line.claims == {flooding: 20, newcomer: 20}
         line.work_off(4)
-        assert line.taken == {flooding: 22, newcomer: 22}
+        assert line.claims == {flooding: 22, newcomer: 22}
 
 
 @settings(

@@ -244,7 +244,14 @@ def test_the_status_names_what_there_is_to_claim_and_what_is_live(ledger, submit
     assert status() == QueueStatus(live=None, expired=True, suspect=False, queued=False)
     with ledger.system_session("test") as session:
         session.queue.reclaim(ATTEMPTS)
-        session.models.store(DIGEST, "small", "small", None, True, {})
+        session.models.store(
+            digest=DIGEST,
+            name="small",
+            recipe="small",
+            run_id=None,
+            synthetic=True,
+            metrics={},
+        )
         session.models.promote(DIGEST, "test", "asked for by a test")
     live = LivePromotion(digest=DIGEST, number=1)
     assert status() == QueueStatus(live=live, expired=False, suspect=True, queued=False)

@@ -29,7 +29,14 @@ def models(ledger):
     """Three stored models, none live."""
     with ledger.system_session("test") as system:
         for digest in (A, B, C):
-            system.models.store(digest, "light", "light", None, False, {})
+            system.models.store(
+                digest=digest,
+                name="light",
+                recipe="light",
+                run_id=None,
+                synthetic=False,
+                metrics={},
+            )
 
 
 @pytest.fixture

@@ -39,9 +39,39 @@ def test_the_fingerprint_changes_with_a_label_and_not_with_the_order_of_adding(l
 
 def test_models_of_one_name_count_their_versions_and_the_last_promoted_is_live(ledger):
     with ledger.system_session("test") as system:
-        assert system.models.store("a" * 64, "light", "light", None, False, {}) == 1
-        assert system.models.store("b" * 64, "light", "light", None, False, {}) == 2
-        assert system.models.store("a" * 64, "light", "light", None, False, {}) == 1
+        assert (
+            system.models.store(
+                digest="a" * 64,
+                name="light",
+                recipe="light",
+                run_id=None,
+                synthetic=False,
+                metrics={},
+            )
+            == 1
+        )
+        assert (
+            system.models.store(
+                digest="b" * 64,
+                name="light",
+                recipe="light",
+                run_id=None,
+                synthetic=False,
+                metrics={},
+            )
+            == 2
+        )
+        assert (
+            system.models.store(
+                digest="a" * 64,
+                name="light",
+                recipe="light",
+                run_id=None,
+                synthetic=False,
+                metrics={},
+            )
+            == 1
+        )
         assert system.models.live_digest() is None
         for digest in ("b" * 64, "a" * 64):
             system.models.promote(digest, "test", "asked for by a test")

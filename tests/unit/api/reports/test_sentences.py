@@ -106,7 +106,7 @@ def test_a_warning_without_words_or_without_its_figures_stands_as_it_was_written
 @pytest.mark.parametrize("size_mm", [4.0, 9.96, 10.0, 14.5, 15.0, 30.0])
 def test_english_advice_says_what_the_guidelines_say(rule, risk, size_mm):
     advice = recommend(risk, size_mm, rule)
-    said = sentences.advice_says(SAY, advice)
+    said = sentences.advice_sentence(SAY, advice)
     if (
         advice.outcome in (FnaOutcome.DUE, FnaOutcome.NOT_DUE)
         and advice.threshold_mm is not None
@@ -115,7 +115,7 @@ def test_english_advice_says_what_the_guidelines_say(rule, risk, size_mm):
             "; ultrasound"
         )[0].rstrip(".")
     assert bool(advice.follow_up_years) is ("Ultrasound again" in said)
-    assert sentences.advice_says(translator(Language.KOREAN), advice)
+    assert sentences.advice_sentence(translator(Language.KOREAN), advice)
 
 
 def test_a_guideline_that_cannot_say_is_told_so():
@@ -124,7 +124,7 @@ def test_a_guideline_that_cannot_say_is_told_so():
     )
     kwak = assess(nodule, 12, "Kwak-2011")
     assert sentences.advice(SAY, kwak) == "FNA: no advice"
-    assert sentences.advice_says(SAY, kwak).startswith("No advice")
+    assert sentences.advice_sentence(SAY, kwak).startswith("No advice")
 
 
 def test_a_rule_is_named_after_its_guideline_and_an_unknown_one_by_itself():
@@ -142,12 +142,12 @@ def test_a_threshold_says_whether_it_has_to_be_exceeded():
 
 
 def test_the_scale_is_told_with_the_risk_of_the_cut_off():
-    assert "changes at 19 %" in sentences.scale_says(SAY, result(cutoff_risk=0.19))
+    assert "changes at 19 %" in sentences.scale_sentence(SAY, result(cutoff_risk=0.19))
 
 
 def test_a_case_without_a_size_gets_no_advice_and_that_is_told():
     assert sentences.advice(SAY, None) == "FNA: no advice"
-    assert "No size was given" in sentences.advice_says(SAY, None)
+    assert "No size was given" in sentences.advice_sentence(SAY, None)
     assert sentences.by_risk(None) == ()
 
 
@@ -179,7 +179,7 @@ def test_a_description_is_said_in_words_and_none_seen_is_said_too():
 def test_each_guideline_stands_once_beside_itself():
     fna = advise(0.42, 14.5, "risk-band/K-TIRADS-2021/1")
     own = [assess(parse_descriptors(DESCRIPTORS_EXAMPLE), 14.5, name) for name in ("ACR-2017", "ATA-2015")]
-    rows = sentences.beside(SAY, fna, own)
+    rows = sentences.side_by_side(SAY, fna, own)
     assert [name for name, _, _ in rows] == [
         "K-TIRADS 2021",
         "ACR TI-RADS 2017",

@@ -155,4 +155,4 @@ def test_the_words_of_known_functions_are_found(function, words):
 
 
 def test_every_allowed_word_is_recorded_somewhere():
-    assert WORDS - RECORDED_WORDS == set()
+    assert WORDS <= RECORDED_WORDS

@@ -30,7 +30,9 @@ WITH_ALL = result(
         ),
     ),
 )
-WITHOUT_OPTIONAL = result(fna=None, conformal=None, roi=None, warnings=(), components=())
+WITHOUT_OPTIONAL = result(
+    fna=None, conformal=None, roi=None, warnings=(), components=()
+)
 
 
 @pytest.mark.parametrize("answer", [result(), WITH_ALL, WITHOUT_OPTIONAL])

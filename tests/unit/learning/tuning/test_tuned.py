@@ -58,8 +58,8 @@ def test_tables_by_another_engine_are_equal_and_cached_apart(tuned):
     engine = DoubleEngine()
     _, usual = tuned()
     _, other = tuned(engine=engine)
-    np.testing.assert_allclose(usual.of_fold(0), other.of_fold(0), rtol=1e-3, atol=1e-4)
-    assert sum(engine.passes) == len(usual.of_fold(0))
+    np.testing.assert_allclose(usual.fold_table(0), other.fold_table(0), rtol=1e-3, atol=1e-4)
+    assert sum(engine.passes) == len(usual.fold_table(0))
     assert usual.digest != other.digest
 
 
@@ -67,12 +67,12 @@ def test_a_fold_s_table_holds_features_and_last_the_verdict_of_its_own_network(
     tuned, trial, samples
 ):
     _, columns = tuned()
-    tables = [columns.of_fold(number) for number in (0, 1)]
+    tables = [columns.fold_table(number) for number in (0, 1)]
     assert tables[0].shape == (len(samples), 64 + 1)
     assert not np.array_equal(tables[0][:, -1], tables[1][:, -1])
     for number, fold in enumerate(trial.folds):
         np.testing.assert_allclose(
-            columns.verdicts(number), tables[number][fold.test, -1], atol=1e-4
+            columns.fold_log_odds(number), tables[number][fold.test, -1], atol=1e-4
         )
 
 
@@ -81,22 +81,22 @@ def test_the_table_of_the_bundle_comes_from_the_extractor_of_the_bundle(tuned, s
     extractor = columns.extractor()
     nodules = [sample.load() for sample in samples[:5]]
     computed = extractor.compute([extractor.prepare(nodule) for nodule in nodules])
-    np.testing.assert_allclose(columns.final()[:5], computed, atol=1e-4)
+    np.testing.assert_allclose(columns.final_table()[:5], computed, atol=1e-4)
 
 
 def test_an_interrupted_tuning_goes_on_with_what_it_kept(tuned):
     notes = Notes()
-    first = tuned(notes)[1].of_fold(0)
+    first = tuned(notes)[1].fold_table(0)
     assert len([key for key in notes if key.startswith("curves/")]) == 4
     again, columns = tuned(notes)
-    np.testing.assert_array_equal(columns.of_fold(0), first)
+    np.testing.assert_array_equal(columns.fold_table(0), first)
     assert "_tuner" not in vars(again)
 
 
 def test_weights_for_which_there_was_no_room_are_tuned_again(tuned, monkeypatch):
-    kept = tuned()[1].of_fold(1)
-    monkeypatch.setattr("shared.learning.tuning.tuned.SNAPSHOT_BYTES", 0)
-    np.testing.assert_allclose(tuned()[1].of_fold(1), kept, atol=1e-5)
+    kept = tuned()[1].fold_table(1)
+    monkeypatch.setattr("shared.learning.tuning.tuned.MAX_SNAPSHOT_BYTES", 0)
+    np.testing.assert_allclose(tuned()[1].fold_table(1), kept, atol=1e-5)
 
 
 def test_another_plan_is_another_entry(tuned):

@@ -49,7 +49,7 @@ def layers_of(network) -> dict:
 def test_transfer_trains_the_last_layer_alone(new_tuner, body):
     tuner = new_tuner(Tuning.TRANSFER)
     before = copied(state_of(body))
-    network = tuner.network(tuner.run(ROWS, COURSE), ("avg",))
+    network = tuner.network(tuner.tune(ROWS, COURSE), ("avg",))
     assert changed(before, layers_of(network)) == set()
     assert network.head.weight.abs().sum() > 0
 
@@ -57,7 +57,7 @@ def test_transfer_trains_the_last_layer_alone(new_tuner, body):
 def test_fine_tuning_leaves_frozen_stages_and_the_body_it_started_from(new_tuner, body):
     tuner = new_tuner(Tuning.FINE_TUNE, frozen="block2")
     before = copied(state_of(body))
-    network = tuner.network(tuner.run(ROWS, COURSE), ("avg",))
+    network = tuner.network(tuner.tune(ROWS, COURSE), ("avg",))
     assert changed(before, layers_of(network)) == {
         "block3",
         "block4",
@@ -69,7 +69,7 @@ def test_without_a_frozen_stage_every_stage_is_tuned_and_batch_norm_keeps_its_st
     new_tuner, body
 ):
     tuner = new_tuner(Tuning.FINE_TUNE)
-    network = tuner.network(tuner.run(ROWS, COURSE), ("avg",))
+    network = tuner.network(tuner.tune(ROWS, COURSE), ("avg",))
     after = layers_of(network)
     assert changed(state_of(body), after) == {"block1", "block2", "block3", "block4"}
     for name, tensor in state_of(body).items():
@@ -85,9 +85,9 @@ def test_the_whole_network_says_what_the_tuned_layers_said(
     new_tuner, samples, tuning, frozen
 ):
     tuner = new_tuner(tuning, frozen)
-    tail = tuner.run(ROWS, COURSE)
+    tail = tuner.tune(ROWS, COURSE)
     network = tuner.network(tail, ("block3.avg",))
-    norm = network.card.normalise
+    norm = network.card.normalisation
     images = np.stack(
         [
             to_input(s.load(), network.card.input_px, norm.mean, norm.std)
@@ -95,41 +95,41 @@ def test_the_whole_network_says_what_the_tuned_layers_said(
         ]
     )
     verdicts = network(torch.from_numpy(images))[:, -1].numpy()
-    np.testing.assert_allclose(verdicts, tuner.margins(tail, ROWS[:6]), atol=1e-4)
+    np.testing.assert_allclose(verdicts, tuner.log_odds(tail, ROWS[:6]), atol=1e-4)
     assert network.width == 64 + 1
 
 
 def test_tuning_learns_what_it_is_shown(new_tuner, malignant):
     tuner = new_tuner(Tuning.FINE_TUNE, "block2")
-    tail = tuner.run(ROWS, replace(COURSE, epochs=20))
-    assert roc_auc(tuner.margins(tail, ROWS), malignant) > 0.85
+    tail = tuner.tune(ROWS, replace(COURSE, epochs=20))
+    assert roc_auc(tuner.log_odds(tail, ROWS), malignant) > 0.85
 
 
 def test_the_same_seed_gives_the_same_weights_and_looking_on_changes_nothing(new_tuner):
     tuner = new_tuner(Tuning.FINE_TUNE, "block3")
-    first = tuner.run(ROWS, COURSE)
+    first = tuner.tune(ROWS, COURSE)
     seen = []
-    second = tuner.run(
+    second = tuner.tune(
         ROWS,
         COURSE,
-        lambda epoch, tail, loss: seen.append((epoch, tuner.margins(tail, ROWS))),
+        lambda epoch, tail, loss: seen.append((epoch, tuner.log_odds(tail, ROWS))),
     )
     assert [epoch for epoch, _ in seen] == [1, 2, 3]
     np.testing.assert_array_equal(
-        tuner.margins(first, ROWS), tuner.margins(second, ROWS)
+        tuner.log_odds(first, ROWS), tuner.log_odds(second, ROWS)
     )
-    np.testing.assert_array_equal(tuner.margins(first, ROWS), seen[-1][1])
+    np.testing.assert_array_equal(tuner.log_odds(first, ROWS), seen[-1][1])
 
 
 def test_fewer_epochs_are_the_beginning_of_more(new_tuner):
     """So that the number of epochs can be chosen from one descent."""
     tuner = new_tuner(Tuning.FINE_TUNE, "block3")
     seen = []
-    tuner.run(
-        ROWS, COURSE, lambda epoch, tail, loss: seen.append(tuner.margins(tail, ROWS))
+    tuner.tune(
+        ROWS, COURSE, lambda epoch, tail, loss: seen.append(tuner.log_odds(tail, ROWS))
     )
-    short = tuner.run(ROWS, replace(COURSE, epochs=2))
-    np.testing.assert_array_equal(tuner.margins(short, ROWS), seen[1])
+    short = tuner.tune(ROWS, replace(COURSE, epochs=2))
+    np.testing.assert_array_equal(tuner.log_odds(short, ROWS), seen[1])
 
 
 def test_labels_of_images_it_is_not_tuned_on_have_no_part_in_a_network(
@@ -152,7 +152,7 @@ def test_averaged_weights_move_less(new_tuner):
         new_tuner(Tuning.FINE_TUNE, "block3", replace(PLAN, average=share))
         for share in (0.0, 0.9)
     )
-    still = averaged.run(ROWS, replace(COURSE, epochs=0)).state_dict()
+    still = averaged.tune(ROWS, replace(COURSE, epochs=0)).state_dict()
     moved = [
         sum(
             (after[name] - still[name]).norm()
@@ -160,8 +160,8 @@ def test_averaged_weights_move_less(new_tuner):
             if "block4" in name and "weight" in name
         )
         for after in (
-            plain.run(ROWS, COURSE).state_dict(),
-            averaged.run(ROWS, COURSE).state_dict(),
+            plain.tune(ROWS, COURSE).state_dict(),
+            averaged.tune(ROWS, COURSE).state_dict(),
         )
     ]
     assert 0 < moved[1] < moved[0]

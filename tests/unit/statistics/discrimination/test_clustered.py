@@ -55,7 +55,10 @@ def test_its_interval_covers_the_truth_where_patients_bring_several_images():
     naive = []
     for _ in range(200):
         scores, labels, patients = sample(60)
-        for coverages, clusters in ((covered, patients), (naive, np.arange(labels.size))):
+        for coverages, clusters in (
+            (covered, patients),
+            (naive, np.arange(labels.size)),
+        ):
             interval = clustered_areas(scores, labels, clusters).interval(0)
             coverages.append(interval.low < truth < interval.high)
     assert np.mean(covered) > 0.9

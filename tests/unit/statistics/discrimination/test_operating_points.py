@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import expected_target, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.statistics import (
@@ -15,7 +15,7 @@ from shared.statistics import (
 
 
 @settings(max_examples=40, deadline=None)
-@expected_target(st.integers(0, 10_000), st.sampled_from([0.8, 0.9, 0.95]))
+@given(st.integers(0, 10_000), st.sampled_from([0.8, 0.9, 0.95]))
 def test_the_cutoff_is_the_lowest_score_that_conforms_to_the_malignant_class(
     seed, target
 ):

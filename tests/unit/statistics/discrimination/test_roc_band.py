@@ -40,7 +40,9 @@ def test_images_of_the_same_patients_widen_it():
     assert (repeated_band.high - repeated_band.low).mean() == pytest.approx(
         (alone.high - alone.low).mean()
     )
-    assert (as_if.high - as_if.low).mean() < 0.7 * (repeated_band.high - repeated_band.low).mean()
+    assert (as_if.high - as_if.low).mean() < 0.7 * (
+        repeated_band.high - repeated_band.low
+    ).mean()
 
 
 def test_equal_scores_are_one_step():

@@ -83,7 +83,11 @@ def test_the_usual_limits_hold_once_there_are_cases_enough():
         (0.8, DriftState.ALARM),
     ):
         results = drift(quantile_bin_counts(values + shift, NORMAL), NORMAL).stability
-        assert (results.watch_from, results.alarm_from, results.state) == (0.1, 0.25, state)
+        assert (results.watch_from, results.alarm_from, results.state) == (
+            0.1,
+            0.25,
+            state,
+        )
 
 
 def test_fewer_than_fifty_cases_are_too_few_to_judge():

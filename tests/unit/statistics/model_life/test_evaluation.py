@@ -42,7 +42,9 @@ def test_the_table_counts_by_the_decisions_and_its_rates_have_wilsons_intervals(
 
 
 def test_parts_are_counted_by_site_and_by_size():
-    found = evaluation_json(sites=["north", "south"] * 3, sizes=["10-20"] * 4 + ["unknown"] * 2)
+    found = evaluation_json(
+        sites=["north", "south"] * 3, sizes=["10-20"] * 4 + ["unknown"] * 2
+    )
     assert [
         (row["site"], row["images"], row["malignant"]) for row in found["sites"]
     ] == [

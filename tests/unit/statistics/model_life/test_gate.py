@@ -119,8 +119,7 @@ def test_risks_are_judged_at_the_prevalence_of_the_test_images():
     """Calibrated at another prevalence they are right once they are carried over, as the service does."""
     shifted = shift_prior(readings(8).risks, 0.5, 0.1)
     assert (
-        judge(readings(8, risks=shifted, prevalence=0.1)).verdict
-        is GateVerdict.PASSED
+        judge(readings(8, risks=shifted, prevalence=0.1)).verdict is GateVerdict.PASSED
     )
     assert judge(readings(8, risks=shifted)).verdict is GateVerdict.FAILED
 

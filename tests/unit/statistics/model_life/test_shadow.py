@@ -46,14 +46,22 @@ def pairs():
 def test_agreement_is_that_of_the_decisions(pairs):
     comparison = compare_models(pairs)
     same_decision = np.asarray(pairs.decisions) == pairs.live_decisions
-    assert (comparison.agreement.cases, comparison.agreement.same) == (CASES, same_decision.sum())
+    assert (comparison.agreement.cases, comparison.agreement.same) == (
+        CASES,
+        same_decision.sum(),
+    )
     assert comparison.agreement.kappa == pytest.approx(
         cohen_kappa_score(pairs.live_decisions, pairs.decisions)
     )
     assert (
-        comparison.agreement.kappa_low < comparison.agreement.kappa < comparison.agreement.kappa_high
+        comparison.agreement.kappa_low
+        < comparison.agreement.kappa
+        < comparison.agreement.kappa_high
     )
-    assert sum(comparison.decisions[decision][decision] for decision in DECISIONS) == same_decision.sum()
+    assert (
+        sum(comparison.decisions[decision][decision] for decision in DECISIONS)
+        == same_decision.sum()
+    )
     assert sum(sum(row.values()) for row in comparison.decisions.values()) == CASES
 
 
@@ -61,10 +69,18 @@ def test_the_aucs_are_compared_on_cases_with_outcomes_only(pairs):
     comparison = compare_models(pairs).outcomes
     has_outcome = np.isfinite(pairs.malignant)
     labels = pairs.malignant[has_outcome] == 1
-    test = delong_test(pairs.scores[has_outcome], pairs.live_scores[has_outcome], labels)
+    test = delong_test(
+        pairs.scores[has_outcome], pairs.live_scores[has_outcome], labels
+    )
     assert (comparison.cases, comparison.malignant) == (has_outcome.sum(), labels.sum())
-    assert (comparison.auc.difference, comparison.auc.p_value) == (test.difference, test.p_value)
-    assert (comparison.auc.candidate, comparison.auc.live) == (test.auc_first, test.auc_second)
+    assert (comparison.auc.difference, comparison.auc.p_value) == (
+        test.difference,
+        test.p_value,
+    )
+    assert (comparison.auc.candidate, comparison.auc.live) == (
+        test.auc_first,
+        test.auc_second,
+    )
     assert comparison.auc.low < comparison.auc.difference < comparison.auc.high
 
 
@@ -81,7 +97,9 @@ def test_sensitivity_is_of_the_cases_a_model_decided(pairs):
     assert comparison.candidate.referred == (has_outcome & ~decided).sum()
     assert (
         comparison.live.specificity.of
-        == (has_outcome & (pairs.malignant == 0) & (pairs.live_decisions != "refer")).sum()
+        == (
+            has_outcome & (pairs.malignant == 0) & (pairs.live_decisions != "refer")
+        ).sum()
     )
 
 
@@ -104,7 +122,9 @@ def test_differences_are_the_candidates_less_the_live_ones(pairs):
     gaps = pairs.scores - pairs.live_scores
     assert comparison.score_difference.mean == pytest.approx(gaps.mean())
     assert comparison.score_difference.sd == pytest.approx(gaps.std(ddof=1))
-    assert comparison.score_difference.quantiles["0.5"] == pytest.approx(np.median(gaps))
+    assert comparison.score_difference.quantiles["0.5"] == pytest.approx(
+        np.median(gaps)
+    )
     assert comparison.risk_difference.mean == pytest.approx(gaps.mean() / 2)
     assert differences(np.array([0.25])).sd is None
 

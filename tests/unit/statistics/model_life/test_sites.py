@@ -53,7 +53,9 @@ def test_the_auc_has_delongs_interval_where_both_classes_have_two_cases(cases):
     cha, kyung_hee, _ = rates_by_site(SITES, scores >= 0.5, labels, scores, level=0.9)
     at_site = SITES == "CHA"
     assert cha.auc.value == pytest.approx(roc_auc(scores[at_site], labels[at_site]))
-    assert cha.auc.interval == delong_interval(scores[at_site], labels[at_site], level=0.9)
+    assert cha.auc.interval == delong_interval(
+        scores[at_site], labels[at_site], level=0.9
+    )
     assert kyung_hee.auc is None
 
 

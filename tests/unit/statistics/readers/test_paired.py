@@ -15,14 +15,20 @@ from shared.statistics import (
 
 
 def answers(both_correct, only_first, only_second, none_correct):
-    first = np.repeat([1, 1, 0, 0], (both_correct, only_first, only_second, none_correct))
-    second = np.repeat([1, 0, 1, 0], (both_correct, only_first, only_second, none_correct))
+    first = np.repeat(
+        [1, 1, 0, 0], (both_correct, only_first, only_second, none_correct)
+    )
+    second = np.repeat(
+        [1, 0, 1, 0], (both_correct, only_first, only_second, none_correct)
+    )
     return first, second
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 30), st.integers(0, 40), st.integers(0, 40), st.integers(0, 30))
-def test_mcnemar_is_that_of_statsmodels(both_correct, only_first, only_second, none_correct):
+def test_mcnemar_is_that_of_statsmodels(
+    both_correct, only_first, only_second, none_correct
+):
     test = mcnemar(*answers(both_correct, only_first, only_second, none_correct))
     table = [[both_correct, only_first], [only_second, none_correct]]
     expected = contingency_tables.mcnemar(table, exact=only_first + only_second < 25)

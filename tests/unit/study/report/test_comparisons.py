@@ -18,7 +18,8 @@ def records_with(table, **values):
 def test_each_person_is_tested_against_the_model_on_the_images_both_judged(fabricated):
     table = comparison_table(fabricated)
     model, lee = (
-        next(row for row in fabricated.rows if row.name == name) for name in ("light", "lee")
+        next(row for row in fabricated.rows if row.name == name)
+        for name in ("light", "lee")
     )
     (record,) = records_with(table, person="lee", measure="accuracy", test="McNemar")
     truth = fabricated.malignant[lee.judgement_mask]
@@ -35,7 +36,8 @@ def test_each_person_is_tested_against_the_model_on_the_images_both_judged(fabri
 
 def test_auc_is_compared_where_the_person_rates(fabricated):
     model, park = (
-        next(row for row in fabricated.rows if row.name == name) for name in ("light", "park")
+        next(row for row in fabricated.rows if row.name == name)
+        for name in ("light", "park")
     )
     (record,) = records_with(comparison_table(fabricated), test="DeLong")
     assert record["person"] == "park"
@@ -60,7 +62,8 @@ def test_gee_covers_sensitivity_and_specificity_with_intervals(fabricated):
 
 def test_rows_stand_by_person_then_by_measure(fabricated):
     rows = [
-        (row[0].text, row[1].text, row[2].text) for row in comparison_table(fabricated).rows
+        (row[0].text, row[1].text, row[2].text)
+        for row in comparison_table(fabricated).rows
     ]
     assert rows[:5] == [
         ("kim", "sensitivity", "McNemar"),
@@ -80,7 +83,15 @@ def test_without_people_there_is_nothing_to_compare():
 @pytest.mark.parametrize("image_count", [[0], [0, 1], [1, 2]])
 def test_a_person_who_judged_next_to_nothing_breaks_nothing(fabricated, image_count):
     flags = np.isin(np.arange(len(fabricated.images)), image_count)
-    person = Row(Section.READERS, "rarely", {}, flags, flags * 1.0, None, flags)
+    person = Row(
+        section=Section.READERS,
+        name="rarely",
+        facts={},
+        decisions=flags,
+        scores=flags * 1.0,
+        risks=None,
+        judgement_mask=flags,
+    )
     model = next(row for row in fabricated.rows if row.section is Section.MODEL)
     barely = study(rows=(model, person))
     assert {record["person"] for record in comparison_table(barely).records} == {
@@ -101,7 +112,8 @@ def test_agreement_is_told_for_every_two_judges_and_for_all_people(fabricated):
         "all people",
     ]
     kim, park = (
-        next(row for row in fabricated.rows if row.name == name) for name in ("kim", "park")
+        next(row for row in fabricated.rows if row.name == name)
+        for name in ("kim", "park")
     )
     assert table.records[4]["kappa"] == cohen_kappa(kim.decisions, park.decisions).value
     assert (table.records[-1]["kind"], table.records[-1]["n"]) == ("Fleiss", 51)

@@ -151,11 +151,15 @@ def test_the_page_says_whether_a_published_row_can_come_from_whole_cases(page):
 
 def test_sections_without_a_row_are_not_shown(fabricated):
     rows = tuple(
-        row for row in fabricated.rows if row.section in (Section.MODEL, Section.FEATURES)
+        row
+        for row in fabricated.rows
+        if row.section in (Section.MODEL, Section.FEATURES)
     )
     ids = [
         value
-        for name, value in Page(render(study(rows=rows), DATASET, GENERATED_AT)).attributes
+        for name, value in Page(
+            render(study(rows=rows), DATASET, GENERATED_AT)
+        ).attributes
         if name == "id"
     ]
     assert {"model", "features"} <= set(ids)
@@ -164,7 +168,9 @@ def test_sections_without_a_row_are_not_shown(fabricated):
 
 def test_names_are_escaped(fabricated):
     bad = '<script>alert("x")</script>'
-    rows = tuple(replace(row, name=bad, facts={"network": bad}) for row in fabricated.rows)
+    rows = tuple(
+        replace(row, name=bad, facts={"network": bad}) for row in fabricated.rows
+    )
     hostile = study(
         rows=rows,
         missing_rows=(MissingRow(Section.TUNED, bad, bad),),
@@ -193,7 +199,11 @@ def test_phantoms_are_said_to_be_phantoms(fabricated, page):
 @pytest.mark.usefixtures("drawn")
 def test_images_with_both_labels_are_named(fabricated):
     text = Page(
-        render(fabricated, replace(DATASET, contradictory_images=("a.png", "b.png")), GENERATED_AT)
+        render(
+            fabricated,
+            replace(DATASET, contradictory_images=("a.png", "b.png")),
+            GENERATED_AT,
+        )
     ).text
     assert "2 labelled both benign and malignant (a.png, b.png)" in text
 
@@ -203,7 +213,9 @@ def test_unknown_patients_are_told_as_a_limit(fabricated, page):
     assert "Where the patient is not known" not in page.text
     assert (
         "Where the patient is not known"
-        in Page(render(fabricated, replace(DATASET, count_with_patient=59), GENERATED_AT)).text
+        in Page(
+            render(fabricated, replace(DATASET, count_with_patient=59), GENERATED_AT)
+        ).text
     )
 
 
@@ -237,8 +249,13 @@ def test_a_table_that_has_become_empty_leaves_no_lines_of_an_earlier_run(
 
 def test_a_report_is_written_over_an_earlier_one(fabricated, tmp_path: Path):
     first = write_report(fabricated, DATASET, tmp_path, GENERATED_AT).read_bytes()
-    assert write_report(study(seed=1), DATASET, tmp_path, GENERATED_AT).read_bytes() != first
-    assert write_report(fabricated, DATASET, tmp_path, GENERATED_AT).read_bytes() == first
+    assert (
+        write_report(study(seed=1), DATASET, tmp_path, GENERATED_AT).read_bytes()
+        != first
+    )
+    assert (
+        write_report(fabricated, DATASET, tmp_path, GENERATED_AT).read_bytes() == first
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_told(fabricated, tmp_path: Path):

@@ -46,14 +46,18 @@ def test_the_roc_names_the_model_the_best_of_each_table_and_the_people(figures):
 
 
 def test_the_confusion_matrix_holds_the_models_counts(fabricated, figures):
-    decisions = next(row for row in fabricated.rows if row.section is Section.MODEL).decisions
+    decisions = next(
+        row for row in fabricated.rows if row.section is Section.MODEL
+    ).decisions
     text = words(figures["confusion"][0])
     assert str(int((decisions & fabricated.malignant).sum())) in text
 
 
 def test_no_two_figures_share_an_id(figures):
     ids = [
-        name for svg, _ in figures.values() for name in re.findall(r'\bid="([^"]+)"', svg)
+        name
+        for svg, _ in figures.values()
+        for name in re.findall(r'\bid="([^"]+)"', svg)
     ]
     assert len(ids) == len(set(ids))
     for svg, _ in figures.values():
@@ -90,5 +94,13 @@ def test_what_has_no_numbers_is_not_drawn(fabricated):
     people = tuple(row for row in fabricated.rows if row.section is Section.READERS)
     assert draw_all(study(rows=people)) == {}
     flags = np.arange(len(fabricated.images)) < 5
-    vote = Row(Section.MODEL, "vote", {}, flags, np.ones(flags.size), None, flags)
+    vote = Row(
+        section=Section.MODEL,
+        name="vote",
+        facts={},
+        decisions=flags,
+        scores=np.ones(flags.size),
+        risks=None,
+        judgement_mask=flags,
+    )
     assert list(draw_all(study(rows=(vote,)))) == ["roc", "confusion", "scores"]

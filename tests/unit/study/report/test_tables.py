@@ -35,7 +35,15 @@ def row(
 ) -> Row:
     values = np.array(scores, float)
     flags = np.ones(8, bool) if judged is None else np.array(judged)
-    return Row(section, name, facts, flags & (values >= 0.5), values, None, flags)
+    return Row(
+        section=section,
+        name=name,
+        facts=facts,
+        decisions=flags & (values >= 0.5),
+        scores=values,
+        risks=None,
+        judgement_mask=flags,
+    )
 
 
 def small(*rows: Row, **changed: object) -> Study:
@@ -165,7 +173,15 @@ def test_each_site_has_a_row_and_images_without_a_site_too():
 
 
 def test_scores_of_every_judge_stand_beside_each_image():
-    person = Row(Section.READERS, "kim", {}, MALIGNANT, None, None, np.arange(8) > 0)
+    person = Row(
+        section=Section.READERS,
+        name="kim",
+        facts={},
+        decisions=MALIGNANT,
+        scores=None,
+        risks=None,
+        judgement_mask=np.arange(8) > 0,
+    )
     first, second, *_ = read(scores_table(small(GOOD, person)))
     assert first == {
         "image": "a.png",

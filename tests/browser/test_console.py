@@ -19,7 +19,7 @@ PAGES = ("/account", *(f"/console/{section}" for section in SECTIONS))
 
 
 def agree(page):
-    page.locator("#sure").get_by_role("button", name="Yes, do it").click()
+    page.locator("#sure").get_by_role("button", name="Continue").click()
 
 
 def secret(page):
@@ -27,19 +27,19 @@ def secret(page):
     shown = page.locator("#secret-text")
     expect(shown).to_have_text(re.compile("."))
     told = shown.inner_text()
-    page.get_by_role("button", name="I have kept it").click()
+    page.get_by_role("button", name="I have saved it").click()
     expect(page.get_by_text(told)).to_have_count(0)
     return told
 
 
 def test_a_person_of_a_new_hospital_signs_in_with_the_password_they_were_given(
-    enter, snap
+    open_page, screenshot
 ):
-    page = enter(Role.OPERATOR, path="/console/hospitals")
+    page = open_page(Role.OPERATOR, path="/console/hospitals")
     page.get_by_label("Name").fill("east")
     page.get_by_role("button", name="Add a hospital").click()
     expect(page.get_by_role("link", name="east")).to_be_visible()
-    snap(page, "console-hospitals")
+    screenshot(page, "console-hospitals")
     page.get_by_role("link", name="People").click()
     page.wait_for_url("**/people")
     page.wait_for_load_state()  # its scripts listen
@@ -51,22 +51,22 @@ def test_a_person_of_a_new_hospital_signs_in_with_the_password_they_were_given(
     expect(page.get_by_role("row", name="e.ast@east")).to_contain_text(
         "one-time password"
     )
-    snap(page, "console-people", full=True)
-    person = enter(None, path="/sign-in")
+    screenshot(page, "console-people", full=True)
+    person = open_page(None, path="/sign-in")
     person.get_by_label("Name", exact=True).fill("e.ast@east")
     person.get_by_label("Password", exact=True).fill(password)
     person.keyboard.press("Enter")
     person.get_by_label("Your new password", exact=True).fill(NEW)
-    person.get_by_label("The new password once more").fill(NEW)
+    person.get_by_label("Repeat the new password").fill(NEW)
     person.keyboard.press("Enter")
     expect(person.get_by_label("Largest diameter")).to_be_visible()
     expect(person.get_by_text("e.ast@east")).to_be_visible()
 
 
-def test_a_key_works_until_it_is_revoked(enter, stage, book, snap):
-    with book.system_session("test") as house:
-        house.hospitals.ensure("north")
-    page = enter(Role.OPERATOR, path="/console/keys")
+def test_a_key_works_until_it_is_revoked(open_page, stage, stack_ledger, screenshot):
+    with stack_ledger.system_session("test") as session:
+        session.hospitals.ensure("north")
+    page = open_page(Role.OPERATOR, path="/console/keys")
     page.get_by_label("Label").fill("PACS of the ward")
     page.get_by_label("Hospital", exact=True).select_option("north")
     page.get_by_role("button", name="Create a key").click()
@@ -74,7 +74,7 @@ def test_a_key_works_until_it_is_revoked(enter, stage, book, snap):
     assert httpx2.get(f"{stage.stack.url}/v1/jobs", headers=bearer).status_code == 200
     row = page.get_by_role("row", name="PACS of the ward")
     row.get_by_role("button", name="Revoke").click()
-    snap(page, "console-revoke")
+    screenshot(page, "console-revoke")
     agree(page)
     expect(page.locator("#status")).to_have_text("Revoked.")
     expect(row).to_contain_text("revoked")
@@ -82,11 +82,11 @@ def test_a_key_works_until_it_is_revoked(enter, stage, book, snap):
 
 
 def test_whoever_comes_too_late_is_told_who_was_faster_and_loses_nothing(
-    enter, make_person
+    open_page, make_person
 ):
     chief = make_person(Role.HOSPITAL_ADMIN, "west")
-    late = enter(Role.OPERATOR, path="/console/hospitals/west")
-    first = enter(person=chief, path="/console/hospital")
+    late = open_page(Role.OPERATOR, path="/console/hospitals/west")
+    first = open_page(person=chief, path="/console/hospital")
     first.get_by_label("Share of malignant nodules").fill("0.2")
     first.get_by_role("button", name="Save").click()
     expect(first.locator("#status")).to_contain_text("Saved")
@@ -100,12 +100,12 @@ def test_whoever_comes_too_late_is_told_who_was_faster_and_loses_nothing(
     expect(late.get_by_label("Share of malignant nodules")).to_have_value("0.2")
 
 
-def test_failed_cases_are_queued_again_by_keyboard_alone(enter, book):
-    with book.system_session("test") as house:
-        north = house.hospitals.ensure("north")
-    with book.hospital_session(north, "test") as scoped:
+def test_failed_cases_are_queued_again_by_keyboard_alone(open_page, stack_ledger):
+    with stack_ledger.system_session("test") as session:
+        north = session.hospitals.ensure("north")
+    with stack_ledger.hospital_session(north, "test") as scoped:
         scoped.jobs.open(scoped.cases.add(CASE), Priority.ROUTINE)
-    page = enter(Role.OPERATOR, path="/console/queue")
+    page = open_page(Role.OPERATOR, path="/console/queue")
     missing = page.get_by_role("row").filter(has_text="object-missing")
     again = missing.get_by_role("button", name="Run all again")
     expect(again).to_be_visible()
@@ -118,24 +118,24 @@ def test_failed_cases_are_queued_again_by_keyboard_alone(enter, book):
     expect(page.locator("#status")).to_have_text("Queued again.")
 
 
-def test_the_trail_is_proven_whole(enter, snap):
-    page = enter(Role.AUDITOR, path="/console/audit")
+def test_the_trail_is_proven_whole(open_page, screenshot):
+    page = open_page(Role.AUDITOR, path="/console/audit")
     page.get_by_role("button", name="Verify").click()
-    expect(page.locator("#proof")).to_contain_text("are whole")
-    snap(page, "console-audit")
+    expect(page.locator("#proof")).to_contain_text("are intact")
+    screenshot(page, "console-audit")
 
 
-def test_an_authenticator_is_turned_on_and_asked_for(enter, make_person, snap):
+def test_an_authenticator_is_turned_on_and_asked_for(open_page, make_person, screenshot):
     person = make_person(Role.READER)
-    page = enter(person=person, path="/account")
+    page = open_page(person=person, path="/account")
     page.get_by_role("button", name="Turn it on").click()
     expect(page.get_by_alt_text("QR code for your authenticator")).to_be_visible()
     code = pyotp.TOTP(page.locator("#totp-secret").inner_text().replace(" ", "")).now()
     page.get_by_label("Six digits of the authenticator").fill(code)
-    snap(page, "account-totp", full=True)
+    screenshot(page, "account-totp", full=True)
     page.keyboard.press("Enter")
     expect(page.locator("#codes li")).to_have_count(RECOVERY_CODE_COUNT)
-    page.get_by_role("button", name="I have kept them").click()
+    page.get_by_role("button", name="I have saved them").click()
     expect(page.get_by_role("button", name="Turn it off")).to_be_visible()
 
 
@@ -144,16 +144,16 @@ def test_an_authenticator_is_turned_on_and_asked_for(enter, make_person, snap):
     [pytest.param("en", False, False, marks=pytest.mark.long), ("ko", True, True)],
 )
 def test_no_page_of_the_house_shuts_anybody_out(
-    enter, axe, fits, snap, make_person, language, phone, dark
+    open_page, assert_accessible, assert_fits, screenshot, make_person, language, phone, dark
 ):
     make_person(Role.READER, "north")
-    page = enter(Role.OPERATOR, language=language, phone=phone, dark=dark)
+    page = open_page(Role.OPERATOR, language=language, phone=phone, dark=dark)
     for path in PAGES:
         page.goto(path)
-        axe(page)
-        snap(
+        assert_accessible(page)
+        screenshot(
             page,
             f"{path.strip('/').replace('/', '-')}-{language}-{'phone' if phone else 'desk'}",
             full=phone,
         )
-        fits(page)
+        assert_fits(page)
