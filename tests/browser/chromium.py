@@ -1,4 +1,4 @@
-"""Finds the Chromium for the browser tests: the system's, or Debian's package if this user may install it."""
+"""Finds Chromium for the browser tests, or installs Debian's package if this user may."""
 
 import os
 import shutil

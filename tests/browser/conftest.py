@@ -1,4 +1,4 @@
-"""The whole stack once for the session, and a real browser: people of every role, on a desktop or a phone."""
+"""The whole stack, once for the session, and a real browser for people of every role."""
 
 import os
 import queue
@@ -40,7 +40,7 @@ SCREENSHOTS = os.environ.get("SERA_SCREENSHOTS")
 TIMEOUT_MS = 60_000
 expect.set_options(timeout=TIMEOUT_MS)
 EXPECTED_ERROR = re.compile("Failed to load resource")
-"""The browser's own console message about an error response, which the page reports itself."""
+"""The browser's console message about an error response; the page itself reports it."""
 
 
 @pytest.fixture(scope="session")
@@ -185,7 +185,9 @@ class PageOpener:
 
     def _session_cookie(self, person: Person) -> dict[str, str]:
         with self.ledger.system_session("test") as session:
-            token = session.sessions.create(person.id, session_lifetime(self.stage.settings))
+            token = session.sessions.create(
+                person.id, session_lifetime(self.stage.settings)
+            )
         return {"name": SESSION_COOKIE, "value": token, "url": self.stage.stack.url}
 
     def _collect_error(self, message: ConsoleMessage) -> None:

@@ -14,7 +14,7 @@ TABLE = """file,size_mm,external_id,roi,priority
 결절-2.png,"9,5",A-18,,
 없음.png,8,,,
 """
-UNDERSTOOD = {
+SIZES_MM = {
     "14": 14,
     "14.5 mm": 14.5,
     "1,2 cm": 12,
@@ -35,19 +35,18 @@ UNDERSTOOD = {
 }
 
 
-def images(count: int, first: int, **spoilt: bytes) -> list[dict[str, Any]]:
-    """Files as a person chooses them: `north-1.png` and so on, each another phantom."""
-    drawn = {f"north-{n}.png": png(first + n) for n in range(1, count + 1)} | {
-        f"{k}.png": v for k, v in spoilt.items()
-    }
+def images(count: int, seed: int, **broken: bytes) -> list[dict[str, Any]]:
+    """Files to choose: `north-1.png` and so on, each with a different phantom; then broken ones."""
+    data_by_name = {f"north-{n}.png": png(seed + n) for n in range(1, count + 1)}
+    data_by_name |= {f"{name}.png": data for name, data in broken.items()}
     return [
         {"name": name, "mimeType": "image/png", "buffer": data}
-        for name, data in drawn.items()
+        for name, data in data_by_name.items()
     ]
 
 
-def accepted(page: Page) -> list[tuple[float, str | None, str]]:
-    """Size, own number and priority of the cases that the ledger has of the page's batch."""
+def accepted_cases(page: Page) -> list[tuple[float, str | None, str]]:
+    """Size, external number and priority of the accepted cases of the page's batch."""
     batch = page.locator("#label").input_value()
     cases = page.request.get("/v1/cases", params={"batch": batch}).json()["cases"]
     return sorted(
@@ -55,16 +54,16 @@ def accepted(page: Page) -> list[tuple[float, str | None, str]]:
     )
 
 
-def test_a_size_is_understood_as_a_doctor_types_it(open_page):
+def test_sizes_are_read_as_doctors_type_them(open_page):
     page = open_page(None, path="/sign-in")
-    ask = "typed => import('/static/sizes.js').then(({ parseSize }) => typed.map(parseSize))"
+    script = "texts => import('/static/sizes.js').then(({ parseSize }) => texts.map(parseSize))"
     assert (
-        dict(zip(UNDERSTOOD, page.evaluate(ask, list(UNDERSTOOD)), strict=True))
-        == UNDERSTOOD
+        dict(zip(SIZES_MM, page.evaluate(script, list(SIZES_MM)), strict=True))
+        == SIZES_MM
     )
 
 
-def test_a_spoilt_image_and_one_without_a_size_hold_up_none_of_the_others(
+def test_a_broken_image_and_one_without_a_size_do_not_stop_the_others(
     open_page, assert_accessible, screenshot
 ):
     page = open_page(Role.SUBMITTER, path="/batch")
@@ -89,18 +88,20 @@ def test_a_spoilt_image_and_one_without_a_size_hold_up_none_of_the_others(
     expect(page.get_by_role("link", name="Show in the worklist")).to_have_attribute(
         "href", re.compile(r"/worklist\?batch=2")
     )
-    assert [size for size, _, _ in accepted(page)] == [12.0] * 4
+    assert [size for size, _, _ in accepted_cases(page)] == [12.0] * 4
     assert_accessible(page)
     screenshot(page, "batch-read", full=True)
 
 
-def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(open_page, screenshot):
+def test_an_interrupted_batch_continues_after_a_reload_without_duplicates(
+    open_page, screenshot
+):
     page = open_page(Role.SUBMITTER, dark=True, path="/batch")
     files = images(6, 7100)
     posts = []
 
-    def lose_most(route: Route) -> None:
-        """The first is answered, the answer of the second is lost, the next three never reach SERA."""
+    def lose_requests(route: Route) -> None:
+        """Answers the first request, loses the answer of the second and the next three requests."""
         posts.append(route)
         if len(posts) == 2:
             route.fetch()
@@ -110,7 +111,9 @@ def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(open_page
     page.route(
         CASES,
         lambda route: (
-            lose_most(route) if route.request.method == "POST" else route.continue_()
+            lose_requests(route)
+            if route.request.method == "POST"
+            else route.continue_()
         ),
     )
     page.get_by_label("Images", exact=True).set_input_files(files)
@@ -120,7 +123,7 @@ def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(open_page
     expect(page.locator("#counts")).to_have_text("1 of 6 sent, 0 refused, 1 read")
     page.get_by_role("button", name="Stop sending").click()
     expect(page.get_by_role("button", name="Send (1)")).to_be_enabled()
-    assert len(accepted(page)) == 2
+    assert len(accepted_cases(page)) == 2
     page.reload()
     expect(page.locator("#resume")).to_contain_text(
         "1 of 6 images were sent. Choose the same files again to continue"
@@ -129,35 +132,33 @@ def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(open_page
     page.get_by_label("Images", exact=True).set_input_files(files)
     page.get_by_role("button", name="Send (5)").click()
     expect(page.locator("#counts")).to_have_text("6 of 6 sent, 0 refused, 6 read")
-    assert [size for size, _, _ in accepted(page)] == [11, 12, 13, 14, 15, 16]
+    assert [size for size, _, _ in accepted_cases(page)] == [11, 12, 13, 14, 15, 16]
     screenshot(page, "batch-again-dark", full=True)
 
 
-def test_a_csv_gives_sizes_numbers_and_urgency_also_over_plain_http_and_a_busy_sera_is_waited_for(
+def test_a_csv_sets_sizes_numbers_and_priority_over_plain_http_and_a_busy_sera_is_retried(
     open_page, assert_accessible, screenshot
 ):
     page = open_page(Role.SUBMITTER, language="ko", phone=True)
-    busy = []
+    requests = []
     page.add_init_script(
         "Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined })"
     )
     page.goto("/batch")
 
-    def too_much_at_first(route: Route) -> None:
-        busy.append(route)
-        later = {
+    def refuse_first(route: Route) -> None:
+        requests.append(route)
+        rate_limited = {
             "status": 429,
             "headers": {"Retry-After": "1"},
             "json": {"code": "rate-limited", "detail": "later"},
         }
-        route.fulfill(**later) if len(busy) == 1 else route.continue_()
+        route.fulfill(**rate_limited) if len(requests) == 1 else route.continue_()
 
     page.route(
         CASES,
         lambda route: (
-            too_much_at_first(route)
-            if route.request.method == "POST"
-            else route.continue_()
+            refuse_first(route) if route.request.method == "POST" else route.continue_()
         ),
     )
     files = [
@@ -177,6 +178,6 @@ def test_a_csv_gives_sizes_numbers_and_urgency_also_over_plain_http_and_a_busy_s
     expect(page.locator("#counts")).to_have_text(
         "2건 중 2건 전송, 0건 거부, 2건 판독 완료"
     )
-    assert len(busy) == 3
-    assert accepted(page) == [(9.5, "A-18", "routine"), (14.0, "A-17", "urgent")]
+    assert len(requests) == 3
+    assert accepted_cases(page) == [(9.5, "A-18", "routine"), (14.0, "A-17", "urgent")]
     screenshot(page, "batch-phone-read-ko", full=True)

@@ -1,4 +1,4 @@
-"""The page of a case in a real browser: it waits, it is read, it failed, it is printed."""
+"""The page of a case in a real browser: waiting, read, failed, printed."""
 
 import json
 import re
@@ -29,19 +29,25 @@ def north(stage):
 
 
 @pytest.fixture(scope="module")
-def read(north) -> str:
-    """The path of a case that is read, like another one whose outcome is known."""
-    earlier = north.read(png(1))
+def result_path(north) -> str:
+    """The path of a case with a result, which is similar to a case with a known outcome."""
+    similar_case = north.read(png(1))
     north.http.post(
-        f"/v1/cases/{earlier['case_id']}/outcome",
+        f"/v1/cases/{similar_case['case_id']}/outcome",
         json={"malignant": True, "source": "histology"},
     )
-    seen = json.dumps(DESCRIPTORS_EXAMPLE)
-    return f"/cases/{north.read(png(2), roi=ROI, external_id='N-21', size_mm=8.5, descriptors=seen)['case_id']}"
+    case = north.read(
+        png(2),
+        roi=ROI,
+        external_id="N-21",
+        size_mm=8.5,
+        descriptors=json.dumps(DESCRIPTORS_EXAMPLE),
+    )
+    return f"/cases/{case['case_id']}"
 
 
 @contextmanager
-def resting(worker: psutil.Process) -> Iterator[None]:
+def suspended(worker: psutil.Process) -> Iterator[None]:
     worker.suspend()
     try:
         yield
@@ -49,8 +55,10 @@ def resting(worker: psutil.Process) -> Iterator[None]:
         worker.resume()
 
 
-def test_a_page_that_waits_becomes_the_result_by_itself(open_page, stage, north, assert_accessible, screenshot):
-    with resting(stage.process("worker")):
+def test_the_page_of_a_waiting_case_changes_to_the_result_by_itself(
+    open_page, stage, north, assert_accessible, screenshot
+):
+    with suspended(stage.process("worker")):
         page = open_page(path=f"/cases/{north.accepted(png(4))['case_id']}")
         expect(page.locator("#progress-said")).to_contain_text("in the queue")
         assert_accessible(page)
@@ -61,19 +69,19 @@ def test_a_page_that_waits_becomes_the_result_by_itself(open_page, stage, north,
     assert page.evaluate("() => window.unloaded") is False
 
 
-def test_where_events_do_not_come_through_the_page_asks(open_page, stage, north):
+def test_the_page_polls_if_events_do_not_arrive(open_page, stage, north):
     page = open_page()
     page.route("**/events", lambda route: route.abort())
-    with resting(stage.process("worker")):
+    with suspended(stage.process("worker")):
         page.goto(f"/cases/{north.accepted(png(5))['case_id']}")
         expect(page.locator("#progress-said")).to_be_visible()
     expect(page.locator("#decision")).to_be_visible(timeout=TIMEOUT_MS)
 
 
-def test_the_heatmap_lies_over_the_image_and_fades_by_the_keyboard(
-    open_page, read, assert_accessible, screenshot
+def test_the_heatmap_lies_over_the_image_and_the_keyboard_changes_its_opacity(
+    open_page, result_path, assert_accessible, screenshot
 ):
-    page = open_page(path=read)
+    page = open_page(path=result_path)
     page.get_by_role("button", name="Show where SERA looked").press("Enter")
     layer = page.locator(".heatmap-layer")
     slider = page.get_by_role("slider")
@@ -86,25 +94,26 @@ def test_the_heatmap_lies_over_the_image_and_fades_by_the_keyboard(
         <= box["x"] + box["width"]
         <= picture["x"] + picture["width"] + 1
     )
-    before = float(layer.evaluate("each => each.style.opacity"))
+    opacity = float(layer.evaluate("element => element.style.opacity"))
     page.keyboard.press("ArrowRight")
-    assert float(layer.evaluate("each => each.style.opacity")) == pytest.approx(
-        before + 0.05
+    assert float(layer.evaluate("element => element.style.opacity")) == pytest.approx(
+        opacity + 0.05
     )
     assert_accessible(page)
     screenshot(page, "case-desk", full=True)
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_it_prints_as_one_page(open_page, read, language):
-    printed = open_page(path=read, language=language).pdf(prefer_css_page_size=True)
-    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
+def test_it_prints_as_one_page(open_page, result_path, language):
+    page = open_page(path=result_path, language=language)
+    pdf = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
 
 
-def test_on_a_phone_in_korean_and_in_the_dark_it_shuts_nobody_out(
-    open_page, read, assert_accessible, screenshot
+def test_the_page_is_accessible_on_a_phone_in_korean_and_dark(
+    open_page, result_path, assert_accessible, screenshot
 ):
-    page = open_page(path=read, phone=True, language="ko", dark=True)
+    page = open_page(path=result_path, phone=True, language="ko", dark=True)
     expect(page.locator("#similar a")).to_be_visible()
     expect(page.locator("#own .own-level")).to_have_text(
         "ACR TI-RADS 2017: TR5 (점수: 7)"
@@ -115,7 +124,9 @@ def test_on_a_phone_in_korean_and_in_the_dark_it_shuts_nobody_out(
     screenshot(page, "case-phone-ko-dark", full=True)
 
 
-def test_a_failed_case_says_why_and_is_run_again(open_page, north, assert_accessible, screenshot):
+def test_a_failed_case_shows_its_reason_and_can_be_run_again(
+    open_page, north, assert_accessible, screenshot
+):
     blank = north.accepted(encode(np.full((128, 128), 90)))
     north.job(blank["job_id"])
     page = open_page(Role.SUBMITTER, path=f"/cases/{blank['case_id']}")
@@ -142,9 +153,7 @@ def test_from_the_sign_in_to_the_report_in_six_interactions(open_page, make_pers
         lambda: page.get_by_label("Largest diameter").fill("14.5"),
         lambda: page.get_by_label("Choose file").set_input_files(NODULE),
         lambda: page.get_by_role("button", name="Analyse").click(),
-        lambda: page.get_by_role("link", name="Report (PDF)").click(
-            timeout=TIMEOUT_MS
-        ),
+        lambda: page.get_by_role("link", name="Report (PDF)").click(timeout=TIMEOUT_MS),
     )
     assert len(steps) == 6
     with page.expect_download(timeout=TIMEOUT_MS) as download:

@@ -1,4 +1,4 @@
-"""Those who run SERA at their desks: hospitals, people, keys, the queue and the audit trail; and one's own account."""
+"""The console in a browser: hospitals, people, keys, queue, audit trail; the account page."""
 
 import re
 
@@ -13,23 +13,31 @@ from shared.security.authenticators import RECOVERY_CODE_COUNT
 from tests.support.builders import CASE
 from tests.support.sign_in import NEW
 
-HOUSE = ("hospitals", "hospitals/north", "people", "keys")
-SECTIONS = (*HOUSE, "datasets", "runs", "models", "queue", "monitoring", "audit")
+ADMINISTRATION = ("hospitals", "hospitals/north", "people", "keys")
+SECTIONS = (
+    *ADMINISTRATION,
+    "datasets",
+    "runs",
+    "models",
+    "queue",
+    "monitoring",
+    "audit",
+)
 PAGES = ("/account", *(f"/console/{section}" for section in SECTIONS))
 
 
-def agree(page):
+def confirm(page):
     page.locator("#sure").get_by_role("button", name="Continue").click()
 
 
-def secret(page):
-    """What is shown this once."""
-    shown = page.locator("#secret-text")
-    expect(shown).to_have_text(re.compile("."))
-    told = shown.inner_text()
+def secret_of(page):
+    """The secret that the dialog shows once; closes the dialog."""
+    output = page.locator("#secret-text")
+    expect(output).to_have_text(re.compile("."))
+    secret = output.inner_text()
     page.get_by_role("button", name="I have saved it").click()
-    expect(page.get_by_text(told)).to_have_count(0)
-    return told
+    expect(page.get_by_text(secret)).to_have_count(0)
+    return secret
 
 
 def test_a_person_of_a_new_hospital_signs_in_with_the_password_they_were_given(
@@ -42,12 +50,12 @@ def test_a_person_of_a_new_hospital_signs_in_with_the_password_they_were_given(
     screenshot(page, "console-hospitals")
     page.get_by_role("link", name="People").click()
     page.wait_for_url("**/people")
-    page.wait_for_load_state()  # its scripts listen
+    page.wait_for_load_state()  # its scripts have run
     page.get_by_label("Name", exact=True).fill("e.ast@east")
     page.get_by_label("Role", exact=True).select_option("submitter")
     page.get_by_label("Hospital", exact=True).select_option("east")
     page.get_by_role("button", name="Add a person").click()
-    password = secret(page)
+    password = secret_of(page)
     expect(page.get_by_role("row", name="e.ast@east")).to_contain_text(
         "one-time password"
     )
@@ -70,46 +78,49 @@ def test_a_key_works_until_it_is_revoked(open_page, stage, stack_ledger, screens
     page.get_by_label("Label").fill("PACS of the ward")
     page.get_by_label("Hospital", exact=True).select_option("north")
     page.get_by_role("button", name="Create a key").click()
-    bearer = {"Authorization": f"Bearer {secret(page)}"}
+    bearer = {"Authorization": f"Bearer {secret_of(page)}"}
     assert httpx2.get(f"{stage.stack.url}/v1/jobs", headers=bearer).status_code == 200
     row = page.get_by_role("row", name="PACS of the ward")
     row.get_by_role("button", name="Revoke").click()
     screenshot(page, "console-revoke")
-    agree(page)
+    confirm(page)
     expect(page.locator("#status")).to_have_text("Revoked.")
     expect(row).to_contain_text("revoked")
     assert httpx2.get(f"{stage.stack.url}/v1/jobs", headers=bearer).status_code == 401
 
 
-def test_whoever_comes_too_late_is_told_who_was_faster_and_loses_nothing(
+def test_an_overtaken_change_is_refused_and_shows_who_changed_the_settings(
     open_page, make_person
 ):
-    chief = make_person(Role.HOSPITAL_ADMIN, "west")
-    late = open_page(Role.OPERATOR, path="/console/hospitals/west")
-    first = open_page(person=chief, path="/console/hospital")
-    first.get_by_label("Share of malignant nodules").fill("0.2")
-    first.get_by_role("button", name="Save").click()
-    expect(first.locator("#status")).to_contain_text("Saved")
-    late.get_by_label("Weight").fill("2")
-    late.get_by_role("button", name="Save").click()
-    expect(late.locator("#latest")).to_contain_text(
-        f"{chief.name} changed these settings last"
+    administrator = make_person(Role.HOSPITAL_ADMIN, "west")
+    operator_page = open_page(Role.OPERATOR, path="/console/hospitals/west")
+    administrator_page = open_page(person=administrator, path="/console/hospital")
+    administrator_page.get_by_label("Share of malignant nodules").fill("0.2")
+    administrator_page.get_by_role("button", name="Save").click()
+    expect(administrator_page.locator("#status")).to_contain_text("Saved")
+    operator_page.get_by_label("Weight").fill("2")
+    operator_page.get_by_role("button", name="Save").click()
+    expect(operator_page.locator("#latest")).to_contain_text(
+        f"{administrator.name} changed these settings last"
     )
-    expect(late.locator("#latest")).to_contain_text("not set → 0.2")
-    late.get_by_role("button", name="Reload").click()
-    expect(late.get_by_label("Share of malignant nodules")).to_have_value("0.2")
+    expect(operator_page.locator("#latest")).to_contain_text("not set → 0.2")
+    operator_page.get_by_role("button", name="Reload").click()
+    expect(operator_page.get_by_label("Share of malignant nodules")).to_have_value(
+        "0.2"
+    )
 
 
 def test_failed_cases_are_queued_again_by_keyboard_alone(open_page, stack_ledger):
     with stack_ledger.system_session("test") as session:
         north = session.hospitals.ensure("north")
-    with stack_ledger.hospital_session(north, "test") as scoped:
-        scoped.jobs.open(scoped.cases.add(CASE), Priority.ROUTINE)
+    with stack_ledger.hospital_session(north, "test") as hospital_session:
+        case_id = hospital_session.cases.add(CASE)
+        hospital_session.jobs.open(case_id, Priority.ROUTINE)
     page = open_page(Role.OPERATOR, path="/console/queue")
-    missing = page.get_by_role("row").filter(has_text="object-missing")
-    again = missing.get_by_role("button", name="Run all again")
-    expect(again).to_be_visible()
-    again.focus()
+    row = page.get_by_role("row").filter(has_text="object-missing")
+    button = row.get_by_role("button", name="Run all again")
+    expect(button).to_be_visible()
+    button.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#sure")).to_be_visible()
     expect(page.locator("#sure").get_by_role("button", name="Cancel")).to_be_focused()
@@ -118,14 +129,14 @@ def test_failed_cases_are_queued_again_by_keyboard_alone(open_page, stack_ledger
     expect(page.locator("#status")).to_have_text("Queued again.")
 
 
-def test_the_trail_is_proven_whole(open_page, screenshot):
+def test_the_audit_trail_is_verified(open_page, screenshot):
     page = open_page(Role.AUDITOR, path="/console/audit")
     page.get_by_role("button", name="Verify").click()
     expect(page.locator("#proof")).to_contain_text("are intact")
     screenshot(page, "console-audit")
 
 
-def test_an_authenticator_is_turned_on_and_asked_for(open_page, make_person, screenshot):
+def test_an_authenticator_is_turned_on(open_page, make_person, screenshot):
     person = make_person(Role.READER)
     page = open_page(person=person, path="/account")
     page.get_by_role("button", name="Turn it on").click()
@@ -143,8 +154,15 @@ def test_an_authenticator_is_turned_on_and_asked_for(open_page, make_person, scr
     ("language", "phone", "dark"),
     [pytest.param("en", False, False, marks=pytest.mark.long), ("ko", True, True)],
 )
-def test_no_page_of_the_house_shuts_anybody_out(
-    open_page, assert_accessible, assert_fits, screenshot, make_person, language, phone, dark
+def test_every_page_of_the_console_is_accessible(
+    open_page,
+    assert_accessible,
+    assert_fits,
+    screenshot,
+    make_person,
+    language,
+    phone,
+    dark,
 ):
     make_person(Role.READER, "north")
     page = open_page(Role.OPERATOR, language=language, phone=phone, dark=dark)

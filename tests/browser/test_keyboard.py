@@ -1,4 +1,4 @@
-"""The whole way from the door to the report and back by the worklist, for a person who has no mouse."""
+"""From sign-in to the report and back by the worklist, with the keyboard alone."""
 
 import re
 from pathlib import Path
@@ -9,78 +9,79 @@ from shared.domain.roles import Role
 from tests.browser.test_new_case import CASE, TIMEOUT_MS, box_of, case_of, image
 from tests.support.sign_in import PASSWORD
 
-MOST_STOPS = 60
-FOCUSED = "each => each === document.activeElement && each.matches(':focus-visible')"
+MAX_STOPS = 60
+FOCUSED = (
+    "element => element === document.activeElement && element.matches(':focus-visible')"
+)
 
 
-def reach(page: Page, wanted: Locator, key: str = "Tab") -> None:
-    """From stop to stop until this one has the focus, and shows it."""
-    for _ in range(MOST_STOPS):
-        if wanted.evaluate(FOCUSED):
+def reach(page: Page, target: Locator, key: str = "Tab") -> None:
+    """Press the key until the target has the visible focus."""
+    for _ in range(MAX_STOPS):
+        if target.evaluate(FOCUSED):
             return
         page.keyboard.press(key)
-    raise AssertionError(
-        f"{key} never comes to {wanted}, but to {page.evaluate('document.activeElement.outerHTML')}"
-    )
+    focused = page.evaluate("document.activeElement.outerHTML")
+    raise AssertionError(f"{key} never reaches {target}, but {focused}")
 
 
-def opens_and_closes(page: Page, button: Locator, dialog: Locator) -> None:
-    """Enter opens the dialog, Escape closes it, and the focus is back where it was."""
+def open_and_close(page: Page, button: Locator, dialog: Locator) -> None:
+    """Enter opens the dialog, Escape closes it, and the focus returns to the button."""
     reach(page, button)
     page.keyboard.press("Enter")
     expect(dialog).to_be_visible()
-    assert dialog.evaluate("each => each.contains(document.activeElement)")
+    assert dialog.evaluate("element => element.contains(document.activeElement)")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(button).to_be_focused()
 
 
-def signs_in(page: Page, name: str) -> None:
+def sign_in(page: Page, name: str) -> None:
     expect(page.locator("#name")).to_be_focused()
     page.keyboard.type(name)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.locator("#size")).to_be_visible()
-    page.wait_for_load_state()  # its scripts listen
+    page.wait_for_load_state()  # its scripts have run
 
 
-def skips_the_menu(page: Page) -> None:
+def skip_menu(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#main")).to_be_focused()
 
 
-def chooses_an_image(page: Page) -> None:
+def choose_image(page: Page) -> None:
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(image())
     expect(page.locator("#roi")).to_be_visible(timeout=TIMEOUT_MS)
 
 
-def test_everything_from_the_door_to_the_report_is_done_by_the_keyboard_alone(
+def test_everything_from_sign_in_to_the_report_works_by_keyboard_alone(
     open_page, stage, make_person, screenshot
 ):
     person = make_person(Role.SUBMITTER, "keys-only")
     page = open_page(None, path="/", language="ko", dark=True)
     page.on(
         "filechooser", lambda chooser: None
-    )  # from now on the browser tells of them
-    signs_in(page, person.name)
-    skips_the_menu(page)
+    )  # the browser reports choosers from now on
+    sign_in(page, person.name)
+    skip_menu(page)
     page.keyboard.press("Tab")
     expect(page.locator("#size")).to_be_focused()
     page.keyboard.type("14.5mm")
     page.keyboard.press("Tab")
     expect(page.locator("#file")).to_be_focused()
-    chooses_an_image(page)
+    choose_image(page)
     reach(page, page.locator("#roi"))
     for key in ("Enter", "ArrowRight", "Shift+ArrowDown", "Shift+ArrowDown"):
         page.keyboard.press(key)
     assert box_of(page) == [33, 32, 64, 66]
     screenshot(page, "new-case-desk-ko-dark")
-    opens_and_closes(page, page.locator("#straighten"), page.locator("dialog[open]"))
+    open_and_close(page, page.locator("#straighten"), page.locator("dialog[open]"))
     reach(page, page.locator("#external"))
     page.keyboard.type("K-1")
     page.keyboard.press("Enter")
@@ -101,12 +102,12 @@ def test_everything_from_the_door_to_the_report_is_done_by_the_keyboard_alone(
     reach(page, page.locator("nav a[href='/worklist']"), "Shift+Tab")
     page.keyboard.press("Enter")
     page.wait_for_url("**/worklist")
-    skips_the_menu(page)
+    skip_menu(page)
     reach(page, page.locator("#f-q"))
     page.keyboard.type("K-1")
     page.keyboard.press("Enter")
     page.wait_for_url("**/worklist?q=K-1")
-    opens_and_closes(page, page.locator("[data-act=outcome]"), page.locator("#outcome"))
+    open_and_close(page, page.locator("[data-act=outcome]"), page.locator("#outcome"))
     reach(page, page.get_by_role("link", name="K-1"), "Shift+Tab")
     page.keyboard.press("Enter")
     page.wait_for_url(CASE)

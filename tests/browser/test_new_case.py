@@ -22,7 +22,7 @@ from tests.support.builders import Screen, dicom_file, encode, png
 
 CASE = re.compile(r"/cases/([0-9a-f-]{36})$")
 TIMEOUT_MS = 60_000
-DESCRIBED = Descriptors(
+DESCRIPTORS = Descriptors(
     Composition.MIXED,
     Echogenicity.ISOECHOIC,
     Orientation.WIDER,
@@ -38,13 +38,13 @@ def image(
     return {"name": name, "mimeType": kind, "buffer": data or png(3)}
 
 
-def choose(page: Page, **told: object) -> None:
-    page.get_by_label("Choose file").set_input_files(image(**told))
+def choose(page: Page, **file: object) -> None:
+    page.get_by_label("Choose file").set_input_files(image(**file))
     expect(page.locator("#roi")).to_be_visible(timeout=TIMEOUT_MS)
 
 
 def case_of(page: Page, stage) -> dict[str, object]:
-    """The case whose page the browser was sent to, as it lies in the ledger."""
+    """The case whose page the browser shows, from the ledger."""
     page.wait_for_url(CASE, timeout=TIMEOUT_MS)
     names = (
         "size_mm",
@@ -56,22 +56,25 @@ def case_of(page: Page, stage) -> dict[str, object]:
         "descriptors",
         "cases",
     )
-    asked = "SELECT c.size_mm, c.roi, c.source, j.urgent, c.external_id, c.frame, c.descriptors,"
-    asked += " (SELECT count(*) FROM cases) FROM cases c JOIN jobs j ON j.case_id = c.id WHERE c.id = :id"
-    (row,) = stage.rows(asked, id=CASE.search(page.url)[1])
+    query = (
+        "SELECT c.size_mm, c.roi, c.source, j.urgent, c.external_id, c.frame, c.descriptors,"
+        " (SELECT count(*) FROM cases)"
+        " FROM cases c JOIN jobs j ON j.case_id = c.id WHERE c.id = :id"
+    )
+    (row,) = stage.rows(query, id=CASE.search(page.url)[1])
     return dict(zip(names, row, strict=True))
 
 
 def drag(page: Page, *points: tuple[float, float]) -> None:
-    """Over the picture, in shares of its sides."""
+    """Drag over the picture; points are shares of its sides."""
     box = page.locator("#roi").bounding_box()
-    at = [
+    positions = [
         (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points
     ]
-    page.mouse.move(*at[0])
+    page.mouse.move(*positions[0])
     page.mouse.down()
-    for point in at[1:]:
-        page.mouse.move(*point, steps=4)
+    for position in positions[1:]:
+        page.mouse.move(*position, steps=4)
     page.mouse.up()
 
 
@@ -82,7 +85,7 @@ def box_of(page: Page) -> list[int]:
     ]
 
 
-def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(
+def test_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(
     open_page, stage, assert_accessible, screenshot
 ):
     page = open_page(path="/")
@@ -94,8 +97,8 @@ def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(
     assert box_of(page) == pytest.approx([32, 32, 64, 64], abs=1)
     drag(page, (0.5, 0.5), (0.4, 0.5))
     drag(page, (0.65, 0.75), (0.8, 0.9))
-    drawn = box_of(page)
-    assert drawn == pytest.approx([19, 32, 83, 83], abs=2)
+    box = box_of(page)
+    assert box == pytest.approx([19, 32, 83, 83], abs=2)
     page.get_by_label("Urgent").check()
     page.get_by_label("Your own number").fill("N-17")
     screenshot(page, "new-case-desk", full=True)
@@ -118,11 +121,11 @@ def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(
     case = case_of(page, stage)
     assert (case["size_mm"], case["roi"], case["source"]) == (
         14.5,
-        {"box": drawn},
+        {"box": box},
         "file",
     )
     assert (case["urgent"], case["external_id"]) == (True, "N-17")
-    assert parse_descriptors(case["descriptors"]) == DESCRIBED
+    assert parse_descriptors(case["descriptors"]) == DESCRIPTORS
 
 
 def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(
@@ -154,7 +157,9 @@ def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(
     )
 
 
-def test_an_unlikely_size_is_questioned_and_a_calibrated_image_offers_its_own(open_page):
+def test_an_unlikely_size_is_questioned_and_a_calibrated_image_suggests_its_size(
+    open_page,
+):
     page = open_page(path="/")
     size = page.get_by_label("Largest diameter")
     doubt = page.locator("#size-doubt")
@@ -163,8 +168,8 @@ def test_an_unlikely_size_is_questioned_and_a_calibrated_image_offers_its_own(op
     expect(doubt).to_contain_text("very large")
     doubt.get_by_role("button", name="Use 14.5 mm").click()
     expect(doubt).to_be_hidden()
-    marked = calibrated(Screen().end(100, 150).end(200, 150).pixels)
-    choose(page, data=marked, name="scan.dcm", kind="application/dicom")
+    pixels = calibrated(Screen().end(100, 150).end(200, 150).pixels)
+    choose(page, data=pixels, name="scan.dcm", kind="application/dicom")
     expect(page.locator("#roi-said")).to_contain_text("caliper marks")
     page.locator("#size-offer").get_by_role("button").click()
     assert 9.8 <= float(size.input_value()) <= 10.2
@@ -186,7 +191,9 @@ def test_a_frame_of_a_loop_is_chosen(open_page, stage):
     assert case_of(page, stage)["frame"] == 2
 
 
-def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(open_page, stage):
+def test_reset_clears_everything_and_a_lost_answer_makes_no_second_case(
+    open_page, stage
+):
     page = open_page(path="/")
     choose(page)
     page.get_by_label("Largest diameter").fill("9")
@@ -203,15 +210,15 @@ def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(open_page, s
     expect(page.locator("#status")).to_contain_text("size of the nodule")
     choose(page)
     page.get_by_label("Largest diameter").fill("9")
-    ((before,),) = stage.rows("SELECT count(*) FROM cases")
+    ((count_cases,),) = stage.rows("SELECT count(*) FROM cases")
     page.route("**/v1/cases", lambda route: (route.fetch(), route.abort()), times=1)
     page.get_by_role("button", name="Analyse").click()
     expect(page.locator("#status")).to_contain_text("does not answer")
     page.get_by_role("button", name="Analyse").click()
-    assert case_of(page, stage)["cases"] == before + 1
+    assert case_of(page, stage)["cases"] == count_cases + 1
 
 
-def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions_the_size(
+def test_a_phone_in_korean_and_dark_shows_the_suggested_box_and_questions_the_size(
     open_page, assert_accessible, screenshot
 ):
     page = open_page(path="/", phone=True, language="ko", dark=True)
@@ -233,23 +240,25 @@ def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions
     assert box_of(page) == suggested
 
 
-def test_who_may_not_submit_is_sent_where_they_may_go(open_page):
+def test_a_person_who_may_not_submit_is_redirected_to_their_first_page(open_page):
     page = open_page(Role.OPERATOR, path="/")
-    first = next(
-        entry.path for entry in ENTRIES if set(entry.permissions) & PERMISSIONS[Role.OPERATOR]
+    first_path = next(
+        entry.path
+        for entry in ENTRIES
+        if set(entry.permissions) & PERMISSIONS[Role.OPERATOR]
     )
-    assert page.url.endswith(first)
+    assert page.url.endswith(first_path)
 
 
-def test_what_is_typed_and_chosen_before_the_script_listens_is_kept(open_page, stage):
+def test_input_from_before_the_script_runs_is_kept(open_page, stage):
     page = open_page()
-    held = []
-    page.route("**/reader.js", lambda route: held.append(route))
+    delayed_routes = []
+    page.route("**/reader.js", lambda route: delayed_routes.append(route))
     page.goto("/", wait_until="commit")
     page.locator("#size").fill("14.5")
     page.locator("#file").set_input_files(image())
     expect(page.locator("#submit")).to_be_disabled()
-    held.pop().continue_()
+    delayed_routes.pop().continue_()
     expect(page.locator("#roi")).to_be_visible(timeout=TIMEOUT_MS)
     page.locator("#submit").click()
     assert case_of(page, stage)["size_mm"] == 14.5

@@ -1,4 +1,4 @@
-"""The operator's journey: from images on a disk to a model that the worker serves, by clicks."""
+"""From images on a disk to a model that the worker serves, by clicks of an operator."""
 
 import csv
 import re
@@ -17,16 +17,16 @@ from tests.e2e.stage import QUICK_RECIPE, until
 pytestmark = pytest.mark.timeout(300)
 
 SEEDS = range(900, 944)
-"""Half of them for the test: the gate asks for ten of each class."""
+"""Half of them are for the test set: the gate needs ten of each class."""
 SLOW_MS = 60_000
-"""What a step may take on a machine that is busy with other tests."""
+"""The time that a step may take on a machine that is busy with other tests."""
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Phantoms of as many patients, and a manifest that names one file which is not there."""
-    with (tmp_path / "manifest.csv").open("w", newline="") as out:
-        lines = csv.writer(out)
+    """Phantoms, one for each patient, and a manifest that names one missing file."""
+    with (tmp_path / "manifest.csv").open("w", newline="") as file:
+        lines = csv.writer(file)
         lines.writerow(["image", "malignant", "patient", "site", "size_mm"])
         for seed in SEEDS:
             phantom = draw(seed, malignant=seed % 2 == 0, size_px=128)
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def quick(own_recipes) -> Iterator[Path]:
-    """An operator's own recipe: those that ship take a minute at least. Beside it lies one that is none."""
+    """An operator's own recipe (those that ship take a minute at least) and an invalid one."""
     files = {
         "quick.toml": QUICK_RECIPE,
         "starter.toml": QUICK_RECIPE.replace('"quick"', '"starter"'),
@@ -67,7 +67,7 @@ def test_an_operator_promotes_a_model_that_learned_from_images_brought_here(
     split_and_freeze(page, assert_accessible, screenshot)
     begin_and_cancel(page, assert_accessible, screenshot)
     begin(page, screenshot)
-    quick.unlink()  # the run goes by the recipe as it was
+    quick.unlink()  # the run keeps the recipe as it was
     watch(page, assert_accessible, screenshot)
     promote(page, assert_accessible, stage, screenshot)
     on_a_phone(page, assert_accessible, assert_fits, screenshot)
@@ -83,18 +83,18 @@ def make(page: Page, assert_accessible) -> None:
 
 def upload(page: Page, folder: Path, screenshot) -> None:
     """Half of it first, as if the line had broken: the second time only the other half is sent."""
-    page.wait_for_load_state()  # its script listens from then on
+    page.wait_for_load_state()  # its script has run
     half = [folder / "manifest.csv", *(folder / f"{seed}.png" for seed in SEEDS[:22])]
     page.get_by_label("Images, masks and manifest.csv").set_input_files(half)
     page.get_by_role("button", name="Upload", exact=True).click()
-    expect(page.locator("#told")).to_have_text(
+    expect(page.locator("#upload-status")).to_have_text(
         "22 images added, 0 already present, 23 refused.", timeout=SLOW_MS
     )
     page.get_by_label("Images, masks and manifest.csv").set_input_files(
         sorted(folder.glob("*.*"))
     )
     page.get_by_role("button", name="Upload", exact=True).click()
-    expect(page.locator("#told")).to_have_text(
+    expect(page.locator("#upload-status")).to_have_text(
         "22 images added, 22 already present, 1 refused.", timeout=SLOW_MS
     )
     expect(page.locator("#refusals tbody tr")).to_have_text(
@@ -103,7 +103,9 @@ def upload(page: Page, folder: Path, screenshot) -> None:
     expect(page.get_by_role("row", name="clinic, east")).to_contain_text("44")
     screenshot(page, "dataset", full=True)
     page.get_by_label("The image's file").set_input_files(folder / f"{SEEDS[0]}.png")
-    expect(page.locator("#held")).to_have_text("The draft has this image as follows.")
+    expect(page.locator("#lookup-result")).to_have_text(
+        "The draft has this image as follows."
+    )
     expect(page.get_by_label("Label", exact=True)).to_have_value("true")
 
 

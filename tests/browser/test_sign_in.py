@@ -5,7 +5,7 @@ from shared.domain.roles import Role
 from tests.support.sign_in import NEW, PASSWORD
 
 
-def test_whoever_comes_without_a_session_signs_in_and_gets_where_they_were_going(
+def test_a_visitor_without_a_session_signs_in_and_reaches_the_requested_page(
     open_page, make_person
 ):
     person = make_person(Role.SUBMITTER)
@@ -19,7 +19,7 @@ def test_whoever_comes_without_a_session_signs_in_and_gets_where_they_were_going
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_a_wrong_password_is_said_where_a_screen_reader_hears_it(open_page, make_person):
+def test_a_wrong_password_is_announced_to_screen_readers(open_page, make_person):
     page = open_page(None, path="/sign-in")
     page.get_by_label("Name", exact=True).fill(make_person(Role.READER).name)
     page.get_by_label("Password", exact=True).fill(NEW)
@@ -27,24 +27,26 @@ def test_a_wrong_password_is_said_where_a_screen_reader_hears_it(open_page, make
     expect(page.get_by_role("status")).to_contain_text("password")
 
 
-def test_a_password_sent_before_the_script_listens_goes_nowhere(open_page, make_person):
+def test_a_password_submitted_before_the_script_runs_is_not_sent(
+    open_page, make_person
+):
     page = open_page(None)
-    asked = []
+    urls = []
     page.route("**/sign-in.js", lambda route: None)
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: urls.append(request.url))
     page.goto("/sign-in", wait_until="commit")
     page.get_by_label("Name", exact=True).fill(make_person(Role.READER).name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.keyboard.press("Enter")
     page.get_by_role("link", name="dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    assert [url for url in asked if "password=" in url] == []
+    assert [url for url in urls if "password=" in url] == []
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("phone", [False, True])
-def test_the_page_to_sign_in_at_shuts_nobody_out(
+def test_the_sign_in_page_is_accessible(
     open_page, assert_accessible, screenshot, language, dark, phone
 ):
     page = open_page(None, path="/sign-in", language=language, dark=dark, phone=phone)

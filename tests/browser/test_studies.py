@@ -1,4 +1,4 @@
-"""A reader study from its making to its figures, at a keyboard."""
+"""A reader study from its draft to its figures, read by keyboard."""
 
 import json
 
@@ -10,75 +10,81 @@ from tests.support.builders import png
 
 expect.set_options(timeout=60_000)
 HOSPITAL = "studying"
-SICK = (True, False, True, False)
-SAID = {
+MALIGNANT = (True, False, True, False)
+KEYS = {
     1: (("8m", "9"), ("6m", "2b"), ("4b", "7m"), ("3b", "")),
     2: (("7m", ""), ("2b", ""), ("6m", ""), ("6m", "3b")),
 }
-"""What each reader types of each case, blind and with SERA's answer: a figure for tens of per cent, and a decision."""
+"""The keys that each reader presses for each case, blind and with SERA's answer.
+
+A digit is the probability in tens of per cent, a letter the decision.
+"""
 
 
 @pytest.fixture(scope="module")
-def answered(stage):
-    """Cases with a result and an outcome; by their ids, what a blind reader must not be told."""
+def secrets_by_case(stage):
+    """The facts that a blind reader must not see, by the id of a case with result and outcome."""
     sender = stage.hospital(HOSPITAL)
     secrets = {}
-    sent = [
+    receipts = [
         sender.accepted(png(40 + n), external_id=f"mrn-70{n}", size_mm=8)
-        for n in range(len(SICK))
+        for n in range(len(MALIGNANT))
     ]
-    for each, sick in zip(sent, SICK, strict=True):
-        result = sender.job(each["job_id"])["result"]
-        outcome = {"malignant": sick, "source": "histology"}
+    for receipt, malignant in zip(receipts, MALIGNANT, strict=True):
+        result = sender.job(receipt["job_id"])["result"]
+        outcome = {"malignant": malignant, "source": "histology"}
         assert (
             sender.http.post(
-                f"/v1/cases/{each['case_id']}/outcome", json=outcome
+                f"/v1/cases/{receipt['case_id']}/outcome", json=outcome
             ).status_code
             == 201
         )
-        told = (
+        facts = (
             result["score"],
             result["risk"],
             result["fna"]["text"],
             result["warnings"][0]["message"],
         )
-        secrets[each["case_id"]] = [json.dumps(fact) for fact in told]
+        secrets[receipt["case_id"]] = [json.dumps(fact) for fact in facts]
     return secrets
 
 
 @pytest.fixture
 def people(make_person):
-    """In the order in which the page offers them."""
-    return sorted(
-        (make_person(Role.READER, HOSPITAL) for _ in SAID), key=lambda each: each.name
-    )
+    """The readers in the order of the page."""
+    readers = [make_person(Role.READER, HOSPITAL) for _ in KEYS]
+    return sorted(readers, key=lambda person: person.name)
 
 
-class Listener:
-    """Every answer that a page was given, by when it came."""
+class ResponseLog:
+    """All responses to a page, in their order."""
 
     def __init__(self, page: Page) -> None:
-        self.heard: list[Response] = []
-        page.on("response", self._hear)
+        self.responses: list[Response] = []
+        page.on("response", self._add)
 
-    def _hear(self, answer: Response) -> None:
-        self.heard.append(answer)
+    def _add(self, response: Response) -> None:
+        self.responses.append(response)
 
     def texts(self) -> list[str]:
-        told = [
-            each for each in self.heard if each.ok and not each.url.endswith(".png")
+        responses = [
+            response
+            for response in self.responses
+            if response.ok
+            and not response.url.endswith(".png")
+            and "/static/" not in response.url
         ]
-        return [each.text() for each in told if "/static/" not in each.url]
+        return [response.text() for response in responses]
 
 
 def make_study(page: Page, people) -> str:
-    """Made and opened by an administrator; its address."""
+    """Create and open a study as an administrator; returns its address."""
     page.get_by_label("Name", exact=True).fill("Winter study")
     page.get_by_label("Question").fill(
         "Do readers tell malignant nodules better with SERA's answer?"
     )
     page.get_by_label("The newest").check()
-    page.get_by_label("How many cases").fill(str(len(SICK)))
+    page.get_by_label("How many cases").fill(str(len(MALIGNANT)))
     for person in people:
         page.get_by_label(person.name).check()
     page.get_by_role("button", name="Create the draft").click()
@@ -96,8 +102,8 @@ def begin(page: Page) -> None:
     ).to_be_visible()
 
 
-def stored(page: Page, keys: str) -> None:
-    """Type a reading and store it, once the desk takes it."""
+def store_reading(page: Page, keys: str) -> None:
+    """Type a reading and store it as soon as the page accepts it."""
     expect(page.locator("#store")).to_be_enabled()
     for key in keys:
         page.keyboard.press(key)
@@ -105,22 +111,25 @@ def stored(page: Page, keys: str) -> None:
 
 
 def read_all(
-    page: Page, said: tuple[tuple[str, str], ...], listener: Listener, secrets
+    page: Page, keys: tuple[tuple[str, str], ...], log: ResponseLog, secrets
 ) -> None:
-    """By keyboard only; what came before each blind reading told nothing of the case."""
+    """Read all cases by keyboard. No response before a blind reading reveals a fact of the case."""
     begin(page)
-    for number in range(1, len(said) + 1):
-        shown = next(
-            each for each in reversed(listener.heard) if each.url.endswith("/next")
-        ).json()["case_id"]
-        before = "".join(listener.texts())
+    for number in range(1, len(keys) + 1):
+        next_case = next(
+            response
+            for response in reversed(log.responses)
+            if response.url.endswith("/next")
+        )
+        case_id = next_case.json()["case_id"]
+        text = "".join(log.texts())
         assert [
             fact
-            for fact in [*secrets[shown], "mrn-70", "histology"]
-            if fact.strip('"') in before
+            for fact in [*secrets[case_id], "mrn-70", "histology"]
+            if fact.strip('"') in text
         ] == []
-        blind, aided = said[list(secrets).index(shown)]
-        stored(page, blind)
+        blind, aided = keys[list(secrets).index(case_id)]
+        store_reading(page, blind)
         expect(
             page.get_by_role("heading", name=f"Case {number} of 4: with SERA's answer")
         ).to_be_visible()
@@ -128,60 +137,73 @@ def read_all(
         expect(page.get_by_text("SERA's answer", exact=True)).to_be_visible()
         page.keyboard.press("p")
         page.keyboard.press("Escape")
-        listener.heard.clear()
-        stored(page, aided)
-        ahead = (
+        log.responses.clear()
+        store_reading(page, aided)
+        next_heading = (
             f"Case {number + 1} of 4: your own reading"
-            if number < len(said)
+            if number < len(keys)
             else "Every case is read"
         )
-        expect(page.get_by_role("heading", name=ahead)).to_be_visible()
+        expect(page.get_by_role("heading", name=next_heading)).to_be_visible()
 
 
 def test_two_readers_read_by_keyboard_and_the_administrator_sees_what_sera_changed(
-    open_page, assert_accessible, screenshot, stage, people, answered
+    open_page, assert_accessible, screenshot, stage, people, secrets_by_case
 ):
-    chief = open_page(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies")
-    assert_accessible(chief)
-    screenshot(chief, "studies-desk", full=True)
-    study = make_study(chief, people)
+    administrator_page = open_page(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies")
+    assert_accessible(administrator_page)
+    screenshot(administrator_page, "studies-desk", full=True)
+    study = make_study(administrator_page, people)
     for number, person in enumerate(people, 1):
         page = open_page(person=person)
-        listener = Listener(page)
+        log = ResponseLog(page)
         page.goto(f"{study}/read")
-        read_all(page, SAID[number], listener, answered)
-    chief.reload()
+        read_all(page, KEYS[number], log, secrets_by_case)
+    administrator_page.reload()
     for row, figures in (
         ("#auc tr:has-text('Reader 1')", "+0.250"),
         ("#auc tr:has-text('Reader 2')", "+0.125"),
     ):
-        expect(chief.locator(row)).to_contain_text(figures)
-    expect(chief.locator("#kappas tr", has_text="(Cohen)")).to_contain_text("-0.50")
-    expect(chief.locator("#kappas tr", has_text="(Cohen)")).to_contain_text(
-        "almost perfect"
+        expect(administrator_page.locator(row)).to_contain_text(figures)
+    expect(
+        administrator_page.locator("#kappas tr", has_text="(Cohen)")
+    ).to_contain_text("-0.50")
+    expect(
+        administrator_page.locator("#kappas tr", has_text="(Cohen)")
+    ).to_contain_text("almost perfect")
+    expect(
+        administrator_page.locator("#times tr", has_text="Reader 2")
+    ).to_contain_text("4 readings")
+    expect(administrator_page.locator("#together")).to_contain_text(
+        "the AUC changes by +0.18"
     )
-    expect(chief.locator("#times tr", has_text="Reader 2")).to_contain_text(
-        "4 readings"
-    )
-    expect(chief.locator("#together")).to_contain_text("the AUC changes by +0.18")
     query = "SELECT min(hidden_ms) FROM reader_readings WHERE phase = 'aided' AND study_id = :study"
     assert stage.rows(query, study=study.rpartition("/")[2])[0][0] > 0
-    assert_accessible(chief)
-    screenshot(chief, "study-analysis-desk", full=True)
-    small = open_page(
+    assert_accessible(administrator_page)
+    screenshot(administrator_page, "study-analysis-desk", full=True)
+    phone_page = open_page(
         Role.HOSPITAL_ADMIN, HOSPITAL, phone=True, dark=True, language="ko", path=study
     )
-    assert_accessible(small)
-    screenshot(small, "study-analysis-phone-ko-dark", full=True)
+    assert_accessible(phone_page)
+    screenshot(phone_page, "study-analysis-phone-ko-dark", full=True)
 
 
 @pytest.mark.parametrize(
     ("phone", "dark", "language"), [(False, True, "en"), (True, False, "ko")]
 )
-def test_the_reading_desk_shuts_nobody_out(
-    open_page, assert_accessible, screenshot, people, answered, phone, dark, language
+def test_the_reading_page_is_accessible(
+    open_page,
+    assert_accessible,
+    screenshot,
+    people,
+    secrets_by_case,
+    phone,
+    dark,
+    language,
 ):
-    study = make_study(open_page(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies"), people)
+    study = make_study(
+        open_page(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies"), people
+    )
     page = open_page(
         person=people[0],
         phone=phone,
@@ -198,7 +220,7 @@ def test_the_reading_desk_shuts_nobody_out(
     screenshot(page, f"{name}-blind", full=phone)
     page.keyboard.press("Enter")
     expect(page.locator("#missing")).not_to_be_empty()
-    stored(page, "7m")
+    store_reading(page, "7m")
     expect(page.locator("#sera section")).to_be_visible()
     expect(page.locator("#store")).to_be_enabled()
     assert_accessible(page)

@@ -1,4 +1,4 @@
-"""The wall in a browser: read from afar, left alone by the gateway, found again, and turned page by page."""
+"""The wallboard in a browser: large figures, a lost and restored gateway, pages of hospitals."""
 
 import re
 
@@ -8,34 +8,37 @@ from playwright.sync_api import expect
 from shared.domain.roles import Role
 from tests.support.builders import png
 
-WALL = {"width": 1920, "height": 1080}
-LEAST_VMIN = 4
-FIGURES = "nodes => nodes.map(node => parseFloat(getComputedStyle(node).fontSize) / Math.min(innerWidth, innerHeight))"
+SCREEN = {"width": 1920, "height": 1080}
+MIN_VMIN = 4
+FONT_SHARES = (
+    "nodes => nodes.map(node => parseFloat(getComputedStyle(node).fontSize)"
+    " / Math.min(innerWidth, innerHeight))"
+)
 
 
 @pytest.fixture
-def hang(open_page):
-    """Puts a wall up for a person of a role, with a clock that the test turns."""
+def open_wallboard(open_page):
+    """Opens the wallboard for a person with a role; the test controls its clock."""
 
-    def put(role=Role.OPERATOR, size=WALL, path="/wall", **how):
-        page = open_page(role, **how)
-        if not how.get("phone"):
+    def open_at(role=Role.OPERATOR, size=SCREEN, path="/wall", **options):
+        page = open_page(role, **options)
+        if not options.get("phone"):
             page.set_viewport_size(size)
         page.clock.install()
         page.goto(path)
         return page
 
-    return put
+    return open_at
 
 
-def test_it_is_read_from_afar_and_says_when_the_gateway_is_gone_and_back(
-    hang, stage, assert_accessible, screenshot
+def test_figures_are_large_and_a_lost_gateway_is_reported_until_it_is_back(
+    open_wallboard, stage, assert_accessible, screenshot
 ):
     stage.hospital("north").read(png(1), size_mm=12)
-    page = hang()
+    page = open_wallboard()
     figures = page.locator(".figure")
     expect(figures).to_have_count(8)
-    assert min(figures.evaluate_all(FIGURES)) * 100 >= LEAST_VMIN
+    assert min(figures.evaluate_all(FONT_SHARES)) * 100 >= MIN_VMIN
     assert page.locator("html").get_attribute("data-theme") == "dark"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.locator("tbody th", has_text="north")).to_be_visible()
@@ -52,34 +55,38 @@ def test_it_is_read_from_afar_and_says_when_the_gateway_is_gone_and_back(
     expect(silence).to_be_empty()
 
 
-def test_many_hospitals_pass_by_until_somebody_holds_them(hang, stack_ledger):
+def test_the_pages_of_hospitals_turn_until_they_are_paused(
+    open_wallboard, stack_ledger
+):
     with stack_ledger.system_session("test") as session:
         for number in range(6):
             session.hospitals.ensure(f"wall {number}")
-    page = hang(size={"width": 1280, "height": 480}, path="/wall?window=1h")
+    page = open_wallboard(size={"width": 1280, "height": 480}, path="/wall?window=1h")
     page.clock.fast_forward(6_000)
     expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=20_000)
-    first = page.locator("tbody th:visible").first
-    before = first.inner_text()
+    first_row = page.locator("tbody th:visible").first
+    first_name = first_row.inner_text()
     page.clock.fast_forward(11_000)
-    expect(first).not_to_have_text(before)
+    expect(first_row).not_to_have_text(first_name)
     page.get_by_role("button", name="Pause").click()
-    held = first.inner_text()
+    paused_name = first_row.inner_text()
     page.clock.fast_forward(11_000)
-    expect(first).to_have_text(held)
+    expect(first_row).to_have_text(paused_name)
     page.get_by_role("button", name="Next").click()
-    expect(first).not_to_have_text(held)
+    expect(first_row).not_to_have_text(paused_name)
 
 
-def test_a_session_that_ends_leads_to_the_page_to_sign_in_at(hang):
-    page = hang(Role.READER, path="/wall?window=1h")
+def test_an_ended_session_leads_to_the_sign_in_page(open_wallboard):
+    page = open_wallboard(Role.READER, path="/wall?window=1h")
     page.context.clear_cookies()
     page.clock.fast_forward(6_000)
     page.wait_for_url("**/sign-in?next=/wall%3Fwindow%3D1h")
 
 
-def test_a_phone_shows_it_whole_in_korean_and_by_day(hang, assert_accessible, screenshot):
-    page = hang(
+def test_a_phone_shows_all_of_it_in_korean_and_light(
+    open_wallboard, assert_accessible, screenshot
+):
+    page = open_wallboard(
         Role.READER, path="/wall?window=24h&theme=light", phone=True, language="ko"
     )
     assert page.locator("html").get_attribute("data-theme") == "light"

@@ -1,4 +1,4 @@
-"""The worklist before a real browser: found, told, taken away; run again and followed; without a mouse; on a phone."""
+"""The worklist in a real browser: search, outcomes, CSV, rerun, erasure, keyboard, phone."""
 
 import csv
 import re
@@ -14,22 +14,22 @@ from shared.domain.roles import Role
 from shared.ledger.jobs.queue import Failure
 from tests.support.builders import png
 
-HOME = "seoul-worklist"
+HOSPITAL = "seoul-worklist"
 NUMBERS = ("W-1", "W-2", "V-3")
 
 
 @pytest.fixture(scope="module")
 def hospital(stage):
-    return stage.hospital(HOME)
+    return stage.hospital(HOSPITAL)
 
 
 @pytest.fixture(scope="module")
-def read(hospital):
-    """Three cases that have been read, two of them sent together."""
+def read_cases(hospital):
+    """Receipts of three cases that have been read, two of them in one batch."""
     images = {
         number: png(seed, malignant=seed == 1) for seed, number in enumerate(NUMBERS)
     }
-    sent = {
+    receipts = {
         number: hospital.accepted(
             image,
             external_id=number,
@@ -38,13 +38,15 @@ def read(hospital):
         )
         for number, image in images.items()
     }
-    assert {hospital.job(each["job_id"])["state"] for each in sent.values()} == {"done"}
-    return sent
+    assert {
+        hospital.job(receipt["job_id"])["state"] for receipt in receipts.values()
+    } == {"done"}
+    return receipts
 
 
 @contextmanager
-def resting(stage) -> Iterator[None]:
-    """While no worker reads."""
+def suspended_worker(stage) -> Iterator[None]:
+    """No worker reads within this context."""
     worker = stage.process("worker")
     worker.suspend()
     try:
@@ -59,9 +61,11 @@ def row(page: Page, number: str):
     )
 
 
-@pytest.mark.usefixtures("read")
-def test_a_case_is_found_told_of_and_taken_away_as_a_file(open_page, assert_accessible, screenshot):
-    page = open_page(Role.SUBMITTER, HOME, path="/worklist")
+@pytest.mark.usefixtures("read_cases")
+def test_cases_are_filtered_given_an_outcome_and_downloaded(
+    open_page, assert_accessible, screenshot
+):
+    page = open_page(Role.SUBMITTER, HOSPITAL, path="/worklist")
     expect(page.locator("#count")).to_contain_text("3 cases")
     page.get_by_label("Number begins with").fill("W-")
     page.get_by_label("State").select_option("done")
@@ -81,23 +85,23 @@ def test_a_case_is_found_told_of_and_taken_away_as_a_file(open_page, assert_acce
     with page.expect_download() as file:
         page.get_by_role("link", name="Download as CSV").click()
     lines = list(csv.DictReader(file.value.path().read_text("utf-8-sig").splitlines()))
-    told = [
+    outcomes = [
         (line["external_id"], line["malignant"], line["source"], line["consent"])
         for line in lines
     ]
-    assert told == [("W-2", "true", "histology", "true"), ("W-1", "", "", "")]
+    assert outcomes == [("W-2", "true", "histology", "true"), ("W-1", "", "", "")]
 
 
-def test_a_dead_letter_is_run_again_and_its_row_follows_it_to_the_end(
+def test_a_dead_letter_is_run_again_and_its_row_follows_it(
     open_page, screenshot, stage, hospital, stack_ledger
 ):
-    with resting(stage):
+    with suspended_worker(stage):
         hospital.accepted(png(5), external_id="D-1")
         with stack_ledger.system_session("w") as session:
             lease = session.queue.claim("w", 50, timedelta(minutes=1), 5)
-            lost = Failure(Reason.WORKER_LOST)
-            session.queue.fail(lease.token, {job.id: lost for job in lease.jobs})
-        page = open_page(Role.SUBMITTER, HOME, path="/worklist?q=D-")
+            failure = Failure(Reason.WORKER_LOST)
+            session.queue.fail(lease.token, {job.id: failure for job in lease.jobs})
+        page = open_page(Role.SUBMITTER, HOSPITAL, path="/worklist?q=D-")
         expect(row(page, "D-1")).to_contain_text(
             "The worker was lost every time it tried this image."
         )
@@ -109,9 +113,9 @@ def test_a_dead_letter_is_run_again_and_its_row_follows_it_to_the_end(
     expect(page.get_by_role("status")).to_have_text("D-1: done.")
 
 
-@pytest.mark.usefixtures("read")
+@pytest.mark.usefixtures("read_cases")
 def test_an_administrator_erases_a_case_by_keyboard_alone(open_page, assert_accessible):
-    page = open_page(Role.HOSPITAL_ADMIN, HOME, path="/worklist?q=V-3")
+    page = open_page(Role.HOSPITAL_ADMIN, HOSPITAL, path="/worklist?q=V-3")
     page.get_by_role("button", name="Erase V-3").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("are erased permanently")
@@ -125,31 +129,33 @@ def test_an_administrator_erases_a_case_by_keyboard_alone(open_page, assert_acce
     expect(page.get_by_text("No case matches.")).to_be_visible()
 
 
-@pytest.mark.usefixtures("read")
-def test_at_eight_in_the_morning_in_seoul_today_is_today(open_page):
-    page = open_page(Role.SUBMITTER, HOME, language="ko", zone="Asia/Seoul")
+@pytest.mark.usefixtures("read_cases")
+def test_dates_are_in_the_visitors_time_zone(open_page):
+    page = open_page(Role.SUBMITTER, HOSPITAL, language="ko", zone="Asia/Seoul")
     page.clock.set_fixed_time("2026-03-14T23:00:00Z")
     page.goto("/worklist?q=W-1")
     accepted = row(page, "W-1").locator("time")
     utc = datetime.fromisoformat(accepted.get_attribute("datetime"))
-    there = utc.astimezone(timezone(timedelta(hours=9)))
+    seoul_time = utc.astimezone(timezone(timedelta(hours=9)))
     assert (
         accepted.inner_text()
-        == f"{there.year}. {there.month}. {there.day}. {there:%H:%M}"
+        == f"{seoul_time.year}. {seoul_time.month}. {seoul_time.day}. {seoul_time:%H:%M}"
     )
     assert accepted.get_attribute("title") == f"{utc:%Y-%m-%d %H:%M:%S} UTC"
     row(page, "W-1").locator("[data-act=outcome]").click()
     expect(page.locator("#outcome-on")).to_have_attribute("max", "2026-03-15")
 
 
-@pytest.mark.usefixtures("read")
+@pytest.mark.usefixtures("read_cases")
 @pytest.mark.parametrize(
     ("phone", "language", "dark"), [(False, "en", False), (True, "ko", True)]
 )
-def test_the_list_shuts_nobody_out(open_page, assert_accessible, screenshot, phone, language, dark):
+def test_the_worklist_is_accessible(
+    open_page, assert_accessible, screenshot, phone, language, dark
+):
     page = open_page(
         Role.HOSPITAL_ADMIN,
-        HOME,
+        HOSPITAL,
         phone=phone,
         language=language,
         dark=dark,

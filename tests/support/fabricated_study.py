@@ -43,7 +43,8 @@ def study(
 ) -> Study:
     """A study of `count` images, every third malignant, at two sites.
 
-    Each patient has two images. The scores of the judges differ in quality. `changes` replaces fields.
+    Each patient has two images. The scores of the judges differ in quality. `changes` replaces
+    fields.
     """
     random = np.random.default_rng(seed)
     malignant = np.arange(count) % 3 == 0

@@ -177,7 +177,10 @@ class AuthenticationMiddleware:
     def _rate_limit_status(
         self, transaction: Transaction, caller: Caller
     ) -> RateLimitStatus | None:
-        """Refuses a submission that cannot be accepted, before its body is read. Raises LimitReached."""
+        """Refuse a submission that cannot be accepted before its body is read.
+
+        Raises LimitReached.
+        """
         if (
             caller.hospital_id is None
             or Permission.SUBMIT not in PERMISSIONS[caller.role]

@@ -1,11 +1,12 @@
-"""Static files of the pages: loaded and compressed once, cached by browsers as long as they are unchanged.
+"""Static files of the pages: loaded and compressed once, cached by browsers until they change.
 
 A page names its files under a folder that is named after their contents
 (`/static/1f0c.../reader.js`), and the files name each other relatively. So a page never loads the
 files of another release.
 
-Only static files are compressed, never pages. A page holds its CSRF token beside text that a visitor
-may have put into the address; the compressed length of both would reveal the token (BREACH).
+Only static files are compressed, never pages. A page contains its CSRF token beside text that a
+visitor may have put into the address; the compressed length of both would reveal the token
+(BREACH).
 """
 
 import gzip

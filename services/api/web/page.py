@@ -1,4 +1,4 @@
-"""The parts that all pages share: the visitor, language and theme, rendering, and the error page."""
+"""What all pages share: the visitor, language and theme, rendering, and the error page."""
 
 from collections.abc import Callable, Coroutine
 from contextlib import suppress

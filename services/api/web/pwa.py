@@ -92,7 +92,7 @@ def service_worker() -> FileResponse:
 
 @router.get("/offline")
 def offline() -> HTMLResponse:
-    """The page that a phone shows without a network. It is in both languages, as none can be chosen."""
+    """The page that a phone shows without a network, in both languages."""
     sections = "".join(
         f'<section lang="{language}"><h1>{texts["title"]}</h1><p>{texts["text"]}</p></section>'
         for language, texts in offline_texts().items()

@@ -1,4 +1,4 @@
-"""Tables that turn into cards on a phone: each cell gets its column's name, which `sera.css` shows beside it.
+"""Tables that turn into cards on a phone. Each cell gets its column's name, which `sera.css` shows.
 
 A browser that lays out a table as blocks drops its table semantics. So each part also gets its ARIA
 role.

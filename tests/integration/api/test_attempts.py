@@ -173,12 +173,12 @@ def test_a_flood_of_sign_ins_is_told_to_come_back(
     gateway, make_person, browser, ledger
 ):
     make_person(name="reader-1")
-    bench = gateway.app.state.dependencies.bench
-    bench._max_pending = 0
+    hashers = gateway.app.state.dependencies.password_hashers
+    hashers._max_pending = 0
     answer = sign_in(browser(), "reader-1")
     assert (answer.status_code, answer.json()["code"]) == (429, "sign-in-busy")
     assert int(answer.headers["Retry-After"]) > 0
     with ledger.system_session("test") as house:
         assert house.people.all()[0].failures == 0
-    bench._max_pending = 1
+    hashers._max_pending = 1
     assert sign_in(browser(), "reader-1").status_code == 201

@@ -194,17 +194,17 @@ def test_an_image_that_is_removed_between_its_upload_and_its_case_is_stored_agai
     north, admin, answered, gateway, sweep
 ):
     app = gateway.app
-    wiring = app.state.dependencies
-    objects = wiring.objects
+    dependencies = app.state.dependencies
+    objects = dependencies.objects
     erase(admin, answered)
     acceptance = CaseAcceptance(
         objects=SweptAfterPut(objects, sweep),
-        deidentifier=wiring.deidentifier,
-        admission=wiring.acceptance.admission,
-        notifier=wiring.notifier,
-        max_upload_bytes=wiring.settings.max_upload_bytes,
+        deidentifier=dependencies.deidentifier,
+        admission=dependencies.acceptance.admission,
+        notifier=dependencies.notifier,
+        max_upload_bytes=dependencies.settings.max_upload_bytes,
     )
-    app.state.dependencies = replace(wiring, acceptance=acceptance)
+    app.state.dependencies = replace(dependencies, acceptance=acceptance)
     again = north.post("/v1/cases", **form(png(5))).json()
     sha256 = north.get(again["links"]["case"]).json()["image"]["sha256"]
     assert objects.get(sha256) == png(5)

@@ -20,7 +20,7 @@ def test_a_submission_costs_12_statements_in_2_transactions(gateway, north, engi
     north.post(
         "/v1/cases", **form()
     )  # draws the key of de-identification, notes the use of the API key
-    counters = gateway.app.state.dependencies.counters.engine
+    counters = gateway.app.state.dependencies.counter_ledger.engine
     with count_statements(engine) as count, count_statements(counters) as beside:
         answer = north.post("/v1/cases", headers=KEY, **form(size_mm=20))
     assert answer.status_code == 202

@@ -18,17 +18,17 @@ class Balance(HTMLParser):
     def __init__(self):
         super().__init__()
         self.open = []
-        self.seen = []
+        self.tags = []
         self.attributes = []
 
     def handle_starttag(self, tag, attrs):
-        self.seen.append(tag)
+        self.tags.append(tag)
         self.attributes += attrs
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
-        self.seen.append(tag)
+        self.tags.append(tag)
         self.attributes += attrs
 
     def handle_endtag(self, tag):
@@ -50,7 +50,7 @@ def parse(page):
 def test_the_page_is_whole_and_fetches_and_runs_nothing(card):
     page = render(card)
     tags = parse(page)
-    assert not {"script", "link", "img", "iframe"} & set(tags.seen)
+    assert not {"script", "link", "img", "iframe"} & set(tags.tags)
     assert not [
         name
         for name, _ in tags.attributes

@@ -89,7 +89,7 @@ def test_facts_that_are_messages_become_sentences_of_their_own():
 
 
 def messages_in_the_code() -> Iterator[tuple[str, str, set[str] | None]]:
-    """Where a message is made: its code and the names of its facts, None where they are no literal."""
+    """Code and fact names of each message in the code; None where they are not literals."""
     for folder in ("shared", "services", "cli"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             for call in ast.walk(ast.parse(file.read_text())):

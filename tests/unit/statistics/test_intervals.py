@@ -63,8 +63,9 @@ def test_the_counts_alone_come_within_six_tenths_of_a_point_of_l19(
 ):
     """Not nearer: two readers with 63 of 100 each have different printed intervals.
 
-    A GEE of complete readings with images as clusters would give the counts' own (see test_gee.py); what L19 clustered
-    by, or which readings were missing, is not published, so the printed ends cannot be had exactly.
+    A GEE of complete readings with images as clusters would give the counts' own (see
+    test_gee.py); what L19 clustered by, or which readings were missing, is not published, so the
+    printed ends cannot be had exactly.
     """
     interval = logit_wald(correct, total)
     assert (100 * interval.low, 100 * interval.high) == pytest.approx(

@@ -1,4 +1,7 @@
-"""The arithmetic of the papers' tables. K20's P values need readings that are not published, so none is checked."""
+"""The arithmetic of the papers' tables.
+
+K20's P values need readings that are not published, so none is checked.
+"""
 
 import pytest
 
@@ -52,7 +55,7 @@ def test_the_deck_mixes_two_conventions_and_the_checker_finds_exactly_this():
 
 @pytest.mark.parametrize("row", NETWORKS.values(), ids=NETWORKS)
 def test_a_network_of_the_deck_took_benign_as_positive(row):
-    """Its one table over 50 positive cases is, with the classes exchanged, a table over 100 malignant ones."""
+    """Its table over 50 positive cases is one over 100 malignant cases, classes exchanged."""
     accuracy, sensitivity, specificity = row
     (mirrored,) = tables_behind(*row, malignant=50, benign=100)
     (table,) = tables_behind(

@@ -112,17 +112,21 @@ def duration_text(seconds: float | None, translations: Translations) -> str:
     """A duration in words: 1.8 s, 42 s, 4 min 12 s, 2 h 3 min; a dash for None."""
     if seconds is None:
         return "–"
-    whole = round(seconds)
+    whole_seconds = round(seconds)
     if seconds < 10:
         return translations("wall.duration.s", s=f"{seconds:.1f}")
-    if whole < MINUTE_S:
-        return translations("wall.duration.s", s=whole)
-    if whole < HOUR_S:
+    if whole_seconds < MINUTE_S:
+        return translations("wall.duration.s", s=whole_seconds)
+    if whole_seconds < HOUR_S:
         return translations(
-            "wall.duration.min", min=whole // MINUTE_S, s=whole % MINUTE_S
+            "wall.duration.min",
+            min=whole_seconds // MINUTE_S,
+            s=whole_seconds % MINUTE_S,
         )
     return translations(
-        "wall.duration.h", h=whole // HOUR_S, min=whole % HOUR_S // MINUTE_S
+        "wall.duration.h",
+        h=whole_seconds // HOUR_S,
+        min=whole_seconds % HOUR_S // MINUTE_S,
     )
 
 

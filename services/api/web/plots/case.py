@@ -23,7 +23,10 @@ LABEL_MARGIN = 62
 
 
 def risk_scale(say: Translate, result: Result) -> str:
-    """A bar from 0 to 100 %, filled up to the risk. The cut-off is marked above, the prevalence below."""
+    """A bar from 0 to 100 %, filled up to the risk.
+
+    The cut-off is marked above the bar, the prevalence below it.
+    """
     filled = round(SPAN * result.risk, 1)
     bar = (
         f'<rect class="ground" x="{LEFT}" y="{TOP}" width="{SPAN}" height="{BAR_HEIGHT}"/>'
@@ -64,7 +67,10 @@ def outline(roi: Mapping[str, Any] | None, width: int, height: int) -> str:
         return ""
     if "box" in roi:
         x, y, box_width, box_height = roi["box"]
-        shape = f'<rect class="{{}}" x="{x:g}" y="{y:g}" width="{box_width:g}" height="{box_height:g}"/>'
+        shape = (
+            f'<rect class="{{}}" x="{x:g}" y="{y:g}"'
+            f' width="{box_width:g}" height="{box_height:g}"/>'
+        )
     else:
         points = " ".join(f"{x:g},{y:g}" for x, y in roi["polygon"])
         shape = f'<polygon class="{{}}" points="{points}"/>'

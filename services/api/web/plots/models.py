@@ -1,4 +1,4 @@
-"""Figures of a model as SVG text: ROC curves, calibration, and what a network learns epoch by epoch.
+"""Figures of a model as SVG text: ROC curves, calibration, and learning curves by epoch.
 
 Colours, strokes and fonts are in the style sheet, by class. Coordinates are pixels of the view box.
 """
@@ -240,7 +240,7 @@ def _figure(
     y_ticks: Sequence[float],
     shapes: Sequence[str],
 ) -> str:
-    """Axes with the shapes between them. Title and description name the figure to screen readers."""
+    """Axes with the shapes between them. Title and description are for screen readers."""
     grid = [_x_tick(frame, value) for value in x_ticks]
     grid += [_y_tick(frame, value) for value in y_ticks]
     title_id = f"{text.key}-title"

@@ -75,12 +75,12 @@ async function hashFile(file) {
 async function lookUp() {
   const hash = byId("sha256").value, { known } = await ask("POST", `/v1/datasets/${name}/known`, { json: [hash] });
   show(known[hash] ?? null);
-  byId("held").textContent = known[hash] ? t("datasets.correct.found") : t("datasets.correct.absent");
+  byId("lookup-result").textContent = known[hash] ? t("datasets.correct.found") : t("datasets.correct.absent");
 }
 
 function show(image) {
   for (const id of ["corrections", "put", "remove"]) byId(id).hidden = !image;
-  byId("held").textContent = "";
+  byId("lookup-result").textContent = "";
   if (image) [byId("label").value, byId("part").value] = [String(image.malignant), image.split];
   if (image) [byId("label"), byId("part")].forEach((field) => { field.dataset.was = field.value; });
 }

@@ -146,6 +146,6 @@ function refuse(row, why) {
 }
 
 function showProgress(text, share) {
-  byId("told").textContent = text;
+  byId("upload-status").textContent = text;
   if (share !== undefined) byId("bar").value = share;
 }

@@ -17,24 +17,24 @@ LANGUAGES = ("en", "ko")
 
 @pytest.fixture
 def case(north) -> str:
-    """Its path as a page."""
-    sent = north.post(
-        "/v1/cases", **form(external_id="P-17", roi='{"box": [20, 30, 60, 50]}')
-    ).json()
-    return f"/cases/{sent['case_id']}"
+    """The path of its page."""
+    fields = form(external_id="P-17", roi='{"box": [20, 30, 60, 50]}')
+    receipt = north.post("/v1/cases", **fields).json()
+    return f"/cases/{receipt['case_id']}"
 
 
 @pytest.fixture
-def read(case, ledger) -> str:
-    with ledger.system_session("test") as house:
-        lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
+def read_case(case, ledger) -> str:
+    """The path of its page; the case has a result."""
+    with ledger.system_session("test") as session:
+        lease = session.queue.claim("w", 1, timedelta(minutes=1), 5)
         synthetic = result(warnings=(*RESULT.warnings, SYNTHETIC))
-        house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: synthetic})
+        session.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: synthetic})
     return case
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_case_that_waits_says_where_in_the_queue_it_is(case, as_person, language):
+def test_a_waiting_case_shows_its_position_in_the_queue(case, as_person, language):
     page = as_person(Role.SUBMITTER).get(case, params={"lang": language})
     assert page.status_code == 200
     assert 'data-state="queued"' in page.text
@@ -42,9 +42,9 @@ def test_a_case_that_waits_says_where_in_the_queue_it_is(case, as_person, langua
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_read_case_tells_everything_on_one_page(read, as_person, language):
-    page = as_person(Role.SUBMITTER).get(read, params={"lang": language})
-    for found in (
+def test_a_read_case_shows_everything_on_one_page(read_case, as_person, language):
+    page = as_person(Role.SUBMITTER).get(read_case, params={"lang": language})
+    for text in (
         "42 %",
         "14.5 mm",
         "TR5",
@@ -56,7 +56,7 @@ def test_a_read_case_tells_everything_on_one_page(read, as_person, language):
         "<desc",
         "north",
     ):
-        assert found in page.text
+        assert text in page.text
     assert page.text.count('class="note bad synthetic"') == 1
     assert 'class="line" x="20" y="30" width="60" height="50"' in page.text
     assert f"report.pdf?language={language}" in page.text
@@ -64,36 +64,39 @@ def test_a_read_case_tells_everything_on_one_page(read, as_person, language):
     assert "style=" not in page.text
 
 
-def test_a_reader_may_look_and_is_offered_nothing_else(read, as_person):
-    page = as_person(Role.READER).get(read).text
+def test_a_reader_may_print_a_case_but_send_none(read_case, as_person):
+    page = as_person(Role.READER).get(read_case).text
     assert 'id="pdf"' in page
     assert 'class="button" href="/"' not in page
 
 
-def test_a_known_outcome_and_no_similar_case_are_said(read, as_person, ledger, north):
-    north.post(f"/v1{read}/outcome", json={"malignant": True, "source": "histology"})
-    page = as_person(Role.READER).get(read).text
+def test_a_known_outcome_and_a_lack_of_similar_cases_are_shown(
+    read_case, as_person, ledger, north
+):
+    north.post(
+        f"/v1{read_case}/outcome", json={"malignant": True, "source": "histology"}
+    )
+    page = as_person(Role.READER).get(read_case).text
     assert "Malignant by histology" in page
-    assert "keeps nothing to compare cases by" in page or "known outcome yet" in page
+    assert "stores nothing to compare cases by" in page or "known outcome yet" in page
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_failed_case_says_why_and_what_to_do(case, as_person, ledger, language):
-    with ledger.system_session("test") as house:
-        lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.fail(lease.token, {lease.jobs[0].id: Failure("image-blank")})
-    submitter, reader = (
-        as_person(role).get(case, params={"lang": language}).text
-        for role in (Role.SUBMITTER, Role.READER)
-    )
-    assert {"en": "one even grey", "ko": "균일한 회색"}[language] in submitter
-    assert 'id="rerun"' in submitter
-    assert 'id="rerun"' not in reader
-
-
-def test_an_erased_another_hospitals_and_an_unknown_case_are_pages_that_say_so(
-    case, as_person
+def test_a_failed_case_shows_the_reason_and_the_next_step(
+    case, as_person, ledger, language
 ):
+    with ledger.system_session("test") as session:
+        lease = session.queue.claim("w", 1, timedelta(minutes=1), 5)
+        session.queue.fail(lease.token, {lease.jobs[0].id: Failure("image-blank")})
+    parameters = {"lang": language}
+    submitter_page = as_person(Role.SUBMITTER).get(case, params=parameters).text
+    reader_page = as_person(Role.READER).get(case, params=parameters).text
+    assert {"en": "one even grey", "ko": "균일한 회색"}[language] in submitter_page
+    assert 'id="rerun"' in submitter_page
+    assert 'id="rerun"' not in reader_page
+
+
+def test_an_erased_a_foreign_and_an_unknown_case_get_error_pages(case, as_person):
     admin = as_person(Role.HOSPITAL_ADMIN)
     assert as_person(Role.READER, hospital="south").get(case).status_code == 404
     assert as_person(Role.READER).get(f"/cases/{uuid4()}").status_code == 404
@@ -102,6 +105,6 @@ def test_an_erased_another_hospitals_and_an_unknown_case_are_pages_that_say_so(
         admin.delete(f"/v1{case}", params={"ground": "sent-by-mistake"}).status_code
         == 200
     )
-    gone = as_person(Role.READER).get(case)
-    assert gone.status_code == 410
-    assert "erased on" in gone.text
+    page = as_person(Role.READER).get(case)
+    assert page.status_code == 410
+    assert "erased on" in page.text

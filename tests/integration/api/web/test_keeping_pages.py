@@ -1,4 +1,4 @@
-"""Hospitals, people and keys, as the server renders them for an operator and for a hospital's administrator."""
+"""Hospitals, people and keys, as the server renders them for operators and administrators."""
 
 from datetime import timedelta
 
@@ -10,15 +10,15 @@ LANGUAGES = ("en", "ko")
 
 
 @pytest.fixture
-def places(ledger):
+def hospital_ids(ledger):
     """Two hospitals, one with a slash in its name."""
-    with ledger.system_session("test") as house:
-        return house.hospitals.ensure("north"), house.hospitals.ensure("south/2")
+    with ledger.system_session("test") as session:
+        return session.hospitals.ensure("north"), session.hospitals.ensure("south/2")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_operator_is_shown_every_hospital_and_its_limits(
-    as_person, places, language
+    as_person, hospital_ids, language
 ):
     operator = as_person(Role.OPERATOR)
     assert (
@@ -32,7 +32,7 @@ def test_an_operator_is_shown_every_hospital_and_its_limits(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_administrator_sets_its_own_hospital_without_its_limits(
-    as_person, places, language
+    as_person, hospital_ids, language
 ):
     page = (
         as_person(Role.HOSPITAL_ADMIN)
@@ -45,11 +45,11 @@ def test_an_administrator_sets_its_own_hospital_without_its_limits(
     assert 'name="weight"' not in page
 
 
-def test_who_changed_the_settings_last_stands_ready_for_whoever_comes_too_late(
+def test_the_settings_page_contains_the_last_change_and_its_author(
     as_person, make_person, signed_in
 ):
-    chief = make_person(Role.HOSPITAL_ADMIN, "north", "chief.north")
-    administrator = signed_in(chief)
+    person = make_person(Role.HOSPITAL_ADMIN, "north", "chief.north")
+    administrator = signed_in(person)
     administrator.patch("/v1/hospital", json={"prevalence": 0.2})
     page = administrator.get("/console/hospital?lang=en").text
     assert "chief.north changed these settings last" in page
@@ -57,11 +57,11 @@ def test_who_changed_the_settings_last_stands_ready_for_whoever_comes_too_late(
 
 
 @pytest.mark.parametrize("path", ["/console/hospitals", "/console/hospitals/north"])
-def test_other_hospitals_are_not_an_administrators(as_person, places, path):
+def test_other_hospitals_are_not_an_administrators(as_person, hospital_ids, path):
     assert as_person(Role.HOSPITAL_ADMIN).get(path).status_code == 403
 
 
-def test_a_hospital_that_there_is_not_is_said_on_a_page(as_person):
+def test_an_unknown_hospital_gets_an_error_page(as_person):
     page = as_person(Role.OPERATOR).get("/console/hospitals/nowhere")
     assert page.status_code == 404
     assert "<h1" in page.text
@@ -83,7 +83,7 @@ def test_people_of_another_hospital_are_not_an_administrators(
     assert '<option value="operator"' not in page
 
 
-def test_nobody_is_offered_to_disable_themselves(make_person, signed_in):
+def test_nobody_can_disable_their_own_account_on_the_page(make_person, signed_in):
     operator = make_person(Role.OPERATOR, None)
     assert (
         f"/v1/people/{operator.id}"
@@ -92,19 +92,21 @@ def test_nobody_is_offered_to_disable_themselves(make_person, signed_in):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_keys_that_end_soon_or_have_ended_say_so(as_person, ledger, places, language):
-    with ledger.system_session("test") as house:
-        made = [
-            house.api_keys.create(
+def test_keys_that_expire_soon_or_are_revoked_are_marked(
+    as_person, ledger, hospital_ids, language
+):
+    with ledger.system_session("test") as session:
+        keys = [
+            session.api_keys.create(
                 Role.SUBMITTER,
-                places[0],
+                hospital_ids[0],
                 label,
-                house.api_keys.now() + timedelta(days=days),
+                session.api_keys.now() + timedelta(days=days),
             ).key
             for label, days in (("pacs", 400), ("trial", 5), ("old", 300))
         ]
-        house.api_keys.revoke(made[2].id)
+        session.api_keys.revoke(keys[2].id)
     page = as_person(Role.OPERATOR).get("/console/keys", params={"lang": language}).text
     assert page.count("badge warn") == page.count("badge bad") == 1
     assert page.count("/rotate") == 2
-    assert f"DELETE /v1/keys/{made[2].id}" not in page
+    assert f"DELETE /v1/keys/{keys[2].id}" not in page

@@ -21,8 +21,8 @@ LANGUAGES = ("en", "ko")
 def judgement() -> Judgement:
     labels = np.random.default_rng(1).random(200) < 0.5
 
-    def readings(seed: int) -> ModelPredictions:
-        """Calibrated, of two models that are equally good."""
+    def predictions(seed: int) -> ModelPredictions:
+        """Calibrated predictions; models of different seeds are equally good."""
         logits = (
             np.random.default_rng(seed).normal(size=200) * 8**0.5 + (labels - 0.5) * 8
         )
@@ -31,8 +31,8 @@ def judgement() -> Judgement:
 
     sizes = [5.0, 15.0, 25.0, None] * 50
     return judge_candidate(
-        readings(2),
-        readings(3),
+        predictions(2),
+        predictions(3),
         labels,
         ["north", None] * 100,
         GatePolicy(),
@@ -42,25 +42,25 @@ def judgement() -> Judgement:
 
 @pytest.fixture
 def operator(as_person, ledger):
-    """An operator; `first/1` is live, `second/1` was judged against it and `third/1` before figures were kept."""
-    with ledger.system_session("test") as house:
+    """An operator. `first/1` is live, `second/1` was judged against it, and `third/1` has no figures."""
+    with ledger.system_session("test") as session:
         for digest, name in ((LIVE, "first"), (CANDIDATE, "second"), (OLD, "third")):
-            house.models.store(digest, name, "starter", None, True, {"auc": 0.9})
-        house.models.promote(LIVE, "test", None)
-        house.gate_judgements.record(CANDIDATE, LIVE, None, None, judgement())
+            session.models.store(digest, name, "starter", None, True, {"auc": 0.9})
+        session.models.promote(LIVE, "test", None)
+        session.gate_judgements.record(CANDIDATE, LIVE, None, None, judgement())
         reason = GateReason("calibration-unknown", Weight.AGAINST)
-        house.gate_judgements.record(
+        session.gate_judgements.record(
             OLD, None, None, None, Judgement(GateVerdict.FAILED, (reason,))
         )
-        house.serving.report("worker-1", LIVE)
+        session.serving.report("worker-1", LIVE)
     return as_person(Role.OPERATOR)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_candidate_stands_beside_the_live_model(operator, language):
+def test_a_candidate_is_compared_with_the_live_model(operator, language):
     page = operator.get(f"/console/models/{CANDIDATE[:12]}", params={"lang": language})
     assert page.status_code == 200
-    for found in (
+    for text in (
         "second/1",
         "first/1",
         'class="curve candidate"',
@@ -68,18 +68,18 @@ def test_a_candidate_stands_beside_the_live_model(operator, language):
         'id="paired"',
         "north",
     ):
-        assert found in page.text
+        assert text in page.text
     assert len(page.content) < 200_000
     assert "style=" not in page.text
     assert {"en": "malignant images", "ko": "찾아냅니다"}[language] in page.text
     assert '<span lang="en">' not in page.text or language == "en"
 
 
-def test_one_that_was_judged_before_figures_were_kept_says_so_and_needs_a_reason(
+def test_a_model_without_figures_says_so_and_needs_a_reason(
     operator,
 ):
     page = operator.get(f"/console/models/{OLD[:12]}").text
-    assert "judged before figures for plots were kept" in page
+    assert "validated before figures for plots were stored" in page
     assert "nothing is known of its calibration" in page
     assert 'required minlength="10"' in page
 
@@ -91,36 +91,36 @@ def test_a_model_that_the_gate_passed_needs_no_reason(operator):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_list_says_what_is_live_and_what_each_worker_serves(
+def test_the_list_shows_the_live_model_and_the_models_of_the_workers(
     operator, ledger, language
 ):
-    with ledger.system_session("test") as house:
-        house.models.promote(CANDIDATE, "chief", "better on our own images")
-        unread = Message(
+    with ledger.system_session("test") as session:
+        session.models.promote(CANDIDATE, "chief", "better on our own images")
+        refusal = Message(
             "bundle-unreadable", {"part": "weights", "problem": "header 7"}
         )
-        house.serving.report_refusal("worker-1", CANDIDATE, unread)
+        session.serving.report_refusal("worker-1", CANDIDATE, refusal)
     page = operator.get("/console/models", params={"lang": language}).text
-    for found in (
+    for text in (
         "better on our own images",
         "worker-1",
         "header 7",
         "second/1",
     ):
-        assert found in page
+        assert text in page
     assert page.count("badge live") == 1
     assert 'data-to="/v1/models/rollback"' in page
 
 
-def test_a_shadow_that_has_read_nothing_yet_says_how_much_waits(operator, ledger):
-    with ledger.system_session("test") as house:
-        house.shadows.start(CANDIDATE, "test", 1.0)
+def test_a_shadow_evaluation_without_results_shows_its_counts(operator, ledger):
+    with ledger.system_session("test") as session:
+        session.shadows.start(CANDIDATE, "test", 1.0)
     page = operator.get(f"/console/models/{CANDIDATE[:12]}").text
     assert "0 cases read" in page
     assert 'data-opens="stop-shadow"' in page
 
 
-def test_whoever_is_no_operator_is_not_shown_them(as_person, browser):
+def test_only_operators_see_the_models(as_person, browser):
     assert as_person(Role.READER).get("/console/models").status_code == 403
     stranger = browser().get("/console/models", follow_redirects=False)
     assert stranger.headers["location"] == "/sign-in?next=/console/models"

@@ -1,4 +1,4 @@
-"""The page of what is watched, with results that drift and outcomes that are known."""
+"""The monitoring page, with results that drift and known outcomes."""
 
 import re
 
@@ -18,20 +18,26 @@ def even(count, low=0.0):
 
 
 @pytest.fixture
-def watched(ledger):
-    """South drifts and north does not; some outcomes are known, of two months."""
+def observations(ledger):
+    """South drifts and north does not; outcomes of two months are known."""
     observing = Observing(ledger)
     observing.model(reference=REFERENCE)
-    known = {
+    outcomes = {
         "malignant": [number % 2 for number in range(60)],
         "benign_p": 0.3,
         "malignant_p": 0.4,
     }
     observing.results(
-        60, "north", "CX50", score=even(60), strangeness=even(60), **known
+        60, "north", "CX50", score=even(60), strangeness=even(60), **outcomes
     )
     observing.results(
-        60, "north", "CX50", days_ago=40, score=even(60), strangeness=even(60), **known
+        60,
+        "north",
+        "CX50",
+        days_ago=40,
+        score=even(60),
+        strangeness=even(60),
+        **outcomes,
     )
     observing.results(
         60,
@@ -45,14 +51,14 @@ def watched(ledger):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_drift_quality_performance_and_coverage_stand_on_one_page(
-    as_person, watched, language
+def test_drift_quality_performance_and_coverage_are_on_one_page(
+    as_person, observations, language
 ):
     page = as_person(Role.OPERATOR).get(
         "/console/monitoring", params={"lang": language}
     )
     assert page.status_code == 200
-    for found in (
+    for text in (
         'class="badge bad"',
         'class="badge good"',
         "saturated",
@@ -60,18 +66,18 @@ def test_drift_quality_performance_and_coverage_stand_on_one_page(
         "LOGIQ &lt;9&gt;",
         "99 %",
     ):
-        assert found in page.text
+        assert text in page.text
     assert "style=" not in page.text
     assert len(page.content) < 200_000
 
 
-def test_every_figure_is_named_once(as_person, watched):
+def test_every_figure_has_a_unique_title_id(as_person, observations):
     page = as_person(Role.OPERATOR).get("/console/monitoring").text
-    named = re.findall(r'<title id="([^"]+)">', page)
-    assert len(named) == len(set(named)) == page.count('role="img"') > 0
+    title_ids = re.findall(r'<title id="([^"]+)">', page)
+    assert len(title_ids) == len(set(title_ids)) == page.count('role="img"') > 0
 
 
-def test_months_stand_beside_one_another_where_there_are_several(as_person, watched):
+def test_several_months_are_shown_over_time(as_person, observations):
     since = np.datetime64("today") - np.timedelta64(60, "D")
     page = (
         as_person(Role.AUDITOR)
@@ -82,14 +88,14 @@ def test_months_stand_beside_one_another_where_there_are_several(as_person, watc
     assert "LOGIQ" not in page
 
 
-def test_an_administrator_watches_its_own_hospital(as_person, watched):
+def test_an_administrator_sees_their_own_hospital_only(as_person, observations):
     page = as_person(Role.HOSPITAL_ADMIN, "north").get("/console/monitoring").text
     assert "CX50" in page
     assert "LOGIQ" not in page
     assert 'name="hospital"' not in page
 
 
-def test_a_window_too_long_is_said_on_a_page(as_person):
+def test_a_window_that_is_too_long_gets_an_error_page(as_person):
     page = as_person(Role.OPERATOR).get(
         "/console/monitoring", params={"since": "2020-01-01", "until": ""}
     )
@@ -98,7 +104,7 @@ def test_a_window_too_long_is_said_on_a_page(as_person):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_where_nothing_happened_the_page_says_so(as_person, language):
+def test_without_results_the_page_has_no_figures(as_person, language):
     page = as_person(Role.OPERATOR).get(
         "/console/monitoring", params={"lang": language}
     )

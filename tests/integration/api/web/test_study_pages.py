@@ -5,9 +5,9 @@ import pytest
 from shared.domain.roles import Role
 from tests.support.reader_studies import new_study, read, studied
 
-SICK = [True, False, True, False]
+MALIGNANT = [True, False, True, False]
 SCORES = [0.91, 0.12, 0.77, 0.64]
-SAID = [(60, 85), (40, 10), (30, 70), (55, 45)]
+PROBABILITIES = [(60, 85), (40, 10), (30, 70), (55, 45)]
 SECRETS = ("mrn-", "45.5 %", "6 %", "TR5", "histology", "light/2")
 
 
@@ -17,7 +17,7 @@ def admin(make_person):
 
 
 @pytest.fixture
-def chief(admin, signed_in):
+def admin_client(admin, signed_in):
     return signed_in(admin)
 
 
@@ -28,28 +28,30 @@ def reader(make_person):
 
 @pytest.fixture
 def cases(north, ledger):
-    return studied(north, ledger, SICK, SCORES)
+    return studied(north, ledger, MALIGNANT, SCORES)
 
 
 @pytest.fixture
-def study(chief, admin, reader, cases):
-    """An open one that its administrator reads too."""
+def study(admin_client, admin, reader, cases):
+    """The id of an open study, which its administrator also reads."""
     pick = {"by": "newest", "count": 4}
-    made = chief.post(
-        "/v1/reader-studies", json=new_study([reader.id, admin.id], pick=pick)
-    ).json()["study_id"]
-    assert chief.post(f"/v1/reader-studies/{made}/open").status_code == 200
-    return made
+    body = new_study([reader.id, admin.id], pick=pick)
+    created = admin_client.post("/v1/reader-studies", json=body).json()
+    study_id = created["study_id"]
+    opened = admin_client.post(f"/v1/reader-studies/{study_id}/open")
+    assert opened.status_code == 200
+    return study_id
 
 
-def test_a_reader_is_shown_nothing_of_sera_before_the_blind_reading(
+def test_a_reader_sees_nothing_of_sera_before_the_blind_reading(
     signed_in, as_person, reader, study
 ):
-    desk = signed_in(reader)
-    at = f"/studies/{study}"
-    case = desk.get(f"/v1/reader-studies/{study}/next").json()["case_id"]
+    client = signed_in(reader)
+    study_path = f"/studies/{study}"
+    case = client.get(f"/v1/reader-studies/{study}/next").json()["case_id"]
     pages = [
-        desk.get(path, params={"lang": "en"}) for path in ("/studies", at, f"{at}/read")
+        client.get(path, params={"lang": "en"})
+        for path in ("/studies", study_path, f"{study_path}/read")
     ]
     assert [(page.status_code, "style=" in page.text) for page in pages] == [
         (200, False)
@@ -57,7 +59,7 @@ def test_a_reader_is_shown_nothing_of_sera_before_the_blind_reading(
     assert [
         secret for secret in SECRETS if any(secret in page.text for page in pages)
     ] == []
-    early = desk.get(f"{at}/read/{case}/sera")
+    early = client.get(f"{study_path}/read/{case}/sera")
     assert (early.status_code, "Read it blind first" in early.text) == (403, True)
     blind = {
         "case_id": case,
@@ -67,46 +69,47 @@ def test_a_reader_is_shown_nothing_of_sera_before_the_blind_reading(
         "fna": False,
     }
     assert (
-        desk.post(f"/v1/reader-studies/{study}/readings", json=blind).status_code == 201
+        client.post(f"/v1/reader-studies/{study}/readings", json=blind).status_code
+        == 201
     )
-    answer = desk.get(f"{at}/read/{case}/sera", params={"lang": "ko"}).text
-    for found in (
+    answer = client.get(f"{study_path}/read/{case}/sera", params={"lang": "ko"}).text
+    for text in (
         'data-probability="70"',
         'data-malignant="true"',
         'data-fna="false"',
         "TR5",
         "악성 위험도",
     ):
-        assert found in answer
+        assert text in answer
     stranger = as_person(Role.READER)
-    assert stranger.get(at).status_code == 404
+    assert stranger.get(study_path).status_code == 404
     assert "No reader study is open for you" in stranger.get("/studies").text
 
 
 def test_an_administrator_who_reads_too_sees_the_figures_after_their_own_reading(
-    chief, signed_in, reader, study, cases
+    admin_client, signed_in, reader, study, cases
 ):
-    said = dict(zip(cases, SAID, strict=True))
-    read(signed_in(reader), study, said)
-    assert 'id="auc"' not in chief.get(f"/studies/{study}").text
-    read(chief, study, said)
+    probabilities = dict(zip(cases, PROBABILITIES, strict=True))
+    read(signed_in(reader), study, probabilities)
+    assert 'id="auc"' not in admin_client.get(f"/studies/{study}").text
+    read(admin_client, study, probabilities)
     for language in ("en", "ko"):
-        page = chief.get(f"/studies/{study}", params={"lang": language})
-        for found in (
+        page = admin_client.get(f"/studies/{study}", params={"lang": language})
+        for text in (
             'class="curve sera"',
             'id="together"',
             'id="kappas"',
             'id="times"',
         ):
-            assert found in page.text
+            assert text in page.text
         assert len(page.content) < 200_000
     assert (
         "All readers together: with SERA the AUC changes by"
-        in chief.get(f"/studies/{study}?lang=en").text
+        in admin_client.get(f"/studies/{study}?lang=en").text
     )
 
 
-def test_a_new_study_is_offered_what_there_is_to_choose_from(chief, reader, cases):
-    page = chief.get("/studies", params={"lang": "en"}).text
+def test_the_form_of_a_new_study_offers_cases_and_readers(admin_client, reader, cases):
+    page = admin_client.get("/studies", params={"lang": "en"}).text
     assert "2 malignant and 2 benign" in page
     assert f'value="{reader.id}"' in page

@@ -33,11 +33,11 @@ def version(ledger):
         )
         for n in range(4)
     ]
-    with ledger.system_session("test") as house:
-        dataset = house.datasets.ensure("nodules", synthetic=False)
-        house.datasets.add(dataset, rows)
-        version = house.versions.freeze(dataset)
-        house.datasets.add(
+    with ledger.system_session("test") as session:
+        dataset = session.datasets.ensure("nodules", synthetic=False)
+        session.datasets.add(dataset, rows)
+        version = session.versions.freeze(dataset)
+        session.datasets.add(
             dataset, [LabelledImage("f" * 64, True, Split.TRAIN, size_mm=25.0)]
         )
     return version
@@ -45,58 +45,56 @@ def version(ledger):
 
 @pytest.fixture
 def run_id(ledger, version):
-    with ledger.system_session("test") as house:
-        return house.runs.request(
-            house.datasets.find("nodules").id, version.id, "starter", 0, 2
+    with ledger.system_session("test") as session:
+        return session.runs.request(
+            session.datasets.find("nodules").id, version.id, "starter", 0, 2
         )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_data_set_is_counted_and_its_versions_bear_their_fingerprint(
+def test_a_data_set_shows_its_counts_and_the_fingerprints_of_its_versions(
     operator, version, language
 ):
     page = operator.get("/console/datasets/nodules", params={"lang": language})
     assert page.status_code == 200
-    for found in (
+    for text in (
         version.fingerprint,
         "north",
         'href="?version=1"',
         "dataset=nodules&amp;version=1",
     ):
-        assert found in page.text
+        assert text in page.text
     assert "style=" not in page.text
     assert len(page.content) < 200_000
 
 
-def test_a_version_is_counted_apart_from_the_draft(operator, version):
-    draft, frozen = (
-        operator.get(f"/console/datasets/nodules{asked}").text
-        for asked in ("", "?version=1")
-    )
+def test_a_version_has_counts_of_its_own(operator, version):
+    draft = operator.get("/console/datasets/nodules").text
+    frozen = operator.get("/console/datasets/nodules?version=1").text
     assert ">20 to 40 mm<" in draft
     assert ">20 to 40 mm<" not in frozen
     assert "Contents of version 1" in frozen
 
 
-def test_whoever_froze_or_promoted_is_named(ledger, make_person, signed_in):
+def test_the_person_who_froze_or_promoted_is_named(ledger, make_person, signed_in):
     person = make_person(Role.OPERATOR, None, "kim.minji")
     actor = f"person:{person.id}"
-    with ledger.system_session(actor) as house:
-        dataset = house.datasets.ensure("nodules")
-        house.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
-        house.versions.freeze(dataset)
-        house.models.store("d" * 64, "first", "starter", None, True, {})
-        house.models.promote("d" * 64, actor, None)
+    with ledger.system_session(actor) as session:
+        dataset = session.datasets.ensure("nodules")
+        session.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
+        session.versions.freeze(dataset)
+        session.models.store("d" * 64, "first", "starter", None, True, {})
+        session.models.promote("d" * 64, actor, None)
     client = signed_in(person)
     for path in ("/console/datasets/nodules", "/console/models", "/console/audit"):
-        shown = client.get(path).text.partition("<table")[2]
-        assert "kim.minji" in shown
-        assert f">{actor}<" not in shown
-        assert f", {actor}" not in shown
+        tables = client.get(path).text.partition("<table")[2]
+        assert "kim.minji" in tables
+        assert f">{actor}<" not in tables
+        assert f", {actor}" not in tables
     assert client.get("/v1/datasets/nodules/versions").json()[0]["actor"] == actor
 
 
-def test_an_unknown_data_set_or_run_is_said_on_a_page(operator):
+def test_an_unknown_data_set_or_run_gets_an_error_page(operator):
     assert operator.get("/console/datasets/absent").status_code == 404
     assert (
         operator.get("/console/runs/00000000-0000-0000-0000-000000000000").status_code
@@ -104,17 +102,21 @@ def test_an_unknown_data_set_or_run_is_said_on_a_page(operator):
     )
 
 
-def test_a_run_needs_something_frozen_first(operator):
-    assert "nothing is frozen yet" in operator.get("/console/runs").text
+def test_a_run_needs_a_frozen_version(operator):
+    assert (
+        "A run learns from a frozen version, and there is none yet"
+        in operator.get("/console/runs").text
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_a_recipe_lacks_is_said_before_a_run_starts(
+def test_missing_weights_of_a_recipe_are_shown_before_a_run_starts(
     operator, ledger, version, language
 ):
-    with ledger.system_session("test") as house:
-        house.trainers.report(
-            "trainer-1", {"light": [MissingWeights("squeezenet", "a.pth/b.pth", "/weights", "")]}
+    with ledger.system_session("test") as session:
+        session.trainers.report(
+            "trainer-1",
+            {"light": [MissingWeights("squeezenet", "a.pth/b.pth", "/weights", "")]},
         )
     page = operator.get(
         "/console/runs", params={"lang": language, "dataset": "nodules", "version": 1}
@@ -124,45 +126,45 @@ def test_what_a_recipe_lacks_is_said_before_a_run_starts(
     assert page.count("badge bad") == 1
 
 
-def test_a_step_that_failed_says_why_and_the_run_can_be_resumed(
+def test_a_failed_step_shows_its_reason_and_the_run_can_be_resumed(
     operator, ledger, run_id
 ):
-    with ledger.system_session("test") as house:
-        step = house.steps.claim("host/1/a", timedelta(minutes=1), 3)
+    with ledger.system_session("test") as session:
+        step = session.steps.claim("host/1/a", timedelta(minutes=1), 3)
         facts = {"count": 40, "label": "benign"}
-        house.steps.fail(step.token, Message("single-class", facts))
+        session.steps.fail(step.token, Message("single-class", facts))
     page = operator.get(f"/console/runs/{run_id}").text
     assert "All 40 labelled images are benign." in page
     assert 'data-opens="resume"' in page
     assert "data-follows" not in page
 
 
-def told(number: int, step: str, **metrics: float) -> RunEventView:
-    common = {
+def progress_event(number: int, step: str, **metrics: float) -> RunEventView:
+    fields = {
         "at": datetime.now(UTC),
         "stage": StepKind.TUNING,
         "fraction": 0.5,
         "message": "",
     }
-    common |= {"message_code": "progress-epoch", "facts": {}}
-    return RunEventView(id=number, step=step, metrics=metrics, **common)
+    fields |= {"message_code": "progress-epoch", "facts": {}}
+    return RunEventView(id=number, step=step, metrics=metrics, **fields)
 
 
-def test_a_setting_that_is_tried_anew_begins_a_line_of_its_own():
+def test_another_attempt_of_a_step_begins_a_new_line():
     log = [
-        told(1, "a", loss=0.9, epoch=1),
-        told(2, "a", loss=0.8, epoch=2),
-        told(3, "a", loss=0.7, epoch=1),
+        progress_event(1, "a", loss=0.9, epoch=1),
+        progress_event(2, "a", loss=0.8, epoch=2),
+        progress_event(3, "a", loss=0.7, epoch=1),
     ]
     assert series(log, "loss") == {"a": [(1, 0.9), (2, 0.8)], "a (2)": [(1, 0.7)]}
     assert series(log, "auc") == {}
 
 
-def test_epochs_are_counted_where_a_network_does_not_number_them():
+def test_epochs_are_counted_if_events_have_no_number():
     log = [
-        told(1, "a", loss=0.9),
-        told(2, "b", loss=0.5, auc=0.7),
-        told(3, "a", loss=0.8),
+        progress_event(1, "a", loss=0.9),
+        progress_event(2, "b", loss=0.5, auc=0.7),
+        progress_event(3, "a", loss=0.8),
     ]
     assert series(log, "loss") == {"a": [(1, 0.9), (2, 0.8)], "b": [(1, 0.5)]}
     assert series(log, "auc") == {"b": [(1, 0.7)]}

@@ -17,43 +17,49 @@ RESULT = result(risk=0.7, fna=fna_advice(recommended=True), warnings=())
 
 
 @pytest.fixture
-def sent(north, ledger):
-    """A case that was read, and one that is a dead letter."""
+def two_cases(north, ledger):
+    """A read case and a dead letter."""
     for seed in (1, 2):
         assert north.post("/v1/cases", **form(png(seed))).status_code == 202
-    with ledger.system_session("w") as house:
-        lease = house.queue.claim("w", 2, LEASE, 5)
-        read, lost = (job.id for job in lease.jobs)
-        house.queue.finish(lease.token, DIGEST, {read: RESULT})
-        house.queue.fail(lease.token, {lost: Failure(Reason.WORKER_LOST)})
+    with ledger.system_session("w") as session:
+        lease = session.queue.claim("w", 2, LEASE, 5)
+        read_id, failed_id = (job.id for job in lease.jobs)
+        session.queue.finish(lease.token, DIGEST, {read_id: RESULT})
+        session.queue.fail(lease.token, {failed_id: Failure(Reason.WORKER_LOST)})
 
 
-def acts(page: str) -> set[str]:
+def actions(page: str) -> set[str]:
     return set(re.findall(r'data-act="([a-z-]+)"', page))
 
 
 def links(page: str) -> list[str]:
-    return [each.replace("&amp;", "&") for each in re.findall(r'href="(/[^"]*)"', page)]
+    urls = re.findall(r'href="(/[^"]*)"', page)
+    return [url.replace("&amp;", "&") for url in urls]
 
 
-@pytest.mark.usefixtures("sent")
-def test_everybody_is_offered_what_they_may_do_with_their_own_hospital_s_cases(
+@pytest.mark.usefixtures("two_cases")
+def test_each_role_gets_its_actions_on_its_own_hospitals_cases(
     as_person,
 ):
     pages = {role: as_person(role).get("/worklist") for role in Role}
     assert {
-        role: acts(pages[role].text) for role in Role if pages[role].status_code == 200
+        role: actions(pages[role].text)
+        for role in Role
+        if pages[role].status_code == 200
     } == {
         Role.READER: set(),
         Role.SUBMITTER: {"rerun", "rerun-all", "outcome"},
         Role.HOSPITAL_ADMIN: {"rerun", "rerun-all", "outcome", "erase"},
     }
-    elsewhere = as_person(Role.SUBMITTER, "south").get("/worklist").text
-    assert ("data-job" in elsewhere, Reason.WORKER_LOST in elsewhere) == (False, False)
+    other_page = as_person(Role.SUBMITTER, "south").get("/worklist").text
+    assert ("data-job" in other_page, Reason.WORKER_LOST in other_page) == (
+        False,
+        False,
+    )
 
 
-@pytest.mark.usefixtures("sent")
-def test_why_a_case_failed_is_said_in_the_language_of_the_page(as_person):
+@pytest.mark.usefixtures("two_cases")
+def test_the_reason_of_a_failure_is_in_the_language_of_the_page(as_person):
     page = (
         as_person(Role.READER)
         .get("/worklist?lang=ko", headers={"Accept-Language": "en"})
@@ -63,33 +69,32 @@ def test_why_a_case_failed_is_said_in_the_language_of_the_page(as_person):
     assert page.count("워커가 중단되었습니다") == 2
 
 
-@pytest.mark.usefixtures("sent")
-def test_the_next_page_and_the_file_keep_what_was_asked_for(as_person):
+@pytest.mark.usefixtures("two_cases")
+def test_the_next_page_and_the_csv_file_keep_the_filters(as_person):
     reader = as_person(Role.READER)
-    found = links(
+    urls = links(
         reader.get("/worklist?limit=1&fna=&outcome=unknown&order=oldest&lang=en").text
     )
-    following = next(each for each in found if "cursor=" in each)
-    assert following.startswith("/worklist?outcome=unknown&order=oldest&cursor=")
-    assert "/v1/cases.csv?outcome=unknown&order=oldest" in found
-    assert "/worklist?outcome=unknown&order=oldest" in links(reader.get(following).text)
+    next_page = next(url for url in urls if "cursor=" in url)
+    assert next_page.startswith("/worklist?outcome=unknown&order=oldest&cursor=")
+    assert "/v1/cases.csv?outcome=unknown&order=oldest" in urls
+    assert "/worklist?outcome=unknown&order=oldest" in links(reader.get(next_page).text)
     refused = reader.get("/worklist?state=asleep")
     assert (refused.status_code, refused.text[:15]) == (422, "<!doctype html>")
 
 
-@pytest.mark.usefixtures("sent")
-def test_the_part_that_changes_comes_again_when_it_has_changed_and_what_it_shows_is_on_record(
+@pytest.mark.usefixtures("two_cases")
+def test_unchanged_rows_are_not_sent_again_and_shown_results_are_audited(
     as_person,
 ):
     reader = as_person(Role.READER)
     admin = as_person(Role.HOSPITAL_ADMIN)
     first = reader.get("/worklist/rows?q=")
-    known = {"If-None-Match": first.headers["ETag"]}
-    again, other = (
-        reader.get(f"/worklist/rows?{asked}", headers=known)
-        for asked in ("q=", "state=done")
-    )
-    assert [each.status_code for each in (first, again, other)] == [200, 304, 200]
+    headers = {"If-None-Match": first.headers["ETag"]}
+    unchanged = reader.get("/worklist/rows?q=", headers=headers)
+    other = reader.get("/worklist/rows?state=done", headers=headers)
+    statuses = [first.status_code, unchanged.status_code, other.status_code]
+    assert statuses == [200, 304, 200]
     assert "<html" not in other.text
     events = admin.get("/v1/audit?limit=1000").json()
-    assert sum(each["event"] == "result.read" for each in events) == 1
+    assert sum(event["event"] == "result.read" for event in events) == 1

@@ -43,8 +43,8 @@ def test_columns_are_counted_over_wide_cells_and_from_the_start_in_each_table():
     body = cards(f"<table>{head}{row}</table>")
     assert [f'"{name}"' in body for name in "ABC"] == [True] * 3
     assert body.partition(">3<")[0].endswith('role="cell"')
-    both = cards(f"<table>{HEAD}{row}</table><table>{head}{row}</table>")
-    second_table = both.rpartition("<table")[2]
+    html = cards(f"<table>{HEAD}{row}</table><table>{head}{row}</table>")
+    second_table = html.rpartition("<table")[2]
     assert 'data-label="Size' not in second_table
 
 

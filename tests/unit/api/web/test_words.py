@@ -22,7 +22,7 @@ KEY = re.compile(r"""\bt\(\s*["']([a-z_]+\.[a-z0-9_.-]*[a-z0-9_-])["']\s*[,)]"""
 SENTENCE = re.compile("[A-Z][a-z]+(?: [a-z]+){2,}")
 QUOTED = re.compile(r"""(["'`])((?:(?!\1).)*)\1""")
 OPEN_PARTICLE = re.compile(r"\((?:을|를|은|는|이|가|와|과|으)\)")
-"""Both forms of a Korean particle, as in 을(를): which one is right depends on the field before it."""
+"""Both forms of a Korean particle, as in 을(를). The right one depends on the field before it."""
 
 
 def fields(text: str) -> set[str]:

@@ -1,7 +1,7 @@
 """The words that an audit event's details may have.
 
-The test reads every place in the code that records an event, and checks its words against this list. Who
-adds a word makes sure that its value can hold nothing of a patient.
+The test reads every place in the code that records an event, and checks its words against this
+list. Who adds a word makes sure that its value can hold nothing of a patient.
 """
 
 import ast

@@ -22,7 +22,10 @@ def test_where_every_image_is_a_patient_it_is_delongs():
 
 
 def test_images_shown_twice_tell_no_more_than_once():
-    """DeLong's error would shrink by the root of two; the cluster's stays but for Bessel's correction."""
+    """DeLong's error would shrink by the root of two.
+
+    The clustered error changes by Bessel's correction only.
+    """
     scores, labels = readers(np.random.default_rng(2), 80)
     single_test = clustered_areas(scores, labels, np.arange(80)).compare_readers()
     twice = clustered_areas(

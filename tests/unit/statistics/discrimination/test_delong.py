@@ -27,7 +27,7 @@ def readers(seed, cases=60, shift=1.0):
 
 
 def kernel(scores, labels):
-    """The chance matrix that the method is defined on: malignant (rows) above benign (columns), ties half."""
+    """The matrix that defines the method: malignant (rows) above benign (columns), ties half."""
     gap = scores[labels][:, None] - scores[~labels][None, :]
     return (gap > 0) + 0.5 * (gap == 0)
 

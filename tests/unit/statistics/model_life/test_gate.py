@@ -38,7 +38,9 @@ def readings(quality=3.0, cutoff=0.5, seed=2, **changes):
 def judge(
     candidate, live=None, policy=POLICY, labels=LABELS, sites=SITES, patients=None
 ):
-    return judge_candidate(candidate, live, labels, sites, policy, patients)
+    return judge_candidate(
+        candidate, live, labels, sites, policy=policy, patients=patients
+    )
 
 
 def codes(judgement, weight):
@@ -116,7 +118,7 @@ def test_risks_that_are_off_fail_on_their_calibration_alone():
 
 
 def test_risks_are_judged_at_the_prevalence_of_the_test_images():
-    """Calibrated at another prevalence they are right once they are carried over, as the service does."""
+    """Risks calibrated at another prevalence are right after conversion, as in the service."""
     shifted = shift_prior(readings(8).risks, 0.5, 0.1)
     assert (
         judge(readings(8, risks=shifted, prevalence=0.1)).verdict is GateVerdict.PASSED

@@ -76,7 +76,7 @@ def test_the_same_scores_are_no_worse_than_themselves():
 
 
 def test_the_p_value_is_delongs_with_the_margin_added():
-    """With a margin of twice its standard error and no difference it is that of z = -2, as in a table."""
+    """No difference and a margin of two standard errors give P of z = -2, as in a table."""
     first, second, labels = paired_scores(np.random.default_rng(4), 100, 0.85, 0.9)
     paired = delong_test(first, second, labels)
     margin = 2 * paired.standard_error - paired.difference

@@ -144,25 +144,25 @@ def test_one_decision_for_all_has_no_kappa(pairs):
     assert (comparison.share, comparison.kappa, comparison.kappa_low) == (1, None, None)
 
 
-def test_a_single_case_is_compared_and_none_is_not():
-    single = PairedPredictions(
-        [0.4],
-        [0.6],
-        [0.1],
-        [0.2],
-        ["benign"],
-        ["malignant"],
-        ["north"],
-        [START],
-        [np.nan],
+def single_case_pairs():
+    return PairedPredictions(
+        live_scores=[0.4],
+        scores=[0.6],
+        live_risks=[0.1],
+        risks=[0.2],
+        live_decisions=["benign"],
+        decisions=["malignant"],
+        hospitals=["north"],
+        made_at=[START],
+        malignant=[np.nan],
     )
-    comparison = compare_models(single)
+
+
+def test_a_single_case_is_compared():
+    comparison = compare_models(single_case_pairs())
     assert (comparison.agreement.cases, comparison.agreement.share) == (1, 0)
-    assert compare_models(PairedPredictions([], [], [], [], [], [], [], [], [])) is None
 
 
-@pytest.mark.parametrize(
-    ("day", "begins"), [(22, "2026-11-16"), (23, "2026-11-23"), (29, "2026-11-23")]
-)
-def test_a_week_begins_on_monday(day, begins):
-    assert monday(datetime(2026, 11, day, 23, 59, tzinfo=UTC)) == begins
+def test_without_a_case_there_is_no_comparison():
+    no_cases = {field: [] for field in vars(single_case_pairs())}
+    assert compare_models(PairedPredictions(**no_cases)) is None

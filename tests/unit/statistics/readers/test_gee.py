@@ -23,7 +23,10 @@ def readers(seed, judges=4, cases=90, missing=0.0):
 
 
 def by_statsmodels(correct, clusters=None):
-    """Logits, covariance and correlation of the same regression; its rows have to come sorted by cluster."""
+    """Logits, covariance and correlation of the same regression.
+
+    Its rows must be sorted by cluster.
+    """
     case, judge = np.nonzero(~np.isnan(correct.T))
     model = sm.GEE(
         correct[judge, case],
@@ -87,10 +90,11 @@ def test_answers_that_are_not_judged_do_not_count():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_where_all_judge_all_each_interval_is_that_of_the_counts(seed):
-    """Whatever the correlation: the estimating equations of complete readings are solved by the counts alone.
+    """Whatever the correlation: the estimating equations of complete readings are solved by the
+    counts alone.
 
-    L19 prints two different intervals for two readers with 63 of 100 each, so its clusters were not single images, or
-    readings were missing; neither is published.
+    L19 prints two different intervals for two readers with 63 of 100 each, so its clusters were
+    not single images, or readings were missing; neither is published.
     """
     rates = gee_rates(readers(seed)).rates
     for rate in rates:

@@ -22,7 +22,11 @@ COV3 = 0.00023902837
 
 
 def components(readers, var, cov1, cov2, cov3):
-    """The covariance matrix of these components: of one AUC, of one reader, of one condition, of neither."""
+    """The covariance matrix of four components.
+
+    They are the variance of one AUC, and the covariances of one reader, of one condition, of
+    neither.
+    """
     same_reader = np.eye(readers, dtype=bool)
     same_condition = np.eye(2, dtype=bool)
     expected = (
@@ -46,7 +50,10 @@ def scores(random, readers=4, cases=80, gain=0.0):
 
 
 def test_van_dykes_aortic_dissections_give_the_published_test():
-    """Van Dyke 1993: five readers, two kinds of MR, 114 patients; figures as RJafroc 2 prints them (dataset02)."""
+    """Van Dyke 1993: five readers, two kinds of MR, 114 patients.
+
+    The figures are those that RJafroc 2 prints (dataset02).
+    """
     found = from_areas(VAN_DYKE, components(5, VAR, COV1, COV2, COV3), 114)
     assert found.f == pytest.approx(4.4563187, abs=1e-5)
     assert found.degrees_of_freedom == pytest.approx(15.259675, abs=1e-4)

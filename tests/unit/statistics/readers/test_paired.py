@@ -43,7 +43,10 @@ def test_mcnemar_is_that_of_statsmodels(
 
 
 def test_a_published_example():
-    """Approval of the prime minister in two surveys (Agresti, Categorical Data Analysis, 10.1.1): 150 against 86."""
+    """Approval of the prime minister in two surveys: 150 against 86.
+
+    Source: Agresti, Categorical Data Analysis, 10.1.1.
+    """
     test = mcnemar(*answers(794, 150, 86, 570))
     assert test.statistic == pytest.approx(63**2 / 236)
     assert test.p_value < 0.0001

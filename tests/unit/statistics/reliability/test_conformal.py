@@ -12,7 +12,7 @@ from shared.statistics import (
 
 
 def p_value(calibration, score):
-    """Vovk's: the share of the calibration cases, and of the case itself, that conform no better."""
+    """Vovk's p-value: the share of calibration cases and the case itself that conform no better."""
     return (np.sum(calibration <= score) + 1) / (calibration.size + 1)
 
 

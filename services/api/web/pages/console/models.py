@@ -1,4 +1,4 @@
-"""Models: gate judgement, comparison with the live model, shadow evaluation, promotion, rollback."""
+"""Models: validation, comparison with the live model, shadow evaluation, promotion, rollback."""
 
 from typing import Any
 
