@@ -148,7 +148,7 @@ class Settings(BaseSettings):
     fna_rule: str = "risk-band/ACR-2017/1"
     least_target_sensitivity: Sensitivity = 0.80
     most_target_sensitivity: Sensitivity = 0.99
-    """Bounds of an administrator's choice for the cut-off. Models hold cut-offs for 0.80 to 0.99."""
+    """Bounds of an administrator's choice. Models have cut-offs for 0.80 to 0.99."""
 
     gate_margin: Annotated[float, Field(gt=0, le=0.2)] = 0.05
     """The AUC by which a candidate may be worse than the live model.
@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     The margin of Rodriguez-Ruiz et al., JNCI 111:916 (2019), for a machine against radiologists.
     """
     gate_significance: Annotated[float, Field(ge=0.001, le=0.2)] = 0.05
-    """One-sided. A trial would take 0.025, but a shadow evaluation and a rollback follow the gate."""
+    """One-sided. A trial would take 0.025, but shadow evaluation and rollback follow the gate."""
     gate_sensitivity_floor: Annotated[float, Field(ge=0, le=1)] = 0.80
     """The share of malignant test images to be found.
 

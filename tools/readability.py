@@ -39,7 +39,7 @@ PRIVATE_NAMES = frozenset(
     else elsewhere enough every few fetched fitting for_ from_ further gave given gone got had
     has heard held hence here his into its itself kept known late later least less like lost
     made many marked meant mine more most much near needed neither nobody none_of nothing of of_
-    off on once one ones only onto other others ours out over own particulars past put rather
+    off on once one ones only onto other others ours out over own particulars past rather
     reached said same seen several shown so some somebody something soon spoken spoilt stood
     such taken tells that the theirs them then there these they thing things this those thus
     told too toward towards tried under upon used wanted was were what whatever when whence

@@ -59,8 +59,8 @@ class RetentionSweeper:
 
     def _erase_some(self, deadline: float) -> int:
         with self._ledger.system_session(ACTOR) as session:
-            due = session.retention.oldest_due(self._default_days, MAX_CASES)
-        due_in_time = takewhile(lambda _: time.monotonic() < deadline, due)
+            due_cases = session.retention.oldest_due(self._default_days, MAX_CASES)
+        due_in_time = takewhile(lambda _: time.monotonic() < deadline, due_cases)
         erased = sum(self._erase(case_id) for case_id in due_in_time)
         if erased:
             log().info("retention.erased", cases=erased)

@@ -32,10 +32,10 @@ def update_note(backups: BackupFolder, url: str) -> Withdrawals:
 
 def add_to_note(backups: BackupFolder, withdrawals: Withdrawals) -> Withdrawals:
     """Add withdrawals to the note. Earlier ones stay in it."""
-    known = read_note(backups) | withdrawals
-    content = {**vars(known), "keys": sorted(known.keys)}
+    merged = read_note(backups) | withdrawals
+    content = {**vars(merged), "keys": sorted(merged.keys)}
     write_private(backups.withdrawals_file, json.dumps(content, indent=1))
-    return known
+    return merged
 
 
 def read_note(backups: BackupFolder) -> Withdrawals:

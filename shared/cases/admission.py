@@ -32,7 +32,10 @@ class LimitReached(SeraError):
 
 class RateLimited(LimitReached):
     code = "rate-limited"
-    text = "This hospital may send {limit} cases a minute. Send this one again in {retry_after_s} s."
+    text = (
+        "This hospital may send {limit} cases a minute. Send this one again in "
+        "{retry_after_s} s."
+    )
 
 
 class QuotaReached(LimitReached):

@@ -19,8 +19,8 @@ A tap is a place in the network where features are read. A stage of convolutions
 {POOLED_TAP_NAMES}
 (over the whole crop, its middle half, the nodule, its rim, the tissue around it). The taps of the
 last such stage are also called `{Pool.AVERAGE}` and so on, without the stage. A fully connected
-layer is one tap, under its own name. The embedding is the tap before the network's last fully connected
-layer; tuning puts its layer of two classes there.
+layer is one tap, under its own name. The embedding is the tap before the network's last fully
+connected layer; tuning puts its layer of two classes there.
 
 """
 WEIGHTS_SECTION = """

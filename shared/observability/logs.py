@@ -1,4 +1,4 @@
-"""Logs as events: JSON lines with dotted names and bound ids. No data of a patient is ever bound."""
+"""Logs as events: JSON lines with dotted names and bound ids, and no data of a patient."""
 
 import logging
 import sys

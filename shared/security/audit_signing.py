@@ -38,8 +38,8 @@ class SealKeyUnwritable(SeraError):
 class SealKey:
     """Signs seals. `public` is the key with which others verify them."""
 
-    def __init__(self, secret: str, where: str) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(_decode_key(secret, where))
+    def __init__(self, secret: str, location: str) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(_decode_key(secret, location))
         self.public = _to_base64(self._key.public_key().public_bytes_raw())
 
     def sign(self, text: bytes) -> str:
@@ -82,11 +82,11 @@ def is_signed(seal: Seal) -> bool:
     return True
 
 
-def _decode_key(text: str, where: str) -> bytes:
+def _decode_key(text: str, location: str) -> bytes:
     try:
         return decode_key(text)
     except ValueError as error:
-        raise SealKeyUnusable(where=where) from error
+        raise SealKeyUnusable(where=location) from error
 
 
 def _to_base64(data: bytes) -> str:

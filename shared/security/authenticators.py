@@ -61,10 +61,10 @@ class Vault:
         try:
             return self._cipher().decrypt(nonce, ciphertext, person.bytes).decode()
         except InvalidTag as error:
-            raise PeopleKeyUnusable(where=self._where) from error
+            raise PeopleKeyUnusable(where=self._key_location) from error
 
     @property
-    def _where(self) -> str:
+    def _key_location(self) -> str:
         return "SERA_PEOPLE_KEY" if self._settings.people_key else str(self._path)
 
     def _cipher(self) -> AESGCM:
@@ -78,7 +78,7 @@ class Vault:
         except OSError as error:
             raise PeopleKeyUnwritable(path=self._path) from error
         except ValueError as error:
-            raise PeopleKeyUnusable(where=self._where) from error
+            raise PeopleKeyUnusable(where=self._key_location) from error
 
 
 def new_secret() -> str:

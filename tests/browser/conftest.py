@@ -53,7 +53,7 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="module")
 def chromium(chromium_path: str) -> Iterator[Browser]:
-    """Closed after each module: no test may call `asyncio.run` while Playwright's event loop runs."""
+    """Closed after each module: `asyncio.run` fails while Playwright's event loop runs."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path)
         yield browser

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.domain.roles import Role
-from trials.benchmarks.pages import SIGN_IN, WAYS, heard, paths, weighed
+from trials.benchmarks.pages import SIGN_IN, WAYS, paths, requested_urls, weighed
 
 MAX_BYTES = 200_000
 ROLE_BY_PATH = {
@@ -16,7 +16,7 @@ ROLE_BY_PATH = {
 @pytest.mark.parametrize("role", [None, *Role])
 def test_every_page_is_small_and_loads_from_this_server_only(open_page, stage, role):
     page = open_page(role)
-    urls = heard(page)
+    urls = requested_urls(page)
     for path in paths(role):
         assert page.goto(path).status == 200, path
         assert weighed(page) < MAX_BYTES, path

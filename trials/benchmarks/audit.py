@@ -2,10 +2,11 @@
 
     PYTHONPATH=. .venv/bin/python trials/benchmarks/audit.py [--rounds 300]
 
-Starts a PostgreSQL of its own. Times transactions of 16 events, as a batch of results writes them,
-in a database whose chain was taken off and in one that has it: for one hospital, for a batch of
-four hospitals, and with four writers at once on one chain. Then a whole batch's end (results,
-observations, events), and the proof of what was written. Only ratios within one run mean anything.
+The benchmark starts a PostgreSQL of its own. It times transactions of 16 events, the number that a
+batch of results writes, in a database without the chain and in one with it: for one hospital, for a
+batch of four hospitals, and with four concurrent writers on one chain. Then it times the end of a
+whole batch (results, observations, events) and the verification of the chain. Only ratios within
+one run mean anything.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -50,6 +52,9 @@ UNCHAINED = """
         ALTER COLUMN hash DROP NOT NULL;
 """
 DETAILS = '{"model": "' + "d" * 64 + '", "attempt": 1}'
+NEW_HOSPITAL = text(
+    "INSERT INTO hospitals (id, name) VALUES (gen_random_uuid(), :name) RETURNING id"
+)
 
 
 def main() -> None:
@@ -62,79 +67,98 @@ def main() -> None:
     ):
         with unchained.begin() as connection:
             connection.exec_driver_sql(UNCHAINED)
-        costs = []
+        chain_costs_ms = []
         for name, hospitals, writers in (
             ("one chain", 1, 1),
             ("four chains", 4, 1),
             ("four writers", 1, WRITERS),
         ):
-            without_ms, with_ms = interleaved(
-                unchained, chained, hospitals, writers, arguments.rounds
+            without_ms, with_ms = compare_writes(
+                unchained, chained, hospitals, writers, rounds=arguments.rounds
             )
-            costs.append(with_ms - without_ms)
+            chain_costs_ms.append(with_ms - without_ms)
             print(
                 f"{name:13} without {without_ms:7.2f} ms, with {with_ms:7.2f} ms for 16 events; "
                 f"ratio {with_ms / without_ms:.2f}"
             )
-        ended = batches(chained, arguments.rounds // 10)
+        batch_end_ms = time_batch_ends(chained, arguments.rounds // 10)
+        chain_share = chain_costs_ms[0] / batch_end_ms
         print(
-            f"a batch's end {ended:.2f} ms, of which the chain is {costs[0] / ended:.0%}"
+            f"the end of a batch takes {batch_end_ms:.2f} ms; the chain is {chain_share:.0%} of it"
         )
-        prove(chained)
+        verify_chains(chained)
 
 
-def interleaved(
+def compare_writes(
     unchained: Engine, chained: Engine, hospitals: int, writers: int, rounds: int
 ) -> tuple[float, float]:
-    """Median milliseconds of a transaction on either, in turns so that the machine's moods meet
-    both.
+    """Median milliseconds of a transaction without and with the chain.
+
+    The databases take turns, so that changes in the load of the machine affect both.
     """
-    ids_unchained = [added(unchained, number) for number in range(hospitals)]
-    ids_chained = [added(chained, number) for number in range(hospitals)]
+    unchained_ids = [add_hospital(unchained, number) for number in range(hospitals)]
+    chained_ids = [add_hospital(chained, number) for number in range(hospitals)]
     without_ms: list[float] = []
     with_ms: list[float] = []
     for _ in range(rounds // writers):
-        without_ms += together(writers, lambda: write(unchained, ids_unchained))
-        with_ms += together(writers, lambda: write(chained, ids_chained))
+        without_ms += time_concurrently(
+            writers, lambda: insert_events(unchained, unchained_ids)
+        )
+        with_ms += time_concurrently(
+            writers, lambda: insert_events(chained, chained_ids)
+        )
     return statistics.median(without_ms), statistics.median(with_ms)
 
 
-def together(writers: int, work: Callable[[], None]) -> list[float]:
+def time_concurrently(writers: int, work: Callable[[], None]) -> list[float]:
+    """Milliseconds of the same work in each of several threads."""
     if writers == 1:
-        return [timed(work)]
+        return [time_ms(work)]
     with ThreadPoolExecutor(writers) as pool:
-        return list(pool.map(lambda _: timed(work), range(writers)))
+        return list(pool.map(lambda _: time_ms(work), range(writers)))
 
 
-def write(engine: Engine, hospitals: list[UUID]) -> None:
-    told = sorted(hospitals * (EVENTS // len(hospitals)))
+def insert_events(engine: Engine, hospitals: list[UUID]) -> None:
+    hospital_of_events = sorted(hospitals * (EVENTS // len(hospitals)))
     with engine.begin() as connection:
-        connection.execute(INSERT, {"hospitals": told, "details": DETAILS})
+        connection.execute(
+            INSERT, {"hospitals": hospital_of_events, "details": DETAILS}
+        )
 
 
-def batches(engine: Engine, rounds: int) -> float:
+def time_batch_ends(engine: Engine, rounds: int) -> float:
     """Median milliseconds of the transaction that ends a batch of 16."""
     ledger = Ledger(engine.url.render_as_string(hide_password=False))
-    taken = []
+    times_ms = []
     for _ in range(rounds):
-        with ledger.system_session("bench") as system_session:
-            hospital = system_session.hospitals.ensure("bench")
-        with ledger.hospital_session(hospital, "bench") as hospital_session:
-            for _ in range(EVENTS):
-                hospital_session.jobs.create(
-                    hospital_session.cases.add(
-                        NewCase("a" * 64, 1, "png", 9, 9, 12.0, None, None)
-                    ),
-                    Priority.ROUTINE,
-                )
-        with ledger.system_session("bench") as system_session:
-            lease = system_session.queue.claim("bench", EVENTS, LEASE, 5)
+        submit_batch(ledger)
+        with ledger.system_session("bench") as session:
+            lease = session.queue.claim(
+                "bench", max_jobs=EVENTS, lease=LEASE, max_attempts=5
+            )
         results = {job.id: RESULT for job in lease.jobs}
-        taken.append(
-            timed(lambda held=lease.token, told=results: finish(ledger, held, told))
-        )
+        times_ms.append(time_ms(partial(finish, ledger, lease.token, results)))
     ledger.close()
-    return statistics.median(taken)
+    return statistics.median(times_ms)
+
+
+def submit_batch(ledger: Ledger) -> None:
+    with ledger.system_session("bench") as system_session:
+        hospital = system_session.hospitals.ensure("bench")
+    case = NewCase(
+        image_sha256="a" * 64,
+        image_bytes=1,
+        image_format="png",
+        width=9,
+        height=9,
+        size_mm=12.0,
+        roi=None,
+        external_id=None,
+    )
+    with ledger.hospital_session(hospital, "bench") as hospital_session:
+        for _ in range(EVENTS):
+            case_id = hospital_session.cases.add(case)
+            hospital_session.jobs.create(case_id, Priority.ROUTINE)
 
 
 def finish(ledger: Ledger, token: UUID, results: dict[UUID, Result]) -> None:
@@ -142,35 +166,36 @@ def finish(ledger: Ledger, token: UUID, results: dict[UUID, Result]) -> None:
         session.queue.finish(token, "d" * 64, results)
 
 
-def prove(engine: Engine) -> None:
+def verify_chains(engine: Engine) -> None:
     ledger = Ledger(engine.url.render_as_string(hide_password=False))
     trail = AuditTrailReader(ledger, "bench")
-    began = time.perf_counter()
+    start = time.perf_counter()
     findings = verify(trail.links(), trail.seals(), is_signed)
+    seconds = time.perf_counter() - start
     events = sum(findings.events.values())
     print(
-        f"proof of {events} events: {events / (time.perf_counter() - began):.0f} events/s; "
-        f"whole: {findings.is_intact}"
+        f"verification of {events} events: {events / seconds:.0f} events/s; "
+        f"intact: {findings.is_intact}"
     )
     ledger.close()
 
 
-def added(engine: Engine, number: int) -> UUID:
+def add_hospital(engine: Engine, number: int) -> UUID:
+    name = f"{number} {time.monotonic_ns()}"
     with engine.begin() as connection:
-        name = {"name": f"{number} {time.monotonic_ns()}"}
-        new = "INSERT INTO hospitals (id, name) VALUES (gen_random_uuid(), :name) RETURNING id"
-        return connection.execute(text(new), name).scalar_one()
+        hospital: UUID = connection.execute(NEW_HOSPITAL, {"name": name}).scalar_one()
+    return hospital
 
 
-def timed(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
+def time_ms(work: Callable[[], None]) -> float:
+    start = time.perf_counter()
     work()
-    return (time.perf_counter() - began) * 1000
+    return (time.perf_counter() - start) * 1000
 
 
 @contextmanager
 def database(url: str, name: str) -> Iterator[Engine]:
-    """A migrated one of its own."""
+    """A new database with all migrations."""
     server = create_engine(url, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(text(f'CREATE DATABASE "{name}"'))

@@ -1,13 +1,13 @@
-"""Compares the waiting times of a hospital beside one that floods SERA, and alone.
+"""Compares the waiting times of a hospital when it is alone and when another hospital floods SERA.
 
-PYTHONPATH=. .venv/bin/python -m trials.benchmarks.fairness [--flood 1000] [--cases 20] [--rounds 3]
-[--max-images 8]
+    PYTHONPATH=. .venv/bin/python -m trials.benchmarks.fairness \
+        [--flood 1000] [--cases 20] [--rounds 3] [--max-images 8]
 
-On a stack of its own, with a small bundle fitted on phantoms. The quiet hospital sends its cases at
-once; a wait is from a case's acceptance to its result, by the database's clock. Alone first; then
-beside the flood, which is put into the ledger at once, so that it waits in full when the quiet
-hospital sends, however fast the model is. Rounds alone are pooled, and so are those beside the
-flood. Only ratios within one run mean anything.
+The benchmark starts a stack of its own, with a small bundle fitted on phantoms. The quiet hospital
+sends its cases at once. A case waits from its acceptance to its result, by the database's clock.
+The first rounds have the quiet hospital alone, the next ones also the flood. All cases of the flood
+enter the ledger at once, so that the whole flood waits when the quiet hospital sends, however fast
+the model is. The rounds of each kind are pooled. Only ratios within one run mean anything.
 """
 
 import argparse
@@ -47,47 +47,47 @@ WAITS = sa.text(
     "ON r.job_id = j.id "
     "WHERE j.id = ANY(CAST(:jobs AS uuid[])) ORDER BY r.created_at"
 )
-LEFT = sa.text("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")
+UNFINISHED = sa.text("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")
 
 
 def main() -> None:
     arguments = _arguments()
-    told = {
+    worker_settings = {
         "SERA_BATCH_S": str(arguments.batch_s),
         "SERA_MAX_IMAGES": str(arguments.max_images),
     }
     with (
         tempfile.TemporaryDirectory() as home,
-        Stack(Path(home), arguments.port, extra_env=told) as stack,
+        Stack(Path(home), arguments.port, extra_env=worker_settings) as stack,
     ):
-        bench = Bench(stack)
-        bench.serve(arguments.recipe)
-        bench.round(arguments.cases, flood=0)  # warms everything up
-        alone = [bench.round(arguments.cases, flood=0) for _ in range(arguments.rounds)]
-        beside = [
-            bench.round(arguments.cases, arguments.flood)
-            for _ in range(arguments.rounds)
-        ]
-        bench.close()
-    report(alone, beside)
+        trial = FairnessTrial(stack)
+        trial.serve(arguments.recipe)
+        trial.run_round(arguments.cases, flood=0)  # warms everything up
+        waits_alone: list[float] = []
+        for _ in range(arguments.rounds):
+            waits_alone += trial.run_round(arguments.cases, flood=0)
+        waits_in_flood: list[float] = []
+        for _ in range(arguments.rounds):
+            waits_in_flood += trial.run_round(arguments.cases, flood=arguments.flood)
+        trial.close()
+    report(waits_alone, waits_in_flood)
 
 
-class Bench:
-    """A stack as two hospitals see it."""
+class FairnessTrial:
+    """A stack with a quiet hospital and a flooding one."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._ledger = Ledger(stack.database_url, pool_size=2)
-        urls = {
-            "database_url": stack.database_url,
-            "broker_url": stack.broker_url,
-            "objects_url": stack.objects_url,
-        }
-        settings = Settings(home=stack.home.root, port=stack.port, **urls)
-        self._quiet = ApiClient(
-            address(settings),
-            create_key(settings, Role.SUBMITTER, "quiet", "benchmark"),
+        settings = Settings(
+            home=stack.home.root,
+            port=stack.port,
+            database_url=stack.database_url,
+            broker_url=stack.broker_url,
+            objects_url=stack.objects_url,
         )
+        key = create_key(settings, Role.SUBMITTER, hospital="quiet", label="benchmark")
+        self._quiet_hospital = ApiClient(address(settings), key)
         self._objects = open_store(stack.objects_url)
 
     def serve(self, recipe_name: str | None) -> None:
@@ -95,53 +95,61 @@ class Bench:
         recipe = load_recipe(recipe_name) if recipe_name else read_recipe(SMALL_RECIPE)
         folder = self._stack.home.root / "bench"
         weights = WeightsFinder(Settings().weights_dir, Path("nowhere"))
-        save(
-            fit(phantom_samples(24, 0, recipe.roi.margin), recipe, weights),
-            folder,
-            synthetic=True,
-        )
+        samples = phantom_samples(24, 0, recipe.roi.margin)
+        save(fit(samples, recipe, weights), folder, synthetic=True)
         digest = publish(folder, self._objects)
         with self._ledger.system_session("bench") as session:
             session.models.store(
-                digest, "bench", recipe.name, None, synthetic=True, metrics={}
+                digest=digest,
+                name="bench",
+                recipe=recipe.name,
+                run_id=None,
+                synthetic=True,
+                metrics={},
             )
             session.models.promote(digest, "bench", "the benchmark asks for it")
 
-    def round(self, cases: int, flood: int) -> list[float]:
-        """Seconds that each case of the quiet hospital waited; the flood is read to its end before
-        the next round.
+    def run_round(self, cases: int, *, flood: int) -> list[float]:
+        """Seconds that each case of the quiet hospital waited.
 
-        Neither hospital has a past that counts when a flood begins, as if each had just come.
+        The round ends when the whole flood has its results. Before a flood the trial waits for the
+        window of the fairness rule, so that earlier cases of either hospital do not count.
         """
         if flood:
             time.sleep(FAIRNESS_WINDOW.total_seconds())
             self._flood(flood)
-        waits = self._answered(_send(self._quiet, cases))
-        left = self._left()
+        waits = self._wait_for_results(_send(self._quiet_hospital, cases))
+        unfinished = self._count_unfinished()
         print(
-            f"p95 {_p95(waits):6.2f} s beside {flood} cases, {left} left when the quiet "
+            f"p95 {_p95(waits):6.2f} s beside {flood} cases, {unfinished} left when the quiet "
             "hospital was done",
             flush=True,
         )
-        while self._left():
+        while self._count_unfinished():
             time.sleep(PAUSE_S)
         return waits
 
     def _flood(self, count: int) -> None:
-        """Let so many cases of the other hospital wait, the first of them being read."""
+        """Queue this many cases of the flooding hospital, and return once a worker has started."""
         images = [self._objects.put(_image(seed)) for seed in range(min(count, IMAGES))]
         with self._ledger.system_session("bench") as system_session:
             hospital = system_session.hospitals.ensure("flooding")
         with self._ledger.hospital_session(hospital, "bench") as hospital_session:
             for number in range(count):
-                image = images[number % IMAGES]
+                image = images[number % len(images)]
                 case = NewCase(
-                    image.sha256, image.size, "png", 128, 128, 14.5, None, None
+                    image_sha256=image.sha256,
+                    image_bytes=image.size,
+                    image_format="png",
+                    width=128,
+                    height=128,
+                    size_mm=14.5,
+                    roi=None,
+                    external_id=None,
                 )
-                hospital_session.jobs.create(
-                    hospital_session.cases.add(case), Priority.ROUTINE
-                )
-        while self._left() == count:
+                case_id = hospital_session.cases.add(case)
+                hospital_session.jobs.create(case_id, Priority.ROUTINE)
+        while self._count_unfinished() == count:
             time.sleep(PAUSE_S)
 
     def close(self) -> None:
@@ -161,7 +169,7 @@ class Bench:
 
     def _left(self) -> int:
         with self._ledger.engine.connect() as line:
-            return line.execute(LEFT).scalar_one()
+            return line.execute(UNFINISHED).scalar_one()
 
 
 def report(alone: Sequence[Sequence[float]], beside: Sequence[Sequence[float]]) -> None:
@@ -177,21 +185,19 @@ def report(alone: Sequence[Sequence[float]], beside: Sequence[Sequence[float]]) 
 
 
 def _send(api: ApiClient, count: int) -> list[str]:
+    """Submit cases with several clients; the ids of their jobs."""
     with ThreadPoolExecutor(CLIENTS) as pool:
-        return [
-            receipt["job_id"]
-            for receipt in pool.map(lambda seed: submit(api, _case(seed)), range(count))
-        ]
+        receipts = pool.map(lambda seed: submit(api, _case(seed)), range(count))
+        return [receipt["job_id"] for receipt in receipts]
 
 
 def _case(seed: int) -> CaseFile:
-    return CaseFile("image.png", _image(seed), 14.5)
+    return CaseFile(name="image.png", data=_image(seed), size_mm=14.5)
 
 
 def _image(seed: int) -> bytes:
-    return cv2.imencode(".png", draw(seed, size_px=128).pixels.astype(np.uint8))[
-        1
-    ].tobytes()
+    pixels = draw(seed, size_px=128).pixels.astype(np.uint8)
+    return cv2.imencode(".png", pixels)[1].tobytes()
 
 
 def _p95(waits: Sequence[float]) -> float:

@@ -1,5 +1,6 @@
-"""Milliseconds per region of interest of the handcrafted features: `python -m
-trials.benchmarks.features [SIDE_PX]`.
+"""Measures the milliseconds that the handcrafted features take for a region of interest.
+
+    python -m trials.benchmarks.features [SIDE_PX]
 """
 
 import sys
@@ -7,6 +8,7 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.features import FAMILIES, extract, feature_names
 from shared.phantoms import draw
@@ -15,7 +17,7 @@ ROUNDS = 40
 
 
 def milliseconds(
-    pixels: np.ndarray, mask: np.ndarray, families: tuple[str, ...]
+    pixels: NDArray[np.uint8], mask: NDArray[np.bool_], families: tuple[str, ...]
 ) -> float:
     """Median time of one extraction, warm."""
     extract(pixels, mask, families)
@@ -28,15 +30,15 @@ def milliseconds(
 
 
 def main(side_px: int) -> None:
-    """Print a table, one row for each family, then all."""
+    """Print a table with a row for each family and one for all of them together."""
     pixels = draw(0, size_px=side_px).pixels
     mask = np.ones((side_px, side_px), bool)
     print(f"{'families':24}{'features':>9}{'ms':>9}   ({side_px} x {side_px} px)")
-    for families in (*((family,) for family in FAMILIES), tuple(FAMILIES)):
+    single_families = [(family,) for family in FAMILIES]
+    for families in (*single_families, tuple(FAMILIES)):
         time_ms = milliseconds(pixels, mask, families)
-        print(
-            f"{'+'.join(families)[:23]:24}{len(feature_names(families)):9}{time_ms:9.2f}"
-        )
+        label = "+".join(families)[:23]
+        print(f"{label:24}{len(feature_names(families)):9}{time_ms:9.2f}")
 
 
 if __name__ == "__main__":

@@ -105,10 +105,10 @@ class InferenceService:
         model.
         """
         with self._ledger.system_session(self._settings.worker_name) as session:
-            lost = session.queue.reclaim(
+            reclaimed = session.queue.reclaim(
                 self._settings.max_attempts, lost_worker=self._settings.worker_name
             )
-        metrics.EXPIRED.inc(lost)
+        metrics.EXPIRED.inc(reclaimed)
         self._live.refresh()
 
     def _claim_batch(self, busy: bool = False) -> ClaimOutcome:

@@ -104,17 +104,17 @@ class ShadowService:
         self, model: ServedModel, live_results: list[LiveResult]
     ) -> list[tuple[LiveResult, ShadowResult]]:
         """The candidate's results. An image is left for later if an engine was away."""
-        reached: list[LiveResult] = []
+        readable_results: list[LiveResult] = []
         nodules: list[Nodule | SeraError] = []
         for live_result in live_results:
             nodule = self._nodule(live_result, model)
             if not isinstance(nodule, Unavailable):
-                reached.append(live_result)
+                readable_results.append(live_result)
                 nodules.append(nodule)
         outcomes = self._predict(model, nodules)
         return [
             (live_result, shadow_result(live_result, outcome, model))
-            for live_result, outcome in zip(reached, outcomes, strict=True)
+            for live_result, outcome in zip(readable_results, outcomes, strict=True)
         ]
 
     def _nodule(

@@ -33,7 +33,8 @@ GATEWAYS = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1)
 
 @pytest.fixture(autouse=True)
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hash costs a tenth of a second by intent: tests/unit/security/test_passwords.py holds its parameters."""
+    """A hash costs a tenth of a second by intent: tests/unit/security/test_passwords.py holds its
+    parameters."""
     monkeypatch.setattr(passwords, "HASHER", GATEWAYS)
     monkeypatch.setattr(passwords, "DUMMY_HASH", GATEWAYS.hash("nobody's"))
 
@@ -59,8 +60,10 @@ def make_key(ledger: Ledger) -> MakeKey:
 
 
 def key_of(ledger: Ledger, role: Role, hospital: str) -> str:
-    with ledger.system_session("test") as house:
-        return house.api_keys.create_text(role, house.hospitals.ensure(hospital), "test")
+    with ledger.system_session("test") as session:
+        return session.api_keys.create_text(
+            role, session.hospitals.ensure(hospital), "test"
+        )
 
 
 def with_key(gateway: TestClient, key: str) -> TestClient:
@@ -113,13 +116,13 @@ def make_person(ledger: Ledger) -> MakePerson:
         name: str | None = None,
     ) -> Person:
         home = hospital if role in HOSPITAL_ROLES else None
-        with ledger.system_session("test") as house:
-            hospital_id = house.hospitals.ensure(home) if home else None
-            made = house.people.create(
+        with ledger.system_session("test") as session:
+            hospital_id = session.hospitals.ensure(home) if home else None
+            made = session.people.create(
                 name or f"{role}-{uuid4().hex}", role, hospital_id, CHEAP.hash(PASSWORD)
             )
-        with ledger.engine.begin() as line:
-            line.execute(
+        with ledger.engine.begin() as connection:
+            connection.execute(
                 text("UPDATE people SET must_change = false WHERE id = :id"),
                 {"id": made.id},
             )
@@ -136,8 +139,8 @@ def signed_in(
 
     def seen(person: Person) -> TestClient:
         client = browser()
-        with ledger.system_session("test") as house:
-            token = house.sessions.create(person.id, session_lifetime(settings))
+        with ledger.system_session("test") as session:
+            token = session.sessions.create(person.id, session_lifetime(settings))
         client.cookies.set(SESSION_COOKIE, token)
         client.headers[CSRF_HEADER] = csrf_token(token)
         return client

@@ -6,7 +6,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from shared.cases.admission import MAX_RETRY_S, DEFAULT_RETRY_S, open_places, retry_after_s
+from shared.cases.admission import (
+    DEFAULT_RETRY_S,
+    MAX_RETRY_S,
+    open_places,
+    retry_after_s,
+)
 from shared.domain.roles import Role
 from tests.support.app import create_app
 from tests.support.builders import form, png
@@ -44,13 +49,14 @@ def sent(client, number, **fields):
 
 def spend(ledger, tokens, seconds_ago=0.0):
     """Leave this many tokens in every bucket, as they were some seconds ago."""
-    with ledger.engine.begin() as line:
-        told = {"tokens": tokens, "ago": seconds_ago}
-        line.execute(
+    with ledger.engine.begin() as connection:
+        fields = {"tokens": tokens, "ago": seconds_ago}
+        connection.execute(
             text(
-                "UPDATE allowances SET tokens = :tokens, filled_at = clock_timestamp() - :ago * interval '1 s'"
+                "UPDATE allowances SET tokens = :tokens, filled_at = clock_timestamp() - :ago * "
+                "interval '1 s'"
             ),
-            told,
+            fields,
         )
 
 
@@ -81,9 +87,9 @@ def test_the_bucket_fills_with_time_and_never_over_a_minutes_worth(
     limited(rate_per_minute=10)
     sent(north, 9)
     spend(ledger, 0, seconds_ago=30)
-    assert [each.status_code for each in sent(north, 5)] == [202] * 4 + [429]
+    assert [item.status_code for item in sent(north, 5)] == [202] * 4 + [429]
     spend(ledger, 0, seconds_ago=3600)
-    assert [each.status_code for each in sent(north, 10)] == [202] * 9 + [429]
+    assert [row.status_code for row in sent(north, 10)] == [202] * 9 + [429]
 
 
 def test_a_clock_set_back_locks_nobody_out(north, limited, ledger):
@@ -124,13 +130,14 @@ def test_cases_under_way_are_limited_and_a_finished_one_makes_room(north, limite
 def test_what_comes_back_later_follows_the_pace(north, limited, ledger):
     limited(inflight_quota=2)
     first = sent(north, 1)[0].json()
-    with ledger.system_session("w1") as house:
-        hospital = house.hospitals.find("north").id
-    with ledger.engine.begin() as line:
-        line.execute(
+    with ledger.system_session("w1") as session:
+        hospital = session.hospitals.find("north").id
+    with ledger.engine.begin() as connection:
+        connection.execute(
             text(
                 "INSERT INTO results (id, job_id, hospital_id, model_digest, body, created_at) "
-                "SELECT gen_random_uuid(), :job, :hospital, n, '{}', clock_timestamp() - interval '50 s' "
+                "SELECT gen_random_uuid(), :job, :hospital, n, '{}', clock_timestamp() - interval "
+                "'50 s' "
                 "FROM generate_series(1, 10) n"
             ),
             {"job": UUID(first["job_id"]), "hospital": hospital},
@@ -151,7 +158,7 @@ def test_a_full_queue_refuses_all_but_urgent_cases(settings, make_key):
     with TestClient(create_app(small), headers=headers) as north:
         admission = north.app.state.dependencies.acceptance.admission
         assert sent(north, 1)[0].status_code == 202
-        admission._all_waiting.cache_clear()
+        admission._count_waiting.cache_clear()
         assert refused(sent(north, 1)[0], "queue-full") == DEFAULT_RETRY_S
         assert sent(north, 1, priority="urgent")[0].status_code == 202
 
@@ -172,8 +179,8 @@ def test_nothing_is_stored_of_a_refused_case(north, limited, gateway):
     image = png(7)
     assert sent(north, 1)[0].status_code == 202
     refused(sent(north, 1, image=image)[0], "rate-limited")
-    kept = gateway.app.state.dependencies.objects
-    assert not kept.exists(sha256(image).hexdigest())
+    objects = gateway.app.state.dependencies.objects
+    assert not objects.exists(sha256(image).hexdigest())
 
 
 def test_limits_are_an_operators_to_set_and_the_hospitals_to_see(
@@ -187,11 +194,11 @@ def test_limits_are_an_operators_to_set_and_the_hospitals_to_see(
         ).status_code
         == 200
     )
-    told = north.get("/v1/hospital").json()
+    body = north.get("/v1/hospital").json()
     assert (
-        told["weight"],
-        told["rate_per_minute"],
-        told["in_use"]["inflight_quota"],
+        body["weight"],
+        body["rate_per_minute"],
+        body["in_use"]["inflight_quota"],
     ) == (
         5,
         60,
@@ -228,4 +235,9 @@ def test_places_kept_for_urgent_cases_are_rounded_up_and_leave_one():
 
 
 def test_a_wait_is_told_in_whole_seconds_within_bounds():
-    assert [retry_after_s(exact) for exact in (0, 0.2, 1.1, 1e9)] == [1, 1, 2, MAX_RETRY_S]
+    assert [retry_after_s(exact) for exact in (0, 0.2, 1.1, 1e9)] == [
+        1,
+        1,
+        2,
+        MAX_RETRY_S,
+    ]

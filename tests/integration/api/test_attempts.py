@@ -31,7 +31,7 @@ def test_an_unknown_name_a_wrong_password_and_a_disabled_account_get_one_answer(
     assert [answer.status_code for answer in answers] == [401, 401, 401]
     assert len({answer.text for answer in answers}) == 1
     assert {answer.json()["code"] for answer in answers} == {"sign-in-refused"}
-    whys = [each["details"] for each in events(operator, "person.refused")]
+    whys = [event["details"] for event in events(operator, "person.refused")]
     assert whys == [
         {"person": str(person.id), "why": "password"},
         {"why": "unknown"},
@@ -51,9 +51,9 @@ def test_wrong_passwords_lock_a_name_for_longer_each_time_and_the_right_one_does
 ):
     person = make_person(name="reader-1")
     page = browser()
-    assert [sign_in(page, "reader-1", "wrong").status_code for _ in range(FREE_ATTEMPTS)] == [
-        401
-    ] * FREE_ATTEMPTS
+    assert [
+        sign_in(page, "reader-1", "wrong").status_code for _ in range(FREE_ATTEMPTS)
+    ] == [401] * FREE_ATTEMPTS
     for doubled in (1, 2):
         locked = sign_in(page, "reader-1")
         assert (locked.status_code, locked.json()["code"]) == (429, "sign-in-locked")
@@ -70,8 +70,8 @@ def test_wrong_passwords_lock_a_name_for_longer_each_time_and_the_right_one_does
 
 def test_no_lock_is_longer_than_the_longest(browser, make_person, ledger):
     make_person(name="reader-1")
-    with ledger.engine.begin() as line:
-        line.execute(text("UPDATE people SET failures = 1000000"))
+    with ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE people SET failures = 1000000"))
     sign_in(browser(), "reader-1", "wrong")
     left = int(sign_in(browser(), "reader-1").headers["Retry-After"])
     assert MAX_LOCK_S - 20 <= left <= MAX_LOCK_S
@@ -82,12 +82,14 @@ def test_a_name_that_nobody_has_is_locked_like_one_that_somebody_has(
 ):
     make_person(name="reader-1")
     page = browser()
-    told = {}
+    fields = {}
     for name in ("reader-1", "nobody"):
         answers = [sign_in(page, name, "wrong") for _ in range(FREE_ATTEMPTS + 1)]
-        told[name] = [(answer.status_code, answer.json()["code"]) for answer in answers]
-    assert told["reader-1"] == told["nobody"]
-    assert told["nobody"][-1] == (429, "sign-in-locked")
+        fields[name] = [
+            (answer.status_code, answer.json()["code"]) for answer in answers
+        ]
+    assert fields["reader-1"] == fields["nobody"]
+    assert fields["nobody"][-1] == (429, "sign-in-locked")
 
 
 def test_guesses_sent_all_at_once_are_not_looked_at_more_often(
@@ -143,11 +145,11 @@ def test_a_hash_of_old_parameters_is_made_anew_at_the_next_sign_in(
     browser, make_person, ledger
 ):
     make_person(name="reader-1")
-    with ledger.engine.connect() as line:
+    with ledger.engine.connect() as connection:
         for stale in (True, False):
-            kept = line.scalar(text("SELECT password_hash FROM people"))
+            kept = connection.scalar(text("SELECT password_hash FROM people"))
             assert passwords.needs_rehash(kept) is stale
-            line.rollback()
+            connection.rollback()
             entered(browser(), "reader-1")
 
 
@@ -178,7 +180,7 @@ def test_a_flood_of_sign_ins_is_told_to_come_back(
     answer = sign_in(browser(), "reader-1")
     assert (answer.status_code, answer.json()["code"]) == (429, "sign-in-busy")
     assert int(answer.headers["Retry-After"]) > 0
-    with ledger.system_session("test") as house:
-        assert house.people.all()[0].failures == 0
+    with ledger.system_session("test") as session:
+        assert session.people.all()[0].failures == 0
     hashers._max_pending = 1
     assert sign_in(browser(), "reader-1").status_code == 201

@@ -15,7 +15,7 @@ from shared.domain.audit.verification import verify
 from shared.domain.roles import Role
 from shared.ledger.audit import verification as proving
 from shared.ledger.hospitals.repository import Caller
-from shared.security.audit_signing import seal_key, is_signed
+from shared.security.audit_signing import is_signed, seal_key
 from tests.support.app import create_app
 from tests.support.builders import form, png, result
 from tests.support.statement_counter import count_statements
@@ -29,10 +29,10 @@ SECRETS = ("Jane-Doe", "MRN-4711")
 def done(north, ledger):
     """A case with its result."""
     receipt = north.post("/v1/cases", **form(external_id=SECRETS[0])).json()
-    with ledger.system_session("w") as house:
-        lease = house.queue.claim("w", 1, LEASE, 5)
-    with ledger.system_session("w") as house:
-        house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: result(risk=0.4)})
+    with ledger.system_session("w") as session:
+        lease = session.queue.claim("w", 1, LEASE, 5)
+    with ledger.system_session("w") as session:
+        session.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: result(risk=0.4)})
     return receipt
 
 
@@ -44,9 +44,9 @@ def trail(as_role):
 
 def reads(trail):
     return [
-        (each["event"], each["job_id"])
-        for each in trail()
-        if each["event"].endswith(".read")
+        (item["event"], item["job_id"])
+        for item in trail()
+        if item["event"].endswith(".read")
     ]
 
 
@@ -75,10 +75,10 @@ def test_reads_of_a_case_and_of_its_explanation_are_on_record(
     north.get(done["links"]["case"])
     assert north.get(done["links"]["explanation"]).status_code == 202
     assert reads(trail) == [(Event.CASE_READ, None)]
-    with ledger.system_session("w") as house:
-        wanted = house.explanation_queue.claim_next()
+    with ledger.system_session("w") as session:
+        wanted = session.explanation_queue.claim_next()
         stored = gateway.app.state.dependencies.objects.put(png())
-        house.explanation_queue.finish(wanted, stored.sha256, None)
+        session.explanation_queue.finish(wanted, stored.sha256, None)
     assert north.get(done["links"]["explanation"]).status_code == 200
     assert reads(trail) == [
         (Event.CASE_READ, None),
@@ -94,7 +94,7 @@ def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_f
         key = session.api_keys.create(Role.READER, north, "test").key
     caller = Caller(key.id, Role.READER, north)
     subjects = [(uuid4(), uuid4()) for _ in range(3)]
-    read_audit = ReadAudit(most=2)
+    read_audit = ReadAudit(max_remembered=2)
     questions = []
     for subject in (*subjects, subjects[2], subjects[0]):
         with (
@@ -102,7 +102,9 @@ def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_f
             ledger.hospital_session(north, caller.actor) as session,
         ):
             read_audit.record_reads(session, caller, Event.RESULT_READ, [subject])
-        questions.append(any("FROM audit_events" in each for each in count.statements))
+        questions.append(
+            any("FROM audit_events" in statement for statement in count.statements)
+        )
     assert questions == [True, True, True, False, True]
     with ledger.hospital_session(north, caller.actor) as session:
         events = [entry.event for entry in session.audit.page()]
@@ -143,12 +145,12 @@ def test_a_hospital_cannot_export_anothers_trail_and_an_auditor_can(
     as_role, done, make_key, ledger
 ):
     make_key(hospital="south")
-    with ledger.system_session("test") as house:
-        south = house.hospitals.find("south").id
+    with ledger.system_session("test") as session:
+        south = session.hospitals.find("south").id
     admin = as_role(Role.HOSPITAL_ADMIN)
     auditor = as_role(Role.AUDITOR)
     unknown, other = (
-        admin.get(f"/v1/audit/export?hospital={each}") for each in (uuid4(), south)
+        admin.get(f"/v1/audit/export?hospital={item}") for item in (uuid4(), south)
     )
     assert (other.status_code, other.json()) == (404, unknown.json())
     assert str(south) not in admin.get("/v1/audit/export").text
@@ -172,9 +174,9 @@ def test_nothing_that_a_hospital_wrote_of_a_patient_enters_the_trail(
         == 201
     )
     north.get(done["links"]["case"])
-    told = as_role(Role.AUDITOR).get("/v1/audit/export").text
-    assert "outcome.recorded" in told
-    assert [secret for secret in SECRETS if secret in told] == []
+    text = as_role(Role.AUDITOR).get("/v1/audit/export").text
+    assert "outcome.recorded" in text
+    assert [secret for secret in SECRETS if secret in text] == []
 
 
 def test_the_trail_is_searched_and_read_from_its_newest_end(
@@ -184,8 +186,8 @@ def test_the_trail_is_searched_and_read_from_its_newest_end(
 
     def found(**asked):
         return [
-            each["event"]
-            for each in auditor.get(
+            item["event"]
+            for item in auditor.get(
                 "/v1/audit", params={"newest": True, **asked}
             ).json()
         ]
@@ -200,8 +202,8 @@ def test_the_trail_is_searched_and_read_from_its_newest_end(
         == []
     )
     every = auditor.get("/v1/audit?newest=true").json()
-    assert [each["id"] for each in every] == sorted(
-        (each["id"] for each in every), reverse=True
+    assert [row["id"] for row in every] == sorted(
+        (entry["id"] for entry in every), reverse=True
     )
     rest = auditor.get(f"/v1/audit?newest=true&before={every[1]['id']}").json()
     assert rest == every[2:]
@@ -210,23 +212,23 @@ def test_the_trail_is_searched_and_read_from_its_newest_end(
 @pytest.fixture
 def sealed(settings, ledger, done):
     Sealer(ledger, lambda: seal_key(settings)).seal()
-    with ledger.system_session("test") as house:
-        return str(house.hospitals.find("north").id)
+    with ledger.system_session("test") as session:
+        return str(session.hospitals.find("north").id)
 
 
 def test_the_gateway_proves_the_trail_and_tells_how_far_its_seals_reach(
     as_role, sealed, settings
 ):
     auditor = as_role(Role.AUDITOR)
-    told = auditor.get("/v1/audit/verify").json()
-    assert (told["whole"], told["wrong"], told["next"], told["trusted"]) == (
+    body = auditor.get("/v1/audit/verify").json()
+    assert (body["whole"], body["wrong"], body["next"], body["trusted"]) == (
         True,
         [],
         None,
         True,
     )
-    assert told["keys"] == [seal_key(settings).public]
-    lines = {each["hospital"]: each for each in told["chains"]}
+    assert body["keys"] == [seal_key(settings).public]
+    lines = {chain["hospital"]: chain for chain in body["chains"]}
     assert lines["north"]["chain"] == sealed
     assert (
         lines["north"]["sealed"]
@@ -234,33 +236,33 @@ def test_the_gateway_proves_the_trail_and_tells_how_far_its_seals_reach(
         == lines["north"]["events"]
         > 3
     )
-    assert all(each["ended"] for each in told["chains"])
+    assert all(item["ended"] for item in body["chains"])
 
 
 def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_told(
     as_role, sealed, ledger
 ):
     admin, other, auditor = (
-        as_role(*each)
-        for each in (
+        as_role(*item)
+        for item in (
             (Role.HOSPITAL_ADMIN,),
             (Role.HOSPITAL_ADMIN, "south"),
             (Role.AUDITOR,),
         )
     )
-    with ledger.engine.begin() as line:
-        line.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        line.exec_driver_sql(
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql(
             f"UPDATE audit_events SET actor = 'x' WHERE number = 2 AND chain = '{sealed}'"
         )
     for client in (admin, auditor):
-        told = client.get("/v1/audit/verify").json()
-        assert (told["whole"], told["found"]) == (False, 1)
-        assert told["wrong"][0]["sentence"].startswith(
+        body = client.get("/v1/audit/verify").json()
+        assert (body["whole"], body["found"]) == (False, 1)
+        assert body["wrong"][0]["sentence"].startswith(
             f"Event 2 of chain {sealed} was changed"
         )
-        told = auditor.get("/v1/audit/verify", headers={"Accept-Language": "ko"}).json()
-        assert told["wrong"][0]["sentence"].startswith(
+        body = auditor.get("/v1/audit/verify", headers={"Accept-Language": "ko"}).json()
+        assert body["wrong"][0]["sentence"].startswith(
             f"사슬 {sealed}의 이벤트 2: 변경되었습니다."
         )
     assert other.get("/v1/audit/verify").json()["whole"]
@@ -269,7 +271,7 @@ def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_to
 
 def test_a_proof_goes_on_where_the_answer_before_it_ended(as_role, sealed, monkeypatch):
     monkeypatch.setattr(proving, "PAGE_EVENTS", 2)
-    monkeypatch.setattr(service, "PROVE_MOST", 2)
+    monkeypatch.setattr(service, "PROOF_MAX_EVENTS", 2)
     auditor = as_role(Role.AUDITOR)
     cursor = None
     parts = []
@@ -282,9 +284,9 @@ def test_a_proof_goes_on_where_the_answer_before_it_ended(as_role, sealed, monke
         cursor = parts[-1]["next"]
     assert len(parts) > 2
     read = [
-        each for part in parts for each in part["chains"] if each["chain"] == sealed
+        chain for part in parts for chain in part["chains"] if chain["chain"] == sealed
     ]
-    assert sum(each["events"] for each in read) == read[-1]["number"]
+    assert sum(item["events"] for item in read) == read[-1]["number"]
     assert all(part["whole"] for part in parts)
 
 

@@ -24,8 +24,8 @@ def totp(make_person, signed_in):
 
 def forget_use(ledger):
     """As if the last code had been used some time ago."""
-    with ledger.engine.begin() as line:
-        line.execute(text("UPDATE people SET totp_step = totp_step - 2"))
+    with ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE people SET totp_step = totp_step - 2"))
 
 
 def sign_in(client, **more):
@@ -49,21 +49,21 @@ def test_with_an_authenticator_the_password_alone_opens_nothing(
     assert sign_in(browser(), totp=shown.now()).json()["totp"] is True
     trail = as_role("operator").get("/v1/audit?limit=1000").json()
     assert [
-        each["details"]["why"] for each in trail if each["event"] == "person.refused"
+        item["details"]["why"] for item in trail if item["event"] == "person.refused"
     ] == [
         "code-missing",
         "code",
     ]
-    assert [each["event"] for each in trail if each["event"].startswith("totp")] == [
+    assert [row["event"] for row in trail if row["event"].startswith("totp")] == [
         "totp.on"
     ]
 
 
 def test_a_used_code_is_refused_and_so_is_the_one_that_confirmed(totp, browser, ledger):
     _, shown, _ = totp
-    with ledger.engine.connect() as line:
+    with ledger.engine.connect() as connection:
         used = pyotp.HOTP(shown.secret).at(
-            line.scalar(text("SELECT totp_step FROM people"))
+            connection.scalar(text("SELECT totp_step FROM people"))
         )
     assert sign_in(browser(), totp=used).status_code == 403
     forget_use(ledger)
@@ -81,8 +81,8 @@ def test_a_recovery_code_opens_once(totp, browser, ledger):
         403,
         201,
     ]
-    with ledger.engine.connect() as line:
-        kept = line.scalar(text("SELECT recovery FROM people"))
+    with ledger.engine.connect() as connection:
+        kept = connection.scalar(text("SELECT recovery FROM people"))
     assert len(codes) == 10
     assert len(kept) == 8
     assert codes[5] not in str(kept)
@@ -90,26 +90,26 @@ def test_a_recovery_code_opens_once(totp, browser, ledger):
 
 def test_wrong_codes_lock_and_a_missing_one_is_no_guess(totp, browser):
     *_, codes = totp
-    assert [sign_in(browser()).status_code for _ in range(FREE_ATTEMPTS + 1)] == [401] * (
-        FREE_ATTEMPTS + 1
-    )
-    assert [sign_in(browser(), totp="000000x").status_code for _ in range(FREE_ATTEMPTS)] == [
-        403
-    ] * FREE_ATTEMPTS
+    assert [sign_in(browser()).status_code for _ in range(FREE_ATTEMPTS + 1)] == [
+        401
+    ] * (FREE_ATTEMPTS + 1)
+    assert [
+        sign_in(browser(), totp="000000x").status_code for _ in range(FREE_ATTEMPTS)
+    ] == [403] * FREE_ATTEMPTS
     assert sign_in(browser(), totp=codes[0]).json()["code"] == "sign-in-locked"
 
 
 def test_the_secret_is_kept_encrypted(totp, ledger):
     _, shown, _ = totp
-    with ledger.engine.connect() as line:
-        kept = bytes(line.scalar(text("SELECT totp_secret FROM people")))
+    with ledger.engine.connect() as connection:
+        kept = bytes(connection.scalar(text("SELECT totp_secret FROM people")))
     assert shown.secret.encode() not in kept
 
 
 def test_an_authenticator_is_removed_with_the_password_and_a_code_only(totp, browser):
     page, _, codes = totp
-    told = [("wrong", codes[0], "password-wrong"), (PASSWORD, "000000x", "totp-wrong")]
-    for password, code, problem in told:
+    rows = [("wrong", codes[0], "password-wrong"), (PASSWORD, "000000x", "totp-wrong")]
+    for password, code, problem in rows:
         answer = page.post(
             "/v1/session/totp/remove", json={"password": password, "code": code}
         )
@@ -144,9 +144,9 @@ def test_an_administrators_reset_removes_it(totp, as_role, browser):
     admin = as_role("hospital_admin")
     (person,) = admin.get("/v1/people").json()
     assert person["totp_since"]
-    again = admin.post(f"/v1/people/{person['id']}/reset").json()
-    told = {"name": "reader-1", "password": again["one_time_password"]}
-    assert browser().post("/v1/session", json=told).json()["totp"] is False
+    body = admin.post(f"/v1/people/{person['id']}/reset").json()
+    fields = {"name": "reader-1", "password": body["one_time_password"]}
+    assert browser().post("/v1/session", json=fields).json()["totp"] is False
 
 
 def test_a_key_has_no_authenticator(north):

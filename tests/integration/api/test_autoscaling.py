@@ -9,7 +9,7 @@ from shared.domain.training.states import Split, StepKind
 from shared.ledger.datasets.repository import LabelledImage
 from shared.ledger.training.steps import NewStep
 from tests.support.builders import form, png
-from tests.support.kubernetes import lying_there, by_name, walk
+from tests.support.kubernetes import by_name, lying_there, walk
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def scrape(gateway):
 
 def test_each_trigger_finds_one_figure(scrape):
     figures = scrape()
-    asked = [
-        each
-        for thing in of(lying_there(), "ScaledObject").values()
-        for each in walk(thing, "valueLocation")
+    rows = [
+        item
+        for thing in by_name(lying_there(), "ScaledObject").values()
+        for item in walk(thing, "valueLocation")
     ]
-    assert len(asked) == 3
-    assert [figures.get(each) for each in asked] == [[0.0]] * 3
+    assert len(rows) == 3
+    assert [figures.get(row) for row in rows] == [[0.0]] * 3
 
 
 def test_waiting_cases_and_open_steps_are_counted_from_the_ledger(
@@ -47,19 +47,23 @@ def test_waiting_cases_and_open_steps_are_counted_from_the_ledger(
 ):
     for seed in range(3):
         assert as_role().post("/v1/cases", **form(png(seed))).status_code == 202
-    with ledger.system_session("test") as house:
-        dataset = house.datasets.ensure("set")
-        house.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
-        house.runs.request(dataset, house.versions.freeze(dataset).id, "light", 0)
-        plan = house.steps.claim("me", timedelta(minutes=5), 3)
+    with ledger.system_session("test") as session:
+        dataset = session.datasets.ensure("set")
+        session.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
+        session.runs.request(dataset, session.versions.freeze(dataset).id, "light", 0)
+        plan = session.steps.claim("me", timedelta(minutes=5), 3)
         left = NewStep("left", StepKind.FEATURES)
         right = NewStep("right", StepKind.FEATURES)
-        house.steps.finish(
+        session.steps.finish(
             plan.token,
             {},
-            (left, right, NewStep("both", StepKind.TABLE, prerequisites=("left", "right"))),
+            (
+                left,
+                right,
+                NewStep("both", StepKind.TABLE, prerequisites=("left", "right")),
+            ),
         )
-        house.steps.claim("me", timedelta(minutes=5), 3)
+        session.steps.claim("me", timedelta(minutes=5), 3)
     figures = scrape()
     assert figures['sera_jobs{state="queued"}'] == [3.0]
     assert figures["sera_oldest_queued_seconds"][0] > 0

@@ -63,10 +63,10 @@ def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, le
         "message": None,
         "facts": None,
     }
-    with ledger.system_session("test") as house:
+    with ledger.system_session("test") as session:
         rows = {
             row.image_sha256: row
-            for row in house.datasets.images(house.datasets.find("set").id)
+            for row in session.datasets.images(session.datasets.find("set").id)
         }
     held = rows[sha(png(1))]
     assert (held.mask_sha256, held.split, held.site) == (sha(mask(1)), "test", "north")

@@ -17,9 +17,9 @@ def told(tmp_path_factory):
 def stored(ledger, told):
     """The digest of a model that is kept with its card, and live."""
     digest = told["model"]["digest"]
-    with ledger.system_session("test") as house:
-        house.models.store(digest, "small", "small", None, True, {}, card=told)
-        house.models.promote(digest, "test", None)
+    with ledger.system_session("test") as session:
+        session.models.store(digest, "small", "small", None, True, {}, card=told)
+        session.models.promote(digest, "test", None)
     return digest
 
 
@@ -46,8 +46,8 @@ def test_without_a_key_there_is_no_card(gateway, stored):
 
 
 def test_a_model_from_before_cards_says_how_to_get_one(north, ledger):
-    with ledger.system_session("test") as house:
-        house.models.store("cd" * 32, "old", "light", None, False, {})
+    with ledger.system_session("test") as session:
+        session.models.store("cd" * 32, "old", "light", None, False, {})
     answer = north.get("/v1/models/old/card")
     assert (answer.status_code, answer.json()["code"]) == (404, "card-missing")
     assert "./sera card" in answer.json()["detail"]

@@ -115,8 +115,8 @@ def test_another_frame_under_the_same_key_is_another_body(north):
 
 def test_without_a_frame_the_fingerprint_is_what_it_was_before_frames_could_be_chosen():
     """So that a repeat of a submission of before the change still gets its answer."""
-    told = ["a" * 64, 14.5, None, None, "routine"]
-    before = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    rows = ["a" * 64, 14.5, None, None, "routine"]
+    before = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
     plain = Submission(image=BytesIO(), size_mm=14.5)
     assert (
         plain.fingerprint("a" * 64)
@@ -129,8 +129,11 @@ def test_the_same_key_and_body_get_the_same_answer_and_another_body_409(north):
     key = {"Idempotency-Key": str(uuid4())}
     first, again = (north.post("/v1/cases", **form(), headers=key) for _ in range(2))
     assert again.json() == first.json()
-    other = north.post("/v1/cases", **form(size_mm=15), headers=key)
-    assert (other.status_code, other.json()["code"]) == (409, "idempotency-key-reused")
+    answer = north.post("/v1/cases", **form(size_mm=15), headers=key)
+    assert (answer.status_code, answer.json()["code"]) == (
+        409,
+        "idempotency-key-reused",
+    )
     assert len(north.get("/v1/jobs").json()["jobs"]) == 1
 
 
@@ -192,19 +195,27 @@ def test_an_roi_that_cannot_be_is_refused(north, roi, code):
 
 
 def test_what_the_reader_saw_is_kept_and_assessed_beside_the_model(north, gateway):
-    receipt = north.post("/v1/cases", **form(descriptors=json.dumps(DESCRIPTORS_EXAMPLE))).json()
+    receipt = north.post(
+        "/v1/cases", **form(descriptors=json.dumps(DESCRIPTORS_EXAMPLE))
+    ).json()
     case = north.get(receipt["links"]["case"]).json()
     assert case["descriptors"] == {**DESCRIPTORS_EXAMPLE, "eccentric": False}
-    own = case["reader_assessment"]
-    assert (own["points"], own["level"], own["advice"][0]["threshold_mm"]) == (
+    reader_assessment = case["reader_assessment"]
+    assert (
+        reader_assessment["points"],
+        reader_assessment["level"],
+        reader_assessment["advice"][0]["threshold_mm"],
+    ) == (
         7,
         "TR5",
         10,
     )
-    assert own["advice"][0]["text"].startswith("FNA recommended: 14.5 mm reaches")
-    with gateway.app.state.dependencies.ledger.system_session("test") as house:
+    assert reader_assessment["advice"][0]["text"].startswith(
+        "FNA recommended: 14.5 mm reaches"
+    )
+    with gateway.app.state.dependencies.ledger.system_session("test") as session:
         trail = json.dumps(
-            [link.details for _, link in house.audit.links(None, 1000)], default=str
+            [link.details for _, link in session.audit.links(None, 1000)], default=str
         )
     assert "hypoechoic" not in trail
 
@@ -242,14 +253,14 @@ def test_other_descriptors_under_the_same_key_are_another_body_but_no_other_nodu
 def test_descriptors_count_in_the_fingerprint_by_what_they_say():
     plain = Submission(image=BytesIO(), size_mm=14.5)
     foci = (["rim", "punctate"], ["punctate", "rim"], ["rim"])
-    said = [
-        replace(plain, descriptors=parse_descriptors({**DESCRIPTORS_EXAMPLE, "foci": each})).fingerprint(
-            "a" * 64
-        )
-        for each in foci
+    rows = [
+        replace(
+            plain, descriptors=parse_descriptors({**DESCRIPTORS_EXAMPLE, "foci": item})
+        ).fingerprint("a" * 64)
+        for item in foci
     ]
-    assert said[0] == said[1]
-    assert len({plain.fingerprint("a" * 64), *said}) == 3
+    assert rows[0] == rows[1]
+    assert len({plain.fingerprint("a" * 64), *rows}) == 3
 
 
 def test_a_polygon_is_taken(north):
@@ -317,10 +328,10 @@ def test_an_explanation_before_the_result_is_refused_as_too_early(north):
 def test_what_happened_stands_in_the_hospitals_trail_and_no_other(as_role):
     receipt = as_role().post("/v1/cases", **form()).json()
     trail = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit").json()
-    accepted = [each for each in trail if each["event"] == Event.CASE_ACCEPTED]
-    assert [each["case_id"] for each in accepted] == [receipt["case_id"]]
-    other = as_role(Role.HOSPITAL_ADMIN, "south").get("/v1/audit").json()
-    assert all(each["case_id"] is None for each in other)
+    accepted = [item for item in trail if item["event"] == Event.CASE_ACCEPTED]
+    assert [row["case_id"] for row in accepted] == [receipt["case_id"]]
+    body = as_role(Role.HOSPITAL_ADMIN, "south").get("/v1/audit").json()
+    assert all(entry["case_id"] is None for entry in body)
 
 
 def test_the_same_content_sent_anew_is_another_case_that_names_the_first(north):

@@ -78,7 +78,7 @@ def test_what_was_removed_is_on_record_by_name_and_count(as_role):
     removed = {"PatientName": 1, "PatientID": 1}
     assert as_role().get(receipt["links"]["case"]).json()["removed"] == removed
     trail = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit").json()
-    [accepted] = [each for each in trail if each["event"] == "case.accepted"]
+    [accepted] = [item for item in trail if item["event"] == "case.accepted"]
     assert accepted["details"]["removed"] == removed
     assert NAME not in json.dumps(trail)
 
@@ -90,8 +90,8 @@ def test_the_same_upload_twice_is_one_case_and_one_object(north, kept):
     )
     assert first.json() == again.json()
     size = len(kept())
-    other = north.post("/v1/cases", **form(scan()))
-    assert (other.status_code, len(kept())) == (202, size)
+    answer = north.post("/v1/cases", **form(scan()))
+    assert (answer.status_code, len(kept())) == (202, size)
 
 
 def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(
@@ -102,13 +102,15 @@ def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(
     fingerprint = sha(
         json.dumps([sha(told(1)), 14.5, None, None, "routine"], sort_keys=True).encode()
     )
-    with ledger.system_session("test") as house:
-        hospital = house.hospitals.ensure("north")
-    with ledger.hospital_session(hospital, "test") as book:
-        book.receipts.reserve("old", fingerprint)
-        book.receipts.store("old", Answer(202, {}, json.dumps(receipt).encode()))
-    again = north.post("/v1/cases", **form(told(1)), headers={"Idempotency-Key": "old"})
-    assert again.json()["job_id"] == receipt["job_id"]
+    with ledger.system_session("test") as session:
+        hospital = session.hospitals.ensure("north")
+    with ledger.hospital_session(hospital, "test") as session:
+        session.receipts.reserve("old", fingerprint)
+        session.receipts.store("old", Answer(202, {}, json.dumps(receipt).encode()))
+    answer = north.post(
+        "/v1/cases", **form(told(1)), headers={"Idempotency-Key": "old"}
+    )
+    assert answer.json()["job_id"] == receipt["job_id"]
 
 
 @pytest.mark.parametrize("lost", [2000, 15_000, 16_000])
@@ -133,7 +135,7 @@ def operator(as_role):
 def batch(operator, table: str, files: dict[str, bytes]):
     parts = [
         ("manifest", ("m.csv", table, "text/csv")),
-        *(("files", each) for each in files.items()),
+        *(("files", item) for item in files.items()),
     ]
     return [
         row["outcome"]
@@ -149,10 +151,10 @@ def test_an_import_repeated_by_files_or_by_their_hashes_is_known(operator, kept)
     assert NAME.encode() not in kept()
     assert batch(operator, table, images | {"m.png": mask}) == ["known"] * 3
     hashes = [sha(data) for data in images.values()]
-    known = operator.post("/v1/datasets/set/known", json=[*hashes, "a" * 64]).json()[
-        "known"
-    ]
-    assert sorted(known) == sorted(hashes)
+    second_known = operator.post(
+        "/v1/datasets/set/known", json=[*hashes, "a" * 64]
+    ).json()["known"]
+    assert sorted(second_known) == sorted(hashes)
     first, second, third = hashes
     table = f"image,malignant,mask\n{first},1,{sha(mask)}\n{second},0,\n{third},1,\n{'b' * 64},1,\n"
     assert batch(operator, table, {}) == ["known"] * 3 + ["refused"]
@@ -181,9 +183,9 @@ def test_an_image_is_corrected_and_removed_by_the_hash_of_its_file(operator):
 def test_an_image_of_before_files_were_cleaned_keeps_its_name(operator, gateway):
     """So that a frozen version and its locked test set know it again."""
     gateway.app.state.dependencies.objects.put(told(1))
-    with gateway.app.state.dependencies.ledger.system_session("test") as house:
-        dataset = house.datasets.find("set").id
-        house.datasets.add(dataset, [LabelledImage(sha(told(1)), True, "train")])
+    with gateway.app.state.dependencies.ledger.system_session("test") as session:
+        dataset = session.datasets.find("set").id
+        session.datasets.add(dataset, [LabelledImage(sha(told(1)), True, "train")])
     answer = operator.post(
         "/v1/datasets/set/images",
         data={"malignant": "1"},
@@ -198,11 +200,11 @@ def test_what_went_from_an_import_is_on_record(operator, ledger):
         data={"malignant": "1"},
         files={"image": ("a.png", told(1))},
     )
-    with ledger.system_session("test") as house:
+    with ledger.system_session("test") as session:
         [cleaned] = [
-            each.details
-            for each in house.audit.page()
-            if each.details.get("change") == "cleaned"
+            item.details
+            for item in session.audit.page()
+            if item.details.get("change") == "cleaned"
         ]
     assert (cleaned["files"], cleaned["removed"]) == (1, {"tEXt": 1})
 

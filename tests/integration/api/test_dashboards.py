@@ -90,7 +90,8 @@ def selected(expression: str) -> set[tuple[str, str]]:
 
 @pytest.fixture
 def pages(gateway, make_key, tmp_path) -> str:
-    """All that the services' pages say: the gateway's to an auditor, and that of the other processes."""
+    """All that the services' pages say: the gateway's to an auditor, and that of the other
+    processes."""
     registry = CollectorRegistry()
     for collector in (GpuCollector(), HomeDiskCollector(tmp_path)):
         registry.register(collector)
@@ -124,17 +125,20 @@ def test_every_label_that_is_asked_for_is_one_of_its_metric(pages):
     for name, told in lines:
         labels[name] |= set(re.findall(r'(\w+)="', told))
     target = {"job", "instance"}
-    asked = {pair for _, expression in questions() for pair in selected(expression)}
-    assert len(asked) > 10
+    names = {pair for _, expression in questions() for pair in selected(expression)}
+    assert len(names) > 10
     assert [
         pair
-        for pair in asked
+        for pair in names
         if pair[0] in labels and pair[1] not in labels[pair[0]] | target
     ] == []
 
 
 def test_names_are_read_out_of_promql_as_they_stand_there():
-    told = 'histogram_quantile(0.95, sum by (le, lane) (rate(a_bucket{lane="b_total",le=~"c"}[5m]))) > 2 or d:e offset 1h'
+    told = (
+        "histogram_quantile(0.95, sum by (le, lane) "
+        '(rate(a_bucket{lane="b_total",le=~"c"}[5m]))) > 2 or d:e offset 1h'
+    )
     assert metrics(told) == {"a_bucket", "d:e"}
     assert metrics("count(max by (model) (f)) / g_total and absent(h)") == {
         "f",
@@ -164,25 +168,25 @@ def test_there_is_a_runbook_for_no_other_alert():
 
 
 def test_every_target_that_is_asked_for_is_one_that_prometheus_scrapes():
-    jobs = {each["job_name"] for each in TARGETS["scrape_configs"]}
-    asked = [
+    jobs = {scrape_config["job_name"] for scrape_config in TARGETS["scrape_configs"]}
+    rows = [
         matcher
         for _, expression in questions()
         for matcher in re.findall(r'job=~?"([^"]+)"', expression)
     ]
-    assert asked
+    assert rows
     assert [
         matcher
-        for matcher in asked
+        for matcher in rows
         if not any(re.fullmatch(matcher, job) for job in jobs)
     ] == []
 
 
 def test_prometheus_keeps_of_the_second_look_what_only_a_key_may_see(gateway, pages):
     (job,) = [
-        each
-        for each in TARGETS["scrape_configs"]
-        if each["job_name"] == "sera-hospitals"
+        scrape_config
+        for scrape_config in TARGETS["scrape_configs"]
+        if scrape_config["job_name"] == "sera-hospitals"
     ]
     kept = re.compile(job["metric_relabel_configs"][0]["regex"])
     named = exposed(pages) - exposed(gateway.get("/metrics").text)
@@ -233,5 +237,5 @@ def test_promtool_finds_nothing_wrong(arguments: tuple[str, ...]):
 
 
 def test_the_bad_hour_of_the_tests_sets_off_every_alert():
-    told = yaml.safe_load((PROMETHEUS / "alerts_test.yml").read_text())["tests"]
-    assert told[1]["promql_expr_test"][0]["exp_samples"][0]["value"] == len(ALARMS)
+    tests = yaml.safe_load((PROMETHEUS / "alerts_test.yml").read_text())["tests"]
+    assert tests[1]["promql_expr_test"][0]["exp_samples"][0]["value"] == len(ALARMS)

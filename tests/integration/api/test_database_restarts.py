@@ -1,4 +1,5 @@
-"""PostgreSQL goes away under load and comes back: every case is kept, waiting answers go on, and none is a 500."""
+"""PostgreSQL goes away under load and comes back: every case is kept, waiting answers go on, and
+none is a 500."""
 
 import queue
 import signal
@@ -64,8 +65,10 @@ def north(database, ledger, tmp_path_factory):
     engines = database.engines
     urls = {"database_url": engines.database_url, "broker_url": engines.broker_url}
     settings = Settings(home=home, objects_url=(home / "objects").as_uri(), **urls)
-    with ledger.system_session("test") as house:
-        key = house.api_keys.create_text(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
+    with ledger.system_session("test") as session:
+        key = session.api_keys.create_text(
+            Role.SUBMITTER, session.hospitals.ensure("north"), "test"
+        )
     with (
         gateway_of(settings) as gateway,
         httpx2.Client(
@@ -121,10 +124,10 @@ def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(
         load.end()
         for client in clients:
             client.result()
-        with ledger.system_session("w") as house:
-            lease = house.queue.claim("w", 1000, LEASE, 5)
-        with ledger.system_session("w") as house:
-            house.queue.finish(
+        with ledger.system_session("w") as session:
+            lease = session.queue.claim("w", 1000, LEASE, 5)
+        with ledger.system_session("w") as session:
+            session.queue.finish(
                 lease.token, "d" * 64, {job.id: result(risk=0.4) for job in lease.jobs}
             )
         assert poll.result().json().get("state") == "done", poll.result().text
@@ -136,7 +139,7 @@ def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(
     }
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in away)
     done = {job.id: job for job in lease.jobs}
-    assert {str(each) for each in done} >= set(load.accepted.values())
+    assert {str(item) for item in done} >= set(load.accepted.values())
     assert {job.attempts for job in lease.jobs} == {1}
     assert north.get("/readyz").status_code == 200
 
@@ -144,21 +147,21 @@ def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(
 def test_a_lease_is_held_and_its_work_written_across_a_restart(database, north, ledger):
     short = timedelta(seconds=30)
     job = north.post("/v1/cases", **form()).json()["job_id"]
-    with ledger.system_session("w") as house:
-        lease = house.queue.claim("w", 1, short, 5)
+    with ledger.system_session("w") as session:
+        lease = session.queue.claim("w", 1, short, 5)
     renewed = threading.Event()
 
     def renew(tokens):
-        with ledger.system_session("w") as house:
-            house.queue.renew(tokens, short)
+        with ledger.system_session("w") as session:
+            session.queue.renew(tokens, short)
         renewed.set()
 
     def write():
-        with ledger.system_session("w") as house:
-            house.queue.finish(
+        with ledger.system_session("w") as session:
+            session.queue.finish(
                 lease.token,
                 "d" * 64,
-                {each.id: result(risk=0.4) for each in lease.jobs},
+                {job.id: result(risk=0.4) for job in lease.jobs},
             )
 
     heartbeat = Heartbeat(renew, timedelta(seconds=0.3))
@@ -173,5 +176,5 @@ def test_a_lease_is_held_and_its_work_written_across_a_restart(database, north, 
         )
         pool.submit(retry_while_unavailable, write, short).result(60)
     heartbeat.stop()
-    told = north.get(f"/v1/jobs/{job}", params={"wait": 10})
-    assert (told.json()["state"], told.json()["attempts"]) == ("done", 1)
+    answer = north.get(f"/v1/jobs/{job}", params={"wait": 10})
+    assert (answer.json()["state"], answer.json()["attempts"]) == ("done", 1)

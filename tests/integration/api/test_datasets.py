@@ -129,10 +129,10 @@ def test_a_truncated_image_is_refused_before_it_is_kept(operator):
 
 def test_known_images_are_told_with_their_label(operator, add):
     add(1, split="test")
-    known = operator.post(
+    second_known = operator.post(
         "/v1/datasets/set/known", json=[sha(png(1)), "a" * 64]
     ).json()["known"]
-    assert known == {
+    assert second_known == {
         sha(png(1)): {"malignant": True, "split": "test", "mask_sha256": None}
     }
     assert operator.post("/v1/datasets/set/known", json=[]).json()["known"] == {}
@@ -148,7 +148,7 @@ def test_datasets_are_listed_and_counted_by_part_and_site(operator, add):
     add(2, site="south")
     add(3, site="south")
     listed = operator.get("/v1/datasets").json()
-    assert [(each["name"], each["images"], each["versions"]) for each in listed] == [
+    assert [(item["name"], item["images"], item["versions"]) for item in listed] == [
         ("another", 0, 0),
         ("set", 3, 0),
     ]
@@ -180,7 +180,7 @@ def test_a_dataset_is_split_frozen_and_compared(operator, add):
     add(8)
     operator.post("/v1/datasets/set/versions")
     assert [
-        each["number"] for each in operator.get("/v1/datasets/set/versions").json()
+        item["number"] for item in operator.get("/v1/datasets/set/versions").json()
     ] == [2, 1]
     difference = operator.get("/v1/datasets/set/versions/2").json()["difference"]
     assert difference == {

@@ -49,9 +49,9 @@ def admin(as_role):
 def answered(north, ledger):
     """A case with its result and outcome."""
     receipt = north.post("/v1/cases", headers=KEY, **form(png(5), **SENT)).json()
-    with ledger.system_session("w") as house:
-        lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.finish(
+    with ledger.system_session("w") as session:
+        lease = session.queue.claim("w", 1, timedelta(minutes=1), 5)
+        session.queue.finish(
             lease.token, "d" * 64, {lease.jobs[0].id: result(risk=0.1357)}
         )
     outcome = {
@@ -94,23 +94,23 @@ def test_an_erased_case_is_gone_for_every_question_and_leaves_a_tombstone(
     answer = erase(admin, answered)
     assert (answer.status_code, answer.json()["ground"]) == (200, WHY)
     links = answered["links"]
-    asked = [
+    second_rows = [
         north.get(links[name]) for name in ("case", "job", "events", "explanation")
     ]
-    asked.append(
+    second_rows.append(
         north.post(
             f"{links['case']}/outcome", json={"malignant": True, "source": "histology"}
         )
     )
-    asked.append(north.post(f"{links['job']}/cancel"))
-    asked.append(north.get(f"{links['job']}?wait=5"))
-    for each in asked:
-        assert (each.status_code, each.json()["code"], each.json()["retryable"]) == (
+    second_rows.append(north.post(f"{links['job']}/cancel"))
+    second_rows.append(north.get(f"{links['job']}?wait=5"))
+    for item in second_rows:
+        assert (item.status_code, item.json()["code"], item.json()["retryable"]) == (
             410,
             "case-erased",
             False,
         )
-        assert WHY in each.json()["detail"]
+        assert WHY in item.json()["detail"]
     assert north.get("/v1/jobs").json()["jobs"] == []
     south = as_role(Role.HOSPITAL_ADMIN, "south")
     foreign = [
@@ -126,8 +126,8 @@ def test_the_same_request_again_is_told_that_its_case_was_erased(
 ):
     erase(admin, answered)
     for body in (SENT, SENT | {"size_mm": 3}):
-        again = north.post("/v1/cases", headers=KEY, **form(png(5), **body))
-        assert (again.status_code, again.json()["code"]) == (410, "case-erased")
+        answer = north.post("/v1/cases", headers=KEY, **form(png(5), **body))
+        assert (answer.status_code, answer.json()["code"]) == (410, "case-erased")
     assert north.post("/v1/cases", **form(png(5), **SENT)).status_code == 202
 
 
@@ -143,20 +143,20 @@ def test_nothing_of_it_remains_in_any_table_or_in_the_store(
     with pytest.raises(ObjectMissing):
         objects.get(sha256)
     assert list(objects._keys.keys("objects/")) == []
-    kept = {name for name, row in rows(ledger) if sha256 in row}
-    assert kept == {"cases", "audit_events", "orphans"}
+    names = {name for name, row in rows(ledger) if sha256 in row}
+    assert names == {"cases", "audit_events", "orphans"}
 
 
 def test_another_hospitals_case_of_the_same_image_still_reads(
     north, admin, as_role, answered, gateway, sweep
 ):
     south = as_role(Role.SUBMITTER, "south")
-    theirs = south.post("/v1/cases", **form(png(5))).json()
+    body = south.post("/v1/cases", **form(png(5))).json()
     erase(admin, answered)
     sweep()
-    sha256 = south.get(theirs["links"]["case"]).json()["image"]["sha256"]
+    sha256 = south.get(body["links"]["case"]).json()["image"]["sha256"]
     assert gateway.app.state.dependencies.objects.get(sha256) == png(5)
-    erase(as_role(Role.HOSPITAL_ADMIN, "south"), theirs)
+    erase(as_role(Role.HOSPITAL_ADMIN, "south"), body)
     sweep()
     assert not gateway.app.state.dependencies.objects.exists(sha256)
 
@@ -166,14 +166,15 @@ def test_an_image_that_was_removed_is_stored_again_when_it_comes_again(
 ):
     erase(admin, answered)
     sweep()
-    again = north.post("/v1/cases", **form(png(5))).json()
-    sha256 = north.get(again["links"]["case"]).json()["image"]["sha256"]
+    body = north.post("/v1/cases", **form(png(5))).json()
+    sha256 = north.get(body["links"]["case"]).json()["image"]["sha256"]
     sweep()
     assert gateway.app.state.dependencies.objects.get(sha256) == png(5)
 
 
 class SweptAfterPut:
-    """The real store, but that a sweep comes between the storing of an object and all that follows."""
+    """The real store, but that a sweep comes between the storing of an object and all that
+    follows."""
 
     def __init__(self, objects, sweep):
         self._objects = objects
@@ -205,8 +206,8 @@ def test_an_image_that_is_removed_between_its_upload_and_its_case_is_stored_agai
         max_upload_bytes=dependencies.settings.max_upload_bytes,
     )
     app.state.dependencies = replace(dependencies, acceptance=acceptance)
-    again = north.post("/v1/cases", **form(png(5))).json()
-    sha256 = north.get(again["links"]["case"]).json()["image"]["sha256"]
+    body = north.post("/v1/cases", **form(png(5))).json()
+    sha256 = north.get(body["links"]["case"]).json()["image"]["sha256"]
     assert objects.get(sha256) == png(5)
 
 
@@ -218,7 +219,9 @@ def test_a_labelled_image_that_is_removed_while_it_is_offered_is_asked_for_again
     operator.post("/v1/datasets", json={"name": "set"})
     erase(admin, answered)
     objects = app.state.dependencies.objects
-    app.state.dependencies = replace(app.state.dependencies, objects=SweptAfterPut(objects, sweep))
+    app.state.dependencies = replace(
+        app.state.dependencies, objects=SweptAfterPut(objects, sweep)
+    )
     sent = {
         "data": {"malignant": "true"},
         "files": {"image": ("a.png", png(5), "image/png")},
@@ -258,8 +261,8 @@ def test_the_trail_stays_whole_live_and_in_an_export_after_erasures(
     seal()
     live = verify_ledger(settings, (), ())
     file = tmp_path / "north.jsonl"
-    with ledger.system_session("test") as house:
-        hospital = house.hospitals.find("north").id
+    with ledger.system_session("test") as session:
+        hospital = session.hospitals.find("north").id
     file.write_text("".join(AuditTrailReader(ledger, "test", hospital).export_lines()))
     exported = verify_file(file, [seal_key(settings).public], ())
     assert (before.is_intact, live.is_intact, exported.is_intact) == (True, True, True)
@@ -270,9 +273,9 @@ def test_the_trail_stays_whole_live_and_in_an_export_after_erasures(
     )
     assert live.sealed == live.events
     last = [
-        each
-        for each in admin.get("/v1/audit?limit=1000").json()
-        if each["case_id"] == answered["case_id"]
+        item
+        for item in admin.get("/v1/audit?limit=1000").json()
+        if item["case_id"] == answered["case_id"]
     ][-1]
     assert (last["event"], last["details"]["ground"]) == (Event.CASE_ERASED, WHY)
     assert not any(word in file.read_text() for word in TRACES)
@@ -286,10 +289,10 @@ def test_metrics_tell_what_is_due_and_what_waits_to_be_removed(
         owner.exec_driver_sql(
             "UPDATE cases SET created_at = created_at - interval '40 days'"
         )
-    told = gateway.get("/metrics").text
-    assert "sera_retention_due_cases 1.0" in told
-    assert "sera_retention_overdue_cases 1.0" in told
-    assert "sera_orphaned_objects 0.0" in told
+    second_text = gateway.get("/metrics").text
+    assert "sera_retention_due_cases 1.0" in second_text
+    assert "sera_retention_overdue_cases 1.0" in second_text
+    assert "sera_orphaned_objects 0.0" in second_text
 
 
 def test_a_dry_run_says_how_many_would_go_and_changes_nothing(
@@ -300,18 +303,18 @@ def test_a_dry_run_says_how_many_would_go_and_changes_nothing(
             "UPDATE cases SET created_at = created_at - interval '40 days'"
         )
     for days, due in ((30, 1), (50, 0)):
-        told = admin.patch(
+        body = admin.patch(
             "/v1/hospital?dry_run=true", json={"retention_days": days}
         ).json()
-        assert (told["in_use"]["retention_days"], told["due"]) == (days, due)
+        assert (body["in_use"]["retention_days"], body["due"]) == (days, due)
     operators = (
         as_role(Role.OPERATOR)
         .patch("/v1/hospitals/north?dry_run=true", json={"retention_days": 30})
         .json()
     )
     assert operators["due"] == 1
-    told = admin.get("/v1/hospital").json()
-    assert (told["retention_days"], told["in_use"]["retention_days"], told["due"]) == (
+    body = admin.get("/v1/hospital").json()
+    assert (body["retention_days"], body["in_use"]["retention_days"], body["due"]) == (
         None,
         None,
         0,

@@ -1,4 +1,5 @@
-"""Two people edit the same thing, at the very same time: one word counts, the other is told what came between."""
+"""Two people edit the same thing, at the very same time: one word counts, the other is told what
+came between."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,14 +22,14 @@ ROW = f"/v1/datasets/set/images/{A}"
 def operator(as_role, ledger):
     """There are a data set of two images, and three models of which A is live."""
     as_role()
-    with ledger.system_session("test") as house:
-        dataset = house.datasets.ensure("set")
-        house.datasets.add(
+    with ledger.system_session("test") as session:
+        dataset = session.datasets.ensure("set")
+        session.datasets.add(
             dataset, [LabelledImage(image, image == A, Split.TRAIN) for image in (A, B)]
         )
         for digest in (A, B, C):
-            house.models.store(digest, "light", "light", None, False, {})
-        house.models.promote(A, "test", None)
+            session.models.store(digest, "light", "light", None, False, {})
+        session.models.promote(A, "test", None)
     return as_role(Role.OPERATOR)
 
 
@@ -97,7 +98,8 @@ def test_of_two_editors_at_once_one_changes_it_and_the_other_is_told(
 
 
 def test_many_who_change_one_hospital_at_once_wait_in_no_circle(as_role):
-    """Each holds its hospital's row from its receipt on; the change must not ask for more than the others leave it."""
+    """Each holds its hospital's row from its receipt on; the change must not ask for more than the
+    others leave it."""
     admin = as_role(Role.HOSPITAL_ADMIN)
     start = threading.Barrier(8)
 
@@ -134,12 +136,12 @@ def test_who_changes_settings_is_told_which_were_changed(as_role):
         == f'"{changed.json()["tag"]}"'
         != read
     )
-    again = second.patch(
+    answer = second.patch(
         "/v1/hospital",
         json={"prevalence": 0.3},
         headers={"If-Match": changed.headers["ETag"]},
     )
-    assert (again.status_code, again.json()["refer_alpha"]) == (200, 0.1)
+    assert (answer.status_code, answer.json()["refer_alpha"]) == (200, 0.1)
 
 
 def test_who_edits_a_draft_is_told_how_often_it_was_changed_and_by_whom_last(operator):

@@ -49,12 +49,14 @@ NEEDS = {
     r"\w+ /v1/people\b.*": Permission.MANAGE_PEOPLE,
     r"\w+ /v1/session\b.*": None,
     r"GET /v1/audit\b.*": Permission.AUDIT,
-    r"(POST /v1/reader-studies(/{study_id}/(open|close))?|GET .*/(analysis|readings.csv))": Permission.ADMINISTER,
+    r"(POST /v1/reader-studies(/{study_id}/(open|close))?|GET "
+    r".*/(analysis|readings.csv))": Permission.ADMINISTER,
     r"\w+ /v1/reader-studies\b.*": Permission.READ,
     r"GET /v1/monitoring/.*": Permission.MONITOR,
     r"GET /v1/wall": None,
     r"GET /v1/models/{model_id}/card(\.html)?": None,
-    r"\w+ /v1/(datasets|recipes|training-runs|models|promotions|workers|shadow)\b.*": Permission.OPERATE,
+    r"\w+ "
+    r"/v1/(datasets|recipes|training-runs|models|promotions|workers|shadow)\b.*": Permission.OPERATE,
 }
 """The leave that a route asks for, the first that matches; None: any key or session will do."""
 WITHOUT_HOME = (
@@ -123,16 +125,16 @@ def _north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> North:
     sent = form(png(7), external_id="north-only-7")
     first = submitter.post("/v1/cases", headers=RECEIPT, **sent).json()
     last = submitter.post("/v1/cases", **form(png(8))).json()
-    with ledger.system_session("test") as house:
-        lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.finish(
+    with ledger.system_session("test") as session:
+        lease = session.queue.claim("w", 1, timedelta(minutes=1), 5)
+        session.queue.finish(
             lease.token, DIGEST, {lease.jobs[0].id: result(risk=0.123456)}
         )
-        house.models.store(
+        session.models.store(
             DIGEST, "light", "light", None, False, {}, card={"model": {}}
         )
-        house.datasets.add(
-            house.datasets.ensure("set"), [LabelledImage(IMAGE, True, Split.TRAIN)]
+        session.datasets.add(
+            session.datasets.ensure("set"), [LabelledImage(IMAGE, True, Split.TRAIN)]
         )
     submitter.post(
         f"/v1/cases/{first['case_id']}/outcome",
@@ -178,7 +180,7 @@ def _north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> North:
         json={"name": "north-only-study", "question": "?", **reading},
     ).json()
     ids |= {"person_id": person["id"], "study_id": study["study_id"]}
-    words = {
+    names = {
         study["study_id"],
         study["name"],
         first["case_id"],
@@ -194,7 +196,7 @@ def _north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> North:
         ids | house_ids,
         hospital,
         cursor,
-        frozenset(words | {"north", "north-only-7", "north-reader", "0.123456"}),
+        frozenset(names | {"north", "north-only-7", "north-reader", "0.123456"}),
     )
 
 
@@ -218,8 +220,8 @@ def nobody() -> dict[str, object]:
 
 
 def _hospital(ledger):
-    with ledger.system_session("test") as house:
-        return house.hospitals.find("north").id
+    with ledger.system_session("test") as session:
+        return session.hospitals.find("north").id
 
 
 def needed(route) -> Permission | None:
@@ -265,16 +267,24 @@ def test_the_walk_knows_every_route_and_every_parameter(nobody):
 def wall(request, monkeypatch) -> None:
     """What keeps hospitals apart: both, or the database alone."""
     if request.param == "row-level security alone":
-        monkeypatch.setattr(HospitalRepository, "_restrict_to_hospital", lambda self, query, table: query)
+        monkeypatch.setattr(
+            HospitalRepository,
+            "_restrict_to_hospital",
+            lambda self, query, table: query,
+        )
         monkeypatch.setattr(ApiKeys, "_restrict_to_hospital", lambda self, query: query)
         monkeypatch.setattr(
             DeadLetters, "_restrict_to_hospital", lambda self, query: query
         )
         monkeypatch.setattr(People, "_restrict_to_hospital", lambda self, query: query)
         monkeypatch.setattr(
-            Observations, "_restrict_to_hospital", lambda self, query, window, column: query
+            Observations,
+            "_restrict_to_hospital",
+            lambda self, query, window, column: query,
         )
-        monkeypatch.setattr(Wallboard, "_restrict_to_hospital", lambda self, query, column: query)
+        monkeypatch.setattr(
+            Wallboard, "_restrict_to_hospital", lambda self, query, column: query
+        )
 
 
 @pytest.fixture(params=["key", "session"])
@@ -291,7 +301,8 @@ WALKS = [
     pytest.param(BOTH_WALLS, "key", marks=pytest.mark.long),
     pytest.param(ONE_WALL, "session", marks=pytest.mark.long),
 ]
-"""In the short form each wall and each kind of credential is walked with every role, but not all of their pairs."""
+"""In the short form each wall and each kind of credential is walked with every role, but not all of
+their pairs."""
 
 
 @pytest.mark.usefixtures("wall")
@@ -382,8 +393,9 @@ def _seen(owner, admin, north: North) -> list[str]:
     case = north.ids["case_id"]
     job = north.ids["job_id"]
     paths = (f"/v1/cases/{case}", f"/v1/jobs/{job}", "/v1/jobs", "/v1/hospital")
-    told = [
-        re.sub(r'"(eta_s|position)":([\d.]+|null)', "", owner.get(path).text) for path in paths
+    rows = [
+        re.sub(r'"(eta_s|position)":([\d.]+|null)', "", owner.get(path).text)
+        for path in paths
     ]  # the queue moves
     keys = [{**key, "last_used_at": None} for key in admin.get("/v1/keys").json()]
-    return [*told, str(keys), admin.get("/v1/people").text]
+    return [*rows, str(keys), admin.get("/v1/people").text]

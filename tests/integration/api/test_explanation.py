@@ -36,9 +36,9 @@ MAPS = (
 def address(north, ledger) -> str:
     """Of the explanation of a case that is done."""
     receipt = north.post("/v1/cases", **form()).json()
-    with ledger.system_session("w") as house:
-        lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: result()})
+    with ledger.system_session("w") as session:
+        lease = session.queue.claim("w", 1, timedelta(minutes=1), 5)
+        session.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: result()})
     return f"/v1/cases/{receipt['case_id']}/explanation"
 
 
@@ -50,9 +50,12 @@ def make(ledger, gateway):
             ExplanationMap(objects.put(png(number)).sha256, facts)
             for number, facts in enumerate(MAPS)
         ]
-        with ledger.system_session("w") as house:
-            house.explanation_queue.finish(
-                house.explanation_queue.claim_next(), layers[0].heat_sha256, reason, layers
+        with ledger.system_session("w") as session:
+            session.explanation_queue.finish(
+                session.explanation_queue.claim_next(),
+                layers[0].heat_sha256,
+                reason,
+                layers,
             )
 
     return made
@@ -68,12 +71,12 @@ def test_maps_are_made_when_asked_for_and_then_told_with_how_faithful_they_are(
         b"",
     )
     make()
-    told = north.get(address).json()
-    assert told["state"] == "made"
-    whole, of_network = told["maps"]
+    body = north.get(address).json()
+    assert body["state"] == "made"
+    whole, of_network = body["maps"]
     assert whole["roi"] == {"box": [12, 24, 96, 72]}
     assert (whole["strongest"], whole["grid"]) == (0.31, [8, 8])
-    assert whole["faithfulness"] == told["faithfulness"] == TESTED
+    assert whole["faithfulness"] == body["faithfulness"] == TESTED
     assert (
         of_network["label"]
         == "Grad-CAM of the tuned vgg16, layer conv5; not of the whole ensemble"
@@ -84,14 +87,14 @@ def test_maps_are_made_when_asked_for_and_then_told_with_how_faithful_they_are(
 def test_each_map_has_a_layer_of_its_own(north, address, make):
     assert north.get(f"{address}/heat.png").status_code == 202
     make()
-    layers = [north.get(each["heat"]) for each in north.get(address).json()["maps"]]
-    assert [each.content for each in layers] == [png(0), png(1)]
-    assert {each.headers["Content-Type"] for each in layers} == {"image/png"}
+    layers = [north.get(view["heat"]) for view in north.get(address).json()["maps"]]
+    assert [layer.content for layer in layers] == [png(0), png(1)]
+    assert {item.headers["Content-Type"] for item in layers} == {"image/png"}
     assert north.get(f"{address}/heat.png?map=2").json()["code"] == "not-found"
 
 
 def test_an_explanation_that_failed_says_why_by_every_address(north, address, make):
     north.get(address)
     make(reason="object-missing")
-    for each in (address, f"{address}/heat.png", f"{address}.png"):
-        assert north.get(each).json()["code"] == "explanation-failed"
+    for item in (address, f"{address}/heat.png", f"{address}.png"):
+        assert north.get(item).json()["code"] == "explanation-failed"

@@ -1,4 +1,5 @@
-"""No room left, by the kernel's word: a gateway that may write no file past a size, a database on a tiny disk."""
+"""No room left, by the kernel's word: a gateway that may write no file past a size, a database on a
+tiny disk."""
 
 import resource
 import shutil
@@ -30,7 +31,8 @@ def roomy(settings, make_key):
 
 @contextmanager
 def no_room(gateway):
-    """Every file of the gateway's is as large as it may be: EFBIG, which is to a process what a full disk is."""
+    """Every file of the gateway's is as large as it may be: EFBIG, which is to a process what a
+    full disk is."""
     before = resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(
         gateway.process.pid, resource.RLIMIT_FSIZE, (LIMIT_BYTES, before[1])
@@ -73,9 +75,9 @@ def test_a_case_that_finds_no_room_leaves_nothing_and_is_taken_when_there_is_som
             )
         assert north.get("/v1/jobs").json()["jobs"] == []
         assert north.get("/healthz").status_code == 200
-    kept = [path for path in (gateway.folder / "objects").rglob("*") if path.is_file()]
+    rows = [path for path in (gateway.folder / "objects").rglob("*") if path.is_file()]
     assert (
-        kept == [path for path in gateway.temporary.rglob("*") if path.is_file()] == []
+        rows == [path for path in gateway.temporary.rglob("*") if path.is_file()] == []
     )
     for image in (small, large):
         answer = north.post(

@@ -55,8 +55,8 @@ def live(ledger):
     """Makes a model with this reference live."""
 
     def made(held):
-        with ledger.system_session("test") as house:
-            house.models.store(
+        with ledger.system_session("test") as session:
+            session.models.store(
                 DIGEST,
                 "light",
                 "light",
@@ -66,25 +66,25 @@ def live(ledger):
                 reference=held,
                 card={"format": 1},
             )
-            house.models.promote(DIGEST, "test", None)
+            session.models.promote(DIGEST, "test", None)
 
     return made
 
 
 def test_a_hospital_that_said_nothing_goes_by_the_installations_defaults(north):
-    told = north.get("/v1/hospital").json()
+    body = north.get("/v1/hospital").json()
     assert (
-        told["name"],
-        told["prevalence"],
-        told["target_sensitivity"],
-        told["live"],
+        body["name"],
+        body["prevalence"],
+        body["target_sensitivity"],
+        body["live"],
     ) == (
         "north",
         None,
         None,
         None,
     )
-    assert told["in_use"] == {
+    assert body["in_use"] == {
         "prevalence": 0.23,
         "fna_rule": "risk-band/ACR-2017/1",
         "rate_per_minute": 1200,
@@ -92,7 +92,7 @@ def test_a_hospital_that_said_nothing_goes_by_the_installations_defaults(north):
         "weight": 1.0,
         "retention_days": None,
     }
-    assert "No model is live" in told["notes"][0]
+    assert "No model is live" in body["notes"][0]
 
 
 def test_staff_may_read_the_settings_and_not_change_them(as_role):
@@ -110,7 +110,7 @@ def test_an_operator_has_no_hospital_of_its_own_but_changes_any(
     assert administrator.get("/v1/hospital").status_code == 200
     changed = operator.patch("/v1/hospitals/north", json={"refer_alpha": 0.1}).json()
     assert changed["refer_alpha"] == 0.1
-    assert [each["name"] for each in operator.get("/v1/hospitals").json()] == ["north"]
+    assert [item["name"] for item in operator.get("/v1/hospitals").json()] == ["north"]
     assert (
         operator.patch("/v1/hospitals/nowhere", json={}).json()["code"]
         == "hospital-unknown"
@@ -128,19 +128,19 @@ def test_an_administrator_changes_its_own_hospital_alone(administrator, as_role)
         ).status_code
         == 403
     )
-    told = {
-        each["name"]: each["prevalence"]
-        for each in as_role(Role.OPERATOR).get("/v1/hospitals").json()
+    table = {
+        item["name"]: item["prevalence"]
+        for item in as_role(Role.OPERATOR).get("/v1/hospitals").json()
     }
-    assert told == {"north": 0.1, "south/2": None}
+    assert table == {"north": 0.1, "south/2": None}
 
 
 def test_what_is_left_out_stays_and_null_takes_back(administrator):
     administrator.patch(
         "/v1/hospital", json={"prevalence": 0.1, "target_sensitivity": 0.9}
     )
-    told = administrator.patch("/v1/hospital", json={"target_sensitivity": None}).json()
-    assert (told["prevalence"], told["target_sensitivity"]) == (0.1, None)
+    body = administrator.patch("/v1/hospital", json={"target_sensitivity": None}).json()
+    assert (body["prevalence"], body["target_sensitivity"]) == (0.1, None)
 
 
 REFUSED = [
@@ -156,12 +156,12 @@ REFUSED = [
 
 
 def test_what_is_outside_the_limits_is_refused_with_a_sentence(administrator):
-    before = administrator.get("/v1/hospital").json()
+    body = administrator.get("/v1/hospital").json()
     for change, said in REFUSED:
         answer = administrator.patch("/v1/hospital", json=change)
         assert answer.status_code == 422
         assert said in answer.json()["detail"]
-    assert administrator.get("/v1/hospital").json() == before
+    assert administrator.get("/v1/hospital").json() == body
 
 
 def test_the_limits_of_the_sensitivity_are_a_setting(settings, make_key):
@@ -201,23 +201,23 @@ def test_the_answer_shows_the_cutoff_that_comes_of_it(administrator, live):
         0.5,
         None,
     )
-    told = administrator.patch(
+    body = administrator.patch(
         "/v1/hospital", json={"target_sensitivity": 0.85, "prevalence": 0.2}
     ).json()
-    cutoff = told["live"]["cutoff"]
+    cutoff = body["live"]["cutoff"]
     assert (cutoff["rule"], cutoff["cutoff"]) == ("sensitivity>=0.9", 0.1)
     assert cutoff["sensitivity"]["value"] == 0.9
     assert cutoff["ppv"] == pytest.approx(0.9 * 0.2 / (0.9 * 0.2 + 0.25 * 0.8))
     assert cutoff["npv"] == pytest.approx(0.75 * 0.8 / (0.75 * 0.8 + 0.1 * 0.2))
-    assert told["notes"] == []
+    assert body["notes"] == []
 
 
 def test_the_answer_shows_how_many_cases_would_be_referred(administrator, live):
     live(reference())
-    told = administrator.patch(
+    body = administrator.patch(
         "/v1/hospital", json={"refer_alpha": 0.12, "prevalence": 0.2}
     ).json()
-    referral = told["live"]["referral"]
+    referral = body["live"]["referral"]
     assert referral["alpha"] == 0.1
     assert 0 < referral["refer_rate"] < 1
     assert referral["malignant_coverage"]["value"] >= 0.9
@@ -235,17 +235,17 @@ def test_an_administrator_is_told_what_cannot_be_promised(administrator, live):
 
 def test_a_model_without_a_reference_leaves_youdens_and_says_so(administrator, live):
     live(None)
-    told = administrator.patch("/v1/hospital", json={"target_sensitivity": 0.9}).json()
-    assert told["live"] is None
-    assert "Youden" in told["notes"][0]
+    body = administrator.patch("/v1/hospital", json={"target_sensitivity": 0.9}).json()
+    assert body["live"] is None
+    assert "Youden" in body["notes"][0]
 
 
 def test_a_change_is_audited_for_the_hospital_to_see(administrator):
     administrator.patch("/v1/hospital", json={"prevalence": 0.1})
     (event,) = [
-        each
-        for each in administrator.get("/v1/audit").json()
-        if each["event"] == "hospital.changed"
+        item
+        for item in administrator.get("/v1/audit").json()
+        if item["event"] == "hospital.changed"
     ]
     assert event["details"] == {
         "before": {"prevalence": None},
@@ -256,17 +256,20 @@ def test_a_change_is_audited_for_the_hospital_to_see(administrator):
 
 def test_an_operator_adds_a_hospital_once_and_it_is_on_record(operator, administrator):
     answer = operator.post("/v1/hospitals", json={"name": " East "})
-    told = answer.json()
-    assert (answer.status_code, told["name"], told["prevalence"]) == (201, "East", None)
+    body = answer.json()
+    assert (answer.status_code, body["name"], body["prevalence"]) == (201, "East", None)
     changed = operator.patch(
         "/v1/hospitals/East",
         headers={"If-Match": answer.headers["ETag"]},
         json={"weight": 2},
     )
     assert changed.json()["weight"] == 2
-    again = operator.post("/v1/hospitals", json={"name": "East"})
-    assert (again.status_code, again.json()["code"]) == (409, "hospital-exists")
+    second_answer = operator.post("/v1/hospitals", json={"name": "East"})
+    assert (second_answer.status_code, second_answer.json()["code"]) == (
+        409,
+        "hospital-exists",
+    )
     assert operator.post("/v1/hospitals", json={"name": "  "}).status_code == 422
     assert administrator.post("/v1/hospitals", json={"name": "West"}).status_code == 403
     found = operator.get("/v1/audit?hospital=East").json()
-    assert [each["event"] for each in found] == ["hospital.added", "hospital.changed"]
+    assert [item["event"] for item in found] == ["hospital.added", "hospital.changed"]

@@ -21,10 +21,10 @@ def answer_next(ledger):
     """Does what a worker does with the next job."""
 
     def answer(finished):
-        with ledger.system_session("w") as house:
-            lease = house.queue.claim("w", 1, LEASE, 5)
-        with ledger.system_session("w") as house:
-            house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: finished})
+        with ledger.system_session("w") as session:
+            lease = session.queue.claim("w", 1, LEASE, 5)
+        with ledger.system_session("w") as session:
+            session.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: finished})
 
     return answer
 
@@ -80,10 +80,10 @@ def test_jobs_are_listed_by_state_page_by_page(north, answer_next):
     rest = north.get(
         "/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]}
     ).json()
-    assert [each["job_id"] for each in first["jobs"] + rest["jobs"]] == jobs[::-1]
+    assert [item["job_id"] for item in first["jobs"] + rest["jobs"]] == jobs[::-1]
     assert rest["next_cursor"] is None
     done = north.get("/v1/jobs?state=done").json()["jobs"]
-    assert [each["job_id"] for each in done] == jobs[:1]
+    assert [row["job_id"] for row in done] == jobs[:1]
 
 
 @pytest.mark.parametrize("cursor", ["x", "aGVsbG8=", "%00"])
@@ -100,8 +100,8 @@ def test_a_queued_job_is_cancelled_once(north, job):
 def dead(job, ledger):
     """The job, after a worker was lost with it for the last time."""
     for _ in range(2):
-        with ledger.system_session("w") as house:
-            house.queue.claim("w", 1, timedelta(seconds=-1), 1)
+        with ledger.system_session("w") as session:
+            session.queue.claim("w", 1, timedelta(seconds=-1), 1)
     return job
 
 
@@ -120,7 +120,9 @@ def test_a_dead_letter_is_run_again_by_an_operator_or_who_may_submit(
     assert north.get(f"/v1/jobs/{dead}").json()["state"] == "queued"
     assert runner.post(f"/v1/jobs/{dead}/rerun").json()["code"] == "not-a-dead-letter"
     events = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit?limit=1000").json()
-    assert [each["job_id"] for each in events if each["event"] == "job.rerun"] == [dead]
+    assert [event["job_id"] for event in events if event["event"] == "job.rerun"] == [
+        dead
+    ]
 
 
 def test_all_dead_letters_of_one_reason_are_run_again_and_no_other_hospitals(
@@ -136,5 +138,5 @@ def test_all_dead_letters_of_one_reason_are_run_again_and_no_other_hospitals(
         "queued": 1,
         "more": False,
     }
-    told = north.get(f"/v1/jobs/{dead}").json()
-    assert (told["state"], told["attempts"], told["message"]) == ("queued", 0, None)
+    body = north.get(f"/v1/jobs/{dead}").json()
+    assert (body["state"], body["attempts"], body["message"]) == ("queued", 0, None)

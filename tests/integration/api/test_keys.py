@@ -35,9 +35,9 @@ def calls(gateway, key):
 
 def events(operator, name):
     return [
-        each
-        for each in operator.get("/v1/audit?limit=1000").json()
-        if each["event"] == name
+        item
+        for item in operator.get("/v1/audit?limit=1000").json()
+        if item["event"] == name
     ]
 
 
@@ -65,8 +65,8 @@ def test_a_key_ends_by_itself_after_a_year_unless_said_otherwise(admin):
 
 def test_an_expired_key_is_refused(gateway, admin, ledger):
     new = made(admin)
-    with ledger.engine.begin() as line:
-        line.execute(
+    with ledger.engine.begin() as connection:
+        connection.execute(
             text("UPDATE api_keys SET expires_at = clock_timestamp() WHERE id = :id"),
             {"id": new["id"]},
         )
@@ -109,9 +109,9 @@ def test_a_rotated_key_and_its_successor_are_both_good_during_the_overlap(
         "north",
         "dashboard",
     )
-    kept = {key["id"]: key for key in admin.get("/v1/keys").json()}
-    assert kept[old["id"]]["replaced_by"] == new["id"]
-    left = datetime.fromisoformat(kept[old["id"]]["expires_at"]) - datetime.now(UTC)
+    table = {key["id"]: key for key in admin.get("/v1/keys").json()}
+    assert table[old["id"]]["replaced_by"] == new["id"]
+    left = datetime.fromisoformat(table[old["id"]]["expires_at"]) - datetime.now(UTC)
     assert timedelta(days=1) < left <= timedelta(days=2)
     assert datetime.fromisoformat(new["expires_at"]) - datetime.now(UTC) > timedelta(
         days=29
@@ -150,8 +150,8 @@ def test_when_a_key_was_used_last_is_known_to_a_minute(gateway, admin, ledger):
     first = used()
     calls(gateway, new["key"])
     assert used() == first is not None
-    with ledger.engine.begin() as line:
-        line.execute(
+    with ledger.engine.begin() as connection:
+        connection.execute(
             text(
                 "UPDATE api_keys SET last_used_at = last_used_at - interval '61 seconds'"
             )

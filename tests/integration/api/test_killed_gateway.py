@@ -1,4 +1,5 @@
-"""kill -9 of a gateway while it takes uploads: nothing half remains, and sending again makes one case of each."""
+"""kill -9 of a gateway while it takes uploads: nothing half remains, and sending again makes one
+case of each."""
 
 import os
 import socket
@@ -76,15 +77,15 @@ def test_a_gateway_killed_with_uploads_under_way_leaves_nothing_and_takes_each_o
         sent = [pool.submit(send, number) for number in range(4 * KILLED_AFTER)]
         assert enough.wait(60)
         gateway.kill()
-        for each in sent:
-            each.result()
+        for item in sent:
+            item.result()
     line.close()
-    before = {
+    table = {
         number: answer.json()["job_id"]
         for number, answer in answers.items()
         if answer.status_code == 202
     }
-    assert KILLED_AFTER <= len(before) < 4 * KILLED_AFTER
+    assert KILLED_AFTER <= len(table) < 4 * KILLED_AFTER
     gateway.start()
     assert (
         files(gateway.temporary) == files(gateway.folder / "objects" / ".partial") == []
@@ -92,7 +93,9 @@ def test_a_gateway_killed_with_uploads_under_way_leaves_nothing_and_takes_each_o
     answers.clear()
     for number in range(4 * KILLED_AFTER):
         send(number)
-    after = {number: answer.json()["job_id"] for number, answer in answers.items()}
-    assert after | before == after
+    second_table = {
+        number: answer.json()["job_id"] for number, answer in answers.items()
+    }
+    assert second_table | table == second_table
     jobs = north.get("/v1/jobs", params={"limit": 200}).json()["jobs"]
-    assert sorted(job["job_id"] for job in jobs) == sorted(after.values())
+    assert sorted(job["job_id"] for job in jobs) == sorted(second_table.values())

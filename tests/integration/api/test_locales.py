@@ -16,11 +16,11 @@ def test_problems_are_told_in_the_language_that_the_caller_prefers(north, gatewa
     assert (
         english.json()["detail"] == "There is no such case, or it is not yours to see."
     )
-    told = [
-        (each.headers["Content-Language"], each.headers["Vary"])
-        for each in (korean, english)
+    rows = [
+        (item.headers["Content-Language"], item.headers["Vary"])
+        for item in (korean, english)
     ]
-    assert told == [("ko", "Accept-Language"), ("en", "Accept-Language")]
+    assert rows == [("ko", "Accept-Language"), ("en", "Accept-Language")]
     stranger = gateway.get(missing, headers=KOREAN)
     assert (stranger.status_code, stranger.headers["Content-Language"]) == (401, "ko")
     assert (
@@ -44,9 +44,9 @@ def test_why_a_job_failed_is_told_in_the_language_that_the_caller_prefers(
 ):
     link = north.post("/v1/cases", **form()).json()["links"]["job"]
     why = "The image measures 12 x 9 pixels; at least 32 a side are needed. Send the original."
-    with ledger.system_session("w") as house:
-        lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.fail(
+    with ledger.system_session("w") as session:
+        lease = session.queue.claim("w", 1, timedelta(minutes=1), 5)
+        session.queue.fail(
             lease.token, {lease.jobs[0].id: Failure("image-too-small", SIZES)}
         )
     korean = north.get(link, headers=KOREAN)

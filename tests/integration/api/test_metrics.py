@@ -24,9 +24,9 @@ def told(gateway, make_key):
         assert page.status_code == 200
         families = text_string_to_metric_families(page.text)
         return {
-            (each.name, *each.labels.values()): each.value
+            (sample.name, *sample.labels.values()): sample.value
             for family in families
-            for each in family.samples
+            for sample in family.samples
         }
 
     return read
@@ -36,8 +36,8 @@ def test_what_waits_is_told_by_lane_and_hospital(as_role, told, ledger):
     as_role().post("/v1/cases", **form(priority="urgent"))
     for _ in range(2):
         as_role(hospital="south").post("/v1/cases", **form())
-    with ledger.engine.begin() as line:
-        line.exec_driver_sql(
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(
             "UPDATE jobs SET queued_at = queued_at - interval '1 hour' WHERE urgent"
         )
     figures = told()
@@ -59,12 +59,12 @@ def test_leases_that_ran_out_and_jobs_that_outlived_a_worker_are_told(
     north, told, ledger
 ):
     north.post("/v1/cases", **form())
-    with ledger.system_session("w1") as house:
-        house.queue.claim("w1", 1, timedelta(seconds=-1), 5)
+    with ledger.system_session("w1") as session:
+        session.queue.claim("w1", 1, timedelta(seconds=-1), 5)
     assert (figures := told())["sera_leases_overdue",] == 1
     assert figures["sera_queue_retried_jobs",] == 0
-    with ledger.engine.begin() as line:
-        line.exec_driver_sql(
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(
             "UPDATE jobs SET state = 'queued', lease_until = NULL, lease_token = NULL"
         )
 
@@ -75,8 +75,8 @@ def test_failures_are_told_by_their_code(told, ledger):
         observing.failed("north", reason)
     figures = told()
     assert [
-        figures["sera_dead_letters_by_reason", each]
-        for each in ("image-blank", "worker-lost")
+        figures["sera_dead_letters_by_reason", item]
+        for item in ("image-blank", "worker-lost")
     ] == [2, 1]
     assert (
         figures["sera_sent_failed_jobs", "image-blank"],
@@ -86,11 +86,11 @@ def test_failures_are_told_by_their_code(told, ledger):
 
 def test_workers_and_what_they_serve_are_told(told, ledger):
     Observing(ledger).model("a" * 64)
-    with ledger.system_session("test") as house:
-        house.models.promote("a" * 64, "test", "asked for by a test")
-        house.serving.report("w1", "a" * 64)
-        house.serving.report("w2", None)
-        house.serving.report_refusal(
+    with ledger.system_session("test") as session:
+        session.models.promote("a" * 64, "test", "asked for by a test")
+        session.serving.report("w1", "a" * 64)
+        session.serving.report("w2", None)
+        session.serving.report_refusal(
             "w2", "a" * 64, Message("bundle-tampered", {"part": "manifest"})
         )
     figures = told()
@@ -105,21 +105,21 @@ def test_workers_and_what_they_serve_are_told(told, ledger):
 
 
 def test_the_audit_trail_tells_how_long_it_is_without_a_seal(told, ledger, settings):
-    with ledger.system_session("test") as house:
-        house.hospitals.ensure("north")
+    with ledger.system_session("test") as session:
+        session.hospitals.ensure("north")
     figures = told()
     assert figures["sera_audit_unsealed_chains",] >= 1
     assert 0 < figures["sera_audit_unsealed_seconds",] < 60
-    with ledger.system_session("test") as house:
-        house.seals.add(seal_key(settings))
-        age = house.metrics_queries.audit()
+    with ledger.system_session("test") as session:
+        session.seals.add(seal_key(settings))
+        age = session.metrics_queries.audit()
     assert (age.unsealed_chains, age.unsealed_s) == (0, 0.0)
     assert 0 <= age.seal_s < 60
 
 
 def test_a_reading_that_fails_keeps_nothing_else_from_being_told(told, ledger):
-    with ledger.engine.begin() as line:
-        line.exec_driver_sql("ALTER TABLE trainers RENAME TO hidden")
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE trainers RENAME TO hidden")
     figures = told()
     assert (
         figures["sera_reading_ok", "training"],
@@ -130,16 +130,16 @@ def test_a_reading_that_fails_keeps_nothing_else_from_being_told(told, ledger):
 
 
 def test_a_question_that_takes_too_long_is_given_up(ledger):
-    with ledger.engine.begin() as line:
-        line.exec_driver_sql("LOCK TABLE jobs")
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE jobs")
         with pytest.raises(Unavailable):
             retried(ledger, within_s=0.05)
 
 
 def retried(ledger, within_s):
-    with ledger.system_session("test") as house:
-        house.metrics_queries.set_timeout(within_s)
-        return house.metrics_queries.count_retried()
+    with ledger.system_session("test") as session:
+        session.metrics_queries.set_timeout(within_s)
+        return session.metrics_queries.count_retried()
 
 
 def test_what_readiness_finds_and_the_room_that_is_left_are_told(told):

@@ -15,9 +15,9 @@ FIGURES = {"images": 30, "sites": [{"site": "north"}], "worst_site": "north"}
 @pytest.fixture
 def operator(as_role, ledger):
     """With two models stored."""
-    with ledger.system_session("test") as house:
+    with ledger.system_session("test") as session:
         for digest in (A, B):
-            house.models.store(digest, "light", "light", None, False, {"auc": 0.9})
+            session.models.store(digest, "light", "light", None, False, {"auc": 0.9})
     return as_role(Role.OPERATOR)
 
 
@@ -31,8 +31,8 @@ def gate(ledger):
             FIGURES,
             {"margin": 0.05},
         )
-        with ledger.system_session("trainer") as house:
-            house.gate_judgements.record(digest, live, None, None, judgement)
+        with ledger.system_session("trainer") as session:
+            session.gate_judgements.record(digest, live, None, None, judgement)
 
     return gated
 
@@ -66,15 +66,15 @@ def test_a_model_is_shown_with_its_gate_and_a_stale_one_is_marked(operator, gate
     assert operator.get(f"/v1/models/{B}/gate").json()["code"] == "gate-absent"
     gate(B, GateVerdict.PASSED, A)
     gate(A, GateVerdict.PASSED, None)
-    shown = {
+    table = {
         model["digest"]: model["gate"] for model in operator.get("/v1/models").json()
     }
-    assert (shown[B]["verdict"], shown[B]["judged_against"], shown[B]["stale"]) == (
+    assert (table[B]["verdict"], table[B]["judged_against"], table[B]["stale"]) == (
         "passed",
         A,
         False,
     )
-    assert not shown[A]["stale"]
+    assert not table[A]["stale"]
     full = operator.get(f"/v1/models/{B}/gate").json()
     assert (full["figures"], full["policy"]) == (FIGURES, {"margin": 0.05})
     (reason,) = full["reasons"]
@@ -90,8 +90,8 @@ def test_a_model_is_shown_with_its_gate_and_a_stale_one_is_marked(operator, gate
 
 
 def test_a_rollback_is_one_call_and_the_promotions_tell_of_it(operator):
-    nothing = operator.post("/v1/models/rollback")
-    assert (nothing.status_code, nothing.json()["code"]) == (
+    answer = operator.post("/v1/models/rollback")
+    assert (answer.status_code, answer.json()["code"]) == (
         409,
         "nothing-to-roll-back-to",
     )
@@ -113,13 +113,18 @@ def test_a_rollback_is_one_call_and_the_promotions_tell_of_it(operator):
 
 def test_workers_are_told_with_what_they_serve_and_refuse(operator, ledger):
     promote(operator, A)
-    with ledger.system_session("w1") as house:
-        house.serving.report("w1", A)
+    with ledger.system_session("w1") as session:
+        session.serving.report("w1", A)
     promote(operator, B, reason=REASON)
-    with ledger.system_session("w1") as house:
-        house.serving.report_refusal("w1", B, Message("bundle-tampered", {"part": "manifest"}))
+    with ledger.system_session("w1") as session:
+        session.serving.report_refusal(
+            "w1", B, Message("bundle-tampered", {"part": "manifest"})
+        )
     (worker,) = operator.get("/v1/workers").json()
-    why = "The bundle's manifest is not what was saved: its digest differs. Do not use it; fetch the bundle again."
+    why = (
+        "The bundle's manifest is not what was saved: its digest differs. Do not use it; fetch "
+        "the bundle again."
+    )
     refused = {"code": "bundle-tampered", "message": why, "facts": {"part": "manifest"}}
     assert (worker["worker"], worker["model"]) == ("w1", A)
     assert worker["refused"] == {"model": B, **refused}
@@ -141,8 +146,8 @@ def test_one_shadow_at_a_time_and_it_is_marked(operator):
         0.5,
         None,
     )
-    again = operator.post(f"/v1/models/{B}/shadow")
-    assert (again.status_code, again.json()["code"]) == (409, "shadow-running")
+    answer = operator.post(f"/v1/models/{B}/shadow")
+    assert (answer.status_code, answer.json()["code"]) == (409, "shadow-running")
     assert [
         model["digest"]
         for model in operator.get("/v1/models").json()

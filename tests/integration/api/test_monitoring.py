@@ -55,12 +55,12 @@ def even(count, low=0.0, high=1.0):
 
 def test_where_nothing_happened_the_answer_is_empty_and_well_formed(operator):
     for what in VIEWS:
-        told = read(operator, what)
+        body = read(operator, what)
         assert not any(
-            told.get(name) for name in ("groups", "hospitals", "over_time", "state")
+            body.get(name) for name in ("groups", "hospitals", "over_time", "state")
         )
-        assert told["window"]["until"] is None
-        assert datetime.fromisoformat(told["window"]["since"]).hour == 0
+        assert body["window"]["until"] is None
+        assert datetime.fromisoformat(body["window"]["since"]).hour == 0
 
 
 def test_drift_is_told_for_each_hospital_and_device_against_the_models_own_reference(
@@ -81,10 +81,10 @@ def test_drift_is_told_for_each_hospital_and_device_against_the_models_own_refer
         **steady | {"score": even(120, 0.5), "embedding": (directions + 1).tolist()},
     )
     observing.results(9, "south")
-    told = read(operator, "drift")
+    body = read(operator, "drift")
     rows = {
         (group["hospital"], group["level"], group["device"]): group
-        for group in told["groups"]
+        for group in body["groups"]
     }
     order = [
         ("north", "hospital", None),
@@ -97,7 +97,7 @@ def test_drift_is_told_for_each_hospital_and_device_against_the_models_own_refer
         ("south", "device", "LOGIQ"),
     ]
     states = [rows[key]["state"] for key in rows]
-    assert (states, told["state"]) == (
+    assert (states, body["state"]) == (
         ["ok", "ok", "alarm", "too-few", "alarm"],
         "alarm",
     )
@@ -105,9 +105,9 @@ def test_drift_is_told_for_each_hospital_and_device_against_the_models_own_refer
     south = rows["south", "device", "LOGIQ"]
     assert north["model"] == {"digest": MODEL, "name": "light", "version": 1}
     assert {
-        each["quantity"]: each["state"] for each in north["quantities"]
+        quantity["quantity"]: quantity["state"] for quantity in north["quantities"]
     } == dict.fromkeys(steady, "ok")
-    assert {each["quantity"]: each["state"] for each in south["quantities"]} == {
+    assert {item["quantity"]: item["state"] for item in south["quantities"]} == {
         "score": "alarm",
         "strangeness": "ok",
         "embedding": "alarm",
@@ -132,13 +132,13 @@ def test_a_model_of_before_references_says_that_drift_cannot_be_measured(
         },
     )
     observing.results(1, model_digest=broken)
-    told = read(operator, "drift")
-    assert told["state"] is None
-    assert len(told["groups"]) == 6
-    for group in told["groups"]:
+    body = read(operator, "drift")
+    assert body["state"] is None
+    assert len(body["groups"]) == 6
+    for group in body["groups"]:
         assert (group["state"], group["quantities"]) == (None, [])
         assert "cannot be measured" in group["sentences"][0]
-    assert {group["model"]["name"] for group in told["groups"]} == {"light", None}
+    assert {group["model"]["name"] for group in body["groups"]} == {"light", None}
 
 
 def test_quality_gives_the_rate_of_each_warning_and_failure(operator, observing):
@@ -150,8 +150,8 @@ def test_quality_gives_the_rate_of_each_warning_and_failure(operator, observing)
     )
     observing.failed("north", "image-blank", device="CX50")
     observing.failed("north", "image-unreadable")
-    told = read(operator, "quality")
-    whole, unknown, device = told["groups"]
+    body = read(operator, "quality")
+    whole, unknown, device = body["groups"]
     assert [group["device"] for group in (whole, unknown, device)] == [
         None,
         None,
@@ -174,7 +174,7 @@ def test_quality_gives_the_rate_of_each_warning_and_failure(operator, observing)
     (warning,) = device["warnings"]
     assert (warning["code"], warning["rate"]["value"]) == ("saturated", 0.25)
     assert warning["rate"]["low"] < 0.25 < warning["rate"]["high"]
-    assert [each["code"] for each in whole["failures"]] == [
+    assert [failure["code"] for failure in whole["failures"]] == [
         "image-blank",
         "image-unreadable",
     ]
@@ -193,18 +193,18 @@ def test_performance_is_what_outcomes_say_and_says_who_is_missing(operator, obse
     decisions = np.where(
         scores > 0.6, "malignant", np.where(scores < 0.4, "benign", "refer")
     )
-    known = [bool(label) for label in labels]
+    rows = [bool(label) for label in labels]
     observing.results(
         60,
         score=scores.tolist(),
         risk=scores.tolist(),
         decision=decisions.tolist(),
-        malignant=known,
+        malignant=rows,
     )
     observing.results(40, decision="benign")
     observing.results(3, "south", decision="benign", malignant=True, days_ago=20)
-    told = read(operator, "performance", step="week")
-    north = next(group for group in told["hospitals"] if group["hospital"] == "north")[
+    body = read(operator, "performance", step="week")
+    north = next(group for group in body["hospitals"] if group["hospital"] == "north")[
         "figures"
     ]
     assert north["with_outcome"]["value"] == 0.6
@@ -223,8 +223,11 @@ def test_performance_is_what_outcomes_say_and_says_who_is_missing(operator, obse
     ratio = north["calibration"]["observed_expected"]
     assert ratio["ratio"] == pytest.approx(labels.sum() / scores.sum())
     assert ratio["low"] < ratio["ratio"] < ratio["high"]
-    assert sum(each["malignant"]["of"] for each in north["calibration"]["bins"]) == 60
-    south = next(group for group in told["hospitals"] if group["hospital"] == "south")[
+    assert (
+        sum(risk_bin["malignant"]["of"] for risk_bin in north["calibration"]["bins"])
+        == 60
+    )
+    south = next(group for group in body["hospitals"] if group["hospital"] == "south")[
         "figures"
     ]
     assert (
@@ -236,27 +239,27 @@ def test_performance_is_what_outcomes_say_and_says_who_is_missing(operator, obse
         0.0,
         None,
     )
-    assert (told["all"]["results"], told["all"]["malignant"]) == (103, labels.sum() + 3)
-    steps = [datetime.fromisoformat(step["begins"]) for step in told["over_time"]]
+    assert (body["all"]["results"], body["all"]["malignant"]) == (103, labels.sum() + 3)
+    steps = [datetime.fromisoformat(step["begins"]) for step in body["over_time"]]
     assert len(steps) == 2
     assert steps == sorted(steps)
     assert {step.weekday() for step in steps} == {0}
-    assert "not missing at random" in told["sentences"][0]
-    assert "Fewer than 100" in told["sentences"][1]
+    assert "not missing at random" in body["sentences"][0]
+    assert "Fewer than 100" in body["sentences"][1]
 
 
 def test_without_outcomes_performance_says_how_to_send_them_and_pooled_models_are_named(
     operator, observing
 ):
     observing.results(2)
-    told = read(operator, "performance")
-    assert "/outcome" in told["sentences"][0]
-    assert (told["all"]["auc"], told["all"]["calibration"]) == (None, None)
+    body = read(operator, "performance")
+    assert "/outcome" in body["sentences"][0]
+    assert (body["all"]["auc"], body["all"]["calibration"]) == (None, None)
     observing.results(2, malignant=[True, False], risk=0.0)
     observing.results(1, malignant=True, risk=0.0, model_digest="b" * 64)
-    told = read(operator, "performance", until=later())
-    assert told["all"]["calibration"]["observed_expected"] is None
-    assert "2 models are pooled" in told["sentences"][-1]
+    body = read(operator, "performance", until=later())
+    assert body["all"]["calibration"]["observed_expected"] is None
+    assert "2 models are pooled" in body["sentences"][-1]
 
 
 def later():
@@ -270,12 +273,12 @@ def test_coverage_is_that_of_the_statistics(operator, observing):
     benign, malignant = random.uniform(0.01, 1, (2, 50)).round(3).tolist()
     observing.results(50, malignant=labels, benign_p=benign, malignant_p=malignant)
     observing.results(5, malignant=True)
-    told = read(operator, "coverage")
-    assert [step["alpha"] for step in told["all"]] == [0.01, 0.05, 0.1, 0.2]
+    body = read(operator, "coverage")
+    assert [step["alpha"] for step in body["all"]] == [0.01, 0.05, 0.1, 0.2]
     (expected,) = conformal_coverage(benign, malignant, labels, [0.3])
-    asked = read(operator, "coverage", alpha=0.3)
-    assert asked["all"] == [expected.to_json()]
-    assert asked["hospitals"][0]["steps"] == asked["all"]
+    second_body = read(operator, "coverage", alpha=0.3)
+    assert second_body["all"] == [expected.to_json()]
+    assert second_body["hospitals"][0]["steps"] == second_body["all"]
     assert (
         operator.get("/v1/monitoring/coverage", params={"alpha": 1}).status_code == 422
     )
@@ -292,10 +295,10 @@ def test_a_hospitals_administrator_sees_the_own_hospital_only(as_role, observing
     south = str(observing.hospital("south"))
     own = ({}, {"hospital": "north"}, {"hospital": str(observing.hospital("north"))})
     for what, parameters in product(VIEWS, own):
-        told = read(admin, what, **parameters)
-        seen = told["groups"] if "groups" in told else told["hospitals"]
+        body = read(admin, what, **parameters)
+        seen = body["groups"] if "groups" in body else body["hospitals"]
         assert {group["hospital"] for group in seen} == {"north"}
-        assert south not in str(told)
+        assert south not in str(body)
     for what, which in product(VIEWS, ("south", south, "none")):
         refused = admin.get(f"/v1/monitoring/{what}", params={"hospital": which})
         assert (refused.status_code, refused.json()["code"]) == (404, "not-found")
@@ -328,7 +331,7 @@ def test_operators_and_auditors_see_all_and_may_choose_while_others_see_none(
 
 
 def test_a_question_that_is_none_is_answered_with_the_next_step(operator):
-    asked = [
+    rows = [
         (
             {"since": "2026-02-01T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
             422,
@@ -350,7 +353,7 @@ def test_a_question_that_is_none_is_answered_with_the_next_step(operator):
         ({"model": "\0\0\0\0\0\0\0\0"}, 422, "invalid-request"),
         ({"step": "day"}, 422, "invalid-request"),
     ]
-    for parameters, status, code in asked:
+    for parameters, status, code in rows:
         answer = operator.get("/v1/monitoring/performance", params=parameters)
         assert (answer.status_code, answer.json().get("code")) == (status, code), (
             parameters
@@ -362,35 +365,35 @@ def test_a_dashboard_that_polls_is_told_that_nothing_changed(operator, observing
     first = operator.get("/v1/monitoring/quality")
     assert first.headers["Cache-Control"] == "private, max-age=30"
     assert first.headers["Vary"] == "Authorization, Cookie"
-    again = operator.get(
+    answer = operator.get(
         "/v1/monitoring/quality", headers={"If-None-Match": first.headers["ETag"]}
     )
-    assert (again.status_code, again.content) == (304, b"")
+    assert (answer.status_code, answer.content) == (304, b"")
     observing.results(1)
-    other = operator.get("/v1/monitoring/quality", params={"hospital": "north"})
-    assert other.headers["ETag"] != first.headers["ETag"]
+    second_answer = operator.get("/v1/monitoring/quality", params={"hospital": "north"})
+    assert second_answer.headers["ETag"] != first.headers["ETag"]
 
 
 def test_metrics_tell_hospitals_only_to_who_may_see_all_of_them(
     gateway, observing, ledger, make_key
 ):
     observing.model(reference=REFERENCE)
-    with ledger.system_session("test") as house:
-        house.models.promote(MODEL, "test", None)
+    with ledger.system_session("test") as session:
+        session.models.promote(MODEL, "test", None)
     observing.results(60, score=even(60, 0.6))
     observing.results(5, "south", decision="refer")
     plain = gateway.get("/metrics").text
     assert 'sera_results{decision="malignant"} 60.0' in plain
     assert 'sera_results{decision="benign"} 0.0' in plain
     assert "north" not in plain
-    told = gateway.get(
+    text = gateway.get(
         "/metrics", headers={"Authorization": f"Bearer {make_key(Role.AUDITOR)}"}
     ).text
-    assert 'sera_hospital_results{decision="refer",hospital="south"} 5.0' in told
-    assert 'sera_drift_psi{hospital="north",quantity="score"}' in told
-    assert 'sera_drift_state{hospital="north",quantity="score"} 2.0' in told
-    assert 'sera_drift_state{hospital="south"' not in told
-    assert 'sera_jobs{state="queued"} 65.0' in told
+    assert 'sera_hospital_results{decision="refer",hospital="south"} 5.0' in text
+    assert 'sera_drift_psi{hospital="north",quantity="score"}' in text
+    assert 'sera_drift_state{hospital="north",quantity="score"} 2.0' in text
+    assert 'sera_drift_state{hospital="south"' not in text
+    assert 'sera_jobs{state="queued"} 65.0' in text
     admin = gateway.get(
         "/metrics", headers={"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}"}
     )

@@ -104,9 +104,9 @@ def test_an_idempotency_key_may_hold_any_letter_of_a_header(north, key):
     ["\u202e", "\ufffe", "😀" * 100, "\ud800".encode("utf-8", "surrogatepass")],
 )
 def test_a_number_of_the_hospitals_own_may_hold_any_letter(north, external_id):
-    told = form()
-    told["data"]["external_id"] = external_id
-    assert north.post("/v1/cases", **told).status_code < 500
+    request = form()
+    request["data"]["external_id"] = external_id
+    assert north.post("/v1/cases", **request).status_code < 500
 
 
 @pytest.mark.parametrize(

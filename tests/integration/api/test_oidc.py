@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey
 from pydantic import ValidationError
 
 from services.api.middleware.origin_policy import CSRF_HEADER, SESSION_COOKIE
-from services.api.session.oidc import claimed
+from services.api.session.oidc import claim_values
 from shared.domain.roles import Role
 from shared.settings import Settings
 from tests.support.app import create_app
@@ -24,7 +24,8 @@ MAPPED = {"sera_role": "submitter", "sera_hospital": "north"}
 
 
 AUTHORITIES = cache(ssl.create_default_context)
-"""Whoever asks the provider reads all authorities' certificates each time, though it is on loopback, without TLS."""
+"""Whoever asks the provider reads all authorities' certificates each time, though it is on
+loopback, without TLS."""
 
 
 @pytest.fixture(autouse=True)
@@ -41,9 +42,9 @@ def provider() -> Iterator[Identities]:
 @pytest.fixture
 def opened(settings, provider, ledger) -> Iterator[Callable[..., TestClient]]:
     """A browser at a gateway that trusts the provider; accounts are made at the first sign-in."""
-    with ledger.system_session("test") as house:
-        house.hospitals.ensure("north")
-    told = {
+    with ledger.system_session("test") as session:
+        session.hospitals.ensure("north")
+    fields = {
         "oidc_issuer": provider.issuer,
         "oidc_client_secret": SECRET,
         "oidc_create": True,
@@ -52,7 +53,7 @@ def opened(settings, provider, ledger) -> Iterator[Callable[..., TestClient]]:
 
     def opened(**more: object) -> TestClient:
         app = create_app(
-            Settings(**settings.model_dump(exclude_unset=True) | told | more)
+            Settings(**settings.model_dump(exclude_unset=True) | fields | more)
         )
         client = TestClient(
             app, headers={"Origin": "http://testserver"}, follow_redirects=False
@@ -103,12 +104,12 @@ def test_a_person_comes_by_the_provider_and_works_for_the_hospital_it_names(
     browser.headers[CSRF_HEADER] = who["csrf"]
     assert browser.post("/v1/cases", **form()).status_code == 202
     trail = as_role(Role.OPERATOR).get("/v1/audit").json()
-    told = [
-        (each["event"], each["actor"])
-        for each in trail
-        if each["event"].startswith("person.")
+    rows = [
+        (item["event"], item["actor"])
+        for item in trail
+        if item["event"].startswith("person.")
     ]
-    assert told == [
+    assert rows == [
         ("person.created", "gateway"),
         ("person.signed-in", f"person:{who['person_id']}"),
     ]
@@ -123,8 +124,8 @@ def test_a_person_is_known_again_by_issuer_and_subject_and_not_by_name(
     first = browser.get("/v1/session").json()
     provider.claims |= {"preferred_username": "another-name", "sera_role": "operator"}
     arrive(browser)
-    again = browser.get("/v1/session").json()
-    assert (again["person_id"], again["name"], again["role"]) == (
+    body = browser.get("/v1/session").json()
+    assert (body["person_id"], body["name"], body["role"]) == (
         first["person_id"],
         "a.reader",
         "submitter",
@@ -135,8 +136,8 @@ def test_a_person_is_known_again_by_issuer_and_subject_and_not_by_name(
         "sera_role": "submitter",
     }
     arrive(browser)
-    other = browser.get("/v1/session").json()
-    assert (other["person_id"] != first["person_id"], other["name"]) == (
+    second_body = browser.get("/v1/session").json()
+    assert (second_body["person_id"] != first["person_id"], second_body["name"]) == (
         True,
         "subject-2",
     )
@@ -154,7 +155,8 @@ def test_the_session_is_strict_and_the_way_there_is_lax_and_asks_with_pkce_state
     assert {"HttpOnly", "SameSite=lax"} <= set(away.headers["set-cookie"].split("; "))
     cookies = browser.get(leave(browser)).headers.get_list("set-cookie")
     assert any(
-        each.startswith(f"{SESSION_COOKIE}=") and "SameSite=strict" in each for each in cookies
+        cookie.startswith(f"{SESSION_COOKIE}=") and "SameSite=strict" in cookie
+        for cookie in cookies
     )
 
 
@@ -248,13 +250,13 @@ def test_claims_that_name_no_one_role_and_hospital_make_nobody(
     opened, provider, ledger
 ):
     browser = opened()
-    known = provider.claims
+    claims = provider.claims
     for told in UNCLEAR:
-        provider.claims = known | told
+        provider.claims = claims | told
         assert refused(browser, "oidc-claims"), told
-    with ledger.system_session("test") as house:
-        assert house.people.all() == []
-        assert [each.name for each in house.hospitals.all()] == ["north"]
+    with ledger.system_session("test") as session:
+        assert session.people.all() == []
+        assert [hospital.name for hospital in session.hospitals.all()] == ["north"]
 
 
 def test_the_claims_may_lie_deeper_and_among_others(opened, provider):
@@ -263,9 +265,9 @@ def test_the_claims_may_lie_deeper_and_among_others(opened, provider):
     assert arrive(browser) == "/"
     assert browser.get("/v1/session").json()["role"] == "auditor"
     assert (
-        claimed({"a": {"b": "c"}}, "a.b.c")
-        == claimed({}, "a")
-        == claimed({"a": [1, None, " "]}, "a")
+        claim_values({"a": {"b": "c"}}, "a.b.c")
+        == claim_values({}, "a")
+        == claim_values({"a": [1, None, " "]}, "a")
         == []
     )
 
@@ -277,18 +279,18 @@ def test_where_accounts_are_not_made_an_operator_makes_them_by_subject(
     browser = opened(oidc_create=False)
     assert refused(browser, "oidc-nobody")
     key = {"Authorization": f"Bearer {make_key(Role.OPERATOR)}"}
-    told = {
+    fields = {
         "name": "a.reader",
         "role": "reader",
         "hospital": "north",
         "subject": "subject-1",
     }
-    made = browser.post("/v1/people", json=told, headers=key).json()
-    assert made["one_time_password"] is None
+    body = browser.post("/v1/people", json=fields, headers=key).json()
+    assert body["one_time_password"] is None
     assert arrive(browser) == "/"
-    assert browser.get("/v1/session").json()["person_id"] == made["id"]
-    again = browser.post("/v1/people", json={**told, "name": "another"}, headers=key)
-    assert again.json()["code"] == "name-taken"
+    assert browser.get("/v1/session").json()["person_id"] == body["id"]
+    answer = browser.post("/v1/people", json={**fields, "name": "another"}, headers=key)
+    assert answer.json()["code"] == "name-taken"
 
 
 def test_a_disabled_person_does_not_come_in_by_the_provider_either(
@@ -336,9 +338,9 @@ def test_without_a_provider_there_is_no_way_by_one_and_no_button(
     assert gateway.get("/v1/session/oidc").json()["code"] == "oidc-off"
     assert "/v1/session/oidc" not in gateway.get("/sign-in").text
     assert "/v1/session/oidc" in opened().get("/sign-in").text
-    told = {"name": "auditor-1", "role": "auditor", "subject": "subject-1"}
+    fields = {"name": "auditor-1", "role": "auditor", "subject": "subject-1"}
     assert (
-        as_role(Role.OPERATOR).post("/v1/people", json=told).json()["code"]
+        as_role(Role.OPERATOR).post("/v1/people", json=fields).json()["code"]
         == "oidc-off"
     )
 

@@ -1,4 +1,5 @@
-"""Every operation of the OpenAPI document with made-up requests: a short run of `python -m trials.fuzz api`."""
+"""Every operation of the OpenAPI document with made-up requests: a short run of `python -m
+trials.fuzz api`."""
 
 import pytest
 

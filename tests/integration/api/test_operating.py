@@ -28,19 +28,19 @@ def test_a_dataset_is_filled_image_by_image_and_keeps_each_once(operator):
     first = operator.post(
         "/v1/datasets/set/images", **labelled(png(1), patient="p-1")
     ).json()
-    again = operator.post(
+    body = operator.post(
         "/v1/datasets/set/images", **labelled(png(1), patient="p-1")
     ).json()
-    assert (first["added"], again["added"]) == (True, False)
-    held = operator.get("/v1/datasets/set").json()
-    assert (held["images"], held["malignant"]) == (1, 1)
+    assert (first["added"], body["added"]) == (True, False)
+    second_body = operator.get("/v1/datasets/set").json()
+    assert (second_body["images"], second_body["malignant"]) == (1, 1)
 
 
 def test_a_patients_number_is_not_kept(operator, ledger):
     operator.post("/v1/datasets", json={"name": "set"})
     operator.post("/v1/datasets/set/images", **labelled(png(1), patient="12345678"))
-    with ledger.system_session("test") as house:
-        (row,) = house.datasets.images(house.datasets.find("set").id)
+    with ledger.system_session("test") as session:
+        (row,) = session.datasets.images(session.datasets.find("set").id)
     assert row.patient
     assert "12345678" not in row.patient
 
@@ -115,11 +115,11 @@ def test_a_case_is_taken_while_the_broker_is_away(settings, make_key):
         create_app(lost), headers={"Authorization": f"Bearer {make_key()}"}
     ) as client:
         assert client.post("/v1/cases", **form()).status_code == 202
-        told = client.get("/readyz")
+        answer = client.get("/readyz")
         assert (
-            told.status_code,
-            told.json()["ready"],
-            list(told.json()["degraded"]),
+            answer.status_code,
+            answer.json()["ready"],
+            list(answer.json()["degraded"]),
         ) == (
             200,
             True,
@@ -134,21 +134,21 @@ def test_readiness_says_that_room_gets_short_while_cases_are_still_taken(
     with TestClient(
         create_app(short), headers={"Authorization": f"Bearer {make_key()}"}
     ) as client:
-        told = client.get("/readyz")
-        assert (told.status_code, list(told.json()["degraded"])) == (200, ["space"])
+        answer = client.get("/readyz")
+        assert (answer.status_code, list(answer.json()["degraded"])) == (200, ["space"])
         assert (
             "Free some space before the disk is full"
-            in told.json()["degraded"]["space"]
+            in answer.json()["degraded"]["space"]
         )
         assert client.post("/v1/cases", **form()).status_code == 202
 
 
 def test_readiness_sees_a_case_that_a_silent_worker_holds(north, gateway, ledger):
     north.post("/v1/cases", **form())
-    with ledger.system_session("w") as house:
-        house.queue.claim("w", 1, timedelta(minutes=1), 5)
-    with ledger.engine.begin() as line:
-        line.exec_driver_sql(
+    with ledger.system_session("w") as session:
+        session.queue.claim("w", 1, timedelta(minutes=1), 5)
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(
             "UPDATE jobs SET lease_until = lease_until - interval '5 minutes'"
         )
     assert "none was answered" in gateway.get("/readyz").json()["degraded"]["workers"]
@@ -157,14 +157,14 @@ def test_readiness_sees_a_case_that_a_silent_worker_holds(north, gateway, ledger
 def test_readiness_says_that_cases_wait_and_none_is_answered(north, gateway, ledger):
     north.post("/v1/cases", **form())
     assert gateway.get("/readyz").json()["degraded"] == {}
-    with ledger.engine.begin() as line:
-        line.exec_driver_sql(
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(
             "UPDATE jobs SET available_at = available_at - interval '5 minutes'"
         )
-    told = gateway.get("/readyz")
+    answer = gateway.get("/readyz")
     assert (
-        told.status_code,
-        "none was answered" in told.json()["degraded"]["workers"],
+        answer.status_code,
+        "none was answered" in answer.json()["degraded"]["workers"],
     ) == (
         200,
         True,
@@ -200,7 +200,11 @@ def test_an_unknown_address_and_method_are_problems(gateway):
 def test_the_page_is_served_with_a_strict_policy_and_its_files(gateway):
     page = gateway.get("/sign-in")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    for path in (f"{STATIC_URL}/sera.css", f"{STATIC_URL}/sign-in.js", "/manifest.webmanifest"):
+    for path in (
+        f"{STATIC_URL}/sera.css",
+        f"{STATIC_URL}/sign-in.js",
+        "/manifest.webmanifest",
+    ):
         assert path in page.text
         assert gateway.get(path).status_code == httpx2.codes.OK
     assert gateway.get("/static/../app.py").status_code == 404
@@ -210,8 +214,8 @@ def test_files_are_kept_for_as_long_as_they_stay_the_same_and_sent_packed_to_who
     gateway,
 ):
     packed, plain = (
-        gateway.get(f"{STATIC_URL}/sera.css", headers={"Accept-Encoding": each})
-        for each in ("gzip", "br")
+        gateway.get(f"{STATIC_URL}/sera.css", headers={"Accept-Encoding": item})
+        for item in ("gzip", "br")
     )
     assert (packed.content, packed.headers["Cache-Control"]) == (
         plain.content,
@@ -220,16 +224,16 @@ def test_files_are_kept_for_as_long_as_they_stay_the_same_and_sent_packed_to_who
     assert (
         int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"]) / 2
     )
-    assert [each.headers.get("Content-Encoding") for each in (packed, plain)] == [
+    assert [row.headers.get("Content-Encoding") for row in (packed, plain)] == [
         "gzip",
         None,
     ]
     assert packed.headers["ETag"] != plain.headers["ETag"]
     for path in ("/static/sera.css", "/static/0123456789abcdef/sera.css"):
         assert gateway.get(path).headers["Cache-Control"] == "no-cache"
-    known = {"If-None-Match": packed.headers["ETag"], "Accept-Encoding": "gzip"}
-    again = gateway.get("/static/sera.css", headers=known)
-    assert (again.status_code, again.content) == (304, b"")
+    fields = {"If-None-Match": packed.headers["ETag"], "Accept-Encoding": "gzip"}
+    answer = gateway.get("/static/sera.css", headers=fields)
+    assert (answer.status_code, answer.content) == (304, b"")
 
 
 def test_no_page_is_packed(gateway):

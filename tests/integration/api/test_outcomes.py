@@ -38,21 +38,21 @@ def test_a_case_shows_its_latest_outcome_and_nothing_of_the_patient(
     assert north.get(case).json()["outcome"] is None
     answer = north.post(f"{case}/outcome", json=YES)
     assert answer.status_code == 201
-    told = {
+    fields = {
         "malignant": True,
         "source": "histology",
         "determined_on": "2026-03-14",
         "consent": True,
     }
-    assert answer.json() | told | {"patient_known": True} == answer.json()
+    assert answer.json() | fields | {"patient_known": True} == answer.json()
     north.post(f"{case}/outcome", json={"malignant": False, "source": "follow-up"})
-    shown = as_role(Role.READER).get(case)
+    second_answer = as_role(Role.READER).get(case)
     assert (
-        shown.json()["outcome"]
+        second_answer.json()["outcome"]
         | {"malignant": False, "consent": False, "determined_on": None}
-        == shown.json()["outcome"]
+        == second_answer.json()["outcome"]
     )
-    assert "P-17" not in shown.text + answer.text
+    assert "P-17" not in second_answer.text + answer.text
 
 
 def test_only_those_who_may_submit_record_outcomes_and_only_of_their_own_cases(
@@ -167,9 +167,9 @@ def test_a_patients_number_means_the_same_in_an_import_and_in_an_outcome(
     }
     operator.post("/v1/datasets", json={"name": "other"})
     operator.post("/v1/datasets/other/images", **sent)
-    with ledger.system_session("test") as house:
+    with ledger.system_session("test") as session:
         (one,), (other,) = (
-            house.datasets.images(house.datasets.find(name).id)
+            session.datasets.images(session.datasets.find(name).id)
             for name in ("set", "other")
         )
     assert one.group == other.group

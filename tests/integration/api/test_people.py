@@ -26,9 +26,9 @@ def made(client, name, role="reader", **more):
 
 def events(operator, name):
     return [
-        each
-        for each in operator.get("/v1/audit?limit=1000").json()
-        if each["event"] == name
+        item
+        for item in operator.get("/v1/audit?limit=1000").json()
+        if item["event"] == name
     ]
 
 
@@ -42,18 +42,18 @@ def test_an_administrator_makes_a_person_whose_one_time_password_is_shown_once(
         "reader",
         True,
     )
-    told = {"name": new["name"], "password": new["one_time_password"]}
-    assert browser().post("/v1/session", json=told).status_code == 201
+    fields = {"name": new["name"], "password": new["one_time_password"]}
+    assert browser().post("/v1/session", json=fields).status_code == 201
     assert new["one_time_password"] not in admin.get("/v1/people").text
-    assert [each["id"] for each in admin.get("/v1/people").json()] == [new["id"]]
+    assert [item["id"] for item in admin.get("/v1/people").json()] == [new["id"]]
     (event,) = events(operator, "person.created")
     assert event["details"] == {"person": new["id"], "role": "reader"}
 
 
 def test_a_name_is_taken_once_however_it_is_typed(admin, operator):
     made(admin, "reader-1")
-    again = operator.post("/v1/people", json={"name": " READER-1 ", "role": "auditor"})
-    assert (again.status_code, again.json()["code"]) == (409, "name-taken")
+    answer = operator.post("/v1/people", json={"name": " READER-1 ", "role": "auditor"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "name-taken")
 
 
 def test_an_administrator_makes_and_changes_its_own_staff_only(admin, operator):
@@ -66,7 +66,7 @@ def test_an_administrator_makes_and_changes_its_own_staff_only(admin, operator):
         )
     boss = made(operator, "boss", "hospital_admin", hospital="north")
     reader = made(admin, "reader-1")
-    assert {each["id"] for each in admin.get("/v1/people").json()} == {
+    assert {item["id"] for item in admin.get("/v1/people").json()} == {
         boss["id"],
         reader["id"],
     }
@@ -94,18 +94,18 @@ def test_an_administrator_makes_and_changes_its_own_staff_only(admin, operator):
 def test_an_administrator_neither_sees_nor_changes_another_hospitals_people(
     admin, as_role
 ):
-    theirs = made(as_role(Role.HOSPITAL_ADMIN, "south"), "reader-2")["id"]
+    second_id = made(as_role(Role.HOSPITAL_ADMIN, "south"), "reader-2")["id"]
     nobodys = str(uuid4())
-    assert theirs not in admin.get("/v1/people").text
+    assert second_id not in admin.get("/v1/people").text
     for act in ("disable", "reset", "enable", "unlock"):
         foreign, absent = (
-            admin.post(f"/v1/people/{person}/{act}") for person in (theirs, nobodys)
+            admin.post(f"/v1/people/{person}/{act}") for person in (second_id, nobodys)
         )
         assert foreign.status_code == absent.status_code == 404
-        assert foreign.text.replace(theirs, nobodys) == absent.text
+        assert foreign.text.replace(second_id, nobodys) == absent.text
     for hospital in ("south", "none"):
-        told = {"name": "reader-3", "role": "reader", "hospital": hospital}
-        assert admin.post("/v1/people", json=told).status_code == 403
+        fields = {"name": "reader-3", "role": "reader", "hospital": hospital}
+        assert admin.post("/v1/people", json=fields).status_code == 403
 
 
 def test_an_operator_names_the_hospital_of_a_hospitals_person(operator, admin):
@@ -131,7 +131,7 @@ def test_a_role_stays_within_the_hospital_or_leaves_it_for_the_house(operator, a
     changed = operator.patch(f"/v1/people/{reader}", json={"role": "auditor"}).json()
     assert (changed["role"], changed["hospital"]) == ("auditor", None)
     assert [
-        each["details"]["role"] for each in events(operator, "person.role-changed")
+        event["details"]["role"] for event in events(operator, "person.role-changed")
     ] == ["auditor"]
 
 
@@ -172,9 +172,9 @@ def test_a_reset_gives_a_new_one_time_password_and_the_old_one_is_refused(
     admin, browser
 ):
     person = made(admin, "reader-1")
-    again = admin.post(f"/v1/people/{person['id']}/reset").json()
-    told = [(person["one_time_password"], 401), (again["one_time_password"], 201)]
-    for password, status in told:
+    body = admin.post(f"/v1/people/{person['id']}/reset").json()
+    rows = [(person["one_time_password"], 401), (body["one_time_password"], 201)]
+    for password, status in rows:
         assert (
             browser()
             .post("/v1/session", json={"name": "reader-1", "password": password})

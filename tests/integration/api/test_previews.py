@@ -21,9 +21,9 @@ def look(client, image: bytes, **fields: object):
 
 
 def preview(answer) -> np.ndarray:
-    told = answer.json()["preview"]
-    assert told["media_type"] == "image/png"
-    return decode(b64decode(told["base64"])).pixels
+    second_preview = answer.json()["preview"]
+    assert second_preview["media_type"] == "image/png"
+    return decode(b64decode(second_preview["base64"])).pixels
 
 
 def calibrated(pixels: np.ndarray) -> bytes:
@@ -41,13 +41,13 @@ def calibrated(pixels: np.ndarray) -> bytes:
 
 def test_a_plain_image_is_seen_as_it_is_and_nothing_is_kept(north, settings):
     answer = look(north, png(3))
-    told = answer.json()
+    body = answer.json()
     assert (
-        told["format"],
-        told["width"],
-        told["height"],
-        told["frames"],
-        told["frame"],
+        body["format"],
+        body["width"],
+        body["height"],
+        body["frames"],
+        body["frame"],
     ) == (
         "png",
         128,
@@ -55,7 +55,7 @@ def test_a_plain_image_is_seen_as_it_is_and_nothing_is_kept(north, settings):
         1,
         1,
     )
-    assert (told["photo"], told["size_mm"], told["spacing_mm"]) == (None, None, None)
+    assert (body["photo"], body["size_mm"], body["spacing_mm"]) == (None, None, None)
     assert (preview(answer) == decode(png(3)).pixels).all()
     assert not [
         path for path in (settings.home / "objects").rglob("*") if path.is_file()
@@ -65,15 +65,15 @@ def test_a_plain_image_is_seen_as_it_is_and_nothing_is_kept(north, settings):
 
 def test_calipers_of_a_calibrated_image_give_the_size_and_the_roi(north):
     pixels = Screen().end(100, 150).end(200, 150).pixels
-    told = look(north, calibrated(pixels)).json()
-    assert told["size_mm"] == pytest.approx(10, abs=0.2)
-    assert (told["size_from"], told["roi_from"], told["spacing_mm"]) == (
+    body = look(north, calibrated(pixels)).json()
+    assert body["size_mm"] == pytest.approx(10, abs=0.2)
+    assert (body["size_from"], body["roi_from"], body["spacing_mm"]) == (
         "calipers",
         "calipers",
         [0.1, 0.1],
     )
-    assert sorted(told["calipers"])[0] == pytest.approx([100, 150], abs=1)
-    assert "roi-from-calipers" in {warning["code"] for warning in told["warnings"]}
+    assert sorted(body["calipers"])[0] == pytest.approx([100, 150], abs=1)
+    assert "roi-from-calipers" in {warning["code"] for warning in body["warnings"]}
 
 
 def test_a_photo_is_made_straight_between_the_corners_that_were_sent(north):
@@ -85,14 +85,19 @@ def test_a_photo_is_made_straight_between_the_corners_that_were_sent(north):
         photo=True,
         corners=json.dumps(photo.corners.tolist()),
     )
-    seen = answer.json()["photo"]
-    assert (seen["found"], seen["width"], seen["height"], seen["retake"]) == (
+    second_photo = answer.json()["photo"]
+    assert (
+        second_photo["found"],
+        second_photo["width"],
+        second_photo["height"],
+        second_photo["retake"],
+    ) == (
         True,
         1600,
         1200,
         True,
     )
-    assert "glare" in {advice["code"] for advice in seen["advice"]}
+    assert "glare" in {advice["code"] for advice in second_photo["advice"]}
     height, width = preview(answer).shape
     assert width / height == pytest.approx(1, rel=0.03)
 
@@ -105,9 +110,13 @@ def test_the_corners_of_a_photo_count_in_the_upright_photo(north):
     Image.fromarray(np.rot90(photo.pixels).copy()).save(
         stream, "JPEG", quality=95, exif=exif
     )
-    seen = look(north, stream.getvalue(), photo=True).json()["photo"]
-    assert (seen["found"], seen["width"], seen["height"]) == (True, 1600, 1200)
-    assert np.abs(np.array(seen["corners"]) - photo.corners).max() < 6
+    second_photo = look(north, stream.getvalue(), photo=True).json()["photo"]
+    assert (second_photo["found"], second_photo["width"], second_photo["height"]) == (
+        True,
+        1600,
+        1200,
+    )
+    assert np.abs(np.array(second_photo["corners"]) - photo.corners).max() < 6
 
 
 @pytest.mark.parametrize(
@@ -134,9 +143,9 @@ def test_when_too_many_look_at_once_a_further_one_is_asked_to_come_back(
 ):
     monkeypatch.setattr("services.api.decoder_pool.WAIT_S", 0.01)
     room = gateway.app.state.dependencies.decoder_pool._requests
-    taken = [room.acquire(blocking=False) for _ in range(3)]
+    rows = [room.acquire(blocking=False) for _ in range(3)]
     answer = look(north, png(1))
-    for _ in taken:
+    for _ in rows:
         room.release()
     assert (
         answer.status_code,
@@ -156,12 +165,12 @@ def test_the_image_of_a_case_is_shown_with_a_tag_and_on_record(as_role):
     answer = client.get(links["image"])
     assert (decode(answer.content).pixels == decode(png(4)).pixels).all()
     assert answer.headers["Cache-Control"] == "private, max-age=3600"
-    again = client.get(
+    second_answer = client.get(
         links["image"], headers={"If-None-Match": answer.headers["ETag"]}
     )
-    assert (again.status_code, again.content) == (304, b"")
+    assert (second_answer.status_code, second_answer.content) == (304, b"")
     trail = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit").json()
-    assert [each["event"] for each in trail].count("image.read") == 1
+    assert [item["event"] for item in trail].count("image.read") == 1
 
 
 def test_the_image_of_an_erased_case_is_gone(as_role):

@@ -54,13 +54,13 @@ def readers(people, signed_in):
 @pytest.fixture
 def study(admin, cases, people):
     """An open one."""
-    made = admin.post(
-        "/v1/reader-studies", json=new_study([each.id for each in people])
+    answer = admin.post(
+        "/v1/reader-studies", json=new_study([person.id for person in people])
     )
-    assert made.status_code == 201, made.text
-    at = f"/v1/reader-studies/{made.json()['study_id']}"
+    assert answer.status_code == 201, answer.text
+    at = f"/v1/reader-studies/{answer.json()['study_id']}"
     assert admin.post(f"{at}/open").json()["state"] == "open"
-    return made.json()["study_id"]
+    return answer.json()["study_id"]
 
 
 def said(cases, figures):
@@ -81,14 +81,13 @@ def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(
 ):
     for reader, figures in zip(readers, (FIRST, SECOND), strict=True):
         read(reader, study, said(cases, figures))
-    told = admin.get(f"/v1/reader-studies/{study}/analysis").json()
+    body = admin.get(f"/v1/reader-studies/{study}/analysis").json()
     blind, aided = (
-        np.array([[pair[n] for pair in each] for each in (FIRST, SECOND)])
-        for n in (0, 1)
+        np.array([[pair[n] for pair in row] for row in (FIRST, SECOND)]) for n in (0, 1)
     )
     sick = np.array(SICK)
-    assert (told["cases"], told["malignant"], told["malignant_share"]) == (6, 3, 0.5)
-    for place, reader in enumerate(told["readers"]):
+    assert (body["cases"], body["malignant"], body["malignant_share"]) == (6, 3, 0.5)
+    for place, reader in enumerate(body["readers"]):
         expected = delong_test(aided[place], blind[place], sick)
         assert reader["auc_change"]["value"] == pytest.approx(expected.difference)
         assert reader["auc_change"]["p_value"] == pytest.approx(expected.p_value)
@@ -100,16 +99,16 @@ def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(
         assert reader["seconds"]["blind"]["readings"] == 6
         assert 0 < reader["seconds"]["blind"]["median"] < 30
         assert (reader["breaches"], reader["seen_before"]) == (0, 0)
-    assert told["sera"]["figures"]["auc"]["value"] == pytest.approx(1)
-    assert told["sera"]["figures"]["specificity"]["count"] == 2
+    assert body["sera"]["figures"]["auc"]["value"] == pytest.approx(1)
+    assert body["sera"]["figures"]["specificity"]["count"] == 2
     for phase, scores in (("blind", blind), ("aided", aided)):
         expected = fleiss_kappa((scores >= 50).T)
-        fleiss = told["agreement"][phase]["fleiss"]
+        fleiss = body["agreement"][phase]["fleiss"]
         assert fleiss["value"] == pytest.approx(expected.value)
         assert fleiss["low"] == pytest.approx(expected.interval.low)
     together = obuchowski_rockette(blind, aided, sick)
-    assert told["summary"]["difference"] == pytest.approx(together.difference)
-    assert told["summary"]["p_value"] == pytest.approx(together.p_value)
+    assert body["summary"]["difference"] == pytest.approx(together.difference)
+    assert body["summary"]["p_value"] == pytest.approx(together.p_value)
     lines = list(
         csv.DictReader(
             StringIO(admin.get(f"/v1/reader-studies/{study}/readings.csv").text)
@@ -117,7 +116,7 @@ def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(
     )
     assert len(lines) == 24
     assert {line["reader"] for line in lines} == {"1", "2"}
-    events = [each["event"] for each in admin.get("/v1/audit?limit=1000").json()]
+    events = [item["event"] for item in admin.get("/v1/audit?limit=1000").json()]
     assert (events.count("reader-study.read"), events.count("reader-study.shown")) == (
         24,
         24,
@@ -129,25 +128,25 @@ def test_before_the_blind_reading_is_stored_nothing_of_sera_or_the_outcome_is_to
 ):
     reader = readers[0]
     at = f"/v1/reader-studies/{study}"
-    there = reader.get(f"{at}/next")
-    shown = there.json()
-    assert not any(secret in there.text + reader.get(at).text for secret in SECRETS)
-    early = reader.get(f"{at}/aided/{shown['case_id']}")
+    answer = reader.get(f"{at}/next")
+    body = answer.json()
+    assert not any(secret in answer.text + reader.get(at).text for secret in SECRETS)
+    early = reader.get(f"{at}/aided/{body['case_id']}")
     assert (early.status_code, early.json()["code"]) == (403, "blind-first")
     assert (
-        reader.post(f"{at}/readings", json=reading(shown["case_id"], "aided")).json()[
+        reader.post(f"{at}/readings", json=reading(body["case_id"], "aided")).json()[
             "code"
         ]
         == "blind-first"
     )
-    unseen = next(case for case in cases if case != shown["case_id"])
+    unseen = next(case for case in cases if case != body["case_id"])
     assert (
         reader.post(f"{at}/readings", json=reading(unseen)).json()["code"]
         == "not-shown"
     )
-    image = reader.get(shown["image"])
+    image = reader.get(body["image"])
     pixels = cv2.imdecode(np.frombuffer(image.content, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert pixels.shape[:2] == (shown["height"], shown["width"])
+    assert pixels.shape[:2] == (body["height"], body["width"])
 
 
 def test_what_was_read_blind_stays_and_a_reader_goes_on_where_they_stopped(
@@ -157,14 +156,17 @@ def test_what_was_read_blind_stays_and_a_reader_goes_on_where_they_stopped(
     at = f"/v1/reader-studies/{study}"
     case = reader.get(f"{at}/next").json()["case_id"]
     assert reader.post(f"{at}/readings", json=reading(case)).status_code == 201
-    again = reader.post(
+    answer = reader.post(
         f"{at}/readings", json=reading(case, probability=10, malignant=False)
     )
-    assert (again.status_code, again.json()["code"]) == (409, "read-already")
-    there = reader.get(f"{at}/next").json()
-    assert (there["phase"], there["case_id"]) == ("aided", case)
-    told = reader.get(f"{at}/aided/{case}").json()
-    assert (told["blind"]["probability"], told["sera"]["fna"]["recommended"]) == (
+    assert (answer.status_code, answer.json()["code"]) == (409, "read-already")
+    body = reader.get(f"{at}/next").json()
+    assert (body["phase"], body["case_id"]) == ("aided", case)
+    second_body = reader.get(f"{at}/aided/{case}").json()
+    assert (
+        second_body["blind"]["probability"],
+        second_body["sera"]["fna"]["recommended"],
+    ) == (
         70,
         True,
     )
@@ -184,14 +186,16 @@ def test_who_looks_at_a_result_before_reading_blind_breaches_the_study(
     readers[1].get(f"/v1/cases/{cases[0]}")
     read(readers[0], study, said(cases, FIRST))
     readers[0].get("/v1/jobs")
-    told = admin.get(f"/v1/reader-studies/{study}/analysis").json()["readers"]
-    assert [each["breaches"] for each in told] == [6, 1]
+    second_readers = admin.get(f"/v1/reader-studies/{study}/analysis").json()["readers"]
+    assert [row["breaches"] for row in second_readers] == [6, 1]
     noted = [
-        each
-        for each in admin.get("/v1/audit?limit=1000").json()
-        if each["event"] == "reader-study.breached"
+        item
+        for item in admin.get("/v1/audit?limit=1000").json()
+        if item["event"] == "reader-study.breached"
     ]
-    assert {each["actor"] for each in noted} == {f"person:{each.id}" for each in people}
+    assert {entry["actor"] for entry in noted} == {
+        f"person:{person.id}" for person in people
+    }
     assert len(noted) == 7
 
 
@@ -199,14 +203,14 @@ def test_what_a_reader_had_looked_at_before_the_study_is_told_apart(
     admin, readers, people, cases
 ):
     readers[0].get("/v1/jobs")
-    made = admin.post(
-        "/v1/reader-studies", json=new_study([each.id for each in people])
+    body = admin.post(
+        "/v1/reader-studies", json=new_study([person.id for person in people])
     ).json()
-    admin.post(f"/v1/reader-studies/{made['study_id']}/open")
-    told = admin.get(f"/v1/reader-studies/{made['study_id']}/analysis").json()[
-        "readers"
-    ]
-    assert [(each["breaches"], each["seen_before"]) for each in told] == [
+    admin.post(f"/v1/reader-studies/{body['study_id']}/open")
+    second_readers = admin.get(
+        f"/v1/reader-studies/{body['study_id']}/analysis"
+    ).json()["readers"]
+    assert [(item["breaches"], item["seen_before"]) for item in second_readers] == [
         (0, 6),
         (0, 0),
     ]
@@ -230,8 +234,8 @@ def test_an_erased_case_drops_out_with_its_readings(admin, readers, study, cases
     assert (
         admin.delete(f"/v1/cases/{cases[0]}?ground=patient-request").status_code == 200
     )
-    told = admin.get(f"/v1/reader-studies/{study}").json()
-    assert (told["cases"], told["erased"]) == (5, 1)
+    body = admin.get(f"/v1/reader-studies/{study}").json()
+    assert (body["cases"], body["erased"]) == (5, 1)
     assert (
         admin.get(f"/v1/reader-studies/{study}/analysis").json()["readers"][0]["cases"]
         == 5
@@ -253,10 +257,10 @@ def test_only_its_readers_read_and_only_while_it_is_open(
         ]
         assert other.get("/v1/reader-studies").json() == []
     assert [
-        each["study_id"] for each in readers[0].get("/v1/reader-studies").json()
+        reader["study_id"] for reader in readers[0].get("/v1/reader-studies").json()
     ] == [study]
-    mine = readers[0].get(at).json()["readers"]
-    assert [each["name"] for each in mine] == [people[0].name, None]
+    second_readers = readers[0].get(at).json()["readers"]
+    assert [item["name"] for item in second_readers] == [people[0].name, None]
     assert readers[0].get(f"{at}/analysis").status_code == 403
     case = readers[0].get(f"{at}/next").json()["case_id"]
     assert admin.post(f"{at}/close").json()["state"] == "closed"
@@ -297,11 +301,15 @@ CHANGES = (
     "DELETE FROM reader_readings",
     "TRUNCATE reader_readings",
     "DELETE FROM reader_study_cases",
-    "INSERT INTO reader_study_readers SELECT study_id, gen_random_uuid(), hospital_id, 9 FROM reader_study_readers",
+    "INSERT INTO reader_study_readers SELECT study_id, gen_random_uuid(), hospital_id, 9 FROM "
+    "reader_study_readers",
     "UPDATE reader_studies SET state = 'draft'",
-    "INSERT INTO reader_readings (study_id, case_id, person_id, hospital_id, phase, probability, malignant, "
-    "shown_at, sent_at, showings) SELECT study_id, case_id, person_id, c.hospital_id, 'aided', 1, true, now(), "
-    "now(), 1 FROM reader_study_cases c JOIN reader_study_readers USING (study_id) WHERE number = 2",
+    "INSERT INTO reader_readings (study_id, case_id, person_id, hospital_id, phase, probability, "
+    "malignant, "
+    "shown_at, sent_at, showings) SELECT study_id, case_id, person_id, c.hospital_id, 'aided', 1, "
+    "true, now(), "
+    "now(), 1 FROM reader_study_cases c JOIN reader_study_readers USING (study_id) WHERE number = "
+    "2",
 )
 REFUSED = "append-only|only a draft|draft to open|blind reading comes first"
 
@@ -331,9 +339,7 @@ def test_each_write_of_a_study_sent_again_under_its_key_is_done_once(
         assert again.headers["Idempotent-Replayed"] == "true"
         return first.json()
 
-    at = (
-        f"/{twice(admin, '', json=new_study([each.id for each in people]))['study_id']}"
-    )
+    at = f"/{twice(admin, '', json=new_study([person.id for person in people]))['study_id']}"
     assert len(admin.get("/v1/reader-studies").json()) == 1
     twice(admin, f"{at}/open")
     case = readers[0].get(f"/v1/reader-studies{at}/next").json()["case_id"]

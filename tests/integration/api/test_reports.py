@@ -14,9 +14,9 @@ def case(north) -> str:
 
 @pytest.fixture
 def done(case, ledger) -> str:
-    with ledger.system_session("test") as house:
-        lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: result()})
+    with ledger.system_session("test") as session:
+        lease = session.queue.claim("w", 1, timedelta(minutes=1), 5)
+        session.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: result()})
     return case
 
 
@@ -47,9 +47,9 @@ def test_each_printing_is_on_record_without_a_word_of_the_case(done, north, as_r
     for _ in range(2):
         assert north.get(f"{done}/report.pdf").status_code == 200
     trail = as_role(Role.AUDITOR).get("/v1/audit").json()
-    printed = [each for each in trail if each["event"] == "report.printed"]
-    assert [each["case_id"] for each in printed] == [done.rpartition("/")[2]] * 2
-    assert all(each["details"] == {} for each in printed)
+    printed = [item for item in trail if item["event"] == "report.printed"]
+    assert [row["case_id"] for row in printed] == [done.rpartition("/")[2]] * 2
+    assert all(entry["details"] == {} for entry in printed)
 
 
 def test_a_case_without_a_result_says_what_to_wait_for(case, north):

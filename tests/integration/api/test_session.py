@@ -40,11 +40,11 @@ def test_a_person_signs_in_works_for_their_hospital_and_signs_out(
     assert SESSION_COOKIE not in page.cookies
     assert page.get("/v1/session").status_code == 401
     actor = f"person:{person.id}"
-    told = [
-        (each["event"], each["actor"])
-        for each in events(operator, "person.signed-in", "case.accepted")
+    rows = [
+        (event["event"], event["actor"])
+        for event in events(operator, "person.signed-in", "case.accepted")
     ]
-    assert told == [("person.signed-in", actor), ("case.accepted", actor)]
+    assert rows == [("person.signed-in", actor), ("case.accepted", actor)]
     (out,) = events(operator, "person.signed-out")
     assert (out["actor"], out["details"]) == (actor, {"person": str(person.id)})
 
@@ -61,11 +61,11 @@ def test_a_signed_out_session_is_refused_even_with_its_cookie(browser, make_pers
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(browser, make_person):
     make_person(name="reader-1")
-    told = entered(browser(), "reader-1").headers["set-cookie"]
-    assert told.startswith(f"{SESSION_COOKIE}=")
-    assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(told.split("; ")[1:])
-    assert "Domain" not in told
-    assert "Secure" not in told
+    set_cookie = entered(browser(), "reader-1").headers["set-cookie"]
+    assert set_cookie.startswith(f"{SESSION_COOKIE}=")
+    assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(set_cookie.split("; ")[1:])
+    assert "Domain" not in set_cookie
+    assert "Secure" not in set_cookie
 
 
 def test_behind_tls_the_cookie_is_this_hosts_own_and_crosses_no_plain_line(
@@ -76,10 +76,10 @@ def test_behind_tls_the_cookie_is_this_hosts_own_and_crosses_no_plain_line(
     with TestClient(
         app, base_url="https://sera.example", headers={"Origin": "https://sera.example"}
     ) as page:
-        told = entered(page, "reader-1").headers["set-cookie"]
-        assert told.startswith("__Host-sera=")
+        set_cookie = entered(page, "reader-1").headers["set-cookie"]
+        assert set_cookie.startswith("__Host-sera=")
         assert {"Secure", "HttpOnly", "SameSite=strict", "Path=/"} <= set(
-            told.split("; ")[1:]
+            set_cookie.split("; ")[1:]
         )
         assert page.post("/v1/cases", **form()).status_code == 202
         assert (
@@ -95,7 +95,9 @@ def test_a_session_is_new_after_signing_in_and_the_one_before_has_ended(
 ):
     make_person(name="reader-1")
     page = browser()
-    page.cookies.set(SESSION_COOKIE, "chosen-by-somebody-else", domain="testserver.local")
+    page.cookies.set(
+        SESSION_COOKIE, "chosen-by-somebody-else", domain="testserver.local"
+    )
     entered(page, "reader-1")
     first = page.cookies[SESSION_COOKIE]
     assert first != "chosen-by-somebody-else"
@@ -111,10 +113,10 @@ def test_only_hashes_of_password_and_token_are_kept(browser, make_person, ledger
     make_person(name="reader-1")
     page = browser()
     entered(page, "reader-1")
-    with ledger.engine.connect() as line:
+    with ledger.engine.connect() as connection:
         kept = str(
-            line.execute(text("SELECT * FROM people")).all()
-            + line.execute(text("SELECT * FROM sessions")).all()
+            connection.execute(text("SELECT * FROM people")).all()
+            + connection.execute(text("SELECT * FROM sessions")).all()
         )
     assert PASSWORD not in kept
     assert page.cookies[SESSION_COOKIE] not in kept
@@ -210,8 +212,8 @@ def test_a_session_ends_when_it_is_not_used_and_lasts_no_longer_than_it_may(
     move_clock(ledger, almost + 60, "sessions")
     assert page.get("/v1/session").status_code == 401
     worn = as_person()
-    with ledger.engine.begin() as line:
-        line.execute(text("UPDATE sessions SET expires_at = clock_timestamp()"))
+    with ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE sessions SET expires_at = clock_timestamp()"))
     assert worn.get("/v1/session").status_code == 401
 
 
@@ -254,23 +256,23 @@ def test_a_stream_and_a_long_poll_end_with_their_session(
 
 
 def test_with_a_one_time_password_nothing_but_its_change_is_done(operator, browser):
-    made = operator.post(
+    answer = operator.post(
         "/v1/people", json={"name": "new-1", "role": "reader", "hospital": None}
     )
-    assert made.json()["code"] == "person-needs-hospital"
-    made = operator.post(
+    assert answer.json()["code"] == "person-needs-hospital"
+    answer = operator.post(
         "/v1/people", json={"name": "auditor-1", "role": "auditor"}
     ).json()
     page = browser()
     assert (
-        entered(page, "auditor-1", made["one_time_password"]).json()["must_change"]
+        entered(page, "auditor-1", answer["one_time_password"]).json()["must_change"]
         is True
     )
     shut = page.get("/v1/audit")
     assert (shut.status_code, shut.json()["code"]) == (403, "password-change-needed")
-    body = {"old": made["one_time_password"], "new": NEW}
+    body = {"old": answer["one_time_password"], "new": NEW}
     for new, code in (
-        (made["one_time_password"], "password-unchanged"),
+        (answer["one_time_password"], "password-unchanged"),
         ("auditor-1-auditor-1", "password-guessable"),
     ):
         assert (
@@ -280,7 +282,9 @@ def test_with_a_one_time_password_nothing_but_its_change_is_done(operator, brows
     who = page.post("/v1/session/password", json=body).json()
     assert who["must_change"] is False
     assert page.get("/v1/audit").status_code == 200
-    assert sign_in(browser(), "auditor-1", made["one_time_password"]).status_code == 401
+    assert (
+        sign_in(browser(), "auditor-1", answer["one_time_password"]).status_code == 401
+    )
     assert sign_in(browser(), "auditor-1", NEW).status_code == 201
 
 
@@ -304,8 +308,8 @@ def test_a_session_remembers_when_it_was_used_to_a_minute(as_person, ledger):
     page = as_person()
 
     def seen():
-        with ledger.engine.connect() as line:
-            return line.scalar(text("SELECT seen_at FROM sessions"))
+        with ledger.engine.connect() as connection:
+            return connection.scalar(text("SELECT seen_at FROM sessions"))
 
     first = seen()
     page.get("/v1/session")

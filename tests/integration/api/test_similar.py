@@ -18,10 +18,11 @@ def apart(ledger):
     """Gives every case an image of its own."""
 
     def part() -> None:
-        with ledger.engine.begin() as line:
-            line.execute(
+        with ledger.engine.begin() as connection:
+            connection.execute(
                 text(
-                    "UPDATE cases SET image_sha256 = replace(id::text, '-', '') WHERE erased_at IS NULL"
+                    "UPDATE cases SET image_sha256 = replace(id::text, '-', '') WHERE erased_at IS "
+                    "NULL"
                 )
             )
 
@@ -42,16 +43,16 @@ def test_the_nearest_with_a_known_outcome_come_first_with_their_distance(
     near = observing.result(embedding=(0.0, 1.0), malignant=False, decision="benign")
     observing.result(embedding=(0.0, 0.1))
     apart()
-    told = look(north, case)
-    assert (told["model"], told["among"], told["reason"]) == (MODEL, 2, None)
-    assert [each["case_id"] for each in told["cases"]] == [str(near), str(far)]
-    assert [each["distance"] for each in told["cases"]] == pytest.approx([1.0, 5.0])
-    assert [each["outcome"]["malignant"] for each in told["cases"]] == [False, True]
+    body = look(north, case)
+    assert (body["model"], body["among"], body["reason"]) == (MODEL, 2, None)
+    assert [item["case_id"] for item in body["cases"]] == [str(near), str(far)]
+    assert [row["distance"] for row in body["cases"]] == pytest.approx([1.0, 5.0])
+    assert [entry["outcome"]["malignant"] for entry in body["cases"]] == [False, True]
     assert (
-        told["cases"][1] | {"risk": 0.9, "decision": "malignant", "size_mm": 14.5}
-        == told["cases"][1]
+        body["cases"][1] | {"risk": 0.9, "decision": "malignant", "size_mm": 14.5}
+        == body["cases"][1]
     )
-    assert [each["case_id"] for each in look(north, case, limit=1)["cases"]] == [
+    assert [element["case_id"] for element in look(north, case, limit=1)["cases"]] == [
         str(near)
     ]
     assert look(north, case, limit=1)["among"] == 2
@@ -100,9 +101,9 @@ def test_what_was_shown_is_on_record_as_read_once(observing, apart, north, as_ro
     look(north, case)
     events = as_role(Role.AUDITOR).get("/v1/audit").json()
     read = [
-        (each["event"], each["case_id"])
-        for each in events
-        if each["event"].endswith(".read")
+        (event["event"], event["case_id"])
+        for event in events
+        if event["event"].endswith(".read")
     ]
     assert sorted(read) == sorted(
         [("case.read", str(case)), ("result.read", str(other))]

@@ -33,7 +33,8 @@ def begun(port, key, length):
     """A submission whose head and first bytes are sent."""
     head = (
         f"POST /v1/cases HTTP/1.1\r\nHost: sera\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {length}\r\n\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: "
+        f"{length}\r\n\r\n"
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
     )
     with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
@@ -75,7 +76,8 @@ def test_others_are_served_meanwhile(listening, make_key):
     with begun(listening, key, 100_000) as slow:
         with socket.create_connection(("127.0.0.1", listening), timeout=10) as line:
             line.sendall(
-                f"GET /v1/jobs HTTP/1.1\r\nHost: s\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n".encode()
+                f"GET /v1/jobs HTTP/1.1\r\nHost: s\r\nAuthorization: Bearer {key}\r\nConnection: "
+                "close\r\n\r\n".encode()
             )
             assert answer(line)[0] == 200
         too_slow(slow)

@@ -90,11 +90,15 @@ def test_a_worker_that_cannot_fetch_gives_back_and_spends_no_attempt(
 ):
     receipts = [north.post("/v1/cases", **form(png(seed))).json() for seed in (1, 2)]
     line.line = Line.SILENT
-    with ledger.system_session("w") as house:
-        lease = house.queue.claim("w", 8, timedelta(minutes=1), 5)
+    with ledger.system_session("w") as session:
+        lease = session.queue.claim("w", 8, timedelta(minutes=1), 5)
     batch = Preparation(open_store(url), decoders).prepare(lease, Served, lambda: None)
-    assert (len(batch.unreached_jobs), batch.prepared_jobs, batch.failures) == (2, [], {})
-    with ledger.system_session("w") as house:
-        house.queue.give_back(batch.token, batch.unreached_jobs, timedelta())
+    assert (len(batch.unreached_jobs), batch.prepared_jobs, batch.failures) == (
+        2,
+        [],
+        {},
+    )
+    with ledger.system_session("w") as session:
+        session.queue.give_back(batch.token, batch.unreached_jobs, timedelta())
     jobs = [north.get(receipt["links"]["job"]).json() for receipt in receipts]
     assert [(job["state"], job["attempts"]) for job in jobs] == [("queued", 0)] * 2

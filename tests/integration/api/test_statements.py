@@ -27,9 +27,10 @@ def test_a_submission_costs_12_statements_in_2_transactions(gateway, north, engi
     assert len(count.statements) <= 12, count
     assert count.transactions <= 2, count
     waiting_jobs = "count(*) AS count_1 \nFROM jobs"
-    assert all("ROLE" in each or waiting_jobs in each for each in beside.statements), (
-        beside
-    )
+    assert all(
+        "ROLE" in statement or waiting_jobs in statement
+        for statement in beside.statements
+    ), beside
 
 
 def test_a_poll_of_a_running_job_costs_2_statements_in_1_transaction(

@@ -26,9 +26,9 @@ OUTCOMES = {StepKind.PLAN: PlanOutcome(steps=2), StepKind.FOLD: FoldOutcome(fold
 @pytest.fixture
 def operator(as_role, ledger):
     """An operator's client; there is a dataset `set` of one image."""
-    with ledger.system_session("test") as house:
-        dataset = house.datasets.ensure("set")
-        house.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
+    with ledger.system_session("test") as session:
+        dataset = session.datasets.ensure("set")
+        session.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
     return as_role(Role.OPERATOR)
 
 
@@ -38,13 +38,13 @@ def trainer(ledger):
 
     class Trainer:
         def claim(self):
-            with ledger.system_session("trainer") as house:
-                return house.steps.claim("me", LEASE, 3)
+            with ledger.system_session("trainer") as session:
+                return session.steps.claim("me", LEASE, 3)
 
         def finish(self, step, adding=()):
             outcome = OUTCOMES[step.kind].to_json()
-            with ledger.system_session("trainer") as house:
-                house.steps.finish(
+            with ledger.system_session("trainer") as session:
+                session.steps.finish(
                     step.token,
                     outcome,
                     adding,
@@ -52,8 +52,8 @@ def trainer(ledger):
                 )
 
         def say(self, step, fraction, **metrics):
-            with ledger.system_session("trainer") as house:
-                assert house.steps.report_progress(
+            with ledger.system_session("trainer") as session:
+                assert session.steps.report_progress(
                     step.token, step.kind, fraction, EPOCH, metrics
                 )
 
@@ -75,7 +75,7 @@ def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(
 ):
     def told(name):
         return next(
-            each for each in operator.get("/v1/recipes").json() if each["name"] == name
+            item for item in operator.get("/v1/recipes").json() if item["name"] == name
         )
 
     assert (told("starter")["ready"], told("starter")["networks"]) == (
@@ -83,8 +83,8 @@ def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(
         ["sera_tiny"],
     )
     lack = MissingWeights("vgg16", "vgg16-397923af.pth", "/weights", "")
-    with ledger.system_session("trainer") as house:
-        house.trainers.report(
+    with ledger.system_session("trainer") as session:
+        session.trainers.report(
             "north",
             {"sera_vgg16": [lack], "light": [replace(lack, url="https://there")]},
         )
@@ -96,14 +96,15 @@ def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(
         True,
         False,
     ]
-    with ledger.system_session("trainer") as house:
-        house.trainers.report("south", {})
+    with ledger.system_session("trainer") as session:
+        session.trainers.report("south", {})
     assert (told("sera_vgg16")["ready"], told("sera_vgg16")["trainers"]) == (True, 2)
 
 
 @pytest.fixture
 def own_recipes(settings, tmp_path):
-    """The folder of own recipes, with `mine`, which is `light` under another name, and a file that is none."""
+    """The folder of own recipes, with `mine`, which is `light` under another name, and a file that
+    is none."""
     settings.recipes_dir = tmp_path / "own"
     settings.recipes_dir.mkdir()
     shipped = Path(recipes.__file__).with_name("light.toml").read_text()
@@ -115,7 +116,7 @@ def own_recipes(settings, tmp_path):
 
 
 def test_own_recipes_are_listed_and_a_file_that_is_none_says_why(own_recipes, operator):
-    listed = {each["name"]: each for each in operator.get("/v1/recipes").json()}
+    listed = {item["name"]: item for item in operator.get("/v1/recipes").json()}
     assert (
         listed["mine"]["ships"],
         listed["mine"]["problem"],
@@ -126,10 +127,10 @@ def test_own_recipes_are_listed_and_a_file_that_is_none_says_why(own_recipes, op
         True,
     )
     assert "broken.toml" in listed["broken.toml"]["problem"]
-    told = operator.get("/v1/recipes", headers={"Accept-Language": "ko"}).json()[-1][
+    problem = operator.get("/v1/recipes", headers={"Accept-Language": "ko"}).json()[-1][
         "problem"
     ]
-    assert "레시피 파일 broken.toml" in told
+    assert "broken.toml 레시피 파일은" in problem
     answer = ask(operator, recipe="broken")
     assert (answer.status_code, answer.json()["code"]) == (422, "recipe-file-refused")
 
@@ -137,8 +138,8 @@ def test_own_recipes_are_listed_and_a_file_that_is_none_says_why(own_recipes, op
 def test_a_run_keeps_its_recipe_however_the_file_changes(own_recipes, operator, ledger):
     run_id = ask(operator, recipe="mine").json()["run_id"]
     (own_recipes / "mine.toml").unlink()
-    with ledger.system_session("test") as house:
-        kept = read_recipe(house.runs.find(UUID(run_id)).recipe_table)
+    with ledger.system_session("test") as session:
+        kept = read_recipe(session.runs.find(UUID(run_id)).recipe_table)
     assert kept == replace(load_recipe("light"), name="mine")
     assert ask(operator, recipe="mine").status_code == 404
 
@@ -149,9 +150,9 @@ def test_a_run_freezes_its_dataset_and_an_unchanged_one_has_the_version_it_had(
     first = ask(operator).json()
     second = ask(operator, folds=6).json()
     assert (first["version"], second["version"], second["folds"]) == (1, 1, 6)
-    with ledger.system_session("test") as house:
-        dataset = house.datasets.find("set").id
-        house.datasets.add(dataset, [LabelledImage("b" * 64, False, Split.TRAIN)])
+    with ledger.system_session("test") as session:
+        dataset = session.datasets.find("set").id
+        session.datasets.add(dataset, [LabelledImage("b" * 64, False, Split.TRAIN)])
     assert ask(operator).json()["version"] == 2
     assert ask(operator, version=1).json()["version"] == 1
     assert [run["version"] for run in operator.get("/v1/training-runs").json()] == [
@@ -206,11 +207,11 @@ def test_a_run_tells_its_steps_how_far_it_is_and_when_it_will_be_done(
         ("fold/0", "done"),
         ("fold/1", "running"),
     ]
-    said = operator.get(path + "/log").json()
-    assert said[-1]["metrics"] == {"loss": 0.4}
+    body = operator.get(path + "/log").json()
+    assert body[-1]["metrics"] == {"loss": 0.4}
     assert (
-        operator.get(path + "/log", params={"after": said[-2]["id"]}).json()
-        == said[-1:]
+        operator.get(path + "/log", params={"after": body[-2]["id"]}).json()
+        == body[-1:]
     )
 
 

@@ -12,23 +12,29 @@ from tests.support.builders import form, png, result
 
 @pytest.fixture
 def busy(as_role, ledger):
-    """In the north two results, of 2 s and of 10 s, and a case that failed; in the south an urgent case waits."""
+    """In the north two results, of 2 s and of 10 s, and a case that failed; in the south an urgent
+    case waits."""
     for seed in (1, 2, 3):
         as_role().post("/v1/cases", **form(png(seed)))
-    with ledger.system_session("test") as house:
-        lease = house.queue.claim("w-1", 3, timedelta(minutes=1), 1)
-        house.serving.report("w-1", "d" * 64)
+    with ledger.system_session("test") as session:
+        lease = session.queue.claim("w-1", 3, timedelta(minutes=1), 1)
+        session.serving.report("w-1", "d" * 64)
         first, second, lost = (job.id for job in lease.jobs)
-        house.queue.finish(lease.token, "d" * 64, {first: result(), second: result()})
-    move = "UPDATE jobs SET created_at = (SELECT created_at FROM results WHERE job_id = :id) - :took WHERE id = :id"
-    with ledger.engine.begin() as line:
+        session.queue.finish(lease.token, "d" * 64, {first: result(), second: result()})
+    move = (
+        "UPDATE jobs SET created_at = (SELECT created_at FROM results WHERE job_id = :id) - "
+        ":took WHERE id = :id"
+    )
+    with ledger.engine.begin() as connection:
         for job, took_s in ((first, 2), (second, 10)):
-            line.execute(text(move), {"id": job, "took": timedelta(seconds=took_s)})
-        line.execute(
+            connection.execute(
+                text(move), {"id": job, "took": timedelta(seconds=took_s)}
+            )
+        connection.execute(
             text("UPDATE jobs SET lease_until = now() WHERE id = :id"), {"id": lost}
         )
-    with ledger.system_session("test") as house:
-        house.queue.reclaim(1)
+    with ledger.system_session("test") as session:
+        session.queue.reclaim(1)
     as_role(hospital="south").post("/v1/cases", **form(png(4), priority="urgent"))
 
 
@@ -52,7 +58,7 @@ def test_an_operator_sees_the_house_and_every_hospital(as_role, busy):
     ]
     assert wall.house.waiting[0].oldest_s >= 0
     assert wall.house.waiting[1].oldest_s is None
-    assert [(each.reason, each.jobs) for each in wall.house.failures] == [
+    assert [(failure.reason, failure.jobs) for failure in wall.house.failures] == [
         ("worker-lost", 1)
     ]
     north, south = wall.hospitals
@@ -100,7 +106,9 @@ def test_a_hundred_dashboards_cost_one_reading_until_it_is_old(as_role, monkeypa
     readings = []
     read_it = Wallboard.read
     monkeypatch.setattr(
-        Wallboard, "read", lambda self, span: readings.append(span) or read_it(self, span)
+        Wallboard,
+        "read",
+        lambda self, span: readings.append(span) or read_it(self, span),
     )
     operator = as_role(Role.OPERATOR)
     auditor = as_role(Role.AUDITOR)
@@ -110,8 +118,8 @@ def test_a_hundred_dashboards_cost_one_reading_until_it_is_old(as_role, monkeypa
         for _ in range(50)
     }
     assert (len(tags), len(readings)) == (1, 1)
-    again = auditor.get("/v1/wall", headers={"If-None-Match": tags.pop()})
-    assert (again.status_code, again.content) == (304, b"")
+    answer = auditor.get("/v1/wall", headers={"If-None-Match": tags.pop()})
+    assert (answer.status_code, answer.content) == (304, b"")
 
 
 def test_a_window_that_is_none_is_refused(as_role):

@@ -57,24 +57,24 @@ def sent(north, ledger):
     for number, size in SIZES.items():
         batch = "spring" if number.startswith("A") else None
         urgent = "urgent" if number == "C" else "routine"
-        told = form(
+        request = form(
             png(size), size_mm=size, external_id=number, batch=batch, priority=urgent
         )
-        cases[number] = north.post("/v1/cases", **told).json()
+        cases[number] = north.post("/v1/cases", **request).json()
     numbers = {cases[number]["job_id"]: number for number in cases}
-    with ledger.system_session("w") as house:
-        lease = house.queue.claim("w", 4, LEASE, 5)
+    with ledger.system_session("w") as session:
+        lease = session.queue.claim("w", 4, LEASE, 5)
         by_number = {numbers[str(job.id)]: job.id for job in lease.jobs}
-        house.queue.finish(
+        session.queue.finish(
             lease.token,
             DIGEST,
             {by_number[number]: body for number, body in RESULTS.items()},
         )
-        house.queue.fail(
+        session.queue.fail(
             lease.token,
             {by_number["=B"]: Failure("image-unreadable", UNREADABLE)},
         )
-        house.queue.give_back(lease.token, [by_number["C"]], timedelta(hours=1))
+        session.queue.give_back(lease.token, [by_number["C"]], timedelta(hours=1))
     outcome = {"malignant": False, "source": "cytology"}
     path = f"/v1/cases/{cases['A-2']['case_id']}/outcome"
     assert north.post(path, json=outcome).status_code == 201
@@ -88,7 +88,7 @@ def sent(north, ledger):
 
 
 def numbers(answer) -> list[str]:
-    return [each["external_id"] for each in answer.json()["cases"]]
+    return [case["external_id"] for case in answer.json()["cases"]]
 
 
 @pytest.mark.usefixtures("sent")
@@ -121,7 +121,8 @@ def test_a_line_tells_what_is_known_of_its_case(north, sent):
     )
     assert (dead["reason"], dead["message"]) == (
         "image-unreadable",
-        "The PNG image cannot be decoded (cut short). Export it again from its source and resend it.",
+        "The PNG image cannot be decoded (cut short). Export it again from its source and resend "
+        "it.",
     )
     assert (dead["attempts"], dead["risk"], dead["outcome"], dead["warnings"]) == (
         1,
@@ -156,12 +157,12 @@ def test_pages_follow_one_another_without_gap_or_double(north):
 @pytest.mark.usefixtures("sent")
 def test_a_cursor_that_is_none_or_of_another_order_is_refused(north):
     newest = north.get("/v1/cases?limit=1").json()["next_cursor"]
-    asked = [f"order=risk&cursor={newest}", f"order=oldest&cursor={newest}"]
-    asked += [
-        f"cursor={each}"
-        for each in ("x", "W10=", "bnVsbA==", "WyJuZXdlc3QiLCAxLCAyXQ==", "%00")
+    rows = [f"order=risk&cursor={newest}", f"order=oldest&cursor={newest}"]
+    rows += [
+        f"cursor={item}"
+        for item in ("x", "W10=", "bnVsbA==", "WyJuZXdlc3QiLCAxLCAyXQ==", "%00")
     ]
-    assert {north.get(f"/v1/cases?{each}").json()["code"] for each in asked} == {
+    assert {north.get(f"/v1/cases?{row}").json()["code"] for row in rows} == {
         "cursor-invalid"
     }
 
@@ -186,7 +187,7 @@ def test_the_file_holds_every_case_asked_for_and_nothing_that_a_spreadsheet_woul
     )
     assert rows[0]["created_at"].endswith("+00:00")
     assert [row["case_id"] for row in rows] == [
-        each["case_id"] for each in sent.values()
+        item["case_id"] for item in sent.values()
     ]
 
 
@@ -197,9 +198,9 @@ def test_what_was_read_and_taken_away_is_on_record(as_role):
     reader.get("/v1/cases"), reader.get("/v1/cases")
     reader.get("/v1/cases.csv?state=done")
     events = admin.get("/v1/audit?limit=1000").json()
-    assert sum(each["event"] == "result.read" for each in events) == 2
+    assert sum(item["event"] == "result.read" for item in events) == 2
     assert [
-        each["details"] for each in events if each["event"] == "cases.exported"
+        event["details"] for event in events if event["event"] == "cases.exported"
     ] == [{"rows": 2}]
 
 

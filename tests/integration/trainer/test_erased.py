@@ -27,7 +27,7 @@ def erase(ledger, dataset):
     cases = {}
     with ledger.system_session("test") as session:
         hospital = session.hospitals.ensure("north")
-        images = session.versions._draft(dataset)
+        images = session.datasets.images(dataset)
     for part in Split:
         image = next(image for image in images if image.split == part)
         with ledger.hospital_session(hospital, "test") as session:

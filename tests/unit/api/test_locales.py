@@ -58,7 +58,8 @@ NEVER_TOLD = (
     "shared.ledger.backup.restore",
     "shared.ledger.schema.compatibility",
 )
-"""Errors of the command line, of migrations, and of services that do not start: the gateway tells none of them."""
+"""Errors of the command line, of migrations, and of services that do not start: the gateway tells
+none of them."""
 TOLD = ("shared.", "services.")
 NEVER_KEPT = {"file-unreadable", "bundle-exists", "unsafe-settings"}
 """Errors of the command line, and of a service that does not start."""
@@ -105,7 +106,8 @@ def test_the_language_that_a_caller_likes_best_is_taken(accepted, language):
 
 
 def any_facts(text: str) -> dict[str, str]:
-    """A fact for each field, as a number that JSON has not is kept: in letters, whatever the field's format."""
+    """A fact for each field, as a number that JSON has not is kept: in letters, whatever the
+    field's format."""
     return dict.fromkeys(fact_names(text), "7")
 
 
@@ -159,18 +161,21 @@ def test_no_korean_sentence_is_of_a_code_that_is_gone():
 
 
 def test_english_that_is_kept_beside_an_errors_class_is_the_same_there():
-    own = {(code, text) for code, texts in ERRORS.items() for text in texts}
-    assert own <= {(kind.code, kind.text) for kind in error_classes()}
+    names = {(code, text) for code, texts in ERRORS.items() for text in texts}
+    assert names <= {(kind.code, kind.text) for kind in error_classes()}
 
 
 def test_the_gateway_alone_has_english_for_all_that_workers_and_trainers_keep():
-    alone = "import json, services.api.app; from shared.domain.texts import TEXTS; print(json.dumps(TEXTS))"
+    alone = (
+        "import json, services.api.app; from shared.domain.texts import TEXTS; "
+        "print(json.dumps(TEXTS))"
+    )
     told = subprocess.run(
         [sys.executable, "-c", alone], capture_output=True, text=True, check=True
     )
     texts = json.loads(told.stdout)
-    kept = [kind for kind in error_classes() if kind.code not in NEVER_KEPT]
-    assert [kind for kind in kept if kind.text not in texts.get(kind.code, ())] == []
+    rows = [kind for kind in error_classes() if kind.code not in NEVER_KEPT]
+    assert [kind for kind in rows if kind.text not in texts.get(kind.code, ())] == []
 
 
 def test_what_is_kept_of_any_error_becomes_the_sentence_that_it_had():
@@ -182,9 +187,12 @@ def test_what_is_kept_of_any_error_becomes_the_sentence_that_it_had():
         facts = any_facts(kind.text)
         stored = json.loads(json.dumps(Message(kind.code, facts).to_json()))
         of_code = {
-            format_text(text, facts, str) for text in texts[kind.code, fact_names(kind.text)]
+            format_text(text, facts, str)
+            for text in texts[kind.code, fact_names(kind.text)]
         }
-        assert text_of_code(stored["code"], stored["facts"], Language.ENGLISH) in of_code
+        assert (
+            text_of_code(stored["code"], stored["facts"], Language.ENGLISH) in of_code
+        )
         assert re.search(
             "[가-힣]", text_of_code(stored["code"], stored["facts"], Language.KOREAN)
         )
@@ -197,10 +205,16 @@ def test_what_is_no_error_has_a_sentence_in_both_languages_for_each_kind_of_fact
         ]:
             facts = any_facts(english)
             (korean_text,) = [
-                one for one in korean_texts()[code] if fact_names(one) == fact_names(english)
+                one
+                for one in korean_texts()[code]
+                if fact_names(one) == fact_names(english)
             ]
-            assert text_of_code(code, facts, Language.ENGLISH) == format_text(english, facts, str)
-            assert text_of_code(code, facts, Language.KOREAN) == format_text(korean_text, facts, str)
+            assert text_of_code(code, facts, Language.ENGLISH) == format_text(
+                english, facts, str
+            )
+            assert text_of_code(code, facts, Language.KOREAN) == format_text(
+                korean_text, facts, str
+            )
 
 
 def test_korean_is_told_to_those_who_prefer_it(in_korean):

@@ -82,7 +82,7 @@ def test_the_name_in_the_ledger_stands_at_the_top(card):
 
 def test_a_name_cannot_bring_markup_in(card):
     card["data"]["sites"] = {"<script>alert(1)</script>": 2}
-    assert "script" not in parse(render(card)).seen
+    assert "script" not in parse(render(card)).tags
 
 
 def test_a_card_of_an_old_bundle_is_a_page_too(saved, tmp_path):

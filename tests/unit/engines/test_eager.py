@@ -57,15 +57,15 @@ def test_a_pass_has_no_more_images_than_the_batch_size(
     assert sizes == passes
 
 
-def test_features_may_be_changed_by_whoever_asked_for_them(network, images):
+def test_the_caller_may_change_the_returned_features(network, images):
     compiled = EagerEngine().compile(network)
     first = compiled.run(images)
-    before = first.copy()
+    expected = first.copy()
     first[:] = 0
-    np.testing.assert_array_equal(compiled.run(images), before)
+    np.testing.assert_array_equal(compiled.run(images), expected)
 
 
-def test_this_machine_has_an_engine_in_float32_that_names_its_device():
+def test_the_default_engine_uses_float32_and_names_its_device():
     engine = open_engine()
     assert engine.device.startswith(("CPU, ", "CUDA, "))
     assert engine.precision is Precision.FP32

@@ -1,4 +1,4 @@
-"""Learning and bundles use an engine by its port alone: another one takes its place, and runs every pass."""
+"""Learning and bundles depend on the engine's port alone, so that another engine runs every pass."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ def scores(model, nodules) -> list[float]:
     return [prediction.score for prediction in model.predict(nodules)]
 
 
-def test_a_model_is_fitted_by_another_engine(nodules):
+def test_another_engine_fits_a_model(nodules):
     engine = DoubleEngine()
     model = fit(
         phantom_samples(24, 0, 0.1),
@@ -50,20 +50,20 @@ def test_a_model_is_fitted_by_another_engine(nodules):
     )
 
 
-def test_a_bundle_is_proven_predicts_and_explains_by_another_engine(saved, nodules):
+def test_another_engine_verifies_predicts_and_explains_a_bundle(saved, nodules):
     engine = DoubleEngine()
-    other = load(saved, engine=engine)
-    usual = load(saved)
-    assert sum(engine.passes) == len(usual.manifest.golden.scores)
+    with_double = load(saved, engine=engine)
+    with_default = load(saved)
+    assert sum(engine.passes) == len(with_default.manifest.golden.scores)
     np.testing.assert_allclose(
-        scores(other, nodules), scores(usual, nodules), atol=1e-3
+        scores(with_double, nodules), scores(with_default, nodules), atol=1e-3
     )
-    before = len(engine.passes)
-    drops = occlusion_map(other, nodules[0], grid=2)
+    count = len(engine.passes)
+    drops = occlusion_map(with_double, nodules[0], grid=2)
     np.testing.assert_allclose(
-        drops, occlusion_map(usual, nodules[0], grid=2), atol=1e-3
+        drops, occlusion_map(with_default, nodules[0], grid=2), atol=1e-3
     )
-    assert len(engine.passes) > before
+    assert len(engine.passes) > count
 
 
 def test_a_bundle_fitted_by_another_engine_is_saved_with_the_network_s_own_weights(
@@ -80,7 +80,7 @@ def test_a_bundle_fitted_by_another_engine_is_saved_with_the_network_s_own_weigh
 
 
 def tuned(model: FittedModel, engine: Engine) -> NetworkExtractor:
-    """A network with a verdict of its own."""
+    """An extractor of a network with a head."""
     network = model.extractors[0].network
     head = {
         f"head.{name}": tensor
@@ -94,33 +94,35 @@ def tuned(model: FittedModel, engine: Engine) -> NetworkExtractor:
     )
 
 
-def test_a_tuned_network_is_explained_by_another_engine_but_for_its_gradients(
+def test_a_tuned_network_is_explained_with_another_engine_except_for_its_gradients(
     saved, nodules
 ):
     engine = DoubleEngine()
     bundle = load(saved, engine=engine)
     model = bundle.model
     features = (*model.recipe.features, HandcraftedFeatures(("shape",)))
-    further = replace(
+    extended = replace(
         model,
         recipe=replace(model.recipe, features=features),
         extractors=(*model.extractors, tuned(model, engine)),
     )
-    _, of_network = explain(replace(bundle, model=further), nodules[0]).maps
-    assert of_network.kind == "grad-cam"
-    assert np.isfinite(of_network.values).all()
+    _, network_map = explain(replace(bundle, model=extended), nodules[0]).maps
+    assert network_map.kind == "grad-cam"
+    assert np.isfinite(network_map.values).all()
 
 
 @pytest.mark.parametrize("flips", [False, True])
-def test_features_are_equal_and_cached_apart_for_each_precision(flips, nodules):
+def test_features_are_equal_and_have_another_cache_key_for_each_precision(
+    flips, nodules
+):
     recipe = read_recipe(SMALL_RECIPE)
     features = replace(recipe.features[0], flips=flips)
-    usual, other = (
+    single, double = (
         build_extractor(features, recipe, NO_WEIGHTS, seed=0, engine=engine)
         for engine in (EagerEngine(), DoubleEngine())
     )
-    prepared = [usual.prepare(nodule) for nodule in nodules]
+    prepared = [single.prepare(nodule) for nodule in nodules]
     np.testing.assert_allclose(
-        usual.compute(prepared), other.compute(prepared), rtol=1e-3, atol=1e-5
+        single.compute(prepared), double.compute(prepared), rtol=1e-3, atol=1e-5
     )
-    assert usual.digest != other.digest
+    assert single.digest != double.digest

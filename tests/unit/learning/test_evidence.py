@@ -6,34 +6,45 @@ from shared.learning.validation.folds import split_folds
 from shared.statistics import fit_sigmoid
 
 
-def evidence(count=400, seed=0):
+def evidence_and_scores(count=400, seed=0):
     random = np.random.default_rng(seed)
     malignant = random.random(count) < 0.4
     scores = 1 / (1 + np.exp(-(random.normal(size=count) + 2 * malignant - 1)))
     folds = split_folds(malignant, np.arange(count).astype(str), 6, 0)
-    strangeness = random.random(count) + 0.5
+    novelty = random.random(count) + 0.5
     embedding = random.normal(size=(count, 8)).astype("f4")
-    return gather_evidence(
-        scores, malignant, folds, fit_sigmoid(scores, malignant), strangeness, embedding
-    ), scores
+    evidence = gather_evidence(
+        scores,
+        malignant=malignant,
+        folds=folds,
+        calibration=fit_sigmoid(scores, malignant),
+        novelty=novelty,
+        embedding=embedding,
+    )
+    return evidence, scores
 
 
 def test_the_reference_spans_the_training_images():
-    found, scores = evidence()
-    held = found.reference
-    assert (held.score[0], held.score[50], held.score[100]) == (
+    evidence, scores = evidence_and_scores()
+    reference = evidence.reference
+    assert (reference.score[0], reference.score[50], reference.score[100]) == (
         scores.min(),
         np.median(scores),
         scores.max(),
     )
-    assert held.embedding.shape == (8, 101)
-    for quantiles in (held.score, held.risk, held.novelty, *held.embedding):
+    assert reference.embedding.shape == (8, 101)
+    for quantiles in (
+        reference.score,
+        reference.risk,
+        reference.novelty,
+        *reference.embedding,
+    ):
         assert len(quantiles) == 101
         assert (np.diff(quantiles) >= 0).all()
 
 
-def test_there_is_a_point_for_every_target_and_a_higher_one_costs_specificity():
-    points = evidence()[0].operating_points
+def test_every_target_has_an_operating_point_and_a_higher_target_costs_specificity():
+    points = evidence_and_scores()[0].operating_points
     assert tuple(point.target for point in points) == SENSITIVITY_TARGETS
     assert SENSITIVITY_TARGETS[0] == 0.8
     assert SENSITIVITY_TARGETS[-1] == 0.99
@@ -43,19 +54,19 @@ def test_there_is_a_point_for_every_target_and_a_higher_one_costs_specificity():
     assert specificities == sorted(specificities, reverse=True)
 
 
-def test_the_rates_of_a_point_come_near_its_target_out_of_fold():
-    for point in evidence(1500)[0].operating_points:
+def test_the_sensitivity_of_an_operating_point_is_close_to_its_target_out_of_fold():
+    for point in evidence_and_scores(1500)[0].operating_points:
         assert point.promised
         assert point.sensitivity.value == pytest.approx(point.target, abs=0.02)
 
 
-def test_sets_cover_out_of_fold_what_they_promise():
-    for coverage in evidence(1500)[0].coverage:
+def test_conformal_sets_keep_their_promised_coverage_out_of_fold():
+    for coverage in evidence_and_scores(1500)[0].coverage:
         assert coverage.alpha in ALPHAS
         assert coverage.benign.coverage.value > 1 - coverage.alpha - 0.03
         assert coverage.malignant.coverage.value > 1 - coverage.alpha - 0.03
 
 
 def test_the_calibration_bins_hold_every_image_once():
-    found, scores = evidence()
-    assert sum(each.count for each in found.calibration) == len(scores)
+    evidence, scores = evidence_and_scores()
+    assert sum(bin_.count for bin_ in evidence.calibration) == len(scores)

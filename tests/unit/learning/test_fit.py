@@ -25,10 +25,10 @@ def nodules(recipe):
 
 
 def test_a_batch_gives_each_nodule_the_answer_it_gets_alone(model, nodules):
-    for together, nodule in zip(model.predict(nodules), nodules, strict=True):
+    for in_batch, nodule in zip(model.predict(nodules), nodules, strict=True):
         (alone,) = model.predict([nodule])
-        assert alone.score == pytest.approx(together.score, abs=1e-5)
-        assert alone.decision == together.decision
+        assert alone.score == pytest.approx(in_batch.score, abs=1e-5)
+        assert alone.decision == in_batch.decision
 
 
 def test_a_nodule_that_cannot_be_read_fails_alone(model, nodules):
@@ -38,14 +38,14 @@ def test_a_nodule_that_cannot_be_read_fails_alone(model, nodules):
     assert [first, last] == pytest.approx(model.predict(nodules[:2]))
 
 
-def test_nothing_to_read_gives_nothing(model):
+def test_no_nodules_give_no_predictions(model):
     assert model.predict_each([]) == []
 
 
-def test_every_feature_set_is_read_by_every_classifier(model, nodules):
+def test_every_classifier_is_fitted_on_every_feature_set(model, nodules):
     (prediction,) = model.predict(nodules[:1])
     assert [
-        (reader.network, reader.classifier) for reader in prediction.components
+        (component.network, component.classifier) for component in prediction.components
     ] == [
         ("sera_tiny", "svm"),
         ("sera_tiny", "forest"),
@@ -54,7 +54,7 @@ def test_every_feature_set_is_read_by_every_classifier(model, nodules):
     ]
     assert prediction.components[2].tap == "shape+intensity"
     assert prediction.score == pytest.approx(
-        np.mean([reader.probability for reader in prediction.components])
+        np.mean([component.probability for component in prediction.components])
     )
 
 
@@ -64,10 +64,10 @@ def test_the_decision_follows_the_cutoff_and_the_risk_the_score(model, nodules):
     )
     assert [p.risk for p in predictions] == sorted(p.risk for p in predictions)
     for prediction in predictions:
-        called = (
+        expected = (
             Verdict.MALIGNANT if prediction.score >= model.cutoff else Verdict.BENIGN
         )
-        assert prediction.decision in (called, Verdict.REFER)
+        assert prediction.decision in (expected, Verdict.REFER)
 
 
 def test_an_image_unlike_the_training_images_is_referred(model):
@@ -77,7 +77,7 @@ def test_an_image_unlike_the_training_images_is_referred(model):
     assert [finding.code for finding in prediction.findings] == ["out-of-distribution"]
 
 
-def test_the_metrics_name_every_reader_and_the_interval(model):
+def test_the_metrics_name_every_component_and_the_interval(model):
     metrics = model.metrics
     assert metrics["auc_low"] <= metrics["auc"] <= metrics["auc_high"]
     assert {
@@ -111,10 +111,10 @@ def formulas(recipe):
 
 def test_patients_and_sites_are_counted_where_they_are_named(formulas, no_weights):
     named = [
-        replace(sample, patient=f"p{place // 2}", site="north" if place < 10 else None)
-        if place < 30
+        replace(sample, patient=f"p{index // 2}", site="north" if index < 10 else None)
+        if index < 30
         else sample
-        for place, sample in enumerate(phantom_samples(40, 0, formulas.roi.margin))
+        for index, sample in enumerate(phantom_samples(40, 0, formulas.roi.margin))
     ]
     training = fit(named, formulas, no_weights).training
     assert (training.patients, training.groups) == (15, 25)
@@ -122,23 +122,23 @@ def test_patients_and_sites_are_counted_where_they_are_named(formulas, no_weight
 
 
 def test_the_same_seed_gives_the_same_model(model, recipe, no_weights, nodules):
-    again = fit(phantom_samples(40, 0, recipe.roi.margin), recipe, no_weights)
-    assert again.metrics == pytest.approx(dict(model.metrics))
-    assert [p.score for p in again.predict(nodules)] == pytest.approx(
+    refitted = fit(phantom_samples(40, 0, recipe.roi.margin), recipe, no_weights)
+    assert refitted.metrics == pytest.approx(dict(model.metrics))
+    assert [p.score for p in refitted.predict(nodules)] == pytest.approx(
         [p.score for p in model.predict(nodules)]
     )
 
 
 def test_progress_ends_each_stage_at_one(recipe, no_weights):
-    heard = {}
+    fractions = {}
 
-    def listen(stage, fraction, message, metrics):
-        assert heard.get(stage, 0) <= fraction <= 1
-        assert str(message) != message.code, "its text wants other facts"
-        heard[stage] = fraction
+    def record(stage, fraction, message, metrics):
+        assert fractions.get(stage, 0) <= fraction <= 1
+        assert str(message) != message.code, "its text needs other facts"
+        fractions[stage] = fraction
 
-    fit(phantom_samples(24, 0, recipe.roi.margin), recipe, no_weights, progress=listen)
-    assert heard == {"network": 1, "features": 1, "readers": 1, "final": 1}
+    fit(phantom_samples(24, 0, recipe.roi.margin), recipe, no_weights, progress=record)
+    assert fractions == {"network": 1, "features": 1, "readers": 1, "final": 1}
 
 
 def test_declared_members_alone_take_part(formulas, no_weights, nodules):
@@ -148,7 +148,7 @@ def test_declared_members_alone_take_part(formulas, no_weights, nodules):
         nodules[:1]
     )
     assert [
-        (reader.network, reader.classifier) for reader in prediction.components
+        (component.network, component.classifier) for component in prediction.components
     ] == [("handcrafted", "svm")]
 
 
@@ -164,12 +164,12 @@ def test_too_few_patients_are_refused(recipe, no_weights):
     formula_only = read_recipe(
         {**recipe.as_table(), "features": [{"families": ["shape"]}]}
     )
-    same = [
+    one_patient_per_class = [
         replace(sample, patient=f"p{sample.malignant}")
         for sample in phantom_samples(24, 0, 0.1)
     ]
     with pytest.raises(TooFewSamples):
-        fit(same, formula_only, no_weights)
+        fit(one_patient_per_class, formula_only, no_weights)
 
 
 def test_missing_weights_are_named(no_weights):
@@ -196,7 +196,9 @@ def test_the_same_image_without_a_patient_is_one_group():
 
 
 def test_a_data_set_s_fingerprint_depends_on_labels_and_not_on_order():
-    one = sample("a")
-    two = sample("b")
-    assert fingerprint([one, two]) == fingerprint([two, one])
-    assert fingerprint([one, two]) != fingerprint([one, replace(two, malignant=False)])
+    first = sample("a")
+    second = sample("b")
+    assert fingerprint([first, second]) == fingerprint([second, first])
+    assert fingerprint([first, second]) != fingerprint(
+        [first, replace(second, malignant=False)]
+    )

@@ -1,4 +1,4 @@
-"""Files in the formats that weights come in."""
+"""Fixtures that write weight files."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +12,10 @@ Layer = tuple[np.ndarray, np.ndarray]
 
 @pytest.fixture
 def write_mat() -> Callable[..., None]:
-    """Write a MatConvNet file as of beta 17 (`weights`) or before (`filters` and `biases`)."""
+    """A function that writes MatConvNet files.
+
+    With `old`, they have `filters` and `biases` as before beta 17, else `weights`.
+    """
 
     def write(
         file: Path, layers: list[Layer], old: bool = False, under_net: bool = False
@@ -32,16 +35,16 @@ def write_mat() -> Callable[..., None]:
         savemat(file, {"net": contents} if under_net else contents)
 
     def cell(items: list) -> np.ndarray:
-        made = np.empty((1, len(items)), object)
-        made[0, :] = items
-        return made
+        cells = np.empty((1, len(items)), object)
+        cells[0, :] = items
+        return cells
 
     return write
 
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Iterator[Path]:
-    """A folder for files of hundreds of megabytes: emptied as soon as the test is over."""
+    """A folder for files of hundreds of megabytes; it is emptied right after the test."""
     yield tmp_path
     for file in tmp_path.iterdir():
         file.unlink()

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "networks.md"
 
 
-def test_the_page_is_what_the_cards_say():
+def test_the_page_is_up_to_date_with_the_cards():
     assert PAGE.read_text() == render_catalogue(list_networks()), (
         "run: python -m shared.networks.catalogue > docs/networks.md"
     )
@@ -28,31 +28,31 @@ def test_every_network_has_a_row_in_both_tables_with_its_files_and_licence():
         )
 
 
-PUBLISHED_AS = {
+TORCHVISION_NAMES = {
     "alexnet_owt": "alexnet",
     "shufflenet": "shufflenet_v2_x1_0",
     "squeezenet": "squeezenet1_1",
 }
-"""Names at torchvision where they are not ours."""
+"""Names at torchvision that differ from ours."""
 
 
 def test_torchvisions_files_are_the_first_version_that_it_publishes():
     cards = {card.name: card for card in list_networks() if card.weights}
-    of_torchvision = {
+    torchvision_cards = {
         name: card
         for name, card in cards.items()
         if card.weights.licence == TORCHVISION_LICENCE
     }
-    assert len(of_torchvision) == 12
-    for name, card in of_torchvision.items():
-        weights = models.get_model_weights(PUBLISHED_AS.get(name, name))
+    assert len(torchvision_cards) == 12
+    for name, card in torchvision_cards.items():
+        weights = models.get_model_weights(TORCHVISION_NAMES.get(name, name))
         assert card.weights.url == weights.IMAGENET1K_V1.url
 
 
-def test_the_libraries_are_not_imported_before_a_network_of_theirs_is_built():
+def test_torchvision_and_timm_are_not_imported_before_one_of_their_networks_is_built():
     program = (
-        "import sys; from shared.networks import blank, get_network; "
-        "blank(get_network('sera_tiny')); "
+        "import sys; from shared.networks import build_without_weights, get_network; "
+        "build_without_weights(get_network('sera_tiny')); "
         "print({'torchvision', 'timm', 'torch._dynamo'} & set(sys.modules))"
     )
     run = subprocess.run(

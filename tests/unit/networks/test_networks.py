@@ -1,4 +1,4 @@
-"""What holds for every network of the registry."""
+"""Properties of every network in the registry."""
 
 import numpy as np
 import pytest
@@ -7,13 +7,20 @@ from torch import nn
 
 from shared.imaging.regions.normalise import to_input
 from shared.learning import phantom_samples
-from shared.networks import NetworkCard, Pool, TapNetwork, build_without_weights, get_network, list_networks
+from shared.networks import (
+    NetworkCard,
+    Pool,
+    TapNetwork,
+    build_without_weights,
+    get_network,
+    list_networks,
+)
 from shared.networks.weights.importers.layers import weighted_layers
 
 CARDS = list_networks()
 EVERY_CARD = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
 LARGE = frozenset({"inception_resnet_v2", "resnet101", "vgg19"})
-"""Whole passes through these are for the long form: each has a smaller network of the same kind."""
+"""Complete passes through these are for the long form; each has a smaller relative."""
 EVERY_PASS = pytest.mark.parametrize(
     "card",
     [
@@ -24,7 +31,7 @@ EVERY_PASS = pytest.mark.parametrize(
     ],
 )
 
-ALEXNET = {  # the deck's table
+ALEXNET = {  # the published sizes
     "conv1": (96, 55, 55),
     "pool1": (96, 27, 27),
     "conv2": (256, 27, 27),
@@ -64,7 +71,7 @@ VGG_F = {  # MatConvNet's imagenet-vgg-f
 
 
 def shapes_of_stages(card: NetworkCard) -> dict[str, tuple[int, ...]]:
-    """Without computing a number: on torch's meta device."""
+    """Computed on torch's meta device, without numbers."""
     definition = get_network(card.name)
     values = torch.empty(2, 3, card.input_px, card.input_px, device="meta")
     shapes = {}
@@ -79,27 +86,31 @@ def two_phantoms(card: NetworkCard) -> torch.Tensor:
     side = card.input_px
     inputs = []
     for sample in phantom_samples(2, 0, 0.15):
-        image = to_input(sample.load(), side, card.normalisation.mean, card.normalisation.std)
+        image = to_input(
+            sample.load(), side, card.normalisation.mean, card.normalisation.std
+        )
         mask = np.zeros((1, side, side), np.float32)
         mask[:, side // 4 : -side // 4, side // 4 : -side // 4] = 1
         inputs.append(np.concatenate([image, mask]))
     return torch.from_numpy(np.stack(inputs))
 
 
-def embedding_in_a_whole_pass(module: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """What the network's own forward hands to its last layer with weights, (N, C)."""
-    caught = []
+def embedding_of_complete_pass(module: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """The input (N, C) of the last layer with weights in the network's own forward pass."""
+    inputs = []
     last = list(weighted_layers(module).values())[-1]
     with (
         torch.inference_mode(),
-        last.register_forward_pre_hook(lambda layer, inputs: caught.append(inputs[0])),
+        last.register_forward_pre_hook(
+            lambda layer, arguments: inputs.append(arguments[0])
+        ),
     ):
         module(images)
-    return caught[0].mean((2, 3)) if caught[0].dim() == 4 else caught[0]
+    return inputs[0].mean((2, 3)) if inputs[0].dim() == 4 else inputs[0]
 
 
 @EVERY_CARD
-def test_a_tap_is_as_wide_as_its_stage_and_flat_where_there_is_no_map(card):
+def test_a_tap_is_as_wide_as_its_stage_and_flat_without_a_map(card):
     shapes = shapes_of_stages(card)
     assert {name: shapes[tap.stage][0] for name, tap in card.taps.items()} == {
         name: tap.width for name, tap in card.taps.items()
@@ -111,18 +122,18 @@ def test_a_tap_is_as_wide_as_its_stage_and_flat_where_there_is_no_map(card):
 
 
 @EVERY_PASS
-def test_all_taps_read_two_phantoms_and_the_embedding_is_what_the_last_layer_reads(
+def test_all_taps_give_features_and_the_embedding_is_the_last_layer_s_input(
     card, filled
 ):
     module = filled(card.name)
     images = two_phantoms(card)
-    whole_pass = embedding_in_a_whole_pass(module, images[:1, :3])
+    complete_pass = embedding_of_complete_pass(module, images[:1, :3])
     features = TapNetwork(
         card, get_network(card.name).stages(module), tuple(card.taps)
     )(images)
     assert features.dtype == torch.float32
     assert features.isfinite().all()
-    by_tap = dict(
+    features_by_tap = dict(
         zip(
             card.taps,
             features.split([tap.width for tap in card.taps.values()], 1),
@@ -131,16 +142,16 @@ def test_all_taps_read_two_phantoms_and_the_embedding_is_what_the_last_layer_rea
     )
     assert [
         name
-        for name, (benign, malignant) in by_tap.items()
+        for name, (benign, malignant) in features_by_tap.items()
         if torch.equal(benign, malignant)
     ] == []
     torch.testing.assert_close(
-        by_tap[card.embedding][:1], whole_pass, rtol=1e-3, atol=1e-4
+        features_by_tap[card.embedding][:1], complete_pass, rtol=1e-3, atol=1e-4
     )
 
 
 @EVERY_CARD
-def test_only_the_layers_up_to_a_tap_are_kept(card):
+def test_layers_behind_the_deepest_tap_are_dropped(card):
     definition = get_network(card.name)
     stages = definition.stages(build_without_weights(definition))
     for name, tap in {
@@ -154,16 +165,20 @@ def test_only_the_layers_up_to_a_tap_are_kept(card):
 def test_no_stage_has_an_auxiliary_classifier_or_the_last_layer(card):
     definition = get_network(card.name)
     module = build_without_weights(definition)
-    kept = {
+    stage_layers = {
         id(layer)
         for stage in definition.stages(module).values()
         for layer in stage.modules()
     }
-    left = {
-        name for name, layer in weighted_layers(module).items() if id(layer) not in kept
+    dropped = {
+        name
+        for name, layer in weighted_layers(module).items()
+        if id(layer) not in stage_layers
     }
-    assert list(weighted_layers(module))[-1] in left
-    assert all(name.lower().startswith(("aux", "classif", "fc")) for name in left), left
+    assert list(weighted_layers(module))[-1] in dropped
+    assert all(name.lower().startswith(("aux", "classif", "fc")) for name in dropped), (
+        dropped
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,21 +199,32 @@ def test_every_stage_of_a_network_of_our_own_has_the_published_shape(name, table
         ("xception", 22_855_952),
     ],
 )
-def test_it_has_as_many_weights_as_the_published_one(name, count):
+def test_a_network_has_as_many_weights_as_the_published_one(name, count):
     assert (
-        sum(parameter.numel() for parameter in build_without_weights(get_network(name)).parameters())
+        sum(
+            parameter.numel()
+            for parameter in build_without_weights(get_network(name)).parameters()
+        )
         == count
     )
 
 
 def test_response_normalisation_is_caffe_s_in_alexnet_and_matconvnet_s_in_vgg_f():
-    """Caffe: x / (k + alpha / n * sum x^2)^beta over n = 5 channels; MatConvNet: x / (kappa + alpha * sum x^2)^beta."""
+    """The formulas of both.
+
+    Caffe: x / (k + alpha / n * sum x^2)^beta over n = 5 channels.
+    MatConvNet: x / (kappa + alpha * sum x^2)^beta.
+    """
     values = 50 * torch.randn(1, 9, 2, 2, generator=torch.Generator().manual_seed(0))
     squares = nn.functional.pad(values**2, (0, 0, 0, 0, 2, 2)).unfold(1, 5, 1).sum(-1)
     by_caffe = values / (1 + 1e-4 / 5 * squares) ** 0.75
     by_matconvnet = values / (2 + 1e-4 * squares) ** 0.75
-    torch.testing.assert_close(build_without_weights(get_network("alexnet")).norm1(values), by_caffe)
-    torch.testing.assert_close(build_without_weights(get_network("vgg_f")).norm2(values), by_matconvnet)
+    torch.testing.assert_close(
+        build_without_weights(get_network("alexnet")).norm1(values), by_caffe
+    )
+    torch.testing.assert_close(
+        build_without_weights(get_network("vgg_f")).norm2(values), by_matconvnet
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,8 +238,8 @@ def test_response_normalisation_is_caffe_s_in_alexnet_and_matconvnet_s_in_vgg_f(
     ],
 )
 def test_inputs_are_scaled_as_the_weights_were_trained(name, grey, expected):
-    normalise = get_network(name).card.normalisation
-    assert (grey / 255 - normalise.mean[0]) / normalise.std[0] == pytest.approx(
+    normalisation = get_network(name).card.normalisation
+    assert (grey / 255 - normalisation.mean[0]) / normalisation.std[0] == pytest.approx(
         expected
     )
 
@@ -224,7 +250,7 @@ def test_the_last_stage_of_densenet_ends_with_its_norm_and_relu(filled):
     assert [type(layer).__name__ for layer in last][-2:] == ["BatchNorm2d", "ReLU"]
 
 
-def test_between_connected_layers_there_is_the_dropout_of_the_original():
+def test_connected_layers_have_the_dropout_of_the_original():
     kinds = {}
     for name in ("alexnet", "alexnet_owt", "overfeat_accurate", "vgg16", "vgg_f"):
         stages = get_network(name).stages(build_without_weights(get_network(name)))

@@ -47,4 +47,6 @@ def test_the_centre_is_the_middle_half_of_both_sides():
         pool_maps(maps, Pool.CENTRE, {}), maps[..., 3:10, 3:10].mean((2, 3))
     )
     speck = torch.full((1, 2, 1, 1), 7.0)
-    torch.testing.assert_close(pool_maps(speck, Pool.CENTRE, {}), torch.full((1, 2), 7.0))
+    torch.testing.assert_close(
+        pool_maps(speck, Pool.CENTRE, {}), torch.full((1, 2), 7.0)
+    )

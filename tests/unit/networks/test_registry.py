@@ -1,7 +1,12 @@
 import pytest
 import torch
 
-from shared.networks import NetworkUnknown, build_without_weights, get_network, list_networks
+from shared.networks import (
+    NetworkUnknown,
+    build_without_weights,
+    get_network,
+    list_networks,
+)
 
 NAMES = [
     "alexnet",
@@ -34,7 +39,7 @@ def test_an_unknown_network_is_refused_with_the_known_ones():
         get_network("lenet")
 
 
-def test_a_blank_network_has_the_names_of_a_built_one_and_no_numbers():
+def test_a_network_without_weights_has_the_names_of_a_built_one_and_no_numbers():
     definition = get_network("sera_tiny")
     empty = build_without_weights(definition).state_dict()
     built = definition.build().state_dict()
@@ -66,6 +71,8 @@ def test_weights_have_a_licence_our_own_name_and_a_secure_address_or_none(card):
     [card for card in list_networks() if card.weights and card.weights.url],
     ids=lambda card: card.name,
 )
-def test_a_download_is_kept_under_a_name_that_says_its_format(card):
+def test_the_name_of_a_download_has_the_ending_of_its_format(card):
     assert card.weights.download_name in card.weights.files
-    assert card.weights.download_name.rsplit(".")[-1] == card.weights.url.rsplit(".")[-1]
+    assert (
+        card.weights.download_name.rsplit(".")[-1] == card.weights.url.rsplit(".")[-1]
+    )

@@ -16,12 +16,12 @@ def random_network(name: str, taps: tuple[str, ...]) -> TapNetwork:
 
 def images(name: str, count: int) -> torch.Tensor:
     side = CARDS[name].input_px
-    drawn = torch.randn(
+    values = torch.randn(
         count, 4, side, side, generator=torch.Generator().manual_seed(1)
     )
-    drawn[:, 3] = 0
-    drawn[:, 3, side // 4 : side // 2, side // 4 : side // 2] = 1
-    return drawn
+    values[:, 3] = 0
+    values[:, 3, side // 4 : side // 2, side // 4 : side // 2] = 1
+    return values
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -40,7 +40,7 @@ def test_a_batch_gives_each_image_the_features_it_gets_alone(name):
     torch.testing.assert_close(network(batch), alone, rtol=1e-5, atol=1e-5)
 
 
-def test_layers_behind_the_deepest_tap_are_not_kept():
+def test_layers_behind_the_deepest_tap_are_dropped():
     assert list(random_network("squeezenet", ("fire6.avg", "fire4.max")).layers) == [
         "conv1",
         "fire3",
@@ -49,7 +49,7 @@ def test_layers_behind_the_deepest_tap_are_not_kept():
     ]
 
 
-def test_a_cut_network_gives_what_the_whole_one_gives_there():
+def test_a_cut_network_has_the_features_of_the_complete_one():
     definition = get_network("squeezenet")
     module = definition.build().eval()
     batch = images("squeezenet", 2)
@@ -61,19 +61,19 @@ def test_a_cut_network_gives_what_the_whole_one_gives_there():
     )
 
 
-def test_it_stays_in_eval_mode_and_keeps_no_gradient():
+def test_a_network_stays_in_eval_mode_without_gradients():
     network = random_network("sera_tiny", ("avg",))
     assert not network.training
     assert not network(images("sera_tiny", 1)).requires_grad
 
 
-def test_taps_are_concatenated_in_the_order_asked():
+def test_taps_are_concatenated_in_the_requested_order():
     batch = images("sera_tiny", 2)
     first, second = (
         random_network("sera_tiny", (tap,))(batch) for tap in ("max", "block2.avg")
     )
-    both = random_network("sera_tiny", ("max", "block2.avg"))(batch)
-    torch.testing.assert_close(both, torch.cat([first, second], 1))
+    concatenated = random_network("sera_tiny", ("max", "block2.avg"))(batch)
+    torch.testing.assert_close(concatenated, torch.cat([first, second], 1))
 
 
 def test_an_unknown_tap_is_refused():
@@ -94,9 +94,9 @@ def test_tensors_saved_and_restored_give_the_same_network():
 
 def test_other_weights_have_another_digest():
     network = random_network("sera_tiny", ("avg",))
-    before = network.digest
+    original_digest = network.digest
     network.layers["block1"][0].weight[0, 0, 0, 0] += 1
-    assert network.digest != before
+    assert network.digest != original_digest
 
 
 def test_tensors_of_another_network_are_refused():

@@ -4,11 +4,11 @@ import pytest
 
 from shared.errors import SeraError
 from shared.recipes import (
+    RecipeDirectory,
     RecipeFileRefused,
     RecipeMisnamed,
     RecipeNameTaken,
     RecipeNotListed,
-    RecipeDirectory,
     list_recipes,
     load_recipe,
 )
@@ -27,33 +27,33 @@ C = [1]
 
 
 @pytest.fixture
-def lay(tmp_path):
-    """Lays a file into the folder; returns a shelf with it."""
+def write_recipe(tmp_path):
+    """A function that writes a file into the folder, and returns the directory of recipes."""
 
-    def laid(file: str = "mine.toml", text: str = TEXT) -> RecipeDirectory:
+    def write(file: str = "mine.toml", text: str = TEXT) -> RecipeDirectory:
         (tmp_path / file).write_text(text)
         return RecipeDirectory(tmp_path)
 
-    return laid
+    return write
 
 
-def test_own_recipes_stand_behind_those_that_ship(lay):
-    shelf = lay()
-    assert [recipe.name for recipe in shelf.recipes()] == [*list_recipes(), "mine"]
-    assert shelf.load("mine").classifiers[0].C == (1.0,)
-    assert shelf.load("light") == load_recipe("light")
-    assert shelf.refused_files() == ()
+def test_custom_recipes_come_after_those_that_ship(write_recipe):
+    directory = write_recipe()
+    assert [recipe.name for recipe in directory.recipes()] == [*list_recipes(), "mine"]
+    assert directory.load("mine").classifiers[0].C == (1.0,)
+    assert directory.load("light") == load_recipe("light")
+    assert directory.refused_files() == ()
 
 
 @pytest.mark.parametrize("folder", [None, "absent"])
-def test_without_a_folder_there_is_what_ships(folder, tmp_path):
-    shelf = RecipeDirectory(folder and tmp_path / folder)
-    assert [recipe.name for recipe in shelf.recipes()] == list(list_recipes())
-    assert shelf.refused_files() == ()
+def test_without_a_folder_only_the_recipes_that_ship_are_listed(folder, tmp_path):
+    directory = RecipeDirectory(folder and tmp_path / folder)
+    assert [recipe.name for recipe in directory.recipes()] == list(list_recipes())
+    assert directory.refused_files() == ()
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "error", "told"),
+    ("file", "text", "error", "message"),
     [
         (
             "light.toml",
@@ -108,42 +108,45 @@ def test_without_a_folder_there_is_what_ships(folder, tmp_path):
         ),
     ],
 )
-def test_a_file_that_is_no_recipe_is_refused_by_name_and_takes_nothing_from_the_others(
-    lay, file, text, error, told
+def test_a_file_that_is_no_recipe_is_refused_by_name_and_the_others_stay_usable(
+    write_recipe, file, text, error, message
 ):
-    lay("fine.toml", TEXT.replace("mine", "fine"))
-    shelf = lay(file, text)
-    [refused] = shelf.refused_files()
+    write_recipe("fine.toml", TEXT.replace("mine", "fine"))
+    directory = write_recipe(file, text)
+    [refused] = directory.refused_files()
     assert refused.file == file
-    assert [recipe.name for recipe in shelf.custom_recipes()] == ["fine"]
-    with pytest.raises(error, match=told):
+    assert [recipe.name for recipe in directory.custom_recipes()] == ["fine"]
+    with pytest.raises(error, match=message):
         raise refused.error
     if file != "light.toml":
-        with pytest.raises(error, match=told):
-            shelf.load(file.removesuffix(".toml"))
-    assert shelf.load("light") == load_recipe("light")
+        with pytest.raises(error, match=message):
+            directory.load(file.removesuffix(".toml"))
+    assert directory.load("light") == load_recipe("light")
 
 
-def test_what_is_no_file_or_has_no_readable_name_is_refused_too(tmp_path):
+def test_an_entry_that_is_no_file_or_has_no_readable_name_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.toml")
     (tmp_path / "folder.toml").mkdir()
     (tmp_path / os.fsdecode(b"\xff.toml")).touch()
-    found = {each.file: str(each.error) for each in RecipeDirectory(tmp_path).refused_files()}
-    assert list(found) == ["folder.toml", "pipe.toml", "\ufffd.toml"]
-    assert "no file" in found["pipe.toml"]
-    assert all(told.isprintable() for told in found.values())
+    messages = {
+        refused.file: str(refused.error)
+        for refused in RecipeDirectory(tmp_path).refused_files()
+    }
+    assert list(messages) == ["folder.toml", "pipe.toml", "\ufffd.toml"]
+    assert "no file" in messages["pipe.toml"]
+    assert all(message.isprintable() for message in messages.values())
 
 
 @pytest.mark.parametrize("name", ["absent", "", "../mine", "mine.toml", "/etc/passwd"])
-def test_no_path_is_a_name(lay, name):
+def test_a_path_is_no_name_of_a_recipe(write_recipe, name):
     with pytest.raises(RecipeNotListed, match="light, sera_vgg16, starter, mine"):
-        lay().load(name)
+        write_recipe().load(name)
 
 
-def test_a_file_is_read_anew_each_time(lay):
-    shelf = lay()
-    lay(text=TEXT.replace("[1]", "[2]"))
-    assert shelf.load("mine").classifiers[0].C == (2.0,)
-    lay(text="")
+def test_a_file_is_read_again_at_every_call(write_recipe):
+    directory = write_recipe()
+    write_recipe(text=TEXT.replace("[1]", "[2]"))
+    assert directory.load("mine").classifiers[0].C == (2.0,)
+    write_recipe(text="")
     with pytest.raises(SeraError):
-        shelf.load("mine")
+        directory.load("mine")

@@ -15,8 +15,8 @@ from shared.recipes import (
 
 @pytest.fixture
 def table():
-    whole = json.loads(json.dumps(load_recipe("light").as_table()))
-    return {key: value for key, value in whole.items() if key != "tuning"}
+    light = json.loads(json.dumps(load_recipe("light").as_table()))
+    return {key: value for key, value in light.items() if key != "tuning"}
 
 
 def test_the_recipes_that_ship_are_listed():
@@ -24,17 +24,17 @@ def test_the_recipes_that_ship_are_listed():
 
 
 @pytest.mark.parametrize("name", list_recipes())
-def test_a_recipe_survives_the_way_through_json(name):
+def test_a_recipe_is_unchanged_after_json(name):
     recipe = load_recipe(name)
     assert recipe.name == name
     assert read_recipe(json.loads(json.dumps(recipe.as_table()))) == recipe
 
 
-def labels(recipe, named) -> list[str]:
-    return [recipe.label(reading) for reading in recipe.select_components(named)]
+def labels(recipe, members) -> list[str]:
+    return [recipe.label(component) for component in recipe.select_components(members)]
 
 
-def test_light_reads_two_networks_and_handcrafted_features():
+def test_light_has_two_networks_and_handcrafted_features():
     light = load_recipe("light")
     assert [features.network for features in light.features] == [
         "squeezenet",
@@ -80,10 +80,10 @@ def test_the_deployed_recipe_is_vgg16_tuned_end_to_end():
     assert labels(deployed, deployed.fusion.members) == ["vgg16/network"]
 
 
-def test_every_feature_set_of_a_recipe_that_ships_has_a_reader():
+def test_every_feature_set_of_a_recipe_that_ships_has_a_component():
     for recipe in map(load_recipe, list_recipes()):
-        read = {member.rpartition("/")[0] for member in recipe.fusion.members}
-        assert recipe.fusion.members == ("all",) or read == {
+        used = {member.rpartition("/")[0] for member in recipe.fusion.members}
+        assert recipe.fusion.members == ("all",) or used == {
             features.name for features in recipe.features
         }
 
@@ -98,7 +98,8 @@ def test_a_recipe_can_be_given_by_path(tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(
         'name = "own"\nversion = "1"\nsource = "a test"\n[[features]]\nfamilies = ["shape"]\n'
-        '[[classifiers]]\nkind = "svm"\nkernel = ["linear"]\nC = [1]\n[fusion]\nmembers = ["handcrafted/svm"]\n'
+        '[[classifiers]]\nkind = "svm"\nkernel = ["linear"]\nC = [1]\n'
+        '[fusion]\nmembers = ["handcrafted/svm"]\n'
     )
     recipe = load_recipe(path)
     assert recipe.classifiers[0].C == (1.0,)
@@ -190,31 +191,31 @@ def test_the_same_network_twice_needs_a_label(table):
 def test_texture_has_16_levels_and_a_distance_of_1_unless_the_recipe_says_otherwise(
     table,
 ):
-    by_default = load_recipe("light").features[2]
-    assert (by_default.levels, by_default.distance) == (16, 1)
+    default = load_recipe("light").features[2]
+    assert (default.levels, default.distance) == (16, 1)
     table["features"][2] |= {"levels": 256, "distance": 3}
-    chosen = read_recipe(table).features[2]
-    assert (chosen.levels, chosen.distance) == (256, 3)
+    configured = read_recipe(table).features[2]
+    assert (configured.levels, configured.distance) == (256, 3)
 
 
-def test_one_reader_cannot_vote(table):
+def test_a_single_component_cannot_vote(table):
     table["fusion"] = {"members": ["squeezenet/svm"], "rule": FusionRule.VOTE}
     with pytest.raises(RecipeInvalid, match=r"fusion\.rule"):
         read_recipe(table)
 
 
-def test_a_recipe_keeps_what_can_be_made_of_some_of_its_feature_sets():
+def test_a_recipe_can_be_reduced_to_some_of_its_feature_sets():
     light = load_recipe("light")
-    left = light.with_feature_sets(["mobilenet_v2", "handcrafted"])
-    assert labels(left, left.fusion.members) == [
+    reduced = light.with_feature_sets(["mobilenet_v2", "handcrafted"])
+    assert labels(reduced, reduced.fusion.members) == [
         "mobilenet_v2/svm",
         "handcrafted/svm",
         "handcrafted/forest",
     ]
-    assert read_recipe(json.loads(json.dumps(left.as_table()))) == left
+    assert read_recipe(json.loads(json.dumps(reduced.as_table()))) == reduced
 
 
-def test_feature_sets_side_by_side_are_readers_of_their_own():
+def test_a_concatenation_of_feature_sets_is_a_component_of_its_own():
     table = {
         **load_recipe("light").as_table(),
         "concatenations": [["mobilenet_v2", "handcrafted"]],
@@ -222,8 +223,8 @@ def test_feature_sets_side_by_side_are_readers_of_their_own():
     recipe = read_recipe(
         table | {"fusion": {"members": ["mobilenet_v2+handcrafted/svm"]}}
     )
-    ((sets, classifier),) = recipe.select_components(recipe.fusion.members)
-    assert sets == (1, 2)
+    ((feature_sets, classifier),) = recipe.select_components(recipe.fusion.members)
+    assert feature_sets == (1, 2)
     assert classifier.reads == ("mobilenet_v2",)
 
 
@@ -236,13 +237,16 @@ def test_two_feature_sets_of_one_name_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("asked", "share", "taken"),
+    ("calipers", "outlined_share", "resolved"),
     [("auto", 0.6, "always"), ("auto", 0.4, "never"), ("never", 1.0, "never")],
 )
-def test_marks_stand_in_for_an_roi_where_most_training_images_had_one(
-    asked, share, taken
+def test_calipers_give_the_roi_if_most_training_images_had_an_roi(
+    calipers, outlined_share, resolved
 ):
     recipe = read_recipe(
-        {**load_recipe("light").as_table(), "roi": {"margin": 0.3, "calipers": asked}}
+        {
+            **load_recipe("light").as_table(),
+            "roi": {"margin": 0.3, "calipers": calipers},
+        }
     )
-    assert recipe.with_calipers(share).roi.calipers == taken
+    assert recipe.with_calipers(outlined_share).roi.calipers == resolved

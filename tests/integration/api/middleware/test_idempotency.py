@@ -1,4 +1,5 @@
-"""Every route that changes something, sent twice, eight times at once, and over a crash: it is done once."""
+"""Every route that changes something, sent twice, eight times at once, and over a crash: it is done
+once."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +66,8 @@ NOT_TWICE = {
     "POST /v1/people": ("one_time_password", "person_id"),
     "POST /v1/people/{person_id}/reset": ("one_time_password", "person_id"),
 }
-"""What shows a secret, and shows it once: where the secret is, and by what the repeat names whose it was."""
+"""What shows a secret, and shows it once: where the secret is, and by what the repeat names whose
+it was."""
 LEFT_OUT = ("receipts", "allowances", "secrets", "alembic_version")
 DOCUMENT = openapi_document()
 WRITES = [
@@ -81,58 +83,62 @@ def key(word: str | None = None) -> dict[str, str]:
 
 @pytest.fixture
 def ids(ledger, as_role):
-    """Something that every route can be done to, by the parameters' names, and by the route where one is not enough."""
+    """Something that every route can be done to, by the parameters' names, and by the route where
+    one is not enough."""
     as_role()
-    with ledger.system_session("test") as house:
-        north = house.hospitals.ensure("north")
-        dataset = house.datasets.ensure("set")
-        house.datasets.add(
+    with ledger.system_session("test") as session:
+        north = session.hospitals.ensure("north")
+        dataset = session.datasets.ensure("set")
+        session.datasets.add(
             dataset, [LabelledImage(image, image == A, Split.TRAIN) for image in (A, B)]
         )
-        version = house.versions.freeze(dataset).id
+        version = session.versions.freeze(dataset).id
         queued, ended, judged = (
-            house.runs.request(dataset, version, "light", seed) for seed in range(3)
+            session.runs.request(dataset, version, "light", seed) for seed in range(3)
         )
-        house.runs.cancel(ended)
+        session.runs.cancel(ended)
         for digest in (A, B, C):
-            house.models.store(
+            session.models.store(
                 digest, "light", "light", judged if digest == C else None, False, {}
             )
         for digest in (A, C):
-            house.models.promote(
+            session.models.promote(
                 digest, "test", "so that there is something to go back to"
             )
         staff = {
-            word: house.people.create(word, Role.READER, north, "hash").id
+            word: session.people.create(word, Role.READER, north, "hash").id
             for word in ("idle", "locked", "gone")
         }
-        house.people.disable(staff["gone"])
+        session.people.disable(staff["gone"])
         rotated, revoked = (
-            house.api_keys.create(Role.READER, north, "old").key.id for _ in range(2)
+            session.api_keys.create(Role.READER, north, "old").key.id for _ in range(2)
         )
-    with ledger.hospital_session(north, "test") as book:
+    with ledger.hospital_session(north, "test") as session:
         some = (
-            (case := book.cases.add(CASE), book.jobs.create(case, Priority.ROUTINE))
+            (
+                case := session.cases.add(CASE),
+                session.jobs.create(case, Priority.ROUTINE),
+            )
             for _ in range(4)
         )
         waiting, failed, erased, lost = some
-    with ledger.system_session("test") as house:
-        south = house.hospitals.ensure("south")
-    with ledger.hospital_session(south, "test") as book:
-        elsewhere = book.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
-    with ledger.engine.begin() as line:
-        line.execute(
+    with ledger.system_session("test") as session:
+        south = session.hospitals.ensure("south")
+    with ledger.hospital_session(south, "test") as session:
+        elsewhere = session.jobs.create(session.cases.add(CASE), Priority.ROUTINE)
+    with ledger.engine.begin() as connection:
+        connection.execute(
             text("UPDATE jobs SET state = 'failed' WHERE id = :id"), {"id": failed[1]}
         )
         for dead in (lost[1], elsewhere):
-            line.execute(
+            connection.execute(
                 text(
                     "UPDATE jobs SET state = 'failed', reason = 'worker-lost' WHERE id = :id"
                 ),
                 {"id": dead},
             )
-        line.execute(text("UPDATE people SET failures = 3 WHERE name = 'locked'"))
-        line.execute(
+        connection.execute(text("UPDATE people SET failures = 3 WHERE name = 'locked'"))
+        connection.execute(
             text("UPDATE training_runs SET state = 'done' WHERE id = :id"),
             {"id": judged},
         )
@@ -163,10 +169,13 @@ def ids(ledger, as_role):
 
 @pytest.fixture
 def state(ledger):
-    """A word for all that the database holds but receipts, and when a key was last used: once a minute that is noted."""
-    with ledger.engine.connect() as line:
+    """A word for all that the database holds but receipts, and when a key was last used: once a
+    minute that is noted."""
+    with ledger.engine.connect() as connection:
         named = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1"
-        tables = [table for table in line.scalars(text(named)) if table not in LEFT_OUT]
+        tables = [
+            table for table in connection.scalars(text(named)) if table not in LEFT_OUT
+        ]
     each = (
         "SELECT coalesce(md5(string_agg(line, '|' ORDER BY line)), '') "
         "FROM (SELECT (to_jsonb(t) - 'last_used_at')::text AS line FROM {} t) lines"
@@ -174,8 +183,8 @@ def state(ledger):
     query = text(f"SELECT {', '.join(f'({each.format(table)})' for table in tables)}")
 
     def held():
-        with ledger.engine.connect() as line:
-            return dict(zip(tables, line.execute(query).one(), strict=True))
+        with ledger.engine.connect() as connection:
+            return dict(zip(tables, connection.execute(query).one(), strict=True))
 
     return held
 
@@ -189,7 +198,8 @@ def asks(client, route, ids, headers, **query):
 
 
 def unlike(client, route, ids, headers):
-    """Another request to the same address; a case is known by its content alone, however it is asked for."""
+    """Another request to the same address; a case is known by its content alone, however it is
+    asked for."""
     if str(route) == "POST /v1/cases":
         return client.post("/v1/cases", headers=headers, **form(size_mm=20))
     return asks(client, route, ids, headers, another=1)
@@ -211,7 +221,7 @@ def test_the_same_request_twice_is_done_once_and_answered_alike_on_every_route(
         for role in (Role.SUBMITTER, Role.HOSPITAL_ADMIN, Role.OPERATOR)
     }
     idle = set()
-    for route in (each for each in WRITES if not each.path.startswith(BY_PEOPLE)):
+    for route in (write for write in WRITES if not write.path.startswith(BY_PEOPLE)):
         role = Role.SUBMITTER if str(route) in SUBMITTERS else Role.OPERATOR
         client = clients[Role.HOSPITAL_ADMIN if str(route) in ADMINISTRATORS else role]
         sent = key()
@@ -236,7 +246,10 @@ def test_the_same_request_twice_is_done_once_and_answered_alike_on_every_route(
                 str(route)
             )
             assert again.headers.get("Location") == first.headers.get("Location")
-        assert (first.headers.get(REPLAYED_HEADER), again.headers.get(REPLAYED_HEADER)) == (
+        assert (
+            first.headers.get(REPLAYED_HEADER),
+            again.headers.get(REPLAYED_HEADER),
+        ) == (
             None,
             "true",
         )
@@ -330,7 +343,8 @@ def test_eight_at_once_with_one_key_are_one_run_and_eight_equal_answers(
         (202, answers[0].json()["run_id"])
     }
     assert (
-        sorted(REPLAYED_HEADER in answer.headers for answer in answers) == [False] + [True] * 7
+        sorted(REPLAYED_HEADER in answer.headers for answer in answers)
+        == [False] + [True] * 7
     )
     assert len(operator.get("/v1/training-runs").json()) == before + 1
 
@@ -350,11 +364,11 @@ def test_a_crash_between_the_write_and_its_commit_leaves_nothing_and_the_repeat_
 ):
     client = as_role(Role.SUBMITTER if route in SUBMITTERS else Role.OPERATOR)
     sent = key()
-    route = next(each for each in WRITES if str(each) == route)
+    route = next(write for write in WRITES if str(write) == route)
     client.get("/v1/keys")  # notes the use of its API key
     before = state()
-    with ledger.engine.begin() as line:
-        line.execute(text(CRASH))
+    with ledger.engine.begin() as connection:
+        connection.execute(text(CRASH))
     lost = asks(client, route, ids, sent)
     assert (lost.status_code, lost.json()["code"], lost.json()["retryable"]) == (
         503,
@@ -362,8 +376,8 @@ def test_a_crash_between_the_write_and_its_commit_leaves_nothing_and_the_repeat_
         True,
     )
     assert state() == before
-    with ledger.engine.begin() as line:
-        line.execute(text("DROP TRIGGER crash ON receipts"))
+    with ledger.engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER crash ON receipts"))
     assert asks(client, route, ids, sent).is_success
     once = state()
     asks(client, route, ids, sent)
@@ -375,13 +389,13 @@ def test_a_repeat_while_the_first_is_under_way_is_told_to_come_again(
 ):
     hurried = settings.model_copy(update={"same_key_wait_s": 0.1})
     headers = {"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}", HEADER: "k"}
-    with ledger.system_session("test") as house:
-        north = house.hospitals.ensure("north")
+    with ledger.system_session("test") as session:
+        north = session.hospitals.ensure("north")
     with (
-        ledger.hospital_session(north, "first") as book,
+        ledger.hospital_session(north, "first") as session,
         TestClient(create_app(hurried), headers=headers) as client,
     ):
-        assert book.receipts.reserve("k", "the first request")
+        assert session.receipts.reserve("k", "the first request")
         answer = client.patch("/v1/hospital", json={"prevalence": 0.2})
         assert (answer.status_code, answer.json()["code"]) == (
             409,
@@ -397,23 +411,25 @@ def test_workers_are_notified_when_the_job_is_already_visible(
     as_role, gateway, ledger, monkeypatch
 ):
     """The notifier asks the ledger for the job as another transaction sees it."""
-    heard = []
+    rows = []
 
     class Notifier:
         def notify(self, task, subject):
-            with ledger.engine.connect() as line:
-                heard.append(
-                    line.scalar(
+            with ledger.engine.connect() as connection:
+                rows.append(
+                    connection.scalar(
                         text("SELECT count(*) FROM jobs WHERE id = :id"),
                         {"id": subject},
                     )
                 )
 
-    monkeypatch.setattr(gateway.app.state.dependencies.acceptance, "_notifier", Notifier())
+    monkeypatch.setattr(
+        gateway.app.state.dependencies.acceptance, "_notifier", Notifier()
+    )
     north = as_role()
     for headers in ({}, key()):
         assert north.post("/v1/cases", headers=headers, **form()).status_code == 202
-    assert heard == [1, 1]
+    assert rows == [1, 1]
 
 
 def test_what_is_kept_of_an_answer_that_shows_a_secret_holds_none(as_role, ledger):
@@ -422,9 +438,9 @@ def test_what_is_kept_of_an_answer_that_shows_a_secret_holds_none(as_role, ledge
         .post("/v1/keys", json={"role": "reader", "label": "x"}, headers=key())
         .json()
     )
-    with ledger.engine.connect() as line:
+    with ledger.engine.connect() as connection:
         kept = (
-            line.execute(text("SELECT convert_from(body, 'UTF8') FROM receipts"))
+            connection.execute(text("SELECT convert_from(body, 'UTF8') FROM receipts"))
             .scalars()
             .all()
         )
@@ -441,8 +457,8 @@ def test_a_receipt_that_was_kept_long_enough_is_swept_and_its_key_is_new_again(
     north = as_role()
     sent = key()
     first = north.post("/v1/cases", headers=sent, **form()).json()
-    with ledger.engine.begin() as line:
-        line.execute(
+    with ledger.engine.begin() as connection:
+        connection.execute(
             text("UPDATE receipts SET created_at = created_at - interval '8 days'")
         )
     assert (
@@ -455,11 +471,11 @@ def test_a_receipt_that_was_kept_long_enough_is_swept_and_its_key_is_new_again(
 def test_a_receipt_knows_its_case_so_that_both_can_be_forgotten(as_role, ledger):
     north = as_role()
     case = north.post("/v1/cases", headers=key(), **form()).json()["case_id"]
-    told = {"malignant": True, "source": "histology"}
-    north.post(f"/v1/cases/{case}/outcome", json=told, headers=key())
-    with ledger.engine.connect() as line:
+    fields = {"malignant": True, "source": "histology"}
+    north.post(f"/v1/cases/{case}/outcome", json=fields, headers=key())
+    with ledger.engine.connect() as connection:
         assert (
-            line.execute(text("SELECT case_id FROM receipts")).scalars().all()
+            connection.execute(text("SELECT case_id FROM receipts")).scalars().all()
             == [UUID(case)] * 2
         )
 

@@ -27,11 +27,11 @@ LOST_AT_COMMIT = """
 )
 def test_a_commit_that_fails_is_answered_503_and_leaves_nothing(north, ledger, headers):
     north.post("/v1/cases", **form())
-    with ledger.engine.begin() as line:
-        line.execute(text(LOST_AT_COMMIT))
+    with ledger.engine.begin() as connection:
+        connection.execute(text(LOST_AT_COMMIT))
     answer = north.post("/v1/cases", headers=headers, **form(size_mm=20))
-    with ledger.engine.begin() as line:
-        line.execute(text("DROP TRIGGER lose ON audit_events"))
+    with ledger.engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER lose ON audit_events"))
     problem = answer.json()
     assert (answer.status_code, problem["code"], problem["retryable"]) == (
         503,
@@ -49,8 +49,10 @@ def test_a_rollback_on_a_lost_connection_is_none_the_worse(ledger):
     session = SystemSession(transaction, "test")
     session.hospitals.ensure("north")
     pid = transaction.session.execute(text("SELECT pg_backend_pid()")).scalar_one()
-    with ledger.engine.begin() as line:
-        line.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid}
+        )
     transaction.rollback()
     assert session.hospitals.all() == []
     transaction.rollback()
@@ -59,12 +61,12 @@ def test_a_rollback_on_a_lost_connection_is_none_the_worse(ledger):
 def test_a_callback_that_fails_undoes_nothing_and_keeps_no_other_from_being_called(
     ledger,
 ):
-    called = []
+    rows = []
     transaction = ledger.transaction()
     transaction.on_commit(lambda: 1 / 0)
-    transaction.on_commit(lambda: called.append("second"))
+    transaction.on_commit(lambda: rows.append("second"))
     transaction.commit()
-    assert called == ["second"]
+    assert rows == ["second"]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def judgement() -> Judgement:
 
 @pytest.fixture
 def operator(as_person, ledger):
-    """An operator. `first/1` is live, `second/1` was judged against it, and `third/1` has no figures."""
+    """An operator. `first/1` is live, `second/1` is compared with it, `third/1` has no figures."""
     with ledger.system_session("test") as session:
         for digest, name in ((LIVE, "first"), (CANDIDATE, "second"), (OLD, "third")):
             session.models.store(digest, name, "starter", None, True, {"auc": 0.9})

@@ -191,7 +191,7 @@ def test_a_store_that_is_away_leaves_the_cases_for_later(
     send(png(2))
     service.work()
 
-    def fail(*_):
+    def fail(*_, **__):
         raise Unavailable(service="The object store")
 
     with monkeypatch.context() as patched:

@@ -24,7 +24,13 @@ SOLID = {
             "TR5",
             ["ACR-2017", "K-TIRADS-2016", "ATA-2015"],
         ),
-        (SOLID | {"foci": ["macrocalcification", "rim"]}, 20, 7, "TR5", list(FNA_GUIDELINES)),
+        (
+            SOLID | {"foci": ["macrocalcification", "rim"]},
+            20,
+            7,
+            "TR5",
+            list(FNA_GUIDELINES),
+        ),
         (SOLID | {"composition": "spongiform"}, 50, 0, "TR1", ["K-TIRADS-2016"]),
         (
             SOLID | {"composition": "cystic", "echogenicity": "anechoic"},
@@ -40,14 +46,16 @@ def test_points_level_and_advice_are_the_pure_guidelines(
 ):
     told = assess_descriptors(descriptors, size_mm)
     assert (told.points, told.level) == (points, level)
-    assert [each.rule for each in told.advice] == list(FNA_GUIDELINES)
-    assert [each.rule for each in told.advice if each.recommended] == due
-    assert {each.risk for each in told.advice} == {None}
+    assert [item.rule for item in told.advice] == list(FNA_GUIDELINES)
+    assert [row.rule for row in told.advice if row.recommended] == due
+    assert {entry.risk for entry in told.advice} == {None}
 
 
 def test_a_guideline_without_a_category_says_so():
-    told = assess_descriptors(SOLID | {"echogenicity": "isoechoic", "foci": ["punctate"]}, 12)
-    ata = next(each for each in told.advice if each.rule == "ATA-2015")
+    told = assess_descriptors(
+        SOLID | {"echogenicity": "isoechoic", "foci": ["punctate"]}, 12
+    )
+    ata = next(item for item in told.advice if item.rule == "ATA-2015")
     assert (ata.outcome, ata.level) == ("undecided", None)
 
 

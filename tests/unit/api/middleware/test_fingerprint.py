@@ -66,7 +66,7 @@ def test_another_name_or_value_or_one_part_more_or_less_is_another_form(parts):
 
 def test_json_counts_by_what_it_says():
     deep = b"[" * 200_000
-    told = [
+    rows = [
         b'{"a": 1, "b": [2]}',
         b'{"b":[2],"a":1}',
         b'{"a": 1, "b": [3]}',
@@ -75,7 +75,7 @@ def test_json_counts_by_what_it_says():
         b"",
     ]
     same, again, *others = (
-        digest("application/json; charset=utf-8", body) for body in told
+        digest("application/json; charset=utf-8", body) for body in rows
     )
     assert same == again
     assert len({same, *others}) == 5

@@ -14,11 +14,18 @@ def made():
 def test_what_is_fresh_is_made_once_and_what_is_not_again(made):
     cache = AnswerCache()
     for _ in range(3):
-        assert cache.get_or_make("drift", 60, lambda: made.append("drift") or len(made)) == 1
-    assert cache.get_or_make("quality", 60, lambda: made.append("quality") or len(made)) == 2
+        assert (
+            cache.get_or_make("drift", 60, lambda: made.append("drift") or len(made))
+            == 1
+        )
+    assert (
+        cache.get_or_make("quality", 60, lambda: made.append("quality") or len(made))
+        == 2
+    )
     for count in (3, 4):
         assert (
-            cache.get_or_make("stale", 0, lambda: made.append("stale") or len(made)) == count
+            cache.get_or_make("stale", 0, lambda: made.append("stale") or len(made))
+            == count
         )
 
 

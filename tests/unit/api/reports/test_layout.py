@@ -12,7 +12,11 @@ from services.api.reports.layout import pdf
 from services.api.reports.zones import zone_named
 from shared.domain.results.findings import Finding
 from shared.domain.results.result import FoundRoi, RoiSource
-from shared.guidelines import DESCRIPTORS_EXAMPLE, parse_descriptors, descriptors_to_json
+from shared.guidelines import (
+    DESCRIPTORS_EXAMPLE,
+    descriptors_to_json,
+    parse_descriptors,
+)
 from shared.ledger.cases.repository import Case
 from tests.support.builders import result
 
@@ -92,7 +96,9 @@ def test_what_caliper_marks_enclose_is_drawn_where_no_outline_was_given(pictured
 
 
 def test_what_the_reader_saw_is_printed(plain):
-    seen = replace(CASE, descriptors=descriptors_to_json(parse_descriptors(DESCRIPTORS_EXAMPLE)))
+    seen = replace(
+        CASE, descriptors=descriptors_to_json(parse_descriptors(DESCRIPTORS_EXAMPLE))
+    )
     made = pdf(replace(report(), case=seen))
     assert pages(made) == 1
     assert len(made) > len(plain)

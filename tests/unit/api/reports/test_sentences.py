@@ -12,10 +12,10 @@ from shared.cases.result import SIZE_DIFFERS, SIZES_DIFFER, advise
 from shared.domain.results.findings import Finding
 from shared.domain.results.fna import FnaOutcome
 from shared.guidelines import (
-    TERMS_BY_FIELD,
     DESCRIPTORS_EXAMPLE,
     GUIDELINES,
     RULES,
+    TERMS_BY_FIELD,
     Focus,
     alternatives,
     assess,
@@ -136,8 +136,11 @@ def test_a_rule_is_named_after_its_guideline_and_an_unknown_one_by_itself():
 
 
 def test_a_threshold_says_whether_it_has_to_be_exceeded():
-    shown = {sentences.threshold(SAY, each) for each in alternatives(0.42, 14.5)}
-    assert shown == {"> 10 mm", "≥ 10 mm"}
+    names = {
+        sentences.threshold(SAY, alternative)
+        for alternative in alternatives(0.42, 14.5)
+    }
+    assert names == {"> 10 mm", "≥ 10 mm"}
     assert sentences.threshold(SAY, recommend(0.001, 14.5)) == "none"
 
 
@@ -158,17 +161,22 @@ def _said(language: Language, start: str) -> set[str]:
 
 @pytest.mark.parametrize("language", Language)
 def test_every_term_of_the_lexicon_has_words(language):
-    asked = {
+    names = {
         f"{name}.{term}"
         for name, terms in {**TERMS_BY_FIELD, "foci": Focus}.items()
         for term in (*terms, "title")
     }
-    assert sorted(asked - _said(language, "lexicon.")) == []
+    assert sorted(names - _said(language, "lexicon.")) == []
 
 
 def test_a_description_is_said_in_words_and_none_seen_is_said_too():
-    seen = {**DESCRIPTORS_EXAMPLE, "composition": "mixed", "foci": [], "eccentric": True}
-    told = dict(sentences.described(SAY, seen))
+    fields = {
+        **DESCRIPTORS_EXAMPLE,
+        "composition": "mixed",
+        "foci": [],
+        "eccentric": True,
+    }
+    told = dict(sentences.described(SAY, fields))
     assert (
         told["Composition"]
         == "Mixed cystic and solid. The solid part lies to one side (eccentric)"
@@ -178,8 +186,11 @@ def test_a_description_is_said_in_words_and_none_seen_is_said_too():
 
 def test_each_guideline_stands_once_beside_itself():
     fna = advise(0.42, 14.5, "risk-band/K-TIRADS-2021/1")
-    own = [assess(parse_descriptors(DESCRIPTORS_EXAMPLE), 14.5, name) for name in ("ACR-2017", "ATA-2015")]
-    rows = sentences.side_by_side(SAY, fna, own)
+    second_rows = [
+        assess(parse_descriptors(DESCRIPTORS_EXAMPLE), 14.5, name)
+        for name in ("ACR-2017", "ATA-2015")
+    ]
+    rows = sentences.side_by_side(SAY, fna, second_rows)
     assert [name for name, _, _ in rows] == [
         "K-TIRADS 2021",
         "ACR TI-RADS 2017",
@@ -188,22 +199,24 @@ def test_each_guideline_stands_once_beside_itself():
     ]
     assert rows[1][1:] == (
         next(advice for advice in fna.alternatives if "ACR" in advice.rule),
-        own[0],
+        second_rows[0],
     )
     assert (rows[0][2], rows[3][1]) == (None, None)
 
 
 @pytest.mark.parametrize(
     "name",
-    sorted({level.name for each in GUIDELINES.values() for level in each.levels}),
+    sorted(
+        {level.name for guideline in GUIDELINES.values() for level in guideline.levels}
+    ),
 )
 def test_a_level_is_said_in_english_as_its_guideline_names_it(name):
     assert sentences.level(SAY, name) == name
 
 
 def test_a_level_is_said_in_korean_where_it_is_a_word():
-    said = [
+    rows = [
         sentences.level(translator(Language.KOREAN), name)
         for name in ("high suspicion", "TR5", None)
     ]
-    assert said == ["높은 의심", "TR5", "–"]
+    assert rows == ["높은 의심", "TR5", "–"]

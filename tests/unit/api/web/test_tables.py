@@ -21,7 +21,8 @@ def test_a_cell_has_its_columns_name_and_every_part_its_role():
     body = html.partition("</thead>")[2]
     assert body == (
         '<tbody role="rowgroup"><tr role="row"><th role="rowheader" scope="row">x</th>'
-        '<td role="cell" data-label="Size &quot;of&quot;" class="number">3</td></tr></tbody></table>'
+        '<td role="cell" data-label="Size &quot;of&quot;" class="number">3</td></tr>'
+        "</tbody></table>"
     )
 
 

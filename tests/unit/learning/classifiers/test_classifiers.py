@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.learning.classifiers.classifiers import grid_settings, fit_classifier
+from shared.learning.classifiers.classifiers import fit_classifier, grid_settings
 from shared.recipes import Forest, Kernel, Svm
 from shared.statistics import roc_auc
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.learning.classifiers.fusion import Fuser, fuse_out_of_fold, fit_fuser
+from shared.learning.classifiers.fusion import Fuser, fit_fuser, fuse_out_of_fold
 from shared.learning.validation.folds import Fold
 from shared.recipes import FusionRule
 from shared.statistics import roc_auc
@@ -9,14 +9,14 @@ from shared.statistics import roc_auc
 PROBABILITIES = np.array([[0.2, 0.9], [0.4, 0.8], [0.3, 0.1]])
 
 
-def fixed(rule: FusionRule) -> Fuser:
+def equal_fuser(rule: FusionRule) -> Fuser:
     return Fuser(rule, weights=(1 / 3, 1 / 3, 1 / 3), bias=0.0, prevalence=0.3)
 
 
-def readers(
+def draw_components(
     seed: int, skills: tuple[float, ...], count: int = 200
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (R, N) of readers of different skill, and the labels (N,)."""
+    """Probabilities (R, N) of components of different skill, and the labels (N,)."""
     rng = np.random.default_rng(seed)
     malignant = np.arange(count) % 2 == 0
     evidence = np.array(
@@ -25,24 +25,26 @@ def readers(
     return 1 / (1 + np.exp(-evidence)), malignant
 
 
-def test_the_mean_of_the_readers():
-    np.testing.assert_allclose(fixed(FusionRule.MEAN).fuse(PROBABILITIES), [0.3, 0.6])
-
-
-def test_the_vote_counts_readers_above_the_prevalence():
+def test_the_mean_averages_the_components():
     np.testing.assert_allclose(
-        fixed(FusionRule.VOTE).fuse(PROBABILITIES), [1 / 3, 2 / 3]
+        equal_fuser(FusionRule.MEAN).fuse(PROBABILITIES), [0.3, 0.6]
     )
 
 
-def test_the_better_reader_gets_the_greater_weight_and_none_a_negative_one():
-    probabilities, malignant = readers(0, (3.0, 1.0, -2.0))
+def test_the_vote_counts_components_above_the_prevalence():
+    np.testing.assert_allclose(
+        equal_fuser(FusionRule.VOTE).fuse(PROBABILITIES), [1 / 3, 2 / 3]
+    )
+
+
+def test_the_better_component_gets_the_greater_weight_and_none_a_negative_one():
+    probabilities, malignant = draw_components(0, (3.0, 1.0, -2.0))
     weights = fit_fuser(FusionRule.WEIGHTED, probabilities, malignant).weights
     assert weights[0] > weights[1] > weights[2] == 0
 
 
-def test_weights_help_where_one_reader_is_much_better():
-    probabilities, malignant = readers(1, (3.0, 0.3, 0.3, 0.3))
+def test_weights_help_if_one_component_is_much_better():
+    probabilities, malignant = draw_components(1, (3.0, 0.3, 0.3, 0.3))
     mean, weighted = (
         fit_fuser(rule, probabilities, malignant)
         for rule in (FusionRule.MEAN, FusionRule.WEIGHTED)
@@ -52,21 +54,23 @@ def test_weights_help_where_one_reader_is_much_better():
     )
 
 
-def test_certain_readers_give_a_finite_score():
+def test_certain_components_give_a_finite_score():
     certain = np.array([[0.0, 1.0], [0.0, 1.0]])
-    scores = Fuser(FusionRule.WEIGHTED, (1.0, 1.0), 0.0, 0.5).fuse(certain)
+    scores = Fuser(
+        FusionRule.WEIGHTED, weights=(1.0, 1.0), bias=0.0, prevalence=0.5
+    ).fuse(certain)
     assert np.isfinite(scores).all()
     assert scores[0] < 0.01 < 0.99 < scores[1]
 
 
 @pytest.mark.parametrize("rule", list(FusionRule))
 def test_a_fold_s_labels_do_not_change_its_own_fused_scores(rule):
-    probabilities, malignant = readers(2, (2.0, 1.0), count=60)
+    probabilities, malignant = draw_components(2, (2.0, 1.0), count=60)
     rows = np.arange(60)
     folds = [Fold(np.setdiff1d(rows, test), test) for test in np.array_split(rows, 3)]
     flipped = np.where(rows < 20, ~malignant, malignant)
-    before, after = (
+    original_scores, flipped_scores = (
         fuse_out_of_fold(rule, list(probabilities), labels, folds)[:20]
         for labels in (malignant, flipped)
     )
-    np.testing.assert_array_equal(before, after)
+    np.testing.assert_array_equal(original_scores, flipped_scores)

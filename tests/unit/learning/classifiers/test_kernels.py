@@ -11,7 +11,7 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
-def parts() -> list[np.ndarray]:
+def feature_sets() -> list[np.ndarray]:
     return [
         (scale * RNG.normal(1, 1, size=(50, width))).astype(np.float32)
         for width, scale in ((30, 1), (7, 50))
@@ -19,29 +19,31 @@ def parts() -> list[np.ndarray]:
 
 
 @pytest.fixture
-def shelf(parts, tmp_path) -> GramMatrices:
-    shelf = GramMatrices(tmp_path)
-    for place, part in enumerate(parts):
-        shelf.add(place, part[:40], part[40:])
-    return shelf
+def grams(feature_sets, tmp_path) -> GramMatrices:
+    grams = GramMatrices(tmp_path)
+    for index, features in enumerate(feature_sets):
+        grams.add(index, features[:40], features[40:])
+    return grams
 
 
 @pytest.fixture(scope="module")
-def together(parts) -> np.ndarray:
-    table = np.concatenate(parts, axis=1)
+def concatenation(feature_sets) -> np.ndarray:
+    table = np.concatenate(feature_sets, axis=1)
     return StandardScaler().fit(table[:40]).transform(table)
 
 
-def test_a_linear_kernel_of_a_concatenation_is_the_sum_of_the_kernels(shelf, together):
+def test_a_linear_kernel_of_a_concatenation_is_the_sum_of_the_kernels(
+    grams, concatenation
+):
     np.testing.assert_allclose(
-        shelf.fitting((0, 1), None),
-        together[:40] @ together[:40].T,
+        grams.training_kernel((0, 1), None),
+        concatenation[:40] @ concatenation[:40].T,
         rtol=1e-5,
         atol=1e-4,
     )
     np.testing.assert_allclose(
-        shelf.judging((0, 1), None),
-        together[40:] @ together[:40].T,
+        grams.test_kernel((0, 1), None),
+        concatenation[40:] @ concatenation[:40].T,
         rtol=1e-5,
         atol=1e-4,
     )
@@ -49,34 +51,34 @@ def test_a_linear_kernel_of_a_concatenation_is_the_sum_of_the_kernels(shelf, tog
 
 @pytest.mark.parametrize("gamma", [0.1, 1.0, 8.0])
 def test_an_rbf_kernel_of_a_concatenation_is_the_product_of_the_kernels(
-    shelf, parts, together, gamma
+    grams, feature_sets, concatenation, gamma
 ):
-    width = together.shape[1]
-    whole = shelf.fitting((0, 1), gamma)
+    width = concatenation.shape[1]
+    kernel = grams.training_kernel((0, 1), gamma)
     np.testing.assert_allclose(
-        whole, rbf_kernel(together[:40], gamma=gamma / width), atol=1e-5
+        kernel, rbf_kernel(concatenation[:40], gamma=gamma / width), atol=1e-5
     )
-    alone = [
-        shelf.fitting((place,), gamma * part.shape[1] / width)
-        for place, part in enumerate(parts)
+    single_kernels = [
+        grams.training_kernel((index,), gamma * features.shape[1] / width)
+        for index, features in enumerate(feature_sets)
     ]
-    np.testing.assert_allclose(whole, alone[0] * alone[1], atol=1e-6)
+    np.testing.assert_allclose(kernel, single_kernels[0] * single_kernels[1], atol=1e-6)
 
 
-def test_a_kernel_is_made_in_blocks_so_that_memory_holds_one_matrix(
+def test_a_kernel_is_computed_in_blocks_so_that_only_one_matrix_is_in_memory(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr("shared.learning.classifiers.kernels.BLOCK_BYTES", 2**18)
-    shelf = GramMatrices(tmp_path)
+    grams = GramMatrices(tmp_path)
     count = 1500
-    for place in range(6):
-        shelf.add(
-            place,
+    for index in range(6):
+        grams.add(
+            index,
             RNG.normal(size=(count, 16)).astype(np.float32),
             np.zeros((2, 16), np.float32),
         )
     tracemalloc.start()
-    kernel = shelf.training_kernel(range(6), 1.0)
+    kernel = grams.training_kernel(range(6), 1.0)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kernel.nbytes <= peak < kernel.nbytes + 16 * 2**18

@@ -8,8 +8,8 @@ from shared.recipes import HandcraftedFeatures
 FAMILIES = ("shape", "glcm")
 
 
-def test_other_levels_or_distances_are_cached_apart():
-    chosen = [
+def test_other_levels_or_distances_have_another_cache_key():
+    options_list = [
         {},
         {"levels": 256},
         {"distance": 2},
@@ -18,21 +18,21 @@ def test_other_levels_or_distances_are_cached_apart():
     ]
     digests = {
         HandcraftedExtractor(HandcraftedFeatures(FAMILIES, **options)).digest
-        for options in chosen
+        for options in options_list
     }
-    assert len(digests) == len(chosen)
+    assert len(digests) == len(options_list)
 
 
 @pytest.mark.parametrize("options", [{"levels": 256}, {"distance": 4}])
 def test_the_recipes_levels_and_distance_reach_the_features(nodule, options):
-    chosen = HandcraftedExtractor(HandcraftedFeatures(("glcm",), **options))
-    by_default = HandcraftedExtractor(HandcraftedFeatures(("glcm",)))
+    configured = HandcraftedExtractor(HandcraftedFeatures(("glcm",), **options))
+    default = HandcraftedExtractor(HandcraftedFeatures(("glcm",)))
     assert (
-        chosen.prepare(nodule).shape
-        == by_default.prepare(nodule).shape
-        == (chosen.width,)
+        configured.prepare(nodule).shape
+        == default.prepare(nodule).shape
+        == (configured.width,)
     )
-    assert (chosen.prepare(nodule) != by_default.prepare(nodule)).any()
+    assert (configured.prepare(nodule) != default.prepare(nodule)).any()
 
 
 @pytest.fixture

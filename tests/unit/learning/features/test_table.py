@@ -27,18 +27,18 @@ BY_FORMULA = HandcraftedExtractor(HandcraftedFeatures(("shape", "intensity")))
 
 
 @dataclass
-class Shelf:
-    kept: dict[str, bytes] = field(default_factory=dict)
+class MemoryCache:
+    entries: dict[str, bytes] = field(default_factory=dict)
 
     def get(self, key: str) -> bytes | None:
-        return self.kept.get(key)
+        return self.entries.get(key)
 
     def put(self, key: str, vector: bytes) -> None:
-        self.kept[key] = vector
+        self.entries[key] = vector
 
 
 class Shift(torch.nn.Module):
-    """Puts features on both sides of zero."""
+    """Shifts features, so that some are negative."""
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         return maps - maps.mean()
@@ -65,6 +65,29 @@ def samples(count: int) -> list[Sample]:
     ]
 
 
+def gather(samples, cache, folder, extractor=BY_FORMULA, margin=0.1) -> FeatureTable:
+    return gather_features(
+        samples,
+        extractors=[extractor],
+        cache=cache,
+        framing=Framing(margin),
+        progress=ignore_progress,
+        folder=folder,
+    )
+
+
+def precompute(samples, cache) -> tuple[int, list[str]]:
+    """The number of computed images, and the keys of the skipped ones."""
+    computed, skipped = precompute_features(
+        samples,
+        extractors=[BY_FORMULA],
+        cache=cache,
+        framing=Framing(0.1),
+        progress=ignore_progress,
+    )
+    return computed, [image.key for image in skipped]
+
+
 def test_a_bad_image_fails_alone():
     outcomes = compute_vectors(
         [BY_FORMULA], [nodule(0), nodule(1, masked=False), Unreadable(), nodule(2)]
@@ -82,99 +105,86 @@ def test_a_bad_image_fails_alone():
 
 def test_a_batch_of_bad_images_gives_an_error_each():
     assert [
-        error.code for error in compute_vectors([BY_FORMULA], [Unreadable(), Unreadable()])
+        error.code
+        for error in compute_vectors([BY_FORMULA], [Unreadable(), Unreadable()])
     ] == ["unreadable"] * 2
 
 
-def test_what_cannot_be_read_is_skipped_and_named(tmp_path):
+def test_an_unreadable_image_is_skipped_and_named(tmp_path):
     mixed = [*samples(3), Sample("torn", True, refuse), *samples(2)]
-    table = gather_features(mixed, [BY_FORMULA], NoCache(), Framing(0.0), ignore_progress, tmp_path)
+    table = gather(mixed, NoCache(), tmp_path, extractor=BY_FORMULA, margin=0.0)
     assert [skipped.key for skipped in table.skipped] == ["torn"]
     assert table.features[0].shape == (5, BY_FORMULA.width)
     assert table.malignant.tolist() == [False, True, False, False, True]
 
 
-def test_an_engine_that_is_away_ends_the_fit_rather_than_the_image(tmp_path):
-    def away():
+def test_a_retryable_error_ends_the_fit_and_does_not_skip_the_image(tmp_path):
+    def fail():
         raise Unavailable(service="The object store")
 
     with pytest.raises(Unavailable):
-        gather_features(
-            [*samples(2), Sample("far", True, away)],
-            [BY_FORMULA],
-            NoCache(),
-            Framing(0.0),
-            ignore_progress,
-            tmp_path,
-        )
+        gather([*samples(2), Sample("far", True, fail)], NoCache(), tmp_path)
 
 
-def test_cached_features_are_taken_without_loading_the_image(tmp_path):
-    shelf = Shelf()
-    first = gather_features(samples(40), [BY_FORMULA], shelf, Framing(0.1), ignore_progress, tmp_path)
+def test_cached_features_are_used_without_loading_the_image(tmp_path):
+    cache = MemoryCache()
+    first = gather(samples(40), cache, tmp_path, extractor=BY_FORMULA, margin=0.1)
     unloadable = [
         Sample(sample.key, sample.malignant, refuse) for sample in samples(40)
     ]
-    again = gather_features(unloadable, [BY_FORMULA], shelf, Framing(0.1), ignore_progress, tmp_path)
-    np.testing.assert_array_equal(again.features[0], first.features[0])
+    cached = gather(unloadable, cache, tmp_path, extractor=BY_FORMULA, margin=0.1)
+    np.testing.assert_array_equal(cached.features[0], first.features[0])
 
 
-def test_another_margin_or_setting_is_another_entry_of_the_cache(tmp_path):
-    shelf = Shelf()
-    other = HandcraftedExtractor(HandcraftedFeatures(("shape",)))
-    for extractor, margin in ((BY_FORMULA, 0.1), (BY_FORMULA, 0.2), (other, 0.1)):
-        gather_features(samples(1), [extractor], shelf, Framing(margin), ignore_progress, tmp_path)
-    assert len(shelf.kept) == 3
+def test_another_margin_or_extractor_has_another_cache_key(tmp_path):
+    cache = MemoryCache()
+    shape_only = HandcraftedExtractor(HandcraftedFeatures(("shape",)))
+    for extractor, margin in ((BY_FORMULA, 0.1), (BY_FORMULA, 0.2), (shape_only, 0.1)):
+        gather(samples(1), cache, tmp_path, extractor=extractor, margin=margin)
+    assert len(cache.entries) == 3
 
 
-def test_what_was_precomputed_is_not_loaded_again_and_only_new_images_are_computed(
+def test_precomputed_images_are_not_loaded_again_and_only_new_images_are_computed(
     tmp_path,
 ):
-    shelf = Shelf()
-    computed, skipped = precompute_features(
-        [*samples(5), Sample("torn", True, refuse)],
-        [BY_FORMULA],
-        shelf,
-        Framing(0.1),
-        ignore_progress,
-    )
-    assert (computed, [each.key for each in skipped]) == (5, ["torn"])
-    grown = [
-        *(Sample(known.key, known.malignant, refuse) for known in samples(5)),
-        *samples(7)[5:],
-    ]
-    assert precompute_features(grown, [BY_FORMULA], shelf, Framing(0.1), ignore_progress) == (2, [])
-    assert (
-        len(gather_features(grown, [BY_FORMULA], shelf, Framing(0.1), ignore_progress, tmp_path).samples)
-        == 7
-    )
+    cache = MemoryCache()
+    with_unreadable = [*samples(5), Sample("torn", True, refuse)]
+    assert precompute(with_unreadable, cache) == (5, ["torn"])
+    unloadable = [Sample(sample.key, sample.malignant, refuse) for sample in samples(5)]
+    larger = [*unloadable, *samples(7)[5:]]
+    assert precompute(larger, cache) == (2, [])
+    assert len(gather(larger, cache, tmp_path).samples) == 7
 
 
-def test_a_stored_table_comes_back_as_it_was_piece_by_piece(tmp_path):
+def test_a_stored_table_is_restored_unchanged_from_its_chunks(tmp_path):
     count = CHUNK_ROWS + 3
-    shelf = Shelf()
-    numbers = np.random.default_rng(0).normal(size=(count, 4)).astype(np.float32)
-    many = [Sample(str(place), bool(place % 2), refuse) for place in range(count)]
+    cache = MemoryCache()
+    values = np.random.default_rng(0).normal(size=(count, 4)).astype(np.float32)
+    stored_samples = [
+        Sample(str(index), bool(index % 2), refuse) for index in range(count)
+    ]
     stored = StoredTable.store(
-        FeatureTable(tuple(many), (numbers,), ("d",), ()), shelf, Framing(0.1)
+        FeatureTable(tuple(stored_samples), (values,), ("d",), ()), cache, Framing(0.1)
     )
-    back = stored.restore([*many, Sample("skipped", True, refuse)], shelf, tmp_path)
-    np.testing.assert_array_equal(back.features[0], numbers)
-    assert (back.samples, back.digests) == (tuple(many), ("d",))
-    del shelf.kept[f"{stored.key}/0/1"]
+    restored = stored.restore(
+        [*stored_samples, Sample("skipped", True, refuse)], cache, tmp_path
+    )
+    np.testing.assert_array_equal(restored.features[0], values)
+    assert (restored.samples, restored.digests) == (tuple(stored_samples), ("d",))
+    del cache.entries[f"{stored.key}/0/1"]
     with pytest.raises(TableLost):
-        stored.restore(many, shelf, tmp_path)
+        stored.restore(stored_samples, cache, tmp_path)
 
 
 def network_extractor(
-    flips: bool = False, root: bool = False, spoil: bool = False
+    flips: bool = False, root: bool = False, nan_weights: bool = False
 ) -> NetworkExtractor:
     torch.manual_seed(0)
     definition = get_network("sera_tiny")
     network = TapNetwork(
         definition.card, definition.stages(definition.build()), ("avg",)
     )
-    if spoil:
+    if nan_weights:
         network.layers["block1"][0].weight.fill_(float("nan"))
     features = NetworkFeatures("sera_tiny", ("avg",), flips=flips, root=root)
     return NetworkExtractor(features, network, EagerEngine())
@@ -182,15 +192,15 @@ def network_extractor(
 
 def test_with_flips_a_mirror_image_has_the_same_features():
     extractor = network_extractor(flips=True)
-    straight = nodule(5)
-    mirrored = Nodule(np.ascontiguousarray(straight.pixels[:, ::-1]), straight.mask)
+    original = nodule(5)
+    mirrored = Nodule(np.ascontiguousarray(original.pixels[:, ::-1]), original.mask)
     features = extractor.compute(
-        [extractor.prepare(straight), extractor.prepare(mirrored)]
+        [extractor.prepare(original), extractor.prepare(mirrored)]
     )
     np.testing.assert_allclose(features[0], features[1], atol=1e-5)
 
 
-def test_roots_keep_the_sign_and_are_other_entries_of_the_cache():
+def test_roots_keep_the_sign_and_have_another_cache_key():
     plain = network_extractor()
     rooted = network_extractor(root=True)
     for network in (plain.network, rooted.network):
@@ -205,6 +215,6 @@ def test_roots_keep_the_sign_and_are_other_entries_of_the_cache():
 
 
 def test_features_that_are_not_finite_are_refused():
-    extractor = network_extractor(spoil=True)
+    extractor = network_extractor(nan_weights=True)
     with pytest.raises(FeaturesNotFinite, match="sera_tiny"):
         extractor.compute([extractor.prepare(nodule(0))])

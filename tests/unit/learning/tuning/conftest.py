@@ -16,8 +16,8 @@ COUNT = 32
 
 
 @pytest.fixture(scope="session")
-def body(samples) -> Backbone:
-    """`sera_tiny` with random weights from a fixed seed, its batch norm having seen the samples."""
+def backbone(samples) -> Backbone:
+    """`sera_tiny` with random weights from a fixed seed, and batch norm statistics of the samples."""
     definition = get_network("sera_tiny")
     norm = definition.card.normalisation
     side = definition.card.input_px
@@ -45,15 +45,22 @@ def malignant(samples) -> np.ndarray:
 
 
 @pytest.fixture
-def new_tuner(body, samples, malignant, tmp_path) -> Iterator:
-    """Makes a tuner of `sera_tiny` on phantoms."""
+def new_tuner(backbone, samples, malignant, tmp_path) -> Iterator:
+    """A function that makes a tuner of `sera_tiny` on phantoms."""
 
     def make(tuning: Tuning, frozen: str = "", plan: TuningPlan = PLAN) -> Tuner:
         features = NetworkFeatures("sera_tiny", ("avg",), tuning, frozen)
         folder = Path(tmp_path / f"{tuning}-{frozen}")
         folder.mkdir(exist_ok=True)
         return Tuner(
-            body, features, samples, malignant, plan, 0, torch.device("cpu"), folder
+            backbone=backbone,
+            features=features,
+            samples=samples,
+            malignant=malignant,
+            plan=plan,
+            seed=0,
+            device=torch.device("cpu"),
+            folder=folder,
         )
 
     return make

@@ -27,7 +27,7 @@ LARGE = frozenset(
         "xception",
     }
 )
-"""Tuned in the long form only: each takes several seconds, and most have a smaller network of the same kind."""
+"""Tuned in the long form only. Each takes several seconds, and most have a smaller relative."""
 NETWORKS = [
     pytest.param(card.name, marks=[pytest.mark.long] if card.name in LARGE else [])
     for card in list_networks()
@@ -40,8 +40,11 @@ def phantoms() -> list[Sample]:
 
 
 @pytest.fixture(params=NETWORKS)
-def body(request, filled, phantoms) -> Backbone:
-    """Its batch norm has seen the phantoms, without which the maps of a deep random network overflow."""
+def backbone(request, filled, phantoms) -> Backbone:
+    """A random network with batch norm statistics of the phantoms.
+
+    With other statistics the maps of a deep random network overflow.
+    """
     definition = get_network(request.param)
     stages = definition.stages(filled(request.param))
     card = definition.card
@@ -51,26 +54,35 @@ def body(request, filled, phantoms) -> Backbone:
             [to_input(s.load(), card.input_px, norm.mean, norm.std) for s in phantoms]
         )
     )
-    for layer in stages.values():
-        for module in layer.modules():
+    for stage in stages.values():
+        for module in stage.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 1.0
         with torch.no_grad():
-            maps = layer.train()(maps)
-        layer.eval()
+            maps = stage.train()(maps)
+        stage.eval()
     return Backbone(card, stages)
 
 
-def test_a_network_reads_two_phantoms_after_either_tuning(body, phantoms, tmp_path):
+def test_both_tunings_give_finite_log_odds_that_differ(backbone, phantoms, tmp_path):
     malignant = np.array([sample.malignant for sample in phantoms])
-    verdicts = []
+    log_odds = []
     for tuning in (Tuning.TRANSFER, Tuning.FINE_TUNE):
-        features = NetworkFeatures(body.card.name, (body.card.embedding,), tuning)
-        tuner = Tuner(
-            body, features, phantoms, malignant, PLAN, 0, torch.device("cpu"), tmp_path
+        features = NetworkFeatures(
+            backbone.card.name, (backbone.card.embedding,), tuning
         )
-        tail = tuner.tune(ROWS, COURSE)
-        assert bool(tail.stages) == (tuning is Tuning.FINE_TUNE)
-        verdicts.append(tuner.log_odds(tail, ROWS))
-    assert np.isfinite(verdicts).all()
-    assert not np.array_equal(*verdicts)
+        tuner = Tuner(
+            backbone=backbone,
+            features=features,
+            samples=phantoms,
+            malignant=malignant,
+            plan=PLAN,
+            seed=0,
+            device=torch.device("cpu"),
+            folder=tmp_path,
+        )
+        layers = tuner.tune(ROWS, COURSE)
+        assert bool(layers.stages) == (tuning is Tuning.FINE_TUNE)
+        log_odds.append(tuner.log_odds(layers, ROWS))
+    assert np.isfinite(log_odds).all()
+    assert not np.array_equal(*log_odds)

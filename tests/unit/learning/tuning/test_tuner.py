@@ -15,19 +15,19 @@ from shared.statistics import roc_auc
 from tests.unit.learning.tuning.conftest import COUNT, PLAN
 
 ROWS = np.arange(COUNT)
-COURSE = Hyperparameters(rate=0.003, decay=0.0, epochs=3)
+HYPERPARAMETERS = Hyperparameters(rate=0.003, decay=0.0, epochs=3)
 
 
-def changed(before: dict, after: dict) -> set[str]:
+def changed_stages(original: dict, tuned: dict) -> set[str]:
     return {
         name.split(".")[0]
-        for name in before
-        if not torch.equal(before[name], after[name])
+        for name in original
+        if not torch.equal(original[name], tuned[name])
     }
 
 
-def state_of(body) -> dict:
-    layers = body.stages.items()
+def state_of(backbone) -> dict:
+    layers = backbone.stages.items()
     return {
         f"{stage}.{name}": tensor
         for stage, layer in layers
@@ -46,47 +46,54 @@ def layers_of(network) -> dict:
     }
 
 
-def test_transfer_trains_the_last_layer_alone(new_tuner, body):
+def test_transfer_trains_only_the_last_layer(new_tuner, backbone):
     tuner = new_tuner(Tuning.TRANSFER)
-    before = copied(state_of(body))
-    network = tuner.network(tuner.tune(ROWS, COURSE), ("avg",))
-    assert changed(before, layers_of(network)) == set()
+    original = copied(state_of(backbone))
+    network = tuner.network(tuner.tune(ROWS, HYPERPARAMETERS), ("avg",))
+    assert changed_stages(original, layers_of(network)) == set()
     assert network.head.weight.abs().sum() > 0
 
 
-def test_fine_tuning_leaves_frozen_stages_and_the_body_it_started_from(new_tuner, body):
+def test_fine_tuning_changes_neither_frozen_stages_nor_the_backbone(
+    new_tuner, backbone
+):
     tuner = new_tuner(Tuning.FINE_TUNE, frozen="block2")
-    before = copied(state_of(body))
-    network = tuner.network(tuner.tune(ROWS, COURSE), ("avg",))
-    assert changed(before, layers_of(network)) == {
+    original = copied(state_of(backbone))
+    network = tuner.network(tuner.tune(ROWS, HYPERPARAMETERS), ("avg",))
+    assert changed_stages(original, layers_of(network)) == {
         "block3",
         "block4",
     }
-    assert changed(before, state_of(body)) == set()
+    assert changed_stages(original, state_of(backbone)) == set()
 
 
 def test_without_a_frozen_stage_every_stage_is_tuned_and_batch_norm_keeps_its_statistics(
-    new_tuner, body
+    new_tuner, backbone
 ):
     tuner = new_tuner(Tuning.FINE_TUNE)
-    network = tuner.network(tuner.tune(ROWS, COURSE), ("avg",))
-    after = layers_of(network)
-    assert changed(state_of(body), after) == {"block1", "block2", "block3", "block4"}
-    for name, tensor in state_of(body).items():
+    network = tuner.network(tuner.tune(ROWS, HYPERPARAMETERS), ("avg",))
+    tuned = layers_of(network)
+    assert changed_stages(state_of(backbone), tuned) == {
+        "block1",
+        "block2",
+        "block3",
+        "block4",
+    }
+    for name, tensor in state_of(backbone).items():
         if "running" in name or "tracked" in name:
-            assert torch.equal(tensor, after[name])
+            assert torch.equal(tensor, tuned[name])
 
 
-WAYS = [(Tuning.TRANSFER, ""), (Tuning.FINE_TUNE, "block2"), (Tuning.FINE_TUNE, "")]
+TUNINGS = [(Tuning.TRANSFER, ""), (Tuning.FINE_TUNE, "block2"), (Tuning.FINE_TUNE, "")]
 
 
-@pytest.mark.parametrize(("tuning", "frozen"), WAYS)
-def test_the_whole_network_says_what_the_tuned_layers_said(
+@pytest.mark.parametrize(("tuning", "frozen"), TUNINGS)
+def test_the_complete_network_has_the_log_odds_of_the_tuned_layers(
     new_tuner, samples, tuning, frozen
 ):
     tuner = new_tuner(tuning, frozen)
-    tail = tuner.tune(ROWS, COURSE)
-    network = tuner.network(tail, ("block3.avg",))
+    layers = tuner.tune(ROWS, HYPERPARAMETERS)
+    network = tuner.network(layers, ("block3.avg",))
     norm = network.card.normalisation
     images = np.stack(
         [
@@ -94,57 +101,71 @@ def test_the_whole_network_says_what_the_tuned_layers_said(
             for s in samples[:6]
         ]
     )
-    verdicts = network(torch.from_numpy(images))[:, -1].numpy()
-    np.testing.assert_allclose(verdicts, tuner.log_odds(tail, ROWS[:6]), atol=1e-4)
+    log_odds = network(torch.from_numpy(images))[:, -1].numpy()
+    np.testing.assert_allclose(log_odds, tuner.log_odds(layers, ROWS[:6]), atol=1e-4)
     assert network.width == 64 + 1
 
 
-def test_tuning_learns_what_it_is_shown(new_tuner, malignant):
+def test_tuning_fits_the_labels(new_tuner, malignant):
     tuner = new_tuner(Tuning.FINE_TUNE, "block2")
-    tail = tuner.tune(ROWS, replace(COURSE, epochs=20))
-    assert roc_auc(tuner.log_odds(tail, ROWS), malignant) > 0.85
+    layers = tuner.tune(ROWS, replace(HYPERPARAMETERS, epochs=20))
+    assert roc_auc(tuner.log_odds(layers, ROWS), malignant) > 0.85
 
 
-def test_the_same_seed_gives_the_same_weights_and_looking_on_changes_nothing(new_tuner):
+def test_the_same_seed_gives_the_same_weights_with_and_without_a_callback(new_tuner):
     tuner = new_tuner(Tuning.FINE_TUNE, "block3")
-    first = tuner.tune(ROWS, COURSE)
-    seen = []
+    first = tuner.tune(ROWS, HYPERPARAMETERS)
+    epochs = []
     second = tuner.tune(
         ROWS,
-        COURSE,
-        lambda epoch, tail, loss: seen.append((epoch, tuner.log_odds(tail, ROWS))),
+        HYPERPARAMETERS,
+        lambda epoch, layers, loss: epochs.append(
+            (epoch, tuner.log_odds(layers, ROWS))
+        ),
     )
-    assert [epoch for epoch, _ in seen] == [1, 2, 3]
+    assert [epoch for epoch, _ in epochs] == [1, 2, 3]
     np.testing.assert_array_equal(
         tuner.log_odds(first, ROWS), tuner.log_odds(second, ROWS)
     )
-    np.testing.assert_array_equal(tuner.log_odds(first, ROWS), seen[-1][1])
+    np.testing.assert_array_equal(tuner.log_odds(first, ROWS), epochs[-1][1])
 
 
-def test_fewer_epochs_are_the_beginning_of_more(new_tuner):
-    """So that the number of epochs can be chosen from one descent."""
+def test_a_shorter_tuning_equals_the_beginning_of_a_longer_one(new_tuner):
+    """The number of epochs can therefore be chosen from one tuning."""
     tuner = new_tuner(Tuning.FINE_TUNE, "block3")
-    seen = []
+    epochs = []
     tuner.tune(
-        ROWS, COURSE, lambda epoch, tail, loss: seen.append(tuner.log_odds(tail, ROWS))
+        ROWS,
+        HYPERPARAMETERS,
+        lambda epoch, layers, loss: epochs.append(tuner.log_odds(layers, ROWS)),
     )
-    short = tuner.tune(ROWS, replace(COURSE, epochs=2))
-    np.testing.assert_array_equal(tuner.log_odds(short, ROWS), seen[1])
+    short = tuner.tune(ROWS, replace(HYPERPARAMETERS, epochs=2))
+    np.testing.assert_array_equal(tuner.log_odds(short, ROWS), epochs[1])
 
 
-def test_labels_of_images_it_is_not_tuned_on_have_no_part_in_a_network(
-    body, samples, malignant, tmp_path
+def test_labels_of_other_images_do_not_influence_a_network(
+    backbone, samples, malignant, tmp_path
 ):
-    known = ROWS[:20]
-    other = malignant.copy()
-    other[20:] = ~other[20:]
+    training_rows = ROWS[:20]
+    flipped = malignant.copy()
+    flipped[20:] = ~flipped[20:]
     features = NetworkFeatures("sera_tiny", ("avg",), Tuning.FINE_TUNE, "block3")
-    device = torch.device("cpu")
-    margins = []
-    for labels in (malignant, other):
-        tuner = Tuner(body, features, samples, labels, PLAN, 0, device, tmp_path)
-        margins.append(tuner.log_odds(tuner.tune(known, COURSE), ROWS))
-    np.testing.assert_array_equal(*margins)
+    log_odds_by_labels = []
+    for labels in (malignant, flipped):
+        tuner = Tuner(
+            backbone=backbone,
+            features=features,
+            samples=samples,
+            malignant=labels,
+            plan=PLAN,
+            seed=0,
+            device=torch.device("cpu"),
+            folder=tmp_path,
+        )
+        log_odds_by_labels.append(
+            tuner.log_odds(tuner.tune(training_rows, HYPERPARAMETERS), ROWS)
+        )
+    np.testing.assert_array_equal(*log_odds_by_labels)
 
 
 def test_averaged_weights_move_less(new_tuner):
@@ -152,22 +173,22 @@ def test_averaged_weights_move_less(new_tuner):
         new_tuner(Tuning.FINE_TUNE, "block3", replace(PLAN, average=share))
         for share in (0.0, 0.9)
     )
-    still = averaged.tune(ROWS, replace(COURSE, epochs=0)).state_dict()
-    moved = [
+    start = averaged.tune(ROWS, replace(HYPERPARAMETERS, epochs=0)).state_dict()
+    distances = [
         sum(
-            (after[name] - still[name]).norm()
-            for name in still
+            (state[name] - start[name]).norm()
+            for name in start
             if "block4" in name and "weight" in name
         )
-        for after in (
-            plain.tune(ROWS, COURSE).state_dict(),
-            averaged.tune(ROWS, COURSE).state_dict(),
+        for state in (
+            plain.tune(ROWS, HYPERPARAMETERS).state_dict(),
+            averaged.tune(ROWS, HYPERPARAMETERS).state_dict(),
         )
     ]
-    assert 0 < moved[1] < moved[0]
+    assert 0 < distances[1] < distances[0]
 
 
-def test_a_stage_that_is_not_there_cannot_be_frozen(new_tuner):
+def test_an_unknown_stage_cannot_be_frozen(new_tuner):
     with pytest.raises(StageUnknown, match="block1, block2, block3, block4"):
         new_tuner(Tuning.FINE_TUNE, "fire9")
 
@@ -178,13 +199,13 @@ def test_balancing_adds_mirror_images_of_the_rarer_class_until_both_are_equal(
     labels, seed
 ):
     malignant = np.array(labels)
-    shown, mirrored = balance_classes(
+    balanced_rows, mirrored = balance_classes(
         np.arange(len(labels)), malignant, np.random.default_rng(seed)
     )
-    np.testing.assert_array_equal(shown[: len(labels)], np.arange(len(labels)))
+    np.testing.assert_array_equal(balanced_rows[: len(labels)], np.arange(len(labels)))
     assert not mirrored[: len(labels)].any()
     assert mirrored[len(labels) :].all()
     if 0 < malignant.sum() < len(labels):
-        assert malignant[shown].sum() * 2 == len(shown)
+        assert malignant[balanced_rows].sum() * 2 == len(balanced_rows)
     else:
-        assert len(shown) == len(labels)
+        assert len(balanced_rows) == len(labels)

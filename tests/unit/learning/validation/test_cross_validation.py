@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -6,45 +7,57 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from shared.learning import NoCache
-from shared.learning.classifiers.classifiers import grid_settings, fit_classifier
+from shared.learning.classifiers.classifiers import fit_classifier, grid_settings
 from shared.learning.features.fold_features import FixedFeatures
 from shared.learning.progress import ignore_progress
 from shared.learning.validation.cross_validation import (
-    FoldEvaluator,
     CrossValidation,
-    summarise_settings,
+    FoldEvaluator,
     calibrate_out_of_fold,
     score_out_of_fold,
+    summarise_settings,
 )
 from shared.learning.validation.folds import Fold, split_folds
-from shared.recipes import Forest, NetworkClassifier, Kernel, Svm
+from shared.recipes import ComponentSpec, Forest, Kernel, NetworkClassifier, Svm
 from shared.statistics import roc_auc
 
 SVM = Svm(kernel=(Kernel.RBF,), C=(0.1, 1.0, 10.0), gamma=(0.1, 1.0))
-BOTH = Svm(kernel=(Kernel.LINEAR, Kernel.RBF), C=(0.1, 1.0), gamma=(0.3, 1.0))
+LINEAR_AND_RBF = Svm(kernel=(Kernel.LINEAR, Kernel.RBF), C=(0.1, 1.0), gamma=(0.3, 1.0))
 
 
 SOLVED_TO = 3e-3
 """libsvm stops at a gradient of 1e-3, so two runs of it on equal kernels agree to about that."""
 
 
-def trial(count: int, seed: int, folds: int = 5) -> CrossValidation:
+def make_cross_validation(count: int, seed: int, folds: int = 5) -> CrossValidation:
     malignant = np.arange(count) % 2 == 0
     groups = np.array([str(row) for row in range(count)])
     return CrossValidation(
-        malignant, groups, split_folds(malignant, groups, folds, seed), 3, seed, "a test"
+        malignant=malignant,
+        groups=groups,
+        folds=split_folds(malignant, groups, folds, seed),
+        inner_folds=3,
+        seed=seed,
+        fingerprint="a test",
     )
 
 
-def judged(case: CrossValidation, table: np.ndarray, classifier=SVM) -> np.ndarray:
-    readings = [((0,), classifier)]
-    return score_out_of_fold(readings, [FixedFeatures("table", table)], case, NoCache(), ignore_progress)[
-        0
-    ].scores
+def score_table(
+    cross_validation: CrossValidation, table: np.ndarray, classifier=SVM
+) -> np.ndarray:
+    """Out-of-fold scores of a classifier on one table."""
+    (result,) = score_out_of_fold(
+        [ComponentSpec((0,), classifier)],
+        features=[FixedFeatures("table", table)],
+        cross_validation=cross_validation,
+        cache=NoCache(),
+        progress=ignore_progress,
+    )
+    return result.scores
 
 
-class Notes(dict):
-    """A cache in memory that counts what is asked of it."""
+class MemoryCache(dict):
+    """A cache in memory that counts its hits."""
 
     hits = 0
 
@@ -56,43 +69,51 @@ class Notes(dict):
         self[key] = vector
 
 
-def test_features_that_say_nothing_get_an_auc_around_one_half():
+def test_random_features_get_an_auc_of_about_one_half():
     areas = []
     for seed in range(8):
         features = np.random.default_rng(seed).normal(size=(90, 40)).astype(np.float32)
-        areas.append(
-            roc_auc(judged(trial(90, seed), features), trial(90, seed).malignant)
-        )
+        cross_validation = make_cross_validation(90, seed)
+        scores = score_table(cross_validation, features)
+        areas.append(roc_auc(scores, cross_validation.malignant))
     assert abs(np.mean(areas) - 0.5) < 0.08
 
 
-def test_features_as_pre_trained_have_no_verdict_of_their_own():
+def test_features_of_a_pre_trained_network_have_no_log_odds():
     with pytest.raises(TypeError, match="only a tuned network"):
-        judged(trial(60, 0), np.zeros((60, 2), np.float32), NetworkClassifier())
+        score_table(
+            make_cross_validation(60, 0),
+            np.zeros((60, 2), np.float32),
+            NetworkClassifier(),
+        )
 
 
-def test_an_image_s_own_label_does_not_change_its_out_of_fold_score_nor_its_calibration():
-    case = trial(60, 0)
+def test_an_image_s_own_label_changes_neither_its_out_of_fold_score_nor_its_calibration():
+    cross_validation = make_cross_validation(60, 0)
+    folds = cross_validation.folds
+    malignant = cross_validation.malignant
     rng = np.random.default_rng(0)
-    features = (rng.normal(size=(60, 4)) + case.malignant[:, None]).astype(np.float32)
-    scores = judged(case, features)
-    first = case.folds[0]
-    flipped = case.malignant.copy()
-    flipped[first.test] = ~flipped[first.test]
-    other = judged(CrossValidation(flipped, case.groups, case.folds, 3, 0, "another"), features)
-    np.testing.assert_array_equal(scores[first.test], other[first.test])
-    calibrated, other = (
-        calibrate_out_of_fold(scores, labels, case.folds)[first.test]
-        for labels in (case.malignant, flipped)
+    features = (rng.normal(size=(60, 4)) + malignant[:, None]).astype(np.float32)
+    scores = score_table(cross_validation, features)
+    test = folds[0].test
+    flipped = malignant.copy()
+    flipped[test] = ~flipped[test]
+    with_flipped_labels = replace(
+        cross_validation, malignant=flipped, fingerprint="another"
     )
-    np.testing.assert_array_equal(calibrated, other)
+    scores_of_flipped = score_table(with_flipped_labels, features)
+    np.testing.assert_array_equal(scores[test], scores_of_flipped[test])
+    np.testing.assert_array_equal(
+        calibrate_out_of_fold(scores, malignant, folds)[test],
+        calibrate_out_of_fold(scores, flipped, folds)[test],
+    )
 
 
 @pytest.fixture(scope="module")
 def tables() -> list[np.ndarray]:
     """Six feature sets of unlike width and scale, as L19 has them."""
     rng = np.random.default_rng(1)
-    labels = trial(72, 0).malignant
+    labels = make_cross_validation(72, 0).malignant
     widths = (40, 40, 40, 64, 24, 24)
     scales = (1, 10, 100, 0.1, 1, 3)
     return [
@@ -103,16 +124,23 @@ def tables() -> list[np.ndarray]:
     ]
 
 
-def directly(case: CrossValidation, fold: Fold, table: np.ndarray) -> tuple[np.ndarray, dict]:
-    """The same protocol with scikit-learn alone: standardise, try the grid on inner folds, fit, score."""
-    scaled = (
-        StandardScaler().fit(table[fold.training]).transform(table).astype(np.float64)
-    )
-    labels = case.malignant[fold.training]
-    groups = case.groups[fold.training]
-    inner = split_folds(labels, groups, case.inner_folds, case.seed)
+def score_directly(
+    cross_validation: CrossValidation, fold: Fold, table: np.ndarray
+) -> tuple[np.ndarray, dict]:
+    """The same protocol with scikit-learn alone.
 
-    def svm(settings: dict) -> SVC:
+    It standardises, tries the grid on inner folds, fits and scores.
+    """
+    scaler = StandardScaler().fit(table[fold.training])
+    scaled = scaler.transform(table).astype(np.float64)
+    malignant = cross_validation.malignant
+    labels = malignant[fold.training]
+    groups = cross_validation.groups[fold.training]
+    inner_folds = split_folds(
+        labels, groups, cross_validation.inner_folds, cross_validation.seed
+    )
+
+    def new_svm(settings: dict) -> SVC:
         options = {**settings}
         if "gamma" in options:
             options["gamma"] /= table.shape[1]
@@ -120,72 +148,94 @@ def directly(case: CrossValidation, fold: Fold, table: np.ndarray) -> tuple[np.n
 
     def area(settings: dict) -> float:
         scores = np.zeros(len(labels))
-        for part in inner:
-            rows = fold.training[part.training]
-            fitted = svm(settings).fit(scaled[rows], case.malignant[rows])
-            scores[part.test] = fitted.decision_function(
-                scaled[fold.training[part.test]]
-            )
+        for inner in inner_folds:
+            rows = fold.training[inner.training]
+            svm = new_svm(settings).fit(scaled[rows], malignant[rows])
+            test_rows = fold.training[inner.test]
+            scores[inner.test] = svm.decision_function(scaled[test_rows])
         return roc_auc(scores, labels)
 
-    chosen = max(grid_settings(BOTH), key=area)
-    return svm(chosen).fit(scaled[fold.training], labels).decision_function(
-        scaled[fold.test]
-    ), chosen
+    settings = max(grid_settings(LINEAR_AND_RBF), key=area)
+    svm = new_svm(settings).fit(scaled[fold.training], labels)
+    return svm.decision_function(scaled[fold.test]), settings
 
 
 @pytest.mark.parametrize(
     ("count", "concatenations"), [(4, 11), pytest.param(6, 57, marks=pytest.mark.long)]
 )
-def test_every_concatenation_of_sets_scores_as_if_it_were_fitted_directly(
+def test_every_concatenation_has_the_scores_of_a_direct_fit(
     tables, count, concatenations
 ):
-    case = trial(72, 0, folds=2)
-    sizes = range(2, count + 1)
-    subsets = [sets for size in sizes for sets in combinations(range(count), size)]
-    assert len(subsets) == concatenations
-    columns = [FixedFeatures(str(place), table) for place, table in enumerate(tables)]
-    found = score_out_of_fold(
-        [(sets, BOTH) for sets in subsets], columns, case, NoCache(), ignore_progress
+    cross_validation = make_cross_validation(72, 0, folds=2)
+    components = [
+        ComponentSpec(feature_sets, LINEAR_AND_RBF)
+        for size in range(2, count + 1)
+        for feature_sets in combinations(range(count), size)
+    ]
+    assert len(components) == concatenations
+    results = score_out_of_fold(
+        components,
+        features=[
+            FixedFeatures(str(index), table) for index, table in enumerate(tables)
+        ],
+        cross_validation=cross_validation,
+        cache=NoCache(),
+        progress=ignore_progress,
     )
-    for sets, of_one in zip(subsets, found, strict=True):
-        together = np.concatenate([tables[place] for place in sets], axis=1)
-        for number, fold in enumerate(case.folds):
-            scores, settings = directly(case, fold, together)
-            assert of_one.settings[number] == settings
-            np.testing.assert_allclose(of_one.scores[fold.test], scores, atol=SOLVED_TO)
+    for component, result in zip(components, results, strict=True):
+        concatenation = np.concatenate(
+            [tables[index] for index in component.feature_sets], axis=1
+        )
+        for number, fold in enumerate(cross_validation.folds):
+            scores, settings = score_directly(cross_validation, fold, concatenation)
+            assert result.settings[number] == settings
+            np.testing.assert_allclose(result.scores[fold.test], scores, atol=SOLVED_TO)
 
 
-def test_the_settings_of_the_final_fit_are_those_a_pipeline_of_the_bundle_reproduces(
-    tables,
-):
-    case = trial(72, 0)
-    with FoldEvaluator([FixedFeatures("a", tables[0]), FixedFeatures("b", tables[3])], case, None) as desk:
-        settings = desk.choose_settings((0, 1), BOTH)
+def test_a_pipeline_reproduces_the_settings_of_the_final_fit(tables):
+    cross_validation = make_cross_validation(72, 0)
+    features = [FixedFeatures("a", tables[0]), FixedFeatures("b", tables[3])]
+    with FoldEvaluator(features, cross_validation, None) as evaluator:
+        settings = evaluator.choose_settings(ComponentSpec((0, 1), LINEAR_AND_RBF))
     table = np.concatenate([tables[0], tables[3]], axis=1)
-    whole = Fold(np.arange(72), np.arange(72))
-    scores, chosen = directly(case, whole, table)
-    assert settings == chosen
-    np.testing.assert_allclose(
-        fit_classifier(BOTH, settings, table, case.malignant, 0).score(table),
-        scores,
-        atol=SOLVED_TO,
+    all_rows = Fold(np.arange(72), np.arange(72))
+    scores, expected_settings = score_directly(cross_validation, all_rows, table)
+    assert settings == expected_settings
+    scorer = fit_classifier(
+        LINEAR_AND_RBF,
+        settings=settings,
+        features=table,
+        malignant=cross_validation.malignant,
+        seed=0,
     )
+    np.testing.assert_allclose(scorer.score(table), scores, atol=SOLVED_TO)
 
 
-def test_what_was_judged_is_not_judged_again(tables):
-    case = trial(72, 0)
-    notes = Notes()
-    readings = [((0,), SVM), ((0, 1), Forest(trees=5))]
-    columns = [FixedFeatures("a", tables[0]), FixedFeatures("b", tables[1])]
-    first = score_out_of_fold(readings, columns, case, notes, ignore_progress)
-    assert notes.hits == 0
-    again = score_out_of_fold(readings, columns, case, notes, ignore_progress)
-    assert notes.hits == 2 * len(case.folds)
-    for one, other in zip(first, again, strict=True):
-        np.testing.assert_array_equal(one.scores, other.scores)
-        assert one.settings == other.settings
+def test_cached_scores_are_not_computed_again(tables):
+    cross_validation = make_cross_validation(72, 0)
+    cache = MemoryCache()
+    components = [
+        ComponentSpec((0,), SVM),
+        ComponentSpec((0, 1), Forest(trees=5)),
+    ]
+
+    def score():
+        return score_out_of_fold(
+            components,
+            features=[FixedFeatures("a", tables[0]), FixedFeatures("b", tables[1])],
+            cross_validation=cross_validation,
+            cache=cache,
+            progress=ignore_progress,
+        )
+
+    first_results = score()
+    assert cache.hits == 0
+    cached_results = score()
+    assert cache.hits == 2 * len(cross_validation.folds)
+    for first, cached in zip(first_results, cached_results, strict=True):
+        np.testing.assert_array_equal(first.scores, cached.scores)
+        assert first.settings == cached.settings
 
 
-def test_settings_over_folds_are_told_with_how_many_folds_chose_them():
+def test_the_summary_of_settings_has_the_number_of_folds_that_chose_each_value():
     assert summarise_settings([{"C": 1}, {"C": 4}, {"C": 1}]) == {"C": "1 (2), 4 (1)"}

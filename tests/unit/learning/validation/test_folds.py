@@ -23,7 +23,11 @@ def test_no_group_is_on_both_sides_and_every_image_is_judged_once(seed, groups, 
 def test_few_groups_get_fewer_folds():
     malignant = np.arange(20) < 3
     assert (
-        len(split_folds(malignant, np.array([str(row) for row in range(20)]), 10, seed=0))
+        len(
+            split_folds(
+                malignant, np.array([str(row) for row in range(20)]), 10, seed=0
+            )
+        )
         == 3
     )
 

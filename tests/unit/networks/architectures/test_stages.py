@@ -3,7 +3,11 @@ from collections import OrderedDict
 import pytest
 from torch import nn
 
-from shared.networks.architectures.stages import chain_layers, slice_stages, get_sequence
+from shared.networks.architectures.stages import (
+    chain_layers,
+    get_sequence,
+    slice_stages,
+)
 
 
 def layers() -> nn.Sequential:

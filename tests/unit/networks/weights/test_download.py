@@ -25,7 +25,7 @@ class Publisher(BaseHTTPRequestHandler):
         self.wfile.write(BODY)
 
     def log_message(self, *_):
-        """Nothing: the tests' output stays theirs."""
+        """Logs nothing, so that the output of the tests stays readable."""
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +45,7 @@ def weights(url: str, md5: str = "") -> WeightsSource:
 @pytest.mark.parametrize(
     "name", [f"net-{SHA}.pth", "model.safetensors", "imagenet-caffe-alex.mat"]
 )
-def test_a_file_arrives_whole_with_or_without_a_hash_in_its_name(
-    address, tmp_path, name
-):
+def test_a_file_is_complete_with_or_without_a_hash_in_its_name(address, tmp_path, name):
     download(weights(f"{address}/{name}"), tmp_path / "cache" / "net.pth")
     assert (tmp_path / "cache" / "net.pth").read_bytes() == BODY
 
@@ -67,7 +65,7 @@ def test_a_stated_md5_is_checked(address, tmp_path):
         ("gone", "404"),
     ],
 )
-def test_what_is_not_whole_leaves_nothing(address, tmp_path, path, problem):
+def test_an_incomplete_download_leaves_no_file(address, tmp_path, path, problem):
     with pytest.raises((ValueError, OSError), match=problem):
         download(weights(f"{address}/{path}"), tmp_path / "net.pth")
     assert list(tmp_path.iterdir()) == []

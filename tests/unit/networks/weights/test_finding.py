@@ -7,9 +7,9 @@ import torch
 
 from shared.networks import (
     TapNetwork,
-    WeightsSource,
     WeightsFinder,
     WeightsMissing,
+    WeightsSource,
     WeightsUnpublished,
     WeightsUnreadable,
     build_without_weights,
@@ -30,8 +30,8 @@ def weight_file(tmp_path):
     return path
 
 
-def served(file: Path, name: str):
-    """The card with its weights at a file address."""
+def card_with_download(file: Path, name: str):
+    """The card, with its weights at a file URL."""
     target = file.with_name(name)
     target.write_bytes(file.read_bytes())
     return replace(
@@ -50,16 +50,18 @@ def test_a_file_in_the_folder_is_found_under_each_of_its_names(tmp_path):
         )
 
 
-def test_a_download_is_kept_and_found_again(tmp_path, weight_file):
+def test_a_download_is_stored_and_found_again(tmp_path, weight_file):
     digest = hashlib.sha256(weight_file.read_bytes()).hexdigest()[:8]
-    card = served(weight_file, f"squeezenet1_1-{digest}.pth")
-    fetched = WeightsFinder(None, tmp_path / "cache").find(card)
-    assert fetched.read_bytes() == weight_file.read_bytes()
-    assert WeightsFinder(None, tmp_path / "cache", download=False).find(card) == fetched
+    card = card_with_download(weight_file, f"squeezenet1_1-{digest}.pth")
+    downloaded = WeightsFinder(None, tmp_path / "cache").find(card)
+    assert downloaded.read_bytes() == weight_file.read_bytes()
+    assert (
+        WeightsFinder(None, tmp_path / "cache", download=False).find(card) == downloaded
+    )
 
 
 def test_a_download_that_does_not_match_its_hash_leaves_nothing(tmp_path, weight_file):
-    card = served(weight_file, "squeezenet1_1-00000000.pth")
+    card = card_with_download(weight_file, "squeezenet1_1-00000000.pth")
     with pytest.raises(WeightsMissing, match="hash"):
         WeightsFinder(None, tmp_path / "cache").find(card)
     assert list((tmp_path / "cache").iterdir()) == []
@@ -79,33 +81,35 @@ def test_without_a_known_address_the_error_says_where_to_put_the_file(tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_network_that_is_always_trained_from_nothing_has_no_weights_to_find(tmp_path):
+def test_a_network_that_is_always_trained_from_scratch_has_no_weights(tmp_path):
     with pytest.raises(WeightsUnpublished, match="sera_tiny"):
         WeightsFinder(tmp_path, tmp_path / "cache").find(get_network("sera_tiny").card)
 
 
-def test_the_folder_goes_before_the_cache_and_our_own_name_before_the_publisher_s(
+def test_the_folder_precedes_the_cache_and_our_own_name_the_publisher_s(
     tmp_path,
 ):
     card = get_network("vgg_f").card
     folder = tmp_path / "folder"
     cache = tmp_path / "cache"
     finder = WeightsFinder(folder, cache, download=False)
-    found = []
-    for where, name in (
+    found_paths = []
+    for parent, name in (
         (cache, "vgg_f.pth"),
         (folder, "imagenet-vgg-f.mat"),
         (folder, "vgg_f.pth"),
     ):
-        where.mkdir(exist_ok=True)
-        (where / name).touch()
-        found.append(finder.find(card).relative_to(tmp_path).as_posix())
-    assert found == ["cache/vgg_f.pth", "folder/imagenet-vgg-f.mat", "folder/vgg_f.pth"]
+        parent.mkdir(exist_ok=True)
+        (parent / name).touch()
+        found_paths.append(finder.find(card).relative_to(tmp_path).as_posix())
+    assert found_paths == [
+        "cache/vgg_f.pth",
+        "folder/imagenet-vgg-f.mat",
+        "folder/vgg_f.pth",
+    ]
 
 
-def test_a_download_is_kept_under_the_name_with_its_format_s_ending(
-    tmp_path, weight_file
-):
+def test_a_download_gets_the_name_with_its_format_s_ending(tmp_path, weight_file):
     target = weight_file.with_name("model.safetensors")
     target.write_bytes(weight_file.read_bytes())
     weights = WeightsSource(
@@ -115,7 +119,7 @@ def test_a_download_is_kept_under_the_name_with_its_format_s_ending(
     assert found == tmp_path / "cache" / "squeezenet.safetensors"
 
 
-def test_a_blank_network_is_filled_like_a_random_one(weight_file):
+def test_a_network_without_weights_is_filled_like_a_random_one(weight_file):
     definition = get_network("squeezenet")
     empty = build_without_weights(definition)
     random = definition.build()
@@ -134,7 +138,7 @@ def test_a_file_of_another_network_is_refused(weight_file):
         load_weights(get_network("mobilenet_v2").build(), weight_file, "mobilenet_v2")
 
 
-class Planted:
+class CodeOnLoad:
     def __reduce__(self):
         return (Path.touch, (Path("planted"),))
 
@@ -142,7 +146,7 @@ class Planted:
 def test_a_file_that_would_run_code_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "squeezenet1_1.pth"
-    torch.save(Planted(), file)
+    torch.save(CodeOnLoad(), file)
     with pytest.raises(WeightsUnreadable):
         load_weights(get_network("squeezenet").build(), file, "squeezenet")
     assert not Path("planted").exists()

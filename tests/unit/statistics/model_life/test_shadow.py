@@ -166,3 +166,10 @@ def test_a_single_case_is_compared():
 def test_without_a_case_there_is_no_comparison():
     no_cases = {field: [] for field in vars(single_case_pairs())}
     assert compare_models(PairedPredictions(**no_cases)) is None
+
+
+@pytest.mark.parametrize(
+    ("day", "begins"), [(22, "2026-11-16"), (23, "2026-11-23"), (29, "2026-11-23")]
+)
+def test_a_week_begins_on_monday(day, begins):
+    assert monday(datetime(2026, 11, day, 23, 59, tzinfo=UTC)) == begins

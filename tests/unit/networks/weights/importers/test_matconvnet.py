@@ -5,11 +5,16 @@ import pytest
 import torch
 from torch import nn
 
-from shared.networks import WeightsUnreadable, build_without_weights, get_network, load_weights
+from shared.networks import (
+    WeightsUnreadable,
+    build_without_weights,
+    get_network,
+    load_weights,
+)
 from shared.networks.weights.importers.layers import weighted_layers
 from shared.networks.weights.importers.matconvnet import torch_filters
 
-DRAW = np.random.default_rng(0)
+RNG = np.random.default_rng(0)
 
 
 def small() -> nn.Module:
@@ -26,7 +31,7 @@ def small() -> nn.Module:
 
 
 def filters(*shape: int) -> tuple[np.ndarray, np.ndarray]:
-    return DRAW.standard_normal(shape, np.float32), DRAW.standard_normal(
+    return RNG.standard_normal(shape, np.float32), RNG.standard_normal(
         (shape[-1], 1), np.float32
     )
 
@@ -43,16 +48,16 @@ def layers_of_small() -> list[tuple[np.ndarray, np.ndarray]]:
 def convolved(
     image: np.ndarray, bank: tuple[np.ndarray, np.ndarray], groups: int = 1
 ) -> np.ndarray:
-    """MatConvNet's vl_nnconv on one image (H, W, C), straight from its definition."""
+    """MatConvNet's vl_nnconv on one image (H, W, C), computed from its definition."""
     kernels, biases = bank
     height, width, depth, count = kernels.shape
-    made = np.empty((image.shape[0] - height + 1, image.shape[1] - width + 1, count))
+    output = np.empty((image.shape[0] - height + 1, image.shape[1] - width + 1, count))
     for k in range(count):
         first = depth * (k * groups // count)
-        for y, x in np.ndindex(made.shape[:2]):
+        for y, x in np.ndindex(output.shape[:2]):
             window = image[y : y + height, x : x + width, first : first + depth]
-            made[y, x, k] = (window * kernels[..., k]).sum() + biases[k, 0]
-    return made
+            output[y, x, k] = (window * kernels[..., k]).sum() + biases[k, 0]
+    return output
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["weights", "filters and biases"])
@@ -64,17 +69,17 @@ def test_an_imported_network_computes_what_matconvnet_computes(
     layers = layers_of_small()
     write_mat(tmp_path / "small.mat", layers, old, under_net)
     load_weights(module, tmp_path / "small.mat", "small")
-    image = DRAW.standard_normal((6, 6, 3), np.float32)
+    image = RNG.standard_normal((6, 6, 3), np.float32)
     expected = convolved(convolved(image, layers[0]), layers[1], groups=2)
     expected = convolved(convolved(expected, layers[2]), layers[3])
     with torch.no_grad():
-        ours = module(torch.from_numpy(image).permute(2, 0, 1)[None])
-    np.testing.assert_allclose(ours.numpy()[0], expected[0, 0], rtol=1e-4, atol=1e-4)
+        output = module(torch.from_numpy(image).permute(2, 0, 1)[None])
+    np.testing.assert_allclose(output.numpy()[0], expected[0, 0], rtol=1e-4, atol=1e-4)
 
 
-def test_a_fully_connected_layer_is_turned_from_rows_columns_channels_to_torch_s_order():
-    bank = DRAW.standard_normal((2, 3, 4, 5), np.float32)
-    weight = torch_filters(bank, flat=True)
+def test_a_fully_connected_layer_is_reordered_from_rows_columns_channels_to_torch_s_order():
+    bank = RNG.standard_normal((2, 3, 4, 5), np.float32)
+    weight = torch_filters(bank, is_flat=True)
     y = 1
     x = 2
     channel = 3
@@ -83,11 +88,16 @@ def test_a_fully_connected_layer_is_turned_from_rows_columns_channels_to_torch_s
     assert weight[unit, channel * 2 * 3 + y * 3 + x] == bank[y, x, channel, unit]
 
 
-def test_last_dimensions_of_one_that_matlab_leaves_out_come_back():
-    assert torch_filters(np.ones((3, 3), np.float32), flat=False).shape == (1, 1, 3, 3)
+def test_last_dimensions_of_one_that_matlab_omits_are_restored():
+    assert torch_filters(np.ones((3, 3), np.float32), is_flat=False).shape == (
+        1,
+        1,
+        3,
+        3,
+    )
 
 
-def test_a_whole_file_puts_each_filter_into_its_layer(scratch, write_mat):
+def test_a_complete_file_puts_each_filter_into_its_layer(scratch, write_mat):
     module = build_without_weights(get_network("alexnet"))
     layers = []
     for number, layer in enumerate(weighted_layers(module).values(), 1):
@@ -176,16 +186,16 @@ def test_any_changed_byte_is_read_or_refused_and_raises_nothing_else(
 ):
     file = tmp_path / "small.mat"
     write_mat(file, layers_of_small())
-    whole = bytearray(file.read_bytes())
+    content = bytearray(file.read_bytes())
     outcomes = set()
-    for place in DRAW.integers(0, len(whole), 500):
-        spoilt = whole.copy()
-        spoilt[place] ^= 0xFF
-        file.write_bytes(spoilt)
-        refused = False
+    for position in RNG.integers(0, len(content), 500):
+        damaged = content.copy()
+        damaged[position] ^= 0xFF
+        file.write_bytes(damaged)
+        is_refused = False
         try:
             load_weights(small(), file, "small")
         except WeightsUnreadable:
-            refused = True
-        outcomes.add(refused)
+            is_refused = True
+        outcomes.add(is_refused)
     assert outcomes == {True, False}

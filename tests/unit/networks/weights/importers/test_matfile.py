@@ -1,4 +1,4 @@
-"""Files by scipy's writer, and by hand where MATLAB writes what scipy does not."""
+"""Reads files by scipy's writer, and files made by hand where MATLAB and scipy differ."""
 
 import struct
 from pathlib import Path
@@ -19,9 +19,9 @@ def file(tmp_path) -> Path:
 
 
 def cell(*items: object) -> np.ndarray:
-    made = np.empty((1, len(items)), object)
-    made[0, :] = items
-    return made
+    cells = np.empty((1, len(items)), object)
+    cells[0, :] = items
+    return cells
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -51,17 +51,17 @@ def test_cells_structs_and_text_nest(file):
     assert layer["more"][0]["note"] == "ü"
 
 
-def test_only_the_variables_asked_for_are_read(file):
+def test_only_the_requested_variables_are_read(file):
     savemat(file, {"layers": np.eye(2), "meta": np.eye(3)})
     assert list(read_mat(file, ("layers", "net"))) == ["layers"]
 
 
-def test_what_is_neither_array_nor_cell_nor_struct_nor_text_is_none(file):
+def test_a_value_of_another_class_is_none(file):
     savemat(file, {"sparse": eye(3).tocsc()})
     assert read_mat(file, ("sparse",)) == {"sparse": None}
 
 
-def test_doubles_that_matlab_stored_in_a_byte_each_are_read(file):
+def test_doubles_that_matlab_stores_in_a_byte_each_are_read(file):
     """As MATLAB writes [1 2 3]: class double, the numbers as miUINT8 within the tag itself."""
     matrix = struct.pack("<IIII", 6, 8, 6, 0) + struct.pack("<IIII", 5, 8, 1, 3)
     matrix += struct.pack("<HH4s", 1, 1, b"a\0\0\0") + struct.pack(
@@ -74,15 +74,15 @@ def test_doubles_that_matlab_stored_in_a_byte_each_are_read(file):
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_cut_anywhere_it_is_refused_or_has_lost_only_padding(file, compressed):
+def test_a_truncated_file_is_refused_unless_only_padding_is_missing(file, compressed):
     savemat(
         file,
         {"layers": cell({"type": "conv", "weights": cell(np.eye(3), np.ones(3))})},
         do_compression=compressed,
     )
-    whole = file.read_bytes()
-    for length in range(129, len(whole) - 8):
-        file.write_bytes(whole[:length])
+    content = file.read_bytes()
+    for length in range(129, len(content) - 8):
+        file.write_bytes(content[:length])
         with pytest.raises(ValueError, match=r"ends|missing|damaged"):
             read_mat(file, ("layers",))
 

@@ -3,9 +3,14 @@ import pytest
 import torch
 from torch import nn
 
-from shared.networks import WeightsUnreadable, build_without_weights, get_network, load_weights
+from shared.networks import (
+    WeightsUnreadable,
+    build_without_weights,
+    get_network,
+    load_weights,
+)
 
-PLACES = {  # in numbers from the start, as github.com/jhjin/overfeat-torch lists them
+OFFSETS = {  # in numbers from the start, as github.com/jhjin/overfeat-torch lists them
     "conv1.weight": 0,
     "conv1.bias": 14112,
     "conv2.weight": 14208,
@@ -28,23 +33,23 @@ PLACES = {  # in numbers from the start, as github.com/jhjin/overfeat-torch list
 LENGTH = 144_656_488
 
 
-def test_each_tensor_of_the_accurate_model_is_read_from_its_published_place(scratch):
+def test_each_tensor_of_the_accurate_model_is_read_from_its_published_offset(scratch):
     file = scratch / "net_weight_1"
     with file.open("wb") as stream:
         stream.truncate(4 * LENGTH)
     numbers = np.memmap(file, "<f4", "r+")
-    for number, place in enumerate(PLACES.values(), 1):
-        numbers[place + 5] = number
+    for number, offset in enumerate(OFFSETS.values(), 1):
+        numbers[offset + 5] = number
     numbers.flush()
     del numbers
     module = build_without_weights(get_network("overfeat_accurate"))
     load_weights(module, file, "overfeat_accurate")
     assert {
         name: tensor.flatten()[5].item() for name, tensor in module.state_dict().items()
-    } == {name: number for number, name in enumerate(PLACES, 1)}
+    } == {name: number for number, name in enumerate(OFFSETS, 1)}
     assert sum(
         tensor.count_nonzero() for tensor in module.state_dict().values()
-    ) == len(PLACES)
+    ) == len(OFFSETS)
 
 
 def test_a_convolution_as_large_as_its_input_is_the_connected_layer(tmp_path):

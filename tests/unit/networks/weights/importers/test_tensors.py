@@ -5,7 +5,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from shared.networks import WeightsUnreadable, build_without_weights, get_network, load_weights
+from shared.networks import (
+    WeightsUnreadable,
+    build_without_weights,
+    get_network,
+    load_weights,
+)
 
 
 @pytest.fixture
@@ -35,7 +40,7 @@ def test_half_precision_is_read_as_single(tmp_path, tensors):
     assert torch.equal(module.weight, tensors["weight"])
 
 
-def test_what_is_loaded_can_be_trained(tmp_path, tensors):
+def test_a_network_with_loaded_weights_can_be_trained(tmp_path, tensors):
     torch.save(tensors, tmp_path / "layer.pth")
     module = nn.Linear(3, 4)
     load_weights(module, tmp_path / "layer.pth", "layer")
@@ -71,12 +76,12 @@ def test_a_pth_file_of_anything_but_named_tensors_is_refused(tmp_path, contents)
 @pytest.mark.parametrize("ending", [".pth", ".safetensors"])
 def test_missing_wrong_and_surplus_tensors_are_refused(tmp_path, tensors, ending):
     save = torch.save if ending == ".pth" else save_file
-    for spoilt in (
+    for wrong_tensors in (
         {"bias": tensors["bias"]},
         tensors | {"more": torch.ones(1)},
         tensors | {"bias": torch.ones(5)},
     ):
-        save(spoilt, tmp_path / f"layer{ending}")
+        save(wrong_tensors, tmp_path / f"layer{ending}")
         with pytest.raises(WeightsUnreadable):
             load_weights(nn.Linear(3, 4), tmp_path / f"layer{ending}", "layer")
 
@@ -88,7 +93,10 @@ def test_a_file_of_an_unknown_ending_is_refused_with_the_known_ones(tmp_path):
 
 
 def test_densenet_s_file_with_its_old_names_is_read(scratch, filled):
-    """torchvision's densenet201-c1103571.pth says `denselayer1.norm.1.weight` and has no count of batches."""
+    """torchvision's file has `denselayer1.norm.1.weight` and no count of batches.
+
+    The file is densenet201-c1103571.pth.
+    """
     written = filled("densenet201").state_dict()
     old = {}
     for name, tensor in written.items():
