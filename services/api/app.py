@@ -1,4 +1,4 @@
-"""The only place where the gateway is dependencies."""
+"""Builds the gateway: the only place where its parts are wired together."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -57,7 +57,7 @@ from shared.learning import (
     recipe_framing,
     tuning_keys,
 )
-from shared.learning.errors import NoneReadable
+from shared.learning.errors import NoReadableImages
 from shared.ledger import SystemSession
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.datasets.versions import check_usable
@@ -256,7 +256,7 @@ class StepRunner:
         readable = [sample for sample in self._samples if sample.key not in code_by_key]
         if not readable:
             first_code = next(iter(code_by_key.values()))
-            raise NoneReadable(count=len(code_by_key), code=first_code)
+            raise NoReadableImages(count=len(code_by_key), code=first_code)
         context = self._new_context(readable)
         self._context = context
         skipped = [SkippedImage(key, code) for key, code in sorted(code_by_key.items())]

@@ -10,9 +10,9 @@ from shared.imaging.calipers import (
 from shared.imaging.decode import decode
 from shared.imaging.errors import (
     EmptyImage,
-    FrameAbsent,
+    FrameMissing,
     ImageBlank,
-    ImageBrokeDecoder,
+    ImageDecoderFailed,
     ImageTooLarge,
     ImageTooSmall,
     ImageUnreadable,
@@ -34,11 +34,11 @@ from shared.imaging.regions.size import diameter_mm
 __all__ = [
     "Box",
     "EmptyImage",
-    "FrameAbsent",
+    "FrameMissing",
     "Framing",
     "Header",
     "ImageBlank",
-    "ImageBrokeDecoder",
+    "ImageDecoderFailed",
     "ImageFormat",
     "ImageTooLarge",
     "ImageTooSmall",

@@ -48,7 +48,7 @@ class ImageTruncated(InputError):
     )
 
 
-class ImageBrokeDecoder(InputError):
+class ImageDecoderFailed(InputError):
     code = "image-broke-decoder"
     text = (
         "This image could not be opened: {problem}. Other cases are not affected. "
@@ -64,7 +64,7 @@ class ImageBlank(InputError):
     )
 
 
-class FrameAbsent(InputError):
+class FrameMissing(InputError):
     code = "frame-absent"
     text = (
         "There is no frame {frame} to read: the file holds {frames} that can be. "

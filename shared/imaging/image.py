@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.domain.results.findings import Finding
-from shared.imaging.errors import FrameAbsent
+from shared.imaging.errors import FrameMissing
 
 
 class ImageFormat(StrEnum):
@@ -73,7 +73,7 @@ class Header:
         if frame is None:
             return readable_frames // 2
         if not 1 <= frame <= readable_frames:
-            raise FrameAbsent(frame=frame, frames=readable_frames)
+            raise FrameMissing(frame=frame, frames=readable_frames)
         return frame - 1
 
 

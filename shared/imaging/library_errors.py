@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from PIL import Image
 
 from shared.errors import SeraError
-from shared.imaging.errors import ImageBrokeDecoder, ImageUnreadable
+from shared.imaging.errors import ImageDecoderFailed, ImageUnreadable
 from shared.imaging.limits import Limits
 
 # Both libraries log values that they cannot read. Such a value may be a patient's name, and the
@@ -72,7 +72,7 @@ def translate_library_errors(file_kind: str, limits: Limits) -> Iterator[None]:
         except Image.DecompressionBombError:
             raise limits.too_large() from None
         except MemoryError:
-            raise ImageBrokeDecoder(problem=TOO_MUCH_MEMORY) from None
+            raise ImageDecoderFailed(problem=TOO_MUCH_MEMORY) from None
         except Exception:  # noqa: BLE001 - the boundary: everything leaves as a named error
             raise ImageUnreadable(
                 format=file_kind.upper(), problem="it is cut short or damaged"

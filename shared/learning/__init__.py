@@ -3,8 +3,8 @@
 from shared.learning.classifiers.fitted import ClassifierCache
 from shared.learning.errors import (
     FeaturesNotFinite,
-    GroupOnBothSides,
-    NoneReadable,
+    GroupInTrainAndTest,
+    NoReadableImages,
     SingleClass,
     TooFewSamples,
 )
@@ -36,9 +36,9 @@ __all__ = [
     "FeaturesNotFinite",
     "FittedComponent",
     "FittedModel",
-    "GroupOnBothSides",
+    "GroupInTrainAndTest",
     "NoCache",
-    "NoneReadable",
+    "NoReadableImages",
     "ProgressCallback",
     "ReferenceQuantiles",
     "Sample",

@@ -20,7 +20,7 @@ class TooFewSamples(InputError):
     )
 
 
-class GroupOnBothSides(InputError):
+class GroupInTrainAndTest(InputError):
     code = "group-on-both-sides"
     text = (
         "{count} groups of images (patients where known) are in training and in test, "
@@ -37,7 +37,7 @@ class FeaturesNotFinite(InputError):
     )
 
 
-class NoneReadable(InputError):
+class NoReadableImages(InputError):
     code = "none-readable"
     text = (
         "None of the {count} images could be read (the first for {code}). "
@@ -45,7 +45,7 @@ class NoneReadable(InputError):
     )
 
 
-class TableLost(SeraError):
+class StoredTableMissing(SeraError):
     code = "table-lost"
     text = (
         "The feature table of this run is gone from the object store. "

@@ -13,7 +13,7 @@ import numpy as np
 from shared.domain.messages import Message
 from shared.engines import Engine, open_engine
 from shared.imaging.regions.crop import Framing
-from shared.learning.errors import FeaturesNotFinite, NoneReadable
+from shared.learning.errors import FeaturesNotFinite, NoReadableImages
 from shared.learning.features.cache import FeatureCache, NoCache
 from shared.learning.features.extractors import (
     Extractor,
@@ -346,7 +346,7 @@ def _make_cross_validation(
     table: FeatureTable, recipe: Recipe, seed: int
 ) -> CrossValidation:
     if not table.samples:
-        raise NoneReadable(count=len(table.skipped), code=table.skipped[0].code)
+        raise NoReadableImages(count=len(table.skipped), code=table.skipped[0].code)
     check_group_counts(table.malignant, table.groups)
     lines = [
         f"{sample.key} {sample.malignant:d} {sample.group}" for sample in table.samples

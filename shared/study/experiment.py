@@ -173,7 +173,7 @@ class _Experiment:
             if number in diverged_sets:
                 problem = str(diverged_sets[number])
                 self.missing_rows.append(
-                    MissingRow(section=judge.section, name=judge.name, problem=problem)
+                    MissingRow(section=judge.section, name=judge.name, reason=problem)
                 )
                 return False
         return True
@@ -198,7 +198,7 @@ class _Experiment:
             )
         except (ConstantScores, ScoresInvalid) as error:
             self.missing_rows.append(
-                MissingRow(section=section, name=name, problem=str(error))
+                MissingRow(section=section, name=name, reason=str(error))
             )
             return
         yield Row(

@@ -21,7 +21,7 @@ def feasible_recipe(
     """
     problems: dict[FeatureSet, SeraError] = {}
     for features in recipe.features:
-        problem = weights_problem(features, recipe, weights, seed)
+        problem = weights_error(features, recipe, weights, seed)
         if problem is not None:
             problems[features] = problem
     if not problems:
@@ -30,7 +30,7 @@ def feasible_recipe(
     if not available:
         raise next(iter(problems.values()))
     missing_rows = [
-        MissingRow(section=Section.FEATURES, name=features.name, problem=str(problem))
+        MissingRow(section=Section.FEATURES, name=features.name, reason=str(problem))
         for features, problem in problems.items()
     ]
     missing_names = {features.name for features in problems}
@@ -41,14 +41,14 @@ def feasible_recipe(
                 MissingRow(
                     section=section,
                     name=", ".join(members),
-                    problem=f"It needs {', '.join(missing_members)}, left out above.",
+                    reason=f"It needs {', '.join(missing_members)}, left out above.",
                 )
             )
     available_names = [features.name for features in available]
     return recipe.with_feature_sets(available_names), missing_rows
 
 
-def weights_problem(
+def weights_error(
     features: FeatureSet, recipe: Recipe, weights: WeightsFinder, seed: int
 ) -> SeraError | None:
     """The reason why the weights of a feature set are not available; None if they are."""

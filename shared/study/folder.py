@@ -16,7 +16,7 @@ from shared.domain.datasets.manifest import Row as ManifestRow
 from shared.domain.training.states import Split
 from shared.imaging import Framing
 from shared.imaging.files import FileUnreadable, read_file, read_nodule
-from shared.learning import GroupOnBothSides, Sample, check_no_shared_groups
+from shared.learning import GroupInTrainAndTest, Sample, check_no_shared_groups
 from shared.statistics import ConstantScores, SingleClass, youden_cutoff
 from shared.study.errors import NothingToStudy, RowInvalid
 from shared.study.results import Flags, Row, Scores, Section
@@ -246,7 +246,7 @@ def _check_test_is_separate(
     test_pixels = {image.pixels for image in test}
     shared = [image.name for image in training if image.pixels in test_pixels]
     if shared:
-        raise GroupOnBothSides(count=len(shared), examples=shared[0])
+        raise GroupInTrainAndTest(count=len(shared), examples=shared[0])
 
 
 def _labelled_images(path: Path, rows: Sequence[ManifestRow]) -> list[LabelledImage]:
@@ -270,7 +270,7 @@ def _labelled_images(path: Path, rows: Sequence[ManifestRow]) -> list[LabelledIm
 
 def _labelled_image(row: ManifestRow) -> LabelledImage | str:
     """The image, or the problem of its row."""
-    problem = _row_problem(row)
+    problem = _row_error_reason(row)
     if problem:
         return problem
     try:
@@ -288,7 +288,7 @@ def _labelled_image(row: ManifestRow) -> LabelledImage | str:
     )
 
 
-def _row_problem(row: ManifestRow) -> str | None:
+def _row_error_reason(row: ManifestRow) -> str | None:
     if not row.name:
         return "it names no image"
     if row.malignant.lower() not in LABELS:

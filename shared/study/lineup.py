@@ -15,7 +15,7 @@ from shared.recipes import (
     Recipe,
     Tuning,
 )
-from shared.study.feasible import weights_problem
+from shared.study.feasible import weights_error
 from shared.study.results import MissingRow, Section
 
 SMALL_SIZES = (2, 3)
@@ -97,14 +97,14 @@ class Lineup:
         return list(dict.fromkeys(networks))
 
     def _is_available(self, features: FeatureSet) -> bool:
-        problem = weights_problem(features, self._recipe, self._weights, self._seed)
+        problem = weights_error(features, self._recipe, self._weights, self._seed)
         if problem is None:
             return True
         self.missing_rows.append(
             MissingRow(
                 section=Section.FEATURES,
                 name=feature_set_label(features),
-                problem=str(problem),
+                reason=str(problem),
             )
         )
         return False
@@ -176,7 +176,7 @@ class Lineup:
                 MissingRow(
                     section=Section.SMALL_CONCATENATIONS,
                     name="all concatenations",
-                    problem=problem,
+                    reason=problem,
                 )
             )
             return

@@ -61,7 +61,7 @@ class MissingRow:
 
     section: Section
     name: str
-    problem: str
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,7 +57,7 @@ def study(
     missing_row = MissingRow(
         section=Section.TUNED,
         name="overfeat_accurate",
-        problem="There are no weights for it.",
+        reason="There are no weights for it.",
     )
     fields = {
         "recipe": load_recipe("light"),

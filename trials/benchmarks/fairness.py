@@ -155,32 +155,32 @@ class FairnessTrial:
     def close(self) -> None:
         self._ledger.close()
 
-    def _answered(self, jobs: Sequence[str]) -> list[float]:
-        while len(waits := self._waits(jobs)) < len(jobs):
+    def _wait_for_results(self, jobs: Sequence[str]) -> list[float]:
+        waits = self._waits(jobs)
+        while len(waits) < len(jobs):
             time.sleep(PAUSE_S)
+            waits = self._waits(jobs)
         return waits
 
     def _waits(self, jobs: Sequence[str]) -> list[float]:
-        with self._ledger.engine.connect() as line:
-            return [
-                float(waited)
-                for waited in line.execute(WAITS, {"jobs": list(jobs)}).scalars()
-            ]
+        """Seconds that the jobs with a result waited for it."""
+        with self._ledger.engine.connect() as connection:
+            waits = connection.execute(WAITS, {"jobs": list(jobs)}).scalars()
+            return [float(wait_s) for wait_s in waits]
 
-    def _left(self) -> int:
-        with self._ledger.engine.connect() as line:
-            return line.execute(UNFINISHED).scalar_one()
+    def _count_unfinished(self) -> int:
+        with self._ledger.engine.connect() as connection:
+            count: int = connection.execute(UNFINISHED).scalar_one()
+        return count
 
 
-def report(alone: Sequence[Sequence[float]], beside: Sequence[Sequence[float]]) -> None:
-    usual = np.concatenate(alone)
-    flooded = np.concatenate(beside)
+def report(waits_alone: Sequence[float], waits_in_flood: Sequence[float]) -> None:
     for name, share in (("p50", 0.5), ("p95", 0.95)):
-        first = np.quantile(usual, share)
-        second = np.quantile(flooded, share)
+        alone_s = np.quantile(waits_alone, share)
+        in_flood_s = np.quantile(waits_in_flood, share)
         print(
-            f"{name}: alone {first:.2f} s, beside the flood {second:.2f} s, ratio "
-            f"{second / first:.2f}"
+            f"{name}: alone {alone_s:.2f} s, beside the flood {in_flood_s:.2f} s, ratio "
+            f"{in_flood_s / alone_s:.2f}"
         )
 
 

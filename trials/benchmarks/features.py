@@ -1,6 +1,6 @@
 """Measures the milliseconds that the handcrafted features take for a region of interest.
 
-    python -m trials.benchmarks.features [SIDE_PX]
+python -m trials.benchmarks.features [SIDE_PX]
 """
 
 import sys

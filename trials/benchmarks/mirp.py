@@ -72,9 +72,7 @@ def mirp_name(name: str) -> str | None:
     return f"{PREFIXES[family]}_{stem}{step}_{MERGED[kind]}_fbn_n{DEFAULT_LEVELS}"
 
 
-def mirp_features(
-    pixels: Pixels, mask: Mask, families: list[str]
-) -> dict[str, float]:
+def mirp_features(pixels: Pixels, mask: Mask, families: list[str]) -> dict[str, float]:
     """MIRP's features: two-dimensional, fixed bin number, each direction averaged and merged."""
     from mirp import extract_features
 

@@ -2,8 +2,8 @@
 
     PYTHONPATH=. .venv/bin/python trials/benchmarks/monitoring.py --results 100000 --hospitals 20
 
-Fills an embedded PostgreSQL with drawn results of 29 days, one in three with an outcome, one in
-fifty jobs failed. Only ratios within one run mean anything.
+The benchmark fills an embedded PostgreSQL with made-up results of 29 days. One in three has an
+outcome, and one job in fifty failed. Only ratios within one run mean anything.
 """
 
 import argparse
@@ -11,20 +11,24 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+from pydantic import BaseModel
 from sqlalchemy import text, update
 
 from deploy.local import EmbeddedEngines
 from services.api.monitoring import coverage, drift, performance, quality
 from services.api.monitoring.service import days_before
 from shared.ledger import Ledger
-from shared.ledger.monitoring.observations import Window
+from shared.ledger.monitoring.observations import Observations, Window
 from shared.ledger.schema.migrate import migrate
 from shared.ledger.tables import ModelRow
 from shared.settings import Settings
+
+Measure = Callable[[Observations, Window], BaseModel]
 
 DIGEST = "a" * 64
 COMPONENTS = 8
@@ -44,8 +48,8 @@ FILL = (
     JOIN (SELECT id, row_number() OVER () AS place FROM hospitals) h ON h.place = n % :hospitals + 1
     """,
     """
-    INSERT INTO cases (id, hospital_id, image_sha256, image_bytes, image_format, width, height, size_mm,
-                       device, created_at)
+    INSERT INTO cases (id, hospital_id, image_sha256, image_bytes, image_format, width, height,
+                       size_mm, device, created_at)
     SELECT case_id, hospital_id, 'a', 1, 'png', 9, 9, 12, device, made FROM drawn
     """,
     """
@@ -54,10 +58,12 @@ FILL = (
            CASE WHEN n % 50 = 0 THEN 'image-unreadable' END, made FROM drawn
     """,
     """
-    INSERT INTO observations (job_id, model_digest, hospital_id, case_id, device, score, risk, decision, cutoff,
-                              strangeness, embedding, benign_p, malignant_p, warnings, created_at)
+    INSERT INTO observations (job_id, model_digest, hospital_id, case_id, device, score, risk,
+                              decision, cutoff, strangeness, embedding, benign_p, malignant_p,
+                              warnings, created_at)
     SELECT job_id, :digest, hospital_id, case_id, device, risk, risk,
-           CASE WHEN risk < 0.4 THEN 'benign' WHEN risk < 0.5 THEN 'refer' ELSE 'malignant' END, 0.45, random(),
+           CASE WHEN risk < 0.4 THEN 'benign' WHEN risk < 0.5 THEN 'refer' ELSE 'malignant' END,
+           0.45, random(),
            (SELECT jsonb_agg(random() + c - c) FROM generate_series(1, :components) c WHERE n > 0),
            0.01 + 0.99 * random(), 0.01 + 0.99 * random(),
            CASE WHEN random() < 0.3 THEN '["roi-absent", "saturated"]' ELSE '[]' END::jsonb, made
@@ -65,7 +71,8 @@ FILL = (
     """,
     """
     INSERT INTO outcomes (case_id, hospital_id, malignant, source, consent, actor)
-    SELECT case_id, hospital_id, random() < risk, 'histology', true, 'benchmark' FROM drawn WHERE n % 3 = 0
+    SELECT case_id, hospital_id, random() < risk, 'histology', true, 'benchmark' FROM drawn
+    WHERE n % 3 = 0
     """,
     "ANALYZE",
 )
@@ -78,18 +85,21 @@ def main() -> None:
         migrate(url)
         ledger = Ledger(url)
         _fill(ledger, arguments.results, arguments.hospitals)
-        counted = _timed(lambda: _count(ledger))
-        print(
-            f"{'count(*)':12} {1000 * counted:8.1f} ms over {_count(ledger):,} results"
-        )
+        count_s = _median_s(lambda: _count_observations(ledger))
+        results = _count_observations(ledger)
+        print(f"{'count(*)':12} {1000 * count_s:8.1f} ms over {results:,} results")
         window = Window(days_before(datetime.now(UTC), 30))
-        for asked in (drift, quality, performance, coverage):
-            took = _timed(
-                lambda measure=asked.measure: _measured(ledger, measure, window)
-            )
+        measures: dict[str, Measure] = {
+            "drift": drift.measure,
+            "quality": quality.measure,
+            "performance": performance.measure,
+            "coverage": coverage.measure,
+        }
+        for name, measure in measures.items():
+            query_s = _median_s(partial(_view_as_json, ledger, measure, window))
             print(
-                f"{asked.__name__.rpartition('.')[2]:12} {1000 * took:8.1f} ms, "
-                f"{took / counted:6.1f} times the count"
+                f"{name:12} {1000 * query_s:8.1f} ms, "
+                f"{query_s / count_s:6.1f} times the count"
             )
         ledger.close()
 
@@ -104,7 +114,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _fill(ledger: Ledger, results: int, hospitals: int) -> None:
-    told = {
+    parameters = {
         "results": results,
         "hospitals": hospitals,
         "digest": DIGEST,
@@ -112,39 +122,47 @@ def _fill(ledger: Ledger, results: int, hospitals: int) -> None:
     }
     with ledger.engine.begin() as connection:
         for statement in FILL:
-            connection.execute(text(statement), told)
-    table = np.linspace(0, 1, 101).tolist()
+            connection.execute(text(statement), parameters)
+    uniform = np.linspace(0, 1, 101).tolist()
     quantiles = {
-        "score": table,
-        "strangeness": table,
-        "embedding": [table] * COMPONENTS,
+        "score": uniform,
+        "strangeness": uniform,
+        "embedding": [uniform] * COMPONENTS,
     }
     with ledger.system_session("benchmark") as session:
-        session.models.store(DIGEST, "light", "light", None, True, {})
+        session.models.store(
+            digest=DIGEST,
+            name="light",
+            recipe="light",
+            run_id=None,
+            synthetic=True,
+            metrics={},
+        )
     with ledger.engine.begin() as connection:
         connection.execute(
             update(ModelRow).values(reference={"images": 1_000, "quantiles": quantiles})
         )
 
 
-def _count(ledger: Ledger) -> int:
+def _count_observations(ledger: Ledger) -> int:
+    query = text("SELECT count(*) FROM observations")
     with ledger.engine.connect() as connection:
-        return connection.scalar(text("SELECT count(*) FROM observations"))
+        count: int = connection.execute(query).scalar_one()
+    return count
 
 
-def _measured(ledger: Ledger, measure: Callable, window: Window) -> bytes:
+def _view_as_json(ledger: Ledger, measure: Measure, window: Window) -> str:
     with ledger.system_session("benchmark") as session:
-        return measure(session.observations, window).model_dump_json().encode()
+        return measure(session.observations, window).model_dump_json()
 
 
-def _timed(work: Callable[[], object]) -> float:
-    """Median seconds."""
-    took = []
+def _median_s(work: Callable[[], object]) -> float:
+    times_s = []
     for _ in range(REPEATS):
-        began = time.perf_counter()
+        start = time.perf_counter()
         work()
-        took.append(time.perf_counter() - began)
-    return median(took)
+        times_s.append(time.perf_counter() - start)
+    return median(times_s)
 
 
 if __name__ == "__main__":

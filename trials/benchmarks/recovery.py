@@ -1,8 +1,9 @@
-"""Measures a backup, its verification and a restore: `python -m trials.benchmarks.recovery [--cases
-2000] [--image-kib 100]`.
+"""Measures a backup, its verification and a restore.
 
-Embedded engines on this machine's disk, everything forced to it as in real use. Each case has an
-image of its own, a result and five events in the trail.
+    python -m trials.benchmarks.recovery [--cases 2000] [--image-kib 100]
+
+The embedded engines store on this machine's disk and force every write to it, as in real use. Each
+case has an image of its own, a result and five audit events.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from shared.security.audit_signing import is_signed
 T = TypeVar("T")
 MIB = 1024**2
 EVENTS = 5
+"""Audit events of each case."""
 CASES = text(
     "INSERT INTO cases (id, hospital_id, image_sha256, image_bytes, image_format, "
     "width, height, size_mm) "
@@ -46,16 +48,18 @@ RESULTS = text(
     "repeat('x', 1500)) FROM jobs j "
     "WHERE NOT EXISTS (SELECT FROM results WHERE job_id = j.id)"
 )
-AUDIT_EVENTS_SQL = text(
+AUDIT_EVENTS = text(
     "INSERT INTO audit_events (hospital_id, actor, event, case_id) SELECT hospital_id, "
     "'bench', 'job.done', id "
-    "FROM cases, generate_series(1, :each) WHERE id NOT IN (SELECT case_id FROM "
+    "FROM cases, generate_series(1, :events) WHERE id NOT IN (SELECT case_id FROM "
     "audit_events WHERE case_id IS NOT NULL)"
 )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cases", type=int, default=2000)
     parser.add_argument("--image-kib", type=int, default=100)
     arguments = parser.parse_args()
@@ -64,62 +68,63 @@ def main() -> None:
 
 
 def run(folder: Path, cases: int, image_bytes: int) -> None:
-    place = BackupFolder(folder / "backups")
+    backups = BackupFolder(folder / "backups")
     objects = open_store((folder / "objects").as_uri())
     with EmbeddedEngines(folder / "home") as engines:
         migrate(engines.database_url)
-        source = Source(engines.database_url, objects, {})
-        fill(engines.database_url, objects, cases, image_bytes)
-        first = timed(
-            f"first backup, {cases} cases", lambda: create_backup(place, source)
+        source = Source(database_url=engines.database_url, objects=objects, keys={})
+        fill(engines.database_url, objects, cases, image_bytes=image_bytes)
+        first_backup = print_duration(
+            f"first backup, {cases} cases", lambda: create_backup(backups, source)
         )
-        fill(engines.database_url, objects, cases // 20, image_bytes)
-        timed(
-            f"second backup, {cases // 20} more", lambda: create_backup(place, source)
+        new_cases = cases // 20
+        fill(engines.database_url, objects, new_cases, image_bytes=image_bytes)
+        print_duration(
+            f"second backup, {new_cases} more", lambda: create_backup(backups, source)
         )
-    timed("check of all bytes", lambda: verify_backup(place))
-    ledger = sum(part.size for part in first.manifest.tables.values()) / MIB
-    print(
-        f"{'sizes':<32} ledger {ledger:.1f} MiB, objects "
-        f"{first.copy_result.new_bytes / MIB:.0f} MiB"
-    )
-    fresh = open_store((folder / "fresh" / "objects").as_uri())
-    began = time.monotonic()
+    print_duration("check of all bytes", lambda: verify_backup(backups))
+    tables = first_backup.manifest.tables.values()
+    ledger_mib = sum(table.size for table in tables) / MIB
+    objects_mib = first_backup.copy_result.new_bytes / MIB
+    print(f"{'sizes':<32} ledger {ledger_mib:.1f} MiB, objects {objects_mib:.0f} MiB")
+    empty_store = open_store((folder / "fresh" / "objects").as_uri())
+    start = time.monotonic()
     with EmbeddedEngines(folder / "fresh") as engines:
-        print(f"{'an empty home':<32} {time.monotonic() - began:6.1f} s")
-        timed(
+        print(f"{'an empty home':<32} {time.monotonic() - start:6.1f} s")
+        print_duration(
             "restore, all read back",
-            lambda: restore(place, engines.database_url, fresh),
+            lambda: restore(backups, engines.database_url, empty_store),
         )
-        timed("audit trail", lambda: prove(engines.database_url))
+        print_duration("audit trail", lambda: verify_trail(engines.database_url))
 
 
-def fill(url: str, objects: ObjectStore, cases: int, image_bytes: int) -> None:
+def fill(url: str, objects: ObjectStore, cases: int, *, image_bytes: int) -> None:
+    """Add cases with random images, their jobs, results and audit events."""
     images = [objects.put(os.urandom(image_bytes)).sha256 for _ in range(cases)]
     with closing(Ledger(url, pool_size=1)) as ledger:
         with ledger.system_session("bench") as session:
             hospital = session.hospitals.ensure("north")
-        with ledger.engine.begin() as line:
-            line.execute(CASES, {"hospital": hospital, "images": images})
-            line.execute(JOBS)
-            line.execute(RESULTS)
-            line.execute(AUDIT_EVENTS_SQL, {"each": EVENTS})
+        with ledger.engine.begin() as connection:
+            connection.execute(CASES, {"hospital": hospital, "images": images})
+            connection.execute(JOBS)
+            connection.execute(RESULTS)
+            connection.execute(AUDIT_EVENTS, {"events": EVENTS})
 
 
-def prove(url: str) -> None:
+def verify_trail(url: str) -> None:
     with closing(Ledger(url, pool_size=1)) as ledger:
         trail = AuditTrailReader(ledger, "bench")
         seals = trail.seals()
         findings = verify(trail.links(), seals, is_signed)
     assert findings.is_intact
-    print(f"{'':<32} {sum(findings.events.values())} events are whole")
+    print(f"{'':<32} {sum(findings.events.values())} events are intact")
 
 
-def timed(label: str, work: Callable[[], T]) -> T:
-    began = time.monotonic()
-    done = work()
-    print(f"{label:<32} {time.monotonic() - began:6.1f} s", flush=True)
-    return done
+def print_duration(label: str, work: Callable[[], T]) -> T:
+    start = time.monotonic()
+    outcome = work()
+    print(f"{label:<32} {time.monotonic() - start:6.1f} s", flush=True)
+    return outcome
 
 
 if __name__ == "__main__":

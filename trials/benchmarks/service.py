@@ -1,20 +1,21 @@
-"""Throughput of the whole service against the bare engine: the same images, bundle and batch size,
-in one run.
+"""Compares the throughput of the whole service with that of the bare model, in one run.
 
-PYTHONPATH=. .venv/bin/python trials/benchmarks/service.py --dataset FOLDER --recipe light --cases
-200
+    PYTHONPATH=. .venv/bin/python trials/benchmarks/service.py \
+        --dataset FOLDER --recipe light --cases 200
 
-Trains the recipe on FOLDER/manifest.csv, then times `Bundle.predict` on batches of `max_images`,
-then the service from the first submission to the last result, and one case alone. Only ratios
-within one run mean anything.
+Both have the same images, bundle and batch size. The benchmark trains the recipe on
+FOLDER/manifest.csv. It times the service from the first submission to the last result,
+`Bundle.predict` on batches of `max_images`, and one case alone. Only ratios within one run mean
+anything.
 """
 
 import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
 from pathlib import Path
 
 from rich.console import Console
@@ -34,7 +35,8 @@ from shared.objects import open_store
 from shared.settings import Settings
 
 CLIENTS = 8
-ALONE = 10
+SINGLE_CASES = 10
+"""Cases that are timed one by one."""
 
 
 def main() -> None:
@@ -45,27 +47,25 @@ def main() -> None:
     ):
         settings = _settings(stack)
         images = [row.image.read_bytes() for row in read_manifest(arguments.dataset)]
-        images = (images * (arguments.cases // len(images) + 1))[: arguments.cases]
+        images = list(islice(cycle(images), arguments.cases))
         digest = _train(settings, arguments.dataset, arguments.recipe)
-        api = ApiClient(
-            address(settings),
-            create_key(settings, Role.SUBMITTER, "benchmark", "benchmark"),
+        key = create_key(
+            settings, Role.SUBMITTER, hospital="benchmark", label="benchmark"
         )
-        alone = [_timed(lambda: _send(api, images[:1])) for _ in range(ALONE)]
-        service = arguments.cases / _timed(lambda: _send(api, images))
-        bundle = load(fetch(digest, open_store(stack.objects_url), Path(home, "bench")))
-        engine = _engine_rate(bundle, images, settings.max_images)
-        engine_alone = [
-            _timed(lambda: _predict(bundle, images[:1])) for _ in range(ALONE)
-        ]
-    print(f"engine  {engine:8.2f} images/s in batches of {settings.max_images}")
+        api = ApiClient(address(settings), key)
+        case_s = _median_s(lambda: _send(api, images[:1]))
+        service_rate = arguments.cases / _measure_s(lambda: _send(api, images))
+        objects = open_store(stack.objects_url)
+        bundle = load(fetch(digest, objects, Path(home, "bench")))
+        engine_rate = _engine_rate(bundle, images, settings.max_images)
+        image_s = _median_s(lambda: _predict(bundle, images[:1]))
+    print(f"engine  {engine_rate:8.2f} images/s in batches of {settings.max_images}")
     print(
-        f"service {service:8.2f} cases/s, {CLIENTS} clients; ratio {service / engine:.2f}"
+        f"service {service_rate:8.2f} cases/s, {CLIENTS} clients; "
+        f"ratio {service_rate / engine_rate:.2f}"
     )
-    waited = statistics.median(alone)
-    computed = statistics.median(engine_alone)
     print(
-        f"alone   {waited * 1000:8.1f} ms submit to result; engine {computed * 1000:.1f} "
+        f"alone   {case_s * 1000:8.1f} ms submit to result; engine {image_s * 1000:.1f} "
         "ms for one image"
     )
 
@@ -82,12 +82,13 @@ def _arguments() -> argparse.Namespace:
 
 
 def _settings(stack: Stack) -> Settings:
-    urls = {
-        "database_url": stack.database_url,
-        "broker_url": stack.broker_url,
-        "objects_url": stack.objects_url,
-    }
-    return Settings(home=stack.home.root, port=stack.port, **urls)
+    return Settings(
+        home=stack.home.root,
+        port=stack.port,
+        database_url=stack.database_url,
+        broker_url=stack.broker_url,
+        objects_url=stack.objects_url,
+    )
 
 
 def _train(settings: Settings, folder: Path, recipe: str) -> str:
@@ -95,37 +96,45 @@ def _train(settings: Settings, folder: Path, recipe: str) -> str:
         api.post("/v1/datasets", json={"name": "benchmark"})
         list(import_rows(api, "benchmark", read_manifest(folder)))
         run = follow(api, request_run(api, "benchmark", recipe), Console(stderr=True))
-        api.post(f"/v1/models/{run['model_digest']}/promote", json={})
-        return run["model_digest"]
+        digest: str = run["model_digest"]
+        api.post(f"/v1/models/{digest}/promote", json={})
+        return digest
 
 
 def _send(api: ApiClient, images: Sequence[bytes]) -> None:
+    """Submit the images as cases and wait for all results."""
+    files = [CaseFile(name="image.png", data=image, size_mm=12.0) for image in images]
     with ThreadPoolExecutor(CLIENTS) as pool:
-        jobs = list(
-            pool.map(
-                lambda image: submit_and_wait(api, CaseFile("image.png", image, 12.0)),
-                images,
-            )
-        )
-    if failed := [job for job in jobs if job["state"] != "done"]:
+        jobs = list(pool.map(lambda file: submit_and_wait(api, file), files))
+    failed_jobs = [job for job in jobs if job["state"] != "done"]
+    if failed_jobs:
         raise SystemExit(
-            f"{len(failed)} cases failed, the first with {failed[0]['reason']}"
+            f"{len(failed_jobs)} cases failed, the first with {failed_jobs[0]['reason']}"
         )
 
 
-def _engine_rate(bundle: Bundle, images: Sequence[bytes], batch: int) -> float:
-    batches = [images[start : start + batch] for start in range(0, len(images), batch)]
-    return len(images) / _timed(lambda: [_predict(bundle, each) for each in batches])
+def _engine_rate(bundle: Bundle, images: Sequence[bytes], batch_size: int) -> float:
+    """Images per second of the model alone."""
+
+    def predict_all() -> None:
+        for start in range(0, len(images), batch_size):
+            _predict(bundle, images[start : start + batch_size])
+
+    return len(images) / _measure_s(predict_all)
 
 
 def _predict(bundle: Bundle, images: Sequence[bytes]) -> None:
     bundle.predict([crop(decode(image), None, bundle.framing) for image in images])
 
 
-def _timed(work) -> float:
-    began = time.perf_counter()
+def _median_s(work: Callable[[], None]) -> float:
+    return statistics.median(_measure_s(work) for _ in range(SINGLE_CASES))
+
+
+def _measure_s(work: Callable[[], None]) -> float:
+    start = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

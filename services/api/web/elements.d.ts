@@ -1,5 +1,5 @@
-// What the scripts in static/ may ask of an element that they know by its place in a template. Which element stands
-// there, a type checker cannot know: it has every member that the scripts use, and no others.
+// The members of page elements that the scripts in static/ use. A type checker cannot know which element a template has
+// under an id, so one interface has all members that the scripts use, and no others.
 
 interface PageElement extends HTMLElement {
   checked: boolean;
@@ -60,12 +60,12 @@ type From<E extends Event> = E & { readonly target: PageElement };
 
 interface HTMLElement {
   addEventListener<K extends keyof HTMLElementEventMap>(
-    kind: K, heard: (event: From<HTMLElementEventMap[K]>) => unknown, options?: AddEventListenerOptions): void;
-  addEventListener(kind: string, heard: (event: From<Event>) => unknown, options?: AddEventListenerOptions): void;
+    kind: K, listener: (event: From<HTMLElementEventMap[K]>) => unknown, options?: AddEventListenerOptions): void;
+  addEventListener(kind: string, listener: (event: From<Event>) => unknown, options?: AddEventListenerOptions): void;
 }
 
 interface Document {
   addEventListener<K extends keyof DocumentEventMap>(
-    kind: K, heard: (event: From<DocumentEventMap[K]>) => unknown, options?: AddEventListenerOptions): void;
-  addEventListener(kind: string, heard: (event: From<Event>) => unknown, options?: AddEventListenerOptions): void;
+    kind: K, listener: (event: From<DocumentEventMap[K]>) => unknown, options?: AddEventListenerOptions): void;
+  addEventListener(kind: string, listener: (event: From<Event>) => unknown, options?: AddEventListenerOptions): void;
 }

@@ -35,8 +35,8 @@ class Job(Generic[Result]):
 
     request: Head
     data: bytes
-    max_answer_bytes: int
-    read_answer: Callable[[Head, bytearray], Result | InputError]
+    max_result_bytes: int
+    read_result: Callable[[Head, bytearray], Result | InputError]
     reusable: bool = True
 
 
@@ -45,8 +45,8 @@ def decode_job(data: bytes, frame: int | None, limits: Limits) -> Job[Ultrasound
     return Job(
         request={"job": DECODE, "limits": asdict(limits), "frame": frame},
         data=data,
-        max_answer_bytes=limits.max_pixels,
-        read_answer=partial(read_image, limits=limits),
+        max_result_bytes=limits.max_pixels,
+        read_result=partial(read_image, limits=limits),
     )
 
 
@@ -55,8 +55,8 @@ def clean_job(data: bytes, key: bytes, limits: Limits) -> Job[CleanedFile]:
     return Job(
         request={"job": CLEAN, "limits": asdict(limits), "key": key.hex()},
         data=data,
-        max_answer_bytes=(limits.max_inflated_mib << 20) + len(data),
-        read_answer=partial(read_cleaned, original=data, limits=limits),
+        max_result_bytes=(limits.max_inflated_mib << 20) + len(data),
+        read_result=partial(read_cleaned, original=data, limits=limits),
         reusable=False,
     )
 

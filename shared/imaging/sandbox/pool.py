@@ -17,7 +17,7 @@ from prometheus_client import Counter
 
 from shared.errors import InputError, Unavailable
 from shared.imaging.deidentify import CleanedFile, clean
-from shared.imaging.errors import ImageBrokeDecoder, ImageUnreadable
+from shared.imaging.errors import ImageDecoderFailed, ImageUnreadable
 from shared.imaging.image import UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.sandbox.bounds import Bounds
@@ -48,9 +48,9 @@ ONE_THREAD = dict.fromkeys(
 class SandboxFailure(Exception):
     """The image crashed every process that tried it, or exceeded its time."""
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class SandboxProcess:
@@ -104,9 +104,9 @@ class SandboxProcess:
         deadline = time.monotonic() + self._bounds.seconds
         request = job.request | {"seconds": self._bounds.seconds + 1}
         self._channel.send(request, job.data, deadline)
-        head, body = self._channel.receive(job.max_answer_bytes, deadline)
+        head, body = self._channel.receive(job.max_result_bytes, deadline)
         try:
-            return job.read_answer(head, body)
+            return job.read_result(head, body)
         except Exception as error:
             raise ConnectionError("a malformed answer") from error
 
@@ -170,7 +170,7 @@ class SandboxPool:
         try:
             return self._run(decode_job(data, frame, self._bounds.limits))
         except SandboxFailure as failure:
-            raise ImageBrokeDecoder(problem=failure.problem) from None
+            raise ImageDecoderFailed(problem=failure.reason) from None
 
     def clean(self, data: bytes, key: bytes) -> CleanedFile:
         """`shared.imaging.deidentify.clean`; only files whose frames must be decoded use a process.
@@ -222,7 +222,7 @@ class SandboxPool:
         self, process: SandboxProcess, outcome: object, is_reusable: bool
     ) -> None:
         """A process that ran out of memory does not get another image."""
-        if isinstance(outcome, ImageBrokeDecoder):
+        if isinstance(outcome, ImageDecoderFailed):
             self._replace(process, reason="swelled")
         elif is_reusable:
             ready: Future[SandboxProcess] = Future()

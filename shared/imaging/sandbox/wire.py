@@ -14,8 +14,8 @@ from shared.errors import InputError, SeraError
 from shared.imaging.deidentify import CleanedFile
 from shared.imaging.errors import (
     EmptyImage,
-    FrameAbsent,
-    ImageBrokeDecoder,
+    FrameMissing,
+    ImageDecoderFailed,
     ImageTooLarge,
     ImageTooSmall,
     ImageTruncated,
@@ -31,8 +31,8 @@ REFUSALS: dict[str, type[InputError]] = {
     refusal.code: refusal
     for refusal in (
         EmptyImage,
-        FrameAbsent,
-        ImageBrokeDecoder,
+        FrameMissing,
+        ImageDecoderFailed,
         ImageTooLarge,
         ImageTooSmall,
         ImageTruncated,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from shared.imaging.regions.crop import Framing
-from shared.learning.errors import TableLost
+from shared.learning.errors import StoredTableMissing
 from shared.learning.features.cache import FeatureCache
 from shared.learning.features.extractors import Array
 from shared.learning.features.table import (
@@ -83,5 +83,5 @@ def _restore_values(
 def _get_entry(cache: FeatureCache, key: str) -> bytes:
     entry = cache.get(key)
     if entry is None:
-        raise TableLost
+        raise StoredTableMissing
     return entry

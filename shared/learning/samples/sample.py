@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.imaging.image import Nodule
-from shared.learning.errors import GroupOnBothSides, SingleClass
+from shared.learning.errors import GroupInTrainAndTest, SingleClass
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,6 @@ def check_no_shared_groups(training: Iterable[Sample], test: Iterable[Sample]) -
     test_groups = {sample.group for sample in test}
     shared_groups = training_groups & test_groups
     if shared_groups:
-        raise GroupOnBothSides(
+        raise GroupInTrainAndTest(
             count=len(shared_groups), examples=sorted(shared_groups)[0]
         )

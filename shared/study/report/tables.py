@@ -179,7 +179,7 @@ def missing_rows_table(study: Study) -> Table:
         legend="Rows that the recipe asks for and that could not be made, each with the reason.",
         head=("table", "row", "reason"),
         lines=[
-            (SECTION_TITLES[row.section], row.name, row.problem)
+            (SECTION_TITLES[row.section], row.name, row.reason)
             for row in study.missing_rows
         ],
     )

@@ -84,17 +84,17 @@ def gateway(settings: Settings) -> Iterator[TestClient]:
 def as_role(gateway: TestClient, make_key: MakeKey) -> Callable[..., TestClient]:
     """The gateway as seen by a key of this role and hospital."""
 
-    def seen(role: Role = Role.SUBMITTER, hospital: str = "north") -> TestClient:
+    def client_for(role: Role = Role.SUBMITTER, hospital: str = "north") -> TestClient:
         return with_key(gateway, make_key(role, hospital))
 
-    return seen
+    return client_for
 
 
 @pytest.fixture
 def browser(gateway: TestClient) -> Callable[[], TestClient]:
     """The gateway as seen by a browser on one of its own pages."""
 
-    def opened() -> TestClient:
+    def open_page() -> TestClient:
         client = TestClient(
             gateway.app,
             headers={"Origin": "http://testserver"},
@@ -103,7 +103,7 @@ def browser(gateway: TestClient) -> Callable[[], TestClient]:
         client.portal = gateway.portal
         return client
 
-    return opened
+    return open_page
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def signed_in(
 ) -> Callable[[Person], TestClient]:
     """The gateway as seen by a person who has signed in."""
 
-    def seen(person: Person) -> TestClient:
+    def client_for(person: Person) -> TestClient:
         client = browser()
         with ledger.system_session("test") as session:
             token = session.sessions.create(person.id, session_lifetime(settings))
@@ -145,7 +145,7 @@ def signed_in(
         client.headers[CSRF_HEADER] = csrf_token(token)
         return client
 
-    return seen
+    return client_for
 
 
 @pytest.fixture
@@ -154,10 +154,10 @@ def as_person(
 ) -> Callable[..., TestClient]:
     """The gateway as seen by a person of this role and hospital."""
 
-    def seen(role: Role = Role.SUBMITTER, hospital: str = "north") -> TestClient:
+    def client_for(role: Role = Role.SUBMITTER, hospital: str = "north") -> TestClient:
         return signed_in(make_person(role, hospital))
 
-    return seen
+    return client_for
 
 
 @pytest.fixture

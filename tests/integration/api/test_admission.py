@@ -102,10 +102,10 @@ def test_a_clock_set_back_locks_nobody_out(north, limited, ledger):
 def test_processes_draw_from_one_bucket(north, limited, settings):
     limited(rate_per_minute=10)
     with (
-        TestClient(create_app(settings), headers=north.headers) as beside,
+        TestClient(create_app(settings), headers=north.headers) as other_hospital,
         ThreadPoolExecutor(4) as pool,
     ):
-        clients = [north, beside] * 8
+        clients = [north, other_hospital] * 8
         answers = list(
             pool.map(
                 lambda client: client.post("/v1/cases", **form()).status_code, clients

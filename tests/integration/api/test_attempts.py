@@ -25,8 +25,8 @@ def test_an_unknown_name_a_wrong_password_and_a_disabled_account_get_one_answer(
     disabled = make_person(name="reader-2")
     operator.post(f"/v1/people/{disabled.id}/disable")
     answers = [
-        sign_in(browser(), *told)
-        for told in (("reader-1", "wrong"), ("nobody", "wrong"), ("reader-2",))
+        sign_in(browser(), *credentials)
+        for credentials in (("reader-1", "wrong"), ("nobody", "wrong"), ("reader-2",))
     ]
     assert [answer.status_code for answer in answers] == [401, 401, 401]
     assert len({answer.text for answer in answers}) == 1
@@ -147,8 +147,8 @@ def test_a_hash_of_old_parameters_is_made_anew_at_the_next_sign_in(
     make_person(name="reader-1")
     with ledger.engine.connect() as connection:
         for stale in (True, False):
-            kept = connection.scalar(text("SELECT password_hash FROM people"))
-            assert passwords.needs_rehash(kept) is stale
+            stored_hash = connection.scalar(text("SELECT password_hash FROM people"))
+            assert passwords.needs_rehash(stored_hash) is stale
             connection.rollback()
             entered(browser(), "reader-1")
 

@@ -76,9 +76,9 @@ def test_reads_of_a_case_and_of_its_explanation_are_on_record(
     assert north.get(done["links"]["explanation"]).status_code == 202
     assert reads(trail) == [(Event.CASE_READ, None)]
     with ledger.system_session("w") as session:
-        wanted = session.explanation_queue.claim_next()
+        expected = session.explanation_queue.claim_next()
         stored = gateway.app.state.dependencies.objects.put(png())
-        session.explanation_queue.finish(wanted, stored.sha256, None)
+        session.explanation_queue.finish(expected, stored.sha256, None)
     assert north.get(done["links"]["explanation"]).status_code == 200
     assert reads(trail) == [
         (Event.CASE_READ, None),
@@ -149,10 +149,10 @@ def test_a_hospital_cannot_export_anothers_trail_and_an_auditor_can(
         south = session.hospitals.find("south").id
     admin = as_role(Role.HOSPITAL_ADMIN)
     auditor = as_role(Role.AUDITOR)
-    unknown, other = (
+    unknown, other_client = (
         admin.get(f"/v1/audit/export?hospital={item}") for item in (uuid4(), south)
     )
-    assert (other.status_code, other.json()) == (404, unknown.json())
+    assert (other_client.status_code, other_client.json()) == (404, unknown.json())
     assert str(south) not in admin.get("/v1/audit/export").text
     assert auditor.get(f"/v1/audit/export?hospital={uuid4()}").status_code == 404
     assert f'"of": "{south}"' in auditor.get(f"/v1/audit/export?hospital={south}").text
@@ -184,11 +184,11 @@ def test_the_trail_is_searched_and_read_from_its_newest_end(
 ):
     auditor = as_role(Role.AUDITOR)
 
-    def found(**asked):
+    def found(**filters):
         return [
             item["event"]
             for item in auditor.get(
-                "/v1/audit", params={"newest": True, **asked}
+                "/v1/audit", params={"newest": True, **filters}
             ).json()
         ]
 
@@ -201,12 +201,12 @@ def test_the_trail_is_searched_and_read_from_its_newest_end(
         == found(since="2100-01-01T00:00:00Z")
         == []
     )
-    every = auditor.get("/v1/audit?newest=true").json()
-    assert [row["id"] for row in every] == sorted(
-        (entry["id"] for entry in every), reverse=True
+    all_events = auditor.get("/v1/audit?newest=true").json()
+    assert [row["id"] for row in all_events] == sorted(
+        (entry["id"] for entry in all_events), reverse=True
     )
-    rest = auditor.get(f"/v1/audit?newest=true&before={every[1]['id']}").json()
-    assert rest == every[2:]
+    rest = auditor.get(f"/v1/audit?newest=true&before={all_events[1]['id']}").json()
+    assert rest == all_events[2:]
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ def test_the_gateway_proves_the_trail_and_tells_how_far_its_seals_reach(
 def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_told(
     as_role, sealed, ledger
 ):
-    admin, other, auditor = (
+    admin, other_client, auditor = (
         as_role(*item)
         for item in (
             (Role.HOSPITAL_ADMIN,),
@@ -265,8 +265,8 @@ def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_to
         assert body["wrong"][0]["sentence"].startswith(
             f"사슬 {sealed}의 이벤트 2: 변경되었습니다."
         )
-    assert other.get("/v1/audit/verify").json()["whole"]
-    assert sealed not in other.get("/v1/audit/verify").text
+    assert other_client.get("/v1/audit/verify").json()["whole"]
+    assert sealed not in other_client.get("/v1/audit/verify").text
 
 
 def test_a_proof_goes_on_where_the_answer_before_it_ended(as_role, sealed, monkeypatch):

@@ -28,9 +28,9 @@ def forget_use(ledger):
         connection.execute(text("UPDATE people SET totp_step = totp_step - 2"))
 
 
-def sign_in(client, **more):
+def sign_in(client, **extra):
     return client.post(
-        "/v1/session", json={"name": "reader-1", "password": PASSWORD, **more}
+        "/v1/session", json={"name": "reader-1", "password": PASSWORD, **extra}
     )
 
 
@@ -62,10 +62,10 @@ def test_with_an_authenticator_the_password_alone_opens_nothing(
 def test_a_used_code_is_refused_and_so_is_the_one_that_confirmed(totp, browser, ledger):
     _, shown, _ = totp
     with ledger.engine.connect() as connection:
-        used = pyotp.HOTP(shown.secret).at(
+        used_code = pyotp.HOTP(shown.secret).at(
             connection.scalar(text("SELECT totp_step FROM people"))
         )
-    assert sign_in(browser(), totp=used).status_code == 403
+    assert sign_in(browser(), totp=used_code).status_code == 403
     forget_use(ledger)
     code = shown.now()
     assert [sign_in(browser(), totp=code).status_code for _ in range(2)] == [201, 403]
@@ -82,10 +82,10 @@ def test_a_recovery_code_opens_once(totp, browser, ledger):
         201,
     ]
     with ledger.engine.connect() as connection:
-        kept = connection.scalar(text("SELECT recovery FROM people"))
+        stored = connection.scalar(text("SELECT recovery FROM people"))
     assert len(codes) == 10
-    assert len(kept) == 8
-    assert codes[5] not in str(kept)
+    assert len(stored) == 8
+    assert codes[5] not in str(stored)
 
 
 def test_wrong_codes_lock_and_a_missing_one_is_no_guess(totp, browser):
@@ -102,8 +102,8 @@ def test_wrong_codes_lock_and_a_missing_one_is_no_guess(totp, browser):
 def test_the_secret_is_kept_encrypted(totp, ledger):
     _, shown, _ = totp
     with ledger.engine.connect() as connection:
-        kept = bytes(connection.scalar(text("SELECT totp_secret FROM people")))
-    assert shown.secret.encode() not in kept
+        stored = bytes(connection.scalar(text("SELECT totp_secret FROM people")))
+    assert shown.secret.encode() not in stored
 
 
 def test_an_authenticator_is_removed_with_the_password_and_a_code_only(totp, browser):

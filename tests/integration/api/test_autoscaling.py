@@ -35,8 +35,8 @@ def test_each_trigger_finds_one_figure(scrape):
     figures = scrape()
     rows = [
         item
-        for thing in by_name(lying_there(), "ScaledObject").values()
-        for item in walk(thing, "valueLocation")
+        for scaled_object in by_name(lying_there(), "ScaledObject").values()
+        for item in walk(scaled_object, "valueLocation")
     ]
     assert len(rows) == 3
     assert [figures.get(row) for row in rows] == [[0.0]] * 3

@@ -51,9 +51,9 @@ def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, le
     files = {"a.png": png(1), "a-mask.png": mask(1), "b.png": png(2)}
     lines = ["a.png,1,a-mask.png,P-1,north,test", "b.png,no,,P-2,north,"]
     first = send(lines, files)
-    again = send(lines, files)
+    repeat = send(lines, files)
     assert first.json() | {"added": 2, "known": 0, "refused": 0} == first.json()
-    assert again.json() | {"added": 0, "known": 2, "refused": 0} == again.json()
+    assert repeat.json() | {"added": 0, "known": 2, "refused": 0} == repeat.json()
     assert first.json()["rows"][0] == {
         "line": 2,
         "image": "a.png",
@@ -68,9 +68,15 @@ def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, le
             row.image_sha256: row
             for row in session.datasets.images(session.datasets.find("set").id)
         }
-    held = rows[sha(png(1))]
-    assert (held.mask_sha256, held.split, held.site) == (sha(mask(1)), "test", "north")
-    assert gateway.app.state.dependencies.objects.get(held.mask_sha256) == mask(1)
+    stored_image = rows[sha(png(1))]
+    assert (stored_image.mask_sha256, stored_image.split, stored_image.site) == (
+        sha(mask(1)),
+        "test",
+        "north",
+    )
+    assert gateway.app.state.dependencies.objects.get(stored_image.mask_sha256) == mask(
+        1
+    )
 
 
 def test_the_manifest_may_be_a_field_of_text(operator):
@@ -175,7 +181,7 @@ def test_an_image_that_the_dataset_has_is_compared_by_its_hash_and_nothing_comes
 
 
 def test_a_manifest_that_is_none_is_refused_whole(send):
-    for manifest, told in (
+    for manifest, sentence in (
         (b"", "lacks image, malignant"),
         (b"a.png,1\n", "lacks image, malignant"),
         (b"image,malignant\n", "no rows"),
@@ -184,7 +190,7 @@ def test_a_manifest_that_is_none_is_refused_whole(send):
     ):
         answer = send(manifest, {"a.png": png(1)})
         assert (answer.status_code, answer.json()["code"]) == (422, "manifest-invalid")
-        assert told in answer.json()["detail"]
+        assert sentence in answer.json()["detail"]
 
 
 def test_a_batch_of_too_many_rows_or_of_twins_is_refused_whole(send, operator):

@@ -103,10 +103,10 @@ def test_a_frame_that_is_no_number_is_refused(north):
 def test_another_frame_under_the_same_key_is_another_body(north):
     key = {"Idempotency-Key": "k"}
     loop = examples.get_path("ybr_color").read_bytes()
-    first, again = (
+    first, repeat = (
         north.post("/v1/cases", **form(loop, frame=2), headers=key) for _ in range(2)
     )
-    assert again.json() == first.json()
+    assert repeat.json() == first.json()
     assert (
         north.post("/v1/cases", **form(loop, frame=3), headers=key).status_code == 409
     )
@@ -116,19 +116,19 @@ def test_another_frame_under_the_same_key_is_another_body(north):
 def test_without_a_frame_the_fingerprint_is_what_it_was_before_frames_could_be_chosen():
     """So that a repeat of a submission of before the change still gets its answer."""
     rows = ["a" * 64, 14.5, None, None, "routine"]
-    before = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    old_fingerprint = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
     plain = Submission(image=BytesIO(), size_mm=14.5)
     assert (
         plain.fingerprint("a" * 64)
-        == before
+        == old_fingerprint
         != replace(plain, frame=1).fingerprint("a" * 64)
     )
 
 
 def test_the_same_key_and_body_get_the_same_answer_and_another_body_409(north):
     key = {"Idempotency-Key": str(uuid4())}
-    first, again = (north.post("/v1/cases", **form(), headers=key) for _ in range(2))
-    assert again.json() == first.json()
+    first, repeat = (north.post("/v1/cases", **form(), headers=key) for _ in range(2))
+    assert repeat.json() == first.json()
     answer = north.post("/v1/cases", **form(size_mm=15), headers=key)
     assert (answer.status_code, answer.json()["code"]) == (
         409,
@@ -223,14 +223,14 @@ def test_what_the_reader_saw_is_kept_and_assessed_beside_the_model(north, gatewa
 def test_descriptors_that_the_lexicon_has_not_are_refused_before_the_case_is_taken(
     north,
 ):
-    for changed, code, said in (
+    for changed, code, first_answer in (
         ({"margin": "round"}, "descriptor-unusable", "가능한 값: smooth, ill-defined"),
         ({"radiologist": "Kim"}, "descriptors-unreadable", "JSON"),
     ):
         body = form(descriptors=json.dumps({**DESCRIPTORS_EXAMPLE, **changed}))
         answer = north.post("/v1/cases", **body, headers={"Accept-Language": "ko"})
         assert (answer.status_code, answer.json()["code"]) == (422, code)
-        assert said in answer.json()["detail"]
+        assert first_answer in answer.json()["detail"]
         assert "Kim" not in answer.text
     assert north.get("/v1/jobs").json()["jobs"] == []
 
@@ -240,10 +240,10 @@ def test_other_descriptors_under_the_same_key_are_another_body_but_no_other_nodu
 ):
     key = {"Idempotency-Key": "k"}
     seen = json.dumps(DESCRIPTORS_EXAMPLE)
-    first, again = (
+    first, repeat = (
         north.post("/v1/cases", **form(descriptors=seen), headers=key) for _ in range(2)
     )
-    assert again.json() == first.json()
+    assert repeat.json() == first.json()
     assert north.post("/v1/cases", **form(), headers=key).status_code == 409
     plain = north.get(north.post("/v1/cases", **form()).json()["links"]["case"]).json()
     assert plain["duplicate_of"] == first.json()["case_id"]
@@ -352,15 +352,15 @@ def test_the_same_content_sent_anew_is_another_case_that_names_the_first(north):
 def test_another_image_size_roi_or_frame_is_no_duplicate(north):
     north.post("/v1/cases", **form(roi=json.dumps(POLYGON)))
     north.post("/v1/cases", **form())
-    for told in (
+    for fields in (
         {"size_mm": 15},
         {"roi": '{"box": [1, 2, 30, 30]}'},
         {"frame": 1},
         {"image": png(1)},
     ):
-        assert north.post("/v1/cases", **form(**told)).json()["duplicate_of"] is None, (
-            told
-        )
+        assert (
+            north.post("/v1/cases", **form(**fields)).json()["duplicate_of"] is None
+        ), fields
 
 
 def test_another_hospitals_case_of_the_same_content_is_not_told_of(as_role):
@@ -375,7 +375,7 @@ def test_another_hospitals_case_of_the_same_content_is_not_told_of(as_role):
 
 def test_a_repeat_is_no_duplicate_of_itself(north):
     key = {"Idempotency-Key": "k"}
-    first, again = (
+    first, repeat = (
         north.post("/v1/cases", **form(), headers=key).json() for _ in range(2)
     )
-    assert (again, again["duplicate_of"]) == (first, None)
+    assert (repeat, repeat["duplicate_of"]) == (first, None)

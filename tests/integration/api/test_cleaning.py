@@ -20,7 +20,7 @@ from tests.support.builders import dicom_file, form, png
 NAME = "Zzyzxqvist"
 
 
-def told(seed: int) -> bytes:
+def png_with_name(seed: int) -> bytes:
     """A phantom whose file tells a name."""
     info = PngImagePlugin.PngInfo()
     info.add_text("Patient", NAME)
@@ -63,7 +63,7 @@ def run_length_coded() -> bytes:
 
 
 @pytest.mark.parametrize(
-    "image", [told(1), scan(), run_length_coded()], ids=["png", "dicom", "rle"]
+    "image", [png_with_name(1), scan(), run_length_coded()], ids=["png", "dicom", "rle"]
 )
 def test_only_the_cleaned_image_of_a_case_is_stored(image, north, gateway, kept):
     receipt = north.post("/v1/cases", **form(image)).json()
@@ -84,11 +84,11 @@ def test_what_was_removed_is_on_record_by_name_and_count(as_role):
 
 
 def test_the_same_upload_twice_is_one_case_and_one_object(north, kept):
-    first, again = (
+    first, repeat = (
         north.post("/v1/cases", **form(scan()), headers={"Idempotency-Key": "k"})
         for _ in range(2)
     )
-    assert first.json() == again.json()
+    assert first.json() == repeat.json()
     size = len(kept())
     answer = north.post("/v1/cases", **form(scan()))
     assert (answer.status_code, len(kept())) == (202, size)
@@ -100,7 +100,9 @@ def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(
     """Its receipt was kept under the hash of the very file."""
     receipt = north.post("/v1/cases", **form(png(2))).json()
     fingerprint = sha(
-        json.dumps([sha(told(1)), 14.5, None, None, "routine"], sort_keys=True).encode()
+        json.dumps(
+            [sha(png_with_name(1)), 14.5, None, None, "routine"], sort_keys=True
+        ).encode()
     )
     with ledger.system_session("test") as session:
         hospital = session.hospitals.ensure("north")
@@ -108,7 +110,7 @@ def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(
         session.receipts.reserve("old", fingerprint)
         session.receipts.store("old", Answer(202, {}, json.dumps(receipt).encode()))
     answer = north.post(
-        "/v1/cases", **form(told(1)), headers={"Idempotency-Key": "old"}
+        "/v1/cases", **form(png_with_name(1)), headers={"Idempotency-Key": "old"}
     )
     assert answer.json()["job_id"] == receipt["job_id"]
 
@@ -144,8 +146,8 @@ def batch(operator, table: str, files: dict[str, bytes]):
 
 
 def test_an_import_repeated_by_files_or_by_their_hashes_is_known(operator, kept):
-    images = {"a.png": told(1), "b.dcm": scan(2), "c.png": png(3)}
-    mask = told(4)
+    images = {"a.png": png_with_name(1), "b.dcm": scan(2), "c.png": png(3)}
+    mask = png_with_name(4)
     table = "image,malignant,mask\na.png,1,m.png\nb.dcm,0,\nc.png,1,\n"
     assert batch(operator, table, images | {"m.png": mask}) == ["added"] * 3
     assert NAME.encode() not in kept()
@@ -164,16 +166,16 @@ def test_an_image_is_corrected_and_removed_by_the_hash_of_its_file(operator):
     answer = operator.post(
         "/v1/datasets/set/images",
         data={"malignant": "1"},
-        files={"image": ("a.png", told(1))},
+        files={"image": ("a.png", png_with_name(1))},
     )
     stored = answer.json()["image_sha256"]
-    assert stored != sha(told(1))
+    assert stored != sha(png_with_name(1))
     changed = operator.put(
-        f"/v1/datasets/set/images/{sha(told(1))}", json={"malignant": False}
+        f"/v1/datasets/set/images/{sha(png_with_name(1))}", json={"malignant": False}
     ).json()
     assert (changed["image_sha256"], changed["malignant"]) == (stored, False)
     assert (
-        operator.delete(f"/v1/datasets/set/images/{sha(told(1))}").json()[
+        operator.delete(f"/v1/datasets/set/images/{sha(png_with_name(1))}").json()[
             "image_sha256"
         ]
         == stored
@@ -182,23 +184,25 @@ def test_an_image_is_corrected_and_removed_by_the_hash_of_its_file(operator):
 
 def test_an_image_of_before_files_were_cleaned_keeps_its_name(operator, gateway):
     """So that a frozen version and its locked test set know it again."""
-    gateway.app.state.dependencies.objects.put(told(1))
+    gateway.app.state.dependencies.objects.put(png_with_name(1))
     with gateway.app.state.dependencies.ledger.system_session("test") as session:
         dataset = session.datasets.find("set").id
-        session.datasets.add(dataset, [LabelledImage(sha(told(1)), True, "train")])
+        session.datasets.add(
+            dataset, [LabelledImage(sha(png_with_name(1)), True, "train")]
+        )
     answer = operator.post(
         "/v1/datasets/set/images",
         data={"malignant": "1"},
-        files={"image": ("a.png", told(1))},
+        files={"image": ("a.png", png_with_name(1))},
     )
-    assert answer.json() == {"image_sha256": sha(told(1)), "added": False}
+    assert answer.json() == {"image_sha256": sha(png_with_name(1)), "added": False}
 
 
 def test_what_went_from_an_import_is_on_record(operator, ledger):
     operator.post(
         "/v1/datasets/set/images",
         data={"malignant": "1"},
-        files={"image": ("a.png", told(1))},
+        files={"image": ("a.png", png_with_name(1))},
     )
     with ledger.system_session("test") as session:
         [cleaned] = [

@@ -44,7 +44,11 @@ WORDS = {
     "offset",
     "bool",
 }
-MADE = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
+GENERATED = {
+    "counter": ("",),
+    "gauge": ("",),
+    "histogram": ("_bucket", "_sum", "_count"),
+}
 
 
 def questions() -> Iterator[tuple[str, str]]:
@@ -107,15 +111,15 @@ def pages(gateway, make_key, tmp_path) -> str:
 
 def exposed(pages: str) -> set[str]:
     kinds = re.findall(r"^# TYPE (\S+) (\S+)$", pages, re.MULTILINE)
-    return {name + end for name, kind in kinds for end in MADE[kind]}
+    return {name + end for name, kind in kinds for end in GENERATED[kind]}
 
 
 def test_every_metric_that_a_dashboard_or_an_alert_names_is_exposed(pages):
     known = exposed(pages) | RECORDED | OF_PROMETHEUS
     assert {
-        where: missing
-        for where, asked in questions()
-        if (missing := metrics(asked) - known)
+        location: missing
+        for location, metric in questions()
+        if (missing := metrics(metric) - known)
     } == {}
 
 
@@ -188,14 +192,14 @@ def test_prometheus_keeps_of_the_second_look_what_only_a_key_may_see(gateway, pa
         for scrape_config in TARGETS["scrape_configs"]
         if scrape_config["job_name"] == "sera-hospitals"
     ]
-    kept = re.compile(job["metric_relabel_configs"][0]["regex"])
+    kept_metrics = re.compile(job["metric_relabel_configs"][0]["regex"])
     named = exposed(pages) - exposed(gateway.get("/metrics").text)
     gateways = {
         name
         for name in named
         if name.startswith("sera_") and not name.startswith("sera_gpu")
     }
-    assert gateways == {name for name in exposed(pages) if kept.fullmatch(name)}
+    assert gateways == {name for name in exposed(pages) if kept_metrics.fullmatch(name)}
 
 
 def test_dashboards_are_told_apart_and_lie_side_by_side():
@@ -204,7 +208,7 @@ def test_dashboards_are_told_apart_and_lie_side_by_side():
         (GRAFANA / "provisioning/datasources/prometheus.yml").read_text()
     )["datasources"][0]
     for board in BOARDS.values():
-        taken = set()
+        occupied = set()
         for panel in board["panels"]:
             place = panel["gridPos"]
             cells = {
@@ -212,10 +216,10 @@ def test_dashboards_are_told_apart_and_lie_side_by_side():
                 for x in range(place["w"])
                 for y in range(place["h"])
             }
-            assert not cells & taken
+            assert not cells & occupied
             assert max(x for x, _ in cells) < 24
             assert panel["datasource"]["uid"] == source["uid"]
-            taken |= cells
+            occupied |= cells
 
 
 @pytest.mark.parametrize(

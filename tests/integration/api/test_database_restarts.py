@@ -28,9 +28,9 @@ CLIENTS = 3
 class Database:
     """PostgreSQL of its own, that may be ended; its supervisor starts it again."""
 
-    def __init__(self, engines: EmbeddedEngines, said: "queue.Queue[Event]") -> None:
+    def __init__(self, engines: EmbeddedEngines, report: "queue.Queue[Event]") -> None:
         self.engines = engines
-        self._said = said
+        self._said = report
 
     def end(self, number: signal.Signals) -> None:
         """Send the signal and wait until its successor answers."""
@@ -43,12 +43,12 @@ class Database:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    said: queue.Queue[Event] = queue.Queue()
+    report: queue.Queue[Event] = queue.Queue()
     with EmbeddedEngines(
-        tmp_path_factory.mktemp("engines"), durable=False, observe=said.put
+        tmp_path_factory.mktemp("engines"), durable=False, observe=report.put
     ) as engines:
         migrate(engines.database_url)
-        yield Database(engines, said)
+        yield Database(engines, report)
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +118,8 @@ def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(
         while len(load.answers) < 4 * CLIENTS:  # by then those that wait do wait
             threading.Event().wait(0.05)
         database.end(number)
-        before = len(load.accepted)
-        while len(load.accepted) < before + CLIENTS:
+        before_restart = len(load.accepted)
+        while len(load.accepted) < before_restart + CLIENTS:
             threading.Event().wait(0.05)
         load.end()
         for client in clients:

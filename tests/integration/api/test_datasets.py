@@ -166,9 +166,9 @@ def test_a_dataset_is_split_frozen_and_compared(operator, add):
         "/v1/datasets/set/split", json={"by": "site", "sites": ["south"]}
     ).json()
     assert parted == {"train": 4, "test": 4, "moved": 4, "fixed": 0, "overruled": 0}
-    first, again = (operator.post("/v1/datasets/set/versions") for _ in range(2))
-    assert (first.status_code, again.status_code) == (201, 200)
-    assert first.json() == again.json() | {"new": True}
+    first, repeat = (operator.post("/v1/datasets/set/versions") for _ in range(2))
+    assert (first.status_code, repeat.status_code) == (201, 200)
+    assert first.json() == repeat.json() | {"new": True}
     assert (
         first.json() | {"number": 1, "images": 8, "malignant": 4, "test_images": 4}
         == first.json()

@@ -21,13 +21,13 @@ from shared.security.audit_signing import seal_key
 from tests.support.builders import form, png, result
 
 KEY = {"Idempotency-Key": "mrn-5521-first"}
-SEEN = json.dumps({**DESCRIPTORS_EXAMPLE, "margin": "extrathyroidal"})
+PLACES = json.dumps({**DESCRIPTORS_EXAMPLE, "margin": "extrathyroidal"})
 SENT = {
     "external_id": "MRN-5521",
     "size_mm": 17.4321,
     "roi": json.dumps({"box": [31, 32, 63, 64]}),
 }
-SENT |= {"descriptors": SEEN, "source": "photo"}
+SENT |= {"descriptors": PLACES, "source": "photo"}
 TRACES = (
     "MRN-5521",
     "mrn-5521-first",
@@ -81,7 +81,7 @@ def rows(ledger):
 
 
 def traces(ledger):
-    return {word for _, row in rows(ledger) for word in TRACES if word in row}
+    return {secret for _, row in rows(ledger) for secret in TRACES if secret in row}
 
 
 def erase(client, receipt, ground=WHY):
@@ -226,15 +226,15 @@ def test_a_labelled_image_that_is_removed_while_it_is_offered_is_asked_for_again
         "data": {"malignant": "true"},
         "files": {"image": ("a.png", png(5), "image/png")},
     }
-    first, again = (operator.post("/v1/datasets/set/images", **sent) for _ in range(2))
+    first, repeat = (operator.post("/v1/datasets/set/images", **sent) for _ in range(2))
     assert (first.status_code, first.json()["code"], first.json()["retryable"]) == (
         503,
         "erased-meanwhile",
         True,
     )
-    assert again.status_code < 300
+    assert repeat.status_code < 300
     sweep()
-    assert objects.get(again.json()["image_sha256"]) == png(5)
+    assert objects.get(repeat.json()["image_sha256"]) == png(5)
 
 
 def test_only_the_hospitals_own_administrator_erases_and_says_why(
@@ -255,7 +255,7 @@ def test_the_trail_stays_whole_live_and_in_an_export_after_erasures(
         Sealer(ledger, lambda: seal_key(settings)).seal()
 
     seal()
-    before = verify_ledger(settings, (), ())
+    events_before = verify_ledger(settings, (), ())
     erase(admin, answered)
     sweep()
     seal()
@@ -265,11 +265,15 @@ def test_the_trail_stays_whole_live_and_in_an_export_after_erasures(
         hospital = session.hospitals.find("north").id
     file.write_text("".join(AuditTrailReader(ledger, "test", hospital).export_lines()))
     exported = verify_file(file, [seal_key(settings).public], ())
-    assert (before.is_intact, live.is_intact, exported.is_intact) == (True, True, True)
+    assert (events_before.is_intact, live.is_intact, exported.is_intact) == (
+        True,
+        True,
+        True,
+    )
     assert (
         live.events[str(hospital)]
         == exported.events[str(hospital)]
-        == before.events[str(hospital)] + 1
+        == events_before.events[str(hospital)] + 1
     )
     assert live.sealed == live.events
     last = [
@@ -278,7 +282,7 @@ def test_the_trail_stays_whole_live_and_in_an_export_after_erasures(
         if item["case_id"] == answered["case_id"]
     ][-1]
     assert (last["event"], last["details"]["ground"]) == (Event.CASE_ERASED, WHY)
-    assert not any(word in file.read_text() for word in TRACES)
+    assert not any(secret in file.read_text() for secret in TRACES)
 
 
 def test_metrics_tell_what_is_due_and_what_waits_to_be_removed(

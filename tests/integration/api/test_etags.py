@@ -66,15 +66,15 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("what", EDITS)
+@pytest.mark.parametrize("resource", EDITS)
 def test_of_two_editors_at_once_one_changes_it_and_the_other_is_told(
-    as_role, operator, what
+    as_role, operator, resource
 ):
-    seen, method, address, bodies = EDITS[what]
+    etag, method, address, bodies = EDITS[resource]
     client = as_role(Role.HOSPITAL_ADMIN) if address == "/v1/hospital" else operator
     told = (
-        tag(client, seen)
-        if seen
+        tag(client, etag)
+        if etag
         else f'"{operator.get("/v1/hospitals").json()[0]["tag"]}"'
     )
     start = threading.Barrier(2)
@@ -235,9 +235,9 @@ def test_a_change_that_changes_nothing_leaves_the_tag_and_without_a_tag_the_last
 def test_a_repeat_of_an_edit_is_answered_and_not_told_of_its_own_change(as_role):
     admin = as_role(Role.HOSPITAL_ADMIN)
     headers = {"If-Match": tag(admin, "/v1/hospital"), "Idempotency-Key": "k"}
-    first, again = (
+    first, repeat = (
         admin.patch("/v1/hospital", json={"prevalence": 0.2}, headers=headers)
         for _ in range(2)
     )
-    assert (first.status_code, first.text) == (again.status_code, again.text)
-    assert first.headers["ETag"] == again.headers["ETag"] == tag(admin, "/v1/hospital")
+    assert (first.status_code, first.text) == (repeat.status_code, repeat.text)
+    assert first.headers["ETag"] == repeat.headers["ETag"] == tag(admin, "/v1/hospital")

@@ -82,7 +82,7 @@ class North:
 
 
 @pytest.fixture(scope="module")
-def made(engines, migrated, tmp_path_factory) -> Iterator[tuple[str, Path, North]]:
+def created(engines, migrated, tmp_path_factory) -> Iterator[tuple[str, Path, North]]:
     """A database and a folder of objects in which the north has its data, both to be copied."""
     home = tmp_path_factory.mktemp("north")
     with fresh_database(engines, migrated) as url:
@@ -105,16 +105,16 @@ def made(engines, migrated, tmp_path_factory) -> Iterator[tuple[str, Path, North
 
 
 @pytest.fixture
-def database_url(made, engines) -> Iterator[str]:
+def database_url(created, engines) -> Iterator[str]:
     """A copy for each test, which may change it."""
-    template, _, _ = made
+    template, _, _ = created
     with fresh_database(engines, template) as url:
         yield url
 
 
 @pytest.fixture
-def north_data(made, tmp_path) -> North:
-    _, objects, north = made
+def north_data(created, tmp_path) -> North:
+    _, objects, north = created
     shutil.copytree(objects, tmp_path / "objects", dirs_exist_ok=True)
     return north
 
@@ -224,7 +224,7 @@ def _hospital(ledger):
         return session.hospitals.find("north").id
 
 
-def needed(route) -> Permission | None:
+def permission(route) -> Permission | None:
     for pattern, act in NEEDS.items():
         if re.fullmatch(pattern, str(route)):
             return act
@@ -232,7 +232,7 @@ def needed(route) -> Permission | None:
 
 
 def may(role: Role, route) -> bool:
-    act = needed(route)
+    act = permission(route)
     return act is None or (
         act in PERMISSIONS[role] and (role in HOSPITAL_ROLES or act in WITHOUT_HOME)
     )
@@ -248,7 +248,7 @@ def call(client, route, ids, headers=None, **query):
     )
 
 
-def told(answer, ids) -> tuple[int, str]:
+def answer_text(answer, ids) -> tuple[int, str]:
     """Status and body without the ids that were asked for."""
     body = answer.text
     for value in ids.values():
@@ -259,7 +259,7 @@ def told(answer, ids) -> tuple[int, str]:
 def test_the_walk_knows_every_route_and_every_parameter(nobody):
     assert len(ALL) > 50
     for route in ALL:
-        needed(route)
+        permission(route)
         assert "{" not in route.address(nobody)
 
 
@@ -314,27 +314,29 @@ def test_another_hospital_learns_nothing_from_any_route_not_even_that_something_
     south = credential(role, "south")
     owner = as_role()
     admin = as_role(Role.HOSPITAL_ADMIN)
-    before = _seen(owner, admin, north_data)
+    count_before = _seen(owner, admin, north_data)
     for route in ALL:
         if str(route) == "DELETE /v1/session":
             continue  # of nobody but oneself
         if route.path.endswith(("/card", "/card.html")):
             continue  # of a model of the house, for every key
-        theirs = (
+        their_text = (
             RECEIPT
             if str(route) == "POST /v1/cases"
             else {"Idempotency-Key": uuid4().hex}
         )
-        foreign = call(south, route, north_data.ids, theirs)
+        foreign = call(south, route, north_data.ids, their_text)
         absent = call(south, route, nobody, {"Idempotency-Key": uuid4().hex})
         assert foreign.status_code == absent.status_code, str(route)
         if route.named("path"):
-            assert told(foreign, north_data.ids) == told(absent, nobody), str(route)
+            assert answer_text(foreign, north_data.ids) == answer_text(
+                absent, nobody
+            ), str(route)
             assert foreign.status_code in (403, 404), str(route)
         _holds_nothing_of(north_data, foreign, route)
         assert foreign.status_code != 422, f"{route}: {foreign.text}"
         assert foreign.status_code < 500, str(route)
-    assert _seen(owner, admin, north_data) == before
+    assert _seen(owner, admin, north_data) == count_before
 
 
 @pytest.mark.parametrize("role", sorted(HOSPITAL_ROLES))
@@ -351,7 +353,7 @@ def test_a_question_that_names_another_hospital_is_answered_as_one_that_names_no
                 else ("north", *by_id, "nowhere")
             )
             named = [call(south, route, nobody, hospital=name) for name in names]
-            assert len({told(answer, {}) for answer in named}) == 1, str(route)
+            assert len({answer_text(answer, {}) for answer in named}) == 1, str(route)
             assert named[0].status_code in (403, 404), str(route)
         if "cursor" in route.named("query"):
             _holds_nothing_of(
@@ -384,7 +386,7 @@ def test_without_a_key_or_a_session_every_route_is_shut(gateway, north_data):
 
 def _holds_nothing_of(north: North, answer, route) -> None:
     if answer.is_success:
-        found = [word for word in north.words if word in answer.text]
+        found = [secret for secret in north.words if secret in answer.text]
         assert found == [], f"{route} shows {found}"
 
 

@@ -44,7 +44,7 @@ def address(north, ledger) -> str:
 
 @pytest.fixture
 def make(ledger, gateway):
-    def made(reason: str | None = None) -> None:
+    def computed(reason: str | None = None) -> None:
         objects = gateway.app.state.dependencies.objects
         layers = [
             ExplanationMap(objects.put(png(number)).sha256, facts)
@@ -58,7 +58,7 @@ def make(ledger, gateway):
                 layers,
             )
 
-    return made
+    return computed
 
 
 def test_maps_are_made_when_asked_for_and_then_told_with_how_faithful_they_are(
@@ -73,10 +73,10 @@ def test_maps_are_made_when_asked_for_and_then_told_with_how_faithful_they_are(
     make()
     body = north.get(address).json()
     assert body["state"] == "made"
-    whole, of_network = body["maps"]
-    assert whole["roi"] == {"box": [12, 24, 96, 72]}
-    assert (whole["strongest"], whole["grid"]) == (0.31, [8, 8])
-    assert whole["faithfulness"] == body["faithfulness"] == TESTED
+    ensemble, of_network = body["maps"]
+    assert ensemble["roi"] == {"box": [12, 24, 96, 72]}
+    assert (ensemble["strongest"], ensemble["grid"]) == (0.31, [8, 8])
+    assert ensemble["faithfulness"] == body["faithfulness"] == TESTED
     assert (
         of_network["label"]
         == "Grad-CAM of the tuned vgg16, layer conv5; not of the whole ensemble"

@@ -33,12 +33,12 @@ def roomy(settings, make_key):
 def no_room(gateway):
     """Every file of the gateway's is as large as it may be: EFBIG, which is to a process what a
     full disk is."""
-    before = resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE)
+    original = resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(
-        gateway.process.pid, resource.RLIMIT_FSIZE, (LIMIT_BYTES, before[1])
+        gateway.process.pid, resource.RLIMIT_FSIZE, (LIMIT_BYTES, original[1])
     )
     yield
-    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, before)
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, original)
 
 
 def noise(side):
@@ -90,17 +90,17 @@ def test_a_case_that_finds_no_room_leaves_nothing_and_is_taken_when_there_is_som
 @pytest.fixture
 def tiny_disk(engines, tmp_path):
     """A folder of the database's on a disk of 1 MiB."""
-    where = engines.home.root / "tiny"
-    where.mkdir()
+    location = engines.home.root / "tiny"
+    location.mkdir()
     if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", where], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", location], capture_output=True
     ).returncode:
-        where.rmdir()
+        location.rmdir()
         pytest.skip("needs the right to mount a disk of memory")
-    shutil.chown(where, engines.home.database.stat().st_uid)
-    yield where
-    subprocess.run(["umount", "--lazy", where], check=True)
-    where.rmdir()
+    shutil.chown(location, engines.home.database.stat().st_uid)
+    yield location
+    subprocess.run(["umount", "--lazy", location], check=True)
+    location.rmdir()
 
 
 def test_a_database_without_room_refuses_the_case_alone(

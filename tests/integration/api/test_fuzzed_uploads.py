@@ -25,7 +25,10 @@ def test_each_is_refused_with_a_reason_or_taken_and_then_decoded_or_refused_by_n
     uploads = UPLOADS_LONG if long else UPLOADS_SHORT
     tally = Tally(tmp_path / "kept")
     send_all(
-        north, (upload(SEED, number) for number in range(uploads)), tally, parallel_uploads=1
+        north,
+        (upload(SEED, number) for number in range(uploads)),
+        tally,
+        parallel_uploads=1,
     )
     assert tally.faults == []
     assert tally.statuses.total() == uploads

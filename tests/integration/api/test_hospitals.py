@@ -54,7 +54,7 @@ def operator(as_role):
 def live(ledger):
     """Makes a model with this reference live."""
 
-    def made(held):
+    def model_id(held):
         with ledger.system_session("test") as session:
             session.models.store(
                 DIGEST,
@@ -68,7 +68,7 @@ def live(ledger):
             )
             session.models.promote(DIGEST, "test", None)
 
-    return made
+    return model_id
 
 
 def test_a_hospital_that_said_nothing_goes_by_the_installations_defaults(north):
@@ -157,10 +157,10 @@ REFUSED = [
 
 def test_what_is_outside_the_limits_is_refused_with_a_sentence(administrator):
     body = administrator.get("/v1/hospital").json()
-    for change, said in REFUSED:
+    for change, sentence in REFUSED:
         answer = administrator.patch("/v1/hospital", json=change)
         assert answer.status_code == 422
-        assert said in answer.json()["detail"]
+        assert sentence in answer.json()["detail"]
     assert administrator.get("/v1/hospital").json() == body
 
 

@@ -57,8 +57,8 @@ def test_an_administrator_makes_a_key_that_is_shown_once_and_works_for_its_hospi
 
 
 def test_a_key_ends_by_itself_after_a_year_unless_said_otherwise(admin):
-    for days, told in ((365, {}), (3, {"expires_days": 3})):
-        new = made(admin, **told)
+    for days, body in ((365, {}), (3, {"expires_days": 3})):
+        new = made(admin, **body)
         lifetime = datetime.fromisoformat(new["expires_at"]) - datetime.now(UTC)
         assert abs(lifetime - timedelta(days=days)) < timedelta(minutes=5)
 
@@ -78,9 +78,9 @@ def test_a_revoked_key_is_refused_from_the_next_request_on_and_it_is_on_record(
 ):
     new = made(admin)
     assert calls(gateway, new["key"]) == 200
-    first, again = (admin.delete(f"/v1/keys/{new['id']}").json() for _ in range(2))
+    first, repeat = (admin.delete(f"/v1/keys/{new['id']}").json() for _ in range(2))
     assert calls(gateway, new["key"]) == 401
-    assert first["revoked_at"] == again["revoked_at"]
+    assert first["revoked_at"] == repeat["revoked_at"]
     assert [event["details"]["key"] for event in events(operator, "key.revoked")] == [
         new["id"]
     ]
@@ -140,16 +140,16 @@ def test_a_key_is_replaced_only_once_and_an_ended_one_never(admin):
 def test_when_a_key_was_used_last_is_known_to_a_minute(gateway, admin, ledger):
     new = made(admin)
 
-    def used():
+    def last_used():
         return next(
             key for key in admin.get("/v1/keys").json() if key["id"] == new["id"]
         )["last_used_at"]
 
-    assert used() is None
+    assert last_used() is None
     calls(gateway, new["key"])
-    first = used()
+    first = last_used()
     calls(gateway, new["key"])
-    assert used() == first is not None
+    assert last_used() == first is not None
     with ledger.engine.begin() as connection:
         connection.execute(
             text(
@@ -157,7 +157,7 @@ def test_when_a_key_was_used_last_is_known_to_a_minute(gateway, admin, ledger):
             )
         )
     calls(gateway, new["key"])
-    assert datetime.fromisoformat(used()) >= datetime.fromisoformat(first)
+    assert datetime.fromisoformat(last_used()) >= datetime.fromisoformat(first)
 
 
 def test_an_administrator_makes_and_ends_the_keys_of_its_staff_only(admin, operator):
@@ -180,18 +180,18 @@ def test_an_administrator_makes_and_ends_the_keys_of_its_staff_only(admin, opera
 def test_an_administrator_can_neither_see_nor_change_nor_make_keys_of_another_hospital(
     admin, as_role
 ):
-    other = as_role(Role.HOSPITAL_ADMIN, "south")
-    theirs = made(other)
-    assert theirs["id"] not in admin.get("/v1/keys").text
+    other_admin = as_role(Role.HOSPITAL_ADMIN, "south")
+    their_key = made(other_admin)
+    assert their_key["id"] not in admin.get("/v1/keys").text
     nobodys = "0" * 12
     for path in ("{}", "{}/rotate"):
         method = "DELETE" if path == "{}" else "POST"
         foreign, absent = (
             admin.request(method, f"/v1/keys/{path.format(key)}")
-            for key in (theirs["id"], nobodys)
+            for key in (their_key["id"], nobodys)
         )
         assert foreign.status_code == absent.status_code == 404
-        assert foreign.text.replace(theirs["id"], nobodys) == absent.text
+        assert foreign.text.replace(their_key["id"], nobodys) == absent.text
     answers = [
         admin.post("/v1/keys", json={"role": "reader", "label": "x", "hospital": h})
         for h in ("south", "none")
@@ -203,12 +203,12 @@ def test_an_administrator_can_neither_see_nor_change_nor_make_keys_of_another_ho
 def test_an_operator_names_the_hospital_of_a_hospitals_key(operator, admin):
     assert made(operator, hospital="north")["hospital"] == "north"
     assert made(operator, role="auditor")["hospital"] is None
-    for told, code in (
+    for body, code in (
         ({}, "key-needs-hospital"),
         ({"hospital": "none"}, "hospital-unknown"),
     ):
         answer = operator.post(
-            "/v1/keys", json={"role": "reader", "label": "x", **told}
+            "/v1/keys", json={"role": "reader", "label": "x", **body}
         )
         assert answer.json()["code"] == code
 

@@ -62,7 +62,7 @@ def test_a_gateway_killed_with_uploads_under_way_leaves_nothing_and_takes_each_o
 ):
     line = begin_upload(gateway, north.headers["Authorization"])
     answers = {}
-    enough = threading.Event()
+    is_enough = threading.Event()
 
     def send(number):
         key = {"Idempotency-Key": f"case {number}"}
@@ -71,11 +71,11 @@ def test_a_gateway_killed_with_uploads_under_way_leaves_nothing_and_takes_each_o
                 "/v1/cases", **form(png(number % 5)), headers=key
             )
         if len(answers) >= KILLED_AFTER:
-            enough.set()
+            is_enough.set()
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         sent = [pool.submit(send, number) for number in range(4 * KILLED_AFTER)]
-        assert enough.wait(60)
+        assert is_enough.wait(60)
         gateway.kill()
         for item in sent:
             item.result()

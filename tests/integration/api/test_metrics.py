@@ -14,7 +14,7 @@ from tests.support.observations import Observing
 
 
 @pytest.fixture
-def told(gateway, make_key):
+def metrics(gateway, make_key):
     """The page's figures, by name and labels, as Prometheus sees them with an auditor's key."""
 
     def read():
@@ -32,7 +32,7 @@ def told(gateway, make_key):
     return read
 
 
-def test_what_waits_is_told_by_lane_and_hospital(as_role, told, ledger):
+def test_what_waits_is_told_by_lane_and_hospital(as_role, metrics, ledger):
     as_role().post("/v1/cases", **form(priority="urgent"))
     for _ in range(2):
         as_role(hospital="south").post("/v1/cases", **form())
@@ -40,7 +40,7 @@ def test_what_waits_is_told_by_lane_and_hospital(as_role, told, ledger):
         connection.exec_driver_sql(
             "UPDATE jobs SET queued_at = queued_at - interval '1 hour' WHERE urgent"
         )
-    figures = told()
+    figures = metrics()
     assert [figures["sera_queue_jobs", lane] for lane in ("urgent", "routine")] == [
         1,
         2,
@@ -56,12 +56,12 @@ def test_what_waits_is_told_by_lane_and_hospital(as_role, told, ledger):
 
 
 def test_leases_that_ran_out_and_jobs_that_outlived_a_worker_are_told(
-    north, told, ledger
+    north, metrics, ledger
 ):
     north.post("/v1/cases", **form())
     with ledger.system_session("w1") as session:
         session.queue.claim("w1", 1, timedelta(seconds=-1), 5)
-    assert (figures := told())["sera_leases_overdue",] == 1
+    assert (figures := metrics())["sera_leases_overdue",] == 1
     assert figures["sera_queue_retried_jobs",] == 0
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql(
@@ -69,11 +69,11 @@ def test_leases_that_ran_out_and_jobs_that_outlived_a_worker_are_told(
         )
 
 
-def test_failures_are_told_by_their_code(told, ledger):
+def test_failures_are_told_by_their_code(metrics, ledger):
     observing = Observing(ledger)
     for reason in ("image-blank", "image-blank", "worker-lost"):
         observing.failed("north", reason)
-    figures = told()
+    figures = metrics()
     assert [
         figures["sera_dead_letters_by_reason", item]
         for item in ("image-blank", "worker-lost")
@@ -84,7 +84,7 @@ def test_failures_are_told_by_their_code(told, ledger):
     ) == (2, 3)
 
 
-def test_workers_and_what_they_serve_are_told(told, ledger):
+def test_workers_and_what_they_serve_are_told(metrics, ledger):
     Observing(ledger).model("a" * 64)
     with ledger.system_session("test") as session:
         session.models.promote("a" * 64, "test", "asked for by a test")
@@ -93,9 +93,9 @@ def test_workers_and_what_they_serve_are_told(told, ledger):
         session.serving.report_refusal(
             "w2", "a" * 64, Message("bundle-tampered", {"part": "manifest"})
         )
-    figures = told()
+    figures = metrics()
     assert [
-        figures[f"sera_workers{which}",] for which in ("", "_idle", "_refusing")
+        figures[f"sera_workers{label}",] for label in ("", "_idle", "_refusing")
     ] == [2, 1, 1]
     assert (
         figures["sera_workers_serving", "light/1"]
@@ -104,10 +104,10 @@ def test_workers_and_what_they_serve_are_told(told, ledger):
     )
 
 
-def test_the_audit_trail_tells_how_long_it_is_without_a_seal(told, ledger, settings):
+def test_the_audit_trail_tells_how_long_it_is_without_a_seal(metrics, ledger, settings):
     with ledger.system_session("test") as session:
         session.hospitals.ensure("north")
-    figures = told()
+    figures = metrics()
     assert figures["sera_audit_unsealed_chains",] >= 1
     assert 0 < figures["sera_audit_unsealed_seconds",] < 60
     with ledger.system_session("test") as session:
@@ -117,10 +117,10 @@ def test_the_audit_trail_tells_how_long_it_is_without_a_seal(told, ledger, setti
     assert 0 <= age.seal_s < 60
 
 
-def test_a_reading_that_fails_keeps_nothing_else_from_being_told(told, ledger):
+def test_a_reading_that_fails_keeps_nothing_else_from_being_told(metrics, ledger):
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE trainers RENAME TO hidden")
-    figures = told()
+    figures = metrics()
     assert (
         figures["sera_reading_ok", "training"],
         figures["sera_reading_ok", "lanes"],
@@ -142,17 +142,17 @@ def retried(ledger, within_s):
         return session.metrics_queries.count_retried()
 
 
-def test_what_readiness_finds_and_the_room_that_is_left_are_told(told):
-    figures = told()
+def test_what_readiness_finds_and_the_room_that_is_left_are_told(metrics):
+    figures = metrics()
     checks = ("database", "objects", "broker", "workers", "space")
     assert [figures["sera_check_ok", check] for check in checks] == [1] * 5
     assert 0 < figures["sera_home_free_bytes",] <= figures["sera_home_size_bytes",]
 
 
-def test_a_client_cannot_make_up_labels(gateway, told):
+def test_a_client_cannot_make_up_labels(gateway, metrics):
     gateway.request("JANE", "/v1/Doe")
     gateway.get("/Doe/1954")
-    figures = told()
+    figures = metrics()
     names = {
         name: value
         for name, value in figures.items()

@@ -56,8 +56,8 @@ def test_a_promotion_without_the_gates_word_is_refused_with_what_it_said_and_wha
         in refused.json()["detail"]
     )
     assert promote(operator, B, reason=REASON).json()["live"]
-    again = promote(operator, B, reason=REASON)
-    assert (again.status_code, again.json()["code"]) == (409, "already-live")
+    repeat = promote(operator, B, reason=REASON)
+    assert (repeat.status_code, repeat.json()["code"]) == (409, "already-live")
 
 
 def test_a_model_is_shown_with_its_gate_and_a_stale_one_is_marked(operator, gate):

@@ -41,11 +41,11 @@ def operator(as_role):
     return as_role(Role.OPERATOR)
 
 
-def read(client, what, **parameters):
+def read(client, figure, **parameters):
     """The answer, checked against its schema."""
-    answer = client.get(f"/v1/monitoring/{what}", params=parameters)
+    answer = client.get(f"/v1/monitoring/{figure}", params=parameters)
     assert answer.status_code == 200, answer.text
-    VIEWS[what].model_validate(answer.json())
+    VIEWS[figure].model_validate(answer.json())
     return answer.json()
 
 
@@ -54,8 +54,8 @@ def even(count, low=0.0, high=1.0):
 
 
 def test_where_nothing_happened_the_answer_is_empty_and_well_formed(operator):
-    for what in VIEWS:
-        body = read(operator, what)
+    for figure in VIEWS:
+        body = read(operator, figure)
         assert not any(
             body.get(name) for name in ("groups", "hospitals", "over_time", "state")
         )
@@ -151,13 +151,17 @@ def test_quality_gives_the_rate_of_each_warning_and_failure(operator, observing)
     observing.failed("north", "image-blank", device="CX50")
     observing.failed("north", "image-unreadable")
     body = read(operator, "quality")
-    whole, unknown, device = body["groups"]
-    assert [group["device"] for group in (whole, unknown, device)] == [
+    hospital_group, unknown, device = body["groups"]
+    assert [group["device"] for group in (hospital_group, unknown, device)] == [
         None,
         None,
         "CX50",
     ]
-    assert (whole["results"], whole["failed"]["count"], whole["failed"]["of"]) == (
+    assert (
+        hospital_group["results"],
+        hospital_group["failed"]["count"],
+        hospital_group["failed"]["of"],
+    ) == (
         8,
         2,
         10,
@@ -174,11 +178,11 @@ def test_quality_gives_the_rate_of_each_warning_and_failure(operator, observing)
     (warning,) = device["warnings"]
     assert (warning["code"], warning["rate"]["value"]) == ("saturated", 0.25)
     assert warning["rate"]["low"] < 0.25 < warning["rate"]["high"]
-    assert [failure["code"] for failure in whole["failures"]] == [
+    assert [failure["code"] for failure in hospital_group["failures"]] == [
         "image-blank",
         "image-unreadable",
     ]
-    assert whole["refer"]["value"] == 1 / 8
+    assert hospital_group["refer"]["value"] == 1 / 8
     observing.model()
     assert (
         "those of all models"
@@ -293,14 +297,14 @@ def test_a_hospitals_administrator_sees_the_own_hospital_only(as_role, observing
         observing.failed(hospital, "image-blank")
     admin = as_role(Role.HOSPITAL_ADMIN, "north")
     south = str(observing.hospital("south"))
-    own = ({}, {"hospital": "north"}, {"hospital": str(observing.hospital("north"))})
-    for what, parameters in product(VIEWS, own):
-        body = read(admin, what, **parameters)
-        seen = body["groups"] if "groups" in body else body["hospitals"]
-        assert {group["hospital"] for group in seen} == {"north"}
+    own_id = ({}, {"hospital": "north"}, {"hospital": str(observing.hospital("north"))})
+    for figure, parameters in product(VIEWS, own_id):
+        body = read(admin, figure, **parameters)
+        groups = body["groups"] if "groups" in body else body["hospitals"]
+        assert {group["hospital"] for group in groups} == {"north"}
         assert south not in str(body)
-    for what, which in product(VIEWS, ("south", south, "none")):
-        refused = admin.get(f"/v1/monitoring/{what}", params={"hospital": which})
+    for figure, query in product(VIEWS, ("south", south, "none")):
+        refused = admin.get(f"/v1/monitoring/{figure}", params={"hospital": query})
         assert (refused.status_code, refused.json()["code"]) == (404, "not-found")
 
 
@@ -310,17 +314,18 @@ def test_operators_and_auditors_see_all_and_may_choose_while_others_see_none(
     for hospital, device in (("north", "CX50"), ("south", "LOGIQ")):
         observing.results(1, hospital, device)
     for role in (Role.OPERATOR, Role.AUDITOR):
-        seen = as_role(role)
-        assert {group["hospital"] for group in read(seen, "quality")["groups"]} == {
+        groups = as_role(role)
+        assert {group["hospital"] for group in read(groups, "quality")["groups"]} == {
             "north",
             "south",
         }
         assert {
             group["hospital"]
-            for group in read(seen, "quality", hospital="south")["groups"]
+            for group in read(groups, "quality", hospital="south")["groups"]
         } == {"south"}
         assert [
-            group["device"] for group in read(seen, "quality", device="CX50")["groups"]
+            group["device"]
+            for group in read(groups, "quality", device="CX50")["groups"]
         ] == [
             None,
             "CX50",

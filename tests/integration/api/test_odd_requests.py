@@ -7,10 +7,10 @@ import pytest
 from shared.domain.roles import Role
 from tests.support.builders import form
 
-BEYOND = 2**63
+TOO_LARGE = 2**63
 NUL = "%00"
 BEFORE_TIME = "0001-01-01T00:00:00%2B14:00"
-NOBODY = "00000000-0000-0000-0000-000000000000"
+UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
 
 
 def cursor(told: str) -> str:
@@ -20,23 +20,23 @@ def cursor(told: str) -> str:
 @pytest.mark.parametrize(
     "path",
     [
-        f"/v1/audit?after={BEYOND}",
-        f"/v1/audit?after=-{BEYOND}",
-        f"/v1/training-runs/{NOBODY}/log?after={BEYOND}",
+        f"/v1/audit?after={TOO_LARGE}",
+        f"/v1/audit?after=-{TOO_LARGE}",
+        f"/v1/training-runs/{UNKNOWN_ID}/log?after={TOO_LARGE}",
         f"/v1/models/a{NUL}",
         f"/v1/models/a{NUL}/card",
         f"/v1/models/{'9' * 5000}",
-        f"/v1/models/light%2F{BEYOND}",
+        f"/v1/models/light%2F{TOO_LARGE}",
         "/v1/models/%ff%fe",
         f"/v1/datasets/a{NUL}",
-        f"/v1/datasets/a/versions/{BEYOND}",
+        f"/v1/datasets/a/versions/{TOO_LARGE}",
         f"/v1/monitoring/drift?since={BEFORE_TIME}",
         "/v1/monitoring/drift?until=9999-12-31T23:59:59-14:00",
         "/v1/monitoring/drift?until=0001-01-02T00:00:00Z",
         "/v1/monitoring/performance?since=0001-01-01T00:00:00Z&until=9999-12-31T00:00:00Z&step=day",
-        f"/v1/monitoring/drift?model=light%2F{BEYOND}",
+        f"/v1/monitoring/drift?model=light%2F{TOO_LARGE}",
         "/v1/monitoring/drift?hospital=%ED%A0%80",
-        f"/v1/audit/export?hospital={NOBODY}",
+        f"/v1/audit/export?hospital={UNKNOWN_ID}",
         f"/v1/keys/{NUL}",
         "/healthz/%00",
         "/%ff%00",
@@ -52,10 +52,10 @@ def test_an_operator_is_answered_whatever_the_address_holds(as_role, path):
 @pytest.mark.parametrize(
     "told",
     [
-        f"0001-01-01T00:00:00+14:00 {NOBODY}",
-        f"9999-12-31T23:59:59.999999-14:00 {NOBODY}",
-        f"2026-01-01 {NOBODY}",
-        f"2026-01-01T00:00:00 {NOBODY}",
+        f"0001-01-01T00:00:00+14:00 {UNKNOWN_ID}",
+        f"9999-12-31T23:59:59.999999-14:00 {UNKNOWN_ID}",
+        f"2026-01-01 {UNKNOWN_ID}",
+        f"2026-01-01T00:00:00 {UNKNOWN_ID}",
         "\0 \0",
     ],
 )
@@ -80,10 +80,10 @@ def test_a_cursor_of_ones_own_making_is_no_fault(north, told):
         (
             "POST",
             "/v1/training-runs",
-            {"dataset": "a", "recipe": "light", "version": BEYOND},
+            {"dataset": "a", "recipe": "light", "version": TOO_LARGE},
         ),
         ("DELETE", "/v1/shadow?reason=%00", None),
-        ("POST", f"/v1/datasets/a/versions/{BEYOND}", None),
+        ("POST", f"/v1/datasets/a/versions/{TOO_LARGE}", None),
     ],
 )
 def test_an_operator_is_answered_whatever_the_body_holds(as_role, method, path, body):
@@ -113,7 +113,7 @@ def test_a_number_of_the_hospitals_own_may_hold_any_letter(north, external_id):
     ("path", "methods"),
     [
         ("/v1/cases", "GET, POST"),
-        (f"/v1/models/{NOBODY}/shadow", "GET, POST"),
+        (f"/v1/models/{UNKNOWN_ID}/shadow", "GET, POST"),
         ("/v1/hospitals/north", "PATCH"),
         ("/openapi.json", "GET, HEAD"),
     ],
@@ -126,4 +126,4 @@ def test_a_method_that_an_address_does_not_take_is_answered_with_those_that_it_d
 
 
 def test_a_frame_beyond_a_column_is_refused(north):
-    assert north.post("/v1/cases", **form(frame=BEYOND)).status_code == 422
+    assert north.post("/v1/cases", **form(frame=TOO_LARGE)).status_code == 422

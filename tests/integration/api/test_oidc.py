@@ -51,9 +51,9 @@ def opened(settings, provider, ledger) -> Iterator[Callable[..., TestClient]]:
     }
     clients = []
 
-    def opened(**more: object) -> TestClient:
+    def opened(**overrides: object) -> TestClient:
         app = create_app(
-            Settings(**settings.model_dump(exclude_unset=True) | fields | more)
+            Settings(**settings.model_dump(exclude_unset=True) | fields | overrides)
         )
         client = TestClient(
             app, headers={"Origin": "http://testserver"}, follow_redirects=False
@@ -212,8 +212,8 @@ def test_a_state_is_good_once_and_in_its_browser_only(opened, provider):
     provider.claims |= MAPPED
     browser = opened()
     back = leave(browser)
-    other = TestClient(browser.app, follow_redirects=False)
-    assert other.get(back).headers["Location"] == "/sign-in?problem=oidc-state"
+    other_browser = TestClient(browser.app, follow_redirects=False)
+    assert other_browser.get(back).headers["Location"] == "/sign-in?problem=oidc-state"
     assert browser.get(back).headers["Location"] == "/"
     assert browser.get(back).headers["Location"] == "/sign-in?problem=oidc-state"
     forged = "/v1/session/oidc/callback?code=x&state=invented"
@@ -251,9 +251,9 @@ def test_claims_that_name_no_one_role_and_hospital_make_nobody(
 ):
     browser = opened()
     claims = provider.claims
-    for told in UNCLEAR:
-        provider.claims = claims | told
-        assert refused(browser, "oidc-claims"), told
+    for claims_change in UNCLEAR:
+        provider.claims = claims | claims_change
+        assert refused(browser, "oidc-claims"), claims_change
     with ledger.system_session("test") as session:
         assert session.people.all() == []
         assert [hospital.name for hospital in session.hospitals.all()] == ["north"]
@@ -325,9 +325,9 @@ def test_a_provider_that_is_away_or_another_is_said_to_be_so(opened, provider):
         browser.get("/v1/session/oidc").headers["Location"]
         == "/sign-in?problem=oidc-refused"
     )
-    gone = opened(oidc_issuer="http://127.0.0.1:1")
+    removed = opened(oidc_issuer="http://127.0.0.1:1")
     assert (
-        gone.get("/v1/session/oidc").headers["Location"]
+        removed.get("/v1/session/oidc").headers["Location"]
         == "/sign-in?problem=unavailable"
     )
 

@@ -121,8 +121,8 @@ def test_outcomes_flow_into_a_dataset_and_out_again_with_the_consent(
     assert shares == [{"split": "train", "site": "north", "images": 2, "malignant": 2}]
     assert operator.post("/v1/datasets/set/versions").json()["number"] == 1
     north.post(f"{case}/outcome", json=YES | {"consent": False})
-    (gone,) = operator.post("/v1/datasets/set/outcomes", json={}).json()["withdrawn"]
-    assert (gone["case_id"], gone["versions"]) == (case.rpartition("/")[2], [1])
+    (removed,) = operator.post("/v1/datasets/set/outcomes", json={}).json()["withdrawn"]
+    assert (removed["case_id"], removed["versions"]) == (case.rpartition("/")[2], [1])
     second = operator.post("/v1/datasets/set/versions").json()
     assert (second["number"], second["images"]) == (2, 1)
 
@@ -168,8 +168,8 @@ def test_a_patients_number_means_the_same_in_an_import_and_in_an_outcome(
     operator.post("/v1/datasets", json={"name": "other"})
     operator.post("/v1/datasets/other/images", **sent)
     with ledger.system_session("test") as session:
-        (one,), (other,) = (
+        (first_case,), (second_case,) = (
             session.datasets.images(session.datasets.find(name).id)
             for name in ("set", "other")
         )
-    assert one.group == other.group
+    assert first_case.group == second_case.group

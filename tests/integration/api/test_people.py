@@ -18,7 +18,7 @@ def admin(as_role):
     return as_role(Role.HOSPITAL_ADMIN)
 
 
-def made(client, name, role="reader", **more):
+def created(client, name, role="reader", **more):
     answer = client.post("/v1/people", json={"name": name, "role": role, **more})
     assert answer.status_code == 201, answer.text
     return answer.json()
@@ -35,7 +35,7 @@ def events(operator, name):
 def test_an_administrator_makes_a_person_whose_one_time_password_is_shown_once(
     admin, operator, browser
 ):
-    new = made(admin, "A.Reader@north.example")
+    new = created(admin, "A.Reader@north.example")
     assert (new["name"], new["hospital"], new["role"], new["must_change"]) == (
         "a.reader@north.example",
         "north",
@@ -51,7 +51,7 @@ def test_an_administrator_makes_a_person_whose_one_time_password_is_shown_once(
 
 
 def test_a_name_is_taken_once_however_it_is_typed(admin, operator):
-    made(admin, "reader-1")
+    created(admin, "reader-1")
     answer = operator.post("/v1/people", json={"name": " READER-1 ", "role": "auditor"})
     assert (answer.status_code, answer.json()["code"]) == (409, "name-taken")
 
@@ -64,8 +64,8 @@ def test_an_administrator_makes_and_changes_its_own_staff_only(admin, operator):
             ).status_code
             == 403
         )
-    boss = made(operator, "boss", "hospital_admin", hospital="north")
-    reader = made(admin, "reader-1")
+    boss = created(operator, "boss", "hospital_admin", hospital="north")
+    reader = created(admin, "reader-1")
     assert {item["id"] for item in admin.get("/v1/people").json()} == {
         boss["id"],
         reader["id"],
@@ -94,7 +94,7 @@ def test_an_administrator_makes_and_changes_its_own_staff_only(admin, operator):
 def test_an_administrator_neither_sees_nor_changes_another_hospitals_people(
     admin, as_role
 ):
-    second_id = made(as_role(Role.HOSPITAL_ADMIN, "south"), "reader-2")["id"]
+    second_id = created(as_role(Role.HOSPITAL_ADMIN, "south"), "reader-2")["id"]
     nobodys = str(uuid4())
     assert second_id not in admin.get("/v1/people").text
     for act in ("disable", "reset", "enable", "unlock"):
@@ -109,8 +109,8 @@ def test_an_administrator_neither_sees_nor_changes_another_hospitals_people(
 
 
 def test_an_operator_names_the_hospital_of_a_hospitals_person(operator, admin):
-    assert made(operator, "reader-1", hospital="north")["hospital"] == "north"
-    assert made(operator, "auditor-1", "auditor")["hospital"] is None
+    assert created(operator, "reader-1", hospital="north")["hospital"] == "north"
+    assert created(operator, "auditor-1", "auditor")["hospital"] is None
     for told, code in (
         ({}, "person-needs-hospital"),
         ({"hospital": "none"}, "hospital-unknown"),
@@ -122,8 +122,8 @@ def test_an_operator_names_the_hospital_of_a_hospitals_person(operator, admin):
 
 
 def test_a_role_stays_within_the_hospital_or_leaves_it_for_the_house(operator, admin):
-    reader = made(admin, "reader-1")["id"]
-    auditor = made(operator, "auditor-1", "auditor")["id"]
+    reader = created(admin, "reader-1")["id"]
+    auditor = created(operator, "auditor-1", "auditor")["id"]
     assert (
         operator.patch(f"/v1/people/{auditor}", json={"role": "reader"}).json()["code"]
         == "person-needs-hospital"
@@ -136,9 +136,11 @@ def test_a_role_stays_within_the_hospital_or_leaves_it_for_the_house(operator, a
 
 
 def test_disabling_and_enabling_again_is_harmless_and_on_record_once(admin, operator):
-    person = made(admin, "reader-1")["id"]
-    first, again = (admin.post(f"/v1/people/{person}/disable").json() for _ in range(2))
-    assert first["disabled_at"] == again["disabled_at"] is not None
+    person = created(admin, "reader-1")["id"]
+    first, repeat = (
+        admin.post(f"/v1/people/{person}/disable").json() for _ in range(2)
+    )
+    assert first["disabled_at"] == repeat["disabled_at"] is not None
     assert [
         admin.post(f"/v1/people/{person}/enable").json()["disabled_at"]
         for _ in range(2)
@@ -171,7 +173,7 @@ def test_a_locked_person_is_unlocked(admin, operator, make_person, browser):
 def test_a_reset_gives_a_new_one_time_password_and_the_old_one_is_refused(
     admin, browser
 ):
-    person = made(admin, "reader-1")
+    person = created(admin, "reader-1")
     body = admin.post(f"/v1/people/{person['id']}/reset").json()
     rows = [(person["one_time_password"], 401), (body["one_time_password"], 201)]
     for password, status in rows:

@@ -20,10 +20,10 @@ def operator(as_role):
 def send(as_role):
     """Submits cases of a hospital."""
 
-    def sent(count, hospital="north", **more):
+    def sent(count, hospital="north", **cases):
         client = as_role(Role.SUBMITTER, hospital)
         return [
-            client.post("/v1/cases", **form(png(seed), **more)).json()["job_id"]
+            client.post("/v1/cases", **form(png(seed), **cases)).json()["job_id"]
             for seed in range(count)
         ]
 
@@ -68,39 +68,39 @@ def test_what_waits_is_told_by_hospital_and_lane_with_its_age(operator, send, le
 def test_what_is_in_hand_is_told_with_its_worker_and_a_lease_that_ran_out_leads(
     operator, send, ledger
 ):
-    held, lost = send(2)
+    held, lost_jobs = send(2)
     with ledger.system_session("w") as session:
         session.queue.claim("w", 2, LEASE, 5)
         session.serving.report("w", "d" * 64, "CPU, 2 threads", timedelta(minutes=1))
     with ledger.engine.begin() as connection:
         connection.execute(
             text("UPDATE jobs SET lease_until = now() - interval '5 s' WHERE id = :id"),
-            {"id": lost},
+            {"id": lost_jobs},
         )
     body = operator.get("/v1/queue").json()
     assert (body["running"], body["expired"], body["waiting"]) == (2, 1, [])
     assert [
         (item["job_id"], item["worker"], item["left_s"] > 0) for item in body["in_hand"]
     ] == [
-        (lost, "w", False),
+        (lost_jobs, "w", False),
         (held, "w", True),
     ]
     assert [
         (worker["worker"], worker["model"], worker["device"])
         for worker in body["workers"]
     ] == [("w", "d" * 64, "CPU, 2 threads")]
-    seen, claimed = (
+    seen_at, claimed = (
         datetime.fromisoformat(body["workers"][0][name])
         for name in ("seen_at", "claimed_at")
     )
-    assert timedelta(seconds=59) < seen - claimed < timedelta(seconds=61)
+    assert timedelta(seconds=59) < seen_at - claimed < timedelta(seconds=61)
 
 
 def test_dead_letters_are_counted_by_reason_and_those_of_one_are_queued_again_at_once(
     operator, send, fail, ledger
 ):
     send(4)
-    lost = fail(3, "worker-lost")
+    lost_jobs = fail(3, "worker-lost")
     odd = fail(1, "internal")
     dead = operator.get("/v1/queue").json()["dead"]
     assert [(item["reason"], item["jobs"]) for item in dead] == [
@@ -110,7 +110,7 @@ def test_dead_letters_are_counted_by_reason_and_those_of_one_are_queued_again_at
     listed = operator.get(
         "/v1/queue/dead-letters", params={"reason": "worker-lost"}
     ).json()
-    assert {row["job_id"] for row in listed} == set(lost)
+    assert {row["job_id"] for row in listed} == set(lost_jobs)
     answer = operator.post("/v1/queue/rerun", json={"reason": "worker-lost"})
     assert (answer.status_code, answer.json()) == (202, {"queued": 3, "left": 0})
     body = operator.get("/v1/queue").json()
@@ -128,7 +128,7 @@ def test_dead_letters_are_counted_by_reason_and_those_of_one_are_queued_again_at
             for item in session.audit.page(limit=1000)
             if item.event == Event.JOB_RERUN
         ]
-    assert sorted(rows) == sorted(lost)
+    assert sorted(rows) == sorted(lost_jobs)
     assert odd[0] not in rows
 
 

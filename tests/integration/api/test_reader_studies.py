@@ -250,12 +250,15 @@ def test_only_its_readers_read_and_only_while_it_is_open(
     stranger = as_person(Role.READER)
     key = as_role(Role.READER)
     at = f"/v1/reader-studies/{study}"
-    for other in (stranger, key, as_person(Role.READER, "south")):
-        assert [other.get(f"{at}/next").status_code, other.get(at).status_code] == [
+    for other_reader in (stranger, key, as_person(Role.READER, "south")):
+        assert [
+            other_reader.get(f"{at}/next").status_code,
+            other_reader.get(at).status_code,
+        ] == [
             404,
             404,
         ]
-        assert other.get("/v1/reader-studies").json() == []
+        assert other_reader.get("/v1/reader-studies").json() == []
     assert [
         reader["study_id"] for reader in readers[0].get("/v1/reader-studies").json()
     ] == [study]
@@ -276,17 +279,17 @@ def test_only_its_readers_read_and_only_while_it_is_open(
 
 
 def test_cases_are_picked_by_number_by_balance_and_by_name(admin, people, cases):
-    def made(**pick):
+    def study_id(**pick):
         return admin.post(
             "/v1/reader-studies", json=new_study([people[0].id], pick=pick)
         )
 
-    assert made(by="balanced", count=4).json()["cases"] == 4
-    assert made(by="ids", ids=cases[:3]).json()["cases"] == 3
+    assert study_id(by="balanced", count=4).json()["cases"] == 4
+    assert study_id(by="ids", ids=cases[:3]).json()["cases"] == 3
     for refused in (
-        made(by="newest", count=7),
-        made(by="ids", ids=[str(uuid4())]),
-        made(by="newest"),
+        study_id(by="newest", count=7),
+        study_id(by="ids", ids=[str(uuid4())]),
+        study_id(by="newest"),
     ):
         assert (refused.status_code, refused.json()["code"]) == (
             409,
@@ -328,15 +331,15 @@ def test_the_database_itself_keeps_a_study_as_it_was_read(ledger, readers, study
 def test_each_write_of_a_study_sent_again_under_its_key_is_done_once(
     admin, readers, cases, people
 ):
-    def twice(client, path, **told):
+    def twice(client, path, **request):
         headers = {"Idempotency-Key": str(uuid4())}
-        first, again = (
-            client.post(f"/v1/reader-studies{path}", headers=headers, **told)
+        first, repeat = (
+            client.post(f"/v1/reader-studies{path}", headers=headers, **request)
             for _ in range(2)
         )
         assert first.is_success, first.text
-        assert (again.status_code, again.json()) == (first.status_code, first.json())
-        assert again.headers["Idempotent-Replayed"] == "true"
+        assert (repeat.status_code, repeat.json()) == (first.status_code, first.json())
+        assert repeat.headers["Idempotent-Replayed"] == "true"
         return first.json()
 
     at = f"/{twice(admin, '', json=new_study([person.id for person in people]))['study_id']}"

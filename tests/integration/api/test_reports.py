@@ -35,9 +35,9 @@ def test_a_done_case_is_printed_by_whoever_may_read_it(done, as_person, language
 
 
 def test_a_case_whose_image_is_lost_is_printed_without_it(done, north, settings):
-    for kept in (settings.home / "objects").rglob("*"):
-        if kept.is_file():
-            kept.unlink()
+    for stored in (settings.home / "objects").rglob("*"):
+        if stored.is_file():
+            stored.unlink()
     answer = north.get(f"{done}/report.pdf")
     assert answer.status_code == 200
     assert b"/Subtype /Image" not in answer.content

@@ -104,9 +104,9 @@ def test_a_session_is_new_after_signing_in_and_the_one_before_has_ended(
     entered(page, "reader-1")
     second = page.cookies[SESSION_COOKIE]
     assert second != first
-    other = browser()
-    other.cookies.set(SESSION_COOKIE, first)
-    assert other.get("/v1/session").status_code == 401
+    other_browser = browser()
+    other_browser.cookies.set(SESSION_COOKIE, first)
+    assert other_browser.get("/v1/session").status_code == 401
 
 
 def test_only_hashes_of_password_and_token_are_kept(browser, make_person, ledger):
@@ -114,12 +114,12 @@ def test_only_hashes_of_password_and_token_are_kept(browser, make_person, ledger
     page = browser()
     entered(page, "reader-1")
     with ledger.engine.connect() as connection:
-        kept = str(
+        stored = str(
             connection.execute(text("SELECT * FROM people")).all()
             + connection.execute(text("SELECT * FROM sessions")).all()
         )
-    assert PASSWORD not in kept
-    assert page.cookies[SESSION_COOKIE] not in kept
+    assert PASSWORD not in stored
+    assert page.cookies[SESSION_COOKIE] not in stored
 
 
 FOREIGN = (
@@ -292,28 +292,30 @@ def test_a_changed_password_ends_the_other_sessions_and_this_one_goes_on_under_a
     make_person, signed_in, operator
 ):
     person = make_person()
-    here = signed_in(person)
-    there = signed_in(person)
-    before = here.cookies[SESSION_COOKIE]
-    who = here.post("/v1/session/password", json={"old": PASSWORD, "new": NEW}).json()
-    here.cookies.delete(SESSION_COOKIE, domain="")
-    here.headers[CSRF_HEADER] = who["csrf"]
-    assert here.cookies[SESSION_COOKIE] != before
-    assert here.post("/v1/cases", **form()).status_code == 202
-    assert there.get("/v1/session").status_code == 401
+    this_browser = signed_in(person)
+    other_page = signed_in(person)
+    old_token = this_browser.cookies[SESSION_COOKIE]
+    who = this_browser.post(
+        "/v1/session/password", json={"old": PASSWORD, "new": NEW}
+    ).json()
+    this_browser.cookies.delete(SESSION_COOKIE, domain="")
+    this_browser.headers[CSRF_HEADER] = who["csrf"]
+    assert this_browser.cookies[SESSION_COOKIE] != old_token
+    assert this_browser.post("/v1/cases", **form()).status_code == 202
+    assert other_page.get("/v1/session").status_code == 401
     assert len(events(operator, "password.changed")) == 1
 
 
 def test_a_session_remembers_when_it_was_used_to_a_minute(as_person, ledger):
     page = as_person()
 
-    def seen():
+    def view():
         with ledger.engine.connect() as connection:
             return connection.scalar(text("SELECT seen_at FROM sessions"))
 
-    first = seen()
+    first = view()
     page.get("/v1/session")
-    assert seen() == first
+    assert view() == first
     move_clock(ledger, 61, "sessions")
     page.get("/v1/session")
-    assert seen() >= first
+    assert view() >= first

@@ -14,7 +14,7 @@ def observing(ledger) -> Observing:
 
 
 @pytest.fixture
-def apart(ledger):
+def embeddings(ledger):
     """Gives every case an image of its own."""
 
     def part() -> None:
@@ -36,16 +36,18 @@ def look(client, case, limit=6):
 
 
 def test_the_nearest_with_a_known_outcome_come_first_with_their_distance(
-    observing, apart, north
+    observing, embeddings, north
 ):
     case = observing.result(embedding=(0.0, 0.0))
     far = observing.result(embedding=(3.0, 4.0), malignant=True, risk=0.9)
-    near = observing.result(embedding=(0.0, 1.0), malignant=False, decision="benign")
+    nearest_case = observing.result(
+        embedding=(0.0, 1.0), malignant=False, decision="benign"
+    )
     observing.result(embedding=(0.0, 0.1))
-    apart()
+    embeddings()
     body = look(north, case)
     assert (body["model"], body["among"], body["reason"]) == (MODEL, 2, None)
-    assert [item["case_id"] for item in body["cases"]] == [str(near), str(far)]
+    assert [item["case_id"] for item in body["cases"]] == [str(nearest_case), str(far)]
     assert [row["distance"] for row in body["cases"]] == pytest.approx([1.0, 5.0])
     assert [entry["outcome"]["malignant"] for entry in body["cases"]] == [False, True]
     assert (
@@ -53,13 +55,13 @@ def test_the_nearest_with_a_known_outcome_come_first_with_their_distance(
         == body["cases"][1]
     )
     assert [element["case_id"] for element in look(north, case, limit=1)["cases"]] == [
-        str(near)
+        str(nearest_case)
     ]
     assert look(north, case, limit=1)["among"] == 2
 
 
 def test_other_models_other_hospitals_and_the_same_image_are_left_out(
-    observing, apart, north, as_role
+    observing, embeddings, north, as_role
 ):
     case = observing.result(embedding=(0.0, 0.0))
     observing.result(embedding=(0.0, 0.0), malignant=True)
@@ -67,18 +69,18 @@ def test_other_models_other_hospitals_and_the_same_image_are_left_out(
     observing.result(embedding=(0.0, 0.0), malignant=True, model_digest="b" * 64)
     observing.result(embedding=(0.0, 0.0, 0.0), malignant=True)
     observing.result("south", embedding=(0.0, 0.0), malignant=True)
-    apart()
+    embeddings()
     assert look(north, case)["among"] == 1
     assert as_role(hospital="south").get(f"/v1/cases/{case}/similar").status_code == 404
 
 
-def test_the_last_outcome_counts(observing, apart, north):
+def test_the_last_outcome_counts(observing, embeddings, north):
     case = observing.result(embedding=(0.0,))
     corrected = observing.result(embedding=(1.0,), malignant=True)
     observing.outcome(corrected, malignant=False)
-    apart()
-    (only,) = look(north, case)["cases"]
-    assert only["outcome"]["malignant"] is False
+    embeddings()
+    (single_case,) = look(north, case)["cases"]
+    assert single_case["outcome"]["malignant"] is False
 
 
 def test_without_a_result_or_an_embedding_it_says_so(observing, north):
@@ -93,10 +95,12 @@ def test_without_a_result_or_an_embedding_it_says_so(observing, north):
     assert north.get(f"/v1/cases/{uuid4()}/similar").status_code == 404
 
 
-def test_what_was_shown_is_on_record_as_read_once(observing, apart, north, as_role):
+def test_what_was_shown_is_on_record_as_read_once(
+    observing, embeddings, north, as_role
+):
     case = observing.result(embedding=(0.0,))
-    other = observing.result(embedding=(1.0,), malignant=True)
-    apart()
+    other_case = observing.result(embedding=(1.0,), malignant=True)
+    embeddings()
     look(north, case)
     look(north, case)
     events = as_role(Role.AUDITOR).get("/v1/audit").json()
@@ -106,5 +110,5 @@ def test_what_was_shown_is_on_record_as_read_once(observing, apart, north, as_ro
         if event["event"].endswith(".read")
     ]
     assert sorted(read) == sorted(
-        [("case.read", str(case)), ("result.read", str(other))]
+        [("case.read", str(case)), ("result.read", str(other_case))]
     )

@@ -11,7 +11,7 @@ from tests.support.app import create_app
 from tests.support.http_server import served
 
 STALL_S = 0.3
-LEAST = 100_000
+MIN_BYTES_PER_S = 100_000
 BOUNDARY = "nodule"
 
 
@@ -19,7 +19,7 @@ BOUNDARY = "nodule"
 def listening(settings):
     """The gateway under uvicorn, quick to lose patience; its port."""
     hasty = settings.model_copy(
-        update={"body_stall_s": STALL_S, "least_body_bytes_per_s": LEAST}
+        update={"body_stall_s": STALL_S, "least_body_bytes_per_s": MIN_BYTES_PER_S}
     )
     with (
         socket.create_server(("127.0.0.1", 0)) as door,
@@ -44,10 +44,10 @@ def begun(port, key, length):
 
 def answer(line):
     """Status, headers and problem, read until the gateway closes."""
-    said = b""
+    sent = b""
     while part := line.recv(65536):
-        said += part
-    head, _, body = said.partition(b"\r\n\r\n")
+        sent += part
+    head, _, body = sent.partition(b"\r\n\r\n")
     return int(head.split()[1]), head.lower(), json.loads(body)
 
 
@@ -55,7 +55,7 @@ def too_slow(line):
     status, head, problem = answer(line)
     assert (status, problem["code"], problem["retryable"]) == (408, "too-slow", True)
     assert all(
-        told in head for told in (b"connection: close", b"retry-after", b"nosniff")
+        header in head for header in (b"connection: close", b"retry-after", b"nosniff")
     )
 
 

@@ -21,7 +21,7 @@ def test_a_submission_costs_12_statements_in_2_transactions(gateway, north, engi
         "/v1/cases", **form()
     )  # draws the key of de-identification, notes the use of the API key
     counters = gateway.app.state.dependencies.counter_ledger.engine
-    with count_statements(engine) as count, count_statements(counters) as beside:
+    with count_statements(engine) as count, count_statements(counters) as counter_count:
         answer = north.post("/v1/cases", headers=KEY, **form(size_mm=20))
     assert answer.status_code == 202
     assert len(count.statements) <= 12, count
@@ -29,8 +29,8 @@ def test_a_submission_costs_12_statements_in_2_transactions(gateway, north, engi
     waiting_jobs = "count(*) AS count_1 \nFROM jobs"
     assert all(
         "ROLE" in statement or waiting_jobs in statement
-        for statement in beside.statements
-    ), beside
+        for statement in counter_count.statements
+    ), counter_count
 
 
 def test_a_poll_of_a_running_job_costs_2_statements_in_1_transaction(

@@ -64,21 +64,21 @@ def trainer(ledger):
     return Trainer()
 
 
-def ask(operator, **more):
+def ask(operator, **extra):
     return operator.post(
-        "/v1/training-runs", json={"dataset": "set", "recipe": "light", **more}
+        "/v1/training-runs", json={"dataset": "set", "recipe": "light", **extra}
     )
 
 
 def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(
     operator, ledger
 ):
-    def told(name):
+    def recipe_view(name):
         return next(
             item for item in operator.get("/v1/recipes").json() if item["name"] == name
         )
 
-    assert (told("starter")["ready"], told("starter")["networks"]) == (
+    assert (recipe_view("starter")["ready"], recipe_view("starter")["networks"]) == (
         None,
         ["sera_tiny"],
     )
@@ -88,17 +88,22 @@ def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(
             "north",
             {"sera_vgg16": [lack], "light": [replace(lack, url="https://there")]},
         )
-    assert told("sera_vgg16")["lacks"] == [
+    assert recipe_view("sera_vgg16")["lacks"] == [
         {**vars(lack), "url": None, "trainer": "north"}
     ]
-    assert [told(name)["ready"] for name in ("starter", "light", "sera_vgg16")] == [
+    assert [
+        recipe_view(name)["ready"] for name in ("starter", "light", "sera_vgg16")
+    ] == [
         True,
         True,
         False,
     ]
     with ledger.system_session("trainer") as session:
         session.trainers.report("south", {})
-    assert (told("sera_vgg16")["ready"], told("sera_vgg16")["trainers"]) == (True, 2)
+    assert (
+        recipe_view("sera_vgg16")["ready"],
+        recipe_view("sera_vgg16")["trainers"],
+    ) == (True, 2)
 
 
 @pytest.fixture
@@ -139,8 +144,8 @@ def test_a_run_keeps_its_recipe_however_the_file_changes(own_recipes, operator, 
     run_id = ask(operator, recipe="mine").json()["run_id"]
     (own_recipes / "mine.toml").unlink()
     with ledger.system_session("test") as session:
-        kept = read_recipe(session.runs.find(UUID(run_id)).recipe_table)
-    assert kept == replace(load_recipe("light"), name="mine")
+        stored_recipe = read_recipe(session.runs.find(UUID(run_id)).recipe_table)
+    assert stored_recipe == replace(load_recipe("light"), name="mine")
     assert ask(operator, recipe="mine").status_code == 404
 
 
@@ -225,9 +230,12 @@ def test_what_a_run_says_is_told_in_the_language_that_the_caller_prefers(
     for headers, message in (({}, "epoch 2 of 4"), (korean, "에폭 2/4")):
         run = operator.get(path, headers=headers).json()
         event = operator.get(path + "/log", headers=headers).json()[-1]
-        for told in (run, run["steps"][-1], event):
-            assert told["message"] == message
-            assert (told["message_code"], told["facts"]) == (EPOCH.code, EPOCH.facts)
+        for recipe_view in (run, run["steps"][-1], event):
+            assert recipe_view["message"] == message
+            assert (recipe_view["message_code"], recipe_view["facts"]) == (
+                EPOCH.code,
+                EPOCH.facts,
+            )
     operator.post(path + "/cancel")
     cancelled = operator.get(path, headers=korean).json()
     assert (cancelled["message"], cancelled["reason"]) == (
@@ -242,7 +250,7 @@ def test_a_stream_tells_of_epochs_and_ends_with_the_run(operator, trainer):
     step = trainer.claim()
     trainer.say(step, 0.5, loss=0.4)
     trainer.finish(step)
-    events = heard(operator, run_id)
+    events = notified(operator, run_id)
     assert [data["step"] for kind, _, data in events if kind == "log"] == [
         "plan",
         "fold/0",
@@ -251,8 +259,8 @@ def test_a_stream_tells_of_epochs_and_ends_with_the_run(operator, trainer):
     assert events[-1][0] == "run"
     assert events[-1][2]["state"] == "done"
     (first, *_) = [place for kind, place, _ in events if kind == "log"]
-    again = heard(operator, run_id, {"Last-Event-ID": first})
-    assert len([kind for kind, *_ in again if kind == "log"]) == 2
+    resumed_events = notified(operator, run_id, {"Last-Event-ID": first})
+    assert len([kind for kind, *_ in resumed_events if kind == "log"]) == 2
 
 
 def test_a_run_is_cancelled_and_resumed_and_neither_twice(operator, trainer):
@@ -279,7 +287,7 @@ def test_an_unknown_run_is_not_found_and_a_hospital_has_no_business_here(
         )
 
 
-def heard(client, run_id, headers=None):
+def notified(client, run_id, headers=None):
     """(event, id, data) of the whole stream."""
     text = client.get(f"/v1/training-runs/{run_id}/events", headers=headers or {}).text
     events = []

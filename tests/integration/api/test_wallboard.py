@@ -19,7 +19,7 @@ def busy(as_role, ledger):
     with ledger.system_session("test") as session:
         lease = session.queue.claim("w-1", 3, timedelta(minutes=1), 1)
         session.serving.report("w-1", "d" * 64)
-        first, second, lost = (job.id for job in lease.jobs)
+        first, second, lost_worker = (job.id for job in lease.jobs)
         session.queue.finish(lease.token, "d" * 64, {first: result(), second: result()})
     move = (
         "UPDATE jobs SET created_at = (SELECT created_at FROM results WHERE job_id = :id) - "
@@ -31,15 +31,16 @@ def busy(as_role, ledger):
                 text(move), {"id": job, "took": timedelta(seconds=took_s)}
             )
         connection.execute(
-            text("UPDATE jobs SET lease_until = now() WHERE id = :id"), {"id": lost}
+            text("UPDATE jobs SET lease_until = now() WHERE id = :id"),
+            {"id": lost_worker},
         )
     with ledger.system_session("test") as session:
         session.queue.reclaim(1)
     as_role(hospital="south").post("/v1/cases", **form(png(4), priority="urgent"))
 
 
-def read(client, **asked):
-    answer = client.get("/v1/wall", params=asked)
+def read(client, **queries):
+    answer = client.get("/v1/wall", params=queries)
     assert answer.status_code == 200, answer.text
     return WallboardView.model_validate(answer.json())
 

@@ -24,7 +24,7 @@ RESULTS = {
     "A-2": result(risk=0.7, fna=fna_advice(recommended=True), warnings=()),
 }
 
-ASKED = {
+FILTERS = {
     "": ["C", "=B", "A-2", "A-1"],
     "order=oldest": ["A-1", "A-2", "=B", "C"],
     "order=risk": ["A-2", "A-1"],
@@ -93,9 +93,9 @@ def numbers(answer) -> list[str]:
 
 @pytest.mark.usefixtures("sent")
 def test_a_list_holds_what_was_asked_for(north):
-    for asked, found in ASKED.items():
-        answer = north.get(f"/v1/cases?{asked}")
-        assert (asked, numbers(answer)) == (asked, found)
+    for filters, found in FILTERS.items():
+        answer = north.get(f"/v1/cases?{filters}")
+        assert (filters, numbers(answer)) == (filters, found)
         assert (answer.json()["total"], answer.json()["more_than_total"]) == (
             len(found),
             False,
@@ -142,7 +142,7 @@ def test_a_line_tells_what_is_known_of_its_case(north, sent):
 @pytest.mark.usefixtures("sent")
 def test_pages_follow_one_another_without_gap_or_double(north):
     for order in ("newest", "oldest", "risk"):
-        whole = numbers(north.get(f"/v1/cases?order={order}"))
+        all_cases = numbers(north.get(f"/v1/cases?order={order}"))
         walked = []
         cursor = ""
         while cursor is not None:
@@ -151,7 +151,7 @@ def test_pages_follow_one_another_without_gap_or_double(north):
             )
             walked = walked + numbers(page)
             cursor = page.json()["next_cursor"]
-        assert walked == whole
+        assert walked == all_cases
 
 
 @pytest.mark.usefixtures("sent")

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from pydicom import examples
 
-from shared.imaging import FrameAbsent, Header, ImageFormat, decode, inspect
+from shared.imaging import FrameMissing, Header, ImageFormat, decode, inspect
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_the_frame_asked_for_is_read_counted_from_one(frame, divisor, loop, spec
 @pytest.mark.parametrize("frame", [0, -1, 4, 10**30])
 def test_a_frame_that_is_not_there_is_refused_with_how_many_there_are(frame, loop):
     with pytest.raises(
-        FrameAbsent, match=f"no frame {frame} to read: the file holds 3"
+        FrameMissing, match=f"no frame {frame} to read: the file holds 3"
     ) as refusal:
         decode(loop, frame=frame)
     assert (refusal.value.code, refusal.value.status) == ("frame-absent", 422)
@@ -33,7 +33,7 @@ def test_a_single_image_has_a_first_frame_and_no_second(speckle, encode, dicom):
     for data in (encode(speckle), dicom(speckle)):
         assert (decode(data, frame=1).pixels == speckle).all()
         assert decode(data, frame=1).findings == ()
-        with pytest.raises(FrameAbsent, match="holds 1"):
+        with pytest.raises(FrameMissing, match="holds 1"):
             decode(data, frame=2)
 
 
@@ -42,14 +42,14 @@ def test_of_several_pages_of_a_tiff_only_the_first_can_be_asked_for(speckle, enc
         speckle, "TIFF", save_all=True, append_images=[Image.fromarray(speckle)]
     )
     assert inspect(BytesIO(data)).frames == 2
-    with pytest.raises(FrameAbsent, match="holds 1"):
+    with pytest.raises(FrameMissing, match="holds 1"):
         decode(data, frame=2)
 
 
 def test_the_header_alone_tells_whether_a_frame_is_there():
     header = Header(ImageFormat.DICOM, 64, 48, frames=30)
     assert [header.frame_index(frame) for frame in (None, 1, 30)] == [15, 0, 29]
-    with pytest.raises(FrameAbsent):
+    with pytest.raises(FrameMissing):
         header.frame_index(31)
 
 

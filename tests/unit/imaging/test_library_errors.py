@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from shared.imaging import ImageBrokeDecoder, ImageFormat, ImageUnreadable, Limits
+from shared.imaging import ImageDecoderFailed, ImageFormat, ImageUnreadable, Limits
 from shared.imaging.library_errors import translate_library_errors
 
 
@@ -48,7 +48,7 @@ def test_every_exception_of_a_library_becomes_image_unreadable(error):
 
 def test_a_file_that_takes_too_much_memory_is_not_called_damaged():
     with (
-        pytest.raises(ImageBrokeDecoder, match="more memory") as refusal,
+        pytest.raises(ImageDecoderFailed, match="more memory") as refusal,
         translate_library_errors(ImageFormat.DICOM, Limits()),
     ):
         raise MemoryError("Doe^Jane")

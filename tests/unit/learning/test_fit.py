@@ -6,7 +6,7 @@ import pytest
 from shared.domain.results.prediction import Verdict
 from shared.imaging.image import Nodule
 from shared.learning import (
-    GroupOnBothSides,
+    GroupInTrainAndTest,
     Sample,
     SingleClass,
     TooFewSamples,
@@ -182,7 +182,7 @@ def sample(key: str, patient: str | None = None, site: str | None = None) -> Sam
 
 
 def test_a_patient_on_both_sides_of_a_split_is_refused():
-    with pytest.raises(GroupOnBothSides):
+    with pytest.raises(GroupInTrainAndTest):
         check_no_shared_groups([sample("a", "7"), sample("b", "8")], [sample("c", "7")])
 
 
@@ -191,7 +191,7 @@ def test_equal_patient_numbers_of_two_sites_are_two_patients():
 
 
 def test_the_same_image_without_a_patient_is_one_group():
-    with pytest.raises(GroupOnBothSides):
+    with pytest.raises(GroupInTrainAndTest):
         check_no_shared_groups([sample("a")], [sample("a")])
 
 

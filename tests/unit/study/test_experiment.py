@@ -248,7 +248,7 @@ def test_a_network_whose_tuning_runs_away_is_left_out_and_named(
     missing_problems = {
         (row.section, row.name)
         for row in study.missing_rows
-        if "smaller `rates`" in row.problem
+        if "smaller `rates`" in row.reason
     }
     assert (Section.TUNED, "squeezenet, fine-tuned / softmax") in missing_problems
     assert (Section.FEATURES, "squeezenet avg, fine-tuned / svm") in missing_problems

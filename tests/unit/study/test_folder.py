@@ -5,7 +5,7 @@ import pytest
 
 from shared.domain.datasets.manifest import ManifestInvalid
 from shared.imaging import Framing
-from shared.learning import GroupOnBothSides
+from shared.learning import GroupInTrainAndTest
 from shared.study.errors import NothingToStudy, RowInvalid
 from shared.study.folder import LabelledFolder, reader_rows
 from shared.study.results import Section
@@ -92,7 +92,7 @@ def test_rows_held_out_for_a_test_are_not_studied(open_folder):
     ],
 )
 def test_a_patient_or_an_image_on_both_sides_is_refused(open_folder, manifest):
-    with pytest.raises(GroupOnBothSides):
+    with pytest.raises(GroupInTrainAndTest):
         open_folder(manifest)
 
 

@@ -37,7 +37,7 @@ BATCH = {
         ("files", ("x.png", png(5))),
     ]
 }
-OTHERS = {
+OTHER_BODIES = {
     "POST /v1/models/{model_id}/promote": REASON,
     "POST /v1/datasets/{name}/batches": BATCH,
     "PUT /v1/datasets/{name}/images/{image_sha256}": {"json": {"site": "south"}},
@@ -77,8 +77,8 @@ WRITES = [
 ]
 
 
-def key(word: str | None = None) -> dict[str, str]:
-    return {HEADER: word or uuid4().hex}
+def key(key_text: str | None = None) -> dict[str, str]:
+    return {HEADER: key_text or uuid4().hex}
 
 
 @pytest.fixture
@@ -106,31 +106,31 @@ def ids(ledger, as_role):
                 digest, "test", "so that there is something to go back to"
             )
         staff = {
-            word: session.people.create(word, Role.READER, north, "hash").id
-            for word in ("idle", "locked", "gone")
+            key_text: session.people.create(key_text, Role.READER, north, "hash").id
+            for key_text in ("idle", "locked", "gone")
         }
         session.people.disable(staff["gone"])
         rotated, revoked = (
             session.api_keys.create(Role.READER, north, "old").key.id for _ in range(2)
         )
     with ledger.hospital_session(north, "test") as session:
-        some = (
+        values = (
             (
                 case := session.cases.add(CASE),
                 session.jobs.create(case, Priority.ROUTINE),
             )
             for _ in range(4)
         )
-        waiting, failed, erased, lost = some
+        waiting, failed, erased, lost_connection = values
     with ledger.system_session("test") as session:
         south = session.hospitals.ensure("south")
     with ledger.hospital_session(south, "test") as session:
-        elsewhere = session.jobs.create(session.cases.add(CASE), Priority.ROUTINE)
+        other_hospital = session.jobs.create(session.cases.add(CASE), Priority.ROUTINE)
     with ledger.engine.begin() as connection:
         connection.execute(
             text("UPDATE jobs SET state = 'failed' WHERE id = :id"), {"id": failed[1]}
         )
-        for dead in (lost[1], elsewhere):
+        for dead in (lost_connection[1], other_hospital):
             connection.execute(
                 text(
                     "UPDATE jobs SET state = 'failed', reason = 'worker-lost' WHERE id = :id"
@@ -182,15 +182,15 @@ def state(ledger):
     )
     query = text(f"SELECT {', '.join(f'({each.format(table)})' for table in tables)}")
 
-    def held():
+    def is_stored():
         with ledger.engine.connect() as connection:
             return dict(zip(tables, connection.execute(query).one(), strict=True))
 
-    return held
+    return is_stored
 
 
 def asks(client, route, ids, headers, **query):
-    content = OTHERS.get(str(route)) or route.content()
+    content = OTHER_BODIES.get(str(route)) or route.content()
     address = route.address(ids | ids.get(str(route), {}))
     return client.request(
         route.method, address, headers=headers, params=route.query() | query, **content
@@ -225,41 +225,42 @@ def test_the_same_request_twice_is_done_once_and_answered_alike_on_every_route(
         role = Role.SUBMITTER if str(route) in SUBMITTERS else Role.OPERATOR
         client = clients[Role.HOSPITAL_ADMIN if str(route) in ADMINISTRATORS else role]
         sent = key()
-        before = state()
+        count_before = state()
         first = asks(client, route, ids, sent)
         assert first.is_success, f"{route}: {first.text}"
-        after = state()
-        again = asks(client, route, ids, sent)
-        assert state() == after, str(route)
+        count_after = state()
+        repeat = asks(client, route, ids, sent)
+        assert state() == count_after, str(route)
         if str(route) in NOT_TWICE:
-            secret, whose = NOT_TWICE[str(route)]
+            secret, owner = NOT_TWICE[str(route)]
             assert (
-                again.status_code,
-                again.json()["code"].endswith("-shown-once"),
+                repeat.status_code,
+                repeat.json()["code"].endswith("-shown-once"),
             ) == (409, True)
-            assert (again.json()[whose], first.json()[secret] in again.text) == (
+            assert (repeat.json()[owner], first.json()[secret] in repeat.text) == (
                 first.json()["id"],
                 False,
             )
         else:
-            assert (again.status_code, again.text) == (first.status_code, first.text), (
-                str(route)
-            )
-            assert again.headers.get("Location") == first.headers.get("Location")
+            assert (repeat.status_code, repeat.text) == (
+                first.status_code,
+                first.text,
+            ), str(route)
+            assert repeat.headers.get("Location") == first.headers.get("Location")
         assert (
             first.headers.get(REPLAYED_HEADER),
-            again.headers.get(REPLAYED_HEADER),
+            repeat.headers.get(REPLAYED_HEADER),
         ) == (
             None,
             "true",
         )
-        other = unlike(client, route, ids, sent)
-        assert (other.status_code, other.json().get("code")) == (
+        other_answer = unlike(client, route, ids, sent)
+        assert (other_answer.status_code, other_answer.json().get("code")) == (
             409,
             "idempotency-key-reused",
         ), str(route)
-        assert state() == after, str(route)
-        idle |= {str(route)} if before == after else set()
+        assert state() == count_after, str(route)
+        idle |= {str(route)} if count_before == count_after else set()
     assert idle == {
         "POST /v1/datasets/{name}/known",
         "POST /v1/datasets/{name}/outcomes",
@@ -292,9 +293,9 @@ def test_what_was_refused_is_not_kept_and_may_be_sent_again(as_role, ids, state)
     operator = as_role(Role.OPERATOR)
     sent = key()
     operator.get("/v1/models")  # notes the use of its API key
-    before = state()
+    count_before = state()
     refused = operator.post(f"/v1/models/{B}/promote", json={}, headers=sent)
-    assert (refused.status_code, state()) == (409, before)
+    assert (refused.status_code, state()) == (409, count_before)
     assert operator.post(f"/v1/models/{B}/promote", headers=sent, **REASON).json()[
         "live"
     ]
@@ -316,8 +317,8 @@ def test_a_role_that_may_not_is_given_no_answer_of_one_that_may(as_role):
 
 
 def test_a_key_that_is_none_is_refused(north):
-    for word in ("", "x" * 201, "a\tb"):
-        answer = north.post("/v1/cases", headers={HEADER: word}, **form())
+    for key_text in ("", "x" * 201, "a\tb"):
+        answer = north.post("/v1/cases", headers={HEADER: key_text}, **form())
         assert (answer.status_code, answer.json()["code"]) == (
             422,
             "idempotency-key-unusable",
@@ -330,7 +331,7 @@ def test_eight_at_once_with_one_key_are_one_run_and_eight_equal_answers(
     operator = as_role(Role.OPERATOR)
     sent = key()
     body = {"dataset": "set", "recipe": "light"}
-    before = len(operator.get("/v1/training-runs").json())
+    count_before = len(operator.get("/v1/training-runs").json())
     start = threading.Barrier(8)
 
     def ask(_):
@@ -346,7 +347,7 @@ def test_eight_at_once_with_one_key_are_one_run_and_eight_equal_answers(
         sorted(REPLAYED_HEADER in answer.headers for answer in answers)
         == [False] + [True] * 7
     )
-    assert len(operator.get("/v1/training-runs").json()) == before + 1
+    assert len(operator.get("/v1/training-runs").json()) == count_before + 1
 
 
 CRASH = """
@@ -366,22 +367,26 @@ def test_a_crash_between_the_write_and_its_commit_leaves_nothing_and_the_repeat_
     sent = key()
     route = next(write for write in WRITES if str(write) == route)
     client.get("/v1/keys")  # notes the use of its API key
-    before = state()
+    count_before = state()
     with ledger.engine.begin() as connection:
         connection.execute(text(CRASH))
-    lost = asks(client, route, ids, sent)
-    assert (lost.status_code, lost.json()["code"], lost.json()["retryable"]) == (
+    lost_connection = asks(client, route, ids, sent)
+    assert (
+        lost_connection.status_code,
+        lost_connection.json()["code"],
+        lost_connection.json()["retryable"],
+    ) == (
         503,
         "unavailable",
         True,
     )
-    assert state() == before
+    assert state() == count_before
     with ledger.engine.begin() as connection:
         connection.execute(text("DROP TRIGGER crash ON receipts"))
     assert asks(client, route, ids, sent).is_success
-    once = state()
+    run_once = state()
     asks(client, route, ids, sent)
-    assert state() == once != before
+    assert state() == run_once != count_before
 
 
 def test_a_repeat_while_the_first_is_under_way_is_told_to_come_again(
@@ -439,13 +444,16 @@ def test_what_is_kept_of_an_answer_that_shows_a_secret_holds_none(as_role, ledge
         .json()
     )
     with ledger.engine.connect() as connection:
-        kept = (
+        stored_text = (
             connection.execute(text("SELECT convert_from(body, 'UTF8') FROM receipts"))
             .scalars()
             .all()
         )
-    assert len(kept) == 1
-    assert (new["id"] in kept[0], new["key"].split("_", 2)[2] in kept[0]) == (
+    assert len(stored_text) == 1
+    assert (
+        new["id"] in stored_text[0],
+        new["key"].split("_", 2)[2] in stored_text[0],
+    ) == (
         True,
         False,
     )

@@ -13,7 +13,7 @@ SOLID = {
 
 
 @pytest.mark.parametrize(
-    ("descriptors", "size_mm", "points", "level", "due"),
+    ("descriptors", "size_mm", "points", "level", "recommended_by"),
     [
         (SOLID, 15, 4, "TR4", ["ACR-2017", "K-TIRADS-2016", "ATA-2015"]),
         (SOLID, 14.9, 4, "TR4", ["K-TIRADS-2016", "ATA-2015"]),
@@ -42,12 +42,12 @@ SOLID = {
     ],
 )
 def test_points_level_and_advice_are_the_pure_guidelines(
-    descriptors, size_mm, points, level, due
+    descriptors, size_mm, points, level, recommended_by
 ):
     told = assess_descriptors(descriptors, size_mm)
     assert (told.points, told.level) == (points, level)
     assert [item.rule for item in told.advice] == list(FNA_GUIDELINES)
-    assert [row.rule for row in told.advice if row.recommended] == due
+    assert [row.rule for row in told.advice if row.recommended] == recommended_by
     assert {entry.risk for entry in told.advice} == {None}
 
 

@@ -38,8 +38,8 @@ def digest(kind, body, *, method="POST", path="/v1/x", query=b"", piece=1 << 20)
 
     with ThreadPoolExecutor(
         1
-    ) as aside:  # a browser's loop may be running in this thread
-        return aside.submit(asyncio.run, read()).result()
+    ) as ignored:  # a browser's loop may be running in this thread
+        return ignored.submit(asyncio.run, read()).result()
 
 
 PARTS = [(b"image", b"\x89PNG\r\n--lin\r"), (b"size_mm", b"14.5")]
@@ -74,11 +74,11 @@ def test_json_counts_by_what_it_says():
         deep,
         b"",
     ]
-    same, again, *others = (
+    equal_digests, repeat, *different = (
         digest("application/json; charset=utf-8", body) for body in rows
     )
-    assert same == again
-    assert len({same, *others}) == 5
+    assert equal_digests == repeat
+    assert len({equal_digests, *different}) == 5
 
 
 def test_method_address_and_query_count_too():

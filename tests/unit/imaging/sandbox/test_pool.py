@@ -21,8 +21,8 @@ from pydicom import examples
 from shared.errors import Unavailable
 from shared.imaging import (
     EmptyImage,
-    FrameAbsent,
-    ImageBrokeDecoder,
+    FrameMissing,
+    ImageDecoderFailed,
     ImageUnreadable,
     UnsupportedImage,
     decode,
@@ -119,7 +119,7 @@ def test_the_requested_frame_is_decoded(decoders):
         (EmptyImage, b"", None),
         (UnsupportedImage, b"no image at all", None),
         (ImageUnreadable, png(1)[:400], None),
-        (FrameAbsent, png(1), 2),
+        (FrameMissing, png(1), 2),
     ],
 )
 def test_the_pool_raises_the_same_error_as_decode(error, data, frame, decoders):
@@ -184,7 +184,7 @@ def test_an_image_that_crashes_its_processes_is_refused_and_the_next_one_gets_a_
     with ThreadPoolExecutor(1) as pool:
         killing = pool.submit(kill_while_decoding, limited_pool, 2)
         with pytest.raises(
-            ImageBrokeDecoder,
+            ImageDecoderFailed,
             match=r"crash on it\. Other cases are not affected\. Export it",
         ):
             limited_pool.decode(slow)
@@ -206,7 +206,7 @@ def test_an_image_whose_process_is_killed_once_is_decoded_by_another_process(
 def test_a_process_that_hangs_is_ended_and_only_its_image_fails(limited_pool):
     hanging = only_pid(limited_pool)
     os.kill(hanging, signal.SIGSTOP)
-    with pytest.raises(ImageBrokeDecoder, match="longer than 3 s"):
+    with pytest.raises(ImageDecoderFailed, match="longer than 3 s"):
         limited_pool.decode(png(1))
     assert not psutil.pid_exists(hanging)
     assert is_same(limited_pool.decode(png(2)), decode(png(2)))
@@ -216,7 +216,7 @@ def test_an_image_that_needs_too_much_memory_is_refused_and_its_process_is_repla
     limited_pool, huge_image
 ):
     pid_before = only_pid(limited_pool)
-    with pytest.raises(ImageBrokeDecoder, match="more memory"):
+    with pytest.raises(ImageDecoderFailed, match="more memory"):
         limited_pool.decode(huge_image)
     assert only_pid(limited_pool) != pid_before
 

@@ -9,7 +9,7 @@ from shared.errors import InputError, Unavailable
 from shared.imaging import Framing
 from shared.imaging.image import Nodule
 from shared.learning import FeaturesNotFinite, Sample
-from shared.learning.errors import TableLost
+from shared.learning.errors import StoredTableMissing
 from shared.learning.features.cache import NoCache
 from shared.learning.features.extractors import HandcraftedExtractor, NetworkExtractor
 from shared.learning.features.stored_table import CHUNK_ROWS, StoredTable
@@ -172,7 +172,7 @@ def test_a_stored_table_is_restored_unchanged_from_its_chunks(tmp_path):
     np.testing.assert_array_equal(restored.features[0], values)
     assert (restored.samples, restored.digests) == (tuple(stored_samples), ("d",))
     del cache.entries[f"{stored.key}/0/1"]
-    with pytest.raises(TableLost):
+    with pytest.raises(StoredTableMissing):
         stored.restore(stored_samples, cache, tmp_path)
 
 
