@@ -7,13 +7,17 @@ imported inside its functions.
 
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 from pydantic import ValidationError
 from typer.core import TyperCommand, TyperGroup
 
 from shared.errors import SeraError
+
+if TYPE_CHECKING:
+    # Typer keeps the classes of its commands private, so only type checkers import them.
+    from typer._click.core import Command, Context
 
 COMMANDS = {
     "demo": (
@@ -82,7 +86,7 @@ class CommandTable(TyperGroup):
     def list_commands(self, ctx: object) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: object, cmd_name: str) -> Any:
+    def get_command(self, ctx: object, cmd_name: str) -> "Command | None":
         """Return a placeholder with the summary, or None for an unknown name.
 
         `resolve_command` replaces the placeholder.
@@ -91,15 +95,17 @@ class CommandTable(TyperGroup):
             return None
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+    def resolve_command(
+        self, ctx: "Context", args: list[str]
+    ) -> tuple[str | None, "Command | None", list[str]]:
         """Return the name, the loaded command and its arguments."""
         name, placeholder, arguments = super().resolve_command(ctx, args)
         command = load_command(name) if name else placeholder
         return name, command, arguments
 
 
-def load_command(name: str) -> Any:
-    """Import a command. Its class is private to Typer."""
+def load_command(name: str) -> "Command":
+    """Import a command."""
     command = typer.main.get_command(import_module(f"cli.commands.{name}").app)
     command.name = name
     return command

@@ -4,12 +4,12 @@ readable sentence.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict, Unpack, cast
 from uuid import uuid4
 
 import httpx2
@@ -39,6 +39,30 @@ INTERRUPTED_REQUEST_ERRORS = (
     httpx2.RemoteProtocolError,
 )
 """The server accepted the connection, but nobody knows whether the request was handled."""
+JsonObject: TypeAlias = dict[str, Any]
+QueryValue: TypeAlias = str | int | float | None
+FilePart: TypeAlias = tuple[str, bytes] | tuple[str, bytes, str]
+"""Name, content and perhaps media type of an uploaded file."""
+
+
+class RequestBody(TypedDict, total=False):
+    """A request's body as httpx2 takes it: `json`, or `data` and `files`."""
+
+    json: object
+    data: Mapping[str, object]
+    files: Mapping[str, FilePart] | Sequence[tuple[str, FilePart]]
+
+
+class RequestParts(RequestBody, total=False):
+    """A request's body and query."""
+
+    params: Mapping[str, QueryValue]
+
+
+class RequestWithHeaders(RequestParts, total=False):
+    """A request's body, query and headers."""
+
+    headers: Mapping[str, str]
 
 
 class ApiProblem(SeraError):
@@ -101,8 +125,14 @@ class ApiClient:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def get(self, path: str, **parameters: Any) -> Any:
-        return self._request_with_restarts("GET", path, params=parameters)
+    def get(self, path: str, **parameters: QueryValue) -> JsonObject:
+        answer = self._request_with_restarts("GET", path, params=parameters)
+        return cast(JsonObject, answer)
+
+    def get_list(self, path: str, **parameters: QueryValue) -> list[JsonObject]:
+        """Like `get`, for the addresses that answer with a list of objects."""
+        answer = self._request_with_restarts("GET", path, params=parameters)
+        return cast(list[JsonObject], answer)
 
     def fetch_etag(self, path: str) -> str | None:
         """Return the current ETag of a resource, for a write that must not
@@ -111,29 +141,36 @@ class ApiClient:
         self._request_with_restarts("GET", path)
         return self._etag
 
-    def post(self, path: str, *, etag: str | None = None, **body: Any) -> Any:
+    def post(self, path: str, *, etag: str | None = None, **body: Unpack[RequestBody]) -> JsonObject:
         """Send `body` as httpx2 takes it: `json=`, or `data=` and `files=`."""
         return self._write("POST", path, etag, **body)
 
-    def put(self, path: str, *, etag: str | None = None, **body: Any) -> Any:
+    def put(self, path: str, *, etag: str | None = None, **body: Unpack[RequestBody]) -> JsonObject:
         return self._write("PUT", path, etag, **body)
 
-    def patch(self, path: str, *, etag: str | None = None, **body: Any) -> Any:
+    def patch(self, path: str, *, etag: str | None = None, **body: Unpack[RequestBody]) -> JsonObject:
         return self._write("PATCH", path, etag, **body)
 
-    def delete(self, path: str, *, etag: str | None = None, **parameters: Any) -> Any:
+    def delete(
+        self, path: str, *, etag: str | None = None, **parameters: QueryValue
+    ) -> JsonObject:
         return self._write("DELETE", path, etag, params=parameters)
 
-    def _write(self, method: str, path: str, etag: str | None, **request: Any) -> Any:
+    def _write(
+        self, method: str, path: str, etag: str | None, **parts: Unpack[RequestParts]
+    ) -> JsonObject:
         """Send a write with its own idempotency key, so that a repetition takes
         effect only once.
         """
         headers = {"Idempotency-Key": str(uuid4())}
         if etag:
             headers["If-Match"] = etag
-        return self._request_with_restarts(method, path, headers=headers, **request)
+        answer = self._request_with_restarts(method, path, headers=headers, **parts)
+        return cast(JsonObject, answer)
 
-    def _request_with_restarts(self, method: str, path: str, **request: Any) -> Any:
+    def _request_with_restarts(
+        self, method: str, path: str, **request: Unpack[RequestWithHeaders]
+    ) -> object:
         started = time.monotonic()
         while True:
             try:
@@ -144,7 +181,9 @@ class ApiClient:
                     raise
             time.sleep(RETRY_PAUSE_S)
 
-    def _request(self, method: str, path: str, **request: Any) -> Any:
+    def _request(
+        self, method: str, path: str, **request: Unpack[RequestWithHeaders]
+    ) -> object:
         response = self._send_with_retry_after(method, path, **request)
         body = _parse_json(response)
         self._has_answered = True
@@ -156,7 +195,7 @@ class ApiClient:
         raise NotSera(url=self.url, status=response.status_code)
 
     def _send_with_retry_after(
-        self, method: str, path: str, **request: Any
+        self, method: str, path: str, **request: Unpack[RequestWithHeaders]
     ) -> httpx2.Response:
         """Send a request again while the gateway answers with `Retry-After`.
 
@@ -171,7 +210,7 @@ class ApiClient:
                 return response
             time.sleep(int(retry_after))
 
-    def _send(self, method: str, path: str, **request: Any) -> httpx2.Response:
+    def _send(self, method: str, path: str, **request: Unpack[RequestWithHeaders]) -> httpx2.Response:
         try:
             return self._http.request(method, path, **request)
         except httpx2.TransportError as error:
@@ -180,12 +219,13 @@ class ApiClient:
             raise Unreachable(url=self.url) from error
 
 
-def _parse_json(response: httpx2.Response) -> Any:
+def _parse_json(response: httpx2.Response) -> object:
     """The decoded body, or None if it is not JSON."""
     try:
-        return response.json()
+        body: object = response.json()
     except ValueError:
         return None
+    return body
 
 
 def _retry_timeout_s(response: httpx2.Response) -> float:

@@ -23,7 +23,7 @@ class SeraError(Exception):
         "Something went wrong inside SERA. Report it to your administrator with the request id."
     )
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         add_text(cls.code, cls.text)
 

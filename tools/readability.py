@@ -254,15 +254,15 @@ def print_findings(paths: Sequence[Path]) -> None:
                 if is_private(name):
                     print(f"{file}:{line}: name {name}")
             for node in ast.walk(tree):
-                if is_tuple_assignment(node):
+                if isinstance(node, ast.Assign) and is_tuple_assignment(node):
                     print(f"{file}:{node.lineno}: tuple assignment")
-                if has_many_positional(node):
+                if isinstance(node, ast.Call) and has_many_positional(node):
                     print(
                         f"{file}:{node.lineno}: {len(node.args)} positional arguments"
                     )
-            for number, line in enumerate(source.splitlines(), start=1):
-                if len(line) > MAX_LINE_LENGTH:
-                    print(f"{file}:{number}: {len(line)} characters")
+            for number, text in enumerate(source.splitlines(), start=1):
+                if len(text) > MAX_LINE_LENGTH:
+                    print(f"{file}:{number}: {len(text)} characters")
 
 
 def print_worst(paths: Sequence[Path], count: int) -> None:

@@ -1,7 +1,7 @@
 """`./sera backup`: the ledger and its objects into a folder, while SERA serves."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -23,6 +23,10 @@ from shared.backup.keys import available_keys
 from shared.objects import open_store
 from shared.settings import Settings
 
+if TYPE_CHECKING:
+    # Typer keeps this class private, so only type checkers import it.
+    from typer._click.core import Context
+
 MAKE = "make"
 Folder = Annotated[
     Path, typer.Argument(help="The folder of the backups.", show_default=False)
@@ -32,8 +36,7 @@ Folder = Annotated[
 class MakesByDefault(TyperGroup):
     """`./sera backup FOLDER` makes one; a first word that is a command's name is that command."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """`ctx` is of a class that Typer keeps to itself."""
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
         if args and args[0] not in (*self.commands, *ctx.help_option_names):
             args = [MAKE, *args]
         return super().parse_args(ctx, args)

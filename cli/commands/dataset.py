@@ -18,7 +18,7 @@ from cli.connection import ApiClient, connect
 from cli.output.results import wide_console
 from cli.work.dataset_import import RowOutcome, import_rows
 from shared.domain.datasets.manifest import (
-    MANIFEST,
+    MANIFEST_FILE,
     ManifestInvalid,
     Row,
     read_manifest,
@@ -82,7 +82,7 @@ def import_folder(
     """
     rows = read_manifest(folder)
     if not rows:
-        raise ManifestInvalid(path=folder / MANIFEST, problem="it has no rows")
+        raise ManifestInvalid(path=folder / MANIFEST_FILE, problem="it has no rows")
     with connect(Role.OPERATOR) as api:
         api.post("/v1/datasets", json={"name": name, "synthetic": synthetic})
         outcomes = list(with_progress_bar(import_rows(api, name, rows), len(rows)))
@@ -105,7 +105,7 @@ def import_folder(
 def list_datasets(as_json: AsJson = False) -> None:
     """All datasets, by name."""
     with connect(Role.OPERATOR) as api:
-        datasets = api.get("/v1/datasets")
+        datasets = api.get_list("/v1/datasets")
     if as_json:
         print(json.dumps(datasets, indent=2))
         return
@@ -201,7 +201,7 @@ def versions(name: Name, as_json: AsJson = False) -> None:
     """A dataset's frozen versions, newest first, with what each changed."""
     path = f"/v1/datasets/{name}/versions"
     with connect(Role.OPERATOR) as api:
-        numbers = [listed["number"] for listed in api.get(path)]
+        numbers = [listed["number"] for listed in api.get_list(path)]
         versions = [api.get(f"{path}/{number}") for number in numbers]
     if as_json:
         print(json.dumps(versions, indent=2))

@@ -90,7 +90,7 @@ def show(
 ) -> None:
     """All hospitals, or one with what its settings come to with the live model."""
     with connect(Role.OPERATOR) as api:
-        hospitals = api.get("/v1/hospitals")
+        hospitals = api.get_list("/v1/hospitals")
     hospital = None if name is None else find_hospital(name, hospitals)
     if as_json:
         print(json.dumps(hospital or hospitals, indent=2))
@@ -128,7 +128,7 @@ def change(
     if not changes:
         raise NothingToSet
     with connect(Role.OPERATOR) as api:
-        present = find_hospital(name, api.get("/v1/hospitals"))
+        present = find_hospital(name, api.get_list("/v1/hospitals"))
         hospital = api.patch(
             f"/v1/hospitals/{quote(name, safe='')}",
             etag=f'"{present["tag"]}"',

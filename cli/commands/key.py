@@ -49,7 +49,7 @@ def create(
 def list_keys(as_json: AsJson = False) -> None:
     """Keys without their secrets, newest first."""
     with connect(Role.OPERATOR) as api:
-        show_all(api.get("/v1/keys"), as_json, table)
+        show_all(api.get_list("/v1/keys"), as_json, table)
 
 
 @app.command()

@@ -56,7 +56,7 @@ def models() -> None:
 def list_models(as_json: AsJson = False) -> None:
     """All models, newest first; * marks the live one, ~ the one in the shadow."""
     with connect(Role.OPERATOR) as api:
-        models = api.get("/v1/models")
+        models = api.get_list("/v1/models")
     if as_json:
         print(json.dumps(models, indent=2))
         return
@@ -195,7 +195,7 @@ def shadow(
 def history(as_json: AsJson = False) -> None:
     """What was live when, who made it so and why; newest first."""
     with connect(Role.OPERATOR) as api:
-        promotions = api.get("/v1/promotions")
+        promotions = api.get_list("/v1/promotions")
     if as_json:
         print(json.dumps(promotions, indent=2))
         return
@@ -223,7 +223,7 @@ def find_model(api: ApiClient, reference: str) -> dict[str, Any]:
 
     The search happens here because NAME/VERSION contains a slash and cannot be part of a path.
     """
-    models: list[dict[str, Any]] = api.get("/v1/models")
+    models: list[dict[str, Any]] = api.get_list("/v1/models")
     is_digest_prefix = len(reference) >= MIN_DIGEST_PREFIX
     for model in models:
         if reference in (model_name(model), model["name"]):
@@ -237,7 +237,7 @@ def shadow_digest(api: ApiClient, reference: str | None) -> str:
     """The digest of the named model, else of the model in the shadow."""
     if reference:
         return str(find_model(api, reference)["digest"])
-    for model in api.get("/v1/models"):
+    for model in api.get_list("/v1/models"):
         if model["shadow"]:
             return str(model["digest"])
     raise ShadowNeedsModel

@@ -56,7 +56,7 @@ def create(
 def list_people(as_json: AsJson = False) -> None:
     """Everybody, by name."""
     with connect(Role.OPERATOR) as api:
-        show_all(api.get("/v1/people"), as_json, table)
+        show_all(api.get_list("/v1/people"), as_json, table)
 
 
 @app.command()
@@ -93,7 +93,7 @@ def change_account(name: str, action: str, sentence: str) -> None:
 def find_person_id(api: ApiClient, name: str) -> str:
     """The id of the person with this name (`NobodyByName`)."""
     normalised_name = name.strip().casefold()
-    for person in api.get("/v1/people"):
+    for person in api.get_list("/v1/people"):
         if person["name"] == normalised_name:
             return str(person["id"])
     raise PersonUnknown(name=name)

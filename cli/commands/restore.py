@@ -15,7 +15,7 @@ from cli.output.listing import AsJson, print_result
 from cli.output.progress import PlainProgress
 from cli.work import backups
 from shared.backup import BackupFolder, Manifest, restore
-from shared.backup.keys import FOLDER, plan_keys, save_keys
+from shared.backup.keys import KEYS_FOLDER, plan_keys, save_keys
 from shared.backup.withdrawal_notes import read_export
 from shared.objects import open_store
 from shared.security.audit_signing import own_public_keys
@@ -71,7 +71,7 @@ def restore_backup(
             withdrawn=withdrawn,
             report_progress=progress,
         )
-        save_keys(keys, settings.home / FOLDER)
+        save_keys(keys, settings.home / KEYS_FOLDER)
         trusted = own_public_keys(settings)
         findings = audit_findings.verify_database(engines.database_url, trusted)
     is_whole = findings.is_intact and not restored.lost_objects

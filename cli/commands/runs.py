@@ -39,7 +39,7 @@ def runs() -> None:
 def list_runs(as_json: AsJson = False) -> None:
     """The newest runs."""
     with connect(Role.OPERATOR) as api:
-        found = api.get("/v1/training-runs")
+        found = api.get_list("/v1/training-runs")
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -111,7 +111,7 @@ def resume(run: RunArgument) -> None:
 
 def find_run(api: ApiClient, reference: str) -> str:
     """The id of the newest run that `reference` names: `last`, an id, or the start of one."""
-    for run in api.get("/v1/training-runs", limit=200):
+    for run in api.get_list("/v1/training-runs", limit=200):
         run_id = str(run["run_id"])
         is_id_prefix = len(reference) >= MIN_ID_PREFIX and run_id.startswith(reference)
         if reference == "last" or is_id_prefix:

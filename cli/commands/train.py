@@ -109,7 +109,7 @@ def start_or_find_run(
     if dataset and recipe:
         return request_run(api, dataset, recipe, **options)
     if watch and not dataset and not recipe:
-        newest_runs = api.get("/v1/training-runs", limit=1)
+        newest_runs = api.get_list("/v1/training-runs", limit=1)
         if newest_runs:
             return str(newest_runs[0]["run_id"])
     raise NothingToTrain

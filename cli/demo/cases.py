@@ -93,7 +93,7 @@ def png(phantom: Phantom) -> bytes:
 
 
 def find_live_model(api: ApiClient) -> dict[str, Any] | None:
-    return next((model for model in api.get("/v1/models") if model["live"]), None)
+    return next((model for model in api.get_list("/v1/models") if model["live"]), None)
 
 
 def train_demo_model(api: ApiClient, settings: Settings, console: Console) -> None:

@@ -64,8 +64,8 @@ def to_json(findings: Findings) -> dict[str, Any]:
     return {
         "whole": findings.is_intact,
         "wrong": [_finding_json(finding) for finding in findings.findings],
-        "events": findings.events,
-        "sealed": findings.sealed,
+        "events": findings.event_counts,
+        "sealed": findings.sealed_numbers,
         "keys": findings.keys,
     }
 
@@ -88,11 +88,11 @@ def sentences(findings: Findings, trusted: bool) -> list[str]:
         sentences.append(
             f"And {len(findings.findings) - MAX_SENTENCES} more; all with --json."
         )
-    events = sum(findings.events.values())
-    sealed = sum(findings.sealed.values())
+    events = sum(findings.event_counts.values())
+    sealed = sum(findings.sealed_numbers.values())
     verdict = "is whole" if findings.is_intact else "is NOT whole"
     sentences.append(
-        f"The audit trail {verdict}: {events} events in {len(findings.events)} chains, "
+        f"The audit trail {verdict}: {events} events in {len(findings.event_counts)} chains, "
         f"{sealed} vouched for."
     )
     if sealed < events:

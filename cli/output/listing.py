@@ -23,7 +23,7 @@ def show_all(
         console.print(table(rows))
 
 
-def print_result(as_json: bool, facts: Any, sentences: Iterable[str]) -> None:
+def print_result(as_json: bool, facts: object, sentences: Iterable[str]) -> None:
     """Print facts as JSON, or sentences line by line."""
     if as_json:
         print(json.dumps(facts, indent=2, default=str))

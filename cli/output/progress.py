@@ -16,7 +16,7 @@ SPEED_WINDOW_S = 600.0
 
 
 class StageProgress:
-    """Implements `shared.learning.Progress` on a console: a bar and the
+    """Implements `shared.learning.ProgressCallback` on a console: a bar and the
     remaining time per stage.
     """
 

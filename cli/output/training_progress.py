@@ -37,7 +37,7 @@ def poll_run(
     run = {"state": None}
     while run["state"] not in ENDED:
         run = api.get(f"/v1/training-runs/{run_id}")
-        events = api.get(f"/v1/training-runs/{run_id}/log", after=last_event_id)
+        events = api.get_list(f"/v1/training-runs/{run_id}/log", after=last_event_id)
         if events:
             last_event_id = events[-1]["id"]
         yield run, events

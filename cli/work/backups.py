@@ -11,7 +11,7 @@ from deploy.local.errors import StackNotRunning
 from deploy.local.home import Home
 from deploy.local.state import StackState
 from shared.backup import CreatedBackup, Manifest, RestoreResult, VerificationResult
-from shared.backup.keys import COSTS, NAMES
+from shared.backup.keys import LOSS_TEXTS, SETTING_BY_KEY_FILE
 from shared.backup.objects import CopyResult
 from shared.domain.audit.verification import Findings
 from shared.errors import SeraError
@@ -82,7 +82,7 @@ def backup_sentences(backup: CreatedBackup) -> list[str]:
     rows = sum(part.rows for part in manifest.tables.values())
     sentences = [
         f"The backup {backup.name} is whole: {rows} rows of {manifest.at:%Y-%m-%d %H:%M:%S} UTC, "
-        f"{manifest.objects.count} objects, {copied.new} of them new "
+        f"{manifest.objects.count} objects, {copied.new_count} of them new "
         f"({copied.new_bytes / MIB:.1f} MiB)."
     ]
     if manifest.let_go:
@@ -114,7 +114,7 @@ def _keys_sentence(manifest: Manifest) -> str:
         "The keys that seal the audit trail and that authenticators' secrets lie under are "
         "not in it."
     )
-    absent_keys = [name for name in NAMES if name not in manifest.keys]
+    absent_keys = [name for name in SETTING_BY_KEY_FILE if name not in manifest.keys]
     if absent_keys:
         sentence += (
             f" Nor are {' and '.join(absent_keys)} on this machine: keep a copy from where "
@@ -151,20 +151,20 @@ def restore_sentences(
 ) -> list[str]:
     manifest = restored.manifest
     sentences = [
-        f"Restored from {restored.name}: {restored.rows} rows as they were on "
-        f"{manifest.at:%Y-%m-%d %H:%M:%S} UTC, and {restored.objects} objects, all read "
+        f"Restored from {restored.name}: {restored.row_count} rows as they were on "
+        f"{manifest.at:%Y-%m-%d %H:%M:%S} UTC, and {restored.object_count} objects, all read "
         "back."
     ]
-    if restored.migrated_to != manifest.schema_revision:
+    if restored.schema_revision != manifest.schema_revision:
         sentences.append(
             f"The schema was brought from {manifest.schema_revision} to "
-            f"{restored.migrated_to}."
+            f"{restored.schema_revision}."
         )
     if restored.lost_objects:
         sentences.append(_missing_objects(restored.lost_objects))
     sentences += audit_sentences(findings, trusted)
     sentences.append(_withdrawals_sentence(restored))
-    sentences += [f"{name} is not here: {COSTS[name]}." for name in missing_keys]
+    sentences += [f"{name} is not here: {LOSS_TEXTS[name]}." for name in missing_keys]
     sentences.append(
         "What happened after the backup is not in it: tell the hospitals from when, so "
         "that they send again. Everybody signs in anew; look through `./sera person list` "
@@ -174,10 +174,10 @@ def restore_sentences(
 
 
 def _withdrawals_sentence(restored: RestoreResult) -> str:
-    known_until = restored.known_at or "the backup"
+    known_until = restored.withdrawals_known_at or "the backup"
     return (
-        f"{restored.erased} cases that were erased after the backup are erased again, "
-        f"{restored.revoked} keys revoked. That is all that is known up to {known_until}. "
+        f"{restored.erased_count} cases that were erased after the backup are erased again, "
+        f"{restored.revoked_count} keys revoked. That is all that is known up to {known_until}. "
         "What was erased later no backup knows: ask the hospitals, or restore with "
         "--erased and an export of the audit trail from after that."
     )
@@ -204,12 +204,12 @@ def verification_json(verification: VerificationResult) -> dict[str, Any]:
 def restore_json(restored: RestoreResult) -> dict[str, Any]:
     return {
         "name": restored.name,
-        "rows": restored.rows,
-        "migrated_to": restored.migrated_to,
-        "erased": restored.erased,
-        "revoked": restored.revoked,
-        "known_at": restored.known_at,
-        "objects": restored.objects,
+        "rows": restored.row_count,
+        "migrated_to": restored.schema_revision,
+        "erased": restored.erased_count,
+        "revoked": restored.revoked_count,
+        "known_at": restored.withdrawals_known_at,
+        "objects": restored.object_count,
         "lost": restored.lost_objects,
         **_copied_json(restored.copy_result),
         "manifest": _manifest_json(restored.manifest),
@@ -217,7 +217,7 @@ def restore_json(restored: RestoreResult) -> dict[str, Any]:
 
 
 def _copied_json(copied: CopyResult) -> dict[str, int]:
-    return {"objects_new": copied.new, "objects_there": copied.existing}
+    return {"objects_new": copied.new_count, "objects_there": copied.existing_count}
 
 
 def _manifest_json(manifest: Manifest) -> dict[str, Any]:

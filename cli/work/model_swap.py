@@ -56,7 +56,7 @@ def wait_for_workers(
     deadline = time.monotonic() + wait_s
     with console.status("Waiting for the workers to load and prove it ..."):
         while True:
-            report = report_of_workers(api.get("/v1/workers"), digest)
+            report = report_of_workers(api.get_list("/v1/workers"), digest)
             if not report.waiting or time.monotonic() > deadline:
                 return report
             time.sleep(POLL_S)

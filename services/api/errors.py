@@ -1,6 +1,6 @@
 """Answers every error as `application/problem+json` (RFC 9457) with a code and the next step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -64,16 +64,17 @@ def problem_response(
     detail: LocalizedText,
     retryable: bool = False,
     retry_after_s: object = 1,
-    **extensions: Any,
+    extensions: Mapping[str, object] | None = None,
 ) -> JSONResponse:
     """A problem of RFC 9457; `extensions` become further members of its JSON."""
     REFUSALS.labels(code).inc()
-    body = {
+    body: dict[str, object] = {
         "type": f"urn:sera:problem:{code}",
         "code": code,
         "status": status,
         "detail": detail.text,
         "retryable": retryable,
+        **(extensions or {}),
     }
     headers = locales.language_headers(detail.language)
     if status == 401:
@@ -81,7 +82,7 @@ def problem_response(
     elif retryable:
         headers["Retry-After"] = str(retry_after_s)
     return JSONResponse(
-        body | extensions,
+        body,
         status_code=status,
         headers=headers,
         media_type="application/problem+json",
@@ -132,7 +133,7 @@ def install(app: FastAPI) -> None:
         summary = validation_summary(error.errors())
         english = f"The request cannot be used: {summary}. Correct and resend."
         detail = locales.sentence("invalid-request", {"fields": summary}, english)
-        return problem_response(422, "invalid-request", detail, errors=fields)
+        return problem_response(422, "invalid-request", detail, extensions={"errors": fields})
 
     @app.exception_handler(OSError)
     def disk_error(request: Request, error: OSError) -> JSONResponse:

@@ -58,6 +58,7 @@ from shared.learning import (
     tuning_keys,
 )
 from shared.learning.errors import NoReadableImages
+from shared.learning.features.extractors import Extractor
 from shared.ledger import SystemSession
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.datasets.versions import check_usable
@@ -161,7 +162,7 @@ class StepRunner:
             feature_cache=self._feature_cache,
             policy=tools.policy,
         )
-        self._extractors: dict[FeatureSet, Any] = {}
+        self._extractors: dict[FeatureSet, Extractor] = {}
         self._report: ProgressCallback = ignore_progress
         self._context: TrainingContext | None = None
 
@@ -405,7 +406,7 @@ class StepRunner:
             list(self._inputs.images), self._objects, recipe_framing(self._recipe)
         )
 
-    def _extractor(self, features: FeatureSet) -> Any:
+    def _extractor(self, features: FeatureSet) -> Extractor:
         if features not in self._extractors:
             self._extractors[features] = build_extractor(
                 features,

@@ -29,7 +29,7 @@ class StoredFits:
     def __init__(self, cache: StoredFeatures) -> None:
         self._cache = cache
 
-    def get(self, key: str) -> tuple[dict[str, Any], Any] | None:
+    def get(self, key: str) -> tuple[dict[str, Any], object] | None:
         """Settings and classifier, or None. Raises BundleUnreadable, UntrustedType."""
         entry = self._cache.get(key)
         if entry is None:
@@ -37,6 +37,6 @@ class StoredFits:
         settings_line, _, classifier = entry.partition(b"\n")
         return json.loads(settings_line), load_classifier(classifier, key)
 
-    def put(self, key: str, settings: dict[str, Any], model: Any) -> None:
+    def put(self, key: str, settings: dict[str, Any], model: object) -> None:
         settings_line = json.dumps(settings).encode()
         self._cache.put(key, settings_line + b"\n" + dump_classifier(model))

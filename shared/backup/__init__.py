@@ -4,7 +4,7 @@ All backups are in one folder, which stores each object once.
 """
 
 from shared.backup.create import CreatedBackup, Source, create_backup
-from shared.backup.folder import BackupFolder, NoBackup
+from shared.backup.folder import BackupFolder, BackupNotFound
 from shared.backup.keys import KeysMissing
 from shared.backup.manifest import Manifest
 from shared.backup.pruning import prune
@@ -17,7 +17,7 @@ __all__ = [
     "CreatedBackup",
     "KeysMissing",
     "Manifest",
-    "NoBackup",
+    "BackupNotFound",
     "RestoreResult",
     "Source",
     "VerificationResult",

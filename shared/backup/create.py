@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shared.backup.files import file_part, open_compressed, read_lines
 from shared.backup.folder import BackupFolder
-from shared.backup.keys import FOLDER, fingerprints, save_keys
+from shared.backup.keys import KEYS_FOLDER, fingerprints, save_keys
 from shared.backup.manifest import Manifest, ObjectsPart, TablePart
 from shared.backup.objects import (
     CopyResult,
@@ -26,8 +26,8 @@ from shared.ledger.backup.snapshot import Snapshot, released_objects, snapshot
 from shared.objects import ObjectStore
 from shared.version import VERSION
 
-LEDGER = "ledger"
-OBJECTS = "objects.gz"
+LEDGER_FOLDER = "ledger"
+OBJECT_LIST_FILE = "objects.gz"
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ def create_backup(
             exists=stored_hashes.__contains__,
         )
         released: set[str] = set()
-        if copy_result.missing:
-            released = released_objects(source.database_url, copy_result.missing)
-        missing = [sha256 for sha256 in copy_result.missing if sha256 not in released]
+        if copy_result.missing_objects:
+            released = released_objects(source.database_url, copy_result.missing_objects)
+        missing = [sha256 for sha256 in copy_result.missing_objects if sha256 not in released]
         listed_hashes = sorted(set(hashes) - released)
-        objects_part = write_object_list(draft, listed_hashes, copy_result.new)
+        objects_part = write_object_list(draft, listed_hashes, copy_result.new_count)
         if with_keys:
-            save_keys(source.keys, draft / FOLDER)
+            save_keys(source.keys, draft / KEYS_FOLDER)
         manifest = Manifest(
             sera=VERSION,
             tables=tables,
@@ -103,11 +103,11 @@ def create_backup(
 
 def read_object_hashes(folder: Path) -> list[str]:
     """The hashes of a backup's objects."""
-    return read_lines(folder / OBJECTS)
+    return read_lines(folder / OBJECT_LIST_FILE)
 
 
 def write_object_list(draft: Path, hashes: list[str], count_new: int) -> ObjectsPart:
-    path = draft / OBJECTS
+    path = draft / OBJECT_LIST_FILE
     with open_compressed(path) as stream:
         stream.writelines(f"{sha256}\n".encode() for sha256 in hashes)
     part = file_part(path)
@@ -128,11 +128,11 @@ def _ledger_facts(moment: Snapshot) -> dict[str, object]:
 def _write_tables(
     moment: Snapshot, draft: Path, report_progress: ProgressCallback
 ) -> dict[str, TablePart]:
-    (draft / LEDGER).mkdir()
+    (draft / LEDGER_FOLDER).mkdir()
     tables = moment.tables()
     parts = {}
     for number, (name, columns) in enumerate(tables.items(), start=1):
-        path = draft / LEDGER / f"{name}.gz"
+        path = draft / LEDGER_FOLDER / f"{name}.gz"
         with open_compressed(path) as stream:
             rows = moment.copy(name, columns, stream)
         part = file_part(path)

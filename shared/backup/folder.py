@@ -24,13 +24,13 @@ from shared.errors import SeraError
 from shared.objects import ObjectStore, open_store
 
 BACKUP_NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
-DRAFT = ".draft"
-REMOVED = ".old"
-LOCK = ".lock"
-WITHDRAWN = "withdrawn.json"
+DRAFT_FOLDER = ".draft"
+REMOVED_FOLDER = ".old"
+LOCK_FILE = ".lock"
+WITHDRAWALS_FILE = "withdrawn.json"
 
 
-class NoBackup(SeraError):
+class BackupNotFound(SeraError):
     code = "no-backup"
     text = (
         "There is no whole backup {name} in {place}. Name the folder that was given to `./sera "
@@ -38,7 +38,7 @@ class NoBackup(SeraError):
     )
 
 
-class PlaceOpen(SeraError):
+class BackupFolderExposed(SeraError):
     code = "backup-place-open"
     text = (
         "{place} may be entered by every user of this machine, and a backup holds all that SERA "
@@ -46,14 +46,14 @@ class PlaceOpen(SeraError):
     )
 
 
-class PlaceBusy(SeraError):
+class BackupFolderBusy(SeraError):
     code = "backup-place-busy"
     text = (
         "Another backup is being made in {place}. Wait for it to end, then begin again."
     )
 
 
-class PlaceUnwritable(SeraError):
+class BackupFolderUnwritable(SeraError):
     code = "backup-place-unwritable"
     text = (
         "No backup can be kept in {place} ({problem}). Name a folder on a disk that you may write "
@@ -73,7 +73,7 @@ class BackupFolder:
 
     @property
     def withdrawals_file(self) -> Path:
-        return self.root / WITHDRAWN
+        return self.root / WITHDRAWALS_FILE
 
     def backup_names(self) -> list[str]:
         """The names of the complete backups, the oldest first."""
@@ -89,7 +89,7 @@ class BackupFolder:
         """The folder of the backup with this name, or of the newest one. Raises NoBackup."""
         names = self.backup_names()
         if not names or (name and name not in names):
-            raise NoBackup(name=name or "", place=self.root)
+            raise BackupNotFound(name=name or "", place=self.root)
         return self.root / (name or names[-1])
 
     @contextmanager
@@ -102,7 +102,7 @@ class BackupFolder:
         previous_umask = os.umask(0o077)
         try:
             with self._lock_file():
-                for name in (DRAFT, REMOVED):
+                for name in (DRAFT_FOLDER, REMOVED_FOLDER):
                     shutil.rmtree(self.root / name, ignore_errors=True)
                 yield
         finally:
@@ -111,7 +111,7 @@ class BackupFolder:
     @contextmanager
     def draft(self) -> Iterator[Path]:
         """A folder to fill. It is removed afterwards unless `finish_draft` renamed it."""
-        path = self.root / DRAFT
+        path = self.root / DRAFT_FOLDER
         path.mkdir()
         try:
             yield path
@@ -130,7 +130,7 @@ class BackupFolder:
 
     def remove_backup(self, name: str) -> None:
         """Rename the backup, then delete it, so that a half deleted one does not look complete."""
-        removed = self.backup_folder(name).rename(self.root / REMOVED)
+        removed = self.backup_folder(name).rename(self.root / REMOVED_FOLDER)
         shutil.rmtree(removed)
 
     def object_hashes(self) -> Iterator[str]:
@@ -143,17 +143,17 @@ class BackupFolder:
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(
-                self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+                self.root / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
         except OSError as error:
-            raise PlaceUnwritable(place=self.root, problem=error.strerror) from error
+            raise BackupFolderUnwritable(place=self.root, problem=error.strerror) from error
         try:
             if stat.S_IMODE(self.root.stat().st_mode) & stat.S_IRWXO:
-                raise PlaceOpen(place=self.root)
+                raise BackupFolderExposed(place=self.root)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
         except BlockingIOError as error:
-            raise PlaceBusy(place=self.root) from error
+            raise BackupFolderBusy(place=self.root) from error
         finally:
             os.close(lock)
 

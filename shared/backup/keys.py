@@ -14,10 +14,10 @@ from shared.errors import SeraError
 from shared.security.key_files import decode_key
 from shared.settings import Settings
 
-FOLDER = "keys"
-NAMES = {"audit-ed25519": "audit_key", "people-aes": "people_key"}
+KEYS_FOLDER = "keys"
+SETTING_BY_KEY_FILE = {"audit-ed25519": "audit_key", "people-aes": "people_key"}
 """The file in $SERA_HOME/keys, and the setting that replaces it."""
-COSTS = {
+LOSS_TEXTS = {
     "audit-ed25519": "the audit trail goes on under a new key",
     "people-aes": "whoever has an authenticator needs a reset",
 }
@@ -34,7 +34,7 @@ class KeysMissing(SeraError):
 
 def available_keys(settings: Settings) -> dict[str, str]:
     """The keys of this installation, by the name of their file."""
-    texts = {name: _key_text(settings, name) for name in NAMES}
+    texts = {name: _key_text(settings, name) for name in SETTING_BY_KEY_FILE}
     return {name: text for name, text in texts.items() if text}
 
 
@@ -54,7 +54,7 @@ def save_keys(keys: dict[str, str], folder: Path) -> None:
 
 def read_saved_keys(folder: Path) -> dict[str, str]:
     return {
-        name: (folder / name).read_text() for name in NAMES if (folder / name).is_file()
+        name: (folder / name).read_text() for name in SETTING_BY_KEY_FILE if (folder / name).is_file()
     }
 
 
@@ -70,21 +70,21 @@ def plan_keys(
     absent = [name for name, digest in required.items() if present.get(name) != digest]
     restorable = {
         name: text
-        for name, text in read_saved_keys(backup / FOLDER).items()
+        for name, text in read_saved_keys(backup / KEYS_FOLDER).items()
         if name in absent and name not in present
     }
     missing = [name for name in absent if name not in restorable]
     if missing and not allow_missing:
-        costs = "; ".join(COSTS[name] for name in missing)
+        costs = "; ".join(LOSS_TEXTS[name] for name in missing)
         raise KeysMissing(
-            names=" and ".join(missing), folder=settings.home / FOLDER, costs=costs
+            names=" and ".join(missing), folder=settings.home / KEYS_FOLDER, costs=costs
         )
     return restorable, missing
 
 
 def _key_text(settings: Settings, name: str) -> str | None:
-    setting: SecretStr | None = getattr(settings, NAMES[name])
+    setting: SecretStr | None = getattr(settings, SETTING_BY_KEY_FILE[name])
     if setting:
         return setting.get_secret_value()
-    path = settings.home / FOLDER / name
+    path = settings.home / KEYS_FOLDER / name
     return path.read_text() if path.is_file() else None

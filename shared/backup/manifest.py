@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from shared.errors import SeraError
 
 FORMAT = 1
-MANIFEST = "manifest.json"
+MANIFEST_FILE = "manifest.json"
 NAME_DIGITS = 12
 
 
@@ -68,7 +68,7 @@ class Manifest(_Part):
     def write(self, folder: Path) -> str:
         """Returns the digest."""
         text = self.model_dump_json(indent=2).encode()
-        (folder / MANIFEST).write_bytes(text)
+        (folder / MANIFEST_FILE).write_bytes(text)
         return hashlib.sha256(text).hexdigest()
 
     def backup_name(self, digest: str) -> str:
@@ -80,7 +80,7 @@ class Manifest(_Part):
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
         """Raises BackupUnreadable, also if the manifest's hash is not in the folder's name."""
-        path = folder / MANIFEST
+        path = folder / MANIFEST_FILE
         try:
             text = path.read_bytes()
             manifest = cls.model_validate_json(text)

@@ -29,10 +29,10 @@ class CopyResult:
     source.
     """
 
-    new: int = 0
+    new_count: int = 0
     new_bytes: int = 0
-    existing: int = 0
-    missing: list[str] = field(default_factory=list)
+    existing_count: int = 0
+    missing_objects: list[str] = field(default_factory=list)
 
 
 def with_model_files(
@@ -56,7 +56,7 @@ def copy_objects(
     result = CopyResult()
     for sha256 in _with_progress(hashes, "objects", report_progress):
         if exists(sha256):
-            result.existing += 1
+            result.existing_count += 1
         else:
             _copy(sha256, source, target, result)
     return result
@@ -102,11 +102,11 @@ def _copy(
         try:
             size = source.copy_to(sha256, spool)
         except (ObjectMissing, ObjectCorrupt):
-            result.missing.append(sha256)
+            result.missing_objects.append(sha256)
             return
         spool.seek(0)
         target.put(spool, overwrite=True)
-    result.new += 1
+    result.new_count += 1
     result.new_bytes += size
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.backup.create import LEDGER
+from shared.backup.create import LEDGER_FOLDER
 from shared.backup.files import open_decompressed
 from shared.backup.folder import BackupFolder
 from shared.backup.manifest import Manifest
@@ -55,12 +55,12 @@ class RestoreResult:
 
     name: str
     manifest: Manifest
-    rows: int
-    migrated_to: str
-    erased: int
-    revoked: int
-    known_at: str
-    objects: int
+    row_count: int
+    schema_revision: str
+    erased_count: int
+    revoked_count: int
+    withdrawals_known_at: str
+    object_count: int
     copy_result: CopyResult
     lost_objects: list[str]
 
@@ -102,12 +102,12 @@ def restore(
     return RestoreResult(
         name=folder.name,
         manifest=manifest,
-        rows=rows,
-        migrated_to=head(),
-        erased=erased,
-        revoked=revoked,
-        known_at=withdrawals.known_at,
-        objects=len(hashes),
+        row_count=rows,
+        schema_revision=head(),
+        erased_count=erased,
+        revoked_count=revoked,
+        withdrawals_known_at=withdrawals.known_at,
+        object_count=len(hashes),
         copy_result=copy_result,
         lost_objects=_repair(damaged, backups, objects, report_progress),
     )
@@ -141,7 +141,7 @@ def _load_rows(
         names = [name for name in table_names if name in manifest.tables]
         for number, name in enumerate(names, start=1):
             part = manifest.tables[name]
-            with open_decompressed(folder / LEDGER / f"{name}.gz") as stream:
+            with open_decompressed(folder / LEDGER_FOLDER / f"{name}.gz") as stream:
                 loaded = target.load(name, part.columns, stream)
             if loaded != part.rows:
                 raise RestoreDiffers(what=f"The table {name}", name=folder.name)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.backup.create import LEDGER, OBJECTS, read_object_hashes
+from shared.backup.create import LEDGER_FOLDER, OBJECT_LIST_FILE, read_object_hashes
 from shared.backup.files import file_part
 from shared.backup.folder import BackupFolder
 from shared.backup.manifest import FilePart, Manifest
@@ -37,7 +37,7 @@ def verify_backup(
     manifest = Manifest.read(folder)
     bad_files = damaged_files(folder, manifest)
     hashes: list[str] = []
-    if OBJECTS not in bad_files:
+    if OBJECT_LIST_FILE not in bad_files:
         hashes = sorted(set(read_object_hashes(folder)) - set(manifest.missing))
     bad_objects = damaged_objects(
         hashes,
@@ -56,9 +56,9 @@ def verify_backup(
 def damaged_files(folder: Path, manifest: Manifest) -> list[str]:
     """Files of the backup that do not match its manifest."""
     parts: dict[str, FilePart] = {
-        f"{LEDGER}/{name}.gz": part for name, part in manifest.tables.items()
+        f"{LEDGER_FOLDER}/{name}.gz": part for name, part in manifest.tables.items()
     }
-    parts[OBJECTS] = manifest.objects
+    parts[OBJECT_LIST_FILE] = manifest.objects
     return [path for path, part in parts.items() if not _matches(folder / path, part)]
 
 

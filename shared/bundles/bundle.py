@@ -32,14 +32,16 @@ class Bundle:
         return self.manifest.prevalence
 
     def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
-        """One prediction for each nodule. Raises the error of the first unreadable nodule."""
+        """Return one prediction for each nodule. Raises the error of the first unreadable nodule."""
         return self.model.predict(nodules)
 
     def predict_each(
         self, nodules: Sequence[Nodule | SeraError]
     ) -> list[Prediction | SeraError]:
-        """For each nodule its prediction or its error; the other nodules do not fail.
+        """Return the prediction or the error of each nodule.
 
-        An error in the place of a nodule is returned unchanged.
+        An error of one nodule does not affect the other nodules.
+
+        If an entry of `nodules` is already an error, it is returned unchanged.
         """
         return self.model.predict_each(nodules)

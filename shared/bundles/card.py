@@ -51,7 +51,7 @@ NO_PRETRAINED_WEIGHTS = {"from": "none: trained from nothing", "licence": "none 
 
 
 def model_card(bundle: Bundle) -> dict[str, Any]:
-    """The facts about a model for a reader, a hospital or a regulator, as JSON values.
+    """Return the facts about a model for a reader, a hospital or a regulator, as JSON values.
 
     The ledger fills `stored`: a bundle knows neither its number there, nor whether it is live.
     """
@@ -168,7 +168,7 @@ def _weights_origin(weights: WeightsSource | None) -> dict[str, str]:
 
 
 def _tuning(recipe: Recipe) -> dict[str, Any] | None:
-    """How networks were trained on the training images; None if none was."""
+    """Return how networks were trained on the training images, or None if none was."""
     plan = recipe.tuning
     if plan is None or not _has_tuned_network(recipe):
         return None
@@ -227,7 +227,7 @@ def _performance(bundle: Bundle) -> dict[str, Any]:
 
 
 def _auc(metrics: Mapping[str, float]) -> dict[str, Any]:
-    """The AUC with its interval.
+    """Return the AUC with its interval.
 
     If the classes do not overlap, DeLong's variance is 0 and there is no interval.
     """
@@ -245,7 +245,7 @@ def _auc(metrics: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _known_patients(bundle: Bundle) -> str:
-    """The part of `VALIDATION_METHOD` that says for how many images the patient is known."""
+    """Return the part of `VALIDATION_METHOD` that says for how many images the patient is known."""
     training = bundle.manifest.training
     if training.patients == 0:
         return NO_KNOWN_PATIENTS
@@ -255,7 +255,7 @@ def _known_patients(bundle: Bundle) -> str:
 def _rates(
     metrics: Mapping[str, float], table: ConfusionTable | None
 ) -> dict[str, Any]:
-    """Rates at Youden's cut-off; only their values for bundles that store no counts."""
+    """Return the rates at Youden's cut-off; only their values for bundles that store no counts."""
     if table:
         return {str(rate): table.proportion(rate).to_json() for rate in RATES}
     return {

@@ -34,7 +34,7 @@ Arrays = Mapping[str, NDArray[np.float64]]
 
 
 def pack(evidence: Evidence) -> bytes:
-    """The reference quantiles and the conformal calibration scores of both classes, as a file."""
+    """Pack the reference quantiles and the conformal scores of both classes into a file."""
     reference = evidence.reference
     arrays = {
         "score": reference.score,
@@ -49,7 +49,7 @@ def pack(evidence: Evidence) -> bytes:
 
 
 def evidence_entry(evidence: Evidence) -> EvidenceEntry:
-    """The part of the evidence that the manifest holds."""
+    """Return the part of the evidence that the manifest holds."""
     return EvidenceEntry(
         file=EVIDENCE_FILE,
         operating_points=tuple(map(_point_entry, evidence.operating_points)),
@@ -59,7 +59,7 @@ def evidence_entry(evidence: Evidence) -> EvidenceEntry:
 
 
 def unpack(entry: EvidenceEntry, arrays: Arrays) -> Evidence:
-    """The evidence from its manifest entry and its arrays. Raises `BundleUnreadable`."""
+    """Return the evidence from its manifest entry and its arrays. Raises `BundleUnreadable`."""
     missing = set(ARRAY_NAMES) - set(arrays)
     if missing:
         raise BundleUnreadable(

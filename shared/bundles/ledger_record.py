@@ -8,7 +8,8 @@ from shared.statistics import ConfusionTable, Measure
 
 
 def reference_record(bundle: Bundle) -> dict[str, Any] | None:
-    """JSON values for the column `models.reference`; None for a bundle that holds no evidence.
+    """Return JSON values for the column `models.reference`, or None if the bundle holds no
+    evidence.
 
     `quantiles` are taken at the fractions in `fractions`. They cover `score`, `risk`, `strangeness`
     (the novelty score), and `embedding`, which has a list for each component. `risk` holds at
@@ -39,7 +40,7 @@ def reference_record(bundle: Bundle) -> dict[str, Any] | None:
 
 
 def confusion_table(bundle: Bundle) -> ConfusionTable | None:
-    """Out-of-fold counts at Youden's cut-off; None for bundles that store no counts.
+    """Return the out-of-fold counts at Youden's cut-off; None for bundles that store no counts.
 
     The cut-off of each fold comes from the other folds.
     """
@@ -55,7 +56,10 @@ def confusion_table(bundle: Bundle) -> ConfusionTable | None:
 
 
 def youden_record(bundle: Bundle) -> dict[str, Any]:
-    """Youden's cut-off, with its sensitivity and specificity where the bundle stores counts."""
+    """Return Youden's cut-off.
+
+    Its sensitivity and specificity are included if the bundle stores counts.
+    """
     record: dict[str, Any] = {"cutoff": bundle.model.cutoff}
     table = confusion_table(bundle)
     if table is not None:

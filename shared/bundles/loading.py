@@ -119,7 +119,7 @@ class _BundleFiles:
         return _verified(content, self.entries[path], path)
 
     def arrays(self, path: str) -> dict[str, NDArray[Any]]:
-        """The arrays of a safetensors file, with the types that the file states."""
+        """Return the arrays of a safetensors file, with the types that the file states."""
         return self._parse(path, safetensors.numpy.load)
 
     def tensors(self, path: str) -> dict[str, Tensor]:
@@ -140,7 +140,7 @@ def _read_manifest(folder: Path) -> bytes:
 
 
 def _verified(content: bytes, entry: FileEntry, path: str) -> bytes:
-    """The same content. Raises `BundleTampered` if size or hash differ from the entry."""
+    """Return the same content. Raises `BundleTampered` if size or hash differ from the entry."""
     if len(content) != entry.size or sha256(content) != entry.sha256:
         raise BundleTampered(part=path)
     return content
@@ -180,7 +180,7 @@ def _extractor(
     files: _BundleFiles,
     engine: Engine,
 ) -> Extractor:
-    """The extractor of the recipe's feature set of this index."""
+    """Return the extractor of the recipe's feature set of this index."""
     features = recipe.features[index]
     if isinstance(features, HandcraftedFeatures):
         return HandcraftedExtractor(features)

@@ -178,7 +178,7 @@ class Manifest(_Entry):
     @field_validator("files")
     @classmethod
     def _check_paths(cls, files: dict[str, FileEntry]) -> dict[str, FileEntry]:
-        """A path must not lead out of the bundle's folder."""
+        """Return a path must not lead out of the bundle's folder."""
         for path in files:
             if not _SAFE_PATH.fullmatch(path):
                 raise ValueError(f"{path!r} is no path of a bundle")
@@ -186,7 +186,7 @@ class Manifest(_Entry):
 
     @model_validator(mode="after")
     def _check_evidence(self) -> Self:
-        """The current format always has evidence, and format 2 never has."""
+        """Return the current format always has evidence, and format 2 never has."""
         if (self.evidence is None) != (self.format < FORMAT):
             raise ValueError(
                 f"evidence has to be there from format {FORMAT} on, and only there"
@@ -207,7 +207,7 @@ class Manifest(_Entry):
             ) from problem
 
     def to_bytes(self) -> bytes:
-        """The same content gives the same bytes."""
+        """Return the same content gives the same bytes."""
         table = self.model_dump(mode="json")
         text = json.dumps(table, sort_keys=True, indent=1, allow_nan=False)
         return text.encode()

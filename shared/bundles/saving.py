@@ -103,7 +103,7 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def _contents(model: FittedModel, model_evidence: Evidence) -> dict[str, bytes]:
-    """Contents of all files except the golden cases and the manifest, by path."""
+    """Return the contents of all files except the golden cases and the manifest, by path."""
     contents = {
         _network_file(index, extractor): _pack_weights(extractor)
         for index, extractor in _network_extractors(model).items()
@@ -118,7 +118,7 @@ def _contents(model: FittedModel, model_evidence: Evidence) -> dict[str, bytes]:
 
 
 def _network_extractors(model: FittedModel) -> dict[int, NetworkExtractor]:
-    """By the index of the feature set."""
+    """Return the by the index of the feature set."""
     return {
         index: extractor
         for index, extractor in enumerate(model.extractors)

@@ -23,7 +23,7 @@ def publish(folder: Path, objects: ObjectStore) -> str:
 
 
 def fetch(digest: str, objects: ObjectStore, bundles_folder: Path) -> Path:
-    """The bundle's folder below `bundles_folder`; it is downloaded if it does not exist.
+    """Return the bundle's folder below `bundles_folder`; it is downloaded if it does not exist.
 
     Raises
     ------

@@ -45,14 +45,14 @@ _TYPES_UNKNOWN_TO_SKOPS = ["sklearn.tree._tree.Tree"]
 
 
 def dump_classifier(model: object) -> bytes:
-    """A fitted scikit-learn model as a skops file."""
+    """Return a fitted scikit-learn model as a skops file."""
     content: bytes = skops.io.dumps(
         model, compression=zipfile.ZIP_DEFLATED, compresslevel=1
     )
     return content
 
 
-def load_classifier(content: bytes, part: str) -> Any:
+def load_classifier(content: bytes, part: str) -> object:
     """Build the model of a skops file.
 
     Raises
@@ -74,7 +74,7 @@ def load_classifier(content: bytes, part: str) -> Any:
 
 
 def _types(node: object) -> Iterator[str]:
-    """Every type that a schema names, and every loader that is not on our list."""
+    """Yield every type that a schema names, and every loader that is not on our list."""
     if isinstance(node, dict):
         if "__class__" in node:
             yield f"{node.get('__module__')}.{node['__class__']}"

@@ -10,11 +10,11 @@ from shared.statistics import OperatingPoint, select_operating_point
 
 UNCERTAIN = "uncertain"
 BOTH_CLASSES = (
-    "At this hospital's error limit of {per_cent:g} % the nodule may be benign or malignant: the "
+    "At this hospital's error level of {per_cent:g} % the nodule may be benign or malignant: the "
     "image does not settle it. Have a radiologist decide; do not go by the risk alone."
 )
 NO_CLASS = (
-    "At this hospital's error limit of {per_cent:g} % the nodule looks like neither the benign nor "
+    "At this hospital's error level of {per_cent:g} % the nodule looks like neither the benign nor "
     "the malignant nodules that the model has learnt from. Have a radiologist decide; do not go by "
     "the risk alone."
 )
@@ -42,7 +42,7 @@ class DecisionFacts:
     operating_points : the model's cut-offs for target sensitivities; None if it has none
     benign_p, malignant_p : conformal p-values of the classes; None from a model that has none
     target_sensitivity : the hospital's choice, 0 to 1; None for Youden's cut-off
-    refer_alpha : the hospital's error limit, 0 to 1; None where uncertain cases are not referred
+    refer_alpha : the hospital's error level, 0 to 1; None where uncertain cases are not referred
     """
 
     score: float
@@ -102,7 +102,7 @@ def choose_cutoff(facts: DecisionFacts) -> tuple[float, str]:
 
 
 def conformal_set(facts: DecisionFacts) -> Conformal | None:
-    """The classes that fit at the hospital's error limit.
+    """The classes that fit at the hospital's error level.
 
     None if the hospital has no limit or the model no p-values.
     """

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from string import Formatter
 from typing import Any, TypeGuard
 
+from shared.domain.json_values import JsonValue
 from shared.domain.texts import TEXTS
 
 Facts = Mapping[str, object]
@@ -100,7 +101,7 @@ def _is_stored_message(fact: object) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(fact, Mapping) and fact.keys() == {"code", "facts"}
 
 
-def _fact_to_json(fact: object) -> Any:
+def _fact_to_json(fact: object) -> JsonValue:
     if fact is None or isinstance(fact, bool):
         return fact
     if isinstance(fact, Integral):

@@ -101,7 +101,7 @@ GATE = {
         "More images narrow the interval.",
     ),
     "judged-sensitivity-below-floor": (
-        f"{_SENSITIVITY}; at least {{floor:.0%}} are asked for.",
+        f"{_SENSITIVITY}; at least {{floor:.0%}} are required.",
     ),
     "judged-sensitivity-kept": (f"{_SENSITIVITY}, above the floor of {{floor:.0%}}.",),
     "judged-calibration-unknown": (

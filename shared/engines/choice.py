@@ -5,7 +5,7 @@ from shared.engines.port import Engine
 
 
 def open_engine() -> Engine:
-    """The best engine for this machine.
+    """Return the best engine for this machine.
 
     It is cheap to open, so a caller without an engine may open its own.
     """

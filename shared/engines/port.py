@@ -35,7 +35,9 @@ class CompiledNetwork(Protocol):
     """A network that is ready to run on one device."""
 
     def run(self, images: Images) -> Features:
-        """Features of one or more images. An image's features do not depend on the other images.
+        """Return the features of one or more images.
+
+        An image's features do not depend on the other images.
 
         The caller may change the returned array.
         """

@@ -163,7 +163,7 @@ def extract(
 
 
 def feature_names(families: Sequence[str]) -> tuple[str, ...]:
-    """Names of the features of `families`, in the order of the values that `extract` returns."""
+    """Return the names of the features of `families`, in the order of the values of `extract`."""
     return _feature_names(tuple(families))
 
 

@@ -50,7 +50,7 @@ class Cooccurrence:
     levels: int
 
     def with_merged_row(self) -> "Cooccurrence":
-        """A copy with the sum over all directions as an additional row."""
+        """Return a copy with the sum over all directions as an additional row."""
         merged = self.counts.sum(0, keepdims=True)
         return Cooccurrence(
             first=self.first,
@@ -87,7 +87,10 @@ def cooccurrence(
 
 
 def _pixel_pairs(image: LevelsImage, dy: int, dx: int) -> PixelPairs:
-    """The image and its neighbours one step on, cut to the pixels that have such a neighbour."""
+    """Return the image and its neighbours one step further.
+
+    Both are cut to the pixels that have such a neighbour.
+    """
     height, width = image.shape
     first_left = max(-dx, 0)
     first_right = max(width - max(dx, 0), 0)
@@ -113,7 +116,7 @@ def _dense_counts(
 
 
 def _matrix(image: LevelsImage, pairs: PixelPairs, levels: int) -> NDArray[np.int64]:
-    """The matrix (N_g, N_g) of one direction."""
+    """Return the matrix (N_g, N_g) of one direction."""
     first, second = pairs
     side = levels + 1
     fits_uint16 = side * side <= np.iinfo(np.uint16).max
@@ -145,7 +148,7 @@ def _sparse_counts(
 
 
 def _pair_codes(image: LevelsImage, pairs: PixelPairs, side: int) -> NDArray[np.int64]:
-    """One number `first * side + second` for each pair, both ways round."""
+    """Return one number `first * side + second` for each pair, both ways round."""
     first, second = pairs
     inside = (first > 0) & (second > 0)
     first_levels = first[inside].astype(np.int64)
@@ -231,12 +234,12 @@ class Glcm:
         return sum_over(deviations**order * self.sum_probabilities)
 
     def _summed_by(self, index: NDArray[np.int64], size: int) -> Array:
-        """Sums (M, size) of the cells' probabilities by their `index` (K,) in 0..size-1."""
+        """Return the sums (M, size) of the cells' probabilities by their `index` (K,) in 0..size-1."""
         return np.stack([np.bincount(index, matrix, size) for matrix in self.p])
 
 
 def entropies(p: Array) -> Array:
-    """Shannon entropy in bits of each row of `p` (M, K)."""
+    """Return Shannon entropy in bits of each row of `p` (M, K)."""
     return -sum_over(p * np.log2(np.where(p > 0, p, 1))) + 0.0
 
 
@@ -419,7 +422,7 @@ FEATURES: tuple[Callable[[Glcm], Array], ...] = (
 def glcm_features(
     levels_image: LevelsImage, levels: int, distance: int = 1
 ) -> dict[str, float]:
-    """All GLCM features, once averaged over the directions and once of the merged directions.
+    """Compute all GLCM features, averaged over the directions and of the merged directions.
 
     Parameters
     ----------

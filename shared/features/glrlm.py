@@ -43,7 +43,7 @@ def run_lengths(levels_image: LevelsImage, levels: int) -> NDArray[np.int64]:
 
 
 def _diagonals(image: LevelsImage) -> LevelsImage:
-    """The diagonals that run down and to the left, one in each row, padded with 0.
+    """Return the diagonals that run down and to the left, one in each row, padded with 0.
 
     The rows are padded to H + W and read back in rows of H + W - 1. Thus each row is shifted by one
     pixel more than the row above it, and the diagonals become columns.
@@ -57,7 +57,7 @@ def _diagonals(image: LevelsImage) -> LevelsImage:
 
 
 def _find_runs(lines: LevelsImage) -> tuple[LevelsImage, NDArray[np.int64]]:
-    """Level and length of each run along the rows of `lines`."""
+    """Return the level and length of each run along the rows of `lines`."""
     rows, length = lines.shape
     separated = np.zeros((rows, length + 1), lines.dtype)
     separated[:, :length] = lines
@@ -93,7 +93,7 @@ class Glrlm:
 
     @classmethod
     def from_levels_image(cls, image: LevelsImage) -> "Glrlm":
-        """Matrices of an image (H, W) of grey levels, 0 outside the region.
+        """Return the matrices of an image (H, W) of grey levels, 0 outside the region.
 
         There is one matrix for each direction, and the last is their sum. Levels that do not occur
         add nothing to any feature. They are left out, so that 65535 possible levels cost no more
@@ -129,7 +129,7 @@ class Glrlm:
         return np.arange(1.0, self.r.shape[-1] + 1)
 
     def weighted(self, by_level: Array, by_length: Array) -> Array:
-        """Mean over the runs of `by_level` (P,) times `by_length` (N_r,)."""
+        """Return the mean over the runs of `by_level` (P,) times `by_length` (N_r,)."""
         return (self.r @ by_length) @ by_level / self.run_count
 
 
@@ -240,7 +240,7 @@ FEATURES: tuple[Callable[[Glrlm], Array], ...] = (
 
 
 def glrlm_features(levels_image: LevelsImage) -> dict[str, float]:
-    """All GLRLM features, once averaged over the directions and once of the merged directions.
+    """Compute all GLRLM features, averaged over the directions and of the merged directions.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ The index tells the pixels that are set: bits 1 and 2 are the upper ones, 4 and 
 
 
 def shape_features(mask: NDArray[np.bool_]) -> dict[str, float]:
-    """Shape features of a mask (H, W) that is not empty.
+    """Return the shape features of a mask (H, W) that is not empty.
 
     Ratios that cannot exceed 1 for a real outline are limited to 1, because digitisation can push
     them above it in masks of a few pixels. Holes count towards the perimeter.
@@ -56,7 +56,7 @@ def shape_features(mask: NDArray[np.bool_]) -> dict[str, float]:
 
 
 def perimeter(mask: NDArray[np.bool_]) -> float:
-    """Length of a mask's outline in pixels.
+    """Return the length of a mask's outline in pixels.
 
     The outline runs halfway between inner and outer pixels. Its length is corrected for
     digitisation.
@@ -73,7 +73,7 @@ def perimeter(mask: NDArray[np.bool_]) -> float:
 
 
 def _hull_area_and_perimeter(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """Area and perimeter of the convex hull.
+    """Return the area and perimeter of the convex hull.
 
     The hull of the pixel centres is grown by half a pixel on all sides (Steiner's formula).
     """
@@ -90,7 +90,7 @@ def _hull_area_and_perimeter(mask: NDArray[np.bool_]) -> tuple[float, float]:
 
 
 def _ellipse_axes(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """Major and minor axis in pixels of the ellipse with the mask's second moments.
+    """Return the major and minor axis in pixels of the ellipse with the mask's second moments.
 
     Each pixel counts as a unit square.
     """

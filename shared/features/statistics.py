@@ -28,7 +28,7 @@ class Distribution:
 
     @classmethod
     def from_sample(cls, sample: NDArray[np.number]) -> "Distribution":
-        """Distribution of a sample (n,).
+        """Return the distribution of a sample (n,).
 
         Whole numbers below 65536 are counted. Other values are sorted.
         """
@@ -58,7 +58,7 @@ class Distribution:
         return self.average((self.values - self.mean) ** 2)
 
     def average(self, transformed: NDArray[np.float64]) -> float:
-        """Mean over the sample of a function of its values.
+        """Return the mean over the sample of a function of its values.
 
         Parameters
         ----------
@@ -75,7 +75,7 @@ class Distribution:
         return (self.values - self.mean) / deviation
 
     def percentiles(self, *ranks: float) -> list[float]:
-        """Values at `ranks` in 0..1, interpolated linearly between order statistics."""
+        """Return the values at `ranks` in 0..1, interpolated linearly between order statistics."""
         position = np.array(ranks) * (self.size - 1)
         lower_index = np.floor(position)
         upper_index = np.ceil(position)
@@ -88,7 +88,7 @@ class Distribution:
         return values
 
     def restricted_to(self, low: float, high: float) -> "Distribution":
-        """The distribution of the values in `low`..`high`, both included."""
+        """Return the distribution of the values in `low`..`high`, both included."""
         in_range = (self.values >= low) & (self.values <= high)
         return Distribution(values=self.values[in_range], counts=self.counts[in_range])
 
@@ -97,7 +97,9 @@ class Distribution:
 
 
 def intensity_statistics(distribution: Distribution) -> dict[str, float]:
-    """Intensity statistics (IBSI UHIW), and the standard deviation, which the SERA deck adds.
+    """Compute intensity statistics (IBSI UHIW).
+
+    The standard deviation is an addition of the SERA deck.
 
     The names are IBSI's. For a constant, all measures of spread and shape are 0. So is a ratio with
     a denominator of 0 (`cov`, `qcod`), and the robust deviation if no value lies between the 10th
@@ -138,7 +140,7 @@ def intensity_statistics(distribution: Distribution) -> dict[str, float]:
 def histogram_features(
     grey_levels: NDArray[np.uint16], levels: int
 ) -> dict[str, float]:
-    """Intensity histogram features (IBSI ZVCW).
+    """Compute intensity histogram features (IBSI ZVCW).
 
     With fewer than two levels there is no gradient. It then counts as 0 at level 1.
 
@@ -166,7 +168,7 @@ def histogram_features(
 
 
 def entropy(shares: NDArray[np.float64]) -> float:
-    """Shannon entropy in bits of shares (n,) that sum to 1."""
+    """Return Shannon entropy in bits of shares (n,) that sum to 1."""
     positive = shares[shares > 0]
     return float(-(positive @ np.log2(positive))) + 0.0
 

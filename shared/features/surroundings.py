@@ -43,7 +43,7 @@ class Scene:
 
     @classmethod
     def from_region(cls, region: Region) -> "Scene":
-        """The crop that a region was cut from.
+        """Return the crop that a region was cut from.
 
         A nodule that fills its crop, or a crop that is a line, gets a border that repeats the edge
         of the crop. Thus every nodule has an outline.
@@ -57,12 +57,13 @@ class Scene:
         return cls(grey=grey, mask=mask)
 
     def grey_in(self, part: Mask) -> Grey:
-        """Grey values of a part of the crop, (n,); those of the nodule if the part is empty."""
+        """Return the grey values (n,) of a part of the crop, or of the nodule if the part is empty.
+        """
         return self.grey[part] if part.any() else self.grey[self.mask]
 
 
 def contrast_features(region: Region) -> dict[str, float]:
-    """Contrast between the nodule and its surroundings.
+    """Return the contrast between the nodule and its surroundings.
 
     The nodule is compared with the ring around it, with the ring beyond that ring, and with the
     whole crop. The nodule's rim is compared with the tissue on both of its sides.
@@ -93,7 +94,7 @@ def contrast_features(region: Region) -> dict[str, float]:
 
 
 def outline_features(region: Region) -> dict[str, float]:
-    """Change of grey per pixel across the outline; positive if the outside is brighter."""
+    """Return the change of grey per pixel across the outline; positive if the outside is brighter."""
     scene = Scene.from_region(region)
     steps = _outward_steps(scene)
     low, high = np.percentile(steps, [10, 90])
@@ -119,7 +120,7 @@ def _compared(nodule_grey: Grey, part_grey: Grey) -> dict[str, float]:
 
 
 def _outward_steps(scene: Scene) -> Grey:
-    """Gradient of the smoothed grey along the outward normal, at pixels on the outline, (n,)."""
+    """Return the gradient (n,) of the smoothed grey along the outward normal, on the outline."""
     mask = scene.mask.astype(np.uint8)
     depth_inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     distance_outside = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)

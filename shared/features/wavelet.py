@@ -23,7 +23,7 @@ UNSTABLE_RATIOS = ("cov", "qcod")
 
 
 def bands(region: Region) -> dict[str, Region]:
-    """The four bands by name, each (ceil(H / 2), ceil(W / 2)).
+    """Return the four bands by name, each (ceil(H / 2), ceil(W / 2)).
 
     A coefficient belongs to the region if at least half of its 2 x 2 pixels do. In a region too
     thin for that, one pixel is enough. An odd side is padded with its mirror image.
@@ -42,7 +42,7 @@ def bands(region: Region) -> dict[str, Region]:
 def wavelet_features(
     region: Region, levels: int, distance: int = 1
 ) -> dict[str, float]:
-    """Statistics and GLCM features of each band, named `BAND_stat_...` and `BAND_glcm_...`.
+    """Return the statistics and GLCM features of each band, named `BAND_stat_...` and `BAND_glcm_...`.
 
     Parameters
     ----------

@@ -20,7 +20,9 @@ MAGIC = {
 
 
 def sniff(start: bytes) -> ImageFormat:
-    """The format by its magic bytes; the file's name and media type are not trusted.
+    """Detect the format by its magic bytes.
+
+    The file's name and media type are not trusted.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ def sniff(start: bytes) -> ImageFormat:
 
 
 def inspect(stream: BinaryIO, limits: Limits | None = None) -> Header:
-    """Format and size of an image, read from its header only.
+    """Read format and size of an image from its header only.
 
     The stream is at its start afterwards.
 

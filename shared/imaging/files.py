@@ -33,7 +33,7 @@ def read_nodule(image: Path, mask: Path | None, framing: Framing) -> Nodule:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file.
+    """Read the bytes of a file.
 
     Raises
     ------

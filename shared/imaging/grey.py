@@ -22,7 +22,7 @@ COLOUR_OVERLAY = Finding(
 
 
 def to_grey(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[Finding, ...]]:
-    """Luma of an image, by ITU-R BT.601.
+    """Convert an image to its luma, by ITU-R BT.601.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ class Box:
     height: int
 
     def expand(self, share: float, bounds: "Box") -> "Box":
-        """A box that is larger by a share of the width and height on each side.
+        """Return a box that is larger by a share of the width and height on each side.
 
         It is clipped to `bounds`.
         """
@@ -41,7 +41,7 @@ class Box:
         return Box(x=left, y=top, width=right - left, height=bottom - top)
 
     def contains(self, box: "Box") -> bool:
-        """Whether another box lies inside."""
+        """Return whether another box lies inside."""
         right = self.x + self.width
         bottom = self.y + self.height
         contains_x = self.x <= box.x and box.x + box.width <= right
@@ -61,7 +61,7 @@ class Header:
     """Manufacturer and model of the scanner, if the file names them."""
 
     def frame_index(self, frame: int | None) -> int:
-        """Index from 0 of a frame that is counted from 1; by default of the middle frame.
+        """Return the index from 0 of a frame that is counted from 1; by default of the middle frame.
 
         Of a TIFF with several pages only the first page is read.
 

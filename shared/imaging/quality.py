@@ -63,7 +63,7 @@ NO_SPECKLE = Finding(
 
 
 def quality_findings(pixels: Grey, mask: Mask) -> tuple[Finding, ...]:
-    """Findings that a reader should know about the crop.
+    """Return the findings that a reader should know about the crop.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def _is_saturated(values: Grey) -> bool:
 
 
 def _has_speckle(pixels: Grey, mask: Mask) -> bool:
-    """Whether grey levels vary from pixel to pixel as echoes do.
+    """Return whether grey levels vary from pixel to pixel as echoes do.
 
     True if too few pixels are in the range where speckle is visible.
     """

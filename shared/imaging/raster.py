@@ -32,7 +32,7 @@ FIRST_PAGE = Finding("first-page", "The file holds several pages; the first was 
 
 
 def read_header(stream: BinaryIO, image_format: ImageFormat, limits: Limits) -> Header:
-    """Size of the upright image, without decoding a pixel."""
+    """Read the size of the upright image, without decoding a pixel."""
     with translate_library_errors(image_format, limits):
         image = _open(stream, image_format)
         width, height = _upright_size(image)
@@ -60,7 +60,7 @@ def read_image(
 
 
 def read_orientation(data: bytes, image_format: ImageFormat) -> int:
-    """EXIF orientation of the picture, 1 to 8."""
+    """Return the EXIF orientation of the picture, 1 to 8."""
     return _orientation(_open(BytesIO(data), image_format))
 
 
@@ -69,7 +69,7 @@ def _open(stream: BinaryIO, image_format: ImageFormat) -> Image.Image:
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height in pixels."""
+    """Return the width and height in pixels."""
     width, height = image.size
     if _orientation(image) in SIDEWAYS_ORIENTATIONS:
         return height, width
@@ -77,7 +77,7 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
 
 
 def _has_more_pages(image: Image.Image) -> bool:
-    """Whether a TIFF has a second page.
+    """Return whether a TIFF has a second page.
 
     The pages are not counted, because that would walk the whole chain of pages. A query for the
     second page does not.
@@ -86,7 +86,10 @@ def _has_more_pages(image: Image.Image) -> bool:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation from the bytes before the pixels; Pillow itself makes TIFF upright."""
+    """Return the EXIF orientation, read from the bytes before the pixels.
+
+    It is 1 for TIFF, because Pillow itself makes TIFF images upright.
+    """
     if image.format == "TIFF" or "exif" not in image.info:
         return 1
     exif = Image.Exif()

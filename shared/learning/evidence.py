@@ -115,7 +115,7 @@ def gather_evidence(
 
 
 def _column_quantiles(embedding: NDArray[np.float32]) -> Array:
-    """(N, C) -> (C, 101)."""
+    """Return the quantiles (C, 101) of each column of an embedding (N, C)."""
     quantiles: Array = np.quantile(
         embedding.astype(np.float64), QUANTILE_FRACTIONS, axis=0
     )

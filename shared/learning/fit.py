@@ -83,7 +83,7 @@ def assemble_model(
     progress: ProgressCallback = ignore_progress,
     classifier_cache: ClassifierCache | None = None,
 ) -> FittedModel:
-    """The final model, fitted on all rows.
+    """Return the final model, fitted on all rows.
 
     Parameters
     ----------
@@ -100,12 +100,12 @@ def assemble_model(
 
 
 def fit_component(
-    context: TrainingContext, number: int, classifier_cache: ClassifierCache
+    context: TrainingContext, component_index: int, classifier_cache: ClassifierCache
 ) -> None:
     """Fit one of `context.components` on all rows, and store it in the cache."""
     with _final_evaluator(context) as evaluator:
         _fit_on_all_rows(
-            context, evaluator, context.components[number], classifier_cache
+            context, evaluator, context.components[component_index], classifier_cache
         )
 
 
@@ -113,7 +113,7 @@ def _final_evaluator(context: TrainingContext) -> FoldEvaluator:
     features = [
         context.fold_features(feature_set) for feature_set in context.recipe.features
     ]
-    return FoldEvaluator(features, context.cross_validation, number=None)
+    return FoldEvaluator(features, context.cross_validation, fold_index=None)
 
 
 def _fit_on_all_rows(
@@ -122,7 +122,7 @@ def _fit_on_all_rows(
     component: ComponentSpec,
     cache: ClassifierCache,
 ) -> tuple[Settings, Scorer]:
-    """The chosen settings and the fitted classifier, from the cache if they are there."""
+    """Return the chosen settings and the fitted classifier, from the cache if they are there."""
     feature_sets, classifier = component
     key = evaluator.cache_key(component)
     stored = cache.get(key)
@@ -243,18 +243,18 @@ class _ModelAssembly:
             calibration=fit_sigmoid(scores, self._malignant),
         )
 
-    def _novelty_features(self, number: int | None) -> Table:
-        """The features for novelty (N, D), of a fold or of the final model."""
+    def _novelty_features(self, fold_index: int | None) -> Table:
+        """Return the features for novelty (N, D), of a fold or of the final model."""
         tables = []
         for features in self._features:
-            if number is None:
+            if fold_index is None:
                 tables.append(features.final_table())
             else:
-                tables.append(features.fold_table(number))
+                tables.append(features.fold_table(fold_index))
         return novelty_features(self._recipe.features, tables)
 
     def _out_of_fold_novelty(self) -> Scores:
-        """The novelty (N,) of each training image for a model of the other folds."""
+        """Return the novelty (N,) of each training image for a model of the other folds."""
         scores = np.zeros(len(self._malignant))
         for number, fold in enumerate(self._context.cross_validation.folds):
             features = self._novelty_features(number)
@@ -280,7 +280,7 @@ class _ModelAssembly:
         )
 
     def _metrics(self, out_of_fold: Scores) -> Mapping[str, float]:
-        """Metrics of the fused out-of-fold scores (N,) and of each component."""
+        """Return the metrics of the fused out-of-fold scores (N,) and of each component."""
         folds = self._context.cross_validation.folds
         metrics = ensemble_metrics(out_of_fold, self._malignant, folds)
         for component, scores in zip(self._components, self._scores, strict=True):

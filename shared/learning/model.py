@@ -95,7 +95,7 @@ class FittedModel:
     evidence: Evidence | None = None
 
     def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
-        """One prediction for each nodule. Raises the error of the first unreadable nodule."""
+        """Return one prediction for each nodule. Raises the error of the first unreadable nodule."""
         predictions = []
         for outcome in self.predict_each(nodules):
             if isinstance(outcome, SeraError):
@@ -106,9 +106,11 @@ class FittedModel:
     def predict_each(
         self, nodules: Sequence[Nodule | SeraError]
     ) -> list[Prediction | SeraError]:
-        """For each nodule its prediction or its error; the other nodules do not fail.
+        """Return the prediction or the error of each nodule.
 
-        An error in the place of a nodule is returned unchanged.
+        An error of one nodule does not affect the other nodules.
+
+        If an entry of `nodules` is already an error, it is returned unchanged.
         """
         with measure("features"):
             outcomes = compute_vectors(self.extractors, nodules)
@@ -121,7 +123,7 @@ class FittedModel:
         ]
 
     def _predict_rows(self, rows: Sequence[Vectors]) -> list[Prediction]:
-        """Predictions from the features of N nodules."""
+        """Return the predictions from the features of N nodules."""
         tables = [np.stack(column) for column in zip(*rows, strict=True)]
         probabilities = np.stack(
             [self._probabilities(component, tables) for component in self.components]
@@ -144,7 +146,7 @@ class FittedModel:
         ]
 
     def _p_values(self, scores: Scores) -> Sequence[tuple[float | None, float | None]]:
-        """For each score, the p-values of the benign and of the malignant class."""
+        """Return the p-values of the benign and of the malignant class for each score."""
         if self.evidence is None:
             return [(None, None)] * len(scores)
         p_values = self.evidence.conformal.p_values(scores).tolist()
@@ -153,7 +155,7 @@ class FittedModel:
     def _probabilities(
         self, component: FittedComponent, tables: Sequence[Array]
     ) -> Scores:
-        """Calibrated probabilities (N,) from the tables (N, D) of all feature sets."""
+        """Return the calibrated probabilities (N,) from the tables (N, D) of all feature sets."""
         table = classifier_input(
             component.kind,
             tables=[tables[index] for index in component.feature_sets],
@@ -211,7 +213,7 @@ class FittedModel:
 def novelty_features(
     feature_sets: Sequence[FeatureSet], tables: Sequence[Array]
 ) -> Array:
-    """The features that novelty is measured on, concatenated: (N, D).
+    """Return the features that novelty is measured on, concatenated: (N, D).
 
     They are those of networks, or those by formula if the recipe has no network.
     """

@@ -67,12 +67,12 @@ class Novelty:
         )
 
     def score(self, features: Table) -> Scores:
-        """Novelty (N,) of features (N, D); higher means farther from the training images."""
+        """Return the novelty (N,) of features (N, D); higher means farther from the training images."""
         scores, _ = self.score_and_embed(features)
         return scores
 
     def score_and_embed(self, features: Table) -> tuple[Scores, Array]:
-        """Novelty and embedding of features (N, D).
+        """Return the novelty and embedding of features (N, D).
 
         Returns
         -------
@@ -93,7 +93,7 @@ class Novelty:
 
 
 def _strongest_directions(table: Table, count: int) -> tuple[Array, Array]:
-    """The `count` largest singular values, and their right singular vectors (count, D)."""
+    """Return the `count` largest singular values, and their right singular vectors (count, D)."""
     if min(table.shape) <= MAX_EXACT_SIZE:
         _, values, directions = np.linalg.svd(table, full_matrices=False)
         return values[:count], directions[:count]

@@ -130,7 +130,7 @@ class TrainingContext:
         return self.recipe.select_components(self.recipe.fusion.members)
 
     def fold_features(self, feature_set: FeatureSet) -> FoldFeatures:
-        """A feature set's values for all images.
+        """Return a feature set's values for all images.
 
         Raises `FeaturesNotFinite` if a single image has no such values.
         """
@@ -142,7 +142,7 @@ class TrainingContext:
         return self._features[feature_set]
 
     def extractor(self, index: int) -> Extractor:
-        """The extractor with which a bundle computes the recipe's feature set of this index."""
+        """Return the extractor that a bundle uses for the recipe's feature set of this index."""
         feature_set = self.recipe.features[index]
         features = self.fold_features(feature_set)
         if isinstance(features, TunedFeatures):
@@ -170,13 +170,13 @@ class TrainingContext:
             progress=progress,
         )
 
-    def score_fold(self, number: int, progress: ProgressCallback) -> None:
+    def score_fold(self, fold_index: int, progress: ProgressCallback) -> None:
         """Score one fold's images with the members of the fusion, and store the scores."""
         features = [
             self.fold_features(feature_set) for feature_set in self.recipe.features
         ]
         score_fold(
-            number,
+            fold_index,
             components=self.components,
             features=features,
             cross_validation=self.cross_validation,
@@ -185,7 +185,7 @@ class TrainingContext:
         )
 
     def tuning(self, key: TuningKey) -> NetworkTuning:
-        """The tuning of a network, which all its feature sets share."""
+        """Return the tuning of a network, which all its feature sets share."""
         if key not in self._tunings:
             self._tunings[key] = self._new_tuning(key)
         return self._tunings[key]
@@ -275,7 +275,9 @@ def build_extractor(
     cache: FeatureCache | None = None,
     engine: Engine | None = None,
 ) -> Extractor:
-    """The extractor of a feature set before any label is used: formulas, or a pre-trained network.
+    """Build the extractor of a feature set before any label is used.
+
+    It uses formulas or a pre-trained network.
 
     A network that is trained on phantoms comes from `cache` if it is there.
     """
@@ -301,25 +303,26 @@ def tuning_key(features: NetworkFeatures) -> TuningKey:
 
 
 def tuning_keys(recipe: Recipe) -> list[TuningKey]:
-    """The networks that a recipe tunes, each once."""
+    """Return the networks that a recipe tunes, each once."""
     keys = [tuning_key(features) for features in recipe.features if _is_tuned(features)]
     return list(dict.fromkeys(keys))
 
 
 def recipe_framing(recipe: Recipe) -> Framing:
-    """How the recipe has nodules cut out."""
+    """Return how the recipe has nodules cut out."""
     return Framing(
         margin=recipe.roi.margin, calipers=recipe.roi.calipers is not Calipers.NEVER
     )
 
 
 def without_tuning(features: FeatureSet) -> FeatureSet:
-    """The same feature set from the network as pre-trained, before it is tuned on the data set."""
+    """Return the same feature set from the pre-trained network, which is not tuned on the data set.
+    """
     return _without_tuning(features) if _is_tuned(features) else features
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:
-    """SHA-256 of a data set: its keys, labels and groups, in any order."""
+    """Return the SHA-256 of a data set: of its keys, labels and groups, in any order."""
     digest = hashlib.sha256()
     lines = [
         f"{sample.key}\t{sample.malignant:d}\t{sample.group}\n" for sample in samples
@@ -330,7 +333,7 @@ def fingerprint(samples: Sequence[Sample]) -> str:
 
 
 def _is_tuned(features: FeatureSet) -> TypeGuard[NetworkFeatures]:
-    """Whether a feature set comes from a network that is tuned on the data set's labels."""
+    """Return whether a feature set comes from a network that is tuned on the data set's labels."""
     return (
         isinstance(features, NetworkFeatures) and features.tuning in SUPERVISED_TUNINGS
     )

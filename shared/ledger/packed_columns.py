@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Double,
     SmallInteger,
+    SQLColumnExpression,
     bindparam,
     cast,
     func,
@@ -25,17 +26,17 @@ NO_SEPARATOR: ColumnElement[bytes] = literal_column("''::bytea")
 NAN: ColumnElement[float] = literal_column("'NaN'::float8")
 
 
-def pack_smallints(value: Any) -> Any:
+def pack_smallints(value: SQLColumnExpression[Any]) -> ColumnElement[Any]:
     """An SQL aggregate of small integers; nulls are left out."""
     return func.string_agg(func.int2send(cast(value, SmallInteger)), NO_SEPARATOR)
 
 
-def pack_doubles(value: Any) -> Any:
+def pack_doubles(value: SQLColumnExpression[Any]) -> ColumnElement[Any]:
     """An SQL aggregate of floats, with nulls as NaN."""
     return func.string_agg(func.float8send(func.coalesce(value, NAN)), NO_SEPARATOR)
 
 
-def pack_bucket_numbers(value: Any, edges: Sequence[float]) -> Any:
+def pack_bucket_numbers(value: SQLColumnExpression[Any], edges: Sequence[float]) -> ColumnElement[Any]:
     """An SQL aggregate of each value's bucket: 0 below the first edge, up to len(edges)."""
     edge_values = np.asarray(edges, dtype=float).tolist()
     edge_array = bindparam(None, edge_values, ARRAY(Double))

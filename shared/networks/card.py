@@ -25,7 +25,7 @@ PLUS_MINUS_ONE = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 def grey_level_normalisation(
     mean: tuple[float, float, float], std: float = 1.0
 ) -> Normalisation:
-    """A normalisation from statistics of grey levels, where white is 255.
+    """Return a normalisation from statistics of grey levels, where white is 255.
 
     The older networks state their statistics on that scale.
     """
@@ -114,7 +114,7 @@ class NetworkCard:
 
 
 def pooled_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
-    """Every pooling of each stage, named `stage.avg` and so on.
+    """Return every pooling of each stage, named `stage.avg` and so on.
 
     The taps of the last stage also have a name without the stage.
 
@@ -132,6 +132,6 @@ def pooled_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
     return taps
 
 
-def connected_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
-    """Fully connected layers, each under its own name."""
+def fully_connected_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
+    """Return the fully connected layers, each under its own name."""
     return {stage: Tap(stage, Pool.FLAT, width) for stage, width in widths.items()}

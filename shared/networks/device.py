@@ -4,7 +4,7 @@ import torch
 
 
 def compute_device() -> torch.device:
-    """The first CUDA device that this process can see, else the CPU.
+    """Return the first CUDA device that this process can see, else the CPU.
 
     CUDA_VISIBLE_DEVICES gives each worker a device of its own.
     """
@@ -12,7 +12,7 @@ def compute_device() -> torch.device:
 
 
 def device_name() -> str:
-    """The device's name: the GPU's model, or the CPU with PyTorch's number of threads."""
+    """Return the device's name: the GPU's model, or the CPU with PyTorch's number of threads."""
     if compute_device().type == "cuda":
         return f"CUDA, {torch.cuda.get_device_name()}"
     threads = torch.get_num_threads()

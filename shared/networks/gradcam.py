@@ -27,7 +27,7 @@ class ClassActivation:
 
 
 def grad_cam(network: TapNetwork, pixels: NDArray[np.float32]) -> ClassActivation:
-    """Grad-CAM of a tuned network's own log-odds.
+    """Return Grad-CAM of a tuned network's own log-odds.
 
     The maps A_k are those of the last stage, up to the embedding, that has more than one place.
     Their weights are the means over all places of the gradient of the log-odds of malignant. The
@@ -53,7 +53,7 @@ def grad_cam(network: TapNetwork, pixels: NDArray[np.float32]) -> ClassActivatio
 
 
 def _last_maps(network: TapNetwork, image: Tensor) -> tuple[int, Tensor]:
-    """Index and output of the last stage, up to the embedding, that has more than one place."""
+    """Return index and output of the last stage, up to the embedding, with more than one place."""
     result: tuple[int, Tensor] | None = None
     output = image[:, :3]
     with torch.no_grad():
@@ -71,7 +71,7 @@ def _last_maps(network: TapNetwork, image: Tensor) -> tuple[int, Tensor]:
 def _log_odds_from_maps(
     network: TapNetwork, image: Tensor, stage_index: int, maps: Tensor
 ) -> Tensor:
-    """Log-odds of malignant () from the maps after a stage."""
+    """Return the log-odds of malignant () from the maps after a stage."""
     if network.head is None:
         raise ValueError(f"{network.card.name} is not tuned, so it has no log-odds")
     embedding = network.embedding

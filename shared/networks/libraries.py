@@ -15,14 +15,14 @@ TORCHVISION_LICENCE = (
 
 
 def torchvision_network(name: str, **options: bool) -> nn.Module:
-    """A network by its name in torchvision, with random weights."""
+    """Return a network by its name in torchvision, with random weights."""
     from shared.networks._torchvision import models
 
     return models.get_model(name, weights=None, **options)
 
 
 def torchvision_weights(file: str, *alternative_names: str) -> WeightsSource:
-    """A weight file that torchvision publishes; files of `alternative_names` are preferred.
+    """Return a weight file that torchvision publishes; files of `alternative_names` are preferred.
 
     It is always the first version of the weights. The papers' features come from networks trained
     as their authors did, and not by torchvision's later recipes.
@@ -35,7 +35,7 @@ def torchvision_weights(file: str, *alternative_names: str) -> WeightsSource:
 
 
 def timm_network(name: str) -> nn.Module:
-    """A network by its name in timm, with random weights."""
+    """Return a network by its name in timm, with random weights."""
     from shared.networks._timm import create_model
 
     return create_model(name, pretrained=False)

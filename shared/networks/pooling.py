@@ -20,7 +20,7 @@ EPSILON = 1e-6
 
 
 def nodule_regions(masks: Tensor) -> dict[Pool, Tensor]:
-    """Weights (N, 1, S, S) of each region.
+    """Return the weights (N, 1, S, S) of each region.
 
     Parameters
     ----------
@@ -37,7 +37,10 @@ def nodule_regions(masks: Tensor) -> dict[Pool, Tensor]:
 
 
 def pool_maps(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tensor:
-    """Feature maps (N, C, H, W) -> features (N, C); flat features (N, C) are returned unchanged."""
+    """Pool feature maps (N, C, H, W) to features (N, C).
+
+    Flat features (N, C) are returned unchanged.
+    """
     if pool is Pool.FLAT:
         return maps
     if pool is Pool.AVERAGE:
@@ -52,7 +55,7 @@ def pool_maps(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tenso
 
 
 def _middle(maps: Tensor) -> Tensor:
-    """The middle half of both sides, where a user places the nodule."""
+    """Return the middle half of both sides, where a user places the nodule."""
     height, width = maps.shape[2:]
     top = height // 4
     left = width // 4

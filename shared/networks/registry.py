@@ -17,12 +17,12 @@ class Network(Protocol):
 
     @staticmethod
     def build() -> nn.Module:
-        """The complete network with random weights, under the names of its weight file."""
+        """Return the complete network with random weights, under the names of its weight file."""
         ...
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        """The layers by stage, from input to output.
+        """Return the layers by stage, from input to output.
 
         Each stage takes the output of the one before.
         """
@@ -40,14 +40,14 @@ def register_network(definition: N) -> N:
 
 
 def get_network(name: str) -> type[Network]:
-    """The definition of a network; raises `NetworkUnknown`."""
+    """Return the definition of a network; raises `NetworkUnknown`."""
     if name not in _NETWORKS:
         raise NetworkUnknown(name=name, known=", ".join(sorted(_NETWORKS)))
     return _NETWORKS[name]
 
 
 def build_without_weights(definition: type[Network]) -> nn.Module:
-    """The complete network without weights, on torch's meta device.
+    """Return the complete network without weights, on torch's meta device.
 
     It is for callers that load all weights afterwards, with `load_weights` or with
     `load_state_dict(tensors, assign=True)`. Drawing VGG19's 144 million random numbers only to
@@ -58,5 +58,5 @@ def build_without_weights(definition: type[Network]) -> nn.Module:
 
 
 def list_networks() -> tuple[NetworkCard, ...]:
-    """Cards of all networks, by name."""
+    """Return the cards of all networks, by name."""
     return tuple(_NETWORKS[name].card for name in sorted(_NETWORKS))

@@ -52,7 +52,7 @@ class TapNetwork(nn.Module):
 
     @classmethod
     def pretrained(cls, name: str, taps: Sequence[str], finder: WeightsFinder) -> Self:
-        """A network with pre-trained weights. Raises `WeightsMissing`, `WeightsUnreadable`."""
+        """Return a network with pre-trained weights. Raises `WeightsMissing`, `WeightsUnreadable`."""
         definition = get_network(name)
         return cls(definition.card, pretrained_stages(name, finder), taps)
 
@@ -60,7 +60,7 @@ class TapNetwork(nn.Module):
     def from_tensors(
         cls, name: str, taps: Sequence[str], tensors: Mapping[str, Tensor]
     ) -> Self:
-        """From a `state_dict`. Raises `WeightsUnreadable` if names or shapes differ."""
+        """Return the from a `state_dict`. Raises `WeightsUnreadable` if names or shapes differ."""
         definition = get_network(name)
         head = new_head(definition.card) if "head.weight" in tensors else None
         stages = definition.stages(build_without_weights(definition))
@@ -95,7 +95,7 @@ class TapNetwork(nn.Module):
 
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Tensor:
-        """Features (N, D) float32, those of all taps concatenated.
+        """Return the features (N, D) float32, those of all taps concatenated.
 
         The last column of a tuned network is its log-odds of malignant.
 
@@ -121,7 +121,7 @@ class TapNetwork(nn.Module):
 
 
 def pretrained_stages(name: str, finder: WeightsFinder) -> OrderedDict[str, nn.Module]:
-    """A network's layers with pre-trained weights.
+    """Return a network's layers with pre-trained weights.
 
     Raises `WeightsMissing`, `WeightsUnreadable`.
     """
@@ -132,17 +132,17 @@ def pretrained_stages(name: str, finder: WeightsFinder) -> OrderedDict[str, nn.M
 
 
 def new_head(card: NetworkCard) -> nn.Linear:
-    """A last layer of two classes with random weights."""
+    """Return a last layer of two classes with random weights."""
     return nn.Linear(card.taps[card.embedding].width, CLASS_COUNT)
 
 
 def log_odds(classes: Tensor) -> Tensor:
-    """Outputs of the two classes (N, 2) -> log-odds of malignant (N, 1)."""
+    """Return the outputs of the two classes (N, 2) -> log-odds of malignant (N, 1)."""
     return classes[:, 1:] - classes[:, :1]
 
 
 def _tap(card: NetworkCard, name: str) -> Tap:
-    """A tap by its name. Raises `TapUnknown`."""
+    """Return a tap by its name. Raises `TapUnknown`."""
     if name not in card.taps:
         raise TapUnknown(network=card.name, tap=name, known=", ".join(card.taps))
     return card.taps[name]
@@ -151,7 +151,7 @@ def _tap(card: NetworkCard, name: str) -> Tap:
 def _stages_up_to(
     required: set[str], stages: OrderedDict[str, nn.Module]
 ) -> OrderedDict[str, nn.Module]:
-    """The stages from the first one to the deepest of those that are required."""
+    """Return the stages from the first one to the deepest of those that are required."""
     names = list(stages)
     deepest = max(names.index(stage) for stage in required)
     return OrderedDict((name, stages[name]) for name in names[: deepest + 1])

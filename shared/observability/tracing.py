@@ -97,7 +97,7 @@ def record_finished_span(
     name: str,
     parent: str | None,
     timings: Sequence[Timing],
-    problem: str | None = None,
+    error_code: str | None = None,
     **attributes: str | int,
 ) -> None:
     """Record a span that is over, with one child span for each stage.
@@ -116,8 +116,8 @@ def record_finished_span(
         attributes=attributes,
         start_time=min(timing.began_ns for timing in timings),
     )
-    if problem:
-        work_span.set_status(Status(StatusCode.ERROR, problem))
+    if error_code:
+        work_span.set_status(Status(StatusCode.ERROR, error_code))
     stage_context = set_span_in_context(work_span)
     for timing in timings:
         stage_span = tracer.start_span(

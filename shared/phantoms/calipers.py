@@ -12,7 +12,7 @@ WHITE = 255
 def burn_in(
     pixels: NDArray[np.uint8], outline: Outline, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """A copy of `pixels` (S, S) with four marks, `+` or `x`, and sometimes a dotted line."""
+    """Return a copy of `pixels` (S, S) with four marks, `+` or `x`, and sometimes a dotted line."""
     annotated = pixels.copy()
     side = len(pixels)
     x, y = outline.centre

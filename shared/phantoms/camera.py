@@ -85,7 +85,7 @@ def photograph(
 def _projected_corners(
     rng: np.random.Generator, aspect: float, tilt_deg: float
 ) -> Corners:
-    """Corners in the photo of a turned and rolled screen of that aspect, by a pinhole camera."""
+    """Project the corners of a turned and rolled screen of that aspect, by a pinhole camera."""
     tilts = rng.uniform(-tilt_deg, tilt_deg, 2)
     angles = np.radians([*tilts, rng.uniform(-4, 4)])
     yaw, pitch, roll = angles
@@ -106,13 +106,13 @@ def _projected_corners(
 
 
 def _rotation(vector: list[float]) -> NDArray[np.float64]:
-    """Rotation matrix of a rotation vector in radians."""
+    """Return the rotation matrix of a rotation vector in radians."""
     matrix, _ = cv2.Rodrigues(np.array(vector))
     return np.asarray(matrix, np.float64)
 
 
 def _draw_scene(rng: np.random.Generator, panel: Field, corners: Corners) -> Field:
-    """A wall, the screen's frame in front of it, and the picture in the frame."""
+    """Return a wall, the screen's frame in front of it, and the picture in the frame."""
     ramp = np.linspace(-0.5, 0.5, PHOTO_PX[0], dtype=np.float32)
     wall = rng.uniform(15, 130) + rng.uniform(-30, 30) * ramp
     scene = np.broadcast_to(wall.astype(np.float32), PHOTO_PX[::-1]).copy()
@@ -147,7 +147,7 @@ def _pixel_grid(
     corners: Corners,
     amplitude: float,
 ) -> Field:
-    """The panel's pixel grid as the sensor samples it, as a factor of the grey.
+    """Return the panel's pixel grid as the sensor samples it, as a factor of the grey.
 
     A beat pattern appears where both grids are nearly as fine.
     """
@@ -165,7 +165,7 @@ def _pixel_grid(
 
 
 def _reflection(rng: np.random.Generator, corners: Corners, peak: float) -> Field:
-    """A lamp reflected in the screen: bright in the middle, with a soft edge."""
+    """Return a lamp reflected in the screen: bright in the middle, with a soft edge."""
     if not peak:
         return np.zeros(PHOTO_PX[::-1], np.float32)
     left, top = corners.min(0)
@@ -182,7 +182,7 @@ def _reflection(rng: np.random.Generator, corners: Corners, peak: float) -> Fiel
 
 
 def _photo_coordinates() -> tuple[Field, Field]:
-    """x and y of each pixel of the photo, both (height, width)."""
+    """Return x and y of each pixel of the photo, both (height, width)."""
     width, height = PHOTO_PX
     columns = np.arange(width, dtype=np.float32)
     rows = np.arange(height, dtype=np.float32)
@@ -193,7 +193,7 @@ def _photo_coordinates() -> tuple[Field, Field]:
 def _panel_to_photo(
     panel_shape: tuple[int, ...], corners: Corners
 ) -> NDArray[np.float64]:
-    """Perspective transform (3, 3) from pixels of the panel to pixels of the photo."""
+    """Return the perspective transform (3, 3) from pixels of the panel to pixels of the photo."""
     height, width = panel_shape
     panel = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     matrix = cv2.getPerspectiveTransform(panel, corners.astype(np.float32))

@@ -21,7 +21,7 @@ def add_foci(
     kinds: Iterable[Focus],
     outline: Outline,
 ) -> Field:
-    """Backscatter (S, S) in dB with the foci in it."""
+    """Return the backscatter (S, S) in dB with the foci in it."""
     for kind in sorted(kinds):
         draw_foci = DRAWING_FUNCTIONS[kind]
         scene = draw_foci(grid, rng, scene, outline)
@@ -31,7 +31,7 @@ def add_foci(
 def _draw_punctate(
     grid: Grid, rng: np.random.Generator, scene: Field, outline: Outline
 ) -> Field:
-    """Specks below a millimetre, without a shadow."""
+    """Return the specks below a millimetre, without a shadow."""
     count = int(rng.integers(5, 14))
     for centre in _points_inside(rng, outline, count):
         spot = _spot(grid, centre, size=0.006, level_db=rng.uniform(13, 19))
@@ -42,7 +42,7 @@ def _draw_punctate(
 def _draw_macrocalcifications(
     grid: Grid, rng: np.random.Generator, scene: Field, outline: Outline
 ) -> Field:
-    """One or two coarse pieces with a shadow."""
+    """Return one or two coarse pieces with a shadow."""
     count = int(rng.integers(1, 3))
     for x, y in _points_inside(rng, outline, count):
         half_width = rng.uniform(0.025, 0.06)
@@ -63,7 +63,7 @@ def _draw_macrocalcifications(
 def _draw_rim(
     grid: Grid, rng: np.random.Generator, scene: Field, outline: Outline
 ) -> Field:
-    """A bright shell on the near side, with a weak shadow."""
+    """Return a bright shell on the near side, with a weak shadow."""
     _, y = outline.centre
     near_side = smooth_step(np.float32(y) - grid.y + np.float32(0.1), 0.05)
     shell = gaussian_bump(outline.rho - 1, 0.035) * near_side
@@ -80,7 +80,7 @@ def _draw_rim(
 def _draw_comet_tails(
     grid: Grid, rng: np.random.Generator, scene: Field, outline: Outline
 ) -> Field:
-    """Spots of colloid, each with a tapering echo below it."""
+    """Return the spots of colloid, each with a tapering echo below it."""
     count = int(rng.integers(1, 4))
     for x, y in _points_inside(rng, outline, count):
         depth = np.maximum(grid.y - np.float32(y), 0)
@@ -99,7 +99,7 @@ def _draw_comet_tails(
 def _points_inside(
     rng: np.random.Generator, outline: Outline, count: int
 ) -> list[Point]:
-    """Random points well inside the outline."""
+    """Return random points well inside the outline."""
     radius = 0.7 * np.sqrt(rng.random(count))
     angle = rng.uniform(0, 2 * np.pi, count)
     centre_x, centre_y = outline.centre

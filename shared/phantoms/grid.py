@@ -28,31 +28,37 @@ class Grid:
         return self.y.T
 
     def smooth_noise(self, rng: np.random.Generator, columns: int, rows: int) -> Field:
-        """Gaussian field (S, S) of unit variance at `rows` x `columns` nodes, interpolated."""
+        """Return a Gaussian field (S, S) of unit variance.
+
+        It is interpolated from `rows` x `columns` random nodes.
+        """
         nodes = rng.standard_normal((rows, columns), dtype=np.float32)
         return _interpolated(nodes, width=self.size_px, height=self.size_px)
 
     def wavy_line(
         self, rng: np.random.Generator, depth: float, amplitude: float
     ) -> Field:
-        """Depth of an interface that rises and falls by about `amplitude`, (1, S)."""
+        """Return the depth of an interface that rises and falls by about `amplitude`, (1, S)."""
         nodes = depth + amplitude * rng.standard_normal((1, 5), dtype=np.float32)
         return _interpolated(nodes, width=self.size_px, height=1)
 
 
 def _interpolated(nodes: Field, width: int, height: int) -> Field:
-    """`nodes` interpolated to (height, width)."""
+    """Interpolate `nodes` to (height, width)."""
     field = cv2.resize(nodes, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.asarray(field, np.float32)
 
 
 def gaussian_bump(distance: Field, width: float) -> Field:
-    """1 at distance 0; falls off like a Gaussian of standard deviation `width`."""
+    """Return 1 at distance 0, falling off like a Gaussian of standard deviation `width`."""
     height: Field = np.exp(np.float32(-0.5) * (distance / np.float32(width)) ** 2)
     return height
 
 
 def smooth_step(distance: Field, width: float) -> Field:
-    """0 far below distance 0 and 1 far above it; the transition is about 2 `width` wide."""
+    """Return 0 far below distance 0 and 1 far above it.
+
+    The transition is about 2 `width` wide.
+    """
     height: Field = np.float32(0.5) * (1 + np.tanh(distance / np.float32(width)))
     return height

@@ -69,7 +69,7 @@ class Outline:
 def draw_outline(
     grid: Grid, rng: np.random.Generator, descriptors: Descriptors
 ) -> Outline:
-    """Outline of a nodule that fills a large part of the image, as in a crop around it."""
+    """Return the outline of a nodule that fills a large part of the image, as in a crop around it."""
     longer = rng.uniform(0.20, 0.36)
     shorter = longer * rng.uniform(0.58, 0.92)
     is_taller = descriptors.orientation is Orientation.TALLER
@@ -84,7 +84,7 @@ def draw_outline(
 
 
 def _radius(angle: Field, rng: np.random.Generator, margin: Margin) -> Field:
-    """Radius of the outline at each angle, looked up in a table of one turn."""
+    """Return the radius of the outline at each angle, looked up in a table of one turn."""
     turn = np.linspace(-np.pi, np.pi, TURN_SAMPLES, dtype=np.float32)
     slow_amplitude, fast_amplitude = WAVE_AMPLITUDES[margin]
     slow_waves = slow_amplitude * _waves(turn, rng, range(2, 7))
@@ -143,7 +143,7 @@ def draw_nodule(
 def _fluid_share(
     grid: Grid, rng: np.random.Generator, composition: Composition, outline: Outline
 ) -> Field:
-    """Share of fluid, 0..1: none, some chambers, all, or many small chambers."""
+    """Return the share of fluid, 0..1: none, some chambers, all, or many small chambers."""
     if composition is Composition.CYSTIC:
         return np.ones_like(outline.rho)
     if composition is Composition.MIXED:

@@ -84,7 +84,7 @@ def _sample_size_mm(rng: np.random.Generator) -> float:
 
 
 def _extent_px(mask: NDArray[np.bool_]) -> int:
-    """The larger of the width and the depth of a mask, in pixels."""
+    """Return the larger of the width and the depth of a mask, in pixels."""
     columns = np.flatnonzero(mask.any(0))
     rows = np.flatnonzero(mask.any(1))
     return int(max(np.ptp(columns), np.ptp(rows))) + 1

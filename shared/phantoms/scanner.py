@@ -36,7 +36,7 @@ class Scanner:
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> "Scanner":
-        """Settings as they vary from one scanner to another."""
+        """Return the settings as they vary from one scanner to another."""
         return cls(
             axial=rng.uniform(0.0028, 0.0048),
             lateral=rng.uniform(0.005, 0.0095),
@@ -50,7 +50,7 @@ class Scanner:
     def image(
         self, grid: Grid, rng: np.random.Generator, scene: Field, fluid: Field
     ) -> NDArray[np.uint8]:
-        """B-mode image (S, S).
+        """Return the b-mode image (S, S).
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class Scanner:
         return self._compressed(cv2.GaussianBlur(envelope, (0, 0), sigma_px))
 
     def _echo(self, grid: Grid, rng: np.random.Generator, amplitude: Field) -> Field:
-        """Real and imaginary part of the echo, (S, S, 2).
+        """Return the real and imaginary part of the echo, (S, S, 2).
 
         The lateral blur grows with the distance from the focus.
         """
@@ -90,7 +90,7 @@ class Scanner:
         return echo
 
     def _compressed(self, envelope: Field) -> NDArray[np.uint8]:
-        """Log compression to 8 bits; the gland is a little darker than mid-grey."""
+        """Return the log compression to 8 bits; the gland is a little darker than mid-grey."""
         level = np.float32(20) * np.log10(envelope + np.float32(1e-4))
         level = level + np.float32(self.gain_db)
         grey: Field = GLAND_GREY + level * np.float32(255 / self.dynamic_range_db)
@@ -99,7 +99,7 @@ class Scanner:
 
 
 def _blurred(field: Field, axial_px: float, lateral_px: float) -> Field:
-    """`field` convolved with a Gaussian point spread function.
+    """Convolve `field` with a Gaussian point spread function.
 
     The result is scaled so that the echo of even tissue has unit power.
     """

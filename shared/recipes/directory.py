@@ -37,22 +37,22 @@ class RecipeDirectory:
         self._folder = folder
 
     def recipes(self) -> tuple[Recipe, ...]:
-        """All usable recipes: those that ship, then the custom ones, by name."""
+        """Return all usable recipes: those that ship, then the custom ones, by name."""
         shipped = tuple(load_recipe(name) for name in list_recipes())
         return shipped + self.custom_recipes()
 
     def custom_recipes(self) -> tuple[Recipe, ...]:
-        """The usable recipes of the folder."""
+        """Return the usable recipes of the folder."""
         return tuple(entry for entry in self._read() if isinstance(entry, Recipe))
 
     def refused_files(self) -> tuple[RefusedRecipeFile, ...]:
-        """The files of the folder that cannot be used. The other files stay usable."""
+        """Return the files of the folder that cannot be used. The other files stay usable."""
         return tuple(
             entry for entry in self._read() if isinstance(entry, RefusedRecipeFile)
         )
 
     def load(self, name: str) -> Recipe:
-        """A recipe by its name.
+        """Return a recipe by its name.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class RecipeDirectory:
         return _read_custom_recipe(path)
 
     def has(self, name: str) -> bool:
-        """Whether a recipe of this name exists, or a custom file that should hold it."""
+        """Return whether a recipe of this name exists, or a custom file that should hold it."""
         return name in list_recipes() or self._find_file(name) is not None
 
     def _read(self) -> list[Recipe | RefusedRecipeFile]:
@@ -110,5 +110,5 @@ def _read_custom_recipe(path: Path) -> Recipe:
 
 
 def _printable_name(path: Path) -> str:
-    """A file's name as text; bytes that are no UTF-8 are replaced."""
+    """Return a file's name as text; bytes that are no UTF-8 are replaced."""
     return os.fsencode(path.name).decode(errors="replace")

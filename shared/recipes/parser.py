@@ -57,7 +57,10 @@ def read_recipe(table: Mapping[str, Any]) -> Recipe:
 
 
 def _read_table(kind: type[T], table: object, path: str) -> T:
-    """A dataclass from a table. `path` is the prefix of its keys: empty, or ending with a dot."""
+    """Build a dataclass from a table.
+
+    `path` is the prefix of its keys: empty, or ending with a dot.
+    """
     if not isinstance(table, Mapping):
         raise RecipeInvalid(
             key=path.rstrip(".") or "(top)", problem="a table is expected"
@@ -80,7 +83,7 @@ def _read_table(kind: type[T], table: object, path: str) -> T:
     return kind(**values)
 
 
-def _read_value(hint: Any, value: object, key: str) -> Any:
+def _read_value(hint: type[Any], value: object, key: str) -> object:
     if get_origin(hint) is tuple:
         return _read_list(get_args(hint)[0], value, key)
     if get_origin(hint) in (Union, types.UnionType):
@@ -90,7 +93,7 @@ def _read_value(hint: Any, value: object, key: str) -> Any:
     return _read_scalar(hint, value, key)
 
 
-def _read_list(hint: Any, value: object, key: str) -> tuple[Any, ...]:
+def _read_list(hint: type[Any], value: object, key: str) -> tuple[object, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise RecipeInvalid(
             key=key, problem="a list with at least one entry is expected"
@@ -100,19 +103,21 @@ def _read_list(hint: Any, value: object, key: str) -> tuple[Any, ...]:
     )
 
 
-def _read_union(hints: tuple[Any, ...], value: object, key: str) -> Any:
-    """One of several kinds of table; its entries decide which one."""
+def _read_union(hints: tuple[Any, ...], value: object, key: str) -> object:
+    """Read one of several kinds of table; its entries decide which kind."""
     if type(None) in hints:
         return _read_value(hints[0], value, key)
     table = value if isinstance(value, Mapping) else {}
     if NetworkFeatures in hints:
         features = NetworkFeatures if "network" in table else HandcraftedFeatures
         return _read_table(features, value, key + ".")
-    kind = _read_scalar(ClassifierKind, table.get("kind"), key + ".kind")
+    kind = ClassifierKind(
+        _read_scalar(ClassifierKind, table.get("kind"), key + ".kind")
+    )
     return _read_table(_CLASSIFIERS[kind], value, key + ".")
 
 
-def _read_scalar(hint: Any, value: object, key: str) -> Any:
+def _read_scalar(hint: type[Any], value: object, key: str) -> object:
     if issubclass(hint, StrEnum):
         if value not in list(hint):
             raise RecipeInvalid(
@@ -127,7 +132,7 @@ def _read_scalar(hint: Any, value: object, key: str) -> Any:
 
 
 def _is_bounded(value: object) -> bool:
-    """Whether arithmetic and the ledger can hold a value.
+    """Return whether arithmetic and the ledger can hold a value.
 
     An infinity, a number beyond all floats and a text with NUL are refused.
     """
@@ -170,7 +175,7 @@ def _check_ranges(recipe: Recipe) -> None:
 def _check_positive(
     path: str, table: "DataclassInstance", exempt: tuple[str, ...] = ()
 ) -> None:
-    """Every number of a table must be above 0, except in the exempt fields."""
+    """Check that every number of a table is above 0, except in the exempt fields."""
     for field in fields(table):
         if field.name in exempt:
             continue
@@ -182,7 +187,7 @@ def _check_positive(
 
 
 def _numbers(value: object) -> Iterator[float]:
-    """The numbers in a field's value, which may be a tuple. A bool is no number here."""
+    """Yield the numbers in a field's value, which may be a tuple. A bool is no number here."""
     entries = value if isinstance(value, tuple) else (value,)
     for entry in entries:
         if isinstance(entry, int | float) and not isinstance(entry, bool):
@@ -261,7 +266,7 @@ def _check_concatenations(recipe: Recipe) -> None:
 
 
 def _check_tuning(recipe: Recipe) -> None:
-    """Tunings need the table that says how: `phantoms` or `tuning`."""
+    """Check that a recipe with tuned networks has the table `phantoms` or `tuning`."""
     tunings = {
         features.tuning
         for features in (*recipe.features, *recipe.study.features)

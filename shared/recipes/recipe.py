@@ -46,7 +46,10 @@ class Recipe:
     study: Comparisons = field(default_factory=Comparisons)
 
     def all_components(self) -> tuple[ComponentSpec, ...]:
-        """Every possible component: those of single feature sets first, then the concatenations."""
+        """Return every possible component.
+
+        Components of single feature sets come first, then the concatenations.
+        """
         components = []
         for index, features in enumerate(self.features):
             for classifier in self.classifiers:
@@ -62,7 +65,10 @@ class Recipe:
         return tuple(components)
 
     def concatenation_classifiers(self, names: Sequence[str]) -> tuple[Classifier, ...]:
-        """The classifiers for a concatenation of these feature sets: those of its first set."""
+        """Return the classifiers for a concatenation of these feature sets.
+
+        They are the classifiers of the first set.
+        """
         return tuple(
             classifier
             for classifier in self.classifiers
@@ -71,12 +77,15 @@ class Recipe:
         )
 
     def label(self, component: ComponentSpec) -> str:
-        """A component's name in `Fusion.members`, in metrics and in messages."""
+        """Return a component's name in `Fusion.members`, in metrics and in messages."""
         names = [self.features[index].name for index in component.feature_sets]
         return f"{'+'.join(names)}/{component.classifier.kind}"
 
     def select_components(self, labels: tuple[str, ...]) -> tuple[ComponentSpec, ...]:
-        """The components with these labels, or all; the members of a fusion or an ensemble."""
+        """Return the components with these labels: the members of a fusion or an ensemble.
+
+        The label `all` selects every component.
+        """
         components = self.all_components()
         if labels == ALL:
             return components
@@ -85,7 +94,7 @@ class Recipe:
         )
 
     def with_calipers(self, outlined_share: float) -> Self:
-        """The recipe for a data set, with `Calipers.AUTO` resolved.
+        """Return the recipe for a data set, with `Calipers.AUTO` resolved.
 
         Parameters
         ----------
@@ -97,11 +106,11 @@ class Recipe:
         return replace(self, roi=replace(self.roi, calipers=calipers))
 
     def with_folds(self, count: int) -> Self:
-        """The recipe with another number of outer folds."""
+        """Return the recipe with another number of outer folds."""
         return replace(self, validation=replace(self.validation, folds=count))
 
     def with_feature_sets(self, names: Collection[str]) -> Self:
-        """The recipe with these feature sets only.
+        """Return the recipe with these feature sets only.
 
         Classifiers, concatenations, fusion members and ensembles of other sets are dropped. A
         fusion that loses all its members takes all components.
@@ -132,13 +141,16 @@ class Recipe:
         )
 
     def tuning_plan(self) -> TuningPlan:
-        """How networks are tuned. Raises `RecipeInvalid` if the recipe has no such table."""
+        """Return the settings of tuning. Raises `RecipeInvalid` if the recipe has no such table."""
         if self.tuning is None:
             raise RecipeInvalid(key="tuning", problem="tuned features need this table")
         return self.tuning
 
     def phantom_training(self) -> PhantomTraining:
-        """How networks are trained on phantoms. Raises `RecipeInvalid` without such a table."""
+        """Return the settings of training on phantoms.
+
+        Raises `RecipeInvalid` without such a table.
+        """
         if self.phantoms is None:
             raise RecipeInvalid(
                 key="phantoms", problem='`tuning = "phantoms"` needs this table'
@@ -146,12 +158,12 @@ class Recipe:
         return self.phantoms
 
     def as_table(self) -> dict[str, Any]:
-        """Plain tables and lists, in the form that `read_recipe` accepts."""
+        """Return plain tables and lists, in the form that `read_recipe` accepts."""
         table: dict[str, Any] = _without_empty_entries(asdict(self))
         return table
 
     def _classifiers_of(self, names: Collection[str]) -> tuple[Classifier, ...]:
-        """The classifiers that are left for these feature sets, with `reads` reduced to them."""
+        """Return the classifiers of these feature sets, with `reads` reduced to these sets."""
         classifiers: list[Classifier] = []
         for classifier in self.classifiers:
             reads = tuple(name for name in classifier.reads if name in (*names, *ALL))
@@ -160,7 +172,7 @@ class Recipe:
         return tuple(classifiers)
 
     def _fusion_of(self, labels: Collection[str]) -> Fusion:
-        """The fusion with those of its members that have one of these labels."""
+        """Return the fusion, reduced to the members with one of these labels."""
         if self.fusion.members == ALL:
             return self.fusion
         members = tuple(label for label in self.fusion.members if label in labels)
@@ -168,12 +180,12 @@ class Recipe:
 
 
 def reads_feature_set(classifier: Classifier, name: str) -> bool:
-    """Whether a classifier is fitted on the feature set of this name."""
+    """Return whether a classifier is fitted on the feature set of this name."""
     return classifier.reads == ALL or name in classifier.reads
 
 
 def _is_applicable(classifier: Classifier, features: FeatureSet) -> bool:
-    """A network is a classifier only where it is tuned on the data set's labels."""
+    """Return a network is a classifier only where it is tuned on the data set's labels."""
     if not reads_feature_set(classifier, features.name):
         return False
     if not isinstance(classifier, NetworkClassifier):
@@ -183,8 +195,8 @@ def _is_applicable(classifier: Classifier, features: FeatureSet) -> bool:
     )
 
 
-def _without_empty_entries(value: Any) -> Any:
-    """TOML has no null, and the parser refuses empty lists; both are omitted."""
+def _without_empty_entries(value: object) -> object:
+    """Remove null values and empty lists: TOML has no null, and the parser refuses empty lists."""
     if isinstance(value, dict):
         return {
             key: _without_empty_entries(entry)

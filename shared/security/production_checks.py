@@ -23,7 +23,7 @@ WELL_KNOWN_SECRETS = {
     "postgrespostgres",
 }
 """Passwords that are long enough and are printed in the instructions of other software."""
-Problem = str | None
+SettingWarning = str | None
 
 
 class UnsafeSettings(SeraError):
@@ -46,7 +46,7 @@ def warnings(settings: Settings) -> list[str]:
     return [problem for problem in problems if problem]
 
 
-def exposure(settings: Settings) -> Problem:
+def exposure(settings: Settings) -> SettingWarning:
     """Without TLS keys and images cross the network unencrypted."""
     if (settings.public_url or "").startswith("https://"):
         return None
@@ -63,7 +63,7 @@ def exposure(settings: Settings) -> Problem:
     )
 
 
-def open_home(settings: Settings) -> Problem:
+def open_home(settings: Settings) -> SettingWarning:
     """Other users of the machine must not read images and the database's files."""
     home = settings.home
     if home.exists() and stat.S_IMODE(home.stat().st_mode) & OTHER_USERS:
@@ -73,7 +73,7 @@ def open_home(settings: Settings) -> Problem:
     return None
 
 
-def default_home(settings: Settings) -> Problem:
+def default_home(settings: Settings) -> SettingWarning:
     if settings.home != ROOT / ".sera":
         return None
     if not settings.production and is_loopback(settings.host):
@@ -84,7 +84,7 @@ def default_home(settings: Settings) -> Problem:
     )
 
 
-def database_role(settings: Settings) -> Problem:
+def database_role(settings: Settings) -> SettingWarning:
     """A service needs a login that owns nothing and is subject to row-level security."""
     # Imported here, because importing the ledger takes half a second.
     from shared.ledger.db_role import can_bypass_row_level_security
@@ -100,7 +100,7 @@ def database_role(settings: Settings) -> Problem:
     )
 
 
-def engine_secrets(settings: Settings) -> Problem:
+def engine_secrets(settings: Settings) -> SettingWarning:
     """An engine on the network needs a secret that is in no manual."""
     weak = []
     for name, url in _engine_urls(settings):
@@ -115,7 +115,7 @@ def engine_secrets(settings: Settings) -> Problem:
     )
 
 
-def plain_objects(settings: Settings) -> Problem:
+def plain_objects(settings: Settings) -> SettingWarning:
     """Without TLS images cross the network unencrypted."""
     parts = urlsplit(settings.objects)
     if parts.scheme != "s3" or "secure=true" in parts.query:
@@ -125,7 +125,7 @@ def plain_objects(settings: Settings) -> Problem:
     return "SERA_OBJECTS_URL sends images over the network without TLS. Add ?secure=true to it"
 
 
-def trusted_proxies(settings: Settings) -> Problem:
+def trusted_proxies(settings: Settings) -> SettingWarning:
     """If every X-Forwarded-For is trusted, a stranger chooses the address in the audit trail."""
     networks = settings.trusted_proxies.split(",")
     if any(network.strip().endswith("/0") for network in networks):
@@ -133,7 +133,7 @@ def trusted_proxies(settings: Settings) -> Problem:
     return None
 
 
-def demo_people(settings: Settings) -> Problem:
+def demo_people(settings: Settings) -> SettingWarning:
     """The demo's passwords are in a file and never need to be changed."""
     if not (settings.production and settings.demo_passwords.exists()):
         return None
@@ -144,7 +144,7 @@ def demo_people(settings: Settings) -> Problem:
     )
 
 
-Check = Callable[[Settings], Problem]
+Check = Callable[[Settings], SettingWarning]
 CHECKS: tuple[Check, ...] = (
     exposure,
     open_home,

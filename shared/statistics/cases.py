@@ -10,7 +10,7 @@ Flags = NDArray[np.bool_]
 
 
 def as_labels(labels: ArrayLike) -> Flags:
-    """Labels as flags (N,), True = malignant.
+    """Return the labels as flags (N,), True = malignant.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def as_labels(labels: ArrayLike) -> Flags:
 def as_cases(
     scores: ArrayLike, labels: ArrayLike, min_per_class: int = 1
 ) -> tuple[Floats, Flags]:
-    """Scores (N,) and labels (N,) of the same cases.
+    """Return the scores (N,) and labels (N,) of the same cases.
 
     Parameters
     ----------

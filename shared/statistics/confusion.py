@@ -48,7 +48,7 @@ class Proportion:
         return cls(successes=values["count"], total=values["of"])
 
     def to_json(self) -> dict[str, Any]:
-        """The fraction, Wilson's 95 % interval and the counts.
+        """Return the fraction, Wilson's 95 % interval and the counts.
 
         The fraction is null where there is nothing to count.
         """
@@ -96,7 +96,7 @@ class ConfusionTable:
         )
 
     def proportion(self, measure: Measure) -> Proportion:
-        """The counts behind a rate, for its interval."""
+        """Return the counts behind a rate, for its interval."""
         match measure:
             case Measure.ACCURACY:
                 total = self.tp + self.fn + self.fp + self.tn

@@ -22,14 +22,14 @@ class IntervalMethod(StrEnum):
 
 
 def normal_quantile(level: float) -> float:
-    """z of a two-sided interval: 1.96 at a level of 0.95."""
+    """Return z of a two-sided interval: 1.96 at a level of 0.95."""
     return float(ndtri((1 + level) / 2))
 
 
 def logit_interval(
     estimate: float, standard_error: float, level: float = 0.95
 ) -> Interval:
-    """Wald interval of a fraction inside (0, 1) on the logit scale.
+    """Return Wald interval of a fraction inside (0, 1) on the logit scale.
 
     Parameters
     ----------
@@ -43,8 +43,9 @@ def logit_interval(
 
 
 def logit_wald(successes: int, total: int, level: float = 0.95) -> Interval:
-    """Wald interval of a proportion on the logit scale, as in logistic regression (Agresti 2013,
-    3.1).
+    """Return the Wald interval of a proportion on the logit scale.
+
+    The method is that of logistic regression (Agresti 2013, 3.1).
 
     At 0 or `total` successes the logit is infinite. Both counts are then raised by 1/2 (Haldane,
     Anscombe), and the interval is extended to the estimate. Without cases the interval is 0 to 1.

@@ -14,7 +14,7 @@ def tables_behind(
     malignant: int,
     benign: int,
 ) -> tuple[ConfusionTable, ...]:
-    """All tables of these classes whose rates round to the printed ones.
+    """Return all tables of these classes whose rates round to the printed ones.
 
     Without such a table the row is impossible.
 
@@ -38,6 +38,10 @@ def _counts_printed_as(percent: float, total: int) -> list[int]:
 
 
 def _is_printed_as(percent: float, count: int, total: int) -> bool:
-    """Half a unit of the last printed digit, and a whisker for halves rounded either way."""
+    """Return whether a count, in per cent, rounds to the printed value.
+
+    The tolerance is half a unit of the last printed digit, and a little more, because halves
+    may be rounded either way.
+    """
     decimals = len(f"{percent:.10g}".partition(".")[2])
     return abs(100 * count / total - percent) <= 0.5 * 10.0**-decimals + 1e-9

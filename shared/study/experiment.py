@@ -126,7 +126,7 @@ class _Experiment:
         self._scores: dict[ComponentSpec, OutOfFoldScores] = {}
 
     def rows(self) -> tuple[list[Row], SettingsByJudge]:
-        """Rows of every section but the readers', and the settings that the folds chose."""
+        """Return the rows of every section but the readers', and the settings that the folds chose."""
         diverged_sets = self._diverged_sets()
         judges_by_component = {}
         for judge in self._lineup.judges():
@@ -145,11 +145,11 @@ class _Experiment:
         return rows, self._settings(judges)
 
     def scores_of(self, components: Sequence[ComponentSpec]) -> list[OutOfFoldScores]:
-        """Scores of components whose rows are computed."""
+        """Return the scores of components whose rows are computed."""
         return [self._scores[component] for component in components]
 
     def _diverged_sets(self) -> dict[int, SeraError]:
-        """Feature sets whose tuning diverged at every rate, by number.
+        """Return the feature sets whose tuning diverged at every rate, by number.
 
         The study ends if it is a set of the recipe itself.
         """
@@ -187,7 +187,10 @@ class _Experiment:
     def _rows_from_scores(
         self, section: Section, *, name: str, facts: dict[str, str], scores: Scores
     ) -> Iterator[Row]:
-        """The row of these scores (N,); none if they are all equal, or not finite, in some fold."""
+        """Yield the row of these scores (N,).
+
+        Nothing is yielded if the scores are all equal, or not finite, in some fold.
+        """
         validation = self._context.cross_validation
         try:
             decisions = decide_out_of_fold(
@@ -283,9 +286,9 @@ class _Experiment:
         return fuse_out_of_fold(rule, scores, validation.malignant, validation.folds)
 
     def _settings(self, judges: Sequence[Judge]) -> SettingsByJudge:
-        """The settings that the folds chose, by judge: of classifiers, and of tuned networks.
+        """Return the settings that the folds chose, by judge.
 
-        Those of a tuned network are its epochs, rate and decay.
+        The settings of a tuned network are its epochs, rate and decay.
         """
         settings: SettingsByJudge = {}
         for judge in judges:

@@ -12,7 +12,9 @@ from shared.study.results import MissingRow, Section
 def feasible_recipe(
     recipe: Recipe, weights: WeightsFinder, seed: int
 ) -> tuple[Recipe, list[MissingRow]]:
-    """The recipe without the feature sets whose weights are missing, and the rows that this costs.
+    """Reduce a recipe to the feature sets whose weights are available.
+
+    The second value lists the rows of the report that cannot be computed without the other sets.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def feasible_recipe(
 def weights_error(
     features: FeatureSet, recipe: Recipe, weights: WeightsFinder, seed: int
 ) -> SeraError | None:
-    """The reason why the weights of a feature set are not available; None if they are."""
+    """Return the error that makes the weights of a feature set unavailable, or None."""
     if not isinstance(features, NetworkFeatures) or features.tuning is Tuning.PHANTOMS:
         return None
     try:
@@ -62,7 +64,7 @@ def weights_error(
 
 
 def _fusion_members(recipe: Recipe) -> list[tuple[Section, tuple[str, ...]]]:
-    """Labels of the members of the model and of each declared ensemble, with their table."""
+    """Return the labels of the members of the model and of each declared ensemble, with their table."""
     model_components = recipe.select_components(recipe.fusion.members)
     model_members = tuple(recipe.label(component) for component in model_components)
     members = [(Section.MODEL, model_members)]
@@ -72,7 +74,7 @@ def _fusion_members(recipe: Recipe) -> list[tuple[Section, tuple[str, ...]]]:
 
 
 def _feature_set_names(members: Sequence[str]) -> set[str]:
-    """Names of the feature sets that members read; a label is `SET+SET/CLASSIFIER`."""
+    """Return the names of the feature sets that members read; a label is `SET+SET/CLASSIFIER`."""
     names: set[str] = set()
     for member in members:
         sets, _, _ = member.rpartition("/")

@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from shared.domain.datasets.manifest import MANIFEST, read_manifest, reader_columns
+from shared.domain.datasets.manifest import MANIFEST_FILE, read_manifest, reader_columns
 from shared.domain.datasets.manifest import Row as ManifestRow
 from shared.domain.training.states import Split
 from shared.imaging import Framing
@@ -56,7 +56,10 @@ class LabelledImage:
         return self.row.fields.get("site")
 
     def sample(self, framing: Framing, patient: str | None) -> Sample:
-        """A sample of this image; `patient` names the images that must stay together with it."""
+        """Return a sample of this image.
+
+        Samples with the same `patient` stay together in every split.
+        """
         load = partial(read_nodule, self.row.image, self.row.mask, framing)
         return Sample(self.key, self.malignant, load, patient=patient, site=self.site)
 
@@ -96,13 +99,13 @@ class LabelledFolder:
         """
         rows = read_manifest(path)
         labelled_rows = [row for row in rows if row.malignant]
-        labelled = _labelled_images(path / MANIFEST, labelled_rows)
+        labelled = _labelled_images(path / MANIFEST_FILE, labelled_rows)
         contradictory = _contradictory_images(labelled)
         consistent = [image for image in labelled if image not in contradictory]
         training = [image for image in consistent if image.split is Split.TRAIN]
         test = [image for image in consistent if image.split is Split.TEST]
         if not training:
-            raise NothingToStudy(path=path / MANIFEST)
+            raise NothingToStudy(path=path / MANIFEST_FILE)
         _check_test_is_separate(training, test)
         images = _without_repeats(training)
         return cls(
@@ -116,7 +119,7 @@ class LabelledFolder:
         )
 
     def samples(self, framing: Framing) -> list[Sample]:
-        """One sample for each image; `framing` says how it is cut out when it is loaded."""
+        """Return one sample for each image; `framing` says how it is cut out when it is loaded."""
         return _samples(self.images, framing)
 
     @property
@@ -132,7 +135,7 @@ class LabelledFolder:
 
 
 def reader_rows(folder: LabelledFolder, indices: Sequence[int]) -> list[Row]:
-    """The people who judged any of these images, as rows of the section READERS.
+    """Return the people who judged any of these images, as rows of the section READERS.
 
     A person whose values are all 0 or 1 decides. Any other numbers are ratings, higher = more
     suspicious. They become decisions at Youden's cut-off over all images that the person judged.
@@ -161,7 +164,7 @@ def reader_rows(folder: LabelledFolder, indices: Sequence[int]) -> list[Row]:
 def _reader_row(
     reader: str, *, values: Scores, malignant: Flags, is_binary: bool
 ) -> Row:
-    """The row of a person; `values` (N,) are the judgements, NaN where there is none."""
+    """Return the row of a person; `values` (N,) are the judgements, NaN where there is none."""
     judgement_mask = np.isfinite(values)
     if is_binary:
         return Row(
@@ -188,7 +191,10 @@ def _reader_row(
 
 
 def _rating_cutoff(ratings: Scores, malignant: Flags) -> tuple[float, str]:
-    """The cut-off, and a text about its choice. Without a cut-off nothing is called malignant."""
+    """Return the cut-off, and a text about its choice.
+
+    Without a cut-off no image is called malignant.
+    """
     try:
         cutoff = youden_cutoff(ratings, malignant)
     except (ConstantScores, SingleClass):
@@ -200,13 +206,13 @@ def _rating_cutoff(ratings: Scores, malignant: Flags) -> tuple[float, str]:
 
 
 def _is_binary_reader(folder: LabelledFolder, reader: str) -> bool:
-    """Whether all of a person's values in the whole folder are 0 or 1."""
+    """Return whether all of a person's values in the whole folder are 0 or 1."""
     values = {image.judgements.get(reader) for image in folder.images}
     return values - {None} <= BINARY_JUDGEMENTS
 
 
 def _samples(images: Sequence[LabelledImage], framing: Framing) -> list[Sample]:
-    """Samples of the images.
+    """Return samples of the images.
 
     Where patients are unknown, images with the same pixels and different masks still stay together.
     """
@@ -223,7 +229,7 @@ def _samples(images: Sequence[LabelledImage], framing: Framing) -> list[Sample]:
 
 
 def _contradictory_images(images: Sequence[LabelledImage]) -> list[LabelledImage]:
-    """Every row of an image that has both labels: nobody knows which label is right."""
+    """Return every row of an image that has both labels: nobody knows which label is right."""
     malignant_keys = {image.key for image in images if image.malignant}
     benign_keys = {image.key for image in images if not image.malignant}
     contradictory_keys = malignant_keys & benign_keys
@@ -231,7 +237,7 @@ def _contradictory_images(images: Sequence[LabelledImage]) -> list[LabelledImage
 
 
 def _without_repeats(images: Sequence[LabelledImage]) -> tuple[LabelledImage, ...]:
-    """The first of each image, in their order."""
+    """Return the first of each image, in their order."""
     images_by_key: dict[str, LabelledImage] = {}
     for image in images:
         images_by_key.setdefault(image.key, image)
@@ -250,7 +256,7 @@ def _check_test_is_separate(
 
 
 def _labelled_images(path: Path, rows: Sequence[ManifestRow]) -> list[LabelledImage]:
-    """Every row as an image; an error names the first problem and counts the others."""
+    """Return every row as an image; an error names the first problem and counts the others."""
     images: list[LabelledImage] = []
     problems: list[tuple[int, str]] = []
     for row in rows:
@@ -269,7 +275,7 @@ def _labelled_images(path: Path, rows: Sequence[ManifestRow]) -> list[LabelledIm
 
 
 def _labelled_image(row: ManifestRow) -> LabelledImage | str:
-    """The image, or the problem of its row."""
+    """Return the image, or the problem of its row."""
     problem = _row_error_reason(row)
     if problem:
         return problem

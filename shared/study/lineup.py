@@ -63,7 +63,7 @@ class Lineup:
         yield from self._concatenation_judges()
 
     def _feature_sets(self) -> list[FeatureSet]:
-        """The recipe's own sets first, then the sets of its study, then variants of both."""
+        """Return the recipe's own sets first, then the sets of its study, then variants of both."""
         sets = list(self._recipe.features)
         sets += [
             features
@@ -76,7 +76,10 @@ class Lineup:
         return list(dict.fromkeys([*sets, *variants]))
 
     def _tuned_networks(self) -> list[NetworkFeatures]:
-        """Each network of the compared sets, tuned in both ways, for its own softmax alone."""
+        """Return each network of the compared sets, tuned in both ways.
+
+        Only the network's own softmax is judged.
+        """
         networks = []
         for features in self._compared_sets:
             if not isinstance(features, NetworkFeatures):
@@ -110,7 +113,7 @@ class Lineup:
         return False
 
     def _variants(self, features: FeatureSet) -> list[FeatureSet]:
-        """The same tap as pre-trained and as fine-tuned.
+        """Return the same tap as pre-trained and as fine-tuned.
 
         The variants of a set of many taps, some of them frozen, have the embedding alone.
         """
@@ -212,7 +215,7 @@ class Lineup:
 
 
 def feature_set_label(features: FeatureSet) -> str:
-    """The name of a feature set in the tables, with its tap and tuning."""
+    """Return the name of a feature set in the tables, with its tap and tuning."""
     if not isinstance(features, NetworkFeatures):
         return features.name
     taps = features.tap if len(features.taps) < 3 else f"{len(features.taps)} taps"

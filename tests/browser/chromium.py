@@ -17,6 +17,7 @@ NAMES = (
 """The first is the same browser without windows. The others take seconds to open a context."""
 PACKAGES = (Path(__file__).parents[2] / ".ci" / "packages.txt").read_text().split()
 HOW = " ".join(("apt-get", "install", *PACKAGES))
+INSTALL_TIMEOUT_S = 240
 
 
 def find_chromium() -> str | None:
@@ -42,16 +43,22 @@ def _driver_starts() -> bool:
 def _install() -> bool:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return False
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "timeout": 240}
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     steps = (
         ["apt-get", "update", "-q"],
         [*HOW.split(), "-qy", "--no-install-recommends"],
     )
     try:
-        return all(
-            subprocess.run(step, env=environment, **quiet).returncode == 0
-            for step in steps
-        )
+        for step in steps:
+            process = subprocess.run(
+                step,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=INSTALL_TIMEOUT_S,
+            )
+            if process.returncode != 0:
+                return False
     except subprocess.TimeoutExpired:
         return False
+    return True

@@ -115,7 +115,7 @@ def test_failed_cases_are_queued_again_by_keyboard_alone(open_page, stack_ledger
         north = session.hospitals.ensure("north")
     with stack_ledger.hospital_session(north, "test") as hospital_session:
         case_id = hospital_session.cases.add(CASE)
-        hospital_session.jobs.open(case_id, Priority.ROUTINE)
+        hospital_session.jobs.create(case_id, Priority.ROUTINE)
     page = open_page(Role.OPERATOR, path="/console/queue")
     row = page.get_by_role("row").filter(has_text="object-missing")
     button = row.get_by_role("button", name="Run all again")

@@ -85,7 +85,7 @@ def key(browser: httpx2.Client, role: str, hospital: str | None = None) -> str:
 def live(stack) -> str:
     """Digest of the live model: one that the stack's trainer made of phantoms, and that its operator promoted."""
     there = [
-        model["digest"] for model in stack.operator.get("/v1/models") if model["live"]
+        model["digest"] for model in stack.operator.get_list("/v1/models") if model["live"]
     ]
     if there:
         return there[0]

@@ -1,10 +1,11 @@
-"""Valid examples that tests change where it matters."""
+"""Builds valid examples. A test changes the part that it is about."""
 
 import json
 from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,16 @@ from tests.support.run_cache import RunCache
 from trials.chaos.model import RECIPE
 
 MARK_GREY = 210
-CASE = NewCase("a" * 64, 1000, "png", 300, 300, 14.5, None, "case-1")
+CASE = NewCase(
+    image_sha256="a" * 64,
+    image_bytes=1000,
+    image_format="png",
+    width=300,
+    height=300,
+    size_mm=14.5,
+    roi=None,
+    external_id="case-1",
+)
 
 
 @cache
@@ -42,12 +52,12 @@ def outlined_phantom(seed: int) -> tuple[bytes, bytes]:
     return encode(phantom.pixels), encode(phantom.mask * 255)
 
 
-def encode(pixels: NDArray) -> bytes:
+def encode(pixels: NDArray[np.uint8]) -> bytes:
     return cv2.imencode(".png", pixels.astype(np.uint8))[1].tobytes()
 
 
-def result(**changes: object) -> Result:
-    """A finished case's answer."""
+def result(**changes: Any) -> Result:
+    """A result. `changes` are fields of it."""
     return replace(RESULT, **changes)
 
 
@@ -56,20 +66,16 @@ def fna_advice(recommended: bool) -> FnaAdvice:
     return recommend(0.42 if recommended else 0.01, 14.5)
 
 
-def form(image: bytes | None = None, **fields: object) -> dict[str, dict]:
-    """The parts of a submission, for an HTTP client; a field given as None is left out."""
+def form(image: bytes | None = None, **fields: object) -> dict[str, dict[str, Any]]:
+    """The parts of a submission, for an HTTP client. A field with the value None is left out."""
     fields_with_size = {"size_mm": 14.5, **fields}
     data = {
         name: str(value)
         for name, value in fields_with_size.items()
         if value is not None
     }
-    return {
-        "data": data,
-        "files": {
-            "image": ("nodule.png", png() if image is None else image, "image/png")
-        },
-    }
+    file = ("nodule.png", png() if image is None else image, "image/png")
+    return {"data": data, "files": {"image": file}}
 
 
 SMALL_RECIPE = RECIPE | {"name": "small", "source": "the tests"}
@@ -81,7 +87,9 @@ def small_model() -> FittedModel:
     file = RunCache.path(
         "small-model", lambda path: torch.save(_fit_small_model(), path)
     )
-    return torch.load(file, weights_only=False)
+    model = torch.load(file, weights_only=False)
+    assert isinstance(model, FittedModel)
+    return model
 
 
 def _fit_small_model() -> FittedModel:
@@ -90,14 +98,12 @@ def _fit_small_model() -> FittedModel:
 
 
 def as_format_2(folder: Path) -> Path:
-    """Turn a bundle into one as they were before evidence was kept."""
+    """Turn a bundle into one of format 2, which had no evidence."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_bytes())
-    del (
-        manifest["evidence"],
-        manifest["training"]["patients"],
-        manifest["training"]["sites"],
-    )
+    del manifest["evidence"]
+    del manifest["training"]["patients"]
+    del manifest["training"]["sites"]
     del manifest["files"]["evidence.safetensors"]
     for name in (
         "true_positives",
@@ -112,7 +118,7 @@ def as_format_2(folder: Path) -> Path:
 
 
 class Screen:
-    """Speckle with marks drawn on it as a scanner draws them."""
+    """Speckle with marks on it, as scanners draw them."""
 
     def __init__(self, width: int = 300, height: int = 300, seed: int = 2) -> None:
         plain = draw(seed, size_px=max(width, height)).pixels[:height, :width]
@@ -123,11 +129,13 @@ class Screen:
         self, x: int, y: int, kind: str = "+", half: int = 7, grey: int = MARK_GREY
     ) -> "Screen":
         shape = cv2.MARKER_CROSS if kind == "+" else cv2.MARKER_TILTED_CROSS
-        cv2.drawMarker(self.pixels, (x, y), grey, shape, 2 * half, 1)
+        cv2.drawMarker(
+            self.pixels, (x, y), grey, shape, markerSize=2 * half, thickness=1
+        )
         return self
 
     def open_plus(self, x: int, y: int, half: int = 8) -> "Screen":
-        """A plus whose arms leave the centre free, with a dot there."""
+        """A plus with a gap around its centre, and a dot in the centre."""
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
             neighbour = (x + 3 * dx, y + 3 * dy)
             far = (x + half * dx, y + half * dy)
@@ -138,13 +146,13 @@ class Screen:
     def letter(self, x: int, y: int, glyph: str = "A") -> "Screen":
         cv2.putText(
             self.pixels,
-            glyph,
-            (x, y),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.5,
-            MARK_GREY,
-            1,
-            cv2.LINE_AA,
+            text=glyph,
+            org=(x, y),
+            fontFace=cv2.FONT_HERSHEY_SIMPLEX,
+            fontScale=0.5,
+            color=MARK_GREY,
+            thickness=1,
+            lineType=cv2.LINE_AA,
         )
         return self
 
@@ -156,7 +164,9 @@ class Screen:
         return self
 
 
-def dicom_file(pixels: np.ndarray, **elements: object) -> bytes:
+def dicom_file(
+    pixels: NDArray[np.uint8] | NDArray[np.uint16], **elements: object
+) -> bytes:
     """An uncompressed DICOM file of grey or RGB pixels; keywords set or replace elements."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
@@ -167,7 +177,8 @@ def dicom_file(pixels: np.ndarray, **elements: object) -> bytes:
     dataset.Rows, dataset.Columns = pixels.shape[-3:-1] if rgb else pixels.shape[-2:]
     dataset.SamplesPerPixel = 3 if rgb else 1
     dataset.PhotometricInterpretation = "RGB" if rgb else "MONOCHROME2"
-    dataset.BitsAllocated = dataset.BitsStored = pixels.dtype.itemsize * 8
+    dataset.BitsAllocated = pixels.dtype.itemsize * 8
+    dataset.BitsStored = pixels.dtype.itemsize * 8
     dataset.HighBit = dataset.BitsStored - 1
     dataset.PixelRepresentation = 0
     if rgb:

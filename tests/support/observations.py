@@ -107,8 +107,15 @@ class Observing:
         **metrics: Any,
     ) -> None:
         """The next version of `light`."""
-        with self._ledger.system_session("test") as house:
-            house.models.store(digest, "light", "light", None, False, metrics)
+        with self._ledger.system_session("test") as session:
+            session.models.store(
+                digest=digest,
+                name="light",
+                recipe="light",
+                run_id=None,
+                synthetic=False,
+                metrics=metrics,
+            )
         self._run(
             update(ModelRow)
             .where(ModelRow.digest == digest)

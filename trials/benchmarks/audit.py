@@ -172,7 +172,7 @@ def verify_chains(engine: Engine) -> None:
     start = time.perf_counter()
     findings = verify(trail.links(), trail.seals(), is_signed)
     seconds = time.perf_counter() - start
-    events = sum(findings.events.values())
+    events = sum(findings.event_counts.values())
     print(
         f"verification of {events} events: {events / seconds:.0f} events/s; "
         f"intact: {findings.is_intact}"

@@ -117,7 +117,7 @@ def verify_trail(url: str) -> None:
         seals = trail.seals()
         findings = verify(trail.links(), seals, is_signed)
     assert findings.is_intact
-    print(f"{'':<32} {sum(findings.events.values())} events are intact")
+    print(f"{'':<32} {sum(findings.event_counts.values())} events are intact")
 
 
 def print_duration(label: str, work: Callable[[], T]) -> T:

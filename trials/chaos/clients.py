@@ -156,7 +156,7 @@ class Clients:
             record.refused = answer.json().get("code", str(answer.status_code))
 
     def _request(
-        self, hospital: str, method: str, path: str, **request: Any
+        self, hospital: str, method: str, path: str, **request: Unpack[RequestWithHeaders]
     ) -> httpx2.Response | None:
         """Return the first final answer, or None if there is none within `GIVE_UP_AFTER_S`."""
         give_up = time.monotonic() + GIVE_UP_AFTER_S

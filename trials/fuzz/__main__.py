@@ -5,10 +5,10 @@ OpenAPI document.
         [--uploads 10000] [--seed 1] [--only NUMBER] [--json]
     PYTHONPATH=. .venv/bin/python -m trials.fuzz api [--examples 50] [--seed 1] [--json]
 
-It starts a stack of its own. The exit code is 1 if an answer was a 5xx, missing or not as
-documented, a process died, a job did not end or ended for a fault of SERA's own, or memory grew
-beyond bounds. Uploads that caused a fault are saved in --keep; `--only` with their seed and number
-makes them again.
+The program starts a stack of its own. The exit code is 1 if an answer was a 5xx, missing or not as
+documented, if a process died, if a job did not end or failed by a fault of SERA itself, or if
+memory grew beyond the bounds. The folder --keep gets the uploads that caused a fault. `--only` with
+their seed and number makes them again.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def main() -> int:
 def _api(target: TargetStack, arguments: argparse.Namespace) -> dict[str, Any]:
     findings: dict[str, Findings] = {}
     url = target.stack.url or ""
-    started_s = time.monotonic()
+    start_s = time.monotonic()
     with MemoryMonitor(target.pids, WATCHED) as monitor:
         for role in Role:
             findings[role] = fuzz_api(
@@ -57,7 +58,7 @@ def _api(target: TargetStack, arguments: argparse.Namespace) -> dict[str, Any]:
             )
     return api_report(
         arguments.seed,
-        time.monotonic() - started_s,
+        time.monotonic() - start_s,
         findings,
         monitor.usage,
         target.deaths,
@@ -66,21 +67,22 @@ def _api(target: TargetStack, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _uploads(target: TargetStack, arguments: argparse.Namespace) -> dict[str, Any]:
     tally = Tally(arguments.keep)
-    started_s = time.monotonic()
-    numbers = (
-        [arguments.only] if arguments.only is not None else range(arguments.uploads)
-    )
+    start_s = time.monotonic()
+    numbers: Iterable[int] = range(arguments.uploads)
+    if arguments.only is not None:
+        numbers = [arguments.only]
+    uploads = (upload(arguments.seed, number) for number in numbers)
     with MemoryMonitor(target.pids, WATCHED) as monitor, target.client() as client:
         send_all(
-            client,
-            (upload(arguments.seed, number) for number in numbers),
-            tally,
-            arguments.clients,
+            client=client,
+            uploads=uploads,
+            tally=tally,
+            parallel_uploads=arguments.clients,
         )
         target.collect(arguments.seed, tally)
     return upload_report(
         arguments.seed,
-        time.monotonic() - started_s,
+        time.monotonic() - start_s,
         tally,
         monitor.usage,
         target.deaths,

@@ -24,35 +24,42 @@ def send_all(
     tally: Tally,
     parallel_uploads: int = PARALLEL_UPLOADS,
 ) -> None:
-    """Send each, several at a time; none is made long before it is sent."""
+    """Send the uploads, several at a time. An upload is made shortly before it is sent."""
     with ThreadPoolExecutor(parallel_uploads) as pool:
         for batch in _batches(uploads, BATCH_UPLOADS):
             list(pool.map(lambda upload: send(client, upload, tally), batch))
 
 
 def send(client: httpx2.Client, upload: Upload, tally: Tally) -> None:
-    """Send one and count its answer, or that none came within the client's patience, which is to be
-    ANSWER_TIMEOUT_S.
+    """Send an upload, and count its answer or its silence.
+
+    The client's timeout has to be ANSWER_TIMEOUT_S.
     """
     headers = {"Content-Type": upload.content_type}
-    started_s = time.perf_counter()
+    start_s = time.perf_counter()
     try:
         answer = client.post(PATH, content=upload.body, headers=headers)
     except httpx2.TimeoutException:
         return tally.record_silence(upload, "no answer in time")
     except httpx2.TransportError as error:
         return tally.record_silence(upload, f"no answer: {type(error).__name__}")
-    duration_s = time.perf_counter() - started_s
+    duration_s = time.perf_counter() - start_s
     tally.record_answer(
-        upload, answer.status_code, answer.headers, _json(answer), duration_s
+        upload=upload,
+        status=answer.status_code,
+        headers=answer.headers,
+        body=_json(answer),
+        duration_s=duration_s,
     )
 
 
-def _json(answer: httpx2.Response) -> Any:
+def _json(answer: httpx2.Response) -> dict[str, Any] | None:
+    """The answer's JSON object; None if it is something else."""
     try:
-        return answer.json()
+        body = answer.json()
     except ValueError:
         return None
+    return body if isinstance(body, dict) else None
 
 
 def _batches(uploads: Iterable[Upload], size: int) -> Iterator[list[Upload]]:

@@ -85,7 +85,7 @@ def format_report(report: Mapping[str, Any]) -> str:
     )
 
 
-def _lines(name: str, value: Any) -> list[str]:
+def _lines(name: str, value: object) -> list[str]:
     if not isinstance(value, Mapping):
         return [f"{name}: {value}"]
     return [f"{name}:", *(f"  {key}: {member}" for key, member in value.items())]

@@ -56,7 +56,7 @@ def phantom(seed: int = 3) -> NDArray[np.uint8]:
     return draw(seed, size_px=SIDE_PX).pixels.astype(np.uint8)
 
 
-def _saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
+def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
     stream = BytesIO()
     picture.save(stream, kind, **options)
     return stream.getvalue()

@@ -13,7 +13,7 @@ EXPECTED_STATUSES = range(200, 500)
 ACCEPTED = 202
 PROBLEM = "application/problem+json"
 INTERNAL_REASONS = ("internal", "worker-lost")
-"""Reasons of failed jobs that no image may bring about."""
+"""Reasons of failed jobs that no image may cause."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Tally:
     answers: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     jobs: dict[str, int] = field(default_factory=dict)
-    """Numbers of the uploads that were taken, by their job's id."""
+    """Numbers of the accepted uploads, by the ids of their jobs."""
     longest_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -34,16 +34,17 @@ class Tally:
         upload: Upload,
         status: int,
         headers: Mapping[str, str],
-        body: Any,
+        body: Mapping[str, Any] | None,
         duration_s: float,
     ) -> None:
-        """An answer came; `body` is its JSON, or None."""
-        code = body.get("code", "") if isinstance(body, dict) else ""
+        """Count an answer. `body` is its JSON object, or None."""
+        fields = body or {}
+        code = fields.get("code", "")
         with self._lock:
             self.statuses[f"{status} {code}".strip()] += 1
             self.longest_s = max(self.longest_s, duration_s)
             if status == ACCEPTED:
-                self.jobs[body["job_id"]] = upload.number
+                self.jobs[fields["job_id"]] = upload.number
         if status not in EXPECTED_STATUSES:
             self.record_fault(upload, f"answered {status}")
         elif status >= 400 and not (code and headers.get("content-type") == PROBLEM):
@@ -55,7 +56,7 @@ class Tally:
         self.record_fault(upload, reason)
 
     def record_job(self, upload: Upload, state: str, reason: str | None) -> None:
-        """A case's job has ended."""
+        """Count the end of a case's job."""
         with self._lock:
             self.answers[f"{state} {reason or ''}".strip()] += 1
         if reason in INTERNAL_REASONS:

@@ -80,16 +80,15 @@ class TargetStack:
 
     def key(self, role: Role) -> str:
         hospital = HOSPITAL if role in HOSPITAL_ROLES else None
-        urls = {
-            "database_url": self.stack.database_url,
-            "broker_url": self.stack.broker_url,
-        }
-        return create_key(
-            Settings(home=self.stack.home.root, **urls), role, hospital, "fuzz"
+        settings = Settings(
+            home=self.stack.home.root,
+            database_url=self.stack.database_url,
+            broker_url=self.stack.broker_url,
         )
+        return create_key(settings, role, hospital=hospital, label="fuzz")
 
     def collect(self, seed: int, tally: Tally) -> None:
-        """Wait until every accepted case has its answer; a fault for each that gets none."""
+        """Wait until every accepted case has its answer. A case without one is a fault."""
         collected_jobs: set[str] = set()
         moved_at = time.monotonic()
         while open_jobs := tally.jobs.keys() - collected_jobs:

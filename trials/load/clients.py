@@ -211,19 +211,25 @@ class Clients:
         sent.answered_s = self.now_s - sent.arrival.at_s
 
     async def _request(
-        self, hospital: str, method: str, path: str, **request: Any
+        self,
+        hospital: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        **parts: Unpack[RequestParts],
     ) -> httpx2.Response:
         """The first answer that does not ask to come again; all others are noted."""
-        headers = {"Authorization": f"Bearer {self._keys[hospital]}"} | request.pop(
-            "headers", {}
-        )
+        all_headers = {
+            "Authorization": f"Bearer {self._keys[hospital]}",
+            **(headers or {}),
+        }
         attempt = 0
         while True:
             pause_s = min(PAUSE_S * 2 ** min(attempt, 10), MAX_PAUSE_S)
             attempt += 1
             with self._recording_faults():
                 answer = await self._http.request(
-                    method, path, headers=headers, **request
+                    method, path, headers=all_headers, **parts
                 )
                 if answer.status_code < httpx2.codes.BAD_REQUEST:
                     return answer
@@ -264,7 +270,7 @@ class Clients:
                 return jobs
             cursor = {"cursor": page["next_cursor"]}
 
-    async def _page(self, hospital: str, **parameters: Any) -> dict[str, Any]:
+    async def _page(self, hospital: str, **parameters: str | int) -> dict[str, Any]:
         answer = await self._request(hospital, "GET", "/v1/jobs", params=parameters)
         answer.raise_for_status()
         page: dict[str, Any] = answer.json()

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from cli.connection import JsonObject
 from deploy.local.errors import StackNotRunning
 from deploy.local.state import ProcessId, StackState
 from shared.errors import SeraError
@@ -21,11 +22,13 @@ KIB = 2**10
 class Operator(Protocol):
     """The gateway as an operator's key sees it."""
 
-    def get(self, path: str, **parameters: Any) -> Any: ...
+    def get(self, path: str) -> JsonObject: ...
 
-    def post(self, path: str, **body: Any) -> Any: ...
+    def get_list(self, path: str) -> list[JsonObject]: ...
 
-    def delete(self, path: str, **parameters: Any) -> Any: ...
+    def post(self, path: str, *, json: object) -> JsonObject: ...
+
+    def delete(self, path: str) -> JsonObject: ...
 
 
 @dataclass(frozen=True)

@@ -314,11 +314,10 @@ def to_json(run: LoadRun) -> dict[str, Any]:
         "rules": [asdict(rule) | {"state": rule.state} for rule in run.rules],
         "passed": run.passed,
     }
-    rounded: dict[str, Any] = _rounded(figures)
-    return rounded
+    return {name: _rounded(value) for name, value in figures.items()}
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: object) -> object:
     """Round all numbers of a structure to a tenth of a millisecond, or of a KiB."""
     if isinstance(value, float):
         return round(value, 4)

@@ -253,7 +253,7 @@ def judged(sent: Sequence[SentCase], listed: Jobs, interrupted: bool) -> Violati
 
 def live_model(operator: Operator) -> str:
     """Name and version of the live model. Raises NoModelLive."""
-    for model in operator.get("/v1/models"):
+    for model in operator.get_list("/v1/models"):
         if model["live"]:
             suffix = " (of phantoms)" if model["synthetic"] else ""
             return f"{model['name']}/{model['version']}{suffix}"
@@ -265,7 +265,7 @@ def hospital_keys(
     operator: Operator, names: Sequence[str], print_line: PrintLine
 ) -> Iterator[dict[str, str]]:
     """Create a key for each hospital, and missing hospitals; revoke the keys in the end."""
-    present = {hospital["name"] for hospital in operator.get("/v1/hospitals")}
+    present = {hospital["name"] for hospital in operator.get_list("/v1/hospitals")}
     for name in sorted(set(names) - present):
         operator.post("/v1/hospitals", json={"name": name})
     keys = []

@@ -101,7 +101,7 @@ class AuditService:
         for stretch, stretch_end in verifier.stretches(position):
             stretches.append(stretch)
             next_position = stretch_end
-            count_events += stretch.events
+            count_events += stretch.event_count
             if time.monotonic() > deadline or count_events >= PROOF_MAX_EVENTS:
                 break
         return _verification_view(
@@ -162,14 +162,14 @@ def chain_views(
         chain = stretch.chain
         earlier_events = views[chain].events if chain in views else 0
         sealed_at = None
-        if stretch.seal_at:
-            sealed_at = datetime.fromisoformat(stretch.seal_at)
+        if stretch.sealed_at:
+            sealed_at = datetime.fromisoformat(stretch.sealed_at)
         views[chain] = ChainSectionView(
             chain=chain,
             hospital=hospitals_by_chain.get(chain),
-            events=earlier_events + stretch.events,
-            number=stretch.number,
-            sealed=stretch.sealed,
+            events=earlier_events + stretch.event_count,
+            number=stretch.last_number,
+            sealed=stretch.sealed_number,
             sealed_at=sealed_at,
             ended=stretch.is_last,
         )

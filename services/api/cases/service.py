@@ -106,5 +106,5 @@ def erase_and_notify(
         raise NotFound(thing="case")
     session.transaction.on_commit(lambda: notifier.notify(Tasks.SWEEP, case_id))
     return Tombstone(
-        case_id=erased.case_id, erased_at=erased.erased_at, ground=erased.ground
+        case_id=erased.case_id, erased_at=erased.erased_at, ground=erased.reason
     )

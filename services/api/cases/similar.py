@@ -52,9 +52,9 @@ def _search(
     found = session.similar_cases.nearest(place, case_id, limit)
     view = SimilarView(
         model=place.model_digest,
-        among=found.candidates,
+        among=found.candidate_count,
         cases=[_view(neighbour) for neighbour in found.nearest],
-        reason=None if found.candidates else NO_OUTCOME,
+        reason=None if found.candidate_count else NO_OUTCOME,
     )
     return view, found.nearest
 

@@ -22,7 +22,7 @@ from services.api.datasets.schemas import BatchReport, BatchRow, Facts, batch_re
 from services.api.datasets.service import find_dataset, labelled_image
 from services.api.errors import error_item, validation_summary
 from shared.domain.datasets.manifest import (
-    INVALID_CSV_PROBLEM,
+    INVALID_CSV_REASON,
     ManifestInvalid,
     Row,
     parse_table,
@@ -229,7 +229,7 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ManifestInvalid(
-            path=MANIFEST, problem=INVALID_CSV_PROBLEM.format(error.reason)
+            path=MANIFEST, problem=INVALID_CSV_REASON.format(error.reason)
         ) from error
 
 

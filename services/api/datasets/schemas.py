@@ -21,7 +21,7 @@ SHA256 = "1f0b8f5e52b54d0c8d555d8e2c4f7a117f3f6c1e6a554a339d1c2f6f0f8d2a10"
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
-def _example(**fields: Any) -> ConfigDict:
+def _example(**fields: object) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 

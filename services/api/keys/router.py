@@ -32,7 +32,7 @@ def forbid_caching(response: Response) -> None:
 
 def shown_once(key: NewKeyView, request: Request) -> NewKeyView:
     """Answer repeats with the key's id, and with what to do if the first answer was lost."""
-    answer_repeats_with(request, KeyShownOnce(key=key.id), key_id=key.id)
+    answer_repeats_with(request, KeyShownOnce(key=key.id), {"key_id": key.id})
     return key
 
 

@@ -23,8 +23,8 @@ from starlette.types import Message, Scope
 from services.api.errors import localized_sentence, problem_response
 from shared.errors import InputError, SeraError
 from shared.ledger import Ledger
-from shared.ledger.idempotency.receipts import Answer
-from shared.ledger.idempotency.requests import Answered
+from shared.ledger.idempotency.receipts import StoredResponse
+from shared.ledger.idempotency.requests import AlreadyAnswered
 from shared.observability.logs import log
 from shared.settings import Settings
 
@@ -72,7 +72,7 @@ class BufferedReply:
         """Whether the answer is that of an earlier request."""
         return REPLAYED_HEADER in Headers(raw=self.messages[0]["headers"])
 
-    def answer(self, scope: Scope) -> Answer:
+    def answer(self, scope: Scope) -> StoredResponse:
         """The answer for repeats: this one, or the one that the route set for them."""
         replacement = scope["state"].get("answer_for_repeats")
         if replacement is not None:
@@ -92,17 +92,22 @@ class BufferedReply:
         )
 
 
-def answer_repeats_with(request: Request, error: SeraError, **extensions: Any) -> None:
+def answer_repeats_with(
+    request: Request, error: SeraError, extensions: Mapping[str, object]
+) -> None:
     """Answer repeats with this error instead of the answer.
 
     For an answer with a secret that is shown once and stored nowhere.
     """
     request.scope["state"]["answer_for_repeats"] = problem_response(
-        error.status, error.code, localized_sentence(error), **extensions
+        status=error.status,
+        code=error.code,
+        detail=localized_sentence(error),
+        extensions=extensions,
     )
 
 
-def replay(answer: Answer) -> Response:
+def replay(answer: StoredResponse) -> Response:
     """The answer of the first request, marked as a repeat."""
     headers = {**answer.headers, REPLAYED_HEADER: "true"}
     return Response(answer.body, status_code=answer.status, headers=headers)
@@ -111,9 +116,9 @@ def replay(answer: Answer) -> Response:
 def install(app: FastAPI) -> None:
     """Make the app replay answers, and describe the header in its OpenAPI document."""
 
-    @app.exception_handler(Answered)
-    def answer_again(request: Request, answered: Answered) -> Response:
-        return replay(answered.answer)
+    @app.exception_handler(AlreadyAnswered)
+    def answer_again(request: Request, answered: AlreadyAnswered) -> Response:
+        return replay(answered.response)
 
     original_openapi = app.openapi
 
@@ -180,9 +185,9 @@ def idempotency_key_of(scope: Scope) -> str | None:
 
 def _answer(
     status: int, headers: Mapping[str, str], body: bytes, scope: Scope
-) -> Answer:
+) -> StoredResponse:
     stored_headers = {name: headers[name] for name in STORED_HEADERS if name in headers}
-    return Answer(
+    return StoredResponse(
         status=status,
         headers=stored_headers,
         body=bytes(body),

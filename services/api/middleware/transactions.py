@@ -21,7 +21,7 @@ from shared.errors import SeraError, Unavailable
 from shared.ledger import Transaction
 from shared.ledger.db_role import translate_database_errors
 from shared.ledger.idempotency.requests import (
-    Answered,
+    AlreadyAnswered,
     IdempotencyKey,
     IdempotentRequest,
 )
@@ -168,9 +168,9 @@ class TransactionMiddleware:
                 await self._app(scope, body.receive, reply.buffer)
             if reply.is_success and not reply.is_replay:
                 await run_in_threadpool(request.commit, reply.answer(scope))
-        except Answered as answered:  # another request with this key came first
+        except AlreadyAnswered as answered:  # another request with this key came first
             await run_in_threadpool(transaction.rollback)
-            return await replay(answered.answer)(scope, receive, send)
+            return await replay(answered.response)(scope, receive, send)
         if transaction.is_open:
             await run_in_threadpool(transaction.rollback)
         scope["state"]["slot"].release()

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import AwareDatetime
+from pydantic.fields import FieldInfo
 
 from services.api.dependencies import CallerSessionDep, DependenciesDep, Monitor
 from services.api.monitoring import coverage, drift, performance, quality
@@ -33,8 +34,11 @@ IfNoneMatch = Annotated[
 ]
 
 
-def _text_query(max_length: int, description: str) -> Any:
-    return Query(max_length=max_length, pattern=WITHOUT_NUL, description=description)
+def _text_query(max_length: int, description: str) -> FieldInfo:
+    query: FieldInfo = Query(
+        max_length=max_length, pattern=WITHOUT_NUL, description=description
+    )
+    return query
 
 
 def window_query(

@@ -14,7 +14,7 @@ DIGEST = "9f2c" * 16
 RATE = {"value": 0.105, "low": 0.079, "high": 0.139, "count": 42, "of": 400}
 
 
-def _example(**fields: Any) -> ConfigDict:
+def _example(**fields: object) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 

@@ -56,7 +56,7 @@ def shown_once(person: OneTimeView, request: Request) -> OneTimeView:
         answer_repeats_with(
             request,
             PasswordShownOnce(name=person.name, person=person.id),
-            person_id=str(person.id),
+            {"person_id": str(person.id)},
         )
     return person
 

@@ -85,7 +85,7 @@ class ReadingService:
         readings = self._session.readings
         reader = self._reader()
         case = readings.case(reader, case_id)
-        answer = readings.answer(reader, case_id)
+        answer = readings.sera_result(reader, case_id)
         blind = own_reading(readings.of_reader(reader)[case_id, Phase.BLIND])
         readings.record_showing(reader, case_id, Phase.AIDED)
         self._dependencies.read_audit.record_reads(

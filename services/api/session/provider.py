@@ -157,7 +157,7 @@ class IdentityProvider:
         keys = cast(KeySetSerialization, self._request("GET", facts["jwks_uri"]))
         return Metadata(facts=facts, keys=KeySet.import_key_set(keys))
 
-    def _request(self, method: str, url: str, **parts: Any) -> dict[str, Any]:
+    def _request(self, method: str, url: str, **parts: Unpack[TokenRequest]) -> dict[str, Any]:
         """The JSON object of an answer. Redirects are not followed, because they would receive the
         secret."""
         try:

@@ -18,7 +18,7 @@ from services.api.monitoring.schemas import (
 from shared.domain.jobs import Priority
 
 
-def _example(**fields: Any) -> ConfigDict:
+def _example(**fields: object) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 

@@ -36,7 +36,7 @@ COPIED_FIELDS = (
 RESULT_FIELDS = ("risk", "decision", "fna")
 
 
-def _or_none(value: Any) -> Any:
+def _or_none(value: object) -> object:
     """An empty field of a form is no filter."""
     return None if value == "" else value
 

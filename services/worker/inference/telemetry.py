@@ -59,7 +59,7 @@ def _record_job(
         "case.work",
         parent=job.traceparent,
         timings=timings,
-        problem=code,
+        error_code=code,
         **fields,
         outcome=outcome,
         lane=lane,

@@ -79,7 +79,7 @@ def _curves(
     orders: Sequence[NDArray[np.int_]],
     pause: PauseCallback,
 ) -> NDArray[np.float64]:
-    """The score of each order at each step: (orders, STEPS + 1).
+    """Return the score of each order at each step: (orders, STEPS + 1).
 
     The first step, with nothing hidden, and the last one, with everything hidden, are the same for
     all orders. A nodule that cannot be read counts as unchanged.
@@ -102,7 +102,7 @@ def _curves(
 def _order_by_importance(
     importance: NDArray[np.floating], grid: int
 ) -> NDArray[np.int_]:
-    """The cells of the grid, the most important one first."""
+    """Return the cells of the grid, the most important one first."""
     shrinks = grid <= min(importance.shape)
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     cells = cv2.resize(

@@ -63,7 +63,7 @@ class HeatMap:
         return float(values[np.abs(values).argmax()])
 
     def layer_png(self, nodule: Nodule) -> bytes:
-        """A transparent layer of the crop's size."""
+        """Return a transparent layer of the crop's size."""
         return layer_png(self.values, nodule.pixels.shape)
 
 
@@ -78,7 +78,7 @@ class Explanation:
 def explain(
     bundle: Bundle, nodule: Nodule, pause: PauseCallback = no_pause
 ) -> Explanation:
-    """Every map that the bundle can give.
+    """Return every map that the bundle can give.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def explain(
 def occlusion_map(
     bundle: Bundle, nodule: Nodule, grid: int = GRID, pause: PauseCallback = no_pause
 ) -> NDArray[np.float64]:
-    """How much each place contributes to the score; the hidden patches overlap by half.
+    """Return how much each place contributes to the score; the hidden patches overlap by half.
 
     Source: Zeiler & Fergus, ECCV 2014.
 
@@ -138,7 +138,7 @@ def _ensemble_map(bundle: Bundle, nodule: Nodule, pause: PauseCallback) -> HeatM
 def _network_maps(
     bundle: Bundle, nodule: Nodule, pause: PauseCallback
 ) -> Iterator[HeatMap]:
-    """Grad-CAM of each tuned network; the others have no output of their own."""
+    """Yield Grad-CAM of each tuned network; the others have no output of their own."""
     for extractor in bundle.model.extractors:
         if not isinstance(extractor, NetworkExtractor):
             continue
@@ -162,7 +162,7 @@ def _network_maps(
 
 
 def _bundle_score(bundle: Bundle) -> ScoreFunction:
-    """The score of the ensemble."""
+    """Return the score of the ensemble."""
 
     def score(nodules: Sequence[Nodule]) -> list[float | None]:
         outcomes = bundle.predict_each(nodules)
@@ -175,7 +175,7 @@ def _bundle_score(bundle: Bundle) -> ScoreFunction:
 
 
 def _network_score(extractor: NetworkExtractor) -> ScoreFunction:
-    """A tuned network's own probability of malignancy."""
+    """Return a tuned network's own probability of malignancy."""
 
     def score(nodules: Sequence[Nodule]) -> list[float | None]:
         log_odds = extractor.log_odds(nodules)

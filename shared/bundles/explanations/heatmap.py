@@ -18,7 +18,10 @@ STRIPE_OPACITY = 0.35
 
 
 def layer_png(values: NDArray[np.floating], shape: tuple[int, int]) -> bytes:
-    """RGBA of this (height, width); the stronger the value, the more opaque the pixel."""
+    """Return an RGBA image of the given (height, width).
+
+    The stronger the value, the more opaque the pixel.
+    """
     strength = _strength(values, shape)
     is_pale = _stripes(shape) & (strength < 0)
     alpha = np.abs(strength) * np.where(is_pale, STRIPE_OPACITY, 1)
@@ -26,7 +29,7 @@ def layer_png(values: NDArray[np.floating], shape: tuple[int, int]) -> bytes:
 
 
 def composite_png(values: NDArray[np.floating], grey: NDArray[np.uint8]) -> bytes:
-    """The map over the grey image (H, W)."""
+    """Return the map over the grey image (H, W)."""
     strength = _strength(values, grey.shape)
     weight = np.abs(strength)[..., None] * OPACITY
     image = np.repeat(grey[..., None], 3, axis=2)
@@ -36,7 +39,10 @@ def composite_png(values: NDArray[np.floating], grey: NDArray[np.uint8]) -> byte
 def _strength(
     values: NDArray[np.floating], shape: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """Values from -1 to 1 at each pixel of this (height, width), scaled to the strongest value."""
+    """Return values from -1 to 1 at each pixel of the given (height, width).
+
+    They are scaled so that the strongest value is -1 or 1.
+    """
     scaled = values.astype(np.float64) / max(np.abs(values).max(), 1e-9)
     height, width = shape
     strength = cv2.resize(scaled, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -48,7 +54,7 @@ def _colour(strength: NDArray[np.float64]) -> NDArray[np.int_]:
 
 
 def _stripes(shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """True in every second one of the slanting stripes."""
+    """Return the true in every second one of the slanting stripes."""
     height, width = shape
     rows, columns = np.ogrid[:height, :width]
     stripe = (rows + columns) * STRIPES // (height + width)

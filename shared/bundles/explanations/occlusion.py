@@ -50,7 +50,10 @@ class OcclusionMask:
         return cls(nodule=nodule, blurred=np.asarray(blurred, np.uint8), grid=grid)
 
     def occlude_window(self, cell: int) -> Nodule:
-        """The nodule with one cell and half a cell around it blurred, so that windows overlap."""
+        """Return the nodule with one cell and half a cell around it blurred.
+
+        Neighbouring windows therefore overlap.
+        """
         height, width = self.nodule.pixels.shape
         row, column = divmod(cell, self.grid)
         rows = _window(row, height, self.grid)
@@ -60,7 +63,7 @@ class OcclusionMask:
         return self._occlude(hidden)
 
     def occlude_cells(self, cells: NDArray[np.int_]) -> Nodule:
-        """The nodule with exactly these cells blurred."""
+        """Return the nodule with exactly these cells blurred."""
         height, width = self.nodule.pixels.shape
         hidden_cells = np.zeros(self.grid * self.grid, bool)
         hidden_cells[cells] = True
@@ -77,7 +80,7 @@ class OcclusionMask:
 def score_in_slices(
     score: ScoreFunction, nodules: Iterable[Nodule], pause: PauseCallback
 ) -> list[float | None]:
-    """The score of each nodule.
+    """Return the score of each nodule.
 
     A slice has as many nodules as can be scored within `SLICE_S`. `pause` is called after each.
     """
@@ -95,7 +98,7 @@ def score_in_slices(
 
 
 def _window(cell: int, side: int, grid: int) -> slice:
-    """The pixels along one side of a cell and half a cell on both sides of it."""
+    """Return the pixels along one side of a cell and half a cell on both sides of it."""
     half = side / grid / 2
     start = round(cell * side / grid - half)
     end = round((cell + 1) * side / grid + half)

@@ -98,8 +98,8 @@ class Findings:
     """
 
     findings: tuple[Finding, ...]
-    events: dict[str, int]
-    sealed: dict[str, int]
+    event_counts: dict[str, int]
+    sealed_numbers: dict[str, int]
     keys: tuple[str, ...]
 
     @property
@@ -251,8 +251,8 @@ def verify(
     keys = {seal.key for seal in (*seals, *witnesses)}
     return Findings(
         findings=tuple(findings),
-        events={chain.name: chain.count for chain in chains.values()},
-        sealed={chain.name: chain.sealed_number for chain in chains.values()},
+        event_counts={chain.name: chain.count for chain in chains.values()},
+        sealed_numbers={chain.name: chain.sealed_number for chain in chains.values()},
         keys=tuple(sorted(keys)),
     )
 
@@ -266,11 +266,11 @@ class Stretch:
 
     chain: str
     findings: tuple[Finding, ...]
-    events: int
-    number: int
-    seal: int
-    seal_at: str | None
-    sealed: int
+    event_count: int
+    last_number: int
+    last_seal: int
+    sealed_at: str | None
+    sealed_number: int
     keys: frozenset[str]
     is_last: bool
 
@@ -318,11 +318,11 @@ def verify_stretch(
     return Stretch(
         chain=chain,
         findings=tuple(findings),
-        events=len(links),
-        number=max((link.number for link in links), default=previous_number),
-        seal=newest_seal.seal if newest_seal else 0,
-        seal_at=newest_seal.at if newest_seal else None,
-        sealed=state.sealed_number,
+        event_count=len(links),
+        last_number=max((link.number for link in links), default=previous_number),
+        last_seal=newest_seal.seal if newest_seal else 0,
+        sealed_at=newest_seal.at if newest_seal else None,
+        sealed_number=state.sealed_number,
         keys=frozenset(seal.key for seal in seals),
         is_last=is_last,
     )

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from shared.errors import InputError
 
-MANIFEST = "manifest.csv"
+MANIFEST_FILE = "manifest.csv"
 REQUIRED_COLUMNS = ("image", "malignant")
 OPTIONAL_COLUMNS = ("patient", "site", "size_mm", "split", "tirads")
 READER_PREFIX = "reader_"
 """Start of the name of a column with the judgements of a person."""
-INVALID_CSV_PROBLEM = "it cannot be read as CSV in UTF-8 ({})"
+INVALID_CSV_REASON = "it cannot be read as CSV in UTF-8 ({})"
 
 
 class ManifestInvalid(InputError):
@@ -48,7 +48,7 @@ def read_manifest(folder: Path) -> list[Row]:
 
     Raises ManifestInvalid where it is not a table, or lacks a required column.
     """
-    return read_table(folder / MANIFEST)
+    return read_table(folder / MANIFEST_FILE)
 
 
 def read_table(
@@ -66,7 +66,7 @@ def read_table(
     except FileNotFoundError as error:
         raise ManifestInvalid(path=path, problem="there is no such file") from error
     except (OSError, UnicodeDecodeError) as error:
-        problem = INVALID_CSV_PROBLEM.format(error)
+        problem = INVALID_CSV_REASON.format(error)
         raise ManifestInvalid(path=path, problem=problem) from error
 
 
@@ -102,7 +102,7 @@ def _read_rows(
             )
         return [_row(folder, reader.line_num, record) for record in reader]
     except csv.Error as error:
-        problem = INVALID_CSV_PROBLEM.format(error)
+        problem = INVALID_CSV_REASON.format(error)
         raise ManifestInvalid(path=source_name, problem=problem) from error
 
 

@@ -19,10 +19,10 @@ YOUDEN = "youden"
 
 @dataclass(frozen=True, kw_only=True)
 class Conformal:
-    """The diagnoses that fit the image at the hospital's error limit, and how well each fits."""
+    """The diagnoses that fit the image at the hospital's error level, and how well each fits."""
 
     alpha: float
-    """The hospital's error limit, 0 to 1."""
+    """The hospital's error level, 0 to 1."""
     set: tuple[Verdict, ...]
     """The classes whose p-value exceeds `alpha`; unless it is one class, the case is referred."""
     benign_p: float
@@ -118,7 +118,7 @@ class Result:
     cutoff_risk: float
     """The risk at which a nodule with the cut-off's score stands, 0 to 1, at `prevalence`."""
     conformal: Conformal | None
-    """The diagnoses that fit at the hospital's error limit; null without limit or calibration."""
+    """The diagnoses that fit at the hospital's error level; null without error level or calibration."""
     prevalence: float
     """Share of malignant nodules, 0 to 1, at which the risk holds: the hospital's or the default."""
     fna: FnaAdvice | None

@@ -58,7 +58,7 @@ CLEARANCE = 1.5
 def find_letters(
     thin: Grey, marks: Sequence[Mark], contrasts: Sequence[int]
 ) -> list[Mark]:
-    """The letters beside end marks.
+    """Return the letters beside end marks.
 
     Parameters
     ----------
@@ -86,7 +86,8 @@ def find_letters(
 
 
 def _find_glyph(thin: Grey, mark: Mark, min_grey: float) -> Box | None:
-    """The box of the glyph that fits the strokes around a mark best; None if no glyph fits."""
+    """Return the box of the glyph that best fits the strokes around a mark, or None if none fits.
+    """
     reach_x = round(SEARCH_REACH * mark.box.width / 2)
     reach_y = round(SEARCH_REACH * mark.box.height / 2)
     left = max(round(mark.x) - reach_x, 0)
@@ -115,7 +116,7 @@ def _find_glyph(thin: Grey, mark: Mark, min_grey: float) -> Box | None:
 
 @lru_cache(maxsize=256)
 def _glyphs(half_width: int, half_height: int) -> tuple[Grey, ...]:
-    """Glyphs for marks of this size, each with a rim of one pixel around its ink."""
+    """Return the glyphs for marks of this size, each with a rim of one pixel around its ink."""
     glyphs: list[Grey] = []
     for character, relative_height in product(GLYPHS, GLYPH_HEIGHTS):
         ink = _draw_glyph(character)
@@ -155,7 +156,7 @@ def _draw_glyph(character: str) -> Grey:
 def find_dots(
     pixels: Grey, marks: Sequence[Mark], contrasts: Sequence[int]
 ) -> list[Mark]:
-    """The dots on the lines between end marks of one kind.
+    """Return the dots on the lines between end marks of one kind.
 
     If a line is dotted from end to end, all of its pixels are returned.
 
@@ -187,7 +188,7 @@ def find_dots(
 def _dots_between(
     pixels: Grey, specks: Grey, *, first: Mark, second: Mark, min_grey: float
 ) -> list[Pixel]:
-    """Dots on the line between two marks.
+    """Return the dots on the line between two marks.
 
     If the line is dotted from end to end, it is followed up to the centres of the marks.
     """
@@ -206,14 +207,14 @@ def _dots_between(
 
 
 def _specks(pixels: Grey) -> Grey:
-    """How much a pixel exceeds all pixels at a distance of two pixels."""
+    """Return how much a pixel exceeds all pixels at a distance of two pixels."""
     ring = np.ones((5, 5), np.uint8)
     ring[1:4, 1:4] = 0
     return np.asarray(cv2.subtract(pixels, cv2.dilate(pixels, ring)), np.uint8)
 
 
 def _path(first: Mark, second: Mark, clearance_px: float) -> Path:
-    """Points from one mark to the other, without those within `clearance_px` of a mark."""
+    """Return the points from one mark to the other, without those within `clearance_px` of a mark."""
     start = np.array([first.x, first.y])
     end = np.array([second.x, second.y])
     length = math.dist(start, end)
@@ -223,7 +224,10 @@ def _path(first: Mark, second: Mark, clearance_px: float) -> Path:
 
 
 def _ridge_pixels(pixels: Grey, path: Path) -> list[Pixel]:
-    """Pixels of a line that exceeds its flanks over most of the path; none if it does not."""
+    """Return the pixels of a line that exceeds its flanks over most of the path.
+
+    The result is empty if the line does not.
+    """
     if len(path) < MIN_PATH_PX:
         return []
     height, width = pixels.shape
@@ -247,7 +251,7 @@ def _ridge_pixels(pixels: Grey, path: Path) -> list[Pixel]:
 
 
 def _specks_along(specks: Grey, path: Path, min_grey: float) -> list[Pixel]:
-    """Specks within a pixel of the path."""
+    """Return the specks within a pixel of the path."""
     height, width = specks.shape
     columns = np.clip(np.rint(path[:, 0]).astype(int), 1, width - 2)
     rows = np.clip(np.rint(path[:, 1]).astype(int), 1, height - 2)

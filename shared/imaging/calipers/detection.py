@@ -76,7 +76,7 @@ class _Candidate:
         return self.reaches(CLEAR_SCORES_SMALL if is_small else CLEAR_SCORES)
 
     def reaches(self, min_scores: MinScores) -> bool:
-        """Whether correlation and contrast reach one of the pairs."""
+        """Return whether correlation and contrast reach one of the pairs."""
         return any(
             self.correlation >= min_correlation and self.contrast >= min_contrast
             for min_correlation, min_contrast in min_scores
@@ -84,7 +84,7 @@ class _Candidate:
 
 
 def find_marks(pixels: Grey) -> tuple[Mark, ...]:
-    """Caliper marks, with the letters beside them and the dots between them.
+    """Return the caliper marks, with the letters beside them and the dots between them.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def _candidates(pixels: Grey, thin: Grey) -> list[_Candidate]:
 
 
 def _without_duplicates(candidates: Iterable[_Candidate]) -> list[_Candidate]:
-    """The best of those candidates that stand for the same mark."""
+    """Return the best of those candidates that stand for the same mark."""
     unique: list[_Candidate] = []
     for candidate in sorted(candidates, key=lambda item: -item.correlation):
         if all(_distance_px(candidate, mark) > MIN_DISTANCE_PX for mark in unique):
@@ -160,7 +160,7 @@ def _distance_px(first: _Candidate, second: _Candidate) -> int:
 
 
 def _confirmed(candidates: list[_Candidate]) -> list[_Candidate]:
-    """Clear marks with a partner or a high score, and the faint partners of these."""
+    """Return the clear marks with a partner or a high score, and the faint partners of these."""
     clear = [candidate for candidate in candidates if candidate.is_clear]
     confirmed: list[_Candidate] = []
     for candidate in clear:
@@ -174,7 +174,7 @@ def _confirmed(candidates: list[_Candidate]) -> list[_Candidate]:
 
 
 def _has_partner(candidate: _Candidate, marks: list[_Candidate]) -> bool:
-    """Whether another mark has the same kind and about the same size."""
+    """Return whether another mark has the same kind and about the same size."""
     return any(_are_alike(candidate, mark) for mark in marks if mark is not candidate)
 
 
@@ -188,7 +188,10 @@ def _are_alike(first: _Candidate, second: _Candidate) -> bool:
 
 
 def _is_inside(pixels: Grey, candidate: _Candidate) -> bool:
-    """Whether the whole mark is inside the image, unlike the ticks of a ruler along its edge."""
+    """Return whether the whole mark is inside the image.
+
+    The ticks of a ruler along the edge are not.
+    """
     height, width = map(int, pixels.shape)
     half_width = candidate.half_size[0] + RIM_PX
     half_height = candidate.half_size[1] + RIM_PX
@@ -198,7 +201,7 @@ def _is_inside(pixels: Grey, candidate: _Candidate) -> bool:
 
 
 def _has_spokes(pixels: Grey, candidate: _Candidate) -> bool:
-    """Whether the arms are brighter than the gaps between them, unlike a round spot."""
+    """Return whether the arms are brighter than the gaps between them, unlike a round spot."""
     radius = np.array(
         [max(round(SPOKE_POSITION * half), 2) for half in candidate.half_size]
     )
@@ -213,7 +216,7 @@ def _has_spokes(pixels: Grey, candidate: _Candidate) -> bool:
 
 
 def _mean_grey(pixels: Grey, candidate: _Candidate, steps: NDArray[np.intp]) -> float:
-    """Mean grey at steps (N, 2) in x and y from the centre of a candidate."""
+    """Return the mean grey at steps (N, 2) in x and y from the centre of a candidate."""
     values = pixels[candidate.y + steps[:, 1], candidate.x + steps[:, 0]]
     return float(values.mean())
 

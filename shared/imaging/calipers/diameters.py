@@ -27,7 +27,7 @@ ELLIPSE_CORNERS = 48
 
 
 def diameters(marks: tuple[Mark, ...]) -> tuple[Diameter, ...]:
-    """The diameters between end marks, in pixels.
+    """Return the diameters between end marks, in pixels.
 
     Two end marks give one diameter. Four give two diameters if these cross. Any other number or
     arrangement gives none.
@@ -50,7 +50,7 @@ def diameters(marks: tuple[Mark, ...]) -> tuple[Diameter, ...]:
 
 
 def roi_from_marks(marks: tuple[Mark, ...], width: int, height: int) -> Roi | None:
-    """The ROI that end marks enclose.
+    """Return the ROI that end marks enclose.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def roi_from_marks(marks: tuple[Mark, ...], width: int, height: int) -> Roi | No
 def caliper_mm(
     marks: tuple[Mark, ...], spacing_mm: tuple[float, float]
 ) -> float | None:
-    """The longest diameter between end marks in mm; None if there is no diameter.
+    """Return the longest diameter between end marks in mm, or None if there is no diameter.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def _centre(diameter: Diameter) -> Point:
 
 
 def _centre_distance(pair: tuple[Diameter, Diameter]) -> float:
-    """Distance of the centres of two axes, as a share of the longer axis."""
+    """Return the distance of the centres of two axes, as a share of the longer axis."""
     first, second = pair
     distance = math.dist(_centre(first), _centre(second))
     return distance / max(_length(first), _length(second))
@@ -124,7 +124,7 @@ def _cross_near_centres(pair: tuple[Diameter, Diameter]) -> bool:
 
 
 def _angle(first: Diameter, second: Diameter) -> float:
-    """Angle between two lines in radians, 0 to pi / 2."""
+    """Return the angle between two lines in radians, 0 to pi / 2."""
     a, b = np.subtract(first[1], first[0])
     c, d = np.subtract(second[1], second[0])
     return math.atan2(abs(a * d - b * c), abs(a * c + b * d))
@@ -143,7 +143,7 @@ def _box_fields(diameter: Diameter, width: int, height: int) -> dict[str, list[f
 def _ellipse_fields(
     axes: tuple[Diameter, Diameter], width: int, height: int
 ) -> dict[str, list[list[float]]]:
-    """The ellipse with both axes as conjugate diameters, moved to their common centre."""
+    """Return the ellipse with both axes as conjugate diameters, moved to their common centre."""
     centre = np.mean([_centre(axis) for axis in axes], 0)
     semi_axes = np.array([np.subtract(end, start) / 2 for start, end in axes])
     angles = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)

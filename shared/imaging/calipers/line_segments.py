@@ -91,7 +91,7 @@ class Crossings:
 
 
 def find_crossings(pixels: Grey) -> dict[MarkKind, Crossings]:
-    """The crossings of each kind of end mark, the strongest first.
+    """Return the crossings of each kind of end mark, the strongest first.
 
     They are local maxima of the weakest arm's contrast, of at least `MIN_CONTRAST`, on tissue.
 
@@ -112,7 +112,7 @@ def find_crossings(pixels: Grey) -> dict[MarkKind, Crossings]:
 
 
 def _segment_contrast(pixels: Grey, line: Line) -> Grey:
-    """How much three pixels along the line exceed their flanks.
+    """Return how much three pixels along the line exceed their flanks.
 
     The result is dilated by one pixel and padded by `PADDING_PX`.
     """
@@ -145,7 +145,7 @@ def _padded(pixels: Grey, border: int) -> Grey:
 
 
 def _shifted(padded: Grey, dx: int, dy: int) -> Grey:
-    """The padded image without its padding, as seen from (`dx`, `dy`)."""
+    """Return the padded image without its padding, as seen from (`dx`, `dy`)."""
     height, width = padded.shape
     top = PADDING_PX + dy
     left = PADDING_PX + dx
@@ -155,7 +155,7 @@ def _shifted(padded: Grey, dx: int, dy: int) -> Grey:
 
 
 def _weakest_arm(contrasts: dict[Line, Grey], kind: MarkKind) -> Grey:
-    """Contrast of the weakest of the four arms, at the radius where this is largest."""
+    """Return the contrast of the weakest of the four arms, at the radius where this is largest."""
     by_radius: list[Grey] = []
     for radius in RADII[kind]:
         arms = [

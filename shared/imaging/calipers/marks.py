@@ -27,7 +27,7 @@ class Mark:
     box: Box
 
     def shifted(self, right: int, down: int) -> "Mark":
-        """The mark moved by `right` and `down` pixels."""
+        """Return the mark moved by `right` and `down` pixels."""
         box = Box(
             x=self.box.x + right,
             y=self.box.y + down,
@@ -37,7 +37,7 @@ class Mark:
         return Mark(kind=self.kind, x=self.x + right, y=self.y + down, box=box)
 
     def touches(self, box: Box) -> bool:
-        """Whether the mark's box overlaps another box."""
+        """Return whether the mark's box overlaps another box."""
         own_right = self.box.x + self.box.width
         own_bottom = self.box.y + self.box.height
         overlaps_x = self.box.x < box.x + box.width and box.x < own_right
@@ -46,5 +46,5 @@ class Mark:
 
 
 def end_marks(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
-    """The marks at the ends of diameters."""
+    """Return the marks at the ends of diameters."""
     return tuple(mark for mark in marks if mark.kind in END_KINDS)

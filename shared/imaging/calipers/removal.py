@@ -22,7 +22,7 @@ SURROUND_PX = 8
 
 
 def remove_marks(pixels: Grey, marks: Iterable[Mark]) -> Grey:
-    """A copy with the pixels of the marks painted over (Telea, J Graph Tools 9:23, 2004).
+    """Return a copy with the pixels of the marks painted over (Telea, J Graph Tools 9:23, 2004).
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def _add_mark(mask: Grey, pixels: Grey, mark: Mark) -> None:
 
 
 def _strokes(pixels: Grey, mark: Mark) -> Grey:
-    """The strokes in the mark's box with a margin of `MARGIN_PX`; 1 on a stroke."""
+    """Return the strokes in the mark's box with a margin of `MARGIN_PX`; 1 on a stroke."""
     box = mark.box
     margin = MARGIN_PX
     strokes = np.zeros((box.height + 2 * margin, box.width + 2 * margin), np.uint8)
@@ -91,7 +91,7 @@ def _strokes(pixels: Grey, mark: Mark) -> Grey:
 
 
 def _letter_strokes(pixels: Grey, mark: Mark) -> Grey:
-    """The bright thin pixels of a letter. Its shape is not known in advance."""
+    """Return the bright thin pixels of a letter. Its shape is not known in advance."""
     box = mark.box
     window = pixels[box.y : box.y + box.height, box.x : box.x + box.width]
     kernel = np.ones((5, 5), np.uint8)

@@ -80,7 +80,7 @@ class TemplateFit:
 
 
 def top_hat(pixels: Grey) -> Grey:
-    """Structures narrower than five pixels and brighter than their surroundings.
+    """Return the structures narrower than five pixels and brighter than their surroundings.
 
     This is the white top-hat of an image (height, width).
     """
@@ -134,7 +134,7 @@ def fit_templates(
 def _correlations(
     thin: Grey, centres: NDArray[np.intp], kind: MarkKind
 ) -> NDArray[np.float32]:
-    """Correlation of each centre (N, 2) with the best mark and the best spot of each size.
+    """Return the correlation of each centre (N, 2) with the best mark and the best spot of each size.
 
     The shape is (2, sizes, N).
     """
@@ -162,7 +162,7 @@ def _correlate(
     size: Size,
     templates: Template,
 ) -> NDArray[np.float32]:
-    """Pearson correlation of each centre's surroundings with templates of one size.
+    """Return Pearson correlation of each centre's surroundings with templates of one size.
 
     Returns
     -------
@@ -189,7 +189,7 @@ def _correlate(
 
 @cache
 def _templates_by_size(kind: MarkKind) -> dict[Size, Template]:
-    """Templates (K, pixels) of marks and then of spots, with zero mean and unit length."""
+    """Return the templates (K, pixels) of marks and then of spots, with zero mean and unit length."""
     templates: dict[Size, Template] = {}
     for size in _sizes():
         marks = [_draw_mark(segments, size) for segments in SHAPES[kind]]

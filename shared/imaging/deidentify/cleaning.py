@@ -64,7 +64,7 @@ def clean(
 def clean_mask(
     data: bytes, width: int, height: int, key: bytes, limits: Limits | None = None
 ) -> CleanedFile:
-    """The same for the mask of an image of that size. A GIF becomes a PNG.
+    """Return the same for the mask of an image of that size. A GIF becomes a PNG.
 
     Raises
     ------

@@ -59,7 +59,7 @@ class _Letter:
     height: int
 
     def is_followed_by(self, letter: "_Letter") -> bool:
-        """Whether `letter` can be the next letter of a line."""
+        """Return whether `letter` can be the next letter of a line."""
         taller = max(self.height, letter.height)
         shorter = min(self.height, letter.height)
         gap = letter.left - self.left - self.width
@@ -70,7 +70,7 @@ class _Letter:
 
 
 def burnt_in_text(pixels: Grey) -> tuple[Finding, ...]:
-    """`BURNT_IN_TEXT` if there is a line of letters on an even background.
+    """Return `BURNT_IN_TEXT` if there is a line of letters on an even background.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def burnt_in_text(pixels: Grey) -> tuple[Finding, ...]:
 
 
 def longest_line(pixels: Grey) -> int:
-    """Estimated number of letters in the longest line of text of an image (height, width)."""
+    """Estimate the number of letters in the longest line of text of an image (height, width)."""
     letters = sorted(_find_letters(pixels), key=lambda letter: letter.left)
     line_lengths = [1] * len(letters)
     for index, letter in enumerate(letters):
@@ -119,7 +119,10 @@ def _find_letters(pixels: Grey) -> list[_Letter]:
 
 
 def _has_even_background(pixels: Grey, strokes: Grey, letter: _Letter) -> bool:
-    """Whether grey hardly varies around a letter, apart from its soft edge and other strokes."""
+    """Return whether grey hardly varies around a letter.
+
+    The letter's soft edge and other strokes are not considered.
+    """
     left = max(letter.left - SURROUND_PX, 0)
     top = max(letter.top - SURROUND_PX, 0)
     columns = slice(left, letter.left + letter.width + SURROUND_PX)

@@ -60,7 +60,7 @@ class _Region:
 
 
 def calibrate(dataset: Dataset, width: int, height: int) -> Calibration:
-    """Calibration of an image of `width` x `height` pixels.
+    """Return the calibration of an image of `width` x `height` pixels.
 
     The Sequence of Ultrasound Regions (PS3.3, C.8.5.5) comes first, Pixel Spacing second. A region
     that does not fit into the image belongs to an original of another size. Its position and its
@@ -86,10 +86,11 @@ def calibrate(dataset: Dataset, width: int, height: int) -> Calibration:
 
 
 def ultrasound_regions(dataset: Dataset, width: int, height: int) -> tuple[Box, ...]:
-    """All ultrasound regions of an image of `width` x `height` pixels: images, traces and scales.
+    """Return all ultrasound regions of an image of `width` x `height` pixels.
 
-    The result is empty if a region does not fit into the image, or if no region is two-dimensional.
-    In both cases the regions do not tell where the image is.
+    The regions are images, traces and scales. The result is empty if a region does not fit into
+    the image, or if no region is two-dimensional. In both cases the position of the ultrasound
+    image remains unknown.
     """
     boxes: list[Box] = []
     has_image = False
@@ -112,7 +113,7 @@ def _is_b_mode(item: Dataset) -> bool:
 
 
 def _parse_region(item: Dataset) -> _Region | None:
-    """A region of the sequence; None if its corners are missing or invalid."""
+    """Return a region of the sequence, or None if its corners are missing or invalid."""
     values = [_number(item, keyword) for keyword in CORNER_KEYWORDS]
     corners = [int(value) for value in values if value is not None]
     if len(corners) < len(values):
@@ -150,7 +151,7 @@ def _plausible_spacing(rows_mm: float, columns_mm: float) -> Spacing | None:
 
 
 def _exceeds_image(box: Box, width: int, height: int) -> bool:
-    """Whether a region is larger than the image.
+    """Return whether a region is larger than the image.
 
     Some manufacturers give the last pixel, some the pixel after it. Therefore one pixel more is
     accepted.

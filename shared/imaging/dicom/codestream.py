@@ -16,7 +16,9 @@ MARKERS_WITHOUT_LENGTH = {0x01, FILL_BYTE, *range(0xD0, 0xD9)}
 
 
 def declared_size(frame: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels of a JPEG, JPEG-LS or JPEG 2000 frame; None for other encodings.
+    """Return width and height in pixels of a compressed frame.
+
+    The encoding may be JPEG, JPEG-LS or JPEG 2000. The result is None for other encodings.
 
     Raises
     ------
@@ -53,6 +55,6 @@ def _starts_frame(marker: int) -> bool:
 
 
 def _j2k_size(frame: bytes) -> tuple[int, int]:
-    """Image area on the reference grid (ITU-T T.800, A.5.1)."""
+    """Return the image area on the reference grid (ITU-T T.800, A.5.1)."""
     right, bottom, left, top = unpack_from(">IIII", frame, len(J2K_START) + 4)
     return right - left, bottom - top

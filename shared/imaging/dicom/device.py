@@ -29,14 +29,19 @@ LONG_NUMBER = re.compile(r"\d{6,}")
 
 
 def device(dataset: Dataset) -> str | None:
-    """Manufacturer and model in ASCII, at most 80 letters; None if the file names neither."""
+    """Return manufacturer and model in ASCII, at most 80 letters.
+
+    The result is None if the file names neither of them.
+    """
     names = [device_name(dataset, keyword) for keyword in DEVICE_KEYWORDS]
     text = " ".join(filter(None, names))
     return text[:MAX_LETTERS].strip() or None
 
 
 def device_name(dataset: Dataset, keyword: str) -> str:
-    """The value of one of `DEVICE_KEYWORDS`, without words of the patient, numbers and dates.
+    """Return the value of one of `DEVICE_KEYWORDS`.
+
+    Words from the patient's attributes, long numbers and dates are removed.
 
     The raw bytes are read, so that an invalid value can lose a name but never the image.
     """

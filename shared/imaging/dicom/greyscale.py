@@ -69,7 +69,7 @@ def _windowed(frame: NDArray[np.number], dataset: Dataset) -> NDArray[np.uint8]:
 
 
 def _window(dataset: Dataset) -> tuple[float, float] | None:
-    """Values that the first window shows as black and as white (PS3.3, C.11.2.1.2.1).
+    """Return the values that the first window shows as black and as white (PS3.3, C.11.2.1.2.1).
 
     None if there is no usable window.
     """
@@ -82,8 +82,8 @@ def _window(dataset: Dataset) -> tuple[float, float] | None:
     return low, high
 
 
-def _first(value: Any) -> float | None:
-    """The first number of a data element; None if there is no finite number."""
+def _first(value: MultiValue[float] | float | None) -> float | None:
+    """Return the first number of a data element, or None if there is no finite number."""
     if isinstance(value, MultiValue):
         value = value[0] if value else None
     if value is None or not np.isfinite(float(value)):

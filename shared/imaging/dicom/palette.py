@@ -16,7 +16,7 @@ COLOURS = ("Red", "Green", "Blue")
 
 
 def apply_palette(indices: NDArray[np.number], dataset: Dataset) -> NDArray[np.uint8]:
-    """Colours of palette indices: (height, width) becomes (height, width, 3) uint8.
+    """Return the colours of palette indices: (height, width) becomes (height, width, 3) uint8.
 
     Segmented tables are expanded here, because pydicom expands them without a bound.
     """
@@ -84,7 +84,7 @@ def unfold_segments(words: list[int], entries: int) -> list[int]:
 def _segments(
     words: list[int], offset: int, end: int, max_segments: int | None = None
 ) -> Iterator[_Segment]:
-    """Segments from `offset` on. One trailing word is padding and no segment."""
+    """Yield the segments from `offset` on. One trailing word is padding and no segment."""
     count = 0
     while offset + 1 < end and count != max_segments:
         kind, length = words[offset : offset + 2]

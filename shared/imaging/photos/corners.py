@@ -68,7 +68,7 @@ class ScreenCorners:
 
 
 def find_corners(photo: Grey) -> ScreenCorners:
-    """Corners of the largest bright quadrilateral.
+    """Return the corners of the largest bright quadrilateral.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def find_corners(photo: Grey) -> ScreenCorners:
 
 
 def inset(width: int, height: int) -> Corners:
-    """Corners of a rectangle a little inside a photo of `width` x `height` pixels."""
+    """Return the corners of a rectangle a little inside a photo of `width` x `height` pixels."""
     low = INSET_SHARE
     high = 1 - INSET_SHARE
     shares = np.array([(low, low), (high, low), (high, high), (low, high)])
@@ -99,7 +99,10 @@ def inset(width: int, height: int) -> Corners:
 
 
 def clockwise(corners: Corners) -> Corners:
-    """The corners sorted around their centre; the one nearest the upper left is the first."""
+    """Sort the corners around their centre.
+
+    The corner nearest to the upper left is the first.
+    """
     offsets = corners - corners.mean(0)
     angles = np.arctan2(offsets[:, 1], offsets[:, 0])
     by_angle = corners[np.argsort(angles)]
@@ -108,7 +111,10 @@ def clockwise(corners: Corners) -> Corners:
 
 
 def _without_frame(coarse: Grey, candidates: list[Corners]) -> Corners:
-    """The largest candidate; the screen inside it if the candidate is the frame around a screen."""
+    """Return the largest candidate.
+
+    If it is the frame around a screen, return the screen inside it.
+    """
     largest = candidates[0]
     for smaller in candidates[1:]:
         if _is_frame_around(largest, smaller):
@@ -122,28 +128,28 @@ def _without_frame(coarse: Grey, candidates: list[Corners]) -> Corners:
 
 
 def _is_plain(coarse: Grey, corners: Corners) -> bool:
-    """Whether the grey hardly varies just inside all sides, as it does on a frame."""
+    """Return whether the grey hardly varies just inside all sides, as it does on a frame."""
     points, normals = _sample_sides(corners, *SIDE_RANGE)
     strip = _grey_at(coarse, points + 2 * STEP_PX * normals).reshape(4, -1)
     return bool(strip.std(1).max() <= MAX_FRAME_DEVIATION)
 
 
 def _shrunk(corners: Corners) -> Iterator[Corners]:
-    """Quadrilaterals of the same shape, each smaller than the one before."""
+    """Yield the quadrilaterals of the same shape, each smaller than the one before."""
     centre = corners.mean(0)
     for share in np.arange(0.97, 0.75, -0.01):
         yield centre + share * (corners - centre)
 
 
 def _has_edges(coarse: Grey, corners: Corners) -> bool:
-    """Whether grey changes across most of each side, to brighter or to darker."""
+    """Return whether grey changes across most of each side, to brighter or to darker."""
     steps = _steps_inwards(coarse, corners, *SIDE_RANGE)
     has_edge = np.abs(steps) >= MIN_STEP
     return bool(has_edge.mean(1).min() >= MIN_SIDE_SHARE)
 
 
 def _is_frame_around(outer: Corners, inner: Corners) -> bool:
-    """Whether `inner` lies in `outer` at about the same distance on all sides."""
+    """Return whether `inner` lies in `outer` at about the same distance on all sides."""
     gaps = np.linalg.norm(inner - outer, axis=1)
     min_share, max_share = FRAME_WIDTH_RANGE
     longest_side = np.linalg.norm(np.roll(outer, -1, 0) - outer, axis=1).max()
@@ -156,7 +162,7 @@ def _is_frame_around(outer: Corners, inner: Corners) -> bool:
 
 
 def _candidates(coarse: Grey) -> Iterator[Corners]:
-    """Quadrilaterals that are brighter inside their border."""
+    """Yield the quadrilaterals that are brighter inside their border."""
     quantiles = np.quantile(coarse, np.linspace(0.03, 0.9, LEVEL_COUNT))
     for level in np.unique(quantiles.astype(int)):
         bright = (coarse > level).astype(np.uint8)
@@ -169,7 +175,7 @@ def _candidates(coarse: Grey) -> Iterator[Corners]:
 
 
 def _quadrilateral(outline: NDArray[np.int32], photo_pixels: int) -> Corners | None:
-    """The quadrilateral that approximates an outline; None if there is none."""
+    """Return the quadrilateral that approximates an outline, or None if there is none."""
     hull = cv2.convexHull(outline)
     area = cv2.contourArea(hull)
     if not MIN_AREA_SHARE * photo_pixels <= area <= MAX_AREA_SHARE * photo_pixels:
@@ -197,7 +203,10 @@ def _area(corners: Corners) -> float:
 
 
 def _stands_out(coarse: Grey, corners: Corners) -> bool:
-    """Whether the inside is brighter than the outside, and no side continues beyond its ends."""
+    """Return whether the inside is brighter than the outside.
+
+    It must also hold that no side continues beyond its ends.
+    """
     is_brighter = _steps_inwards(coarse, corners, *SIDE_RANGE) >= MIN_STEP
     share_by_side = is_brighter.mean(1)
     if share_by_side.mean() < MIN_BORDER_SHARE or share_by_side.min() < MIN_SIDE_SHARE:
@@ -206,7 +215,7 @@ def _stands_out(coarse: Grey, corners: Corners) -> bool:
 
 
 def _ends_at_corners(coarse: Grey, corners: Corners) -> bool:
-    """Whether all sides end at the corners.
+    """Return whether all sides end at the corners.
 
     A side that continues belongs to a larger quadrilateral.
     """
@@ -220,7 +229,7 @@ def _ends_at_corners(coarse: Grey, corners: Corners) -> bool:
 def _steps_inwards(
     coarse: Grey, corners: Corners, start: float, end: float
 ) -> NDArray[np.float32]:
-    """Difference of grey between inside and outside, (4, samples), along a part of each side."""
+    """Return the difference of grey (4, samples) between inside and outside along each side."""
     points, normals = _sample_sides(corners, start, end)
     inside = _grey_at(coarse, points + STEP_PX * normals)
     outside = _grey_at(coarse, points - STEP_PX * normals)
@@ -230,7 +239,7 @@ def _steps_inwards(
 def _sample_sides(
     corners: Corners, start: float, end: float
 ) -> tuple[Points, NDArray[np.float64]]:
-    """Points on the four sides and the unit normals that point inwards, both (4 * samples, 2).
+    """Return points on the four sides and the inward unit normals, both (4 * samples, 2).
 
     `start` and `end` are shares of a side's length.
     """
@@ -244,7 +253,10 @@ def _sample_sides(
 
 
 def _grey_at(photo: Grey, points: Points) -> NDArray[np.float32]:
-    """Interpolated grey at points (N, 2), (N,); outside the photo it is the grey of the edge."""
+    """Interpolate the grey (N,) at points (N, 2).
+
+    Outside the photo it is the grey of the nearest edge.
+    """
     x, y = points.astype(np.float32).T
     grey = cv2.remap(
         photo, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -280,7 +292,10 @@ def _refined(photo: Grey, corners: Corners) -> Corners:
 
 
 def _fit_side(points: Points, corners: Corners, side: int) -> Line:
-    """A line through the visible points of a side; the unchanged side if too few are visible."""
+    """Fit a line through the visible points of a side.
+
+    If too few points are visible, the side is returned unchanged.
+    """
     if len(points) < SIDE_SAMPLES // 3:
         return corners[side], corners[(side + 1) % 4] - corners[side]
     direction_x, direction_y, x, y = cv2.fitLine(
@@ -290,7 +305,7 @@ def _fit_side(points: Points, corners: Corners, side: int) -> Line:
 
 
 def _intersection(first: Line, second: Line) -> Points:
-    """The point (2,) where two lines meet; infinite for parallel lines."""
+    """Return the point (2,) where two lines meet. It is infinite for parallel lines."""
     first_point, first_direction = first
     second_point, second_direction = second
     cross = (

@@ -77,7 +77,7 @@ class PhotoFaults:
 
 
 def measure_faults(picture: Grey) -> PhotoFaults:
-    """Faults of a rectified picture (height, width) uint8 grey."""
+    """Return the faults of a rectified picture (height, width) uint8 grey."""
     scale = min(ANALYSED_PX / max(picture.shape), 1.0)
     resized = cv2.resize(
         picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
@@ -89,7 +89,7 @@ def measure_faults(picture: Grey) -> PhotoFaults:
 
 
 def fault_findings(faults: PhotoFaults) -> tuple[Finding, ...]:
-    """The faults that exceed their bounds, each with the next step."""
+    """Return the faults that exceed their bounds, each with the next step."""
     findings: list[Finding] = []
     if faults.glare > MAX_GLARE:
         findings.append(GLARE)
@@ -109,7 +109,7 @@ def _glare_share(small: Grey) -> float:
 
 
 def _moire_db(picture: Grey) -> float:
-    """Median over the analysed windows; 0 if no window is bright enough."""
+    """Return the median over the analysed windows; 0 if no window is bright enough."""
     cycles = _cycles(MOIRE_WINDOW_PX)
     in_range = (cycles >= MIN_CYCLES) & (cycles <= MOIRE_WINDOW_PX // 2)
     spectra = _power_spectra(
@@ -122,7 +122,7 @@ def _moire_db(picture: Grey) -> float:
 def _peak_db(
     spectrum: Spectrum, cycles: NDArray[np.int_], in_range: NDArray[np.bool_]
 ) -> float:
-    """Decibels of the highest peak above the median of the waves of its frequency."""
+    """Return the decibels of the highest peak above the median of the waves of its frequency."""
     medians = [
         np.median(spectrum[cycles == count])
         for count in range(MOIRE_WINDOW_PX // 2 + 1)
@@ -133,7 +133,7 @@ def _peak_db(
 
 
 def _blur(small: Grey) -> float:
-    """Size of the finest detail, per mille of the longer side; 1000 if there is no detail.
+    """Return the size of the finest detail, per mille of the longer side; 1000 if there is no detail.
 
     It is derived from the number of cycles below which most of the power above the noise lies.
     """
@@ -156,7 +156,7 @@ def _blur(small: Grey) -> float:
 
 
 def _power_spectra(picture: Grey, window_px: int, step_px: int) -> Iterator[Spectrum]:
-    """Power spectra of the windows that are bright enough, each (window, window / 2 + 1)."""
+    """Yield the power spectra of the windows that are bright enough, each (window, window / 2 + 1)."""
     taper = np.outer(np.hanning(window_px), np.hanning(window_px))
     height, width = picture.shape
     for top in range(0, height - window_px + 1, step_px):
@@ -169,7 +169,7 @@ def _power_spectra(picture: Grey, window_px: int, step_px: int) -> Iterator[Spec
 
 
 def _cycles(window_px: int) -> NDArray[np.int_]:
-    """Cycles per window of each element of a window's spectrum."""
+    """Return the cycles per window of each element of a window's spectrum."""
     frequency_x = np.fft.rfftfreq(window_px)
     frequency_y = np.fft.fftfreq(window_px)
     grid_x, grid_y = np.meshgrid(frequency_x, frequency_y)

@@ -52,7 +52,7 @@ def parse_corners(text: str, width: int, height: int) -> Corners:
 
 
 def rectify_photo(photo: Grey, corners: Corners) -> Grey:
-    """The picture between the corners, with the aspect ratio of the photographed rectangle.
+    """Return the picture between the corners, with the aspect ratio of the photographed rectangle.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def rectify_photo(photo: Grey, corners: Corners) -> Grey:
 
 
 def aspect_ratio(corners: Corners, photo_shape: tuple[int, ...]) -> float:
-    """Width over height of the rectangle that the corners show in perspective.
+    """Return the width over height of the rectangle that the corners show in perspective.
 
     The method is that of Zhang & He, Digital Signal Processing 17:271 (2007), with the focal length
     of a phone. A single view estimates the focal length too poorly.
@@ -114,13 +114,13 @@ def _length(side: NDArray[np.float64], focal_px: float) -> float:
 
 
 def _rays(corners: Corners, width: int, height: int) -> NDArray[np.float64]:
-    """Corners relative to the photo's centre, in homogeneous coordinates, (4, 3)."""
+    """Return the corners relative to the photo's centre, in homogeneous coordinates, (4, 3)."""
     centre = ((width - 1) / 2, (height - 1) / 2)
     return np.column_stack([corners - centre, np.ones(4)])
 
 
 def _picture_size(corners: Corners, photo_shape: tuple[int, ...]) -> tuple[int, int]:
-    """Width and height of the rectified picture."""
+    """Return the width and height of the rectified picture."""
     aspect = aspect_ratio(corners, photo_shape)
     area = _area(corners)
     width = math.sqrt(area * aspect)

@@ -51,7 +51,7 @@ class Framing:
     calipers: bool = True
 
     def __str__(self) -> str:
-        """The framing's part of the key of a cached feature."""
+        """Return the framing as a part of the key of a cached feature."""
         return f"{self.margin:g}" + ("" if self.calipers else "-whole")
 
 
@@ -81,7 +81,7 @@ class _CleanedPart:
         return np.ascontiguousarray(self.pixels[top:bottom, left:right])
 
     def removal_findings(self, crop_box: Box) -> tuple[Finding, ...]:
-        """A finding with the number of marks that were removed within the crop, if any."""
+        """Return a finding with the number of marks that were removed within the crop, if any."""
         marks = [mark for mark in self.marks if mark.touches(crop_box)]
         if not marks:
             return ()
@@ -193,7 +193,10 @@ def _build_nodule(
 
 
 def _calibrated_diameter_mm(image: UltrasoundImage, roi: Roi) -> float | None:
-    """The ROI's size; None if it lies outside the region to which the calibration applies."""
+    """Return the ROI's diameter in mm.
+
+    It is None if the ROI is outside the region to which the calibration applies.
+    """
     if image.spacing_mm is None:
         return None
     if image.region and not image.region.contains(roi.bounds):

@@ -44,7 +44,9 @@ def read_mask(
 
 
 def read_mask_roi(data: bytes, width: int, height: int) -> Roi | None:
-    """The ROI of a mask of an image of `width` x `height` pixels; None if the mask is empty.
+    """Return the ROI of the mask of an image of `width` x `height` pixels.
+
+    The result is None if the mask is empty.
 
     Some public data sets have empty masks.
 

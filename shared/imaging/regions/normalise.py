@@ -34,7 +34,7 @@ def to_input(
 
 
 def to_square(nodule: Nodule, size_px: int) -> NDArray[np.uint8]:
-    """The nodule's pixels at the network's size, before normalisation, (S, S) uint8 grey."""
+    """Return the nodule's pixels at the network's size, before normalisation, (S, S) uint8 grey."""
     height, width = nodule.pixels.shape
     shrinks = size_px <= height and size_px <= width
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -43,7 +43,7 @@ def to_square(nodule: Nodule, size_px: int) -> NDArray[np.uint8]:
 
 
 def mask_square(nodule: Nodule, size_px: int) -> NDArray[np.float32]:
-    """The nodule's mask at the network's size, (S, S) float32, 1 inside."""
+    """Return the nodule's mask at the network's size, (S, S) float32, 1 inside."""
     mask = nodule.mask.astype(np.float32)
     square = cv2.resize(mask, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
     return np.asarray(square, np.float32)

@@ -63,7 +63,7 @@ class Roi:
 
     @classmethod
     def from_mask(cls, mask: NDArray[np.bool_]) -> Self:
-        """Outline of the largest connected part of a mask (height, width), with holes filled.
+        """Return the outline of the largest connected part of a mask (height, width), with holes filled.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class Roi:
             raise RoiOutsideImage(roi=self._description(), width=width, height=height)
 
     def mask(self, crop_box: Box) -> NDArray[np.bool_]:
-        """The ROI's pixels inside a crop, (crop_box.height, crop_box.width) bool.
+        """Return the ROI's pixels inside a crop, (crop_box.height, crop_box.width) bool.
 
         A polygon's corners are pixel centres, and its outline belongs to it. Therefore a mask that
         becomes an ROI and then a mask again stays the same.
@@ -139,7 +139,7 @@ class Roi:
         return canvas.astype(bool)
 
     def to_json(self) -> str:
-        """The text that `parse` reads."""
+        """Return the text that `parse` reads."""
         fields = {"box": self.box} if self.box else {"polygon": self.polygon}
         return json.dumps(fields, separators=(",", ":"))
 
@@ -199,6 +199,6 @@ def _point(value: object) -> Point:
 
 
 def _shoelace(points: tuple[Point, ...]) -> float:
-    """Signed area in pixels of the polygon."""
+    """Return the signed area in pixels of the polygon."""
     x, y = np.array(points).T
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2

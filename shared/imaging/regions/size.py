@@ -7,7 +7,7 @@ from shared.imaging.regions.roi import Roi
 
 
 def diameter_mm(roi: Roi, spacing_mm: tuple[float, float]) -> float:
-    """Largest diameter of an ROI.
+    """Return the largest diameter of an ROI.
 
     Parameters
     ----------

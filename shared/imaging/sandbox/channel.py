@@ -40,7 +40,7 @@ class Channel:
     def receive(
         self, max_body_bytes: int, deadline: float | None = None
     ) -> tuple[Head, bytearray]:
-        """The next message. Raises TimeoutError after the deadline (of `time.monotonic`)."""
+        """Return the next message. Raises TimeoutError after the deadline (of `time.monotonic`)."""
         lengths = self._receive_exactly(LENGTHS.size, deadline)
         head_length, body_length = LENGTHS.unpack(lengths)
         if head_length > MAX_HEAD_BYTES or body_length > max_body_bytes:

@@ -28,9 +28,9 @@ Result = TypeVar("Result")
 class Job(Generic[Result]):
     """A request with its file.
 
-    `read_answer` returns the result, or the InputError that refuses the file. It raises any other error
-    for an answer that a process cannot have given unless the file took it over. After a job that is not
-    `reusable` the process ends, so that it never holds files of two hospitals.
+    `read_answer` returns the result, or the InputError that refuses the file. It raises any other
+    error for an answer that a process cannot have given unless the file took it over. After a job
+    that is not `reusable` the process ends, so that it never holds files of two hospitals.
     """
 
     request: Head
@@ -41,7 +41,7 @@ class Job(Generic[Result]):
 
 
 def decode_job(data: bytes, frame: int | None, limits: Limits) -> Job[UltrasoundImage]:
-    """`shared.imaging.decode` as a job."""
+    """Return a job that runs `shared.imaging.decode`."""
     return Job(
         request={"job": DECODE, "limits": asdict(limits), "frame": frame},
         data=data,
@@ -51,7 +51,7 @@ def decode_job(data: bytes, frame: int | None, limits: Limits) -> Job[Ultrasound
 
 
 def clean_job(data: bytes, key: bytes, limits: Limits) -> Job[CleanedFile]:
-    """`shared.imaging.deidentify.clean` as a job."""
+    """Return a job that runs `shared.imaging.deidentify.clean`."""
     return Job(
         request={"job": CLEAN, "limits": asdict(limits), "key": key.hex()},
         data=data,

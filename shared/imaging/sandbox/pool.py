@@ -92,7 +92,7 @@ class SandboxProcess:
         return self.process.poll() is None
 
     def run(self, job: Job[Result]) -> Result | InputError:
-        """The result, or the error that refuses the image.
+        """Return the result, or the error that refuses the image.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class SandboxPool:
     """
 
     def __init__(self, bounds: Bounds, count: int) -> None:
-        """No process starts before the first image or a call of `start`."""
+        """Create an empty pool. No process starts before the first image or a call of `start`."""
         self._bounds = bounds
         self._count = count
         self._lock = threading.Lock()
@@ -157,7 +157,7 @@ class SandboxPool:
             self._all.clear()
 
     def decode(self, data: bytes, frame: int | None = None) -> UltrasoundImage:
-        """`shared.imaging.decode` in a process.
+        """Run `shared.imaging.decode` in a sandbox process.
 
         Raises
         ------
@@ -173,7 +173,9 @@ class SandboxPool:
             raise ImageDecoderFailed(problem=failure.reason) from None
 
     def clean(self, data: bytes, key: bytes) -> CleanedFile:
-        """`shared.imaging.deidentify.clean`; only files whose frames must be decoded use a process.
+        """Run `shared.imaging.deidentify.clean`.
+
+        Only files whose frames must be decoded use a sandbox process.
 
         Raises
         ------
@@ -221,7 +223,10 @@ class SandboxPool:
     def _release(
         self, process: SandboxProcess, outcome: object, is_reusable: bool
     ) -> None:
-        """A process that ran out of memory does not get another image."""
+        """Return a process to the pool, or replace it.
+
+        A process that ran out of memory does not get another image.
+        """
         if isinstance(outcome, ImageDecoderFailed):
             self._replace(process, reason="swelled")
         elif is_reusable:
@@ -232,7 +237,10 @@ class SandboxPool:
             self._retire(process)
 
     def _take_idle(self) -> SandboxProcess:
-        """Wait for a process that is ready. One that died idle is replaced, without an attempt lost."""
+        """Wait for a process that is ready.
+
+        One that died idle is replaced, without an attempt lost.
+        """
         while True:
             try:
                 process = self._idle.get().result()
@@ -255,7 +263,10 @@ class SandboxPool:
         self._start_process()
 
     def _start_process(self) -> None:
-        """Start a process in the background. It becomes idle when it is ready or has failed to start."""
+        """Start a process in the background.
+
+        It becomes idle when it is ready or has failed to start.
+        """
         if self._starter is None:
             raise Unavailable(service="The image decoder")
         self._starter.submit(self._create).add_done_callback(self._idle.put)

@@ -4,6 +4,7 @@ The pool checks every answer before it uses it, because an image may have taken 
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -49,7 +50,7 @@ MAX_REMOVED_NAMES = 10_000
 
 
 def image_message(image: UltrasoundImage) -> tuple[Head, memoryview]:
-    """Head and pixels of an image."""
+    """Return the head and pixels of an image."""
     box = image.region
     head = {
         "format": image.format,
@@ -72,7 +73,7 @@ def cleaned_message(cleaned: CleanedFile) -> tuple[Head, bytes]:
 def read_image(
     head: Head, body: bytearray, limits: Limits
 ) -> UltrasoundImage | InputError:
-    """The image, or the error that refuses it.
+    """Return the image, or the error that refuses it.
 
     Raises any other error if the answer is malformed.
     """
@@ -95,7 +96,7 @@ def read_image(
 def read_cleaned(
     head: Head, body: bytearray, original: bytes, limits: Limits
 ) -> CleanedFile | InputError:
-    """The de-identified file, or the error that refuses it.
+    """Return the de-identified file, or the error that refuses it.
 
     Raises any other error if the answer is malformed. A de-identified file must have the format, the size
     and the number of frames of its original.
@@ -116,7 +117,7 @@ def _refusal(head: Head) -> InputError:
     return REFUSALS[head["refused"]](**facts)
 
 
-def _removed(counts: Any) -> Counter[str]:
+def _removed(counts: Mapping[str, object]) -> Counter[str]:
     removed: Counter[str] = Counter()
     for name, count in list(counts.items())[:MAX_REMOVED_NAMES]:
         if not isinstance(count, int) or count < 1:
@@ -125,7 +126,7 @@ def _removed(counts: Any) -> Counter[str]:
     return removed
 
 
-def _finding(body: Any) -> Finding:
+def _finding(body: Mapping[str, Any]) -> Finding:
     facts = list(body["facts"].items())[:MAX_FACTS]
     return Finding(
         code=_text(body["code"]),
@@ -134,7 +135,7 @@ def _finding(body: Any) -> Finding:
     )
 
 
-def _spacing(value: Any) -> tuple[float, float] | None:
+def _spacing(value: Sequence[float] | None) -> tuple[float, float] | None:
     if value is None:
         return None
     rows_mm, columns_mm = (float(side_mm) for side_mm in value)
@@ -143,7 +144,7 @@ def _spacing(value: Any) -> tuple[float, float] | None:
     return rows_mm, columns_mm
 
 
-def _region(value: Any, image: Box) -> Box | None:
+def _region(value: Sequence[float] | None, image: Box) -> Box | None:
     if value is None:
         return None
     x, y, width, height = (int(number) for number in value)
@@ -153,11 +154,11 @@ def _region(value: Any, image: Box) -> Box | None:
     return box
 
 
-def _plain(fact: Any) -> str | int | float:
+def _plain(fact: object) -> str | int | float:
     return fact if isinstance(fact, int | float) else _text(fact)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")
     return value[:MAX_TEXT_LENGTH]

@@ -34,12 +34,12 @@ class Scorer(Protocol):
     """A fitted classifier."""
 
     @property
-    def model(self) -> Any:
+    def model(self) -> object:
         """The scikit-learn model, which is untyped; None where the features are the score."""
         ...
 
     def score(self, features: Table) -> Scores:
-        """(N, D) features -> (N,) scores on any scale."""
+        """Return scores (N,) on any scale for features (N, D)."""
         ...
 
 
@@ -91,7 +91,7 @@ SCORERS: dict[ClassifierKind, type[SvmScorer] | type[ForestScorer]] = {
 
 
 def grid_settings(classifier: Classifier) -> list[Settings]:
-    """Every combination of the recipe's grid, in its order."""
+    """Return every combination of the recipe's grid, in its order."""
     if isinstance(classifier, NetworkClassifier):
         return [{}]
     if isinstance(classifier, Forest):
@@ -106,7 +106,10 @@ def grid_settings(classifier: Classifier) -> list[Settings]:
 
 
 def kernel_gamma(settings: Settings) -> float | None:
-    """Gamma of an RBF kernel, in multiples of 1 / number of features; None for a linear kernel."""
+    """Return gamma of an RBF kernel, in multiples of 1 / number of features.
+
+    It is None for a linear kernel.
+    """
     return float(settings["gamma"]) if "gamma" in settings else None
 
 
@@ -142,7 +145,7 @@ def fit_classifier(
 
 
 def svm_options(settings: Settings, classifier: Svm) -> dict[str, Any]:
-    """Arguments of scikit-learn's SVC, without the kernel's gamma."""
+    """Return the arguments of scikit-learn's SVC, without the kernel's gamma."""
     return {
         "C": settings["C"],
         "kernel": settings["kernel"],

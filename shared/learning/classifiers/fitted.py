@@ -8,16 +8,16 @@ from shared.learning.classifiers.classifiers import Settings
 class ClassifierCache(Protocol):
     """Stores a fitted scikit-learn model with its settings; the key names all that decides them."""
 
-    def get(self, key: str) -> tuple[Settings, Any] | None: ...
+    def get(self, key: str) -> tuple[Settings, object] | None: ...
 
-    def put(self, key: str, settings: Settings, model: Any) -> None: ...
+    def put(self, key: str, settings: Settings, model: object) -> None: ...
 
 
 class NoClassifierCache:
     """Stores nothing."""
 
-    def get(self, key: str) -> tuple[Settings, Any] | None:
+    def get(self, key: str) -> tuple[Settings, object] | None:
         return None
 
-    def put(self, key: str, settings: Settings, model: Any) -> None:
+    def put(self, key: str, settings: Settings, model: object) -> None:
         return None

@@ -40,7 +40,7 @@ class Fuser:
     prevalence: float
 
     def fuse(self, probabilities: Scores) -> Scores:
-        """Calibrated probabilities of the components (R, N) -> scores (N,) from 0 to 1."""
+        """Return the calibrated probabilities of the components (R, N) -> scores (N,) from 0 to 1."""
         match self.rule:
             case FusionRule.MEAN:
                 scores: Scores = np.mean(probabilities, axis=0)
@@ -72,7 +72,7 @@ def fit_fuser(rule: FusionRule, probabilities: Scores, malignant: Labels) -> Fus
     log_odds = _log_odds(probabilities)
 
     def loss(parameters: Scores) -> tuple[float, Scores]:
-        """Penalised cross-entropy of (weights, bias), and its gradient."""
+        """Return the penalised cross-entropy of (weights, bias), and its gradient."""
         weights = parameters[:-1]
         bias = parameters[-1]
         margins = weights @ log_odds + bias
@@ -101,7 +101,9 @@ def fit_fuser(rule: FusionRule, probabilities: Scores, malignant: Labels) -> Fus
 def fuse_out_of_fold(
     rule: FusionRule, scores: Sequence[Scores], malignant: Labels, folds: Sequence[Fold]
 ) -> Scores:
-    """Fused out-of-fold scores (N,); the other folds alone give a fold's calibration and weights.
+    """Compute the fused out-of-fold scores (N,).
+
+    The calibration and the weights of a fold come from the other folds only.
 
     Parameters
     ----------
@@ -121,7 +123,7 @@ def fuse_out_of_fold(
 def _calibrated(
     sigmoids: Sequence[Sigmoid], scores: Sequence[Scores], rows: NDArray[np.int64]
 ) -> Scores:
-    """Calibrated probabilities (R, rows) of the components."""
+    """Return the calibrated probabilities (R, rows) of the components."""
     pairs = zip(sigmoids, scores, strict=True)
     return np.stack([sigmoid.apply(values[rows]) for sigmoid, values in pairs])
 

@@ -84,7 +84,7 @@ class GramMatrices:
     def training_kernel(
         self, feature_sets: Sequence[int], gamma: float | None
     ) -> Matrix:
-        """Kernel (n, n) within the training rows.
+        """Return the kernel (n, n) within the training rows.
 
         Parameters
         ----------
@@ -93,11 +93,11 @@ class GramMatrices:
         return _kernel([self._training[index] for index in feature_sets], gamma)
 
     def test_kernel(self, feature_sets: Sequence[int], gamma: float | None) -> Matrix:
-        """Kernel (m, n) between the test rows and the training rows."""
+        """Return the kernel (m, n) between the test rows and the training rows."""
         return _kernel([self._test[index] for index in feature_sets], gamma)
 
     def _store(self, name: str, rows: Array, columns: Array) -> NDArray[np.float32]:
-        """Inner products (len(rows), len(columns)), in a file."""
+        """Return the inner products (len(rows), len(columns)), in a file."""
         shape = (len(rows), len(columns))
         if 0 in shape:
             return np.zeros(shape, np.float32)
@@ -135,7 +135,10 @@ def _standardise(scaler: StandardScaler, rows: Array) -> Array:
 
 
 def _squares(rows: Array) -> Matrix:
-    """Inner products of rows with themselves, rounded to float32 like the stored products."""
+    """Return the inner products of rows with themselves.
+
+    They are rounded to float32 like the stored products.
+    """
     squares: Matrix = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
     return squares.astype(np.float32).astype(np.float64)
 

@@ -21,7 +21,8 @@ from shared.recipes import FeatureSet, HandcraftedFeatures, NetworkFeatures
 Array = NDArray[np.float32]
 PREPROCESSING_VERSION = 2
 """Part of every digest. A change of an extractor's arithmetic or of the crop raises it, so that
-features cached before the change are not used."""
+features cached before the change are not used.
+"""
 
 
 class Extractor(Protocol):
@@ -45,7 +46,7 @@ class Extractor(Protocol):
     def prepare(self, nodule: Nodule) -> Array: ...
 
     def compute(self, prepared: Sequence[Array]) -> Array:
-        """Features (N, `width`) float32, finite."""
+        """Return the features (N, `width`) float32, finite."""
         ...
 
 
@@ -80,7 +81,9 @@ class NetworkExtractor:
         )
 
     def prepare(self, nodule: Nodule) -> Array:
-        """(3, S, S) float32; with the nodule's mask as a fourth channel if the network takes it."""
+        """Return (3, S, S) float32, or (4, S, S) with the nodule's mask if the network takes a
+        mask.
+        """
         card = self.network.card
         mean = card.normalisation.mean
         std = card.normalisation.std
@@ -91,11 +94,11 @@ class NetworkExtractor:
         return np.concatenate([image, mask[np.newaxis]])
 
     def inputs(self, nodules: Sequence[Nodule]) -> Array:
-        """The network's input, (N, 3 or 4, S, S)."""
+        """Return the network's input, (N, 3 or 4, S, S)."""
         return np.stack([self.prepare(nodule) for nodule in nodules])
 
     def log_odds(self, nodules: Sequence[Nodule]) -> Array:
-        """A tuned network's own log-odds of malignant (N,), without mirror images."""
+        """Return a tuned network's own log-odds of malignant (N,), without mirror images."""
         return self._compiled.run(self.inputs(nodules))[:, -1]
 
     def compute(self, prepared: Sequence[Array]) -> Array:
@@ -112,7 +115,10 @@ class NetworkExtractor:
         return _check_finite(table, self.feature_set.name)
 
     def _take_roots(self, table: Array) -> Array:
-        """Signed square roots of all columns but a tuned network's log-odds; changes `table`."""
+        """Replace all columns except a tuned network's log-odds by their signed square roots.
+
+        `table` itself is changed.
+        """
         feature_count = table.shape[1] - (self.network.head is not None)
         features = table[:, :feature_count]
         table[:, :feature_count] = np.sign(features) * np.sqrt(np.abs(features))
@@ -133,7 +139,7 @@ class HandcraftedExtractor:
         )
 
     def prepare(self, nodule: Nodule) -> Array:
-        """The features themselves, (D,) float32."""
+        """Return the features themselves, (D,) float32."""
         pixels, mask = _scale_nodule(nodule, self.feature_set.size_px)
         vector = extract(
             pixels,
@@ -150,7 +156,7 @@ class HandcraftedExtractor:
 
 
 def precision_facts(precision: Precision) -> dict[str, str]:
-    """The precision as a part of a digest, unless it is float32.
+    """Return the precision as a part of a digest, unless it is float32.
 
     Features that were cached before there was a choice stay valid.
     """
@@ -158,7 +164,7 @@ def precision_facts(precision: Precision) -> dict[str, str]:
 
 
 def _texture_facts(features: HandcraftedFeatures) -> dict[str, int]:
-    """The texture settings that differ from the defaults, as a part of a digest.
+    """Return the texture settings that differ from the defaults, as a part of a digest.
 
     Features that were cached before there was a choice stay valid.
     """
@@ -173,7 +179,7 @@ def _texture_facts(features: HandcraftedFeatures) -> dict[str, int]:
 def _scale_nodule(
     nodule: Nodule, size_px: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Pixels and mask, the longer side `size_px` long.
+    """Return the pixels and mask, the longer side `size_px` long.
 
     Texture depends on the scale at which it is measured, so all nodules get the same scale.
     """
@@ -189,7 +195,7 @@ def _scale_nodule(
 
 
 def _check_finite(features: Array, name: str) -> Array:
-    """The same features. Raises `FeaturesNotFinite`, which names their feature set."""
+    """Return the same features. Raises `FeaturesNotFinite`, which names their feature set."""
     if not np.isfinite(features).all():
         raise FeaturesNotFinite(features=name)
     return features

@@ -26,12 +26,13 @@ class FoldFeatures(Protocol):
         """Do the long work that all folds share. Raises `TuningDiverged`."""
         ...
 
-    def fold_table(self, number: int) -> Array:
-        """(N, D) float32, computed without the labels of the fold's test rows."""
+    def fold_table(self, fold_index: int) -> Array:
+        """Return (N, D) float32, computed without the labels of the fold's test rows."""
         ...
 
     def final_table(self) -> Array:
-        """(N, D) float32, computed with all rows, as a bundle computes it for a new image."""
+        """Return (N, D) float32, computed with all rows, as a bundle computes it for a new image.
+        """
         ...
 
 
@@ -39,8 +40,8 @@ class FoldFeatures(Protocol):
 class HasFoldLogOdds(Protocol):
     """The additional interface of a tuned network's features."""
 
-    def fold_log_odds(self, number: int) -> Array:
-        """The network's own log-odds (M,) of a fold's test rows."""
+    def fold_log_odds(self, fold_index: int) -> Array:
+        """Return the network's own log-odds (M,) of a fold's test rows."""
         ...
 
 
@@ -56,7 +57,7 @@ class FixedFeatures:
     def prepare(self) -> None:
         """There is nothing to prepare."""
 
-    def fold_table(self, number: int) -> Array:
+    def fold_table(self, fold_index: int) -> Array:
         return self._table
 
     def final_table(self) -> Array:
@@ -66,7 +67,7 @@ class FixedFeatures:
 def classifier_input(
     kind: ClassifierKind, tables: Sequence[Array], is_tuned: Sequence[bool]
 ) -> Array:
-    """The columns that a classifier of this kind uses, from one or more feature sets.
+    """Return the columns that a classifier of this kind uses, from one or more feature sets.
 
     The last column of a tuned set, the network's log-odds, is the score of the kind `network`. The
     other kinds do not see it.

@@ -53,7 +53,10 @@ class StoredTable:
     def restore(
         self, samples: Sequence[Sample], cache: FeatureCache, folder: Path
     ) -> FeatureTable:
-        """The table of these samples, its values in files of `folder`. Raises `TableLost`."""
+        """Return the table of these samples, with its values in files of `folder`.
+
+        Raises `StoredTableMissing`.
+        """
         head = json.loads(_get_entry(cache, f"{self.key}/head"))
         samples_by_key = {sample.key: sample for sample in samples}
         chunk_count = -(-len(head["keys"]) // CHUNK_ROWS)

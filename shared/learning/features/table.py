@@ -69,9 +69,10 @@ def gather_features(
     progress: ProgressCallback,
     folder: Path,
 ) -> FeatureTable:
-    """The features of all samples. Images whose features are in the cache are not even loaded.
+    """Return the features of all samples.
 
-    Rows are written to files in `folder`, so that memory does not grow with the data set.
+    Images whose features are in the cache are not loaded. Rows are written to files in `folder`, so
+    that memory does not grow with the data set.
     """
     extraction = _CachedExtraction(extractors, cache, framing)
     readable: list[Sample] = []
@@ -141,12 +142,12 @@ class RowFile:
         self._file.write(row.astype("<f4").tobytes())
 
     def table(self) -> Array:
-        """The closed file's rows (N, width) float32, read from the file on access."""
+        """Return the closed file's rows (N, width) float32, read from the file on access."""
         return memory_mapped_rows(self._path, self._width)
 
 
 def memory_mapped_rows(path: Path, width: int) -> Array:
-    """A file's rows (N, width) float32, read from the file on access."""
+    """Return a file's rows (N, width) float32, read from the file on access."""
     if not path.stat().st_size:
         return np.zeros((0, width), np.float32)
     return np.asarray(np.memmap(path, "<f4", "r").reshape(-1, width))
@@ -163,7 +164,7 @@ class _CachedExtraction:
         self._framing = framing
 
     def vectors(self, batch: Sequence[Sample]) -> list[Vectors | SeraError]:
-        """For each sample its vectors, or the error of the image."""
+        """Return the vectors or the error of each sample."""
         cached = self._cached_by_key(batch)
         computed = {
             sample.key: outcome for sample, outcome in self._compute(batch, cached)
@@ -177,7 +178,7 @@ class _CachedExtraction:
     def compute_missing(
         self, batch: Sequence[Sample]
     ) -> list[tuple[Sample, Vectors | SeraError]]:
-        """The samples that are not in the cache, with their vectors or errors."""
+        """Return the samples that are not in the cache, with their vectors or errors."""
         return self._compute(batch, self._cached_by_key(batch))
 
     def _cached_by_key(self, batch: Sequence[Sample]) -> dict[str, Vectors | None]:
@@ -195,7 +196,7 @@ class _CachedExtraction:
         return results
 
     def _get_cached(self, sample: Sample) -> Vectors | None:
-        """The sample's vectors, if those of every extractor are in the cache."""
+        """Return the sample's vectors, if those of every extractor are in the cache."""
         vectors = []
         for extractor in self._extractors:
             vector = self._cache.get(self._key(sample, extractor))
@@ -216,9 +217,11 @@ class _CachedExtraction:
 def compute_vectors(
     extractors: Sequence[Extractor], nodules: Iterable[Nodule | SeraError]
 ) -> list[Vectors | SeraError]:
-    """For each nodule its vectors, or the error of that nodule; the other nodules do not fail.
+    """Return the vectors or the error of each nodule.
 
-    An error in the place of a nodule is returned unchanged.
+    An error of one nodule does not affect the other nodules.
+
+    If an entry of `nodules` is already an error, it is returned unchanged.
     """
     prepared = [_prepare(extractors, nodule) for nodule in nodules]
     readable = [inputs for inputs in prepared if not isinstance(inputs, SeraError)]
@@ -237,7 +240,7 @@ def compute_vectors(
 def _prepare(
     extractors: Sequence[Extractor], nodule: Nodule | SeraError
 ) -> list[Array] | SeraError:
-    """Each extractor's prepared input of a nodule, or the error of the nodule."""
+    """Return each extractor's prepared input of a nodule, or the error of the nodule."""
     if isinstance(nodule, SeraError):
         return nodule
     try:
@@ -247,7 +250,7 @@ def _prepare(
 
 
 def _load_nodule(sample: Sample) -> Nodule | SeraError:
-    """The nodule, or the error of its image.
+    """Return the nodule, or the error of its image.
 
     A retryable error, such as an engine that is down, is no fault of the image and ends the fit.
     """
@@ -264,7 +267,7 @@ def _batches(
     skipped: Sequence[SkippedImage],
     progress: ProgressCallback,
 ) -> Iterator[Sequence[Sample]]:
-    """The samples in batches; progress is reported after each batch."""
+    """Yield the samples in batches; progress is reported after each batch."""
     for start in range(0, len(samples), BATCH_IMAGES):
         batch = samples[start : start + BATCH_IMAGES]
         yield batch

@@ -10,7 +10,7 @@ from shared.phantoms import Phantom, draw
 
 
 def phantom_samples(count: int, first_seed: int, margin: float) -> list[Sample]:
-    """Samples of `count` phantoms with successive seeds; every second one is malignant.
+    """Return samples of `count` phantoms with successive seeds; every second one is malignant.
 
     Nothing is drawn before a sample is loaded.
     """
@@ -23,11 +23,11 @@ def phantom_samples(count: int, first_seed: int, margin: float) -> list[Sample]:
 
 
 def draw_nodule(seed: int, malignant: bool, margin: float) -> Nodule:
-    """The nodule of a phantom, outlined by its mask."""
+    """Return the nodule of a phantom, outlined by its mask."""
     return phantom_nodule(draw(seed, malignant), margin)
 
 
 def phantom_nodule(phantom: Phantom, margin: float) -> Nodule:
-    """A phantom's nodule, cut out with its mask as the outline."""
+    """Return a phantom's nodule, cut out with its mask as the outline."""
     image = UltrasoundImage(phantom.pixels, ImageFormat.PNG)
     return crop(image, Roi.from_mask(phantom.mask), Framing(margin))

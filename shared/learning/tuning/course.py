@@ -23,7 +23,7 @@ class Hyperparameters:
 
 
 def hyperparameter_grid(plan: TuningPlan) -> list[Hyperparameters]:
-    """Every rate with every decay, each with the plan's maximum of epochs."""
+    """Return every rate with every decay, each with the plan's maximum of epochs."""
     return [
         Hyperparameters(rate=rate, decay=decay, epochs=plan.epochs)
         for rate, decay in product(plan.rates, plan.decays)
@@ -46,7 +46,7 @@ class LearningCurves:
     def choose(
         self, malignant: NDArray[np.bool_], rows: NDArray[np.int64]
     ) -> tuple[int, Hyperparameters]:
-        """The hyperparameters with the least cross-entropy on these rows, and their index.
+        """Return the hyperparameters with the least cross-entropy on these rows, and their index.
 
         Both classes have the same weight, as they have in balanced training. Of equal losses, the
         first and shortest tuning is chosen. A tuning that diverged is never chosen.

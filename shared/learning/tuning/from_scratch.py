@@ -60,7 +60,7 @@ def cached_phantom_network(
     progress: ProgressCallback,
     cache: FeatureCache,
 ) -> TapNetwork:
-    """The recipe's network trained on phantoms, from the cache if it is there."""
+    """Return the recipe's network trained on phantoms, from the cache if it is there."""
     training = recipe.phantom_training()
     facts = {
         "network": features.network,
@@ -91,7 +91,7 @@ def cached_phantom_network(
 def _draw_images(
     card: NetworkCard, count: int, margin: float, seed: int, progress: ProgressCallback
 ) -> tuple[Tensor, Tensor]:
-    """One grey channel of each image (N, 1, S, S), and the labels (N,)."""
+    """Draw one grey channel of each image (N, 1, S, S), and return it with the labels (N,)."""
     mean = card.normalisation.mean
     std = card.normalisation.std
     samples = phantom_samples(count, FIRST_SEED + seed * count, margin)
@@ -149,7 +149,7 @@ def _train_batch(
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> float:
-    """One step of the optimiser on randomly flipped images; returns the loss."""
+    """Return one step of the optimiser on randomly flipped images; returns the loss."""
     is_flipped = torch.rand(len(images), 1, 1, 1) < 0.5
     flipped = torch.where(is_flipped, images, images.flip(-1))
     classes = module(flipped.expand(-1, 3, -1, -1))
@@ -162,6 +162,9 @@ def _train_batch(
 
 
 def _random_batches(count: int, size: int) -> Sequence[Tensor]:
-    """Row numbers in random order, in full batches; a smaller batch would upset batch norm."""
+    """Return row numbers in random order, in full batches.
+
+    A smaller batch would disturb batch norm.
+    """
     order = torch.randperm(count)
     return [order[start : start + size] for start in range(0, count - size + 1, size)]

@@ -25,7 +25,7 @@ class LayerInputs(Protocol):
     """Gives the inputs of the tuned layers."""
 
     def batch(self, rows: Rows, mirrored: Flags) -> Tensor:
-        """The inputs of these images, (B, C, H, W) or (B, C), on the device.
+        """Return the inputs of these images, (B, C, H, W) or (B, C), on the device.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class ImageInputs:
         return len(self._squares)
 
     def batch(self, rows: Rows, mirrored: Flags) -> Tensor:
-        """(B, 3, S, S)."""
+        """Return the images (B, 3, S, S)."""
         squares = torch.from_numpy(self._squares[rows]).to(self._device)
         grey = squares.unsqueeze(1) / 255
         flags = torch.from_numpy(mirrored).to(self._device)
@@ -76,7 +76,7 @@ class ImageInputs:
         return (images - self._mean) / self._std
 
     def extractor_inputs(self, rows: Rows, with_mask: bool) -> NDArray[np.float32]:
-        """These images as an extractor prepares them.
+        """Return these images as an extractor prepares them.
 
         Returns
         -------
@@ -96,7 +96,7 @@ class ImageInputs:
     def _write_file(
         self, name: str, kind: type[T], make_square: Callable[[Nodule, int], NDArray[T]]
     ) -> NDArray[T]:
-        """(N, S, S) in a file, one square for each image."""
+        """Write one square for each image into a file, and map the file as (N, S, S)."""
         side = self._card.input_px
         shape = (len(self._samples), side, side)
         squares = np.memmap(self._folder / name, kind, "w+", shape=shape)

@@ -144,7 +144,7 @@ class NetworkTuning:
         _ = self._final_layers
 
     def hyperparameters(self, fold: int | None) -> Hyperparameters:
-        """Chosen without the labels of the fold's test rows.
+        """Return the chosen without the labels of the fold's test rows.
 
         Those of the final network are chosen with all labels.
         """
@@ -152,19 +152,19 @@ class NetworkTuning:
         return hyperparameters
 
     def fold_log_odds(self, fold: int) -> Array:
-        """Log-odds (M,) of a fold's test rows from the network tuned without them."""
+        """Return the log-odds (M,) of a fold's test rows from the network tuned without them."""
         index, hyperparameters = self._choose(fold)
         test = self._folds[fold].test
         log_odds: Array = self._curves.log_odds[index, hyperparameters.epochs - 1, test]
         return log_odds
 
     def network(self, fold: int | None, taps: tuple[str, ...]) -> TapNetwork:
-        """The network tuned for a fold, or on all rows."""
+        """Return the network tuned for a fold, or on all rows."""
         layers = self._final_layers if fold is None else self._fold_layers(fold)
         return self._tuner.network(layers, taps)
 
     def extractor_inputs(self, rows: Rows, with_mask: bool) -> Array:
-        """These images as an extractor prepares them."""
+        """Return these images as an extractor prepares them."""
         return self._tuner.extractor_inputs(rows, with_mask)
 
     @cached_property
@@ -174,7 +174,7 @@ class NetworkTuning:
         return Path(self._resources.enter_context(folder))
 
     def _choose(self, fold: int | None) -> tuple[int, Hyperparameters]:
-        """The chosen hyperparameters, and their index in the grid."""
+        """Return the chosen hyperparameters, and their index in the grid."""
         rows = self._all_rows if fold is None else self._folds[fold].training
         return self._curves.choose(self._context.cross_validation.malignant, rows)
 
@@ -211,7 +211,7 @@ class NetworkTuning:
         return LearningCurves(grid=self._grid, log_odds=log_odds)
 
     def _cached_curve(self, index: int, fold: int, span: _ProgressSpan) -> Array:
-        """Log-odds (epochs, test rows) of a fold, from the cache if they are there.
+        """Return the log-odds (epochs, test rows) of a fold, from the cache if they are there.
 
         Parameters
         ----------
@@ -281,7 +281,7 @@ class NetworkTuning:
         return layers
 
     def _fold_layers(self, fold: int) -> TunedLayers:
-        """The layers tuned without a fold's test rows: from a snapshot, else tuned again."""
+        """Return the layers tuned without a fold's test rows: from a snapshot, else tuned again."""
         index, hyperparameters = self._choose(fold)
         snapshot = _Snapshot(index, fold, hyperparameters.epochs)
         path = self._snapshots.get(snapshot)
@@ -325,29 +325,29 @@ class TunedFeatures:
         """Tune for every fold, and choose the hyperparameters. Raises `TuningDiverged`."""
         self._tuning.prepare()
 
-    def fold_table(self, number: int) -> Array:
-        return self._table(number)
+    def fold_table(self, fold_index: int) -> Array:
+        return self._table(fold_index)
 
     def final_table(self) -> Array:
         return self._table(None)
 
     def hyperparameters(self, fold: int | None) -> Hyperparameters:
-        """The hyperparameters of a fold's network, or of the final one."""
+        """Return the hyperparameters of a fold's network, or of the final one."""
         return self._tuning.hyperparameters(fold)
 
-    def fold_log_odds(self, number: int) -> Array:
-        """The network's own log-odds (M,) of a fold's test rows.
+    def fold_log_odds(self, fold_index: int) -> Array:
+        """Return the network's own log-odds (M,) of a fold's test rows.
 
         They are known from the tuning, except when they are averaged over mirror images.
         """
         if not self._features.flips:
-            return self._tuning.fold_log_odds(number)
-        test = self._context.cross_validation.folds[number].test
-        log_odds: Array = self._table(number)[test, -1]
+            return self._tuning.fold_log_odds(fold_index)
+        test = self._context.cross_validation.folds[fold_index].test
+        log_odds: Array = self._table(fold_index)[test, -1]
         return log_odds
 
     def extractor(self) -> NetworkExtractor:
-        """The extractor of the network tuned on all rows, for the bundle."""
+        """Return the extractor of the network tuned on all rows, for the bundle."""
         return self._extractor(None)
 
     def _extractor(self, fold: int | None) -> NetworkExtractor:
@@ -355,7 +355,7 @@ class TunedFeatures:
         return NetworkExtractor(self._features, network, self._context.engine)
 
     def _table(self, fold: int | None) -> Array:
-        """(N, D) from a file, which is written at the first call."""
+        """Return the table (N, D) from a file, which is written at the first call."""
         if fold not in self._paths:
             path = self._tuning.folder / f"{self.digest[:16]}-{fold}.npy"
             np.save(path, self._cached_table(fold))
@@ -364,7 +364,7 @@ class TunedFeatures:
         return table
 
     def _cached_table(self, fold: int | None) -> Array:
-        """(N, D), from the cache if it is there."""
+        """Return the table (N, D), from the cache if it is there."""
         key = f"tables/{self.digest}/{'final' if fold is None else fold}"
         stored = self._context.cache.get(key)
         if stored is not None:
@@ -374,7 +374,7 @@ class TunedFeatures:
         return table
 
     def _compute_table(self, fold: int | None) -> Array:
-        """(N, D), in batches of images."""
+        """Compute the table (N, D) in batches of images."""
         extractor = self._extractor(fold)
         with_mask = extractor.network.takes_mask
         count = len(self._context.samples)
@@ -393,7 +393,7 @@ def _state(layers: TunedLayers) -> dict[str, torch.Tensor]:
 
 
 def _auc(log_odds: Array, malignant: Labels) -> dict[str, float]:
-    """The AUC as a metric; empty for one class only, or for a tuning that diverged."""
+    """Return the AUC as a metric; empty for one class only, or for a tuning that diverged."""
     if len(set(malignant)) < 2 or not np.isfinite(log_odds).all():
         return {}
     return {"auc": roc_auc(log_odds, malignant)}

@@ -45,7 +45,7 @@ class Backbone:
     stages: OrderedDict[str, nn.Module]
 
     def split_stages(self, features: NetworkFeatures) -> tuple[list[str], list[str]]:
-        """Names of the frozen stages and of the tuned stages, up to the embedding.
+        """Return the names of the frozen stages and of the tuned stages, up to the embedding.
 
         Raises `StageUnknown`.
         """
@@ -150,13 +150,13 @@ class Tuner:
             return self._train(layers, rows, hyperparameters, after_epoch)
 
     def restore_layers(self, state: dict[str, Tensor]) -> TunedLayers:
-        """The tuned layers, with stored weights."""
+        """Return the tuned layers, with stored weights."""
         layers = self._new_layers()
         layers.load_state_dict(state)
         return layers
 
     def log_odds(self, layers: TunedLayers, rows: Rows) -> NDArray[np.float32]:
-        """Log-odds of malignant (len(rows),) of images without mirroring."""
+        """Return the log-odds of malignant (len(rows),) of images without mirroring."""
         layers.eval()
         batches = [np.zeros(0, np.float32)]
         with torch.inference_mode():
@@ -168,7 +168,7 @@ class Tuner:
         return np.concatenate(batches)
 
     def network(self, layers: TunedLayers, taps: tuple[str, ...]) -> TapNetwork:
-        """The complete network, cut off behind its deepest tap or embedding.
+        """Return the complete network, cut off behind its deepest tap or embedding.
 
         It shares its tuned layers with `layers`.
         """
@@ -179,7 +179,7 @@ class Tuner:
         return TapNetwork(self._backbone.card, stages, taps, layers.head)
 
     def extractor_inputs(self, rows: Rows, with_mask: bool) -> NDArray[np.float32]:
-        """These images as an extractor prepares them."""
+        """Return these images as an extractor prepares them."""
         return self._images.extractor_inputs(rows, with_mask)
 
     def _new_layers(self) -> TunedLayers:
@@ -227,7 +227,7 @@ class Tuner:
         rows: Rows,
         mirrored: Flags,
     ) -> Tensor:
-        """One step of the optimiser; returns the loss ()."""
+        """Return one step of the optimiser; returns the loss ()."""
         labels = torch.from_numpy(self._malignant[rows].astype(np.int64))
         classes = layers(self._inputs.batch(rows, mirrored))
         loss = nn.functional.cross_entropy(classes, labels.to(self._device))
@@ -239,7 +239,7 @@ class Tuner:
     def _batches(
         self, rows: Rows, generator: np.random.Generator
     ) -> Iterator[tuple[Rows, Flags]]:
-        """Rows and mirror flags of full batches, in random order.
+        """Yield the rows and mirror flags of full batches, in random order.
 
         594 / 6 = 99 images give three batches of 33. Fewer images than one batch give one batch.
         """
@@ -284,7 +284,7 @@ def balance_classes(
 def _frozen_layers(
     backbone: Backbone, stages: list[str], pool: Pool | None
 ) -> nn.Module:
-    """The frozen stages in sequence, with the pooling behind them if `pool` is given."""
+    """Return the frozen stages in sequence, with the pooling behind them if `pool` is given."""
     layers = nn.Sequential(*(backbone.stages[name] for name in stages)).eval()
     return layers if pool is None else nn.Sequential(layers, _Pooling(pool))
 
@@ -299,7 +299,7 @@ class _Pooling(nn.Module):
 
 
 def _running_average(layers: TunedLayers, share: float) -> AveragedModel | None:
-    """The running average of the weights, or None if the plan has none.
+    """Return the running average of the weights, or None if the plan has none.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def score_out_of_fold(
     cache: FeatureCache,
     progress: ProgressCallback,
 ) -> list[OutOfFoldScores]:
-    """Nested cross-validation of each component: every fold chooses its settings anew.
+    """Return the nested cross-validation of each component: every fold chooses its settings anew.
 
     Scores in `cache` are not computed again, so an interrupted run continues from there.
 
@@ -117,22 +117,22 @@ def score_out_of_fold(
 
 
 def score_fold(
-    number: int,
+    fold_index: int,
     components: Sequence[ComponentSpec],
     features: Sequence[FoldFeatures],
     cross_validation: CrossValidation,
     cache: FeatureCache,
     progress: ProgressCallback,
 ) -> list[tuple[Scores, Settings]]:
-    """Each component's scores of one fold's test rows, with the settings it chose.
+    """Return each component's scores of one fold's test rows, with the settings it chose.
 
     The scores are stored in `cache`.
     """
     results = []
-    with FoldEvaluator(features, cross_validation, number) as evaluator:
+    with FoldEvaluator(features, cross_validation, fold_index) as evaluator:
         for component in components:
             results.append(_cached_scores(evaluator, component, cache))
-            facts = {"fold": number + 1, "folds": len(cross_validation.folds)}
+            facts = {"fold": fold_index + 1, "folds": len(cross_validation.folds)}
             message = Message("progress-fold", facts)
             progress("readers", len(results) / len(components), message, {})
     return results
@@ -150,20 +150,20 @@ class FoldEvaluator:
         self,
         features: Sequence[FoldFeatures],
         cross_validation: CrossValidation,
-        number: int | None,
+        fold_index: int | None,
     ) -> None:
         self._features = features
         self._cross_validation = cross_validation
-        self._number = number
+        self._number = fold_index
         self._tables: dict[int, Table] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="sera-gram-")
         self._gram_matrices = GramMatrices(Path(self._folder.name))
         self._inner_folds: list[Fold] = []
-        if number is None:
+        if fold_index is None:
             all_rows = np.arange(len(cross_validation.malignant))
             self.fold = Fold(training=all_rows, test=all_rows[:0])
         else:
-            self.fold = cross_validation.folds[number]
+            self.fold = cross_validation.folds[fold_index]
 
     def __enter__(self) -> "FoldEvaluator":
         return self
@@ -172,7 +172,7 @@ class FoldEvaluator:
         self._folder.cleanup()
 
     def score(self, component: ComponentSpec) -> tuple[Scores, Settings]:
-        """Scores of the test rows, and the settings chosen on the training rows."""
+        """Return the scores of the test rows, and the settings chosen on the training rows."""
         feature_sets, classifier = component
         if isinstance(classifier, NetworkClassifier):
             return self._network_scores(feature_sets[0]), {}
@@ -190,7 +190,7 @@ class FoldEvaluator:
         return scorer.score(table[self.fold.test]), settings
 
     def choose_settings(self, component: ComponentSpec) -> Settings:
-        """The settings with the best AUC over inner folds of the training rows.
+        """Return the settings with the best AUC over inner folds of the training rows.
 
         Of equal AUCs, the first settings of the grid are chosen.
         """
@@ -246,7 +246,7 @@ class FoldEvaluator:
         )
 
     def _split_inner_folds(self) -> list[Fold]:
-        """The inner folds, as positions among the training rows."""
+        """Return the inner folds, as positions among the training rows."""
         if not self._inner_folds:
             self._inner_folds = split_folds(
                 self._training_labels,
@@ -259,7 +259,7 @@ class FoldEvaluator:
     def _inner_areas(
         self, component: ComponentSpec, grid: Sequence[Settings]
     ) -> list[float]:
-        """The AUC of each combination of settings over the inner folds."""
+        """Return the AUC of each combination of settings over the inner folds."""
         feature_sets, classifier = component
         if isinstance(classifier, Svm):
             return self._inner_svm_areas(feature_sets, classifier, grid)
@@ -285,7 +285,7 @@ class FoldEvaluator:
         classifier: Svm,
         grid: Sequence[Settings],
     ) -> list[float]:
-        """The same for an SVM; settings with the same gamma share one kernel matrix."""
+        """Return the same for an SVM; settings with the same gamma share one kernel matrix."""
         areas: dict[int, float] = {}
         for gamma in dict.fromkeys(map(kernel_gamma, grid)):
             kernel = self._grams(feature_sets).training_kernel(feature_sets, gamma)
@@ -325,7 +325,7 @@ class FoldEvaluator:
         return scores
 
     def _grams(self, feature_sets: tuple[int, ...]) -> GramMatrices:
-        """The Gram matrices, with those of these feature sets added."""
+        """Return the Gram matrices, with those of these feature sets added."""
         for index in feature_sets:
             if index not in self._gram_matrices:
                 table = classifier_input(
@@ -342,7 +342,7 @@ class FoldEvaluator:
 def _fit_on_kernel(
     kernel: Matrix, rows: Rows, malignant: Labels, settings: Settings, classifier: Svm
 ) -> SVC:
-    """An SVM on the rows of a square kernel matrix."""
+    """Return an SVM on the rows of a square kernel matrix."""
     has_all_rows = len(rows) == len(kernel)
     training_kernel = kernel if has_all_rows else kernel[np.ix_(rows, rows)]
     options = svm_options(settings, classifier) | {"kernel": "precomputed"}
@@ -352,7 +352,7 @@ def _fit_on_kernel(
 def _cached_scores(
     evaluator: FoldEvaluator, component: ComponentSpec, cache: FeatureCache
 ) -> tuple[Scores, Settings]:
-    """A fold's scores, from the cache if they are there."""
+    """Return a fold's scores, from the cache if they are there."""
     if isinstance(component.classifier, NetworkClassifier):
         return evaluator.score(component)
     key = evaluator.cache_key(component)
@@ -369,7 +369,7 @@ def _cached_scores(
 def calibrate_out_of_fold(
     scores: Scores, malignant: Labels, folds: Sequence[Fold]
 ) -> Scores:
-    """Out-of-fold scores (N,) -> probabilities (N,).
+    """Return the out-of-fold scores (N,) -> probabilities (N,).
 
     The calibration of each fold is fitted on the other folds' scores alone.
     """
@@ -381,7 +381,7 @@ def calibrate_out_of_fold(
 
 
 def summarise_settings(settings: Sequence[Settings]) -> Mapping[str, str]:
-    """The folds' settings as text: each value with the number of folds that chose it."""
+    """Return the folds' settings as text: each value with the number of folds that chose it."""
     summary: dict[str, str] = {}
     for fold_settings in settings:
         for name in fold_settings:

@@ -33,7 +33,7 @@ def check_group_counts(malignant: NDArray[np.bool_], groups: NDArray[np.str_]) -
 def split_folds(
     malignant: NDArray[np.bool_], groups: NDArray[np.str_], count: int, seed: int
 ) -> list[Fold]:
-    """Folds with about the same share of malignant images; no group is in two folds.
+    """Return the folds with about the same share of malignant images; no group is in two folds.
 
     There are fewer folds than `count` if the rarer class has fewer groups.
 
@@ -58,5 +58,5 @@ def split_folds(
 def _count_groups(
     malignant: NDArray[np.bool_], groups: NDArray[np.str_], label: bool
 ) -> int:
-    """The number of groups with an image of this class."""
+    """Return the number of groups with an image of this class."""
     return len(set(groups[malignant == label]))

@@ -20,14 +20,14 @@ from shared.statistics import (
 def component_metrics(
     label: str, scores: Scores, malignant: Labels
 ) -> dict[str, float]:
-    """A component's AUC, under the name `auc LABEL`."""
+    """Return a component's AUC, under the name `auc LABEL`."""
     return {f"auc {label}": roc_auc(scores, malignant)}
 
 
 def ensemble_metrics(
     scores: Scores, malignant: Labels, folds: Sequence[Fold]
 ) -> dict[str, float]:
-    """Metrics of the fused out-of-fold scores (N,).
+    """Return the metrics of the fused out-of-fold scores (N,).
 
     The calibration and the cut-off of each fold come from the other folds.
     """
@@ -60,7 +60,9 @@ def decide_out_of_fold(
     folds: Sequence[Fold],
     choose_cutoff: Callable[[Scores, Labels], float] = youden_cutoff,
 ) -> Labels:
-    """Which images are called malignant (N,), each fold at the cut-off of the other folds' scores.
+    """Return flags (N,) of the images that are called malignant.
+
+    Each fold is decided at the cut-off from the other folds' scores.
 
     Parameters
     ----------

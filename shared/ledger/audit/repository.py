@@ -125,7 +125,7 @@ class AuditTrail:
         *,
         case: UUID | None = None,
         job: UUID | None = None,
-        **details: Any,
+        **details: object,
     ) -> None:
         entry = AuditEntry(
             event=event,

@@ -105,7 +105,7 @@ class AuditVerifier:
     ) -> ChainPosition | None:
         if not stretch.is_last:
             return ChainPosition(
-                chain=stretch.chain, number=stretch.number, seal=stretch.seal
+                chain=stretch.chain, number=stretch.last_number, seal=stretch.last_seal
             )
         chain = session.audit.next_chain(stretch.chain)
         return ChainPosition(chain) if chain else None

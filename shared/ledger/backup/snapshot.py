@@ -45,7 +45,7 @@ COLUMNS = text(
 HEADS = text(
     "SELECT DISTINCT ON (chain) chain, number, hash FROM audit_events ORDER BY chain, number DESC"
 )
-ERASED = (
+IS_ERASED = (
     "EXISTS (SELECT FROM cases c WHERE c.id = i.case_id AND c.erased_at IS NOT NULL)"
 )
 OBJECT_HASHES = text(
@@ -53,16 +53,16 @@ OBJECT_HASHES = text(
     SELECT image_sha256 FROM cases WHERE erased_at IS NULL
     UNION SELECT png_sha256 FROM explanations WHERE png_sha256 IS NOT NULL
     UNION SELECT heat_sha256 FROM explanation_maps
-    UNION SELECT image_sha256 FROM dataset_images i WHERE NOT {ERASED}
-    UNION SELECT mask_sha256 FROM dataset_images i WHERE mask_sha256 IS NOT NULL AND NOT {ERASED}
-    UNION SELECT image_sha256 FROM version_images i WHERE NOT {ERASED}
-    UNION SELECT mask_sha256 FROM version_images i WHERE mask_sha256 IS NOT NULL AND NOT {ERASED}
+    UNION SELECT image_sha256 FROM dataset_images i WHERE NOT {IS_ERASED}
+    UNION SELECT mask_sha256 FROM dataset_images i WHERE mask_sha256 IS NOT NULL AND NOT {IS_ERASED}
+    UNION SELECT image_sha256 FROM version_images i WHERE NOT {IS_ERASED}
+    UNION SELECT mask_sha256 FROM version_images i WHERE mask_sha256 IS NOT NULL AND NOT {IS_ERASED}
     UNION SELECT digest FROM models
     ORDER BY 1
     """
 )
 MODELS = text("SELECT digest FROM models ORDER BY digest")
-RELEASED = text("SELECT sha256 FROM orphans WHERE sha256 = ANY(:hashes)")
+RELEASED_OBJECTS = text("SELECT sha256 FROM orphans WHERE sha256 = ANY(:hashes)")
 
 
 class Snapshot:
@@ -171,6 +171,6 @@ def released_objects(url: str, hashes: list[str]) -> set[str]:
     try:
         with translate_database_errors(), engine.connect() as connection:
             connection.exec_driver_sql(TAKE_SYSTEM_ROLE)
-            return set(connection.scalars(RELEASED, {"hashes": hashes}))
+            return set(connection.scalars(RELEASED_OBJECTS, {"hashes": hashes}))
     finally:
         engine.dispose()

@@ -88,7 +88,7 @@ class Erasures(HospitalRepository):
         self._audit = audit
         self._actor = actor
 
-    def erase(self, case_id: UUID, ground: ErasureReason) -> CaseErased | None:
+    def erase(self, case_id: UUID, reason: ErasureReason) -> CaseErased | None:
         """Erase a case, and return its tombstone; None if the hospital has no such case.
 
         A case that was erased before keeps its earlier tombstone.
@@ -103,7 +103,7 @@ class Erasures(HospitalRepository):
                 audit=self._audit,
                 row=row,
                 jobs=jobs,
-                ground=ground,
+                reason=reason,
                 actor=self._actor,
             )
             self._session.refresh(row)
@@ -144,12 +144,12 @@ class Retention:
         self._erase(row, jobs, ErasureReason.RETENTION)
         return True
 
-    def erase_again(self, case_id: UUID, ground: ErasureReason) -> bool:
+    def erase_again(self, case_id: UUID, reason: ErasureReason) -> bool:
         """Erase a case that an older backup has brought back; False if it is not there."""
         row = self._session.get(CaseRow, case_id, with_for_update=True)
         if row is None or row.erased_at is not None:
             return False
-        self._erase(row, _lock_jobs(self._session, case_id), ground)
+        self._erase(row, _lock_jobs(self._session, case_id), reason)
         return True
 
     def count_due(self, default_days: int | None) -> dict[UUID, DueCases]:
@@ -168,14 +168,14 @@ class Retention:
         return cases
 
     def _erase(
-        self, row: CaseRow, jobs: Sequence[JobRow], ground: ErasureReason
+        self, row: CaseRow, jobs: Sequence[JobRow], reason: ErasureReason
     ) -> None:
         erase(
             session=self._session,
             audit=self._audit,
             row=row,
             jobs=jobs,
-            ground=ground,
+            reason=reason,
             actor=self._actor,
         )
 
@@ -185,14 +185,14 @@ def erase(
     audit: AuditTrail,
     row: CaseRow,
     jobs: Sequence[JobRow],
-    ground: ErasureReason,
+    reason: ErasureReason,
     actor: str,
 ) -> None:
     """Mark a locked case as erased. Its unfinished jobs are cancelled."""
     marks = {
         "erased_at": func.clock_timestamp(),
         "erased_by": actor,
-        "erased_for": ground,
+        "erased_for": reason,
     }
     session.execute(update(CaseRow).where(CaseRow.id == row.id).values(marks))
     cancellable = source_states(JobState.CANCELLED)
@@ -212,7 +212,7 @@ def erase(
             event=Event.CASE_ERASED,
             hospital_id=row.hospital_id,
             case_id=row.id,
-            details={"ground": ground, "image": row.image_sha256},
+            details={"ground": reason, "image": row.image_sha256},
         )
     )
     audit.record_all(entries)

@@ -207,7 +207,7 @@ class ExplanationQueue:
             )
             self._session.add(row)
 
-    def _update(self, request: ExplanationRequest, **values: Any) -> None:
+    def _update(self, request: ExplanationRequest, **values: object) -> None:
         self._session.execute(
             update(ExplanationRow).where(*_is_request(request)).values(values)
         )

@@ -26,12 +26,12 @@ class CaseErased(Gone):
     )
 
     def __init__(
-        self, case_id: UUID, erased_at: datetime, ground: ErasureReason
+        self, case_id: UUID, erased_at: datetime, reason: ErasureReason
     ) -> None:
-        super().__init__(on=f"{erased_at:%Y-%m-%d}", ground=ground)
+        super().__init__(on=f"{erased_at:%Y-%m-%d}", ground=reason)
         self.case_id = case_id
         self.erased_at = erased_at
-        self.ground = ground
+        self.reason = reason
 
     @classmethod
     def from_row(cls, row: CaseRow) -> "CaseErased | None":

@@ -41,7 +41,7 @@ class Neighbour:
 class Neighbours:
     """The nearest cases, and the number of cases that were compared."""
 
-    candidates: int
+    candidate_count: int
     nearest: list[Neighbour]
 
 
@@ -70,7 +70,7 @@ class SimilarCases(HospitalRepository):
     def nearest(self, case: EmbeddedCase, case_id: UUID, limit: int) -> Neighbours:
         """Cases with an outcome that the same model has read, except those of the same image."""
         if case.embedding is None:
-            return Neighbours(candidates=0, nearest=[])
+            return Neighbours(candidate_count=0, nearest=[])
         candidates = self._candidates(
             case=case, embedding=case.embedding, case_id=case_id
         )
@@ -83,7 +83,7 @@ class SimilarCases(HospitalRepository):
         nearest = [_neighbour(row) for row in self._session.execute(query)]
         count_query = select(func.count()).select_from(candidates)
         count = self._session.scalars(count_query).one()
-        return Neighbours(candidates=count, nearest=nearest)
+        return Neighbours(candidate_count=count, nearest=nearest)
 
     def _candidates(
         self, case: EmbeddedCase, embedding: tuple[float, ...], case_id: UUID

@@ -290,7 +290,7 @@ class Consents:
         return tuple(self._session.scalars(query))
 
     def _record(
-        self, dataset: UUID, change: str, case_id: UUID, image: str, **details: Any
+        self, dataset: UUID, change: str, case_id: UUID, image: str, **details: object
     ) -> None:
         increment_revision(self._session, dataset)
         self._audit.record(

@@ -130,7 +130,7 @@ class Drafts:
             frozen=frozen_parts(self._session, dataset, images),
             mates=draft_parts(self._session, dataset, images),
         )
-        answers = [admission.answer(image) for image in images]
+        answers = [admission.decide(image) for image in images]
         rows = [
             {
                 "dataset_id": dataset,
@@ -338,7 +338,7 @@ class Drafts:
             raise ImageUnknown(image=image_sha256)
         return row
 
-    def _record(self, dataset: UUID, change: str, **details: Any) -> None:
+    def _record(self, dataset: UUID, change: str, **details: object) -> None:
         increment_revision(self._session, dataset)
         self._audit.record(
             Event.DATASET_CHANGED, dataset=str(dataset), change=change, **details
@@ -357,7 +357,7 @@ class _Admission:
         self._mates = mates
         self.new_images: list[LabelledImage] = []
 
-    def answer(self, image: LabelledImage) -> AddStatus | Conflict:
+    def decide(self, image: LabelledImage) -> AddStatus | Conflict:
         try:
             return self._admit(image)
         except Conflict as refusal:
@@ -422,7 +422,7 @@ def _compare(
     return AddStatus.PRESENT
 
 
-def _value_text(column: str, value: Any) -> str:
+def _value_text(column: str, value: object) -> str:
     if column == "malignant":
         return " (malignant)" if value else " (benign)"
     if column in ("split", "site") and value:

@@ -18,7 +18,7 @@ from shared.ledger.tables import DatasetImageRow, VersionImageRow, VersionRow
 MAX_EXAMPLES = 3
 
 
-class GroupInBothParts(Conflict):
+class GroupInTrainAndTest(Conflict):
     code = "group-on-both-sides"
     text = (
         "Patients with images in `train` and in `test`: {count}, {examples} among them. Put all "
@@ -52,7 +52,7 @@ def check_parts(images: Iterable[LabelledImage]) -> None:
         parts_by_group[image.group].add(image.split)
     groups = sorted(group for group, parts in parts_by_group.items() if len(parts) > 1)
     if groups:
-        raise GroupInBothParts(
+        raise GroupInTrainAndTest(
             count=len(groups), examples=", ".join(groups[:MAX_EXAMPLES])
         )
 

@@ -47,7 +47,7 @@ class DatasetEmpty(Conflict):
     text = "The dataset holds no images yet. Add some: ./sera dataset import FOLDER --name NAME."
 
 
-class VersionHoldsErased(Conflict):
+class VersionHasErasedImages(Conflict):
     code = "version-holds-erased"
     text = (
         "{count} images of this version came in as cases that were erased since, {example} among "
@@ -284,7 +284,7 @@ class Versions:
 def check_usable(erased: Collection[str]) -> None:
     """Raise VersionHoldsErased if any image of a version was erased."""
     if erased:
-        raise VersionHoldsErased(count=len(erased), example=min(erased)[:12])
+        raise VersionHasErasedImages(count=len(erased), example=min(erased)[:12])
 
 
 def fingerprint(images: Sequence[LabelledImage]) -> str:

@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, ScalarSelect, cast, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    ScalarSelect,
+    SQLColumnExpression,
+    cast,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.ledger.scope import HospitalRepository
@@ -79,7 +88,7 @@ class RateLimits(HospitalRepository):
         )
 
 
-def _level(per_minute: Any) -> ColumnElement[float]:
+def _level(per_minute: SQLColumnExpression[int] | int) -> ColumnElement[float]:
     """SQL for the tokens in the bucket now."""
     # If the clock is set back, the bucket fills, because the hospital must not be locked out.
     age_s = func.abs(cast(func.extract("epoch", NOW - RateLimitRow.filled_at), Double))

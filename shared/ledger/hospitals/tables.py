@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.ledger.table import Table, id_column, timestamp_column
 
-READS = "event IN ('case.read', 'image.read', 'result.read', 'explanation.read')"
+IS_READ_EVENT = "event IN ('case.read', 'image.read', 'result.read', 'explanation.read')"
 
 
 class HospitalRow(Table):
@@ -94,7 +94,7 @@ class AuditRow(Table):
 
     __table_args__ = (
         Index("audit_of_hospital", "hospital_id", "id"),
-        Index("audit_reads", "case_id", "actor", postgresql_where=text(READS)),
+        Index("audit_reads", "case_id", "actor", postgresql_where=text(IS_READ_EVENT)),
         UniqueConstraint("chain", "number", name="audit_place"),
     )
 

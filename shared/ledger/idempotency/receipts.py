@@ -64,7 +64,7 @@ class KeyReused(Conflict):
 
 
 @dataclass(frozen=True)
-class Answer:
+class StoredResponse:
     """An answer as it was sent. `case` is the case that it contains, which is erased with it."""
 
     status: int
@@ -86,7 +86,7 @@ class Receipts:
         self._hospital = hospital
         self._retention = retention
 
-    def find(self, key: str, fingerprint: str) -> Answer | None:
+    def find(self, key: str, fingerprint: str) -> StoredResponse | None:
         """The earlier answer to this key.
 
         Raises KeyReused if the key came with another request, CaseErased if its case was erased.
@@ -100,7 +100,7 @@ class Receipts:
             raise KeyReused
         if row.status is None or row.headers is None or row.body is None:
             return None  # This transaction has reserved the key, and has no answer yet.
-        return Answer(
+        return StoredResponse(
             status=row.status, headers=row.headers, body=row.body, case=row.case_id
         )
 
@@ -124,16 +124,16 @@ class Receipts:
             check_not_erased(self._session.get_one(CaseRow, row.erased_case_id))
         return True
 
-    def store(self, key: str, answer: Answer) -> None:
+    def store(self, key: str, response: StoredResponse) -> None:
         """Store the answer to a reserved key."""
         statement = (
             update(ReceiptRow)
             .where(*self._is_key(key))
             .values(
-                status=answer.status,
-                headers=answer.headers,
-                body=answer.body,
-                case_id=answer.case,
+                status=response.status,
+                headers=response.headers,
+                body=response.body,
+                case_id=response.case,
             )
         )
         self._session.execute(statement)

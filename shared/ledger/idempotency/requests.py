@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from shared.errors import Conflict
 from shared.ledger.db_role import DatabaseRole, translate_database_errors
-from shared.ledger.idempotency.receipts import Answer, Receipts
+from shared.ledger.idempotency.receipts import StoredResponse, Receipts
 from shared.ledger.transaction import Transaction
 
 LOCK_NOT_AVAILABLE = "55P03"
@@ -27,12 +27,12 @@ class KeyInUse(Conflict):
     )
 
 
-class Answered(Exception):
+class AlreadyAnswered(Exception):
     """The request was answered before. Its transaction must be rolled back."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: StoredResponse) -> None:
         super().__init__()
-        self.answer = answer
+        self.response = answer
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ class IdempotentRequest:
             if answer is None:
                 # The receipt was deleted just now. A repeated request starts anew.
                 raise KeyInUse(retry_after_s=1)
-            raise Answered(answer)
+            raise AlreadyAnswered(answer)
         self._reserved = True
 
-    def commit(self, answer: Answer) -> None:
+    def commit(self, response: StoredResponse) -> None:
         """Store the answer, and commit. Raises Answered where another request came first."""
         with translate_database_errors():
             self.reserve()
-            self._receipts().store(self._key.key, answer)
+            self._receipts().store(self._key.key, response)
             self._transaction.commit()
 
     def _receipts(self) -> Receipts:

@@ -30,7 +30,7 @@ from shared.domain.results.result import Result
 from shared.ledger.audit.repository import AuditEntry, AuditTrail
 from shared.ledger.jobs.backlog import FAILED, QUEUED, RUNNING
 from shared.ledger.jobs.repository import FAIRNESS_WINDOW, NOTIFICATION
-from shared.ledger.models.promotions import NEWEST_PROMOTION, LivePromotion
+from shared.ledger.models.promotions import LATEST_PROMOTION, LivePromotion
 from shared.ledger.tables import (
     AnyRow,
     CaseRow,
@@ -80,8 +80,8 @@ A job that outlived a worker is never among the candidates, because it is claime
 
 IS_DUE = JobRow.available_at <= NOW
 IS_EXPIRED = JobRow.lease_until < NOW
-LIVE_DIGEST = NEWEST_PROMOTION.with_only_columns(PromotionRow.model_digest)
-LIVE_NUMBER = NEWEST_PROMOTION.with_only_columns(PromotionRow.id)
+LIVE_DIGEST = LATEST_PROMOTION.with_only_columns(PromotionRow.model_digest)
+LIVE_NUMBER = LATEST_PROMOTION.with_only_columns(PromotionRow.id)
 STATUS = select(
     exists().where(RUNNING, IS_EXPIRED).label("expired"),
     exists().where(QUEUED, JobRow.attempts > 0, IS_DUE).label("suspect"),
@@ -436,7 +436,7 @@ class JobQueue:
         return tuple(_claimed_job(row) for row in ordered)
 
     def _move(
-        self, *conditions: ColumnElement[bool], state: Any, **values: Any
+        self, *conditions: ColumnElement[bool], state: JobState | ColumnElement[JobState], **values: object
     ) -> list[MovedJob]:
         """End the leases of the jobs of these conditions, and change their state.
 
@@ -465,7 +465,7 @@ class JobQueue:
         self,
         moved: Sequence[MovedJob],
         event: Callable[[MovedJob], Event],
-        **details: Any,
+        **details: object,
     ) -> None:
         self._audit.record_all(
             AuditEntry(

@@ -24,7 +24,7 @@ from shared.errors import Conflict
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.cases.repository import check_not_erased
 from shared.ledger.scope import HospitalRepository
-from shared.ledger.tables import AnySelect, CaseRow, JobRow, ResultRow
+from shared.ledger.tables import AnyRow, AnySelect, CaseRow, JobRow, ResultRow
 from shared.observability.tracing import traceparent
 
 CHANNEL = "sera_jobs"
@@ -154,7 +154,7 @@ def notify_listeners(session: Session, jobs: list[UUID]) -> None:
         session.execute(select(func.pg_notify(CHANNEL, ids)))
 
 
-def _job(row: Any) -> Job:
+def _job(row: AnyRow) -> Job:
     job, position, body, _ = row
     return Job(
         id=job.id,

@@ -24,7 +24,7 @@ class AlreadyLive(Conflict):
     text = "{name} is live already. Choose another model: ./sera models list, or GET /v1/models."
 
 
-class NothingToRollBackTo(Conflict):
+class NoEarlierModel(Conflict):
     code = "nothing-to-roll-back-to"
     text = (
         "No model was live before the present one. Promote another: ./sera models list, or GET "
@@ -65,7 +65,7 @@ class LivePromotion:
     number: int
 
 
-NEWEST_PROMOTION = (
+LATEST_PROMOTION = (
     select(PromotionRow.model_digest, PromotionRow.id)
     .order_by(PromotionRow.id.desc())
     .limit(1)
@@ -96,7 +96,7 @@ def live_digest(session: Session) -> str | None:
 
 def live_promotion(session: Session) -> LivePromotion | None:
     """None before the first promotion."""
-    row = session.execute(NEWEST_PROMOTION).first()
+    row = session.execute(LATEST_PROMOTION).first()
     if row is None:
         return None
     return LivePromotion(digest=row.model_digest, number=row.id)

@@ -17,7 +17,7 @@ from shared.ledger.models import gate_judgements, promotions
 from shared.ledger.models.promotions import (
     AlreadyLive,
     LivePromotion,
-    NothingToRollBackTo,
+    NoEarlierModel,
     Promotion,
     PromotionNeedsReason,
 )
@@ -159,7 +159,7 @@ class Models:
         promotions.lock_promotions(self._session, tags)
         stack = self.promotion_stack()
         if len(stack) < 2:
-            raise NothingToRollBackTo
+            raise NoEarlierModel
         live = stack[0]
         earlier = stack[1]
         written_reason = (reason or "").strip() or None

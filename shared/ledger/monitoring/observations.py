@@ -13,8 +13,10 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
+    ColumnElement,
     Double,
     Integer,
+    SQLColumnExpression,
     String,
     cast,
     func,
@@ -366,21 +368,21 @@ class Observations:
         return query
 
     def _restrict_to_hospital(
-        self, query: AnySelect, window: Window, column: Any
+        self, query: AnySelect, window: Window, column: SQLColumnExpression[Any]
     ) -> AnySelect:
         for hospital in {self._hospital, window.hospital} - {None}:
             query = query.where(column == hospital)
         return query
 
 
-def _restrict_to_time(query: AnySelect, window: Window, column: Any) -> AnySelect:
+def _restrict_to_time(query: AnySelect, window: Window, column: SQLColumnExpression[Any]) -> AnySelect:
     query = query.where(column >= window.start)
     if window.end is None:
         return query
     return query.where(column < window.end)
 
 
-def _period_start(period: Period) -> Any:
+def _period_start(period: Period) -> ColumnElement[datetime]:
     return func.date_trunc(
         literal_column(f"'{period}'"),
         ObservationRow.created_at,
@@ -388,7 +390,7 @@ def _period_start(period: Period) -> Any:
     )
 
 
-def _embedding_components(count: int) -> list[Any]:
+def _embedding_components(count: int) -> list[ColumnElement[float]]:
     return [
         cast(ObservationRow.embedding[number].astext, Double) for number in range(count)
     ]

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Double,
     Integer,
     Select,
+    SQLColumnExpression,
     Subquery,
     cast,
     func,
@@ -200,13 +201,13 @@ class Wallboard:
         return [ReferralCount(*row) for row in rows]
 
     def _restrict_to_hospital(
-        self, query: Select[*Columns], column: Any
+        self, query: Select[*Columns], column: SQLColumnExpression[UUID]
     ) -> Select[*Columns]:
         if self._hospital is None:
             return query
         return query.where(column == self._hospital)
 
 
-def _latency_quantile(quantile: float, results: Subquery) -> Any:
+def _latency_quantile(quantile: float, results: Subquery) -> ColumnElement[float]:
     percentile = func.percentile_cont(literal_column(str(quantile)))
     return percentile.within_group(results.c.latency_s)

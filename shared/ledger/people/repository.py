@@ -10,7 +10,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, case, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    case,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -319,7 +327,7 @@ def sign_in_name(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
-def lock_after(failures: Any) -> ColumnElement[datetime | None]:
+def lock_after(failures: SQLColumnExpression[int]) -> ColumnElement[datetime | None]:
     """SQL for the end of the lock after so many wrong guesses in a row; NULL: no lock."""
     doublings = func.least(failures - FREE_ATTEMPTS, 20)
     lock_s = func.least(FIRST_LOCK_S * func.power(2, doublings), MAX_LOCK_S)

@@ -48,7 +48,7 @@ class StudyNotOpen(Conflict):
     )
 
 
-class BlindFirst(Forbidden):
+class BlindReadingMissing(Forbidden):
     code = "blind-first"
     text = (
         "SERA's answer is shown after your own reading of this case is stored. Read it blind "
@@ -56,7 +56,7 @@ class BlindFirst(Forbidden):
     )
 
 
-class AlreadyRead(Conflict):
+class CaseAlreadyRead(Conflict):
     code = "read-already"
     text = (
         "Your {phase} reading of this case is stored, and it stays as it is. Go on with the next "
@@ -64,7 +64,7 @@ class AlreadyRead(Conflict):
     )
 
 
-class NotShown(Conflict):
+class CaseNotShown(Conflict):
     code = "not-shown"
     text = "This case was not put before you in this phase. Ask for the next case, and read that."
 
@@ -181,10 +181,10 @@ class Readings(HospitalRepository):
             raise NotFound(thing="case")
         return case_from_row(row)
 
-    def answer(self, reader: StudyReader, case: UUID) -> StudyCase:
+    def sera_result(self, reader: StudyReader, case: UUID) -> StudyCase:
         """SERA's answer. Raises BlindFirst until the reader's own reading is stored."""
         if (case, Phase.BLIND) not in self.of_reader(reader):
-            raise BlindFirst
+            raise BlindReadingMissing
         study_cases = self.study_cases(reader.study)
         return next(
             study_case for study_case in study_cases if study_case.case_id == case
@@ -194,12 +194,12 @@ class Readings(HospitalRepository):
         """Raises BlindFirst, AlreadyRead, NotShown."""
         readings = self.of_reader(reader)
         if (case, new.phase) in readings:
-            raise AlreadyRead(phase=new.phase)
+            raise CaseAlreadyRead(phase=new.phase)
         if new.phase is Phase.AIDED and (case, Phase.BLIND) not in readings:
-            raise BlindFirst
+            raise BlindReadingMissing
         shown_at, showings = self._showings(reader=reader, case=case, phase=new.phase)
         if not showings:
-            raise NotShown
+            raise CaseNotShown
         statement = insert(ReadingRow).values(
             **vars(new),
             study_id=reader.study,
@@ -214,7 +214,7 @@ class Readings(HospitalRepository):
             with self._session.begin_nested():
                 self._session.execute(statement)
         except IntegrityError as error:
-            raise AlreadyRead(phase=new.phase) from error
+            raise CaseAlreadyRead(phase=new.phase) from error
         self._audit.record(
             Event.READER_STUDY_READ,
             case=case,

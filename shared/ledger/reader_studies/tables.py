@@ -16,8 +16,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.ledger.table import Table, id_column, timestamp_column
 
-OF_CASE = ("reader_study_cases.study_id", "reader_study_cases.case_id")
-OF_READER = ("reader_study_readers.study_id", "reader_study_readers.person_id")
+STUDY_CASE_COLUMNS = ("reader_study_cases.study_id", "reader_study_cases.case_id")
+STUDY_READER_COLUMNS = ("reader_study_readers.study_id", "reader_study_readers.person_id")
 
 
 class ReaderStudyRow(Table):
@@ -87,10 +87,10 @@ class ShowingRow(Table):
 
     __table_args__ = (
         ForeignKeyConstraint(
-            ["study_id", "case_id"], OF_CASE, name="reader_showings_case"
+            ["study_id", "case_id"], STUDY_CASE_COLUMNS, name="reader_showings_case"
         ),
         ForeignKeyConstraint(
-            ["study_id", "person_id"], OF_READER, name="reader_showings_reader"
+            ["study_id", "person_id"], STUDY_READER_COLUMNS, name="reader_showings_reader"
         ),
         Index("reader_showings_of", "study_id", "person_id", "case_id", "phase"),
         Index("reader_showings_case", "case_id"),
@@ -121,10 +121,10 @@ class ReadingRow(Table):
 
     __table_args__ = (
         ForeignKeyConstraint(
-            ["study_id", "case_id"], OF_CASE, name="reader_readings_case"
+            ["study_id", "case_id"], STUDY_CASE_COLUMNS, name="reader_readings_case"
         ),
         ForeignKeyConstraint(
-            ["study_id", "person_id"], OF_READER, name="reader_readings_reader"
+            ["study_id", "person_id"], STUDY_READER_COLUMNS, name="reader_readings_reader"
         ),
         UniqueConstraint(
             "study_id", "person_id", "case_id", "phase", name="reader_readings_once"
@@ -150,9 +150,9 @@ class BlindingBreachRow(Table):
 
     __table_args__ = (
         ForeignKeyConstraint(
-            ["study_id", "case_id"], OF_CASE, name="reader_breaches_case"
+            ["study_id", "case_id"], STUDY_CASE_COLUMNS, name="reader_breaches_case"
         ),
         ForeignKeyConstraint(
-            ["study_id", "person_id"], OF_READER, name="reader_breaches_reader"
+            ["study_id", "person_id"], STUDY_READER_COLUMNS, name="reader_breaches_reader"
         ),
     )

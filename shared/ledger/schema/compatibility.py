@@ -29,7 +29,7 @@ UNRELEASED = re.compile(r"[0-9]{4}")
 NOT_READABLE = "not readable"
 
 
-class SchemaBehind(SeraError):
+class SchemaOutdated(SeraError):
     code = "schema-behind"
     text = (
         "The database has the schema {found}, and this release of SERA needs {needed}. Run the "
@@ -38,7 +38,7 @@ class SchemaBehind(SeraError):
     )
 
 
-class CodeBehind(SeraError):
+class CodeOutdated(SeraError):
     code = "code-behind"
     text = (
         "The database has the schema {found} and works with services that know {oldest} at least; "
@@ -78,7 +78,7 @@ def check_known(revision: str) -> None:
     """Raise SchemaUnreleased, or CodeBehind if the revision is of a later release."""
     _check_released(revision)
     if revision not in revisions():
-        raise CodeBehind(found=revision, oldest=revision, known=head())
+        raise CodeOutdated(found=revision, oldest=revision, known=head())
 
 
 def check_compatible(schema: Schema) -> str:
@@ -89,14 +89,14 @@ def check_compatible(schema: Schema) -> str:
     if not schema.readable:
         raise SchemaUnreleased(found=NOT_READABLE)
     if schema.revision is None:
-        raise SchemaBehind(found="none", needed=head())
+        raise SchemaOutdated(found="none", needed=head())
     _check_released(schema.revision)
     if schema.revision not in revisions():
         oldest = schema.oldest_code or schema.revision
         if oldest > head():
-            raise CodeBehind(found=schema.revision, oldest=oldest, known=head())
+            raise CodeOutdated(found=schema.revision, oldest=oldest, known=head())
     elif schema.revision != head():
-        raise SchemaBehind(found=schema.revision, needed=head())
+        raise SchemaOutdated(found=schema.revision, needed=head())
     return schema.revision
 
 

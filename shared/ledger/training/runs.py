@@ -24,6 +24,7 @@ from shared.errors import Conflict, NotFound
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.jobs.repository import notify_listeners
 from shared.ledger.tables import (
+    AnyRow,
     AnySelect,
     DatasetRow,
     RunEventRow,
@@ -230,13 +231,13 @@ class TrainingRuns:
         """Note that the run's model is stored."""
         self._change(run_id, model_digest=digest, metrics=metrics)
 
-    def _change(self, run_id: UUID, **values: Any) -> None:
+    def _change(self, run_id: UUID, **values: object) -> None:
         self._session.execute(
             update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**values)
         )
         notify_listeners(self._session, [run_id])
 
-    def _release_steps(self, run_id: UUID, **values: Any) -> RunState | None:
+    def _release_steps(self, run_id: UUID, **values: object) -> RunState | None:
         """Take every unfinished step from its trainer, then lock the run; returns its state.
 
         Every transaction locks steps before their run, so that no two wait for each other.
@@ -281,7 +282,7 @@ def _run(row: Sequence[Any]) -> TrainingRun:
     return TrainingRun(**values)
 
 
-def _step(row: Any) -> Step:
+def _step(row: AnyRow) -> Step:
     values = dict(row._mapping)
     values["kind"] = StepKind(row.kind)
     values["state"] = StepState(row.state)

@@ -359,7 +359,7 @@ class Steps:
         return self._session.scalar(query.with_for_update())
 
     def _release(
-        self, *conditions: ColumnElement[bool], **values: Any
+        self, *conditions: ColumnElement[bool], **values: object
     ) -> Row[UUID, str, str] | None:
         """End the lease of a running step, and change it; None if there is no such step."""
         statement = (
@@ -436,7 +436,7 @@ class Steps:
             run_id, RunState.FAILED, reason=reason.code, message=reason.to_json()
         )
 
-    def _end_run(self, run_id: UUID, state: RunState, **values: Any) -> None:
+    def _end_run(self, run_id: UUID, state: RunState, **values: object) -> None:
         statement = (
             update(TrainingRunRow)
             .where(

@@ -9,15 +9,15 @@ from shared.networks.card import (
     IMAGENET,
     NetworkCard,
     WeightsSource,
-    connected_taps,
+    fully_connected_taps,
     grey_level_normalisation,
     pooled_taps,
 )
 from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import register_network
 
-_CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
-_ENDS = OrderedDict(
+_FULLY_CONNECTED_TAPS = fully_connected_taps({"fc1": 4096, "fc2": 4096})
+_STAGE_ENDS = OrderedDict(
     conv1=2,
     pool1=4,
     conv2=6,
@@ -29,11 +29,14 @@ _ENDS = OrderedDict(
     fc1=19,
     fc2=22,
 )
-_OWT_ENDS = OrderedDict(conv1=2, conv2=5, conv3=8, conv4=10, conv5=12, pool5=13)
+_ONE_TOWER_STAGE_ENDS = OrderedDict(conv1=2, conv2=5, conv3=8, conv4=10, conv5=12, pool5=13)
 
 
 def _response_norm() -> nn.Module:
-    """Caffe's constants. Like Caffe, torch divides alpha by the number of summed channels."""
+    """Build the response normalisation with Caffe's constants.
+
+    Like Caffe, torch divides alpha by the number of summed channels.
+    """
     return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)
 
 
@@ -53,7 +56,7 @@ class AlexNet:
         taps=pooled_taps(
             {"conv1": 96, "conv2": 256, "conv3": 384, "conv4": 384, "conv5": 256}
         )
-        | _CONNECTED,
+        | _FULLY_CONNECTED_TAPS,
         embedding="fc2",
         weights=WeightsSource(
             files=("alexnet.pth", "alexnet.mat", "imagenet-caffe-alex.mat"),
@@ -99,7 +102,7 @@ class AlexNet:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return slice_stages(get_sequence(module), _ENDS)
+        return slice_stages(get_sequence(module), _STAGE_ENDS)
 
 
 @register_network
@@ -116,7 +119,7 @@ class AlexNetOneTower:
         taps=pooled_taps(
             {"conv1": 64, "conv2": 192, "conv3": 384, "conv4": 256, "conv5": 256}
         )
-        | _CONNECTED,
+        | _FULLY_CONNECTED_TAPS,
         embedding="fc2",
         weights=torchvision_weights("alexnet-owt-7be5be79.pth", "alexnet_owt.pth"),
         source="Krizhevsky 2014, arXiv:1404.5997",
@@ -128,7 +131,7 @@ class AlexNetOneTower:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        stages = slice_stages(get_sequence(module, "features"), _OWT_ENDS)
+        stages = slice_stages(get_sequence(module, "features"), _ONE_TOWER_STAGE_ENDS)
         pool = module.get_submodule("avgpool")
         classifier = get_sequence(module, "classifier")
         stages["fc1"] = nn.Sequential(pool, nn.Flatten(), *list(classifier)[:3])

@@ -10,7 +10,7 @@ from shared.networks.card import IMAGENET, NetworkCard, pooled_taps
 from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import register_network
 
-_WIDTHS = {"block1": 256, "block2": 512, "block3": 1792, "block4": 1920}
+_STAGE_CHANNELS = {"block1": 256, "block2": 512, "block3": 1792, "block4": 1920}
 _OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 
 
@@ -36,7 +36,7 @@ class DenseNet201:
         name="densenet201",
         input_px=224,
         normalisation=IMAGENET,
-        taps=pooled_taps(_WIDTHS),
+        taps=pooled_taps(_STAGE_CHANNELS),
         embedding="avg",
         weights=torchvision_weights("densenet201-c1103571.pth", "densenet201.pth"),
         source="Huang et al. 2017, arXiv:1608.06993",

@@ -9,7 +9,7 @@ from shared.networks.card import IMAGENET, NetworkCard, pooled_taps
 from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import register_network
 
-_ENDS = OrderedDict(
+_STAGE_ENDS = OrderedDict(
     block3=4,
     block6=7,
     block10=11,
@@ -18,7 +18,7 @@ _ENDS = OrderedDict(
     block17=18,
     conv=19,
 )
-_WIDTHS = {
+_STAGE_CHANNELS = {
     "block3": 24,
     "block6": 32,
     "block10": 64,
@@ -41,7 +41,7 @@ class MobileNetV2:
         name="mobilenet_v2",
         input_px=224,
         normalisation=IMAGENET,
-        taps=pooled_taps(_WIDTHS),
+        taps=pooled_taps(_STAGE_CHANNELS),
         embedding="avg",
         weights=torchvision_weights("mobilenet_v2-b0353104.pth", "mobilenet_v2.pth"),
         source="Sandler et al. 2018, arXiv:1801.04381",
@@ -53,4 +53,4 @@ class MobileNetV2:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return slice_stages(get_sequence(module, "features"), _ENDS)
+        return slice_stages(get_sequence(module, "features"), _STAGE_ENDS)

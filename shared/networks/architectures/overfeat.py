@@ -8,13 +8,13 @@ from shared.networks.architectures.stages import get_sequence, slice_stages
 from shared.networks.card import (
     NetworkCard,
     WeightsSource,
-    connected_taps,
+    fully_connected_taps,
     grey_level_normalisation,
     pooled_taps,
 )
 from shared.networks.registry import register_network
 
-_WIDTHS = {
+_STAGE_CHANNELS = {
     "conv1": 96,
     "conv2": 256,
     "conv3": 512,
@@ -22,7 +22,7 @@ _WIDTHS = {
     "conv5": 1024,
     "conv6": 1024,
 }
-_ENDS = OrderedDict(
+_STAGE_ENDS = OrderedDict(
     conv1=2,
     pool1=3,
     conv2=5,
@@ -56,7 +56,7 @@ class OverFeatAccurate:
         name="overfeat_accurate",
         input_px=221,
         normalisation=grey_level_normalisation((118.380948,) * 3, 61.896913),
-        taps=pooled_taps(_WIDTHS) | connected_taps({"fc1": 4096, "fc2": 4096}),
+        taps=pooled_taps(_STAGE_CHANNELS) | fully_connected_taps({"fc1": 4096, "fc2": 4096}),
         embedding="fc2",
         weights=WeightsSource(
             files=("overfeat_accurate.pth", "overfeat_accurate", "net_weight_1"),
@@ -101,4 +101,4 @@ class OverFeatAccurate:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return slice_stages(get_sequence(module), _ENDS)
+        return slice_stages(get_sequence(module), _STAGE_ENDS)

@@ -9,8 +9,8 @@ from shared.networks.card import IMAGENET, NetworkCard, pooled_taps
 from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import register_network
 
-_BASIC = {"layer1": 64, "layer2": 128, "layer3": 256, "layer4": 512}
-_BOTTLENECK = {"layer1": 256, "layer2": 512, "layer3": 1024, "layer4": 2048}
+_BASIC_STAGE_CHANNELS = {"layer1": 64, "layer2": 128, "layer3": 256, "layer4": 512}
+_BOTTLENECK_STAGE_CHANNELS = {"layer1": 256, "layer2": 512, "layer3": 1024, "layer4": 2048}
 
 
 def _card(name: str, weights_file: str, widths: dict[str, int]) -> NetworkCard:
@@ -28,7 +28,7 @@ def _card(name: str, weights_file: str, widths: dict[str, int]) -> NetworkCard:
 def _stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
     stem = chain_layers(module, "conv1", "bn1", "relu", "maxpool")
     return OrderedDict(
-        stem=stem, **{name: module.get_submodule(name) for name in _BASIC}
+        stem=stem, **{name: module.get_submodule(name) for name in _BASIC_STAGE_CHANNELS}
     )
 
 
@@ -36,7 +36,7 @@ def _stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
 class ResNet18:
     """torchvision's `resnet18`."""
 
-    card = _card("resnet18", "resnet18-f37072fd.pth", _BASIC)
+    card = _card("resnet18", "resnet18-f37072fd.pth", _BASIC_STAGE_CHANNELS)
 
     @staticmethod
     def build() -> nn.Module:
@@ -51,7 +51,7 @@ class ResNet18:
 class ResNet50:
     """torchvision's `resnet50`."""
 
-    card = _card("resnet50", "resnet50-0676ba61.pth", _BOTTLENECK)
+    card = _card("resnet50", "resnet50-0676ba61.pth", _BOTTLENECK_STAGE_CHANNELS)
 
     @staticmethod
     def build() -> nn.Module:
@@ -66,7 +66,7 @@ class ResNet50:
 class ResNet101:
     """torchvision's `resnet101`."""
 
-    card = _card("resnet101", "resnet101-63fe2227.pth", _BOTTLENECK)
+    card = _card("resnet101", "resnet101-63fe2227.pth", _BOTTLENECK_STAGE_CHANNELS)
 
     @staticmethod
     def build() -> nn.Module:

@@ -7,12 +7,12 @@ from torch import nn
 from shared.networks.card import MID_GREY, NetworkCard, pooled_taps
 from shared.networks.registry import register_network
 
-_WIDTHS = {"block2": 32, "block3": 64, "block4": 96}
+_STAGE_CHANNELS = {"block2": 32, "block3": 64, "block4": 96}
 CLASS_COUNT = 2
 
 
 def _stem(width: int) -> nn.Sequential:
-    """A block whose convolution halves the side.
+    """Return a block whose convolution halves the side.
 
     At full size it would cost more than all the other blocks.
     """
@@ -43,7 +43,7 @@ class SeraTiny:
         name="sera_tiny",
         input_px=96,
         normalisation=MID_GREY,
-        taps=pooled_taps(_WIDTHS),
+        taps=pooled_taps(_STAGE_CHANNELS),
         embedding="avg",
         weights=None,
         source="this project",
@@ -65,5 +65,5 @@ class SeraTiny:
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
         return OrderedDict(
-            (name, module.get_submodule(name)) for name in ("block1", *_WIDTHS)
+            (name, module.get_submodule(name)) for name in ("block1", *_STAGE_CHANNELS)
         )

@@ -9,7 +9,7 @@ from shared.networks.card import IMAGENET, NetworkCard, pooled_taps
 from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import register_network
 
-_WIDTHS = {"stage2": 116, "stage3": 232, "stage4": 464, "conv5": 1024}
+_STAGE_CHANNELS = {"stage2": 116, "stage3": 232, "stage4": 464, "conv5": 1024}
 
 
 @register_network
@@ -24,7 +24,7 @@ class ShuffleNet:
         name="shufflenet",
         input_px=224,
         normalisation=IMAGENET,
-        taps=pooled_taps(_WIDTHS),
+        taps=pooled_taps(_STAGE_CHANNELS),
         embedding="avg",
         weights=torchvision_weights("shufflenetv2_x1-5666bf0f80.pth", "shufflenet.pth"),
         source="Ma et al. 2018, arXiv:1807.11164 (ShuffleNet v2; MATLAB's is v1)",
@@ -38,5 +38,5 @@ class ShuffleNet:
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
         stem = chain_layers(module, "conv1", "maxpool")
         return OrderedDict(
-            stem=stem, **{name: module.get_submodule(name) for name in _WIDTHS}
+            stem=stem, **{name: module.get_submodule(name) for name in _STAGE_CHANNELS}
         )

@@ -9,8 +9,8 @@ from shared.networks.card import IMAGENET, NetworkCard, pooled_taps
 from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import register_network
 
-_ENDS = OrderedDict(conv1=2, fire3=5, fire4=7, fire6=10, fire8=12, fire9=13)
-_WIDTHS = {"fire3": 128, "fire4": 256, "fire6": 384, "fire8": 512, "fire9": 512}
+_STAGE_ENDS = OrderedDict(conv1=2, fire3=5, fire4=7, fire6=10, fire8=12, fire9=13)
+_STAGE_CHANNELS = {"fire3": 128, "fire4": 256, "fire6": 384, "fire8": 512, "fire9": 512}
 
 
 @register_network
@@ -21,7 +21,7 @@ class SqueezeNet:
         name="squeezenet",
         input_px=224,
         normalisation=IMAGENET,
-        taps=pooled_taps(_WIDTHS),
+        taps=pooled_taps(_STAGE_CHANNELS),
         embedding="avg",
         weights=torchvision_weights(
             "squeezenet1_1-b8a52dc0.pth", "squeezenet1_1.pth", "squeezenet.pth"
@@ -35,4 +35,4 @@ class SqueezeNet:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return slice_stages(get_sequence(module, "features"), _ENDS)
+        return slice_stages(get_sequence(module, "features"), _STAGE_ENDS)

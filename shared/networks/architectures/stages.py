@@ -7,7 +7,7 @@ from torch import nn
 
 
 def get_sequence(module: nn.Module, name: str = "") -> nn.Sequential:
-    """The submodule of this name, a sequence of layers; without a name the module itself."""
+    """Return the submodule of this name, a sequence of layers; without a name the module itself."""
     layers = module.get_submodule(name)
     if not isinstance(layers, nn.Sequential):
         raise TypeError(
@@ -19,7 +19,7 @@ def get_sequence(module: nn.Module, name: str = "") -> nn.Sequential:
 def slice_stages(
     layers: nn.Sequential, ends: Mapping[str, int]
 ) -> OrderedDict[str, nn.Module]:
-    """Consecutive slices of `layers`.
+    """Return consecutive slices of `layers`.
 
     Parameters
     ----------
@@ -34,5 +34,5 @@ def slice_stages(
 
 
 def chain_layers(module: nn.Module, *names: str) -> nn.Sequential:
-    """Submodules of `module` that run one after the other."""
+    """Return the submodules of `module` that run one after the other."""
     return nn.Sequential(*(module.get_submodule(name) for name in names))

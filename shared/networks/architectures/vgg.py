@@ -10,16 +10,16 @@ from shared.networks.card import (
     IMAGENET,
     NetworkCard,
     WeightsSource,
-    connected_taps,
+    fully_connected_taps,
     grey_level_normalisation,
     pooled_taps,
 )
 from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import register_network
 
-_CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
-_F_WIDTHS = {"conv1": 64, "conv2": 256, "conv3": 256, "conv4": 256, "conv5": 256}
-_F_ENDS = OrderedDict(
+_FULLY_CONNECTED_TAPS = fully_connected_taps({"fc1": 4096, "fc2": 4096})
+_VGG_F_STAGE_CHANNELS = {"conv1": 64, "conv2": 256, "conv3": 256, "conv4": 256, "conv5": 256}
+_VGG_F_STAGE_ENDS = OrderedDict(
     conv1=2,
     pool1=4,
     conv2=6,
@@ -31,13 +31,13 @@ _F_ENDS = OrderedDict(
     fc1=19,
     fc2=22,
 )
-_DEEP_WIDTHS = {"conv1": 64, "conv2": 128, "conv3": 256, "conv4": 512, "conv5": 512}
-_16_ENDS = OrderedDict(conv1=4, conv2=9, conv3=16, conv4=23, conv5=30)
-_19_ENDS = OrderedDict(conv1=4, conv2=9, conv3=18, conv4=27, conv5=36)
+_DEEP_STAGE_CHANNELS = {"conv1": 64, "conv2": 128, "conv3": 256, "conv4": 512, "conv5": 512}
+_VGG16_STAGE_ENDS = OrderedDict(conv1=4, conv2=9, conv3=16, conv4=23, conv5=30)
+_VGG19_STAGE_ENDS = OrderedDict(conv1=4, conv2=9, conv3=18, conv4=27, conv5=36)
 
 
 def _response_norm() -> nn.Module:
-    """CNN-F's constants, MatConvNet's [5 2 0.0001 0.75].
+    """Build CNN-F's response normalisation with its constants, MatConvNet's [5 2 0.0001 0.75].
 
     MatConvNet's alpha is per channel, and torch's is over all five channels.
     """
@@ -56,7 +56,7 @@ class VGGF:
         name="vgg_f",
         input_px=224,
         normalisation=grey_level_normalisation((123.68, 116.779, 103.939)),
-        taps=pooled_taps(_F_WIDTHS) | _CONNECTED,
+        taps=pooled_taps(_VGG_F_STAGE_CHANNELS) | _FULLY_CONNECTED_TAPS,
         embedding="fc2",
         weights=WeightsSource(
             files=("vgg_f.pth", "vgg_f.mat", "imagenet-vgg-f.mat"),
@@ -102,7 +102,7 @@ class VGGF:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return slice_stages(get_sequence(module), _F_ENDS)
+        return slice_stages(get_sequence(module), _VGG_F_STAGE_ENDS)
 
 
 def _deep_card(name: str, weights_file: str) -> NetworkCard:
@@ -110,7 +110,7 @@ def _deep_card(name: str, weights_file: str) -> NetworkCard:
         name=name,
         input_px=224,
         normalisation=IMAGENET,
-        taps=pooled_taps(_DEEP_WIDTHS) | _CONNECTED,
+        taps=pooled_taps(_DEEP_STAGE_CHANNELS) | _FULLY_CONNECTED_TAPS,
         embedding="fc2",
         weights=torchvision_weights(weights_file, f"{name}.pth"),
         source="Simonyan & Zisserman 2014, arXiv:1409.1556",
@@ -120,7 +120,7 @@ def _deep_card(name: str, weights_file: str) -> NetworkCard:
 def _deep_stages(
     module: nn.Module, ends: Mapping[str, int]
 ) -> OrderedDict[str, nn.Module]:
-    """Five groups of convolutions, then the fully connected layers.
+    """Return the five groups of convolutions, then the fully connected layers.
 
     Each stage begins with the pool that ends the group before it.
     """
@@ -147,7 +147,7 @@ class VGG16:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return _deep_stages(module, _16_ENDS)
+        return _deep_stages(module, _VGG16_STAGE_ENDS)
 
 
 @register_network
@@ -162,4 +162,4 @@ class VGG19:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return _deep_stages(module, _19_ENDS)
+        return _deep_stages(module, _VGG19_STAGE_ENDS)

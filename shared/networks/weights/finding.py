@@ -33,7 +33,7 @@ class WeightsFinder:
     download: bool = True
 
     def find(self, card: NetworkCard) -> Path:
-        """The weight file of a network. Raises `WeightsMissing`."""
+        """Return the weight file of a network. Raises `WeightsMissing`."""
         weights = card.weights
         if weights is None:
             raise WeightsUnpublished(network=card.name)
@@ -43,13 +43,13 @@ class WeightsFinder:
         return self._download(card.name, weights)
 
     def has(self, card: NetworkCard) -> bool:
-        """Whether the weight file exists on this machine."""
+        """Return whether the weight file exists on this machine."""
         return card.weights is not None and any(
             path.is_file() for path in self._paths(card.weights)
         )
 
     def _paths(self, weights: WeightsSource) -> Iterator[Path]:
-        """All possible paths: all names in the first folder, then all in the second."""
+        """Yield all possible paths: all names in the first folder, then all in the second."""
         folders = [folder for folder in (self.folder, self.cache) if folder]
         return (folder / file for folder in folders for file in weights.files)
 
@@ -101,7 +101,7 @@ def load_weights(module: nn.Module, file: Path, network: str) -> None:
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, shapes and bytes of tensors, in any order."""
+    """Return the SHA-256 over names, shapes and bytes of tensors, in any order."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         array = tensors[name].detach().cpu().contiguous().numpy()

@@ -22,7 +22,10 @@ class Areas:
     covariance: Floats
 
     def interval(self, reader: int, level: float = 0.95) -> Interval:
-        """Wald interval on the logit scale; of zero width where the classes do not overlap."""
+        """Return the Wald interval on the logit scale.
+
+        Its width is 0 if the classes do not overlap.
+        """
         area = float(self.values[reader])
         variance = float(self.covariance[reader, reader])
         if variance > 0 and 0 < area < 1:
@@ -56,9 +59,9 @@ class Areas:
 
 
 def clustered_areas(scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike) -> Areas:
-    """AUCs of one or more readers, with the covariance under clusters of images.
+    """Compute the AUCs of one or more readers, and their covariance under clusters of images.
 
-    The result is DeLong's where every image is a cluster of its own.
+    If every image is a separate cluster, the result equals DeLong's.
 
     Parameters
     ----------
@@ -100,13 +103,13 @@ def clustered_areas(scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike) -
 
 
 def _sum_by_cluster(values: Floats, cluster_of: np.ndarray, clusters: int) -> Floats:
-    """Sums (R, K) of `values` (R, N) over the images of each of K clusters."""
+    """Return the sums (R, K) of `values` (R, N) over the images of each of K clusters."""
     sums = [np.bincount(cluster_of, weights=row, minlength=clusters) for row in values]
     return np.stack(sums).astype(np.float64, copy=False)
 
 
 def _correctly_ranked_shares(scores: Floats, malignant: Flags) -> Floats:
-    """For each image (R, N), the share of the other class against which it is ranked correctly."""
+    """Return the share (R, N) of the other class against which each image is ranked correctly."""
     positives = int(malignant.sum())
     negatives = int((~malignant).sum())
     overall_ranks = midranks(scores)
@@ -129,7 +132,7 @@ def _covariance(
     malignant: Flags,
     cluster_of: np.ndarray,
 ) -> Floats:
-    """Covariance (R, R) from the sums (R, K) over each cluster's malignant and benign images."""
+    """Compute the covariance (R, R) from the sums (R, K) over each cluster's images by class."""
     positives = int(malignant.sum())
     negatives = int((~malignant).sum())
     clusters = np.unique(cluster_of).size

@@ -46,7 +46,7 @@ def delong_interval(
     level: float = 0.95,
     scale: Scale = Scale.LOGIT,
 ) -> Interval:
-    """Confidence interval of the AUC.
+    """Return the confidence interval of the AUC.
 
     Parameters
     ----------
@@ -108,7 +108,8 @@ def delong_test(first: ArrayLike, second: ArrayLike, labels: ArrayLike) -> Paire
 
 
 def _areas_and_covariance(scores: Floats, malignant: Flags) -> tuple[Floats, Floats]:
-    """AUCs (R,) of the scores (R, N) of R readers, and their covariance matrix (R, R)."""
+    """Return the AUCs (R,) of the scores (R, N) of R readers, and their covariance matrix (R, R).
+    """
     positives = int(malignant.sum())
     negatives = int((~malignant).sum())
     overall_ranks = midranks(scores)

@@ -51,7 +51,7 @@ class OperatingPoint:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; the rates have Wilson's 95 % intervals."""
+        """Return plain values; the rates have Wilson's 95 % intervals."""
         return {
             "target": self.target,
             "cutoff": self.cutoff,
@@ -64,7 +64,7 @@ class OperatingPoint:
 def sensitivity_cutoff(
     scores: ArrayLike, labels: ArrayLike, target: float
 ) -> SensitivityCutoff:
-    """The highest cut-off that guarantees a sensitivity of `target` on new malignant cases.
+    """Return the highest cut-off that guarantees a sensitivity of `target` on new malignant cases.
 
     It is the k-th lowest malignant score, k = floor((1 - target) (M + 1)): a new malignant case
     lies below it with a probability of at most 1 - target, whatever the distribution of the
@@ -97,7 +97,10 @@ def sensitivity_cutoff(
 def select_operating_point(
     points: Sequence[OperatingPoint], target: float
 ) -> OperatingPoint:
-    """The point of the lowest target at or above `target`; else the point of the highest target."""
+    """Return the point with the lowest target at or above `target`.
+
+    If there is none, return the point with the highest target.
+    """
     high_enough = [point for point in points if point.target >= target - 1e-9]
     if high_enough:
         return min(high_enough, key=_target)
@@ -107,7 +110,7 @@ def select_operating_point(
 def predictive_values(
     sensitivity: float, specificity: float, prevalence: float
 ) -> tuple[float, float]:
-    """Positive and negative predictive value at a prevalence (Bayes).
+    """Return the positive and negative predictive value at a prevalence (Bayes).
 
     A value is NaN where no case has that call.
 

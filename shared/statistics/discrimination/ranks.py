@@ -4,7 +4,7 @@ from shared.statistics.cases import Floats
 
 
 def midranks(values: Floats) -> Floats:
-    """Ranks from 1 upwards; equal values share the mean of their ranks.
+    """Return the ranks from 1 upwards; equal values share the mean of their ranks.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ class RocCurve:
 
 
 def roc_auc(scores: ArrayLike, labels: ArrayLike) -> float:
-    """Area under the ROC curve.
+    """Return the area under the ROC curve.
 
     It is the probability that a malignant case scores above a benign one; a tie counts half.
 
@@ -47,7 +47,7 @@ def roc_auc(scores: ArrayLike, labels: ArrayLike) -> float:
 
 
 def roc_curve(scores: ArrayLike, labels: ArrayLike) -> RocCurve:
-    """The curve with one point for each distinct score, from the highest score down.
+    """Return the curve with one point for each distinct score, from the highest score down.
 
     Its first point is (0, 0) at an infinite threshold.
 
@@ -72,7 +72,7 @@ def roc_curve(scores: ArrayLike, labels: ArrayLike) -> RocCurve:
 
 
 def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
-    """The cut-off with the greatest sensitivity + specificity - 1.
+    """Return the cut-off with the greatest sensitivity + specificity - 1.
 
     A score at or above the cut-off is called malignant. The cut-off lies half-way between two
     neighbouring scores, so no case lies on it. Where several cut-offs are equally good, the lowest
@@ -107,7 +107,7 @@ def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
 def _counts_at_or_above(
     values: Floats, malignant: np.ndarray
 ) -> tuple[Floats, np.ndarray, np.ndarray]:
-    """Distinct scores (descending), and the malignant and benign cases at or above each."""
+    """Return the distinct scores (descending), and the malignant and benign cases at or above each."""
     distinct_scores, position = np.unique(-values, return_inverse=True)
     size = distinct_scores.size
     true_positives = np.bincount(position[malignant], minlength=size).cumsum()
@@ -116,6 +116,6 @@ def _counts_at_or_above(
 
 
 def _midpoint(low: float, high: float) -> float:
-    """The midpoint, or the upper score where the two are neighbouring floats."""
+    """Return the midpoint, or the upper score where the two are neighbouring floats."""
     middle = low + (high - low) / 2
     return middle if middle > low else high

@@ -27,7 +27,7 @@ class RocBand:
 def roc_band(
     scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike, level: float = 0.95
 ) -> RocBand:
-    """Pointwise confidence band of the ROC curve, from percentiles over bootstrap draws.
+    """Return the pointwise confidence band of the ROC curve, from percentiles over bootstrap draws.
 
     Whole patients are drawn with replacement, so that several images of one patient do not count
     as independent. The band holds at each false positive rate by itself, not for the whole curve
@@ -62,7 +62,10 @@ def roc_band(
 def _bootstrap_sensitivities(
     values: Floats, malignant: Flags, patient_of: np.ndarray
 ) -> Floats:
-    """Sensitivities (draws, K) at `FALSE_POSITIVE_RATES`; the same images give the same draws."""
+    """Return the sensitivities (draws, K) at `FALSE_POSITIVE_RATES`.
+
+    The same images give the same draws.
+    """
     random = np.random.default_rng(SEED)
     patients = int(patient_of.max()) + 1
     equal_chances = np.full(patients, 1 / patients)
@@ -88,7 +91,7 @@ def _bootstrap_sensitivities(
 def _sensitivity_at_rates(
     *, sensitivity: Floats, false_positive_rate: Floats
 ) -> Floats:
-    """The greatest sensitivity that costs at most each rate of `FALSE_POSITIVE_RATES`."""
+    """Return the greatest sensitivity that costs at most each rate of `FALSE_POSITIVE_RATES`."""
     positions = np.searchsorted(
         false_positive_rate, FALSE_POSITIVE_RATES + RATE_TOLERANCE, side="right"
     )

@@ -130,7 +130,7 @@ def drift(
     reference_cases: int | None = None,
     tests: int = 1,
 ) -> Drift:
-    """PSI and the KS test of counts against the reference.
+    """Compute PSI and the Kolmogorov-Smirnov test of counts against the reference.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def components_drift(
     references: Sequence[ArrayLike],
     reference_cases: int | None = None,
 ) -> Drift:
-    """One result for several components, such as those of an embedding.
+    """Return one result for several components, such as those of an embedding.
 
     It has the largest PSI and the least KS p-value of the components, both corrected for their
     number.
@@ -203,7 +203,7 @@ def components_drift(
 
 
 def as_reference(quantiles: ArrayLike) -> Floats:
-    """Quantiles at equal steps as an array: (Q,) finite, not falling, not all one value.
+    """Return the quantiles at equal steps as an array: (Q,) finite, not falling, not all one value.
 
     Raises
     ------
@@ -227,7 +227,10 @@ def as_reference(quantiles: ArrayLike) -> Floats:
 def _as_counts(
     counts: ArrayLike, reference: ArrayLike
 ) -> tuple[NDArray[np.int64], Floats]:
-    """Counts (Q + 1,) and quantiles (Q,) as arrays; an error says what is wrong with them."""
+    """Return counts (Q + 1,) and quantiles (Q,) as arrays.
+
+    Raises an error with the reason if they are invalid.
+    """
     quantiles = as_reference(reference)
     bin_counts = np.asarray(counts)
     size = quantiles.size + 1
@@ -293,7 +296,7 @@ def _ks_test(
 
 
 def _one_sample_p_value(distance: float, cases: int) -> float:
-    """Probability that cases drawn from the reference itself lie at least this far from it."""
+    """Return the P of a distance at least as large among cases from the reference itself."""
     # Imported here: scipy.stats takes most of a second to import, and the gateway seldom needs it.
     from scipy.stats import kstwo
 
@@ -302,18 +305,18 @@ def _one_sample_p_value(distance: float, cases: int) -> float:
 
 @cache
 def _chi_squared_quantile(upper_tail: float, degrees_of_freedom: int) -> float:
-    """The value that chi-squared exceeds with the probability `upper_tail`."""
+    """Return the value that chi-squared exceeds with the probability `upper_tail`."""
     return float(chdtri(degrees_of_freedom, upper_tail))
 
 
 def _distinct_quantiles(quantiles: Floats) -> tuple[Floats, Floats]:
-    """Distinct quantiles (K,), and the share of the reference below each (K,)."""
+    """Return the distinct quantiles (K,), and the share of the reference below each (K,)."""
     edges, first_positions = np.unique(quantiles, return_index=True)
     return edges, first_positions / (quantiles.size - 1)
 
 
 def _deciles(quantiles: Floats) -> tuple[Floats, Floats]:
-    """Distinct inner deciles of the table, and the share of the reference below each."""
+    """Return the distinct inner deciles of the table, and the share of the reference below each."""
     positions = np.round(np.linspace(0, quantiles.size - 1, BINS + 1)).astype(int)
     inner_deciles = quantiles[positions[1:-1]]
     edges, below = _distinct_quantiles(quantiles)
@@ -324,5 +327,5 @@ def _deciles(quantiles: Floats) -> tuple[Floats, Floats]:
 def _count_below(
     counts: NDArray[np.int64], quantiles: Floats, edges: Floats
 ) -> NDArray[np.int64]:
-    """Number of counted values below each edge; every edge is one of the quantiles."""
+    """Return the number of counted values below each edge; every edge is one of the quantiles."""
     return np.cumsum(counts)[np.searchsorted(quantiles, edges, side="left")]

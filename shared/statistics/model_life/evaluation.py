@@ -31,7 +31,7 @@ RATES = (
 
 
 def rate_to_json(proportion: Proportion) -> dict[str, Any]:
-    """A rate with Wilson's interval; its value is None where there is nothing to count."""
+    """Return a rate with Wilson's interval; its value is None where there is nothing to count."""
     interval = wilson(proportion.successes, proportion.total)
     return {
         "value": proportion.value if proportion.total else None,
@@ -50,7 +50,9 @@ def evaluation(
     sites: Sequence[str],
     sizes: Sequence[str],
 ) -> dict[str, Any]:
-    """The figures of a model. They show nothing of a single patient but the ranks of the scores.
+    """Return the figures of a model.
+
+    The ranks of the scores are the only data about single patients.
 
     Parameters
     ----------
@@ -75,7 +77,7 @@ def evaluation(
 
 
 def calibration_bins_to_json(risks: Floats, malignant: Flags) -> list[dict[str, Any]]:
-    """The calibration curve; empty without images.
+    """Return the calibration curve; empty without images.
 
     Each bin has its stated risk, its observed rate with Wilson's interval, and its number of
     images.
@@ -89,7 +91,7 @@ def calibration_bins_to_json(risks: Floats, malignant: Flags) -> list[dict[str, 
 
 
 def site_rates_to_json(row: SiteRates, name_key: str = "site") -> dict[str, Any]:
-    """Figures of a group of images; `name_key` is the JSON key of the group's name."""
+    """Return the figures of a group of images; `name_key` is the JSON key of the group's name."""
     auc = None
     if row.auc:
         auc = {
@@ -108,7 +110,7 @@ def site_rates_to_json(row: SiteRates, name_key: str = "site") -> dict[str, Any]
 
 
 def _size_order(row: SiteRates) -> int:
-    """From small to large; an unknown size comes last."""
+    """Return the from small to large; an unknown size comes last."""
     return SIZE_BANDS.index(row.site)
 
 

@@ -229,7 +229,10 @@ class _ModelEvaluation:
         )
 
     def to_json(self, sites: Sequence[str], sizes: Sequence[str]) -> dict[str, Any]:
-        """The figures of the model; `sites` and `sizes` (N,) name hospitals and size bands."""
+        """Return the figures of the model.
+
+        `sites` and `sizes` (N,) are the names of hospitals and of size bands.
+        """
         figures = evaluation(
             self.scores,
             decisions=self.decisions,
@@ -274,7 +277,7 @@ class _ModelEvaluation:
 def _auc_difference_to_json(
     candidate: _ModelEvaluation, live: _ModelEvaluation, patients: np.ndarray
 ) -> dict[str, float]:
-    """The difference of AUCs, candidate minus live model, with its 95 % interval and P."""
+    """Return the difference of AUCs, candidate minus live model, with its 95 % interval and P."""
     areas = clustered_areas(
         [candidate.scores, live.scores], candidate.malignant, patients
     )
@@ -301,7 +304,7 @@ def _image_counts(malignant: np.ndarray, patients: np.ndarray) -> dict[str, int]
 def _has_too_few_images(
     malignant: Flags, patients: np.ndarray, policy: GatePolicy
 ) -> bool:
-    """Whether a class has too few images, or all images of a class are of one patient."""
+    """Return whether a class has too few images, or all images of a class are of one patient."""
     for in_class in (malignant, ~malignant):
         if in_class.sum() < policy.least_of_each_class:
             return True
@@ -385,7 +388,7 @@ def _unread_notes(candidate: _ModelEvaluation) -> list[GateReason]:
 
 
 def _site_notes(rows: Sequence[SiteRates], policy: GatePolicy) -> list[GateReason]:
-    """One note for each site whose sensitivity lies below the floor by more than chance."""
+    """Return one note for each site whose sensitivity lies below the floor by more than chance."""
     notes = []
     for row in rows:
         rate = row.rates[Measure.SENSITIVITY]
@@ -399,7 +402,7 @@ def _site_notes(rows: Sequence[SiteRates], policy: GatePolicy) -> list[GateReaso
 
 
 def _worst_site(rows: Sequence[SiteRates]) -> str | None:
-    """The site with the lowest sensitivity; None where no site has a malignant image."""
+    """Return the site with the lowest sensitivity; None where no site has a malignant image."""
     rows_with_malignant = [row for row in rows if row.malignant]
     if not rows_with_malignant:
         return None

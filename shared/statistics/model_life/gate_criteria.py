@@ -136,7 +136,7 @@ def calibration_test(
 
 
 def _chance_errors(risks: Floats, bins: int) -> Floats:
-    """Calibration errors (LABEL_DRAWS,) of labels drawn from the risks (N,).
+    """Return the calibration errors (LABEL_DRAWS,) of labels drawn from the risks (N,).
 
     The same risks give the same draws.
     """

@@ -189,13 +189,16 @@ def compare_models(pairs: PairedPredictions) -> Comparison | None:
 
 
 def monday(moment: datetime) -> str:
-    """The Monday of a moment's week in UTC, as in 2026-11-23."""
+    """Return the Monday of a moment's week in UTC, as in 2026-11-23."""
     day = moment.astimezone(UTC).date()
     return (day - timedelta(days=day.weekday())).isoformat()
 
 
 def differences(values: Floats) -> Differences:
-    """Mean, standard deviation (None of a single value) and quantiles of (N,) differences."""
+    """Return mean, standard deviation and quantiles of differences (N,).
+
+    The standard deviation of a single value is None.
+    """
     sd = float(values.std(ddof=1)) if values.size > 1 else None
     quantiles = np.quantile(values, QUANTILES)
     return Differences(
@@ -259,7 +262,7 @@ class _PairedTable:
         )
 
     def decision_counts(self) -> dict[str, dict[str, int]]:
-        """The number of cases by live decision and candidate's decision."""
+        """Return the number of cases by live decision and candidate's decision."""
         counts: dict[str, dict[str, int]] = {}
         for live_decision in DECISIONS:
             candidate_decisions = self.decisions[self.live_decisions == live_decision]
@@ -313,7 +316,7 @@ class _PairedTable:
 
 
 def _share(part: Flags, total: Flags) -> Share:
-    """The share of the cases in `total` that are also in `part`."""
+    """Return the share of the cases in `total` that are also in `part`."""
     part_count = int(part.sum())
     total_count = int(total.sum())
     interval = wilson(part_count, total_count)

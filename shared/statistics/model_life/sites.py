@@ -65,7 +65,7 @@ def rates_by_site(
     scores: ArrayLike | None = None,
     level: float = 0.95,
 ) -> tuple[SiteRates, ...]:
-    """Sensitivity, specificity, accuracy and AUC at each site, sites sorted by name.
+    """Return the sensitivity, specificity, accuracy and AUC at each site, sites sorted by name.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ def cohen_kappa(
     categories: Sequence[object] | None = None,
     level: float = 0.95,
 ) -> Kappa:
-    """Agreement of two raters on the same cases.
+    """Return the agreement of two raters on the same cases.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def cohen_kappa(
 
 
 def fleiss_kappa(ratings: ArrayLike, level: float = 0.95) -> Kappa:
-    """Agreement of several raters.
+    """Return the agreement of several raters.
 
     Each case has the same number of raters, though not always the same persons.
 
@@ -159,9 +159,10 @@ def fleiss_kappa(ratings: ArrayLike, level: float = 0.95) -> Kappa:
 
 
 def landis_koch_label(value: float) -> str:
-    """Landis & Koch's label of a kappa: poor, slight, fair, moderate, substantial, almost perfect.
+    """Return Landis & Koch's label of a kappa.
 
-    NaN is "undefined". The upper end of a division belongs to it. Source: Landis & Koch, Biometrics
+    The labels are poor, slight, fair, moderate, substantial and almost perfect; NaN is
+    "undefined". The upper end of a division belongs to it. Source: Landis & Koch, Biometrics
     33:159 (1977), who call the divisions arbitrary.
     """
     if math.isnan(value):
@@ -213,7 +214,7 @@ def _as_two_rows(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.nd
 def _category_numbers(
     ratings: np.ndarray, categories: Sequence[object] | None
 ) -> tuple[np.ndarray, int]:
-    """Category numbers in the shape of `ratings`, and the number of categories."""
+    """Return the category numbers in the shape of `ratings`, and the number of categories."""
     if ratings.dtype.kind == "f" and np.isnan(ratings).any():
         raise RatingsInvalid(problem="one is missing")
     distinct, numbers = np.unique(ratings, return_inverse=True)
@@ -230,7 +231,7 @@ def _category_numbers(
 
 
 def _agreement_weights(size: int, weights: KappaWeights | str | None) -> Floats:
-    """Weights (C, C) from 1 for the same category down to 0 for the two ends."""
+    """Return the weights (C, C) from 1 for the same category down to 0 for the two ends."""
     if weights is None:
         return np.eye(size)
     numbers = np.arange(size)

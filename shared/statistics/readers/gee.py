@@ -108,7 +108,9 @@ def gee_rates(
     clusters: ArrayLike | None = None,
     level: float = 0.95,
 ) -> GeeRates:
-    """The rate of correct answers of each judge, with intervals and the covariance for comparisons.
+    """Compute the rate of correct answers of each judge.
+
+    The result has intervals, and the covariance for comparisons.
 
     For sensitivity pass the malignant cases, for specificity the benign ones.
 
@@ -189,7 +191,7 @@ class ClusterCounts:
 
 
 def _sum_by_cluster(table: Floats, cluster_of: np.ndarray) -> Floats:
-    """Sums (K, R) of the rows of `table` (N, R) over each cluster."""
+    """Return the sums (K, R) of the rows of `table` (N, R) over each cluster."""
     sums = np.zeros((int(cluster_of.max()) + 1, table.shape[1]))
     np.add.at(sums, cluster_of, table)
     return sums
@@ -198,7 +200,7 @@ def _sum_by_cluster(table: Floats, cluster_of: np.ndarray) -> Floats:
 def _as_judgements(
     correct: ArrayLike, judgement_mask: ArrayLike | None
 ) -> tuple[Floats, Flags]:
-    """Judgements (R, N) as floats, and the mask (R, N) of those that count."""
+    """Return the judgements (R, N) as floats, and the mask (R, N) of those that count."""
     judgements = np.asarray(correct, dtype=np.float64)
     if judgements.ndim != 2 or judgements.size == 0:
         raise JudgementsInvalid(problem=f"they have the shape {judgements.shape}")
@@ -218,7 +220,7 @@ def _as_judgements(
 
 
 def _as_clusters(clusters: ArrayLike | None, cases: int) -> np.ndarray:
-    """The number of each case's cluster, (N,)."""
+    """Return the number of each case's cluster, (N,)."""
     if clusters is None:
         return np.arange(cases)
     labels = np.asarray(clusters)
@@ -258,7 +260,10 @@ def _rates(
 
 
 def _fit(counts: ClusterCounts) -> GeeFit:
-    """Fisher scoring for the logits, with the moment estimate of the correlation between steps."""
+    """Fit the logits by Fisher scoring.
+
+    The correlation is estimated by moments between the steps.
+    """
     logits = logit(counts.correct.sum(0) / counts.answers.sum(0))
     for _ in range(MAX_STEPS):
         rates = expit(logits)
@@ -278,7 +283,7 @@ def _fit(counts: ClusterCounts) -> GeeFit:
 
 
 def _correlation(counts: ClusterCounts, rates: Floats) -> float:
-    """Moment estimate from products of Pearson residuals.
+    """Return the moment estimate from products of Pearson residuals.
 
     Each judge costs one degree of freedom.
     """
@@ -296,7 +301,8 @@ def _correlation(counts: ClusterCounts, rates: Floats) -> float:
 
 
 def _residuals(counts: ClusterCounts, rates: Floats) -> tuple[Floats, Floats]:
-    """Sums of Pearson residuals by cluster and judge (K, R), and of squares by cluster (K,)."""
+    """Return sums of Pearson residuals (K, R) by cluster and judge, and of squares (K,) by cluster.
+    """
     deviation = np.sqrt(rates * (1 - rates))
     residuals = (counts.correct - counts.answers * rates) / deviation
     wrong = counts.answers - counts.correct
@@ -307,7 +313,7 @@ def _residuals(counts: ClusterCounts, rates: Floats) -> tuple[Floats, Floats]:
 def _equations(
     counts: ClusterCounts, rates: Floats, correlation: float
 ) -> tuple[Floats, Floats]:
-    """Information matrix (R, R) and the score of each cluster (K, R).
+    """Return the information matrix (R, R) and the score of each cluster (K, R).
 
     The exchangeable correlation matrix is inverted by formula.
     """

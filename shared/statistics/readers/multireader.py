@@ -43,7 +43,7 @@ class MultiReader:
 def obuchowski_rockette(
     first: ArrayLike, second: ArrayLike, labels: ArrayLike, level: float = 0.95
 ) -> MultiReader:
-    """The test of two conditions, with readers and cases as samples of their populations.
+    """Return the test of two conditions, with readers and cases as samples of their populations.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def obuchowski_rockette(
 def from_areas(
     areas: Floats, covariance: Floats, cases: int, level: float = 0.95
 ) -> MultiReader:
-    """The test from AUCs (2, R) and their covariance (2R, 2R).
+    """Return the test from AUCs (2, R) and their covariance (2R, 2R).
 
     In the covariance the readers of the first condition come before those of the second.
     """
@@ -120,7 +120,7 @@ def from_areas(
 
 
 def _covariance_within_condition(covariance: Floats, readers: int) -> float:
-    """Cov2: the mean covariance of two readers under one condition."""
+    """Return the cov2: the mean covariance of two readers under one condition."""
     different_readers = ~np.eye(readers, dtype=bool)
     covariances = [
         _block(covariance, readers, row=condition, column=condition)[different_readers]
@@ -130,20 +130,23 @@ def _covariance_within_condition(covariance: Floats, readers: int) -> float:
 
 
 def _covariance_between_conditions(covariance: Floats, readers: int) -> float:
-    """Cov3: the mean covariance of two readers under two conditions."""
+    """Return the cov3: the mean covariance of two readers under two conditions."""
     different_readers = ~np.eye(readers, dtype=bool)
     block = _block(covariance, readers, row=0, column=1)
     return float(block[different_readers].mean())
 
 
 def _block(covariance: Floats, readers: int, *, row: int, column: int) -> Floats:
-    """The covariances (R, R) of the readers under two conditions."""
+    """Return the covariances (R, R) of the readers under two conditions."""
     blocks = covariance.reshape(2, readers, 2, readers)
     return blocks[row, :, column, :]
 
 
 def _p_value(f: float, degrees_of_freedom: float) -> float:
-    """The upper tail of F; of the squared normal where the degrees of freedom are infinite."""
+    """Return the upper tail of F.
+
+    If the degrees of freedom are infinite, it is the tail of the squared normal.
+    """
     if math.isfinite(degrees_of_freedom):
         return float(fdtrc(1, degrees_of_freedom, f))
     return math.erfc(math.sqrt(f / 2)) if math.isfinite(f) else 0.0

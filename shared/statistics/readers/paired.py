@@ -75,7 +75,9 @@ def compare_rates(
     labels: ArrayLike,
     measure: Measure | str,
 ) -> McNemarTest:
-    """McNemar's test of the sensitivity, specificity or accuracy of two judges on the same cases.
+    """Compare the sensitivity, specificity or accuracy of two judges by McNemar's test.
+
+    Both judges judged the same cases.
 
     Parameters
     ----------
@@ -103,7 +105,10 @@ def compare_rates(
 
 
 def _exact_p_value(smaller: int, discordant: int) -> float:
-    """Two-sided P of a split of the discordant cases at least as uneven, under equal chances."""
+    """Return the two-sided P of a split of the discordant cases that is at least as uneven.
+
+    Under the null hypothesis both sides have equal chances.
+    """
     # Imported here: scipy.stats takes most of a second to import, and the gateway seldom needs it.
     from scipy.stats import binomtest
 
@@ -111,7 +116,7 @@ def _exact_p_value(smaller: int, discordant: int) -> float:
 
 
 def _case_mask(measure: Measure, malignant: Flags) -> Flags:
-    """The cases (N,) that a measure is about."""
+    """Return the cases (N,) that a measure is about."""
     match measure:
         case Measure.SENSITIVITY:
             return malignant

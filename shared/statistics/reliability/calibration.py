@@ -26,7 +26,7 @@ class Sigmoid:
     intercept: float
 
     def apply(self, scores: ArrayLike) -> Floats:
-        """Scores of any shape -> probabilities of the same shape."""
+        """Return the scores of any shape -> probabilities of the same shape."""
         return expit(self.slope * np.asarray(scores, dtype=np.float64) + self.intercept)
 
 
@@ -87,7 +87,7 @@ def shift_prior(
 
 
 def brier_score(probabilities: ArrayLike, labels: ArrayLike) -> float:
-    """Mean squared distance between probability and outcome (Brier 1950); 0 is perfect.
+    """Return the mean squared distance between probability and outcome (Brier 1950); 0 is perfect.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def brier_score(probabilities: ArrayLike, labels: ArrayLike) -> float:
 def expected_calibration_error(
     probabilities: ArrayLike, labels: ArrayLike, bins: int = 10
 ) -> float:
-    """Mean distance between stated risk and observed rate.
+    """Return the mean distance between stated risk and observed rate.
 
     The mean is taken over bins of equal width and weighted by their cases.
 
@@ -146,7 +146,9 @@ class CalibrationBin:
 def calibration_curve(
     probabilities: ArrayLike, labels: ArrayLike, bins: int = 10, level: float = 0.95
 ) -> tuple[CalibrationBin, ...]:
-    """Stated risk against observed rate, for a reliability plot: one point per bin that has a case.
+    """Compute stated risk against observed rate, for a reliability plot.
+
+    There is one point for each bin that has a case.
 
     Parameters
     ----------
@@ -192,7 +194,7 @@ class ObservedExpected:
 def observed_expected(
     probabilities: ArrayLike, labels: ArrayLike, level: float = 0.95
 ) -> ObservedExpected:
-    """Calibration in the large, as a ratio.
+    """Return the calibration in the large, as a ratio.
 
     Parameters
     ----------
@@ -244,7 +246,7 @@ def _calibration_bin(
 
 
 def _bin_numbers(risks: Floats, bins: int) -> np.ndarray:
-    """The bin of each case (N,), from 0."""
+    """Return the bin of each case (N,), from 0."""
     numbers: np.ndarray = np.minimum((risks * bins).astype(int), bins - 1)
     return numbers
 
@@ -272,7 +274,7 @@ def _smoothed_targets(malignant: Flags) -> Floats:
 
 
 def _maximise_likelihood(values: Floats, targets: Floats) -> tuple[float, float]:
-    """Slope and intercept for standardised values (N,) and smoothed targets (N,)."""
+    """Return the slope and intercept for standardised values (N,) and smoothed targets (N,)."""
     design = np.column_stack([values, np.ones_like(values)])
     weights = np.array([0.0, logit(targets.mean())])
     for _ in range(MAX_STEPS):
@@ -289,7 +291,7 @@ def _maximise_likelihood(values: Floats, targets: Floats) -> tuple[float, float]
 def _halving_step(
     design: Floats, targets: Floats, *, weights: Floats, step: Floats
 ) -> Floats:
-    """The weights after the Newton step, which is halved until the loss no longer rises."""
+    """Return the weights after the Newton step, which is halved until the loss no longer rises."""
     loss = _cross_entropy(design, targets, weights)
     while _cross_entropy(design, targets, weights - step) > loss + TOLERANCE:
         step = step / 2
@@ -297,6 +299,6 @@ def _halving_step(
 
 
 def _cross_entropy(design: Floats, targets: Floats, weights: Floats) -> float:
-    """Cross-entropy of the targets, without overflow at any margin."""
+    """Return the cross-entropy of the targets, without overflow at any margin."""
     margins = design @ weights
     return float(np.sum(np.logaddexp(0, margins) - targets * margins))

@@ -55,11 +55,12 @@ class ConformalCases:
         )
 
     def p_values(self, scores: ArrayLike) -> Floats:
-        """How well each case fits the benign class (column 0) and the malignant class (column 1).
+        """Compute how well each case fits the benign class (column 0) and the malignant class (1).
 
-        (1 + calibration cases of the class at least as strange) / (1 + all of them). A high score
-        is strange among benign cases, a low one among malignant cases. At an error of alpha a
-        class is in the set of a case where its p-value exceeds alpha.
+        The p-value is (1 + calibration cases of the class that are at least as strange) / (1 + all
+        calibration cases of the class). A high score is strange among benign cases, a low score is
+        strange among malignant cases. At an error of alpha, the set of a case contains each class
+        whose p-value exceeds alpha.
 
         Parameters
         ----------
@@ -110,7 +111,7 @@ class ClassCoverage:
         return (self.single_sets + 2 * self.double_sets) / self.cases
 
     def to_json(self) -> dict[str, Any]:
-        """Rates with Wilson's 95 % intervals; null where there is no case."""
+        """Return the rates with Wilson's 95 % intervals; null where there is no case."""
         return {
             "cases": self.cases,
             "coverage": self.coverage.to_json(),
@@ -146,7 +147,7 @@ class ConformalCoverage:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; `promised` is the guaranteed coverage."""
+        """Return plain values; `promised` is the guaranteed coverage."""
         return {
             "alpha": self.alpha,
             "promised": 1 - self.alpha,
@@ -162,7 +163,7 @@ def conformal_coverage(
     labels: ArrayLike,
     alphas: Sequence[float],
 ) -> tuple[ConformalCoverage, ...]:
-    """Observed coverage, set sizes and referral rate at each error level.
+    """Return the observed coverage, set sizes and referral rate at each error level.
 
     Parameters
     ----------
@@ -196,7 +197,7 @@ def conformal_coverage(
 
 
 def _class_coverage(sets: Flags, *, class_column: int) -> ClassCoverage:
-    """Counts over the sets (N, 2) of the cases of one class."""
+    """Return the counts over the sets (N, 2) of the cases of one class."""
     cases = len(sets)
     sizes = sets.sum(1)
     single_sets = int((sizes == 1).sum())

@@ -32,7 +32,7 @@ from shared.study.report.wording import (
 )
 from shared.study.results import Row, Section, Study
 
-PAIRED = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.ACCURACY)
+PAIRED_MEASURES = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.ACCURACY)
 AUC = "auc"
 INTERVAL_COLUMNS = ("model_low", "model_high", "other_low", "other_high")
 COLUMNS = (
@@ -84,7 +84,7 @@ class Comparison:
         return self.model_value - self.person_value
 
     def to_record(self) -> Record:
-        """The values by `COLUMNS`."""
+        """Return the values by `COLUMNS`."""
         record: dict[str, Value] = {
             "person": self.person,
             "measure": str(self.measure),
@@ -144,7 +144,7 @@ class AgreementRow:
 
 
 def comparison_table(study: Study) -> Table:
-    """The model against every person; without rows where there is no person or no model."""
+    """Return the model against every person; without rows where there is no person or no model."""
     model = leading_row(study)
     people = rows_in_section(study, Section.READERS)
     comparisons: list[Comparison] = []
@@ -163,7 +163,10 @@ def comparison_table(study: Study) -> Table:
 
 
 def agreement_table(study: Study) -> Table:
-    """Kappa of every two judges among the model and the people, and of all people together."""
+    """Return kappa of every two judges, and of all people together.
+
+    The judges are the model and the people.
+    """
     people = rows_in_section(study, Section.READERS)
     model = leading_row(study)
     judges = list(people) if model is None else [model, *people]
@@ -184,14 +187,17 @@ def agreement_table(study: Study) -> Table:
 
 
 def _comparisons(study: Study, model: Row, people: Sequence[Row]) -> list[Comparison]:
-    """All comparisons by person, then sensitivity, specificity, accuracy and AUC, then by test."""
+    """Return all comparisons.
+
+    They are sorted by person, then sensitivity, specificity, accuracy and AUC, then by test.
+    """
     comparisons = [
         *_mcnemar_comparisons(study, model, people),
         *_gee_comparisons(study, model, people),
         *_delong_comparisons(study, model, people),
     ]
     names = list(dict.fromkeys(comparison.person for comparison in comparisons))
-    measures = [*PAIRED, AUC]
+    measures = [*PAIRED_MEASURES, AUC]
 
     def position(comparison: Comparison) -> tuple[int, int]:
         return names.index(comparison.person), measures.index(comparison.measure)
@@ -204,7 +210,7 @@ def _mcnemar_comparisons(
 ) -> Iterator[Comparison]:
     for person in people:
         shared = model.judgement_mask & person.judgement_mask
-        for rate in PAIRED:
+        for rate in PAIRED_MEASURES:
             mask = shared & _images_of_rate(study, rate)
             if not mask.any():
                 continue
@@ -291,7 +297,7 @@ def _delong_comparisons(
 
 
 def _images_of_rate(study: Study, rate: Measure) -> NDArray[np.bool_]:
-    """The images (N,) that a rate is about: the malignant ones, the benign ones, or all."""
+    """Return the images (N,) that a rate is about: the malignant ones, the benign ones, or all."""
     match rate:
         case Measure.SENSITIVITY:
             return study.malignant

@@ -48,7 +48,10 @@ class Figures:
 
 
 def compute_figures(row: Row, malignant: Flags) -> Figures:
-    """Figures of a row that judged at least one image; `malignant` (N,) are the study's labels."""
+    """Compute the figures of a row that judged at least one image.
+
+    `malignant` (N,) are the study's labels.
+    """
     mask = row.judgement_mask
     labels = malignant[mask]
     return Figures(
@@ -60,14 +63,17 @@ def compute_figures(row: Row, malignant: Flags) -> Figures:
 
 
 def rows_in_section(study: Study, section: Section) -> tuple[Row, ...]:
-    """The rows of a section that judged at least one image."""
+    """Return the rows of a section that judged at least one image."""
     return tuple(
         row for row in study.rows if row.section is section and row.judgement_mask.any()
     )
 
 
 def leading_row(study: Study) -> Row | None:
-    """The recipe's own model; where there is none, the best judge by AUC that is not a person."""
+    """Return the recipe's own model.
+
+    If there is none, return the best judge by AUC that is not a person.
+    """
     model_rows = rows_in_section(study, Section.MODEL)
     if model_rows:
         return model_rows[0]
@@ -76,7 +82,7 @@ def leading_row(study: Study) -> Row | None:
 
 
 def best_row(rows: Iterable[Row], malignant: Flags) -> Row | None:
-    """The row with the greatest AUC, the first of equals; None where no row has one."""
+    """Return the row with the greatest AUC, the first of equals; None where no row has one."""
     auc_by_row: dict[Row, float] = {}
     for row in rows:
         if not row.judgement_mask.any():
@@ -88,7 +94,7 @@ def best_row(rows: Iterable[Row], malignant: Flags) -> Row | None:
 
 
 def best_row_per_section(study: Study) -> tuple[Row, ...]:
-    """The best row by AUC of each section but the readers', in the report's order."""
+    """Return the best row by AUC of each section but the readers', in the report's order."""
     best_rows = []
     for section in Section:
         if section is Section.READERS:

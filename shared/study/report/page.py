@@ -116,7 +116,10 @@ def write_report(
 
 
 def render(study: Study, dataset: DatasetDescription, generated_at: datetime) -> str:
-    """The page as one file: style and figures are inside, nothing is fetched from elsewhere."""
+    """Render the page as one file.
+
+    Style and figures are inside. The browser fetches nothing from elsewhere.
+    """
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -23,7 +23,7 @@ from shared.study.report.tables import (
 from shared.study.report.wording import EMPTY_MARK, SECTION_TITLES
 from shared.study.results import Row, Section, Study
 
-PAIRED = (Measure.ACCURACY, Measure.SENSITIVITY, Measure.SPECIFICITY)
+PRINTED_MEASURES = (Measure.ACCURACY, Measure.SENSITIVITY, Measure.SPECIFICITY)
 THIS_STUDY = "this study"
 OTHER_DATA = "published, other data"
 L19 = "L19, 150 images"
@@ -83,11 +83,11 @@ LEGEND = (
     "its radiologists'. K20 compares CNNE2 with radiologists: P < 0.001 on the internal test, and "
     "0.113, 0.126 and 0.690 on the external ones."
 )
-COLUMNS = ("judge", "data", "auc", *PAIRED, "whole_cases")
+COLUMNS = ("judge", "data", "auc", *PRINTED_MEASURES, "whole_cases")
 
 
 def published_table(study: Study) -> Table:
-    """The best rows and the people of a study, beside published results."""
+    """Return the best rows and the people of a study, beside published results."""
     study_rows = [
         *best_row_per_section(study),
         *rows_in_section(study, Section.READERS),
@@ -98,7 +98,7 @@ def published_table(study: Study) -> Table:
         *_deck_cells(),
         *_koh_cells(),
     )
-    rate_labels = [MEASURE_LABELS[rate] for rate in PAIRED]
+    rate_labels = [MEASURE_LABELS[rate] for rate in PRINTED_MEASURES]
     return Table(
         name="published",
         title="Beside published results",
@@ -120,7 +120,7 @@ def _study_cells(row: Row, study: Study) -> tuple[Cell, ...]:
         Cell(row.name, (note,), numeric=False),
         Cell(THIS_STUDY, (f"{figures.images} images",), numeric=False),
         auc_cell(figures),
-        *(rate_cell(figures.proportion(rate)) for rate in PAIRED),
+        *(rate_cell(figures.proportion(rate)) for rate in PRINTED_MEASURES),
         Cell(EMPTY_MARK, numeric=False),
     )
 
@@ -135,7 +135,7 @@ def _lee_cells() -> list[tuple[Cell, ...]]:
             (
                 *_source_cells(name, L19),
                 Cell(EMPTY_MARK),
-                *(rate_cell(table.proportion(rate)) for rate in PAIRED),
+                *(rate_cell(table.proportion(rate)) for rate in PRINTED_MEASURES),
                 Cell(classes, numeric=False),
             )
         )
@@ -161,7 +161,7 @@ def _koh_cells() -> list[tuple[Cell, ...]]:
         (
             *_source_cells(name, K20),
             Cell(auc),
-            *[Cell(EMPTY_MARK)] * len(PAIRED),
+            *[Cell(EMPTY_MARK)] * len(PRINTED_MEASURES),
             Cell(EMPTY_MARK, numeric=False),
         )
         for name, auc in KOH_2020.items()
@@ -169,7 +169,10 @@ def _koh_cells() -> list[tuple[Cell, ...]]:
 
 
 def possible_classes(rates: PrintedRates) -> str:
-    """The classes of the deck in which whole images give the printed rates, or `NO_CLASSES`."""
+    """Return the classes of the deck for which whole images give the printed rates.
+
+    If there are none, return `NO_CLASSES`.
+    """
     texts = []
     for malignant, benign in DECK_CLASSES:
         tables = tables_behind(
@@ -193,7 +196,7 @@ def _source_cells(name: str, source: str) -> tuple[Cell, Cell]:
 
 
 def _record(row: tuple[Cell, ...]) -> dict[str, Value]:
-    """The values as shown, rates in per cent without their intervals."""
+    """Return the values as shown, rates in per cent without their intervals."""
     record: dict[str, Value] = {}
     for column, cell in zip(COLUMNS, row, strict=True):
         text = cell.text

@@ -112,7 +112,7 @@ class Table:
 
 
 def csv_bytes(table: Table) -> bytes:
-    """The CSV file: RFC 4180, UTF-8, six significant digits, missing values empty."""
+    """Return the CSV file: RFC 4180, UTF-8, six significant digits, missing values empty."""
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(table.columns)
@@ -122,7 +122,7 @@ def csv_bytes(table: Table) -> bytes:
 
 
 def section_table(study: Study, section: Section) -> Table:
-    """All judges of a section, in the study's order."""
+    """Return all judges of a section, in the study's order."""
     rows = rows_in_section(study, section)
     figures_of_rows = [compute_figures(row, study.malignant) for row in rows]
     highlighted_row = None
@@ -148,7 +148,7 @@ def section_table(study: Study, section: Section) -> Table:
 
 
 def site_table(study: Study) -> Table:
-    """The model's figures at each site; without a row where no image names one."""
+    """Return the model's figures at each site; without a row where no image names one."""
     row = leading_row(study)
     figures_by_site: dict[str, Figures] = {}
     if row is not None and study.sites.astype(bool).any():
@@ -172,7 +172,7 @@ def site_table(study: Study) -> Table:
 
 
 def missing_rows_table(study: Study) -> Table:
-    """Rows that could not be computed, and why."""
+    """Return the rows that could not be computed, and why."""
     return _text_table(
         name="left_out",
         title="Cells left out",
@@ -186,7 +186,10 @@ def missing_rows_table(study: Study) -> Table:
 
 
 def skipped_table(study: Study, names: Mapping[str, str]) -> Table:
-    """Images that could not be read; `names` maps a sample's key to the name of its image."""
+    """List the images that could not be read.
+
+    `names` maps a sample's key to the name of its image.
+    """
     return _text_table(
         name="skipped",
         title="Images skipped",
@@ -200,7 +203,7 @@ def skipped_table(study: Study, names: Mapping[str, str]) -> Table:
 
 
 def settings_table(study: Study) -> Table:
-    """The settings that were chosen for each judge."""
+    """Return the settings that were chosen for each judge."""
     lines = []
     for judge, settings in study.settings.items():
         for name, value in settings.items():
@@ -216,7 +219,7 @@ def settings_table(study: Study) -> Table:
 
 
 def scores_table(study: Study) -> Table:
-    """The out-of-fold values of every judge for each image.
+    """Return the out-of-fold values of every judge for each image.
 
     The table is for CSV only, since it can have thousands of lines.
     """
@@ -247,7 +250,7 @@ def scores_table(study: Study) -> Table:
 
 
 def rate_cell(proportion: Proportion) -> Cell:
-    """A rate in per cent over its two intervals."""
+    """Return a rate in per cent over its two intervals."""
     notes = []
     if proportion.total:
         for method, name in INTERVAL_NAMES.items():
@@ -333,7 +336,10 @@ def _site_figures(site_rates: SiteRates) -> Figures:
 
 
 def _judge_values(row: Row) -> list[Value]:
-    """Scores (N,), or decisions of 0 or 1 where there are no scores; None where not judged."""
+    """Return the scores (N,), or decisions of 0 or 1 if there are no scores.
+
+    The value of an image that was not judged is None.
+    """
     values = row.decisions.astype(int) if row.scores is None else row.scores
     return [
         value.item() if is_judged else None

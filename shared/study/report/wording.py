@@ -42,7 +42,7 @@ SECTION_DESCRIPTIONS = {
 
 
 def file_stem(section: Section) -> str:
-    """The name of a section's CSV file, without its suffix."""
+    """Return the name of a section's CSV file, without its suffix."""
     return section.value.replace("-", "_")
 
 
@@ -51,7 +51,7 @@ def format_auc(value: float) -> str:
 
 
 def format_percent(value: float) -> str:
-    """A fraction in per cent, with one decimal."""
+    """Return a fraction in per cent, with one decimal."""
     return EMPTY_MARK if math.isnan(value) else f"{100 * value:.1f}"
 
 
@@ -70,7 +70,7 @@ def format_p_value(value: float) -> str:
 
 
 def format_signed(value: float, text: str) -> str:
-    """A difference with its sign; `text` is its formatted absolute value."""
+    """Return a difference with its sign; `text` is its formatted absolute value."""
     if math.isnan(value) or value == 0:
         return text
     sign = "+" if value > 0 else "−"

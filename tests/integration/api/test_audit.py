@@ -137,7 +137,7 @@ def test_an_export_is_proven_by_the_file_alone(as_role, done, tmp_path):
     assert exported.is_complete()
     findings = verify(exported.links(), exported.seals(), is_signed)
     assert findings.is_intact
-    assert len(findings.events) == 1
+    assert len(findings.event_counts) == 1
     assert json.loads(answer.text.splitlines()[-2])["event"] == Event.AUDIT_EXPORTED
 
 

@@ -14,7 +14,7 @@ from pydicom.uid import RLELossless
 from shared.domain.roles import Role
 from shared.imaging import decode
 from shared.ledger.datasets.labelled_image import LabelledImage
-from shared.ledger.idempotency.receipts import Answer
+from shared.ledger.idempotency.receipts import StoredResponse
 from tests.support.builders import dicom_file, form, png
 
 NAME = "Zzyzxqvist"
@@ -108,7 +108,7 @@ def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(
         hospital = session.hospitals.ensure("north")
     with ledger.hospital_session(hospital, "test") as session:
         session.receipts.reserve("old", fingerprint)
-        session.receipts.store("old", Answer(202, {}, json.dumps(receipt).encode()))
+        session.receipts.store("old", StoredResponse(202, {}, json.dumps(receipt).encode()))
     answer = north.post(
         "/v1/cases", **form(png_with_name(1)), headers={"Idempotency-Key": "old"}
     )

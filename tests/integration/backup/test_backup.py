@@ -13,13 +13,13 @@ from sqlalchemy.engine import make_url
 
 from shared.backup import (
     BackupFolder,
-    NoBackup,
+    BackupNotFound,
     create_backup,
     prune,
     restore,
     verify_backup,
 )
-from shared.backup.folder import PlaceBusy, PlaceOpen
+from shared.backup.folder import BackupFolderBusy, BackupFolderExposed
 from shared.backup.manifest import Manifest
 from shared.backup.restore import BackupDamaged
 from shared.domain.audit.verification import verify
@@ -27,7 +27,7 @@ from shared.domain.erasure import ErasureReason
 from shared.ledger import Ledger
 from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.backup.restore import DatabaseNotEmpty
-from shared.ledger.schema.compatibility import CodeBehind, SchemaUnreleased, head
+from shared.ledger.schema.compatibility import CodeOutdated, SchemaUnreleased, head
 from shared.ledger.schema.migrate import migrate
 from shared.objects import ObjectMissing
 from shared.security.audit_signing import is_signed
@@ -40,8 +40,8 @@ def verify_trail(url: str) -> tuple[bool, int, int]:
         reader = AuditTrailReader(ledger, "test")
         seals = reader.seals()
         findings = verify(reader.links(), seals, is_signed)
-    events = sum(findings.events.values())
-    sealed = sum(findings.sealed.values())
+    events = sum(findings.event_counts.values())
+    sealed = sum(findings.sealed_numbers.values())
     return findings.is_intact, events, sealed
 
 
@@ -69,9 +69,9 @@ def test_a_restored_ledger_is_the_one_of_the_backup(
     restored = restore(backups, empty_url, fresh_objects)
     assert external_ids(empty_url) == {str(first): "case-one"}
     assert str(later_case) not in external_ids(empty_url)
-    assert restored.objects == 1
+    assert restored.object_count == 1
     assert restored.lost_objects == []
-    assert restored.copy_result.new == 1
+    assert restored.copy_result.new_count == 1
     is_intact, events, sealed = verify_trail(empty_url)
     heads = backup.manifest.heads.values()
     assert is_intact
@@ -109,10 +109,10 @@ def test_the_services_login_makes_a_backup_and_an_ordinary_owner_restores_it(
 
 def test_a_second_backup_copies_new_objects_and_records_an_event(hospital, backups):
     hospital.submit(b"one")
-    assert create_backup(backups, hospital.source).copy_result.new == 1
+    assert create_backup(backups, hospital.source).copy_result.new_count == 1
     hospital.submit(b"two")
     second = create_backup(backups, hospital.source)
-    assert (second.copy_result.new, second.copy_result.existing) == (1, 1)
+    assert (second.copy_result.new_count, second.copy_result.existing_count) == (1, 1)
     with hospital.ledger.system_session("test") as session:
         events = [
             event
@@ -134,7 +134,7 @@ def test_only_the_owner_may_read_a_backup(hospital, backups, tmp_path):
     }
     assert [path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
     (tmp_path / "open").mkdir(mode=0o755)
-    with pytest.raises(PlaceOpen, match="chmod o="):
+    with pytest.raises(BackupFolderExposed, match="chmod o="):
         create_backup(BackupFolder(tmp_path / "open"), hospital.source)
 
 
@@ -149,7 +149,7 @@ def test_an_interrupted_backup_does_not_count(hospital, backups, monkeypatch):
         with pytest.raises(OSError, match="no room"):
             create_backup(backups, hospital.source)
     assert backups.backup_names() == []
-    with pytest.raises(NoBackup):
+    with pytest.raises(BackupNotFound):
         verify_backup(backups)
     assert verify_backup(
         backups, create_backup(backups, hospital.source).name
@@ -157,7 +157,7 @@ def test_an_interrupted_backup_does_not_count(hospital, backups, monkeypatch):
 
 
 def test_two_backups_are_not_made_at_once(hospital, backups):
-    with backups.locked(), pytest.raises(PlaceBusy):
+    with backups.locked(), pytest.raises(BackupFolderBusy):
         create_backup(backups, hospital.source)
 
 
@@ -235,7 +235,7 @@ def test_erasures_and_revocations_after_the_backup_are_repeated(
         session.api_keys.revoke(key)
     create_backup(backups, hospital.source)
     restored = restore(backups, empty_url, fresh_objects, name=old.name)
-    assert (restored.erased, restored.revoked) == (1, 1)
+    assert (restored.erased_count, restored.revoked_count) == (1, 1)
     assert external_ids(empty_url) == {
         str(erased_case): None,
         str(other_case): "case-two",
@@ -264,7 +264,7 @@ def test_a_backup_of_a_later_release_is_refused(
     with later_release(tmp_path / "later"):
         migrate(hospital.url)
         create_backup(backups, hospital.source)
-    with pytest.raises(CodeBehind):
+    with pytest.raises(CodeOutdated):
         restore(backups, empty_url, fresh_objects)
 
 
@@ -275,7 +275,7 @@ def test_a_backup_of_an_earlier_release_is_migrated_forward(
     create_backup(backups, hospital.source)
     with later_release(tmp_path / "later"):
         restored = restore(backups, empty_url, fresh_objects)
-    assert (restored.manifest.schema_revision, restored.migrated_to) == (
+    assert (restored.manifest.schema_revision, restored.schema_revision) == (
         head(),
         REVISION,
     )

@@ -24,7 +24,7 @@ from shared.ledger.cases.worklist import WorklistFilter
 from shared.ledger.db_role import RolesMissing, can_bypass_row_level_security
 from shared.ledger.hospitals.api_keys import ApiKeys
 from shared.ledger.hospitals.rate_limits import RateLimit
-from shared.ledger.idempotency.receipts import Answer, Receipts
+from shared.ledger.idempotency.receipts import StoredResponse, Receipts
 from shared.ledger.jobs.dead_letters import DeadLetters
 from shared.ledger.monitoring.observations import (
     Observation,
@@ -82,7 +82,7 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
         case = session.cases.add(CASE)
         accepted = Accepted(case, session.jobs.create(case, Priority.ROUTINE))
         session.receipts.reserve("k", "body")
-        session.receipts.store("k", Answer(202, {}, b"", case))
+        session.receipts.store("k", StoredResponse(202, {}, b"", case))
         session.outcomes.record(
             case, NewOutcome(True, OutcomeSource.CYTOLOGY, patient="7")
         )
@@ -189,7 +189,7 @@ READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
     ],
     "similar_cases": [
         lambda b, rows: b.similar_cases.embedded_case(rows.case_id),
-        lambda b, rows: b.similar_cases.nearest(OTHER_CASE, uuid4(), 6).candidates,
+        lambda b, rows: b.similar_cases.nearest(OTHER_CASE, uuid4(), 6).candidate_count,
     ],
     "api_keys": [lambda b, rows: b.api_keys.all()],
     "people": [lambda b, rows: b.people.all()],

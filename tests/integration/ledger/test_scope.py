@@ -10,7 +10,7 @@ from shared.errors import Unavailable
 from shared.ledger import HospitalSession, Ledger
 from shared.ledger.hospitals.api_keys import KeyNeedsHospital
 from shared.ledger.hospitals.authentication import authenticate_key
-from shared.ledger.idempotency.receipts import Answer, KeyReused
+from shared.ledger.idempotency.receipts import StoredResponse, KeyReused
 from shared.ledger.jobs.repository import NotCancellable
 
 
@@ -77,7 +77,7 @@ def test_a_queued_job_can_be_cancelled_and_a_cancelled_one_not_again(
 
 
 def test_a_receipt_answers_the_same_request_and_refuses_another(ledger):
-    answer = Answer(202, {"location": "/v1/jobs/1"}, b"{}", uuid4())
+    answer = StoredResponse(202, {"location": "/v1/jobs/1"}, b"{}", uuid4())
     with ledger.hospital_session(hospital(ledger, "north"), "test") as session:
         assert session.receipts.reserve("k", "body")
         session.receipts.store("k", answer)
@@ -96,7 +96,7 @@ def test_a_receipt_is_swept_in_time(ledger):
     with ledger.hospital_session(north, "test") as session:
         for key in ("l", "m"):
             assert session.receipts.reserve(key, "body")
-            session.receipts.store(key, Answer(200, {}, b""))
+            session.receipts.store(key, StoredResponse(200, {}, b""))
     with ledger.engine.begin() as line:
         line.execute(
             text(

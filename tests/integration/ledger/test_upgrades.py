@@ -16,8 +16,8 @@ from shared.ledger.__main__ import main
 from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.schema.compatibility import (
     OLDEST_SERVED,
-    CodeBehind,
-    SchemaBehind,
+    CodeOutdated,
+    SchemaOutdated,
     SchemaUnreleased,
     check_compatible,
     check_schema,
@@ -107,7 +107,7 @@ def test_a_later_release_goes_forward_and_back_with_its_rows_and_seals(
     rows_before = rows(engine)
     trail_before = trail(database_url)
     assert trail_before.is_intact
-    assert trail_before.sealed == trail_before.events
+    assert trail_before.sealed_numbers == trail_before.event_counts
     migrate(database_url)
     check_schema(database_url)
     go_back(engine, OLDEST_SERVED)
@@ -119,7 +119,7 @@ def test_back_to_nothing_and_up_again_is_an_empty_ledger(
     engine, database_url, hospital
 ):
     go_back(engine, "base")
-    with pytest.raises(SchemaBehind):
+    with pytest.raises(SchemaOutdated):
         check_schema(database_url)
     migrate(database_url)
     assert set(rows(engine).values()) == {0}
@@ -184,7 +184,7 @@ def test_services_of_the_release_before_begin_beside_the_later_schema(
 def test_services_of_the_later_release_wait_for_its_migration(
     database_url, later_schema
 ):
-    with pytest.raises(SchemaBehind):
+    with pytest.raises(SchemaOutdated):
         check_schema(database_url)
 
 
@@ -195,7 +195,7 @@ def test_a_migration_that_cannot_lock_its_tables_gives_way_and_is_run_again(
         blocker.execute(text("LOCK TABLE alembic_version IN SHARE MODE"))
         with pytest.raises(MigrationBlocked, match="pg_stat_activity"):
             migrate(database_url, lock_timeout_s=0.05, patience_s=0)
-    with pytest.raises(SchemaBehind):
+    with pytest.raises(SchemaOutdated):
         check_schema(database_url)
     migrate(database_url)
     check_schema(database_url)
@@ -204,11 +204,11 @@ def test_a_migration_that_cannot_lock_its_tables_gives_way_and_is_run_again(
 @pytest.mark.parametrize(
     ("schema", "refused"),
     [
-        (Schema(None, None), SchemaBehind),
+        (Schema(None, None), SchemaOutdated),
         (Schema(head(), OLDEST_SERVED), None),
         (Schema(REVISION, head()), None),
-        (Schema(REVISION, "r9000"), CodeBehind),
-        (Schema(REVISION, None), CodeBehind),
+        (Schema(REVISION, "r9000"), CodeOutdated),
+        (Schema(REVISION, None), CodeOutdated),
         (Schema(None, None, readable=False), SchemaUnreleased),
         *[
             (Schema(revision, "0019"), SchemaUnreleased)
@@ -223,9 +223,9 @@ def test_a_service_begins_only_on_a_schema_that_it_goes_with(schema, refused):
 
 def test_migrations_of_a_later_release_are_left_alone(engine, database_url):
     set_revision(engine, REVISION, oldest_code="r9000")
-    with pytest.raises(CodeBehind):
+    with pytest.raises(CodeOutdated):
         migrate(database_url)
-    with pytest.raises(CodeBehind):
+    with pytest.raises(CodeOutdated):
         check_schema(database_url)
 
 

@@ -232,11 +232,11 @@ def test_a_candidate_is_judged_against_what_is_live_on_the_locked_test_set(
     assert [gate.live_digest for gate in judgements] == [None, first.model_digest]
     assert [gate.verdict for gate in judgements] == [GateVerdict.NOT_JUDGED] * 2
     assert steps["gate"].outcome == {
-        "verdict": "not-judgements",
+        "verdict": "not-judged",
         "against": first.model_digest,
         "left_out": 0,
     }
-    assert "could not judge" in str(steps["gate"].message)
+    assert "Validation was not possible" in str(steps["gate"].message)
     assert steps["evaluation"].outcome["images"] == 4
 
 

@@ -80,7 +80,7 @@ def test_an_undecidable_case_is_referred_with_a_sentence(answer):
     message = next(
         warning.message for warning in result.warnings if warning.code == "uncertain"
     )
-    assert "error limit of 5 %" in message
+    assert "error level of 5 %" in message
     assert "may be benign or malignant" in message
     assert "radiologist" in message
 

@@ -74,7 +74,7 @@ def test_a_case_that_is_not_certain_is_referred_with_its_error_limit(
     assert decision.conformal.set == classes
     assert (finding.code, finding.facts) == ("uncertain", {"per_cent": 10.0})
     assert sentence in finding.message
-    assert "error limit of 10 %" in finding.message
+    assert "error level of 10 %" in finding.message
 
 
 def test_a_certain_case_is_decided_and_keeps_its_p_values():

@@ -71,7 +71,7 @@ def test_a_failed_run_is_told_in_one_sentence_with_the_way_on() -> None:
 class Gateway:
     """Knows two models, the newest first."""
 
-    def get(self, _path: str) -> list[dict]:
+    def get_list(self, _path: str) -> list[dict]:
         return [
             {"name": "light", "version": number, "digest": f"{number}" * 64}
             for number in (2, 1)

@@ -1,4 +1,4 @@
-"""Learning and bundles depend on the engine's port alone, so that another engine runs every pass."""
+"""Learning and bundles depend on the engine's port alone, so another engine can run every pass."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,5 +1,6 @@
-"""Mutations of files: blind ones, and ones that know the format. Each is a plain function of
-a random generator and bytes.
+"""Mutates image files, with and without knowledge of the format.
+
+Each mutation is a plain function of a random generator and the bytes.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,31 +19,30 @@ FORMAT_MUTATIONS: dict[ImageFormat, Sequence[Mutation]] = {
     ImageFormat.BMP: (),
 }
 SPLICED_SHARE = 0.05
+"""The share of uploads that join the start of one file and the end of another."""
 REPEATED_SHARE = 0.3
-"""Shares of uploads that are two files in one, and that are mutated more than once."""
+"""The share of uploads with several mutations."""
 
 
 def mutate(chance: Random, seed: Seed, seeds: Sequence[Seed]) -> tuple[bytes, str]:
     """Mutate a seed once or several times; return the bytes and the names of the mutations."""
     if chance.random() < SPLICED_SHARE:
         spliced_seed = chance.choice(seeds)
-        return blind.spliced(
-            chance, seed.data, spliced_seed.data
-        ), f"spliced with {spliced_seed.name}"
+        data = blind.spliced(chance, seed.data, spliced_seed.data)
+        return data, f"spliced with {spliced_seed.name}"
     data = seed.data
     names = []
-    for _ in range(chance.randint(2, 4) if chance.random() < REPEATED_SHARE else 1):
+    count = chance.randint(2, 4) if chance.random() < REPEATED_SHARE else 1
+    for _ in range(count):
         mutation = _choose_mutation(chance, seed.format)
         data = mutation(chance, data)
         names.append(mutation.__name__)
     return data, "+".join(names)
 
 
-def _choose_mutation(chance: Random, kind: ImageFormat) -> Mutation:
-    """Half of them know the format."""
-    aware = FORMAT_MUTATIONS[kind]
-    return (
-        chance.choice(aware)
-        if aware and chance.random() < 0.5
-        else chance.choice(blind.ALL)
-    )
+def _choose_mutation(chance: Random, image_format: ImageFormat) -> Mutation:
+    """A mutation of the format half of the time, otherwise a blind one."""
+    format_mutations = FORMAT_MUTATIONS[image_format]
+    if format_mutations and chance.random() < 0.5:
+        return chance.choice(format_mutations)
+    return chance.choice(blind.ALL)

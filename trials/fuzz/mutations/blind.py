@@ -1,6 +1,7 @@
-"""Mutations that know nothing of the format."""
+"""Mutates bytes of any format."""
 
 from random import Random
+from typing import Literal
 
 EXTREMES = (
     0,
@@ -16,15 +17,17 @@ EXTREMES = (
     0xFFFFFFFF,
     0xFFFFFFFE,
 )
-HEAD = 512
-MOST_RUN = 4096
+HEADER_BYTES = 512
+MAX_RUN_BYTES = 4096
+BYTE_ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
 
 
 def bits_flipped(chance: Random, data: bytes) -> bytes:
     flipped = bytearray(data)
     for _ in range(chance.randint(1, 24)):
         if flipped:
-            flipped[place(chance, flipped)] ^= 1 << chance.randrange(8)
+            index = position(chance, flipped)
+            flipped[index] ^= 1 << chance.randrange(8)
     return bytes(flipped)
 
 
@@ -39,7 +42,7 @@ def noise_over(chance: Random, data: bytes) -> bytes:
 
 
 def noise_inserted(chance: Random, data: bytes) -> bytes:
-    at = place(chance, data)
+    at = position(chance, data)
     return data[:at] + chance.randbytes(chance.randint(1, 64)) + data[at:]
 
 
@@ -81,8 +84,8 @@ def stretches_swapped(chance: Random, data: bytes) -> bytes:
 
 def number_made_extreme(chance: Random, data: bytes) -> bytes:
     size = chance.choice((1, 2, 4))
-    order = chance.choice(("little", "big"))
-    at = place(chance, data)
+    order = chance.choice(BYTE_ORDERS)
+    at = position(chance, data)
     value = chance.choice(EXTREMES) & (1 << 8 * size) - 1
     return data[:at] + value.to_bytes(size, order) + data[at + size :]
 
@@ -92,27 +95,29 @@ def doubled(chance: Random, data: bytes) -> bytes:
 
 
 def trailing(chance: Random, data: bytes) -> bytes:
-    return data + chance.choice(
-        (bytes(1), b"\xff", chance.randbytes(1), b"PK\x03\x04")
-    ) * chance.randint(1, 20_000)
+    unit = chance.choice((bytes(1), b"\xff", chance.randbytes(1), b"PK\x03\x04"))
+    return data + unit * chance.randint(1, 20_000)
 
 
 def spliced(chance: Random, data: bytes, other_file: bytes) -> bytes:
-    return data[: place(chance, data)] + other_file[place(chance, other_file) :]
+    """The start of one file and the end of the other."""
+    start = data[: position(chance, data)]
+    return start + other_file[position(chance, other_file) :]
 
 
-def place(chance: Random, data: bytes | bytearray) -> int:
-    """Anywhere, but half of the time near the start, where headers are."""
-    return chance.randrange(
-        max(min(len(data), HEAD) if chance.random() < 0.5 else len(data), 1)
-    )
+def position(chance: Random, data: bytes | bytearray) -> int:
+    """A random position. Half of the time it is near the start, where headers are."""
+    is_in_header = chance.random() < 0.5
+    end = min(len(data), HEADER_BYTES) if is_in_header else len(data)
+    return chance.randrange(max(end, 1))
 
 
 def stretch(chance: Random, data: bytes) -> tuple[int, int]:
-    start = place(chance, data)
-    return start, min(
-        start + chance.randint(1, chance.choice((4, 32, MOST_RUN))), len(data)
-    )
+    """Start and end of a random stretch of the data."""
+    start = position(chance, data)
+    max_length = chance.choice((4, 32, MAX_RUN_BYTES))
+    end = start + chance.randint(1, max_length)
+    return start, min(end, len(data))
 
 
 ALL = (

@@ -1,8 +1,9 @@
-"""Mutations that know TIFF: the entries of a directory, and the chain of directories."""
+"""Mutates TIFF files: the entries of a directory, and the chain of directories."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from random import Random
 from struct import error, pack, pack_into, unpack_from
+from typing import NamedTuple
 
 from trials.fuzz.mutations.blind import EXTREMES
 
@@ -30,127 +31,131 @@ TAGS = (
     339,
     34665,
 )
+ENTRY_BYTES = 12
+COMPRESSION_TAG = 259
 COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34712, 50000, 0)
-SIZES = (256, 257, 278, 322, 323)
+SIZE_TAGS = (256, 257, 278, 322, 323)
 
 
-def _directory(data: bytes) -> tuple[str, int, int]:
-    """Byte order, and where the first directory begins and how many entries it has."""
-    order = ">" if data.startswith(b"MM") else "<"
+class Directory(NamedTuple):
+    """The first directory of a TIFF file."""
+
+    order: str
+    """The byte order as `struct` writes it."""
+    offset: int
+    count_entries: int
+
+
+def _directory(data: bytes) -> Directory:
+    order = _byte_order(data)
     try:
-        (at,) = unpack_from(f"{order}I", data, 4)
-        (count,) = unpack_from(f"{order}H", data, at)
+        (offset,) = unpack_from(f"{order}I", data, 4)
+        (count,) = unpack_from(f"{order}H", data, offset)
     except error:
-        return order, 0, 0
-    return order, at, min(count, (len(data) - at - 2) // 12)
+        return Directory(order, offset=0, count_entries=0)
+    max_count = (len(data) - offset - 2) // ENTRY_BYTES
+    return Directory(order, offset=offset, count_entries=min(count, max_count))
 
 
-def _entry_edited(
+def _byte_order(data: bytes) -> str:
+    return ">" if data.startswith(b"MM") else "<"
+
+
+def _edit_entry(
     chance: Random,
     data: bytes,
     edit: Callable[[str, bytearray], None],
-    tags: tuple = (),
+    tags: Container[int] = (),
 ) -> bytes:
-    order, at, count = _directory(data)
-    places = [at + 2 + 12 * index for index in range(count)]
-    wanted = [
-        place
-        for place in places
-        if not tags or unpack_from(f"{order}H", data, place)[0] in tags
-    ] or places
-    if not wanted:
+    """Edit a random entry of the first directory, one with these tags if there is one.
+
+    `edit` gets the byte order and the twelve bytes of the entry.
+    """
+    directory = _directory(data)
+    first = directory.offset + 2
+    offsets = [first + ENTRY_BYTES * index for index in range(directory.count_entries)]
+    tagged_offsets = [
+        offset
+        for offset in offsets
+        if unpack_from(f"{directory.order}H", data, offset)[0] in tags
+    ]
+    candidates = tagged_offsets or offsets
+    if not candidates:
         return data
-    place = chance.choice(wanted)
-    entry = bytearray(data[place : place + 12])
-    edit(order, entry)
-    return data[:place] + bytes(entry) + data[place + 12 :]
+    start = chance.choice(candidates)
+    end = start + ENTRY_BYTES
+    entry = bytearray(data[start:end])
+    edit(directory.order, entry)
+    return data[:start] + bytes(entry) + data[end:]
 
 
 def tag_changed(chance: Random, data: bytes) -> bytes:
-    return _entry_edited(
-        chance,
-        data,
-        lambda order, entry: pack_into(f"{order}H", entry, 0, chance.choice(TAGS)),
-    )
+    def edit(order: str, entry: bytearray) -> None:
+        pack_into(f"{order}H", entry, 0, chance.choice(TAGS))
+
+    return _edit_entry(chance, data, edit)
 
 
 def kind_changed(chance: Random, data: bytes) -> bytes:
-    return _entry_edited(
-        chance,
-        data,
-        lambda order, entry: pack_into(f"{order}H", entry, 2, chance.randrange(20)),
-    )
+    def edit(order: str, entry: bytearray) -> None:
+        pack_into(f"{order}H", entry, 2, chance.randrange(20))
+
+    return _edit_entry(chance, data, edit)
 
 
 def count_changed(chance: Random, data: bytes) -> bytes:
-    return _entry_edited(
-        chance,
-        data,
-        lambda order, entry: pack_into(f"{order}I", entry, 4, chance.choice(EXTREMES)),
-    )
+    def edit(order: str, entry: bytearray) -> None:
+        pack_into(f"{order}I", entry, 4, chance.choice(EXTREMES))
+
+    return _edit_entry(chance, data, edit)
 
 
 def value_changed(chance: Random, data: bytes) -> bytes:
-    return _entry_edited(
-        chance,
-        data,
-        lambda order, entry: pack_into(f"{order}I", entry, 8, chance.choice(EXTREMES)),
-    )
+    def edit(order: str, entry: bytearray) -> None:
+        pack_into(f"{order}I", entry, 8, chance.choice(EXTREMES))
+
+    return _edit_entry(chance, data, edit)
 
 
 def value_moved(chance: Random, data: bytes) -> bytes:
-    return _entry_edited(
-        chance,
-        data,
-        lambda order, entry: pack_into(f"{order}I", entry, 8, chance.randrange(40_000)),
-    )
+    def edit(order: str, entry: bytearray) -> None:
+        pack_into(f"{order}I", entry, 8, chance.randrange(40_000))
+
+    return _edit_entry(chance, data, edit)
 
 
 def size_changed(chance: Random, data: bytes) -> bytes:
     def edit(order: str, entry: bytearray) -> None:
-        entry[2:] = pack(
-            f"{order}HII",
-            4,
-            1,
-            chance.choice((1, 7, 97, 5000, 16_384, 16_385, 0, 0xFFFFFFFF)),
-        )
+        size = chance.choice((1, 7, 97, 5000, 16_384, 16_385, 0, 0xFFFFFFFF))
+        entry[2:] = pack(f"{order}HII", 4, 1, size)
 
-    return _entry_edited(chance, data, edit, SIZES)
+    return _edit_entry(chance, data, edit, SIZE_TAGS)
 
 
 def compression_changed(chance: Random, data: bytes) -> bytes:
     def edit(order: str, entry: bytearray) -> None:
         entry[2:] = pack(f"{order}HIHH", 3, 1, chance.choice(COMPRESSIONS), 0)
 
-    return _entry_edited(chance, data, edit, (259,))
+    return _edit_entry(chance, data, edit, (COMPRESSION_TAG,))
 
 
 def chain_looped(chance: Random, data: bytes) -> bytes:
-    order, at, count = _directory(data)
-    link = at + 2 + 12 * count
-    return (
-        data[:link]
-        + pack(f"{order}I", chance.choice((at, 8, len(data) - 2, 0xFFFFFFFF)))
-        + data[link + 4 :]
-    )
+    """Change the offset of the next directory, which follows the entries of the first."""
+    directory = _directory(data)
+    link = directory.offset + 2 + ENTRY_BYTES * directory.count_entries
+    target = chance.choice((directory.offset, 8, len(data) - 2, 0xFFFFFFFF))
+    return data[:link] + pack(f"{directory.order}I", target) + data[link + 4 :]
 
 
 def directory_moved(chance: Random, data: bytes) -> bytes:
-    order = ">" if data.startswith(b"MM") else "<"
-    return (
-        data[:4]
-        + pack(f"{order}I", chance.choice((0, 1, 4, len(data), 0xFFFFFFFF)))
-        + data[8:]
-    )
+    offset = chance.choice((0, 1, 4, len(data), 0xFFFFFFFF))
+    return data[:4] + pack(f"{_byte_order(data)}I", offset) + data[8:]
 
 
 def entry_count_changed(chance: Random, data: bytes) -> bytes:
-    order, at, _ = _directory(data)
-    return (
-        data[:at]
-        + pack(f"{order}H", chance.choice((0, 1, 3, 200, 0xFFFF)))
-        + data[at + 2 :]
-    )
+    directory = _directory(data)
+    count = pack(f"{directory.order}H", chance.choice((0, 1, 3, 200, 0xFFFF)))
+    return data[: directory.offset] + count + data[directory.offset + 2 :]
 
 
 def byte_order_swapped(chance: Random, data: bytes) -> bytes:

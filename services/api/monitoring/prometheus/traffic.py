@@ -6,8 +6,8 @@ anything there.
 """
 
 import time
-from contextlib import nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import structlog
@@ -18,6 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.observability import tracing
 from shared.observability.logs import log
 from shared.observability.metrics import REGISTRY
+
+if TYPE_CHECKING:
+    # Imported by `tracing` only where traces are made.
+    from opentelemetry.trace import Span
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -88,7 +92,7 @@ class TrafficMiddleware:
                 _record(scope, status, seconds, span)
 
 
-def _span(scope: Scope, request_id: str) -> Any:
+def _span(scope: Scope, request_id: str) -> AbstractContextManager["Span | None"]:
     """A span in the client's own trace, if the client names one. Probes and static files get
     none."""
     if scope["path"] in PROBES or scope["path"].startswith("/static/"):
@@ -98,7 +102,7 @@ def _span(scope: Scope, request_id: str) -> Any:
     )
 
 
-def _record(scope: Scope, status: int, seconds: float, span: Any) -> None:
+def _record(scope: Scope, status: int, seconds: float, span: "Span | None") -> None:
     method = scope["method"] if scope["method"] in METHODS else "other"
     route = route_of(scope)
     REQUESTS.labels(method, route, f"{status // 100}xx").inc()

@@ -60,7 +60,7 @@ class DecodingNeeded(Exception):
 def clean_dicom(
     data: bytes, key: bytes, header: Header, limits: Limits, may_decode: bool
 ) -> CleanedFile:
-    """The same image without anything about a patient.
+    """Return the same image without anything about a patient.
 
     Compressed frames stay compressed. If their pixels must be cleaned, they become JPEG 2000
     lossless.

@@ -33,7 +33,7 @@ MAX_DEVICE_LETTERS = 64
 
 
 def clean_header(source: Dataset, key: bytes, pixels_cleaned: bool) -> Dataset:
-    """A new data set without pixel data.
+    """Return a new data set without pixel data.
 
     It is built from the attributes that the profile names. Nothing else is copied.
 
@@ -161,7 +161,7 @@ def _copy_uids(target: Dataset, source: Dataset, key: bytes) -> None:
 
 
 def replacement_uid(uid: str, key: bytes) -> UID:
-    """A new UID for a UID, always the same within an installation.
+    """Return a new UID for a UID, always the same within an installation.
 
     It is a UUID under 2.25 (PS3.5, B.2).
     """

@@ -17,7 +17,7 @@ MID_CHROMA = 128
 def mask_outside(
     boxes: Sequence[Box], width: int, height: int
 ) -> NDArray[np.bool_] | None:
-    """The pixels outside all regions, (height, width) bool.
+    """Return the pixels outside all regions, (height, width) bool.
 
     None if the regions cover the whole image, or if there are no regions.
     """
@@ -74,7 +74,7 @@ def _value_type(dataset: Dataset) -> np.dtype:
 
 
 def _black(dataset: Dataset) -> int | list[int]:
-    """The value of a black pixel, or the values of its samples."""
+    """Return the value of a black pixel, or the values of its samples."""
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         value_bits = int(dataset.BitsStored) - int(dataset.PixelRepresentation)
         return (1 << value_bits) - 1

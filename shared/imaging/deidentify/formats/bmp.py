@@ -18,7 +18,7 @@ UNCOMPRESSED = (0, 3)
 
 
 def clean_bmp(data: bytes) -> CleanedFile:
-    """The headers, the palette and the pixels of a BMP file.
+    """Return the headers, the palette and the pixels of a BMP file.
 
     Raises
     ------
@@ -41,7 +41,10 @@ def clean_bmp(data: bytes) -> CleanedFile:
 
 
 def _pixel_bytes(data: bytes, header_bytes: int) -> int | None:
-    """Number of bytes of the pixels; None if they are compressed and the file does not say it."""
+    """Return the number of bytes of the pixels.
+
+    It is None if the pixels are compressed and the header does not state their size.
+    """
     if header_bytes == CORE_HEADER_BYTES:
         core: tuple[int, int, int, int] = unpack_from(
             "<HHHH", data, FILE_HEADER_BYTES + 4
@@ -58,5 +61,5 @@ def _pixel_bytes(data: bytes, header_bytes: int) -> int | None:
 
 
 def _row_bytes(width: int, bits: int) -> int:
-    """Bytes of a row. Rows are padded to 32 bits."""
+    """Return the bytes of a row. Rows are padded to 32 bits."""
     return (width * bits + 31) // 32 * 4

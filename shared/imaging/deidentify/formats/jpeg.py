@@ -38,7 +38,7 @@ MAX_SEGMENTS = 10_000
 
 
 def clean_jpeg(data: bytes, orientation: int = 1) -> CleanedFile:
-    """A file or frame from its first marker to its last, without text.
+    """Return a file or frame from its first marker to its last, without text.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def clean_jpeg(data: bytes, orientation: int = 1) -> CleanedFile:
 
 
 def _next_marker(data: bytes, offset: int, removed: Counter[str]) -> tuple[int, int]:
-    """The start of the next segment's content and its marker, at or after `offset`.
+    """Return the start of the next segment's content and its marker, at or after `offset`.
 
     Bytes that belong to no segment are skipped.
     """
@@ -94,7 +94,7 @@ def _next_marker(data: bytes, offset: int, removed: Counter[str]) -> tuple[int, 
 
 
 def _clean_segment(marker: int, content: bytes, removed: Counter[str]) -> bytes:
-    """The segment without text; empty if the segment is removed."""
+    """Return the segment without text; empty if the segment is removed."""
     if marker in CODING_MARKERS:
         return _segment(marker, content)
     if marker == APP0 and content.startswith(JFIF) and len(content) >= JFIF_BYTES:
@@ -119,6 +119,6 @@ def _segment(marker: int, content: bytes) -> bytes:
 
 
 def _scan_end(data: bytes, offset: int) -> int:
-    """The end of the coded data of a scan."""
+    """Return the end of the coded data of a scan."""
     match = SCAN_END.search(data, offset)
     return match.start() if match else len(data)

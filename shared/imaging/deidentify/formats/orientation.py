@@ -9,7 +9,7 @@ SHORT = 3
 
 
 def orientation_exif(orientation: int) -> bytes:
-    """A TIFF header with one directory of one entry (EXIF 2.32, 4.5)."""
+    """Return a TIFF header with one directory of one entry (EXIF 2.32, 4.5)."""
     header = b"MM\x00*"
     directory_start = pack(">IH", 8, 1)
     values = (ORIENTATION_TAG, SHORT, 1, orientation, 0)

@@ -36,7 +36,7 @@ REGISTERED_CHUNKS = {
 
 
 def clean_png(data: bytes, orientation: int) -> CleanedFile:
-    """The same compressed pixels without other chunks.
+    """Return the same compressed pixels without other chunks.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def clean_png(data: bytes, orientation: int) -> CleanedFile:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Names and whole chunks. The last chunk may be cut short; the decoder refuses it."""
+    """Yield the names and whole chunks. The last chunk may be cut short; the decoder refuses it."""
     offset = len(SIGNATURE)
     while offset + 8 <= len(data):
         size, name = unpack_from(">I4s", data, offset)
@@ -69,7 +69,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _end(data: bytes) -> int:
-    """The end of the last chunk of the image."""
+    """Return the end of the last chunk of the image."""
     offset = len(SIGNATURE)
     for name, chunk in _chunks(data):
         offset += len(chunk)

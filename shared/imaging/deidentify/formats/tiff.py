@@ -119,7 +119,7 @@ class _Output:
 
 
 def clean_tiff(data: bytes) -> CleanedFile:
-    """Every page with its pixel tags, written one after the other.
+    """Return every page with its pixel tags, written one after the other.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def clean_tiff(data: bytes) -> CleanedFile:
 
 
 def _pages(data: bytes, order: str, removed: Counter[str]) -> Iterator[Page]:
-    """The pixel tags of each page. A chain of pages that returns to a page ends there."""
+    """Yield the pixel tags of each page. A chain of pages that returns to a page ends there."""
     visited: set[int] = set()
     (offset,) = unpack_from(f"{order}I", data, HEADER_LINK_OFFSET)
     while offset and offset not in visited and len(visited) < MAX_PAGES:
@@ -159,7 +159,7 @@ def _pages(data: bytes, order: str, removed: Counter[str]) -> Iterator[Page]:
 def _read_field(
     data: bytes, order: str, offset: int, removed: Counter[str]
 ) -> _Field | None:
-    """The field of a directory entry; None if it is not for the pixels."""
+    """Return the field of a directory entry, or None if it is not for the pixels."""
     tag, field_type, count = unpack_from(f"{order}HHI", data, offset)
     if tag not in PIXEL_TAGS or field_type not in FORMAT_BY_TYPE:
         is_known = tag in TiffTags.TAGS_V2

@@ -14,14 +14,14 @@ ATTRIBUTES = {
     HOSPITAL: "NOLOGIN",
     SERVICE: "LOGIN NOINHERIT",
 }
-BY_HAND = (
+ROLES_MISSING_TEXT = (
     "SERA may not make its roles. Have an administrator of the server run, once: "
     "CREATE ROLE sera_house; CREATE ROLE sera_hospital; "
     "CREATE ROLE sera_service LOGIN NOINHERIT; "
     "GRANT sera_house, sera_hospital TO sera_service; "
     "GRANT sera_house, sera_hospital TO the owner of these tables."
 )
-BYPASS = (
+BYPASS_TEXT = (
     "sera_house, sera_hospital or sera_service could bypass row-level security. They must not be "
     "superusers, nor have BYPASSRLS, nor own these tables."
 )
@@ -46,7 +46,7 @@ def _create(role: str, attributes: str) -> None:
             END IF;
         EXCEPTION
             WHEN duplicate_object OR unique_violation THEN NULL;
-            WHEN insufficient_privilege THEN RAISE EXCEPTION '{BY_HAND}';
+            WHEN insufficient_privilege THEN RAISE EXCEPTION '{ROLES_MISSING_TEXT}';
         END $$
         """
     )
@@ -59,7 +59,7 @@ def _grant(role: str, *, member: str, holder: str, privilege: str) -> None:
             IF NOT pg_has_role({holder}, '{role}', '{privilege}') THEN
                 GRANT {role} TO {member};
             END IF;
-        EXCEPTION WHEN insufficient_privilege THEN RAISE EXCEPTION '{BY_HAND}';
+        EXCEPTION WHEN insufficient_privilege THEN RAISE EXCEPTION '{ROLES_MISSING_TEXT}';
         END $$
         """
     )
@@ -73,7 +73,7 @@ def _refuse_bypass() -> None:
                 SELECT FROM pg_roles WHERE rolname IN ('{SYSTEM}', '{HOSPITAL}', '{SERVICE}')
                 AND (rolsuper OR rolbypassrls)
             ) THEN
-                RAISE EXCEPTION '{BYPASS}';
+                RAISE EXCEPTION '{BYPASS_TEXT}';
             END IF;
         END $$
         """

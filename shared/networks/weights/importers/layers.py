@@ -4,7 +4,7 @@ from torch import nn
 
 
 def weighted_layers(module: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
-    """Convolutions and fully connected layers by name, from input to output."""
+    """Return the convolutions and fully connected layers by name, from input to output."""
     return {
         name: layer
         for name, layer in module.named_modules()

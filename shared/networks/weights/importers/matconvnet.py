@@ -20,7 +20,7 @@ from shared.networks.weights.importers.matfile import read_mat
 
 
 def read_matconvnet(file: Path, module: nn.Module) -> dict[str, Tensor]:
-    """Filters and biases under the network's names.
+    """Return the filters and biases under the network's names.
 
     Raises `ValueError` if the file is damaged or belongs to another network.
     """
@@ -47,7 +47,7 @@ def read_matconvnet(file: Path, module: nn.Module) -> dict[str, Tensor]:
 
 
 def torch_filters(filters: NDArray[np.float32], is_flat: bool) -> Tensor:
-    """MatConvNet's filters in torch's order.
+    """Return MatConvNet's filters in torch's order.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def torch_filters(filters: NDArray[np.float32], is_flat: bool) -> Tensor:
 def _convolutions(
     file: Path,
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Filters and biases of each convolution. MATLAB omits last dimensions of 1."""
+    """Yield the filters and biases of each convolution. MATLAB omits last dimensions of 1."""
     variables = read_mat(file, ("net", "layers"))
     if not variables:
         raise ValueError("it has neither `layers` nor `net`")

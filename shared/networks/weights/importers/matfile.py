@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,11 +40,14 @@ NUMERIC = range(6, 16)
 
 Element = tuple[int, memoryview]
 """Kind and payload."""
+MatValue: TypeAlias = (
+    "NDArray[np.number] | str | list[MatValue] | list[dict[str, MatValue]] | None"
+)
 Elements = Iterator[Element]
 
 
 def read_mat(file: Path, names: Collection[str]) -> dict[str, Any]:
-    """The variables of these names.
+    """Return the variables of these names.
 
     A value is an array, a str, a list of values (cells) or a list of dicts (a struct array). Values
     of MATLAB's other classes (sparse, function handles, objects) are None.
@@ -62,7 +65,7 @@ def read_mat(file: Path, names: Collection[str]) -> dict[str, Any]:
 
 
 def _elements(buffer: memoryview) -> Elements:
-    """The elements of a buffer, one after the other.
+    """Return the elements of a buffer, one after the other.
 
     A payload of at most 4 bytes may be within the tag itself; the upper half of the tag's first
     word is then its size. All other elements except compressed ones are padded to 8 bytes.
@@ -94,7 +97,7 @@ def _next(elements: Elements) -> Element:
 
 
 def _uncompressed(payload: memoryview) -> memoryview:
-    """The matrix in a compressed element."""
+    """Return the matrix in a compressed element."""
     try:
         content = memoryview(zlib.decompress(payload))
         _, matrix = _next(_elements(content))
@@ -118,15 +121,15 @@ def _text(element: Element) -> str:
 
 
 def _name(matrix: memoryview) -> str:
-    """The variable's name, the third element after flags and shape."""
+    """Return the variable's name, the third element after flags and shape."""
     elements = _elements(matrix)
     _next(elements)
     _next(elements)
     return _text(_next(elements))
 
 
-def _value(matrix: memoryview) -> Any:
-    """The value of a variable, a cell or a field; an empty matrix has no elements."""
+def _value(matrix: memoryview) -> MatValue:
+    """Return the value of a variable, a cell or a field; an empty matrix has no elements."""
     if not matrix:
         return np.zeros((0, 0))
     elements = _elements(matrix)
@@ -141,12 +144,12 @@ def _value(matrix: memoryview) -> Any:
     return read(elements, tuple(shape.tolist()))
 
 
-def _cells(elements: Elements, shape: tuple[int, ...]) -> list[Any]:
+def _cells(elements: Elements, shape: tuple[int, ...]) -> list[MatValue]:
     return [_value(_next(elements)[1]) for _ in range(prod(shape))]
 
 
-def _structs(elements: Elements, shape: tuple[int, ...]) -> list[dict[str, Any]]:
-    """A struct array.
+def _structs(elements: Elements, shape: tuple[int, ...]) -> list[dict[str, MatValue]]:
+    """Return a struct array.
 
     It has the names of the fields, padded with zeros to one length, and then the fields of one
     struct after the other.
@@ -172,11 +175,11 @@ def _string(elements: Elements, shape: tuple[int, ...]) -> str:
 
 
 def _array(elements: Elements, shape: tuple[int, ...]) -> NDArray[np.number]:
-    """The real part. MATLAB stores columns first."""
+    """Return the real part. MATLAB stores columns first."""
     return _numbers(_next(elements)).reshape(shape, order="F")
 
 
-READERS: dict[int, Callable[[Elements, tuple[int, ...]], Any]] = {
+READERS: dict[int, Callable[[Elements, tuple[int, ...]], MatValue]] = {
     CELL: _cells,
     STRUCT: _structs,
     CHAR: _string,

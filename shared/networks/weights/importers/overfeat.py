@@ -20,7 +20,7 @@ FLOAT32 = np.dtype("<f4")
 
 
 def read_overfeat(file: Path, module: nn.Module) -> dict[str, Tensor]:
-    """Filters and biases under the network's names.
+    """Return the filters and biases under the network's names.
 
     Raises `ValueError` if the length is wrong or a number is not finite.
     """
@@ -42,7 +42,7 @@ def read_overfeat(file: Path, module: nn.Module) -> dict[str, Tensor]:
 
 
 def _shapes(module: nn.Module) -> dict[str, torch.Size]:
-    """The shape of each tensor in the file, in its order."""
+    """Return the shape of each tensor in the file, in its order."""
     shapes = {}
     for name, layer in weighted_layers(module).items():
         for kind in ("weight", "bias"):

@@ -21,7 +21,7 @@ _DAMAGED_FILE_ERRORS = (
 
 
 def read_pth(file: Path, module: nn.Module) -> Mapping[str, Tensor]:
-    """torch.save's format, tensors only."""
+    """Read the format of `torch.save`, tensors only."""
     try:
         tensors = torch.load(file, map_location="cpu", weights_only=True)
     except _DAMAGED_FILE_ERRORS as problem:
@@ -34,7 +34,7 @@ def read_pth(file: Path, module: nn.Module) -> Mapping[str, Tensor]:
 
 
 def read_safetensors(file: Path, module: nn.Module) -> Mapping[str, Tensor]:
-    """The format of timm's files."""
+    """Read the format of timm's files."""
     try:
         return load_file(file)
     except SafetensorError as problem:

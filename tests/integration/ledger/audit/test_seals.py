@@ -52,7 +52,7 @@ def test_only_chains_that_have_grown_are_sealed_again(ledger, north, seal):
         (str(north), 2, 2),
     ]
     assert check(ledger).is_intact
-    assert check(ledger).sealed == {SYSTEM_CHAIN: 1, str(north): 2}
+    assert check(ledger).sealed_numbers == {SYSTEM_CHAIN: 1, str(north): 2}
 
 
 def test_a_hospital_is_given_the_seals_of_its_own_chain(ledger, north, seal):

@@ -57,7 +57,7 @@ def test_every_chain_is_read_to_its_end_and_each_stretch_can_be_the_beginning(
     read = list(prover(ledger, key).stretches())
     assert [stretch.findings for stretch, _ in read] == [()] * len(read)
     ends = {
-        stretch.chain: (stretch.number, stretch.sealed)
+        stretch.chain: (stretch.last_number, stretch.sealed_number)
         for stretch, _ in read
         if stretch.is_last
     }
@@ -111,4 +111,4 @@ def test_many_seals_are_read_in_stretches_too(ledger, north, key, monkeypatch):
     monkeypatch.setattr(verification, "PAGE_SEALS", 2)
     read = [stretch for stretch, _ in prover(ledger, key, north).stretches()]
     assert [stretch.findings for stretch in read] == [()] * len(read)
-    assert (read[-1].number, read[-1].sealed, read[-1].is_last) == (16, 15, True)
+    assert (read[-1].last_number, read[-1].sealed_number, read[-1].is_last) == (16, 15, True)

@@ -7,7 +7,7 @@ from sqlalchemy.exc import InternalError
 from shared.domain.audit.events import Event
 from shared.domain.training.states import Split
 from shared.ledger.datasets.freeze_checks import (
-    GroupInBothParts,
+    GroupInTrainAndTest,
     LockedTestImage,
     LockedTestPatient,
 )
@@ -110,7 +110,7 @@ def test_a_patient_in_both_parts_is_named_and_not_frozen(system, dataset):
         for number, part in ((1, TEST), (2, TRAIN))
     ]
     system.drafts.add(dataset, [*images, image(3, TEST, patient="p", site="south")])
-    with pytest.raises(GroupInBothParts, match=r"1, patient north/p"):
+    with pytest.raises(GroupInTrainAndTest, match=r"1, patient north/p"):
         system.versions.freeze(dataset)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from shared.domain.erasure import ErasureReason
 from shared.domain.jobs import Priority
 from shared.domain.results.prediction import Verdict
-from shared.ledger.idempotency.receipts import Answer
+from shared.ledger.idempotency.receipts import StoredResponse
 from shared.ledger.monitoring.observations import Observation
 from tests.support import builders
 from tests.support.builders import CASE
@@ -49,7 +49,7 @@ def create_case(ledger, hospital):
             accepted = Accepted(case_id, session.jobs.create(case_id, Priority.ROUTINE))
             if key:
                 assert session.receipts.reserve(key, "f" * 64)
-                session.receipts.store(key, Answer(202, {}, b"{}", case_id))
+                session.receipts.store(key, StoredResponse(202, {}, b"{}", case_id))
             return accepted
 
     return make

@@ -10,7 +10,7 @@ from shared.domain.outcomes import OutcomeSource
 from shared.domain.training.states import Split
 from shared.ledger.cases.outcomes import NewOutcome
 from shared.ledger.datasets.labelled_image import LabelledImage
-from shared.ledger.datasets.versions import VersionHoldsErased, check_usable
+from shared.ledger.datasets.versions import VersionHasErasedImages, check_usable
 from tests.integration.ledger.erasures.conftest import FULL_CASE, PNG, waits_for_a_lock
 from tests.support.builders import CASE
 
@@ -53,7 +53,7 @@ def test_an_erased_image_leaves_the_draft_and_later_versions_and_shuts_the_froze
         assert system.consents.datasets_with_erased_cases() == []
         erased = system.versions.erased_images(version.id)
         assert erased == {CASE.image_sha256}
-        with pytest.raises(VersionHoldsErased, match="1 images of this version"):
+        with pytest.raises(VersionHasErasedImages, match="1 images of this version"):
             check_usable(erased)
         assert system.versions.find(dataset, 1).images == 3
         row = next(

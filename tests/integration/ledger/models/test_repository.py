@@ -16,7 +16,7 @@ from shared.domain.models import (
 )
 from shared.ledger.models.repository import (
     AlreadyLive,
-    NothingToRollBackTo,
+    NoEarlierModel,
     PromotionNeedsReason,
 )
 
@@ -192,7 +192,7 @@ def test_rollbacks_go_back_one_after_another_and_end_at_the_first_model(
     for digest in (A, B, C):
         promote(digest, REASON)
     assert (rollback(), rollback()) == (B, A)
-    with pytest.raises(NothingToRollBackTo):
+    with pytest.raises(NoEarlierModel):
         rollback()
     assert live(ledger) == A
 
@@ -206,7 +206,7 @@ def test_after_a_rollback_the_model_that_failed_is_not_gone_back_to(promote, rol
 
 
 def test_without_any_promotion_there_is_nothing_to_roll_back_to(rollback):
-    with pytest.raises(NothingToRollBackTo) as refused:
+    with pytest.raises(NoEarlierModel) as refused:
         rollback()
     assert (refused.value.status, refused.value.code) == (
         409,

@@ -24,7 +24,7 @@ class Gateway:
     def __init__(self, *answers):
         self.answers = list(answers)
 
-    def get(self, _path):
+    def get_list(self, _path):
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 

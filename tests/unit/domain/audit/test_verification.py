@@ -99,8 +99,8 @@ SEALS = chain_seals(LINKS[:12], 4, 10)
 def test_intact_chains_have_no_finding_and_name_their_last_sealed_event():
     findings = verify(LINKS, SEALS, has_valid_signature)
     assert findings.is_intact
-    assert findings.events == {"north": 12, SYSTEM_CHAIN: 12}
-    assert findings.sealed == {"north": 10, SYSTEM_CHAIN: 0}
+    assert findings.event_counts == {"north": 12, SYSTEM_CHAIN: 12}
+    assert findings.sealed_numbers == {"north": 10, SYSTEM_CHAIN: 0}
     assert findings.keys == (KEY,)
 
 
@@ -233,7 +233,7 @@ def test_a_changed_seal_is_named_and_vouches_for_nothing(index, name):
         if finding.fault is Fault.SEAL_BROKEN
     ]
     assert any(f"seal {index + 1} " in sentence for sentence in sentences)
-    assert findings.sealed["north"] == (10 if index == 0 else 4)
+    assert findings.sealed_numbers["north"] == (10 if index == 0 else 4)
 
 
 def test_a_removed_seal_is_found_by_the_next():

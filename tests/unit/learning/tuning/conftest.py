@@ -17,7 +17,7 @@ COUNT = 32
 
 @pytest.fixture(scope="session")
 def backbone(samples) -> Backbone:
-    """`sera_tiny` with random weights from a fixed seed, and batch norm statistics of the samples."""
+    """`sera_tiny` with random weights from a fixed seed; batch norm has the samples' statistics."""
     definition = get_network("sera_tiny")
     norm = definition.card.normalisation
     side = definition.card.input_px

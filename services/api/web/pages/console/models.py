@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from services.api.locales import message_text
 from services.api.models import service
-from services.api.models.schemas import GateView, ModelView
+from services.api.models.schemas import GateView, ModelView, ShadowReport
 from services.api.web.actors import actor_names
 from services.api.web.console import render_console
 from services.api.web.page import (
@@ -120,7 +120,7 @@ def _model_name(session: SystemSession, digest: str | None) -> str | None:
     return f"{model.name}/{model.version}"
 
 
-def _shadow(session: SystemSession, model: ModelView) -> Any:
+def _shadow(session: SystemSession, model: ModelView) -> ShadowReport | None:
     try:
         return service.shadow_report(session, model.digest)
     except ShadowAbsent:
