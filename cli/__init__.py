@@ -1,0 +1,1 @@
+"""The `sera` command and its subcommands."""

@@ -1,3 +1,5 @@
+"""Runs the `sera` command: `python -m cli`."""
+
 from cli.app import main
 
 main()

@@ -45,22 +45,17 @@ FilePart: TypeAlias = tuple[str, bytes] | tuple[str, bytes, str]
 """Name, content and perhaps media type of an uploaded file."""
 
 
-class RequestBody(TypedDict, total=False):
-    """A request's body as httpx2 takes it: `json`, or `data` and `files`."""
+class RequestParts(TypedDict, total=False):
+    """The query of a request, and its body: `json`, or `data` and `files`."""
 
+    params: Mapping[str, QueryValue]
     json: object
     data: Mapping[str, object]
     files: Mapping[str, FilePart] | Sequence[tuple[str, FilePart]]
 
 
-class RequestParts(RequestBody, total=False):
-    """A request's body and query."""
-
-    params: Mapping[str, QueryValue]
-
-
 class RequestWithHeaders(RequestParts, total=False):
-    """A request's body, query and headers."""
+    """A request's query, body and headers."""
 
     headers: Mapping[str, str]
 
@@ -141,15 +136,21 @@ class ApiClient:
         self._request_with_restarts("GET", path)
         return self._etag
 
-    def post(self, path: str, *, etag: str | None = None, **body: Unpack[RequestBody]) -> JsonObject:
-        """Send `body` as httpx2 takes it: `json=`, or `data=` and `files=`."""
-        return self._write("POST", path, etag, **body)
+    def post(
+        self, path: str, *, etag: str | None = None, **parts: Unpack[RequestParts]
+    ) -> JsonObject:
+        """Send a body as httpx2 takes it: `json=`, or `data=` and `files=`."""
+        return self._write("POST", path, etag, **parts)
 
-    def put(self, path: str, *, etag: str | None = None, **body: Unpack[RequestBody]) -> JsonObject:
-        return self._write("PUT", path, etag, **body)
+    def put(
+        self, path: str, *, etag: str | None = None, **parts: Unpack[RequestParts]
+    ) -> JsonObject:
+        return self._write("PUT", path, etag, **parts)
 
-    def patch(self, path: str, *, etag: str | None = None, **body: Unpack[RequestBody]) -> JsonObject:
-        return self._write("PATCH", path, etag, **body)
+    def patch(
+        self, path: str, *, etag: str | None = None, **parts: Unpack[RequestParts]
+    ) -> JsonObject:
+        return self._write("PATCH", path, etag, **parts)
 
     def delete(
         self, path: str, *, etag: str | None = None, **parameters: QueryValue
@@ -210,7 +211,9 @@ class ApiClient:
                 return response
             time.sleep(int(retry_after))
 
-    def _send(self, method: str, path: str, **request: Unpack[RequestWithHeaders]) -> httpx2.Response:
+    def _send(
+        self, method: str, path: str, **request: Unpack[RequestWithHeaders]
+    ) -> httpx2.Response:
         try:
             return self._http.request(method, path, **request)
         except httpx2.TransportError as error:
@@ -263,7 +266,7 @@ def address(settings: Settings) -> str:
 
 
 def local_key(settings: Settings, role: Role) -> str:
-    """This machine's own key in $SERA_HOME/keys; created when it is first needed."""
+    """The key of this machine in $SERA_HOME/keys; created when it is first needed."""
     path = settings.home / "keys" / role
     if path.exists():
         return path.read_text().strip()

@@ -1,0 +1,1 @@
+"""Runs SERA: on this machine, with Docker, or on Kubernetes; and its monitoring."""

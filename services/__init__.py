@@ -1,0 +1,1 @@
+"""The processes of SERA: gateway, workers, trainers and the scheduler of regular tasks."""

@@ -1,0 +1,1 @@
+"""What all processes of SERA share: domain, imaging, learning, ledger and engines."""

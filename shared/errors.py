@@ -5,7 +5,7 @@ formatted with the facts given at the raise and is registered under its code. No
 anything about a patient.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from shared.domain.messages import Message, format_text
 from shared.domain.texts import add_text

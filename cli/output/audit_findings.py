@@ -74,8 +74,8 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
     return {
         "fault": finding.fault,
         "chain": finding.chain,
-        "first": finding.first,
-        "last": finding.last,
+        "first": finding.first_number,
+        "last": finding.last_number,
         "sentence": finding.sentence,
         "facts": finding.facts,
     }

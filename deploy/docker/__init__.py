@@ -1,0 +1,1 @@
+"""The Docker stack: images, services, and the secrets that they share."""

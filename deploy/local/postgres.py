@@ -83,7 +83,7 @@ class Postgres:
 
     @cached_property
     def identity(self) -> tuple[str, ...]:
-        """setpriv options to become the server's user; empty if this process is that user."""
+        """Options of `setpriv` to become the server's user; empty if this process is that user."""
         if os.geteuid() == self.uid != 0:
             return ()
         if os.geteuid() != 0:

@@ -138,7 +138,7 @@ def hospital_id_of(caller: Caller) -> UUID:
 def system_session(
     transaction: TransactionDep, idempotent: IdempotentRequestDep, caller: CallerDep
 ) -> SystemSession:
-    """The request's transaction over every hospital. Raises Answered for a repeat."""
+    """The request's transaction over every hospital. Raises AlreadyAnswered for a repeat."""
     if idempotent is not None:
         idempotent.reserve()
     return SystemSession(transaction, caller.actor)
@@ -147,7 +147,7 @@ def system_session(
 def hospital_session(
     transaction: TransactionDep, idempotent: IdempotentRequestDep, caller: CallerDep
 ) -> HospitalSession:
-    """The request's transaction within the caller's hospital. Raises Answered for a repeat.
+    """The request's transaction within the caller's hospital. Raises AlreadyAnswered for a repeat.
 
     A route lists it after the parameter that checks the caller's role: that check refuses a caller
     that belongs to no hospital.
@@ -173,7 +173,7 @@ def caller_session(
 ) -> CallerSession:
     """The request's transaction over the data that the caller may see.
 
-    Raises Answered for a repeat.
+    Raises AlreadyAnswered for a repeat.
     """
     if idempotent is not None:
         idempotent.reserve()

@@ -133,7 +133,9 @@ def install(app: FastAPI) -> None:
         summary = validation_summary(error.errors())
         english = f"The request cannot be used: {summary}. Correct and resend."
         detail = locales.sentence("invalid-request", {"fields": summary}, english)
-        return problem_response(422, "invalid-request", detail, extensions={"errors": fields})
+        return problem_response(
+            422, "invalid-request", detail, extensions={"errors": fields}
+        )
 
     @app.exception_handler(OSError)
     def disk_error(request: Request, error: OSError) -> JSONResponse:

@@ -1,5 +1,6 @@
 """Types for text that clients send: no control characters, which PostgreSQL or a terminal may not
-take."""
+take.
+"""
 
 import unicodedata
 from typing import Annotated

@@ -56,7 +56,7 @@ def create_backup(
     with_keys: bool = False,
     report_progress: ProgressCallback = ignore_progress,
 ) -> CreatedBackup:
-    """Raises SchemaBehind, CodeBehind, SchemaUnreleased, PlaceOpen, PlaceBusy, PlaceUnwritable,
+    """Raises SchemaOutdated, CodeOutdated, SchemaUnreleased, BackupFolderExposed, BackupFolderBusy, BackupFolderUnwritable,
     StorageFull, Unavailable.
     """
     with backups.locked(), backups.draft() as draft:

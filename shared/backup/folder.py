@@ -86,7 +86,7 @@ class BackupFolder:
         )
 
     def backup_folder(self, name: str | None = None) -> Path:
-        """The folder of the backup with this name, or of the newest one. Raises NoBackup."""
+        """The folder of the backup with this name, or of the newest one. Raises BackupNotFound."""
         names = self.backup_names()
         if not names or (name and name not in names):
             raise BackupNotFound(name=name or "", place=self.root)
@@ -97,7 +97,7 @@ class BackupFolder:
         """Lock the folder against a second writer, and create it if need be.
 
         New files are readable for their owner only. Leftovers of broken backups are removed.
-        Raises PlaceOpen, PlaceBusy, PlaceUnwritable.
+        Raises BackupFolderExposed, BackupFolderBusy, BackupFolderUnwritable.
         """
         previous_umask = os.umask(0o077)
         try:

@@ -74,8 +74,8 @@ def restore(
     withdrawn: Iterable[Withdrawals] = (),
     report_progress: ProgressCallback = ignore_progress,
 ) -> RestoreResult:
-    """Raises NoBackup, BackupUnreadable, BackupDamaged, NoteUnreadable, DatabaseNotEmpty,
-    CodeBehind, SchemaUnreleased, Unavailable.
+    """Raises BackupNotFound, BackupUnreadable, BackupDamaged, NoteUnreadable, DatabaseNotEmpty,
+    CodeOutdated, SchemaUnreleased, Unavailable.
     """
     folder = backups.backup_folder(name)
     manifest = Manifest.read(folder)

@@ -32,7 +32,7 @@ def verify_backup(
     name: str | None = None,
     report_progress: ProgressCallback = ignore_progress,
 ) -> VerificationResult:
-    """Raises NoBackup, BackupUnreadable."""
+    """Raises BackupNotFound, BackupUnreadable."""
     folder = backups.backup_folder(name)
     manifest = Manifest.read(folder)
     bad_files = damaged_files(folder, manifest)

@@ -32,7 +32,10 @@ class Bundle:
         return self.manifest.prevalence
 
     def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
-        """Return one prediction for each nodule. Raises the error of the first unreadable nodule."""
+        """Return one prediction for each nodule.
+
+        Raises the error of the first unreadable nodule.
+        """
         return self.model.predict(nodules)
 
     def predict_each(

@@ -59,7 +59,7 @@ def evidence_entry(evidence: Evidence) -> EvidenceEntry:
 
 
 def unpack(entry: EvidenceEntry, arrays: Arrays) -> Evidence:
-    """Return the evidence from its manifest entry and its arrays. Raises `BundleUnreadable`."""
+    """Unpack the evidence from its manifest entry and its arrays. Raises `BundleUnreadable`."""
     missing = set(ARRAY_NAMES) - set(arrays)
     if missing:
         raise BundleUnreadable(

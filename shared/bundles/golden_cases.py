@@ -21,7 +21,7 @@ The deviation of a wrong file is larger.
 
 
 def draw_cases(margin: float) -> list[Nodule]:
-    """Return the nodules of both classes. They are small, so that a bundle stays small."""
+    """Draw the nodules of both classes. They are small, so that a bundle stays small."""
     nodules = []
     for seed in SEEDS:
         phantom = draw(seed, malignant=bool(seed % 2), size_px=SIZE_PX)
@@ -30,7 +30,7 @@ def draw_cases(margin: float) -> list[Nodule]:
 
 
 def pack(nodules: Sequence[Nodule]) -> bytes:
-    """Return the pixels and masks as a file.
+    """Pack the pixels and masks as a file.
 
     They are stored, so that a later change of the phantoms does not invalidate a bundle.
     """
@@ -42,7 +42,7 @@ def pack(nodules: Sequence[Nodule]) -> bytes:
 
 
 def unpack(arrays: Mapping[str, NDArray[np.uint8]]) -> list[Nodule]:
-    """Return the nodules from the file's arrays."""
+    """Unpack the nodules from the file's arrays."""
     return [
         Nodule(
             arrays[f"{index}.pixels"],

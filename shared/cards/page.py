@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATES = Path(__file__).parent / "templates"
-SHOWN_TARGETS = (0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
-SHOWN_ALPHAS = (0.01, 0.05, 0.1, 0.2, 0.3)
+PAGE_TARGETS = (0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
+PAGE_ALPHAS = (0.01, 0.05, 0.1, 0.2, 0.3)
 """The JSON has every value; a page shows enough of them for a choice."""
 
 
@@ -28,8 +28,8 @@ def render(card: Mapping[str, Any]) -> str:
     return templates.get_template("card.html").render(
         card=card,
         css=(TEMPLATES / "card.css").read_text(encoding="utf-8"),
-        points=_rows_to_show(card["operating_points"], "target", SHOWN_TARGETS),
-        sets=_rows_to_show(card["conformal"], "alpha", SHOWN_ALPHAS),
+        points=_rows_to_show(card["operating_points"], "target", PAGE_TARGETS),
+        sets=_rows_to_show(card["conformal"], "alpha", PAGE_ALPHAS),
     )
 
 

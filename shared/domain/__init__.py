@@ -1,0 +1,1 @@
+"""The terms of SERA, as plain types without any framework."""

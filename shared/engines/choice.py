@@ -7,6 +7,6 @@ from shared.engines.port import Engine
 def open_engine() -> Engine:
     """Return the best engine for this machine.
 
-    It is cheap to open, so a caller without an engine may open its own.
+    Opening an engine is cheap, so every caller may open one.
     """
     return EagerEngine()

@@ -49,7 +49,7 @@ class Engine(Protocol):
 
     @property
     def device(self) -> str:
-        """The device's name for people: the GPU's model, or the CPU with its number of threads."""
+        """The device's display name: the GPU's model, or the CPU with its number of threads."""
         ...
 
     @property
@@ -64,8 +64,8 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        network : in eval mode; an engine may move it to its device, and changes nothing else of it
-        batch_size : maximum of images in one pass, `run` splits larger inputs; None lets the engine
-            choose
+        network : in eval mode; the engine may move it to its device, and changes nothing else
+        batch_size : maximum number of images in one pass; `run` splits larger inputs. If it is
+            None, the engine chooses
         """
         ...

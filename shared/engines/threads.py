@@ -4,7 +4,7 @@ import torch
 
 
 def fix_thread_count() -> None:
-    """Fix the calling thread's number at that of the process.
+    """Fix the calling thread's number of cores at the number of the process.
 
     It must be called before another thread limits its own.
     """
@@ -12,5 +12,5 @@ def fix_thread_count() -> None:
 
 
 def limit_threads(count: int) -> None:
-    """Let the calling thread's passes use `count` cores."""
+    """Limit the passes of the calling thread to `count` cores."""
     torch.set_num_threads(count)

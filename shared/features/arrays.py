@@ -9,8 +9,7 @@ Array = NDArray[np.float64]
 def sum_over(values: Array, axis: int | tuple[int, ...] = -1) -> Array:
     """Sum `values` over `axis`.
 
-    numpy's type of `ndarray.sum` does not say that the result is an array. The annotation here
-    does.
+    numpy's type of `ndarray.sum` does not state that the result is an array. This function does.
     """
     sums: Array = values.sum(axis)
     return sums

@@ -75,7 +75,7 @@ def cooccurrence(
     -------
     Cooccurrence
         one row for each of `DIRECTIONS`. If a region is too thin for any pair in a direction, each
-        pixel is paired with itself. That is the limit of a region without texture.
+        pixel is paired with itself. This is the limit for a region without texture.
     """
     pairs_by_direction = [
         _pixel_pairs(levels_image, dy=dy * distance, dx=dx * distance)
@@ -234,7 +234,8 @@ class Glcm:
         return sum_over(deviations**order * self.sum_probabilities)
 
     def _summed_by(self, index: NDArray[np.int64], size: int) -> Array:
-        """Return the sums (M, size) of the cells' probabilities by their `index` (K,) in 0..size-1."""
+        """Return the sums (M, size) of the cells' probabilities by their `index` (K,) in 0..size-1.
+        """
         return np.stack([np.bincount(index, matrix, size) for matrix in self.p])
 
 

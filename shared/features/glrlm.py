@@ -57,7 +57,7 @@ def _diagonals(image: LevelsImage) -> LevelsImage:
 
 
 def _find_runs(lines: LevelsImage) -> tuple[LevelsImage, NDArray[np.int64]]:
-    """Return the level and length of each run along the rows of `lines`."""
+    """Find the level and length of each run along the rows of `lines`."""
     rows, length = lines.shape
     separated = np.zeros((rows, length + 1), lines.dtype)
     separated[:, :length] = lines
@@ -96,8 +96,8 @@ class Glrlm:
         """Return the matrices of an image (H, W) of grey levels, 0 outside the region.
 
         There is one matrix for each direction, and the last is their sum. Levels that do not occur
-        add nothing to any feature. They are left out, so that 65535 possible levels cost no more
-        than the levels in the image.
+        add nothing to any feature. They are left out, so that only the levels in the image take
+        time, and not all 65535 possible levels.
         """
         levels = np.flatnonzero(np.bincount(image.ravel()))
         levels = levels[levels > 0]

@@ -1,7 +1,7 @@
 """Features of the nodule's shape in the image plane, in pixels.
 
 The SERA deck gives formulas for circularity and sphericity and only names the other features. For
-these the common definition stands beside the feature.
+these features the common definition is stated beside the code.
 """
 
 import cv2
@@ -22,7 +22,8 @@ STEP[[3, 5, 10, 12]] = EDGE
 STEP[[6, 9]] = SADDLE
 """Length of the outline inside a 2 x 2 neighbourhood, in pixels.
 
-The index tells the pixels that are set: bits 1 and 2 are the upper ones, 4 and 8 the lower ones.
+The index encodes the pixels that are set: bits 1 and 2 are the upper pixels, 4 and 8 the lower
+pixels.
 """
 
 

@@ -1,9 +1,9 @@
 """Features that compare the nodule with the tissue around it: contrast, and grey along the outline.
 
-Readers judge echogenicity against the tissue beside the nodule, and margins by how sharply they
-separate the two (the lexicon of ACR TI-RADS, Grant et al., JACR 12:1272, 2015). These features
-measure both. The definitions are SERA's own. The ring around the nodule is `RING_SHARE` of the
-longer side of the nodule's bounding box wide.
+Radiologists judge echogenicity against the tissue beside the nodule, and margins by how sharply
+they separate the two (the lexicon of ACR TI-RADS, Grant et al., JACR 12:1272, 2015). These features
+measure both. The definitions are SERA's own. The width of the ring around the nodule is
+`RING_SHARE` of the longer side of the nodule's bounding box.
 """
 
 from dataclasses import dataclass
@@ -94,7 +94,8 @@ def contrast_features(region: Region) -> dict[str, float]:
 
 
 def outline_features(region: Region) -> dict[str, float]:
-    """Return the change of grey per pixel across the outline; positive if the outside is brighter."""
+    """Return the change of grey per pixel across the outline; positive if the outside is brighter.
+    """
     scene = Scene.from_region(region)
     steps = _outward_steps(scene)
     low, high = np.percentile(steps, [10, 90])

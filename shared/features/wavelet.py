@@ -9,7 +9,7 @@ from shared.features.region import Region, discretise
 from shared.features.statistics import Distribution, intensity_statistics
 
 WAVELET = "haar"
-"""The SERA deck names no wavelet.
+"""The SERA deck does not name a wavelet.
 
 A Haar coefficient depends on 2 x 2 pixels only, so that the coefficients stay inside the outline.
 """
@@ -19,7 +19,7 @@ BANDS = ("ll", "lh", "hl", "hh")
 Thus lh holds horizontal edges and hl vertical ones.
 """
 UNSTABLE_RATIOS = ("cov", "qcod")
-"""Ratios to a mean or median that is zero but for noise in the three detail bands."""
+"""Ratios to a mean or median, which is zero except for noise in the three detail bands."""
 
 
 def bands(region: Region) -> dict[str, Region]:
@@ -42,7 +42,8 @@ def bands(region: Region) -> dict[str, Region]:
 def wavelet_features(
     region: Region, levels: int, distance: int = 1
 ) -> dict[str, float]:
-    """Return the statistics and GLCM features of each band, named `BAND_stat_...` and `BAND_glcm_...`.
+    """Return the statistics and GLCM features of each band, named `BAND_stat_...` and
+    `BAND_glcm_...`.
 
     Parameters
     ----------

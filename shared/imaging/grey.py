@@ -9,9 +9,9 @@ from shared.domain.results.findings import Finding
 COLOURED_CHROMA = 48
 """A pixel is coloured if its strongest and weakest channel differ by more than this, of 255."""
 COLOURED_FRACTION = 0.01
-"""Share of coloured pixels above which the reader gets a finding.
+"""Share of coloured pixels above which the user gets a finding.
 
-Text, rulers and the manufacturer's logo stay below it.
+Text, rulers and the manufacturer's logo cover less.
 """
 
 COLOUR_OVERLAY = Finding(

@@ -61,9 +61,10 @@ class Header:
     """Manufacturer and model of the scanner, if the file names them."""
 
     def frame_index(self, frame: int | None) -> int:
-        """Return the index from 0 of a frame that is counted from 1; by default of the middle frame.
+        """Return the index from 0 of a frame that is counted from 1; by default of the middle
+        frame.
 
-        Of a TIFF with several pages only the first page is read.
+        Only the first page of a TIFF with several pages is read.
 
         Raises
         ------

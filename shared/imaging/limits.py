@@ -19,7 +19,7 @@ class Limits:
     """Maximum size of an inflated DICOM data set, and of all frames that are decoded together."""
 
     def too_large(self) -> ImageTooLarge:
-        """Return the error for the caller to raise."""
+        """Build the error for the caller to raise."""
         return ImageTooLarge(max_pixels=self.max_pixels, max_side_px=self.max_side_px)
 
     def check(self, width: int, height: int) -> None:

@@ -11,17 +11,20 @@ Grey = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 MIN_NODULE_PX = 32 * 32
-"""Pixels of a nodule.
+"""Minimum number of pixels of a nodule.
 
-The networks' input has 128 to 299 pixels a side. Below this number each pixel of the nodule is
+The networks' input has 128 to 299 pixels a side. With fewer pixels, each pixel of the nodule is
 spread over 16 pixels or more of the input.
 """
 WHITE = 250
 MAX_WHITE_SHARE = 0.10
-"""Grey level, and share of the nodule. 851 real images had 4.7 % at most."""
+"""Grey level of white, and the maximum share of white in the nodule.
+
+851 real images had 4.7 % at most.
+"""
 BLACK = 1
 MAX_BLACK_SHARE = 0.60
-"""Grey level, and share of the nodule.
+"""Grey level of black, and the maximum share of black in the nodule.
 
 Fluid is dark but carries noise. 851 real images had 43 % at most, including the frame of a screen.
 """
@@ -29,14 +32,14 @@ SPECKLE_RANGE = (8, 247)
 MIN_SPECKLE_RANGE_SHARE = 0.05
 """Grey levels between black and white, in which speckle is visible.
 
-If less of the nodule is in this range, as in a cyst, its speckle is not judged.
+If a smaller share of the nodule is in this range, as in a cyst, its speckle is not judged.
 """
 WINDOW_PX = 5
 MIN_SPECKLE = 2.5
 """Median standard deviation in grey levels within windows.
 
-Of 851 real images one had less (1.9, mostly text), the next one 3.2. The same image smoothed by 4
-pixels had 2.2, a grey ramp 1.4, and a drawing 0.
+Of 851 real images one had less (1.9, mostly text), and the second lowest had 3.2. The same image
+smoothed by 4 pixels had 2.2, a grey ramp 1.4, and a drawing 0.
 """
 MAX_FLAT_SHARE = 0.30
 """Share of the pixels in `SPECKLE_RANGE` that equal all their neighbours.
@@ -63,7 +66,7 @@ NO_SPECKLE = Finding(
 
 
 def quality_findings(pixels: Grey, mask: Mask) -> tuple[Finding, ...]:
-    """Return the findings that a reader should know about the crop.
+    """Return the findings about the crop that the user should know.
 
     Parameters
     ----------

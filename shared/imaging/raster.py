@@ -60,7 +60,7 @@ def read_image(
 
 
 def read_orientation(data: bytes, image_format: ImageFormat) -> int:
-    """Return the EXIF orientation of the picture, 1 to 8."""
+    """Read the EXIF orientation of the picture, 1 to 8."""
     return _orientation(_open(BytesIO(data), image_format))
 
 
@@ -79,8 +79,8 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
 def _has_more_pages(image: Image.Image) -> bool:
     """Return whether a TIFF has a second page.
 
-    The pages are not counted, because that would walk the whole chain of pages. A query for the
-    second page does not.
+    The pages are not counted, because counting would follow the whole chain of pages. A query for
+    the second page does not.
     """
     return image.format == "TIFF" and bool(getattr(image, "is_animated", False))
 

@@ -95,7 +95,10 @@ class FittedModel:
     evidence: Evidence | None = None
 
     def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
-        """Return one prediction for each nodule. Raises the error of the first unreadable nodule."""
+        """Return one prediction for each nodule.
+
+        Raises the error of the first unreadable nodule.
+        """
         predictions = []
         for outcome in self.predict_each(nodules):
             if isinstance(outcome, SeraError):

@@ -67,7 +67,9 @@ class Novelty:
         )
 
     def score(self, features: Table) -> Scores:
-        """Return the novelty (N,) of features (N, D); higher means farther from the training images."""
+        """Return the novelty (N,) of features (N, D); higher means farther from the training
+        images.
+        """
         scores, _ = self.score_and_embed(features)
         return scores
 

@@ -36,7 +36,9 @@ def pack_doubles(value: SQLColumnExpression[Any]) -> ColumnElement[Any]:
     return func.string_agg(func.float8send(func.coalesce(value, NAN)), NO_SEPARATOR)
 
 
-def pack_bucket_numbers(value: SQLColumnExpression[Any], edges: Sequence[float]) -> ColumnElement[Any]:
+def pack_bucket_numbers(
+    value: SQLColumnExpression[Any], edges: Sequence[float]
+) -> ColumnElement[Any]:
     """An SQL aggregate of each value's bucket: 0 below the first edge, up to len(edges)."""
     edge_values = np.asarray(edges, dtype=float).tolist()
     edge_array = bindparam(None, edge_values, ARRAY(Double))

@@ -36,7 +36,7 @@ licence is the weights', not SERA's.
 
 
 def render_catalogue(cards: Iterable[NetworkCard]) -> str:
-    """Return the page in Markdown."""
+    """Render the page in Markdown."""
     cards = list(cards)
     networks = _table(
         ("name", "input", "embedding", "stages with taps", "source"),

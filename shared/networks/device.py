@@ -4,7 +4,7 @@ import torch
 
 
 def compute_device() -> torch.device:
-    """Return the first CUDA device that this process can see, else the CPU.
+    """Compute the first CUDA device that this process can see, else the CPU.
 
     CUDA_VISIBLE_DEVICES gives each worker a device of its own.
     """

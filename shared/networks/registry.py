@@ -17,7 +17,7 @@ class Network(Protocol):
 
     @staticmethod
     def build() -> nn.Module:
-        """Return the complete network with random weights, under the names of its weight file."""
+        """Build the complete network with random weights, under the names of its weight file."""
         ...
 
     @staticmethod
@@ -47,7 +47,7 @@ def get_network(name: str) -> type[Network]:
 
 
 def build_without_weights(definition: type[Network]) -> nn.Module:
-    """Return the complete network without weights, on torch's meta device.
+    """Build the complete network without weights, on torch's meta device.
 
     It is for callers that load all weights afterwards, with `load_weights` or with
     `load_state_dict(tensors, assign=True)`. Drawing VGG19's 144 million random numbers only to
@@ -58,5 +58,5 @@ def build_without_weights(definition: type[Network]) -> nn.Module:
 
 
 def list_networks() -> tuple[NetworkCard, ...]:
-    """Return the cards of all networks, by name."""
+    """List the cards of all networks, by name."""
     return tuple(_NETWORKS[name].card for name in sorted(_NETWORKS))

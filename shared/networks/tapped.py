@@ -52,7 +52,10 @@ class TapNetwork(nn.Module):
 
     @classmethod
     def pretrained(cls, name: str, taps: Sequence[str], finder: WeightsFinder) -> Self:
-        """Return a network with pre-trained weights. Raises `WeightsMissing`, `WeightsUnreadable`."""
+        """Return a network with pre-trained weights.
+
+        Raises `WeightsMissing`, `WeightsUnreadable`.
+        """
         definition = get_network(name)
         return cls(definition.card, pretrained_stages(name, finder), taps)
 

@@ -12,7 +12,7 @@ from shared.objects.errors import ObjectMissing, translate_os_errors
 from shared.objects.keys import check_key, check_prefix, is_key
 from shared.objects.streams import Readable, Writable
 
-PARTIAL = ".partial"
+PARTIAL_SUFFIX = ".partial"
 CHUNK_BYTES = 1 << 20
 IMAGES = "images and models"
 
@@ -22,7 +22,7 @@ class DirectoryStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._partial = root / PARTIAL
+        self._partial = root / PARTIAL_SUFFIX
         with translate_os_errors(IMAGES):
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._partial.mkdir(exist_ok=True, mode=0o700)

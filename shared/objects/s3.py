@@ -24,10 +24,10 @@ PART_BYTES = 16 << 20
 CHUNK_BYTES = 1 << 20
 CONNECTIONS = 10
 
-_ABSENT = {"NoSuchKey", "NoSuchBucket", "ResourceNotFound"}
-_FULL = {"XMinioStorageFull", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded"}
+_ABSENT_CODES = {"NoSuchKey", "NoSuchBucket", "ResourceNotFound"}
+_FULL_CODES = {"XMinioStorageFull", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded"}
 """MinIO's codes for a full disk or bucket, and Ceph's for a full quota."""
-_REFUSED = {
+_REFUSED_CODES = {
     "AccessDenied",
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
@@ -195,10 +195,10 @@ def _bounded_pool(timeout_s: float) -> urllib3.PoolManager:
 
 
 def _sera_error(error: S3Error, key: str) -> SeraError:
-    if error.code in _ABSENT:
+    if error.code in _ABSENT_CODES:
         return ObjectMissing(key=key)
-    if error.code in _FULL:
+    if error.code in _FULL_CODES:
         return StorageFull(what="images and models")
-    if error.code in _REFUSED:
+    if error.code in _REFUSED_CODES:
         return ObjectsRefused(problem=error.code)
     return ObjectsUnavailable(problem=error.code)

@@ -112,7 +112,7 @@ def _rotation(vector: list[float]) -> NDArray[np.float64]:
 
 
 def _draw_scene(rng: np.random.Generator, panel: Field, corners: Corners) -> Field:
-    """Return a wall, the screen's frame in front of it, and the picture in the frame."""
+    """Draw a wall, the screen's frame in front of it, and the picture in the frame."""
     ramp = np.linspace(-0.5, 0.5, PHOTO_PX[0], dtype=np.float32)
     wall = rng.uniform(15, 130) + rng.uniform(-30, 30) * ramp
     scene = np.broadcast_to(wall.astype(np.float32), PHOTO_PX[::-1]).copy()
@@ -149,7 +149,7 @@ def _pixel_grid(
 ) -> Field:
     """Return the panel's pixel grid as the sensor samples it, as a factor of the grey.
 
-    A beat pattern appears where both grids are nearly as fine.
+    A beat pattern appears in places in which both grids are nearly equally fine.
     """
     if not amplitude:
         return np.ones(PHOTO_PX[::-1], np.float32)

@@ -11,7 +11,10 @@ from shared.phantoms.nodule import Outline
 Point = tuple[float, float]
 DrawFoci = Callable[[Grid, np.random.Generator, Field, Outline], Field]
 BACKGROUND_DB = 40
-"""Level below 0 dB of the image of a spot outside the spot, so that the scene wins there."""
+"""Level below 0 dB outside a spot in the spot's own image.
+
+It is so low that the scene is brighter there.
+"""
 
 
 def add_foci(
@@ -31,7 +34,7 @@ def add_foci(
 def _draw_punctate(
     grid: Grid, rng: np.random.Generator, scene: Field, outline: Outline
 ) -> Field:
-    """Return the specks below a millimetre, without a shadow."""
+    """Draw the specks below a millimetre, without a shadow."""
     count = int(rng.integers(5, 14))
     for centre in _points_inside(rng, outline, count):
         spot = _spot(grid, centre, size=0.006, level_db=rng.uniform(13, 19))
@@ -42,7 +45,7 @@ def _draw_punctate(
 def _draw_macrocalcifications(
     grid: Grid, rng: np.random.Generator, scene: Field, outline: Outline
 ) -> Field:
-    """Return one or two coarse pieces with a shadow."""
+    """Draw one or two coarse pieces with a shadow."""
     count = int(rng.integers(1, 3))
     for x, y in _points_inside(rng, outline, count):
         half_width = rng.uniform(0.025, 0.06)
@@ -63,7 +66,7 @@ def _draw_macrocalcifications(
 def _draw_rim(
     grid: Grid, rng: np.random.Generator, scene: Field, outline: Outline
 ) -> Field:
-    """Return a bright shell on the near side, with a weak shadow."""
+    """Draw a bright shell on the near side, with a weak shadow."""
     _, y = outline.centre
     near_side = smooth_step(np.float32(y) - grid.y + np.float32(0.1), 0.05)
     shell = gaussian_bump(outline.rho - 1, 0.035) * near_side
@@ -80,7 +83,7 @@ def _draw_rim(
 def _draw_comet_tails(
     grid: Grid, rng: np.random.Generator, scene: Field, outline: Outline
 ) -> Field:
-    """Return the spots of colloid, each with a tapering echo below it."""
+    """Draw the spots of colloid, each with a tapering echo below it."""
     count = int(rng.integers(1, 4))
     for x, y in _points_inside(rng, outline, count):
         depth = np.maximum(grid.y - np.float32(y), 0)

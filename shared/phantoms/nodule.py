@@ -69,7 +69,7 @@ class Outline:
 def draw_outline(
     grid: Grid, rng: np.random.Generator, descriptors: Descriptors
 ) -> Outline:
-    """Return the outline of a nodule that fills a large part of the image, as in a crop around it."""
+    """Draw the outline of a nodule that fills a large part of the image, as in a crop around it."""
     longer = rng.uniform(0.20, 0.36)
     shorter = longer * rng.uniform(0.58, 0.92)
     is_taller = descriptors.orientation is Orientation.TALLER

@@ -20,7 +20,7 @@ MEDIAN_SIZE_MM = 15.0
 LOG_SIZE_DEVIATION = 0.5
 """Standard deviation of the logarithm of the size.
 
-The distribution is the same for both classes, so that size tells nothing about the class.
+The distribution is the same for both classes, so that the class cannot be derived from the size.
 """
 
 
@@ -50,7 +50,7 @@ def draw(
     seed : the same seed and settings give the same pixels
     malignant : its class; by default both classes are equally likely
     size_px : side of the image
-    caliper : whether to burn in the marks that a reader leaves; nothing else depends on it
+    caliper : whether to burn in the marks of a measurement; nothing else depends on it
     """
     rng, caliper_rng = np.random.default_rng(seed).spawn(2)
     random_class = bool(rng.random() < 0.5)

@@ -15,7 +15,7 @@ TRACHEA_PROBABILITY = 0.15
 
 
 def draw_neck(grid: Grid, rng: np.random.Generator) -> Field:
-    """Return the backscatter (S, S) in dB.
+    """Draw the backscatter (S, S) in dB.
 
     From the skin down: fat, fascia, strap muscle, capsule, parenchyma, and the tissue behind it.
     """

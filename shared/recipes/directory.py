@@ -52,7 +52,7 @@ class RecipeDirectory:
         )
 
     def load(self, name: str) -> Recipe:
-        """Return a recipe by its name.
+        """Load a recipe by its name.
 
         Raises
         ------

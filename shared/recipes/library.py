@@ -13,12 +13,12 @@ MAX_FILE_BYTES = 1024 * 1024
 
 
 def list_recipes() -> tuple[str, ...]:
-    """Return the names of the recipes that ship."""
+    """List the names of the recipes that ship."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 
 
 def load_recipe(name: str | Path) -> Recipe:
-    """Return a recipe by its name, or from a TOML file. Raises `RecipeUnknown`, `RecipeInvalid`."""
+    """Load a recipe by its name, or from a TOML file. Raises `RecipeUnknown`, `RecipeInvalid`."""
     path = _FOLDER / f"{name}.toml" if name in list_recipes() else Path(name)
     if path.suffix != ".toml" or not path.is_file():
         raise RecipeUnknown(name=str(name), known=", ".join(list_recipes()))
@@ -26,7 +26,7 @@ def load_recipe(name: str | Path) -> Recipe:
 
 
 def read_recipe_file(path: Path) -> Recipe:
-    """Return the recipe in a TOML file. Raises `RecipeInvalid`."""
+    """Read the recipe in a TOML file. Raises `RecipeInvalid`."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise RecipeInvalid(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
+Choice = TypeVar("Choice", bound=StrEnum)
 _CLASSIFIERS: dict[ClassifierKind, type[Classifier]] = {
     ClassifierKind.SVM: Svm,
     ClassifierKind.FOREST: Forest,
@@ -111,24 +112,24 @@ def _read_union(hints: tuple[Any, ...], value: object, key: str) -> object:
     if NetworkFeatures in hints:
         features = NetworkFeatures if "network" in table else HandcraftedFeatures
         return _read_table(features, value, key + ".")
-    kind = ClassifierKind(
-        _read_scalar(ClassifierKind, table.get("kind"), key + ".kind")
-    )
+    kind = _read_choice(ClassifierKind, table.get("kind"), key + ".kind")
     return _read_table(_CLASSIFIERS[kind], value, key + ".")
 
 
 def _read_scalar(hint: type[Any], value: object, key: str) -> object:
     if issubclass(hint, StrEnum):
-        if value not in list(hint):
-            raise RecipeInvalid(
-                key=key, problem=f"{value!r} is none of {', '.join(hint)}"
-            )
-        return hint(value)
+        return _read_choice(hint, value, key)
     accepted_types = (int, float) if hint is float else (hint,)
     if type(value) not in accepted_types or not _is_bounded(value):
         shortened = str(value)[:MAX_SHOWN_CHARACTERS]
         raise RecipeInvalid(key=key, problem=f"{shortened!r} is no {hint.__name__}")
     return hint(value)
+
+
+def _read_choice(kind: type[Choice], value: object, key: str) -> Choice:
+    if value not in list(kind):
+        raise RecipeInvalid(key=key, problem=f"{value!r} is none of {', '.join(kind)}")
+    return kind(str(value))
 
 
 def _is_bounded(value: object) -> bool:

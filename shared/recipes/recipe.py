@@ -1,6 +1,6 @@
 """A recipe: which features to extract, which classifiers to fit, and how to fuse and decide."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -159,8 +159,7 @@ class Recipe:
 
     def as_table(self) -> dict[str, Any]:
         """Return plain tables and lists, in the form that `read_recipe` accepts."""
-        table: dict[str, Any] = _without_empty_entries(asdict(self))
-        return table
+        return _without_empty_entries(asdict(self))
 
     def _classifiers_of(self, names: Collection[str]) -> tuple[Classifier, ...]:
         """Return the classifiers of these feature sets, with `reads` reduced to these sets."""
@@ -195,14 +194,18 @@ def _is_applicable(classifier: Classifier, features: FeatureSet) -> bool:
     )
 
 
-def _without_empty_entries(value: object) -> object:
+def _without_empty_entries(table: Mapping[str, object]) -> dict[str, object]:
     """Remove null values and empty lists: TOML has no null, and the parser refuses empty lists."""
-    if isinstance(value, dict):
-        return {
-            key: _without_empty_entries(entry)
-            for key, entry in value.items()
-            if entry not in (None, ())
-        }
-    if isinstance(value, tuple):
-        return tuple(map(_without_empty_entries, value))
-    return value
+    return {
+        key: _plain_entry(entry)
+        for key, entry in table.items()
+        if entry not in (None, ())
+    }
+
+
+def _plain_entry(entry: object) -> object:
+    if isinstance(entry, dict):
+        return _without_empty_entries(entry)
+    if isinstance(entry, tuple):
+        return tuple(map(_plain_entry, entry))
+    return entry

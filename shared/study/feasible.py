@@ -64,7 +64,9 @@ def weights_error(
 
 
 def _fusion_members(recipe: Recipe) -> list[tuple[Section, tuple[str, ...]]]:
-    """Return the labels of the members of the model and of each declared ensemble, with their table."""
+    """Return the labels of the members of the model and of each declared ensemble, with their
+    table.
+    """
     model_components = recipe.select_components(recipe.fusion.members)
     model_members = tuple(recipe.label(component) for component in model_components)
     members = [(Section.MODEL, model_members)]

@@ -85,7 +85,9 @@ def key(browser: httpx2.Client, role: str, hospital: str | None = None) -> str:
 def live(stack) -> str:
     """Digest of the live model: one that the stack's trainer made of phantoms, and that its operator promoted."""
     there = [
-        model["digest"] for model in stack.operator.get_list("/v1/models") if model["live"]
+        model["digest"]
+        for model in stack.operator.get_list("/v1/models")
+        if model["live"]
     ]
     if there:
         return there[0]
@@ -141,7 +143,9 @@ def test_a_dicom_file_is_read(stack, live):
 
 def test_nobody_sees_a_case_of_another_hospital(stack, live):
     receipt = submit(stack.hospitals["north"], phantom_case(400_000))
-    assert wait_for_result(stack.hospitals["north"], receipt["job_id"])["state"] == "done"
+    assert (
+        wait_for_result(stack.hospitals["north"], receipt["job_id"])["state"] == "done"
+    )
     with pytest.raises(ApiProblem) as refused:
         stack.hospitals["south"].get(f"/v1/cases/{receipt['case_id']}")
     assert refused.value.code == "not-found"

@@ -1,6 +1,4 @@
-"""The whole of SERA, once for the session: every engine and service, a first model and a second one
-trained later.
-"""
+"""Starts the whole of SERA once for the session, with a first model and a second, trained one."""
 
 import csv
 import json
@@ -56,9 +54,7 @@ def stage(
 def changeover(
     stage: Stage, recipe_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Changeover:
-    """A person imports phantoms, trains a model and makes it live, while a hospital goes on
-    submitting.
-    """
+    """A person imports phantoms, trains a model and makes it live while a hospital submits."""
     folder = _labelled(tmp_path_factory.mktemp("labelled"))
     digest_before = stage.live()
     stop = threading.Event()
@@ -67,21 +63,22 @@ def changeover(
         submitting = hospital.submit(_submit_until, stop, stage, digest_before, jobs)
         try:
             imported = stage.sera(
-                "dataset", "import", str(folder), "--name", "phantoms", "--synthetic"
+                "dataset import --name phantoms --synthetic", str(folder)
             )
-            values = ("--dataset", "phantoms", "--recipe", recipe_name, "--json")
             run = stage.sera(
-                "train",
-                *values,
-                "--promote",
-                "--reason",
+                f"train --dataset phantoms --recipe {recipe_name} --json --promote --reason",
                 "no locked test set among phantoms",
             )
         finally:
             stop.set()
         submitting.result()
     assert (imported.returncode, run.returncode) == (0, 0), imported.stderr + run.stderr
-    return Changeover(digest_before, imported.stdout, json.loads(run.stdout), jobs)
+    return Changeover(
+        digest_before=digest_before,
+        imported=imported.stdout,
+        run=json.loads(run.stdout),
+        jobs=jobs,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -97,40 +94,38 @@ def south(stage: Stage, changeover: Changeover) -> Hospital:
 def _submit_until(
     stop: threading.Event, stage: Stage, digest_before: str, jobs: list[dict[str, Any]]
 ) -> None:
-    """One case after the other until it is over, and then until one is read by another model or
-    fails.
+    """Submit one case after another until `stop` is set, then until the live model has changed.
+
+    A case that fails ends the submissions too.
     """
     east = stage.hospital("east")
     while not stop.wait(PACE_S):
         jobs.append(east.read(png(len(jobs))))
     for seed in range(100):
-        jobs.append(east.read(png(seed)))
-        if (
-            jobs[-1]["state"] != "done"
-            or jobs[-1]["result"]["model"]["digest"] != digest_before
-        ):
+        job = east.read(png(seed))
+        jobs.append(job)
+        if job["state"] != "done":
+            return
+        if job["result"]["model"]["digest"] != digest_before:
             return
 
 
 def _labelled(folder: Path) -> Path:
-    """Phantoms with outlines as a data set lies on a disk."""
+    """A folder with outlined phantoms and their manifest."""
     with (folder / "manifest.csv").open("w", newline="") as file:
-        lines = csv.writer(file)
-        lines.writerow(["image", "malignant", "mask", "patient", "size_mm"])
+        manifest = csv.writer(file)
+        manifest.writerow(["image", "malignant", "mask", "patient", "size_mm"])
         for seed in LABELLED:
             phantom = draw(seed, malignant=seed % 2 == 0)
             Image.fromarray(phantom.pixels).save(folder / f"{seed}.png")
-            Image.fromarray(phantom.mask.astype("uint8") * 255).save(
-                folder / f"{seed}_mask.gif"
-            )
-            patient = f"patient-{seed // 2}"
-            lines.writerow(
-                [
-                    f"{seed}.png",
-                    int(phantom.malignant),
-                    f"{seed}_mask.gif",
-                    patient,
-                    phantom.size_mm,
-                ]
-            )
+            mask = Image.fromarray(phantom.mask.astype("uint8") * 255)
+            mask.save(folder / f"{seed}_mask.gif")
+            row = {
+                "image": f"{seed}.png",
+                "malignant": int(phantom.malignant),
+                "mask": f"{seed}_mask.gif",
+                "patient": f"patient-{seed // 2}",
+                "size_mm": phantom.size_mm,
+            }
+            manifest.writerow(row.values())
     return folder

@@ -1,6 +1,4 @@
-"""A running stack as the tests see it from outside: by HTTP, by the command line, by its processes
-and its rows.
-"""
+"""Drives a running stack from outside: by HTTP, the command line, its processes and its rows."""
 
 import json
 import os
@@ -32,6 +30,7 @@ from shared.ledger import Ledger
 from shared.objects import open_store
 from shared.settings import Settings
 from tests.support.builders import form
+from tests.support.command import command_words
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 400.0
@@ -63,30 +62,26 @@ epochs = 2
 batch = 33
 rate = 0.05
 """
-BESIDES_OURS = {
+FOREIGN_VARIABLES = {
     name: value for name, value in os.environ.items() if not name.startswith("SERA_")
 }
 
 
 def until(ask: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
-    """The first answer that is not empty; asks again after a short while, and fails after
-    `within_s`.
-    """
-    give_up = time.monotonic() + within_s
+    """The first answer that is not empty. Asks repeatedly, and fails after `within_s`."""
+    deadline = time.monotonic() + within_s
     pause = threading.Event()
     while not (answer := ask()):
-        assert time.monotonic() < give_up, (
-            f"nothing came of {ask} within {within_s:g} s"
-        )
+        assert time.monotonic() < deadline, f"{ask} gave nothing within {within_s:g} s"
         pause.wait(PAUSE_S)
     return answer
 
 
 def free_port() -> int:
-    """A port that is free now, from a range out of which the kernel gives none away meanwhile."""
+    """A free port, from a range that the kernel does not use for outgoing connections."""
     for port in random.sample(range(20_000, 32_000), 100):
-        with suppress(OSError), socket.socket() as line:
-            line.bind(("127.0.0.1", port))
+        with suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
             return port
     raise AssertionError("no free port")
 
@@ -94,7 +89,7 @@ def free_port() -> int:
 def sera(
     home: Path, port: int, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """A command of `./sera` as a user with this home runs it."""
+    """Run a command of `./sera` with this home."""
     return subprocess.run(
         command(*arguments),
         **surroundings(home, port, environment),
@@ -105,23 +100,30 @@ def sera(
 
 
 def command(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-P", "-m", "cli", *arguments)
+    """The words of a command line; the first argument is split as a shell splits it."""
+    return (sys.executable, "-P", "-m", "cli", *command_words(*arguments))
 
 
 def surroundings(
     home: Path, port: int, environment: Mapping[str, str]
 ) -> dict[str, Any]:
-    fields = {"PYTHONPATH": str(ROOT), "SERA_HOME": str(home), "SERA_PORT": str(port)}
+    """The arguments of `subprocess` that a command of this home needs."""
+    variables = {
+        "PYTHONPATH": str(ROOT),
+        "SERA_HOME": str(home),
+        "SERA_PORT": str(port),
+    }
     return {
-        "env": BESIDES_OURS | fields | dict(environment),
+        "env": FOREIGN_VARIABLES | variables | dict(environment),
         "cwd": home.parent,
         "text": True,
     }
 
 
 class Hospital:
-    """A hospital's own software: it keeps every request's key, so that it may send it again while
-    SERA is away.
+    """A hospital's software.
+
+    A request keeps its idempotency key, so that it can be sent again while SERA is down.
     """
 
     def __init__(self, url: str, key: str) -> None:
@@ -132,9 +134,9 @@ class Hospital:
     def submit(
         self, image: bytes | None = None, *, key: str | None = None, **fields: object
     ) -> httpx2.Response:
-        """Send a case until it is answered, whatever the answer."""
+        """Send a case until there is an answer of any kind."""
         headers = {"Idempotency-Key": key or str(uuid4())}
-        return self._patiently(
+        return self._repeat_until_answered(
             lambda: self.http.post(
                 "/v1/cases", **form(image, **fields), headers=headers
             )
@@ -155,22 +157,25 @@ class Hospital:
 
     def jobs(self) -> list[str]:
         """Ids of all its jobs, page by page."""
-        found = []
+        job_ids = []
         cursor = {}
         while True:
             page = self.http.get("/v1/jobs", params=cursor | {"limit": 50}).json()
-            found += [job["job_id"] for job in page["jobs"]]
+            job_ids += [job["job_id"] for job in page["jobs"]]
             if page["next_cursor"] is None:
-                return found
+                return job_ids
             cursor = {"cursor": page["next_cursor"]}
 
     def _final(self, job_id: str) -> dict[str, Any] | None:
-        job = self._patiently(
+        answer = self._repeat_until_answered(
             lambda: self.http.get(f"/v1/jobs/{job_id}", params={"wait": 10})
-        ).json()
+        )
+        job = answer.json()
         return job if job["state"] in FINAL_STATES else None
 
-    def _patiently(self, call: Callable[[], httpx2.Response]) -> httpx2.Response:
+    def _repeat_until_answered(
+        self, call: Callable[[], httpx2.Response]
+    ) -> httpx2.Response:
         def attempt() -> list[httpx2.Response]:
             with suppress(httpx2.TransportError):
                 answer = call()
@@ -182,8 +187,9 @@ class Hospital:
 
 @dataclass(frozen=True)
 class Changeover:
-    """What happened while a second model was trained and promoted: the cases' jobs in order, and
-    what was said.
+    """The training and promotion of a second model, and the jobs of the cases meanwhile, in order.
+
+    `imported` is the printed text of the import; `run` is the printed training run.
     """
 
     digest_before: str
@@ -193,21 +199,21 @@ class Changeover:
 
 
 class Stage:
-    """A stack, with what a test does to it."""
+    """A stack, and the actions of a test on it."""
 
     def __init__(self, stack: Stack, events: "queue.Queue[Event]") -> None:
         self.stack = stack
         self._events = events
-        urls = {
-            "database_url": stack.database_url,
-            "broker_url": stack.broker_url,
-            "objects_url": stack.objects_url,
-        }
         self.settings = Settings(
-            home=stack.home.root, host=stack.host, port=stack.port, **urls
+            home=stack.home.root,
+            host=stack.host,
+            port=stack.port,
+            database_url=stack.database_url,
+            broker_url=stack.broker_url,
+            objects_url=stack.objects_url,
         )
         self._engine = sa.create_engine(stack.database_url, poolclass=sa.NullPool)
-        self._open: list[Hospital] = []
+        self._callers: list[Hospital] = []
 
     def hospital(self, name: str) -> Hospital:
         return self.caller(create_key(self.settings, Role.SUBMITTER, name, "test"))
@@ -216,44 +222,48 @@ class Stage:
         return self.caller(create_key(self.settings, Role.OPERATOR, None, "test"))
 
     def caller(self, key: str) -> Hospital:
-        """Who has this key; its connections end with the stage."""
-        self._open.append(Hospital(self.stack.url, key))
-        return self._open[-1]
+        """A caller with this key. Its connections end with the stage."""
+        caller = Hospital(self.stack.url, key)
+        self._callers.append(caller)
+        return caller
 
     def close(self) -> None:
-        for item in self._open:
-            item.http.close()
+        for caller in self._callers:
+            caller.http.close()
 
     def sera(
         self, *arguments: str, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         return sera(self.stack.home.root, self.stack.port, *arguments, **environment)
 
-    def told(self, *arguments: str, **environment: str) -> Any:
-        """What a command that succeeds prints as JSON."""
-        done = self.sera(*arguments, **environment)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+    def sera_json(self, *arguments: str, **environment: str) -> Any:
+        """Run a command that has to succeed; the JSON that it prints."""
+        process = self.sera(*arguments, **environment)
+        assert process.returncode == 0, process.stderr
+        return json.loads(process.stdout)
 
     def rows(self, query: str, **parameters: object) -> list[tuple]:
-        with self._engine.connect() as line:
-            return [tuple(row) for row in line.execute(sa.text(query), parameters)]
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.text(query), parameters)
+            return [tuple(row) for row in rows]
 
     def publish(self, folder: Path) -> str:
-        """Store a bundle that was made elsewhere and make it live; returns its digest."""
+        """Store a bundle and make it live; returns its digest."""
         return publish_live(folder, self.stack.database_url, self.stack.objects_url)
 
     def live(self) -> str:
-        return self.rows(
-            "SELECT model_digest FROM promotions ORDER BY id DESC LIMIT 1"
-        )[0][0]
+        """The digest of the live model."""
+        query = "SELECT model_digest FROM promotions ORDER BY id DESC LIMIT 1"
+        ((digest,),) = self.rows(query)
+        return digest
 
     def process(self, child: str) -> psutil.Process:
         return psutil.Process(self.stack.state.pids[child])
 
     def suspend_holding(self, child: str, work: str) -> bool:
-        """Stop a process in its tracks; False, and on it goes, if the query `work` finds it with
-        nothing in hand.
+        """Suspend a process while it works; True if it has work by the query `work`.
+
+        A process without work is resumed.
         """
         process = self.process(child)
         process.suspend()
@@ -268,14 +278,21 @@ class Stage:
             self._events.get_nowait()
         self.process(child).send_signal(signal.SIGKILL)
         while self._events.get(timeout=PATIENCE_S) != Event(child, Phase.READY):
-            pass  # it rests, it starts
+            pass  # the supervisor waits, then starts the process
 
 
 def publish_live(folder: Path, database_url: str, objects_url: str) -> str:
     digest = publish(folder, open_store(objects_url))
     ledger = Ledger(database_url, pool_size=1)
-    with ledger.system_session("test") as house:
-        house.models.store(digest, "first", "small", None, synthetic=True, metrics={})
-        house.models.promote(digest, "test", "made elsewhere")
+    with ledger.system_session("test") as session:
+        session.models.store(
+            digest=digest,
+            name="first",
+            recipe="small",
+            run_id=None,
+            synthetic=True,
+            metrics={},
+        )
+        session.models.promote(digest, "test", "the first model of the tests")
     ledger.close()
     return digest

@@ -39,11 +39,11 @@ def bucket() -> Iterator[str]:
 
 @dataclass
 class Stay:
-    """What a stack did and left between `./sera up` and Ctrl-C."""
+    """The observations of a stack between `./sera up` and Ctrl-C."""
 
     home: Path
-    elsewhere: Path
-    """Where a program puts what it does not put at home: HOME and TMPDIR."""
+    outside_home: Path
+    """The folder of files outside the home: HOME and TMPDIR."""
     job: dict[str, Any] = field(default_factory=dict)
     family: list[psutil.Process] = field(default_factory=list)
     written: set[str] = field(default_factory=set)
@@ -57,20 +57,20 @@ class Stay:
 def stay(
     tmp_path_factory: pytest.TempPathFactory, bucket: str, first_bundle: Path
 ) -> Stay:
-    """A start, a case through S3, Ctrl-C; then the demo on what is there."""
+    """A start, a case through S3, Ctrl-C; then the demo in the same home."""
     folder = tmp_path_factory.mktemp("stay")
     port = free_port()
-    watched = Stay(folder / "home", folder / "elsewhere")
-    watched.elsewhere.mkdir()
-    result = {
-        name: str(watched.elsewhere)
+    watched = Stay(folder / "home", folder / "outside_home")
+    watched.outside_home.mkdir()
+    environment = {
+        name: str(watched.outside_home)
         for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
     }
-    result |= {"SERA_OBJECTS_URL": bucket, "SERA_TRAINERS": "0"}
+    environment |= {"SERA_OBJECTS_URL": bucket, "SERA_TRAINERS": "0"}
     image = folder / "nodule.png"
     image.write_bytes(png(1))
     with subprocess.Popen(
-        command("up"), stdout=-1, **surroundings(watched.home, port, result)
+        command("up"), stdout=-1, **surroundings(watched.home, port, environment)
     ) as up:
         try:
             state = until(lambda: running(watched.home))
@@ -78,12 +78,9 @@ def stay(
             done = sera(
                 watched.home,
                 port,
-                "submit",
+                "submit --size-mm 12 --json",
                 str(image),
-                "--size-mm",
-                "12",
-                "--json",
-                **result,
+                **environment,
             )
             assert done.returncode == 0, done.stderr
             watched.job = json.loads(done.stdout)
@@ -92,7 +89,7 @@ def stay(
             up.send_signal(signal.SIGINT)
             watched.output = up.communicate(timeout=60)[0]
     watched.exit_code = up.returncode
-    watched.demo = sera(watched.home, port, "demo", "--once", **result)
+    watched.demo = sera(watched.home, port, "demo --once", **environment)
     return watched
 
 
@@ -167,7 +164,7 @@ def test_nothing_is_written_outside_the_home(stay: Stay) -> None:
         path for path in stay.written if not Path(path).is_relative_to(stay.home)
     }
     assert {path for path in outside if not path.startswith(ALSO_OURS)} == set()
-    assert sorted(stay.elsewhere.rglob("*")) == []
+    assert sorted(stay.outside_home.rglob("*")) == []
     assert {path for path in stay.shared_memory if os.path.exists(path)} == set()
 
 

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer says what to do, and the next case still works."""
+"""Sends bad input: the answer says what to do, and the next case still works."""
 
 import http.client
 import select
@@ -17,7 +17,11 @@ from tests.support.builders import png
 pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be trained
 
 MIB = 2**20
-PART = b'--edge\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
+PART = (
+    b"--edge\r\n"
+    b'Content-Disposition: form-data; name="image"; filename="a.png"\r\n'
+    b"Content-Type: image/png\r\n\r\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -36,17 +40,20 @@ def check_problem(answer: httpx2.Response, status: int, code: str) -> str:
 
 
 def bomb(side: int) -> bytes:
-    """A PNG that unfolds to side x side grey pixels, all black."""
+    """A small PNG file of side x side grey pixels, all black."""
     row = b"\0" * (side + 1)
-    squeeze = zlib.compressobj(9)
-    pixels = b"".join(squeeze.compress(row) for _ in range(side)) + squeeze.flush()
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
-    packed = (
-        struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d))
-        for t, d in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+    compressor = zlib.compressobj(9)
+    pixels = b"".join(compressor.compress(row) for _ in range(side))
+    pixels += compressor.flush()
+    bit_depth = 8
+    header = struct.pack(">II", side, side) + bytes([bit_depth, 0, 0, 0, 0])
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg"])
@@ -54,11 +61,9 @@ def test_a_truncated_image_fails_alone_with_its_reason(
     north: Hospital, kind: str
 ) -> None:
     content = cv2.imencode(f".{kind}", draw(7).pixels)[1].tobytes()
-    values = [
-        north.accepted(image)
-        for image in (png(1), content[: len(content) // 2], png(2))
-    ]
-    good, broken, third = (north.job(item["job_id"]) for item in values)
+    truncated = content[: len(content) // 2]
+    receipts = [north.accepted(image) for image in (png(1), truncated, png(2))]
+    good, broken, third = (north.job(receipt["job_id"]) for receipt in receipts)
     assert (good["state"], third["state"]) == ("done", "done")
     assert (broken["state"], broken["reason"], broken["result"]) == (
         "failed",
@@ -99,10 +104,9 @@ def test_a_size_that_is_none_is_refused_by_name(
 
 
 def test_an_roi_beyond_the_image_is_refused(north: Hospital) -> None:
-    result = check_problem(
-        north.submit(roi='{"box": [100, 100, 80, 80]}'), 422, "roi-outside-image"
-    )
-    assert "128 x 128" in result
+    answer = north.submit(roi='{"box": [100, 100, 80, 80]}')
+    detail = check_problem(answer, 422, "roi-outside-image")
+    assert "128 x 128" in detail
 
 
 def test_an_unknown_key_is_refused(stage: Stage, north: Hospital) -> None:
@@ -116,44 +120,46 @@ def test_an_unknown_key_is_refused(stage: Stage, north: Hospital) -> None:
 def test_a_body_of_two_gib_is_refused_before_it_is_sent(
     stage: Stage, north: Hospital
 ) -> None:
-    line = begin(stage, north, {"Content-Length": str(2 << 30)})
-    line.send(PART)
+    connection = begin(stage, north, {"Content-Length": str(2 << 30)})
+    connection.send(PART)
     sent = len(PART)
-    while not select.select([line.sock], [], [], 0)[0] and sent < 64 * MIB:
-        line.send(bytes(MIB))
+    while not select.select([connection.sock], [], [], 0)[0] and sent < 64 * MIB:
+        connection.send(bytes(MIB))
         sent += MIB
     assert sent < 64 * MIB
-    assert_413(line)
+    assert_413(connection)
 
 
 def test_a_body_without_a_length_is_refused_when_it_passes_the_cap(
     stage: Stage, north: Hospital
 ) -> None:
-    line = begin(stage, north, {"Transfer-Encoding": "chunked"})
+    connection = begin(stage, north, {"Transfer-Encoding": "chunked"})
     for piece in (PART, *[bytes(MIB)] * (stage.settings.max_upload_mib + 1)):
-        line.send(b"%x\r\n%b\r\n" % (len(piece), piece))
-    assert_413(line)
+        connection.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+    assert_413(connection)
 
 
 def begin(
     stage: Stage, hospital: Hospital, headers: dict[str, str]
 ) -> http.client.HTTPConnection:
-    line = http.client.HTTPConnection("127.0.0.1", stage.stack.port, timeout=30)
-    line.putrequest("POST", "/v1/cases")
-    fields = {
+    """Open a connection and send the headers of a submission."""
+    connection = http.client.HTTPConnection("127.0.0.1", stage.stack.port, timeout=30)
+    connection.putrequest("POST", "/v1/cases")
+    all_headers = {
         "Content-Type": "multipart/form-data; boundary=edge",
         "Authorization": hospital.http.headers["authorization"],
+        **headers,
     }
-    for name, value in (fields | headers).items():
-        line.putheader(name, value)
-    line.endheaders()
-    return line
+    for name, value in all_headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    return connection
 
 
-def assert_413(line: http.client.HTTPConnection) -> None:
-    answer = line.getresponse()
-    result = httpx2.Response(
+def assert_413(connection: http.client.HTTPConnection) -> None:
+    answer = connection.getresponse()
+    response = httpx2.Response(
         answer.status, headers=dict(answer.getheaders()), content=answer.read()
     )
-    assert "32 MiB" in check_problem(result, 413, "too-large")
-    line.close()
+    assert "32 MiB" in check_problem(response, 413, "too-large")
+    connection.close()

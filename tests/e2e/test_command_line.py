@@ -48,7 +48,7 @@ def one_sentence(stderr: str, code: str) -> str:
 def test_submit_prints_the_result_in_words(
     stage: Stage, recipe_name: str, image: Path, model: str
 ) -> None:
-    done = stage.sera("submit", str(image), "--size-mm", "18", "--roi", "20,20,80,90")
+    done = stage.sera("submit --size-mm 18 --roi 20,20,80,90", str(image))
     assert done.returncode == 0, done.stderr
     risk, advice, model_line, note = done.stdout.splitlines()
     assert risk.startswith("Risk of malignancy ")
@@ -58,7 +58,7 @@ def test_submit_prints_the_result_in_words(
 
 
 def test_submit_prints_the_job_as_json(stage: Stage, image: Path, model: str) -> None:
-    job = stage.told("submit", str(image), "--size-mm", "18", "--urgent", "--json")
+    job = stage.sera_json("submit --size-mm 18 --urgent --json", str(image))
     assert (job["state"], job["result"]["model"]["digest"]) == ("done", model)
 
 
@@ -85,7 +85,7 @@ def test_submit_of_what_is_no_image_is_refused_in_one_sentence(
 def test_submit_with_an_roi_beyond_the_image_is_refused_in_one_sentence(
     stage: Stage, image: Path
 ) -> None:
-    done = stage.sera("submit", str(image), "--size-mm", "18", "--roi", "100,100,90,90")
+    done = stage.sera("submit --size-mm 18 --roi 100,100,90,90", str(image))
     assert done.returncode == 1
     assert "128 x 128" in one_sentence(done.stderr, "roi-outside-image")
 
@@ -105,7 +105,9 @@ def test_a_new_key_lets_a_hospital_submit_and_see_its_own_cases_only(
     key = output.stdout.strip()
     assert (output.returncode, key[:5], len(key.split())) == (0, "sera_", 1)
     assert "cannot be shown again" in output.stderr
-    job = stage.told("submit", str(image), "--size-mm", "12", "--json", SERA_KEY=key)
+    job = stage.sera_json(
+        "submit", str(image), "--size-mm", "12", "--json", SERA_KEY=key
+    )
     name = "SELECT name FROM hospitals h JOIN jobs j ON j.hospital_id = h.id WHERE j.id::text = :id"
     assert stage.rows(name, id=job["job_id"]) == [("west",)]
 
@@ -141,11 +143,11 @@ def test_models_are_listed_shown_and_promoted(
 ) -> None:
     listed = {
         item["digest"]: (item["name"], item["version"], item["live"])
-        for item in stage.told("models", "list", "--json")
+        for item in stage.sera_json("models", "list", "--json")
     }
     assert listed[model] == (recipe_name, 1, True)
     assert listed[changeover.digest_before] == ("first", 1, False)
-    model_facts = stage.told("models", "show", model[:12], "--json")
+    model_facts = stage.sera_json("models", "show", model[:12], "--json")
     assert (
         model_facts["digest"],
         model_facts["metrics"]["images"],

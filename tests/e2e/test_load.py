@@ -45,7 +45,7 @@ def test_a_small_load_keeps_every_promise_and_leaves_a_report_and_no_key(
     stage: Stage, tmp_path: Path, long: bool
 ) -> None:
     minutes = MINUTES_LONG if long else MINUTES_SHORT
-    report = stage.told(*load(tmp_path / "report.html", minutes), "--json")
+    report = stage.sera_json(*load(tmp_path / "report.html", minutes), "--json")
     assert json.loads((tmp_path / "report.json").read_text()) == report
     assert report["cases"]["sent"] == report["cases"]["done"] > 0
     assert (report["errors"], report["passed"], report["interrupted"]) == (

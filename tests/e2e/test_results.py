@@ -239,16 +239,10 @@ def test_an_erased_case_takes_its_image_out_of_the_store(
     objects = open_store(stage.settings.objects)
     assert objects.exists(image)
     key = create_key(stage.settings, Role.HOSPITAL_ADMIN, "north", "test")
-    result = stage.told(
-        "case",
-        "erase",
-        job["case_id"],
-        "--ground",
-        "patient-request",
-        "--json",
-        SERA_KEY=key,
+    erasure = stage.sera_json(
+        f"case erase {job['case_id']} --ground patient-request --json", SERA_KEY=key
     )
-    assert result["ground"] == "patient-request"
+    assert erasure["ground"] == "patient-request"
     assert north.http.get(f"/v1/jobs/{job['job_id']}").status_code == 410
     until(lambda: not objects.exists(image))
     assert stage.sera("audit", "verify").returncode == 0

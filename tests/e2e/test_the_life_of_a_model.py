@@ -59,14 +59,14 @@ def known_cases(stage: Stage, west: Hospital) -> list[str]:
         west.read(png(seed, malignant=bool(seed % 2)))["case_id"] for seed in CASES
     ]
     for seed, case in zip(CASES, cases, strict=True):
-        fields = {
+        outcome = {
             "malignant": bool(seed % 2),
             "source": "histology",
             "consent": case != cases[0],
             "patient": f"p{seed}",
         }
         assert (
-            west.http.post(f"/v1/cases/{case}/outcome", json=fields).status_code == 201
+            west.http.post(f"/v1/cases/{case}/outcome", json=outcome).status_code == 201
         )
     return cases
 
@@ -84,22 +84,11 @@ def run(
     assert (
         stage.sera("dataset", "import", str(folder), "--name", "life").returncode == 0
     )
-    import_report = stage.told("dataset", "take-outcomes", "life", "--json")
+    import_report = stage.sera_json("dataset", "take-outcomes", "life", "--json")
     assert (import_report["added"], import_report["refused"]) == (len(CASES) - 1, [])
-    stage.told(
-        "dataset",
-        "split",
-        "life",
-        "--by",
-        "patient",
-        "--test-share",
-        "0.35",
-        "--seed",
-        "1",
-        "--json",
-    )
-    started = stage.told(
-        "train", "--dataset", "life", "--recipe", recipe_name, "--detach", "--json"
+    stage.sera_json("dataset split life --by patient --test-share 0.35 --seed 1 --json")
+    started = stage.sera_json(
+        f"train --dataset life --recipe {recipe_name} --detach --json"
     )
     path = f"/v1/training-runs/{started['run_id']}"
     operator = stage.operator()
@@ -139,22 +128,25 @@ def test_a_model_is_tried_in_the_shadow_promoted_and_taken_back_while_cases_come
 ) -> None:
     digest_before = stage.live()
     digest = run["model_digest"]
-    gate = stage.told("models", "show", digest[:12], "--json")["gate"]
+    gate = stage.sera_json("models", "show", digest[:12], "--json")["gate"]
     assert (gate["judged_against"], gate["stale"]) == (digest_before, False)
-    stage.told("models", "shadow", digest[:12], "--json")
+    stage.sera_json("models", "shadow", digest[:12], "--json")
     report = until(lambda: shadowed(stage, digest, 5))
     assert report["comparison"]["agreement"]["cases"] >= 5
     assert {job["result"]["model"]["digest"] for job in traffic} == {digest_before}
-    stage.told("models", "promote", digest[:12], "--reason", REASON, "--json")
+    stage.sera_json(f"models promote {digest[:12]} --json --reason", REASON)
     assert west.read(png(1))["result"]["model"]["digest"] == digest
-    assert stage.told("models", "shadow", digest[:12], "--status", "--json")["ended_at"]
-    stage.told("models", "rollback", "--reason", REASON, "--json")
-    assert west.read(png(2))["result"]["model"]["digest"] == digest_before
-    values = [
-        (row["kind"], row["model"], row["reason"])
-        for row in stage.told("models", "history", "--json")[:2]
+    assert stage.sera_json("models", "shadow", digest[:12], "--status", "--json")[
+        "ended_at"
     ]
-    assert values == [("rollback", digest_before, REASON), ("promote", digest, REASON)]
+    stage.sera_json("models", "rollback", "--reason", REASON, "--json")
+    assert west.read(png(2))["result"]["model"]["digest"] == digest_before
+    history = stage.sera_json("models history --json")
+    promotions = [(row["kind"], row["model"], row["reason"]) for row in history[:2]]
+    assert promotions == [
+        ("rollback", digest_before, REASON),
+        ("promote", digest, REASON),
+    ]
 
 
 @pytest.mark.slow
@@ -165,8 +157,8 @@ def test_a_model_has_a_card_and_monitoring_knows_its_outcomes(
     card = operator.http.get(f"/v1/models/{run['model_digest']}/card.html")
     assert card.headers["content-type"].startswith("text/html")
     assert run["model_digest"][:12] in card.text
-    result = stage.told("monitor", "performance", "--hospital", "west", "--json")
-    (west,) = result["hospitals"]
+    report = stage.sera_json("monitor performance --hospital west --json")
+    (west,) = report["hospitals"]
     assert west["figures"]["with_outcome"]["count"] == len(known_cases)
 
 

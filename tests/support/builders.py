@@ -52,7 +52,7 @@ def outlined_phantom(seed: int) -> tuple[bytes, bytes]:
     return encode(phantom.pixels), encode(phantom.mask * 255)
 
 
-def encode(pixels: NDArray[np.uint8]) -> bytes:
+def encode(pixels: NDArray[np.integer]) -> bytes:
     return cv2.imencode(".png", pixels.astype(np.uint8))[1].tobytes()
 
 

@@ -1,6 +1,7 @@
-"""The `sera` command in the test's own process, where what it imports is imported already."""
+"""Runs the `sera` command in the test's own process, where its imports are already loaded."""
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout
@@ -14,11 +15,19 @@ from cli.app import main
 
 @dataclass(frozen=True)
 class Finished:
-    """What a command came to, under the names that `subprocess.CompletedProcess` has for it."""
+    """The outcome of a command, with the attribute names of `subprocess.CompletedProcess`."""
 
     returncode: int
     stdout: str
     stderr: str
+
+
+def command_words(command: object, *arguments: object) -> list[str]:
+    """The words of a command line.
+
+    `command` is split as a shell splits it. The further arguments, for example paths, stay whole.
+    """
+    return [*shlex.split(str(command)), *[str(argument) for argument in arguments]]
 
 
 def sera(*arguments: str, env: Mapping[str, str], folder: Path) -> Finished:
@@ -28,7 +37,7 @@ def sera(*arguments: str, env: Mapping[str, str], folder: Path) -> Finished:
     code: str | int | None = 0
     with (
         patch.dict(os.environ, env, clear=True),
-        patch.object(sys, "argv", ["sera", *arguments]),
+        patch.object(sys, "argv", ["sera", *command_words(*arguments)]),
         chdir(folder),
         redirect_stdout(stdout),
         redirect_stderr(stderr),

@@ -1,0 +1,1 @@
+"""Measures the speed of single parts of SERA."""

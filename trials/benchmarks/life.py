@@ -185,7 +185,7 @@ class Trial:
         """
         kills_left = list(kill_at)
         finished: dict[str, int] = {}
-        run = self._api.get(f"/v1/training-runs/{run_id}")
+        run: dict[str, Any] = self._api.get(f"/v1/training-runs/{run_id}")
         while run["state"] not in ("done", "failed", "cancelled"):
             _check_not_repeated(run, finished)
             is_working = any(step["state"] == "running" for step in run["steps"])

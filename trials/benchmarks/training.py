@@ -102,7 +102,7 @@ class TrainingTrial:
 
     @contextmanager
     def trainers(self, count: int) -> Iterator[list[psutil.Process]]:
-        """This many trainers, ready, each with its share of the cores; and beat."""
+        """As many trainers, ready, each with its share of the cores; and beat."""
         ready_files = [
             self._home / f"ready-{count}-{number}" for number in range(count)
         ]

@@ -5,11 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Unpack
 from uuid import uuid4
 
 import httpx2
 
+from cli.connection import RequestWithHeaders
 from shared.domain.jobs import FINAL_STATES
 from trials.slo import CaseRecord, PlannedCase
 
@@ -156,7 +157,11 @@ class Clients:
             record.refused = answer.json().get("code", str(answer.status_code))
 
     def _request(
-        self, hospital: str, method: str, path: str, **request: Unpack[RequestWithHeaders]
+        self,
+        hospital: str,
+        method: str,
+        path: str,
+        **request: Unpack[RequestWithHeaders],
     ) -> httpx2.Response | None:
         """Return the first final answer, or None if there is none within `GIVE_UP_AFTER_S`."""
         give_up = time.monotonic() + GIVE_UP_AFTER_S

@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Unpack
 from uuid import uuid4
 
 import httpx2
 
+from cli.connection import RequestParts
 from shared.domain.jobs import FINAL_STATES, JobState
 from trials.load.arrivals import Arrival
 from trials.load.images import ImageSource
@@ -186,12 +187,14 @@ class Clients:
             "external_id": f"case-{planned.number}",
         }
         fields |= {"priority": "urgent"} if planned.urgent else {}
-        request = {
-            "data": fields,
-            "files": {"image": (name, image)},
-            "headers": {"Idempotency-Key": key},
-        }
-        answer = await self._request(planned.hospital, "POST", "/v1/cases", **request)
+        answer = await self._request(
+            planned.hospital,
+            "POST",
+            "/v1/cases",
+            headers={"Idempotency-Key": key},
+            data=fields,
+            files={"image": (name, image)},
+        )
         if answer.status_code == httpx2.codes.ACCEPTED:
             record.receipts.append(answer.json())
         else:

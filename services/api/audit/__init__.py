@@ -1,0 +1,1 @@
+"""Routes of the audit trail: reading, exporting and verifying it."""

@@ -1,5 +1,6 @@
 """Records who has read which results: once for each caller and result, however often it is
-polled."""
+polled.
+"""
 
 import threading
 from collections.abc import Iterable

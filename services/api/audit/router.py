@@ -75,7 +75,8 @@ def read_audit(
     ] = None,
 ) -> list[EventView]:
     """Events of the audit trail, oldest first by default. A hospital's key sees only its own
-    hospital's events."""
+    hospital's events.
+    """
     if newest:
         return service.newest(query, before, limit)
     return service.page(query, after, limit)
@@ -90,7 +91,8 @@ def verify_audit(
     ] = None,
 ) -> VerificationView:
     """Verify a part of the trail's chains, for a few seconds. Continue with `next` until it is
-    null."""
+    null.
+    """
     return service.verify(cursor, dependencies.ledger, dependencies.settings)
 
 
@@ -114,7 +116,8 @@ def export_audit(
     ] = None,
 ) -> Response:
     """Every event in the order of its chain, then the signed seals. The file can be verified
-    without the database."""
+    without the database.
+    """
     headers = {"Content-Disposition": 'attachment; filename="sera-audit.jsonl"'}
     lines = export(session, dependencies.ledger, caller, hospital)
     return StreamingResponse(lines, media_type=JSON_LINES, headers=headers)

@@ -58,7 +58,8 @@ class AuditService:
 
     def page(self, query: AuditQuery, after_id: int, limit: int) -> list[EventView]:
         """Events, oldest first. Raises NotFound for an unknown hospital and for another
-        hospital."""
+        hospital.
+        """
         events = self._session.audit.page(
             after_id, limit, event_filter(query, self._names())
         )
@@ -228,15 +229,15 @@ def export(
 
 def fault_view(finding: Finding) -> FaultView:
     """A fault with its sentence in the caller's language."""
-    rows = f"{finding.first}"
-    if finding.first != finding.last:
-        rows = f"{finding.first}–{finding.last}"
+    rows = f"{finding.first_number}"
+    if finding.first_number != finding.last_number:
+        rows = f"{finding.first_number}–{finding.last_number}"
     facts = {"rows": rows, "chain": finding.chain, **finding.facts}
     worded = sentence(f"fault-{finding.fault}", facts, finding.sentence)
     return FaultView(
         fault=finding.fault,
         chain=finding.chain,
-        first=finding.first,
-        last=finding.last,
+        first=finding.first_number,
+        last=finding.last_number,
         sentence=worded.text,
     )

@@ -1,0 +1,1 @@
+"""Routes of cases: submission, results, outcomes, explanations and erasure."""

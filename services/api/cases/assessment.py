@@ -45,7 +45,8 @@ class DescriptorsView(BaseModel):
 
 class ReaderAssessment(BaseModel):
     """Category and FNA advice of the guidelines for the descriptors and the size, without any
-    model."""
+    model.
+    """
 
     model_config = ConfigDict(use_attribute_docstrings=True)
     points: int = Field(

@@ -1,5 +1,6 @@
 """Answers explanation maps of a case. The first request makes a worker compute them at low
-priority."""
+priority.
+"""
 
 from uuid import UUID
 

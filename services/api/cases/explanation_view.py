@@ -13,7 +13,8 @@ class CropRegion(BaseModel):
 
 class DeletionTest(BaseModel):
     """Deletion test: the crop is blurred cell by cell, and the score is measured after each
-    step."""
+    step.
+    """
 
     hidden: list[float] = Field(
         description="Shares of the crop that are blurred, from 0 to 1."

@@ -17,7 +17,8 @@ from shared.ledger.hospitals.repository import Caller
 
 class CaseImage:
     """Reads the case in the request's transaction, and ends it before reading and decoding the
-    image."""
+    image.
+    """
 
     def __init__(
         self, session: HospitalSession, caller: Caller, dependencies: Dependencies

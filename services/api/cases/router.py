@@ -158,8 +158,9 @@ def similar_cases(
     dependencies: DependenciesDep,
     limit: Annotated[int, Query(ge=1, le=50)] = 6,
 ) -> SimilarView:
-    """This hospital's past cases with a final diagnosis that are nearest to this one by the same
-    model."""
+    """Past cases of this hospital with a final diagnosis that are nearest to this one by the same
+    model.
+    """
     return similar(
         session=session,
         caller=caller,

@@ -48,7 +48,8 @@ class CaseService:
 
     def read(self, case_id: UUID) -> CaseView:
         """Raises CaseErased, and NotFound both for an unknown case and for another hospital's
-        case."""
+        case.
+        """
         session = self._session
         case = session.cases.find(case_id)
         if case is None:

@@ -1,0 +1,1 @@
+"""Routes of datasets: drafts of labelled images, and frozen versions."""

@@ -1,5 +1,6 @@
 """Adds many labelled images in one request. Each row counts on its own: a bad row does not stop the
-others."""
+others.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -86,7 +87,8 @@ class PreparedRow:
 
 class BatchService:
     """Adds the rows of a manifest. The transaction that adds them begins after their files are
-    stored."""
+    stored.
+    """
 
     def __init__(
         self,

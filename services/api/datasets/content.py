@@ -1,5 +1,6 @@
 """Stores the files of labelled images. They are cleaned and decoded first, so that training can
-read them."""
+read them.
+"""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -48,7 +49,8 @@ class ImageFiles:
 
     def store(self, image: bytes, mask: bytes | None) -> StoredFiles:
         """Clean and decode image and mask, then store the cleaned files. Raises InputError for a
-        bad file."""
+        bad file.
+        """
         cleaned = self._deidentifier.clean(image)
         height, width = decode(cleaned.data).pixels.shape
         if mask is None:
@@ -82,7 +84,8 @@ class ImageFiles:
         self, original: bytes, cleaned: CleanedFile
     ) -> CleanedFileHashes:
         """Store a cleaned file. The upload limit applies to the original only: a cleaned loop may
-        be larger."""
+        be larger.
+        """
         source = hashlib.sha256(original).hexdigest()
         stored = self._objects.put(cleaned.data)
         return CleanedFileHashes(

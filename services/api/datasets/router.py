@@ -183,7 +183,8 @@ def add_image(
     name: str, form: Annotated[Labelled, Depends(labelled)], service: ImageServiceDep
 ) -> ImageAdded:
     """Add one labelled image. The same image with the same label changes nothing; with another it
-    is refused."""
+    is refused.
+    """
     image_sha256, added = service.add(name, form)
     return ImageAdded(image_sha256=image_sha256, added=added)
 
@@ -197,7 +198,8 @@ def correct_image(
     tags: IfMatch,
 ) -> ImageView:
     """Correct a row of the draft. Frozen versions do not change, and an image in one keeps its
-    split."""
+    split.
+    """
     return service.correct(name, image_sha256, correction, tags)
 
 
@@ -206,7 +208,8 @@ def remove_image(
     name: str, image_sha256: ImageHash, service: DatasetServiceDep, tags: IfMatch
 ) -> ImageView:
     """Remove a row from the draft. One that came from a case returns with the next import of
-    outcomes."""
+    outcomes.
+    """
     return service.remove(name, image_sha256, tags)
 
 
@@ -217,7 +220,8 @@ def ask_known(
     service: DatasetServiceDep,
 ) -> KnownImages:
     """The images among these SHA-256 hashes of files that the dataset already has. They need not be
-    sent again."""
+    sent again.
+    """
     return service.known(name, images)
 
 
@@ -233,7 +237,8 @@ def add_batch(
     ] = None,
 ) -> BatchReport:
     """Add many labelled images, and answer the outcome of each row. A repeated batch changes
-    nothing."""
+    nothing.
+    """
     return service.add_rows(name, manifest, files or [])
 
 
@@ -250,7 +255,8 @@ def take_outcomes(
     name: str, outcome_filter: OutcomeFilter, service: DatasetServiceDep, tags: IfMatch
 ) -> OutcomeImportView:
     """Import cases with consent and a known outcome into the draft, with corrections and withdrawn
-    consent."""
+    consent.
+    """
     return service.import_outcomes(name, outcome_filter, tags)
 
 
@@ -263,7 +269,8 @@ def freeze_dataset(
     name: str, service: DatasetServiceDep, response: Response, tags: IfMatch
 ) -> FrozenView:
     """Freeze the draft into a version that never changes. An unchanged draft returns its existing
-    version."""
+    version.
+    """
     frozen = service.freeze(name, tags)
     response.status_code = 201 if frozen.new else 200
     return frozen

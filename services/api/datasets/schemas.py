@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.config import JsonValue
 
 from services.api.text import OptionalText, PlainText
 from shared.domain.training.states import Split
@@ -21,13 +22,14 @@ SHA256 = "1f0b8f5e52b54d0c8d555d8e2c4f7a117f3f6c1e6a554a339d1c2f6f0f8d2a10"
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
-def _example(**fields: object) -> ConfigDict:
+def _example(**fields: JsonValue) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 class Facts(BaseModel):
     """Facts about an image. An omitted fact is unknown; an omitted `split` follows from the
-    patient."""
+    patient.
+    """
 
     malignant: bool = Field(description="Label; malignant is the positive class.")
     patient: OptionalText = Field(
@@ -286,7 +288,8 @@ class VersionDetail(VersionView):
 
 class OutcomeFilter(BaseModel):
     """Limits which outcomes are added. Withdrawn consent and corrected labels are always
-    imported."""
+    imported.
+    """
 
     model_config = ConfigDict(extra="forbid") | _example(
         since="2026-01-01", hospital="north"

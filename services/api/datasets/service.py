@@ -57,7 +57,8 @@ class DatasetNameInvalid(InputError):
 
 class DatasetOfOtherKind(Conflict):
     """A model knows by its dataset whether it was trained on phantoms, so the two kinds are never
-    mixed."""
+    mixed.
+    """
 
     code = "dataset-of-other-kind"
     text = (
@@ -69,7 +70,8 @@ class DatasetOfOtherKind(Conflict):
 @dataclass(frozen=True)
 class Labelled:
     """An image with its facts. The mask is a raster of the same size, non-zero inside the
-    nodule."""
+    nodule.
+    """
 
     image: BinaryIO
     mask: BinaryIO | None
@@ -82,7 +84,8 @@ class DatasetService:
 
     def create(self, name: str, synthetic: bool) -> Dataset:
         """The dataset of this name, created if it does not exist. Raises DatasetNameInvalid,
-        DatasetOfOtherKind."""
+        DatasetOfOtherKind.
+        """
         if not NAME.fullmatch(name):
             raise DatasetNameInvalid(name=name)
         self._session.datasets.ensure(name, synthetic)

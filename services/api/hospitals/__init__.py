@@ -1,0 +1,1 @@
+"""Routes of hospitals and their settings."""

@@ -1,5 +1,6 @@
 """Routes of hospitals' settings. A hospital's staff read them; its administrator and operators
-change them."""
+change them.
+"""
 
 from typing import Annotated, Any
 
@@ -98,7 +99,8 @@ def add_hospital(
     new: NewHospital, caller: Operator, service: HospitalServiceDep, response: Response
 ) -> HospitalView:
     """Add a hospital, isolated from the others. It uses the installation's settings until it has
-    its own."""
+    its own.
+    """
     return with_tag(service.add(new.name), response)
 
 

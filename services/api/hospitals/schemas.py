@@ -60,7 +60,8 @@ class HospitalChange(BaseModel):
 
 class OperatorChange(HospitalChange):
     """Settings that only an operator may change: limits on submissions, and the share of the
-    workers."""
+    workers.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -113,7 +114,8 @@ class CutoffView(BaseModel):
 
 class ReferralView(BaseModel):
     """Expected effect of referring uncertain cases: out-of-fold rates at the nearest evaluated
-    error level."""
+    error level.
+    """
 
     alpha: float
     benign_coverage: Rate = Field(

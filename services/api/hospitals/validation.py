@@ -25,7 +25,8 @@ class SettingOutside(InputError):
 
 def check(change: Mapping[str, Any], settings: Settings) -> None:
     """Raises SettingOutside, RuleUnknown. Null is always allowed, because it stands for the
-    default."""
+    default.
+    """
     sensitivities = (
         settings.least_target_sensitivity,
         settings.most_target_sensitivity,

@@ -1,0 +1,1 @@
+"""Routes of jobs: their state, waiting for their end, and repeating them."""

@@ -1,5 +1,6 @@
 """Wakes requests that wait for a job or a training run, by one Postgres LISTEN connection for the
-process."""
+process.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -37,7 +38,8 @@ class JobChangeListener:
 
     async def wait_for_change(self, job_id: UUID, within_s: float) -> None:
         """Return when the job or run has changed, or after `within_s` or REREAD_S, whichever comes
-        first."""
+        first.
+        """
         event = asyncio.Event()
         waiters = self._waiting[str(job_id)]
         waiters.add(event)

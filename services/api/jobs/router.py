@@ -64,7 +64,8 @@ async def read_job(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> JobView | Response:
     """State of a job and, once it is done, its result. With `wait` the answer comes as soon as it
-    is final."""
+    is final.
+    """
     job = await service.wait(job_id, wait)
     headers = {"ETag": etag(job), "Vary": "Accept-Language"}
     if job.state not in FINAL_STATES:
@@ -82,7 +83,7 @@ def list_jobs(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
-    """This hospital's jobs, newest first."""
+    """The jobs of this hospital, newest first."""
     return service.page(state, cursor, limit)
 
 
@@ -121,7 +122,8 @@ def rerun_job(
     dependencies: DependenciesDep,
 ) -> dict[str, UUID]:
     """Queue a dead letter again with fresh attempts: your own hospital's, or any for an
-    operator."""
+    operator.
+    """
     if idempotent is not None:
         idempotent.reserve()
     rerun(transaction, caller, dependencies.notifier, job_id)
@@ -136,5 +138,6 @@ def rerun_jobs(
     reason: Reason,
 ) -> Reruns:
     """Queue this hospital's dead letters of one reason again, at most 1,000 per request, oldest
-    first."""
+    first.
+    """
     return rerun_all(session, dependencies.notifier, reason)

@@ -58,7 +58,8 @@ def rotate_key(
     rotation: Rotation | None = None,
 ) -> NewKeyView:
     """Create the successor of a key. The old key stays valid for the overlap, and is replaced only
-    once."""
+    once.
+    """
     rotation = rotation or Rotation()
     new_key = service.rotate(key_id, rotation.overlap_days)
     return shown_once(new_key, request)

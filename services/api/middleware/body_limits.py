@@ -65,7 +65,8 @@ class _Cut(Exception):
 
 class BodyLimitMiddleware:
     """Refuses a body that is too large with 413, or too slow with 408, whatever Content-Length
-    says."""
+    says.
+    """
 
     def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:
         self._app = app

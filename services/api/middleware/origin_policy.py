@@ -58,7 +58,8 @@ class OriginPolicy:
     @property
     def session_cookie(self) -> str:
         """Name of the cookie. With the prefix a browser accepts it only from this host and over
-        TLS."""
+        TLS.
+        """
         return f"{TLS_PREFIX}{SESSION_COOKIE}" if self.is_tls else SESSION_COOKIE
 
     def session_token(self, headers: Headers) -> str | None:
@@ -68,7 +69,8 @@ class OriginPolicy:
 
     def set_session_cookie(self, answer: Response, token: str) -> None:
         """The cookie lasts until the browser closes. It is `strict`: requests from other sites,
-        even by a link, never carry it."""
+        even by a link, never carry it.
+        """
         answer.set_cookie(
             self.session_cookie,
             token,
@@ -97,7 +99,8 @@ class OriginPolicy:
 
     def oidc_browser_token(self, headers: Headers) -> str:
         """The token that marks this browser as the one that began a sign-in at the identity
-        provider."""
+        provider.
+        """
         cookies = cookie_parser(headers.get("cookie", ""))
         return cookies.get(self.oidc_cookie, "")
 
@@ -153,6 +156,7 @@ class OriginPolicy:
 
 def csrf_token(token: str) -> str:
     """The CSRF token of SERA's own pages. It derives from the session token, which no page
-    reads."""
+    reads.
+    """
     key = token.encode(errors="surrogatepass")
     return hmac.new(key, b"sera-csrf/1", hashlib.sha256).hexdigest()

@@ -1,5 +1,6 @@
 """Adds security headers to every answer: a browser must not guess its type, frame, leak or store
-it."""
+it.
+"""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -57,7 +57,8 @@ class Slots:
 
 class Slot:
     """The slot of one request: taken before it uses its transaction, released when its answer
-    begins."""
+    begins.
+    """
 
     def __init__(self, free: asyncio.Semaphore, wait_s: float) -> None:
         self._free = free

@@ -1,0 +1,1 @@
+"""Routes of models: cards, gates, promotions and shadow evaluations."""

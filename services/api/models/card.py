@@ -1,5 +1,6 @@
 """Routes of model cards, as JSON and as a page. Every caller may read them: readers, hospitals,
-auditors."""
+auditors.
+"""
 
 from typing import Annotated, Any
 
@@ -28,7 +29,8 @@ Card = Annotated[dict[str, Any], Depends(card)]
 @router.get("/models/{model_id}/card")
 def read_card(card: Card) -> dict[str, Any]:
     """Purpose, training data, performance and limits of a model, by its digest, the beginning of
-    it, or its name."""
+    it, or its name.
+    """
     return card
 
 

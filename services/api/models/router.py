@@ -48,7 +48,8 @@ def read_model(
     model_id: str, caller: Operator, session: SystemSessionDep, response: Response
 ) -> ModelView:
     """A model by its digest, the beginning of it, or its name (newest version). The ETag changes
-    with the live model."""
+    with the live model.
+    """
     set_etag(response, session.models.tag())
     return service.model_view(session, model_id)
 
@@ -85,7 +86,8 @@ def judge_again(
     dependencies: DependenciesDep,
 ) -> ModelView:
     """Judge a model again against the present live model. A trainer does it; the model then shows
-    the judgement."""
+    the judgement.
+    """
     model = session.models.find(model_id)
     run_id = service.run_id_of(model)
     session.steps.add_gate_step(run_id)
@@ -122,7 +124,8 @@ def start_shadow(
     request: ShadowRequest | None = None,
 ) -> ShadowView:
     """Start a shadow evaluation: a model analyses the cases answered from now on, beside the live
-    model."""
+    model.
+    """
     share = request.share if request else 1.0
     digest = session.models.find(model_id).digest
     started = session.shadows.start(digest, caller.actor, share)

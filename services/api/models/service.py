@@ -97,7 +97,8 @@ def refusals(workers: Sequence[Worker], digest: str) -> list[RefusalView]:
 
 def gate_summary(judgement: GateJudgement, live_digest: str | None) -> GateSummary:
     """A judgement is stale if another model is live now. That of the live model itself is never
-    stale."""
+    stale.
+    """
     is_live = judgement.model_digest == live_digest
     return GateSummary(
         verdict=judgement.verdict,

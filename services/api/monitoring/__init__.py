@@ -1,0 +1,1 @@
+"""Routes of monitoring: drift, quality, performance, coverage and metrics."""

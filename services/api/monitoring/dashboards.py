@@ -1,7 +1,8 @@
 """Routes that dashboards poll: drift, input quality, performance by outcomes, conformal
-coverage."""
+coverage.
+"""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import AwareDatetime
@@ -88,7 +89,8 @@ def read_drift(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Score, novelty and embedding of each hospital and device, compared with the training images
-    of the model."""
+    of the model.
+    """
     answer = service.answer(drift.measure, query)
     return conditional_response(answer, if_none_match)
 
@@ -114,7 +116,8 @@ def read_performance(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """AUC, calibration, sensitivity and specificity of the cases with an outcome. Show `sentences`
-    with them."""
+    with them.
+    """
     answer = service.answer(performance.measure, query, step)
     return conditional_response(answer, if_none_match)
 
@@ -134,7 +137,8 @@ def read_coverage(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """How often conformal sets contain the true class at each allowed error, and how often they
-    decide."""
+    decide.
+    """
     alphas = tuple(alpha or coverage.ALPHAS)
     answer = service.answer(coverage.measure, query, alphas)
     return conditional_response(answer, if_none_match)
@@ -144,7 +148,8 @@ def conditional_response(
     answer: JsonAnswer, if_none_match: str | None, fresh_s: float = FRESH_S
 ) -> Response:
     """304 if the client already has this answer, else the answer; a browser may reuse it for
-    `fresh_s`."""
+    `fresh_s`.
+    """
     headers = {
         "Cache-Control": f"private, max-age={fresh_s:.0f}",
         "Vary": "Authorization, Cookie",

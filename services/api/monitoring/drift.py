@@ -1,5 +1,6 @@
 """Measures drift: how far results of a hospital or a device differ from those of the training
-images."""
+images.
+"""
 
 from collections import Counter, defaultdict
 from typing import NamedTuple

@@ -1,5 +1,6 @@
 """Measures the quality of images by hospital and device: rates of warnings, failures and
-referrals."""
+referrals.
+"""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field

@@ -1,20 +1,26 @@
 """API schemas of the dashboards. Rates are fractions; intervals are 95 % intervals."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonValue
 
 from shared.ledger.monitoring.observations import Quantity
 from shared.statistics import DriftState
 
 HOSPITAL = "5f0a1c9e-2f64-4d0b-9a51-0d6f3c6b7e21"
 DIGEST = "9f2c" * 16
-RATE = {"value": 0.105, "low": 0.079, "high": 0.139, "count": 42, "of": 400}
+RATE: dict[str, JsonValue] = {
+    "value": 0.105,
+    "low": 0.079,
+    "high": 0.139,
+    "count": 42,
+    "of": 400,
+}
 
 
-def _example(**fields: object) -> ConfigDict:
+def _example(**fields: JsonValue) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
@@ -177,7 +183,8 @@ class AucView(BaseModel):
 
 class ObservedExpectedView(BaseModel):
     """Malignant cases divided by the sum of the stated risks. Above 1 the risks are too low for
-    these cases."""
+    these cases.
+    """
 
     model_config = _example(observed=31, expected=26.4, ratio=1.17, low=0.86, high=1.5)
     observed: int
@@ -210,7 +217,8 @@ class CalibrationView(BaseModel):
 
 class ReferredView(BaseModel):
     """Cases with an outcome that were answered `refer`. They count in neither sensitivity nor
-    specificity."""
+    specificity.
+    """
 
     model_config = _example(malignant=4, benign=9)
     malignant: int

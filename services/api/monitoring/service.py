@@ -51,7 +51,8 @@ class JsonAnswer:
 
 class MonitoringService:
     """Measures the observations of the caller's hospital, or of all if the caller belongs to
-    none."""
+    none.
+    """
 
     def __init__(
         self, session: CallerSession, caller: Caller, answer_cache: AnswerCache

@@ -1,0 +1,1 @@
+"""Routes of the people who sign in."""

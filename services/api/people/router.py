@@ -51,7 +51,8 @@ OneTimePasswordsDep = Annotated[OneTimePasswords, Depends(one_time_passwords)]
 
 def shown_once(person: OneTimeView, request: Request) -> OneTimeView:
     """Answer repeats with whose password it was, and with what to do if the first answer was
-    lost."""
+    lost.
+    """
     if person.one_time_password:
         answer_repeats_with(
             request,

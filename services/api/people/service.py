@@ -95,7 +95,8 @@ class OneTimePasswords:
 
     async def create(self, new: NewPerson) -> OneTimeView:
         """Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden, ProviderOff; Answered
-        for a repeat."""
+        for a repeat.
+        """
         if new.subject:
             return await asyncio.to_thread(self._create_with_identity, new, new.subject)
 
@@ -108,7 +109,7 @@ class OneTimePasswords:
         return await self._with_password(create)
 
     async def reset(self, person: UUID) -> OneTimeView:
-        """Raises PersonUnknown, OneselfNot; Answered for a repeat."""
+        """Raises PersonUnknown, OneselfNot; AlreadyAnswered for a repeat."""
         refuse_oneself(self._caller, person)
         return await self._with_password(
             lambda password_hash: self._session.people.reset(person, password_hash)

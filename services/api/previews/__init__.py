@@ -1,0 +1,1 @@
+"""The route that previews an image before it becomes a case."""

@@ -1,5 +1,6 @@
 """Route of previews: what SERA reads from an image before it becomes a case. Nothing is stored or
-logged."""
+logged.
+"""
 
 from typing import Annotated
 

@@ -1,5 +1,6 @@
 """Previews an image: cleans it, decodes it in another process, rectifies a photo, detects
-calipers."""
+calipers.
+"""
 
 from base64 import b64encode
 from dataclasses import dataclass, replace
@@ -119,7 +120,8 @@ def _screen_corners(image: UltrasoundImage, sent: str | None) -> photos.ScreenCo
 @dataclass(frozen=True)
 class Calipers:
     """The caliper marks at the ends of a diameter, in pixels, with the ROI and size that they
-    give."""
+    give.
+    """
 
     ends: list[Point]
     roi: SuggestedRoi | None

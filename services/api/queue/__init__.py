@@ -1,0 +1,1 @@
+"""Routes of the queue and its dead letters."""

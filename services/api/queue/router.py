@@ -24,7 +24,8 @@ QueueServiceDep = Annotated[QueueService, Depends(queue_service)]
 @router.get("")
 def read_queue(service: QueueServiceDep) -> QueueView:
     """Waiting jobs by hospital and lane, running jobs with their leases, dead letters by reason,
-    and workers."""
+    and workers.
+    """
     return service.read()
 
 
@@ -36,7 +37,8 @@ def list_dead_letters(
     ],
 ) -> list[DeadLetterView]:
     """The last hundred jobs that failed with this reason. `POST /v1/jobs/{id}/rerun` queues one
-    again."""
+    again.
+    """
     return service.dead_letters(reason)
 
 

@@ -57,7 +57,8 @@ class QueueService:
 
     def rerun(self, reason: str) -> RerunView:
         """Queue dead letters of a reason again. One notification for each job wakes every idle
-        worker."""
+        worker.
+        """
         queued = self._session.dead_letters.rerun_all(reason, MAX_RERUNS)
         for job_id in queued:
             self._session.transaction.on_commit(

@@ -1,0 +1,1 @@
+"""Routes of reader studies: setting up, reading and analysis."""

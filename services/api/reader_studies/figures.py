@@ -1,5 +1,6 @@
 """API schemas of an analysis. Fractions are of 1, times in seconds; readers are named by their
-numbers."""
+numbers.
+"""
 
 from pydantic import BaseModel, Field
 
@@ -115,7 +116,8 @@ class Agreement(BaseModel):
 
 class Summary(BaseModel):
     """All readers together, by Obuchowski and Rockette: readers and cases are both random
-    samples."""
+    samples.
+    """
 
     blind: float
     aided: float

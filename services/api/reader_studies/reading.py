@@ -1,5 +1,6 @@
 """Guides a reader through a study: shows the next case, stores the reading, and only then shows
-SERA's answer."""
+SERA's answer.
+"""
 
 from uuid import UUID
 
@@ -39,7 +40,8 @@ class ReadingService:
 
     def next(self) -> NextCase:
         """The next case in this reader's order. A case that was read blind comes again, to be read
-        aided."""
+        aided.
+        """
         reader = self._reader()
         readings = self._session.readings.of_reader(reader)
         unfinished = [

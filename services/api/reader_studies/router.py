@@ -1,5 +1,6 @@
 """Routes of reader studies. An administrator creates, opens, closes and analyses them; their
-readers read."""
+readers read.
+"""
 
 from typing import Annotated
 from uuid import UUID
@@ -66,14 +67,16 @@ def make_reader_study(
     new: NewReaderStudy, service: AdministeredStudiesDep
 ) -> ReaderStudyView:
     """Create the draft of a study. Its cases are selected now, among those with a result and a
-    known outcome."""
+    known outcome.
+    """
     return service.create(new)
 
 
 @router.get("")
 def list_reader_studies(service: StudyServiceDep) -> list[ReaderStudyView]:
     """Studies, newest first: all of the hospital for its administrator, else those that this person
-    reads."""
+    reads.
+    """
     return service.all()
 
 
@@ -96,7 +99,8 @@ def close_reader_study(
     study_id: UUID, service: AdministeredStudiesDep
 ) -> ReaderStudyView:
     """Close a study: it accepts no more readings and is never opened again. Repeating this is
-    harmless."""
+    harmless.
+    """
     return service.change_state(study_id, StudyState.CLOSED)
 
 
@@ -125,7 +129,8 @@ def store_reading(new: NewReadingView, service: ReadingServiceDep) -> OwnReading
 @router.get("/{study_id}/aided/{case_id}")
 def read_aided(case_id: UUID, service: ReadingServiceDep) -> AidedView:
     """SERA's answer, once the reader's own blind reading of the case is stored. The time of the
-    aided reading starts."""
+    aided reading starts.
+    """
     return service.aided(case_id)
 
 

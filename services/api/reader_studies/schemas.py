@@ -25,7 +25,8 @@ NEW_STUDY_EXAMPLE: JsonDict = {
 
 class Choice(BaseModel):
     """Selection of cases among those with a result and a known outcome. A case that was sent twice
-    counts once."""
+    counts once.
+    """
 
     model_config = ConfigDict(extra="forbid")
     by: CaseSelection = Field(
@@ -104,7 +105,8 @@ class ReaderStudyView(BaseModel):
 
 class NextCase(BaseModel):
     """The next case of a reader. It reveals nothing of SERA's answer, other readings or the
-    diagnosis."""
+    diagnosis.
+    """
 
     phase: Phase | None = Field(description="Null if everything is read.")
     case_id: UUID | None

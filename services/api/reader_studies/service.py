@@ -1,5 +1,6 @@
 """Creates, opens and closes a hospital's reader studies, and reports the progress of their
-readers."""
+readers.
+"""
 
 from uuid import UUID
 
@@ -20,7 +21,8 @@ NO_PERSON = UUID(int=0)
 
 class StudyService:
     """An administrator sees every study of the hospital, a reader only the studies that they
-    read."""
+    read.
+    """
 
     def __init__(self, session: HospitalSession, caller: Caller) -> None:
         self._session = session

@@ -1,0 +1,1 @@
+"""The route of the printable report of a case, and its PDF."""

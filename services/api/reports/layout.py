@@ -129,7 +129,8 @@ def _risk(document: ReportDocument, translate: Translate, report: Report) -> Non
 
 def _scale(document: ReportDocument, translate: Translate, report: Report) -> None:
     """A bar from 0 to 100 %, filled up to the risk, with the cut-off above and the prevalence
-    below."""
+    below.
+    """
     width, height = SCALE_MM
     result = report.result
     left = document.l_margin + document.c_margin
@@ -200,7 +201,8 @@ def _reader_assessment(
 
 def _guidelines(document: ReportDocument, translate: Translate, report: Report) -> None:
     """Advice of each guideline by the risk, and beside it by the reader's descriptors if there are
-    any."""
+    any.
+    """
     fna = report.result.fna
     by_risk = sentences.by_risk(fna)
     document.heading(translate("result.guidelines.title"))

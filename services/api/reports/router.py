@@ -38,7 +38,8 @@ def report(
     zone: Annotated[str | None, Query(max_length=64, description=ZONE)] = None,
 ) -> Response:
     """Report of a case with a result, on one or two pages. The audit trail records each
-    printing."""
+    printing.
+    """
     # Imported here because fpdf takes 0.25 s to import, and most gateways print nothing for long.
     from services.api.reports.layout import pdf
 

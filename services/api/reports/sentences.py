@@ -1,5 +1,6 @@
 """Words a result in the reader's language, from the fields of the result and never from its English
-text."""
+text.
+"""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -97,7 +98,8 @@ def threshold(translate: Translate, fna: FnaAdvice) -> str:
 
 def rule(translate: Translate, name: str) -> str:
     """The name of a guideline, or of SERA's rule that derives from it. An unknown name stays as it
-    is."""
+    is.
+    """
     band = RISK_BAND.fullmatch(name)
     if band:
         return translate(
@@ -132,7 +134,8 @@ def side_by_side(
     translate: Translate, fna: FnaAdvice | None, reader_advice: Sequence[FnaAdvice]
 ) -> list[tuple[str, FnaAdvice | None, FnaAdvice | None]]:
     """The name of each guideline, its advice by the risk, and its advice by the reader's
-    descriptors."""
+    descriptors.
+    """
     advice_by_risk = {
         _guideline_of_rule(advice.rule): advice for advice in by_risk(fna)
     }

@@ -1,5 +1,6 @@
 """Manages the second factor: a code of an authenticator app at sign-in, if the person turned it
-on."""
+on.
+"""
 
 import asyncio
 from uuid import UUID

@@ -25,14 +25,16 @@ AuthenticatorServiceDep = Annotated[
 @router.post("/totp", status_code=201)
 def begin(service: AuthenticatorServiceDep) -> TotpBegun:
     """Get a secret for an authenticator. Its codes are required only after one of them is
-    confirmed."""
+    confirmed.
+    """
     return service.begin()
 
 
 @router.post("/totp/confirm")
 def confirm(body: Code, service: AuthenticatorServiceDep) -> TotpOn:
     """Turn the authenticator on with a code that it shows. Only this answer contains the recovery
-    codes."""
+    codes.
+    """
     return service.confirm(body.code)
 
 

@@ -1,5 +1,6 @@
 """Signs people in by an identity provider (OpenID Connect): the redirect to it, and the
-callback."""
+callback.
+"""
 
 import secrets
 from collections.abc import Mapping
@@ -36,7 +37,8 @@ NAME_CLAIMS = ("preferred_username", "email", "sub")
 @dataclass(frozen=True)
 class ProviderRedirect:
     """The address to redirect the browser to, and the token that identifies the browser at the
-    callback."""
+    callback.
+    """
 
     address: str
     browser_token: str

@@ -1,5 +1,6 @@
 """Routes of signing in by an identity provider. Browsers come here, so a refusal is a page and not
-a problem."""
+a problem.
+"""
 
 from typing import Annotated
 
@@ -72,7 +73,8 @@ def finish(
 
 def _refusal(error: SeraError) -> Response:
     """Redirect to the sign-in page, which explains the error. An error it has no text for is
-    raised."""
+    raised.
+    """
     if error.code not in PROBLEMS:
         raise error
     return RedirectResponse(f"/sign-in?problem={error.code}", SEE_OTHER)

@@ -1,11 +1,12 @@
 """Client of an identity provider (OpenID Connect): its sign-in address, and verification of its
-answers."""
+answers.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from threading import Condition
-from typing import Any, cast
+from typing import Any, TypedDict, Unpack, cast
 
 import httpx2
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
@@ -48,7 +49,8 @@ ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 @dataclass(frozen=True)
 class IdentityClaims:
     """A provider's verified claims about a person: signed by it, for SERA, current, and for our
-    nonce."""
+    nonce.
+    """
 
     issuer: str
     subject: str
@@ -61,6 +63,13 @@ class Metadata:
 
     facts: Mapping[str, Any]
     keys: KeySet
+
+
+class TokenRequest(TypedDict, total=False):
+    """The form and the client's credentials of a request for tokens."""
+
+    data: Mapping[str, str]
+    auth: tuple[str, str] | None
 
 
 class IdentityProvider:
@@ -79,7 +88,8 @@ class IdentityProvider:
         self, state: str, oidc_state: OidcState, callback_url: str
     ) -> str:
         """The address where the browser signs in, to return to `callback_url`. Raises
-        Unavailable."""
+        Unavailable.
+        """
         endpoint = self._metadata().facts["authorization_endpoint"]
         url: str = prepare_grant_uri(
             endpoint,
@@ -136,7 +146,8 @@ class IdentityProvider:
 
     def _decode(self, text: str) -> jwt.Token:
         """Decode a token with the provider's keys, which are fetched again once if they do not
-        fit."""
+        fit.
+        """
         registry = JWSRegistry(
             algorithms=SIGNATURE_ALGORITHMS, strict_check_header=False
         )
@@ -157,9 +168,12 @@ class IdentityProvider:
         keys = cast(KeySetSerialization, self._request("GET", facts["jwks_uri"]))
         return Metadata(facts=facts, keys=KeySet.import_key_set(keys))
 
-    def _request(self, method: str, url: str, **parts: Unpack[TokenRequest]) -> dict[str, Any]:
+    def _request(
+        self, method: str, url: str, **parts: Unpack[TokenRequest]
+    ) -> dict[str, Any]:
         """The JSON object of an answer. Redirects are not followed, because they would receive the
-        secret."""
+        secret.
+        """
         try:
             answer = httpx2.request(
                 method, url, timeout=TIMEOUT_S, follow_redirects=False, **parts

@@ -33,7 +33,8 @@ async def sign_in(
     answer: Response,
 ) -> CallerView:
     """Sign in with a name and a password. The answer sets a session cookie. Programs use keys
-    instead."""
+    instead.
+    """
     opened = await service.sign_in(credentials, previous_token)
     return _set_cookie(opened, dependencies, answer)
 
@@ -71,7 +72,8 @@ async def change_password(
     answer: Response,
 ) -> CallerView:
     """Change your own password. All your sessions end; this one continues with a new cookie and
-    CSRF token."""
+    CSRF token.
+    """
     opened = await service.change_password(caller, passwords)
     return _set_cookie(opened, dependencies, answer)
 

@@ -1,0 +1,1 @@
+"""Routes of recipes and training runs."""

@@ -28,7 +28,8 @@ class LackView(BaseModel):
 
 class RecipeView(BaseModel):
     """A recipe, or a recipe file that cannot be used: then `problem` says why, and no run can use
-    it."""
+    it.
+    """
 
     name: str = Field(
         description="Name of the recipe, or the file name of an unusable file."

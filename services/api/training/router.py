@@ -74,7 +74,8 @@ async def follow_run(
     ] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
     """Server-sent events until the run has ended: `run` is the run as it is now, `log` one of its
-    events."""
+    events.
+    """
     async for update in service.follow(run_id, last_event_id):
         if isinstance(update, RunEventView):
             yield ServerSentEvent(event="log", data=update, id=str(update.id))

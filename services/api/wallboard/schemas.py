@@ -1,12 +1,14 @@
 """API schemas of the wallboard. Times are by the database's clock; latencies are from submission to
-result."""
+result.
+"""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonValue
 
 from services.api.monitoring.schemas import (
     DIGEST,
@@ -18,7 +20,7 @@ from services.api.monitoring.schemas import (
 from shared.domain.jobs import Priority
 
 
-def _example(**fields: object) -> ConfigDict:
+def _example(**fields: JsonValue) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 

@@ -74,7 +74,8 @@ class WallboardService:
 
     def view(self, window: WallboardWindow) -> WallboardView:
         """The wallboard of all hospitals together, with the rows of the hospitals that the caller
-        may see."""
+        may see.
+        """
         self._transaction.commit()
         view, hospitals = self._dependencies.answer_cache.get_or_make(
             ("wall", window), FRESH_S[window], lambda: self._read(window)
@@ -137,7 +138,8 @@ def _flow(
     data: WallboardData, hospital_ids: set[UUID], hospital_id: UUID | None = None
 ) -> FlowView:
     """The flow of `hospital_ids`, with the throughput of `hospital_id`, or of all hospitals for
-    None."""
+    None.
+    """
     throughput = _throughput(data, hospital_id)
     dead_letters = [
         count for count in data.dead_letters if count.hospital in hospital_ids

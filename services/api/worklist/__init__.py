@@ -1,0 +1,1 @@
+"""Routes of the worklist and its export."""

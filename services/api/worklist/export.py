@@ -1,5 +1,6 @@
 """Exports the worklist as CSV for spreadsheets: read in many short transactions, with constant
-memory."""
+memory.
+"""
 
 import csv
 from collections.abc import Iterator

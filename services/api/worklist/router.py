@@ -27,7 +27,7 @@ def list_cases(
     session: HospitalSessionDep,
     dependencies: DependenciesDep,
 ) -> WorklistPage:
-    """This hospital's cases that match the filters, without erased ones."""
+    """The cases of this hospital that match the filters, without erased ones."""
     return WorklistService(session, caller, dependencies.read_audit).page(query)
 
 
@@ -43,7 +43,8 @@ def export_cases(
     dependencies: DependenciesDep,
 ) -> Response:
     """All matching cases as a file for a spreadsheet. A cell that a spreadsheet would compute
-    begins with '."""
+    begins with '.
+    """
     headers = {"Content-Disposition": 'attachment; filename="sera-cases.csv"'}
     return StreamingResponse(
         export_rows(session, dependencies.ledger, query.filters()),

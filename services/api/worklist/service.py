@@ -49,8 +49,9 @@ class WorklistService:
         )
 
     def dead_letters(self) -> list[DeadLettersView]:
-        """This hospital's dead letters by reason, each with the sentence of one of them; most cases
-        first."""
+        """The hospital's dead letters by reason, each with the sentence of one of them; most cases
+        first.
+        """
         groups = self._session.worklist.dead_letter_groups()
         return [dead_letters_view(group) for group in groups]
 

@@ -82,8 +82,8 @@ class Finding:
 
     fault: Fault
     chain: str
-    first: int
-    last: int
+    first_number: int
+    last_number: int
     sentence: str
     facts: Mapping[str, object] = field(default_factory=dict, compare=False)
     """The other facts of the sentence, for its wording in another language."""
@@ -130,7 +130,7 @@ class _Chain:
     is_rewritten: bool = False
     changed_links: list[Link] = field(default_factory=list)
 
-    def read(self, link: Link) -> Iterator[Finding]:
+    def add_event(self, link: Link) -> Iterator[Finding]:
         """Read the next event.
 
         The number of a changed event counts only where it is the expected one.
@@ -245,7 +245,7 @@ def verify(
             chain = _find_or_add_chain(chains, seal.chain)
             chain.seals.setdefault(seal.number, []).append(seal)
     for link in links:
-        findings.extend(_find_or_add_chain(chains, link.chain).read(link))
+        findings.extend(_find_or_add_chain(chains, link.chain).add_event(link))
     for chain in chains.values():
         findings.extend(chain.end())
     keys = {seal.key for seal in (*seals, *witnesses)}
@@ -312,7 +312,7 @@ def verify_stretch(
         else:
             state.seals.setdefault(seal.number, []).append(seal)
     for link in links:
-        findings.extend(state.read(link))
+        findings.extend(state.add_event(link))
     findings.extend(state.end() if is_last else state.gaps())
     newest_seal = seals[-1] if seals else last_seal
     return Stretch(
@@ -409,8 +409,8 @@ def make_finding(
     return Finding(
         fault=fault,
         chain=chain,
-        first=first,
-        last=last,
+        first_number=first,
+        last_number=last,
         sentence=sentence,
         facts=facts,
     )

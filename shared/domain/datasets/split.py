@@ -26,7 +26,7 @@ class Group:
     """
 
     name: str
-    images: int
+    image_count: int
     malignant: bool
     fixed_split: Split | None = None
 
@@ -47,17 +47,17 @@ def draw_test_groups(
 
 
 def _split_stratum(groups: list[Group], share: float, seed: int) -> dict[str, Split]:
-    target_images = share * sum(group.images for group in groups)
+    target_images = share * sum(group.image_count for group in groups)
     test_images = sum(
-        group.images for group in groups if group.fixed_split is Split.TEST
+        group.image_count for group in groups if group.fixed_split is Split.TEST
     )
     parts: dict[str, Split] = {}
     for group in sorted(groups, key=lambda group: _draw_position(seed, group.name)):
         if group.fixed_split is not None:
             parts[group.name] = group.fixed_split
-        elif test_images + group.images / 2 <= target_images:
+        elif test_images + group.image_count / 2 <= target_images:
             parts[group.name] = Split.TEST
-            test_images += group.images
+            test_images += group.image_count
         else:
             parts[group.name] = Split.TRAIN
     return parts

@@ -20,13 +20,13 @@ Pixel = tuple[int, int]
 
 GLYPHS = "ABCD234"
 GLYPH_HEIGHTS = (1.5, 1.8, 2.15)
-"""Height of a letter in half lengths of its mark; measured 1.4 to 2.2."""
+"""Height of a letter in half lengths of its mark. The measured heights are 1.4 to 2.2."""
 MIN_CORRELATION = 0.6
 MIN_STROKE_SHARE = 0.4
 """Minimum correlation with a glyph, and minimum brightness of its strokes.
 
 The brightness is a share of the mark's contrast, because both are drawn in one grey. The digit 1 is
-not in `GLYPHS`, because it is a single stroke such as speckle often makes. It is not removed.
+not in `GLYPHS`, because speckle often looks like a single stroke. Therefore it is not removed.
 """
 SEARCH_REACH = 4.8
 """How far beside a mark its letter may be, in half lengths of the mark."""
@@ -58,7 +58,7 @@ CLEARANCE = 1.5
 def find_letters(
     thin: Grey, marks: Sequence[Mark], contrasts: Sequence[int]
 ) -> list[Mark]:
-    """Return the letters beside end marks.
+    """Find the letters beside end marks.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def find_letters(
 
 
 def _find_glyph(thin: Grey, mark: Mark, min_grey: float) -> Box | None:
-    """Return the box of the glyph that best fits the strokes around a mark, or None if none fits.
+    """Find the box of the glyph that best fits the strokes around a mark, or None if none fits.
     """
     reach_x = round(SEARCH_REACH * mark.box.width / 2)
     reach_y = round(SEARCH_REACH * mark.box.height / 2)
@@ -156,7 +156,7 @@ def _draw_glyph(character: str) -> Grey:
 def find_dots(
     pixels: Grey, marks: Sequence[Mark], contrasts: Sequence[int]
 ) -> list[Mark]:
-    """Return the dots on the lines between end marks of one kind.
+    """Find the dots on the lines between end marks of one kind.
 
     If a line is dotted from end to end, all of its pixels are returned.
 
@@ -214,7 +214,8 @@ def _specks(pixels: Grey) -> Grey:
 
 
 def _path(first: Mark, second: Mark, clearance_px: float) -> Path:
-    """Return the points from one mark to the other, without those within `clearance_px` of a mark."""
+    """Return the points from one mark to the other, without those within `clearance_px` of a mark.
+    """
     start = np.array([first.x, first.y])
     end = np.array([second.x, second.y])
     length = math.dist(start, end)

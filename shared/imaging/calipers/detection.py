@@ -16,17 +16,20 @@ from shared.imaging.image import Box
 MAX_PIXELS = 1_300_000
 """Larger images are searched at a smaller scale.
 
-Marks on a phone's photo of a screen are larger too.
+Marks in a phone's photo of a screen are larger as well.
 """
 MinScores = tuple[tuple[float, int], ...]
-"""Pairs of correlation with a template and contrast in grey levels. One pair must be reached."""
+"""Pairs of correlation with a template and contrast in grey levels.
+
+A mark must reach both values of at least one pair.
+"""
 CLEAR_SCORES: MinScores = ((0.66, 34),)
 """Scores of a clear mark. From 113 real marks."""
 SMALL_HALF_PX = 4
 CLEAR_SCORES_SMALL: MinScores = ((0.68, 130), (0.72, 60), (0.80, 45))
 """Scores of a clear mark up to `SMALL_HALF_PX`.
 
-They are higher, because four specks of speckle occasionally look like a small mark.
+They are higher than `CLEAR_SCORES`, because four specks of speckle can look like a small mark.
 """
 FAINT_SCORES: MinScores = ((0.62, 40),)
 """Scores that are enough beside a clear mark of the same kind and size."""
@@ -44,7 +47,7 @@ DIAGONALS = np.array([(1, 1), (-1, -1), (1, -1), (-1, 1)])
 MAX_END_MARKS = 12
 """The number of end marks of three nodules with two diameters each.
 
-More are letters of a screen full of text.
+More candidates are letters of a screen full of text.
 """
 MAX_SIZE_RATIO = 1.45
 MIN_DISTANCE_PX = 8
@@ -84,7 +87,7 @@ class _Candidate:
 
 
 def find_marks(pixels: Grey) -> tuple[Mark, ...]:
-    """Return the caliper marks, with the letters beside them and the dots between them.
+    """Find the caliper marks, with the letters beside them and the dots between them.
 
     Parameters
     ----------
@@ -147,7 +150,7 @@ def _candidates(pixels: Grey, thin: Grey) -> list[_Candidate]:
 
 
 def _without_duplicates(candidates: Iterable[_Candidate]) -> list[_Candidate]:
-    """Return the best of those candidates that stand for the same mark."""
+    """Keep the best of the candidates that represent the same mark."""
     unique: list[_Candidate] = []
     for candidate in sorted(candidates, key=lambda item: -item.correlation):
         if all(_distance_px(candidate, mark) > MIN_DISTANCE_PX for mark in unique):
@@ -160,7 +163,7 @@ def _distance_px(first: _Candidate, second: _Candidate) -> int:
 
 
 def _confirmed(candidates: list[_Candidate]) -> list[_Candidate]:
-    """Return the clear marks with a partner or a high score, and the faint partners of these."""
+    """Return clear marks with a partner or a high score, and the faint partners of clear marks."""
     clear = [candidate for candidate in candidates if candidate.is_clear]
     confirmed: list[_Candidate] = []
     for candidate in clear:

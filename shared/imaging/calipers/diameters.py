@@ -1,4 +1,4 @@
-"""The diameters that caliper marks measure: two marks one diameter, four marks two of them."""
+"""The diameters that caliper marks measure: two marks give one diameter, four marks give two."""
 
 import math
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ ELLIPSE_CORNERS = 48
 def diameters(marks: tuple[Mark, ...]) -> tuple[Diameter, ...]:
     """Return the diameters between end marks, in pixels.
 
-    Two end marks give one diameter. Four give two diameters if these cross. Any other number or
-    arrangement gives none.
+    Two end marks give one diameter. Four end marks give two diameters if the diameters cross. Any
+    other number or arrangement gives no diameter.
     """
     points = [(mark.x, mark.y) for mark in end_marks(marks)]
     if len(points) == 2:
@@ -59,9 +59,9 @@ def roi_from_marks(marks: tuple[Mark, ...], width: int, height: int) -> Roi | No
 
     Returns
     -------
-    For two end marks the bounding box of the circle with this diameter. For four the ellipse
-    through them. Both are clipped to the image. None for any other number, and if the marks cannot
-    belong to a nodule.
+    For two end marks, the bounding box of the circle with this diameter. For four end marks, the
+    ellipse through them. Both are clipped to the image. None for any other number of marks, or if
+    the marks cannot belong to a nodule.
     """
     axes = diameters(marks)
     max_length = MAX_LENGTH_SHARE * math.hypot(width, height)

@@ -19,7 +19,7 @@ Step = tuple[int, int]
 MIN_CONTRAST = 34
 """Grey levels by which each of the four arms exceeds both its flanks.
 
-Of 113 marks on 41 real images the faintest had 36. Speckle seldom makes four arms above 25.
+The faintest of 113 marks on 41 real images had 36. Speckle seldom makes four arms above 25.
 """
 MAX_CROSSINGS = 80
 """Crossings of one kind that are examined, the strongest first.
@@ -29,7 +29,7 @@ A screen full of text has hundreds.
 BLACK = 3
 MAX_BLACK_SHARE = 0.7
 SURROUND_PX = 29
-"""Grey level of the screen, share of it around a crossing, and side of the surroundings.
+"""Grey level of the black screen, its maximum share around a crossing, and the window's side.
 
 Above this share the crossing is text beside the image. A mark has tissue on at least one side.
 """
@@ -91,7 +91,7 @@ class Crossings:
 
 
 def find_crossings(pixels: Grey) -> dict[MarkKind, Crossings]:
-    """Return the crossings of each kind of end mark, the strongest first.
+    """Find the crossings of each kind of end mark, the strongest first.
 
     They are local maxima of the weakest arm's contrast, of at least `MIN_CONTRAST`, on tissue.
 

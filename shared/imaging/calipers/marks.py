@@ -1,4 +1,4 @@
-"""The marks that a reader leaves on the screen when a nodule is measured."""
+"""The marks that remain on the screen when a radiologist measures a nodule."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +14,7 @@ class MarkKind(StrEnum):
 
 
 END_KINDS = (MarkKind.PLUS, MarkKind.CROSS)
-"""The kinds that mark the end of a diameter. The other kinds stand beside or between them."""
+"""The kinds that mark the end of a diameter. The other kinds are beside or between end marks."""
 
 
 @dataclass(frozen=True)

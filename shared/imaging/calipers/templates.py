@@ -34,16 +34,16 @@ SPOTS = tuple(
 )
 """Standard deviations of round and flat spots, in half lengths.
 
-They prevent a microcalcification from being taken for a mark.
+The templates of spots prevent that a microcalcification is taken for a mark.
 """
 MIN_ADVANTAGE = 0.05
-"""How much better than any spot a mark must correlate."""
+"""Minimum difference between the correlation with a mark and the correlation with any spot."""
 STROKE_PX = 1.3
 BLUR_PX = 0.5
 MIN_COARSE_CORRELATION = 0.4
 """Correlation in the blurred image, which tolerates a shift of one pixel.
 
-From this value on a point is examined pixel by pixel.
+A point with this value or more is examined pixel by pixel.
 """
 SHIFTS = np.array(
     [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)]
@@ -134,7 +134,8 @@ def fit_templates(
 def _correlations(
     thin: Grey, centres: NDArray[np.intp], kind: MarkKind
 ) -> NDArray[np.float32]:
-    """Return the correlation of each centre (N, 2) with the best mark and the best spot of each size.
+    """Return the correlation of each centre (N, 2) with the best mark and the best spot of each
+    size.
 
     The shape is (2, sizes, N).
     """
@@ -189,7 +190,8 @@ def _correlate(
 
 @cache
 def _templates_by_size(kind: MarkKind) -> dict[Size, Template]:
-    """Return the templates (K, pixels) of marks and then of spots, with zero mean and unit length."""
+    """Return the templates (K, pixels) of marks and then of spots, with zero mean and unit length.
+    """
     templates: dict[Size, Template] = {}
     for size in _sizes():
         marks = [_draw_mark(segments, size) for segments in SHAPES[kind]]

@@ -1,4 +1,4 @@
-"""De-identifies a file: from the bytes that were sent to bytes that may be stored."""
+"""De-identifies a file: turns the bytes that were sent into bytes that may be stored."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -64,7 +64,9 @@ def clean(
 def clean_mask(
     data: bytes, width: int, height: int, key: bytes, limits: Limits | None = None
 ) -> CleanedFile:
-    """Return the same for the mask of an image of that size. A GIF becomes a PNG.
+    """Remove everything about a patient from the mask of an image of that size.
+
+    A GIF becomes a PNG.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Detects text that is burnt into the picture, as on a screen around the image.
 
-The text is neither read nor painted over.
+The text is not read and not painted over.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,7 @@ Grey = NDArray[np.uint8]
 
 STROKE_PX = 11
 MIN_CONTRAST = 50
-"""A structure that is narrower than this and brighter than its surroundings by this much, of 255.
-
-It may be a stroke of a letter.
+"""Maximum width and minimum contrast, of 255, of a structure that may be a stroke of a letter.
 """
 LETTER_HEIGHT_PX = (6, 40)
 MAX_WIDTH_RATIO = 3.0
@@ -27,18 +25,19 @@ Letters may touch each other.
 """
 SURROUND_PX = 2
 MAX_BACKGROUND_DEVIATION = 10.0
-"""Standard deviation of grey close around a letter. A screen is even there, tissue has speckle."""
+"""Standard deviation of grey close around a letter. A screen is even; tissue has speckle."""
 MAX_GAP = 1.3
 MAX_SHIFT = 0.5
 MAX_HEIGHT_RATIO = 1.6
-"""The next letter of a line: its distance and its vertical shift, and the ratio of the heights.
+"""Bounds for the next letter of a line.
 
-Distance and shift are shares of the height.
+They are its distance and its vertical shift, both as shares of the height, and the ratio of the
+heights.
 """
 MIN_TEXT_LETTERS = 4
 """Letters in a line that count as text.
 
-Of 851 cropped public images 9 had such a line. All were words such as LEFT BREAST.
+Of 851 cropped public images 9 had such a line. All of them showed words such as LEFT BREAST.
 """
 MAX_CANDIDATES = 4000
 """No screen has more letters than this. More bright specks are speckle."""

@@ -45,7 +45,7 @@ class Calibration:
     ----------
     spacing_mm : row and column spacing
     region : the B-mode area
-    findings : problems that the reader should know about
+    findings : problems that the user should know about
     """
 
     spacing_mm: Spacing | None = None
@@ -113,7 +113,7 @@ def _is_b_mode(item: Dataset) -> bool:
 
 
 def _parse_region(item: Dataset) -> _Region | None:
-    """Return a region of the sequence, or None if its corners are missing or invalid."""
+    """Parse a region of the sequence, or None if its corners are missing or invalid."""
     values = [_number(item, keyword) for keyword in CORNER_KEYWORDS]
     corners = [int(value) for value in values if value is not None]
     if len(corners) < len(values):
@@ -153,8 +153,8 @@ def _plausible_spacing(rows_mm: float, columns_mm: float) -> Spacing | None:
 def _exceeds_image(box: Box, width: int, height: int) -> bool:
     """Return whether a region is larger than the image.
 
-    Some manufacturers give the last pixel, some the pixel after it. Therefore one pixel more is
-    accepted.
+    Some manufacturers state the last pixel, others the pixel after it. Therefore one additional
+    pixel is accepted.
     """
     return box.x + box.width > width + 1 or box.y + box.height > height + 1
 

@@ -13,19 +13,22 @@ PATIENT_KEYWORDS = (
     "PatientBirthDate",
     "DeviceSerialNumber",
 )
-"""Values that misconfigured scanners repeat in other fields. They are read to be left out."""
+"""Attributes whose values misconfigured scanners repeat in other fields.
+
+They are read so that their words can be removed from the device's name.
+"""
 DEVICE_TAGS = (*DEVICE_KEYWORDS, *PATIENT_KEYWORDS)
 MAX_LETTERS = 80
 MAX_BYTES = 256
 MIN_PATIENT_WORD_LETTERS = 3
 """Letters of a patient's word from which the word is left out of the device's name.
 
-The name of a patient called PLA must not be kept, and a patient with the number 7 must not remove
-the 7 from the name of an EPIQ 7.
+A patient's surname of three letters must not remain in the device's name. A patient with the number
+7 must not remove the 7 from the name of an EPIQ 7.
 """
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9 .,&+()/_-]+")
 LONG_NUMBER = re.compile(r"\d{6,}")
-"""No scanner's model has six digits in a row. Serial numbers, dates and patient numbers have."""
+"""No scanner's model has six digits in a row, but serial numbers, dates and patient numbers do."""
 
 
 def device(dataset: Dataset) -> str | None:
@@ -43,7 +46,8 @@ def device_name(dataset: Dataset, keyword: str) -> str:
 
     Words from the patient's attributes, long numbers and dates are removed.
 
-    The raw bytes are read, so that an invalid value can lose a name but never the image.
+    The raw bytes are read. An invalid value can therefore lose the device's name, but never the
+    image.
     """
     patient_words = _patient_words(dataset)
     words: list[str] = []

@@ -1,9 +1,7 @@
 """The DICOM greyscale pipeline (PS3.4, N.2).
 
-The steps lead from stored values through the modality transform and the window to 8 bits.
+The modality transform and then the window convert stored values to 8 bits.
 """
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +27,7 @@ def greyscale(
     Returns
     -------
     pixels : (height, width) uint8, dense is bright in every photometric interpretation
-    findings : whether colour was lost
+    findings : a finding if colour was lost
     """
     interpretation = dataset.PhotometricInterpretation
     if interpretation == "PALETTE COLOR":
@@ -51,7 +49,8 @@ def _max_stored_value(dataset: Dataset) -> float:
 def _windowed(frame: NDArray[np.number], dataset: Dataset) -> NDArray[np.uint8]:
     """Apply the file's lookup table or its first window.
 
-    Without both, 8 bits stay unchanged and wider values are stretched to their range.
+    If the file has neither of them, 8-bit values stay unchanged and wider values are stretched to
+    their range.
     """
     values = apply_modality_lut(frame, dataset)
     if dataset.get("VOILUTSequence"):

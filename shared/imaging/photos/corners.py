@@ -18,7 +18,7 @@ Line = tuple[Points, Points]
 COARSE_PX = 640
 """Longer side of the photo in which outlines are searched."""
 LEVEL_COUNT = 24
-"""How many grey levels are tried as the border between screen and frame."""
+"""Number of grey levels that are tried as the threshold between screen and frame."""
 MIN_AREA_SHARE = 0.08
 MAX_AREA_SHARE = 0.985
 """Area as a share of the photo.
@@ -42,10 +42,10 @@ EXTENSION_RANGES = ((-0.12, -0.03), (1.03, 1.12))
 MAX_EXTENSION_SHARE = 0.75
 """Parts beyond the ends of a side, and the share of them that may be brighter inside.
 
-Above it the side continues beyond the corners.
+With a larger share, the side continues beyond the corners.
 """
 MAX_SKEW_DEG = 35.0
-"""How far an angle may be from a right angle. A photo with a larger tilt is of no use."""
+"""Maximum deviation of an angle from a right angle. A photo with a larger tilt is of no use."""
 SEARCH_SHARE = 0.012
 """How far a side is moved towards the largest change of grey, as a share of the longer side."""
 FRAME_WIDTH_RANGE = (0.02, 0.16)
@@ -68,7 +68,7 @@ class ScreenCorners:
 
 
 def find_corners(photo: Grey) -> ScreenCorners:
-    """Return the corners of the largest bright quadrilateral.
+    """Find the corners of the largest bright quadrilateral.
 
     Parameters
     ----------

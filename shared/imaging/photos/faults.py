@@ -20,26 +20,28 @@ ANALYSED_PX = 512
 WHITE = 250
 SPOT_SHARE = 0.02
 MAX_GLARE = 0.003
-"""Grey level; least diameter of a reflection as a share of the longer side; share of the picture.
+"""Bounds of a reflection.
 
-Bright echoes are thin or speckled. No real image had 0.1 %. With a lamp drawn over it, it had 0.9 %
-or more.
+They are its grey level, its minimum diameter as a share of the longer side, and the maximum share
+of the picture. Bright echoes are thin or speckled: no real image had 0.1 %. The same images with a
+lamp drawn over them had 0.9 % or more.
 """
 MIN_WINDOW_GREY = 20
 MIN_CYCLES = 10
 MAX_MOIRE_DB = 20.0
-"""Mean grey of an analysed window; fewest cycles per window; decibels.
+"""Minimum mean grey of a window, minimum number of cycles per window, and maximum decibels.
 
-Photos without moire had 18.6 dB at most. With a grid of 3 % of the grey they had 18.7 dB or more,
-with 6 % 24.4 dB or more.
+Photos without moire had 18.6 dB at most. Photos with a grid of 3 % of the grey had 18.7 dB or
+more, and photos with a grid of 6 % had 24.4 dB or more.
 """
 MOIRE_WINDOW_PX = 128
 BLUR_WINDOW_PX = 64
 COARSE_POWER_SHARE = 0.9
 MAX_BLUR = 50.0
-"""Share of the power in coarser detail; size of the finest detail per mille of the picture.
+"""Share of the power in coarser detail, and maximum size of the finest detail.
 
-Sharp photos had 19 to 52. Photos blurred by 7 of 1,000 pixels had 51 to 71.
+The size is in per mille of the picture's longer side. Sharp photos had 19 to 52. Photos blurred by
+7 of 1,000 pixels had 51 to 71.
 """
 
 GLARE = Finding(
@@ -133,7 +135,8 @@ def _peak_db(
 
 
 def _blur(small: Grey) -> float:
-    """Return the size of the finest detail, per mille of the longer side; 1000 if there is no detail.
+    """Return the size of the finest detail, per mille of the longer side; 1000 if there is no
+    detail.
 
     It is derived from the number of cycles below which most of the power above the noise lies.
     """
@@ -156,7 +159,8 @@ def _blur(small: Grey) -> float:
 
 
 def _power_spectra(picture: Grey, window_px: int, step_px: int) -> Iterator[Spectrum]:
-    """Yield the power spectra of the windows that are bright enough, each (window, window / 2 + 1)."""
+    """Yield the power spectra of the windows that are bright enough, each (window, window / 2 + 1).
+    """
     taper = np.outer(np.hanning(window_px), np.hanning(window_px))
     height, width = picture.shape
     for top in range(0, height - window_px + 1, step_px):

@@ -1,4 +1,4 @@
-"""Rectifies a photographed screen: from its corners to the picture on it, seen from the front."""
+"""Rectifies a photographed screen: turns the area between its corners into a front view."""
 
 import json
 import math
@@ -86,7 +86,7 @@ def aspect_ratio(corners: Corners, photo_shape: tuple[int, ...]) -> float:
     """Return the width over height of the rectangle that the corners show in perspective.
 
     The method is that of Zhang & He, Digital Signal Processing 17:271 (2007), with the focal length
-    of a phone. A single view estimates the focal length too poorly.
+    of a phone. The focal length cannot be estimated well from a single view.
 
     Parameters
     ----------

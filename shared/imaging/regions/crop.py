@@ -20,9 +20,9 @@ from shared.imaging.regions.roi import Roi
 from shared.imaging.regions.size import diameter_mm
 
 MARK_SEARCH_MARGIN = 0.5
-"""How far around an ROI marks are searched, as a share of its sides.
+"""Distance around an ROI in which marks are searched, as a share of its sides.
 
-The partner of a mark inside the ROI may lie there.
+The partner of a mark inside the ROI may be there.
 """
 NO_ROI = Finding(
     "roi-absent",
@@ -95,13 +95,16 @@ class _CleanedPart:
 def crop(
     image: UltrasoundImage, roi: Roi | None, framing: Framing = DEFAULT_FRAMING
 ) -> Nodule:
-    """Crop the nodule. Burnt-in caliper marks are painted over, inside the nodule too.
+    """Crop the nodule.
+
+    Burnt-in caliper marks are painted over, also inside the nodule.
 
     Parameters
     ----------
     image : the decoded image
-    roi : the position of the nodule. By default it is the region that the caliper marks enclose, if
-        `framing` allows it, else the B-mode region if known, else the whole image
+    roi : the position of the nodule. If it is None, the region that the caliper marks enclose is
+        used, if `framing` allows it. Otherwise the B-mode region is used, or the whole image if no
+        such region is known
     framing : how to crop
 
     Returns

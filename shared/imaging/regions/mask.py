@@ -1,4 +1,4 @@
-"""Reads a reader's outline that is stored as an image: non-zero inside the nodule."""
+"""Reads an outline that is stored as an image. Its pixels are non-zero inside the nodule."""
 
 from io import BytesIO
 
@@ -27,7 +27,7 @@ def read_mask(
     ------
     EmptyImage, ImageTooLarge, ImageTooSmall, ImageUnreadable
     MaskMismatch
-        if its size is not the image's.
+        if its size differs from the image's size.
     """
     limits = limits or Limits()
     if not data:
@@ -44,7 +44,7 @@ def read_mask(
 
 
 def read_mask_roi(data: bytes, width: int, height: int) -> Roi | None:
-    """Return the ROI of the mask of an image of `width` x `height` pixels.
+    """Read the ROI of the mask of an image of `width` x `height` pixels.
 
     The result is None if the mask is empty.
 

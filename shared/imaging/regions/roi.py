@@ -1,4 +1,4 @@
-"""The region of interest that a reader drew: a box or a polygon, in pixels of the upright image."""
+"""The region of interest: a box or a polygon, in pixels of the upright image."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from shared.imaging.image import Box
 MIN_SIDE_PX = 8
 MAX_POINTS = 10_000
 MAX_COORDINATE_PX = 1e6
-"""Larger than any accepted image; it keeps later arithmetic in range."""
+"""Larger than any accepted image. The bound keeps later arithmetic in range."""
 SUBPIXEL_BITS = 4
 
 Point = tuple[float, float]
@@ -63,7 +63,8 @@ class Roi:
 
     @classmethod
     def from_mask(cls, mask: NDArray[np.bool_]) -> Self:
-        """Return the outline of the largest connected part of a mask (height, width), with holes filled.
+        """Return the outline of the largest connected part of a mask (height, width), with holes
+        filled.
 
         Raises
         ------

@@ -16,8 +16,8 @@ def diameter_mm(roi: Roi, spacing_mm: tuple[float, float]) -> float:
 
     Returns
     -------
-    mm : the longer side of a box; of a polygon the largest Feret diameter, which is the distance of
-        the two corners that are farthest apart
+    mm : the longer side of a box; for a polygon the largest Feret diameter, which is the distance
+        between the two corners that are farthest apart
     """
     rows_mm, columns_mm = spacing_mm
     if roi.box:

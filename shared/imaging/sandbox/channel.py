@@ -1,7 +1,8 @@
 """Messages between a sandbox pool and its processes.
 
-A message is a short JSON head and a raw body, each preceded by its length. Nothing that could run code is
-sent, and the receiver limits every length, because an image may have taken over the other end.
+A message is a short JSON head and a raw body, each preceded by its length. A malicious image may
+have taken over the process at the other end. Therefore no message can carry code, and the receiver
+limits every length.
 """
 
 import json

@@ -28,9 +28,9 @@ Result = TypeVar("Result")
 class Job(Generic[Result]):
     """A request with its file.
 
-    `read_answer` returns the result, or the InputError that refuses the file. It raises any other
-    error for an answer that a process cannot have given unless the file took it over. After a job
-    that is not `reusable` the process ends, so that it never holds files of two hospitals.
+    `read_result` returns the result, or the InputError that refuses the file. It raises another
+    error for a message that a process can only have sent if the file took it over. If `reusable` is
+    False, the process ends after the job, so that it never holds files of two hospitals.
     """
 
     request: Head
@@ -62,9 +62,9 @@ def clean_job(data: bytes, key: bytes, limits: Limits) -> Job[CleanedFile]:
 
 
 def do_job(request: Head, data: bytes) -> tuple[Head, bytes | memoryview]:
-    """Do the job, and return the head and body of the answer.
+    """Do the job, and return the head and body of the result.
 
-    An error other than InputError is not caught: it ends the process, and the pool notices that.
+    An error other than InputError is not caught. It ends the process, and the pool notices the end.
     """
     limits = Limits(**request["limits"])
     try:

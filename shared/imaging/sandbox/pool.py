@@ -31,7 +31,7 @@ START_S = 60.0
 SOCKET_BUFFER_BYTES = 2**22
 """The kernel may grant less. A large buffer needs fewer wake-ups for an image."""
 MAX_ATTEMPTS = 2
-"""An image whose process died is tried in another process: the image may not be the cause."""
+"""An image whose process died is tried in another process, because it may not be the cause."""
 ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 """The only variables that a process inherits: none of them holds a password or a key."""
 RESTARTS = Counter(
@@ -99,7 +99,7 @@ class SandboxProcess:
         TimeoutError
             if the job takes too long.
         OSError
-            if the process is gone or its answer is malformed.
+            if the process is gone or its result is malformed.
         """
         deadline = time.monotonic() + self._bounds.seconds
         request = job.request | {"seconds": self._bounds.seconds + 1}
@@ -120,7 +120,7 @@ class SandboxPool:
     """Processes that decode and de-identify.
 
     One thread starts all processes and lives as long as they do, because the kernel ends a process
-    together with the thread that started it.
+    when the thread that started it ends.
     """
 
     def __init__(self, bounds: Bounds, count: int) -> None:
@@ -147,7 +147,7 @@ class SandboxPool:
                 self._start_process()
 
     def close(self) -> None:
-        """End all processes, also those at work."""
+        """End all processes, also those that are working on an image."""
         with self._lock:
             if self._starter is not None:
                 self._starter.shutdown(cancel_futures=True)
@@ -200,7 +200,10 @@ class SandboxPool:
             ) from None
 
     def _run(self, job: Job[Result]) -> Result:
-        """Raises the InputError that refuses the image, SandboxFailure or Unavailable."""
+        """Run a job in a process.
+
+        Raises the InputError that refuses the image, SandboxFailure or Unavailable.
+        """
         self.start()
         for _ in range(MAX_ATTEMPTS):
             process = self._take_idle()

@@ -42,7 +42,8 @@ def main() -> None:
 def end_with_parent() -> None:
     """End when the parent process ends.
 
-    Ignore SIGINT and SIGTERM, which are meant for the parent: it may still wait for the current image.
+    SIGINT and SIGTERM are ignored. They are meant for the parent, which may still wait for the
+    current image.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -51,7 +52,8 @@ def end_with_parent() -> None:
 
 
 def preload_decoders() -> None:
-    """Load what the libraries would otherwise load with the first image of a format."""
+    """Load the decoders that the libraries would otherwise load with the first image of a format.
+    """
     for syntax in (JPEGBaseline8Bit, JPEG2000, RLELossless):
         get_decoder(syntax).is_available  # noqa: B018 (the attribute loads it)
     get_encoder(JPEG2000Lossless).is_available  # noqa: B018 (the same)

@@ -1,6 +1,6 @@
-"""The answers of a sandbox process: a decoded image, a de-identified file, or a refusal.
+"""The results of a sandbox process: a decoded image, a de-identified file, or a refusal.
 
-The pool checks every answer before it uses it, because an image may have taken over the process.
+The pool checks every result before it uses it, because an image may have taken over the process.
 """
 
 from collections import Counter
@@ -73,9 +73,9 @@ def cleaned_message(cleaned: CleanedFile) -> tuple[Head, bytes]:
 def read_image(
     head: Head, body: bytearray, limits: Limits
 ) -> UltrasoundImage | InputError:
-    """Return the image, or the error that refuses it.
+    """Read the image, or the error that refuses it.
 
-    Raises any other error if the answer is malformed.
+    Raises another error if the result is malformed.
     """
     if "refused" in head:
         return _refusal(head)
@@ -96,10 +96,10 @@ def read_image(
 def read_cleaned(
     head: Head, body: bytearray, original: bytes, limits: Limits
 ) -> CleanedFile | InputError:
-    """Return the de-identified file, or the error that refuses it.
+    """Read the de-identified file, or the error that refuses it.
 
-    Raises any other error if the answer is malformed. A de-identified file must have the format, the size
-    and the number of frames of its original.
+    Raises another error if the result is malformed. A de-identified file must have the format, the
+    size and the number of frames of its original.
     """
     if "refused" in head:
         return _refusal(head)

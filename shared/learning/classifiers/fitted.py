@@ -1,6 +1,6 @@
 """The cache of classifiers that are fitted on all rows, shared by the steps of a training run."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from shared.learning.classifiers.classifiers import Settings
 

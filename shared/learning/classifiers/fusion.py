@@ -40,7 +40,8 @@ class Fuser:
     prevalence: float
 
     def fuse(self, probabilities: Scores) -> Scores:
-        """Return the calibrated probabilities of the components (R, N) -> scores (N,) from 0 to 1."""
+        """Return the calibrated probabilities of the components (R, N) -> scores (N,) from 0 to 1.
+        """
         match self.rule:
             case FusionRule.MEAN:
                 scores: Scores = np.mean(probabilities, axis=0)

@@ -46,7 +46,7 @@ class Extractor(Protocol):
     def prepare(self, nodule: Nodule) -> Array: ...
 
     def compute(self, prepared: Sequence[Array]) -> Array:
-        """Return the features (N, `width`) float32, finite."""
+        """Compute the features (N, `width`) float32, finite."""
         ...
 
 

@@ -53,7 +53,7 @@ class StoredTable:
     def restore(
         self, samples: Sequence[Sample], cache: FeatureCache, folder: Path
     ) -> FeatureTable:
-        """Return the table of these samples, with its values in files of `folder`.
+        """Restore the table of these samples, with its values in files of `folder`.
 
         Raises `StoredTableMissing`.
         """

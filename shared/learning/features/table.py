@@ -178,7 +178,7 @@ class _CachedExtraction:
     def compute_missing(
         self, batch: Sequence[Sample]
     ) -> list[tuple[Sample, Vectors | SeraError]]:
-        """Return the samples that are not in the cache, with their vectors or errors."""
+        """Compute the samples that are not in the cache, with their vectors or errors."""
         return self._compute(batch, self._cached_by_key(batch))
 
     def _cached_by_key(self, batch: Sequence[Sample]) -> dict[str, Vectors | None]:
@@ -217,7 +217,7 @@ class _CachedExtraction:
 def compute_vectors(
     extractors: Sequence[Extractor], nodules: Iterable[Nodule | SeraError]
 ) -> list[Vectors | SeraError]:
-    """Return the vectors or the error of each nodule.
+    """Compute the vectors or the error of each nodule.
 
     An error of one nodule does not affect the other nodules.
 
@@ -250,7 +250,7 @@ def _prepare(
 
 
 def _load_nodule(sample: Sample) -> Nodule | SeraError:
-    """Return the nodule, or the error of its image.
+    """Load the nodule, or the error of its image.
 
     A retryable error, such as an engine that is down, is no fault of the image and ends the fit.
     """

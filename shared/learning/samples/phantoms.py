@@ -23,7 +23,7 @@ def phantom_samples(count: int, first_seed: int, margin: float) -> list[Sample]:
 
 
 def draw_nodule(seed: int, malignant: bool, margin: float) -> Nodule:
-    """Return the nodule of a phantom, outlined by its mask."""
+    """Draw the nodule of a phantom, outlined by its mask."""
     return phantom_nodule(draw(seed, malignant), margin)
 
 

@@ -27,7 +27,7 @@ from shared.learning.features.extractors import (
 from shared.learning.features.table import BATCH_IMAGES
 from shared.learning.progress import ProgressCallback
 from shared.learning.samples.sample import Sample
-from shared.learning.tuning.course import (
+from shared.learning.tuning.hyperparameters import (
     Hyperparameters,
     LearningCurves,
     hyperparameter_grid,

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from shared.learning.samples.sample import Sample
-from shared.learning.tuning.course import Hyperparameters
+from shared.learning.tuning.hyperparameters import Hyperparameters
 from shared.learning.tuning.errors import StageUnknown
 from shared.learning.tuning.inputs import (
     ActivationInputs,
@@ -150,7 +150,7 @@ class Tuner:
             return self._train(layers, rows, hyperparameters, after_epoch)
 
     def restore_layers(self, state: dict[str, Tensor]) -> TunedLayers:
-        """Return the tuned layers, with stored weights."""
+        """Restore the tuned layers, with stored weights."""
         layers = self._new_layers()
         layers.load_state_dict(state)
         return layers

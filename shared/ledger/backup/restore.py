@@ -77,7 +77,7 @@ class RestoreTarget:
     def create_schema(self, revision: str) -> None:
         """Create the tables of this revision.
 
-        Raises CodeBehind for a revision of a later release, SchemaUnreleased for one of no release.
+        Raises CodeOutdated for a revision of a later release, SchemaUnreleased for one of no release.
         """
         check_known(revision)
         upgrade(self._connection, revision)

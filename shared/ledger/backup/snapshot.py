@@ -117,7 +117,7 @@ class Snapshot:
 
 @contextmanager
 def snapshot(url: str) -> Iterator[Snapshot]:
-    """Raises SchemaBehind, CodeBehind, SchemaUnreleased, RolesMissing, Unavailable."""
+    """Raises SchemaOutdated, CodeOutdated, SchemaUnreleased, RolesMissing, Unavailable."""
     engine = create_engine(
         url,
         poolclass=NullPool,

@@ -296,6 +296,7 @@ class Consents:
         self._audit.record(
             Event.DATASET_CHANGED,
             case=case_id,
+            job=None,
             dataset=str(dataset),
             change=change,
             image=image,

@@ -341,7 +341,12 @@ class Drafts:
     def _record(self, dataset: UUID, change: str, **details: object) -> None:
         increment_revision(self._session, dataset)
         self._audit.record(
-            Event.DATASET_CHANGED, dataset=str(dataset), change=change, **details
+            Event.DATASET_CHANGED,
+            case=None,
+            job=None,
+            dataset=str(dataset),
+            change=change,
+            **details,
         )
 
 
@@ -447,7 +452,7 @@ def _group(name: str, members: list[LabelledImage], frozen: PartIndex) -> Group:
         fixed_split = Split.TRAIN
     return Group(
         name=name,
-        images=len(members),
+        image_count=len(members),
         malignant=any(member.malignant for member in members),
         fixed_split=fixed_split,
     )

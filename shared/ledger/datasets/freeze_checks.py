@@ -46,7 +46,7 @@ class LockedTestPatient(Conflict):
 
 
 def check_parts(images: Iterable[LabelledImage]) -> None:
-    """Raise GroupInBothParts unless every patient is in one part."""
+    """Raise GroupInTrainAndTest unless every patient is in one part."""
     parts_by_group: dict[str, set[str | None]] = defaultdict(set)
     for image in images:
         parts_by_group[image.group].add(image.split)

@@ -101,7 +101,7 @@ class Versions:
 
         Raises
         ------
-        EditConflict, DatasetEmpty, GroupInBothParts, LockedTestImage, LockedTestPatient
+        EditConflict, DatasetEmpty, GroupInTrainAndTest, LockedTestImage, LockedTestPatient
         """
         self._session.execute(
             text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": FREEZE_LOCK_ID}
@@ -282,7 +282,7 @@ class Versions:
 
 
 def check_usable(erased: Collection[str]) -> None:
-    """Raise VersionHoldsErased if any image of a version was erased."""
+    """Raise VersionHasErasedImages if any image of a version was erased."""
     if erased:
         raise VersionHasErasedImages(count=len(erased), example=min(erased)[:12])
 

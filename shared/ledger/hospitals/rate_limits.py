@@ -1,7 +1,6 @@
 """Limits how much a hospital sends: a token bucket for its rate, and a quota of unfinished jobs."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,

@@ -88,7 +88,7 @@ class IdempotentRequest:
         self._reserved = True
 
     def commit(self, response: StoredResponse) -> None:
-        """Store the answer, and commit. Raises Answered where another request came first."""
+        """Store the answer, and commit. Raises AlreadyAnswered where another request came first."""
         with translate_database_errors():
             self.reserve()
             self._receipts().store(self._key.key, response)

@@ -436,7 +436,10 @@ class JobQueue:
         return tuple(_claimed_job(row) for row in ordered)
 
     def _move(
-        self, *conditions: ColumnElement[bool], state: JobState | ColumnElement[JobState], **values: object
+        self,
+        *conditions: ColumnElement[bool],
+        state: JobState | ColumnElement[JobState],
+        **values: object,
     ) -> list[MovedJob]:
         """End the leases of the jobs of these conditions, and change their state.
 

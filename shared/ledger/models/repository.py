@@ -154,7 +154,7 @@ class Models:
 
         Raises
         ------
-        EditConflict, NothingToRollBackTo
+        EditConflict, NoEarlierModel
         """
         promotions.lock_promotions(self._session, tags)
         stack = self.promotion_stack()

@@ -375,7 +375,9 @@ class Observations:
         return query
 
 
-def _restrict_to_time(query: AnySelect, window: Window, column: SQLColumnExpression[Any]) -> AnySelect:
+def _restrict_to_time(
+    query: AnySelect, window: Window, column: SQLColumnExpression[Any]
+) -> AnySelect:
     query = query.where(column >= window.start)
     if window.end is None:
         return query

@@ -144,7 +144,7 @@ class Readings(HospitalRepository):
         )
 
     def of_reader(self, reader: StudyReader) -> dict[tuple[UUID, Phase], Reading]:
-        """This reader's own readings, by case and phase."""
+        """The own readings of a reader, by case and phase."""
         query = self._select_readings().where(
             ReadingRow.study_id == reader.study, ReadingRow.person_id == reader.person
         )
@@ -182,7 +182,7 @@ class Readings(HospitalRepository):
         return case_from_row(row)
 
     def sera_result(self, reader: StudyReader, case: UUID) -> StudyCase:
-        """SERA's answer. Raises BlindFirst until the reader's own reading is stored."""
+        """SERA's answer. Raises BlindReadingMissing until the reader's own reading is stored."""
         if (case, Phase.BLIND) not in self.of_reader(reader):
             raise BlindReadingMissing
         study_cases = self.study_cases(reader.study)
@@ -191,7 +191,7 @@ class Readings(HospitalRepository):
         )
 
     def store(self, reader: StudyReader, case: UUID, new: NewReading) -> Reading:
-        """Raises BlindFirst, AlreadyRead, NotShown."""
+        """Raises BlindReadingMissing, CaseAlreadyRead, CaseNotShown."""
         readings = self.of_reader(reader)
         if (case, new.phase) in readings:
             raise CaseAlreadyRead(phase=new.phase)

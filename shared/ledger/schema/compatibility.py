@@ -75,7 +75,7 @@ def head() -> str:
 
 
 def check_known(revision: str) -> None:
-    """Raise SchemaUnreleased, or CodeBehind if the revision is of a later release."""
+    """Raise SchemaUnreleased, or CodeOutdated if the revision is of a later release."""
     _check_released(revision)
     if revision not in revisions():
         raise CodeOutdated(found=revision, oldest=revision, known=head())
@@ -84,7 +84,7 @@ def check_known(revision: str) -> None:
 def check_compatible(schema: Schema) -> str:
     """The revision, if this code can work with it.
 
-    Raises SchemaBehind, CodeBehind, SchemaUnreleased.
+    Raises SchemaOutdated, CodeOutdated, SchemaUnreleased.
     """
     if not schema.readable:
         raise SchemaUnreleased(found=NOT_READABLE)

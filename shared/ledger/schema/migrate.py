@@ -49,7 +49,7 @@ def migrate(
 ) -> None:
     """Run the missing migrations, one process at a time.
 
-    Raises MigrationBlocked, CodeBehind, SchemaUnreleased.
+    Raises MigrationBlocked, CodeOutdated, SchemaUnreleased.
     """
     with _engine(url) as engine:
         deadline = time.monotonic() + patience_s
@@ -108,7 +108,7 @@ def _next_revision(engine: Engine) -> str | None:
 def _revision_after_current(connection: Connection) -> str | None:
     """The revision that follows the database's own one; the last revision for an empty database.
 
-    Raises CodeBehind, SchemaUnreleased.
+    Raises CodeOutdated, SchemaUnreleased.
     """
     known_revisions = revisions()
     current = MigrationContext.configure(connection).get_current_revision()

@@ -33,7 +33,7 @@ class WeightsFinder:
     download: bool = True
 
     def find(self, card: NetworkCard) -> Path:
-        """Return the weight file of a network. Raises `WeightsMissing`."""
+        """Find the weight file of a network. Raises `WeightsMissing`."""
         weights = card.weights
         if weights is None:
             raise WeightsUnpublished(network=card.name)

@@ -107,7 +107,8 @@ def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
 def _counts_at_or_above(
     values: Floats, malignant: np.ndarray
 ) -> tuple[Floats, np.ndarray, np.ndarray]:
-    """Return the distinct scores (descending), and the malignant and benign cases at or above each."""
+    """Return the distinct scores (descending), and the malignant and benign cases at or above each.
+    """
     distinct_scores, position = np.unique(-values, return_inverse=True)
     size = distinct_scores.size
     true_positives = np.bincount(position[malignant], minlength=size).cumsum()

@@ -68,7 +68,7 @@ SCORES_CAPTION = (
 
 
 def draw_all(study: Study) -> dict[str, tuple[str, str]]:
-    """Return the name -> SVG and caption, of every figure that the study has the numbers for."""
+    """Draw the name -> SVG and caption, of every figure that the study has the numbers for."""
     row = leading_row(study)
     figures: dict[str, tuple[str, str]] = {}
     if best_row_per_section(study):

@@ -180,10 +180,8 @@ def test_a_key_with_letters_that_no_key_has_is_refused(sera: Sera, image: str) -
 def test_an_roi_that_is_no_box_is_refused_before_anything_is_sent(
     sera: Sera, image: str
 ) -> None:
-    assert (
-        code(sera("submit", image, "--size-mm", "12", "--roi", "a circle"))
-        == "roi-argument-invalid"
-    )
+    done = sera("submit --size-mm 12 --roi 'a circle'", image)
+    assert code(done) == "roi-argument-invalid"
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(sera: Sera) -> None:

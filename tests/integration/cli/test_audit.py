@@ -10,15 +10,16 @@ from services.worker.audit_sealing import Sealer
 from shared.domain.audit.events import Event
 from shared.security.audit_signing import seal_key
 from shared.settings import Settings
+from tests.support.command import command_words
 
 
 @pytest.fixture
 def sera(monkeypatch, capsys, tmp_path):
-    """Runs a command; its exit code and what it prints."""
+    """Runs `sera audit ...`; the exit code and the printed text."""
     monkeypatch.setenv("SERA_HOME", str(tmp_path / "home"))
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["sera", "audit", *arguments])
+        monkeypatch.setattr(sys, "argv", ["sera", "audit", *command_words(*arguments)])
         with pytest.raises(SystemExit) as left:
             main()
         return left.value.code or 0, capsys.readouterr().out
@@ -69,9 +70,7 @@ def test_a_hospitals_export_is_proven_without_a_database_and_shows_no_other(
     _, key = sera("key")
     monkeypatch.delenv("SERA_DATABASE_URL")
     monkeypatch.setenv("SERA_HOME", str(tmp_path / "elsewhere"))
-    code, output = sera(
-        "verify", "--file", str(file), "--public-key", key.strip(), "--json"
-    )
+    code, output = sera(f"verify --public-key {key.strip()} --json --file", str(file))
     body = json.loads(output)
     assert (code, body["whole"], body["events"], body["sealed"]) == (
         0,

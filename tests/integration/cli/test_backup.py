@@ -20,7 +20,7 @@ def run(*arguments: object) -> Result:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Of a SERA that has stopped, with its sealing key."""
+    """The home of a SERA that has stopped, with its sealing key."""
     path = tmp_path / "home"
     monkeypatch.setenv("SERA_HOME", str(path))
     with Stack(
@@ -33,30 +33,30 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_home_is_backed_up_while_it_is_stopped_and_comes_back_with_its_key(
     home: Path, tmp_path: Path
 ) -> None:
-    place = tmp_path / "backups"
+    backups = tmp_path / "backups"
     key = tmp_path / "audit-ed25519"
-    result = run("backup", place).output
-    assert "is whole" in result
-    assert "The keys that seal the audit trail" in result
-    assert "are as they were written" in run("backup", "verify", place).output
-    assert run("backup", "note", place).output.startswith("Known by")
-    assert "0 backups went" in run("backup", "prune", place, "--keep", 1).output
+    output = run("backup", backups).output
+    assert "is whole" in output
+    assert "The keys that seal the audit trail" in output
+    assert "are as they were written" in run("backup", "verify", backups).output
+    assert run("backup", "note", backups).output.startswith("Known by")
+    assert "0 backups went" in run("backup", "prune", backups, "--keep", 1).output
     shutil.copy(seal_key_file(Settings()), key)
     shutil.rmtree(home)
-    refused = run("restore", place)
+    refused = run("restore", backups)
     assert isinstance(refused.exception, KeysMissing)
     (home / "keys").mkdir(parents=True, mode=0o700)
     shutil.copy(key, home / "keys")
-    done = run("restore", place)
+    done = run("restore", backups)
     assert done.exit_code == 0, done.output
     assert (
-        f"Restored from {run('backup', 'list', place).output.strip()}"
+        f"Restored from {run('backup', 'list', backups).output.strip()}"
         in done.output.replace("\n", " ")
     )
     assert "The audit trail is whole" in done.output
     assert "no backup knows" in done.output
     assert (
-        getattr(run("restore", place).exception, "code", None) == "database-not-empty"
+        getattr(run("restore", backups).exception, "code", None) == "database-not-empty"
     )
 
 

@@ -22,6 +22,7 @@ from shared.phantoms import draw
 from shared.settings import Settings
 from tests.support.app import create_app
 from tests.support.builders import encode, form, png
+from tests.support.command import command_words
 from tests.support.http_server import at_an_address
 
 Ran = tuple[int, str, str]
@@ -44,13 +45,12 @@ def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator
 
 @pytest.fixture
 def key(ledger: Ledger) -> Callable[..., str]:
-    def made(role: Role = Role.OPERATOR, hospital: str = "north") -> str:
-        with ledger.system_session("test") as house:
-            return house.api_keys.create_text(
-                role, house.hospitals.ensure(hospital), "test"
-            )
+    def create_key(role: Role = Role.OPERATOR, hospital: str = "north") -> str:
+        with ledger.system_session("test") as session:
+            hospital_id = session.hospitals.ensure(hospital)
+            return session.api_keys.create_text(role, hospital_id, "test")
 
-    return made
+    return create_key
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def sera(
     def run(*arguments: object, role: Role = Role.OPERATOR) -> Ran:
         monkeypatch.setenv("SERA_URL", url)
         monkeypatch.setenv("SERA_KEY", key(role))
-        monkeypatch.setattr(sys, "argv", ["sera", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["sera", *command_words(*arguments)])
         with pytest.raises(SystemExit) as left:
             main()
         captured = capsys.readouterr()
@@ -80,9 +80,9 @@ def sera(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    result = tmp_path / "folder"
-    result.mkdir()
-    return result
+    path = tmp_path / "folder"
+    path.mkdir()
+    return path
 
 
 def write(folder: Path, rows: list[tuple]) -> list:
@@ -115,8 +115,8 @@ def test_a_folder_is_imported_and_imported_again_it_is_there(sera, folder):
         "set: 6 new, 0 already there, 0 refused.",
         "It holds 6 images, 3 malignant.",
     ]
-    code, stdout, _ = sera("dataset", "import", folder, "--name", "set", "--json")
-    fields = {
+    code, stdout, _ = sera("dataset import --name set --json", folder)
+    report = {
         "dataset": "set",
         "added": 0,
         "known": 6,
@@ -124,7 +124,7 @@ def test_a_folder_is_imported_and_imported_again_it_is_there(sera, folder):
         "images": 6,
         "malignant": 3,
     }
-    assert (code, json.loads(stdout)) == (0, fields)
+    assert (code, json.loads(stdout)) == (0, report)
 
 
 def test_what_the_dataset_has_is_not_sent_again(api, folder, ledger):
@@ -150,8 +150,8 @@ def test_an_import_that_was_broken_off_goes_on_where_it_was(
         next(importer)
     count_stored = api.get("/v1/datasets/set")["images"]
     assert 2 <= count_stored < 20
-    output = json.loads(sera("dataset", "import", folder, "--name", "set", "--json")[1])
-    assert (output["added"], output["known"], output["images"]) == (
+    report = json.loads(sera("dataset import --name set --json", folder)[1])
+    assert (report["added"], report["known"], report["images"]) == (
         20 - count_stored,
         count_stored,
         20,
@@ -203,27 +203,24 @@ def test_the_first_row_of_an_image_counts_whatever_batch_it_is_in(
     rows = write(
         folder, [(f"{n % 4}.png", int(n < 4), "", "", "", "") for n in range(8)]
     )
-    result = {
+    outcomes = {
         row.line: outcome
         for row, outcome in dataset_import.import_rows(api, "set", rows)
     }
-    assert [result[line] for line in range(2, 6)] == [True] * 4
-    assert {result[line].code for line in range(6, 10)} == {"label-differs"}
+    assert [outcomes[line] for line in range(2, 6)] == [True] * 4
+    assert {outcomes[line].code for line in range(6, 10)} == {"label-differs"}
 
 
 def test_two_imports_of_a_folder_at_once_add_each_image_once(api, folder, monkeypatch):
     monkeypatch.setattr(dataset_import, "BATCH_ROWS", 3)
     rows = phantoms(folder, 12)
+
+    def count_new(_: int) -> int:
+        return sum(new for _, new in dataset_import.import_rows(api, "set", rows))
+
     with ThreadPoolExecutor(2) as pool:
-        result = list(
-            pool.map(
-                lambda _: [
-                    new for _, new in dataset_import.import_rows(api, "set", rows)
-                ],
-                range(2),
-            )
-        )
-    assert sum(map(sum, result)) == 12
+        counts = list(pool.map(count_new, range(2)))
+    assert sum(counts) == 12
     assert api.get("/v1/datasets/set")["images"] == 12
 
 
@@ -260,29 +257,18 @@ def test_a_dataset_is_split_frozen_corrected_and_told(sera, folder):
     phantoms(folder, 10)
     sera("dataset", "import", folder, "--name", "set")
     assert "No version yet" in sera("dataset", "versions", "set")[1]
-    parted = json.loads(
-        sera(
-            "dataset",
-            "split",
-            "set",
-            "--by",
-            "patient",
-            "--test-share",
-            "0.4",
-            "--json",
-        )[1]
-    )
-    assert (parted["test"], parted["train"]) == (4, 6)
+    split = "dataset split set --by patient --test-share 0.4 --json"
+    counts = json.loads(sera(split)[1])
+    assert (counts["test"], counts["train"]) == (4, 6)
     assert sera("dataset", "freeze", "set")[1].startswith("set version 1 (")
     assert sera("dataset", "freeze", "set")[1].startswith(
         "set is unchanged since version 1 ("
     )
-    output = sera("dataset", "split", "set", "--by", "site", "--sites", "north")[1]
-    assert "10 held by frozen versions (6 of them in the other part)" in output
-    changed = json.loads(
-        sera("dataset", "correct", "set", folder / "1.png", "--benign", "--site", "")[1]
-    )
-    assert (changed["malignant"], changed["site"]) == (False, None)
+    stdout = sera("dataset split set --by site --sites north")[1]
+    assert "10 held by frozen versions (6 of them in the other part)" in stdout
+    correct = "dataset correct --benign --site '' set"
+    corrected = json.loads(sera(correct, folder / "1.png")[1])
+    assert (corrected["malignant"], corrected["site"]) == (False, None)
     removed = json.loads(sera("dataset", "remove", "set", folder / "0.png")[1])
     assert removed["malignant"] is False
     second = json.loads(sera("dataset", "freeze", "set", "--json")[1])
@@ -339,8 +325,9 @@ def test_an_outcome_is_recorded_and_taken_and_withdrawn(sera, api, url, key):
         == "set: 1 added, 0 corrected, 0 withdrawn, 0 refused."
     )
     sera("dataset", "freeze", "set")
-    output = json.loads(sera(*telling, "--benign", "--json", role=Role.SUBMITTER)[1])
-    assert (output["malignant"], output["consent"]) == (False, False)
+    stdout = sera(*telling, "--benign", "--json", role=Role.SUBMITTER)[1]
+    outcome = json.loads(stdout)
+    assert (outcome["malignant"], outcome["consent"]) == (False, False)
     stdout = sera("dataset", "take-outcomes", "set")[1]
     assert "1 withdrawn" in stdout
     assert f"{case}: still in version 1, which cannot change" in stdout

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cli.app import main
+from tests.support.command import command_words
 from tests.support.observations import Observing
 
 UNIFORM = np.linspace(0, 1, 101).tolist()
@@ -15,10 +16,12 @@ UNIFORM = np.linspace(0, 1, 101).tolist()
 
 @pytest.fixture
 def sera(operator, monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[..., str]:
-    """Runs a command with an operator's key; what it prints."""
+    """Runs `sera monitor ...` with an operator's key; the printed text."""
 
     def run(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["sera", "monitor", *arguments])
+        monkeypatch.setattr(
+            sys, "argv", ["sera", "monitor", *command_words(*arguments)]
+        )
         with pytest.raises(SystemExit) as left:
             main()
         captured = capsys.readouterr()
@@ -72,12 +75,8 @@ def test_monitoring_is_shown_as_tables_and_as_json(sera, ledger):
     assert "100% (94-100)" in coverage
     assert line(coverage, "north [1]", "│      90% │")
 
-    assert (
-        json.loads(sera("drift", "--json", "--hospital", "south", "--days", "90"))[
-            "groups"
-        ][0]["n"]
-        == 4
-    )
+    drift = json.loads(sera("drift --json --hospital south --days 90"))
+    assert drift["groups"][0]["n"] == 4
     assert "no reference" not in sera("drift", "--hospital", "south")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.objects import ObjectMissing, ObjectStore
-from shared.objects.directory import PARTIAL, DirectoryStore
+from shared.objects.directory import PARTIAL_SUFFIX, DirectoryStore
 
 ROOT = Path(__file__).parents[3]
 KILLS = 10
@@ -85,13 +85,13 @@ def test_after_kills_at_random_moments_every_visible_object_is_complete(tmp_path
     assert len(acknowledged) >= KILLS
     for digest in visible:
         assert hashlib.sha256(objects.get(digest)).hexdigest() == digest
-    assert list((tmp_path / PARTIAL).iterdir()) == []
+    assert list((tmp_path / PARTIAL_SUFFIX).iterdir()) == []
 
 
 def test_the_partial_file_of_a_living_writer_stays_and_that_of_a_dead_one_is_removed(
     tmp_path,
 ):
-    partial = tmp_path / PARTIAL
+    partial = tmp_path / PARTIAL_SUFFIX
     with writer(HALFWAY_WRITER, tmp_path) as process:
         assert process.stdout.readline() == "halfway\n"
         store = DirectoryStore(tmp_path)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from cli.app import main
+from tests.support.command import command_words
 
 Ran = tuple[int, str, str]
 
@@ -12,10 +13,13 @@ Ran = tuple[int, str, str]
 def sera(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Ran]:
-    """Runs a command; exit code, stdout and stderr."""
+    """Runs a command; exit code, stdout and stderr.
+
+    The first argument is split as a shell splits it.
+    """
 
     def run(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["sera", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["sera", *command_words(*arguments)])
         with pytest.raises(SystemExit) as left:
             main()
         captured = capsys.readouterr()

@@ -42,9 +42,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_json_holds_each_result_in_the_order_given(sera, bundle, images):
     names = [str(images / name) for name in ("2.png", "0.png")]
-    code, stdout, _ = sera(
-        "predict", *names, "--bundle", bundle, "--json", "--size-mm", "14.5"
-    )
+    code, stdout, _ = sera("predict --json --size-mm 14.5 --bundle", bundle, *names)
     answers = json.loads(stdout)
     loaded = load(bundle)
     nodules = [read_nodule(Path(name), None, Framing(0.1)) for name in names]
@@ -66,15 +64,15 @@ def test_json_holds_each_result_in_the_order_given(sera, bundle, images):
 
 def test_prevalence_and_rule_are_those_stated(sera, bundle, images):
     rule = "risk-band/K-TIRADS-2021/1"
-    stated = ("--prevalence", "0.05", "--fna-rule", rule, "--size-mm", "9")
-    _, stdout, _ = sera(
-        "predict", images / "0.png", "--bundle", bundle, "--json", *stated
-    )
-    _, usual, _ = sera("predict", images / "0.png", "--bundle", bundle, "--json")
-    (rare,), (plain,) = json.loads(stdout), json.loads(usual)
-    assert rare["risk"] < plain["risk"]
-    assert (rare["prevalence"], plain["prevalence"]) == (0.05, 0.23)
-    assert rare["score"] == plain["score"]
+    options = f"--prevalence 0.05 --fna-rule {rule} --size-mm 9"
+    image = images / "0.png"
+    _, rare_stdout, _ = sera(f"predict --json {options} --bundle", bundle, image)
+    _, default_stdout, _ = sera("predict --json --bundle", bundle, image)
+    (rare,) = json.loads(rare_stdout)
+    (default,) = json.loads(default_stdout)
+    assert rare["risk"] < default["risk"]
+    assert (rare["prevalence"], default["prevalence"]) == (0.05, 0.23)
+    assert rare["score"] == default["score"]
     assert (rare["fna"]["rule"], rare["fna"]["size_mm"]) == (rule, 9)
 
 
@@ -99,24 +97,15 @@ def test_without_a_size_there_is_no_advice_and_that_is_told(sera, bundle, images
     assert "size-not-given" in {warning["code"] for warning in answer["warnings"]}
     _, stdout, _ = sera("predict", images / "0.png", "--bundle", bundle)
     assert "No FNA advice for 1 of 1 images: their size was not given." in stdout
-    _, stdout, _ = sera(
-        "predict", images / "0.png", "--bundle", bundle, "--size-mm", "12"
-    )
+    _, stdout, _ = sera("predict --size-mm 12 --bundle", bundle, images / "0.png")
     assert "No FNA advice" not in stdout
 
 
 def test_an_image_that_cannot_be_read_keeps_its_place_and_ends_with_1(
     sera, bundle, images
 ):
-    code, stdout, _ = sera(
-        "predict",
-        images / "broken.png",
-        images / "0.png",
-        images / "gone.png",
-        "--bundle",
-        bundle,
-        "--json",
-    )
+    files = [images / name for name in ("broken.png", "0.png", "gone.png")]
+    code, stdout, _ = sera("predict --json --bundle", bundle, *files)
     broken, good, missing = json.loads(stdout)
     assert code == 1
     assert Result.from_json(good).components
@@ -138,15 +127,8 @@ def test_a_manifests_own_sizes_come_before_the_one_stated(sera, bundle, images):
 
 
 def test_a_manifest_gives_images_and_masks_after_those_named(sera, bundle, images):
-    code, stdout, _ = sera(
-        "predict",
-        images / "0.png",
-        "--bundle",
-        bundle,
-        "--manifest",
-        images / "manifest.csv",
-        "--json",
-    )
+    options = ("--bundle", bundle, "--manifest", images / "manifest.csv")
+    code, stdout, _ = sera("predict --json", images / "0.png", *options)
     named, masked, broken, repeated = json.loads(stdout)
     outlined = load(bundle).predict(
         [read_nodule(images / "2.png", images / "mask2.png", Framing(0.1))]
@@ -163,20 +145,11 @@ def test_a_manifest_gives_images_and_masks_after_those_named(sera, bundle, image
 
 
 def test_batches_give_what_one_batch_gives(sera, bundle, images, monkeypatch):
-    values = (
-        "predict",
-        "--bundle",
-        bundle,
-        "--manifest",
-        images / "manifest.csv",
-        "--json",
-    )
-    one_batch = sera(*values)
+    options = ("--bundle", bundle, "--manifest", images / "manifest.csv")
+    _, one_batch, _ = sera("predict --json", *options)
     monkeypatch.setattr(predict, "BATCH_IMAGES", 1)
-    single = sera(*values)
-    for answer, expected in zip(
-        json.loads(one_batch[1]), json.loads(single[1]), strict=True
-    ):
+    _, single, _ = sera("predict --json", *options)
+    for answer, expected in zip(json.loads(one_batch), json.loads(single), strict=True):
         assert answer.keys() == expected.keys()
         assert answer.get("score") == pytest.approx(expected.get("score"), abs=1e-6)
 

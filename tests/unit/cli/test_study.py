@@ -51,18 +51,18 @@ rate = 0.05
 @pytest.fixture(scope="module")
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixteen outlined phantoms, judged by kim, and a file that is no image."""
-    data = tmp_path_factory.mktemp("phantoms")
+    folder = tmp_path_factory.mktemp("phantoms")
     lines = ["image,malignant,mask,patient,site,reader_kim"]
     for seed in range(16):
         phantom = draw(seed, malignant=bool(seed % 2), size_px=96)
-        (data / f"{seed}.png").write_bytes(encode(phantom.pixels))
-        (data / f"mask{seed}.png").write_bytes(encode(phantom.mask * 255))
+        (folder / f"{seed}.png").write_bytes(encode(phantom.pixels))
+        (folder / f"mask{seed}.png").write_bytes(encode(phantom.mask * 255))
         lines.append(
             f"{seed}.png,{seed % 2},mask{seed}.png,p{seed},north,{int(seed % 3 == 0)}"
         )
-    (data / "broken.png").write_text("no image")
-    (data / "manifest.csv").write_text("\n".join([*lines, "broken.png,1,,,,", ""]))
-    return data
+    (folder / "broken.png").write_text("no image")
+    (folder / "manifest.csv").write_text("\n".join([*lines, "broken.png,1,,,,", ""]))
+    return folder
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def by_formula(tmp_path: Path) -> Path:
     return tmp_path / "by_formula.toml"
 
 
-def folder(path: Path, manifest: str | None) -> Path:
+def data_folder(path: Path, manifest: str | None) -> Path:
     path.mkdir()
     if manifest is not None:
         (path / "manifest.csv").write_text(manifest)
@@ -93,10 +93,8 @@ def folder(path: Path, manifest: str | None) -> Path:
     ],
 )
 def test_bad_input_is_told_in_one_sentence(sera, tmp_path, manifest, recipe, message):
-    data = folder(tmp_path / "data", manifest)
-    code, stdout, err = sera(
-        "study", data, "--recipe", recipe, "--out", tmp_path / "out"
-    )
+    data = data_folder(tmp_path / "data", manifest)
+    code, stdout, err = sera(f"study --recipe {recipe} --out", tmp_path / "out", data)
     assert (code, stdout) == (1, "")
     assert err.startswith("SERA: ")
     assert message in err
@@ -106,11 +104,11 @@ def test_bad_input_is_told_in_one_sentence(sera, tmp_path, manifest, recipe, mes
 def test_a_finished_study_leaves_report_tables_and_bundle_and_replaces_those_of_an_earlier_run(
     small_model, tmp_path
 ):
-    result = study()
+    finished_study = study()
     output_folder = tmp_path / "out"
     for synthetic in (False, True):
         report = save_results(
-            result,
+            finished_study,
             small_model,
             dataset=DatasetDescription("phantoms", synthetic=synthetic),
             output_folder=output_folder,
@@ -137,13 +135,12 @@ def test_a_folder_is_studied_and_its_bundle_predicts(
     sera_done, phantoms, by_formula, tmp_path
 ):
     output_folder = tmp_path / "out"
-    output = sera_done(
-        "study", phantoms, "--recipe", by_formula, "--out", output_folder, "--synthetic"
-    )
-    assert "The recipe's own model" in output
-    assert "kim" in output
+    options = ("--recipe", by_formula, "--out", output_folder)
+    stdout = sera_done("study --synthetic", phantoms, *options)
+    assert "The recipe's own model" in stdout
+    assert "kim" in stdout
     assert (
-        output.splitlines()[-1]
+        stdout.splitlines()[-1]
         == f"Rows left out: 0. Images skipped: 1. Report: {output_folder / 'report.html'}"
     )
     assert "broken.png" in (output_folder / "skipped.csv").read_text()
@@ -164,7 +161,8 @@ def test_the_same_command_again_gives_the_same_tables_from_what_was_kept(
     output_folder = tmp_path / "out"
     runs = []
     for _ in range(2):
-        sera_done("study", phantoms, "--recipe", by_formula, "--out", output_folder)
+        options = ("--recipe", by_formula, "--out", output_folder)
+        sera_done("study", phantoms, *options)
         runs.append(
             {path.name: path.read_bytes() for path in output_folder.glob("*.csv")}
         )

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from shared.errors import StorageFull
-from shared.objects.directory import PARTIAL, DirectoryStore
+from shared.objects.directory import PARTIAL_SUFFIX, DirectoryStore
 from shared.objects.errors import KeyInvalid, ObjectMissing, ObjectsUnavailable
 
 
@@ -19,7 +19,7 @@ def write(store, key, value):
 
 
 def partial_files(store):
-    return list((store.root / PARTIAL).iterdir())
+    return list((store.root / PARTIAL_SUFFIX).iterdir())
 
 
 def test_no_partial_file_stays_after_a_write(store):

@@ -289,7 +289,8 @@ def hospital_lanes(session: SystemSession, registry: CollectorRegistry) -> None:
 
 def hospitals(session: SystemSession, registry: CollectorRegistry) -> None:
     """Results of each hospital by decision, and their drift from the live model's training
-    images."""
+    images.
+    """
     gauge = Gauge(
         "sera_hospital_results",
         f"Results of the last {DAYS} days.",

@@ -39,7 +39,8 @@ class MetricsSection:
         query_timeout_s: float = 2.0,
     ) -> Self:
         """A section that is read in a transaction of its own. Each query may take
-        `query_timeout_s`."""
+        `query_timeout_s`.
+        """
 
         def read(dependencies: Dependencies, registry: CollectorRegistry) -> None:
             with dependencies.ledger.system_session(ACTOR) as session:

@@ -94,7 +94,8 @@ class TrafficMiddleware:
 
 def _span(scope: Scope, request_id: str) -> AbstractContextManager["Span | None"]:
     """A span in the client's own trace, if the client names one. Probes and static files get
-    none."""
+    none.
+    """
     if scope["path"] in PROBES or scope["path"].startswith("/static/"):
         return nullcontext()
     return tracing.span(

@@ -60,7 +60,7 @@ class DecodingNeeded(Exception):
 def clean_dicom(
     data: bytes, key: bytes, header: Header, limits: Limits, may_decode: bool
 ) -> CleanedFile:
-    """Return the same image without anything about a patient.
+    """Remove everything about a patient from a DICOM file.
 
     Compressed frames stay compressed. If their pixels must be cleaned, they become JPEG 2000
     lossless.
@@ -140,7 +140,7 @@ def _copy_frames(
 def _copy_stored(
     target: Dataset, source: Dataset, mask: Mask, removed: Counter[str]
 ) -> None:
-    """Copy uncompressed pixels, and nothing behind the frames.
+    """Copy uncompressed pixels, and nothing after the frames.
 
     Raises
     ------

@@ -33,9 +33,9 @@ MAX_DEVICE_LETTERS = 64
 
 
 def clean_header(source: Dataset, key: bytes, pixels_cleaned: bool) -> Dataset:
-    """Return a new data set without pixel data.
+    """Build a new data set without pixel data from the attributes that the profile keeps.
 
-    It is built from the attributes that the profile names. Nothing else is copied.
+    No other attribute is copied.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def _copy_item(item: Dataset, max_counts: dict[str, int]) -> Dataset:
 
 
 def _copy_tables(target: Dataset, source: Dataset) -> None:
-    """Copy the palettes up to their declared length. Bytes behind it are no colours."""
+    """Copy the palettes up to their declared length. The bytes after it are not colours."""
     for keyword in profile.TABLES:
         table = source.get(keyword)
         if isinstance(table, bytes):

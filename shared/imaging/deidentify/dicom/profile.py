@@ -14,7 +14,7 @@ METHOD = "SERA PS3.15 basic profile, version 1"
 class Action(StrEnum):
     """Action codes of PS3.15, table E.1-1a.
 
-    Of a choice such as X/Z/D the first action is performed, which is the strictest.
+    For a choice such as X/Z/D the first action is performed, which is the strictest one.
     """
 
     EMPTY = "Z"

@@ -1,6 +1,6 @@
 """De-identifies BMP files.
 
-BMP has no metadata. Bytes between palette and pixels, or behind the pixels, belong to no pixel.
+BMP has no metadata. Bytes between palette and pixels, or after the pixels, belong to no pixel.
 """
 
 from collections import Counter

@@ -30,7 +30,7 @@ ADOBE_BYTES = 12
 
 
 SCAN_END = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
-"""A marker that is neither stuffing nor a restart.
+"""A marker that is not stuffing and not a restart.
 
 A byte below 0x80 after 0xFF is stuffing (0x00 in JPEG).
 """

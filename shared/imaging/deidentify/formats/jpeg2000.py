@@ -1,6 +1,6 @@
 """De-identifies JPEG 2000 codestreams (ITU-T T.800, annex A).
 
-Comments, boxes and bytes behind the end are removed.
+Comments, boxes and bytes after the end are removed.
 """
 
 from collections import Counter

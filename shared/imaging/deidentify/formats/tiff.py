@@ -159,7 +159,7 @@ def _pages(data: bytes, order: str, removed: Counter[str]) -> Iterator[Page]:
 def _read_field(
     data: bytes, order: str, offset: int, removed: Counter[str]
 ) -> _Field | None:
-    """Return the field of a directory entry, or None if it is not for the pixels."""
+    """Read the field of a directory entry, or None if it is not for the pixels."""
     tag, field_type, count = unpack_from(f"{order}HHI", data, offset)
     if tag not in PIXEL_TAGS or field_type not in FORMAT_BY_TYPE:
         is_known = tag in TiffTags.TAGS_V2

@@ -21,7 +21,7 @@ READERS: Mapping[str, WeightsReader] = {
 
 
 def read_tensors(file: Path, module: nn.Module) -> dict[str, Tensor]:
-    """Return the tensors of a weight file, in single precision.
+    """Read the tensors of a weight file, in single precision.
 
     Raises `ValueError` or `OSError` if the file has none.
     """

@@ -20,7 +20,7 @@ from shared.networks.weights.importers.matfile import read_mat
 
 
 def read_matconvnet(file: Path, module: nn.Module) -> dict[str, Tensor]:
-    """Return the filters and biases under the network's names.
+    """Read the filters and biases under the network's names.
 
     Raises `ValueError` if the file is damaged or belongs to another network.
     """

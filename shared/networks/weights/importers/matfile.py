@@ -47,7 +47,7 @@ Elements = Iterator[Element]
 
 
 def read_mat(file: Path, names: Collection[str]) -> dict[str, Any]:
-    """Return the variables of these names.
+    """Read the variables of these names.
 
     A value is an array, a str, a list of values (cells) or a list of dicts (a struct array). Values
     of MATLAB's other classes (sparse, function handles, objects) are None.

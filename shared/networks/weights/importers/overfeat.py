@@ -20,7 +20,7 @@ FLOAT32 = np.dtype("<f4")
 
 
 def read_overfeat(file: Path, module: nn.Module) -> dict[str, Tensor]:
-    """Return the filters and biases under the network's names.
+    """Read the filters and biases under the network's names.
 
     Raises `ValueError` if the length is wrong or a number is not finite.
     """

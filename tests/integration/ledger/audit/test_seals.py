@@ -89,7 +89,7 @@ def test_what_the_owner_of_the_database_rewrites_is_named(ledger, north, seal):
             "UPDATE audit_events SET actor = 'nobody' WHERE hospital_id IS NULL"
         )
     found = [
-        (finding.fault, finding.chain, finding.first, finding.last)
+        (finding.fault, finding.chain, finding.first_number, finding.last_number)
         for finding in check(ledger).findings
     ]
     assert sorted(found) == [

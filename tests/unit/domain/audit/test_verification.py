@@ -81,7 +81,7 @@ def faults(links, seals=(), **options):
     """Fault, chain, first and last row of every finding."""
     findings = verify(links, seals, has_valid_signature, **options).findings
     return [
-        (finding.fault, finding.chain, finding.first, finding.last)
+        (finding.fault, finding.chain, finding.first_number, finding.last_number)
         for finding in findings
     ]
 
@@ -317,7 +317,7 @@ def test_a_change_is_named_in_stretches_too(number, name, length):
     changed = replace_link(LINKS[:12], number, **{name: "another"})
     whole_chain = verify(changed, SEALS, has_valid_signature).findings
     in_stretches = stretch_findings(changed, SEALS, length)
-    assert {(finding.fault, finding.first) for finding in whole_chain} <= {
+    assert {(finding.fault, finding.first_number) for finding in whole_chain} <= {
         (finding.fault, finding.first) for finding in in_stretches
     }
 

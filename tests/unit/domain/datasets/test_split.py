@@ -40,7 +40,7 @@ def test_a_draw_keeps_fixed_parts_and_comes_as_near_to_the_share_as_whole_groups
 
 def test_single_images_are_drawn_to_the_exact_share_and_equal_seeds_draw_equal_parts():
     groups = [
-        Group(name=f"image {number}", images=1, malignant=number % 4 == 0)
+        Group(name=f"image {number}", image_count=1, malignant=number % 4 == 0)
         for number in range(200)
     ]
     parts = draw_test_groups(groups, share=0.2, seed=3)
@@ -53,7 +53,7 @@ def test_single_images_are_drawn_to_the_exact_share_and_equal_seeds_draw_equal_p
 
 def test_the_order_of_the_groups_does_not_matter():
     groups = [
-        Group(name=str(number), images=1 + number % 3, malignant=False)
+        Group(name=str(number), image_count=1 + number % 3, malignant=False)
         for number in range(30)
     ]
     parts = draw_test_groups(groups, share=0.3, seed=0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from shared.learning.tuning import Hyperparameters, LearningCurves
-from shared.learning.tuning.course import hyperparameter_grid
+from shared.learning.tuning.hyperparameters import hyperparameter_grid
 from shared.learning.tuning.errors import TuningDiverged
 from shared.recipes import TuningPlan
 
