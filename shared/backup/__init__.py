@@ -14,10 +14,10 @@ from shared.backup.withdrawal_notes import update_note
 
 __all__ = [
     "BackupFolder",
+    "BackupNotFound",
     "CreatedBackup",
     "KeysMissing",
     "Manifest",
-    "BackupNotFound",
     "RestoreResult",
     "Source",
     "VerificationResult",

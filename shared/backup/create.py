@@ -56,8 +56,8 @@ def create_backup(
     with_keys: bool = False,
     report_progress: ProgressCallback = ignore_progress,
 ) -> CreatedBackup:
-    """Raises SchemaOutdated, CodeOutdated, SchemaUnreleased, BackupFolderExposed, BackupFolderBusy, BackupFolderUnwritable,
-    StorageFull, Unavailable.
+    """Raises SchemaOutdated, CodeOutdated, SchemaUnreleased, BackupFolderExposed,
+    BackupFolderBusy, BackupFolderUnwritable, StorageFull, Unavailable.
     """
     with backups.locked(), backups.draft() as draft:
         with snapshot(source.database_url) as moment:
@@ -77,8 +77,12 @@ def create_backup(
         )
         released: set[str] = set()
         if copy_result.missing_objects:
-            released = released_objects(source.database_url, copy_result.missing_objects)
-        missing = [sha256 for sha256 in copy_result.missing_objects if sha256 not in released]
+            released = released_objects(
+                source.database_url, copy_result.missing_objects
+            )
+        missing = [
+            sha256 for sha256 in copy_result.missing_objects if sha256 not in released
+        ]
         listed_hashes = sorted(set(hashes) - released)
         objects_part = write_object_list(draft, listed_hashes, copy_result.new_count)
         if with_keys:

@@ -146,7 +146,9 @@ class BackupFolder:
                 self.root / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
         except OSError as error:
-            raise BackupFolderUnwritable(place=self.root, problem=error.strerror) from error
+            raise BackupFolderUnwritable(
+                place=self.root, problem=error.strerror
+            ) from error
         try:
             if stat.S_IMODE(self.root.stat().st_mode) & stat.S_IRWXO:
                 raise BackupFolderExposed(place=self.root)

@@ -54,7 +54,9 @@ def save_keys(keys: dict[str, str], folder: Path) -> None:
 
 def read_saved_keys(folder: Path) -> dict[str, str]:
     return {
-        name: (folder / name).read_text() for name in SETTING_BY_KEY_FILE if (folder / name).is_file()
+        name: (folder / name).read_text()
+        for name in SETTING_BY_KEY_FILE
+        if (folder / name).is_file()
     }
 
 

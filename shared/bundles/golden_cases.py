@@ -30,9 +30,9 @@ def draw_cases(margin: float) -> list[Nodule]:
 
 
 def pack(nodules: Sequence[Nodule]) -> bytes:
-    """Pack the pixels and masks as a file.
+    """Pack the pixels and masks into a file.
 
-    They are stored, so that a later change of the phantoms does not invalidate a bundle.
+    They are stored so that a later change of the phantoms does not invalidate a bundle.
     """
     arrays: dict[str, NDArray[np.uint8]] = {}
     for index, nodule in enumerate(nodules):

@@ -115,8 +115,8 @@ class CaseAcceptance:
         The transaction begins when the image is stored, and workers are notified after its commit.
         With a `rate_limit_status` from before the image was received, a case over a limit is
         refused before its image is stored.
-        Raises InputError, TooLarge, LimitReached, StorageFull, Unavailable; AlreadyAnswered and others
-        for a repeat.
+        Raises InputError, TooLarge, LimitReached, StorageFull, Unavailable; AlreadyAnswered and
+        others for a repeat.
         """
         header = inspect(submission.image)
         header.frame_index(submission.frame)

@@ -234,8 +234,7 @@ class Glcm:
         return sum_over(deviations**order * self.sum_probabilities)
 
     def _summed_by(self, index: NDArray[np.int64], size: int) -> Array:
-        """Return the sums (M, size) of the cells' probabilities by their `index` (K,) in 0..size-1.
-        """
+        """Sum the cells' probabilities (M, size) by their `index` (K,) in 0..size-1."""
         return np.stack([np.bincount(index, matrix, size) for matrix in self.p])
 
 

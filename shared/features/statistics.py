@@ -174,7 +174,10 @@ def entropy(shares: NDArray[np.float64]) -> float:
 
 
 def _mode(counts: NDArray[np.float64], mean: float) -> float:
-    """The most frequent level; of several, the one nearest to the mean (IBSI AMMC)."""
+    """Return the most frequent level.
+
+    If several levels are equally frequent, return the level nearest to the mean (IBSI AMMC).
+    """
     modes = np.flatnonzero(counts == counts.max()) + 1
     nearest = np.abs(modes - mean).argmin()
     return float(modes[nearest])

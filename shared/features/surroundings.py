@@ -57,8 +57,7 @@ class Scene:
         return cls(grey=grey, mask=mask)
 
     def grey_in(self, part: Mask) -> Grey:
-        """Return the grey values (n,) of a part of the crop, or of the nodule if the part is empty.
-        """
+        """Return the grey values (n,) of a part of the crop; of the nodule if the part is empty."""
         return self.grey[part] if part.any() else self.grey[self.mask]
 
 
@@ -94,7 +93,9 @@ def contrast_features(region: Region) -> dict[str, float]:
 
 
 def outline_features(region: Region) -> dict[str, float]:
-    """Return the change of grey per pixel across the outline; positive if the outside is brighter.
+    """Compute the change of grey per pixel across the outline.
+
+    It is positive if the outside is brighter.
     """
     scene = Scene.from_region(region)
     steps = _outward_steps(scene)

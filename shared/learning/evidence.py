@@ -1,9 +1,9 @@
-"""A model's evidence about itself: reference distributions, and the performance it can promise.
+"""A model's evidence about itself: reference distributions, and its expected performance.
 
 The evidence comes from fused scores that are out of fold throughout: the components of a fold,
-their calibration and the fusion's weights are fitted on the other folds. Such scores lie on the
-final model's scale, a calibrated probability, within the scatter of those smaller fits. The final
-fusion's own scores of the training images lie on that scale exactly, but its weights have seen the
+their calibration and the fusion's weights are fitted on the other folds. Such scores are on the
+final model's scale, a calibrated probability, apart from the scatter of the smaller fits. The final
+fusion's scores of the training images are on that scale exactly, but its weights were fitted on the
 labels. In a simulation with six components fused by weight and 60 images, conformal sets at an
 error of 0.1 covered 0.87 of each class when calibrated on the final fusion's scores, and 0.92 on
 scores out of fold throughout (200 images: 0.89 and 0.91).
@@ -48,8 +48,8 @@ class ReferenceQuantiles:
     score, risk : (101,) out of fold; `risk` at the prevalence of the training images
     novelty : (101,) out of fold
     embedding : (C, 101) along the final model's strongest components, of the images that the model
-        was fitted on. It is therefore a little wider than unseen images of the same kind would be;
-        more images make the difference smaller.
+        was fitted on. It is therefore a little wider than the embedding of unseen images of the
+        same kind. The difference decreases with the number of images.
     """
 
     score: Array
@@ -65,10 +65,10 @@ class Evidence:
     Attributes
     ----------
     conformal : scores out of fold by class, for the p-values of new images
-    operating_points : one for each of `SENSITIVITY_TARGETS`; the rates are those of each fold at
+    operating_points : one for each of `SENSITIVITY_TARGETS`; the rates of each fold are computed at
         the cut-off of the other folds
     coverage : of conformal sets at each of `ALPHAS`, each fold with the other folds' scores
-    calibration : stated risk against observed rate, each fold calibrated on the other folds
+    calibration : stated risk against observed rate; each fold is calibrated on the other folds
     """
 
     reference: ReferenceQuantiles
@@ -92,7 +92,7 @@ def gather_evidence(
     ----------
     scores : (N,) fused, out of fold
     malignant : (N,) bool
-    calibration : the final model's
+    calibration : the calibration of the final model
     novelty : (N,) out of fold
     embedding : (N, C) in the final model
     """

@@ -51,7 +51,7 @@ def fit(
     """Fit a recipe on samples; the same samples, recipe and seed give the same model.
 
     The metrics come from nested cross-validation by patient. The tuned weights, settings,
-    calibration and cut-off that are used on a fold all come from the other folds.
+    calibration and cut-off for a fold all come from the other folds.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def assemble_model(
     Parameters
     ----------
     out_of_fold : scores of `context.components`
-    classifier_cache : classifiers that `fit_component` fitted before
+    classifier_cache : classifiers that `fit_component` has already fitted
     """
     assembly = _ModelAssembly(
         context,
@@ -177,7 +177,7 @@ class _ModelAssembly:
         rule = self._recipe.fusion.rule
         folds = self._context.cross_validation.folds
         # The model's calibration and weights come from all out-of-fold scores. The scores for the
-        # metrics are fused across folds, so that no fold is fused by weights learnt on it.
+        # metrics are fused across folds: the fusion weights of a fold come from the other folds.
         probabilities = np.stack(
             [
                 component.calibration.apply(scores)

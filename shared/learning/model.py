@@ -56,7 +56,7 @@ class TrainingSummary:
     groups : patients, or images without a known patient
     skipped : images that cannot be read
     fingerprint : SHA-256 over the samples' keys, labels and groups
-    patients : known patients; None in models of a version that did not count them
+    patients : number of known patients; None in models of a version that did not count them
     sites : number of images of each known site
     """
 
@@ -218,7 +218,7 @@ def novelty_features(
 ) -> Array:
     """Return the features that novelty is measured on, concatenated: (N, D).
 
-    They are those of networks, or those by formula if the recipe has no network.
+    They are the features of networks, or the handcrafted features if the recipe has no network.
     """
     network_tables = [
         table

@@ -14,7 +14,7 @@ ROWS_PER_COMPONENT = 4
 MAX_EXACT_SIZE = 1024
 """Largest smaller side of a table whose principal directions are exact.
 
-Beyond it a random projection finds them; an exact decomposition would take minutes.
+For larger tables a random projection finds them, because an exact decomposition would take minutes.
 """
 EMBEDDING_COMPONENTS = 8
 """Number of components that monitoring watches for drift."""
@@ -27,7 +27,8 @@ class Novelty:
 
     Each of the two distances is 1 on average in training. The model is a Gaussian with few
     components and an isotropic remainder (probabilistic PCA, Tipping & Bishop 1999). Hundreds of
-    images cannot give the full covariance of thousands of features, but they can give this one.
+    images are not enough to estimate the full covariance of thousands of features, but they are
+    enough for this model.
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ class ProgressCallback(Protocol):
         Parameters
         ----------
         stage : `network`, `features`, `tuning`, `readers` or `final`
-        fraction : the part of this stage that is done, from 0 to 1
+        fraction : the completed part of this stage, from 0 to 1
         """
         ...
 

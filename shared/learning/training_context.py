@@ -49,9 +49,9 @@ from shared.recipes import (
 
 
 class TuningKey(NamedTuple):
-    """What feature sets must have in common to share one tuned network.
+    """The properties that feature sets must have in common to share one tuned network.
 
-    `frozen` is the last stage that stays as it was pre-trained.
+    `frozen` is the last stage that keeps its pre-trained weights.
     """
 
     network: str
@@ -64,8 +64,8 @@ class TrainingContext:
 
     Parameters
     ----------
-    table : a feature table that was stored before; by default it is gathered now
-    extractors : extractors by feature set that exist already; new ones are added to it
+    table : a stored feature table; by default the features are computed now
+    extractors : existing extractors by feature set; new extractors are added to it
     engine : runs the networks; by default the best one for this machine
 
     Raises
@@ -309,15 +309,14 @@ def tuning_keys(recipe: Recipe) -> list[TuningKey]:
 
 
 def recipe_framing(recipe: Recipe) -> Framing:
-    """Return how the recipe has nodules cut out."""
+    """Return the framing by which the recipe crops nodules."""
     return Framing(
         margin=recipe.roi.margin, calipers=recipe.roi.calipers is not Calipers.NEVER
     )
 
 
 def without_tuning(features: FeatureSet) -> FeatureSet:
-    """Return the same feature set from the pre-trained network, which is not tuned on the data set.
-    """
+    """Return the same feature set from the pre-trained network, before it is tuned."""
     return _without_tuning(features) if _is_tuned(features) else features
 
 

@@ -1,8 +1,8 @@
 """The only module that imports torchvision.
 
 torchvision 0.28's compiled operators do not load into torch 2.13's CPU build, and its Python code
-then fails while it looks two of them up. With those two declared first, its models load. Nothing
-here calls either operator.
+then fails while it looks two of them up. If the two operators are declared first, its models load.
+This project never calls the operators.
 """
 
 from importlib.util import find_spec
@@ -34,7 +34,7 @@ def _declare_operators() -> torch.library.Library:
     return library
 
 
-# A library that is garbage-collected takes its operators with it, so this reference stays.
+# The operators disappear when the library object is garbage-collected, so this reference is kept.
 _DECLARED = None if _has_compiled_operators() else _declare_operators()
 
 from torchvision import models  # noqa: E402

@@ -1,4 +1,4 @@
-"""The description of a network, as data: a new network needs no new branch in the code."""
+"""The description of a network as data. A new network needs no new branch in the code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Pool(StrEnum):
     RIM = "rim"
     SURROUNDINGS = "around"
     FLAT = "flat"
-    """no pooling: the output of a fully connected layer is (N, C) already"""
+    """no pooling, because the output of a fully connected layer already is (N, C)"""
 
 
 REGION_POOLS = (Pool.INSIDE, Pool.RIM, Pool.SURROUNDINGS)
@@ -98,8 +98,8 @@ class NetworkCard:
     ----------
     input_px : side of the square input
     taps : tap by name, in the order of the layers
-    embedding : the tap before the last fully connected layer; tuning puts a new layer of two
-        classes there
+    embedding : the tap before the last fully connected layer; tuning adds a new layer of two
+        classes after it
     weights : None if there are none to download and the network is trained from scratch
     source : the paper
     """

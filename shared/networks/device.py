@@ -4,9 +4,9 @@ import torch
 
 
 def compute_device() -> torch.device:
-    """Compute the first CUDA device that this process can see, else the CPU.
+    """Return the first CUDA device that this process can see, else the CPU.
 
-    CUDA_VISIBLE_DEVICES gives each worker a device of its own.
+    The variable CUDA_VISIBLE_DEVICES assigns a separate device to each worker.
     """
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 

@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 UNAVAILABLE_ERRORS = (ModuleNotFoundError, RuntimeError)
-"""PyTorch's errors without NVIDIA's management library, or without its Python binding."""
+"""PyTorch raises these errors if NVIDIA's management library or its Python binding is missing."""
 
 
 class GpuCollector(Collector):

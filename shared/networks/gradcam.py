@@ -29,14 +29,14 @@ class ClassActivation:
 def grad_cam(network: TapNetwork, pixels: NDArray[np.float32]) -> ClassActivation:
     """Return Grad-CAM of a tuned network's own log-odds.
 
-    The maps A_k are those of the last stage, up to the embedding, that has more than one place.
-    Their weights are the means over all places of the gradient of the log-odds of malignant. The
-    result is ReLU(sum over k of weight_k A_k). It needs gradients, so PyTorch computes it on the
-    network's own device, and the engine that runs the network is not used.
+    The maps A_k are the output of the last stage, up to the embedding, that has more than one
+    place. Their weights are the means over all places of the gradient of the log-odds of malignant.
+    The result is ReLU(sum over k of weight_k A_k). It needs gradients, so PyTorch computes it on
+    the network's own device, and the engine that runs the network is not used.
 
     Parameters
     ----------
-    network : with a head
+    network : a tuned network, which has a head
     pixels : (1, 3 or 4, S, S) float32, the input of `TapNetwork.forward`
     """
     image = torch.from_numpy(pixels).to(network.device)

@@ -1,7 +1,7 @@
 """Builds the networks of torchvision and timm, and names torchvision's weight files.
 
-Each library is imported when one of its networks is first built. With their own imports they take
-longer to import than PyTorch itself, and most processes need one of them or neither.
+Each library is imported when one of its networks is first built. Each library takes longer to
+import than PyTorch itself, and most processes need at most one of them.
 """
 
 from torch import nn
@@ -24,8 +24,8 @@ def torchvision_network(name: str, **options: bool) -> nn.Module:
 def torchvision_weights(file: str, *alternative_names: str) -> WeightsSource:
     """Return a weight file that torchvision publishes; files of `alternative_names` are preferred.
 
-    It is always the first version of the weights. The papers' features come from networks trained
-    as their authors did, and not by torchvision's later recipes.
+    It is always the first version of the weights. The papers used networks that were trained as
+    their authors did, and not by torchvision's later training recipes.
     """
     return WeightsSource(
         files=(*alternative_names, file),

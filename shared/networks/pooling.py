@@ -1,7 +1,7 @@
 """Pools feature maps to features: over the crop, the nodule, its rim, or the tissue around it.
 
-Signs of malignancy are partly a matter of place: echogenicity is judged against the surrounding
-tissue, and margins along the rim.
+Some signs of malignancy depend on the place: echogenicity is judged against the surrounding tissue,
+and margins along the rim.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from torch.nn import functional
 from shared.networks.card import Pool
 
 RIM_DIVISOR = 32
-"""The rim reaches 1/32 of the input's side to both sides of the outline."""
+"""The rim extends 1/32 of the input's side to both sides of the outline."""
 SURROUNDINGS_DIVISOR = 15
-"""The surroundings reach 1/15 of the input's side beyond the outline."""
+"""The surroundings extend 1/15 of the input's side beyond the outline."""
 EPSILON = 1e-6
 """Avoids a division by 0: the features of a region without pixels are 0."""
 
@@ -55,7 +55,7 @@ def pool_maps(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tenso
 
 
 def _middle(maps: Tensor) -> Tensor:
-    """Return the middle half of both sides, where a user places the nodule."""
+    """Return the middle half of both sides, in which a user places the nodule."""
     height, width = maps.shape[2:]
     top = height // 4
     left = width // 4
@@ -63,7 +63,7 @@ def _middle(maps: Tensor) -> Tensor:
 
 
 def _dilate(masks: Tensor, reach_px: int) -> Tensor:
-    """Dilate by a square, along one axis after the other; nothing is beyond the image's edge."""
+    """Dilate by a square, along one axis after the other. Pixels beyond the image's edge are 0."""
     width = 2 * reach_px + 1
     along_rows = functional.max_pool2d(
         masks, (1, width), stride=1, padding=(0, reach_px)

@@ -24,7 +24,7 @@ class Network(Protocol):
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
         """Return the layers by stage, from input to output.
 
-        Each stage takes the output of the one before.
+        Each stage takes the output of the previous stage.
         """
         ...
 
@@ -50,8 +50,8 @@ def build_without_weights(definition: type[Network]) -> nn.Module:
     """Build the complete network without weights, on torch's meta device.
 
     It is for callers that load all weights afterwards, with `load_weights` or with
-    `load_state_dict(tensors, assign=True)`. Drawing VGG19's 144 million random numbers only to
-    overwrite them would take a second.
+    `load_state_dict(tensors, assign=True)`. Random initialisation of VGG19's 144 million weights,
+    which are then overwritten, would take a second.
     """
     with torch.device("meta"):
         return definition.build()

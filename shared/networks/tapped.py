@@ -1,4 +1,4 @@
-"""A network cut off behind its deepest tap, as a frozen feature extractor."""
+"""A network cut off after its deepest tap, as a frozen feature extractor."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ CLASS_COUNT = 2
 class TapNetwork(nn.Module):
     """Gives the features of images at one or more taps.
 
-    Layers behind the deepest tap are dropped. The network is always in eval mode and without
+    Layers after the deepest tap are dropped. The network is always in eval mode and without
     gradients, so that an image's features do not depend on its batch. A tuned network has a `head`,
     its own last layer, and gives its own log-odds as one more value after the features.
 
@@ -29,7 +29,7 @@ class TapNetwork(nn.Module):
     card : the network's card
     stages : its layers by stage, in order
     taps : names of the card's taps, concatenated in this order
-    head : from the card's embedding to the two classes
+    head : the layer from the card's embedding to the two classes
     """
 
     def __init__(
@@ -63,7 +63,10 @@ class TapNetwork(nn.Module):
     def from_tensors(
         cls, name: str, taps: Sequence[str], tensors: Mapping[str, Tensor]
     ) -> Self:
-        """Return the from a `state_dict`. Raises `WeightsUnreadable` if names or shapes differ."""
+        """Build a network from a `state_dict`.
+
+        Raises `WeightsUnreadable` if names or shapes differ.
+        """
         definition = get_network(name)
         head = new_head(definition.card) if "head.weight" in tensors else None
         stages = definition.stages(build_without_weights(definition))
@@ -98,13 +101,13 @@ class TapNetwork(nn.Module):
 
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Tensor:
-        """Return the features (N, D) float32, those of all taps concatenated.
+        """Return the features (N, D) float32 of all taps, concatenated.
 
         The last column of a tuned network is its log-odds of malignant.
 
         Parameters
         ----------
-        images : (N, 3, S, S) float32, normalised; (N, 4, S, S) if `takes_mask`, the last channel
+        images : (N, 3, S, S) float32, normalised; (N, 4, S, S) if `takes_mask`; the last channel is
             1 inside the nodule, else 0
         """
         regions = nodule_regions(images[:, 3:]) if self.takes_mask else {}
@@ -154,7 +157,7 @@ def _tap(card: NetworkCard, name: str) -> Tap:
 def _stages_up_to(
     required: set[str], stages: OrderedDict[str, nn.Module]
 ) -> OrderedDict[str, nn.Module]:
-    """Return the stages from the first one to the deepest of those that are required."""
+    """Return the stages from the first stage to the deepest required stage."""
     names = list(stages)
     deepest = max(names.index(stage) for stage in required)
     return OrderedDict((name, stages[name]) for name in names[: deepest + 1])

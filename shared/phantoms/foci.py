@@ -34,7 +34,7 @@ def add_foci(
 def _draw_punctate(
     grid: Grid, rng: np.random.Generator, scene: Field, outline: Outline
 ) -> Field:
-    """Draw the specks below a millimetre, without a shadow."""
+    """Draw specks below a millimetre, without a shadow."""
     count = int(rng.integers(5, 14))
     for centre in _points_inside(rng, outline, count):
         spot = _spot(grid, centre, size=0.006, level_db=rng.uniform(13, 19))
@@ -83,7 +83,7 @@ def _draw_rim(
 def _draw_comet_tails(
     grid: Grid, rng: np.random.Generator, scene: Field, outline: Outline
 ) -> Field:
-    """Draw the spots of colloid, each with a tapering echo below it."""
+    """Draw spots of colloid, each with a tapering echo below it."""
     count = int(rng.integers(1, 4))
     for x, y in _points_inside(rng, outline, count):
         depth = np.maximum(grid.y - np.float32(y), 0)

@@ -15,9 +15,10 @@ TRACHEA_PROBABILITY = 0.15
 
 
 def draw_neck(grid: Grid, rng: np.random.Generator) -> Field:
-    """Draw the backscatter (S, S) in dB.
+    """Draw the neck as backscatter (S, S) in dB.
 
-    From the skin down: fat, fascia, strap muscle, capsule, parenchyma, and the tissue behind it.
+    The layers from the skin down are: fat, fascia, strap muscle, capsule, parenchyma, and the
+    tissue behind it.
     """
     front_capsule = grid.wavy_line(rng, depth=rng.uniform(0.05, 0.18), amplitude=0.012)
     back_capsule = grid.wavy_line(rng, depth=rng.uniform(0.84, 1.02), amplitude=0.02)

@@ -1,4 +1,7 @@
-"""Lists the recipes that ship and an operator's own; files are read again at every call."""
+"""Lists the recipes that ship with SERA and the operator's recipes.
+
+The files are read again at every call.
+"""
 
 import os
 import re
@@ -21,14 +24,14 @@ NAME = re.compile(r"\w[\w.-]{0,63}")
 
 @dataclass(frozen=True)
 class RefusedRecipeFile:
-    """A file of the folder that is no usable recipe, and the reason."""
+    """A file of the folder that is not a usable recipe, and the error."""
 
     file: str
     error: SeraError
 
 
 class RecipeDirectory:
-    """The recipes that ship, and those in a folder (SERA_RECIPES_DIR), one `NAME.toml` each.
+    """The recipes that ship, and the recipes in a folder (SERA_RECIPES_DIR), one `NAME.toml` each.
 
     Without a folder, or with one that does not exist, only the recipes that ship are listed.
     """
@@ -37,7 +40,7 @@ class RecipeDirectory:
         self._folder = folder
 
     def recipes(self) -> tuple[Recipe, ...]:
-        """Return all usable recipes: those that ship, then the custom ones, by name."""
+        """Return all usable recipes: the recipes that ship, then the custom recipes, by name."""
         shipped = tuple(load_recipe(name) for name in list_recipes())
         return shipped + self.custom_recipes()
 
@@ -110,5 +113,5 @@ def _read_custom_recipe(path: Path) -> Recipe:
 
 
 def _printable_name(path: Path) -> str:
-    """Return a file's name as text; bytes that are no UTF-8 are replaced."""
+    """Return a file's name as text. Bytes that are not UTF-8 are replaced."""
     return os.fsencode(path.name).decode(errors="replace")

@@ -31,7 +31,7 @@ class RecipeInvalid(InputError):
 
 
 class RecipeFileRefused(InputError):
-    """One file of the folder of custom recipes cannot be used; the others can."""
+    """One file of the folder of custom recipes cannot be used. The other files stay usable."""
 
     code = "recipe-file-refused"
     text = (

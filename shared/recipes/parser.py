@@ -188,7 +188,7 @@ def _check_positive(
 
 
 def _numbers(value: object) -> Iterator[float]:
-    """Yield the numbers in a field's value, which may be a tuple. A bool is no number here."""
+    """Yield the numbers in a field's value, which may be a tuple. A bool does not count as one."""
     entries = value if isinstance(value, tuple) else (value,)
     for entry in entries:
         if isinstance(entry, int | float) and not isinstance(entry, bool):

@@ -36,17 +36,18 @@ class Calibration(StrEnum):
 
 class Tuning(StrEnum):
     NONE = "none"
-    """as pre-trained"""
+    """the pre-trained weights are used unchanged"""
     TRANSFER = "transfer"
     """a new last layer of two classes is trained, and nothing else"""
     FINE_TUNE = "fine-tune"
-    """a new last layer is trained, and all layers behind `frozen` from their pre-trained weights"""
+    """a new last layer, and all layers after `frozen` from their pre-trained weights, are trained
+    """
     PHANTOMS = "phantoms"
     """trained from scratch on drawn phantoms, without any labelled image of the data set"""
 
 
 SUPERVISED_TUNINGS = (Tuning.TRANSFER, Tuning.FINE_TUNE)
-"""Tunings that use the labels of the data set, so that every fold needs a network of its own."""
+"""Tunings that use the labels of the data set. Every fold therefore needs a separate network."""
 HANDCRAFTED = "handcrafted"
 
 
@@ -56,10 +57,10 @@ class NetworkFeatures:
 
     Attributes
     ----------
-    frozen : last stage that fine-tuning leaves pre-trained, with all stages before it; if empty,
-        all stages are tuned
+    frozen : this stage and all stages before it keep their pre-trained weights in fine-tuning; if
+        empty, all stages are tuned
     flips : average the features over the image and its mirror image
-    root : then take signed square roots
+    root : take signed square roots of the features, after the averaging
     label : name of this set in component labels; the network's name if empty
     """
 
@@ -82,7 +83,7 @@ class NetworkFeatures:
 
 @dataclass(frozen=True)
 class HandcraftedFeatures:
-    """Features by formula.
+    """Handcrafted features, computed by formula.
 
     Attributes
     ----------
@@ -121,7 +122,7 @@ class Svm:
 
     Attributes
     ----------
-    gamma : in multiples of 1 / number of features, the features being standardised
+    gamma : in multiples of 1 / number of features; the features are standardised
     balanced : weight the classes inversely to their frequency
     reads : names of the feature sets that the classifier is fitted on, or `all`
     """
@@ -147,7 +148,7 @@ class Forest:
 
 @dataclass(frozen=True)
 class NetworkClassifier:
-    """A tuned network as a classifier. It applies to its own feature set only, if that is tuned."""
+    """A tuned network as a classifier. It applies only to the network's own, tuned feature set."""
 
     reads: tuple[str, ...] = ALL
     kind: ClassifierKind = ClassifierKind.NETWORK
@@ -172,7 +173,9 @@ class Calipers(StrEnum):
     """Whether caliper marks give the ROI of an image that has none."""
 
     AUTO = "auto"
-    """if most training images have an ROI; mixing crops with whole images was measured to harm"""
+    """if most training images have an ROI; measurements showed that mixing crops with whole images
+    harms
+    """
     ALWAYS = "always"
     NEVER = "never"
 
@@ -214,7 +217,7 @@ class TuningPlan:
 
     Attributes
     ----------
-    epochs : maximum
+    epochs : maximum number of epochs
     decays : weight decay
     balance : add mirror images of the rarer class until both classes have the same size (K20)
     flips : mirror each image at random in each epoch
@@ -239,7 +242,7 @@ class Comparisons:
     Attributes
     ----------
     concatenate : feature sets of which every combination of two to six is concatenated; if empty,
-        all sets of the recipe, provided that there are no more than six
+        all sets of the recipe are used if there are at most six
     features : further feature sets that are only compared
     """
 

@@ -27,7 +27,7 @@ from shared.recipes.parts import (
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a model besides its data and the seed."""
+    """Everything that determines a model besides its data and the seed."""
 
     name: str
     version: str
@@ -184,7 +184,10 @@ def reads_feature_set(classifier: Classifier, name: str) -> bool:
 
 
 def _is_applicable(classifier: Classifier, features: FeatureSet) -> bool:
-    """Return a network is a classifier only where it is tuned on the data set's labels."""
+    """Return whether a classifier applies to a feature set.
+
+    A network is a classifier only if it is tuned on the data set's labels.
+    """
     if not reads_feature_set(classifier, features.name):
         return False
     if not isinstance(classifier, NetworkClassifier):

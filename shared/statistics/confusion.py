@@ -1,6 +1,6 @@
 """The confusion table of a binary test, and the rates that follow from its four counts.
 
-Positive = called malignant; true = confirmed by the reference.
+A positive result is a call of malignant. A true result is confirmed by the reference.
 """
 
 import math
@@ -34,7 +34,7 @@ class Proportion:
 
     @property
     def value(self) -> float:
-        """The fraction; NaN where there is nothing to count."""
+        """The fraction. It is NaN if the total is 0."""
         return self.successes / self.total if self.total else math.nan
 
     def interval(
@@ -50,7 +50,7 @@ class Proportion:
     def to_json(self) -> dict[str, Any]:
         """Return the fraction, Wilson's 95 % interval and the counts.
 
-        The fraction is null where there is nothing to count.
+        The fraction is null if the total is 0.
         """
         interval = self.interval(IntervalMethod.WILSON)
         return {

@@ -1,4 +1,4 @@
-"""The reasons why a statistic cannot be computed."""
+"""Errors of statistics that cannot be computed, each with the reason."""
 
 from shared.errors import InputError
 

@@ -34,7 +34,7 @@ def logit_interval(
     Parameters
     ----------
     estimate : fraction
-    standard_error : of the estimate itself; the delta method carries it to the logit scale
+    standard_error : of the estimate itself; the delta method converts it to the logit scale
     level : confidence, 0.95 for 95 %
     """
     z = normal_quantile(level)

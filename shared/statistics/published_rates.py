@@ -1,6 +1,6 @@
-"""Checks whether a published row of rates can come from whole cases.
+"""Checks whether a published row of rates can come from whole numbers of cases.
 
-Tables are checked before anything is compared with them.
+A published table is checked before a study is compared with it.
 """
 
 from shared.statistics.confusion import ConfusionTable
@@ -20,7 +20,7 @@ def tables_behind(
 
     Parameters
     ----------
-    accuracy, sensitivity, specificity : per cent, as printed; each with its own number of decimals
+    accuracy, sensitivity, specificity : per cent, as printed, with the printed number of decimals
     malignant, benign : numbers of cases
     """
     return tuple(

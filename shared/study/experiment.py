@@ -126,8 +126,7 @@ class _Experiment:
         self._scores: dict[ComponentSpec, OutOfFoldScores] = {}
 
     def rows(self) -> tuple[list[Row], SettingsByJudge]:
-        """Return the rows of every section but the readers', and the settings that the folds chose.
-        """
+        """Return the rows of all sections except the readers', and the settings of the folds."""
         diverged_sets = self._diverged_sets()
         judges_by_component = {}
         for judge in self._lineup.judges():

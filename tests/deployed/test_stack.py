@@ -1,13 +1,15 @@
-"""A stack as it was put up somewhere, from its first operator to results, over TLS and from outside.
+"""Tests a deployed stack from outside over TLS, from its first operator to results.
 
-`deploy/docker/verify.sh` runs it within compose; by hand: SERA_URL, SERA_OPERATOR_PASSWORD (of the account `operator`,
-at first the one-time one), and SSL_CERT_FILE where an authority of one's own signed the certificate. With
-SERA_KILLS=1 somebody kills a worker meanwhile.
+`deploy/docker/verify.sh` runs these tests within compose. To run them by hand, set SERA_URL and
+SERA_OPERATOR_PASSWORD (the password of the account `operator`, at first the one-time password), and
+SSL_CERT_FILE if a private authority signed the certificate. SERA_KILLS=1 says that another process
+kills a worker during the tests.
 """
 
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 import pytest
@@ -23,8 +25,9 @@ from shared.phantoms import draw
 
 URL = os.environ.get("SERA_URL", "")
 PASSWORD = os.environ.get("SERA_OPERATOR_PASSWORD", "")
-OWN = "five words for one trial"
+NEW_PASSWORD = "five words for one trial"
 KILLS = bool(os.environ.get("SERA_KILLS"))
+HOSPITALS = ("north", "south")
 IMAGES = 120
 CASES = 24
 BURST = 400
@@ -49,59 +52,53 @@ class Deployed:
 def stack() -> Deployed:
     """The first operator signs in, chooses a password, and makes keys for all."""
     with httpx2.Client(base_url=URL, headers={"Origin": URL}, timeout=60) as browser:
-        told = browser.post(
+        answer = browser.post(
             "/v1/session", json={"name": "operator", "password": PASSWORD}
         )
-        assert told.status_code == 201, told.text
-        browser.headers["X-CSRF-Token"] = told.json()["csrf"]
-        if told.json()["must_change"]:
-            told = browser.post(
-                "/v1/session/password", json={"old": PASSWORD, "new": OWN}
+        assert answer.status_code == 201, answer.text
+        browser.headers["X-CSRF-Token"] = answer.json()["csrf"]
+        if answer.json()["must_change"]:
+            answer = browser.post(
+                "/v1/session/password", json={"old": PASSWORD, "new": NEW_PASSWORD}
             )
-            assert told.is_success, told.text
-            browser.headers["X-CSRF-Token"] = told.json()["csrf"]
-            for name in ("north", "south"):
-                assert (
-                    browser.post("/v1/hospitals", json={"name": name}).status_code
-                    == 201
-                )
-        operator = key(browser, "operator")
-        apis = {
-            name: ApiClient(URL, key(browser, "submitter", name))
-            for name in ("north", "south")
+            assert answer.is_success, answer.text
+            browser.headers["X-CSRF-Token"] = answer.json()["csrf"]
+            for name in HOSPITALS:
+                answer = browser.post("/v1/hospitals", json={"name": name})
+                assert answer.status_code == 201, answer.text
+        operator_key = create_key(browser, "operator")
+        hospitals = {
+            name: ApiClient(URL, create_key(browser, "submitter", name))
+            for name in HOSPITALS
         }
-    return Deployed(ApiClient(URL, operator), apis)
+    return Deployed(operator=ApiClient(URL, operator_key), hospitals=hospitals)
 
 
-def key(browser: httpx2.Client, role: str, hospital: str | None = None) -> str:
-    told = browser.post(
+def create_key(browser: httpx2.Client, role: str, hospital: str | None = None) -> str:
+    answer = browser.post(
         "/v1/keys", json={"role": role, "label": "trial", "hospital": hospital}
     )
-    assert told.status_code == 201, told.text
-    return told.json()["key"]
+    assert answer.status_code == 201, answer.text
+    return answer.json()["key"]
 
 
 @pytest.fixture(scope="module")
 def live(stack) -> str:
-    """Digest of the live model: one that the stack's trainer made of phantoms, and that its operator promoted."""
-    there = [
-        model["digest"]
-        for model in stack.operator.get_list("/v1/models")
-        if model["live"]
-    ]
-    if there:
-        return there[0]
+    """The digest of the live model.
+
+    If there is none, the stack's trainer makes one from phantoms, and the operator promotes it.
+    """
+    for model in stack.operator.get_list("/v1/models"):
+        if model["live"]:
+            return model["digest"]
     stack.operator.post("/v1/datasets", json={"name": "phantoms", "synthetic": True})
     for seed in range(200_000, 200_000 + IMAGES):
         phantom = draw(seed, malignant=seed % 2 == 0)
         data = {"malignant": str(phantom.malignant), "size_mm": str(phantom.size_mm)}
         files = {"image": ("phantom.png", png(phantom))}
         stack.operator.post("/v1/datasets/phantoms/images", data=data, files=files)
-    run = follow(
-        stack.operator,
-        request_run(stack.operator, "phantoms", "starter"),
-        Console(stderr=True),
-    )
+    run_id = request_run(stack.operator, "phantoms", "starter")
+    run = follow(stack.operator, run_id, Console(stderr=True))
     assert run["state"] == "done", run["message"]
     stack.operator.post(
         f"/v1/models/{run['model_digest']}/promote",
@@ -112,21 +109,22 @@ def live(stack) -> str:
 
 def phantom_case(seed: int) -> CaseFile:
     phantom = draw(seed, malignant=seed % 2 == 0)
-    return CaseFile(f"phantom-{seed}.png", png(phantom), round(phantom.size_mm, 1))
+    return CaseFile(
+        name=f"phantom-{seed}.png",
+        data=png(phantom),
+        size_mm=round(phantom.size_mm, 1),
+    )
 
 
 def test_two_hospitals_at_once_get_a_result_for_each_of_their_cases(stack, live):
-    cases = [
-        (name, phantom_case(300_000 + number))
-        for number in range(CASES)
-        for name in stack.hospitals
-    ]
+    apis = []
+    cases = []
+    for number in range(CASES):
+        for api in stack.hospitals.values():
+            apis.append(api)
+            cases.append(phantom_case(300_000 + number))
     with ThreadPoolExecutor(8) as pool:
-        jobs = list(
-            pool.map(
-                lambda each: submit_and_wait(stack.hospitals[each[0]], each[1]), cases
-            )
-        )
+        jobs = list(pool.map(submit_and_wait, apis, cases))
     assert {job["state"] for job in jobs} == {"done"}
     assert {job["result"]["model"]["digest"] for job in jobs} == {live}
     assert all(
@@ -137,7 +135,9 @@ def test_two_hospitals_at_once_get_a_result_for_each_of_their_cases(stack, live)
 
 def test_a_dicom_file_is_read(stack, live):
     data = examples.get_path("palette_color").read_bytes()
-    job = submit_and_wait(stack.hospitals["north"], CaseFile("loop.dcm", data, 12.0))
+    job = submit_and_wait(
+        stack.hospitals["north"], CaseFile(name="loop.dcm", data=data, size_mm=12.0)
+    )
     assert job["state"] == "done"
 
 
@@ -151,9 +151,9 @@ def test_nobody_sees_a_case_of_another_hospital(stack, live):
     assert refused.value.code == "not-found"
 
 
-def test_the_audit_trail_is_whole(stack, live):
-    told = stack.operator.get("/v1/audit/verify")
-    assert told["whole"], told["wrong"]
+def test_the_audit_trail_is_intact(stack, live):
+    verification = stack.operator.get("/v1/audit/verify")
+    assert verification["whole"], verification["wrong"]
 
 
 def test_the_pages_are_served_over_tls_alone():
@@ -165,18 +165,14 @@ def test_the_pages_are_served_over_tls_alone():
 
 
 @pytest.mark.skipif(
-    not KILLS, reason="needs somebody who kills a worker: deploy/docker/verify.sh"
+    not KILLS, reason="needs a process that kills a worker: deploy/docker/verify.sh"
 )
 def test_cases_outlive_the_worker_that_had_them_in_hand(stack, live):
+    def submit_phantom(seed: int) -> dict[str, Any]:
+        return submit_and_wait(stack.hospitals["south"], phantom_case(seed))
+
     with ThreadPoolExecutor(16) as pool:
-        jobs = list(
-            pool.map(
-                lambda seed: submit_and_wait(
-                    stack.hospitals["south"], phantom_case(seed)
-                ),
-                range(BURST, 2 * BURST),
-            )
-        )
+        jobs = list(pool.map(submit_phantom, range(BURST, 2 * BURST)))
     assert {job["state"] for job in jobs} == {"done"}
     assert len({job["case_id"] for job in jobs}) == BURST
     assert max(job["attempts"] for job in jobs) > 1, (

@@ -35,8 +35,8 @@ FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 SPANS = re.compile(r"`([^`\n]+)`")
 SERA_COMMAND = re.compile(r"(?:SERA_\w+=\S+ )*\./sera ")
 TESTED_ELSEWHERE = {
-    "./sera demo --once": ("tests/e2e/test_another_home.py", '"demo", "--once"'),
-    "./sera demo": ("tests/e2e/test_another_home.py", '"demo", "--once"'),
+    "./sera demo --once": ("tests/e2e/test_another_home.py", '"demo --once"'),
+    "./sera demo": ("tests/e2e/test_another_home.py", '"demo --once"'),
     "./sera up": ("tests/e2e/test_another_home.py", 'command("up")'),
     "SERA_TRAINERS=2 ./sera up": (
         "tests/unit/deploy/test_services.py",
@@ -51,11 +51,11 @@ TESTED_ELSEWHERE = {
     ),
     "./sera study FOLDER --recipe light --out DIR": (
         "tests/unit/cli/test_study.py",
-        '"study", phantoms, "--recipe"',
+        'sera_done("study", phantoms',
     ),
     "./sera models promote light": (
         "tests/e2e/test_the_life_of_a_model.py",
-        '"models", "promote"',
+        'f"models promote ',
     ),
     "./sera models rollback": (
         "tests/e2e/test_the_life_of_a_model.py",
@@ -88,7 +88,7 @@ TESTED_ELSEWHERE = {
     "./sera backup FOLDER": ("tests/e2e/test_restore.py", '"backup", str(story.place)'),
     "./sera backup verify FOLDER": (
         "tests/integration/cli/test_backup.py",
-        'run("backup", "verify", place)',
+        'run("backup", "verify", backups)',
     ),
     "./sera restore FOLDER": (
         "tests/e2e/test_restore.py",

@@ -37,16 +37,21 @@ RECIPE = {
 def make(folder: Path) -> Path:
     """Fit the model and save its bundle in `folder`."""
     weights = WeightsFinder(None, folder.parent / "weights", download=False)
-    save(
-        fit(phantom_samples(PHANTOMS, SEED, MARGIN), read_recipe(RECIPE), weights),
-        folder,
-        synthetic=True,
-    )
+    samples = phantom_samples(PHANTOMS, SEED, MARGIN)
+    model = fit(samples, read_recipe(RECIPE), weights)
+    save(model, folder, synthetic=True)
     return folder
 
 
 def make_live(folder: Path, ledger: Ledger, objects: ObjectStore) -> None:
     digest = publish(folder, objects)
     with ledger.system_session("chaos") as session:
-        session.models.store(digest, "chaos", "chaos", None, synthetic=True, metrics={})
+        session.models.store(
+            digest=digest,
+            name="chaos",
+            recipe="chaos",
+            run_id=None,
+            synthetic=True,
+            metrics={},
+        )
         session.models.promote(digest, "chaos", "a trial's own model")

@@ -32,7 +32,7 @@ from trials.chaos.target_stack import (
 )
 
 SENDING_SHARE = 0.8
-"""The share of the time in which cases are sent; faults go on while the last ones are read."""
+"""The share of the time in which cases are sent. Faults go on while the last cases are read."""
 FAULT_PAUSE_S = (0.5, 2.5)
 SETTLE_TIMEOUT_S = 240.0
 PrintLine = Callable[[str], None]
@@ -50,7 +50,7 @@ class Report:
     verdict: Verdict
     resent: int
     internal: int
-    """Violations 500: none is a lost case, and each is a defect."""
+    """Answers with status 500. None of them is a lost case, but each is a defect."""
     seconds: float
     seed: int
 
@@ -120,10 +120,10 @@ class Trial:
         self._injected = Counter(dict.fromkeys(trial_plan.kinds, 0))
 
     def run(self) -> Report:
-        # Here, for PyTorch comes with it, and a fault that there is not is refused without.
+        # Imported here, because it loads PyTorch. Unknown faults are refused before that.
         from trials.chaos.model import make
 
-        began = time.monotonic()
+        start = time.monotonic()
         self._print_line("making a small model ...")
         bundle = make(self._home / "chaos-bundle")
         self._print_line("starting a stack of its own ...")
@@ -147,19 +147,19 @@ class Trial:
             verdict=verdict,
             resent=clients.resent,
             internal=clients.internal,
-            seconds=round(time.monotonic() - began, 1),
+            seconds=round(time.monotonic() - start, 1),
             seed=self._plan.seed,
         )
 
     @contextmanager
     def _target_stack(self, bundle: Path) -> Iterator[TargetStack]:
         phases = ChildPhases()
-        with ExitStack() as opened:
-            stack = opened.enter_context(
+        with ExitStack() as resources:
+            stack = resources.enter_context(
                 create_stack(self._home, self._port, phases.on_event)
             )
             ledger = Ledger(stack.database_url, pool_size=4)
-            opened.callback(ledger.close)
+            resources.callback(ledger.close)
             from trials.chaos.model import make_live
 
             make_live(bundle, ledger, open_store(stack.objects_url))
@@ -170,7 +170,7 @@ class Trial:
                     for name, owner in hospitals.items()
                 }
             clients = Clients(stack.url, keys)
-            opened.callback(clients.close)
+            resources.callback(clients.close)
             yield TargetStack(
                 stack=stack,
                 phases=phases,
@@ -232,9 +232,9 @@ class Trial:
         settled = not self._reading.is_alive()
         target.clients.give_up()
         return settled and all(
-            p.job and p.job["state"] in FINAL_STATES
-            for p in target.clients.records
-            if p.receipts
+            record.job is not None and record.job["state"] in FINAL_STATES
+            for record in target.clients.records
+            if record.receipts
         )
 
     def _judge(self, target: TargetStack) -> Verdict:
@@ -260,16 +260,20 @@ class Trial:
         file.write_text("".join(trail.export_lines()), encoding="utf-8")
         exported = AuditExport(file)
         seals = trail.seals()
-        live_findings = verify(trail.links(), seals, is_signed, [key.public], ())
+        live_findings = verify(
+            trail.links(), seals, is_signed, trusted_keys=[key.public]
+        )
         exported_findings = verify(
-            exported.links(), exported.seals(), is_signed, [key.public], seals
+            exported.links(),
+            exported.seals(),
+            is_signed,
+            trusted_keys=[key.public],
+            witnesses=seals,
         )
         sentences = [
             finding.sentence
             for finding in (*live_findings.findings, *exported_findings.findings)
         ]
-        return (
-            sentences
-            if exported.is_complete()
-            else [*sentences, "the export does not end as it was written"]
-        )
+        if not exported.is_complete():
+            sentences.append("the export does not end as it was written")
+        return sentences

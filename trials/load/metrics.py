@@ -58,23 +58,25 @@ class Share:
 
 @dataclass(frozen=True)
 class Fairness:
-    """How alike hospitals waited, of those with enough cases."""
+    """Compares the waiting times of the hospitals that have enough cases."""
 
     hospitals: int
     jain: float
-    """Of their mean waits: 1 where all are equal, 1/n where one has all the waiting."""
+    """Jain's index of their mean waits: 1 if all are equal, 1/n if one hospital has all the waiting."""
     worst_p95: float
     worst_p95_hospital: str
     worst_median_ratio: float
     """The longest median of a hospital, over the median of all cases."""
     worst_median_hospital: str
     within: int
-    """Hospitals that sent no more than an equal share: where workers are shared fairly, none of
-    them waits for others, while one that sends more than its share may wait behind itself.
+    """The number of hospitals that sent at most an equal share.
+
+    If workers are shared fairly, none of them waits for another hospital. A hospital that sends
+    more than its share may wait for its own cases.
     """
     within_p95: float = 0.0
     within_p95_hospital: str = ""
-    """The worst of them."""
+    """The hospital with the longest p95 among them."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Growth:
     """The mean."""
     most_mib: float
     grown_mib: float
-    """Slope of the least-squares line times the time it goes over."""
+    """Slope of the least-squares line, times its duration."""
     slope_mib_per_h: float
 
     @property

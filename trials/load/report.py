@@ -128,12 +128,9 @@ def _fairness_sentence(fairness: Fairness) -> str:
 def _notes(run: LoadRun) -> list[str]:
     if run.lateness.p99 <= MAX_LATENESS_S:
         return []
-    late = f"{run.lateness.p99:.2f} s"
     return [
-        (
-            f"This program itself was late by {late} for one case in a hundred: latencies are "
-            "upper bounds."
-        )
+        f"This program itself was late by {run.lateness.p99:.2f} s for one case in a hundred: "
+        "latencies are upper bounds."
     ]
 
 

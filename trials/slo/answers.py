@@ -9,7 +9,7 @@ from shared.domain.jobs import FINAL_STATES, JobState, Reason
 from trials.slo.case import CaseRecord, Kind
 
 Jobs = Mapping[str, Sequence[Mapping[str, Any]]]
-"""The jobs in the list of each hospital that was read."""
+"""The job list of each hospital."""
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Violations:
     """Sentences by kind of violation; all are empty in a good run."""
 
     lost: tuple[str, ...] = ()
-    """Never answered, no longer there, or failed although the case was good."""
+    """Cases that were never answered, disappeared, or failed although the image was good."""
     double: tuple[str, ...] = ()
-    """Two jobs for one request, two answers for one job, or a job that nobody asked for."""
+    """Two jobs for one request, two results for one job, or a job without a request."""
     stuck: tuple[str, ...] = ()
-    """Accepted but never final."""
+    """Jobs that were accepted and never became final."""
     wrong: tuple[str, ...] = ()
-    """The answer to another case, or an answer to a corrupt image."""
+    """A result of another case, or a result for a corrupt image."""
 
     @property
     def passed(self) -> bool:
@@ -32,14 +32,14 @@ class Violations:
 
 def find_violations(records: Sequence[CaseRecord], listed: Jobs) -> Violations:
     return Violations(
-        lost=tuple(_lost(records)),
-        double=(*_double(records), *_unexpected_jobs(records, listed)),
-        stuck=tuple(_stuck(records)),
-        wrong=tuple(_wrong(records)),
+        lost=tuple(_lost_cases(records)),
+        double=(*_double_cases(records), *_unexpected_jobs(records, listed)),
+        stuck=tuple(_stuck_cases(records)),
+        wrong=tuple(_wrong_cases(records)),
     )
 
 
-def _lost(records: Sequence[CaseRecord]) -> Iterable[str]:
+def _lost_cases(records: Sequence[CaseRecord]) -> Iterable[str]:
     for record in records:
         name = describe(record)
         job = record.job
@@ -56,7 +56,7 @@ def _lost(records: Sequence[CaseRecord]) -> Iterable[str]:
             yield f"{name} is {job['state']}: {job['reason']}"
 
 
-def _double(records: Sequence[CaseRecord]) -> Iterable[str]:
+def _double_cases(records: Sequence[CaseRecord]) -> Iterable[str]:
     for record in records:
         if len(record.jobs) > 1:
             yield f"{describe(record)} has the jobs {', '.join(sorted(record.jobs))}"
@@ -70,23 +70,17 @@ def _unexpected_jobs(records: Sequence[CaseRecord], listed: Jobs) -> Iterable[st
     for record in records:
         promised[record.planned.hospital] |= record.jobs
     for hospital, jobs in listed.items():
-        count = Counter(job["job_id"] for job in jobs)
-        yield from (
-            f"{hospital} has job {job}, which no receipt names"
-            for job in count.keys() - promised[hospital]
-        )
-        yield from (
-            f"{hospital} lists job {job} {times} times"
-            for job, times in count.items()
-            if times > 1
-        )
-        unlisted = promised[hospital] - count.keys()
-        yield from (
-            f"{hospital} does not find job {job} in its list" for job in unlisted
-        )
+        counts = Counter(job["job_id"] for job in jobs)
+        for job in counts.keys() - promised[hospital]:
+            yield f"{hospital} has job {job}, which no receipt names"
+        for job, count in counts.items():
+            if count > 1:
+                yield f"{hospital} lists job {job} {count} times"
+        for job in promised[hospital] - counts.keys():
+            yield f"{hospital} does not find job {job} in its list"
 
 
-def _stuck(records: Sequence[CaseRecord]) -> Iterable[str]:
+def _stuck_cases(records: Sequence[CaseRecord]) -> Iterable[str]:
     for record in records:
         if record.job and record.job["state"] not in FINAL_STATES:
             yield (
@@ -95,7 +89,7 @@ def _stuck(records: Sequence[CaseRecord]) -> Iterable[str]:
             )
 
 
-def _wrong(records: Sequence[CaseRecord]) -> Iterable[str]:
+def _wrong_cases(records: Sequence[CaseRecord]) -> Iterable[str]:
     for record in records:
         planned = record.planned
         job = record.job
@@ -113,7 +107,7 @@ def _wrong(records: Sequence[CaseRecord]) -> Iterable[str]:
 
 
 def _must_succeed(record: CaseRecord) -> bool:
-    """Whether the case has no excuse to fail."""
+    """Whether a failure of this case is a violation."""
     if record.planned.kind is Kind.CORRUPT:
         return False
     reason = record.job["reason"] if record.job else None

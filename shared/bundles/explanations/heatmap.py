@@ -54,7 +54,7 @@ def _colour(strength: NDArray[np.float64]) -> NDArray[np.int_]:
 
 
 def _stripes(shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the true in every second one of the slanting stripes."""
+    """Return a mask that is True in every second slanting stripe."""
     height, width = shape
     rows, columns = np.ogrid[:height, :width]
     stripe = (rows + columns) * STRIPES // (height + width)

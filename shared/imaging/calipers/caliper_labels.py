@@ -86,8 +86,7 @@ def find_letters(
 
 
 def _find_glyph(thin: Grey, mark: Mark, min_grey: float) -> Box | None:
-    """Find the box of the glyph that best fits the strokes around a mark, or None if none fits.
-    """
+    """Find the box of the glyph that best fits the strokes around a mark, or None if none fits."""
     reach_x = round(SEARCH_REACH * mark.box.width / 2)
     reach_y = round(SEARCH_REACH * mark.box.height / 2)
     left = max(round(mark.x) - reach_x, 0)
@@ -214,8 +213,7 @@ def _specks(pixels: Grey) -> Grey:
 
 
 def _path(first: Mark, second: Mark, clearance_px: float) -> Path:
-    """Return the points from one mark to the other, without those within `clearance_px` of a mark.
-    """
+    """Return the points between two marks that are more than `clearance_px` away from both."""
     start = np.array([first.x, first.y])
     end = np.array([second.x, second.y])
     length = math.dist(start, end)

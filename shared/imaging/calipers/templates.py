@@ -190,8 +190,7 @@ def _correlate(
 
 @cache
 def _templates_by_size(kind: MarkKind) -> dict[Size, Template]:
-    """Return the templates (K, pixels) of marks and then of spots, with zero mean and unit length.
-    """
+    """Return templates (K, pixels) of marks, then of spots, with zero mean and unit length."""
     templates: dict[Size, Template] = {}
     for size in _sizes():
         marks = [_draw_mark(segments, size) for segments in SHAPES[kind]]

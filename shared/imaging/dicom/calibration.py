@@ -113,7 +113,7 @@ def _is_b_mode(item: Dataset) -> bool:
 
 
 def _parse_region(item: Dataset) -> _Region | None:
-    """Parse a region of the sequence, or None if its corners are missing or invalid."""
+    """Parse a region of the sequence. The result is None if its corners are missing or invalid."""
     values = [_number(item, keyword) for keyword in CORNER_KEYWORDS]
     corners = [int(value) for value in values if value is not None]
     if len(corners) < len(values):

@@ -26,7 +26,7 @@ PIXEL_DATA_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 def read_header(stream: BinaryIO, limits: Limits) -> Header:
-    """Read the rows, columns, number of frames and the scanner, read up to the pixel data."""
+    """Read the rows, columns, number of frames and the scanner. Stop at the pixel data."""
     with translate_library_errors(ImageFormat.DICOM, limits):
         _check_inflated_size(stream, limits)
         dataset = dcmread(

@@ -159,8 +159,7 @@ def _blur(small: Grey) -> float:
 
 
 def _power_spectra(picture: Grey, window_px: int, step_px: int) -> Iterator[Spectrum]:
-    """Yield the power spectra of the windows that are bright enough, each (window, window / 2 + 1).
-    """
+    """Yield the power spectrum (window, window / 2 + 1) of each window that is bright enough."""
     taper = np.outer(np.hanning(window_px), np.hanning(window_px))
     height, width = picture.shape
     for top in range(0, height - window_px + 1, step_px):

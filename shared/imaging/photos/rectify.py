@@ -83,7 +83,7 @@ def rectify_photo(photo: Grey, corners: Corners) -> Grey:
 
 
 def aspect_ratio(corners: Corners, photo_shape: tuple[int, ...]) -> float:
-    """Return the width over height of the rectangle that the corners show in perspective.
+    """Compute the ratio of width to height of the rectangle that the corners show in perspective.
 
     The method is that of Zhang & He, Digital Signal Processing 17:271 (2007), with the focal length
     of a phone. The focal length cannot be estimated well from a single view.

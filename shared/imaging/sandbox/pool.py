@@ -242,7 +242,7 @@ class SandboxPool:
     def _take_idle(self) -> SandboxProcess:
         """Wait for a process that is ready.
 
-        One that died idle is replaced, without an attempt lost.
+        A process that died while idle is replaced. This does not count as an attempt.
         """
         while True:
             try:

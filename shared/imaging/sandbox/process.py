@@ -52,8 +52,7 @@ def end_with_parent() -> None:
 
 
 def preload_decoders() -> None:
-    """Load the decoders that the libraries would otherwise load with the first image of a format.
-    """
+    """Load the decoders that the libraries would otherwise load with the first image."""
     for syntax in (JPEGBaseline8Bit, JPEG2000, RLELossless):
         get_decoder(syntax).is_available  # noqa: B018 (the attribute loads it)
     get_encoder(JPEG2000Lossless).is_available  # noqa: B018 (the same)

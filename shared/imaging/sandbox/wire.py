@@ -73,7 +73,7 @@ def cleaned_message(cleaned: CleanedFile) -> tuple[Head, bytes]:
 def read_image(
     head: Head, body: bytearray, limits: Limits
 ) -> UltrasoundImage | InputError:
-    """Read the image, or the error that refuses it.
+    """Read the image from a result, or the error that refuses it.
 
     Raises another error if the result is malformed.
     """
@@ -96,7 +96,7 @@ def read_image(
 def read_cleaned(
     head: Head, body: bytearray, original: bytes, limits: Limits
 ) -> CleanedFile | InputError:
-    """Read the de-identified file, or the error that refuses it.
+    """Read the de-identified file from a result, or the error that refuses it.
 
     Raises another error if the result is malformed. A de-identified file must have the format, the
     size and the number of frames of its original.

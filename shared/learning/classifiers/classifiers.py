@@ -27,7 +27,10 @@ Table = NDArray[np.float32]
 Settings = dict[str, float | int | str]
 """One combination of a recipe's grid; the keys are the recipe's names."""
 FIT_THREADS = min(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1), 4)
-"""Threads that fit a forest: as many as the rest of this process may use."""
+"""Number of threads that fit a forest.
+
+It equals the number that the rest of this process may use.
+"""
 
 
 class Scorer(Protocol):
@@ -35,7 +38,7 @@ class Scorer(Protocol):
 
     @property
     def model(self) -> object:
-        """The scikit-learn model, which is untyped; None where the features are the score."""
+        """The scikit-learn model, which is untyped; None if the features are the score."""
         ...
 
     def score(self, features: Table) -> Scores:
@@ -59,7 +62,7 @@ class ForestScorer:
     """Mean of the trees' malignant fractions.
 
     The numbers are those of `predict_proba`. Its checks and its thread pool are skipped, because
-    they cost more than the trees for a single image.
+    for a single image they take more time than the trees.
     """
 
     model: RandomForestClassifier

@@ -6,7 +6,10 @@ from shared.learning.classifiers.classifiers import Settings
 
 
 class ClassifierCache(Protocol):
-    """Stores a fitted scikit-learn model with its settings; the key names all that decides them."""
+    """Stores a fitted scikit-learn model with its settings.
+
+    The key covers everything that determines the model and the settings.
+    """
 
     def get(self, key: str) -> tuple[Settings, object] | None: ...
 

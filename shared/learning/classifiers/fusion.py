@@ -16,11 +16,11 @@ from shared.statistics import Sigmoid, fit_sigmoid
 RIDGE_PENALTY = 0.003
 """Penalty on the distance from equal weights.
 
-Measured: 0.001 to 0.01 give the same results. From 0.03 on, weak components pull the best ones
-down.
+Measured: 0.001 to 0.01 give the same results. With 0.03 or more, weak components make the result of
+the best components worse.
 """
 MIN_PROBABILITY = 1e-6
-"""Probabilities keep this distance from 0 and 1, so that no single component can decide."""
+"""Minimum distance of probabilities from 0 and 1, so that no single component can decide."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,7 @@ class Fuser:
     prevalence: float
 
     def fuse(self, probabilities: Scores) -> Scores:
-        """Return the calibrated probabilities of the components (R, N) -> scores (N,) from 0 to 1.
-        """
+        """Fuse calibrated probabilities (R, N) of the components into scores (N,) from 0 to 1."""
         match self.rule:
             case FusionRule.MEAN:
                 scores: Scores = np.mean(probabilities, axis=0)
@@ -57,8 +56,8 @@ def fit_fuser(rule: FusionRule, probabilities: Scores, malignant: Labels) -> Fus
     """Learn a rule from calibrated out-of-fold probabilities (R, N).
 
     The weighted rule is logistic regression on the components' log-odds. Its weights cannot be
-    negative (stacking, Wolpert 1992; non-negative as in Breiman, Mach Learn 24:49, 1996), and a
-    ridge penalty draws them towards equal ones.
+    negative (stacking, Wolpert 1992; non-negative as in Breiman, Mach Learn 24:49, 1996). A ridge
+    penalty draws them towards equal weights.
     """
     count = len(probabilities)
     prevalence = float(malignant.mean())

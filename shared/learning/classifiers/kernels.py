@@ -2,8 +2,8 @@
 
 The inner product of a concatenation is the sum of its parts' inner products, and the same holds for
 a squared distance. A linear kernel is therefore a sum, and an RBF kernel with one gamma a product.
-All 57 concatenations of six feature sets cost elementwise work on six stored matrices, and nothing
-is approximated.
+All 57 concatenations of six feature sets need only elementwise operations on six stored matrices.
+Nothing is approximated.
 
 Memory: the stored matrices are float32 files (735 MB for each set at 13,560 images), which are read
 in blocks of rows. One float64 kernel matrix is in memory at a time (1.0 GB for the 11,300 training
@@ -60,7 +60,7 @@ class GramMatrices:
         Parameters
         ----------
         feature_set : index of the set
-        training : (n, D) rows; they also give the mean and scale that standardise all rows
+        training : (n, D) rows; their mean and scale standardise all rows
         test : (m, D) rows
         """
         scaler = StandardScaler().fit(training)

@@ -6,7 +6,7 @@ from typing import Protocol
 class FeatureCache(Protocol):
     """Stores little-endian float32 vectors by key.
 
-    A key names all that decides its vector, so an entry never goes stale.
+    A key covers everything that determines its vector, so an entry never becomes outdated.
     """
 
     def get(self, key: str) -> bytes | None: ...

@@ -1,4 +1,4 @@
-"""Extracts features from nodules: each is prepared alone, then a batch is computed together."""
+"""Extracts features from nodules: prepares each nodule alone, then computes a batch together."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ class Extractor(Protocol):
 
     @property
     def digest(self) -> str:
-        """Names all that decides the features besides the image."""
+        """A hash of everything besides the image that determines the features."""
         ...
 
     def prepare(self, nodule: Nodule) -> Array: ...
@@ -54,8 +54,9 @@ class NetworkExtractor:
     """Features of a frozen CNN that an engine runs.
 
     If the recipe says so, features are averaged over the image and its mirror image, and signed
-    square roots are taken. Activations have a long tail, and without the roots a few strong ones
-    would decide the distance between two images (power normalisation, Perronnin et al., ECCV 2010).
+    square roots are taken. Activations have a long tail. Without the roots, a few strong
+    activations would dominate the distance between two images (power normalisation, Perronnin et
+    al., ECCV 2010).
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class NetworkExtractor:
 
 
 class HandcraftedExtractor:
-    """Features by formula. The nodule is scaled so that its longer side has `size_px`."""
+    """Handcrafted features. The nodule is scaled so that its longer side has `size_px`."""
 
     def __init__(self, features: HandcraftedFeatures) -> None:
         self.feature_set = features
@@ -158,7 +159,7 @@ class HandcraftedExtractor:
 def precision_facts(precision: Precision) -> dict[str, str]:
     """Return the precision as a part of a digest, unless it is float32.
 
-    Features that were cached before there was a choice stay valid.
+    Thus features that were cached before this setting existed stay valid.
     """
     return {} if precision is Precision.FP32 else {"precision": precision}
 
@@ -166,7 +167,7 @@ def precision_facts(precision: Precision) -> dict[str, str]:
 def _texture_facts(features: HandcraftedFeatures) -> dict[str, int]:
     """Return the texture settings that differ from the defaults, as a part of a digest.
 
-    Features that were cached before there was a choice stay valid.
+    Thus features that were cached before this setting existed stay valid.
     """
     facts = {}
     if features.levels != HandcraftedFeatures.levels:
@@ -179,7 +180,7 @@ def _texture_facts(features: HandcraftedFeatures) -> dict[str, int]:
 def _scale_nodule(
     nodule: Nodule, size_px: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return the pixels and mask, the longer side `size_px` long.
+    """Scale pixels and mask so that the longer side has `size_px`.
 
     Texture depends on the scale at which it is measured, so all nodules get the same scale.
     """
@@ -195,7 +196,10 @@ def _scale_nodule(
 
 
 def _check_finite(features: Array, name: str) -> Array:
-    """Return the same features. Raises `FeaturesNotFinite`, which names their feature set."""
+    """Return the same features.
+
+    Raises `FeaturesNotFinite` with the name of the feature set.
+    """
     if not np.isfinite(features).all():
         raise FeaturesNotFinite(features=name)
     return features

@@ -19,7 +19,9 @@ class FoldFeatures(Protocol):
 
     @property
     def digest(self) -> str:
-        """Names all that decides the values, except the images, the folds' rows and the seed."""
+        """A hash of all that determines the values, except the images, the folds' rows and the
+        seed.
+        """
         ...
 
     def prepare(self) -> None:
@@ -31,8 +33,7 @@ class FoldFeatures(Protocol):
         ...
 
     def final_table(self) -> Array:
-        """Return (N, D) float32, computed with all rows, as a bundle computes it for a new image.
-        """
+        """Return (N, D) float32, computed with all rows, as a bundle does for a new image."""
         ...
 
 
@@ -70,7 +71,7 @@ def classifier_input(
     """Return the columns that a classifier of this kind uses, from one or more feature sets.
 
     The last column of a tuned set, the network's log-odds, is the score of the kind `network`. The
-    other kinds do not see it.
+    other kinds do not use it.
 
     Parameters
     ----------

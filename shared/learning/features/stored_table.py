@@ -25,7 +25,7 @@ CHUNK_ROWS = 1024
 class StoredTable:
     """A stored feature table.
 
-    Its key names the images, the framing and the extractors, so an entry never goes stale.
+    Its key covers the images, the framing and the extractors, so an entry never becomes outdated.
     """
 
     key: str

@@ -41,7 +41,7 @@ class FeatureTable:
     Attributes
     ----------
     features : for each extractor (N, D) float32, possibly in a file
-    digests : of each extractor
+    digests : the digest of each extractor
     malignant : (N,) bool
     groups : (N,) str
     skipped : the images that cannot be read
@@ -178,7 +178,7 @@ class _CachedExtraction:
     def compute_missing(
         self, batch: Sequence[Sample]
     ) -> list[tuple[Sample, Vectors | SeraError]]:
-        """Compute the samples that are not in the cache, with their vectors or errors."""
+        """Compute the vectors, or the errors, of the samples that are not in the cache."""
         return self._compute(batch, self._cached_by_key(batch))
 
     def _cached_by_key(self, batch: Sequence[Sample]) -> dict[str, Vectors | None]:
@@ -217,7 +217,7 @@ class _CachedExtraction:
 def compute_vectors(
     extractors: Sequence[Extractor], nodules: Iterable[Nodule | SeraError]
 ) -> list[Vectors | SeraError]:
-    """Compute the vectors or the error of each nodule.
+    """Compute the vectors of each nodule, or its error.
 
     An error of one nodule does not affect the other nodules.
 
@@ -250,9 +250,9 @@ def _prepare(
 
 
 def _load_nodule(sample: Sample) -> Nodule | SeraError:
-    """Load the nodule, or the error of its image.
+    """Load the nodule of a sample, or return the error of its image.
 
-    A retryable error, such as an engine that is down, is no fault of the image and ends the fit.
+    A retryable error, such as an unavailable engine, is not caused by the image. It ends the fit.
     """
     try:
         return sample.load()

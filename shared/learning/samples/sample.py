@@ -17,7 +17,7 @@ class Sample:
         cached feature
     malignant : the label
     load : decodes the image and cuts the nodule out as the recipe says; may raise a `SeraError`
-    patient : unit that must not be split, None if unknown
+    patient : the patient, whose images must not be split; None if unknown
     site : hospital, None if unknown
     """
 
@@ -29,9 +29,9 @@ class Sample:
 
     @property
     def group(self) -> str:
-        """The group that stays on one side of every split.
+        """The group that is never split.
 
-        It is the patient; without one, all samples with the same key.
+        It is the patient or, if the patient is unknown, all samples with the same key.
         """
         if self.patient is None:
             return f"image {self.key}"

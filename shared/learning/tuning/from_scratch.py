@@ -20,9 +20,9 @@ from shared.networks import NetworkCard, TapNetwork, get_network
 from shared.recipes import NetworkFeatures, PhantomTraining, Recipe
 
 FIRST_SEED = 1_000_000_000
-"""Phantoms for networks have seeds from here on and those of data sets have seeds below.
+"""First seed of the phantoms for networks. The seeds of data sets' phantoms are lower.
 
-No image is therefore in both.
+Therefore no image is used for both.
 """
 
 
@@ -35,8 +35,8 @@ def train_on_phantoms(
 ) -> TapNetwork:
     """Train a network on the classes of phantoms, and cut it off at its taps.
 
-    SGD with momentum, one cycle of the rate, left-right flips. The same seed gives the same
-    network.
+    The training uses SGD with momentum, one cycle of the learning rate, and left-right flips. The
+    same seed gives the same network.
     """
     definition = get_network(features.network)
     images, labels = _draw_images(

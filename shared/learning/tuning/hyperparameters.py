@@ -48,13 +48,13 @@ class LearningCurves:
     ) -> tuple[int, Hyperparameters]:
         """Return the hyperparameters with the least cross-entropy on these rows, and their index.
 
-        Both classes have the same weight, as they have in balanced training. Of equal losses, the
+        Both classes have the same weight, as in balanced training. If several losses are equal, the
         first and shortest tuning is chosen. A tuning that diverged is never chosen.
 
         Raises
         ------
         TuningDiverged
-            if all diverged.
+            if all tunings diverged.
         """
         log_odds = self.log_odds[..., rows].astype(np.float64)
         labels = malignant[rows]

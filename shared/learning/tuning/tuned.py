@@ -1,4 +1,4 @@
-"""Tunes a network once for every fold, so that no image is scored by weights that have seen it."""
+"""Tunes a network once for every fold, so that no image is scored by weights tuned on it."""
 
 import hashlib
 import json
@@ -40,20 +40,20 @@ from shared.recipes import NetworkFeatures, TuningPlan
 from shared.statistics import roc_auc
 
 MAX_SNAPSHOT_BYTES = 4 * 2**30
-"""The weights after each epoch are stored up to this limit.
+"""Maximum size of the stored weights after each epoch.
 
-Beyond it, the network of the chosen epoch is tuned again.
+If they are larger, the network of the chosen epoch is tuned again.
 """
 
 
 @dataclass(frozen=True)
 class TuningContext:
-    """What all networks of a data set share when they are tuned.
+    """Everything that the tunings of all networks of a data set share.
 
     Attributes
     ----------
     samples : readable images only
-    framing : the recipe's
+    framing : the framing of the recipe
     engine : runs the tuned networks; tuning itself needs gradients and uses PyTorch
     """
 
@@ -144,9 +144,10 @@ class NetworkTuning:
         _ = self._final_layers
 
     def hyperparameters(self, fold: int | None) -> Hyperparameters:
-        """Return the chosen without the labels of the fold's test rows.
+        """Return the hyperparameters of a fold's network, or of the final network.
 
-        Those of the final network are chosen with all labels.
+        The hyperparameters of a fold are chosen without the labels of the fold's test rows. The
+        final hyperparameters are chosen with all labels.
         """
         _, hyperparameters = self._choose(fold)
         return hyperparameters
@@ -197,7 +198,7 @@ class NetworkTuning:
         """Learning curves of the whole grid on all folds.
 
         Each fold's curves come from the cache if they are there, so that an interrupted tuning
-        continues from there.
+        continues after the finished folds.
         """
         shape = (len(self._grid), self._context.plan.epochs, len(self._all_rows))
         log_odds = np.zeros(shape, np.float32)
@@ -215,7 +216,7 @@ class NetworkTuning:
 
         Parameters
         ----------
-        index : of the hyperparameters in the grid
+        index : the index of the hyperparameters in the grid
         """
         key = f"curves/{self.digest}/{index}/{fold}"
         stored = self._context.cache.get(key)
@@ -332,13 +333,13 @@ class TunedFeatures:
         return self._table(None)
 
     def hyperparameters(self, fold: int | None) -> Hyperparameters:
-        """Return the hyperparameters of a fold's network, or of the final one."""
+        """Return the hyperparameters of a fold's network, or of the final network."""
         return self._tuning.hyperparameters(fold)
 
     def fold_log_odds(self, fold_index: int) -> Array:
         """Return the network's own log-odds (M,) of a fold's test rows.
 
-        They are known from the tuning, except when they are averaged over mirror images.
+        The tuning already computed them, unless they are averaged over mirror images.
         """
         if not self._features.flips:
             return self._tuning.fold_log_odds(fold_index)

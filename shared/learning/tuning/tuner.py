@@ -1,7 +1,7 @@
 """Trains some of the layers of a pre-trained network by stochastic gradient descent.
 
 Lee et al. (2019) and Koh et al. (2020) either replace the last fully connected layer and train only
-that (transfer), or start from the pre-trained weights and train all or the later layers
+this layer (transfer), or start from the pre-trained weights and train all or the later layers
 (fine-tuning): SGD with momentum 0.9, mini-batches of 33, cross-entropy. Batch norm keeps its
 pre-trained statistics throughout, because dozens of images are too few for new ones.
 """
@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from shared.learning.samples.sample import Sample
-from shared.learning.tuning.hyperparameters import Hyperparameters
 from shared.learning.tuning.errors import StageUnknown
+from shared.learning.tuning.hyperparameters import Hyperparameters
 from shared.learning.tuning.inputs import (
     ActivationInputs,
     Flags,
@@ -140,8 +140,8 @@ class Tuner:
 
         Parameters
         ----------
-        after_epoch : called with the number of epochs so far, the layers that a tuning of that many
-            epochs would give, and the epoch's mean loss
+        after_epoch : called after each epoch with the number of finished epochs, the layers at that
+            point, and the epoch's mean loss
         """
         devices = [self._device] if self._device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
@@ -168,7 +168,7 @@ class Tuner:
         return np.concatenate(batches)
 
     def network(self, layers: TunedLayers, taps: tuple[str, ...]) -> TapNetwork:
-        """Return the complete network, cut off behind its deepest tap or embedding.
+        """Return the complete network, cut off after its deepest tap or embedding.
 
         It shares its tuned layers with `layers`.
         """
@@ -241,7 +241,8 @@ class Tuner:
     ) -> Iterator[tuple[Rows, Flags]]:
         """Yield the rows and mirror flags of full batches, in random order.
 
-        594 / 6 = 99 images give three batches of 33. Fewer images than one batch give one batch.
+        For example, 594 / 6 = 99 images give three batches of 33. If there are fewer images than a
+        batch has, they form one batch.
         """
         if self._plan.balance:
             rows, mirrored = balance_classes(rows, self._malignant, generator)

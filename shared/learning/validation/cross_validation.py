@@ -50,8 +50,8 @@ class CrossValidation:
     malignant : (N,) bool
     groups : (N,) str, never split
     folds : outer folds, for the reported metrics
-    inner_folds : number of folds within a training part, for the choice among a grid
-    fingerprint : of the images and their labels, in order
+    inner_folds : number of folds within the training rows, for the choice among a grid
+    fingerprint : a hash of the images and their labels, in order
     """
 
     malignant: Labels
@@ -77,13 +77,14 @@ def score_out_of_fold(
     cache: FeatureCache,
     progress: ProgressCallback,
 ) -> list[OutOfFoldScores]:
-    """Return the nested cross-validation of each component: every fold chooses its settings anew.
+    """Score each component by nested cross-validation. Every fold chooses its own settings.
 
-    Scores in `cache` are not computed again, so an interrupted run continues from there.
+    Scores in `cache` are not computed again, so an interrupted run continues after the stored
+    scores.
 
     Parameters
     ----------
-    features : the feature sets that the components' indices refer to
+    features : the feature sets to which the components' indices refer
     """
     folds = cross_validation.folds
     scores = [np.zeros(len(cross_validation.malignant)) for _ in components]
@@ -143,7 +144,8 @@ class FoldEvaluator:
 
     Parameters
     ----------
-    number : of the fold; None for the final fit, which has all rows for training and none to test
+    fold_index : index of the fold; None for the final fit, which trains on all rows and has no test
+        rows
     """
 
     def __init__(
@@ -192,7 +194,7 @@ class FoldEvaluator:
     def choose_settings(self, component: ComponentSpec) -> Settings:
         """Return the settings with the best AUC over inner folds of the training rows.
 
-        Of equal AUCs, the first settings of the grid are chosen.
+        If several AUCs are equal, the first settings of the grid are chosen.
         """
         grid = grid_settings(component.classifier)
         if len(grid) == 1:
@@ -201,7 +203,7 @@ class FoldEvaluator:
         return grid[int(np.argmax(areas))]
 
     def cache_key(self, component: ComponentSpec) -> str:
-        """Names all that decides the fold's scores, or the final fit."""
+        """Return a key of everything that determines the fold's scores, or the final fit."""
         feature_sets, classifier = component
         rows = np.concatenate([self.fold.training, [-1], self.fold.test])
         facts = {
@@ -285,7 +287,10 @@ class FoldEvaluator:
         classifier: Svm,
         grid: Sequence[Settings],
     ) -> list[float]:
-        """Return the same for an SVM; settings with the same gamma share one kernel matrix."""
+        """Compute the inner AUCs of an SVM.
+
+        Settings with the same gamma share one kernel matrix.
+        """
         areas: dict[int, float] = {}
         for gamma in dict.fromkeys(map(kernel_gamma, grid)):
             kernel = self._grams(feature_sets).training_kernel(feature_sets, gamma)
@@ -325,7 +330,7 @@ class FoldEvaluator:
         return scores
 
     def _grams(self, feature_sets: tuple[int, ...]) -> GramMatrices:
-        """Return the Gram matrices, with those of these feature sets added."""
+        """Return the Gram matrices, after the matrices of these feature sets are added."""
         for index in feature_sets:
             if index not in self._gram_matrices:
                 table = classifier_input(

@@ -9,12 +9,12 @@ from sklearn.model_selection import StratifiedGroupKFold
 from shared.learning.errors import TooFewSamples
 
 MIN_GROUPS = 6
-"""Minimum of each class. With fewer groups, an inner fold may lack one of the classes."""
+"""Minimum number of groups of each class. With fewer, an inner fold may lack a class."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Row numbers to fit on, and row numbers to test on."""
+    """The row numbers for training, and the row numbers for the test."""
 
     training: NDArray[np.int64]
     test: NDArray[np.int64]

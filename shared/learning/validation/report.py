@@ -29,7 +29,7 @@ def ensemble_metrics(
 ) -> dict[str, float]:
     """Return the metrics of the fused out-of-fold scores (N,).
 
-    The calibration and the cut-off of each fold come from the other folds.
+    The calibration and the cut-off for each fold come from the other folds.
     """
     interval = delong_interval(scores, malignant)
     risks = calibrate_out_of_fold(scores, malignant, folds)
@@ -66,7 +66,7 @@ def decide_out_of_fold(
 
     Parameters
     ----------
-    choose_cutoff : a cut-off from scores and labels; Youden's by default
+    choose_cutoff : computes a cut-off from scores and labels; Youden's by default
     """
     decisions = np.zeros(len(scores), bool)
     for fold in folds:

@@ -39,7 +39,7 @@ class CaseErased(Gone):
         if row.erased_at is None:
             return None
         ground = ErasureReason(str(row.erased_for))
-        return cls(case_id=row.id, erased_at=row.erased_at, ground=ground)
+        return cls(case_id=row.id, erased_at=row.erased_at, reason=ground)
 
 
 def check_not_erased(row: CaseRow) -> None:

@@ -29,7 +29,9 @@ _STAGE_ENDS = OrderedDict(
     fc1=19,
     fc2=22,
 )
-_ONE_TOWER_STAGE_ENDS = OrderedDict(conv1=2, conv2=5, conv3=8, conv4=10, conv5=12, pool5=13)
+_ONE_TOWER_STAGE_ENDS = OrderedDict(
+    conv1=2, conv2=5, conv3=8, conv4=10, conv5=12, pool5=13
+)
 
 
 def _response_norm() -> nn.Module:
@@ -45,8 +47,8 @@ class AlexNet:
     """Krizhevsky's network with the layers of Caffe's `bvlc_alexnet` and MATLAB's `alexnet`.
 
     Response normalisation comes before pooling, as in the paper. (CaffeNet, whose weights have the
-    same shapes, pools first.) Caffe subtracts a mean image; here that image's mean per channel is
-    subtracted.
+    same shapes, pools first.) Caffe subtracts a mean image. This network subtracts the mean per
+    channel of that image.
     """
 
     card = NetworkCard(

@@ -17,7 +17,7 @@ _OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 def _rename(module: nn.Module, tensors: dict[str, Tensor], *_: object) -> None:
     """Translate the names of torchvision's file, which is older than its code.
 
-    The file has `norm.1` where the layer is now called `norm1`.
+    A layer that is now called `norm1` is named `norm.1` in the file.
     """
     old_names = [name for name in tensors if _OLD_NAME.search(name)]
     for old_name in old_names:

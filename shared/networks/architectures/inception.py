@@ -1,10 +1,10 @@
 """The Inception family: GoogLeNet, Inception-v3 and Inception-ResNet-v2.
 
 torchvision's weights of the first two were trained on inputs from -1 to 1. For inputs normalised by
-ImageNet's statistics it switches on `transform_input`, which turns them back into -1 to 1. Here
-`transform_input` stays off, and the card's normalisation gives -1 to 1 directly: the same values
-with one step less. The auxiliary classifiers are built, because the weight files hold them, but are
-in no stage.
+ImageNet's statistics it switches on `transform_input`, which converts them to -1 to 1. Here
+`transform_input` stays off, because the card's normalisation gives -1 to 1 directly. The values are
+the same. The auxiliary classifiers are built, because the weight files hold them, but are in no
+stage.
 """
 
 from collections import OrderedDict

@@ -46,17 +46,19 @@ class OverFeatAccurate:
 
     The paper's table and the release (github.com/sermanet/OverFeat, and
     github.com/jhjin/overfeat-torch, which lists each layer's offset in `net_weight_1`) agree on
-    every size. Two facts are only in the latter. The input is (grey level - 118.380948) / 61.896913
-    in each channel. The threshold differs from the paper's ReLU by 1e-6, which is below all our
-    tolerances, so here it is the ReLU. Dropout of one half on the fully connected layers is the
-    paper's (section 3.1); the release only predicts and has none.
+    every size. Two facts are only in the release. The input is (grey level - 118.380948) /
+    61.896913 in each channel. The threshold differs from the paper's ReLU by 1e-6. This is below
+    all our tolerances, so this network uses the ReLU. The dropout of one half on the fully
+    connected layers is from the paper (section 3.1). The release has no dropout, because it only
+    predicts.
     """
 
     card = NetworkCard(
         name="overfeat_accurate",
         input_px=221,
         normalisation=grey_level_normalisation((118.380948,) * 3, 61.896913),
-        taps=pooled_taps(_STAGE_CHANNELS) | fully_connected_taps({"fc1": 4096, "fc2": 4096}),
+        taps=pooled_taps(_STAGE_CHANNELS)
+        | fully_connected_taps({"fc1": 4096, "fc2": 4096}),
         embedding="fc2",
         weights=WeightsSource(
             files=("overfeat_accurate.pth", "overfeat_accurate", "net_weight_1"),

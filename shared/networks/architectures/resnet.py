@@ -10,7 +10,12 @@ from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import register_network
 
 _BASIC_STAGE_CHANNELS = {"layer1": 64, "layer2": 128, "layer3": 256, "layer4": 512}
-_BOTTLENECK_STAGE_CHANNELS = {"layer1": 256, "layer2": 512, "layer3": 1024, "layer4": 2048}
+_BOTTLENECK_STAGE_CHANNELS = {
+    "layer1": 256,
+    "layer2": 512,
+    "layer3": 1024,
+    "layer4": 2048,
+}
 
 
 def _card(name: str, weights_file: str, widths: dict[str, int]) -> NetworkCard:
@@ -28,7 +33,8 @@ def _card(name: str, weights_file: str, widths: dict[str, int]) -> NetworkCard:
 def _stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
     stem = chain_layers(module, "conv1", "bn1", "relu", "maxpool")
     return OrderedDict(
-        stem=stem, **{name: module.get_submodule(name) for name in _BASIC_STAGE_CHANNELS}
+        stem=stem,
+        **{name: module.get_submodule(name) for name in _BASIC_STAGE_CHANNELS},
     )
 
 

@@ -1,4 +1,4 @@
-"""A small network of our own, for recipes that must work without a download."""
+"""SERA's own small network, for recipes that must work without a download."""
 
 from collections import OrderedDict
 
@@ -14,7 +14,7 @@ CLASS_COUNT = 2
 def _stem(width: int) -> nn.Sequential:
     """Return a block whose convolution halves the side.
 
-    At full size it would cost more than all the other blocks.
+    At full size it would take more time than all the other blocks.
     """
     return nn.Sequential(
         nn.Conv2d(3, width, 5, stride=2, padding=2, bias=False),

@@ -17,7 +17,8 @@ class ShuffleNet:
     """torchvision's `shufflenet_v2_x1_0`, the successor of the network in the papers' list.
 
     The papers use MATLAB's `shufflenet`, ShuffleNet v1 (Zhang et al. 2018, arXiv:1707.01083).
-    Neither torchvision nor timm has it, so features of this network are not those of the papers.
+    torchvision and timm do not have it, so the features of this network differ from the papers'
+    features.
     """
 
     card = NetworkCard(

@@ -23,7 +23,7 @@ def slice_stages(
 
     Parameters
     ----------
-    ends : for each stage, the index of the first layer behind it
+    ends : for each stage, the index of the first layer after it
     """
     stages: OrderedDict[str, nn.Module] = OrderedDict()
     start = 0

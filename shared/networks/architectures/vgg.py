@@ -18,7 +18,13 @@ from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import register_network
 
 _FULLY_CONNECTED_TAPS = fully_connected_taps({"fc1": 4096, "fc2": 4096})
-_VGG_F_STAGE_CHANNELS = {"conv1": 64, "conv2": 256, "conv3": 256, "conv4": 256, "conv5": 256}
+_VGG_F_STAGE_CHANNELS = {
+    "conv1": 64,
+    "conv2": 256,
+    "conv3": 256,
+    "conv4": 256,
+    "conv5": 256,
+}
 _VGG_F_STAGE_ENDS = OrderedDict(
     conv1=2,
     pool1=4,
@@ -31,7 +37,13 @@ _VGG_F_STAGE_ENDS = OrderedDict(
     fc1=19,
     fc2=22,
 )
-_DEEP_STAGE_CHANNELS = {"conv1": 64, "conv2": 128, "conv3": 256, "conv4": 512, "conv5": 512}
+_DEEP_STAGE_CHANNELS = {
+    "conv1": 64,
+    "conv2": 128,
+    "conv3": 256,
+    "conv4": 512,
+    "conv5": 512,
+}
 _VGG16_STAGE_ENDS = OrderedDict(conv1=4, conv2=9, conv3=16, conv4=23, conv5=30)
 _VGG19_STAGE_ENDS = OrderedDict(conv1=4, conv2=9, conv3=18, conv4=27, conv5=36)
 
@@ -49,7 +61,7 @@ class VGGF:
     """CNN-F of Chatfield et al., with the layers and names of MatConvNet's `imagenet-vgg-f`.
 
     The first pool rounds up, because MatConvNet pads it to the right and below. MatConvNet
-    subtracts a mean image; here that image's mean per channel is subtracted.
+    subtracts a mean image. This network subtracts the mean per channel of that image.
     """
 
     card = NetworkCard(

@@ -14,7 +14,7 @@ from shared.networks.registry import register_network
 class Xception:
     """timm's `legacy_xception`: Chollet's own network, with his weights.
 
-    The stages behind the stem are the three flows of the paper's figure 5.
+    The stages after the stem are the three flows of the paper's figure 5.
     """
 
     card = NetworkCard(

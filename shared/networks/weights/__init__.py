@@ -1,1 +1,1 @@
-"""Pre-trained weights: found in a folder or downloaded, and read from several formats."""
+"""Finds pre-trained weights in a folder or downloads them, and reads several formats."""

@@ -29,7 +29,7 @@ def download(weights: WeightsSource, target: Path) -> None:
 def _fetch(weights: WeightsSource, path: Path) -> None:
     """Download into a file, and verify its length and its hashes.
 
-    The length is that of the response's header. The hashes are the SHA-256 that torchvision puts
+    The length must match the response's header. The hashes are the SHA-256 that torchvision puts
     into its file names, and the card's MD5.
     """
     sha256 = hashlib.sha256()

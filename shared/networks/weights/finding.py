@@ -14,7 +14,7 @@ from shared.networks.weights.download import download
 from shared.networks.weights.importers import read_tensors
 
 MAX_PROBLEM_LENGTH = 200
-"""torch lists every tensor that does not fit; the first ones are enough to see the cause."""
+"""torch lists every tensor that does not fit. The first tensors are enough to see the cause."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def load_weights(module: nn.Module, file: Path, network: str) -> None:
     Raises
     ------
     WeightsUnreadable
-        if it is not a file of that format, or belongs to another network.
+        if the file does not have that format, or belongs to another network.
     """
     try:
         module.load_state_dict(read_tensors(file, module), assign=True)

@@ -1,4 +1,4 @@
-"""Variance of AUCs where several images belong to one patient, and so are not independent."""
+"""Variance of AUCs if several images of one patient are not independent."""
 
 import math
 from dataclasses import dataclass

@@ -58,8 +58,7 @@ def delong_interval(
     Returns
     -------
     Interval
-        Of zero width where the classes do not overlap at all: DeLong's variance is 0 there,
-        whatever N.
+        The width is 0 if the classes do not overlap: DeLong's variance is then 0 for every N.
 
     Raises
     ------
@@ -108,8 +107,7 @@ def delong_test(first: ArrayLike, second: ArrayLike, labels: ArrayLike) -> Paire
 
 
 def _areas_and_covariance(scores: Floats, malignant: Flags) -> tuple[Floats, Floats]:
-    """Return the AUCs (R,) of the scores (R, N) of R readers, and their covariance matrix (R, R).
-    """
+    """Return the AUCs (R,) of scores (R, N) of R readers, and their covariance matrix (R, R)."""
     positives = int(malignant.sum())
     negatives = int((~malignant).sum())
     overall_ranks = midranks(scores)

@@ -17,7 +17,7 @@ from shared.statistics.errors import ProbabilityInvalid
 class SensitivityCutoff:
     """A cut-off for a target sensitivity.
 
-    `promised` is true where there are enough malignant cases to guarantee the sensitivity.
+    `promised` is true if there are enough malignant cases to guarantee the sensitivity.
     """
 
     cutoff: float
@@ -26,7 +26,7 @@ class SensitivityCutoff:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A cut-off for a target sensitivity, with its rates on cases that did not choose it."""
+    """A cut-off for a target sensitivity, with its rates on cases not used to choose it."""
 
     target: float
     cutoff: float
@@ -66,10 +66,10 @@ def sensitivity_cutoff(
 ) -> SensitivityCutoff:
     """Return the highest cut-off that guarantees a sensitivity of `target` on new malignant cases.
 
-    It is the k-th lowest malignant score, k = floor((1 - target) (M + 1)): a new malignant case
-    lies below it with a probability of at most 1 - target, whatever the distribution of the
-    scores. Fewer than 1 / (1 - target) - 1 malignant cases can guarantee nothing; the cut-off is
-    then their lowest score. A score at or above the cut-off is called malignant.
+    It is the k-th lowest malignant score, with k = floor((1 - target) (M + 1)). A new malignant
+    case is below it with a probability of at most 1 - target, for any distribution of the scores.
+    With fewer than 1 / (1 - target) - 1 malignant cases nothing is guaranteed, and the cut-off is
+    their lowest score. A score at or above the cut-off is called malignant.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def predictive_values(
 ) -> tuple[float, float]:
     """Return the positive and negative predictive value at a prevalence (Bayes).
 
-    A value is NaN where no case has that call.
+    A value is NaN if no case has that call.
 
     Parameters
     ----------

@@ -74,9 +74,9 @@ def roc_curve(scores: ArrayLike, labels: ArrayLike) -> RocCurve:
 def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
     """Return the cut-off with the greatest sensitivity + specificity - 1.
 
-    A score at or above the cut-off is called malignant. The cut-off lies half-way between two
-    neighbouring scores, so no case lies on it. Where several cut-offs are equally good, the lowest
-    is chosen: the most sensitive one. Choose it on validation data, never on the test set.
+    A score at or above the cut-off is called malignant. The cut-off is half-way between two
+    neighbouring scores, so no score equals it. If several cut-offs are equally good, the lowest and
+    therefore most sensitive cut-off is chosen. Choose it on validation data, never on the test set.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
         raise ConstantScores(count=values.size)
     positives = true_positives[-1]
     negatives = false_positives[-1]
-    # In whole numbers, so that equally good cut-offs compare equal.
+    # Whole numbers make equally good cut-offs compare equal.
     youden_indices = true_positives * negatives - false_positives * positives
     youden_indices = youden_indices[:-1]
     best = int(np.flatnonzero(youden_indices == youden_indices.max())[-1])
@@ -107,8 +107,7 @@ def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
 def _counts_at_or_above(
     values: Floats, malignant: np.ndarray
 ) -> tuple[Floats, np.ndarray, np.ndarray]:
-    """Return the distinct scores (descending), and the malignant and benign cases at or above each.
-    """
+    """Count the malignant and the benign cases at or above each distinct score, descending."""
     distinct_scores, position = np.unique(-values, return_inverse=True)
     size = distinct_scores.size
     true_positives = np.bincount(position[malignant], minlength=size).cumsum()
@@ -117,6 +116,6 @@ def _counts_at_or_above(
 
 
 def _midpoint(low: float, high: float) -> float:
-    """Return the midpoint, or the upper score where the two are neighbouring floats."""
+    """Return the midpoint, or the upper score if the two scores are neighbouring floats."""
     middle = low + (high - low) / 2
     return middle if middle > low else high

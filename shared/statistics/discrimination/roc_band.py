@@ -29,9 +29,9 @@ def roc_band(
 ) -> RocBand:
     """Return the pointwise confidence band of the ROC curve, from percentiles over bootstrap draws.
 
-    Whole patients are drawn with replacement, so that several images of one patient do not count
-    as independent. The band holds at each false positive rate by itself, not for the whole curve
-    at once. Draws without a class do not count.
+    Whole patients are drawn with replacement, so that several images of one patient do not count as
+    independent. The band holds at each single false positive rate, not for the whole curve at once.
+    Draws that lack a class are ignored.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def _bootstrap_sensitivities(
     patients = int(patient_of.max()) + 1
     equal_chances = np.full(patients, 1 / patients)
     order = np.argsort(-values, kind="stable")
-    # The last image of each distinct score: a curve has one point for each score.
+    # The last image of each distinct score, because a curve has one point for each score.
     ends = np.append(np.flatnonzero(np.diff(values[order])), values.size - 1)
     rows: list[Floats] = []
     for _ in range(BOOTSTRAP_DRAWS // DRAWS_PER_BATCH):
@@ -91,7 +91,7 @@ def _bootstrap_sensitivities(
 def _sensitivity_at_rates(
     *, sensitivity: Floats, false_positive_rate: Floats
 ) -> Floats:
-    """Return the greatest sensitivity that costs at most each rate of `FALSE_POSITIVE_RATES`."""
+    """Return the greatest sensitivity at each false positive rate of `FALSE_POSITIVE_RATES`."""
     positions = np.searchsorted(
         false_positive_rate, FALSE_POSITIVE_RATES + RATE_TOLERANCE, side="right"
     )

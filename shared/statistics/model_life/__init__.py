@@ -1,1 +1,1 @@
-"""Whether a model may go live, and whether it still does well: gate, shadow, drift, sites."""
+"""Whether a model may go live, and whether it stays good: gate, shadow, drift, sites."""

@@ -2,8 +2,8 @@
 
 The reference is a table of quantiles at equal steps, as a bundle stores it (101 of them: the
 minimum, every percentile, the maximum). The comparison needs only the counts of new values between
-those quantiles. A database can count them where the values are stored; `quantile_bin_counts` makes
-the same counts from an array.
+those quantiles. A database can count them without loading the values. `quantile_bin_counts`
+computes the same counts from an array.
 """
 
 from collections.abc import Sequence
@@ -21,22 +21,22 @@ from shared.statistics.errors import DriftReferenceInvalid, DriftSampleInvalid
 BINS = 10
 PSI_WATCH_LIMIT = 0.10
 PSI_ALARM_LIMIT = 0.25
-"""Usual limits of PSI: below 0.1 no change worth naming, above 0.25 a marked one (Siddiqi, Credit
-Risk Scorecards, Wiley 2006; Lewis, An Introduction to Credit Scoring, 1994). They are convention,
-not theory.
+"""Usual limits of PSI: below 0.1 no relevant change, above 0.25 a marked change (Siddiqi, Credit
+Risk Scorecards, Wiley 2006; Lewis, An Introduction to Credit Scoring, 1994). The limits are
+conventions without a theory.
 """
 WATCH_CONFIDENCE = 0.95
 ALARM_CONFIDENCE = 0.99
-"""Quantiles of the chance distribution of PSI. PSI must exceed them, so that few cases raise no
-false alarm.
+"""Quantiles of the chance distribution of PSI. PSI must exceed them as well, so that a small number
+of cases raises no false alarm.
 """
 MIN_CASES = 5 * BINS
-"""Five expected cases in each bin, the least at which the chi-squared law of PSI holds (Cochran,
+"""Five expected cases in each bin, the minimum for the chi-squared law of PSI (Cochran,
 Biometrics 10:417, 1954).
 """
 EMPTY_BIN_COUNT = 0.5
-"""Added to the count of each bin, so that an empty bin costs a finite amount (Haldane, Ann Hum
-Genet 20:309, 1956).
+"""Added to the count of each bin, so that an empty bin adds a finite amount to PSI (Haldane, Ann
+Hum Genet 20:309, 1956).
 """
 
 
@@ -83,8 +83,8 @@ class KsTest:
 class Drift:
     """The comparison of one quantity with its reference.
 
-    A quantity of several components reports the component with the largest PSI; `component` is its
-    number from 0.
+    If a quantity has several components, the component with the largest PSI is reported.
+    `component` is its index from 0.
     """
 
     stability: Stability
@@ -136,8 +136,8 @@ def drift(
     ----------
     counts : (Q + 1,) int, as `quantile_bin_counts` returns them
     reference : (Q,) float, quantiles at equal steps from the minimum to the maximum
-    reference_cases : number of cases behind the quantiles; None: so many that the quantiles are
-        exact
+    reference_cases : number of cases from which the quantiles were computed; None if the quantiles
+        are treated as exact
     tests : number of quantities that are tested together; limits and p-value are corrected for it
         (Bonferroni)
 
@@ -159,21 +159,21 @@ def components_drift(
 ) -> Drift:
     """Return one result for several components, such as those of an embedding.
 
-    It has the largest PSI and the least KS p-value of the components, both corrected for their
-    number.
+    The result is the largest PSI and the smallest KS p-value of the components, both corrected for
+    the number of components.
 
     Parameters
     ----------
     counts : K of (Q + 1,) int, as `quantile_bin_counts` returns them
     references : K of (Q,) float
-    reference_cases : number of cases behind the quantiles; None: so many that the quantiles are
-        exact
+    reference_cases : number of cases from which the quantiles were computed; None if the quantiles
+        are treated as exact
 
     Returns
     -------
     Drift
-        Limits and p-value are Bonferroni's for K tests, which hold however the components depend on
-        one another.
+        Limits and p-value are corrected by Bonferroni for K tests. They hold for any dependence
+        between the components.
 
     Raises
     ------

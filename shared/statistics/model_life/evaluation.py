@@ -1,7 +1,7 @@
 """The figures of one model on a locked test set, ready for JSON.
 
-They are its ROC curve, confusion table and rates, its calibration, and rows by hospital and by
-size.
+The figures are the ROC curve, the confusion table and its rates, the calibration, and rows by
+hospital and by size.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ RATES = (
 
 
 def rate_to_json(proportion: Proportion) -> dict[str, Any]:
-    """Return a rate with Wilson's interval; its value is None where there is nothing to count."""
+    """Return a rate with Wilson's interval; its value is None if the total is 0."""
     interval = wilson(proportion.successes, proportion.total)
     return {
         "value": proportion.value if proportion.total else None,
@@ -77,7 +77,7 @@ def evaluation(
 
 
 def calibration_bins_to_json(risks: Floats, malignant: Flags) -> list[dict[str, Any]]:
-    """Return the calibration curve; empty without images.
+    """Return the calibration curve. It is empty if there are no images.
 
     Each bin has its stated risk, its observed rate with Wilson's interval, and its number of
     images.

@@ -32,8 +32,9 @@ from shared.statistics.reliability.calibration import brier_score, shift_prior
 
 UNREAD_MALIGNANT = -1.0
 UNREAD_BENIGN = 2.0
-"""Scores of images that a model could not read. They lie below and above all others, so that each
-such image is ranked as wrongly as possible.
+"""Scores of images that a model could not process.
+
+They are below and above all other scores, so that each such image is ranked as wrongly as possible.
 """
 NO_SITE = "(no site)"
 
@@ -44,11 +45,13 @@ class GatePolicy:
 
     Attributes
     ----------
-    margin : AUC by which the candidate may be worse than the live model
-    significance : one-sided level of the test that it is not worse by more
-    sensitivity_floor : fraction of malignant images that it must find at its own cut-off
-    calibration_limit : expected calibration error that passes whether or not chance explains it
-    least_of_each_class : test images of a class below which nothing is judged
+    margin : the maximum difference of AUC by which the candidate may be worse than the live model
+    significance : one-sided level of the test that the candidate is not worse by the margin
+    sensitivity_floor : minimum fraction of malignant images that the candidate must find at its own
+        cut-off
+    calibration_limit : expected calibration error up to which a candidate passes, even if chance
+        does not explain the error
+    least_of_each_class : minimum number of test images of each class; with fewer, nothing is judged
     """
 
     margin: float = 0.05
@@ -62,14 +65,15 @@ class GatePolicy:
 class ModelPredictions:
     """The predictions of one model for the test images.
 
-    All arrays are (N,) in the order of the images; NaN where the model could not read one.
+    All arrays are (N,) in the order of the images. A value is NaN if the model could not process
+    the image.
 
     Attributes
     ----------
     scores : higher = more likely malignant
     risks : probability of malignancy at `prevalence`
     decisions : 1 = malignant by the model's own cut-off
-    referrals : whether the model asked for a radiologist instead of an answer
+    referrals : whether the model referred the image to a radiologist instead of a decision
     prevalence : fraction of malignant images in the model's training set
     """
 
@@ -91,20 +95,20 @@ def judge_candidate(
 ) -> Judgement:
     """Judge a candidate on the locked test images.
 
-    It passes where nothing speaks against it: its AUC is shown to be no worse than the live
-    model's by the margin, its sensitivity reaches the floor, and its risks are calibrated. Without
-    a live model the last two criteria decide. An image that it could not read counts as called
-    wrongly.
+    The candidate passes if three criteria hold. Its AUC is shown to be not worse than the live
+    model's AUC by the margin, its sensitivity is at least the floor, and its risks are calibrated.
+    Without a live model the last two criteria decide. An image that a model could not process
+    counts as a wrong call.
 
     Parameters
     ----------
-    candidate, live : predictions for the same images; `live` is None where no model is live
+    candidate, live : predictions for the same images; `live` is None if no model is live
     labels : (N,) bool or 0/1, 1 = malignant
-    sites : (N,) hospitals, None where unknown
+    sites : (N,) hospitals, None if unknown
     policy : the requirements
-    patients : (N,) names; the AUCs' intervals treat images with the same name as one cluster.
-        None: each image has its own patient
-    sizes_mm : (N,) largest diameters, None where unknown; None: all are unknown
+    patients : (N,) names; the AUCs' intervals treat images with the same name as one cluster. If it
+        is None, each image counts as a separate patient
+    sizes_mm : (N,) largest diameters, None if unknown; None for the list if all are unknown
 
     Raises
     ------
@@ -174,14 +178,14 @@ def judge_candidate(
 
 
 class _ModelEvaluation:
-    """The predictions of one model, with the unread images counted against it.
+    """The predictions of one model. Images that it could not process count against it.
 
     Attributes
     ----------
-    is_read : (N,) the images that the model could read
-    scores, decisions : (N,) with the worst possible value for each unread image
-    referred : number of read images that it referred
-    calibration : None where the read images have one class only
+    is_read : (N,) flags of the images that the model could process
+    scores, decisions : (N,) with the worst possible value for each image that was not processed
+    referred : number of processed images that the model referred
+    calibration : None if the processed images have only one class
     """
 
     def __init__(
@@ -218,7 +222,7 @@ class _ModelEvaluation:
 
     @property
     def risks(self) -> Floats:
-        """Risks of the read images, at the prevalence of these images.
+        """Risks of the processed images, at the prevalence of these images.
 
         The service converts a risk to the prevalence of each hospital in the same way.
         """
@@ -388,7 +392,7 @@ def _unread_notes(candidate: _ModelEvaluation) -> list[GateReason]:
 
 
 def _site_notes(rows: Sequence[SiteRates], policy: GatePolicy) -> list[GateReason]:
-    """Return one note for each site whose sensitivity lies below the floor by more than chance."""
+    """Return one note for each site whose sensitivity is below the floor by more than chance."""
     notes = []
     for row in rows:
         rate = row.rates[Measure.SENSITIVITY]
@@ -402,7 +406,7 @@ def _site_notes(rows: Sequence[SiteRates], policy: GatePolicy) -> list[GateReaso
 
 
 def _worst_site(rows: Sequence[SiteRates]) -> str | None:
-    """Return the site with the lowest sensitivity; None where no site has a malignant image."""
+    """Return the site with the lowest sensitivity; None if no site has a malignant image."""
     rows_with_malignant = [row for row in rows if row.malignant]
     if not rows_with_malignant:
         return None

@@ -21,8 +21,8 @@ SIGNIFICANCE = 0.05
 class NonInferiority:
     """The difference of two paired AUCs, candidate minus live model, against a margin.
 
-    `low` and `high` are the two-sided interval at `level` = 1 - 2 * significance. Its lower end
-    lies above -margin exactly where `p_value` < significance.
+    `low` and `high` are the two-sided interval at `level` = 1 - 2 * significance. Its lower end is
+    above -margin if and only if `p_value` < significance.
     """
 
     difference: float
@@ -40,11 +40,11 @@ class NonInferiority:
 
 @dataclass(frozen=True)
 class CalibrationTest:
-    """Expected calibration error, beside the error of a perfectly calibrated model by chance.
+    """Expected calibration error, and the error that a perfectly calibrated model has by chance.
 
-    The perfectly calibrated models have the same risks. `by_chance` is the mean error over them;
-    it is above 0, and the more so the fewer the images. `by_chance_high` is their 95th percentile.
-    `p_value` is the share of them with an error at least as large.
+    The perfectly calibrated models have the same risks. `by_chance` is their mean error. It is
+    above 0, and it grows as the number of images falls. `by_chance_high` is the 95th percentile of
+    their errors. `p_value` is the share of these models with an error at least as large.
     """
 
     error: float
@@ -69,15 +69,15 @@ def non_inferiority(
     labels : (N,) bool or 0/1, 1 = malignant; at least two of each class
     margin : AUC, above 0
     significance : one-sided
-    patients : (N,) names, images with the same name belong together; None: each image has its own
-        patient
+    patients : (N,) names; images with the same name belong together. If it is None, each image
+        counts as a separate patient
 
     Raises
     ------
     ScoresInvalid, SingleClass
 
     Source: Liu, Ma, Wu & Tai, Stat Med 25:1219 (2006), with DeLong's variance of the paired
-    difference, or with Obuchowski's where patients have several images.
+    difference, or with Obuchowski's variance if patients have several images.
     """
     clusters = np.arange(np.size(labels)) if patients is None else patients
     candidate_scores = np.asarray(candidate, np.float64)
@@ -104,18 +104,18 @@ def non_inferiority(
 def calibration_test(
     risks: ArrayLike, labels: ArrayLike, bins: int = 10
 ) -> CalibrationTest:
-    """Test whether the risks are further from the truth than those of a perfectly calibrated model.
+    """Test whether the risks are further from the truth than the risks of a calibrated model.
 
-    With few images the expected calibration error is far from 0 even where every risk is right,
-    since the rate of a bin is that of a handful of cases. So labels are drawn from the risks
-    themselves, again and again. The error of each draw shows perfect calibration with these risks
-    and this many images.
+    With few images the expected calibration error is far from 0 even if every risk is right,
+    because a bin has only a few cases. Therefore labels are drawn repeatedly from the risks
+    themselves. The error of each draw is the error of perfect calibration with these risks and this
+    number of images.
 
     Parameters
     ----------
     risks : (N,) fractions, at the prevalence of these cases
     labels : (N,) bool or 0/1, 1 = malignant
-    bins : of equal width over 0 to 1
+    bins : number of bins of equal width over 0 to 1
 
     Raises
     ------

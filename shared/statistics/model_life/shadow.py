@@ -1,6 +1,6 @@
 """Compares a candidate with the live model on the same cases (shadow evaluation).
 
-It measures how far the two models agree, and which of them is right where the outcome is known.
+It measures how often the two models agree and, if the outcome is known, which of them is right.
 """
 
 from collections.abc import Sequence
@@ -28,12 +28,13 @@ class PairedPredictions:
 
     Attributes
     ----------
-    live_scores, scores : of the live model and of the candidate, higher = more likely malignant
-    live_risks, risks : at the hospital's prevalence
+    live_scores, scores : scores of the live model and of the candidate, higher = more likely
+        malignant
+    live_risks, risks : risks at the hospital's prevalence
     live_decisions, decisions : `benign`, `malignant` or `refer`
-    hospitals : names
+    hospitals : names of the hospitals
     made_at : when the candidate predicted the case, UTC
-    malignant : 1 or 0 where the outcome is known, else NaN
+    malignant : 1 or 0 if the outcome is known, else NaN
     """
 
     live_scores: ArrayLike
@@ -63,7 +64,7 @@ class Differences:
 class Agreement:
     """Cases with the same decision, and Cohen's kappa.
 
-    Kappa is None where both models made one decision only.
+    Kappa is None if both models made only one kind of decision.
     """
 
     cases: int
@@ -78,7 +79,7 @@ class Agreement:
 class Share:
     """`found` of `of`, with Wilson's 95 % interval.
 
-    `value` is None where there is nothing to count.
+    `value` is None if `of` is 0.
     """
 
     found: int
@@ -92,7 +93,8 @@ class Share:
 class DecisionAccuracy:
     """The decisions of a model against outcomes.
 
-    The rates are over the cases that it decided; `referred` counts those that it referred instead.
+    The rates cover the cases that the model decided. `referred` is the number of cases that it
+    referred instead.
     """
 
     sensitivity: Share
@@ -139,7 +141,7 @@ class HospitalRow:
 
 @dataclass(frozen=True)
 class WeekRow:
-    """A week that begins on this Monday (UTC); `auc_so_far` is of all cases up to its end."""
+    """A week that begins on this Monday (UTC); `auc_so_far` covers all cases up to its end."""
 
     monday: str
     agreement: Agreement
@@ -150,9 +152,9 @@ class WeekRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A candidate beside the live model.
+    """The comparison of a candidate with the live model.
 
-    `decisions` counts live decision -> candidate's decision.
+    `decisions` holds the number of cases by live decision and then by candidate's decision.
     """
 
     agreement: Agreement

@@ -1,4 +1,4 @@
-"""Figures for each hospital: a model that is good on average can fail at one of them."""
+"""Figures for each hospital, because a model that is good on average can fail at one hospital."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ MEASURES = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.ACCURACY)
 
 @dataclass(frozen=True)
 class Rate:
-    """A rate with its interval by every method; NaN where there is nothing to count."""
+    """A rate with its interval by every method; NaN if the total is 0."""
 
     successes: int
     total: int
@@ -70,10 +70,9 @@ def rates_by_site(
     Parameters
     ----------
     sites : (N,) names
-    decisions : (N,) bool or 0/1, 1 = called malignant, each case by the cut-off that was valid for
-        it
+    decisions : (N,) bool or 0/1, 1 = called malignant; each case is decided by its valid cut-off
     labels : (N,) bool or 0/1, 1 = malignant
-    scores : (N,) float, higher = more likely malignant; None: no AUC
+    scores : (N,) float, higher = more likely malignant; if it is None, no AUC is computed
     level : confidence, 0.95 for 95 %
 
     Raises

@@ -1,1 +1,1 @@
-"""Readers compared with one another and with the model."""
+"""Compares readers with each other and with the model."""

@@ -28,8 +28,8 @@ class Kappa:
     """Agreement beyond chance: `value` is 1 for full agreement and 0 for agreement by chance.
 
     `standard_error` is the large-sample error, and the interval follows from it. `null_error` is
-    the standard error where there is no agreement beyond chance; tests use it. Where all ratings
-    are one category, agreement by chance is certain: the values are NaN, and the interval is -1 to
+    the standard error if there is no agreement beyond chance; tests use it. If all ratings are in
+    one category, agreement by chance is certain. The values are then NaN, and the interval is -1 to
     1.
     """
 
@@ -42,7 +42,7 @@ class Kappa:
     def z(self) -> float:
         """Test statistic against chance.
 
-        It is 0 where one rater uses one category only, since only chance can then agree.
+        It is 0 if one rater uses only one category, because any agreement is then by chance.
         """
         return self.value / self.null_error if self.null_error else 0.0
 
@@ -65,7 +65,8 @@ def cohen_kappa(
     ----------
     first, second : (N,) categories: numbers, names or flags
     weights : None counts every disagreement alike
-    categories : all categories in order; None: those that occur, sorted. Matters only with weights
+    categories : all categories in order; if it is None, the sorted categories that occur. The order
+        matters only with weights
     level : confidence, 0.95 for 95 %
 
     Raises
@@ -109,7 +110,7 @@ def cohen_kappa(
 def fleiss_kappa(ratings: ArrayLike, level: float = 0.95) -> Kappa:
     """Return the agreement of several raters.
 
-    Each case has the same number of raters, though not always the same persons.
+    Each case has the same number of raters, but the raters may be different persons.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Compares the rates of judges on shared cases by generalised estimating equations (GEE).
 
-L19 (Lee et al. 2019) compared its readers in this way. The model is a logistic regression of a
-correct answer on the judge. The judgements of one case (or one patient) are a cluster with an
-exchangeable working correlation. The covariance is the robust sandwich, which is valid whatever
-the true correlation is. Source: Liang & Zeger, Biometrika 73:13 (1986).
+L19 (Lee et al. 2019) compared readers in this way. The model is a logistic regression of a correct
+answer on the judge. The judgements of one case (or one patient) are a cluster with an exchangeable
+working correlation. The covariance is the robust sandwich, which is valid for any true correlation.
+Source: Liang & Zeger, Biometrika 73:13 (1986).
 """
 
 import math
@@ -25,15 +25,15 @@ MAX_CORRELATION_SHARE = 0.999
 inverted.
 """
 MAX_ABS_LOGIT = 15.0
-"""A logit beyond which the fit is on its way to infinity: a rate of one in three million."""
+"""A logit beyond this bound diverges to infinity: it is a rate of one in three million."""
 
 
 @dataclass(frozen=True, eq=False)
 class GeeFit:
     """A fit for R judges.
 
-    `logits` (R,) are those of the judges' rates, `covariance` (R, R) is their robust covariance,
-    and `correlation` is the working correlation.
+    `logits` (R,) are the logits of the judges' rates, `covariance` (R, R) is their robust
+    covariance, and `correlation` is the working correlation.
     """
 
     logits: Floats
@@ -76,14 +76,14 @@ class GeeRates:
     correlation: float
 
     def compare(self, first: int, second: int) -> GeeTest:
-        """Test whether two judges differ; `first` and `second` are their row numbers."""
+        """Test whether two judges differ; `first` and `second` are the judges' row indices."""
         difference = self.rates[first].value - self.rates[second].value
         log_odds_ratio = float(self.logits[first] - self.logits[second])
         summed_variance = (
             self.covariance[first, first] + self.covariance[second, second]
         )
         variance = summed_variance - 2 * self.covariance[first, second]
-        if variance <= 1e-12 * summed_variance:  # two judges who answer alike
+        if variance <= 1e-12 * summed_variance:  # the answers of both judges agree
             return GeeTest(
                 difference=0.0,
                 log_odds_ratio=0.0,
@@ -114,17 +114,18 @@ def gee_rates(
 
     For sensitivity pass the malignant cases, for specificity the benign ones.
 
-    A judge who is always right, or never, has an infinite logit and does not enter the regression.
-    The counts of correct and of wrong answers are then raised by 1/2 each, as in `logit_wald`: the
-    interval is extended to the rate itself, and a comparison treats this judge as independent of
-    the others.
+    A judge who is always right or never right has an infinite logit and does not enter the
+    regression. The counts of correct and of wrong answers are then raised by 1/2 each, as in
+    `logit_wald`. The interval is extended to the rate itself, and a comparison treats this judge as
+    independent of the others.
 
     Parameters
     ----------
-    correct : (R, N) bool, 0/1, or NaN where a judge did not judge
-    judgement_mask : (R, N) bool, where an answer counts; None: where `correct` is not NaN
-    clusters : (N,) labels of cases that belong together, such as patients; None: each case by
-        itself
+    correct : (R, N) bool, 0/1, or NaN if a judge did not judge the case
+    judgement_mask : (R, N) bool, the answers that count; None if every answer that is not NaN
+        counts
+    clusters : (N,) labels of cases that belong together, such as patients; None if each case is a
+        separate cluster
     level : confidence, 0.95 for 95 %
 
     Raises
@@ -156,8 +157,8 @@ def gee_rates(
 class ClusterCounts:
     """The numbers of answers and of correct answers, by cluster and judge: (K, R) each.
 
-    The equations need no more: under an exchangeable working correlation it does not matter which
-    answer of a cluster belongs to which case.
+    The equations need only these counts: under an exchangeable working correlation it is irrelevant
+    which answer of a cluster belongs to which case.
     """
 
     answers: Floats
@@ -200,7 +201,7 @@ def _sum_by_cluster(table: Floats, cluster_of: np.ndarray) -> Floats:
 def _as_judgements(
     correct: ArrayLike, judgement_mask: ArrayLike | None
 ) -> tuple[Floats, Flags]:
-    """Return the judgements (R, N) as floats, and the mask (R, N) of those that count."""
+    """Return the judgements (R, N) as floats, and the mask (R, N) of the judgements that count."""
     judgements = np.asarray(correct, dtype=np.float64)
     if judgements.ndim != 2 or judgements.size == 0:
         raise JudgementsInvalid(problem=f"they have the shape {judgements.shape}")
@@ -285,7 +286,7 @@ def _fit(counts: ClusterCounts) -> GeeFit:
 def _correlation(counts: ClusterCounts, rates: Floats) -> float:
     """Return the moment estimate from products of Pearson residuals.
 
-    Each judge costs one degree of freedom.
+    Each judge uses one degree of freedom.
     """
     answers = counts.answers.sum()
     cluster_sizes = counts.answers.sum(1)
@@ -301,8 +302,7 @@ def _correlation(counts: ClusterCounts, rates: Floats) -> float:
 
 
 def _residuals(counts: ClusterCounts, rates: Floats) -> tuple[Floats, Floats]:
-    """Return sums of Pearson residuals (K, R) by cluster and judge, and of squares (K,) by cluster.
-    """
+    """Sum Pearson residuals by cluster and judge (K, R), and their squares by cluster (K,)."""
     deviation = np.sqrt(rates * (1 - rates))
     residuals = (counts.correct - counts.answers * rates) / deviation
     wrong = counts.answers - counts.correct

@@ -1,6 +1,7 @@
 """Compares two conditions that several readers applied to the same cases.
 
-The question is whether readers in general read better under one condition, not only these readers.
+The question is whether readers in general, and not only these readers, are better under one
+condition.
 Source: Obuchowski & Rockette, Commun Stat Simul Comput 24:285 (1995), with the degrees of freedom
 of Hillis, Stat Med 26:596 (2007). Readers and cases are both random; the covariances are DeLong's.
 """
@@ -25,8 +26,8 @@ ROUNDING_ERROR = 1e-20
 class MultiReader:
     """AUCs averaged over readers; `difference` is second minus first, `p_value` is two-sided.
 
-    Without any variation F is infinite, or 0 where the conditions do not differ, and the interval
-    has no width.
+    Without any variation, F is infinite, or 0 if the conditions do not differ. The width of the
+    interval is then 0.
     """
 
     first: float
@@ -43,7 +44,9 @@ class MultiReader:
 def obuchowski_rockette(
     first: ArrayLike, second: ArrayLike, labels: ArrayLike, level: float = 0.95
 ) -> MultiReader:
-    """Return the test of two conditions, with readers and cases as samples of their populations.
+    """Test the difference of two conditions.
+
+    Readers and cases are treated as samples of their populations.
 
     Parameters
     ----------
@@ -78,9 +81,10 @@ def obuchowski_rockette(
 def from_areas(
     areas: Floats, covariance: Floats, cases: int, level: float = 0.95
 ) -> MultiReader:
-    """Return the test from AUCs (2, R) and their covariance (2R, 2R).
+    """Compute the test from AUCs (2, R) and their covariance (2R, 2R).
 
-    In the covariance the readers of the first condition come before those of the second.
+    In the covariance the readers of the first condition come before the readers of the second
+    condition.
     """
     readers = areas.shape[1]
     means = areas.mean(axis=1)

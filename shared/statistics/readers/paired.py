@@ -11,14 +11,14 @@ from shared.statistics.confusion import Measure
 from shared.statistics.errors import MeasureUnpaired, ScoresInvalid, SingleClass
 
 MIN_DISCORDANT_FOR_CHI_SQUARE = 25
-"""With fewer discordant cases the binomial distribution itself is used, as is the custom."""
+"""With fewer discordant cases the exact binomial distribution is used, which is customary."""
 
 
 @dataclass(frozen=True)
 class McNemarTest:
     """`only_first`, `only_second`: cases that one judge alone had right; `p_value` is two-sided.
 
-    `statistic` is the smaller of the two counts where the test is `exact`, else chi-square on one
+    `statistic` is the smaller of the two counts if the test is `exact`, else chi-square with one
     degree of freedom.
     """
 
@@ -32,8 +32,8 @@ class McNemarTest:
 def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemarTest:
     """Test whether two judges are right equally often.
 
-    Exact by the binomial below 25 discordant cases, else chi-square with continuity correction.
-    Without a discordant case the judges do not differ: P = 1.
+    The test is the exact binomial test below 25 discordant cases, else chi-square with continuity
+    correction. Without a discordant case the judges do not differ: P = 1.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def compare_rates(
     Raises
     ------
     MeasureUnpaired
-        for predictive values, whose cases differ between the judges.
+        for predictive values, because their cases differ between the judges.
     ScoresInvalid, SingleClass
     """
     malignant = as_labels(labels)
@@ -116,7 +116,7 @@ def _exact_p_value(smaller: int, discordant: int) -> float:
 
 
 def _case_mask(measure: Measure, malignant: Flags) -> Flags:
-    """Return the cases (N,) that a measure is about."""
+    """Return the mask (N,) of the cases that a measure covers."""
     match measure:
         case Measure.SENSITIVITY:
             return malignant

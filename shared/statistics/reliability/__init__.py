@@ -1,1 +1,1 @@
-"""Whether a probability means what it says: calibration and conformal prediction."""
+"""Calibration and conformal prediction: whether stated probabilities are correct."""

@@ -1,4 +1,4 @@
-"""Calibration: from a score to a probability of malignancy at the prevalence where it is used."""
+"""Calibration: converts scores to probabilities of malignancy at a given prevalence."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ def fit_sigmoid(scores: ArrayLike, labels: ArrayLike) -> Sigmoid:
     """Fit Platt's sigmoid by maximum likelihood, on cases that the classifier was not fitted on.
 
     Targets are smoothed to (P + 1) / (P + 2) for malignant and 1 / (B + 2) for benign cases, so
-    the fit stays finite where the classes do not overlap.
+    the fit stays finite if the classes do not overlap.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def expected_calibration_error(
 class CalibrationBin:
     """Cases with a stated risk from `low` up to `high`.
 
-    It has their mean risk, and the observed rate of malignancy with its interval.
+    The bin has their mean risk, and the observed rate of malignancy with its interval.
     """
 
     low: float
@@ -194,7 +194,7 @@ class ObservedExpected:
 def observed_expected(
     probabilities: ArrayLike, labels: ArrayLike, level: float = 0.95
 ) -> ObservedExpected:
-    """Return the calibration in the large, as a ratio.
+    """Compute the calibration in the large, as a ratio.
 
     Parameters
     ----------
@@ -205,8 +205,8 @@ def observed_expected(
     Returns
     -------
     ObservedExpected
-        Its interval is Wilson's of the observed rate, divided by the mean risk, which counts as
-        known.
+        Its interval is Wilson's interval of the observed rate, divided by the mean risk. The mean
+        risk is treated as known.
 
     Raises
     ------

@@ -1,16 +1,16 @@
 """Conformal prediction: sets of diagnoses that contain the true one with a stated probability.
 
-The guarantee holds whatever the classifier and its calibration. It holds within each class, so
-among malignant and among benign nodules and not only on average. It supposes that new cases are
-exchangeable with the calibration cases of their class, and that the classifier was not fitted on
-the calibration cases. Source: Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World
-(2005), label-conditional; Sadinle, Lei & Wasserman, J Am Stat Assoc 114:223 (2019).
+The guarantee holds for any classifier and calibration. It holds within each class: among malignant
+and among benign nodules, and not only on average. It assumes that new cases are exchangeable with
+the calibration cases of their class, and that the classifier was not fitted on the calibration
+cases. Source: Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World (2005),
+label-conditional; Sadinle, Lei & Wasserman, J Am Stat Assoc 114:223 (2019).
 
-SERA calibrates on out-of-fold scores: each of them comes from a model that was fitted without its
-fold. The sets are then applied to the score of the model that was fitted on all cases. This is
-cross-conformal prediction (Vovk, Ann Math Artif Intell 74:9, 2015), and the exact guarantee is
-lost. The proven error is about twice alpha at most; the observed error is alpha or less, since the
-model of all cases was fitted on more cases.
+SERA calibrates on out-of-fold scores: each score comes from a model that was fitted without the
+score's fold. The sets are then applied to the score of the model that was fitted on all cases. This
+is cross-conformal prediction (Vovk, Ann Math Artif Intell 74:9, 2015), and the exact guarantee is
+lost. The proven error is about twice alpha at most. The observed error is alpha or less, because
+the model of all cases was fitted on more cases.
 """
 
 from collections.abc import Sequence
@@ -84,8 +84,9 @@ class ClassCoverage:
 
     Attributes
     ----------
-    coverage : the sets that contain the class of their case
-    single_sets, double_sets, empty_sets : the sets of one class, of both classes, of none
+    coverage : the share of the sets that contain the class of their case
+    single_sets, double_sets, empty_sets : the numbers of sets with one class, with both, and with
+        none
     """
 
     coverage: Proportion
@@ -99,7 +100,7 @@ class ClassCoverage:
 
     @property
     def referrals(self) -> Proportion:
-        """The cases that are referred: a set of both classes or of none decides nothing."""
+        """The cases that are referred, because a set of both classes or of none makes no decision."""
         return Proportion(
             successes=self.double_sets + self.empty_sets, total=self.cases
         )
@@ -111,7 +112,7 @@ class ClassCoverage:
         return (self.single_sets + 2 * self.double_sets) / self.cases
 
     def to_json(self) -> dict[str, Any]:
-        """Return the rates with Wilson's 95 % intervals; null where there is no case."""
+        """Return the rates with Wilson's 95 % intervals; null if there is no case."""
         return {
             "cases": self.cases,
             "coverage": self.coverage.to_json(),

@@ -68,7 +68,7 @@ SCORES_CAPTION = (
 
 
 def draw_all(study: Study) -> dict[str, tuple[str, str]]:
-    """Draw the name -> SVG and caption, of every figure that the study has the numbers for."""
+    """Draw every figure that the study has the data for; return SVG and caption by name."""
     row = leading_row(study)
     figures: dict[str, tuple[str, str]] = {}
     if best_row_per_section(study):

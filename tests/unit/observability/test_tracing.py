@@ -64,7 +64,10 @@ def closed_tracing():
 
 def test_without_an_address_nothing_of_the_sdk_is_imported():
     completed = subprocess.run(
-        [sys.executable, "-c", PROGRAM_WITHOUT_TRACES], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROGRAM_WITHOUT_TRACES],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert completed.stdout.strip() == "[]"
 

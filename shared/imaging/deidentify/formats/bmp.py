@@ -18,7 +18,7 @@ UNCOMPRESSED = (0, 3)
 
 
 def clean_bmp(data: bytes) -> CleanedFile:
-    """Return the headers, the palette and the pixels of a BMP file.
+    """Copy the headers, the palette and the pixels of a BMP file.
 
     Raises
     ------

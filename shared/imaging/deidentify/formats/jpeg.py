@@ -38,7 +38,7 @@ MAX_SEGMENTS = 10_000
 
 
 def clean_jpeg(data: bytes, orientation: int = 1) -> CleanedFile:
-    """Return a file or frame from its first marker to its last, without text.
+    """Remove text from a file or frame. The result begins and ends with its first and last marker.
 
     Parameters
     ----------

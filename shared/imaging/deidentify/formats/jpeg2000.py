@@ -16,7 +16,7 @@ COM = 0xFF64
 
 
 def clean_j2k(frame: bytes) -> CleanedFile:
-    """Return the codestream of a frame without its boxes.
+    """Copy the codestream of a frame without its boxes.
 
     Its comments are overwritten with zeros, so that every offset in the codestream stays valid.
 

@@ -36,7 +36,7 @@ REGISTERED_CHUNKS = {
 
 
 def clean_png(data: bytes, orientation: int) -> CleanedFile:
-    """Return the same compressed pixels without other chunks.
+    """Copy the compressed pixels without other chunks.
 
     Parameters
     ----------

@@ -119,7 +119,7 @@ class _Output:
 
 
 def clean_tiff(data: bytes) -> CleanedFile:
-    """Return every page with its pixel tags, written one after the other.
+    """Copy every page with its pixel tags, one page after the other.
 
     Raises
     ------
@@ -159,7 +159,10 @@ def _pages(data: bytes, order: str, removed: Counter[str]) -> Iterator[Page]:
 def _read_field(
     data: bytes, order: str, offset: int, removed: Counter[str]
 ) -> _Field | None:
-    """Read the field of a directory entry, or None if it is not for the pixels."""
+    """Read the field of a directory entry.
+
+    The result is None if the field is not for the pixels.
+    """
     tag, field_type, count = unpack_from(f"{order}HHI", data, offset)
     if tag not in PIXEL_TAGS or field_type not in FORMAT_BY_TYPE:
         is_known = tag in TiffTags.TAGS_V2

@@ -23,7 +23,7 @@ READERS: Mapping[str, WeightsReader] = {
 def read_tensors(file: Path, module: nn.Module) -> dict[str, Tensor]:
     """Read the tensors of a weight file, in single precision.
 
-    Raises `ValueError` or `OSError` if the file has none.
+    Raises `ValueError` or `OSError` if the file has no tensors.
     """
     if file.suffix not in READERS:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The layers of a network in order, for files that do not use torch's names."""
+"""Lists the layers of a network in order, for files that do not use torch's names."""
 
 from torch import nn
 

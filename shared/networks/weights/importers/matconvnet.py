@@ -1,8 +1,8 @@
 """Reads MatConvNet's files.
 
-A file has `layers`, a cell array of structs. Each struct of the type `conv` has filters
-(H, W, C_in, C_out) and biases. Both forms are read: `weights` = {filters, biases} (beta 17 and
-later), and the fields `filters` and `biases` (before); `layers` on its own or within `net`. A fully
+A file has `layers`, a cell array of structs. Each struct of the type `conv` has filters (H, W,
+C_in, C_out) and biases. Both forms are read: `weights` = {filters, biases} (beta 17 and later), and
+the fields `filters` and `biases` (before); `layers` at the top level or within `net`. A fully
 connected layer is a convolution as large as its input. Images are height x width x RGB, so no
 channels are swapped. The network's layers are matched by their order.
 """

@@ -1,8 +1,8 @@
 """Reads MATLAB's level 5 MAT-files, which `save` writes without -v7.3.
 
-`scipy.io.loadmat` is not used, because it can crash the process on a damaged file; this reader
-raises `ValueError`. A file is a header of 128 bytes and then elements: a tag (kind, size in bytes)
-and a payload. Source: "MAT-File Format", The MathWorks.
+`scipy.io.loadmat` is not used, because it can crash the process on a damaged file. This module
+raises `ValueError` instead. A file is a header of 128 bytes and then elements: a tag (kind, size in
+bytes) and a payload. Source: "MAT-File Format", The MathWorks.
 """
 
 import struct
@@ -151,8 +151,8 @@ def _cells(elements: Elements, shape: tuple[int, ...]) -> list[MatValue]:
 def _structs(elements: Elements, shape: tuple[int, ...]) -> list[dict[str, MatValue]]:
     """Return a struct array.
 
-    It has the names of the fields, padded with zeros to one length, and then the fields of one
-    struct after the other.
+    The elements are the names of the fields, padded with zeros to one length, and then the fields
+    of one struct after the other.
     """
     lengths = _numbers(_next(elements))
     _, payload = _next(elements)

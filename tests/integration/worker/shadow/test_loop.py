@@ -271,12 +271,12 @@ def test_a_result_that_another_process_has_just_read_stays_as_it_wrote_it(
         first, second = session.shadows.claim(shadow, 10)
         earlier = [(first, ShadowResult(score=0.1, risk=0.1, decision="benign"))]
         assert session.shadows.record(shadow, earlier) == 1
-    later = [
+    second_readings = [
         (live_result, ShadowResult(score=0.9, risk=0.9, decision="malignant"))
         for live_result in (first, second)
     ]
     with ledger.system_session("test") as session:
-        assert session.shadows.record(shadow, later) == 1
+        assert session.shadows.record(shadow, second_readings) == 1
     with ledger.system_session("test") as session:
         assert [pair.score for pair in session.shadows.pairs(shadow)] == [0.1, 0.9]
 

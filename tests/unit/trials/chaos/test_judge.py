@@ -1,4 +1,4 @@
-"""A judge that could not find anything wrong would be of no use."""
+"""Tests that the judge of a trial finds every kind of violation."""
 
 from dataclasses import replace
 from uuid import uuid4
@@ -12,16 +12,30 @@ from trials.chaos import Verdict, judge
 from trials.slo import CaseRecord, Kind, PlannedCase, find_violations
 
 STORY = (Event.CASE_ACCEPTED, Event.JOB_CLAIMED, Event.JOB_RETURNED, Event.JOB_CLAIMED)
-BARE = Link("north", 1, "", "worker", None, "", None, None, "{}", "", "")
+LINK = Link(
+    chain="north",
+    number=1,
+    at="",
+    actor="worker",
+    origin=None,
+    event="",
+    case=None,
+    job=None,
+    details="{}",
+    previous="",
+    hash="",
+)
 
 
 def answered_record(
     number: int = 0, kind: Kind = Kind.GOOD, **job: object
 ) -> CaseRecord:
-    """A case that was answered as it should be."""
-    planned = PlannedCase(number, "north", kind, 5.0 + number, b"")
+    """A case with the right result. `job` are fields of its job."""
+    planned = PlannedCase(
+        number=number, hospital="north", kind=kind, size_mm=5.0 + number, image=b""
+    )
     job_id = str(uuid4())
-    fields = {
+    fields_of_job = {
         "job_id": job_id,
         "case_id": "c",
         "state": "done",
@@ -30,21 +44,21 @@ def answered_record(
         "result": {"fna": {"size_mm": 5.0 + number}},
     }
     return CaseRecord(
-        planned, receipts=[{"job_id": job_id, "case_id": "c"}], job=fields | job
+        planned, receipts=[{"job_id": job_id, "case_id": "c"}], job=fields_of_job | job
     )
 
 
 def ended(record: CaseRecord) -> tuple[Event, ...]:
-    return {"done": (Event.JOB_DONE,), "failed": (Event.JOB_FAILED,)}.get(
-        record.job["state"], ()
-    )
+    final_events = {"done": (Event.JOB_DONE,), "failed": (Event.JOB_FAILED,)}
+    return final_events.get(record.job["state"], ())
 
 
 def story(record: CaseRecord, *events: Event) -> list[Link]:
-    result = events or (*STORY, *ended(record))
+    """The audit trail of a record's job; by default the one that fits its state."""
+    job_events = events or (*STORY, *ended(record))
     return [
-        replace(BARE, number=place, event=event, job=record.job["job_id"])
-        for place, event in enumerate(result)
+        replace(LINK, number=number, event=event, job=record.job["job_id"])
+        for number, event in enumerate(job_events)
     ]
 
 
@@ -53,15 +67,18 @@ def judged(
     links: list[Link] | None = None,
     listed: list[str] | None = None,
 ) -> Verdict:
-    present = [record for record in records if record.job]
-    jobs = [{"job_id": job} for record in records for job in sorted(record.jobs)]
-    result = (
-        [link for record in present for link in story(record)]
-        if links is None
-        else links
-    )
-    listed_jobs = jobs if listed is None else [{"job_id": job} for job in listed]
-    return judge(records, {"north": listed_jobs}, result, ())
+    """The verdict on records. By default the trail and the job list fit the records."""
+    if links is None:
+        links = []
+        for record in records:
+            if record.job:
+                links += story(record)
+    if listed is None:
+        listed = []
+        for record in records:
+            listed += sorted(record.jobs)
+    job_list = [{"job_id": job} for job in listed]
+    return judge(records, {"north": job_list}, links, broken=())
 
 
 def broken(verdict: Verdict) -> list[str]:

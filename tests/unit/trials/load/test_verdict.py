@@ -1,4 +1,4 @@
-"""A load that could break no record would be of no use."""
+"""Tests that a load can break each objective, and no other one with it."""
 
 from dataclasses import replace
 
@@ -8,11 +8,32 @@ from trials.load.metrics import Fairness, Growth, Latency
 from trials.load.verdict import Observations, rules
 from trials.slo import Violations
 
-OVERALL = Latency(1000, 0.5, 1.5, 2.0, 3.0, 0.6)
-FAIR = Fairness(50, 0.97, 9.0, "load-01", 1.4, "load-01", 38, 2.9, "load-27")
-FLAT = Growth("api", 200, 205, 3.0, 9.0)
-GROWING = Growth("worker", 1000, 1100, 90.0, 270.0)
-GOOD = Observations(1800.0, {}, Violations(), OVERALL, FAIR, [FLAT])
+OVERALL = Latency(count=1000, p50=0.5, p95=1.5, p99=2.0, most=3.0, mean=0.6)
+FAIR = Fairness(
+    hospitals=50,
+    jain=0.97,
+    worst_p95=9.0,
+    worst_p95_hospital="load-01",
+    worst_median_ratio=1.4,
+    worst_median_hospital="load-01",
+    within=38,
+    within_p95=2.9,
+    within_p95_hospital="load-27",
+)
+FLAT = Growth(
+    child="api", level_mib=200, most_mib=205, grown_mib=3.0, slope_mib_per_h=9.0
+)
+GROWING = Growth(
+    child="worker", level_mib=1000, most_mib=1100, grown_mib=90.0, slope_mib_per_h=270.0
+)
+GOOD = Observations(
+    seconds=1800.0,
+    faults={},
+    answers=Violations(),
+    overall=OVERALL,
+    fairness=FAIR,
+    growth=[FLAT],
+)
 
 
 def broken(observations: Observations) -> list[str]:
@@ -53,22 +74,17 @@ def test_a_429_is_an_answer_that_breaks_nothing():
 
 def test_waits_under_a_second_are_not_unfair_however_they_differ():
     quick = replace(OVERALL, p95=0.2)
-    assert (
-        broken(replace(GOOD, overall=quick, fairness=replace(FAIR, within_p95=0.9)))
-        == []
-    )
-    assert broken(
-        replace(GOOD, overall=quick, fairness=replace(FAIR, within_p95=1.1))
-    ) == ["fair"]
+    below = replace(FAIR, within_p95=0.9)
+    above = replace(FAIR, within_p95=1.1)
+    assert broken(replace(GOOD, overall=quick, fairness=below)) == []
+    assert broken(replace(GOOD, overall=quick, fairness=above)) == ["fair"]
 
 
 def test_a_sentence_says_who_and_by_how_much():
-    values = [
-        sentence
-        for rule in rules(replace(GOOD, growth=[GROWING]))
-        for sentence in rule.broken
-    ]
-    assert values == ["worker grew by 90.0 MiB over 1000"]
+    sentences = []
+    for rule in rules(replace(GOOD, growth=[GROWING])):
+        sentences += rule.broken
+    assert sentences == ["worker grew by 90.0 MiB over 1000"]
 
 
 def test_what_cannot_be_seen_is_not_judged():
