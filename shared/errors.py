@@ -1,4 +1,4 @@
-"""The tree of errors: a code, an HTTP status, a sentence with the next step, retryable or not.
+"""The base classes of errors: code, HTTP status, sentence with the next step, and whether to retry.
 
 A module's own errors subclass the nearest class here and define `code` and `text`. `text` is
 formatted with the facts given at the raise and is registered under its code. No fact may say
@@ -12,13 +12,13 @@ from shared.domain.texts import add_text
 
 
 class SeraError(Exception):
-    """An error a person or a program can act on."""
+    """An error that tells a person or a program what to do next."""
 
     code: str = "internal"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
     retry_after_s: ClassVar[int] = 1
-    """The Retry-After of a retryable error, unless a fact of that name is given."""
+    """The Retry-After of a retryable error, unless the facts contain `retry_after_s`."""
     text: ClassVar[str] = (
         "Something went wrong inside SERA. Report it to your administrator with the request id."
     )
@@ -33,7 +33,7 @@ class SeraError(Exception):
 
     @property
     def message(self) -> Message:
-        """Code and facts, to be stored and worded later in the language of the reader."""
+        """Code and facts, to be stored and translated later into the language of the user."""
         return Message(self.code, self.facts)
 
 

@@ -65,48 +65,49 @@ class Settings(BaseSettings):
     body_stall_s: Annotated[float, Field(gt=0, le=600)] = 20.0
     """A client that sends no part of its body for this long is cut off.
 
-    In the first seconds, as many as this, the client may be slower than the next setting asks.
+    During the first seconds, for the same length of time, the client may be slower than
+    `least_body_bytes_per_s` demands.
     """
     least_body_bytes_per_s: Annotated[int, Field(ge=1)] = 16 * 1024
     """A body that is slower on average is cut off too: an image of 1 MiB takes a minute at most."""
     rate_per_minute: Cases = 1200
-    """Cases that a hospital may send in a minute, unless it has a rate of its own.
+    """Cases that a hospital may send in a minute, unless the hospital has its own rate.
 
-    After a quiet minute it may send as many at once.
+    After a minute without cases it may send as many at once.
     """
     inflight_quota: Cases = 5000
-    """Cases of a hospital that may be waiting or in work, unless it has a quota of its own."""
+    """Cases of a hospital that may be waiting or in work, unless the hospital has its own quota."""
     max_queued: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
-    """Cases of all hospitals that may wait. The next one is answered with 429."""
+    """Cases of all hospitals that may wait. The next case is refused with status 429."""
     urgent_reserve: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     """The share of each of these limits that only urgent cases may use."""
     receipts_kept_h: Annotated[float, Field(ge=24, le=720)] = 168.0
     """How long a request may be repeated under its Idempotency-Key, in hours.
 
-    A week is longer than a weekend without a network.
+    A week covers a weekend without a network.
     """
     same_key_wait_s: Annotated[float, Field(ge=0.1, le=60)] = 5.0
-    """How long a repeat waits for the original request before it is answered "try again"."""
+    """How long a repeat waits for the original request before it is refused with "try again"."""
     long_poll_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
 
     max_images: Annotated[int, Field(ge=1, le=512)] = 8
     """The most cases that a worker claims at once.
 
-    A worker holds two batches. With larger ones a hospital that sends 20 cases beside a flood
-    would wait over twice as long as alone. A GPU may want more.
+    A worker holds two batches. With larger batches a hospital that sends 20 cases during a flood of
+    other cases would wait over twice as long as alone. A GPU may want more.
     """
     batch_s: Annotated[float, Field(gt=0, le=60)] = 0.5
     """The target time of a worker's batch.
 
-    A worker claims no more cases than it reads in this time, and at most `max_images`. Even the
+    A worker claims no more cases than it can process in this time, and at most `max_images`. Even the
     most urgent case waits for the batch in inference and for the one in preparation.
     """
     decoders: Annotated[int, Field(ge=1, le=64)] = 2
     """Processes of a worker that decode images, about 55 MiB each. A shadow worker has one."""
     decode_s: Annotated[float, Field(ge=1, le=600)] = 20.0
-    """An image that takes longer to decode fails, and the rest of its batch goes on.
+    """An image that takes longer to decode fails, and the rest of its batch continues.
 
-    No source, our own choice: the largest accepted images take 1 to 9 s on two busy cores. The
+    Our own choice, without a source: the largest accepted images take 1 to 9 s on two busy cores. The
     rest of the batch waits this long at most.
     """
     decode_mib: Annotated[int, Field(ge=256, le=65_536)] = 1024
@@ -118,8 +119,8 @@ class Settings(BaseSettings):
     max_attempts: Annotated[int, Field(ge=2, le=100)] = 5
     """The number of lost workers after which a case fails.
 
-    The first loss may be the fault of another case in the batch. From then on the case is read
-    alone, so a further loss is its own fault. Hence at least two.
+    The first loss may be the fault of another case in the batch. From then on the case is
+    processed alone, so the case itself causes a further loss. Hence the minimum is two.
     """
     worker_name: str = Field(default_factory=gethostname)
     """The name under which a worker holds leases. Each worker of a machine needs its own."""
@@ -128,7 +129,7 @@ class Settings(BaseSettings):
     ring_every_s: Annotated[float, Field(gt=0)] = 3.0
 
     stalled_after_s: Annotated[float, Field(gt=0)] = 120.0
-    """`/readyz` reports degraded when cases have waited this long and none was answered."""
+    """`/readyz` reports degraded if cases have waited this long and no case got a result."""
 
     stuck_after_s: Annotated[float, Field(ge=1)] = 60.0
     """A worker that completes nothing for this long while cases wait is restarted.
@@ -138,46 +139,46 @@ class Settings(BaseSettings):
     `decode_s`, and longer than inference of `max_images` takes.
     """
     long_task_s: Annotated[float, Field(ge=1)] = 600.0
-    """How long loading a first model or making an explanation may take; then it counts as stuck."""
+    """How long loading a first model or an explanation may take. After that the worker counts as stuck."""
 
     least_free_mib: Annotated[int, Field(ge=0)] = 1024
     """With less free space at the home, `/readyz` reports degraded and `./sera doctor` fails."""
 
     prevalence: Share = 0.23
-    """Share of malignant nodules for hospitals that gave none: the upper end of 15-23 % (K20)."""
+    """Share of malignant nodules for hospitals that set none: the upper end of 15-23 % (K20)."""
     fna_rule: str = "risk-band/ACR-2017/1"
     least_target_sensitivity: Sensitivity = 0.80
     most_target_sensitivity: Sensitivity = 0.99
     """Bounds of an administrator's choice. Models have cut-offs for 0.80 to 0.99."""
 
     gate_margin: Annotated[float, Field(gt=0, le=0.2)] = 0.05
-    """The AUC by which a candidate may be worse than the live model.
+    """How much lower the AUC of a candidate may be than the AUC of the live model.
 
     The margin of Rodriguez-Ruiz et al., JNCI 111:916 (2019), for a machine against radiologists.
     """
     gate_significance: Annotated[float, Field(ge=0.001, le=0.2)] = 0.05
-    """One-sided. A trial would take 0.025, but shadow evaluation and rollback follow the gate."""
+    """One-sided. A trial would use 0.025, but here shadow evaluation and rollback follow the gate."""
     gate_sensitivity_floor: Annotated[float, Field(ge=0, le=1)] = 0.80
-    """The share of malignant test images to be found.
+    """The share of malignant test images that a candidate must call malignant.
 
     The radiologists of the founding presentation found 79 % and 95 % by TIRADS.
     """
     gate_calibration_limit: Annotated[float, Field(gt=0, le=0.5)] = 0.10
-    """Expected calibration error. No source, our own choice.
+    """Expected calibration error. Our own choice, without a source.
 
-    With more, a stated risk of 10 % may be 20 %, where ACR's TR5 begins.
+    With a larger error, a stated risk of 10 % may be 20 %, where ACR's TR5 begins.
     """
     gate_least_of_each_class: Annotated[int, Field(ge=2, le=1000)] = 10
     """Test images of a class. DeLong's normal approximation is poor below; power needs far more."""
     shadow_batch: Annotated[int, Field(ge=1, le=64)] = 8
-    """Cases a shadow reads in one transaction."""
+    """Cases that a shadow processes in one transaction."""
 
     backup_within_h: Annotated[float, Field(ge=1)] = 26.0
-    """`./sera doctor` warns of an older last backup: a day, and two hours for a late one."""
+    """`./sera doctor` warns if the latest backup is older: a day, and two hours for a late backup."""
     audit_seal_every_s: Annotated[float, Field(ge=1)] = 300.0
     """Seconds between two seals of the audit trail.
 
-    The owner of the database could cut off the unsealed end of the trail without a trace.
+    The owner of the database could delete the unsealed end of the trail without a trace.
     """
     audit_key: SecretStr | None = None
     """Ed25519 private key of the seals, 32 bytes, base64. Unset: $SERA_HOME/keys/audit-ed25519."""
@@ -188,8 +189,8 @@ class Settings(BaseSettings):
     trusted_proxies: str = ""
     """Proxies (addresses or networks, with commas) whose X-Forwarded headers are trusted.
 
-    The headers are X-Forwarded-For and X-Forwarded-Proto. For all other clients the address and
-    scheme of the connection count.
+    The headers are X-Forwarded-For and X-Forwarded-Proto. For all other clients SERA uses the
+    address and scheme of the connection.
     """
 
     people_key: SecretStr | None = None
@@ -199,7 +200,9 @@ class Settings(BaseSettings):
     """
     session_idle_min: Annotated[int, Field(ge=1, le=24 * 60)] = 30
     session_most_h: Annotated[int, Field(ge=1, le=24 * 7)] = 12
-    """A session ends after so many idle minutes, and after so many hours in any case.
+    """The first limit is the idle time in minutes, the second the total time in hours.
+
+    A session ends at whichever limit comes first.
 
     These are the limits of NIST SP 800-63B for AAL2.
     """
@@ -228,7 +231,7 @@ class Settings(BaseSettings):
     metrics_port: Port | None = None
     """The port for Prometheus of worker, shadow, trainer and beat.
 
-    Unset: none, as is right for `./sera up`, where they share one machine's ports. The gateway
+    Unset: no port. That is right for `./sera up`, since its processes share one machine. The gateway
     serves its own metrics at `/metrics`.
     """
     metrics_host: str = "0.0.0.0"
@@ -236,9 +239,9 @@ class Settings(BaseSettings):
     otlp_url: (
         Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] | None
     ) = None
-    """An OpenTelemetry collector (OTLP over HTTP) for the traces. Unset: none are made."""
+    """An OpenTelemetry collector (OTLP over HTTP) for the traces. Unset: no traces."""
     trace_share: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """The share of requests that are traced, where traces are made at all."""
+    """The share of requests that are traced, if `otlp_url` is set."""
 
     @field_validator("home", "weights_dir", "recipes_dir", "ready_file", "alive_file")
     @classmethod

@@ -1,4 +1,5 @@
-# The gateway; also the migrations, the clock (beat) and the command line. No torch: it never loads a model.
+# The gateway. The same image runs the migrations, beat and the command line. It has no PyTorch,
+# because it never loads a model.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS packages

@@ -1,4 +1,5 @@
-# The end-to-end test of a stack that is up, for deploy/docker/verify.sh: never part of a deployment.
+# The end-to-end test of a running stack, for deploy/docker/verify.sh. It is never part of a
+# deployment.
 ARG API_IMAGE=sera-api:0.1.0
 FROM ${API_IMAGE}
 USER root

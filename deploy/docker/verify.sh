@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds the images, brings docker-compose.yml up on free loopback ports, runs the end-to-end test against it, kills a
-# worker meanwhile, and removes all again. Where images cannot be pulled, their parts are stood in for by Debian's and
-# PyPI's packages, and the last lines say which. Needs: docker, docker compose (or docker-compose 1.29); as a stand-in
-# also debootstrap, and root for it.
+# Builds the images, starts docker-compose.yml on free loopback ports, runs the end-to-end test
+# against it, kills a worker during the test, and removes everything again. Where images cannot be
+# pulled, packages of Debian and PyPI replace them, and the last lines of the output say which.
+# Needs docker and docker compose (or docker-compose 1.29). The replacement images also need
+# debootstrap, and root to run it.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "$0")/../.." && pwd)
@@ -40,7 +41,7 @@ build() { # tag, Dockerfile, context, further arguments
         { tail -n 20 "$work/build.log"; return 1; }
 }
 
-# A Debian 12 with Python as the base image, knowing this machine's certificates and how its pip finds packages.
+# A Debian 12 with Python as the base image, with this machine's certificates and pip configuration.
 debian_base() {
     local tree=$work/tree
     debootstrap --variant=minbase --include=python3-venv,python3-pip,ca-certificates bookworm "$tree" >"$work/debootstrap.log" 2>&1 ||
@@ -53,7 +54,8 @@ debian_base() {
     rm -rf -- "$tree"
 }
 
-# Wheels that this machine's pip looks for in a folder of its own are offered to the builds over loopback.
+# If this machine's pip reads wheels from a local folder, they are served to the builds over
+# loopback.
 serve_wheels() {
     local folder=${PIP_FIND_LINKS:-}
     [ -d "$folder" ] || return 0
@@ -125,7 +127,8 @@ until_healthy() { # service, seconds
 
 running_jobs() { compose exec -T database psql -U sera -d sera -tAc "SELECT count(*) FROM jobs WHERE state = 'running'"; }
 
-# Stops the worker's processes and asks the ledger. With a job in hand they are killed; without one they go on for a while.
+# Suspends the worker's processes and queries the ledger. If they have a job, they are killed;
+# otherwise they continue for a while.
 kill_worker_with_a_job() {
     local until=$((SECONDS + 120))
     until compose exec -T worker sh -c 'kill -s STOP -- -1' && [ "$(running_jobs)" -gt 0 ]; do

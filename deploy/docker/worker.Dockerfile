@@ -1,4 +1,5 @@
-# Inference; also the shadow. VARIANT=cuda takes PyTorch with CUDA, cpu (the default) the smaller build without.
+# The worker, and the shadow. VARIANT=cuda installs PyTorch with CUDA; cpu (the default) installs
+# the smaller build without it.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS packages

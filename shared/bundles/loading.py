@@ -96,7 +96,7 @@ def assemble_folder(digest: str, fetch: Callable[[str], bytes], folder: Path) ->
         raise BundleTampered(part=MANIFEST_FILE)
     contents = {MANIFEST_FILE: content}
     for path, entry in Manifest.from_bytes(content).files.items():
-        contents[path] = _verified(fetch(entry.sha256), entry, path)
+        contents[path] = _verified_content(fetch(entry.sha256), entry, path)
     write_folder(folder, contents)
 
 
@@ -116,7 +116,7 @@ class _BundleFiles:
             content = (self.folder / path).read_bytes()
         except OSError as problem:
             raise BundleUnreadable(part=path, problem=problem.strerror) from problem
-        return _verified(content, self.entries[path], path)
+        return _verified_content(content, self.entries[path], path)
 
     def arrays(self, path: str) -> dict[str, NDArray[Any]]:
         """Return the arrays of a safetensors file, with the types that the file states."""
@@ -139,7 +139,7 @@ def _read_manifest(folder: Path) -> bytes:
         raise BundleMissing(folder=folder) from problem
 
 
-def _verified(content: bytes, entry: FileEntry, path: str) -> bytes:
+def _verified_content(content: bytes, entry: FileEntry, path: str) -> bytes:
     """Return the same content. Raises `BundleTampered` if size or hash differ from the entry."""
     if len(content) != entry.size or sha256(content) != entry.sha256:
         raise BundleTampered(part=path)

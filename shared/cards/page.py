@@ -12,11 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 TEMPLATES = Path(__file__).parent / "templates"
 PAGE_TARGETS = (0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
 PAGE_ALPHAS = (0.01, 0.05, 0.1, 0.2, 0.3)
-"""The JSON has every value; a page shows enough of them for a choice."""
+"""The values that a page shows. The JSON has all values."""
 
 
 def render(card: Mapping[str, Any]) -> str:
-    """The page of a card that `shared.bundles.card` made."""
+    """Render the page of a card that `shared.bundles.card` made."""
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -38,7 +38,7 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def rate(values: Mapping[str, Any] | None) -> str:
-    """A rate with its interval, such as `93.2 % (90.1–95.4)`.
+    """Format a rate with its interval, such as `93.2 % (90.1–95.4)`.
 
     A line can break only before the bracket.
     """
@@ -53,7 +53,7 @@ def rate(values: Mapping[str, Any] | None) -> str:
 
 
 def figure(values: Mapping[str, Any]) -> str:
-    """A figure with its interval, where there is one, such as `0.932 (0.901–0.954)`."""
+    """Format a figure with its interval, if it has one, such as `0.932 (0.901–0.954)`."""
     text = f"{values['value']:.3f}"
     if values["low"] is None:
         return text
@@ -63,7 +63,7 @@ def figure(values: Mapping[str, Any]) -> str:
 def _rows_to_show(
     rows: list[Mapping[str, Any]] | None, column: str, shown_values: tuple[float, ...]
 ) -> list[Mapping[str, Any]]:
-    """The rows whose value in `column` is one of those that a page shows."""
+    """Return the rows whose value in `column` is one of `shown_values`."""
     return [row for row in rows or [] if _is_one_of(row[column], shown_values)]
 
 

@@ -1,6 +1,6 @@
 """Reasons for the erasure of a case.
 
-The list is closed, so that no reason can hold anything of a patient.
+The list is closed, so that no reason can contain data of a patient.
 """
 
 from enum import StrEnum

@@ -22,14 +22,15 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
 }
 """RUNNING -> QUEUED when a lease expires; FAILED -> QUEUED when a dead letter is run again.
 
-All but DONE -> CANCELLED when the case is erased; a hospital itself cancels only QUEUED jobs.
+Every state except DONE -> CANCELLED when the case is erased; a hospital can cancel only QUEUED
+jobs.
 """
 
 FINAL_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 
 def source_states(target: JobState) -> frozenset[JobState]:
-    """The states from which a job may change to `target`."""
+    """Return the states from which a job may change to `target`."""
     return frozenset(
         state for state, next_states in TRANSITIONS.items() if target in next_states
     )
@@ -41,7 +42,7 @@ class Priority(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a job failed other than by an error of the image, which has a code of its own."""
+    """Reasons of failed jobs. Errors of the image are not among them; they have their own codes."""
 
     WORKER_LOST = "worker-lost"
     IMAGE_MISSING = "object-missing"

@@ -1,4 +1,4 @@
-"""Messages stored as a code and facts, and worded in the reader's language where they are shown."""
+"""Messages stored as a code and facts, and put into the user's language when they are shown."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +11,8 @@ from shared.domain.json_values import JsonValue
 from shared.domain.texts import TEXTS
 
 Facts = Mapping[str, object]
-"""Numbers and names by the fields of the text; nothing of a patient. A fact may be a message, or a
-list of messages.
+"""The values for the placeholders of a text, by name, without data of a patient. A fact may be a
+message, or a list of messages.
 """
 
 
@@ -22,7 +22,7 @@ class Message:
     facts: Facts = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """The English sentence; the code itself where `TEXTS` has no text for these facts."""
+        """The English sentence; the code itself if `TEXTS` has no text for these facts."""
         text = select_text(TEXTS.get(self.code, ()), self.facts)
         return self.code if text is None else format_text(text, self.facts, str)
 
@@ -35,12 +35,12 @@ class Message:
 
 
 def to_json(facts: Facts) -> dict[str, Any]:
-    """The facts as JSON that PostgreSQL accepts: no NaN or infinity, no NUL, no lone surrogate."""
+    """Convert the facts to JSON that PostgreSQL accepts: no NaN or infinity, no NUL, no lone surrogate."""
     return {name: _fact_to_json(fact) for name, fact in facts.items()}
 
 
 def fact_names(text: str) -> frozenset[str]:
-    """The names of the facts that a text needs."""
+    """Return the names of the facts that a text needs."""
     names = set()
     for _, name, _, _ in Formatter().parse(text):
         if name is not None:
@@ -49,19 +49,18 @@ def fact_names(text: str) -> frozenset[str]:
 
 
 def select_text(texts: Sequence[str], facts: Facts) -> str | None:
-    """The text of one code that uses the most facts.
+    """Select the text of one code that uses the most facts.
 
-    None where every text needs a fact that is missing.
+    None if every text needs a fact that is missing.
     """
     possible_texts = [text for text in texts if fact_names(text) <= facts.keys()]
     return max(possible_texts, key=lambda text: len(fact_names(text)), default=None)
 
 
 def format_text(text: str, facts: Facts, word_message: Callable[[Message], str]) -> str:
-    """The sentence of a text and its facts.
+    """Insert the facts into a text.
 
-    `word_message` words the facts that are messages themselves, whether as objects or as stored
-    JSON.
+    `word_message` makes a sentence of a fact that is a message, as an object or as stored JSON.
     """
     worded_facts = {
         name: _word_fact(fact, word_message) for name, fact in facts.items()
@@ -70,7 +69,7 @@ def format_text(text: str, facts: Facts, word_message: Callable[[Message], str])
 
 
 class _TextFact(str):
-    """A fact that is text where the sentence may have the format of a number.
+    """A text fact whose placeholder may have a number format.
 
     JSON has no number such as `nan`, so it is stored as text. A format that does not fit leaves the
     text unchanged.

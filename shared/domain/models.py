@@ -18,7 +18,7 @@ class GateVerdict(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NOT_JUDGED = "not-judged"
-    """There was nothing to judge on: no locked test set, or too few images in it."""
+    """The gate cannot judge: there is no locked test set, or it has too few images."""
 
 
 class Weight(StrEnum):
@@ -27,7 +27,7 @@ class Weight(StrEnum):
     AGAINST = "against"
     FOR = "for"
     NOTE = "note"
-    """Worth knowing, but without effect on the verdict."""
+    """Information without effect on the verdict."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Judgement:
 
     @property
     def objections(self) -> tuple[Message, ...]:
-        """The reasons why it did not pass."""
+        """The reasons why the model did not pass."""
         return tuple(
             reason.message for reason in self.reasons if reason.weight is Weight.AGAINST
         )

@@ -1,4 +1,4 @@
-"""A reader study: several people read the same cases, first alone and then with SERA's answer."""
+"""A reader study: several people read the same cases, first alone and then with SERA's result."""
 
 import hashlib
 from collections.abc import Iterable
@@ -17,12 +17,12 @@ TRANSITIONS: dict[StudyState, frozenset[StudyState]] = {
     StudyState.OPEN: frozenset({StudyState.CLOSED}),
     StudyState.CLOSED: frozenset(),
 }
-"""A draft that is not needed is closed, too."""
+"""A draft that is no longer needed is also closed."""
 
 
 class Design(StrEnum):
     SEQUENTIAL = "sequential"
-    """Each case blind, and immediately afterwards with SERA's answer."""
+    """Each case blind, and immediately afterwards with SERA's result."""
 
 
 class Phase(StrEnum):
@@ -36,11 +36,11 @@ class CaseSelection(StrEnum):
     NEWEST = "newest"
     IDS = "ids"
     BALANCED = "balanced"
-    """As many malignant as benign ones, drawn by the seed."""
+    """As many malignant as benign cases, drawn at random with the seed."""
 
 
 def reading_order(cases: Iterable[UUID], seed: int, reader: int) -> list[UUID]:
-    """The cases in a random order of this reader; the same seed gives the same order."""
+    """Return the cases in a random order for this reader; the same seed gives the same order."""
 
     def position(case: UUID) -> bytes:
         return hashlib.sha256(f"{seed}/{reader}/{case}".encode()).digest()

@@ -17,8 +17,8 @@ class Permission(StrEnum):
     SUBMIT = "submit"
     READ = "read"
     RERUN = "rerun"
-    """Of a dead letter. Who may submit may do it, since submitting the image again has the same
-    effect.
+    """Run a dead letter again. Every role that may submit cases may do this, because submitting the
+    image again has the same effect.
     """
     OPERATE = "operate"
     AUDIT = "audit"
@@ -60,7 +60,7 @@ HOSPITAL_ROLES = frozenset({Role.SUBMITTER, Role.READER, Role.HOSPITAL_ADMIN})
 """Roles whose keys and people belong to one hospital and see only its cases."""
 
 STAFF_ROLES = frozenset({Role.SUBMITTER, Role.READER})
-"""Roles whose keys and people a hospital's administrator makes and ends."""
+"""Roles that a hospital's administrator may give to keys and people."""
 
 
 def roles_with(act: Permission) -> str:

@@ -1,4 +1,4 @@
-"""Size bands of nodules, for figures by size: few models do equally well on all of them."""
+"""Size bands of nodules. Figures are reported by band, because few models are equal on all sizes."""
 
 SIZE_LIMITS_MM = (10.0, 20.0, 40.0)
 UNKNOWN_SIZE = "unknown"
@@ -7,7 +7,7 @@ SIZE_BANDS = ("under-10", "10-20", "20-40", "over-40", UNKNOWN_SIZE)
 
 
 def size_band(size_mm: float | None) -> str:
-    """The band of a nodule's largest diameter in mm."""
+    """Return the band of a nodule's largest diameter in mm."""
     if size_mm is None:
         return UNKNOWN_SIZE
     return SIZE_BANDS[sum(size_mm >= limit for limit in SIZE_LIMITS_MM)]

@@ -1,7 +1,7 @@
 """The English texts of messages that are stored as codes. An error has its text in its class.
 
-A code has several texts where it is used for several things; its facts decide which one applies. The
-Korean texts are in `services/api/problems/ko.toml`.
+A code that is used for several purposes has several texts; its facts decide which text applies.
+The Korean texts are in `services/api/problems/ko.toml`.
 """
 
 JOBS = {

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-DIGITISATION = float(np.pi * (1 + np.sqrt(2)) / 8)
+DIGITISATION_FACTOR = float(np.pi * (1 + np.sqrt(2)) / 8)
 """Kulpa's correction factor for the length of a digitised outline (Kulpa 1977).
 
 A chain of steps in eight directions is longer than the smooth outline that it follows.
@@ -16,10 +16,10 @@ A chain of steps in eight directions is longer than the smooth outline that it f
 CORNER = np.sqrt(0.5)
 EDGE = 1.0
 SADDLE = np.sqrt(2)
-STEP = np.zeros(16)
-STEP[[1, 2, 4, 8, 7, 11, 13, 14]] = CORNER
-STEP[[3, 5, 10, 12]] = EDGE
-STEP[[6, 9]] = SADDLE
+OUTLINE_LENGTHS_PX = np.zeros(16)
+OUTLINE_LENGTHS_PX[[1, 2, 4, 8, 7, 11, 13, 14]] = CORNER
+OUTLINE_LENGTHS_PX[[3, 5, 10, 12]] = EDGE
+OUTLINE_LENGTHS_PX[[6, 9]] = SADDLE
 """Length of the outline inside a 2 x 2 neighbourhood, in pixels.
 
 The index encodes the pixels that are set: bits 1 and 2 are the upper pixels, 4 and 8 the lower
@@ -70,7 +70,7 @@ def perimeter(mask: NDArray[np.bool_]) -> float:
         + 8 * padded[1:, 1:]
     )
     counts = np.bincount(codes.ravel(), minlength=16)
-    return float(counts @ STEP) * DIGITISATION
+    return float(counts @ OUTLINE_LENGTHS_PX) * DIGITISATION_FACTOR
 
 
 def _hull_area_and_perimeter(mask: NDArray[np.bool_]) -> tuple[float, float]:

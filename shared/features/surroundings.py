@@ -81,7 +81,7 @@ def contrast_features(region: Region) -> dict[str, float]:
     nodule_grey = scene.grey[scene.mask]
     features: dict[str, float] = {}
     for part_name, part in parts.items():
-        comparison = _compared(nodule_grey, scene.grey_in(part))
+        comparison = _comparison_features(nodule_grey, scene.grey_in(part))
         for name, value in comparison.items():
             features[f"{part_name}_{name}"] = value
     ring_mean = float(scene.grey_in(ring).mean())
@@ -110,7 +110,7 @@ def outline_features(region: Region) -> dict[str, float]:
     }
 
 
-def _compared(nodule_grey: Grey, part_grey: Grey) -> dict[str, float]:
+def _comparison_features(nodule_grey: Grey, part_grey: Grey) -> dict[str, float]:
     difference = float(nodule_grey.mean() - part_grey.mean())
     ratio = (nodule_grey.mean() + MEAN_OFFSET) / (part_grey.mean() + MEAN_OFFSET)
     return {

@@ -67,8 +67,8 @@ ACR_2017 = Guideline(
         LevelRule("TR5", min_points=7),
         LevelRule("TR4", min_points=4),
         LevelRule("TR3", min_points=3),
-        # The chart names 2 points only. 1 point is read as TR2 as well. TR2 and TR1 do not
-        # ask for FNA.
+        # The chart names 2 points only. 1 point counts as TR2 as well. TR2 and TR1 need no
+        # FNA.
         LevelRule("TR2", min_points=1),
         LevelRule("TR1"),
     ),

@@ -46,7 +46,7 @@ def advise(
 def undecided(
     reason: str, size_mm: float, *, rule: str, source: str, level: str | None = None
 ) -> FnaAdvice:
-    """The answer of a rule that gives no advice for the nodule.
+    """Return the advice of a rule that does not cover the nodule.
 
     Raises
     ------

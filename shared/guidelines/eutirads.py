@@ -1,4 +1,4 @@
-"""EU-TIRADS 2017: one strong sign is enough for level 5, whatever the echogenicity."""
+"""EU-TIRADS 2017: one strong sign is enough for level 5, regardless of the echogenicity."""
 
 from shared.guidelines.guideline import (
     BENIGN_STRUCTURE,

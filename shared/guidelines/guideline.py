@@ -44,7 +44,7 @@ ANY_SIZE = at_least(0)
 
 @dataclass(frozen=True)
 class Level:
-    """A category of a guideline and its thresholds; None means not at any size."""
+    """A category of a guideline and its thresholds. A threshold of None is never met."""
 
     name: str
     biopsy: Threshold | None = None
@@ -109,7 +109,7 @@ class LevelRule:
 
 
 class Scope(Enum):
-    """The questions that a guideline answers."""
+    """The subjects that a guideline covers."""
 
     BIOPSY = "biopsy"
     RISK_ONLY = "risk only"

@@ -1,6 +1,6 @@
 """The terms for a nodule that the guidelines share.
 
-They are those of the ACR lexicon (Grant et al., JACR 12:1272, 2015).
+The terms come from the ACR lexicon (Grant et al., JACR 12:1272, 2015).
 """
 
 from dataclasses import dataclass
@@ -75,4 +75,4 @@ class Descriptors:
     margin: Margin
     foci: frozenset[Focus] = frozenset()
     eccentric: bool = False
-    """Whether the solid part of a mixed nodule lies to one side. Only ATA 2015 uses it."""
+    """Whether the solid part of a mixed nodule is on one side. Only ATA 2015 uses it."""

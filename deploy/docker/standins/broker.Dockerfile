@@ -1,4 +1,5 @@
-# Stands in for Valkey's image where images cannot be pulled: Debian's Redis 7.0, from which Valkey was forked later.
+# Replaces Valkey's image where images cannot be pulled: Debian's Redis 7.0, from which Valkey was
+# forked later.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE}
 RUN apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends redis-server && \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the official image does with an empty volume, as far as docker-compose.yml asks for it.
+# Initialises an empty volume as the official image does, as far as docker-compose.yml needs it.
 set -eu
 bin=$(echo /usr/lib/postgresql/*/bin)
 if [ ! -s "$PGDATA/PG_VERSION" ]; then

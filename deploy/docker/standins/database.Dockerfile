@@ -1,4 +1,5 @@
-# Stands in for the official PostgreSQL image where images cannot be pulled: Debian's PostgreSQL, as far as SERA asks for.
+# Replaces the official PostgreSQL image where images cannot be pulled: Debian's PostgreSQL, as far
+# as SERA needs it.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE}
 RUN apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql postgresql-client && \

@@ -1,4 +1,5 @@
-# Stands in for the S3 server where images cannot be pulled: moto's server, which forgets all when it stops. TLS is real.
+# Replaces the S3 server where images cannot be pulled: moto's server, which loses all objects when
+# it stops. TLS is real.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE}
 COPY requirements-dev.lock /build/

@@ -94,7 +94,7 @@ class OneTimePasswords:
         self._idempotent = idempotent
 
     async def create(self, new: NewPerson) -> OneTimeView:
-        """Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden, ProviderOff; Answered
+        """Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden, ProviderOff; AlreadyAnswered
         for a repeat.
         """
         if new.subject:

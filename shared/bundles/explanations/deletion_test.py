@@ -17,8 +17,8 @@ from shared.bundles.explanations.occlusion import (
     score_in_slices,
 )
 
-STEPS = 8
-ORDERS = 3
+STEP_COUNT = 8
+RANDOM_ORDER_COUNT = 3
 """Number of random orders to compare the map's order with; each costs further passes."""
 SEED = 0
 
@@ -62,13 +62,13 @@ def deletion_test(
     curves = _curves(score, mask, orders, pause)
     ordered = curves[0]
     random = curves[1:].mean(0)
-    hidden = np.linspace(0, 1, STEPS + 1)
+    hidden = np.linspace(0, 1, STEP_COUNT + 1)
     area = float(np.trapezoid(random - ordered, hidden))
     return Faithfulness(
         hidden=_rounded(hidden),
         ordered=_rounded(ordered),
         random=_rounded(random),
-        orders=ORDERS,
+        orders=RANDOM_ORDER_COUNT,
         area=area,
     )
 
@@ -87,15 +87,15 @@ def _curves(
     cell_count = mask.grid**2
     hidden_cells = [np.arange(0), np.arange(cell_count)]
     for order in orders:
-        for step in range(1, STEPS):
-            hidden_cells.append(order[: cell_count * step // STEPS])
+        for step in range(1, STEP_COUNT):
+            hidden_cells.append(order[: cell_count * step // STEP_COUNT])
     nodules = (mask.occlude_cells(cells) for cells in hidden_cells)
     scores = score_in_slices(score, nodules, pause)
     start = scores[0] or 0.0
     values = np.array([start if value is None else value for value in scores])
     first = np.full((len(orders), 1), values[0])
     last = np.full((len(orders), 1), values[1])
-    middle = values[2:].reshape(len(orders), STEPS - 1)
+    middle = values[2:].reshape(len(orders), STEP_COUNT - 1)
     return np.hstack([first, middle, last])
 
 
@@ -113,7 +113,7 @@ def _order_by_importance(
 
 def _random_orders(grid: int) -> Iterator[NDArray[np.int_]]:
     generator = np.random.default_rng(SEED)
-    return (generator.permutation(grid * grid) for _ in range(ORDERS))
+    return (generator.permutation(grid * grid) for _ in range(RANDOM_ORDER_COUNT))
 
 
 def _rounded(curve: NDArray[np.float64]) -> tuple[float, ...]:

@@ -1,12 +1,12 @@
 """The hashed form of an audit event, and the signed form of a seal.
 
-Anybody can compute both again from an export. The hash of an event is the SHA-256, in hexadecimal,
+Anybody can recompute both from an export. The hash of an event is the SHA-256, in hexadecimal,
 of this JSON array in UTF-8, with `, ` between its members:
 
     ["sera-audit/1", chain, number, at, actor, origin, event, case, job, details, previous]
 
 `number` is a number, `origin`, `case` and `job` may be null, all others are texts. `details` is
-the text of a JSON object exactly as it was stored, so that a number cannot be written in two ways.
+the text of a JSON object exactly as it was stored, because a number can be written in two ways.
 In texts only quotation marks, backslashes and control characters are escaped. `previous` is the
 hash of the event before, 64 zeros for the first event.
 """
@@ -68,7 +68,7 @@ class Link:
 class Seal:
     """The head of a chain at one time, signed with Ed25519.
 
-    `previous` is the hash of the chain's seal before.
+    `previous` is the hash of the previous seal of the chain.
     """
 
     chain: str
@@ -121,12 +121,12 @@ def format_time(at: datetime) -> str:
 
 
 def parse_link(record: Mapping[str, Any]) -> Link:
-    """Raises KeyError, TypeError or ValueError if it is no event."""
+    """Read an event. Raises KeyError, TypeError or ValueError if the record is no event."""
     return Link(**_members(Link, record))
 
 
 def parse_seal(record: Mapping[str, Any]) -> Seal:
-    """Raises KeyError, TypeError or ValueError if it is no seal."""
+    """Read a seal. Raises KeyError, TypeError or ValueError if the record is no seal."""
     return Seal(**_members(Seal, record))
 
 

@@ -1,4 +1,4 @@
-"""Names of what the audit trail records."""
+"""Names of the events in the audit trail."""
 
 from enum import StrEnum
 

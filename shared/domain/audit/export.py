@@ -1,7 +1,8 @@
 """The file of an exported audit trail: one JSON object a line.
 
 The first line names the exported chain. Then come all events in the order of their chains, then all
-seals, and last the numbers of both. A file that was cut off lacks its last line.
+seals, and finally a line with the numbers of events and seals. A truncated
+file lacks this line.
 """
 
 import json
@@ -41,7 +42,7 @@ class ExportMissing(SeraError):
 def export_lines(
     chain: str | None, links: Iterable[Link], seals: Sequence[Seal]
 ) -> Iterator[str]:
-    """The lines of the file; `chain` is the only chain in it, None for all chains.
+    """Yield the lines of the file; `chain` is the only chain in it, None means all chains.
 
     The seals must be read before the events, so that the event of every seal is in the file.
     """
@@ -56,7 +57,7 @@ def export_lines(
 
 
 class AuditExport:
-    """An exported file; every method reads it anew.
+    """An exported file. Every method reads the file again.
 
     All methods raise ExportUnreadable or ExportMissing.
     """
@@ -77,7 +78,7 @@ class AuditExport:
         ]
 
     def is_complete(self) -> bool:
-        """Whether its last line is there and names the right numbers of events and seals."""
+        """Whether the last line exists and has the right numbers of events and seals."""
         counts = {EXPORT: 0, EVENT: 0, SEAL: 0, END: 0}
         last_record: dict[str, Any] = {}
         for _, record in self._records():

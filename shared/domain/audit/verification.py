@@ -1,8 +1,8 @@
-"""Verifies chains of audit events: every row that was changed, removed or moved is named.
+"""Verifies chains of audit events: finds every row that was changed, removed or moved.
 
-The hashes prove that the rows fit one another. The seals prove that they are the rows of the time
-of the seal. Without seals, anybody who may write to the database could build a whole chain anew,
-or remove its end.
+The hashes prove that the rows are consistent with one another. The seals prove that the rows have
+not changed since the time of the seal. Without seals, anybody who may write to the database could
+rebuild a whole chain, or remove its end.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +14,11 @@ from operator import itemgetter
 from shared.domain.audit.chain import NO_PREVIOUS_HASH, Link, Seal
 
 MAX_COMPARED_ROWS = 300
-"""Up to so many changed rows are compared with one another, to tell exchanged rows from rewritten
-ones.
+"""If at most this many rows were changed, they are compared with one another, to distinguish rows
+that exchanged their places from rewritten rows.
 """
 MAX_SORTED_RUNS = 1000
-"""Up to so many unbroken runs, the displaced ones are searched for one by one."""
+"""If there are at most this many unbroken runs of rows, each displaced run is reported on its own."""
 
 
 class Fault(StrEnum):
@@ -77,7 +77,7 @@ FAULT_TEXTS = {
 class Finding:
     """A fault with the first and last row that it affects.
 
-    Both are 0 where it affects a seal alone.
+    Both numbers are 0 if the fault affects only a seal.
     """
 
     fault: Fault
@@ -86,15 +86,15 @@ class Finding:
     last_number: int
     sentence: str
     facts: Mapping[str, object] = field(default_factory=dict, compare=False)
-    """The other facts of the sentence, for its wording in another language."""
+    """The other values in the sentence, for its translation."""
 
 
 @dataclass(frozen=True)
 class Findings:
     """The result of a verification.
 
-    `sealed` is the number up to which a seal vouches for each chain; later events only fit
-    together.
+    `sealed_numbers` has the number of the last sealed event of each chain. A seal proves that the events
+    up to this number are unchanged. Of later events only the consistency was verified.
     """
 
     findings: tuple[Finding, ...]
@@ -115,9 +115,9 @@ class _Chain:
     ----------
     seals : trusted seals by the number of the event that they seal
     runs : first and last number of each unbroken run of events, in the order of reading
-    previous_link : the event read before; None unless it is intact
-    sealed_number : number up to which a seal vouches for the chain
-    is_rewritten : a seal saw another event, and this was reported
+    previous_link : the previous event; None if its content does not match its hash
+    sealed_number : number of the last event that a seal confirms
+    is_rewritten : an event differs from its seal, and this was reported
     changed_links : events whose content does not match their hash
     """
 
@@ -131,9 +131,9 @@ class _Chain:
     changed_links: list[Link] = field(default_factory=list)
 
     def add_event(self, link: Link) -> Iterator[Finding]:
-        """Read the next event.
+        """Check the next event.
 
-        The number of a changed event counts only where it is the expected one.
+        The number of a changed event is used only if it is the expected number.
         """
         self.count += 1
         is_intact = link.computed_hash == link.hash
@@ -148,7 +148,7 @@ class _Chain:
         self.previous_link = link if is_intact else None
 
     def end(self) -> Iterator[Finding]:
-        """The findings that need the whole chain."""
+        """Yield the findings that need the whole chain."""
         yield from self.gaps()
         last_event = max((last for _, last in self.runs), default=0)
         last_sealed = max(self.seals, default=0)
@@ -164,7 +164,7 @@ class _Chain:
             )
 
     def gaps(self) -> Iterator[Finding]:
-        """The findings that need all events of a stretch."""
+        """Yield the findings that need all events of a stretch."""
         yield from classify_changed_rows(self.changed_links)
         for first, last in displaced_runs(self.runs):
             yield make_finding(Fault.REORDERED, self.name, first=first, last=last)
@@ -192,7 +192,7 @@ class _Chain:
             self.runs.append((number, number))
 
     def _check_chaining(self, link: Link) -> Iterator[Finding]:
-        """An intact event must be chained to the event that was read before it."""
+        """Check that an intact event is chained to the previous event."""
         previous = self.previous_link
         if link.number == 1 and link.previous != NO_PREVIOUS_HASH:
             yield make_finding(Fault.FORGED, self.name, first=1, last=1)
@@ -204,7 +204,7 @@ class _Chain:
             )
 
     def _check_seals(self, link: Link) -> Iterator[Finding]:
-        """The seals of an event must have its hash; the first one that has not is reported."""
+        """Check that the seals of an event have its hash; report the first seal that differs."""
         for seal in self.seals.get(link.number, ()):
             if link.hash == seal.hash:
                 self.sealed_number = max(self.sealed_number, link.number)
@@ -227,13 +227,13 @@ def verify(
     trusted_keys: Sequence[str] = (),
     witnesses: Sequence[Seal] = (),
 ) -> Findings:
-    """Read every chain once, in the order of its events.
+    """Verify all chains, each in the order of its events.
 
     Parameters
     ----------
     has_valid_signature : whether the key that a seal names made its signature
-    trusted_keys : a seal of another key is a fault; empty: every key is trusted
-    witnesses : seals that are stored elsewhere; they count like those of the chain
+    trusted_keys : a seal by another key is a fault; if empty, every key is trusted
+    witnesses : seals that are stored elsewhere; they are used like the seals of the chain
     """
     chains: dict[str, _Chain] = {}
     findings = list(_check_seal_order(seals))
@@ -259,9 +259,9 @@ def verify(
 
 @dataclass(frozen=True)
 class Stretch:
-    """The result of reading a part of one chain.
+    """The result of verifying a part of one chain.
 
-    The next stretch begins after the event `number` and the seal `seal`.
+    The next stretch begins after the event `last_number` and the seal `last_seal`.
     """
 
     chain: str
@@ -288,10 +288,10 @@ def verify_stretch(
 ) -> Stretch:
     """Verify a part of one chain.
 
-    `links` follow the event `previous_link`, and `seals` follow the seal `last_seal`, both in
-    their order. `is_last` says that these are the last of the chain. Together the stretches of a
-    chain find a fault wherever `verify` does, but they may classify it differently: rows that
-    changed places are recognised only within a stretch.
+    `links` are the events after `previous_link`, and `seals` are the seals after `last_seal`, both
+    in their order. `is_last` is true for the last part of the chain. Together the stretches of a
+    chain find every fault that `verify` finds, but they may classify it differently: rows that
+    exchanged their places are recognised only within a stretch.
     """
     previous_number = previous_link.number if previous_link else 0
     state = _Chain(chain, sealed_number=last_seal.number if last_seal else 0)
@@ -329,9 +329,9 @@ def verify_stretch(
 
 
 def displaced_runs(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The runs to move so that all are in order, with as few rows as possible.
+    """Return the runs that must move so that all runs are in order, with as few rows as possible.
 
-    Where there are too many runs to search, it is all of them but the first.
+    If there are more than MAX_SORTED_RUNS runs, return one run that covers all but the first.
     """
     if len(runs) > MAX_SORTED_RUNS:
         if not has_descent(runs):
@@ -372,7 +372,7 @@ def has_descent(runs: Sequence[tuple[int, int]]) -> bool:
 
 
 def classify_changed_rows(changed: Sequence[Link]) -> Iterator[Finding]:
-    """Rows whose content does not match their hash: exchanged with one another, or changed."""
+    """Report rows whose content does not match their hash as exchanged or as changed."""
     exchanged_numbers: set[int] = set()
     if len(changed) <= MAX_COMPARED_ROWS:
         for first, second in combinations(changed, 2):
@@ -389,7 +389,7 @@ def classify_changed_rows(changed: Sequence[Link]) -> Iterator[Finding]:
 
 
 def are_exchanged(first: Link, second: Link) -> bool:
-    """Whether one row, put into the other's place, makes a hash that one of the two has."""
+    """Whether one row has, in the place of the other row, a hash that one of the two rows has."""
     previous_hashes = (first.previous, second.previous)
     renumbered = (
         replace(first, number=second.number),
@@ -439,9 +439,9 @@ def _seal_finding(fault: Fault, seal: Seal) -> Finding:
 def _check_seal_order(
     seals: Sequence[Seal], heads: Mapping[str, tuple[int, str]] | None = None
 ) -> Iterator[Finding]:
-    """Each seal of a chain must refer to the seal before it.
+    """Check that each seal of a chain refers to the previous seal.
 
-    `heads` has the number and hash of the last seal that was read before, by chain.
+    `heads` has the number and hash of the seal before the first of `seals`, by chain.
     """
     head_by_chain = dict(heads or {})
     for seal in seals:

@@ -13,7 +13,7 @@ from typing import Self
 class Withdrawals:
     """Erased cases with the reason of each, and revoked keys.
 
-    `known_at` is the time of this knowledge (ISO 8601, UTC).
+    `known_at` is the time at which this list was complete (ISO 8601, UTC).
     """
 
     known_at: str = ""
@@ -29,5 +29,5 @@ class Withdrawals:
 
 
 def merge_withdrawals(parts: Iterable[Withdrawals]) -> Withdrawals:
-    """The withdrawals that any of the parts knows."""
+    """Return the union of the withdrawals."""
     return reduce(Withdrawals.__or__, parts, Withdrawals())

@@ -1,4 +1,4 @@
-"""Reads `manifest.csv`: the images of a folder, their labels, and what people said of them."""
+"""Reads `manifest.csv`: the images of a folder, their labels, and the judgements of readers."""
 
 import csv
 import io
@@ -27,10 +27,10 @@ class Row:
 
     Attributes
     ----------
-    malignant : the label as the manifest has it, "" where there is none
-    name, mask_name : the files as the manifest names them, "" for none
+    malignant : the label as the manifest has it, "" if there is none
+    name, mask_name : names of the files in the manifest, "" if there is none
     fields : the optional columns that have a value
-    readers : the judgement of each person, where there is one
+    readers : the judgement of each person, if there is one
     """
 
     line: int
@@ -44,9 +44,9 @@ class Row:
 
 
 def read_manifest(folder: Path) -> list[Row]:
-    """All rows of a folder's manifest.
+    """Return all rows of a folder's manifest.
 
-    Raises ManifestInvalid where it is not a table, or lacks a required column.
+    Raises ManifestInvalid if it is not a table, or lacks a required column.
     """
     return read_table(folder / MANIFEST_FILE)
 
@@ -54,7 +54,7 @@ def read_manifest(folder: Path) -> list[Row]:
 def read_table(
     path: Path, required_columns: Collection[str] = REQUIRED_COLUMNS
 ) -> list[Row]:
-    """All rows of a manifest at `path`; its files are in the same folder."""
+    """Return all rows of the manifest at `path`; its files are in the same folder."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             return _read_rows(
@@ -71,7 +71,7 @@ def read_table(
 
 
 def parse_table(text: str, source_name: str) -> list[Row]:
-    """All rows of a manifest that is a text; errors name it `source_name`."""
+    """Return all rows of a manifest in `text`; error messages call it `source_name`."""
     return _read_rows(
         io.StringIO(text.removeprefix("\ufeff"), newline=""),
         folder=Path(),
@@ -81,7 +81,7 @@ def parse_table(text: str, source_name: str) -> list[Row]:
 
 
 def reader_columns(rows: Collection[Row]) -> tuple[str, ...]:
-    """Names of the people who judged any of these rows, in the order of the columns."""
+    """Return the names of the people who judged any of these rows, in the order of the columns."""
     return tuple(dict.fromkeys(name for row in rows for name in row.readers))
 
 

@@ -8,9 +8,9 @@ from shared.domain.training.states import Split
 
 
 def group_name(image: str, patient: str | None, site: str | None) -> str:
-    """Name of a group that must not be split.
+    """Return the name of the group that an image belongs to. A group must not be split.
 
-    It is a patient of a site, or the image where no patient is known.
+    A group is a patient of a site, or a single image if its patient is unknown.
     `shared.learning.Sample.group` follows the same rule.
     """
     if patient is None:
@@ -22,7 +22,7 @@ def group_name(image: str, patient: str | None, site: str | None) -> str:
 class Group:
     """Images that stay together.
 
-    `fixed_split` is the permanent part of a group that is in a frozen version.
+    `fixed_split` is the part of a group in a frozen version, which cannot change.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Group:
 def draw_test_groups(
     groups: Iterable[Group], share: float, seed: int
 ) -> dict[str, Split]:
-    """The part of each group, by its name.
+    """Draw the test part, and return the part of each group, by its name.
 
     Whole groups go into the test part until it has about `share` of the benign and of the
     malignant images. The position of a group in the draw depends only on its name and the seed, so

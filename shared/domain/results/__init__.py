@@ -1,1 +1,1 @@
-"""The answer to a case as plain data: prediction, findings, FNA advice, result."""
+"""The result of a case as plain data: prediction, findings, FNA advice, result."""

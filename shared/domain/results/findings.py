@@ -14,9 +14,9 @@ class Finding:
     """A remark on an image or a decision; becomes a warning of the result."""
 
     code: str
-    """What it is, for programs, e.g. `roi-absent`."""
+    """The code of the remark, for programs, e.g. `roi-absent`."""
     message: str
-    """An English sentence that says the next step."""
+    """An English sentence with the next step."""
     facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
     """The sentence's numbers and ids by name, for other languages; units are in the names."""
 

@@ -18,34 +18,34 @@ class FnaOutcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class FnaAdvice:
-    """Whether one rule asks for FNA of one nodule, and why."""
+    """The advice of one rule on FNA of one nodule, with its reason."""
 
     recommended: bool
     """Whether FNA is due: `outcome` is `due`."""
     consider: bool
     """Whether the rule leaves FNA to judgement: `outcome` is `consider`."""
     outcome: FnaOutcome
-    """What the rule says; `undecided` where it has no answer for such a nodule."""
+    """The outcome of the rule; `undecided` if the rule does not cover such a nodule."""
     rule: str
     """The rule's name: a guideline, or SERA's own rule after one, e.g. `risk-band/ACR-2017/1`."""
     level: str | None
-    """The guideline's category, e.g. `TR5`; null where it has none for the nodule."""
+    """The guideline's category, e.g. `TR5`; null if it has none for the nodule."""
     threshold_mm: float | None
     """Size in mm from which FNA is due at this level: 0 = at any size, null = at none."""
     inclusive: bool
     """True: due at the threshold itself (>=). False: only above it (>)."""
     size_mm: float
-    """The nodule's largest diameter in mm, as it was given."""
+    """The nodule's largest diameter in mm, as given."""
     risk: float | None
-    """Risk of malignancy, 0 to 1, that led to the level; null where descriptors did."""
+    """Risk of malignancy, 0 to 1, that led to the level; null if descriptors led to it."""
     follow_up_years: tuple[int, ...]
-    """Years after which the guideline asks for another ultrasound instead."""
+    """Years after which the guideline recommends another ultrasound instead."""
     text: str
     """The advice as an English sentence."""
     source: str
     """The guideline's publication."""
     alternatives: tuple["FnaAdvice", ...] = ()
-    """What the other rules say of the same risk and size; empty within an alternative."""
+    """The advice of the other rules for the same risk and size; empty within an alternative."""
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:

@@ -44,9 +44,9 @@ class Prediction:
 
     Attributes
     ----------
-    score : the components fused, 0 to 1; compared with `cutoff`
+    score : fused probability of the components, 0 to 1; compared with `cutoff`
     risk : `score` as a probability of malignancy at the prevalence of the training images
-    decision : by `cutoff`, Youden's; `refer` for an image unlike the training images
+    decision : decision at `cutoff`, Youden's cut-off; `refer` for an image unlike the training images
     strangeness : distance from the training images, 1 on average among them
     embedding : the image along the first principal directions of the training images, in standard
         deviations

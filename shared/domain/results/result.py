@@ -14,7 +14,7 @@ from shared.domain.results.fna import FnaAdvice
 from shared.domain.results.prediction import Component, Verdict
 
 YOUDEN = "youden"
-"""The cut-off rule where a hospital sets no target sensitivity."""
+"""The cut-off rule if a hospital sets no target sensitivity."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +46,14 @@ class Conformal:
 
 
 class RoiSource(StrEnum):
-    """How a region of interest was detected where the case has none."""
+    """How a region of interest was detected if the case has none."""
 
     CALIPERS = "calipers"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundRoi:
-    """The region of interest that was detected where the case has none; the reader checks it."""
+    """The region of interest that was detected if the case has none. The clinician must check it."""
 
     box: tuple[int, int, int, int]
     """x, y, width, height in pixels of the upright image, from its upper left corner."""
@@ -72,7 +72,7 @@ class ModelReference:
     """The model that gave a result."""
 
     name: str
-    """The model's name, which is that of its recipe."""
+    """The model's name, which equals its recipe's name."""
     version: int | None
     """Its version under that name, from 1; null for a bundle that is in no registry."""
     digest: str
@@ -116,19 +116,19 @@ class Result:
     cutoff_rule: str
     """The rule of the cut-off: `youden`, or the hospital's target, e.g. `sensitivity>=0.95`."""
     cutoff_risk: float
-    """The risk at which a nodule with the cut-off's score stands, 0 to 1, at `prevalence`."""
+    """The risk of a nodule whose score equals the cut-off, 0 to 1, at `prevalence`."""
     conformal: Conformal | None
     """The diagnoses that fit at the hospital's error level; null without error level or calibration."""
     prevalence: float
     """Share of malignant nodules, 0 to 1, at which the risk holds: the hospital's or the default."""
     fna: FnaAdvice | None
-    """FNA advice by the hospital's rule from risk and size; null only where no size was given."""
+    """FNA advice by the hospital's rule from risk and size; null only if no size was given."""
     components: tuple[Component, ...]
     """Every classifier of the ensemble with its own probability."""
     roi: FoundRoi | None
-    """The region of interest that was read where the case gave none; else null."""
+    """The region of interest that was detected because the case has none; otherwise null."""
     warnings: tuple[Finding, ...]
-    """What has to be known beside the figures, each code once."""
+    """Remarks that the clinician must know, each code once."""
     model: ModelReference
     """The model that gave this result."""
     timings_ms: Timings

@@ -18,7 +18,7 @@ RUN_TRANSITIONS: dict[RunState, frozenset[RunState]] = {
     RunState.CANCELLED: frozenset({RunState.QUEUED}),
     RunState.DONE: frozenset({RunState.QUEUED}),
 }
-"""FAILED and CANCELLED -> QUEUED when an operator resumes the run, whose finished steps stay
+"""FAILED and CANCELLED -> QUEUED when an operator resumes the run. Finished steps stay
 finished.
 
 DONE -> QUEUED when the gate judges its model again.
@@ -28,14 +28,14 @@ FINAL_RUN_STATES = frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED
 
 
 def run_source_states(target: RunState) -> frozenset[RunState]:
-    """The states from which a run may change to `target`."""
+    """Return the states from which a run may change to `target`."""
     return frozenset(
         state for state, next_states in RUN_TRANSITIONS.items() if target in next_states
     )
 
 
 class StepState(StrEnum):
-    """A step in WAITING may be claimed when all steps before it are DONE."""
+    """A step in WAITING may be claimed when all its prerequisite steps are DONE."""
 
     WAITING = "waiting"
     RUNNING = "running"

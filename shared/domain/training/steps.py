@@ -106,7 +106,7 @@ ARGUMENTS: Mapping[StepKind, type[StepArguments]] = {
 
 
 def arguments_from_json(kind: StepKind, body: Mapping[str, Any]) -> StepArguments:
-    """The arguments of a step, from the values that their `to_json` returned."""
+    """Restore the arguments of a step from the values that their `to_json` returned."""
     return ARGUMENTS[kind](**body)
 
 
@@ -141,9 +141,9 @@ class FeaturesOutcome(StepOutcome):
     """The computed features of one feature set."""
 
     computed: int
-    """Images whose features were computed; those of the others were known before."""
+    """Images whose features were computed; the features of the other images were stored already."""
     images: int
-    """Images that the step was about."""
+    """Images that the step had to process."""
     skipped: tuple[tuple[str, str], ...]
     """Images that cannot be read: the key of each, and the code of the reason."""
 
@@ -159,13 +159,13 @@ class TableOutcome(StepOutcome):
     """The table of all features that the later steps learn from."""
 
     key: str
-    """Where the table is stored."""
+    """The key of the table in the object store."""
     images: int
     """Images in the table."""
     skipped: int
     """Images that cannot be read."""
     folds: int
-    """Folds of the cross-validation: fewer than the recipe's where patients are too few."""
+    """Folds of the cross-validation: fewer than the recipe's if there are too few patients."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,9 +220,9 @@ class EvaluationOutcome(StepOutcome):
     images: int
     """Images of the locked test set."""
     auc: float | None = None
-    """Area under the ROC curve, 0 to 1; null where there are too few images."""
+    """Area under the ROC curve, 0 to 1; null if there are too few images."""
     sensitivity: float | None = None
-    """Share of malignant images called malignant, 0 to 1; null where there are too few images."""
+    """Share of malignant images called malignant, 0 to 1; null if there are too few images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,9 +232,9 @@ class GateOutcome(StepOutcome):
     verdict: GateVerdict
     """`passed`, `failed` or `not-judged`."""
     against: str | None
-    """Digest of the live model that it was held against; null where none was live."""
+    """Digest of the live model with which it was compared; null if no model was live."""
     left_out: int
-    """Test images that did not count: the live model had learned from them, or they were erased."""
+    """Test images that were excluded: the live model was trained on them, or they were erased."""
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
@@ -275,5 +275,5 @@ OUTCOMES: Mapping[StepKind, type[AnyOutcome]] = {
 
 
 def outcome_from_json(kind: StepKind, body: Mapping[str, Any]) -> AnyOutcome:
-    """The outcome of a step, from the values that its `to_json` returned."""
+    """Restore the outcome of a step from the values that its `to_json` returned."""
     return OUTCOMES[kind].from_json(body)

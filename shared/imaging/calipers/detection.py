@@ -103,7 +103,7 @@ def find_marks(pixels: Grey) -> tuple[Mark, ...]:
         return _find_marks(pixels)
     resized = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     marks = _find_marks(np.asarray(resized, np.uint8))
-    return tuple(_scaled(mark, 1 / scale) for mark in marks)
+    return tuple(_scaled_mark(mark, 1 / scale) for mark in marks)
 
 
 def _find_marks(pixels: Grey) -> tuple[Mark, ...]:
@@ -114,7 +114,7 @@ def _find_marks(pixels: Grey) -> tuple[Mark, ...]:
             continue
         if _is_inside(pixels, candidate) and _has_spokes(pixels, candidate):
             accepted.append(candidate)
-    confirmed = _confirmed(_without_duplicates(accepted))
+    confirmed = _confirmed_candidates(_without_duplicates(accepted))
     ends = sorted(confirmed, key=lambda candidate: (candidate.x, candidate.y))
     if len(ends) > MAX_END_MARKS:
         return ()
@@ -162,7 +162,7 @@ def _distance_px(first: _Candidate, second: _Candidate) -> int:
     return max(abs(first.x - second.x), abs(first.y - second.y))
 
 
-def _confirmed(candidates: list[_Candidate]) -> list[_Candidate]:
+def _confirmed_candidates(candidates: list[_Candidate]) -> list[_Candidate]:
     """Return clear marks with a partner or a high score, and the faint partners of clear marks."""
     clear = [candidate for candidate in candidates if candidate.is_clear]
     confirmed: list[_Candidate] = []
@@ -224,7 +224,7 @@ def _mean_grey(pixels: Grey, candidate: _Candidate, steps: NDArray[np.intp]) -> 
     return float(values.mean())
 
 
-def _scaled(mark: Mark, factor: float) -> Mark:
+def _scaled_mark(mark: Mark, factor: float) -> Mark:
     box = mark.box
     left = int(np.floor(box.x * factor))
     top = int(np.floor(box.y * factor))

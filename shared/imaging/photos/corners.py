@@ -87,7 +87,7 @@ def find_corners(photo: Grey) -> ScreenCorners:
     if not candidates:
         return ScreenCorners(corners=inset(width, height), is_screen=False)
     screen = _without_frame(coarse, candidates)
-    return ScreenCorners(corners=_refined(photo, screen / scale), is_screen=True)
+    return ScreenCorners(corners=_refined_corners(photo, screen / scale), is_screen=True)
 
 
 def inset(width: int, height: int) -> Corners:
@@ -121,7 +121,7 @@ def _without_frame(coarse: Grey, candidates: list[Corners]) -> Corners:
             return smaller
     if not _is_plain(coarse, largest):
         return largest
-    for shrunk in _shrunk(largest):
+    for shrunk in _shrunk_quadrilaterals(largest):
         if _has_edges(coarse, shrunk):
             return shrunk
     return largest
@@ -134,7 +134,7 @@ def _is_plain(coarse: Grey, corners: Corners) -> bool:
     return bool(strip.std(1).max() <= MAX_FRAME_DEVIATION)
 
 
-def _shrunk(corners: Corners) -> Iterator[Corners]:
+def _shrunk_quadrilaterals(corners: Corners) -> Iterator[Corners]:
     """Yield the quadrilaterals of the same shape, each smaller than the one before."""
     centre = corners.mean(0)
     for share in np.arange(0.97, 0.75, -0.01):
@@ -264,7 +264,7 @@ def _grey_at(photo: Grey, points: Points) -> NDArray[np.float32]:
     return np.asarray(grey[0], np.float32)
 
 
-def _refined(photo: Grey, corners: Corners) -> Corners:
+def _refined_corners(photo: Grey, corners: Corners) -> Corners:
     """Move each side to the largest rise of grey, and return the intersections of the sides."""
     reach_px = max(round(SEARCH_SHARE * max(photo.shape)), 4)
     offsets = np.arange(-reach_px, reach_px + 1)

@@ -109,15 +109,15 @@ def read_cleaned(
     for name in ("format", "width", "height", "frames"):
         if getattr(original_header, name) != getattr(cleaned_header, name):
             raise ValueError("a file that differs from its original")
-    return CleanedFile(data, _removed(head["removed"]))
+    return CleanedFile(data, _removed_counts(head["removed"]))
 
 
 def _refusal(head: Head) -> InputError:
-    facts = {str(name): _plain(fact) for name, fact in head["facts"].items()}
+    facts = {str(name): _plain_fact(fact) for name, fact in head["facts"].items()}
     return REFUSALS[head["refused"]](**facts)
 
 
-def _removed(counts: Mapping[str, object]) -> Counter[str]:
+def _removed_counts(counts: Mapping[str, object]) -> Counter[str]:
     removed: Counter[str] = Counter()
     for name, count in list(counts.items())[:MAX_REMOVED_NAMES]:
         if not isinstance(count, int) or count < 1:
@@ -131,7 +131,7 @@ def _finding(body: Mapping[str, Any]) -> Finding:
     return Finding(
         code=_text(body["code"]),
         message=_text(body["message"]),
-        facts={_text(name): _plain(fact) for name, fact in facts},
+        facts={_text(name): _plain_fact(fact) for name, fact in facts},
     )
 
 
@@ -154,7 +154,7 @@ def _region(value: Sequence[float] | None, image: Box) -> Box | None:
     return box
 
 
-def _plain(fact: object) -> str | int | float:
+def _plain_fact(fact: object) -> str | int | float:
     return fact if isinstance(fact, int | float) else _text(fact)
 
 

@@ -156,7 +156,7 @@ class FoldEvaluator:
     ) -> None:
         self._features = features
         self._cross_validation = cross_validation
-        self._number = fold_index
+        self._fold_index = fold_index
         self._tables: dict[int, Table] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="sera-gram-")
         self._gram_matrices = GramMatrices(Path(self._folder.name))
@@ -215,7 +215,7 @@ class FoldEvaluator:
             "seed": self._cross_validation.seed,
         }
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-        return f"fits/{digest}" if self._number is None else f"scores/{digest}"
+        return f"fits/{digest}" if self._fold_index is None else f"scores/{digest}"
 
     @property
     def _training_labels(self) -> Labels:
@@ -223,19 +223,19 @@ class FoldEvaluator:
 
     def _network_scores(self, feature_set: int) -> Scores:
         features = self._features[feature_set]
-        if self._number is None or not isinstance(features, HasFoldLogOdds):
+        if self._fold_index is None or not isinstance(features, HasFoldLogOdds):
             raise TypeError(
                 "only a tuned network has log-odds, and only of a fold's test rows"
             )
-        return features.fold_log_odds(self._number).astype(np.float64)
+        return features.fold_log_odds(self._fold_index).astype(np.float64)
 
     def _table(self, feature_set: int) -> Table:
         if feature_set not in self._tables:
             features = self._features[feature_set]
-            if self._number is None:
+            if self._fold_index is None:
                 self._tables[feature_set] = features.final_table()
             else:
-                self._tables[feature_set] = features.fold_table(self._number)
+                self._tables[feature_set] = features.fold_table(self._fold_index)
         return self._tables[feature_set]
 
     def _classifier_input(

@@ -26,7 +26,7 @@ HASH_COLUMNS = (
 
 @dataclass(frozen=True)
 class CleanedFileHashes:
-    """A file's hash as it was sent and as it is stored; they differ where cleaning removed data."""
+    """A file's hash as it was sent and as it is stored; they differ if cleaning removed data."""
 
     source_sha256: str
     stored_sha256: str
@@ -67,7 +67,7 @@ class CleanedFiles:
             )
 
     def dataset_hashes(self, hashes: Collection[str]) -> dict[str, str]:
-        """The hash of each file in datasets, by the hash of the file that was sent.
+        """Map the hash of each sent file to its hash in datasets.
 
         An image that a dataset holds under the sent hash keeps it: it was added before files were
         cleaned, and versions refer to it by that hash.

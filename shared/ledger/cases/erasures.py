@@ -1,6 +1,6 @@
-"""Erases cases: at their hospital's request, or when the hospital's retention time is over.
+"""Erases cases: at the request of their hospital, or when its retention time is over.
 
-The row is marked. The database does the rest in the same transaction
+The code only marks the row. Triggers delete the data in the same transaction
 (`migrations/initial/functions/erasure.sql`).
 """
 
@@ -23,7 +23,7 @@ from shared.ledger.tables import CaseRow, JobRow
 
 UNFINISHED_STATES = (JobState.QUEUED, JobState.RUNNING)
 OVERDUE = timedelta(days=1)
-"""A case that has been due for so long is overdue, which means that no process erases."""
+"""A case that has been due for this long is overdue: apparently no process is erasing cases."""
 
 DUE_CASES = """
     SELECT c.id, c.hospital_id, c.created_at, h.id AS hospital, days
@@ -37,8 +37,8 @@ DUE_CASES = """
             SELECT FROM jobs WHERE case_id = cases.id AND state IN ('queued', 'running'))
         ORDER BY created_at LIMIT {limit}) c
 """
-"""By the database's clock. If neither the hospital nor the installation sets a number of days,
-nothing is due."""
+"""SQL that selects due cases by the database's clock. Without a number of days, from the hospital or
+the installation, no case is due."""
 OLDEST_DUE_CASES = DUE_CASES.format(days="NULL::integer", limit=":limit")
 ALL_DUE_CASES = DUE_CASES.format(days="NULL::integer", limit="NULL")
 DUE_CASES_AFTER_DAYS = DUE_CASES.format(days="CAST(:days AS integer)", limit="NULL")
@@ -71,7 +71,7 @@ COUNT_DUE_AFTER_DAYS = text(
 class DueCases:
     """Counts of a hospital's cases that are older than its retention time.
 
-    `overdue` cases have been due for a day.
+    `overdue` counts the cases that have been due for at least a day.
     """
 
     cases: int = 0
@@ -124,15 +124,16 @@ class Retention:
         self._actor = actor
 
     def oldest_due(self, default_days: int | None, limit: int) -> list[UUID]:
-        """The cases to erase, oldest first."""
+        """Return the ids of the cases to erase, oldest first."""
         parameters = {"default": default_days, "limit": limit}
         return list(self._session.scalars(OLDEST_DUE, parameters))
 
     def erase(self, case_id: UUID, default_days: int | None) -> bool:
         """Erase a case if it is still due.
 
-        False if it is not due, or if another process is erasing it. Erase one case per transaction:
-        each erasure then releases its objects in one order, so that two never wait for each other.
+        Returns False if the case is not due, or if another process is erasing it. Erase one case per
+        transaction: every erasure then locks its objects in the same order, so that two erasures
+        never wait for each other.
         """
         parameters = {"default": default_days, "case": case_id}
         if self._session.scalar(LOCK_IF_DUE, parameters) is None:
@@ -145,7 +146,7 @@ class Retention:
         return True
 
     def erase_again(self, case_id: UUID, reason: ErasureReason) -> bool:
-        """Erase a case that an older backup has brought back; False if it is not there."""
+        """Erase a case that a restored backup contained; False if there is no such case."""
         row = self._session.get(CaseRow, case_id, with_for_update=True)
         if row is None or row.erased_at is not None:
             return False
@@ -153,7 +154,7 @@ class Retention:
         return True
 
     def count_due(self, default_days: int | None) -> dict[UUID, DueCases]:
-        """By hospital. Hospitals with nothing due are left out."""
+        """Count the due cases of each hospital. Hospitals without due cases are left out."""
         parameters = {"default": default_days, "overdue": OVERDUE}
         rows = self._session.execute(COUNT_DUE, parameters)
         return {
@@ -188,7 +189,7 @@ def erase(
     reason: ErasureReason,
     actor: str,
 ) -> None:
-    """Mark a locked case as erased. Its unfinished jobs are cancelled."""
+    """Mark a locked case as erased, and cancel its unfinished jobs."""
     marks = {
         "erased_at": func.clock_timestamp(),
         "erased_by": actor,
@@ -220,6 +221,6 @@ def erase(
 
 
 def _lock_jobs(session: Session, case_id: UUID) -> list[JobRow]:
-    """The case's jobs. The lock waits for a worker that is writing a result."""
+    """Lock and return the case's jobs. The lock waits for a worker that is writing a result."""
     query = select(JobRow).where(JobRow.case_id == case_id).order_by(JobRow.id)
     return list(session.scalars(query.with_for_update(key_share=True)))

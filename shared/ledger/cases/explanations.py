@@ -1,4 +1,4 @@
-"""Explanations of results: requested by a hospital, made by a worker, of one or more maps each."""
+"""Explanations of results: requested by a hospital, computed by a worker, with one or more maps each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from shared.ledger.tables import (
 
 RELOAD = {"populate_existing": True}
 LEASE = timedelta(minutes=2)
-"""If a worker does not renew its lease for so long, another worker may begin the explanation."""
+"""If a worker does not renew its lease within this time, another worker may claim the explanation."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class ExplanationRequest:
-    """An explanation to make, with the inputs for it."""
+    """A requested explanation with its inputs."""
 
     job_id: UUID
     model_digest: str
@@ -56,7 +56,7 @@ class ExplanationRequest:
 
 class Explanations(HospitalRepository):
     def request(self, case_id: UUID) -> Explanation | None:
-        """The explanation of the case's newest result; None if the case has no result.
+        """Return the explanation of the case's latest result; None if the case has no result.
 
         An explanation that does not exist yet is queued. Raises CaseErased.
         """
@@ -85,7 +85,7 @@ class Explanations(HospitalRepository):
         )
 
     def _maps(self, row: ExplanationRow) -> tuple[ExplanationMap, ...]:
-        """In their order; none before the explanation is finished."""
+        """Return the maps in their order. There are none before the explanation is finished."""
         if row.made_at is None:
             return ()
         query = (
@@ -125,7 +125,7 @@ class Explanations(HospitalRepository):
 
 
 class ExplanationQueue:
-    """The worker's side: claims a request, and stores the finished explanation.
+    """The queue of requested explanations, from which workers claim.
 
     No transaction is open while the worker makes the explanation, so that an erasure does not wait
     for it.
@@ -174,7 +174,7 @@ class ExplanationQueue:
     def is_pending(self, request: ExplanationRequest) -> bool:
         """Whether the request exists and is unfinished.
 
-        Locks it, so that this stays true until the transaction ends.
+        Lock the request, so that this stays true until the transaction ends.
         """
         query = select(ExplanationRow.job_id).where(
             *_is_request(request), ExplanationRow.made_at.is_(None)

@@ -1,9 +1,9 @@
-"""Objects that erasures released: removed from the store where nothing else refers to them.
+"""Finds and locks objects that erasures released, so that unreferenced ones can be removed.
 
 An image may belong to other cases, of any hospital, and to datasets. The same bytes may also be
-uploaded again at this moment. So a transaction that adds a reference holds the object until its
-commit, and an object is removed under a lock that excludes the holders. The list is stored, so that
-a crash between an erasure and the removal loses nothing: the removal runs again.
+uploaded again at this moment. Therefore a transaction that adds a reference locks the object until
+its commit, and a removal needs an exclusive lock of the object. The list is stored in the database,
+so that a removal is repeated after a crash.
 """
 
 from collections.abc import Collection
@@ -44,8 +44,8 @@ class OrphanedObjects:
     def hold(self, hashes: Collection[str]) -> set[str]:
         """Protect objects from removal until the transaction ends, which adds references to them.
 
-        Returns the objects that an erasure had released. They are no longer orphaned, but may be
-        gone from the store.
+        Returns the objects that an erasure had released. They are no longer orphaned, but the
+        store may have removed them already.
         """
         sorted_hashes = bindparam(None, sorted(hashes), ARRAY(String))
         query = select(func.sera_hold_objects(sorted_hashes))
@@ -67,10 +67,12 @@ class OrphanedObjects:
         return self._session.scalars(query).one()
 
     def claim(self, sha256: str) -> bool:
-        """Whether this transaction is to remove the object. If so, no new reference can be added.
+        """Lock an object for its removal; True if this transaction must remove it.
 
-        False if another transaction holds or claims the object; and if a row refers to it, in which
-        case it is struck off the list.
+        While the lock is held, no new reference can be added.
+
+        Returns False if another transaction has locked the object. Returns False also if a row refers
+        to it; the object is then removed from the list of orphans.
         """
         if not self._session.scalar(TRY_LOCK, {"hash": sha256}):
             return False
@@ -96,7 +98,7 @@ class OrphanedObjects:
     def _is_referenced(self, sha256: str) -> bool:
         """Whether an unerased case, an explanation or a dataset's row refers to the object.
 
-        A dataset's row that was added as a case, which is now erased, does not count.
+        A dataset's row that came from an erased case does not count.
         """
         in_case = exists().where(
             CaseRow.image_sha256 == sha256, CaseRow.erased_at.is_(None)

@@ -1,6 +1,6 @@
 """Outcomes: the final diagnoses of cases.
 
-The table is append-only: a correction is a new row, and a case's last row counts.
+The table is append-only: a correction is a new row, and the latest row of a case counts.
 """
 
 from dataclasses import dataclass, fields
@@ -56,9 +56,9 @@ class Outcomes(HospitalRepository):
         self._pseudonyms = Pseudonyms(session)
 
     def record(self, case_id: UUID, new: NewOutcome) -> Outcome:
-        """Add an outcome. If it names no patient, the patient of the last outcome stays.
+        """Add an outcome. If it names no patient, it keeps the patient of the latest outcome.
 
-        Raises NotFound for a case that is not this hospital's, CaseErased.
+        Raises NotFound if the case does not belong to this hospital, and CaseErased.
         """
         query = select(CaseRow).where(CaseRow.id == case_id)
         query = self._restrict_to_hospital(query, CaseRow)

@@ -1,4 +1,4 @@
-"""Cases: an image, a nodule's size, perhaps an ROI; or the tombstone of an erased case."""
+"""Cases: an image, the size of a nodule, optionally an ROI; or the tombstone of an erased case."""
 
 import json
 from dataclasses import dataclass, fields
@@ -17,7 +17,7 @@ from shared.ledger.tables import CaseRow, JobRow
 
 
 class CaseErased(Gone):
-    """The tombstone of a case, as an error for a caller who asks for more."""
+    """The tombstone of a case, raised when a caller requests more than the tombstone."""
 
     code = "case-erased"
     text = (
@@ -35,11 +35,11 @@ class CaseErased(Gone):
 
     @classmethod
     def from_row(cls, row: CaseRow) -> "CaseErased | None":
-        """None for a case that is not erased."""
+        """Return the tombstone of a row; None if the case is not erased."""
         if row.erased_at is None:
             return None
-        ground = ErasureReason(str(row.erased_for))
-        return cls(case_id=row.id, erased_at=row.erased_at, reason=ground)
+        reason = ErasureReason(str(row.erased_for))
+        return cls(case_id=row.id, erased_at=row.erased_at, reason=reason)
 
 
 def check_not_erased(row: CaseRow) -> None:
@@ -62,7 +62,7 @@ class NewCase:
     frame: int | None = None
     """The frame of a cine loop, counted from 1; None for the middle one."""
     device: str | None = None
-    """Make and model of the scanner, where the file says so."""
+    """Make and model of the scanner, if the file names them."""
     removed: dict[str, int] | None = None
     """Counts of the elements that cleaning removed from the image, by their standard names.
     Never a value."""
@@ -72,7 +72,7 @@ class NewCase:
     batch: str | None = None
     """The hospital's own label for cases that it sent together."""
     descriptors: dict[str, Any] | None = None
-    """The reader's description, in the lexicon's terms (`shared.guidelines.describe`)."""
+    """The user's description of the nodule, in the lexicon's terms (`shared.guidelines.describe`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class Cases(HospitalRepository):
         return row.id
 
     def find_first_identical(self, case: NewCase) -> UUID | None:
-        """The first case with the same image, size, ROI and frame.
+        """Return the first case with the same image, size, ROI and frame; None if there is none.
 
         Number, priority, name and descriptors may differ.
         """

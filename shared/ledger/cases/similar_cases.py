@@ -15,7 +15,7 @@ from shared.ledger.tables import AnyRow, CaseRow, ObservationRow, OutcomeRow
 
 @dataclass(frozen=True)
 class EmbeddedCase:
-    """A case with its embedding by one model; None where the model's bundle cannot compute it."""
+    """A case with its embedding by one model; None if the model's bundle cannot compute it."""
 
     model_digest: str
     embedding: tuple[float, ...] | None
@@ -47,7 +47,7 @@ class Neighbours:
 
 class SimilarCases(HospitalRepository):
     def embedded_case(self, case_id: UUID) -> EmbeddedCase | None:
-        """The case's embedding by its newest result; None if it has no result."""
+        """Return the embedding from the case's latest result; None if it has no result."""
         query = (
             select(ObservationRow, CaseRow.image_sha256)
             .join(CaseRow, CaseRow.id == ObservationRow.case_id)
@@ -68,7 +68,10 @@ class SimilarCases(HospitalRepository):
         )
 
     def nearest(self, case: EmbeddedCase, case_id: UUID, limit: int) -> Neighbours:
-        """Cases with an outcome that the same model has read, except those of the same image."""
+        """Return the nearest cases with a known outcome that the same model processed.
+
+        Cases with the same image are excluded.
+        """
         if case.embedding is None:
             return Neighbours(candidate_count=0, nearest=[])
         candidates = self._candidates(
@@ -88,7 +91,7 @@ class SimilarCases(HospitalRepository):
     def _candidates(
         self, case: EmbeddedCase, embedding: tuple[float, ...], case_id: UUID
     ) -> Subquery:
-        """One row for each candidate, with its newest result and its last outcome."""
+        """One row for each candidate, with its latest result and its latest outcome."""
         last_outcome_id = func.max(OutcomeRow.id).label("outcome_id")
         outcomes = (
             self._restrict_to_hospital(

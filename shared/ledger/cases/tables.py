@@ -42,15 +42,15 @@ class CaseRow(Table):
     source: Mapped[str | None] = mapped_column(server_default="file")
     """`file`, or `photo` of a screen."""
     removed: Mapped[dict[str, Any] | None]
-    """Names and counts of the elements that cleaning removed from the image. None for cases from
-    before images were cleaned."""
+    """Names and counts of the elements that cleaning removed from the image. None for cases that
+    were accepted before images were cleaned."""
     duplicate_of: Mapped[UUID | None] = mapped_column(
         ForeignKey("cases.id", ondelete="SET NULL")
     )
     batch: Mapped[str | None]
     """The hospital's own label for cases that it sent together."""
     descriptors: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """The reader's description, in the lexicon's terms; NULL where there is none."""
+    """The user's description, in the lexicon's terms; NULL if there is none."""
     created_at: Mapped[datetime] = timestamp_column()
     erased_at: Mapped[datetime | None]
     erased_by: Mapped[str | None]
@@ -89,7 +89,7 @@ class CaseRow(Table):
 
 
 class JobRow(Table):
-    """One piece of work. The row is the truth; a message of the broker is only a notification."""
+    """One piece of work. The row is authoritative; a message of the broker only notifies."""
 
     __tablename__ = "jobs"
     id: Mapped[UUID] = id_column()
@@ -107,9 +107,9 @@ class JobRow(Table):
     worker: Mapped[str | None]
     reason: Mapped[str | None]
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """The numbers and names that the reason's text contains, by field."""
+    """The values for the placeholders in the text of the reason, by name."""
     traceparent: Mapped[str | None]
-    """The trace (W3C) of the request that submitted it, where tracing is on."""
+    """The W3C trace context of the request that submitted the case, if tracing is on."""
 
     __table_args__ = (
         CheckConstraint(
@@ -192,7 +192,7 @@ class ExplanationRow(Table):
     reason: Mapped[str | None]
     requested_at: Mapped[datetime] = timestamp_column()
     taken_until: Mapped[datetime | None]
-    """The end of the lease of the worker that makes it."""
+    """The end of the lease of the worker that computes it."""
     made_at: Mapped[datetime | None]
 
     __table_args__ = (Index("explanations_png", "png_sha256"),)
@@ -219,7 +219,7 @@ class ExplanationMapRow(Table):
 
 
 class OrphanedObjectRow(Table):
-    """An object that an erasure released. If nothing else refers to it, it is removed."""
+    """An object that an erasure released. It is removed if no row refers to it."""
 
     __tablename__ = "orphans"
     sha256: Mapped[str] = mapped_column(primary_key=True)
@@ -232,9 +232,9 @@ class OrphanedObjectRow(Table):
 
 
 class ReceiptRow(Table):
-    """The answer to an Idempotency-Key of a hospital, or of the system with NULL.
+    """The stored response to an Idempotency-Key of a hospital; of the system if the hospital is NULL.
 
-    It has no answer until its transaction commits. The key of an erased case is stored as a keyed
+    It has no response until its transaction commits. The key of an erased case is stored as a keyed
     hash.
     """
 
@@ -247,7 +247,7 @@ class ReceiptRow(Table):
     headers: Mapped[dict[str, Any] | None]
     body: Mapped[bytes | None]
     case_id: Mapped[UUID | None]
-    """The case that the answer contains."""
+    """The case that the response contains."""
     created_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
@@ -266,7 +266,7 @@ class ReceiptRow(Table):
 
 
 class OutcomeRow(Table):
-    """The final diagnosis of a case. Append-only: a correction is a new row, the last counts."""
+    """The final diagnosis of a case. Append-only: a correction is a new row, and the latest row counts."""
 
     __tablename__ = "outcomes"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

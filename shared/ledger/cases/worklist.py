@@ -36,10 +36,10 @@ from shared.ledger.tables import (
 )
 
 MAX_COUNTED = 10_000
-"""A longer list is only reported as longer, because counting on would cost more than the page."""
+"""A longer list is not counted to its end, because counting would take longer than reading the page."""
 MIN_HEX_DIGITS = 8
-"""A search for a case's id needs its first group. Fewer digits are more likely the beginning of one
-of the hospital's own numbers."""
+"""A search for a case by its id needs the first 8 digits of the id. Fewer digits are more likely the
+beginning of one of the hospital's own numbers."""
 LAST_LETTER = "\U0010ffff"
 
 
@@ -61,7 +61,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True)
 class WorklistFilter:
-    """Filters and order of a list; None does not filter."""
+    """Filters and order of a list; a filter of None selects all."""
 
     state: JobState | None = None
     decision: str | None = None
@@ -130,7 +130,7 @@ class WorklistEntry:
 
 @dataclass(frozen=True)
 class DeadLetterGroup:
-    """How many cases failed with this reason, and the facts of one of them."""
+    """The number of cases that failed for one reason, and the facts of one of these cases."""
 
     reason: str
     facts: dict[str, Any] | None
@@ -141,7 +141,7 @@ class Worklist(HospitalRepository):
     def page(
         self, filters: WorklistFilter, position: PagePosition | None, limit: int
     ) -> list[WorklistEntry]:
-        """The entries after this position. Erased cases are left out."""
+        """Return the entries after this position. Erased cases are left out."""
         matching = self._matching(filters)
         page = (
             _after_position(matching, filters.order, position).limit(limit).subquery()
@@ -167,7 +167,7 @@ class Worklist(HospitalRepository):
         return self._session.scalars(select(func.count()).select_from(matching)).one()
 
     def dead_letter_groups(self) -> list[DeadLetterGroup]:
-        """By reason, the most frequent first."""
+        """Group the dead letters by reason, the most frequent reason first."""
         count = func.count()
         example_facts = cast(func.max(cast(JobRow.facts, Text)), JSONB)
         query = (
@@ -184,7 +184,7 @@ class Worklist(HospitalRepository):
         return database_time(self._session)
 
     def _matching(self, filters: WorklistFilter) -> AnySelect:
-        """Ids of the jobs that match."""
+        """Select the ids of the jobs that match the filters."""
         query = self._restrict_to_hospital(select(JobRow.id), JobRow)
         query = query.join(CaseRow, CaseRow.id == JobRow.case_id).where(
             CaseRow.hospital_id == JobRow.hospital_id, CaseRow.erased_at.is_(None)

@@ -73,7 +73,7 @@ class ApiKey:
 
 @dataclass(frozen=True)
 class NewApiKey:
-    """A new key. Only `text` contains its secret, which is not stored."""
+    """A new key. Only `text` contains its secret, and the secret is not stored."""
 
     key: ApiKey
     text: str
@@ -111,7 +111,7 @@ class ApiKeys:
         label: str,
         expires_at: datetime | None = None,
     ) -> NewApiKey:
-        """Raises KeyNeedsHospital; Forbidden where a hospital asks for more than a staff key."""
+        """Raises KeyNeedsHospital; Forbidden if a hospital creates another key than a staff key."""
         if self._hospital and role not in STAFF_ROLES:
             raise Forbidden(role=Role.HOSPITAL_ADMIN, needed=Role.OPERATOR)
         hospital = self._hospital or hospital
@@ -128,7 +128,7 @@ class ApiKeys:
         return now
 
     def all(self) -> list[ApiKey]:
-        """Newest first."""
+        """Return all keys, newest first."""
         query = select(ApiKeyRow).order_by(ApiKeyRow.created_at.desc())
         rows = self._session.scalars(self._restrict_to_hospital(query))
         return [_api_key(row) for row in rows]
@@ -248,5 +248,5 @@ def _api_key(row: ApiKeyRow) -> ApiKey:
 
 
 def hash_secret(secret: str) -> str:
-    # The secret has 256 random bits, so one round of SHA-256 cannot be guessed back.
+    # The secret has 256 random bits, so its SHA-256 hash cannot be reversed by guessing.
     return hashlib.sha256(secret.encode()).hexdigest()

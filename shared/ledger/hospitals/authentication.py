@@ -36,10 +36,11 @@ VERIFY = text(
 def authenticate_key(
     transaction: Transaction, key: str, noted_every: timedelta = USE_NOTED_EVERY
 ) -> Caller | None:
-    """The caller of this key; None if the key is unknown, expired or revoked.
+    """Return the caller of this key; None if the key is unknown, expired or revoked.
 
-    The transaction goes on under the role of the key's hospital, or of the system. Once per
-    `noted_every` the key's use is noted and committed at once, whatever the request does later.
+    The transaction continues under the role of the key's hospital, or of the system. The time of
+    the key's use is stored at most once per `noted_every`. It is committed at once, so that it
+    stays even if the request fails later.
 
     Raises Unavailable.
     """

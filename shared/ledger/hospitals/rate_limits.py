@@ -22,7 +22,7 @@ NOW = func.clock_timestamp()
 
 @dataclass(frozen=True)
 class RateLimit:
-    """A hospital's limits: its own where it has them, else the installation's."""
+    """A hospital's limits: its own if they are set, otherwise the installation's."""
 
     per_minute: int
     quota: int
@@ -38,9 +38,9 @@ class RateLimitStatus:
 
 
 class RateLimits(HospitalRepository):
-    """One hospital's token bucket: it holds a minute's worth and fills at the hospital's rate.
+    """One hospital's token bucket: it holds the tokens of one minute and fills at the hospital's rate.
 
-    The bucket is a row in the database, so that all API processes share it and it outlives them.
+    The bucket is a row in the database, so that all API processes share it and a restart does not reset it.
     """
 
     def status(self, defaults: RateLimit) -> RateLimitStatus:

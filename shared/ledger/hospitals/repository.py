@@ -51,7 +51,7 @@ class HospitalExists(Conflict):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a request, with a key, or with a session where there is a `person`."""
+    """Who makes a request, with a key, or with a session if `person` is set."""
 
     credential: str
     """The key's id, or the hash of the session's token."""
@@ -66,7 +66,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Hospital:
-    """A hospital's own settings; None where the installation's default applies."""
+    """A hospital's own settings; None if the installation's default applies."""
 
     id: UUID
     name: str
@@ -79,13 +79,13 @@ class Hospital:
     rate_per_minute: int | None
     inflight_quota: int | None
     weight: float | None
-    """Its share of the workers while other hospitals have waiting cases, too; None: 1."""
+    """Its share of the workers while other hospitals have waiting cases, too; None means 1."""
     retention_days: int | None
     """The number of days after which its cases are erased."""
 
     @property
     def tag(self) -> str:
-        """Changes with the settings."""
+        """An ETag that changes with the settings."""
         return settings_tag({name: getattr(self, name) for name in SETTINGS})
 
 
@@ -95,7 +95,7 @@ class Hospitals:
         self._audit = audit
 
     def all(self) -> list[Hospital]:
-        """By name."""
+        """Return all hospitals by name."""
         rows = self._session.scalars(select(HospitalRow).order_by(HospitalRow.name))
         return [_hospital(row) for row in rows]
 
@@ -141,14 +141,14 @@ class Hospitals:
         return _hospital(row)
 
     def add(self, name: str) -> Hospital:
-        """Add a hospital without settings of its own. Raises HospitalExists."""
+        """Add a hospital with the default settings. Raises HospitalExists."""
         hospital = self._insert(name)
         if hospital is None:
             raise HospitalExists(name=name)
         return self.read(hospital)
 
     def ensure(self, name: str) -> UUID:
-        """The hospital of this name, added if it is new."""
+        """Return the id of the hospital of this name, and add the hospital if it is new."""
         new = self._insert(name)
         if new:
             return new
@@ -156,7 +156,7 @@ class Hospitals:
         return self._session.scalars(query).one()
 
     def _insert(self, name: str) -> UUID | None:
-        """None if there is a hospital of this name."""
+        """Insert a hospital and return its id; None if a hospital of this name exists."""
         statement = (
             insert(HospitalRow)
             .values(name=name)

@@ -59,7 +59,7 @@ class ApiKeyRow(Table):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
-    """To the minute."""
+    """The time of the last use, exact to a minute."""
     replaced_by: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
 
 

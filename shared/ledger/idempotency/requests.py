@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from shared.errors import Conflict
 from shared.ledger.db_role import DatabaseRole, translate_database_errors
-from shared.ledger.idempotency.receipts import StoredResponse, Receipts
+from shared.ledger.idempotency.receipts import Receipts, StoredResponse
 from shared.ledger.transaction import Transaction
 
 LOCK_NOT_AVAILABLE = "55P03"

@@ -32,7 +32,8 @@ class WaitingJobs:
 class RunningJob:
     """A job that a worker has claimed.
 
-    `left_s` below 0 means that its lease ran out and no worker has taken it back yet.
+    `left_s` is the rest of its lease in seconds. Below 0 the lease ran out, and no worker has
+    returned the job to the queue yet.
     """
 
     job_id: UUID
@@ -70,7 +71,7 @@ class Backlog:
         self._session = session
 
     def waiting(self) -> list[WaitingJobs]:
-        """By hospital, the urgent lane first."""
+        """Return the waiting jobs by hospital, the urgent lane first."""
         oldest_s = func.extract("epoch", NOW - func.min(JobRow.queued_at))
         query = (
             select(HospitalRow.name, JobRow.urgent, func.count(), oldest_s)
@@ -85,7 +86,7 @@ class Backlog:
         ]
 
     def running(self, limit: int) -> list[RunningJob]:
-        """Running jobs by the end of their leases, so that expired ones come first."""
+        """Return running jobs by the end of their leases, so that expired leases come first."""
         left_s = func.extract("epoch", JobRow.lease_until - NOW).label("left_s")
         columns = (
             JobRow.id,
@@ -117,12 +118,12 @@ class Backlog:
         ]
 
     def count_expired(self) -> int:
-        """Count the leases that ran out and that no worker has taken back yet."""
+        """Count the running jobs whose lease ran out and that are not back in the queue yet."""
         query = select(func.count()).where(RUNNING, JobRow.lease_until < NOW)
         return self._session.scalars(query).one()
 
     def dead_letter_summaries(self) -> list[DeadLetterSummary]:
-        """By reason, the most frequent first."""
+        """Return the dead letters by reason, the most frequent reason first."""
         oldest = func.min(JobRow.updated_at)
         newest = func.max(JobRow.updated_at)
         query = (
@@ -134,7 +135,7 @@ class Backlog:
         return [DeadLetterSummary(*row) for row in self._session.execute(query)]
 
     def dead_letters(self, reason: str, limit: int) -> list[DeadLetter]:
-        """Dead letters of one reason, the latest failure first."""
+        """Return dead letters of one reason, the latest failure first."""
         columns = (
             JobRow.id,
             HospitalRow.name,

@@ -1,4 +1,4 @@
-"""Runs dead letters again: a hospital its own, an operator those of every hospital."""
+"""Runs dead letters again: those of one hospital, or for an operator those of all hospitals."""
 
 from collections.abc import Sequence
 from typing import TypeVarTuple
@@ -26,7 +26,7 @@ class NotADeadLetter(Conflict):
 
 
 class DeadLetters:
-    """Dead letters of one hospital, or of all where `hospital` is None."""
+    """Dead letters of one hospital, or of all hospitals if `hospital` is None."""
 
     def __init__(
         self, session: Session, audit: AuditTrail, hospital: UUID | None = None
@@ -38,7 +38,7 @@ class DeadLetters:
     def rerun(self, job_id: UUID) -> bool:
         """Queue a dead letter again with fresh attempts; False if there is no such job.
 
-        Raises NotADeadLetter; and, to a hospital, CaseErased.
+        Raises NotADeadLetter. For a hospital's caller it also raises CaseErased.
         """
         query = select(*JOB_COLUMNS).where(JobRow.id == job_id)
         job = self._session.execute(

@@ -1,4 +1,4 @@
-"""Renews the leases of a process while it lives and its work goes on."""
+"""Renews the leases of a process while it is alive and its work makes progress."""
 
 import threading
 import time
@@ -20,8 +20,9 @@ class Heartbeat(threading.Thread):
     def __init__(
         self, renew: Renew, lease: timedelta, stuck: timedelta | None = None
     ) -> None:
-        """`stuck` is how long work may make no progress. Without it a lease is renewed until it is
-        released.
+        """`stuck` is the longest time that work may take without progress.
+
+        Without `stuck` a lease is renewed until it is released.
         """
         super().__init__(name="heartbeat", daemon=True)
         self._renew = renew
@@ -32,7 +33,7 @@ class Heartbeat(threading.Thread):
         self._stopping = threading.Event()
 
     def hold(self, token: UUID) -> None:
-        """Hold a lease, or report that its work has made progress."""
+        """Begin to renew a lease, or report that the work under it has made progress."""
         with self._lock:
             self._progress_times[token] = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""Shows whether workers leave work undone."""
+"""Measures how long jobs wait, which shows whether the workers are alive."""
 
 from sqlalchemy import Double, case, cast, func, literal_column, or_, select
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ class Liveness:
         self._session = session
 
     def longest_wait_s(self, worker: str | None = None) -> float:
-        """Seconds that the longest waiting job has waited; 0 if none waits.
+        """Return the seconds that the longest waiting job has waited; 0 if none waits.
 
         A job waits if it could be claimed, or if its lease ran out. With a worker's name, the jobs
         that it holds itself count as well.

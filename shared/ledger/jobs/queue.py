@@ -1,4 +1,4 @@
-"""The workers' side of the jobs: claim with a lease, renew, finish, fail, give back."""
+"""The job queue for workers: claim with a lease, renew, finish, fail, return."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -72,10 +72,11 @@ CANDIDATES = text(
 )
 """Urgent jobs first, then by fairness between hospitals, then oldest first. Never waits for a lock.
 
-Fairness goes by turns. A hospital's turn is the number of its running jobs and recent results, plus
-the job's place in the hospital's own line, divided by the hospital's weight. So a hospital that
-just begins to send goes ahead of one that was served all along, until they are even.
-A job that outlived a worker is never among the candidates, because it is claimed alone.
+Jobs of equal urgency are ordered by a score, the lowest first. The score of a job is the number of
+running jobs and recent results of its hospital, plus the position of the job among the waiting jobs
+of the hospital, divided by the weight of the hospital. Therefore a hospital that has just begun to
+send cases goes ahead of a hospital that was served before, until both have been served equally.
+A job whose worker was lost is never a candidate, because such a job is claimed alone.
 """
 
 IS_DUE = JobRow.available_at <= NOW
@@ -95,8 +96,8 @@ STATUS = select(
 class QueueStatus:
     """The state of the queue before a worker claims.
 
-    `live` is the live model. `expired`: a lease ran out. `suspect`: a job that outlived a worker
-    waits. `queued`: another job waits.
+    `live` is the live model. `expired` is true if a lease ran out. `suspect` is true if a job whose
+    worker was lost is waiting. `queued` is true if any other job is waiting.
     """
 
     live: LivePromotion | None
@@ -112,7 +113,7 @@ class QueueStatus:
 
 @dataclass(frozen=True)
 class ClaimedJob:
-    """A leased job with all that inference needs to know."""
+    """A leased job with the inputs of inference."""
 
     id: UUID
     case_id: UUID
@@ -195,7 +196,7 @@ CLAIMED_COLUMNS = (
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job failed: a code, and the facts that its text names."""
+    """The reason of a failed job: a code, and the facts in its text."""
 
     reason: str
     facts: Facts = field(default_factory=dict)
@@ -203,10 +204,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class QueueProgress:
-    """How long the queue has waited, in seconds.
+    """The times in seconds that show whether the queue makes progress.
 
     `oldest_queued_s` counts from the moment when the longest waiting job could first be claimed,
-    `last_result_s` from the last result. None: there is no such job or result.
+    `last_result_s` from the last result. It is None if there is no such job or result.
     """
 
     oldest_queued_s: float | None
@@ -214,7 +215,7 @@ class QueueProgress:
     dead_letters: int
 
     def is_stalled(self, after_s: float) -> bool:
-        """Whether a job could have been claimed all this time and no result came."""
+        """Whether a job was claimable for `after_s` seconds and no result was written in that time."""
         is_quiet = self.last_result_s is None or self.last_result_s > after_s
         is_waiting = self.oldest_queued_s is not None and self.oldest_queued_s > after_s
         return is_quiet and is_waiting
@@ -226,7 +227,7 @@ class JobQueue:
         self._audit = audit
 
     def status(self) -> QueueStatus:
-        """Look in one cheap query whether there is anything to claim, and which model is live."""
+        """Read in one fast query whether there is anything to claim, and which model is live."""
         row = self._session.execute(STATUS).one()
         live = None
         if row.digest is not None:
@@ -246,11 +247,11 @@ class JobQueue:
     ) -> Lease:
         """Lease up to `max_jobs` waiting jobs.
 
-        A job that outlived a worker is suspect. It is leased alone, and only to a worker that has
-        no other jobs: if it ends this worker too, no other job is lost with it. While a suspect job
-        waits, a `busy` worker gets nothing, so that it is soon free for it.
-        `status` is the status that this transaction has read already; without it, this method
-        reads it.
+        A job whose worker was lost is suspect. It is leased alone, and only to a worker without other
+        jobs: if the job ends this worker too, no other job is lost. While a suspect job waits, a
+        `busy` worker gets no jobs, so that it is soon free to claim the suspect job.
+        `status` is the status that this transaction has already read. If it is None, this method reads
+        it.
         """
         status = status or self.status()
         expired = self.reclaim(max_attempts) if status.expired else 0
@@ -267,7 +268,7 @@ class JobQueue:
         return Lease(token=token, jobs=jobs, expired=expired)
 
     def reclaim(self, max_attempts: int, lost_worker: str | None = None) -> int:
-        """Queue jobs again whose lease ran out, or whose worker is known to be gone.
+        """Queue jobs again whose lease ran out, or whose worker is known to have ended.
 
         Jobs that are out of attempts become dead letters. Returns the number of jobs.
         """
@@ -332,7 +333,10 @@ class JobQueue:
             self._record(moved, lambda _: Event.JOB_FAILED, reason=failure.reason)
 
     def give_back(self, token: UUID, jobs: Sequence[UUID], delay: timedelta) -> None:
-        """Return jobs after a failure of an engine, not of the job: the attempt does not count."""
+        """Return jobs to the queue after a failure of the database, broker or object store.
+
+        The attempt does not count.
+        """
         if not jobs:
             return
         moved = self._move(
@@ -344,13 +348,13 @@ class JobQueue:
         self._record(moved, lambda _: Event.JOB_RETURNED, why="engine-unavailable")
 
     def holder(self, job_id: UUID) -> str | None:
-        """The worker that has claimed this job; None while it waits and when it is final."""
+        """Return the worker that has claimed this job; None if no worker holds it."""
         return self._session.scalar(
             select(JobRow.worker).where(JobRow.id == job_id, RUNNING)
         )
 
     def depth(self) -> dict[str, int]:
-        """Numbers of queued and running jobs, by state."""
+        """Count the queued and running jobs, by state."""
         query = (
             select(JobRow.state, func.count())
             .where(JobRow.state.in_(["queued", "running"]))
@@ -361,7 +365,7 @@ class JobQueue:
         return counts
 
     def jobs_per_second(self) -> float | None:
-        """The rate of finished jobs over the last minute; None if there were none."""
+        """Return the rate of finished jobs over the last minute; None if there were none."""
         minute = timedelta(minutes=1)
         query = select(func.count(), func.min(ResultRow.created_at), NOW).where(
             ResultRow.created_at > NOW - minute
@@ -378,7 +382,7 @@ class JobQueue:
         return self._session.scalars(select(func.count()).where(QUEUED)).one()
 
     def progress(self) -> QueueProgress:
-        """Whether jobs are being completed, by the database's clock."""
+        """Measure, by the database's clock, whether jobs are being completed."""
         oldest_due = select(func.min(JobRow.available_at)).where(QUEUED)
         dead_letters = select(func.count()).where(FAILED)
         last_result = (
@@ -441,7 +445,7 @@ class JobQueue:
         state: JobState | ColumnElement[JobState],
         **values: object,
     ) -> list[MovedJob]:
-        """End the leases of the jobs of these conditions, and change their state.
+        """End the leases of the jobs that match the conditions, and change their state.
 
         Jobs from whose state `MOVES` does not allow the change stay as they are.
         """

@@ -31,11 +31,11 @@ CHANNEL = "sera_jobs"
 """The PostgreSQL channel that carries the id of each changed job."""
 
 NOTIFICATION = func.pg_notify(CHANNEL, cast(JobRow.id, Text))
-"""For the RETURNING of an update: at commit, listeners get the id of each job that it changed."""
+"""Goes into the RETURNING clause of an update. At commit listeners get the id of each changed job."""
 
 FAIRNESS_WINDOW = timedelta(seconds=30)
-"""Results of this last period count as service to a hospital. A hospital that just begins to send
-goes ahead of the others for at most half of it."""
+"""Results of this last period count when the queue is shared fairly between hospitals. A hospital that
+has just begun to send cases goes ahead of the others for at most half of this period."""
 
 
 class NotCancellable(Conflict):
@@ -88,9 +88,9 @@ class Jobs(HospitalRepository):
         position: tuple[datetime, UUID] | None,
         limit: int,
     ) -> list[Job]:
-        """Newest first, without jobs of erased cases.
+        """Return a page of jobs, newest first, without jobs of erased cases.
 
-        `position` is the (created_at, id) of the last job of the page before.
+        `position` is the (created_at, id) of the last job of the previous page.
         """
         query = (
             self._view()
@@ -148,7 +148,7 @@ class Jobs(HospitalRepository):
 
 
 def notify_listeners(session: Session, jobs: list[UUID]) -> None:
-    """At commit, tell listeners that these jobs changed."""
+    """Notify listeners, at commit, that these jobs changed."""
     if jobs:
         ids = func.unnest([str(job) for job in jobs])
         session.execute(select(func.pg_notify(CHANNEL, ids)))

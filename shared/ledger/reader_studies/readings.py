@@ -37,7 +37,7 @@ from shared.ledger.tables import (
 )
 
 ACCESS_EVENTS = (Event.CASE_READ, Event.RESULT_READ, Event.EXPLANATION_READ)
-"""Events after which a person knows more of a case than a blind reader may."""
+"""Events that show a person more of a case than a blind reader may see."""
 
 
 class StudyNotOpen(Conflict):
@@ -107,7 +107,7 @@ class StudyReader:
 
 @dataclass(frozen=True)
 class StudyCase:
-    """An unerased case of a study: its outcome and SERA's answer."""
+    """An unerased case of a study, with its outcome and SERA's result."""
 
     case_id: UUID
     job_id: UUID
@@ -121,7 +121,7 @@ class Readings(HospitalRepository):
         self._audit = audit
 
     def find_reader(self, study: UUID, person: UUID | None) -> StudyReader:
-        """Raises StudyUnknown for a person who is not its reader, StudyNotOpen."""
+        """Raises StudyUnknown if the person is not a reader of the study, and StudyNotOpen."""
         query = (
             select(
                 ReaderStudyRow.state, ReaderStudyRow.seed, ReaderStudyReaderRow.number
@@ -152,7 +152,7 @@ class Readings(HospitalRepository):
         return {(reading.case_id, reading.phase): reading for reading in readings}
 
     def record_showing(self, reader: StudyReader, case: UUID, phase: Phase) -> None:
-        """Store that the reader is shown the case now. The first time is an audit event."""
+        """Record that the reader is shown the case now. The first showing is an audit event."""
         _, earlier_showings = self._showings(reader=reader, case=case, phase=phase)
         row = ShowingRow(
             hospital_id=self._hospital,
@@ -182,7 +182,7 @@ class Readings(HospitalRepository):
         return case_from_row(row)
 
     def sera_result(self, reader: StudyReader, case: UUID) -> StudyCase:
-        """SERA's answer. Raises BlindReadingMissing until the reader's own reading is stored."""
+        """Return SERA's result. Raises BlindReadingMissing until the reader's own reading is stored."""
         if (case, Phase.BLIND) not in self.of_reader(reader):
             raise BlindReadingMissing
         study_cases = self.study_cases(reader.study)
@@ -224,7 +224,7 @@ class Readings(HospitalRepository):
         return self.of_reader(reader)[case, new.phase]
 
     def all(self, study: UUID) -> list[Reading]:
-        """Every reading of unerased cases, in the order in which they were sent."""
+        """Return the readings of all unerased cases, in the order in which they were sent."""
         query = (
             self._select_readings()
             .where(ReadingRow.study_id == study)
@@ -233,7 +233,7 @@ class Readings(HospitalRepository):
         return [_reading(row) for row in self._session.execute(query)]
 
     def study_cases(self, study: UUID) -> list[StudyCase]:
-        """The unerased cases by id, each with its last outcome."""
+        """The unerased cases by id, each with its latest outcome."""
         last_outcome = (
             select(OutcomeRow.malignant)
             .where(OutcomeRow.case_id == ReaderStudyCaseRow.case_id)
@@ -271,8 +271,8 @@ class Readings(HospitalRepository):
     ) -> None:
         """Note that a person saw cases outside their reader studies.
 
-        It is a breach in every open study in which the person has still to read one of the cases
-        blind.
+        This breaches the blinding of every open study in which the person has not yet read one of
+        the cases blind.
         """
         if person is None or event not in ACCESS_EVENTS or not cases:
             return
@@ -303,9 +303,9 @@ class Readings(HospitalRepository):
             )
 
     def breaches(self, study: UUID) -> set[tuple[int, UUID]]:
-        """(reader's number, case) of the cases that a reader saw elsewhere before reading blind.
+        """Return (reader's number, case) of cases that readers saw elsewhere before reading blind.
 
-        Only while the study was open.
+        Only breaches while the study was open are included.
         """
         query = (
             select(ReaderStudyReaderRow.number, BlindingBreachRow.case_id)
@@ -322,9 +322,9 @@ class Readings(HospitalRepository):
         return {(number, case) for number, case in rows}
 
     def previously_seen(self, study: UUID) -> set[tuple[int, UUID]]:
-        """(reader's number, case) of the cases that a reader saw before the study was opened.
+        """Return (reader's number, case) of cases that readers saw before the study was opened.
 
-        By the audit trail.
+        The source is the audit trail.
         """
         actor = func.concat("person:", ReaderStudyReaderRow.person_id)
         query = (
@@ -346,7 +346,7 @@ class Readings(HospitalRepository):
     def _record_breach(
         self, study: UUID, case: UUID, person: UUID, event: Event
     ) -> None:
-        """A breach that is stored already is not recorded again."""
+        """Record a breach, unless it is stored already."""
         statement = (
             insert(BlindingBreachRow)
             .values(
@@ -367,7 +367,7 @@ class Readings(HospitalRepository):
     def _showings(
         self, reader: StudyReader, case: UUID, phase: Phase
     ) -> tuple[datetime | None, int]:
-        """The time of the first showing, and the number of showings."""
+        """Return the time of the first showing, and the number of showings."""
         query = select(func.min(ShowingRow.at), func.count()).where(
             ShowingRow.study_id == reader.study,
             ShowingRow.person_id == reader.person,

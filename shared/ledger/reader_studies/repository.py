@@ -70,7 +70,7 @@ class NewStudy:
     seed: int
     selection: CaseSelection
     count: int
-    """The number of cases, where `cases` does not name them."""
+    """The number of cases to select, if `cases` is empty."""
     cases: tuple[UUID, ...]
     readers: tuple[UUID, ...]
 
@@ -101,7 +101,7 @@ class ReaderCounts:
 
 @dataclass(frozen=True)
 class EligibleCase:
-    """A case that may be in a study. The result of the job is SERA's answer."""
+    """A case that may be in a study. The result of the job is SERA's result in the study."""
 
     case_id: UUID
     job_id: UUID
@@ -181,13 +181,13 @@ class ReaderStudies(HospitalRepository):
         return list(cases.values())
 
     def all(self, reader: UUID | None = None) -> list[ReaderStudy]:
-        """Newest first; with `reader`, the opened studies of that reader."""
+        """Return the studies, newest first; with `reader`, only the opened studies of that reader."""
         query = select(ReaderStudyRow).order_by(ReaderStudyRow.made_at.desc())
         query = self._restrict_to_reader(query, reader)
         return [_study(row) for row in self._session.scalars(query)]
 
     def find(self, study: UUID, reader: UUID | None = None) -> ReaderStudy:
-        """Raises StudyUnknown, also for a person who is not its reader, or before it is opened."""
+        """Raises StudyUnknown, also if `reader` is no reader of the study, or if it is not open yet."""
         query = select(ReaderStudyRow).where(ReaderStudyRow.id == study)
         row = self._session.scalar(self._restrict_to_reader(query, reader))
         if row is None:
@@ -195,7 +195,7 @@ class ReaderStudies(HospitalRepository):
         return _study(row)
 
     def change_state(self, study: UUID, state: StudyState) -> ReaderStudy:
-        """Open or close a study. If it has the state already, nothing changes.
+        """Open or close a study. If it already has the state, nothing changes.
 
         Raises StudyUnknown, StudyStateConflict.
         """
@@ -221,7 +221,7 @@ class ReaderStudies(HospitalRepository):
         return _study(row)
 
     def progress(self, study: UUID) -> list[ReaderCounts]:
-        """Every reader, by number. Only the administrator may see the names."""
+        """Return every reader, by number. Only the administrator may see the names."""
         is_readers_own = (ReadingRow.study_id == study) & (
             ReadingRow.person_id == ReaderStudyReaderRow.person_id
         )
@@ -258,7 +258,7 @@ class ReaderStudies(HospitalRepository):
         ]
 
     def counts(self, study: UUID) -> Mapping[str, int]:
-        """Counts of the study's `cases`, and of its `erased` ones, which are not among them."""
+        """Return the number of the study's unerased `cases`, and of its `erased` cases."""
         query = (
             select(func.count(), func.count().filter(CaseRow.erased_at.is_not(None)))
             .select_from(ReaderStudyCaseRow)
@@ -281,7 +281,7 @@ class ReaderStudies(HospitalRepository):
         )
 
     def _check_readers(self, readers: Sequence[UUID]) -> None:
-        """Raise ReaderNotEligible unless all are different people of the hospital who may read."""
+        """Raise ReaderNotEligible unless all are distinct people of the hospital who may read cases."""
         query = select(func.count()).where(
             PersonRow.id.in_(readers),
             PersonRow.disabled_at.is_(None),

@@ -52,7 +52,7 @@ class ReaderStudyCaseRow(Table):
     )
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
-    """The job whose result is SERA's answer in this study."""
+    """The job with SERA's result in this study."""
 
 
 class ReaderStudyReaderRow(Table):

@@ -1,8 +1,8 @@
-"""Migrates a database to the newest schema while it is in use. Several processes may try at once.
+"""Migrates a database to the latest schema while it is in use. Several processes may start at once.
 
-Each migration is a transaction of its own. An empty database, which nobody uses, gets all in one. A
-migration waits for a lock only as long as the requests behind it can wait. Then it lets them pass,
-and tries again.
+Each migration runs in a separate transaction. An empty database, which nobody uses, gets all
+migrations in one transaction. A migration waits for a table's lock for a limited time, because
+requests queue behind it. Then it gives up the lock, lets the requests run, and tries again.
 """
 
 import time
@@ -29,7 +29,7 @@ LOCK_TIMEOUT_S = 2.0
 """While a migration waits for a table, all later requests for it wait, too. Clients wait longer
 than this."""
 PATIENCE_S = 120.0
-"""A migration is given up after this time without its locks."""
+"""A migration that cannot get its locks within this time fails."""
 PAUSE_S = 1.0
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -106,7 +106,7 @@ def _next_revision(engine: Engine) -> str | None:
 
 
 def _revision_after_current(connection: Connection) -> str | None:
-    """The revision that follows the database's own one; the last revision for an empty database.
+    """Return the revision after the database's present one; for an empty database the latest one.
 
     Raises CodeOutdated, SchemaUnreleased.
     """

@@ -1,4 +1,4 @@
-"""The schema's own data, beside Alembic's."""
+"""The table with the terms of the schema. Alembic's own table has the revision."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 

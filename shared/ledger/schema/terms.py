@@ -28,7 +28,7 @@ class Schema:
     revision: str | None
     oldest_code: str | None
     readable: bool = True
-    """False in some schemas from before the first release: services could not read the revision."""
+    """False in some schemas before the first release, whose revision services could not read."""
 
 
 class SchemaTerms:
@@ -49,7 +49,7 @@ class SchemaTerms:
 
 
 def read(connection: Connection) -> Schema:
-    """The terms, as far as the connection's login may read them."""
+    """Read the terms, as far as the login of the connection has the right to."""
     try:
         revision = _scalar(connection, REVISION)
         oldest_code = _scalar(connection, OLDEST) if revision else None
@@ -66,7 +66,7 @@ def is_empty(connection: Connection) -> bool:
 
 
 def _scalar(connection: Connection, query: Executable) -> str | None:
-    """None where there is no such table."""
+    """Return the first column of the first row; None if there is no such table."""
     try:
         with connection.begin_nested():
             value: str | None = connection.scalar(query)

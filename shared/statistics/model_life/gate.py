@@ -30,8 +30,8 @@ from shared.statistics.model_life.gate_criteria import (
 from shared.statistics.model_life.sites import SiteRates, rates_by_site
 from shared.statistics.reliability.calibration import brier_score, shift_prior
 
-UNREAD_MALIGNANT = -1.0
-UNREAD_BENIGN = 2.0
+UNPROCESSED_MALIGNANT_SCORE = -1.0
+UNPROCESSED_BENIGN_SCORE = 2.0
 """Scores of images that a model could not process.
 
 They are below and above all other scores, so that each such image is ranked as wrongly as possible.
@@ -151,7 +151,7 @@ def judge_candidate(
         _auc_reason(candidate_evaluation, live_evaluation, test, policy),
         _sensitivity_reason(candidate_evaluation, policy),
         _calibration_reason(candidate_evaluation, policy),
-        *_unread_notes(candidate_evaluation),
+        *_unprocessed_notes(candidate_evaluation),
         *_site_notes(site_rows, policy),
     )
     figures: dict[str, Any] = {
@@ -200,11 +200,11 @@ class _ModelEvaluation:
                 problem=f"there are {scores.size} readings of {malignant.size} images"
             )
         self.malignant = malignant
-        self.is_read = np.isfinite(scores)
-        unread_scores = np.where(malignant, UNREAD_MALIGNANT, UNREAD_BENIGN)
-        self.scores: Floats = np.where(self.is_read, scores, unread_scores)
-        self.decisions: Flags = np.where(self.is_read, decisions == 1, ~malignant)
-        self.referred = int((referrals[self.is_read] == 1).sum())
+        self.is_processed = np.isfinite(scores)
+        unread_scores = np.where(malignant, UNPROCESSED_MALIGNANT_SCORE, UNPROCESSED_BENIGN_SCORE)
+        self.scores: Floats = np.where(self.is_processed, scores, unread_scores)
+        self.decisions: Flags = np.where(self.is_processed, decisions == 1, ~malignant)
+        self.referral_count = int((referrals[self.is_processed] == 1).sum())
         self.table = ConfusionTable.from_decisions(self.decisions, malignant)
         self._patients = patients
         self._areas = clustered_areas(self.scores, malignant, patients)
@@ -213,8 +213,8 @@ class _ModelEvaluation:
         self.calibration = self._calibration_test()
 
     @property
-    def unread(self) -> int:
-        return int((~self.is_read).sum())
+    def unprocessed_count(self) -> int:
+        return int((~self.is_processed).sum())
 
     @property
     def auc(self) -> float:
@@ -227,9 +227,9 @@ class _ModelEvaluation:
         The service converts a risk to the prevalence of each hospital in the same way.
         """
         return shift_prior(
-            self._risks[self.is_read],
+            self._risks[self.is_processed],
             from_prevalence=self._training_prevalence,
-            to_prevalence=float(self._read_labels.mean()),
+            to_prevalence=float(self._processed_labels.mean()),
         )
 
     def to_json(self, sites: Sequence[str], sizes: Sequence[str]) -> dict[str, Any]:
@@ -249,33 +249,33 @@ class _ModelEvaluation:
         brier = None
         if self._has_both_classes:
             figures["calibration"] = calibration_bins_to_json(
-                self.risks, self._read_labels
+                self.risks, self._processed_labels
             )
-            brier = brier_score(self.risks, self._read_labels)
+            brier = brier_score(self.risks, self._processed_labels)
         return {
             "auc": {"value": self.auc, **asdict(self._areas.interval(0))},
             "sensitivity": rate_to_json(self.table.proportion(Measure.SENSITIVITY)),
             "specificity": rate_to_json(self.table.proportion(Measure.SPECIFICITY)),
             "calibration": asdict(self.calibration) if self.calibration else None,
             "brier": brier,
-            "referred": self.referred,
-            "unread": self.unread,
+            "referred": self.referral_count,
+            "unread": self.unprocessed_count,
             "evaluation": figures,
         }
 
     @property
-    def _read_labels(self) -> Flags:
-        return self.malignant[self.is_read]
+    def _processed_labels(self) -> Flags:
+        return self.malignant[self.is_processed]
 
     @property
     def _has_both_classes(self) -> bool:
-        malignant = int(self._read_labels.sum())
-        return 0 < malignant < int(self.is_read.sum())
+        malignant = int(self._processed_labels.sum())
+        return 0 < malignant < int(self.is_processed.sum())
 
     def _calibration_test(self) -> CalibrationTest | None:
         if not self._has_both_classes:
             return None
-        return calibration_test(self.risks, self._read_labels)
+        return calibration_test(self.risks, self._processed_labels)
 
 
 def _auc_difference_to_json(
@@ -384,10 +384,10 @@ def _calibration_reason(candidate: _ModelEvaluation, policy: GatePolicy) -> Gate
     return GateReason("calibrated", weight=Weight.FOR, facts=facts)
 
 
-def _unread_notes(candidate: _ModelEvaluation) -> list[GateReason]:
-    if not candidate.unread:
+def _unprocessed_notes(candidate: _ModelEvaluation) -> list[GateReason]:
+    if not candidate.unprocessed_count:
         return []
-    facts = {"unread": candidate.unread, "images": candidate.is_read.size}
+    facts = {"unread": candidate.unprocessed_count, "images": candidate.is_processed.size}
     return [GateReason("images-unread", weight=Weight.NOTE, facts=facts)]
 
 

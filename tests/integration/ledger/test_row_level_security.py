@@ -24,7 +24,7 @@ from shared.ledger.cases.worklist import WorklistFilter
 from shared.ledger.db_role import RolesMissing, can_bypass_row_level_security
 from shared.ledger.hospitals.api_keys import ApiKeys
 from shared.ledger.hospitals.rate_limits import RateLimit
-from shared.ledger.idempotency.receipts import StoredResponse, Receipts
+from shared.ledger.idempotency.receipts import Receipts, StoredResponse
 from shared.ledger.jobs.dead_letters import DeadLetters
 from shared.ledger.monitoring.observations import (
     Observation,

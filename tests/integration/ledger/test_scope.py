@@ -10,7 +10,7 @@ from shared.errors import Unavailable
 from shared.ledger import HospitalSession, Ledger
 from shared.ledger.hospitals.api_keys import KeyNeedsHospital
 from shared.ledger.hospitals.authentication import authenticate_key
-from shared.ledger.idempotency.receipts import StoredResponse, KeyReused
+from shared.ledger.idempotency.receipts import KeyReused, StoredResponse
 from shared.ledger.jobs.repository import NotCancellable
 
 

@@ -171,7 +171,7 @@ def test_a_case_erased_during_its_explanation_leaves_nothing_behind(
 
     folder = tmp_path / "cache"
     make_explainer(ledger, objects, decoders, folder, work_on_cases).make_next()
-    assert erasures[0].ground is ErasureReason.PATIENT_REQUEST
+    assert erasures[0].reason is ErasureReason.PATIENT_REQUEST
     with ledger.engine.connect() as connection:
         for table in ("explanations", "explanation_maps"):
             assert (

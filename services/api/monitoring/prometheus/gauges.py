@@ -229,7 +229,9 @@ def retention(dependencies: Dependencies, registry: CollectorRegistry) -> None:
     """Cases and objects that are due to be erased, all hospitals together."""
     with dependencies.ledger.system_session("gateway") as session:
         session.metrics_queries.set_timeout(RETENTION_TIMEOUT_S)
-        due_cases = session.retention.count_due(dependencies.settings.retention_days).values()
+        due_cases = session.retention.count_due(
+            dependencies.settings.retention_days
+        ).values()
         orphans = session.orphaned_objects.count()
     _set_gauge(
         registry,

@@ -16,7 +16,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
 
 from shared.imaging.deidentify.cleaned import CleanedFile
 from shared.imaging.deidentify.dicom.header import clean_header, count_removed
-from shared.imaging.deidentify.dicom.profile import PIXELS
+from shared.imaging.deidentify.dicom.profile import PIXEL_ATTRIBUTES
 from shared.imaging.deidentify.dicom.regions import (
     blank_frame,
     blank_stored,
@@ -101,7 +101,7 @@ def clean_dicom(
         _copy_stored(target, source, mask=mask, removed=removed)
     removed += count_removed(source, target)
     removed += Counter({BLANKED: int(is_masked)})
-    return CleanedFile(data=_written(target), removed=+removed)
+    return CleanedFile(data=_dataset_bytes(target), removed=+removed)
 
 
 def _needs_decoding(source: Dataset, is_masked: bool) -> bool:
@@ -147,7 +147,7 @@ def _copy_stored(
     ImageTruncated
         if the pixels are shorter than the frames.
     """
-    keyword = next(keyword for keyword in PIXELS if keyword in source)
+    keyword = next(keyword for keyword in PIXEL_ATTRIBUTES if keyword in source)
     element = source[keyword]
     expected_bytes = get_expected_length(source)
     if keyword != "PixelData":
@@ -226,7 +226,7 @@ def _encode_j2k(frame: Frame, target: Dataset) -> bytes:
     )
 
 
-def _written(target: Dataset) -> bytes:
+def _dataset_bytes(target: Dataset) -> bytes:
     stream = BytesIO()
     dcmwrite(stream, target, enforce_file_format=True)
     return stream.getvalue()

@@ -44,13 +44,13 @@ def clean_header(source: Dataset, key: bytes, pixels_cleaned: bool) -> Dataset:
     pixels_cleaned : whether the pixels are cleaned too
     """
     target = Dataset()
-    for keyword in profile.DEVICE:
+    for keyword in profile.DEVICE_ATTRIBUTES:
         name = device_name(source, keyword)
         if name:
             setattr(target, keyword, name[:MAX_DEVICE_LETTERS])
     _copy_coding(target, source)
     _copy_uids(target, source, key)
-    for keyword in profile.EMPTIED:
+    for keyword in profile.EMPTIED_ATTRIBUTES:
         if keyword in source:
             setattr(target, keyword, None)
     _add_methods(target, pixels_cleaned)
@@ -65,10 +65,10 @@ def count_removed(source: Dataset, target: Dataset) -> Counter[str]:
     """
     removed: list[BaseTag] = []
     for tag in source.keys():  # noqa: SIM118 (a pydicom Dataset iterates over its elements)
-        is_emptied = keyword_for_tag(tag) in profile.EMPTIED
+        is_emptied = keyword_for_tag(tag) in profile.EMPTIED_ATTRIBUTES
         if tag not in target or (is_emptied and _has_value(source, tag)):
             removed.append(tag)
-    for keyword in profile.NESTED:
+    for keyword in profile.NESTED_NUMERIC_ATTRIBUTES:
         items = zip(source.get(keyword) or (), target.get(keyword) or (), strict=False)
         for source_item, target_item in items:
             for tag in source_item.keys():  # noqa: SIM118
@@ -84,16 +84,16 @@ def _copy_coding(target: Dataset, source: Dataset) -> None:
     """Copy the attributes that decoding, timing and calibration need."""
     if "SegmentedRedPaletteColorLookupTableData" in source:
         unfold_palette(source)
-    for keyword, max_count in profile.NUMBERS.items():
+    for keyword, max_count in profile.NUMERIC_ATTRIBUTES.items():
         if not _copy_numbers(target, source, keyword=keyword, max_count=max_count):
             raise ValueError("a value that decoding needs is no number")
-    for keyword, max_count in profile.TIMING.items():
+    for keyword, max_count in profile.TIMING_ATTRIBUTES.items():
         _copy_numbers(target, source, keyword=keyword, max_count=max_count)
-    for keyword, allowed_values in profile.WORDS.items():
+    for keyword, allowed_values in profile.ALLOWED_VALUES.items():
         value = source.get(keyword)
         if isinstance(value, str | int) and value in allowed_values:
             setattr(target, keyword, value)
-    for keyword, max_counts in profile.NESTED.items():
+    for keyword, max_counts in profile.NESTED_NUMERIC_ATTRIBUTES.items():
         items = source.get(keyword)
         if items:
             copies = [_copy_item(item, max_counts) for item in items]
@@ -142,7 +142,7 @@ def _copy_item(item: Dataset, max_counts: dict[str, int]) -> Dataset:
 
 def _copy_tables(target: Dataset, source: Dataset) -> None:
     """Copy the palettes up to their declared length. The bytes after it are not colours."""
-    for keyword in profile.TABLES:
+    for keyword in profile.PALETTE_ATTRIBUTES:
         table = source.get(keyword)
         if isinstance(table, bytes):
             descriptor = source[keyword.replace("Data", "Descriptor")]

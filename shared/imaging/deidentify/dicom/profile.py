@@ -175,7 +175,7 @@ PROFILE: dict[Action, tuple[str, ...]] = {
 ACTIONS = {
     keyword: action for action, keywords in PROFILE.items() for keyword in keywords
 }
-EMPTIED = tuple(
+EMPTIED_ATTRIBUTES = tuple(
     keyword for keyword, action in ACTIONS.items() if action.performed == "Z"
 )
 REPLACED_UIDS = (
@@ -191,7 +191,7 @@ The others refer to objects outside the file and are removed.
 
 
 MAX_TABLE_VALUES = 100_000
-WORDS: dict[str, frozenset[str | int]] = {
+ALLOWED_VALUES: dict[str, frozenset[str | int]] = {
     "FrameIncrementPointer": frozenset((0x0018_1063, 0x0018_1065)),
     "BurnedInAnnotation": frozenset(("YES", "NO")),
     "LossyImageCompression": frozenset(("00", "01")),
@@ -239,12 +239,12 @@ _REGION = (
     "PhysicalDeltaX",
     "PhysicalDeltaY",
 )
-NESTED: dict[str, dict[str, int]] = {
+NESTED_NUMERIC_ATTRIBUTES: dict[str, dict[str, int]] = {
     "ModalityLUTSequence": _LUT,
     "SequenceOfUltrasoundRegions": dict.fromkeys(_REGION, 1),
     "VOILUTSequence": _LUT,
 }
-NUMBERS: dict[str, int] = {
+NUMERIC_ATTRIBUTES: dict[str, int] = {
     **dict.fromkeys(
         ("Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "NumberOfFrames"),
         1,
@@ -272,15 +272,15 @@ NUMBERS: dict[str, int] = {
 
 A file with a value that is not a number is refused, as decoding would refuse it.
 """
-TIMING: dict[str, int] = {
+TIMING_ATTRIBUTES: dict[str, int] = {
     **dict.fromkeys(
         ("FrameTime", "CineRate", "RecommendedDisplayFrameRate", "FrameDelay"), 1
     ),
     "FrameTimeVector": MAX_TABLE_VALUES,
 }
 """Decoding does not need these, so a value that is not a number is only dropped."""
-TABLES = tuple(
+PALETTE_ATTRIBUTES = tuple(
     f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")
 )
-DEVICE = ("Manufacturer", "ManufacturerModelName")
-PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+DEVICE_ATTRIBUTES = ("Manufacturer", "ManufacturerModelName")
+PIXEL_ATTRIBUTES = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from shared.bundles import load
-from shared.bundles.explanations.deletion_test import STEPS, deletion_test
+from shared.bundles.explanations.deletion_test import STEP_COUNT, deletion_test
 from shared.bundles.explanations.explanation import GRID, explain, occlusion_map
 from shared.bundles.explanations.heatmap import layer_png
 from shared.bundles.explanations.occlusion import (
@@ -88,7 +88,7 @@ def test_a_true_map_makes_the_score_fall_faster_than_chance_and_a_false_one_slow
     assert of_false_map.area < -0.05
     assert of_true_map.ordered[0] == of_true_map.random[0] == 1
     assert of_true_map.ordered[-1] == of_true_map.random[-1] == of_false_map.ordered[-1]
-    assert len(of_true_map.hidden) == STEPS + 1
+    assert len(of_true_map.hidden) == STEP_COUNT + 1
 
 
 def test_the_area_lies_between_the_curves():
@@ -100,7 +100,7 @@ def test_the_area_lies_between_the_curves():
     )
     gaps = np.array(faithfulness.random) - np.array(faithfulness.ordered)
     assert faithfulness.area == pytest.approx(
-        ((gaps[1:] + gaps[:-1]) / 2 / STEPS).sum(), abs=1e-3
+        ((gaps[1:] + gaps[:-1]) / 2 / STEP_COUNT).sum(), abs=1e-3
     )
 
 

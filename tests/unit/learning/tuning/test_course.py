@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from shared.learning.tuning import Hyperparameters, LearningCurves
-from shared.learning.tuning.hyperparameters import hyperparameter_grid
 from shared.learning.tuning.errors import TuningDiverged
+from shared.learning.tuning.hyperparameters import hyperparameter_grid
 from shared.recipes import TuningPlan
 
 MALIGNANT = np.array([True, True, False, False])

@@ -61,7 +61,11 @@ def home(tmp_path: Path) -> Home:
 def save_state(home: Home, api_pid: int) -> None:
     StackState(
         home=str(home.root),
-        SUPERVISOR=ProcessId.from_pid(os.getpid()),
+        supervisor=ProcessId.from_pid(os.getpid()),
+        sockets="",
+        database_url="",
+        broker_url="",
+        objects_url="",
         children={"api": ProcessId.from_pid(api_pid)},
     ).save(home)
 
@@ -77,7 +81,9 @@ def test_a_sample_has_the_queue_and_the_memory_of_each_child(home):
 
 
 def test_a_child_that_is_another_process_now_was_restarted(home):
-    monitor = StackMonitor(FakeOperatorApi(), home.root, iter((1.0, 6.0, 11.0)).__next__)
+    monitor = StackMonitor(
+        FakeOperatorApi(), home.root, iter((1.0, 6.0, 11.0)).__next__
+    )
     monitor.take_sample()
     assert monitor.restarted == {}
     save_state(home, os.getppid())
@@ -87,7 +93,9 @@ def test_a_child_that_is_another_process_now_was_restarted(home):
 
 
 def test_a_gateway_that_does_not_answer_leaves_a_gap_in_the_queue_only(home):
-    sample = StackMonitor(FakeOperatorApi(is_down=True), home.root, lambda: 1.0).take_sample()
+    sample = StackMonitor(
+        FakeOperatorApi(is_down=True), home.root, lambda: 1.0
+    ).take_sample()
     assert (sample.waiting, sample.running, list(sample.memory_mib)) == (
         None,
         None,
@@ -96,8 +104,14 @@ def test_a_gateway_that_does_not_answer_leaves_a_gap_in_the_queue_only(home):
 
 
 def test_a_stack_on_another_machine_has_no_processes_to_sample(tmp_path):
-    assert StackMonitor(FakeOperatorApi(), None, lambda: 1.0).take_sample().memory_mib == {}
-    assert StackMonitor(FakeOperatorApi(), tmp_path, lambda: 1.0).take_sample().memory_mib == {}
+    assert (
+        StackMonitor(FakeOperatorApi(), None, lambda: 1.0).take_sample().memory_mib
+        == {}
+    )
+    assert (
+        StackMonitor(FakeOperatorApi(), tmp_path, lambda: 1.0).take_sample().memory_mib
+        == {}
+    )
 
 
 def test_a_process_that_has_ended_uses_no_memory():
