@@ -99,16 +99,16 @@ class Settings(BaseSettings):
     batch_s: Annotated[float, Field(gt=0, le=60)] = 0.5
     """The target time of a worker's batch.
 
-    A worker claims no more cases than it can process in this time, and at most `max_images`. Even the
-    most urgent case waits for the batch in inference and for the one in preparation.
+    A worker claims no more cases than it can process in this time, and at most `max_images`. Even
+    the most urgent case waits for the batch in inference and for the one in preparation.
     """
     decoders: Annotated[int, Field(ge=1, le=64)] = 2
     """Processes of a worker that decode images, about 55 MiB each. A shadow worker has one."""
     decode_s: Annotated[float, Field(ge=1, le=600)] = 20.0
     """An image that takes longer to decode fails, and the rest of its batch continues.
 
-    Our own choice, without a source: the largest accepted images take 1 to 9 s on two busy cores. The
-    rest of the batch waits this long at most.
+    Our own choice, without a source: the largest accepted images take 1 to 9 s on two busy cores.
+    The rest of the batch waits this long at most.
     """
     decode_mib: Annotated[int, Field(ge=256, le=65_536)] = 1024
     """Memory that decoding one image may take.
@@ -139,7 +139,10 @@ class Settings(BaseSettings):
     `decode_s`, and longer than inference of `max_images` takes.
     """
     long_task_s: Annotated[float, Field(ge=1)] = 600.0
-    """How long loading a first model or an explanation may take. After that the worker counts as stuck."""
+    """How long a worker may take to load a first model or to compute an explanation.
+
+    After that the worker counts as stuck.
+    """
 
     least_free_mib: Annotated[int, Field(ge=0)] = 1024
     """With less free space at the home, `/readyz` reports degraded and `./sera doctor` fails."""
@@ -157,7 +160,10 @@ class Settings(BaseSettings):
     The margin of Rodriguez-Ruiz et al., JNCI 111:916 (2019), for a machine against radiologists.
     """
     gate_significance: Annotated[float, Field(ge=0.001, le=0.2)] = 0.05
-    """One-sided. A trial would use 0.025, but here shadow evaluation and rollback follow the gate."""
+    """One-sided.
+
+    A trial would use 0.025, but here shadow evaluation and rollback follow the gate.
+    """
     gate_sensitivity_floor: Annotated[float, Field(ge=0, le=1)] = 0.80
     """The share of malignant test images that a candidate must call malignant.
 
@@ -174,7 +180,10 @@ class Settings(BaseSettings):
     """Cases that a shadow processes in one transaction."""
 
     backup_within_h: Annotated[float, Field(ge=1)] = 26.0
-    """`./sera doctor` warns if the latest backup is older: a day, and two hours for a late backup."""
+    """`./sera doctor` warns if the latest backup is older than this.
+
+    The default is a day, and two hours for a late backup.
+    """
     audit_seal_every_s: Annotated[float, Field(ge=1)] = 300.0
     """Seconds between two seals of the audit trail.
 
@@ -231,8 +240,8 @@ class Settings(BaseSettings):
     metrics_port: Port | None = None
     """The port for Prometheus of worker, shadow, trainer and beat.
 
-    Unset: no port. That is right for `./sera up`, since its processes share one machine. The gateway
-    serves its own metrics at `/metrics`.
+    Unset: no port. That is right for `./sera up`, since its processes share one machine. The
+    gateway serves its own metrics at `/metrics`.
     """
     metrics_host: str = "0.0.0.0"
     """Metrics are counts and times only. Still, only Prometheus should reach the port."""

@@ -1,8 +1,8 @@
 """Creates a backup while SERA serves.
 
-An object is stored before a row names it, and no object ever changes. So the ledger is read first,
-at one moment, and then the objects that it names at that moment. Objects that erasures remove
-meanwhile are distinguished from objects that are lost.
+An object is stored before a row names it, and no object ever changes. So a snapshot of the ledger
+is read first, and then the objects that the snapshot names. Objects that erasures remove during the
+backup are distinguished from lost objects.
 """
 
 from dataclasses import dataclass
@@ -56,8 +56,10 @@ def create_backup(
     with_keys: bool = False,
     report_progress: ProgressCallback = ignore_progress,
 ) -> CreatedBackup:
-    """Raises SchemaOutdated, CodeOutdated, SchemaUnreleased, BackupFolderExposed,
-    BackupFolderBusy, BackupFolderUnwritable, StorageFull, Unavailable.
+    """Create a backup.
+
+    Raises SchemaOutdated, CodeOutdated, SchemaUnreleased, BackupFolderExposed, BackupFolderBusy,
+    BackupFolderUnwritable, StorageFull, Unavailable.
     """
     with backups.locked(), backups.draft() as draft:
         with snapshot(source.database_url) as moment:
@@ -106,7 +108,7 @@ def create_backup(
 
 
 def read_object_hashes(folder: Path) -> list[str]:
-    """The hashes of a backup's objects."""
+    """Return the hashes of a backup's objects."""
     return read_lines(folder / OBJECT_LIST_FILE)
 
 
@@ -148,7 +150,7 @@ def _write_tables(
 
 
 def _record_event(url: str, name: str, manifest: Manifest) -> None:
-    """The audit trail records that all data of SERA was copied, and under which hash."""
+    """Record in the audit trail that all data of SERA was copied, with the hash of the manifest."""
     ledger = Ledger(url, pool_size=1)
     try:
         with ledger.system_session("cli") as session:

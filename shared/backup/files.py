@@ -14,7 +14,7 @@ COMPRESSION_LEVEL = 3
 
 @contextmanager
 def open_compressed(path: Path) -> Iterator[BinaryIO]:
-    """A new gzip file for writing. The same content makes the same file."""
+    """Open a new gzip file for writing. The same content gives the same bytes."""
     with (
         path.open("xb") as raw,
         gzip.GzipFile("", "wb", COMPRESSION_LEVEL, raw, mtime=0) as stream,
@@ -30,7 +30,7 @@ def open_decompressed(path: Path) -> Iterator[BinaryIO]:
 
 
 def file_part(path: Path) -> FilePart:
-    """The manifest's entry of a file."""
+    """Return the manifest's entry of a file."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return FilePart(size=path.stat().st_size, sha256=digest)

@@ -5,9 +5,9 @@
                                          the hash of its manifest
         manifest.json  objects.gz  ledger/TABLE.gz  [keys/]
     withdrawn.json                       every erased case and revoked key that is known here
-    .draft/                              a backup in progress, or one that broke off
+    .draft/                              a backup in progress, or an interrupted one
 
-A backup gets its name when all of it is on the disk. Only the owner of the folder may read it.
+A backup gets its name when it is completely on the disk. Only the owner of the folder may read it.
 """
 
 import fcntl
@@ -86,7 +86,10 @@ class BackupFolder:
         )
 
     def backup_folder(self, name: str | None = None) -> Path:
-        """The folder of the backup with this name, or of the newest one. Raises BackupNotFound."""
+        """The folder of the backup with this name, or of the latest backup.
+
+        Raises BackupNotFound.
+        """
         names = self.backup_names()
         if not names or (name and name not in names):
             raise BackupNotFound(name=name or "", place=self.root)
@@ -94,9 +97,9 @@ class BackupFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Lock the folder against a second writer, and create it if need be.
+        """Lock the folder against a second writer, and create it if it is missing.
 
-        New files are readable for their owner only. Leftovers of broken backups are removed.
+        New files are readable for their owner only. Remains of interrupted backups are removed.
         Raises BackupFolderExposed, BackupFolderBusy, BackupFolderUnwritable.
         """
         previous_umask = os.umask(0o077)
@@ -121,7 +124,7 @@ class BackupFolder:
     def finish_draft(self, draft: Path, name: str) -> Path:
         """Give the draft its name.
 
-        Before that, all of it and all objects that existed already are flushed to the disk.
+        Before that, the draft and all objects that already existed are flushed to the disk.
         """
         os.sync()
         folder = draft.rename(self.root / name)
@@ -129,7 +132,9 @@ class BackupFolder:
         return folder
 
     def remove_backup(self, name: str) -> None:
-        """Rename the backup, then delete it, so that a half deleted one does not look complete."""
+        """Rename the backup, then delete it, so that an interrupted deletion leaves no backup that
+        looks complete.
+        """
         removed = self.backup_folder(name).rename(self.root / REMOVED_FOLDER)
         shutil.rmtree(removed)
 
@@ -161,7 +166,7 @@ class BackupFolder:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step, readable for its owner only."""
+    """Replace a file atomically. Only its owner may read it."""
     draft = path.with_name(f".{path.name}.new")
     draft.write_text(text)
     draft.chmod(0o600)

@@ -1,7 +1,7 @@
-"""The keys that a ledger needs and that are not in it: for the audit seals and the authenticators.
+"""Backs up the keys outside the ledger: for the audit seals and for the authenticators.
 
-A backup contains them only on request. A person with both could seal a changed audit trail again
-and read the secrets of second factors.
+A backup contains them only on request. A person with the ledger and the keys could
+seal a changed audit trail again, and decrypt the secrets of second factors.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from shared.settings import Settings
 
 KEYS_FOLDER = "keys"
 SETTING_BY_KEY_FILE = {"audit-ed25519": "audit_key", "people-aes": "people_key"}
-"""The file in $SERA_HOME/keys, and the setting that replaces it."""
+"""Each key's file in $SERA_HOME/keys, and the setting that replaces the file."""
 LOSS_TEXTS = {
     "audit-ed25519": "the audit trail goes on under a new key",
     "people-aes": "whoever has an authenticator needs a reset",
@@ -33,13 +33,13 @@ class KeysMissing(SeraError):
 
 
 def available_keys(settings: Settings) -> dict[str, str]:
-    """The keys of this installation, by the name of their file."""
+    """Return the keys of this installation, by the name of their file."""
     texts = {name: _key_text(settings, name) for name in SETTING_BY_KEY_FILE}
     return {name: text for name, text in texts.items() if text}
 
 
 def fingerprints(keys: dict[str, str]) -> dict[str, str]:
-    """SHA-256 hashes. A hash of 256 random bits reveals nothing about them."""
+    """Return SHA-256 hashes. The hash of 256 random bits reveals nothing about the key."""
     hashes = {}
     for name, text in sorted(keys.items()):
         hashes[name] = hashlib.sha256(decode_key(text)).hexdigest()
@@ -63,7 +63,7 @@ def read_saved_keys(folder: Path) -> dict[str, str]:
 def plan_keys(
     settings: Settings, required: dict[str, str], backup: Path, allow_missing: bool
 ) -> tuple[dict[str, str], list[str]]:
-    """The keys to restore from the backup, and the names of the keys that stay missing.
+    """Return the keys to restore from the backup, and the names of the keys that stay missing.
 
     `required` has the fingerprints in the manifest.
     Raises KeysMissing if keys stay missing, unless `allow_missing`.

@@ -39,11 +39,11 @@ class TablePart(FilePart):
 
 
 class ObjectsPart(FilePart):
-    """The list of the objects' hashes. The objects themselves are beside the backups."""
+    """The list of the objects' hashes. The objects are in a common folder of all backups."""
 
     count: int
     new: int
-    """Objects that no earlier backup in the folder had."""
+    """The number of objects that no earlier backup in the folder had."""
 
 
 class Manifest(_Part):
@@ -56,17 +56,17 @@ class Manifest(_Part):
     tables: dict[str, TablePart]
     objects: ObjectsPart
     let_go: int
-    """Objects of cases that were erased while the backup was made."""
+    """The number of objects of cases that were erased during the backup."""
     missing: list[str]
     """Objects that the ledger named and that were missing or damaged in the store."""
     heads: dict[str, str]
     """Number and hash of each audit chain's last event."""
     keys: dict[str, str]
-    """SHA-256 of the keys of this ledger, as far as they were available at the backup."""
+    """SHA-256 of each key of this ledger that was available at the backup."""
     with_keys: bool
 
     def write(self, folder: Path) -> str:
-        """Returns the digest."""
+        """Write the manifest, and return its digest."""
         text = self.model_dump_json(indent=2).encode()
         (folder / MANIFEST_FILE).write_bytes(text)
         return hashlib.sha256(text).hexdigest()

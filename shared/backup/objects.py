@@ -1,6 +1,6 @@
 """Copies objects from one store to another, each under its own hash.
 
-Objects that the target has are not copied again.
+Objects that exist in the target are not copied again.
 """
 
 import json
@@ -25,8 +25,10 @@ def ignore_progress(_stage: str, _fraction: float, _message: str) -> None: ...
 
 @dataclass
 class CopyResult:
-    """`existing` objects were in the target before. `missing` ones are damaged or not in the
-    source.
+    """The result of a copy.
+
+    `existing_count` counts objects that the target already had. `missing_objects` are damaged or
+    missing in the source.
     """
 
     new_count: int = 0
@@ -38,7 +40,7 @@ class CopyResult:
 def with_model_files(
     hashes: Iterable[str], model_digests: Iterable[str], source: ObjectStore
 ) -> list[str]:
-    """The objects of the ledger's rows, and the files that the models' manifests name."""
+    """Return the objects of the ledger's rows, and the files that the models' manifests name."""
     all_hashes = set(hashes)
     for digest in model_digests:
         all_hashes.update(_model_files(digest, source))
@@ -68,7 +70,7 @@ def damaged_objects(
     stage: str,
     report_progress: ProgressCallback,
 ) -> list[str]:
-    """Objects that are missing or do not match their hash. Every object is read."""
+    """Read every object, and return those that are missing or do not match their hash."""
     return [
         sha256
         for sha256 in _with_progress(hashes, stage, report_progress)
@@ -79,7 +81,7 @@ def damaged_objects(
 def _with_progress(
     hashes: list[str], stage: str, report_progress: ProgressCallback
 ) -> Iterator[str]:
-    """The hashes; progress is reported after the work on each."""
+    """Yield the hashes, and report progress after each."""
     total = len(hashes)
     for number, sha256 in enumerate(hashes, start=1):
         yield sha256
@@ -111,7 +113,7 @@ def _copy(
 
 
 def _model_files(digest: str, source: ObjectStore) -> list[str]:
-    """The files of a model. A missing manifest counts as missing itself and names no files."""
+    """Return the files of a model. A missing manifest is itself reported, and names no files."""
     try:
         manifest = json.loads(source.get(digest))
     except (ObjectMissing, ObjectCorrupt):

@@ -1,6 +1,6 @@
-"""Removes old backups, and the objects that only they name.
+"""Removes old backups, and the objects that only old backups name.
 
-Erased cases leave the backups in this way too.
+This also removes erased cases from the backups.
 """
 
 from shared.backup.create import read_object_hashes
@@ -8,7 +8,7 @@ from shared.backup.folder import BackupFolder
 
 
 def prune(backups: BackupFolder, keep: int) -> tuple[list[str], int]:
-    """Keep the newest `keep` backups.
+    """Keep the latest `keep` backups, and remove the others.
 
     Returns the names of the removed backups and the number of the removed objects.
     """

@@ -1,7 +1,7 @@
 """Restores a ledger and its objects from a backup.
 
-All rows are loaded in one transaction, which is committed when the objects are in place. A restore
-that breaks off leaves an empty database and can simply be started again.
+All rows are loaded in one transaction, which is committed when all objects are stored. An
+interrupted restore leaves an empty database and can be started again.
 """
 
 from collections.abc import Iterable
@@ -51,7 +51,10 @@ class RestoreDiffers(SeraError):
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """`lost_objects` are intact neither in the backup nor in the store."""
+    """The result of a restore.
+
+    `lost_objects` are missing or damaged, both in the backup and in the store.
+    """
 
     name: str
     manifest: Manifest
@@ -74,7 +77,9 @@ def restore(
     withdrawn: Iterable[Withdrawals] = (),
     report_progress: ProgressCallback = ignore_progress,
 ) -> RestoreResult:
-    """Raises BackupNotFound, BackupUnreadable, BackupDamaged, NoteUnreadable, DatabaseNotEmpty,
+    """Restore a backup.
+
+    Raises BackupNotFound, BackupUnreadable, BackupDamaged, NoteUnreadable, DatabaseNotEmpty,
     CodeOutdated, SchemaUnreleased, Unavailable.
     """
     folder = backups.backup_folder(name)
@@ -119,7 +124,7 @@ def _repair(
     objects: ObjectStore,
     report_progress: ProgressCallback,
 ) -> list[str]:
-    """Replace damaged objects that the store had before; returns those that stay damaged."""
+    """Replace damaged objects of the store, and return the objects that stay damaged."""
     if not damaged:
         return []
     copy_objects(damaged, backups.objects, objects, report_progress)

@@ -14,7 +14,7 @@ from shared.backup.objects import ProgressCallback, damaged_objects, ignore_prog
 class VerificationResult:
     """The damaged or missing files and objects of a backup.
 
-    Objects that were missing when the backup was made are only in the manifest.
+    Objects that were already missing at the backup are listed in the manifest instead.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Notes beside the backups of all erased cases and revoked keys.
+"""Notes of all erased cases and revoked keys, stored beside the backups.
 
-No older backup can then bring them back. A note costs one query, so it should be made often
-(`./sera backup note`). An erasure after the last note is unknown to every backup. An export of the
-audit trail that was stored elsewhere contains it.
+With a note, the restore of an older backup erases and revokes them again. A note needs one query,
+so it should be made often (`./sera backup note`). An erasure after the latest note is missing in
+it. An export of the audit trail that was stored elsewhere contains that erasure.
 """
 
 import json
@@ -25,7 +25,7 @@ class NoteUnreadable(SeraError):
 
 
 def update_note(backups: BackupFolder, url: str) -> Withdrawals:
-    """Add the present withdrawals of the ledger to the note; returns all that are known."""
+    """Add the present withdrawals of the ledger to the note; returns the whole note."""
     with backups.locked(), snapshot(url) as moment:
         return add_to_note(backups, moment.withdrawals())
 

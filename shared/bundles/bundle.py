@@ -23,7 +23,7 @@ class Bundle:
 
     @property
     def framing(self) -> Framing:
-        """How nodules are cut out for this bundle."""
+        """How nodules are cropped for this bundle."""
         return recipe_framing(self.model.recipe)
 
     @property

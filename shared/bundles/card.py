@@ -45,15 +45,16 @@ RATES = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.ACCURACY)
 CLINICAL_PREVALENCES = (0.15, 0.23)
 """Share of malignant nodules in clinics (K20).
 
-Predictive values at the training images' prevalence would mean little.
+Predictive values at the training images' prevalence would be of little use.
 """
 NO_PRETRAINED_WEIGHTS = {"from": "none: trained from nothing", "licence": "none needed"}
 
 
 def model_card(bundle: Bundle) -> dict[str, Any]:
-    """Return the facts about a model for a reader, a hospital or a regulator, as JSON values.
+    """Return the facts about a model for a clinician, a hospital or a regulator, as JSON values.
 
-    The ledger fills `stored`: a bundle knows neither its number there, nor whether it is live.
+    The ledger fills `stored`, because a bundle does not know its number in the ledger, and does not
+    know whether it is live.
     """
     manifest = bundle.manifest
     return {
@@ -168,7 +169,7 @@ def _weights_origin(weights: WeightsSource | None) -> dict[str, str]:
 
 
 def _tuning(recipe: Recipe) -> dict[str, Any] | None:
-    """Return how networks were trained on the training images, or None if none was."""
+    """Return how networks were trained on the training images. None if no network was trained."""
     plan = recipe.tuning
     if plan is None or not _has_tuned_network(recipe):
         return None
@@ -255,7 +256,10 @@ def _known_patients(bundle: Bundle) -> str:
 def _rates(
     metrics: Mapping[str, float], table: ConfusionTable | None
 ) -> dict[str, Any]:
-    """Return the rates at Youden's cut-off; only their values for bundles that store no counts."""
+    """Return the rates at Youden's cut-off.
+
+    For bundles that store no counts, only the values are returned.
+    """
     if table:
         return {str(rate): table.proportion(rate).to_json() for rate in RATES}
     return {

@@ -1,4 +1,4 @@
-"""Stores a model's evidence in a bundle: counts in the manifest, arrays in a file of their own."""
+"""Stores a model's evidence in a bundle: counts in the manifest, arrays in a separate file."""
 
 from collections.abc import Mapping
 

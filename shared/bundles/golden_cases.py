@@ -14,14 +14,15 @@ from shared.phantoms import draw
 SEEDS = (11, 12, 13, 14)
 SIZE_PX = 128
 TOLERANCE = 0.01
-"""Sums round differently on other machines, and a tree may take the other branch there.
+"""Maximum difference from the stored score.
 
-The deviation of a wrong file is larger.
+Sums are rounded differently on other machines, and a tree may then take another branch. A wrong
+file causes a larger deviation.
 """
 
 
 def draw_cases(margin: float) -> list[Nodule]:
-    """Draw the nodules of both classes. They are small, so that a bundle stays small."""
+    """Draw the nodules of both classes. The images are small, so that a bundle stays small."""
     nodules = []
     for seed in SEEDS:
         phantom = draw(seed, malignant=bool(seed % 2), size_px=SIZE_PX)

@@ -13,9 +13,9 @@ def reference_record(bundle: Bundle) -> dict[str, Any] | None:
 
     `quantiles` are taken at the fractions in `fractions`. They cover `score`, `risk`, `strangeness`
     (the novelty score), and `embedding`, which has a list for each component. `risk` holds at
-    `prevalence`, that of the training images. `shift_prior` carries it to a hospital's prevalence
-    and keeps the order. `youden` is Youden's cut-off with its rates. `operating_points` have the
-    form of `OperatingPoint.to_json`, and `coverage` of conformal sets the form of
+    `prevalence`, the prevalence of the training images. `shift_prior` converts it to a hospital's
+    prevalence and keeps the order. `youden` is Youden's cut-off with its rates. `operating_points`
+    have the form of `OperatingPoint.to_json`, and `coverage` of conformal sets the form of
     `ConformalCoverage.to_json`.
     """
     evidence = bundle.model.evidence

@@ -50,7 +50,8 @@ def load(
     Parameters
     ----------
     folder : written by `save` or `assemble_folder`
-    expected_digest : the bundle's name; without it, only the files are checked against the manifest
+    expected_digest : the bundle's name; if it is None, only the files are checked against the
+        manifest
     engine : runs the networks; by default the best one for this machine
 
     Raises
@@ -114,8 +115,8 @@ class _BundleFiles:
             )
         try:
             content = (self.folder / path).read_bytes()
-        except OSError as problem:
-            raise BundleUnreadable(part=path, problem=problem.strerror) from problem
+        except OSError as error:
+            raise BundleUnreadable(part=path, problem=error.strerror) from error
         return _verified_content(content, self.entries[path], path)
 
     def arrays(self, path: str) -> dict[str, NDArray[Any]]:
@@ -128,15 +129,15 @@ class _BundleFiles:
     def _parse(self, path: str, parse: Callable[[bytes], T]) -> T:
         try:
             return parse(self.content(path))
-        except safetensors.SafetensorError as problem:
-            raise BundleUnreadable(part=path, problem=str(problem)) from problem
+        except safetensors.SafetensorError as error:
+            raise BundleUnreadable(part=path, problem=str(error)) from error
 
 
 def _read_manifest(folder: Path) -> bytes:
     try:
         return (folder / MANIFEST_FILE).read_bytes()
-    except OSError as problem:
-        raise BundleMissing(folder=folder) from problem
+    except OSError as error:
+        raise BundleMissing(folder=folder) from error
 
 
 def _verified_content(content: bytes, entry: FileEntry, path: str) -> bytes:

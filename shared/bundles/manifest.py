@@ -1,4 +1,4 @@
-"""The file manifest.json: all of a bundle except its arrays, and the hash of every other file."""
+"""The file manifest.json: a bundle's content except the arrays, and the hash of each other file."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from shared.recipes import ClassifierKind
 
 FORMAT = 3
 READABLE_FORMATS = (2, 3)
-"""Format 2 has no evidence: its bundles give no p-values, operating points or reference."""
+"""Format 2 has no evidence. Its bundles have no p-values, operating points or reference."""
 MANIFEST_FILE = "manifest.json"
 CLASSES = ("benign", "malignant")
 _SAFE_PATH = re.compile(r"(?:[a-z]+/)?[A-Za-z0-9_-]+\.(?:safetensors|skops)")
@@ -72,8 +72,8 @@ class TrainingEntry(_Entry):
 class ComponentEntry(_Entry):
     """A fitted component of the ensemble.
 
-    `feature_sets` are indices of the recipe's feature sets. `file` holds the classifier; a tuned
-    network itself has none.
+    `feature_sets` are indices of the recipe's feature sets. `file` holds the classifier; it is None
+    if the tuned network itself is the classifier.
     """
 
     feature_sets: tuple[int, ...]
@@ -178,7 +178,7 @@ class Manifest(_Entry):
     @field_validator("files")
     @classmethod
     def _check_paths(cls, files: dict[str, FileEntry]) -> dict[str, FileEntry]:
-        """Return a path must not lead out of the bundle's folder."""
+        """Check that no path leads out of the bundle's folder."""
         for path in files:
             if not _SAFE_PATH.fullmatch(path):
                 raise ValueError(f"{path!r} is no path of a bundle")
@@ -186,7 +186,7 @@ class Manifest(_Entry):
 
     @model_validator(mode="after")
     def _check_evidence(self) -> Self:
-        """Return the current format always has evidence, and format 2 never has."""
+        """Check that the current format has evidence and that format 2 has none."""
         if (self.evidence is None) != (self.format < FORMAT):
             raise ValueError(
                 f"evidence has to be there from format {FORMAT} on, and only there"
@@ -199,15 +199,15 @@ class Manifest(_Entry):
         _check_format(content)
         try:
             return cls.model_validate_json(content)
-        except ValidationError as problem:
-            error = problem.errors()[0]
-            path = ".".join(map(str, error["loc"])) or "content"
+        except ValidationError as error:
+            first_fault = error.errors()[0]
+            path = ".".join(map(str, first_fault["loc"])) or "content"
             raise BundleUnreadable(
-                part=MANIFEST_FILE, problem=f"{path}: {error['msg']}"
-            ) from problem
+                part=MANIFEST_FILE, problem=f"{path}: {first_fault['msg']}"
+            ) from error
 
     def to_bytes(self) -> bytes:
-        """Return the same content gives the same bytes."""
+        """Encode the manifest. The same content gives the same bytes."""
         table = self.model_dump(mode="json")
         text = json.dumps(table, sort_keys=True, indent=1, allow_nan=False)
         return text.encode()
@@ -217,11 +217,11 @@ def _check_format(content: bytes) -> None:
     """Check the format first, because an unknown format would otherwise look like damage."""
     try:
         manifest_format = _FormatField.model_validate_json(content).format
-    except ValidationError as problem:
-        message = problem.errors()[0]["msg"]
+    except ValidationError as error:
+        message = error.errors()[0]["msg"]
         raise BundleUnreadable(
             part=MANIFEST_FILE, problem=f"it states no format: {message}"
-        ) from problem
+        ) from error
     if manifest_format not in READABLE_FORMATS:
         readable = " and ".join(map(str, READABLE_FORMATS))
         raise BundleFormatUnknown(format=manifest_format, readable=readable)

@@ -60,7 +60,7 @@ def save(
     ----------
     model : with evidence, as from `fit`
     folder : must not exist (`BundleExists`)
-    synthetic : True if the model has seen phantoms only, so that every screen can say so
+    synthetic : True if the model is trained only on phantoms; every screen then states this
     """
     if model.evidence is None:
         raise ValueError(
@@ -118,7 +118,7 @@ def _contents(model: FittedModel, model_evidence: Evidence) -> dict[str, bytes]:
 
 
 def _network_extractors(model: FittedModel) -> dict[int, NetworkExtractor]:
-    """Return the by the index of the feature set."""
+    """Return the extractors of networks by the index of the feature set."""
     return {
         index: extractor
         for index, extractor in enumerate(model.extractors)

@@ -23,7 +23,7 @@ def publish(folder: Path, objects: ObjectStore) -> str:
 
 
 def fetch(digest: str, objects: ObjectStore, bundles_folder: Path) -> Path:
-    """Return the bundle's folder below `bundles_folder`; it is downloaded if it does not exist.
+    """Return the bundle's folder below `bundles_folder`. It is downloaded if it does not exist.
 
     Raises
     ------
@@ -34,6 +34,6 @@ def fetch(digest: str, objects: ObjectStore, bundles_folder: Path) -> Path:
         return folder
     try:
         assemble_folder(digest, objects.get, folder)
-    except BundleExists:  # another worker of this machine was quicker
+    except BundleExists:  # another worker of this machine has already written it
         return folder
     return folder

@@ -1,4 +1,4 @@
-"""Reads and writes classifiers as skops files; only types on our own list are ever built."""
+"""Reads and writes classifiers as skops files. Only types on SERA's own list are built."""
 
 import io
 import json
@@ -9,7 +9,7 @@ import skops.io
 
 from shared.bundles.errors import BundleUnreadable, UntrustedType
 
-# The types in a forest and in a standardised SVM. Skops trusts more types by itself.
+# The types in a forest and in a standardised SVM. By default, skops trusts more types.
 ALLOWED_TYPES = frozenset(
     {
         "builtins.dict",
@@ -40,7 +40,7 @@ ALLOWED_LOADERS = frozenset(
     }
 )
 _TYPES_UNKNOWN_TO_SKOPS = ["sklearn.tree._tree.Tree"]
-"""The types on our list that skops does not trust by itself."""
+"""The types on our list that skops does not trust by default."""
 
 
 def dump_classifier(model: object) -> bytes:
@@ -57,15 +57,15 @@ def load_classifier(content: bytes, part: str) -> object:
     Raises
     ------
     UntrustedType
-        if any object in the file has a type that is not on our list. It is raised before anything
-        is built.
+        if any object in the file has a type that is not on our list. The check comes before
+        anything is built.
     BundleUnreadable
     """
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
         schema = json.loads(archive.read("schema.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as problem:
-        raise BundleUnreadable(part=part, problem=str(problem)) from problem
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise BundleUnreadable(part=part, problem=str(error)) from error
     untrusted = set(_types(schema)) - ALLOWED_TYPES
     if untrusted:
         raise UntrustedType(part=part, types=", ".join(sorted(untrusted)))

@@ -1,4 +1,4 @@
-"""The application layer: how a case is accepted, prepared and decided, for every process.
+"""The application layer: how a case is accepted, prepared and decided.
 
 The package imports none of its modules, so that a process loads only the modules it needs.
 """

@@ -40,11 +40,13 @@ class Submission:
     descriptors: Descriptors | None = None
 
     def fingerprint(self, image_sha256: str) -> str:
-        """Equal for equal submissions, whatever the order or the boundary of the form.
+        """A hash that is equal for equal submissions.
 
-        `image_sha256` is the hash of the original image, so changes of the cleaning do not matter.
-        Frame, source, batch and descriptors count only where given, so that receipts from before
-        these fields existed stay valid.
+        Order and boundary of the form have no effect.
+
+        `image_sha256` is the hash of the original image, so changes of the cleaning have no effect.
+        Frame, source, batch and descriptors are included only if they are given, so that receipts
+        from before these fields existed stay valid.
         """
         roi = self.roi.to_json() if self.roi else None
         content: list[object] = [
@@ -67,7 +69,9 @@ class Submission:
 
 @dataclass(frozen=True)
 class AcceptedCase:
-    """`duplicate_of` is this hospital's first case of the same content, if it had one."""
+    """`duplicate_of` is the first case of this hospital with the same content; None if there is
+    none.
+    """
 
     case_id: UUID
     job_id: UUID
@@ -113,10 +117,9 @@ class CaseAcceptance:
         """Store image, case and job. The commit of the session's transaction accepts them.
 
         The transaction begins when the image is stored, and workers are notified after its commit.
-        With a `rate_limit_status` from before the image was received, a case over a limit is
-        refused before its image is stored.
-        Raises InputError, TooLarge, LimitReached, StorageFull, Unavailable; AlreadyAnswered and
-        others for a repeat.
+        If `rate_limit_status` was read before the image was received, a case over a limit is
+        refused before its image is stored. Raises InputError, TooLarge, LimitReached, StorageFull,
+        Unavailable; AlreadyAnswered and others for a repeat.
         """
         header = inspect(submission.image)
         header.frame_index(submission.frame)
@@ -151,7 +154,10 @@ class CaseAcceptance:
         priority: Priority,
         idempotent: IdempotentRequest | None,
     ) -> None:
-        """A repeated request still gets its answer if it is over a limit."""
+        """Check the limits.
+
+        A repeated request gets its stored response even if it is over a limit.
+        """
         try:
             self.admission.check_status(status, priority)
         except LimitReached:
@@ -168,7 +174,7 @@ class CaseAcceptance:
         return original
 
     def _store(self, header: Header, original: bytes) -> StoredImage:
-        """Only the cleaned image is stored. The original ends with the request."""
+        """Clean and store an image. The original image is discarded after the request."""
         cleaned = self._deidentifier.clean(original)
         stored = self._objects.put(cleaned.data, overwrite=True)
         return StoredImage(

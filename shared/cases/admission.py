@@ -1,4 +1,6 @@
-"""Admission control: a hospital's rate, its quota of unanswered cases, and the whole queue."""
+"""Admission control: a hospital's rate, its quota of unfinished cases, and the limit of the whole
+queue.
+"""
 
 import math
 from operator import attrgetter
@@ -20,11 +22,14 @@ COUNT_TTL_S = 0.5
 DEFAULT_RETRY_S = 30
 MAX_RETRY_S = 300
 FREE_SHARE = 0.02
-"""A refused hospital is asked to come back when this share of the limit is free."""
+"""The Retry-After of a refusal estimates when this share of the limit is free."""
 
 
 class LimitReached(SeraError):
-    """A limit is reached. `retry_after_s` estimates from the present pace when to try again."""
+    """A limit is reached.
+
+    `retry_after_s` estimates from the rate of finished jobs when to try again.
+    """
 
     status = 429
     retryable = True
@@ -57,7 +62,7 @@ class QueueFull(LimitReached):
 class Admission:
     """Checks the limits twice: before the body is read, and then for the actual case.
 
-    The first check only refuses a hospital that could not even send an urgent case.
+    The first check refuses a hospital only if not even an urgent case would be accepted.
     """
 
     def __init__(self, ledger: Ledger, settings: Settings, pace: Pace) -> None:
@@ -95,17 +100,17 @@ class Admission:
     ) -> None:
         """Count this case against the hospital's rate, or raise RateLimited.
 
-        From here on the hospital's other submissions wait for this transaction, so this call comes
-        late in it.
+        After this call the hospital's other submissions wait for this transaction. So make the call
+        late in the transaction.
         """
         spare = self._reserve(priority) * status.limits.per_minute
         if not session.rate_limits.take(status.limits.per_minute, spare):
             raise rate_limited(status, spare)
 
     def charge_rejected_image(self, hospital_id: UUID, priority: Priority) -> None:
-        """Count an image that could not be cleaned against the rate: it cost as much work.
+        """Count an image that could not be cleaned against the rate, because it took as much work.
 
-        It has its own transaction.
+        This method uses a separate transaction.
         """
         with self._ledger.hospital_session(hospital_id, ACTOR) as session:
             status = session.rate_limits.status(self._defaults)
@@ -160,12 +165,12 @@ def rate_limited(status: RateLimitStatus, spare: float) -> RateLimited:
 
 
 def open_places(limit: int, reserve: float) -> int:
-    """Places of a limit that are not reserved for urgent cases; at least one."""
+    """Count the places of a limit that are not reserved for urgent cases; at least one."""
     return max(limit - math.ceil(reserve * limit), 1)
 
 
 def places_to_free(places: int) -> float:
-    """The number of places to be free before a refused hospital is asked to come back."""
+    """Return the number of places that must be free before a refused hospital should try again."""
     return max(FREE_SHARE * places, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""From a score to a decision under a hospital's settings. It needs no model."""
+"""Turns a score into a decision under a hospital's settings, without loading the model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ SETTING_NAMES = {
     "target_sensitivity": "sensitivity",
     "refer_alpha": "referring uncertain cases",
 }
-"""Names in messages of the settings that need a model with its own evidence."""
+"""Names, in messages, of the settings that need a model with cut-offs and calibration data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class DecisionFacts:
     operating_points : the model's cut-offs for target sensitivities; None if it has none
     benign_p, malignant_p : conformal p-values of the classes; None from a model that has none
     target_sensitivity : the hospital's choice, 0 to 1; None for Youden's cut-off
-    refer_alpha : the hospital's error level, 0 to 1; None where uncertain cases are not referred
+    refer_alpha : the hospital's error level, 0 to 1; None if uncertain cases are not referred
     """
 
     score: float
@@ -91,7 +91,7 @@ def decide(facts: DecisionFacts) -> Decision:
 
 
 def choose_cutoff(facts: DecisionFacts) -> tuple[float, str]:
-    """The cut-off for the target sensitivity, with the name of the rule.
+    """Return the cut-off for the target sensitivity, with the name of the rule.
 
     Youden's cut-off applies without a target sensitivity, or if the model has no other cut-offs.
     """
@@ -104,7 +104,7 @@ def choose_cutoff(facts: DecisionFacts) -> tuple[float, str]:
 def conformal_set(facts: DecisionFacts) -> Conformal | None:
     """The classes that fit at the hospital's error level.
 
-    None if the hospital has no limit or the model no p-values.
+    None if the hospital has no limit, or the model computes no p-values.
     """
     alpha = facts.refer_alpha
     if alpha is None or facts.benign_p is None or facts.malignant_p is None:

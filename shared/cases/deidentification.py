@@ -12,13 +12,13 @@ PURPOSE = "dicom-uids"
 DECODER_BOUNDS = Bounds(seconds=60.0, memory_mib=1728)
 """2 GiB together with the 300 MiB of address space of the process itself."""
 PROCESS_COUNT = 2
-"""Files that are decoded for cleaning at a time; further ones wait."""
+"""Files that are decoded for cleaning at the same time; further files wait."""
 
 
 class Deidentifier:
-    """Cleans images with the installation's key, which the first image loads.
+    """Cleans images with the installation's key, which is loaded for the first image.
 
-    A file that has to be decoded for cleaning is cleaned in a process of its own.
+    A file that has to be decoded for cleaning is cleaned in a separate process.
     """
 
     def __init__(self, ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ from shared.domain.results.result import ModelReference
 
 
 def model_facts(bundle: Bundle, *, name: str, version: int | None) -> ModelFacts:
-    """The facts of a bundle. `version` is None where no registry knows the model."""
+    """Collect the facts of a bundle. `version` is None if the model is in no registry."""
     evidence = bundle.model.evidence
     return ModelFacts(
         reference=ModelReference(name=name, version=version, digest=bundle.digest),

@@ -11,7 +11,7 @@ TTL_S = 2.0
 
 
 class Pace:
-    """Caches the rate for a moment, so that a thousand polls cost one count."""
+    """Caches the rate for TTL_S seconds, so that a thousand polls need one query."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

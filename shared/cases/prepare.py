@@ -1,4 +1,4 @@
-"""From an image's bytes to the nodule: decodes, checks and crops the image."""
+"""Decodes an image, checks it, and crops its nodule."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +19,7 @@ from shared.imaging.deidentify import burnt_in_text
 from shared.observability.timings import measure
 
 Decode = Callable[[bytes, int | None], UltrasoundImage]
-"""From the bytes and the frame's number (from 1; None: the middle one) to the trusted image."""
+"""Decodes bytes and the number of a frame (from 1; None: the middle frame) to a checked image."""
 
 PHOTO = Finding(
     "photo",
@@ -29,7 +29,7 @@ PHOTO = Finding(
 
 
 def decode_in_process(data: bytes, frame: int | None) -> UltrasoundImage:
-    """Decode in this process. A file that breaks the decoder may end the process."""
+    """Decode in this process. A harmful file may crash the process."""
     return decode(data, frame=frame)
 
 
@@ -49,7 +49,7 @@ def prepare(
     ----------
     data : the image file
     framing : how the model wants nodules cropped
-    roi : the region of the nodule; without it and without a mask `crop` looks for one
+    roi : the region of the nodule; without an ROI and a mask `crop` searches for one
     mask : a mask image of the same size, instead of an ROI
     frame : the frame of a loop, from 1; None: the middle one
     source : `file`, or `photo` of a screen
@@ -73,10 +73,10 @@ def prepare(
 
 
 def with_text_finding(image: UltrasoundImage) -> UltrasoundImage:
-    """The image with a finding for burnt-in text.
+    """Return the image with a finding for burnt-in text.
 
-    A file that names its ultrasound regions needs none: everything outside the regions is blanked
-    before the file is stored.
+    A file that names its ultrasound regions gets no finding: everything outside the regions is
+    blanked before the file is stored.
     """
     if image.region:
         return image
@@ -84,7 +84,7 @@ def with_text_finding(image: UltrasoundImage) -> UltrasoundImage:
 
 
 def with_photo_findings(image: UltrasoundImage) -> UltrasoundImage:
-    """The image with findings for the faults of a photo of a screen."""
+    """Return the image with findings for the faults of a photo of a screen."""
     faults = photos.measure_faults(image.pixels)
     return replace(
         image, findings=(*image.findings, PHOTO, *photos.fault_findings(faults))

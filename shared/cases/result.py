@@ -1,4 +1,4 @@
-"""From a prediction, the case and its hospital's settings to the result."""
+"""Makes the result from a prediction, the case and its hospital's settings."""
 
 from dataclasses import dataclass, replace
 
@@ -26,7 +26,8 @@ SIZE_NOT_GIVEN = Finding(
 )
 SIZE_TOLERANCE_SHARE = 0.2
 SIZE_TOLERANCE_MM = 2.0
-"""Readers measure the same nodule some 10 % apart. A warning needs both limits exceeded."""
+"""Two readers' measurements of one nodule differ by about 10 %. A warning is given only if a
+difference exceeds both limits."""
 SIZE_DIFFERS = "size-differs"
 SIZES_DIFFER = (
     "The size given is {size_mm:g} mm, but the nodule measures {measured_mm:.1f} mm by the image's "
@@ -130,7 +131,7 @@ def make_result(
     model: ModelFacts,
     timings: Timings,
 ) -> Result:
-    """The result of a case under its hospital's settings. Raises SizeInvalid."""
+    """Make the result of a case under its hospital's settings. Raises SizeInvalid."""
     decision = decide(_decision_facts(prediction, settings, model))
     cutoff_risk = float(model.calibration.apply(decision.cutoff))
     risk = risk_at(settings.prevalence, prediction.risk, model.prevalence)
@@ -156,12 +157,12 @@ def make_result(
 
 
 def risk_at(prevalence: float, risk: float, trained_at: float) -> float:
-    """A risk at the prevalence of the training images, shifted to another prevalence."""
+    """Shift a risk from the prevalence of the training images to another prevalence."""
     return float(shift_prior(risk, trained_at, prevalence))
 
 
 def advise(risk: float, size_mm: float, rule: str) -> FnaAdvice:
-    """The advice under the hospital's rule, with those of the other rules as alternatives."""
+    """Return the advice of the hospital's rule, with the other rules' advice as alternatives."""
     advice = recommend(risk, size_mm, rule)
     return replace(advice, alternatives=alternatives(risk, size_mm, excluded_rule=rule))
 
@@ -178,7 +179,7 @@ def found_roi(box: Box | None) -> FoundRoi | None:
 def collect_warnings(
     prediction: Prediction, decision: Decision, case: CaseFacts, model: ModelFacts
 ) -> tuple[Finding, ...]:
-    """The findings of the image, the model and the decision, then those of the case.
+    """Collect the findings of the image, the model and the decision, then the findings of the case.
 
     Each code occurs once.
     """
@@ -197,7 +198,7 @@ def collect_warnings(
 
 
 def size_differs(size_mm: float, measured_mm: float) -> bool:
-    """Whether the given size and the image's own are too different for one nodule."""
+    """Whether the given size and the size measured in the image differ too much for one nodule."""
     difference = abs(size_mm - measured_mm)
     return (
         difference > SIZE_TOLERANCE_MM and difference > SIZE_TOLERANCE_SHARE * size_mm

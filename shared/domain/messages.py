@@ -35,7 +35,9 @@ class Message:
 
 
 def to_json(facts: Facts) -> dict[str, Any]:
-    """Convert the facts to JSON that PostgreSQL accepts: no NaN or infinity, no NUL, no lone surrogate."""
+    """Convert the facts to JSON that PostgreSQL accepts: no NaN or infinity, no NUL, no lone
+    surrogate.
+    """
     return {name: _fact_to_json(fact) for name, fact in facts.items()}
 
 

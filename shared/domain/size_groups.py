@@ -1,4 +1,7 @@
-"""Size bands of nodules. Figures are reported by band, because few models are equal on all sizes."""
+"""Size bands of nodules.
+
+Figures are reported by band, because few models are equal on all sizes.
+"""
 
 SIZE_LIMITS_MM = (10.0, 20.0, 40.0)
 UNKNOWN_SIZE = "unknown"

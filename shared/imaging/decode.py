@@ -28,7 +28,7 @@ def decode(
     Raises
     ------
     EmptyImage, UnsupportedImage, ImageTooLarge, ImageTooSmall, ImageUnreadable
-    FrameAbsent
+    FrameMissing
         if the file holds no such frame.
     """
     limits = limits or Limits()

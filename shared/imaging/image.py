@@ -68,7 +68,7 @@ class Header:
 
         Raises
         ------
-        FrameAbsent
+        FrameMissing
         """
         readable_frames = self.frames if self.format is ImageFormat.DICOM else 1
         if frame is None:

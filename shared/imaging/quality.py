@@ -101,7 +101,7 @@ def _is_saturated(values: Grey) -> bool:
 def _has_speckle(pixels: Grey, mask: Mask) -> bool:
     """Return whether grey levels vary from pixel to pixel as echoes do.
 
-    True if too few pixels are in the range where speckle is visible.
+    It is also True if too few pixels are in the grey range in which speckle is visible.
     """
     grey = pixels.astype(np.float32)
     mean = cv2.blur(grey, (WINDOW_PX, WINDOW_PX))

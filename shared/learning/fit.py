@@ -59,7 +59,7 @@ def fit(
 
     Raises
     ------
-    SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown,
+    SingleClass, TooFewSamples, NoReadableImages, WeightsMissing, WeightsUnreadable, NetworkUnknown,
     TapUnknown
     """
     with TrainingContext(

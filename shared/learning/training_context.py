@@ -70,7 +70,7 @@ class TrainingContext:
 
     Raises
     ------
-    SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown,
+    SingleClass, TooFewSamples, NoReadableImages, WeightsMissing, WeightsUnreadable, NetworkUnknown,
     TapUnknown
     """
 

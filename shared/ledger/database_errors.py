@@ -1,4 +1,4 @@
-"""Tells the absence of the database, or its full disk, from our own faults."""
+"""Distinguishes an unavailable database, or its full disk, from faults in our own code."""
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
@@ -12,11 +12,11 @@ shutting down, the system failed."""
 
 
 def unavailable_error(error: SQLAlchemyError) -> Unavailable | None:
-    """StorageFull or Unavailable where the driver's error means that; else None.
+    """Translate a driver error to StorageFull or Unavailable; None if it means neither.
 
     psycopg2 sorts its errors by SQLSTATE, and some errors that mean "not now" are no
     OperationalError. A backend that cannot write a file, for example, reports an InternalError.
-    SQLAlchemy's own errors mean that the pool has no free connection, or that a session went on
+    SQLAlchemy's own errors mean that the pool has no free connection, or that a session was used
     after it lost its connection.
     """
     if not isinstance(error, DBAPIError):

@@ -1,8 +1,8 @@
 """The database role of a transaction: the system's, or one hospital's.
 
-The login of the services sees no rows at all. A transaction assumes the role of the system or of a
-hospital. Row-level security (`migrations/initial`) then limits the rows, even where a query
-forgets to.
+The login of the services sees no rows. A transaction assumes the role of the system or of a
+hospital. Row-level security (`migrations/initial`) then limits the rows, even if a query
+has no condition on the hospital.
 """
 
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ SYSTEM = DatabaseRole()
 
 @contextmanager
 def translate_database_errors() -> Iterator[None]:
-    """Raise Unavailable for every driver error that means that the database is away."""
+    """Raise Unavailable for every driver error that means that the database is unavailable."""
     try:
         yield
     except (DBAPIError, PoolTimeout, PendingRollbackError) as error:

@@ -1,7 +1,7 @@
 """Detects that two people edit the same thing: a write that is based on an older state is refused.
 
-Each editable thing has an ETag that changes with it. A write may name the ETags for which it is
-meant. They are compared under the lock of the write, in its transaction.
+Each editable thing has an ETag that changes with it. A write may name the ETags of the states that
+it may change. They are compared under the lock of the write, in its transaction.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from typing import Any
 from shared.errors import SeraError
 
 ETags = frozenset[str] | None
-"""The ETags for which a write is meant; None: any state."""
+"""The ETags of the states that a write may change; None means any state."""
 ANY = "*"
 
 

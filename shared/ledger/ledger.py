@@ -17,7 +17,7 @@ CONNECT_ARGS = {
     "tcp_user_timeout": 20_000,
     "keepalives_idle": 20,
 }
-"""A server whose machine is gone does not answer. So each wait has a limit: seconds to connect,
+"""A server whose machine has failed does not respond. So each wait has a limit: seconds to connect,
 milliseconds until the server acknowledges sent data, and seconds of silence before a keepalive
 probe."""
 
@@ -56,7 +56,7 @@ class Ledger:
             yield HospitalSession(transaction, hospital_id, actor)
 
     def ping(self) -> None:
-        """Raise Unavailable unless the database answers."""
+        """Raise Unavailable unless the database responds."""
         with self._committed_transaction() as transaction:
             transaction.session_as(SYSTEM)
 

@@ -1,4 +1,4 @@
-"""Retries a write while the database is away, so that finished work is not lost."""
+"""Retries a write while the database is unavailable, so that finished work is not lost."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 def retry_while_unavailable(write: Callable[[], Result], lease: timedelta) -> Result:
-    """Call `write` until the database answers, for at most the length of a lease.
+    """Call `write` until the database responds, for at most the length of a lease.
 
     After that another worker has the job. Raises the last Unavailable then.
     """

@@ -2,7 +2,7 @@
 
 A transaction uses at most one connection. It begins when a repository is first used, and ends with
 `commit` or `rollback`. The next use of a repository begins another one. Audit events are written
-last, so that no audit chain stays locked while the transaction goes on.
+last, so that no audit chain stays locked while the transaction continues.
 """
 
 from collections.abc import Callable
@@ -62,7 +62,7 @@ class Transaction:
             return statement(self._session)
 
     def note_role(self, role: DatabaseRole) -> None:
-        """Note a role that a statement has set (`shared.ledger.hospitals.authentication`)."""
+        """Remember a role that a statement has set (`shared.ledger.hospitals.authentication`)."""
         self._role = role
 
     def add_audit_trail(self, trail: AuditTrail) -> None:

@@ -73,10 +73,10 @@ class TapNetwork(nn.Module):
         network = cls(definition.card, stages, taps, head)
         try:
             network.load_state_dict(tensors, assign=True)
-        except RuntimeError as problem:
+        except RuntimeError as error:
             raise WeightsUnreadable(
-                file=name, network=name, problem=str(problem).splitlines()[0]
-            ) from problem
+                file=name, network=name, problem=str(error).splitlines()[0]
+            ) from error
         return network
 
     @property

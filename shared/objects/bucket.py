@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 REGION = "us-east-1"
 TIMEOUT_S = 10.0
-"""How long the server may be silent. After one such silence the call fails."""
+"""How long the server may send nothing. After this time the call fails without a retry."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A key store as files in a directory: written to a partial file, synced, then renamed."""
+"""A key store in a directory. A value is written to a partial file, synced, then renamed."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ IMAGES = "images and models"
 
 
 class DirectoryStore:
-    """A reader sees a complete value or none, also after a crash at any moment."""
+    """A value is complete or missing, also after a crash at any moment."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -51,7 +51,7 @@ class DirectoryStore:
             try:
                 stream = self._path(key).open("rb")
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-                # Without this folder it is not the store, for example a lost mount.
+                # If this folder is missing, the store is unavailable: a mount may be lost.
                 self._partial.stat()
                 raise ObjectMissing(key=key) from None
         with stream:
@@ -106,7 +106,7 @@ class DirectoryStore:
                     os.unlink(partial.name)
 
     def _create_locked(self) -> BinaryIO:
-        """The lock shows that the writer lives: the system drops it when the process ends."""
+        """Create a locked partial file. The system releases the lock when the writer ends."""
         while True:
             partial = open(  # noqa: SIM115
                 self._partial / secrets.token_hex(16), "xb", opener=_owner_only

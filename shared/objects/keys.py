@@ -1,4 +1,4 @@
-"""The port to a key store: the few operations that SERA needs of a directory or an S3 bucket."""
+"""The interface of a key store: the operations that SERA needs of a directory or an S3 bucket."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _MAX_LENGTH = 900
 class KeyStore(Protocol):
     """Stores values under keys that satisfy `check_key`.
 
-    A value becomes visible complete and durable, or not at all.
+    A value becomes visible only when it is complete and durable.
     """
 
     def write(self, key: str, source: Seekable, size: int) -> None:

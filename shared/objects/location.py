@@ -20,7 +20,7 @@ _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,61}")
 
 
 def open_store(url: str) -> ObjectStore:
-    """The store at a folder or in a bucket. Raises StoreUrlInvalid.
+    """Open the store in a folder or a bucket. Raises StoreUrlInvalid.
 
     Addresses are `file:///folder` or
     `s3://KEY:SECRET@host:port/bucket[?secure=true][&region=NAME][&timeout_s=N]`.
@@ -93,7 +93,10 @@ def _options(query: str) -> dict[str, str]:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of the address. The error of urlsplit is dropped: it may quote the secret."""
+    """The parts of the address.
+
+    The error of urlsplit is not shown, because it may contain the secret.
+    """
     with suppress(ValueError):
         return urlsplit(url)
     raise StoreUrlInvalid(problem="it is not a URL")

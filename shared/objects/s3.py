@@ -37,7 +37,7 @@ _REFUSED_CODES = {
 
 
 class S3Store:
-    """Creates the bucket with the first value. Nothing connects before the first call."""
+    """A key store in an S3 bucket. The first write creates the bucket. The first call connects."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket.name
@@ -155,7 +155,7 @@ class S3Store:
 
 
 class _Retry(urllib3.Retry):
-    """Does not repeat a request after a silence of the server, because a caller waits."""
+    """Does not repeat a request after a timeout of the server, because a caller waits."""
 
     def increment(
         self,

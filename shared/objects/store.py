@@ -52,8 +52,8 @@ class ObjectStore:
     ) -> StoredObject:
         """Store the object; it is durable on return. Raises TooLarge past `max_bytes`.
 
-        An object that exists is written again only with `overwrite`. The time of the call then
-        does not reveal whether the object was known.
+        An existing object is written again only with `overwrite`. With `overwrite`, the
+        duration of the call does not reveal whether the object was known.
         """
         stream = io.BytesIO(source) if isinstance(source, bytes) else source
         with (
@@ -68,7 +68,7 @@ class ObjectStore:
         return stored
 
     def get(self, sha256: str) -> bytes:
-        """The object, verified against its hash. Raises ObjectMissing, ObjectCorrupt."""
+        """Return the object, verified against its hash. Raises ObjectMissing, ObjectCorrupt."""
         data = self._keys.read(_object_key(sha256))
         _check(sha256, hashlib.sha256(data).hexdigest())
         return data
@@ -99,7 +99,7 @@ class ObjectStore:
         self._keys.write(_entry_key(name), io.BytesIO(value), len(value))
 
     def get_named(self, name: str) -> bytes | None:
-        """The cache entry, or None."""
+        """Return the cache entry; None if there is none."""
         try:
             return self._keys.read(_entry_key(name))
         except ObjectMissing:
@@ -119,7 +119,7 @@ def _entry_key(name: str) -> str:
 
 @contextmanager
 def _translated_full_disk() -> Iterator[None]:
-    """Raises StorageFull for a full disk. Buffered bytes may reach it only at the close."""
+    """Raises StorageFull for a full disk. Buffered bytes may be written only at the close."""
     try:
         yield
     except OSError as error:

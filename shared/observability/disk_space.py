@@ -52,12 +52,12 @@ def disk_usage(folder: Path) -> DiskUsage:
 
 
 def nearest_existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
+    """Return the folder, or its nearest parent that exists."""
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def check_space(settings: Settings) -> None:
-    """Raises SpaceLow if the home has less free space than the setting asks for."""
+    """Raises SpaceLow if the home has less free space than the setting `least_free_mib`."""
     free = free_mib(settings.home)
     if free < settings.least_free_mib:
         raise SpaceLow(

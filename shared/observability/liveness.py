@@ -1,8 +1,8 @@
 """The file with which a worker shows that it makes progress, and how other processes read it.
 
-The file holds a deadline: until then the worker may be silent. It is a time of the machine's
-monotonic clock, which all its processes share and nobody can set. The file keeps its length, so
-that it can be written on a full disk too.
+The file holds a deadline: the worker must report again before it. The deadline is a time of the
+machine's monotonic clock, which all its processes share and nobody can set. The file has a constant
+length, so that it can be written on a full disk too.
 """
 
 import os
@@ -16,7 +16,7 @@ WIDTH = 20
 
 
 class LivenessReporter:
-    """The worker calls it when it has done some work or has seen that none waits."""
+    """The worker reports when it has done some work, or has found that no work is waiting."""
 
     def __init__(self, path: Path | None, timeout_s: float, long_task_s: float) -> None:
         self._path = path
@@ -24,11 +24,11 @@ class LivenessReporter:
         self._long_task_s = long_task_s
 
     def report_progress(self) -> None:
-        """The worker made progress, and will again within `timeout_s`."""
+        """Report progress. The worker must report again within `timeout_s`."""
         self._write_deadline(self._timeout_s)
 
     def report_long_task(self) -> None:
-        """A task begins that may take `long_task_s`, such as loading a model."""
+        """Report the begin of a task that may take `long_task_s`, such as loading a model."""
         self._write_deadline(self._long_task_s)
 
     def _write_deadline(self, within_s: float) -> None:
@@ -37,7 +37,7 @@ class LivenessReporter:
         try:
             _write(self._path, time.monotonic() + within_s)
         except OSError as error:
-            # Without a deadline nobody can tell, and that counts as alive.
+            # A file without a deadline counts as alive.
             log().warning("progress.not-told", problem=str(error))
 
 

@@ -12,9 +12,9 @@ log = structlog.get_logger
 
 
 def configure(service: str, level: str = "INFO", **bound_fields: str) -> None:
-    """Write JSON lines to stdout; records of libraries go the same way.
+    """Write JSON lines to stdout; log records of libraries are written in the same format.
 
-    Each line carries the service's name and `bound_fields`, whichever thread writes it.
+    Each line carries the service's name and `bound_fields`, in every thread.
     """
     processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -56,8 +56,8 @@ class _CollectorGroup(Collector):
 def serve(settings: Settings, *collectors: Collector) -> None:
     """Serve the metrics at SERA_METRICS_PORT in a thread, if a port is set.
 
-    A port that is taken does not stop the process: cases go first, and Prometheus sees that the
-    target is down.
+    If another process has the port, this process continues without metrics, because cases are more
+    important. Prometheus then shows that the target is down.
     """
     if settings.metrics_port is None:
         return

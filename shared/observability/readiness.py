@@ -1,4 +1,4 @@
-"""Says that a process without an HTTP port is ready."""
+"""Announces that a process without an HTTP port is ready."""
 
 from shared.observability.logs import log
 from shared.settings import Settings

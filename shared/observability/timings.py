@@ -1,6 +1,6 @@
 """Measures how long each stage of a piece of work takes.
 
-`measure` costs next to nothing unless a caller further up collects the timings.
+`measure` takes almost no time unless an outer caller collects the timings.
 """
 
 import time
@@ -38,7 +38,7 @@ def collect_timings() -> "Iterator[list[Timing]]":
 
 @contextmanager
 def measure(name: str) -> Iterator[None]:
-    """One stage; it counts whether it succeeds or fails."""
+    """Measure one stage, also if it fails."""
     timings = _COLLECTED.get()
     if timings is None:
         yield

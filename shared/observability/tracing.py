@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry. They are made only where SERA_OTLP_URL names a collector.
+"""Traces by OpenTelemetry. They are made only if SERA_OTLP_URL is set.
 
 Without the setting nothing of the OpenTelemetry SDK is imported.
 The job's row carries the trace (W3C `traceparent`), because workers claim jobs from the ledger in
@@ -61,9 +61,9 @@ def close() -> None:
 def span(
     name: str, parent: str | None = None, **attributes: str | int | float
 ) -> Iterator[Any]:
-    """A span around the block; yields None where no traces are made.
+    """A span around the block; yields None if traces are off.
 
-    Its parent is the `traceparent` given as `parent`, else the span that is open around it.
+    Its parent is the `traceparent` given as `parent`, else the enclosing open span.
     """
     if _provider is None:
         yield None
@@ -102,7 +102,7 @@ def record_finished_span(
 ) -> None:
     """Record a span that is over, with one child span for each stage.
 
-    The span lasts from the first stage to the last. `problem` is the code of a failure.
+    The span lasts from the first stage to the last. `error_code` is the code of a failure.
     Without a `parent` the request was not traced, and its work is not traced either.
     """
     if _provider is None or parent is None or not timings:

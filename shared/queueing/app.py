@@ -1,4 +1,4 @@
-"""The Celery app that all services share. A message only notifies; the ledger holds the work."""
+"""The Celery app that all services share. Messages only notify; the jobs are in the ledger."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast

@@ -1,4 +1,4 @@
-"""Asks the broker for its name, its version and its time."""
+"""Queries the name, version and time of the broker."""
 
 from dataclasses import dataclass
 

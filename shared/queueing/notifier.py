@@ -1,6 +1,6 @@
 """Notifies workers of new work after the commit.
 
-A lost notification costs delay and never the case: beat sends another one.
+A lost notification only delays a case, because beat sends further notifications.
 """
 
 import time
@@ -20,7 +20,7 @@ BROKER_ERRORS = (OperationalError, RedisError, OSError)
 
 
 class Notifier(Protocol):
-    """The port through which a process says that work waits."""
+    """Notifies workers that work is waiting."""
 
     def notify(self, task: Tasks, subject: UUID) -> None: ...
 
@@ -37,7 +37,7 @@ class CeleryNotifier:
         """Send the id and nothing else.
 
         After a failure no message is sent for a while, so that further requests do not wait for
-        a broker that is away.
+        an unavailable broker.
         """
         if time.monotonic() < self._paused_until:
             return

@@ -1,4 +1,4 @@
-"""Runs a Celery worker in the current process: one task at a time, as a GPU wants it."""
+"""Runs a Celery worker in the current process: one task at a time, which suits a GPU."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from shared.queueing.app import Queues
 
 
 def run_solo(app: Celery, queues: Sequence[Queues], name: str) -> None:
-    """Consume the queues until the process is told to stop."""
+    """Consume the queues until the process gets a signal to stop."""
     # Celery warns about running as root because of pickled messages; SERA accepts only JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(

@@ -34,12 +34,12 @@ def read_recipe_file(path: Path) -> Recipe:
                 problem=f"the file is larger than {MAX_FILE_BYTES // 1024} KiB",
             )
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
+    except OSError as error:
         raise RecipeInvalid(
-            key=path.name, problem=f"the file cannot be read ({problem.strerror})"
-        ) from problem
-    except (ValueError, RecursionError) as problem:
+            key=path.name, problem=f"the file cannot be read ({error.strerror})"
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise RecipeInvalid(
-            key=path.name, problem=f"it is no TOML ({problem})"
-        ) from problem
+            key=path.name, problem=f"it is no TOML ({error})"
+        ) from error
     return read_recipe(table)

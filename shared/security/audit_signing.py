@@ -47,7 +47,7 @@ class SealKey:
 
 
 def seal_key(settings: Settings) -> SealKey:
-    """The key in SERA_AUDIT_KEY, else that of this machine, which is created at first use.
+    """Return the key in SERA_AUDIT_KEY, else the key file of this machine, created at first use.
 
     Raises
     ------

@@ -18,7 +18,8 @@ from shared.settings import Settings
 ISSUER = "SERA"
 STEP_S = 30
 STEP_TOLERANCE = 1
-"""A code of the previous or next step is accepted too: clocks differ, and people are slow."""
+"""A code of the previous or next step is accepted too: clocks differ, and people need time to type.
+"""
 NONCE_BYTES = 12
 RECOVERY_CODE_COUNT = 10
 GROUP_COUNT = 4
@@ -94,7 +95,7 @@ def provisioning_uri(secret: str, name: str) -> str:
 def matching_step(
     secret: str, code: str, now_s: float, last_step: int | None
 ) -> int | None:
-    """The time step of a code, or None.
+    """Return the time step of a code; None if the code is wrong.
 
     The step must be close to `now_s` (seconds since 1970) and later than the last one used.
     """

@@ -15,7 +15,7 @@ KEY_BYTES = 32
 
 
 def read_or_create(path: Path) -> str:
-    """The text of the key file, which is created if it is missing. Raises OSError."""
+    """Return the text of the key file, which is created if it is missing. Raises OSError."""
     if not path.exists():
         _create(path)
     return path.read_text()
@@ -33,7 +33,7 @@ def decode_key(text: str) -> bytes:
 
 
 def _create(path: Path) -> None:
-    """Of two processes the first one wins. The file appears complete or not at all."""
+    """Create a key file atomically. If two processes create it, the first file stays."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as new_file:
         new_file.write(base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")

@@ -1,7 +1,7 @@
 """Password rules (NIST SP 800-63B) and password hashes (argon2id, RFC 9106).
 
-A hash takes 64 MiB and a tenth of a second on purpose. A caller that hashes for strangers limits
-how many hashes run at a time.
+A hash takes 64 MiB and a tenth of a second on purpose. A caller that hashes for
+unauthenticated clients limits how many hashes run at the same time.
 """
 
 import re
@@ -20,7 +20,7 @@ DUMMY_HASH = (
     "$argon2id$v=19$m=65536,t=3,p=4$RTGr2lY74N+wQN3bLoaYg"
     "Q$XihMun9GGTJZ3q9osID6Ob0c/+7EnKP0t71MuH0RsKw"
 )
-"""Compared with a guess for an unknown person, so that the answer takes as long."""
+"""Compared with the password for an unknown name, so that the response takes the same time."""
 MIN_LETTERS = 12
 MAX_LETTERS = 200
 """There are no rules of composition: SP 800-63B advises against them."""
@@ -101,7 +101,7 @@ def hash_password(password: str) -> str:
 
 
 def matches(password_hash: str | None, password: str) -> bool:
-    """Whether the password is right. Without a hash it is False and takes as long."""
+    """Whether the password is right. Without a hash it is False after the same time."""
     try:
         is_right = HASHER.verify(password_hash or DUMMY_HASH, normalize(password))
         return is_right and password_hash is not None
@@ -130,7 +130,7 @@ def _random_letters(count: int) -> str:
 
 
 def _weakness(password: str, name: str) -> str:
-    """Why a password is guessable; empty if it is not."""
+    """Return why a password is guessable; empty if it is not."""
     if len(set(password)) < MIN_DISTINCT_LETTERS or _repeats(password):
         return "it repeats itself"
     if any(_is_part_of_run(password, run) for run in KEYBOARD_RUNS):

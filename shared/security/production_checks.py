@@ -1,4 +1,4 @@
-"""Checks for settings that work and are not safe.
+"""Finds settings that work but are not safe.
 
 `./sera doctor` warns of them, and production refuses to start with them.
 """
@@ -13,7 +13,7 @@ from shared.settings import ROOT, Settings
 
 OTHER_USERS = stat.S_IRWXO
 MIN_SECRET_LENGTH = 12
-"""The least number of characters of a password between machines. Nobody has to remember it."""
+"""The minimum length of a password between machines. No person has to remember such a password."""
 WELL_KNOWN_SECRETS = {
     "adminadmin12",
     "changemechangeme",
@@ -41,7 +41,7 @@ def refuse_unsafe(settings: Settings) -> Settings:
 
 
 def warnings(settings: Settings) -> list[str]:
-    """One sentence for each problem, with the next step."""
+    """Return one sentence for each unsafe setting, with the next step."""
     problems = [check(settings) for check in CHECKS]
     return [problem for problem in problems if problem]
 
@@ -101,7 +101,7 @@ def database_role(settings: Settings) -> SettingWarning:
 
 
 def engine_secrets(settings: Settings) -> SettingWarning:
-    """An engine on the network needs a secret that is in no manual."""
+    """A database, broker or object store on the network needs a secret that is in no manual."""
     weak = []
     for name, url in _engine_urls(settings):
         if _is_remote(url) and _has_weak_secret(url):
@@ -174,7 +174,7 @@ def _engine_urls(settings: Settings) -> Iterator[tuple[str, SplitResult]]:
 
 
 def _is_remote(url: SplitResult) -> bool:
-    """Whether the address is neither a socket or folder of this machine nor a loopback address."""
+    """Whether the address is on another machine: no socket, no folder and no loopback address."""
     host = url.hostname
     return host is not None and not is_loopback(host)
 

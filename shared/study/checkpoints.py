@@ -50,7 +50,7 @@ class FolderCache:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a temporary file beside the target, then rename it.
 
-    A reader finds the old file or the new one, never a part.
+    Any process that opens the path gets the complete old file or the complete new file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary_name = tempfile.mkstemp(prefix=".part-", dir=path.parent)

@@ -1,9 +1,9 @@
 """Runs the experiment of the papers on a folder of labelled images.
 
-It fits networks tuned end to end, features with and without tuning, concatenations of features,
-and ensembles. Lee et al. (2019) and Koh et al. (2020) judged on a test set. Here nested
-cross-validation judges every image by a fit that saw neither the image nor its patient, so a
-folder of any size gives honest figures.
+It fits networks tuned end to end, features with and without tuning, concatenations of features, and
+ensembles. Lee et al. (2019) and Koh et al. (2020) judged on a test set. Here nested
+cross-validation judges every image by a fit without the image and its patient, so a folder of any
+size gives honest figures.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,14 +59,14 @@ def run_experiment(
 ) -> tuple[Study, FittedModel]:
     """Compute every row that the recipe allows, and fit its final model on all images.
 
-    A row that needs a missing weight file is not computed, and the study names it. Nothing that is
-    in `cache` is computed again.
+    A row that needs a missing weight file is not computed, and the study names it. Results that are
+    in `cache` are not computed again.
 
     Raises
     ------
     WeightsMissing
         only if nothing of the recipe can be computed.
-    SingleClass, TooFewSamples, NoneReadable, FeaturesNotFinite
+    SingleClass, TooFewSamples, NoReadableImages, FeaturesNotFinite
     """
     feasible, missing_rows = feasible_recipe(
         recipe.with_calipers(folder.masked_share), weights, seed
@@ -110,7 +110,7 @@ def run_experiment(
 
 
 class _Experiment:
-    """The rows of a study. A row that cannot be computed goes to `missing_rows`."""
+    """Computes the rows of a study. A row that cannot be computed is listed in `missing_rows`."""
 
     def __init__(
         self,
@@ -149,9 +149,9 @@ class _Experiment:
         return [self._scores[component] for component in components]
 
     def _diverged_sets(self) -> dict[int, SeraError]:
-        """Return the feature sets whose tuning diverged at every rate, by number.
+        """Return the feature sets whose tuning diverged at every learning rate, by index.
 
-        The study ends if it is a set of the recipe itself.
+        If such a set belongs to the recipe itself, the study ends with the error.
         """
         errors: dict[int, SeraError] = {}
         all_features = [

@@ -19,7 +19,7 @@ def feasible_recipe(
     Raises
     ------
     SeraError
-        No feature set has its weights; the error is that of the first one.
+        No feature set has its weights. The error of the first feature set is raised.
     """
     problems: dict[FeatureSet, SeraError] = {}
     for features in recipe.features:
@@ -58,8 +58,8 @@ def weights_error(
         return None
     try:
         build_extractor(features, recipe, weights, seed)
-    except SeraError as problem:
-        return problem
+    except SeraError as error:
+        return error
     return None
 
 
@@ -76,7 +76,7 @@ def _fusion_members(recipe: Recipe) -> list[tuple[Section, tuple[str, ...]]]:
 
 
 def _feature_set_names(members: Sequence[str]) -> set[str]:
-    """Return the names of the feature sets that members read; a label is `SET+SET/CLASSIFIER`."""
+    """Return the names of the feature sets in members' labels, which are `SET+SET/CLASSIFIER`."""
     names: set[str] = set()
     for member in members:
         sets, _, _ = member.rpartition("/")

@@ -1,4 +1,4 @@
-"""Reads a labelled folder for a study: its samples, and what people said of the images."""
+"""Reads a labelled folder for a study: its samples, and people's judgements of the images."""
 
 import hashlib
 import math
@@ -33,7 +33,7 @@ class LabelledImage:
     ----------
     key : SHA-256 over the hashes of the image's and the mask's bytes
     pixels : SHA-256 of the image's bytes alone
-    judgements : by person; 0 or 1 for benign or malignant, or a rating
+    judgements : judgement by person: 0 for benign, 1 for malignant, or a rating
     """
 
     row: ManifestRow
@@ -71,12 +71,12 @@ class LabelledFolder:
     Attributes
     ----------
     images : the images of the study, in the manifest's order
-    readers : people who judged them, by the manifest's columns `reader_NAME`
+    readers : people who judged the images, from the manifest's columns `reader_NAME`
     count_unlabelled : rows without a label
     count_held_out : rows of the split `test`
-    count_repeated : rows of an image that an earlier row has
-    contradictory_images : images that the manifest calls both benign and malignant; not in the
-        study
+    count_repeated : rows with an image that an earlier row already has
+    contradictory_images : images that the manifest labels both benign and malignant; they are not
+        in the study
     """
 
     root: Path
@@ -94,7 +94,7 @@ class LabelledFolder:
         Raises
         ------
         ManifestInvalid, RowInvalid, NothingToStudy
-        GroupOnBothSides
+        GroupInTrainAndTest
             A patient, or the same image, is in the study and in the test split.
         """
         rows = read_manifest(path)
@@ -119,7 +119,7 @@ class LabelledFolder:
         )
 
     def samples(self, framing: Framing) -> list[Sample]:
-        """Return one sample for each image; `framing` says how it is cut out when it is loaded."""
+        """Return one sample for each image. `framing` determines how the nodule is cropped."""
         return _samples(self.images, framing)
 
     @property
@@ -137,13 +137,13 @@ class LabelledFolder:
 def reader_rows(folder: LabelledFolder, indices: Sequence[int]) -> list[Row]:
     """Return the people who judged any of these images, as rows of the section READERS.
 
-    A person whose values are all 0 or 1 decides. Any other numbers are ratings, higher = more
+    Values that are all 0 or 1 are decisions. Any other numbers are ratings, higher = more
     suspicious. They become decisions at Youden's cut-off over all images that the person judged.
-    This flatters the person, and `facts` says so.
+    This choice favours the person, and `facts` states it.
 
     Parameters
     ----------
-    indices : (N,) numbers of the folder's images, in the order of the study's images
+    indices : (N,) indices of the folder's images, in the order of the study's images
     """
     images = [folder.images[index] for index in indices]
     malignant = np.array([image.malignant for image in images], bool)
@@ -164,7 +164,7 @@ def reader_rows(folder: LabelledFolder, indices: Sequence[int]) -> list[Row]:
 def _reader_row(
     reader: str, *, values: Scores, malignant: Flags, is_binary: bool
 ) -> Row:
-    """Return the row of a person; `values` (N,) are the judgements, NaN where there is none."""
+    """Return the row of a person; `values` (N,) are the judgements, NaN if there is none."""
     judgement_mask = np.isfinite(values)
     if is_binary:
         return Row(
@@ -214,7 +214,7 @@ def _is_binary_reader(folder: LabelledFolder, reader: str) -> bool:
 def _samples(images: Sequence[LabelledImage], framing: Framing) -> list[Sample]:
     """Return samples of the images.
 
-    Where patients are unknown, images with the same pixels and different masks still stay together.
+    If patients are unknown, images with the same pixels and different masks still stay together.
     """
     images_by_pixels = Counter(
         image.pixels for image in images if image.patient is None
@@ -229,7 +229,7 @@ def _samples(images: Sequence[LabelledImage], framing: Framing) -> list[Sample]:
 
 
 def _contradictory_images(images: Sequence[LabelledImage]) -> list[LabelledImage]:
-    """Return every row of an image that has both labels: nobody knows which label is right."""
+    """Return every row of an image that has both labels, because the correct label is unknown."""
     malignant_keys = {image.key for image in images if image.malignant}
     benign_keys = {image.key for image in images if not image.malignant}
     contradictory_keys = malignant_keys & benign_keys
@@ -237,7 +237,7 @@ def _contradictory_images(images: Sequence[LabelledImage]) -> list[LabelledImage
 
 
 def _without_repeats(images: Sequence[LabelledImage]) -> tuple[LabelledImage, ...]:
-    """Return the first of each image, in their order."""
+    """Return the first row of each image, in the original order."""
     images_by_key: dict[str, LabelledImage] = {}
     for image in images:
         images_by_key.setdefault(image.key, image)
@@ -256,7 +256,10 @@ def _check_test_is_separate(
 
 
 def _labelled_images(path: Path, rows: Sequence[ManifestRow]) -> list[LabelledImage]:
-    """Return every row as an image; an error names the first problem and counts the others."""
+    """Return every row as an image.
+
+    An error describes the first invalid row and counts the other invalid rows.
+    """
     images: list[LabelledImage] = []
     problems: list[tuple[int, str]] = []
     for row in rows:
@@ -275,7 +278,7 @@ def _labelled_images(path: Path, rows: Sequence[ManifestRow]) -> list[LabelledIm
 
 
 def _labelled_image(row: ManifestRow) -> LabelledImage | str:
-    """Return the image, or the problem of its row."""
+    """Return the image, or the reason why its row is invalid."""
     problem = _row_error_reason(row)
     if problem:
         return problem

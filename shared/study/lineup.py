@@ -1,4 +1,4 @@
-"""The lineup of an experiment: which classifier reads which feature sets, and in which table."""
+"""The lineup of an experiment: which classifier uses which feature sets, and in which table."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ TUNING_LABELS = {
 
 @dataclass(frozen=True)
 class Judge:
-    """A row to compute: its table, its name, and the classifier with the feature sets it reads."""
+    """A row to compute: its table, its name, and the classifier with its feature sets."""
 
     section: Section
     name: str
@@ -115,7 +115,7 @@ class Lineup:
     def _variants(self, features: FeatureSet) -> list[FeatureSet]:
         """Return the same tap as pre-trained and as fine-tuned.
 
-        The variants of a set of many taps, some of them frozen, have the embedding alone.
+        If a set has many taps, some of them in frozen stages, its variants have only the embedding.
         """
         if not isinstance(features, NetworkFeatures):
             return []

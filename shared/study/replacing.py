@@ -15,9 +15,9 @@ RENAME_EXCHANGE = 2
 
 
 def save_bundle(model: FittedModel, folder: Path, *, synthetic: bool) -> str:
-    """Save a bundle where there may already be one; return its digest.
+    """Save a bundle, replacing an earlier bundle in the same folder. Return the digest.
 
-    At any moment the folder holds the old bundle or the new one.
+    The folder always holds either the complete old bundle or the complete new bundle.
 
     Raises
     ------
@@ -37,10 +37,10 @@ def save_bundle(model: FittedModel, folder: Path, *, synthetic: bool) -> str:
 
 
 def replace_folder(new_folder: Path, target: Path) -> None:
-    """Put a folder in place of the target in one step; the old target is removed.
+    """Put a folder in place of the target in one step, and remove the old target.
 
-    Where the system cannot exchange two names, the old folder is removed first, and for an instant
-    there is none.
+    If the system cannot exchange two names, the old folder is removed first. For an instant there
+    is then no folder.
     """
     if not target.exists():
         os.rename(new_folder, target)
@@ -57,7 +57,7 @@ def replace_folder(new_folder: Path, target: Path) -> None:
 def exchange_names(first: Path, second: Path) -> None:
     """Exchange two names in one file system, atomically (renameat2 of Linux).
 
-    Raises OSError where that is not possible.
+    Raises OSError if that is not possible.
     """
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:

@@ -18,9 +18,9 @@ class Section(StrEnum):
     """The tables of the report, in their order."""
 
     TUNED = "tuned"
-    """Networks tuned end to end, judged by their own softmax."""
+    """Networks tuned end to end and judged by their own softmax."""
     FEATURES = "features"
-    """One feature set read by one classifier, with and without tuning."""
+    """One feature set with one classifier, with and without tuning."""
     SMALL_CONCATENATIONS = "concatenation-2-3"
     LARGE_CONCATENATIONS = "concatenation-4-6"
     ENSEMBLES = "ensembles"
@@ -39,10 +39,10 @@ class Row:
     ----------
     facts : further columns of the tables, by name: `network`, `tap`, `tuning`, `classifier`,
         `members`, `rule`
-    decisions : (N,) called malignant, each image at a cut-off chosen on other folds; False where
-        not judged
+    decisions : (N,) called malignant, each image at a cut-off chosen on other folds; False if not
+        judged
     scores : (N,) out of fold, higher = more likely malignant; None for a person who only decides
-    risks : (N,) calibrated probability of malignancy, out of fold; None where there is none
+    risks : (N,) calibrated probability of malignancy, out of fold; None if there is none
     judgement_mask : (N,) the images that the judge judged
     """
 
@@ -57,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True)
 class MissingRow:
-    """A row of a table that could not be computed, and the sentence that says why."""
+    """A row of a table that could not be computed, and a sentence with the reason."""
 
     section: Section
     name: str
@@ -72,10 +72,10 @@ class Study:
     ----------
     images : (N,) the images' paths as the manifest names them
     malignant : (N,) labels
-    groups : (N,) unit that was never split: the patient where known, else the image itself
-    sites : (N,) hospital, "" where unknown
+    groups : (N,) unit that was never split: the patient if known, else the image itself
+    sites : (N,) hospital, "" if unknown
     skipped : images that could not be read
-    settings : the settings chosen for each judge (kernel, C, epochs, rate ...), by its name
+    settings : the chosen settings (kernel, C, epochs, rate ...) by the name of the judge
     """
 
     recipe: Recipe

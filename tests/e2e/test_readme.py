@@ -43,8 +43,8 @@ TESTED_ELSEWHERE = {
         "with_trainers(SERVICES, 2)",
     ),
     "./sera test": ("tests/unit/deploy/test_launcher.py", 'ready.sera("test")'),
-    "./sera chaos --cases 100": ("tests/e2e/test_chaos.py", '"chaos", "--cases"'),
-    "./sera chaos --cases 500": ("tests/e2e/test_chaos.py", '"chaos", "--cases"'),
+    "./sera chaos --cases 100": ("tests/e2e/test_chaos.py", 'f"chaos --cases '),
+    "./sera chaos --cases 500": ("tests/e2e/test_chaos.py", 'f"chaos --cases '),
     "./sera train --dataset NAME --recipe light": (
         "tests/e2e/test_command_line.py",
         '"train", "--dataset"',
@@ -99,13 +99,13 @@ TESTED_ELSEWHERE = {
         '"load"',
     ),
 }
-"""What takes long, or starts or changes what others share: the file whose test does it, and words
-of that test.
+"""Commands that take long or change what other tests share: the file that tests them, and a part of
+its text.
 """
 
 
 def blocks() -> list[str]:
-    """Commands of the fenced blocks: a line each, with those that it is continued on."""
+    """The commands of the fenced blocks, each joined to one line."""
     lines = [
         line
         for block in SHELL.findall(README)
@@ -119,38 +119,35 @@ def commands() -> list[str]:
     """Every command once: those of the blocks, and each `./sera ...` within a
     sentence or a table.
     """
-    spans = [
-        item
-        for item in SPANS.findall(FENCED.sub("", README))
-        if SERA_COMMAND.match(item)
-    ]
+    text = FENCED.sub("", README)
+    spans = [span for span in SPANS.findall(text) if SERA_COMMAND.match(span)]
     return list(dict.fromkeys(blocks() + spans))
 
 
 def words(command: str) -> list[str]:
-    """What `./sera` is told, without the variables before it."""
+    """The arguments of `./sera`, without the variables before it."""
     return shlex.split(command[SERA_COMMAND.match(command).end() :])
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Somebody's scratch folder, with an image and labelled ones in it."""
-    result = tmp_path_factory.mktemp("readme")
-    Image.fromarray(draw(1).pixels).save(result / "nodule.png")
-    (result / "labelled").mkdir()
+    """A folder with an image and a labelled data set."""
+    path = tmp_path_factory.mktemp("readme")
+    Image.fromarray(draw(1).pixels).save(path / "nodule.png")
+    (path / "labelled").mkdir()
     lines = ["image,malignant,patient"]
     for seed in range(10):
-        (result / "labelled" / f"{seed}.png").write_bytes(
+        (path / "labelled" / f"{seed}.png").write_bytes(
             png(900 + seed, malignant=seed % 2 == 0)
         )
         lines.append(f"{seed}.png,{int(seed % 2 == 0)},{seed}")
-    (result / "labelled" / "manifest.csv").write_text("\n".join(lines))
-    return result
+    (path / "labelled" / "manifest.csv").write_text("\n".join(lines))
+    return path
 
 
 @pytest.fixture
-def desk(stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """That folder is where commands are typed, beside a stack that runs."""
+def workplace(stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder as working directory, with the environment of the running stack."""
     for name in [name for name in os.environ if name.startswith("SERA_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SERA_HOME", str(stage.stack.home.root))
@@ -160,24 +157,25 @@ def desk(stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def with_own_values(command: str, desk: Path, bundle: Path, stage: Stage) -> list[str]:
-    """The command's words, with one's own things for what stands in the README for them."""
+def fill_placeholders(
+    command: str, workplace: Path, bundle: Path, stage: Stage
+) -> list[str]:
+    """The words of the command, with real values for the placeholders of the README."""
     placeholders = {
-        "FOLDER": str(desk / "labelled"),
+        "FOLDER": str(workplace / "labelled"),
         "NAME": "readme",
         "NORTH": "readme",
         "light": "first",
     }
     placeholders |= {"IMAGE...": "nodule.png", "DIR/bundle": str(bundle)}
     if "CASE" in words(command):
-        placeholders["CASE"] = stage.hospital(LOCAL_HOSPITAL).read(png(len(command)))[
-            "case_id"
-        ]
+        job = stage.hospital(LOCAL_HOSPITAL).read(png(len(command)))
+        placeholders["CASE"] = job["case_id"]
     return [placeholders.get(argument, argument) for argument in words(command)]
 
 
 def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
-    """Exit code of a command in this very process, which has imported already what it needs."""
+    """The exit code of a command that runs in this process."""
     monkeypatch.setattr(sys, "argv", ["sera", *arguments])
     with pytest.raises(SystemExit) as left:
         main()
@@ -185,9 +183,7 @@ def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def assert_understood(arguments: list[str]) -> None:
-    """Raises a usage error unless the command line knows the command, its arguments and its
-    options.
-    """
+    """Raise a usage error if the command line does not know the command or its arguments."""
     command = get_command(app)
     name = "sera"
     while isinstance(command, TyperGroup):
@@ -200,18 +196,20 @@ def assert_understood(arguments: list[str]) -> None:
 
 def test_the_readme_names_commands_that_a_test_tries():
     assert len(blocks()) >= 3
-    assert set(TESTED_ELSEWHERE) <= set(commands()), "what the README no longer says"
+    assert set(TESTED_ELSEWHERE) <= set(commands()), (
+        "commands that are not in the README"
+    )
     for path, text in TESTED_ELSEWHERE.values():
         assert text in (ROOT / path).read_text()
-    strange = [
-        item
-        for item in blocks()
-        if not SERA_COMMAND.match(item)
-        and not item.startswith("curl ")
-        and item not in TESTED_ELSEWHERE
+    untested = [
+        command
+        for command in blocks()
+        if not SERA_COMMAND.match(command)
+        and not command.startswith("curl ")
+        and command not in TESTED_ELSEWHERE
     ]
-    assert strange == [], (
-        "a new kind of command: do it here, or name in TRIED the test that does"
+    assert untested == [], (
+        "a new kind of command: test it here, or name its test in TESTED_ELSEWHERE"
     )
 
 
@@ -237,34 +235,27 @@ def test_the_command_line_understands(
     ],
 )
 def test_the_command_does_it(
-    command: str, desk: Path, first_bundle: Path, stage: Stage, monkeypatch, capsys
+    command: str, workplace: Path, first_bundle: Path, stage: Stage, monkeypatch, capsys
 ) -> None:
-    result = with_own_values(command, desk, first_bundle, stage)
-    assert run(result, monkeypatch) == 0, capsys.readouterr().err
+    arguments = fill_placeholders(command, workplace, first_bundle, stage)
+    assert run(arguments, monkeypatch) == 0, capsys.readouterr().err
     assert capsys.readouterr().out
-    if "--consent" in result:  # other tests count the outcomes that may be learned from
-        assert (
-            run(
-                [argument for argument in result if argument != "--consent"],
-                monkeypatch,
-            )
-            == 0
-        )
+    if "--consent" in arguments:
+        # Other tests count the outcomes with consent, so this one is withdrawn again.
+        arguments.remove("--consent")
+        assert run(arguments, monkeypatch) == 0
 
 
 @pytest.mark.parametrize(
-    "command", [item for item in blocks() if item.startswith("curl ")]
+    "command", [command for command in blocks() if command.startswith("curl ")]
 )
-def test_the_request_is_taken(command: str, stage: Stage, desk: Path) -> None:
+def test_the_request_is_accepted(command: str, stage: Stage, workplace: Path) -> None:
     key = create_key(stage.settings, Role.SUBMITTER, "readme", "test")
-    line = command.replace("http://127.0.0.1:8000", stage.stack.url)
-    found = (
-        f"uuidgen() {{ cat /proc/sys/kernel/random/uuid; }}; {line}"
-        if shutil.which("uuidgen") is None
-        else line
-    )
+    script = command.replace("http://127.0.0.1:8000", stage.stack.url)
+    if shutil.which("uuidgen") is None:
+        script = f"uuidgen() {{ cat /proc/sys/kernel/random/uuid; }}; {script}"
     done = subprocess.run(
-        ["bash", "-c", found],
+        ["bash", "-c", script],
         env=os.environ | {"KEY": key},
         capture_output=True,
         text=True,

@@ -94,8 +94,8 @@ class OneTimePasswords:
         self._idempotent = idempotent
 
     async def create(self, new: NewPerson) -> OneTimeView:
-        """Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden, ProviderOff; AlreadyAnswered
-        for a repeat.
+        """Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden, ProviderOff;
+        AlreadyAnswered for a repeat.
         """
         if new.subject:
             return await asyncio.to_thread(self._create_with_identity, new, new.subject)

@@ -1,4 +1,4 @@
-"""The deletion test: measures whether a map points at the places that a score depends on.
+"""The deletion test: measures whether a map shows the places that a score depends on.
 
 Source: Petsiuk et al., BMVC 2018.
 """
@@ -19,7 +19,7 @@ from shared.bundles.explanations.occlusion import (
 
 STEP_COUNT = 8
 RANDOM_ORDER_COUNT = 3
-"""Number of random orders to compare the map's order with; each costs further passes."""
+"""Number of random orders with which the map's order is compared. Each needs additional passes."""
 SEED = 0
 
 
@@ -31,9 +31,9 @@ class Faithfulness:
     ----------
     hidden : shares of the cells that are blurred, from 0 to 1
     ordered : score at each share, the most important cells first
-    random : the same in random order, mean of `orders` orders
-    area : area between the two curves, in units of the score; above 0 the map's order makes the
-        score fall faster
+    random : score at each share in random order, as the mean of `orders` orders
+    area : area between the two curves, in units of the score. It is above 0 if the score falls
+        faster in the map's order than in random order
     """
 
     hidden: tuple[float, ...]
@@ -53,7 +53,7 @@ def deletion_test(
 
     Parameters
     ----------
-    importance : (rows, columns) of any grid; higher speaks more for malignancy
+    importance : (rows, columns) of any grid; a higher value speaks more for malignancy
     """
     orders = [
         _order_by_importance(importance, mask.grid),
@@ -81,8 +81,8 @@ def _curves(
 ) -> NDArray[np.float64]:
     """Return the score of each order at each step: (orders, STEPS + 1).
 
-    The first step, with nothing hidden, and the last one, with everything hidden, are the same for
-    all orders. A nodule that cannot be read counts as unchanged.
+    The first step hides nothing and the last step hides everything, so both are the same for all
+    orders. A nodule that cannot be processed counts as unchanged.
     """
     cell_count = mask.grid**2
     hidden_cells = [np.arange(0), np.arange(cell_count)]

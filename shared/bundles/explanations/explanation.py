@@ -44,8 +44,8 @@ class HeatMap:
     ----------
     subject : `ENSEMBLE`, or the network whose own output is explained
     layer : the network's stage whose maps are weighted; None for an occlusion map
-    values : (rows, columns). For an occlusion map, the fall of the score. For Grad-CAM, without a
-        unit and 0 or more
+    values : (rows, columns). For an occlusion map, the decrease of the score. For Grad-CAM, values
+        of 0 or more, without a unit
     """
 
     kind: MapKind
@@ -69,7 +69,10 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All maps of one nodule, the ensemble's first, and a picture of that one over the image."""
+    """All maps of one nodule.
+
+    `png` shows the first map, which is the ensemble's, over the image.
+    """
 
     maps: tuple[HeatMap, ...]
     png: bytes
@@ -78,7 +81,7 @@ class Explanation:
 def explain(
     bundle: Bundle, nodule: Nodule, pause: PauseCallback = no_pause
 ) -> Explanation:
-    """Return every map that the bundle can give.
+    """Compute every map that the bundle can give.
 
     Parameters
     ----------
@@ -87,7 +90,7 @@ def explain(
     Raises
     ------
     SeraError
-        the nodule's own error if it cannot be read.
+        the error of the nodule if it cannot be processed.
     """
     ensemble_map = _ensemble_map(bundle, nodule, pause)
     network_maps = _network_maps(bundle, nodule, pause)
@@ -100,7 +103,7 @@ def explain(
 def occlusion_map(
     bundle: Bundle, nodule: Nodule, grid: int = GRID, pause: PauseCallback = no_pause
 ) -> NDArray[np.float64]:
-    """Return how much each place contributes to the score; the hidden patches overlap by half.
+    """Compute how much each place contributes to the score. The hidden patches overlap by half.
 
     Source: Zeiler & Fergus, ECCV 2014.
 
@@ -138,7 +141,7 @@ def _ensemble_map(bundle: Bundle, nodule: Nodule, pause: PauseCallback) -> HeatM
 def _network_maps(
     bundle: Bundle, nodule: Nodule, pause: PauseCallback
 ) -> Iterator[HeatMap]:
-    """Yield Grad-CAM of each tuned network; the others have no output of their own."""
+    """Yield Grad-CAM of each tuned network. The other networks have no output for malignancy."""
     for extractor in bundle.model.extractors:
         if not isinstance(extractor, NetworkExtractor):
             continue

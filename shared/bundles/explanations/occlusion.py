@@ -23,7 +23,7 @@ MAX_SLICE_PASSES = 16
 ScoreFunction = Callable[[Sequence[Nodule]], list[float | None]]
 """Gives a score for each nodule, or None for an unreadable one."""
 PauseCallback = Callable[[], None]
-"""Called between two slices; it does work that is more urgent."""
+"""Called between two slices. It runs work that is more urgent."""
 
 
 def no_pause() -> None:

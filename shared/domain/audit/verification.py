@@ -18,7 +18,8 @@ MAX_COMPARED_ROWS = 300
 that exchanged their places from rewritten rows.
 """
 MAX_SORTED_RUNS = 1000
-"""If there are at most this many unbroken runs of rows, each displaced run is reported on its own."""
+"""If there are at most this many unbroken runs of rows, each displaced run is reported on its own.
+"""
 
 
 class Fault(StrEnum):
@@ -93,8 +94,8 @@ class Finding:
 class Findings:
     """The result of a verification.
 
-    `sealed_numbers` has the number of the last sealed event of each chain. A seal proves that the events
-    up to this number are unchanged. Of later events only the consistency was verified.
+    `sealed_numbers` has the number of the last sealed event of each chain. A seal proves that the
+    events up to this number are unchanged. Of later events only the consistency was verified.
     """
 
     findings: tuple[Finding, ...]

@@ -46,7 +46,7 @@ class Prediction:
     ----------
     score : fused probability of the components, 0 to 1; compared with `cutoff`
     risk : `score` as a probability of malignancy at the prevalence of the training images
-    decision : decision at `cutoff`, Youden's cut-off; `refer` for an image unlike the training images
+    decision : by Youden's `cutoff`; `refer` for an image unlike the training images
     strangeness : distance from the training images, 1 on average among them
     embedding : the image along the first principal directions of the training images, in standard
         deviations

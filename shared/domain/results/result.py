@@ -53,7 +53,10 @@ class RoiSource(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class FoundRoi:
-    """The region of interest that was detected if the case has none. The clinician must check it."""
+    """The region of interest that was detected if the case has none.
+
+    The clinician must check it.
+    """
 
     box: tuple[int, int, int, int]
     """x, y, width, height in pixels of the upright image, from its upper left corner."""
@@ -118,9 +121,12 @@ class Result:
     cutoff_risk: float
     """The risk of a nodule whose score equals the cut-off, 0 to 1, at `prevalence`."""
     conformal: Conformal | None
-    """The diagnoses that fit at the hospital's error level; null without error level or calibration."""
+    """The diagnoses that fit at the hospital's error level; null without error level or
+    calibration.
+    """
     prevalence: float
-    """Share of malignant nodules, 0 to 1, at which the risk holds: the hospital's or the default."""
+    """Share of malignant nodules, 0 to 1, at which the risk holds: the hospital's or the default.
+    """
     fna: FnaAdvice | None
     """FNA advice by the hospital's rule from risk and size; null only if no size was given."""
     components: tuple[Component, ...]

@@ -52,7 +52,10 @@ It exceeds both flanks, `FLANK_PX` pixels to the side, by `MIN_RIDGE` grey level
 MAX_DOT_SPACING_PX = 8
 """Path per dot up to which a line is dotted from end to end."""
 CLEARANCE = 1.5
-"""Half lengths around the ends of a line where no dot is searched, because the marks are there."""
+"""Distance from the ends of a line, in half lengths, in which no dot is searched.
+
+The marks themselves are there.
+"""
 
 
 def find_letters(

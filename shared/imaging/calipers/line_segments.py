@@ -155,7 +155,7 @@ def _shifted(padded: Grey, dx: int, dy: int) -> Grey:
 
 
 def _weakest_arm(contrasts: dict[Line, Grey], kind: MarkKind) -> Grey:
-    """Return the contrast of the weakest of the four arms, at the radius where this is largest."""
+    """Return the weakest arm's contrast, at the radius where this contrast is largest."""
     by_radius: list[Grey] = []
     for radius in RADII[kind]:
         arms = [

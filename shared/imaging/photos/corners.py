@@ -87,7 +87,9 @@ def find_corners(photo: Grey) -> ScreenCorners:
     if not candidates:
         return ScreenCorners(corners=inset(width, height), is_screen=False)
     screen = _without_frame(coarse, candidates)
-    return ScreenCorners(corners=_refined_corners(photo, screen / scale), is_screen=True)
+    return ScreenCorners(
+        corners=_refined_corners(photo, screen / scale), is_screen=True
+    )
 
 
 def inset(width: int, height: int) -> Corners:

@@ -162,7 +162,7 @@ class SandboxPool:
         Raises
         ------
         The errors of `shared.imaging.decode`, and
-        ImageBrokeDecoder
+        ImageDecoderFailed
             if the image crashes every process that tries it, or exceeds its time or memory.
         Unavailable
             if no process can be started; the image is not the cause.
@@ -182,7 +182,7 @@ class SandboxPool:
         The errors of `shared.imaging.deidentify.clean`, and
         ImageUnreadable
             also if the file crashes every process that tries it, or exceeds its time.
-        ImageBrokeDecoder
+        ImageDecoderFailed
             if it exceeds its memory.
         Unavailable
             if no process can be started; the file is not the cause.

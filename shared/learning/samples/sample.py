@@ -47,7 +47,7 @@ def check_both_classes(samples: Sequence[Sample]) -> None:
 
 
 def check_no_shared_groups(training: Iterable[Sample], test: Iterable[Sample]) -> None:
-    """Raise `GroupOnBothSides` if a patient is in training and in test."""
+    """Raise `GroupInTrainAndTest` if a patient is in training and in test."""
     training_groups = {sample.group for sample in training}
     test_groups = {sample.group for sample in test}
     shared_groups = training_groups & test_groups

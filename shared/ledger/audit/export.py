@@ -1,7 +1,7 @@
 """Reads the whole audit trail, or a hospital's, in many short transactions.
 
-However slow the reader is, no transaction stays open. Events are only ever added, so a page that is
-read later fits the pages before it.
+No transaction stays open while a slow client receives the export. Events are never changed or
+removed, so a later page is consistent with the earlier pages.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class AuditTrailReader:
             return session.seals.all()
 
     def links(self) -> Iterator[Link]:
-        """Chain after chain, each from its beginning."""
+        """Yield the events chain after chain, each from its beginning."""
         position: LinkPosition | None = None
         while True:
             with self._open() as session:
@@ -44,7 +44,10 @@ class AuditTrailReader:
             position, _ = page[-1]
 
     def export_lines(self) -> Iterator[str]:
-        """The lines of an export. Seals are read before events (`shared.domain.audit.export`)."""
+        """Yield the lines of an export.
+
+        Seals are read before events (`shared.domain.audit.export`).
+        """
         seals = self.seals()
         chain = chain_name(self._hospital) if self._hospital else None
         yield from export_lines(chain, self.links(), seals)

@@ -1,8 +1,8 @@
 """The audit trail: every change of state is recorded in the transaction that makes it.
 
 The database chains the events: under the lock of its chain, an event gets its number, time and
-hash. So events are written last in a transaction, chain after chain in a fixed order. No
-transaction then waits for another's chain while it holds a lock that the other one needs.
+hash. So events are written last in a transaction, chain after chain in a fixed order. Then no
+transaction waits for a chain while it holds a lock that the owner of the chain needs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,10 +31,10 @@ from shared.ledger.db_role import DatabaseRole
 from shared.ledger.tables import AnyRow, AuditRow, SealRow
 
 ORIGIN: ContextVar[str | None] = ContextVar("origin", default=None)
-"""The address from which the current request came; None in services that answer no requests."""
+"""The address from which the current request came; None in services without HTTP requests."""
 
 LINK_NAMES = ("number", "actor", "origin", "event", "details", "previous", "hash")
-"""The columns of an event that its link has unchanged."""
+"""The columns that an event and its link have in common."""
 LINK_COLUMNS = (
     AuditRow.number,
     AuditRow.at,
@@ -109,7 +109,7 @@ ALL_EVENTS = EventFilter()
 
 
 class AuditTrail:
-    """Records events of one actor, and reads events: those of one hospital, or all."""
+    """Records events of one actor, and reads the events of one hospital, or of all."""
 
     def __init__(
         self, session: Session, actor: str, hospital: UUID | None = None
@@ -142,7 +142,7 @@ class AuditTrail:
     def record_reads(
         self, event: Event, subjects: Sequence[tuple[UUID, UUID | None]]
     ) -> None:
-        """Record that this actor read data of these (case, job), each the first time only."""
+        """Record that this actor read data of these (case, job), each only the first time."""
         cases = [case for case, _ in subjects]
         query = select(AuditRow.case_id, AuditRow.job_id).where(
             AuditRow.event == event,

@@ -1,6 +1,6 @@
 """Seals of the audit trail: the signed heads of its chains.
 
-Each chain's head is signed alone, so that a hospital receives only its own.
+Each chain's head is signed separately, so that a hospital receives only its own seals.
 """
 
 from dataclasses import fields, replace
@@ -44,7 +44,7 @@ class Seals:
         self._hospital = hospital
 
     def add(self, signer: Signer) -> list[Seal]:
-        """Seal every chain that has grown since its last seal."""
+        """Seal every chain that has new events since its latest seal."""
         self._session.execute(LOCK)
         heads = self._session.execute(UNSEALED_HEADS).all()
         now = database_time(self._session)
@@ -55,14 +55,14 @@ class Seals:
         return seals
 
     def all(self) -> list[Seal]:
-        """By chain, each chain's in their order."""
+        """Return the seals by chain, each chain's in their order."""
         query = select(SealRow).order_by(SealRow.chain, SealRow.seal)
         if self._hospital:
             query = query.where(SealRow.chain == chain_name(self._hospital))
         return [_seal(row) for row in self._session.scalars(query)]
 
     def seals_after(self, chain: str, seal: int, limit: int) -> list[Seal]:
-        """A chain's seals after the one of this number, in their order."""
+        """A chain's seals after the seal of this number, in their order."""
         query = (
             select(SealRow)
             .where(SealRow.chain == chain, SealRow.seal > seal)

@@ -1,6 +1,6 @@
 """Verifies the audit trail in stretches of bounded length, so that no step takes long.
 
-Each stretch comes with the position at which the next one begins.
+Each stretch is returned with the position at which the next stretch begins.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ PAGE_SEALS = 1000
 
 
 class ChainPosition(NamedTuple):
-    """A position after this event and this seal of a chain; 0 and 0: its beginning."""
+    """A position after this event and this seal of a chain; 0 and 0 mean its beginning."""
 
     chain: str
     number: int = 0

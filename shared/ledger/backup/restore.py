@@ -77,7 +77,8 @@ class RestoreTarget:
     def create_schema(self, revision: str) -> None:
         """Create the tables of this revision.
 
-        Raises CodeOutdated for a revision of a later release, SchemaUnreleased for one of no release.
+        Raises CodeOutdated for a revision of a later release, SchemaUnreleased for a revision of no
+        release.
         """
         check_known(revision)
         upgrade(self._connection, revision)
@@ -128,9 +129,9 @@ class RestoreTarget:
     def apply_withdrawals(
         self, withdrawals: Withdrawals, facts: Mapping[str, str]
     ) -> tuple[int, int]:
-        """Repeat the erasures and revocations that came after the backup, and record the restore.
+        """Repeat the erasures and revocations after the backup, and record the restore.
 
-        Returns how many cases were erased and how many keys revoked.
+        Returns the number of erased cases and the number of revoked keys.
         """
         session = Session(self._connection, join_transaction_mode="create_savepoint")
         self._execute(TAKE_SYSTEM_ROLE)
@@ -145,7 +146,7 @@ class RestoreTarget:
         return erased, revoked
 
     def _advance_counters(self) -> None:
-        """Let identity columns go on after their highest number."""
+        """Let identity columns continue after their highest number."""
         for table, column in self._connection.execute(COUNTERS).all():
             self._execute(
                 f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), "
@@ -186,7 +187,7 @@ def _erase_again(session: Session, audit: AuditTrail, cases: Mapping[str, str]) 
 
 
 def _revoke_again(session: Session, audit: AuditTrail, ids: frozenset[str]) -> int:
-    """Keys that were created after the backup are not in the database."""
+    """Revoke keys. Keys that were created after the backup are not in the database."""
     keys = ApiKeys(session, audit)
     unrevoked_ids = {key.id for key in keys.all() if key.revoked_at is None}
     key_ids = sorted(ids & unrevoked_ids)

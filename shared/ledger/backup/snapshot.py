@@ -1,6 +1,9 @@
-"""A snapshot of the ledger: all rows at one moment, read while others write, for a backup.
+"""A snapshot of the ledger: all rows at one moment, for a backup.
 
-Rows are read under the system's role, so that the login may be the services' or the tables' owner.
+It is read while other transactions write.
+
+Rows are read under the system's role, so that the login of the services or of the tables' owner
+works.
 """
 
 from collections.abc import Iterator
@@ -66,7 +69,7 @@ RELEASED_OBJECTS = text("SELECT sha256 FROM orphans WHERE sha256 = ANY(:hashes)"
 
 
 class Snapshot:
-    """One moment of the ledger. It does not show what is committed later."""
+    """The ledger at one moment. Later commits are not visible in it."""
 
     def __init__(self, connection: Connection, revision: str) -> None:
         self._connection = connection
@@ -101,7 +104,7 @@ class Snapshot:
         return heads(self._connection)
 
     def withdrawals(self) -> Withdrawals:
-        """Every case that was ever erased and every key that was ever revoked: their rows stay."""
+        """Return all erased cases and revoked keys. Their rows are never deleted."""
         cases = self._connection.execute(
             text("SELECT id, erased_for FROM cases WHERE erased_at IS NOT NULL")
         )
@@ -148,7 +151,7 @@ def quoted_list(columns: list[str]) -> str:
 def object_hashes(connection: Connection) -> list[str]:
     """Hashes of the objects to which rows refer.
 
-    Of a model this is its manifest, which refers to the other objects of its bundle.
+    For a model this is only its manifest, which names the other objects of its bundle.
     """
     return list(connection.scalars(OBJECT_HASHES))
 
@@ -166,7 +169,7 @@ def heads(connection: Connection) -> dict[str, str]:
 
 
 def released_objects(url: str, hashes: list[str]) -> set[str]:
-    """The subset of objects that erasures have released by now."""
+    """Return the subset of these objects that erasures have released by now."""
     engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT_ARGS)
     try:
         with translate_database_errors(), engine.connect() as connection:

@@ -37,8 +37,10 @@ DUE_CASES = """
             SELECT FROM jobs WHERE case_id = cases.id AND state IN ('queued', 'running'))
         ORDER BY created_at LIMIT {limit}) c
 """
-"""SQL that selects due cases by the database's clock. Without a number of days, from the hospital or
-the installation, no case is due."""
+"""SQL that selects due cases by the database's clock.
+
+Without a number of days, from the hospital or the installation, no case is due.
+"""
 OLDEST_DUE_CASES = DUE_CASES.format(days="NULL::integer", limit=":limit")
 ALL_DUE_CASES = DUE_CASES.format(days="NULL::integer", limit="NULL")
 DUE_CASES_AFTER_DAYS = DUE_CASES.format(days="CAST(:days AS integer)", limit="NULL")
@@ -131,9 +133,9 @@ class Retention:
     def erase(self, case_id: UUID, default_days: int | None) -> bool:
         """Erase a case if it is still due.
 
-        Returns False if the case is not due, or if another process is erasing it. Erase one case per
-        transaction: every erasure then locks its objects in the same order, so that two erasures
-        never wait for each other.
+        Returns False if the case is not due, or if another process is erasing it. Erase one case
+        per transaction: every erasure then locks its objects in the same order, so that two
+        erasures never wait for each other.
         """
         parameters = {"default": default_days, "case": case_id}
         if self._session.scalar(LOCK_IF_DUE, parameters) is None:

@@ -1,4 +1,6 @@
-"""Explanations of results: requested by a hospital, computed by a worker, with one or more maps each."""
+"""Explanations of results: requested by a hospital, computed by a worker, with one or more maps
+each.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +24,8 @@ from shared.ledger.tables import (
 
 RELOAD = {"populate_existing": True}
 LEASE = timedelta(minutes=2)
-"""If a worker does not renew its lease within this time, another worker may claim the explanation."""
+"""If a worker does not renew its lease within this time, another worker may claim the explanation.
+"""
 
 
 @dataclass(frozen=True)

@@ -71,8 +71,8 @@ class OrphanedObjects:
 
         While the lock is held, no new reference can be added.
 
-        Returns False if another transaction has locked the object. Returns False also if a row refers
-        to it; the object is then removed from the list of orphans.
+        Returns False if another transaction has locked the object. Returns False also if a row
+        refers to it; the object is then removed from the list of orphans.
         """
         if not self._session.scalar(TRY_LOCK, {"hash": sha256}):
             return False

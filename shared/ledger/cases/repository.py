@@ -72,7 +72,8 @@ class NewCase:
     batch: str | None = None
     """The hospital's own label for cases that it sent together."""
     descriptors: dict[str, Any] | None = None
-    """The user's description of the nodule, in the lexicon's terms (`shared.guidelines.describe`)."""
+    """The user's description of the nodule, in the lexicon's terms (`shared.guidelines.describe`).
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

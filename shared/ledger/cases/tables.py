@@ -232,7 +232,8 @@ class OrphanedObjectRow(Table):
 
 
 class ReceiptRow(Table):
-    """The stored response to an Idempotency-Key of a hospital; of the system if the hospital is NULL.
+    """The stored response to an Idempotency-Key of a hospital; of the system if the hospital is
+    NULL.
 
     It has no response until its transaction commits. The key of an erased case is stored as a keyed
     hash.
@@ -266,7 +267,10 @@ class ReceiptRow(Table):
 
 
 class OutcomeRow(Table):
-    """The final diagnosis of a case. Append-only: a correction is a new row, and the latest row counts."""
+    """The final diagnosis of a case.
+
+    Append-only: a correction is a new row, and the latest row counts.
+    """
 
     __tablename__ = "outcomes"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

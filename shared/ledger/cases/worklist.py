@@ -36,10 +36,14 @@ from shared.ledger.tables import (
 )
 
 MAX_COUNTED = 10_000
-"""A longer list is not counted to its end, because counting would take longer than reading the page."""
+"""A longer list is not counted to its end, because counting would take longer than reading the
+page.
+"""
 MIN_HEX_DIGITS = 8
-"""A search for a case by its id needs the first 8 digits of the id. Fewer digits are more likely the
-beginning of one of the hospital's own numbers."""
+"""A search for a case by its id needs the first 8 digits of the id.
+
+Fewer digits are more likely the beginning of one of the hospital's own numbers.
+"""
 LAST_LETTER = "\U0010ffff"
 
 

@@ -63,7 +63,9 @@ class CaseFailed(Conflict):
 
 @dataclass(frozen=True)
 class WithdrawnImage:
-    """An image that was removed from a draft; `versions` are the frozen ones that still hold it."""
+    """An image that was removed from a draft; `versions` are the frozen versions that still contain
+    it.
+    """
 
     case_id: UUID
     image_sha256: str
@@ -93,7 +95,7 @@ class _Candidate:
     case_id: UUID
     image: LabelledImage
     failure: str | None
-    """Why the case's newest job failed, if it did."""
+    """The reason why the case's latest job failed, if it did."""
 
 
 class Consents:
@@ -111,7 +113,7 @@ class Consents:
     ) -> OutcomeImport:
         """Bring the draft in line with the hospitals' outcomes.
 
-        The filters limit the images that are added, but never those that are withdrawn.
+        The filters limit the images that are added, but not the images that are withdrawn.
         Raises EditConflict, HospitalUnknown.
         """
         lock_draft(self._session, dataset, tags)
@@ -130,14 +132,14 @@ class Consents:
                 )
             else:
                 readable.append(candidate)
-        answers = self._add(dataset, readable)
-        for candidate, answer in zip(readable, answers, strict=True):
-            if isinstance(answer, Conflict):
-                refused.append(_refusal(candidate, answer))
+        results = self._add(dataset, readable)
+        for candidate, result in zip(readable, results, strict=True):
+            if isinstance(result, Conflict):
+                refused.append(_refusal(candidate, result))
         return OutcomeImport(
-            added=answers.count(AddStatus.ADDED),
+            added=results.count(AddStatus.ADDED),
             corrected=corrected,
-            known=answers.count(AddStatus.PRESENT),
+            known=results.count(AddStatus.PRESENT),
             withdrawn=withdrawn,
             refused=refused,
         )
@@ -263,7 +265,7 @@ class Consents:
     def _add(
         self, dataset: UUID, candidates: list[_Candidate]
     ) -> list[AddStatus | Conflict]:
-        """An image of several cases is added as the first of them."""
+        """Add images. An image of several cases is added for the first case."""
         cases: dict[str, UUID] = {}
         for candidate in candidates:
             cases.setdefault(candidate.image.image_sha256, candidate.case_id)
@@ -316,7 +318,9 @@ def _unconsented(dataset: UUID) -> AnySelect:
 
 
 def _latest_outcomes() -> Subquery:
-    """The latest outcome of each image of each hospital, for a case sent twice is one image."""
+    """The latest outcome of each image of each hospital, because a case that was sent twice has one
+    image.
+    """
     key = (OutcomeRow.hospital_id, CaseRow.image_sha256)
     query = (
         select(
@@ -341,7 +345,7 @@ def _same_image(latest: Subquery) -> ColumnElement[bool]:
 
 
 def _failure_reason(latest: Subquery) -> ScalarSelect[str | None]:
-    """SQL for the reason why the case's newest job failed; NULL if it did not."""
+    """SQL for the reason why the case's latest job failed; NULL if it did not."""
     reason = case((JobRow.state == JobState.FAILED, JobRow.reason))
     query = (
         select(reason)

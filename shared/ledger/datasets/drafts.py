@@ -39,7 +39,7 @@ COLUMN_WORDS = {
 """The word for each column in a refusal, in the order in which columns are compared."""
 NO_CASES: Mapping[str, UUID] = MappingProxyType({})
 OUTCOME_COLUMNS = frozenset({"malignant", "patient", "site"})
-"""The columns that an image of a case has from its hospital."""
+"""The columns whose values an image of a case has from its hospital."""
 
 
 class ImageUnknown(NotFound):
@@ -52,7 +52,7 @@ class ImageUnknown(NotFound):
 class ImageDiffers(Conflict):
     """The same pixels have another label, mask or patient in the dataset.
 
-    One of the two is wrong, and only a person can tell which.
+    One of the two is wrong, and only a person can decide which.
     """
 
     text: ClassVar[str] = (
@@ -102,7 +102,7 @@ class SplitResult:
     fixed: int
     """Images that cannot move, because a frozen version holds them or their patient."""
     overruled: int
-    """Fixed images for which the split asked for the other part."""
+    """Fixed images that the split would have put into the other part."""
 
 
 class Drafts:
@@ -130,7 +130,7 @@ class Drafts:
             frozen=frozen_parts(self._session, dataset, images),
             mates=draft_parts(self._session, dataset, images),
         )
-        answers = [admission.decide(image) for image in images]
+        results = [admission.decide(image) for image in images]
         rows = [
             {
                 "dataset_id": dataset,
@@ -142,7 +142,7 @@ class Drafts:
         if rows:
             self._session.execute(insert(DatasetImageRow), rows)
             self._record(dataset, "added", images=len(rows))
-        return answers
+        return results
 
     def compare(
         self, dataset: UUID, images: Sequence[LabelledImage]
@@ -200,10 +200,10 @@ class Drafts:
         *,
         stated: bool,
     ) -> LabelledImage:
-        """The corrected image in the part where it belongs.
+        """Put the corrected image into its part of the dataset.
 
-        A change of patient may move it into another part. `stated`: the correction names a part.
-        Raises PartFrozen.
+        A change of patient may move it into another part. `stated` is true if the correction names
+        a part. Raises PartFrozen.
         """
         mates = PartIndex()
         request = corrected
@@ -235,7 +235,10 @@ class Drafts:
     def remove(
         self, dataset: UUID, image_sha256: str, tags: ETags = None
     ) -> LabelledImage:
-        """Remove a row from the draft. Versions keep theirs. Raises EditConflict, ImageUnknown."""
+        """Remove a row from the draft.
+
+        Frozen versions keep the row. Raises EditConflict, ImageUnknown.
+        """
         lock_draft(self._session, dataset, tags)
         image = labelled_image_from_row(self._row(dataset, image_sha256))
         self._session.execute(
@@ -403,9 +406,9 @@ def check_consistent(present: LabelledImage, offered: LabelledImage) -> None:
 def choose_part(
     image: LabelledImage, frozen: PartIndex, mates: PartIndex, otherwise: str
 ) -> Split:
-    """The part of an image: where it is frozen, else as stated, else where its patient is.
+    """Choose the part of an image: its frozen part, else the stated part, else its patient's part.
 
-    Raises PartFrozen where a frozen version has another part than the stated one.
+    Raises PartFrozen if a frozen version has another part than the stated part.
     """
     fixed = frozen.find(image)
     if fixed is None:

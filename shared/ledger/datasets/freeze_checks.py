@@ -95,7 +95,7 @@ def _training_images_in_test(
 
 
 def _same_patient(dataset: UUID) -> ColumnElement[bool]:
-    """Whether two rows are of one patient.
+    """Whether two rows belong to one patient.
 
     A patient's number is unique only within a site. Rows of other datasets without a site match no
     patient.

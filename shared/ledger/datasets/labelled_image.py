@@ -11,7 +11,7 @@ from shared.ledger.tables import DatasetImageRow, VersionImageRow
 class LabelledImage:
     """One row of a dataset. The object store holds the image and the mask under their hashes.
 
-    `split` is None only where an image is offered to a dataset and the dataset is to choose.
+    `split` is None only if the dataset has to choose the part of a new image.
     """
 
     image_sha256: str

@@ -1,4 +1,6 @@
-"""The part that an image must keep, because a frozen version has it or its patient there."""
+"""The part that an image must keep, because a frozen version has the image or its patient in this
+part.
+"""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -17,7 +19,7 @@ ImageTable = type[DatasetImageRow] | type[VersionImageRow]
 class PartIndex:
     """The parts of images and of their groups.
 
-    An image's own part counts before its group's part, and test before train.
+    An image's own part has precedence over its group's part, and test has precedence over train.
     """
 
     def __init__(

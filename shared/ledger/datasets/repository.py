@@ -29,7 +29,9 @@ class DatasetUnknown(NotFound):
 
 @dataclass(frozen=True)
 class Dataset:
-    """`versions` counts the frozen versions; `images` and `malignant` are the draft's."""
+    """`versions` counts the frozen versions; `images` and `malignant` count the images of the
+    draft.
+    """
 
     id: UUID
     name: str
@@ -79,11 +81,11 @@ class Datasets:
         ImageDiffers, PartFrozen
             for the first image that is refused. The caller then rolls back, so that none is added.
         """
-        answers = Drafts(self._session, self._audit).add(dataset, images)
-        for answer in answers:
-            if isinstance(answer, Conflict):
-                raise answer
-        return answers.count(AddStatus.ADDED)
+        results = Drafts(self._session, self._audit).add(dataset, images)
+        for result in results:
+            if isinstance(result, Conflict):
+                raise result
+        return results.count(AddStatus.ADDED)
 
     def find(self, name_or_id: str | UUID) -> Dataset:
         """Raises DatasetUnknown."""
@@ -96,7 +98,7 @@ class Datasets:
         return Dataset(**row._mapping)
 
     def all(self) -> list[Dataset]:
-        """By name."""
+        """Return all datasets by name."""
         rows = self._session.execute(_select_datasets().order_by(DatasetRow.name))
         return [Dataset(**row._mapping) for row in rows]
 

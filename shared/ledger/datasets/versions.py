@@ -95,7 +95,7 @@ class Versions:
         self._actor = actor
 
     def freeze(self, dataset: UUID, tags: ETags = None) -> FreezeResult:
-        """Freeze the draft as a version. An unchanged draft gives the version that it has.
+        """Freeze the draft as a version. For an unchanged draft return its existing version.
 
         Images whose consent was withdrawn are removed first.
 
@@ -126,7 +126,7 @@ class Versions:
         return FreezeResult(**_version_values(row), new=True)
 
     def find(self, dataset: UUID, number: int | None = None) -> Version:
-        """A version by its number; None: the newest. Raises VersionUnknown."""
+        """A version by its number; None means the latest. Raises VersionUnknown."""
         query = (
             select(VersionRow)
             .where(VersionRow.dataset_id == dataset)
@@ -141,7 +141,7 @@ class Versions:
         return _version(row)
 
     def all(self, dataset: UUID) -> list[Version]:
-        """Newest first."""
+        """Return the versions, latest first."""
         query = (
             select(VersionRow)
             .where(VersionRow.dataset_id == dataset)

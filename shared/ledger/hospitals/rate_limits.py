@@ -38,9 +38,11 @@ class RateLimitStatus:
 
 
 class RateLimits(HospitalRepository):
-    """One hospital's token bucket: it holds the tokens of one minute and fills at the hospital's rate.
+    """One hospital's token bucket: it holds the tokens of one minute and fills at the hospital's
+    rate.
 
-    The bucket is a row in the database, so that all API processes share it and a restart does not reset it.
+    The bucket is a row in the database, so that all API processes share it and a restart does not
+    reset it.
     """
 
     def status(self, defaults: RateLimit) -> RateLimitStatus:

@@ -17,7 +17,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.ledger.table import Table, id_column, timestamp_column
 
-IS_READ_EVENT = "event IN ('case.read', 'image.read', 'result.read', 'explanation.read')"
+IS_READ_EVENT = (
+    "event IN ('case.read', 'image.read', 'result.read', 'explanation.read')"
+)
 
 
 class HospitalRow(Table):

@@ -1,6 +1,6 @@
-"""Receipts: the answers to requests with an Idempotency-Key.
+"""Stores receipts: the responses to requests with an Idempotency-Key.
 
-A repeated request gets the same answer. Receipts are kept for a time, then swept.
+A repeated request gets the same response. Receipts are kept for a time, then deleted.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,10 @@ class KeyReused(Conflict):
 
 @dataclass(frozen=True)
 class StoredResponse:
-    """An answer as it was sent. `case` is the case that it contains, which is erased with it."""
+    """A response as it was sent.
+
+    `case` is the case in it, and is erased together with the receipt.
+    """
 
     status: int
     headers: dict[str, str]
@@ -74,7 +77,7 @@ class StoredResponse:
 
 
 class Receipts:
-    """The receipts of one hospital, or with None those of the system."""
+    """The receipts of one hospital, or of the system if the hospital is None."""
 
     def __init__(
         self,
@@ -87,7 +90,7 @@ class Receipts:
         self._retention = retention
 
     def find(self, key: str, fingerprint: str) -> StoredResponse | None:
-        """The earlier answer to this key.
+        """Return the stored response to this key; None if there is none.
 
         Raises KeyReused if the key came with another request, CaseErased if its case was erased.
         """
@@ -99,13 +102,15 @@ class Receipts:
         if row.fingerprint != fingerprint:
             raise KeyReused
         if row.status is None or row.headers is None or row.body is None:
-            return None  # This transaction has reserved the key, and has no answer yet.
+            return (
+                None  # This transaction has reserved the key, and has no response yet.
+            )
         return StoredResponse(
             status=row.status, headers=row.headers, body=row.body, case=row.case_id
         )
 
     def reserve(self, key: str, fingerprint: str, wait_s: float | None = None) -> bool:
-        """Reserve the key for this transaction; False if it has an answer. Raises CaseErased.
+        """Reserve the key for this transaction; False if it has a response. Raises CaseErased.
 
         If another transaction has reserved it, wait for that transaction's end: for at most
         `wait_s` seconds, or without a limit.
@@ -125,7 +130,7 @@ class Receipts:
         return True
 
     def store(self, key: str, response: StoredResponse) -> None:
-        """Store the answer to a reserved key."""
+        """Store the response to a reserved key."""
         statement = (
             update(ReceiptRow)
             .where(*self._is_key(key))

@@ -1,6 +1,7 @@
 """Requests with an Idempotency-Key: one transaction does the work and stores the receipt.
 
-So a crash leaves both or neither, and a repeated request finds the answer or does the work.
+So after a crash either both exist or none does. A repeated request finds the stored response, or
+does the work.
 """
 
 from collections.abc import Callable
@@ -28,7 +29,7 @@ class KeyInUse(Conflict):
 
 
 class AlreadyAnswered(Exception):
-    """The request was answered before. Its transaction must be rolled back."""
+    """The request already has a stored response. Its transaction must be rolled back."""
 
     def __init__(self, answer: StoredResponse) -> None:
         super().__init__()
@@ -44,13 +45,13 @@ class IdempotencyKey:
     retention: timedelta
     """How long its receipt is kept."""
     wait_s: float
-    """How long to wait for another request with this key that is under way."""
+    """How long to wait while another request with this key is being processed."""
 
 
 class IdempotentRequest:
-    """A request that is done once.
+    """A request whose work is done only once.
 
-    `reserve` its receipt before the work, and `commit` its answer after it.
+    Call `reserve` before the work, and `commit` with the response after it.
     """
 
     def __init__(
@@ -59,14 +60,20 @@ class IdempotentRequest:
         key: IdempotencyKey,
         fingerprint: Callable[[], str],
     ) -> None:
-        """`fingerprint` is equal for equal requests. A service may replace it by a better one."""
+        """`fingerprint` is equal for equal requests.
+
+        A service may replace it by a more exact one.
+        """
         self._transaction = transaction
         self._key = key
         self.fingerprint = fingerprint
         self._reserved = False
 
     def reserve(self) -> None:
-        """Take the key for this transaction. Raises Answered, KeyReused, KeyInUse, CaseErased."""
+        """Reserve the key for this transaction.
+
+        Raises AlreadyAnswered, KeyReused, KeyInUse, CaseErased.
+        """
         if self._reserved:
             return
         receipts = self._receipts()
@@ -80,15 +87,15 @@ class IdempotentRequest:
                 raise KeyInUse(retry_after_s=1) from error
             raise
         if not reserved:
-            answer = receipts.find(self._key.key, fingerprint)
-            if answer is None:
-                # The receipt was deleted just now. A repeated request starts anew.
+            response = receipts.find(self._key.key, fingerprint)
+            if response is None:
+                # The receipt was deleted just now. The next repeat starts again.
                 raise KeyInUse(retry_after_s=1)
-            raise AlreadyAnswered(answer)
+            raise AlreadyAnswered(response)
         self._reserved = True
 
     def commit(self, response: StoredResponse) -> None:
-        """Store the answer, and commit. Raises AlreadyAnswered where another request came first."""
+        """Store the response, and commit. Raises AlreadyAnswered if another request came first."""
         with translate_database_errors():
             self.reserve()
             self._receipts().store(self._key.key, response)

@@ -215,7 +215,7 @@ class QueueProgress:
     dead_letters: int
 
     def is_stalled(self, after_s: float) -> bool:
-        """Whether a job was claimable for `after_s` seconds and no result was written in that time."""
+        """Whether a job was claimable for `after_s` seconds, and no result came in that time."""
         is_quiet = self.last_result_s is None or self.last_result_s > after_s
         is_waiting = self.oldest_queued_s is not None and self.oldest_queued_s > after_s
         return is_quiet and is_waiting
@@ -247,11 +247,11 @@ class JobQueue:
     ) -> Lease:
         """Lease up to `max_jobs` waiting jobs.
 
-        A job whose worker was lost is suspect. It is leased alone, and only to a worker without other
-        jobs: if the job ends this worker too, no other job is lost. While a suspect job waits, a
-        `busy` worker gets no jobs, so that it is soon free to claim the suspect job.
-        `status` is the status that this transaction has already read. If it is None, this method reads
-        it.
+        A job whose worker was lost is suspect. It is leased alone, and only to a worker without
+        other jobs: if the job ends this worker too, no other job is lost. While a suspect job
+        waits, a `busy` worker gets no jobs, so that it is soon free to claim the suspect job.
+        `status` is the status that this transaction has already read. If it is None, this method
+        reads it.
         """
         status = status or self.status()
         expired = self.reclaim(max_attempts) if status.expired else 0

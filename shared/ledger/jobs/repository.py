@@ -31,11 +31,17 @@ CHANNEL = "sera_jobs"
 """The PostgreSQL channel that carries the id of each changed job."""
 
 NOTIFICATION = func.pg_notify(CHANNEL, cast(JobRow.id, Text))
-"""Goes into the RETURNING clause of an update. At commit listeners get the id of each changed job."""
+"""Goes into the RETURNING clause of an update.
+
+At commit listeners get the id of each changed job.
+"""
 
 FAIRNESS_WINDOW = timedelta(seconds=30)
-"""Results of this last period count when the queue is shared fairly between hospitals. A hospital that
-has just begun to send cases goes ahead of the others for at most half of this period."""
+"""Results of this last period count when the queue is shared fairly between hospitals.
+
+A hospital that has just begun to send cases goes ahead of the others for at most half of this
+period.
+"""
 
 
 class NotCancellable(Conflict):

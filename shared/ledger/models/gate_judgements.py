@@ -1,6 +1,6 @@
 """Judgements of the gate: candidates compared with the model that was live.
 
-The table is append-only: a new judgement is a new row, and a model's last one counts.
+The table is append-only: a new judgement is a new row, and a model's latest judgement counts.
 """
 
 from dataclasses import dataclass, fields
@@ -23,7 +23,7 @@ from shared.ledger.tables import GateJudgementRow
 class GateJudgement:
     """A stored judgement.
 
-    `live_digest` is the model with which the candidate was compared; None where none was live.
+    `live_digest` is the model with which the candidate was compared; None if no model was live.
     """
 
     id: int
@@ -87,7 +87,7 @@ class GateJudgements:
         return _gate_judgement(row)
 
     def latest(self, model_digest: str) -> GateJudgement | None:
-        """The judgement that counts; None where the model was never judged."""
+        """The judgement that counts; None if the model was never judged."""
         return latest(self._session, model_digest)
 
     def of_model(self, model_digest: str) -> list[GateJudgement]:
@@ -96,7 +96,7 @@ class GateJudgements:
         return [_gate_judgement(row) for row in self._session.scalars(query)]
 
     def latest_by_model(self) -> dict[str, GateJudgement]:
-        """The judgement that counts of every judged model, by digest."""
+        """Return the latest judgement of every judged model, by digest."""
         query = (
             select(GateJudgementRow)
             .ext(distinct_on(GateJudgementRow.model_digest))

@@ -70,7 +70,7 @@ LATEST_PROMOTION = (
     .order_by(PromotionRow.id.desc())
     .limit(1)
 )
-"""The promotion or rollback of the live model."""
+"""Selects the promotion or rollback that made the present model live."""
 
 
 def lock_promotions(session: Session, tags: ETags = None) -> None:
@@ -83,7 +83,7 @@ def lock_promotions(session: Session, tags: ETags = None) -> None:
 
 
 def tag(session: Session) -> str:
-    """The number of the newest promotion or rollback, which changes with the live model."""
+    """Return the number of the latest promotion or rollback, which changes with the live model."""
     live = live_promotion(session)
     return str(live.number) if live else "0"
 
@@ -117,7 +117,7 @@ def promotion_stack(session: Session) -> list[str]:
 
 
 def history(session: Session, limit: int) -> list[Promotion]:
-    """Newest first."""
+    """Return promotions and rollbacks, latest first."""
     query = (
         select(PromotionRow, ModelRow.name, ModelRow.version, GateJudgementRow.verdict)
         .join(ModelRow, ModelRow.digest == PromotionRow.model_digest)
@@ -129,10 +129,10 @@ def history(session: Session, limit: int) -> list[Promotion]:
 
 
 def objection(judgement: GateJudgement | None, live: str | None) -> Message | None:
-    """Why the gate does not support a promotion; None where it does.
+    """Return the objection of the gate against a promotion; None if there is none.
 
-    `live` is the digest of the live model. If no model is live, there is none to be inferior to, so
-    the first model needs no judgement, unless it failed one.
+    `live` is the digest of the live model. If no model is live, the candidate cannot be inferior to
+    one. So the first model needs no judgement, unless it failed one.
     """
     has_failed = judgement is not None and judgement.verdict is GateVerdict.FAILED
     if live is None and not has_failed:

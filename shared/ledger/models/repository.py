@@ -25,7 +25,7 @@ from shared.ledger.models.shadows import Shadows
 from shared.ledger.tables import ModelRow, PromotionRow
 
 MIN_DIGEST_CHARACTERS = 8
-"""Shorter texts are not taken for the beginning of a digest."""
+"""A shorter text is not searched for as the beginning of a digest."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,15 @@ class Models:
         return promotions.tag(self._session)
 
     def promotion_stack(self) -> list[str]:
-        """Digests from the live model down to the first: each rollback leads to the next one."""
+        """Digests from the live model down to the first: each rollback makes the next one live."""
         return promotions.promotion_stack(self._session)
 
     def promote(
         self, digest: str, actor: str, reason: str | None, tags: ETags = None
     ) -> None:
-        """Make a model live that the gate passed against the live one, or for a written reason.
+        """Make a model live.
+
+        Without the gate's approval against the live model, a reason is required.
 
         Raises
         ------
@@ -183,7 +185,7 @@ class Models:
     def find(self, name_or_digest: str) -> Model:
         """The model of a digest, of a unique beginning of one, of `name/version`, or of a name.
 
-        A name means its newest version. Raises ModelUnknown.
+        A name means its latest version. Raises ModelUnknown.
         """
         for model in self.all():
             if _matches(model, name_or_digest):

@@ -27,9 +27,9 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker by its last report. `model_digest` is None where it serves no model.
+    """A worker's latest report. `model_digest` is None if it serves no model.
 
-    `device` is its compute device; None where it did not report one. `claimed_at` is None until it
+    `device` is its compute device; None if it did not report one. `claimed_at` is None until it
     first claims cases.
     """
 
@@ -56,8 +56,9 @@ class Serving:
     ) -> None:
         """Store that a worker is present, and the model that it serves; each swap is audited once.
 
-        `since_claim` is the time since it claimed cases; None keeps the last reported time. A
-        refusal is dropped when the worker serves that model after all, or another model is live.
+        `since_claim` is the time since the worker last claimed cases; None keeps the last reported
+        time. A refusal is dropped when the worker serves the refused model, or another model is
+        live.
         """
         row = self._lock_row(worker)
         row.seen_at = NOW

@@ -1,4 +1,4 @@
-"""Shadow evaluations: a candidate reads live traffic beside the live model, without effect."""
+"""Shadow evaluations: a candidate processes live cases beside the live model, without effect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -39,7 +39,7 @@ NOW = func.clock_timestamp()
 SHARE_RESOLUTION = 10_000
 """Shares of traffic differ by at least a hundredth of a percent."""
 VISIBILITY_SLACK = timedelta(minutes=10)
-"""A result may become visible up to this much later than results with a later time."""
+"""A transaction may commit its result up to this long after the time of the result."""
 LIVE_COLUMNS = (
     "job_id",
     "hospital_id",
@@ -78,7 +78,7 @@ class ShadowAbsent(NotFound):
 
 @dataclass(frozen=True)
 class Shadow:
-    """A shadow evaluation of a candidate, which reads `share` of the jobs."""
+    """A shadow evaluation of a candidate, which processes `share` of the jobs."""
 
     id: UUID
     model_digest: str
@@ -91,7 +91,7 @@ class Shadow:
 
 @dataclass(frozen=True)
 class LiveResult:
-    """A result of the live model, with all that a shadow needs to read the same image."""
+    """A result of the live model, with the inputs that a shadow needs to process the same image."""
 
     job_id: UUID
     hospital_id: UUID
@@ -108,7 +108,7 @@ class LiveResult:
 
 @dataclass(frozen=True)
 class ShadowResult:
-    """A shadow's result for a job, or the reason why it could not read the image."""
+    """A shadow's result for a job, or the reason why it could not process the image."""
 
     score: float | None = None
     risk: float | None = None
@@ -141,7 +141,7 @@ class Shadows:
         self._audit = audit
 
     def start(self, digest: str, actor: str, share: float = 1.0) -> Shadow:
-        """Start a shadow evaluation of a stored model, on results that are made from now on.
+        """Start a shadow evaluation of a stored model, on all later results.
 
         Raises
         ------
@@ -184,7 +184,7 @@ class Shadows:
         self._end(is_running, reason)
 
     def latest_of_model(self, digest: str) -> Shadow:
-        """A model's last shadow evaluation; raises ShadowAbsent."""
+        """Return a model's latest shadow evaluation; raises ShadowAbsent."""
         query = (
             select(ShadowRow)
             .where(ShadowRow.model_digest == digest)
@@ -199,7 +199,7 @@ class Shadows:
     def claim(
         self, shadow: Shadow, limit: int, last_made_at: datetime | None = None
     ) -> list[LiveResult]:
-        """The oldest results that the shadow has not read; never waits for a lock.
+        """Claim the oldest results that the shadow has not processed. Never waits for a lock.
 
         The results are locked until the transaction ends. `last_made_at` is the time of the last
         result that this process claimed, so that the query can skip older ones.
@@ -238,10 +238,10 @@ class Shadows:
     def record(
         self, shadow: Shadow, results: Sequence[tuple[LiveResult, ShadowResult]]
     ) -> int:
-        """Store the shadow's results beside those of the live model; none once it has ended.
+        """Store the shadow's results, unless the shadow evaluation has ended.
 
-        `claim` may return a result that another process has read in the meantime, because its
-        snapshot is older than its locks. The first reading stays.
+        `claim` may return a result that another process has processed in the meantime, because its
+        snapshot is older than its locks. The first stored result stays.
 
         Returns
         -------
@@ -261,7 +261,9 @@ class Shadows:
         return len(self._session.scalars(statement, rows).all())
 
     def pairs(self, shadow: Shadow) -> list[ShadowPair]:
-        """All jobs that the shadow has read, oldest first, each with its case's last outcome."""
+        """Return the jobs that the shadow has processed, oldest first, with their cases' latest
+        outcomes.
+        """
         newer = aliased(OutcomeRow)
         newer_outcome = exists().where(
             newer.case_id == OutcomeRow.case_id, newer.id > OutcomeRow.id
@@ -280,7 +282,7 @@ class Shadows:
         return [ShadowPair(**row._mapping) for row in self._session.execute(query)]
 
     def count_waiting(self, shadow: Shadow) -> int:
-        """Count the results that the shadow has still to read."""
+        """Count the results that the shadow has still to process."""
         query = (
             select(func.count())
             .select_from(ResultRow)
@@ -319,7 +321,7 @@ class Shadows:
 
 
 def _is_read(shadow: Shadow) -> ColumnElement[bool]:
-    """Whether the shadow has read a result."""
+    """Whether the shadow has processed the case of a result."""
     return exists().where(
         ShadowResultRow.shadow_id == shadow.id,
         ShadowResultRow.job_id == ResultRow.job_id,

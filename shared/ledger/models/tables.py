@@ -57,7 +57,7 @@ class GateJudgementRow(Table):
 
 
 class PromotionRow(Table):
-    """Append-only; the live model is the last row's."""
+    """Append-only; the model of the latest row is live."""
 
     __tablename__ = "promotions"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -74,7 +74,7 @@ class PromotionRow(Table):
 
 
 class ServingRow(Table):
-    """The model that each worker serves, and the one that it refused to serve."""
+    """The model that each worker serves, and the model that it refused to serve."""
 
     __tablename__ = "serving"
     worker: Mapped[str] = mapped_column(primary_key=True)

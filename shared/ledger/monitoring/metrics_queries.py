@@ -34,7 +34,7 @@ UNSEALED = text(
     JOIN audit_events e ON e.chain = c.chain AND e.number = coalesce(s.number, 0) + 1
     """
 )
-"""Of each chain the first event after its last seal."""
+"""Selects the first event after the latest seal of each chain."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class SubmittedJobs:
 
 @dataclass(frozen=True)
 class AuditAge:
-    """Ages in seconds of the newest event, the newest seal and the oldest unsealed event.
+    """Ages in seconds of the latest event, the latest seal and the oldest unsealed event.
 
-    None: there is no event, or no seal.
+    An age is None if there is no event, or no seal.
     """
 
     head_s: float | None
@@ -76,19 +76,19 @@ class MetricsQueries:
         return [SubmittedJobs(*row) for row in rows]
 
     def count_retried(self) -> int:
-        """Count the queued jobs that outlived a worker."""
+        """Count the queued jobs whose worker was lost."""
         query = select(func.count()).where(QUEUED, JobRow.attempts > 0)
         return self._session.scalars(query).one()
 
     def runs(self) -> dict[str, int]:
-        """Numbers of training runs by state."""
+        """Count the training runs by state."""
         query = select(TrainingRunRow.state, func.count()).group_by(
             TrainingRunRow.state
         )
         return dict(self._session.execute(query).all())
 
     def models(self) -> dict[str, str]:
-        """Name and version of each model, by its digest."""
+        """Return the name and version of each model, by its digest."""
         query = select(ModelRow.digest, ModelRow.name, ModelRow.version)
         return {
             digest: f"{name}/{version}"

@@ -50,7 +50,7 @@ from shared.ledger.tables import (
 )
 
 MIN_DIGEST_CHARACTERS = 8
-"""Shorter texts are not taken for the beginning of a digest."""
+"""A shorter text is not searched for as the beginning of a digest."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class PeriodCount(NamedTuple):
 class VerifiedResults:
     """Results of one hospital, period, model and decision whose cases have an outcome.
 
-    Arrays have shape (N,). `benign_p` and `malignant_p` are NaN where they were not computed.
+    Arrays have shape (N,). `benign_p` and `malignant_p` are NaN if they were not computed.
     """
 
     hospital: UUID
@@ -162,7 +162,7 @@ class VerifiedResults:
 
 @dataclass(frozen=True)
 class ModelReference:
-    """A model, and the quantiles of its `cases` training images; None where none are stored."""
+    """A model, and the quantiles of its `cases` training images; None if none are stored."""
 
     digest: str
     name: str
@@ -209,7 +209,7 @@ class Observations:
     def find_model(self, name_or_digest: str) -> str | None:
         """The digest of a model by its digest, the beginning of it, NAME/VERSION, or NAME.
 
-        A name means its newest version. None if there is no such model.
+        A name means its latest version. None if there is no such model.
         """
         name_and_version = ModelRow.name + "/" + cast(ModelRow.version, String)
         conditions = [
@@ -279,7 +279,7 @@ class Observations:
         return counts_by_source
 
     def warnings(self, window: Window) -> list[CodeCount]:
-        """How many results have each warning."""
+        """Count the results that have each warning."""
         code = func.jsonb_array_elements_text(ObservationRow.warnings).label("code")
         query = select(ObservationRow.hospital_id, ObservationRow.device, code)
         codes = self._restrict(query, window).subquery()
@@ -295,7 +295,7 @@ class Observations:
         ]
 
     def failures(self, window: Window) -> list[CodeCount]:
-        """How many jobs that were submitted in the window failed for each reason.
+        """Count, by reason, the failed jobs that were submitted in the window.
 
         The window's model has no effect.
         """
@@ -327,7 +327,7 @@ class Observations:
     def verified(self, window: Window, period: Period) -> list[VerifiedResults]:
         """Results of cases with an outcome, by hospital, period, model and decision.
 
-        Each case's last outcome counts.
+        The latest outcome of each case is used.
         """
         newer = aliased(OutcomeRow)
         newer_outcome = (

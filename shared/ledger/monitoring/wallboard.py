@@ -30,12 +30,12 @@ Columns = TypeVarTuple("Columns")
 LATENCY_S = cast(
     func.extract("epoch", ResultRow.created_at - JobRow.created_at), Double
 )
-"""From submission to result. A dead letter that was run again counts from its submission."""
+"""The time from submission to result, also for a dead letter that was run again."""
 REFER: ColumnElement[str] = literal_column("'refer'")
 
 
 class Span(NamedTuple):
-    """A stretch of time that ends at `end`, in `buckets` parts of the length `bucket`."""
+    """A period that ends at `end`, divided into `buckets` parts of the length `bucket`."""
 
     end: datetime
     bucket: timedelta
@@ -49,7 +49,7 @@ class Span(NamedTuple):
 class Throughput(NamedTuple):
     """The number of results and their latency, in seconds from submission to result.
 
-    `hospital` None: all hospitals. `bucket` None: the whole span.
+    `hospital` is None for all hospitals. `bucket` is None for the whole span.
     """
 
     hospital: UUID | None
@@ -69,7 +69,7 @@ class WaitingLane(NamedTuple):
 
 
 class DeadLetterCount(NamedTuple):
-    """Dead letters of one reason; `lately` counts those that failed within the span."""
+    """Dead letters of one reason; `lately` counts the dead letters that failed within the span."""
 
     hospital: UUID
     reason: str

@@ -53,7 +53,7 @@ class Authenticators:
     def lock(self, person: UUID) -> Authenticator:
         """A person's authenticator, locked until the transaction ends.
 
-        The lock prevents that one code is used twice at the same time.
+        The lock prevents two sign-ins with one code at the same time.
         """
         query = (
             select(

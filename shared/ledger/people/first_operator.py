@@ -9,7 +9,7 @@ ACTOR = "first-start"
 def first_operator(ledger: Ledger) -> str | None:
     """Create the account `operator`, and return its one-time password.
 
-    None if there are people already. If several processes call this at once, one of them creates
+    Return None if any person exists. If several processes call this at once, one of them creates
     the account. The password is stored nowhere.
     """
     with ledger.system_session(ACTOR) as session:

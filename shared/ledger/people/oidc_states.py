@@ -1,4 +1,4 @@
-"""States of OpenID Connect: people who were sent to an identity provider and are not back yet.
+"""States of OpenID Connect: sign-ins that are in progress at an identity provider.
 
 Each state is valid once, for a limited time, in one browser.
 """
@@ -41,7 +41,9 @@ class OidcStates:
         self._session.add(row)
 
     def finish(self, state: str, browser: str) -> OidcState | None:
-        """Use a state up; None if this browser did not begin it, or has used it before."""
+        """Return a state and delete it; None if this browser did not begin it, or has used it
+        before.
+        """
         statement = (
             delete(OidcStateRow)
             .where(

@@ -1,6 +1,7 @@
 """The accounts of people.
 
-Operators create and change them; a hospital's administrator those of its staff.
+Operators create and change them; a hospital's administrator creates and changes the accounts of its
+staff.
 """
 
 import unicodedata
@@ -36,7 +37,7 @@ FIRST_NAME = "operator"
 FREE_ATTEMPTS = 5
 """Wrong guesses in a row before a name is locked."""
 FIRST_LOCK_S = 30
-"""Seconds that the first lock lasts. Each next one lasts twice as long, up to `MAX_LOCK_S`."""
+"""Seconds that the first lock lasts. Each further lock lasts twice as long, up to `MAX_LOCK_S`."""
 MAX_LOCK_S = 900
 
 
@@ -107,7 +108,7 @@ class People:
         self._hospital = hospital
 
     def all(self) -> list[Person]:
-        """By name."""
+        """Return all people by name."""
         query = select(*PERSON_COLUMNS).order_by(PersonRow.name)
         rows = self._session.execute(self._restrict_to_hospital(query))
         return [_person(row) for row in rows]
@@ -183,7 +184,7 @@ class People:
         return self._session.scalar(query) is None
 
     def create_first_operator(self, one_time_hash: str) -> Person | None:
-        """Create the operator; None if there are people already.
+        """Create the operator; None if any person exists.
 
         If several processes call this at once, one of them creates it.
         """
@@ -323,12 +324,12 @@ class People:
 
 
 def sign_in_name(text: str) -> str:
-    """The normalised name, which is the same however a person types it."""
+    """Normalise a name, so that case and spacing of the typed text do not matter."""
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def lock_after(failures: SQLColumnExpression[int]) -> ColumnElement[datetime | None]:
-    """SQL for the end of the lock after so many wrong guesses in a row; NULL: no lock."""
+    """SQL for the end of the lock after `failures` wrong guesses in a row; NULL means no lock."""
     doublings = func.least(failures - FREE_ATTEMPTS, 20)
     lock_s = func.least(FIRST_LOCK_S * func.power(2, doublings), MAX_LOCK_S)
     lock_interval = func.make_interval(0, 0, 0, 0, 0, 0, lock_s)

@@ -33,7 +33,7 @@ IS_NOT_IDLE: ColumnElement[bool] = SessionRow.idle_at > NOW
 
 @dataclass(frozen=True)
 class Lifetime:
-    """How long a session lasts without being used, and at most."""
+    """The idle time after which a session ends, and its maximum age."""
 
     idle: timedelta
     max_age: timedelta
@@ -41,7 +41,7 @@ class Lifetime:
 
 @dataclass(frozen=True)
 class SignedInCaller:
-    """The caller of a session, and when the session expires at the latest."""
+    """The caller of a session, and the latest time at which the session expires."""
 
     caller: Caller
     must_change: bool
@@ -107,7 +107,10 @@ class Sessions:
         )
 
     def is_active(self, token_sha256: str) -> bool:
-        """Whether a session has not ended. A long answer that is being sent counts as its use."""
+        """Whether a session has not ended.
+
+        A long response that is being sent counts as use of the session.
+        """
         query = (
             select(SessionRow.person_id)
             .join(PersonRow, PersonRow.id == SessionRow.person_id)

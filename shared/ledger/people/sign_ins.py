@@ -1,7 +1,7 @@
 """Sign-ins: limits the attempts, finds the password hash to compare with, records the result.
 
-An attempt counts as failed before its password is compared, and a success takes the count back. So
-no more passwords are compared than allowed, however many attempts come at once.
+An attempt counts as failed before its password is compared, and a success removes it from the
+count. So no more passwords are compared than allowed, even if many attempts come at the same time.
 """
 
 import hashlib
@@ -46,12 +46,12 @@ RETENTION = timedelta(days=1)
 CODE_MISSING = "code-missing"
 """The password was right, but the attempt had no code of the authenticator."""
 NETWORK_BITS = 64
-"""All addresses of an IPv6 network share one bucket, because a client can have all of them."""
+"""All addresses of an IPv6 network share one bucket, because a client may use all of them."""
 
 
 @dataclass(frozen=True)
 class SignInAttempt:
-    """An attempt: the person of the name, and the hash to compare the password with."""
+    """An attempt: the person with this name, and the hash for the comparison of the password."""
 
     person: UUID | None
     hospital: UUID | None
@@ -106,7 +106,7 @@ class SignIns:
         return max(math.ceil(60 * (1 - present_level) / per_minute), 1)
 
     def begin(self, name: str) -> SignInAttempt:
-        """Count an attempt with this name. An unknown name gets the same answers as a known one."""
+        """Count an attempt with this name. Unknown and known names get the same responses."""
         name = sign_in_name(name)
         failures = PersonRow.failures + 1
         statement = (
@@ -181,7 +181,9 @@ class SignIns:
         return self._complete(attempt, values, Event.PASSWORD_CHANGED)
 
     def record_failure(self, attempt: SignInAttempt, why: str) -> None:
-        """Record that an attempt failed, and that the name is locked if it was one too many."""
+        """Record that an attempt failed, and that the name is locked if there were too many
+        failures.
+        """
         person = attempt.person
         hospital = attempt.hospital
         self._record(
@@ -196,7 +198,7 @@ class SignIns:
     def give_back(self, attempt: SignInAttempt) -> None:
         """Do not count an attempt whose password was right but whose code was missing.
 
-        If other attempts came in the meantime, the count stays.
+        If there were other attempts in the meantime, the count does not change.
         """
         statement = (
             update(PersonRow)

@@ -21,13 +21,13 @@ class PersonRow(Table):
     )
     role: Mapped[str]
     password_hash: Mapped[str | None]
-    """None: this person signs in by an identity provider."""
+    """None if this person signs in by an identity provider."""
     must_change: Mapped[bool] = mapped_column(server_default=text("false"))
     issuer: Mapped[str | None]
     subject: Mapped[str | None]
     totp_secret: Mapped[bytes | None]
     totp_since: Mapped[datetime | None]
-    """None: the sign-in asks for no code."""
+    """None if the sign-in needs no code."""
     totp_step: Mapped[int | None] = mapped_column(BigInteger)
     """The last time step whose code was used."""
     recovery: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
@@ -52,9 +52,9 @@ class SessionRow(Table):
     generation: Mapped[int]
     created_at: Mapped[datetime] = timestamp_column()
     seen_at: Mapped[datetime] = timestamp_column()
-    """To the minute."""
+    """The time of the last use, exact to a minute."""
     idle_at: Mapped[datetime]
-    """The session ends then unless it is used before."""
+    """The session ends at this time unless it is used earlier."""
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     origin: Mapped[str | None]
@@ -80,7 +80,9 @@ class SignInRateLimitRow(Table):
 
 
 class OidcStateRow(Table):
-    """A person at an identity provider: the values that the answer must match, once."""
+    """A person at an identity provider: the values that the response of the provider must match,
+    once.
+    """
 
     __tablename__ = "arrivals"
     state_sha256: Mapped[str] = mapped_column(primary_key=True)

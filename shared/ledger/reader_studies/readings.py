@@ -182,7 +182,10 @@ class Readings(HospitalRepository):
         return case_from_row(row)
 
     def sera_result(self, reader: StudyReader, case: UUID) -> StudyCase:
-        """Return SERA's result. Raises BlindReadingMissing until the reader's own reading is stored."""
+        """Return SERA's result.
+
+        Raises BlindReadingMissing until the reader's own reading is stored.
+        """
         if (case, Phase.BLIND) not in self.of_reader(reader):
             raise BlindReadingMissing
         study_cases = self.study_cases(reader.study)

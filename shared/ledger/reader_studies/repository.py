@@ -181,13 +181,15 @@ class ReaderStudies(HospitalRepository):
         return list(cases.values())
 
     def all(self, reader: UUID | None = None) -> list[ReaderStudy]:
-        """Return the studies, newest first; with `reader`, only the opened studies of that reader."""
+        """Return studies, latest first; with `reader`, only the opened studies of that reader."""
         query = select(ReaderStudyRow).order_by(ReaderStudyRow.made_at.desc())
         query = self._restrict_to_reader(query, reader)
         return [_study(row) for row in self._session.scalars(query)]
 
     def find(self, study: UUID, reader: UUID | None = None) -> ReaderStudy:
-        """Raises StudyUnknown, also if `reader` is no reader of the study, or if it is not open yet."""
+        """Raises StudyUnknown, also if `reader` is no reader of the study, or if it is not open
+        yet.
+        """
         query = select(ReaderStudyRow).where(ReaderStudyRow.id == study)
         row = self._session.scalar(self._restrict_to_reader(query, reader))
         if row is None:
@@ -281,7 +283,9 @@ class ReaderStudies(HospitalRepository):
         )
 
     def _check_readers(self, readers: Sequence[UUID]) -> None:
-        """Raise ReaderNotEligible unless all are distinct people of the hospital who may read cases."""
+        """Raise ReaderNotEligible unless all are distinct people of the hospital who may read
+        cases.
+        """
         query = select(func.count()).where(
             PersonRow.id.in_(readers),
             PersonRow.disabled_at.is_(None),

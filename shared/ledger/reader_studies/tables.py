@@ -17,7 +17,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.ledger.table import Table, id_column, timestamp_column
 
 STUDY_CASE_COLUMNS = ("reader_study_cases.study_id", "reader_study_cases.case_id")
-STUDY_READER_COLUMNS = ("reader_study_readers.study_id", "reader_study_readers.person_id")
+STUDY_READER_COLUMNS = (
+    "reader_study_readers.study_id",
+    "reader_study_readers.person_id",
+)
 
 
 class ReaderStudyRow(Table):
@@ -90,7 +93,9 @@ class ShowingRow(Table):
             ["study_id", "case_id"], STUDY_CASE_COLUMNS, name="reader_showings_case"
         ),
         ForeignKeyConstraint(
-            ["study_id", "person_id"], STUDY_READER_COLUMNS, name="reader_showings_reader"
+            ["study_id", "person_id"],
+            STUDY_READER_COLUMNS,
+            name="reader_showings_reader",
         ),
         Index("reader_showings_of", "study_id", "person_id", "case_id", "phase"),
         Index("reader_showings_case", "case_id"),
@@ -124,7 +129,9 @@ class ReadingRow(Table):
             ["study_id", "case_id"], STUDY_CASE_COLUMNS, name="reader_readings_case"
         ),
         ForeignKeyConstraint(
-            ["study_id", "person_id"], STUDY_READER_COLUMNS, name="reader_readings_reader"
+            ["study_id", "person_id"],
+            STUDY_READER_COLUMNS,
+            name="reader_readings_reader",
         ),
         UniqueConstraint(
             "study_id", "person_id", "case_id", "phase", name="reader_readings_once"
@@ -153,6 +160,8 @@ class BlindingBreachRow(Table):
             ["study_id", "case_id"], STUDY_CASE_COLUMNS, name="reader_breaches_case"
         ),
         ForeignKeyConstraint(
-            ["study_id", "person_id"], STUDY_READER_COLUMNS, name="reader_breaches_reader"
+            ["study_id", "person_id"],
+            STUDY_READER_COLUMNS,
+            name="reader_breaches_reader",
         ),
     )

@@ -1,7 +1,7 @@
 """Checks whether this code can work with the schema of a database.
 
-A database stores its revision, and the oldest revision that code must know to work with it. Therefore
-the services of one release can use the schema of the next release, but not of a later one
+A database stores its revision, and the oldest revision that code must know to work with it.
+Therefore the services of one release can use the schema of the next release, but not of a later one
 (`docs/recovery.md`).
 
 A revision is `r` and four digits, so that revisions sort as text. Versions before the first release
@@ -103,7 +103,8 @@ def check_compatible(schema: Schema) -> str:
 def check_schema(url: str) -> None:
     """Check the schema before a service starts.
 
-    If the database is unavailable, the service starts without the check, and waits for the database.
+    If the database is unavailable, the service starts without the check, and waits for the
+    database.
     """
     ledger = Ledger(url, pool_size=1)
     try:

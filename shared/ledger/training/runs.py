@@ -1,6 +1,6 @@
 """Training runs: requested, followed, cancelled and resumed by an operator.
 
-Their work is in `steps`.
+The module `steps` has the work of a run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ class TrainingRun:
     model_digest: str | None
     reason: str | None
     message: Message | None
-    """The run's last message; of a failed run, the code and facts of its reason."""
+    """The run's latest message. For a failed run it is the code and facts of the reason."""
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -76,7 +76,7 @@ class TrainingRun:
 
 @dataclass(frozen=True)
 class Step:
-    """A step of a run. `seconds` is the duration of its last attempt so far.
+    """A step of a run. `seconds` is the duration of its latest attempt so far.
 
     `owner` is the trainer that holds the step now, as host/process/start.
     """
@@ -120,7 +120,7 @@ class TrainingRuns:
     ) -> UUID:
         """Queue a run. Its first step plans the others.
 
-        `table` is the whole recipe, which stays the same for this run.
+        `table` is the whole recipe, which does not change during this run.
         """
         row = TrainingRunRow(
             dataset_id=dataset,
@@ -164,7 +164,7 @@ class TrainingRuns:
         return [_run(row) for row in self._session.execute(query)]
 
     def steps(self, run_id: UUID) -> list[Step]:
-        """In the order in which they are claimed."""
+        """Return the steps of a run in the order in which they are claimed."""
         end = func.coalesce(RunStepRow.ended_at, NOW)
         seconds = func.extract("epoch", end - RunStepRow.started_at)
         columns = [
@@ -238,7 +238,7 @@ class TrainingRuns:
         notify_listeners(self._session, [run_id])
 
     def _release_steps(self, run_id: UUID, **values: object) -> RunState | None:
-        """Take every unfinished step from its trainer, then lock the run; returns its state.
+        """End the lease of every unfinished step, then lock the run; returns its state.
 
         Every transaction locks steps before their run, so that no two wait for each other.
         """

@@ -1,4 +1,4 @@
-"""The trainers' side of a run: claim a step whose prerequisites are done, report, finish, fail."""
+"""The steps of runs, for trainers: claim a ready step, report progress, finish, fail."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,7 +66,7 @@ class RunNotEnded(Conflict):
 
 @dataclass(frozen=True)
 class NewStep:
-    """A step to do. `subject` describes its inputs, `weight` is its expected duration in seconds.
+    """A step to add. `subject` describes its inputs, `weight` is its expected duration in seconds.
 
     It can be claimed when the steps that `prerequisites` names are done.
     """
@@ -133,7 +133,7 @@ class Steps:
         )
 
     def count_open(self) -> int:
-        """Count the running and the ready steps: so many trainers have something to do."""
+        """Count the running and the ready steps, which is the number of trainers that can work."""
         steps: int = self._session.scalars(COUNT_OPEN).one()
         return steps
 
@@ -147,7 +147,7 @@ class Steps:
         return list(self._session.scalars(query))
 
     def reclaim(self, max_attempts: int, lost_owners: Sequence[str] = ()) -> None:
-        """Take back steps whose lease ran out, or whose trainer is known to be gone.
+        """Return steps to the queue whose lease ran out, or whose trainer is known to have ended.
 
         If a step is out of attempts, its run fails.
         """
@@ -186,9 +186,9 @@ class Steps:
         message: Message,
         metrics: Mapping[str, float] | None = None,
     ) -> bool:
-        """Store how far a step is; with `metrics`, also as an event of the run.
+        """Store the progress of a step. With `metrics`, also add an event to the run.
 
-        False if the step is no longer this trainer's.
+        Returns False if another trainer has the step by now.
         """
         statement = (
             update(RunStepRow)
@@ -223,7 +223,7 @@ class Steps:
         new_steps: Sequence[NewStep] = (),
         message: Message | None = None,
     ) -> int | None:
-        """Mark a step as done, and add the steps that follow from it.
+        """Mark a step as done, and add its follow-up steps.
 
         Returns how many steps of the run are ready now; None if the step is no longer this
         trainer's.
@@ -239,8 +239,8 @@ class Steps:
         if row is None:
             return None
         run_id = row.run_id
-        # Of two steps that end at once, the later one sees the end of the other, and so knows
-        # that it is the last.
+        # If two steps end at the same time, the later transaction sees that the other step has
+        # ended, and so detects that its own step is the last one.
         self._lock_run(run_id)
         self._add(run_id, new_steps)
         event_message = message or Message(STEP_DONE, {"step": row.name})
@@ -292,7 +292,7 @@ class Steps:
         return list(self._session.scalars(query))
 
     def add_gate_step(self, run_id: UUID) -> None:
-        """Add another gate step to a run that has ended well; raises RunNotEnded."""
+        """Add another gate step to a run that succeeded; raises RunNotEnded."""
         if self._lock_run(run_id) != RunState.DONE:
             raise RunNotEnded
         query = select(func.count()).where(
@@ -312,7 +312,7 @@ class Steps:
     def seconds_per_image(self, recipe: str) -> dict[tuple[str, str], float]:
         """Seconds for each image in the latest finished run of a recipe.
 
-        By kind of step and feature set, which is empty for a step without one.
+        The keys are the kind of step and the feature set, which is empty if the step has none.
         """
         latest_run = (
             select(TrainingRunRow.id)

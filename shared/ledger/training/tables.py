@@ -19,7 +19,7 @@ from shared.ledger.table import Table, id_column, timestamp_column
 
 
 class TrainingRunRow(Table):
-    """A training run. Its work is in its steps."""
+    """A training run. Its steps do the work."""
 
     __tablename__ = "training_runs"
     id: Mapped[UUID] = id_column()
@@ -93,7 +93,7 @@ class RunStepRow(Table):
 
 
 class TrainerRow(Table):
-    """A trainer's last report. `lacks` are missing weight files, by recipe."""
+    """A trainer's latest report. `lacks` are missing weight files, by recipe."""
 
     __tablename__ = "trainers"
     name: Mapped[str] = mapped_column(primary_key=True)

@@ -17,10 +17,11 @@ TRAINER_TIMEOUT = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class MissingWeights:
-    """A network's weight file that a trainer lacks: any of these file names, in that folder.
+    """A network's weight file that a trainer lacks: a file with any of these names in `folder` is
+    enough.
 
-    `url` is the address from which the trainer will fetch it. It is empty where a person must put
-    the file there.
+    `url` is the address from which the trainer will fetch it. It is empty if a person must put the
+    file there.
     """
 
     network: str

@@ -63,8 +63,8 @@ class WeightsFinder:
         target = self.cache / weights.download_name
         try:
             download(weights, target)
-        except (OSError, ValueError) as problem:
-            raise missing(f"the download from {url} failed ({problem})") from problem
+        except (OSError, ValueError) as error:
+            raise missing(f"the download from {url} failed ({error})") from error
         return target
 
     def _missing(
@@ -93,11 +93,11 @@ def load_weights(module: nn.Module, file: Path, network: str) -> None:
     """
     try:
         module.load_state_dict(read_tensors(file, module), assign=True)
-    except (OSError, RuntimeError, ValueError) as problem:
-        sentence = " ".join(str(problem).split())[:MAX_PROBLEM_LENGTH]
+    except (OSError, RuntimeError, ValueError) as error:
+        sentence = " ".join(str(error).split())[:MAX_PROBLEM_LENGTH]
         raise WeightsUnreadable(
             file=file.name, network=network, problem=sentence
-        ) from problem
+        ) from error
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:

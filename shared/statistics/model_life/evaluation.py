@@ -110,7 +110,7 @@ def site_rates_to_json(row: SiteRates, name_key: str = "site") -> dict[str, Any]
 
 
 def _size_order(row: SiteRates) -> int:
-    """Return the from small to large; an unknown size comes last."""
+    """Return the position of a size: from small to large, with an unknown size last."""
     return SIZE_BANDS.index(row.site)
 
 

@@ -182,9 +182,9 @@ class _ModelEvaluation:
 
     Attributes
     ----------
-    is_read : (N,) flags of the images that the model could process
+    is_processed : (N,) flags of the images that the model could process
     scores, decisions : (N,) with the worst possible value for each image that was not processed
-    referred : number of processed images that the model referred
+    referral_count : number of processed images that the model referred
     calibration : None if the processed images have only one class
     """
 
@@ -201,7 +201,9 @@ class _ModelEvaluation:
             )
         self.malignant = malignant
         self.is_processed = np.isfinite(scores)
-        unread_scores = np.where(malignant, UNPROCESSED_MALIGNANT_SCORE, UNPROCESSED_BENIGN_SCORE)
+        unread_scores = np.where(
+            malignant, UNPROCESSED_MALIGNANT_SCORE, UNPROCESSED_BENIGN_SCORE
+        )
         self.scores: Floats = np.where(self.is_processed, scores, unread_scores)
         self.decisions: Flags = np.where(self.is_processed, decisions == 1, ~malignant)
         self.referral_count = int((referrals[self.is_processed] == 1).sum())
@@ -387,7 +389,10 @@ def _calibration_reason(candidate: _ModelEvaluation, policy: GatePolicy) -> Gate
 def _unprocessed_notes(candidate: _ModelEvaluation) -> list[GateReason]:
     if not candidate.unprocessed_count:
         return []
-    facts = {"unread": candidate.unprocessed_count, "images": candidate.is_processed.size}
+    facts = {
+        "unread": candidate.unprocessed_count,
+        "images": candidate.is_processed.size,
+    }
     return [GateReason("images-unread", weight=Weight.NOTE, facts=facts)]
 
 

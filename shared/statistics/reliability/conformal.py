@@ -100,7 +100,7 @@ class ClassCoverage:
 
     @property
     def referrals(self) -> Proportion:
-        """The cases that are referred, because a set of both classes or of none makes no decision."""
+        """The cases that are referred, because a set of both or of no class decides nothing."""
         return Proportion(
             successes=self.double_sets + self.empty_sets, total=self.cases
         )

@@ -64,9 +64,9 @@ AGREEMENT_LEGEND = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """The model's figure and a person's on the same images, and the test between them.
+    """A figure of the model and of a person on the same images, and the test of their difference.
 
-    `measure` is a rate's name or `AUC`; the intervals are GEE's.
+    `measure` is a rate's name or `AUC`; the intervals come from GEE.
     """
 
     person: str
@@ -105,7 +105,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class AgreementRow:
-    """Kappa of some judges; None where they judged no image together."""
+    """Kappa of several judges. It is None if they judged no image together."""
 
     judges: str
     kind: str
@@ -144,7 +144,7 @@ class AgreementRow:
 
 
 def comparison_table(study: Study) -> Table:
-    """Return the model against every person; without rows where there is no person or no model."""
+    """Compare the model with every person. The table has no rows without a person or a model."""
     model = leading_row(study)
     people = rows_in_section(study, Section.READERS)
     comparisons: list[Comparison] = []
@@ -242,7 +242,7 @@ def _gee_comparisons(
         try:
             fitted = _gee_rates(study, judges, mask)
         except SeraError:
-            # Too few shared cases for a regression; McNemar's rows still stand.
+            # Too few shared cases for a regression; McNemar's rows remain.
             continue
         model_rate = fitted.rates[0]
         for number, person in enumerate(judges[1:], start=1):
@@ -297,7 +297,7 @@ def _delong_comparisons(
 
 
 def _images_of_rate(study: Study, rate: Measure) -> NDArray[np.bool_]:
-    """Return the images (N,) that a rate is about: the malignant ones, the benign ones, or all."""
+    """Return the images (N,) that a rate covers: the malignant or the benign images, or all."""
     match rate:
         case Measure.SENSITIVITY:
             return study.malignant

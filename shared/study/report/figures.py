@@ -36,7 +36,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Figures:
-    """Figures of a judge; `area` is None without scores, or with images of one class only."""
+    """Figures of a judge. `area` is None without scores, or if all images have one class."""
 
     images: int
     malignant: int
@@ -82,7 +82,7 @@ def leading_row(study: Study) -> Row | None:
 
 
 def best_row(rows: Iterable[Row], malignant: Flags) -> Row | None:
-    """Return the row with the greatest AUC, the first of equals; None where no row has one."""
+    """Return the row with the greatest AUC, the first of equal rows; None if no row has an AUC."""
     auc_by_row: dict[Row, float] = {}
     for row in rows:
         if not row.judgement_mask.any():
@@ -94,7 +94,7 @@ def best_row(rows: Iterable[Row], malignant: Flags) -> Row | None:
 
 
 def best_row_per_section(study: Study) -> tuple[Row, ...]:
-    """Return the best row by AUC of each section but the readers', in the report's order."""
+    """Return the best row by AUC of each section except the readers', in the report's order."""
     best_rows = []
     for section in Section:
         if section is Section.READERS:

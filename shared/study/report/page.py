@@ -46,18 +46,18 @@ SECTION_ORDER = (
     Section.MODEL,
     *(section for section in Section if section is not Section.MODEL),
 )
-"""The model comes first: it is the content of the bundle."""
+"""The model comes first, because it is the content of the bundle."""
 
 
 @dataclass(frozen=True)
 class DatasetDescription:
-    """What a report says of the data besides the study itself.
+    """The description of the data in a report.
 
     Attributes
     ----------
     title : name of the data set
-    synthetic : phantoms, not patients
-    names_by_key : key of a sample -> name of the image in the manifest
+    synthetic : whether the data are phantoms and not patients
+    names_by_key : name of the image in the manifest, by the key of its sample
     count_unlabelled, count_held_out, count_repeated : rows of the manifest that are not in the
         study
     contradictory_images : images that are not in the study because they have both labels

@@ -1,7 +1,7 @@
-"""Published results of others, to print beside the figures of a study.
+"""Results that others published, for comparison with the figures of a study.
 
-They were measured on other data. L19 = Lee et al., Sci Rep 9:19854 (2019), counts from its table;
-deck = the SERA slide deck; K20 = Koh et al., Sci Rep 10:15245 (2020).
+The published results were measured on other data. L19 = Lee et al., Sci Rep 9:19854 (2019), counts
+from its table; deck = the SERA slide deck; K20 = Koh et al., Sci Rep 10:15245 (2020).
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ LEE_2019 = {
 
 @dataclass(frozen=True)
 class PrintedRates:
-    """Rates in per cent as printed; the counts behind them are not known."""
+    """Rates in per cent as printed. The counts are not known."""
 
     accuracy: str
     sensitivity: str
@@ -65,7 +65,7 @@ DECK_ROWS = {
     "Inception-v3, fine-tuned": PrintedRates("86.7", "78", "91"),
 }
 DECK_CLASSES = ((100, 50), (50, 100))
-"""Malignant and benign images of the deck's 150: as L19 has them, and the reverse."""
+"""Possible numbers of malignant and benign images in the deck's 150: as in L19, and reversed."""
 NO_CLASSES = "none"
 KOH_2020 = {
     "CNNs, internal test": "0.898–0.937",

@@ -98,7 +98,7 @@ class Table:
     name : stem of the CSV file
     head, rows : the table on the page
     columns, records : the same values for the CSV file
-    highlighted_row : number of the row to point out, such as the best
+    highlighted_row : index of the row to highlight, such as the best row
     """
 
     name: str
@@ -148,7 +148,7 @@ def section_table(study: Study, section: Section) -> Table:
 
 
 def site_table(study: Study) -> Table:
-    """Return the model's figures at each site; without a row where no image names one."""
+    """Return the model's figures at each site. The table is empty if no image names a site."""
     row = leading_row(study)
     figures_by_site: dict[str, Figures] = {}
     if row is not None and study.sites.astype(bool).any():
@@ -172,7 +172,7 @@ def site_table(study: Study) -> Table:
 
 
 def missing_rows_table(study: Study) -> Table:
-    """Return the rows that could not be computed, and why."""
+    """List the rows that could not be computed, with the reasons."""
     return _text_table(
         name="left_out",
         title="Cells left out",

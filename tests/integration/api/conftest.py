@@ -1,4 +1,4 @@
-"""The gateway on real engines: a fresh database, the session's Valkey, a directory of objects."""
+"""The gateway with real engines: a fresh database, a shared Valkey and a folder of objects."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,17 +26,18 @@ from tests.support.sign_in import PASSWORD
 
 MakeKey = Callable[..., str]
 MakePerson = Callable[..., Person]
-CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-GATEWAYS = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1)
-"""What the gateway hashes with in these tests, so that a hash of CHEAP is one of old parameters."""
+CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+GATEWAY_HASHER = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1)
+"""The hasher of the gateway in these tests. A hash by CHEAP_HASHER has outdated parameters."""
 
 
 @pytest.fixture(autouse=True)
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hash costs a tenth of a second by intent: tests/unit/security/test_passwords.py holds its
-    parameters."""
-    monkeypatch.setattr(passwords, "HASHER", GATEWAYS)
-    monkeypatch.setattr(passwords, "DUMMY_HASH", GATEWAYS.hash("nobody's"))
+    """Replaces the password hasher, which takes a tenth of a second by intent.
+
+    tests/unit/security/test_passwords.py checks its parameters."""
+    monkeypatch.setattr(passwords, "HASHER", GATEWAY_HASHER)
+    monkeypatch.setattr(passwords, "DUMMY_HASH", GATEWAY_HASHER.hash("nobody's"))
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def key_of(ledger: Ledger, role: Role, hospital: str) -> str:
 
 
 def with_key(gateway: TestClient, key: str) -> TestClient:
-    """The gateway as seen by whoever has this key."""
+    """Return a client of the gateway that sends this API key."""
     headers = {"Authorization": f"Bearer {key}"}
     client = TestClient(gateway.app, headers=headers, raise_server_exceptions=False)
     client.portal = gateway.portal
@@ -82,7 +83,7 @@ def gateway(settings: Settings) -> Iterator[TestClient]:
 
 @pytest.fixture
 def as_role(gateway: TestClient, make_key: MakeKey) -> Callable[..., TestClient]:
-    """The gateway as seen by a key of this role and hospital."""
+    """Creates a client with an API key of a role and a hospital."""
 
     def client_for(role: Role = Role.SUBMITTER, hospital: str = "north") -> TestClient:
         return with_key(gateway, make_key(role, hospital))
@@ -92,7 +93,7 @@ def as_role(gateway: TestClient, make_key: MakeKey) -> Callable[..., TestClient]
 
 @pytest.fixture
 def browser(gateway: TestClient) -> Callable[[], TestClient]:
-    """The gateway as seen by a browser on one of its own pages."""
+    """Creates a client that sends the origin of the gateway's own pages."""
 
     def open_page() -> TestClient:
         client = TestClient(
@@ -108,25 +109,30 @@ def browser(gateway: TestClient) -> Callable[[], TestClient]:
 
 @pytest.fixture
 def make_person(ledger: Ledger) -> MakePerson:
-    """A person with a password of their own, which costs little to check."""
+    """Creates a person whose password is PASSWORD, with a hash that is quick to verify."""
 
     def make(
         role: Role = Role.SUBMITTER,
         hospital: str | None = "north",
         name: str | None = None,
     ) -> Person:
-        home = hospital if role in HOSPITAL_ROLES else None
+        home_hospital = hospital if role in HOSPITAL_ROLES else None
         with ledger.system_session("test") as session:
-            hospital_id = session.hospitals.ensure(home) if home else None
-            made = session.people.create(
-                name or f"{role}-{uuid4().hex}", role, hospital_id, CHEAP.hash(PASSWORD)
+            hospital_id = (
+                session.hospitals.ensure(home_hospital) if home_hospital else None
+            )
+            person = session.people.create(
+                name or f"{role}-{uuid4().hex}",
+                role,
+                hospital_id,
+                CHEAP_HASHER.hash(PASSWORD),
             )
         with ledger.engine.begin() as connection:
             connection.execute(
                 text("UPDATE people SET must_change = false WHERE id = :id"),
-                {"id": made.id},
+                {"id": person.id},
             )
-        return made
+        return person
 
     return make
 
@@ -135,7 +141,7 @@ def make_person(ledger: Ledger) -> MakePerson:
 def signed_in(
     browser: Callable[[], TestClient], settings: Settings, ledger: Ledger
 ) -> Callable[[Person], TestClient]:
-    """The gateway as seen by a person who has signed in."""
+    """Creates a client with a session of a person."""
 
     def client_for(person: Person) -> TestClient:
         client = browser()
@@ -152,7 +158,7 @@ def signed_in(
 def as_person(
     make_person: MakePerson, signed_in: Callable[[Person], TestClient]
 ) -> Callable[..., TestClient]:
-    """The gateway as seen by a person of this role and hospital."""
+    """Creates a person of a role and a hospital and a client with their session."""
 
     def client_for(role: Role = Role.SUBMITTER, hospital: str = "north") -> TestClient:
         return signed_in(make_person(role, hospital))

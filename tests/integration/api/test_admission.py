@@ -26,13 +26,13 @@ def operator(as_role):
 def limited(operator, north):
     """Sets limits of the hospital `north`."""
 
-    def set_to(**limits):
+    def set_limits(**limits):
         assert operator.patch("/v1/hospitals/north", json=limits).status_code == 200
 
-    return set_to
+    return set_limits
 
 
-def refused(answer, code):
+def check_refused(answer, code):
     problem = answer.json()
     assert (answer.status_code, problem["code"], problem["retryable"]) == (
         429,
@@ -43,11 +43,11 @@ def refused(answer, code):
     return int(answer.headers["Retry-After"])
 
 
-def sent(client, number, **fields):
+def submit(client, number, **fields):
     return [client.post("/v1/cases", **form(**fields)) for _ in range(number)]
 
 
-def spend(ledger, tokens, seconds_ago=0.0):
+def set_tokens(ledger, tokens, seconds_ago=0.0):
     """Leave this many tokens in every bucket, as they were some seconds ago."""
     with ledger.engine.begin() as connection:
         fields = {"tokens": tokens, "ago": seconds_ago}
@@ -60,52 +60,50 @@ def spend(ledger, tokens, seconds_ago=0.0):
         )
 
 
-def test_a_hospital_over_its_rate_is_told_when_to_come_back(north, limited):
+def test_a_hospital_over_its_rate_limit_gets_a_retry_time(north, limited):
     limited(rate_per_minute=6)
-    answers = sent(north, 6)
+    answers = submit(north, 6)
     assert [answer.status_code for answer in answers] == [202] * 5 + [429]
-    assert 0 < refused(answers[-1], "rate-limited") <= 10
+    assert 0 < check_refused(answers[-1], "rate-limited") <= 10
     assert "6 cases a minute" in answers[-1].json()["detail"]
 
 
-def test_an_urgent_case_has_a_reserve_of_the_rate(north, limited):
+def test_urgent_cases_have_a_reserve_of_the_rate_limit(north, limited):
     limited(rate_per_minute=6)
-    sent(north, 6)
-    assert sent(north, 1, priority="urgent")[0].status_code == 202
-    refused(sent(north, 1, priority="urgent")[0], "rate-limited")
+    submit(north, 6)
+    assert submit(north, 1, priority="urgent")[0].status_code == 202
+    check_refused(submit(north, 1, priority="urgent")[0], "rate-limited")
 
 
-def test_a_refused_case_costs_nothing_of_the_reserve(north, limited):
+def test_a_refused_case_does_not_reduce_the_reserve(north, limited):
     limited(rate_per_minute=10)
-    sent(north, 20)
-    assert sent(north, 1, priority="urgent")[0].status_code == 202
+    submit(north, 20)
+    assert submit(north, 1, priority="urgent")[0].status_code == 202
 
 
-def test_the_bucket_fills_with_time_and_never_over_a_minutes_worth(
-    north, limited, ledger
-):
+def test_the_token_bucket_refills_up_to_one_minutes_rate(north, limited, ledger):
     limited(rate_per_minute=10)
-    sent(north, 9)
-    spend(ledger, 0, seconds_ago=30)
-    assert [item.status_code for item in sent(north, 5)] == [202] * 4 + [429]
-    spend(ledger, 0, seconds_ago=3600)
-    assert [row.status_code for row in sent(north, 10)] == [202] * 9 + [429]
+    submit(north, 9)
+    set_tokens(ledger, 0, seconds_ago=30)
+    assert [answer.status_code for answer in submit(north, 5)] == [202] * 4 + [429]
+    set_tokens(ledger, 0, seconds_ago=3600)
+    assert [answer.status_code for answer in submit(north, 10)] == [202] * 9 + [429]
 
 
-def test_a_clock_set_back_locks_nobody_out(north, limited, ledger):
+def test_a_clock_set_back_does_not_block_cases(north, limited, ledger):
     limited(rate_per_minute=10)
-    sent(north, 1)
-    spend(ledger, 0, seconds_ago=-3600)
-    assert sent(north, 1)[0].status_code == 202
+    submit(north, 1)
+    set_tokens(ledger, 0, seconds_ago=-3600)
+    assert submit(north, 1)[0].status_code == 202
 
 
-def test_processes_draw_from_one_bucket(north, limited, settings):
+def test_processes_share_one_token_bucket(north, limited, settings):
     limited(rate_per_minute=10)
     with (
-        TestClient(create_app(settings), headers=north.headers) as other_hospital,
+        TestClient(create_app(settings), headers=north.headers) as other_process,
         ThreadPoolExecutor(4) as pool,
     ):
-        clients = [north, other_hospital] * 8
+        clients = [north, other_process] * 8
         answers = list(
             pool.map(
                 lambda client: client.post("/v1/cases", **form()).status_code, clients
@@ -114,22 +112,22 @@ def test_processes_draw_from_one_bucket(north, limited, settings):
     assert (answers.count(202), answers.count(429)) == (9, 7)
 
 
-def test_cases_under_way_are_limited_and_a_finished_one_makes_room(north, limited):
+def test_open_cases_are_limited_and_a_finished_one_frees_a_place(north, limited):
     limited(inflight_quota=4)
-    answers = sent(north, 4)
+    answers = submit(north, 4)
     assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
-    assert refused(answers[-1], "quota-reached") == DEFAULT_RETRY_S
-    assert sent(north, 1, priority="urgent")[0].status_code == 202
+    assert check_refused(answers[-1], "quota-reached") == DEFAULT_RETRY_S
+    assert submit(north, 1, priority="urgent")[0].status_code == 202
     for answer in answers[:2]:
         assert (
             north.post(f"/v1/jobs/{answer.json()['job_id']}/cancel").status_code == 200
         )
-    assert sent(north, 1)[0].status_code == 202
+    assert submit(north, 1)[0].status_code == 202
 
 
-def test_what_comes_back_later_follows_the_pace(north, limited, ledger):
+def test_the_retry_time_follows_the_processing_rate(north, limited, ledger):
     limited(inflight_quota=2)
-    first = sent(north, 1)[0].json()
+    first = submit(north, 1)[0].json()
     with ledger.system_session("w1") as session:
         hospital = session.hospitals.find("north").id
     with ledger.engine.begin() as connection:
@@ -142,50 +140,48 @@ def test_what_comes_back_later_follows_the_pace(north, limited, ledger):
             ),
             {"job": UUID(first["job_id"]), "hospital": hospital},
         )
-    assert refused(sent(north, 1)[0], "quota-reached") in (5, 6)
+    assert check_refused(submit(north, 1)[0], "quota-reached") in (5, 6)
 
 
-def test_one_hospital_at_its_limit_is_no_matter_to_another(north, limited, as_role):
+def test_the_limit_of_one_hospital_does_not_affect_another(north, limited, as_role):
     limited(inflight_quota=1)
-    sent(north, 1)
-    refused(sent(north, 1)[0], "quota-reached")
-    assert sent(as_role(hospital="south"), 1)[0].status_code == 202
+    submit(north, 1)
+    check_refused(submit(north, 1)[0], "quota-reached")
+    assert submit(as_role(hospital="south"), 1)[0].status_code == 202
 
 
 def test_a_full_queue_refuses_all_but_urgent_cases(settings, make_key):
-    small = settings.model_copy(update={"max_queued": 2, "urgent_reserve": 0.5})
+    small_queue = settings.model_copy(update={"max_queued": 2, "urgent_reserve": 0.5})
     headers = {"Authorization": f"Bearer {make_key()}"}
-    with TestClient(create_app(small), headers=headers) as north:
+    with TestClient(create_app(small_queue), headers=headers) as north:
         admission = north.app.state.dependencies.acceptance.admission
-        assert sent(north, 1)[0].status_code == 202
+        assert submit(north, 1)[0].status_code == 202
         admission._count_waiting.cache_clear()
-        assert refused(sent(north, 1)[0], "queue-full") == DEFAULT_RETRY_S
-        assert sent(north, 1, priority="urgent")[0].status_code == 202
+        assert check_refused(submit(north, 1)[0], "queue-full") == DEFAULT_RETRY_S
+        assert submit(north, 1, priority="urgent")[0].status_code == 202
 
 
-def test_a_body_is_not_read_to_say_no(north, limited):
+def test_a_refusal_does_not_read_the_body(north, limited):
     limited(inflight_quota=1)
-    assert sent(north, 1, priority="urgent")[0].status_code == 202
-    nonsense = north.post(
+    assert submit(north, 1, priority="urgent")[0].status_code == 202
+    answer = north.post(
         "/v1/cases",
         content=b"x" * 1000,
         headers={"Content-Type": "multipart/form-data"},
     )
-    refused(nonsense, "quota-reached")
+    check_refused(answer, "quota-reached")
 
 
-def test_nothing_is_stored_of_a_refused_case(north, limited, gateway):
+def test_a_refused_case_stores_no_object(north, limited, gateway):
     limited(rate_per_minute=2)
     image = png(7)
-    assert sent(north, 1)[0].status_code == 202
-    refused(sent(north, 1, image=image)[0], "rate-limited")
+    assert submit(north, 1)[0].status_code == 202
+    check_refused(submit(north, 1, image=image)[0], "rate-limited")
     objects = gateway.app.state.dependencies.objects
     assert not objects.exists(sha256(image).hexdigest())
 
 
-def test_limits_are_an_operators_to_set_and_the_hospitals_to_see(
-    as_role, operator, north
-):
+def test_an_operator_sets_limits_and_the_hospital_sees_them(as_role, operator, north):
     administrator = as_role(Role.HOSPITAL_ADMIN)
     assert administrator.patch("/v1/hospital", json={"weight": 5}).status_code == 422
     assert (
@@ -194,11 +190,11 @@ def test_limits_are_an_operators_to_set_and_the_hospitals_to_see(
         ).status_code
         == 200
     )
-    body = north.get("/v1/hospital").json()
+    view = north.get("/v1/hospital").json()
     assert (
-        body["weight"],
-        body["rate_per_minute"],
-        body["in_use"]["inflight_quota"],
+        view["weight"],
+        view["rate_per_minute"],
+        view["in_use"]["inflight_quota"],
     ) == (
         5,
         60,
@@ -221,21 +217,21 @@ def test_limits_are_an_operators_to_set_and_the_hospitals_to_see(
         {"inflight_quota": 100_001},
     ],
 )
-def test_limits_outside_their_range_are_refused_with_the_range(operator, north, wrong):
-    answer = operator.patch("/v1/hospitals/north", json=wrong)
+def test_limits_outside_their_range_are_refused_with_the_range(operator, north, limits):
+    answer = operator.patch("/v1/hospitals/north", json=limits)
     assert (answer.status_code, answer.json()["code"]) == (
         422,
         "setting-outside-limits",
     )
 
 
-def test_places_kept_for_urgent_cases_are_rounded_up_and_leave_one():
+def test_the_urgent_reserve_is_rounded_up_and_leaves_one_place():
     assert [open_places(limit, 0.1) for limit in (1, 2, 10, 5000)] == [1, 1, 9, 4500]
     assert open_places(1, 0.0) == 1
 
 
-def test_a_wait_is_told_in_whole_seconds_within_bounds():
-    assert [retry_after_s(exact) for exact in (0, 0.2, 1.1, 1e9)] == [
+def test_retry_times_are_whole_seconds_within_bounds():
+    assert [retry_after_s(seconds) for seconds in (0, 0.2, 1.1, 1e9)] == [
         1,
         1,
         2,

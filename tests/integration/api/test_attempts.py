@@ -1,4 +1,4 @@
-"""Tries to sign in: what is answered to those who guess, and how often they may."""
+"""Failed sign-ins: answers, locks and limits."""
 
 import threading
 
@@ -31,22 +31,22 @@ def test_an_unknown_name_a_wrong_password_and_a_disabled_account_get_one_answer(
     assert [answer.status_code for answer in answers] == [401, 401, 401]
     assert len({answer.text for answer in answers}) == 1
     assert {answer.json()["code"] for answer in answers} == {"sign-in-refused"}
-    whys = [event["details"] for event in events(operator, "person.refused")]
-    assert whys == [
+    details = [event["details"] for event in events(operator, "person.refused")]
+    assert details == [
         {"person": str(person.id), "why": "password"},
         {"why": "unknown"},
         {"person": str(disabled.id), "why": "disabled"},
     ]
 
 
-def test_what_was_typed_is_in_no_trail(browser, make_person, operator):
+def test_typed_names_and_passwords_are_not_audited(browser, make_person, operator):
     make_person(name="reader-1")
     sign_in(browser(), "my-own-password-typed-as-a-name", "typed-as-password")
     sign_in(browser(), "reader-1", "typed-as-password")
     assert "typed-as" not in operator.get("/v1/audit?limit=1000").text
 
 
-def test_wrong_passwords_lock_a_name_for_longer_each_time_and_the_right_one_does_not_open_it(
+def test_wrong_passwords_lock_a_name_for_longer_each_time_even_for_the_right_password(
     browser, make_person, ledger, operator
 ):
     person = make_person(name="reader-1")
@@ -54,12 +54,12 @@ def test_wrong_passwords_lock_a_name_for_longer_each_time_and_the_right_one_does
     assert [
         sign_in(page, "reader-1", "wrong").status_code for _ in range(FREE_ATTEMPTS)
     ] == [401] * FREE_ATTEMPTS
-    for doubled in (1, 2):
+    for factor in (1, 2):
         locked = sign_in(page, "reader-1")
         assert (locked.status_code, locked.json()["code"]) == (429, "sign-in-locked")
-        left = int(locked.headers["Retry-After"])
-        assert doubled * FIRST_LOCK_S - 20 <= left <= doubled * FIRST_LOCK_S
-        move_clock(ledger, left)
+        remaining_s = int(locked.headers["Retry-After"])
+        assert factor * FIRST_LOCK_S - 20 <= remaining_s <= factor * FIRST_LOCK_S
+        move_clock(ledger, remaining_s)
         assert sign_in(page, "reader-1", "wrong").status_code == 401
     move_clock(ledger, MAX_LOCK_S)
     assert sign_in(page, "reader-1").status_code == 201
@@ -68,33 +68,29 @@ def test_wrong_passwords_lock_a_name_for_longer_each_time_and_the_right_one_does
     assert events(operator, "person.locked")[0]["details"] == {"person": str(person.id)}
 
 
-def test_no_lock_is_longer_than_the_longest(browser, make_person, ledger):
+def test_a_lock_has_a_maximum_length(browser, make_person, ledger):
     make_person(name="reader-1")
     with ledger.engine.begin() as connection:
         connection.execute(text("UPDATE people SET failures = 1000000"))
     sign_in(browser(), "reader-1", "wrong")
-    left = int(sign_in(browser(), "reader-1").headers["Retry-After"])
-    assert MAX_LOCK_S - 20 <= left <= MAX_LOCK_S
+    remaining_s = int(sign_in(browser(), "reader-1").headers["Retry-After"])
+    assert MAX_LOCK_S - 20 <= remaining_s <= MAX_LOCK_S
 
 
-def test_a_name_that_nobody_has_is_locked_like_one_that_somebody_has(
-    browser, make_person
-):
+def test_an_unknown_name_is_locked_like_a_known_one(browser, make_person):
     make_person(name="reader-1")
     page = browser()
-    fields = {}
+    answers_by_name = {}
     for name in ("reader-1", "nobody"):
         answers = [sign_in(page, name, "wrong") for _ in range(FREE_ATTEMPTS + 1)]
-        fields[name] = [
+        answers_by_name[name] = [
             (answer.status_code, answer.json()["code"]) for answer in answers
         ]
-    assert fields["reader-1"] == fields["nobody"]
-    assert fields["nobody"][-1] == (429, "sign-in-locked")
+    assert answers_by_name["reader-1"] == answers_by_name["nobody"]
+    assert answers_by_name["nobody"][-1] == (429, "sign-in-locked")
 
 
-def test_guesses_sent_all_at_once_are_not_looked_at_more_often(
-    browser, make_person, ledger
-):
+def test_simultaneous_guesses_get_no_extra_attempts(browser, make_person, ledger):
     make_person(name="reader-1")
     pages = [browser() for _ in range(12)]
     statuses = []
@@ -113,7 +109,7 @@ def test_guesses_sent_all_at_once_are_not_looked_at_more_often(
     assert sorted(statuses) == [401] * FREE_ATTEMPTS + [429] * (12 - FREE_ATTEMPTS)
 
 
-def test_an_address_may_try_only_so_often_whatever_the_names(
+def test_sign_ins_are_limited_for_each_address_whatever_the_names(
     settings, ledger, make_person
 ):
     make_person(name="reader-1")
@@ -130,7 +126,9 @@ def test_an_address_may_try_only_so_often_whatever_the_names(
         assert sign_in(page, "reader-1").status_code == 201
 
 
-def test_guessing_the_present_password_from_a_session_locks_too(make_person, signed_in):
+def test_guessing_the_current_password_in_a_session_locks_the_account(
+    make_person, signed_in
+):
     page = signed_in(make_person())
     answers = [
         page.post("/v1/session/password", json={"old": "wrong", "new": NEW})
@@ -141,7 +139,7 @@ def test_guessing_the_present_password_from_a_session_locks_too(make_person, sig
     ] * FREE_ATTEMPTS + ["sign-in-locked"]
 
 
-def test_a_hash_of_old_parameters_is_made_anew_at_the_next_sign_in(
+def test_a_hash_with_old_parameters_is_renewed_at_the_next_sign_in(
     browser, make_person, ledger
 ):
     make_person(name="reader-1")
@@ -153,14 +151,14 @@ def test_a_hash_of_old_parameters_is_made_anew_at_the_next_sign_in(
             entered(browser(), "reader-1")
 
 
-def test_whoever_signs_in_sends_little_and_says_how_much(browser):
+def test_a_sign_in_body_must_be_small_and_state_its_length(browser):
     page = browser()
-    big = page.post("/v1/session", json={"name": "x", "password": "y" * 20_000})
+    too_large = page.post("/v1/session", json={"name": "x", "password": "y" * 20_000})
     chunked = page.post("/v1/session", content=iter([b"{}"]))
-    assert [big.status_code, chunked.status_code] == [413, 413]
+    assert [too_large.status_code, chunked.status_code] == [413, 413]
 
 
-def test_what_is_no_sign_in_is_answered_422(browser):
+def test_an_invalid_sign_in_body_gets_422(browser):
     page = browser()
     for body in (
         {"name": "a\x00b", "password": "x"},
@@ -171,9 +169,7 @@ def test_what_is_no_sign_in_is_answered_422(browser):
         assert page.post("/v1/session", json=body).status_code == 422
 
 
-def test_a_flood_of_sign_ins_is_told_to_come_back(
-    gateway, make_person, browser, ledger
-):
+def test_a_flood_of_sign_ins_gets_a_retry_time(gateway, make_person, browser, ledger):
     make_person(name="reader-1")
     hashers = gateway.app.state.dependencies.password_hashers
     hashers._max_pending = 0

@@ -13,7 +13,7 @@ from shared.domain.audit.events import Event
 from shared.domain.audit.export import AuditExport
 from shared.domain.audit.verification import verify
 from shared.domain.roles import Role
-from shared.ledger.audit import verification as proving
+from shared.ledger.audit import verification as ledger_verification
 from shared.ledger.hospitals.repository import Caller
 from shared.security.audit_signing import is_signed, seal_key
 from tests.support.app import create_app
@@ -44,13 +44,13 @@ def trail(as_role):
 
 def reads(trail):
     return [
-        (item["event"], item["job_id"])
-        for item in trail()
-        if item["event"].endswith(".read")
+        (event["event"], event["job_id"])
+        for event in trail()
+        if event["event"].endswith(".read")
     ]
 
 
-def test_a_result_read_is_on_record_once_for_each_key_however_often_it_is_polled(
+def test_repeated_polls_record_one_read_of_a_result_for_each_key(
     north, as_role, done, trail
 ):
     job = done["job_id"]
@@ -62,13 +62,13 @@ def test_a_result_read_is_on_record_once_for_each_key_however_often_it_is_polled
     assert reads(trail) == [(Event.RESULT_READ, job)] * 2
 
 
-def test_a_poll_without_a_result_is_no_read(north, trail):
+def test_a_poll_without_a_result_records_no_read(north, trail):
     job = north.post("/v1/cases", **form()).json()["job_id"]
     north.get(f"/v1/jobs/{job}")
     assert reads(trail) == []
 
 
-def test_reads_of_a_case_and_of_its_explanation_are_on_record(
+def test_reads_of_a_case_and_of_its_explanation_are_audited(
     north, ledger, gateway, done, trail
 ):
     north.get(done["links"]["case"])
@@ -76,9 +76,9 @@ def test_reads_of_a_case_and_of_its_explanation_are_on_record(
     assert north.get(done["links"]["explanation"]).status_code == 202
     assert reads(trail) == [(Event.CASE_READ, None)]
     with ledger.system_session("w") as session:
-        expected = session.explanation_queue.claim_next()
+        claim = session.explanation_queue.claim_next()
         stored = gateway.app.state.dependencies.objects.put(png())
-        session.explanation_queue.finish(expected, stored.sha256, None)
+        session.explanation_queue.finish(claim, stored.sha256, None)
     assert north.get(done["links"]["explanation"]).status_code == 200
     assert reads(trail) == [
         (Event.CASE_READ, None),
@@ -86,7 +86,7 @@ def test_reads_of_a_case_and_of_its_explanation_are_on_record(
     ]
 
 
-def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_for(
+def test_the_cache_of_recorded_reads_is_bounded_and_falls_back_to_the_ledger(
     ledger, done
 ):
     with ledger.system_session("test") as session:
@@ -95,23 +95,25 @@ def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_f
     caller = Caller(key.id, Role.READER, north)
     subjects = [(uuid4(), uuid4()) for _ in range(3)]
     read_audit = ReadAudit(max_remembered=2)
-    questions = []
+    reads_from_ledger = []
     for subject in (*subjects, subjects[2], subjects[0]):
         with (
             count_statements(ledger.engine) as count,
             ledger.hospital_session(north, caller.actor) as session,
         ):
             read_audit.record_reads(session, caller, Event.RESULT_READ, [subject])
-        questions.append(
+        reads_from_ledger.append(
             any("FROM audit_events" in statement for statement in count.statements)
         )
-    assert questions == [True, True, True, False, True]
+    assert reads_from_ledger == [True, True, True, False, True]
     with ledger.hospital_session(north, caller.actor) as session:
-        events = [entry.event for entry in session.audit.page()]
+        events = [event.event for event in session.audit.page()]
     assert events.count(Event.RESULT_READ) == 3
 
 
-def test_events_tell_the_address_behind_the_trusted_proxy(settings, make_key, trail):
+def test_events_contain_the_client_address_behind_a_trusted_proxy(
+    settings, make_key, trail
+):
     proxied = settings.model_copy(update={"trusted_proxies": "10.0.0.0/8"})
     headers = {
         "Authorization": f"Bearer {make_key()}",
@@ -123,12 +125,12 @@ def test_events_tell_the_address_behind_the_trusted_proxy(settings, make_key, tr
     assert origins[Event.CASE_ACCEPTED] == "198.51.100.7"
 
 
-def test_events_of_services_come_from_nowhere(done, trail):
+def test_events_of_services_have_no_origin(done, trail):
     origins = {entry["event"]: entry["origin"] for entry in trail()}
     assert origins[Event.JOB_DONE] is None
 
 
-def test_an_export_is_proven_by_the_file_alone(as_role, done, tmp_path):
+def test_an_export_can_be_verified_from_the_file_alone(as_role, done, tmp_path):
     answer = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit/export")
     assert answer.headers["Content-Type"] == "application/x-ndjson"
     file = tmp_path / "trail.jsonl"
@@ -141,7 +143,7 @@ def test_an_export_is_proven_by_the_file_alone(as_role, done, tmp_path):
     assert json.loads(answer.text.splitlines()[-2])["event"] == Event.AUDIT_EXPORTED
 
 
-def test_a_hospital_cannot_export_anothers_trail_and_an_auditor_can(
+def test_a_hospital_exports_its_own_trail_only_and_an_auditor_every_trail(
     as_role, done, make_key, ledger
 ):
     make_key(hospital="south")
@@ -149,10 +151,11 @@ def test_a_hospital_cannot_export_anothers_trail_and_an_auditor_can(
         south = session.hospitals.find("south").id
     admin = as_role(Role.HOSPITAL_ADMIN)
     auditor = as_role(Role.AUDITOR)
-    unknown, other_client = (
-        admin.get(f"/v1/audit/export?hospital={item}") for item in (uuid4(), south)
+    unknown, foreign = (
+        admin.get(f"/v1/audit/export?hospital={hospital}")
+        for hospital in (uuid4(), south)
     )
-    assert (other_client.status_code, other_client.json()) == (404, unknown.json())
+    assert (foreign.status_code, foreign.json()) == (404, unknown.json())
     assert str(south) not in admin.get("/v1/audit/export").text
     assert auditor.get(f"/v1/audit/export?hospital={uuid4()}").status_code == 404
     assert f'"of": "{south}"' in auditor.get(f"/v1/audit/export?hospital={south}").text
@@ -160,9 +163,7 @@ def test_a_hospital_cannot_export_anothers_trail_and_an_auditor_can(
     assert as_role(Role.SUBMITTER).get("/v1/audit/export").status_code == 403
 
 
-def test_nothing_that_a_hospital_wrote_of_a_patient_enters_the_trail(
-    north, as_role, done
-):
+def test_the_trail_contains_no_patient_data(north, as_role, done):
     outcome = {
         "malignant": True,
         "source": "histology",
@@ -179,31 +180,33 @@ def test_nothing_that_a_hospital_wrote_of_a_patient_enters_the_trail(
     assert [secret for secret in SECRETS if secret in text] == []
 
 
-def test_the_trail_is_searched_and_read_from_its_newest_end(
+def test_the_trail_can_be_filtered_and_paged_from_the_newest_event(
     as_role, done, north, ledger
 ):
     auditor = as_role(Role.AUDITOR)
 
-    def found(**filters):
+    def find_events(**filters):
         return [
-            item["event"]
-            for item in auditor.get(
+            event["event"]
+            for event in auditor.get(
                 "/v1/audit", params={"newest": True, **filters}
             ).json()
         ]
 
     assert (
-        found(event="job.done") == found(case=done["case_id"], limit=1) == ["job.done"]
+        find_events(event="job.done")
+        == find_events(case=done["case_id"], limit=1)
+        == ["job.done"]
     )
-    assert found(actor="w") == ["job.done", "job.claimed"]
+    assert find_events(actor="w") == ["job.done", "job.claimed"]
     assert (
-        found(hospital="north", until="2020-01-01T00:00:00Z")
-        == found(since="2100-01-01T00:00:00Z")
+        find_events(hospital="north", until="2020-01-01T00:00:00Z")
+        == find_events(since="2100-01-01T00:00:00Z")
         == []
     )
     all_events = auditor.get("/v1/audit?newest=true").json()
-    assert [row["id"] for row in all_events] == sorted(
-        (entry["id"] for entry in all_events), reverse=True
+    assert [event["id"] for event in all_events] == sorted(
+        (event["id"] for event in all_events), reverse=True
     )
     rest = auditor.get(f"/v1/audit?newest=true&before={all_events[1]['id']}").json()
     assert rest == all_events[2:]
@@ -216,7 +219,7 @@ def sealed(settings, ledger, done):
         return str(session.hospitals.find("north").id)
 
 
-def test_the_gateway_proves_the_trail_and_tells_how_far_its_seals_reach(
+def test_the_gateway_verifies_the_trail_and_counts_the_sealed_events(
     as_role, sealed, settings
 ):
     auditor = as_role(Role.AUDITOR)
@@ -228,21 +231,21 @@ def test_the_gateway_proves_the_trail_and_tells_how_far_its_seals_reach(
         True,
     )
     assert body["keys"] == [seal_key(settings).public]
-    lines = {chain["hospital"]: chain for chain in body["chains"]}
-    assert lines["north"]["chain"] == sealed
+    chains_by_hospital = {chain["hospital"]: chain for chain in body["chains"]}
+    assert chains_by_hospital["north"]["chain"] == sealed
     assert (
-        lines["north"]["sealed"]
-        == lines["north"]["number"]
-        == lines["north"]["events"]
+        chains_by_hospital["north"]["sealed"]
+        == chains_by_hospital["north"]["number"]
+        == chains_by_hospital["north"]["events"]
         > 3
     )
-    assert all(item["ended"] for item in body["chains"])
+    assert all(chain["ended"] for chain in body["chains"])
 
 
-def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_told(
+def test_a_tampered_event_is_reported_to_its_hospital_and_to_auditors_only(
     as_role, sealed, ledger
 ):
-    admin, other_client, auditor = (
+    admin, other_admin, auditor = (
         as_role(*item)
         for item in (
             (Role.HOSPITAL_ADMIN,),
@@ -265,32 +268,37 @@ def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_to
         assert body["wrong"][0]["sentence"].startswith(
             f"사슬 {sealed}의 이벤트 2: 변경되었습니다."
         )
-    assert other_client.get("/v1/audit/verify").json()["whole"]
-    assert sealed not in other_client.get("/v1/audit/verify").text
+    assert other_admin.get("/v1/audit/verify").json()["whole"]
+    assert sealed not in other_admin.get("/v1/audit/verify").text
 
 
-def test_a_proof_goes_on_where_the_answer_before_it_ended(as_role, sealed, monkeypatch):
-    monkeypatch.setattr(proving, "PAGE_EVENTS", 2)
+def test_verification_continues_from_the_cursor_of_the_previous_answer(
+    as_role, sealed, monkeypatch
+):
+    monkeypatch.setattr(ledger_verification, "PAGE_EVENTS", 2)
     monkeypatch.setattr(service, "PROOF_MAX_EVENTS", 2)
     auditor = as_role(Role.AUDITOR)
     cursor = None
-    parts = []
-    while not parts or cursor:
-        parts.append(
+    answers = []
+    while not answers or cursor:
+        answers.append(
             auditor.get(
                 "/v1/audit/verify", params={"cursor": cursor} if cursor else {}
             ).json()
         )
-        cursor = parts[-1]["next"]
-    assert len(parts) > 2
-    read = [
-        chain for part in parts for chain in part["chains"] if chain["chain"] == sealed
+        cursor = answers[-1]["next"]
+    assert len(answers) > 2
+    chains = [
+        chain
+        for answer in answers
+        for chain in answer["chains"]
+        if chain["chain"] == sealed
     ]
-    assert sum(item["events"] for item in read) == read[-1]["number"]
-    assert all(part["whole"] for part in parts)
+    assert sum(chain["events"] for chain in chains) == chains[-1]["number"]
+    assert all(answer["whole"] for answer in answers)
 
 
-def test_a_cursor_that_is_none_or_leads_to_another_chain_is_refused(as_role, sealed):
+def test_an_invalid_cursor_and_one_of_another_chain_are_refused(as_role, sealed):
     south = as_role(Role.HOSPITAL_ADMIN, "south")
     foreign = base64.urlsafe_b64encode(json.dumps([sealed, 1, 0]).encode()).decode()
     for cursor in (

@@ -10,20 +10,22 @@ from tests.support.sign_in import PASSWORD
 
 @pytest.fixture
 def totp(make_person, signed_in):
-    """A person's page, the authenticator that was turned on there, and its recovery codes."""
+    """A person's client, their confirmed authenticator, and its recovery codes."""
     page = signed_in(make_person(name="reader-1"))
-    begun = page.post("/v1/session/totp").json()
-    shown = pyotp.TOTP(begun["secret"])
-    on = page.post("/v1/session/totp/confirm", json={"code": shown.now()})
-    assert on.status_code == 200, on.text
-    assert begun["uri"].startswith(
-        "otpauth://totp/SERA:reader-1?secret=" + begun["secret"]
+    setup = page.post("/v1/session/totp").json()
+    authenticator = pyotp.TOTP(setup["secret"])
+    confirmation = page.post(
+        "/v1/session/totp/confirm", json={"code": authenticator.now()}
     )
-    return page, shown, on.json()["recovery_codes"]
+    assert confirmation.status_code == 200, confirmation.text
+    assert setup["uri"].startswith(
+        "otpauth://totp/SERA:reader-1?secret=" + setup["secret"]
+    )
+    return page, authenticator, confirmation.json()["recovery_codes"]
 
 
-def forget_use(ledger):
-    """As if the last code had been used some time ago."""
+def age_last_code(ledger):
+    """Move the last use of a code into the past, so that the current code is accepted."""
     with ledger.engine.begin() as connection:
         connection.execute(text("UPDATE people SET totp_step = totp_step - 2"))
 
@@ -34,44 +36,47 @@ def sign_in(client, **extra):
     )
 
 
-def test_with_an_authenticator_the_password_alone_opens_nothing(
+def test_with_an_authenticator_the_password_alone_does_not_sign_in(
     totp, browser, ledger, as_role
 ):
-    _, shown, _ = totp
-    forget_use(ledger)
-    bare = sign_in(browser())
-    wrong = sign_in(browser(), totp="000000x")
-    assert [(a.status_code, a.json()["code"]) for a in (bare, wrong)] == [
+    _, authenticator, _ = totp
+    age_last_code(ledger)
+    without_code = sign_in(browser())
+    wrong_code = sign_in(browser(), totp="000000x")
+    assert [
+        (answer.status_code, answer.json()["code"])
+        for answer in (without_code, wrong_code)
+    ] == [
         (401, "totp-needed"),
         (403, "totp-wrong"),
     ]
-    assert "set-cookie" not in bare.headers
-    assert sign_in(browser(), totp=shown.now()).json()["totp"] is True
+    assert "set-cookie" not in without_code.headers
+    assert sign_in(browser(), totp=authenticator.now()).json()["totp"] is True
     trail = as_role("operator").get("/v1/audit?limit=1000").json()
     assert [
-        item["details"]["why"] for item in trail if item["event"] == "person.refused"
+        event["details"]["why"] for event in trail if event["event"] == "person.refused"
     ] == [
         "code-missing",
         "code",
     ]
-    assert [row["event"] for row in trail if row["event"].startswith("totp")] == [
+    assert [event["event"] for event in trail if event["event"].startswith("totp")] == [
         "totp.on"
     ]
 
 
-def test_a_used_code_is_refused_and_so_is_the_one_that_confirmed(totp, browser, ledger):
-    _, shown, _ = totp
+def test_a_used_code_is_refused_including_the_confirmation_code(totp, browser, ledger):
+    _, authenticator, _ = totp
     with ledger.engine.connect() as connection:
-        used_code = pyotp.HOTP(shown.secret).at(
+        used_code = pyotp.HOTP(authenticator.secret).at(
             connection.scalar(text("SELECT totp_step FROM people"))
         )
     assert sign_in(browser(), totp=used_code).status_code == 403
-    forget_use(ledger)
-    code = shown.now()
+    age_last_code(ledger)
+    code = authenticator.now()
     assert [sign_in(browser(), totp=code).status_code for _ in range(2)] == [201, 403]
 
 
-def test_a_recovery_code_opens_once(totp, browser, ledger):
+def test_a_recovery_code_works_once(totp, browser, ledger):
     *_, codes = totp
     assert [
         sign_in(browser(), totp=code).status_code
@@ -88,7 +93,7 @@ def test_a_recovery_code_opens_once(totp, browser, ledger):
     assert codes[5] not in str(stored)
 
 
-def test_wrong_codes_lock_and_a_missing_one_is_no_guess(totp, browser):
+def test_wrong_codes_lock_the_account_and_missing_codes_do_not(totp, browser):
     *_, codes = totp
     assert [sign_in(browser()).status_code for _ in range(FREE_ATTEMPTS + 1)] == [
         401
@@ -99,21 +104,24 @@ def test_wrong_codes_lock_and_a_missing_one_is_no_guess(totp, browser):
     assert sign_in(browser(), totp=codes[0]).json()["code"] == "sign-in-locked"
 
 
-def test_the_secret_is_kept_encrypted(totp, ledger):
-    _, shown, _ = totp
+def test_the_secret_is_stored_encrypted(totp, ledger):
+    _, authenticator, _ = totp
     with ledger.engine.connect() as connection:
         stored = bytes(connection.scalar(text("SELECT totp_secret FROM people")))
-    assert shown.secret.encode() not in stored
+    assert authenticator.secret.encode() not in stored
 
 
-def test_an_authenticator_is_removed_with_the_password_and_a_code_only(totp, browser):
+def test_removing_an_authenticator_needs_the_password_and_a_code(totp, browser):
     page, _, codes = totp
-    rows = [("wrong", codes[0], "password-wrong"), (PASSWORD, "000000x", "totp-wrong")]
-    for password, code, problem in rows:
+    attempts = [
+        ("wrong", codes[0], "password-wrong"),
+        (PASSWORD, "000000x", "totp-wrong"),
+    ]
+    for password, code, error_code in attempts:
         answer = page.post(
             "/v1/session/totp/remove", json={"password": password, "code": code}
         )
-        assert answer.json()["code"] == problem
+        assert answer.json()["code"] == error_code
     assert (
         page.post(
             "/v1/session/totp/remove", json={"password": PASSWORD, "code": codes[0]}
@@ -123,7 +131,7 @@ def test_an_authenticator_is_removed_with_the_password_and_a_code_only(totp, bro
     assert sign_in(browser()).json()["totp"] is False
 
 
-def test_what_was_not_confirmed_is_not_asked_for(make_person, signed_in, browser):
+def test_an_unconfirmed_authenticator_is_not_required(make_person, signed_in, browser):
     page = signed_in(make_person(name="reader-1"))
     early = page.post("/v1/session/totp/confirm", json={"code": "123456"})
     assert early.json()["code"] == "totp-not-begun"
@@ -135,19 +143,19 @@ def test_what_was_not_confirmed_is_not_asked_for(make_person, signed_in, browser
     assert sign_in(browser()).status_code == 201
 
 
-def test_one_that_is_on_is_not_begun_anew(totp):
+def test_an_active_authenticator_cannot_be_set_up_again(totp):
     page, *_ = totp
     assert page.post("/v1/session/totp").json()["code"] == "totp-on"
 
 
-def test_an_administrators_reset_removes_it(totp, as_role, browser):
+def test_an_administrators_reset_removes_the_authenticator(totp, as_role, browser):
     admin = as_role("hospital_admin")
     (person,) = admin.get("/v1/people").json()
     assert person["totp_since"]
-    body = admin.post(f"/v1/people/{person['id']}/reset").json()
-    fields = {"name": "reader-1", "password": body["one_time_password"]}
+    reset = admin.post(f"/v1/people/{person['id']}/reset").json()
+    fields = {"name": "reader-1", "password": reset["one_time_password"]}
     assert browser().post("/v1/session", json=fields).json()["totp"] is False
 
 
-def test_a_key_has_no_authenticator(north):
+def test_an_api_key_has_no_authenticator(north):
     assert north.post("/v1/session/totp").json()["code"] == "no-session"

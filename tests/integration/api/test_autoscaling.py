@@ -1,4 +1,4 @@
-"""What Kubernetes' autoscalers ask the gateway for, against what a gateway answers."""
+"""The metrics that the Kubernetes autoscalers query, compared with the gateway's metrics."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from tests.support.kubernetes import by_name, lying_there, walk
 
 @pytest.fixture
 def scrape(gateway):
-    """The figures as KEDA sees them, without any key, by how a trigger names them."""
+    """Reads the metrics as KEDA does, without a key, by the names in triggers."""
 
     def read() -> dict[str, list[float]]:
         figures: dict[str, list[float]] = {}
@@ -31,15 +31,15 @@ def scrape(gateway):
     return read
 
 
-def test_each_trigger_finds_one_figure(scrape):
+def test_each_trigger_matches_one_metric(scrape):
     figures = scrape()
-    rows = [
-        item
+    metrics = [
+        metric
         for scaled_object in by_name(lying_there(), "ScaledObject").values()
-        for item in walk(scaled_object, "valueLocation")
+        for metric in walk(scaled_object, "valueLocation")
     ]
-    assert len(rows) == 3
-    assert [figures.get(row) for row in rows] == [[0.0]] * 3
+    assert len(metrics) == 3
+    assert [figures.get(metric) for metric in metrics] == [[0.0]] * 3
 
 
 def test_waiting_cases_and_open_steps_are_counted_from_the_ledger(
@@ -68,5 +68,5 @@ def test_waiting_cases_and_open_steps_are_counted_from_the_ledger(
     assert figures['sera_jobs{state="queued"}'] == [3.0]
     assert figures["sera_oldest_queued_seconds"][0] > 0
     assert figures["sera_open_training_steps"] == [2.0], (
-        "one that is done, one that could be; the third must wait"
+        "one step is claimed, one is ready; the third must wait"
     )

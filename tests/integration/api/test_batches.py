@@ -28,9 +28,9 @@ def operator(as_role):
 
 @pytest.fixture
 def send(operator):
-    """Sends a batch: the manifest's lines, and files by name."""
+    """Uploads a batch: lines of the manifest, and files by name."""
 
-    def sent(lines, files, name="set"):
+    def upload(lines, files, name="set"):
         parts = [("files", (file, data, "image/png")) for file, data in files.items()]
         manifest = (
             lines
@@ -40,14 +40,14 @@ def send(operator):
         parts.append(("manifest", ("manifest.csv", manifest, "text/csv")))
         return operator.post(f"/v1/datasets/{name}/batches", files=parts)
 
-    return sent
+    return upload
 
 
 def codes(answer):
     return [row["code"] or row["outcome"] for row in answer.json()["rows"]]
 
 
-def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, ledger):
+def test_a_batch_is_added_and_a_repeat_is_known(send, operator, gateway, ledger):
     files = {"a.png": png(1), "a-mask.png": mask(1), "b.png": png(2)}
     lines = ["a.png,1,a-mask.png,P-1,north,test", "b.png,no,,P-2,north,"]
     first = send(lines, files)
@@ -64,11 +64,11 @@ def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, le
         "facts": None,
     }
     with ledger.system_session("test") as session:
-        rows = {
-            row.image_sha256: row
-            for row in session.datasets.images(session.datasets.find("set").id)
+        images = {
+            image.image_sha256: image
+            for image in session.datasets.images(session.datasets.find("set").id)
         }
-    stored_image = rows[sha(png(1))]
+    stored_image = images[sha(png(1))]
     assert (stored_image.mask_sha256, stored_image.split, stored_image.site) == (
         sha(mask(1)),
         "test",
@@ -79,7 +79,7 @@ def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, le
     )
 
 
-def test_the_manifest_may_be_a_field_of_text(operator):
+def test_the_manifest_may_be_a_text_field(operator):
     files = [("files", ("a.png", png(1), "image/png"))]
     data = {"manifest": "\ufeffimage,malignant\r\na.png,1\r\n"}
     assert (
@@ -154,12 +154,12 @@ def test_a_name_is_only_a_name_and_never_a_path(send, settings):
     assert not list(settings.home.glob("**/passwd"))
 
 
-def test_a_nul_in_a_name_is_no_more_than_a_name_that_is_not_there(send):
+def test_a_file_name_with_a_nul_character_counts_as_missing(send):
     answer = send(["a\0.png,1,,,,", "b.png,1,,,,"], {"b.png": png(1)})
     assert (answer.status_code, codes(answer)) == (200, ["file-missing", "added"])
 
 
-def test_an_image_that_the_dataset_has_is_compared_by_its_hash_and_nothing_comes_in_by_one(
+def test_a_hash_identifies_images_of_the_dataset_and_imports_no_other_object(
     send, gateway
 ):
     send(["a.png,1,m.png,P-1,,"], {"a.png": png(1), "m.png": mask(1)})
@@ -180,7 +180,7 @@ def test_an_image_that_the_dataset_has_is_compared_by_its_hash_and_nothing_comes
     ]
 
 
-def test_a_manifest_that_is_none_is_refused_whole(send):
+def test_an_invalid_manifest_refuses_the_complete_batch(send):
     for manifest, sentence in (
         (b"", "lacks image, malignant"),
         (b"a.png,1\n", "lacks image, malignant"),
@@ -193,12 +193,14 @@ def test_a_manifest_that_is_none_is_refused_whole(send):
         assert sentence in answer.json()["detail"]
 
 
-def test_a_batch_of_too_many_rows_or_of_twins_is_refused_whole(send, operator):
+def test_a_batch_with_too_many_rows_or_duplicate_names_is_refused_completely(
+    send, operator
+):
     assert send(["a.png,1,,,,"] * 2001, {}).json()["code"] == "batch-too-long"
-    twins = [("files", ("a.png", png(seed), "image/png")) for seed in (1, 2)]
-    twins.append(("manifest", ("m.csv", b"image,malignant\na.png,1\n", "text/csv")))
+    parts = [("files", ("a.png", png(seed), "image/png")) for seed in (1, 2)]
+    parts.append(("manifest", ("m.csv", b"image,malignant\na.png,1\n", "text/csv")))
     assert (
-        operator.post("/v1/datasets/set/batches", files=twins).json()["code"]
+        operator.post("/v1/datasets/set/batches", files=parts).json()["code"]
         == "files-ambiguous"
     )
 
@@ -216,13 +218,13 @@ def test_a_batch_without_a_manifest_or_a_dataset_is_refused(operator, send):
     )
 
 
-def test_a_batch_over_the_cap_is_told_to_come_in_smaller_ones(send):
+def test_a_batch_over_the_size_limit_is_refused_with_the_advice_to_divide_it(send):
     answer = send(["a.png,1,,,,"], {"a.png": bytes(2 << 20)})
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
     assert "smaller batches" in answer.json()["detail"]
 
 
-def test_the_same_batch_sent_twice_at_once_is_added_once(send, operator):
+def test_the_same_batch_sent_simultaneously_is_added_once(send, operator):
     files = {f"{seed}.png": png(seed) for seed in range(6)}
     with ThreadPoolExecutor(3) as pool:
         answers = list(

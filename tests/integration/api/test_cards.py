@@ -7,29 +7,37 @@ from tests.support.builders import small_model
 
 
 @pytest.fixture(scope="session")
-def told(tmp_path_factory):
+def card(tmp_path_factory):
     """The card of a small model."""
     folder = tmp_path_factory.mktemp("bundles") / "small"
     return model_card(load(folder, save(small_model(), folder, synthetic=True)))
 
 
 @pytest.fixture
-def stored(ledger, told):
-    """The digest of a model that is kept with its card, and live."""
-    digest = told["model"]["digest"]
+def stored_digest(ledger, card):
+    """The digest of a live model that is stored with its card."""
+    digest = card["model"]["digest"]
     with ledger.system_session("test") as session:
-        session.models.store(digest, "small", "small", None, True, {}, card=told)
+        session.models.store(
+            digest,
+            name="small",
+            recipe="small",
+            run_id=None,
+            synthetic=True,
+            metrics={},
+            card=card,
+        )
         session.models.promote(digest, "test", None)
     return digest
 
 
-def test_whoever_has_a_key_may_read_a_card(as_role, stored, told):
+def test_every_role_may_read_a_card(as_role, stored_digest, card):
     for role in Role:
-        answer = as_role(role).get(f"/v1/models/{stored}/card").json()
-        assert answer == told | {"stored": {"name": "small/1", "live": True}}
+        answer = as_role(role).get(f"/v1/models/{stored_digest}/card").json()
+        assert answer == card | {"stored": {"name": "small/1", "live": True}}
 
 
-def test_the_page_fetches_and_runs_nothing(north, stored):
+def test_the_policy_of_the_page_allows_no_scripts_and_no_requests(north, stored_digest):
     page = north.get("/v1/models/small/card.html")
     assert page.headers["content-type"].startswith("text/html")
     policy = page.headers["Content-Security-Policy"].split("; ")
@@ -41,13 +49,20 @@ def test_the_page_fetches_and_runs_nothing(north, stored):
     assert "<h1>small/1" in page.text
 
 
-def test_without_a_key_there_is_no_card(gateway, stored):
-    assert gateway.get(f"/v1/models/{stored}/card.html").status_code == 401
+def test_a_card_needs_a_key(gateway, stored_digest):
+    assert gateway.get(f"/v1/models/{stored_digest}/card.html").status_code == 401
 
 
-def test_a_model_from_before_cards_says_how_to_get_one(north, ledger):
+def test_a_model_without_a_card_names_the_command_that_makes_one(north, ledger):
     with ledger.system_session("test") as session:
-        session.models.store("cd" * 32, "old", "light", None, False, {})
+        session.models.store(
+            "cd" * 32,
+            name="old",
+            recipe="light",
+            run_id=None,
+            synthetic=False,
+            metrics={},
+        )
     answer = north.get("/v1/models/old/card")
     assert (answer.status_code, answer.json()["code"]) == (404, "card-missing")
     assert "./sera card" in answer.json()["detail"]

@@ -62,20 +62,20 @@ def test_a_picture_without_a_header_has_no_device(north):
     assert north.get(receipt["links"]["case"]).json()["device"] is None
 
 
-def test_a_frame_of_a_loop_is_kept_and_shown(north):
+def test_a_frame_of_a_loop_is_stored_and_shown(north):
     loop = examples.get_path("ybr_color").read_bytes()
-    chosen, unsaid = (
+    with_frame, without_frame = (
         north.post("/v1/cases", **form(loop, frame=frame)).json()
         for frame in (30, None)
     )
     assert [
         north.get(receipt["links"]["case"]).json()["frame"]
-        for receipt in (chosen, unsaid)
+        for receipt in (with_frame, without_frame)
     ] == [30, None]
 
 
 @pytest.mark.parametrize("frame", [0, -3, 31])
-def test_a_frame_that_is_not_there_is_refused_before_the_case_is_taken(north, frame):
+def test_a_missing_frame_is_refused_before_the_case_is_accepted(north, frame):
     answer = north.post(
         "/v1/cases", **form(examples.get_path("ybr_color").read_bytes(), frame=frame)
     )
@@ -84,7 +84,7 @@ def test_a_frame_that_is_not_there_is_refused_before_the_case_is_taken(north, fr
     assert north.get("/v1/jobs").json()["jobs"] == []
 
 
-def test_an_external_id_that_no_database_holds_is_refused_by_name(north):
+def test_an_external_id_with_a_nul_character_or_too_long_is_refused_by_name(north):
     for wrong in ("a\0b", "x" * 201):
         answer = north.post("/v1/cases", **form(external_id=wrong))
         assert (answer.status_code, "external_id" in answer.json()["detail"]) == (
@@ -93,7 +93,7 @@ def test_an_external_id_that_no_database_holds_is_refused_by_name(north):
         )
 
 
-def test_a_frame_that_is_no_number_is_refused(north):
+def test_a_frame_must_be_a_number(north):
     assert (
         north.post("/v1/cases", **form(frame="first")).json()["code"]
         == "invalid-request"
@@ -113,10 +113,10 @@ def test_another_frame_under_the_same_key_is_another_body(north):
     assert north.post("/v1/cases", **form(loop), headers=key).status_code == 409
 
 
-def test_without_a_frame_the_fingerprint_is_what_it_was_before_frames_could_be_chosen():
+def test_without_a_frame_the_fingerprint_equals_that_of_earlier_releases():
     """So that a repeat of a submission of before the change still gets its answer."""
-    rows = ["a" * 64, 14.5, None, None, "routine"]
-    old_fingerprint = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    fields = ["a" * 64, 14.5, None, None, "routine"]
+    old_fingerprint = hashlib.sha256(json.dumps(fields).encode()).hexdigest()
     plain = Submission(image=BytesIO(), size_mm=14.5)
     assert (
         plain.fingerprint("a" * 64)
@@ -137,7 +137,7 @@ def test_the_same_key_and_body_get_the_same_answer_and_another_body_409(north):
     assert len(north.get("/v1/jobs").json()["jobs"]) == 1
 
 
-def test_the_same_key_sent_many_times_at_once_makes_one_case(north):
+def test_simultaneous_requests_with_one_key_create_one_case(north):
     key = {"Idempotency-Key": "k"}
     body = form()
     with ThreadPoolExecutor(6) as pool:
@@ -149,7 +149,7 @@ def test_the_same_key_sent_many_times_at_once_makes_one_case(north):
     assert len(north.get("/v1/jobs").json()["jobs"]) == 1
 
 
-def test_a_key_means_something_else_for_another_hospital(as_role):
+def test_idempotency_keys_of_two_hospitals_are_independent(as_role):
     key = {"Idempotency-Key": "k"}
     north = as_role(hospital="north")
     south = as_role(hospital="south")
@@ -161,7 +161,7 @@ def test_a_key_means_something_else_for_another_hospital(as_role):
 
 
 @pytest.mark.parametrize("size", ["nan", "inf", "-1", "0", "301", "twelve", "", None])
-def test_a_size_that_is_none_is_refused_by_name(north, size):
+def test_an_invalid_size_is_refused_by_name(north, size):
     answer = north.post("/v1/cases", **form(size_mm=size))
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
     assert answer.headers["content-type"] == "application/problem+json"
@@ -176,7 +176,7 @@ def test_a_size_that_is_none_is_refused_by_name(north, size):
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "image-unreadable"),
     ],
 )
-def test_what_is_no_image_is_refused(north, image, code):
+def test_a_file_that_is_no_image_is_refused(north, image, code):
     answer = north.post("/v1/cases", **form(image))
     assert (400 <= answer.status_code < 500, answer.json()["code"]) == (True, code)
 
@@ -190,58 +190,59 @@ def test_what_is_no_image_is_refused(north, image, code):
         ('{"box": [1, 1, 3, 3]}', "roi-too-small"),
     ],
 )
-def test_an_roi_that_cannot_be_is_refused(north, roi, code):
+def test_an_invalid_roi_is_refused(north, roi, code):
     assert north.post("/v1/cases", **form(roi=roi)).json()["code"] == code
 
 
-def test_what_the_reader_saw_is_kept_and_assessed_beside_the_model(north, gateway):
+def test_descriptors_are_stored_and_assessed_by_the_guidelines(north, gateway):
     receipt = north.post(
         "/v1/cases", **form(descriptors=json.dumps(DESCRIPTORS_EXAMPLE))
     ).json()
     case = north.get(receipt["links"]["case"]).json()
     assert case["descriptors"] == {**DESCRIPTORS_EXAMPLE, "eccentric": False}
-    reader_assessment = case["reader_assessment"]
+    assessment = case["reader_assessment"]
     assert (
-        reader_assessment["points"],
-        reader_assessment["level"],
-        reader_assessment["advice"][0]["threshold_mm"],
+        assessment["points"],
+        assessment["level"],
+        assessment["advice"][0]["threshold_mm"],
     ) == (
         7,
         "TR5",
         10,
     )
-    assert reader_assessment["advice"][0]["text"].startswith(
+    assert assessment["advice"][0]["text"].startswith(
         "FNA recommended: 14.5 mm reaches"
     )
     with gateway.app.state.dependencies.ledger.system_session("test") as session:
         trail = json.dumps(
-            [link.details for _, link in session.audit.links(None, 1000)], default=str
+            [event.details for _, event in session.audit.links(None, 1000)], default=str
         )
     assert "hypoechoic" not in trail
 
 
-def test_descriptors_that_the_lexicon_has_not_are_refused_before_the_case_is_taken(
+def test_unknown_descriptors_are_refused_before_the_case_is_accepted(
     north,
 ):
-    for changed, code, first_answer in (
+    for change, code, sentence in (
         ({"margin": "round"}, "descriptor-unusable", "가능한 값: smooth, ill-defined"),
         ({"radiologist": "Kim"}, "descriptors-unreadable", "JSON"),
     ):
-        body = form(descriptors=json.dumps({**DESCRIPTORS_EXAMPLE, **changed}))
+        body = form(descriptors=json.dumps({**DESCRIPTORS_EXAMPLE, **change}))
         answer = north.post("/v1/cases", **body, headers={"Accept-Language": "ko"})
         assert (answer.status_code, answer.json()["code"]) == (422, code)
-        assert first_answer in answer.json()["detail"]
+        assert sentence in answer.json()["detail"]
         assert "Kim" not in answer.text
     assert north.get("/v1/jobs").json()["jobs"] == []
 
 
-def test_other_descriptors_under_the_same_key_are_another_body_but_no_other_nodule(
+def test_other_descriptors_make_another_request_body_but_the_same_nodule(
     north,
 ):
     key = {"Idempotency-Key": "k"}
-    seen = json.dumps(DESCRIPTORS_EXAMPLE)
+    descriptors = json.dumps(DESCRIPTORS_EXAMPLE)
     first, repeat = (
-        north.post("/v1/cases", **form(descriptors=seen), headers=key) for _ in range(2)
+        north.post("/v1/cases", **form(descriptors=descriptors), headers=key)
+        for _ in range(2)
     )
     assert repeat.json() == first.json()
     assert north.post("/v1/cases", **form(), headers=key).status_code == 409
@@ -250,25 +251,25 @@ def test_other_descriptors_under_the_same_key_are_another_body_but_no_other_nodu
     assert (plain["descriptors"], plain["reader_assessment"]) == (None, None)
 
 
-def test_descriptors_count_in_the_fingerprint_by_what_they_say():
+def test_the_fingerprint_depends_on_the_content_of_descriptors_and_not_on_their_order():
     plain = Submission(image=BytesIO(), size_mm=14.5)
-    foci = (["rim", "punctate"], ["punctate", "rim"], ["rim"])
-    rows = [
+    foci_lists = (["rim", "punctate"], ["punctate", "rim"], ["rim"])
+    fingerprints = [
         replace(
-            plain, descriptors=parse_descriptors({**DESCRIPTORS_EXAMPLE, "foci": item})
+            plain, descriptors=parse_descriptors({**DESCRIPTORS_EXAMPLE, "foci": foci})
         ).fingerprint("a" * 64)
-        for item in foci
+        for foci in foci_lists
     ]
-    assert rows[0] == rows[1]
-    assert len({plain.fingerprint("a" * 64), *rows}) == 3
+    assert fingerprints[0] == fingerprints[1]
+    assert len({plain.fingerprint("a" * 64), *fingerprints}) == 3
 
 
-def test_a_polygon_is_taken(north):
+def test_a_polygon_is_accepted(north):
     receipt = north.post("/v1/cases", **form(roi=json.dumps(POLYGON))).json()
     assert north.get(receipt["links"]["case"]).json()["roi"] == POLYGON
 
 
-def test_a_body_over_the_cap_is_refused_with_and_without_a_length(north):
+def test_a_body_over_the_limit_is_refused_with_and_without_a_length(north):
     image = png() + b"\0" * (2 << 20)
     assert north.post("/v1/cases", **form(image)).json()["code"] == "too-large"
     part = (
@@ -281,7 +282,7 @@ def test_a_body_over_the_cap_is_refused_with_and_without_a_length(north):
     assert north.post("/v1/cases", **form()).status_code == 202
 
 
-def test_no_key_a_wrong_key_and_a_key_without_leave_are_told_apart(gateway, as_role):
+def test_a_missing_or_wrong_key_gets_401_and_a_missing_permission_403(gateway, as_role):
     assert gateway.post("/v1/cases", **form()).status_code == 401
     wrong = gateway.post(
         "/v1/cases", **form(), headers={"Authorization": "Bearer sera_x_y"}
@@ -292,7 +293,9 @@ def test_no_key_a_wrong_key_and_a_key_without_leave_are_told_apart(gateway, as_r
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
 
 
-def test_a_stranger_is_turned_away_before_the_body_is_parsed(gateway, north):
+def test_an_unauthenticated_request_is_refused_before_the_body_is_parsed(
+    gateway, north
+):
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     assert (
         gateway.post(
@@ -308,7 +311,7 @@ def test_a_stranger_is_turned_away_before_the_body_is_parsed(gateway, north):
     )
 
 
-def test_another_hospitals_case_is_not_there(as_role):
+def test_another_hospitals_case_is_not_found(as_role):
     receipt = as_role(hospital="north").post("/v1/cases", **form()).json()
     south = as_role(hospital="south")
     for link in receipt["links"].values():
@@ -325,23 +328,23 @@ def test_an_explanation_before_the_result_is_refused_as_too_early(north):
     )
 
 
-def test_what_happened_stands_in_the_hospitals_trail_and_no_other(as_role):
+def test_events_of_a_case_are_in_the_trail_of_its_hospital_only(as_role):
     receipt = as_role().post("/v1/cases", **form()).json()
     trail = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit").json()
-    accepted = [item for item in trail if item["event"] == Event.CASE_ACCEPTED]
-    assert [row["case_id"] for row in accepted] == [receipt["case_id"]]
-    body = as_role(Role.HOSPITAL_ADMIN, "south").get("/v1/audit").json()
-    assert all(entry["case_id"] is None for entry in body)
+    accepted = [event for event in trail if event["event"] == Event.CASE_ACCEPTED]
+    assert [event["case_id"] for event in accepted] == [receipt["case_id"]]
+    south_trail = as_role(Role.HOSPITAL_ADMIN, "south").get("/v1/audit").json()
+    assert all(event["case_id"] is None for event in south_trail)
 
 
-def test_the_same_content_sent_anew_is_another_case_that_names_the_first(north):
+def test_the_same_content_is_another_case_that_names_the_first(north):
     roi = json.dumps({"box": [10, 12, 80, 70]})
-    first, *more = (
+    first, *repeats = (
         north.post("/v1/cases", **form(roi=roi, external_id=name)).json()
         for name in ("A", "B", "C")
     )
     assert first["duplicate_of"] is None
-    for receipt in more:
+    for receipt in repeats:
         assert receipt["duplicate_of"] == first["case_id"] != receipt["case_id"]
         assert (
             north.get(receipt["links"]["case"]).json()["duplicate_of"]
@@ -349,7 +352,7 @@ def test_the_same_content_sent_anew_is_another_case_that_names_the_first(north):
         )
 
 
-def test_another_image_size_roi_or_frame_is_no_duplicate(north):
+def test_another_image_or_size_or_roi_or_frame_is_no_duplicate(north):
     north.post("/v1/cases", **form(roi=json.dumps(POLYGON)))
     north.post("/v1/cases", **form())
     for fields in (
@@ -363,7 +366,7 @@ def test_another_image_size_roi_or_frame_is_no_duplicate(north):
         ), fields
 
 
-def test_another_hospitals_case_of_the_same_content_is_not_told_of(as_role):
+def test_another_hospitals_case_of_the_same_content_is_not_named(as_role):
     for hospital in ("north", "south"):
         assert (
             as_role(hospital=hospital)

@@ -1,4 +1,4 @@
-"""What is kept of an upload, and how a repeated one is known again."""
+"""De-identification of uploads, and how a repeated upload is recognised."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ NAME = "Zzyzxqvist"
 
 
 def png_with_name(seed: int) -> bytes:
-    """A phantom whose file tells a name."""
+    """A phantom whose PNG file contains a patient's name."""
     info = PngImagePlugin.PngInfo()
     info.add_text("Patient", NAME)
     stream = BytesIO()
@@ -45,8 +45,8 @@ def sha(data: bytes) -> str:
 
 
 @pytest.fixture
-def kept(settings):
-    """Every byte that lies in the store."""
+def stored_bytes(settings):
+    """Reads the bytes of all stored objects."""
     folder = Path(settings.home) / "objects"
     return lambda: b"".join(
         path.read_bytes() for path in folder.rglob("*") if path.is_file()
@@ -54,7 +54,7 @@ def kept(settings):
 
 
 def run_length_coded() -> bytes:
-    """A file whose frame has to be decoded to be cleaned."""
+    """A DICOM file whose frame must be decoded for de-identification."""
     dataset = pydicom.dcmread(BytesIO(scan()))
     dataset.compress(RLELossless)
     stream = BytesIO()
@@ -65,39 +65,41 @@ def run_length_coded() -> bytes:
 @pytest.mark.parametrize(
     "image", [png_with_name(1), scan(), run_length_coded()], ids=["png", "dicom", "rle"]
 )
-def test_only_the_cleaned_image_of_a_case_is_stored(image, north, gateway, kept):
+def test_only_the_cleaned_image_of_a_case_is_stored(
+    image, north, gateway, stored_bytes
+):
     receipt = north.post("/v1/cases", **form(image)).json()
     case = north.get(receipt["links"]["case"]).json()
-    assert NAME.encode() not in kept()
+    assert NAME.encode() not in stored_bytes()
     stored = gateway.app.state.dependencies.objects.get(case["image"]["sha256"])
     assert (decode(stored).pixels == decode(image).pixels).all()
 
 
-def test_what_was_removed_is_on_record_by_name_and_count(as_role):
+def test_removed_tags_are_recorded_by_name_and_count(as_role):
     receipt = as_role().post("/v1/cases", **form(scan())).json()
     removed = {"PatientName": 1, "PatientID": 1}
     assert as_role().get(receipt["links"]["case"]).json()["removed"] == removed
     trail = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit").json()
-    [accepted] = [item for item in trail if item["event"] == "case.accepted"]
+    [accepted] = [event for event in trail if event["event"] == "case.accepted"]
     assert accepted["details"]["removed"] == removed
     assert NAME not in json.dumps(trail)
 
 
-def test_the_same_upload_twice_is_one_case_and_one_object(north, kept):
+def test_the_same_upload_twice_is_one_case_and_one_object(north, stored_bytes):
     first, repeat = (
         north.post("/v1/cases", **form(scan()), headers={"Idempotency-Key": "k"})
         for _ in range(2)
     )
     assert first.json() == repeat.json()
-    size = len(kept())
+    size = len(stored_bytes())
     answer = north.post("/v1/cases", **form(scan()))
-    assert (answer.status_code, len(kept())) == (202, size)
+    assert (answer.status_code, len(stored_bytes())) == (202, size)
 
 
-def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(
+def test_a_repeat_of_an_upload_from_before_deidentification_gets_its_answer(
     north, ledger
 ):
-    """Its receipt was kept under the hash of the very file."""
+    """Its receipt has the fingerprint of the original file."""
     receipt = north.post("/v1/cases", **form(png(2))).json()
     fingerprint = sha(
         json.dumps(
@@ -108,23 +110,23 @@ def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(
         hospital = session.hospitals.ensure("north")
     with ledger.hospital_session(hospital, "test") as session:
         session.receipts.reserve("old", fingerprint)
-        session.receipts.store("old", StoredResponse(202, {}, json.dumps(receipt).encode()))
+        session.receipts.store(
+            "old", StoredResponse(202, {}, json.dumps(receipt).encode())
+        )
     answer = north.post(
         "/v1/cases", **form(png_with_name(1)), headers={"Idempotency-Key": "old"}
     )
     assert answer.json()["job_id"] == receipt["job_id"]
 
 
-@pytest.mark.parametrize("lost", [2000, 15_000, 16_000])
-def test_of_a_file_that_is_cut_short_nothing_of_the_patient_is_kept_either(
-    lost, north, kept
-):
-    assert north.post("/v1/cases", **form(scan()[:-lost])).status_code in (
+@pytest.mark.parametrize("missing_bytes", [2000, 15_000, 16_000])
+def test_a_truncated_file_leaves_no_patient_data(missing_bytes, north, stored_bytes):
+    assert north.post("/v1/cases", **form(scan()[:-missing_bytes])).status_code in (
         202,
         415,
         422,
     )
-    assert NAME.encode() not in kept()
+    assert NAME.encode() not in stored_bytes()
 
 
 @pytest.fixture
@@ -137,7 +139,7 @@ def operator(as_role):
 def batch(operator, table: str, files: dict[str, bytes]):
     parts = [
         ("manifest", ("m.csv", table, "text/csv")),
-        *(("files", item) for item in files.items()),
+        *(("files", file) for file in files.items()),
     ]
     return [
         row["outcome"]
@@ -145,24 +147,26 @@ def batch(operator, table: str, files: dict[str, bytes]):
     ]
 
 
-def test_an_import_repeated_by_files_or_by_their_hashes_is_known(operator, kept):
+def test_a_repeated_import_is_recognised_by_its_files_or_their_hashes(
+    operator, stored_bytes
+):
     images = {"a.png": png_with_name(1), "b.dcm": scan(2), "c.png": png(3)}
     mask = png_with_name(4)
     table = "image,malignant,mask\na.png,1,m.png\nb.dcm,0,\nc.png,1,\n"
     assert batch(operator, table, images | {"m.png": mask}) == ["added"] * 3
-    assert NAME.encode() not in kept()
+    assert NAME.encode() not in stored_bytes()
     assert batch(operator, table, images | {"m.png": mask}) == ["known"] * 3
     hashes = [sha(data) for data in images.values()]
-    second_known = operator.post(
+    known_hashes = operator.post(
         "/v1/datasets/set/known", json=[*hashes, "a" * 64]
     ).json()["known"]
-    assert sorted(second_known) == sorted(hashes)
+    assert sorted(known_hashes) == sorted(hashes)
     first, second, third = hashes
     table = f"image,malignant,mask\n{first},1,{sha(mask)}\n{second},0,\n{third},1,\n{'b' * 64},1,\n"
     assert batch(operator, table, {}) == ["known"] * 3 + ["refused"]
 
 
-def test_an_image_is_corrected_and_removed_by_the_hash_of_its_file(operator):
+def test_an_image_is_corrected_and_removed_by_the_hash_of_the_uploaded_file(operator):
     answer = operator.post(
         "/v1/datasets/set/images",
         data={"malignant": "1"},
@@ -182,8 +186,8 @@ def test_an_image_is_corrected_and_removed_by_the_hash_of_its_file(operator):
     )
 
 
-def test_an_image_of_before_files_were_cleaned_keeps_its_name(operator, gateway):
-    """So that a frozen version and its locked test set know it again."""
+def test_an_image_from_before_deidentification_keeps_its_hash(operator, gateway):
+    """A frozen version and its locked test set can still identify it."""
     gateway.app.state.dependencies.objects.put(png_with_name(1))
     with gateway.app.state.dependencies.ledger.system_session("test") as session:
         dataset = session.datasets.find("set").id
@@ -198,24 +202,22 @@ def test_an_image_of_before_files_were_cleaned_keeps_its_name(operator, gateway)
     assert answer.json() == {"image_sha256": sha(png_with_name(1)), "added": False}
 
 
-def test_what_went_from_an_import_is_on_record(operator, ledger):
+def test_removed_metadata_of_an_import_is_audited(operator, ledger):
     operator.post(
         "/v1/datasets/set/images",
         data={"malignant": "1"},
         files={"image": ("a.png", png_with_name(1))},
     )
     with ledger.system_session("test") as session:
-        [cleaned] = [
-            item.details
-            for item in session.audit.page()
-            if item.details.get("change") == "cleaned"
+        [details] = [
+            event.details
+            for event in session.audit.page()
+            if event.details.get("change") == "cleaned"
         ]
-    assert (cleaned["files"], cleaned["removed"]) == (1, {"tEXt": 1})
+    assert (details["files"], details["removed"]) == (1, {"tEXt": 1})
 
 
-def test_pictures_of_cases_that_become_training_images_go_by_one_name(
-    as_role, operator
-):
+def test_an_image_has_one_hash_as_a_case_and_as_a_training_image(as_role, operator):
     pixels = np.tile(np.arange(64, dtype=np.uint8), (64, 1))
     data = dicom_file(pixels, PatientName=NAME)
     case = (

@@ -1,5 +1,4 @@
-"""PostgreSQL goes away under load and comes back: every case is kept, waiting answers go on, and
-none is a 500."""
+"""PostgreSQL restarts under load: no case is lost, waiting requests continue, and none gets a 500."""
 
 import queue
 import signal
@@ -26,29 +25,29 @@ CLIENTS = 3
 
 
 class Database:
-    """PostgreSQL of its own, that may be ended; its supervisor starts it again."""
+    """A PostgreSQL server of this module. Its supervisor starts it again after a signal."""
 
-    def __init__(self, engines: EmbeddedEngines, report: "queue.Queue[Event]") -> None:
+    def __init__(self, engines: EmbeddedEngines, events: "queue.Queue[Event]") -> None:
         self.engines = engines
-        self._said = report
+        self._events = events
 
-    def end(self, number: signal.Signals) -> None:
-        """Send the signal and wait until its successor answers."""
-        while not self._said.empty():
-            self._said.get_nowait()
-        psutil.Process(self.engines.state.pids["postgres"]).send_signal(number)
-        while self._said.get(timeout=60) != Event("postgres", Phase.READY):
+    def restart(self, signal_number: signal.Signals) -> None:
+        """Send the signal and wait until the server is ready again."""
+        while not self._events.empty():
+            self._events.get_nowait()
+        psutil.Process(self.engines.state.pids["postgres"]).send_signal(signal_number)
+        while self._events.get(timeout=60) != Event("postgres", Phase.READY):
             pass
 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    report: queue.Queue[Event] = queue.Queue()
+    events: queue.Queue[Event] = queue.Queue()
     with EmbeddedEngines(
-        tmp_path_factory.mktemp("engines"), durable=False, observe=report.put
+        tmp_path_factory.mktemp("engines"), durable=False, observe=events.put
     ) as engines:
         migrate(engines.database_url)
-        yield Database(engines, report)
+        yield Database(engines, events)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def ledger(database):
 
 @pytest.fixture(scope="module")
 def north(database, ledger, tmp_path_factory):
-    """A client of a gateway in a process of its own."""
+    """A client of a gateway in a separate process."""
     home = tmp_path_factory.mktemp("home")
     engines = database.engines
     urls = {"database_url": engines.database_url, "broker_url": engines.broker_url}
@@ -79,49 +78,54 @@ def north(database, ledger, tmp_path_factory):
 
 
 class Load:
-    """Hospitals that send and ask without a pause, and every answer they got."""
+    """Clients that submit and poll without a pause, with all their answers."""
 
     def __init__(self, client: httpx2.Client) -> None:
         self._client = client
-        self._over = threading.Event()
+        self._stop = threading.Event()
         self.answers: list[httpx2.Response] = []
         self.accepted: dict[str, str] = {}
 
-    def run(self, number: int) -> None:
-        count = 0
-        while not self._over.is_set():
-            key = f"{id(self)}-{number}-{count}"
+    def run(self, client_number: int) -> None:
+        count_accepted = 0
+        while not self._stop.is_set():
+            key = f"{id(self)}-{client_number}-{count_accepted}"
             answer = self._client.post(
-                "/v1/cases", **form(png(number)), headers={"Idempotency-Key": key}
+                "/v1/cases",
+                **form(png(client_number)),
+                headers={"Idempotency-Key": key},
             )
             self.answers += [answer, self._client.get("/v1/jobs")]
             if answer.status_code == 202:
-                self.accepted[key], count = answer.json()["job_id"], count + 1
+                self.accepted[key] = answer.json()["job_id"]
+                count_accepted += 1
 
-    def end(self) -> None:
-        self._over.set()
+    def stop(self) -> None:
+        self._stop.set()
 
 
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGKILL], ids=["fast shutdown", "kill -9"]
 )
-def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(
-    database, north, ledger, number
+def test_under_load_a_restart_delays_answers_and_causes_no_server_error(
+    database, north, ledger, signal_number
 ):
     first = north.post("/v1/cases", **form()).json()["job_id"]
     load = Load(north)
     path = f"/v1/jobs/{first}"
     with ThreadPoolExecutor(CLIENTS + 2) as pool:
-        poll = pool.submit(north.get, path, params={"wait": 30})
-        events = pool.submit(north.get, f"{path}/events")
+        long_poll = pool.submit(north.get, path, params={"wait": 30})
+        stream = pool.submit(north.get, f"{path}/events")
         clients = [pool.submit(load.run, client) for client in range(CLIENTS)]
-        while len(load.answers) < 4 * CLIENTS:  # by then those that wait do wait
+        while (
+            len(load.answers) < 4 * CLIENTS
+        ):  # the long poll and the stream are waiting by then
             threading.Event().wait(0.05)
-        database.end(number)
-        before_restart = len(load.accepted)
-        while len(load.accepted) < before_restart + CLIENTS:
+        database.restart(signal_number)
+        accepted_before = len(load.accepted)
+        while len(load.accepted) < accepted_before + CLIENTS:
             threading.Event().wait(0.05)
-        load.end()
+        load.stop()
         for client in clients:
             client.result()
         with ledger.system_session("w") as session:
@@ -130,21 +134,23 @@ def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(
             session.queue.finish(
                 lease.token, "d" * 64, {job.id: result(risk=0.4) for job in lease.jobs}
             )
-        assert poll.result().json().get("state") == "done", poll.result().text
-        assert '"done"' in events.result().text.split("event: job")[-1]
+        assert long_poll.result().json().get("state") == "done", long_poll.result().text
+        assert '"done"' in stream.result().text.split("event: job")[-1]
     assert {answer.status_code for answer in load.answers} <= {200, 202, 503}
-    away = [answer for answer in load.answers if answer.status_code == 503]
-    assert {(answer.json()["code"], answer.json()["retryable"]) for answer in away} <= {
-        ("unavailable", True)
-    }
-    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in away)
-    done = {job.id: job for job in lease.jobs}
-    assert {str(item) for item in done} >= set(load.accepted.values())
+    refused = [answer for answer in load.answers if answer.status_code == 503]
+    assert {
+        (answer.json()["code"], answer.json()["retryable"]) for answer in refused
+    } <= {("unavailable", True)}
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refused)
+    finished_jobs = {job.id: job for job in lease.jobs}
+    assert {str(job_id) for job_id in finished_jobs} >= set(load.accepted.values())
     assert {job.attempts for job in lease.jobs} == {1}
     assert north.get("/readyz").status_code == 200
 
 
-def test_a_lease_is_held_and_its_work_written_across_a_restart(database, north, ledger):
+def test_a_lease_is_renewed_and_its_results_are_written_across_a_restart(
+    database, north, ledger
+):
     short = timedelta(seconds=30)
     job = north.post("/v1/cases", **form()).json()["job_id"]
     with ledger.system_session("w") as session:
@@ -167,7 +173,7 @@ def test_a_lease_is_held_and_its_work_written_across_a_restart(database, north, 
     heartbeat = Heartbeat(renew, timedelta(seconds=0.3))
     heartbeat.start()
     heartbeat.hold(lease.token)
-    database.end(signal.SIGKILL)
+    database.restart(signal.SIGKILL)
     renewed.clear()
     assert renewed.wait(20)
     with ThreadPoolExecutor(1) as pool:

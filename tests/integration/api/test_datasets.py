@@ -23,7 +23,7 @@ def operator(as_role):
 
 @pytest.fixture
 def add(operator):
-    def added(seed, name="set", **fields):
+    def upload(seed, name="set", **fields):
         data = {"malignant": str(seed % 2), **fields}
         return operator.post(
             f"/v1/datasets/{name}/images",
@@ -31,7 +31,7 @@ def add(operator):
             files={"image": ("a.png", png(seed))},
         )
 
-    return added
+    return upload
 
 
 def test_the_same_image_under_another_label_is_refused_and_then_corrected(
@@ -53,22 +53,29 @@ def test_the_same_image_under_another_label_is_refused_and_then_corrected(
     assert add(1, malignant="0", patient="P-1", site="north").json()["added"] is False
 
 
-def test_a_draft_and_its_versions_are_counted_by_part_site_and_size(operator, add):
+def test_composition_counts_a_draft_and_its_versions_by_split_site_and_size(
+    operator, add
+):
     assert operator.get("/v1/datasets/set/composition").json()["all"] is None
     add(1, size_mm="8", site="north", patient="P-1")
     add(2, size_mm="25", site="north", patient="P-1")
     operator.post("/v1/datasets/set/versions")
     add(3)
-    found = operator.get("/v1/datasets/set/composition").json()
-    assert found["all"] == {"name": "all", "images": 3, "malignant": 2, "patients": 2}
-    assert [(row["name"], row["images"]) for row in found["sizes"]] == [
+    composition = operator.get("/v1/datasets/set/composition").json()
+    assert composition["all"] == {
+        "name": "all",
+        "images": 3,
+        "malignant": 2,
+        "patients": 2,
+    }
+    assert [(group["name"], group["images"]) for group in composition["sizes"]] == [
         ("under-10", 1),
         ("20-40", 1),
         ("unknown", 1),
     ]
     frozen = operator.get("/v1/datasets/set/composition", params={"version": 1}).json()
     assert [
-        (row["name"], row["images"], row["patients"]) for row in frozen["sites"]
+        (group["name"], group["images"], group["patients"]) for group in frozen["sites"]
     ] == [("north", 2, 1)]
     assert (
         operator.get("/v1/datasets/set/composition", params={"version": 9}).json()[
@@ -78,7 +85,7 @@ def test_a_draft_and_its_versions_are_counted_by_part_site_and_size(operator, ad
     )
 
 
-def test_a_row_is_removed_once(operator, add):
+def test_an_image_is_removed_once(operator, add):
     add(1)
     address = f"/v1/datasets/set/images/{sha(png(1))}"
     assert operator.delete(address).json()["image_sha256"] == sha(png(1))
@@ -86,38 +93,38 @@ def test_a_row_is_removed_once(operator, add):
     assert operator.get("/v1/datasets/set").json()["images"] == 0
 
 
-def test_a_correction_that_is_none_is_refused(operator, add):
+def test_an_invalid_correction_is_refused(operator, add):
     add(1)
     nul = {"site": "a\0b"}
-    half = {"site": "\ud800"}
-    for wrong in (
+    surrogate = {"site": "\ud800"}
+    for correction in (
         {},
         {"malignant": None},
         {"split": "mine"},
         {"size_mm": 3},
         nul,
-        half,
+        surrogate,
     ):
         answer = operator.put(
             f"/v1/datasets/set/images/{sha(png(1))}",
-            content=json.dumps(wrong),
+            content=json.dumps(correction),
             headers=JSON,
         )
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
 
 
-def test_what_is_no_hash_is_refused(operator):
+def test_an_invalid_hash_is_refused(operator):
     for image in ("x", "A" * 64, "a" * 63):
         assert operator.delete(f"/v1/datasets/set/images/{image}").status_code == 422
         assert operator.post("/v1/datasets/set/known", json=[image]).status_code == 422
 
 
-def test_text_that_no_database_holds_is_refused(add):
+def test_text_with_a_nul_character_is_refused(add):
     for field in ("patient", "site", "tirads"):
         assert add(1, **{field: "a\0b"}).json()["code"] == "invalid-request"
 
 
-def test_a_truncated_image_is_refused_before_it_is_kept(operator):
+def test_a_truncated_image_is_refused(operator):
     half = png(1)[: len(png(1)) // 2]
     answer = operator.post(
         "/v1/datasets/set/images",
@@ -127,12 +134,12 @@ def test_a_truncated_image_is_refused_before_it_is_kept(operator):
     assert (answer.status_code, answer.json()["code"]) == (422, "image-unreadable")
 
 
-def test_known_images_are_told_with_their_label(operator, add):
+def test_known_images_are_listed_with_their_labels(operator, add):
     add(1, split="test")
-    second_known = operator.post(
+    known_images = operator.post(
         "/v1/datasets/set/known", json=[sha(png(1)), "a" * 64]
     ).json()["known"]
-    assert second_known == {
+    assert known_images == {
         sha(png(1)): {"malignant": True, "split": "test", "mask_sha256": None}
     }
     assert operator.post("/v1/datasets/set/known", json=[]).json()["known"] == {}
@@ -142,13 +149,16 @@ def test_known_images_are_told_with_their_label(operator, add):
     )
 
 
-def test_datasets_are_listed_and_counted_by_part_and_site(operator, add):
+def test_datasets_are_listed_and_counted_by_split_and_site(operator, add):
     operator.post("/v1/datasets", json={"name": "another", "synthetic": True})
     add(1, site="north", split="test")
     add(2, site="south")
     add(3, site="south")
-    listed = operator.get("/v1/datasets").json()
-    assert [(item["name"], item["images"], item["versions"]) for item in listed] == [
+    datasets = operator.get("/v1/datasets").json()
+    assert [
+        (dataset["name"], dataset["images"], dataset["versions"])
+        for dataset in datasets
+    ] == [
         ("another", 0, 0),
         ("set", 3, 0),
     ]
@@ -162,10 +172,10 @@ def test_datasets_are_listed_and_counted_by_part_and_site(operator, add):
 def test_a_dataset_is_split_frozen_and_compared(operator, add):
     for seed in range(8):
         add(seed, patient=f"p{seed // 2}", site="north" if seed < 4 else "south")
-    parted = operator.post(
+    split = operator.post(
         "/v1/datasets/set/split", json={"by": "site", "sites": ["south"]}
     ).json()
-    assert parted == {"train": 4, "test": 4, "moved": 4, "fixed": 0, "overruled": 0}
+    assert split == {"train": 4, "test": 4, "moved": 4, "fixed": 0, "overruled": 0}
     first, repeat = (operator.post("/v1/datasets/set/versions") for _ in range(2))
     assert (first.status_code, repeat.status_code) == (201, 200)
     assert first.json() == repeat.json() | {"new": True}
@@ -173,14 +183,15 @@ def test_a_dataset_is_split_frozen_and_compared(operator, add):
         first.json() | {"number": 1, "images": 8, "malignant": 4, "test_images": 4}
         == first.json()
     )
-    parted = operator.post(
+    split = operator.post(
         "/v1/datasets/set/split", json={"by": "patient", "test_share": 0.2}
     ).json()
-    assert (parted["moved"], parted["fixed"]) == (0, 8)
+    assert (split["moved"], split["fixed"]) == (0, 8)
     add(8)
     operator.post("/v1/datasets/set/versions")
     assert [
-        item["number"] for item in operator.get("/v1/datasets/set/versions").json()
+        version["number"]
+        for version in operator.get("/v1/datasets/set/versions").json()
     ] == [2, 1]
     difference = operator.get("/v1/datasets/set/versions/2").json()["difference"]
     assert difference == {
@@ -197,8 +208,8 @@ def test_a_dataset_is_split_frozen_and_compared(operator, add):
     assert (backwards["added"], backwards["removed"]) == (0, 1)
 
 
-def test_a_split_that_is_none_is_refused(operator):
-    for wrong in (
+def test_an_invalid_split_is_refused(operator):
+    for split in (
         {"by": "lot"},
         {"by": "site"},
         {"by": "site", "sites": []},
@@ -210,11 +221,11 @@ def test_a_split_that_is_none_is_refused(operator):
         {"by": "patient", "seed": -1},
         {"by": "site", "sites": ["a\0"]},
     ):
-        answer = operator.post("/v1/datasets/set/split", json=wrong)
+        answer = operator.post("/v1/datasets/set/split", json=split)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
 
 
-def test_what_is_not_there_is_said_to_be_unknown(operator):
+def test_unknown_datasets_versions_and_sites_are_named(operator):
     for name in ("none", "a%00b", "..", "%2e%2e%2fset"):
         assert operator.get(f"/v1/datasets/{name}/versions").status_code == 404
     assert operator.get("/v1/datasets/none").json()["code"] == "dataset-unknown"
@@ -231,7 +242,7 @@ def test_what_is_not_there_is_said_to_be_unknown(operator):
     )
 
 
-def test_two_freezes_at_once_give_one_version(operator, add):
+def test_simultaneous_freezes_create_one_version(operator, add):
     add(1)
     with ThreadPoolExecutor(4) as pool:
         answers = list(

@@ -1,4 +1,4 @@
-"""A case is erased over HTTP; what is left of it, and who may."""
+"""Erasure of a case over HTTP: permissions, and what remains afterwards."""
 
 import json
 from dataclasses import replace
@@ -21,13 +21,13 @@ from shared.security.audit_signing import seal_key
 from tests.support.builders import form, png, result
 
 KEY = {"Idempotency-Key": "mrn-5521-first"}
-PLACES = json.dumps({**DESCRIPTORS_EXAMPLE, "margin": "extrathyroidal"})
-SENT = {
+DESCRIPTORS = json.dumps({**DESCRIPTORS_EXAMPLE, "margin": "extrathyroidal"})
+FIELDS = {
     "external_id": "MRN-5521",
     "size_mm": 17.4321,
     "roi": json.dumps({"box": [31, 32, 63, 64]}),
 }
-SENT |= {"descriptors": PLACES, "source": "photo"}
+FIELDS |= {"descriptors": DESCRIPTORS, "source": "photo"}
 TRACES = (
     "MRN-5521",
     "mrn-5521-first",
@@ -37,7 +37,7 @@ TRACES = (
     "extrathyroidal",
     "photo",
 )
-WHY = "patient-request"
+GROUND = "patient-request"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def admin(as_role):
 @pytest.fixture
 def answered(north, ledger):
     """A case with its result and outcome."""
-    receipt = north.post("/v1/cases", headers=KEY, **form(png(5), **SENT)).json()
+    receipt = north.post("/v1/cases", headers=KEY, **form(png(5), **FIELDS)).json()
     with ledger.system_session("w") as session:
         lease = session.queue.claim("w", 1, timedelta(minutes=1), 5)
         session.queue.finish(
@@ -73,7 +73,7 @@ def sweep(ledger, gateway):
     return RetentionSweeper(ledger, gateway.app.state.dependencies.objects, None).sweep
 
 
-def rows(ledger):
+def table_rows(ledger):
     with ledger.engine.connect() as connection:
         for table in Table.metadata.sorted_tables:
             for row in connection.scalars(text(f"SELECT t::text FROM {table.name} t")):
@@ -81,36 +81,40 @@ def rows(ledger):
 
 
 def traces(ledger):
-    return {secret for _, row in rows(ledger) for secret in TRACES if secret in row}
+    return {
+        secret for _, row in table_rows(ledger) for secret in TRACES if secret in row
+    }
 
 
-def erase(client, receipt, ground=WHY):
+def erase(client, receipt, ground=GROUND):
     return client.delete(receipt["links"]["case"], params={"ground": ground})
 
 
-def test_an_erased_case_is_gone_for_every_question_and_leaves_a_tombstone(
-    north, admin, as_role, answered
-):
-    answer = erase(admin, answered)
-    assert (answer.status_code, answer.json()["ground"]) == (200, WHY)
+def test_every_route_of_an_erased_case_gets_410(north, admin, as_role, answered):
+    erasure = erase(admin, answered)
+    assert (erasure.status_code, erasure.json()["ground"]) == (200, GROUND)
     links = answered["links"]
-    second_rows = [
+    answers = [
         north.get(links[name]) for name in ("case", "job", "events", "explanation")
     ]
-    second_rows.append(
+    answers.append(
         north.post(
             f"{links['case']}/outcome", json={"malignant": True, "source": "histology"}
         )
     )
-    second_rows.append(north.post(f"{links['job']}/cancel"))
-    second_rows.append(north.get(f"{links['job']}?wait=5"))
-    for item in second_rows:
-        assert (item.status_code, item.json()["code"], item.json()["retryable"]) == (
+    answers.append(north.post(f"{links['job']}/cancel"))
+    answers.append(north.get(f"{links['job']}?wait=5"))
+    for erasure in answers:
+        assert (
+            erasure.status_code,
+            erasure.json()["code"],
+            erasure.json()["retryable"],
+        ) == (
             410,
             "case-erased",
             False,
         )
-        assert WHY in item.json()["detail"]
+        assert GROUND in erasure.json()["detail"]
     assert north.get("/v1/jobs").json()["jobs"] == []
     south = as_role(Role.HOSPITAL_ADMIN, "south")
     foreign = [
@@ -118,20 +122,18 @@ def test_an_erased_case_is_gone_for_every_question_and_leaves_a_tombstone(
         for name in ("case", "job", "events", "explanation")
     ]
     assert [*foreign, erase(south, answered).status_code] == [404] * 5
-    assert erase(admin, answered, "sent-by-mistake").json() == answer.json()
+    assert erase(admin, answered, "sent-by-mistake").json() == erasure.json()
 
 
-def test_the_same_request_again_is_told_that_its_case_was_erased(
-    north, admin, answered
-):
+def test_a_repeated_request_of_an_erased_case_gets_410(north, admin, answered):
     erase(admin, answered)
-    for body in (SENT, SENT | {"size_mm": 3}):
+    for body in (FIELDS, FIELDS | {"size_mm": 3}):
         answer = north.post("/v1/cases", headers=KEY, **form(png(5), **body))
         assert (answer.status_code, answer.json()["code"]) == (410, "case-erased")
-    assert north.post("/v1/cases", **form(png(5), **SENT)).status_code == 202
+    assert north.post("/v1/cases", **form(png(5), **FIELDS)).status_code == 202
 
 
-def test_nothing_of_it_remains_in_any_table_or_in_the_store(
+def test_no_trace_of_an_erased_case_remains_in_tables_or_the_store(
     north, admin, answered, ledger, gateway, sweep
 ):
     objects = gateway.app.state.dependencies.objects
@@ -143,38 +145,37 @@ def test_nothing_of_it_remains_in_any_table_or_in_the_store(
     with pytest.raises(ObjectMissing):
         objects.get(sha256)
     assert list(objects._keys.keys("objects/")) == []
-    names = {name for name, row in rows(ledger) if sha256 in row}
+    names = {name for name, row in table_rows(ledger) if sha256 in row}
     assert names == {"cases", "audit_events", "orphans"}
 
 
-def test_another_hospitals_case_of_the_same_image_still_reads(
+def test_another_hospitals_case_of_the_same_image_stays_readable(
     north, admin, as_role, answered, gateway, sweep
 ):
     south = as_role(Role.SUBMITTER, "south")
-    body = south.post("/v1/cases", **form(png(5))).json()
+    receipt = south.post("/v1/cases", **form(png(5))).json()
     erase(admin, answered)
     sweep()
-    sha256 = south.get(body["links"]["case"]).json()["image"]["sha256"]
+    sha256 = south.get(receipt["links"]["case"]).json()["image"]["sha256"]
     assert gateway.app.state.dependencies.objects.get(sha256) == png(5)
-    erase(as_role(Role.HOSPITAL_ADMIN, "south"), body)
+    erase(as_role(Role.HOSPITAL_ADMIN, "south"), receipt)
     sweep()
     assert not gateway.app.state.dependencies.objects.exists(sha256)
 
 
-def test_an_image_that_was_removed_is_stored_again_when_it_comes_again(
+def test_a_removed_image_is_stored_again_when_it_is_submitted_again(
     north, admin, answered, gateway, sweep
 ):
     erase(admin, answered)
     sweep()
-    body = north.post("/v1/cases", **form(png(5))).json()
-    sha256 = north.get(body["links"]["case"]).json()["image"]["sha256"]
+    receipt = north.post("/v1/cases", **form(png(5))).json()
+    sha256 = north.get(receipt["links"]["case"]).json()["image"]["sha256"]
     sweep()
     assert gateway.app.state.dependencies.objects.get(sha256) == png(5)
 
 
 class SweptAfterPut:
-    """The real store, but that a sweep comes between the storing of an object and all that
-    follows."""
+    """The real store with a sweep directly after the first stored object."""
 
     def __init__(self, objects, sweep):
         self._objects = objects
@@ -191,7 +192,7 @@ class SweptAfterPut:
         return stored
 
 
-def test_an_image_that_is_removed_between_its_upload_and_its_case_is_stored_again(
+def test_an_image_swept_between_upload_and_case_is_stored_again(
     north, admin, answered, gateway, sweep
 ):
     app = gateway.app
@@ -206,12 +207,12 @@ def test_an_image_that_is_removed_between_its_upload_and_its_case_is_stored_agai
         max_upload_bytes=dependencies.settings.max_upload_bytes,
     )
     app.state.dependencies = replace(dependencies, acceptance=acceptance)
-    body = north.post("/v1/cases", **form(png(5))).json()
-    sha256 = north.get(body["links"]["case"]).json()["image"]["sha256"]
+    receipt = north.post("/v1/cases", **form(png(5))).json()
+    sha256 = north.get(receipt["links"]["case"]).json()["image"]["sha256"]
     assert objects.get(sha256) == png(5)
 
 
-def test_a_labelled_image_that_is_removed_while_it_is_offered_is_asked_for_again(
+def test_a_labelled_image_swept_during_its_upload_gets_a_retryable_error(
     as_role, admin, answered, gateway, sweep
 ):
     app = gateway.app
@@ -222,11 +223,13 @@ def test_a_labelled_image_that_is_removed_while_it_is_offered_is_asked_for_again
     app.state.dependencies = replace(
         app.state.dependencies, objects=SweptAfterPut(objects, sweep)
     )
-    sent = {
+    upload = {
         "data": {"malignant": "true"},
         "files": {"image": ("a.png", png(5), "image/png")},
     }
-    first, repeat = (operator.post("/v1/datasets/set/images", **sent) for _ in range(2))
+    first, repeat = (
+        operator.post("/v1/datasets/set/images", **upload) for _ in range(2)
+    )
     assert (first.status_code, first.json()["code"], first.json()["retryable"]) == (
         503,
         "erased-meanwhile",
@@ -237,7 +240,7 @@ def test_a_labelled_image_that_is_removed_while_it_is_offered_is_asked_for_again
     assert objects.get(repeat.json()["image_sha256"]) == png(5)
 
 
-def test_only_the_hospitals_own_administrator_erases_and_says_why(
+def test_only_the_hospitals_administrator_erases_and_must_give_a_ground(
     north, admin, as_role, answered
 ):
     for role in (Role.SUBMITTER, Role.READER, Role.OPERATOR, Role.AUDITOR):
@@ -248,14 +251,14 @@ def test_only_the_hospitals_own_administrator_erases_and_says_why(
     assert north.get(answered["links"]["case"]).status_code == 200
 
 
-def test_the_trail_stays_whole_live_and_in_an_export_after_erasures(
+def test_the_trail_and_its_export_stay_intact_after_erasures(
     north, admin, answered, ledger, settings, sweep, tmp_path
 ):
     def seal():
         Sealer(ledger, lambda: seal_key(settings)).seal()
 
     seal()
-    events_before = verify_ledger(settings, (), ())
+    earlier = verify_ledger(settings, (), ())
     erase(admin, answered)
     sweep()
     seal()
@@ -265,7 +268,7 @@ def test_the_trail_stays_whole_live_and_in_an_export_after_erasures(
         hospital = session.hospitals.find("north").id
     file.write_text("".join(AuditTrailReader(ledger, "test", hospital).export_lines()))
     exported = verify_file(file, [seal_key(settings).public], ())
-    assert (events_before.is_intact, live.is_intact, exported.is_intact) == (
+    assert (earlier.is_intact, live.is_intact, exported.is_intact) == (
         True,
         True,
         True,
@@ -273,50 +276,51 @@ def test_the_trail_stays_whole_live_and_in_an_export_after_erasures(
     assert (
         live.event_counts[str(hospital)]
         == exported.event_counts[str(hospital)]
-        == events_before.event_counts[str(hospital)] + 1
+        == earlier.event_counts[str(hospital)] + 1
     )
     assert live.sealed_numbers == live.event_counts
-    last = [
-        item
-        for item in admin.get("/v1/audit?limit=1000").json()
-        if item["case_id"] == answered["case_id"]
+    last_event = [
+        event
+        for event in admin.get("/v1/audit?limit=1000").json()
+        if event["case_id"] == answered["case_id"]
     ][-1]
-    assert (last["event"], last["details"]["ground"]) == (Event.CASE_ERASED, WHY)
+    assert (last_event["event"], last_event["details"]["ground"]) == (
+        Event.CASE_ERASED,
+        GROUND,
+    )
     assert not any(secret in file.read_text() for secret in TRACES)
 
 
-def test_metrics_tell_what_is_due_and_what_waits_to_be_removed(
-    gateway, admin, answered, ledger
-):
+def test_metrics_count_due_cases_and_orphaned_objects(gateway, admin, answered, ledger):
     admin.patch("/v1/hospital", json={"retention_days": 30})
     with ledger.engine.begin() as owner:
         owner.exec_driver_sql(
             "UPDATE cases SET created_at = created_at - interval '40 days'"
         )
-    second_text = gateway.get("/metrics").text
-    assert "sera_retention_due_cases 1.0" in second_text
-    assert "sera_retention_overdue_cases 1.0" in second_text
-    assert "sera_orphaned_objects 0.0" in second_text
+    metrics = gateway.get("/metrics").text
+    assert "sera_retention_due_cases 1.0" in metrics
+    assert "sera_retention_overdue_cases 1.0" in metrics
+    assert "sera_orphaned_objects 0.0" in metrics
 
 
-def test_a_dry_run_says_how_many_would_go_and_changes_nothing(
+def test_a_dry_run_counts_due_cases_and_changes_nothing(
     admin, as_role, answered, ledger
 ):
     with ledger.engine.begin() as owner:
         owner.exec_driver_sql(
             "UPDATE cases SET created_at = created_at - interval '40 days'"
         )
-    for days, due in ((30, 1), (50, 0)):
+    for days, due_cases in ((30, 1), (50, 0)):
         body = admin.patch(
             "/v1/hospital?dry_run=true", json={"retention_days": days}
         ).json()
-        assert (body["in_use"]["retention_days"], body["due"]) == (days, due)
-    operators = (
+        assert (body["in_use"]["retention_days"], body["due"]) == (days, due_cases)
+    operator_view = (
         as_role(Role.OPERATOR)
         .patch("/v1/hospitals/north?dry_run=true", json={"retention_days": 30})
         .json()
     )
-    assert operators["due"] == 1
+    assert operator_view["due"] == 1
     body = admin.get("/v1/hospital").json()
     assert (body["retention_days"], body["in_use"]["retention_days"], body["due"]) == (
         None,
@@ -331,16 +335,16 @@ def test_a_dry_run_says_how_many_would_go_and_changes_nothing(
     )
 
 
-def test_a_run_of_a_version_that_holds_an_erased_image_is_refused_and_a_new_version_is_not(
+def test_a_run_of_a_version_with_an_erased_image_is_refused(
     as_role, admin, answered, ledger
 ):
     operator = as_role(Role.OPERATOR)
     operator.post("/v1/datasets", json={"name": "set"})
-    sent = {
+    upload = {
         "data": {"malignant": "true"},
         "files": {"image": ("a.png", png(6), "image/png")},
     }
-    assert operator.post("/v1/datasets/set/images", **sent).status_code == 201
+    assert operator.post("/v1/datasets/set/images", **upload).status_code == 201
     assert operator.post("/v1/datasets/set/outcomes", json={}).json()["added"] == 1
     assert operator.post("/v1/datasets/set/versions").status_code == 201
     erase(admin, answered)

@@ -1,4 +1,4 @@
-"""Every route of the OpenAPI, called by those whom it is not for."""
+"""Every route of the OpenAPI document, called without permission and by other hospitals."""
 
 import re
 import shutil
@@ -33,8 +33,8 @@ from tests.support.routes import openapi_document, routes
 DIGEST = "d" * 64
 IMAGE = "a" * 64
 ABSENT_HASH = "e" * 64
-RECEIPT = {"Idempotency-Key": "north-1"}
-NEEDS = {
+NORTH_KEY = {"Idempotency-Key": "north-1"}
+PERMISSION_BY_ROUTE = {
     r"GET /v1/(cases|jobs)\b.*": Permission.READ,
     r"POST /v1/(cases|previews)\b.*": Permission.SUBMIT,
     r"DELETE /v1/cases/{case_id}": Permission.ADMINISTER,
@@ -55,11 +55,11 @@ NEEDS = {
     r"GET /v1/monitoring/.*": Permission.MONITOR,
     r"GET /v1/wall": None,
     r"GET /v1/models/{model_id}/card(\.html)?": None,
-    r"\w+ "
-    r"/v1/(datasets|recipes|training-runs|models|promotions|workers|shadow)\b.*": Permission.OPERATE,
+    r"\w+ /v1/(datasets|recipes|training-runs|models|promotions)\b.*": Permission.OPERATE,
+    r"\w+ /v1/(workers|shadow)\b.*": Permission.OPERATE,
 }
-"""The leave that a route asks for, the first that matches; None: any key or session will do."""
-WITHOUT_HOME = (
+"""The permission that a route needs: the first match. None: any key or session is enough."""
+SYSTEM_PERMISSIONS = (
     Permission.OPERATE,
     Permission.RERUN,
     Permission.AUDIT,
@@ -67,23 +67,25 @@ WITHOUT_HOME = (
     Permission.MANAGE_KEYS,
     Permission.MANAGE_PEOPLE,
 )
-"""What may be done by those who belong to no hospital."""
-ALL = [route for route in routes(openapi_document()) if route.path.startswith("/v1/")]
+"""Permissions that roles without a hospital can use."""
+ROUTES = [
+    route for route in routes(openapi_document()) if route.path.startswith("/v1/")
+]
 
 
 @dataclass(frozen=True)
 class North:
-    """A hospital with something behind every id, and words that nobody else may read."""
+    """A hospital with an object for every ID, and texts that no other hospital may see."""
 
     ids: dict[str, object]
     hospital: str
     cursor: str
-    words: frozenset[str]
+    secrets: frozenset[str]
 
 
 @pytest.fixture(scope="module")
 def created(engines, migrated, tmp_path_factory) -> Iterator[tuple[str, Path, North]]:
-    """A database and a folder of objects in which the north has its data, both to be copied."""
+    """A template database and a folder of objects with the data of the hospital `north`."""
     home = tmp_path_factory.mktemp("north")
     with fresh_database(engines, migrated) as url:
         settings = Settings(
@@ -100,13 +102,13 @@ def created(engines, migrated, tmp_path_factory) -> Iterator[tuple[str, Path, No
             def as_role(role: Role = Role.SUBMITTER) -> TestClient:
                 return with_key(gateway, key_of(ledger, role, "north"))
 
-            north = _north_data(as_role, ledger)
+            north = _create_north_data(as_role, ledger)
         yield make_url(url).database, home / "objects", north
 
 
 @pytest.fixture
 def database_url(created, engines) -> Iterator[str]:
-    """A copy for each test, which may change it."""
+    """A copy of the template for each test."""
     template, _, _ = created
     with fresh_database(engines, template) as url:
         yield url
@@ -119,19 +121,25 @@ def north_data(created, tmp_path) -> North:
     return north
 
 
-def _north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> North:
+def _create_north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> North:
     submitter = as_role()
     operator = as_role(Role.OPERATOR)
-    sent = form(png(7), external_id="north-only-7")
-    first = submitter.post("/v1/cases", headers=RECEIPT, **sent).json()
-    last = submitter.post("/v1/cases", **form(png(8))).json()
+    submission = form(png(7), external_id="north-only-7")
+    first = submitter.post("/v1/cases", headers=NORTH_KEY, **submission).json()
+    latest = submitter.post("/v1/cases", **form(png(8))).json()
     with ledger.system_session("test") as session:
         lease = session.queue.claim("w", 1, timedelta(minutes=1), 5)
         session.queue.finish(
             lease.token, DIGEST, {lease.jobs[0].id: result(risk=0.123456)}
         )
         session.models.store(
-            DIGEST, "light", "light", None, False, {}, card={"model": {}}
+            DIGEST,
+            name="light",
+            recipe="light",
+            run_id=None,
+            synthetic=False,
+            metrics={},
+            card={"model": {}},
         )
         session.datasets.add(
             session.datasets.ensure("set"), [LabelledImage(IMAGE, True, Split.TRAIN)]
@@ -160,7 +168,7 @@ def _north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> North:
     cursor = submitter.get("/v1/jobs?limit=1").json()["next_cursor"]
     image = submitter.get(f"/v1/cases/{first['case_id']}").json()["image"]["sha256"]
     hospital = str(_hospital(ledger))
-    house_ids = {
+    system_ids = {
         "run_id": run,
         "model_id": DIGEST,
         "datasets/name": "set",
@@ -169,40 +177,41 @@ def _north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> North:
     }
     ids = {
         "case_id": first["case_id"],
-        "job_id": last["job_id"],
+        "job_id": latest["job_id"],
         "key_id": key["id"],
         "hospitals/name": "north",
     }
-    reading = {"pick": {"by": "newest", "count": 1}, "readers": [person["id"]]}
+    selection = {"pick": {"by": "newest", "count": 1}, "readers": [person["id"]]}
     admin = as_role(Role.HOSPITAL_ADMIN)
     study = admin.post(
         "/v1/reader-studies",
-        json={"name": "north-only-study", "question": "?", **reading},
+        json={"name": "north-only-study", "question": "?", **selection},
     ).json()
     ids |= {"person_id": person["id"], "study_id": study["study_id"]}
-    names = {
+    secrets = {
         study["study_id"],
         study["name"],
         first["case_id"],
         first["job_id"],
-        last["case_id"],
-        last["job_id"],
+        latest["case_id"],
+        latest["job_id"],
         key["id"],
         person["id"],
         hospital,
         image,
     }
+    secrets |= {"north", "north-only-7", "north-reader", "0.123456"}
     return North(
-        ids | house_ids,
-        hospital,
-        cursor,
-        frozenset(names | {"north", "north-only-7", "north-reader", "0.123456"}),
+        ids=ids | system_ids,
+        hospital=hospital,
+        cursor=cursor,
+        secrets=frozenset(secrets),
     )
 
 
 @pytest.fixture
-def nobody() -> dict[str, object]:
-    """Ids behind which there is nothing, of the same form."""
+def missing_ids() -> dict[str, object]:
+    """IDs of the right form without an object."""
     ids = {
         "case_id": uuid4(),
         "job_id": uuid4(),
@@ -224,48 +233,53 @@ def _hospital(ledger):
         return session.hospitals.find("north").id
 
 
-def permission(route) -> Permission | None:
-    for pattern, act in NEEDS.items():
+def permission_of(route) -> Permission | None:
+    for pattern, needed in PERMISSION_BY_ROUTE.items():
         if re.fullmatch(pattern, str(route)):
-            return act
-    raise AssertionError(f"{route} is new: say in NEEDS whom it is for.")
+            return needed
+    raise AssertionError(f"{route} is new: add its permission to PERMISSION_BY_ROUTE.")
 
 
-def may(role: Role, route) -> bool:
-    act = permission(route)
-    return act is None or (
-        act in PERMISSIONS[role] and (role in HOSPITAL_ROLES or act in WITHOUT_HOME)
+def is_permitted(role: Role, route) -> bool:
+    needed = permission_of(route)
+    return needed is None or (
+        needed in PERMISSIONS[role]
+        and (role in HOSPITAL_ROLES or needed in SYSTEM_PERMISSIONS)
     )
 
 
 def call(client, route, ids, headers=None, **query):
     content = route.content()
-    asked = route.query() | query
-    if str(route) == "POST /v1/people":  # a name is taken once
+    query_parameters = route.query() | query
+    if str(route) == "POST /v1/people":  # names are unique
         content["json"]["name"] = uuid4().hex
     return client.request(
-        route.method, route.address(ids), headers=headers, params=asked, **content
+        route.method,
+        route.address(ids),
+        headers=headers,
+        params=query_parameters,
+        **content,
     )
 
 
 def answer_text(answer, ids) -> tuple[int, str]:
-    """Status and body without the ids that were asked for."""
+    """Return status and body without the requested IDs."""
     body = answer.text
     for value in ids.values():
         body = body.replace(str(value), "ID") if len(str(value)) > 3 else body
     return answer.status_code, body
 
 
-def test_the_walk_knows_every_route_and_every_parameter(nobody):
-    assert len(ALL) > 50
-    for route in ALL:
-        permission(route)
-        assert "{" not in route.address(nobody)
+def test_every_route_has_a_known_permission_and_known_parameters(missing_ids):
+    assert len(ROUTES) > 50
+    for route in ROUTES:
+        permission_of(route)
+        assert "{" not in route.address(missing_ids)
 
 
 @pytest.fixture
-def wall(request, monkeypatch) -> None:
-    """What keeps hospitals apart: both, or the database alone."""
+def isolation(request, monkeypatch) -> None:
+    """The isolation of hospitals: by code and database, or by row-level security alone."""
     if request.param == "row-level security alone":
         monkeypatch.setattr(
             HospitalRepository,
@@ -289,115 +303,116 @@ def wall(request, monkeypatch) -> None:
 
 @pytest.fixture(params=["key", "session"])
 def credential(request, as_role, as_person):
-    """The gateway as seen by a role of a hospital, with a key or as a person who signed in."""
+    """Creates a client of a role and a hospital with an API key or a session."""
     return {"key": as_role, "session": as_person}[request.param]
 
 
-BOTH_WALLS = "scope of the code"
-ONE_WALL = "row-level security alone"
-WALKS = [
-    (BOTH_WALLS, "session"),
-    (ONE_WALL, "key"),
-    pytest.param(BOTH_WALLS, "key", marks=pytest.mark.long),
-    pytest.param(ONE_WALL, "session", marks=pytest.mark.long),
+CODE_AND_DATABASE = "scope of the code"
+DATABASE_ONLY = "row-level security alone"
+COMBINATIONS = [
+    (CODE_AND_DATABASE, "session"),
+    (DATABASE_ONLY, "key"),
+    pytest.param(CODE_AND_DATABASE, "key", marks=pytest.mark.long),
+    pytest.param(DATABASE_ONLY, "session", marks=pytest.mark.long),
 ]
-"""In the short form each wall and each kind of credential is walked with every role, but not all of
-their pairs."""
+"""The short form tests each isolation and each credential with every role, but not all pairs."""
 
 
-@pytest.mark.usefixtures("wall")
-@pytest.mark.parametrize(("wall", "credential"), WALKS, indirect=True)
+@pytest.mark.usefixtures("isolation")
+@pytest.mark.parametrize(("isolation", "credential"), COMBINATIONS, indirect=True)
 @pytest.mark.parametrize("role", sorted(HOSPITAL_ROLES))
-def test_another_hospital_learns_nothing_from_any_route_not_even_that_something_exists(
-    credential, as_role, north_data, nobody, role
+def test_another_hospital_cannot_tell_existing_from_missing_data_on_any_route(
+    credential, as_role, north_data, missing_ids, role
 ):
     south = credential(role, "south")
     owner = as_role()
     admin = as_role(Role.HOSPITAL_ADMIN)
-    count_before = _seen(owner, admin, north_data)
-    for route in ALL:
+    data_before = _read_everything(owner, admin, north_data)
+    for route in ROUTES:
         if str(route) == "DELETE /v1/session":
-            continue  # of nobody but oneself
+            continue  # concerns the session of the caller only
         if route.path.endswith(("/card", "/card.html")):
-            continue  # of a model of the house, for every key
-        their_text = (
-            RECEIPT
+            continue  # models belong to the system; every key may read
+        headers = (
+            NORTH_KEY
             if str(route) == "POST /v1/cases"
             else {"Idempotency-Key": uuid4().hex}
         )
-        foreign = call(south, route, north_data.ids, their_text)
-        absent = call(south, route, nobody, {"Idempotency-Key": uuid4().hex})
+        foreign = call(south, route, north_data.ids, headers)
+        absent = call(south, route, missing_ids, {"Idempotency-Key": uuid4().hex})
         assert foreign.status_code == absent.status_code, str(route)
         if route.named("path"):
             assert answer_text(foreign, north_data.ids) == answer_text(
-                absent, nobody
+                absent, missing_ids
             ), str(route)
             assert foreign.status_code in (403, 404), str(route)
-        _holds_nothing_of(north_data, foreign, route)
+        _check_shows_nothing_of(north_data, foreign, route)
         assert foreign.status_code != 422, f"{route}: {foreign.text}"
         assert foreign.status_code < 500, str(route)
-    assert _seen(owner, admin, north_data) == count_before
+    assert _read_everything(owner, admin, north_data) == data_before
 
 
 @pytest.mark.parametrize("role", sorted(HOSPITAL_ROLES))
-def test_a_question_that_names_another_hospital_is_answered_as_one_that_names_none(
-    as_role, north_data, nobody, role
+def test_a_query_for_another_hospital_is_answered_like_one_for_an_unknown_hospital(
+    as_role, north_data, missing_ids, role
 ):
     south = as_role(role, "south")
-    for route in ALL:
+    for route in ROUTES:
         if "hospital" in route.named("query"):
-            by_id = north_data.hospital, str(uuid4())
+            ids = north_data.hospital, str(uuid4())
             names = (
-                by_id
+                ids
                 if route.path.endswith("/audit/export")
-                else ("north", *by_id, "nowhere")
+                else ("north", *ids, "nowhere")
             )
-            named = [call(south, route, nobody, hospital=name) for name in names]
-            assert len({answer_text(answer, {}) for answer in named}) == 1, str(route)
-            assert named[0].status_code in (403, 404), str(route)
+            answers = [call(south, route, missing_ids, hospital=name) for name in names]
+            assert len({answer_text(answer, {}) for answer in answers}) == 1, str(route)
+            assert answers[0].status_code in (403, 404), str(route)
         if "cursor" in route.named("query"):
-            _holds_nothing_of(
-                north_data, call(south, route, nobody, cursor=north_data.cursor), route
+            _check_shows_nothing_of(
+                north_data,
+                call(south, route, missing_ids, cursor=north_data.cursor),
+                route,
             )
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_role_that_may_not_is_refused_at_its_own_hospital_too(
-    credential, north_data, nobody, role
+def test_a_role_without_permission_is_refused_at_its_own_hospital(
+    credential, north_data, missing_ids, role
 ):
     client = credential(role)
-    shut = [route for route in ALL if not may(role, route)]
-    assert shut
-    for route in shut:
-        for ids in (north_data.ids, nobody):
+    forbidden = [route for route in ROUTES if not is_permitted(role, route)]
+    assert forbidden
+    for route in forbidden:
+        for ids in (north_data.ids, missing_ids):
             answer = call(client, route, ids)
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), (
                 str(route)
             )
 
 
-def test_without_a_key_or_a_session_every_route_is_shut(gateway, north_data):
-    for route in ALL:
+def test_without_a_key_or_a_session_every_route_is_refused(gateway, north_data):
+    for route in ROUTES:
         status = (
             404 if route.path.startswith("/v1/session/oidc") else 401
         )  # there is no provider
         assert call(gateway, route, north_data.ids).status_code == status, str(route)
 
 
-def _holds_nothing_of(north: North, answer, route) -> None:
+def _check_shows_nothing_of(north: North, answer, route) -> None:
     if answer.is_success:
-        found = [secret for secret in north.words if secret in answer.text]
-        assert found == [], f"{route} shows {found}"
+        leaks = [secret for secret in north.secrets if secret in answer.text]
+        assert leaks == [], f"{route} shows {leaks}"
 
 
-def _seen(owner, admin, north: North) -> list[str]:
-    """What the north has, by its own keys."""
+def _read_everything(owner, admin, north: North) -> list[str]:
+    """Return the data of the hospital `north` as its own keys read it."""
     case = north.ids["case_id"]
     job = north.ids["job_id"]
     paths = (f"/v1/cases/{case}", f"/v1/jobs/{job}", "/v1/jobs", "/v1/hospital")
-    rows = [
+    answers = [
         re.sub(r'"(eta_s|position)":([\d.]+|null)', "", owner.get(path).text)
         for path in paths
-    ]  # the queue moves
+    ]  # these change with the queue
     keys = [{**key, "last_used_at": None} for key in admin.get("/v1/keys").json()]
-    return [*rows, str(keys), admin.get("/v1/people").text]
+    return [*answers, str(keys), admin.get("/v1/people").text]

@@ -5,7 +5,7 @@ import pytest
 from shared.ledger.cases.explanations import ExplanationMap
 from tests.support.builders import form, png, result
 
-TESTED = {
+FAITHFULNESS = {
     "hidden": [0, 1],
     "ordered": [0.9, 0.2],
     "random": [0.9, 0.2],
@@ -17,7 +17,7 @@ FACTS = {
     "strongest": 0.31,
     "box": [12, 24, 96, 72],
     "grid": [8, 8],
-    "faithfulness": TESTED,
+    "faithfulness": FAITHFULNESS,
 }
 MAPS = (
     FACTS | {"kind": "occlusion", "of": "ensemble"},
@@ -34,7 +34,7 @@ MAPS = (
 
 @pytest.fixture
 def address(north, ledger) -> str:
-    """Of the explanation of a case that is done."""
+    """The address of the explanation of a finished case."""
     receipt = north.post("/v1/cases", **form()).json()
     with ledger.system_session("w") as session:
         lease = session.queue.claim("w", 1, timedelta(minutes=1), 5)
@@ -44,7 +44,7 @@ def address(north, ledger) -> str:
 
 @pytest.fixture
 def make(ledger, gateway):
-    def computed(reason: str | None = None) -> None:
+    def finish_next(reason: str | None = None) -> None:
         objects = gateway.app.state.dependencies.objects
         layers = [
             ExplanationMap(objects.put(png(number)).sha256, facts)
@@ -58,10 +58,10 @@ def make(ledger, gateway):
                 layers,
             )
 
-    return computed
+    return finish_next
 
 
-def test_maps_are_made_when_asked_for_and_then_told_with_how_faithful_they_are(
+def test_maps_are_computed_on_request_and_returned_with_their_faithfulness(
     north, address, make
 ):
     waiting = north.get(address)
@@ -76,7 +76,7 @@ def test_maps_are_made_when_asked_for_and_then_told_with_how_faithful_they_are(
     ensemble, of_network = body["maps"]
     assert ensemble["roi"] == {"box": [12, 24, 96, 72]}
     assert (ensemble["strongest"], ensemble["grid"]) == (0.31, [8, 8])
-    assert ensemble["faithfulness"] == body["faithfulness"] == TESTED
+    assert ensemble["faithfulness"] == body["faithfulness"] == FAITHFULNESS
     assert (
         of_network["label"]
         == "Grad-CAM of the tuned vgg16, layer conv5; not of the whole ensemble"
@@ -84,17 +84,17 @@ def test_maps_are_made_when_asked_for_and_then_told_with_how_faithful_they_are(
     assert of_network["strongest"] is None
 
 
-def test_each_map_has_a_layer_of_its_own(north, address, make):
+def test_each_map_has_its_own_heat_image(north, address, make):
     assert north.get(f"{address}/heat.png").status_code == 202
     make()
     layers = [north.get(view["heat"]) for view in north.get(address).json()["maps"]]
     assert [layer.content for layer in layers] == [png(0), png(1)]
-    assert {item.headers["Content-Type"] for item in layers} == {"image/png"}
+    assert {layer.headers["Content-Type"] for layer in layers} == {"image/png"}
     assert north.get(f"{address}/heat.png?map=2").json()["code"] == "not-found"
 
 
-def test_an_explanation_that_failed_says_why_by_every_address(north, address, make):
+def test_every_address_of_a_failed_explanation_returns_the_reason(north, address, make):
     north.get(address)
     make(reason="object-missing")
-    for item in (address, f"{address}/heat.png", f"{address}.png"):
-        assert north.get(item).json()["code"] == "explanation-failed"
+    for failed_address in (address, f"{address}/heat.png", f"{address}.png"):
+        assert north.get(failed_address).json()["code"] == "explanation-failed"

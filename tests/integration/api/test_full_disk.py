@@ -1,5 +1,4 @@
-"""No room left, by the kernel's word: a gateway that may write no file past a size, a database on a
-tiny disk."""
+"""Full disks: a gateway whose process has a file size limit, and a database on a tiny disk."""
 
 import resource
 import shutil
@@ -16,7 +15,7 @@ from tests.support.builders import encode, form, png
 from tests.support.gateway_process import gateway_of
 
 LIMIT_BYTES = 4096
-OVER_MEMORY = 1 << 20
+SPOOL_BYTES = 1 << 20
 """Starlette keeps this much of an upload in memory, and writes the rest to a temporary file."""
 
 
@@ -30,9 +29,10 @@ def roomy(settings, make_key):
 
 
 @contextmanager
-def no_room(gateway):
-    """Every file of the gateway's is as large as it may be: EFBIG, which is to a process what a
-    full disk is."""
+def full_disk(gateway):
+    """Limit the size of the gateway's files.
+
+    Writing then fails with EFBIG, which the gateway treats like a full disk."""
     original = resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(
         gateway.process.pid, resource.RLIMIT_FSIZE, (LIMIT_BYTES, original[1])
@@ -56,15 +56,15 @@ def check_full(answer):
     assert answer.headers["Retry-After"] == "30"
 
 
-def test_a_case_that_finds_no_room_leaves_nothing_and_is_taken_when_there_is_some(
+def test_a_case_on_a_full_disk_leaves_no_file_and_is_accepted_once_there_is_space(
     roomy,
 ):
     gateway, north = roomy
-    gateway.log.write_text("x" * LIMIT_BYTES)  # so that the log finds no room either
+    gateway.log.write_text("x" * LIMIT_BYTES)  # the log cannot grow either
     small = noise(128)
     large = noise(1200)
-    assert len(png()) > LIMIT_BYTES < len(small) < OVER_MEMORY < len(large)
-    with no_room(gateway):
+    assert len(png()) > LIMIT_BYTES < len(small) < SPOOL_BYTES < len(large)
+    with full_disk(gateway):
         for image in (small, large):
             check_full(
                 north.post(
@@ -75,9 +75,13 @@ def test_a_case_that_finds_no_room_leaves_nothing_and_is_taken_when_there_is_som
             )
         assert north.get("/v1/jobs").json()["jobs"] == []
         assert north.get("/healthz").status_code == 200
-    rows = [path for path in (gateway.folder / "objects").rglob("*") if path.is_file()]
+    stored_files = [
+        path for path in (gateway.folder / "objects").rglob("*") if path.is_file()
+    ]
     assert (
-        rows == [path for path in gateway.temporary.rglob("*") if path.is_file()] == []
+        stored_files
+        == [path for path in gateway.temporary.rglob("*") if path.is_file()]
+        == []
     )
     for image in (small, large):
         answer = north.post(
@@ -89,7 +93,7 @@ def test_a_case_that_finds_no_room_leaves_nothing_and_is_taken_when_there_is_som
 
 @pytest.fixture
 def tiny_disk(engines, tmp_path):
-    """A folder of the database's on a disk of 1 MiB."""
+    """A folder of the database on a disk of 1 MiB."""
     location = engines.home.root / "tiny"
     location.mkdir()
     if subprocess.run(
@@ -103,15 +107,15 @@ def tiny_disk(engines, tmp_path):
     location.rmdir()
 
 
-def test_a_database_without_room_refuses_the_case_alone(
+def test_a_full_database_refuses_the_case_and_keeps_answering(
     tiny_disk, database_url, gateway, north, ledger
 ):
-    url = f"CREATE TABLESPACE tiny LOCATION '{tiny_disk}'"
+    create_tablespace = f"CREATE TABLESPACE tiny LOCATION '{tiny_disk}'"
     with ledger.engine.connect().execution_options(
         isolation_level="AUTOCOMMIT"
-    ) as line:
-        line.execute(text(url))
-        line.execute(text("ALTER TABLE cases SET TABLESPACE tiny"))
+    ) as connection:
+        connection.execute(text(create_tablespace))
+        connection.execute(text("ALTER TABLE cases SET TABLESPACE tiny"))
         (tiny_disk / "filler").write_bytes(b"x" * (tiny_disk.stat().st_blksize * 250))
         answers = (
             north.post("/v1/cases", **form(image, external_id="x" * 200))
@@ -122,5 +126,5 @@ def test_a_database_without_room_refuses_the_case_alone(
         (tiny_disk / "filler").unlink()
         assert north.post("/v1/cases", **form()).status_code == 202
         assert len(north.get("/v1/jobs?limit=200").json()["jobs"]) == jobs + 1
-        line.execute(text("ALTER TABLE cases SET TABLESPACE pg_default"))
-        line.execute(text("DROP TABLESPACE tiny"))
+        connection.execute(text("ALTER TABLE cases SET TABLESPACE pg_default"))
+        connection.execute(text("DROP TABLESPACE tiny"))

@@ -1,4 +1,4 @@
-"""Spoilt uploads through gateway and decoder: a short run of `python -m trials.fuzz uploads`."""
+"""Damaged uploads through gateway and decoder: a short run of `python -m trials.fuzz uploads`."""
 
 import pytest
 
@@ -18,8 +18,8 @@ UPLOADS_LONG = 120
 @pytest.mark.slow
 @pytest.mark.filterwarnings(
     "default::pytest.PytestUnraisableExceptionWarning"
-)  # the collector closes a temporary file
-def test_each_is_refused_with_a_reason_or_taken_and_then_decoded_or_refused_by_name(
+)  # garbage collection closes a temporary file
+def test_each_upload_is_refused_with_a_reason_or_decoded_or_fails_by_name(
     north, settings, decoders, tmp_path, long
 ):
     uploads = UPLOADS_LONG if long else UPLOADS_SHORT
@@ -34,12 +34,12 @@ def test_each_is_refused_with_a_reason_or_taken_and_then_decoded_or_refused_by_n
     assert tally.statuses.total() == uploads
     assert len(tally.jobs) > uploads / 4
     preparation = Preparation(open_store(settings.objects), decoders)
-    ends = [decoded(preparation, north, job) for job in tally.jobs]
-    assert {"done", "image-unreadable"} <= set(ends)
+    outcomes = [decode_outcome(preparation, north, job) for job in tally.jobs]
+    assert {"done", "image-unreadable"} <= set(outcomes)
 
 
-def decoded(preparation, client, job) -> str:
-    """How a worker would end a job: done, or the code of a named error."""
+def decode_outcome(preparation, client, job) -> str:
+    """Return how a worker would end the job: done, or the code of an error."""
     case = client.get(
         f"/v1/cases/{client.get(f'/v1/jobs/{job}').json()['case_id']}"
     ).json()

@@ -14,7 +14,7 @@ DIGEST = "ab" * 32
 
 
 def reference(malignant=40):
-    """As a bundle of 40 benign and some malignant images would give it."""
+    """The reference of a bundle with 40 benign and some malignant images."""
     points = [
         OperatingPoint(
             target,
@@ -25,8 +25,8 @@ def reference(malignant=40):
         )
         for target in (0.8, 0.9, 0.95, 0.99)
     ]
-    scores = [place / 100 for place in range(100)]
-    labels = [place % 2 for place in range(100)]
+    scores = [index / 100 for index in range(100)]
+    labels = [index % 2 for index in range(100)]
     p_values = ConformalCases.from_scores(scores, labels).p_values(scores)
     rates = {
         name: getattr(points[0], name).to_json()
@@ -36,7 +36,7 @@ def reference(malignant=40):
     return {
         "youden": {"cutoff": 0.5, **rates},
         "operating_points": [point.to_json() for point in points],
-        "coverage": [found.to_json() for found in coverage],
+        "coverage": [coverage_row.to_json() for coverage_row in coverage],
     }
 
 
@@ -52,26 +52,26 @@ def operator(as_role):
 
 @pytest.fixture
 def live(ledger):
-    """Makes a model with this reference live."""
+    """Stores a model with a reference and promotes it."""
 
-    def model_id(held):
+    def make_live(model_reference):
         with ledger.system_session("test") as session:
             session.models.store(
                 DIGEST,
-                "light",
-                "light",
-                None,
-                False,
-                {},
-                reference=held,
+                name="light",
+                recipe="light",
+                run_id=None,
+                synthetic=False,
+                metrics={},
+                reference=model_reference,
                 card={"format": 1},
             )
             session.models.promote(DIGEST, "test", None)
 
-    return model_id
+    return make_live
 
 
-def test_a_hospital_that_said_nothing_goes_by_the_installations_defaults(north):
+def test_a_hospital_without_settings_uses_the_defaults_of_the_installation(north):
     body = north.get("/v1/hospital").json()
     assert (
         body["name"],
@@ -95,7 +95,7 @@ def test_a_hospital_that_said_nothing_goes_by_the_installations_defaults(north):
     assert "No model is live" in body["notes"][0]
 
 
-def test_staff_may_read_the_settings_and_not_change_them(as_role):
+def test_staff_may_read_but_not_change_the_settings(as_role):
     for role in (Role.SUBMITTER, Role.READER):
         staff = as_role(role)
         assert staff.get("/v1/hospital").status_code == 200
@@ -110,14 +110,16 @@ def test_an_operator_has_no_hospital_of_its_own_but_changes_any(
     assert administrator.get("/v1/hospital").status_code == 200
     changed = operator.patch("/v1/hospitals/north", json={"refer_alpha": 0.1}).json()
     assert changed["refer_alpha"] == 0.1
-    assert [item["name"] for item in operator.get("/v1/hospitals").json()] == ["north"]
+    assert [hospital["name"] for hospital in operator.get("/v1/hospitals").json()] == [
+        "north"
+    ]
     assert (
         operator.patch("/v1/hospitals/nowhere", json={}).json()["code"]
         == "hospital-unknown"
     )
 
 
-def test_an_administrator_changes_its_own_hospital_alone(administrator, as_role):
+def test_an_administrator_changes_its_own_hospital_only(administrator, as_role):
     as_role(Role.SUBMITTER, "south/2")
     assert (
         administrator.patch("/v1/hospital", json={"prevalence": 0.1}).status_code == 200
@@ -128,14 +130,14 @@ def test_an_administrator_changes_its_own_hospital_alone(administrator, as_role)
         ).status_code
         == 403
     )
-    table = {
-        item["name"]: item["prevalence"]
-        for item in as_role(Role.OPERATOR).get("/v1/hospitals").json()
+    prevalences = {
+        hospital["name"]: hospital["prevalence"]
+        for hospital in as_role(Role.OPERATOR).get("/v1/hospitals").json()
     }
-    assert table == {"north": 0.1, "south/2": None}
+    assert prevalences == {"north": 0.1, "south/2": None}
 
 
-def test_what_is_left_out_stays_and_null_takes_back(administrator):
+def test_an_omitted_setting_stays_and_null_resets_it(administrator):
     administrator.patch(
         "/v1/hospital", json={"prevalence": 0.1, "target_sensitivity": 0.9}
     )
@@ -143,7 +145,7 @@ def test_what_is_left_out_stays_and_null_takes_back(administrator):
     assert (body["prevalence"], body["target_sensitivity"]) == (0.1, None)
 
 
-REFUSED = [
+REFUSED_CHANGES = [
     ({"prevalence": 0.009}, "0.01 to 0.9"),
     ({"prevalence": 23}, "0.01 to 0.9"),
     ({"target_sensitivity": 0.5}, "0.8 to 0.99"),
@@ -155,16 +157,16 @@ REFUSED = [
 ]
 
 
-def test_what_is_outside_the_limits_is_refused_with_a_sentence(administrator):
-    body = administrator.get("/v1/hospital").json()
-    for change, sentence in REFUSED:
+def test_a_setting_outside_its_limits_is_refused_with_the_limits(administrator):
+    settings_before = administrator.get("/v1/hospital").json()
+    for change, sentence in REFUSED_CHANGES:
         answer = administrator.patch("/v1/hospital", json=change)
         assert answer.status_code == 422
         assert sentence in answer.json()["detail"]
-    assert administrator.get("/v1/hospital").json() == body
+    assert administrator.get("/v1/hospital").json() == settings_before
 
 
-def test_the_limits_of_the_sensitivity_are_a_setting(settings, make_key):
+def test_the_limits_of_the_target_sensitivity_are_configurable(settings, make_key):
     stricter = settings.model_copy(update={"least_target_sensitivity": 0.9})
     headers = {"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}"}
     with TestClient(create_app(stricter), headers=headers) as client:
@@ -180,15 +182,15 @@ def test_the_limits_of_the_sensitivity_are_a_setting(settings, make_key):
         )
 
 
-def test_what_is_no_number_is_refused(administrator):
+def test_nan_is_refused(administrator):
     body = '{"prevalence": NaN}'
-    kind = {"Content-Type": "application/json"}
-    answer = administrator.patch("/v1/hospital", content=body, headers=kind)
+    headers = {"Content-Type": "application/json"}
+    answer = administrator.patch("/v1/hospital", content=body, headers=headers)
     assert answer.status_code == 422
     assert "prevalence" in answer.json()["detail"]
 
 
-def test_the_answer_shows_the_cutoff_that_comes_of_it(administrator, live):
+def test_the_answer_shows_the_resulting_cutoff(administrator, live):
     live(reference())
     youden = administrator.get("/v1/hospital").json()["live"]
     assert (youden["model"], youden["digest"]) == ("light/1", DIGEST)
@@ -223,7 +225,7 @@ def test_the_answer_shows_how_many_cases_would_be_referred(administrator, live):
     assert referral["malignant_coverage"]["value"] >= 0.9
 
 
-def test_an_administrator_is_told_what_cannot_be_promised(administrator, live):
+def test_notes_name_promises_that_the_reference_cannot_support(administrator, live):
     live(reference())
     notes = administrator.patch(
         "/v1/hospital", json={"target_sensitivity": 0.98, "refer_alpha": 0.01}
@@ -233,7 +235,9 @@ def test_an_administrator_is_told_what_cannot_be_promised(administrator, live):
     assert "needs at least 99" in notes[1]
 
 
-def test_a_model_without_a_reference_leaves_youdens_and_says_so(administrator, live):
+def test_a_model_without_a_reference_keeps_youdens_cutoff_with_a_note(
+    administrator, live
+):
     live(None)
     body = administrator.patch("/v1/hospital", json={"target_sensitivity": 0.9}).json()
     assert body["live"] is None
@@ -243,9 +247,9 @@ def test_a_model_without_a_reference_leaves_youdens_and_says_so(administrator, l
 def test_a_change_is_audited_for_the_hospital_to_see(administrator):
     administrator.patch("/v1/hospital", json={"prevalence": 0.1})
     (event,) = [
-        item
-        for item in administrator.get("/v1/audit").json()
-        if item["event"] == "hospital.changed"
+        event
+        for event in administrator.get("/v1/audit").json()
+        if event["event"] == "hospital.changed"
     ]
     assert event["details"] == {
         "before": {"prevalence": None},
@@ -254,22 +258,31 @@ def test_a_change_is_audited_for_the_hospital_to_see(administrator):
     assert event["actor"].startswith("key:")
 
 
-def test_an_operator_adds_a_hospital_once_and_it_is_on_record(operator, administrator):
+def test_an_operator_adds_a_hospital_once_and_the_event_is_audited(
+    operator, administrator
+):
     answer = operator.post("/v1/hospitals", json={"name": " East "})
-    body = answer.json()
-    assert (answer.status_code, body["name"], body["prevalence"]) == (201, "East", None)
+    hospital = answer.json()
+    assert (answer.status_code, hospital["name"], hospital["prevalence"]) == (
+        201,
+        "East",
+        None,
+    )
     changed = operator.patch(
         "/v1/hospitals/East",
         headers={"If-Match": answer.headers["ETag"]},
         json={"weight": 2},
     )
     assert changed.json()["weight"] == 2
-    second_answer = operator.post("/v1/hospitals", json={"name": "East"})
-    assert (second_answer.status_code, second_answer.json()["code"]) == (
+    repeat = operator.post("/v1/hospitals", json={"name": "East"})
+    assert (repeat.status_code, repeat.json()["code"]) == (
         409,
         "hospital-exists",
     )
     assert operator.post("/v1/hospitals", json={"name": "  "}).status_code == 422
     assert administrator.post("/v1/hospitals", json={"name": "West"}).status_code == 403
-    found = operator.get("/v1/audit?hospital=East").json()
-    assert [item["event"] for item in found] == ["hospital.added", "hospital.changed"]
+    events = operator.get("/v1/audit?hospital=East").json()
+    assert [event["event"] for event in events] == [
+        "hospital.added",
+        "hospital.changed",
+    ]

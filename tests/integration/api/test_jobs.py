@@ -18,28 +18,28 @@ def job(north):
 
 @pytest.fixture
 def answer_next(ledger):
-    """Does what a worker does with the next job."""
+    """Claims the next job and stores a result, as a worker does."""
 
-    def answer(finished):
+    def finish_next(job_result):
         with ledger.system_session("w") as session:
             lease = session.queue.claim("w", 1, LEASE, 5)
         with ledger.system_session("w") as session:
-            session.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: finished})
+            session.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: job_result})
 
-    return answer
+    return finish_next
 
 
 def test_a_long_poll_answers_as_soon_as_the_job_is_done(north, job, answer_next):
     timer = threading.Timer(0.5, answer_next, [result(risk=0.4)])
     timer.start()
-    began = time.monotonic()
+    start = time.monotonic()
     polled = north.get(f"/v1/jobs/{job}?wait=30").json()
     timer.join()
     assert (polled["state"], polled["result"]["risk"]) == ("done", 0.4)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - start < 15
 
 
-def test_a_poll_that_did_not_change_costs_no_body(north, job, answer_next):
+def test_an_unchanged_poll_has_no_body(north, job, answer_next):
     first = north.get(f"/v1/jobs/{job}")
     assert first.headers["Retry-After"] == "1"
     unchanged = {"If-None-Match": first.headers["ETag"]}
@@ -80,14 +80,14 @@ def test_jobs_are_listed_by_state_page_by_page(north, answer_next):
     rest = north.get(
         "/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]}
     ).json()
-    assert [item["job_id"] for item in first["jobs"] + rest["jobs"]] == jobs[::-1]
+    assert [listed["job_id"] for listed in first["jobs"] + rest["jobs"]] == jobs[::-1]
     assert rest["next_cursor"] is None
     done = north.get("/v1/jobs?state=done").json()["jobs"]
-    assert [row["job_id"] for row in done] == jobs[:1]
+    assert [listed["job_id"] for listed in done] == jobs[:1]
 
 
 @pytest.mark.parametrize("cursor", ["x", "aGVsbG8=", "%00"])
-def test_a_cursor_that_is_none_is_refused(north, cursor):
+def test_an_invalid_cursor_is_refused(north, cursor):
     assert north.get(f"/v1/jobs?cursor={cursor}").json()["code"] == "cursor-invalid"
 
 
@@ -98,7 +98,7 @@ def test_a_queued_job_is_cancelled_once(north, job):
 
 @pytest.fixture
 def dead(job, ledger):
-    """The job, after a worker was lost with it for the last time."""
+    """A job that has used all its attempts on lost workers."""
     for _ in range(2):
         with ledger.system_session("w") as session:
             session.queue.claim("w", 1, timedelta(seconds=-1), 1)
@@ -106,7 +106,7 @@ def dead(job, ledger):
 
 
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.HOSPITAL_ADMIN, Role.SUBMITTER])
-def test_a_dead_letter_is_run_again_by_an_operator_or_who_may_submit(
+def test_a_dead_letter_is_rerun_by_operators_and_submitting_roles(
     as_role, north, dead, role
 ):
     assert north.get(f"/v1/jobs/{dead}").json()["reason"] == "worker-lost"
@@ -125,9 +125,7 @@ def test_a_dead_letter_is_run_again_by_an_operator_or_who_may_submit(
     ]
 
 
-def test_all_dead_letters_of_one_reason_are_run_again_and_no_other_hospitals(
-    as_role, north, dead
-):
+def test_all_dead_letters_of_one_reason_and_hospital_are_rerun(as_role, north, dead):
     south = as_role(Role.HOSPITAL_ADMIN, "south")
     assert south.post("/v1/jobs/rerun?reason=worker-lost").json() == {
         "queued": 0,

@@ -18,7 +18,7 @@ def admin(as_role):
     return as_role(Role.HOSPITAL_ADMIN)
 
 
-def made(client, **facts):
+def create_key(client, **facts):
     answer = client.post(
         "/v1/keys", json={"role": "reader", "label": "dashboard", **facts}
     )
@@ -26,8 +26,8 @@ def made(client, **facts):
     return answer.json()
 
 
-def calls(gateway, key):
-    """The status of a request with this key."""
+def status_with_key(gateway, key):
+    """Return the status of a request with this key."""
     return gateway.get(
         "/v1/jobs", headers={"Authorization": f"Bearer {key}"}
     ).status_code
@@ -35,13 +35,13 @@ def calls(gateway, key):
 
 def events(operator, name):
     return [
-        item
-        for item in operator.get("/v1/audit?limit=1000").json()
-        if item["event"] == name
+        event
+        for event in operator.get("/v1/audit?limit=1000").json()
+        if event["event"] == name
     ]
 
 
-def test_an_administrator_makes_a_key_that_is_shown_once_and_works_for_its_hospital(
+def test_an_administrator_creates_a_key_that_is_shown_once_and_works_for_its_hospital(
     gateway, admin
 ):
     answer = admin.post("/v1/keys", json={"role": "reader", "label": "dashboard"})
@@ -52,34 +52,34 @@ def test_an_administrator_makes_a_key_that_is_shown_once_and_works_for_its_hospi
         "reader",
         None,
     )
-    assert calls(gateway, new["key"]) == 200
+    assert status_with_key(gateway, new["key"]) == 200
     assert new["key"].split("_", 2)[2] not in admin.get("/v1/keys").text
 
 
-def test_a_key_ends_by_itself_after_a_year_unless_said_otherwise(admin):
+def test_a_key_expires_after_a_year_by_default(admin):
     for days, body in ((365, {}), (3, {"expires_days": 3})):
-        new = made(admin, **body)
+        new = create_key(admin, **body)
         lifetime = datetime.fromisoformat(new["expires_at"]) - datetime.now(UTC)
         assert abs(lifetime - timedelta(days=days)) < timedelta(minutes=5)
 
 
 def test_an_expired_key_is_refused(gateway, admin, ledger):
-    new = made(admin)
+    new = create_key(admin)
     with ledger.engine.begin() as connection:
         connection.execute(
             text("UPDATE api_keys SET expires_at = clock_timestamp() WHERE id = :id"),
             {"id": new["id"]},
         )
-    assert calls(gateway, new["key"]) == 401
+    assert status_with_key(gateway, new["key"]) == 401
 
 
-def test_a_revoked_key_is_refused_from_the_next_request_on_and_it_is_on_record(
+def test_a_revoked_key_is_refused_at_once_and_the_revocation_is_audited(
     gateway, admin, operator
 ):
-    new = made(admin)
-    assert calls(gateway, new["key"]) == 200
+    new = create_key(admin)
+    assert status_with_key(gateway, new["key"]) == 200
     first, repeat = (admin.delete(f"/v1/keys/{new['id']}").json() for _ in range(2))
-    assert calls(gateway, new["key"]) == 401
+    assert status_with_key(gateway, new["key"]) == 401
     assert first["revoked_at"] == repeat["revoked_at"]
     assert [event["details"]["key"] for event in events(operator, "key.revoked")] == [
         new["id"]
@@ -87,7 +87,7 @@ def test_a_revoked_key_is_refused_from_the_next_request_on_and_it_is_on_record(
 
 
 def test_a_stream_of_events_ends_with_its_key(gateway, admin, as_role):
-    new = made(admin)
+    new = create_key(admin)
     job = as_role().post("/v1/cases", **form()).json()["job_id"]
     timer = threading.Timer(0.2, admin.delete, [f"/v1/keys/{new['id']}"])
     timer.start()
@@ -98,21 +98,27 @@ def test_a_stream_of_events_ends_with_its_key(gateway, admin, as_role):
     assert stream.text.count("event: job") == 1
 
 
-def test_a_rotated_key_and_its_successor_are_both_good_during_the_overlap(
+def test_a_rotated_key_and_its_successor_both_work_during_the_overlap(
     gateway, admin, operator
 ):
-    old = made(admin, expires_days=30)
+    old = create_key(admin, expires_days=30)
     new = admin.post(f"/v1/keys/{old['id']}/rotate", json={"overlap_days": 2}).json()
-    assert calls(gateway, old["key"]) == calls(gateway, new["key"]) == 200
+    assert (
+        status_with_key(gateway, old["key"])
+        == status_with_key(gateway, new["key"])
+        == 200
+    )
     assert (new["role"], new["hospital"], new["label"]) == (
         "reader",
         "north",
         "dashboard",
     )
-    table = {key["id"]: key for key in admin.get("/v1/keys").json()}
-    assert table[old["id"]]["replaced_by"] == new["id"]
-    left = datetime.fromisoformat(table[old["id"]]["expires_at"]) - datetime.now(UTC)
-    assert timedelta(days=1) < left <= timedelta(days=2)
+    keys_by_id = {key["id"]: key for key in admin.get("/v1/keys").json()}
+    assert keys_by_id[old["id"]]["replaced_by"] == new["id"]
+    remaining = datetime.fromisoformat(
+        keys_by_id[old["id"]]["expires_at"]
+    ) - datetime.now(UTC)
+    assert timedelta(days=1) < remaining <= timedelta(days=2)
     assert datetime.fromisoformat(new["expires_at"]) - datetime.now(UTC) > timedelta(
         days=29
     )
@@ -122,14 +128,17 @@ def test_a_rotated_key_and_its_successor_are_both_good_during_the_overlap(
 
 
 def test_a_rotation_without_overlap_ends_the_old_key_at_once(gateway, admin):
-    old = made(admin)
+    old = create_key(admin)
     new = admin.post(f"/v1/keys/{old['id']}/rotate", json={"overlap_days": 0}).json()
-    assert (calls(gateway, old["key"]), calls(gateway, new["key"])) == (401, 200)
+    assert (
+        status_with_key(gateway, old["key"]),
+        status_with_key(gateway, new["key"]),
+    ) == (401, 200)
 
 
-def test_a_key_is_replaced_only_once_and_an_ended_one_never(admin):
-    replaced = made(admin)
-    revoked = made(admin)
+def test_a_key_is_rotated_only_once_and_never_after_revocation(admin):
+    replaced = create_key(admin)
+    revoked = create_key(admin)
     admin.post(f"/v1/keys/{replaced['id']}/rotate")
     admin.delete(f"/v1/keys/{revoked['id']}")
     for key in (replaced, revoked):
@@ -137,8 +146,8 @@ def test_a_key_is_replaced_only_once_and_an_ended_one_never(admin):
         assert (answer.status_code, answer.json()["code"]) == (409, "key-ended")
 
 
-def test_when_a_key_was_used_last_is_known_to_a_minute(gateway, admin, ledger):
-    new = made(admin)
+def test_the_last_use_of_a_key_is_stored_once_a_minute(gateway, admin, ledger):
+    new = create_key(admin)
 
     def last_used():
         return next(
@@ -146,9 +155,9 @@ def test_when_a_key_was_used_last_is_known_to_a_minute(gateway, admin, ledger):
         )["last_used_at"]
 
     assert last_used() is None
-    calls(gateway, new["key"])
+    status_with_key(gateway, new["key"])
     first = last_used()
-    calls(gateway, new["key"])
+    status_with_key(gateway, new["key"])
     assert last_used() == first is not None
     with ledger.engine.begin() as connection:
         connection.execute(
@@ -156,11 +165,11 @@ def test_when_a_key_was_used_last_is_known_to_a_minute(gateway, admin, ledger):
                 "UPDATE api_keys SET last_used_at = last_used_at - interval '61 seconds'"
             )
         )
-    calls(gateway, new["key"])
+    status_with_key(gateway, new["key"])
     assert datetime.fromisoformat(last_used()) >= datetime.fromisoformat(first)
 
 
-def test_an_administrator_makes_and_ends_the_keys_of_its_staff_only(admin, operator):
+def test_an_administrator_creates_and_revokes_keys_of_staff_only(admin, operator):
     assert (
         admin.post(
             "/v1/keys", json={"role": "hospital_admin", "label": "x"}
@@ -171,38 +180,38 @@ def test_an_administrator_makes_and_ends_the_keys_of_its_staff_only(admin, opera
         admin.post("/v1/keys", json={"role": "operator", "label": "x"}).status_code
         == 403
     )
-    boss = made(operator, role="hospital_admin", hospital="north")
-    assert boss["id"] in {key["id"] for key in admin.get("/v1/keys").json()}
-    assert admin.delete(f"/v1/keys/{boss['id']}").status_code == 404
-    assert operator.delete(f"/v1/keys/{boss['id']}").status_code == 200
+    admin_key = create_key(operator, role="hospital_admin", hospital="north")
+    assert admin_key["id"] in {key["id"] for key in admin.get("/v1/keys").json()}
+    assert admin.delete(f"/v1/keys/{admin_key['id']}").status_code == 404
+    assert operator.delete(f"/v1/keys/{admin_key['id']}").status_code == 200
 
 
-def test_an_administrator_can_neither_see_nor_change_nor_make_keys_of_another_hospital(
-    admin, as_role
-):
+def test_an_administrator_has_no_access_to_keys_of_another_hospital(admin, as_role):
     other_admin = as_role(Role.HOSPITAL_ADMIN, "south")
-    their_key = made(other_admin)
+    their_key = create_key(other_admin)
     assert their_key["id"] not in admin.get("/v1/keys").text
-    nobodys = "0" * 12
-    for path in ("{}", "{}/rotate"):
-        method = "DELETE" if path == "{}" else "POST"
+    missing_id = "0" * 12
+    for path_format in ("{}", "{}/rotate"):
+        method = "DELETE" if path_format == "{}" else "POST"
         foreign, absent = (
-            admin.request(method, f"/v1/keys/{path.format(key)}")
-            for key in (their_key["id"], nobodys)
+            admin.request(method, f"/v1/keys/{path_format.format(key)}")
+            for key in (their_key["id"], missing_id)
         )
         assert foreign.status_code == absent.status_code == 404
-        assert foreign.text.replace(their_key["id"], nobodys) == absent.text
+        assert foreign.text.replace(their_key["id"], missing_id) == absent.text
     answers = [
-        admin.post("/v1/keys", json={"role": "reader", "label": "x", "hospital": h})
-        for h in ("south", "none")
+        admin.post(
+            "/v1/keys", json={"role": "reader", "label": "x", "hospital": hospital}
+        )
+        for hospital in ("south", "none")
     ]
     assert answers[0].status_code == 403
     assert answers[0].json() == answers[1].json()
 
 
 def test_an_operator_names_the_hospital_of_a_hospitals_key(operator, admin):
-    assert made(operator, hospital="north")["hospital"] == "north"
-    assert made(operator, role="auditor")["hospital"] is None
+    assert create_key(operator, hospital="north")["hospital"] == "north"
+    assert create_key(operator, role="auditor")["hospital"] is None
     for body, code in (
         ({}, "key-needs-hospital"),
         ({"hospital": "none"}, "hospital-unknown"),
@@ -214,7 +223,7 @@ def test_an_operator_names_the_hospital_of_a_hospitals_key(operator, admin):
 
 
 @pytest.mark.parametrize("role", [Role.SUBMITTER, Role.READER, Role.AUDITOR])
-def test_other_roles_have_no_say_about_keys(as_role, role):
+def test_other_roles_cannot_manage_keys(as_role, role):
     client = as_role(role)
     assert client.get("/v1/keys").status_code == 403
     assert client.delete(f"/v1/keys/{'0' * 12}").status_code == 403

@@ -1,5 +1,4 @@
-"""kill -9 of a gateway while it takes uploads: nothing half remains, and sending again makes one
-case of each."""
+"""kill -9 of a gateway during uploads: no partial file remains, and repeats create one case each."""
 
 import os
 import socket
@@ -16,9 +15,9 @@ from tests.support.builders import form, png
 from tests.support.gateway_process import gateway_of
 
 CLIENTS = 4
-KILLED_AFTER = 8
-HALF = 2 << 20
-"""More than is kept in memory, less than the body that is announced."""
+ANSWERS_BEFORE_KILL = 8
+HALF_BYTES = 2 << 20
+"""More bytes than Starlette buffers in memory, but less than the announced length."""
 
 
 @pytest.fixture
@@ -39,30 +38,30 @@ def files(folder):
 
 
 def begin_upload(gateway, key):
-    """The first half of an upload, which is on the gateway's disk by now, in a file of no name."""
+    """Send half of an upload; the gateway then has it in an unnamed temporary file."""
     head = (
         f"POST /v1/cases HTTP/1.1\r\nHost: sera\r\nAuthorization: {key}\r\n"
-        f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {2 * HALF}\r\n\r\n"
+        f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {2 * HALF_BYTES}\r\n\r\n"
         f'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
     )
-    line = socket.create_connection(("127.0.0.1", gateway.port))
-    line.sendall(head.encode() + b"x" * HALF)
+    connection = socket.create_connection(("127.0.0.1", gateway.port))
+    connection.sendall(head.encode() + b"x" * HALF_BYTES)
     until(lambda: holds_a_temporary_file(gateway))
-    return line
+    return connection
 
 
 def holds_a_temporary_file(gateway):
-    """Whether the process has one open; no folder lists it."""
+    """Whether the process has an open temporary file. No folder lists it."""
     links = Path(f"/proc/{gateway.process.pid}/fd").iterdir()
     return any(str(gateway.temporary) in os.readlink(link) for link in links)
 
 
-def test_a_gateway_killed_with_uploads_under_way_leaves_nothing_and_takes_each_once(
+def test_a_gateway_killed_during_uploads_leaves_no_partial_file_and_repeats_create_one_case_each(
     gateway, north
 ):
-    line = begin_upload(gateway, north.headers["Authorization"])
+    connection = begin_upload(gateway, north.headers["Authorization"])
     answers = {}
-    is_enough = threading.Event()
+    enough_answers = threading.Event()
 
     def send(number):
         key = {"Idempotency-Key": f"case {number}"}
@@ -70,32 +69,32 @@ def test_a_gateway_killed_with_uploads_under_way_leaves_nothing_and_takes_each_o
             answers[number] = north.post(
                 "/v1/cases", **form(png(number % 5)), headers=key
             )
-        if len(answers) >= KILLED_AFTER:
-            is_enough.set()
+        if len(answers) >= ANSWERS_BEFORE_KILL:
+            enough_answers.set()
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        sent = [pool.submit(send, number) for number in range(4 * KILLED_AFTER)]
-        assert is_enough.wait(60)
+        uploads = [
+            pool.submit(send, number) for number in range(4 * ANSWERS_BEFORE_KILL)
+        ]
+        assert enough_answers.wait(60)
         gateway.kill()
-        for item in sent:
-            item.result()
-    line.close()
-    table = {
+        for upload in uploads:
+            upload.result()
+    connection.close()
+    accepted_jobs = {
         number: answer.json()["job_id"]
         for number, answer in answers.items()
         if answer.status_code == 202
     }
-    assert KILLED_AFTER <= len(table) < 4 * KILLED_AFTER
+    assert ANSWERS_BEFORE_KILL <= len(accepted_jobs) < 4 * ANSWERS_BEFORE_KILL
     gateway.start()
     assert (
         files(gateway.temporary) == files(gateway.folder / "objects" / ".partial") == []
     )
     answers.clear()
-    for number in range(4 * KILLED_AFTER):
+    for number in range(4 * ANSWERS_BEFORE_KILL):
         send(number)
-    second_table = {
-        number: answer.json()["job_id"] for number, answer in answers.items()
-    }
-    assert second_table | table == second_table
+    final_jobs = {number: answer.json()["job_id"] for number, answer in answers.items()}
+    assert final_jobs | accepted_jobs == final_jobs
     jobs = north.get("/v1/jobs", params={"limit": 200}).json()["jobs"]
-    assert sorted(job["job_id"] for job in jobs) == sorted(second_table.values())
+    assert sorted(job["job_id"] for job in jobs) == sorted(final_jobs.values())

@@ -1,4 +1,4 @@
-"""`/metrics`: what it tells, and that what cannot be told keeps nothing else from it."""
+"""`/metrics`: its contents, and that a failing query hides only its own metrics."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from tests.support.observations import Observing
 
 @pytest.fixture
 def metrics(gateway, make_key):
-    """The page's figures, by name and labels, as Prometheus sees them with an auditor's key."""
+    """Reads the metrics by name and labels, as Prometheus does with an auditor's key."""
 
     def read():
         page = gateway.get(
@@ -32,7 +32,7 @@ def metrics(gateway, make_key):
     return read
 
 
-def test_what_waits_is_told_by_lane_and_hospital(as_role, metrics, ledger):
+def test_waiting_jobs_are_counted_by_lane_and_hospital(as_role, metrics, ledger):
     as_role().post("/v1/cases", **form(priority="urgent"))
     for _ in range(2):
         as_role(hospital="south").post("/v1/cases", **form())
@@ -55,9 +55,7 @@ def test_what_waits_is_told_by_lane_and_hospital(as_role, metrics, ledger):
     assert figures["sera_sent_jobs", "queued"] == 3
 
 
-def test_leases_that_ran_out_and_jobs_that_outlived_a_worker_are_told(
-    north, metrics, ledger
-):
+def test_expired_leases_and_retried_jobs_are_counted(north, metrics, ledger):
     north.post("/v1/cases", **form())
     with ledger.system_session("w1") as session:
         session.queue.claim("w1", 1, timedelta(seconds=-1), 5)
@@ -69,14 +67,14 @@ def test_leases_that_ran_out_and_jobs_that_outlived_a_worker_are_told(
         )
 
 
-def test_failures_are_told_by_their_code(metrics, ledger):
+def test_failures_are_counted_by_code(metrics, ledger):
     observing = Observing(ledger)
     for reason in ("image-blank", "image-blank", "worker-lost"):
         observing.failed("north", reason)
     figures = metrics()
     assert [
-        figures["sera_dead_letters_by_reason", item]
-        for item in ("image-blank", "worker-lost")
+        figures["sera_dead_letters_by_reason", code]
+        for code in ("image-blank", "worker-lost")
     ] == [2, 1]
     assert (
         figures["sera_sent_failed_jobs", "image-blank"],
@@ -84,7 +82,7 @@ def test_failures_are_told_by_their_code(metrics, ledger):
     ) == (2, 3)
 
 
-def test_workers_and_what_they_serve_are_told(metrics, ledger):
+def test_workers_are_counted_with_the_models_they_serve(metrics, ledger):
     Observing(ledger).model("a" * 64)
     with ledger.system_session("test") as session:
         session.models.promote("a" * 64, "test", "asked for by a test")
@@ -104,7 +102,7 @@ def test_workers_and_what_they_serve_are_told(metrics, ledger):
     )
 
 
-def test_the_audit_trail_tells_how_long_it_is_without_a_seal(metrics, ledger, settings):
+def test_the_age_of_unsealed_audit_events_is_measured(metrics, ledger, settings):
     with ledger.system_session("test") as session:
         session.hospitals.ensure("north")
     figures = metrics()
@@ -117,7 +115,7 @@ def test_the_audit_trail_tells_how_long_it_is_without_a_seal(metrics, ledger, se
     assert 0 <= age.seal_s < 60
 
 
-def test_a_reading_that_fails_keeps_nothing_else_from_being_told(metrics, ledger):
+def test_a_failing_query_hides_only_its_own_metrics(metrics, ledger):
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE trainers RENAME TO hidden")
     figures = metrics()
@@ -129,35 +127,35 @@ def test_a_reading_that_fails_keeps_nothing_else_from_being_told(metrics, ledger
     assert ("sera_trainers",) not in figures
 
 
-def test_a_question_that_takes_too_long_is_given_up(ledger):
+def test_a_slow_query_is_cancelled(ledger):
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE jobs")
         with pytest.raises(Unavailable):
-            retried(ledger, within_s=0.05)
+            count_retried_jobs(ledger, within_s=0.05)
 
 
-def retried(ledger, within_s):
+def count_retried_jobs(ledger, within_s):
     with ledger.system_session("test") as session:
         session.metrics_queries.set_timeout(within_s)
         return session.metrics_queries.count_retried()
 
 
-def test_what_readiness_finds_and_the_room_that_is_left_are_told(metrics):
+def test_readiness_checks_and_free_disk_space_are_measured(metrics):
     figures = metrics()
     checks = ("database", "objects", "broker", "workers", "space")
     assert [figures["sera_check_ok", check] for check in checks] == [1] * 5
     assert 0 < figures["sera_home_free_bytes",] <= figures["sera_home_size_bytes",]
 
 
-def test_a_client_cannot_make_up_labels(gateway, metrics):
+def test_a_client_cannot_invent_label_values(gateway, metrics):
     gateway.request("JANE", "/v1/Doe")
     gateway.get("/Doe/1954")
     figures = metrics()
-    names = {
+    requests = {
         name: value
         for name, value in figures.items()
         if name[0] == "sera_http_requests_total"
     }
-    assert ("sera_http_requests_total", "other", "unmatched", "4xx") in names
+    assert ("sera_http_requests_total", "other", "unmatched", "4xx") in requests
     assert not any("Doe" in str(name) or "JANE" in str(name) for name in figures)
     assert figures["sera_http_refusals_total", "unauthenticated"] >= 1

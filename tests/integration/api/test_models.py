@@ -1,4 +1,4 @@
-"""The life of a model as an operator sees it over HTTP."""
+"""The life cycle of a model over HTTP: gate, promotion, rollback, shadow evaluation."""
 
 import pytest
 
@@ -14,16 +14,23 @@ FIGURES = {"images": 30, "sites": [{"site": "north"}], "worst_site": "north"}
 
 @pytest.fixture
 def operator(as_role, ledger):
-    """With two models stored."""
+    """An operator's client; two models are stored."""
     with ledger.system_session("test") as session:
         for digest in (A, B):
-            session.models.store(digest, "light", "light", None, False, {"auc": 0.9})
+            session.models.store(
+                digest,
+                name="light",
+                recipe="light",
+                run_id=None,
+                synthetic=False,
+                metrics={"auc": 0.9},
+            )
     return as_role(Role.OPERATOR)
 
 
 @pytest.fixture
 def gate(ledger):
-    def gated(digest, verdict, live):
+    def record_judgement(digest, verdict, live):
         weight = Weight.FOR if verdict is GateVerdict.PASSED else Weight.AGAINST
         judgement = Judgement(
             verdict,
@@ -34,14 +41,14 @@ def gate(ledger):
         with ledger.system_session("trainer") as session:
             session.gate_judgements.record(digest, live, None, None, judgement)
 
-    return gated
+    return record_judgement
 
 
 def promote(operator, digest, **body):
     return operator.post(f"/v1/models/{digest}/promote", json=body)
 
 
-def test_a_promotion_without_the_gates_word_is_refused_with_what_it_said_and_what_to_do(
+def test_a_promotion_against_the_gate_needs_a_reason_and_quotes_the_judgement(
     operator, gate
 ):
     assert promote(operator, A).json()["live"]
@@ -60,21 +67,27 @@ def test_a_promotion_without_the_gates_word_is_refused_with_what_it_said_and_wha
     assert (repeat.status_code, repeat.json()["code"]) == (409, "already-live")
 
 
-def test_a_model_is_shown_with_its_gate_and_a_stale_one_is_marked(operator, gate):
+def test_a_model_is_shown_with_its_gate_judgement_and_a_stale_one_is_marked(
+    operator, gate
+):
     promote(operator, A)
     assert operator.get(f"/v1/models/{B}").json()["gate"] is None
     assert operator.get(f"/v1/models/{B}/gate").json()["code"] == "gate-absent"
     gate(B, GateVerdict.PASSED, A)
     gate(A, GateVerdict.PASSED, None)
-    table = {
+    gates_by_digest = {
         model["digest"]: model["gate"] for model in operator.get("/v1/models").json()
     }
-    assert (table[B]["verdict"], table[B]["judged_against"], table[B]["stale"]) == (
+    assert (
+        gates_by_digest[B]["verdict"],
+        gates_by_digest[B]["judged_against"],
+        gates_by_digest[B]["stale"],
+    ) == (
         "passed",
         A,
         False,
     )
-    assert not table[A]["stale"]
+    assert not gates_by_digest[A]["stale"]
     full = operator.get(f"/v1/models/{B}/gate").json()
     assert (full["figures"], full["policy"]) == (FIGURES, {"margin": 0.05})
     (reason,) = full["reasons"]
@@ -89,7 +102,7 @@ def test_a_model_is_shown_with_its_gate_and_a_stale_one_is_marked(operator, gate
     assert operator.get(f"/v1/models/{A}").json()["gate"]["stale"]
 
 
-def test_a_rollback_is_one_call_and_the_promotions_tell_of_it(operator):
+def test_a_rollback_is_one_call_and_is_listed_among_the_promotions(operator):
     answer = operator.post("/v1/models/rollback")
     assert (answer.status_code, answer.json()["code"]) == (
         409,
@@ -101,17 +114,20 @@ def test_a_rollback_is_one_call_and_the_promotions_tell_of_it(operator):
         operator.post("/v1/models/rollback", json={"reason": "worse"}).json()["digest"]
         == A
     )
-    rows = operator.get("/v1/promotions").json()
-    assert [(row["kind"], row["model"], row["reason"]) for row in rows] == [
+    promotions = operator.get("/v1/promotions").json()
+    assert [
+        (promotion["kind"], promotion["model"], promotion["reason"])
+        for promotion in promotions
+    ] == [
         ("rollback", A, "worse"),
         ("promote", B, REASON),
         ("promote", A, None),
     ]
-    assert rows[0]["actor"].startswith("key:")
+    assert promotions[0]["actor"].startswith("key:")
     assert len(operator.get("/v1/promotions", params={"limit": 1}).json()) == 1
 
 
-def test_workers_are_told_with_what_they_serve_and_refuse(operator, ledger):
+def test_workers_are_listed_with_the_models_they_serve_and_refuse(operator, ledger):
     promote(operator, A)
     with ledger.system_session("w1") as session:
         session.serving.report("w1", A)
@@ -121,19 +137,23 @@ def test_workers_are_told_with_what_they_serve_and_refuse(operator, ledger):
             "w1", B, Message("bundle-tampered", {"part": "manifest"})
         )
     (worker,) = operator.get("/v1/workers").json()
-    why = (
+    message = (
         "The bundle's manifest is not what was saved: its digest differs. Do not use it; fetch "
         "the bundle again."
     )
-    refused = {"code": "bundle-tampered", "message": why, "facts": {"part": "manifest"}}
+    refusal = {
+        "code": "bundle-tampered",
+        "message": message,
+        "facts": {"part": "manifest"},
+    }
     assert (worker["worker"], worker["model"]) == ("w1", A)
-    assert worker["refused"] == {"model": B, **refused}
+    assert worker["refused"] == {"model": B, **refusal}
     models = {model["digest"]: model for model in operator.get("/v1/models").json()}
     assert (models[A]["serving"], models[B]["serving"]) == (["w1"], [])
-    assert models[B]["refused"] == [{"worker": "w1", **refused}]
+    assert models[B]["refused"] == [{"worker": "w1", **refusal}]
 
 
-def test_one_shadow_at_a_time_and_it_is_marked(operator):
+def test_only_one_shadow_evaluation_runs_at_a_time(operator):
     promote(operator, A)
     assert operator.post(f"/v1/models/{A}/shadow").json()["code"] == "already-live"
     started = operator.post(f"/v1/models/{B}/shadow", json={"share": 0.5})
@@ -161,14 +181,14 @@ def test_one_shadow_at_a_time_and_it_is_marked(operator):
 
 
 @pytest.mark.parametrize("share", [0, -1, 1.5, "all"])
-def test_a_share_that_is_none_is_refused(operator, share):
+def test_an_invalid_share_is_refused(operator, share):
     assert (
         operator.post(f"/v1/models/{B}/shadow", json={"share": share}).status_code
         == 422
     )
 
 
-def test_promoting_the_model_in_the_shadow_ends_its_shadow(operator):
+def test_a_promotion_ends_the_shadow_evaluation_of_the_model(operator):
     promote(operator, A)
     operator.post(f"/v1/models/{B}/shadow")
     promote(operator, B, reason=REASON)
@@ -180,7 +200,7 @@ def test_promoting_the_model_in_the_shadow_ends_its_shadow(operator):
     assert events[-3:] == ["shadow.started", "model.promoted", "shadow.ended"]
 
 
-def test_a_model_that_never_was_in_the_shadow_has_nothing_to_compare(operator):
+def test_a_model_without_a_shadow_evaluation_has_no_report(operator):
     answer = operator.get(f"/v1/models/{A}/shadow")
     assert (answer.status_code, answer.json()["code"]) == (404, "shadow-absent")
 
@@ -197,5 +217,5 @@ def test_a_model_that_never_was_in_the_shadow_has_nothing_to_compare(operator):
         ("DELETE", "/v1/shadow"),
     ],
 )
-def test_hospitals_see_and_change_nothing_of_this(operator, north, method, path):
+def test_hospitals_cannot_see_or_change_models(operator, north, method, path):
     assert north.request(method, path).status_code == 403

@@ -42,7 +42,7 @@ def operator(as_role):
 
 
 def read(client, figure, **parameters):
-    """The answer, checked against its schema."""
+    """Return the answer after a check against its schema."""
     answer = client.get(f"/v1/monitoring/{figure}", params=parameters)
     assert answer.status_code == 200, answer.text
     VIEWS[figure].model_validate(answer.json())
@@ -53,7 +53,7 @@ def even(count, low=0.0, high=1.0):
     return np.linspace(low, high, count + 2)[1:-1].tolist()
 
 
-def test_where_nothing_happened_the_answer_is_empty_and_well_formed(operator):
+def test_without_data_the_answers_are_empty_and_valid(operator):
     for figure in VIEWS:
         body = read(operator, figure)
         assert not any(
@@ -63,7 +63,7 @@ def test_where_nothing_happened_the_answer_is_empty_and_well_formed(operator):
         assert datetime.fromisoformat(body["window"]["since"]).hour == 0
 
 
-def test_drift_is_told_for_each_hospital_and_device_against_the_models_own_reference(
+def test_drift_is_measured_for_each_hospital_and_device_against_the_models_reference(
     operator, observing
 ):
     observing.model(reference=REFERENCE)
@@ -82,45 +82,45 @@ def test_drift_is_told_for_each_hospital_and_device_against_the_models_own_refer
     )
     observing.results(9, "south")
     body = read(operator, "drift")
-    rows = {
+    groups = {
         (group["hospital"], group["level"], group["device"]): group
         for group in body["groups"]
     }
-    order = [
+    expected_keys = [
         ("north", "hospital", None),
         ("north", "device", "CX50"),
         ("south", "hospital", None),
     ]
-    assert list(rows) == [
-        *order,
+    assert list(groups) == [
+        *expected_keys,
         ("south", "device", None),
         ("south", "device", "LOGIQ"),
     ]
-    states = [rows[key]["state"] for key in rows]
+    states = [groups[key]["state"] for key in groups]
     assert (states, body["state"]) == (
         ["ok", "ok", "alarm", "too-few", "alarm"],
         "alarm",
     )
-    north = rows[order[1]]
-    south = rows["south", "device", "LOGIQ"]
+    north = groups[expected_keys[1]]
+    south = groups["south", "device", "LOGIQ"]
     assert north["model"] == {"digest": MODEL, "name": "light", "version": 1}
     assert {
         quantity["quantity"]: quantity["state"] for quantity in north["quantities"]
     } == dict.fromkeys(steady, "ok")
-    assert {item["quantity"]: item["state"] for item in south["quantities"]} == {
+    assert {
+        quantity["quantity"]: quantity["state"] for quantity in south["quantities"]
+    } == {
         "score": "alarm",
         "strangeness": "ok",
         "embedding": "alarm",
     }
-    assert [rows[key]["n"] for key in order[2:]] == [129]
+    assert [groups[key]["n"] for key in expected_keys[2:]] == [129]
     assert any(sentence.startswith("score: PSI") for sentence in south["sentences"])
     assert "look at recent ones" in south["sentences"][-1]
-    assert "it takes 50" in rows["south", "device", None]["sentences"][-1]
+    assert "it takes 50" in groups["south", "device", None]["sentences"][-1]
 
 
-def test_a_model_of_before_references_says_that_drift_cannot_be_measured(
-    operator, observing
-):
+def test_without_a_reference_drift_cannot_be_measured(operator, observing):
     observing.model(reference=None)
     observing.results(2)
     observing.results(1, model_digest="e" * 64)
@@ -190,20 +190,22 @@ def test_quality_gives_the_rate_of_each_warning_and_failure(operator, observing)
     )
 
 
-def test_performance_is_what_outcomes_say_and_says_who_is_missing(operator, observing):
+def test_performance_is_computed_from_outcomes_and_names_the_missing_ones(
+    operator, observing
+):
     random = np.random.default_rng(3)
     labels = random.random(60) < 0.4
     scores = np.clip(random.normal(0.35 + 0.3 * labels, 0.2), 0.01, 0.99)
     decisions = np.where(
         scores > 0.6, "malignant", np.where(scores < 0.4, "benign", "refer")
     )
-    rows = [bool(label) for label in labels]
+    malignant = [bool(label) for label in labels]
     observing.results(
         60,
         score=scores.tolist(),
         risk=scores.tolist(),
         decision=decisions.tolist(),
-        malignant=rows,
+        malignant=malignant,
     )
     observing.results(40, decision="benign")
     observing.results(3, "south", decision="benign", malignant=True, days_ago=20)
@@ -217,11 +219,11 @@ def test_performance_is_what_outcomes_say_and_says_who_is_missing(operator, obse
     assert north["auc"] == pytest.approx(
         {"value": roc_auc(scores, labels), "low": interval.low, "high": interval.high}
     )
-    called = labels & (decisions == "malignant")
-    missed = labels & (decisions == "benign")
+    true_positives = labels & (decisions == "malignant")
+    false_negatives = labels & (decisions == "benign")
     assert (north["sensitivity"]["count"], north["sensitivity"]["of"]) == (
-        called.sum(),
-        called.sum() + missed.sum(),
+        true_positives.sum(),
+        true_positives.sum() + false_negatives.sum(),
     )
     assert sum(north["referred"].values()) == (decisions == "refer").sum()
     ratio = north["calibration"]["observed_expected"]
@@ -252,7 +254,7 @@ def test_performance_is_what_outcomes_say_and_says_who_is_missing(operator, obse
     assert "Fewer than 100" in body["sentences"][1]
 
 
-def test_without_outcomes_performance_says_how_to_send_them_and_pooled_models_are_named(
+def test_without_outcomes_performance_explains_how_to_send_them_and_pooled_models_are_named(
     operator, observing
 ):
     observing.results(2)
@@ -261,17 +263,17 @@ def test_without_outcomes_performance_says_how_to_send_them_and_pooled_models_ar
     assert (body["all"]["auc"], body["all"]["calibration"]) == (None, None)
     observing.results(2, malignant=[True, False], risk=0.0)
     observing.results(1, malignant=True, risk=0.0, model_digest="b" * 64)
-    body = read(operator, "performance", until=later())
+    body = read(operator, "performance", until=next_hour())
     assert body["all"]["calibration"]["observed_expected"] is None
     assert "2 models are pooled" in body["sentences"][-1]
 
 
-def later():
-    """A moment no result is after, as a parameter that makes the question a new one."""
+def next_hour():
+    """A time after every result. As a parameter it bypasses the cached answer."""
     return (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 
 
-def test_coverage_is_that_of_the_statistics(operator, observing):
+def test_coverage_equals_the_statistical_function(operator, observing):
     random = np.random.default_rng(4)
     labels = [bool(label) for label in random.random(50) < 0.4]
     benign, malignant = random.uniform(0.01, 1, (2, 50)).round(3).tolist()
@@ -280,15 +282,15 @@ def test_coverage_is_that_of_the_statistics(operator, observing):
     body = read(operator, "coverage")
     assert [step["alpha"] for step in body["all"]] == [0.01, 0.05, 0.1, 0.2]
     (expected,) = conformal_coverage(benign, malignant, labels, [0.3])
-    second_body = read(operator, "coverage", alpha=0.3)
-    assert second_body["all"] == [expected.to_json()]
-    assert second_body["hospitals"][0]["steps"] == second_body["all"]
+    with_alpha = read(operator, "coverage", alpha=0.3)
+    assert with_alpha["all"] == [expected.to_json()]
+    assert with_alpha["hospitals"][0]["steps"] == with_alpha["all"]
     assert (
         operator.get("/v1/monitoring/coverage", params={"alpha": 1}).status_code == 422
     )
 
 
-def test_a_hospitals_administrator_sees_the_own_hospital_only(as_role, observing):
+def test_an_administrator_sees_its_own_hospital_only(as_role, observing):
     observing.model(reference=REFERENCE)
     for hospital in ("north", "south"):
         observing.results(
@@ -308,24 +310,24 @@ def test_a_hospitals_administrator_sees_the_own_hospital_only(as_role, observing
         assert (refused.status_code, refused.json()["code"]) == (404, "not-found")
 
 
-def test_operators_and_auditors_see_all_and_may_choose_while_others_see_none(
+def test_operators_and_auditors_see_and_filter_all_hospitals_and_other_roles_see_none(
     as_role, observing, gateway
 ):
     for hospital, device in (("north", "CX50"), ("south", "LOGIQ")):
         observing.results(1, hospital, device)
     for role in (Role.OPERATOR, Role.AUDITOR):
-        groups = as_role(role)
-        assert {group["hospital"] for group in read(groups, "quality")["groups"]} == {
+        client = as_role(role)
+        assert {group["hospital"] for group in read(client, "quality")["groups"]} == {
             "north",
             "south",
         }
         assert {
             group["hospital"]
-            for group in read(groups, "quality", hospital="south")["groups"]
+            for group in read(client, "quality", hospital="south")["groups"]
         } == {"south"}
         assert [
             group["device"]
-            for group in read(groups, "quality", device="CX50")["groups"]
+            for group in read(client, "quality", device="CX50")["groups"]
         ] == [
             None,
             "CX50",
@@ -335,8 +337,8 @@ def test_operators_and_auditors_see_all_and_may_choose_while_others_see_none(
     assert gateway.get("/v1/monitoring/drift").status_code == 401
 
 
-def test_a_question_that_is_none_is_answered_with_the_next_step(operator):
-    rows = [
+def test_an_invalid_query_is_refused_with_its_code(operator):
+    queries = [
         (
             {"since": "2026-02-01T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
             422,
@@ -358,14 +360,14 @@ def test_a_question_that_is_none_is_answered_with_the_next_step(operator):
         ({"model": "\0\0\0\0\0\0\0\0"}, 422, "invalid-request"),
         ({"step": "day"}, 422, "invalid-request"),
     ]
-    for parameters, status, code in rows:
+    for parameters, status, code in queries:
         answer = operator.get("/v1/monitoring/performance", params=parameters)
         assert (answer.status_code, answer.json().get("code")) == (status, code), (
             parameters
         )
 
 
-def test_a_dashboard_that_polls_is_told_that_nothing_changed(operator, observing):
+def test_an_unchanged_dashboard_is_answered_304(operator, observing):
     observing.results(2)
     first = operator.get("/v1/monitoring/quality")
     assert first.headers["Cache-Control"] == "private, max-age=30"
@@ -375,11 +377,11 @@ def test_a_dashboard_that_polls_is_told_that_nothing_changed(operator, observing
     )
     assert (answer.status_code, answer.content) == (304, b"")
     observing.results(1)
-    second_answer = operator.get("/v1/monitoring/quality", params={"hospital": "north"})
-    assert second_answer.headers["ETag"] != first.headers["ETag"]
+    changed = operator.get("/v1/monitoring/quality", params={"hospital": "north"})
+    assert changed.headers["ETag"] != first.headers["ETag"]
 
 
-def test_metrics_tell_hospitals_only_to_who_may_see_all_of_them(
+def test_metrics_name_hospitals_only_to_roles_that_see_all_of_them(
     gateway, observing, ledger, make_key
 ):
     observing.model(reference=REFERENCE)

@@ -1,4 +1,4 @@
-"""Requests of the right form with values that no database column, clock or codec takes."""
+"""Well-formed requests with values that no database column, clock or codec accepts."""
 
 import base64
 
@@ -13,8 +13,8 @@ BEFORE_TIME = "0001-01-01T00:00:00%2B14:00"
 UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
 
 
-def cursor(told: str) -> str:
-    return base64.urlsafe_b64encode(told.encode()).decode()
+def cursor(content: str) -> str:
+    return base64.urlsafe_b64encode(content.encode()).decode()
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def cursor(told: str) -> str:
         "/static/..%2f..%2fapp.py",
     ],
 )
-def test_an_operator_is_answered_whatever_the_address_holds(as_role, path):
+def test_no_address_causes_a_server_error(as_role, path):
     answer = as_role(Role.OPERATOR).get(path)
     assert answer.status_code < 500, answer.text
 
 
 @pytest.mark.parametrize(
-    "told",
+    "content",
     [
         f"0001-01-01T00:00:00+14:00 {UNKNOWN_ID}",
         f"9999-12-31T23:59:59.999999-14:00 {UNKNOWN_ID}",
@@ -59,8 +59,8 @@ def test_an_operator_is_answered_whatever_the_address_holds(as_role, path):
         "\0 \0",
     ],
 )
-def test_a_cursor_of_ones_own_making_is_no_fault(north, told):
-    assert north.get("/v1/jobs", params={"cursor": cursor(told)}).status_code < 500
+def test_a_forged_cursor_causes_no_server_error(north, content):
+    assert north.get("/v1/jobs", params={"cursor": cursor(content)}).status_code < 500
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_a_cursor_of_ones_own_making_is_no_fault(north, told):
         ("POST", f"/v1/datasets/a/versions/{TOO_LARGE}", None),
     ],
 )
-def test_an_operator_is_answered_whatever_the_body_holds(as_role, method, path, body):
+def test_no_body_causes_a_server_error(as_role, method, path, body):
     answer = as_role(Role.OPERATOR).request(method, path, json=body)
     assert answer.status_code < 500, answer.text
 
 
 @pytest.mark.parametrize("key", ["é", "\x7f", "a\tb", "ÿ" * 200])
-def test_an_idempotency_key_may_hold_any_letter_of_a_header(north, key):
+def test_an_idempotency_key_may_contain_any_header_character(north, key):
     answer = north.post(
         "/v1/cases", headers={"Idempotency-Key": key.encode("latin-1")}, **form()
     )
@@ -103,7 +103,7 @@ def test_an_idempotency_key_may_hold_any_letter_of_a_header(north, key):
     "external_id",
     ["\u202e", "\ufffe", "😀" * 100, "\ud800".encode("utf-8", "surrogatepass")],
 )
-def test_a_number_of_the_hospitals_own_may_hold_any_letter(north, external_id):
+def test_an_external_id_may_contain_any_character(north, external_id):
     request = form()
     request["data"]["external_id"] = external_id
     assert north.post("/v1/cases", **request).status_code < 500
@@ -118,12 +118,12 @@ def test_a_number_of_the_hospitals_own_may_hold_any_letter(north, external_id):
         ("/openapi.json", "GET, HEAD"),
     ],
 )
-def test_a_method_that_an_address_does_not_take_is_answered_with_those_that_it_does(
+def test_an_unsupported_method_is_answered_with_the_allowed_ones(
     as_role, path, methods
 ):
     answer = as_role(Role.OPERATOR).put(path)
     assert (answer.status_code, answer.headers["allow"]) == (405, methods)
 
 
-def test_a_frame_beyond_a_column_is_refused(north):
+def test_a_frame_number_too_large_for_its_column_is_refused(north):
     assert north.post("/v1/cases", **form(frame=TOO_LARGE)).status_code == 422

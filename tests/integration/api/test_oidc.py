@@ -1,4 +1,4 @@
-"""Signing in by a provider of identities, which is a real one on loopback."""
+"""Sign-in through an OpenID Connect provider, which runs on loopback."""
 
 import ssl
 import time
@@ -20,28 +20,29 @@ from tests.support.app import create_app
 from tests.support.builders import form
 from tests.support.identity_provider import CLIENT, SECRET, Identities, identities
 
-MAPPED = {"sera_role": "submitter", "sera_hospital": "north"}
+CLAIMS = {"sera_role": "submitter", "sera_hospital": "north"}
 
 
-AUTHORITIES = cache(ssl.create_default_context)
-"""Whoever asks the provider reads all authorities' certificates each time, though it is on
-loopback, without TLS."""
+LOAD_AUTHORITIES = cache(ssl.create_default_context)
+"""Reads the certificates of all authorities once.
+
+The HTTP client would read them for every request, although the provider is on loopback without TLS."""
 
 
 @pytest.fixture(autouse=True)
-def authorities_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssl, "create_default_context", AUTHORITIES)
+def cached_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssl, "create_default_context", LOAD_AUTHORITIES)
 
 
 @pytest.fixture
 def provider() -> Iterator[Identities]:
-    with identities() as known:
-        yield known
+    with identities() as identity_provider:
+        yield identity_provider
 
 
 @pytest.fixture
-def opened(settings, provider, ledger) -> Iterator[Callable[..., TestClient]]:
-    """A browser at a gateway that trusts the provider; accounts are made at the first sign-in."""
+def open_browser(settings, provider, ledger) -> Iterator[Callable[..., TestClient]]:
+    """Creates a browser of a gateway that trusts the provider and creates accounts at sign-in."""
     with ledger.system_session("test") as session:
         session.hospitals.ensure("north")
     fields = {
@@ -51,7 +52,7 @@ def opened(settings, provider, ledger) -> Iterator[Callable[..., TestClient]]:
     }
     clients = []
 
-    def opened(**overrides: object) -> TestClient:
+    def open_browser(**overrides: object) -> TestClient:
         app = create_app(
             Settings(**settings.model_dump(exclude_unset=True) | fields | overrides)
         )
@@ -61,71 +62,76 @@ def opened(settings, provider, ledger) -> Iterator[Callable[..., TestClient]]:
         clients.append(client.__enter__())
         return client
 
-    yield opened
+    yield open_browser
     for client in clients:
         client.__exit__(None, None, None)
 
 
-def leave(browser):
-    """To the provider and back to the address that it sends the browser to."""
-    away = browser.get("/v1/session/oidc")
-    assert away.status_code == 303, away.text
-    back = httpx2.get(away.headers["Location"]).headers["Location"]
-    assert back.startswith("http://testserver/v1/session/oidc/callback?")
-    return back
+def redirect_to_provider(browser):
+    """Start a sign-in and return the callback address that the provider redirects to."""
+    redirect = browser.get("/v1/session/oidc")
+    assert redirect.status_code == 303, redirect.text
+    callback = httpx2.get(redirect.headers["Location"]).headers["Location"]
+    assert callback.startswith("http://testserver/v1/session/oidc/callback?")
+    return callback
 
 
-def arrive(browser) -> str:
-    """Where the browser ends up."""
+def complete_sign_in(browser) -> str:
+    """Sign in through the provider and return the final location."""
     return browser.get(
-        leave(browser), headers={"Sec-Fetch-Site": "cross-site"}
+        redirect_to_provider(browser), headers={"Sec-Fetch-Site": "cross-site"}
     ).headers["Location"]
 
 
-def refused(browser, code) -> bool:
-    place = arrive(browser)
+def is_refused(browser, code) -> bool:
+    location = complete_sign_in(browser)
     assert SESSION_COOKIE not in browser.cookies
-    return place == f"/sign-in?problem={code}"
+    return location == f"/sign-in?problem={code}"
 
 
-def test_a_person_comes_by_the_provider_and_works_for_the_hospital_it_names(
-    opened, provider, as_role
+def test_a_person_signs_in_through_the_provider_for_the_hospital_in_the_claims(
+    open_browser, provider, as_role
 ):
-    provider.claims |= MAPPED
-    browser = opened()
-    assert arrive(browser) == "/"
-    who = browser.get("/v1/session").json()
-    assert (who["name"], who["role"], who["hospital"], who["must_change"]) == (
+    provider.claims |= CLAIMS
+    browser = open_browser()
+    assert complete_sign_in(browser) == "/"
+    session = browser.get("/v1/session").json()
+    assert (
+        session["name"],
+        session["role"],
+        session["hospital"],
+        session["must_change"],
+    ) == (
         "a.reader",
         "submitter",
         "north",
         False,
     )
-    browser.headers[CSRF_HEADER] = who["csrf"]
+    browser.headers[CSRF_HEADER] = session["csrf"]
     assert browser.post("/v1/cases", **form()).status_code == 202
     trail = as_role(Role.OPERATOR).get("/v1/audit").json()
-    rows = [
-        (item["event"], item["actor"])
-        for item in trail
-        if item["event"].startswith("person.")
+    events = [
+        (event["event"], event["actor"])
+        for event in trail
+        if event["event"].startswith("person.")
     ]
-    assert rows == [
+    assert events == [
         ("person.created", "gateway"),
-        ("person.signed-in", f"person:{who['person_id']}"),
+        ("person.signed-in", f"person:{session['person_id']}"),
     ]
 
 
-def test_a_person_is_known_again_by_issuer_and_subject_and_not_by_name(
-    opened, provider
+def test_a_person_is_identified_by_issuer_and_subject_and_not_by_name(
+    open_browser, provider
 ):
-    provider.claims |= MAPPED
-    browser = opened()
-    arrive(browser)
+    provider.claims |= CLAIMS
+    browser = open_browser()
+    complete_sign_in(browser)
     first = browser.get("/v1/session").json()
     provider.claims |= {"preferred_username": "another-name", "sera_role": "operator"}
-    arrive(browser)
-    body = browser.get("/v1/session").json()
-    assert (body["person_id"], body["name"], body["role"]) == (
+    complete_sign_in(browser)
+    repeat = browser.get("/v1/session").json()
+    assert (repeat["person_id"], repeat["name"], repeat["role"]) == (
         first["person_id"],
         "a.reader",
         "submitter",
@@ -135,32 +141,40 @@ def test_a_person_is_known_again_by_issuer_and_subject_and_not_by_name(
         "preferred_username": "a.reader",
         "sera_role": "submitter",
     }
-    arrive(browser)
-    second_body = browser.get("/v1/session").json()
-    assert (second_body["person_id"] != first["person_id"], second_body["name"]) == (
+    complete_sign_in(browser)
+    other_subject = browser.get("/v1/session").json()
+    assert (
+        other_subject["person_id"] != first["person_id"],
+        other_subject["name"],
+    ) == (
         True,
         "subject-2",
     )
 
 
-def test_the_session_is_strict_and_the_way_there_is_lax_and_asks_with_pkce_state_and_nonce(
-    opened, provider
+def test_the_redirect_uses_pkce_state_and_nonce_and_only_its_own_cookie_is_lax(
+    open_browser, provider
 ):
-    provider.claims |= MAPPED
-    browser = opened()
-    away = browser.get("/v1/session/oidc")
-    asked = parse_qs(urlsplit(away.headers["Location"]).query)
-    assert {"state", "nonce", "code_challenge", "redirect_uri"} <= set(asked)
-    assert (asked["client_id"], asked["scope"]) == ([CLIENT], ["openid profile email"])
-    assert {"HttpOnly", "SameSite=lax"} <= set(away.headers["set-cookie"].split("; "))
-    cookies = browser.get(leave(browser)).headers.get_list("set-cookie")
+    provider.claims |= CLAIMS
+    browser = open_browser()
+    redirect = browser.get("/v1/session/oidc")
+    parameters = parse_qs(urlsplit(redirect.headers["Location"]).query)
+    assert {"state", "nonce", "code_challenge", "redirect_uri"} <= set(parameters)
+    assert (parameters["client_id"], parameters["scope"]) == (
+        [CLIENT],
+        ["openid profile email"],
+    )
+    assert {"HttpOnly", "SameSite=lax"} <= set(
+        redirect.headers["set-cookie"].split("; ")
+    )
+    cookies = browser.get(redirect_to_provider(browser)).headers.get_list("set-cookie")
     assert any(
         cookie.startswith(f"{SESSION_COOKIE}=") and "SameSite=strict" in cookie
         for cookie in cookies
     )
 
 
-LIES = (
+WRONG_CLAIMS = (
     {"nonce": "of another sign-in"},
     {"nonce": None},
     {"aud": "another-client"},
@@ -174,58 +188,58 @@ LIES = (
 )
 
 
-def test_a_token_that_says_something_else_than_it_should_opens_nothing(
-    opened, provider
-):
-    provider.claims |= MAPPED
-    browser = opened()
-    for lie in LIES:
-        provider.tamper = lie
-        assert refused(browser, "oidc-refused"), lie
+def test_a_token_with_a_wrong_claim_is_refused(open_browser, provider):
+    provider.claims |= CLAIMS
+    browser = open_browser()
+    for wrong_claim in WRONG_CLAIMS:
+        provider.tamper = wrong_claim
+        assert is_refused(browser, "oidc-refused"), wrong_claim
     provider.tamper = {}
-    assert arrive(browser) == "/"
+    assert complete_sign_in(browser) == "/"
 
 
-def test_a_token_signed_by_somebody_else_opens_nothing(opened, provider):
-    provider.claims |= MAPPED
+def test_a_token_signed_with_a_foreign_key_is_refused(open_browser, provider):
+    provider.claims |= CLAIMS
     provider.signing = ECKey.generate_key("P-256", parameters={"kid": "one"})
-    assert refused(opened(), "oidc-refused")
+    assert is_refused(open_browser(), "oidc-refused")
 
 
-def test_a_token_signed_with_what_the_client_knows_opens_nothing(opened, provider):
-    provider.claims |= MAPPED
+def test_a_token_signed_with_the_client_secret_is_refused(open_browser, provider):
+    provider.claims |= CLAIMS
     provider.signing = provider.shared_secret()
     provider.header = {"alg": "HS256"}
-    assert refused(opened(), "oidc-refused")
+    assert is_refused(open_browser(), "oidc-refused")
 
 
-def test_a_provider_may_change_its_keys(opened, provider):
-    provider.claims |= MAPPED
-    browser = opened()
-    assert arrive(browser) == "/"
+def test_a_provider_may_change_its_keys(open_browser, provider):
+    provider.claims |= CLAIMS
+    browser = open_browser()
+    assert complete_sign_in(browser) == "/"
     provider.key = ECKey.generate_key("P-256", parameters={"kid": "two"})
     provider.header = {"alg": "ES256", "kid": "two"}
-    assert arrive(browser) == "/"
+    assert complete_sign_in(browser) == "/"
 
 
-def test_a_state_is_good_once_and_in_its_browser_only(opened, provider):
-    provider.claims |= MAPPED
-    browser = opened()
-    back = leave(browser)
+def test_a_state_is_valid_once_and_in_its_own_browser_only(open_browser, provider):
+    provider.claims |= CLAIMS
+    browser = open_browser()
+    callback = redirect_to_provider(browser)
     other_browser = TestClient(browser.app, follow_redirects=False)
-    assert other_browser.get(back).headers["Location"] == "/sign-in?problem=oidc-state"
-    assert browser.get(back).headers["Location"] == "/"
-    assert browser.get(back).headers["Location"] == "/sign-in?problem=oidc-state"
+    assert (
+        other_browser.get(callback).headers["Location"] == "/sign-in?problem=oidc-state"
+    )
+    assert browser.get(callback).headers["Location"] == "/"
+    assert browser.get(callback).headers["Location"] == "/sign-in?problem=oidc-state"
     forged = "/v1/session/oidc/callback?code=x&state=invented"
     assert browser.get(forged).headers["Location"] == "/sign-in?problem=oidc-state"
 
 
-def test_a_code_that_the_provider_does_not_know_and_a_refusal_open_nothing(
-    opened, provider
+def test_an_unknown_code_and_a_refusal_by_the_provider_are_refused(
+    open_browser, provider
 ):
-    browser = opened()
+    browser = open_browser()
     for query in ("code=invented", "error=access_denied"):
-        state = parse_qs(urlsplit(leave(browser)).query)["state"][0]
+        state = parse_qs(urlsplit(redirect_to_provider(browser)).query)["state"][0]
         answer = browser.get(f"/v1/session/oidc/callback?{query}&state={state}")
         assert answer.headers["Location"] == "/sign-in?problem=oidc-refused"
     assert "did not vouch for you" in browser.get("/sign-in?problem=oidc-refused").text
@@ -235,7 +249,7 @@ def test_a_code_that_the_provider_does_not_know_and_a_refusal_open_nothing(
     )
 
 
-UNCLEAR = (
+UNUSABLE_CLAIMS = (
     {},
     {"sera_role": "submitter"},
     {"sera_hospital": "north"},
@@ -246,23 +260,23 @@ UNCLEAR = (
 )
 
 
-def test_claims_that_name_no_one_role_and_hospital_make_nobody(
-    opened, provider, ledger
+def test_claims_without_exactly_one_role_and_hospital_create_no_account(
+    open_browser, provider, ledger
 ):
-    browser = opened()
+    browser = open_browser()
     claims = provider.claims
-    for claims_change in UNCLEAR:
+    for claims_change in UNUSABLE_CLAIMS:
         provider.claims = claims | claims_change
-        assert refused(browser, "oidc-claims"), claims_change
+        assert is_refused(browser, "oidc-claims"), claims_change
     with ledger.system_session("test") as session:
         assert session.people.all() == []
         assert [hospital.name for hospital in session.hospitals.all()] == ["north"]
 
 
-def test_the_claims_may_lie_deeper_and_among_others(opened, provider):
+def test_a_claim_may_be_nested_and_in_a_list(open_browser, provider):
     provider.claims |= {"realm": {"roles": ["offline_access", "auditor"]}}
-    browser = opened(oidc_role_claim="realm.roles")
-    assert arrive(browser) == "/"
+    browser = open_browser(oidc_role_claim="realm.roles")
+    assert complete_sign_in(browser) == "/"
     assert browser.get("/v1/session").json()["role"] == "auditor"
     assert (
         claim_values({"a": {"b": "c"}}, "a.b.c")
@@ -272,44 +286,48 @@ def test_the_claims_may_lie_deeper_and_among_others(opened, provider):
     )
 
 
-def test_where_accounts_are_not_made_an_operator_makes_them_by_subject(
-    opened, provider, make_key
+def test_without_automatic_accounts_an_operator_creates_them_by_subject(
+    open_browser, provider, make_key
 ):
-    provider.claims |= MAPPED
-    browser = opened(oidc_create=False)
-    assert refused(browser, "oidc-nobody")
-    key = {"Authorization": f"Bearer {make_key(Role.OPERATOR)}"}
+    provider.claims |= CLAIMS
+    browser = open_browser(oidc_create=False)
+    assert is_refused(browser, "oidc-nobody")
+    headers = {"Authorization": f"Bearer {make_key(Role.OPERATOR)}"}
     fields = {
         "name": "a.reader",
         "role": "reader",
         "hospital": "north",
         "subject": "subject-1",
     }
-    body = browser.post("/v1/people", json=fields, headers=key).json()
-    assert body["one_time_password"] is None
-    assert arrive(browser) == "/"
-    assert browser.get("/v1/session").json()["person_id"] == body["id"]
-    answer = browser.post("/v1/people", json={**fields, "name": "another"}, headers=key)
+    person = browser.post("/v1/people", json=fields, headers=headers).json()
+    assert person["one_time_password"] is None
+    assert complete_sign_in(browser) == "/"
+    assert browser.get("/v1/session").json()["person_id"] == person["id"]
+    answer = browser.post(
+        "/v1/people", json={**fields, "name": "another"}, headers=headers
+    )
     assert answer.json()["code"] == "name-taken"
 
 
-def test_a_disabled_person_does_not_come_in_by_the_provider_either(
-    opened, provider, make_key
+def test_a_disabled_person_cannot_sign_in_through_the_provider(
+    open_browser, provider, make_key
 ):
-    provider.claims |= MAPPED
-    browser = opened()
-    arrive(browser)
+    provider.claims |= CLAIMS
+    browser = open_browser()
+    complete_sign_in(browser)
     person = browser.get("/v1/session").json()["person_id"]
-    key = {"Authorization": f"Bearer {make_key(Role.OPERATOR)}"}
-    assert browser.post(f"/v1/people/{person}/disable", headers=key).status_code == 200
+    headers = {"Authorization": f"Bearer {make_key(Role.OPERATOR)}"}
+    assert (
+        browser.post(f"/v1/people/{person}/disable", headers=headers).status_code == 200
+    )
     browser.cookies.clear()
-    assert refused(browser, "oidc-disabled")
+    assert is_refused(browser, "oidc-disabled")
 
 
-def test_who_comes_by_the_provider_has_no_password_to_guess(opened, provider):
-    provider.claims |= MAPPED
-    browser = opened()
-    arrive(browser)
+def test_an_account_of_the_provider_has_no_password(open_browser, provider):
+    provider.claims |= CLAIMS
+    browser = open_browser()
+    complete_sign_in(browser)
     browser.cookies.clear()
     for password in ("x", "None", "null"):
         answer = browser.post(
@@ -318,26 +336,28 @@ def test_who_comes_by_the_provider_has_no_password_to_guess(opened, provider):
         assert (answer.status_code, answer.json()["code"]) == (401, "sign-in-refused")
 
 
-def test_a_provider_that_is_away_or_another_is_said_to_be_so(opened, provider):
-    browser = opened()
+def test_an_unavailable_provider_and_a_wrong_issuer_are_reported(
+    open_browser, provider
+):
+    browser = open_browser()
     provider.issuer = "https://another.example"
     assert (
         browser.get("/v1/session/oidc").headers["Location"]
         == "/sign-in?problem=oidc-refused"
     )
-    removed = opened(oidc_issuer="http://127.0.0.1:1")
+    unavailable = open_browser(oidc_issuer="http://127.0.0.1:1")
     assert (
-        removed.get("/v1/session/oidc").headers["Location"]
+        unavailable.get("/v1/session/oidc").headers["Location"]
         == "/sign-in?problem=unavailable"
     )
 
 
-def test_without_a_provider_there_is_no_way_by_one_and_no_button(
-    gateway, provider, opened, as_role
+def test_without_a_provider_its_route_is_off_and_there_is_no_button(
+    gateway, provider, open_browser, as_role
 ):
     assert gateway.get("/v1/session/oidc").json()["code"] == "oidc-off"
     assert "/v1/session/oidc" not in gateway.get("/sign-in").text
-    assert "/v1/session/oidc" in opened().get("/sign-in").text
+    assert "/v1/session/oidc" in open_browser().get("/sign-in").text
     fields = {"name": "auditor-1", "role": "auditor", "subject": "subject-1"}
     assert (
         as_role(Role.OPERATOR).post("/v1/people", json=fields).json()["code"]
@@ -345,13 +365,13 @@ def test_without_a_provider_there_is_no_way_by_one_and_no_button(
     )
 
 
-def test_an_address_sets_out_only_so_often(opened, provider):
-    browser = opened(sign_ins_per_minute=2)
-    statuses = [
+def test_redirects_to_the_provider_are_limited_for_each_address(open_browser, provider):
+    browser = open_browser(sign_ins_per_minute=2)
+    is_redirected = [
         browser.get("/v1/session/oidc").headers["Location"].startswith(provider.issuer)
         for _ in range(3)
     ]
-    assert statuses == [True, True, False]
+    assert is_redirected == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -363,6 +383,6 @@ def test_an_address_sets_out_only_so_often(opened, provider):
         "http://127.0.0.1.evil",
     ],
 )
-def test_a_provider_is_reached_over_tls_or_on_this_machine(issuer):
+def test_an_issuer_without_tls_is_refused_unless_it_is_on_loopback(issuer):
     with pytest.raises(ValidationError):
         Settings(oidc_issuer=issuer)

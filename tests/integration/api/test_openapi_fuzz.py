@@ -32,7 +32,7 @@ def address(settings):
 def test_answers_are_as_documented_and_never_a_fault_of_the_server(
     address, make_key, role
 ):
-    found = fuzz_api(address, make_key(role), SEED, EXAMPLES, edges=False)
-    assert found.faults == {}
-    assert len(found.operations) > 50
-    assert found.requests > 60
+    report = fuzz_api(address, make_key(role), SEED, EXAMPLES, edges=False)
+    assert report.faults == {}
+    assert len(report.operations) > 50
+    assert report.requests > 60

@@ -23,20 +23,20 @@ def labelled(image, **fields):
     }
 
 
-def test_a_dataset_is_filled_image_by_image_and_keeps_each_once(operator):
+def test_a_dataset_is_filled_image_by_image_and_stores_each_once(operator):
     assert operator.post("/v1/datasets", json={"name": "set"}).json()["images"] == 0
     first = operator.post(
         "/v1/datasets/set/images", **labelled(png(1), patient="p-1")
     ).json()
-    body = operator.post(
+    repeat = operator.post(
         "/v1/datasets/set/images", **labelled(png(1), patient="p-1")
     ).json()
-    assert (first["added"], body["added"]) == (True, False)
-    second_body = operator.get("/v1/datasets/set").json()
-    assert (second_body["images"], second_body["malignant"]) == (1, 1)
+    assert (first["added"], repeat["added"]) == (True, False)
+    dataset = operator.get("/v1/datasets/set").json()
+    assert (dataset["images"], dataset["malignant"]) == (1, 1)
 
 
-def test_a_patients_number_is_not_kept(operator, ledger):
+def test_a_patient_number_is_stored_as_a_pseudonym_only(operator, ledger):
     operator.post("/v1/datasets", json={"name": "set"})
     operator.post("/v1/datasets/set/images", **labelled(png(1), patient="12345678"))
     with ledger.system_session("test") as session:
@@ -48,7 +48,7 @@ def test_a_patients_number_is_not_kept(operator, ledger):
 @pytest.mark.parametrize(
     "fields", [{"malignant": "perhaps"}, {"split": "mine"}, {"size_mm": "nan"}]
 )
-def test_a_label_that_is_none_is_refused(operator, fields):
+def test_an_invalid_label_is_refused(operator, fields):
     operator.post("/v1/datasets", json={"name": "set"})
     assert (
         operator.post(
@@ -89,30 +89,32 @@ def test_an_unknown_model_is_not_promoted(operator):
     )
 
 
-def test_readiness_tells_which_engine_is_away(settings):
-    away = settings.model_copy(update={"objects_url": None, "home": settings.home})
-    with TestClient(create_app(away)) as client:
+def test_readiness_names_the_unavailable_engine(settings):
+    with_defaults = settings.model_copy(
+        update={"objects_url": None, "home": settings.home}
+    )
+    with TestClient(create_app(with_defaults)) as client:
         assert client.get("/readyz").json() == {
             "ready": True,
             "checks": {"database": "ok", "objects": "ok"},
             "degraded": {},
         }
-    lost = type(settings)(
+    without_database = type(settings)(
         **{**settings.model_dump(), "database_url": "postgresql://x@127.0.0.1:1/x"}
     )
-    with TestClient(create_app(lost)) as client:
+    with TestClient(create_app(without_database)) as client:
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()["checks"]["objects"]) == (503, "ok")
         assert "database" in answer.json()["checks"]["database"]
         assert client.get("/healthz").status_code == 200
 
 
-def test_a_case_is_taken_while_the_broker_is_away(settings, make_key):
-    lost = type(settings)(
+def test_a_case_is_accepted_while_the_broker_is_away(settings, make_key):
+    without_broker = type(settings)(
         **{**settings.model_dump(), "broker_url": "redis+socket:///nowhere/valkey.sock"}
     )
     with TestClient(
-        create_app(lost), headers={"Authorization": f"Bearer {make_key()}"}
+        create_app(without_broker), headers={"Authorization": f"Bearer {make_key()}"}
     ) as client:
         assert client.post("/v1/cases", **form()).status_code == 202
         answer = client.get("/readyz")
@@ -127,12 +129,12 @@ def test_a_case_is_taken_while_the_broker_is_away(settings, make_key):
         )
 
 
-def test_readiness_says_that_room_gets_short_while_cases_are_still_taken(
+def test_readiness_warns_of_low_disk_space_while_cases_are_still_accepted(
     settings, make_key
 ):
-    short = settings.model_copy(update={"least_free_mib": 2**40})
+    with_little_space = settings.model_copy(update={"least_free_mib": 2**40})
     with TestClient(
-        create_app(short), headers={"Authorization": f"Bearer {make_key()}"}
+        create_app(with_little_space), headers={"Authorization": f"Bearer {make_key()}"}
     ) as client:
         answer = client.get("/readyz")
         assert (answer.status_code, list(answer.json()["degraded"])) == (200, ["space"])
@@ -143,7 +145,7 @@ def test_readiness_says_that_room_gets_short_while_cases_are_still_taken(
         assert client.post("/v1/cases", **form()).status_code == 202
 
 
-def test_readiness_sees_a_case_that_a_silent_worker_holds(north, gateway, ledger):
+def test_readiness_reports_a_case_with_a_silent_worker(north, gateway, ledger):
     north.post("/v1/cases", **form())
     with ledger.system_session("w") as session:
         session.queue.claim("w", 1, timedelta(minutes=1), 5)
@@ -154,7 +156,7 @@ def test_readiness_sees_a_case_that_a_silent_worker_holds(north, gateway, ledger
     assert "none was answered" in gateway.get("/readyz").json()["degraded"]["workers"]
 
 
-def test_readiness_says_that_cases_wait_and_none_is_answered(north, gateway, ledger):
+def test_readiness_reports_waiting_cases_without_results(north, gateway, ledger):
     north.post("/v1/cases", **form())
     assert gateway.get("/readyz").json()["degraded"] == {}
     with ledger.engine.begin() as connection:
@@ -175,7 +177,7 @@ def test_readiness_says_that_cases_wait_and_none_is_answered(north, gateway, led
     assert float(metrics.split("\nsera_oldest_queued_seconds ")[1].split()[0]) >= 300
 
 
-def test_progress_is_not_stalled_while_results_come():
+def test_progress_is_stalled_if_cases_wait_without_recent_results():
     assert QueueProgress(500.0, None, 0).is_stalled(60)
     assert QueueProgress(500.0, 61.0, 0).is_stalled(60)
     assert not QueueProgress(500.0, 5.0, 0).is_stalled(60)
@@ -197,7 +199,7 @@ def test_an_unknown_address_and_method_are_problems(gateway):
         assert {"code", "detail", "retryable"} <= answer.json().keys()
 
 
-def test_the_page_is_served_with_a_strict_policy_and_its_files(gateway):
+def test_the_page_has_a_strict_policy_and_its_files_are_served(gateway):
     page = gateway.get("/sign-in")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     for path in (
@@ -210,33 +212,36 @@ def test_the_page_is_served_with_a_strict_policy_and_its_files(gateway):
     assert gateway.get("/static/../app.py").status_code == 404
 
 
-def test_files_are_kept_for_as_long_as_they_stay_the_same_and_sent_packed_to_who_takes_that(
+def test_versioned_files_are_cached_for_a_year_and_compressed_on_request(
     gateway,
 ):
-    packed, plain = (
-        gateway.get(f"{STATIC_URL}/sera.css", headers={"Accept-Encoding": item})
-        for item in ("gzip", "br")
+    compressed, plain = (
+        gateway.get(f"{STATIC_URL}/sera.css", headers={"Accept-Encoding": encoding})
+        for encoding in ("gzip", "br")
     )
-    assert (packed.content, packed.headers["Cache-Control"]) == (
+    assert (compressed.content, compressed.headers["Cache-Control"]) == (
         plain.content,
         "public, max-age=31536000, immutable",
     )
     assert (
-        int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"]) / 2
+        int(compressed.headers["Content-Length"])
+        < int(plain.headers["Content-Length"]) / 2
     )
-    assert [row.headers.get("Content-Encoding") for row in (packed, plain)] == [
+    assert [
+        answer.headers.get("Content-Encoding") for answer in (compressed, plain)
+    ] == [
         "gzip",
         None,
     ]
-    assert packed.headers["ETag"] != plain.headers["ETag"]
+    assert compressed.headers["ETag"] != plain.headers["ETag"]
     for path in ("/static/sera.css", "/static/0123456789abcdef/sera.css"):
         assert gateway.get(path).headers["Cache-Control"] == "no-cache"
-    fields = {"If-None-Match": packed.headers["ETag"], "Accept-Encoding": "gzip"}
-    answer = gateway.get("/static/sera.css", headers=fields)
+    headers = {"If-None-Match": compressed.headers["ETag"], "Accept-Encoding": "gzip"}
+    answer = gateway.get("/static/sera.css", headers=headers)
     assert (answer.status_code, answer.content) == (304, b"")
 
 
-def test_no_page_is_packed(gateway):
+def test_pages_are_not_compressed(gateway):
     assert (
         "Content-Encoding"
         not in gateway.get("/sign-in", headers={"Accept-Encoding": "gzip"}).headers

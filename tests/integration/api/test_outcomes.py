@@ -8,7 +8,7 @@ from pydicom import examples
 from shared.domain.roles import Role
 from tests.support.builders import form, png
 
-YES = {
+OUTCOME = {
     "malignant": True,
     "source": "histology",
     "determined_on": "2026-03-14",
@@ -17,7 +17,7 @@ YES = {
 }
 
 JSON = {"Content-Type": "application/json"}
-"""For bodies that httpx2 would not send as they are: half a surrogate pair is fine as an escape."""
+"""For bodies that httpx2 cannot encode, such as half a surrogate pair in an escape."""
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_case_shows_its_latest_outcome_and_nothing_of_the_patient(
     north, case, as_role
 ):
     assert north.get(case).json()["outcome"] is None
-    answer = north.post(f"{case}/outcome", json=YES)
+    answer = north.post(f"{case}/outcome", json=OUTCOME)
     assert answer.status_code == 201
     fields = {
         "malignant": True,
@@ -46,16 +46,16 @@ def test_a_case_shows_its_latest_outcome_and_nothing_of_the_patient(
     }
     assert answer.json() | fields | {"patient_known": True} == answer.json()
     north.post(f"{case}/outcome", json={"malignant": False, "source": "follow-up"})
-    second_answer = as_role(Role.READER).get(case)
+    latest = as_role(Role.READER).get(case)
     assert (
-        second_answer.json()["outcome"]
+        latest.json()["outcome"]
         | {"malignant": False, "consent": False, "determined_on": None}
-        == second_answer.json()["outcome"]
+        == latest.json()["outcome"]
     )
-    assert "P-17" not in second_answer.text + answer.text
+    assert "P-17" not in latest.text + answer.text
 
 
-def test_only_those_who_may_submit_record_outcomes_and_only_of_their_own_cases(
+def test_only_submitting_roles_record_outcomes_of_their_own_hospitals_cases(
     case, as_role, north
 ):
     south = as_role(hospital="south")
@@ -66,24 +66,26 @@ def test_only_those_who_may_submit_record_outcomes_and_only_of_their_own_cases(
         (as_role(Role.OPERATOR), case, 403),
         (as_role(Role.HOSPITAL_ADMIN), case, 201),
     ):
-        assert client.post(f"{address}/outcome", json=YES).status_code == status
+        assert client.post(f"{address}/outcome", json=OUTCOME).status_code == status
     assert south.get(case).status_code == 404
 
 
-def test_an_outcome_may_be_of_today_wherever_on_earth_that_is(north, case):
+def test_an_outcome_may_have_todays_date_of_any_time_zone(north, case):
     today = datetime.now(timezone(timedelta(hours=14))).date().isoformat()
     assert (
-        north.post(f"{case}/outcome", json=YES | {"determined_on": today}).status_code
+        north.post(
+            f"{case}/outcome", json=OUTCOME | {"determined_on": today}
+        ).status_code
         == 201
     )
 
 
-def test_an_outcome_that_is_none_is_refused_by_name(north, case):
-    ahead = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+def test_an_invalid_outcome_is_refused_with_the_name_of_its_field(north, case):
+    future_date = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
     for name, value in (
         ("malignant", None),
         ("source", "guess"),
-        ("determined_on", ahead),
+        ("determined_on", future_date),
         ("determined_on", "2999-01-01"),
         ("determined_on", "soon"),
         ("patient", "a\0b"),
@@ -93,21 +95,21 @@ def test_an_outcome_that_is_none_is_refused_by_name(north, case):
         ("consented", True),
     ):
         answer = north.post(
-            f"{case}/outcome", content=json.dumps(YES | {name: value}), headers=JSON
+            f"{case}/outcome", content=json.dumps(OUTCOME | {name: value}), headers=JSON
         )
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
         assert name in answer.json()["detail"]
     assert north.get(case).json()["outcome"] is None
 
 
-def test_outcomes_flow_into_a_dataset_and_out_again_with_the_consent(
+def test_outcomes_are_imported_with_consent_and_removed_when_it_is_withdrawn(
     operator, north, case
 ):
     loop = north.post(
         "/v1/cases", **form(examples.get_path("ybr_color").read_bytes(), frame=7)
     ).json()
     for address in (case, loop["links"]["case"]):
-        north.post(f"{address}/outcome", json=YES)
+        north.post(f"{address}/outcome", json=OUTCOME)
     assert operator.post(
         "/v1/datasets/set/outcomes", json={"since": "2026-01-01", "hospital": "north"}
     ).json() == {
@@ -120,15 +122,20 @@ def test_outcomes_flow_into_a_dataset_and_out_again_with_the_consent(
     shares = operator.get("/v1/datasets/set").json()["shares"]
     assert shares == [{"split": "train", "site": "north", "images": 2, "malignant": 2}]
     assert operator.post("/v1/datasets/set/versions").json()["number"] == 1
-    north.post(f"{case}/outcome", json=YES | {"consent": False})
-    (removed,) = operator.post("/v1/datasets/set/outcomes", json={}).json()["withdrawn"]
-    assert (removed["case_id"], removed["versions"]) == (case.rpartition("/")[2], [1])
-    second = operator.post("/v1/datasets/set/versions").json()
-    assert (second["number"], second["images"]) == (2, 1)
+    north.post(f"{case}/outcome", json=OUTCOME | {"consent": False})
+    (withdrawn,) = operator.post("/v1/datasets/set/outcomes", json={}).json()[
+        "withdrawn"
+    ]
+    assert (withdrawn["case_id"], withdrawn["versions"]) == (
+        case.rpartition("/")[2],
+        [1],
+    )
+    version = operator.post("/v1/datasets/set/versions").json()
+    assert (version["number"], version["images"]) == (2, 1)
 
 
-def test_the_label_of_a_case_is_its_hospitals_to_correct(operator, north, case):
-    north.post(f"{case}/outcome", json=YES)
+def test_only_the_hospital_corrects_the_label_of_its_case(operator, north, case):
+    north.post(f"{case}/outcome", json=OUTCOME)
     operator.post("/v1/datasets/set/outcomes", json={})
     address = f"/v1/datasets/set/images/{north.get(case).json()['image']['sha256']}"
     refused = operator.put(address, json={"malignant": False})
@@ -142,7 +149,7 @@ def test_a_synthetic_dataset_takes_no_outcomes(operator):
     assert (answer.status_code, answer.json()["code"]) == (409, "dataset-of-other-kind")
 
 
-def test_filters_that_are_none_are_refused(operator):
+def test_invalid_filters_are_refused(operator):
     for wrong in ({"since": "yesterday"}, {"hospital": "a\0"}, {"site": "north"}):
         assert operator.post("/v1/datasets/set/outcomes", json=wrong).status_code == 422
 
@@ -156,17 +163,17 @@ def test_an_unknown_hospital_is_named(operator):
     )
 
 
-def test_a_patients_number_means_the_same_in_an_import_and_in_an_outcome(
+def test_a_patient_number_forms_one_group_in_an_import_and_in_an_outcome(
     operator, north, case, ledger
 ):
-    north.post(f"{case}/outcome", json=YES)
+    north.post(f"{case}/outcome", json=OUTCOME)
     operator.post("/v1/datasets/set/outcomes", json={})
-    sent = {
+    upload = {
         "data": {"malignant": "0", "patient": "P-17", "site": "north"},
         "files": {"image": ("a.png", png(3))},
     }
     operator.post("/v1/datasets", json={"name": "other"})
-    operator.post("/v1/datasets/other/images", **sent)
+    operator.post("/v1/datasets/other/images", **upload)
     with ledger.system_session("test") as session:
         (first_case,), (second_case,) = (
             session.datasets.images(session.datasets.find(name).id)

@@ -1,4 +1,4 @@
-"""Accounts, kept by operators and by the administrators of hospitals."""
+"""Accounts, managed by operators and by the administrators of hospitals."""
 
 from uuid import uuid4
 
@@ -18,45 +18,50 @@ def admin(as_role):
     return as_role(Role.HOSPITAL_ADMIN)
 
 
-def created(client, name, role="reader", **more):
-    answer = client.post("/v1/people", json={"name": name, "role": role, **more})
+def create_person(client, name, role="reader", **fields):
+    answer = client.post("/v1/people", json={"name": name, "role": role, **fields})
     assert answer.status_code == 201, answer.text
     return answer.json()
 
 
 def events(operator, name):
     return [
-        item
-        for item in operator.get("/v1/audit?limit=1000").json()
-        if item["event"] == name
+        event
+        for event in operator.get("/v1/audit?limit=1000").json()
+        if event["event"] == name
     ]
 
 
-def test_an_administrator_makes_a_person_whose_one_time_password_is_shown_once(
+def test_an_administrator_creates_a_person_whose_one_time_password_is_shown_once(
     admin, operator, browser
 ):
-    new = created(admin, "A.Reader@north.example")
-    assert (new["name"], new["hospital"], new["role"], new["must_change"]) == (
+    person = create_person(admin, "A.Reader@north.example")
+    assert (
+        person["name"],
+        person["hospital"],
+        person["role"],
+        person["must_change"],
+    ) == (
         "a.reader@north.example",
         "north",
         "reader",
         True,
     )
-    fields = {"name": new["name"], "password": new["one_time_password"]}
+    fields = {"name": person["name"], "password": person["one_time_password"]}
     assert browser().post("/v1/session", json=fields).status_code == 201
-    assert new["one_time_password"] not in admin.get("/v1/people").text
-    assert [item["id"] for item in admin.get("/v1/people").json()] == [new["id"]]
+    assert person["one_time_password"] not in admin.get("/v1/people").text
+    assert [person["id"] for person in admin.get("/v1/people").json()] == [person["id"]]
     (event,) = events(operator, "person.created")
-    assert event["details"] == {"person": new["id"], "role": "reader"}
+    assert event["details"] == {"person": person["id"], "role": "reader"}
 
 
-def test_a_name_is_taken_once_however_it_is_typed(admin, operator):
-    created(admin, "reader-1")
+def test_names_are_unique_regardless_of_case_and_spaces(admin, operator):
+    create_person(admin, "reader-1")
     answer = operator.post("/v1/people", json={"name": " READER-1 ", "role": "auditor"})
     assert (answer.status_code, answer.json()["code"]) == (409, "name-taken")
 
 
-def test_an_administrator_makes_and_changes_its_own_staff_only(admin, operator):
+def test_an_administrator_creates_and_changes_its_own_staff_only(admin, operator):
     for role in ("hospital_admin", "operator", "auditor"):
         assert (
             admin.post(
@@ -64,17 +69,19 @@ def test_an_administrator_makes_and_changes_its_own_staff_only(admin, operator):
             ).status_code
             == 403
         )
-    boss = created(operator, "boss", "hospital_admin", hospital="north")
-    reader = created(admin, "reader-1")
-    assert {item["id"] for item in admin.get("/v1/people").json()} == {
-        boss["id"],
+    other_admin = create_person(operator, "boss", "hospital_admin", hospital="north")
+    reader = create_person(admin, "reader-1")
+    assert {person["id"] for person in admin.get("/v1/people").json()} == {
+        other_admin["id"],
         reader["id"],
     }
-    for act in ("disable", "reset", "enable", "unlock"):
-        assert admin.post(f"/v1/people/{boss['id']}/{act}").status_code == 404
-        assert admin.post(f"/v1/people/{reader['id']}/{act}").status_code == 200
+    for action in ("disable", "reset", "enable", "unlock"):
+        assert admin.post(f"/v1/people/{other_admin['id']}/{action}").status_code == 404
+        assert admin.post(f"/v1/people/{reader['id']}/{action}").status_code == 200
     assert (
-        admin.patch(f"/v1/people/{boss['id']}", json={"role": "reader"}).status_code
+        admin.patch(
+            f"/v1/people/{other_admin['id']}", json={"role": "reader"}
+        ).status_code
         == 404
     )
     assert (
@@ -94,36 +101,37 @@ def test_an_administrator_makes_and_changes_its_own_staff_only(admin, operator):
 def test_an_administrator_neither_sees_nor_changes_another_hospitals_people(
     admin, as_role
 ):
-    second_id = created(as_role(Role.HOSPITAL_ADMIN, "south"), "reader-2")["id"]
-    nobodys = str(uuid4())
-    assert second_id not in admin.get("/v1/people").text
-    for act in ("disable", "reset", "enable", "unlock"):
+    foreign_id = create_person(as_role(Role.HOSPITAL_ADMIN, "south"), "reader-2")["id"]
+    missing_id = str(uuid4())
+    assert foreign_id not in admin.get("/v1/people").text
+    for action in ("disable", "reset", "enable", "unlock"):
         foreign, absent = (
-            admin.post(f"/v1/people/{person}/{act}") for person in (second_id, nobodys)
+            admin.post(f"/v1/people/{person}/{action}")
+            for person in (foreign_id, missing_id)
         )
         assert foreign.status_code == absent.status_code == 404
-        assert foreign.text.replace(second_id, nobodys) == absent.text
+        assert foreign.text.replace(foreign_id, missing_id) == absent.text
     for hospital in ("south", "none"):
         fields = {"name": "reader-3", "role": "reader", "hospital": hospital}
         assert admin.post("/v1/people", json=fields).status_code == 403
 
 
 def test_an_operator_names_the_hospital_of_a_hospitals_person(operator, admin):
-    assert created(operator, "reader-1", hospital="north")["hospital"] == "north"
-    assert created(operator, "auditor-1", "auditor")["hospital"] is None
-    for told, code in (
+    assert create_person(operator, "reader-1", hospital="north")["hospital"] == "north"
+    assert create_person(operator, "auditor-1", "auditor")["hospital"] is None
+    for hospital_field, code in (
         ({}, "person-needs-hospital"),
         ({"hospital": "none"}, "hospital-unknown"),
     ):
         answer = operator.post(
-            "/v1/people", json={"name": "reader-2", "role": "reader", **told}
+            "/v1/people", json={"name": "reader-2", "role": "reader", **hospital_field}
         )
         assert answer.json()["code"] == code
 
 
-def test_a_role_stays_within_the_hospital_or_leaves_it_for_the_house(operator, admin):
-    reader = created(admin, "reader-1")["id"]
-    auditor = created(operator, "auditor-1", "auditor")["id"]
+def test_a_role_change_stays_in_the_hospital_or_moves_to_a_system_role(operator, admin):
+    reader = create_person(admin, "reader-1")["id"]
+    auditor = create_person(operator, "auditor-1", "auditor")["id"]
     assert (
         operator.patch(f"/v1/people/{auditor}", json={"role": "reader"}).json()["code"]
         == "person-needs-hospital"
@@ -135,8 +143,8 @@ def test_a_role_stays_within_the_hospital_or_leaves_it_for_the_house(operator, a
     ] == ["auditor"]
 
 
-def test_disabling_and_enabling_again_is_harmless_and_on_record_once(admin, operator):
-    person = created(admin, "reader-1")["id"]
+def test_repeated_disabling_and_enabling_is_audited_once(admin, operator):
+    person = create_person(admin, "reader-1")["id"]
     first, repeat = (
         admin.post(f"/v1/people/{person}/disable").json() for _ in range(2)
     )
@@ -149,7 +157,7 @@ def test_disabling_and_enabling_again_is_harmless_and_on_record_once(admin, oper
         None,
     ]
     assert [
-        len(events(operator, f"person.{did}")) for did in ("disabled", "enabled")
+        len(events(operator, f"person.{change}")) for change in ("disabled", "enabled")
     ] == [1, 1]
 
 
@@ -158,8 +166,11 @@ def test_a_locked_person_is_unlocked(admin, operator, make_person, browser):
     page = browser()
     for _ in range(FREE_ATTEMPTS):
         page.post("/v1/session", json={"name": "reader-1", "password": "wrong"})
-    (shown,) = admin.get("/v1/people").json()
-    assert (shown["failures"], shown["locked_until"] is None) == (FREE_ATTEMPTS, False)
+    (locked,) = admin.get("/v1/people").json()
+    assert (locked["failures"], locked["locked_until"] is None) == (
+        FREE_ATTEMPTS,
+        False,
+    )
     assert admin.post(f"/v1/people/{person.id}/unlock").json()["locked_until"] is None
     assert (
         page.post(
@@ -173,10 +184,10 @@ def test_a_locked_person_is_unlocked(admin, operator, make_person, browser):
 def test_a_reset_gives_a_new_one_time_password_and_the_old_one_is_refused(
     admin, browser
 ):
-    person = created(admin, "reader-1")
-    body = admin.post(f"/v1/people/{person['id']}/reset").json()
-    rows = [(person["one_time_password"], 401), (body["one_time_password"], 201)]
-    for password, status in rows:
+    person = create_person(admin, "reader-1")
+    reset = admin.post(f"/v1/people/{person['id']}/reset").json()
+    attempts = [(person["one_time_password"], 401), (reset["one_time_password"], 201)]
+    for password, status in attempts:
         assert (
             browser()
             .post("/v1/session", json={"name": "reader-1", "password": password})
@@ -185,11 +196,12 @@ def test_a_reset_gives_a_new_one_time_password_and_the_old_one_is_refused(
         )
 
 
-def test_nobody_locks_themselves_out(make_person, signed_in):
+def test_people_cannot_disable_reset_or_demote_themselves(make_person, signed_in):
     operator = make_person(Role.OPERATOR)
     page = signed_in(operator)
     answers = [
-        page.post(f"/v1/people/{operator.id}/{act}") for act in ("disable", "reset")
+        page.post(f"/v1/people/{operator.id}/{action}")
+        for action in ("disable", "reset")
     ]
     answers.append(page.patch(f"/v1/people/{operator.id}", json={"role": "auditor"}))
     assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {
@@ -198,11 +210,11 @@ def test_nobody_locks_themselves_out(make_person, signed_in):
 
 
 @pytest.mark.parametrize("role", [Role.SUBMITTER, Role.READER, Role.AUDITOR])
-def test_other_roles_have_no_say_about_people(as_role, role):
+def test_other_roles_cannot_manage_people(as_role, role):
     assert as_role(role).get("/v1/people").status_code == 403
 
 
-def test_what_is_no_name_is_answered_422(operator):
+def test_an_invalid_name_gets_422(operator):
     for name in ("ab", "two words", "x" * 101, "tab\tbed", ""):
         assert (
             operator.post(

@@ -1,4 +1,4 @@
-"""Looks at an image before it is a case, and at the image of a case."""
+"""Previews of an image before it is submitted, and the image of a case."""
 
 import json
 from base64 import b64decode
@@ -16,14 +16,14 @@ from shared.phantoms.camera import PhotoSettings, photograph
 from tests.support.builders import Screen, dicom_file, encode, form, png
 
 
-def look(client, image: bytes, **fields: object):
+def request_preview(client, image: bytes, **fields: object):
     return client.post("/v1/previews", data=fields, files={"image": ("image", image)})
 
 
-def preview(answer) -> np.ndarray:
-    second_preview = answer.json()["preview"]
-    assert second_preview["media_type"] == "image/png"
-    return decode(b64decode(second_preview["base64"])).pixels
+def preview_pixels(answer) -> np.ndarray:
+    preview = answer.json()["preview"]
+    assert preview["media_type"] == "image/png"
+    return decode(b64decode(preview["base64"])).pixels
 
 
 def calibrated(pixels: np.ndarray) -> bytes:
@@ -39,8 +39,10 @@ def calibrated(pixels: np.ndarray) -> bytes:
     )
 
 
-def test_a_plain_image_is_seen_as_it_is_and_nothing_is_kept(north, settings):
-    answer = look(north, png(3))
+def test_the_preview_of_a_plain_image_is_unchanged_and_nothing_is_stored(
+    north, settings
+):
+    answer = request_preview(north, png(3))
     body = answer.json()
     assert (
         body["format"],
@@ -56,7 +58,7 @@ def test_a_plain_image_is_seen_as_it_is_and_nothing_is_kept(north, settings):
         1,
     )
     assert (body["photo"], body["size_mm"], body["spacing_mm"]) == (None, None, None)
-    assert (preview(answer) == decode(png(3)).pixels).all()
+    assert (preview_pixels(answer) == decode(png(3)).pixels).all()
     assert not [
         path for path in (settings.home / "objects").rglob("*") if path.is_file()
     ]
@@ -65,7 +67,7 @@ def test_a_plain_image_is_seen_as_it_is_and_nothing_is_kept(north, settings):
 
 def test_calipers_of_a_calibrated_image_give_the_size_and_the_roi(north):
     pixels = Screen().end(100, 150).end(200, 150).pixels
-    body = look(north, calibrated(pixels)).json()
+    body = request_preview(north, calibrated(pixels)).json()
     assert body["size_mm"] == pytest.approx(10, abs=0.2)
     assert (body["size_from"], body["roi_from"], body["spacing_mm"]) == (
         "calipers",
@@ -76,33 +78,33 @@ def test_calipers_of_a_calibrated_image_give_the_size_and_the_roi(north):
     assert "roi-from-calipers" in {warning["code"] for warning in body["warnings"]}
 
 
-def test_a_photo_is_made_straight_between_the_corners_that_were_sent(north):
+def test_a_photo_is_rectified_between_the_submitted_corners(north):
     picture = draw(6, size_px=300).pixels
     photo = photograph(picture, 6, PhotoSettings(glare=400))
-    answer = look(
+    answer = request_preview(
         north,
         encode(photo.pixels),
         photo=True,
         corners=json.dumps(photo.corners.tolist()),
     )
-    second_photo = answer.json()["photo"]
+    view = answer.json()["photo"]
     assert (
-        second_photo["found"],
-        second_photo["width"],
-        second_photo["height"],
-        second_photo["retake"],
+        view["found"],
+        view["width"],
+        view["height"],
+        view["retake"],
     ) == (
         True,
         1600,
         1200,
         True,
     )
-    assert "glare" in {advice["code"] for advice in second_photo["advice"]}
-    height, width = preview(answer).shape
+    assert "glare" in {advice["code"] for advice in view["advice"]}
+    height, width = preview_pixels(answer).shape
     assert width / height == pytest.approx(1, rel=0.03)
 
 
-def test_the_corners_of_a_photo_count_in_the_upright_photo(north):
+def test_the_corners_of_a_photo_refer_to_the_upright_photo(north):
     photo = photograph(np.full((300, 400), 160, np.uint8), 2)
     stream = BytesIO()
     exif = Image.Exif()
@@ -110,13 +112,13 @@ def test_the_corners_of_a_photo_count_in_the_upright_photo(north):
     Image.fromarray(np.rot90(photo.pixels).copy()).save(
         stream, "JPEG", quality=95, exif=exif
     )
-    second_photo = look(north, stream.getvalue(), photo=True).json()["photo"]
-    assert (second_photo["found"], second_photo["width"], second_photo["height"]) == (
+    view = request_preview(north, stream.getvalue(), photo=True).json()["photo"]
+    assert (view["found"], view["width"], view["height"]) == (
         True,
         1600,
         1200,
     )
-    assert np.abs(np.array(second_photo["corners"]) - photo.corners).max() < 6
+    assert np.abs(np.array(view["corners"]) - photo.corners).max() < 6
 
 
 @pytest.mark.parametrize(
@@ -134,17 +136,15 @@ def test_the_corners_of_a_photo_count_in_the_upright_photo(north):
         ),
     ],
 )
-def test_what_cannot_be_looked_at_is_refused_by_its_name(image, fields, code, north):
-    assert look(north, image, **fields).json()["code"] == code
+def test_an_invalid_preview_is_refused_by_name(image, fields, code, north):
+    assert request_preview(north, image, **fields).json()["code"] == code
 
 
-def test_when_too_many_look_at_once_a_further_one_is_asked_to_come_back(
-    north, gateway, monkeypatch
-):
+def test_too_many_simultaneous_previews_get_a_retry_time(north, gateway, monkeypatch):
     monkeypatch.setattr("services.api.decoder_pool.WAIT_S", 0.01)
     room = gateway.app.state.dependencies.decoder_pool._requests
     rows = [room.acquire(blocking=False) for _ in range(3)]
-    answer = look(north, png(1))
+    answer = request_preview(north, png(1))
     for _ in rows:
         room.release()
     assert (
@@ -156,21 +156,21 @@ def test_when_too_many_look_at_once_a_further_one_is_asked_to_come_back(
         "too-many-previews",
         "2",
     )
-    assert look(north, png(1)).status_code == 200
+    assert request_preview(north, png(1)).status_code == 200
 
 
-def test_the_image_of_a_case_is_shown_with_a_tag_and_on_record(as_role):
+def test_the_image_of_a_case_has_an_etag_and_its_read_is_audited(as_role):
     client = as_role()
     links = client.post("/v1/cases", **form(png(4))).json()["links"]
     answer = client.get(links["image"])
     assert (decode(answer.content).pixels == decode(png(4)).pixels).all()
     assert answer.headers["Cache-Control"] == "private, max-age=3600"
-    second_answer = client.get(
+    unchanged = client.get(
         links["image"], headers={"If-None-Match": answer.headers["ETag"]}
     )
-    assert (second_answer.status_code, second_answer.content) == (304, b"")
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
     trail = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit").json()
-    assert [item["event"] for item in trail].count("image.read") == 1
+    assert [event["event"] for event in trail].count("image.read") == 1
 
 
 def test_the_image_of_an_erased_case_is_gone(as_role):
@@ -181,7 +181,7 @@ def test_the_image_of_an_erased_case_is_gone(as_role):
     assert as_role().get(receipt["links"]["image"]).status_code == 410
 
 
-def test_a_case_from_a_photo_says_so_and_is_another_request_than_the_file(north):
+def test_a_photo_is_marked_and_is_a_different_request_than_the_file(north):
     key = {"Idempotency-Key": "one"}
     receipt = north.post(
         "/v1/cases", **form(png(6), source="photo"), headers=key

@@ -18,23 +18,23 @@ def operator(as_role):
 
 @pytest.fixture
 def send(as_role):
-    """Submits cases of a hospital."""
+    """Submits cases of a hospital; returns the IDs of their jobs."""
 
-    def sent(count, hospital="north", **cases):
+    def submit(count, hospital="north", **cases):
         client = as_role(Role.SUBMITTER, hospital)
         return [
             client.post("/v1/cases", **form(png(seed), **cases)).json()["job_id"]
             for seed in range(count)
         ]
 
-    return sent
+    return submit
 
 
 @pytest.fixture
 def fail(ledger):
-    """Claims so many jobs and fails them for a reason."""
+    """Claims a number of jobs and fails them with a reason."""
 
-    def failed(count, reason):
+    def fail_next(count, reason):
         with ledger.system_session("w") as session:
             lease = session.queue.claim("w", count, LEASE, 5)
             session.queue.fail(
@@ -42,10 +42,12 @@ def fail(ledger):
             )
         return [str(job.id) for job in lease.jobs]
 
-    return failed
+    return fail_next
 
 
-def test_what_waits_is_told_by_hospital_and_lane_with_its_age(operator, send, ledger):
+def test_waiting_jobs_are_listed_by_hospital_and_lane_with_their_age(
+    operator, send, ledger
+):
     send(2)
     send(1, "south", priority="urgent")
     send(1, "south")
@@ -56,80 +58,82 @@ def test_what_waits_is_told_by_hospital_and_lane_with_its_age(operator, send, le
             )
         )
     waiting = operator.get("/v1/queue").json()["waiting"]
-    rows = [(item["hospital"], item["lane"], item["jobs"]) for item in waiting]
-    assert rows == [
+    lanes = [(lane["hospital"], lane["lane"], lane["jobs"]) for lane in waiting]
+    assert lanes == [
         ("north", "routine", 2),
         ("south", "urgent", 1),
         ("south", "routine", 1),
     ]
-    assert [row["oldest_s"] >= 3600 for row in waiting] == [False, True, False]
+    assert [lane["oldest_s"] >= 3600 for lane in waiting] == [False, True, False]
 
 
-def test_what_is_in_hand_is_told_with_its_worker_and_a_lease_that_ran_out_leads(
+def test_running_jobs_are_listed_with_their_worker_and_expired_leases_come_first(
     operator, send, ledger
 ):
-    held, lost_jobs = send(2)
+    running_job, expired_job = send(2)
     with ledger.system_session("w") as session:
         session.queue.claim("w", 2, LEASE, 5)
         session.serving.report("w", "d" * 64, "CPU, 2 threads", timedelta(minutes=1))
     with ledger.engine.begin() as connection:
         connection.execute(
             text("UPDATE jobs SET lease_until = now() - interval '5 s' WHERE id = :id"),
-            {"id": lost_jobs},
+            {"id": expired_job},
         )
     body = operator.get("/v1/queue").json()
     assert (body["running"], body["expired"], body["waiting"]) == (2, 1, [])
     assert [
-        (item["job_id"], item["worker"], item["left_s"] > 0) for item in body["in_hand"]
+        (job["job_id"], job["worker"], job["left_s"] > 0) for job in body["in_hand"]
     ] == [
-        (lost_jobs, "w", False),
-        (held, "w", True),
+        (expired_job, "w", False),
+        (running_job, "w", True),
     ]
     assert [
         (worker["worker"], worker["model"], worker["device"])
         for worker in body["workers"]
     ] == [("w", "d" * 64, "CPU, 2 threads")]
-    seen_at, claimed = (
+    reported_at, claimed_at = (
         datetime.fromisoformat(body["workers"][0][name])
         for name in ("seen_at", "claimed_at")
     )
-    assert timedelta(seconds=59) < seen_at - claimed < timedelta(seconds=61)
+    assert timedelta(seconds=59) < reported_at - claimed_at < timedelta(seconds=61)
 
 
-def test_dead_letters_are_counted_by_reason_and_those_of_one_are_queued_again_at_once(
+def test_dead_letters_are_counted_by_reason_and_rerun_by_reason(
     operator, send, fail, ledger
 ):
     send(4)
     lost_jobs = fail(3, "worker-lost")
-    odd = fail(1, "internal")
+    internal_jobs = fail(1, "internal")
     dead = operator.get("/v1/queue").json()["dead"]
-    assert [(item["reason"], item["jobs"]) for item in dead] == [
+    assert [
+        (reason_group["reason"], reason_group["jobs"]) for reason_group in dead
+    ] == [
         ("worker-lost", 3),
         ("internal", 1),
     ]
     listed = operator.get(
         "/v1/queue/dead-letters", params={"reason": "worker-lost"}
     ).json()
-    assert {row["job_id"] for row in listed} == set(lost_jobs)
+    assert {job["job_id"] for job in listed} == set(lost_jobs)
     answer = operator.post("/v1/queue/rerun", json={"reason": "worker-lost"})
     assert (answer.status_code, answer.json()) == (202, {"queued": 3, "left": 0})
     body = operator.get("/v1/queue").json()
-    assert [(entry["reason"], entry["jobs"]) for entry in body["dead"]] == [
-        ("internal", 1)
-    ]
-    assert [element["jobs"] for element in body["waiting"]] == [3]
+    assert [
+        (reason_group["reason"], reason_group["jobs"]) for reason_group in body["dead"]
+    ] == [("internal", 1)]
+    assert [lane["jobs"] for lane in body["waiting"]] == [3]
     assert operator.post("/v1/queue/rerun", json={"reason": "worker-lost"}).json() == {
         "queued": 0,
         "left": 0,
     }
     with ledger.system_session("test") as session:
-        rows = [
-            str(item.job_id)
-            for item in session.audit.page(limit=1000)
-            if item.event == Event.JOB_RERUN
+        rerun_jobs = [
+            str(reason_group.job_id)
+            for reason_group in session.audit.page(limit=1000)
+            if reason_group.event == Event.JOB_RERUN
         ]
-    assert sorted(rows) == sorted(lost_jobs)
-    assert odd[0] not in rows
+    assert sorted(rerun_jobs) == sorted(lost_jobs)
+    assert internal_jobs[0] not in rerun_jobs
 
 
 @pytest.mark.parametrize("role", [Role.HOSPITAL_ADMIN, Role.AUDITOR])

@@ -1,4 +1,4 @@
-"""A reader study over HTTP: several people read the same cases blind, then see SERA."""
+"""A reader study over HTTP: people read the same cases blind, then with SERA's result."""
 
 import csv
 from io import StringIO
@@ -14,11 +14,11 @@ from shared.domain.roles import Role
 from shared.statistics import delong_test, fleiss_kappa, obuchowski_rockette
 from tests.support.reader_studies import new_study, read, studied
 
-SICK = [True, False, True, False, True, False]
+IS_MALIGNANT = [True, False, True, False, True, False]
 SCORES = [0.91, 0.12, 0.77, 0.64, 0.83, 0.05]
 FIRST = [(60, 85), (40, 10), (30, 70), (55, 45), (80, 95), (20, 5)]
 SECOND = [(70, 75), (65, 20), (45, 80), (35, 30), (55, 90), (50, 15)]
-SECRETS = (
+HIDDEN_WORDS = (
     "0.91",
     "0.455",
     "malignant",
@@ -38,7 +38,7 @@ def admin(as_person):
 
 @pytest.fixture
 def cases(north, ledger):
-    return studied(north, ledger, SICK, SCORES)
+    return studied(north, ledger, IS_MALIGNANT, SCORES)
 
 
 @pytest.fixture
@@ -53,21 +53,21 @@ def readers(people, signed_in):
 
 @pytest.fixture
 def study(admin, cases, people):
-    """An open one."""
+    """The ID of an open study."""
     answer = admin.post(
         "/v1/reader-studies", json=new_study([person.id for person in people])
     )
     assert answer.status_code == 201, answer.text
-    at = f"/v1/reader-studies/{answer.json()['study_id']}"
-    assert admin.post(f"{at}/open").json()["state"] == "open"
+    path = f"/v1/reader-studies/{answer.json()['study_id']}"
+    assert admin.post(f"{path}/open").json()["state"] == "open"
     return answer.json()["study_id"]
 
 
-def said(cases, figures):
+def readings_by_case(cases, figures):
     return dict(zip(cases, figures, strict=True))
 
 
-def reading(case, phase="blind", **changes):
+def reading_body(case, phase="blind", **changes):
     return {
         "case_id": case,
         "phase": phase,
@@ -80,20 +80,20 @@ def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(
     admin, readers, study, cases
 ):
     for reader, figures in zip(readers, (FIRST, SECOND), strict=True):
-        read(reader, study, said(cases, figures))
+        read(reader, study, readings_by_case(cases, figures))
     body = admin.get(f"/v1/reader-studies/{study}/analysis").json()
     blind, aided = (
         np.array([[pair[n] for pair in row] for row in (FIRST, SECOND)]) for n in (0, 1)
     )
-    sick = np.array(SICK)
+    is_malignant = np.array(IS_MALIGNANT)
     assert (body["cases"], body["malignant"], body["malignant_share"]) == (6, 3, 0.5)
-    for place, reader in enumerate(body["readers"]):
-        expected = delong_test(aided[place], blind[place], sick)
+    for index, reader in enumerate(body["readers"]):
+        expected = delong_test(aided[index], blind[index], is_malignant)
         assert reader["auc_change"]["value"] == pytest.approx(expected.difference)
         assert reader["auc_change"]["p_value"] == pytest.approx(expected.p_value)
         assert reader["blind"]["auc"]["value"] == pytest.approx(expected.auc_second)
         assert reader["aided"]["sensitivity"]["count"] == int(
-            (aided[place] >= 50)[sick].sum()
+            (aided[index] >= 50)[is_malignant].sum()
         )
         assert reader["mcnemar"]["sensitivity"] <= 1
         assert reader["seconds"]["blind"]["readings"] == 6
@@ -106,9 +106,9 @@ def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(
         fleiss = body["agreement"][phase]["fleiss"]
         assert fleiss["value"] == pytest.approx(expected.value)
         assert fleiss["low"] == pytest.approx(expected.interval.low)
-    together = obuchowski_rockette(blind, aided, sick)
-    assert body["summary"]["difference"] == pytest.approx(together.difference)
-    assert body["summary"]["p_value"] == pytest.approx(together.p_value)
+    summary = obuchowski_rockette(blind, aided, is_malignant)
+    assert body["summary"]["difference"] == pytest.approx(summary.difference)
+    assert body["summary"]["p_value"] == pytest.approx(summary.p_value)
     lines = list(
         csv.DictReader(
             StringIO(admin.get(f"/v1/reader-studies/{study}/readings.csv").text)
@@ -116,121 +116,125 @@ def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(
     )
     assert len(lines) == 24
     assert {line["reader"] for line in lines} == {"1", "2"}
-    events = [item["event"] for item in admin.get("/v1/audit?limit=1000").json()]
+    events = [event["event"] for event in admin.get("/v1/audit?limit=1000").json()]
     assert (events.count("reader-study.read"), events.count("reader-study.shown")) == (
         24,
         24,
     )
 
 
-def test_before_the_blind_reading_is_stored_nothing_of_sera_or_the_outcome_is_told(
+def test_before_the_blind_reading_neither_seras_result_nor_the_outcome_is_shown(
     readers, study, cases
 ):
     reader = readers[0]
-    at = f"/v1/reader-studies/{study}"
-    answer = reader.get(f"{at}/next")
-    body = answer.json()
-    assert not any(secret in answer.text + reader.get(at).text for secret in SECRETS)
-    early = reader.get(f"{at}/aided/{body['case_id']}")
-    assert (early.status_code, early.json()["code"]) == (403, "blind-first")
+    path = f"/v1/reader-studies/{study}"
+    answer = reader.get(f"{path}/next")
+    next_case = answer.json()
+    assert not any(
+        secret in answer.text + reader.get(path).text for secret in HIDDEN_WORDS
+    )
+    too_early = reader.get(f"{path}/aided/{next_case['case_id']}")
+    assert (too_early.status_code, too_early.json()["code"]) == (403, "blind-first")
     assert (
-        reader.post(f"{at}/readings", json=reading(body["case_id"], "aided")).json()[
-            "code"
-        ]
+        reader.post(
+            f"{path}/readings", json=reading_body(next_case["case_id"], "aided")
+        ).json()["code"]
         == "blind-first"
     )
-    unseen = next(case for case in cases if case != body["case_id"])
+    unseen = next(case for case in cases if case != next_case["case_id"])
     assert (
-        reader.post(f"{at}/readings", json=reading(unseen)).json()["code"]
+        reader.post(f"{path}/readings", json=reading_body(unseen)).json()["code"]
         == "not-shown"
     )
-    image = reader.get(body["image"])
+    image = reader.get(next_case["image"])
     pixels = cv2.imdecode(np.frombuffer(image.content, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert pixels.shape[:2] == (body["height"], body["width"])
+    assert pixels.shape[:2] == (next_case["height"], next_case["width"])
 
 
-def test_what_was_read_blind_stays_and_a_reader_goes_on_where_they_stopped(
+def test_a_blind_reading_is_final_and_a_reader_continues_with_the_next_phase(
     readers, study
 ):
     reader = readers[0]
-    at = f"/v1/reader-studies/{study}"
-    case = reader.get(f"{at}/next").json()["case_id"]
-    assert reader.post(f"{at}/readings", json=reading(case)).status_code == 201
+    path = f"/v1/reader-studies/{study}"
+    case = reader.get(f"{path}/next").json()["case_id"]
+    assert reader.post(f"{path}/readings", json=reading_body(case)).status_code == 201
     answer = reader.post(
-        f"{at}/readings", json=reading(case, probability=10, malignant=False)
+        f"{path}/readings", json=reading_body(case, probability=10, malignant=False)
     )
     assert (answer.status_code, answer.json()["code"]) == (409, "read-already")
-    body = reader.get(f"{at}/next").json()
-    assert (body["phase"], body["case_id"]) == ("aided", case)
-    second_body = reader.get(f"{at}/aided/{case}").json()
+    next_reading = reader.get(f"{path}/next").json()
+    assert (next_reading["phase"], next_reading["case_id"]) == ("aided", case)
+    aided = reader.get(f"{path}/aided/{case}").json()
     assert (
-        second_body["blind"]["probability"],
-        second_body["sera"]["fna"]["recommended"],
+        aided["blind"]["probability"],
+        aided["sera"]["fna"]["recommended"],
     ) == (
         70,
         True,
     )
     assert (
         reader.post(
-            f"{at}/readings", json=reading(case, "aided", fna=False)
+            f"{path}/readings", json=reading_body(case, "aided", fna=False)
         ).status_code
         == 201
     )
-    assert reader.get(f"{at}/next").json()["case_id"] != case
+    assert reader.get(f"{path}/next").json()["case_id"] != case
 
 
-def test_who_looks_at_a_result_before_reading_blind_breaches_the_study(
+def test_viewing_a_result_before_the_blind_reading_is_a_breach(
     admin, readers, people, study, cases
 ):
     readers[0].get("/v1/jobs")
     readers[1].get(f"/v1/cases/{cases[0]}")
-    read(readers[0], study, said(cases, FIRST))
+    read(readers[0], study, readings_by_case(cases, FIRST))
     readers[0].get("/v1/jobs")
-    second_readers = admin.get(f"/v1/reader-studies/{study}/analysis").json()["readers"]
-    assert [row["breaches"] for row in second_readers] == [6, 1]
-    noted = [
-        item
-        for item in admin.get("/v1/audit?limit=1000").json()
-        if item["event"] == "reader-study.breached"
+    analysis_rows = admin.get(f"/v1/reader-studies/{study}/analysis").json()["readers"]
+    assert [row["breaches"] for row in analysis_rows] == [6, 1]
+    breaches = [
+        event
+        for event in admin.get("/v1/audit?limit=1000").json()
+        if event["event"] == "reader-study.breached"
     ]
-    assert {entry["actor"] for entry in noted} == {
+    assert {breach["actor"] for breach in breaches} == {
         f"person:{person.id}" for person in people
     }
-    assert len(noted) == 7
+    assert len(breaches) == 7
 
 
-def test_what_a_reader_had_looked_at_before_the_study_is_told_apart(
+def test_results_viewed_before_the_study_are_counted_separately(
     admin, readers, people, cases
 ):
     readers[0].get("/v1/jobs")
-    body = admin.post(
+    study = admin.post(
         "/v1/reader-studies", json=new_study([person.id for person in people])
     ).json()
-    admin.post(f"/v1/reader-studies/{body['study_id']}/open")
-    second_readers = admin.get(
-        f"/v1/reader-studies/{body['study_id']}/analysis"
+    admin.post(f"/v1/reader-studies/{study['study_id']}/open")
+    analysis_rows = admin.get(
+        f"/v1/reader-studies/{study['study_id']}/analysis"
     ).json()["readers"]
-    assert [(item["breaches"], item["seen_before"]) for item in second_readers] == [
+    assert [(row["breaches"], row["seen_before"]) for row in analysis_rows] == [
         (0, 6),
         (0, 0),
     ]
 
 
-def test_a_page_opened_anew_shows_the_same_case_and_the_time_of_that_does_not_count(
+def test_a_reloaded_page_shows_the_same_case_and_its_time_does_not_count(
     admin, readers, study
 ):
-    at = f"/v1/reader-studies/{study}"
+    path = f"/v1/reader-studies/{study}"
     for reader in readers:
-        first, case = (reader.get(f"{at}/next").json()["case_id"] for _ in range(2))
+        first, case = (reader.get(f"{path}/next").json()["case_id"] for _ in range(2))
         assert first == case
-    case = readers[0].get(f"{at}/next").json()["case_id"]
-    readers[0].post(f"{at}/readings", json=reading(case))
-    seconds = admin.get(f"{at}/analysis").json()["readers"][0]["seconds"]["blind"]
+    case = readers[0].get(f"{path}/next").json()["case_id"]
+    readers[0].post(f"{path}/readings", json=reading_body(case))
+    seconds = admin.get(f"{path}/analysis").json()["readers"][0]["seconds"]["blind"]
     assert (seconds["readings"], seconds["interrupted"]) == (0, 1)
 
 
-def test_an_erased_case_drops_out_with_its_readings(admin, readers, study, cases):
-    read(readers[0], study, said(cases, FIRST))
+def test_an_erased_case_leaves_the_study_with_its_readings(
+    admin, readers, study, cases
+):
+    read(readers[0], study, readings_by_case(cases, FIRST))
     assert (
         admin.delete(f"/v1/cases/{cases[0]}?ground=patient-request").status_code == 200
     )
@@ -244,16 +248,16 @@ def test_an_erased_case_drops_out_with_its_readings(admin, readers, study, cases
     assert cases[0] not in admin.get(f"/v1/reader-studies/{study}/readings.csv").text
 
 
-def test_only_its_readers_read_and_only_while_it_is_open(
+def test_only_readers_of_the_study_read_and_only_while_it_is_open(
     admin, as_person, as_role, readers, people, cases, study
 ):
     stranger = as_person(Role.READER)
     key = as_role(Role.READER)
-    at = f"/v1/reader-studies/{study}"
+    path = f"/v1/reader-studies/{study}"
     for other_reader in (stranger, key, as_person(Role.READER, "south")):
         assert [
-            other_reader.get(f"{at}/next").status_code,
-            other_reader.get(at).status_code,
+            other_reader.get(f"{path}/next").status_code,
+            other_reader.get(path).status_code,
         ] == [
             404,
             404,
@@ -262,16 +266,16 @@ def test_only_its_readers_read_and_only_while_it_is_open(
     assert [
         reader["study_id"] for reader in readers[0].get("/v1/reader-studies").json()
     ] == [study]
-    second_readers = readers[0].get(at).json()["readers"]
-    assert [item["name"] for item in second_readers] == [people[0].name, None]
-    assert readers[0].get(f"{at}/analysis").status_code == 403
-    case = readers[0].get(f"{at}/next").json()["case_id"]
-    assert admin.post(f"{at}/close").json()["state"] == "closed"
+    visible_readers = readers[0].get(path).json()["readers"]
+    assert [reader["name"] for reader in visible_readers] == [people[0].name, None]
+    assert readers[0].get(f"{path}/analysis").status_code == 403
+    case = readers[0].get(f"{path}/next").json()["case_id"]
+    assert admin.post(f"{path}/close").json()["state"] == "closed"
     assert (
-        readers[0].post(f"{at}/readings", json=reading(case)).json()["code"]
+        readers[0].post(f"{path}/readings", json=reading_body(case)).json()["code"]
         == "reader-study-not-open"
     )
-    assert admin.post(f"{at}/open").json()["code"] == "reader-study-state"
+    assert admin.post(f"{path}/open").json()["code"] == "reader-study-state"
     draft = admin.post("/v1/reader-studies", json=new_study([people[0].id])).json()[
         "study_id"
     ]
@@ -279,17 +283,17 @@ def test_only_its_readers_read_and_only_while_it_is_open(
 
 
 def test_cases_are_picked_by_number_by_balance_and_by_name(admin, people, cases):
-    def study_id(**pick):
+    def create_study(**pick):
         return admin.post(
             "/v1/reader-studies", json=new_study([people[0].id], pick=pick)
         )
 
-    assert study_id(by="balanced", count=4).json()["cases"] == 4
-    assert study_id(by="ids", ids=cases[:3]).json()["cases"] == 3
+    assert create_study(by="balanced", count=4).json()["cases"] == 4
+    assert create_study(by="ids", ids=cases[:3]).json()["cases"] == 3
     for refused in (
-        study_id(by="newest", count=7),
-        study_id(by="ids", ids=[str(uuid4())]),
-        study_id(by="newest"),
+        create_study(by="newest", count=7),
+        create_study(by="ids", ids=[str(uuid4())]),
+        create_study(by="newest"),
     ):
         assert (refused.status_code, refused.json()["code"]) == (
             409,
@@ -299,7 +303,7 @@ def test_cases_are_picked_by_number_by_balance_and_by_name(admin, people, cases)
     assert unfit.json()["code"] == "reader-study-reader-unfit"
 
 
-CHANGES = (
+FORBIDDEN_STATEMENTS = (
     "UPDATE reader_readings SET probability = 1",
     "DELETE FROM reader_readings",
     "TRUNCATE reader_readings",
@@ -314,24 +318,24 @@ CHANGES = (
     "now(), 1 FROM reader_study_cases c JOIN reader_study_readers USING (study_id) WHERE number = "
     "2",
 )
-REFUSED = "append-only|only a draft|draft to open|blind reading comes first"
+REFUSALS = "append-only|only a draft|draft to open|blind reading_body comes first"
 
 
-def test_the_database_itself_keeps_a_study_as_it_was_read(ledger, readers, study):
+def test_the_database_refuses_changes_of_a_studys_readings(ledger, readers, study):
     case = readers[0].get(f"/v1/reader-studies/{study}/next").json()["case_id"]
-    readers[0].post(f"/v1/reader-studies/{study}/readings", json=reading(case))
-    for statement in CHANGES:
+    readers[0].post(f"/v1/reader-studies/{study}/readings", json=reading_body(case))
+    for statement in FORBIDDEN_STATEMENTS:
         with (
-            pytest.raises(DBAPIError, match=f"(?:{REFUSED})"),
+            pytest.raises(DBAPIError, match=f"(?:{REFUSALS})"),
             ledger.engine.begin() as owner,
         ):
             owner.execute(text(statement))
 
 
-def test_each_write_of_a_study_sent_again_under_its_key_is_done_once(
+def test_repeated_writes_of_a_study_under_one_key_are_replayed(
     admin, readers, cases, people
 ):
-    def twice(client, path, **request):
+    def post_twice(client, path, **request):
         headers = {"Idempotency-Key": str(uuid4())}
         first, repeat = (
             client.post(f"/v1/reader-studies{path}", headers=headers, **request)
@@ -342,9 +346,9 @@ def test_each_write_of_a_study_sent_again_under_its_key_is_done_once(
         assert repeat.headers["Idempotent-Replayed"] == "true"
         return first.json()
 
-    at = f"/{twice(admin, '', json=new_study([person.id for person in people]))['study_id']}"
+    path = f"/{post_twice(admin, '', json=new_study([person.id for person in people]))['study_id']}"
     assert len(admin.get("/v1/reader-studies").json()) == 1
-    twice(admin, f"{at}/open")
-    case = readers[0].get(f"/v1/reader-studies{at}/next").json()["case_id"]
-    twice(readers[0], f"{at}/readings", json=reading(case))
-    twice(admin, f"{at}/close")
+    post_twice(admin, f"{path}/open")
+    case = readers[0].get(f"/v1/reader-studies{path}/next").json()["case_id"]
+    post_twice(readers[0], f"{path}/readings", json=reading_body(case))
+    post_twice(admin, f"{path}/close")

@@ -21,7 +21,7 @@ def done(case, ledger) -> str:
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_a_done_case_is_printed_by_whoever_may_read_it(done, as_person, language):
+def test_a_reader_may_print_a_finished_case(done, as_person, language):
     answer = as_person(Role.READER).get(
         f"{done}/report.pdf", params={"language": language, "zone": "Asia/Seoul"}
     )
@@ -34,7 +34,7 @@ def test_a_done_case_is_printed_by_whoever_may_read_it(done, as_person, language
     assert "no-store" in answer.headers["cache-control"]
 
 
-def test_a_case_whose_image_is_lost_is_printed_without_it(done, north, settings):
+def test_a_case_with_a_missing_image_is_printed_without_it(done, north, settings):
     for stored in (settings.home / "objects").rglob("*"):
         if stored.is_file():
             stored.unlink()
@@ -43,22 +43,22 @@ def test_a_case_whose_image_is_lost_is_printed_without_it(done, north, settings)
     assert b"/Subtype /Image" not in answer.content
 
 
-def test_each_printing_is_on_record_without_a_word_of_the_case(done, north, as_role):
+def test_each_printing_is_audited_without_content_of_the_case(done, north, as_role):
     for _ in range(2):
         assert north.get(f"{done}/report.pdf").status_code == 200
     trail = as_role(Role.AUDITOR).get("/v1/audit").json()
-    printed = [item for item in trail if item["event"] == "report.printed"]
-    assert [row["case_id"] for row in printed] == [done.rpartition("/")[2]] * 2
-    assert all(entry["details"] == {} for entry in printed)
+    events = [event for event in trail if event["event"] == "report.printed"]
+    assert [event["case_id"] for event in events] == [done.rpartition("/")[2]] * 2
+    assert all(event["details"] == {} for event in events)
 
 
-def test_a_case_without_a_result_says_what_to_wait_for(case, north):
+def test_a_case_without_a_result_is_not_printed_and_its_state_is_named(case, north):
     answer = north.get(f"{case}/report.pdf")
     assert (answer.status_code, answer.json()["code"]) == (409, "nothing-to-print")
     assert "queued" in answer.json()["detail"]
 
 
-def test_another_hospital_an_unknown_case_and_an_unknown_language_get_none(
+def test_another_hospital_an_unknown_case_and_an_unknown_language_get_no_report(
     done, north, as_role
 ):
     assert as_role(hospital="south").get(f"{done}/report.pdf").status_code == 404

@@ -1,4 +1,4 @@
-"""Signing in with a name and a password, and what a session may and may not."""
+"""Sign-in with name and password, and the rights and the lifetime of a session."""
 
 import threading
 
@@ -22,31 +22,39 @@ def operator(as_role):
     return as_role(Role.OPERATOR)
 
 
-def test_a_person_signs_in_works_for_their_hospital_and_signs_out(
+def test_a_person_signs_in_submits_a_case_for_their_hospital_and_signs_out(
     browser, make_person, operator
 ):
     person = make_person(name="A.Reader")
     page = browser()
-    who = entered(page, " a.READER ").json()
-    assert (who["name"], who["role"], who["hospital"], who["must_change"]) == (
+    session = entered(page, " a.READER ").json()
+    assert (
+        session["name"],
+        session["role"],
+        session["hospital"],
+        session["must_change"],
+    ) == (
         "a.reader",
         "submitter",
         "north",
         False,
     )
-    assert page.get("/v1/session").json() == who
+    assert page.get("/v1/session").json() == session
     assert page.post("/v1/cases", **form()).status_code == 202
     assert page.delete("/v1/session").status_code == 204
     assert SESSION_COOKIE not in page.cookies
     assert page.get("/v1/session").status_code == 401
     actor = f"person:{person.id}"
-    rows = [
+    audited = [
         (event["event"], event["actor"])
         for event in events(operator, "person.signed-in", "case.accepted")
     ]
-    assert rows == [("person.signed-in", actor), ("case.accepted", actor)]
-    (out,) = events(operator, "person.signed-out")
-    assert (out["actor"], out["details"]) == (actor, {"person": str(person.id)})
+    assert audited == [("person.signed-in", actor), ("case.accepted", actor)]
+    (sign_out,) = events(operator, "person.signed-out")
+    assert (sign_out["actor"], sign_out["details"]) == (
+        actor,
+        {"person": str(person.id)},
+    )
 
 
 def test_a_signed_out_session_is_refused_even_with_its_cookie(browser, make_person):
@@ -59,7 +67,7 @@ def test_a_signed_out_session_is_refused_even_with_its_cookie(browser, make_pers
     assert page.get("/v1/session").status_code == 401
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(browser, make_person):
+def test_the_cookie_is_http_only_and_same_site_strict(browser, make_person):
     make_person(name="reader-1")
     set_cookie = entered(browser(), "reader-1").headers["set-cookie"]
     assert set_cookie.startswith(f"{SESSION_COOKIE}=")
@@ -68,9 +76,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(browser, make_
     assert "Secure" not in set_cookie
 
 
-def test_behind_tls_the_cookie_is_this_hosts_own_and_crosses_no_plain_line(
-    settings, make_person
-):
+def test_behind_tls_the_cookie_is_secure_and_bound_to_the_host(settings, make_person):
     make_person(name="reader-1")
     app = create_app(settings.model_copy(update={"public_url": "https://sera.example"}))
     with TestClient(
@@ -90,7 +96,7 @@ def test_behind_tls_the_cookie_is_this_hosts_own_and_crosses_no_plain_line(
         )
 
 
-def test_a_session_is_new_after_signing_in_and_the_one_before_has_ended(
+def test_signing_in_starts_a_new_session_and_ends_the_previous_one(
     browser, make_person
 ):
     make_person(name="reader-1")
@@ -109,7 +115,7 @@ def test_a_session_is_new_after_signing_in_and_the_one_before_has_ended(
     assert other_browser.get("/v1/session").status_code == 401
 
 
-def test_only_hashes_of_password_and_token_are_kept(browser, make_person, ledger):
+def test_only_hashes_of_password_and_token_are_stored(browser, make_person, ledger):
     make_person(name="reader-1")
     page = browser()
     entered(page, "reader-1")
@@ -122,7 +128,7 @@ def test_only_hashes_of_password_and_token_are_kept(browser, make_person, ledger
     assert page.cookies[SESSION_COOKIE] not in stored
 
 
-FOREIGN = (
+CROSS_SITE_HEADERS = (
     ({CSRF_HEADER: ""}, "csrf-token-wrong"),
     ({CSRF_HEADER: csrf_token("another session")}, "csrf-token-wrong"),
     ({CSRF_HEADER: "é".encode()}, "csrf-token-wrong"),
@@ -135,9 +141,9 @@ FOREIGN = (
 )
 
 
-def test_what_no_page_of_ours_sent_changes_nothing(as_person):
+def test_a_cross_site_request_changes_nothing(as_person):
     page = as_person()
-    for headers, code in FOREIGN:
+    for headers, code in CROSS_SITE_HEADERS:
         for method, path in (
             ("POST", "/v1/cases"),
             ("DELETE", "/v1/session"),
@@ -149,7 +155,7 @@ def test_what_no_page_of_ours_sent_changes_nothing(as_person):
     assert page.post("/v1/cases", **form()).status_code == 202
 
 
-def test_a_request_that_says_nothing_of_where_it_comes_from_changes_nothing(as_person):
+def test_a_request_without_an_origin_changes_nothing(as_person):
     page = as_person()
     del page.headers["Origin"]
     assert page.post("/v1/cases", **form()).json()["code"] == "cross-site"
@@ -161,7 +167,7 @@ def test_a_request_that_says_nothing_of_where_it_comes_from_changes_nothing(as_p
     )
 
 
-def test_no_other_site_signs_anybody_in(browser, make_person):
+def test_signing_in_from_another_site_is_refused(browser, make_person):
     make_person(name="reader-1")
     for headers in (
         {"Origin": "https://elsewhere.example"},
@@ -174,13 +180,16 @@ def test_no_other_site_signs_anybody_in(browser, make_person):
         assert "set-cookie" not in answer.headers
 
 
-def test_where_both_come_the_key_speaks_and_the_session_is_not_looked_at(
-    as_person, make_key
-):
+def test_a_key_takes_precedence_over_a_session(as_person, make_key):
     page = as_person(Role.SUBMITTER, "north")
-    key = {"Authorization": f"Bearer {make_key(Role.READER, 'south')}"}
-    who = page.get("/v1/session", headers=key).json()
-    assert (who["role"], who["hospital"], who["person_id"], who["csrf"]) == (
+    headers = {"Authorization": f"Bearer {make_key(Role.READER, 'south')}"}
+    session = page.get("/v1/session", headers=headers).json()
+    assert (
+        session["role"],
+        session["hospital"],
+        session["person_id"],
+        session["csrf"],
+    ) == (
         "reader",
         "south",
         None,
@@ -201,23 +210,23 @@ def test_a_key_has_no_session_to_end_and_no_password_to_change(north):
         assert (answer.status_code, answer.json()["code"]) == (409, "no-session")
 
 
-def test_a_session_ends_when_it_is_not_used_and_lasts_no_longer_than_it_may(
+def test_a_session_expires_when_it_is_idle_and_after_its_lifetime(
     as_person, settings, ledger
 ):
     page = as_person()
-    almost = settings.session_idle_min * 60 - 30
+    just_before_idle_s = settings.session_idle_min * 60 - 30
     for _ in range(3):
-        move_clock(ledger, almost, "sessions")
+        move_clock(ledger, just_before_idle_s, "sessions")
         assert page.get("/v1/session").status_code == 200
-    move_clock(ledger, almost + 60, "sessions")
+    move_clock(ledger, just_before_idle_s + 60, "sessions")
     assert page.get("/v1/session").status_code == 401
-    worn = as_person()
+    expired = as_person()
     with ledger.engine.begin() as connection:
         connection.execute(text("UPDATE sessions SET expires_at = clock_timestamp()"))
-    assert worn.get("/v1/session").status_code == 401
+    assert expired.get("/v1/session").status_code == 401
 
 
-def test_a_persons_session_ends_at_once_when_they_are_disabled_reset_or_given_another_role(
+def test_a_session_ends_when_its_person_is_disabled_or_reset_or_changes_role(
     make_person, signed_in, operator
 ):
     for method, path, body in (
@@ -255,67 +264,70 @@ def test_a_stream_and_a_long_poll_end_with_their_session(
     timer.join()
 
 
-def test_with_a_one_time_password_nothing_but_its_change_is_done(operator, browser):
-    answer = operator.post(
+def test_a_one_time_password_allows_only_its_change(operator, browser):
+    account = operator.post(
         "/v1/people", json={"name": "new-1", "role": "reader", "hospital": None}
     )
-    assert answer.json()["code"] == "person-needs-hospital"
-    answer = operator.post(
+    assert account.json()["code"] == "person-needs-hospital"
+    account = operator.post(
         "/v1/people", json={"name": "auditor-1", "role": "auditor"}
     ).json()
     page = browser()
     assert (
-        entered(page, "auditor-1", answer["one_time_password"]).json()["must_change"]
+        entered(page, "auditor-1", account["one_time_password"]).json()["must_change"]
         is True
     )
-    shut = page.get("/v1/audit")
-    assert (shut.status_code, shut.json()["code"]) == (403, "password-change-needed")
-    body = {"old": answer["one_time_password"], "new": NEW}
+    refused = page.get("/v1/audit")
+    assert (refused.status_code, refused.json()["code"]) == (
+        403,
+        "password-change-needed",
+    )
+    body = {"old": account["one_time_password"], "new": NEW}
     for new, code in (
-        (answer["one_time_password"], "password-unchanged"),
+        (account["one_time_password"], "password-unchanged"),
         ("auditor-1-auditor-1", "password-guessable"),
     ):
         assert (
             page.post("/v1/session/password", json={**body, "new": new}).json()["code"]
             == code
         )
-    who = page.post("/v1/session/password", json=body).json()
-    assert who["must_change"] is False
+    session = page.post("/v1/session/password", json=body).json()
+    assert session["must_change"] is False
     assert page.get("/v1/audit").status_code == 200
     assert (
-        sign_in(browser(), "auditor-1", answer["one_time_password"]).status_code == 401
+        sign_in(browser(), "auditor-1", account["one_time_password"]).status_code == 401
     )
     assert sign_in(browser(), "auditor-1", NEW).status_code == 201
 
 
-def test_a_changed_password_ends_the_other_sessions_and_this_one_goes_on_under_a_new_token(
+def test_a_password_change_ends_other_sessions_and_renews_the_token_of_the_current_one(
     make_person, signed_in, operator
 ):
     person = make_person()
-    this_browser = signed_in(person)
+    current_page = signed_in(person)
     other_page = signed_in(person)
-    old_token = this_browser.cookies[SESSION_COOKIE]
-    who = this_browser.post(
+    old_token = current_page.cookies[SESSION_COOKIE]
+    session = current_page.post(
         "/v1/session/password", json={"old": PASSWORD, "new": NEW}
     ).json()
-    this_browser.cookies.delete(SESSION_COOKIE, domain="")
-    this_browser.headers[CSRF_HEADER] = who["csrf"]
-    assert this_browser.cookies[SESSION_COOKIE] != old_token
-    assert this_browser.post("/v1/cases", **form()).status_code == 202
+    current_page.cookies.delete(SESSION_COOKIE, domain="")
+    current_page.headers[CSRF_HEADER] = session["csrf"]
+    assert current_page.cookies[SESSION_COOKIE] != old_token
+    assert current_page.post("/v1/cases", **form()).status_code == 202
     assert other_page.get("/v1/session").status_code == 401
     assert len(events(operator, "password.changed")) == 1
 
 
-def test_a_session_remembers_when_it_was_used_to_a_minute(as_person, ledger):
+def test_the_last_use_of_a_session_is_stored_once_a_minute(as_person, ledger):
     page = as_person()
 
-    def view():
+    def last_use():
         with ledger.engine.connect() as connection:
             return connection.scalar(text("SELECT seen_at FROM sessions"))
 
-    first = view()
+    first = last_use()
     page.get("/v1/session")
-    assert view() == first
+    assert last_use() == first
     move_clock(ledger, 61, "sessions")
     page.get("/v1/session")
-    assert view() >= first
+    assert last_use() >= first

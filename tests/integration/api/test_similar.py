@@ -14,10 +14,10 @@ def observing(ledger) -> Observing:
 
 
 @pytest.fixture
-def embeddings(ledger):
-    """Gives every case an image of its own."""
+def distinct_images(ledger):
+    """Gives every case a different image hash."""
 
-    def part() -> None:
+    def set_images() -> None:
         with ledger.engine.begin() as connection:
             connection.execute(
                 text(
@@ -26,17 +26,17 @@ def embeddings(ledger):
                 )
             )
 
-    return part
+    return set_images
 
 
-def look(client, case, limit=6):
+def similar_cases(client, case, limit=6):
     answer = client.get(f"/v1/cases/{case}/similar", params={"limit": limit})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-def test_the_nearest_with_a_known_outcome_come_first_with_their_distance(
-    observing, embeddings, north
+def test_similar_cases_have_known_outcomes_and_are_ordered_by_distance(
+    observing, distinct_images, north
 ):
     case = observing.result(embedding=(0.0, 0.0))
     far = observing.result(embedding=(3.0, 4.0), malignant=True, risk=0.9)
@@ -44,49 +44,59 @@ def test_the_nearest_with_a_known_outcome_come_first_with_their_distance(
         embedding=(0.0, 1.0), malignant=False, decision="benign"
     )
     observing.result(embedding=(0.0, 0.1))
-    embeddings()
-    body = look(north, case)
+    distinct_images()
+    body = similar_cases(north, case)
     assert (body["model"], body["among"], body["reason"]) == (MODEL, 2, None)
-    assert [item["case_id"] for item in body["cases"]] == [str(nearest_case), str(far)]
-    assert [row["distance"] for row in body["cases"]] == pytest.approx([1.0, 5.0])
-    assert [entry["outcome"]["malignant"] for entry in body["cases"]] == [False, True]
+    assert [similar["case_id"] for similar in body["cases"]] == [
+        str(nearest_case),
+        str(far),
+    ]
+    assert [similar["distance"] for similar in body["cases"]] == pytest.approx(
+        [1.0, 5.0]
+    )
+    assert [similar["outcome"]["malignant"] for similar in body["cases"]] == [
+        False,
+        True,
+    ]
     assert (
         body["cases"][1] | {"risk": 0.9, "decision": "malignant", "size_mm": 14.5}
         == body["cases"][1]
     )
-    assert [element["case_id"] for element in look(north, case, limit=1)["cases"]] == [
-        str(nearest_case)
-    ]
-    assert look(north, case, limit=1)["among"] == 2
+    assert [
+        similar["case_id"] for similar in similar_cases(north, case, limit=1)["cases"]
+    ] == [str(nearest_case)]
+    assert similar_cases(north, case, limit=1)["among"] == 2
 
 
-def test_other_models_other_hospitals_and_the_same_image_are_left_out(
-    observing, embeddings, north, as_role
+def test_other_models_other_hospitals_and_the_same_image_are_excluded(
+    observing, distinct_images, north, as_role
 ):
     case = observing.result(embedding=(0.0, 0.0))
     observing.result(embedding=(0.0, 0.0), malignant=True)
-    assert look(north, case)["reason"] == "no-known-outcome"
+    assert similar_cases(north, case)["reason"] == "no-known-outcome"
     observing.result(embedding=(0.0, 0.0), malignant=True, model_digest="b" * 64)
     observing.result(embedding=(0.0, 0.0, 0.0), malignant=True)
     observing.result("south", embedding=(0.0, 0.0), malignant=True)
-    embeddings()
-    assert look(north, case)["among"] == 1
+    distinct_images()
+    assert similar_cases(north, case)["among"] == 1
     assert as_role(hospital="south").get(f"/v1/cases/{case}/similar").status_code == 404
 
 
-def test_the_last_outcome_counts(observing, embeddings, north):
+def test_the_last_outcome_counts(observing, distinct_images, north):
     case = observing.result(embedding=(0.0,))
     corrected = observing.result(embedding=(1.0,), malignant=True)
     observing.outcome(corrected, malignant=False)
-    embeddings()
-    (single_case,) = look(north, case)["cases"]
+    distinct_images()
+    (single_case,) = similar_cases(north, case)["cases"]
     assert single_case["outcome"]["malignant"] is False
 
 
-def test_without_a_result_or_an_embedding_it_says_so(observing, north):
-    assert look(north, observing.result())["reason"] == "model-without-embedding"
+def test_without_a_result_or_an_embedding_the_reason_is_given(observing, north):
+    assert (
+        similar_cases(north, observing.result())["reason"] == "model-without-embedding"
+    )
     waiting = north.post("/v1/cases", **form()).json()["case_id"]
-    assert look(north, waiting) == {
+    assert similar_cases(north, waiting) == {
         "model": None,
         "among": 0,
         "cases": [],
@@ -95,20 +105,20 @@ def test_without_a_result_or_an_embedding_it_says_so(observing, north):
     assert north.get(f"/v1/cases/{uuid4()}/similar").status_code == 404
 
 
-def test_what_was_shown_is_on_record_as_read_once(
-    observing, embeddings, north, as_role
+def test_shown_cases_are_audited_as_read_once(
+    observing, distinct_images, north, as_role
 ):
     case = observing.result(embedding=(0.0,))
     other_case = observing.result(embedding=(1.0,), malignant=True)
-    embeddings()
-    look(north, case)
-    look(north, case)
+    distinct_images()
+    similar_cases(north, case)
+    similar_cases(north, case)
     events = as_role(Role.AUDITOR).get("/v1/audit").json()
-    read = [
+    audited = [
         (event["event"], event["case_id"])
         for event in events
         if event["event"].endswith(".read")
     ]
-    assert sorted(read) == sorted(
+    assert sorted(audited) == sorted(
         [("case.read", str(case)), ("result.read", str(other_case))]
     )

@@ -1,4 +1,4 @@
-"""A client that keeps a connection busy for nothing, on a real socket."""
+"""Clients that send too slowly, on a real socket."""
 
 import json
 import select
@@ -17,20 +17,20 @@ BOUNDARY = "nodule"
 
 @pytest.fixture
 def listening(settings):
-    """The gateway under uvicorn, quick to lose patience; its port."""
-    hasty = settings.model_copy(
+    """The port of a gateway under uvicorn with short time limits."""
+    impatient = settings.model_copy(
         update={"body_stall_s": STALL_S, "least_body_bytes_per_s": MIN_BYTES_PER_S}
     )
     with (
-        socket.create_server(("127.0.0.1", 0)) as door,
-        served(create_app(hasty), door),
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        served(create_app(impatient), listener),
     ):
-        yield door.getsockname()[1]
+        yield listener.getsockname()[1]
 
 
 @contextmanager
-def begun(port, key, length):
-    """A submission whose head and first bytes are sent."""
+def begin_submission(port, key, length):
+    """Send the head and the first bytes of a submission."""
     head = (
         f"POST /v1/cases HTTP/1.1\r\nHost: sera\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: "
@@ -42,42 +42,42 @@ def begun(port, key, length):
         yield line
 
 
-def answer(line):
-    """Status, headers and problem, read until the gateway closes."""
-    sent = b""
-    while part := line.recv(65536):
-        sent += part
-    head, _, body = sent.partition(b"\r\n\r\n")
+def read_answer(line):
+    """Read until the gateway closes; return status, headers and problem."""
+    received = b""
+    while chunk := line.recv(65536):
+        received += chunk
+    head, _, body = received.partition(b"\r\n\r\n")
     return int(head.split()[1]), head.lower(), json.loads(body)
 
 
-def too_slow(line):
-    status, head, problem = answer(line)
+def check_too_slow(line):
+    status, head, problem = read_answer(line)
     assert (status, problem["code"], problem["retryable"]) == (408, "too-slow", True)
     assert all(
         header in head for header in (b"connection: close", b"retry-after", b"nosniff")
     )
 
 
-def test_a_client_that_stops_is_cut_off(listening, make_key):
-    with begun(listening, make_key(), 100_000) as line:
-        too_slow(line)
+def test_a_client_that_stops_sending_is_disconnected(listening, make_key):
+    with begin_submission(listening, make_key(), 100_000) as line:
+        check_too_slow(line)
 
 
-def test_a_client_that_dribbles_is_cut_off_although_it_never_stops(listening, make_key):
-    with begun(listening, make_key(), 10_000_00) as line:
+def test_a_client_that_sends_too_slowly_is_disconnected(listening, make_key):
+    with begin_submission(listening, make_key(), 1_000_000) as line:
         while not select.select([line], [], [], STALL_S / 10)[0]:
             line.sendall(b"x")
-        too_slow(line)
+        check_too_slow(line)
 
 
-def test_others_are_served_meanwhile(listening, make_key):
+def test_other_clients_are_served_meanwhile(listening, make_key):
     key = make_key()
-    with begun(listening, key, 100_000) as slow:
+    with begin_submission(listening, key, 100_000) as slow:
         with socket.create_connection(("127.0.0.1", listening), timeout=10) as line:
             line.sendall(
                 f"GET /v1/jobs HTTP/1.1\r\nHost: s\r\nAuthorization: Bearer {key}\r\nConnection: "
                 "close\r\n\r\n".encode()
             )
-            assert answer(line)[0] == 200
-        too_slow(slow)
+            assert read_answer(line)[0] == 200
+        check_too_slow(slow)

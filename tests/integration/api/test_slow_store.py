@@ -1,4 +1,4 @@
-"""An object store behind a line that falls silent or breaks, as the gateway and a worker see it."""
+"""The gateway and a worker with an object store that stops answering or resets connections."""
 
 import time
 from datetime import timedelta
@@ -15,7 +15,7 @@ from tests.support.builders import form, png
 from tests.support.tcp_proxy import Line, proxied
 
 BOUND_S = 8.0
-"""The server may be silent for a second; the rest is for machines that have much else to do."""
+"""The store may be silent for one second; the rest is reserve for busy machines."""
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +48,15 @@ def north(settings, url, make_key):
 
 
 @pytest.mark.parametrize("fault", [Line.SILENT, Line.RESET])
-def test_a_case_is_refused_in_time_and_taken_when_the_store_answers_again(
+def test_a_case_is_refused_in_time_and_accepted_once_the_store_answers_again(
     north, line, fault
 ):
     assert north.post("/v1/cases", **form()).status_code == 202
     line.line = fault
-    began = time.monotonic()
+    start = time.monotonic()
     image = png(5)
     answer = north.post("/v1/cases", **form(image), headers={"Idempotency-Key": "k"})
-    assert time.monotonic() - began < BOUND_S
+    assert time.monotonic() - start < BOUND_S
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (
         503,
         "objects-unavailable",
@@ -79,13 +79,13 @@ def test_a_case_is_refused_in_time_and_taken_when_the_store_answers_again(
 
 
 class Served:
-    """As much of a served model as preparing needs."""
+    """The part of a served model that the preparation needs."""
 
     class bundle:
         framing = Framing(0.1)
 
 
-def test_a_worker_that_cannot_fetch_gives_back_and_spends_no_attempt(
+def test_a_worker_without_the_store_gives_jobs_back_without_an_attempt(
     north, line, url, ledger, decoders
 ):
     receipts = [north.post("/v1/cases", **form(png(seed))).json() for seed in (1, 2)]

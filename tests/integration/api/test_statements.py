@@ -1,4 +1,4 @@
-"""What the gateway's trips cost the database: statements, and the transactions that they are in."""
+"""The numbers of SQL statements and transactions of requests to the gateway."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ def engine(gateway):
 def test_a_submission_costs_12_statements_in_2_transactions(gateway, north, engine):
     north.post(
         "/v1/cases", **form()
-    )  # draws the key of de-identification, notes the use of the API key
+    )  # creates the de-identification key, stores the use of the API key
     counters = gateway.app.state.dependencies.counter_ledger.engine
     with count_statements(engine) as count, count_statements(counters) as counter_count:
         answer = north.post("/v1/cases", headers=KEY, **form(size_mm=20))
@@ -46,7 +46,7 @@ def test_a_poll_of_a_running_job_costs_2_statements_in_1_transaction(
     assert count.transactions == 1, count
 
 
-def test_a_key_is_good_until_it_is_revoked_and_not_a_poll_longer(north, engine, ledger):
+def test_a_revoked_key_is_refused_at_the_next_poll(north, engine, ledger):
     link = north.post("/v1/cases", **form()).json()["links"]["job"]
     assert north.get(link).status_code == 200
     with ledger.system_session("test") as session:

@@ -34,7 +34,7 @@ def operator(as_role, ledger):
 
 @pytest.fixture
 def trainer(ledger):
-    """Does what a trainer would say to the ledger."""
+    """Acts as a trainer on the ledger."""
 
     class Trainer:
         def claim(self):
@@ -51,7 +51,7 @@ def trainer(ledger):
                     Message("step-done", {"step": step.name}),
                 )
 
-        def say(self, step, fraction, **metrics):
+        def report(self, step, fraction, **metrics):
             with ledger.system_session("trainer") as session:
                 assert session.steps.report_progress(
                     step.token, step.kind, fraction, EPOCH, metrics
@@ -64,32 +64,34 @@ def trainer(ledger):
     return Trainer()
 
 
-def ask(operator, **extra):
+def request_run(operator, **extra):
     return operator.post(
         "/v1/training-runs", json={"dataset": "set", "recipe": "light", **extra}
     )
 
 
-def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(
+def test_recipes_list_missing_weights_of_each_trainer_and_whether_one_is_ready(
     operator, ledger
 ):
     def recipe_view(name):
         return next(
-            item for item in operator.get("/v1/recipes").json() if item["name"] == name
+            recipe
+            for recipe in operator.get("/v1/recipes").json()
+            if recipe["name"] == name
         )
 
     assert (recipe_view("starter")["ready"], recipe_view("starter")["networks"]) == (
         None,
         ["sera_tiny"],
     )
-    lack = MissingWeights("vgg16", "vgg16-397923af.pth", "/weights", "")
+    missing = MissingWeights("vgg16", "vgg16-397923af.pth", "/weights", "")
     with ledger.system_session("trainer") as session:
         session.trainers.report(
             "north",
-            {"sera_vgg16": [lack], "light": [replace(lack, url="https://there")]},
+            {"sera_vgg16": [missing], "light": [replace(missing, url="https://there")]},
         )
     assert recipe_view("sera_vgg16")["lacks"] == [
-        {**vars(lack), "url": None, "trainer": "north"}
+        {**vars(missing), "url": None, "trainer": "north"}
     ]
     assert [
         recipe_view(name)["ready"] for name in ("starter", "light", "sera_vgg16")
@@ -108,8 +110,7 @@ def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(
 
 @pytest.fixture
 def own_recipes(settings, tmp_path):
-    """The folder of own recipes, with `mine`, which is `light` under another name, and a file that
-    is none."""
+    """A folder of own recipes with a copy of `light` named `mine` and an invalid file."""
     settings.recipes_dir = tmp_path / "own"
     settings.recipes_dir.mkdir()
     shipped = Path(recipes.__file__).with_name("light.toml").read_text()
@@ -120,46 +121,50 @@ def own_recipes(settings, tmp_path):
     return settings.recipes_dir
 
 
-def test_own_recipes_are_listed_and_a_file_that_is_none_says_why(own_recipes, operator):
-    listed = {item["name"]: item for item in operator.get("/v1/recipes").json()}
+def test_own_recipes_are_listed_and_an_invalid_file_gives_its_reason(
+    own_recipes, operator
+):
+    recipes = {recipe["name"]: recipe for recipe in operator.get("/v1/recipes").json()}
     assert (
-        listed["mine"]["ships"],
-        listed["mine"]["problem"],
-        listed["light"]["ships"],
+        recipes["mine"]["ships"],
+        recipes["mine"]["problem"],
+        recipes["light"]["ships"],
     ) == (
         False,
         None,
         True,
     )
-    assert "broken.toml" in listed["broken.toml"]["problem"]
+    assert "broken.toml" in recipes["broken.toml"]["problem"]
     problem = operator.get("/v1/recipes", headers={"Accept-Language": "ko"}).json()[-1][
         "problem"
     ]
     assert "broken.toml 레시피 파일은" in problem
-    answer = ask(operator, recipe="broken")
+    answer = request_run(operator, recipe="broken")
     assert (answer.status_code, answer.json()["code"]) == (422, "recipe-file-refused")
 
 
-def test_a_run_keeps_its_recipe_however_the_file_changes(own_recipes, operator, ledger):
-    run_id = ask(operator, recipe="mine").json()["run_id"]
+def test_a_run_keeps_its_recipe_after_the_file_is_removed(
+    own_recipes, operator, ledger
+):
+    run_id = request_run(operator, recipe="mine").json()["run_id"]
     (own_recipes / "mine.toml").unlink()
     with ledger.system_session("test") as session:
         stored_recipe = read_recipe(session.runs.find(UUID(run_id)).recipe_table)
     assert stored_recipe == replace(load_recipe("light"), name="mine")
-    assert ask(operator, recipe="mine").status_code == 404
+    assert request_run(operator, recipe="mine").status_code == 404
 
 
-def test_a_run_freezes_its_dataset_and_an_unchanged_one_has_the_version_it_had(
+def test_a_run_freezes_its_dataset_and_an_unchanged_one_keeps_its_version(
     operator, ledger
 ):
-    first = ask(operator).json()
-    second = ask(operator, folds=6).json()
+    first = request_run(operator).json()
+    second = request_run(operator, folds=6).json()
     assert (first["version"], second["version"], second["folds"]) == (1, 1, 6)
     with ledger.system_session("test") as session:
         dataset = session.datasets.find("set").id
         session.datasets.add(dataset, [LabelledImage("b" * 64, False, Split.TRAIN)])
-    assert ask(operator).json()["version"] == 2
-    assert ask(operator, version=1).json()["version"] == 1
+    assert request_run(operator).json()["version"] == 2
+    assert request_run(operator, version=1).json()["version"] == 1
     assert [run["version"] for run in operator.get("/v1/training-runs").json()] == [
         1,
         2,
@@ -178,10 +183,8 @@ def test_a_run_freezes_its_dataset_and_an_unchanged_one_has_the_version_it_had(
         ({"recipe": "x"}, 404),
     ],
 )
-def test_a_run_that_cannot_be_asked_for_is_refused_with_the_reason(
-    operator, body, status
-):
-    answer = ask(operator, **body)
+def test_an_invalid_run_is_refused(operator, body, status):
+    answer = request_run(operator, **body)
     assert (answer.status_code, answer.headers["content-type"]) == (
         status,
         "application/problem+json",
@@ -196,13 +199,11 @@ def test_an_empty_dataset_is_not_trained_on(operator):
     assert (answer.status_code, answer.json()["code"]) == (409, "dataset-empty")
 
 
-def test_a_run_tells_its_steps_how_far_it_is_and_when_it_will_be_done(
-    operator, trainer
-):
-    path = f"/v1/training-runs/{ask(operator).json()['run_id']}"
+def test_a_run_shows_its_steps_its_progress_and_the_remaining_time(operator, trainer):
+    path = f"/v1/training-runs/{request_run(operator).json()['run_id']}"
     trainer.plan("fold/0", "fold/1")
     trainer.finish(trainer.claim())
-    trainer.say(trainer.claim(), 0.5, loss=0.4)
+    trainer.report(trainer.claim(), 0.5, loss=0.4)
     run = operator.get(path).json()
     assert run["fraction"] == pytest.approx(0.75)
     assert run["eta_s"] >= 0
@@ -220,19 +221,17 @@ def test_a_run_tells_its_steps_how_far_it_is_and_when_it_will_be_done(
     )
 
 
-def test_what_a_run_says_is_told_in_the_language_that_the_caller_prefers(
-    operator, trainer
-):
-    path = f"/v1/training-runs/{ask(operator).json()['run_id']}"
+def test_messages_of_a_run_are_in_the_language_of_the_caller(operator, trainer):
+    path = f"/v1/training-runs/{request_run(operator).json()['run_id']}"
     trainer.plan("fold/0")
-    trainer.say(trainer.claim(), 0.5, loss=0.4)
+    trainer.report(trainer.claim(), 0.5, loss=0.4)
     korean = {"Accept-Language": "ko"}
     for headers, message in (({}, "epoch 2 of 4"), (korean, "에폭 2/4")):
         run = operator.get(path, headers=headers).json()
         event = operator.get(path + "/log", headers=headers).json()[-1]
-        for recipe_view in (run, run["steps"][-1], event):
-            assert recipe_view["message"] == message
-            assert (recipe_view["message_code"], recipe_view["facts"]) == (
+        for view in (run, run["steps"][-1], event):
+            assert view["message"] == message
+            assert (view["message_code"], view["facts"]) == (
                 EPOCH.code,
                 EPOCH.facts,
             )
@@ -244,13 +243,13 @@ def test_what_a_run_says_is_told_in_the_language_that_the_caller_prefers(
     )
 
 
-def test_a_stream_tells_of_epochs_and_ends_with_the_run(operator, trainer):
-    run_id = ask(operator).json()["run_id"]
+def test_a_stream_contains_the_epochs_and_ends_with_the_run(operator, trainer):
+    run_id = request_run(operator).json()["run_id"]
     trainer.plan("fold/0")
     step = trainer.claim()
-    trainer.say(step, 0.5, loss=0.4)
+    trainer.report(step, 0.5, loss=0.4)
     trainer.finish(step)
-    events = notified(operator, run_id)
+    events = read_stream(operator, run_id)
     assert [data["step"] for kind, _, data in events if kind == "log"] == [
         "plan",
         "fold/0",
@@ -258,13 +257,13 @@ def test_a_stream_tells_of_epochs_and_ends_with_the_run(operator, trainer):
     ]
     assert events[-1][0] == "run"
     assert events[-1][2]["state"] == "done"
-    (first, *_) = [place for kind, place, _ in events if kind == "log"]
-    resumed_events = notified(operator, run_id, {"Last-Event-ID": first})
+    (first, *_) = [event_id for kind, event_id, _ in events if kind == "log"]
+    resumed_events = read_stream(operator, run_id, {"Last-Event-ID": first})
     assert len([kind for kind, *_ in resumed_events if kind == "log"]) == 2
 
 
-def test_a_run_is_cancelled_and_resumed_and_neither_twice(operator, trainer):
-    path = f"/v1/training-runs/{ask(operator).json()['run_id']}"
+def test_a_run_is_cancelled_once_and_resumed_once(operator, trainer):
+    path = f"/v1/training-runs/{request_run(operator).json()['run_id']}"
     assert operator.post(path + "/resume").json()["code"] == "run-not-resumable"
     assert operator.post(path + "/cancel").json()["state"] == "cancelled"
     assert operator.post(path + "/cancel").json()["code"] == "run-not-cancellable"
@@ -274,9 +273,7 @@ def test_a_run_is_cancelled_and_resumed_and_neither_twice(operator, trainer):
 
 
 @pytest.mark.parametrize("act", ["", "/log", "/events", "/cancel", "/resume"])
-def test_an_unknown_run_is_not_found_and_a_hospital_has_no_business_here(
-    operator, north, act
-):
+def test_an_unknown_run_is_not_found_and_a_hospital_is_refused(operator, north, act):
     for client, status in ((operator, 404), (north, 403)):
         method = client.post if act in ("/cancel", "/resume") else client.get
         assert (
@@ -287,8 +284,8 @@ def test_an_unknown_run_is_not_found_and_a_hospital_has_no_business_here(
         )
 
 
-def notified(client, run_id, headers=None):
-    """(event, id, data) of the whole stream."""
+def read_stream(client, run_id, headers=None):
+    """Return (event, id, data) of every event of the stream."""
     text = client.get(f"/v1/training-runs/{run_id}/events", headers=headers or {}).text
     events = []
     for block in text.split("\n\n"):

@@ -12,41 +12,40 @@ from tests.support.builders import form, png, result
 
 @pytest.fixture
 def busy(as_role, ledger):
-    """In the north two results, of 2 s and of 10 s, and a case that failed; in the south an urgent
-    case waits."""
+    """`north` has results after 2 s and 10 s and a failed case; in `south` an urgent case waits."""
     for seed in (1, 2, 3):
         as_role().post("/v1/cases", **form(png(seed)))
     with ledger.system_session("test") as session:
         lease = session.queue.claim("w-1", 3, timedelta(minutes=1), 1)
         session.serving.report("w-1", "d" * 64)
-        first, second, lost_worker = (job.id for job in lease.jobs)
+        first, second, lost_job = (job.id for job in lease.jobs)
         session.queue.finish(lease.token, "d" * 64, {first: result(), second: result()})
-    move = (
+    statement = (
         "UPDATE jobs SET created_at = (SELECT created_at FROM results WHERE job_id = :id) - "
         ":took WHERE id = :id"
     )
     with ledger.engine.begin() as connection:
         for job, took_s in ((first, 2), (second, 10)):
             connection.execute(
-                text(move), {"id": job, "took": timedelta(seconds=took_s)}
+                text(statement), {"id": job, "took": timedelta(seconds=took_s)}
             )
         connection.execute(
             text("UPDATE jobs SET lease_until = now() WHERE id = :id"),
-            {"id": lost_worker},
+            {"id": lost_job},
         )
     with ledger.system_session("test") as session:
         session.queue.reclaim(1)
     as_role(hospital="south").post("/v1/cases", **form(png(4), priority="urgent"))
 
 
-def read(client, **queries):
-    answer = client.get("/v1/wall", params=queries)
+def read_wall(client, **parameters):
+    answer = client.get("/v1/wall", params=parameters)
     assert answer.status_code == 200, answer.text
     return WallboardView.model_validate(answer.json())
 
 
-def test_an_operator_sees_the_house_and_every_hospital(as_role, busy):
-    wall = read(as_role(Role.OPERATOR))
+def test_an_operator_sees_the_system_and_every_hospital(as_role, busy):
+    wall = read_wall(as_role(Role.OPERATOR))
     assert (wall.house.results, wall.house.dead_letters, wall.house.running) == (
         2,
         1,
@@ -81,7 +80,7 @@ def test_an_operator_sees_the_house_and_every_hospital(as_role, busy):
 
 @pytest.mark.parametrize(("window", "buckets"), [("15m", 15), ("1h", 30), ("24h", 48)])
 def test_the_series_covers_the_window_and_adds_up(as_role, busy, window, buckets):
-    wall = read(as_role(Role.AUDITOR), window=window)
+    wall = read_wall(as_role(Role.AUDITOR), window=window)
     assert len(wall.series) == buckets
     assert wall.series[0].begins == wall.since
     assert sum(bucket.results for bucket in wall.series) == wall.house.results == 2
@@ -90,9 +89,7 @@ def test_the_series_covers_the_window_and_adds_up(as_role, busy, window, buckets
 
 
 @pytest.mark.parametrize("role", [Role.READER, Role.SUBMITTER, Role.HOSPITAL_ADMIN])
-def test_a_hospitals_screen_shows_its_own_row_and_the_house_without_names(
-    as_role, busy, role
-):
+def test_a_hospital_sees_its_own_row_and_the_system_without_names(as_role, busy, role):
     answer = as_role(role, "south").get("/v1/wall")
     wall = WallboardView.model_validate(answer.json())
     assert [row.hospital for row in wall.hospitals] == ["south"]
@@ -102,14 +99,14 @@ def test_a_hospitals_screen_shows_its_own_row_and_the_house_without_names(
     assert [(worker.name, worker.alive) for worker in wall.workers] == [(None, True)]
 
 
-def test_a_hundred_dashboards_cost_one_reading_until_it_is_old(as_role, monkeypatch):
+def test_a_hundred_requests_cost_one_query_while_it_is_fresh(as_role, monkeypatch):
     monkeypatch.setitem(service.FRESH_S, WallboardWindow.QUARTER, 600.0)
     readings = []
-    read_it = Wallboard.read
+    read_wallboard = Wallboard.read
     monkeypatch.setattr(
         Wallboard,
         "read",
-        lambda self, span: readings.append(span) or read_it(self, span),
+        lambda self, span: readings.append(span) or read_wallboard(self, span),
     )
     operator = as_role(Role.OPERATOR)
     auditor = as_role(Role.AUDITOR)
@@ -123,11 +120,11 @@ def test_a_hundred_dashboards_cost_one_reading_until_it_is_old(as_role, monkeypa
     assert (answer.status_code, answer.content) == (304, b"")
 
 
-def test_a_window_that_is_none_is_refused(as_role):
+def test_an_invalid_window_is_refused(as_role):
     assert as_role(Role.OPERATOR).get("/v1/wall?window=2d").status_code == 422
 
 
-def test_the_wall_is_documented(gateway):
+def test_the_wallboard_is_documented(gateway):
     document = gateway.get("/openapi.json").json()
     assert "If-None-Match" in document["paths"]["/v1/wall"]["get"]["description"]
     fields = document["components"]["schemas"]["WallboardView"]["properties"]

@@ -47,7 +47,7 @@ FILTERS = {
     "from=9999-12-31T00:00:00Z": [],
     "state=&decision=&q=+&from=&order=": ["C", "=B", "A-2", "A-1"],
 }
-"""Questions, and the numbers that answer them."""
+"""Query strings with the external IDs of the matching cases."""
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def sent(north, ledger):
             png(size), size_mm=size, external_id=number, batch=batch, priority=urgent
         )
         cases[number] = north.post("/v1/cases", **request).json()
-    numbers = {cases[number]["job_id"]: number for number in cases}
+    numbers_by_job = {cases[number]["job_id"]: number for number in cases}
     with ledger.system_session("w") as session:
         lease = session.queue.claim("w", 4, LEASE, 5)
-        by_number = {numbers[str(job.id)]: job.id for job in lease.jobs}
+        by_number = {numbers_by_job[str(job.id)]: job.id for job in lease.jobs}
         session.queue.finish(
             lease.token,
             DIGEST,
@@ -87,44 +87,54 @@ def sent(north, ledger):
     return cases
 
 
-def numbers(answer) -> list[str]:
+def external_ids(answer) -> list[str]:
     return [case["external_id"] for case in answer.json()["cases"]]
 
 
 @pytest.mark.usefixtures("sent")
-def test_a_list_holds_what_was_asked_for(north):
-    for filters, found in FILTERS.items():
+def test_the_list_matches_its_filters(north):
+    for filters, expected in FILTERS.items():
         answer = north.get(f"/v1/cases?{filters}")
-        assert (filters, numbers(answer)) == (filters, found)
+        assert (filters, external_ids(answer)) == (filters, expected)
         assert (answer.json()["total"], answer.json()["more_than_total"]) == (
-            len(found),
+            len(expected),
             False,
         )
 
 
-def test_a_line_tells_what_is_known_of_its_case(north, sent):
-    read, dead = (
+def test_a_row_contains_result_failure_and_outcome_of_its_case(north, sent):
+    with_result, failed = (
         north.get("/v1/cases", params={"q": number}).json()["cases"][0]
         for number in ("A-2", "=B")
     )
-    assert read["outcome"] == {
+    assert with_result["outcome"] == {
         "malignant": True,
         "source": "histology",
         "determined_on": None,
         "consent": False,
     }
-    assert (read["risk"], read["decision"], read["fna"], read["batch"]) == (
+    assert (
+        with_result["risk"],
+        with_result["decision"],
+        with_result["fna"],
+        with_result["batch"],
+    ) == (
         0.7,
         "malignant",
         True,
         "spring",
     )
-    assert (dead["reason"], dead["message"]) == (
+    assert (failed["reason"], failed["message"]) == (
         "image-unreadable",
         "The PNG image cannot be decoded (cut short). Export it again from its source and resend "
         "it.",
     )
-    assert (dead["attempts"], dead["risk"], dead["outcome"], dead["warnings"]) == (
+    assert (
+        failed["attempts"],
+        failed["risk"],
+        failed["outcome"],
+        failed["warnings"],
+    ) == (
         1,
         None,
         None,
@@ -140,36 +150,34 @@ def test_a_line_tells_what_is_known_of_its_case(north, sent):
 
 
 @pytest.mark.usefixtures("sent")
-def test_pages_follow_one_another_without_gap_or_double(north):
+def test_pages_have_neither_gaps_nor_duplicates(north):
     for order in ("newest", "oldest", "risk"):
-        all_cases = numbers(north.get(f"/v1/cases?order={order}"))
-        walked = []
+        all_cases = external_ids(north.get(f"/v1/cases?order={order}"))
+        paged = []
         cursor = ""
         while cursor is not None:
             page = north.get(
                 "/v1/cases", params={"order": order, "limit": 1, "cursor": cursor}
             )
-            walked = walked + numbers(page)
+            paged = paged + external_ids(page)
             cursor = page.json()["next_cursor"]
-        assert walked == all_cases
+        assert paged == all_cases
 
 
 @pytest.mark.usefixtures("sent")
-def test_a_cursor_that_is_none_or_of_another_order_is_refused(north):
+def test_an_invalid_cursor_and_one_of_another_order_are_refused(north):
     newest = north.get("/v1/cases?limit=1").json()["next_cursor"]
-    rows = [f"order=risk&cursor={newest}", f"order=oldest&cursor={newest}"]
-    rows += [
-        f"cursor={item}"
-        for item in ("x", "W10=", "bnVsbA==", "WyJuZXdlc3QiLCAxLCAyXQ==", "%00")
+    queries = [f"order=risk&cursor={newest}", f"order=oldest&cursor={newest}"]
+    queries += [
+        f"cursor={cursor}"
+        for cursor in ("x", "W10=", "bnVsbA==", "WyJuZXdlc3QiLCAxLCAyXQ==", "%00")
     ]
-    assert {north.get(f"/v1/cases?{row}").json()["code"] for row in rows} == {
+    assert {north.get(f"/v1/cases?{query}").json()["code"] for query in queries} == {
         "cursor-invalid"
     }
 
 
-def test_the_file_holds_every_case_asked_for_and_nothing_that_a_spreadsheet_would_compute(
-    north, sent
-):
+def test_the_csv_file_has_every_matching_case_and_no_formula(north, sent):
     answer = north.get("/v1/cases.csv?order=oldest")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.content.startswith(b"\xef\xbb\xbfcase_id,")
@@ -187,18 +195,19 @@ def test_the_file_holds_every_case_asked_for_and_nothing_that_a_spreadsheet_woul
     )
     assert rows[0]["created_at"].endswith("+00:00")
     assert [row["case_id"] for row in rows] == [
-        item["case_id"] for item in sent.values()
+        case["case_id"] for case in sent.values()
     ]
 
 
 @pytest.mark.usefixtures("sent")
-def test_what_was_read_and_taken_away_is_on_record(as_role):
+def test_reads_and_exports_are_audited(as_role):
     reader = as_role(Role.READER)
     admin = as_role(Role.HOSPITAL_ADMIN)
-    reader.get("/v1/cases"), reader.get("/v1/cases")
+    for _ in range(2):
+        reader.get("/v1/cases")
     reader.get("/v1/cases.csv?state=done")
     events = admin.get("/v1/audit?limit=1000").json()
-    assert sum(item["event"] == "result.read" for item in events) == 2
+    assert sum(event["event"] == "result.read" for event in events) == 2
     assert [
         event["details"] for event in events if event["event"] == "cases.exported"
     ] == [{"rows": 2}]
@@ -212,11 +221,11 @@ def test_an_erased_case_and_its_batch_are_gone_from_every_list(as_role, north, s
         ).status_code
         == 200
     )
-    assert numbers(north.get("/v1/cases?batch=spring")) == ["A-2"]
+    assert external_ids(north.get("/v1/cases?batch=spring")) == ["A-2"]
     assert sent["A-1"]["case_id"] not in north.get("/v1/cases.csv").text
 
 
-def test_a_batch_counts_for_a_repeat_only_where_one_is_named(north):
+def test_a_named_batch_makes_a_repeat_a_different_request(north):
     key = {"Idempotency-Key": "one"}
     first = north.post("/v1/cases", headers=key, **form()).json()
     assert north.post("/v1/cases", headers=key, **form()).json() == first

@@ -101,7 +101,7 @@ def in_korean():
         ("ko;q=nonsense", "en"),
     ],
 )
-def test_the_language_that_a_caller_likes_best_is_taken(accepted, language):
+def test_the_language_with_the_highest_preference_is_used(accepted, language):
     assert preferred_language(accepted) == language
 
 
@@ -143,7 +143,7 @@ def sentences() -> Iterator[tuple[str, str]]:
     yield from ((f"fault-{fault}", text) for fault, text in FAULT_TEXTS.items())
 
 
-def test_every_sentence_has_a_korean_one_with_the_same_fields():
+def test_every_sentence_has_a_korean_translation_with_the_same_fields():
     """One that is new has to be added to services/api/problems/ko.toml."""
     absent = [
         (code, english)
@@ -156,16 +156,16 @@ def test_every_sentence_has_a_korean_one_with_the_same_fields():
     assert absent == []
 
 
-def test_no_korean_sentence_is_of_a_code_that_is_gone():
+def test_every_korean_sentence_has_a_known_code():
     assert set(korean_texts()) == {code for code, _ in sentences()} | PLAIN
 
 
-def test_english_that_is_kept_beside_an_errors_class_is_the_same_there():
+def test_stored_english_texts_equal_those_of_the_error_classes():
     names = {(code, text) for code, texts in ERRORS.items() for text in texts}
     assert names <= {(kind.code, kind.text) for kind in error_classes()}
 
 
-def test_the_gateway_alone_has_english_for_all_that_workers_and_trainers_keep():
+def test_the_gateway_has_the_english_text_of_every_stored_error():
     alone = (
         "import json, services.api.app; from shared.domain.texts import TEXTS; "
         "print(json.dumps(TEXTS))"
@@ -178,7 +178,7 @@ def test_the_gateway_alone_has_english_for_all_that_workers_and_trainers_keep():
     assert [kind for kind in rows if kind.text not in texts.get(kind.code, ())] == []
 
 
-def test_what_is_kept_of_any_error_becomes_the_sentence_that_it_had():
+def test_code_and_facts_of_any_error_give_its_sentence():
     """Where errors of one code have the same facts, they have each other's."""
     texts = defaultdict(set)
     for kind in error_classes():
@@ -198,7 +198,7 @@ def test_what_is_kept_of_any_error_becomes_the_sentence_that_it_had():
         )
 
 
-def test_what_is_no_error_has_a_sentence_in_both_languages_for_each_kind_of_facts():
+def test_stored_messages_have_a_sentence_in_both_languages():
     for texts in OWN_TEXTS:
         for code, english in [
             (code, text) for code, of_code in texts.items() for text in of_code
@@ -217,7 +217,7 @@ def test_what_is_no_error_has_a_sentence_in_both_languages_for_each_kind_of_fact
             )
 
 
-def test_korean_is_told_to_those_who_prefer_it(in_korean):
+def test_a_korean_caller_gets_the_korean_sentence(in_korean):
     error = RoiOutsideImage(roi="[1, 2, 300, 4]", width=200, height=100)
     detail, language = sentence(error.code, error.facts, str(error))
     assert detail.startswith(
@@ -227,13 +227,13 @@ def test_korean_is_told_to_those_who_prefer_it(in_korean):
     assert text_of_code(error.code, error.facts) == detail
 
 
-def test_of_sentences_with_one_code_the_one_of_its_facts_is_told(in_korean):
+def test_the_facts_select_among_sentences_of_one_code(in_korean):
     assert "limit" not in sentence("too-large", {"limit_mib": 20}, "")[0]
     assert "20 MiB" in sentence("too-large", {"limit_mib": 20}, "")[0]
     assert "8 KiB" in sentence("too-large", {"limit_kib": 8}, "")[0]
 
 
-def test_what_is_not_known_stays_in_english(in_korean):
+def test_an_unknown_code_stays_in_english(in_korean):
     assert sentence("of-tomorrow", {}, "A new one.") == ("A new one.", Language.ENGLISH)
 
 
@@ -243,7 +243,7 @@ def test_a_code_without_a_text_for_its_facts_has_no_sentence():
     assert message_text(Message("of-tomorrow")) == "of-tomorrow"
 
 
-def test_a_fact_that_is_a_message_is_told_in_the_language_of_the_sentence():
+def test_a_nested_message_is_in_the_language_of_the_sentence():
     against = [
         Message("judged-calibration-unknown"),
         Message("judged-auc-worse", AREAS),
@@ -258,11 +258,11 @@ def test_a_fact_that_is_a_message_is_told_in_the_language_of_the_sentence():
         )
 
 
-def test_english_is_told_as_it_is():
+def test_english_is_not_changed():
     assert sentence("image-blank", {}, "As it is.") == ("As it is.", Language.ENGLISH)
 
 
-def test_no_pattern_is_made_of_a_text():
+def test_no_service_builds_a_pattern_from_a_text():
     services = Path(locales.__file__).parents[1]
     assert [
         file for file in services.rglob("*.py") if "re.escape" in file.read_text()

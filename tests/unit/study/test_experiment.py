@@ -156,7 +156,7 @@ def test_what_a_missing_weight_file_keeps_from_being_computed_is_named(outcome):
     study, _ = outcome
     (cell, *declared) = study.missing_rows
     assert (cell.section, cell.name) == (Section.FEATURES, "absent")
-    assert "mobilenet_v2.pth" in cell.problem
+    assert "mobilenet_v2.pth" in cell.reason
     assert {(row.section, "absent/svm" in row.name) for row in declared} == {
         (Section.MODEL, True),
         (Section.ENSEMBLES, True),

@@ -1,7 +1,7 @@
-"""The initial schema, by noun: tables, functions with their triggers, who sees what.
+"""The initial schema: tables, functions with their triggers, roles and their privileges.
 
-`{schema}` in the SQL files is the schema that the tables lie in. A released schema is not changed
-here: what comes later is a migration of its own.
+`{schema}` in the SQL files is the schema of the tables. After a release this schema is not
+changed here: every later change is a separate migration.
 """
 
 from pathlib import Path
@@ -51,7 +51,7 @@ def drop() -> None:
 
 
 def _execute(file: str) -> None:
-    """The file's statements, sent as they are: no `%` or `:` in them is a parameter."""
+    """Run the file's statements unchanged: `%` and `:` in them are not parameters."""
     connection = op.get_bind()
     schema = connection.scalar(sa.text("SELECT quote_ident(current_schema())"))
     statements = (FOLDER / file).read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """The roles that keep hospitals apart. They belong to the whole server, not to one database.
 
-Services log in as `sera_service`, which sees nothing. Each transaction takes on `sera_house`, or
-`sera_hospital` with the hospital that it is for.
+Services log in as `sera_service`, which sees nothing. Each transaction sets the role `sera_house`,
+or the role `sera_hospital` together with the id of its hospital.
 """
 
 from alembic import op
@@ -37,7 +37,7 @@ def create_roles() -> None:
 
 
 def _create(role: str, attributes: str) -> None:
-    """Unless another database of SERA on this server has made it."""
+    """Create a role, unless another database of SERA on this server has created it."""
     op.execute(
         f"""
         DO $$ BEGIN

@@ -1,7 +1,8 @@
-"""Row-level security: the database itself shows a hospital its own rows only.
+"""Row-level security: the database shows a hospital only its own rows.
 
-The system's role sees every row of a protected table. A table without row-level security holds
-nothing of one hospital; of those the hospital's role may read `models` (see `privileges.sql`).
+The system's role sees every row of a protected table. A table without row-level security has
+no data of a single hospital. Of these tables the hospital's role may read only `models` (see
+`privileges.sql`).
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ OWN_PERSON = "EXISTS (SELECT FROM people p WHERE p.id = person_id)"
 """These queries are under row-level security. A foreign key is not, and would accept the row of
 another hospital."""
 STAFF = f"{OWN_ROWS} AND role IN ('submitter', 'reader')"
-"""A hospital gives out no other roles."""
+"""The only roles that a hospital may give to keys and people."""
 PSEUDONYMS = "name = 'pseudonyms'"
 
 
@@ -29,13 +30,13 @@ class Policy:
 
     command: str
     using: str | None = None
-    """Which rows there are for the command."""
+    """SQL condition for the rows that the command sees."""
     check: str | None = None
-    """Which rows it may write."""
+    """SQL condition for the rows that the command may write."""
 
 
 def _all(check: str) -> tuple[Policy, ...]:
-    """It sees its own rows, and may write those that pass the check."""
+    """A hospital sees its own rows, and may write rows that satisfy the check."""
     return (Policy(command="ALL", using=OWN_ROWS, check=check),)
 
 
@@ -80,7 +81,7 @@ POLICIES: dict[str, tuple[Policy, ...]] = {
     "reader_readings": _all(check=f"{OWN_ROWS} AND {OWN_STUDY}"),
     "reader_breaches": _all(check=f"{OWN_ROWS} AND {OWN_STUDY}"),
 }
-"""By table. FORCE puts the tables' owner under the policies, too."""
+"""The policies of each table. FORCE applies them to the owner of the tables, too."""
 
 
 def protect_rows() -> None:

@@ -26,8 +26,8 @@ def read_matconvnet(file: Path, module: nn.Module) -> dict[str, Tensor]:
     """
     try:
         convolutions = list(_convolutions(file))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
-        raise ValueError(f"not a MatConvNet file: {problem}") from problem
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"not a MatConvNet file: {error}") from error
     layers = weighted_layers(module)
     if len(convolutions) != len(layers):
         raise ValueError(

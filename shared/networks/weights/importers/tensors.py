@@ -24,8 +24,8 @@ def read_pth(file: Path, module: nn.Module) -> Mapping[str, Tensor]:
     """Read the format of `torch.save`, tensors only."""
     try:
         tensors = torch.load(file, map_location="cpu", weights_only=True)
-    except _DAMAGED_FILE_ERRORS as problem:
-        raise ValueError(f"not a file of tensors: {problem}") from problem
+    except _DAMAGED_FILE_ERRORS as error:
+        raise ValueError(f"not a file of tensors: {error}") from error
     if not isinstance(tensors, Mapping):
         raise ValueError("not tensors by name")
     if not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
@@ -37,5 +37,5 @@ def read_safetensors(file: Path, module: nn.Module) -> Mapping[str, Tensor]:
     """Read the format of timm's files."""
     try:
         return load_file(file)
-    except SafetensorError as problem:
-        raise ValueError(f"not a safetensors file: {problem}") from problem
+    except SafetensorError as error:
+        raise ValueError(f"not a safetensors file: {error}") from error

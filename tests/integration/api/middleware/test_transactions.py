@@ -1,4 +1,4 @@
-"""What becomes of a request whose commit fails, and of the slots of those that are refused."""
+"""Requests whose commit fails, commit callbacks, and the slots of refused requests."""
 
 import socket
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ from tests.support.app import create_app
 from tests.support.builders import form
 from tests.support.http_server import at_an_address
 
-LOST_AT_COMMIT = """
+COMMIT_FAILURE = """
     CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
     CREATE CONSTRAINT TRIGGER lose AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED
@@ -28,7 +28,7 @@ LOST_AT_COMMIT = """
 def test_a_commit_that_fails_is_answered_503_and_leaves_nothing(north, ledger, headers):
     north.post("/v1/cases", **form())
     with ledger.engine.begin() as connection:
-        connection.execute(text(LOST_AT_COMMIT))
+        connection.execute(text(COMMIT_FAILURE))
     answer = north.post("/v1/cases", headers=headers, **form(size_mm=20))
     with ledger.engine.begin() as connection:
         connection.execute(text("DROP TRIGGER lose ON audit_events"))
@@ -44,7 +44,7 @@ def test_a_commit_that_fails_is_answered_503_and_leaves_nothing(north, ledger, h
     )
 
 
-def test_a_rollback_on_a_lost_connection_is_none_the_worse(ledger):
+def test_a_transaction_can_be_used_again_after_a_rollback_on_a_lost_connection(ledger):
     transaction = ledger.transaction()
     session = SystemSession(transaction, "test")
     session.hospitals.ensure("north")
@@ -58,34 +58,34 @@ def test_a_rollback_on_a_lost_connection_is_none_the_worse(ledger):
     transaction.rollback()
 
 
-def test_a_callback_that_fails_undoes_nothing_and_keeps_no_other_from_being_called(
+def test_a_failing_commit_callback_does_not_stop_the_next_one(
     ledger,
 ):
-    rows = []
+    calls = []
     transaction = ledger.transaction()
     transaction.on_commit(lambda: 1 / 0)
-    transaction.on_commit(lambda: rows.append("second"))
+    transaction.on_commit(lambda: calls.append("second"))
     transaction.commit()
-    assert rows == ["second"]
+    assert calls == ["second"]
 
 
 @pytest.mark.parametrize(
     "key", ["", "Authorization: Bearer sera_x_y\r\n"], ids=["none", "wrong"]
 )
-def test_strangers_who_send_no_body_keep_nobody_from_being_answered(
-    settings, as_role, key
-):
-    known = as_role()
-    with at_an_address(create_app(settings)) as url, ExitStack() as lines:
-        place = urlsplit(url)
+def test_unauthenticated_requests_without_a_body_occupy_no_slot(settings, as_role, key):
+    authenticated = as_role()
+    with at_an_address(create_app(settings)) as url, ExitStack() as connections:
+        url_parts = urlsplit(url)
         head = (
             f"POST /v1/keys HTTP/1.1\r\nHost: x\r\n{key}Content-Length: 100000\r\n\r\n"
         )
         for _ in range(MAX_CONCURRENT_REQUESTS + 1):
-            line = lines.enter_context(
-                socket.create_connection((place.hostname, place.port))
+            connection = connections.enter_context(
+                socket.create_connection((url_parts.hostname, url_parts.port))
             )
-            line.sendall(head.encode())
-            assert b" 401 " in line.recv(1000)
-        answer = httpx2.get(f"{url}/v1/jobs", headers=dict(known.headers), timeout=5)
+            connection.sendall(head.encode())
+            assert b" 401 " in connection.recv(1000)
+        answer = httpx2.get(
+            f"{url}/v1/jobs", headers=dict(authenticated.headers), timeout=5
+        )
     assert answer.status_code == 200

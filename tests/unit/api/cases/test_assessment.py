@@ -41,7 +41,7 @@ SOLID = {
         ),
     ],
 )
-def test_points_level_and_advice_are_the_pure_guidelines(
+def test_points_level_and_advice_come_from_the_guidelines_alone(
     descriptors, size_mm, points, level, recommended_by
 ):
     told = assess_descriptors(descriptors, size_mm)
@@ -51,7 +51,7 @@ def test_points_level_and_advice_are_the_pure_guidelines(
     assert {entry.risk for entry in told.advice} == {None}
 
 
-def test_a_guideline_without_a_category_says_so():
+def test_a_guideline_without_a_matching_category_is_undecided():
     told = assess_descriptors(
         SOLID | {"echogenicity": "isoechoic", "foci": ["punctate"]}, 12
     )
@@ -59,5 +59,5 @@ def test_a_guideline_without_a_category_says_so():
     assert (ata.outcome, ata.level) == ("undecided", None)
 
 
-def test_nothing_is_assessed_where_nothing_was_described():
+def test_without_descriptors_there_is_no_assessment():
     assert assess_descriptors(None, 12) is None

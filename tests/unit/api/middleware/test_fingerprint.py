@@ -47,7 +47,7 @@ PLAIN = digest(*form(PARTS))
 
 
 @pytest.mark.parametrize("piece", [1, 7, 64])
-def test_a_form_counts_by_its_parts_whatever_their_order_boundary_and_pieces(piece):
+def test_the_digest_of_a_form_ignores_order_boundary_and_chunks(piece):
     assert digest(*form(PARTS[::-1], b"another"), piece=piece) == PLAIN
 
 
@@ -60,11 +60,11 @@ def test_a_form_counts_by_its_parts_whatever_their_order_boundary_and_pieces(pie
         [*PARTS, PARTS[1]],
     ],
 )
-def test_another_name_or_value_or_one_part_more_or_less_is_another_form(parts):
+def test_another_name_or_value_or_number_of_parts_changes_the_digest(parts):
     assert digest(*form(parts)) != PLAIN
 
 
-def test_json_counts_by_what_it_says():
+def test_the_digest_of_json_depends_on_its_content():
     deep = b"[" * 200_000
     rows = [
         b'{"a": 1, "b": [2]}',
@@ -81,12 +81,12 @@ def test_json_counts_by_what_it_says():
     assert len({equal_digests, *different}) == 5
 
 
-def test_method_address_and_query_count_too():
+def test_the_digest_depends_on_method_path_and_query():
     kinds = [{}, {"method": "PUT"}, {"path": "/v1/y"}, {"query": b"reason=x"}]
     assert len({digest("", b"", **kind) for kind in kinds}) == 4
 
 
-def test_what_is_no_form_though_it_says_so_is_followed_to_its_end():
+def test_an_invalid_form_is_hashed_byte_by_byte():
     assert digest("multipart/form-data; boundary=b", b"no form") != digest(
         "multipart/form-data; boundary=b", b"nor so"
     )

@@ -11,7 +11,7 @@ def made():
     return []
 
 
-def test_what_is_fresh_is_made_once_and_what_is_not_again(made):
+def test_a_fresh_answer_is_computed_once_and_a_stale_one_again(made):
     cache = AnswerCache()
     for _ in range(3):
         assert (
@@ -29,7 +29,7 @@ def test_what_is_fresh_is_made_once_and_what_is_not_again(made):
         )
 
 
-def test_who_asks_at_the_same_moment_waits_for_the_one_who_measures(made):
+def test_simultaneous_callers_share_one_computation(made):
     cache = AnswerCache()
     asking = threading.Barrier(4)
 
@@ -41,14 +41,14 @@ def test_who_asks_at_the_same_moment_waits_for_the_one_who_measures(made):
         assert list(pool.map(ask, range(4))) == [1] * 4
 
 
-def test_a_failure_is_not_remembered():
+def test_a_failure_is_not_cached():
     cache = AnswerCache()
     with pytest.raises(ZeroDivisionError):
         cache.get_or_make("drift", 60, lambda: 1 / 0)
     assert cache.get_or_make("drift", 60, lambda: "measured") == "measured"
 
 
-def test_it_keeps_only_so_many_and_forgets_what_was_asked_longest_ago(made):
+def test_the_least_recently_used_answer_is_evicted(made):
     cache = AnswerCache(max_entries=2)
     for key in ("a", "b", "a", "c", "a", "b"):
         cache.get_or_make(key, 60, lambda key=key: made.append(key))

@@ -69,7 +69,7 @@ def pages(made: bytes) -> int:
 
 
 @pytest.mark.parametrize("language", Language)
-def test_a_report_is_one_page_with_its_title_its_language_and_letters_of_its_own(
+def test_a_report_is_one_page_with_title_language_and_embedded_font(
     language,
 ):
     made = pdf(report(language))
@@ -86,16 +86,16 @@ def test_the_same_facts_make_the_same_bytes(plain):
     assert plain != pdf(replace(report(), printed=PrintRecord("lee", "k", NOON)))
 
 
-def test_a_report_is_written_in_the_hours_of_who_asked(plain):
+def test_a_report_uses_the_time_zone_of_the_request(plain):
     assert plain != pdf(replace(report(), zone=zone_named("Asia/Seoul")))
 
 
-def test_what_caliper_marks_enclose_is_drawn_where_no_outline_was_given(pictured):
+def test_without_an_outline_the_roi_of_the_calipers_is_drawn(pictured):
     found = FoundRoi(box=(40, 30, 180, 160), source=RoiSource.CALIPERS)
     assert pdf(replace(with_picture(None), result=result(roi=found))) != pictured
 
 
-def test_what_the_reader_saw_is_printed(plain):
+def test_descriptors_are_printed(plain):
     seen = replace(
         CASE, descriptors=descriptors_to_json(parse_descriptors(DESCRIPTORS_EXAMPLE))
     )
@@ -120,13 +120,13 @@ def test_a_result_without_a_size_is_printed_without_advice(plain):
     "roi",
     [None, {"box": [40, 30, 180, 160]}, {"polygon": [[40, 30], [220, 30], [130, 190]]}],
 )
-def test_the_image_stands_on_the_page_with_its_outline(roi, plain):
+def test_the_image_is_on_the_page(roi, plain):
     made = pdf(with_picture(roi))
     assert pages(made) == 1
     assert b"/Subtype /Image" in made
     assert b"/Subtype /Image" not in plain
 
 
-def test_an_outline_changes_what_is_drawn_and_a_large_image_is_printed_small(pictured):
+def test_an_outline_changes_the_page_and_a_large_image_is_scaled_down(pictured):
     assert pictured != pdf(with_picture({"box": [40, 30, 180, 160]}))
     assert len(pdf(with_picture(None, 2000, 3000))) < 1_000_000

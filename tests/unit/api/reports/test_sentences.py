@@ -64,7 +64,7 @@ def _id(node: ast.expr) -> str:
 
 
 @pytest.mark.parametrize("language", Language)
-def test_every_warning_of_the_code_has_words(language):
+def test_every_warning_of_the_code_has_a_text(language):
     found = set(codes())
     assert {
         "under-10-mm",
@@ -77,7 +77,7 @@ def test_every_warning_of_the_code_has_words(language):
 
 
 @pytest.mark.parametrize("language", Language)
-def test_every_reason_that_an_image_itself_can_give_has_words_or_falls_back_to_its_sentence(
+def test_a_reason_has_a_text_or_falls_back_to_its_sentence(
     language,
 ):
     say = translator(language)
@@ -96,7 +96,7 @@ def test_a_warning_keeps_its_figures_in_every_language():
     assert "20.1 mm" in korean
 
 
-def test_a_warning_without_words_or_without_its_figures_stands_as_it_was_written():
+def test_a_warning_without_a_text_or_without_its_figures_is_unchanged():
     for code in ("unheard-of", "size-differs"):
         assert sentences.warning(SAY, Finding(code, "As written.")) == "As written."
 
@@ -118,7 +118,7 @@ def test_english_advice_says_what_the_guidelines_say(rule, risk, size_mm):
     assert sentences.advice_sentence(translator(Language.KOREAN), advice)
 
 
-def test_a_guideline_that_cannot_say_is_told_so():
+def test_an_undecided_guideline_gives_no_advice():
     nodule = Descriptors(
         Composition.MIXED, Echogenicity.HYPOECHOIC, Orientation.WIDER, Margin.IRREGULAR
     )
@@ -144,11 +144,11 @@ def test_a_threshold_says_whether_it_has_to_be_exceeded():
     assert sentences.threshold(SAY, recommend(0.001, 14.5)) == "none"
 
 
-def test_the_scale_is_told_with_the_risk_of_the_cut_off():
+def test_the_scale_names_the_risk_at_the_cutoff():
     assert "changes at 19 %" in sentences.scale_sentence(SAY, result(cutoff_risk=0.19))
 
 
-def test_a_case_without_a_size_gets_no_advice_and_that_is_told():
+def test_a_case_without_a_size_gets_no_advice_with_the_reason():
     assert sentences.advice(SAY, None) == "FNA: no advice"
     assert "No size was given" in sentences.advice_sentence(SAY, None)
     assert sentences.by_risk(None) == ()
@@ -160,7 +160,7 @@ def _said(language: Language, start: str) -> set[str]:
 
 
 @pytest.mark.parametrize("language", Language)
-def test_every_term_of_the_lexicon_has_words(language):
+def test_every_term_of_the_lexicon_has_a_text(language):
     names = {
         f"{name}.{term}"
         for name, terms in {**TERMS_BY_FIELD, "foci": Focus}.items()
@@ -169,7 +169,7 @@ def test_every_term_of_the_lexicon_has_words(language):
     assert sorted(names - _said(language, "lexicon.")) == []
 
 
-def test_a_description_is_said_in_words_and_none_seen_is_said_too():
+def test_descriptors_are_put_into_words_including_absent_foci():
     fields = {
         **DESCRIPTORS_EXAMPLE,
         "composition": "mixed",
@@ -184,7 +184,7 @@ def test_a_description_is_said_in_words_and_none_seen_is_said_too():
     assert (told["Shape"], told["Echogenic foci"]) == ("Wider than tall", "None")
 
 
-def test_each_guideline_stands_once_beside_itself():
+def test_guidelines_by_risk_and_by_descriptors_are_side_by_side():
     fna = advise(0.42, 14.5, "risk-band/K-TIRADS-2021/1")
     second_rows = [
         assess(parse_descriptors(DESCRIPTORS_EXAMPLE), 14.5, name)
@@ -210,11 +210,11 @@ def test_each_guideline_stands_once_beside_itself():
         {level.name for guideline in GUIDELINES.values() for level in guideline.levels}
     ),
 )
-def test_a_level_is_said_in_english_as_its_guideline_names_it(name):
+def test_an_english_level_has_the_name_of_its_guideline(name):
     assert sentences.level(SAY, name) == name
 
 
-def test_a_level_is_said_in_korean_where_it_is_a_word():
+def test_a_level_in_words_is_translated_into_korean():
     rows = [
         sentences.level(translator(Language.KOREAN), name)
         for name in ("high suspicion", "TR5", None)

@@ -16,5 +16,5 @@ SAID = {
 
 
 @pytest.mark.parametrize(("name", "said"), SAID.items())
-def test_a_moment_is_said_in_the_hours_of_a_zone_that_is_known_else_in_utc(name, said):
+def test_a_time_is_shown_in_a_known_zone_or_in_utc(name, said):
     assert in_hours_of(zone_named(name), NOON) == said

@@ -306,10 +306,10 @@ def stretch_findings(links, seals, length):
 def test_an_intact_chain_is_intact_in_stretches_of_any_length(length):
     stretches = read_in_stretches(LINKS[:12], SEALS, length)
     assert all(stretch.findings == () for stretch in stretches)
-    assert sum(stretch.events for stretch in stretches) == 12
+    assert sum(stretch.event_count for stretch in stretches) == 12
     last = stretches[-1]
-    assert (last.number, last.sealed, last.seal) == (12, 10, 2)
-    assert last.seal_at == "seal 2"
+    assert (last.last_number, last.sealed_number, last.last_seal) == (12, 10, 2)
+    assert last.sealed_at == "seal 2"
 
 
 @given(numbers, st.sampled_from(TEXT_FIELDS), st.integers(min_value=1, max_value=14))

@@ -9,7 +9,7 @@ groups = st.lists(
     st.builds(
         Group,
         name=st.text("abcdef", min_size=1, max_size=6),
-        images=st.integers(1, 5),
+        image_count=st.integers(1, 5),
         malignant=st.booleans(),
         fixed_split=st.sampled_from([None, None, None, Split.TRAIN, Split.TEST]),
     ),
@@ -31,10 +31,10 @@ def test_a_draw_keeps_fixed_parts_and_comes_as_near_to_the_share_as_whole_groups
         fixed_test_images = 0
         for group in stratum:
             if parts[group.name] is Split.TEST:
-                test_images += group.images
+                test_images += group.image_count
             if group.fixed_split is Split.TEST:
-                fixed_test_images += group.images
-        target_images = share * sum(group.images for group in stratum)
+                fixed_test_images += group.image_count
+        target_images = share * sum(group.image_count for group in stratum)
         assert test_images <= max(fixed_test_images, target_images + 2.5)
 
 
