@@ -1,1 +1,1 @@
-"""The gateway: HTTP in, 202 out. Never loads a model."""
+"""The gateway: accepts requests over HTTP and queues the work. It never loads a model."""

@@ -71,11 +71,12 @@ NO_TELEMETRY = TelemetryConfig(
     operation_spans=False,
     auto_configure=False,
 )
-"""FastAPI's own telemetry stays off. It would export request addresses and the faults of request
-bodies to whatever exporter the environment variables name."""
+"""FastAPI's own telemetry stays off. It would send request addresses and validation errors to the
+exporter that the environment variables name.
+"""
 
 COUNTER_POOL_SIZE = 3
-"""Connections beside those of requests. They serve counts that stay even if the request fails."""
+"""Additional connections for counts that are kept even if the request fails."""
 
 ROUTERS = (
     session_router,
@@ -99,7 +100,7 @@ ROUTERS = (
     dashboards_router,
     wallboard_router,
 )
-"""Routers whose routes document that they may answer with a problem (RFC 9457)."""
+"""Routers whose routes document error responses as problems (RFC 9457)."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -163,7 +164,7 @@ def build_dependencies(settings: Settings) -> Dependencies:
 
 
 def _lifespan(dependencies: Dependencies) -> Lifespan[FastAPI]:
-    """Background work while the app runs, and what closes when it stops."""
+    """Run background work while the app runs, and close all resources when the app stops."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -12,7 +12,7 @@ PROCESSES = 1
 MAX_REQUESTS = 3
 """Maximum number of requests that wait for a process or use one."""
 WAIT_S = 5.0
-"""How long a further request waits for a place."""
+"""How long an additional request waits for a free place."""
 
 
 class DecoderPoolBusy(Unavailable):
@@ -25,7 +25,7 @@ class DecoderPoolBusy(Unavailable):
 
 
 class DecoderPool:
-    """The process starts with the first image."""
+    """Pool of decoder processes. The process starts when the first image is decoded."""
 
     def __init__(self, settings: Settings) -> None:
         bounds = Bounds(seconds=settings.decode_s, memory_mib=settings.decode_mib)
@@ -33,7 +33,9 @@ class DecoderPool:
         self._requests = BoundedSemaphore(MAX_REQUESTS)
 
     def decode(self, data: bytes, frame: int | None = None) -> UltrasoundImage:
-        """Like `SandboxPool.decode`. Raises DecoderPoolBusy if too many requests wait."""
+        """Decode an image like `SandboxPool.decode`. Raises DecoderPoolBusy if too many requests
+        wait.
+        """
         if not self._requests.acquire(timeout=WAIT_S):
             raise DecoderPoolBusy
         try:

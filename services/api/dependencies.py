@@ -1,4 +1,4 @@
-"""The dependencies of routes: the caller, its permissions, sessions and shared objects."""
+"""Dependencies of routes: the caller and its permissions, database sessions and shared objects."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,8 +43,9 @@ class Dependencies:
     settings: Settings
     ledger: Ledger
     counter_ledger: Ledger
-    """A few connections of its own, for counts that stay even if the request fails: sign-in
-    attempts, queue and pace."""
+    """A ledger with a few separate connections, for counts that are kept even if the request fails:
+    sign-in attempts, queue and pace.
+    """
     objects: ObjectStore
     notifier: Notifier
     job_changes: JobChangeListener
@@ -84,7 +85,7 @@ def authenticated_caller(
     _key: Annotated[object, Depends(BEARER)],
     _session: Annotated[object, Depends(SESSION)],
 ) -> Caller:
-    """The caller that the request's key or session belongs to.
+    """Return the caller that the request's key or session belongs to.
 
     AuthenticationMiddleware has already refused requests without a valid key or session.
     """
@@ -96,7 +97,9 @@ CallerDep = Annotated[Caller, Depends(authenticated_caller)]
 
 
 async def slot(request: Request) -> Slot:
-    """The request's connection slot, taken here so that the transaction may be used."""
+    """Take the request's connection slot and return it. A request must take its slot before it uses
+    its transaction.
+    """
     request_slot: Slot = request.state.slot
     await request_slot.take()
     return request_slot
@@ -108,7 +111,8 @@ SlotDep = Annotated[Slot, Depends(slot)]
 def transaction(request: Request, _slot: SlotDep) -> Transaction:
     """The request's transaction.
 
-    For a service that commits before slow work, or that reserves its idempotency receipt itself.
+    Used by services that commit before slow work or that reserve their idempotency receipt
+    themselves.
     """
     request_transaction: Transaction = request.state.transaction
     return request_transaction
@@ -118,7 +122,7 @@ TransactionDep = Annotated[Transaction, Depends(transaction)]
 
 
 def idempotent_request(request: Request) -> IdempotentRequest | None:
-    """The receipt of a request that came with an Idempotency-Key."""
+    """Return the idempotency receipt of the request, or None if the request has no Idempotency-Key."""
     idempotent: IdempotentRequest | None = getattr(
         request.state, "idempotent_request", None
     )
@@ -129,7 +133,7 @@ IdempotentRequestDep = Annotated[IdempotentRequest | None, Depends(idempotent_re
 
 
 def hospital_id_of(caller: Caller) -> UUID:
-    """Raises Forbidden for a caller that belongs to no hospital."""
+    """Return the caller's hospital. Raises Forbidden if the caller belongs to none."""
     if caller.hospital_id is None:
         raise Forbidden(role=caller.role, needed=roles_with(Permission.READ))
     return caller.hospital_id
@@ -138,7 +142,9 @@ def hospital_id_of(caller: Caller) -> UUID:
 def system_session(
     transaction: TransactionDep, idempotent: IdempotentRequestDep, caller: CallerDep
 ) -> SystemSession:
-    """The request's transaction over every hospital. Raises AlreadyAnswered for a repeat."""
+    """Return a session over the data of all hospitals. Raises AlreadyAnswered for a repeated
+    request.
+    """
     if idempotent is not None:
         idempotent.reserve()
     return SystemSession(transaction, caller.actor)
@@ -147,10 +153,11 @@ def system_session(
 def hospital_session(
     transaction: TransactionDep, idempotent: IdempotentRequestDep, caller: CallerDep
 ) -> HospitalSession:
-    """The request's transaction within the caller's hospital. Raises AlreadyAnswered for a repeat.
+    """Return a session over the data of the caller's hospital. Raises AlreadyAnswered for a
+    repeated request.
 
-    A route lists it after the parameter that checks the caller's role: that check refuses a caller
-    that belongs to no hospital.
+    A route lists this dependency after the parameter that checks the caller's role, because that
+    check refuses callers that belong to no hospital.
     """
     hospital_id = hospital_id_of(caller)
     if idempotent is not None:
@@ -159,7 +166,9 @@ def hospital_session(
 
 
 CallerSession = SystemSession | HospitalSession
-"""The data that a caller may see: its own hospital's, or every hospital's if it belongs to none."""
+"""A session over the data that a caller may see: the data of the caller's hospital, or of all
+hospitals if the caller belongs to none.
+"""
 
 
 def session_of(transaction: Transaction, caller: Caller) -> CallerSession:
@@ -171,9 +180,9 @@ def session_of(transaction: Transaction, caller: Caller) -> CallerSession:
 def caller_session(
     transaction: TransactionDep, idempotent: IdempotentRequestDep, caller: CallerDep
 ) -> CallerSession:
-    """The request's transaction over the data that the caller may see.
+    """Return a session over the data that the caller may see.
 
-    Raises AlreadyAnswered for a repeat.
+    Raises AlreadyAnswered for a repeated request.
     """
     if idempotent is not None:
         idempotent.reserve()
@@ -197,12 +206,12 @@ SYSTEM_ACTS = (
 
 
 def is_permitted(role: Role, act: Permission) -> bool:
-    """Whether a role may act in its own scope: its hospital, or the whole system."""
+    """Return whether a role permits an act in its scope (its hospital, or the whole system)."""
     return act in PERMISSIONS[role] and (role in HOSPITAL_ROLES or act in SYSTEM_ACTS)
 
 
 def require_permission(act: Permission) -> Callable[[Caller], Caller]:
-    """A dependency that refuses callers whose role does not permit `act`."""
+    """Build a dependency that refuses callers whose role does not permit `act`."""
 
     def check(caller: Annotated[Caller, Depends(authenticated_caller)]) -> Caller:
         if not is_permitted(caller.role, act):

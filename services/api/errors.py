@@ -1,4 +1,6 @@
-"""Answers every error as `application/problem+json` (RFC 9457) with a code and the next step."""
+"""Converts every error to an `application/problem+json` response (RFC 9457) with a code and the
+next step.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -54,8 +56,9 @@ HTTP_ERRORS = {
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 CLEARER_MESSAGES = {"bool_parsing": "Input should be true or false (1 or 0, yes or no)"}
-"""Messages for validation errors, by pydantic's error type, where its own message does not say what
-to send."""
+"""Messages for validation errors, by pydantic's error type. They replace messages of pydantic that
+do not say what to send.
+"""
 
 
 def problem_response(
@@ -66,7 +69,7 @@ def problem_response(
     retry_after_s: object = 1,
     extensions: Mapping[str, object] | None = None,
 ) -> JSONResponse:
-    """A problem of RFC 9457; `extensions` become further members of its JSON."""
+    """Build a problem response (RFC 9457). `extensions` become additional members of its JSON."""
     REFUSALS.labels(code).inc()
     body: dict[str, object] = {
         "type": f"urn:sera:problem:{code}",
@@ -90,12 +93,12 @@ def problem_response(
 
 
 def localized_sentence(error: SeraError) -> LocalizedText:
-    """The error's sentence in the caller's language."""
+    """Return the error's sentence in the caller's language."""
     return locales.sentence(error.code, error.facts, str(error))
 
 
 def error_item(error: SeraError) -> dict[str, Any]:
-    """The JSON of one error in an answer that lists several."""
+    """Return the JSON of one error in a response that lists several errors."""
     return {
         "code": error.code,
         "message": localized_sentence(error).text,
@@ -114,7 +117,7 @@ def error_response(error: SeraError) -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Register the exception handlers that answer errors as problems."""
+    """Register the exception handlers that convert errors to problem responses."""
 
     @app.exception_handler(SeraError)
     def sera_error(request: Request, error: SeraError) -> JSONResponse:
@@ -145,7 +148,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        # Starlette reports a form that finds no disk space as a form that it cannot read.
+        # If the disk is full, Starlette reports that it cannot parse the form.
         if is_disk_full(
             error
         ):  # a form that finds no room is reported as one that cannot be read
@@ -161,7 +164,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def unexpected_error(request: Request, error: Exception) -> JSONResponse:
-        # Starlette calls this outside all middleware, so this adds what the middleware would.
+        # Starlette calls this handler outside all middleware, so it adds the headers itself.
         request_id: str = request.scope.get("state", {}).get("request_id", "")
         locales.CURRENT_LANGUAGE.set(
             locales.preferred_language(request.headers.get("accept-language", ""))
@@ -178,7 +181,7 @@ def install(app: FastAPI) -> None:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """The methods that any route of the request's path takes (RFC 9110, 15.5.6)."""
+    """Return the methods that the routes of the request's path support (RFC 9110, 15.5.6)."""
     methods = []
     for method in METHODS:
         scope = {**request.scope, "path_params": {}, "method": method}
@@ -192,7 +195,7 @@ def _has_route(app: FastAPI, scope: Scope) -> bool:
 
 
 def validation_summary(errors: Sequence[Any]) -> str:
-    """Pydantic's errors in one line, each with the path of its field."""
+    """Return pydantic's errors in one line, each with the path of its field."""
     return "; ".join(
         f"{_field_path(fault)}: {_fault_message(fault)}" for fault in errors
     )

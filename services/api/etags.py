@@ -1,4 +1,6 @@
-"""`ETag` and `If-Match`: a write names the version that it changes (optimistic locking)."""
+"""Implements optimistic locking with `ETag` and `If-Match`: a write names the version that it
+changes.
+"""
 
 import re
 from typing import Annotated
@@ -26,13 +28,13 @@ def tags(
         str | None,
         Header(
             max_length=MAX_LENGTH,
-            description="The ETag of the version that you read. If somebody has changed it since, "
-            "nothing is changed "
-            "(412). Without this header the last write wins.",
+            description="The ETag of the version that you read. If the resource has changed since "
+            "then, the request changes nothing (412). Without this header the last "
+            "write wins.",
         ),
     ] = None,
 ) -> ETags:
-    """The strong tags of an If-Match header. Weak tags never match (RFC 9110, 13.1.1).
+    """Return the strong tags of an If-Match header. Weak tags never match (RFC 9110, 13.1.1).
 
     Raises TagInvalid.
     """

@@ -1,7 +1,7 @@
 """Words errors and messages in the caller's language: Korean if the caller prefers it, else
 English.
 
-English texts are in the code: those of errors in their classes, all others in
+English texts of errors are in the error classes. All other English texts are in
 `shared/domain/texts.py`. Korean texts are in `problems/ko.toml`, keyed by code.
 """
 
@@ -31,7 +31,7 @@ class Language(StrEnum):
 CURRENT_LANGUAGE: ContextVar[Language] = ContextVar(
     "language", default=Language.ENGLISH
 )
-"""The language of the request that is being answered."""
+"""The language of the current request."""
 
 
 class LocalizedText(NamedTuple):
@@ -40,7 +40,7 @@ class LocalizedText(NamedTuple):
 
 
 class LocaleMiddleware:
-    """Sets the language of the answer from the request's Accept-Language header."""
+    """Sets the language of the response from the request's Accept-Language header."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -53,9 +53,10 @@ class LocaleMiddleware:
 
 
 def preferred_language(accepted: str) -> Language:
-    """The language that an Accept-Language header prefers (RFC 9110, 12.5.4).
+    """Return the language that an Accept-Language header prefers (RFC 9110, 12.5.4).
 
-    Of equal weights the language named first wins. English if the header names neither.
+    If two languages have equal weights, the first one wins. English is used if the header contains
+    neither Korean nor English.
     """
     weights = dict.fromkeys(Language, 0.0)
     for name, weight in _language_ranges(accepted):
@@ -73,16 +74,16 @@ def preferred_language(accepted: str) -> Language:
 
 
 def language_headers(language: Language) -> dict[str, str]:
-    """Headers of an answer that depends on Accept-Language."""
+    """Return the headers of a response that depends on Accept-Language."""
     return {"Content-Language": language, "Vary": "Accept-Language"}
 
 
 def sentence(
     code: str, facts: Facts, english: str, language: Language | None = None
 ) -> LocalizedText:
-    """The sentence of a problem in `language`, by default the caller's.
+    """Return the sentence of a problem in `language`, by default the caller's language.
 
-    The English sentence if there is no translation for these facts.
+    Returns the English sentence if there is no translation for these facts.
     """
     language = language or CURRENT_LANGUAGE.get()
     text = _korean_text(code, facts) if language is Language.KOREAN else None
@@ -94,9 +95,10 @@ def sentence(
 def text_of_code(
     code: str, facts: Facts, language: Language | None = None
 ) -> str | None:
-    """The text of a stored code and its facts in `language`, by default the caller's.
+    """Return the text of a stored code and its facts in `language`, by default the caller's
+    language.
 
-    None if the code has no text for these facts.
+    Returns None if the code has no text for these facts.
     """
     language = language or CURRENT_LANGUAGE.get()
     text = _korean_text(code, facts) if language is Language.KOREAN else None
@@ -105,7 +107,9 @@ def text_of_code(
 
 
 def message_text(message: Message, language: Language | None = None) -> str:
-    """The text of a message in `language`, by default the caller's; its code if it has no text."""
+    """Return the text of a message in `language`, by default the caller's language. Returns the
+    code of a message without a text.
+    """
     return text_of_code(message.code, message.facts, language) or message.code
 
 
@@ -115,7 +119,7 @@ def _fill(text: str, facts: Facts, language: Language) -> str:
 
 @cache
 def korean_texts() -> Mapping[str, tuple[str, ...]]:
-    """The Korean sentences of each code. A code whose facts vary has several."""
+    """Return the Korean sentences of each code. A code whose facts vary has several sentences."""
     texts = tomllib.loads((FOLDER / "ko.toml").read_text())
     return {
         code: (text,) if isinstance(text, str) else tuple(text)
@@ -128,7 +132,7 @@ def _korean_text(code: str, facts: Facts) -> str | None:
 
 
 def _language_ranges(accepted: str) -> Iterator[tuple[str, float]]:
-    """The primary subtag of each language range, with its weight."""
+    """Yield the primary subtag of each language range, with its weight."""
     for part in accepted.lower().split(","):
         name, _, parameter = part.partition(";")
         primary = name.strip().partition("-")[0]

@@ -84,5 +84,5 @@ def test_ctrl_c_leaves_a_report_of_what_was_measured_and_no_key(
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["interrupted"]
     assert "interrupted" in stdout
-    made, revoked = keys(stage)
-    assert made == revoked
+    created, revoked = keys(stage)
+    assert created == revoked

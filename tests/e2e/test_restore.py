@@ -70,7 +70,7 @@ class Disaster:
     def settings(self) -> Settings:
         return Settings(home=self.home, port=self.port)
 
-    def told(self, *arguments: str) -> Any:
+    def sera_json(self, *arguments: str) -> Any:
         done = sera(self.home, self.port, *arguments, **QUICKER)
         assert done.returncode == 0, done.stderr + done.stdout
         return json.loads(done.stdout)
@@ -118,7 +118,7 @@ def disaster(
             live(story, state, north)
         kill_all(story, state)
     shutil.rmtree(story.home)
-    story.restored = story.told("restore", str(story.place), "--json")
+    story.restored = story.sera_json("restore", str(story.place), "--json")
     with up(story.home, story.port):
         yield story
 
@@ -136,7 +136,9 @@ def live(story: Disaster, state: StackState, north: Hospital) -> None:
     client.start()
     try:
         until(lambda: len(story.sent) > 1)
-        story.backup = story.told("backup", str(story.place), "--with-keys", "--json")
+        story.backup = story.sera_json(
+            "backup", str(story.place), "--with-keys", "--json"
+        )
     finally:
         stop.set()
         client.join()
@@ -145,10 +147,10 @@ def live(story: Disaster, state: StackState, north: Hospital) -> None:
 def person_with_authenticator(story: Disaster, state: StackState) -> None:
     with (
         closing(Ledger(state.database_url, pool_size=1)) as ledger,
-        ledger.system_session("test") as house,
+        ledger.system_session("test") as session,
     ):
-        north = house.hospitals.ensure("north")
-        story.person = house.people.create_demo_person(
+        north = session.hospitals.ensure("north")
+        story.person = session.people.create_demo_person(
             "mara", Role.READER, north, hash_password(PASSWORD)
         ).id
     story.sealed = Vault(story.settings).seal(story.person, SECRET)

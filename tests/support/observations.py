@@ -33,8 +33,8 @@ class Observing:
         self._owner = {}
 
     def hospital(self, name: str) -> UUID:
-        with self._ledger.system_session("test") as house:
-            return house.hospitals.ensure(name)
+        with self._ledger.system_session("test") as session:
+            return session.hospitals.ensure(name)
 
     def result(self, hospital: str = "north", **fields: Any) -> UUID:
         """A case with its observation, and its outcome if `malignant` is said; returns the case's
@@ -62,8 +62,8 @@ class Observing:
             {"case_id": case, "job_id": job, "hospital_id": owner, "device": device}
             for case, job in pairs
         ]
-        with self._ledger.system_session("test") as house:
-            house.observations.record(
+        with self._ledger.system_session("test") as session:
+            session.observations.record(
                 [
                     Observation(**job, **PLAIN | row)
                     for job, row in zip(ids, rows, strict=True)

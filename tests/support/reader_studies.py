@@ -33,9 +33,9 @@ def studied(submitter, ledger, malignant: list[bool], scores: list[float]) -> li
         for n in range(len(scores))
     ]
     by_job = {case["job_id"]: score for case, score in zip(sent, scores, strict=True)}
-    with ledger.system_session("w") as house:
-        lease = house.queue.claim("w", len(sent), timedelta(minutes=1), 5)
-        house.queue.finish(
+    with ledger.system_session("w") as session:
+        lease = session.queue.claim("w", len(sent), timedelta(minutes=1), 5)
+        session.queue.finish(
             lease.token,
             DIGEST,
             {job.id: result(by_job[str(job.id)]) for job in lease.jobs},

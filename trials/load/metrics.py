@@ -62,7 +62,10 @@ class Fairness:
 
     hospitals: int
     jain: float
-    """Jain's index of their mean waits: 1 if all are equal, 1/n if one hospital has all the waiting."""
+    """Jain's index of their mean waits.
+
+    It is 1 if all are equal, and 1/n if one hospital has all the waiting.
+    """
     worst_p95: float
     worst_p95_hospital: str
     worst_median_ratio: float

@@ -246,11 +246,17 @@ class MarkerGroup:
 
 def _marker_groups(hospital_shares: Sequence[Share]) -> list[MarkerGroup]:
     """The hospitals with enough results, and those with few; hospitals without any are left out."""
-    enough = [share for share in hospital_shares if share.result.count >= MIN_CASES]
-    few = [share for share in hospital_shares if 0 < share.result.count < MIN_CASES]
+    judged_shares = [
+        share for share in hospital_shares if share.result.count >= MIN_CASES
+    ]
+    unjudged_shares = [
+        share for share in hospital_shares if 0 < share.result.count < MIN_CASES
+    ]
     return [
-        MarkerGroup(shares=enough, is_hollow=False, is_labelled=True),
-        MarkerGroup(shares=few, is_hollow=True, is_labelled=not enough),
+        MarkerGroup(shares=judged_shares, is_hollow=False, is_labelled=True),
+        MarkerGroup(
+            shares=unjudged_shares, is_hollow=True, is_labelled=not judged_shares
+        ),
     ]
 
 

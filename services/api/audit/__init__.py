@@ -1,1 +1,1 @@
-"""Routes of the audit trail: reading, exporting and verifying it."""
+"""Routes that read, verify and export the audit trail."""

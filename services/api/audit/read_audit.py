@@ -1,5 +1,5 @@
-"""Records who has read which results: once for each caller and result, however often it is
-polled.
+"""Records in the audit trail who has read which results. A read is recorded once for each caller
+and result, even if the caller polls the result many times.
 """
 
 import threading
@@ -18,9 +18,8 @@ Subject = tuple[UUID, UUID | None]
 
 
 class ReadAudit:
-    """Records reads in the audit trail.
-
-    It remembers the recorded ones, so that a poll of a finished job causes no query.
+    """Records reads in the audit trail. Recorded reads are remembered, so that a poll of a finished
+    job causes no query.
     """
 
     def __init__(self, max_remembered: int = MAX_REMEMBERED) -> None:
@@ -36,10 +35,11 @@ class ReadAudit:
         event: Event,
         subjects: Iterable[Subject],
     ) -> None:
-        """Record first reads in the transaction that reads, and remember them once it is committed.
+        """Record the first read of each subject in the current transaction, and remember it after
+        the commit.
 
-        A reader study also records each time that one of its readers sees a case which is still to
-        be read blind.
+        If a reader of a study sees a case that this reader must still read blind, the study records
+        that as a breach.
         """
         subjects = list(subjects)
         if not subjects:

@@ -33,11 +33,12 @@ def audit_query(
     ] = None,
     event: Annotated[Event | None, Query(description="Events of this kind.")] = None,
     actor: Annotated[
-        PlainText | None, Query(description="Events of this actor, as events name it.")
+        PlainText | None,
+        Query(description="Events of this actor. Use the name that events contain."),
     ] = None,
     case: Annotated[UUID | None, Query(description="Events about this case.")] = None,
     since: Annotated[
-        AwareDatetime | None, Query(description="Events from this time on.")
+        AwareDatetime | None, Query(description="Events at or after this time.")
     ] = None,
     until: Annotated[
         AwareDatetime | None, Query(description="Events before this time.")
@@ -56,7 +57,10 @@ def audit_query(
 AuditServiceDep = Annotated[AuditService, Depends(audit_service)]
 AuditQueryDep = Annotated[AuditQuery, Depends(audit_query)]
 Newest = Annotated[
-    bool, Query(description="Newest first, starting before the id `before`.")
+    bool,
+    Query(
+        description="Return the newest events first. `before` then selects the page."
+    ),
 ]
 
 
@@ -65,17 +69,29 @@ def read_audit(
     service: AuditServiceDep,
     query: AuditQueryDep,
     after: Annotated[
-        int, Query(ge=0, le=MAX_EVENT_ID, description="The last id seen.")
+        int,
+        Query(
+            ge=0,
+            le=MAX_EVENT_ID,
+            description="Return events with a greater id. Send the "
+            "id of the last event of the previous page.",
+        ),
     ] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     newest: Newest = False,
     before: Annotated[
         int | None,
-        Query(ge=1, le=MAX_EVENT_ID, description="The last id seen, newest first."),
+        Query(
+            ge=1,
+            le=MAX_EVENT_ID,
+            description="With `newest`: return events with a smaller id. "
+            "Send the id of the last event of the previous "
+            "page.",
+        ),
     ] = None,
 ) -> list[EventView]:
-    """Events of the audit trail, oldest first by default. A hospital's key sees only its own
-    hospital's events.
+    """Return a page of events of the audit trail, oldest first by default. A caller of a hospital
+    sees only the events of that hospital.
     """
     if newest:
         return service.newest(query, before, limit)
@@ -87,11 +103,12 @@ def verify_audit(
     service: AuditServiceDep,
     dependencies: DependenciesDep,
     cursor: Annotated[
-        str | None, Query(max_length=300, description="`next` of the previous answer.")
+        str | None,
+        Query(max_length=300, description="`next` of the previous response."),
     ] = None,
 ) -> VerificationView:
-    """Verify a part of the trail's chains, for a few seconds. Continue with `next` until it is
-    null.
+    """Verify a part of the audit trail, for a few seconds. To verify the rest, repeat the request
+    with `next` as `cursor` until `next` is null.
     """
     return service.verify(cursor, dependencies.ledger, dependencies.settings)
 
@@ -102,7 +119,8 @@ def verify_audit(
     responses={
         200: {
             "content": {JSON_LINES: {}},
-            "description": "JSON lines, for `./sera audit verify --file`.",
+            "description": "Events and seals as JSON lines. `./sera audit verify --file` verifies "
+            "the file.",
         }
     },
 )
@@ -112,11 +130,14 @@ def export_audit(
     dependencies: DependenciesDep,
     hospital: Annotated[
         UUID | None,
-        Query(description="Events of this hospital; a hospital's key gets its own."),
+        Query(
+            description="Events of this hospital. A caller of a hospital may only request the "
+            "events of that hospital."
+        ),
     ] = None,
 ) -> Response:
-    """Every event in the order of its chain, then the signed seals. The file can be verified
-    without the database.
+    """Export all events in the order of their chain, then the signed seals. The file can be
+    verified without the database.
     """
     headers = {"Content-Disposition": 'attachment; filename="sera-audit.jsonl"'}
     lines = export(session, dependencies.ledger, caller, hospital)

@@ -10,13 +10,14 @@ from shared.domain.audit.verification import Fault
 
 
 class EventView(BaseModel):
-    """An event of the audit trail: who did what, when and from where."""
+    """One event of the audit trail: who did what, when, and from which address."""
 
     id: int
     at: datetime
-    actor: str = Field(description="The key, person or service that acted.")
+    actor: str = Field(description="The key, person or service that caused the event.")
     origin: str | None = Field(
-        description="Client address of the request; null if no request caused the event."
+        description="Address of the client that sent the request; null if no request caused the "
+        "event."
     )
     event: str
     hospital_id: UUID | None
@@ -24,13 +25,19 @@ class EventView(BaseModel):
     job_id: UUID | None
     details: dict[str, Any]
     number: int = Field(
-        description="Number in the chain of its hospital, or of the system; from 1 without gaps."
+        description="Position of the event in its chain. Each hospital and the system have a "
+        "chain of their own, numbered from 1 without gaps."
     )
-    hash: str = Field(description="SHA-256 over this event and the previous hash.")
+    hash: str = Field(
+        description="SHA-256 over this event and the hash of the previous event in "
+        "the chain."
+    )
 
 
 class FaultView(BaseModel):
-    """A fault, with the first and last event that it concerns; 0 if it concerns a seal alone."""
+    """A fault of one chain. `first` and `last` are the positions of the first and the last affected
+    event. Both are 0 if the fault affects only a seal and no event.
+    """
 
     fault: Fault
     chain: str
@@ -40,34 +47,44 @@ class FaultView(BaseModel):
 
 
 class ChainSectionView(BaseModel):
-    """The section of one chain that this request verified."""
+    """The part of one chain that this request verified."""
 
     chain: str = Field(description="A hospital's id, or `house` for the system.")
     hospital: str | None = Field(
         description="Name of the hospital; null for the system."
     )
     events: int = Field(description="Number of verified events.")
-    number: int = Field(description="Number of the last verified event.")
+    number: int = Field(description="Position of the last verified event in its chain.")
     sealed: int = Field(
-        description="Number of the last event that a seal covers. Later events are only consistent "
-        "with the chain."
+        description="Position of the last event that a signed seal covers. Events after it have "
+        "correct hashes, but no seal proves yet that they were not replaced."
     )
-    sealed_at: datetime | None = Field(description="When the last seal was made.")
-    ended: bool = Field(description="Whether the section reaches the end of the chain.")
+    sealed_at: datetime | None = Field(
+        description="Time at which the latest seal was created; "
+        "null if there is no seal."
+    )
+    ended: bool = Field(
+        description="Whether the verified part includes the end of the chain."
+    )
 
 
 class VerificationView(BaseModel):
-    whole: bool = Field(description="Whether this part has no fault.")
-    wrong: list[FaultView] = Field(description="Faults, at most 50.")
-    found: int = Field(description="Number of faults.")
+    whole: bool = Field(
+        description="Whether the part that this request verified has no fault."
+    )
+    wrong: list[FaultView] = Field(description="The faults in this part, at most 50.")
+    found: int = Field(
+        description="Number of all faults in this part, including the faults "
+        "beyond the first 50."
+    )
     chains: list[ChainSectionView]
     keys: list[str] = Field(
-        description="Public keys of the seals; compare with `./sera audit key`."
+        description="Public keys of the seals. Compare them with the output of `./sera audit key`."
     )
     trusted: bool = Field(
-        description="Whether this machine has the sealing key. Seals by any other key then count "
-        "as faults."
+        description="Whether this machine has the key that signs seals. If it has, a seal by any "
+        "other key counts as a fault."
     )
     next: str | None = Field(
-        description="Send it as `cursor` to continue; null at the end."
+        description="Send this value as `cursor` to continue; null at the end."
     )

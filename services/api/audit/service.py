@@ -39,7 +39,7 @@ MAX_FAULTS_SHOWN = 50
 
 @dataclass(frozen=True)
 class AuditQuery:
-    """Filters of events as a request sends them; `hospital` is a name or an id."""
+    """The filters of a request for events. `hospital` is a name or an id."""
 
     hospital: str | None = None
     event: Event | None = None
@@ -50,15 +50,17 @@ class AuditQuery:
 
 
 class AuditService:
-    """The trail of the caller's hospital, or every trail if the caller belongs to none."""
+    """Reads the audit trail of the caller's hospital, or of all hospitals if the caller belongs to
+    none.
+    """
 
     def __init__(self, session: CallerSession, caller: Caller) -> None:
         self._session = session
         self._caller = caller
 
     def page(self, query: AuditQuery, after_id: int, limit: int) -> list[EventView]:
-        """Events, oldest first. Raises NotFound for an unknown hospital and for another
-        hospital.
+        """Return events, oldest first. Raises NotFound if the hospital is unknown or not the
+        caller's.
         """
         events = self._session.audit.page(
             after_id, limit, event_filter(query, self._names())
@@ -68,7 +70,7 @@ class AuditService:
     def newest(
         self, query: AuditQuery, before_id: int | None, limit: int
     ) -> list[EventView]:
-        """Events, newest first. Raises NotFound like `page`."""
+        """Return events, newest first. Raises NotFound like `page`."""
         events = self._session.audit.newest(
             before_id, limit, event_filter(query, self._names())
         )
@@ -77,10 +79,10 @@ class AuditService:
     def verify(
         self, cursor: str | None, ledger: Ledger, settings: Settings
     ) -> VerificationView:
-        """Verify from the cursor on, for about PROOF_TIME_S. Raises CursorInvalid.
+        """Verify the events after the cursor for about PROOF_TIME_S. Raises CursorInvalid.
 
-        The request's transaction ends first, because the events are read in short transactions of
-        their own.
+        The request's transaction ends first, because the events are read in separate short
+        transactions.
         """
         position = _position(cursor)
         names = self._names()
@@ -157,7 +159,7 @@ def event_filter(query: AuditQuery, names: Names) -> EventFilter:
 def chain_views(
     stretches: Sequence[Stretch], hospitals_by_chain: dict[str, str]
 ) -> list[ChainSectionView]:
-    """One view for each chain; the stretches of one chain are joined."""
+    """Return one view for each chain. The stretches of one chain are joined."""
     views: dict[str, ChainSectionView] = {}
     for stretch in stretches:
         chain = stretch.chain
@@ -210,10 +212,10 @@ def _position(cursor: str | None) -> ChainPosition | None:
 def export(
     session: SystemSession, ledger: Ledger, caller: Caller, hospital: UUID | None
 ) -> Iterator[str]:
-    """The lines of the export, read while they are sent.
+    """Return the lines of the export. They are read from the database while they are sent.
 
-    The request's transaction records the export and ends here; the lines are read in others. Raises
-    NotFound for an unknown hospital and for another hospital.
+    The request's transaction records the export and ends here. The lines are read in separate
+    transactions. Raises NotFound if the hospital is unknown or not the caller's.
     """
     owner = hospital or caller.hospital_id
     if caller.hospital_id and owner != caller.hospital_id:
@@ -228,7 +230,7 @@ def export(
 
 
 def fault_view(finding: Finding) -> FaultView:
-    """A fault with its sentence in the caller's language."""
+    """Return the view of a fault, with its sentence in the caller's language."""
     rows = f"{finding.first_number}"
     if finding.first_number != finding.last_number:
         rows = f"{finding.first_number}–{finding.last_number}"

@@ -1,6 +1,6 @@
 """Assesses a nodule by guidelines from the descriptors that a reader entered.
 
-The assessment stands beside the model's risk and is never part of it.
+The assessment is shown beside the model's risk and never changes it.
 """
 
 from collections.abc import Mapping
@@ -39,13 +39,14 @@ class DescriptorsView(BaseModel):
         description="All kinds of echogenic foci that are present."
     )
     eccentric: bool = Field(
-        description="Mixed nodule whose solid part is eccentric. Only ATA 2015 uses it."
+        description="Whether the solid part of a mixed nodule is eccentric. Only ATA 2015 uses "
+        "this descriptor."
     )
 
 
 class ReaderAssessment(BaseModel):
-    """Category and FNA advice of the guidelines for the descriptors and the size, without any
-    model.
+    """Category and FNA advice of the guidelines for the descriptors and the size. No model is
+    involved.
     """
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -56,8 +57,8 @@ class ReaderAssessment(BaseModel):
     level: str = Field(description="ACR TI-RADS 2017 level.", examples=["TR5"])
     advice: list[FnaAdvice] = Field(
         description="Advice of each guideline in the format of a result's `fna`, ACR TI-RADS 2017 "
-        "first. A guideline "
-        "without a category for this nodule answers `undecided`.",
+        "first. The advice is `undecided` if a guideline has no category for this "
+        "nodule.",
         examples=[
             [assess(parse_descriptors(DESCRIPTORS_EXAMPLE), 14.5, ACR).to_json()]
         ],
@@ -67,7 +68,7 @@ class ReaderAssessment(BaseModel):
 def assess_descriptors(
     descriptors: Mapping[str, Any] | None, size_mm: float
 ) -> ReaderAssessment | None:
-    """None if the reader entered no descriptors."""
+    """Assess the descriptors. Returns None if the reader entered no descriptors."""
     if descriptors is None:
         return None
     nodule = parse_descriptors(descriptors)

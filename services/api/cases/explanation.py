@@ -1,4 +1,4 @@
-"""Answers explanation maps of a case. The first request makes a worker compute them at low
+"""Serves the explanation maps of a case. After the first request, a worker computes them at low
 priority.
 """
 
@@ -51,19 +51,19 @@ class ExplanationService:
         self._dependencies = dependencies
 
     def overlay(self, case_id: UUID) -> Response:
-        """A PNG of the map over the image, or 202 while it is being computed."""
+        """Return a PNG of the map over the image, or status 202 while a worker computes it."""
         explanation = self._finished(case_id)
         if explanation is None or explanation.png_sha256 is None:
             return Response(status_code=202, headers=RETRY_LATER)
         return self._png(explanation.png_sha256)
 
     def maps(self, case_id: UUID) -> ExplanationView | None:
-        """All maps, or None while they are being computed."""
+        """Return all maps, or None while a worker computes them."""
         explanation = self._finished(case_id)
         return _view(case_id, explanation) if explanation else None
 
     def layer(self, case_id: UUID, number: int) -> Response:
-        """One map as a transparent layer, or 202 while it is being computed."""
+        """Return one map as a transparent layer, or status 202 while a worker computes it."""
         explanation = self._finished(case_id)
         if explanation is None:
             return Response(status_code=202, headers=RETRY_LATER)
@@ -72,7 +72,7 @@ class ExplanationService:
         return self._png(explanation.maps[number].heat_sha256)
 
     def _finished(self, case_id: UUID) -> Explanation | None:
-        """The explanation, or None if a worker must compute it first.
+        """Return the explanation, or None if a worker must compute it first.
 
         In that case a worker is notified after the commit. Raises ExplanationFailed.
         """

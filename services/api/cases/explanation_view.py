@@ -27,9 +27,9 @@ class DeletionTest(BaseModel):
     )
     orders: int
     area: float = Field(
-        description="Area between the two curves in units of the score. Above 0 the score falls "
-        "faster in the map's "
-        "order than in random order; at 0 or below the map is no better than chance."
+        description="Area between the two curves in units of the score. If it is above 0, the "
+        "score falls faster in the map's order than in random order. If it is 0 or "
+        "below, the map is no better than chance."
     )
 
 
@@ -47,9 +47,9 @@ class MapView(BaseModel):
         description="Rows and columns of the map before scaling to the ROI."
     )
     strongest: float | None = Field(
-        description="Decrease of the score when the most important cell is hidden. Negative if "
-        "that cell speaks "
-        "against malignancy. Null for Grad-CAM, which has no unit."
+        description="Decrease of the score when the most important cell is hidden. It is negative "
+        "if that cell speaks against malignancy, and null for Grad-CAM, which has no "
+        "unit."
     )
     unit: str
     heat: str = Field(

@@ -1,4 +1,4 @@
-"""Answers the image of a case as the model reads it: cleaned, upright, grey."""
+"""Serves the image of a case as the model processes it: cleaned, upright, grey."""
 
 from uuid import UUID
 
@@ -28,7 +28,7 @@ class CaseImage:
         self._dependencies = dependencies
 
     def response(self, case_id: UUID, if_none_match: str | None) -> Response:
-        """The PNG, or 304 if the browser already has it."""
+        """Return the PNG, or status 304 if the browser already has it."""
         case = self._case(case_id)
         tag = f'"{case.image_sha256[:20]}-{case.frame or 0}"'
         headers = {"ETag": tag, "Cache-Control": "private, max-age=3600"}
@@ -52,12 +52,14 @@ class CaseImage:
 
 
 def case_png(dependencies: Dependencies, case: Case) -> bytes:
-    """The case's image as a PNG, with nothing of its file but the pixels."""
+    """Return the case's image as a PNG that contains only the pixels and no metadata of the file."""
     pixels = case_pixels(dependencies, case)
     return cv2.imencode(".png", pixels)[1].tobytes()
 
 
 def case_pixels(dependencies: Dependencies, case: Case) -> NDArray[np.uint8]:
-    """The case's image, of a loop its frame: (height, width) uint8, grey, upright."""
+    """Return the case's image, grey and upright: (height, width) uint8. From a loop, only the
+    selected frame is returned.
+    """
     data = dependencies.objects.get(case.image_sha256)
     return dependencies.decoder_pool.decode(data, case.frame).pixels

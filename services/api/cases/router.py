@@ -62,7 +62,7 @@ def submit_case(
     request: Request,
     response: Response,
 ) -> Receipt:
-    """Accept one nodule image. The answer comes once image and job are stored durably."""
+    """Submit one nodule image. The response is sent after the image and the job are stored durably."""
     session = HospitalSession(transaction, hospital_id_of(caller), caller.actor)
     accepted = dependencies.acceptance.accept(
         form,
@@ -77,7 +77,7 @@ def submit_case(
 
 @router.get("/cases/{case_id}")
 def read_case(case_id: UUID, service: CaseServiceDep) -> CaseView:
-    """A case as it was submitted, with its jobs and its final diagnosis."""
+    """Return a case as it was submitted, with its jobs and its final diagnosis."""
     return service.read(case_id)
 
 
@@ -89,9 +89,9 @@ def erase_case(
     session: HospitalSessionDep,
     dependencies: DependenciesDep,
 ) -> Tombstone:
-    """Erase a case for ever: image, size, ROI, descriptors, result, maps, outcome.
+    """Erase the image, size, ROI, descriptors, result, maps and outcome of a case permanently.
 
-    Repeating the request gives the same answer.
+    A repeated request gets the same response.
     """
     return erase_and_notify(session, dependencies.notifier, case_id, ground)
 
@@ -106,7 +106,7 @@ def record_outcome(
 ) -> OutcomeView:
     """Record the final diagnosis of a case, and whether its image may be used for training.
 
-    The last outcome counts.
+    The latest outcome counts.
     """
     service = CaseService(session, caller, dependencies.read_audit)
     return service.record_outcome(case_id, new)
@@ -126,7 +126,7 @@ PNG_RESPONSES: dict[int | str, dict[str, Any]] = {
 def list_maps(
     case_id: UUID, service: ExplanationServiceDep
 ) -> ExplanationView | Response:
-    """The explanation maps of a case, each with its measured faithfulness.
+    """Return the explanation maps of a case, each with its measured faithfulness.
 
     They are computed when first requested.
     """
@@ -143,10 +143,13 @@ def show_map(
     case_id: UUID,
     service: ExplanationServiceDep,
     number: Annotated[
-        int, Query(alias="map", ge=0, le=99, description="Which map, counted from 0.")
+        int,
+        Query(
+            alias="map", ge=0, le=99, description="Index of the map, counted from 0."
+        ),
     ] = 0,
 ) -> Response:
-    """One map as a transparent layer of the size of its ROI."""
+    """Return one map as a transparent layer of the size of its ROI."""
     return service.layer(case_id, number)
 
 
@@ -158,8 +161,8 @@ def similar_cases(
     dependencies: DependenciesDep,
     limit: Annotated[int, Query(ge=1, le=50)] = 6,
 ) -> SimilarView:
-    """Past cases of this hospital with a final diagnosis that are nearest to this one by the same
-    model.
+    """Return the past cases of this hospital that are most similar to this case by the same model.
+    Only cases with a final diagnosis are returned.
     """
     return similar(
         session=session,
@@ -174,7 +177,7 @@ def similar_cases(
     "/cases/{case_id}/explanation.png", response_class=Response, responses=PNG_RESPONSES
 )
 def explain_case(case_id: UUID, service: ExplanationServiceDep) -> Response:
-    """An occlusion map of the ensemble over the ROI, computed when first requested."""
+    """Return an occlusion map of the ensemble over the ROI. It is computed when first requested."""
     return service.overlay(case_id)
 
 
@@ -193,7 +196,9 @@ def show_case(
     dependencies: DependenciesDep,
     request: Request,
 ) -> Response:
-    """The case's de-identified image, of a loop its frame, upright and grey as SERA reads it."""
+    """Return the case's de-identified image, upright and grey as the model processes it. From a
+    loop, only the selected frame is returned.
+    """
     if_none_match = request.headers.get("if-none-match")
     image = CaseImage(session, caller, dependencies)
     return image.response(case_id, if_none_match)

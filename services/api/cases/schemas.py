@@ -15,17 +15,17 @@ from shared.domain.outcomes import OutcomeSource
 from shared.ledger.cases.outcomes import Outcome
 
 EARLIEST_ZONE = timedelta(hours=14)
-"""The day begins first at UTC+14. A date is in the future only if it has begun nowhere on Earth."""
+"""Each day begins first at UTC+14. A date is in the future only if that day has not begun anywhere
+on Earth.
+"""
 CASE = "1f0b8f5e-52b5-4d0c-8d55-5d8e2c4f7a11"
 JOB = "7f3f6c1e-6a55-4a33-9d1c-2f6f0f8d2a10"
 
 
 DuplicateOf = Field(
     description="This hospital's first case with the same image, size, ROI and frame; null if "
-    "there is none. The "
-    "new case is analysed all the same. A repeated submission does no harm, but check that two "
-    "patients were not "
-    "mixed up.",
+    "there is none. The new case is analysed nevertheless. A repeated submission does "
+    "no harm, but check that two patients were not mixed up.",
 )
 
 
@@ -60,7 +60,7 @@ def _not_in_future(day: date) -> date:
 
 
 class NewOutcome(BaseModel):
-    """The final diagnosis of a case. The last one counts; earlier ones stay on record."""
+    """The final diagnosis of a case. The latest diagnosis counts. Earlier diagnoses stay on record."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -84,7 +84,7 @@ class NewOutcome(BaseModel):
     patient: OptionalText = Field(
         None,
         description="Your own patient number, stored only as a keyed hash. If it is omitted, an "
-        "earlier one stays.",
+        "earlier number stays.",
     )
     consent: bool = Field(
         False,
@@ -115,7 +115,7 @@ class CaseView(BaseModel):
     size_mm: float
     roi: dict[str, Any] | None
     frame: int | None = Field(
-        description="Requested frame of a loop, counted from 1; null for the middle frame."
+        description="Requested frame of a loop, counted from 1. Null means the middle frame."
     )
     source: ImageSource = Field(
         description="`photo` if the image is a photo of a screen."
@@ -128,9 +128,9 @@ class CaseView(BaseModel):
         description="Format, width and height of the image, and SHA-256 of its de-identified copy."
     )
     removed: dict[str, int] | None = Field(
-        description="Number of elements removed from the image before it was stored, by their name "
-        "in DICOM or in the "
-        "file format; null for cases from before images were de-identified.",
+        description="Number of elements that were removed from the image before it was stored, by "
+        "their name in DICOM or in the file format. Null for cases that were "
+        "submitted before SERA de-identified images.",
         examples=[
             {
                 "PatientName": 1,
@@ -141,15 +141,16 @@ class CaseView(BaseModel):
         ],
     )
     duplicate_of: UUID | None = DuplicateOf
-    batch: str | None = Field(description="Your own label for cases sent together.")
+    batch: str | None = Field(
+        description="Your own label for cases that you submitted together."
+    )
     descriptors: DescriptorsView | None = Field(
-        description="Descriptors that the reader entered, in the terms of the ACR lexicon; null if "
-        "none."
+        description="Descriptors that the reader entered, in the terms of the ACR lexicon; null "
+        "if the reader entered none."
     )
     reader_assessment: ReaderAssessment | None = Field(
-        description="Assessment by the guidelines from the descriptors and the size. It stands "
-        "beside the model's risk "
-        "and is never part of it. Null without descriptors."
+        description="Assessment by the guidelines from the descriptors and the size. It never "
+        "changes the model's risk. Null without descriptors."
     )
     created_at: datetime
     jobs: list[UUID]
@@ -165,10 +166,9 @@ class SimilarCase(BaseModel):
     case_id: UUID
     external_id: str | None
     distance: float = Field(
-        description="Euclidean distance between the two images as the model sees them, along the "
-        "first principal "
-        "directions of the training images, in standard deviations. 0 means equal. It is not a "
-        "probability."
+        description="Euclidean distance between the embeddings of the two images, along the first "
+        "principal directions of the training images, in standard deviations. 0 means "
+        "equal. The distance is not a probability."
     )
     risk: float
     decision: str
@@ -184,13 +184,13 @@ class SimilarView(BaseModel):
         description="Digest of the model that analysed all of these cases."
     )
     among: int = Field(
-        description="Number of cases with a final diagnosis, analysed by this model, that were "
-        "searched."
+        description="Number of searched cases. Each of them has a final diagnosis and was "
+        "analysed by this model."
     )
     cases: list[SimilarCase]
     reason: str | None = Field(
-        description="Why there are no cases: `no-result`, `model-without-embedding` or "
-        "`no-known-outcome`; else null."
+        description="Reason why there are no cases: `no-result`, `model-without-embedding` or "
+        "`no-known-outcome`. Null if there are cases."
     )
 
 

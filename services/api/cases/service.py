@@ -26,7 +26,7 @@ from shared.queueing.app import Tasks
 
 
 def submission_receipt(accepted: AcceptedCase) -> Receipt:
-    """The answer to a submission."""
+    """Build the response to a submission."""
     return Receipt(
         case_id=accepted.case_id,
         job_id=accepted.job_id,
@@ -47,8 +47,8 @@ class CaseService:
         self._read_audit = read_audit
 
     def read(self, case_id: UUID) -> CaseView:
-        """Raises CaseErased, and NotFound both for an unknown case and for another hospital's
-        case.
+        """Return a case. Raises CaseErased. Raises NotFound if the case is unknown or belongs to
+        another hospital.
         """
         session = self._session
         case = session.cases.find(case_id)
@@ -100,7 +100,7 @@ def erase_and_notify(
 ) -> Tombstone:
     """Erase a case for its hospital, and return the record that remains.
 
-    The image is removed right after the commit, or later at a reminder of beat.
+    The image is removed right after the commit, or at the next notification by beat.
     """
     erased = session.erasures.erase(case_id, ground)
     if erased is None:

@@ -1,4 +1,4 @@
-"""Finds past cases that the model sees as similar to one case."""
+"""Finds past cases that are similar to one case by the embedding of the model."""
 
 from uuid import UUID
 
@@ -22,7 +22,9 @@ def similar(
     case_id: UUID,
     limit: int,
 ) -> SimilarView:
-    """The nearest past cases. The audit trail records each of their results as read."""
+    """Return the most similar past cases. The audit trail records that the caller has read each of
+    their results.
+    """
     view, neighbours = _search(session, case_id, limit)
     read_audit.record_reads(
         session=session,

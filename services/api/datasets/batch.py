@@ -1,6 +1,4 @@
-"""Adds many labelled images in one request. Each row counts on its own: a bad row does not stop the
-others.
-"""
+"""Adds many labelled images in one request. A refused row does not stop the other rows."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -117,7 +115,9 @@ class BatchService:
     def _try_prepare(
         self, row: Row, files: Mapping[str, bytes]
     ) -> PreparedRow | SeraError:
-        """The prepared row, or why it is refused. Errors that a retry may cure are raised."""
+        """Return the prepared row, or the error of a refused row. An error that a retry may cure is
+        raised.
+        """
         try:
             return self._prepare(row, files)
         except SeraError as error:
@@ -153,7 +153,7 @@ class BatchService:
     def _with_dataset_hashes(
         self, dataset: UUID, prepared: list[PreparedRow | SeraError]
     ) -> list[PreparedRow | SeraError]:
-        """The rows with the hashes by which datasets know their files."""
+        """Return the rows with the hashes under which datasets store their files."""
         rows = [row for row in prepared if isinstance(row, PreparedRow)]
         stored = [row.stored for row in rows if row.stored is not None]
         self._files.record(self._session, dataset, stored)
@@ -169,7 +169,7 @@ class BatchService:
     def _answers(
         self, dataset: UUID, prepared: list[PreparedRow | SeraError]
     ) -> list[Answer]:
-        """The outcome of each row.
+        """Return the outcome of each row.
 
         Rows without files are only compared, because a hash alone adds nothing.
         """
@@ -196,7 +196,7 @@ class BatchService:
 
 
 def read_rows(manifest: UploadFile | str) -> list[Row]:
-    """The rows of a manifest that was sent as a text field or as a file."""
+    """Return the rows of a manifest that was sent as a text field or as a file."""
     if isinstance(manifest, str):
         text = manifest
     else:
@@ -210,7 +210,7 @@ def read_rows(manifest: UploadFile | str) -> list[Row]:
 
 
 def read_files(uploads: Iterable[UploadFile]) -> dict[str, bytes]:
-    """The uploaded files by name. The names are never used as paths."""
+    """Return the uploaded files by name. The names are never used as paths."""
     files: dict[str, bytes] = {}
     for upload in uploads:
         if upload.filename in files:

@@ -10,7 +10,7 @@ class PartView(BaseModel):
     images: int
     malignant: int
     patients: int = Field(
-        description="Number of patients; an image of an unknown patient counts as one."
+        description="Number of patients. Each image of an unknown patient counts as one patient."
     )
 
 

@@ -1,5 +1,5 @@
-"""Stores the files of labelled images. They are cleaned and decoded first, so that training can
-read them.
+"""Stores the files of labelled images. The files are cleaned and decoded first, so that training
+can read them.
 """
 
 import hashlib
@@ -64,8 +64,8 @@ class ImageFiles:
     def record(
         self, session: SystemSession, dataset: UUID, stored: Iterable[StoredFiles]
     ) -> None:
-        """Record which files cleaning has changed, and protect the stored files until their rows
-        are added.
+        """Record which files were changed by cleaning, and protect the stored files until their
+        rows are added.
 
         Raises ErasedMeanwhile.
         """
@@ -98,7 +98,7 @@ class ImageFiles:
 def dataset_contents(
     session: SystemSession, uploaded: Sequence[Content]
 ) -> list[Content]:
-    """The hashes by which datasets know files, for the hashes of the uploaded files."""
+    """Convert the hashes of uploaded files to the hashes under which datasets store these files."""
     hashes = set()
     for content in uploaded:
         hashes.add(content.image_sha256)
@@ -115,7 +115,7 @@ def dataset_contents(
 
 
 def uploaded_content(stored: StoredFiles) -> Content:
-    """The hashes of the files as they were uploaded."""
+    """Return the hashes of the files as they were uploaded."""
     return Content(
         image_sha256=stored.image.source_sha256,
         mask_sha256=stored.mask.source_sha256 if stored.mask else None,

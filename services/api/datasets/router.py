@@ -123,8 +123,8 @@ def labelled(
     split: Annotated[
         Split | None,
         Form(
-            description="`test` images are never used for training. If omitted, it follows from "
-            "the patient."
+            description="`test` images are never used for training. If omitted, SERA derives the "
+            "split from the patient."
         ),
     ] = None,
 ) -> Labelled:
@@ -141,13 +141,13 @@ def labelled(
 
 @router.post("/datasets", status_code=201)
 def create_dataset(new: NewDataset, service: DatasetServiceDep) -> DatasetView:
-    """Create a dataset. An existing one of the same name and kind is returned unchanged."""
+    """Create a dataset. If a dataset of the same name and kind exists, it is returned unchanged."""
     return dataset_view(service.create(new.name, new.synthetic))
 
 
 @router.get("/datasets")
 def list_datasets(service: DatasetServiceDep) -> list[DatasetView]:
-    """All datasets, by name."""
+    """Return all datasets, sorted by name."""
     return [dataset_view(dataset) for dataset in service.all()]
 
 
@@ -155,7 +155,9 @@ def list_datasets(service: DatasetServiceDep) -> list[DatasetView]:
 def read_dataset(
     name: str, service: DatasetServiceDep, response: Response
 ) -> DatasetDetail:
-    """A dataset's draft, counted by part, site and label. The ETag is the draft's revision."""
+    """Return the counts of a dataset's draft by split, site and label. The ETag is the draft's
+    revision.
+    """
     dataset = service.read(name)
     set_etag(response, str(dataset.revision))
     return dataset
@@ -174,7 +176,7 @@ def read_composition(
         ),
     ] = None,
 ) -> CompositionView:
-    """Numbers of images, malignant images and patients by split, site and size."""
+    """Return the numbers of images, malignant images and patients by split, site and size."""
     return service.composition(name, version)
 
 
@@ -182,8 +184,8 @@ def read_composition(
 def add_image(
     name: str, form: Annotated[Labelled, Depends(labelled)], service: ImageServiceDep
 ) -> ImageAdded:
-    """Add one labelled image. The same image with the same label changes nothing; with another it
-    is refused.
+    """Add one labelled image. An image that the dataset already has with the same label changes
+    nothing. With another label it is refused.
     """
     image_sha256, added = service.add(name, form)
     return ImageAdded(image_sha256=image_sha256, added=added)
@@ -197,8 +199,8 @@ def correct_image(
     service: DatasetServiceDep,
     tags: IfMatch,
 ) -> ImageView:
-    """Correct a row of the draft. Frozen versions do not change, and an image in one keeps its
-    split.
+    """Correct a row of the draft. Frozen versions do not change. An image in a frozen version keeps
+    its split.
     """
     return service.correct(name, image_sha256, correction, tags)
 
@@ -207,7 +209,7 @@ def correct_image(
 def remove_image(
     name: str, image_sha256: ImageHash, service: DatasetServiceDep, tags: IfMatch
 ) -> ImageView:
-    """Remove a row from the draft. One that came from a case returns with the next import of
+    """Remove a row from the draft. A row that came from a case returns with the next import of
     outcomes.
     """
     return service.remove(name, image_sha256, tags)
@@ -219,7 +221,7 @@ def ask_known(
     images: Annotated[list[Sha256], Body(max_length=MAX_HASHES, examples=[[SHA256]])],
     service: DatasetServiceDep,
 ) -> KnownImages:
-    """The images among these SHA-256 hashes of files that the dataset already has. They need not be
+    """Return which of these files (by SHA-256) the dataset already has. These files need not be
     sent again.
     """
     return service.known(name, images)
@@ -236,7 +238,7 @@ def add_batch(
         list[UploadFile] | None, File(description="Images and masks, at most 1,000.")
     ] = None,
 ) -> BatchReport:
-    """Add many labelled images, and answer the outcome of each row. A repeated batch changes
+    """Add many labelled images, and return the outcome of each row. A repeated batch changes
     nothing.
     """
     return service.add_rows(name, manifest, files or [])
@@ -254,8 +256,8 @@ def split_dataset(
 def take_outcomes(
     name: str, outcome_filter: OutcomeFilter, service: DatasetServiceDep, tags: IfMatch
 ) -> OutcomeImportView:
-    """Import cases with consent and a known outcome into the draft, with corrections and withdrawn
-    consent.
+    """Import cases with consent and a known outcome into the draft. Corrected labels are updated,
+    and images with withdrawn consent are removed.
     """
     return service.import_outcomes(name, outcome_filter, tags)
 
@@ -278,7 +280,7 @@ def freeze_dataset(
 
 @router.get("/datasets/{name}/versions")
 def list_versions(name: str, service: DatasetServiceDep) -> list[VersionView]:
-    """Versions of a dataset, newest first."""
+    """Return the versions of a dataset, newest first."""
     return service.versions(name)
 
 
@@ -292,9 +294,9 @@ def read_version(
         Query(
             ge=1,
             le=MAX_NUMBER,
-            description="Compare with this version instead of the previous one.",
+            description="Compare with this version instead of the previous version.",
         ),
     ] = None,
 ) -> VersionDetail:
-    """A version, and its changes since the previous one."""
+    """Return a version, and its changes since the previous version."""
     return service.version(name, number, against)

@@ -27,8 +27,8 @@ def _example(**fields: JsonValue) -> ConfigDict:
 
 
 class Facts(BaseModel):
-    """Facts about an image. An omitted fact is unknown; an omitted `split` follows from the
-    patient.
+    """Facts about an image. An omitted fact is unknown. If `split` is omitted, SERA derives it from
+    the patient.
     """
 
     malignant: bool = Field(description="Label; malignant is the positive class.")
@@ -54,13 +54,13 @@ class NewDataset(BaseModel):
     )
     synthetic: bool = Field(
         False,
-        description="Whether it holds phantoms instead of patients. Every result of a model "
-        "trained on it says so.",
+        description="Whether the images are phantoms and not images of patients. Every result of "
+        "a model that was trained on such a dataset says so.",
     )
 
 
 class DatasetView(BaseModel):
-    """A dataset. Counts are those of the draft, which the next version will contain."""
+    """A dataset. The counts are of the draft, which becomes the next version."""
 
     dataset_id: UUID
     name: str
@@ -69,7 +69,8 @@ class DatasetView(BaseModel):
     malignant: int
     versions: int = Field(description="Number of frozen versions.")
     revision: int = Field(
-        description="Number of changes of the draft; in quotation marks it is the draft's ETag."
+        description="Number of changes of the draft. In quotation marks this number is the "
+        "draft's ETag."
     )
 
 
@@ -107,7 +108,7 @@ class ImageView(BaseModel):
 
 
 class Correction(BaseModel):
-    """Changes only the fields that are sent. `patient` or `site` as null removes it."""
+    """Changes only the fields that are sent. Null removes `patient` or `site`."""
 
     model_config = ConfigDict(extra="forbid") | _example(malignant=True)
     malignant: bool = False
@@ -133,7 +134,7 @@ class KnownImages(BaseModel):
         known={SHA256: {"malignant": True, "split": "train", "mask_sha256": None}}
     )
     known: dict[str, KnownImage] = Field(
-        description="The images among those in the request that the dataset has."
+        description="The requested images that the dataset already has, by SHA-256."
     )
 
 
@@ -143,7 +144,8 @@ class BatchRow(BaseModel):
     line: int = Field(description="Line number; the header is line 1.")
     image: str = Field(description="Name of the image in the manifest.")
     outcome: str = Field(
-        description="`added`, `known` (the dataset already has it like this) or `refused`."
+        description="`added`, `known` (the dataset already has this image with the same label) or "
+        "`refused`."
     )
     image_sha256: str | None = None
     code: str | None = None
@@ -244,22 +246,24 @@ class SplitView(BaseModel):
     test: int
     moved: int
     fixed: int = Field(
-        description="Images that keep their split, because they or their patient are in a frozen "
-        "version."
+        description="Number of images that keep their split, because they or their patient are in "
+        "a frozen version."
     )
     overruled: int = Field(
-        description="Fixed images whose split differs from the requested one."
+        description="Number of fixed images whose split differs from the requested split."
     )
 
 
 class DifferenceView(BaseModel):
-    against: int = Field(description="Number of the version compared with.")
+    against: int = Field(
+        description="Number of the version with which this version is compared."
+    )
     added: int
     removed: int
     relabelled: int
     changed: int = Field(
-        description="Images with the same label but another mask, patient, site, split, size or "
-        "category."
+        description="Number of images with the same label but another mask, patient, site, split, "
+        "size or category."
     )
 
 
@@ -277,7 +281,9 @@ class VersionView(BaseModel):
 
 
 class FrozenView(VersionView):
-    new: bool = Field(description="False if the draft is unchanged since this version.")
+    new: bool = Field(
+        description="False if the draft has not changed since this version."
+    )
 
 
 class VersionDetail(VersionView):
@@ -296,7 +302,8 @@ class OutcomeFilter(BaseModel):
     )
     since: datetime | None = Field(
         None,
-        description="Outcomes recorded from this day or time on; in UTC without a zone.",
+        description="Add outcomes that were recorded at or after this day or time. A value "
+        "without a time zone is in UTC.",
     )
     hospital: OptionalText = None
 
@@ -312,7 +319,7 @@ class WithdrawnView(BaseModel):
     case_id: UUID
     image_sha256: str
     versions: list[int] = Field(
-        description="Frozen versions that still contain it; they never change."
+        description="Frozen versions that still contain the image. Frozen versions never change."
     )
 
 
@@ -320,7 +327,7 @@ class RefusedView(BaseModel):
     case_id: UUID
     image_sha256: str
     code: str
-    message: str = Field(description="Why it was refused, in the caller's language.")
+    message: str = Field(description="Reason of the refusal, in the caller's language.")
     facts: dict[str, Any] = Field(
         description="Numbers and names that `message` contains."
     )
@@ -329,10 +336,10 @@ class RefusedView(BaseModel):
 class OutcomeImportView(BaseModel):
     added: int
     corrected: int = Field(
-        description="Rows whose label, patient or ROI changed with a newer outcome."
+        description="Number of rows whose label, patient or ROI changed with a newer outcome."
     )
     known: int = Field(
-        description="Images that the dataset already had with the same label."
+        description="Number of images that the dataset already had with the same label."
     )
     withdrawn: list[WithdrawnView] = Field(
         description="Images removed from the draft because consent was withdrawn."
@@ -386,7 +393,9 @@ def frozen_view(frozen: FreezeResult) -> FrozenView:
 def version_detail(
     version: Version, difference: VersionDifference | None, against: int
 ) -> VersionDetail:
-    """`against` is the number of the version that this one is compared with; 0 for none."""
+    """Build the view of a version. `against` is the number of the version with which it is
+    compared; 0 if there is none.
+    """
     difference_view = None
     if difference is not None:
         difference_view = DifferenceView(against=against, **vars(difference))

@@ -56,8 +56,8 @@ class DatasetNameInvalid(InputError):
 
 
 class DatasetOfOtherKind(Conflict):
-    """A model knows by its dataset whether it was trained on phantoms, so the two kinds are never
-    mixed.
+    """The dataset has a different kind: phantoms or patients. The kind of the dataset decides
+    whether a model counts as trained on phantoms, so one dataset never contains both kinds.
     """
 
     code = "dataset-of-other-kind"
@@ -83,8 +83,8 @@ class DatasetService:
         self._session = session
 
     def create(self, name: str, synthetic: bool) -> Dataset:
-        """The dataset of this name, created if it does not exist. Raises DatasetNameInvalid,
-        DatasetOfOtherKind.
+        """Return the dataset of this name. It is created if it does not exist. Raises
+        DatasetNameInvalid, DatasetOfOtherKind.
         """
         if not NAME.fullmatch(name):
             raise DatasetNameInvalid(name=name)
@@ -104,7 +104,7 @@ class DatasetService:
         return dataset_detail(dataset, self._session.datasets.split_counts(dataset.id))
 
     def composition(self, name: str, number: int | None) -> CompositionView:
-        """The composition of the draft, or of a version by its number."""
+        """Return the composition of the version with this number, or of the draft if it is None."""
         dataset = find_dataset(self._session, name).id
         if number is None:
             return composition_view(self._session.compositions.of_draft(dataset))
@@ -166,7 +166,7 @@ class DatasetService:
         ]
 
     def version(self, name: str, number: int, against: int | None) -> VersionDetail:
-        """A version, and its changes against another version, by default the previous one."""
+        """Return a version, and its changes since another version, by default the previous version."""
         versions = self._session.versions
         dataset = find_dataset(self._session, name).id
         version = versions.find(dataset, number)
@@ -203,7 +203,7 @@ class ImageService:
         self._idempotent = idempotent
 
     def add(self, name: str, labelled: Labelled) -> tuple[str, bool]:
-        """Store an image and its label, and return its hash and whether it is new.
+        """Store an image and its label. Returns the hash of the image and whether it is new.
 
         The same image with the same label changes nothing.
         """
@@ -222,14 +222,16 @@ class ImageService:
 
 
 def find_dataset(session: SystemSession, name: str) -> Dataset:
-    """The dataset of a name from a path, which may be any text. Raises DatasetUnknown."""
+    """Return the dataset of a name from a URL path. The name may be any text. Raises
+    DatasetUnknown.
+    """
     if not NAME.fullmatch(name):
         raise DatasetUnknown(name=name)
     return session.datasets.find(name)
 
 
 def _dataset_hash(session: SystemSession, image_sha256: str) -> str:
-    """The hash by which datasets know an image, for the hash of its file."""
+    """Convert the hash of an uploaded file to the hash under which datasets store the image."""
     return session.cleaned_files.dataset_hashes([image_sha256])[image_sha256]
 
 

@@ -31,7 +31,7 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Live:
-    """The live model with its reference, or None if it has none."""
+    """The live model and its reference. `reference` is None if the model has none."""
 
     model: Model
     reference: Mapping[str, Any] | None
@@ -40,7 +40,7 @@ class Live:
 def expected(
     hospital: Hospital, prevalence: float, live: Live | None
 ) -> LiveView | None:
-    """Cut-off and referral, with the rates to expect at this prevalence."""
+    """Return cut-off and referral, with the expected rates at this prevalence."""
     if live is None or live.reference is None:
         return None
     cutoff = _cutoff(hospital.target_sensitivity, prevalence, live.reference)
@@ -57,7 +57,7 @@ def expected(
 
 
 def notes(hospital: Hospital, live: Live | None) -> list[str]:
-    """Caveats for the administrator who changes these settings."""
+    """Return caveats for the administrator who changes these settings."""
     if live is None:
         return [_note("note-no-model")]
     if live.reference is None:
@@ -70,7 +70,7 @@ def notes(hospital: Hospital, live: Live | None) -> list[str]:
 
 
 def _note(code: str, **facts: object) -> str:
-    """The note in the caller's language."""
+    """Return the note in the caller's language."""
     english = NOTES[code].format(**facts)
     return sentence(code, facts, english).text
 
@@ -103,7 +103,7 @@ def _predictive_values(
     specificity: Mapping[str, Any] | None,
     prevalence: float,
 ) -> tuple[float | None, float | None]:
-    """Positive and negative predictive value; None where it is unknown."""
+    """Return positive and negative predictive value. A value is None if it is unknown."""
     if sensitivity is None or specificity is None:
         return None, None
     positive, negative = predictive_values(
@@ -119,7 +119,7 @@ def _nan_to_none(value: float) -> float | None:
 def _referral(
     alpha: float, prevalence: float, reference: Mapping[str, Any]
 ) -> ReferralView:
-    """The expected referral at the error level nearest to `alpha`."""
+    """Return the expected referral at the error level nearest to `alpha`."""
     steps = reference["coverage"]
     nearest = min(steps, key=lambda step: abs(step["alpha"] - alpha))
     benign = nearest["benign"]
@@ -147,10 +147,10 @@ def _unproven_notes(target: float | None, reference: Mapping[str, Any]) -> list[
 
 
 def _too_few_notes(alpha: float | None, reference: Mapping[str, Any]) -> list[str]:
-    """Notes for classes with too few calibration cases.
+    """Return notes for classes with too few calibration cases.
 
-    A p-value is at least 1 / (n + 1). With fewer than 1 / alpha - 1 cases the class is in every
-    set.
+    The p-value of a class with n calibration cases is at least 1 / (n + 1). If n is below 1 / alpha
+    - 1, the class is in every set.
     """
     if alpha is None:
         return []

@@ -10,15 +10,15 @@ Names = dict[UUID, str]
 
 
 def hospital_name(hospital: UUID | None, names: Names) -> str | None:
-    """The name of a hospital; None for None."""
+    """Return the name of a hospital, or None if `hospital` is None."""
     return names.get(hospital) if hospital else None
 
 
 def find_hospital_id(name: str | None, names: Names, caller: Caller) -> UUID | None:
-    """The id of the hospital of a name; None for no name.
+    """Return the id of the hospital with this name, or None if `name` is None.
 
-    The name of another hospital is answered like an unknown name. Raises HospitalUnknown,
-    Forbidden.
+    A caller of a hospital gets the same error for the name of another hospital as for an unknown
+    name. Raises HospitalUnknown, Forbidden.
     """
     if not name:
         return None

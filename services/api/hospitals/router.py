@@ -28,12 +28,12 @@ router = APIRouter(prefix="/v1", tags=["hospitals"])
 
 
 def change(body: HospitalChange) -> dict[str, Any]:
-    """The settings that the body names, including those set to null."""
+    """Return the settings that the body contains, including settings that are null."""
     return body.model_dump(exclude_unset=True)
 
 
 def operators_change(body: OperatorChange) -> dict[str, Any]:
-    """The settings and limits that the body names."""
+    """Return the settings and limits that the body contains."""
     return change(body)
 
 
@@ -51,7 +51,7 @@ OperatorsChange = Annotated[dict[str, Any], Depends(operators_change)]
 def hospital_service(
     session: SystemSessionDep, dependencies: DependenciesDep
 ) -> HospitalService:
-    """A route lists it after the parameter that checks the caller's role."""
+    """A route lists this dependency after the parameter that checks the caller's role."""
     return HospitalService(session, dependencies.settings)
 
 
@@ -67,9 +67,9 @@ def with_tag(view: HospitalView, response: Response) -> HospitalView:
 def read_own(
     caller: HospitalReader, service: HospitalServiceDep, response: Response
 ) -> HospitalView:
-    """The settings of the caller's hospital, and their effect with the live model.
+    """Return the settings of the caller's hospital, and their effect with the live model.
 
-    The ETag is that of the settings.
+    The ETag is the version of the settings.
     """
     return with_tag(service.read(hospital_id_of(caller)), response)
 
@@ -83,14 +83,16 @@ def change_own(
     response: Response,
     dry_run: DryRun = False,
 ) -> HospitalView:
-    """Change the settings. They hold from the next case that a worker starts."""
+    """Change the settings of the caller's hospital. They apply from the next case that a worker
+    starts.
+    """
     view = service.change(hospital_id_of(caller), change, tags, dry_run)
     return with_tag(view, response)
 
 
 @router.get("/hospitals")
 def list_hospitals(caller: Operator, service: HospitalServiceDep) -> list[HospitalView]:
-    """Every hospital, by name."""
+    """Return all hospitals, sorted by name."""
     return service.all()
 
 
@@ -98,8 +100,8 @@ def list_hospitals(caller: Operator, service: HospitalServiceDep) -> list[Hospit
 def add_hospital(
     new: NewHospital, caller: Operator, service: HospitalServiceDep, response: Response
 ) -> HospitalView:
-    """Add a hospital, isolated from the others. It uses the installation's settings until it has
-    its own.
+    """Add a hospital. Its data are isolated from other hospitals. It uses the installation's
+    settings until its own settings are changed.
     """
     return with_tag(service.add(new.name), response)
 

@@ -16,8 +16,8 @@ class NewHospital(BaseModel):
     )
     name: Annotated[PlainText, Field(min_length=1, max_length=100, pattern=r"\S")] = (
         Field(
-            description="Name of the hospital everywhere, also in exports of the audit trail. It "
-            "cannot be changed later."
+            description="Name of the hospital, also in exports of the audit trail. It cannot be "
+            "changed later."
         )
     )
 
@@ -35,26 +35,26 @@ class HospitalChange(BaseModel):
     )
     prevalence: float | None = Field(
         None,
-        description="Expected share of malignant nodules, 0.01 to 0.9; null for the "
-        "installation's.",
+        description="Expected share of malignant nodules, 0.01 to 0.9. Null means the "
+        "installation's value.",
     )
     fna_rule: str | None = Field(
-        None, description="Name of the FNA rule; null for the installation's."
+        None, description="Name of the FNA rule. Null means the installation's rule."
     )
     target_sensitivity: float | None = Field(
         None,
-        description="Sensitivity for which the cut-off is chosen, 0.80 to 0.99 by default; null "
-        "for Youden's cut-off.",
+        description="Sensitivity for which the cut-off is chosen, 0.80 to 0.99 by default. Null "
+        "means Youden's cut-off.",
     )
     refer_alpha: float | None = Field(
         None,
-        description="Error level at which uncertain cases are referred, 0.01 to 0.3; null to refer "
-        "none.",
+        description="Error level at which uncertain cases are referred, 0.01 to 0.3. Null means "
+        "that no case is referred.",
     )
     retention_days: int | None = Field(
         None,
-        description="Days after which a case is erased for ever, 1 to 36500; null for the "
-        "installation's.",
+        description="Days after which a case is erased permanently, 1 to 36500. Null means the "
+        "installation's value.",
     )
 
 
@@ -71,17 +71,17 @@ class OperatorChange(HospitalChange):
     )
     rate_per_minute: Count | None = Field(
         None,
-        description="Maximum number of cases per minute; null for the installation's.",
+        description="Maximum number of cases per minute. Null means the installation's value.",
     )
     inflight_quota: Count | None = Field(
         None,
-        description="Maximum number of cases that wait or run at a time; null for the "
-        "installation's.",
+        description="Maximum number of cases that wait or run at a time. Null means the "
+        "installation's value.",
     )
     weight: float | None = Field(
         None,
         description="Share of the workers relative to other hospitals with waiting cases, 0.1 to "
-        "10; null for 1.",
+        "10. Null means 1.",
     )
 
 
@@ -96,19 +96,21 @@ class Rate(BaseModel):
 
 
 class CutoffView(BaseModel):
-    """The cut-off in use. Rates are out-of-fold rates on the model's training images."""
+    """The cut-off that is used. Rates are out-of-fold rates on the model's training images."""
 
     rule: str = Field(examples=["youden", "sensitivity>=0.95"])
-    cutoff: float = Field(description="Scores at or above it are called malignant.")
+    cutoff: float = Field(
+        description="A nodule with this score or a higher score is called malignant."
+    )
     sensitivity: Rate | None
     specificity: Rate | None
     ppv: float | None = Field(
-        description="Positive predictive value: expected share of malignant nodules among those "
-        "called malignant."
+        description="Positive predictive value: expected share of malignant nodules among the "
+        "nodules called malignant."
     )
     npv: float | None = Field(
-        description="Negative predictive value: expected share of benign nodules among those "
-        "called benign."
+        description="Negative predictive value: expected share of benign nodules among the "
+        "nodules called benign."
     )
 
 
@@ -119,8 +121,8 @@ class ReferralView(BaseModel):
 
     alpha: float
     benign_coverage: Rate = Field(
-        description="Share of benign nodules whose set contains benign; at least 1 - alpha is "
-        "promised."
+        description="Share of benign nodules whose conformal set contains `benign`. The promised "
+        "minimum is 1 - alpha."
     )
     malignant_coverage: Rate
     refer_rate: float | None = Field(
@@ -138,7 +140,7 @@ class LiveView(BaseModel):
 
 
 class HospitalView(BaseModel):
-    """Settings of a hospital. A null setting uses the default, which `in_use` shows."""
+    """Settings of a hospital. If a setting is null, the default in `in_use` applies."""
 
     name: str
     prevalence: float | None
@@ -156,12 +158,12 @@ class HospitalView(BaseModel):
     )
     retention_days: int | None = Field(description="Days after which a case is erased.")
     due: int = Field(
-        description="Number of cases older than that. The next sweep erases them."
+        description="Number of cases that are older than `retention_days`. The next sweep erases "
+        "them."
     )
     in_use: dict[str, float | str | None] = Field(
-        description="Prevalence, FNA rule, limits and retention with the defaults filled in. Null "
-        "retention keeps "
-        "cases for ever."
+        description="Prevalence, FNA rule, limits and retention with the defaults filled in. If "
+        "the retention is null, cases are kept permanently."
     )
     live: LiveView | None = Field(
         description="Null if no model is live, or if the live model has no reference."

@@ -24,7 +24,7 @@ class HospitalService:
         return self._view(self._session.hospitals.read(hospital))
 
     def all(self) -> list[HospitalView]:
-        """All hospitals, by name."""
+        """Return all hospitals, sorted by name."""
         live = live_model(self._session)
         due_cases = self._session.retention.count_due(self._settings.retention_days)
         views = []
@@ -34,11 +34,11 @@ class HospitalService:
         return views
 
     def add(self, name: str) -> HospitalView:
-        """Raises HospitalExists."""
+        """Add a hospital. Raises HospitalExists."""
         return self._view(self._session.hospitals.add(name))
 
     def find_id(self, name: str) -> UUID:
-        """Raises HospitalUnknown."""
+        """Return the id of a hospital. Raises HospitalUnknown."""
         return self._session.hospitals.find(name).id
 
     def change(
@@ -48,7 +48,8 @@ class HospitalService:
         tags: ETags = None,
         dry_run: bool = False,
     ) -> HospitalView:
-        """The changed settings. A dry run changes nothing and answers what they would be.
+        """Change settings and return them. A dry run returns the settings as they would be and
+        stores nothing.
 
         Raises SettingOutside, RuleUnknown, EditConflict.
         """
@@ -68,7 +69,7 @@ class HospitalService:
 
 
 def live_model(session: SystemSession) -> Live | None:
-    """The live model with its reference; None before the first promotion."""
+    """Return the live model with its reference, or None before the first promotion."""
     digest = session.models.live_digest()
     if digest is None:
         return None

@@ -24,8 +24,8 @@ class SettingOutside(InputError):
 
 
 def check(change: Mapping[str, Any], settings: Settings) -> None:
-    """Raises SettingOutside, RuleUnknown. Null is always allowed, because it stands for the
-    default.
+    """Check settings. Raises SettingOutside, RuleUnknown. Null is always allowed, because it means
+    the default.
     """
     sensitivities = (
         settings.least_target_sensitivity,

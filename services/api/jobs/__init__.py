@@ -1,1 +1,1 @@
-"""Routes of jobs: their state, waiting for their end, and repeating them."""
+"""Routes that show jobs, wait for their results, cancel them and run them again."""

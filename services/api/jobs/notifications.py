@@ -1,5 +1,5 @@
-"""Wakes requests that wait for a job or a training run, by one Postgres LISTEN connection for the
-process.
+"""Wakes requests that wait for a job or a training run. The process uses one Postgres LISTEN
+connection for all of them.
 """
 
 import asyncio
@@ -16,8 +16,9 @@ from shared.observability.logs import log
 
 RECONNECT_S = 1.0
 REREAD_S = 2.0
-"""A waiter reads again after this time even without a notification, so a lost connection only
-delays it."""
+"""A waiting request reads the job again after this time even without a notification. So a lost
+connection only causes a delay.
+"""
 
 
 class JobChangeListener:
@@ -37,8 +38,8 @@ class JobChangeListener:
                 await task
 
     async def wait_for_change(self, job_id: UUID, within_s: float) -> None:
-        """Return when the job or run has changed, or after `within_s` or REREAD_S, whichever comes
-        first.
+        """Return when the job or run has changed, but at the latest after `within_s` and after
+        REREAD_S.
         """
         event = asyncio.Event()
         waiters = self._waiting[str(job_id)]
@@ -73,7 +74,7 @@ class JobChangeListener:
         readable = asyncio.Event()
         descriptor = connection.fileno()
         loop.add_reader(descriptor, readable.set)
-        self._wake_all()  # notifications that came while nobody listened are lost
+        self._wake_all()  # notifications without a listener are lost
         try:
             while True:
                 await readable.wait()

@@ -18,7 +18,7 @@ def rerun(
 ) -> None:
     """Queue one dead letter again.
 
-    Raises NotADeadLetter; and NotFound for a job of another hospital as for an unknown one.
+    Raises NotADeadLetter. Raises NotFound if the job is unknown or belongs to another hospital.
     """
     session = _session_of(transaction, caller)
     if not session.dead_letters.rerun(job_id):
@@ -36,7 +36,9 @@ def rerun_all(session: HospitalSession, notifier: Notifier, reason: str) -> Reru
 def _session_of(
     transaction: Transaction, caller: Caller
 ) -> HospitalSession | SystemSession:
-    """An operator has no hospital, and may queue the jobs of every hospital again."""
+    """Return a session that sees the job. An operator has no hospital and may queue the jobs of all
+    hospitals again.
+    """
     if caller.hospital_id is None:
         return SystemSession(transaction, caller.actor)
     return HospitalSession(transaction, caller.hospital_id, caller.actor)

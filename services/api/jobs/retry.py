@@ -1,4 +1,4 @@
-"""Retries reads of long answers while the database is unavailable for a moment."""
+"""Retries the database reads of long responses if the database is unavailable for a short time."""
 
 import asyncio
 import time
@@ -15,10 +15,10 @@ Answer = TypeVar("Answer")
 async def retry_while_unavailable(
     read: Callable[[], Answer], deadline: float | None = None
 ) -> Answer:
-    """Call `read` in a thread, again and again while the database is unavailable.
+    """Call `read` in a thread. Repeat the call as long as the database is unavailable.
 
-    `deadline` is a time of `time.monotonic()`; by default AWAY_S from now. After it Unavailable is
-    raised.
+    `deadline` is a time of `time.monotonic()`, by default MAX_OUTAGE_S from now. Raises Unavailable
+    after the deadline.
     """
     if deadline is None:
         deadline = time.monotonic() + AWAY_S

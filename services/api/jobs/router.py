@@ -63,8 +63,8 @@ async def read_job(
     wait: Wait = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> JobView | Response:
-    """State of a job and, once it is done, its result. With `wait` the answer comes as soon as it
-    is final.
+    """Return the state of a job and, if it is done, its result. With `wait` the response is sent as
+    soon as the state is final.
     """
     job = await service.wait(job_id, wait)
     headers = {"ETag": etag(job), "Vary": "Accept-Language"}
@@ -83,12 +83,12 @@ def list_jobs(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
-    """The jobs of this hospital, newest first."""
+    """Return the jobs of this hospital, newest first."""
     return service.page(state, cursor, limit)
 
 
 async def followed(job_id: UUID, service: JobServiceDep) -> JobService:
-    """Refuses an unknown job before the stream of events begins."""
+    """Refuse an unknown job before the stream of events begins."""
     await service.wait(job_id, 0)
     return service
 
@@ -97,7 +97,7 @@ async def followed(job_id: UUID, service: JobServiceDep) -> JobService:
 async def follow_job(
     job_id: UUID, service: Annotated[JobService, Depends(followed)]
 ) -> AsyncIterable[ServerSentEvent]:
-    """Server-sent events: the job each time it changes, until it is final."""
+    """Send the job as a server-sent event each time it changes, until its state is final."""
     async for job in service.follow(job_id):
         yield ServerSentEvent(event="job", data=job)
 
@@ -121,8 +121,8 @@ def rerun_job(
     idempotent: IdempotentRequestDep,
     dependencies: DependenciesDep,
 ) -> dict[str, UUID]:
-    """Queue a dead letter again with fresh attempts: your own hospital's, or any for an
-    operator.
+    """Queue a dead letter again with fresh attempts. An operator may do this for all hospitals,
+    others only for their own hospital.
     """
     if idempotent is not None:
         idempotent.reserve()
@@ -137,7 +137,7 @@ def rerun_jobs(
     dependencies: DependenciesDep,
     reason: Reason,
 ) -> Reruns:
-    """Queue this hospital's dead letters of one reason again, at most 1,000 per request, oldest
-    first.
+    """Queue this hospital's dead letters with one reason again, oldest first. One request queues at
+    most 1,000 jobs.
     """
     return rerun_all(session, dependencies.notifier, reason)

@@ -65,7 +65,7 @@ class JobView(BaseModel):
     case_id: UUID
     state: JobState
     position: int | None = Field(
-        description="Position in the queue; 1 is next. Only while queued."
+        description="Position in the queue; 1 is the next job. Null unless the job is queued."
     )
     eta_s: float | None = Field(
         description="Estimated seconds until the result; null if recent work allows no estimate."
@@ -78,7 +78,9 @@ class JobView(BaseModel):
     facts: dict[str, Any] | None = Field(
         description="Numbers and names that the sentence contains."
     )
-    result: Result | None = Field(description="The answer; null until the job is done.")
+    result: Result | None = Field(
+        description="The result of the case; null until the job is done."
+    )
 
 
 class JobPage(BaseModel):
@@ -89,9 +91,10 @@ class JobPage(BaseModel):
 
 
 class Reruns(BaseModel):
-    queued: int = Field(description="How many were queued again.")
+    queued: int = Field(description="Number of jobs that were queued again.")
     more: bool = Field(
-        description="Whether there may be more of this reason; if so, repeat the request."
+        description="Whether there may be more dead letters with this reason. If true, repeat the "
+        "request."
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads jobs for their hospital: at once, when they change, or page by page."""
+"""Reads the jobs of a hospital: immediately, when they change, or page by page."""
 
 import asyncio
 import base64
@@ -33,8 +33,8 @@ class CursorInvalid(InputError):
 class JobService:
     """Reads jobs; a poll is one indexed query.
 
-    A request that waits holds neither a transaction nor a slot: each read is a transaction of its
-    own.
+    While a request waits, it holds no transaction and no slot. Each read uses a separate
+    transaction.
     """
 
     def __init__(
@@ -44,17 +44,17 @@ class JobService:
         dependencies: Dependencies,
         slot: Slot | None = None,
     ) -> None:
-        """`slot` is the slot of the request; `wait` gives it back while it waits."""
+        """`slot` is the slot of the request. `wait` releases it while it waits."""
         self._session = session
         self._caller = caller
         self._dependencies = dependencies
         self._slot = slot
 
     def read(self, job_id: UUID) -> JobView:
-        """The job now.
+        """Return the job in its current state.
 
-        Raises NotFound both for an unknown job and for another hospital's job, CaseErased for a job
-        of an erased case.
+        Raises NotFound if the job is unknown or belongs to another hospital. Raises CaseErased if
+        the case was erased.
         """
         job = self._session.jobs.find(job_id)
         if job is None:
@@ -63,7 +63,7 @@ class JobService:
         return job_view(job, self._eta_s(job))
 
     async def wait(self, job_id: UUID, wait_s: float) -> JobView:
-        """The job as soon as it is final, or as it is after `wait_s`."""
+        """Return the job as soon as its state is final, but at the latest after `wait_s`."""
         max_wait_s = self._dependencies.settings.long_poll_max_s
         deadline = time.monotonic() + min(wait_s, max_wait_s)
         job = await asyncio.to_thread(self.read, job_id)
@@ -82,11 +82,11 @@ class JobService:
         return job
 
     async def follow(self, job_id: UUID) -> AsyncIterator[JobView]:
-        """The job each time it changes, until it is final, its case is erased, or the key or
-        session ends.
+        """Yield the job each time it changes, until its state is final, its case is erased, or the
+        key or session ends.
 
-        It reads in transactions of its own, because the request's is committed when the answer
-        begins.
+        Each read uses a separate transaction, because the request's transaction is committed when
+        the response begins.
         """
         max_wait_s = self._dependencies.settings.long_poll_max_s
         service = self._in_own_transactions()
@@ -131,7 +131,7 @@ class JobService:
     async def _wait_for_change(self, job_id: UUID, within_s: float) -> bool:
         """End the transaction, then wait until the job may have changed.
 
-        False if no slot is free to read the job again.
+        Returns False if no slot is free to read the job again.
         """
         await asyncio.to_thread(self._session.transaction.commit)
         if self._slot is not None:
@@ -146,7 +146,7 @@ class JobService:
         return True
 
     def _read_again(self, job_id: UUID) -> JobView | None:
-        """The job, read in a new transaction; None if the key or session has ended."""
+        """Read the job in a new transaction. Returns None if the key or session has ended."""
         transaction = self._session.transaction
         try:
             with translate_database_errors():

@@ -1,4 +1,4 @@
-"""Routes of API keys. A hospital's administrator manages its own keys, an operator all keys."""
+"""Routes of API keys. An administrator manages the keys of one hospital, an operator all keys."""
 
 from typing import Annotated
 
@@ -26,25 +26,31 @@ KeyId = Annotated[
 
 
 def forbid_caching(response: Response) -> None:
-    """No cache on the way may store an answer with a secret."""
+    """Forbid caches to store the response, because it contains a secret."""
     response.headers["Cache-Control"] = "no-store"
 
 
 def shown_once(key: NewKeyView, request: Request) -> NewKeyView:
-    """Answer repeats with the key's id, and with what to do if the first answer was lost."""
+    """Replace the stored response for repeated requests by an error that names the key's id and the
+    next step.
+    """
     answer_repeats_with(request, KeyShownOnce(key=key.id), {"key_id": key.id})
     return key
 
 
 @router.get("/keys")
 def list_keys(service: KeyServiceDep) -> list[KeyView]:
-    """Keys, newest first, also ended ones. A hospital's administrator sees its own hospital's."""
+    """Return keys, newest first, including ended keys. A hospital's administrator sees only the
+    keys of that hospital.
+    """
     return service.all()
 
 
 @router.post("/keys", status_code=201, dependencies=[Depends(forbid_caching)])
 def create_key(new: NewKey, service: KeyServiceDep, request: Request) -> NewKeyView:
-    """Create a key. Only this answer shows it: a repeat is answered 409 with the key's id."""
+    """Create a key. Only this response contains the key. A repeated request gets status 409 with
+    the key's id.
+    """
     return shown_once(service.create(new), request)
 
 
@@ -57,8 +63,8 @@ def rotate_key(
     request: Request,
     rotation: Rotation | None = None,
 ) -> NewKeyView:
-    """Create the successor of a key. The old key stays valid for the overlap, and is replaced only
-    once.
+    """Create the successor of a key. The old key stays valid during the overlap. A key can be
+    replaced only once.
     """
     rotation = rotation or Rotation()
     new_key = service.rotate(key_id, rotation.overlap_days)
@@ -67,5 +73,5 @@ def rotate_key(
 
 @router.delete("/keys/{key_id}")
 def revoke_key(key_id: KeyId, service: KeyServiceDep) -> KeyView:
-    """End a key: the next request with it is refused. Repeating this is harmless."""
+    """End a key. The next request with this key is refused. A repeated request changes nothing."""
     return service.revoke(key_id)

@@ -27,11 +27,12 @@ class NewKey(BaseModel):
         description="A hospital's administrator creates `submitter` and `reader` keys."
     )
     label: PlainText = Field(
-        description="Name by which you recognise the key; no secret, no patient data."
+        description="Name by which you recognise the key. It must contain no secret and no "
+        "patient data."
     )
     hospital: PlainText | None = Field(
         None,
-        description="Name of the hospital; a hospital's own administrator omits it.",
+        description="Name of the hospital. A hospital's own administrator omits this field.",
     )
     expires_days: int = Field(
         YEAR_DAYS, ge=1, le=MAX_DAYS, description="Days until the key expires."
@@ -39,7 +40,7 @@ class NewKey(BaseModel):
 
 
 class Rotation(BaseModel):
-    """How long the old key and its successor are both valid."""
+    """The time during which the old key and its successor are both valid."""
 
     model_config = ConfigDict(extra="forbid")
     overlap_days: int = Field(
@@ -69,5 +70,6 @@ class KeyView(BaseModel):
 
 class NewKeyView(KeyView):
     key: str = Field(
-        description="The whole key. It is shown only this once; SERA stores only its hash."
+        description="The complete key. Only this response shows it, because SERA stores only its "
+        "hash."
     )

@@ -12,10 +12,10 @@ from shared.ledger.hospitals.repository import Caller
 
 
 class KeyShownOnce(Conflict):
-    """The answer to a repeated creation of a key.
+    """Error for a repeated request that created a key.
 
-    It cannot contain the secret, which is stored nowhere. It must not be a success without the
-    secret, which a program would take for a key.
+    The response cannot contain the secret, because the secret is stored nowhere. It is an error
+    because a program would otherwise use a response without the secret as a key.
     """
 
     code = "key-shown-once"
@@ -28,19 +28,19 @@ class KeyShownOnce(Conflict):
 
 
 class KeyService:
-    """Keys of the caller's hospital, or of all if the caller belongs to none."""
+    """Manages the keys of the caller's hospital, or all keys if the caller belongs to no hospital."""
 
     def __init__(self, session: CallerSession, caller: Caller) -> None:
         self._session = session
         self._caller = caller
 
     def all(self) -> list[KeyView]:
-        """Newest first."""
+        """Return keys, newest first."""
         names = self._names()
         return [key_view(key, names) for key in self._session.api_keys.all()]
 
     def create(self, new: schemas.NewKey) -> NewKeyView:
-        """Raises HospitalUnknown, KeyNeedsHospital, Forbidden."""
+        """Create a key. Raises HospitalUnknown, KeyNeedsHospital, Forbidden."""
         names = self._names()
         hospital = find_hospital_id(new.hospital, names, self._caller)
         expires_at = self._session.api_keys.now() + timedelta(days=new.expires_days)
@@ -48,12 +48,12 @@ class KeyService:
         return new_key_view(key, names)
 
     def rotate(self, key_id: str, overlap_days: int) -> NewKeyView:
-        """Raises KeyUnknown, KeyEnded."""
+        """Create the successor of a key. Raises KeyUnknown, KeyEnded."""
         key = self._session.api_keys.rotate(key_id, timedelta(days=overlap_days))
         return new_key_view(key, self._names())
 
     def revoke(self, key_id: str) -> KeyView:
-        """Raises KeyUnknown."""
+        """End a key. Raises KeyUnknown."""
         key = self._session.api_keys.revoke(key_id)
         return key_view(key, self._names())
 

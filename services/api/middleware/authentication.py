@@ -1,7 +1,7 @@
 """Authenticates each request by its API key or its session, before the body is read.
 
-A request that sends both is judged by its key alone: a program sends a header on purpose, a browser
-sends a cookie with every request.
+If a request contains both, only the key counts: a program sends the header on purpose, but a
+browser sends a cookie with every request.
 """
 
 from datetime import timedelta
@@ -67,8 +67,9 @@ class PublicBodyTooLarge(TooLarge):
 class AuthenticationMiddleware:
     """Opens the transaction of each request, and authenticates the caller in it.
 
-    A request that changes nothing continues in the same transaction. A request that may have a body
-    commits first, so that no transaction stays open while the body arrives.
+    A request that changes nothing continues in the same transaction. The transaction of a request
+    that may have a body is committed first, so that no transaction stays open while the body
+    arrives.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class AuthenticationMiddleware:
     async def _authenticate(
         self, transaction: Transaction, scope: Scope
     ) -> Caller | None:
-        """The caller, or None on a public route."""
+        """Return the caller, or None on a public route."""
         method = scope["method"]
         route = (method, scope["path"])
         headers = Headers(scope=scope)
@@ -157,7 +158,7 @@ class AuthenticationMiddleware:
     def _verify(
         self, transaction: Transaction, headers: Headers, route: tuple[str, str]
     ) -> tuple[Caller, RateLimitStatus | None]:
-        """The caller and, for a submission, the state of its hospital's limits.
+        """Return the caller and, for a submission, the state of its hospital's limits.
 
         Raises Unauthenticated, CrossSite, CsrfWrong, PasswordChangeNeeded, LimitReached.
         """
@@ -208,7 +209,7 @@ class AuthenticationMiddleware:
 
 
 def authenticate_header(transaction: Transaction, credentials: str) -> Caller:
-    """The caller whose key an Authorization header carries. Raises Unauthenticated."""
+    """Return the caller whose key is in an Authorization header. Raises Unauthenticated."""
     if not credentials.lower().startswith(SCHEME):
         raise Unauthenticated
     key = credentials[len(SCHEME) :].strip()
@@ -219,9 +220,9 @@ def authenticate_header(transaction: Transaction, credentials: str) -> Caller:
 
 
 def is_credential_valid(transaction: Transaction, caller: Caller) -> bool:
-    """Whether the key or session of a running request is still valid.
+    """Return whether the key or session of a running request is still valid.
 
-    Long answers ask this, so that they end with the key or session.
+    Long responses check this repeatedly, so that they end together with the key or session.
     """
     session = SystemSession(transaction, ACTOR)
     credentials = session.sessions if caller.person else session.api_keys

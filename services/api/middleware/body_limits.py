@@ -17,7 +17,7 @@ from shared.settings import Settings
 
 LINGER_S = 10.0
 FORM_ALLOWANCE = 256 * 1024
-"""Bytes that the other fields and the boundaries of a form may add to an image."""
+"""Bytes that a form may have in addition to its image: other fields and boundaries."""
 
 
 class BatchTooLarge(TooLarge):
@@ -60,12 +60,14 @@ class BodyLimits:
 
 
 class _Cut(Exception):
-    """The body broke a limit. It stops the app; how the app answers the interruption is ignored."""
+    """The body exceeded a limit. This exception stops the app. The response of the stopped app is
+    ignored.
+    """
 
 
 class BodyLimitMiddleware:
-    """Refuses a body that is too large with 413, or too slow with 408, whatever Content-Length
-    says.
+    """Refuses a body that is too large (status 413) or too slow (status 408), even if
+    Content-Length is wrong.
     """
 
     def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:
@@ -86,7 +88,7 @@ class BodyLimitMiddleware:
 
 
 class _Body:
-    """A body that is arriving: its bytes are counted and its time is measured until the answer
+    """A body that is arriving. Its bytes are counted and its time is measured until the response
     begins.
 
     Only the time spent waiting for the client counts.
@@ -168,10 +170,10 @@ class _Body:
 async def refuse(
     error: SeraError, scope: Scope, receive: Receive, send: Send, drain: bool
 ) -> None:
-    """Answer with the error's problem while a body is still arriving.
+    """Send the error as a problem response while a body is still arriving.
 
-    With `drain`, the rest of the body is read and dropped for LINGER_S. A client that writes first
-    and reads later then sees the answer instead of a reset connection.
+    With `drain`, the rest of the body is read and dropped for LINGER_S. A client that sends
+    everything before it reads then gets the response and not a reset connection.
     """
     answer = error_response(error)
     if drain or isinstance(error, TooSlow):
@@ -192,7 +194,7 @@ def has_body(scope: Scope) -> bool:
 
 
 def _keep_open(send: Send) -> Send:
-    """Send the answer's body, but leave the response open."""
+    """Return a `send` that sends the body of the response but leaves the response open."""
 
     async def send_open(message: Message) -> None:
         if message["type"] == "http.response.body":
@@ -203,7 +205,7 @@ def _keep_open(send: Send) -> Send:
 
 
 async def _drain(receive: Receive) -> None:
-    """Read and drop what arrives, for at most LINGER_S."""
+    """Read and drop arriving data for at most LINGER_S."""
     deadline = time.monotonic() + LINGER_S
     while (remaining_s := deadline - time.monotonic()) > 0:
         try:

@@ -1,4 +1,4 @@
-"""The address a request comes from: the audit trail keeps it beside each event."""
+"""Provides the client's address of a request. The audit trail stores it with each event."""
 
 from ipaddress import ip_address, ip_network
 
@@ -17,10 +17,10 @@ class ProxiesUnusable(SeraError):
 
 
 class ClientAddress:
-    """Middleware that names the client's address to the audit trail during a request.
+    """Middleware that passes the client's address to the audit trail during a request.
 
-    uvicorn's `ProxyHeadersMiddleware` goes around it: the address is then that of the
-    client behind a trusted proxy.
+    uvicorn's `ProxyHeadersMiddleware` runs before it, so that the address is the client's and not a
+    trusted proxy's.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -37,9 +37,9 @@ class ClientAddress:
 
 
 def client_address(scope: Scope) -> str | None:
-    """The client's address; None where a proxy forwards a text that is none.
+    """Return the client's address, or None if a proxy forwards a text that is no address.
 
-    Such a text may be anything, a patient's name too, so it never gets into the audit
+    Such a text may contain anything, even a patient's name, so it is never stored in the audit
     trail.
     """
     client = scope.get("client")
@@ -52,9 +52,9 @@ def client_address(scope: Scope) -> str | None:
 
 
 def trusted_hosts(setting: str) -> list[str]:
-    """The addresses and networks of SERA_TRUSTED_PROXIES.
+    """Return the addresses and networks of SERA_TRUSTED_PROXIES.
 
-    uvicorn takes what is neither for the name of a host, so it is refused here.
+    Other texts are refused here, because uvicorn would treat them as host names.
 
     Raises
     ------

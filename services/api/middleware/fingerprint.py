@@ -1,7 +1,7 @@
 """Computes a fingerprint of a request, to recognise a repeat.
 
-Repeats of a request have equal fingerprints, whatever the layout of their bytes. Different requests
-have different ones.
+Repeats of a request have equal fingerprints, even if their bytes are laid out differently.
+Different requests have different fingerprints.
 """
 
 import hashlib
@@ -23,11 +23,13 @@ class BodyFingerprint(Protocol):
     def add(self, data: bytes) -> None: ...
 
     def canonical(self) -> str:
-        """A text that is equal for equal bodies."""
+        """Return a text that is equal for equal bodies."""
 
 
 class RequestFingerprint:
-    """Reads a body as it arrives. A form counts by its parts, whatever their order and boundary."""
+    """Reads a body as it arrives. The fingerprint of a form depends on its parts, but not on their
+    order or on the boundary.
+    """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
@@ -104,7 +106,9 @@ class _FormFingerprint:
         )
 
     def add(self, data: bytes) -> None:
-        """A body that is not a form counts by its bytes; the route's own parser refuses it."""
+        """Add data. If the body is not a valid form, its bytes count; the route's parser refuses it
+        later.
+        """
         try:
             self._parser.write(data)
         except FormParserError:

@@ -1,9 +1,9 @@
-"""Implements `Idempotency-Key`: a change is made once, and each repeat of the request gets the same
-answer.
+"""Implements `Idempotency-Key`: a change is made once, and each repeated request gets the same
+response.
 
-Follows draft-ietf-httpapi-idempotency-key-header-07 with one difference. A key that comes with
-another request is answered 409 instead of 422, because 422 means here that a body cannot be used as
-it is.
+Follows draft-ietf-httpapi-idempotency-key-header-07 with one difference. If a key is used again for
+a different request, the status is 409 and not 422, because SERA uses 422 for a body that cannot be
+used.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ REPLAYED_HEADER = "Idempotent-Replayed"
 STORED_HEADERS = ("content-type", "location", "etag")
 CASE_PATH = re.compile("/v1/cases/([^/]+)")
 WITHOUT_KEY = ("/v1/session", "/v1/previews")
-"""Beginnings of paths on which an Idempotency-Key has no effect."""
+"""Prefixes of paths on which an Idempotency-Key has no effect."""
 SWEEP_EVERY_S = 600.0
 PARAMETER = {
     "name": HEADER,
@@ -55,7 +55,7 @@ class KeyUnusable(InputError):
 
 
 class BufferedReply:
-    """Holds an answer back until its receipt is committed."""
+    """Holds a response back until its receipt is committed."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -69,11 +69,13 @@ class BufferedReply:
 
     @property
     def is_replay(self) -> bool:
-        """Whether the answer is that of an earlier request."""
+        """Whether this response repeats the response to an earlier request."""
         return REPLAYED_HEADER in Headers(raw=self.messages[0]["headers"])
 
     def answer(self, scope: Scope) -> StoredResponse:
-        """The answer for repeats: this one, or the one that the route set for them."""
+        """Return the response for repeated requests: this response, or another one that the route
+        has set.
+        """
         replacement = scope["state"].get("answer_for_repeats")
         if replacement is not None:
             return _answer(
@@ -95,9 +97,9 @@ class BufferedReply:
 def answer_repeats_with(
     request: Request, error: SeraError, extensions: Mapping[str, object]
 ) -> None:
-    """Answer repeats with this error instead of the answer.
+    """Send this error, and not the response, to repeated requests.
 
-    For an answer with a secret that is shown once and stored nowhere.
+    Used if the response contains a secret that is shown once and stored nowhere.
     """
     request.scope["state"]["answer_for_repeats"] = problem_response(
         status=error.status,
@@ -108,13 +110,13 @@ def answer_repeats_with(
 
 
 def replay(answer: StoredResponse) -> Response:
-    """The answer of the first request, marked as a repeat."""
+    """Return the response to the first request, marked as a repeat."""
     headers = {**answer.headers, REPLAYED_HEADER: "true"}
     return Response(answer.body, status_code=answer.status, headers=headers)
 
 
 def install(app: FastAPI) -> None:
-    """Make the app replay answers, and describe the header in its OpenAPI document."""
+    """Make the app repeat stored responses, and describe the header in its OpenAPI document."""
 
     @app.exception_handler(AlreadyAnswered)
     def answer_again(request: Request, answered: AlreadyAnswered) -> Response:
@@ -164,16 +166,16 @@ def sweep_receipts(ledger: Ledger, retention: timedelta) -> int:
 
 
 def accepts_idempotency_key(path: str) -> bool:
-    """Whether an Idempotency-Key has an effect on this path.
+    """Return whether an Idempotency-Key has an effect on this path.
 
-    It has none on signing in and out, because a wrong attempt must count whatever key comes with
-    it. It has none on a preview, which changes nothing and of which nothing may be stored.
+    It has no effect on sign-in and sign-out, because every wrong attempt must count. It has no
+    effect on previews, because they change nothing and must not be stored.
     """
     return path.startswith("/v1/") and not path.startswith(WITHOUT_KEY)
 
 
 def idempotency_key_of(scope: Scope) -> str | None:
-    """The key of a request that changes something."""
+    """Return the key of a request that changes something."""
     if (
         scope["type"] != "http"
         or scope["method"] not in UNSAFE_METHODS
@@ -196,7 +198,7 @@ def _answer(
 
 
 def _case_id(scope: Scope, body: bytes) -> UUID | None:
-    """The case that the path or the answer names."""
+    """Return the case that the path or the response names."""
     path_match = CASE_PATH.match(scope["path"])
     case_id = path_match and path_match[1]
     with suppress(ValueError, AttributeError, TypeError):

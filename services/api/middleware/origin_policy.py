@@ -2,8 +2,8 @@
 pages.
 
 A program sends its key on purpose. A browser sends a cookie no matter which site triggered the
-request. So a request that is authenticated by a cookie may change something only if it shows that
-one of SERA's own pages made it (protection against cross-site request forgery, CSRF).
+request. So a request with a cookie may change something only if it proves that one of SERA's own
+pages sent it (protection against cross-site request forgery, CSRF).
 """
 
 import hashlib
@@ -45,11 +45,12 @@ class CsrfWrong(SeraError):
 
 @dataclass(frozen=True)
 class OriginPolicy:
-    """Which origin is SERA's own, and how its cookies are set."""
+    """Knows SERA's own origin, sets SERA's cookies and checks the origin of requests."""
 
     public_url: str | None
-    """The address under which browsers reach SERA. Without it, the Host header of each request
-    counts."""
+    """The address that browsers use for SERA. If it is None, the Host header of each request
+    counts.
+    """
 
     @property
     def is_tls(self) -> bool:
@@ -63,13 +64,13 @@ class OriginPolicy:
         return f"{TLS_PREFIX}{SESSION_COOKIE}" if self.is_tls else SESSION_COOKIE
 
     def session_token(self, headers: Headers) -> str | None:
-        """The token of the session cookie, if the request carries one."""
+        """Return the token of the session cookie, or None if the request has no session cookie."""
         cookies = cookie_parser(headers.get("cookie", ""))
         return cookies.get(self.session_cookie) or None
 
     def set_session_cookie(self, answer: Response, token: str) -> None:
-        """The cookie lasts until the browser closes. It is `strict`: requests from other sites,
-        even by a link, never carry it.
+        """Set the session cookie. It lasts until the browser closes. It is `strict`: the browser
+        never sends it with requests from other sites, even if they are links.
         """
         answer.set_cookie(
             self.session_cookie,
@@ -90,7 +91,9 @@ class OriginPolicy:
         )
 
     def base_url(self, request_url: object) -> str:
-        """SERA's own address without a slash at its end; without `public_url`, the request's."""
+        """Return SERA's own address without a slash at its end. Without `public_url` it is the
+        request's address.
+        """
         return str(self.public_url or request_url).rstrip("/")
 
     @property
@@ -98,7 +101,7 @@ class OriginPolicy:
         return f"{self.session_cookie}-arrival"
 
     def oidc_browser_token(self, headers: Headers) -> str:
-        """The token that marks this browser as the one that began a sign-in at the identity
+        """Return the token which shows that this browser began the sign-in at the identity
         provider.
         """
         cookies = cookie_parser(headers.get("cookie", ""))
@@ -107,7 +110,9 @@ class OriginPolicy:
     def set_oidc_cookie(
         self, answer: Response, browser_token: str, max_age_s: int
     ) -> None:
-        """The cookie is `lax`, so that the redirect from the provider's page carries it."""
+        """Set the sign-in cookie. It is `lax`, so that the browser sends it with the redirect from
+        the provider's page.
+        """
         answer.set_cookie(
             self.oidc_cookie,
             browser_token,
@@ -141,7 +146,9 @@ class OriginPolicy:
             raise CsrfWrong
 
     def refuse_cross_origin(self, headers: Headers) -> None:
-        """Raises CrossSite if the browser's headers name a page of another site."""
+        """Refuse a request from another site. Raises CrossSite if the browser's headers name such a
+        site.
+        """
         if headers.get("sec-fetch-site", SAME_ORIGIN) != SAME_ORIGIN:
             raise CrossSite
         origin = headers.get("origin")
@@ -155,8 +162,8 @@ class OriginPolicy:
 
 
 def csrf_token(token: str) -> str:
-    """The CSRF token of SERA's own pages. It derives from the session token, which no page
-    reads.
+    """Return the CSRF token of SERA's own pages. It is derived from the session token, which pages
+    cannot read.
     """
     key = token.encode(errors="surrogatepass")
     return hmac.new(key, b"sera-csrf/1", hashlib.sha256).hexdigest()

@@ -1,5 +1,5 @@
-"""Adds security headers to every answer: a browser must not guess its type, frame, leak or store
-it.
+"""Adds security headers to every response: a browser must not guess its type, show it in a frame,
+leak it or store it.
 """
 
 from starlette.datastructures import MutableHeaders
@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 DENY_ALL = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Content-Security-Policy of answers that are no page: nothing is fetched, run, sent or framed."""
+"""Content-Security-Policy of responses that are no page: nothing is fetched, run, sent or framed."""
 DEFAULT_HEADERS = {
     "Content-Security-Policy": DENY_ALL,
     "X-Content-Type-Options": "nosniff",
@@ -17,11 +17,11 @@ DEFAULT_HEADERS = {
     "Cache-Control": "no-store",
 }
 TLS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
-"""One year, for this host name alone: whoever runs SERA may not control its subdomains."""
+"""One year, for this host name only: the operator of SERA may not control the subdomains."""
 
 
 class SecurityHeadersMiddleware:
-    """Adds the headers that a route has not set itself."""
+    """Adds the headers that the route has not set."""
 
     def __init__(self, app: ASGIApp, public_url: str | None = None) -> None:
         self._app = app

@@ -29,7 +29,9 @@ from shared.observability.logs import log
 from shared.settings import Settings
 
 POOL_SIZE = 20
-"""Connections that the gateway keeps open. It may open as many again for a time."""
+"""Connections that the gateway keeps open. For a short time it may open the same number in
+addition.
+"""
 MAX_CONCURRENT_REQUESTS = 30
 """Requests that may hold a connection at once. The limit is below the number of connections, which
 leaves some for transactions that belong to no request."""
@@ -41,8 +43,8 @@ class Slots:
 
     A request waits for its slot in the event loop. If it waited for a connection in a thread, the
     requests that hold the connections might find no free thread to continue in. A request keeps its
-    slot until its answer begins, also while an image is stored or decoded, because that work uses
-    one of as few threads. A request that waits for a job gives its slot back.
+    slot until its response begins, even while an image is stored or decoded, because that work uses
+    one of the few threads. A request that waits for a job releases its slot.
     """
 
     def __init__(
@@ -56,8 +58,8 @@ class Slots:
 
 
 class Slot:
-    """The slot of one request: taken before it uses its transaction, released when its answer
-    begins.
+    """The slot of one request. It is taken before the request uses its transaction, and released
+    when the response begins.
     """
 
     def __init__(self, free: asyncio.Semaphore, wait_s: float) -> None:
@@ -66,7 +68,7 @@ class Slot:
         self._is_taken = False
 
     async def take(self) -> None:
-        """Raises Unavailable if no slot becomes free within the wait."""
+        """Take the slot. Raises Unavailable if no slot becomes free within the waiting time."""
         if self._is_taken:
             return
         try:
@@ -82,10 +84,10 @@ class Slot:
 
 
 class TransactionMiddleware:
-    """Commits a request's transaction before its answer is sent.
+    """Commits a request's transaction before its response is sent.
 
-    The receipt of an Idempotency-Key is part of that transaction; notifications follow the commit.
-    An answer with status 400 or above rolls back everything that is not committed yet.
+    The receipt of an Idempotency-Key is part of that transaction. Notifications are sent after the
+    commit. If the status is 400 or above, everything that is not committed yet is rolled back.
     """
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
@@ -134,7 +136,9 @@ class TransactionMiddleware:
         has_failed = False
 
         async def commit_then_send(message: Message) -> None:
-            """If the commit fails, the error replaces the app's answer, which is then untrue."""
+            """Commit, then send. If the commit fails, the error replaces the app's response,
+            because that response is then wrong.
+            """
             nonlocal has_failed
             if has_failed:
                 return
@@ -169,7 +173,7 @@ class TransactionMiddleware:
                 await self._app(scope, body.receive, reply.buffer)
             if reply.is_success and not reply.is_replay:
                 await run_in_threadpool(request.commit, reply.answer(scope))
-        except AlreadyAnswered as answered:  # another request with this key came first
+        except AlreadyAnswered as answered:  # another request with this key was first
             await run_in_threadpool(transaction.rollback)
             return await replay(answered.response)(scope, receive, send)
         if transaction.is_open:
@@ -188,8 +192,8 @@ def _refusal(error: SeraError) -> Response:
 async def _end(transaction: Transaction, commit: bool) -> None:
     """Commit or roll back.
 
-    An open transaction ends in a thread, because that waits for the database. One that never opened
-    ends here.
+    An open transaction ends in a thread, because ending it waits for the database. A transaction
+    that was never opened ends immediately.
     """
     end = transaction.commit if commit else transaction.rollback
     if transaction.is_open:

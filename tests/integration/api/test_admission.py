@@ -209,7 +209,7 @@ def test_an_operator_sets_limits_and_the_hospital_sees_them(as_role, operator, n
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "limits",
     [
         {"weight": 0},
         {"weight": 11},

@@ -1,4 +1,4 @@
-"""PostgreSQL restarts under load: no case is lost, waiting requests continue, and none gets a 500."""
+"""PostgreSQL restarts under load: no case is lost, and no request gets a 500."""
 
 import queue
 import signal

@@ -104,17 +104,17 @@ def test_every_route_of_an_erased_case_gets_410(north, admin, as_role, answered)
     )
     answers.append(north.post(f"{links['job']}/cancel"))
     answers.append(north.get(f"{links['job']}?wait=5"))
-    for erasure in answers:
+    for response in answers:
         assert (
-            erasure.status_code,
-            erasure.json()["code"],
-            erasure.json()["retryable"],
+            response.status_code,
+            response.json()["code"],
+            response.json()["retryable"],
         ) == (
             410,
             "case-erased",
             False,
         )
-        assert GROUND in erasure.json()["detail"]
+        assert GROUND in response.json()["detail"]
     assert north.get("/v1/jobs").json()["jobs"] == []
     south = as_role(Role.HOSPITAL_ADMIN, "south")
     foreign = [

@@ -234,17 +234,17 @@ def _hospital(ledger):
 
 
 def permission_of(route) -> Permission | None:
-    for pattern, needed in PERMISSION_BY_ROUTE.items():
+    for pattern, permission in PERMISSION_BY_ROUTE.items():
         if re.fullmatch(pattern, str(route)):
-            return needed
+            return permission
     raise AssertionError(f"{route} is new: add its permission to PERMISSION_BY_ROUTE.")
 
 
 def is_permitted(role: Role, route) -> bool:
-    needed = permission_of(route)
-    return needed is None or (
-        needed in PERMISSIONS[role]
-        and (role in HOSPITAL_ROLES or needed in SYSTEM_PERMISSIONS)
+    permission = permission_of(route)
+    return permission is None or (
+        permission in PERMISSIONS[role]
+        and (role in HOSPITAL_ROLES or permission in SYSTEM_PERMISSIONS)
     )
 
 

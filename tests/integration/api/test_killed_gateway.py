@@ -1,4 +1,4 @@
-"""kill -9 of a gateway during uploads: no partial file remains, and repeats create one case each."""
+"""kill -9 of a gateway during uploads: no partial file remains; repeats create one case each."""
 
 import os
 import socket

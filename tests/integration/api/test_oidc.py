@@ -26,7 +26,7 @@ CLAIMS = {"sera_role": "submitter", "sera_hospital": "north"}
 LOAD_AUTHORITIES = cache(ssl.create_default_context)
 """Reads the certificates of all authorities once.
 
-The HTTP client would read them for every request, although the provider is on loopback without TLS."""
+The HTTP client would read them for every request, although the provider has no TLS."""
 
 
 @pytest.fixture(autouse=True)

@@ -37,9 +37,9 @@ def operator(
     url: str, database_url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The environment in which an operator gives commands."""
-    with ledger.system_session("test") as house:
+    with ledger.system_session("test") as session:
         monkeypatch.setenv(
-            "SERA_KEY", house.api_keys.create_text(Role.OPERATOR, None, "test")
+            "SERA_KEY", session.api_keys.create_text(Role.OPERATOR, None, "test")
         )
     monkeypatch.setenv("SERA_URL", url)
     monkeypatch.setenv("SERA_DATABASE_URL", database_url)

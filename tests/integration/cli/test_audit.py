@@ -29,15 +29,15 @@ def sera(monkeypatch, capsys, tmp_path):
 
 @pytest.fixture
 def trail(ledger, database_url, sera, monkeypatch, capsys):
-    """A sealed trail of two hospitals and the house in the database the commands use."""
+    """A sealed trail of two hospitals and of the system, in the database of the commands."""
     monkeypatch.setenv("SERA_DATABASE_URL", database_url)
-    with ledger.system_session("test") as house:
-        north = house.hospitals.ensure("north")
-        south = house.hospitals.ensure("south")
-        house.audit.record(Event.MODEL_STORED, model="d" * 64)
+    with ledger.system_session("test") as session:
+        north = session.hospitals.ensure("north")
+        south = session.hospitals.ensure("south")
+        session.audit.record(Event.MODEL_STORED, model="d" * 64)
     for hospital in (north, south):
-        with ledger.hospital_session(hospital, "key:a") as book:
-            book.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
+        with ledger.hospital_session(hospital, "key:a") as hospital_session:
+            hospital_session.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
     Sealer(ledger, lambda: seal_key(Settings())).seal()
     capsys.readouterr()
     return north

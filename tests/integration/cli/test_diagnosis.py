@@ -123,11 +123,11 @@ def test_a_queue_is_told_with_its_oldest_and_its_dead(
     settings, engine_addresses, ledger
 ):
     assert queue(settings, engine_addresses)[0] is Verdict.OK
-    with ledger.system_session("test") as house:
-        hospital = house.hospitals.ensure("north")
-    with ledger.hospital_session(hospital, "test") as book:
-        book.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
-        failed = book.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
+    with ledger.system_session("test") as session:
+        hospital = session.hospitals.ensure("north")
+    with ledger.hospital_session(hospital, "test") as hospital_session:
+        hospital_session.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
+        failed = hospital_session.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
     with ledger.engine.begin() as line:
         line.execute(
             text("UPDATE jobs SET state = 'failed' WHERE id = :job"), {"job": failed}
@@ -148,8 +148,8 @@ def test_workers_that_are_there_are_named_and_none_is_a_fault(
     settings, engine_addresses, ledger
 ):
     assert workers(settings, engine_addresses)[0] is Verdict.FAIL
-    with ledger.system_session("worker") as house:
-        house.serving.report("machine-1", None)
+    with ledger.system_session("worker") as session:
+        session.serving.report("machine-1", None)
     verdict, detail = workers(settings, engine_addresses)
     assert (verdict, "machine-1 serves nothing" in detail) == (Verdict.NOTE, True)
 
@@ -158,8 +158,8 @@ def test_recipes_without_their_weights_are_told_with_the_files(
     settings, engine_addresses, ledger
 ):
     lack = MissingWeights("vgg19", "vgg19.pth", "/weights", "")
-    with ledger.system_session("trainer") as house:
-        house.trainers.report(
+    with ledger.system_session("trainer") as session:
+        session.trainers.report(
             "machine-1",
             {
                 "koh2020": [lack],
@@ -178,8 +178,8 @@ def test_a_backup_is_told_with_its_age_and_one_that_is_late_with_the_step(
     settings, engine_addresses, ledger
 ):
     assert "None was ever made" in backup(settings, engine_addresses)[1]
-    with ledger.system_session("cli") as house:
-        house.audit.record(
+    with ledger.system_session("cli") as session:
+        session.audit.record(
             Event.BACKUP_MADE, backup="20261125", schema="r0001", files=1
         )
     assert backup(settings, engine_addresses)[0] is Verdict.OK

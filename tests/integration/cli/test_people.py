@@ -37,8 +37,8 @@ def status(url: str, name: str, password: str) -> int:
 
 
 def test_a_person_is_made_reset_disabled_and_let_in_again(person, url, ledger):
-    with ledger.system_session("test") as house:
-        house.hospitals.ensure("north")
+    with ledger.system_session("test") as session:
+        session.hospitals.ensure("north")
     code, password, output = person("create", "A.Reader", "--hospital", "north")
     assert (code, status(url, "a.reader", password.strip())) == (0, 201)
     assert f"{url}/sign-in" in output

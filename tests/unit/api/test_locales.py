@@ -37,7 +37,7 @@ from shared.errors import SeraError
 from shared.imaging.errors import RoiOutsideImage
 from shared.ledger.datasets.drafts import COLUMN_WORDS, ImageDiffers
 
-ELSEWHERE = (
+MODULES = (
     "services.api.app",
     "services.trainer.steps",
     "services.worker.inference.loop",
@@ -50,22 +50,23 @@ ELSEWHERE = (
     "shared.security.production_checks",
     "shared.security.audit_signing",
 )
-"""The gateway, which loads nearly all errors, and those of the rest."""
-NEVER_TOLD = (
+"""The gateway, which imports nearly all errors, and modules with the other ones."""
+UNANSWERED_MODULES = (
     "shared.study",
     "shared.backup",
     "shared.ledger.schema.migrate",
     "shared.ledger.backup.restore",
     "shared.ledger.schema.compatibility",
 )
-"""Errors of the command line, of migrations, and of services that do not start: the gateway tells
-none of them."""
-TOLD = ("shared.", "services.")
-NEVER_KEPT = {"file-unreadable", "bundle-exists", "unsafe-settings"}
-"""Errors of the command line, and of a service that does not start."""
-DEALT_WITH = {"step-lost", "closing", "spare-taken"}
-"""Errors that a worker or a trainer deals with itself: nobody is told of them."""
-AREAS = {
+"""Modules with errors of the command line, of migrations, and of services that do not start.
+
+The gateway never answers with them."""
+PACKAGES = ("shared.", "services.")
+UNSTORED_CODES = {"file-unreadable", "bundle-exists", "unsafe-settings"}
+"""Errors of the command line, and of a service that does not start. They are never stored."""
+HANDLED_CODES = {"step-lost", "closing", "spare-taken"}
+"""Errors that a worker or a trainer handles itself. They have no sentence."""
+FIGURES = {
     "auc": 0.812,
     "live": 0.9,
     "difference": -0.088,
@@ -73,9 +74,9 @@ AREAS = {
     "low": -0.12,
     "high": -0.05,
 }
-OWN_TEXTS = (GATE, INTERNAL, JOBS, OBJECTIONS, PROGRESS, RUNS, SHADOWS, STEPS)
-PLAIN = {"invalid-request", "body-unreadable", "method-not-allowed"}
-"""What is told without an error of ours."""
+MESSAGE_TEXTS = (GATE, INTERNAL, JOBS, OBJECTIONS, PROGRESS, RUNS, SHADOWS, STEPS)
+CODES_WITHOUT_CLASS = {"invalid-request", "body-unreadable", "method-not-allowed"}
+"""Codes of problems without an error class."""
 
 
 @pytest.fixture
@@ -106,46 +107,47 @@ def test_the_language_with_the_highest_preference_is_used(accepted, language):
 
 
 def any_facts(text: str) -> dict[str, str]:
-    """A fact for each field, as a number that JSON has not is kept: in letters, whatever the
-    field's format."""
+    """Return a text for each field. A stored fact may be a text, whatever the field's format."""
     return dict.fromkeys(fact_names(text), "7")
 
 
 def error_classes() -> Iterator[type[SeraError]]:
-    """Every error that the gateway can tell, or that a failed job, a run or a refusal can keep."""
-    for module in ELSEWHERE:
+    """Yield every error class that the gateway can answer with or that the ledger can store."""
+    for module in MODULES:
         importlib.import_module(module)
-    for kind in derived(SeraError):
-        if not kind.__module__.startswith(TOLD) or kind.__module__.startswith(
-            NEVER_TOLD
-        ):
+    for error_class in subclasses(SeraError):
+        if not error_class.__module__.startswith(
+            PACKAGES
+        ) or error_class.__module__.startswith(UNANSWERED_MODULES):
             continue
-        if kind.code not in DEALT_WITH:
-            yield kind
+        if error_class.code not in HANDLED_CODES:
+            yield error_class
 
 
-def derived(kind: type[SeraError]) -> Iterator[type[SeraError]]:
-    """This one and all that derive from it."""
-    yield kind
-    for own in kind.__subclasses__():
-        yield from derived(own)
+def subclasses(error_class: type[SeraError]) -> Iterator[type[SeraError]]:
+    """Yield a class and all its subclasses."""
+    yield error_class
+    for subclass in error_class.__subclasses__():
+        yield from subclasses(subclass)
 
 
 def sentences() -> Iterator[tuple[str, str]]:
-    """Each English sentence by its code: of errors, and of what is none."""
-    for kind in error_classes():
-        codes = {f"{thing}-differs" for thing in COLUMN_WORDS.values()}
-        for code in codes if kind is ImageDiffers else {kind.code}:
-            yield code, kind.text
-    for texts in OWN_TEXTS:
-        yield from ((code, text) for code, of_code in texts.items() for text in of_code)
+    """Yield each English sentence with its code: of errors and of other messages."""
+    for error_class in error_classes():
+        codes = {f"{column}-differs" for column in COLUMN_WORDS.values()}
+        for code in codes if error_class is ImageDiffers else {error_class.code}:
+            yield code, error_class.text
+    for texts in MESSAGE_TEXTS:
+        yield from (
+            (code, text) for code, code_texts in texts.items() for text in code_texts
+        )
     yield from NOTES.items()
     yield from ((f"fault-{fault}", text) for fault, text in FAULT_TEXTS.items())
 
 
 def test_every_sentence_has_a_korean_translation_with_the_same_fields():
-    """One that is new has to be added to services/api/problems/ko.toml."""
-    absent = [
+    """A new sentence must be added to services/api/problems/ko.toml."""
+    untranslated = [
         (code, english)
         for code, english in sentences()
         if not any(
@@ -153,45 +155,58 @@ def test_every_sentence_has_a_korean_translation_with_the_same_fields():
             for korean_text in korean_texts().get(code, ())
         )
     ]
-    assert absent == []
+    assert untranslated == []
 
 
 def test_every_korean_sentence_has_a_known_code():
-    assert set(korean_texts()) == {code for code, _ in sentences()} | PLAIN
+    assert (
+        set(korean_texts()) == {code for code, _ in sentences()} | CODES_WITHOUT_CLASS
+    )
 
 
 def test_stored_english_texts_equal_those_of_the_error_classes():
-    names = {(code, text) for code, texts in ERRORS.items() for text in texts}
-    assert names <= {(kind.code, kind.text) for kind in error_classes()}
+    stored = {(code, text) for code, texts in ERRORS.items() for text in texts}
+    assert stored <= {
+        (error_class.code, error_class.text) for error_class in error_classes()
+    }
 
 
 def test_the_gateway_has_the_english_text_of_every_stored_error():
-    alone = (
+    program = (
         "import json, services.api.app; from shared.domain.texts import TEXTS; "
         "print(json.dumps(TEXTS))"
     )
-    told = subprocess.run(
-        [sys.executable, "-c", alone], capture_output=True, text=True, check=True
+    completed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    texts = json.loads(told.stdout)
-    rows = [kind for kind in error_classes() if kind.code not in NEVER_KEPT]
-    assert [kind for kind in rows if kind.text not in texts.get(kind.code, ())] == []
+    texts = json.loads(completed.stdout)
+    stored_errors = [
+        error_class
+        for error_class in error_classes()
+        if error_class.code not in UNSTORED_CODES
+    ]
+    assert [
+        error_class
+        for error_class in stored_errors
+        if error_class.text not in texts.get(error_class.code, ())
+    ] == []
 
 
 def test_code_and_facts_of_any_error_give_its_sentence():
-    """Where errors of one code have the same facts, they have each other's."""
+    """Errors with the same code and the same facts may have each other's sentence."""
     texts = defaultdict(set)
-    for kind in error_classes():
-        texts[kind.code, fact_names(kind.text)].add(kind.text)
-    for kind in set(error_classes()) - {ImageDiffers}:
-        facts = any_facts(kind.text)
-        stored = json.loads(json.dumps(Message(kind.code, facts).to_json()))
-        of_code = {
+    for error_class in error_classes():
+        texts[error_class.code, fact_names(error_class.text)].add(error_class.text)
+    for error_class in set(error_classes()) - {ImageDiffers}:
+        facts = any_facts(error_class.text)
+        stored = json.loads(json.dumps(Message(error_class.code, facts).to_json()))
+        possible_sentences = {
             format_text(text, facts, str)
-            for text in texts[kind.code, fact_names(kind.text)]
+            for text in texts[error_class.code, fact_names(error_class.text)]
         }
         assert (
-            text_of_code(stored["code"], stored["facts"], Language.ENGLISH) in of_code
+            text_of_code(stored["code"], stored["facts"], Language.ENGLISH)
+            in possible_sentences
         )
         assert re.search(
             "[가-힣]", text_of_code(stored["code"], stored["facts"], Language.KOREAN)
@@ -199,15 +214,15 @@ def test_code_and_facts_of_any_error_give_its_sentence():
 
 
 def test_stored_messages_have_a_sentence_in_both_languages():
-    for texts in OWN_TEXTS:
+    for texts in MESSAGE_TEXTS:
         for code, english in [
-            (code, text) for code, of_code in texts.items() for text in of_code
+            (code, text) for code, code_texts in texts.items() for text in code_texts
         ]:
             facts = any_facts(english)
             (korean_text,) = [
-                one
-                for one in korean_texts()[code]
-                if fact_names(one) == fact_names(english)
+                candidate
+                for candidate in korean_texts()[code]
+                if fact_names(candidate) == fact_names(english)
             ]
             assert text_of_code(code, facts, Language.ENGLISH) == format_text(
                 english, facts, str
@@ -244,14 +259,17 @@ def test_a_code_without_a_text_for_its_facts_has_no_sentence():
 
 
 def test_a_nested_message_is_in_the_language_of_the_sentence():
-    against = [
+    reasons = [
         Message("judged-calibration-unknown"),
-        Message("judged-auc-worse", AREAS),
+        Message("judged-auc-worse", FIGURES),
     ]
-    message = Message("gate-failed", {"against": against})
-    for kept in (message, Message.from_json(json.loads(json.dumps(message.to_json())))):
-        assert message_text(kept, Language.ENGLISH) == str(message)
-        korean_sentence = message_text(kept, Language.KOREAN)
+    message = Message("gate-failed", {"against": reasons})
+    for restored in (
+        message,
+        Message.from_json(json.loads(json.dumps(message.to_json()))),
+    ):
+        assert message_text(restored, Language.ENGLISH) == str(message)
+        korean_sentence = message_text(restored, Language.KOREAN)
         assert (
             "보정 상태를 알 수 없습니다. AUC 0.812, 운영 중인 모델 0.900"
             in korean_sentence

@@ -111,4 +111,8 @@ def test_many_seals_are_read_in_stretches_too(ledger, north, key, monkeypatch):
     monkeypatch.setattr(verification, "PAGE_SEALS", 2)
     read = [stretch for stretch, _ in prover(ledger, key, north).stretches()]
     assert [stretch.findings for stretch in read] == [()] * len(read)
-    assert (read[-1].last_number, read[-1].sealed_number, read[-1].is_last) == (16, 15, True)
+    assert (read[-1].last_number, read[-1].sealed_number, read[-1].is_last) == (
+        16,
+        15,
+        True,
+    )

@@ -1,4 +1,4 @@
-"""What the guidelines make of descriptors, beside the model's risk."""
+"""The assessment of descriptors by the guidelines, without the model's risk."""
 
 import pytest
 
@@ -44,18 +44,20 @@ SOLID = {
 def test_points_level_and_advice_come_from_the_guidelines_alone(
     descriptors, size_mm, points, level, recommended_by
 ):
-    told = assess_descriptors(descriptors, size_mm)
-    assert (told.points, told.level) == (points, level)
-    assert [item.rule for item in told.advice] == list(FNA_GUIDELINES)
-    assert [row.rule for row in told.advice if row.recommended] == recommended_by
-    assert {entry.risk for entry in told.advice} == {None}
+    assessment = assess_descriptors(descriptors, size_mm)
+    assert (assessment.points, assessment.level) == (points, level)
+    assert [advice.rule for advice in assessment.advice] == list(FNA_GUIDELINES)
+    assert [
+        advice.rule for advice in assessment.advice if advice.recommended
+    ] == recommended_by
+    assert {advice.risk for advice in assessment.advice} == {None}
 
 
 def test_a_guideline_without_a_matching_category_is_undecided():
-    told = assess_descriptors(
+    assessment = assess_descriptors(
         SOLID | {"echogenicity": "isoechoic", "foci": ["punctate"]}, 12
     )
-    ata = next(item for item in told.advice if item.rule == "ATA-2015")
+    ata = next(advice for advice in assessment.advice if advice.rule == "ATA-2015")
     assert (ata.outcome, ata.level) == ("undecided", None)
 
 

@@ -9,46 +9,52 @@ FORM = b'--%(b)s\r\nContent-Disposition: form-data; name="%(n)s"\r\n\r\n%(v)s\r\
 
 
 def form(parts, boundary=b"line"):
-    written = b"".join(
+    body = b"".join(
         FORM % {b"b": boundary, b"n": name, b"v": value} for name, value in parts
     )
     return (
         f"multipart/form-data; boundary={boundary.decode()}",
-        written + b"--%s--\r\n" % boundary,
+        body + b"--%s--\r\n" % boundary,
     )
 
 
-def digest(kind, body, *, method="POST", path="/v1/x", query=b"", piece=1 << 20):
+def digest(
+    content_type, body, *, method="POST", path="/v1/x", query=b"", chunk_size=1 << 20
+):
     scope = {"type": "http", "method": method, "path": path, "query_string": query}
-    scope["headers"] = [(b"content-type", kind.encode())] if kind else []
-    pieces = [body[at : at + piece] for at in range(0, len(body), piece)] or [b""]
+    scope["headers"] = (
+        [(b"content-type", content_type.encode())] if content_type else []
+    )
+    chunks = [
+        body[start : start + chunk_size] for start in range(0, len(body), chunk_size)
+    ] or [b""]
 
     async def read():
         async def receive():
             return {
                 "type": "http.request",
-                "body": pieces.pop(0),
-                "more_body": bool(pieces),
+                "body": chunks.pop(0),
+                "more_body": bool(chunks),
             }
 
-        asked = RequestFingerprint(scope, receive)
-        while (await asked.receive())["more_body"]:
+        fingerprint = RequestFingerprint(scope, receive)
+        while (await fingerprint.receive())["more_body"]:
             pass
-        return asked.digest()
+        return fingerprint.digest()
 
     with ThreadPoolExecutor(
         1
-    ) as ignored:  # a browser's loop may be running in this thread
-        return ignored.submit(asyncio.run, read()).result()
+    ) as pool:  # another test's event loop may be running in this thread
+        return pool.submit(asyncio.run, read()).result()
 
 
 PARTS = [(b"image", b"\x89PNG\r\n--lin\r"), (b"size_mm", b"14.5")]
-PLAIN = digest(*form(PARTS))
+DIGEST = digest(*form(PARTS))
 
 
-@pytest.mark.parametrize("piece", [1, 7, 64])
-def test_the_digest_of_a_form_ignores_order_boundary_and_chunks(piece):
-    assert digest(*form(PARTS[::-1], b"another"), piece=piece) == PLAIN
+@pytest.mark.parametrize("chunk_size", [1, 7, 64])
+def test_the_digest_of_a_form_ignores_order_boundary_and_chunks(chunk_size):
+    assert digest(*form(PARTS[::-1], b"another"), chunk_size=chunk_size) == DIGEST
 
 
 @pytest.mark.parametrize(
@@ -61,29 +67,29 @@ def test_the_digest_of_a_form_ignores_order_boundary_and_chunks(piece):
     ],
 )
 def test_another_name_or_value_or_number_of_parts_changes_the_digest(parts):
-    assert digest(*form(parts)) != PLAIN
+    assert digest(*form(parts)) != DIGEST
 
 
 def test_the_digest_of_json_depends_on_its_content():
-    deep = b"[" * 200_000
-    rows = [
+    deeply_nested = b"[" * 200_000
+    bodies = [
         b'{"a": 1, "b": [2]}',
         b'{"b":[2],"a":1}',
         b'{"a": 1, "b": [3]}',
         b"no json",
-        deep,
+        deeply_nested,
         b"",
     ]
-    equal_digests, repeat, *different = (
-        digest("application/json; charset=utf-8", body) for body in rows
+    first, repeat, *different = (
+        digest("application/json; charset=utf-8", body) for body in bodies
     )
-    assert equal_digests == repeat
-    assert len({equal_digests, *different}) == 5
+    assert first == repeat
+    assert len({first, *different}) == 5
 
 
 def test_the_digest_depends_on_method_path_and_query():
-    kinds = [{}, {"method": "PUT"}, {"path": "/v1/y"}, {"query": b"reason=x"}]
-    assert len({digest("", b"", **kind) for kind in kinds}) == 4
+    requests = [{}, {"method": "PUT"}, {"path": "/v1/y"}, {"query": b"reason=x"}]
+    assert len({digest("", b"", **request) for request in requests}) == 4
 
 
 def test_an_invalid_form_is_hashed_byte_by_byte():

@@ -22,34 +22,34 @@ from tests.support.builders import result
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 CASE = Case(
-    "a" * 64,
-    1,
-    "png",
-    300,
-    300,
-    14.5,
-    {"box": [40, 30, 180, 160]},
-    "갑-17",
+    image_sha256="a" * 64,
+    image_bytes=1,
+    image_format="png",
+    image_width=300,
+    image_height=300,
+    size_mm=14.5,
+    roi={"box": [40, 30, 180, 160]},
+    external_id="갑-17",
     id=UUID(int=7),
     created_at=NOON,
 )
 
 
-def report(language: Language = Language.ENGLISH, **changed) -> Report:
+def report(language: Language = Language.ENGLISH, **changes) -> Report:
     return Report(
-        "north",
-        CASE,
-        result(**changed),
-        NOON,
-        None,
-        PrintRecord("kim", "k", NOON),
-        language,
+        hospital="north",
+        case=CASE,
+        result=result(**changes),
+        read_at=NOON,
+        outcome=None,
+        printed=PrintRecord(person="kim", key="k", at=NOON),
+        language=language,
     )
 
 
 @pytest.fixture(scope="module")
 def plain() -> bytes:
-    """The report without changes; the letters of each take half a second to be read."""
+    """The unchanged report, shared because embedding the font takes half a second."""
     return pdf(report())
 
 
@@ -60,30 +60,32 @@ def with_picture(roi: dict | None, height: int = 300, width: int = 300) -> Repor
 
 @pytest.fixture(scope="module")
 def pictured() -> bytes:
-    """With an image and no outline."""
+    """The report with an image and without an outline."""
     return pdf(with_picture(None))
 
 
-def pages(made: bytes) -> int:
-    return len(re.findall(rb"/Type /Page\b", made))
+def count_pages(document: bytes) -> int:
+    return len(re.findall(rb"/Type /Page\b", document))
 
 
 @pytest.mark.parametrize("language", Language)
 def test_a_report_is_one_page_with_title_language_and_embedded_font(
     language,
 ):
-    made = pdf(report(language))
-    assert made.startswith(b"%PDF")
-    assert pages(made) == 1
-    assert f"/Lang ({language})".encode() in made
-    assert b"/Title" in made
-    assert b"/FontFile2" in made
-    assert len(made) < 200_000
+    document = pdf(report(language))
+    assert document.startswith(b"%PDF")
+    assert count_pages(document) == 1
+    assert f"/Lang ({language})".encode() in document
+    assert b"/Title" in document
+    assert b"/FontFile2" in document
+    assert len(document) < 200_000
 
 
 def test_the_same_facts_make_the_same_bytes(plain):
     assert pdf(report()) == plain
-    assert plain != pdf(replace(report(), printed=PrintRecord("lee", "k", NOON)))
+    assert plain != pdf(
+        replace(report(), printed=PrintRecord(person="lee", key="k", at=NOON))
+    )
 
 
 def test_a_report_uses_the_time_zone_of_the_request(plain):
@@ -91,29 +93,29 @@ def test_a_report_uses_the_time_zone_of_the_request(plain):
 
 
 def test_without_an_outline_the_roi_of_the_calipers_is_drawn(pictured):
-    found = FoundRoi(box=(40, 30, 180, 160), source=RoiSource.CALIPERS)
-    assert pdf(replace(with_picture(None), result=result(roi=found))) != pictured
+    roi = FoundRoi(box=(40, 30, 180, 160), source=RoiSource.CALIPERS)
+    assert pdf(replace(with_picture(None), result=result(roi=roi))) != pictured
 
 
 def test_descriptors_are_printed(plain):
-    seen = replace(
+    case = replace(
         CASE, descriptors=descriptors_to_json(parse_descriptors(DESCRIPTORS_EXAMPLE))
     )
-    made = pdf(replace(report(), case=seen))
-    assert pages(made) == 1
-    assert len(made) > len(plain)
+    document = pdf(replace(report(), case=case))
+    assert count_pages(document) == 1
+    assert len(document) > len(plain)
 
 
 def test_many_components_and_warnings_take_a_second_page():
     long = Finding("unheard-of", "Words that go on. " * 12)
-    made = pdf(report(components=result().components * 30, warnings=(long,) * 6))
-    assert pages(made) == 2
+    document = pdf(report(components=result().components * 30, warnings=(long,) * 6))
+    assert count_pages(document) == 2
 
 
 def test_a_result_without_a_size_is_printed_without_advice(plain):
-    made = pdf(report(fna=None))
-    assert pages(made) == 1
-    assert len(made) < len(plain)
+    document = pdf(report(fna=None))
+    assert count_pages(document) == 1
+    assert len(document) < len(plain)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +123,9 @@ def test_a_result_without_a_size_is_printed_without_advice(plain):
     [None, {"box": [40, 30, 180, 160]}, {"polygon": [[40, 30], [220, 30], [130, 190]]}],
 )
 def test_the_image_is_on_the_page(roi, plain):
-    made = pdf(with_picture(roi))
-    assert pages(made) == 1
-    assert b"/Subtype /Image" in made
+    document = pdf(with_picture(roi))
+    assert count_pages(document) == 1
+    assert b"/Subtype /Image" in document
     assert b"/Subtype /Image" not in plain
 
 

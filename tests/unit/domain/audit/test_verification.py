@@ -318,7 +318,7 @@ def test_a_change_is_named_in_stretches_too(number, name, length):
     whole_chain = verify(changed, SEALS, has_valid_signature).findings
     in_stretches = stretch_findings(changed, SEALS, length)
     assert {(finding.fault, finding.first_number) for finding in whole_chain} <= {
-        (finding.fault, finding.first) for finding in in_stretches
+        (finding.fault, finding.first_number) for finding in in_stretches
     }
 
 
@@ -326,7 +326,7 @@ def test_a_change_is_named_in_stretches_too(number, name, length):
 def test_a_removal_is_named_in_stretches_too(number, length):
     remaining = [link for link in LINKS[:12] if link.number != number]
     removed_rows = [
-        finding.first
+        finding.first_number
         for finding in stretch_findings(remaining, SEALS, length)
         if finding.fault is Fault.REMOVED
     ]
@@ -338,6 +338,6 @@ def test_a_rebuilt_or_cut_chain_is_found_by_its_seals_in_stretches_too(length):
     rebuilt = stretch_findings(chain("north", actor="key:b"), SEALS, length)
     assert {finding.fault for finding in rebuilt} == {Fault.REWRITTEN}
     (cut,) = stretch_findings(LINKS[:8], SEALS, length)
-    assert (cut.fault, cut.first, cut.last) == (Fault.CUT, 9, 10)
+    assert (cut.fault, cut.first_number, cut.last_number) == (Fault.CUT, 9, 10)
     without_first_seal = stretch_findings(LINKS[:12], SEALS[1:], length)
     assert {finding.fault for finding in without_first_seal} == {Fault.SEAL_REMOVED}
