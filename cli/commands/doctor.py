@@ -137,7 +137,7 @@ def port(settings: Settings) -> Finding:
     try:
         running = StackState.load(settings.home)
     except StackNotRunning:
-        if gateway_answers(settings.port):
+        if gateway_responds(settings.port):
             return ok(f"SERA answers at {settings.port} already")
         check_port(settings.host, settings.port)
         return ok(f"{settings.port} of {settings.host} is free")
@@ -146,7 +146,7 @@ def port(settings: Settings) -> Finding:
     )
 
 
-def gateway_answers(port: int) -> bool:
+def gateway_responds(port: int) -> bool:
     """Whether a gateway listens on the port, as it does when it runs in a container."""
     try:
         response = httpx2.get(

@@ -16,7 +16,7 @@ def has_ready_file(env: Environment) -> bool:
     return Path(env["SERA_READY_FILE"]).exists()
 
 
-def answers_http(path: str) -> Probe:
+def responds_to_http(path: str) -> Probe:
     """A probe that requests `path` from the child's own port and expects status 200."""
 
     def probe(env: Environment) -> bool:
@@ -46,8 +46,8 @@ class Backoff:
     cap_s: float = 30.0
     healthy_s: float = 60.0
 
-    def delay_s(self, failures: int) -> float:
-        return min(self.first_s * 2.0 ** min(failures - 1, 32), self.cap_s)
+    def delay_s(self, failure_count: int) -> float:
+        return min(self.first_s * 2.0 ** min(failure_count - 1, 32), self.cap_s)
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ class Postgres:
         return Child(
             name="postgres",
             command=(str(binaries() / "postgres"), "-D", str(self.data), *options),
-            ready=self.answers,
+            ready=self.responds,
             prepare=self.prepare,
             identity=self.identity,
             stop_signal=signal.SIGINT,  # "fast": sessions are ended, everything is written
@@ -120,7 +120,7 @@ class Postgres:
             start_attempts=6,  # after a kill -9 the old server's last processes may still be going
         )
 
-    def answers(self, _env: Environment) -> bool:
+    def responds(self, _env: Environment) -> bool:
         try:
             connection = psycopg2.connect(
                 host=str(self.sockets),

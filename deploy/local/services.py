@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deploy.local.child import Child, answers_http, python
+from deploy.local.child import Child, python, responds_to_http
 
 ENGINES = ("postgres", "valkey")
 MIGRATIONS = "migrate"
@@ -21,7 +21,7 @@ SERVICES = (
         "api",
         python("services.api"),
         depends_on=(*ENGINES, MIGRATIONS),
-        ready=answers_http("/readyz"),
+        ready=responds_to_http("/readyz"),
     ),
     Child(
         "worker",

@@ -57,11 +57,11 @@ class Valkey:
         return Child(
             name="valkey",
             command=(str(binary()), *options),
-            ready=self.answers,
+            ready=self.responds,
             ready_s=30.0,
         )
 
-    def answers(self, _env: Environment) -> bool:
+    def responds(self, _env: Environment) -> bool:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(1)
             try:

@@ -1,5 +1,5 @@
-"""Types for text that clients send: no control characters, which PostgreSQL or a terminal may not
-take.
+"""Types for text that clients send. Control characters are refused, because PostgreSQL or a
+terminal may not accept them.
 """
 
 import unicodedata

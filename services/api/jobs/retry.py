@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from shared.errors import Unavailable
 
-AWAY_S = 60.0
+MAX_OUTAGE_S = 60.0
 RETRY_S = 0.5
 Answer = TypeVar("Answer")
 
@@ -21,7 +21,7 @@ async def retry_while_unavailable(
     after the deadline.
     """
     if deadline is None:
-        deadline = time.monotonic() + AWAY_S
+        deadline = time.monotonic() + MAX_OUTAGE_S
     while True:
         try:
             return await asyncio.to_thread(read)

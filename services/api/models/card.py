@@ -1,6 +1,4 @@
-"""Routes of model cards, as JSON and as a page. Every caller may read them: readers, hospitals,
-auditors.
-"""
+"""Routes of model cards, as JSON and as a page. Every caller may read model cards."""
 
 from typing import Annotated, Any
 
@@ -17,7 +15,7 @@ POLICY = f"{DENY_ALL}; style-src 'unsafe-inline'"
 
 
 def card(model_id: str, caller: CallerDep, session: SystemSessionDep) -> dict[str, Any]:
-    """The card, with the name under which the model is stored and whether it is live."""
+    """Return the card, with the name under which the model is stored and whether it is live."""
     model = session.models.find(model_id)
     stored = {"name": f"{model.name}/{model.version}", "live": model.live}
     return session.model_metadata.card(model.digest) | {"stored": stored}
@@ -28,13 +26,13 @@ Card = Annotated[dict[str, Any], Depends(card)]
 
 @router.get("/models/{model_id}/card")
 def read_card(card: Card) -> dict[str, Any]:
-    """Purpose, training data, performance and limits of a model, by its digest, the beginning of
-    it, or its name.
+    """Return purpose, training data, performance and limits of a model. The model is named by its
+    digest, the beginning of its digest, or its name.
     """
     return card
 
 
 @router.get("/models/{model_id}/card.html", response_class=HTMLResponse)
 def read_card_page(card: Card) -> HTMLResponse:
-    """The model card as one page that fetches nothing."""
+    """Return the model card as one page that loads no other resources."""
     return HTMLResponse(render(card), headers={"Content-Security-Policy": POLICY})

@@ -29,7 +29,9 @@ Why = Annotated[Reason, Body(embed=True)]
 def list_models(
     caller: Operator, session: SystemSessionDep, response: Response
 ) -> list[ModelView]:
-    """Models, newest first; `live` marks the live model. The ETag changes with the live model."""
+    """Return models, newest first; `live` marks the live model. The ETag changes with the live
+    model.
+    """
     set_etag(response, session.models.tag())
     return service.model_views(session, session.models.all())
 
@@ -38,7 +40,7 @@ def list_models(
 def roll_back(
     caller: Operator, session: SystemSessionDep, tags: IfMatch, reason: Why = None
 ) -> ModelView:
-    """Make the previous live model live again. It needs neither the gate nor a reason."""
+    """Make the previous live model live again. No gate judgement and no reason are needed."""
     digest = session.models.rollback(caller.actor, reason, tags)
     return service.model_view(session, digest)
 
@@ -47,8 +49,8 @@ def roll_back(
 def read_model(
     model_id: str, caller: Operator, session: SystemSessionDep, response: Response
 ) -> ModelView:
-    """A model by its digest, the beginning of it, or its name (newest version). The ETag changes
-    with the live model.
+    """Return a model by its digest, the beginning of its digest, or its name (newest version). The
+    ETag changes with the live model.
     """
     set_etag(response, session.models.tag())
     return service.model_view(session, model_id)
@@ -62,8 +64,8 @@ def promote_model(
     tags: IfMatch,
     reason: Why = None,
 ) -> ModelView:
-    """Make a model live: one that passed the gate against the present live model, or any with a
-    reason.
+    """Make a model live. The model must have passed the gate against the current live model;
+    otherwise a reason is required.
 
     Workers switch to it while they serve.
     """
@@ -74,7 +76,7 @@ def promote_model(
 
 @router.get("/models/{model_id}/gate")
 def read_gate(model_id: str, caller: Operator, session: SystemSessionDep) -> GateView:
-    """The last gate judgement of a model, with reasons, figures and a row for each site."""
+    """Return the latest gate judgement of a model, with reasons, figures and a row for each site."""
     return service.gate_view(session, model_id)
 
 
@@ -85,8 +87,8 @@ def judge_again(
     session: SystemSessionDep,
     dependencies: DependenciesDep,
 ) -> ModelView:
-    """Judge a model again against the present live model. A trainer does it; the model then shows
-    the judgement.
+    """Request a new gate judgement of a model against the current live model. A trainer judges the
+    model; afterwards the judgement is part of the model's view.
     """
     model = session.models.find(model_id)
     run_id = service.run_id_of(model)
@@ -103,14 +105,14 @@ def list_promotions(
     session: SystemSessionDep,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[PromotionView]:
-    """History of the live model: when, by whom and why it changed; newest first."""
+    """Return the history of the live model, newest first: when, by whom and why it changed."""
     promotions = session.models.history(limit)
     return [service.promotion_view(promotion) for promotion in promotions]
 
 
 @router.get("/workers")
 def list_workers(caller: Operator, session: SystemSessionDep) -> list[WorkerView]:
-    """Present workers, each with the model that it serves or refuses to serve."""
+    """Return the workers that are running, each with the model that it serves or refuses to serve."""
     workers = session.serving.present_workers()
     return [service.worker_view(worker) for worker in workers]
 
@@ -123,9 +125,7 @@ def start_shadow(
     dependencies: DependenciesDep,
     request: ShadowRequest | None = None,
 ) -> ShadowView:
-    """Start a shadow evaluation: a model analyses the cases answered from now on, beside the live
-    model.
-    """
+    """Start a shadow evaluation. From now on, the model also analyses the cases of the live model."""
     share = request.share if request else 1.0
     digest = session.models.find(model_id).digest
     started = session.shadows.start(digest, caller.actor, share)
@@ -139,7 +139,9 @@ def start_shadow(
 def read_shadow(
     model_id: str, caller: Operator, session: SystemSessionDep
 ) -> ShadowReport:
-    """Results of the shadow evaluation, compared with the live model and with known outcomes."""
+    """Return the results of the shadow evaluation, compared with the live model and with known
+    outcomes.
+    """
     return service.shadow_report(session, model_id)
 
 
@@ -149,6 +151,6 @@ def stop_shadow(
     session: SystemSessionDep,
     reason: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> ShadowView:
-    """End the running shadow evaluation. Its results are kept."""
+    """End the running shadow evaluation. Its results remain stored."""
     ending = Message("shadow-stopped", {"reason": reason} if reason else {})
     return service.shadow_view(session.shadows.stop(ending))

@@ -30,10 +30,11 @@ FACTS = "Numbers and names that `message` contains."
 class GateSummary(BaseModel):
     verdict: GateVerdict
     judged_against: str | None = Field(
-        description="Digest of the model that was live at the judgement; null if none was."
+        description="Digest of the model that was live at the judgement; null if no model was "
+        "live."
     )
     stale: bool = Field(
-        description="Whether another model is live now than at the judgement."
+        description="Whether the live model has changed since the judgement."
     )
     at: datetime
 
@@ -52,21 +53,23 @@ class ModelView(BaseModel):
     recipe: str
     run_id: UUID | None
     synthetic: bool = Field(
-        description="Whether it was trained on phantoms. Its results then mean nothing for a "
-        "patient."
+        description="Whether the model was trained on phantoms. Results of such a model must not "
+        "be used for patients."
     )
     metrics: dict[str, Any] = Field(
         description="Figures of cross-validation on the training images."
     )
     created_at: datetime
     live: bool
-    shadow: bool = Field(description="Whether a shadow evaluation of it runs now.")
-    gate: GateSummary | None = Field(
-        description="The last gate judgement; null if there is none."
+    shadow: bool = Field(
+        description="Whether a shadow evaluation of this model is running."
     )
-    serving: list[str] = Field(description="Workers that serve it.")
+    gate: GateSummary | None = Field(
+        description="The latest gate judgement; null if there is none."
+    )
+    serving: list[str] = Field(description="Workers that serve this model.")
     refused: list[RefusalView] = Field(
-        description="Workers that refuse to serve it, and why."
+        description="Workers that refuse to serve this model, each with the reason."
     )
 
 
@@ -105,7 +108,8 @@ class PromotionView(BaseModel):
     version: int
     gate_id: int | None
     verdict: GateVerdict | None = Field(
-        description="Verdict of the gate before the promotion; null if it had not judged."
+        description="Verdict of the gate before the promotion; null if the gate had not judged "
+        "the model."
     )
     actor: str
     reason: str | None
@@ -122,19 +126,21 @@ class RefusedModel(BaseModel):
 class WorkerView(BaseModel):
     worker: str
     model: str | None = Field(
-        description="Digest of the model that it serves; null if it serves none."
+        description="Digest of the model that the worker serves; null if it serves none."
     )
     since: datetime | None
     refused: RefusedModel | None = Field(
-        description="The live model, if this worker refuses it because it does not pass its checks."
+        description="The live model, if this worker refuses it because the model failed the "
+        "worker's checks; else null."
     )
     seen_at: datetime
     device: str | None = Field(
-        description="Device that the worker reports to compute on.",
+        description="Device on which the worker computes.",
         examples=["CPU, 2 threads"],
     )
     claimed_at: datetime | None = Field(
-        description="When it last claimed cases; null before the first time."
+        description="Time at which the worker last claimed cases; null if it has never claimed "
+        "any."
     )
 
 
@@ -143,7 +149,7 @@ class ShadowRequest(BaseModel):
         1.0,
         gt=0,
         le=1,
-        description="Share of the cases that it analyses, selected by job id.",
+        description="Share of the cases that the model analyses, selected by job id.",
     )
 
 
@@ -162,18 +168,23 @@ class ShadowView(BaseModel):
 
 
 class ShadowReport(ShadowView):
-    read: int = Field(description="Number of results that it has processed.")
-    unread: int = Field(description="Images among them that it could not read.")
+    read: int = Field(
+        description="Number of live results whose images the shadow model has "
+        "processed."
+    )
+    unread: int = Field(
+        description="Number of these images that the shadow model could not process."
+    )
     waiting: int = Field(
-        description="Number of results that it still has to process; 0 once it has ended."
+        description="Number of live results that the shadow model must still process; 0 after the "
+        "evaluation has ended."
     )
     against: str | None = Field(
-        description="Digest of the model compared with: the last one that was live during the "
-        "evaluation."
+        description="Digest of the compared model: the last live model during the evaluation."
     )
     elsewhere: int = Field(
-        description="Results of earlier live models, which the comparison leaves out."
+        description="Number of results by earlier live models. The comparison excludes them."
     )
     comparison: Comparison | None = Field(
-        description="Null until both models have analysed a case."
+        description="The comparison of both models; null until both models have analysed a case."
     )

@@ -50,14 +50,14 @@ class MadeElsewhere(Conflict):
 
 
 def run_id_of(model: Model) -> UUID:
-    """The training run that produced a model. Raises MadeElsewhere."""
+    """Return the training run that produced a model. Raises MadeElsewhere."""
     if model.run_id is None:
         raise MadeElsewhere(name=f"{model.name}/{model.version}")
     return model.run_id
 
 
 def model_views(session: SystemSession, models: Sequence[Model]) -> list[ModelView]:
-    """Models with their gate judgements, and the workers that serve or refuse them."""
+    """Return models with their gate judgements, and the workers that serve or refuse them."""
     judgements = session.gate_judgements.latest_by_model()
     workers = session.serving.present_workers()
     shadow = session.shadows.current()
@@ -75,7 +75,7 @@ def model_views(session: SystemSession, models: Sequence[Model]) -> list[ModelVi
                 shadow=shadow is not None and shadow.model_digest == digest,
                 gate=gate,
                 serving=serving,
-                refused=refusals(workers, digest),
+                refused=refusals_of_model(workers, digest),
             )
         )
     return views
@@ -85,8 +85,8 @@ def model_view(session: SystemSession, name_or_digest: str) -> ModelView:
     return model_views(session, [session.models.find(name_or_digest)])[0]
 
 
-def refusals(workers: Sequence[Worker], digest: str) -> list[RefusalView]:
-    """The refusals of one model by workers."""
+def refusals_of_model(workers: Sequence[Worker], digest: str) -> list[RefusalView]:
+    """Return the refusals of one model by workers."""
     views = []
     for worker in workers:
         refusal = worker.refusal
@@ -96,8 +96,8 @@ def refusals(workers: Sequence[Worker], digest: str) -> list[RefusalView]:
 
 
 def gate_summary(judgement: GateJudgement, live_digest: str | None) -> GateSummary:
-    """A judgement is stale if another model is live now. That of the live model itself is never
-    stale.
+    """Summarise a gate judgement. It is stale if another model is live now. The judgement of the
+    live model itself is never stale.
     """
     is_live = judgement.model_digest == live_digest
     return GateSummary(
@@ -109,7 +109,7 @@ def gate_summary(judgement: GateJudgement, live_digest: str | None) -> GateSumma
 
 
 def gate_view(session: SystemSession, name_or_digest: str) -> GateView:
-    """The last gate judgement of a model. Raises GateAbsent."""
+    """Return the latest gate judgement of a model. Raises GateAbsent."""
     model = session.models.find(name_or_digest)
     judgement = session.gate_judgements.latest(model.digest)
     if judgement is None:
@@ -176,7 +176,9 @@ def shadow_view(shadow: Shadow) -> ShadowView:
 
 
 def shadow_report(session: SystemSession, name_or_digest: str) -> ShadowReport:
-    """Results of a shadow evaluation, compared with the last model that was live during it."""
+    """Return the results of a shadow evaluation, compared with the last live model during the
+    evaluation.
+    """
     model = session.models.find(name_or_digest)
     shadow = session.shadows.latest_of_model(model.digest)
     pairs = session.shadows.pairs(shadow)
@@ -195,9 +197,9 @@ def shadow_report(session: SystemSession, name_or_digest: str) -> ShadowReport:
 
 
 def compare_pairs(pairs: Sequence[ShadowPair]) -> Comparison | None:
-    """The comparison on cases that both models have analysed.
+    """Compare two models on the cases that both have analysed.
 
-    A pair has no score if the shadow could not read the image.
+    A pair has no score if the shadow model could not process the image.
     """
     scored = [pair for pair in pairs if pair.score is not None]
     malignant = [

@@ -31,7 +31,8 @@ NONE_KNOWN = (
 def measure(
     observations: Observations, window: Window, alphas: Sequence[float] = ALPHAS
 ) -> CoverageView:
-    """Coverage, set sizes and refer rate at each alpha, for all hospitals together and for each.
+    """Return coverage, set sizes and refer rate at each alpha, for all hospitals together and for
+    each hospital.
 
     Only results with an outcome count.
     """
@@ -61,7 +62,9 @@ def measure(
 def _steps(
     verified: Sequence[VerifiedResults], alphas: Sequence[float]
 ) -> list[CoverageStep]:
-    """Coverage of the results that have both p-values; empty if no result has."""
+    """Return the coverage of the results that have both p-values; empty if there are no such
+    results.
+    """
     benign_p = joined_column(verified, "benign_p")
     malignant_p = joined_column(verified, "malignant_p")
     labels = joined_column(verified, "malignant")

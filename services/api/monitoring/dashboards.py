@@ -27,7 +27,7 @@ from shared.ledger.monitoring.observations import Period
 router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"])
 DEFAULT_ALPHAS = ", ".join(map(str, coverage.ALPHAS))
 WITHOUT_NUL = r"^[^\x00]*$"
-"""PostgreSQL's text cannot hold a NUL."""
+"""PostgreSQL's type `text` cannot store a NUL character."""
 Alpha = Annotated[float, Query(gt=0, lt=1)]
 IfNoneMatch = Annotated[
     str | None,
@@ -45,11 +45,15 @@ def _text_query(max_length: int, description: str) -> FieldInfo:
 def window_query(
     hospital: Annotated[
         str | None,
-        _text_query(200, "Name or id of a hospital; by default all that you may see."),
+        _text_query(
+            200, "Name or id of a hospital. By default all hospitals that you may see."
+        ),
     ] = None,
     device: Annotated[
         str | None,
-        _text_query(80, "Make and model of the scanner, as the answers name it."),
+        _text_query(
+            80, "Make and model of the scanner, as in `device` of the response."
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -58,13 +62,13 @@ def window_query(
     since: Annotated[
         AwareDatetime | None,
         Query(
-            description="Results from this time on; by default 30 days before `until`.",
+            description="Include results at or after this time. By default 30 days before `until`.",
             examples=["2026-10-01T00:00:00Z"],
         ),
     ] = None,
     until: Annotated[
         AwareDatetime | None,
-        Query(description="Results before this time; by default up to now."),
+        Query(description="Include results before this time. By default up to now."),
     ] = None,
 ) -> WindowQuery:
     return WindowQuery(
@@ -88,8 +92,8 @@ def read_drift(
     query: WindowQueryDep,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Score, novelty and embedding of each hospital and device, compared with the training images
-    of the model.
+    """Compare score, novelty and embedding of each hospital and device with the training images of
+    the model.
     """
     answer = service.answer(drift.measure, query)
     return conditional_response(answer, if_none_match)
@@ -101,7 +105,7 @@ def read_quality(
     query: WindowQueryDep,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Frequency of each warning, of each failure and of `refer`, by hospital and device."""
+    """Return the frequency of each warning, of each failure and of `refer`, by hospital and device."""
     answer = service.answer(quality.measure, query)
     return conditional_response(answer, if_none_match)
 
@@ -115,8 +119,8 @@ def read_performance(
     ] = Period.MONTH,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """AUC, calibration, sensitivity and specificity of the cases with an outcome. Show `sentences`
-    with them.
+    """Return AUC, calibration, sensitivity and specificity of the cases with an outcome. Show
+    `sentences` together with the figures.
     """
     answer = service.answer(performance.measure, query, step)
     return conditional_response(answer, if_none_match)
@@ -136,8 +140,8 @@ def read_coverage(
     ] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """How often conformal sets contain the true class at each allowed error, and how often they
-    decide.
+    """Return how often conformal sets contain the true class at each allowed error rate, and how
+    often they give a decision.
     """
     alphas = tuple(alpha or coverage.ALPHAS)
     answer = service.answer(coverage.measure, query, alphas)
@@ -145,13 +149,13 @@ def read_coverage(
 
 
 def conditional_response(
-    answer: JsonAnswer, if_none_match: str | None, fresh_s: float = FRESH_S
+    answer: JsonAnswer, if_none_match: str | None, max_age_s: float = FRESH_S
 ) -> Response:
-    """304 if the client already has this answer, else the answer; a browser may reuse it for
-    `fresh_s`.
+    """Return status 304 if the client already has this content, else the content. A browser may
+    reuse it for `max_age_s`.
     """
     headers = {
-        "Cache-Control": f"private, max-age={fresh_s:.0f}",
+        "Cache-Control": f"private, max-age={max_age_s:.0f}",
         "Vary": "Authorization, Cookie",
         "ETag": answer.etag,
     }

@@ -1,5 +1,5 @@
-"""Measures drift: how far results of a hospital or a device differ from those of the training
-images.
+"""Measures drift: how far the results of a hospital or a device differ from the results of the
+training images.
 """
 
 from collections import Counter, defaultdict
@@ -47,9 +47,9 @@ NEXT = {
 }
 
 Counts = list[NDArray[np.int64]]
-"""Counts of one quantity between the quantiles: one array for each component."""
+"""Numbers of results between the quantiles of one quantity, one array for each component."""
 Quantiles = list[NDArray[np.float64]]
-"""Quantiles of one quantity over the training images: one array for each component."""
+"""Quantiles of one quantity over the training images, one array for each component."""
 
 
 class ModelGroup(NamedTuple):
@@ -61,7 +61,7 @@ class ModelGroup(NamedTuple):
 
 
 def measure(observations: Observations, window: Window) -> DriftView:
-    """Drift of each hospital and device that had results in the window, model by model."""
+    """Return the drift of each hospital and device with results in the window, for each model."""
     results = _results(observations, window)
     digests = {group.model for group in results}
     references = {
@@ -93,7 +93,7 @@ def _results(observations: Observations, window: Window) -> Counter[ModelGroup]:
 
 
 def _tables(reference: ModelReference) -> dict[Quantity, Quantiles]:
-    """The quantiles of a model's training images, for each quantity that can be compared."""
+    """Return the quantiles of a model's training images, for each quantity that can be compared."""
     quantiles = reference.quantiles or {}
     tables: dict[Quantity, Quantiles] = {}
     for quantity in Quantity:
@@ -130,7 +130,7 @@ def _drifts(
 def _group_counts(
     counts_by_source: dict[ResultSource, Counts],
 ) -> dict[ModelGroup, Counts]:
-    """Counts of each hospital and of each device, summed over their sources."""
+    """Return the counts of each hospital and of each device, summed over their sources."""
     sums: dict[ModelGroup, Counts] = {}
     for source, counts in counts_by_source.items():
         for key in group_keys(source.hospital, source.device):

@@ -1,4 +1,4 @@
-"""Measures the performance of results against the outcomes that are known."""
+"""Measures the performance of results against the known outcomes."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -50,8 +50,9 @@ NO_OUTCOMES = (
     "No case of this window has an outcome yet. Send them: POST /v1/cases/{id}/outcome."
 )
 MIN_CASES = 100
-"""Minimum of either class for an external validation (Vergouwe et al., J Clin Epidemiol 58:475,
-2005)."""
+"""Minimum number of cases of each class for an external validation (Vergouwe et al., J Clin
+Epidemiol 58:475, 2005).
+"""
 FEW_OUTCOMES = (
     f"Fewer than {MIN_CASES} malignant or benign cases have an outcome, so read the "
     "intervals, not the values."
@@ -65,7 +66,7 @@ SEVERAL_MODELS = (
 def measure(
     observations: Observations, window: Window, period: Period = Period.MONTH
 ) -> PerformanceView:
-    """Figures of all results in the window, of each hospital, and of each time step."""
+    """Return the figures of all results in the window, of each hospital, and of each time step."""
     # Outcomes are read first. Rows written between the two queries then cannot make more
     # outcomes than results.
     verified = observations.verified(window, period)
@@ -153,7 +154,9 @@ def _figures(
 def _correct_rate(
     table: Counter[tuple[str, bool]], correct: str, wrong: str, malignant: bool
 ) -> RateView:
-    """Share of correct decisions among the cases of one true class; referred cases do not count."""
+    """Return the share of correct decisions among the cases of one true class. Referred cases do
+    not count.
+    """
     count_correct = table[correct, malignant]
     return rate(count_correct, count_correct + table[wrong, malignant])
 

@@ -23,7 +23,7 @@ class GroupCounts:
 
 
 def measure(observations: Observations, window: Window) -> QualityView:
-    """Rates of each hospital and device that had results or failures in the window."""
+    """Return the rates of each hospital and device that had results or failures in the window."""
     counts: dict[GroupKey, GroupCounts] = defaultdict(GroupCounts)
     # Warnings are read first. Rows written between the two queries then cannot make more
     # warnings than results.
@@ -62,6 +62,6 @@ def _group_view(key: GroupKey, hospital: str, counts: GroupCounts) -> QualityGro
 
 
 def _code_rates(counts: Counter[str], total: int) -> list[CodeRate]:
-    """Most frequent first, then by code."""
+    """Return the rate of each code, most frequent first, then by code."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [CodeRate(code=code, rate=rate(count, total)) for code, count in ordered]

@@ -9,7 +9,7 @@ from shared.errors import Unavailable
 from shared.observability.disk_space import check_space
 
 ABSENT = "0" * 64
-"""A hash that no object has. Asking for it shows whether the store answers."""
+"""A hash that no object has. A request for it shows whether the object store responds."""
 
 DEGRADING = ("broker", "workers", "space")
 
@@ -24,13 +24,15 @@ class Stalled(Unavailable):
 
 
 def required_checks(dependencies: Dependencies) -> dict[str, str]:
-    """The services that must answer for a case to be accepted: `ok`, or the fault."""
+    """Check the services without which no case can be accepted. Returns `ok` or the fault for each
+    service.
+    """
     stored = partial(dependencies.objects.exists, ABSENT)
     return {"database": _state(dependencies.ledger.ping), "objects": _state(stored)}
 
 
 def degraded_checks(dependencies: Dependencies) -> dict[str, str]:
-    """Faults that keep accepted cases from being analysed as they should."""
+    """Return the faults that delay or prevent the analysis of accepted cases."""
     checks: tuple[Callable[[], object], ...] = (
         dependencies.notifier.check,
         partial(check_work, dependencies),
@@ -45,7 +47,7 @@ def degraded_checks(dependencies: Dependencies) -> dict[str, str]:
 
 
 def check_work(dependencies: Dependencies) -> None:
-    """Raises Stalled if cases wait and none is being analysed."""
+    """Raise Stalled if cases wait and none is being analysed."""
     with dependencies.ledger.system_session("gateway") as session:
         progress = session.queue.progress()
         waited_s = session.liveness.longest_wait_s()

@@ -20,7 +20,7 @@ router = APIRouter(tags=["monitoring"])
 
 @router.get("/healthz")
 def healthz() -> dict[str, str]:
-    """The process answers."""
+    """Respond if the process is alive. No other service is checked."""
     return {"status": "alive"}
 
 
@@ -31,9 +31,11 @@ def healthz() -> dict[str, str]:
     },
 )
 def readyz(dependencies: DependenciesDep) -> JSONResponse:
-    """Whether the database and the object store answer, so that cases can be accepted.
+    """Report whether cases can be accepted, that is, whether the database and the object store
+    respond.
 
-    `degraded` lists faults with which cases are still accepted but not analysed as they should be.
+    `degraded` lists faults with which cases are still accepted, but their analysis is delayed or
+    prevented.
     """
     checks = readiness.required_checks(dependencies)
     ready = all(state == "ok" for state in checks.values())
@@ -55,9 +57,9 @@ def metrics(
     """Prometheus text: requests, queue, results by decision, workers, training, the audit trail's
     age, checks.
 
-    With the key of an operator or auditor it also has the queue, results and drift of each
-    hospital, and the models' names. Without such a key they are left out, because it is for the
-    hospitals to say who takes part and how much.
+    With the key of an operator or auditor the page also contains the queue, results and drift of
+    each hospital, and the models' names. Without such a key they are left out, because the
+    hospitals decide whether others may know that they use SERA and how much.
     """
     if authorization is not None:
         check_sees_all(authenticate_header(transaction, authorization))
@@ -67,6 +69,6 @@ def metrics(
 
 
 def check_sees_all(caller: Caller) -> None:
-    """Raises Forbidden for a caller of one hospital."""
+    """Raise Forbidden for a caller of one hospital."""
     if caller.hospital_id is not None:
         raise Forbidden(role=caller.role, needed=f"{Role.OPERATOR} or {Role.AUDITOR}")

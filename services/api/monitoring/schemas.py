@@ -68,20 +68,19 @@ class QuantityDrift(BaseModel):
         description="Population stability index over the training images' deciles; 0 is no change."
     )
     watch_from: float = Field(
-        description="0.1, or the value that 5 % of readings exceed by chance with so few cases, if "
-        "that is higher."
+        description="Watch threshold of the PSI: 0.1, or the value that is exceeded by chance in "
+        "5 % of measurements with this number of cases, if that value is higher."
     )
     alarm_from: float = Field(
-        description="0.25, or the value that 1 % of readings exceed by chance with so few cases, "
-        "if that is higher."
+        description="Alarm threshold of the PSI: 0.25, or the value that is exceeded by chance in "
+        "1 % of measurements with this number of cases, if that value is higher."
     )
     ks_distance: float = Field(
         description="Largest distance between the two distribution functions."
     )
     ks_p: float = Field(
-        description="P-value of the Kolmogorov-Smirnov test. For an embedding the smallest of its "
-        "directions, "
-        "corrected for their number."
+        description="P-value of the Kolmogorov-Smirnov test. For an embedding it is the smallest "
+        "p-value of its directions, corrected for their number."
     )
     component: int | None = Field(
         description="For an embedding, the principal direction with the largest PSI, counted from "
@@ -94,13 +93,13 @@ class DriftGroup(BaseModel):
     """One hospital, or one device of it, under one model."""
 
     level: str = Field(
-        description="`hospital`: all its devices together; `device`: one of them.",
+        description="`hospital` for all devices together, `device` for one device.",
         examples=["device"],
     )
     hospital_id: UUID = Field(examples=[HOSPITAL])
     hospital: str = Field(examples=["north"])
     device: str | None = Field(
-        description="Make and model of the scanner; null if the files do not name it, and for "
+        description="Make and model of the scanner. Null if the files do not name it, and for "
         "level `hospital`.",
         examples=["Philips Medical Systems EPIQ 7G"],
     )
@@ -127,7 +126,7 @@ class DriftView(BaseModel):
         description="The worst state of all groups; null if nothing was measured."
     )
     groups: list[DriftGroup] = Field(
-        description="By hospital; first the hospital as a whole, then its devices."
+        description="By hospital. The whole hospital comes first, then its devices."
     )
 
 
@@ -143,7 +142,7 @@ class QualityGroup(BaseModel):
     """One hospital, or one device of it."""
 
     level: str = Field(
-        description="`hospital`: all its devices together; `device`: one of them.",
+        description="`hospital` for all devices together, `device` for one device.",
         examples=["device"],
     )
     hospital_id: UUID = Field(examples=[HOSPITAL])
@@ -152,9 +151,11 @@ class QualityGroup(BaseModel):
         description="Make and model of the scanner; null if unknown, and for level `hospital`."
     )
     results: int = Field(description="Results in the window.", examples=[400])
-    failed: RateView = Field(description="Failed jobs among results and failed jobs.")
+    failed: RateView = Field(
+        description="Share of failed jobs among all results and failed jobs."
+    )
     refer: RateView = Field(
-        description="Results without a decision, which ask for a radiologist."
+        description="Share of results that are referred to a radiologist."
     )
     warnings: list[CodeRate] = Field(
         description="Warnings among results; most frequent first."
@@ -167,7 +168,7 @@ class QualityGroup(BaseModel):
 class QualityView(BaseModel):
     window: WindowView
     groups: list[QualityGroup] = Field(
-        description="By hospital; first the hospital as a whole, then its devices."
+        description="By hospital. The whole hospital comes first, then its devices."
     )
     sentences: list[str]
 
@@ -182,8 +183,8 @@ class AucView(BaseModel):
 
 
 class ObservedExpectedView(BaseModel):
-    """Malignant cases divided by the sum of the stated risks. Above 1 the risks are too low for
-    these cases.
+    """Number of malignant cases divided by the sum of the predicted risks. If the ratio is above 1,
+    the risks are too low for these cases.
     """
 
     model_config = _example(observed=31, expected=26.4, ratio=1.17, low=0.86, high=1.5)
@@ -208,15 +209,16 @@ class CalibrationView(BaseModel):
         examples=[0.04],
     )
     observed_expected: ObservedExpectedView | None = Field(
-        description="Null if every stated risk is 0."
+        description="Ratio of observed to expected malignant cases; null if every predicted risk "
+        "is 0."
     )
     bins: list[CalibrationBinView] = Field(
-        description="Stated risk against observed rate; empty bins are omitted."
+        description="Predicted risk and observed rate in bins of the risk. Empty bins are omitted."
     )
 
 
 class ReferredView(BaseModel):
-    """Cases with an outcome that were answered `refer`. They count in neither sensitivity nor
+    """Cases with an outcome whose result is `refer`. They do not count for sensitivity or
     specificity.
     """
 
@@ -233,14 +235,15 @@ class PerformanceFigures(BaseModel):
     )
     with_outcome: RateView
     outcome_known: dict[str, RateView] = Field(
-        description="Share of results with an outcome, by decision. It shows how unequally cases "
-        "are verified."
+        description="Share of results with an outcome, by decision. Unequal shares show that "
+        "cases are verified unequally."
     )
     malignant: int = Field(
-        description="Malignant cases among those with an outcome.", examples=[31]
+        description="Number of malignant cases among the cases with an outcome.",
+        examples=[31],
     )
     models: int = Field(
-        description="Number of models that gave these results; scores of several models are "
+        description="Number of models that produced these results. Scores of several models are "
         "pooled.",
         examples=[1],
     )
@@ -288,7 +291,7 @@ class SetsView(BaseModel):
     cases: int = Field(examples=[120])
     coverage: RateView = Field(description="Sets that contain the true class.")
     refer: RateView = Field(
-        description="Sets of both classes or of none, which give no decision."
+        description="Share of sets that contain both classes or no class. Such cases are referred."
     )
     single: int
     both: int
@@ -315,7 +318,7 @@ class CoverageGroup(BaseModel):
 class CoverageView(BaseModel):
     window: WindowView
     all: list[CoverageStep] = Field(
-        description="One step for each alpha; empty without outcomes."
+        description="One entry for each alpha; empty if no case has an outcome."
     )
     hospitals: list[CoverageGroup]
     sentences: list[str]

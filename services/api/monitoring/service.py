@@ -1,4 +1,4 @@
-"""Measures the results that a caller may see, and caches the answers for a short time."""
+"""Measures the results that a caller may see, and caches the responses for a short time."""
 
 import hashlib
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from shared.ledger.hospitals.repository import Caller
 from shared.ledger.monitoring.observations import Observations, Window
 
 FRESH_S = 30.0
-"""How old an answer may be. A dashboard that polls more often causes no further query."""
+"""Maximum age of a response. A dashboard that polls more often causes no additional query."""
 DAYS = 30
 MAX_DAYS = 400
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 Measure = Callable[..., BaseModel]
-"""A function of the observations, the window, and arguments of its own."""
+"""A function of the observations, the window, and additional arguments."""
 
 
 class WindowInvalid(InputError):
@@ -34,7 +34,7 @@ class WindowInvalid(InputError):
 
 @dataclass(frozen=True)
 class WindowQuery:
-    """The results that a request asks for, before names are resolved."""
+    """The results that a request selects, before names are resolved."""
 
     hospital: str | None = None
     device: str | None = None
@@ -50,8 +50,8 @@ class JsonAnswer:
 
 
 class MonitoringService:
-    """Measures the observations of the caller's hospital, or of all if the caller belongs to
-    none.
+    """Measures the observations of the caller's hospital, or of all hospitals if the caller belongs
+    to none.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class MonitoringService:
     def answer(
         self, measure: Measure, query: WindowQuery, *arguments: object
     ) -> JsonAnswer:
-        """The measurement as JSON, at most FRESH_S old.
+        """Return the measurement as JSON, at most FRESH_S old.
 
-        `arguments` are passed to `measure`. The request's transaction ends first, so that a request
-        that waits for another's measurement holds none.
+        `arguments` are passed to `measure`. The request's transaction ends first, so that no
+        transaction stays open while the request waits for the measurement of another request.
         """
         self._session.transaction.commit()
         key = (measure, self._caller.hospital_id, query, arguments)
@@ -90,7 +90,7 @@ def json_answer(view: BaseModel) -> JsonAnswer:
 
 
 def resolve_window(observations: Observations, query: WindowQuery) -> Window:
-    """The queried window, by default the last 30 whole days.
+    """Return the requested window, by default the last 30 whole days.
 
     Names of hospitals and models are looked up among those that the caller may see.
 
@@ -124,13 +124,15 @@ def resolve_window(observations: Observations, query: WindowQuery) -> Window:
 
 
 def days_before(moment: datetime, days: int) -> datetime:
-    """Midnight UTC, so that an answer stays the same until there is a new result."""
+    """Return midnight UTC this many days before. With whole days, a response stays the same until
+    there is a new result.
+    """
     earlier = (moment - timedelta(days=days)).astimezone(UTC)
     return earlier.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _hospital_id(observations: Observations, name_or_id: str) -> UUID:
-    """Raises NotFound."""
+    """Return the id of a hospital. Raises NotFound."""
     for hospital_id, name in observations.hospitals().items():
         if name_or_id in (name, str(hospital_id)):
             return hospital_id

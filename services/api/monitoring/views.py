@@ -1,4 +1,4 @@
-"""Parts of the dashboards' answers that several of them share."""
+"""Parts that the responses of several dashboards share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ SEVERITY = (DriftState.TOO_FEW, DriftState.OK, DriftState.WATCH, DriftState.ALAR
 
 
 class GroupKey(NamedTuple):
-    """A whole hospital, or one of its devices. None is the device of files that name no scanner."""
+    """A whole hospital, or one of its devices. `device` is None if the files name no scanner."""
 
     hospital: UUID
     is_hospital: bool
@@ -31,14 +31,14 @@ class GroupKey(NamedTuple):
 
 
 def group_keys(hospital: UUID, device: str | None) -> tuple[GroupKey, GroupKey]:
-    """The two groups in which a result counts: its hospital and its device."""
+    """Return the two groups to which a result belongs: its hospital and its device."""
     whole_hospital = GroupKey(hospital, is_hospital=True)
     one_device = GroupKey(hospital, is_hospital=False, device=device)
     return whole_hospital, one_device
 
 
 def rate(count: int, total: int) -> RateView:
-    """A proportion with Wilson's 95 % interval."""
+    """Return a proportion with Wilson's 95 % interval."""
     proportion = Proportion(count, total)
     interval = proportion.interval(IntervalMethod.WILSON)
     return RateView(
@@ -51,7 +51,7 @@ def rate(count: int, total: int) -> RateView:
 
 
 def worst(states: Iterable[DriftState | None]) -> DriftState | None:
-    """The worst of the states that are known; None if none is known."""
+    """Return the worst known state, or None if no state is known."""
     known_states = [state for state in states if state]
     return max(known_states, key=SEVERITY.index, default=None)
 
@@ -61,6 +61,6 @@ def window_view(window: Window) -> WindowView:
 
 
 def joined_column(verified: Sequence[VerifiedResults], name: str) -> np.ndarray:
-    """One column of all parts, concatenated."""
+    """Return one column of all parts, concatenated."""
     parts = [getattr(part, name) for part in verified]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)

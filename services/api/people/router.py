@@ -1,4 +1,4 @@
-"""Routes of people. A hospital's administrator manages its own staff, an operator everybody."""
+"""Routes of people. An administrator manages the staff of one hospital, an operator all people."""
 
 from typing import Annotated
 from uuid import UUID
@@ -50,8 +50,8 @@ OneTimePasswordsDep = Annotated[OneTimePasswords, Depends(one_time_passwords)]
 
 
 def shown_once(person: OneTimeView, request: Request) -> OneTimeView:
-    """Answer repeats with whose password it was, and with what to do if the first answer was
-    lost.
+    """Replace the stored response for repeated requests by an error that names the person and the
+    next step.
     """
     if person.one_time_password:
         answer_repeats_with(
@@ -64,7 +64,9 @@ def shown_once(person: OneTimeView, request: Request) -> OneTimeView:
 
 @router.get("/people")
 def list_people(service: PeopleServiceDep) -> list[PersonView]:
-    """People by name, also disabled ones. A hospital's administrator sees its own hospital's."""
+    """Return people, sorted by name, including disabled accounts. A hospital's administrator sees
+    only the people of that hospital.
+    """
     return service.all()
 
 
@@ -72,7 +74,9 @@ def list_people(service: PeopleServiceDep) -> list[PersonView]:
 async def create_person(
     new: NewPerson, service: OneTimePasswordsDep, request: Request
 ) -> OneTimeView:
-    """Create an account. Only this answer shows its one-time password: a repeat is answered 409."""
+    """Create an account. Only this response contains its one-time password. A repeated request gets
+    status 409.
+    """
     person = await service.create(new)
     return shown_once(person, request)
 
@@ -89,9 +93,9 @@ def change_role(
 async def reset_password(
     person_id: UUID, service: OneTimePasswordsDep, request: Request
 ) -> OneTimeView:
-    """Set a new one-time password, shown only in this answer.
+    """Set a new one-time password. Only this response contains it.
 
-    The person's sessions, locks and authenticator end.
+    The person's sessions end, and the person's locks and authenticator are removed.
     """
     person = await service.reset(person_id)
     return shown_once(person, request)
@@ -99,17 +103,19 @@ async def reset_password(
 
 @router.post("/people/{person_id}/disable")
 def disable_person(person_id: UUID, service: PeopleServiceDep) -> PersonView:
-    """Forbid a person to sign in. Their sessions end at once. Repeating this is harmless."""
+    """Forbid a person to sign in. The person's sessions end immediately. A repeated request changes
+    nothing.
+    """
     return service.disable(person_id)
 
 
 @router.post("/people/{person_id}/enable")
 def enable_person(person_id: UUID, service: PeopleServiceDep) -> PersonView:
-    """Allow a person to sign in again. Repeating this is harmless."""
+    """Allow a person to sign in again. A repeated request changes nothing."""
     return service.enable(person_id)
 
 
 @router.post("/people/{person_id}/unlock")
 def unlock_person(person_id: UUID, service: PeopleServiceDep) -> PersonView:
-    """Reset the count of failed attempts. Repeating this is harmless."""
+    """Reset a person's count of failed attempts. A repeated request changes nothing."""
     return service.unlock(person_id)

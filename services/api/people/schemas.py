@@ -22,14 +22,14 @@ class NewPerson(BaseModel):
         },
     )
     name: SignInName = Field(
-        description="Sign-in name, for example an e-mail address; stored in lower case."
+        description="Sign-in name, for example an e-mail address. It is stored in lower case."
     )
     role: Role = Field(
         description="A hospital's administrator creates `submitter` and `reader` people."
     )
     hospital: PlainText | None = Field(
         None,
-        description="Name of the hospital; a hospital's own administrator omits it.",
+        description="Name of the hospital. A hospital's own administrator omits this field.",
     )
     subject: PlainText | None = Field(
         None,
@@ -42,7 +42,8 @@ class NewPerson(BaseModel):
 class RoleChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
     role: Role = Field(
-        description="A role of the same hospital, or for a person of none, a system role."
+        description="The new role. A person of a hospital needs a hospital's role, a person "
+        "without a hospital a system role."
     )
 
 
@@ -54,10 +55,11 @@ class PersonView(BaseModel):
         description="Null for people who belong to no hospital."
     )
     must_change: bool = Field(
-        description="Whether the password is valid for the next sign-in only."
+        description="Whether the password is valid only for the next sign-in."
     )
     totp_since: datetime | None = Field(
-        description="Since when sign-in requires an authenticator's code; null if it does not."
+        description="Time since which sign-in requires an authenticator's code; null if no code "
+        "is required."
     )
     failures: int = Field(description="Failed attempts in a row.")
     locked_until: datetime | None
@@ -68,7 +70,6 @@ class PersonView(BaseModel):
 
 class OneTimeView(PersonView):
     one_time_password: str | None = Field(
-        description="Shown only this once; the person changes it at the first sign-in. Null for a "
-        "person who signs in "
-        "by an identity provider."
+        description="The one-time password. Only this response contains it. The person changes it "
+        "at the first sign-in. Null for a person who signs in by an identity provider."
     )

@@ -37,14 +37,16 @@ class PasswordShownOnce(Conflict):
 
 
 class PeopleService:
-    """People of the caller's hospital, or all people if the caller belongs to none."""
+    """Manages the people of the caller's hospital, or all people if the caller belongs to no
+    hospital.
+    """
 
     def __init__(self, session: CallerSession, caller: Caller) -> None:
         self._session = session
         self._caller = caller
 
     def all(self) -> list[PersonView]:
-        """By name."""
+        """Return people, sorted by name."""
         names = self._names()
         return [person_view(person, names) for person in self._session.people.all()]
 
@@ -62,7 +64,7 @@ class PeopleService:
         return person_view(self._session.people.unlock(person), self._names())
 
     def change_role(self, person: UUID, role: Role) -> PersonView:
-        """Raises PersonUnknown, OneselfNot, Forbidden."""
+        """Change a person's role. Raises PersonUnknown, OneselfNot, Forbidden."""
         refuse_oneself(self._caller, person)
         return person_view(
             self._session.people.change_role(person, role), self._names()
@@ -75,7 +77,7 @@ class PeopleService:
 class OneTimePasswords:
     """Creates people and resets their passwords.
 
-    A password is hashed before the transaction begins, because hashing takes long.
+    A password is hashed before the transaction begins, because hashing takes a long time.
     """
 
     def __init__(
@@ -94,8 +96,8 @@ class OneTimePasswords:
         self._idempotent = idempotent
 
     async def create(self, new: NewPerson) -> OneTimeView:
-        """Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden, ProviderOff;
-        AlreadyAnswered for a repeat.
+        """Create a person. Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden,
+        ProviderOff; AlreadyAnswered for a repeated request.
         """
         if new.subject:
             return await asyncio.to_thread(self._create_with_identity, new, new.subject)
@@ -109,7 +111,9 @@ class OneTimePasswords:
         return await self._with_password(create)
 
     async def reset(self, person: UUID) -> OneTimeView:
-        """Raises PersonUnknown, OneselfNot; AlreadyAnswered for a repeat."""
+        """Reset a password. Raises PersonUnknown, OneselfNot; AlreadyAnswered for a repeated
+        request.
+        """
         refuse_oneself(self._caller, person)
         return await self._with_password(
             lambda password_hash: self._session.people.reset(person, password_hash)
@@ -128,7 +132,7 @@ class OneTimePasswords:
         return await asyncio.to_thread(write)
 
     def _create_with_identity(self, new: NewPerson, subject: str) -> OneTimeView:
-        """A person who signs in at the identity provider and has no password here."""
+        """Create a person who signs in at the identity provider and has no password here."""
         if self._provider is None:
             raise ProviderOff
         self._reserve()

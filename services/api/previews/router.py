@@ -1,5 +1,5 @@
-"""Route of previews: what SERA reads from an image before it becomes a case. Nothing is stored or
-logged.
+"""Route of previews: shows how SERA interprets an image before it is submitted as a case. Nothing
+is stored or logged.
 """
 
 from typing import Annotated
@@ -33,8 +33,7 @@ def preview_request(
         Form(
             max_length=1000,
             description="Corners of the screen, clockwise from the upper left, in pixels of the "
-            "upright photo. They "
-            "are detected if omitted.",
+            "upright photo. If omitted, SERA detects the corners.",
             examples=["[[210, 140], [1380, 190], [1350, 1010], [240, 1060]]"],
         ),
     ] = None,
@@ -50,5 +49,7 @@ def create_image_preview(
     dependencies: DependenciesDep,
     caller: Submitter,
 ) -> PreviewView:
-    """Calipers, scale and ROI of an image, a rectified photo, and a preview. Nothing is stored."""
+    """Return calipers, scale and ROI of an image, the quality of a photo, and a preview image.
+    Nothing is stored.
+    """
     return create_preview(dependencies, form)

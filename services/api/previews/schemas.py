@@ -23,24 +23,26 @@ class SuggestedRoi(BaseModel):
 
 
 class PhotoView(BaseModel):
-    """The uploaded photo, upright, and the faults that it leaves in the rectified picture."""
+    """The uploaded photo, upright, and the faults of the picture rectified from it."""
 
     corners: list[Point] = Field(
         description="Corners of the screen, clockwise from the upper left, in pixels of the "
         "upright photo."
     )
     found: bool = Field(
-        description="Whether the corners were detected or sent. If false, they are a starting "
-        "point to move by hand."
+        description="Whether the corners were detected or sent. If false, `corners` is a starting "
+        "point for the user, who moves them by hand."
     )
     glare: float = Field(
-        description="Share of the picture under reflections; up to 0.003 is acceptable."
+        description="Share of the picture that is covered by reflections. Up to 0.003 is "
+        "acceptable."
     )
     moire: float = Field(
-        description="Strength of the strongest regular pattern in dB; up to 20 is acceptable."
+        description="Strength of the strongest regular pattern in dB. Up to 20 is acceptable."
     )
     blur: float = Field(
-        description="Size of the finest detail in per mille of the picture; up to 50 is acceptable."
+        description="Size of the finest detail in per mille of the picture. Up to 50 is "
+        "acceptable."
     )
     retake: bool
     advice: list[FindingView]
@@ -56,18 +58,20 @@ class PreviewImage(BaseModel):
 class PreviewView(BaseModel):
     format: ImageFormat
     width: int = Field(
-        description="Width of the preview. Equals that of the image, unless it is a photo."
+        description="Width of the preview in pixels. It equals the width of the image, unless the "
+        "image is a photo."
     )
     height: int
     frames: int
-    frame: int = Field(description="The frame that was read, counted from 1.")
+    frame: int = Field(description="The selected frame, counted from 1.")
     roi: SuggestedRoi | None
     roi_from: Literal["calipers"] | None
     calipers: list[Point] = Field(
         description="Centres of the caliper marks at the ends of the diameters."
     )
     size_mm: float | None = Field(
-        description="Distance between the caliper marks, by the image's own calibration."
+        description="Distance between the caliper marks in mm, computed from the calibration in "
+        "the image file."
     )
     size_from: Literal["calipers"] | None
     spacing_mm: Point | None = Field(
@@ -76,10 +80,9 @@ class PreviewView(BaseModel):
     warnings: list[FindingView]
     photo: PhotoView | None
     preview: PreviewImage = Field(
-        description="The frame as SERA would read it: upright, grey, de-identified as for storage. "
-        "A photo may still "
-        "show everything on the screen, such as names, dates and reflected faces. Frame the "
-        "ultrasound image alone."
+        description="The frame as the model would process it: upright, grey, de-identified as for "
+        "storage. A photo may still show everything on the screen, such as names, "
+        "dates and reflected faces. Photograph only the ultrasound image."
     )
 
 

@@ -43,7 +43,7 @@ class PreviewRequest:
 
 
 def create_preview(dependencies: Dependencies, request: PreviewRequest) -> PreviewView:
-    """The preview of an image. Nothing of it is stored."""
+    """Return the preview of an image. Nothing is stored."""
     header = inspect(request.image)
     frame = header.frame_index(request.frame) + 1
     data = _read(request.image, dependencies.settings.max_upload_bytes)
@@ -88,9 +88,10 @@ def _read(image: BinaryIO, limit: int) -> bytes:
 def _rectified(
     image: UltrasoundImage, sent_corners: str | None
 ) -> tuple[UltrasoundImage, PhotoView]:
-    """The picture on the screen, and the quality of the photo.
+    """Return the picture on the screen, and the quality of the photo.
 
-    The picture has neither scale nor regions, because those of the photo do not hold for it.
+    The picture has no scale and no regions, because the scale and regions of the photo are wrong
+    for it.
     """
     height, width = image.pixels.shape
     corners = _screen_corners(image, sent_corners)
@@ -119,8 +120,8 @@ def _screen_corners(image: UltrasoundImage, sent: str | None) -> photos.ScreenCo
 
 @dataclass(frozen=True)
 class Calipers:
-    """The caliper marks at the ends of a diameter, in pixels, with the ROI and size that they
-    give.
+    """The caliper marks at the ends of a diameter in pixels, and the ROI and size derived from
+    them.
     """
 
     ends: list[Point]
@@ -150,7 +151,7 @@ def _png_base64(image: UltrasoundImage) -> str:
 
 
 def _marks(image: UltrasoundImage) -> tuple[Mark, ...]:
-    """Caliper marks, searched in the B-mode region alone if the file names it."""
+    """Detect caliper marks, only in the B-mode region if the file names that region."""
     height, width = image.pixels.shape
     region = image.region or Box(0, 0, width, height)
     rows = slice(region.y, region.y + region.height)

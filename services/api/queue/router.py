@@ -23,8 +23,8 @@ QueueServiceDep = Annotated[QueueService, Depends(queue_service)]
 
 @router.get("")
 def read_queue(service: QueueServiceDep) -> QueueView:
-    """Waiting jobs by hospital and lane, running jobs with their leases, dead letters by reason,
-    and workers.
+    """Return waiting jobs by hospital and lane, running jobs with their leases, dead letters by
+    reason, and workers.
     """
     return service.read()
 
@@ -36,13 +36,13 @@ def list_dead_letters(
         PlainText, Query(min_length=1, description="Code of the failure.")
     ],
 ) -> list[DeadLetterView]:
-    """The last hundred jobs that failed with this reason. `POST /v1/jobs/{id}/rerun` queues one
-    again.
+    """Return the last hundred jobs that failed with this reason. `POST /v1/jobs/{id}/rerun` queues
+    one job again.
     """
     return service.dead_letters(reason)
 
 
 @router.post("/rerun", status_code=202)
 def rerun_dead_letters(rerun: Rerun, service: QueueServiceDep) -> RerunView:
-    """Queue every dead letter of this reason again with fresh attempts."""
+    """Queue the dead letters of this reason again with fresh attempts, at most 1,000 per request."""
     return service.rerun(rerun.reason)

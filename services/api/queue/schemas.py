@@ -32,8 +32,8 @@ class RunningJobView(BaseModel):
     attempts: int
     lease_until: datetime
     left_s: float = Field(
-        description="Seconds until the lease ends. Below 0 it has ended and the job is soon queued "
-        "again."
+        description="Seconds until the lease ends. If the value is below 0, the lease has ended "
+        "and the job will soon be queued again."
     )
 
 
@@ -56,20 +56,21 @@ class DeadLetterView(BaseModel):
 
 class QueueView(BaseModel):
     waiting: list[WaitingView] = Field(
-        description="By hospital, the urgent lane first."
+        description="Sorted by hospital, the urgent lane first."
     )
     running: int
     in_hand: list[RunningJobView] = Field(
-        description="Running jobs, at most 100; those whose leases end first."
+        description="Running jobs, at most 100. Jobs whose leases end first come first."
     )
     expired: int = Field(
-        description="Jobs whose lease has ended and that are not queued again yet."
+        description="Number of jobs whose lease has ended and that are not queued again yet."
     )
     dead: list[DeadLetterSummaryView] = Field(
         description="The most frequent reason first."
     )
     per_minute: float | None = Field(
-        description="Recent rate of answered cases per minute; null if there were none."
+        description="Recent number of completed cases per minute; null if no case was completed "
+        "recently."
     )
     workers: list[WorkerView] = Field(
         description="Workers that sent a sign of life recently."

@@ -51,13 +51,13 @@ class QueueService:
         )
 
     def dead_letters(self, reason: str) -> list[DeadLetterView]:
-        """The dead letters of a reason that failed last."""
+        """Return the latest dead letters of a reason."""
         letters = self._session.backlog.dead_letters(reason, MAX_SHOWN)
         return [DeadLetterView(**asdict(letter)) for letter in letters]
 
     def rerun(self, reason: str) -> RerunView:
-        """Queue dead letters of a reason again. One notification for each job wakes every idle
-        worker.
+        """Queue dead letters of a reason again. One notification is sent for each job, so that
+        every idle worker wakes up.
         """
         queued = self._session.dead_letters.rerun_all(reason, MAX_RERUNS)
         for job_id in queued:
@@ -72,7 +72,7 @@ class QueueService:
 
 
 def _with_lane(row: WaitingJobs | RunningJob) -> dict[str, Any]:
-    """The row's fields, with the lane in place of `urgent`."""
+    """Return the row's fields, with `lane` in place of `urgent`."""
     fields = asdict(row)
     urgent = fields.pop("urgent")
     return fields | {"lane": Priority.URGENT if urgent else Priority.ROUTINE}

@@ -1,9 +1,9 @@
 """Analyses a reader study: each reader blind against aided, SERA alone, agreement, all readers
 together, time.
 
-A comparison of one reader uses the cases that this reader has read both ways. A figure of all
-readers uses the cases that all of them have read both ways. SERA's `refer` counts as called
-malignant, because it never dismisses a patient.
+A comparison of one reader uses the cases that this reader has read both blind and aided. A figure
+of all readers uses the cases that all readers have read both blind and aided. SERA's `refer` counts
+as malignant, because it never dismisses a patient.
 """
 
 from collections.abc import Callable, Sequence
@@ -56,7 +56,9 @@ RATES = (Measure.SENSITIVITY, Measure.SPECIFICITY)
 
 @dataclass(frozen=True)
 class StudyData:
-    """The data of an analysis; `breaches` and `seen_before` hold (number of the reader, case)."""
+    """The data of an analysis. `breaches` and `seen_before` contain pairs of reader number and
+    case.
+    """
 
     cases: Sequence[StudyCase]
     erased: int
@@ -92,7 +94,9 @@ class StudyAnalysis:
         )
 
     def _cases_of_reader(self, number: int) -> list[UUID]:
-        """The cases that a reader has read both ways. The aided reading is the second one."""
+        """Return the cases that a reader has read both blind and aided. The aided reading is the
+        second reading.
+        """
         return [
             case
             for case in self._cases
@@ -100,7 +104,7 @@ class StudyAnalysis:
         ]
 
     def _common_cases(self) -> list[UUID]:
-        """The cases that every reader has read both ways."""
+        """Return the cases that every reader has read both blind and aided."""
         cases_by_reader = [
             set(self._cases_of_reader(number)) for number in self._data.readers
         ]
@@ -118,7 +122,7 @@ class StudyAnalysis:
         return np.array([reading.probability for reading in readings], float)
 
     def _calls(self, number: int, cases: Sequence[UUID], phase: Phase) -> np.ndarray:
-        """Whether the reader called each case malignant."""
+        """Return for each case whether the reader called it malignant."""
         readings = [self._readings[number, case, phase] for case in cases]
         return np.array([reading.malignant for reading in readings], bool)
 
@@ -151,10 +155,10 @@ class StudyAnalysis:
         )
 
     def _times(self, number: int, phase: Phase) -> Times:
-        """Seconds from showing the case to sending the reading, without the time that the page was
-        hidden.
+        """Return the seconds from showing the case to sending the reading, without the time that
+        the page was hidden.
 
-        Interrupted readings, whose case was shown more than once, are left out.
+        Interrupted readings are excluded: their case was shown more than once.
         """
         readings = [
             reading
@@ -220,7 +224,7 @@ class StudyAnalysis:
 
 
 def condition(scores: np.ndarray, calls: np.ndarray, labels: np.ndarray) -> Condition:
-    """The figures of one reader, or of SERA, under one condition."""
+    """Return the figures of one reader, or of SERA, under one condition."""
     table = ConfusionTable(0, 0, 0, 0)
     if labels.size:
         table = ConfusionTable.from_decisions(calls, labels)
@@ -234,7 +238,7 @@ def condition(scores: np.ndarray, calls: np.ndarray, labels: np.ndarray) -> Cond
 
 
 def none_if_single_class(compute: Callable[[], Figure]) -> Figure | None:
-    """The computed figure, or None if a class has too few cases for it."""
+    """Return the computed figure, or None if a class has too few cases for it."""
     try:
         return compute()
     except SingleClass:
@@ -242,14 +246,14 @@ def none_if_single_class(compute: Callable[[], Figure]) -> Figure | None:
 
 
 def area(scores: np.ndarray, labels: np.ndarray) -> Area:
-    """The AUC with DeLong's 95 % interval. Raises SingleClass."""
+    """Return the AUC with DeLong's 95 % interval. Raises SingleClass."""
     require_both_classes(labels)
     interval = delong_interval(scores, labels)
     return Area(value=roc_auc(scores, labels), low=interval.low, high=interval.high)
 
 
 def curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
-    """The ROC curve. Raises SingleClass."""
+    """Return the ROC curve. Raises SingleClass."""
     require_both_classes(labels, min_cases=1)
     roc = roc_curve(scores, labels)
     return Curve(
@@ -259,7 +263,7 @@ def curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
 
 
 def area_change(blind: np.ndarray, aided: np.ndarray, labels: np.ndarray) -> AreaChange:
-    """The AUC aided minus blind, by DeLong's paired test.
+    """Return the difference of the AUCs, aided minus blind, with DeLong's paired test.
 
     The interval is Wald's, with DeLong's standard error of the difference. Raises SingleClass.
     """
@@ -277,13 +281,13 @@ def area_change(blind: np.ndarray, aided: np.ndarray, labels: np.ndarray) -> Are
 def mcnemar_p(
     calls: dict[Phase, np.ndarray], labels: np.ndarray, rate: Measure
 ) -> float:
-    """Two-sided p-value of McNemar's test, blind against aided. Raises SingleClass."""
+    """Return the two-sided p-value of McNemar's test, blind against aided. Raises SingleClass."""
     require_both_classes(labels, min_cases=1)
     return compare_rates(calls[Phase.BLIND], calls[Phase.AIDED], labels, rate).p_value
 
 
 def summary(blind: np.ndarray, aided: np.ndarray, labels: np.ndarray) -> Summary:
-    """All readers together, by Obuchowski and Rockette.
+    """Compare all readers together by the method of Obuchowski and Rockette.
 
     `blind` and `aided` are the scores, (readers, cases). Raises SingleClass.
     """
@@ -317,7 +321,7 @@ def kappa(estimate: Kappa, cases: int) -> Estimate:
 
 
 def times(seconds: Sequence[float], interrupted: int) -> Times:
-    """Quartiles of reading times in seconds."""
+    """Return the quartiles of reading times in seconds."""
     if not seconds:
         return Times(
             median=None,

@@ -1,5 +1,5 @@
-"""API schemas of an analysis. Fractions are of 1, times in seconds; readers are named by their
-numbers.
+"""API schemas of an analysis. Fractions are between 0 and 1, times are in seconds, and readers are
+identified by their numbers.
 """
 
 from pydantic import BaseModel, Field
@@ -56,13 +56,17 @@ class Times(BaseModel):
     third_quartile: float | None
     readings: int = Field(description="Number of readings in these figures.")
     interrupted: int = Field(
-        description="Readings left out because the page was opened again during them."
+        description="Number of excluded readings, because the page was opened again during the "
+        "reading."
     )
 
 
 class ReaderFigures(BaseModel):
     number: int
-    cases: int = Field(description="Cases read both ways; every comparison uses these.")
+    cases: int = Field(
+        description="Number of cases that the reader read both blind and aided. "
+        "Every comparison uses these cases."
+    )
     blind: Condition
     aided: Condition
     auc_change: AreaChange | None
@@ -71,20 +75,20 @@ class ReaderFigures(BaseModel):
     )
     seconds: dict[Phase, Times]
     breaches: int = Field(
-        description="Cases that the reader saw elsewhere while the study was open, before reading "
-        "them blind."
+        description="Number of cases that the reader saw outside the study while the study was "
+        "open, before the blind reading."
     )
     seen_before: int = Field(
-        description="Cases that the reader had seen in SERA before the study was opened."
+        description="Number of cases that the reader had seen in SERA before the study was opened."
     )
 
 
 class SeraFigures(BaseModel):
-    """SERA alone on all cases, at its own decisions."""
+    """Performance of SERA without a reader on all cases, by SERA's own decisions."""
 
     figures: Condition
     referred: int = Field(
-        description="Cases that SERA referred; they count as called malignant."
+        description="Number of cases that SERA referred. They count as called malignant."
     )
     models: list[str]
 
@@ -109,14 +113,15 @@ class PairKappa(BaseModel):
 
 class Agreement(BaseModel):
     fleiss: Estimate | None = Field(
-        description="Fleiss' kappa of all readers on the cases that all have read both ways."
+        description="Fleiss' kappa of all readers on the cases that all readers have read both "
+        "blind and aided."
     )
     pairs: list[PairKappa]
 
 
 class Summary(BaseModel):
-    """All readers together, by Obuchowski and Rockette: readers and cases are both random
-    samples.
+    """All readers together, by the method of Obuchowski and Rockette, in which both readers and
+    cases are random samples.
     """
 
     blind: float

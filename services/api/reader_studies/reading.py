@@ -1,5 +1,5 @@
 """Guides a reader through a study: shows the next case, stores the reading, and only then shows
-SERA's answer.
+SERA's result.
 """
 
 from uuid import UUID
@@ -24,7 +24,7 @@ CACHE_HEADERS = {"Cache-Control": "private, max-age=3600"}
 
 
 class ReadingService:
-    """The reading of one person. A key cannot be a reader of a study."""
+    """The readings of one person in one study. An API key cannot be a reader of a study."""
 
     def __init__(
         self,
@@ -39,8 +39,8 @@ class ReadingService:
         self._study = study
 
     def next(self) -> NextCase:
-        """The next case in this reader's order. A case that was read blind comes again, to be read
-        aided.
+        """Return the next case in this reader's order. Each case is shown twice: first for the
+        blind reading, later for the aided reading.
         """
         reader = self._reader()
         readings = self._session.readings.of_reader(reader)
@@ -69,7 +69,7 @@ class ReadingService:
         )
 
     def image(self, case_id: UUID) -> Response:
-        """The image of a case. The transaction ends before the image is read and decoded."""
+        """Return the image of a case. The transaction ends before the image is loaded and decoded."""
         case = self._session.readings.case(self._reader(), case_id)
         self._session.transaction.commit()
         png = case_png(self._dependencies, case)
@@ -83,7 +83,7 @@ class ReadingService:
         return own_reading(stored)
 
     def aided(self, case_id: UUID) -> AidedView:
-        """SERA's answer for a case that this reader has read blind."""
+        """Return SERA's result for a case that this reader has read blind."""
         readings = self._session.readings
         reader = self._reader()
         case = readings.case(reader, case_id)

@@ -39,7 +39,7 @@ class ResultsService:
         return StudyAnalysis(self.study_data(study)).analyse()
 
     def table(self, study: UUID) -> str:
-        """CSV with one row for each reading of a case that is not erased."""
+        """Return a CSV table with one row for each reading of a case that is not erased."""
         data = self.study_data(study)
         cases = {case.case_id: case for case in data.cases}
         text = StringIO()
@@ -57,7 +57,7 @@ class ResultsService:
         return text.getvalue()
 
     def study_data(self, study: UUID) -> StudyData:
-        """Raises StudyUnknown."""
+        """Return the data for the analysis. Raises StudyUnknown."""
         studies = self._session.reader_studies
         readings = self._session.readings
         studies.find(study)
@@ -74,7 +74,7 @@ class ResultsService:
 def _row(
     reading: Reading, case: StudyCase, *, breach: bool, seen_before: bool
 ) -> list[object]:
-    """The values of COLUMNS."""
+    """Return the values of COLUMNS."""
     return [
         reading.reader,
         reading.case_id,

@@ -1,5 +1,5 @@
-"""Routes of reader studies. An administrator creates, opens, closes and analyses them; their
-readers read.
+"""Routes of reader studies. An administrator creates, opens, closes and analyses studies. The
+readers of a study read its cases.
 """
 
 from typing import Annotated
@@ -66,23 +66,23 @@ ResultsServiceDep = Annotated[ResultsService, Depends(results_service)]
 def make_reader_study(
     new: NewReaderStudy, service: AdministeredStudiesDep
 ) -> ReaderStudyView:
-    """Create the draft of a study. Its cases are selected now, among those with a result and a
-    known outcome.
+    """Create the draft of a study. Its cases are selected immediately, from the cases with a result
+    and a known outcome.
     """
     return service.create(new)
 
 
 @router.get("")
 def list_reader_studies(service: StudyServiceDep) -> list[ReaderStudyView]:
-    """Studies, newest first: all of the hospital for its administrator, else those that this person
-    reads.
+    """Return studies, newest first. An administrator sees all studies of the hospital, a reader
+    only the studies that this person reads.
     """
     return service.all()
 
 
 @router.get("/{study_id}")
 def read_reader_study(study_id: UUID, service: StudyServiceDep) -> ReaderStudyView:
-    """A study with the progress of its readers."""
+    """Return a study with the progress of its readers."""
     return service.read(study_id)
 
 
@@ -90,7 +90,9 @@ def read_reader_study(study_id: UUID, service: StudyServiceDep) -> ReaderStudyVi
 def open_reader_study(
     study_id: UUID, service: AdministeredStudiesDep
 ) -> ReaderStudyView:
-    """Open a study for its readers. Repeating this is harmless; a closed study stays closed."""
+    """Open a study for its readers. A repeated request changes nothing. A closed study stays
+    closed.
+    """
     return service.change_state(study_id, StudyState.OPEN)
 
 
@@ -98,15 +100,15 @@ def open_reader_study(
 def close_reader_study(
     study_id: UUID, service: AdministeredStudiesDep
 ) -> ReaderStudyView:
-    """Close a study: it accepts no more readings and is never opened again. Repeating this is
-    harmless.
+    """Close a study. It accepts no more readings and is never opened again. A repeated request
+    changes nothing.
     """
     return service.change_state(study_id, StudyState.CLOSED)
 
 
 @router.get("/{study_id}/next")
 def next_case(service: ReadingServiceDep) -> NextCase:
-    """The next case of this reader, with image and size only. The reading time starts."""
+    """Return the next case of this reader, with only its image and size. The reading time starts."""
     return service.next()
 
 
@@ -116,7 +118,7 @@ def next_case(service: ReadingServiceDep) -> NextCase:
     responses={200: {"content": {"image/png": {}}}},
 )
 def study_image(case_id: UUID, service: ReadingServiceDep) -> Response:
-    """The image of a case of the study, for its readers."""
+    """Return the image of a case of the study, for its readers."""
     return service.image(case_id)
 
 
@@ -128,15 +130,15 @@ def store_reading(new: NewReadingView, service: ReadingServiceDep) -> OwnReading
 
 @router.get("/{study_id}/aided/{case_id}")
 def read_aided(case_id: UUID, service: ReadingServiceDep) -> AidedView:
-    """SERA's answer, once the reader's own blind reading of the case is stored. The time of the
-    aided reading starts.
+    """Return SERA's result for a case. The reader's own blind reading must be stored first. The
+    time of the aided reading starts.
     """
     return service.aided(case_id)
 
 
 @router.get("/{study_id}/analysis")
 def analyse_reader_study(study_id: UUID, service: ResultsServiceDep) -> Analysis:
-    """The analysis of all readings so far."""
+    """Return the analysis of all readings so far."""
     return service.analysis(study_id)
 
 
@@ -146,6 +148,6 @@ def analyse_reader_study(study_id: UUID, service: ResultsServiceDep) -> Analysis
     responses={200: {"content": {CSV: {}}, "description": "CSV."}},
 )
 def export_readings(study_id: UUID, service: ResultsServiceDep) -> Response:
-    """Every reading, with the readers' numbers."""
+    """Export all readings as CSV, with the readers' numbers."""
     headers = {"Content-Disposition": 'attachment; filename="readings.csv"'}
     return Response(service.table(study_id), media_type=CSV, headers=headers)

@@ -24,8 +24,8 @@ NEW_STUDY_EXAMPLE: JsonDict = {
 
 
 class Choice(BaseModel):
-    """Selection of cases among those with a result and a known outcome. A case that was sent twice
-    counts once.
+    """Selection from the cases with a result and a known outcome. A case that was submitted twice
+    is selected only once.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -68,7 +68,7 @@ class NewReaderStudy(BaseModel):
     readers: list[UUID] = Field(
         min_length=1,
         max_length=MAX_READERS,
-        description="Ids of the hospital's people who may read.",
+        description="Ids of the people of this hospital who are the readers of the study.",
     )
 
 
@@ -80,8 +80,8 @@ class ReaderProgress(BaseModel):
     name: str | None = Field(
         description="Only for administrators and for the reader's own entry; else null."
     )
-    blind: int = Field(description="Blind readings stored.")
-    aided: int = Field(description="Aided readings stored.")
+    blind: int = Field(description="Number of stored blind readings.")
+    aided: int = Field(description="Number of stored aided readings.")
 
 
 class ReaderStudyView(BaseModel):
@@ -95,20 +95,24 @@ class ReaderStudyView(BaseModel):
     opened_at: datetime | None
     closed_at: datetime | None
     cases: int = Field(
-        description="Cases to be read, without those erased in the meantime."
+        description="Number of cases to read, without the cases that were erased since the "
+        "selection."
     )
     erased: int = Field(
-        description="Cases erased in the meantime, together with their readings."
+        description="Number of cases that were erased since the selection. Their readings were "
+        "erased too."
     )
     readers: list[ReaderProgress]
 
 
 class NextCase(BaseModel):
-    """The next case of a reader. It reveals nothing of SERA's answer, other readings or the
+    """The next case of a reader. It reveals nothing of SERA's result, other readings or the
     diagnosis.
     """
 
-    phase: Phase | None = Field(description="Null if everything is read.")
+    phase: Phase | None = Field(
+        description="Phase of the next reading; null if the reader has finished."
+    )
     case_id: UUID | None
     image: str | None = Field(description="Path of the image as a PNG.")
     width: int | None
@@ -116,7 +120,9 @@ class NextCase(BaseModel):
     size_mm: float | None = Field(
         description="Largest diameter of the nodule in mm, as submitted."
     )
-    done: int = Field(description="Cases that this reader has read both ways.")
+    done: int = Field(
+        description="Number of cases that this reader has read both blind and aided."
+    )
     cases: int
 
 
@@ -170,7 +176,7 @@ class OwnReading(BaseModel):
 
 
 class AidedView(BaseModel):
-    """SERA's answer for a case that was read blind, beside the reader's blind reading."""
+    """SERA's result for a case that was read blind, together with the reader's blind reading."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
     case_id: UUID
@@ -178,5 +184,5 @@ class AidedView(BaseModel):
     size_mm: float
     blind: OwnReading
     sera: Result = Field(
-        description="The case's `result`, as GET /v1/jobs/{id} gives it."
+        description="The `result` of the case, as in the response of GET /v1/jobs/{id}."
     )

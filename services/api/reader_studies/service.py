@@ -16,7 +16,7 @@ from shared.ledger.hospitals.repository import Caller
 from shared.ledger.reader_studies.repository import NewStudy, ReaderCounts, ReaderStudy
 
 NO_PERSON = UUID(int=0)
-"""Stands for a caller with a key, who is no reader of any study."""
+"""Used for a caller with an API key, who cannot be a reader of a study."""
 
 
 class StudyService:
@@ -58,7 +58,7 @@ class StudyService:
 
     @property
     def _reader(self) -> UUID | None:
-        """The person whose studies are visible; None if all are."""
+        """Return the person whose studies are visible, or None if all studies are visible."""
         if self._is_administrator:
             return None
         return self._caller.person or NO_PERSON
@@ -84,7 +84,9 @@ class StudyService:
         )
 
     def _progress(self, counts: ReaderCounts) -> ReaderProgress:
-        """Readers see the progress of the others, but not who they are."""
+        """Return the progress of a reader. Readers see the progress of other readers, but not their
+        names.
+        """
         is_own = counts.person == self._caller.person
         shows_identity = self._is_administrator or is_own
         return ReaderProgress(

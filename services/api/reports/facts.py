@@ -36,7 +36,7 @@ class PrintRecord:
 
     person: str | None
     key: str
-    at: datetime
+    printed_at: datetime
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Report:
 
     @property
     def roi(self) -> dict[str, Any] | None:
-        """The submitted ROI, else the box around the caliper marks."""
+        """The submitted ROI, or else the box around the caliper marks."""
         if self.case.roi:
             return self.case.roi
         roi = self.result.roi
@@ -80,7 +80,7 @@ def gather(
     language: Language,
     zone: tzinfo,
 ) -> Report:
-    """The facts of a report. The request's transaction ends before the image is read.
+    """Collect the facts of a report. The request's transaction ends before the image is loaded.
 
     Raises NotFound, CaseErased, NothingToPrint.
     """
@@ -103,7 +103,9 @@ def gather(
         result=result,
         read_at=job.updated_at,
         outcome=outcome,
-        printed=PrintRecord(person=person, key=caller.credential, at=printed_at),
+        printed=PrintRecord(
+            person=person, key=caller.credential, printed_at=printed_at
+        ),
         language=language,
         zone=zone,
         picture=printable(dependencies, case),

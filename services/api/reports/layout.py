@@ -26,7 +26,7 @@ SCALE_MM = (120.0, 5.0)
 
 
 def pdf(report: Report) -> bytes:
-    """One or two pages of A4."""
+    """Return the PDF: one or two pages of A4."""
     translate = translator(report.language)
     document = ReportDocument(
         [translate("report.device"), _printed(translate, report)], _page(translate)
@@ -34,7 +34,7 @@ def pdf(report: Report) -> bytes:
     document.set_title(translate("report.title"))
     document.set_lang(report.language)
     document.set_creator("SERA")
-    document.set_creation_date(report.printed.at)
+    document.set_creation_date(report.printed.printed_at)
     document.add_page()
     for draw_part in PARTS:
         draw_part(document, translate, report)
@@ -273,7 +273,7 @@ def _components(document: ReportDocument, translate: Translate, report: Report) 
 def _printed(translate: Translate, report: Report) -> str:
     printed = report.printed
     name = printed.person or translate("report.key", key=printed.key)
-    time = in_hours_of(report.zone, printed.at)
+    time = in_hours_of(report.zone, printed.printed_at)
     return translate("report.printed", who=name, when=time)
 
 

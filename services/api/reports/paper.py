@@ -95,8 +95,10 @@ class ReportDocument(FPDF):
 
 @cache
 def _font_path(name: str) -> Path:
-    """The path of a font file in the package that contains it. The package's code is not run."""
-    # fontTools warns of every table of hints that it drops.
+    """Return the path of a font file in the package that contains it. The package's code is not
+    run.
+    """
+    # fontTools logs a warning for each hinting table that it drops.
     logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
     package = find_spec("koreanize_matplotlib")
     if package is None or package.origin is None:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from services.api.reports.paper import ReportDocument
 
 MAX_PX = 900
-"""Maximum of the longer side. More pixels than paper of this size shows would only make the file
-larger."""
+"""Maximum of the longer side in pixels. More pixels would make the file larger, but would not be
+visible at the printed size.
+"""
 OUTLINE = (255, 214, 10)
 OUTLINE_MM = 0.4
 
@@ -28,9 +29,9 @@ Pixels = NDArray[np.uint8]
 
 
 def printable(dependencies: Dependencies, case: Case) -> Pixels | None:
-    """The image, (height, width) uint8, grey.
+    """Return the image, (height, width) uint8, grey.
 
-    None if it can no longer be read; the report is then printed without it.
+    Returns None if the image can no longer be read. The report is then printed without it.
     """
     try:
         return case_pixels(dependencies, case)

@@ -37,10 +37,10 @@ def report(
     ] = Language.ENGLISH,
     zone: Annotated[str | None, Query(max_length=64, description=ZONE)] = None,
 ) -> Response:
-    """Report of a case with a result, on one or two pages. The audit trail records each
-    printing.
+    """Return the report of a case with a result as a PDF of one or two pages. The audit trail
+    records each printed report.
     """
-    # Imported here because fpdf takes 0.25 s to import, and most gateways print nothing for long.
+    # Imported here because fpdf takes 0.25 s to import, and most gateways do not print a report for a long time.
     from services.api.reports.layout import pdf
 
     disposition = f'inline; filename="sera-{case_id}.pdf"'

@@ -32,12 +32,14 @@ def translator(language: Language) -> Translate:
 
 
 def percent(share: float) -> str:
-    """Three significant figures, as in the guidelines' sentences: `4.27 %`, `42 %`."""
+    """Format a share with three significant figures, as in the guidelines' sentences: `4.27 %`, `42
+    %`.
+    """
     return f"{100 * share:.3g} %"
 
 
 def plain(number: float) -> str:
-    """One decimal, or as many as the number has: 9.96 mm is not shown as 10.0."""
+    """Format a number with at least one decimal and without rounding: 9.96 mm is not shown as 10.0."""
     return f"{number:.1f}" if round(number, 1) == number else f"{number:.15g}"
 
 
@@ -59,7 +61,7 @@ def cutoff_sentence(translate: Translate, result: Result) -> str:
 
 
 def scale_sentence(translate: Translate, result: Result) -> str:
-    """A description of the risk scale, for readers who do not see it."""
+    """Describe the risk scale for people who cannot see it."""
     return translate(
         "result.risk.scale",
         risk=percent(result.risk),
@@ -69,13 +71,15 @@ def scale_sentence(translate: Translate, result: Result) -> str:
 
 
 def advice(translate: Translate, fna: FnaAdvice | None) -> str:
-    """Yes, no, or what else the rule has to translate; no advice where the case has no size."""
+    """Return yes, no, or the rule's other result in one word. There is no advice if the case has no
+    size.
+    """
     outcome = fna.outcome if fna else FnaOutcome.UNDECIDED
     return translate(f"result.fna.{ADVICE[outcome]}")
 
 
 def advice_sentence(translate: Translate, fna: FnaAdvice | None) -> str:
-    """The advice with threshold and size in one sentence, and the follow-up if there is one."""
+    """Return the advice with threshold and size in one sentence, and the follow-up if there is one."""
     if fna is None:
         return translate("result.warning.size-not-given")
     sentence = translate(
@@ -97,8 +101,8 @@ def threshold(translate: Translate, fna: FnaAdvice) -> str:
 
 
 def rule(translate: Translate, name: str) -> str:
-    """The name of a guideline, or of SERA's rule that derives from it. An unknown name stays as it
-    is.
+    """Return the name of a guideline, or of a SERA rule that derives from a guideline. An unknown
+    name is not changed.
     """
     band = RISK_BAND.fullmatch(name)
     if band:
@@ -117,7 +121,7 @@ def rule_sentence(translate: Translate, fna: FnaAdvice) -> str:
 
 
 def level(translate: Translate, name: str | None) -> str:
-    """The level of a guideline. An unknown level stays as it is; a dash stands for none."""
+    """Return the level of a guideline, or a dash if there is none. An unknown level is not changed."""
     key = (name or "").replace(",", "").replace(" ", "-")
     try:
         return translate(f"result.level.{key}")
@@ -126,14 +130,14 @@ def level(translate: Translate, name: str | None) -> str:
 
 
 def by_risk(fna: FnaAdvice | None) -> tuple[FnaAdvice, ...]:
-    """The advice of the hospital's rule, then of the others; empty without advice."""
+    """Return the advice of the hospital's rule, then of the other rules. Empty without advice."""
     return (fna, *fna.alternatives) if fna else ()
 
 
 def side_by_side(
     translate: Translate, fna: FnaAdvice | None, reader_advice: Sequence[FnaAdvice]
 ) -> list[tuple[str, FnaAdvice | None, FnaAdvice | None]]:
-    """The name of each guideline, its advice by the risk, and its advice by the reader's
+    """Return for each guideline its name, its advice by the risk, and its advice by the reader's
     descriptors.
     """
     advice_by_risk = {
@@ -153,7 +157,9 @@ def side_by_side(
 def described(
     translate: Translate, descriptors: Mapping[str, Any]
 ) -> list[tuple[str, str]]:
-    """The reader's descriptors: the name of each, and its term. The composition comes first."""
+    """Return the name and the term of each of the reader's descriptors. The composition comes
+    first.
+    """
     rows = []
     for name in TERMS_BY_FIELD:
         title = translate(f"lexicon.{name}.title")
@@ -169,7 +175,9 @@ def described(
 
 
 def warning(translate: Translate, finding: Finding) -> str:
-    """The sentence of a warning's code with its facts; the stored message if the code has none."""
+    """Return the sentence of a warning's code with its facts, or the stored message if the code has
+    no sentence.
+    """
     try:
         return translate(f"result.warning.{finding.code}", **finding.facts)
     except KeyError:
@@ -177,7 +185,7 @@ def warning(translate: Translate, finding: Finding) -> str:
 
 
 def reason(translate: Translate, code: str | None, message: str | None) -> str:
-    """Why a case failed, and the next step."""
+    """Return the reason why a case failed, and the next step."""
     try:
         return translate(f"result.reason.{code}")
     except KeyError:
@@ -220,7 +228,7 @@ def _subject(translate: Translate, fna: FnaAdvice) -> str:
 
 
 def _guideline_of_rule(name: str) -> str:
-    """The guideline from which a rule of SERA derives."""
+    """Return the guideline from which a rule of SERA derives."""
     band = RISK_BAND.fullmatch(name)
     return band["guideline"] if band else name
 

@@ -6,12 +6,14 @@ from zoneinfo import ZoneInfo, available_timezones
 
 
 def zone_named(name: str | None) -> tzinfo:
-    """A zone by its IANA name; UTC for no name and for a name that this machine does not know."""
+    """Return a time zone by its IANA name. Returns UTC if the name is missing or unknown on this
+    machine.
+    """
     return ZoneInfo(name) if name in _zone_names() else UTC
 
 
 def in_hours_of(zone: tzinfo, at: datetime) -> str:
-    """A time to the second with its offset from UTC: 2026-03-14 17:05:09 (UTC+09:00)."""
+    """Format a time to the second with its offset from UTC: 2026-03-14 17:05:09 (UTC+09:00)."""
     local = at.astimezone(zone)
     text = f"{local:%Y-%m-%d %H:%M:%S}"
     if zone is UTC:

@@ -1,4 +1,4 @@
-"""Counts attempts to sign in before a password is checked, and records those that fail."""
+"""Counts sign-in attempts before a password is checked, and records failed attempts."""
 
 import asyncio
 
@@ -28,9 +28,9 @@ class SignInAttempts:
         await asyncio.to_thread(self._record_failure, attempt, reason)
 
     def _count(self, name: str) -> tuple[int, SignInAttempt]:
-        """The seconds to wait, and the attempt.
+        """Count an attempt. Returns the seconds to wait, and the attempt.
 
-        The count must be committed in any case, so nothing is raised here.
+        The count must always be committed, so nothing is raised here.
         """
         per_minute = self._dependencies.settings.sign_ins_per_minute
         with self._dependencies.counter_ledger.system_session(GATEWAY) as session:

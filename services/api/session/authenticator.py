@@ -19,7 +19,7 @@ from shared.security import authenticators
 from shared.security.authenticators import Vault
 
 QR_SCALE = 5
-"""Pixels of one QR module. A phone's camera reads this size from an arm's length."""
+"""Pixels of one QR module. A phone's camera recognises this size from an arm's length."""
 
 
 class AuthenticatorService:
@@ -102,9 +102,9 @@ class AuthenticatorService:
 def check_second_factor(
     session: SystemSession, vault: Vault, person: UUID, code: str | None
 ) -> bool | None:
-    """Whether the second factor is right; None if one is required and no code was sent.
+    """Return whether the second factor is right, or None if a code is required but was not sent.
 
-    A right code is used up.
+    A right code cannot be used again.
     """
     authenticator = session.authenticators.lock(person)
     if authenticator.confirmed_at is None:
@@ -123,7 +123,7 @@ def check_second_factor(
 
 
 def _step(vault: Vault, authenticator: Authenticator, code: str) -> int | None:
-    """The time step of a right code; None for a wrong one."""
+    """Return the time step of a right code, or None for a wrong code."""
     if authenticator.sealed is None:
         return None
     secret = vault.open(authenticator.person, authenticator.sealed)

@@ -24,7 +24,7 @@ AuthenticatorServiceDep = Annotated[
 
 @router.post("/totp", status_code=201)
 def begin(service: AuthenticatorServiceDep) -> TotpBegun:
-    """Get a secret for an authenticator. Its codes are required only after one of them is
+    """Return a secret for an authenticator. Sign-in requires its codes only after one code was
     confirmed.
     """
     return service.begin()
@@ -32,7 +32,7 @@ def begin(service: AuthenticatorServiceDep) -> TotpBegun:
 
 @router.post("/totp/confirm")
 def confirm(body: Code, service: AuthenticatorServiceDep) -> TotpOn:
-    """Turn the authenticator on with a code that it shows. Only this answer contains the recovery
+    """Turn the authenticator on with a code that it shows. Only this response contains the recovery
     codes.
     """
     return service.confirm(body.code)

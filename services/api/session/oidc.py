@@ -69,7 +69,7 @@ class OidcService:
     def finish(
         self, *, state: str, code: str, browser_token: str, previous_token: str | None
     ) -> str:
-        """The token of a new session. The session of `previous_token` ends.
+        """Open a session and return its token. The session of `previous_token` ends.
 
         Raises OidcStateUnknown, ProviderRefused, NoAccount, ClaimsUnclear, AccountDisabled,
         Unavailable.
@@ -90,7 +90,7 @@ class OidcService:
         return token
 
     def _person(self, identity: IdentityClaims) -> Person | SeraError:
-        """The person of an identity, or the refusal.
+        """Return the person of an identity, or the refusal.
 
         A refusal is recorded and must be committed, so it is returned and not raised.
         """
@@ -105,7 +105,7 @@ class OidcService:
                 return error
 
     def _open_session(self, person: Person, previous_token: str | None) -> str | None:
-        """The token of a new session; None for a person whose account is disabled."""
+        """Open a session and return its token, or None if the person's account is disabled."""
         lifetime = session_lifetime(self._dependencies.settings)
         with self._dependencies.ledger.system_session(f"person:{person.id}") as session:
             if not session.sign_ins.sign_in_by_identity(person.id):
@@ -145,7 +145,7 @@ class OidcService:
 
 
 def _free_name(session: SystemSession, claims: Mapping[str, Any]) -> str | None:
-    """The first name of NAME_CLAIMS that no person has."""
+    """Return the first name from NAME_CLAIMS that no other person uses."""
     for claim in NAME_CLAIMS:
         for name in claim_values(claims, claim)[:1]:
             if session.people.is_name_free(name):
@@ -154,7 +154,9 @@ def _free_name(session: SystemSession, claims: Mapping[str, Any]) -> str | None:
 
 
 def claim_values(claims: Mapping[str, Any], path: str) -> list[str]:
-    """The texts of a claim, which is one text or a list. Dots in `path` go into nested objects."""
+    """Return the texts of a claim, which is one text or a list. Dots in `path` select nested
+    objects.
+    """
     claim: Any = claims
     for name in path.split("."):
         claim = claim.get(name) if isinstance(claim, Mapping) else None
@@ -167,7 +169,9 @@ def claim_values(claims: Mapping[str, Any], path: str) -> list[str]:
 
 
 def one_role(values: list[str]) -> Role:
-    """The only value that is a role of SERA. Raises ClaimsUnclear for none and for several."""
+    """Return the one value that is a role of SERA. Raises ClaimsUnclear if no value or several
+    values are roles.
+    """
     roles = {Role(value) for value in values if value in set(Role)}
     if len(roles) != 1:
         raise ClaimsUnclear
@@ -175,9 +179,10 @@ def one_role(values: list[str]) -> Role:
 
 
 def one_hospital(session: SystemSession, names: list[str]) -> UUID:
-    """The only name that is a hospital's. No hospital is created because a provider names it.
+    """Return the hospital of the one name that is a hospital's. Hospitals named by a provider are
+    never created.
 
-    Raises ClaimsUnclear for none and for several.
+    Raises ClaimsUnclear if no name or several names are hospitals.
     """
     ids_by_name = {hospital.name: hospital.id for hospital in session.hospitals.all()}
     ids = {ids_by_name[name] for name in names if name in ids_by_name}

@@ -1,5 +1,5 @@
-"""Routes of signing in by an identity provider. Browsers come here, so a refusal is a page and not
-a problem.
+"""Routes of signing in by an identity provider. Browsers open these routes, so a refusal leads to a
+page and not to a problem response.
 """
 
 from typing import Annotated
@@ -53,7 +53,9 @@ def finish(
     state: TextParameter = "",
     code: TextParameter = "",
 ) -> Response:
-    """Callback of the identity provider. The answer sets the session cookie."""
+    """Finish a sign-in after the identity provider has redirected the browser here. The response
+    sets the session cookie.
+    """
     origin_policy = dependencies.origin_policy
     try:
         token = service.finish(
@@ -72,8 +74,8 @@ def finish(
 
 
 def _refusal(error: SeraError) -> Response:
-    """Redirect to the sign-in page, which explains the error. An error it has no text for is
-    raised.
+    """Redirect to the sign-in page, which explains the error. If the page has no text for the
+    error, the error is raised.
     """
     if error.code not in PROBLEMS:
         raise error

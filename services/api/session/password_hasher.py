@@ -1,4 +1,4 @@
-"""Hashes passwords in a few threads beside the event loop. Each hash takes 64 MiB of memory."""
+"""Hashes passwords in a few threads outside the event loop. Each hash needs 64 MiB of memory."""
 
 import asyncio
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class PasswordHasherPool:
         self._pending = 0
 
     def check(self) -> None:
-        """Raises PasswordHasherBusy if one more password would wait too long."""
+        """Raise PasswordHasherBusy if one more password would wait too long."""
         if self._pending >= self._max_pending:
             raise PasswordHasherBusy(retry_after_s=BUSY_S)
 

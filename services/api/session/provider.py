@@ -1,5 +1,5 @@
-"""Client of an identity provider (OpenID Connect): its sign-in address, and verification of its
-answers.
+"""Client of an identity provider (OpenID Connect): builds its sign-in address, and verifies its
+responses.
 """
 
 from collections.abc import Mapping
@@ -87,8 +87,8 @@ class IdentityProvider:
     def authorization_url(
         self, state: str, oidc_state: OidcState, callback_url: str
     ) -> str:
-        """The address where the browser signs in, to return to `callback_url`. Raises
-        Unavailable.
+        """Return the address of the provider's sign-in page. Afterwards the browser returns to
+        `callback_url`. Raises Unavailable.
         """
         endpoint = self._metadata().facts["authorization_endpoint"]
         url: str = prepare_grant_uri(
@@ -107,7 +107,9 @@ class IdentityProvider:
     def exchange(
         self, code: str, oidc_state: OidcState, callback_url: str
     ) -> IdentityClaims:
-        """The verified claims for an authorization code. Raises ProviderRefused, Unavailable."""
+        """Exchange an authorization code for the verified claims. Raises ProviderRefused,
+        Unavailable.
+        """
         client_id = self._settings.oidc_client_id
         body = {
             "grant_type": "authorization_code",
@@ -145,9 +147,7 @@ class IdentityProvider:
         )
 
     def _decode(self, text: str) -> jwt.Token:
-        """Decode a token with the provider's keys, which are fetched again once if they do not
-        fit.
-        """
+        """Decode a token with the provider's keys. If no key fits, the keys are fetched again once."""
         registry = JWSRegistry(
             algorithms=SIGNATURE_ALGORITHMS, strict_check_header=False
         )
@@ -159,7 +159,7 @@ class IdentityProvider:
 
     @cachedmethod(attrgetter("_cache"), condition=attrgetter("_condition"))
     def _metadata(self) -> Metadata:
-        """The provider's metadata, cached for an hour. Raises ProviderRefused, Unavailable."""
+        """Return the provider's metadata, cached for an hour. Raises ProviderRefused, Unavailable."""
         facts = self._request("GET", self.issuer + WELL_KNOWN)
         issuer = str(facts.get("issuer", "")).rstrip("/")
         has_endpoints = all(map(facts.get, ENDPOINTS))
@@ -171,8 +171,8 @@ class IdentityProvider:
     def _request(
         self, method: str, url: str, **parts: Unpack[TokenRequest]
     ) -> dict[str, Any]:
-        """The JSON object of an answer. Redirects are not followed, because they would receive the
-        secret.
+        """Send a request and return the JSON object of the response. Redirects are not followed,
+        because their target would receive the secret.
         """
         try:
             answer = httpx2.request(

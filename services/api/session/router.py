@@ -16,7 +16,7 @@ def session_service(dependencies: DependenciesDep) -> SessionService:
 
 
 def token(request: Request, dependencies: DependenciesDep) -> str | None:
-    """The token of the session cookie, if the request carries one."""
+    """Return the token of the session cookie, or None if the request has no session cookie."""
     return dependencies.origin_policy.session_token(request.headers)
 
 
@@ -32,7 +32,7 @@ async def sign_in(
     previous_token: TokenDep,
     answer: Response,
 ) -> CallerView:
-    """Sign in with a name and a password. The answer sets a session cookie. Programs use keys
+    """Sign in with a name and a password. The response sets a session cookie. Programs use API keys
     instead.
     """
     opened = await service.sign_in(credentials, previous_token)
@@ -46,7 +46,7 @@ def who_am_i(
     caller: CallerDep,
     token: TokenDep,
 ) -> CallerView:
-    """The person or key that this request is authenticated as."""
+    """Return the person or key that this request is authenticated as."""
     return service.caller_view(session, caller, token)
 
 
@@ -58,7 +58,7 @@ def sign_out(
     dependencies: DependenciesDep,
     answer: Response,
 ) -> None:
-    """End this session now."""
+    """End this session immediately."""
     service.sign_out(session, caller)
     dependencies.origin_policy.delete_session_cookie(answer)
 

@@ -9,7 +9,7 @@ from services.api.text import PlainText
 from shared.domain.roles import Role
 
 MAX_SECRET_LENGTH = 1000
-"""Maximum characters of a secret. It bounds the work of hashing and is no rule for passwords."""
+"""Maximum characters of a secret. It limits the work of hashing and is no rule for passwords."""
 
 
 class SignIn(BaseModel):
@@ -57,7 +57,7 @@ class CallerView(BaseModel):
         description="Whether sign-in requires a code of an authenticator."
     )
     expires_at: datetime | None = Field(
-        description="When the session ends, even if it is in use; null for a key."
+        description="Time at which the session ends, even if it is in use; null for a key."
     )
     csrf: str | None = Field(
         description="Send it as `X-CSRF-Token` with every request that changes anything; null for "
@@ -80,7 +80,7 @@ class Removal(Code):
 
 class TotpBegun(BaseModel):
     secret: str = Field(
-        description="Secret to type into the authenticator; shown only this once."
+        description="Secret for the authenticator. Only this response contains it."
     )
     uri: str = Field(description="The secret as an `otpauth:` address.")
     qr: str = Field(
@@ -90,6 +90,6 @@ class TotpBegun(BaseModel):
 
 class TotpOn(BaseModel):
     recovery_codes: list[str] = Field(
-        description="Each code is good for one sign-in without the authenticator; shown only this "
-        "once."
+        description="Each code is valid for one sign-in without the authenticator. Only this "
+        "response contains the codes."
     )

@@ -37,7 +37,7 @@ REFUSALS: dict[Refusal, str] = {
 
 @dataclass(frozen=True)
 class OpenedSession:
-    """A new session: its token goes into the cookie, and its caller into the answer."""
+    """A new session. The cookie gets its token, and the response gets its caller."""
 
     token: str
     caller: CallerView
@@ -46,7 +46,7 @@ class OpenedSession:
 class SessionService:
     """Signs people in and out.
 
-    Attempts are counted and sessions are opened in transactions of their own, so that they stay
+    Attempts are counted and sessions are opened in separate transactions, so that both are kept
     even if the request fails afterwards.
     """
 

@@ -21,14 +21,14 @@ class LackView(BaseModel):
     files: str = Field(description="Accepted file names, separated by slashes.")
     folder: str = Field(description="Folder in which the trainer looks for the file.")
     url: str | None = Field(
-        description="Address from which the trainer will download it; null if somebody must put it "
-        "there."
+        description="Address from which the trainer will download the file; null if the operator "
+        "must put it into the folder."
     )
 
 
 class RecipeView(BaseModel):
-    """A recipe, or a recipe file that cannot be used: then `problem` says why, and no run can use
-    it.
+    """A recipe, or a recipe file that cannot be used. `problem` is the reason why no run can use
+    the file.
     """
 
     name: str = Field(
@@ -41,7 +41,7 @@ class RecipeView(BaseModel):
         description="Folds of cross-validation, unless a run sets another number."
     )
     ships: bool = Field(
-        description="Whether the recipe is part of SERA; false for one in SERA_RECIPES_DIR."
+        description="Whether the recipe is part of SERA. False for a recipe in SERA_RECIPES_DIR."
     )
     problem: str | None = Field(
         default=None, description="Why the file cannot be used; null if it can."
@@ -58,7 +58,9 @@ class RecipeView(BaseModel):
 def recipe_views(
     directory: RecipeDirectory, trainers: list[Trainer]
 ) -> list[RecipeView]:
-    """SERA's recipes, then the installation's own, then files that cannot be used; each by name."""
+    """Return SERA's recipes, then the installation's own recipes, then files that cannot be used,
+    each sorted by name.
+    """
     usable = [_view(recipe, trainers) for recipe in directory.recipes()]
     refused = [
         _refused_view(refused_file, trainers)

@@ -33,7 +33,7 @@ def request_run(new: NewRun, service: RunServiceDep) -> RunView:
 
 @router.get("/recipes")
 def list_recipes(service: RunServiceDep) -> list[RecipeView]:
-    """Recipes that a run may use, with the weight files that trainers still need for them."""
+    """Return the recipes that a run may use, with the weight files that trainers still need."""
     return service.recipes()
 
 
@@ -41,13 +41,13 @@ def list_recipes(service: RunServiceDep) -> list[RecipeView]:
 def list_runs(
     service: RunServiceDep, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> list[RunSummary]:
-    """Training runs, newest first."""
+    """Return training runs, newest first."""
     return service.newest(limit)
 
 
 @router.get("/training-runs/{run_id}")
 def read_run(run_id: UUID, service: RunServiceDep) -> RunView:
-    """A run with its steps, its progress and its estimated remaining time."""
+    """Return a run with its steps, its progress and its estimated remaining time."""
     return service.read(run_id)
 
 
@@ -55,12 +55,12 @@ def read_run(run_id: UUID, service: RunServiceDep) -> RunView:
 def read_log(
     run_id: UUID, service: RunServiceDep, after: AfterEvent = 0
 ) -> list[RunEventView]:
-    """Events of the run, oldest first: finished steps, losses and figures of each epoch."""
+    """Return events of the run, oldest first: finished steps, losses and figures of each epoch."""
     return service.log(run_id, after)
 
 
 def followed(run_id: UUID, service: RunServiceDep) -> RunService:
-    """Refuses an unknown run before the stream of events begins."""
+    """Refuse an unknown run before the stream of events begins."""
     service.read(run_id)
     return service
 
@@ -73,8 +73,8 @@ async def follow_run(
         int, Header(ge=0, description="Id of the event after which the stream resumes.")
     ] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
-    """Server-sent events until the run has ended: `run` is the run as it is now, `log` one of its
-    events.
+    """Send server-sent events until the run has ended: `run` is the current state of the run, `log`
+    is one of its events.
     """
     async for update in service.follow(run_id, last_event_id):
         if isinstance(update, RunEventView):

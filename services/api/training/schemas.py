@@ -37,19 +37,19 @@ class NewRun(BaseModel):
         None,
         ge=1,
         le=2**31 - 1,
-        description="Number of a frozen version. If omitted, the current draft is frozen, unless "
-        "it is unchanged.",
+        description="Number of a frozen version. If omitted, the current draft is frozen. An "
+        "unchanged draft uses its existing version.",
     )
     recipe: str = Field(
-        description="Name of a recipe of SERA or of one in SERA_RECIPES_DIR. The run stores a copy "
-        "of it.",
+        description="Name of a recipe of SERA or of a recipe in SERA_RECIPES_DIR. The run stores "
+        "a copy of the recipe.",
         examples=["light"],
     )
     folds: int | None = Field(
         None,
         ge=2,
         le=20,
-        description="Folds of cross-validation, instead of the recipe's.",
+        description="Number of folds of cross-validation. It replaces the number in the recipe.",
     )
     seed: int = Field(
         0,
@@ -68,10 +68,11 @@ class StepView(BaseModel):
     state: StepState
     fraction: float
     attempts: int = Field(
-        description="Number of attempts; more than one after a trainer was lost."
+        description="Number of attempts. It is above 1 if an earlier trainer was lost."
     )
     owner: str | None = Field(
-        description="The trainer that carries it out now, as host/process/start; null if none does."
+        description="The trainer that performs the step now, as host/process/start; null if no "
+        "trainer does."
     )
     seconds: float | None = Field(description="Duration of the last attempt so far.")
     message: str | None = Field(description=SENTENCE)
@@ -85,7 +86,10 @@ class StepView(BaseModel):
 class RunEventView(BaseModel):
     """An event of a run: a finished step, or the figures of an epoch."""
 
-    id: int = Field(description="Increasing; send the last one received as `after`.")
+    id: int = Field(
+        description="Id of the event. Ids increase. Send the id of the last received "
+        "event as `after`."
+    )
     at: datetime
     step: str
     stage: str
@@ -106,7 +110,7 @@ class RunSummary(BaseModel):
     folds: int | None
     seed: int
     state: RunState
-    stage: str | None = Field(description="Kind of the step with the newest event.")
+    stage: str | None = Field(description="Kind of the step with the latest event.")
     fraction: float = Field(description="Completed share of the run.")
     resumed: int = Field(description="Number of times an operator resumed it.")
     reason: str | None = Field(description="Code of the failure.")
@@ -126,7 +130,7 @@ class RunView(RunSummary):
     """A run: poll it until `state` is done, failed or cancelled."""
 
     eta_s: float | None = Field(
-        description="Estimated remaining seconds; null until a part is done."
+        description="Estimated remaining seconds; null until a part of the run is done."
     )
     steps: list[StepView]
 
@@ -153,10 +157,10 @@ def event_view(event: RunEvent) -> RunEventView:
 
 
 def eta_s(run: TrainingRun, steps: list[Step]) -> float | None:
-    """The estimated remaining seconds with the trainers that work now.
+    """Return the estimated remaining seconds with the present number of trainers.
 
-    It extrapolates from the time that the finished part took. None if the run does not run or
-    nothing is finished.
+    The estimate extrapolates from the duration of the finished part. Returns None if the run is not
+    running or nothing is finished.
     """
     total_weight = sum(step.weight for step in steps)
     finished_weight = sum(step.weight * step.fraction for step in steps)
@@ -178,7 +182,9 @@ def _run_fields(run: TrainingRun) -> dict[str, Any]:
 def _fields(
     source: TrainingRun | Step | RunEvent, view: type[BaseModel]
 ) -> dict[str, Any]:
-    """The fields of a view: those that the row has under the same name, and the worded message."""
+    """Return the fields of a view: the row's fields with the same names, and the text of the
+    message.
+    """
     names = [
         name for name in view.model_fields if name not in ("run_id", *MESSAGE_FIELDS)
     ]

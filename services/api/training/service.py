@@ -27,7 +27,9 @@ from shared.recipes import RecipeDirectory
 
 
 class RunService:
-    """Training runs in the request's transaction. Following a run uses transactions of its own."""
+    """Requests and reads training runs in the request's transaction. Following a run uses separate
+    transactions.
+    """
 
     def __init__(
         self, session: SystemSession, caller: Caller, dependencies: Dependencies
@@ -38,7 +40,7 @@ class RunService:
         self._shelf = RecipeDirectory(dependencies.settings.recipes_dir)
 
     def request(self, new: NewRun) -> RunView:
-        """Queue a run on a frozen version, with a copy of the recipe as it is now."""
+        """Queue a run on a frozen version, with a copy of the current recipe."""
         session = self._session
         recipe = self._shelf.load(new.recipe)
         dataset = session.datasets.find(new.dataset).id
@@ -74,7 +76,7 @@ class RunService:
         return self.events(run_id, after_id)
 
     def events(self, run_id: UUID, after_id: int) -> list[RunEventView]:
-        """The events of the run after the event of this id."""
+        """Return the events of the run after the event with this id."""
         events = self._session.runs.events(run_id, after_id)
         return [event_view(event) for event in events]
 
@@ -94,7 +96,7 @@ class RunService:
     async def follow(
         self, run_id: UUID, after_id: int
     ) -> AsyncIterator[RunEventView | RunView]:
-        """Events after `after_id`, and the run each time it changes.
+        """Yield events after `after_id`, and the run each time it changes.
 
         It ends when the run has ended, or when the caller's key or session ends.
         """
@@ -120,9 +122,9 @@ class RunService:
     def _read_update(
         self, run_id: UUID, after_id: int
     ) -> tuple[RunView, list[RunEventView]] | None:
-        """The run and its new events, read in a transaction of its own.
+        """Read the run and its new events in a separate transaction.
 
-        None if the key or session has ended.
+        Returns None if the key or session has ended.
         """
         with self._dependencies.ledger.system_session(self._caller.actor) as session:
             if not is_credential_valid(session.transaction, self._caller):
@@ -131,7 +133,7 @@ class RunService:
             return service.read(run_id), service.events(run_id, after_id)
 
     def _version(self, dataset: UUID, number: int | None) -> Version:
-        """The frozen version of this number; without a number the draft is frozen."""
+        """Return the frozen version with this number. Without a number the draft is frozen."""
         if number is None:
             return self._session.versions.freeze(dataset)
         return self._session.versions.find(dataset, number)
@@ -143,6 +145,8 @@ class RunService:
 
 
 def _visible(run: RunView) -> tuple[object, ...]:
-    """The parts of a run whose change is worth an event; its clocks are not."""
+    """Return the parts of a run whose change is sent as an event. Changes of times and durations
+    are not sent.
+    """
     steps = [(step.state, step.fraction, step.attempts) for step in run.steps]
     return run.state, run.fraction, run.message, steps

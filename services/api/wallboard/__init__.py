@@ -1,1 +1,1 @@
-"""The route of the wallboard: throughput, latency and queue at a glance."""
+"""The route of the wallboard: throughput, latency and queue on one page."""

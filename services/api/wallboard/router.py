@@ -1,4 +1,4 @@
-"""Route of the wallboard's figures, for its page and for dashboards of others."""
+"""Route of the wallboard's figures, for SERA's own page and for external dashboards."""
 
 from typing import Annotated
 
@@ -26,13 +26,14 @@ def read_wall(
     ] = WallboardWindow.QUARTER,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Throughput, waiting jobs, latency from submission to result, failures and workers, in total
-    and by hospital.
+    """Return throughput, waiting jobs, latency from submission to result, failures and workers, in
+    total and by hospital.
 
-    Every key and every session may read it. Operators and auditors see every hospital. Others see
-    their own, and all hospitals together without names. SERA reads the data at most every 3 s, for
-    a day every 15 s, however many clients poll. Poll with the last `ETag` in `If-None-Match`: 304
-    means that there is no newer data. `as_of` is the time of the data.
+    Every caller may read the wallboard. Operators and auditors see every hospital. Other callers
+    see their own hospital, and all hospitals together without names. SERA reads the data at most
+    every 3 s (every 15 s for a window of a day), even if many clients poll. Poll with the latest
+    `ETag` in `If-None-Match`. Status 304 means that there are no newer data. `as_of` is the time of
+    the data.
     """
     service = WallboardService(transaction, caller, dependencies)
     return conditional_response(service.answer(window), if_none_match, FRESH_S[window])

@@ -58,7 +58,8 @@ class FailureView(BaseModel):
     model_config = _example(reason="image-unreadable", jobs=2)
     reason: str = Field(description="The code of the error.")
     jobs: int = Field(
-        description="Jobs that failed with this code in the window and were not run again."
+        description="Number of jobs that failed with this code in the window and were not run "
+        "again."
     )
 
 
@@ -82,10 +83,12 @@ class FlowView(BaseModel):
         description="Failures in the window, most frequent first."
     )
     dead_letters: int = Field(
-        description="Failed jobs of any time that nobody has run again.", examples=[3]
+        description="Number of failed jobs, of any time, that nobody has run again.",
+        examples=[3],
     )
     refer: RateView = Field(
-        description="Results of the window that ask for a radiologist.", examples=[RATE]
+        description="Share of the window's results that are referred to a radiologist.",
+        examples=[RATE],
     )
 
 

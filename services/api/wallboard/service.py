@@ -38,7 +38,9 @@ FRESH_S = {
     WallboardWindow.HOUR: 3.0,
     WallboardWindow.DAY: 15.0,
 }
-"""How old the data of a window may be. It is read no more often, however many dashboards poll."""
+"""Maximum age in seconds of the data of each window. The data are not read more often, even if many
+dashboards poll.
+"""
 STEPS = {
     WallboardWindow.QUARTER: (timedelta(minutes=1), 15),
     WallboardWindow.HOUR: (timedelta(minutes=2), 30),
@@ -52,8 +54,8 @@ SILENT_WORKER_SHOWN = timedelta(minutes=10)
 class WallboardService:
     """Reads the wallboard from the cache or the ledger.
 
-    The request's transaction ends before the cache is asked, so that a request that waits for
-    another's data holds none.
+    The request's transaction ends before the cache is used, so that no transaction stays open while
+    the request waits for the data of another request.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class WallboardService:
         self._dependencies = dependencies
 
     def answer(self, window: WallboardWindow) -> JsonAnswer:
-        """The wallboard as JSON."""
+        """Return the wallboard as JSON."""
         self._transaction.commit()
         key = ("wall", "json", self._hospital_id, window)
         return self._dependencies.answer_cache.get_or_make(
@@ -73,8 +75,8 @@ class WallboardService:
         )
 
     def view(self, window: WallboardWindow) -> WallboardView:
-        """The wallboard of all hospitals together, with the rows of the hospitals that the caller
-        may see.
+        """Return the wallboard of all hospitals together, with the rows of the hospitals that the
+        caller may see.
         """
         self._transaction.commit()
         view, hospitals = self._dependencies.answer_cache.get_or_make(
@@ -112,7 +114,7 @@ class WallboardService:
     def _hospital_rows(
         self, hospital_id: UUID, window: WallboardWindow
     ) -> list[WallboardHospital]:
-        """The row of one hospital, read in a session that sees only its data."""
+        """Read the row of one hospital in a session that sees only its data."""
         session = HospitalSession(self._transaction, hospital_id, self._actor)
         now = session.wallboard.now()
         return _rows(session.wallboard.read(_span(now, window)))
@@ -137,8 +139,8 @@ def _rows(data: WallboardData) -> list[WallboardHospital]:
 def _flow(
     data: WallboardData, hospital_ids: set[UUID], hospital_id: UUID | None = None
 ) -> FlowView:
-    """The flow of `hospital_ids`, with the throughput of `hospital_id`, or of all hospitals for
-    None.
+    """Return the flow of `hospital_ids`, with the throughput of `hospital_id`, or of all hospitals
+    if it is None.
     """
     throughput = _throughput(data, hospital_id)
     dead_letters = [
@@ -166,7 +168,7 @@ def _flow(
 
 
 def _throughput(data: WallboardData, hospital_id: UUID | None) -> Throughput | None:
-    """The throughput over the whole span; None without results."""
+    """Return the throughput over the whole span, or None without results."""
     for throughput in data.throughputs:
         if throughput.hospital == hospital_id and throughput.bucket is None:
             return throughput

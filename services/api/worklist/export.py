@@ -37,16 +37,16 @@ COLUMNS = {
     "reason": "code of why it failed",
 }
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First characters of a cell that a spreadsheet takes for a formula (OWASP, CSV injection)."""
+"""First characters of cells that spreadsheets treat as formulas (OWASP, CSV injection)."""
 
 
 def export_rows(
     session: HospitalSession, ledger: Ledger, filters: WorklistFilter
 ) -> Iterator[str]:
-    """The file piece by piece, without cases that are accepted after the export began.
+    """Yield the file in parts, without cases that are accepted after the export began.
 
     The audit trail records the export with its number of rows. The request's transaction ends here.
-    Each piece is read in a transaction of its own while the answer is sent.
+    Each part is read in a separate transaction while the response is sent.
     """
     now = session.worklist.now()
     created_until = min(filters.created_until or now, now)

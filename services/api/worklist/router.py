@@ -27,7 +27,7 @@ def list_cases(
     session: HospitalSessionDep,
     dependencies: DependenciesDep,
 ) -> WorklistPage:
-    """The cases of this hospital that match the filters, without erased ones."""
+    """Return the cases of this hospital that match the filters, without erased cases."""
     return WorklistService(session, caller, dependencies.read_audit).page(query)
 
 
@@ -42,7 +42,7 @@ def export_cases(
     session: HospitalSessionDep,
     dependencies: DependenciesDep,
 ) -> Response:
-    """All matching cases as a file for a spreadsheet. A cell that a spreadsheet would compute
+    """Return all matching cases as a CSV file. A cell that a spreadsheet would treat as a formula
     begins with '.
     """
     headers = {"Content-Disposition": 'attachment; filename="sera-cases.csv"'}

@@ -37,7 +37,7 @@ RESULT_FIELDS = ("risk", "decision", "fna")
 
 
 def _or_none(value: object) -> object:
-    """An empty field of a form is no filter."""
+    """Convert an empty field of a form to None, which means no filter."""
     return None if value == "" else value
 
 
@@ -69,7 +69,9 @@ class WorklistQuery(BaseModel):
         None,
         description="Beginning of your own number, or of the case's id (at least 8 digits).",
     )
-    batch: BatchLabel = Field(None, description="Label with which the cases were sent.")
+    batch: BatchLabel = Field(
+        None, description="Label that was submitted with the cases."
+    )
     order: Annotated[Order | None, Blank] = Field(
         None,
         description="`newest` (default), `oldest`, or highest `risk` first, which lists only cases "
@@ -178,7 +180,7 @@ def worklist_row(entry: WorklistEntry) -> WorklistRow:
 
 
 def _moment(value: date | datetime | None, time_of_day: time) -> datetime | None:
-    """A day becomes the moment of this time of day; a moment without a zone is in UTC."""
+    """Convert a day to a time by adding `time_of_day`. A time without a time zone is in UTC."""
     if value is None:
         return None
     if not isinstance(value, datetime):

@@ -49,8 +49,8 @@ class WorklistService:
         )
 
     def dead_letters(self) -> list[DeadLettersView]:
-        """The hospital's dead letters by reason, each with the sentence of one of them; most cases
-        first.
+        """Return the hospital's dead letters by reason, most cases first. Each reason has the
+        sentence of one of its cases.
         """
         groups = self._session.worklist.dead_letter_groups()
         return [dead_letters_view(group) for group in groups]
@@ -78,7 +78,9 @@ def _cursor(entry: WorklistEntry, order: Order) -> str:
 
 
 def _position(cursor: str | None, order: Order) -> PagePosition | None:
-    """The end of the previous page. Raises CursorInvalid, also for a cursor of another order."""
+    """Return the end of the previous page. Raises CursorInvalid if the cursor is broken or belongs
+    to another order.
+    """
     if cursor is None:
         return None
     try:

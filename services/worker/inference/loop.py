@@ -22,7 +22,7 @@ from services.worker.inference.preparation import (
     PreparedJob,
     internal_failure,
 )
-from services.worker.inference.results import Answer, make_answer
+from services.worker.inference.results import JobResult, make_job_result
 from services.worker.live_model import LiveModel
 from shared.domain.results.prediction import Prediction
 from shared.errors import SeraError
@@ -170,7 +170,7 @@ class InferenceService:
         finally:
             self._heartbeat.release(batch.token)
 
-    def _infer(self, batch: Batch) -> dict[UUID, Answer]:
+    def _infer(self, batch: Batch) -> dict[UUID, JobResult]:
         self._heartbeat.hold(batch.token)
         began = time.perf_counter()
         outcomes = self._predict(batch.served, batch.prepared_jobs)
@@ -184,7 +184,7 @@ class InferenceService:
             if isinstance(outcome, Failure):
                 batch.failures[prepared.job.id] = outcome
             else:
-                answers[prepared.job.id] = make_answer(
+                answers[prepared.job.id] = make_job_result(
                     served=batch.served,
                     prepared=prepared,
                     prediction=outcome,
@@ -210,7 +210,7 @@ class InferenceService:
             return [self._predict(served, [prepared])[0] for prepared in prepared_jobs]
         return [_prediction_or_failure(outcome) for outcome in outcomes]
 
-    def _write(self, batch: Batch, answers: dict[UUID, Answer]) -> set[UUID]:
+    def _write(self, batch: Batch, answers: dict[UUID, JobResult]) -> set[UUID]:
         """Returns the jobs whose results were written."""
         results = {job: answer.result for job, answer in answers.items()}
         with self._ledger.system_session(self._settings.worker_name) as session:

@@ -14,20 +14,20 @@ from shared.settings import Settings
 
 
 @dataclass(frozen=True)
-class Answer:
+class JobResult:
     """The result of a job and its observation."""
 
     result: Result
     observation: Observation
 
 
-def make_answer(
+def make_job_result(
     served: ServedModel,
     prepared: PreparedJob,
     prediction: Prediction,
     settings: Settings,
     infer_ms: float,
-) -> Answer:
+) -> JobResult:
     """`infer_ms` is the inference time of the whole batch."""
     job = prepared.job
     duplicate_of = str(job.duplicate_of) if job.duplicate_of else None
@@ -46,7 +46,9 @@ def make_answer(
             infer=round(infer_ms, 1),
         ),
     )
-    return Answer(result=result, observation=make_observation(job, prediction, result))
+    return JobResult(
+        result=result, observation=make_observation(job, prediction, result)
+    )
 
 
 def hospital_settings(job: ClaimedJob, settings: Settings) -> HospitalSettings:

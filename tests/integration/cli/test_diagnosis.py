@@ -126,8 +126,10 @@ def test_a_queue_is_told_with_its_oldest_and_its_dead(
     with ledger.system_session("test") as session:
         hospital = session.hospitals.ensure("north")
     with ledger.hospital_session(hospital, "test") as hospital_session:
-        hospital_session.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
-        failed = hospital_session.jobs.create(book.cases.add(CASE), Priority.ROUTINE)
+        hospital_session.jobs.create(hospital_session.cases.add(CASE), Priority.ROUTINE)
+        failed = hospital_session.jobs.create(
+            hospital_session.cases.add(CASE), Priority.ROUTINE
+        )
     with ledger.engine.begin() as line:
         line.execute(
             text("UPDATE jobs SET state = 'failed' WHERE id = :job"), {"job": failed}

@@ -205,4 +205,4 @@ def test_a_database_made_by_an_ordinary_user_is_run_as_that_user_by_root(
 
 
 def test_a_database_that_does_not_answer_is_not_ready(tmp_path: Path) -> None:
-    assert not Postgres(tmp_path / "data", tmp_path / "none").answers({})
+    assert not Postgres(tmp_path / "data", tmp_path / "none").responds({})

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from deploy.local import SERVICES, Backoff, Child, Event, Phase, Stack, StackState, Urls
-from deploy.local.child import answers_http, python
+from deploy.local.child import python, responds_to_http
 from deploy.local.errors import AlreadyRunning, ChildFailed, PortBusy, StackNotRunning
 from shared.settings import Settings
 
@@ -26,7 +26,7 @@ def web(port: int) -> Child:
         "-c",
         f'exec {" ".join(python("http.server"))} --bind "$SERA_HOST" "$SERA_PORT"',
     )
-    return Child("api", command, ready=answers_http("/"))
+    return Child("api", command, ready=responds_to_http("/"))
 
 
 def test_a_stack_is_up_inside_and_gone_outside(tmp_path, web, port) -> None:

@@ -5,7 +5,7 @@ import threading
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.local.child import Backoff, answers_http, describe_exit, has_ready_file
+from deploy.local.child import Backoff, describe_exit, has_ready_file, responds_to_http
 
 
 @given(failures=st.integers(min_value=1, max_value=10_000))
@@ -52,9 +52,9 @@ def test_an_api_is_ready_when_it_answers_200() -> None:
         thread.start()
         env = {"SERA_HOST": "0.0.0.0", "SERA_PORT": str(server.server_port)}
         try:
-            assert answers_http("/readyz")(env)
-            assert not answers_http("/healthz")(env)
+            assert responds_to_http("/readyz")(env)
+            assert not responds_to_http("/healthz")(env)
         finally:
             server.shutdown()
             thread.join()
-    assert not answers_http("/readyz")(env)
+    assert not responds_to_http("/readyz")(env)

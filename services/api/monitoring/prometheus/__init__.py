@@ -1,1 +1,1 @@
-"""The page that Prometheus reads."""
+"""Renders the metrics page for Prometheus."""

@@ -20,13 +20,13 @@ from shared.statistics import DriftState
 
 DRIFT_STATES = {DriftState.OK: 0, DriftState.WATCH: 1, DriftState.ALARM: 2}
 LANES = {True: "urgent", False: "routine"}
-"""The name of a lane, by whether its jobs are urgent."""
+"""Name of each lane. The key is whether its jobs are urgent."""
 RETENTION_TIMEOUT_S = 5.0
 HOSPITAL_LANE_LABELS = ["hospital", "lane"]
 
 
 def checks(dependencies: Dependencies, registry: CollectorRegistry) -> None:
-    """The checks of `/readyz`, and the free disk space."""
+    """Set the gauges of the `/readyz` checks and of the free disk space."""
     states = readiness.required_checks(dependencies)
     states |= dict.fromkeys(readiness.DEGRADING, "ok")
     states |= readiness.degraded_checks(dependencies)
@@ -61,7 +61,7 @@ def checks(dependencies: Dependencies, registry: CollectorRegistry) -> None:
 
 
 def jobs(session: SystemSession, registry: CollectorRegistry) -> None:
-    """Jobs that are not final yet. Autoscalers use these figures."""
+    """Count the jobs that are not final yet. Autoscalers use these figures."""
     gauge = Gauge(
         "sera_jobs", "Jobs not yet final, by state.", ["state"], registry=registry
     )
@@ -78,7 +78,7 @@ def jobs(session: SystemSession, registry: CollectorRegistry) -> None:
 
 
 def lanes(session: SystemSession, registry: CollectorRegistry) -> None:
-    """The waiting jobs of each lane, all hospitals together, and the faults of the queue."""
+    """Count the waiting jobs of each lane, all hospitals together, and the faults of the queue."""
     waiting = Gauge("sera_queue_jobs", "Jobs that wait.", ["lane"], registry=registry)
     oldest = Gauge(
         "sera_queue_oldest_seconds",
@@ -115,7 +115,7 @@ def lanes(session: SystemSession, registry: CollectorRegistry) -> None:
 
 
 def sent(session: SystemSession, registry: CollectorRegistry) -> None:
-    """The states of the jobs that were submitted in the last hour."""
+    """Count the jobs that were submitted in the last hour, by state."""
     by_state = Gauge(
         "sera_sent_jobs",
         "Jobs of the last hour, by state.",
@@ -137,7 +137,7 @@ def sent(session: SystemSession, registry: CollectorRegistry) -> None:
 
 
 def workers(session: SystemSession, registry: CollectorRegistry) -> None:
-    """Workers that sent a sign of life recently."""
+    """Count the workers that sent a sign of life recently."""
     present = session.serving.present_workers()
     _set_gauge(
         registry,
@@ -160,7 +160,7 @@ def workers(session: SystemSession, registry: CollectorRegistry) -> None:
 
 
 def models(session: SystemSession, registry: CollectorRegistry) -> None:
-    """The live model, and the models that workers serve, by name and version."""
+    """Report the live model, and the models that workers serve, by name and version."""
     names = session.metrics_queries.models()
     live_digest = session.models.live_digest()
     serving = Gauge(
@@ -226,7 +226,7 @@ def audit(session: SystemSession, registry: CollectorRegistry) -> None:
 
 
 def retention(dependencies: Dependencies, registry: CollectorRegistry) -> None:
-    """Cases and objects that are due to be erased, all hospitals together."""
+    """Count the cases and objects that are due to be erased, all hospitals together."""
     with dependencies.ledger.system_session("gateway") as session:
         session.metrics_queries.set_timeout(RETENTION_TIMEOUT_S)
         due_cases = session.retention.count_due(
@@ -254,7 +254,7 @@ def retention(dependencies: Dependencies, registry: CollectorRegistry) -> None:
 
 
 def results(session: SystemSession, registry: CollectorRegistry) -> None:
-    """Results by decision, all hospitals together."""
+    """Count the results by decision, all hospitals together."""
     gauge = Gauge(
         "sera_results",
         f"Results of the last {DAYS} days.",
@@ -269,7 +269,7 @@ def results(session: SystemSession, registry: CollectorRegistry) -> None:
 
 
 def hospital_lanes(session: SystemSession, registry: CollectorRegistry) -> None:
-    """The waiting jobs of each hospital, by its name."""
+    """Count the waiting jobs of each hospital, by name of the hospital."""
     backlog = session.backlog.waiting()
     waiting = Gauge(
         "sera_hospital_queue_jobs",
@@ -290,8 +290,8 @@ def hospital_lanes(session: SystemSession, registry: CollectorRegistry) -> None:
 
 
 def hospitals(session: SystemSession, registry: CollectorRegistry) -> None:
-    """Results of each hospital by decision, and their drift from the live model's training
-    images.
+    """Count the results of each hospital by decision, and report their drift from the live model's
+    training images.
     """
     gauge = Gauge(
         "sera_hospital_results",
@@ -310,7 +310,7 @@ def _since() -> datetime:
 
 
 def _progress(progress: QueueProgress, registry: CollectorRegistry) -> None:
-    """How far the queue is behind.
+    """Report the backlog of the queue.
 
     No job is being completed if `sera_oldest_queued_seconds` and `sera_last_result_seconds` both
     grow.

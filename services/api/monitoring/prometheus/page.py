@@ -17,28 +17,28 @@ FRESH_2_S = 2.0
 FRESH_10_S = 10.0
 FRESH_60_S = 60.0
 PAGE_TIME_S = 6.0
-"""No further section is begun after this time. Prometheus waits for ten seconds by default."""
+"""After this time no additional section is read. Prometheus waits for ten seconds by default."""
 
 FillRegistry = Callable[[Dependencies, CollectorRegistry], None]
 
 
 @dataclass(frozen=True)
 class MetricsSection:
-    """Figures that are read together, at most once every `fresh_s`."""
+    """A group of figures that are read together, at most once every `max_age_s`."""
 
     name: str
-    fresh_s: float
+    max_age_s: float
     fill: FillRegistry
 
     @classmethod
     def of_ledger(
         cls,
         name: str,
-        fresh_s: float,
+        max_age_s: float,
         fill: Callable[..., None],
         query_timeout_s: float = 2.0,
     ) -> Self:
-        """A section that is read in a transaction of its own. Each query may take
+        """Build a section that is read in a separate transaction. Each query may take
         `query_timeout_s`.
         """
 
@@ -47,7 +47,7 @@ class MetricsSection:
                 session.metrics_queries.set_timeout(query_timeout_s)
                 fill(session, registry)
 
-        return cls(name=name, fresh_s=fresh_s, fill=read)
+        return cls(name=name, max_age_s=max_age_s, fill=read)
 
 
 PUBLIC_SECTIONS = (
@@ -73,7 +73,9 @@ NAMED_SECTIONS = (
 
 
 def metrics_page(dependencies: Dependencies, named: bool) -> bytes:
-    """With `named`, also the sections that name hospitals and models."""
+    """Render the metrics page. If `named` is true, it includes the sections that name hospitals and
+    models.
+    """
     deadline = time.monotonic() + PAGE_TIME_S
     registry = CollectorRegistry()
     ok = Gauge(
@@ -97,13 +99,13 @@ def metrics_page(dependencies: Dependencies, named: bool) -> bytes:
 def _cached_text(dependencies: Dependencies, section: MetricsSection) -> bytes | None:
     return dependencies.answer_cache.get_or_make(
         ("reading", section.name),
-        section.fresh_s,
+        section.max_age_s,
         lambda: _read(dependencies, section),
     )
 
 
 def _read(dependencies: Dependencies, section: MetricsSection) -> bytes | None:
-    """The text of a section, or None if reading it failed.
+    """Return the text of a section, or None if reading it failed.
 
     A failure is cached like figures, so that the next request does not wait for it again.
     """

@@ -1,5 +1,5 @@
-"""Counts and times requests by route, binds a request id to the logs, and begins the request's
-trace.
+"""Counts requests and measures their duration by route, binds a request id to the logs, and begins
+the request's trace.
 
 Metrics and logs name the template of a route, never the requested path, because a client may write
 anything there.
@@ -20,7 +20,7 @@ from shared.observability.logs import log
 from shared.observability.metrics import REGISTRY
 
 if TYPE_CHECKING:
-    # Imported by `tracing` only where traces are made.
+    # Imported by `tracing` only if tracing is enabled.
     from opentelemetry.trace import Span
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -53,7 +53,7 @@ REFUSALS = Counter(
 
 
 def route_of(scope: Scope) -> str:
-    """The template of the route that answers the request."""
+    """Return the template of the route that handles the request."""
     return getattr(scope.get("route"), "path", "unmatched")
 
 
@@ -93,8 +93,8 @@ class TrafficMiddleware:
 
 
 def _span(scope: Scope, request_id: str) -> AbstractContextManager["Span | None"]:
-    """A span in the client's own trace, if the client names one. Probes and static files get
-    none.
+    """Open a span, in the client's trace if the client sends one. Probes and static files get no
+    span.
     """
     if scope["path"] in PROBES or scope["path"].startswith("/static/"):
         return nullcontext()

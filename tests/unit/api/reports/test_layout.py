@@ -42,7 +42,7 @@ def report(language: Language = Language.ENGLISH, **changes) -> Report:
         result=result(**changes),
         read_at=NOON,
         outcome=None,
-        printed=PrintRecord(person="kim", key="k", at=NOON),
+        printed=PrintRecord(person="kim", key="k", printed_at=NOON),
         language=language,
     )
 
@@ -84,7 +84,7 @@ def test_a_report_is_one_page_with_title_language_and_embedded_font(
 def test_the_same_facts_make_the_same_bytes(plain):
     assert pdf(report()) == plain
     assert plain != pdf(
-        replace(report(), printed=PrintRecord(person="lee", key="k", at=NOON))
+        replace(report(), printed=PrintRecord(person="lee", key="k", printed_at=NOON))
     )
 
 
