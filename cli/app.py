@@ -140,9 +140,7 @@ def sera() -> None:
 
 
 def main() -> None:
-    """Run a command. An error that a person can act on is printed as a
-    sentence, without traceback.
-    """
+    """Run a command. Expected errors are printed as a sentence, without traceback."""
     try:
         app(prog_name="./sera")
     except SeraError as error:

@@ -38,7 +38,9 @@ INTERRUPTED_REQUEST_ERRORS = (
     httpx2.WriteTimeout,
     httpx2.RemoteProtocolError,
 )
-"""The server accepted the connection, but nobody knows whether the request was handled."""
+"""Errors after which it is unknown whether the server handled the request: the connection was
+accepted, but no response came.
+"""
 JsonObject: TypeAlias = dict[str, Any]
 QueryValue: TypeAlias = str | int | float | None
 FilePart: TypeAlias = tuple[str, bytes] | tuple[str, bytes, str]
@@ -61,7 +63,7 @@ class RequestWithHeaders(RequestParts, total=False):
 
 
 class ApiProblem(SeraError):
-    """A request that the gateway refused, with the code and sentence of its answer."""
+    """The gateway refused a request. The error has the code and the sentence of the response."""
 
     text: ClassVar[str] = "{detail}"
 
@@ -98,8 +100,8 @@ class KeyUnusable(SeraError):
 class ApiClient:
     """An HTTP client of the gateway that authenticates with one API key.
 
-    Every method sends its request again for a while when SERA answered before and is now
-    unreachable, because it may be restarting.
+    If SERA responded before and is now unreachable, every method repeats its request for a while,
+    because SERA may be restarting.
     """
 
     def __init__(self, url: str, key: str) -> None:
@@ -125,7 +127,7 @@ class ApiClient:
         return cast(JsonObject, answer)
 
     def get_list(self, path: str, **parameters: QueryValue) -> list[JsonObject]:
-        """Like `get`, for the addresses that answer with a list of objects."""
+        """Like `get`, for addresses whose response is a list of objects."""
         answer = self._request_with_restarts("GET", path, params=parameters)
         return cast(list[JsonObject], answer)
 
@@ -139,7 +141,7 @@ class ApiClient:
     def post(
         self, path: str, *, etag: str | None = None, **parts: Unpack[RequestParts]
     ) -> JsonObject:
-        """Send a body as httpx2 takes it: `json=`, or `data=` and `files=`."""
+        """Send a body in the form that httpx2 expects: `json=`, or `data=` and `files=`."""
         return self._write("POST", path, etag, **parts)
 
     def put(
@@ -198,9 +200,9 @@ class ApiClient:
     def _send_with_retry_after(
         self, method: str, path: str, **request: Unpack[RequestWithHeaders]
     ) -> httpx2.Response:
-        """Send a request again while the gateway answers with `Retry-After`.
+        """Send a request, and repeat it while the response has a `Retry-After` header.
 
-        The gateway has done nothing yet when it sends that header.
+        With this header the gateway has not acted on the request.
         """
         started = time.monotonic()
         while True:
@@ -223,7 +225,7 @@ class ApiClient:
 
 
 def _parse_json(response: httpx2.Response) -> object:
-    """The decoded body, or None if it is not JSON."""
+    """Return the decoded body, or None if it is not JSON."""
     try:
         body: object = response.json()
     except ValueError:
@@ -232,10 +234,10 @@ def _parse_json(response: httpx2.Response) -> object:
 
 
 def _retry_timeout_s(response: httpx2.Response) -> float:
-    """How long to repeat a request that got this answer.
+    """Return how long to repeat a request that got this response.
 
-    A rate limit is waited for longest. A restarting gateway, and a request with the same
-    idempotency key that is still being handled, get the time of a restart.
+    The longest time is for a rate limit. For a restarting gateway, and for a request with the same
+    idempotency key that is still being handled, it is the duration of a restart.
     """
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         return RATE_LIMIT_TIMEOUT_S
@@ -256,7 +258,9 @@ def connect(role: Role, settings: Settings | None = None) -> ApiClient:
 
 
 def address(settings: Settings) -> str:
-    """The gateway's URL: SERA_URL, else that of the running stack, else this machine's port."""
+    """Return the gateway's URL: SERA_URL, else the URL of the running stack, else the URL with this
+    machine's port.
+    """
     if url := os.environ.get("SERA_URL"):
         return url.rstrip("/")
     try:
@@ -266,7 +270,7 @@ def address(settings: Settings) -> str:
 
 
 def local_key(settings: Settings, role: Role) -> str:
-    """The key of this machine in $SERA_HOME/keys; created when it is first needed."""
+    """Return the key of this machine in $SERA_HOME/keys. It is created when it is first needed."""
     path = settings.home / "keys" / role
     if path.exists():
         return path.read_text().strip()

@@ -4,7 +4,7 @@ import typer
 
 
 def application() -> typer.Typer:
-    """A Typer application as each command's module has one."""
+    """Create the Typer application of a command's module."""
     return typer.Typer(
         add_completion=False, no_args_is_help=True, rich_markup_mode="markdown"
     )

@@ -287,7 +287,7 @@ def take_outcomes(
 def import_summary(
     folder: Path, outcomes: list[RowOutcome], dataset: dict[str, Any]
 ) -> dict[str, Any]:
-    """The result of an import as JSON; refused rows in the order of the manifest."""
+    """Return the result of an import as JSON. Refused rows are in the order of the manifest."""
     added = 0
     refusals: list[tuple[Row, SeraError]] = []
     for row, outcome in outcomes:
@@ -321,7 +321,9 @@ def import_sentences(summary: dict[str, Any]) -> list[str]:
 
 
 def split_counts(report: dict[str, Any]) -> list[str]:
-    """The result of a split in words; frozen versions only if they hold some of the images."""
+    """Return the result of a split in words. Frozen versions are mentioned only if they contain
+    some of the images.
+    """
     counts = [f"{report[name]} {name}" for name in ("train", "test", "moved")]
     if report["fixed"]:
         counts.append(
@@ -332,7 +334,9 @@ def split_counts(report: dict[str, Any]) -> list[str]:
 
 
 def outcome_import_sentences(name: str, report: dict[str, Any]) -> list[str]:
-    """The result of an import of outcomes; of withdrawn cases, the versions that keep them."""
+    """Return the result of an import of outcomes in words. For withdrawn cases the versions that
+    keep them are named.
+    """
     withdrawn = report["withdrawn"]
     refused = report["refused"]
     sentences = [
@@ -347,7 +351,7 @@ def outcome_import_sentences(name: str, report: dict[str, Any]) -> list[str]:
 
 
 def digest(image: str) -> str:
-    """The SHA-256 of a file, or `image` itself if it is a SHA-256."""
+    """Return the SHA-256 of a file, or `image` itself if it is a SHA-256."""
     if Path(image).is_file():
         return sha256(Path(image).read_bytes()).hexdigest()
     if len(image) == 64 and set(image) <= set("0123456789abcdef"):
@@ -369,7 +373,9 @@ def with_progress_bar(outcomes: Iterable[T], count: int) -> Iterable[T]:
 
 
 def draft_etag(api: ApiClient, name: str, revision: int | None) -> str | None:
-    """The ETag of the draft at the given revision, else of the present draft."""
+    """Return the ETag of the draft at the given revision, or of the current draft if `revision` is
+    None.
+    """
     if revision is not None:
         return f'"{revision}"'
     return api.fetch_etag(f"/v1/datasets/{name}")

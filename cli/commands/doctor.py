@@ -60,7 +60,9 @@ def packages(_: Settings) -> Finding:
 
 
 def home_folder(settings: Settings) -> Finding:
-    """The home, or the nearest folder above it that exists, must take new files."""
+    """Check that new files can be created in the home, or in the nearest existing folder above
+    it.
+    """
     folder = nearest_existing(settings.home)
     if os.access(folder, os.W_OK | os.X_OK):
         return ok(str(settings.home))
@@ -147,7 +149,7 @@ def port(settings: Settings) -> Finding:
 
 
 def gateway_responds(port: int) -> bool:
-    """Whether a gateway listens on the port, as it does when it runs in a container."""
+    """Return whether a gateway listens on the port, for example in a container."""
     try:
         response = httpx2.get(
             f"http://127.0.0.1:{port}/healthz", timeout=REQUEST_TIMEOUT_S
@@ -208,7 +210,7 @@ def doctor(
 
 
 def run_check(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
-    """The finding of a check. An error that says the next step counts as one."""
+    """Run a check and return its finding. An error with a next step is converted to a finding."""
     try:
         return check(settings)
     except (SeraError, OSError, subprocess.SubprocessError) as error:

@@ -144,7 +144,7 @@ def change(
 def parse_changes(
     numbers: dict[str, str | None], fna_rule: str | None
 ) -> dict[str, float | str | None]:
-    """The settings that were given; None resets a setting to the installation's value."""
+    """Return the given settings. None resets a setting to the installation's value."""
     changes: dict[str, float | str | None] = {}
     for option, text in numbers.items():
         if text is not None:
@@ -162,7 +162,7 @@ def find_hospital(name: str, hospitals: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def parse_number(option: str, text: str) -> float | None:
-    """A number, or None for the word that resets a setting."""
+    """Parse a number. Returns None for the word that resets a setting."""
     if text == RESET_WORD:
         return None
     try:
@@ -197,12 +197,12 @@ def table(hospitals: list[dict[str, Any]]) -> Table:
 
 
 def in_brackets_if_default(text: str, hospital: dict[str, Any], setting: str) -> str:
-    """Put a value in brackets that the hospital has from the installation."""
+    """Put a value in brackets if it is the installation's value and not the hospital's own."""
     return text if hospital[setting] else f"({text})"
 
 
 def settings_cells(hospital: dict[str, Any]) -> tuple[str, str]:
-    """Prevalence and FNA rule in use, the installation's in brackets."""
+    """Return prevalence and FNA rule in use. The installation's values are in brackets."""
     in_use = hospital["in_use"]
     prevalence = in_brackets_if_default(
         f"{in_use['prevalence']:.0%}", hospital, "prevalence"
@@ -212,14 +212,14 @@ def settings_cells(hospital: dict[str, Any]) -> tuple[str, str]:
 
 
 def retention_cell(hospital: dict[str, Any]) -> str:
-    """How long the hospital's cases are kept, the installation's value in brackets."""
+    """Return how long the hospital's cases are kept. The installation's value is in brackets."""
     days = hospital["in_use"]["retention_days"]
     text = "for ever" if days is None else f"{days:g} days"
     return in_brackets_if_default(text, hospital, "retention_days")
 
 
 def operating_point_cells(live: dict[str, Any] | None) -> tuple[str, ...]:
-    """Cut-off and referral with the live model."""
+    """Return cut-off and referral with the live model."""
     if live is None:
         return ("-",) * 6
     cutoff = live["cutoff"]
@@ -246,7 +246,7 @@ def share(rate: dict[str, Any] | None) -> str:
 
 
 def share_with_interval(rate: dict[str, Any] | None) -> str:
-    """A rate with its 95 % interval."""
+    """Format a rate with its 95 % interval."""
     if rate is None or rate["value"] is None:
         return "-"
     return f"{share(rate)} ({100 * rate['low']:.1f}-{100 * rate['high']:.1f})"
@@ -271,7 +271,7 @@ def print_hospital(hospital: dict[str, Any]) -> None:
 
 
 def load_line(hospital: dict[str, Any]) -> str:
-    """How many cases the hospital may send, and its share of the workers."""
+    """Describe how many cases the hospital may send, and its share of the workers."""
     in_use = hospital["in_use"]
     return (
         f"It may send {in_use['rate_per_minute']:g} cases a minute, "
@@ -281,7 +281,7 @@ def load_line(hospital: dict[str, Any]) -> str:
 
 
 def retention_line(hospital: dict[str, Any]) -> str:
-    """How long the hospital's cases are kept, and how many are older."""
+    """Describe how long the hospital's cases are kept, and how many cases are older."""
     days = hospital["in_use"]["retention_days"]
     if days is None:
         return "Its cases are kept for ever."

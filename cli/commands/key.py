@@ -80,7 +80,7 @@ def revoke(key_id: KeyId) -> None:
 
 
 def show(key: str) -> None:
-    """The key alone on stdout."""
+    """Print only the key on stdout."""
     print(key)
     Console(stderr=True).print(KEEP_SAFE_NOTE)
 

@@ -113,7 +113,9 @@ def on_this_machine(url: str) -> bool:
 
 
 def local_home(settings: Settings, url: str) -> Path | None:
-    """The home of this machine's stack if it serves `url`: then its processes are visible."""
+    """Return the home of this machine's stack if that stack serves `url`, because its processes are
+    then visible. Otherwise return None.
+    """
     try:
         return settings.home if StackState.load(settings.home).url == url else None
     except StackNotRunning:

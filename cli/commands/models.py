@@ -234,7 +234,7 @@ def find_model(api: ApiClient, reference: str) -> dict[str, Any]:
 
 
 def shadow_digest(api: ApiClient, reference: str | None) -> str:
-    """The digest of the named model, else of the model in the shadow."""
+    """Return the digest of the named model, or of the shadow model if no model is named."""
     if reference:
         return str(find_model(api, reference)["digest"])
     for model in api.get_list("/v1/models"):

@@ -91,7 +91,7 @@ def change_account(name: str, action: str, sentence: str) -> None:
 
 
 def find_person_id(api: ApiClient, name: str) -> str:
-    """The id of the person with this name (`NobodyByName`)."""
+    """Return the id of the person with this name. Raises PersonUnknown."""
     normalised_name = name.strip().casefold()
     for person in api.get_list("/v1/people"):
         if person["name"] == normalised_name:
@@ -100,7 +100,7 @@ def find_person_id(api: ApiClient, name: str) -> str:
 
 
 def show(api: ApiClient, person: dict[str, Any]) -> None:
-    """The password alone on stdout."""
+    """Print only the password on stdout."""
     print(person["one_time_password"])
     Console(stderr=True, highlight=False).print(
         ONE_TIME_PASSWORD_NOTE.format(url=api.url), soft_wrap=True

@@ -110,7 +110,7 @@ class ImageFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """An image with its result, or the error that says why it has none."""
+    """An image with its result, or with the error if it has no result."""
 
     file: ImageFile
     answer: Result | SeraError
@@ -169,7 +169,7 @@ def print_table(outcomes: Sequence["Outcome"], settings: "HospitalSettings") -> 
 def image_files(
     images: Sequence[str], manifest: Path | None, size_mm: float | None
 ) -> list[ImageFile]:
-    """The images named on the command line, then those of the manifest.
+    """Return the images named on the command line, then the images of the manifest.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def image_files(
 
 
 def listed_size(row: Row, manifest: Path) -> float | None:
-    """The manifest's own size of a nodule in mm; None where the column is empty. Raises
+    """Return the size of a nodule in mm from the manifest, or None if the column is empty. Raises
     ManifestInvalid.
     """
     text = row.fields.get("size_mm")
@@ -215,8 +215,8 @@ def listed_size(row: Row, manifest: Path) -> float | None:
 def stated_settings(
     prevalence: float | None, fna_rule: str | None
 ) -> "HospitalSettings":
-    """The prevalence and rule of the command line, else SERA's settings. Raises ProbabilityInvalid,
-    RuleUnknown.
+    """Return the prevalence and rule of the command line. SERA's settings replace missing values.
+    Raises ProbabilityInvalid, RuleUnknown.
     """
     from shared.cases.result import HospitalSettings
 
@@ -230,7 +230,7 @@ def stated_settings(
 def answer_images(
     files: Sequence[ImageFile], bundle: "Bundle", settings: "HospitalSettings"
 ) -> Iterator[Result | SeraError]:
-    """Yield for each image its result, or the error that says why it has none."""
+    """Yield the result of each image, or the error if an image has no result."""
     for start in range(0, len(files), BATCH_IMAGES):
         yield from answer_batch(files[start : start + BATCH_IMAGES], bundle, settings)
 
@@ -266,7 +266,7 @@ def answer_batch(
 def prepare_file(
     file: ImageFile, framing: "Framing"
 ) -> "tuple[Nodule | SeraError, float]":
-    """The nodule or why it cannot be read, and the milliseconds that it took."""
+    """Prepare an image. Returns the nodule or the error, and the duration in milliseconds."""
     from shared.cases.prepare import prepare
     from shared.imaging.files import read_file
 
@@ -295,7 +295,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def notes(outcomes: Sequence[Outcome], settings: "HospitalSettings") -> list[str]:
-    """Sentences under the table, about all images."""
+    """Return the sentences under the table, which are about all images."""
     results = [
         outcome.answer for outcome in outcomes if isinstance(outcome.answer, Result)
     ]
@@ -319,7 +319,7 @@ def notes(outcomes: Sequence[Outcome], settings: "HospitalSettings") -> list[str
 def with_progress_bar(
     answers: Iterator[Result | SeraError], count: int
 ) -> Iterator[Result | SeraError]:
-    """Pass the answers through; show a progress bar if stderr is a terminal."""
+    """Pass the results through; show a progress bar if stderr is a terminal."""
     console = Console(stderr=True)
     yield from track(
         answers,
@@ -332,7 +332,7 @@ def with_progress_bar(
 
 
 def outcome_cells(outcome: Outcome) -> tuple[str, ...]:
-    """The columns after the image's name."""
+    """Return the columns after the image's name."""
     size_mm = outcome.file.size_mm
     size = "-" if size_mm is None else f"{size_mm:g} mm"
     answer = outcome.answer

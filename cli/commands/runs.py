@@ -110,7 +110,9 @@ def resume(run: RunArgument) -> None:
 
 
 def find_run(api: ApiClient, reference: str) -> str:
-    """The id of the newest run that `reference` names: `last`, an id, or the start of one."""
+    """Return the id of the newest run that `reference` names: `last`, an id, or the start of an
+    id.
+    """
     for run in api.get_list("/v1/training-runs", limit=200):
         run_id = str(run["run_id"])
         is_id_prefix = len(reference) >= MIN_ID_PREFIX and run_id.startswith(reference)

@@ -142,7 +142,7 @@ def save_results(
 
 
 def summary(results: "Study") -> Table:
-    """The best judge by AUC of each table, then the model, then the human readers."""
+    """Return the best judge of each table by AUC, then the model, then the human readers."""
     from shared.study.report.figures import (
         best_row_per_section,
         compute_figures,

@@ -98,7 +98,7 @@ def submit(
 
 
 def report_waiting(job: dict[str, Any]) -> None:
-    """Tell the user why there is no result yet, for example because no model is live."""
+    """Print why there is no result yet, for example because no model is live."""
     sentence = (
         f"The case is still {job['state']}. It waits until a model is live and a worker "
         "free: ./sera models list"
@@ -116,7 +116,7 @@ def read_descriptors(argument: str | None) -> str | None:
 
 
 def roi_json(roi: str | None) -> str | None:
-    """Convert `X,Y,W,H` to the JSON that the API takes."""
+    """Convert `X,Y,W,H` to the JSON that the API expects."""
     if roi is None:
         return None
     try:

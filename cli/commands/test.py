@@ -1,5 +1,5 @@
-"""`sera test`: for its place on the help page. The launcher runs the tests, since it installs what
-they need.
+"""`sera test`: exists only so that the help page lists it. The launcher runs the tests, because it
+installs the packages that they need.
 """
 
 import os

@@ -37,7 +37,7 @@ def up() -> None:
 
 
 def print_event(console: Console, event: Event) -> None:
-    """One line for each change of a child."""
+    """Print one line for a change of a child process."""
     style = STYLES.get(event.phase, "dim")
     console.print(
         f"  {event.child:<9} [{style}]{event.phase}[/] {escape(event.detail)}",

@@ -82,7 +82,7 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
 
 
 def sentences(findings: Findings, trusted: bool) -> list[str]:
-    """The findings, then how many events are covered by a seal."""
+    """Return sentences for the findings, then for the number of events that a seal covers."""
     sentences = [finding.sentence for finding in findings.findings[:MAX_SENTENCES]]
     if len(findings.findings) > MAX_SENTENCES:
         sentences.append(

@@ -13,7 +13,7 @@ class Verdict(StrEnum):
 class Finding(NamedTuple):
     verdict: Verdict
     detail: str
-    """A description, with the next step where one is needed."""
+    """A description, with the next step if one is needed."""
 
 
 def ok(detail: str) -> Finding:

@@ -1,4 +1,4 @@
-"""Models, gates and shadows as a person reads them in a terminal."""
+"""Formats models, gates and shadows for the terminal."""
 
 from typing import Any
 
@@ -17,19 +17,19 @@ def model_name(model: dict[str, Any]) -> str:
 
 
 def to_minute(moment: str) -> str:
-    """A moment to the minute."""
+    """Format a time to the minute."""
     return moment[:16].replace("T", " ")
 
 
 def gate_verdict(gate: dict[str, Any] | None) -> str:
-    """The gate's verdict in a table."""
+    """Return the gate's verdict for a table cell."""
     if gate is None:
         return "-"
     return f"{gate['verdict']} (stale)" if gate["stale"] else gate["verdict"]
 
 
 def model_lines(model: dict[str, Any], gate: dict[str, Any] | None) -> list[str]:
-    """Everything about one model."""
+    """Describe one model."""
     marks = [mark for mark in ("live", "shadow") if model[mark]]
     marks_suffix = f": {', '.join(marks)}" if marks else ""
     run_suffix = f" in run {model['run_id']}" if model["run_id"] else ""
@@ -64,7 +64,9 @@ def _metric_lines(metrics: dict[str, Any]) -> list[str]:
 
 
 def gate_lines(gate: dict[str, Any]) -> list[str]:
-    """A judgement: the verdict, a line for each criterion (+ for, - against), and the sites."""
+    """Describe a judgement: the verdict, a line for each criterion (+ for, - against), and the
+    sites.
+    """
     against = "without a live model"
     if gate["judged_against"]:
         against = f"against model {gate['judged_against'][:12]}"
@@ -96,7 +98,7 @@ def rate_with_counts(rate: dict[str, Any]) -> str:
 
 
 def comparison_lines(report: dict[str, Any]) -> list[str]:
-    """A model in the shadow compared with the live one."""
+    """Compare a shadow model with the live model."""
     state = "running"
     if report["ended_at"]:
         state = f"ended {to_minute(report['ended_at'])} UTC: {report['end_reason']}"
@@ -124,7 +126,7 @@ def comparison_lines(report: dict[str, Any]) -> list[str]:
 
 
 def outcome_lines(outcomes: dict[str, Any]) -> list[str]:
-    """How often each of the two models is right, in cases with a known outcome."""
+    """Describe how often each of the two models is right, in cases with a known outcome."""
     lines = [
         f"Outcomes are known of {outcomes['cases']} cases, {outcomes['malignant']} of them "
         "malignant."

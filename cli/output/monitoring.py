@@ -40,7 +40,7 @@ def drift_table(report: dict[str, Any]) -> Table:
 
 
 def drift_remarks(report: dict[str, Any]) -> list[str]:
-    """Remarks on every group in a watch or alarm state, then each piece of advice once."""
+    """Return remarks on every group in a watch or alarm state, then each piece of advice once."""
     remarks = []
     for group in report["groups"]:
         if group["state"] in ("watch", "alarm"):

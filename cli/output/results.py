@@ -1,4 +1,4 @@
-"""Results as a person reads them in a terminal."""
+"""Formats results for the terminal."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ COLUMNS = ("case", "size", "risk", "decision", "FNA", "level", "threshold", "rem
 RIGHT_ALIGNED = {"size", "risk", "threshold"}
 DECISIONS = {Verdict.REFER: "refer, let a radiologist decide whatever stands below"}
 COMMON_WARNINGS = {"synthetic-model", "roi-absent"}
-"""Remarks that would stand in every line of the demo."""
+"""Remarks that would appear in every line of the demo."""
 
 
 def wide_console() -> Console:
     """A console as wide as the terminal, or of `MIN_WIDTH` for a file or a pipe.
 
-    Tables break if they are narrower.
+    Narrower tables wrap their cells.
     """
     console = Console()
     if console.is_terminal:
@@ -42,7 +42,7 @@ def result_table(hospital: str) -> Table:
 
 
 def result_row(case: str, size_mm: float, job: dict[str, Any]) -> tuple[str, ...]:
-    """One line of the table; a failed job shows its reason."""
+    """Return one row of the table. The row of a failed job shows the reason."""
     size = f"{size_mm:g} mm"
     if job["state"] != "done":
         return case, size, "-", job["state"], "-", "-", "-", job["reason"] or ""
@@ -63,7 +63,9 @@ def result_row(case: str, size_mm: float, job: dict[str, Any]) -> tuple[str, ...
 
 
 def advice_cells(fna: FnaAdvice | None) -> tuple[str, str, str]:
-    """Whether FNA is recommended, the level and the threshold; dashes where there is no advice."""
+    """Return whether FNA is recommended, the level and the threshold. Without advice they are
+    dashes.
+    """
     if fna is None:
         return "-", "-", "-"
     recommended = "yes" if fna.recommended else "no"
@@ -71,7 +73,7 @@ def advice_cells(fna: FnaAdvice | None) -> tuple[str, str, str]:
 
 
 def threshold(fna: FnaAdvice) -> str:
-    """The size from which FNA is recommended at this level."""
+    """Return the size from which FNA is recommended at this level."""
     if fna.threshold_mm is None:
         return "never"
     sign = ">=" if fna.inclusive else ">"
@@ -79,7 +81,7 @@ def threshold(fna: FnaAdvice) -> str:
 
 
 def result_sentences(job: dict[str, Any]) -> list[str]:
-    """A single result in words."""
+    """Describe a single result in words."""
     if job["state"] != "done":
         return [f"The case ended as {job['state']}: {job['message'] or job['reason']}"]
     result = Result.from_json(job["result"])
@@ -96,7 +98,7 @@ def result_sentences(job: dict[str, Any]) -> list[str]:
 
 
 def descriptor_sentences(assessment: dict[str, Any] | None) -> list[str]:
-    """The result of the reader's own descriptors; empty if the reader gave none."""
+    """Describe the assessment of the reader's descriptors. Empty if the reader entered none."""
     if assessment is None:
         return []
     sentences = [

@@ -1,1 +1,1 @@
-"""What commands do: submit, import, back up, diagnose."""
+"""The work of commands: submit, import, back up, diagnose."""

@@ -19,7 +19,7 @@ from shared.settings import Settings
 
 MIB = 1024**2
 NO_BROKER = "none"
-"""Stands for a broker's URL, because backups notify nobody."""
+"""Replaces the broker's URL, because backups send no notifications."""
 
 
 class NothingToBackUp(SeraError):
@@ -42,8 +42,8 @@ class Engines:
 def serving_engines(settings: Settings) -> Iterator[Engines]:
     """The engines to back up.
 
-    They are the user's own if settings name them, else those of the running stack, else the
-    embedded ones, which are started for this only.
+    They are the user's own engines if settings name them, else the engines of the running stack,
+    else the embedded engines, which are started only for the backup.
     """
     if settings.database_url:
         yield Engines(settings.database_owner, settings.objects)

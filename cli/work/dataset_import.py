@@ -1,7 +1,7 @@
 """Imports the rows of a manifest into a dataset.
 
-Files are hashed here. The gateway says which images it has, and only the others are sent, in
-batches.
+Files are hashed here. The gateway reports which images it already has. Only the other images are
+sent, in batches.
 """
 
 import csv
@@ -87,8 +87,8 @@ def _add_rows(
 ) -> Iterator[RowOutcome]:
     """Send rows in parallel batches.
 
-    Rows that repeat an image are sent last, so that the first one counts whichever batch is
-    quicker.
+    Rows that repeat an image are sent last, so that the first row of an image always counts,
+    independent of the order in which batches finish.
     """
     first_rows: list[HashedRow] = []
     repeated_rows: list[HashedRow] = []

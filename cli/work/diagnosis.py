@@ -33,8 +33,8 @@ MIN_POSTGRES_VERSION = 15
 MIN_REDIS_VERSION = 7
 MAX_CLOCK_SKEW_S = 2.0
 CLOCK_SKEW_FAILS_S = 30.0
-"""`MAX_CLOCK_SKEW_S` is more than a network's delay. Codes of authenticators fail from
-`CLOCK_SKEW_FAILS_S` on.
+"""`MAX_CLOCK_SKEW_S` is more than a network's delay. From a skew of `CLOCK_SKEW_FAILS_S` on, codes
+of authenticators are refused.
 """
 RENEW_DAYS = 21
 """Certificates of 90 days are renewed when 30 are left: below this the renewal has failed for a
@@ -53,7 +53,9 @@ class Addresses:
 
 
 def addresses(settings: Settings) -> Addresses:
-    """The user's own engines, else those of the stack that runs here. Raises StackNotRunning."""
+    """Return the addresses of the user's own engines, else of the stack that runs on this machine.
+    Raises StackNotRunning.
+    """
     if settings.database_url and settings.broker_url:
         return Addresses(
             database=settings.database,
@@ -113,7 +115,7 @@ def clocks(_: Settings, engines: Addresses) -> Finding:
     Leases and sessions use the database's clock, authenticators' codes the gateway's.
     """
     with _system_session(engines) as session:
-        # The first query opens the connection, so that the second one is answered at once.
+        # The first query opens the connection, so that the second query returns immediately.
         session.schema_terms.now()
         database_skew_s = _skew_s(lambda: session.schema_terms.now().timestamp())
     broker_skew_s = _skew_s(lambda: _broker_now_s(engines))
@@ -266,7 +268,9 @@ Check = Callable[[Settings], Finding]
 
 
 def checks(settings: Settings) -> dict[str, Check]:
-    """The checks that are possible now: those of the engines only while SERA runs here."""
+    """Return the checks that are possible now. Engines can be checked only while SERA runs on this
+    machine.
+    """
     try:
         engines = addresses(settings)
     except StackNotRunning:
@@ -305,9 +309,9 @@ def _certificate_days(host: str, port: int) -> float:
 
 
 def _skew_s(read_clock_s: Callable[[], float]) -> float:
-    """Seconds by which another clock is ahead of this machine's.
+    """Return the number of seconds by which another clock is ahead of this machine's clock.
 
-    The other clock is assumed to be read half-way between the request and the answer.
+    It assumes that the other clock was read half-way between the request and the response.
     """
     sent_at_s = time.time()
     clock_s = read_clock_s()
@@ -331,7 +335,7 @@ def _age(at: datetime, now: datetime) -> str:
 
 
 def _files_to_provide(missing: tuple[MissingWeights, ...]) -> str:
-    """The files that are not downloaded automatically."""
+    """Name the files that are not downloaded automatically."""
     return ", ".join(weights.files for weights in missing if not weights.url)
 
 

@@ -14,7 +14,9 @@ POLL_S = 0.5
 
 @dataclass(frozen=True)
 class SwapReport:
-    """Which workers serve a model, which still load it, and which refuse it."""
+    """The workers that serve a model, the workers that still load it, and the workers that refuse
+    it.
+    """
 
     complete: bool
     """Whether every present worker serves the model."""
@@ -30,7 +32,7 @@ class SwapReport:
         }
 
     def lines(self) -> list[str]:
-        """Sentences for the operator, with the next step where one is needed."""
+        """Return sentences for the operator, with the next step if one is needed."""
         lines = [
             f"{refusal['worker']} refuses it: {refusal['message']} [{refusal['code']}]"
             for refusal in self.refused
@@ -63,7 +65,7 @@ def wait_for_workers(
 
 
 def report_of_workers(workers: list[dict[str, Any]], digest: str) -> SwapReport:
-    """Sort the workers by what they do with the model."""
+    """Sort the workers into serving, waiting and refusing workers."""
     serving: list[str] = []
     waiting: list[str] = []
     refused: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""`python -m deploy.docker.secrets FOLDER`: draws the shared secrets of a Docker stack once.
+"""`python -m deploy.docker.secrets FOLDER`: creates the shared secrets of a Docker stack once.
 
 Each service gets its own folder, which is mounted only into that service (`/run/secrets`), so that
 no service can read another's secrets. A second run changes nothing. To draw all secrets again,
@@ -207,8 +207,8 @@ def _pem(certificate: x509.Certificate) -> str:
 def write_once(root: Path, shared: Mapping[str, Files]) -> bool:
     """Write all files; return False if an earlier run has written them.
 
-    A file is readable by everybody, because its reader runs under the user of another image. Only
-    that reader has the folder mounted.
+    The files are readable by every user, because a service may run under another user in its image.
+    Only that service has the folder mounted.
     """
     if all((root / part / DONE_MARKER).exists() for part in shared):
         return False

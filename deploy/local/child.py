@@ -12,12 +12,12 @@ Probe = Callable[[Environment], bool]
 
 
 def has_ready_file(env: Environment) -> bool:
-    """Whether the child has created the file named in SERA_READY_FILE."""
+    """Return whether the child has created the file named in SERA_READY_FILE."""
     return Path(env["SERA_READY_FILE"]).exists()
 
 
 def responds_to_http(path: str) -> Probe:
-    """A probe that requests `path` from the child's own port and expects status 200."""
+    """Build a probe that requests `path` from the child's own port and expects status 200."""
 
     def probe(env: Environment) -> bool:
         bind_address = env["SERA_HOST"]
@@ -39,7 +39,8 @@ def responds_to_http(path: str) -> Probe:
 class Backoff:
     """The pause before a crashed child starts again.
 
-    It doubles from `first_s` to `cap_s`, and begins anew after `healthy_s` of healthy running.
+    It doubles from `first_s` to `cap_s`. After the child has run without a crash for `healthy_s`,
+    it starts at `first_s` again.
     """
 
     first_s: float = 0.25
@@ -57,7 +58,7 @@ class Child:
     name: str
     command: tuple[str, ...]
     depends_on: tuple[str, ...] = ()
-    """Children that must be ready before this one starts; they are stopped after it."""
+    """Children that must be ready before this child starts. They are stopped after it."""
     ready: Probe = has_ready_file
     liveness_command: tuple[str, ...] = ()
     """A command that checks a child which has written no progress to SERA_ALIVE_FILE for too long.
@@ -71,7 +72,7 @@ class Child:
     env: tuple[tuple[str, str], ...] = ()
     """Environment variables of this child only."""
     identity: tuple[str, ...] = ()
-    """setpriv options, where the child runs as another user."""
+    """setpriv options if the child runs as another user; else empty."""
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
     """Ends the child at once. The kernel sends it when the supervisor is killed, and the supervisor
@@ -80,11 +81,11 @@ class Child:
     ready_s: float = 120.0
     stop_s: float = 10.0
     start_attempts: int = 1
-    """Failures after which the first start of the stack is given up."""
+    """Number of failures after which the first start of the stack is given up."""
 
 
 def python(*arguments: str) -> tuple[str, ...]:
-    """The command that runs a module with the present interpreter."""
+    """Return the command that runs a module with the current interpreter."""
     return (sys.executable, "-m", *arguments)
 
 

@@ -92,8 +92,8 @@ class Home:
     def sockets(self) -> Iterator[Path]:
         """A folder for sockets.
 
-        It lies in the home, or is a short temporary folder if the path of the home is too long or
-        needs quoting.
+        It is inside the home, or it is a short temporary folder if the path of the home is too long
+        or needs quoting.
         """
         sockets = self.run / "sockets"
         path_length = len(f"{sockets}{LONGEST_SOCKET}")

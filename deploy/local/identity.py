@@ -3,7 +3,7 @@
 PostgreSQL refuses to run as uid 0. Another user may be unable to enter the folders above `.venv`
 and SERA_HOME (`/root` has mode 0700), and SERA does not change permissions there. So the program
 keeps one capability, to enter and read folders. The securebit is needed by `access(2)`, which
-otherwise answers as if the capability were absent.
+otherwise ignores the capability.
 """
 
 import os
@@ -17,11 +17,15 @@ from deploy.local.process import setpriv
 
 UNPRIVILEGED_USER = "nobody"
 CAPABILITIES = ("", "dac_read_search", "dac_override")
-"""From weakest to strongest. Containers often withhold the second and grant the third."""
+"""Ordered from weakest to strongest. Containers often have the third capability but not the
+second.
+"""
 
 
 def server_uid(data: Path) -> int:
-    """The owner of the database if it exists; else this user, or `nobody` for root."""
+    """Return the owner of the database if it exists, else this user, or `nobody` if this user is
+    root.
+    """
     if data.exists():
         return data.stat().st_uid
     return os.geteuid() or pwd.getpwnam(UNPRIVILEGED_USER).pw_uid
@@ -35,9 +39,10 @@ def user_name(uid: int) -> str:
 
 
 def become(uid: int, program: Path, folders: Sequence[Path]) -> tuple[str, ...]:
-    """The setpriv options with which root runs `program` as `uid`.
+    """Return the setpriv options with which root runs `program` as `uid`.
 
-    They grant the weakest capability with which the program reaches `folders`. Raises NoServerUser.
+    They grant the weakest capability with which the program can open `folders`. Raises
+    NoServerUser.
     """
     problem = ""
     for capability in CAPABILITIES:

@@ -40,15 +40,15 @@ SETTINGS = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
-"""fsync, synchronous_commit and full_page_writes stay on, as PostgreSQL has them."""
+"""fsync, synchronous_commit and full_page_writes stay on, which is PostgreSQL's default."""
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
-"""Settings for tests. A commit still outlives a killed server, because synchronous_commit stays on,
-but it does not outlive a power cut.
+"""Settings for tests. A commit still survives a killed server, because synchronous_commit stays on,
+but it does not survive a power cut.
 """
 
 
 def binaries() -> Path:
-    """The folder of `postgres` and `initdb`.
+    """Return the folder of `postgres` and `initdb`.
 
     The package is located but not imported, because importing it writes to the disk.
     """
@@ -98,7 +98,7 @@ class Postgres:
         )
 
     def child(self) -> Child:
-        """The server as a child of the supervisor."""
+        """Return the definition of the server process for the supervisor."""
         settings = SETTINGS | {"unix_socket_directories": str(self.sockets)}
         settings |= {} if self.durable else NOT_DURABLE
         options = (
@@ -117,7 +117,8 @@ class Postgres:
             orphan_signal=signal.SIGQUIT,
             ready_s=60.0,
             stop_s=30.0,
-            start_attempts=6,  # after a kill -9 the old server's last processes may still be going
+            # after a kill -9 the old server's last processes may still be running
+            start_attempts=6,
         )
 
     def responds(self, _env: Environment) -> bool:
@@ -138,7 +139,7 @@ class Postgres:
         try:
             self._prepare()
         except PermissionError as denied:
-            # Root without the capabilities of root, as in some containers.
+            # Root has no capabilities here, for example in some containers.
             raise NoServerUser(user=user_name(self.uid), problem=denied) from denied
 
     def _prepare(self) -> None:

@@ -19,8 +19,8 @@ LOG_TAIL_BYTES = 2048
 def setpriv() -> str:
     """The path of the setpriv program.
 
-    It sets the death signal, and another user where needed, before it executes the real program. A
-    `preexec_fn` could do the same, but is not safe where other threads run.
+    It sets the death signal, and another user if needed, before it executes the real program. A
+    `preexec_fn` could do the same, but is not safe if other threads run.
     """
     if found := shutil.which("setpriv"):
         return found
@@ -28,7 +28,9 @@ def setpriv() -> str:
 
 
 def open_log(path: Path) -> int:
-    """Open a log for appending. A log that has grown past the cap is kept once, as NAME.log.1."""
+    """Open a log for appending. A log that is larger than the cap is renamed to NAME.log.1
+    first.
+    """
     with suppress(FileNotFoundError):
         if path.stat().st_size > LOG_CAP_BYTES:
             path.replace(path.with_name(path.name + ".1"))
@@ -36,7 +38,7 @@ def open_log(path: Path) -> int:
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log that is not blank, or an empty string."""
+    """Return the last line of a log that is not blank, or an empty string."""
     with suppress(FileNotFoundError), log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
         lines = file.read().decode(errors="replace").split("\n")
@@ -76,9 +78,9 @@ class Process:
         self.pid = self._popen.pid
 
     def exit_code(self) -> int | None:
-        """The exit code, or None while the child runs.
+        """Return the exit code, or None while the child runs.
 
-        The remaining processes of its process group are killed when it has ended.
+        If the child has ended, the remaining processes of its process group are killed.
         """
         if self._popen.returncode is None and os.waitid(
             os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT

@@ -1,4 +1,4 @@
-"""The services of a stack as data. SERA_* variables configure each of them."""
+"""Defines the service processes of a stack. SERA_* variables configure each of them."""
 
 import os
 from collections.abc import Sequence

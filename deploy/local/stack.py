@@ -1,4 +1,4 @@
-"""The stack on one machine: embedded engines unless settings name others, and the services."""
+"""Runs the stack on one machine: the services, and embedded engines unless settings name others."""
 
 import os
 import signal
@@ -38,13 +38,13 @@ spinning 106 ms.
 
 @dataclass(frozen=True)
 class Urls:
-    """Engines of the user's own; None means the embedded one."""
+    """URLs of the user's own engines. None means the embedded engine."""
 
     database: str | None = None
     broker: str | None = None
     objects: str | None = None
     database_owner: str | None = None
-    """Where the services' login does not own the tables."""
+    """The URL with the owner's login, if the services' login does not own the tables."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -76,7 +76,7 @@ def check_port(host: str, port: int) -> None:
 class Stack:
     """A running stack as a context manager that can be entered once.
 
-    Inside the context everything is up; after it nothing is left. A thread of its own starts the
+    Inside the context all processes are ready; after it none is left. A separate thread starts the
     children, and they end when that thread or this process ends.
     """
 
@@ -137,7 +137,7 @@ class Stack:
 
     @property
     def url(self) -> str:
-        """The gateway's URL; empty without a port, as for engines alone."""
+        """The gateway's URL; empty if there is no port, as for engines without services."""
         return self.state.url or ""
 
     @property

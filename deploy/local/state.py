@@ -1,4 +1,4 @@
-"""The state file of a running stack, with which the CLI, a test or a person finds it."""
+"""The state file of a running stack. The CLI, tests and users find the stack with it."""
 
 import json
 import os
@@ -19,7 +19,9 @@ LEFTOVER_S = 5.0
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process id with its start time, which tells it from a later process of the same number."""
+    """A process id with its start time. The start time distinguishes it from a later process with
+    the same id.
+    """
 
     pid: int
     started: float
@@ -70,7 +72,9 @@ class StackState:
 
     @classmethod
     def load(cls, home: Path) -> Self:
-        """The state of the stack that runs on `home`; StackNotRunning where none does."""
+        """Return the state of the stack that runs on `home`. Raises StackNotRunning if none
+        does.
+        """
         state = cls.read(Home(home))
         if state is None or state.supervisor.find() is None:
             raise StackNotRunning(home=home)
@@ -78,7 +82,7 @@ class StackState:
 
     @classmethod
     def read(cls, home: Home) -> Self | None:
-        """The content of the state file, whether its stack still runs or not."""
+        """Return the content of the state file, even if its stack has ended."""
         try:
             facts = json.loads(home.state_file.read_text())
         except FileNotFoundError:

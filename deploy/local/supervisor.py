@@ -35,7 +35,7 @@ UP = {Phase.READY, Phase.FINISHED}
 
 @dataclass(frozen=True)
 class Event:
-    """A child changed its phase; `detail` gives the reason where it is not obvious."""
+    """A child changed its phase. `detail` is the reason if it is not obvious."""
 
     child: str
     phase: Phase
@@ -46,7 +46,7 @@ Observer = Callable[[Event], None]
 
 
 class SupervisedChild:
-    """A child with its present process and its next step."""
+    """A child with its current process and its next step."""
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ STUCK = 1
 class Watchdog:
     """Watches one child.
 
-    When the child is silent for longer than it announced, a command probes it. Only exit code 1 of
+    If the child is silent for longer than it announced, a command probes it. Only exit code 1 of
     the command means that the child is stuck.
     """
 

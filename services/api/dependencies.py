@@ -122,7 +122,9 @@ TransactionDep = Annotated[Transaction, Depends(transaction)]
 
 
 def idempotent_request(request: Request) -> IdempotentRequest | None:
-    """Return the idempotency receipt of the request, or None if the request has no Idempotency-Key."""
+    """Return the idempotency receipt of the request, or None if the request has no
+    Idempotency-Key.
+    """
     idempotent: IdempotentRequest | None = getattr(
         request.state, "idempotent_request", None
     )

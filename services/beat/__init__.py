@@ -1,1 +1,3 @@
-"""The periodic scheduler: it notifies every queue, so that a lost notification costs only delay."""
+"""The periodic scheduler: it notifies every queue, so that a lost notification causes only a
+delay.
+"""

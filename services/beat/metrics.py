@@ -1,4 +1,4 @@
-"""Beat's metrics: notifications sent, left out because one still waits, and lost."""
+"""Beat's metrics: notifications that were sent, skipped because one still waits, or lost."""
 
 from prometheus_client import Counter
 

@@ -14,10 +14,11 @@ from shared.queueing.notifier import BROKER_ERRORS
 
 
 class PeriodicNotifier:
-    """Sends a notification only to an empty queue, so that none pile up where nobody consumes.
+    """Sends a notification only to an empty queue, so that notifications do not pile up in a queue
+    without a consumer.
 
-    Wall clocks jump, and those of two machines differ. So neither the period nor the decision
-    whether a waiting notification still counts depends on one.
+    Wall clocks jump, and the wall clocks of two machines differ. So the period does not depend on a
+    wall clock, and the decision whether a waiting notification still counts does not either.
     """
 
     def __init__(self, app: Celery, periods_s: Mapping[Tasks, float]) -> None:

@@ -25,12 +25,13 @@ from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
 
 NICENESS = 10
-"""Where a trainer shares a machine with a worker, cases come first. Alone on a machine a trainer
-has all of it."""
+"""If a trainer shares a machine with a worker, cases have priority. A trainer that is alone on a
+machine may use all of it.
+"""
 
 
 def bootstrap(settings: Settings, app: Celery) -> TrainingService:
-    """All wiring of the trainer."""
+    """Build the trainer's service and its dependencies."""
     ledger = Ledger(settings.database, pool_size=2)
     lease = timedelta(seconds=settings.lease_s)
 

@@ -1,4 +1,4 @@
-"""The end of a run: store the bundle, evaluate it on the locked test set, and judge it."""
+"""The last steps of a run: store the bundle, evaluate it on the locked test set, and judge it."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ def store_bundle(model: FittedModel, synthetic: bool, objects: ObjectStore) -> B
 
 
 def load_stored(digest: str, context: EvaluationContext) -> Bundle:
-    """A stored bundle, verified and loaded."""
+    """Verify and load a stored bundle."""
     folder = fetch(digest, context.objects, context.bundle_folder)
     return load(folder, expected_digest=digest)
 
@@ -57,7 +57,9 @@ def evaluate(
     context: EvaluationContext,
     progress: ProgressCallback,
 ) -> EvaluationOutcome:
-    """The candidate's own figures on the locked test set; none if there are too few images."""
+    """Compute the candidate's figures on the locked test set. There are none if there are too few
+    images.
+    """
     judgement = _judge(
         candidate=load_stored(digest, context),
         live=None,
@@ -82,7 +84,7 @@ def compare_with_live(
     context: EvaluationContext,
     progress: ProgressCallback,
 ) -> Judgement:
-    """The judgement of the candidate against the live model, if there is one.
+    """Judge the candidate against the live model, if there is one.
 
     A candidate that is live itself is compared with itself and cannot be worse.
     """
@@ -103,7 +105,7 @@ def gate_record(
     run_id: UUID,
     judgement: Judgement,
 ) -> LedgerWrite:
-    """A function that writes the judgement in the transaction that ends the step."""
+    """Return a function that writes the judgement in the transaction that ends the step."""
 
     def record(session: SystemSession) -> None:
         session.gate_judgements.record(
@@ -118,7 +120,7 @@ def gate_record(
 
 
 def verdict_message(judgement: Judgement) -> Message:
-    """The verdict, and the objections against the candidate."""
+    """Return the verdict, and the objections against the candidate."""
     return Message(f"gate-{judgement.verdict.value}", {"against": judgement.objections})
 
 

@@ -33,10 +33,10 @@ BATCH_IMAGES = 16
 
 @dataclass(frozen=True)
 class ImagePrediction:
-    """A model's prediction for one image, as it is cached.
+    """A model's prediction for one image, in the form in which it is cached.
 
-    `called` says whether the score reaches the cut-off. The numbers are NaN where the model could
-    not read the image; `unread` is then the code of the reason.
+    `called` says whether the score reaches the cut-off. If the model could not process the image,
+    the numbers are NaN and `unread` is the code of the reason.
     """
 
     score: float = math.nan
@@ -47,7 +47,9 @@ class ImagePrediction:
 
     @classmethod
     def from_outcome(cls, outcome: Prediction | SeraError) -> "ImagePrediction":
-        """Called by the score, so that a model gains no sensitivity by referring unsure cases."""
+        """Convert an outcome. `called` depends only on the score, so that a model gains no
+        sensitivity by referring uncertain cases.
+        """
         if isinstance(outcome, SeraError):
             return cls(unread=outcome.code)
         return cls(
@@ -59,7 +61,7 @@ class ImagePrediction:
 
 
 def gate_policy(settings: Settings) -> GatePolicy:
-    """The operator's requirements on a candidate."""
+    """Return the operator's requirements on a candidate."""
     return GatePolicy(
         margin=settings.gate_margin,
         significance=settings.gate_significance,
@@ -81,9 +83,9 @@ def judge(
     """Judge a candidate on the locked test images.
 
     At most `BATCH_IMAGES` images are in memory at once. Predictions are cached. So the live model
-    reads each test image only once, and a gate that was killed continues where it was. An image
-    that is missing or broken counts as called wrongly.
-    Raises `Unavailable` where the object store is away.
+    processes each test image only once, and a gate step that was killed continues where it was. A
+    missing or broken image counts as a wrong call. Raises `Unavailable` if the object store is
+    unavailable.
     """
     bundles = [candidate]
     if live is not None:
@@ -180,9 +182,9 @@ def _predict(bundle: Bundle, samples: Sequence[Sample]) -> list[ImagePrediction]
 
 
 def _load(sample: Sample) -> Nodule | SeraError:
-    """The nodule, or the error of an image that cannot be read.
+    """Load the nodule, or return the error of an image that cannot be read.
 
-    An engine that is away is no fault of the image: its error is raised and ends the step.
+    An unavailable engine is no fault of the image: its error is raised and ends the step.
     """
     try:
         return sample.load()

@@ -11,7 +11,7 @@ from shared.recipes import NetworkFeatures, Recipe, RecipeDirectory, Tuning
 def missing_weights(
     weights: WeightsFinder, recipe_directory: RecipeDirectory
 ) -> dict[str, list[MissingWeights]]:
-    """Missing weight files by recipe, without the recipes that have all they need."""
+    """Return the missing weight files by recipe, without recipes whose files are complete."""
     missing_by_recipe = {}
     for recipe in recipe_directory.recipes():
         missing = list(_missing_weights_of_recipe(recipe, weights))
@@ -27,7 +27,8 @@ def _missing_weights_of_recipe(
         try:
             card = get_network(network).card
         except NetworkUnknown:
-            # No file would help. A run with this recipe fails and names the network.
+            # A file would not help. A run with this recipe fails with an error that names the
+            # network.
             continue
         if card.weights and not weights.has(card):
             yield MissingWeights(
@@ -39,7 +40,7 @@ def _missing_weights_of_recipe(
 
 
 def _pretrained_networks(recipe: Recipe) -> list[str]:
-    """Networks of the recipe that start from published weights."""
+    """Return the networks of the recipe that start from published weights."""
     networks = set()
     for features in recipe.features:
         if not isinstance(features, NetworkFeatures):

@@ -29,8 +29,9 @@ class TrainerClosing(SeraError):
 class StepReporter:
     """A `shared.learning.ProgressCallback` that writes to the ledger.
 
-    Training figures are always written, the plain progress only now and then. A database that is
-    away for a moment must not cost hours of work, so pending figures are written later.
+    Training figures are always written, plain progress only from time to time. If the database is
+    unavailable for a moment, the figures are kept and written later, so that hours of work are not
+    lost.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from shared.objects import ObjectStore
 def make_samples(
     images: list[LabelledImage], objects: ObjectStore, framing: Framing
 ) -> list[Sample]:
-    """One sample for each image, cropped as the recipe wants it."""
+    """Build one sample for each image, cropped as the recipe requires."""
     return [
         Sample(
             key=_key(image),
@@ -27,7 +27,7 @@ def make_samples(
 
 
 def outlined_share(images: list[LabelledImage]) -> float:
-    """The share of images with a mask or an ROI, 0 to 1."""
+    """Return the share of images with a mask or an ROI, 0 to 1."""
     if not images:
         return 0.0
     outlined = [image for image in images if image.mask_sha256 or image.roi]
@@ -45,14 +45,14 @@ def load_nodule(objects: ObjectStore, image: LabelledImage, framing: Framing) ->
 def load_roi(
     objects: ObjectStore, image: LabelledImage, width: int, height: int
 ) -> Roi | None:
-    """The ROI that a reader drew, as a mask or by its corners."""
+    """Load the ROI that a person drew, as a mask or by its corners."""
     if image.mask_sha256:
         return read_mask_roi(objects.get(image.mask_sha256), width, height)
     return Roi.parse(image.roi) if image.roi else None
 
 
 def _key(image: LabelledImage) -> str:
-    """A name of the pixels and their ROI, the same in every dataset."""
+    """Return a key of the pixels and their ROI that is the same in every dataset."""
     content: list[object] = [image.image_sha256, image.mask_sha256, image.roi]
     if image.frame is not None:
         content.append(image.frame)

@@ -35,7 +35,9 @@ from shared.settings import Settings
 
 ACTOR = "trainer"
 ENGINE_RETRY_DELAY = timedelta(seconds=2)
-"""How long a step waits that was given back, because an engine is away or the trainer stops."""
+"""How long a released step waits. A step is released because an engine is unavailable or the
+trainer stops.
+"""
 
 
 class TrainingService:
@@ -75,14 +77,16 @@ class TrainingService:
         self._closing.set()
 
     def _report_missing_weights(self) -> None:
-        """Whoever requests a run learns beforehand which weights are missing for it."""
+        """Report missing weights, so that users see them before they request a run."""
         recipes = RecipeDirectory(self._settings.recipes_dir)
         missing_by_recipe = missing_weights(self._tools.weights, recipes)
         with self._ledger.system_session(ACTOR) as session:
             session.trainers.report(self._owner.host, missing_by_recipe)
 
     def _reclaim_dead_owners(self) -> None:
-        """Steps of trainers that died on this machine do not wait for their leases to expire."""
+        """Release the steps of trainers that died on this machine, so that they need not wait for
+        their leases to expire.
+        """
         with self._ledger.system_session(ACTOR) as session:
             dead_owners = self._owner.dead_owners(session.steps.owners())
             if dead_owners:
@@ -95,7 +99,7 @@ class TrainingService:
             )
 
     def _do(self, step: ClaimedStep) -> str:
-        """Returns the outcome for the metrics.
+        """Do a step. Returns the outcome for the metrics.
 
         A step's failure is written to its run and never touches serving.
         """
@@ -133,7 +137,7 @@ class TrainingService:
         return "failed"
 
     def _runner_of(self, run_id: UUID) -> StepRunner:
-        """The runner of this run. That of another run is closed first."""
+        """Return the runner of this run. The runner of another run is closed first."""
         if self._runner is None or self._runner.run.id != run_id:
             self.release_run()
             with self._ledger.system_session(ACTOR) as session:
@@ -219,23 +223,27 @@ def _run_inputs(session: SystemSession, run: TrainingRun) -> RunInputs:
 def _test_images_model_was_trained_on(
     session: SystemSession, version: UUID, model: str
 ) -> set[str]:
-    """Test images of a version that a model learned from, in a version of another dataset."""
+    """Return the test images of a version on which a model was trained, through a version of
+    another dataset.
+    """
     test_images = session.versions.images(version, Split.TEST)
     hashes = [image.image_sha256 for image in test_images]
     return session.versions.training_images_of_model(model, hashes)
 
 
 def _version(run: TrainingRun) -> UUID:
-    """Raises NotFound for a run from before datasets had versions."""
+    """Return the run's dataset version. Raises NotFound for a run from before datasets had
+    versions.
+    """
     if run.version_id is None:
         raise NotFound(thing="dataset version")
     return run.version_id
 
 
 def _recipe(run: TrainingRun) -> Recipe:
-    """The recipe as it was when the run was requested.
+    """Return the recipe in its state when the run was requested.
 
-    A run of an older SERA has only its name.
+    A run of an older SERA has only the recipe's name.
     """
     if run.recipe_table:
         recipe = read_recipe(run.recipe_table)

@@ -20,8 +20,9 @@ from shared.ledger.training.steps import NewStep
 from shared.recipes import HandcraftedFeatures, NetworkFeatures, Recipe, Tuning
 
 SHARD_IMAGES = 128
-"""Images of one features step. It takes some seconds, so trainers share the work evenly and a crash
-costs little."""
+"""Number of images of one features step. The step takes some seconds, so trainers share the work
+evenly and a crash loses little work.
+"""
 
 EXPECTED_S: Mapping[str, float] = {
     StepKind.NETWORK: 0.06,
@@ -34,8 +35,9 @@ EXPECTED_S: Mapping[str, float] = {
     StepKind.EVALUATION: 0.06,
     StepKind.GATE: 0.06,
 }
-"""Seconds for each image on two cores, where no earlier run of the recipe gives better numbers.
-They only weigh the progress."""
+"""Seconds for each image on two cores. They are used if no earlier run of the recipe gives better
+numbers, and only as weights of the progress.
+"""
 
 SecondsPerImage = Mapping[tuple[str, str], float]
 
@@ -121,7 +123,9 @@ class _Planner:
         return [*network, *shards]
 
     def _tuning_steps(self) -> tuple[list[NewStep], list[NewStep]]:
-        """Each network tuned without each fold's images, and then each on all images."""
+        """Return the steps that tune each network without the images of one fold, and the steps
+        that tune each network on all images.
+        """
         fold_tunings: list[NewStep] = []
         final_tunings: list[NewStep] = []
         for number, (network, _, _) in enumerate(tuning_keys(self._recipe)):

@@ -1,4 +1,6 @@
-"""The owner of a step: a process of a machine, so that another one can tell that it has died."""
+"""Identifies the process that owns a step, so that another process can detect that the owner has
+died.
+"""
 
 import os
 from collections.abc import Iterable
@@ -29,7 +31,9 @@ class StepOwner:
         return f"{self.host}/{self.pid}/{self.began:.2f}"
 
     def dead_owners(self, owners: Iterable[str]) -> list[str]:
-        """Owners on this machine whose process has ended. Other machines cannot be checked."""
+        """Return the owners on this machine whose process has ended. Other machines cannot be
+        checked.
+        """
         prefix = f"{self.host}/"
         local_owners = [owner for owner in owners if owner.startswith(prefix)]
         return [owner for owner in local_owners if not _is_alive(owner)]

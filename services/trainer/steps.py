@@ -82,7 +82,7 @@ class TrainsOnTestImages(Conflict):
 Outcome = TypeVar("Outcome", bound=StepOutcome)
 
 JUDGING_STEPS = (StepKind.EVALUATION, StepKind.GATE)
-"""Steps of a model that exists already: it is judged without the erased test images."""
+"""Steps that judge an existing model. They exclude erased test images."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class RunInputs:
 
 @dataclass(frozen=True)
 class StepInputs:
-    """The state of the ledger at the begin of a step.
+    """The state of the ledger at the beginning of a step.
 
     Attributes
     ----------
@@ -173,7 +173,7 @@ class StepRunner:
     def run_step(
         self, step: ClaimedStep, inputs: StepInputs, progress: ProgressCallback
     ) -> StepResult:
-        """Run one step on the present state of the ledger."""
+        """Run one step on the current state of the ledger."""
         self._report = progress
         if step.kind not in JUDGING_STEPS:
             check_usable(inputs.erased_hashes)
@@ -227,7 +227,9 @@ class StepRunner:
         return StepResult(outcome=NetworkOutcome(), message=message)
 
     def _features(self, arguments: FeaturesArguments) -> StepResult:
-        """One feature set of a part of the images. Cached vectors are not computed again."""
+        """Compute one feature set for a part of the images. Cached vectors are not computed
+        again.
+        """
         features = self._recipe.features[arguments.feature_set]
         samples = self._samples[arguments.start : arguments.end]
         computed, skipped = precompute_features(
@@ -250,7 +252,7 @@ class StepRunner:
         return StepResult(outcome=outcome, message=Message("features-done", facts))
 
     def _table(self, inputs: StepInputs) -> StepResult:
-        """All features of the readable images in one table, for the steps that follow."""
+        """Collect all features of the readable images in one table, for the following steps."""
         code_by_key: dict[str, str] = {}
         for features in inputs.features:
             code_by_key.update(features.skipped)
@@ -298,7 +300,7 @@ class StepRunner:
         return StepResult(outcome=TuningOutcome(fold=fold), message=message)
 
     def _fold(self, arguments: FoldArguments, inputs: StepInputs) -> StepResult:
-        """The scores of one fold's images by every component."""
+        """Compute the scores of one fold's images by every component."""
         fold = arguments.fold
         code = "fold-absent"
         if _has_fold(inputs, fold):
@@ -354,7 +356,7 @@ class StepRunner:
         return StepResult(outcome=outcome, message=message, write=store)
 
     def _evaluation(self, inputs: StepInputs) -> StepResult:
-        """Evaluate the new model on the locked test set, from which nothing was learned."""
+        """Evaluate the new model on the locked test set, which was not used for training."""
         outcome = evaluation.evaluate(
             digest=_bundle_digest(inputs),
             test_images=self._test_images_without(inputs.erased_hashes),
@@ -366,7 +368,7 @@ class StepRunner:
     def _gate(self, inputs: StepInputs) -> StepResult:
         """Compare the new model with the live one on the locked test set.
 
-        Images that the live model learned from are left out, and so are erased images.
+        Images on which the live model was trained and erased images are excluded.
         """
         digest = _bundle_digest(inputs)
         left_out = inputs.live_training_hashes | inputs.erased_hashes
@@ -446,7 +448,9 @@ class StepRunner:
         message: Message,
         metrics: Mapping[str, float],
     ) -> None:
-        """Report to the current step's callback: shared parts outlive the step that made them."""
+        """Report to the callback of the current step, because shared parts live longer than the
+        step that created them.
+        """
         self._report(stage, fraction, message, metrics)
 
 
@@ -455,19 +459,19 @@ def _bundle_digest(inputs: StepInputs) -> str:
 
 
 def _has_fold(inputs: StepInputs, fold: int) -> bool:
-    """Whether the data had enough images for this fold."""
+    """Return whether the data had enough images for this fold."""
     return fold < _finished(inputs.table, StepKind.TABLE).folds
 
 
 def _finished(outcome: Outcome | None, kind: StepKind) -> Outcome:
-    """The outcome of a prerequisite step."""
+    """Return the outcome of a prerequisite step."""
     if outcome is None:
         raise RuntimeError(f"a step was taken up before {kind} was done")
     return outcome
 
 
 def evaluation_message(outcome: EvaluationOutcome) -> Message:
-    """The message with the available figures; too few images give none."""
+    """Return the message with the available figures. There are none if there are too few images."""
     facts = {
         name: value for name, value in outcome.to_json().items() if value is not None
     }

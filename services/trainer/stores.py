@@ -8,7 +8,7 @@ from shared.objects import ObjectStore
 
 
 class StoredFeatures:
-    """A `FeatureCache` in the object store. All trainers share it, and it outlives a run."""
+    """A `FeatureCache` in the object store. All trainers share it, and it is kept after a run."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
@@ -30,7 +30,7 @@ class StoredFits:
         self._cache = cache
 
     def get(self, key: str) -> tuple[dict[str, Any], object] | None:
-        """Settings and classifier, or None. Raises BundleUnreadable, UntrustedType."""
+        """Return settings and classifier, or None. Raises BundleUnreadable, UntrustedType."""
         entry = self._cache.get(key)
         if entry is None:
             return None

@@ -63,7 +63,7 @@ class WorkerServices:
 
 
 def bootstrap(settings: Settings, liveness: LivenessReporter) -> WorkerServices:
-    """All wiring of the worker."""
+    """Build the worker's services and their dependencies."""
     decoders = open_decoders(settings, settings.decoders)
     ledger = Ledger(settings.database, pool_size=4)
     objects = open_store(settings.objects)
@@ -91,7 +91,9 @@ def bootstrap(settings: Settings, liveness: LivenessReporter) -> WorkerServices:
     )
 
     def work_on_cases() -> None:
-        """Cases that come during an explanation are read between two slices of it."""
+        """Process the cases that arrive during an explanation. This is called between two slices of
+        the explanation.
+        """
         inference.work()
         liveness.report_progress()
 
@@ -132,7 +134,7 @@ def _start_heartbeat(
 
 
 def register(app: Celery, services: WorkerServices, liveness: LivenessReporter) -> None:
-    """The tasks. Each only notifies; the id in the message serves the log."""
+    """Register the tasks. A message is only a notification; its id is used only in the log."""
 
     @app.task(name=Tasks.INFER)
     def infer(subject: str) -> None:
@@ -156,7 +158,7 @@ def register(app: Celery, services: WorkerServices, liveness: LivenessReporter) 
 
 @contextmanager
 def _reported_progress(liveness: LivenessReporter) -> Iterator[None]:
-    """A round that fails because an engine is away counts as progress too."""
+    """Report progress after a round, even if the round fails because an engine is unavailable."""
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from shared.observability.logs import log
 class Sealer:
     """Writes each seal to the log too.
 
-    The log is stored elsewhere, so the seals in it outlive a ledger that is created anew.
+    The log is stored elsewhere, so its seals survive if the ledger is replaced by a new one.
     """
 
     def __init__(self, ledger: Ledger, load_signer: Callable[[], Signer]) -> None:
@@ -19,7 +19,9 @@ class Sealer:
         self._load_signer = load_signer
 
     def seal(self) -> None:
-        """Seal the new events; if the database is away, the next notification does it."""
+        """Seal the new events. If the database is unavailable, they are sealed at the next
+        notification.
+        """
         try:
             with self._ledger.system_session("worker") as session:
                 seals = session.seals.add(self._load_signer())

@@ -38,8 +38,8 @@ class ServedModel:
 class BundleCache:
     """Keeps bundles in a folder of this machine.
 
-    Memory holds at most one bundle besides the live one: whoever loads another one reserves the
-    spare slot meanwhile.
+    Memory holds at most one bundle besides the live bundle: a caller that loads another bundle
+    reserves the spare slot until it has finished.
     """
 
     def __init__(
@@ -49,7 +49,9 @@ class BundleCache:
         folder: Path,
         engine: Engine | None = None,
     ) -> None:
-        """`engine` runs the networks of all bundles; None for the one that suits this machine."""
+        """`engine` runs the networks of all bundles. None selects the engine that suits this
+        machine.
+        """
         self._ledger = ledger
         self._objects = objects
         self._folder = folder

@@ -1,4 +1,6 @@
-"""Makes the requested explanations, one at a time, in slices between which cases are read."""
+"""Computes the requested explanations, one at a time. Between two slices of an explanation, waiting
+cases are processed.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -37,7 +39,7 @@ class ExplanationService:
         self._run_urgent_work = run_urgent_work
 
     def make_next(self) -> None:
-        """Make one explanation, if a request waits that no other worker has claimed."""
+        """Compute one explanation, if a request waits that no other worker has claimed."""
         with self._ledger.system_session("worker") as session:
             request = session.explanation_queue.claim_next()
         if request is None:
@@ -101,15 +103,17 @@ class ExplanationService:
     def _store_pngs(self, session: SystemSession, pngs: list[bytes]) -> list[str]:
         """Store pictures and return their hashes.
 
-        The hashes are held meanwhile: the erasure of another case may have released the same
-        object.
+        The hashes are protected meanwhile, because the erasure of another case may have released
+        the same object.
         """
         session.orphaned_objects.hold([hashlib.sha256(png).hexdigest() for png in pngs])
         return [self._objects.put(png).sha256 for png in pngs]
 
     @contextmanager
     def _model_of_result(self, digest: str) -> Iterator[ServedModel]:
-        """The model that gave the result: the live one, or an earlier one that is loaded again."""
+        """Provide the model that produced the result: the live model, or an earlier model that is
+        loaded again.
+        """
         live_model = self._live.refresh()
         if live_model and live_model.digest == digest:
             yield live_model
@@ -119,7 +123,7 @@ class ExplanationService:
 
 
 def _facts(heat_map: HeatMap, nodule: Nodule) -> dict[str, Any]:
-    """The facts of a map that the gateway shows."""
+    """Return the facts of a map that the gateway shows."""
     height, width = nodule.pixels.shape
     frame = nodule.crop_box
     if frame:

@@ -1,4 +1,6 @@
-"""The live model: loaded once, replaced in the background while the old one goes on serving."""
+"""The live model. It is loaded once, and replaced in the background while the old model continues
+to serve.
+"""
 
 import os
 import sys
@@ -41,11 +43,11 @@ class Refusal:
 
 
 class LiveModel:
-    """Follows the promotions.
+    """Follows promotions and provides the model that serves.
 
-    A bundle that cannot be loaded or does not reproduce its golden cases never replaces the one
-    that serves. If nothing serves yet and the live bundle is refused, the previously live one
-    serves: a restarted worker must not stop answering while the other workers go on.
+    A bundle that cannot be loaded or does not reproduce its golden cases never replaces the serving
+    model. If no model serves yet and the live bundle is refused, the previously live model serves:
+    a restarted worker must continue to process cases like the other workers.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class LiveModel:
         report_loading: Callable[[], None] = lambda: None,
         presence: Presence | None = None,
     ) -> None:
-        """`report_loading` is called before a model is loaded that work waits for."""
+        """`report_loading` is called before a model is loaded while work waits for it."""
         self.presence = presence or Presence()
         self._ledger = ledger
         self._bundle_cache = bundle_cache
@@ -72,11 +74,12 @@ class LiveModel:
             1, thread_name_prefix="bundle-loader", initializer=lower_thread_priority
         )
         self._pending: Future[None] | None = None
-        # For the inference thread, before the loader thread limits its own count.
+        # Sets the thread count of the inference thread, before the loader thread limits its own
+        # count.
         fix_thread_count()
 
     def serving(self) -> ServedModel | None:
-        """The model that serves. If none does, look up the live model and load it first."""
+        """Return the model that serves. If none does, look up the live model and load it first."""
         if self._model is None:
             return self.refresh()
         self._report()
@@ -89,9 +92,9 @@ class LiveModel:
         return model
 
     def follow(self, promotion: LivePromotion | None) -> ServedModel | None:
-        """The model that serves, or None before the first promotion.
+        """Return the model that serves, or None before the first promotion.
 
-        A newly promoted model is loaded in the background meanwhile.
+        Meanwhile a newly promoted model is loaded in the background.
         """
         refusal = self._refusal  # the loading thread may change the attribute
         if promotion and refusal and refusal.promotion.digest != promotion.digest:
@@ -108,7 +111,7 @@ class LiveModel:
             return session.models.live_promotion()
 
     def _is_settled(self, promotion: LivePromotion) -> bool:
-        """Whether the model serves already, or was refused not long ago."""
+        """Return whether the model already serves or was refused recently."""
         model = self._model
         refusal = self._refusal
         if model and model.digest == promotion.digest:
@@ -118,7 +121,7 @@ class LiveModel:
         return time.monotonic() < refusal.retry_at
 
     def _load_first(self, promotion: LivePromotion) -> None:
-        """Load the live model, or the newest earlier one that passes its verification."""
+        """Load the live model, or the latest earlier model that passes its verification."""
         with self._load_lock:
             if self._model or self._is_settled(promotion):
                 return
@@ -169,7 +172,9 @@ class LiveModel:
             log().warning("model.waits", digest=promotion.digest, problem=str(error))
 
     def _load_verified(self, promotion: LivePromotion) -> ServedModel | Refusal:
-        """The model, or why it is refused. Raises Unavailable, which refuses nothing."""
+        """Return the model, or the refusal with its reason. Raises Unavailable if an engine is
+        unavailable; the model then counts as not refused.
+        """
         digest = promotion.digest
         try:
             return self._bundle_cache.load(digest)
@@ -177,7 +182,7 @@ class LiveModel:
             raise
         except SeraError as error:
             reason = error.message
-        except Exception as error:  # noqa: BLE001 (the old model goes on serving)
+        except Exception as error:  # noqa: BLE001 (the old model continues to serve)
             log().error("model.broke", digest=digest, exc_info=error)
             reason = Message(Reason.INTERNAL, {"process": self._worker})
         log().error("model.refused", digest=digest, **reason.to_json())
@@ -188,8 +193,8 @@ class LiveModel:
         )
 
     def _report(self) -> None:
-        """Write the serving model and the refusal to the ledger: at once after a change, else from
-        time to time.
+        """Write the serving model and the refusal to the ledger: immediately after a change, else
+        from time to time.
         """
         with self._report_lock:
             model = self._model
@@ -239,7 +244,7 @@ class Follower(threading.Thread):
 
 
 def lower_thread_priority() -> None:
-    """Let the calling thread, and those of its computations, run only where cores are free."""
+    """Let the calling thread and the threads of its computations run only on free cores."""
     limit_threads(1)
     with suppress(OSError):  # only Linux lets one thread be nicer than its process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -2,8 +2,9 @@
 
 A worker is stuck if it completes nothing while work waits for it. The probe serves `./sera up` and
 a liveness probe beside the worker, with the worker's own settings. While the worker reports
-progress a probe costs one look at its file. The worker also counts as alive where nobody can tell,
-or where it can do nothing because an engine is away: a restart would not help.
+progress, a probe only reads the worker's progress file. The worker also counts as alive if its
+state is unknown, or if it can do nothing because an engine is unavailable: a restart would not
+help.
 """
 
 import sys
@@ -17,7 +18,7 @@ from shared.settings import Settings
 
 
 def is_stuck(settings: Settings) -> bool:
-    """Whether the worker was silent for too long while work waited for it all that time."""
+    """Return whether the worker was silent for too long, and work waited for it all that time."""
     path = settings.alive_file
     if path is None or not is_overdue(path):
         return False

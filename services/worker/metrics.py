@@ -1,4 +1,4 @@
-"""A worker's metrics: batches, stages, answers, and the model that serves."""
+"""A worker's metrics: batches, stages, results, and the model that serves."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""The facts that a worker reports about itself besides its model."""
+"""The facts that a worker reports about itself in addition to its model."""
 
 import time
 from datetime import timedelta
@@ -12,11 +12,13 @@ class Presence:
         self._claimed_at: float | None = None
 
     def record_claim(self) -> None:
-        """The worker has just claimed cases."""
+        """Record that the worker has just claimed cases."""
         self._claimed_at = time.monotonic()
 
     def time_since_claim(self) -> timedelta | None:
-        """None while this process has claimed no case."""
+        """Return the time since the last claim, or None if this process has not claimed a case
+        yet.
+        """
         if self._claimed_at is None:
             return None
         return timedelta(seconds=time.monotonic() - self._claimed_at)

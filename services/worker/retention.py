@@ -15,17 +15,21 @@ from shared.observability.logs import log
 ACTOR = "retention"
 MAX_CASES = 100
 MAX_OBJECTS = 500
-"""Looked up at once. Each case or object is then erased in its own transaction."""
+"""Maximum number of cases and of objects that one query returns. Each case or object is then erased
+in its own transaction.
+"""
 SWEEP_S = 2.0
-"""The time of one sweep. Cases to be read wait for the same process, so the rest is left to the
-next notification. Half of it is for erasing, so that many due cases do not delay the removal of
-other cases' images."""
+"""Maximum duration of one sweep. Submitted cases wait for the same process, so the remaining work
+is left to the next notification. Half of the time is for erasing, so that many due cases do not
+delay the removal of other cases' images.
+"""
 
 
 class RetentionSweeper:
-    """May be stopped at any moment and run in several processes at once.
+    """Erases due cases and removes objects. It may be stopped at any moment and may run in several
+    processes at once.
 
-    The ledger says what is still to be done.
+    The ledger contains the remaining work.
     """
 
     def __init__(
@@ -43,7 +47,7 @@ class RetentionSweeper:
     def sweep(self) -> None:
         """Erase due cases, then clear up after erasures.
 
-        What an engine that is away prevents is done at the next notification.
+        Work that fails because an engine is unavailable is done at the next notification.
         """
         began = time.monotonic()
         try:
@@ -87,8 +91,8 @@ class RetentionSweeper:
             self._remove_object(sha256)
 
     def _remove_object(self, sha256: str) -> None:
-        """The object goes before the commit. If the commit fails, the next sweep finds no object,
-        which is fine.
+        """Remove an object before the commit. If the commit fails, the next sweep finds no object,
+        which does no harm.
         """
         with self._ledger.system_session(ACTOR) as session:
             if session.orphaned_objects.claim(sha256):

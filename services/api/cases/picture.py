@@ -52,7 +52,9 @@ class CaseImage:
 
 
 def case_png(dependencies: Dependencies, case: Case) -> bytes:
-    """Return the case's image as a PNG that contains only the pixels and no metadata of the file."""
+    """Return the case's image as a PNG that contains only the pixels and no metadata of the
+    file.
+    """
     pixels = case_pixels(dependencies, case)
     return cv2.imencode(".png", pixels)[1].tobytes()
 

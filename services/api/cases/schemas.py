@@ -60,7 +60,9 @@ def _not_in_future(day: date) -> date:
 
 
 class NewOutcome(BaseModel):
-    """The final diagnosis of a case. The latest diagnosis counts. Earlier diagnoses stay on record."""
+    """The final diagnosis of a case. The latest diagnosis counts. Earlier diagnoses stay on
+    record.
+    """
 
     model_config = ConfigDict(
         extra="forbid",

@@ -166,7 +166,9 @@ class DatasetService:
         ]
 
     def version(self, name: str, number: int, against: int | None) -> VersionDetail:
-        """Return a version, and its changes since another version, by default the previous version."""
+        """Return a version, and its changes since another version, by default the previous
+        version.
+        """
         versions = self._session.versions
         dataset = find_dataset(self._session, name).id
         version = versions.find(dataset, number)

@@ -28,7 +28,9 @@ class KeyShownOnce(Conflict):
 
 
 class KeyService:
-    """Manages the keys of the caller's hospital, or all keys if the caller belongs to no hospital."""
+    """Manages the keys of the caller's hospital, or all keys if the caller belongs to no
+    hospital.
+    """
 
     def __init__(self, session: CallerSession, caller: Caller) -> None:
         self._session = session

@@ -8,7 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 DENY_ALL = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Content-Security-Policy of responses that are no page: nothing is fetched, run, sent or framed."""
+"""Content-Security-Policy of responses that are no page: nothing is fetched, run, sent or
+framed.
+"""
 DEFAULT_HEADERS = {
     "Content-Security-Policy": DENY_ALL,
     "X-Content-Type-Options": "nosniff",

@@ -76,7 +76,9 @@ def promote_model(
 
 @router.get("/models/{model_id}/gate")
 def read_gate(model_id: str, caller: Operator, session: SystemSessionDep) -> GateView:
-    """Return the latest gate judgement of a model, with reasons, figures and a row for each site."""
+    """Return the latest gate judgement of a model, with reasons, figures and a row for each
+    site.
+    """
     return service.gate_view(session, model_id)
 
 
@@ -112,7 +114,9 @@ def list_promotions(
 
 @router.get("/workers")
 def list_workers(caller: Operator, session: SystemSessionDep) -> list[WorkerView]:
-    """Return the workers that are running, each with the model that it serves or refuses to serve."""
+    """Return the workers that are running, each with the model that it serves or refuses to
+    serve.
+    """
     workers = session.serving.present_workers()
     return [service.worker_view(worker) for worker in workers]
 
@@ -125,7 +129,9 @@ def start_shadow(
     dependencies: DependenciesDep,
     request: ShadowRequest | None = None,
 ) -> ShadowView:
-    """Start a shadow evaluation. From now on, the model also analyses the cases of the live model."""
+    """Start a shadow evaluation. From now on, the model also analyses the cases of the live
+    model.
+    """
     share = request.share if request else 1.0
     digest = session.models.find(model_id).digest
     started = session.shadows.start(digest, caller.actor, share)

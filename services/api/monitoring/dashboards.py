@@ -105,7 +105,9 @@ def read_quality(
     query: WindowQueryDep,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Return the frequency of each warning, of each failure and of `refer`, by hospital and device."""
+    """Return the frequency of each warning, of each failure and of `refer`, by hospital and
+    device.
+    """
     answer = service.answer(quality.measure, query)
     return conditional_response(answer, if_none_match)
 

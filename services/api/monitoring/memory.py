@@ -35,7 +35,9 @@ class AnswerCache:
     def get_or_make(
         self, key: Hashable, max_age_s: float, make: Callable[[], Value]
     ) -> Value:
-        """Return the cached value if it is at most `max_age_s` old, else the new value of `make`."""
+        """Return the cached value if it is at most `max_age_s` old, else the new value of
+        `make`.
+        """
         value: Value = self._entry(key, max_age_s, make).value
         return value
 

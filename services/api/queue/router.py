@@ -44,5 +44,7 @@ def list_dead_letters(
 
 @router.post("/rerun", status_code=202)
 def rerun_dead_letters(rerun: Rerun, service: QueueServiceDep) -> RerunView:
-    """Queue the dead letters of this reason again with fresh attempts, at most 1,000 per request."""
+    """Queue the dead letters of this reason again with fresh attempts, at most 1,000 per
+    request.
+    """
     return service.rerun(rerun.reason)

@@ -69,7 +69,9 @@ class ReadingService:
         )
 
     def image(self, case_id: UUID) -> Response:
-        """Return the image of a case. The transaction ends before the image is loaded and decoded."""
+        """Return the image of a case. The transaction ends before the image is loaded and
+        decoded.
+        """
         case = self._session.readings.case(self._reader(), case_id)
         self._session.transaction.commit()
         png = case_png(self._dependencies, case)

@@ -108,7 +108,9 @@ def close_reader_study(
 
 @router.get("/{study_id}/next")
 def next_case(service: ReadingServiceDep) -> NextCase:
-    """Return the next case of this reader, with only its image and size. The reading time starts."""
+    """Return the next case of this reader, with only its image and size. The reading time
+    starts.
+    """
     return service.next()
 
 

@@ -40,7 +40,8 @@ def report(
     """Return the report of a case with a result as a PDF of one or two pages. The audit trail
     records each printed report.
     """
-    # Imported here because fpdf takes 0.25 s to import, and most gateways do not print a report for a long time.
+    # Imported here because fpdf takes 0.25 s to import, and most gateways do not print a report for
+    # a long time.
     from services.api.reports.layout import pdf
 
     disposition = f'inline; filename="sera-{case_id}.pdf"'

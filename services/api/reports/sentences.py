@@ -39,7 +39,9 @@ def percent(share: float) -> str:
 
 
 def plain(number: float) -> str:
-    """Format a number with at least one decimal and without rounding: 9.96 mm is not shown as 10.0."""
+    """Format a number with at least one decimal and without rounding: 9.96 mm is not shown as
+    10.0.
+    """
     return f"{number:.1f}" if round(number, 1) == number else f"{number:.15g}"
 
 
@@ -79,7 +81,9 @@ def advice(translate: Translate, fna: FnaAdvice | None) -> str:
 
 
 def advice_sentence(translate: Translate, fna: FnaAdvice | None) -> str:
-    """Return the advice with threshold and size in one sentence, and the follow-up if there is one."""
+    """Return the advice with threshold and size in one sentence, and the follow-up if there is
+    one.
+    """
     if fna is None:
         return translate("result.warning.size-not-given")
     sentence = translate(
@@ -121,7 +125,9 @@ def rule_sentence(translate: Translate, fna: FnaAdvice) -> str:
 
 
 def level(translate: Translate, name: str | None) -> str:
-    """Return the level of a guideline, or a dash if there is none. An unknown level is not changed."""
+    """Return the level of a guideline, or a dash if there is none. An unknown level is not
+    changed.
+    """
     key = (name or "").replace(",", "").replace(" ", "-")
     try:
         return translate(f"result.level.{key}")

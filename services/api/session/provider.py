@@ -147,7 +147,9 @@ class IdentityProvider:
         )
 
     def _decode(self, text: str) -> jwt.Token:
-        """Decode a token with the provider's keys. If no key fits, the keys are fetched again once."""
+        """Decode a token with the provider's keys. If no key fits, the keys are fetched again
+        once.
+        """
         registry = JWSRegistry(
             algorithms=SIGNATURE_ALGORITHMS, strict_check_header=False
         )
@@ -159,7 +161,9 @@ class IdentityProvider:
 
     @cachedmethod(attrgetter("_cache"), condition=attrgetter("_condition"))
     def _metadata(self) -> Metadata:
-        """Return the provider's metadata, cached for an hour. Raises ProviderRefused, Unavailable."""
+        """Return the provider's metadata, cached for an hour. Raises ProviderRefused,
+        Unavailable.
+        """
         facts = self._request("GET", self.issuer + WELL_KNOWN)
         issuer = str(facts.get("issuer", "")).rstrip("/")
         has_endpoints = all(map(facts.get, ENDPOINTS))

@@ -67,7 +67,8 @@ class WorklistQuery(BaseModel):
     )
     q: OptionalText = Field(
         None,
-        description="Beginning of your own number, or of the case's id (at least 8 digits).",
+        description="Beginning of your own number of the case, or of the case's id (at least 8 "
+        "digits).",
     )
     batch: BatchLabel = Field(
         None, description="Label that was submitted with the cases."

@@ -1,12 +1,14 @@
-"""How many cases a worker claims at once: as many as it reads in a given time.
+"""Decides how many cases a worker claims at once: the number that it processes in a given time.
 
-A claimed case cannot be overtaken. So the time of a batch is the time that an urgent case waits, or
-the first case of another hospital, while one hospital sends a flood.
+A claimed case cannot be overtaken. If one hospital sends very many cases, an urgent case or the
+first case of another hospital therefore waits for the duration of one batch.
 """
 
 
 class AdaptiveBatch:
-    """Averages the time per image. The newest batch weighs as much as all earlier ones together."""
+    """Averages the time per image. The latest batch weighs as much as all earlier batches
+    together.
+    """
 
     def __init__(self, max_images: int, batch_s: float) -> None:
         self._max_images = max_images
@@ -14,7 +16,7 @@ class AdaptiveBatch:
         self._image_s: float | None = None
 
     def size(self) -> int:
-        """At least one case; the maximum before the first batch."""
+        """Return the number of cases: at least one, and the maximum before the first batch."""
         if not self._image_s:
             return self._max_images
         images_in_time = min(self._batch_s / self._image_s, self._max_images)

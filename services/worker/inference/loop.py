@@ -35,7 +35,7 @@ from shared.observability.timings import collect_timings, measure
 from shared.settings import Settings
 
 ENGINE_RETRY_DELAY = timedelta(seconds=2)
-"""How long a job waits that an absent engine kept from being tried."""
+"""How long a job waits that could not be tried because an engine was unavailable."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class InferenceService:
         """Work until no case waits, no model serves, or the worker is closing."""
         while batch := self._claim_batch().batch:
             if self._process_all(batch):
-                return  # a case that came since then has sent its own notification
+                return  # a case that arrived since then has sent its own notification
 
     def _process_all(self, first_batch: Batch) -> bool:
         """Process a batch and all that follow it without a gap.
 
-        A batch with a job that outlived a worker is processed alone.
-        Returns whether the claim ahead found the queue empty.
+        A batch with a job whose earlier worker was lost is processed alone. Returns whether the
+        claim of the next batch found the queue empty.
         """
         next_batch: Batch | None = first_batch
         is_queue_empty = False

@@ -1,6 +1,5 @@
-"""From a lease of jobs to a batch of nodules: images are fetched, decoded and cropped in parallel.
-
-A bad image fails alone.
+"""Prepares a batch of nodules from a lease of jobs: images are fetched, decoded and cropped in
+parallel. A bad image does not affect the other images.
 """
 
 import time
@@ -40,7 +39,7 @@ class Batch:
     """The jobs of a lease, sorted by the outcome of their preparation.
 
     `served` is the model that served when the lease was claimed. `unreached_jobs` could not be
-    tried because an engine was away.
+    tried because an engine was unavailable.
     """
 
     lease: Lease
@@ -58,7 +57,9 @@ class Batch:
 
     @property
     def is_suspect(self) -> bool:
-        """Whether an earlier worker was lost with its job, which may end this one too."""
+        """Whether an earlier worker was lost while it processed this job, so that the job may end
+        this worker too.
+        """
         return self.lease.suspect
 
     @property
@@ -68,13 +69,13 @@ class Batch:
 
 
 def internal_failure(job: UUID, error: Exception) -> Failure:
-    """The failure of a job that met a fault of SERA's own."""
+    """Return the failure of a job because of an error in SERA itself."""
     log().error("job.broke", job=str(job), exc_info=error)
     return Failure(reason=Reason.INTERNAL, facts={"job": str(job)})
 
 
 def job_log_fields(job: ClaimedJob) -> dict[str, str]:
-    """The ids that log lines and traces of a job carry."""
+    """Return the ids that log lines and traces of a job contain."""
     return {
         "job": str(job.id),
         "case": str(job.case_id),
@@ -101,7 +102,7 @@ class Preparation:
     def prepare(
         self, lease: Lease, served: ServedModel, report_progress: Callable[[], None]
     ) -> Batch:
-        """Fetch, decode and crop all images of a lease in parallel, as the model wants them.
+        """Fetch, decode and crop all images of a lease in parallel, as the model requires.
 
         `report_progress` is called after each image.
         """
@@ -143,14 +144,16 @@ class Preparation:
     def _prepare_timed(
         self, job: ClaimedJob, framing: Framing
     ) -> tuple[PreparedJob | Failure | None, Sequence[Timing]]:
-        """The outcome and its stages. Every log line of the preparation names the job."""
+        """Return the outcome and the timings of its stages. Every log line of the preparation
+        contains the job's ids.
+        """
         with bound_contextvars(**job_log_fields(job)), collect_timings() as timings:
             return self._prepare(job, framing), timings
 
     def _prepare(
         self, job: ClaimedJob, framing: Framing
     ) -> PreparedJob | Failure | None:
-        """None where an engine was away."""
+        """Prepare one job. Returns None if an engine was unavailable."""
         began = time.perf_counter()
         try:
             nodule = self.nodule(

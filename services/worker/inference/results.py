@@ -1,4 +1,4 @@
-"""From a prediction to the result of a claimed job and to its observation for monitoring."""
+"""Converts a prediction to the result of a claimed job and to its observation for monitoring."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,9 @@ def make_job_result(
     settings: Settings,
     infer_ms: float,
 ) -> JobResult:
-    """`infer_ms` is the inference time of the whole batch."""
+    """Build the result and the observation of a job. `infer_ms` is the inference time of the whole
+    batch.
+    """
     job = prepared.job
     duplicate_of = str(job.duplicate_of) if job.duplicate_of else None
     result = make_result(
@@ -52,7 +54,7 @@ def make_job_result(
 
 
 def hospital_settings(job: ClaimedJob, settings: Settings) -> HospitalSettings:
-    """The hospital's own settings, or the installation's defaults where it has set none."""
+    """Return the hospital's own settings. The installation's defaults replace missing settings."""
     return HospitalSettings(
         prevalence=job.prevalence or settings.prevalence,
         fna_rule=job.fna_rule or settings.fna_rule,
@@ -64,7 +66,9 @@ def hospital_settings(job: ClaimedJob, settings: Settings) -> HospitalSettings:
 def make_observation(
     job: ClaimedJob, prediction: Prediction, result: Result
 ) -> Observation:
-    """The observation for monitoring. Its risk is the result's, at the hospital's prevalence."""
+    """Build the observation for monitoring. Its risk is the result's risk, at the hospital's
+    prevalence.
+    """
     return Observation(
         job_id=job.id,
         case_id=job.case_id,

@@ -17,9 +17,9 @@ class Outcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
     UNREACHED = "unreached"
-    """Given back, because an engine was away."""
+    """Released, because an engine was unavailable."""
     LOST = "lost"
-    """Answered, but another worker has the job by now."""
+    """A result was computed, but another worker has the job now."""
 
 
 def record_batch(

@@ -1,1 +1,1 @@
-"""Shadow evaluation: a candidate reads live traffic beside the live model."""
+"""Shadow evaluation: a candidate processes the cases of the live model, without effect on them."""

@@ -1,6 +1,6 @@
-"""`python -m services.worker.shadow`: a candidate reads live traffic beside the live model.
+"""`python -m services.worker.shadow`: lets a candidate process the cases of the live model.
 
-It is a process of its own, with a high nice value, on one core and with its own queue, so that it
+It is a separate process with a high nice value, on one core and with its own queue, so that it
 never slows the live model.
 """
 
@@ -32,7 +32,7 @@ NICENESS = 10
 
 
 def bootstrap(settings: Settings) -> ShadowSupervisor:
-    """All wiring of the shadow worker."""
+    """Build the shadow worker's supervisor and its dependencies."""
     ledger = Ledger(settings.database, pool_size=2)
 
     @cache
@@ -60,14 +60,14 @@ def bootstrap(settings: Settings) -> ShadowSupervisor:
 def restart_process() -> None:
     """Replace the process by a fresh one of the same pid.
 
-    Nothing else returns the memory that PyTorch took.
+    Only this returns the memory that PyTorch has allocated.
     """
     log().info("shadow.begins-anew")
     os.execv(sys.executable, (sys.executable, "-m", "services.worker.shadow"))
 
 
 def lower_priority() -> None:
-    """Raise the nice value to that of a shadow, unless it is higher already."""
+    """Raise the nice value to NICENESS, unless it is already higher."""
     nice = max(os.getpriority(os.PRIO_PROCESS, 0), NICENESS)
     os.setpriority(os.PRIO_PROCESS, 0, nice)
 

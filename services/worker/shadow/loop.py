@@ -1,7 +1,7 @@
 """Runs shadow evaluation while a shadow is active, and restarts the process when it has ended.
 
-The process loads PyTorch only when a shadow starts. After the shadow it restarts itself, so that
-it takes little memory where no shadow runs.
+The process loads PyTorch only when a shadow starts. After the shadow it restarts itself, so that it
+uses little memory while no shadow runs.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ ACTOR = "shadow"
 
 
 class ShadowSupervisor:
-    """Opens a service for the shadow that runs, and closes it when the shadow has ended."""
+    """Opens a service for the running shadow, and closes it when the shadow has ended."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class ShadowSupervisor:
         self._closing = False
 
     def work(self) -> None:
-        """Read results for the current shadow until none waits or the shadow has ended."""
+        """Process results for the current shadow until none waits or the shadow has ended."""
         while not self._closing and (shadow := self._current_shadow()):
             if self._service is None or self._service.shadow.id != shadow.id:
                 # Release the previous model before the next one is loaded.

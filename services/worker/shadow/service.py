@@ -1,4 +1,4 @@
-"""Has a shadow candidate read the images of results that the live model has given.
+"""Lets a shadow candidate process the images for which the live model has produced results.
 
 The live results and their jobs are never changed.
 """
@@ -28,7 +28,7 @@ ACTOR = "shadow"
 def open_shadow_service(
     settings: Settings, ledger: Ledger, decoders: SandboxPool, shadow: Shadow
 ) -> "ShadowService":
-    """A service for this shadow, on one core."""
+    """Open a service for this shadow, on one core."""
     limit_threads(1)
     objects = open_store(settings.objects)
     folder = settings.home / "cache" / "bundles"
@@ -59,10 +59,10 @@ class ShadowService:
         self._newest_read: datetime | None = None
 
     def read_next(self) -> bool:
-        """Read the next results. False where none waits, or where nothing can be done now.
+        """Process the next results. Returns False if none waits, or if nothing can be done now.
 
         The transaction locks the results' rows meanwhile. So another shadow process claims other
-        results, and a process that is killed leaves nothing behind.
+        results, and a killed process leaves no locks.
         """
         model = self._load_model()
         if model is None:
@@ -83,7 +83,7 @@ class ShadowService:
         return True
 
     def _load_model(self) -> ServedModel | None:
-        """The candidate. A bundle that fails its verification ends the shadow."""
+        """Load the candidate. A bundle that fails its verification ends the shadow."""
         if self._model is None:
             try:
                 self._model = self._bundle_cache.load(self.shadow.model_digest)
@@ -103,7 +103,9 @@ class ShadowService:
     def _read(
         self, model: ServedModel, live_results: list[LiveResult]
     ) -> list[tuple[LiveResult, ShadowResult]]:
-        """The candidate's results. An image is left for later if an engine was away."""
+        """Return the candidate's results. An image is left for later if an engine was
+        unavailable.
+        """
         readable_results: list[LiveResult] = []
         nodules: list[Nodule | SeraError] = []
         for live_result in live_results:
@@ -162,7 +164,7 @@ class ShadowService:
 def shadow_result(
     live_result: LiveResult, outcome: Prediction | SeraError, model: ServedModel
 ) -> ShadowResult:
-    """The shadow's result, with its risk at the prevalence of the live model's result."""
+    """Return the shadow's result, with its risk at the prevalence of the live model's result."""
     if isinstance(outcome, SeraError):
         return ShadowResult(reason=outcome.code)
     risk = risk_at(

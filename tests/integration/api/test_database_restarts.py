@@ -105,7 +105,7 @@ class Load:
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGKILL], ids=["fast shutdown", "kill -9"]
+    "signal_number", [signal.SIGINT, signal.SIGKILL], ids=["fast shutdown", "kill -9"]
 )
 def test_under_load_a_restart_delays_answers_and_causes_no_server_error(
     database, north, ledger, signal_number
@@ -117,9 +117,8 @@ def test_under_load_a_restart_delays_answers_and_causes_no_server_error(
         long_poll = pool.submit(north.get, path, params={"wait": 30})
         stream = pool.submit(north.get, f"{path}/events")
         clients = [pool.submit(load.run, client) for client in range(CLIENTS)]
-        while (
-            len(load.answers) < 4 * CLIENTS
-        ):  # the long poll and the stream are waiting by then
+        # After this many answers the long poll and the stream are waiting.
+        while len(load.answers) < 4 * CLIENTS:
             threading.Event().wait(0.05)
         database.restart(signal_number)
         accepted_before = len(load.accepted)

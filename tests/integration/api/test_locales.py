@@ -44,7 +44,7 @@ def test_an_invalid_request_names_its_fields_in_a_korean_sentence(north):
 
 def test_the_reason_of_a_failed_job_is_in_the_language_of_the_caller(north, ledger):
     link = north.post("/v1/cases", **form()).json()["links"]["job"]
-    english_message = "The image measures 12 x 9 pixels; at least 32 a side are needed. Send the original."
+    reason = "The image measures 12 x 9 pixels; at least 32 a side are needed. Send the original."
     with ledger.system_session("w") as session:
         lease = session.queue.claim("w", 1, timedelta(minutes=1), 5)
         session.queue.fail(
@@ -55,7 +55,7 @@ def test_the_reason_of_a_failed_job_is_in_the_language_of_the_caller(north, ledg
     assert korean.json()["message"] == (
         "영상의 크기가 12 x 9화소입니다. 한 변이 32화소 이상이어야 합니다. 원본을 보내십시오."
     )
-    assert english.json()["message"] == english_message
+    assert english.json()["message"] == reason
     assert english.json()["facts"] == korean.json()["facts"] == SIZES
     assert korean.headers["ETag"] != english.headers["ETag"]
     assert "Accept-Language" in korean.headers["Vary"]

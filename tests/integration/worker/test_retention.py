@@ -129,7 +129,7 @@ def test_a_sweep_whose_time_is_over_leaves_the_rest_to_the_next(ledger, objects,
         RetentionSweeper(ledger, objects, default_days=9, sweep_s=sweep_s).sweep()
         with ledger.system_session("test") as session:
             due_by_hospital = session.retention.count_due(9)
-        assert sum(due.cases for due in due_by_hospital.values()) == remaining
+        assert sum(count.cases for count in due_by_hospital.values()) == remaining
 
 
 def test_an_object_that_cannot_be_removed_now_is_removed_by_a_later_sweep(

@@ -18,7 +18,8 @@ proportions = st.integers(1, 300).flatmap(
     lambda total: st.tuples(st.integers(0, total), st.just(total))
 )
 
-# Lee et al., Sci Rep 9:19854 (2019): (correct, of, printed low, printed high), 100 malignant and 50 benign nodules.
+# Lee et al., Sci Rep 9:19854 (2019): (correct, of, printed low, printed high),
+# 100 malignant and 50 benign nodules.
 L19 = {
     "faculty 1 sen": (91, 100, 83.58, 95.26),
     "faculty 1 spe": (26, 50, 38.63, 65.08),

@@ -22,7 +22,8 @@ NETWORKS = {
     "ResNet-50": (84, 86, 83),
     "Inception-v3": (86.7, 78, 91),
 }
-# Lee et al., Sci Rep 9:19854 (2019), 100 malignant and 50 benign: counts, and the printed per cents.
+# Lee et al., Sci Rep 9:19854 (2019), 100 malignant and 50 benign:
+# counts, and the printed per cents.
 L19 = {
     "Faculty 1": (ConfusionTable(91, 9, 24, 26), (78, 91, 52)),
     "Faculty 2": (ConfusionTable(76, 24, 2, 48), (82.67, 76, 96)),

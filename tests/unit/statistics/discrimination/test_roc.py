@@ -72,7 +72,8 @@ def test_the_cutoff_lies_half_way_between_the_scores_it_parts():
 
 
 def test_of_equally_good_cutoffs_the_most_sensitive_is_taken():
-    # Above 3: 1 of 2 malignant, no benign. Above 1: both malignant, 1 of 2 benign. Both have J = 0.5.
+    # Above 3: 1 of 2 malignant, no benign. Above 1: both malignant, 1 of 2 benign.
+    # Both cutoffs have J = 0.5.
     assert youden_cutoff([0, 2, 2, 4], [0, 0, 1, 1]) == pytest.approx(1.0)
 
 

@@ -85,7 +85,8 @@ def test_separated_classes_keep_the_sigmoid_finite():
 
 def test_an_outlier_does_not_upset_the_fit():
     scores, labels = drawn(seed=4)
-    scores[0], labels[0] = -1e4, True
+    scores[0] = -1e4
+    labels[0] = True
     probabilities = fit_sigmoid(scores, labels).apply(scores)
     assert np.isfinite(probabilities).all()
 
