@@ -12,7 +12,7 @@ import httpx2
 import psutil
 
 from shared.settings import Settings
-from tests.e2e.stage import BESIDES_OURS, ROOT, free_port, until
+from tests.e2e.stage import FOREIGN_VARIABLES, ROOT, free_port, until
 
 
 class Gateway:
@@ -72,7 +72,7 @@ def gateway_of(settings: Settings) -> Iterator[Gateway]:
 
 def _environment(settings: Mapping[str, str], temporary: Path) -> dict[str, str]:
     return (
-        BESIDES_OURS
+        FOREIGN_VARIABLES
         | dict(settings)
         | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)}
     )

@@ -318,7 +318,7 @@ FORBIDDEN_STATEMENTS = (
     "now(), 1 FROM reader_study_cases c JOIN reader_study_readers USING (study_id) WHERE number = "
     "2",
 )
-REFUSALS = "append-only|only a draft|draft to open|blind reading_body comes first"
+REFUSALS = "append-only|only a draft|draft to open|blind reading comes first"
 
 
 def test_the_database_refuses_changes_of_a_studys_readings(ledger, readers, study):

@@ -15,6 +15,6 @@ SENTENCES = {
 }
 
 
-@pytest.mark.parametrize(("name", "said"), SENTENCES.items())
+@pytest.mark.parametrize(("name", "expected"), SENTENCES.items())
 def test_a_time_is_shown_in_a_known_zone_or_in_utc(name, expected):
     assert in_hours_of(zone_named(name), NOON) == expected
