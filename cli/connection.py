@@ -4,12 +4,12 @@ readable sentence.
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, ClassVar, Unpack, cast
 from uuid import uuid4
 
 import httpx2
@@ -18,6 +18,7 @@ from deploy.local.errors import StackNotRunning
 from deploy.local.state import StackState
 from shared.domain.roles import Role
 from shared.errors import SeraError
+from shared.http_types import JsonObject, QueryValue, RequestParts, RequestWithHeaders
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,28 +39,7 @@ INTERRUPTED_REQUEST_ERRORS = (
     httpx2.WriteTimeout,
     httpx2.RemoteProtocolError,
 )
-"""Errors after which it is unknown whether the server handled the request: the connection was
-accepted, but no response came.
-"""
-JsonObject: TypeAlias = dict[str, Any]
-QueryValue: TypeAlias = str | int | float | None
-FilePart: TypeAlias = tuple[str, bytes] | tuple[str, bytes, str]
-"""Name, content and perhaps media type of an uploaded file."""
-
-
-class RequestParts(TypedDict, total=False):
-    """The query of a request, and its body: `json`, or `data` and `files`."""
-
-    params: Mapping[str, QueryValue]
-    json: object
-    data: Mapping[str, object]
-    files: Mapping[str, FilePart] | Sequence[tuple[str, FilePart]]
-
-
-class RequestWithHeaders(RequestParts, total=False):
-    """A request's query, body and headers."""
-
-    headers: Mapping[str, str]
+"""The server accepted the connection, but nobody knows whether the request was handled."""
 
 
 class ApiProblem(SeraError):

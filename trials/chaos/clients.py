@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import httpx2
 
-from cli.connection import RequestWithHeaders
 from shared.domain.jobs import FINAL_STATES
+from shared.http_types import RequestWithHeaders
 from trials.slo import CaseRecord, PlannedCase
 
 SENDERS = 6

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import httpx2
 
-from cli.connection import RequestParts
 from shared.domain.jobs import FINAL_STATES, JobState
+from shared.http_types import RequestParts
 from trials.load.arrivals import Arrival
 from trials.load.images import ImageSource
 from trials.slo import CaseRecord, Jobs

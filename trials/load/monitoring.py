@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from cli.connection import JsonObject
 from deploy.local.errors import StackNotRunning
 from deploy.local.state import ProcessId, StackState
 from shared.errors import SeraError
+from shared.http_types import JsonObject
 
 EVERY_S = 5.0
 MIB = 2**20

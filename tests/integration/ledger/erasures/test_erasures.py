@@ -170,7 +170,7 @@ def test_erased_twice_the_first_word_stands(create_case, erase):
     case_id = create_case().case_id
     first = erase(case_id)
     repeated = erase(case_id, ErasureReason.SENT_BY_MISTAKE)
-    assert (repeated.erased_at, repeated.ground) == (
+    assert (repeated.erased_at, repeated.reason) == (
         first.erased_at,
         ErasureReason.PATIENT_REQUEST,
     )
@@ -235,7 +235,7 @@ def test_a_result_that_is_being_written_at_this_moment_is_waited_for_and_erased_
             system.observations.record([observation(lease.jobs[0])])
             erasing = pool.submit(erase, accepted.case_id)
             assert waits_for_a_lock(ledger)
-        assert erasing.result().ground is ErasureReason.PATIENT_REQUEST
+        assert erasing.result().reason is ErasureReason.PATIENT_REQUEST
     assert traces(ledger) == set()
 
 
