@@ -32,10 +32,7 @@ COMMANDS = {
     ),
     "case": "A case as it was submitted, and its erasure.",
     "dataset": "Labelled images to train on.",
-    "train": (
-        "Train a model on a dataset, in the trainer service, and watch it. Ctrl-C stops "
-        "watching, not the training."
-    ),
+    "train": "Train a model on a dataset, in the trainer service, and watch it.",
     "runs": "Training runs: list, show, watch, cancel, resume.",
     "models": "List, show, compare, promote and roll back models.",
     "card": "What a model is for, made from, worth and not worth: JSON, or with --html a page.",
@@ -61,8 +58,8 @@ COMMANDS = {
         "FOLDER`."
     ),
     "restore": (
-        "Restore into SERA_HOME, or into the empty engines that SERA_DATABASE_URL and "
-        "SERA_OBJECTS_URL name."
+        "Restore into SERA_HOME, or into the engines of SERA_DATABASE_URL and "
+        "SERA_OBJECTS_URL."
     ),
     "chaos": (
         "Send cases to a stack of its own while workers, broker, database, gateway, disk "

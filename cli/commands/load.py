@@ -22,7 +22,7 @@ from shared.settings import Settings
 from trials.load.errors import NotThisMachine
 
 if TYPE_CHECKING:
-    from trials.load import LoadRun
+    from trials.load import LoadPlan, LoadRun
 
 app = application()
 MAX_SENTENCES = 5
@@ -74,10 +74,9 @@ def load(
     in the ledger; the keys are revoked in the end. Ctrl-C ends the load early and reports what was
     measured. If a promise is broken, the exit code is 1.
     """
-    from trials.load import LoadPlan, LoadRunner
+    from trials.load import LoadPlan
     from trials.load.report import check_writable, to_json, write
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = Settings()
     target_url = (url or address(settings)).rstrip("/")
     if not (on_this_machine(target_url) or (url and consent)):
@@ -86,6 +85,20 @@ def load(
     if seed is None:
         seed = random.SystemRandom().randrange(2**31)
     plan = LoadPlan(hospitals=hospitals, rate=rate, minutes=minutes, seed=seed)
+    run = run_load(settings, target_url, plan)
+    write(run, out)
+    if as_json:
+        print(json.dumps(to_json(run), indent=2))
+    else:
+        print_report(run, out)
+    sys.exit(0 if run.passed else 1)
+
+
+def run_load(settings: Settings, target_url: str, plan: "LoadPlan") -> "LoadRun":
+    """Run the plan with an operator's key: SERA_KEY, or one of this machine's own stack."""
+    from trials.load import LoadRunner
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     key = os.environ.get("SERA_KEY", "").strip() or local_key(settings, Role.OPERATOR)
     with ApiClient(target_url, key) as operator:
         runner = LoadRunner(
@@ -95,13 +108,7 @@ def load(
             home=local_home(settings, target_url),
             print_line=console.print,
         )
-        run = runner.run()
-    write(run, out)
-    if as_json:
-        print(json.dumps(to_json(run), indent=2))
-    else:
-        print_report(run, out)
-    sys.exit(0 if run.passed else 1)
+        return runner.run()
 
 
 def on_this_machine(url: str) -> bool:

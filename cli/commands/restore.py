@@ -47,10 +47,9 @@ def restore_backup(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Restore into SERA_HOME, or into the empty engines that SERA_DATABASE_URL and SERA_OBJECTS_URL
-    name.
+    """Restore into SERA_HOME, or into the engines of SERA_DATABASE_URL and SERA_OBJECTS_URL.
 
-    Nothing is overwritten. Then the audit trail is proved and every object is read; exit code 1 if
+    Those engines must be empty. Nothing is overwritten. Then the audit trail is proved and every object is read; exit code 1 if
     anything is wrong.
     """
     settings = Settings()

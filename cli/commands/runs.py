@@ -39,9 +39,9 @@ def runs() -> None:
 def list_runs(as_json: AsJson = False) -> None:
     """The newest runs."""
     with connect(Role.OPERATOR) as api:
-        found = api.get_list("/v1/training-runs")
+        all_runs = api.get_list("/v1/training-runs")
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(all_runs, indent=2))
         return
     columns = (
         "run",
@@ -53,11 +53,11 @@ def list_runs(as_json: AsJson = False) -> None:
         "AUC (cross-validated)",
     )
     table = Table(*columns)
-    for run in found:
+    for run in all_runs:
         table.add_row(*run_row(run))
     wide_console().print(
         table
-        if found
+        if all_runs
         else "No run yet. Ask for one: ./sera train --dataset NAME --recipe light"
     )
 
@@ -66,12 +66,12 @@ def list_runs(as_json: AsJson = False) -> None:
 def show(run: RunArgument, as_json: AsJson = False) -> None:
     """A run with its steps and what each took."""
     with connect(Role.OPERATOR) as api:
-        found = api.get(f"/v1/training-runs/{find_run(api, run)}")
+        run_details = api.get(f"/v1/training-runs/{find_run(api, run)}")
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(run_details, indent=2))
         return
     table = Table("step", "state", "taken up", "took", "what came of it")
-    for step in found["steps"]:
+    for step in run_details["steps"]:
         took = "" if step["seconds"] is None else duration(step["seconds"])
         table.add_row(
             step["name"],
@@ -80,7 +80,7 @@ def show(run: RunArgument, as_json: AsJson = False) -> None:
             took,
             step["message"] or "",
         )
-    wide_console().print(headline(found), table)
+    wide_console().print(headline(run_details), table)
 
 
 @app.command()

@@ -89,12 +89,14 @@ def submit(
     if as_json:
         print(json.dumps(job, indent=2))
     else:
-        sentences = result_sentences(job) + descriptor_sentences(assessment)
-        Console().print(
-            "\n".join(sentences), soft_wrap=True, highlight=False, markup=False
-        )
+        print_sentences(result_sentences(job) + descriptor_sentences(assessment))
     if job["state"] != "done":
         raise typer.Exit(1)
+
+
+def print_sentences(sentences: list[str]) -> None:
+    text = "\n".join(sentences)
+    Console().print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def report_waiting(job: dict[str, Any]) -> None:

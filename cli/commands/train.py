@@ -64,8 +64,9 @@ def train(
         bool, typer.Option("--json", help="Print the run as JSON.")
     ] = False,
 ) -> None:
-    """Train a model on a dataset, in the trainer service, and watch it. Ctrl-C stops watching, not
-    the training.
+    """Train a model on a dataset, in the trainer service, and watch it.
+
+    Ctrl-C stops watching, not the training.
     """
     console = Console(stderr=True)
     with connect(Role.OPERATOR) as api:
@@ -73,11 +74,7 @@ def train(
             api, dataset, recipe, watch, version=version, folds=folds, seed=seed
         )
         if watch is False:
-            if as_json:
-                run = api.get(f"/v1/training-runs/{run_id}")
-                print(json.dumps(run, indent=2))
-            else:
-                print(run_id)
+            print_started_run(api, run_id, as_json)
             return
         run = watch_run(api, run_id, console)
         promotion: dict[str, Any] | ApiProblem | None = None
@@ -85,17 +82,32 @@ def train(
             promotion = try_promotion(api, run, reason)
     if as_json:
         print(json.dumps(run, indent=2))
+        report_refusal(console, promotion)
     else:
         text = "\n".join(run_lines(run, promotion))
         Console().print(text, highlight=False, soft_wrap=True)
-    if isinstance(promotion, ApiProblem) and as_json:
+    if run["state"] != "done" or isinstance(promotion, ApiProblem):
+        raise typer.Exit(1)
+
+
+def print_started_run(api: ApiClient, run_id: str, as_json: bool) -> None:
+    if as_json:
+        run = api.get(f"/v1/training-runs/{run_id}")
+        print(json.dumps(run, indent=2))
+    else:
+        print(run_id)
+
+
+def report_refusal(
+    console: Console, promotion: dict[str, Any] | ApiProblem | None
+) -> None:
+    """Print why the model was not promoted, if the gateway refused it."""
+    if isinstance(promotion, ApiProblem):
         console.print(
             f"Not promoted: {promotion} [{promotion.code}]",
             soft_wrap=True,
             markup=False,
         )
-    if run["state"] != "done" or isinstance(promotion, ApiProblem):
-        raise typer.Exit(1)
 
 
 def start_or_find_run(

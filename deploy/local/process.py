@@ -22,8 +22,8 @@ def setpriv() -> str:
     It sets the death signal, and another user if needed, before it executes the real program. A
     `preexec_fn` could do the same, but is not safe if other threads run.
     """
-    if found := shutil.which("setpriv"):
-        return found
+    if program := shutil.which("setpriv"):
+        return program
     raise ToolMissing(tool="setpriv", package="util-linux")
 
 

@@ -118,66 +118,64 @@ def error_response(error: SeraError) -> JSONResponse:
 
 def install(app: FastAPI) -> None:
     """Register the exception handlers that convert errors to problem responses."""
+    app.exception_handler(SeraError)(_sera_error)
+    app.exception_handler(RequestValidationError)(_validation_error)
+    app.exception_handler(OSError)(_os_error)
+    app.exception_handler(HTTPException)(_http_error)
+    app.exception_handler(Exception)(_unexpected_error)
 
-    @app.exception_handler(SeraError)
-    def sera_error(request: Request, error: SeraError) -> JSONResponse:
-        if isinstance(error, Unavailable):
-            log().warning("api.unavailable", service=error.facts.get("service"))
-        return error_response(error)
 
-    @app.exception_handler(RequestValidationError)
-    def validation_error(
-        request: Request, error: RequestValidationError
-    ) -> JSONResponse:
-        fields = [
-            {"field": _field_path(fault), "problem": _fault_message(fault)}
-            for fault in error.errors()
-        ]
-        summary = validation_summary(error.errors())
-        english = f"The request cannot be used: {summary}. Correct and resend."
-        detail = locales.sentence("invalid-request", {"fields": summary}, english)
-        return problem_response(
-            422, "invalid-request", detail, extensions={"errors": fields}
-        )
+def _sera_error(request: Request, error: SeraError) -> JSONResponse:
+    if isinstance(error, Unavailable):
+        log().warning("api.unavailable", service=error.facts.get("service"))
+    return error_response(error)
 
-    @app.exception_handler(OSError)
-    def disk_error(request: Request, error: OSError) -> JSONResponse:
-        if not is_disk_full(error):
-            raise error
+
+def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+    fields = [
+        {"field": _field_path(fault), "problem": _fault_message(fault)}
+        for fault in error.errors()
+    ]
+    summary = validation_summary(error.errors())
+    english = f"The request cannot be used: {summary}. Correct and resend."
+    detail = locales.sentence("invalid-request", {"fields": summary}, english)
+    return problem_response(
+        422, "invalid-request", detail, extensions={"errors": fields}
+    )
+
+
+def _os_error(request: Request, error: OSError) -> JSONResponse:
+    if not is_disk_full(error):
+        raise error
+    return error_response(StorageFull(what="temporary files"))
+
+
+def _http_error(request: Request, error: HTTPException) -> JSONResponse:
+    # If the disk is full, Starlette reports that it cannot parse the form.
+    if is_disk_full(error):
         return error_response(StorageFull(what="temporary files"))
+    code, text = HTTP_ERRORS.get(error.status_code, ("http-error", str(error.detail)))
+    detail = locales.sentence(code, {}, text)
+    response = problem_response(error.status_code, code, detail)
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(_allowed_methods(request))
+    return response
 
-    @app.exception_handler(HTTPException)
-    def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        # If the disk is full, Starlette reports that it cannot parse the form.
-        if is_disk_full(
-            error
-        ):  # a form that finds no room is reported as one that cannot be read
-            return error_response(StorageFull(what="temporary files"))
-        code, text = HTTP_ERRORS.get(
-            error.status_code, ("http-error", str(error.detail))
-        )
-        detail = locales.sentence(code, {}, text)
-        answer = problem_response(error.status_code, code, detail)
-        if error.status_code == 405:
-            answer.headers["Allow"] = ", ".join(_allowed_methods(request))
-        return answer
 
-    @app.exception_handler(Exception)
-    def unexpected_error(request: Request, error: Exception) -> JSONResponse:
-        # Starlette calls this handler outside all middleware, so it adds the headers itself.
-        request_id: str = request.scope.get("state", {}).get("request_id", "")
-        locales.CURRENT_LANGUAGE.set(
-            locales.preferred_language(request.headers.get("accept-language", ""))
-        )
-        log().error(
-            "api.failed",
-            route=route_of(request.scope),
-            request_id=request_id,
-            exc_info=error,
-        )
-        answer = error_response(SeraError())
-        answer.headers.update(DEFAULT_HEADERS | {"X-Request-Id": request_id})
-        return answer
+def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
+    # Starlette calls this handler outside all middleware, so it adds the headers itself.
+    request_id: str = request.scope.get("state", {}).get("request_id", "")
+    language = locales.preferred_language(request.headers.get("accept-language", ""))
+    locales.CURRENT_LANGUAGE.set(language)
+    log().error(
+        "api.failed",
+        route=route_of(request.scope),
+        request_id=request_id,
+        exc_info=error,
+    )
+    response = error_response(SeraError())
+    response.headers.update(DEFAULT_HEADERS | {"X-Request-Id": request_id})
+    return response
 
 
 def _allowed_methods(request: Request) -> list[str]:

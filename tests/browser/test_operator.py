@@ -69,7 +69,8 @@ def test_an_operator_promotes_a_model_that_learned_from_images_brought_here(
     begin(page, screenshot)
     quick.unlink()  # the run keeps the recipe as it was
     watch(page, assert_accessible, screenshot)
-    promote(page, assert_accessible, stage, screenshot)
+    digest = promote(page, assert_accessible, screenshot)
+    assert until(stage.live).startswith(digest)
     on_a_phone(page, assert_accessible, assert_fits, screenshot)
 
 
@@ -168,7 +169,8 @@ def watch(page: Page, assert_accessible, screenshot) -> None:
     screenshot(page, "run", full=True)
 
 
-def promote(page: Page, assert_accessible, stage, screenshot) -> None:
+def promote(page: Page, assert_accessible, screenshot) -> str:
+    """Make the model live, and return its digest as the page shows it."""
     page.get_by_role("link", name="Open the model").click()
     expect(page.locator("#gate .reasons li").first).to_be_visible()
     page.wait_for_load_state()  # its styles count
@@ -182,7 +184,7 @@ def promote(page: Page, assert_accessible, stage, screenshot) -> None:
     dialog.get_by_role("button", name="Make live").click()
     expect(page.locator("#is-live")).to_be_visible()
     expect(page.locator("#workers li.serves")).to_be_visible(timeout=SLOW_MS)
-    assert until(stage.live).startswith(digest)
+    return digest
 
 
 def on_a_phone(page: Page, assert_accessible, assert_fits, screenshot) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from shared.domain.jobs import Reason
 from shared.domain.roles import Role
-from shared.ledger.jobs.queue import Failure
+from shared.ledger.jobs.lease import Failure
 from tests.support.builders import png
 
 HOSPITAL = "seoul-worklist"

@@ -65,7 +65,7 @@ class SentCase:
 class ClientRecords:
     """The records of all hospitals together."""
 
-    sent: list[SentCase] = field(default_factory=list)
+    sent_cases: list[SentCase] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     ended_s: float = 0.0
     """When the last case was answered, or given up."""
@@ -144,7 +144,9 @@ class Clients:
         do not know.
         """
         unsure_hospitals = {
-            sent.hospital for sent in self.notes.sent if not sent.record.receipts
+            sent_case.hospital
+            for sent_case in self.notes.sent_cases
+            if not sent_case.record.receipts
         }
         return {
             hospital: await self._jobs(hospital)
@@ -164,19 +166,21 @@ class Clients:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _process_case(self, arrival: Arrival, name: str, image: bytes) -> None:
-        sent = SentCase(arrival, CaseRecord(arrival.planned), self.now_s - arrival.at_s)
+        sent_case = SentCase(
+            arrival, CaseRecord(arrival.planned), self.now_s - arrival.at_s
+        )
         key = str(uuid4())
-        self.notes.sent.append(sent)
-        await self._submit(sent.record, key, name, image)
-        if not sent.record.receipts:
+        self.notes.sent_cases.append(sent_case)
+        await self._submit(sent_case.record, key, name, image)
+        if not sent_case.record.receipts:
             return
-        sent.accepted_s = self.now_s - arrival.at_s
+        sent_case.accepted_s = self.now_s - arrival.at_s
         repetition = (
-            [self._submit(sent.record, key, name, image)]
+            [self._submit(sent_case.record, key, name, image)]
             if arrival.planned.twice
             else []
         )
-        await asyncio.gather(self._wait_for_result(sent), *repetition)
+        await asyncio.gather(self._wait_for_result(sent_case), *repetition)
 
     async def _submit(
         self, record: CaseRecord, key: str, name: str, image: bytes
@@ -200,18 +204,21 @@ class Clients:
         else:
             record.refused = _refusal_code(answer)
 
-    async def _wait_for_result(self, sent: SentCase) -> None:
+    async def _wait_for_result(self, sent_case: SentCase) -> None:
         """Long-poll until the job is final."""
-        path = f"/v1/jobs/{sent.record.receipts[0]['job_id']}"
-        while sent.record.job is None or sent.record.job["state"] not in FINAL_STATES:
+        path = f"/v1/jobs/{sent_case.record.receipts[0]['job_id']}"
+        while (
+            sent_case.record.job is None
+            or sent_case.record.job["state"] not in FINAL_STATES
+        ):
             async with self._polls:
                 answer = await self._request(
-                    sent.hospital, "GET", path, params={"wait": LONG_POLL_S}
+                    sent_case.hospital, "GET", path, params={"wait": LONG_POLL_S}
                 )
             if answer.status_code != httpx2.codes.OK:
                 return
-            sent.record.job = _judged_fields(answer.json())
-        sent.answered_s = self.now_s - sent.arrival.at_s
+            sent_case.record.job = _judged_fields(answer.json())
+        sent_case.answered_s = self.now_s - sent_case.arrival.at_s
 
     async def _request(
         self,

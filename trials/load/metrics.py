@@ -99,18 +99,18 @@ class Growth:
         return self.grown_mib < max(GROWTH_MIB, GROWTH_SHARE * self.level_mib)
 
 
-def submit_s(sent: Sequence[SentCase]) -> list[float]:
-    return [case.accepted_s for case in sent if case.accepted_s is not None]
+def submit_s(cases: Sequence[SentCase]) -> list[float]:
+    return [case.accepted_s for case in cases if case.accepted_s is not None]
 
 
-def result_s(sent: Sequence[SentCase]) -> list[float]:
-    return [case.answered_s for case in sent if case.answered_s is not None]
+def result_s(cases: Sequence[SentCase]) -> list[float]:
+    return [case.answered_s for case in cases if case.answered_s is not None]
 
 
-def by_hospital(sent: Sequence[SentCase]) -> list[Share]:
+def by_hospital(cases: Sequence[SentCase]) -> list[Share]:
     """The share of each hospital, by name, which is the order of the planned shares."""
     cases_by_hospital: dict[str, list[SentCase]] = {}
-    for case in sent:
+    for case in cases:
         cases_by_hospital.setdefault(case.hospital, []).append(case)
     return [
         Share(

@@ -44,7 +44,7 @@ MAX_SAMPLES = 240
 
 def draw_all(run: LoadRun) -> dict[str, tuple[str, str]]:
     """SVG and caption of every figure that has data, by name."""
-    if not run.sent:
+    if not run.sent_cases:
         return {}
     figures = [
         ("shares", "Latency by share of cases", draw_by_share, BY_SHARE),
@@ -93,8 +93,8 @@ MEMORY = (
 def draw_by_share(run: LoadRun) -> Figure:
     figure, axes = _figure()
     series = (
-        ("result", result_s(run.sent), LINES[0]),
-        ("accepted", submit_s(run.sent), LINES[1]),
+        ("result", result_s(run.sent_cases), LINES[0]),
+        ("accepted", submit_s(run.sent_cases), LINES[1]),
     )
     for name, seconds, (colour, dashes) in series:
         if seconds:
@@ -112,7 +112,9 @@ def draw_by_share(run: LoadRun) -> Figure:
         xlabel="share of cases",
         ylabel="seconds, at most",
     )
-    ticks = [share for share in TICKS if 1 / (1 - share) <= max(len(run.sent), 10)]
+    ticks = [
+        share for share in TICKS if 1 / (1 - share) <= max(len(run.sent_cases), 10)
+    ]
     axes.set_xticks(
         [1 / (1 - share) for share in ticks],
         [f"{100 * share:g} %" for share in ticks],
@@ -127,7 +129,7 @@ def draw_over_time(run: LoadRun) -> Figure:
     figure, axes = _figure()
     answered = [
         (case.arrival.at_s, case.answered_s)
-        for case in run.sent
+        for case in run.sent_cases
         if case.answered_s is not None
     ]
     edges = _step_edges_s(run)
@@ -153,10 +155,10 @@ def draw_over_time(run: LoadRun) -> Figure:
 def draw_traffic(run: LoadRun) -> Figure:
     figure, axes = _figure()
     edges = _step_edges_s(run)
-    due_s = [case.arrival.at_s for case in run.sent]
+    due_s = [case.arrival.at_s for case in run.sent_cases]
     answered_s = [
         case.arrival.at_s + case.answered_s
-        for case in run.sent
+        for case in run.sent_cases
         if case.answered_s is not None
     ]
     for name, times, (colour, dashes) in (
@@ -194,7 +196,7 @@ def draw_hospitals(run: LoadRun) -> Figure:
         [share.sent for share in run.shares],
         color=BLUE,
     )
-    expected = np.array(shares(len(names))) * len(run.sent)
+    expected = np.array(shares(len(names))) * len(run.sent_cases)
     lower_axes.plot(range(1, len(names) + 1), expected, color=BLACK, lw=0.9)
     lower_axes.set(xlabel="hospital", ylabel="cases")
     return _with_legend(figure, axes)

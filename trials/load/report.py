@@ -91,7 +91,7 @@ def summary(run: LoadRun) -> list[str]:
     if run.interrupted:
         ended = f"; it was interrupted, {run.open} cases were open"
     sentences = [
-        f"{len(run.sent)} cases of {run.load.hospitals} hospitals in {run.seconds:.0f} s: "
+        f"{len(run.sent_cases)} cases of {run.load.hospitals} hospitals in {run.seconds:.0f} s: "
         f"{run.done} done, {run.done / max(run.seconds, 1e-9):.2f} a second{ended}.",
         f"Accepted: {latency(run.submit)}.",
         f"Result: {latency(run.result)}.",
@@ -296,10 +296,12 @@ def to_json(run: LoadRun) -> dict[str, Any]:
         "began": run.began.isoformat(),
         "seconds": run.seconds,
         "interrupted": run.interrupted,
-        "cases": {"sent": len(run.sent), "done": run.done, "open": run.open},
+        "cases": {"sent": len(run.sent_cases), "done": run.done, "open": run.open},
         "per_second": run.done / max(run.seconds, 1e-9),
-        "submit": asdict(run.submit) | {"histogram": histogram(submit_s(run.sent))},
-        "result": asdict(run.result) | {"histogram": histogram(result_s(run.sent))},
+        "submit": asdict(run.submit)
+        | {"histogram": histogram(submit_s(run.sent_cases))},
+        "result": asdict(run.result)
+        | {"histogram": histogram(result_s(run.sent_cases))},
         "late": asdict(run.lateness) | {"cpu_share": run.cpu_share},
         "errors": run.faults,
         "faults": [asdict(fault) for fault in run.notes.faults[:MAX_FAULTS]],

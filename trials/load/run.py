@@ -60,8 +60,8 @@ class LoadRun:
     is_local: bool
 
     @property
-    def sent(self) -> list[SentCase]:
-        return self.notes.sent
+    def sent_cases(self) -> list[SentCase]:
+        return self.notes.sent_cases
 
     @property
     def seconds(self) -> float:
@@ -69,7 +69,7 @@ class LoadRun:
 
     @property
     def done(self) -> int:
-        jobs = (case.record.job for case in self.sent)
+        jobs = (case.record.job for case in self.sent_cases)
         return sum(job["state"] == JobState.DONE for job in jobs if job)
 
     @property
@@ -77,20 +77,20 @@ class LoadRun:
         """Cases without a final answer after an interruption."""
         return sum(
             case.answered_s is None and case.record.refused is None
-            for case in self.sent
+            for case in self.sent_cases
         )
 
     @cached_property
     def submit(self) -> Latency:
-        return Latency.from_seconds(submit_s(self.sent))
+        return Latency.from_seconds(submit_s(self.sent_cases))
 
     @cached_property
     def result(self) -> Latency:
-        return Latency.from_seconds(result_s(self.sent))
+        return Latency.from_seconds(result_s(self.sent_cases))
 
     @cached_property
     def lateness(self) -> Latency:
-        return Latency.from_seconds([case.late_s for case in self.sent])
+        return Latency.from_seconds([case.late_s for case in self.sent_cases])
 
     @cached_property
     def faults(self) -> dict[str, int]:
@@ -98,7 +98,7 @@ class LoadRun:
 
     @cached_property
     def shares(self) -> list[Share]:
-        return by_hospital(self.sent)
+        return by_hospital(self.sent_cases)
 
     @cached_property
     def fairness(self) -> Fairness | None:
@@ -176,7 +176,7 @@ class LoadRunner:
             notes = clients.notes
             interrupted = stop.is_set()
             cpu_share = (time.process_time() - cpu_s) / max(notes.ended_s, 1e-9)
-            answers = judged(notes.sent, await self._listed(clients), interrupted)
+            answers = judged(notes.sent_cases, await self._listed(clients), interrupted)
         return LoadRun(
             load=self._load,
             url=self._url,
@@ -214,7 +214,7 @@ class LoadRunner:
     async def _print_progress(self, clients: Clients) -> None:
         while True:
             await asyncio.sleep(PRINT_EVERY_S)
-            sent = clients.notes.sent
+            sent = clients.notes.sent_cases
             answered = sum(case.answered_s is not None for case in sent)
             self._print_line(
                 f"  {clients.now_s:.0f} s: {len(sent)} sent, {answered} answered"

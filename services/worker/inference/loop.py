@@ -28,7 +28,8 @@ from shared.domain.results.prediction import Prediction
 from shared.errors import SeraError
 from shared.ledger import Ledger
 from shared.ledger.jobs.heartbeat import Heartbeat
-from shared.ledger.jobs.queue import Failure, Lease, QueueStatus
+from shared.ledger.jobs.lease import Failure, Lease
+from shared.ledger.jobs.queue import QueueStatus
 from shared.ledger.retry import retry_while_unavailable
 from shared.observability.logs import log
 from shared.observability.timings import collect_timings, measure

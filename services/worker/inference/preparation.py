@@ -20,7 +20,7 @@ from shared.errors import SeraError, Unavailable
 from shared.imaging import Framing, Nodule, Roi
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
-from shared.ledger.jobs.queue import ClaimedJob, Failure, Lease
+from shared.ledger.jobs.lease import ClaimedJob, Failure, Lease
 from shared.objects import ObjectStore
 from shared.observability.logs import log
 from shared.observability.timings import Timing, collect_timings, measure

@@ -8,7 +8,7 @@ from shared.cases.model import model_facts
 from shared.cases.result import CaseFacts, HospitalSettings, make_result
 from shared.domain.results.prediction import Prediction
 from shared.domain.results.result import Result, Timings
-from shared.ledger.jobs.queue import ClaimedJob
+from shared.ledger.jobs.lease import ClaimedJob
 from shared.ledger.monitoring.observations import Observation
 from shared.settings import Settings
 

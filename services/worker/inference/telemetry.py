@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.worker import metrics
 from services.worker.inference.preparation import Batch, job_log_fields
-from shared.ledger.jobs.queue import ClaimedJob
+from shared.ledger.jobs.lease import ClaimedJob
 from shared.observability import tracing
 from shared.observability.logs import log
 from shared.observability.timings import Timing

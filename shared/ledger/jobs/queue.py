@@ -1,7 +1,7 @@
 """The job queue for workers: claim with a lease, renew, finish, fail, return."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,10 +25,11 @@ from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
 from shared.domain.jobs import JobState, Reason, source_states
-from shared.domain.messages import Facts, to_json
+from shared.domain.messages import to_json
 from shared.domain.results.result import Result
 from shared.ledger.audit.repository import AuditEntry, AuditTrail
 from shared.ledger.jobs.backlog import FAILED, QUEUED, RUNNING
+from shared.ledger.jobs.lease import ClaimedJob, Failure, Lease
 from shared.ledger.jobs.repository import FAIRNESS_WINDOW, NOTIFICATION
 from shared.ledger.models.promotions import LATEST_PROMOTION, LivePromotion
 from shared.ledger.tables import (
@@ -112,50 +113,6 @@ class QueueStatus:
 
 
 @dataclass(frozen=True)
-class ClaimedJob:
-    """A leased job with the inputs of inference."""
-
-    id: UUID
-    case_id: UUID
-    hospital_id: UUID
-    urgent: bool
-    attempts: int
-    waited_ms: float
-    traceparent: str | None
-    image_sha256: str
-    size_mm: float
-    roi: dict[str, Any] | None
-    frame: int | None
-    source: str
-    device: str | None
-    duplicate_of: UUID | None
-    prevalence: float | None
-    fna_rule: str | None
-    target_sensitivity: float | None
-    refer_alpha: float | None
-
-
-@dataclass(frozen=True)
-class Lease:
-    """A batch of jobs under one token until the lease runs out.
-
-    `expired` counts the jobs whose leases had run out and that this claim put back into the queue.
-    """
-
-    token: UUID
-    jobs: tuple[ClaimedJob, ...]
-    expired: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.jobs)
-
-    @property
-    def suspect(self) -> bool:
-        """Whether an earlier worker was lost while it had one of the jobs."""
-        return any(job.attempts > 1 for job in self.jobs)
-
-
-@dataclass(frozen=True)
 class MovedJob:
     """A job whose state was changed; `state` and `attempts` are the new ones."""
 
@@ -192,14 +149,6 @@ CLAIMED_COLUMNS = (
     HospitalRow.refer_alpha,
 )
 """The fields of `ClaimedJob`, and the columns that order a batch."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """The reason of a failed job: a code, and the facts in its text."""
-
-    reason: str
-    facts: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

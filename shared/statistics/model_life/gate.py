@@ -126,10 +126,9 @@ def judge_candidate(
         )
     candidate_evaluation = _ModelEvaluation(candidate, malignant, names)
     live_evaluation = None
+    test = None
     if live is not None:
         live_evaluation = _ModelEvaluation(live, malignant, names)
-    test = None
-    if live_evaluation is not None:
         test = non_inferiority(
             candidate_evaluation.scores,
             live_evaluation.scores,
@@ -138,11 +137,9 @@ def judge_candidate(
             significance=policy.significance,
             patients=names,
         )
-    site_names = [site or NO_SITE for site in sites]
-    sizes = sizes_mm or [None] * malignant.size
-    size_bands = [size_band(size_mm) for size_mm in sizes]
+    groups = _Groups.from_lists(sites, sizes_mm, malignant.size)
     site_rows = rates_by_site(
-        site_names,
+        groups.site_names,
         candidate_evaluation.decisions,
         malignant,
         candidate_evaluation.scores,
@@ -154,20 +151,14 @@ def judge_candidate(
         *_unprocessed_notes(candidate_evaluation),
         *_site_notes(site_rows, policy),
     )
-    figures: dict[str, Any] = {
+    figures = {
         **counts,
-        "candidate": candidate_evaluation.to_json(site_names, size_bands),
-        "live": None,
+        "candidate": candidate_evaluation.to_json(groups.site_names, groups.size_bands),
+        **_live_figures(candidate_evaluation, live_evaluation, names, groups),
         "comparison": asdict(test) if test else None,
-        "paired": None,
         "sites": [site_rates_to_json(row) for row in site_rows],
         "worst_site": _worst_site(site_rows),
     }
-    if live_evaluation is not None:
-        figures["live"] = live_evaluation.to_json(site_names, size_bands)
-        figures["paired"] = _auc_difference_to_json(
-            candidate_evaluation, live_evaluation, names
-        )
     has_failed = any(reason.weight is Weight.AGAINST for reason in reasons)
     return Judgement(
         verdict=GateVerdict.FAILED if has_failed else GateVerdict.PASSED,
@@ -278,6 +269,42 @@ class _ModelEvaluation:
         if not self._has_both_classes:
             return None
         return calibration_test(self.risks, self._processed_labels)
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """The hospital and the size band of each image."""
+
+    site_names: list[str]
+    size_bands: list[str]
+
+    @classmethod
+    def from_lists(
+        cls,
+        sites: Sequence[str | None],
+        sizes_mm: Sequence[float | None] | None,
+        count: int,
+    ) -> "_Groups":
+        sizes = sizes_mm or [None] * count
+        return cls(
+            site_names=[site or NO_SITE for site in sites],
+            size_bands=[size_band(size_mm) for size_mm in sizes],
+        )
+
+
+def _live_figures(
+    candidate: _ModelEvaluation,
+    live: _ModelEvaluation | None,
+    patients: np.ndarray,
+    groups: _Groups,
+) -> dict[str, Any]:
+    """Return the live model's figures and its difference from the candidate."""
+    if live is None:
+        return {"live": None, "paired": None}
+    return {
+        "live": live.to_json(groups.site_names, groups.size_bands),
+        "paired": _auc_difference_to_json(candidate, live, patients),
+    }
 
 
 def _auc_difference_to_json(

@@ -1,7 +1,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
-from shared.ledger.jobs.queue import Failure
+from shared.ledger.jobs.lease import Failure
 from tests.support.builders import form
 
 SIZES = {"width": 12, "height": 9, "min_side_px": 32}

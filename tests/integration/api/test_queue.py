@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from shared.domain.audit.events import Event
 from shared.domain.roles import Role
-from shared.ledger.jobs.queue import Failure
+from shared.ledger.jobs.lease import Failure
 from tests.support.builders import form, png
 
 LEASE = timedelta(minutes=1)

@@ -7,7 +7,7 @@ import pytest
 from shared.domain.results.findings import Finding
 from shared.domain.results.prediction import Verdict
 from shared.domain.roles import Role
-from shared.ledger.jobs.queue import Failure
+from shared.ledger.jobs.lease import Failure
 from tests.support.builders import fna_advice, form, png, result
 
 DIGEST = "d" * 64

@@ -7,7 +7,7 @@ import pytest
 from shared.domain.audit.events import Event
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
-from shared.ledger.jobs.queue import Failure
+from shared.ledger.jobs.lease import Failure
 from tests.support.builders import CASE
 
 LANGUAGES = ("en", "ko")

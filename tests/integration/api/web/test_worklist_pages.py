@@ -8,7 +8,7 @@ import pytest
 from shared.domain.jobs import Reason
 from shared.domain.roles import Role
 from shared.domain.texts import JOBS
-from shared.ledger.jobs.queue import Failure
+from shared.ledger.jobs.lease import Failure
 from tests.support.builders import fna_advice, form, png, result
 
 DIGEST = "d" * 64

@@ -6,7 +6,8 @@ import pytest
 from shared.domain.audit.events import Event
 from shared.domain.jobs import JobState, Priority, Reason
 from shared.ledger.jobs.dead_letters import NotADeadLetter
-from shared.ledger.jobs.queue import Failure, QueueStatus
+from shared.ledger.jobs.lease import Failure
+from shared.ledger.jobs.queue import QueueStatus
 from shared.ledger.models.promotions import LivePromotion
 from tests.support.builders import result
 

@@ -374,11 +374,13 @@ def test_an_idle_shadow_process_loads_no_pytorch_and_stays_small():
     assert int(completed.stdout) < 130
 
 
-def test_without_a_shadow_no_desk_is_opened(ledger, settings):
-    supervisor = ShadowSupervisor(
-        ledger, lambda shadow: pytest.fail("nothing runs in the shadow"), pytest.fail
-    )
+def test_without_a_shadow_no_service_is_opened(ledger, settings):
+    opened = []
+    restarts = []
+    supervisor = ShadowSupervisor(ledger, opened.append, lambda: restarts.append(True))
     supervisor.work()
+    assert opened == []
+    assert restarts == []
 
 
 def test_after_the_end_of_a_shadow_the_process_restarts_once(

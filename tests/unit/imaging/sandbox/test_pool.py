@@ -265,7 +265,7 @@ def test_a_hanging_process_ends_when_its_worker_is_killed():
     ) as worker:
         decoder = psutil.Process(int(worker.stdout.readline()))
         worker.kill()
-    wait_until(lambda: has_ended(decoder))
+    assert wait_until(lambda: has_ended(decoder))
 
 
 def has_ended(process):

@@ -118,7 +118,7 @@ def sent(url: str, arrivals: Sequence[Arrival], stopped: bool = False) -> Client
 
 
 def test_a_case_is_sent_with_its_hospitals_key_and_its_result_awaited(url):
-    (case,) = sent(url, [arrival(1)]).sent
+    (case,) = sent(url, [arrival(1)]).sent_cases
     assert GatewayHandler.requests[0][0] == "Bearer secret"
     assert case.record.job["result"] == {"fna": {"size_mm": 6.0}}
     assert 0 < case.accepted_s < case.answered_s
@@ -130,7 +130,7 @@ def test_what_was_refused_for_now_is_noted_and_sent_again_under_the_same_key(url
     assert [fault.code for fault in notes.faults] == ["429", "503"]
     assert len(GatewayHandler.requests) == 3
     assert len(set(GatewayHandler.requests)) == 1
-    assert notes.sent[0].answered_s is not None
+    assert notes.sent_cases[0].answered_s is not None
 
 
 def test_what_was_refused_for_good_is_noted_and_not_sent_again(url):
@@ -140,11 +140,14 @@ def test_what_was_refused_for_good_is_noted_and_not_sent_again(url):
         ["422"],
         1,
     )
-    assert (notes.sent[0].record.refused, notes.sent[0].accepted_s) == ("away", None)
+    assert (notes.sent_cases[0].record.refused, notes.sent_cases[0].accepted_s) == (
+        "away",
+        None,
+    )
 
 
 def test_a_case_that_is_sent_twice_has_two_receipts_for_one_request(url):
-    (case,) = sent(url, [arrival(1, twice=True)]).sent
+    (case,) = sent(url, [arrival(1, twice=True)]).sent_cases
     assert len(case.record.receipts) == 2
     assert len(set(GatewayHandler.requests)) == 1
     assert len(case.record.jobs) == 1
@@ -153,17 +156,19 @@ def test_a_case_that_is_sent_twice_has_two_receipts_for_one_request(url):
 def test_a_case_is_sent_when_it_is_due_though_none_before_it_was_answered(url):
     GatewayHandler.together = threading.Barrier(3)
     notes = sent(url, [arrival(1), arrival(2), arrival(3)])
-    assert [case.answered_s is not None for case in notes.sent] == [True] * 3
+    assert [case.answered_s is not None for case in notes.sent_cases] == [True] * 3
 
 
 def test_latencies_count_from_when_a_case_was_due(url):
-    (case,) = sent(url, [arrival(1, at_s=-5.0)]).sent
+    (case,) = sent(url, [arrival(1, at_s=-5.0)]).sent_cases
     assert case.late_s >= 5.0
     assert case.accepted_s >= 5.0
 
 
 def test_an_interruption_ends_sending_and_waits_for_nothing(url):
-    assert sent(url, [arrival(1), arrival(2, at_s=3600.0)], stopped=True).sent == []
+    assert (
+        sent(url, [arrival(1), arrival(2, at_s=3600.0)], stopped=True).sent_cases == []
+    )
 
 
 def test_the_list_of_a_hospital_goes_back_to_what_it_had_before(url):
@@ -179,5 +184,5 @@ def test_the_list_of_a_hospital_goes_back_to_what_it_had_before(url):
     GatewayHandler.cases["earlier"] = "9.0"
     notes = with_clients(url, send)
     assert [job["job_id"] for job in listed["load-01"]] == list(
-        notes.sent[0].record.jobs
+        notes.sent_cases[0].record.jobs
     )

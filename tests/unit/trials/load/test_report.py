@@ -56,10 +56,16 @@ def test_the_json_beside_it_has_the_same_figures(tmp_path):
     write(went, tmp_path / "load.html")
     body = json.loads((tmp_path / "load.json").read_text())
     assert body["load"] == {"hospitals": 4, "rate": 5.0, "minutes": 1.0, "seed": 3}
-    assert body["cases"] == {"sent": len(went.sent), "done": len(went.sent), "open": 0}
+    assert body["cases"] == {
+        "sent": len(went.sent_cases),
+        "done": len(went.sent_cases),
+        "open": 0,
+    }
     assert (body["errors"], body["passed"]) == ({"429": 1}, True)
     assert body["result"]["p95"] == pytest.approx(went.result.p95, abs=1e-4)
-    assert sum(count for _, count in body["result"]["histogram"]) == len(went.sent)
+    assert sum(count for _, count in body["result"]["histogram"]) == len(
+        went.sent_cases
+    )
     assert {rule["name"]: rule["state"] for rule in body["rules"]}[
         "flat memory"
     ] == "not judged"
@@ -78,7 +84,7 @@ def test_the_json_of_a_broken_load_has_every_sentence():
 
 def test_a_load_that_was_interrupted_at_once_is_reported_too():
     went = run(interrupted=True, samples=[])
-    went.notes.sent.clear()
+    went.notes.sent_cases.clear()
     page = render(went)
     assert "Interrupted" in page
     assert "<figure" not in page
@@ -92,7 +98,7 @@ def test_a_load_of_a_stack_elsewhere_has_no_memory_to_tell_of():
 
 def test_a_program_that_was_late_itself_says_so():
     went = run()
-    for sent in went.sent:
+    for sent in went.sent_cases:
         sent.late_s = 0.5
     assert "upper bounds" in summary(went)[-1]
 
