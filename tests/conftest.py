@@ -1,4 +1,4 @@
-"""The run itself: its options, the order of the tests, and how they are spread over worker processes."""
+"""The test run: its options, the order of the tests, and their distribution over processes."""
 
 import resource
 import shutil
@@ -18,7 +18,10 @@ from tests.support.scheduling import ByGroup, in_order, shuffled
 PEAKS_MIB = pytest.StashKey[list[int]]()
 LONG_FORM = "the long form: ./sera test --long"
 SKIPS = {
-    "no Chromium": f"browser tests were skipped, for there is no Chromium. To run them, as root: {HOW}",
+    "no Chromium": (
+        "browser tests were skipped, for there is no Chromium. To run them, as root: "
+        f"{HOW}"
+    ),
     LONG_FORM: "tests run only in the long form: ./sera test --long",
 }
 """What the end of a run says, with their number, of tests that were skipped for this reason."""
@@ -35,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _let_children_be_interrupted() -> None:
-    """A shell that runs the tests in the background has SIGINT ignored, and their children would inherit that."""
+    """Restore SIGINT, which a shell ignores for its background jobs and children inherit."""
     main_thread = threading.current_thread() is threading.main_thread()
     if main_thread and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -79,7 +82,7 @@ def pytest_collection_modifyitems(
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker tells the most memory that it, or a process it started and saw the end of, has taken."""
+    """Report the peak memory of this worker process and of the processes that it waited for."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["peak_mib"] = peak_mib()
 

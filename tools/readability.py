@@ -4,8 +4,8 @@
     python tools/readability.py --compare starlette celery timm
     python tools/readability.py --worst 20 shared
 
-A path is a file or a folder; without one, the project's own folders are measured. Installed packages are
-found beside this interpreter and read as text: nothing is imported, nothing is run.
+A path is a file or a folder; without one, the project's own folders are measured. Installed
+packages are found beside this interpreter and read as text: nothing is imported or run.
 
 A *line of code* holds at least one token of code; blank lines, comments and docstrings are not
 counted. Every figure per 1,000 lines is per 1,000 lines of code.

@@ -49,8 +49,8 @@ def restore_backup(
 ) -> None:
     """Restore into SERA_HOME, or into the engines of SERA_DATABASE_URL and SERA_OBJECTS_URL.
 
-    Those engines must be empty. Nothing is overwritten. Then the audit trail is proved and every object is read; exit code 1 if
-    anything is wrong.
+    Those engines must be empty. Nothing is overwritten. Then the audit trail is proved and every
+    object is read; exit code 1 if anything is wrong.
     """
     settings = Settings()
     place = BackupFolder(folder)

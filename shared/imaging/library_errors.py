@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pydicom.config  # sets pydicom's log level, so it must come before the line that mutes it
 from PIL import Image
 
 from shared.errors import SeraError
@@ -14,7 +15,7 @@ from shared.imaging.limits import Limits
 
 # Both libraries log values that they cannot read. Such a value may be a patient's name, and the
 # sender of the file controls it.
-for library in ("pydicom", "PIL"):
+for library in (pydicom.config.logger.name, "PIL"):
     logging.getLogger(library).setLevel(logging.CRITICAL + 1)
 
 TOO_MUCH_MEMORY = "unfolding it takes more memory than an image may have"

@@ -1,4 +1,7 @@
-"""What the services do not import before they need it, so that they start sooner; of models, see import-linter."""
+"""The services start fast because they import some libraries only when they need them.
+
+The contracts of import-linter cover libraries for models.
+"""
 
 import subprocess
 import sys

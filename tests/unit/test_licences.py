@@ -1,4 +1,4 @@
-"""Licences of what the lock files name, as the installed packages tell them, against what CONTRIBUTING.md lets in."""
+"""The installed packages of the lock files have licences that CONTRIBUTING.md allows."""
 
 import re
 from importlib.metadata import PackageNotFoundError, metadata
@@ -8,18 +8,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==", re.MULTILINE)
-LET_IN = re.compile(
-    r"apache|\bMIT|\bBSD|\b0BSD|\bISC\b|\bPSF|python software foundation|mozilla|\bMPL|lesser|\bLGPL",
+ALLOWED = re.compile(
+    r"apache|\bMIT|\bBSD|\b0BSD|\bISC\b|\bPSF|python software foundation|mozilla"
+    r"|\bMPL|lesser|\bLGPL",
     re.I,
 )
 LEFT_OUT = re.compile(r"affero|\bAGPL|\bSSPL|non.?commercial", re.I)
 """Never, whatever else a licence says."""
-UNTOLD = {
+LICENCES_NOT_IN_METADATA = {
     "axe-playwright-python": "MIT",
     "skops": "MIT",
     "pytest-timeout": "MIT",
 }
-"""Packages whose metadata do not say it, by what their repositories say."""
+"""Licences of packages whose metadata lack it, from their repositories."""
 
 
 def packages(lock: str) -> list[str]:
@@ -27,19 +28,19 @@ def packages(lock: str) -> list[str]:
 
 
 def licence(package: str) -> str:
-    """What the package says of itself: the expression, the classifiers, or the first line of the text."""
-    told = metadata(package)
+    """The licence in the metadata: the expression, the classifiers, or the first line of the text."""
+    package_metadata = metadata(package)
     classified = [
-        each.rpartition("::")[2].strip()
-        for each in told.get_all("Classifier", [])
-        if each.startswith("Lic")
+        classifier.rpartition("::")[2].strip()
+        for classifier in package_metadata.get_all("Classifier", [])
+        if classifier.startswith("Lic")
     ]
-    said = [
-        told.get("License-Expression"),
+    sources = [
+        package_metadata.get("License-Expression"),
         *classified,
-        *(told.get("License") or "").splitlines()[:1],
+        *(package_metadata.get("License") or "").splitlines()[:1],
     ]
-    return UNTOLD.get(package) or "; ".join(filter(None, said))
+    return LICENCES_NOT_IN_METADATA.get(package) or "; ".join(filter(None, sources))
 
 
 def exceptions() -> set[str]:
@@ -58,11 +59,11 @@ def test_every_dependency_may_be_passed_on_or_is_named_as_one_that_may_not(
             said = licence(package)
         except PackageNotFoundError:  # for another Python or system than this one
             continue
-        if not LET_IN.search(said) or LEFT_OUT.search(said):
+        if not ALLOWED.search(said) or LEFT_OUT.search(said):
             strange[package] = said
     assert set(strange) <= exceptions(), strange
 
 
 def test_no_exception_is_named_that_is_none() -> None:
     assert exceptions() <= set(packages("requirements.lock"))
-    assert not any(LET_IN.search(licence(each)) for each in exceptions())
+    assert not any(ALLOWED.search(licence(each)) for each in exceptions())

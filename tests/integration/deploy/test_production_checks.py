@@ -62,7 +62,7 @@ def as_login(database_url: str, user: str) -> str:
     )
 
 
-def test_a_login_that_could_pass_the_walls_between_hospitals_by_is_unsafe_and_the_services_own_is_not(
+def test_a_login_that_bypasses_row_level_security_is_unsafe_and_the_services_login_is_not(
     closed, database_url
 ):
     (output,) = warnings(changed(closed, database_url=database_url))

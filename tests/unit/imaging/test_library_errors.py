@@ -62,6 +62,15 @@ def test_image_libraries_log_nothing(library):
     assert not logging.getLogger(library).isEnabledFor(logging.CRITICAL)
 
 
+def test_the_libraries_stay_silent_whichever_module_of_imaging_is_imported_first():
+    probe = (
+        "import logging, shared.imaging.library_errors, pydicom\n"
+        "assert not logging.getLogger('pydicom').isEnabledFor(logging.CRITICAL)"
+    )
+    completed = subprocess.run([sys.executable, "-c", probe], check=False)
+    assert completed.returncode == 0
+
+
 def test_importing_imaging_loads_no_learning_framework():
     probe = (
         "import sys, shared.imaging; "

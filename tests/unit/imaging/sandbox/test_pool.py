@@ -44,7 +44,7 @@ DICOM = [
 
 
 def wait_until(condition, seconds=30):
-    """Poll wait_until the condition is true, and return its value."""
+    """Poll until the condition is true, and return its value."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline
@@ -171,7 +171,7 @@ def busy_pid(decoders, first_cpu_s):
 
 
 def only_pid(decoders):
-    """The pid of the only_pid process."""
+    """The pid of the only process."""
     decoders.decode(png())
     (pid,) = decoders.pids
     return pid
