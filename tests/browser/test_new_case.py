@@ -16,9 +16,9 @@ from shared.guidelines import (
     parse_descriptors,
 )
 from shared.phantoms import draw
-from shared.phantoms.camera import photograph
 from tests.integration.api.test_previews import calibrated
 from tests.support.builders import Screen, dicom_file, encode, png
+from tests.support.phone_photos import photograph
 
 CASE = re.compile(r"/cases/([0-9a-f-]{36})$")
 TIMEOUT_MS = 60_000

@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from shared.domain.results.findings import Finding
+
 UNNAMED = "other"
 
 
@@ -14,7 +16,9 @@ class CleanedFile:
     ----------
     data : the file
     removed : how many elements were removed, by their name in the standard; never a value
+    findings : what the cleaned file no longer shows about the original, for the result's warnings
     """
 
     data: bytes
     removed: Counter[str] = field(default_factory=Counter)
+    findings: tuple[Finding, ...] = ()

@@ -1,6 +1,7 @@
 """Measures the faults of a photo of a screen: reflections, moire, blur.
 
-The thresholds come from ultrasound images that `shared.phantoms.camera` photographed.
+The thresholds come from ultrasound images that were photographed by a simulated phone camera
+(`tests/support/phone_photos.py`).
 """
 
 from collections.abc import Iterator

@@ -12,8 +12,8 @@ from pydicom.dataset import Dataset
 from shared.domain.roles import Role
 from shared.imaging import decode
 from shared.phantoms import draw
-from shared.phantoms.camera import PhotoSettings, photograph
 from tests.support.builders import Screen, dicom_file, encode, form, png
+from tests.support.phone_photos import PhotoSettings, photograph
 
 
 def request_preview(client, image: bytes, **fields: object):

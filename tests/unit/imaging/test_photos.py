@@ -13,7 +13,7 @@ from shared.imaging.photos import (
 )
 from shared.imaging.photos.rectify import aspect_ratio
 from shared.phantoms import draw
-from shared.phantoms.camera import PhotoSettings, photograph
+from tests.support.phone_photos import PhotoSettings, photograph
 
 SEEDS = (0, 1, 3)
 

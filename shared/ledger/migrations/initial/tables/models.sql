@@ -33,7 +33,8 @@ CREATE INDEX gates_of_model ON gates (model_digest, id);
 CREATE TABLE promotions (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     model_digest varchar NOT NULL REFERENCES models,
-    kind varchar NOT NULL DEFAULT 'promote',
+    kind varchar NOT NULL DEFAULT 'promote'
+        CONSTRAINT promotions_kind CHECK (kind IN ('promote', 'rollback')),
     gate_id bigint REFERENCES gates,
     actor varchar NOT NULL,
     reason varchar,

@@ -8,9 +8,9 @@ from shared.errors import Unavailable
 from shared.guidelines import RULES
 from shared.imaging.photos import rectify_photo
 from shared.phantoms import draw
-from shared.phantoms.camera import PhotoSettings, photograph
 from tests.integration.worker.conftest import LEASE
 from tests.support.builders import Screen, dicom_file, encode, png
+from tests.support.phone_photos import PhotoSettings, photograph
 
 
 def test_without_a_model_cases_wait(service, send, find):
