@@ -143,20 +143,20 @@ ERRORS = {
         "All {count} labelled images are {label}. Add images of the other class, then train again.",
     ),
     "too-few-samples": (
-        "There are {benign} benign and {malignant} malignant groups of images (patients where "
-        "known); cross-validation needs at least {needed} of each. Add labelled images, then "
-        "train again.",
+        "There are {benign} benign and {malignant} malignant patients (an image whose patient is "
+        "unknown counts as one); cross-validation needs at least {needed} of each. Add labelled "
+        "images, then train again.",
     ),
     "group-on-both-sides": (
-        "{count} groups of images (patients where known) are in training and in test, {examples} "
-        "among them. Put all images of a patient on one side.",
+        "{count} patients (an image whose patient is unknown counts as one) are in training and in "
+        "test, {examples} among them. Put all images of a patient on one side.",
     ),
     "features-not-finite": (
         "The {features} features of this image are not finite numbers, so it cannot be read. "
         "Outline the nodule again.",
     ),
     "none-readable": (
-        "None of the {count} images could be read (the first for {code}). Look at the files and "
+        "None of the {count} images could be read (the reason for the first: {code}). Look at the files and "
         "outlines, then train again.",
     ),
     "region-empty": (
@@ -183,8 +183,8 @@ ERRORS = {
         "on the new version.",
     ),
     "table-lost": (
-        "The feature table of this run is gone from the object store. Ask for the run again; "
-        "features are kept.",
+        "The table that joined the features of this run is gone from the object store. Start the "
+        "run again: the features of each image are kept, so they are not computed again.",
     ),
     "network-unknown": ("There is no network {name!r}. Choose one of: {known}.",),
     "tap-unknown": ("The network {network} has no tap {tap!r}. Choose from: {known}.",),

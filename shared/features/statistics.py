@@ -1,7 +1,7 @@
 """First-order features: intensity statistics and intensity histogram (IBSI, sections 3.3 and 3.4).
 
-Both are computed from the distinct values and their counts, so that an 8-bit region needs one
-histogram and no sort.
+Both are computed from values and their counts, so that an 8-bit region needs one histogram and no
+sort.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ FEATURES_NOT_IN_HISTOGRAM = ("energy", "rms")
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """Distinct values of a sample and their counts.
+    """The values of a sample and their counts.
 
     Attributes
     ----------
-    values : (n,) ascending
-    counts : (n,), how often each value occurs, at least once
+    values : (n,) ascending; distinct for a sample of uint8 or uint16, otherwise one for each member
+    counts : (n,), at least 1; how many members of the sample each entry of `values` stands for
     """
 
     values: NDArray[np.float64]
@@ -30,7 +30,7 @@ class Distribution:
     def from_sample(cls, sample: NDArray[np.number]) -> "Distribution":
         """Return the distribution of a sample (n,).
 
-        Whole numbers below 65536 are counted. Other values are sorted.
+        Values of uint8 or uint16 are counted. Others are sorted.
         """
         if sample.dtype in (np.uint8, np.uint16):
             counts = np.bincount(sample)
@@ -70,7 +70,7 @@ class Distribution:
 
     @cached_property
     def standardised(self) -> NDArray[np.float64]:
-        """Distance of each value from the mean in standard deviations; 0 for a constant."""
+        """Distance of each value from the mean in standard deviations; 0 if all are equal."""
         deviation = float(np.sqrt(self.variance or 1.0))
         return (self.values - self.mean) / deviation
 
@@ -92,16 +92,16 @@ class Distribution:
         in_range = (self.values >= low) & (self.values <= high)
         return Distribution(values=self.values[in_range], counts=self.counts[in_range])
 
-    def mean_deviation(self, centre: float) -> float:
+    def mean_absolute_deviation(self, centre: float) -> float:
         return self.average(np.abs(self.values - centre))
 
 
 def intensity_statistics(distribution: Distribution) -> dict[str, float]:
     """Compute intensity statistics (IBSI UHIW).
 
-    The standard deviation is an addition of the SERA deck.
+    The standard deviation is not in IBSI; the slides about SERA ask for it.
 
-    The names are IBSI's. For a constant, all measures of spread and shape are 0. A ratio with a
+    The names are IBSI's. If all values are equal, all measures of spread and shape are 0. A ratio with a
     denominator of 0 (`cov`, `qcod`) is 0 too, and so is the robust deviation if no value is between
     the 10th and the 90th percentile.
     """
@@ -113,7 +113,9 @@ def intensity_statistics(distribution: Distribution) -> dict[str, float]:
     z = d.standardised
     z_square = z * z
     kurtosis = d.average(z_square * z_square) - 3 if d.variance else 0.0
-    robust_deviation = core.mean_deviation(core.mean) if core.values.size else 0.0
+    robust_deviation = (
+        core.mean_absolute_deviation(core.mean) if core.values.size else 0.0
+    )
     return {
         "mean": d.mean,
         "var": d.variance,
@@ -127,9 +129,9 @@ def intensity_statistics(distribution: Distribution) -> dict[str, float]:
         "max": float(d.values[-1]),
         "iqr": p75 - p25,
         "range": float(d.values[-1] - d.values[0]),
-        "mad": d.mean_deviation(d.mean),
+        "mad": d.mean_absolute_deviation(d.mean),
         "rmad": robust_deviation,
-        "medad": d.mean_deviation(median),
+        "medad": d.mean_absolute_deviation(median),
         "cov": _ratio(standard_deviation, d.mean),
         "qcod": _ratio(p75 - p25, p75 + p25),
         "energy": mean_square * d.size,
@@ -170,6 +172,7 @@ def histogram_features(
 def entropy(shares: NDArray[np.float64]) -> float:
     """Return Shannon entropy in bits of shares (n,) that sum to 1."""
     positive = shares[shares > 0]
+    # Adding 0.0 turns -0.0 into 0.0.
     return float(-(positive @ np.log2(positive))) + 0.0
 
 

@@ -1,7 +1,7 @@
 """The form of a guideline as data.
 
 A guideline has signs with points, rules that lead to a level, and for each level the sizes for FNA.
-`assess` is the only evaluator. The terms that several guidelines use are at the end of this module.
+`shared.guidelines.rules.assess` evaluates every guideline. The terms that several guidelines use are at the end of this module.
 """
 
 from collections.abc import Set
@@ -48,6 +48,7 @@ class Level:
 
     name: str
     biopsy: Threshold | None = None
+    """The size from which the guideline advises FNA."""
     consider: Threshold | None = None
     """The size from which the guideline leaves FNA to judgement."""
     follow_up: Threshold | None = None
@@ -68,6 +69,7 @@ class Pattern:
     margin: Set[Margin] | None = None
     foci: Set[Focus] | None = None
     eccentric: bool | None = None
+    """Whether the solid part of a partly cystic nodule lies to one side."""
 
     def matches(self, nodule: Descriptors) -> bool:
         return (
@@ -93,7 +95,7 @@ class Sign:
 
 @dataclass(frozen=True)
 class LevelRule:
-    """Assigns a level to the nodules that match a pattern and have a number of points."""
+    """Assigns a level to the nodules that match a pattern and have `min_points` to `max_points`."""
 
     level: str
     pattern: Pattern = ANYTHING
@@ -109,7 +111,7 @@ class LevelRule:
 
 
 class Scope(Enum):
-    """The subjects that a guideline covers."""
+    """Whether a guideline gives advice on FNA, or only a level of risk."""
 
     BIOPSY = "biopsy"
     RISK_ONLY = "risk only"

@@ -1,4 +1,4 @@
-"""Errors of a training set, or of an image in feature extraction, each with the next step."""
+"""Errors of a training set, an image or a training run, each with the next step."""
 
 from shared.errors import InputError, SeraError
 
@@ -14,8 +14,8 @@ class SingleClass(InputError):
 class TooFewSamples(InputError):
     code = "too-few-samples"
     text = (
-        "There are {benign} benign and {malignant} malignant groups of images "
-        "(patients where known); cross-validation "
+        "There are {benign} benign and {malignant} malignant patients (an image whose patient is "
+        "unknown counts as one); cross-validation "
         "needs at least {needed} of each. Add labelled images, then train again."
     )
 
@@ -23,8 +23,8 @@ class TooFewSamples(InputError):
 class GroupInTrainAndTest(InputError):
     code = "group-on-both-sides"
     text = (
-        "{count} groups of images (patients where known) are in training and in test, "
-        "{examples} among them. "
+        "{count} patients (an image whose patient is unknown counts as one) are in training and "
+        "in test, {examples} among them. "
         "Put all images of a patient on one side."
     )
 
@@ -40,7 +40,7 @@ class FeaturesNotFinite(InputError):
 class NoReadableImages(InputError):
     code = "none-readable"
     text = (
-        "None of the {count} images could be read (the first for {code}). "
+        "None of the {count} images could be read (the reason for the first: {code}). "
         "Look at the files and outlines, then train again."
     )
 
@@ -48,6 +48,6 @@ class NoReadableImages(InputError):
 class StoredTableMissing(SeraError):
     code = "table-lost"
     text = (
-        "The feature table of this run is gone from the object store. "
-        "Ask for the run again; features are kept."
+        "The table that joined the features of this run is gone from the object store. "
+        "Start the run again: the features of each image are kept, so they are not computed again."
     )

@@ -47,7 +47,7 @@ def warnings(settings: Settings) -> list[str]:
 
 
 def exposure(settings: Settings) -> SettingWarning:
-    """Without TLS keys and images cross the network unencrypted."""
+    """Without TLS, API keys and images cross the network unencrypted."""
     if (settings.public_url or "").startswith("https://"):
         return None
     if settings.production:
@@ -74,6 +74,7 @@ def open_home(settings: Settings) -> SettingWarning:
 
 
 def default_home(settings: Settings) -> SettingWarning:
+    """The data folder (SERA_HOME) must not lie in the program's folder."""
     if settings.home != ROOT / ".sera":
         return None
     if not settings.production and is_loopback(settings.host):
@@ -94,9 +95,10 @@ def database_role(settings: Settings) -> SettingWarning:
     ):
         return None
     return (
-        "The login of SERA_DATABASE_URL owns the tables or is a superuser: every transaction gives "
-        "that up, but a login that never had it is safer. Give sera_service a password and name it "
-        "in SERA_DATABASE_URL, and the owner in SERA_DATABASE_OWNER_URL"
+        "The login of SERA_DATABASE_URL owns the tables or is a superuser. SERA gives up these "
+        "rights in every transaction, but a login without them is safer. Give the database role "
+        "sera_service a password, put this login into SERA_DATABASE_URL, and the owner's login "
+        "into SERA_DATABASE_OWNER_URL"
     )
 
 
@@ -116,7 +118,7 @@ def engine_secrets(settings: Settings) -> SettingWarning:
 
 
 def plain_objects(settings: Settings) -> SettingWarning:
-    """Without TLS images cross the network unencrypted."""
+    """Without TLS, images cross the network unencrypted."""
     parts = urlsplit(settings.objects)
     if parts.scheme != "s3" or "secure=true" in parts.query:
         return None
@@ -129,12 +131,15 @@ def trusted_proxies(settings: Settings) -> SettingWarning:
     """If every X-Forwarded-For is trusted, a stranger chooses the address in the audit trail."""
     networks = settings.trusted_proxies.split(",")
     if any(network.strip().endswith("/0") for network in networks):
-        return "SERA_TRUSTED_PROXIES believes everybody. Name the address of the proxy"
+        return (
+            "SERA_TRUSTED_PROXIES trusts X-Forwarded-For from every address. "
+            "Name the address of the proxy"
+        )
     return None
 
 
 def demo_people(settings: Settings) -> SettingWarning:
-    """The demo's passwords are in a file and never need to be changed."""
+    """The demo's passwords are in a file, and SERA never asks for them to be changed."""
     if not (settings.production and settings.demo_passwords.exists()):
         return None
     return (

@@ -11,7 +11,7 @@ from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.security.authenticators import RECOVERY_CODE_COUNT
 from tests.support.builders import CASE
-from tests.support.sign_in import NEW
+from tests.support.sign_in import NEW_PASSWORD
 
 ADMINISTRATION = ("hospitals", "hospitals/north", "people", "keys")
 SECTIONS = (
@@ -64,8 +64,8 @@ def test_a_person_of_a_new_hospital_signs_in_with_the_password_they_were_given(
     person.get_by_label("Name", exact=True).fill("e.ast@east")
     person.get_by_label("Password", exact=True).fill(password)
     person.keyboard.press("Enter")
-    person.get_by_label("Your new password", exact=True).fill(NEW)
-    person.get_by_label("Repeat the new password").fill(NEW)
+    person.get_by_label("Your new password", exact=True).fill(NEW_PASSWORD)
+    person.get_by_label("Repeat the new password").fill(NEW_PASSWORD)
     person.keyboard.press("Enter")
     expect(person.get_by_label("Largest diameter")).to_be_visible()
     expect(person.get_by_text("e.ast@east")).to_be_visible()

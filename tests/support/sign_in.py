@@ -5,7 +5,7 @@ from sqlalchemy import text
 from services.api.middleware.origin_policy import CSRF_HEADER
 
 PASSWORD = "four words of no sense"
-NEW = "another four words here"
+NEW_PASSWORD = "another four words here"
 
 
 def sign_in(client, name, password=PASSWORD, **extra):

@@ -2,8 +2,8 @@
 
 It is read while other transactions write.
 
-Rows are read under the system's role, so that the login of the services or of the tables' owner
-works.
+The snapshot switches to the system's role, so that either login will do: that of the services or
+that of the tables' owner.
 """
 
 from collections.abc import Iterator
@@ -18,12 +18,13 @@ from shared.domain.audit.chain import format_time
 from shared.domain.audit.withdrawals import Withdrawals
 from shared.ledger.db_role import TAKE_SYSTEM_ROLE, translate_database_errors
 from shared.ledger.ledger import CONNECT_ARGS
+from shared.ledger.schema import terms
 from shared.ledger.schema.compatibility import check_compatible
-from shared.ledger.schema.terms import read
 
 SCHEMA_TABLES = ("alembic_version", "schema_terms")
 TRANSIENT_TABLES = ("arrivals", "doorsteps", "sessions")
-"""Tables with short-lived rows, which a backup leaves out. After a restore everybody signs in
+"""Tables with short-lived rows, which a backup leaves out: the requests that rate limits count, the
+failed attempts to sign in, and the sessions of people. After a restore everybody signs in
 again, because the sessions that were ended since the backup are unknown."""
 NO_TIMEOUTS = (
     "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
@@ -69,12 +70,15 @@ RELEASED_OBJECTS = text("SELECT sha256 FROM orphans WHERE sha256 = ANY(:hashes)"
 
 
 class Snapshot:
-    """The ledger at one moment. Later commits are not visible in it."""
+    """The ledger at one moment. Later commits are not visible in it.
+
+    `at` is the start of the transaction, which is not later than that moment.
+    """
 
     def __init__(self, connection: Connection, revision: str) -> None:
         self._connection = connection
         self.revision = revision
-        self.at: datetime = connection.scalar(text("SELECT clock_timestamp()"))
+        self.at: datetime = connection.scalar(text("SELECT transaction_timestamp()"))
         self.server: str = connection.scalar(text("SHOW server_version"))
 
     def tables(self) -> dict[str, list[str]]:
@@ -120,7 +124,10 @@ class Snapshot:
 
 @contextmanager
 def snapshot(url: str) -> Iterator[Snapshot]:
-    """Raises SchemaOutdated, CodeOutdated, SchemaUnreleased, RolesMissing, Unavailable."""
+    """Open a read-only transaction that sees the ledger at one moment.
+
+    Raises SchemaOutdated, CodeOutdated, SchemaUnreleased, RolesMissing, Unavailable.
+    """
     engine = create_engine(
         url,
         poolclass=NullPool,
@@ -133,7 +140,7 @@ def snapshot(url: str) -> Iterator[Snapshot]:
                 f"SET TRANSACTION READ ONLY; {NO_TIMEOUTS}; {PORTABLE_FORMAT}; "
                 f"{TAKE_SYSTEM_ROLE}"
             )
-            revision = check_compatible(read(connection))
+            revision = check_compatible(terms.read(connection))
             yield Snapshot(connection, revision)
     finally:
         engine.dispose()
@@ -169,7 +176,10 @@ def heads(connection: Connection) -> dict[str, str]:
 
 
 def released_objects(url: str, hashes: list[str]) -> set[str]:
-    """Return the subset of these objects that erasures have released by now."""
+    """Return the subset of these objects that no row needs any more after an erasure.
+
+    Such objects may be deleted at any time.
+    """
     engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT_ARGS)
     try:
         with translate_database_errors(), engine.connect() as connection:

@@ -16,19 +16,23 @@ class Liveness:
         """Return the seconds that the longest waiting job has waited; 0 if none waits.
 
         A job waits if it could be claimed, or if its lease ran out. With a worker's name, the jobs
-        that it holds itself count as well.
+        that it holds count as well, from their claim: a worker that hangs renews its leases and
+        finishes nothing.
         """
+        # Literals, so that PostgreSQL can use the partial indexes on these states.
         is_queued = JobRow.state == literal_column("'queued'")
         is_running = JobRow.state == literal_column("'running'")
         is_expired = JobRow.lease_until < NOW
+        is_held = is_running & (JobRow.worker == (worker or ""))
         waiting_since = case(
             (is_queued, JobRow.available_at),
-            (JobRow.worker == worker, JobRow.updated_at),
+            (is_held, JobRow.updated_at),
             else_=JobRow.lease_until,
         )
         is_waiting = or_(
             is_queued & (JobRow.available_at < NOW),
-            is_running & (is_expired | (JobRow.worker == worker)),
+            is_running & is_expired,
+            is_held,
         )
         waited_s = cast(func.extract("epoch", NOW - func.min(waiting_since)), Double)
         return self._session.scalar(select(waited_s).where(is_waiting)) or 0.0

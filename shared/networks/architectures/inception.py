@@ -2,9 +2,9 @@
 
 torchvision's weights of the first two were trained on inputs from -1 to 1. For inputs normalised by
 ImageNet's statistics it switches on `transform_input`, which converts them to -1 to 1. Here
-`transform_input` stays off, because the card's normalisation gives -1 to 1 directly. The values are
-the same. The auxiliary classifiers are built, because the weight files hold them, but are in no
-stage.
+`transform_input` stays off, because the normalisation that the NetworkCard names gives -1 to 1
+directly. The network sees the same values either way. The auxiliary classifiers are built, because
+the weight files hold them, but no stage runs them.
 """
 
 from collections import OrderedDict
@@ -103,7 +103,7 @@ class InceptionResNetV2:
                 "/resolve/main/model.safetensors"
             ),
             licence=(
-                "Apache-2.0 (timm, from TensorFlow's); "
+                "Apache-2.0 (converted by timm from TensorFlow's weights); "
                 "trained on ImageNet-1k, whose terms limit it to research"
             ),
         ),

@@ -26,15 +26,15 @@ class Sigmoid:
     intercept: float
 
     def apply(self, scores: ArrayLike) -> Floats:
-        """Return the scores of any shape -> probabilities of the same shape."""
+        """Convert scores of any shape to probabilities of the same shape."""
         return expit(self.slope * np.asarray(scores, dtype=np.float64) + self.intercept)
 
 
 def fit_sigmoid(scores: ArrayLike, labels: ArrayLike) -> Sigmoid:
     """Fit Platt's sigmoid by maximum likelihood, on cases that the classifier was not fitted on.
 
-    Targets are smoothed to (P + 1) / (P + 2) for malignant and 1 / (B + 2) for benign cases, so
-    the fit stays finite if the classes do not overlap.
+    With P malignant and B benign cases, the targets are smoothed to (P + 1) / (P + 2) for malignant
+    and 1 / (B + 2) for benign cases, so the fit stays finite if the classes do not overlap.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def expected_calibration_error(
 ) -> float:
     """Return the mean distance between stated risk and observed rate.
 
-    The mean is taken over bins of equal width and weighted by their cases.
+    The mean is taken over bins of equal width and weighted by their number of cases.
 
     Parameters
     ----------
@@ -299,6 +299,6 @@ def _halving_step(
 
 
 def _cross_entropy(design: Floats, targets: Floats, weights: Floats) -> float:
-    """Return the cross-entropy of the targets, without overflow at any margin."""
-    margins = design @ weights
-    return float(np.sum(np.logaddexp(0, margins) - targets * margins))
+    """Return the cross-entropy of the targets, without overflow for any log-odds."""
+    log_odds = design @ weights
+    return float(np.sum(np.logaddexp(0, log_odds) - targets * log_odds))

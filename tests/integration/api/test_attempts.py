@@ -10,7 +10,7 @@ from shared.domain.roles import Role
 from shared.ledger.people.repository import FIRST_LOCK_S, FREE_ATTEMPTS, MAX_LOCK_S
 from shared.security import passwords
 from tests.support.app import create_app
-from tests.support.sign_in import NEW, entered, events, move_clock, sign_in
+from tests.support.sign_in import NEW_PASSWORD, entered, events, move_clock, sign_in
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_guessing_the_current_password_in_a_session_locks_the_account(
 ):
     page = signed_in(make_person())
     answers = [
-        page.post("/v1/session/password", json={"old": "wrong", "new": NEW})
+        page.post("/v1/session/password", json={"old": "wrong", "new": NEW_PASSWORD})
         for _ in range(FREE_ATTEMPTS + 1)
     ]
     assert [answer.json()["code"] for answer in answers] == [

@@ -14,7 +14,14 @@ from services.api.middleware.origin_policy import (
 from shared.domain.roles import Role
 from tests.support.app import create_app
 from tests.support.builders import form
-from tests.support.sign_in import NEW, PASSWORD, entered, events, move_clock, sign_in
+from tests.support.sign_in import (
+    NEW_PASSWORD,
+    PASSWORD,
+    entered,
+    events,
+    move_clock,
+    sign_in,
+)
 
 
 @pytest.fixture
@@ -202,7 +209,7 @@ def test_a_key_takes_precedence_over_a_session(as_person, make_key):
 
 
 def test_a_key_has_no_session_to_end_and_no_password_to_change(north):
-    body = {"old": "x", "new": NEW}
+    body = {"old": "x", "new": NEW_PASSWORD}
     for answer in (
         north.delete("/v1/session"),
         north.post("/v1/session/password", json=body),
@@ -282,7 +289,7 @@ def test_a_one_time_password_allows_only_its_change(operator, browser):
         403,
         "password-change-needed",
     )
-    body = {"old": account["one_time_password"], "new": NEW}
+    body = {"old": account["one_time_password"], "new": NEW_PASSWORD}
     for new, code in (
         (account["one_time_password"], "password-unchanged"),
         ("auditor-1-auditor-1", "password-guessable"),
@@ -297,7 +304,7 @@ def test_a_one_time_password_allows_only_its_change(operator, browser):
     assert (
         sign_in(browser(), "auditor-1", account["one_time_password"]).status_code == 401
     )
-    assert sign_in(browser(), "auditor-1", NEW).status_code == 201
+    assert sign_in(browser(), "auditor-1", NEW_PASSWORD).status_code == 201
 
 
 def test_a_password_change_ends_other_sessions_and_renews_the_token_of_the_current_one(
@@ -308,7 +315,7 @@ def test_a_password_change_ends_other_sessions_and_renews_the_token_of_the_curre
     other_page = signed_in(person)
     old_token = current_page.cookies[SESSION_COOKIE]
     session = current_page.post(
-        "/v1/session/password", json={"old": PASSWORD, "new": NEW}
+        "/v1/session/password", json={"old": PASSWORD, "new": NEW_PASSWORD}
     ).json()
     current_page.cookies.delete(SESSION_COOKIE, domain="")
     current_page.headers[CSRF_HEADER] = session["csrf"]

@@ -5,45 +5,44 @@ import pytest
 
 from services.api.monitoring.memory import AnswerCache
 
-
-@pytest.fixture
-def computed():
-    return []
+LIFETIME_S = 60.0
 
 
-def test_a_fresh_answer_is_computed_once_and_a_stale_one_again(computed):
+class Counter:
+    """Counts how often an answer is computed; the answer is the count."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> int:
+        self.count += 1
+        return self.count
+
+
+def test_a_fresh_answer_is_computed_once_for_each_key():
     cache = AnswerCache()
+    drift = Counter()
+    quality = Counter()
     for _ in range(3):
-        assert (
-            cache.get_or_make(
-                "drift", 60, lambda: computed.append("drift") or len(computed)
-            )
-            == 1
-        )
-    assert (
-        cache.get_or_make(
-            "quality", 60, lambda: computed.append("quality") or len(computed)
-        )
-        == 2
-    )
-    for count in (3, 4):
-        assert (
-            cache.get_or_make(
-                "stale", 0, lambda: computed.append("stale") or len(computed)
-            )
-            == count
-        )
+        assert cache.get_or_make("drift", LIFETIME_S, drift) == 1
+        assert cache.get_or_make("quality", LIFETIME_S, quality) == 1
 
 
-def test_simultaneous_callers_share_one_computation(computed):
+def test_a_stale_answer_is_computed_again():
     cache = AnswerCache()
+    drift = Counter()
+    answers = [cache.get_or_make("drift", 0, drift) for _ in range(2)]
+    assert answers == [1, 2]
+
+
+def test_simultaneous_callers_share_one_computation():
+    cache = AnswerCache()
+    drift = Counter()
     start = threading.Barrier(4)
 
     def ask(_):
         start.wait()
-        return cache.get_or_make(
-            "drift", 60, lambda: computed.append(1) or len(computed)
-        )
+        return cache.get_or_make("drift", LIFETIME_S, drift)
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ask, range(4))) == [1] * 4
@@ -52,12 +51,13 @@ def test_simultaneous_callers_share_one_computation(computed):
 def test_a_failure_is_not_cached():
     cache = AnswerCache()
     with pytest.raises(ZeroDivisionError):
-        cache.get_or_make("drift", 60, lambda: 1 / 0)
-    assert cache.get_or_make("drift", 60, lambda: "measured") == "measured"
+        cache.get_or_make("drift", LIFETIME_S, lambda: 1 / 0)
+    assert cache.get_or_make("drift", LIFETIME_S, lambda: "measured") == "measured"
 
 
-def test_the_least_recently_used_answer_is_evicted(computed):
+def test_the_least_recently_used_answer_is_evicted():
+    computed = []
     cache = AnswerCache(max_entries=2)
     for key in ("a", "b", "a", "c", "a", "b"):
-        cache.get_or_make(key, 60, lambda key=key: computed.append(key))
+        cache.get_or_make(key, LIFETIME_S, lambda key=key: computed.append(key))
     assert computed == ["a", "b", "c", "b"]
