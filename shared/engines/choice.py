@@ -3,6 +3,9 @@
 from shared.engines.eager import EagerEngine
 from shared.engines.port import Engine
 
+ENGINES: tuple[type[Engine], ...] = (EagerEngine,)
+"""All engines. `tests/unit/engines/test_port.py` tests each of them."""
+
 
 def open_engine() -> Engine:
     """Return the best engine for this machine.

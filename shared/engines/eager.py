@@ -19,6 +19,7 @@ class EagerEngine:
     On CUDA, cuDNN's convolutions round their factors to TF32, which is PyTorch's default.
     """
 
+    name = "eager"
     precision = Precision.FP32
 
     def __init__(self) -> None:

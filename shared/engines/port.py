@@ -48,13 +48,18 @@ class Engine(Protocol):
     """Runs networks on one device of this machine."""
 
     @property
+    def name(self) -> str:
+        """A name that no other engine has. Part of the key of a cached feature."""
+        ...
+
+    @property
     def device(self) -> str:
         """The device's display name: the GPU's model, or the CPU with its number of threads."""
         ...
 
     @property
     def precision(self) -> Precision:
-        """Part of the key of a cached feature."""
+        """Part of the key of a cached feature, too."""
         ...
 
     def compile(

@@ -20,10 +20,25 @@ from shared.guidelines import (
     assess,
     parse_descriptors,
 )
+from shared.guidelines.guideline import Guideline
 
 ACR = "ACR-2017"
-FNA_GUIDELINES = (ACR, "K-TIRADS-2021", "K-TIRADS-2016", "ATA-2015", "EU-TIRADS-2017")
-"""The guidelines with size thresholds for FNA. Kim 2002 and Kwak 2011 have none."""
+
+
+def _has_size_thresholds(guideline: Guideline) -> bool:
+    """Whether FNA depends on the size at any level. Kim 2002 and Kwak 2011 ignore the size."""
+    thresholds = [
+        threshold
+        for level in guideline.levels
+        for threshold in (level.biopsy, level.consider)
+    ]
+    return any(threshold and threshold.mm > 0 for threshold in thresholds)
+
+
+FNA_GUIDELINES = tuple(
+    name for name, guideline in GUIDELINES.items() if _has_size_thresholds(guideline)
+)
+"""The registered guidelines with size thresholds for FNA. ACR TI-RADS 2017 is registered first."""
 
 
 class DescriptorsView(BaseModel):
@@ -72,9 +87,11 @@ def assess_descriptors(
     if descriptors is None:
         return None
     nodule = parse_descriptors(descriptors)
-    advice = [assess(nodule, size_mm, name) for name in FNA_GUIDELINES]
-    level = advice[0].level
+    acr = GUIDELINES[ACR]
+    level = acr.classify(nodule)
     assert level is not None, "ACR TI-RADS has a level for every nodule"
     return ReaderAssessment(
-        points=GUIDELINES[ACR].points(nodule), level=level, advice=advice
+        points=acr.points(nodule),
+        level=level.name,
+        advice=[assess(nodule, size_mm, name) for name in FNA_GUIDELINES],
     )

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.engines import Engine, Precision
+from shared.engines import EagerEngine, Engine
 from shared.features import extract, feature_names
 from shared.imaging.image import Nodule
 from shared.imaging.regions.normalise import mask_square, to_input
@@ -65,7 +65,7 @@ class NetworkExtractor:
         self.feature_set = features
         self.network = network
         self.width = network.width
-        self._precision = engine.precision
+        self._engine_facts = engine_facts(engine)
         self._compiled = engine.compile(network)
 
     @cached_property
@@ -78,7 +78,7 @@ class NetworkExtractor:
             taps=self.feature_set.taps,
             flips=self.feature_set.flips,
             root=self.feature_set.root,
-            **precision_facts(self._precision),
+            **self._engine_facts,
         )
 
     def prepare(self, nodule: Nodule) -> Array:
@@ -156,12 +156,17 @@ class HandcraftedExtractor:
         return np.stack(prepared)
 
 
-def precision_facts(precision: Precision) -> dict[str, str]:
-    """Return the precision as a part of a digest, unless it is float32.
+def engine_facts(engine: Engine) -> dict[str, str]:
+    """Return the engine's name and precision as a part of a digest; nothing for `EagerEngine`.
 
-    Thus features that were cached before this setting existed stay valid.
+    Thus features that were cached before there were other engines stay valid.
     """
-    return {} if precision is Precision.FP32 else {"precision": precision}
+    facts = {}
+    if engine.name != EagerEngine.name:
+        facts["engine"] = engine.name
+    if engine.precision is not EagerEngine.precision:
+        facts["precision"] = engine.precision
+    return facts
 
 
 def _texture_facts(features: HandcraftedFeatures) -> dict[str, int]:

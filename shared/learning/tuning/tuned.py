@@ -22,7 +22,7 @@ from shared.learning.features.cache import FeatureCache
 from shared.learning.features.extractors import (
     Array,
     NetworkExtractor,
-    precision_facts,
+    engine_facts,
 )
 from shared.learning.features.table import BATCH_IMAGES
 from shared.learning.progress import ProgressCallback
@@ -316,8 +316,12 @@ class TunedFeatures:
         self._features = features
         self._tuning = tuning
         self._context = context
-        precision = precision_facts(context.engine.precision)
-        facts = [features.taps, features.flips, features.root, *precision.values()]
+        facts = [
+            features.taps,
+            features.flips,
+            features.root,
+            *engine_facts(context.engine).items(),
+        ]
         text = f"{tuning.digest}/{json.dumps(facts)}"
         self.digest = hashlib.sha256(text.encode()).hexdigest()
         self._paths: dict[int | None, Path] = {}

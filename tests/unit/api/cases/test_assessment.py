@@ -2,7 +2,9 @@
 
 import pytest
 
-from services.api.cases.assessment import FNA_GUIDELINES, assess_descriptors
+from services.api.cases.assessment import ACR, FNA_GUIDELINES, assess_descriptors
+from shared.guidelines import GUIDELINES
+from shared.guidelines.advice import advise
 
 SOLID = {
     "composition": "solid",
@@ -51,6 +53,25 @@ def test_points_level_and_advice_come_from_the_guidelines_alone(
         advice.rule for advice in assessment.advice if advice.recommended
     ] == recommended_by
     assert {advice.risk for advice in assessment.advice} == {None}
+
+
+@pytest.mark.parametrize("guideline", GUIDELINES.values(), ids=GUIDELINES)
+def test_each_registered_guideline_is_applied_if_its_fna_advice_depends_on_the_size(
+    guideline,
+):
+    advice_by_size = [
+        [
+            advise(level, size_mm, rule=guideline.name, source=guideline.source).outcome
+            for level in guideline.levels
+        ]
+        for size_mm in (0.1, 300)
+    ]
+    depends_on_size = advice_by_size[0] != advice_by_size[1]
+    assert (guideline.name in FNA_GUIDELINES) == depends_on_size
+
+
+def test_the_advice_of_acr_comes_first():
+    assert FNA_GUIDELINES[0] == ACR
 
 
 def test_a_guideline_without_a_matching_category_is_undecided():

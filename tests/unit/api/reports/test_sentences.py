@@ -1,9 +1,11 @@
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from services.api.cases.assessment import FNA_GUIDELINES
 from services.api.locales import Language
 from services.api.reports import sentences
 from services.api.reports.sentences import translator
@@ -223,6 +225,20 @@ def test_guidelines_by_risk_and_by_descriptors_are_side_by_side():
 )
 def test_an_english_level_has_the_name_of_its_guideline(name):
     assert sentences.level(ENGLISH, name) == name
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("guideline", GUIDELINES)
+def test_a_guideline_has_a_name_in_every_language(guideline, language):
+    assert sentences.rule(translator(language), guideline) != guideline
+
+
+def test_every_level_that_is_shown_in_words_is_translated_into_korean():
+    names = {level.name for name in FNA_GUIDELINES for level in GUIDELINES[name].levels}
+    in_words = {name for name in names if re.search("[a-z]{2}", name)}
+    korean = translator(Language.KOREAN)
+    assert in_words
+    assert {name for name in in_words if sentences.level(korean, name) == name} == set()
 
 
 def test_a_level_in_words_is_translated_into_korean():

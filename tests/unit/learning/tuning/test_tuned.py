@@ -11,6 +11,7 @@ from shared.learning.validation.cross_validation import CrossValidation
 from shared.learning.validation.folds import split_folds
 from shared.recipes import NetworkFeatures, Tuning, TuningPlan
 from tests.support.double_engine import DoubleEngine
+from tests.support.watched_engine import WatchedEngine
 
 FEATURES = NetworkFeatures("sera_tiny", ("block3.avg",), Tuning.FINE_TUNE, "block3")
 PLAN = TuningPlan(epochs=3, rates=(0.003, 0.01), batch=8)
@@ -69,7 +70,7 @@ def tuned(backbone, samples, cross_validation):
 
 
 def test_tables_by_another_engine_are_equal_and_have_another_cache_key(tuned):
-    engine = DoubleEngine()
+    engine = WatchedEngine(DoubleEngine())
     _, single_precision = tuned()
     _, double_precision = tuned(engine=engine)
     np.testing.assert_allclose(
