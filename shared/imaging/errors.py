@@ -80,6 +80,14 @@ class MaskMismatch(InputError):
     text = "The mask measures {mask} pixels, its image {image}. Send a mask of the very image."
 
 
+class MaskUnclear(InputError):
+    code = "mask-unclear"
+    text = (
+        "The mask does not say where the nodule is: {problem}. "
+        "Send a mask of two values, the nodule white on black, that leaves the edges black."
+    )
+
+
 class RoiInvalid(InputError):
     code = "roi-invalid"
     text = (

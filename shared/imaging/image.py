@@ -1,6 +1,7 @@
 """The image types that every stage after decoding uses."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -100,6 +101,10 @@ class UltrasoundImage:
     region: Box | None = None
     """The B-mode area, if the file names it (DICOM Sequence of Ultrasound Regions)."""
     findings: tuple[Finding, ...] = ()
+
+    def with_findings(self, findings: Iterable[Finding]) -> "UltrasoundImage":
+        """Return the image with further findings."""
+        return replace(self, findings=(*self.findings, *findings))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from io import BytesIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from shared.imaging.deidentify.cleaned import CleanedFile
@@ -21,7 +20,6 @@ from shared.imaging.library_errors import translate_library_errors
 from shared.imaging.limits import Limits
 from shared.imaging.regions.mask import read_mask
 
-GIF_SIGNATURE = b"GIF8"
 DecodingClean = Callable[[bytes, bytes, Limits], CleanedFile]
 
 
@@ -66,26 +64,20 @@ def clean(
 
 
 def clean_mask(
-    data: bytes, width: int, height: int, key: bytes, limits: Limits | None = None
+    data: bytes, width: int, height: int, limits: Limits | None = None
 ) -> CleanedFile:
-    """Remove everything about a patient from the mask of an image of that size.
-
-    A GIF becomes a PNG.
+    """Return the mask of an image of that size as a PNG of two values, 0 and 255.
 
     Raises
     ------
     The errors of `read_mask`.
     """
     mask = read_mask(data, width, height, limits)
-    if data.startswith(GIF_SIGNATURE):
-        return CleanedFile(_png(mask), Counter(GIF=1))
-    return clean(data, key, limits)
-
-
-def _png(mask: NDArray[np.bool_]) -> bytes:
     stream = BytesIO()
-    Image.fromarray(mask.astype(np.uint8) * 255).save(stream, "PNG")
-    return stream.getvalue()
+    Image.fromarray(mask.inside.astype(np.uint8) * 255).save(stream, "PNG")
+    stored = stream.getvalue()
+    removed: Counter[str] = Counter() if stored == data else Counter(recoded=1)
+    return CleanedFile(data=stored, removed=removed, findings=mask.findings)
 
 
 def _clean_raster(data: bytes, header: Header) -> CleanedFile:

@@ -193,9 +193,11 @@ def _pixel_end(tags: ImageFileDirectory_v2) -> int:
 
 
 def _channels_last(values: NDArray[np.number], is_planar: bool) -> NDArray[np.number]:
-    """Return (height, width, channels) of tifffile's axes: planes, depth, rows, columns, samples."""
-    planes, depth, height, width, samples = values.shape
-    if depth != 1:
+    """Return (height, width, channels).
+
+    The axes of tifffile are planes, depth, rows, columns and samples.
+    """
+    if values.shape[1] != 1:
         raise UnsupportedImage(problem="TIFF images of volumes are not read")
     if is_planar:
         return np.moveaxis(values[:, 0, :, :, 0], 0, -1)
