@@ -31,6 +31,7 @@ from shared.imaging.regions.mask import NoduleMask, read_mask
 from shared.imaging.regions.normalise import to_input
 from shared.imaging.regions.roi import Roi
 from shared.imaging.regions.size import diameter_mm
+from shared.imaging.regions.space import to_upright
 
 __all__ = [
     "Box",
@@ -66,4 +67,5 @@ __all__ = [
     "remove_marks",
     "roi_from_marks",
     "to_input",
+    "to_upright",
 ]

@@ -81,9 +81,8 @@ class Samples:
 
         Samples that fill a part of their depth have an alpha that fills the same part.
         """
-        if self.alpha is not None and self.alpha.max() > white:
-            return 2**self.bits - 1
-        return white
+        has_greater = self.alpha is not None and bool((self.alpha > white).any())
+        return 2**self.bits - 1 if has_greater else white
 
 
 def _on_black(

@@ -201,7 +201,7 @@ def _channels_last(values: NDArray[np.number], is_planar: bool) -> NDArray[np.nu
         raise UnsupportedImage(problem="TIFF images of volumes are not read")
     if is_planar:
         return np.moveaxis(values[:, 0, :, :, 0], 0, -1)
-    return values[0, 0]
+    return np.asarray(values[0, 0])
 
 
 def _number(tags: ImageFileDirectory_v2, tag: int, default: int | None = None) -> int:
