@@ -110,7 +110,7 @@ def _format(data: bytes) -> str:
     try:
         image_format = sniff(data)
     except UnsupportedImage:
-        raise ImageUnreadable(format="mask", problem="it is no image") from None
+        raise ImageUnreadable(format="MASK", problem="it is no image") from None
     if image_format in REFUSED:
         raise UnsupportedImage(problem="A mask in a DICOM or HEIC file is not read")
     return image_format
