@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import BinaryIO
 from uuid import UUID
 
@@ -183,8 +184,9 @@ class CaseAcceptance:
         """Clean and store an image. The original image is discarded after the request."""
         cleaned = self._deidentifier.clean(original)
         stored = self._objects.put(cleaned.data, overwrite=True)
+        stored_format = inspect(BytesIO(cleaned.data)).format
         return StoredImage(
-            header=header,
+            header=replace(header, format=stored_format),
             data=cleaned.data,
             sha256=stored.sha256,
             removed=dict(cleaned.removed),
