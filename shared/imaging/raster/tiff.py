@@ -30,6 +30,7 @@ COMPRESSION = 259
 PHOTOMETRIC = 262
 SAMPLES_PER_PIXEL = 277
 MAX_SAMPLE_VALUE = 281
+TILE_SIDES = (322, 323)
 EXTRA_SAMPLES = 338
 SAMPLE_FORMAT = 339
 PARTS = ((273, 279), (324, 325))
@@ -47,6 +48,8 @@ FLOAT = {3, 6}
 UNASSOCIATED_ALPHA = 2
 MAX_CHANNELS = 8
 MAX_BITS = 32
+MAX_TILE_SIDE_PX = 4096
+"""Largest side of a tile; a tile may reach beyond the image, and takes memory as a whole."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,9 @@ def read_tiff_header(stream: BinaryIO) -> TiffHeader:
         pixel_end=_pixel_end(tags),
     )
     _check_kind(header)
+    if any(_number(tags, tag, default=0) > MAX_TILE_SIDE_PX for tag in TILE_SIDES):
+        problem = f"TIFF images with tiles above {MAX_TILE_SIDE_PX} pixels are not read"
+        raise UnsupportedImage(problem=problem)
     return header
 
 

@@ -86,10 +86,18 @@ def test_what_cannot_be_read_is_named(tiff, packed_tiff):
     floating = tiff(np.ones((16, 16), np.float32))
     negative = tiff(np.full((16, 16), -5, np.int16))
     lab = tiff(np.ones((16, 16, 3), np.uint8), photometric="cielab")
+    large_tile = packed_tiff(
+        np.ones((16, 16), np.uint8),
+        bits=8,
+        photometric=1,
+        order="<",
+        tags={322: ("I", 2**20), 323: ("I", 2**20)},
+    )
     for data, name in (
         (floating, "floating-point"),
         (negative, "negative"),
         (lab, "PhotometricInterpretation 8"),
+        (large_tile, "tiles above 4096"),
     ):
         with pytest.raises(UnsupportedImage, match=name):
             decode(data)
