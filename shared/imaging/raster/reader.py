@@ -14,6 +14,7 @@ from shared.imaging.errors import ImageUnreadable, UnsupportedImage
 from shared.imaging.image import Header, ImageFormat, UltrasoundImage
 from shared.imaging.library_errors import translate_library_errors
 from shared.imaging.limits import Limits
+from shared.imaging.raster.jpeg import check_jpeg
 from shared.imaging.raster.orientation import (
     ORIENTATION_TAG,
     UPRIGHT,
@@ -28,6 +29,8 @@ register_heif_opener(thumbnails=False)
 
 PILLOW_FORMATS: dict[str, str] = {ImageFormat.HEIC: "HEIF"}
 """Pillow's names of formats, where they differ."""
+JPEG_HEADER_BYTES = 2**20
+"""Metadata before the frame of a JPEG, which take up to 64 KiB a segment, rarely take more."""
 TRANSPARENT_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
 WIDE_MODES = {"I", "I;16", "I;16B", "I;16L", "F"}
 FIRST_PAGE = Finding("first-page", "The file holds several pages; the first was read.")
@@ -42,6 +45,9 @@ def read_header(stream: BinaryIO, image_format: ImageFormat, limits: Limits) -> 
             width, height = orientation.size(page.width, page.height)
             has_more_pages = page.has_more_pages
         else:
+            if image_format is ImageFormat.JPEG:
+                check_jpeg(stream.read(JPEG_HEADER_BYTES))
+                stream.seek(0)
             image = open_image(stream, image_format)
             orientation = _orientation(image)
             width, height = orientation.size(*image.size)
