@@ -53,7 +53,7 @@ BundleOption = Annotated[
 ]
 Images = Annotated[
     list[str] | None,
-    typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, TIFF, DICOM."),
+    typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, TIFF, WebP, HEIC, DICOM."),
 ]
 ManifestOption = Annotated[
     Path | None,

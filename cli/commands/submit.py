@@ -13,6 +13,7 @@ from cli.output.results import descriptor_sentences, result_sentences
 from cli.work.submission import CaseFile, submit_and_wait
 from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
+from shared.domain.roi_space import RoiSpace
 from shared.domain.roles import Role
 from shared.errors import InputError
 from shared.guidelines import DESCRIPTORS_EXAMPLE
@@ -30,7 +31,7 @@ class DescriptorsFileMissing(InputError):
 
 class RoiArgumentInvalid(InputError):
     code = "roi-argument-invalid"
-    text = "--roi takes four numbers, X,Y,W,H in pixels of the image, e.g. --roi 40,30,180,160."
+    text = "--roi takes four numbers, X,Y,W,H in pixels of the upright image, e.g. --roi 40,30,180,160."
 
 
 @app.command()
@@ -38,15 +39,26 @@ def submit(
     image: Annotated[
         Path,
         typer.Argument(
-            exists=True, dir_okay=False, help="PNG, JPEG, BMP, TIFF or DICOM."
+            exists=True,
+            dir_okay=False,
+            help="PNG, JPEG, BMP, TIFF, WebP, HEIC or DICOM.",
         ),
     ],
     size_mm: Annotated[
         float, typer.Option("--size-mm", help="Largest diameter of the nodule in mm.")
     ],
     roi: Annotated[
-        str | None, typer.Option(help="Region of interest as X,Y,W,H in pixels.")
+        str | None,
+        typer.Option(
+            help="Region of interest as X,Y,W,H in pixels of the upright image."
+        ),
     ] = None,
+    roi_space: Annotated[
+        RoiSpace,
+        typer.Option(
+            help="`stored` if --roi is in the pixels that the file holds, before EXIF turns them."
+        ),
+    ] = RoiSpace.UPRIGHT,
     frame: Annotated[
         int | None,
         typer.Option(min=1, help="Frame of a DICOM loop, from 1; else the middle one."),
@@ -76,6 +88,7 @@ def submit(
         data=image.read_bytes(),
         size_mm=size_mm,
         roi=roi_json(roi),
+        roi_space=roi_space if roi else None,
         priority=priority,
         frame=frame,
         source=source,

@@ -21,6 +21,7 @@ class CaseFile:
     size_mm: float
     roi: str | None = None
     """A region of interest as JSON text."""
+    roi_space: str | None = None
     priority: str = "routine"
     external_id: str | None = None
     frame: int | None = None
@@ -34,6 +35,7 @@ def submit(api: ApiClient, case: CaseFile) -> dict[str, Any]:
     names = (
         "size_mm",
         "roi",
+        "roi_space",
         "priority",
         "external_id",
         "frame",

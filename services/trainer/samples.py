@@ -4,7 +4,7 @@ import hashlib
 import json
 from functools import partial
 
-from shared.imaging import Framing, Nodule, Roi, crop, decode, read_mask_roi
+from shared.imaging import Framing, Nodule, Roi, crop, decode, read_mask
 from shared.learning import Sample
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.objects import ObjectStore
@@ -47,7 +47,7 @@ def load_roi(
 ) -> Roi | None:
     """Load the ROI that a person drew, as a mask or by its corners."""
     if image.mask_sha256:
-        return read_mask_roi(objects.get(image.mask_sha256), width, height)
+        return read_mask(objects.get(image.mask_sha256), width, height).roi
     return Roi.parse(image.roi) if image.roi else None
 
 

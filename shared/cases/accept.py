@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import BinaryIO
 from uuid import UUID
 
@@ -11,9 +12,10 @@ from shared.cases.deidentification import Deidentifier
 from shared.domain.audit.events import Event
 from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
+from shared.domain.roi_space import RoiSpace
 from shared.errors import InputError, TooLarge
 from shared.guidelines import Descriptors, descriptors_to_json
-from shared.imaging import Header, Roi, inspect
+from shared.imaging import Header, Roi, inspect, to_upright
 from shared.ledger import HospitalSession
 from shared.ledger.cases.repository import NewCase
 from shared.ledger.hospitals.rate_limits import RateLimitStatus
@@ -32,6 +34,7 @@ class Submission:
     image: BinaryIO
     size_mm: float
     roi: Roi | None = None
+    roi_space: RoiSpace = RoiSpace.UPRIGHT
     external_id: str | None = None
     priority: Priority = Priority.ROUTINE
     frame: int | None = None
@@ -45,8 +48,8 @@ class Submission:
         Order and boundary of the form have no effect.
 
         `image_sha256` is the hash of the original image, so changes of the cleaning have no effect.
-        Frame, source, batch and descriptors are included only if they are given, so that receipts
-        from before these fields existed stay valid.
+        Frame, source, batch, descriptors and the space of the ROI are included only if they are
+        given, so that receipts from before these fields existed stay valid.
         """
         roi = self.roi.to_json() if self.roi else None
         content: list[object] = [
@@ -64,6 +67,8 @@ class Submission:
             content.append({"batch": self.batch})
         if self.descriptors is not None:
             content.append({"descriptors": descriptors_to_json(self.descriptors)})
+        if self.roi_space is not RoiSpace.UPRIGHT:
+            content.append({"roi_space": self.roi_space})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -123,8 +128,9 @@ class CaseAcceptance:
         """
         header = inspect(submission.image)
         header.frame_index(submission.frame)
+        upright_roi = None
         if submission.roi:
-            submission.roi.check_inside(header.width, header.height)
+            upright_roi = to_upright(submission.roi, submission.roi_space, header)
         original = self._read(submission.image)
         if idempotent is not None:
             original_sha256 = hashlib.sha256(original).hexdigest()
@@ -141,7 +147,8 @@ class CaseAcceptance:
         if idempotent is not None:
             idempotent.reserve()
         present_status = self.admission.check(session, submission.priority)
-        accepted = self._record(session, submission, image)
+        upright = replace(submission, roi=upright_roi, roi_space=RoiSpace.UPRIGHT)
+        accepted = self._record(session, upright, image)
         self.admission.charge_case(session, present_status, submission.priority)
         session.transaction.on_commit(
             lambda: self._notify(accepted, submission.priority)
@@ -177,8 +184,9 @@ class CaseAcceptance:
         """Clean and store an image. The original image is discarded after the request."""
         cleaned = self._deidentifier.clean(original)
         stored = self._objects.put(cleaned.data, overwrite=True)
+        stored_format = inspect(BytesIO(cleaned.data)).format
         return StoredImage(
-            header=header,
+            header=replace(header, format=stored_format),
             data=cleaned.data,
             sha256=stored.sha256,
             removed=dict(cleaned.removed),

@@ -29,7 +29,7 @@ class Deidentifier:
         return self._sandbox.clean(data, self._key)
 
     def clean_mask(self, data: bytes, width: int, height: int) -> CleanedFile:
-        return clean_mask(data, width, height, self._key)
+        return clean_mask(data, width, height)
 
     def close(self) -> None:
         self._sandbox.close()

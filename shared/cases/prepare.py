@@ -1,7 +1,6 @@
 """Decodes an image, checks it, and crops its nodule."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from shared.domain.image_source import ImageSource
 from shared.domain.results.findings import Finding
@@ -13,7 +12,7 @@ from shared.imaging import (
     crop,
     decode,
     photos,
-    read_mask_roi,
+    read_mask,
 )
 from shared.imaging.deidentify import burnt_in_text
 from shared.observability.timings import measure
@@ -68,7 +67,9 @@ def prepare(
             image = with_photo_findings(image)
         if mask is not None:
             height, width = image.pixels.shape
-            roi = read_mask_roi(mask, width, height)
+            nodule_mask = read_mask(mask, width, height)
+            image = image.with_findings(nodule_mask.findings)
+            roi = nodule_mask.roi
         return crop(image, roi, framing)
 
 
@@ -80,12 +81,10 @@ def with_text_finding(image: UltrasoundImage) -> UltrasoundImage:
     """
     if image.region:
         return image
-    return replace(image, findings=(*image.findings, *burnt_in_text(image.pixels)))
+    return image.with_findings(burnt_in_text(image.pixels))
 
 
 def with_photo_findings(image: UltrasoundImage) -> UltrasoundImage:
     """Return the image with findings for the faults of a photo of a screen."""
     faults = photos.measure_faults(image.pixels)
-    return replace(
-        image, findings=(*image.findings, PHOTO, *photos.fault_findings(faults))
-    )
+    return image.with_findings((PHOTO, *photos.fault_findings(faults)))

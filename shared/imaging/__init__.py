@@ -17,6 +17,7 @@ from shared.imaging.errors import (
     ImageTooSmall,
     ImageUnreadable,
     MaskMismatch,
+    MaskUnclear,
     RoiInvalid,
     RoiOutsideImage,
     RoiTooSmall,
@@ -26,10 +27,11 @@ from shared.imaging.file_type import inspect
 from shared.imaging.image import Box, Header, ImageFormat, Nodule, UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.regions.crop import Framing, crop
-from shared.imaging.regions.mask import read_mask, read_mask_roi
+from shared.imaging.regions.mask import NoduleMask, read_mask
 from shared.imaging.regions.normalise import to_input
 from shared.imaging.regions.roi import Roi
 from shared.imaging.regions.size import diameter_mm
+from shared.imaging.regions.space import to_upright
 
 __all__ = [
     "Box",
@@ -47,7 +49,9 @@ __all__ = [
     "Mark",
     "MarkKind",
     "MaskMismatch",
+    "MaskUnclear",
     "Nodule",
+    "NoduleMask",
     "Roi",
     "RoiInvalid",
     "RoiOutsideImage",
@@ -60,8 +64,8 @@ __all__ = [
     "find_marks",
     "inspect",
     "read_mask",
-    "read_mask_roi",
     "remove_marks",
     "roi_from_marks",
     "to_input",
+    "to_upright",
 ]

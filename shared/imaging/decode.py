@@ -2,17 +2,17 @@
 
 from io import BytesIO
 
-from shared.imaging import raster
-from shared.imaging.dicom import reader
+from shared.imaging.dicom import reader as dicom
 from shared.imaging.file_type import inspect
 from shared.imaging.image import ImageFormat, UltrasoundImage
 from shared.imaging.limits import Limits
+from shared.imaging.raster import reader as raster
 
 
 def decode(
     data: bytes, limits: Limits | None = None, frame: int | None = None
 ) -> UltrasoundImage:
-    """Decode a PNG, JPEG, BMP, TIFF or DICOM file to 8-bit grey.
+    """Decode a PNG, JPEG, BMP, TIFF, WebP, HEIC or DICOM file to 8-bit grey.
 
     Parameters
     ----------
@@ -35,11 +35,11 @@ def decode(
     header = inspect(BytesIO(data), limits)
     index = header.frame_index(frame)
     if header.format is ImageFormat.DICOM:
-        return reader.read_image(
+        return dicom.read_image(
             data,
             header=header,
             limits=limits,
             index=index,
             is_requested=frame is not None,
         )
-    return raster.read_image(data, header.format, limits)
+    return raster.read_image(data, header, limits)

@@ -11,7 +11,10 @@ class EmptyImage(InputError):
 class UnsupportedImage(InputError):
     code = "image-unsupported"
     status = 415
-    text = "{problem}. Send a PNG, JPEG, BMP or TIFF image, or a DICOM file that holds one."
+    text = (
+        "{problem}. Send a PNG, JPEG, BMP, TIFF, WebP or HEIC image, "
+        "or a DICOM file that holds one."
+    )
 
 
 class ImageTooLarge(InputError):
@@ -77,6 +80,14 @@ class MaskMismatch(InputError):
     text = "The mask measures {mask} pixels, its image {image}. Send a mask of the very image."
 
 
+class MaskUnclear(InputError):
+    code = "mask-unclear"
+    text = (
+        "The mask does not say where the nodule is: {problem}. "
+        "Send a mask of two values, the nodule white on black, that leaves the edges black."
+    )
+
+
 class RoiInvalid(InputError):
     code = "roi-invalid"
     text = (
@@ -97,5 +108,6 @@ class RoiOutsideImage(InputError):
     code = "roi-outside-image"
     text = (
         "The ROI {roi} reaches beyond the image ({width} x {height}). "
-        "Send pixel coordinates of the image as uploaded, from its upper left corner."
+        "Send pixel coordinates of the upright image, from its upper left corner; "
+        "for those of the pixels as stored, add `roi_space=stored`."
     )

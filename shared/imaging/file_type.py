@@ -2,11 +2,11 @@
 
 from typing import BinaryIO
 
-from shared.imaging import raster
-from shared.imaging.dicom import reader
+from shared.imaging.dicom import reader as dicom
 from shared.imaging.errors import EmptyImage, UnsupportedImage
 from shared.imaging.image import Header, ImageFormat
 from shared.imaging.limits import Limits
+from shared.imaging.raster import reader as raster
 
 DICOM_PREFIX_OFFSET = 128
 """A DICOM file starts with 128 free bytes, followed by `DICM` (PS3.10, 7.1)."""
@@ -17,6 +17,24 @@ MAGIC = {
     b"II*\x00": ImageFormat.TIFF,
     b"MM\x00*": ImageFormat.TIFF,
 }
+RIFF = b"RIFF"
+WEBP_MARK = slice(8, 12)
+"""Position of `WEBP` in a RIFF container (RFC 9649, 2.4)."""
+BRAND = slice(4, 12)
+HEIC_BRANDS = {
+    b"ftyp" + brand
+    for brand in (
+        b"heic",
+        b"heix",
+        b"heim",
+        b"heis",
+        b"hevc",
+        b"hevx",
+        b"mif1",
+        b"msf1",
+    )
+}
+"""Box type and major brand of HEIF with HEVC (ISO/IEC 23008-12, 10 and B.4)."""
 
 
 def sniff(start: bytes) -> ImageFormat:
@@ -39,6 +57,10 @@ def sniff(start: bytes) -> ImageFormat:
     for magic, image_format in MAGIC.items():
         if start.startswith(magic):
             return image_format
+    if start.startswith(RIFF) and start[WEBP_MARK] == b"WEBP":
+        return ImageFormat.WEBP
+    if start[BRAND] in HEIC_BRANDS:
+        return ImageFormat.HEIC
     raise UnsupportedImage(problem="The file is of a type that SERA does not read")
 
 
@@ -58,7 +80,7 @@ def inspect(stream: BinaryIO, limits: Limits | None = None) -> Header:
     image_format = sniff(stream.read(DICOM_PREFIX_OFFSET + 4))
     stream.seek(0)
     if image_format is ImageFormat.DICOM:
-        header = reader.read_header(stream, limits)
+        header = dicom.read_header(stream, limits)
     else:
         header = raster.read_header(stream, image_format, limits)
     stream.seek(0)

@@ -6,7 +6,7 @@ from shared.errors import InputError
 from shared.imaging.decode import decode
 from shared.imaging.image import Nodule
 from shared.imaging.regions.crop import Framing, crop
-from shared.imaging.regions.mask import read_mask_roi
+from shared.imaging.regions.mask import read_mask
 
 
 class FileUnreadable(InputError):
@@ -22,13 +22,15 @@ def read_nodule(image: Path, mask: Path | None, framing: Framing) -> Nodule:
 
     Raises
     ------
-    FileUnreadable, and the errors of `decode`, `read_mask_roi` and `crop`
+    FileUnreadable, and the errors of `decode`, `read_mask` and `crop`
     """
     ultrasound_image = decode(read_file(image))
     height, width = ultrasound_image.pixels.shape
     roi = None
     if mask:
-        roi = read_mask_roi(read_file(mask), width=width, height=height)
+        nodule_mask = read_mask(read_file(mask), width=width, height=height)
+        ultrasound_image = ultrasound_image.with_findings(nodule_mask.findings)
+        roi = nodule_mask.roi
     return crop(ultrasound_image, roi, framing)
 
 

@@ -1,6 +1,7 @@
 """The image types that every stage after decoding uses."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from shared.domain.results.findings import Finding
 from shared.imaging.errors import FrameMissing
+from shared.imaging.raster.orientation import UPRIGHT, Orientation
 
 
 class ImageFormat(StrEnum):
@@ -15,12 +17,14 @@ class ImageFormat(StrEnum):
     JPEG = "jpeg"
     BMP = "bmp"
     TIFF = "tiff"
+    WEBP = "webp"
+    HEIC = "heic"
     DICOM = "dicom"
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in pixels of the uploaded image, from its upper left corner."""
+    """A rectangle in pixels of the upright image, from its upper left corner."""
 
     x: int
     y: int
@@ -51,7 +55,10 @@ class Box:
 
 @dataclass(frozen=True)
 class Header:
-    """Properties of an image from the first bytes of its file, before any pixel is decoded."""
+    """Properties of an image from the first bytes of its file, before any pixel is decoded.
+
+    `width` and `height` are those of the upright image.
+    """
 
     format: ImageFormat
     width: int
@@ -59,6 +66,8 @@ class Header:
     frames: int = 1
     device: str | None = None
     """Manufacturer and model of the scanner, if the file names them."""
+    orientation: Orientation = UPRIGHT
+    """How the stored picture is turned to be upright."""
 
     def frame_index(self, frame: int | None) -> int:
         """Return the index from 0 of a frame that is counted from 1; by default of the middle
@@ -92,6 +101,10 @@ class UltrasoundImage:
     region: Box | None = None
     """The B-mode area, if the file names it (DICOM Sequence of Ultrasound Regions)."""
     findings: tuple[Finding, ...] = ()
+
+    def with_findings(self, findings: Iterable[Finding]) -> "UltrasoundImage":
+        """Return the image with further findings."""
+        return replace(self, findings=(*self.findings, *findings))
 
 
 @dataclass(frozen=True, eq=False)

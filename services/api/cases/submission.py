@@ -9,6 +9,7 @@ from services.api.text import BatchLabel, OptionalText
 from shared.cases.accept import Submission
 from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
+from shared.domain.roi_space import RoiSpace
 from shared.guidelines import DESCRIPTORS_EXAMPLE, parse_descriptors
 from shared.imaging import Roi
 
@@ -16,7 +17,9 @@ MAX_SIZE_MM = 300.0
 MAX_DESCRIPTORS_LENGTH = 2000
 """Characters; a complete set of descriptors has about 200."""
 
-ImageFile = Annotated[UploadFile, File(description="PNG, JPEG, BMP, TIFF or DICOM.")]
+ImageFile = Annotated[
+    UploadFile, File(description="PNG, JPEG, BMP, TIFF, WebP, HEIC or DICOM.")
+]
 SizeField = Annotated[
     float,
     Form(
@@ -31,8 +34,17 @@ RoiField = Annotated[
     str | None,
     Form(
         max_length=200_000,
-        description="Region of interest in pixels of the uploaded image.",
+        description="Region of interest in pixels of the upright image, from its upper left "
+        "corner: turned and mirrored as EXIF or TIFF orientation says. See `roi_space`.",
         examples=['{"box": [40, 30, 180, 160]}'],
+    ),
+]
+RoiSpaceField = Annotated[
+    RoiSpace,
+    Form(
+        description="The picture to which the coordinates of `roi` refer: `upright`, as it is "
+        "shown, or `stored`, the pixels as the file holds them before its orientation is applied. "
+        "The case holds the upright ROI."
     ),
 ]
 ExternalIdField = Annotated[
@@ -73,6 +85,7 @@ def submission(
     image: ImageFile,
     size_mm: SizeField,
     roi: RoiField = None,
+    roi_space: RoiSpaceField = RoiSpace.UPRIGHT,
     external_id: ExternalIdField = None,
     priority: PriorityField = Priority.ROUTINE,
     frame: FrameField = None,
@@ -84,6 +97,7 @@ def submission(
         image=image.file,
         size_mm=size_mm,
         roi=Roi.parse(roi) if roi else None,
+        roi_space=roi_space,
         external_id=external_id,
         priority=priority,
         frame=frame,

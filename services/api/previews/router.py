@@ -14,7 +14,9 @@ router = APIRouter(prefix="/v1", tags=["previews"])
 
 
 def preview_request(
-    image: Annotated[UploadFile, File(description="PNG, JPEG, BMP, TIFF or DICOM.")],
+    image: Annotated[
+        UploadFile, File(description="PNG, JPEG, BMP, TIFF, WebP, HEIC or DICOM.")
+    ],
     frame: Annotated[
         int | None,
         Form(

@@ -18,7 +18,7 @@ class FindingView(BaseModel):
 
 class SuggestedRoi(BaseModel):
     box: tuple[float, float, float, float] = Field(
-        description="x, y, width and height in pixels of the preview."
+        description="x, y, width and height in pixels of the preview, which is upright."
     )
 
 

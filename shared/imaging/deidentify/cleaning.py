@@ -5,7 +5,6 @@ from collections.abc import Callable
 from io import BytesIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from shared.imaging.deidentify.cleaned import CleanedFile
@@ -13,15 +12,14 @@ from shared.imaging.deidentify.dicom.file import DecodingNeeded, clean_dicom
 from shared.imaging.deidentify.formats.bmp import clean_bmp
 from shared.imaging.deidentify.formats.jpeg import clean_jpeg
 from shared.imaging.deidentify.formats.png import clean_png
+from shared.imaging.deidentify.formats.recoded import RECODED_FORMATS, recode_as_png
 from shared.imaging.deidentify.formats.tiff import clean_tiff
 from shared.imaging.file_type import inspect
-from shared.imaging.image import ImageFormat
+from shared.imaging.image import Header, ImageFormat
 from shared.imaging.library_errors import translate_library_errors
 from shared.imaging.limits import Limits
-from shared.imaging.raster import read_orientation
 from shared.imaging.regions.mask import read_mask
 
-GIF_SIGNATURE = b"GIF8"
 DecodingClean = Callable[[bytes, bytes, Limits], CleanedFile]
 
 
@@ -31,16 +29,16 @@ def clean(
     limits: Limits | None = None,
     decoding_clean: DecodingClean | None = None,
 ) -> CleanedFile:
-    """Remove everything about a patient from a PNG, JPEG, BMP, TIFF or DICOM file.
+    """Remove everything about a patient from a PNG, JPEG, BMP, TIFF, WebP, HEIC or DICOM file.
 
-    The image decodes as before. The same bytes and key give the same result.
+    The image decodes as before. WebP and HEIC become PNG. The same bytes and key give the same result.
 
     Parameters
     ----------
     data : the whole file
     key : secret of the installation; replaces UIDs
     limits : maximum dimensions of the decoded file
-    decoding_clean : de-identifies a file whose frames must be decoded, as
+    decoding_clean : de-identifies a file whose pixels must be decoded, as
         `shared.imaging.sandbox` does in another process; without it they are decoded in
         this process
 
@@ -51,8 +49,12 @@ def clean(
     limits = limits or Limits()
     header = inspect(BytesIO(data), limits)
     with translate_library_errors(header.format, limits):
+        if header.format in RECODED_FORMATS:
+            if decoding_clean is None:
+                return recode_as_png(data, header)
+            return decoding_clean(data, key, limits)
         if header.format is not ImageFormat.DICOM:
-            return _clean_raster(data, header.format)
+            return _clean_raster(data, header)
         if decoding_clean is None:
             return clean_dicom(data, key, header, limits, may_decode=True)
         try:
@@ -62,34 +64,28 @@ def clean(
 
 
 def clean_mask(
-    data: bytes, width: int, height: int, key: bytes, limits: Limits | None = None
+    data: bytes, width: int, height: int, limits: Limits | None = None
 ) -> CleanedFile:
-    """Remove everything about a patient from the mask of an image of that size.
-
-    A GIF becomes a PNG.
+    """Return the mask of an image of that size as a PNG of two values, 0 and 255.
 
     Raises
     ------
     The errors of `read_mask`.
     """
     mask = read_mask(data, width, height, limits)
-    if data.startswith(GIF_SIGNATURE):
-        return CleanedFile(_png(mask), Counter(GIF=1))
-    return clean(data, key, limits)
-
-
-def _png(mask: NDArray[np.bool_]) -> bytes:
     stream = BytesIO()
-    Image.fromarray(mask.astype(np.uint8) * 255).save(stream, "PNG")
-    return stream.getvalue()
+    Image.fromarray(mask.inside.astype(np.uint8) * 255).save(stream, "PNG")
+    stored = stream.getvalue()
+    removed: Counter[str] = Counter() if stored == data else Counter(recoded=1)
+    return CleanedFile(data=stored, removed=removed, findings=mask.findings)
 
 
-def _clean_raster(data: bytes, image_format: ImageFormat) -> CleanedFile:
-    match image_format:
+def _clean_raster(data: bytes, header: Header) -> CleanedFile:
+    match header.format:
         case ImageFormat.PNG:
-            return clean_png(data, read_orientation(data, image_format))
+            return clean_png(data, header.orientation.number)
         case ImageFormat.JPEG:
-            return clean_jpeg(data, read_orientation(data, image_format))
+            return clean_jpeg(data, header.orientation.number)
         case ImageFormat.TIFF:
             return clean_tiff(data)
         case _:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from queue import SimpleQueue
 from socket import SO_SNDBUF, SOL_SOCKET, socketpair
@@ -18,6 +19,7 @@ from prometheus_client import Counter
 from shared.errors import InputError, Unavailable
 from shared.imaging.deidentify import CleanedFile, clean
 from shared.imaging.errors import ImageDecoderFailed, ImageUnreadable
+from shared.imaging.file_type import inspect
 from shared.imaging.image import UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.sandbox.bounds import Bounds
@@ -175,7 +177,7 @@ class SandboxPool:
     def clean(self, data: bytes, key: bytes) -> CleanedFile:
         """Run `shared.imaging.deidentify.clean`.
 
-        Only files whose frames must be decoded use a sandbox process.
+        Only files whose pixels must be decoded use a sandbox process.
 
         Raises
         ------
@@ -195,8 +197,10 @@ class SandboxPool:
         try:
             return self._run(clean_job(data, key, limits))
         except SandboxFailure:
+            image_format = inspect(BytesIO(data), limits).format
             raise ImageUnreadable(
-                format="DICOM", problem="its frames cannot be decoded for cleaning"
+                format=image_format.upper(),
+                problem="its pixels cannot be decoded for cleaning",
             ) from None
 
     def _run(self, job: Job[Result]) -> Result:

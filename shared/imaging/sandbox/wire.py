@@ -13,6 +13,7 @@ import numpy as np
 from shared.domain.results.findings import Finding
 from shared.errors import InputError, SeraError
 from shared.imaging.deidentify import CleanedFile
+from shared.imaging.deidentify.formats.recoded import RECODED_FORMATS
 from shared.imaging.errors import (
     EmptyImage,
     FrameMissing,
@@ -99,14 +100,20 @@ def read_cleaned(
     """Read the de-identified file from a result, or the error that refuses it.
 
     Raises another error if the result is malformed. A de-identified file must have the format, the
-    size and the number of frames of its original.
+    size and the number of frames of its original. Recoded formats become a PNG of the same size.
     """
     if "refused" in head:
         return _refusal(head)
     data = bytes(body)
     original_header = inspect(BytesIO(original), limits)
     cleaned_header = inspect(BytesIO(data), limits)
-    for name in ("format", "width", "height", "frames"):
+    names = ["width", "height"]
+    if original_header.format in RECODED_FORMATS:
+        if cleaned_header.format is not ImageFormat.PNG:
+            raise ValueError("a recoded file that is no PNG")
+    else:
+        names += ["format", "frames"]
+    for name in names:
         if getattr(original_header, name) != getattr(cleaned_header, name):
             raise ValueError("a file that differs from its original")
     return CleanedFile(data, _removed_counts(head["removed"]))

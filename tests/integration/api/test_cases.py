@@ -7,12 +7,15 @@ from itertools import chain
 from uuid import uuid4
 
 import pytest
+from PIL import Image
 from pydicom import examples
 
 from shared.cases.accept import Submission
 from shared.domain.audit.events import Event
+from shared.domain.roi_space import RoiSpace
 from shared.domain.roles import Role
 from shared.guidelines import DESCRIPTORS_EXAMPLE, parse_descriptors
+from shared.phantoms import draw
 from tests.support.builders import form, png
 
 POLYGON = {"polygon": [[10, 10], [90, 20], [60, 100]]}
@@ -192,6 +195,46 @@ def test_a_file_that_is_no_image_is_refused(north, image, code):
 )
 def test_an_invalid_roi_is_refused(north, roi, code):
     assert north.post("/v1/cases", **form(roi=roi)).json()["code"] == code
+
+
+def turned_picture(kind: str = "PNG") -> bytes:
+    """A picture of 200 x 120 stored pixels, which EXIF turns to 120 x 200."""
+    turn = Image.Exif()
+    turn[0x0112] = 6
+    picture = Image.fromarray(draw(1, size_px=200).pixels[:120])
+    stream = BytesIO()
+    picture.save(stream, kind, exif=turn)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
+def test_a_roi_in_stored_pixels_is_kept_in_upright_pixels(north, kind):
+    image = turned_picture(kind)
+    roi = '{"box": [100, 10, 60, 40]}'
+    stored = north.post("/v1/cases", **form(image, roi=roi, roi_space="stored")).json()
+    case = north.get(stored["links"]["case"]).json()
+    assert case["roi"] == {"box": [70, 100, 40, 60]}
+    refused = north.post("/v1/cases", **form(image, roi=roi))
+    assert refused.json()["code"] == "roi-outside-image"
+
+
+def test_an_unknown_space_of_the_roi_is_refused(north):
+    answer = north.post("/v1/cases", **form(roi_space="sideways"))
+    assert answer.status_code == 422
+
+
+def test_a_repeat_with_another_space_of_the_roi_is_another_submission():
+    plain = Submission(image=BytesIO(), size_mm=14.5)
+    stored = replace(plain, roi_space=RoiSpace.STORED)
+    assert plain.fingerprint("a" * 64) != stored.fingerprint("a" * 64)
+
+
+def test_a_webp_photo_is_stored_as_png(north, gateway):
+    receipt = north.post("/v1/cases", **form(turned_picture("WEBP"))).json()
+    image = north.get(receipt["links"]["case"]).json()["image"]
+    assert (image["format"], image["width"], image["height"]) == ("png", 120, 200)
+    stored = gateway.app.state.dependencies.objects.get(image["sha256"])
+    assert stored.startswith(b"\x89PNG")
 
 
 def test_descriptors_are_stored_and_assessed_by_the_guidelines(north, gateway):

@@ -65,6 +65,19 @@ def test_the_preview_of_a_plain_image_is_unchanged_and_nothing_is_stored(
     assert north.get("/v1/jobs").json()["jobs"] == []
 
 
+def test_the_preview_of_a_turned_photo_is_upright_and_says_so(north):
+    turn = Image.Exif()
+    turn[0x0112] = 6
+    stream = BytesIO()
+    picture = Image.fromarray(draw(1, size_px=200).pixels[:120])
+    picture.save(stream, "WEBP", exif=turn)
+    answer = request_preview(north, stream.getvalue())
+    body = answer.json()
+    assert (body["format"], body["width"], body["height"]) == ("webp", 120, 200)
+    assert "turned" in [warning["code"] for warning in body["warnings"]]
+    assert preview_pixels(answer).shape == (200, 120)
+
+
 def test_calipers_of_a_calibrated_image_give_the_size_and_the_roi(north):
     pixels = Screen().end(100, 150).end(200, 150).pixels
     body = request_preview(north, calibrated(pixels)).json()

@@ -32,7 +32,7 @@ def png_that_claims(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "WEBP"])
 def test_size_and_format_come_from_the_header(kind, speckle, encode):
     assert inspect(BytesIO(encode(speckle, kind))) == Header(
         ImageFormat(kind.lower()), width=64, height=48

@@ -4,6 +4,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pydicom.examples
 import pytest
 from hypothesis import given, settings
@@ -17,15 +18,28 @@ SMALL = Limits(max_pixels=2**20)
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 
 
-def _raster(kind: str) -> bytes:
+def _raster(kind: str, factor: int = 1, **options: object) -> bytes:
+    grey = np.random.default_rng(0).integers(0, 256, (20, 24))
+    samples = (grey * factor).astype(np.uint8 if factor == 1 else np.uint16)
     stream = BytesIO()
-    Image.fromarray(
-        np.random.default_rng(0).integers(0, 256, (20, 24)).astype(np.uint8)
-    ).save(stream, kind)
+    Image.fromarray(samples).save(stream, kind, **options)
     return stream.getvalue()
 
 
-SEEDS = [_raster(kind) for kind in ("PNG", "JPEG", "BMP", "TIFF")] + [
+def _heic() -> bytes:
+    stream = BytesIO()
+    grey = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    pillow_heif.from_pillow(Image.fromarray(grey)).save(stream)
+    return stream.getvalue()
+
+
+SEEDS = [
+    *(_raster(kind) for kind in ("PNG", "JPEG", "BMP", "TIFF", "WEBP")),
+    _raster("PNG", factor=257),
+    _raster("TIFF", factor=257),
+    _raster("TIFF", factor=257, compression="tiff_lzw"),
+    _heic(),
+] + [
     (TEST_FILES / name).read_bytes()
     for name in (
         "MR_small_RLE.dcm",
@@ -40,6 +54,9 @@ MAGIC = [
     b"\xff\xd8\xff",
     b"II*\0",
     b"\x89PNG\r\n\x1a\n",
+    b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"\0\0\0\x10" * 2 + b"\x10\x02",
+    b"RIFF\0\1\0\0WEBPVP8 ",
+    b"\0\0\0\x18ftypheic",
     bytes(128) + b"DICM",
 ]
 

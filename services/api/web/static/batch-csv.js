@@ -1,8 +1,8 @@
-// A batch's CSV: file,size_mm,external_id,roi,priority.
+// A batch's CSV: file,size_mm,external_id,roi,roi_space,priority.
 
 import { rowsOf } from "./csv.js";
 
-export const COLUMNS = ["file", "size_mm", "external_id", "roi", "priority"];
+export const COLUMNS = ["file", "size_mm", "external_id", "roi", "roi_space", "priority"];
 const FOUR_NUMBERS = /^\[?\s*(\d+(?:\.\d+)?)[\s,;]+(\d+(?:\.\d+)?)[\s,;]+(\d+(?:\.\d+)?)[\s,;]+(\d+(?:\.\d+)?)\s*\]?$/;
 
 // The name of a file without its folder, equal for file systems with different Unicode forms.
@@ -29,7 +29,7 @@ export async function readCsv(file) {
     const row = Object.fromEntries(Object.entries(cells).map(([name, cell]) => [name.toLowerCase(), cell]));
     if (!row.file) continue;
     if (csv.rows.has(normalizedName(row.file))) csv.repeated.push(row.file);
-    csv.rows.set(normalizedName(row.file), { ...row, roi: roiOf(row.roi), priority: row.priority?.toLowerCase() });
+    csv.rows.set(normalizedName(row.file), { ...row, roi: roiOf(row.roi), roi_space: row.roi_space?.toLowerCase(), priority: row.priority?.toLowerCase() });
   }
   return csv;
 }

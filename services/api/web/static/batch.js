@@ -138,8 +138,8 @@ async function send(selection) {
 /** @param {Item} item */
 function post(item) {
   const body = new FormData(), { label, priority: commonPriority } = /** @type {Batch} */ (batch);
-  const { external_id = "", roi = "", priority } = item.row ?? {};
-  const fields = { size_mm: item.mm, batch: label, external_id, roi, priority: priority || commonPriority };
+  const { external_id = "", roi = "", roi_space = "", priority } = item.row ?? {};
+  const fields = { size_mm: item.mm, batch: label, external_id, roi, roi_space, priority: priority || commonPriority };
   for (const [name, value] of Object.entries(fields)) if (value) body.set(name, String(value));
   body.set("image", /** @type {File} */ (item.file), "image");
   return ask("POST", "/v1/cases", { body, headers: { "Idempotency-Key": /** @type {string} */ (item.key) } });

@@ -2,7 +2,7 @@
 
 from struct import pack
 
-from shared.imaging.raster import ORIENTATION_TAG
+from shared.imaging.raster.orientation import ORIENTATION_TAG
 
 SHORT = 3
 """TIFF field type of 16-bit numbers (TIFF 6.0, section 2)."""

@@ -1,15 +1,14 @@
 """De-identifies PNG: keeps only the chunks for the pixels (PNG 3rd edition, 11.2 and 11.3.1)."""
 
 from collections import Counter
-from collections.abc import Iterator
-from struct import pack, unpack_from
+from struct import pack
 from zlib import crc32
 
 from shared.imaging.deidentify.cleaned import UNNAMED, CleanedFile
 from shared.imaging.deidentify.formats.orientation import orientation_exif
+from shared.imaging.raster.png import SIGNATURE, png_chunks
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"sBIT", b"IDAT", b"IEND"}
 REGISTERED_CHUNKS = {
     b"tEXt",
     b"zTXt",
@@ -20,7 +19,6 @@ REGISTERED_CHUNKS = {
     b"cHRM",
     b"gAMA",
     b"sRGB",
-    b"sBIT",
     b"bKGD",
     b"hIST",
     b"pHYs",
@@ -45,7 +43,7 @@ def clean_png(data: bytes, orientation: int) -> CleanedFile:
     """
     chunks = [SIGNATURE]
     removed: Counter[str] = Counter()
-    for name, chunk in _chunks(data):
+    for name, chunk in png_chunks(data):
         if name in PIXEL_CHUNKS:
             chunks.append(chunk)
         else:
@@ -59,19 +57,10 @@ def clean_png(data: bytes, orientation: int) -> CleanedFile:
     return CleanedFile(data=b"".join(chunks), removed=+removed)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the names and whole chunks. The last chunk may be cut short; the decoder refuses it."""
-    offset = len(SIGNATURE)
-    while offset + 8 <= len(data):
-        size, name = unpack_from(">I4s", data, offset)
-        yield name, data[offset : offset + size + 12]
-        offset += size + 12
-
-
 def _end(data: bytes) -> int:
     """Return the end of the last chunk of the image."""
     offset = len(SIGNATURE)
-    for name, chunk in _chunks(data):
+    for name, chunk in png_chunks(data):
         offset += len(chunk)
         if name == b"IEND":
             return offset

@@ -44,6 +44,7 @@ PIXEL_TAGS = {
     277,  # SamplesPerPixel
     278,  # RowsPerStrip
     279,  # StripByteCounts
+    281,  # MaxSampleValue
     284,  # PlanarConfiguration
     292,  # T4Options
     293,  # T6Options

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cli.commands.submit import DescriptorsFileMissing, read_descriptors
 from cli.work.submission import CaseFile, submit_and_wait
+from shared.domain.roi_space import RoiSpace
 
 
 class Gateway:
@@ -40,6 +42,10 @@ def test_a_case_is_sent_with_what_is_known_of_it() -> None:
         "roi": '{"box": [1, 2, 30, 40]}',
         "priority": "routine",
     }
+    second = Gateway()
+    stored = CaseFile("a.png", b"bytes", 12.5, roi='{"box": [1, 2, 30, 40]}')
+    submit_and_wait(second, replace(stored, roi_space=RoiSpace.STORED))
+    assert second.sent["data"]["roi_space"] == "stored"
     assert first.sent["files"] == {"image": ("a.png", b"bytes", "image/png")}
 
 

@@ -8,7 +8,7 @@ from PIL import Image, PngImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from shared.errors import SeraError
-from shared.imaging import decode, read_mask
+from shared.imaging import decode
 from shared.imaging.deidentify import clean, clean_mask
 
 KEY = b"key"
@@ -134,12 +134,29 @@ def test_damaged_files_are_cleaned_or_refused_and_never_crash(kind, draw):
     assert len(cleaned.data) <= len(data) + 4096
 
 
-@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF"])
-def test_a_mask_is_cleaned_whatever_its_format(kind):
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF", "JPEG"])
+def test_a_mask_is_stored_as_a_png_of_two_values(kind):
+    inside = np.zeros((40, 56), bool)
+    inside[8:30, 10:40] = True
     stream = BytesIO()
-    Image.fromarray((PIXELS > 99).astype(np.uint8) * 255).save(
+    Image.fromarray(inside.astype(np.uint8) * 200).save(
         stream, kind, comment=NAME, pnginfo=text_chunks()
     )
-    cleaned = clean_mask(stream.getvalue() + NAME.encode(), 56, 40, KEY)
+    cleaned = clean_mask(stream.getvalue() + NAME.encode(), 56, 40)
+    stored = Image.open(BytesIO(cleaned.data))
     assert NAME.encode() not in cleaned.data
-    assert (read_mask(cleaned.data, 56, 40) == (PIXELS > 99)).all()
+    assert stored.format == "PNG"
+    assert (np.asarray(stored) == inside * 255).all()
+    assert cleaned.removed == {"recoded": 1}
+    again = clean_mask(cleaned.data, 56, 40)
+    assert (again.data, again.removed) == (cleaned.data, {})
+
+
+def test_what_was_found_in_a_mask_is_kept_with_it():
+    parts = np.zeros((40, 56), np.uint8)
+    parts[8:30, 10:30] = 255
+    parts[8:20, 40:52] = 255
+    stream = BytesIO()
+    Image.fromarray(parts).save(stream, "PNG")
+    (finding,) = clean_mask(stream.getvalue(), 56, 40).findings
+    assert finding.code == "several-components"

@@ -1,0 +1,1 @@
+"""Reads raster files: PNG, JPEG, BMP, TIFF, WebP and HEIC."""
