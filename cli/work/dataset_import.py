@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cli.connection import ApiClient, ApiProblem
-from shared.domain.datasets.manifest import OPTIONAL_COLUMNS, Row
+from shared.domain.datasets.columns import OPTIONAL_COLUMNS
+from shared.domain.datasets.manifest import Row
 from shared.errors import InputError
 
 PARALLEL_BATCHES = 2
@@ -57,7 +58,7 @@ class HashedRow:
     def line(self) -> dict[str, str]:
         return {
             "image": self.image,
-            "malignant": self.row.malignant,
+            "malignant": _label_cell(self.row.malignant),
             "mask": self.mask,
             **self.row.fields,
         }
@@ -197,6 +198,10 @@ def _hash_row(row: Row) -> HashedRow | RowUnusable:
         files=files,
         size=sum(path.stat().st_size for path in files.values()),
     )
+
+
+def _label_cell(malignant: bool | None) -> str:
+    return "" if malignant is None else str(int(malignant))
 
 
 def _digest(path: Path) -> str:
