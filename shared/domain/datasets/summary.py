@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from shared.domain.datasets.manifest import Manifest, Row
 from shared.domain.identity import identity_key
-from shared.errors import SeraError
 
 MAX_RANGES = 6
 """Ranges of lines that are listed of one refusal."""
+MAX_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,12 @@ class RefusalGroup:
     message: str
 
     @property
+    def image_names(self) -> list[str]:
+        """The images, each once, the first MAX_NAMES of them."""
+        names = list(dict.fromkeys(name or "no image" for name in self.images))
+        return [*names[:MAX_NAMES], "..."] if len(names) > MAX_NAMES else names
+
+    @property
     def line_ranges(self) -> str:
         """The lines as `2-4, 9`, the first MAX_RANGES of them."""
         ranges = _ranges(self.lines)
@@ -82,14 +88,13 @@ def summarise(manifest: Manifest) -> ManifestSummary:
 
 
 def group_refusals(
-    refusals: Iterable[tuple[int, str, SeraError]],
+    refusals: Iterable[tuple[int, str, str]],
 ) -> list[RefusalGroup]:
-    """Group (line, image, error) by the sentence, in which an image's own name does not count."""
+    """Group (line, image, message) by the message, in which an image's own name does not count."""
     lines: dict[str, list[int]] = {}
     images: dict[str, list[str]] = {}
     messages: dict[str, str] = {}
-    for line, image, error in sorted(refusals, key=lambda refusal: refusal[0]):
-        message = str(error)
+    for line, image, message in sorted(refusals):
         key = message.replace(image, "\0") if image else message
         lines.setdefault(key, []).append(line)
         images.setdefault(key, []).append(image)
