@@ -17,6 +17,7 @@ from cli.commands import application
 from cli.output.results import advice_cells, wide_console
 from shared.domain.datasets.manifest import Row, check_no_refused, read_table
 from shared.domain.results.result import Result, Timings
+from shared.domain.typed_sizes import parse_size_mm
 from shared.errors import InputError, SeraError
 from shared.settings import Settings
 
@@ -63,10 +64,11 @@ ManifestOption = Annotated[
     ),
 ]
 SizeMm = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        metavar="N",
-        help="Largest diameter in mm of the nodules that the manifest gives no size of.",
+        metavar="SIZE",
+        help="Largest diameter of the nodules that the manifest gives no size of: 14.5, 1.2 cm; "
+        "mm without a unit.",
     ),
 ]
 Prevalence = Annotated[
@@ -138,7 +140,8 @@ def predict(
     The answers are those that the service gives a hospital of this prevalence and rule. FNA advice
     needs the size.
     """
-    files = image_files(images or [], manifest, size_mm)
+    typed_size_mm = None if size_mm is None else parse_size_mm(size_mm)
+    files = image_files(images or [], manifest, typed_size_mm)
     settings = stated_settings(prevalence, fna_rule)
 
     from shared.bundles import load
@@ -172,12 +175,8 @@ def image_files(
 
     Raises
     ------
-    NothingToPredict, ManifestInvalid, SizeInvalid
+    NothingToPredict, ManifestInvalid
     """
-    from shared.guidelines.advice import check_size
-
-    if size_mm is not None:
-        check_size(size_mm)
     files = [ImageFile(name=name, image=Path(name), size_mm=size_mm) for name in images]
     if manifest:
         table = read_table(manifest, required_columns=("image",))

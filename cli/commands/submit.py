@@ -14,6 +14,7 @@ from cli.work.submission import CaseFile, submit_and_wait
 from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
+from shared.domain.typed_sizes import parse_size_mm
 from shared.errors import InputError
 from shared.guidelines import DESCRIPTORS_EXAMPLE
 
@@ -42,7 +43,11 @@ def submit(
         ),
     ],
     size_mm: Annotated[
-        float, typer.Option("--size-mm", help="Largest diameter of the nodule in mm.")
+        str,
+        typer.Option(
+            "--size-mm",
+            help="Largest diameter of the nodule: 14.5, 14,5 mm, 1.2 cm; mm without a unit.",
+        ),
     ],
     roi: Annotated[
         str | None, typer.Option(help="Region of interest as X,Y,W,H in pixels.")
@@ -74,7 +79,7 @@ def submit(
     case = CaseFile(
         name=image.name,
         data=image.read_bytes(),
-        size_mm=size_mm,
+        size_mm=parse_size_mm(size_mm),
         roi=roi_json(roi),
         priority=priority,
         frame=frame,

@@ -51,11 +51,12 @@ from services.api.dependencies import (
     TransactionDep,
 )
 from services.api.etags import IfMatch, set_etag
+from services.api.strict_requests import StrictRoute
 from services.api.text import OptionalText
 from shared.domain.training.states import Split
 from shared.ledger import SystemSession
 
-router = APIRouter(prefix="/v1", tags=["datasets"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["datasets"])
 MANIFEST = (
     "CSV in UTF-8, UTF-16 or CP949, as a field or a file: "
     "`image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads]`. `image` "
