@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from shared.domain.datasets.columns import (
+    MANIFEST_COLUMNS,
     OPTIONAL_COLUMNS,
     READER_PREFIX,
-    check_columns,
-    is_known,
     is_reader,
 )
 from shared.domain.datasets.labels import (
@@ -48,6 +47,11 @@ REPLACEMENT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 class ManifestInvalid(InputError):
     code = "manifest-invalid"
     text = "{path} cannot be imported: {problem}."
+
+
+class TableInvalid(InputError):
+    code = "table-invalid"
+    text = "The table cannot be used: {problem}."
 
 
 class RowInvalid(InputError):
@@ -168,7 +172,7 @@ def parse_manifest(
         else:
             table = read_table_text(source)
         names = table.header.cells
-        ignored = check_columns(names, required_columns, table.header.line)
+        ignored = MANIFEST_COLUMNS.check(names, required_columns, table.header.line)
     except TableFault as fault:
         raise ManifestInvalid(path=source_name, problem=fault.problem) from fault
     reader = _RowReader(table, folder, required_columns)
@@ -216,12 +220,9 @@ class _RowReader:
         self._is_korean_clear = are_korean_labels_clear(labels)
 
     def read(self, record: Record) -> Row | RefusedRow:
-        cells = len(record.cells)
-        columns = len(self._names)
-        if cells != columns:
-            code = "row-too-long" if cells > columns else "row-too-short"
-            facts = {"cells": cells, "columns": columns}
-            return RefusedRow(record.line, "", Message(code, facts))
+        shifted = length_problem(record, len(self._names))
+        if shifted is not None:
+            return RefusedRow(record.line, "", shifted)
         values = self._values(record)
         try:
             return self._row(record.line, values)
@@ -234,7 +235,11 @@ class _RowReader:
         if len(record.cells) != len(self._names):
             return {}
         pairs = zip(self._names, record.cells, strict=True)
-        values = {name: cell for name, cell in pairs if cell and is_known(name)}
+        values = {
+            name: cell
+            for name, cell in pairs
+            if cell and MANIFEST_COLUMNS.is_known(name)
+        }
         for column in IDENTITY_COLUMNS:
             if not identity_key(values.get(column, "")):
                 values.pop(column, None)
@@ -289,6 +294,15 @@ class _RowReader:
         if self._folder is None:
             return Path(name)
         return find_file(self._folder, name)
+
+
+def length_problem(record: Record, columns: int) -> Message | None:
+    """Why a row of more or fewer cells than columns cannot be trusted; None if it has as many."""
+    cells = len(record.cells)
+    if cells == columns:
+        return None
+    code = "row-too-long" if cells > columns else "row-too-short"
+    return Message(code, {"cells": cells, "columns": columns})
 
 
 class _Unusable(Exception):
