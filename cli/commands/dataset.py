@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -16,18 +17,23 @@ from rich.table import Table
 from cli.commands import application
 from cli.connection import ApiClient, connect
 from cli.output.results import wide_console
-from cli.work.dataset_import import RowOutcome, import_rows
+from cli.work.dataset_import import Importer, RowOutcome
 from shared.domain.datasets.manifest import (
     MANIFEST_FILE,
+    Manifest,
     ManifestInvalid,
-    Row,
     read_manifest,
 )
+from shared.domain.datasets.summary import group_refusals, summarise
+from shared.domain.datasets.table_text import Encoding
+from shared.domain.messages import Message
 from shared.domain.roles import Role
 from shared.domain.training.states import Split
 from shared.errors import InputError, SeraError
 
 app = application()
+MAX_THUMBNAILS = 12
+DELIMITER_WORDS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 T = TypeVar("T")
 Name = Annotated[str, typer.Argument(help="Name of the dataset.")]
 Image = Annotated[str, typer.Argument(help="The image file, or its SHA-256.")]
@@ -44,6 +50,11 @@ Revision = Annotated[
 class SplitBy(StrEnum):
     PATIENT = "patient"
     SITE = "site"
+
+
+class ThumbnailsWithoutDryRun(InputError):
+    code = "thumbnails-without-dry-run"
+    text = "--thumbnails shows what an import would read. Add --dry-run."
 
 
 class ImageUnnamed(InputError):
@@ -72,6 +83,20 @@ def import_folder(
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Phantoms, not patients.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what an import would do, and change nothing."
+        ),
+    ] = False,
+    thumbnails: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            metavar="FILE.png",
+            help="Of a dry run: where a picture of the first images goes.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Import FOLDER/manifest.csv:
@@ -80,23 +105,32 @@ def import_folder(
     Images that the dataset has are not sent again, so an import that was broken off goes on where
     it was.
     """
-    rows = read_manifest(folder)
-    if not rows:
-        raise ManifestInvalid(path=folder / MANIFEST_FILE, problem="it has no rows")
+    if thumbnails is not None and not dry_run:
+        raise ThumbnailsWithoutDryRun
+    manifest = read_manifest(folder)
+    path = folder / MANIFEST_FILE
+    if not manifest.row_count:
+        raise ManifestInvalid(path=path, problem=Message("table-no-rows"))
+    query = "?dry_run=true" if dry_run else ""
     with connect(Role.OPERATOR) as api:
-        api.post("/v1/datasets", json={"name": name, "synthetic": synthetic})
-        outcomes = list(with_progress_bar(import_rows(api, name, rows), len(rows)))
-        dataset = api.get(f"/v1/datasets/{name}")
-    imported = import_summary(folder, outcomes, dataset)
-    if as_json:
+        body = {"name": name, "synthetic": synthetic}
+        dataset = api.post(f"/v1/datasets{query}", json=body)
+        importer = Importer(api, name, dry_run=dry_run)
+        outcomes = list(
+            with_progress_bar(
+                importer.import_rows(manifest.rows), count=len(manifest.rows)
+            )
+        )
+        if not dry_run:
+            dataset = api.get(f"/v1/datasets/{name}")
+    imported = import_summary(folder, manifest, outcomes, dataset)
+    if dry_run:
+        imported |= {"dry_run": True, "table": table_facts(manifest)}
+        report_trial(imported, importer.thumbnails, thumbnails, as_json=as_json)
+    elif as_json:
         print(json.dumps(imported, indent=2))
     else:
-        Console().print(
-            "\n".join(import_sentences(imported)),
-            soft_wrap=True,
-            markup=False,
-            highlight=False,
-        )
+        print_lines(import_sentences(imported, manifest))
     if imported["refused"]:
         raise typer.Exit(1)
 
@@ -285,28 +319,40 @@ def take_outcomes(
 
 
 def import_summary(
-    folder: Path, outcomes: list[RowOutcome], dataset: dict[str, Any]
+    folder: Path,
+    manifest: Manifest,
+    outcomes: list[RowOutcome],
+    dataset: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the result of an import as JSON. Refused rows are in the order of the manifest."""
     added = 0
-    refusals: list[tuple[Row, SeraError]] = []
+    refusals: list[tuple[int, str, SeraError]] = [
+        (row.line, row.name, row.error) for row in manifest.refused
+    ]
     for row, outcome in outcomes:
         if isinstance(outcome, SeraError):
-            refusals.append((row, outcome))
+            image = os.path.relpath(row.image, folder)
+            refusals.append((row.line, image, outcome))
         elif outcome is True:
             added += 1
-    refusals.sort(key=lambda refusal: refusal[0].line)
-    return {
+    refusals.sort(key=lambda refusal: refusal[0])
+    summary: dict[str, Any] = {
         "dataset": dataset["name"],
         "added": added,
-        "known": len(outcomes) - added - len(refusals),
-        "refused": [refused_row(folder, row, error) for row, error in refusals],
+        "known": manifest.row_count - added - len(refusals),
+        "refused": [
+            {"line": line, "image": image, "code": error.code, "message": str(error)}
+            for line, image, error in refusals
+        ],
         "images": dataset["images"],
         "malignant": dataset["malignant"],
     }
+    if manifest.ignored_columns:
+        summary["ignored_columns"] = list(manifest.ignored_columns)
+    return summary
 
 
-def import_sentences(summary: dict[str, Any]) -> list[str]:
+def import_sentences(summary: dict[str, Any], manifest: Manifest) -> list[str]:
     refused = summary["refused"]
     sentences = [
         (
@@ -315,9 +361,120 @@ def import_sentences(summary: dict[str, Any]) -> list[str]:
         ),
         f"It holds {', '.join(image_counts(summary))}.",
     ]
-    for row in refused:
-        sentences.append(f"  line {row['line']} ({row['image']}): {row['message']}")
+    if is_unusual(manifest):
+        sentences.append(f"The table was read as {table_format(manifest)}.")
+    return [*sentences, *ignored_sentences(manifest), *refusal_sentences(refused)]
+
+
+def report_trial(
+    summary: dict[str, Any],
+    pictures: list[dict[str, Any]],
+    picture_file: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print the result of a dry run, and write the picture of the first images."""
+    # Imported here because OpenCV takes as long to import as everything else together.
+    from cli.output.thumbnails import Thumbnail, contact_sheet, sketch_lines
+
+    pictures = sorted(pictures, key=lambda picture: picture["line"])
+    thumbnails = [Thumbnail.from_json(values) for values in pictures[:MAX_THUMBNAILS]]
+    if picture_file is not None:
+        picture_file.write_bytes(contact_sheet(thumbnails))
+    if as_json:
+        print(json.dumps(summary, indent=2))
+        return
+    print_lines(trial_sentences(summary))
+    print_lines(sketch_lines(thumbnails))
+    if picture_file is not None:
+        print_lines([f"The first images as a picture: {picture_file}"])
+
+
+def trial_sentences(summary: dict[str, Any]) -> list[str]:
+    """Return the result of a dry run in words."""
+    table = summary["table"]
+    refused = summary["refused"]
+    sentences = [
+        f"Dry run: nothing was changed. The table was read as {table['format']}: "
+        f"{table['rows']} rows on {table['lines']} lines.",
+        f"Classes: {table['malignant']} malignant, {table['benign']} benign, "
+        f"{table['without_label']} without a label.",
+        f"Patients: {table['patients']}; {table['without_patient']} rows name none.",
+        f"Sites: {counts_phrase(table['sites'])}.",
+        f"Parts: {counts_phrase(table['splits'])}.",
+        f"Sizes: {sizes_phrase(table)}. Masks: {table['with_mask']}.",
+    ]
+    if table["ignored_columns"]:
+        sentences.append(left_aside(table["ignored_columns"]))
+    sentences.append(
+        f"{summary['dataset']} would get {summary['added']} new images; {summary['known']} are "
+        f"already there, {len(refused)} would be refused."
+    )
+    return [*sentences, *refusal_sentences(refused)]
+
+
+def table_facts(manifest: Manifest) -> dict[str, Any]:
+    """Return what a manifest holds as JSON."""
+    summary = summarise(manifest)
+    return {
+        "format": table_format(manifest),
+        "encoding": manifest.encoding,
+        "delimiter": manifest.delimiter,
+        "lines": manifest.line_count,
+        "ignored_columns": list(manifest.ignored_columns),
+        **asdict(summary),
+    }
+
+
+def table_format(manifest: Manifest) -> str:
+    delimiter = DELIMITER_WORDS[manifest.delimiter]
+    return f"{manifest.encoding}, cells parted by {delimiter}"
+
+
+def is_unusual(manifest: Manifest) -> bool:
+    """Whether a table is not what a person expects, so that the import says how it was read."""
+    return manifest.encoding is not Encoding.UTF8 or manifest.delimiter != ","
+
+
+def ignored_sentences(manifest: Manifest) -> list[str]:
+    return [left_aside(manifest.ignored_columns)] if manifest.ignored_columns else []
+
+
+def left_aside(columns: Sequence[str]) -> str:
+    return f"Columns left aside: {', '.join(columns)}."
+
+
+def refusal_sentences(refused: list[dict[str, Any]]) -> list[str]:
+    """Return refused rows in words; equal refusals are one line with their number."""
+    groups = group_refusals(
+        (row["line"], row["image"], row["message"]) for row in refused
+    )
+    sentences = []
+    for group in groups:
+        if len(group.lines) == 1:
+            lines = f"line {group.lines[0]} ({group.images[0]})"
+        else:
+            names = ", ".join(group.image_names)
+            lines = f"{len(group.lines)} rows, lines {group.line_ranges} ({names})"
+        sentences.append(f"  {lines}: {group.message}")
     return sentences
+
+
+def counts_phrase(counts: dict[str, int]) -> str:
+    if not counts:
+        return "none named"
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def sizes_phrase(table: dict[str, Any]) -> str:
+    if not table["sizes"]:
+        return "none given"
+    smallest, largest = table["sizes"]
+    return f"{table['with_size']} rows, {smallest:g} to {largest:g} mm"
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    Console().print("\n".join(lines), soft_wrap=True, markup=False, highlight=False)
 
 
 def split_counts(report: dict[str, Any]) -> list[str]:
@@ -386,15 +543,6 @@ def print_facts(facts: dict[str, Any], text: str, as_json: bool) -> None:
         print(json.dumps(facts, indent=2))
     else:
         Console().print(text, soft_wrap=True, markup=False, highlight=False)
-
-
-def refused_row(folder: Path, row: Row, error: SeraError) -> dict[str, Any]:
-    return {
-        "line": row.line,
-        "image": os.path.relpath(row.image, folder),
-        "code": error.code,
-        "message": str(error),
-    }
 
 
 def versions_phrase(versions: list[int]) -> str:

@@ -1,7 +1,6 @@
 """`./sera predict`: apply a bundle to images, without running services."""
 
 import json
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.output.results import advice_cells, wide_console
-from shared.domain.datasets.manifest import ManifestInvalid, Row, read_table
+from shared.domain.datasets.manifest import Row, check_no_refused, read_table
 from shared.domain.results.result import Result, Timings
+from shared.domain.typed_sizes import parse_size_mm
 from shared.errors import InputError, SeraError
 from shared.settings import Settings
 
@@ -64,10 +64,11 @@ ManifestOption = Annotated[
     ),
 ]
 SizeMm = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        metavar="N",
-        help="Largest diameter in mm of the nodules that the manifest gives no size of.",
+        metavar="SIZE",
+        help="Largest diameter of the nodules that the manifest gives no size of: 14.5, 1.2 cm; "
+        "mm without a unit.",
     ),
 ]
 Prevalence = Annotated[
@@ -139,7 +140,8 @@ def predict(
     The answers are those that the service gives a hospital of this prevalence and rule. FNA advice
     needs the size.
     """
-    files = image_files(images or [], manifest, size_mm)
+    typed_size_mm = None if size_mm is None else parse_size_mm(size_mm)
+    files = image_files(images or [], manifest, typed_size_mm)
     settings = stated_settings(prevalence, fna_rule)
 
     from shared.bundles import load
@@ -173,43 +175,30 @@ def image_files(
 
     Raises
     ------
-    NothingToPredict, ManifestInvalid, SizeInvalid
+    NothingToPredict, ManifestInvalid
     """
-    from shared.guidelines.advice import check_size
-
-    if size_mm is not None:
-        check_size(size_mm)
     files = [ImageFile(name=name, image=Path(name), size_mm=size_mm) for name in images]
     if manifest:
+        table = read_table(manifest, required_columns=("image",))
+        check_no_refused(table, manifest)
         files += [
             ImageFile(
                 name=row.name,
                 image=row.image,
                 mask=row.mask,
-                size_mm=listed_size(row, manifest) or size_mm,
+                size_mm=listed_size(row) or size_mm,
             )
-            for row in read_table(manifest, required_columns=("image",))
+            for row in table.rows
         ]
     if not files:
         raise NothingToPredict
     return files
 
 
-def listed_size(row: Row, manifest: Path) -> float | None:
-    """Return the size of a nodule in mm from the manifest, or None if the column is empty. Raises
-    ManifestInvalid.
-    """
+def listed_size(row: Row) -> float | None:
+    """Return the size of a nodule in mm from the manifest, or None if the column is empty."""
     text = row.fields.get("size_mm")
-    if text is None:
-        return None
-    try:
-        size_mm = float(text)
-    except ValueError:
-        size_mm = math.nan
-    if not (math.isfinite(size_mm) and size_mm > 0):
-        problem = f"line {row.line} has the size_mm {text!r}, which is no number of mm above 0"
-        raise ManifestInvalid(path=manifest, problem=problem)
-    return size_mm
+    return None if text is None else float(text)
 
 
 def stated_settings(

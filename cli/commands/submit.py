@@ -15,6 +15,7 @@ from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
 from shared.domain.roi_space import RoiSpace
 from shared.domain.roles import Role
+from shared.domain.typed_sizes import parse_size_mm
 from shared.errors import InputError
 from shared.guidelines import DESCRIPTORS_EXAMPLE
 
@@ -45,7 +46,11 @@ def submit(
         ),
     ],
     size_mm: Annotated[
-        float, typer.Option("--size-mm", help="Largest diameter of the nodule in mm.")
+        str,
+        typer.Option(
+            "--size-mm",
+            help="Largest diameter of the nodule: 14.5, 14,5 mm, 1.2 cm; mm without a unit.",
+        ),
     ],
     roi: Annotated[
         str | None,
@@ -86,7 +91,7 @@ def submit(
     case = CaseFile(
         name=image.name,
         data=image.read_bytes(),
-        size_mm=size_mm,
+        size_mm=parse_size_mm(size_mm),
         roi=roi_json(roi),
         roi_space=roi_space if roi else None,
         priority=priority,

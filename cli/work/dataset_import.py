@@ -7,16 +7,17 @@ sent, in batches.
 import csv
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cli.connection import ApiClient, ApiProblem
-from shared.domain.datasets.manifest import OPTIONAL_COLUMNS, Row
-from shared.errors import InputError
+from shared.domain.datasets.columns import OPTIONAL_COLUMNS
+from shared.domain.datasets.manifest import Row, RowInvalid
+from shared.domain.messages import Message
+from shared.errors import InputError, SeraError
 
 PARALLEL_BATCHES = 2
 """One batch is read and sent while the gateway stores another."""
@@ -35,7 +36,7 @@ class RowUnusable(InputError):
     )
 
 
-Refusal = ApiProblem | RowUnusable
+Refusal = ApiProblem | RowUnusable | RowInvalid
 Outcome = bool | Refusal
 """Whether a row was new, or why it was refused."""
 RowOutcome = tuple[Row, Outcome]
@@ -57,74 +58,150 @@ class HashedRow:
     def line(self) -> dict[str, str]:
         return {
             "image": self.image,
-            "malignant": self.row.malignant,
+            "malignant": str(int(bool(self.row.malignant))),
             "mask": self.mask,
             **self.row.fields,
         }
 
 
+class Importer:
+    """Adds the rows of a folder to a dataset.
+
+    With `dry_run` the gateway does everything but the write, and sends the first images back.
+    """
+
+    def __init__(self, api: ApiClient, dataset: str, *, dry_run: bool = False) -> None:
+        self._api = api
+        self._path = f"/v1/datasets/{dataset}"
+        self._dry_run = dry_run
+        self.thumbnails: list[dict[str, Any]] = []
+        """Line and PNG of the first images, of a dry run."""
+
+    def import_rows(self, rows: Sequence[Row]) -> Iterator[RowOutcome]:
+        """Add rows and yield the outcome of each.
+
+        An interrupted import can be repeated: it sends only what is missing.
+        """
+        with ThreadPoolExecutor(PARALLEL_BATCHES) as pool:
+            for start in range(0, len(rows), LOOKUP_ROWS):
+                chunk = rows[start : start + LOOKUP_ROWS]
+                hashed_rows: list[HashedRow] = []
+                for row, result in zip(chunk, pool.map(_hash_row, chunk), strict=True):
+                    if isinstance(result, SeraError):
+                        yield row, result
+                    else:
+                        hashed_rows.append(result)
+                yield from self._add_rows(hashed_rows, pool)
+
+    def _add_rows(
+        self, rows: list[HashedRow], pool: ThreadPoolExecutor
+    ) -> Iterator[RowOutcome]:
+        """Send rows in parallel batches.
+
+        Rows that repeat an image are sent last, so that the first row of an image always counts,
+        independent of the order in which batches finish. In a dry run, which stores nothing, they
+        are in the batch of the first row.
+        """
+        first_rows: list[HashedRow] = []
+        repeated_rows: list[HashedRow] = []
+        images: set[str] = set()
+        for row in rows:
+            if row.image in images:
+                repeated_rows.append(row)
+            else:
+                images.add(row.image)
+                first_rows.append(row)
+        groups = [first_rows, repeated_rows]
+        if self._dry_run:
+            groups = [_beside_first_rows(first_rows, repeated_rows)]
+        for group in groups:
+            batches = _batches(self._without_known_files(group))
+            for outcomes in pool.map(self._send_batch, batches):
+                yield from outcomes
+
+    def _without_known_files(self, rows: list[HashedRow]) -> list[HashedRow]:
+        """The rows, without the files of images that the dataset already has."""
+        if not rows:
+            return []
+        known_images = self._known_images([row.image for row in rows])
+        return [
+            replace(row, files={}, size=0) if row.image in known_images else row
+            for row in rows
+        ]
+
+    def _known_images(self, hashes: list[str]) -> Collection[str]:
+        try:
+            known: dict[str, Any] = self._api.post(f"{self._path}/known", json=hashes)
+        except ApiProblem as problem:
+            if self._dry_run and problem.code == "dataset-unknown":
+                return ()
+            raise
+        images: dict[str, Any] = known["known"]
+        return images.keys()
+
+    def _send_batch(self, batch: list[HashedRow]) -> list[RowOutcome]:
+        """Send a batch; halve it if it is larger than this gateway accepts."""
+        query = "?dry_run=true" if self._dry_run else ""
+        try:
+            response = self._api.post(
+                f"{self._path}/batches{query}", **_request_body(batch)
+            )
+        except ApiProblem as problem:
+            if problem.code != "too-large":
+                raise
+            if len(batch) == 1:
+                row = batch[0].row
+                sentence = f"{row.name} is larger than SERA_MAX_UPLOAD_MIB"
+                return [(row, RowUnusable(problem=sentence))]
+            middle = len(batch) // 2
+            first_half = self._send_batch(batch[:middle])
+            second_half = self._send_batch(batch[middle:])
+            return first_half + second_half
+        self._keep_thumbnails(batch, response)
+        return [
+            (hashed.row, _outcome(line))
+            for hashed, line in zip(batch, response["rows"], strict=True)
+        ]
+
+    def _keep_thumbnails(
+        self, batch: list[HashedRow], response: Mapping[str, Any]
+    ) -> None:
+        """Keep the pictures under their lines of the manifest: a batch has lines of its own."""
+        rows = {
+            line["line"]: hashed.row
+            for line, hashed in zip(response["rows"], batch, strict=True)
+        }
+        for thumbnail in response.get("thumbnails", ()):
+            row = rows[thumbnail["line"]]
+            self.thumbnails.append(
+                {"line": row.line, "image": row.name, "base64": thumbnail["base64"]}
+            )
+
+
 def import_rows(
     api: ApiClient, dataset: str, rows: Sequence[Row]
 ) -> Iterator[RowOutcome]:
-    """Add rows to a dataset and yield the outcome of each.
-
-    An interrupted import can be repeated: it sends only what is missing.
-    """
-    with ThreadPoolExecutor(PARALLEL_BATCHES) as pool:
-        for start in range(0, len(rows), LOOKUP_ROWS):
-            chunk = rows[start : start + LOOKUP_ROWS]
-            hashed_rows: list[HashedRow] = []
-            for row, result in zip(chunk, pool.map(_hash_row, chunk), strict=True):
-                if isinstance(result, RowUnusable):
-                    yield row, result
-                else:
-                    hashed_rows.append(result)
-            yield from _add_rows(api, dataset, hashed_rows, pool)
+    """Add rows to a dataset and yield the outcome of each."""
+    return Importer(api, dataset).import_rows(rows)
 
 
-def _add_rows(
-    api: ApiClient, dataset: str, rows: list[HashedRow], pool: ThreadPoolExecutor
-) -> Iterator[RowOutcome]:
-    """Send rows in parallel batches.
-
-    Rows that repeat an image are sent last, so that the first row of an image always counts,
-    independent of the order in which batches finish.
-    """
-    first_rows: list[HashedRow] = []
-    repeated_rows: list[HashedRow] = []
-    images: set[str] = set()
-    for row in rows:
-        if row.image in images:
-            repeated_rows.append(row)
-        else:
-            images.add(row.image)
-            first_rows.append(row)
-    send = partial(_send_batch, api, dataset)
-    for group in (first_rows, repeated_rows):
-        batches = _batches(_without_known_files(api, dataset, group))
-        for outcomes in pool.map(send, batches):
-            yield from outcomes
-
-
-def _without_known_files(
-    api: ApiClient, dataset: str, rows: list[HashedRow]
+def _beside_first_rows(
+    first_rows: list[HashedRow], repeated_rows: list[HashedRow]
 ) -> list[HashedRow]:
-    """The rows, without the files of images that the dataset already has."""
-    if not rows:
-        return []
-    hashes = [row.image for row in rows]
-    known_images = api.post(f"/v1/datasets/{dataset}/known", json=hashes)["known"]
-    return [
-        replace(row, files={}, size=0) if row.image in known_images else row
-        for row in rows
-    ]
+    """The rows by image, each first row before those that repeat its image."""
+    rows_by_image: dict[str, list[HashedRow]] = {}
+    for row in (*first_rows, *repeated_rows):
+        rows_by_image.setdefault(row.image, []).append(row)
+    return [row for rows in rows_by_image.values() for row in rows]
 
 
 def _batches(rows: list[HashedRow]) -> Iterator[list[HashedRow]]:
+    """Cut rows into batches. Rows of one image that follow each other stay together."""
     batch: list[HashedRow] = []
     size = 0
     for row in rows:
-        if batch and (size + row.size > BATCH_BYTES or len(batch) == BATCH_ROWS):
+        is_full = size + row.size > BATCH_BYTES or len(batch) >= BATCH_ROWS
+        if batch and is_full and row.image != batch[-1].image:
             yield batch
             batch = []
             size = 0
@@ -132,29 +209,6 @@ def _batches(rows: list[HashedRow]) -> Iterator[list[HashedRow]]:
         size += row.size
     if batch:
         yield batch
-
-
-def _send_batch(
-    api: ApiClient, dataset: str, batch: list[HashedRow]
-) -> list[RowOutcome]:
-    """Send a batch; halve it if it is larger than this gateway accepts."""
-    try:
-        response = api.post(f"/v1/datasets/{dataset}/batches", **_request_body(batch))
-    except ApiProblem as problem:
-        if problem.code != "too-large":
-            raise
-        if len(batch) == 1:
-            row = batch[0].row
-            sentence = f"{row.name} is larger than SERA_MAX_UPLOAD_MIB"
-            return [(row, RowUnusable(problem=sentence))]
-        middle = len(batch) // 2
-        first_half = _send_batch(api, dataset, batch[:middle])
-        second_half = _send_batch(api, dataset, batch[middle:])
-        return first_half + second_half
-    return [
-        (hashed.row, _outcome(line))
-        for hashed, line in zip(batch, response["rows"], strict=True)
-    ]
 
 
 def _request_body(batch: list[HashedRow]) -> dict[str, Any]:
@@ -179,7 +233,9 @@ def _outcome(line: Mapping[str, Any]) -> Outcome:
     return bool(line["outcome"] == "added")
 
 
-def _hash_row(row: Row) -> HashedRow | RowUnusable:
+def _hash_row(row: Row) -> HashedRow | Refusal:
+    if row.malignant is None:
+        return RowInvalid(problem=Message("row-unlabelled"))
     files: dict[str, Path] = {}
     try:
         image = _digest(row.image)

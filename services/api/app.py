@@ -12,6 +12,7 @@ from services.api import errors
 from services.api.audit.read_audit import ReadAudit
 from services.api.audit.router import router as audit_router
 from services.api.cases.router import router as cases_router
+from services.api.cases.tables import router as case_tables_router
 from services.api.datasets.router import router as datasets_router
 from services.api.decoder_pool import DecoderPool
 from services.api.dependencies import Dependencies
@@ -85,6 +86,7 @@ ROUTERS = (
     people_router,
     worklist_router,
     cases_router,
+    case_tables_router,
     previews_router,
     reports_router,
     jobs_router,

@@ -230,8 +230,90 @@ ERRORS = {
 The texts are those of the error classes.
 """
 
+TABLES = {
+    "table-no-file": ("there is no such file",),
+    "table-unreadable": ("it cannot be opened ({reason})",),
+    "table-encoding": (
+        "its line {line} is neither UTF-8 nor UTF-16 nor CP949, so its letters are unknown. "
+        "Save the table again as CSV UTF-8",
+    ),
+    "table-separator": (
+        "its first line names the delimiter {separator!r}. Take a comma, a semicolon or a tab",
+    ),
+    "table-csv": ("its line {line} cannot be read as CSV ({reason})",),
+    "table-quote": (
+        "a cell that begins with a quotation mark in line {line} runs to line {last_line} and "
+        "takes other cells with it. Close it where it ends, write a quotation mark inside a cell "
+        "twice, or take the marks out",
+    ),
+    "table-too-wide": (
+        "its line {line} names {columns} columns, and a table may have {most}. Is the file "
+        "turned on its side, or not a table of images?",
+    ),
+    "table-column-twice": (
+        "its line {line} names {name} twice ({count} columns), and SERA does not know which of "
+        "them counts. Keep one",
+    ),
+    "table-column-slip": (
+        "its line {line} names a column {name!r}. Did you mean {meant}? Write {meant}, or give "
+        "the column a name of its own",
+    ),
+    "table-columns-missing": ("its first line lacks {columns}",),
+    "table-no-rows": ("it has no rows",),
+    "table-row": (
+        "its line {line} cannot be used: {problem}",
+        "its line {line} cannot be used: {problem}; {others} more lines cannot be used either",
+    ),
+}
+"""Reasons why a table of images is refused as a whole: a part of a sentence, without its end."""
+
+ROWS = {
+    "row-too-long": (
+        "it has {cells} cells under {columns} columns, so the cells may have shifted. Write a "
+        "decimal comma as a point (12.5), and put text with a delimiter into quotation marks",
+    ),
+    "row-too-short": (
+        "it has {cells} cells under {columns} columns, so the cells may have shifted. Leave an "
+        "empty cell between two delimiters where nothing is known",
+    ),
+    "row-damaged": (
+        "its column {column} holds characters that were lost when the table was saved. Save it "
+        "again as CSV UTF-8 from where it was made",
+    ),
+    "row-unlabelled": (
+        "it has no label. Write 1 for malignant or 0 for benign into its column malignant",
+    ),
+    "row-label": (
+        "the label {label!r} is neither 0 nor 1, nor another word for benign or malignant that "
+        "the user guide lists",
+    ),
+    "row-label-ambiguous": (
+        "the label {label!r} is benign of a nodule and positive of a test, and no other label of "
+        "the table says which is meant. Write 0 for benign and 1 for malignant",
+    ),
+    "row-size": ("it has the size_mm {size!r}, which is no number of mm above 0",),
+    "row-size-comma": (
+        "it has the size_mm {size!r} with a decimal comma. Write {point}",
+    ),
+    "row-split": ("the split {split!r} is neither train nor test",),
+    "row-file-ambiguous": (
+        "two files in the folder are named {name} in different Unicode forms. Rename one of them",
+    ),
+}
+"""Reasons why a row of a table is refused: a part of a sentence, without its end."""
+
 TEXTS: dict[str, tuple[str, ...]] = (
-    ERRORS | JOBS | RUNS | INTERNAL | STEPS | PROGRESS | GATE | OBJECTIONS | SHADOWS
+    ERRORS
+    | JOBS
+    | RUNS
+    | INTERNAL
+    | STEPS
+    | PROGRESS
+    | GATE
+    | OBJECTIONS
+    | SHADOWS
+    | TABLES
+    | ROWS
 )
 """All texts, with those of the error classes that are loaded."""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from shared.domain.strict_json import load_json
 from shared.guidelines.errors import DescriptorsUnreadable, DescriptorUnusable
 from shared.guidelines.lexicon import (
     Composition,
@@ -73,7 +74,7 @@ def descriptors_to_json(nodule: Descriptors) -> dict[str, Any]:
 
 def _parse_json(text: str) -> object:
     try:
-        return json.loads(text)
+        return load_json(text)
     except (ValueError, RecursionError):
         return None
 

@@ -5,7 +5,8 @@ A transaction uses at most one connection. It begins when a repository is first 
 last, so that no audit chain stays locked while the transaction continues.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, overload
 
 from sqlalchemy import Engine
@@ -154,6 +155,21 @@ class LedgerSession:
             )
             self.transaction.add_audit_trail(self._trail)
         return self._trail
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Undo what the block writes, with its audit events: a trial run of a change.
+
+        Nothing may have been recorded in the transaction before.
+        """
+        trail = self.trail
+        savepoint = self.sql.begin_nested()
+        try:
+            yield
+        finally:
+            trail.pop_pending()
+            if savepoint.is_active:
+                savepoint.rollback()
 
 
 class repository(Generic[Repository]):

@@ -11,7 +11,12 @@ from typing import Self
 
 import numpy as np
 
-from shared.domain.datasets.manifest import MANIFEST_FILE, read_manifest, reader_columns
+from shared.domain.datasets.manifest import (
+    MANIFEST_FILE,
+    RefusedRow,
+    read_manifest,
+    reader_columns,
+)
 from shared.domain.datasets.manifest import Row as ManifestRow
 from shared.domain.training.states import Split
 from shared.imaging import Framing
@@ -21,7 +26,6 @@ from shared.statistics import ConstantScores, SingleClass, youden_cutoff
 from shared.study.errors import NothingToStudy, RowInvalid
 from shared.study.results import Flags, Row, Scores, Section
 
-LABELS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 BINARY_JUDGEMENTS = {0.0, 1.0}
 
 
@@ -72,6 +76,7 @@ class LabelledFolder:
     ----------
     images : the images of the study, in the manifest's order
     readers : people who judged the images, from the manifest's columns `reader_NAME`
+    ignored_columns : columns of the manifest that nothing was read from
     count_unlabelled : rows without a label
     count_held_out : rows of the split `test`
     count_repeated : rows with an image that an earlier row already has
@@ -82,6 +87,7 @@ class LabelledFolder:
     root: Path
     images: tuple[LabelledImage, ...]
     readers: tuple[str, ...]
+    ignored_columns: tuple[str, ...] = ()
     count_unlabelled: int = 0
     count_held_out: int = 0
     count_repeated: int = 0
@@ -97,9 +103,11 @@ class LabelledFolder:
         GroupInTrainAndTest
             A patient, or the same image, is in the study and in the test split.
         """
-        rows = read_manifest(path)
-        labelled_rows = [row for row in rows if row.malignant]
-        labelled = _labelled_images(path / MANIFEST_FILE, labelled_rows)
+        manifest = read_manifest(path)
+        labelled_rows = [row for row in manifest.rows if row.malignant is not None]
+        labelled = _labelled_images(
+            path / MANIFEST_FILE, labelled_rows, manifest.refused
+        )
         contradictory = _contradictory_images(labelled)
         consistent = [image for image in labelled if image not in contradictory]
         training = [image for image in consistent if image.split is Split.TRAIN]
@@ -112,7 +120,8 @@ class LabelledFolder:
             root=path,
             images=images,
             readers=reader_columns([image.row for image in images]),
-            count_unlabelled=len(rows) - len(labelled),
+            ignored_columns=manifest.ignored_columns,
+            count_unlabelled=len(manifest.rows) - len(labelled),
             count_held_out=len(test),
             count_repeated=len(training) - len(images),
             contradictory_images=tuple(image.name for image in contradictory),
@@ -255,13 +264,15 @@ def _check_test_is_separate(
         raise GroupInTrainAndTest(count=len(shared), examples=shared[0])
 
 
-def _labelled_images(path: Path, rows: Sequence[ManifestRow]) -> list[LabelledImage]:
+def _labelled_images(
+    path: Path, rows: Sequence[ManifestRow], refused: Sequence[RefusedRow]
+) -> list[LabelledImage]:
     """Return every row as an image.
 
     An error describes the first invalid row and counts the other invalid rows.
     """
     images: list[LabelledImage] = []
-    problems: list[tuple[int, str]] = []
+    problems = [(row.line, str(row.problem)) for row in refused]
     for row in rows:
         image = _labelled_image(row)
         if isinstance(image, str):
@@ -269,7 +280,7 @@ def _labelled_images(path: Path, rows: Sequence[ManifestRow]) -> list[LabelledIm
         else:
             images.append(image)
     if problems:
-        line, problem = problems[0]
+        line, problem = min(problems)
         further_problems = ""
         if len(problems) > 1:
             further_problems = f"; {len(problems) - 1} more lines cannot be used either"
@@ -289,10 +300,10 @@ def _labelled_image(row: ManifestRow) -> LabelledImage | str:
         return "{name} cannot be opened ({problem})".format(**error.facts)
     return LabelledImage(
         row=row,
-        malignant=LABELS[row.malignant.lower()],
+        malignant=bool(row.malignant),
         key=hashlib.sha256(f"{pixels}/{mask}".encode()).hexdigest(),
         pixels=pixels,
-        split=Split(row.fields.get("split", Split.TRAIN).lower()),
+        split=Split(row.fields.get("split", Split.TRAIN)),
         judgements={reader: float(value) for reader, value in row.readers.items()},
     )
 
@@ -300,10 +311,6 @@ def _labelled_image(row: ManifestRow) -> LabelledImage | str:
 def _row_error_reason(row: ManifestRow) -> str | None:
     if not row.name:
         return "it names no image"
-    if row.malignant.lower() not in LABELS:
-        return f"the label {row.malignant!r} is neither 0 nor 1"
-    if row.fields.get("split", Split.TRAIN).lower() not in tuple(Split):
-        return f"the split {row.fields['split']!r} is neither train nor test"
     for reader, value in row.readers.items():
         if not _is_number(value):
             return f"reader_{reader} says {value!r}, which is no number"

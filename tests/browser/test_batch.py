@@ -136,6 +136,24 @@ def test_an_interrupted_batch_continues_after_a_reload_without_duplicates(
     screenshot(page, "batch-again-dark", full=True)
 
 
+def test_a_csv_whose_cells_have_shifted_is_named_and_not_used(open_page):
+    page = open_page(Role.SUBMITTER, path="/batch")
+    [file] = images(1, 7300)
+    page.get_by_label("Images", exact=True).set_input_files([file])
+
+    def choose(text: str) -> None:
+        sheet = {"name": "a.csv", "mimeType": "text/csv", "buffer": text.encode()}
+        page.get_by_label(re.compile("CSV file")).set_input_files(sheet)
+
+    choose(f"file,size_mm,external_id\n{file['name']},9,5,A-1\nb.png,8,A-2\n")
+    expect(page.locator("#checks")).to_contain_text(
+        "2: The row cannot be used: it has 4"
+    )
+    expect(page.locator("#checks")).to_contain_text("Without a size")
+    choose(f"file,size\n{file['name']},9\n")
+    expect(page.locator("#status")).to_contain_text("Did you mean size_mm")
+
+
 def test_a_csv_sets_sizes_numbers_and_priority_over_plain_http_and_a_busy_sera_is_retried(
     open_page, assert_accessible, screenshot
 ):

@@ -87,6 +87,7 @@ def upload(page: Page, folder: Path, screenshot) -> None:
     page.wait_for_load_state()  # its script has run
     half = [folder / "manifest.csv", *(folder / f"{seed}.png" for seed in SEEDS[:22])]
     page.get_by_label("Images, masks and manifest.csv").set_input_files(half)
+    preview(page)
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator("#upload-status")).to_have_text(
         "22 images added, 0 already present, 23 refused.", timeout=SLOW_MS
@@ -108,6 +109,31 @@ def upload(page: Page, folder: Path, screenshot) -> None:
         "The draft has this image as follows."
     )
     expect(page.get_by_label("Label", exact=True)).to_have_value("true")
+
+
+def preview(page: Page) -> None:
+    page.get_by_role("button", name="Preview", exact=True).click()
+    expect(page.locator("#upload-status")).to_have_text(
+        "Nothing was stored. An upload would add 22 images; 0 are already present, 23 would be "
+        "refused.",
+        timeout=SLOW_MS,
+    )
+    expect(page.locator("#table-facts li")).to_have_text(
+        [
+            "Read as UTF-8 with commas: 45 rows on 45 lines.",
+            "23 malignant, 22 benign, 0 without a label.",
+            "45 patients; 0 rows name none.",
+            "Sites: clinic, east (45).",
+            "Sizes of 45 rows: 9 to 12.5 mm.",
+        ]
+    )
+    expect(page.locator("#refusals tbody tr")).to_have_text(
+        re.compile(r"^24–46 \(23 rows\)922.png.*No file named")
+    )
+    pictures = page.get_by_role("group", name="The first images").get_by_role("img")
+    expect(pictures).to_have_count(12)
+    assert pictures.first.evaluate("image => image.naturalWidth") == 128
+    expect(page.locator("#composition")).to_have_count(0)
 
 
 def split_and_freeze(page: Page, assert_accessible, screenshot) -> None:

@@ -98,7 +98,7 @@ class Clients:
                 return
             self.waits_s[phase].append(time.perf_counter() - start)
             self.models.append(job["result"]["model"]["digest"])
-            outcome = {"malignant": row.malignant == "1", "source": "histology"}
+            outcome = {"malignant": row.malignant, "source": "histology"}
             api.post(f"/v1/cases/{job['case_id']}/outcome", json=outcome)
         except Exception as error:  # noqa: BLE001 (every error that a client gets is counted)
             self.errors.append(f"{phase}: {type(error).__name__} {error}")
@@ -118,8 +118,8 @@ class Trial:
         self._test_share = arguments.tests
         rows = [
             row
-            for row in read_manifest(arguments.dataset)
-            if row.malignant in ("0", "1")
+            for row in read_manifest(arguments.dataset).rows
+            if row.malignant is not None
         ]
         random.Random(0).shuffle(rows)
         count_first = round(len(rows) * FIRST_SHARE)

@@ -46,7 +46,9 @@ def main() -> None:
         Stack(Path(home), arguments.port, durable=True) as stack,
     ):
         settings = _settings(stack)
-        images = [row.image.read_bytes() for row in read_manifest(arguments.dataset)]
+        images = [
+            row.image.read_bytes() for row in read_manifest(arguments.dataset).rows
+        ]
         images = list(islice(cycle(images), arguments.cases))
         digest = _train(settings, arguments.dataset, arguments.recipe)
         key = create_key(
@@ -94,7 +96,7 @@ def _settings(stack: Stack) -> Settings:
 def _train(settings: Settings, folder: Path, recipe: str) -> str:
     with connect(Role.OPERATOR, settings) as api:
         api.post("/v1/datasets", json={"name": "benchmark"})
-        list(import_rows(api, "benchmark", read_manifest(folder)))
+        list(import_rows(api, "benchmark", read_manifest(folder).rows))
         run = follow(api, request_run(api, "benchmark", recipe), Console(stderr=True))
         digest: str = run["model_digest"]
         api.post(f"/v1/models/{digest}/promote", json={})

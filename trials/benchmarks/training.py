@@ -254,15 +254,15 @@ def _stage_seconds(steps: Sequence[Step]) -> str:
 
 def _labelled_images(folder: Path, objects: ObjectStore) -> Iterator[LabelledImage]:
     """Store the images and masks of the manifest's rows that have a label."""
-    for row in read_manifest(folder):
-        if row.malignant not in ("0", "1"):
+    for row in read_manifest(folder).rows:
+        if row.malignant is None:
             continue
         mask_sha256 = None
         if row.mask is not None:
             mask_sha256 = objects.put(row.mask.read_bytes()).sha256
         yield LabelledImage(
             image_sha256=objects.put(row.image.read_bytes()).sha256,
-            malignant=row.malignant == "1",
+            malignant=row.malignant,
             split=Split.TRAIN,
             mask_sha256=mask_sha256,
             patient=row.fields.get("patient"),

@@ -15,10 +15,11 @@ from services.api.dependencies import (
     DependenciesDep,
     SystemSessionDep,
 )
+from services.api.strict_requests import StrictRoute
 from services.api.text import PlainText
 from shared.domain.audit.events import Event
 
-router = APIRouter(prefix="/v1", tags=["audit"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["audit"])
 JSON_LINES = "application/x-ndjson"
 MAX_EVENT_ID = 2**63 - 1
 

@@ -29,11 +29,12 @@ from services.api.dependencies import (
     TransactionDep,
     hospital_id_of,
 )
+from services.api.strict_requests import StrictRoute
 from shared.cases.accept import Submission
 from shared.domain.erasure import ErasureReason
 from shared.ledger import HospitalSession
 
-router = APIRouter(prefix="/v1", tags=["cases"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["cases"])
 
 
 def case_service(

@@ -10,10 +10,10 @@ from shared.cases.accept import Submission
 from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
 from shared.domain.roi_space import RoiSpace
+from shared.domain.typed_sizes import MAX_MM
 from shared.guidelines import DESCRIPTORS_EXAMPLE, parse_descriptors
 from shared.imaging import Roi
 
-MAX_SIZE_MM = 300.0
 MAX_DESCRIPTORS_LENGTH = 2000
 """Characters; a complete set of descriptors has about 200."""
 
@@ -24,7 +24,7 @@ SizeField = Annotated[
     float,
     Form(
         gt=0,
-        le=MAX_SIZE_MM,
+        le=MAX_MM,
         allow_inf_nan=False,
         description="Largest diameter of the nodule in mm.",
         examples=[14.5],

@@ -1,13 +1,18 @@
 """Adds many labelled images in one request. A refused row does not stop the other rows."""
 
 import re
-from collections.abc import Iterable, Mapping
+import unicodedata
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+import cv2
+import numpy as np
 from fastapi import UploadFile
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from services.api.datasets.content import (
@@ -15,17 +20,29 @@ from services.api.datasets.content import (
     ImageFiles,
     StoredFiles,
     dataset_contents,
+    record_unstored,
     uploaded_content,
 )
-from services.api.datasets.schemas import BatchReport, BatchRow, Facts, batch_report
-from services.api.datasets.service import find_dataset, labelled_image
+from services.api.datasets.schemas import (
+    BatchReport,
+    BatchRow,
+    BatchTrial,
+    Facts,
+    Thumbnail,
+    batch_report,
+)
+from services.api.datasets.service import check_name, find_dataset, labelled_image
 from services.api.errors import error_item, validation_summary
 from shared.domain.datasets.manifest import (
-    INVALID_CSV_REASON,
+    UNICODE_FORMS,
+    Manifest,
     ManifestInvalid,
+    RefusedRow,
     Row,
-    parse_table,
+    RowInvalid,
+    parse_manifest,
 )
+from shared.domain.messages import Message
 from shared.errors import InputError, SeraError
 from shared.ledger import SystemSession
 from shared.ledger.datasets.drafts import AddStatus
@@ -38,7 +55,11 @@ MAX_ROWS = 2000
 HASH = re.compile("[0-9a-f]{64}")
 MANIFEST = "The manifest"
 REFUSED = "refused"
+MAX_THUMBNAILS = 12
+THUMBNAIL_PX = 160
+"""The longer side of a thumbnail."""
 Answer = AddStatus | SeraError
+TableRow = Row | RefusedRow
 
 
 class BatchTooLong(InputError):
@@ -64,23 +85,54 @@ class RowUnnamed(InputError):
     text = "The row names no image. Fill in its column `image`."
 
 
-class RowInvalid(InputError):
-    code = "row-invalid"
-    text = "The row cannot be used: {problem}. Correct it and send it again."
-
-
 @dataclass(frozen=True)
 class PreparedRow:
-    """A row whose facts are checked, and whose files are stored if they were sent."""
+    """A row whose facts are checked, and whose files are stored if they were sent.
+
+    A trial run checks the files only, and makes a `thumbnail` of the image.
+    """
 
     content: Content
     """The hashes of the files as they were sent."""
     facts: Facts
     stored: StoredFiles | None = None
+    thumbnail: str | None = None
 
     @property
     def has_files(self) -> bool:
         return self.stored is not None
+
+
+class FilesByName:
+    """The uploaded files by name. The names are never used as paths.
+
+    A name is looked for as it is written, then in the other Unicode form (NFC, NFD).
+    """
+
+    def __init__(self, uploads: Iterable[UploadFile]) -> None:
+        self._files: dict[str, bytes] = {}
+        for upload in uploads:
+            if upload.filename in self._files:
+                raise FilesAmbiguous(name=upload.filename)
+            self._files[upload.filename or ""] = upload.file.read()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._files
+
+    def read(self, name: str) -> bytes:
+        """Raises FileMissing, FilesAmbiguous."""
+        if name in self._files:
+            return self._files[name]
+        forms = {unicodedata.normalize(form, name) for form in UNICODE_FORMS}
+        present = sorted(forms & self._files.keys())
+        if not present:
+            raise FileMissing(name=name)
+        if len(present) > 1:
+            raise FilesAmbiguous(name=name)
+        return self._files[present[0]]
+
+
+Prepare = Callable[[Row, FilesByName], PreparedRow]
 
 
 class BatchService:
@@ -104,46 +156,91 @@ class BatchService:
         """Add the manifest's rows to the dataset, and report the outcome of each."""
         rows = read_rows(manifest)
         find_dataset(self._session, name)
-        self._session.transaction.commit()
-        files = read_files(uploads)
-        with ThreadPoolExecutor(STORE_THREADS) as pool:
-            prepared = list(pool.map(lambda row: self._try_prepare(row, files), rows))
-        if self._idempotent is not None:
-            self._idempotent.reserve()
+        prepared = self._prepare_all(rows, uploads, self._prepare)
         return batch_report(self._add(name, rows, prepared))
 
+    def try_rows(
+        self, name: str, manifest: UploadFile | str, uploads: Iterable[UploadFile]
+    ) -> BatchTrial:
+        """Do what `add_rows` does up to the write, and report what it would answer.
+
+        A dataset that does not exist counts as an empty one.
+        """
+        rows = read_rows(manifest)
+        check_name(name)
+        prepared = self._prepare_all(rows, uploads, self._check)
+        with self._session.undone():
+            self._session.datasets.ensure(name)
+            report = batch_report(self._add(name, rows, prepared, is_trial=True))
+        return BatchTrial(**dict(report), thumbnails=_thumbnails(rows, prepared))
+
+    def _prepare_all(
+        self,
+        rows: Sequence[TableRow],
+        uploads: Iterable[UploadFile],
+        prepare: Prepare,
+    ) -> list[PreparedRow | SeraError]:
+        """Prepare the rows in threads, while no transaction is open."""
+        self._session.transaction.commit()
+        files = FilesByName(uploads)
+        with ThreadPoolExecutor(STORE_THREADS) as pool:
+            prepared = list(
+                pool.map(lambda row: self._try_prepare(row, files, prepare), rows)
+            )
+        if self._idempotent is not None:
+            self._idempotent.reserve()
+        return prepared
+
     def _try_prepare(
-        self, row: Row, files: Mapping[str, bytes]
+        self, row: TableRow, files: FilesByName, prepare: Prepare
     ) -> PreparedRow | SeraError:
         """Return the prepared row, or the error of a refused row. An error that a retry may cure is
         raised.
         """
+        if isinstance(row, RefusedRow):
+            return row.error
         try:
-            return self._prepare(row, files)
+            return prepare(row, files)
         except SeraError as error:
             if error.retryable:
                 raise
             return error
 
-    def _prepare(self, row: Row, files: Mapping[str, bytes]) -> PreparedRow:
+    def _prepare(self, row: Row, files: FilesByName) -> PreparedRow:
         if not row.name:
             raise RowUnnamed
         row_facts = facts(row)
-        if row.name not in files and HASH.fullmatch(row.name):
-            content = Content(image_sha256=row.name, mask_sha256=row.mask_name or None)
-            return PreparedRow(content=content, facts=row_facts)
-        image = _file(files, row.name)
-        mask = _file(files, row.mask_name) if row.mask_name else None
-        stored = self._files.store(image, mask)
+        if is_hash_only(row, files):
+            return _known_row(row, row_facts)
+        stored = self._files.store(*row_files(row, files))
         return PreparedRow(
             content=uploaded_content(stored), facts=row_facts, stored=stored
         )
 
+    def _check(self, row: Row, files: FilesByName) -> PreparedRow:
+        if not row.name:
+            raise RowUnnamed
+        row_facts = facts(row)
+        if is_hash_only(row, files):
+            return _known_row(row, row_facts)
+        checked = self._files.check(*row_files(row, files))
+        return PreparedRow(
+            content=uploaded_content(checked.hashes),
+            facts=row_facts,
+            stored=checked.hashes,
+            thumbnail=thumbnail_base64(checked.pixels),
+        )
+
     def _add(
-        self, name: str, rows: list[Row], prepared: list[PreparedRow | SeraError]
+        self,
+        name: str,
+        rows: Sequence[TableRow],
+        prepared: list[PreparedRow | SeraError],
+        *,
+        is_trial: bool = False,
     ) -> list[BatchRow]:
         dataset = find_dataset(self._session, name).id
-        prepared = self._with_dataset_hashes(dataset, prepared)
+        prepared = self._with_dataset_hashes(dataset, prepared, is_trial=is_trial)
         answers = self._answers(dataset, prepared)
         return [
             _batch_row(row, prepared_row, answer)
@@ -151,12 +248,19 @@ class BatchService:
         ]
 
     def _with_dataset_hashes(
-        self, dataset: UUID, prepared: list[PreparedRow | SeraError]
+        self,
+        dataset: UUID,
+        prepared: list[PreparedRow | SeraError],
+        *,
+        is_trial: bool,
     ) -> list[PreparedRow | SeraError]:
         """Return the rows with the hashes under which datasets store their files."""
         rows = [row for row in prepared if isinstance(row, PreparedRow)]
         stored = [row.stored for row in rows if row.stored is not None]
-        self._files.record(self._session, dataset, stored)
+        if is_trial:
+            record_unstored(self._session, dataset, stored)
+        else:
+            self._files.record(self._session, dataset, stored)
         contents = iter(dataset_contents(self._session, [row.content for row in rows]))
         results: list[PreparedRow | SeraError] = []
         for row in prepared:
@@ -195,53 +299,73 @@ class BatchService:
         return [labelled_image(row.content, row.facts, pseudonyms) for row in rows]
 
 
-def read_rows(manifest: UploadFile | str) -> list[Row]:
-    """Return the rows of a manifest that was sent as a text field or as a file."""
-    if isinstance(manifest, str):
-        text = manifest
-    else:
-        text = _decoded(manifest.file.read())
-    rows = parse_table(text, MANIFEST)
-    if not rows:
-        raise ManifestInvalid(path=MANIFEST, problem="it has no rows")
-    if len(rows) > MAX_ROWS:
-        raise BatchTooLong(rows=len(rows), most=MAX_ROWS)
-    return rows
+def read_table(manifest: UploadFile | str) -> Manifest:
+    """Return a manifest that was sent as a text field or as a file."""
+    source = manifest if isinstance(manifest, str) else manifest.file.read()
+    table = parse_manifest(source, source_name=MANIFEST)
+    if not table.row_count:
+        raise ManifestInvalid(path=MANIFEST, problem=Message("table-no-rows"))
+    return table
 
 
-def read_files(uploads: Iterable[UploadFile]) -> dict[str, bytes]:
-    """Return the uploaded files by name. The names are never used as paths."""
-    files: dict[str, bytes] = {}
-    for upload in uploads:
-        if upload.filename in files:
-            raise FilesAmbiguous(name=upload.filename)
-        files[upload.filename or ""] = upload.file.read()
-    return files
+def read_rows(manifest: UploadFile | str) -> list[TableRow]:
+    """Return the rows of a batch in the order of its lines, the refused ones among them."""
+    table = read_table(manifest)
+    if table.row_count > MAX_ROWS:
+        raise BatchTooLong(rows=table.row_count, most=MAX_ROWS)
+    return sorted((*table.rows, *table.refused), key=lambda row: row.line)
+
+
+def is_hash_only(row: Row, files: FilesByName) -> bool:
+    """Whether a row names its image by its hash, because the dataset has the file."""
+    return row.name not in files and HASH.fullmatch(row.name) is not None
+
+
+def row_files(row: Row, files: FilesByName) -> tuple[bytes, bytes | None]:
+    """Return the image and the mask of a row."""
+    mask = files.read(row.mask_name) if row.mask_name else None
+    return files.read(row.name), mask
 
 
 def facts(row: Row) -> Facts:
+    if row.malignant is None:
+        raise RowInvalid(problem=Message("row-unlabelled"))
     try:
         return Facts.model_validate({"malignant": row.malignant, **row.fields})
     except ValidationError as error:
         raise RowInvalid(problem=validation_summary(error.errors())) from error
 
 
-def _decoded(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ManifestInvalid(
-            path=MANIFEST, problem=INVALID_CSV_REASON.format(error.reason)
-        ) from error
+def _known_row(row: Row, row_facts: Facts) -> PreparedRow:
+    content = Content(image_sha256=row.name, mask_sha256=row.mask_name or None)
+    return PreparedRow(content=content, facts=row_facts)
 
 
-def _file(files: Mapping[str, bytes], name: str) -> bytes:
-    if name not in files:
-        raise FileMissing(name=name)
-    return files[name]
+def _thumbnails(
+    rows: Sequence[TableRow], prepared: Sequence[PreparedRow | SeraError]
+) -> list[Thumbnail]:
+    """Small pictures of the first images that can be read."""
+    thumbnails = []
+    for row, item in zip(rows, prepared, strict=True):
+        if isinstance(item, PreparedRow) and item.thumbnail is not None:
+            thumbnails.append(
+                Thumbnail(line=row.line, image=row.name, base64=item.thumbnail)
+            )
+    return thumbnails[:MAX_THUMBNAILS]
 
 
-def _batch_row(row: Row, prepared: PreparedRow | SeraError, answer: Answer) -> BatchRow:
+def thumbnail_base64(pixels: NDArray[np.uint8]) -> str:
+    """A PNG of at most THUMBNAIL_PX on its longer side, in base64."""
+    height, width = pixels.shape
+    scale = min(THUMBNAIL_PX / max(height, width), 1.0)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return b64encode(cv2.imencode(".png", small)[1].tobytes()).decode()
+
+
+def _batch_row(
+    row: TableRow, prepared: PreparedRow | SeraError, answer: Answer
+) -> BatchRow:
     fields: dict[str, Any] = {"line": row.line, "image": row.name}
     if isinstance(prepared, PreparedRow):
         fields["image_sha256"] = prepared.content.image_sha256

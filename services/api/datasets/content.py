@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shared.cases.deidentification import Deidentifier
 from shared.errors import Unavailable
 from shared.imaging import decode
@@ -40,6 +43,19 @@ class StoredFiles:
     mask: CleanedFileHashes | None
 
 
+@dataclass(frozen=True)
+class CheckedFiles:
+    """An image and its mask that training can read, cleaned and not stored yet.
+
+    `pixels` (height, width) is the decoded image.
+    """
+
+    image: CleanedFile
+    mask: CleanedFile | None
+    pixels: NDArray[np.uint8]
+    hashes: StoredFiles
+
+
 class ImageFiles:
     """Stores files of labelled images in the object store while no transaction is open."""
 
@@ -47,19 +63,33 @@ class ImageFiles:
         self._objects = objects
         self._deidentifier = deidentifier
 
-    def store(self, image: bytes, mask: bytes | None) -> StoredFiles:
-        """Clean and decode image and mask, then store the cleaned files. Raises InputError for a
-        bad file.
-        """
+    def check(self, image: bytes, mask: bytes | None) -> CheckedFiles:
+        """Clean and decode image and mask. Raises InputError for a bad file."""
         cleaned = self._deidentifier.clean(image)
-        height, width = decode(cleaned.data).pixels.shape
-        if mask is None:
-            return StoredFiles(image=self._store_cleaned(image, cleaned), mask=None)
-        cleaned_mask = self._deidentifier.clean_mask(mask, width, height)
-        return StoredFiles(
-            image=self._store_cleaned(image, cleaned),
-            mask=self._store_cleaned(mask, cleaned_mask),
+        pixels = decode(cleaned.data).pixels
+        height, width = pixels.shape
+        cleaned_mask = None
+        mask_hashes = None
+        if mask is not None:
+            cleaned_mask = self._deidentifier.clean_mask(mask, width, height)
+            mask_hashes = _hashes(mask, cleaned_mask)
+        return CheckedFiles(
+            image=cleaned,
+            mask=cleaned_mask,
+            pixels=pixels,
+            hashes=StoredFiles(image=_hashes(image, cleaned), mask=mask_hashes),
         )
+
+    def store(self, image: bytes, mask: bytes | None) -> StoredFiles:
+        """Check image and mask, then store the cleaned files. Raises InputError for a bad file.
+
+        The upload limit applies to the original only: a cleaned loop may be larger.
+        """
+        checked = self.check(image, mask)
+        self._objects.put(checked.image.data)
+        if checked.mask is not None:
+            self._objects.put(checked.mask.data)
+        return checked.hashes
 
     def record(
         self, session: SystemSession, dataset: UUID, stored: Iterable[StoredFiles]
@@ -69,30 +99,36 @@ class ImageFiles:
 
         Raises ErasedMeanwhile.
         """
-        files = []
-        for pair in stored:
-            files.append(pair.image)
-            if pair.mask is not None:
-                files.append(pair.mask)
+        files = _files(stored)
         hashes = {file.stored_sha256 for file in files}
         former_orphans = session.orphaned_objects.hold(hashes)
         if not all(self._objects.exists(sha256) for sha256 in former_orphans):
             raise ErasedMeanwhile
         session.cleaned_files.record(dataset, files)
 
-    def _store_cleaned(
-        self, original: bytes, cleaned: CleanedFile
-    ) -> CleanedFileHashes:
-        """Store a cleaned file. The upload limit applies to the original only: a cleaned loop may
-        be larger.
-        """
-        source = hashlib.sha256(original).hexdigest()
-        stored = self._objects.put(cleaned.data)
-        return CleanedFileHashes(
-            source_sha256=source,
-            stored_sha256=stored.sha256,
-            removed=dict(cleaned.removed),
-        )
+
+def record_unstored(
+    session: SystemSession, dataset: UUID, checked: Iterable[StoredFiles]
+) -> None:
+    """Record which files cleaning would change, in a transaction that is undone."""
+    session.cleaned_files.record(dataset, _files(checked))
+
+
+def _files(pairs: Iterable[StoredFiles]) -> list[CleanedFileHashes]:
+    files = []
+    for pair in pairs:
+        files.append(pair.image)
+        if pair.mask is not None:
+            files.append(pair.mask)
+    return files
+
+
+def _hashes(original: bytes, cleaned: CleanedFile) -> CleanedFileHashes:
+    return CleanedFileHashes(
+        source_sha256=hashlib.sha256(original).hexdigest(),
+        stored_sha256=hashlib.sha256(cleaned.data).hexdigest(),
+        removed=dict(cleaned.removed),
+    )
 
 
 def dataset_contents(

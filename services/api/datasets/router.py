@@ -14,14 +14,16 @@ from fastapi import (
     UploadFile,
 )
 
-from services.api.datasets.batch import BatchService
+from services.api.datasets.batch import BatchService, read_table
 from services.api.datasets.composition import CompositionView
 from services.api.datasets.content import ImageFiles
+from services.api.datasets.manifest_view import ManifestView, manifest_view
 from services.api.datasets.schemas import (
     MAX_HASHES,
     MAX_NUMBER,
     SHA256,
     BatchReport,
+    BatchTrial,
     Correction,
     DatasetDetail,
     DatasetView,
@@ -49,17 +51,29 @@ from services.api.dependencies import (
     TransactionDep,
 )
 from services.api.etags import IfMatch, set_etag
+from services.api.strict_requests import StrictRoute
 from services.api.text import OptionalText
 from shared.domain.training.states import Split
 from shared.ledger import SystemSession
 
-router = APIRouter(prefix="/v1", tags=["datasets"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["datasets"])
 MANIFEST = (
-    "CSV in UTF-8, as a field or a file: "
+    "CSV in UTF-8, UTF-16 or CP949, as a field or a file: "
     "`image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads]`. `image` "
     "and `mask` are names of files of this request. For an image that the dataset already has they "
     "may be its hashes; such a row is only compared. At most 2,000 rows."
 )
+TABLE = (
+    "CSV in UTF-8, UTF-16 or CP949, with comma, semicolon or tab: "
+    "`image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads]`. Other columns are left "
+    "aside and named; a name that is nearly one of these is refused."
+)
+DryRunQuery = Annotated[
+    bool,
+    Query(
+        description="Do everything but the write, and answer what would happen.",
+    ),
+]
 MANIFEST_EXAMPLE = (
     "image,malignant,mask,patient,site\n"
     "a.png,1,a-mask.png,P-17,north\n"
@@ -140,8 +154,12 @@ def labelled(
 
 
 @router.post("/datasets", status_code=201)
-def create_dataset(new: NewDataset, service: DatasetServiceDep) -> DatasetView:
+def create_dataset(
+    new: NewDataset, service: DatasetServiceDep, dry_run: DryRunQuery = False
+) -> DatasetView:
     """Create a dataset. If a dataset of the same name and kind exists, it is returned unchanged."""
+    if dry_run:
+        return dataset_view(service.try_create(new.name, new.synthetic))
     return dataset_view(service.create(new.name, new.synthetic))
 
 
@@ -237,11 +255,30 @@ def add_batch(
     files: Annotated[
         list[UploadFile] | None, File(description="Images and masks, at most 1,000.")
     ] = None,
-) -> BatchReport:
+    dry_run: DryRunQuery = False,
+) -> BatchTrial | BatchReport:
     """Add many labelled images, and return the outcome of each row. A repeated batch changes
     nothing.
+
+    With `dry_run`, nothing is stored, the dataset need not exist, and the answer has `thumbnails`
+    of the first images.
     """
+    if dry_run:
+        return service.try_rows(name, manifest, files or [])
     return service.add_rows(name, manifest, files or [])
+
+
+@router.post("/manifests")
+def read_manifest(
+    caller: Operator,
+    manifest: Annotated[
+        UploadFile | str, File(description=TABLE, examples=[MANIFEST_EXAMPLE])
+    ],
+) -> ManifestView:
+    """Read a manifest without importing it: its counts, its rows as SERA understands them, and the
+    lines that it refuses. Nothing is stored.
+    """
+    return manifest_view(read_table(manifest))
 
 
 @router.post("/datasets/{name}/split")

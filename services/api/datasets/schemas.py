@@ -191,6 +191,22 @@ class BatchReport(BaseModel):
     rows: list[BatchRow]
 
 
+class Thumbnail(BaseModel):
+    line: int
+    image: str = Field(description="Name of the image in the manifest.")
+    base64: str = Field(
+        description="A small PNG of the image as training reads it: upright and grey."
+    )
+
+
+class BatchTrial(BatchReport):
+    """What a batch would answer. Nothing was stored."""
+
+    thumbnails: list[Thumbnail] = Field(
+        description="The first images of the batch that can be read, at most 12."
+    )
+
+
 class NewSplit(BaseModel):
     """A split by patient with `test_share` and `seed`, or by site with `sites`.
 

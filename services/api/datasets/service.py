@@ -86,8 +86,7 @@ class DatasetService:
         """Return the dataset of this name. It is created if it does not exist. Raises
         DatasetNameInvalid, DatasetOfOtherKind.
         """
-        if not NAME.fullmatch(name):
-            raise DatasetNameInvalid(name=name)
+        check_name(name)
         self._session.datasets.ensure(name, synthetic)
         dataset = self._session.datasets.find(name)
         if dataset.synthetic != synthetic:
@@ -95,6 +94,11 @@ class DatasetService:
                 name=name, kind=_kind(dataset.synthetic), other=_kind(synthetic)
             )
         return dataset
+
+    def try_create(self, name: str, synthetic: bool) -> Dataset:
+        """Return the dataset that `create` would return, and create nothing."""
+        with self._session.undone():
+            return self.create(name, synthetic)
 
     def all(self) -> list[Dataset]:
         return self._session.datasets.all()
@@ -221,6 +225,12 @@ class ImageService:
         [content] = dataset_contents(self._session, [uploaded_content(stored)])
         row = labelled_image(content, labelled.facts, self._session.pseudonyms)
         return content.image_sha256, self._session.datasets.add(dataset, [row]) == 1
+
+
+def check_name(name: str) -> None:
+    """Raise DatasetNameInvalid unless a dataset can have this name."""
+    if not NAME.fullmatch(name):
+        raise DatasetNameInvalid(name=name)
 
 
 def find_dataset(session: SystemSession, name: str) -> Dataset:

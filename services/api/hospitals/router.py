@@ -22,9 +22,10 @@ from services.api.hospitals.schemas import (
     OperatorChange,
 )
 from services.api.hospitals.service import HospitalService
+from services.api.strict_requests import StrictRoute
 from services.api.text import PlainText
 
-router = APIRouter(prefix="/v1", tags=["hospitals"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["hospitals"])
 
 
 def change(body: HospitalChange) -> dict[str, Any]:

@@ -20,10 +20,11 @@ from services.api.dependencies import (
 from services.api.jobs.rerun import rerun, rerun_all
 from services.api.jobs.schemas import JobPage, JobView, Reruns
 from services.api.jobs.service import JobService, etag
+from services.api.strict_requests import StrictRoute
 from services.api.text import PlainText
 from shared.domain.jobs import FINAL_STATES, JobState
 
-router = APIRouter(prefix="/v1", tags=["jobs"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["jobs"])
 
 
 def job_service(

@@ -8,8 +8,9 @@ from services.api.dependencies import CallerSessionDep, KeyAdministrator
 from services.api.keys.schemas import KeyView, NewKey, NewKeyView, Rotation
 from services.api.keys.service import KeyService, KeyShownOnce
 from services.api.middleware.idempotency import answer_repeats_with
+from services.api.strict_requests import StrictRoute
 
-router = APIRouter(prefix="/v1", tags=["keys"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["keys"])
 
 
 def key_service(caller: KeyAdministrator, session: CallerSessionDep) -> KeyService:

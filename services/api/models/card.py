@@ -7,9 +7,10 @@ from fastapi.responses import HTMLResponse
 
 from services.api.dependencies import CallerDep, SystemSessionDep
 from services.api.middleware.security_headers import DENY_ALL
+from services.api.strict_requests import StrictRoute
 from shared.cards import render
 
-router = APIRouter(prefix="/v1", tags=["models"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["models"])
 POLICY = f"{DENY_ALL}; style-src 'unsafe-inline'"
 """The page contains its own style; nothing else is fetched or run."""
 

@@ -18,10 +18,11 @@ from services.api.models.schemas import (
     ShadowView,
     WorkerView,
 )
+from services.api.strict_requests import StrictRoute
 from shared.domain.messages import Message
 from shared.queueing.app import Tasks
 
-router = APIRouter(prefix="/v1", tags=["models"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["models"])
 Why = Annotated[Reason, Body(embed=True)]
 
 

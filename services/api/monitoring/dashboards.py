@@ -22,9 +22,12 @@ from services.api.monitoring.service import (
     MonitoringService,
     WindowQuery,
 )
+from services.api.strict_requests import StrictRoute
 from shared.ledger.monitoring.observations import Period
 
-router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"])
+router = APIRouter(
+    route_class=StrictRoute, prefix="/v1/monitoring", tags=["monitoring"]
+)
 DEFAULT_ALPHAS = ", ".join(map(str, coverage.ALPHAS))
 WITHOUT_NUL = r"^[^\x00]*$"
 """PostgreSQL's type `text` cannot store a NUL character."""

@@ -11,11 +11,12 @@ from services.api.errors import PROBLEM
 from services.api.middleware.authentication import authenticate_header
 from services.api.monitoring import readiness
 from services.api.monitoring.prometheus.page import metrics_page
+from services.api.strict_requests import StrictRoute
 from shared.domain.roles import Role
 from shared.errors import Forbidden
 from shared.ledger.hospitals.repository import Caller
 
-router = APIRouter(tags=["monitoring"])
+router = APIRouter(route_class=StrictRoute, tags=["monitoring"])
 
 
 @router.get("/healthz")

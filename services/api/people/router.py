@@ -20,8 +20,9 @@ from services.api.people.service import (
     PasswordShownOnce,
     PeopleService,
 )
+from services.api.strict_requests import StrictRoute
 
-router = APIRouter(prefix="/v1", tags=["people"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["people"])
 
 
 def people_service(

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, File, Form, UploadFile
 from services.api.dependencies import DependenciesDep, Submitter
 from services.api.previews.schemas import PreviewView
 from services.api.previews.service import PreviewRequest, create_preview
+from services.api.strict_requests import StrictRoute
 
-router = APIRouter(prefix="/v1", tags=["previews"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["previews"])
 
 
 def preview_request(

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, Query
 from services.api.dependencies import DependenciesDep, Operator, SystemSessionDep
 from services.api.queue.schemas import DeadLetterView, QueueView, Rerun, RerunView
 from services.api.queue.service import QueueService
+from services.api.strict_requests import StrictRoute
 from services.api.text import PlainText
 
-router = APIRouter(prefix="/v1/queue", tags=["jobs"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1/queue", tags=["jobs"])
 
 
 def queue_service(

@@ -25,9 +25,12 @@ from services.api.reader_studies.schemas import (
     ReaderStudyView,
 )
 from services.api.reader_studies.service import StudyService
+from services.api.strict_requests import StrictRoute
 from shared.domain.reader_studies import StudyState
 
-router = APIRouter(prefix="/v1/reader-studies", tags=["reader studies"])
+router = APIRouter(
+    route_class=StrictRoute, prefix="/v1/reader-studies", tags=["reader studies"]
+)
 CSV = "text/csv"
 
 

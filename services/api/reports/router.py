@@ -13,8 +13,9 @@ from services.api.dependencies import (
 from services.api.locales import Language
 from services.api.reports.facts import gather
 from services.api.reports.zones import zone_named
+from services.api.strict_requests import StrictRoute
 
-router = APIRouter(prefix="/v1", tags=["cases"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["cases"])
 PDF = "application/pdf"
 ZONE = (
     "Time zone of the report's times by IANA name (`Asia/Seoul`). UTC if omitted or unknown to "

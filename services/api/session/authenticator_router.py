@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends
 from services.api.dependencies import CallerDep, DependenciesDep
 from services.api.session.authenticator import AuthenticatorService
 from services.api.session.schemas import Code, Removal, TotpBegun, TotpOn
+from services.api.strict_requests import StrictRoute
 
-router = APIRouter(prefix="/v1/session", tags=["session"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1/session", tags=["session"])
 
 
 def authenticator_service(

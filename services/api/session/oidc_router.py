@@ -11,6 +11,7 @@ from services.api.dependencies import DependenciesDep
 from services.api.session.errors import PROBLEMS
 from services.api.session.oidc import OidcService
 from services.api.session.router import TokenDep
+from services.api.strict_requests import StrictRoute
 from shared.errors import SeraError
 from shared.ledger.people.oidc_states import STATE_LIFETIME
 
@@ -18,7 +19,7 @@ START = "/v1/session/oidc"
 CALLBACK = f"{START}/callback"
 SEE_OTHER = 303
 
-router = APIRouter(tags=["session"])
+router = APIRouter(route_class=StrictRoute, tags=["session"])
 
 
 def oidc_service(dependencies: DependenciesDep, request: Request) -> OidcService:

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.api.dependencies import CallerDep, DependenciesDep, SystemSessionDep
 from services.api.session.schemas import CallerView, NewPassword, SignIn
 from services.api.session.service import OpenedSession, SessionService
+from services.api.strict_requests import StrictRoute
 
-router = APIRouter(prefix="/v1", tags=["session"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["session"])
 
 
 def session_service(dependencies: DependenciesDep) -> SessionService:

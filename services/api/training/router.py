@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.api.dependencies import DependenciesDep, Operator, SystemSessionDep
+from services.api.strict_requests import StrictRoute
 from services.api.training.recipes import RecipeView
 from services.api.training.schemas import NewRun, RunEventView, RunSummary, RunView
 from services.api.training.service import RunService
 
-router = APIRouter(prefix="/v1", tags=["training"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["training"])
 
 
 def run_service(

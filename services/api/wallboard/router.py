@@ -6,10 +6,11 @@ from fastapi import APIRouter, Query, Response
 
 from services.api.dependencies import CallerDep, DependenciesDep, TransactionDep
 from services.api.monitoring.dashboards import IfNoneMatch, conditional_response
+from services.api.strict_requests import StrictRoute
 from services.api.wallboard.schemas import WallboardView, WallboardWindow
 from services.api.wallboard.service import FRESH_S, WallboardService
 
-router = APIRouter(prefix="/v1/wall", tags=["monitoring"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1/wall", tags=["monitoring"])
 
 
 @router.get(

@@ -10,7 +10,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -36,6 +35,7 @@ from services.api.middleware.authentication import (
     session_lifetime,
 )
 from services.api.middleware.origin_policy import csrf_token
+from services.api.strict_requests import StrictRoute
 from services.api.web.files import STATIC_URL
 from services.api.web.languages import LANGUAGES, TRANSLATIONS, Translations
 from services.api.web.navigation import permitted_entries
@@ -235,7 +235,7 @@ def render(
     return response
 
 
-class PageRoute(APIRoute):
+class PageRoute(StrictRoute):
     """Answers an error with an error page, and sends a visitor who is not signed in to sign in.
 
     Texts of the API on the page are in the page's language, whatever the browser prefers.

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from PIL import Image, ImageDraw
 from starlette.responses import FileResponse
 
+from services.api.strict_requests import StrictRoute
 from shared.errors import NotFound
 
 FOLDER = Path(__file__).parent
@@ -58,7 +59,7 @@ OFFLINE_POLICY = {
     )
 }
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=StrictRoute, include_in_schema=False)
 
 
 @router.get("/manifest.webmanifest")

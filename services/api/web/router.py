@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
+from services.api.strict_requests import StrictRoute
 from services.api.web.files import FILES, IMMUTABLE_CACHE, VERSION
 from services.api.web.page import CONTENT_SECURITY_POLICY
 from services.api.web.pages import (
@@ -52,7 +53,7 @@ PAGES = (
     worklist,
 )
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=StrictRoute, include_in_schema=False)
 for page in PAGES:
     router.include_router(page.router)
 router.include_router(pwa_router)

@@ -10,11 +10,12 @@ from services.api.dependencies import (
     HospitalReader,
     HospitalSessionDep,
 )
+from services.api.strict_requests import StrictRoute
 from services.api.worklist.export import COLUMNS, export_rows
 from services.api.worklist.schemas import WorklistPage, WorklistPageQuery, WorklistQuery
 from services.api.worklist.service import WorklistService
 
-router = APIRouter(prefix="/v1", tags=["cases"])
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["cases"])
 CSV = "text/csv"
 COLUMN_TEXTS = [f"`{name}` ({meaning})" for name, meaning in COLUMNS.items()]
 CSV_DESCRIPTION = "UTF-8 with a byte order mark. Columns: " + "; ".join(COLUMN_TEXTS)

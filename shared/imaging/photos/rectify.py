@@ -1,12 +1,12 @@
 """Rectifies a photographed screen: turns the area between its corners into a front view."""
 
-import json
 import math
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.domain.strict_json import load_json
 from shared.imaging.photos.corners import Corners
 from shared.imaging.photos.errors import CornersInvalid
 
@@ -38,7 +38,7 @@ def parse_corners(text: str, width: int, height: int) -> Corners:
         a convex quadrilateral.
     """
     try:
-        corners = np.array(json.loads(text), dtype=np.float64)
+        corners = np.array(load_json(text), dtype=np.float64)
     except (ValueError, TypeError, RecursionError):
         raise CornersInvalid(problem="they are not four pairs of numbers") from None
     if corners.shape != (4, 2) or not np.isfinite(corners).all():

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.domain.strict_json import KeyRepeated, NotFinite, load_json
 from shared.imaging.errors import RoiInvalid, RoiOutsideImage, RoiTooSmall
 from shared.imaging.image import Box
 
@@ -168,7 +169,9 @@ class Roi:
 
 def _parse_json(text: str) -> object:
     try:
-        return json.loads(text)
+        return load_json(text)
+    except (KeyRepeated, NotFinite) as error:
+        raise RoiInvalid(problem=str(error)) from None
     except (ValueError, RecursionError):
         raise RoiInvalid(problem="it is not JSON") from None
 

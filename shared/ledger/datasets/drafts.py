@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
 from shared.domain.datasets.split import Group, draw_test_groups
+from shared.domain.identity import Spellings
 from shared.domain.training.states import Split
 from shared.errors import Conflict, InputError, NotFound, SeraError
 from shared.ledger.audit.repository import AuditTrail
@@ -22,6 +23,7 @@ from shared.ledger.datasets.labelled_image import (
 )
 from shared.ledger.datasets.locked_parts import PartIndex, draft_parts, frozen_parts
 from shared.ledger.datasets.revisions import increment_revision, lock_draft
+from shared.ledger.datasets.site_spellings import unify_sites
 from shared.ledger.edit_conflicts import ETags
 from shared.ledger.tables import DatasetImageRow
 
@@ -124,6 +126,7 @@ class Drafts:
         Returns for each image its status, or the reason of its refusal.
         """
         lock_draft(self._session, dataset)
+        images = unify_sites(self._session, dataset, images)
         hashes = [image.image_sha256 for image in images]
         admission = _Admission(
             present=self.find_images(dataset, hashes),
@@ -148,6 +151,7 @@ class Drafts:
         self, dataset: UUID, images: Sequence[LabelledImage]
     ) -> list[AddStatus | SeraError]:
         """For each image PRESENT if the dataset has exactly that row, else the error."""
+        images = unify_sites(self._session, dataset, images)
         hashes = [image.image_sha256 for image in images]
         present = self.find_images(dataset, hashes)
         return [_compare(present.get(image.image_sha256), image) for image in images]
@@ -176,10 +180,11 @@ class Drafts:
         if row.case_id and OUTCOME_COLUMNS & set(changes):
             raise LabelOfCase(case=row.case_id)
         present = labelled_image_from_row(row)
+        [corrected] = unify_sites(self._session, dataset, [replace(present, **changes)])
         changed = self.assign_part(
             dataset=dataset,
             present=present,
-            corrected=replace(present, **changes),
+            corrected=corrected,
             stated="split" in changes,
         )
         if changed != present:
@@ -275,10 +280,12 @@ class Drafts:
         images = self._lock_images(dataset, tags)
         frozen = frozen_parts(self._session, dataset)
         known_sites = sorted({image.site for image in images if image.site})
-        for site in sorted(set(sites) - set(known_sites)):
+        spellings = Spellings(known_sites)
+        test_sites = {spellings.unify(site) for site in sites}
+        for site in sorted(test_sites - set(known_sites)):
             raise SiteUnknown(site=site, known=", ".join(known_sites) or "none")
         parts = {
-            image.group: Split.TEST if image.site in sites else Split.TRAIN
+            image.group: Split.TEST if image.site in test_sites else Split.TRAIN
             for image in images
         }
         result = self._assign_parts(
@@ -286,7 +293,11 @@ class Drafts:
         )
         if result.moved:
             self._record(
-                dataset, "split", images=result.moved, by="site", sites=sorted(sites)
+                dataset,
+                "split",
+                images=result.moved,
+                by="site",
+                sites=sorted(test_sites),
             )
         return result
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from shared.domain.identity import identity_key
 from shared.ledger.tables import SecretRow
 
 SECRET_NAME = "pseudonyms"
@@ -27,12 +28,13 @@ class Pseudonyms:
     def pseudonymise(self, number: str | None) -> str | None:
         """The pseudonym of a hospital's number for a patient; None for an empty number.
 
-        It identifies a patient only together with the site.
+        All spellings of a number have one pseudonym. It identifies a patient only together with
+        the site.
         """
-        stripped = (number or "").strip()
-        if not stripped:
+        key = identity_key(number or "")
+        if not key:
             return None
-        digest = hmac.new(self._key(), stripped.encode(), hashlib.sha256)
+        digest = hmac.new(self._key(), key.encode(), hashlib.sha256)
         return digest.hexdigest()[:PSEUDONYM_LETTERS]
 
     def derive_key(self, purpose: str) -> bytes:

@@ -1,4 +1,6 @@
+import base64
 import hashlib
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -235,3 +237,107 @@ def test_the_same_batch_sent_simultaneously_is_added_once(send, operator):
         )
     assert sorted(answer["added"] for answer in answers) == [0, 0, 6]
     assert all(answer["refused"] == 0 for answer in answers)
+
+
+def test_a_dry_run_answers_like_a_batch_and_stores_nothing(send, operator, gateway):
+    send(["a.png,1,,P-1,north,"], {"a.png": png(1)})
+    before = operator.get("/v1/datasets/set").json()
+    files = {"a.png": png(1), "b.png": png(2), "half.png": png(3)[:900]}
+    lines = ["a.png,0,,,,", "b.png,1,,,,", "half.png,1,,,,", "b.png,x,,,,"]
+    parts = [("files", (name, data, "image/png")) for name, data in files.items()]
+    table = HEAD + "".join(f"{line}\n" for line in lines)
+    parts.append(("manifest", ("manifest.csv", table.encode(), "text/csv")))
+    path = "/v1/datasets/set/batches?dry_run=true"
+    answer = operator.post(path, files=parts, headers={"Idempotency-Key": "one"})
+    assert answer.status_code == 200
+    assert codes(answer) == [
+        "label-differs",
+        "added",
+        "image-unreadable",
+        "row-invalid",
+    ]
+    thumbnails = answer.json()["thumbnails"]
+    assert [item["image"] for item in thumbnails] == ["a.png", "b.png"]
+    assert base64.b64decode(thumbnails[0]["base64"]).startswith(b"\x89PNG")
+    assert operator.get("/v1/datasets/set").json() == before
+    objects = gateway.app.state.dependencies.objects
+    assert not objects.exists(sha(png(2)))
+    assert "thumbnails" not in send(["b.png,1,,,,"], {"b.png": png(2)}).json()
+    assert objects.exists(sha(png(2)))
+
+
+def test_a_dry_run_needs_no_dataset(operator):
+    parts = [
+        ("files", ("a.png", png(1), "image/png")),
+        ("manifest", ("manifest.csv", b"image,malignant\na.png,1\n", "text/csv")),
+    ]
+    answer = operator.post("/v1/datasets/none/batches?dry_run=true", files=parts)
+    assert codes(answer) == ["added"]
+    created = operator.post("/v1/datasets?dry_run=true", json={"name": "none"})
+    assert (created.status_code, created.json()["name"]) == (201, "none")
+    names = [dataset["name"] for dataset in operator.get("/v1/datasets").json()]
+    assert names == ["set"]
+
+
+def test_a_manifest_is_read_and_nothing_is_stored(operator):
+    table = (
+        "sep=;\r\nimage;malignant;patient;site;size_mm;margin\r\n"
+        "a.png;악성;P1;Nord;12.5;x\r\nb.png;양성;p1;nord;;\r\nc.png;0;P2;;1,5;\r\nd.png;0\r\n"
+    )
+    parts = {"manifest": ("table.csv", table.encode("cp949"), "text/csv")}
+    answer = operator.post("/v1/manifests", files=parts).json()
+    refused = answer.pop("refused")
+    assert answer == {
+        "encoding": "CP949",
+        "delimiter": ";",
+        "lines": 4,
+        "ignored_columns": ["margin"],
+        "malignant": 1,
+        "benign": 1,
+        "without_label": 0,
+        "with_mask": 0,
+        "patients": 1,
+        "without_patient": 0,
+        "sites": {"Nord": 2},
+        "splits": {},
+        "with_size": 1,
+        "sizes": {"smallest_mm": 12.5, "largest_mm": 12.5},
+        "rows": [
+            {
+                "line": 3,
+                "image": "a.png",
+                "mask": None,
+                "malignant": True,
+                "fields": {"patient": "P1", "site": "Nord", "size_mm": "12.5"},
+            },
+            {
+                "line": 4,
+                "image": "b.png",
+                "mask": None,
+                "malignant": False,
+                "fields": {"patient": "P1", "site": "Nord"},
+            },
+        ],
+    }
+    assert [(row["line"], row["code"]) for row in refused] == [
+        (5, "row-invalid"),
+        (6, "row-invalid"),
+    ]
+    broken = {"manifest": ("table.csv", b"image,malignent\n", "text/csv")}
+    answer = operator.post("/v1/manifests", files=broken)
+    assert (answer.status_code, answer.json()["code"]) == (422, "manifest-invalid")
+
+
+def test_a_korean_reader_is_told_in_korean(operator):
+    parts = {"manifest": ("table.csv", b"image,malignant\na,1,2\n", "text/csv")}
+    answer = operator.post(
+        "/v1/manifests", files=parts, headers={"Accept-Language": "ko"}
+    )
+    assert "칸이 밀렸을" in answer.json()["refused"][0]["message"]
+
+
+def test_a_file_is_found_by_its_name_in_either_unicode_form(send):
+    composed = unicodedata.normalize("NFC", "결절.png")
+    decomposed = unicodedata.normalize("NFD", composed)
+    assert codes(send([f"{composed},1,,,,"], {decomposed: png(1)})) == ["added"]
+    assert codes(send([f"{decomposed},1,,,,"], {composed: png(2)})) == ["added"]

@@ -184,6 +184,14 @@ def test_an_roi_that_is_no_box_is_refused_before_anything_is_sent(
     assert code(done) == "roi-argument-invalid"
 
 
+@pytest.mark.parametrize("size", ["1_2", "about 12", "31 cm"])
+def test_a_size_that_is_none_is_refused_before_anything_is_sent(
+    sera: Sera, image: str, size: str
+) -> None:
+    done = sera("submit", image, "--size-mm", size)
+    assert code(done) == "size-invalid"
+
+
 def test_a_file_that_is_not_there_is_a_usage_error(sera: Sera) -> None:
     done = sera("submit", "gone.png", "--size-mm", "12")
     assert done.returncode == 2

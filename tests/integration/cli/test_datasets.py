@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -88,7 +89,7 @@ def folder(tmp_path: Path) -> Path:
 def write(folder: Path, rows: list[tuple]) -> list:
     with (folder / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
-    return read_manifest(folder)
+    return list(read_manifest(folder).rows)
 
 
 def phantoms(folder: Path, count: int) -> list:
@@ -134,7 +135,7 @@ def test_what_the_dataset_has_is_not_sent_again(api, folder, ledger):
     ] * 4
     rows = phantoms(folder, 6)
     found = [dataset_import._hash_row(row) for row in rows]
-    sent = dataset_import._without_known_files(api, "set", found)
+    sent = dataset_import.Importer(api, "set")._without_known_files(found)
     assert [len(item.files) for item in sent] == [0, 0, 0, 0, 2, 2]
     assert [new for _, new in dataset_import.import_rows(api, "set", rows)] == [
         False
@@ -167,7 +168,7 @@ def test_refused_rows_are_told_line_by_line_with_exit_code_1(sera, folder):
         ("0.png", 0): "",
         ("0.png", 1): "another label (benign)",
         ("0.png", 0, "1-mask.png"): "another mask",
-        ("1.png", "perhaps"): "malignant: Input should be true or false",
+        ("1.png", "perhaps"): "the label 'perhaps' is neither 0 nor 1",
         ("1.png", 1, "large.png"): "256 x 256",
         ("1.png", 1, "gone.gif"): "gone.gif cannot be opened",
         ("1.png", 1, "", "", "a\0b"): "control characters",
@@ -331,3 +332,129 @@ def test_an_outcome_is_recorded_and_taken_and_withdrawn(sera, api, url, key):
     stdout = sera("dataset", "take-outcomes", "set")[1]
     assert "1 withdrawn" in stdout
     assert f"{case}: still in version 1, which cannot change" in stdout
+
+
+def image_count(api: ApiClient) -> int:
+    return api.get("/v1/datasets/set")["images"]
+
+
+def test_a_dry_run_says_what_an_import_would_do_and_does_nothing(sera, api, folder):
+    phantoms(folder, 6)
+    sera("dataset", "import", folder, "--name", "set")
+    revision = api.get("/v1/datasets/set")["revision"]
+    rows = [
+        ("0.png", 0, "0-mask.png", "P-0", "north", ""),
+        ("1.png", 0, "", "P-0", "north", ""),
+        ("new.png", "악성", "", "P-9", "Nord", "test"),
+        ("new.png", "0", "", "P-9", "nord", ""),
+        ("gone.png", 1, "", "p-9", "NORD", ""),
+        *[("2.png", "maybe", "", "", "", "")] * 140,
+    ]
+    (folder / "new.png").write_bytes(png(20))
+    write(folder, rows)
+    sheet = folder / "sheet.png"
+    arguments = ("--name", "set", "--dry-run", "--thumbnails", sheet)
+    code, stdout, err = sera("dataset", "import", folder, *arguments)
+    lines = stdout.splitlines()
+    assert (code, err) == (1, "")
+    assert lines[:7] == [
+        "Dry run: nothing was changed. The table was read as UTF-8, cells parted by commas: "
+        "145 rows on 145 lines.",
+        "Classes: 2 malignant, 3 benign, 0 without a label.",
+        "Patients: 2; 0 rows name none.",
+        "Sites: north 2, Nord 3.",
+        "Parts: test 1.",
+        "Sizes: none given. Masks: 1.",
+        "set would get 1 new images; 1 are already there, 143 would be refused.",
+    ]
+    starts = (
+        "  2 rows, lines 3, 5 (1.png, new.png): The dataset has this image with another label",
+        "  line 6 (gone.png): gone.png cannot be opened",
+        "  140 rows, lines 7-146 (2.png): The row cannot be used: the label 'maybe'",
+        "line 4",
+    )
+    for line, start in zip(lines[7:11], starts, strict=True):
+        assert line.startswith(start)
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+    after = api.get("/v1/datasets/set")
+    assert (after["images"], after["revision"]) == (6, revision)
+
+
+def test_a_dry_run_needs_no_dataset_and_makes_none(sera, folder):
+    phantoms(folder, 4)
+    arguments = ("--name", "new-set", "--dry-run", "--json")
+    code, stdout, err = sera("dataset", "import", folder, *arguments)
+    report = json.loads(stdout)
+    assert (code, err) == (0, "")
+    assert (report["dry_run"], report["added"], report["refused"]) == (True, 4, [])
+    assert (report["table"]["patients"], report["table"]["with_mask"]) == (2, 4)
+    assert json.loads(sera("dataset", "list", "--json")[1]) == []
+    code, _, err = sera("dataset", "import", folder, "--name", "a b", "--dry-run")
+    assert (code, "dataset-name-invalid" in err) == (1, True)
+
+
+def test_thumbnails_need_a_dry_run(sera, folder):
+    phantoms(folder, 1)
+    arguments = ("--name", "set", "--thumbnails", folder / "x.png")
+    code, _, err = sera("dataset", "import", folder, *arguments)
+    assert (code, "thumbnails-without-dry-run" in err) == (1, True)
+
+
+def test_an_import_says_how_an_unusual_table_was_read(sera, folder):
+    (folder / "a.png").write_bytes(png(1))
+    table = "sep=;\r\nimage;malignant;patient;비고\r\na.png;악성;홍길동;단단함\r\n"
+    (folder / "manifest.csv").write_bytes(table.encode("cp949"))
+    code, stdout, _ = sera("dataset", "import", folder, "--name", "set")
+    assert (code, stdout.splitlines()) == (
+        0,
+        [
+            "set: 1 new, 0 already there, 0 refused.",
+            "It holds 1 image, 1 malignant.",
+            "The table was read as CP949, cells parted by semicolons.",
+            "Columns left aside: 비고.",
+        ],
+    )
+
+
+def test_no_patient_of_two_spellings_is_on_both_sides_of_a_split(sera, folder, ledger):
+    rows = []
+    for person in range(12):
+        for number, unicode_form in enumerate(("NFC", "NFD")):
+            image = f"{2 * person + number}.png"
+            (folder / image).write_bytes(png(2 * person + number))
+            patient = unicodedata.normalize(unicode_form, f"홍길동 {person}")
+            site = "Nord" if number else "nord "
+            rows.append((image, person % 2, "", patient, site, ""))
+    write(folder, rows)
+    assert sera("dataset", "import", folder, "--name", "set")[0] == 0
+    assert sera("dataset", "split", "set", "--test-share", "0.5")[0] == 0
+    with ledger.system_session("test") as session:
+        images = session.datasets.images(session.datasets.find("set").id)
+    parts: dict[str, set[str]] = {}
+    for image in images:
+        parts.setdefault(image.patient, set()).add(image.split)
+    assert len(parts) == 12
+    assert {len(sides) for sides in parts.values()} == {1}
+    assert {image.site for image in images} == {"nord"}
+    assert sera("dataset", "freeze", "set")[0] == 0
+
+
+def test_sites_keep_one_spelling_across_imports_and_corrections(sera, api, folder):
+    (folder / "a.png").write_bytes(png(1))
+    (folder / "b.png").write_bytes(png(2))
+    write(folder, [("a.png", 1, "", "P", "Süd Klinik", "")])
+    sera("dataset", "import", folder, "--name", "set")
+    write(folder, [("b.png", 1, "", "p", "SÜD KLINIK", "")])
+    sera("dataset", "import", folder, "--name", "other")
+    sera("dataset", "import", folder, "--name", "set")
+    for name in ("set", "other"):
+        shares = api.get(f"/v1/datasets/{name}")["shares"]
+        assert [share["site"] for share in shares] == ["Süd Klinik"]
+    corrected = sera(
+        "dataset", "correct", "set", folder / "b.png", "--site", "süd klinik"
+    )
+    assert json.loads(corrected[1])["site"] == "Süd Klinik"
+    assert (
+        "2 test"
+        in sera("dataset", "split", "set", "--by", "site", "--sites", "SÜD klinik")[1]
+    )

@@ -29,9 +29,11 @@ from shared.domain.texts import (
     JOBS,
     OBJECTIONS,
     PROGRESS,
+    ROWS,
     RUNS,
     SHADOWS,
     STEPS,
+    TABLES,
 )
 from shared.errors import SeraError
 from shared.imaging.errors import RoiOutsideImage
@@ -74,7 +76,18 @@ FIGURES = {
     "low": -0.12,
     "high": -0.05,
 }
-MESSAGE_TEXTS = (GATE, INTERNAL, JOBS, OBJECTIONS, PROGRESS, RUNS, SHADOWS, STEPS)
+MESSAGE_TEXTS = (
+    GATE,
+    INTERNAL,
+    JOBS,
+    OBJECTIONS,
+    PROGRESS,
+    ROWS,
+    RUNS,
+    SHADOWS,
+    STEPS,
+    TABLES,
+)
 CODES_WITHOUT_CLASS = {"invalid-request", "body-unreadable", "method-not-allowed"}
 """Codes of problems without an error class."""
 

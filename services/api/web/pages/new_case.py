@@ -4,10 +4,10 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
-from services.api.cases.submission import MAX_SIZE_MM
 from services.api.web.navigation import permitted_entries
 from services.api.web.page import PagePerson, page_router, render
 from shared.domain.roles import Permission, roles_with
+from shared.domain.typed_sizes import MAX_MM
 from shared.errors import Forbidden
 from shared.guidelines import TERMS_BY_FIELD, Focus
 
@@ -25,7 +25,7 @@ def reader_page(request: Request, visitor: PagePerson) -> Response:
             request,
             visitor,
             "reader.html",
-            largest_mm=MAX_SIZE_MM,
+            largest_mm=MAX_MM,
             lexicon=TERMS_BY_FIELD,
             foci=Focus,
         )

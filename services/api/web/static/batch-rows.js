@@ -138,16 +138,17 @@ export function checks(items, csv) {
   const warnings = Object.fromEntries(["unsized", "unreadable", "too_large", "duplicate"].map((state) => [state, namesIn(state)]));
   warnings.unusual = open.filter((item) => item.state === "ready" && isUnusual(item.mm)).map((item) => `${item.name} (${t("common.mm", { value: item.mm })})`);
   const shownWarnings = Object.entries({ ...warnings, ...(csv && items.length > 0 && compareWithCsv(items, csv)) }).filter(([, names]) => names.length > 0);
-  return [...(csv?.lacksFileColumn ? [t("batch.check.no_file_column")] : []), ...shownWarnings.map(([check, names]) => t(`batch.check.${check}`, { n: names.length, names: nameList(names) }))];
+  return shownWarnings.map(([check, names]) => t(`batch.check.${check}`, { n: names.length, names: nameList(names) }));
 }
 
 function compareWithCsv(items, csv) {
   const fileNames = new Set(items.filter((item) => item.file).map((item) => normalizedName(item.file.name)));
   return {
     rows: [...csv.rows].filter(([name]) => !fileNames.has(name)).map(([, row]) => row.file),
-    files: csv.lacksFileColumn ? [] : items.filter((item) => item.file && !item.row).map((item) => item.name),
+    files: items.filter((item) => item.file && !item.row).map((item) => item.name),
     repeated: csv.repeated,
     columns: csv.unknown,
+    refused: csv.refused,
   };
 }
 

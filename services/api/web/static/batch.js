@@ -66,15 +66,22 @@ function defaultName() {
 
 async function add(files, table = files.find((file) => CSV.test(file.name))) {
   say(t("batch.reading"));
-  if (table) await useCsv(table);
+  const problem = table && await useCsv(table);
   for (const file of files) if (!CSV.test(file.name)) await addImage(file);
-  say(table && csv && !csv.lacksFileColumn ? t("batch.csv_used", { rows: csv.rows.size }) : "");
+  say(problem ?? (csv && table ? t("batch.csv_used", { rows: csv.rows.size }) : ""), Boolean(problem));
   refresh();
 }
 
+// Why the CSV cannot be used; null if it can.
 async function useCsv(file) {
-  csv = await readCsv(file);
+  csv = null;
+  try {
+    csv = await readCsv(file);
+  } catch (problem) {
+    return problem.message;
+  }
   for (const item of items) fromCsv(item);
+  return null;
 }
 
 async function addImage(file) {

@@ -1,7 +1,7 @@
-// Reads sizes as people type them.
+// Reads sizes as people type them, by the rule of shared/domain/typed_sizes.py.
 
 const PER_UNIT = { mm: 1, 밀리미터: 1, cm: 10, 센티미터: 10 };
-const LENGTH = "(\\d+(?:[.,]\\d*)?|[.,]\\d+)\\s*(mm|밀리미터|cm|센티미터)?";
+const LENGTH = "([0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)\\s*(mm|밀리미터|cm|센티미터)?";
 const TYPED = new RegExp(`^${LENGTH}(?:\\s*[x×*]\\s*${LENGTH})?(?:\\s*[x×*]\\s*${LENGTH})?$`, "i");
 export const MAX_MM = 300;
 export const MIN_USUAL_MM = 2;

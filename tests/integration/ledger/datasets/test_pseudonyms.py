@@ -1,4 +1,5 @@
 import hashlib
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
 from shared.ledger.datasets.pseudonyms import PSEUDONYM_LETTERS
@@ -40,3 +41,14 @@ def test_the_secret_is_drawn_once_even_if_many_need_it_first(ledger):
 
     with ThreadPoolExecutor(6) as pool:
         assert len(set(pool.map(pseudonymise, range(12)))) == 1
+
+
+def test_all_spellings_of_a_number_have_one_pseudonym(ledger):
+    decomposed = unicodedata.normalize("NFD", "홍길동 1")
+    with ledger.system_session("test") as system:
+        pseudonyms = {
+            system.pseudonyms.pseudonymise(number)
+            for number in ("홍길동 1", decomposed, "홍길동\u200b１", "\ufeff홍길동1")
+        }
+        assert len(pseudonyms) == 1
+        assert system.pseudonyms.pseudonymise("\u200b") is None

@@ -1,37 +1,59 @@
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from shared.domain.datasets.manifest import (
+    UNICODE_FORMS,
+    Manifest,
     ManifestInvalid,
-    parse_table,
+    Row,
+    check_no_refused,
+    find_file,
+    parse_manifest,
     read_manifest,
     read_table,
     reader_columns,
 )
+from shared.domain.datasets.summary import group_refusals, summarise
+
+Form = Literal["NFC", "NFD"]
+KOREAN = "갑상선.png"
 
 
 def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
-    (folder / "manifest.csv").write_text(text, encoding=encoding)
+    (folder / "manifest.csv").write_bytes(text.encode(encoding))
     return folder
 
 
+def parse(text: str | bytes) -> Manifest:
+    return parse_manifest(text, source_name="The manifest")
+
+
+def problems(manifest: Manifest) -> list[tuple[int, str]]:
+    return [(row.line, row.problem.code) for row in manifest.refused]
+
+
+def rows_of(text: str | bytes) -> tuple[Row, ...]:
+    manifest = parse(text)
+    assert manifest.refused == ()
+    return manifest.rows
+
+
 def test_rows_keep_their_line_numbers_and_lie_in_the_folder(tmp_path: Path) -> None:
-    rows = read_manifest(write(tmp_path, "malignant,image\n1,a.png\n0,sub/b.png\n"))
+    text = "malignant,image\n1,a.png\n0,sub/b.png\n"
+    rows = read_manifest(write(tmp_path, text)).rows
     assert [(row.line, row.image, row.malignant) for row in rows] == [
-        (2, tmp_path / "a.png", "1"),
-        (3, tmp_path / "sub" / "b.png", "0"),
+        (2, tmp_path / "a.png", True),
+        (3, tmp_path / "sub" / "b.png", False),
     ]
 
 
 def test_only_what_is_filled_in_is_sent(tmp_path: Path) -> None:
     head = "image,malignant,mask,patient,site,size_mm,split,tirads,remark\n"
-    full, bare = read_manifest(
-        write(
-            tmp_path,
-            f"{head} a.png , 1 ,m.gif,p-1,north, 12.5 ,test,5,old\nb.png,0,,, ,,,,\n",
-        )
-    )
+    body = " a.png , 1 ,m.gif,p-1,north, 12.5 ,Test,5,old\nb.png,0,,, ,,,,\n"
+    full, bare = read_manifest(write(tmp_path, head + body)).rows
     assert full.mask == tmp_path / "m.gif"
     assert full.fields == {
         "patient": "p-1",
@@ -40,47 +62,265 @@ def test_only_what_is_filled_in_is_sent(tmp_path: Path) -> None:
         "split": "test",
         "tirads": "5",
     }
-    assert (full.image, full.malignant) == (tmp_path / "a.png", "1")
+    assert (full.image, full.malignant) == (tmp_path / "a.png", True)
     assert (bare.mask, bare.fields) == (None, {})
 
 
-def test_a_manifest_saved_by_a_spreadsheet_with_a_byte_order_mark_is_read(
-    tmp_path: Path,
-) -> None:
-    assert (
-        len(
-            read_manifest(
-                write(tmp_path, "image,malignant\r\na.png,1\r\n", "utf-8-sig")
-            )
-        )
-        == 1
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-8", "UTF-8"),
+        ("utf-8-sig", "UTF-8"),
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+        ("utf-32", "UTF-32"),
+        ("cp949", "CP949"),
+    ],
+)
+def test_the_encoding_is_recognised_and_said(encoding: str, said: str) -> None:
+    text = "image,malignant,patient,비고\r\na.png,1,홍길동,단단한 결절\r\nb.png,0,가나다,\r\n"
+    manifest = parse(text.encode(encoding))
+    assert manifest.encoding == said
+    assert [row.fields["patient"] for row in manifest.rows] == ["홍길동", "가나다"]
+    assert manifest.ignored_columns == ("비고",)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("is_named", [True, False])
+def test_the_delimiter_is_recognised_and_said(delimiter: str, is_named: bool) -> None:
+    first = f"sep={delimiter}\n" if is_named else ""
+    table = "image,malignant,size_mm\na.png,1,12.5\n".replace(",", delimiter)
+    manifest = parse(first + table)
+    (row,) = manifest.rows
+    assert (manifest.delimiter, row.fields["size_mm"]) == (delimiter, "12.5")
+    assert row.line == (3 if is_named else 2)
+
+
+def test_lines_end_as_any_system_ends_them() -> None:
+    for end in ("\n", "\r\n", "\r"):
+        text = "image,malignant\na.png,1\nb.png,0\n".replace("\n", end)
+        assert [row.line for row in rows_of(text)] == [2, 3]
+
+
+def test_rows_with_more_or_fewer_cells_are_refused_with_their_line() -> None:
+    manifest = parse(
+        "image,size_mm,malignant\na.png,12,5,0\nb.png,9,1,0\nc.png,8,0\nd.png,7\n"
+        "e.png,12.5,1,\n"
     )
-
-
-def test_a_row_cut_short_is_kept_for_the_gateway_to_refuse(tmp_path: Path) -> None:
-    row = read_manifest(write(tmp_path, "image,malignant,site\na.png\n"))[0]
-    assert (row.malignant, row.fields) == ("", {})
+    assert problems(manifest) == [
+        (2, "row-too-long"),
+        (3, "row-too-long"),
+        (5, "row-too-short"),
+        (6, "row-too-long"),
+    ]
+    assert [row.name for row in manifest.rows] == ["c.png"]
+    assert "decimal comma" in str(manifest.refused[0].problem)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    "cell",
+    ["12,5", "1_2", "１２", "12.5 mm", "1.2cm", "0", "-3", "nan", "inf", "1e400"],
+)
+def test_a_size_is_a_plain_number_above_0(cell: str) -> None:
+    manifest = parse(f"image;malignant;size_mm\na.png;1;{cell}\n")
+    ((line, code),) = problems(manifest)
+    assert line == 2
+    assert code == ("row-size-comma" if cell == "12,5" else "row-size")
+
+
+def test_a_decimal_comma_is_refused_with_what_to_write() -> None:
+    refused = parse('image,malignant,size_mm\na.png,1,"12,5"\n').refused
+    assert "Write 12.5" in str(refused[0].error)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
     [
-        ("", "lacks image, malignant"),
-        ("image;malignant\na.png;1\n", "lacks image, malignant"),
-        ("image,label\na.png,1\n", "lacks malignant"),
-        ("image,malignant\n" + "x" * 200_000 + ",1\n", "cannot be read as CSV"),
+        ('a.png,1,"hard\nb.png,0,soft\nc.png,1,5" from skin\nd.png,0,plain\n', 2),
+        ('a.png,1,soft\nb.png,0,"hard\nc.png,1,soft\n', 3),
+        ('a.png,1,"hard\nb.png,0,soft"\n', 2),
+        ('a.png,"1,x\nb.png,0",soft\n', 2),
+        ('a.png,1,x\nb.png,0,"hard" node\n', 3),
     ],
 )
-def test_a_manifest_that_is_no_table_of_images_says_what_it_lacks(
-    tmp_path: Path, text: str, message: str
+def test_a_quotation_mark_that_swallows_rows_is_refused_with_its_line(
+    text: str, line: int
 ) -> None:
+    with pytest.raises(ManifestInvalid, match=f"quotation mark in line {line} "):
+        parse("image,malignant,comment\n" + text)
+
+
+def test_quotation_marks_that_are_closed_are_read() -> None:
+    manifest = parse(
+        "image,malignant,comment\n"
+        'a.png,1,"hard, ""tall"" node"\nb.png,0,5" from skin\nc.png,1,"first\nsecond"\n'
+        "d.png,0,\n"
+    )
+    assert [row.line for row in manifest.rows] == [2, 3, 4, 6]
+    assert (manifest.line_count, manifest.row_count) == (5, 4)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("image,malignant,size_mm,malignant", "line 1 names malignant twice"),
+        ("image,malignant,note,note", "line 1 names note twice"),
+        ("image,Malignant", "'Malignant'. Did you mean malignant"),
+        ("image,malignant,Patient", "'Patient'. Did you mean patient"),
+        ("image,malignant,pat ient", "Did you mean patient"),
+        ("image,malignant,pati\u200bent", "Did you mean patient"),
+        ("image,malignant,pateint", "Did you mean patient"),
+        ("image,malignant,patient_id", "Did you mean patient"),
+        ("image,malignent", "Did you mean malignant"),
+        ("imgae,malignant", "Did you mean image"),
+        ("images,malignant", "Did you mean image"),
+        ("image,malignant,maks", "Did you mean mask"),
+        ("image,malignant,masks", "Did you mean mask"),
+        ("image,malignant,stie", "Did you mean site"),
+        ("image,malignant,spilt", "Did you mean split"),
+        ("image,malignant,size", "Did you mean size_mm"),
+        ("image,malignant,size mm", "Did you mean size_mm"),
+        ("image,malignant,size_cm", "Did you mean size_mm"),
+        ("image,malignant,size_nm", "Did you mean size_mm"),
+        ("image,malignant,TI-RADS", "Did you mean tirads"),
+        ("image,malignant,Reader_kim", "Did you mean reader_kim"),
+        ("image,malignant,reader-kim", "Did you mean reader_kim"),
+        ("image,malignant,raeder_kim", "Did you mean reader_kim"),
+        ("image,label", "Did you mean malignant"),
+        ("picture,malignant", "lacks image"),
+        ("", "lacks image, malignant"),
+        (",".join(["image", "malignant", *map(str, range(3000))]), "3002 columns"),
+        ("image|malignant", "lacks image, malignant"),
+    ],
+)
+def test_a_header_that_cannot_be_trusted_is_refused(header: str, message: str) -> None:
     with pytest.raises(ManifestInvalid, match=message):
+        parse(f"{header}\n{','.join('x' * len(header.split(',')))}\n")
+
+
+def test_other_columns_are_left_aside_and_named() -> None:
+    names = [
+        *("nodules", "composition", "echogenicity", "margin", "foci", "age", "sex"),
+        *("side", "mass", "mark", "date", "name", "patient_age", "patient_sex"),
+        *("mask_2", "image_width", "size_mm_ap", "bi_rads", "eu_tirads", "reader"),
+        *("diagnosis", "comment", "malignant.1", "reader_"),
+    ]
+    cells = ",".join("x" for _ in names)
+    manifest = parse(f"image,malignant,{','.join(names)},\na.png,1,{cells},\n")
+    assert manifest.ignored_columns == (*names, f"#{len(names) + 3}")
+    assert (len(manifest.rows), manifest.refused) == (1, ())
+
+
+def test_a_name_that_is_meant_differently_counts_if_the_column_is_there() -> None:
+    manifest = parse("image,malignant,size_mm,size_cm\na.png,1,12,1.2\n")
+    assert manifest.ignored_columns == ("size_cm",)
+
+
+@pytest.mark.parametrize(
+    "word", ["1", "TRUE", "True", "yes", "malignant", "악성", "１"]
+)
+def test_words_for_malignant(word: str) -> None:
+    (row,) = rows_of(f"image,malignant\na.png,{word}\n")
+    assert row.malignant is True
+
+
+@pytest.mark.parametrize("word", ["0", "FALSE", "no", "Benign"])
+def test_words_for_benign(word: str) -> None:
+    (row,) = rows_of(f"image,malignant\na.png,{word}\n")
+    assert row.malignant is False
+
+
+@pytest.mark.parametrize(
+    "word", ["2", "-1", "1.0", "maybe", "t", "on", "malign", "음성"]
+)
+def test_any_other_label_is_refused(word: str) -> None:
+    manifest = parse(f"image,malignant\na.png,{word}\nb.png,0\n")
+    assert problems(manifest) == [(2, "row-label")]
+    assert len(manifest.rows) == 1
+
+
+def test_a_korean_word_of_two_meanings_counts_only_beside_its_opposite() -> None:
+    rows = rows_of("image,malignant\na.png,양성\nb.png,악성\n")
+    assert [row.malignant for row in rows] == [False, True]
+    manifest = parse("image,malignant\na.png,양성\nb.png,1\n")
+    assert problems(manifest) == [(2, "row-label-ambiguous")]
+
+
+def test_a_row_without_a_label_has_none() -> None:
+    (row,) = rows_of("image,malignant,site\na.png,,x\n")
+    assert row.malignant is None
+
+
+def test_text_that_was_lost_before_is_refused() -> None:
+    manifest = parse("image,malignant,patient\na.png,1,\ufffd\ufffd\n")
+    assert problems(manifest) == [(2, "row-damaged")]
+
+
+def test_a_patient_and_a_site_have_the_spelling_that_came_first() -> None:
+    decomposed = unicodedata.normalize("NFD", "홍길동")
+    rows = rows_of(
+        "image,malignant,patient,site\n"
+        f"a.png,1,홍길동,Nord\nb.png,0,{decomposed},NORD\nc.png,0,P-01,nord \n"
+        "d.png,0,ｐ－０１,Süd\ne.png,0,\u200b,\u200b\n"
+    )
+    assert [row.fields.get("patient") for row in rows] == [
+        "홍길동",
+        "홍길동",
+        "P-01",
+        "P-01",
+        None,
+    ]
+    assert [row.fields.get("site") for row in rows] == ["Nord"] * 3 + ["Süd", None]
+
+
+@pytest.mark.parametrize("written", UNICODE_FORMS)
+@pytest.mark.parametrize("stored", UNICODE_FORMS)
+def test_a_file_is_found_in_either_unicode_form(
+    tmp_path: Path, written: str, stored: str
+) -> None:
+    path = tmp_path / unicodedata.normalize(stored, KOREAN)
+    path.write_bytes(b"x")
+    name = unicodedata.normalize(written, KOREAN)
+    text = f"image,malignant\n{name},1\n"
+    (row,) = read_manifest(write(tmp_path, text)).rows
+    assert row.image.read_bytes() == b"x"
+
+
+def test_a_file_is_taken_as_it_is_written_though_the_other_form_is_there(
+    tmp_path: Path,
+) -> None:
+    composed, decomposed = (
+        unicodedata.normalize("NFC", KOREAN),
+        unicodedata.normalize("NFD", KOREAN),
+    )
+    (tmp_path / composed).write_bytes(b"composed")
+    (tmp_path / decomposed).write_bytes(b"decomposed")
+    for name in (composed, decomposed):
+        assert find_file(tmp_path, name) == tmp_path / name
+    half_composed = composed[:1] + decomposed[3:]
+    text = f"image,malignant\n{half_composed},1\n"
+    manifest = read_manifest(write(tmp_path, text))
+    assert problems(manifest) == [(2, "row-file-ambiguous")]
+
+
+def test_a_manifest_that_is_no_csv_is_refused(tmp_path: Path) -> None:
+    text = "image,malignant\n" + "x" * 200_000 + ",1\n"
+    with pytest.raises(ManifestInvalid, match="line 2 cannot be read as CSV"):
         read_manifest(write(tmp_path, text))
 
 
-def test_a_manifest_in_another_encoding_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ManifestInvalid, match="UTF-8"):
-        read_manifest(write(tmp_path, "image,malignant\nkröpfchen.png,1\n", "latin-1"))
+def test_a_manifest_in_another_encoding_is_refused_with_its_line(
+    tmp_path: Path,
+) -> None:
+    text = "image,malignant\na.png,1\nkröpfchen.png,1\n"
+    with pytest.raises(ManifestInvalid, match="line 3 is neither UTF-8"):
+        read_manifest(write(tmp_path, text, "latin-1"))
+
+
+def test_another_delimiter_is_refused_by_name() -> None:
+    with pytest.raises(ManifestInvalid, match=r"delimiter '\|'"):
+        parse("sep=|\nimage|malignant\na.png|1\n")
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
@@ -88,29 +328,26 @@ def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
-def test_reader_columns_hold_what_people_said(tmp_path: Path) -> None:
-    rows = read_manifest(
-        write(
-            tmp_path,
-            "image,malignant,reader_kim,reader_lee,reader_\na.png,1, 1 ,,2\nb.png,0,,3.5,\n",
-        )
+def test_reader_columns_hold_what_people_said() -> None:
+    rows = rows_of(
+        "image,malignant,reader_kim,reader_lee,reader_\na.png,1, 1 ,,2\nb.png,0,,3.5,\n"
     )
     assert [row.readers for row in rows] == [{"kim": "1"}, {"lee": "3.5"}]
     assert reader_columns(rows) == ("kim", "lee")
 
 
-def test_an_image_keeps_the_name_it_has_in_the_manifest(tmp_path: Path) -> None:
-    row = read_manifest(write(tmp_path, "image,malignant\n sub/../a.png ,1\n"))[0]
-    assert row.name == "sub/../a.png"
+def test_a_manifest_that_came_as_text_keeps_its_names_as_they_are() -> None:
+    (row,) = rows_of("\ufeffimage,malignant,mask\r\n../a//b.png,1,./m.png\r\n")
+    assert (row.line, row.name, row.mask_name) == (2, "../a//b.png", "./m.png")
 
 
 def test_a_manifest_for_prediction_needs_images_alone(tmp_path: Path) -> None:
-    path = write(tmp_path, "image,mask\na.png,m.png\n") / "manifest.csv"
-    row = read_table(path, required_columns=("image",))[0]
+    path = write(tmp_path, "image,mask,malignant\na.png,m.png,?\n") / "manifest.csv"
+    (row,) = read_table(path, required_columns=("image",)).rows
     assert (row.image, row.mask, row.malignant) == (
         tmp_path / "a.png",
         tmp_path / "m.png",
-        "",
+        None,
     )
     with pytest.raises(ManifestInvalid, match="lacks image"):
         read_table(
@@ -119,18 +356,44 @@ def test_a_manifest_for_prediction_needs_images_alone(tmp_path: Path) -> None:
         )
 
 
-def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
-    rows = read_manifest(write(tmp_path, "image,malignant\n\na.png,1\n\nb.png,0\n"))
+def test_lines_are_counted_as_an_editor_counts_them() -> None:
+    rows = rows_of("image,malignant\n\na.png,1\n,\nb.png,0\n")
     assert [row.line for row in rows] == [3, 5]
 
 
-def test_a_manifest_that_came_as_text_keeps_its_names_as_they_are() -> None:
-    (row,) = parse_table(
-        "\ufeffimage,malignant,mask\r\n../a//b.png,1,./m.png\r\n", "The manifest"
+def test_a_command_that_needs_every_row_names_the_first_that_is_refused() -> None:
+    manifest = parse("image,malignant\na.png,1\nb.png\nc.png,x\n")
+    with pytest.raises(ManifestInvalid, match=r"line 3 .* 1 more lines"):
+        check_no_refused(manifest, Path("manifest.csv"))
+    check_no_refused(parse("image,malignant\na.png,1\n"), Path("manifest.csv"))
+
+
+def test_equal_refusals_are_one_group_with_its_lines() -> None:
+    lines = [*["x.png,1,2"] * 140, "y.png,1", *["z.png"] * 2, "w.png,maybe"]
+    manifest = parse("image,malignant\n" + "\n".join(lines))
+    groups = group_refusals(
+        (row.line, row.name, str(row.error)) for row in manifest.refused
     )
-    assert (row.line, row.name, row.mask_name) == (2, "../a//b.png", "./m.png")
-    with pytest.raises(
-        ManifestInvalid,
-        match="The manifest cannot be imported: its first line lacks image, malignant",
-    ):
-        parse_table("", "The manifest")
+    assert [(group.line_ranges, len(group.lines)) for group in groups] == [
+        ("2-141", 140),
+        ("143-144", 2),
+        ("145", 1),
+    ]
+
+
+def test_a_summary_counts_patients_of_a_site_and_sizes() -> None:
+    summary = summarise(
+        parse(
+            "image,malignant,patient,site,size_mm,split,mask\n"
+            "a.png,1,P1,Nord,4.5,test,m.png\nb.png,0,p1,nord,12,train,\n"
+            "c.png,0,p1,Süd,,,\nd.png,,,,,,\ne.png,x,,,,,\n"
+        )
+    )
+    assert (summary.rows, summary.refused, summary.with_mask) == (5, 1, 1)
+    assert (summary.malignant, summary.benign, summary.without_label) == (1, 2, 1)
+    assert (summary.patients, summary.without_patient) == (2, 1)
+    assert (summary.sites, summary.splits) == (
+        {"Nord": 2, "Süd": 1},
+        {"test": 1, "train": 1},
+    )
+    assert (summary.with_size, summary.sizes) == (2, (4.5, 12.0))

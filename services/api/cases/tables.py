@@ -1,0 +1,64 @@
+"""Reads a table of cases for a page or program that submits them together."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, UploadFile
+from pydantic import BaseModel, Field
+
+from services.api.dependencies import Submitter
+from services.api.errors import error_item
+from services.api.strict_requests import StrictRoute
+from shared.domain.datasets.case_table import parse_case_table
+
+router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["cases"])
+TABLE = (
+    "CSV in UTF-8, UTF-16 or CP949, with comma, semicolon or tab: "
+    "`file,[size_mm],[external_id],[roi],[roi_space],[priority]`. Other columns are left aside and named; a "
+    "name that is nearly one of these is refused."
+)
+
+
+class CaseTableRow(BaseModel):
+    line: int
+    cells: dict[str, str] = Field(
+        description="The cells that are filled in, by column, as they were typed."
+    )
+
+
+class CaseTableRefusal(BaseModel):
+    line: int
+    code: str
+    message: str = Field(description="Reason, in the caller's language.")
+
+
+class CaseTableView(BaseModel):
+    """What SERA reads in a table of cases. Nothing was stored."""
+
+    encoding: str = Field(description="`UTF-8`, `UTF-16`, `UTF-32` or `CP949`.")
+    delimiter: str = Field(description="Comma, semicolon or tab.")
+    ignored_columns: list[str]
+    rows: list[CaseTableRow]
+    refused: list[CaseTableRefusal]
+
+
+@router.post("/case-tables")
+def read_case_table(
+    caller: Submitter, table: Annotated[UploadFile, File(description=TABLE)]
+) -> CaseTableView:
+    """Read a table of cases, whose files are then submitted one by one. Nothing is stored."""
+    cases = parse_case_table(table.file.read())
+    refused = []
+    for row in cases.refused:
+        error = error_item(row.error)
+        refused.append(
+            CaseTableRefusal(
+                line=row.line, code=error["code"], message=error["message"]
+            )
+        )
+    return CaseTableView(
+        encoding=cases.encoding,
+        delimiter=cases.delimiter,
+        ignored_columns=list(cases.ignored_columns),
+        rows=[CaseTableRow(line=row.line, cells=row.cells) for row in cases.rows],
+        refused=refused,
+    )

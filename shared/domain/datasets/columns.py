@@ -1,0 +1,169 @@
+"""The columns of a manifest: those that SERA reads, those it leaves aside, and slips of the pen."""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.domain.datasets.table_text import TableFault
+from shared.domain.identity import identity_key
+
+OPTIONAL_COLUMNS = ("patient", "site", "size_mm", "split", "tirads")
+KNOWN_COLUMNS = ("image", "mask", "malignant", *OPTIONAL_COLUMNS)
+READER_PREFIX = "reader_"
+"""Start of the name of a column with the judgements of a person."""
+MAX_COLUMNS = 500
+SEPARATORS = re.compile(r"[\s_.-]+")
+MIN_SIMILARITY = 0.8
+"""Ratio of `difflib.SequenceMatcher` from which a name counts as another, misspelt."""
+OTHER_NAMES = {
+    "imagefile": "image",
+    "filename": "image",
+    "label": "malignant",
+    "maskfile": "mask",
+    "patientid": "patient",
+    "patientno": "patient",
+    "patientnumber": "patient",
+    "size": "size_mm",
+    "sizecm": "size_mm",
+    "diametermm": "size_mm",
+}
+"""Names that people give a column that SERA knows, if that column itself is not there."""
+ORDINARY_NAMES = frozenset(
+    {
+        "acrtirads",
+        "birads",
+        "ctirads",
+        "eutirads",
+        "header",
+        "inpatient",
+        "ktirads",
+        "leader",
+        "nonmalignant",
+        "onsite",
+        "outpatient",
+        "premalignant",
+        "suite",
+    }
+)
+"""Names of other things that are spelt like a known column."""
+
+
+@dataclass(frozen=True)
+class ColumnSet:
+    """The columns that SERA reads of one kind of table.
+
+    Attributes
+    ----------
+    other_names : names that people give a column, without separators -> the column
+    has_readers : whether columns `reader_NAME` are read
+    """
+
+    known: tuple[str, ...]
+    other_names: Mapping[str, str]
+    has_readers: bool = False
+
+    def check(
+        self, names: Sequence[str], required: Collection[str], line: int
+    ) -> tuple[str, ...]:
+        """Check the header of a table and return the names of the columns that are left aside.
+
+        Raises TableFault for too many columns, a name that stands twice, a name that is nearly a
+        known one, and a required column that is missing.
+        """
+        if len(names) > MAX_COLUMNS:
+            raise TableFault(
+                "table-too-wide", line=line, columns=len(names), most=MAX_COLUMNS
+            )
+        _check_no_repeats(names, line)
+        for name in names:
+            meant = self._meant(name, names)
+            if meant is not None:
+                raise TableFault("table-column-slip", line=line, name=name, meant=meant)
+        missing = sorted(set(required) - set(names))
+        if missing:
+            raise TableFault("table-columns-missing", columns=", ".join(missing))
+        return tuple(
+            name or f"#{number}"
+            for number, name in enumerate(names, start=1)
+            if not self.is_known(name)
+        )
+
+    def is_known(self, name: str) -> bool:
+        return name in self.known or (self.has_readers and is_reader(name))
+
+    def _meant(self, name: str, names: Collection[str]) -> str | None:
+        """The known column that `name` is a slip of; None if it is known or another thing."""
+        if not name or self.is_known(name):
+            return None
+        key = SEPARATORS.sub("", identity_key(name))
+        reader = _meant_reader(name) if self.has_readers else None
+        if reader is not None:
+            return reader
+        by_key = {column.replace("_", ""): column for column in self.known}
+        if key in by_key:
+            return by_key[key]
+        other = self.other_names.get(key)
+        if other is not None:
+            return None if other in names else other
+        if self._is_compound(name) or key in ORDINARY_NAMES:
+            return None
+        for known_key, column in by_key.items():
+            if _is_near(key, known_key):
+                return column
+        return None
+
+    def _is_compound(self, name: str) -> bool:
+        """Whether a name is a known one with another word or number: `patient_age`, `image2`."""
+        spelt = SEPARATORS.sub("_", name.strip().casefold()).rstrip("0123456789")
+        return any(
+            spelt == column
+            or spelt.startswith(f"{column}_")
+            or spelt.endswith(f"_{column}")
+            for column in self.known
+        )
+
+
+MANIFEST_COLUMNS = ColumnSet(
+    known=KNOWN_COLUMNS, other_names=OTHER_NAMES, has_readers=True
+)
+CASE_COLUMNS = ColumnSet(
+    known=("file", "size_mm", "external_id", "roi", "roi_space", "priority"),
+    other_names={
+        "filename": "file",
+        "image": "file",
+        "size": "size_mm",
+        "sizecm": "size_mm",
+        "diametermm": "size_mm",
+    },
+)
+"""The columns of a table of cases that the page sends together."""
+
+
+def is_reader(name: str) -> bool:
+    return name.startswith(READER_PREFIX) and name != READER_PREFIX
+
+
+def _check_no_repeats(names: Sequence[str], line: int) -> None:
+    for name, count in Counter(names).items():
+        if name and count > 1:
+            raise TableFault("table-column-twice", line=line, name=name, count=count)
+
+
+def _meant_reader(name: str) -> str | None:
+    """The column `reader_NAME` that a name such as `Reader kim` is a slip of."""
+    first, *rest = SEPARATORS.split(name.strip(), maxsplit=1)
+    prefix = READER_PREFIX.rstrip("_")
+    key = identity_key(first)
+    if not rest or not rest[0] or key in ORDINARY_NAMES or not _is_near(key, prefix):
+        return None
+    return f"{READER_PREFIX}{rest[0]}"
+
+
+def _is_near(key: str, known_key: str) -> bool:
+    """Whether a word is nearly another: most of its letters in order, or all in another order."""
+    if sorted(key) == sorted(known_key):
+        return True
+    matcher = difflib.SequenceMatcher(a=known_key, b=key, autojunk=False)
+    return matcher.ratio() >= MIN_SIMILARITY

@@ -1,0 +1,199 @@
+"""Reads a table: its encoding, its delimiter, and its cells by line (RFC 4180, strictly).
+
+Nothing is guessed in silence: the encoding and the delimiter are part of the result, and a table
+whose rows cannot be told apart is refused with the line.
+"""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.domain.messages import Message
+
+DELIMITERS = (",", ";", "\t")
+SEPARATOR_LINE = re.compile(r'"?sep=(?P<delimiter>.)"?\s*', re.IGNORECASE | re.DOTALL)
+"""The first line by which Excel names the delimiter."""
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+"""UTF-32 stands before UTF-16, whose mark is the beginning of UTF-32's."""
+HEAD_BYTES = 400
+"""Bytes in which UTF-16 without a mark is recognised."""
+MIN_NUL_SHARE = 0.25
+"""Share of character pairs with a NUL from which a text is UTF-16: its first line is mostly ASCII."""
+
+
+class TableFault(Exception):
+    """The bytes are no table that can be trusted. `problem` says where and why."""
+
+    def __init__(self, code: str, **facts: object) -> None:
+        super().__init__(code)
+        self.problem = Message(code, facts)
+
+
+class Encoding(StrEnum):
+    """Names as a person knows them."""
+
+    UTF8 = "UTF-8"
+    UTF16 = "UTF-16"
+    UTF32 = "UTF-32"
+    CP949 = "CP949"
+
+
+@dataclass(frozen=True)
+class Record:
+    """The cells of one row, stripped, and the line on which it begins."""
+
+    line: int
+    cells: tuple[str, ...]
+
+    @property
+    def is_blank(self) -> bool:
+        return not any(self.cells)
+
+
+@dataclass(frozen=True)
+class TableText:
+    """The records of a table.
+
+    Attributes
+    ----------
+    header : the names of the columns
+    records : the rows below it, without blank lines
+    encoding : None if the table came as text
+    line_count : lines below the header that are not blank; more than there are records if a cell
+        runs over several lines
+    """
+
+    header: Record
+    records: tuple[Record, ...]
+    delimiter: str
+    encoding: Encoding | None
+    line_count: int
+
+
+def decode_table(data: bytes) -> tuple[str, Encoding]:
+    """Return the text of a file and its encoding.
+
+    The first of these that fits is taken: a byte order mark; UTF-16 by its NUL bytes; UTF-8; CP949,
+    which a Korean Windows writes. Raises TableFault.
+    """
+    for mark, codec in BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return _decoded(data[len(mark) :], codec)
+    codec_without_mark = _utf16_by_nul_bytes(data)
+    if codec_without_mark is not None:
+        return _decoded(data, codec_without_mark)
+    try:
+        return data.decode("utf-8"), Encoding.UTF8
+    except UnicodeDecodeError as error:
+        first_wrong_byte = error.start
+    try:
+        return data.decode("cp949"), Encoding.CP949
+    except UnicodeDecodeError:
+        line = data.count(b"\n", 0, first_wrong_byte) + 1
+        raise TableFault("table-encoding", line=line) from None
+
+
+def read_table_text(text: str, encoding: Encoding | None = None) -> TableText:
+    """Split a text into records. Raises TableFault with the line."""
+    lines = io.StringIO(text.removeprefix("\ufeff"), newline="").readlines()
+    skipped_lines = 0
+    separator = SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
+    if separator:
+        delimiter = separator["delimiter"]
+        if delimiter not in DELIMITERS:
+            raise TableFault("table-separator", separator=delimiter)
+        lines = lines[1:]
+        skipped_lines = 1
+    else:
+        delimiter = _delimiter(lines[0]) if lines else DELIMITERS[0]
+    records = [
+        record
+        for record in _records(lines, delimiter, skipped_lines)
+        if not record.is_blank
+    ]
+    header, *rows = records or [Record(line=1, cells=())]
+    lines_below = lines[header.line - skipped_lines :]
+    return TableText(
+        header=header,
+        records=tuple(rows),
+        delimiter=delimiter,
+        encoding=encoding,
+        line_count=sum(1 for line in lines_below if line.strip(f"\r\n\t {delimiter}")),
+    )
+
+
+def _decoded(data: bytes, codec: str) -> tuple[str, Encoding]:
+    encoding = Encoding(codec[:6].rstrip("-").upper())
+    try:
+        return data.decode(codec), encoding
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise TableFault("table-encoding", line=line) from None
+
+
+def _utf16_by_nul_bytes(data: bytes) -> str | None:
+    """The codec of UTF-16 without a mark: every other byte of ASCII text is NUL."""
+    head = data[:HEAD_BYTES]
+    pairs = len(head) // 2
+    low, high = head[0::2].count(0), head[1::2].count(0)
+    if not pairs or len(data) % 2 or max(low, high) < MIN_NUL_SHARE * pairs:
+        return None
+    if min(low, high) * 4 > max(low, high):
+        return None
+    return "utf-16-le" if high > low else "utf-16-be"
+
+
+def _delimiter(first_line: str) -> str:
+    """The delimiter that gives the first line most cells; a comma if there are none."""
+    return max(DELIMITERS, key=lambda delimiter: len(_cells(first_line, delimiter)))
+
+
+def _cells(line: str, delimiter: str) -> Sequence[str]:
+    return next(csv.reader([line], delimiter=delimiter), [])
+
+
+def _records(
+    lines: Sequence[str], delimiter: str, skipped_lines: int
+) -> Iterator[Record]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        line = reader.line_num + skipped_lines + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise _csv_fault(error, line, reader.line_num + skipped_lines) from error
+        last_line = reader.line_num + skipped_lines
+        if last_line > line:
+            _check_long_cells(cells, delimiter, line=line, last_line=last_line)
+        yield Record(line=line, cells=tuple(cell.strip() for cell in cells))
+
+
+def _csv_fault(error: csv.Error, line: int, last_line: int) -> TableFault:
+    if "expected after" in str(error) or "end of data" in str(error):
+        return TableFault("table-quote", line=line, last_line=last_line)
+    return TableFault("table-csv", line=line, reason=str(error))
+
+
+def _check_long_cells(
+    cells: Sequence[str], delimiter: str, *, line: int, last_line: int
+) -> None:
+    """Refuse a cell that seems to have swallowed the rows below it.
+
+    A quotation mark that is closed some lines later makes one cell of the lines between. A cell of
+    several lines without a delimiter in it cannot have swallowed a row.
+    """
+    for cell in cells:
+        if delimiter in cell and ("\n" in cell or "\r" in cell):
+            raise TableFault("table-quote", line=line, last_line=last_line)

@@ -1,0 +1,59 @@
+"""Reads sizes as people type them: `14`, `14,5 mm`, `1.2cm`, `1.4 x 0.9 cm`.
+
+The page reads sizes by the same rule (`services/api/web/static/sizes.js`); a test compares the two.
+"""
+
+import math
+import re
+import unicodedata
+
+from shared.errors import InputError
+
+MM_PER_UNIT = {"mm": 1, "밀리미터": 1, "cm": 10, "센티미터": 10}
+UNITS = "|".join(MM_PER_UNIT)
+LENGTH = rf"([0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)\s*({UNITS})?"
+TYPED = re.compile(
+    rf"{LENGTH}(?:\s*[x×*]\s*{LENGTH})?(?:\s*[x×*]\s*{LENGTH})?", re.IGNORECASE
+)
+MAX_MM = 300.0
+
+
+class SizeNotUnderstood(InputError):
+    code = "size-invalid"
+    text = (
+        "The size {size!r} is not understood. Write the largest diameter in mm or cm, such as "
+        "14.5, 14,5 mm or 1.2 cm, up to {most:g} mm."
+    )
+
+
+def parse_size_mm(text: str) -> float:
+    """Return the largest of the typed diameters in mm, in hundredths.
+
+    A number without a unit has the unit of the next number, else mm. Both `14.5` and `14,5` are
+    fourteen and a half. Raises SizeNotUnderstood.
+    """
+    match = TYPED.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    if match is None:
+        raise SizeNotUnderstood(size=text, most=MAX_MM)
+    size_mm = _hundredths(max(_sides_mm(match.groups())))
+    if not 0 < size_mm <= MAX_MM:
+        raise SizeNotUnderstood(size=text, most=MAX_MM)
+    return size_mm
+
+
+def _sides_mm(parts: tuple[str | None, ...]) -> list[float]:
+    """The lengths in mm; `parts` are numbers and units by turns."""
+    sides = []
+    unit = "mm"
+    for number, named_unit in reversed(list(zip(parts[::2], parts[1::2], strict=True))):
+        if number is None:
+            continue
+        if named_unit is not None:
+            unit = named_unit.lower()
+        sides.append(float(number.replace(",", ".")) * MM_PER_UNIT[unit])
+    return sides
+
+
+def _hundredths(size_mm: float) -> float:
+    """Round half up, as JavaScript does."""
+    return math.floor(size_mm * 100 + 0.5) / 100
