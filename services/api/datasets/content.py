@@ -7,13 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from shared.cases.decoder_pool import DecoderPool
 from shared.cases.deidentification import Deidentifier
 from shared.errors import Unavailable
-from shared.imaging import decode
 from shared.imaging.deidentify import CleanedFile
 from shared.ledger import SystemSession
 from shared.ledger.cases.cleaned_files import CleanedFileHashes
 from shared.objects import ObjectStore
+
+DECODER_WAIT_S = 60.0
+"""How long an image of a batch waits for a decoder: a batch is in no hurry."""
 
 
 class ErasedMeanwhile(Unavailable):
@@ -43,19 +46,29 @@ class StoredFiles:
 class ImageFiles:
     """Stores files of labelled images in the object store while no transaction is open."""
 
-    def __init__(self, objects: ObjectStore, deidentifier: Deidentifier) -> None:
+    def __init__(
+        self,
+        objects: ObjectStore,
+        deidentifier: Deidentifier,
+        decoder_pool: DecoderPool,
+    ) -> None:
         self._objects = objects
         self._deidentifier = deidentifier
+        self._decoder_pool = decoder_pool
 
     def store(self, image: bytes, mask: bytes | None) -> StoredFiles:
         """Clean and decode image and mask, then store the cleaned files. Raises InputError for a
-        bad file.
+        bad file, DecodersBusy.
         """
         cleaned = self._deidentifier.clean(image)
-        height, width = decode(cleaned.data).pixels.shape
+        checked = self._decoder_pool.check(
+            cleaned.data, frame=None, hospital_id=None, wait_s=DECODER_WAIT_S
+        )
         if mask is None:
             return StoredFiles(image=self._store_cleaned(image, cleaned), mask=None)
-        cleaned_mask = self._deidentifier.clean_mask(mask, width, height)
+        cleaned_mask = self._deidentifier.clean_mask(
+            mask, width=checked.width, height=checked.height
+        )
         return StoredFiles(
             image=self._store_cleaned(image, cleaned),
             mask=self._store_cleaned(mask, cleaned_mask),

@@ -6,9 +6,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, UploadFile
 
-from services.api.dependencies import DependenciesDep, Submitter
+from services.api.dependencies import (
+    DependenciesDep,
+    Submitter,
+    TransactionDep,
+    hospital_id_of,
+)
 from services.api.previews.schemas import PreviewView
 from services.api.previews.service import PreviewRequest, create_preview
+from shared.ledger import HospitalSession
 
 router = APIRouter(prefix="/v1", tags=["previews"])
 
@@ -48,8 +54,10 @@ def create_image_preview(
     form: Annotated[PreviewRequest, Depends(preview_request)],
     dependencies: DependenciesDep,
     caller: Submitter,
+    transaction: TransactionDep,
 ) -> PreviewView:
     """Return calipers, scale and ROI of an image, the quality of a photo, and a preview image.
     Nothing is stored.
     """
-    return create_preview(dependencies, form)
+    session = HospitalSession(transaction, hospital_id_of(caller), caller.actor)
+    return create_preview(dependencies, session, form)
