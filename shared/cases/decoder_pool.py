@@ -51,7 +51,7 @@ class DecoderPool:
 
     def __init__(self, sandbox: SandboxPool) -> None:
         self._sandbox = sandbox
-        self._queue = FairQueue(
+        self.queue = FairQueue(
             places=PROCESS_COUNT, max_held=MAX_HELD, max_waiting=MAX_WAITING
         )
         self._checked: TTLCache[object, CheckedImage] = TTLCache(
@@ -68,7 +68,7 @@ class DecoderPool:
         wait.
         """
         try:
-            with self._queue.place(hospital_id, WAIT_S):
+            with self.queue.place(hospital_id, WAIT_S):
                 return self._sandbox.decode(data, frame)
         except QueueBusy:
             raise DecodersBusy from None
@@ -80,7 +80,7 @@ class DecoderPool:
         frame: int | None,
         hospital_id: UUID | None,
         find_text: bool = False,
-        wait_s: float = WAIT_S,
+        wait_s: float | None = None,
     ) -> CheckedImage:
         """Check an image like `SandboxPool.check`.
 
@@ -94,7 +94,7 @@ class DecoderPool:
         if checked is not None:
             return checked
         try:
-            with self._queue.place(hospital_id, wait_s):
+            with self.queue.place(hospital_id, WAIT_S if wait_s is None else wait_s):
                 checked = self._sandbox.check(data, frame, find_text=find_text)
         except QueueBusy:
             raise DecodersBusy from None

@@ -36,6 +36,11 @@ class FairQueue:
         finally:
             self._release(owner)
 
+    def count_waiting(self, owner: Hashable) -> int:
+        """Count the threads of an owner that wait for a place."""
+        with self._lock:
+            return len(self._waiting.get(owner, ()))
+
     def _acquire(self, owner: Hashable, wait_s: float) -> None:
         turn = Event()
         with self._lock:
@@ -61,20 +66,22 @@ class FairQueue:
 
     def _give_free_places(self) -> None:
         while self._free:
-            owner = self._next_owner()
-            if owner is None:
+            turns = self._next_turns()
+            if not turns:
                 return
-            turn = self._waiting[owner][0]
+            owner, turn = turns[0]
             self._leave(owner, turn)
             self._free -= 1
             self._held[owner] += 1
             turn.set()
 
-    def _next_owner(self) -> Hashable | None:
-        for owner in self._waiting:
-            if self._held[owner] < self._max_held:
-                return owner
-        return None
+    def _next_turns(self) -> list[tuple[Hashable, Event]]:
+        """Return the first waiting thread of each owner that may hold another place, in turn."""
+        return [
+            (owner, threads[0])
+            for owner, threads in self._waiting.items()
+            if self._held[owner] < self._max_held
+        ]
 
     def _leave(self, owner: Hashable, turn: Event) -> None:
         """Remove a waiting thread. The owner's other threads wait behind the other owners."""

@@ -50,11 +50,11 @@ class SharedSandbox(SandboxPool):
 
 def _open_sandbox(settings: Settings) -> SandboxPool:
     bounds = Bounds(seconds=settings.decode_s, memory_mib=settings.decode_mib)
-    return _shared_sandbox(bounds)
+    return shared_sandbox(bounds)
 
 
 @cache
-def _shared_sandbox(bounds: Bounds) -> SandboxPool:
+def shared_sandbox(bounds: Bounds) -> SandboxPool:
     sandbox = SharedSandbox(bounds, PROCESS_COUNT)
     atexit.register(SandboxPool.close, sandbox)
     return sandbox
