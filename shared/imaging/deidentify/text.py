@@ -329,17 +329,18 @@ def _background_deviations(
     right = np.minimum(boxes[:, 0] + boxes[:, 2] + SURROUND_PX, width)
     bottom = np.minimum(boxes[:, 1] + boxes[:, 3] + SURROUND_PX, height)
 
-    def totals(integral: NDArray[np.number]) -> NDArray[np.float64]:
-        upper = integral[top, right] - integral[top, left]
-        lower = integral[bottom, right] - integral[bottom, left]
-        return (lower - upper).astype(np.float64)
+    def totals(integral: object) -> NDArray[np.float64]:
+        values = np.asarray(integral, np.float64)
+        upper = values[top, right] - values[top, left]
+        lower = values[bottom, right] - values[bottom, left]
+        return np.asarray(lower - upper, np.float64)
 
     widened = np.asarray(cv2.dilate(strokes, np.ones((3, 3), np.uint8)), np.uint8)
     is_background = 1 - widened
     sums, squares = cv2.integral2(pixels * is_background, sqdepth=cv2.CV_64F)
-    counts = totals(np.asarray(cv2.integral(is_background), np.int32))
+    counts = totals(cv2.integral(is_background))
     filled_counts = np.maximum(counts, 1)
-    means = totals(np.asarray(sums)) / filled_counts
-    mean_squares = totals(np.asarray(squares)) / filled_counts
+    means = totals(sums) / filled_counts
+    mean_squares = totals(squares) / filled_counts
     deviations = np.sqrt(np.maximum(mean_squares - means**2, 0))
     return np.where(counts > 0, deviations, np.inf)
