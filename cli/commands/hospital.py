@@ -48,6 +48,12 @@ Weight = Annotated[
 RetentionDays = Annotated[
     str | None, typer.Option(help="Days after which a case is erased for ever.")
 ]
+BlankText = Annotated[
+    str | None,
+    typer.Option(
+        help="Text burnt into images: `off`, `warn` or `blank` (painted over beside the tissue)."
+    ),
+]
 DryRun = Annotated[
     bool,
     typer.Option(
@@ -62,7 +68,7 @@ class NothingToSet(InputError):
     text = (
         "Nothing was named to set. Give at least one of --prevalence, "
         "--target-sensitivity, --refer-alpha, --fna-rule, "
-        "--rate-per-minute, --inflight-quota, --weight, --retention-days."
+        "--rate-per-minute, --inflight-quota, --weight, --retention-days, --blank-text."
     )
 
 
@@ -80,7 +86,7 @@ class NoSuchHospital(NotFound):
 
 @app.callback()
 def hospitals() -> None:
-    """Prevalence, cut-off, referral, FNA rule and retention of each hospital."""
+    """Prevalence, cut-off, referral, FNA rule, retention and burnt-in text of each hospital."""
 
 
 @app.command()
@@ -111,6 +117,7 @@ def change(
     inflight_quota: InflightQuota = None,
     weight: Weight = None,
     retention_days: RetentionDays = None,
+    blank_text: BlankText = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -124,7 +131,8 @@ def change(
         "weight": weight,
         "retention_days": retention_days,
     }
-    changes = parse_changes(numbers, fna_rule)
+    words = {"fna_rule": fna_rule, "blank_text": blank_text}
+    changes = parse_changes(numbers, words)
     if not changes:
         raise NothingToSet
     with connect(Role.OPERATOR) as api:
@@ -142,15 +150,16 @@ def change(
 
 
 def parse_changes(
-    numbers: dict[str, str | None], fna_rule: str | None
+    numbers: dict[str, str | None], words: dict[str, str | None]
 ) -> dict[str, float | str | None]:
     """Return the given settings. None resets a setting to the installation's value."""
     changes: dict[str, float | str | None] = {}
     for option, text in numbers.items():
         if text is not None:
             changes[option] = parse_number(option, text)
-    if fna_rule is not None:
-        changes["fna_rule"] = None if fna_rule == RESET_WORD else fna_rule
+    for option, word in words.items():
+        if word is not None:
+            changes[option] = None if word == RESET_WORD else word
     return changes
 
 
@@ -260,6 +269,7 @@ def print_hospital(hospital: dict[str, Any]) -> None:
         "(in brackets: the installation's).",
         load_line(hospital),
         retention_line(hospital),
+        burnt_in_text_line(hospital),
     ]
     if live := hospital["live"]:
         lines.append(cutoff_line(live))
@@ -289,6 +299,14 @@ def retention_line(hospital: dict[str, Any]) -> str:
         f"Its cases are erased after {days:g} days; older now, and erased with the next "
         f"sweep: {hospital['due']}."
     )
+
+
+def burnt_in_text_line(hospital: dict[str, Any]) -> str:
+    return {
+        "off": "Nothing is said of text burnt into its images.",
+        "warn": "Results warn of text burnt into the image.",
+        "blank": "Text beside the tissue is painted over; results warn of other text.",
+    }[hospital["in_use"]["blank_text"]]
 
 
 def cutoff_line(live: dict[str, Any]) -> str:

@@ -14,7 +14,6 @@ from services.api.audit.router import router as audit_router
 from services.api.cases.router import router as cases_router
 from services.api.cases.tables import router as case_tables_router
 from services.api.datasets.router import router as datasets_router
-from services.api.decoder_pool import DecoderPool
 from services.api.dependencies import Dependencies
 from services.api.hospitals.router import router as hospitals_router
 from services.api.jobs.notifications import JobChangeListener
@@ -53,6 +52,7 @@ from services.api.web.router import router as web_router
 from services.api.worklist.router import router as worklist_router
 from shared.cases.accept import CaseAcceptance
 from shared.cases.admission import Admission
+from shared.cases.decoder_pool import DecoderPool, open_sandbox
 from shared.cases.deidentification import Deidentifier
 from shared.cases.pace import Pace
 from shared.ledger import Ledger
@@ -135,9 +135,11 @@ def build_dependencies(settings: Settings) -> Dependencies:
     notifier = CeleryNotifier(celery_app(settings.broker))
     pace = Pace(counter_ledger)
     deidentifier = Deidentifier(counter_ledger)
+    decoder_pool = DecoderPool(open_sandbox(settings))
     acceptance = CaseAcceptance(
         objects=objects,
         deidentifier=deidentifier,
+        decoder_pool=decoder_pool,
         admission=Admission(counter_ledger, settings, pace),
         notifier=notifier,
         max_upload_bytes=settings.max_upload_bytes,
@@ -157,7 +159,7 @@ def build_dependencies(settings: Settings) -> Dependencies:
         answer_cache=AnswerCache(),
         read_audit=ReadAudit(),
         deidentifier=deidentifier,
-        decoder_pool=DecoderPool(settings),
+        decoder_pool=decoder_pool,
         origin_policy=OriginPolicy(settings.public_url),
         password_hashers=PasswordHasherPool(settings.password_threads),
         vault=Vault(settings),

@@ -9,7 +9,6 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 
 from services.api.audit.read_audit import ReadAudit
-from services.api.decoder_pool import DecoderPool
 from services.api.jobs.notifications import JobChangeListener
 from services.api.middleware.origin_policy import SESSION_COOKIE, OriginPolicy
 from services.api.middleware.transactions import Slot
@@ -17,6 +16,7 @@ from services.api.monitoring.memory import AnswerCache
 from services.api.session.password_hasher import PasswordHasherPool
 from services.api.session.provider import IdentityProvider
 from shared.cases.accept import CaseAcceptance
+from shared.cases.decoder_pool import DecoderPool
 from shared.cases.deidentification import Deidentifier
 from shared.cases.pace import Pace
 from shared.domain.roles import (

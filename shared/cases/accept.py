@@ -1,4 +1,4 @@
-"""Accepts cases: stores the cleaned image, then writes case and job in one transaction."""
+"""Accepts cases: checks and stores the cleaned image, then writes case and job in one transaction."""
 
 import hashlib
 import json
@@ -8,14 +8,19 @@ from typing import BinaryIO
 from uuid import UUID
 
 from shared.cases.admission import Admission, LimitReached
+from shared.cases.decoder_pool import DecoderPool, DecodersBusy
 from shared.cases.deidentification import Deidentifier
 from shared.domain.audit.events import Event
+from shared.domain.burnt_in_text import TextPolicy
 from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
+from shared.domain.results.findings import Finding
 from shared.domain.roi_space import RoiSpace
 from shared.errors import InputError, TooLarge
 from shared.guidelines import Descriptors, descriptors_to_json
-from shared.imaging import Header, Roi, inspect, to_upright
+from shared.imaging import Header, ImageFormat, Roi, inspect, to_upright
+from shared.imaging.deidentify import CleanedFile
+from shared.imaging.sandbox.checked import CheckedImage
 from shared.ledger import HospitalSession
 from shared.ledger.cases.repository import NewCase
 from shared.ledger.hospitals.rate_limits import RateLimitStatus
@@ -85,12 +90,15 @@ class AcceptedCase:
 
 @dataclass(frozen=True)
 class StoredImage:
-    """The cleaned image in the object store, and the counts of the removed parts."""
+    """The cleaned image in the object store, the counts of the removed parts, and what the cleaned
+    image no longer shows about the original.
+    """
 
     header: Header
     data: bytes
     sha256: str
     removed: dict[str, int]
+    findings: tuple[Finding, ...]
 
 
 class CaseAcceptance:
@@ -101,6 +109,7 @@ class CaseAcceptance:
         *,
         objects: ObjectStore,
         deidentifier: Deidentifier,
+        decoder_pool: DecoderPool,
         admission: Admission,
         notifier: Notifier,
         max_upload_bytes: int,
@@ -108,6 +117,7 @@ class CaseAcceptance:
         self.admission = admission
         self._objects = objects
         self._deidentifier = deidentifier
+        self._decoder_pool = decoder_pool
         self._notifier = notifier
         self._max_upload_bytes = max_upload_bytes
 
@@ -121,10 +131,12 @@ class CaseAcceptance:
     ) -> AcceptedCase:
         """Store image, case and job. The commit of the session's transaction accepts them.
 
+        The frame that will be read is decoded once, so that an unreadable image is refused here.
         The transaction begins when the image is stored, and workers are notified after its commit.
-        If `rate_limit_status` was read before the image was received, a case over a limit is
-        refused before its image is stored. Raises InputError, TooLarge, LimitReached, StorageFull,
-        Unavailable; AlreadyAnswered and others for a repeat.
+        A case over a limit is refused before its image is read; `rate_limit_status` is the state
+        of the limits, if it was read before the image was received. Raises InputError, TooLarge,
+        LimitReached, DecodersBusy, StorageFull, Unavailable; AlreadyAnswered and others for a
+        repeat.
         """
         header = inspect(submission.image)
         header.frame_index(submission.frame)
@@ -135,15 +147,26 @@ class CaseAcceptance:
         if idempotent is not None:
             original_sha256 = hashlib.sha256(original).hexdigest()
             idempotent.fingerprint = lambda: submission.fingerprint(original_sha256)
-        if rate_limit_status is not None:
-            self._check(rate_limit_status, submission.priority, idempotent)
+        status = rate_limit_status or self.admission.status_of(session.hospital_id)
+        self._check(status, submission.priority, idempotent)
         try:
-            image = self._store(header, original)
+            cleaned = self._clean(
+                header=header,
+                original=original,
+                frame=submission.frame,
+                hospital_id=session.hospital_id,
+                text_policy=status.text_policy,
+            )
+        except DecodersBusy:
+            if idempotent is not None:
+                idempotent.reserve()
+            raise
         except InputError:
             self.admission.charge_rejected_image(
                 session.hospital_id, submission.priority
             )
             raise
+        image = self._store(header, cleaned)
         if idempotent is not None:
             idempotent.reserve()
         present_status = self.admission.check(session, submission.priority)
@@ -180,9 +203,46 @@ class CaseAcceptance:
             raise TooLarge(limit_mib=f"{limit / 2**20:.3g}")
         return original
 
-    def _store(self, header: Header, original: bytes) -> StoredImage:
-        """Clean and store an image. The original image is discarded after the request."""
+    def _clean(
+        self,
+        *,
+        header: Header,
+        original: bytes,
+        frame: int | None,
+        hospital_id: UUID,
+        text_policy: TextPolicy,
+    ) -> CleanedFile:
+        """Clean an image, and check that its frame can be read.
+
+        The original image is discarded after the request. Text beside the tissue is painted over
+        if the hospital wishes it; a loop is always searched, because each frame may have its own.
+        Raises InputError, DecodersBusy, Unavailable.
+        """
         cleaned = self._deidentifier.clean(original)
+        blanks_text = text_policy is TextPolicy.BLANK
+        checked = self._check_readable(cleaned, frame, hospital_id, blanks_text)
+        is_loop = header.format is ImageFormat.DICOM and header.frames > 1
+        if blanks_text and (checked.has_text_beside_tissue or is_loop):
+            cleaned = self._deidentifier.clean_and_blank_text(original)
+            self._check_readable(cleaned, frame, hospital_id, blanks_text)
+        return cleaned
+
+    def _check_readable(
+        self,
+        cleaned: CleanedFile,
+        frame: int | None,
+        hospital_id: UUID,
+        find_text: bool,
+    ) -> CheckedImage:
+        return self._decoder_pool.check(
+            cleaned.data,
+            frame=frame,
+            hospital_id=hospital_id,
+            find_text=find_text,
+        )
+
+    def _store(self, header: Header, cleaned: CleanedFile) -> StoredImage:
+        """Store a cleaned image. Its format may be another one than the original's."""
         stored = self._objects.put(cleaned.data, overwrite=True)
         stored_format = inspect(BytesIO(cleaned.data)).format
         return StoredImage(
@@ -190,6 +250,7 @@ class CaseAcceptance:
             data=cleaned.data,
             sha256=stored.sha256,
             removed=dict(cleaned.removed),
+            findings=cleaned.findings,
         )
 
     def _record(
@@ -239,6 +300,7 @@ def _new_case(submission: Submission, image: StoredImage) -> NewCase:
         frame=submission.frame,
         device=image.header.device,
         removed=image.removed,
+        findings=[finding.to_json() for finding in image.findings],
         source=submission.source,
         batch=submission.batch,
         descriptors=descriptors,

@@ -83,6 +83,11 @@ class Admission:
         self._check(status, reserve=0.0)
         return status
 
+    def status_of(self, hospital_id: UUID) -> RateLimitStatus:
+        """The hospital's limits and use, read in a separate transaction."""
+        with self._ledger.hospital_session(hospital_id, ACTOR) as session:
+            return session.rate_limits.status(self._defaults)
+
     def check_status(self, status: RateLimitStatus, priority: Priority) -> None:
         """Raise LimitReached if this status admits no case of this priority."""
         reserve = self._reserve(priority)
@@ -108,7 +113,7 @@ class Admission:
             raise rate_limited(status, spare)
 
     def charge_rejected_image(self, hospital_id: UUID, priority: Priority) -> None:
-        """Count an image that could not be cleaned against the rate, because it took as much work.
+        """Count an image that could not be read against the rate, because it took as much work.
 
         This method uses a separate transaction.
         """

@@ -28,6 +28,10 @@ class Deidentifier:
     def clean(self, data: bytes) -> CleanedFile:
         return self._sandbox.clean(data, self._key)
 
+    def clean_and_blank_text(self, data: bytes) -> CleanedFile:
+        """Clean an image, and paint over the text beside its tissue."""
+        return self._sandbox.clean_and_blank_text(data, self._key)
+
     def clean_mask(self, data: bytes, width: int, height: int) -> CleanedFile:
         return clean_mask(data, width, height)
 

@@ -40,6 +40,7 @@ def prepare(
     mask: bytes | None = None,
     frame: int | None = None,
     source: str = ImageSource.FILE,
+    find_text: bool = True,
     decoder: Decode = decode_in_process,
 ) -> Nodule:
     """Decode an image and crop its nodule.
@@ -52,6 +53,7 @@ def prepare(
     mask : a mask image of the same size, instead of an ROI
     frame : the frame of a loop, from 1; None: the middle one
     source : `file`, or `photo` of a screen
+    find_text : whether burnt-in text is looked for
     decoder : decodes the image, in this or another process
 
     Raises
@@ -62,7 +64,8 @@ def prepare(
     with measure("decode"):
         image = decoder(data, frame)
     with measure("preprocess"):
-        image = with_text_finding(image)
+        if find_text:
+            image = with_text_finding(image)
         if source == ImageSource.PHOTO:
             image = with_photo_findings(image)
         if mask is not None:
@@ -76,12 +79,10 @@ def prepare(
 def with_text_finding(image: UltrasoundImage) -> UltrasoundImage:
     """Return the image with a finding for burnt-in text.
 
-    A file that names its ultrasound regions gets no finding: everything outside the regions is
-    blanked before the file is stored.
+    It is looked for in the whole picture, whether the file names its regions or not: a region may
+    cover a banner.
     """
-    if image.region:
-        return image
-    return image.with_findings(burnt_in_text(image.pixels))
+    return image.with_findings(burnt_in_text(image))
 
 
 def with_photo_findings(image: UltrasoundImage) -> UltrasoundImage:

@@ -65,14 +65,22 @@ class CaseFacts:
 
     @classmethod
     def from_nodule(
-        cls, nodule: Nodule, *, size_mm: float | None, duplicate_of: str | None = None
+        cls,
+        nodule: Nodule,
+        *,
+        size_mm: float | None,
+        intake_findings: tuple[Finding, ...] = (),
+        duplicate_of: str | None = None,
     ) -> "CaseFacts":
-        """The facts of a cropped nodule and its submission."""
+        """The facts of a cropped nodule and its submission.
+
+        `intake_findings` are about the original, which was cleaned before it was stored.
+        """
         return cls(
             size_mm=size_mm,
             measured_mm=nodule.diameter_mm,
             found_roi=nodule.caliper_roi,
-            findings=nodule.findings,
+            findings=(*intake_findings, *nodule.findings),
             duplicate_of=duplicate_of,
         )
 

@@ -44,6 +44,14 @@ class Box:
         bottom = min(self.y + self.height + margin_y, bounds.y + bounds.height)
         return Box(x=left, y=top, width=right - left, height=bottom - top)
 
+    def grow(self, margin_px: int, bounds: "Box") -> "Box":
+        """Return a box that is larger by a margin on each side, clipped to `bounds`."""
+        left = max(self.x - margin_px, bounds.x)
+        top = max(self.y - margin_px, bounds.y)
+        right = min(self.x + self.width + margin_px, bounds.x + bounds.width)
+        bottom = min(self.y + self.height + margin_px, bounds.y + bounds.height)
+        return Box(x=left, y=top, width=right - left, height=bottom - top)
+
     def contains(self, box: "Box") -> bool:
         """Return whether another box lies inside."""
         right = self.x + self.width

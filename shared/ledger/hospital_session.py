@@ -14,6 +14,7 @@ from shared.ledger.cases.worklist import Worklist
 from shared.ledger.db_role import DatabaseRole
 from shared.ledger.hospitals.api_keys import ApiKeys
 from shared.ledger.hospitals.rate_limits import RateLimits
+from shared.ledger.hospitals.text_policy import TextPolicies
 from shared.ledger.idempotency.receipts import Receipts
 from shared.ledger.jobs.dead_letters import DeadLetters
 from shared.ledger.jobs.repository import Jobs
@@ -75,6 +76,10 @@ class HospitalSession(LedgerSession):
     @repository
     def rate_limits(self) -> RateLimits:
         return RateLimits(self.sql, self.hospital_id)
+
+    @repository
+    def text_policies(self) -> TextPolicies:
+        return TextPolicies(self.sql, self.hospital_id)
 
     @repository
     def api_keys(self) -> ApiKeys:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import cv2
 import httpx2
+import numpy as np
 import pytest
 
 from shared.phantoms import draw
@@ -57,17 +58,28 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg"])
-def test_a_truncated_image_fails_alone_with_its_reason(
+def test_a_truncated_image_is_refused_alone_with_its_reason(
     north: Hospital, kind: str
 ) -> None:
     content = cv2.imencode(f".{kind}", draw(7).pixels)[1].tobytes()
     truncated = content[: len(content) // 2]
-    receipts = [north.accepted(image) for image in (png(1), truncated, png(2))]
+    first = north.accepted(png(1))
+    check_problem(north.submit(truncated), 422, "image-unreadable")
+    second = north.accepted(png(2))
+    states = {north.job(receipt["job_id"])["state"] for receipt in (first, second)}
+    assert states == {"done"}
+
+
+def test_an_image_without_a_nodule_fails_alone_with_its_reason(
+    north: Hospital,
+) -> None:
+    even = cv2.imencode(".png", np.full((128, 128), 90, np.uint8))[1].tobytes()
+    receipts = [north.accepted(image) for image in (png(1), even, png(2))]
     good, broken, third = (north.job(receipt["job_id"]) for receipt in receipts)
     assert (good["state"], third["state"]) == ("done", "done")
     assert (broken["state"], broken["reason"], broken["result"]) == (
         "failed",
-        "image-unreadable",
+        "image-blank",
         None,
     )
     assert broken["message"].endswith(".")

@@ -4,12 +4,13 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from shared.phantoms import draw
 from tests.e2e.stage import ROOT, Changeover, Stage
-from tests.support.builders import png
+from tests.support.builders import encode, png
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be trained
 
@@ -68,6 +69,16 @@ def test_submit_of_a_broken_image_says_why_and_exits_1(
     broken = tmp_path / "half.png"
     broken.write_bytes(png(1)[:2000])
     done = stage.sera("submit", str(broken), "--size-mm", "18")
+    assert (done.returncode, done.stdout) == (1, "")
+    one_sentence(done.stderr, "image-unreadable")
+
+
+def test_submit_of_an_even_image_says_why_the_case_failed_and_exits_1(
+    stage: Stage, tmp_path: Path
+) -> None:
+    even = tmp_path / "even.png"
+    even.write_bytes(encode(np.full((128, 128), 90, np.uint8)))
+    done = stage.sera("submit", str(even), "--size-mm", "18")
     assert done.returncode == 1
     assert done.stdout.startswith("The case ended as failed: ")
     assert len(done.stdout.splitlines()) == 1

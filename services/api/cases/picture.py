@@ -35,7 +35,7 @@ class CaseImage:
         self._session.transaction.commit()
         if tag in (if_none_match or ""):
             return Response(status_code=304, headers=headers)
-        png = case_png(self._dependencies, case)
+        png = case_png(self._dependencies, case, self._session.hospital_id)
         return Response(png, media_type="image/png", headers=headers)
 
     def _case(self, case_id: UUID) -> Case:
@@ -51,17 +51,19 @@ class CaseImage:
         return case
 
 
-def case_png(dependencies: Dependencies, case: Case) -> bytes:
-    """Return the case's image as a PNG that contains only the pixels and no metadata of the
-    file.
+def case_png(dependencies: Dependencies, case: Case, hospital_id: UUID) -> bytes:
+    """Return the image of a hospital's case as a PNG that contains only the pixels and no metadata
+    of the file.
     """
-    pixels = case_pixels(dependencies, case)
+    pixels = case_pixels(dependencies, case, hospital_id)
     return cv2.imencode(".png", pixels)[1].tobytes()
 
 
-def case_pixels(dependencies: Dependencies, case: Case) -> NDArray[np.uint8]:
-    """Return the case's image, grey and upright: (height, width) uint8. From a loop, only the
-    selected frame is returned.
+def case_pixels(
+    dependencies: Dependencies, case: Case, hospital_id: UUID
+) -> NDArray[np.uint8]:
+    """Return the image of a hospital's case, grey and upright: (height, width) uint8. From a loop,
+    only the selected frame is returned.
     """
     data = dependencies.objects.get(case.image_sha256)
-    return dependencies.decoder_pool.decode(data, case.frame).pixels
+    return dependencies.decoder_pool.decode(data, case.frame, hospital_id).pixels

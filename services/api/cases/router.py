@@ -63,8 +63,8 @@ def submit_case(
     request: Request,
     response: Response,
 ) -> Receipt:
-    """Submit one nodule image. The response is sent after the image and the job are stored
-    durably.
+    """Submit one nodule image. The frame that will be read is decoded once, so an unreadable image
+    is refused with 422. The response is sent after the image and the job are stored durably.
     """
     session = HospitalSession(transaction, hospital_id_of(caller), caller.actor)
     accepted = dependencies.acceptance.accept(

@@ -10,13 +10,16 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.cases.decoder_pool import DecoderPool
 from shared.cases.deidentification import Deidentifier
 from shared.errors import Unavailable
-from shared.imaging import decode
 from shared.imaging.deidentify import CleanedFile
 from shared.ledger import SystemSession
 from shared.ledger.cases.cleaned_files import CleanedFileHashes
 from shared.objects import ObjectStore
+
+DECODER_WAIT_S = 60.0
+"""How long an image of a batch waits for a decoder: a batch is in no hurry."""
 
 
 class ErasedMeanwhile(Unavailable):
@@ -59,15 +62,23 @@ class CheckedFiles:
 class ImageFiles:
     """Stores files of labelled images in the object store while no transaction is open."""
 
-    def __init__(self, objects: ObjectStore, deidentifier: Deidentifier) -> None:
+    def __init__(
+        self,
+        objects: ObjectStore,
+        deidentifier: Deidentifier,
+        decoder_pool: DecoderPool,
+    ) -> None:
         self._objects = objects
         self._deidentifier = deidentifier
+        self._decoder_pool = decoder_pool
 
     def check(self, image: bytes, mask: bytes | None) -> CheckedFiles:
-        """Clean and decode image and mask. Raises InputError for a bad file."""
+        """Clean and decode image and mask. Raises InputError for a bad file, DecodersBusy."""
         cleaned = self._deidentifier.clean(image)
-        pixels = decode(cleaned.data).pixels
-        height, width = pixels.shape
+        decoded = self._decoder_pool.decode(
+            cleaned.data, frame=None, hospital_id=None, wait_s=DECODER_WAIT_S
+        )
+        height, width = decoded.pixels.shape
         cleaned_mask = None
         mask_hashes = None
         if mask is not None:
@@ -76,7 +87,7 @@ class ImageFiles:
         return CheckedFiles(
             image=cleaned,
             mask=cleaned_mask,
-            pixels=pixels,
+            pixels=decoded.pixels,
             hashes=StoredFiles(image=_hashes(image, cleaned), mask=mask_hashes),
         )
 

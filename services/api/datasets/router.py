@@ -44,6 +44,7 @@ from services.api.datasets.schemas import (
 )
 from services.api.datasets.service import DatasetService, ImageService, Labelled
 from services.api.dependencies import (
+    Dependencies,
     DependenciesDep,
     IdempotentRequestDep,
     Operator,
@@ -85,6 +86,14 @@ def dataset_service(caller: Operator, session: SystemSessionDep) -> DatasetServi
     return DatasetService(session)
 
 
+def image_files(dependencies: Dependencies) -> ImageFiles:
+    return ImageFiles(
+        objects=dependencies.objects,
+        deidentifier=dependencies.deidentifier,
+        decoder_pool=dependencies.decoder_pool,
+    )
+
+
 def image_service(
     caller: Operator,
     transaction: TransactionDep,
@@ -92,7 +101,7 @@ def image_service(
     dependencies: DependenciesDep,
 ) -> ImageService:
     session = SystemSession(transaction, caller.actor)
-    files = ImageFiles(dependencies.objects, dependencies.deidentifier)
+    files = image_files(dependencies)
     return ImageService(session, files, idempotent)
 
 
@@ -103,7 +112,7 @@ def batch_service(
     dependencies: DependenciesDep,
 ) -> BatchService:
     session = SystemSession(transaction, caller.actor)
-    files = ImageFiles(dependencies.objects, dependencies.deidentifier)
+    files = image_files(dependencies)
     return BatchService(session, files, idempotent)
 
 

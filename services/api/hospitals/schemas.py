@@ -1,6 +1,6 @@
 """API schemas of hospitals' settings and of their effect with the live model."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,6 +8,10 @@ from services.api.text import PlainText
 
 Count = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 """Values that the database can store. `validation` has the limits of each setting."""
+
+
+BlankText = Literal["off", "warn", "blank"]
+"""One of `TextPolicy`."""
 
 
 class NewHospital(BaseModel):
@@ -55,6 +59,12 @@ class HospitalChange(BaseModel):
         None,
         description="Days after which a case is erased permanently, 1 to 36500. Null means the "
         "installation's value.",
+    )
+    blank_text: BlankText | None = Field(
+        None,
+        description="What is done about text that is burnt into an image. `off`: nothing. `warn`: "
+        "the result has the warning `burnt-in-text`. `blank`: lines of text beside the tissue are "
+        "also painted over before the image is stored (`text-blanked`). Null means `warn`.",
     )
 
 
@@ -157,13 +167,16 @@ class HospitalView(BaseModel):
         description="Share of the workers relative to other hospitals with waiting cases."
     )
     retention_days: int | None = Field(description="Days after which a case is erased.")
+    blank_text: BlankText | None = Field(
+        description="What is done about text that is burnt into an image."
+    )
     due: int = Field(
         description="Number of cases that are older than `retention_days`. The next sweep erases "
         "them."
     )
     in_use: dict[str, float | str | None] = Field(
-        description="Prevalence, FNA rule, limits and retention with the defaults filled in. If "
-        "the retention is null, cases are kept permanently."
+        description="Prevalence, FNA rule, limits, retention and `blank_text` with the defaults "
+        "filled in. If the retention is null, cases are kept permanently."
     )
     live: LiveView | None = Field(
         description="Null if no model is live, or if the live model has no reference."

@@ -12,6 +12,7 @@ from shared.ledger import SystemSession
 from shared.ledger.cases.erasures import DueCases
 from shared.ledger.edit_conflicts import ETags
 from shared.ledger.hospitals.repository import SETTINGS, Hospital
+from shared.ledger.hospitals.text_policy import text_policy
 from shared.settings import Settings
 
 
@@ -94,6 +95,7 @@ def hospital_view(
             "inflight_quota": hospital.inflight_quota or settings.inflight_quota,
             "weight": hospital.weight or 1.0,
             "retention_days": hospital.retention_days or settings.retention_days,
+            "blank_text": text_policy(hospital.blank_text).value,
         },
         due=due_cases,
         live=expected(hospital, prevalence, live),

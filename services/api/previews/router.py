@@ -6,10 +6,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, UploadFile
 
-from services.api.dependencies import DependenciesDep, Submitter
+from services.api.dependencies import (
+    DependenciesDep,
+    Submitter,
+    TransactionDep,
+    hospital_id_of,
+)
 from services.api.previews.schemas import PreviewView
 from services.api.previews.service import PreviewRequest, create_preview
 from services.api.strict_requests import StrictRoute
+from shared.ledger import HospitalSession
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["previews"])
 
@@ -51,8 +57,10 @@ def create_image_preview(
     form: Annotated[PreviewRequest, Depends(preview_request)],
     dependencies: DependenciesDep,
     caller: Submitter,
+    transaction: TransactionDep,
 ) -> PreviewView:
     """Return calipers, scale and ROI of an image, the quality of a photo, and a preview image.
     Nothing is stored.
     """
-    return create_preview(dependencies, form)
+    session = HospitalSession(transaction, hospital_id_of(caller), caller.actor)
+    return create_preview(dependencies, session, form)

@@ -17,6 +17,7 @@ from services.api.previews.schemas import (
     SuggestedRoi,
     finding_views,
 )
+from shared.domain.burnt_in_text import TextPolicy
 from shared.errors import TooLarge
 from shared.imaging import (
     Mark,
@@ -27,9 +28,10 @@ from shared.imaging import (
     roi_from_marks,
 )
 from shared.imaging.calipers import caliper_mm, end_marks
-from shared.imaging.deidentify import burnt_in_text
+from shared.imaging.deidentify import blank_text, burnt_in_text
 from shared.imaging.image import Box
 from shared.imaging.regions.crop import ROI_FROM_CALIPERS
+from shared.ledger import HospitalSession
 
 
 @dataclass(frozen=True)
@@ -42,21 +44,32 @@ class PreviewRequest:
     corners: str | None = None
 
 
-def create_preview(dependencies: Dependencies, request: PreviewRequest) -> PreviewView:
-    """Return the preview of an image. Nothing is stored."""
+def create_preview(
+    dependencies: Dependencies, session: HospitalSession, request: PreviewRequest
+) -> PreviewView:
+    """Return the preview of an image. Nothing is stored.
+
+    The transaction ends before the image is decoded.
+    """
+    text_policy = session.text_policies.read()
+    session.transaction.commit()
     header = inspect(request.image)
     frame = header.frame_index(request.frame) + 1
     data = _read(request.image, dependencies.settings.max_upload_bytes)
     cleaned = dependencies.deidentifier.clean(data)
-    image = dependencies.decoder_pool.decode(cleaned.data, request.frame)
+    image = dependencies.decoder_pool.decode(
+        cleaned.data, request.frame, session.hospital_id
+    )
+    if text_policy is TextPolicy.BLANK:
+        image = blank_text(image)
     photo: PhotoView | None = None
     if request.is_photo:
         image, photo = _rectified(image, request.corners)
     height, width = image.pixels.shape
     calipers = _calipers(image)
-    findings = list(image.findings)
-    if image.region is None:
-        findings.extend(burnt_in_text(image.pixels))
+    findings = [*cleaned.findings, *image.findings]
+    if text_policy is not TextPolicy.OFF:
+        findings.extend(burnt_in_text(image))
     if calipers.roi is not None:
         findings.append(ROI_FROM_CALIPERS)
     return PreviewView(

@@ -74,7 +74,7 @@ class ReadingService:
         """
         case = self._session.readings.case(self._reader(), case_id)
         self._session.transaction.commit()
-        png = case_png(self._dependencies, case)
+        png = case_png(self._dependencies, case, self._session.hospital_id)
         return Response(png, media_type="image/png", headers=CACHE_HEADERS)
 
     def store(self, new: NewReadingView) -> OwnReading:

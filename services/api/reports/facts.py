@@ -108,7 +108,7 @@ def gather(
         ),
         language=language,
         zone=zone,
-        picture=printable(dependencies, case),
+        picture=printable(dependencies, case, session.hospital_id),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import cv2
 import numpy as np
@@ -28,13 +29,15 @@ OUTLINE_MM = 0.4
 Pixels = NDArray[np.uint8]
 
 
-def printable(dependencies: Dependencies, case: Case) -> Pixels | None:
-    """Return the image, (height, width) uint8, grey.
+def printable(
+    dependencies: Dependencies, case: Case, hospital_id: UUID
+) -> Pixels | None:
+    """Return the image of a hospital's case, (height, width) uint8, grey.
 
     Returns None if the image can no longer be read. The report is then printed without it.
     """
     try:
-        return case_pixels(dependencies, case)
+        return case_pixels(dependencies, case, hospital_id)
     except (InputError, ObjectMissing, ObjectCorrupt) as error:
         log().warning("report.image_unreadable", case=str(case.id), code=error.code)
         return None

@@ -14,12 +14,14 @@ from structlog.contextvars import bound_contextvars
 
 from services.worker.bundle_cache import ServedModel
 from shared.cases.prepare import prepare
+from shared.domain.burnt_in_text import TextPolicy
 from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Reason
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Framing, Nodule, Roi
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
+from shared.ledger.hospitals.text_policy import text_policy
 from shared.ledger.jobs.lease import ClaimedJob, Failure, Lease
 from shared.objects import ObjectStore
 from shared.observability.logs import log
@@ -128,6 +130,7 @@ class Preparation:
         frame: int | None,
         framing: Framing,
         source: str = ImageSource.FILE,
+        find_text: bool = True,
     ) -> Nodule:
         """Fetch, decode and crop one image, or one frame of a loop."""
         with measure("fetch"):
@@ -138,6 +141,7 @@ class Preparation:
             roi=Roi.parse(roi) if roi else None,
             frame=frame,
             source=source,
+            find_text=find_text,
             decoder=self._decoders.decode,
         )
 
@@ -162,6 +166,7 @@ class Preparation:
                 frame=job.frame,
                 framing=framing,
                 source=job.source,
+                find_text=text_policy(job.blank_text) is not TextPolicy.OFF,
             )
         except Unavailable:
             return None

@@ -6,6 +6,7 @@ from services.worker.bundle_cache import ServedModel
 from services.worker.inference.preparation import PreparedJob
 from shared.cases.model import model_facts
 from shared.cases.result import CaseFacts, HospitalSettings, make_result
+from shared.domain.results.findings import Finding
 from shared.domain.results.prediction import Prediction
 from shared.domain.results.result import Result, Timings
 from shared.ledger.jobs.lease import ClaimedJob
@@ -38,6 +39,7 @@ def make_job_result(
         case=CaseFacts.from_nodule(
             prepared.nodule,
             size_mm=job.size_mm,
+            intake_findings=tuple(Finding.from_json(body) for body in job.findings),
             duplicate_of=duplicate_of,
         ),
         settings=hospital_settings(job, settings),

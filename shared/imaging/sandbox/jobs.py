@@ -1,4 +1,4 @@
-"""The jobs of a sandbox process: decode an image, or de-identify a file."""
+"""The jobs of a sandbox process: decode or check an image, or de-identify a file."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -7,19 +7,24 @@ from typing import Generic, TypeVar
 
 from shared.errors import InputError
 from shared.imaging.decode import decode
-from shared.imaging.deidentify import CleanedFile, clean
+from shared.imaging.deidentify import CleanedFile, clean, clean_and_blank_text
+from shared.imaging.deidentify.text_blanking import has_text_beside_tissue
 from shared.imaging.image import UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.sandbox.channel import Head
+from shared.imaging.sandbox.checked import CheckedImage
 from shared.imaging.sandbox.wire import (
+    checked_message,
     cleaned_message,
     image_message,
+    read_checked,
     read_cleaned,
     read_image,
     refusal_message,
 )
 
 DECODE = "decode"
+CHECK = "check"
 CLEAN = "clean"
 Result = TypeVar("Result")
 
@@ -50,13 +55,42 @@ def decode_job(data: bytes, frame: int | None, limits: Limits) -> Job[Ultrasound
     )
 
 
-def clean_job(data: bytes, key: bytes, limits: Limits) -> Job[CleanedFile]:
-    """Return a job that runs `shared.imaging.deidentify.clean`."""
+def check_job(
+    data: bytes, frame: int | None, limits: Limits, find_text: bool
+) -> Job[CheckedImage]:
+    """Return a job that runs `shared.imaging.decode` and does not return the pixels."""
     return Job(
-        request={"job": CLEAN, "limits": asdict(limits), "key": key.hex()},
+        request={
+            "job": CHECK,
+            "limits": asdict(limits),
+            "frame": frame,
+            "find_text": find_text,
+        },
+        data=data,
+        max_result_bytes=0,
+        read_result=partial(read_checked, limits=limits),
+    )
+
+
+def clean_job(
+    data: bytes, key: bytes, limits: Limits, blank_text: bool = False
+) -> Job[CleanedFile]:
+    """Return a job that runs `shared.imaging.deidentify.clean`.
+
+    With `blank_text` it runs `clean_and_blank_text`, whose result may have another format.
+    """
+    return Job(
+        request={
+            "job": CLEAN,
+            "limits": asdict(limits),
+            "key": key.hex(),
+            "blank_text": blank_text,
+        },
         data=data,
         max_result_bytes=(limits.max_inflated_mib << 20) + len(data),
-        read_result=partial(read_cleaned, original=data, limits=limits),
+        read_result=partial(
+            read_cleaned, original=data, limits=limits, may_be_png=blank_text
+        ),
         reusable=False,
     )
 
@@ -70,7 +104,21 @@ def do_job(request: Head, data: bytes) -> tuple[Head, bytes | memoryview]:
     try:
         if request["job"] == CLEAN:
             key = bytes.fromhex(request["key"])
-            return cleaned_message(clean(data, key, limits))
-        return image_message(decode(data, limits, request["frame"]))
+            clean_file = clean_and_blank_text if request["blank_text"] else clean
+            return cleaned_message(clean_file(data, key, limits))
+        image = decode(data, limits, request["frame"])
+        if request["job"] == CHECK:
+            return checked_message(_checked(image, request["find_text"])), b""
+        return image_message(image)
     except InputError as refusal:
         return refusal_message(refusal), b""
+
+
+def _checked(image: UltrasoundImage, find_text: bool) -> CheckedImage:
+    height, width = image.pixels.shape
+    return CheckedImage(
+        width=width,
+        height=height,
+        findings=image.findings,
+        has_text_beside_tissue=find_text and has_text_beside_tissue(image),
+    )

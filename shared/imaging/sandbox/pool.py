@@ -19,12 +19,19 @@ from prometheus_client import Counter
 from shared.errors import InputError, Unavailable
 from shared.imaging.deidentify import CleanedFile, clean
 from shared.imaging.errors import ImageDecoderFailed, ImageUnreadable
-from shared.imaging.file_type import inspect
+from shared.imaging.file_type import sniff
 from shared.imaging.image import UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.channel import Channel
-from shared.imaging.sandbox.jobs import Job, Result, clean_job, decode_job
+from shared.imaging.sandbox.checked import CheckedImage
+from shared.imaging.sandbox.jobs import (
+    Job,
+    Result,
+    check_job,
+    clean_job,
+    decode_job,
+)
 from shared.observability.logs import log
 from shared.observability.metrics import REGISTRY
 
@@ -169,10 +176,17 @@ class SandboxPool:
         Unavailable
             if no process can be started; the image is not the cause.
         """
-        try:
-            return self._run(decode_job(data, frame, self._bounds.limits))
-        except SandboxFailure as failure:
-            raise ImageDecoderFailed(problem=failure.reason) from None
+        return self._decode(decode_job(data, frame, self._bounds.limits))
+
+    def check(
+        self, data: bytes, frame: int | None = None, *, find_text: bool = False
+    ) -> CheckedImage:
+        """Decode an image in a sandbox process, and return what is known of it but its pixels.
+
+        With `find_text` text beside the tissue is looked for. Raises the errors of `decode`.
+        """
+        limits = self._bounds.limits
+        return self._decode(check_job(data, frame, limits, find_text=find_text))
 
     def clean(self, data: bytes, key: bytes) -> CleanedFile:
         """Run `shared.imaging.deidentify.clean`.
@@ -193,11 +207,27 @@ class SandboxPool:
             data, key, self._bounds.limits, decoding_clean=self._clean_in_process
         )
 
-    def _clean_in_process(self, data: bytes, key: bytes, limits: Limits) -> CleanedFile:
+    def clean_and_blank_text(self, data: bytes, key: bytes) -> CleanedFile:
+        """Run `shared.imaging.deidentify.clean_and_blank_text` in a sandbox process.
+
+        Raises the errors of `clean`.
+        """
+        return self._clean(clean_job(data, key, self._bounds.limits, blank_text=True))
+
+    def _decode(self, job: Job[Result]) -> Result:
         try:
-            return self._run(clean_job(data, key, limits))
+            return self._run(job)
+        except SandboxFailure as failure:
+            raise ImageDecoderFailed(problem=failure.reason) from None
+
+    def _clean_in_process(self, data: bytes, key: bytes, limits: Limits) -> CleanedFile:
+        return self._clean(clean_job(data, key, limits))
+
+    def _clean(self, job: Job[CleanedFile]) -> CleanedFile:
+        try:
+            return self._run(job)
         except SandboxFailure:
-            image_format = inspect(BytesIO(data), limits).format
+            image_format = sniff(job.data)
             raise ImageUnreadable(
                 format=image_format.upper(),
                 problem="its pixels cannot be decoded for cleaning",

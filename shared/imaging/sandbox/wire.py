@@ -1,4 +1,4 @@
-"""The results of a sandbox process: a decoded image, a de-identified file, or a refusal.
+"""The results of a sandbox process: a decoded or checked image, a de-identified file, or a refusal.
 
 The pool checks every result before it uses it, because an image may have taken over the process.
 """
@@ -28,6 +28,7 @@ from shared.imaging.file_type import inspect
 from shared.imaging.image import Box, ImageFormat, UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.sandbox.channel import Head
+from shared.imaging.sandbox.checked import CheckedImage
 
 REFUSALS: dict[str, type[InputError]] = {
     refusal.code: refusal
@@ -67,8 +68,17 @@ def refusal_message(refusal: SeraError) -> Head:
     return {"refused": refusal.code, "facts": refusal.facts}
 
 
+def checked_message(checked: CheckedImage) -> Head:
+    return {
+        "size": [checked.height, checked.width],
+        "findings": [finding.to_json() for finding in checked.findings],
+        "text": checked.has_text_beside_tissue,
+    }
+
+
 def cleaned_message(cleaned: CleanedFile) -> tuple[Head, bytes]:
-    return {"removed": cleaned.removed}, cleaned.data
+    findings = [finding.to_json() for finding in cleaned.findings]
+    return {"removed": cleaned.removed, "findings": findings}, cleaned.data
 
 
 def read_image(
@@ -84,23 +94,46 @@ def read_image(
     limits.check(width, height)
     pixels = np.frombuffer(body, np.uint8).reshape(height, width)
     frame = Box(x=0, y=0, width=width, height=height)
-    findings = head["findings"][:MAX_FINDINGS]
     return UltrasoundImage(
         pixels=pixels,
         format=ImageFormat(head["format"]),
         spacing_mm=_spacing(head["spacing_mm"]),
         region=_region(head["region"], frame),
-        findings=tuple(_finding(finding) for finding in findings),
+        findings=_findings(head),
+    )
+
+
+def read_checked(
+    head: Head, body: bytearray, limits: Limits
+) -> CheckedImage | InputError:
+    """Read the facts of a checked image from a result, or the error that refuses it.
+
+    Raises another error if the result is malformed.
+    """
+    if "refused" in head:
+        return _refusal(head)
+    height, width = (int(side) for side in head["size"])
+    limits.check(width, height)
+    return CheckedImage(
+        width=width,
+        height=height,
+        findings=_findings(head),
+        has_text_beside_tissue=bool(head["text"]),
     )
 
 
 def read_cleaned(
-    head: Head, body: bytearray, original: bytes, limits: Limits
+    head: Head,
+    body: bytearray,
+    original: bytes,
+    limits: Limits,
+    may_be_png: bool = False,
 ) -> CleanedFile | InputError:
     """Read the de-identified file from a result, or the error that refuses it.
 
     Raises another error if the result is malformed. A de-identified file must have the format, the
     size and the number of frames of its original. Recoded formats become a PNG of the same size.
+    With `may_be_png`, another raster file may have become a PNG of one picture.
     """
     if "refused" in head:
         return _refusal(head)
@@ -108,15 +141,21 @@ def read_cleaned(
     original_header = inspect(BytesIO(original), limits)
     cleaned_header = inspect(BytesIO(data), limits)
     names = ["width", "height"]
-    if original_header.format in RECODED_FORMATS:
-        if cleaned_header.format is not ImageFormat.PNG:
-            raise ValueError("a recoded file that is no PNG")
-    else:
+    is_recoded = original_header.format in RECODED_FORMATS
+    is_raster = original_header.format is not ImageFormat.DICOM
+    is_png = cleaned_header.format is ImageFormat.PNG
+    if is_recoded and not is_png:
+        raise ValueError("a recoded file that is no PNG")
+    if not (is_recoded or (may_be_png and is_raster and is_png)):
         names += ["format", "frames"]
     for name in names:
         if getattr(original_header, name) != getattr(cleaned_header, name):
             raise ValueError("a file that differs from its original")
-    return CleanedFile(data, _removed_counts(head["removed"]))
+    return CleanedFile(
+        data=data,
+        removed=_removed_counts(head["removed"]),
+        findings=_findings(head),
+    )
 
 
 def _refusal(head: Head) -> InputError:
@@ -131,6 +170,10 @@ def _removed_counts(counts: Mapping[str, object]) -> Counter[str]:
             raise ValueError("an impossible count")
         removed[_text(name)] = count
     return removed
+
+
+def _findings(head: Head) -> tuple[Finding, ...]:
+    return tuple(_finding(body) for body in head["findings"][:MAX_FINDINGS])
 
 
 def _finding(body: Mapping[str, Any]) -> Finding:

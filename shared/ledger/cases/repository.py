@@ -1,7 +1,7 @@
 """Cases: an image, the size of a nodule, optionally an ROI; or the tombstone of an erased case."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -66,6 +66,8 @@ class NewCase:
     removed: dict[str, int] | None = None
     """Counts of the elements that cleaning removed from the image, by their standard names.
     Never a value."""
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    """What the cleaned image no longer shows about the original; each from `Finding.to_json`."""
     duplicate_of: UUID | None = None
     """The hospital's first case of the same content."""
     source: ImageSource = ImageSource.FILE
@@ -130,5 +132,5 @@ class Cases(HospitalRepository):
 def case_from_row(row: CaseRow) -> Case:
     """Raises CaseErased."""
     check_not_erased(row)
-    values = {field.name: getattr(row, field.name) for field in fields(Case)}
+    values = {column.name: getattr(row, column.name) for column in fields(Case)}
     return Case(**values)

@@ -44,6 +44,8 @@ class CaseRow(Table):
     removed: Mapped[dict[str, Any] | None]
     """Names and counts of the elements that cleaning removed from the image. None for cases that
     were accepted before images were cleaned."""
+    findings: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+    """What the cleaned image no longer shows about the original, for the result's warnings."""
     duplicate_of: Mapped[UUID | None] = mapped_column(
         ForeignKey("cases.id", ondelete="SET NULL")
     )

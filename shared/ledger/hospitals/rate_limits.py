@@ -14,6 +14,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.domain.burnt_in_text import TextPolicy
+from shared.ledger.hospitals.text_policy import text_policy
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import HospitalRow, JobRow, RateLimitRow
 
@@ -30,11 +32,15 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class RateLimitStatus:
-    """A hospital's limits, its queued and running jobs, and the tokens in its bucket."""
+    """A hospital's limits, its queued and running jobs, and the tokens in its bucket.
+
+    `text_policy` is no limit: it stands here so that one query reads all that a submission needs.
+    """
 
     limits: RateLimit
     inflight: int
     tokens: float
+    text_policy: TextPolicy
 
 
 class RateLimits(HospitalRepository):
@@ -54,15 +60,17 @@ class RateLimits(HospitalRepository):
                 func.coalesce(HospitalRow.inflight_quota, defaults.quota),
                 self._count_jobs("'queued'") + self._count_jobs("'running'"),
                 func.coalesce(_level(per_minute), per_minute),
+                HospitalRow.blank_text,
             )
             .outerjoin(RateLimitRow, RateLimitRow.hospital_id == HospitalRow.id)
             .where(HospitalRow.id == self._hospital)
         )
-        rate, quota, inflight, tokens = self._session.execute(query).one()
+        rate, quota, inflight, tokens, setting = self._session.execute(query).one()
         return RateLimitStatus(
             limits=RateLimit(per_minute=rate, quota=quota),
             inflight=inflight,
             tokens=float(tokens),
+            text_policy=text_policy(setting),
         )
 
     def take(self, per_minute: int, spare: float) -> bool:

@@ -30,6 +30,7 @@ SETTINGS = (
     "inflight_quota",
     "weight",
     "retention_days",
+    "blank_text",
 )
 
 
@@ -82,6 +83,8 @@ class Hospital:
     """Its share of the workers while other hospitals have waiting cases, too; None means 1."""
     retention_days: int | None
     """The number of days after which its cases are erased."""
+    blank_text: str | None
+    """One of `TextPolicy`: what is done about text burnt into its images."""
 
     @property
     def tag(self) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import (
     JSON,
     BigInteger,
+    CheckConstraint,
     ForeignKey,
     Identity,
     Index,
@@ -34,7 +35,14 @@ class HospitalRow(Table):
     inflight_quota: Mapped[int | None]
     weight: Mapped[float | None]
     retention_days: Mapped[int | None]
+    blank_text: Mapped[str | None]
     created_at: Mapped[datetime] = timestamp_column()
+
+    __table_args__ = (
+        CheckConstraint(
+            "blank_text IN ('off', 'warn', 'blank')", name="hospitals_blank_text"
+        ),
+    )
 
 
 class RateLimitRow(Table):

@@ -24,11 +24,13 @@ class ClaimedJob:
     frame: int | None
     source: str
     device: str | None
+    findings: list[dict[str, Any]]
     duplicate_of: UUID | None
     prevalence: float | None
     fna_rule: str | None
     target_sensitivity: float | None
     refer_alpha: float | None
+    blank_text: str | None
 
 
 @dataclass(frozen=True)

@@ -142,11 +142,13 @@ CLAIMED_COLUMNS = (
     CaseRow.frame,
     CaseRow.source,
     CaseRow.device,
+    CaseRow.findings,
     CaseRow.duplicate_of,
     HospitalRow.prevalence,
     HospitalRow.fna_rule,
     HospitalRow.target_sensitivity,
     HospitalRow.refer_alpha,
+    HospitalRow.blank_text,
 )
 """The fields of `ClaimedJob`, and the columns that order a batch."""
 

@@ -202,6 +202,7 @@ def test_an_image_swept_between_upload_and_case_is_stored_again(
     acceptance = CaseAcceptance(
         objects=SweptAfterPut(objects, sweep),
         deidentifier=dependencies.deidentifier,
+        decoder_pool=dependencies.decoder_pool,
         admission=dependencies.acceptance.admission,
         notifier=dependencies.notifier,
         max_upload_bytes=dependencies.settings.max_upload_bytes,

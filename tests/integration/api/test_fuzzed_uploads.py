@@ -32,10 +32,11 @@ def test_each_upload_is_refused_with_a_reason_or_decoded_or_fails_by_name(
     )
     assert tally.faults == []
     assert tally.statuses.total() == uploads
-    assert len(tally.jobs) > uploads / 4
+    assert len(tally.jobs) > uploads / 8
     preparation = Preparation(open_store(settings.objects), decoders)
     outcomes = [decode_outcome(preparation, north, job) for job in tally.jobs]
-    assert {"done", "image-unreadable"} <= set(outcomes)
+    assert set(outcomes) <= {"done", "image-blank"}
+    assert "done" in outcomes
 
 
 def decode_outcome(preparation, client, job) -> str:

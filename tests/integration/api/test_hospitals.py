@@ -91,6 +91,7 @@ def test_a_hospital_without_settings_uses_the_defaults_of_the_installation(north
         "inflight_quota": 5000,
         "weight": 1.0,
         "retention_days": None,
+        "blank_text": "warn",
     }
     assert "No model is live" in body["notes"][0]
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 
+from shared.cases import decoder_pool
 from shared.domain.roles import Role
 from shared.imaging import decode
 from shared.phantoms import draw
@@ -153,20 +154,21 @@ def test_an_invalid_preview_is_refused_by_name(image, fields, code, north):
     assert request_preview(north, image, **fields).json()["code"] == code
 
 
-def test_too_many_simultaneous_previews_get_a_retry_time(north, gateway, monkeypatch):
-    monkeypatch.setattr("services.api.decoder_pool.WAIT_S", 0.01)
-    room = gateway.app.state.dependencies.decoder_pool._requests
-    rows = [room.acquire(blocking=False) for _ in range(3)]
-    answer = request_preview(north, png(1))
-    for _ in rows:
-        room.release()
+def test_too_many_simultaneous_previews_get_a_retry_time(
+    north, gateway, ledger, monkeypatch
+):
+    monkeypatch.setattr(decoder_pool, "WAIT_S", 0.01)
+    with ledger.system_session("test") as session:
+        hospital_id = session.hospitals.ensure("north")
+    with gateway.app.state.dependencies.decoder_pool.queue.place(hospital_id, 0.0):
+        answer = request_preview(north, png(1))
     assert (
         answer.status_code,
         answer.json()["code"],
         answer.headers["Retry-After"],
     ) == (
         503,
-        "too-many-previews",
+        "decoders-busy",
         "2",
     )
     assert request_preview(north, png(1)).status_code == 200

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from deploy.local import EmbeddedEngines
 from shared.domain.audit.events import Event
+from shared.domain.burnt_in_text import TextPolicy
 from shared.domain.erasure import ErasureReason
 from shared.domain.jobs import Priority
 from shared.domain.outcomes import OutcomeSource
@@ -89,6 +90,7 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
         session.audit.record(Event.CASE_ACCEPTED, case=case)
     with services.system_session("worker") as system:
         system.api_keys.create_text(Role.HOSPITAL_ADMIN, north, "test")
+        system.hospitals.change(north, {"blank_text": TextPolicy.BLANK.value})
         boss = system.people.create("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
         lease = system.queue.claim("w", 1, timedelta(seconds=60), 3)
         system.queue.finish(lease.token, MODEL, {accepted.job_id: result()})
@@ -194,6 +196,7 @@ READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
     "api_keys": [lambda b, rows: b.api_keys.all()],
     "people": [lambda b, rows: b.people.all()],
     "rate_limits": [lambda b, rows: b.rate_limits.status(RateLimit(9, 9)).inflight],
+    "text_policies": [lambda b, rows: b.text_policies.read() is TextPolicy.BLANK],
     "seals": [lambda b, rows: b.seals.all()],
     "erasures": [
         lambda b, rows: b.erasures.erase(rows.case_id, ErasureReason.PATIENT_REQUEST)

@@ -1,10 +1,14 @@
+import hashlib
 import shutil
 
+import cv2
 import pytest
 
 from shared.bundles.storage import publish
 from shared.domain.audit.events import Event
-from tests.support.builders import as_format_2, png
+from shared.domain.results.findings import Finding
+from shared.phantoms import draw
+from tests.support.builders import as_format_2, encode, png
 
 
 @pytest.fixture
@@ -171,3 +175,47 @@ def test_a_change_is_on_record_with_before_and_after(ledger, choose):
         },
         {"before": {"prevalence": 0.1}, "after": {"prevalence": 0.2}},
     ]
+
+
+REPAIRED = Finding("header-contradicts-pixels", "The header was wrong.", {"planes": 1})
+
+
+def test_findings_of_intake_are_the_first_warnings_of_the_result(
+    service, send, find, promote
+):
+    promote(1)
+    job = send(png(3), findings=[REPAIRED.to_json()])
+    service.work()
+    assert find(job).result.warnings[0] == REPAIRED
+
+
+def test_findings_of_intake_are_kept_when_a_job_runs_again(
+    service, send, find, promote, ledger, objects
+):
+    promote(1)
+    job = send(findings=[REPAIRED.to_json()])
+    sha256 = hashlib.sha256(png(3)).hexdigest()
+    objects.delete(sha256)
+    service.work()
+    assert find(job).reason == "object-missing"
+    objects.put(png(3))
+    with ledger.system_session("test") as session:
+        assert session.dead_letters.rerun(job)
+    service.work()
+    assert find(job).result.warnings[0] == REPAIRED
+
+
+@pytest.mark.parametrize(
+    ("policy", "warns"), [(None, True), ("warn", True), ("blank", True), ("off", False)]
+)
+def test_burnt_in_text_is_a_warning_unless_the_hospital_wants_none(
+    policy, warns, service, send, find, promote, choose
+):
+    promote(1)
+    choose(blank_text=policy)
+    pixels = draw(3, size_px=128).pixels.copy()
+    pixels[:30] = 0
+    cv2.putText(pixels, "DOE JANE", (4, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 230)
+    job = send(encode(pixels))
+    service.work()
+    assert ("burnt-in-text" in codes(find(job).result)) is warns

@@ -5,6 +5,7 @@ import logging
 from datetime import timedelta
 from io import StringIO
 
+import numpy as np
 import pytest
 import structlog
 from fastapi.testclient import TestClient
@@ -17,7 +18,7 @@ from shared.observability.metrics import REGISTRY
 from shared.phantoms import draw
 from shared.settings import Settings
 from tests.support.app import create_app
-from tests.support.builders import dicom_file, form, png
+from tests.support.builders import dicom_file, encode, form, png
 
 TELLTALE = "telltale"
 NAME = f"{TELLTALE}^Jane"
@@ -173,7 +174,10 @@ def test_logs_name_request_job_case_and_hospital_and_nothing_of_the_patient(
 ):
     promote(0)
     good = north.post("/v1/cases", **patient_form()).json()
-    bad = north.post("/v1/cases", **patient_form(png(1)[:400])).json()
+    even = np.full((128, 128), 90, np.uint8)
+    bad = north.post("/v1/cases", **patient_form(encode(even))).json()
+    unreadable = north.post("/v1/cases", **patient_form(png(1)[:400]))
+    assert unreadable.status_code == 422
     for invalid_field in (
         {"size_mm": NAME},
         {"roi": NAME},
@@ -211,7 +215,7 @@ def test_logs_name_request_job_case_and_hospital_and_nothing_of_the_patient(
     }
     assert worked == {
         good["job_id"]: ("done", None),
-        bad["job_id"]: ("failed", "image-unreadable"),
+        bad["job_id"]: ("failed", "image-blank"),
     }
     for line in lines:
         line_text = json.dumps(line).lower()

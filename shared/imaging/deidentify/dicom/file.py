@@ -1,7 +1,7 @@
 """De-identifies a DICOM file: header, coded frames, and pixels outside the ultrasound regions."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from struct import error
 
@@ -20,6 +20,7 @@ from shared.imaging.deidentify.dicom.profile import PIXEL_ATTRIBUTES
 from shared.imaging.deidentify.dicom.regions import (
     blank_frame,
     blank_stored,
+    mask_boxes,
     mask_outside,
 )
 from shared.imaging.deidentify.formats.jpeg import clean_jpeg
@@ -27,7 +28,7 @@ from shared.imaging.deidentify.formats.jpeg2000 import clean_j2k
 from shared.imaging.dicom.calibration import ultrasound_regions
 from shared.imaging.dicom.reader import check_decodable
 from shared.imaging.errors import ImageTruncated
-from shared.imaging.image import Header
+from shared.imaging.image import Box, Header
 from shared.imaging.limits import Limits
 
 JPEG_SYNTAXES = {
@@ -58,7 +59,12 @@ class DecodingNeeded(Exception):
 
 
 def clean_dicom(
-    data: bytes, key: bytes, header: Header, limits: Limits, may_decode: bool
+    data: bytes,
+    key: bytes,
+    header: Header,
+    limits: Limits,
+    may_decode: bool,
+    text_boxes: Sequence[Box] = (),
 ) -> CleanedFile:
     """Remove everything about a patient from a DICOM file.
 
@@ -72,6 +78,7 @@ def clean_dicom(
     header : the header of the same file
     limits : maximum size of the decoded frames
     may_decode : whether frames may be decoded in this process
+    text_boxes : places of text that become black in every frame, too
 
     Raises
     ------
@@ -82,6 +89,8 @@ def clean_dicom(
     check_decodable(source)
     regions = ultrasound_regions(source, width=header.width, height=header.height)
     mask = mask_outside(regions, width=header.width, height=header.height)
+    has_outside = mask is not None
+    mask = mask_boxes(mask, text_boxes, width=header.width, height=header.height)
     is_masked = mask is not None
     is_compressed = source.file_meta.TransferSyntaxUID.is_encapsulated
     must_recode = _needs_decoding(source, is_masked)
@@ -100,7 +109,7 @@ def clean_dicom(
     elif not is_compressed:
         _copy_stored(target, source, mask=mask, removed=removed)
     removed += count_removed(source, target)
-    removed += Counter({BLANKED: int(is_masked)})
+    removed += Counter({BLANKED: int(has_outside)})
     return CleanedFile(data=_dataset_bytes(target), removed=+removed)
 
 

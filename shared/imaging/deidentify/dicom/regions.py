@@ -29,6 +29,18 @@ def mask_outside(
     return mask if mask.any() else None
 
 
+def mask_boxes(
+    mask: NDArray[np.bool_] | None, boxes: Sequence[Box], width: int, height: int
+) -> NDArray[np.bool_] | None:
+    """Return a mask that contains these boxes, too; None if it is empty."""
+    if not boxes:
+        return mask
+    extended = np.zeros((height, width), np.bool_) if mask is None else mask.copy()
+    for box in boxes:
+        extended[box.y : box.y + box.height, box.x : box.x + box.width] = True
+    return extended
+
+
 def blank_frame(
     frame: NDArray[np.number], mask: NDArray[np.bool_], dataset: Dataset
 ) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 from io import BytesIO
 
+import cv2
 import numpy as np
 import psutil
 import pydicom
@@ -17,10 +18,11 @@ from shared.imaging import (
     ImageUnreadable,
     Limits,
 )
-from shared.imaging.deidentify import clean
+from shared.imaging.deidentify import clean, clean_and_blank_text
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
-from tests.support.builders import dicom_file, png
+from shared.phantoms import draw
+from tests.support.builders import dicom_file, encode, png
 
 KEY = b"key"
 PIXELS = np.random.default_rng(2).integers(60, 200, (64, 96)).astype(np.uint8)
@@ -86,6 +88,15 @@ def open_pool():
 )
 def test_the_pool_cleans_a_file_as_clean_does(data, sandbox):
     assert is_same(sandbox.clean(data, KEY), clean(data, KEY))
+
+
+def test_the_pool_paints_over_text_as_in_its_own_process(sandbox):
+    pixels = np.vstack([np.zeros((40, 200), np.uint8), draw(3, size_px=200).pixels])
+    cv2.putText(pixels, "DOE JANE", (6, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 200)
+    expected = clean_and_blank_text(encode(pixels), KEY)
+    cleaned = sandbox.clean_and_blank_text(encode(pixels), KEY)
+    assert is_same(cleaned, expected)
+    assert cleaned.findings == expected.findings != ()
 
 
 def test_a_file_that_needs_no_decoding_starts_no_process(open_pool):

@@ -107,6 +107,23 @@ def test_the_pool_decodes_an_image_as_decode_does(data, decoders):
     assert image.pixels.flags.writeable
 
 
+@pytest.mark.parametrize("find_text", [False, True])
+def test_a_check_returns_what_is_known_of_the_decoded_image(find_text, decoders):
+    data = (FILES / "examples_palette.dcm").read_bytes()
+    expected = decode(data)
+    checked = decoders.check(data, find_text=find_text)
+    assert (checked.height, checked.width) == expected.pixels.shape
+    assert checked.findings == expected.findings
+    assert checked.has_text_beside_tissue is find_text
+
+
+def test_a_check_refuses_what_decode_refuses(decoders):
+    with pytest.raises(ImageUnreadable):
+        decoders.check(png(1)[:2000])
+    with pytest.raises(FrameMissing):
+        decoders.check(png(1), frame=2)
+
+
 def test_the_requested_frame_is_decoded(decoders):
     loop = examples.get_path("ybr_color").read_bytes()
     assert is_same(decoders.decode(loop, 3), decode(loop, frame=3))

@@ -2,23 +2,27 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
 from shared.domain.results.findings import Finding
 from shared.errors import InputError
 from shared.imaging import Box, ImageFormat, ImageTooSmall, Limits, UltrasoundImage
-from shared.imaging.deidentify import clean
+from shared.imaging.deidentify import CleanedFile, clean
 from shared.imaging.errors import ImageTruncated
+from shared.imaging.sandbox.checked import CheckedImage
 from shared.imaging.sandbox.wire import (
     MAX_TEXT_LENGTH,
+    checked_message,
     cleaned_message,
     image_message,
+    read_checked,
     read_cleaned,
     read_image,
     refusal_message,
 )
-from tests.support.builders import dicom_file
+from tests.support.builders import dicom_file, encode
 
 LIMITS = Limits(max_pixels=1000)
 IMAGE = UltrasoundImage(
@@ -92,6 +96,64 @@ def test_a_long_text_is_cut():
 
 FILE = dicom_file(np.full((64, 96), 90, np.uint8), PatientName="Doe")
 FILE_OF_OTHER_SIZE = dicom_file(np.full((64, 95), 90, np.uint8))
+
+
+CHECKED = CheckedImage(
+    width=20, height=10, findings=IMAGE.findings, has_text_beside_tissue=True
+)
+
+
+def checked_message_with(**changes):
+    return json.loads(json.dumps(checked_message(CHECKED) | changes))
+
+
+def test_a_checked_image_survives_the_message():
+    assert read_checked(checked_message_with(), bytearray(), LIMITS) == CHECKED
+
+
+def test_the_refusal_of_a_checked_image_survives_the_message():
+    refusal = ImageTooSmall(width=3, height=4, min_side_px=8)
+    answer = read_checked(refusal_message(refusal), bytearray(), LIMITS)
+    assert (type(answer), str(answer)) == (ImageTooSmall, str(refusal))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"size": [1000, 1000]},
+        {"size": [10]},
+        {"findings": [{"code": 3, "message": "", "facts": {}}]},
+        {"refused": "no-such-code", "facts": {}},
+    ],
+)
+def test_a_malformed_check_is_rejected(changes):
+    with pytest.raises((InputError, KeyError, TypeError, ValueError)):
+        read_checked(checked_message_with(**changes), bytearray(), LIMITS)
+
+
+def test_the_findings_of_a_cleaned_file_survive_the_message():
+    finding = Finding("header-contradicts-pixels", "It does.", {"what": "planes"})
+    head, data = cleaned_message(CleanedFile(FILE, findings=(finding,)))
+    head = json.loads(json.dumps(head))
+    cleaned = read_cleaned(head, bytearray(data), original=FILE, limits=Limits())
+    assert cleaned.findings == (finding,)
+
+
+def test_only_a_raster_file_may_become_a_png():
+    picture = encode(np.full((64, 96), 90, np.uint8))
+    bitmap = cv2.imencode(".bmp", np.full((64, 96), 90, np.uint8))[1].tobytes()
+    head, data = cleaned_message(CleanedFile(picture))
+
+    def read(original, may_be_png):
+        return read_cleaned(
+            head, bytearray(data), original, Limits(), may_be_png=may_be_png
+        )
+
+    assert read(bitmap, may_be_png=True).data == picture
+    with pytest.raises(ValueError, match="differs"):
+        read(bitmap, may_be_png=False)
+    with pytest.raises(ValueError, match="differs"):
+        read(FILE, may_be_png=True)
 
 
 def cleaned_message_with(**changes):

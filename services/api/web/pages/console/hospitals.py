@@ -22,6 +22,7 @@ from services.api.web.page import (
     page_router,
 )
 from shared.domain.audit.events import Event
+from shared.domain.burnt_in_text import TextPolicy
 from shared.domain.roles import Permission
 from shared.guidelines import RULES
 from shared.settings import Settings
@@ -90,7 +91,7 @@ def _render_settings(
         latest=AuditService(session, visitor.caller).newest(query, None, 1),
         actor_names=actor_names(session, visitor.caller),
         allowed=list(body.model_fields),
-        rules=list(RULES),
+        choices={"fna_rule": list(RULES), "blank_text": list(TextPolicy)},
         bounds=bounds(settings),
         integer_settings=INTEGER_SETTINGS,
     )
