@@ -4,12 +4,15 @@ from typing import BinaryIO
 
 from shared.imaging import raster
 from shared.imaging.dicom import reader
+from shared.imaging.dicom.dataset import (
+    DICOM_PREFIX,
+    DICOM_PREFIX_OFFSET,
+    starts_data_set,
+)
 from shared.imaging.errors import EmptyImage, UnsupportedImage
 from shared.imaging.image import Header, ImageFormat
 from shared.imaging.limits import Limits
 
-DICOM_PREFIX_OFFSET = 128
-"""A DICOM file starts with 128 free bytes, followed by `DICM` (PS3.10, 7.1)."""
 MAGIC = {
     b"\x89PNG\r\n\x1a\n": ImageFormat.PNG,
     b"\xff\xd8\xff": ImageFormat.JPEG,
@@ -34,11 +37,13 @@ def sniff(start: bytes) -> ImageFormat:
     """
     if not start:
         raise EmptyImage()
-    if start[DICOM_PREFIX_OFFSET : DICOM_PREFIX_OFFSET + 4] == b"DICM":
+    if start[DICOM_PREFIX_OFFSET : DICOM_PREFIX_OFFSET + 4] == DICOM_PREFIX:
         return ImageFormat.DICOM
     for magic, image_format in MAGIC.items():
         if start.startswith(magic):
             return image_format
+    if starts_data_set(start):
+        return ImageFormat.DICOM
     raise UnsupportedImage(problem="The file is of a type that SERA does not read")
 
 

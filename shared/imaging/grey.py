@@ -13,6 +13,9 @@ COLOURED_FRACTION = 0.01
 
 Text, rulers and the manufacturer's logo cover less.
 """
+GUESSED_BITS = 16
+CUSTOMARY_BITS = (8, 10, 12)
+"""Depths of ultrasound pictures that are often stored under a declared depth of 16 bits."""
 
 COLOUR_OVERLAY = Finding(
     "colour-overlay",
@@ -57,3 +60,40 @@ def scale_to_byte(
     scaled = (values.astype(np.float32) - np.float32(low)) * factor
     levels: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
     return levels
+
+
+def white_level(
+    values: NDArray[np.integer], bits: int
+) -> tuple[int, tuple[Finding, ...]]:
+    """Return the value that is shown white, by the depth of unsigned samples.
+
+    A declared depth holds. Only 16 declared bits often hold fewer: values whose low bits are all
+    clear are a smaller depth shifted up, and values that would fit into 8, 10 or 12 bits are taken
+    as such, with a finding.
+
+    Parameters
+    ----------
+    values : the samples, of any shape
+    bits : their declared depth
+    """
+    if bits != GUESSED_BITS or not values.size:
+        return 2**bits - 1, ()
+    used_bits = int(np.bitwise_or.reduce(values, axis=None))
+    highest = int(values.max())
+    for depth in CUSTOMARY_BITS:
+        unused = bits - depth
+        if used_bits and used_bits % 2**unused == 0:
+            return (2**depth - 1) << unused, ()
+    for depth in CUSTOMARY_BITS:
+        if highest < 2**depth:
+            return 2**depth - 1, (_depth_guessed(depth),)
+    return 2**bits - 1, ()
+
+
+def _depth_guessed(bits: int) -> Finding:
+    return Finding(
+        "depth-guessed",
+        f"The file declares 16 bits, but its values fit into {bits}, so {bits} bits were taken. "
+        "If the picture is too bright, export it again with its true depth.",
+        {"bits": bits},
+    )

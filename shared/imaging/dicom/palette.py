@@ -13,6 +13,7 @@ LINEAR = 1
 INDIRECT = 2
 """Segment types (PS3.3, C.7.9.2)."""
 COLOURS = ("Red", "Green", "Blue")
+MAX_BYTE = 255
 
 
 def apply_palette(indices: NDArray[np.number], dataset: Dataset) -> NDArray[np.uint8]:
@@ -22,10 +23,37 @@ def apply_palette(indices: NDArray[np.number], dataset: Dataset) -> NDArray[np.u
     """
     if "SegmentedRedPaletteColorLookupTableData" in dataset:
         unfold_palette(dataset)
+    if not dataset.file_meta.TransferSyntaxUID.is_little_endian:
+        dataset = _little_endian_tables(dataset)
     rgb = apply_color_lut(indices, dataset)[..., :3]
-    if rgb.dtype != np.uint8:
+    if rgb.dtype != np.uint8 and _greatest_entry(dataset) > MAX_BYTE:
         rgb = rgb >> 8
     return rgb.astype(np.uint8)
+
+
+def _little_endian_tables(dataset: Dataset) -> Dataset:
+    """Return the descriptors and tables alone, with the bytes of each word turned round.
+
+    pydicom reads the words in the byte order of this machine.
+    """
+    turned = Dataset()
+    for name in COLOURS:
+        descriptor = f"{name}PaletteColorLookupTableDescriptor"
+        keyword = f"{name}PaletteColorLookupTableData"
+        turned[descriptor] = dataset[descriptor]
+        words = np.frombuffer(dataset[keyword].value, np.uint16)
+        setattr(turned, keyword, words.byteswap().tobytes())
+    return turned
+
+
+def _greatest_entry(dataset: Dataset) -> int:
+    """Return the greatest value of the tables.
+
+    Entries of 16 bits that are all below 256 hold 8 bits.
+    """
+    tables = (dataset.get(f"{name}PaletteColorLookupTableData") for name in COLOURS)
+    words = (np.frombuffer(table, np.uint16) for table in tables if table)
+    return max(int(table.max(initial=0)) for table in words)
 
 
 def unfold_palette(dataset: Dataset) -> None:

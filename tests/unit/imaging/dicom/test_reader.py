@@ -16,7 +16,7 @@ from shared.imaging import (
     UnsupportedImage,
     decode,
 )
-from shared.imaging.dicom.codestream import declared_size
+from shared.imaging.dicom.codestream import describe_codestream
 
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 REAL = Path(__file__).parents[4].parent / "shared" / "data" / "dicom"
@@ -261,11 +261,11 @@ def test_compressed_frames_declare_the_size_of_the_image(name):
     dataset = pydicom.dcmread(TEST_FILES / name)
     frames = int(dataset.get("NumberOfFrames", 1))
     frame = pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=frames)
-    assert declared_size(frame) == (dataset.Columns, dataset.Rows)
+    assert describe_codestream(frame).size == (dataset.Columns, dataset.Rows)
 
 
 def test_unknown_encodings_declare_nothing():
-    assert declared_size(b"\x01\x02\x03\x04") is None
+    assert describe_codestream(b"\x01\x02\x03\x04") is None
 
 
 @pytest.mark.skipif(
