@@ -13,9 +13,10 @@ COLOURED_FRACTION = 0.01
 
 Text, rulers and the manufacturer's logo cover less.
 """
-GUESSED_BITS = 16
-CUSTOMARY_BITS = (8, 10, 12)
-"""Depths of ultrasound pictures that are often stored under a declared depth of 16 bits."""
+CONTAINER_BITS = 15
+"""Smallest declared depth that may be that of the container alone: 16 bits, or 15 and a sign."""
+CUSTOMARY_BITS = (8, 10, 12, 16)
+"""Depths of ultrasound pictures that are stored in larger containers."""
 
 COLOUR_OVERLAY = Finding(
     "colour-overlay",
@@ -56,6 +57,8 @@ def scale_to_byte(
     """Map `low`..`high` linearly to 0..255 and clip, for any shape; an empty range maps to 0."""
     if high <= low:
         return np.zeros(values.shape, np.uint8)
+    if values.dtype == np.uint8 and (low, high) == (0, 255):
+        return values.astype(np.uint8)
     factor = np.float32(255 / (high - low))
     scaled = (values.astype(np.float32) - np.float32(low)) * factor
     levels: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
@@ -67,33 +70,34 @@ def white_level(
 ) -> tuple[int, tuple[Finding, ...]]:
     """Return the value that is shown white, by the depth of unsigned samples.
 
-    A declared depth holds. Only 16 declared bits often hold fewer: values whose low bits are all
-    clear are a smaller depth shifted up, and values that would fit into 8, 10 or 12 bits are taken
-    as such, with a finding.
+    A declared depth holds. Only containers of 15 bits and more often hold fewer: values that would
+    fit into a smaller customary depth are taken as such, with a finding. Values whose low bits are
+    all clear are a smaller depth shifted up, which needs no guess.
 
     Parameters
     ----------
     values : the samples, of any shape
     bits : their declared depth
     """
-    if bits != GUESSED_BITS or not values.size:
+    if bits < CONTAINER_BITS or not values.size:
         return 2**bits - 1, ()
-    used_bits = int(np.bitwise_or.reduce(values, axis=None))
     highest = int(values.max())
     for depth in CUSTOMARY_BITS:
-        unused = bits - depth
-        if used_bits and used_bits % 2**unused == 0:
-            return (2**depth - 1) << unused, ()
+        if depth < bits and highest < 2**depth:
+            return 2**depth - 1, (_depth_guessed(bits, depth),)
+    used_bits = int(np.bitwise_or.reduce(values, axis=None))
     for depth in CUSTOMARY_BITS:
-        if highest < 2**depth:
-            return 2**depth - 1, (_depth_guessed(depth),)
+        unused = bits - depth
+        if unused > 0 and used_bits % 2**unused == 0:
+            return (2**depth - 1) << unused, ()
     return 2**bits - 1, ()
 
 
-def _depth_guessed(bits: int) -> Finding:
+def _depth_guessed(declared: int, bits: int) -> Finding:
     return Finding(
         "depth-guessed",
-        f"The file declares 16 bits, but its values fit into {bits}, so {bits} bits were taken. "
-        "If the picture is too bright, export it again with its true depth.",
-        {"bits": bits},
+        f"The file declares {declared} bits a sample, but its values fit into {bits}, so it was "
+        f"read as a picture of {bits} bits. If it looks too bright, export it again with its true "
+        "depth.",
+        {"declared_bits": declared, "bits": bits},
     )

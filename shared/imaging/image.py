@@ -127,7 +127,9 @@ class UltrasoundImage:
         if not self.regions:
             is_inside = self.region is None or self.region.contains(box)
             return self.spacing_mm if is_inside else None
-        middle = Box(x=box.x + box.width // 2, y=box.y + box.height // 2, width=1, height=1)
+        middle = Box(
+            x=box.x + box.width // 2, y=box.y + box.height // 2, width=1, height=1
+        )
         holding = [region for region in self.regions if region.box.contains(middle)]
         if not holding:
             return None

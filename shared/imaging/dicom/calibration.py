@@ -45,8 +45,8 @@ CALIBRATION_REFUSED = Finding(
 )
 SEVERAL_REGIONS = Finding(
     "several-regions",
-    "The file holds several B-mode regions; "
-    "the largest, or the first of equals, is taken where no ROI is given.",
+    "The file holds several B-mode regions. Where no ROI is given, the largest is read; "
+    "a nodule is measured by the region that holds it.",
 )
 SCALE_UNITS = Finding(
     "scale-units",

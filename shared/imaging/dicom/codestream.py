@@ -210,9 +210,7 @@ def _describe_j2k(frame: bytes) -> Codestream:
     right, bottom, left, top = unpack_from(">IIII", frame, len(J2K_START) + 4)
     (components,) = unpack_from(">H", frame, 40)
     precisions = {1 + (frame[42 + 3 * index] & 0x7F) for index in range(components)}
-    samplings = {
-        frame[43 + 3 * index : 45 + 3 * index] for index in range(components)
-    }
+    samplings = {frame[43 + 3 * index : 45 + 3 * index] for index in range(components)}
     has_transform, is_high_throughput = _j2k_coding(frame)
     is_subsampled = len(samplings) > 1
     colour = None

@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from io import BytesIO
+from struct import unpack_from
 from typing import BinaryIO
 
 from pydicom import dcmread
@@ -112,11 +113,11 @@ def starts_data_set(start: bytes) -> bool:
     group = start[:2]
     if group not in FIRST_GROUPS or len(start) < 8:
         return False
-    byte_order = "big" if group == b"\x00\x08" else "little"
-    element = int.from_bytes(start[2:4], byte_order)
-    length = int.from_bytes(start[4:8], byte_order)
+    byte_order = ">" if group == b"\x00\x08" else "<"
+    element, length = unpack_from(f"{byte_order}HI", start, 2)
     is_implicit = length <= MAX_FIRST_LENGTH and length % 2 == 0
-    return element <= MAX_FIRST_ELEMENT and (start[4:6] in FIRST_VRS or is_implicit)
+    is_explicit = start[4:6] in FIRST_VRS
+    return bool(element <= MAX_FIRST_ELEMENT and (is_explicit or is_implicit))
 
 
 def read_elements(stream: BinaryIO, limits: Limits, keywords: Sequence[str]) -> Dataset:
@@ -251,7 +252,7 @@ def _repair_numbers(dataset: Dataset) -> list[str]:
             continue
         del dataset[keyword]
         companion = COMPANIONS.get(keyword)
-        if companion in dataset:
+        if companion and companion in dataset:
             del dataset[companion]
         if keyword not in UNUSED_NUMBERS:
             dropped.append(keyword)
@@ -272,30 +273,46 @@ def _check_integer(dataset: Dataset, keyword: str) -> None:
 
 
 def _has_numbers(dataset: Dataset, keyword: str) -> bool:
-    """Return whether all values of an attribute are finite numbers, or it is empty."""
+    """Return whether all values of an attribute are numbers that can be used, or it is empty."""
     try:
         value = dataset[keyword].value
     except Exception:  # noqa: BLE001 - pydicom has no common error for bad values
         return False
     if value is None:
         return True
-    values = list(value) if isinstance(value, MultiValue | list) else [value]
+    numbers = list(value) if isinstance(value, MultiValue | list) else [value]
+    if keyword == "PixelSpacing" and len(numbers) != 2:
+        return False
+    if keyword == "RescaleSlope" and 0 in numbers:
+        return False
     return all(
-        isinstance(number, int | float) and math.isfinite(number) for number in values
+        isinstance(number, int | float) and math.isfinite(number) for number in numbers
     )
 
 
 def _read_decimal_commas(dataset: Dataset, keyword: str) -> bool:
     r"""Replace a spacing such as `0,1\0,1`, whose commas can only be decimal, by its numbers."""
-    raw = dataset.get_item(Tag(keyword))
-    if raw is None or not isinstance(raw.value, bytes):
-        return False
-    texts = [text.strip(" \0") for text in raw.value.decode("ascii", "replace").split("\\")]
+    texts = _texts(dataset, keyword)
     if len(texts) != 2 or not all(DECIMAL_COMMA.fullmatch(text) for text in texts):
         return False
     numbers = [float(text.replace(",", ".")) for text in texts]
     dataset[keyword] = DataElement(Tag(keyword), "DS", numbers)
     return True
+
+
+def _texts(dataset: Dataset, keyword: str) -> list[str]:
+    """Return the values of an attribute as they are written in the file.
+
+    pydicom keeps the bytes of a value that it cannot convert, or converts it as text.
+    """
+    element = dataset.get_item(Tag(keyword))
+    value = getattr(element, "value", None)
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "replace")
+    if isinstance(value, str):
+        value = value.split("\\")
+    texts = value if isinstance(value, MultiValue | list) else [value]
+    return [str(text).strip(" \0") for text in texts]
 
 
 def _drop_unreadable_sequences(dataset: Dataset) -> list[str]:

@@ -6,6 +6,7 @@ frame says about itself holds against the header; what the header says wrongly i
 
 from dataclasses import dataclass, replace
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import get_decoder
 from pydicom.uid import (
+    UID,
     HTJ2KLossless,
     JPEG2000Lossless,
     JPEGLosslessSV1,
@@ -39,7 +41,8 @@ from shared.imaging.dicom.pixel_format import (
 from shared.imaging.errors import ImageUnreadable, UnsupportedImage
 from shared.imaging.image import Header
 
-Samples = NDArray[np.number]
+Samples = NDArray[Any]
+"""Stored values: integers, or floating point in rare files that are not ultrasound."""
 PYDICOM_DECODERS = {
     Coding.JPEG_DCT: JPEGLosslessSV1,
     Coding.JPEG_LOSSLESS: JPEGLosslessSV1,
@@ -107,12 +110,10 @@ def _decode_stored(
     keyword = pixel_format.keyword
     element = dataset[keyword]
     has_planes = pixel_format.has_planes
-    decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
-    samples, properties = decoder.as_array(
+    samples = _run_decoder(
+        dataset.file_meta.TransferSyntaxUID,
         element.value,
         index=index,
-        raw=True,
-        correct_unused_bits=False,
         pixel_keyword=keyword,
         pixel_vr=element.VR,
         rows=header.height,
@@ -125,16 +126,14 @@ def _decode_stored(
         photometric_interpretation=pixel_format.interpretation,
         planar_configuration=int(bool(has_planes)),
     )
-    findings: tuple[Finding, ...] = ()
     if has_planes is None and pixel_format.samples == 3:
         samples = _smoother_order(samples)
-        findings = values_guessed(("Planar Configuration",))
+        guessed = (*pixel_format.guessed, "Planar Configuration")
+        pixel_format = replace(pixel_format, guessed=guessed)
     if samples.dtype.kind == "f":
         return Frame(samples, pixel_format.bits_allocated, True, "MONOCHROME2")
     samples, pixel_format, names = _settled_bits(samples, pixel_format)
-    return _finished(
-        samples, pixel_format, colour=None, names=names, findings=findings
-    )
+    return _finished(samples, pixel_format, colour=None, names=names)
 
 
 def _decode_compressed(
@@ -231,6 +230,7 @@ def _actual_format(codestream: Codestream, pixel_format: PixelFormat) -> PixelFo
         high_bit=high_bit,
         interpretation=interpretation,
         has_planes=False,
+        guessed=tuple(name for name in pixel_format.guessed if name != "Bits Stored"),
     )
 
 
@@ -243,12 +243,10 @@ def _decode_codestream(
         colour = None if codestream.colour is None else Colour.RGB
         return _decode_jpeg(frame, codestream), colour
     is_rle = codestream.coding is Coding.RLE
-    decoder = get_decoder(PYDICOM_DECODERS[codestream.coding])
-    samples, _ = decoder.as_array(
+    samples = _run_decoder(
+        PYDICOM_DECODERS[codestream.coding],
         encapsulate([frame]),
         index=0,
-        raw=True,
-        correct_unused_bits=False,
         decoding_plugin="pydicom" if is_rle else "pylibjpeg",
         pixel_keyword="PixelData",
         rows=header.height,
@@ -262,6 +260,17 @@ def _decode_codestream(
         planar_configuration=0,
     )
     return samples, codestream.colour
+
+
+def _run_decoder(syntax: UID, data: bytes, index: int, **options: int | str) -> Samples:
+    """Return the samples of a frame as pydicom decodes them by these options alone.
+
+    No colour is converted and no bit is cleared.
+    """
+    all_options: dict[str, Any] = {**options, "correct_unused_bits": False}
+    decoder = get_decoder(syntax)
+    samples, _ = decoder.as_array(data, index=index, raw=True, **all_options)
+    return samples
 
 
 def _decode_jpeg(frame: bytes, codestream: Codestream) -> Samples:
@@ -316,7 +325,8 @@ def _shifted(samples: Samples, pixel_format: PixelFormat, shift: int) -> Samples
     unused = container_bits - pixel_format.bits_stored
     if unused <= 0:
         return samples
-    return (samples << (unused - shift)) >> unused
+    shifted: Samples = (samples << (unused - shift)) >> unused
+    return shifted
 
 
 def _smoother_order(samples: Samples) -> Samples:
@@ -343,7 +353,6 @@ def _finished(
     *,
     colour: Colour | None,
     names: list[str],
-    findings: tuple[Finding, ...] = (),
 ) -> Frame:
     """Return the frame with its samples as RGB, grey or indices, and its contradictions."""
     interpretation = pixel_format.interpretation
@@ -360,7 +369,10 @@ def _finished(
         bits=pixel_format.bits_stored,
         is_signed=pixel_format.is_signed,
         interpretation=interpretation,
-        findings=(*findings, *contradiction(dict.fromkeys(names))),
+        findings=(
+            *values_guessed(pixel_format.guessed),
+            *contradiction(dict.fromkeys(names)),
+        ),
     )
 
 
@@ -382,7 +394,9 @@ def _visible_colour(samples: Samples, bits: int) -> Colour | None:
     samples : (height, width, 3)
     bits : depth of the samples
     """
-    levels = (samples >> (bits - EIGHT_BITS) if bits > EIGHT_BITS else samples).astype(int)
+    levels = (samples >> (bits - EIGHT_BITS) if bits > EIGHT_BITS else samples).astype(
+        int
+    )
     middle = 2 ** min(bits, EIGHT_BITS) // 2
     first = levels[..., 0]
     is_telling = (np.abs(first - middle) > 2 * MID_LEVELS) & (first > MID_LEVELS)
@@ -406,4 +420,5 @@ def _ybr_to_rgb(samples: Samples, bits: int) -> Samples:
     green = luma - 0.344136 * blue - 0.714136 * red
     rgb = np.stack([luma + 1.402 * red, green, luma + 1.772 * blue], axis=-1)
     highest = 2**bits - 1
-    return np.clip(np.rint(rgb), 0, highest).astype(samples.dtype)
+    whole: Samples = np.clip(np.rint(rgb), 0, highest).astype(samples.dtype)
+    return whole

@@ -15,11 +15,10 @@ from pydicom.multival import MultiValue
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from shared.domain.results.findings import Finding
-from shared.imaging.dicom.frame import Frame
+from shared.imaging.dicom.frame import Frame, Samples
 from shared.imaging.dicom.palette import apply_palette
 from shared.imaging.grey import scale_to_byte, to_grey, white_level
 
-Values = NDArray[np.number]
 Levels = NDArray[np.uint8]
 MAX_DECLARED_BITS = 16
 """Deeper grey, and floating point, have no customary white. They are stretched."""
@@ -27,6 +26,11 @@ STRETCHED = Finding(
     "grey-stretched",
     "The file does not say which values are black and white, so its own darkest and brightest "
     "were taken. Export it with a window, or as an 8-bit image.",
+)
+POLARITY_UNCLEAR = Finding(
+    "polarity-unclear",
+    "The file's Photometric Interpretation and Presentation LUT Shape disagree on which value is "
+    "black; it was shown by the latter. Check that cysts are dark.",
 )
 
 
@@ -53,14 +57,17 @@ def greyscale(frame: Frame, dataset: Dataset) -> tuple[Levels, tuple[Finding, ..
     findings : a finding if colour was lost, or if the depth had to be guessed
     """
     if frame.interpretation == "PALETTE COLOR":
-        return to_grey(apply_palette(frame.samples, dataset))
+        colours, findings = apply_palette(frame.samples, dataset)
+        pixels, colour_findings = to_grey(colours)
+        return pixels, (*findings, *colour_findings)
     if frame.interpretation == "RGB":
         white, findings = white_level(frame.samples, frame.bits)
         pixels, colour_findings = to_grey(scale_to_byte(frame.samples, 0, white))
         return pixels, (*findings, *colour_findings)
     value_range = _value_range(frame)
     pixels, used_range = _shown(frame.samples, dataset, value_range)
-    return pixels, value_range.findings if used_range else ()
+    range_findings = value_range.findings if used_range else ()
+    return pixels, (*range_findings, *_polarity_findings(dataset))
 
 
 def black_value(frame: Frame, dataset: Dataset) -> int | float:
@@ -71,7 +78,8 @@ def black_value(frame: Frame, dataset: Dataset) -> int | float:
     """
     if frame.interpretation == "PALETTE COLOR":
         indices = np.arange(2 ** min(frame.bits, MAX_DECLARED_BITS))
-        shown, _ = to_grey(apply_palette(indices[None], dataset))
+        colours, _ = apply_palette(indices[None], dataset)
+        shown, _ = to_grey(colours)
         return int(shown.argmin())
     value_range = _value_range(frame)
     values = np.array([value_range.low, value_range.high])
@@ -98,14 +106,14 @@ def _value_range(frame: Frame) -> _Range:
     return _Range(low=-half, high=half - 1)
 
 
-def _stretched(samples: Values) -> _Range:
+def _stretched(samples: Samples) -> _Range:
     low = samples.min().item()
     high = samples.max().item()
     return _Range(low=low, high=high, findings=(STRETCHED,))
 
 
 def _shown(
-    samples: Values, dataset: Dataset, value_range: _Range
+    samples: Samples, dataset: Dataset, value_range: _Range
 ) -> tuple[Levels, bool]:
     """Apply the modality transform, the file's lookup table or first window, and the polarity.
 
@@ -130,16 +138,26 @@ def _shown(
 def _is_inverted(dataset: Dataset) -> bool:
     """Return whether the smallest value is white.
 
-    Presentation LUT Shape INVERSE describes MONOCHROME1 again, and turns MONOCHROME2 round (PS3.3,
-    C.11.6.1.2).
+    Presentation LUT Shape says it last (PS3.3, C.11.6.1.2), as in DCMTK and dcm4che; without it
+    the photometric interpretation does.
     """
-    is_monochrome1 = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
-    return is_monochrome1 or dataset.get("PresentationLUTShape") == "INVERSE"
+    shape = dataset.get("PresentationLUTShape")
+    if shape in ("IDENTITY", "INVERSE"):
+        return bool(shape == "INVERSE")
+    return bool(dataset.get("PhotometricInterpretation") == "MONOCHROME1")
+
+
+def _polarity_findings(dataset: Dataset) -> tuple[Finding, ...]:
+    """Return a finding if the two attributes that say which value is white disagree."""
+    shape = dataset.get("PresentationLUTShape")
+    pair = (dataset.get("PhotometricInterpretation"), shape)
+    contradictions = (("MONOCHROME1", "IDENTITY"), ("MONOCHROME2", "INVERSE"))
+    return (POLARITY_UNCLEAR,) if pair in contradictions else ()
 
 
 def _modality_values(
-    samples: Values, dataset: Dataset, value_range: _Range
-) -> tuple[Values, float, float]:
+    samples: Samples, dataset: Dataset, value_range: _Range
+) -> tuple[Samples, float, float]:
     """Return values of the modality, and those of the darkest and brightest stored value.
 
     An identity rescale changes nothing. A negative slope turns the greys round.
@@ -155,7 +173,7 @@ def _modality_values(
     return samples * slope + intercept, min(ends), max(ends)
 
 
-def _looked_up(values: Values, dataset: Dataset) -> Levels:
+def _looked_up(values: Samples, dataset: Dataset) -> Levels:
     """Apply the lookup table of values of interest."""
     item = dataset.VOILUTSequence[0]
     bits = int(item.LUTDescriptor[2])
@@ -164,7 +182,7 @@ def _looked_up(values: Values, dataset: Dataset) -> Levels:
     return scale_to_byte(looked_up, 0, white)
 
 
-def _window(dataset: Dataset) -> Callable[[Values], Levels] | None:
+def _window(dataset: Dataset) -> Callable[[Samples], Levels] | None:
     """Return the function of the first window (PS3.3, C.11.2.1.2 and C.11.2.1.3).
 
     None if there is no usable window.
@@ -183,7 +201,7 @@ def _window(dataset: Dataset) -> Callable[[Values], Levels] | None:
     return lambda values: scale_to_byte(values, low, high)
 
 
-def _sigmoid(values: Values, centre: float, width: float) -> Levels:
+def _sigmoid(values: Samples, centre: float, width: float) -> Levels:
     exponent = np.clip(-4 * (values.astype(np.float64) - centre) / width, -700, 700)
     return np.rint(255 / (1 + np.exp(exponent))).astype(np.uint8)
 

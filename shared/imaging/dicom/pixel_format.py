@@ -27,6 +27,7 @@ class PixelFormat:
     is_signed : whether samples are signed
     interpretation : the photometric interpretation
     has_planes : whether uncompressed colour is stored by plane; None if the header lacks it
+    guessed : names of attributes that the header lacks, and for which the usual value stands
     """
 
     keyword: str
@@ -37,6 +38,7 @@ class PixelFormat:
     is_signed: bool
     interpretation: str
     has_planes: bool | None
+    guessed: tuple[str, ...] = ()
 
 
 def read_pixel_format(dataset: Dataset) -> PixelFormat:
@@ -60,7 +62,7 @@ def read_pixel_format(dataset: Dataset) -> PixelFormat:
     if not 1 <= bits_stored <= bits_allocated:
         raise attribute_error("BitsStored", "does not fit into Bits Allocated")
     high_bit = dataset.get("HighBit")
-    if high_bit is None:
+    if high_bit is None or bits_stored == bits_allocated:
         high_bit = bits_stored - 1
     if not 0 <= high_bit < bits_allocated:
         raise attribute_error("HighBit", "does not fit into Bits Allocated")
@@ -79,7 +81,17 @@ def read_pixel_format(dataset: Dataset) -> PixelFormat:
         is_signed=bool(is_signed),
         interpretation=_interpretation(dataset, samples),
         has_planes=None if has_planes is None else bool(has_planes),
+        guessed=_guessed_names(dataset),
     )
+
+
+def _guessed_names(dataset: Dataset) -> tuple[str, ...]:
+    names: list[str] = []
+    if not dataset.get("PhotometricInterpretation"):
+        names.append("Photometric Interpretation")
+    if dataset.get("BitsStored") is None and dataset.get("HighBit") is None:
+        names.append("Bits Stored")
+    return tuple(names)
 
 
 def _samples(dataset: Dataset) -> int:

@@ -92,7 +92,9 @@ def check_decodable(dataset: Dataset) -> None:
     UnsupportedImage
     """
     if not any(keyword in dataset for keyword in PIXEL_DATA_KEYWORDS):
-        raise UnsupportedImage(problem="The DICOM file holds no pixel data")
+        raise UnsupportedImage(
+            problem="The DICOM file holds no pixel data, or is cut short"
+        )
     syntax = dataset.file_meta.TransferSyntaxUID
     name = syntax.name if syntax.is_transfer_syntax else "an unknown transfer syntax"
     if name.startswith(VIDEO_NAMES):

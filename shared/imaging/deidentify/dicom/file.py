@@ -213,10 +213,16 @@ def _copy_stored(
     removed["trailing"] += int(bool(trailing.strip(b"\0")))
     if mask is not None:
         blacks = [
-            _black(decode_frame(source, header, index), source)
+            _stored_black(decode_frame(source, header, index), source)
             for index in range(header.frames)
         ]
-        pixels = blank_stored(pixels, mask, blacks, source)
+        pixels = blank_stored(
+            pixels,
+            mask,
+            blacks=blacks,
+            pixel_format=pixel_format,
+            is_little_endian=source.file_meta.TransferSyntaxUID.is_little_endian,
+        )
     if expected_bytes % 2:
         pixels += b"\0"
     vr = element.VR
@@ -305,17 +311,18 @@ def _blanked(frame: Frame, source: Dataset, mask: Mask) -> Pixels:
     container = np.dtype(f"{kind}{_container_bits(frame) // 8}")
     pixels = np.array(frame.samples, container, order="C")
     if mask is not None:
-        pixels[mask] = _black(frame, source)
+        is_colour = frame.interpretation == "RGB"
+        pixels[mask] = 0 if is_colour else black_value(frame, source)
     return pixels
 
 
-def _black(frame: Frame, source: Dataset) -> int | float | list[int]:
-    """Return the stored value of a black pixel, or the values of its samples."""
+def _stored_black(frame: Frame, source: Dataset) -> int | float | list[int]:
+    """Return the value of a black pixel in uncompressed pixels, or the values of its samples."""
     if frame.interpretation != "RGB":
         return black_value(frame, source)
-    is_stored = not source.file_meta.TransferSyntaxUID.is_encapsulated
-    if is_stored and source.get("PhotometricInterpretation") == "YBR_FULL":
-        return [0, 2 ** (frame.bits - 1), 2 ** (frame.bits - 1)]
+    if source.get("PhotometricInterpretation") == "YBR_FULL":
+        mid_chroma = 2 ** (frame.bits - 1)
+        return [0, mid_chroma, mid_chroma]
     return 0
 
 

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
 
+from shared.imaging.dicom.pixel_format import PixelFormat
 from shared.imaging.image import Box
-
-FLOAT_TYPES = {"FloatPixelData": "f4", "DoubleFloatPixelData": "f8"}
 
 
 def mask_outside(
@@ -33,18 +31,18 @@ def blank_stored(
     data: bytes,
     mask: NDArray[np.bool_],
     blacks: Sequence[int | float | list[int]],
-    dataset: Dataset,
+    pixel_format: PixelFormat,
+    is_little_endian: bool,
 ) -> bytes:
     """Make the masked pixels of every frame of uncompressed pixel data black.
-
-    Any byte order and any order of the colour planes is accepted.
 
     Parameters
     ----------
     data : the pixels of all frames
     mask : (height, width), true for the pixels to blank
     blacks : for each frame the value of a black pixel, or the values of its samples
-    dataset : the file of the pixels
+    pixel_format : what the pixels are; any order of the colour planes is accepted
+    is_little_endian : the byte order
 
     Raises
     ------
@@ -52,12 +50,13 @@ def blank_stored(
         if the data are shorter than the frames.
     """
     pixels = bytearray(data)
-    samples = int(dataset.get("SamplesPerPixel") or np.size(blacks[0]))
+    samples = pixel_format.samples
     height, width = mask.shape
     frames = len(blacks)
     count = frames * height * width * samples
-    values = np.frombuffer(pixels, _value_type(dataset), count)
-    has_planes = samples > 1 and dataset.get("PlanarConfiguration") == 1
+    value_type = _value_type(pixel_format, is_little_endian)
+    values = np.frombuffer(pixels, value_type, count)
+    has_planes = samples > 1 and bool(pixel_format.has_planes)
     shape = (samples, height, width) if has_planes else (height, width, samples)
     for frame, black in zip(values.reshape(frames, *shape), blacks, strict=True):
         by_pixel = frame.transpose(1, 2, 0) if has_planes else frame
@@ -65,12 +64,9 @@ def blank_stored(
     return bytes(pixels)
 
 
-def _value_type(dataset: Dataset) -> np.dtype:
-    is_little_endian = dataset.file_meta.TransferSyntaxUID.is_little_endian
+def _value_type(pixel_format: PixelFormat, is_little_endian: bool) -> np.dtype:
     order = "<" if is_little_endian else ">"
-    for keyword, type_code in FLOAT_TYPES.items():
-        if keyword in dataset:
-            return np.dtype(f"{order}{type_code}")
-    sign = "i" if dataset.get("PixelRepresentation") else "u"
-    size = dataset.BitsAllocated // 8
-    return np.dtype(f"{order}{sign}{size}")
+    kind = "i" if pixel_format.is_signed else "u"
+    if pixel_format.keyword != "PixelData":
+        kind = "f"
+    return np.dtype(f"{order}{kind}{pixel_format.bits_allocated // 8}")
