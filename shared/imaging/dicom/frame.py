@@ -4,6 +4,7 @@ Reading and de-identification both call it, so that they see the same picture. W
 frame says about itself holds against the header; what the header says wrongly is a finding.
 """
 
+import math
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -61,6 +62,10 @@ MID_LEVELS = 4
 MANY = 0.5
 """Share of the pixels that shows what the samples are."""
 FEW_PIXELS = 0.01
+SEEN_PIXELS = 250_000
+"""Pixels that are looked at, at least, to see what the samples are."""
+BAND_ROWS = 256
+"""Rows whose colours are converted together, so that a large frame needs little memory."""
 OVERLAY_SHARE = 0.1
 """Share of the pixels that an overlay in the unused bits does not cover (PS3.5, 8.1.2)."""
 
@@ -394,9 +399,9 @@ def _visible_colour(samples: Samples, bits: int) -> Colour | None:
     samples : (height, width, 3)
     bits : depth of the samples
     """
-    levels = (samples >> (bits - EIGHT_BITS) if bits > EIGHT_BITS else samples).astype(
-        int
-    )
+    step = max(1, math.isqrt(samples[..., 0].size // SEEN_PIXELS))
+    seen = samples[::step, ::step]
+    levels = (seen >> max(bits - EIGHT_BITS, 0)).astype(int)
     middle = 2 ** min(bits, EIGHT_BITS) // 2
     first = levels[..., 0]
     is_telling = (np.abs(first - middle) > 2 * MID_LEVELS) & (first > MID_LEVELS)
@@ -414,11 +419,17 @@ def _visible_colour(samples: Samples, bits: int) -> Colour | None:
 
 def _ybr_to_rgb(samples: Samples, bits: int) -> Samples:
     """Convert luma and chroma to RGB at their depth (PS3.3, C.7.6.3.1.2)."""
+    rgb = np.empty_like(samples)
+    for top in range(0, samples.shape[0], BAND_ROWS):
+        band = slice(top, top + BAND_ROWS)
+        rgb[band] = _band_to_rgb(samples[band], bits)
+    return rgb
+
+
+def _band_to_rgb(samples: Samples, bits: int) -> NDArray[np.float32]:
     luma, blue, red = np.moveaxis(samples.astype(np.float32), -1, 0)
     blue -= 2 ** (bits - 1)
     red -= 2 ** (bits - 1)
     green = luma - 0.344136 * blue - 0.714136 * red
     rgb = np.stack([luma + 1.402 * red, green, luma + 1.772 * blue], axis=-1)
-    highest = 2**bits - 1
-    whole: Samples = np.clip(np.rint(rgb), 0, highest).astype(samples.dtype)
-    return whole
+    return np.clip(np.rint(rgb), 0, 2**bits - 1)

@@ -20,6 +20,7 @@ from shared.imaging.deidentify.dicom.regions import blank_stored, mask_outside
 from shared.imaging.deidentify.formats.jpeg import clean_jpeg
 from shared.imaging.deidentify.formats.jpeg2000 import clean_j2k
 from shared.imaging.dicom.calibration import picture_regions
+from shared.imaging.dicom.codestream import Coding, describe_codestream
 from shared.imaging.dicom.dataset import (
     DICOM_PREFIX,
     DICOM_PREFIX_OFFSET,
@@ -180,12 +181,15 @@ def _copy_frames(
     Returns
     -------
     False if a frame is too irregular to be parsed
+
+    Raises
+    ------
+    UnsupportedImage
+        if a frame's colours are coded in a segment that would be removed.
     """
-    is_j2k = source.file_meta.TransferSyntaxUID in J2K_SYNTAXES
-    clean_frame = clean_j2k if is_j2k else clean_jpeg
     frames = generate_frames(source.PixelData, number_of_frames=frame_count)
     try:
-        cleaned_frames = [clean_frame(frame) for frame in frames]
+        cleaned_frames = [_clean_frame(frame) for frame in frames]
     except (ValueError, IndexError, error):
         return False
     for frame in cleaned_frames:
@@ -194,6 +198,14 @@ def _copy_frames(
     target.PixelData = encapsulate([frame.data for frame in cleaned_frames])
     target["PixelData"].VR = "OB"
     return True
+
+
+def _clean_frame(frame: bytes) -> CleanedFile:
+    codestream = describe_codestream(frame)
+    if codestream is None:
+        raise ValueError("a frame of another encoding")
+    is_j2k = codestream.coding in (Coding.JPEG_2000, Coding.HTJ2K)
+    return clean_j2k(frame) if is_j2k else clean_jpeg(frame)
 
 
 def _copy_stored(
@@ -212,14 +224,10 @@ def _copy_stored(
     trailing = element.value[expected_bytes + expected_bytes % 2 :]
     removed["trailing"] += int(bool(trailing.strip(b"\0")))
     if mask is not None:
-        blacks = [
-            _stored_black(decode_frame(source, header, index), source)
-            for index in range(header.frames)
-        ]
         pixels = blank_stored(
             pixels,
             mask,
-            blacks=blacks,
+            blacks=_stored_blacks(source, pixel_format, header),
             pixel_format=pixel_format,
             is_little_endian=source.file_meta.TransferSyntaxUID.is_little_endian,
         )
@@ -316,14 +324,17 @@ def _blanked(frame: Frame, source: Dataset, mask: Mask) -> Pixels:
     return pixels
 
 
-def _stored_black(frame: Frame, source: Dataset) -> int | float | list[int]:
-    """Return the value of a black pixel in uncompressed pixels, or the values of its samples."""
-    if frame.interpretation != "RGB":
-        return black_value(frame, source)
-    if source.get("PhotometricInterpretation") == "YBR_FULL":
-        mid_chroma = 2 ** (frame.bits - 1)
-        return [0, mid_chroma, mid_chroma]
-    return 0
+def _stored_blacks(
+    source: Dataset, pixel_format: PixelFormat, header: Header
+) -> list[int | float | list[int]]:
+    """Return for each uncompressed frame the value of a black pixel, or of its samples."""
+    if pixel_format.samples == 1:
+        frames = (decode_frame(source, header, index) for index in range(header.frames))
+        return [black_value(frame, source) for frame in frames]
+    mid_chroma = 2 ** (pixel_format.bits_stored - 1)
+    is_ybr = pixel_format.interpretation == "YBR_FULL"
+    black = [0, mid_chroma, mid_chroma] if is_ybr else [0, 0, 0]
+    return [black] * header.frames
 
 
 def _little_endian_bytes(pixels: Pixels, _: Dataset) -> bytes:

@@ -260,8 +260,9 @@ def test_a_jpeg_ls_colour_transform_outside_the_standard_is_refused_by_name():
     dataset.PixelData = pydicom.encaps.encapsulate([marked])
     stream = BytesIO()
     dataset.save_as(stream, enforce_file_format=True)
-    with pytest.raises(UnsupportedImage, match="JPEG-LS with a colour transform"):
-        decode(stream.getvalue())
+    for read in (decode, lambda file: clean(file, KEY)):
+        with pytest.raises(UnsupportedImage, match="JPEG-LS with a colour transform"):
+            read(stream.getvalue())
 
 
 @pytest.mark.parametrize(
