@@ -104,10 +104,11 @@ def calibrate(dataset: Dataset, width: int, height: int) -> Calibration:
 
     A scale is believed only if it makes the field of a thyroid ultrasound 15 to 100 mm deep. The
     depth is the height of the region. A zoomed inset shows a part of the field, so a shallower
-    region is believed beside one that is deep enough. Without a region it is the height of the whole image. The
-    borders of a screen make that larger than the field, and a crop makes it smaller; so a crop
-    that shows less than 15 mm loses its scale, because nothing tells it from a wrong scale, and
-    the finding asks for the size.
+    region is believed beside one that is deep enough.
+
+    Without a region the depth is the height of the whole image. The borders of a screen make that
+    larger than the field, and a crop makes it smaller. A crop that shows less than 15 mm loses its
+    scale, because nothing tells it from a wrong scale; the finding asks for the size.
     """
     areas = [area for item in _region_items(dataset) if (area := _b_mode_area(item))]
     if any(_exceeds_image(area.box, width, height) for area in areas):

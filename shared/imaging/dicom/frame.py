@@ -108,6 +108,13 @@ def decode_frame(dataset: Dataset, header: Header, index: int) -> Frame:
     return _decode_stored(dataset, header, index, pixel_format)
 
 
+def extended_offsets(dataset: Dataset) -> tuple[bytes, bytes] | None:
+    """Return the tables of where frames of more than 4 GiB begin (PS3.3, C.7.6.3.1.8), if any."""
+    offsets = dataset.get("ExtendedOffsetTable")
+    lengths = dataset.get("ExtendedOffsetTableLengths")
+    return (offsets, lengths) if offsets and lengths else None
+
+
 def _decode_stored(
     dataset: Dataset, header: Header, index: int, pixel_format: PixelFormat
 ) -> Frame:
@@ -136,7 +143,12 @@ def _decode_stored(
         guessed = (*pixel_format.guessed, "Planar Configuration")
         pixel_format = replace(pixel_format, guessed=guessed)
     if samples.dtype.kind == "f":
-        return Frame(samples, pixel_format.bits_allocated, True, "MONOCHROME2")
+        return Frame(
+            samples=samples,
+            bits=pixel_format.bits_allocated,
+            is_signed=True,
+            interpretation="MONOCHROME2",
+        )
     samples, pixel_format, names = _settled_bits(samples, pixel_format)
     return _finished(samples, pixel_format, colour=None, names=names)
 
@@ -144,7 +156,12 @@ def _decode_stored(
 def _decode_compressed(
     dataset: Dataset, header: Header, index: int, pixel_format: PixelFormat
 ) -> Frame:
-    frame = get_frame(dataset.PixelData, index, number_of_frames=header.frames)
+    frame = get_frame(
+        dataset.PixelData,
+        index,
+        number_of_frames=header.frames,
+        extended_offsets=extended_offsets(dataset),
+    )
     codestream = _describe(dataset, frame, pixel_format)
     if codestream.size not in (None, (header.width, header.height)):
         raise ImageUnreadable(

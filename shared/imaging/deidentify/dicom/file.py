@@ -26,7 +26,7 @@ from shared.imaging.dicom.dataset import (
     DICOM_PREFIX_OFFSET,
     read_dataset,
 )
-from shared.imaging.dicom.frame import Frame, decode_frame
+from shared.imaging.dicom.frame import Frame, decode_frame, extended_offsets
 from shared.imaging.dicom.greyscale import black_value
 from shared.imaging.dicom.pixel_format import PixelFormat, read_pixel_format
 from shared.imaging.dicom.reader import check_decodable
@@ -187,7 +187,11 @@ def _copy_frames(
     UnsupportedImage
         if a frame's colours are coded in a segment that would be removed.
     """
-    frames = generate_frames(source.PixelData, number_of_frames=frame_count)
+    frames = generate_frames(
+        source.PixelData,
+        number_of_frames=frame_count,
+        extended_offsets=extended_offsets(source),
+    )
     try:
         cleaned_frames = [_clean_frame(frame) for frame in frames]
     except (ValueError, IndexError, error):
