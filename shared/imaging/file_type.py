@@ -3,13 +3,16 @@
 from typing import BinaryIO
 
 from shared.imaging.dicom import reader as dicom
+from shared.imaging.dicom.dataset import (
+    DICOM_PREFIX,
+    DICOM_PREFIX_OFFSET,
+    starts_data_set,
+)
 from shared.imaging.errors import EmptyImage, UnsupportedImage
 from shared.imaging.image import Header, ImageFormat
 from shared.imaging.limits import Limits
 from shared.imaging.raster import reader as raster
 
-DICOM_PREFIX_OFFSET = 128
-"""A DICOM file starts with 128 free bytes, followed by `DICM` (PS3.10, 7.1)."""
 MAGIC = {
     b"\x89PNG\r\n\x1a\n": ImageFormat.PNG,
     b"\xff\xd8\xff": ImageFormat.JPEG,
@@ -52,7 +55,7 @@ def sniff(start: bytes) -> ImageFormat:
     """
     if not start:
         raise EmptyImage()
-    if start[DICOM_PREFIX_OFFSET : DICOM_PREFIX_OFFSET + 4] == b"DICM":
+    if start[DICOM_PREFIX_OFFSET : DICOM_PREFIX_OFFSET + 4] == DICOM_PREFIX:
         return ImageFormat.DICOM
     for magic, image_format in MAGIC.items():
         if start.startswith(magic):
@@ -61,6 +64,8 @@ def sniff(start: bytes) -> ImageFormat:
         return ImageFormat.WEBP
     if start[BRAND] in HEIC_BRANDS:
         return ImageFormat.HEIC
+    if starts_data_set(start):
+        return ImageFormat.DICOM
     raise UnsupportedImage(problem="The file is of a type that SERA does not read")
 
 

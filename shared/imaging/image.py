@@ -95,6 +95,26 @@ class Header:
         return frame - 1
 
 
+@dataclass(frozen=True)
+class Region:
+    """A B-mode area that the file names, with its own scale.
+
+    Attributes
+    ----------
+    box : its position in the image
+    spacing_mm : row and column spacing in mm, if the region is calibrated
+    is_low_priority : whether another region that overlaps it is shown above it
+    """
+
+    box: Box
+    spacing_mm: tuple[float, float] | None = None
+    is_low_priority: bool = False
+
+    @property
+    def area(self) -> int:
+        return self.box.width * self.box.height
+
+
 @dataclass(frozen=True, eq=False)
 class UltrasoundImage:
     """A decoded, trusted image.
@@ -105,10 +125,35 @@ class UltrasoundImage:
     pixels: NDArray[np.uint8]
     format: ImageFormat
     spacing_mm: tuple[float, float] | None = None
-    """Row and column spacing in mm, if the file is calibrated."""
+    """Row and column spacing in mm of `region`, if the file is calibrated."""
     region: Box | None = None
     """The B-mode area, if the file names it (DICOM Sequence of Ultrasound Regions)."""
     findings: tuple[Finding, ...] = ()
+    regions: tuple[Region, ...] = ()
+    """All B-mode areas of the file; `region` is the largest of them."""
+
+    def spacing_at(self, box: Box) -> tuple[float, float] | None:
+        """Return row and column spacing in mm for a part of the image.
+
+        The region at the middle of the part holds it: of several the one of high priority (PS3.3,
+        C.8.5.5.1.3), and then the smallest, such as a zoomed inset above the whole field. The
+        result is None if that region does not hold the whole part, because the part then
+        covers another scale too, or if it is not calibrated. Without regions the scale is
+        that of the image.
+        """
+        if not self.regions:
+            is_inside = self.region is None or self.region.contains(box)
+            return self.spacing_mm if is_inside else None
+        middle = Box(
+            x=box.x + box.width // 2, y=box.y + box.height // 2, width=1, height=1
+        )
+        holding = [region for region in self.regions if region.box.contains(middle)]
+        if not holding:
+            return None
+        uppermost = min(
+            holding, key=lambda region: (region.is_low_priority, region.area)
+        )
+        return uppermost.spacing_mm if uppermost.box.contains(box) else None
 
     def with_findings(self, findings: Iterable[Finding]) -> "UltrasoundImage":
         """Return the image with further findings."""

@@ -120,7 +120,9 @@ def _rectified(
         width=width,
         height=height,
     )
-    return replace(image, pixels=picture, spacing_mm=None, region=None), photo
+    return replace(
+        image, pixels=picture, spacing_mm=None, region=None, regions=()
+    ), photo
 
 
 def _screen_corners(image: UltrasoundImage, sent: str | None) -> photos.ScreenCorners:
@@ -146,7 +148,8 @@ def _calipers(image: UltrasoundImage) -> Calipers:
     height, width = image.pixels.shape
     marks = _marks(image)
     roi = roi_from_marks(marks, width, height)
-    size_mm = caliper_mm(marks, image.spacing_mm) if image.spacing_mm else None
+    spacing_mm = image.spacing_at(roi.bounds) if roi else image.spacing_mm
+    size_mm = caliper_mm(marks, spacing_mm) if spacing_mm else None
     return Calipers(
         ends=[(mark.x, mark.y) for mark in end_marks(marks)],
         roi=_suggested(roi.bounds) if roi else None,

@@ -8,24 +8,79 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut
 
+from shared.domain.results.findings import Finding
+from shared.imaging.dicom.dataset import attribute_error
+from shared.imaging.grey import scale_to_byte, white_level
+
 DISCRETE = 0
 LINEAR = 1
 INDIRECT = 2
 """Segment types (PS3.3, C.7.9.2)."""
 COLOURS = ("Red", "Green", "Blue")
+TABLES = tuple(f"{name}PaletteColorLookupTableData" for name in COLOURS)
+DESCRIPTORS = tuple(f"{name}PaletteColorLookupTableDescriptor" for name in COLOURS)
+MAX_ENTRIES = 2**16
+BYTE_BITS = 8
+WORD_BITS = 16
 
 
-def apply_palette(indices: NDArray[np.number], dataset: Dataset) -> NDArray[np.uint8]:
-    """Return the colours of palette indices: (height, width) becomes (height, width, 3) uint8.
+def apply_palette(
+    indices: NDArray[np.number], dataset: Dataset
+) -> tuple[NDArray[np.uint8], tuple[Finding, ...]]:
+    """Return the colours of palette indices.
 
-    Segmented tables are expanded here, because pydicom expands them without a bound.
+    Segmented tables are expanded here, because pydicom expands them without a bound. Entries of 16
+    bits may hold fewer, as pixels may.
+
+    Parameters
+    ----------
+    indices : (height, width)
+    dataset : the file with the tables
+
+    Returns
+    -------
+    rgb : (height, width, 3) uint8
+    findings : a finding if the depth of the tables had to be guessed
+
+    Raises
+    ------
+    ImageUnreadable
+        if a table is missing.
     """
     if "SegmentedRedPaletteColorLookupTableData" in dataset:
         unfold_palette(dataset)
-    rgb = apply_color_lut(indices, dataset)[..., :3]
-    if rgb.dtype != np.uint8:
-        rgb = rgb >> 8
-    return rgb.astype(np.uint8)
+    palette = _plain_palette(dataset)
+    rgb = apply_color_lut(indices, palette)[..., :3]
+    if rgb.dtype == np.uint8:
+        return rgb, ()
+    words = [np.frombuffer(palette[keyword].value, np.uint16) for keyword in TABLES]
+    entries = np.concatenate(words)
+    bits = int(dataset[DESCRIPTORS[0]].value[2])
+    if int(entries.max()) >= 2**bits:
+        bits = WORD_BITS
+    white, findings = white_level(entries, bits)
+    return scale_to_byte(rgb, 0, white), findings
+
+
+def _plain_palette(dataset: Dataset) -> Dataset:
+    """Return descriptors and tables as pydicom reads them.
+
+    It takes the words in the byte order of this machine, and a depth of 8 or 16 bits.
+    """
+    palette = Dataset()
+    is_little_endian = dataset.file_meta.TransferSyntaxUID.is_little_endian
+    for descriptor_keyword, keyword in zip(DESCRIPTORS, TABLES, strict=True):
+        for needed in (descriptor_keyword, keyword):
+            if not dataset.get(needed):
+                raise attribute_error(needed, "is missing, and the picture needs it")
+        entries, first, bits = dataset[descriptor_keyword].value
+        table = dataset[keyword].value
+        if len(table) >= 2 * (entries or MAX_ENTRIES) and not is_little_endian:
+            table = np.frombuffer(table, np.uint16).byteswap().tobytes()
+        depth = bits if bits == BYTE_BITS else WORD_BITS
+        setattr(palette, descriptor_keyword, [entries, first, depth])
+        setattr(palette, keyword, table)
+    return palette
 
 
 def unfold_palette(dataset: Dataset) -> None:

@@ -1,38 +1,37 @@
 """Reads DICOM through pydicom: the header, one frame in 8-bit grey, and the calibration."""
 
-import zlib
-from io import BytesIO
 from typing import BinaryIO
 
-from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
-from pydicom.filereader import _read_file_meta_info, read_preamble
-from pydicom.pixels import get_decoder, pixel_array
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.pixels import get_decoder
+from pydicom.uid import UID
 
-from shared.domain.results.findings import Finding
 from shared.imaging.dicom.calibration import calibrate
-from shared.imaging.dicom.codestream import declared_size
+from shared.imaging.dicom.dataset import (
+    REQUIRED_INTEGERS,
+    attribute_error,
+    read_dataset,
+    read_elements,
+)
 from shared.imaging.dicom.device import DEVICE_TAGS, device
+from shared.imaging.dicom.findings import frame_findings
+from shared.imaging.dicom.frame import decode_frame
 from shared.imaging.dicom.greyscale import greyscale
-from shared.imaging.errors import ImageUnreadable, UnsupportedImage
+from shared.imaging.dicom.pixel_format import PIXEL_DATA_KEYWORDS
+from shared.imaging.errors import UnsupportedImage
 from shared.imaging.image import Header, ImageFormat, UltrasoundImage
 from shared.imaging.library_errors import translate_library_errors
 from shared.imaging.limits import Limits
 
-HEADER_TAGS = ("Rows", "Columns", "NumberOfFrames", *DEVICE_TAGS)
-PIXEL_DATA_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+HEADER_TAGS = (*REQUIRED_INTEGERS, "NumberOfFrames", *DEVICE_TAGS)
+VIDEO_NAMES = ("MPEG", "HEVC", "SMPTE")
+"""How the names of video encodings start (PS3.6, annex A)."""
 
 
 def read_header(stream: BinaryIO, limits: Limits) -> Header:
     """Read the rows, columns, number of frames and the scanner. Stop at the pixel data."""
     with translate_library_errors(ImageFormat.DICOM, limits):
-        _check_inflated_size(stream, limits)
-        dataset = dcmread(
-            stream, stop_before_pixels=True, specific_tags=list(HEADER_TAGS)
-        )
-        return _header(dataset)
+        return _header(read_elements(stream, limits, HEADER_TAGS))
 
 
 def read_image(
@@ -49,50 +48,40 @@ def read_image(
     is_requested : whether the caller asked for this frame
     """
     with translate_library_errors(ImageFormat.DICOM, limits):
-        dataset = dcmread(BytesIO(data))
+        dataset, header_findings = read_dataset(data)
         check_decodable(dataset)
-        _check_frame_size(dataset, index, header)
-        frame = pixel_array(dataset, index=index)
-        pixels, colour_findings = greyscale(frame, dataset)
+        frame = decode_frame(dataset, header, index)
+        pixels, grey_findings = greyscale(frame, dataset)
         calibration = calibrate(dataset, width=header.width, height=header.height)
-        frame_findings = _frame_findings(
-            header.frames, index=index, is_requested=is_requested
-        )
         return UltrasoundImage(
             pixels=pixels,
             format=ImageFormat.DICOM,
             spacing_mm=calibration.spacing_mm,
             region=calibration.region,
-            findings=(*frame_findings, *colour_findings, *calibration.findings),
+            regions=calibration.regions,
+            findings=(
+                *frame_findings(header.frames, index=index, is_requested=is_requested),
+                *header_findings,
+                *frame.findings,
+                *grey_findings,
+                *calibration.findings,
+            ),
         )
 
 
 def _header(dataset: Dataset) -> Header:
-    width = dataset.get("Columns")
-    height = dataset.get("Rows")
-    if width is None or height is None:
+    if "Rows" not in dataset and "Columns" not in dataset:
         raise UnsupportedImage(problem="The DICOM file holds no image")
-    frames = max(int(dataset.get("NumberOfFrames") or 1), 1)
+    for keyword in ("Rows", "Columns"):
+        if not dataset.get(keyword):
+            raise attribute_error(keyword, "is missing or 0")
     return Header(
         format=ImageFormat.DICOM,
-        width=int(width),
-        height=int(height),
-        frames=frames,
+        width=int(dataset.Columns),
+        height=int(dataset.Rows),
+        frames=max(int(dataset.get("NumberOfFrames") or 1), 1),
         device=device(dataset),
     )
-
-
-def _check_inflated_size(stream: BinaryIO, limits: Limits) -> None:
-    """Check that a deflated data set stays within bounds, because pydicom inflates it whole."""
-    read_preamble(stream, force=False)
-    syntax = _read_file_meta_info(stream).get("TransferSyntaxUID")
-    if syntax == DeflatedExplicitVRLittleEndian:
-        max_bytes = limits.max_inflated_mib * 2**20
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        inflated = inflater.decompress(stream.read(), max_bytes + 1)
-        if len(inflated) > max_bytes:
-            raise limits.too_large()
-    stream.seek(0)
 
 
 def check_decodable(dataset: Dataset) -> None:
@@ -103,39 +92,24 @@ def check_decodable(dataset: Dataset) -> None:
     UnsupportedImage
     """
     if not any(keyword in dataset for keyword in PIXEL_DATA_KEYWORDS):
-        raise UnsupportedImage(problem="The DICOM file holds no pixel data")
-    syntax = dataset.file_meta.TransferSyntaxUID
-    try:
-        is_decodable = get_decoder(syntax).is_available
-    except NotImplementedError:
-        is_decodable = False
-    if not is_decodable:
         raise UnsupportedImage(
-            problem=f"DICOM pixel data encoded as {syntax.name} are not read"
+            problem="The DICOM file holds no pixel data, or is cut short"
+        )
+    syntax = dataset.file_meta.TransferSyntaxUID
+    name = syntax.name if syntax.is_transfer_syntax else "an unknown transfer syntax"
+    if name.startswith(VIDEO_NAMES):
+        raise UnsupportedImage(
+            problem=f"The DICOM file is a video ({name}), which is not read. "
+            "Export a still image, or the loop as JPEG frames"
+        )
+    if not _has_decoder(syntax):
+        raise UnsupportedImage(
+            problem=f"DICOM pixel data encoded as {name} are not read"
         )
 
 
-def _check_frame_size(dataset: Dataset, index: int, header: Header) -> None:
-    """Check that a compressed frame has the size in the header, which was checked before."""
-    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        return
-    frame = get_frame(dataset.PixelData, index, number_of_frames=header.frames)
-    size = declared_size(frame)
-    if size not in (None, (header.width, header.height)):
-        raise ImageUnreadable(
-            format="DICOM",
-            problem="its compressed frame has another size than its header says",
-        )
-
-
-def _frame_findings(frames: int, index: int, is_requested: bool) -> tuple[Finding, ...]:
-    if frames == 1:
-        return ()
-    number = index + 1
-    reason = "as chosen" if is_requested else "the middle one"
-    finding = Finding(
-        "multi-frame",
-        f"The file holds {frames} frames; frame {number}, {reason}, was read.",
-        {"frames": frames, "frame": number},
-    )
-    return (finding,)
+def _has_decoder(syntax: UID) -> bool:
+    try:
+        return get_decoder(syntax).is_available
+    except NotImplementedError:
+        return False

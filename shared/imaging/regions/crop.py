@@ -126,9 +126,8 @@ def crop(
         caliper_roi = roi_from_marks(part.marks, width=width, height=height)
     if caliper_roi is None:
         return _build_nodule(image, part, crop_box=part.box, findings=(NO_ROI,))
-    size_mm = None
-    if image.spacing_mm:
-        size_mm = caliper_mm(part.marks, image.spacing_mm)
+    spacing_mm = image.spacing_at(caliper_roi.bounds)
+    size_mm = caliper_mm(part.marks, spacing_mm) if spacing_mm else None
     nodule = _build_nodule(
         image,
         part,
@@ -198,13 +197,10 @@ def _build_nodule(
 def _calibrated_diameter_mm(image: UltrasoundImage, roi: Roi) -> float | None:
     """Return the ROI's diameter in mm.
 
-    It is None if the ROI is outside the region to which the calibration applies.
+    It is None if the ROI is outside the regions to which the calibration applies.
     """
-    if image.spacing_mm is None:
-        return None
-    if image.region and not image.region.contains(roi.bounds):
-        return None
-    return diameter_mm(roi, image.spacing_mm)
+    spacing_mm = image.spacing_at(roi.bounds)
+    return diameter_mm(roi, spacing_mm) if spacing_mm else None
 
 
 def _marks_removed(mark_count: int, has_dots: bool) -> Finding:

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 from queue import SimpleQueue
 from socket import SO_SNDBUF, SOL_SOCKET, socketpair

@@ -25,7 +25,7 @@ from shared.imaging.errors import (
     UnsupportedImage,
 )
 from shared.imaging.file_type import inspect
-from shared.imaging.image import Box, ImageFormat, UltrasoundImage
+from shared.imaging.image import Box, ImageFormat, Region, UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.sandbox.channel import Head
 from shared.imaging.sandbox.checked import CheckedImage
@@ -47,18 +47,22 @@ REFUSALS: dict[str, type[InputError]] = {
 MAX_TEXT_LENGTH = 400
 MAX_FINDINGS = 16
 MAX_FACTS = 16
+MAX_REGIONS = 64
 MAX_REMOVED_NAMES = 10_000
 """More names of attributes than the DICOM standard has."""
 
 
 def image_message(image: UltrasoundImage) -> tuple[Head, memoryview]:
     """Return the head and pixels of an image."""
-    box = image.region
     head = {
         "format": image.format,
         "size": image.pixels.shape,
         "spacing_mm": image.spacing_mm,
-        "region": box and [box.x, box.y, box.width, box.height],
+        "region": image.region and _sides(image.region),
+        "regions": [
+            [*_sides(region.box), region.spacing_mm, region.is_low_priority]
+            for region in image.regions[:MAX_REGIONS]
+        ],
         "findings": [finding.to_json() for finding in image.findings],
     }
     return head, np.ascontiguousarray(image.pixels).data.cast("B")
@@ -99,6 +103,9 @@ def read_image(
         format=ImageFormat(head["format"]),
         spacing_mm=_spacing(head["spacing_mm"]),
         region=_region(head["region"], frame),
+        regions=tuple(
+            _scaled_region(values, frame) for values in head["regions"][:MAX_REGIONS]
+        ),
         findings=_findings(head),
     )
 
@@ -202,6 +209,22 @@ def _region(value: Sequence[float] | None, image: Box) -> Box | None:
     if min(box.width, box.height) < 1 or not image.contains(box):
         raise ValueError("a region outside the image")
     return box
+
+
+def _scaled_region(values: Sequence[Any], image: Box) -> Region:
+    *sides, spacing_mm, is_low_priority = values
+    box = _region(sides, image)
+    if box is None:
+        raise ValueError("a region without a place")
+    return Region(
+        box=box,
+        spacing_mm=_spacing(spacing_mm),
+        is_low_priority=bool(is_low_priority),
+    )
+
+
+def _sides(box: Box) -> list[int]:
+    return [box.x, box.y, box.width, box.height]
 
 
 def _plain_fact(fact: object) -> str | int | float:

@@ -102,4 +102,10 @@ def test_a_broken_header_is_unreadable():
 
 def test_dicom_without_an_image_is_unsupported(dicom, speckle):
     with pytest.raises(UnsupportedImage, match="holds no image"):
-        inspect(BytesIO(dicom(speckle, Rows=None)))
+        inspect(BytesIO(dicom(speckle, Rows=None, Columns=None)))
+
+
+@pytest.mark.parametrize("keyword", ["Rows", "Columns"])
+def test_a_missing_side_is_refused_by_its_name(keyword, dicom, speckle):
+    with pytest.raises(ImageUnreadable, match=keyword):
+        inspect(BytesIO(dicom(speckle, **{keyword: None})))

@@ -92,7 +92,6 @@ def test_the_same_colour_bars_are_nearly_the_same_grey_in_lossy_and_luma_chroma_
 @pytest.mark.parametrize(
     "name",
     [
-        "JPGExtended.dcm",
         "JPEGLSNearLossless_08.dcm",
         "JPEGLSNearLossless_16.dcm",
         "693_J2KI.dcm",
@@ -104,7 +103,7 @@ def test_the_same_colour_bars_are_nearly_the_same_grey_in_lossy_and_luma_chroma_
     ],
 )
 def test_encodings_without_a_twin_show_a_picture(name):
-    """JPEG extended of 12 bits, JPEG-LS near-lossless, JPEG 2000, deflated, big endian.
+    """JPEG-LS near-lossless, JPEG 2000, deflated, big endian.
 
     JPEG 2000 comes with YBR_RCT and without.
     """

@@ -1,33 +1,41 @@
 """De-identifies a DICOM file: header, coded frames, and pixels outside the ultrasound regions."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from struct import error
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread, dcmwrite
+from pydicom import dcmwrite
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.pixels import get_encoder, iter_pixels
-from pydicom.pixels.utils import get_expected_length
+from pydicom.pixels import get_encoder
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
 
+from shared.domain.results.findings import Finding
 from shared.imaging.deidentify.cleaned import CleanedFile
 from shared.imaging.deidentify.dicom.header import clean_header, count_removed
-from shared.imaging.deidentify.dicom.profile import PIXEL_ATTRIBUTES
 from shared.imaging.deidentify.dicom.regions import (
-    blank_frame,
     blank_stored,
     mask_boxes,
     mask_outside,
 )
 from shared.imaging.deidentify.formats.jpeg import clean_jpeg
 from shared.imaging.deidentify.formats.jpeg2000 import clean_j2k
-from shared.imaging.dicom.calibration import ultrasound_regions
+from shared.imaging.dicom.calibration import picture_regions
+from shared.imaging.dicom.codestream import Coding, describe_codestream
+from shared.imaging.dicom.dataset import (
+    DICOM_PREFIX,
+    DICOM_PREFIX_OFFSET,
+    read_dataset,
+)
+from shared.imaging.dicom.frame import Frame, decode_frame, extended_offsets
+from shared.imaging.dicom.greyscale import black_value
+from shared.imaging.dicom.pixel_format import PixelFormat, read_pixel_format
 from shared.imaging.dicom.reader import check_decodable
-from shared.imaging.errors import ImageTruncated
+from shared.imaging.errors import ImageTruncated, ImageUnreadable
 from shared.imaging.image import Box, Header
 from shared.imaging.limits import Limits
 
@@ -47,11 +55,10 @@ MIN_CODED_SIDE_PX = 64
 
 Other frames, which are never ultrasound, become uncompressed.
 """
-Frame = NDArray[np.number]
+Pixels = NDArray[np.number]
 Mask = NDArray[np.bool_] | None
 BLANKED = "pixels-outside-regions"
-WHOLE_BYTE_BITS = (8, 16, 32)
-PREAMBLE_BYTES = 128
+WHOLE_BYTE_BITS = 8
 
 
 class DecodingNeeded(Exception):
@@ -85,18 +92,20 @@ def clean_dicom(
     DecodingNeeded
         if decoding is needed and `may_decode` is False.
     """
-    source = dcmread(BytesIO(data))
+    source, findings = read_dataset(data)
     check_decodable(source)
-    regions = ultrasound_regions(source, width=header.width, height=header.height)
+    pixel_format = read_pixel_format(source)
+    regions = picture_regions(source, width=header.width, height=header.height)
     mask = mask_outside(regions, width=header.width, height=header.height)
     has_outside = mask is not None
     mask = mask_boxes(mask, text_boxes, width=header.width, height=header.height)
     is_masked = mask is not None
     is_compressed = source.file_meta.TransferSyntaxUID.is_encapsulated
-    must_recode = _needs_decoding(source, is_masked)
+    if not is_compressed:
+        _check_length(source, pixel_format, header)
+    must_recode = _needs_decoding(source, pixel_format, header, is_masked)
     target = clean_header(source, key, pixels_cleaned=is_masked)
-    has_preamble = bool(data[:PREAMBLE_BYTES].strip(b"\0"))
-    removed = Counter({"preamble": int(has_preamble)})
+    removed = Counter({"preamble": int(_has_preamble(data))})
     if is_compressed and not must_recode:
         was_copied = _copy_frames(
             target, source, frame_count=header.frames, removed=removed
@@ -105,21 +114,76 @@ def clean_dicom(
     if must_recode and not may_decode:
         raise DecodingNeeded
     if must_recode:
-        _recode(target, source, header=header, mask=mask, limits=limits)
+        recoding_findings = _recode(
+            target,
+            source,
+            pixel_format=pixel_format,
+            header=header,
+            mask=mask,
+            limits=limits,
+        )
+        findings = (*findings, *recoding_findings)
     elif not is_compressed:
-        _copy_stored(target, source, mask=mask, removed=removed)
+        _copy_stored(
+            target,
+            source,
+            pixel_format=pixel_format,
+            header=header,
+            mask=mask,
+            removed=removed,
+        )
     removed += count_removed(source, target)
     removed += Counter({BLANKED: int(has_outside)})
-    return CleanedFile(data=_dataset_bytes(target), removed=+removed)
+    return CleanedFile(
+        data=_dataset_bytes(target),
+        removed=+removed,
+        findings=tuple(dict.fromkeys(findings)),
+    )
 
 
-def _needs_decoding(source: Dataset, is_masked: bool) -> bool:
+def _has_preamble(data: bytes) -> bool:
+    is_present = data[DICOM_PREFIX_OFFSET:].startswith(DICOM_PREFIX)
+    return is_present and bool(data[:DICOM_PREFIX_OFFSET].strip(b"\0"))
+
+
+def _needs_decoding(
+    source: Dataset, pixel_format: PixelFormat, header: Header, is_masked: bool
+) -> bool:
+    """Return whether the pixels must be decoded to be cleaned.
+
+    Uncompressed pixels are blanked in place where each value stands alone in whole bytes and is
+    what the header says.
+    """
     syntax = source.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated:
         return is_masked or syntax not in COPIED_SYNTAXES
-    is_subsampled = source.PhotometricInterpretation == "YBR_FULL_422"
-    has_whole_bytes = source.BitsAllocated in WHOLE_BYTE_BITS
-    return is_masked and (is_subsampled or not has_whole_bytes)
+    if not is_masked:
+        return False
+    is_subsampled = pixel_format.interpretation == "YBR_FULL_422"
+    is_partial = pixel_format.bits_allocated != pixel_format.bits_stored
+    if is_subsampled or is_partial or pixel_format.bits_allocated < WHOLE_BYTE_BITS:
+        return True
+    return bool(decode_frame(source, header, 0).findings)
+
+
+def _check_length(source: Dataset, pixel_format: PixelFormat, header: Header) -> None:
+    """Check that uncompressed pixels are as long as the frames.
+
+    Raises
+    ------
+    ImageTruncated
+    """
+    held = len(source[pixel_format.keyword].value)
+    needed = _expected_bytes(pixel_format, header)
+    if held < needed:
+        raise ImageTruncated(format="DICOM", held=held, needed=needed)
+
+
+def _expected_bytes(pixel_format: PixelFormat, header: Header) -> int:
+    count = header.width * header.height * header.frames * pixel_format.samples
+    if pixel_format.interpretation == "YBR_FULL_422":
+        count = count // 3 * 2
+    return -(-count * pixel_format.bits_allocated // 8)
 
 
 def _copy_frames(
@@ -130,12 +194,19 @@ def _copy_frames(
     Returns
     -------
     False if a frame is too irregular to be parsed
+
+    Raises
+    ------
+    UnsupportedImage
+        if a frame's colours are coded in a segment that would be removed.
     """
-    is_j2k = source.file_meta.TransferSyntaxUID in J2K_SYNTAXES
-    clean_frame = clean_j2k if is_j2k else clean_jpeg
-    frames = generate_frames(source.PixelData, number_of_frames=frame_count)
+    frames = generate_frames(
+        source.PixelData,
+        number_of_frames=frame_count,
+        extended_offsets=extended_offsets(source),
+    )
     try:
-        cleaned_frames = [clean_frame(frame) for frame in frames]
+        cleaned_frames = [_clean_frame(frame) for frame in frames]
     except (ValueError, IndexError, error):
         return False
     for frame in cleaned_frames:
@@ -146,85 +217,155 @@ def _copy_frames(
     return True
 
 
-def _copy_stored(
-    target: Dataset, source: Dataset, mask: Mask, removed: Counter[str]
-) -> None:
-    """Copy uncompressed pixels, and nothing after the frames.
+def _clean_frame(frame: bytes) -> CleanedFile:
+    codestream = describe_codestream(frame)
+    if codestream is None:
+        raise ValueError("a frame of another encoding")
+    is_j2k = codestream.coding in (Coding.JPEG_2000, Coding.HTJ2K)
+    return clean_j2k(frame) if is_j2k else clean_jpeg(frame)
 
-    Raises
-    ------
-    ImageTruncated
-        if the pixels are shorter than the frames.
-    """
-    keyword = next(keyword for keyword in PIXEL_ATTRIBUTES if keyword in source)
-    element = source[keyword]
-    expected_bytes = get_expected_length(source)
-    if keyword != "PixelData":
-        target[keyword] = element
-        return
-    if len(element.value) < expected_bytes:
-        raise ImageTruncated(
-            format="DICOM", held=len(element.value), needed=expected_bytes
-        )
+
+def _copy_stored(
+    target: Dataset,
+    source: Dataset,
+    *,
+    pixel_format: PixelFormat,
+    header: Header,
+    mask: Mask,
+    removed: Counter[str],
+) -> None:
+    """Copy uncompressed pixels, and nothing after the frames."""
+    element = source[pixel_format.keyword]
+    expected_bytes = _expected_bytes(pixel_format, header)
     pixels = element.value[:expected_bytes]
     trailing = element.value[expected_bytes + expected_bytes % 2 :]
     removed["trailing"] += int(bool(trailing.strip(b"\0")))
     if mask is not None:
-        pixels = blank_stored(pixels, mask, source)
-    target.PixelData = pixels
-    has_words = source.BitsAllocated > 8 or element.VR == "OW"
-    target["PixelData"].VR = "OW" if has_words else "OB"
+        pixels = blank_stored(
+            pixels,
+            mask,
+            blacks=_stored_blacks(source, pixel_format, header),
+            pixel_format=pixel_format,
+            is_little_endian=source.file_meta.TransferSyntaxUID.is_little_endian,
+        )
+    if expected_bytes % 2:
+        pixels += b"\0"
+    vr = element.VR
+    if pixel_format.keyword == "PixelData":
+        vr = "OW" if pixel_format.bits_allocated > 8 or element.VR == "OW" else "OB"
+    target[pixel_format.keyword] = DataElement(element.tag, vr, pixels)
 
 
 def _recode(
-    target: Dataset, source: Dataset, header: Header, mask: Mask, limits: Limits
-) -> None:
-    """Decode, blank and code frame by frame, so that only one frame is decoded at a time."""
-    samples = int(source.get("SamplesPerPixel", 1))
-    bits = int(source.BitsAllocated)
+    target: Dataset,
+    source: Dataset,
+    *,
+    pixel_format: PixelFormat,
+    header: Header,
+    mask: Mask,
+    limits: Limits,
+) -> list[Finding]:
+    """Decode, blank and code frame by frame, so that only one frame is decoded at a time.
+
+    The new header says what the pixels are.
+
+    Returns
+    -------
+    findings : what the old header said wrongly, and the new file no longer shows
+    """
+    samples = pixel_format.samples
     pixel_count = header.width * header.height * header.frames
-    decoded_bytes = pixel_count * samples * bits // 8
+    decoded_bytes = pixel_count * samples * pixel_format.bits_allocated // 8
     if decoded_bytes > limits.max_inflated_mib * 2**20:
         raise limits.too_large()
-    if samples == 3:
-        target.PhotometricInterpretation = "RGB"
-        target.PlanarConfiguration = 0
-    frames = _blanked_frames(source, target, mask)
     is_small = min(header.width, header.height) < MIN_CODED_SIDE_PX
-    is_uncompressed = bits > MAX_CODED_BITS or is_small
+    is_uncompressed = pixel_format.bits_allocated > MAX_CODED_BITS or is_small
+    findings: list[Finding] = []
+    coded_frames: list[bytes] = []
+    for index in range(header.frames):
+        frame = decode_frame(source, header, index)
+        findings.extend(frame.findings)
+        if index == 0:
+            _describe_pixels(target, frame)
+        elif (frame.interpretation, frame.bits) != (
+            target.PhotometricInterpretation,
+            target.BitsStored,
+        ):
+            raise ImageUnreadable(
+                format="DICOM", problem="its frames differ in depth or colour"
+            )
+        pixels = _blanked(frame, source, mask)
+        code = _little_endian_bytes if is_uncompressed else _encode_j2k
+        coded_frames.append(code(pixels, target))
     if is_uncompressed:
         target.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        target.PixelData = b"".join(_little_endian_bytes(frame) for frame in frames)
+        data = b"".join(coded_frames)
+        target.PixelData = data + b"\0" * (len(data) % 2)
     else:
         target.file_meta.TransferSyntaxUID = JPEG2000Lossless
-        target.PixelData = encapsulate([_encode_j2k(frame, target) for frame in frames])
-        if samples == 3:
+        target.PixelData = encapsulate(coded_frames)
+        if target.SamplesPerPixel == 3:
             target.PhotometricInterpretation = "YBR_RCT"
-    target["PixelData"].VR = "OW" if is_uncompressed and bits > 8 else "OB"
+    has_words = is_uncompressed and target.BitsAllocated > 8
+    target["PixelData"].VR = "OW" if has_words else "OB"
+    return findings
 
 
-def _blanked_frames(source: Dataset, target: Dataset, mask: Mask) -> Iterator[Frame]:
-    for frame in iter_pixels(source):
-        if mask is None:
-            yield frame
-        else:
-            blanked = frame.copy()
-            blank_frame(blanked, mask, target)
-            yield blanked
+def _describe_pixels(target: Dataset, frame: Frame) -> None:
+    """Write what the samples of a frame are into the header."""
+    is_colour = frame.samples.ndim == 3
+    target.SamplesPerPixel = 3 if is_colour else 1
+    target.PhotometricInterpretation = frame.interpretation
+    if is_colour:
+        target.PlanarConfiguration = 0
+    elif "PlanarConfiguration" in target:
+        del target.PlanarConfiguration
+    target.BitsAllocated = _container_bits(frame)
+    target.BitsStored = frame.bits
+    target.HighBit = frame.bits - 1
+    target.PixelRepresentation = int(frame.is_signed)
 
 
-def _little_endian_bytes(frame: Frame) -> bytes:
-    return frame.astype(frame.dtype.newbyteorder("<")).tobytes()
+def _container_bits(frame: Frame) -> int:
+    return next(bits for bits in (8, 16, 32, 64) if bits >= frame.bits)
 
 
-def _encode_j2k(frame: Frame, target: Dataset) -> bytes:
-    is_colour = target.PhotometricInterpretation == "RGB"
+def _blanked(frame: Frame, source: Dataset, mask: Mask) -> Pixels:
+    """Return the samples in the smallest container, with the masked pixels black."""
+    kind = "i" if frame.is_signed else "u"
+    container = np.dtype(f"{kind}{_container_bits(frame) // 8}")
+    pixels = np.array(frame.samples, container, order="C")
+    if mask is not None:
+        is_colour = frame.interpretation == "RGB"
+        pixels[mask] = 0 if is_colour else black_value(frame, source)
+    return pixels
+
+
+def _stored_blacks(
+    source: Dataset, pixel_format: PixelFormat, header: Header
+) -> list[int | float | list[int]]:
+    """Return for each uncompressed frame the value of a black pixel, or of its samples."""
+    if pixel_format.samples == 1:
+        frames = (decode_frame(source, header, index) for index in range(header.frames))
+        return [black_value(frame, source) for frame in frames]
+    mid_chroma = 2 ** (pixel_format.bits_stored - 1)
+    is_ybr = pixel_format.interpretation == "YBR_FULL"
+    black = [0, mid_chroma, mid_chroma] if is_ybr else [0, 0, 0]
+    return [black] * header.frames
+
+
+def _little_endian_bytes(pixels: Pixels, _: Dataset) -> bytes:
+    return pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+
+
+def _encode_j2k(pixels: Pixels, target: Dataset) -> bytes:
+    is_colour = target.SamplesPerPixel == 3
     interpretation = "YBR_RCT" if is_colour else target.PhotometricInterpretation
     return get_encoder(JPEG2000Lossless).encode(
-        frame,
+        pixels,
         rows=target.Rows,
         columns=target.Columns,
-        samples_per_pixel=3 if is_colour else 1,
+        samples_per_pixel=target.SamplesPerPixel,
         number_of_frames=1,
         bits_allocated=target.BitsAllocated,
         bits_stored=target.BitsStored,

@@ -209,6 +209,7 @@ ALLOWED_VALUES: dict[str, frozenset[str | int]] = {
             "YBR_ICT",
             "YBR_RCT",
             "YBR_PARTIAL_420",
+            "YBR_PARTIAL_422",
         )
     ),
     "PresentationLUTShape": frozenset(("IDENTITY", "INVERSE")),

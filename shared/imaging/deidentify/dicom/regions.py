@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
 
+from shared.imaging.dicom.pixel_format import PixelFormat
 from shared.imaging.image import Box
-
-MID_CHROMA = 128
 
 
 def mask_outside(
@@ -41,20 +39,22 @@ def mask_boxes(
     return extended
 
 
-def blank_frame(
-    frame: NDArray[np.number], mask: NDArray[np.bool_], dataset: Dataset
-) -> None:
-    """Make the masked pixels of a frame black, in place.
-
-    The frame is (height, width) or (height, width, 3).
-    """
-    frame[mask] = _black(dataset)
-
-
-def blank_stored(data: bytes, mask: NDArray[np.bool_], dataset: Dataset) -> bytes:
+def blank_stored(
+    data: bytes,
+    mask: NDArray[np.bool_],
+    blacks: Sequence[int | float | list[int]],
+    pixel_format: PixelFormat,
+    is_little_endian: bool,
+) -> bytes:
     """Make the masked pixels of every frame of uncompressed pixel data black.
 
-    Any byte order and any order of the colour planes is accepted.
+    Parameters
+    ----------
+    data : the pixels of all frames
+    mask : (height, width), true for the pixels to blank
+    blacks : for each frame the value of a black pixel, or the values of its samples
+    pixel_format : what the pixels are; any order of the colour planes is accepted
+    is_little_endian : the byte order
 
     Raises
     ------
@@ -62,34 +62,23 @@ def blank_stored(data: bytes, mask: NDArray[np.bool_], dataset: Dataset) -> byte
         if the data are shorter than the frames.
     """
     pixels = bytearray(data)
-    samples = int(dataset.get("SamplesPerPixel", 1))
+    samples = pixel_format.samples
     height, width = mask.shape
-    frames = max(int(dataset.get("NumberOfFrames") or 1), 1)
+    frames = len(blacks)
     count = frames * height * width * samples
-    values = np.frombuffer(pixels, _value_type(dataset), count)
-    black = np.broadcast_to(_black(dataset), samples)
-    if samples > 1 and dataset.get("PlanarConfiguration") == 1:
-        for planes in values.reshape(frames, samples, height, width):
-            planes.transpose(1, 2, 0)[mask] = black
-    else:
-        for frame in values.reshape(frames, height, width, samples):
-            frame[mask] = black
+    value_type = _value_type(pixel_format, is_little_endian)
+    values = np.frombuffer(pixels, value_type, count)
+    has_planes = samples > 1 and bool(pixel_format.has_planes)
+    shape = (samples, height, width) if has_planes else (height, width, samples)
+    for frame, black in zip(values.reshape(frames, *shape), blacks, strict=True):
+        by_pixel = frame.transpose(1, 2, 0) if has_planes else frame
+        by_pixel[mask] = np.broadcast_to(black, samples)
     return bytes(pixels)
 
 
-def _value_type(dataset: Dataset) -> np.dtype:
-    sign = "i" if dataset.PixelRepresentation else "u"
-    size = dataset.BitsAllocated // 8
-    is_little_endian = dataset.file_meta.TransferSyntaxUID.is_little_endian
+def _value_type(pixel_format: PixelFormat, is_little_endian: bool) -> np.dtype:
     order = "<" if is_little_endian else ">"
-    return np.dtype(f"{order}{sign}{size}")
-
-
-def _black(dataset: Dataset) -> int | list[int]:
-    """Return the value of a black pixel, or the values of its samples."""
-    if dataset.PhotometricInterpretation == "MONOCHROME1":
-        value_bits = int(dataset.BitsStored) - int(dataset.PixelRepresentation)
-        return (1 << value_bits) - 1
-    if dataset.PhotometricInterpretation == "YBR_FULL":
-        return [0, MID_CHROMA, MID_CHROMA]
-    return 0
+    kind = "i" if pixel_format.is_signed else "u"
+    if pixel_format.keyword != "PixelData":
+        kind = "f"
+    return np.dtype(f"{order}{kind}{pixel_format.bits_allocated // 8}")

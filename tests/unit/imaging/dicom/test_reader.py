@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pydicom.examples
 import pytest
-from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from shared.errors import SeraError
@@ -16,32 +15,13 @@ from shared.imaging import (
     UnsupportedImage,
     decode,
 )
-from shared.imaging.dicom.codestream import declared_size
+from shared.imaging.dicom.codestream import describe_codestream
+from tests.support.dicom_files import codes
 
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 REAL = Path(__file__).parents[4].parent / "shared" / "data" / "dicom"
 MAX_REFUSED_FILES = 8
 """Files of pydicom that are refused: truncated files and files of 3 x 3 pixels."""
-
-
-def codes(image) -> list[str]:
-    return [finding.code for finding in image.findings]
-
-
-def region(left=4, top=2, right=59, bottom=41, **elements) -> Dataset:
-    item = Dataset()
-    item.RegionSpatialFormat = 1
-    item.RegionDataType = 1
-    item.RegionLocationMinX0 = left
-    item.RegionLocationMinY0 = top
-    item.RegionLocationMaxX1 = right
-    item.RegionLocationMaxY1 = bottom
-    item.PhysicalUnitsXDirection = item.PhysicalUnitsYDirection = 3
-    item.PhysicalDeltaX = 0.01
-    item.PhysicalDeltaY = 0.02
-    for name, value in elements.items():
-        setattr(item, name, value)
-    return item
 
 
 def test_grey_comes_back_as_it_was(speckle, dicom):
@@ -81,13 +61,6 @@ def test_rescale_comes_before_the_window(dicom):
     assert pixels.ravel()[1000] in (127, 128)
 
 
-def test_wide_grey_without_a_window_is_stretched(dicom):
-    pixels = decode(
-        dicom((np.arange(64 * 64, dtype=np.uint16) + 300).reshape(64, 64))
-    ).pixels
-    assert (pixels.min(), pixels.max()) == (0, 255)
-
-
 def test_colour_is_turned_to_grey(speckle, dicom):
     image = decode(dicom(np.repeat(speckle[..., None], 3, 2)))
     assert (image.pixels == speckle).all()
@@ -114,67 +87,6 @@ def test_the_middle_frame_of_a_loop_is_read_and_reported(speckle, dicom):
     image = decode(dicom(frames, NumberOfFrames=3))
     assert (image.pixels == speckle).all()
     assert "frame 2" in image.findings[0].message
-
-
-def test_a_region_gives_place_and_spacing(speckle, dicom):
-    image = decode(dicom(speckle, SequenceOfUltrasoundRegions=[region()]))
-    assert image.region == Box(4, 2, 56, 40)
-    assert image.spacing_mm == pytest.approx((0.2, 0.1))
-
-
-def test_regions_of_doppler_and_traces_do_not_count(speckle, dicom):
-    image = decode(
-        dicom(
-            speckle,
-            SequenceOfUltrasoundRegions=[
-                region(RegionDataType=2),
-                region(RegionSpatialFormat=3),
-            ],
-        )
-    )
-    assert (image.region, image.spacing_mm) == (None, None)
-
-
-def test_a_region_in_other_units_gives_no_spacing(speckle, dicom):
-    image = decode(
-        dicom(speckle, SequenceOfUltrasoundRegions=[region(PhysicalUnitsYDirection=4)])
-    )
-    assert image.region == Box(4, 2, 56, 40)
-    assert image.spacing_mm is None
-
-
-def test_a_region_beyond_the_image_is_not_believed(speckle, dicom):
-    image = decode(
-        dicom(
-            speckle,
-            SequenceOfUltrasoundRegions=[region(right=120)],
-            PixelSpacing=[0.1, 0.1],
-        )
-    )
-    assert (image.region, image.spacing_mm, codes(image)) == (
-        None,
-        None,
-        ["calibration-refused"],
-    )
-
-
-def test_of_two_regions_the_larger_is_taken_and_reported(speckle, dicom):
-    image = decode(
-        dicom(speckle, SequenceOfUltrasoundRegions=[region(right=20), region(left=21)])
-    )
-    assert image.region == Box(21, 2, 39, 40)
-    assert codes(image) == ["several-regions"]
-
-
-def test_pixel_spacing_serves_where_there_is_no_region(speckle, dicom):
-    assert decode(
-        dicom(speckle, PixelSpacing=[0.11, 0.12])
-    ).spacing_mm == pytest.approx((0.11, 0.12))
-
-
-@pytest.mark.parametrize("spacing", [[0, 0], [50, 50], [0.1, 1e-9]])
-def test_an_impossible_spacing_is_left_out(spacing, speckle, dicom):
-    assert decode(dicom(speckle, PixelSpacing=spacing)).spacing_mm is None
 
 
 def test_missing_pixels_are_unreadable(speckle, dicom):
@@ -261,11 +173,11 @@ def test_compressed_frames_declare_the_size_of_the_image(name):
     dataset = pydicom.dcmread(TEST_FILES / name)
     frames = int(dataset.get("NumberOfFrames", 1))
     frame = pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=frames)
-    assert declared_size(frame) == (dataset.Columns, dataset.Rows)
+    assert describe_codestream(frame).size == (dataset.Columns, dataset.Rows)
 
 
 def test_unknown_encodings_declare_nothing():
-    assert declared_size(b"\x01\x02\x03\x04") is None
+    assert describe_codestream(b"\x01\x02\x03\x04") is None
 
 
 @pytest.mark.skipif(
@@ -277,4 +189,12 @@ def test_real_ultrasound_is_read():
     assert "multi-frame" in codes(images["examples_ybr_color.dcm"])
     aloka = images["gdcm-US-ALOKA-16.dcm"]
     assert aloka.region == Box(32, 24, 304, 392)
-    assert aloka.spacing_mm == pytest.approx((0.3827, 0.3827), abs=1e-4)
+    assert aloka.spacing_mm is None
+    assert _depth_mm(aloka) == pytest.approx(150, abs=0.1)
+
+
+def _depth_mm(image) -> float:
+    (finding,) = [
+        found for found in image.findings if found.code == "scale-implausible"
+    ]
+    return finding.facts["depth_mm"]

@@ -11,6 +11,7 @@ from shared.errors import InputError
 from shared.imaging import Box, ImageFormat, ImageTooSmall, Limits, UltrasoundImage
 from shared.imaging.deidentify import CleanedFile, clean
 from shared.imaging.errors import ImageTruncated
+from shared.imaging.image import Region
 from shared.imaging.sandbox.checked import CheckedImage
 from shared.imaging.sandbox.wire import (
     MAX_TEXT_LENGTH,
@@ -35,6 +36,10 @@ IMAGE = UltrasoundImage(
             "multi-frame", "The file holds 3 frames.", {"frames": 3, "middle": True}
         ),
     ),
+    (
+        Region(Box(1, 2, 3, 4), (0.1, 1 / 3)),
+        Region(Box(2, 2, 2, 2), None, is_low_priority=True),
+    ),
 )
 
 
@@ -46,7 +51,7 @@ def message(**changes):
 def test_an_image_survives_the_message():
     image = read_image(*message(), LIMITS)
     assert (image.pixels == IMAGE.pixels).all()
-    for name in ("format", "spacing_mm", "region", "findings"):
+    for name in ("format", "spacing_mm", "region", "findings", "regions"):
         assert getattr(image, name) == getattr(IMAGE, name)
 
 
@@ -74,6 +79,9 @@ def test_a_refusal_survives_the_message():
         {"spacing_mm": [1]},
         {"region": [0, 0, 21, 10]},
         {"region": [0, 0, 0, 0]},
+        {"regions": [[0, 0, 21, 10, None, False]]},
+        {"regions": [[0, 0, 2, 1, [0, 1], False]]},
+        {"regions": [[0, 0, 2]]},
         {"findings": [{"code": "code", "message": 3, "facts": {}}]},
         {"findings": [{"code": "code", "message": "Said.", "facts": {"frames": [3]}}]},
         {"refused": "no-such-code", "facts": {}},

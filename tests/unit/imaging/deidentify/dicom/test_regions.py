@@ -111,6 +111,47 @@ def test_regions_that_do_not_fit_the_image_or_show_no_image_blank_nothing():
         assert "pixels-outside-regions" not in cleaned.removed
 
 
+@pytest.mark.parametrize(
+    ("spatial_format", "data_type"), [(0, 1), (1, 0), (2, 1), (3, 3), (4, 10), (5, 13)]
+)
+def test_a_region_that_is_no_picture_of_tissue_keeps_no_banner(
+    spatial_format, data_type
+):
+    """No data, a spectrum, a strip, a trace or a bar of greys (PS3.3, C.8.5.5.1)."""
+    banner = region(0, 0, 95, 7, spatial_format)
+    banner.RegionDataType = data_type
+    data = dicom_file(
+        PIXELS, SequenceOfUltrasoundRegions=[banner, region(0, 8, 95, 63)]
+    )
+    pixels = decode(clean(data, KEY).data).pixels
+    assert (pixels[:8] == 0).all()
+    assert (pixels[8:] == PIXELS[8:]).all()
+
+
+def test_doppler_on_the_tissue_is_kept():
+    flow = region(0, 0, 60, 30)
+    flow.RegionDataType = 2
+    data = dicom_file(PIXELS, SequenceOfUltrasoundRegions=[flow, region(0, 20, 95, 63)])
+    pixels = decode(clean(data, KEY).data).pixels
+    assert (pixels[:20, :61] == PIXELS[:20, :61]).all()
+    assert (pixels[:20, 61:] == 0).all()
+
+
+@pytest.mark.parametrize("keyword", ["FloatPixelData", "DoubleFloatPixelData"])
+def test_pixels_of_floating_point_are_blanked_too(keyword):
+    values = PIXELS.astype("<f4" if keyword == "FloatPixelData" else "<f8")
+    dataset = pydicom.dcmread(
+        BytesIO(dicom_file(PIXELS, SequenceOfUltrasoundRegions=TWO))
+    )
+    del dataset.PixelData
+    setattr(dataset, keyword, values.tobytes())
+    stream = BytesIO()
+    dataset.save_as(stream)
+    cleaned = frames(clean(stream.getvalue(), KEY).data)
+    assert (cleaned[INSIDE] == PIXELS[INSIDE]).all()
+    assert (cleaned[~INSIDE] == PIXELS.min()).all()
+
+
 def test_a_loop_that_unfolds_beyond_bounds_is_refused():
     loop = np.zeros((20, 256, 256), np.uint8)
     data = dicom_file(

@@ -1,0 +1,452 @@
+"""Decodes one frame: the only place that decides what the samples of a DICOM file are.
+
+Reading and de-identification both call it, so that they see the same picture. What a compressed
+frame says about itself holds against the header; what the header says wrongly is a finding.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.pixels import get_decoder
+from pydicom.uid import (
+    UID,
+    HTJ2KLossless,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from shared.domain.results.findings import Finding
+from shared.imaging.dicom.codestream import (
+    Codestream,
+    Coding,
+    Colour,
+    describe_codestream,
+    describe_rle,
+)
+from shared.imaging.dicom.dataset import attribute_error
+from shared.imaging.dicom.findings import contradiction, values_guessed
+from shared.imaging.dicom.pixel_format import (
+    CONTAINER_BITS,
+    PixelFormat,
+    read_pixel_format,
+)
+from shared.imaging.errors import ImageUnreadable, UnsupportedImage
+from shared.imaging.image import Header
+
+Samples = NDArray[Any]
+"""Stored values: integers, or floating point in rare files that are not ultrasound."""
+PYDICOM_DECODERS = {
+    Coding.JPEG_DCT: JPEGLosslessSV1,
+    Coding.JPEG_LOSSLESS: JPEGLosslessSV1,
+    Coding.JPEG_LS: JPEGLSLossless,
+    Coding.JPEG_2000: JPEG2000Lossless,
+    Coding.HTJ2K: HTJ2KLossless,
+    Coding.RLE: RLELossless,
+}
+"""pydicom's decoder of a coding. It returns the samples as coded, without colour conversion."""
+EIGHT_BITS = 8
+TRANSFORMED = ("YBR_RCT", "YBR_ICT")
+"""Colours that a JPEG 2000 decoder returns as RGB."""
+INTERPRETATION_NAME = "Photometric Interpretation"
+MID_LEVELS = 4
+"""Distance from the middle of 256 levels within which chroma has no colour."""
+MANY = 0.5
+"""Share of the pixels that shows what the samples are."""
+FEW_PIXELS = 0.01
+SEEN_PIXELS = 250_000
+"""Pixels that are looked at, at least, to see what the samples are."""
+BAND_ROWS = 256
+"""Rows whose colours are converted together, so that a large frame needs little memory."""
+OVERLAY_SHARE = 0.1
+"""Share of the pixels that an overlay in the unused bits does not cover (PS3.5, 8.1.2)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The stored values of a decoded frame.
+
+    Attributes
+    ----------
+    samples : (height, width) grey values or palette indices, or (height, width, 3) RGB
+    bits : depth of the samples; the unused bits of their container are clear or the sign
+    is_signed : whether the samples are signed
+    interpretation : `RGB`, or the header's for one sample
+    findings : contradictions between the header and the pixels
+    """
+
+    samples: Samples
+    bits: int
+    is_signed: bool
+    interpretation: str
+    findings: tuple[Finding, ...] = ()
+
+
+def decode_frame(dataset: Dataset, header: Header, index: int) -> Frame:
+    """Decode the frame with an index from 0.
+
+    Parameters
+    ----------
+    dataset : from `read_dataset`
+    header : size and number of frames of the same file
+
+    Raises
+    ------
+    ImageUnreadable, UnsupportedImage
+    """
+    pixel_format = read_pixel_format(dataset)
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return _decode_compressed(dataset, header, index, pixel_format)
+    return _decode_stored(dataset, header, index, pixel_format)
+
+
+def extended_offsets(dataset: Dataset) -> tuple[bytes, bytes] | None:
+    """Return the tables of where frames of more than 4 GiB begin (PS3.3, C.7.6.3.1.8), if any."""
+    offsets = dataset.get("ExtendedOffsetTable")
+    lengths = dataset.get("ExtendedOffsetTableLengths")
+    return (offsets, lengths) if offsets and lengths else None
+
+
+def _decode_stored(
+    dataset: Dataset, header: Header, index: int, pixel_format: PixelFormat
+) -> Frame:
+    """Read a frame of uncompressed pixels."""
+    keyword = pixel_format.keyword
+    element = dataset[keyword]
+    has_planes = pixel_format.has_planes
+    samples = _run_decoder(
+        dataset.file_meta.TransferSyntaxUID,
+        element.value,
+        index=index,
+        pixel_keyword=keyword,
+        pixel_vr=element.VR,
+        rows=header.height,
+        columns=header.width,
+        number_of_frames=header.frames,
+        samples_per_pixel=pixel_format.samples,
+        bits_allocated=pixel_format.bits_allocated,
+        bits_stored=pixel_format.bits_stored,
+        pixel_representation=int(pixel_format.is_signed),
+        photometric_interpretation=pixel_format.interpretation,
+        planar_configuration=int(bool(has_planes)),
+    )
+    if has_planes is None and pixel_format.samples == 3:
+        samples = _smoother_order(samples)
+        guessed = (*pixel_format.guessed, "Planar Configuration")
+        pixel_format = replace(pixel_format, guessed=guessed)
+    if samples.dtype.kind == "f":
+        return Frame(
+            samples=samples,
+            bits=pixel_format.bits_allocated,
+            is_signed=True,
+            interpretation="MONOCHROME2",
+        )
+    samples, pixel_format, names = _settled_bits(samples, pixel_format)
+    return _finished(samples, pixel_format, colour=None, names=names)
+
+
+def _decode_compressed(
+    dataset: Dataset, header: Header, index: int, pixel_format: PixelFormat
+) -> Frame:
+    frame = get_frame(
+        dataset.PixelData,
+        index,
+        number_of_frames=header.frames,
+        extended_offsets=extended_offsets(dataset),
+    )
+    codestream = _describe(dataset, frame, pixel_format)
+    if codestream.size not in (None, (header.width, header.height)):
+        raise ImageUnreadable(
+            format="DICOM",
+            problem="its compressed frame has another size than its header says",
+        )
+    if codestream.components not in (1, 3):
+        raise UnsupportedImage(
+            problem=f"DICOM frames of {codestream.components} samples a pixel are not read"
+        )
+    names = _contradicted_names(dataset, codestream, pixel_format)
+    actual = _actual_format(codestream, pixel_format)
+    samples, colour = _decode_codestream(frame, codestream, actual, header)
+    labelled = _labelled_colour(pixel_format.interpretation)
+    if codestream.colour not in (None, labelled):
+        names.append(INTERPRETATION_NAME)
+    if codestream.coding is Coding.RLE:
+        samples, actual, bit_names = _settled_bits(samples, actual)
+        names += bit_names
+    elif actual.is_signed:
+        samples = _shifted(samples, actual, shift=0)
+    elif int(samples.max()) >= 2**actual.bits_stored:
+        names.append("Bits Stored")
+        actual = replace(actual, bits_stored=codestream.precision)
+    return _finished(samples, actual, colour=colour, names=names)
+
+
+def _describe(dataset: Dataset, frame: bytes, pixel_format: PixelFormat) -> Codestream:
+    if dataset.file_meta.TransferSyntaxUID == RLELossless:
+        return describe_rle(frame, pixel_format.samples)
+    codestream = describe_codestream(frame)
+    if codestream is None:
+        raise attribute_error("TransferSyntaxUID", "is not that of its frames")
+    return codestream
+
+
+def _contradicted_names(
+    dataset: Dataset, codestream: Codestream, pixel_format: PixelFormat
+) -> list[str]:
+    """Return the names of the attributes that the codestream contradicts."""
+    names: list[str] = []
+    if not _is_named_coding(dataset, codestream.coding):
+        names.append("Transfer Syntax UID")
+    if codestream.components != pixel_format.samples:
+        names.append("Samples per Pixel")
+    is_rle = codestream.coding is Coding.RLE
+    is_j2k = codestream.coding in (Coding.JPEG_2000, Coding.HTJ2K)
+    is_transformed = pixel_format.interpretation in TRANSFORMED
+    if is_j2k and is_transformed and codestream.colour is not Colour.RGB:
+        names.append(INTERPRETATION_NAME)
+    if pixel_format.has_planes and codestream.components == 3 and not is_rle:
+        names.append("Planar Configuration")
+    if is_rle and codestream.precision != pixel_format.bits_allocated:
+        names.append("Bits Allocated")
+    elif codestream.precision < pixel_format.bits_stored:
+        names.append("Bits Stored")
+    return names
+
+
+def _is_named_coding(dataset: Dataset, coding: Coding) -> bool:
+    """Return whether the file's transfer syntax is one of a codestream's family."""
+    name = dataset.file_meta.TransferSyntaxUID.name
+    if coding is Coding.JPEG_DCT:
+        return name.startswith(("JPEG Baseline", "JPEG Extended"))
+    is_high_throughput = name.startswith("High-Throughput")
+    if coding in (Coding.JPEG_2000, Coding.HTJ2K):
+        return is_high_throughput == (coding is Coding.HTJ2K) and "2000" in name
+    return name.startswith(coding)
+
+
+def _actual_format(codestream: Codestream, pixel_format: PixelFormat) -> PixelFormat:
+    """Return the header's description of the pixels, corrected by the codestream's."""
+    precision = codestream.precision
+    bits_allocated = next(bits for bits in CONTAINER_BITS if bits >= max(precision, 8))
+    bits_stored = min(pixel_format.bits_stored, precision)
+    high_bit = min(pixel_format.high_bit, bits_allocated - 1)
+    if codestream.coding is Coding.RLE and precision != pixel_format.bits_allocated:
+        bits_stored = precision
+        high_bit = precision - 1
+    interpretation = pixel_format.interpretation
+    if codestream.components == 1 and pixel_format.samples != 1:
+        interpretation = "MONOCHROME2"
+    return replace(
+        pixel_format,
+        samples=codestream.components,
+        bits_allocated=bits_allocated,
+        bits_stored=bits_stored,
+        high_bit=high_bit,
+        interpretation=interpretation,
+        has_planes=False,
+        guessed=tuple(name for name in pixel_format.guessed if name != "Bits Stored"),
+    )
+
+
+def _decode_codestream(
+    frame: bytes, codestream: Codestream, actual: PixelFormat, header: Header
+) -> tuple[Samples, Colour | None]:
+    """Return the samples, and what three of them are, if the codestream says so."""
+    is_dct = codestream.coding is Coding.JPEG_DCT
+    if is_dct and codestream.precision == EIGHT_BITS:
+        colour = None if codestream.colour is None else Colour.RGB
+        return _decode_jpeg(frame, codestream), colour
+    is_rle = codestream.coding is Coding.RLE
+    samples = _run_decoder(
+        PYDICOM_DECODERS[codestream.coding],
+        encapsulate([frame]),
+        index=0,
+        decoding_plugin="pydicom" if is_rle else "pylibjpeg",
+        pixel_keyword="PixelData",
+        rows=header.height,
+        columns=header.width,
+        number_of_frames=1,
+        samples_per_pixel=actual.samples,
+        bits_allocated=actual.bits_allocated,
+        bits_stored=codestream.precision,
+        pixel_representation=int(actual.is_signed),
+        photometric_interpretation="RGB" if actual.samples == 3 else "MONOCHROME2",
+        planar_configuration=0,
+    )
+    return samples, codestream.colour
+
+
+def _run_decoder(syntax: UID, data: bytes, index: int, **options: int | str) -> Samples:
+    """Return the samples of a frame as pydicom decodes them by these options alone.
+
+    No colour is converted and no bit is cleared.
+    """
+    all_options: dict[str, Any] = {**options, "correct_unused_bits": False}
+    decoder = get_decoder(syntax)
+    samples, _ = decoder.as_array(data, index=index, raw=True, **all_options)
+    return samples
+
+
+def _decode_jpeg(frame: bytes, codestream: Codestream) -> Samples:
+    """Decode a JPEG of 8 bits with libjpeg.
+
+    Luma and chroma become RGB where the codestream says so. Where it says nothing, the samples
+    stay as coded.
+    """
+    image = Image.open(BytesIO(frame), formats=("JPEG",))
+    if codestream.components == 3 and codestream.colour is None:
+        image.draft("YCbCr", image.size)
+    return np.array(image)
+
+
+def _settled_bits(
+    samples: Samples, pixel_format: PixelFormat
+) -> tuple[Samples, PixelFormat, list[str]]:
+    """Move the stored bits of uncompressed samples to the low end of their container.
+
+    Where the header and the samples disagree, the samples decide. Values in the high bits have
+    clear low bits; values in the low bits have clear high bits.
+
+    Returns
+    -------
+    samples : the stored values alone
+    pixel_format : with the depth that the samples have
+    names : the attributes that the samples contradict
+    """
+    unused = pixel_format.bits_allocated - pixel_format.bits_stored
+    shift = pixel_format.high_bit + 1 - pixel_format.bits_stored
+    if unused == 0:
+        return samples, pixel_format, []
+    names = ["High Bit"] if shift < 0 else []
+    shift = max(shift, 0)
+    if pixel_format.is_signed:
+        return _shifted(samples, pixel_format, shift), pixel_format, names
+    is_low_clear = not (samples & (2**unused - 1)).any()
+    high = samples >> pixel_format.bits_stored
+    if shift > 0 and not is_low_clear and not high.any():
+        return samples, pixel_format, ["High Bit"]
+    if shift == 0 and high.any() and is_low_clear:
+        return samples >> unused, pixel_format, ["High Bit"]
+    if shift == 0 and (high > 0).mean() > OVERLAY_SHARE:
+        deeper = replace(pixel_format, bits_stored=pixel_format.bits_allocated)
+        return samples, deeper, ["Bits Stored"]
+    return _shifted(samples, pixel_format, shift), pixel_format, names
+
+
+def _shifted(samples: Samples, pixel_format: PixelFormat, shift: int) -> Samples:
+    """Return the stored bits of samples, with the sign of signed ones."""
+    container_bits = 8 * samples.dtype.itemsize
+    unused = container_bits - pixel_format.bits_stored
+    if unused <= 0:
+        return samples
+    shifted: Samples = (samples << (unused - shift)) >> unused
+    return shifted
+
+
+def _smoother_order(samples: Samples) -> Samples:
+    """Return colour samples by pixel or by plane, whichever makes neighbouring rows more alike.
+
+    Parameters
+    ----------
+    samples : (height, width, 3), read by pixel
+    """
+    height, width, _ = samples.shape
+    planes = samples.reshape(3, height, width).transpose(1, 2, 0)
+    return planes if _row_difference(planes) < _row_difference(samples) else samples
+
+
+def _row_difference(samples: Samples) -> float:
+    """Return the mean difference between neighbouring rows."""
+    rows = samples.astype(np.float32)
+    return float(np.abs(np.diff(rows, axis=0)).mean())
+
+
+def _finished(
+    samples: Samples,
+    pixel_format: PixelFormat,
+    *,
+    colour: Colour | None,
+    names: list[str],
+) -> Frame:
+    """Return the frame with its samples as RGB, grey or indices, and its contradictions."""
+    interpretation = pixel_format.interpretation
+    if samples.ndim == 3:
+        labelled = _labelled_colour(interpretation)
+        if colour is None:
+            colour = _visible_colour(samples, pixel_format.bits_stored) or labelled
+            names += [] if colour is labelled else [INTERPRETATION_NAME]
+        if colour is Colour.YBR:
+            samples = _ybr_to_rgb(samples, pixel_format.bits_stored)
+        interpretation = "RGB"
+    return Frame(
+        samples=samples,
+        bits=pixel_format.bits_stored,
+        is_signed=pixel_format.is_signed,
+        interpretation=interpretation,
+        findings=(
+            *values_guessed(pixel_format.guessed),
+            *contradiction(dict.fromkeys(names)),
+        ),
+    )
+
+
+def _labelled_colour(interpretation: str) -> Colour | None:
+    """Return what the header says that three decoded samples are."""
+    if interpretation == "RGB" or interpretation in TRANSFORMED:
+        return Colour.RGB
+    return Colour.YBR if interpretation.startswith("YBR") else None
+
+
+def _visible_colour(samples: Samples, bits: int) -> Colour | None:
+    """Return what three samples are, if an ultrasound picture of them leaves no doubt.
+
+    Most of such a picture is grey. The samples of a grey pixel are equal in RGB; in luma and
+    chroma the second and third are in the middle of their range, whatever the first.
+
+    Parameters
+    ----------
+    samples : (height, width, 3)
+    bits : depth of the samples
+    """
+    step = max(1, math.isqrt(samples[..., 0].size // SEEN_PIXELS))
+    seen = samples[::step, ::step]
+    levels = (seen >> max(bits - EIGHT_BITS, 0)).astype(int)
+    middle = 2 ** min(bits, EIGHT_BITS) // 2
+    first = levels[..., 0]
+    is_telling = (np.abs(first - middle) > 2 * MID_LEVELS) & (first > MID_LEVELS)
+    is_telling &= first < 2 * middle - 1 - MID_LEVELS
+    if is_telling.mean() < FEW_PIXELS:
+        return None
+    others = levels[is_telling][:, 1:]
+    is_middle = (np.abs(others - middle) <= MID_LEVELS).all(axis=1)
+    if is_middle.mean() > MANY:
+        return Colour.YBR
+    distances = np.abs(others - first[is_telling][:, None])
+    is_equal = (distances <= MID_LEVELS // 2).all(axis=1)
+    return Colour.RGB if is_equal.mean() > MANY else None
+
+
+def _ybr_to_rgb(samples: Samples, bits: int) -> Samples:
+    """Convert luma and chroma to RGB at their depth (PS3.3, C.7.6.3.1.2)."""
+    rgb = np.empty_like(samples)
+    for top in range(0, samples.shape[0], BAND_ROWS):
+        band = slice(top, top + BAND_ROWS)
+        rgb[band] = _band_to_rgb(samples[band], bits)
+    return rgb
+
+
+def _band_to_rgb(samples: Samples, bits: int) -> NDArray[np.float32]:
+    luma, blue, red = np.moveaxis(samples.astype(np.float32), -1, 0)
+    blue -= 2 ** (bits - 1)
+    red -= 2 ** (bits - 1)
+    green = luma - 0.344136 * blue - 0.714136 * red
+    rgb = np.stack([luma + 1.402 * red, green, luma + 1.772 * blue], axis=-1)
+    return np.clip(np.rint(rgb), 0, 2**bits - 1)
