@@ -443,10 +443,11 @@ def _ybr_to_rgb(samples: Samples, bits: int) -> Samples:
     return rgb
 
 
-def _band_to_rgb(samples: Samples, bits: int) -> NDArray[np.float32]:
+def _band_to_rgb(samples: Samples, bits: int) -> Samples:
     luma, blue, red = np.moveaxis(samples.astype(np.float32), -1, 0)
     blue -= 2 ** (bits - 1)
     red -= 2 ** (bits - 1)
     green = luma - 0.344136 * blue - 0.714136 * red
     rgb = np.stack([luma + 1.402 * red, green, luma + 1.772 * blue], axis=-1)
-    return np.clip(np.rint(rgb), 0, 2**bits - 1)
+    whole: Samples = np.clip(np.rint(rgb), 0, 2**bits - 1)
+    return whole

@@ -103,7 +103,8 @@ def _value_range(frame: Frame) -> _Range:
     if frame.bits == MAX_DECLARED_BITS:
         return _stretched(samples)
     half = 2 ** (frame.bits - 1)
-    return _Range(low=-half, high=half - 1)
+    white, findings = white_level(samples.astype(np.int64) + half, frame.bits)
+    return _Range(low=-half, high=white - half, findings=findings)
 
 
 def _stretched(samples: Samples) -> _Range:

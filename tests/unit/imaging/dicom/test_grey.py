@@ -46,8 +46,15 @@ SAME_PICTURES = {
     "8 of 16 bits, high": (WIDE << 8, {"BitsStored": 8, "HighBit": 15}),
     "12 of 16 bits": (TWELVE_BITS, TWELVE_LOW),
     "12 of 16 bits, high": (TWELVE_BITS << 4, TWELVE_HIGH),
+    "8 bits shifted up to 12": (WIDE << 4, TWELVE_LOW),
+    "8 bits shifted up to 12 of 16 bits, high": (WIDE << 8, TWELVE_HIGH),
+    "8 bits shifted up to 10": (WIDE << 2, {"BitsStored": 10, "HighBit": 9}),
     "12 signed bits": (
         signed(TWELVE_BITS.astype(int) - 2048),
+        {**TWELVE_LOW, "PixelRepresentation": 1},
+    ),
+    "8 bits shifted up to 12 signed bits": (
+        signed(WIDE.astype(int) * 16 - 2048),
         {**TWELVE_LOW, "PixelRepresentation": 1},
     ),
     "16 bits": (WIDE * 257, {}),
