@@ -55,6 +55,11 @@ A stream without one may hold RGB or YBR_FULL; there the header's word holds.
 """
 HTJ2K_FRAMES = Path(__file__).parent / "htj2k"
 """Codestreams of the picture, encoded once by OpenJPH 0.26.3: no test package encodes HTJ2K."""
+INVERSE_FINDINGS = {
+    "MONOCHROME1": frozenset(),
+    "MONOCHROME2": frozenset({"polarity-unclear"}),
+}
+"""PS3.3, C.11.6.1.2 asks for MONOCHROME1 with a Presentation LUT Shape of INVERSE."""
 CONTRADICTION = frozenset({"header-contradicts-pixels"})
 
 
@@ -161,13 +166,16 @@ def _grey_files() -> Iterator[Container]:
                 yield Container(f"dicom-{kind}-{syntax_name}", data, grey)
             rescaled = changed(plain, **IDENTITY_RESCALE)
             yield Container(f"dicom-{kind}-identity-rescale", rescaled, grey)
-        inverse = dicom_file(
-            _stored(255 - grey, allocated, stored, high_bit),
-            PresentationLUTShape="INVERSE",
-            **depth,
-        )
-        name = f"dicom-inverse-shape-{allocated}-{stored}-{high_bit}"
-        yield Container(name, inverse, grey)
+        values = _stored(255 - grey, allocated, stored, high_bit)
+        for interpretation, findings in INVERSE_FINDINGS.items():
+            inverse = dicom_file(
+                values,
+                PhotometricInterpretation=interpretation,
+                PresentationLUTShape="INVERSE",
+                **depth,
+            )
+            kind = f"{interpretation.lower()}-{allocated}-{stored}-{high_bit}"
+            yield Container(f"dicom-inverse-{kind}", inverse, grey, findings)
 
 
 def _colour_files() -> Iterator[Container]:
