@@ -70,25 +70,27 @@ def white_level(
 ) -> tuple[int, tuple[Finding, ...]]:
     """Return the value that is shown white, by the depth of unsigned samples.
 
-    A declared depth holds. Only containers of 15 bits and more often hold fewer: values that would
-    fit into a smaller customary depth are taken as such, with a finding. Values whose low bits are
-    all clear are a smaller depth shifted up, which needs no guess.
+    A declared depth holds. Values whose low bits are all clear are a smaller depth shifted up, which
+    needs no guess. Only containers of 15 bits and more often hold fewer: values that would fit into
+    a smaller customary depth are taken as such, with a finding.
 
     Parameters
     ----------
     values : the samples, of any shape
     bits : their declared depth
     """
-    if bits < CONTAINER_BITS or not values.size:
+    smaller_depths = [depth for depth in CUSTOMARY_BITS if depth < bits]
+    if not smaller_depths or not values.size:
         return 2**bits - 1, ()
     highest = int(values.max())
-    for depth in CUSTOMARY_BITS:
-        if depth < bits and highest < 2**depth:
-            return 2**depth - 1, (_depth_guessed(bits, depth),)
+    if bits >= CONTAINER_BITS:
+        for depth in smaller_depths:
+            if highest < 2**depth:
+                return 2**depth - 1, (_depth_guessed(bits, depth),)
     used_bits = int(np.bitwise_or.reduce(values, axis=None))
-    for depth in CUSTOMARY_BITS:
+    for depth in smaller_depths:
         unused = bits - depth
-        if unused > 0 and used_bits % 2**unused == 0:
+        if used_bits % 2**unused == 0:
             return (2**depth - 1) << unused, ()
     return 2**bits - 1, ()
 
