@@ -5,6 +5,7 @@ from collections.abc import Callable
 from io import BytesIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from shared.imaging.deidentify.cleaned import CleanedFile
@@ -18,6 +19,8 @@ from shared.imaging.file_type import inspect
 from shared.imaging.image import Header, ImageFormat
 from shared.imaging.library_errors import translate_library_errors
 from shared.imaging.limits import Limits
+from shared.imaging.raster.orientation import UPRIGHT
+from shared.imaging.raster.png import SIGNATURE
 from shared.imaging.regions.mask import read_mask
 
 DecodingClean = Callable[[bytes, bytes, Limits], CleanedFile]
@@ -68,16 +71,30 @@ def clean_mask(
 ) -> CleanedFile:
     """Return the mask of an image of that size as a PNG of two values, 0 and 255.
 
+    A file that is such a PNG, and nothing else, stays as it is.
+
     Raises
     ------
     The errors of `read_mask`.
     """
     mask = read_mask(data, width, height, limits)
+    picture = mask.inside.astype(np.uint8) * 255
+    if _is_plain_png(data, picture):
+        return CleanedFile(data=data, findings=mask.findings)
     stream = BytesIO()
-    Image.fromarray(mask.inside.astype(np.uint8) * 255).save(stream, "PNG")
-    stored = stream.getvalue()
-    removed: Counter[str] = Counter() if stored == data else Counter(recoded=1)
-    return CleanedFile(data=stored, removed=removed, findings=mask.findings)
+    Image.fromarray(picture).save(stream, "PNG")
+    return CleanedFile(
+        data=stream.getvalue(), removed=Counter(recoded=1), findings=mask.findings
+    )
+
+
+def _is_plain_png(data: bytes, picture: NDArray[np.uint8]) -> bool:
+    """Return whether a file is a PNG of exactly this grey, without anything else in it."""
+    if not data.startswith(SIGNATURE) or clean_png(data, UPRIGHT.number).removed:
+        return False
+    image = Image.open(BytesIO(data), formats=("PNG",))
+    is_grey = image.mode == "L"
+    return is_grey and np.array_equal(np.asarray(image), picture)
 
 
 def _clean_raster(data: bytes, header: Header) -> CleanedFile:

@@ -15,17 +15,22 @@ from shared.domain.roles import Role
 from shared.imaging import decode
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.idempotency.receipts import StoredResponse
-from tests.support.builders import dicom_file, form, png
+from tests.support.builders import dicom_file, form, outlined_phantom, png
 
 NAME = "Zzyzxqvist"
 
 
 def png_with_name(seed: int) -> bytes:
     """A phantom whose PNG file contains a patient's name."""
+    return with_name(png(seed))
+
+
+def with_name(picture: bytes) -> bytes:
+    """The PNG file with a patient's name in it."""
     info = PngImagePlugin.PngInfo()
     info.add_text("Patient", NAME)
     stream = BytesIO()
-    Image.open(BytesIO(png(seed))).save(stream, "PNG", pnginfo=info)
+    Image.open(BytesIO(picture)).save(stream, "PNG", pnginfo=info)
     return stream.getvalue()
 
 
@@ -151,7 +156,7 @@ def test_a_repeated_import_is_recognised_by_its_files_or_their_hashes(
     operator, stored_bytes
 ):
     images = {"a.png": png_with_name(1), "b.dcm": scan(2), "c.png": png(3)}
-    mask = png_with_name(4)
+    mask = with_name(outlined_phantom(4)[1])
     table = "image,malignant,mask\na.png,1,m.png\nb.dcm,0,\nc.png,1,\n"
     assert batch(operator, table, images | {"m.png": mask}) == ["added"] * 3
     assert NAME.encode() not in stored_bytes()
