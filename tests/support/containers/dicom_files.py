@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
+from imagecodecs import htj2k_encode
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import dcmread
@@ -53,8 +53,6 @@ J2K_LABELS = (
 RGB is what a decoder returns for a stream with a colour transform of its own, so many files say so.
 A stream without one may hold RGB or YBR_FULL; there the header's word holds.
 """
-HTJ2K_FRAMES = Path(__file__).parent / "htj2k"
-"""Codestreams of the picture, encoded once by OpenJPH 0.26.3: no test package encodes HTJ2K."""
 INVERSE_FINDINGS = {
     "MONOCHROME1": frozenset(),
     "MONOCHROME2": frozenset({"polarity-unclear"}),
@@ -306,11 +304,11 @@ def _htj2k_files() -> Iterator[Container]:
     grey = grey_picture()
     for bits in (8, 16):
         values = grey if bits == 8 else widen(grey, bits=bits)
-        frame = (HTJ2K_FRAMES / f"grey-{bits}.j2c").read_bytes()
+        frame = htj2k_encode(values)
         data = _with_frame(values, frame, HTJ2KLossless)
         yield Container(f"dicom-htj2k-grey-{bits}", data, grey)
     rgb = tinted_picture()
-    frame = (HTJ2K_FRAMES / "rgb-8.j2c").read_bytes()
+    frame = htj2k_encode(rgb)
     for label in ("YBR_RCT", "RGB"):
         data = _with_frame(rgb, frame, HTJ2KLossless, PhotometricInterpretation=label)
         yield Container(f"dicom-htj2k-rgb-as-{label}", data, luma(rgb))
