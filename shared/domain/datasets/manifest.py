@@ -249,6 +249,8 @@ class _RowReader:
         for column, value in values.items():
             if REPLACEMENT_CHARACTER in value:
                 raise _Unusable("row-damaged", column=column)
+            if column in OPTIONAL_COLUMNS and _has_control_characters(value):
+                raise _Unusable("row-control", column=column)
         malignant = None
         if self._needs_label and "malignant" in values:
             malignant = self._label(values["malignant"])
@@ -331,6 +333,10 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except ValueError:  # a NUL in the name
         return False
+
+
+def _has_control_characters(text: str) -> bool:
+    return any(unicodedata.category(character) == "Cc" for character in text)
 
 
 def _check_size(text: str | None) -> None:

@@ -182,6 +182,8 @@ def _records(
 
 def _csv_fault(error: csv.Error, line: int, last_line: int) -> TableFault:
     if "expected after" in str(error) or "end of data" in str(error):
+        if last_line == line:
+            return TableFault("table-quote", line=line)
         return TableFault("table-quote", line=line, last_line=last_line)
     return TableFault("table-csv", line=line, reason=str(error))
 
