@@ -27,8 +27,7 @@ from shared.domain.datasets.table_text import (
     Record,
     TableFault,
     TableText,
-    decode_table,
-    read_table_text,
+    parse_table,
 )
 from shared.domain.decimals import is_decimal
 from shared.domain.identity import Spellings, identity_key
@@ -167,10 +166,7 @@ def parse_manifest(
     ManifestInvalid.
     """
     try:
-        if isinstance(source, bytes):
-            table = read_table_text(*decode_table(source))
-        else:
-            table = read_table_text(source)
+        table = parse_table(source)
         names = table.header.cells
         ignored = MANIFEST_COLUMNS.check(names, required_columns, table.header.line)
     except TableFault as fault:

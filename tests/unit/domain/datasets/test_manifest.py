@@ -147,7 +147,9 @@ def test_a_decimal_comma_is_refused_with_what_to_write() -> None:
 def test_a_quotation_mark_that_swallows_rows_is_refused_with_its_line(
     text: str, line: int
 ) -> None:
-    with pytest.raises(ManifestInvalid, match=f"quotation mark (in|of its) line {line} "):
+    with pytest.raises(
+        ManifestInvalid, match=f"quotation mark (in|of its) line {line} "
+    ):
         parse("image,malignant,comment\n" + text)
 
 
