@@ -181,6 +181,10 @@ def image_files(
     if manifest:
         table = read_table(manifest, required_columns=("image",))
         check_no_refused(table, manifest)
+        if table.ignored_columns:
+            columns = ", ".join(table.ignored_columns)
+            notice = f"Columns left aside: {columns}."
+            Console(stderr=True).print(notice, markup=False, highlight=False)
         files += [
             ImageFile(
                 name=row.name,

@@ -110,6 +110,9 @@ def run_study(
     from shared.study.report.page import DatasetDescription
 
     labelled = LabelledFolder.open(folder)
+    if labelled.ignored_columns:
+        columns = ", ".join(labelled.ignored_columns)
+        console.print(f"Columns left aside: {columns}.", markup=False, highlight=False)
     weights = WeightsFinder(settings.weights_dir, settings.home / "cache" / "weights")
 
     from shared.study.experiment import run_experiment

@@ -23,12 +23,13 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from shared.domain.decimals import is_decimal, is_integer
-from shared.domain.strict_json import KeyRepeated, NotFinite, load_json
+from shared.domain.strict_json import KeyRepeated, load_json
 
 MULTIPART = b"multipart/form-data"
 URL_ENCODED = b"application/x-www-form-urlencoded"
 NOT_UTF8 = "Input should be text in UTF-8"
 SENT_TWICE = "Input was sent {count} times; send it once"
+KEY_TWICE = "Input stands twice in one object; keep one"
 NOT_A_NUMBER = "Input should be a number in the digits 0 to 9, such as {example}"
 EXAMPLES = {int: "12", float: "12.5"}
 Location = tuple[str, str]
@@ -212,14 +213,14 @@ def check_numbers(
 
 
 def check_json(body: bytes, numbers: Mapping[str, type]) -> None:
-    """Refuse a JSON body with a key that stands twice, with NaN, or with odd text for a number.
+    """Refuse a JSON body with a key that stands twice, or with odd text for a number.
 
-    Other faults are the route's to find.
+    Other faults are the route's to find: it names the field of a NaN.
     """
     try:
         values = load_json(body)
-    except (KeyRepeated, NotFinite) as error:
-        raise _invalid(("body", "body"), "json_invalid", str(error)) from error
+    except KeyRepeated as error:
+        raise _invalid(("body", error.key), "key_repeated", KEY_TWICE) from error
     except (ValueError, RecursionError):
         return
     if isinstance(values, Mapping):

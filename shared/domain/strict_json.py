@@ -13,6 +13,7 @@ class KeyRepeated(ValueError):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"its key {key!r} stands twice")
+        self.key = key
 
 
 class NotFinite(ValueError):

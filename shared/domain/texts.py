@@ -242,6 +242,8 @@ TABLES = {
     ),
     "table-csv": ("its line {line} cannot be read as CSV ({reason})",),
     "table-quote": (
+        "a quotation mark of its line {line} is not closed where the cell ends. Close it there, "
+        "write a quotation mark inside a cell twice, or take the marks out",
         "a cell that begins with a quotation mark in line {line} runs to line {last_line} and "
         "takes other cells with it. Close it where it ends, write a quotation mark inside a cell "
         "twice, or take the marks out",
@@ -279,6 +281,9 @@ ROWS = {
     "row-damaged": (
         "its column {column} holds characters that were lost when the table was saved. Save it "
         "again as CSV UTF-8 from where it was made",
+    ),
+    "row-control": (
+        "its column {column} holds control characters, such as a line break. Take them out",
     ),
     "row-unlabelled": (
         "it has no label. Write 1 for malignant or 0 for benign into its column malignant",

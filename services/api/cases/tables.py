@@ -17,6 +17,8 @@ TABLE = (
     "name that is nearly one of these is refused."
 )
 
+TABLE_EXAMPLE = "file,size_mm,external_id\na.png,14.5,A-17\nb.png,1.2 cm,A-18\n"
+
 
 class CaseTableRow(BaseModel):
     line: int
@@ -34,7 +36,9 @@ class CaseTableRefusal(BaseModel):
 class CaseTableView(BaseModel):
     """What SERA reads in a table of cases. Nothing was stored."""
 
-    encoding: str = Field(description="`UTF-8`, `UTF-16`, `UTF-32` or `CP949`.")
+    encoding: str | None = Field(
+        description="`UTF-8`, `UTF-16`, `UTF-32` or `CP949`; null if the table came as text."
+    )
     delimiter: str = Field(description="Comma, semicolon or tab.")
     ignored_columns: list[str]
     rows: list[CaseTableRow]
@@ -43,10 +47,14 @@ class CaseTableView(BaseModel):
 
 @router.post("/case-tables")
 def read_case_table(
-    caller: Submitter, table: Annotated[UploadFile, File(description=TABLE)]
+    caller: Submitter,
+    table: Annotated[
+        UploadFile | str, File(description=TABLE, examples=[TABLE_EXAMPLE])
+    ],
 ) -> CaseTableView:
     """Read a table of cases, whose files are then submitted one by one. Nothing is stored."""
-    cases = parse_case_table(table.file.read())
+    source = table if isinstance(table, str) else table.file.read()
+    cases = parse_case_table(source)
     refused = []
     for row in cases.refused:
         error = error_item(row.error)

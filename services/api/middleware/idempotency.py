@@ -34,7 +34,7 @@ UNSAFE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 REPLAYED_HEADER = "Idempotent-Replayed"
 STORED_HEADERS = ("content-type", "location", "etag")
 CASE_PATH = re.compile("/v1/cases/([^/]+)")
-WITHOUT_KEY = ("/v1/session", "/v1/previews")
+WITHOUT_KEY = ("/v1/session", "/v1/previews", "/v1/manifests", "/v1/case-tables")
 """Prefixes of paths on which an Idempotency-Key has no effect."""
 SWEEP_EVERY_S = 600.0
 PARAMETER = {
@@ -169,7 +169,8 @@ def accepts_idempotency_key(path: str) -> bool:
     """Return whether an Idempotency-Key has an effect on this path.
 
     It has no effect on sign-in and sign-out, because every wrong attempt must count. It has no
-    effect on previews, because they change nothing and must not be stored.
+    effect on previews and on tables that are only read, because they change nothing and must not
+    be stored.
     """
     return path.startswith("/v1/") and not path.startswith(WITHOUT_KEY)
 

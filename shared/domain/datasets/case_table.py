@@ -7,8 +7,7 @@ from shared.domain.datasets.manifest import RefusedRow, TableInvalid, length_pro
 from shared.domain.datasets.table_text import (
     Encoding,
     TableFault,
-    decode_table,
-    read_table_text,
+    parse_table,
 )
 
 REQUIRED_COLUMNS = ("file",)
@@ -29,15 +28,17 @@ class CaseTable:
     rows: tuple[CaseRow, ...]
     refused: tuple[RefusedRow, ...]
     ignored_columns: tuple[str, ...]
-    encoding: Encoding
+    encoding: Encoding | None
     delimiter: str
 
 
-def parse_case_table(data: bytes) -> CaseTable:
-    """Return the cases of a table. Raises TableInvalid if it cannot be trusted as a whole."""
+def parse_case_table(source: bytes | str) -> CaseTable:
+    """Return the cases in a file's bytes, or in text that has been decoded.
+
+    Raises TableInvalid if the table cannot be trusted as a whole.
+    """
     try:
-        text, encoding = decode_table(data)
-        table = read_table_text(text, encoding)
+        table = parse_table(source)
         names = table.header.cells
         ignored = CASE_COLUMNS.check(names, REQUIRED_COLUMNS, table.header.line)
     except TableFault as fault:
@@ -58,6 +59,6 @@ def parse_case_table(data: bytes) -> CaseTable:
         rows=tuple(rows),
         refused=tuple(refused),
         ignored_columns=ignored,
-        encoding=encoding,
+        encoding=table.encoding,
         delimiter=table.delimiter,
     )

@@ -27,8 +27,7 @@ from shared.domain.datasets.table_text import (
     Record,
     TableFault,
     TableText,
-    decode_table,
-    read_table_text,
+    parse_table,
 )
 from shared.domain.decimals import is_decimal
 from shared.domain.identity import Spellings, identity_key
@@ -167,10 +166,7 @@ def parse_manifest(
     ManifestInvalid.
     """
     try:
-        if isinstance(source, bytes):
-            table = read_table_text(*decode_table(source))
-        else:
-            table = read_table_text(source)
+        table = parse_table(source)
         names = table.header.cells
         ignored = MANIFEST_COLUMNS.check(names, required_columns, table.header.line)
     except TableFault as fault:
@@ -249,6 +245,8 @@ class _RowReader:
         for column, value in values.items():
             if REPLACEMENT_CHARACTER in value:
                 raise _Unusable("row-damaged", column=column)
+            if column in OPTIONAL_COLUMNS and _has_control_characters(value):
+                raise _Unusable("row-control", column=column)
         malignant = None
         if self._needs_label and "malignant" in values:
             malignant = self._label(values["malignant"])
@@ -331,6 +329,10 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except ValueError:  # a NUL in the name
         return False
+
+
+def _has_control_characters(text: str) -> bool:
+    return any(unicodedata.category(character) == "Cc" for character in text)
 
 
 def _check_size(text: str | None) -> None:

@@ -80,6 +80,13 @@ class TableText:
     line_count: int
 
 
+def parse_table(source: bytes | str) -> TableText:
+    """Return the table in a file's bytes, or in text that has been decoded. Raises TableFault."""
+    if isinstance(source, bytes):
+        return read_table_text(*decode_table(source))
+    return read_table_text(source)
+
+
 def decode_table(data: bytes) -> tuple[str, Encoding]:
     """Return the text of a file and its encoding.
 
@@ -182,6 +189,8 @@ def _records(
 
 def _csv_fault(error: csv.Error, line: int, last_line: int) -> TableFault:
     if "expected after" in str(error) or "end of data" in str(error):
+        if last_line == line:
+            return TableFault("table-quote", line=line)
         return TableFault("table-quote", line=line, last_line=last_line)
     return TableFault("table-csv", line=line, reason=str(error))
 

@@ -36,7 +36,7 @@ ABSENT_HASH = "e" * 64
 NORTH_KEY = {"Idempotency-Key": "north-1"}
 PERMISSION_BY_ROUTE = {
     r"GET /v1/(cases|jobs)\b.*": Permission.READ,
-    r"POST /v1/(cases|previews)\b.*": Permission.SUBMIT,
+    r"POST /v1/(cases|previews|case-tables)\b.*": Permission.SUBMIT,
     r"DELETE /v1/cases/{case_id}": Permission.ADMINISTER,
     r"POST /v1/jobs/{job_id}/cancel": Permission.SUBMIT,
     r"POST /v1/jobs/{job_id}/rerun": Permission.RERUN,
@@ -55,7 +55,7 @@ PERMISSION_BY_ROUTE = {
     r"GET /v1/monitoring/.*": Permission.MONITOR,
     r"GET /v1/wall": None,
     r"GET /v1/models/{model_id}/card(\.html)?": None,
-    r"\w+ /v1/(datasets|recipes|training-runs|models|promotions)\b.*": Permission.OPERATE,
+    r"\w+ /v1/(datasets|manifests|recipes|training-runs|models|promotions)\b.*": Permission.OPERATE,
     r"\w+ /v1/(workers|shadow)\b.*": Permission.OPERATE,
 }
 """The permission that a route needs: the first match. None: any key or session is enough."""

@@ -175,6 +175,7 @@ function cell(row, column) {
 // Lines that are refused with the same sentence are one row of the table.
 function refuse(line, image, why) {
   const key = image ? why.replaceAll(image, "") : why;
+  /** @type {{lines: number[], images: string[], why: string}} */
   const group = refusals.get(key) ?? { lines: [], images: [], why };
   group.lines.push(line);
   group.images.push(image);

@@ -147,7 +147,9 @@ def test_a_decimal_comma_is_refused_with_what_to_write() -> None:
 def test_a_quotation_mark_that_swallows_rows_is_refused_with_its_line(
     text: str, line: int
 ) -> None:
-    with pytest.raises(ManifestInvalid, match=f"quotation mark in line {line} "):
+    with pytest.raises(
+        ManifestInvalid, match=f"quotation mark (in|of its) line {line} "
+    ):
         parse("image,malignant,comment\n" + text)
 
 
@@ -255,6 +257,18 @@ def test_a_row_without_a_label_has_none() -> None:
 def test_text_that_was_lost_before_is_refused() -> None:
     manifest = parse("image,malignant,patient\na.png,1,\ufffd\ufffd\n")
     assert problems(manifest) == [(2, "row-damaged")]
+
+
+def test_control_characters_are_refused() -> None:
+    text = 'image,malignant,patient\na.png,1,P\0001\nb.png,1,"P\n1"\n'
+    assert problems(parse(text)) == [(2, "row-control"), (3, "row-control")]
+
+
+def test_a_quotation_mark_left_open_in_the_last_line_is_refused() -> None:
+    with pytest.raises(
+        ManifestInvalid, match="quotation mark of its line 2 is not closed"
+    ):
+        parse('image,malignant,note\na.png,1,"hard')
 
 
 def test_a_patient_and_a_site_have_the_spelling_that_came_first() -> None:
