@@ -1,6 +1,6 @@
 """Measures the cost of decoding each image before its case is accepted, in one run.
 
-    PYTHONPATH=. .venv/bin/python trials/benchmarks/acceptance.py [--cases 60]
+    PYTHONPATH=. .venv/bin/python -m trials.benchmarks.acceptance [--cases 60]
 
 The benchmark starts a PostgreSQL of its own and accepts cases without HTTP: each image once
 without and once with the check, in turn. It prints the median time of both, and how many cases a
