@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import httpx2
+import numpy as np
+
 from shared.phantoms import draw
 from tests.e2e.stage import Hospital, Stage
-from tests.support.builders import dicom_file, form, png
+from tests.support.builders import dicom_file, encode, form, png
 
 TELLTALE = "telltale"
 SIZE = 97.31
@@ -19,8 +22,10 @@ def test_no_service_writes_down_anything_of_a_patient(stage: Stage) -> None:
         "StudyDescription": TELLTALE,
     }
     image = dicom_file(draw(11, size_px=128).pixels, **owners)
-    jobs = [read(east, item) for item in (image, png(1)[:400])]
+    blank = encode(np.full((128, 128), 90))
+    jobs = [read(east, item) for item in (image, blank)]
     assert {job["state"] for job in jobs} == {"done", "failed"}
+    assert send(east, png(1)[:400]).status_code == 422
     logs = {
         path.name: path.read_text(errors="replace")
         for path in stage.stack.home.logs.iterdir()
@@ -37,6 +42,10 @@ def test_no_service_writes_down_anything_of_a_patient(stage: Stage) -> None:
 
 
 def read(hospital: Hospital, image: bytes) -> dict[str, Any]:
+    return hospital.job(send(hospital, image).json()["job_id"])
+
+
+def send(hospital: Hospital, image: bytes) -> httpx2.Response:
     sent = form(image, size_mm=SIZE, external_id=f"{TELLTALE}-4711", batch=TELLTALE)
     sent["files"] = {"image": (f"{TELLTALE}.dcm", image, "application/dicom")}
-    return hospital.job(hospital.http.post("/v1/cases", **sent).json()["job_id"])
+    return hospital.http.post("/v1/cases", **sent)
