@@ -11,22 +11,26 @@ UNSEEN_CATEGORIES = frozenset({"Cf", "Cc", "Zs", "Zl", "Zp"})
 """Unicode categories that a number does not consist of: format characters, control characters and
 spaces.
 """
-UNSEEN_CHARACTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f")
+UNSEEN_CHARACTERS = frozenset(
+    "\u2800\ufffc\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f"
+)
 """Other characters without a shape (Default_Ignorable_Code_Point of Unicode), such as Hangul's
-fillers.
+fillers, and two that show nothing: Braille's blank and the placeholder of an object.
 """
 VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-MINUS_SIGN = "\u2212"
+DASHES = frozenset("\u2212\u02d7\u2043")
+"""Characters that look like a dash, but are not in its category: minus sign, modifier, bullet."""
 
 
 def identity_key(text: str) -> str:
     """Return a text that is equal for all spellings of one number or name.
 
-    Compatible characters become one (Unicode NFKC), letters lose their case, dashes become `-`,
+    Compatible characters become one (Unicode NFKC), letters lose their case, dashes become `-`, digits
+    of every script become 0 to 9,
     and spaces and characters without a shape are removed. The key of an empty number is "".
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    seen = [_dash(character) for character in folded if not _is_unseen(character)]
+    seen = [_plain(character) for character in folded if not _is_unseen(character)]
     return unicodedata.normalize("NFKC", "".join(seen))
 
 
@@ -51,6 +55,9 @@ def _is_unseen(character: str) -> bool:
     return any(ord(character) in selectors for selectors in VARIATION_SELECTORS)
 
 
-def _dash(character: str) -> str:
-    is_dash = unicodedata.category(character) == "Pd" or character == MINUS_SIGN
-    return "-" if is_dash else character
+def _plain(character: str) -> str:
+    """Return `-` for every dash, and 0 to 9 for the digits of every script."""
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    return "-" if category == "Pd" or character in DASHES else character

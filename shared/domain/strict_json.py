@@ -4,6 +4,7 @@ Python's reader keeps the last of two equal keys, and also reads `NaN` and `Infi
 """
 
 import json
+import math
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -33,7 +34,10 @@ def load_json(text: str | bytes) -> object:
         if it is nested too deeply.
     """
     value: object = json.loads(
-        text, object_pairs_hook=_unique, parse_constant=_refuse_constant
+        text,
+        object_pairs_hook=_unique,
+        parse_constant=_refuse_constant,
+        parse_float=_finite,
     )
     return value
 
@@ -45,6 +49,13 @@ def _unique(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
             raise KeyRepeated(key)
         values[key] = value
     return values
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    if not math.isfinite(number):
+        raise NotFinite(literal)
+    return number
 
 
 def _refuse_constant(constant: str) -> NoReturn:

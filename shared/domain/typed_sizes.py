@@ -11,7 +11,8 @@ from shared.errors import InputError
 
 MM_PER_UNIT = {"mm": 1, "밀리미터": 1, "cm": 10, "센티미터": 10}
 UNITS = "|".join(MM_PER_UNIT)
-LENGTH = rf"([0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)\s*({UNITS})?"
+LENGTH = rf"([0-9]+(?:\.[0-9]*|,[0-9]{{1,2}})?|\.[0-9]+|,[0-9]{{1,2}})\s*({UNITS})?"
+"""A comma is a decimal comma before one or two digits; before three it may part thousands."""
 TYPED = re.compile(
     rf"{LENGTH}(?:\s*[x×*]\s*{LENGTH})?(?:\s*[x×*]\s*{LENGTH})?", re.IGNORECASE
 )
@@ -33,12 +34,17 @@ def parse_size_mm(text: str) -> float:
     fourteen and a half. Raises SizeNotUnderstood.
     """
     match = TYPED.fullmatch(unicodedata.normalize("NFKC", text).strip())
-    if match is None:
+    if match is None or _has_raised_digit(text):
         raise SizeNotUnderstood(size=text, most=MAX_MM)
     size_mm = _hundredths(max(_sides_mm(match.groups())))
     if not 0 < size_mm <= MAX_MM:
         raise SizeNotUnderstood(size=text, most=MAX_MM)
     return size_mm
+
+
+def _has_raised_digit(text: str) -> bool:
+    """Whether a digit is raised, lowered or circled, as in `14²`; NFKC makes it a plain one."""
+    return any(unicodedata.category(character) == "No" for character in text)
 
 
 def _sides_mm(parts: tuple[str | None, ...]) -> list[float]:

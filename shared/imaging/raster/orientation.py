@@ -77,6 +77,9 @@ ORIENTATIONS = (
 
 def orientation_of(number: object) -> Orientation:
     """Return the orientation by its number in the file; other values mean upright."""
+    if isinstance(number, bytes) and len(number) == 1:
+        # Some writers give the tag the type BYTE.
+        number = number[0]
     for orientation in ORIENTATIONS:
         if orientation.number == number:
             return orientation

@@ -1,5 +1,6 @@
 """Reads PNG, JPEG, BMP, TIFF, WebP and HEIC."""
 
+import struct
 from dataclasses import replace
 from io import BytesIO
 from typing import BinaryIO
@@ -33,6 +34,11 @@ JPEG_HEADER_BYTES = 2**20
 """Metadata before the frame of a JPEG, which take up to 64 KiB a segment, rarely take more."""
 TRANSPARENT_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
 WIDE_MODES = {"I", "I;16", "I;16B", "I;16L", "F"}
+EXIF_ERRORS = (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error)
+"""What Pillow raises for an EXIF block that is no TIFF structure."""
+COLOUR_MAP_TAG = 320
+COLOUR_MAP_SHIFT = 256
+"""A ColorMap has 16 bits (TIFF 6.0, page 23). Old writers stored 8, which Pillow then reads as 0."""
 FIRST_PAGE = Finding("first-page", "The file holds several pages; the first was read.")
 
 
@@ -115,8 +121,13 @@ def _orientation(image: Image.Image) -> Orientation:
     if image.format == "HEIF" or "exif" not in image.info:
         return UPRIGHT
     exif = Image.Exif()
-    exif.load(image.info["exif"])
-    return orientation_of(exif.get(ORIENTATION_TAG))
+    try:
+        exif.load(image.info["exif"])
+        number = exif.get(ORIENTATION_TAG)
+    except EXIF_ERRORS:
+        # A broken block says nothing about orientation, and the picture is whole without it.
+        return UPRIGHT
+    return orientation_of(number)
 
 
 def _tiff_samples(data: bytes, orientation: Orientation) -> Samples:
@@ -126,7 +137,17 @@ def _tiff_samples(data: bytes, orientation: Orientation) -> Samples:
     """
     image = open_image(BytesIO(data), ImageFormat.TIFF)
     image.getexif()[ORIENTATION_TAG] = orientation.number
+    if image.mode == "P":
+        _repair_colour_map(image)
     return replace(_byte_samples(image, orientation), is_upright=True)
+
+
+def _repair_colour_map(image: Image.Image) -> None:
+    """Give a palette image whose ColorMap has 8 bits the colours that were meant."""
+    colours = getattr(image, "tag_v2", {}).get(COLOUR_MAP_TAG, ())
+    if colours and max(colours) < COLOUR_MAP_SHIFT:
+        planes = np.array(colours, np.uint8).reshape(3, -1)
+        image.putpalette(planes.T.tobytes())
 
 
 def _byte_samples(image: Image.Image, orientation: Orientation) -> Samples:

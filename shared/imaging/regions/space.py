@@ -1,7 +1,8 @@
 """Turns an ROI in the coordinates of the stored pixels into those of the upright picture."""
 
 from shared.domain.roi_space import RoiSpace
-from shared.imaging.image import Header
+from shared.imaging.errors import RoiInvalid
+from shared.imaging.image import Header, ImageFormat
 from shared.imaging.raster.orientation import Orientation
 from shared.imaging.regions.roi import Point, Roi
 
@@ -11,12 +12,19 @@ def to_upright(roi: Roi, space: RoiSpace, header: Header) -> Roi:
 
     Raises
     ------
+    RoiInvalid
+        for the stored pixels of HEIC, which its decoder turns.
     RoiOutsideImage
         if it reaches beyond the image in its own space.
     """
     if space is RoiSpace.UPRIGHT:
         roi.check_inside(header.width, header.height)
         return roi
+    if header.format is ImageFormat.HEIC:
+        raise RoiInvalid(
+            problem="HEIC is always read upright, so its ROI must be in upright pixels: leave out "
+            "`roi_space`"
+        )
     orientation = header.orientation
     width, height = orientation.size(header.width, header.height)
     roi.check_inside(width, height)

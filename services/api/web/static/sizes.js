@@ -1,7 +1,9 @@
 // Reads sizes as people type them, by the rule of shared/domain/typed_sizes.py.
 
 const PER_UNIT = { mm: 1, 밀리미터: 1, cm: 10, 센티미터: 10 };
-const LENGTH = "([0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)\\s*(mm|밀리미터|cm|센티미터)?";
+// A comma is a decimal comma before one or two digits; before three it may part thousands.
+const LENGTH = "([0-9]+(?:\\.[0-9]*|,[0-9]{1,2})?|\\.[0-9]+|,[0-9]{1,2})\\s*(mm|밀리미터|cm|센티미터)?";
+const RAISED_DIGIT = /\p{No}/u;
 const TYPED = new RegExp(`^${LENGTH}(?:\\s*[x×*]\\s*${LENGTH})?(?:\\s*[x×*]\\s*${LENGTH})?$`, "i");
 export const MAX_MM = 300;
 export const MIN_USUAL_MM = 2;
@@ -11,7 +13,7 @@ const MAX_USUAL_MM = 100;
 // "１２", and the largest of "1.4 x 0.9 cm". A number without a unit has the unit of the next number, else mm.
 export function readSize(text) {
   const match = TYPED.exec(String(text).normalize("NFKC").trim());
-  if (!match) return null;
+  if (!match || RAISED_DIGIT.test(String(text))) return null;
   const sides = sidesMm(match.slice(1));
   const mm = hundredth(Math.max(...sides));
   return mm > 0 ? { mm, hasUnit: match.slice(1).some((part, index) => index % 2 && part) } : null;

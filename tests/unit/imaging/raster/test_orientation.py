@@ -3,6 +3,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
+from pillow_heif import register_heif_opener
 
 from shared.domain.roi_space import RoiSpace
 from shared.imaging import (
@@ -15,6 +16,7 @@ from shared.imaging import (
     to_upright,
 )
 from shared.imaging.deidentify import clean
+from shared.imaging.errors import RoiInvalid
 
 KEY = b"key"
 TURNS = {
@@ -103,3 +105,30 @@ def test_a_roi_outside_of_its_own_space_is_refused(speckle, encode):
     tall = Roi(box=(4, 30, 16, 30))
     with pytest.raises(RoiOutsideImage, match="64 x 48"):
         to_upright(tall, RoiSpace.STORED, header)
+
+
+@pytest.mark.parametrize("block", [b"Exif\0\0no structure at all", b"\0" * 40])
+def test_a_broken_exif_block_does_not_hide_the_picture(block, speckle, encode):
+    data = encode(speckle, "JPEG", exif=block, quality=100)
+    plain = decode(encode(speckle, "JPEG", quality=100))
+    for image in (decode(data), decode(clean(data, KEY).data)):
+        np.testing.assert_array_equal(image.pixels, plain.pixels)
+        assert image.findings == plain.findings
+
+
+def test_an_orientation_of_one_byte_is_read(speckle, encode):
+    block = bytearray(exif(6).tobytes())
+    entry = block.index(b"\x01\x12", 6)
+    block[entry + 2 : entry + 4] = b"\x00\x01"
+    block[entry + 8 : entry + 12] = b"\x06\x00\x00\x00"
+    image = decode(encode(speckle, "PNG", exif=bytes(block)))
+    np.testing.assert_array_equal(image.pixels, np.rot90(speckle, -1))
+    assert [finding.code for finding in image.findings] == ["turned"]
+
+
+def test_stored_pixels_of_heic_are_refused_by_name(speckle, encode):
+    register_heif_opener()
+    header = inspect(BytesIO(encode(speckle, "HEIF", quality=90)))
+    roi = Roi.parse({"box": [4, 4, 20, 20]})
+    with pytest.raises(RoiInvalid, match="HEIC is always read upright"):
+        to_upright(roi, RoiSpace.STORED, header)

@@ -1,5 +1,8 @@
+from io import BytesIO
+
 import numpy as np
 import pytest
+import tifffile
 
 from shared.imaging import ImageUnreadable, UnsupportedImage, decode
 from shared.imaging.deidentify import clean
@@ -123,3 +126,12 @@ def test_a_tiff_that_ends_within_its_pixels_is_refused(share, speckle, packed_ti
     assert (decode(bytes(moved)).pixels == speckle).all()
     with pytest.raises(ImageUnreadable, match="cut short"):
         decode(bytes(moved[: int(len(moved) * share)]))
+
+
+def test_a_colour_map_of_8_bits_is_not_black(speckle):
+    levels = np.tile(np.arange(256, dtype=np.uint16), (3, 1))
+    stream = BytesIO()
+    tifffile.imwrite(stream, speckle, photometric="palette", colormap=levels)
+    data = stream.getvalue()
+    for image in (decode(data), decode(clean(data, b"key").data)):
+        np.testing.assert_array_equal(image.pixels, speckle)
