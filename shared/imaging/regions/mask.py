@@ -37,6 +37,8 @@ MIDDLE = (0.25, 0.75)
 """Share of the way from the lower to the higher value where a pixel belongs to neither."""
 MIDDLE_PX = 7
 """Smallest width of an area of middle values that is no soft edge."""
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+MAX_BITS_OF_FLOAT32 = 16
 PLATEAU_PX = 5
 """Smallest width of an area of one further value. Ringing of resampling is narrower."""
 MIN_RADIUS_PX = 3.0
@@ -126,10 +128,11 @@ def _upright_size(data: bytes, image_format: str, limits: Limits) -> tuple[int, 
 
 def _inside(samples: Samples, is_lossy: bool) -> tuple[Inside, tuple[Finding, ...]]:
     """Return the upright pixels inside, by opacity and by brightness."""
-    level = samples.turned(_level(samples)).astype(np.float64)
+    float_type = _float_type(samples)
+    level = np.asarray(samples.turned(_level(samples)), float_type)
     if samples.alpha is None:
         return _split(level, is_lossy), ()
-    opacity = samples.turned(samples.alpha).astype(np.float64)
+    opacity = np.asarray(samples.turned(samples.alpha), float_type)
     if not opacity.any():
         return _split(level, is_lossy), (ALPHA_IGNORED,)
     if not np.ptp(opacity):
@@ -146,13 +149,21 @@ def _level(samples: Samples) -> Grey:
 
     It is the luma (ITU-R BT.601). A palette may have lost its colours, then it is the index.
     """
+    float_type = _float_type(samples)
     if samples.indices is not None and not np.ptp(samples.colour):
-        return samples.indices.astype(np.float64)
+        return samples.indices.astype(float_type)
     if samples.colour.ndim == 2:
-        level = samples.colour.astype(np.float64)
+        level = samples.colour.astype(float_type)
         return 2.0**samples.bits - 1 - level if samples.white_is_zero else level
-    luma: Grey = samples.colour @ np.array([0.299, 0.587, 0.114])
+    luma: Grey = np.zeros(samples.colour.shape[:2], float_type)
+    for channel, weight in enumerate(LUMA_WEIGHTS):
+        luma += samples.colour[..., channel].astype(float_type) * float_type(weight)
     return luma.round(3)
+
+
+def _float_type(samples: Samples) -> type[np.floating[Any]]:
+    """Return a type that holds every value. Large masks need half the memory in 32 bits."""
+    return np.float32 if samples.bits <= MAX_BITS_OF_FLOAT32 else np.float64
 
 
 def _split(level: Grey, is_lossy: bool) -> Inside:
@@ -175,12 +186,14 @@ def _split(level: Grey, is_lossy: bool) -> Inside:
 
 
 def _has_plateau(share: Grey) -> bool:
-    """Return whether a value between the lowest and the highest covers an area of its own."""
-    values, counts = np.unique(share, return_counts=True)
-    candidates = values[counts >= PLATEAU_PX**2]
-    return any(
-        _has_area(share == value, PLATEAU_PX) for value in candidates if 0 < value < 1
-    )
+    """Return whether a value between the lowest and the highest covers an area of its own.
+
+    All values are looked at in one pass, however many a hostile mask has: around a pixel of such
+    an area the smallest and the largest value are equal.
+    """
+    kernel = np.ones((PLATEAU_PX, PLATEAU_PX), np.uint8)
+    is_flat = cv2.erode(share, kernel) == cv2.dilate(share, kernel)
+    return bool(np.any(is_flat & (share > 0) & (share < 1)))
 
 
 def _has_area(pixels: Inside, width_px: int) -> bool:

@@ -1,4 +1,4 @@
-"""The jobs of a sandbox process: decode or check an image, or de-identify a file."""
+"""The jobs of a sandbox process: decode or check an image, or de-identify a file or a mask."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -7,7 +7,12 @@ from typing import Generic, TypeVar
 
 from shared.errors import InputError
 from shared.imaging.decode import decode
-from shared.imaging.deidentify import CleanedFile, clean, clean_and_blank_text
+from shared.imaging.deidentify import (
+    CleanedFile,
+    clean,
+    clean_and_blank_text,
+    clean_mask,
+)
 from shared.imaging.deidentify.text_blanking import has_text_beside_tissue
 from shared.imaging.image import UltrasoundImage
 from shared.imaging.limits import Limits
@@ -19,6 +24,7 @@ from shared.imaging.sandbox.wire import (
     image_message,
     read_checked,
     read_cleaned,
+    read_cleaned_mask,
     read_image,
     refusal_message,
 )
@@ -26,6 +32,9 @@ from shared.imaging.sandbox.wire import (
 DECODE = "decode"
 CHECK = "check"
 CLEAN = "clean"
+CLEAN_MASK = "clean-mask"
+MAX_PNG_OVERHEAD_BYTES = 2**20
+"""A PNG of noise is a little larger than its pixels."""
 Result = TypeVar("Result")
 
 
@@ -95,6 +104,25 @@ def clean_job(
     )
 
 
+def clean_mask_job(
+    data: bytes, width: int, height: int, limits: Limits
+) -> Job[CleanedFile]:
+    """Return a job that runs `shared.imaging.deidentify.clean_mask`."""
+    return Job(
+        request={
+            "job": CLEAN_MASK,
+            "limits": asdict(limits),
+            "width": width,
+            "height": height,
+        },
+        data=data,
+        max_result_bytes=limits.max_pixels + MAX_PNG_OVERHEAD_BYTES + len(data),
+        read_result=partial(
+            read_cleaned_mask, width=width, height=height, limits=limits
+        ),
+    )
+
+
 def do_job(request: Head, data: bytes) -> tuple[Head, bytes | memoryview]:
     """Do the job, and return the head and body of the result.
 
@@ -106,6 +134,9 @@ def do_job(request: Head, data: bytes) -> tuple[Head, bytes | memoryview]:
             key = bytes.fromhex(request["key"])
             clean_file = clean_and_blank_text if request["blank_text"] else clean
             return cleaned_message(clean_file(data, key, limits))
+        if request["job"] == CLEAN_MASK:
+            width, height = request["width"], request["height"]
+            return cleaned_message(clean_mask(data, width, height, limits))
         image = decode(data, limits, request["frame"])
         if request["job"] == CHECK:
             return checked_message(_checked(image, request["find_text"])), b""

@@ -8,7 +8,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from socket import SO_SNDBUF, SOL_SOCKET, socketpair
@@ -29,6 +32,7 @@ from shared.imaging.sandbox.jobs import (
     Result,
     check_job,
     clean_job,
+    clean_mask_job,
     decode_job,
 )
 from shared.observability.logs import log
@@ -187,10 +191,26 @@ class SandboxPool:
         limits = self._bounds.limits
         return self._decode(check_job(data, frame, limits, find_text=find_text))
 
-    def clean(self, data: bytes, key: bytes) -> CleanedFile:
+    def clean_mask(self, data: bytes, width: int, height: int) -> CleanedFile:
+        """Run `shared.imaging.deidentify.clean_mask` in a sandbox process.
+
+        Raises
+        ------
+        The errors of `shared.imaging.deidentify.clean_mask`, ImageDecoderFailed and Unavailable as
+        `decode` does.
+        """
+        return self._decode(clean_mask_job(data, width, height, self._bounds.limits))
+
+    def clean(
+        self,
+        data: bytes,
+        key: bytes,
+        *,
+        place: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> CleanedFile:
         """Run `shared.imaging.deidentify.clean`.
 
-        Only files whose pixels must be decoded use a sandbox process.
+        Only files whose pixels must be decoded use a sandbox process. `place` is entered meanwhile.
 
         Raises
         ------
@@ -202,9 +222,8 @@ class SandboxPool:
         Unavailable
             if no process can be started; the file is not the cause.
         """
-        return clean(
-            data, key, self._bounds.limits, decoding_clean=self._clean_in_process
-        )
+        decoding_clean = partial(self._clean_in_process, place)
+        return clean(data, key, self._bounds.limits, decoding_clean=decoding_clean)
 
     def clean_and_blank_text(self, data: bytes, key: bytes) -> CleanedFile:
         """Run `shared.imaging.deidentify.clean_and_blank_text` in a sandbox process.
@@ -219,8 +238,15 @@ class SandboxPool:
         except SandboxFailure as failure:
             raise ImageDecoderFailed(problem=failure.reason) from None
 
-    def _clean_in_process(self, data: bytes, key: bytes, limits: Limits) -> CleanedFile:
-        return self._clean(clean_job(data, key, limits))
+    def _clean_in_process(
+        self,
+        place: Callable[[], AbstractContextManager[None]],
+        data: bytes,
+        key: bytes,
+        limits: Limits,
+    ) -> CleanedFile:
+        with place():
+            return self._clean(clean_job(data, key, limits))
 
     def _clean(self, job: Job[CleanedFile]) -> CleanedFile:
         try:

@@ -13,6 +13,7 @@ import numpy as np
 from shared.domain.results.findings import Finding
 from shared.errors import InputError, SeraError
 from shared.imaging.deidentify import CleanedFile
+from shared.imaging.deidentify.formats.png import clean_png
 from shared.imaging.deidentify.formats.recoded import RECODED_FORMATS
 from shared.imaging.errors import (
     EmptyImage,
@@ -22,11 +23,16 @@ from shared.imaging.errors import (
     ImageTooSmall,
     ImageTruncated,
     ImageUnreadable,
+    MaskMismatch,
+    MaskUnclear,
+    RoiInvalid,
+    RoiTooSmall,
     UnsupportedImage,
 )
 from shared.imaging.file_type import inspect
 from shared.imaging.image import Box, ImageFormat, Region, UltrasoundImage
 from shared.imaging.limits import Limits
+from shared.imaging.raster.orientation import UPRIGHT
 from shared.imaging.sandbox.channel import Head
 from shared.imaging.sandbox.checked import CheckedImage
 
@@ -40,10 +46,14 @@ REFUSALS: dict[str, type[InputError]] = {
         ImageTooSmall,
         ImageTruncated,
         ImageUnreadable,
+        MaskMismatch,
+        MaskUnclear,
+        RoiInvalid,
+        RoiTooSmall,
         UnsupportedImage,
     )
 }
-"""All errors that `decode` and `clean` may raise."""
+"""All errors that `decode`, `clean` and `clean_mask` may raise."""
 MAX_TEXT_LENGTH = 400
 MAX_FINDINGS = 16
 MAX_FACTS = 16
@@ -158,6 +168,31 @@ def read_cleaned(
     for name in names:
         if getattr(original_header, name) != getattr(cleaned_header, name):
             raise ValueError("a file that differs from its original")
+    return CleanedFile(
+        data=data,
+        removed=_removed_counts(head["removed"]),
+        findings=_findings(head),
+    )
+
+
+def read_cleaned_mask(
+    head: Head, body: bytearray, width: int, height: int, limits: Limits
+) -> CleanedFile | InputError:
+    """Read the de-identified mask from a result, or the error that refuses it.
+
+    Raises another error if the result is malformed. A mask must be a PNG of the image's size with
+    nothing but pixels in it.
+    """
+    if "refused" in head:
+        return _refusal(head)
+    data = bytes(body)
+    header = inspect(BytesIO(data), limits)
+    if header.format is not ImageFormat.PNG:
+        raise ValueError("a mask that is no PNG")
+    if (header.width, header.height) != (width, height):
+        raise ValueError("a mask of another size than its image")
+    if clean_png(data, UPRIGHT.number).removed:
+        raise ValueError("a mask with more than pixels")
     return CleanedFile(
         data=data,
         removed=_removed_counts(head["removed"]),

@@ -62,7 +62,7 @@ WHOLE_BYTE_BITS = 8
 
 
 class DecodingNeeded(Exception):
-    """The pixels must be decoded to be cleaned, and decoding is not allowed in this process."""
+    """The pixels must be looked at to be cleaned, and that is not allowed in this process."""
 
 
 def clean_dicom(
@@ -84,13 +84,14 @@ def clean_dicom(
     key : secret of the installation; replaces UIDs
     header : the header of the same file
     limits : maximum size of the decoded frames
-    may_decode : whether frames may be decoded in this process
+    may_decode : whether frames may be decoded in this process, uncompressed ones included
     text_boxes : places of text that become black in every frame, too
 
     Raises
     ------
     DecodingNeeded
-        if decoding is needed and `may_decode` is False.
+        if decoding is needed and `may_decode` is False. Every file with pixels to blank needs it,
+        because its pixels say which value is black.
     """
     source, findings = read_dataset(data)
     check_decodable(source)
@@ -103,6 +104,8 @@ def clean_dicom(
     is_compressed = source.file_meta.TransferSyntaxUID.is_encapsulated
     if not is_compressed:
         _check_length(source, pixel_format, header)
+    if is_masked and not may_decode:
+        raise DecodingNeeded
     must_recode = _needs_decoding(source, pixel_format, header, is_masked)
     target = clean_header(source, key, pixels_cleaned=is_masked)
     removed = Counter({"preamble": int(_has_preamble(data))})

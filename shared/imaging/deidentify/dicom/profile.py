@@ -284,4 +284,3 @@ PALETTE_ATTRIBUTES = tuple(
     f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")
 )
 DEVICE_ATTRIBUTES = ("Manufacturer", "ManufacturerModelName")
-PIXEL_ATTRIBUTES = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")

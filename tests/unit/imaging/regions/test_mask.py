@@ -130,6 +130,12 @@ def test_a_drawn_outline_with_a_gap_is_refused():
         read_mask(encoded(drawn), *SIZE)
 
 
+def test_a_mask_of_tens_of_thousands_of_values_is_refused_in_one_pass():
+    noise = np.random.default_rng(1).integers(0, 2**16, (1400, 1400), np.uint16)
+    with pytest.raises(MaskUnclear, match="four edges"):
+        read_mask(encoded(noise), 1400, 1400)
+
+
 FOUR_EDGES = {
     "inverted": encoded(255 - WHITE),
     "inverted 1 bit": encoded(Image.fromarray(255 - WHITE).convert("1"), "TIFF"),

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import contextmanager
 from io import BytesIO
 
 import cv2
@@ -12,13 +13,14 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
+from shared.errors import InputError
 from shared.imaging import (
     ImageDecoderFailed,
     ImageTooLarge,
     ImageUnreadable,
     Limits,
 )
-from shared.imaging.deidentify import clean, clean_and_blank_text
+from shared.imaging.deidentify import clean, clean_and_blank_text, clean_mask
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
 from shared.phantoms import draw
@@ -103,6 +105,83 @@ def test_a_file_that_needs_no_decoding_starts_no_process(open_pool):
     pool = open_pool()
     assert pool.clean(png(1), KEY).data == clean(png(1), KEY).data
     assert not pool.pids
+
+
+@pytest.fixture
+def place():
+    """A place for the work of a process, which notes when it is held."""
+
+    class Place:
+        def __init__(self):
+            self.events = []
+
+        @contextmanager
+        def __call__(self):
+            self.events.append("begin")
+            yield
+            self.events.append("end")
+
+    return Place()
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_uncompressed_pixels_are_blanked_in_a_process(colours, sandbox, place):
+    pixels = np.repeat(PIXELS[..., None], 3, axis=2) if colours == 3 else PIXELS
+    data = dicom_file(pixels, SequenceOfUltrasoundRegions=[region()])
+    assert is_same(sandbox.clean(data, KEY, place=place), clean(data, KEY))
+    assert place.events == ["begin", "end"]
+
+
+def test_no_place_is_held_for_a_file_that_needs_no_process(sandbox, place):
+    for data in (png(1), dicom_file(PIXELS)):
+        sandbox.clean(data, KEY, place=place)
+    assert place.events == []
+
+
+def ellipse(*values: int) -> np.ndarray:
+    picture = np.full((60, 80), values[0], np.uint8)
+    for radius, value in zip((20, 10), values[1:], strict=False):
+        cv2.circle(picture, (40, 30), radius, value, -1)
+    return picture
+
+
+@pytest.mark.parametrize("values", [(0, 255), (3, 9)])
+def test_a_mask_is_cleaned_in_a_process_that_does_not_end(values, open_pool):
+    pool = open_pool()
+    data = encode(ellipse(*values))
+    pool.clean_mask(data, 80, 60)
+    pids_before = pool.pids
+    assert is_same(pool.clean_mask(data, 80, 60), clean_mask(data, 80, 60))
+    assert pool.pids == pids_before != set()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "image-empty"),
+        (encode(ellipse(0, 255))[:100], "image-unreadable"),
+        (encode(np.zeros((40, 80), np.uint8)), "mask-mismatch"),
+        (encode(ellipse(0, 128, 255)), "mask-unclear"),
+    ],
+)
+def test_a_mask_is_refused_as_in_its_own_process(data, code, sandbox):
+    with pytest.raises(InputError) as refusal:
+        sandbox.clean_mask(data, 80, 60)
+    with pytest.raises(InputError) as expected:
+        clean_mask(data, 80, 60)
+    assert refusal.value.code == expected.value.code == code
+    assert refusal.value.facts == expected.value.facts
+
+
+def test_a_mask_that_hangs_its_process_fails_alone(open_pool):
+    pool = open_pool(seconds=1)
+    data = encode(ellipse(0, 255))
+    pool.clean_mask(data, 80, 60)
+    (hanging,) = pool.pids
+    os.kill(hanging, signal.SIGSTOP)
+    with pytest.raises(ImageDecoderFailed):
+        pool.clean_mask(data, 80, 60)
+    assert pool.clean_mask(data, 80, 60).data == data
 
 
 def test_no_process_cleans_the_files_of_two_hospitals(sandbox):

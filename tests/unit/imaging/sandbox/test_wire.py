@@ -20,6 +20,7 @@ from shared.imaging.sandbox.wire import (
     image_message,
     read_checked,
     read_cleaned,
+    read_cleaned_mask,
     read_image,
     refusal_message,
 )
@@ -203,3 +204,31 @@ def test_a_file_that_differs_from_its_original_is_rejected(data):
     head, _ = cleaned_message_with()
     with pytest.raises((InputError, ValueError)):
         read_cleaned(head, bytearray(data), original=FILE, limits=Limits())
+
+
+MASK = encode(np.full((64, 96), 255, np.uint8))
+
+
+def test_a_cleaned_mask_survives_the_message():
+    finding = Finding("several-components", "It has.", {"others": 1})
+    head, data = cleaned_message(CleanedFile(MASK, findings=(finding,)))
+    head = json.loads(json.dumps(head))
+    cleaned = read_cleaned_mask(head, bytearray(data), 96, 64, Limits())
+    assert (cleaned.data, cleaned.findings) == (MASK, (finding,))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        FILE,
+        MASK + b"Doe",
+        cv2.imencode(".bmp", np.zeros((64, 96), np.uint8))[1].tobytes(),
+        encode(np.zeros((96, 64), np.uint8)),
+    ],
+    ids=["empty", "dicom", "trailing", "bmp", "turned"],
+)
+def test_a_cleaned_mask_that_is_more_than_a_mask_is_rejected(data):
+    head, _ = cleaned_message(CleanedFile(MASK))
+    with pytest.raises((InputError, ValueError)):
+        read_cleaned_mask(head, bytearray(data), 96, 64, Limits())
