@@ -134,8 +134,8 @@ def build_dependencies(settings: Settings) -> Dependencies:
     objects = open_store(settings.objects)
     notifier = CeleryNotifier(celery_app(settings.broker))
     pace = Pace(counter_ledger)
-    deidentifier = Deidentifier(counter_ledger)
     decoder_pool = DecoderPool(open_sandbox(settings))
+    deidentifier = Deidentifier(counter_ledger, decoder_pool)
     acceptance = CaseAcceptance(
         objects=objects,
         deidentifier=deidentifier,

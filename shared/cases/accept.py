@@ -218,13 +218,15 @@ class CaseAcceptance:
         if the hospital wishes it; a loop is always searched, because each frame may have its own.
         Raises InputError, DecodersBusy, Unavailable.
         """
-        cleaned = self._deidentifier.clean(original)
+        cleaned = self._deidentifier.clean(original, hospital_id)
         blanks_text = text_policy is TextPolicy.BLANK
-        checked = self._check_readable(cleaned, frame, hospital_id, blanks_text)
+        checked = self._check_readable(
+            cleaned, frame, hospital_id, find_text=blanks_text
+        )
         is_loop = header.format is ImageFormat.DICOM and header.frames > 1
         if blanks_text and (checked.has_text_beside_tissue or is_loop):
-            cleaned = self._deidentifier.clean_and_blank_text(original)
-            self._check_readable(cleaned, frame, hospital_id, blanks_text)
+            cleaned = self._deidentifier.clean_and_blank_text(original, hospital_id)
+            self._check_readable(cleaned, frame, hospital_id, find_text=False)
         return cleaned
 
     def _check_readable(

@@ -1,8 +1,10 @@
 """De-identifies images before they are stored."""
 
-from functools import cached_property
+from functools import cached_property, partial
+from uuid import UUID
 
-from shared.imaging.deidentify import CleanedFile, clean_mask
+from shared.cases.decoder_pool import DecoderPool
+from shared.imaging.deidentify import CleanedFile
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger import Ledger
@@ -18,22 +20,28 @@ PROCESS_COUNT = 2
 class Deidentifier:
     """Cleans images with the installation's key, which is loaded for the first image.
 
-    A file that has to be decoded for cleaning is cleaned in a separate process.
+    A file that has to be decoded for cleaning is cleaned in a separate process. It takes one of the
+    places of the decoder pool meanwhile, so that hospitals have their turns in this, too.
+    `hospital_id` is None for images of no hospital. Each method raises DecodersBusy.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, decoder_pool: DecoderPool) -> None:
         self._ledger = ledger
+        self._decoder_pool = decoder_pool
         self._sandbox = SandboxPool(DECODER_BOUNDS, PROCESS_COUNT)
 
-    def clean(self, data: bytes) -> CleanedFile:
-        return self._sandbox.clean(data, self._key)
+    def clean(self, data: bytes, hospital_id: UUID | None = None) -> CleanedFile:
+        place = partial(self._decoder_pool.place, hospital_id)
+        return self._sandbox.clean(data, self._key, place=place)
 
-    def clean_and_blank_text(self, data: bytes) -> CleanedFile:
+    def clean_and_blank_text(self, data: bytes, hospital_id: UUID) -> CleanedFile:
         """Clean an image, and paint over the text beside its tissue."""
-        return self._sandbox.clean_and_blank_text(data, self._key)
+        with self._decoder_pool.place(hospital_id):
+            return self._sandbox.clean_and_blank_text(data, self._key)
 
     def clean_mask(self, data: bytes, width: int, height: int) -> CleanedFile:
-        return clean_mask(data, width, height)
+        """Clean a mask in a process of the decoder pool, which does not end after it."""
+        return self._decoder_pool.clean_mask(data, width, height)
 
     def close(self) -> None:
         self._sandbox.close()

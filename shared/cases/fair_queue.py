@@ -1,7 +1,7 @@
 """Lets few threads work at a time, in turn between hospitals."""
 
 from collections import Counter, deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from contextlib import contextmanager
 from threading import Event, Lock
 
@@ -14,14 +14,30 @@ class FairQueue:
     """Places for threads that work for owners, such as hospitals.
 
     A free place goes to the owner whose turn it is, and then to the thread of that owner that has
-    waited longest. No owner may hold every place: so slow work of one delays no other.
+    waited longest. No owner may hold every place, so slow work of one alone delays no other. Slow
+    work of as many owners as there are places delays all.
     """
 
-    def __init__(self, places: int, max_held: int, max_waiting: int) -> None:
-        """`max_held` and `max_waiting` limit the places and the waiting threads of one owner."""
+    def __init__(
+        self,
+        *,
+        places: int,
+        max_held: int,
+        max_waiting: int,
+        max_waiting_in_all: int,
+        unlimited: Collection[Hashable] = (),
+    ) -> None:
+        """`max_held` and `max_waiting` limit the places and the waiting threads of one owner.
+
+        `max_waiting_in_all` limits the waiting threads of all owners. An owner of whom none waits
+        may have one more in spite of it, so that two owners cannot shut out a third. The
+        `unlimited` owners may have any number of waiting threads, which do not count.
+        """
         self._free = places
         self._max_held = max_held
         self._max_waiting = max_waiting
+        self._max_waiting_in_all = max_waiting_in_all
+        self._unlimited = frozenset(unlimited)
         self._lock = Lock()
         self._held: Counter[Hashable] = Counter()
         self._waiting: dict[Hashable, deque[Event]] = {}
@@ -44,18 +60,31 @@ class FairQueue:
     def _acquire(self, owner: Hashable, wait_s: float) -> None:
         turn = Event()
         with self._lock:
-            threads = self._waiting.setdefault(owner, deque())
-            if len(threads) >= self._max_waiting:
-                raise QueueBusy
-            threads.append(turn)
+            self._check_waiting(owner)
+            self._waiting.setdefault(owner, deque()).append(turn)
             self._give_free_places()
         if turn.wait(wait_s):
             return
         with self._lock:
             if turn.is_set():
                 return
-            self._leave(owner, turn)
+            self._remove(owner, turn)
         raise QueueBusy
+
+    def _check_waiting(self, owner: Hashable) -> None:
+        """Raise QueueBusy if too many threads wait."""
+        if owner in self._unlimited:
+            return
+        count = len(self._waiting.get(owner, ()))
+        count_in_all = sum(
+            len(threads)
+            for waiting_owner, threads in self._waiting.items()
+            if waiting_owner not in self._unlimited
+        )
+        if count >= self._max_waiting:
+            raise QueueBusy
+        if count and count_in_all >= self._max_waiting_in_all:
+            raise QueueBusy
 
     def _release(self, owner: Hashable) -> None:
         with self._lock:
@@ -70,7 +99,8 @@ class FairQueue:
             if not turns:
                 return
             owner, turn = turns[0]
-            self._leave(owner, turn)
+            self._remove(owner, turn)
+            self._end_turn(owner)
             self._free -= 1
             self._held[owner] += 1
             turn.set()
@@ -83,9 +113,14 @@ class FairQueue:
             if self._held[owner] < self._max_held
         ]
 
-    def _leave(self, owner: Hashable, turn: Event) -> None:
-        """Remove a waiting thread. The owner's other threads wait behind the other owners."""
-        threads = self._waiting.pop(owner)
+    def _remove(self, owner: Hashable, turn: Event) -> None:
+        """Remove a waiting thread. The owner keeps its turn."""
+        threads = self._waiting[owner]
         threads.remove(turn)
-        if threads:
-            self._waiting[owner] = threads
+        if not threads:
+            del self._waiting[owner]
+
+    def _end_turn(self, owner: Hashable) -> None:
+        """Let the owner's other threads wait behind the other owners."""
+        if owner in self._waiting:
+            self._waiting[owner] = self._waiting.pop(owner)

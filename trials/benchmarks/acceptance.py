@@ -55,7 +55,6 @@ class UncheckingPool(DecoderPool):
         frame: int | None,
         hospital_id: UUID | None,
         find_text: bool = False,
-        wait_s: float | None = None,
     ) -> CheckedImage:
         return CheckedImage(width=1, height=1)
 
@@ -97,11 +96,11 @@ def acceptances() -> Iterator[tuple[Callable[[bytes], object], ...]]:
             rate_per_minute=RATE_PER_MINUTE,
         )
         ledger = Ledger(settings.database)
-        deidentifier = Deidentifier(ledger)
         pools = [
             UncheckingPool(open_sandbox(settings)),
             DecoderPool(open_sandbox(settings)),
         ]
+        deidentifiers = [Deidentifier(ledger, pool) for pool in pools]
         with ledger.system_session("benchmark") as session:
             hospital_id = session.hospitals.ensure("benchmark")
         yield tuple(
@@ -111,11 +110,12 @@ def acceptances() -> Iterator[tuple[Callable[[bytes], object], ...]]:
                 hospital_id,
                 _acceptance(settings, ledger, deidentifier, pool),
             )
-            for pool in pools
+            for deidentifier, pool in zip(deidentifiers, pools, strict=True)
         )
+        for deidentifier in deidentifiers:
+            deidentifier.close()
         for pool in pools:
             pool.close()
-        deidentifier.close()
         ledger.close()
 
 

@@ -56,7 +56,7 @@ def create_preview(
     header = inspect(request.image)
     frame = header.frame_index(request.frame) + 1
     data = _read(request.image, dependencies.settings.max_upload_bytes)
-    cleaned = dependencies.deidentifier.clean(data)
+    cleaned = dependencies.deidentifier.clean(data, session.hospital_id)
     image = dependencies.decoder_pool.decode(
         cleaned.data, request.frame, session.hospital_id
     )

@@ -124,13 +124,13 @@ def test_an_image_that_breaks_its_decoder_is_refused(hung_gateway):
 @pytest.fixture
 def busy(gateway, monkeypatch):
     """Takes the places of a hospital in the pool."""
-    monkeypatch.setattr(decoder_pool, "WAIT_S", 0.01)
-    queue = gateway.app.state.dependencies.decoder_pool.queue
+    pool = gateway.app.state.dependencies.decoder_pool
+    monkeypatch.setattr(pool, "wait_s", 0.01)
     with ExitStack() as held:
 
         def take_places(hospital_id):
             for _ in range(decoder_pool.MAX_HELD):
-                held.enter_context(queue.place(hospital_id, 0.0))
+                held.enter_context(pool.place(hospital_id))
 
         yield take_places
 

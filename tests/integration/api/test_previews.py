@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 
-from shared.cases import decoder_pool
 from shared.domain.roles import Role
 from shared.imaging import decode
 from shared.phantoms import draw
@@ -157,10 +156,11 @@ def test_an_invalid_preview_is_refused_by_name(image, fields, code, north):
 def test_too_many_simultaneous_previews_get_a_retry_time(
     north, gateway, ledger, monkeypatch
 ):
-    monkeypatch.setattr(decoder_pool, "WAIT_S", 0.01)
+    pool = gateway.app.state.dependencies.decoder_pool
+    monkeypatch.setattr(pool, "wait_s", 0.01)
     with ledger.system_session("test") as session:
         hospital_id = session.hospitals.ensure("north")
-    with gateway.app.state.dependencies.decoder_pool.queue.place(hospital_id, 0.0):
+    with pool.place(hospital_id):
         answer = request_preview(north, png(1))
     assert (
         answer.status_code,
