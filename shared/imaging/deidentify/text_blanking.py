@@ -35,9 +35,21 @@ TEXT_BLANKED = "text-blanked"
 TEXT_BLANKED_MESSAGE = "Text beside the tissue was painted over before the image was stored (lines: {lines})."
 
 
+TEXT_NOT_BLANKED = "text-not-blanked"
+TEXT_NOT_BLANKED_MESSAGE = (
+    "Text beside the tissue could not be painted over without changing the rest of the image, so "
+    "the image was stored with it (lines: {lines})."
+)
+
+
 def text_blanked(lines: int) -> Finding:
     facts = {"lines": lines}
     return Finding(TEXT_BLANKED, TEXT_BLANKED_MESSAGE.format(**facts), facts)
+
+
+def text_not_blanked(lines: int) -> Finding:
+    facts = {"lines": lines}
+    return Finding(TEXT_NOT_BLANKED, TEXT_NOT_BLANKED_MESSAGE.format(**facts), facts)
 
 
 def has_text_beside_tissue(image: UltrasoundImage) -> bool:
@@ -63,7 +75,8 @@ def clean_and_blank_text(
 
     Without such text the result is that of `clean`. A raster file with such text becomes a PNG of
     the upright grey picture that SERA reads. The frames of a DICOM file are painted with its own
-    black and coded without loss.
+    black and coded without loss. If a frame that was searched then shows text still, or anything
+    else changed, the result is that of `clean`, with a finding.
 
     Raises
     ------
@@ -79,10 +92,15 @@ def clean_and_blank_text(
         blanked = _blank_dicom(data, key, limits, boxes)
     else:
         blanked = _blank_raster(cleaned, limits, boxes)
-    before = decode(cleaned.data, limits).pixels
-    after = decode(blanked.data, limits).pixels
-    if not _is_painted(before, after, boxes):
-        return cleaned
+    frames_before = _frames(cleaned.data, header, limits)
+    frames_after = _frames(blanked.data, header, limits)
+    is_painted = all(
+        _is_painted(before.pixels, after.pixels, boxes)
+        for before, after in zip(frames_before, frames_after, strict=True)
+    )
+    if not is_painted:
+        findings = (*cleaned.findings, text_not_blanked(len(boxes)))
+        return replace(cleaned, findings=findings)
     return CleanedFile(
         data=blanked.data,
         removed=blanked.removed + Counter({BURNT_IN_TEXT: len(boxes)}),

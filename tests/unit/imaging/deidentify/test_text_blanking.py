@@ -124,6 +124,20 @@ def test_a_file_without_text_beside_the_tissue_is_only_cleaned():
         assert cleaned.findings == ()
 
 
+@pytest.mark.parametrize("frame_count", [1, 3])
+def test_text_whose_painting_would_change_the_tissue_stays_with_a_finding(frame_count):
+    """Signed values of 16 bits are stretched, so the tissue becomes brighter without the text."""
+    plain = screen("").astype(np.int16)
+    named = screen().astype(np.int16)
+    named[:BANNER_PX] *= 4
+    frames = np.stack([named, *[plain] * (frame_count - 1)])
+    data = dicom_file(frames, NumberOfFrames=frame_count, PixelRepresentation=1)
+    cleaned = clean_and_blank_text(data, KEY)
+    assert cleaned.data == clean(data, KEY).data
+    assert ("text-not-blanked", {"lines": 1}) in findings(cleaned)
+    assert cleaned.removed["burnt-in-text"] == 0
+
+
 def test_the_same_file_gives_the_same_result():
     data = dicom_file(screen())
     first, second = (clean_and_blank_text(data, KEY) for _ in range(2))
