@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI, Request
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 from starlette.types import Message, Scope
 
@@ -36,6 +36,12 @@ STORED_HEADERS = ("content-type", "location", "etag")
 CASE_PATH = re.compile("/v1/cases/([^/]+)")
 WITHOUT_KEY = ("/v1/session", "/v1/previews", "/v1/manifests", "/v1/case-tables")
 """Prefixes of paths on which an Idempotency-Key has no effect."""
+DRY_RUN_PATH = re.compile("/v1/datasets(/[^/]+/batches)?")
+"""Paths with a query parameter `dry_run`. A dry run has no receipt: it changes nothing, and its
+answer may hold pictures, which must not be stored.
+"""
+TRUE_WORDS = frozenset({"1", "on", "t", "true", "y", "yes"})
+"""What pydantic reads as true, in small letters."""
 SWEEP_EVERY_S = 600.0
 PARAMETER = {
     "name": HEADER,
@@ -181,9 +187,18 @@ def idempotency_key_of(scope: Scope) -> str | None:
         scope["type"] != "http"
         or scope["method"] not in UNSAFE_METHODS
         or not accepts_idempotency_key(scope["path"])
+        or is_dry_run(scope)
     ):
         return None
     return Headers(scope=scope).get(HEADER)
+
+
+def is_dry_run(scope: Scope) -> bool:
+    """Return whether the request only asks what would happen."""
+    if DRY_RUN_PATH.fullmatch(scope["path"]) is None:
+        return False
+    value = QueryParams(scope["query_string"]).get("dry_run", "")
+    return value.lower() in TRUE_WORDS
 
 
 def _answer(
