@@ -252,13 +252,21 @@ TABLES = {
         "its line {line} names {columns} columns, and a table may have {most}. Is the file "
         "turned on its side, or not a table of images?",
     ),
+    "table-too-long": ("it has more than {most} rows. Divide it into several tables",),
+    "table-too-large": (
+        "it is larger than {limit_mib} MiB. Divide it into several tables",
+    ),
     "table-column-twice": (
         "its line {line} names {name} twice ({count} columns), and SERA does not know which of "
         "them counts. Keep one",
     ),
     "table-column-slip": (
-        "its line {line} names a column {name!r}. Did you mean {meant}? Write {meant}, or give "
-        "the column a name of its own",
+        "its line {line} names a column {name!r}. Did you mean {meant}? Write {meant}, or rename "
+        "the column",
+    ),
+    "table-column-cm": (
+        "its line {line} names a column {name!r}, which is in cm. Convert its values to mm (1.2 cm "
+        "is 12) and name the column {meant}",
     ),
     "table-columns-missing": ("its first line lacks {columns}",),
     "table-no-rows": ("it has no rows",),

@@ -6,8 +6,8 @@ from shared.errors import InputError, SeraError
 class RowInvalid(InputError):
     code = "row-invalid"
     text = (
-        "Line {line} of {path} cannot be used: {problem}{more}. "
-        "Correct the manifest, then run the command again."
+        "{path} cannot be studied: {problem}. Correct the manifest, then run the "
+        "command again."
     )
 
 

@@ -16,6 +16,7 @@ from shared.domain.datasets.manifest import (
     RefusedRow,
     read_manifest,
     reader_columns,
+    row_problem,
 )
 from shared.domain.datasets.manifest import Row as ManifestRow
 from shared.domain.training.states import Split
@@ -280,11 +281,9 @@ def _labelled_images(
         else:
             images.append(image)
     if problems:
-        line, problem = min(problems)
-        further_problems = ""
-        if len(problems) > 1:
-            further_problems = f"; {len(problems) - 1} more lines cannot be used either"
-        raise RowInvalid(path=path, line=line, problem=problem, more=further_problems)
+        line, reason = min(problems)
+        problem = row_problem(line, reason, others=len(problems) - 1)
+        raise RowInvalid(path=path, problem=problem)
     return images
 
 

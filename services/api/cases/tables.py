@@ -8,15 +8,17 @@ from pydantic import BaseModel, Field
 from services.api.dependencies import Submitter
 from services.api.errors import error_item
 from services.api.strict_requests import StrictRoute
+from services.api.table_uploads import MAX_TABLE_ROWS, table_source
 from shared.domain.datasets.case_table import parse_case_table
+from shared.domain.datasets.manifest import TableInvalid
+from shared.domain.datasets.table_text import TableFault
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["cases"])
 TABLE = (
     "CSV in UTF-8, UTF-16 or CP949, with comma, semicolon or tab: "
-    "`file,[size_mm],[external_id],[roi],[roi_space],[priority]`. Other columns are left aside and named; a "
-    "name that is nearly one of these is refused."
+    "`file,[size_mm],[external_id],[roi],[roi_space],[priority]`. Other columns are ignored and "
+    "named; a name that is nearly one of these is refused. At most 20,000 rows and 4 MiB."
 )
-
 TABLE_EXAMPLE = "file,size_mm,external_id\na.png,14.5,A-17\nb.png,1.2 cm,A-18\n"
 
 
@@ -53,8 +55,11 @@ def read_case_table(
     ],
 ) -> CaseTableView:
     """Read a table of cases, whose files are then submitted one by one. Nothing is stored."""
-    source = table if isinstance(table, str) else table.file.read()
-    cases = parse_case_table(source)
+    try:
+        source = table_source(table)
+    except TableFault as fault:
+        raise TableInvalid(problem=fault.problem) from fault
+    cases = parse_case_table(source, max_rows=MAX_TABLE_ROWS)
     refused = []
     for row in cases.refused:
         error = error_item(row.error)

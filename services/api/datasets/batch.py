@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,7 @@ from services.api.datasets.schemas import (
 )
 from services.api.datasets.service import check_name, find_dataset, labelled_image
 from services.api.errors import error_item, validation_summary
+from services.api.table_uploads import MAX_TABLE_ROWS, table_source
 from shared.domain.datasets.manifest import (
     UNICODE_FORMS,
     Manifest,
@@ -42,6 +44,7 @@ from shared.domain.datasets.manifest import (
     RowInvalid,
     parse_manifest,
 )
+from shared.domain.datasets.table_text import TableFault
 from shared.domain.messages import Message
 from shared.errors import InputError, SeraError
 from shared.ledger import SystemSession
@@ -89,7 +92,7 @@ class RowUnnamed(InputError):
 class PreparedRow:
     """A row whose facts are checked, and whose files are stored if they were sent.
 
-    A trial run checks the files only, and makes a `thumbnail` of the image.
+    A trial run checks the files only, and makes a `thumbnail` of the first images.
     """
 
     content: Content
@@ -132,6 +135,24 @@ class FilesByName:
         return self._files[present[0]]
 
 
+class FirstLines:
+    """Says which lines may be among the first ones, while threads finish in any order."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lines: list[int] = []
+        self._lock = Lock()
+
+    def claim(self, line: int) -> bool:
+        """Return whether fewer than `most` earlier lines were claimed before; claim it if so."""
+        with self._lock:
+            earlier = sum(claimed < line for claimed in self._lines)
+            if earlier >= self._most:
+                return False
+            self._lines.append(line)
+            return True
+
+
 Prepare = Callable[[Row, FilesByName], PreparedRow]
 
 
@@ -149,6 +170,7 @@ class BatchService:
         self._session = session
         self._files = files
         self._idempotent = idempotent
+        self._first_lines = FirstLines(MAX_THUMBNAILS)
 
     def add_rows(
         self, name: str, manifest: UploadFile | str, uploads: Iterable[UploadFile]
@@ -224,11 +246,14 @@ class BatchService:
         if is_hash_only(row, files):
             return _known_row(row, row_facts)
         checked = self._files.check(*row_files(row, files))
+        thumbnail = None
+        if self._first_lines.claim(row.line):
+            thumbnail = thumbnail_base64(checked.pixels)
         return PreparedRow(
             content=uploaded_content(checked.hashes),
             facts=row_facts,
             stored=checked.hashes,
-            thumbnail=thumbnail_base64(checked.pixels),
+            thumbnail=thumbnail,
         )
 
     def _add(
@@ -301,8 +326,11 @@ class BatchService:
 
 def read_table(manifest: UploadFile | str) -> Manifest:
     """Return a manifest that was sent as a text field or as a file."""
-    source = manifest if isinstance(manifest, str) else manifest.file.read()
-    table = parse_manifest(source, source_name=MANIFEST)
+    try:
+        source = table_source(manifest)
+    except TableFault as fault:
+        raise ManifestInvalid(path=MANIFEST, problem=fault.problem) from fault
+    table = parse_manifest(source, source_name=MANIFEST, max_rows=MAX_TABLE_ROWS)
     if not table.row_count:
         raise ManifestInvalid(path=MANIFEST, problem=Message("table-no-rows"))
     return table

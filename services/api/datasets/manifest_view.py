@@ -44,7 +44,7 @@ class ManifestView(BaseModel):
         "if a cell runs over several lines."
     )
     ignored_columns: list[str] = Field(
-        description="Columns that are left aside. `#3` is the third column, without a name."
+        description="Columns that are ignored. `#3` is the third column, without a name."
     )
     malignant: int
     benign: int

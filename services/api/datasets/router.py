@@ -66,8 +66,9 @@ MANIFEST = (
 )
 TABLE = (
     "CSV in UTF-8, UTF-16 or CP949, with comma, semicolon or tab: "
-    "`image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads]`. Other columns are left "
-    "aside and named; a name that is nearly one of these is refused."
+    "`image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads]`. Other columns are "
+    "ignored and named; a name that is nearly one of these is refused. At most 20,000 rows and "
+    "4 MiB."
 )
 DryRunQuery = Annotated[
     bool,

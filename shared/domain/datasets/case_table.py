@@ -32,13 +32,13 @@ class CaseTable:
     delimiter: str
 
 
-def parse_case_table(source: bytes | str) -> CaseTable:
+def parse_case_table(source: bytes | str, max_rows: int | None = None) -> CaseTable:
     """Return the cases in a file's bytes, or in text that has been decoded.
 
-    Raises TableInvalid if the table cannot be trusted as a whole.
+    Raises TableInvalid if the table cannot be trusted as a whole, or has more than `max_rows` rows.
     """
     try:
-        table = parse_table(source)
+        table = parse_table(source, max_rows)
         names = table.header.cells
         ignored = CASE_COLUMNS.check(names, REQUIRED_COLUMNS, table.header.line)
     except TableFault as fault:

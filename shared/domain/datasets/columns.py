@@ -1,4 +1,4 @@
-"""The columns of a manifest: those that SERA reads, those it leaves aside, and slips of the pen."""
+"""The columns of a manifest: those that SERA reads, those it ignores, and slips of the pen."""
 
 import difflib
 import re
@@ -17,6 +17,25 @@ MAX_COLUMNS = 500
 SEPARATORS = re.compile(r"[\s_.-]+")
 MIN_SIMILARITY = 0.8
 """Ratio of `difflib.SequenceMatcher` from which a name counts as another, misspelt."""
+MAX_LENGTH_RATIO = 1.5
+"""A name that is longer than this times a known one, and a letter, is not like it. The comparison
+takes the product of both lengths.
+"""
+MAX_COMPARED_LETTERS = 100
+"""A name that is longer is no slip of a known one."""
+SIZE_COLUMN = "size_mm"
+CENTIMETRES = "cm"
+SIZE_NAMES = {
+    "size": SIZE_COLUMN,
+    "sizecm": SIZE_COLUMN,
+    "size(cm)": SIZE_COLUMN,
+    "diametermm": SIZE_COLUMN,
+    "diametercm": SIZE_COLUMN,
+    "diameter(cm)": SIZE_COLUMN,
+}
+"""Names that people give the column of sizes. Those with `cm` have a fault of their own, because
+only to rename the column would make each size ten times too small.
+"""
 OTHER_NAMES = {
     "imagefile": "image",
     "filename": "image",
@@ -25,9 +44,7 @@ OTHER_NAMES = {
     "patientid": "patient",
     "patientno": "patient",
     "patientnumber": "patient",
-    "size": "size_mm",
-    "sizecm": "size_mm",
-    "diametermm": "size_mm",
+    **SIZE_NAMES,
 }
 """Names that people give a column that SERA knows, if that column itself is not there."""
 ORDINARY_NAMES = frozenset(
@@ -67,9 +84,9 @@ class ColumnSet:
     def check(
         self, names: Sequence[str], required: Collection[str], line: int
     ) -> tuple[str, ...]:
-        """Check the header of a table and return the names of the columns that are left aside.
+        """Check the header of a table and return the names of the columns that are ignored.
 
-        Raises TableFault for too many columns, a name that stands twice, a name that is nearly a
+        Raises TableFault for too many columns, a name that is there twice, a name that is nearly a
         known one, and a required column that is missing.
         """
         if len(names) > MAX_COLUMNS:
@@ -80,7 +97,9 @@ class ColumnSet:
         for name in names:
             meant = self._meant(name, names)
             if meant is not None:
-                raise TableFault("table-column-slip", line=line, name=name, meant=meant)
+                is_in_cm = meant == SIZE_COLUMN and CENTIMETRES in identity_key(name)
+                code = "table-column-cm" if is_in_cm else "table-column-slip"
+                raise TableFault(code, line=line, name=name, meant=meant)
         missing = sorted(set(required) - set(names))
         if missing:
             raise TableFault("table-columns-missing", columns=", ".join(missing))
@@ -95,7 +114,7 @@ class ColumnSet:
 
     def _meant(self, name: str, names: Collection[str]) -> str | None:
         """The known column that `name` is a slip of; None if it is known or another thing."""
-        if not name or self.is_known(name):
+        if not name or self.is_known(name) or len(name) > MAX_COMPARED_LETTERS:
             return None
         key = SEPARATORS.sub("", identity_key(name))
         reader = _meant_reader(name) if self.has_readers else None
@@ -133,9 +152,7 @@ CASE_COLUMNS = ColumnSet(
     other_names={
         "filename": "file",
         "image": "file",
-        "size": "size_mm",
-        "sizecm": "size_mm",
-        "diametermm": "size_mm",
+        **SIZE_NAMES,
     },
 )
 """The columns of a table of cases that the page sends together."""
@@ -163,6 +180,8 @@ def _meant_reader(name: str) -> str | None:
 
 def _is_near(key: str, known_key: str) -> bool:
     """Whether a word is nearly another: most of its letters in order, or all in another order."""
+    if len(key) > MAX_LENGTH_RATIO * len(known_key) + 1:
+        return False
     if sorted(key) == sorted(known_key):
         return True
     matcher = difflib.SequenceMatcher(a=known_key, b=key, autojunk=False)

@@ -104,7 +104,7 @@ class Manifest:
     ----------
     rows : the rows that can be used, by line
     refused : the rows that cannot, by line
-    ignored_columns : names of the columns that are left aside; `#3` is the third without a name
+    ignored_columns : names of the columns that are ignored; `#3` is the third without a name
     encoding : None if the table came as text
     line_count : lines below the first that are not blank
     """
@@ -159,14 +159,15 @@ def parse_manifest(
     source_name: Path | str,
     folder: Path | None = None,
     required_columns: Collection[str] = REQUIRED_COLUMNS,
+    max_rows: int | None = None,
 ) -> Manifest:
     """Return the manifest in a file's bytes, or in text that has been decoded.
 
     Error messages call it `source_name`. With `folder`, files are looked for there. Raises
-    ManifestInvalid.
+    ManifestInvalid, also for more than `max_rows` rows.
     """
     try:
-        table = parse_table(source)
+        table = parse_table(source, max_rows)
         names = table.header.cells
         ignored = MANIFEST_COLUMNS.check(names, required_columns, table.header.line)
     except TableFault as fault:
@@ -191,10 +192,16 @@ def check_no_refused(manifest: Manifest, source_name: Path) -> None:
     if not manifest.refused:
         return
     first, *others = manifest.refused
-    facts: dict[str, object] = {"line": first.line, "problem": first.problem}
+    problem = row_problem(first.line, first.problem, others=len(others))
+    raise ManifestInvalid(path=source_name, problem=problem)
+
+
+def row_problem(line: int, problem: Message | str, *, others: int) -> Message:
+    """Why a table with a refused row cannot be used; `others` are the further refused rows."""
+    facts: dict[str, object] = {"line": line, "problem": problem}
     if others:
-        facts["others"] = len(others)
-    raise ManifestInvalid(path=source_name, problem=Message("table-row", facts))
+        facts["others"] = others
+    return Message("table-row", facts)
 
 
 def reader_columns(rows: Collection[Row]) -> tuple[str, ...]:

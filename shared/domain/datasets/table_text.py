@@ -80,11 +80,15 @@ class TableText:
     line_count: int
 
 
-def parse_table(source: bytes | str) -> TableText:
-    """Return the table in a file's bytes, or in text that has been decoded. Raises TableFault."""
+def parse_table(source: bytes | str, max_rows: int | None = None) -> TableText:
+    """Return the table in a file's bytes, or in text that has been decoded.
+
+    Raises TableFault, also as soon as more than `max_rows` rows are read.
+    """
     if isinstance(source, bytes):
-        return read_table_text(*decode_table(source))
-    return read_table_text(source)
+        text, encoding = decode_table(source)
+        return read_table_text(text, encoding, max_rows=max_rows)
+    return read_table_text(source, max_rows=max_rows)
 
 
 def decode_table(data: bytes) -> tuple[str, Encoding]:
@@ -110,7 +114,9 @@ def decode_table(data: bytes) -> tuple[str, Encoding]:
         raise TableFault("table-encoding", line=line) from None
 
 
-def read_table_text(text: str, encoding: Encoding | None = None) -> TableText:
+def read_table_text(
+    text: str, encoding: Encoding | None = None, *, max_rows: int | None = None
+) -> TableText:
     """Split a text into records. Raises TableFault with the line."""
     lines = io.StringIO(text.removeprefix("\ufeff"), newline="").readlines()
     skipped_lines = 0
@@ -123,11 +129,13 @@ def read_table_text(text: str, encoding: Encoding | None = None) -> TableText:
         skipped_lines = 1
     else:
         delimiter = _delimiter(lines[0]) if lines else DELIMITERS[0]
-    records = [
-        record
-        for record in _records(lines, delimiter, skipped_lines)
-        if not record.is_blank
-    ]
+    records: list[Record] = []
+    for record in _records(lines, delimiter, skipped_lines):
+        if record.is_blank:
+            continue
+        if max_rows is not None and len(records) > max_rows:  # the header is a record
+            raise TableFault("table-too-long", most=max_rows)
+        records.append(record)
     header, *rows = records or [Record(line=1, cells=())]
     lines_below = lines[header.line - skipped_lines :]
     return TableText(
@@ -161,12 +169,19 @@ def _utf16_by_nul_bytes(data: bytes) -> str | None:
 
 
 def _delimiter(first_line: str) -> str:
-    """The delimiter that gives the first line most cells; a comma if there are none."""
+    """The delimiter that gives the first line most cells; a comma if there are none.
+
+    A delimiter with which the line is no CSV gives none. If no other one is left, the records
+    raise the fault.
+    """
     return max(DELIMITERS, key=lambda delimiter: len(_cells(first_line, delimiter)))
 
 
 def _cells(line: str, delimiter: str) -> Sequence[str]:
-    return next(csv.reader([line], delimiter=delimiter), [])
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:  # such as a cell above the limit of csv
+        return []
 
 
 def _records(

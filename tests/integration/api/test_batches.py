@@ -5,7 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
+from services.api.datasets.batch import (
+    MAX_THUMBNAILS,
+    STORE_THREADS,
+    thumbnail_base64,
+)
+from services.api.middleware.idempotency import REPLAYED_HEADER
+from services.api.table_uploads import MAX_TABLE_ROWS
 from shared.domain.roles import Role
 from shared.phantoms import draw
 from tests.support.builders import encode, png
@@ -239,7 +247,9 @@ def test_the_same_batch_sent_simultaneously_is_added_once(send, operator):
     assert all(answer["refused"] == 0 for answer in answers)
 
 
-def test_a_dry_run_answers_like_a_batch_and_stores_nothing(send, operator, gateway):
+def test_a_dry_run_answers_like_a_batch_and_stores_nothing(
+    send, operator, gateway, ledger
+):
     send(["a.png,1,,P-1,north,"], {"a.png": png(1)})
     before = operator.get("/v1/datasets/set").json()
     files = {"a.png": png(1), "b.png": png(2), "half.png": png(3)[:900]}
@@ -262,8 +272,35 @@ def test_a_dry_run_answers_like_a_batch_and_stores_nothing(send, operator, gatew
     assert operator.get("/v1/datasets/set").json() == before
     objects = gateway.app.state.dependencies.objects
     assert not objects.exists(sha(png(2)))
+    again = operator.post(path, files=parts, headers={"Idempotency-Key": "one"})
+    assert (again.status_code, REPLAYED_HEADER in again.headers) == (200, False)
+    with ledger.engine.connect() as connection:
+        receipts = connection.execute(text("SELECT count(*) FROM receipts")).scalar()
+    assert receipts == 0
     assert "thumbnails" not in send(["b.png,1,,,,"], {"b.png": png(2)}).json()
     assert objects.exists(sha(png(2)))
+
+
+def test_a_dry_run_has_thumbnails_of_the_first_twelve_images_that_can_be_read(
+    operator, monkeypatch
+):
+    encoded = []
+
+    def thumbnail(pixels):
+        encoded.append(pixels.shape)
+        return thumbnail_base64(pixels)
+
+    monkeypatch.setattr("services.api.datasets.batch.thumbnail_base64", thumbnail)
+    lines = ["a.png,perhaps", *["a.png,1"] * 60]
+    table = "image,malignant\n" + "".join(f"{line}\n" for line in lines)
+    parts = [
+        ("files", ("a.png", png(1), "image/png")),
+        ("manifest", ("manifest.csv", table.encode(), "text/csv")),
+    ]
+    answer = operator.post("/v1/datasets/set/batches?dry_run=1", files=parts)
+    thumbnails = answer.json()["thumbnails"]
+    assert [item["line"] for item in thumbnails] == list(range(3, 15))
+    assert len(encoded) <= MAX_THUMBNAILS + STORE_THREADS
 
 
 def test_a_dry_run_needs_no_dataset(operator):
@@ -326,6 +363,77 @@ def test_a_manifest_is_read_and_nothing_is_stored(operator):
     broken = {"manifest": ("table.csv", b"image,malignent\n", "text/csv")}
     answer = operator.post("/v1/manifests", files=broken)
     assert (answer.status_code, answer.json()["code"]) == (422, "manifest-invalid")
+
+
+def test_a_manifest_is_read_for_operators_only(as_role):
+    parts = {"manifest": ("table.csv", b"image,malignant\na.png,1\n", "text/csv")}
+    answer = as_role(Role.SUBMITTER).post("/v1/manifests", files=parts)
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+TOO_LONG = b"1,2\n" * (MAX_TABLE_ROWS + 1)
+TOO_LARGE = b"1,2\n" + b" " * 2**20
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (TOO_LONG, {"en": "more than 20000 rows", "ko": "20000행을 넘습니다"}),
+        (TOO_LARGE, {"en": "larger than 1 MiB", "ko": "1 MiB를 넘습니다"}),
+    ],
+)
+def test_a_table_above_the_limits_is_refused(as_role, monkeypatch, rows, words):
+    monkeypatch.setattr("services.api.table_uploads.MAX_TABLE_BYTES", 2**20)
+    operator = as_role(Role.OPERATOR)
+    submitter = as_role(Role.SUBMITTER)
+    manifest = {"manifest": ("m.csv", b"image,malignant\n" + rows, "text/csv")}
+    table = {"table": ("t.csv", b"file,size_mm\n" + rows, "text/csv")}
+    for language, sentence in words.items():
+        headers = {"Accept-Language": language}
+        answers = [
+            operator.post("/v1/manifests", files=manifest, headers=headers),
+            operator.post("/v1/datasets/a/batches", files=manifest, headers=headers),
+            submitter.post("/v1/case-tables", files=table, headers=headers),
+        ]
+        assert [answer.json()["code"] for answer in answers] == [
+            "manifest-invalid",
+            "manifest-invalid",
+            "table-invalid",
+        ]
+        assert all(answer.status_code == 422 for answer in answers)
+        assert all(sentence in answer.json()["detail"] for answer in answers)
+
+
+def test_a_table_of_cases_is_read_for_submitters(as_role):
+    table = "file;size_mm;소견\r\n결절.png;1,4 cm;x\r\nb.png;9\r\n"
+    parts = {"table": ("table.csv", table.encode("cp949"), "text/csv")}
+    answer = as_role(Role.SUBMITTER).post("/v1/case-tables", files=parts).json()
+    refused = answer.pop("refused")
+    assert answer == {
+        "encoding": "CP949",
+        "delimiter": ";",
+        "ignored_columns": ["소견"],
+        "rows": [{"line": 2, "cells": {"file": "결절.png", "size_mm": "1,4 cm"}}],
+    }
+    assert [(row["line"], row["code"]) for row in refused] == [(3, "row-invalid")]
+    for role in (Role.READER, Role.OPERATOR):
+        denied = as_role(role).post("/v1/case-tables", files=parts)
+        assert (denied.status_code, denied.json()["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (b"file,size_cm\na.png,1.2\n", "Convert its values to mm"),
+        (b"size_mm\n12\n", "lacks file"),
+        (b"file\n\xff\xff\xff\n", "neither UTF-8"),
+    ],
+)
+def test_a_table_of_cases_that_cannot_be_trusted_is_refused(as_role, table, words):
+    parts = {"table": ("table.csv", table, "text/csv")}
+    answer = as_role(Role.SUBMITTER).post("/v1/case-tables", files=parts)
+    assert (answer.status_code, answer.json()["code"]) == (422, "table-invalid")
+    assert words in answer.json()["detail"]
 
 
 def test_a_korean_reader_is_told_in_korean(operator):

@@ -99,13 +99,13 @@ def test_a_patient_or_an_image_on_both_sides_is_refused(open_folder, manifest):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("gone.png,1,,,", r"Line 3 .* gone\.png cannot be opened \(No such file"),
-        (",1,,,", "Line 3 .* names no image"),
-        ("b.png,maybe,,,", "Line 3 .* label 'maybe' is neither 0 nor 1"),
-        ("b.png,1,gone.gif,,", r"Line 3 .* gone\.gif cannot be opened"),
-        ("b.png,1,,half,", "Line 3 .* split 'half' is neither train nor test"),
-        ("b.png,1,,,high", "Line 3 .* reader_kim says 'high', which is no number"),
-        ("b.png,1,,,nan", "Line 3 .* reader_kim says 'nan'"),
+        ("gone.png,1,,,", r"line 3 .* gone\.png cannot be opened \(No such file"),
+        (",1,,,", "line 3 .* names no image"),
+        ("b.png,maybe,,,", "line 3 .* label 'maybe' is neither 0 nor 1"),
+        ("b.png,1,gone.gif,,", r"line 3 .* gone\.gif cannot be opened"),
+        ("b.png,1,,half,", "line 3 .* split 'half' is neither train nor test"),
+        ("b.png,1,,,high", "line 3 .* reader_kim says 'high', which is no number"),
+        ("b.png,1,,,nan", "line 3 .* reader_kim says 'nan'"),
     ],
 )
 def test_a_bad_row_is_named_by_its_line(open_folder, row, message):

@@ -31,6 +31,7 @@ def test_a_row_whose_cells_have_shifted_is_refused_with_its_line() -> None:
     [
         ("file,size_mm,size_mm\na.png,1,2\n", "names size_mm twice"),
         ("file,size\na.png,1\n", "Did you mean size_mm"),
+        ("file,size_cm\na.png,1\n", "Convert its values to mm"),
         ("File,size_mm\na.png,1\n", "Did you mean file"),
         ("size_mm\n1\n", "lacks file"),
         ('file,size_mm\na.png,"1\nb.png,2\n', "in line 2"),

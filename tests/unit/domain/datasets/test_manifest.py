@@ -1,3 +1,4 @@
+import time
 import unicodedata
 from pathlib import Path
 from typing import Literal
@@ -183,7 +184,10 @@ def test_quotation_marks_that_are_closed_are_read() -> None:
         ("image,malignant,spilt", "Did you mean split"),
         ("image,malignant,size", "Did you mean size_mm"),
         ("image,malignant,size mm", "Did you mean size_mm"),
-        ("image,malignant,size_cm", "Did you mean size_mm"),
+        ("image,malignant,size_cm", "in cm. Convert its values to mm .* name the"),
+        ("image,malignant,Size (cm)", "in cm. Convert its values to mm"),
+        ("image,malignant,diameter_cm", "in cm. Convert its values to mm"),
+        (f"{'i' * 200_000},malignant", "line 1 cannot be read as CSV"),
         ("image,malignant,size_nm", "Did you mean size_mm"),
         ("image,malignant,TI-RADS", "Did you mean tirads"),
         ("image,malignant,Reader_kim", "Did you mean reader_kim"),
@@ -201,7 +205,7 @@ def test_a_header_that_cannot_be_trusted_is_refused(header: str, message: str) -
         parse(f"{header}\n{','.join('x' * len(header.split(',')))}\n")
 
 
-def test_other_columns_are_left_aside_and_named() -> None:
+def test_other_columns_are_ignored_and_named() -> None:
     names = [
         *("nodules", "composition", "echogenicity", "margin", "foci", "age", "sex"),
         *("side", "mass", "mark", "date", "name", "patient_age", "patient_sex"),
@@ -217,6 +221,29 @@ def test_other_columns_are_left_aside_and_named() -> None:
 def test_a_name_that_is_meant_differently_counts_if_the_column_is_there() -> None:
     manifest = parse("image,malignant,size_mm,size_cm\na.png,1,12,1.2\n")
     assert manifest.ignored_columns == ("size_cm",)
+
+
+def test_a_long_line_of_names_is_read_with_the_delimiter_that_fits() -> None:
+    names = [f"{number}{'n' * 1000}" for number in range(200)]
+    header = ",".join(["image", "malignant", *names])
+    manifest = parse(f"{header}\na.png,1{',' * len(names)}\n")
+    assert (manifest.delimiter, manifest.row_count) == (",", 1)
+
+
+def test_long_names_of_columns_are_not_compared_letter_by_letter() -> None:
+    names = [f"{number}{'malignan' * 1600}" for number in range(400)]
+    began_at = time.process_time()
+    manifest = parse(f"image,malignant,{','.join(names)}\n")
+    assert manifest.ignored_columns == tuple(names)
+    assert time.process_time() - began_at < 20
+
+
+def test_a_table_above_the_rows_that_are_allowed_is_refused_while_it_is_read() -> None:
+    rows = "a.png,1\n" * 3
+    text = f"image,malignant\n{rows}"
+    assert parse_manifest(text, source_name="t", max_rows=3).row_count == 3
+    with pytest.raises(ManifestInvalid, match="it has more than 3 rows"):
+        parse_manifest(f'{text}a.png,1\n"', source_name="t", max_rows=3)
 
 
 @pytest.mark.parametrize(
