@@ -1,10 +1,17 @@
 """Requests that a lenient reader would guess at are refused, and the field is named."""
 
+from threading import current_thread
+
 import pytest
 
 from services.api.app import ROUTERS
 from services.api.monitoring.router import router as monitoring_router
-from services.api.strict_requests import RouteFields, StrictRoute
+from services.api.strict_requests import (
+    MAX_INLINE_JSON_BYTES,
+    RouteFields,
+    StrictRoute,
+    check_json,
+)
 from shared.domain.roles import Role
 from tests.support.builders import png
 
@@ -153,6 +160,29 @@ def test_a_key_that_stands_twice_in_a_json_body_is_refused_by_name(as_role, body
         "/v1/datasets", content=body, headers={"Content-Type": "application/json"}
     )
     assert faulty_fields(answer) == [key]
+
+
+def test_a_large_json_body_is_checked_outside_of_the_event_loop(as_role, monkeypatch):
+    threads = []
+
+    def checked(body, numbers):
+        threads.append((len(body) > MAX_INLINE_JSON_BYTES, current_thread().name))
+        check_json(body, numbers)
+
+    monkeypatch.setattr("services.api.strict_requests.check_json", checked)
+    operator = as_role(Role.OPERATOR)
+    padding = " " * MAX_INLINE_JSON_BYTES
+    for body in (
+        '{"name": "a", "name": "b"}',
+        f'{{"name": "a", "name": "b"{padding}}}',
+    ):
+        answer = operator.post(
+            "/v1/datasets", content=body, headers={"Content-Type": "application/json"}
+        )
+        assert faulty_fields(answer) == ["name"]
+    (_, loop_thread), (is_large, worker_thread) = threads
+    assert is_large
+    assert loop_thread != worker_thread
 
 
 def test_a_number_of_a_json_body_may_not_be_odd_text(as_role):
