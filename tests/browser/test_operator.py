@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from shared.domain.roles import Role
 from shared.phantoms import draw
@@ -74,12 +74,43 @@ def test_an_operator_promotes_a_model_that_learned_from_images_brought_here(
     on_a_phone(page, assert_accessible, assert_fits, screenshot)
 
 
-def make(page: Page, assert_accessible) -> None:
+def test_lines_of_a_divided_batch_are_those_of_the_manifest(
+    open_page, assert_accessible, folder
+):
+    labels = ["malignant" if seed % 2 == 0 else "benign" for seed in SEEDS[:5]]
+
+    def refuse_more_than_two_files(route: Route) -> None:
+        if (route.request.post_data_buffer or b"").count(b'name="files"') > 2:
+            route.fulfill(status=413, json={"code": "too-large", "detail": "Large."})
+        else:
+            route.continue_()
+
+    page = open_page(Role.OPERATOR, path="/console/datasets")
+    make(page, assert_accessible, name="divided")
+    page.route("**/batches?dry_run=true", refuse_more_than_two_files)
+    page.wait_for_load_state()  # its script has run
+    few = [folder / "manifest.csv", *(folder / f"{seed}.png" for seed in SEEDS[:5])]
+    page.get_by_label("Images, masks and manifest.csv").set_input_files(few)
+    page.get_by_role("button", name="Preview", exact=True).click()
+    pictures = page.get_by_role("group", name="The first images")
+    expect(pictures.locator("figcaption")).to_have_text(
+        [f"Line {line}: {label}" for line, label in enumerate(labels, start=2)],
+        timeout=SLOW_MS,
+        ignore_case=True,
+    )
+    names = [image.get_attribute("alt") for image in pictures.get_by_role("img").all()]
+    assert names == [f"{seed}.png" for seed in SEEDS[:5]]
+    expect(page.locator("#refusals tbody tr")).to_have_text(
+        re.compile(r"^7–46 \(40 rows\)")
+    )
+
+
+def make(page: Page, assert_accessible, name: str = "journey") -> None:
     assert_accessible(page)
-    page.get_by_label("Name", exact=True).fill("journey")
+    page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Synthetic phantoms").check()
     page.get_by_role("button", name="Create").click()
-    expect(page.get_by_role("heading", name="journey")).to_be_visible()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
 
 
 def upload(page: Page, folder: Path, screenshot) -> None:

@@ -59,7 +59,7 @@ async function upload(files, counts, dryRun) {
   for (const batch of batches(byImage(rows))) {
     const report = await sendWithRetry(batch, dryRun);
     for (const outcome of Object.keys(counts)) counts[outcome] += report[outcome];
-    report.rows.forEach((result, index) => result.outcome === "refused" && refuse(batch[index].line, batch[index].cells.image, result.message));
+    report.rows.forEach((result, index) => result.outcome === "refused" && refuse(result.line, batch[index].cells.image, result.message));
     showThumbnails(batch, report);
     done += batch.length;
     showProgress(t("datasets.upload.sent", { done, all }), done / all);
@@ -137,7 +137,7 @@ function* batches(rows) {
 async function sendWithRetry(batch, dryRun) {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await send(`${route}/batches${dryRun ? "?dry_run=true" : ""}`, { body: form(batch) });
+      return withOwnLines(batch, await send(`${route}/batches${dryRun ? "?dry_run=true" : ""}`, { body: form(batch) }));
     } catch (problem) {
       if (problem.status === 413 && batch.length > 1) return halves(batch, dryRun);
       if (![0, 429, 503].includes(problem.status) || attempt === MAX_ATTEMPTS) throw problem;
@@ -152,7 +152,14 @@ async function halves(batch, dryRun) {
   const middle = Math.ceil(batch.length / 2);
   const first = await sendWithRetry(batch.slice(0, middle), dryRun), second = await sendWithRetry(batch.slice(middle), dryRun);
   const sums = Object.fromEntries(["added", "known", "refused"].map((key) => [key, first[key] + second[key]]));
-  return { ...sums, rows: [...first.rows, ...second.rows], thumbnails: first.thumbnails };
+  return { ...sums, rows: [...first.rows, ...second.rows], thumbnails: [...(first.thumbnails ?? []), ...(second.thumbnails ?? [])] };
+}
+
+// A request numbers its lines from 2: its report gets the lines of the chosen manifest, before it is joined with others.
+function withOwnLines(batch, report) {
+  const lines = new Map(report.rows.map((result, index) => [result.line, batch[index].line]));
+  const own = (item) => ({ ...item, line: lines.get(item.line) });
+  return { ...report, rows: report.rows.map(own), thumbnails: (report.thumbnails ?? []).map(own) };
 }
 
 const send = (path, options) => ask("POST", path, { ...options, signal: stopper?.signal });
@@ -216,7 +223,7 @@ function showTable(table) {
     t("datasets.upload.people", { patients: table.patients, unknown: table.without_patient }),
     ...(Object.keys(table.sites).length ? [t("datasets.upload.sites", { sites: Object.entries(table.sites).map(([site, n]) => `${site} (${n})`).join(", ") })] : []),
     ...(table.sizes ? [t("datasets.upload.sizes", { n: table.with_size, smallest: table.sizes.smallest_mm, largest: table.sizes.largest_mm })] : []),
-    ...(table.ignored_columns.length ? [t("datasets.upload.left_aside", { columns: table.ignored_columns.join(", ") })] : []),
+    ...(table.ignored_columns.length ? [t("datasets.upload.ignored_columns", { columns: table.ignored_columns.join(", ") })] : []),
   ];
   byId("table-facts").replaceChildren(...parts.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   byId("table-facts").hidden = false;
@@ -224,8 +231,8 @@ function showTable(table) {
 
 // The first images of a preview, as training would read them.
 function showThumbnails(batch, report) {
-  const rows = new Map(report.rows.map((result, index) => [result.line, batch[index]]));
-  for (const { line, base64 } of report.thumbnails ?? []) {
+  const rows = new Map(batch.map((row) => [row.line, row]));
+  for (const { line, base64 } of report.thumbnails) {
     if (byId("thumbnails").childElementCount === MAX_THUMBNAILS) return;
     const row = rows.get(line), figure = document.createElement("figure");
     const caption = Object.assign(document.createElement("figcaption"), { textContent: t("datasets.upload.thumbnail", { line: row.line, label: t(`common.outcome.${row.cells.malignant === "1" ? "malignant" : "benign"}`) }) });
