@@ -33,7 +33,11 @@ from shared.errors import InputError, SeraError
 
 app = application()
 MAX_THUMBNAILS = 12
-DELIMITER_WORDS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+DELIMITER_WORDS = {
+    ",": "comma-separated",
+    ";": "semicolon-separated",
+    "\t": "tab-separated",
+}
 T = TypeVar("T")
 Name = Annotated[str, typer.Argument(help="Name of the dataset.")]
 Image = Annotated[str, typer.Argument(help="The image file, or its SHA-256.")]
@@ -405,7 +409,7 @@ def trial_sentences(summary: dict[str, Any]) -> list[str]:
         f"Sizes: {sizes_phrase(table)}. Masks: {table['with_mask']}.",
     ]
     if table["ignored_columns"]:
-        sentences.append(left_aside(table["ignored_columns"]))
+        sentences.append(ignored_sentence(table["ignored_columns"]))
     sentences.append(
         f"{summary['dataset']} would get {summary['added']} new images; {summary['known']} are "
         f"already there, {len(refused)} would be refused."
@@ -428,7 +432,7 @@ def table_facts(manifest: Manifest) -> dict[str, Any]:
 
 def table_format(manifest: Manifest) -> str:
     delimiter = DELIMITER_WORDS[manifest.delimiter]
-    return f"{manifest.encoding}, cells parted by {delimiter}"
+    return f"{manifest.encoding}, {delimiter}"
 
 
 def is_unusual(manifest: Manifest) -> bool:
@@ -437,11 +441,13 @@ def is_unusual(manifest: Manifest) -> bool:
 
 
 def ignored_sentences(manifest: Manifest) -> list[str]:
-    return [left_aside(manifest.ignored_columns)] if manifest.ignored_columns else []
+    return (
+        [ignored_sentence(manifest.ignored_columns)] if manifest.ignored_columns else []
+    )
 
 
-def left_aside(columns: Sequence[str]) -> str:
-    return f"Columns left aside: {', '.join(columns)}."
+def ignored_sentence(columns: Sequence[str]) -> str:
+    return f"Ignored columns: {', '.join(columns)}."
 
 
 def refusal_sentences(refused: list[dict[str, Any]]) -> list[str]:

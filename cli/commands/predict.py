@@ -183,7 +183,7 @@ def image_files(
         check_no_refused(table, manifest)
         if table.ignored_columns:
             columns = ", ".join(table.ignored_columns)
-            notice = f"Columns left aside: {columns}."
+            notice = f"Ignored columns: {columns}."
             Console(stderr=True).print(notice, markup=False, highlight=False)
         files += [
             ImageFile(

@@ -112,7 +112,7 @@ def run_study(
     labelled = LabelledFolder.open(folder)
     if labelled.ignored_columns:
         columns = ", ".join(labelled.ignored_columns)
-        console.print(f"Columns left aside: {columns}.", markup=False, highlight=False)
+        console.print(f"Ignored columns: {columns}.", markup=False, highlight=False)
     weights = WeightsFinder(settings.weights_dir, settings.home / "cache" / "weights")
 
     from shared.study.experiment import run_experiment

@@ -32,7 +32,10 @@ class DescriptorsFileMissing(InputError):
 
 class RoiArgumentInvalid(InputError):
     code = "roi-argument-invalid"
-    text = "--roi takes four numbers, X,Y,W,H in pixels of the upright image, e.g. --roi 40,30,180,160."
+    text = (
+        "--roi takes four numbers, X,Y,W,H in pixels of the upright image, e.g. "
+        "--roi 40,30,180,160."
+    )
 
 
 @app.command()

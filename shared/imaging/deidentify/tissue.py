@@ -36,7 +36,7 @@ BURNT_IN_TEXT = "burnt-in-text"
 BURNT_IN_TEXT_MESSAGE = (
     "Text is burnt into the picture (lines: {lines}, of these on the tissue: "
     "{lines_on_tissue}) and may name the patient. It was not removed. Send a crop around the "
-    "tissue, or let your administrator set that text beside the tissue is painted over."
+    "tissue, or ask your administrator to have text beside the tissue painted over."
 )
 
 

@@ -358,7 +358,7 @@ def test_a_dry_run_says_what_an_import_would_do_and_does_nothing(sera, api, fold
     lines = stdout.splitlines()
     assert (code, err) == (1, "")
     assert lines[:7] == [
-        "Dry run: nothing was changed. The table was read as UTF-8, cells parted by commas: "
+        "Dry run: nothing was changed. The table was read as UTF-8, comma-separated: "
         "145 rows on 145 lines.",
         "Classes: 2 malignant, 3 benign, 0 without a label.",
         "Patients: 2; 0 rows name none.",
@@ -410,8 +410,8 @@ def test_an_import_says_how_an_unusual_table_was_read(sera, folder):
         [
             "set: 1 new, 0 already there, 0 refused.",
             "It holds 1 image, 1 malignant.",
-            "The table was read as CP949, cells parted by semicolons.",
-            "Columns left aside: 비고.",
+            "The table was read as CP949, semicolon-separated.",
+            "Ignored columns: 비고.",
         ],
     )
 
