@@ -10,6 +10,8 @@ from struct import unpack_from
 from shared.imaging.errors import UnsupportedImage
 
 JPEG_START = b"\xff\xd8"
+JPEG_SCAN = b"\xff\xda"
+JPEG_END = b"\xff\xd9"
 J2K_START = b"\xff\x4f\xff\x51"
 JP2_START = b"\x00\x00\x00\x0cjP  "
 TABLE_MARKERS = {0xC4, 0xC8, 0xCC}
@@ -59,6 +61,7 @@ class Codestream:
     precision : bits of a sample; for RLE the bits of its container
     colour : what three decoded samples are, if the codestream says so
     is_subsampled : whether the components differ in their sampling
+    is_signed : whether the samples are signed; None where the codestream does not say it
     """
 
     coding: Coding
@@ -67,6 +70,7 @@ class Codestream:
     precision: int
     colour: Colour | None = None
     is_subsampled: bool = False
+    is_signed: bool | None = None
 
 
 @dataclass
@@ -95,6 +99,16 @@ def describe_codestream(frame: bytes) -> Codestream | None:
     if frame.startswith(J2K_START):
         return _describe_j2k(frame)
     return None
+
+
+def has_end(frame: bytes, coding: Coding) -> bool:
+    """Return whether a lossless JPEG or JPEG-LS frame is complete; True for other codings.
+
+    Their decoders fill what is missing without a word. No coded value looks like a marker.
+    """
+    if coding not in (Coding.JPEG_LOSSLESS, Coding.JPEG_LS):
+        return True
+    return frame.rfind(JPEG_END) > frame.find(JPEG_SCAN)
 
 
 def describe_rle(frame: bytes, samples: int) -> Codestream:
@@ -159,7 +173,12 @@ def _read_application_segment(
 
 
 def _jpeg_frame(marker: int, segment: bytes, markers: _JpegMarkers) -> Codestream:
-    """Read the start of frame: precision, lines, samples and components (ITU-T T.81, B.2.2)."""
+    """Read the start of frame: precision, lines, samples and components (ITU-T T.81, B.2.2).
+
+    JFIF describes JPEG of the discrete cosine transform alone; on others its marker says nothing.
+    Lossless JPEG and JPEG-LS code unsigned numbers, in which DICOM also stores two's complement
+    (PS3.5, 8.2.1 and 8.2.3).
+    """
     precision, height, width, components = unpack_from(">BHHB", segment)
     if markers.has_ls_transform:
         raise UnsupportedImage(
@@ -171,13 +190,18 @@ def _jpeg_frame(marker: int, segment: bytes, markers: _JpegMarkers) -> Codestrea
     if len(ids) < components or not samplings:
         raise ValueError("a start of frame without its components")
     is_subsampled = len(samplings) > 1
+    coding = _jpeg_coding(marker)
+    is_dct = coding is Coding.JPEG_DCT
+    if not is_dct:
+        markers.has_jfif = False
     return Codestream(
-        coding=_jpeg_coding(marker),
+        coding=coding,
         size=(width, height),
         components=components,
         precision=precision,
         colour=_jpeg_colour(ids, is_subsampled, markers),
         is_subsampled=is_subsampled,
+        is_signed=False if is_dct else None,
     )
 
 
@@ -209,6 +233,7 @@ def _describe_j2k(frame: bytes) -> Codestream:
     """Read the image area, the components and the colour transform (ITU-T T.800, A.5, A.6)."""
     right, bottom, left, top = unpack_from(">IIII", frame, len(J2K_START) + 4)
     (components,) = unpack_from(">H", frame, 40)
+    sign_bits = {frame[42 + 3 * index] >> 7 for index in range(components)}
     precisions = {1 + (frame[42 + 3 * index] & 0x7F) for index in range(components)}
     samplings = {frame[43 + 3 * index : 45 + 3 * index] for index in range(components)}
     has_transform, is_high_throughput = _j2k_coding(frame)
@@ -225,6 +250,7 @@ def _describe_j2k(frame: bytes) -> Codestream:
         precision=max(precisions),
         colour=colour if components == 3 else None,
         is_subsampled=is_subsampled,
+        is_signed=1 in sign_bits,
     )
 
 

@@ -31,6 +31,7 @@ from shared.imaging.dicom.codestream import (
     Colour,
     describe_codestream,
     describe_rle,
+    has_end,
 )
 from shared.imaging.dicom.dataset import attribute_error
 from shared.imaging.dicom.findings import contradiction, values_guessed
@@ -57,11 +58,14 @@ EIGHT_BITS = 8
 TRANSFORMED = ("YBR_RCT", "YBR_ICT")
 """Colours that a JPEG 2000 decoder returns as RGB."""
 INTERPRETATION_NAME = "Photometric Interpretation"
+SIGN_NAME = "Pixel Representation"
 MID_LEVELS = 4
 """Distance from the middle of 256 levels within which chroma has no colour."""
 MANY = 0.5
 """Share of the pixels that shows what the samples are."""
 FEW_PIXELS = 0.01
+MUCH_SMOOTHER = 0.7
+"""Ratio of the differences between rows below which a reading is clearly the right one."""
 SEEN_PIXELS = 250_000
 """Pixels that are looked at, at least, to see what the samples are."""
 BAND_ROWS = 256
@@ -150,6 +154,8 @@ def _decode_stored(
             interpretation="MONOCHROME2",
         )
     samples, pixel_format, names = _settled_bits(samples, pixel_format)
+    samples, pixel_format, sign_names = _settled_sign(samples, pixel_format)
+    names += sign_names
     return _finished(samples, pixel_format, colour=None, names=names)
 
 
@@ -163,11 +169,17 @@ def _decode_compressed(
         extended_offsets=extended_offsets(dataset),
     )
     codestream = _describe(dataset, frame, pixel_format)
+    if not has_end(frame, codestream.coding):
+        raise ImageUnreadable(
+            format="DICOM", problem="its compressed frame is cut short"
+        )
     if codestream.size not in (None, (header.width, header.height)):
         raise ImageUnreadable(
             format="DICOM",
             problem="its compressed frame has another size than its header says",
         )
+    if codestream.components == 3 and codestream.is_signed:
+        raise UnsupportedImage(problem="DICOM frames of signed colour are not read")
     if codestream.components not in (1, 3):
         raise UnsupportedImage(
             problem=f"DICOM frames of {codestream.components} samples a pixel are not read"
@@ -186,6 +198,9 @@ def _decode_compressed(
     elif int(samples.max()) >= 2**actual.bits_stored:
         names.append("Bits Stored")
         actual = replace(actual, bits_stored=codestream.precision)
+    if codestream.is_signed is None:
+        samples, actual, sign_names = _settled_sign(samples, actual)
+        names += sign_names
     return _finished(samples, actual, colour=colour, names=names)
 
 
@@ -207,6 +222,8 @@ def _contradicted_names(
         names.append("Transfer Syntax UID")
     if codestream.components != pixel_format.samples:
         names.append("Samples per Pixel")
+    if codestream.is_signed not in (None, pixel_format.is_signed):
+        names.append(SIGN_NAME)
     is_rle = codestream.coding is Coding.RLE
     is_j2k = codestream.coding in (Coding.JPEG_2000, Coding.HTJ2K)
     is_transformed = pixel_format.interpretation in TRANSFORMED
@@ -241,6 +258,9 @@ def _actual_format(codestream: Codestream, pixel_format: PixelFormat) -> PixelFo
     if codestream.coding is Coding.RLE and precision != pixel_format.bits_allocated:
         bits_stored = precision
         high_bit = precision - 1
+    is_signed = codestream.is_signed
+    if is_signed is None:
+        is_signed = pixel_format.is_signed
     interpretation = pixel_format.interpretation
     if codestream.components == 1 and pixel_format.samples != 1:
         interpretation = "MONOCHROME2"
@@ -250,6 +270,7 @@ def _actual_format(codestream: Codestream, pixel_format: PixelFormat) -> PixelFo
         bits_allocated=bits_allocated,
         bits_stored=bits_stored,
         high_bit=high_bit,
+        is_signed=is_signed,
         interpretation=interpretation,
         has_planes=False,
         guessed=tuple(name for name in pixel_format.guessed if name != "Bits Stored"),
@@ -349,6 +370,32 @@ def _shifted(samples: Samples, pixel_format: PixelFormat, shift: int) -> Samples
         return samples
     shifted: Samples = (samples << (unused - shift)) >> unused
     return shifted
+
+
+def _settled_sign(
+    samples: Samples, pixel_format: PixelFormat
+) -> tuple[Samples, PixelFormat, list[str]]:
+    """Read samples that are labelled signed as unsigned where they are.
+
+    Colour is never signed. In grey the wrong sign turns a small step at the middle of the range
+    into one over the whole range, so the right one has rows that are much more alike.
+
+    Returns
+    -------
+    samples : the stored values
+    pixel_format : with the sign that the samples have
+    names : the attribute that the samples contradict
+    """
+    if not pixel_format.is_signed:
+        return samples, pixel_format, []
+    unsigned = samples.view(f"u{samples.dtype.itemsize}")
+    if pixel_format.bits_stored < 8 * samples.dtype.itemsize:
+        unsigned = unsigned & (2**pixel_format.bits_stored - 1)
+    signed_difference = _row_difference(samples)
+    is_smoother = _row_difference(unsigned) < MUCH_SMOOTHER * signed_difference
+    if samples.ndim == 2 and not is_smoother:
+        return samples, pixel_format, []
+    return unsigned, replace(pixel_format, is_signed=False), [SIGN_NAME]
 
 
 def _smoother_order(samples: Samples) -> Samples:
