@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from hashlib import sha256
@@ -367,7 +367,12 @@ def import_sentences(summary: dict[str, Any], manifest: Manifest) -> list[str]:
     ]
     if is_unusual(manifest):
         sentences.append(f"The table was read as {table_format(manifest)}.")
-    return [*sentences, *ignored_sentences(manifest), *refusal_sentences(refused)]
+    return [
+        *sentences,
+        *joined_sentences(manifest.joined_sites),
+        *ignored_sentences(manifest),
+        *refusal_sentences(refused),
+    ]
 
 
 def report_trial(
@@ -408,6 +413,7 @@ def trial_sentences(summary: dict[str, Any]) -> list[str]:
         f"Parts: {counts_phrase(table['splits'])}.",
         f"Sizes: {sizes_phrase(table)}. Masks: {table['with_mask']}.",
     ]
+    sentences += joined_sentences(table["joined_sites"])
     if table["ignored_columns"]:
         sentences.append(ignored_sentence(table["ignored_columns"]))
     sentences.append(
@@ -428,6 +434,14 @@ def table_facts(manifest: Manifest) -> dict[str, Any]:
         "ignored_columns": list(manifest.ignored_columns),
         **asdict(summary),
     }
+
+
+def joined_sentences(joined_sites: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say which spellings of a site count as one."""
+    if not joined_sites:
+        return []
+    sites = [" = ".join((site, *texts)) for site, texts in joined_sites.items()]
+    return [f"Sites read as one: {'; '.join(sites)}."]
 
 
 def table_format(manifest: Manifest) -> str:

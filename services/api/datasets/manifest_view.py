@@ -53,6 +53,10 @@ class ManifestView(BaseModel):
     patients: int
     without_patient: int
     sites: dict[str, int] = Field(description="Number of rows by site.")
+    joined_sites: dict[str, list[str]] = Field(
+        description="Other spellings of a site, by the spelling that is used. Case, width and "
+        "spaces make no difference."
+    )
     splits: dict[str, int] = Field(description="Number of rows by part.")
     with_size: int
     sizes: SizeRange | None
@@ -78,6 +82,9 @@ def manifest_view(manifest: Manifest) -> ManifestView:
         patients=summary.patients,
         without_patient=summary.without_patient,
         sites=summary.sites,
+        joined_sites={
+            site: list(spellings) for site, spellings in summary.joined_sites.items()
+        },
         splits=summary.splits,
         with_size=summary.with_size,
         sizes=sizes,

@@ -107,6 +107,7 @@ class Manifest:
     ignored_columns : names of the columns that are ignored; `#3` is the third without a name
     encoding : None if the table came as text
     line_count : lines below the first that are not blank
+    joined_sites : the other spellings of a site, by the one that is used
     """
 
     rows: tuple[Row, ...]
@@ -115,6 +116,7 @@ class Manifest:
     encoding: Encoding | None
     delimiter: str
     line_count: int
+    joined_sites: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def row_count(self) -> int:
@@ -181,6 +183,7 @@ def parse_manifest(
         encoding=table.encoding,
         delimiter=table.delimiter,
         line_count=table.line_count,
+        joined_sites=reader.joined_sites,
     )
 
 
@@ -219,8 +222,15 @@ class _RowReader:
         self._folder = folder
         self._needs_label = "malignant" in required_columns
         self._spellings = {column: Spellings() for column in IDENTITY_COLUMNS}
+        self._joined_sites: dict[str, set[str]] = {}
         labels = [self._values(record).get("malignant", "") for record in table.records]
         self._is_korean_clear = are_korean_labels_clear(labels)
+
+    @property
+    def joined_sites(self) -> dict[str, tuple[str, ...]]:
+        return {
+            site: tuple(sorted(texts)) for site, texts in self._joined_sites.items()
+        }
 
     def read(self, record: Record) -> Row | RefusedRow:
         shifted = length_problem(record, len(self._names))
@@ -282,7 +292,10 @@ class _RowReader:
         }
         for column, spellings in self._spellings.items():
             if column in fields:
-                fields[column] = spellings.unify(fields[column])
+                text = fields[column]
+                fields[column] = spellings.unify(text)
+                if column == "site" and text != fields[column]:
+                    self._joined_sites.setdefault(fields[column], set()).add(text)
         if "split" in fields:
             fields["split"] = fields["split"].lower()
         return fields

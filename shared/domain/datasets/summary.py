@@ -20,6 +20,7 @@ class ManifestSummary:
     ----------
     patients : patients, by site and number; rows without a number are in `without_patient`
     sites : rows by site, without those that name none
+    joined_sites : the other spellings of a site, by the one that is used
     splits : rows by part, without those that name none
     sizes : smallest and largest size in mm, None without sizes
     """
@@ -33,6 +34,7 @@ class ManifestSummary:
     patients: int
     without_patient: int
     sites: dict[str, int]
+    joined_sites: dict[str, tuple[str, ...]]
     splits: dict[str, int]
     with_size: int
     sizes: tuple[float, float] | None
@@ -80,6 +82,7 @@ def summarise(manifest: Manifest) -> ManifestSummary:
         patients=len(patients),
         without_patient=sum("patient" not in row.fields for row in rows),
         sites=_counts(rows, "site"),
+        joined_sites=manifest.joined_sites,
         splits=_counts(rows, "split"),
         with_size=len(sizes),
         sizes=(min(sizes), max(sizes)) if sizes else None,

@@ -336,6 +336,7 @@ def test_a_manifest_is_read_and_nothing_is_stored(operator):
         "patients": 1,
         "without_patient": 0,
         "sites": {"Nord": 2},
+        "joined_sites": {"Nord": ["nord"]},
         "splits": {},
         "with_size": 1,
         "sizes": {"smallest_mm": 12.5, "largest_mm": 12.5},

@@ -222,6 +222,7 @@ function showTable(table) {
     t("datasets.upload.classes", { malignant: table.malignant, benign: table.benign, unlabelled: table.without_label }),
     t("datasets.upload.people", { patients: table.patients, unknown: table.without_patient }),
     ...(Object.keys(table.sites).length ? [t("datasets.upload.sites", { sites: Object.entries(table.sites).map(([site, n]) => `${site} (${n})`).join(", ") })] : []),
+    ...(Object.keys(table.joined_sites).length ? [t("datasets.upload.joined_sites", { sites: Object.entries(table.joined_sites).map((spellings) => spellings.flat().join(" = ")).join("; ") })] : []),
     ...(table.sizes ? [t("datasets.upload.sizes", { n: table.with_size, smallest: table.sizes.smallest_mm, largest: table.sizes.largest_mm })] : []),
     ...(table.ignored_columns.length ? [t("datasets.upload.ignored_columns", { columns: table.ignored_columns.join(", ") })] : []),
   ];

@@ -223,6 +223,13 @@ def test_a_name_that_is_meant_differently_counts_if_the_column_is_there() -> Non
     assert manifest.ignored_columns == ("size_cm",)
 
 
+def test_spellings_of_a_site_that_count_as_one_are_named() -> None:
+    rows = "".join(f"a.png,1,{site}\n" for site in ("A B", "AB", "a b", "A B", "C"))
+    manifest = parse(f"image,malignant,site\n{rows}")
+    assert manifest.joined_sites == {"A B": ("AB", "a b")}
+    assert summarise(manifest).sites == {"A B": 4, "C": 1}
+
+
 def test_a_long_line_of_names_is_read_with_the_delimiter_that_fits() -> None:
     names = [f"{number}{'n' * 1000}" for number in range(200)]
     header = ",".join(["image", "malignant", *names])
