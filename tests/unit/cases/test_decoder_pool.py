@@ -17,7 +17,7 @@ from tests.support.dicom_files import region
 NORTH = uuid4()
 SOUTH = uuid4()
 MASKED_DICOM = dicom_file(
-    np.full((64, 96), 90, np.uint8),
+    np.full((64, 96, 3), 90, np.uint8),
     SequenceOfUltrasoundRegions=[region(4, 6, 30, 40)],
 )
 

@@ -31,8 +31,10 @@ from shared.imaging.dicom.dataset import (
     DICOM_PREFIX_OFFSET,
     read_dataset,
 )
+from shared.imaging.dicom.findings import contradiction
 from shared.imaging.dicom.frame import Frame, decode_frame, extended_offsets
 from shared.imaging.dicom.greyscale import black_value
+from shared.imaging.dicom.length import count_frames, expected_bytes, settle_length
 from shared.imaging.dicom.pixel_format import PixelFormat, read_pixel_format
 from shared.imaging.dicom.reader import check_decodable
 from shared.imaging.errors import ImageTruncated, ImageUnreadable
@@ -90,8 +92,8 @@ def clean_dicom(
     Raises
     ------
     DecodingNeeded
-        if decoding is needed and `may_decode` is False. Every file with pixels to blank needs it,
-        because its pixels say which value is black.
+        if decoding is needed and `may_decode` is False. Most files with pixels to blank need it,
+        because their pixels say which value is black.
     """
     source, findings = read_dataset(data)
     check_decodable(source)
@@ -104,7 +106,12 @@ def clean_dicom(
     is_compressed = source.file_meta.TransferSyntaxUID.is_encapsulated
     if not is_compressed:
         _check_length(source, pixel_format, header)
-    if is_masked and not may_decode:
+        pixel_format, names = settle_length(source, pixel_format, header)
+        findings = (*findings, *contradiction(names))
+    elif count_frames(source) > header.frames:
+        findings = (*findings, *contradiction(["Number of Frames"]))
+    is_header_enough = not is_compressed and _header_says_black(pixel_format)
+    if is_masked and not is_header_enough and not may_decode:
         raise DecodingNeeded
     must_recode = _needs_decoding(source, pixel_format, header, is_masked)
     target = clean_header(source, key, pixels_cleaned=is_masked)
@@ -160,13 +167,24 @@ def _needs_decoding(
     syntax = source.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated:
         return is_masked or syntax not in COPIED_SYNTAXES
-    if not is_masked:
+    if not is_masked or _header_says_black(pixel_format):
         return False
     is_subsampled = pixel_format.interpretation == "YBR_FULL_422"
     is_partial = pixel_format.bits_allocated != pixel_format.bits_stored
     if is_subsampled or is_partial or pixel_format.bits_allocated < WHOLE_BYTE_BITS:
         return True
     return bool(decode_frame(source, header, 0).findings)
+
+
+def _header_says_black(pixel_format: PixelFormat) -> bool:
+    """Return whether the header alone says which value of uncompressed pixels is black.
+
+    It does for grey of 8 bits: no other depth can be meant, and no other colours.
+    """
+    is_grey = pixel_format.interpretation in ("MONOCHROME1", "MONOCHROME2")
+    bits = {pixel_format.bits_allocated, pixel_format.bits_stored}
+    is_whole_byte = bits == {WHOLE_BYTE_BITS} and not pixel_format.is_signed
+    return is_grey and is_whole_byte and not pixel_format.guessed
 
 
 def _check_length(source: Dataset, pixel_format: PixelFormat, header: Header) -> None:
@@ -177,16 +195,9 @@ def _check_length(source: Dataset, pixel_format: PixelFormat, header: Header) ->
     ImageTruncated
     """
     held = len(source[pixel_format.keyword].value)
-    needed = _expected_bytes(pixel_format, header)
+    needed = expected_bytes(pixel_format, header)
     if held < needed:
         raise ImageTruncated(format="DICOM", held=held, needed=needed)
-
-
-def _expected_bytes(pixel_format: PixelFormat, header: Header) -> int:
-    count = header.width * header.height * header.frames * pixel_format.samples
-    if pixel_format.interpretation == "YBR_FULL_422":
-        count = count // 3 * 2
-    return -(-count * pixel_format.bits_allocated // 8)
 
 
 def _copy_frames(
@@ -239,9 +250,9 @@ def _copy_stored(
 ) -> None:
     """Copy uncompressed pixels, and nothing after the frames."""
     element = source[pixel_format.keyword]
-    expected_bytes = _expected_bytes(pixel_format, header)
-    pixels = element.value[:expected_bytes]
-    trailing = element.value[expected_bytes + expected_bytes % 2 :]
+    length = expected_bytes(pixel_format, header)
+    pixels = element.value[:length]
+    trailing = element.value[length + length % 2 :]
     removed["trailing"] += int(bool(trailing.strip(b"\0")))
     if mask is not None:
         pixels = blank_stored(
@@ -251,7 +262,7 @@ def _copy_stored(
             pixel_format=pixel_format,
             is_little_endian=source.file_meta.TransferSyntaxUID.is_little_endian,
         )
-    if expected_bytes % 2:
+    if length % 2:
         pixels += b"\0"
     vr = element.VR
     if pixel_format.keyword == "PixelData":
@@ -348,6 +359,14 @@ def _stored_blacks(
     source: Dataset, pixel_format: PixelFormat, header: Header
 ) -> list[int | float | list[int]]:
     """Return for each uncompressed frame the value of a black pixel, or of its samples."""
+    if _header_says_black(pixel_format):
+        any_frame = Frame(
+            samples=np.zeros((1, 1), np.uint8),
+            bits=WHOLE_BYTE_BITS,
+            is_signed=False,
+            interpretation=pixel_format.interpretation,
+        )
+        return [black_value(any_frame, source)] * header.frames
     if pixel_format.samples == 1:
         frames = (decode_frame(source, header, index) for index in range(header.frames))
         return [black_value(frame, source) for frame in frames]

@@ -124,10 +124,21 @@ def place():
     return Place()
 
 
-@pytest.mark.parametrize("colours", [1, 3])
-def test_uncompressed_pixels_are_blanked_in_a_process(colours, sandbox, place):
-    pixels = np.repeat(PIXELS[..., None], 3, axis=2) if colours == 3 else PIXELS
-    data = dicom_file(pixels, SequenceOfUltrasoundRegions=[region()])
+@pytest.mark.parametrize(
+    ("pixels", "elements"),
+    [
+        (np.repeat(PIXELS[..., None], 3, axis=2), {}),
+        (PIXELS.astype(np.uint16) * 257, {}),
+        (PIXELS.astype(np.int8), {"PixelRepresentation": 1}),
+        (PIXELS, {"BitsStored": 7, "HighBit": 6}),
+    ],
+    ids=["colour", "16 bits", "signed", "7 bits"],
+)
+def test_uncompressed_pixels_are_looked_at_in_a_process(
+    pixels, elements, sandbox, place
+):
+    regions = {"SequenceOfUltrasoundRegions": [region()]}
+    data = dicom_file(pixels, **(elements | regions))
     assert is_same(sandbox.clean(data, KEY, place=place), clean(data, KEY))
     assert place.events == ["begin", "end"]
 
@@ -136,6 +147,24 @@ def test_no_place_is_held_for_a_file_that_needs_no_process(sandbox, place):
     for data in (png(1), dicom_file(PIXELS)):
         sandbox.clean(data, KEY, place=place)
     assert place.events == []
+
+
+@pytest.mark.parametrize(
+    ("interpretation", "black"), [("MONOCHROME1", 255), ("MONOCHROME2", 0)]
+)
+def test_grey_of_eight_bits_is_blanked_by_its_header_alone(
+    interpretation, black, sandbox, place
+):
+    data = dicom_file(
+        PIXELS,
+        PhotometricInterpretation=interpretation,
+        SequenceOfUltrasoundRegions=[region()],
+    )
+    cleaned = sandbox.clean(data, KEY, place=place)
+    pixels = pydicom.dcmread(BytesIO(cleaned.data)).pixel_array
+    assert place.events == []
+    assert (pixels[6:41, 4:31] == PIXELS[6:41, 4:31]).all()
+    assert (pixels[:6] == black).all()
 
 
 def ellipse(*values: int) -> np.ndarray:
