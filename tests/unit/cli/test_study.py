@@ -89,7 +89,7 @@ def data_folder(path: Path, manifest: str | None) -> Path:
         ("image,malignant\n", "light", "has no labelled image to study"),
         ("", "light", "its first line lacks image, malignant"),
         (None, "light", "there is no such file"),
-        ("image,malignant\ngone.png,1\n", "light", "Line 2 of"),
+        ("image,malignant\ngone.png,1\n", "light", "its line 2 cannot be used"),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(sera, tmp_path, manifest, recipe, message):
