@@ -1,4 +1,4 @@
-"""Reads JSON strictly (RFC 8259): no key stands twice in an object, and numbers are finite.
+"""Reads JSON strictly (RFC 8259): no key is there twice in an object, and numbers are finite.
 
 Python's reader keeps the last of two equal keys, and also reads `NaN` and `Infinity`.
 """
@@ -13,7 +13,7 @@ class KeyRepeated(ValueError):
     """An object names a key twice, and nobody knows which value counts."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"its key {key!r} stands twice")
+        super().__init__(f"its key {key!r} is there twice")
         self.key = key
 
 

@@ -7,6 +7,8 @@ frame says about itself holds against the header; what the header says wrongly i
 import math
 from dataclasses import dataclass, replace
 from io import BytesIO
+from itertools import pairwise
+from struct import unpack_from
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,14 @@ from shared.imaging.dicom.codestream import (
 )
 from shared.imaging.dicom.dataset import attribute_error
 from shared.imaging.dicom.findings import contradiction, values_guessed
+from shared.imaging.dicom.length import (
+    MAX_PADDING_BYTES,
+    SUBSAMPLED,
+    count_frames,
+    settle_length,
+    surplus_error,
+    unpacked_bytes,
+)
 from shared.imaging.dicom.pixel_format import (
     CONTAINER_BITS,
     PixelFormat,
@@ -123,6 +133,7 @@ def _decode_stored(
     dataset: Dataset, header: Header, index: int, pixel_format: PixelFormat
 ) -> Frame:
     """Read a frame of uncompressed pixels."""
+    pixel_format, length_names = settle_length(dataset, pixel_format, header)
     keyword = pixel_format.keyword
     element = dataset[keyword]
     has_planes = pixel_format.has_planes
@@ -146,26 +157,32 @@ def _decode_stored(
         samples = _smoother_order(samples)
         guessed = (*pixel_format.guessed, "Planar Configuration")
         pixel_format = replace(pixel_format, guessed=guessed)
+    elif pixel_format.samples == 3 and pixel_format.interpretation != SUBSAMPLED:
+        actual = _clear_order(samples, has_planes=bool(has_planes))
+        length_names += [] if actual is samples else ["Planar Configuration"]
+        samples = actual
     if samples.dtype.kind == "f":
         return Frame(
             samples=samples,
             bits=pixel_format.bits_allocated,
             is_signed=True,
             interpretation="MONOCHROME2",
+            findings=contradiction(length_names),
         )
     samples, pixel_format, names = _settled_bits(samples, pixel_format)
     samples, pixel_format, sign_names = _settled_sign(samples, pixel_format)
-    names += sign_names
+    names = [*length_names, *names, *sign_names]
     return _finished(samples, pixel_format, colour=None, names=names)
 
 
 def _decode_compressed(
     dataset: Dataset, header: Header, index: int, pixel_format: PixelFormat
 ) -> Frame:
+    frame_count = count_frames(dataset)
     frame = get_frame(
         dataset.PixelData,
         index,
-        number_of_frames=header.frames,
+        number_of_frames=max(header.frames, frame_count),
         extended_offsets=extended_offsets(dataset),
     )
     codestream = _describe(dataset, frame, pixel_format)
@@ -185,6 +202,10 @@ def _decode_compressed(
             problem=f"DICOM frames of {codestream.components} samples a pixel are not read"
         )
     names = _contradicted_names(dataset, codestream, pixel_format)
+    if frame_count > header.frames:
+        names.append("Number of Frames")
+    if codestream.coding is Coding.RLE:
+        _check_segments(frame, header)
     actual = _actual_format(codestream, pixel_format)
     samples, colour = _decode_codestream(frame, codestream, actual, header)
     labelled = _labelled_colour(pixel_format.interpretation)
@@ -202,6 +223,22 @@ def _decode_compressed(
         samples, actual, sign_names = _settled_sign(samples, actual)
         names += sign_names
     return _finished(samples, actual, colour=colour, names=names)
+
+
+def _check_segments(frame: bytes, header: Header) -> None:
+    """Check that the segments of a run-length coded frame unpack to no more than its pixels.
+
+    Raises
+    ------
+    ImageUnreadable
+    """
+    (count,) = unpack_from("<I", frame)
+    offsets = [*unpack_from(f"<{count}I", frame, 4), len(frame)]
+    needed = header.width * header.height
+    for start, end in pairwise(offsets):
+        held = unpacked_bytes(frame[start:end])
+        if held > needed + MAX_PADDING_BYTES:
+            raise surplus_error(held * count, needed * count)
 
 
 def _describe(dataset: Dataset, frame: bytes, pixel_format: PixelFormat) -> Codestream:
@@ -408,6 +445,22 @@ def _smoother_order(samples: Samples) -> Samples:
     height, width, _ = samples.shape
     planes = samples.reshape(3, height, width).transpose(1, 2, 0)
     return planes if _row_difference(planes) < _row_difference(samples) else samples
+
+
+def _clear_order(samples: Samples, *, has_planes: bool) -> Samples:
+    """Return colour samples in the other order than the header's where it is clearly right.
+
+    Parameters
+    ----------
+    samples : (height, width, 3), read by plane if `has_planes`, otherwise by pixel
+    """
+    height, width, _ = samples.shape
+    if has_planes:
+        other = samples.transpose(2, 0, 1).reshape(height, width, 3)
+    else:
+        other = samples.reshape(3, height, width).transpose(1, 2, 0)
+    is_clear = _row_difference(other) < MUCH_SMOOTHER * _row_difference(samples)
+    return other if is_clear else samples
 
 
 def _row_difference(samples: Samples) -> float:

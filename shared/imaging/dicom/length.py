@@ -1,0 +1,135 @@
+"""Compares the amount of pixel data in a DICOM file with what its header asks for.
+
+Too many bytes show that an attribute is wrong: read in silence they give a sheared picture.
+"""
+
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.encaps import parse_basic_offsets, parse_fragments
+
+from shared.imaging.dicom.pixel_format import PixelFormat
+from shared.imaging.errors import ImageUnreadable
+from shared.imaging.image import Header
+
+MAX_PADDING_BYTES = 32
+"""Bytes after the frames that are padding or a comment, and no sign of a wrong attribute."""
+ITEM_BYTES = 8
+"""Tag and length before a fragment (PS3.5, A.4)."""
+SUBSAMPLED = "YBR_FULL_422"
+MERGED_FRAMES = (2, 3)
+"""Frames too many that may be one frame of 2 bytes a sample, or of 3 samples a pixel."""
+CLEARLY = 0.9
+"""Ratio of the differences between rows below which a row is longer than declared."""
+
+
+def expected_bytes(pixel_format: PixelFormat, header: Header) -> int:
+    """Return the length of the uncompressed pixels that the header asks for."""
+    count = header.width * header.height * header.frames * pixel_format.samples
+    if pixel_format.interpretation == SUBSAMPLED:
+        count = count // 3 * 2
+    return -(-count * pixel_format.bits_allocated // 8)
+
+
+def settle_length(
+    dataset: Dataset, pixel_format: PixelFormat, header: Header
+) -> tuple[PixelFormat, list[str]]:
+    """Check that uncompressed pixel data are no longer than whole frames.
+
+    Returns
+    -------
+    pixel_format : of full chroma where the data have 3 samples a pixel and the label 2
+    names : the attributes that the length contradicts
+
+    Raises
+    ------
+    ImageUnreadable
+        if the surplus is neither padding nor whole frames.
+    """
+    pixels = dataset[pixel_format.keyword].value
+    held = len(pixels)
+    needed = expected_bytes(pixel_format, header)
+    if held - needed <= MAX_PADDING_BYTES:
+        return pixel_format, []
+    if pixel_format.interpretation == SUBSAMPLED:
+        full = replace(pixel_format, interpretation="YBR_FULL")
+        if 0 <= held - expected_bytes(full, header) <= MAX_PADDING_BYTES:
+            return full, ["Photometric Interpretation"]
+    row_bytes = max(needed // (header.height * header.frames), 1)
+    if (held - needed) % row_bytes == 0 and len(set(pixels[needed:])) == 1:
+        return pixel_format, []
+    frame_bytes = max(needed // header.frames, 1)
+    is_whole = held % frame_bytes <= 1
+    if not is_whole or _has_longer_rows(pixels, needed, header):
+        raise surplus_error(held, needed)
+    return pixel_format, ["Number of Frames"]
+
+
+def surplus_error(held: int, needed: int) -> ImageUnreadable:
+    """Build the error of pixel data that are longer than the header says."""
+    return ImageUnreadable(
+        format="DICOM",
+        problem=f"its Pixel Data holds {held} bytes, and Rows x Columns x Samples per Pixel x "
+        f"Bits Allocated x Number of Frames need {needed}; check Rows, Columns, "
+        "Samples per Pixel, Bits Allocated and Number of Frames",
+    )
+
+
+def count_frames(dataset: Dataset) -> int:
+    """Return the number of frames in encapsulated pixel data; 0 if it is not clear.
+
+    A frame has an offset in the table of offsets. Without the table it is one fragment, unless
+    fragments do not begin as frames.
+    """
+    stream = BytesIO(dataset.PixelData)
+    offsets = parse_basic_offsets(stream)
+    if offsets:
+        return len(offsets)
+    count, positions = parse_fragments(stream)
+    starts = {
+        dataset.PixelData[position + ITEM_BYTES : position + ITEM_BYTES + 2]
+        for position in positions
+    }
+    return count if len(starts) == 1 else 0
+
+
+def unpacked_bytes(segment: bytes) -> int:
+    """Return the length of a run-length coded segment when it is unpacked (PS3.5, G.3.1)."""
+    count = 0
+    offset = 0
+    while offset < len(segment):
+        control = segment[offset]
+        if control < 128:
+            count += min(control + 1, len(segment) - offset - 1)
+            offset += control + 2
+        elif control > 128:
+            count += 257 - control if offset + 1 < len(segment) else 0
+            offset += 2
+        else:
+            offset += 1
+    return count
+
+
+def _has_longer_rows(pixels: bytes, needed: int, header: Header) -> bool:
+    """Return whether data of two or three frames are one frame of wider rows.
+
+    Every second byte of a row is the high byte of samples of 16 bits, every third one colour.
+    """
+    ratio = len(pixels) // needed
+    if ratio not in MERGED_FRAMES:
+        return False
+    rows = header.height * header.frames
+    levels = np.frombuffer(pixels[: ratio * needed], np.uint8)
+    if rows < 2 or len(levels) % (ratio * rows):
+        return False
+    declared = levels.reshape(ratio * rows, -1)
+    longer = levels.reshape(rows, -1)
+    differences = [_row_difference(longer[:, start::ratio]) for start in range(ratio)]
+    return min(differences) < CLEARLY * _row_difference(declared)
+
+
+def _row_difference(rows: NDArray[np.uint8]) -> float:
+    return float(np.abs(np.diff(rows.astype(np.int16), axis=0)).mean())
