@@ -39,7 +39,7 @@ class FairQueue:
         self._max_waiting_in_all = max_waiting_in_all
         self._unlimited = frozenset(unlimited)
         self._lock = Lock()
-        self._held: Counter[Hashable] = Counter()
+        self._places_by_owner: Counter[Hashable] = Counter()
         self._waiting: dict[Hashable, deque[Event]] = {}
         """The owners whose turn is next come first."""
 
@@ -89,8 +89,8 @@ class FairQueue:
     def _release(self, owner: Hashable) -> None:
         with self._lock:
             self._free += 1
-            self._held[owner] -= 1
-            self._held = +self._held
+            self._places_by_owner[owner] -= 1
+            self._places_by_owner = +self._places_by_owner
             self._give_free_places()
 
     def _give_free_places(self) -> None:
@@ -102,7 +102,7 @@ class FairQueue:
             self._remove(owner, turn)
             self._end_turn(owner)
             self._free -= 1
-            self._held[owner] += 1
+            self._places_by_owner[owner] += 1
             turn.set()
 
     def _next_turns(self) -> list[tuple[Hashable, Event]]:
@@ -110,7 +110,7 @@ class FairQueue:
         return [
             (owner, threads[0])
             for owner, threads in self._waiting.items()
-            if self._held[owner] < self._max_held
+            if self._places_by_owner[owner] < self._max_held
         ]
 
     def _remove(self, owner: Hashable, turn: Event) -> None:

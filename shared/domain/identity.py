@@ -30,8 +30,10 @@ def identity_key(text: str) -> str:
     and spaces and characters without a shape are removed. The key of an empty number is "".
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    seen = [_plain(character) for character in folded if not _is_unseen(character)]
-    return unicodedata.normalize("NFKC", "".join(seen))
+    characters = [
+        _plain(character) for character in folded if not _is_unseen(character)
+    ]
+    return unicodedata.normalize("NFKC", "".join(characters))
 
 
 class Spellings:

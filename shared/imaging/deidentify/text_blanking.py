@@ -95,8 +95,8 @@ def clean_and_blank_text(
     frames_before = _frames(cleaned.data, header, limits)
     frames_after = _frames(blanked.data, header, limits)
     is_painted = all(
-        _is_painted(before.pixels, after.pixels, boxes)
-        for before, after in zip(frames_before, frames_after, strict=True)
+        _is_painted(original.pixels, painted.pixels, boxes)
+        for original, painted in zip(frames_before, frames_after, strict=True)
     )
     if not is_painted:
         findings = (*cleaned.findings, text_not_blanked(len(boxes)))
@@ -165,13 +165,13 @@ def _painted(pixels: NDArray[np.uint8], boxes: Sequence[Box]) -> NDArray[np.uint
 
 
 def _is_painted(
-    before: NDArray[np.uint8], after: NDArray[np.uint8], boxes: Sequence[Box]
+    original: NDArray[np.uint8], blanked: NDArray[np.uint8], boxes: Sequence[Box]
 ) -> bool:
     """Return whether the new file shows black in the boxes and its original elsewhere."""
-    if before.shape != after.shape:
+    if original.shape != blanked.shape:
         return False
-    expected = _painted(before, boxes).astype(np.int16)
-    differences = np.abs(expected - after)
-    is_in_box = _painted(np.ones_like(before), boxes) == 0
-    is_black = bool(np.all(after[is_in_box] <= MAX_GREY_OF_BLACK))
+    expected = _painted(original, boxes).astype(np.int16)
+    differences = np.abs(expected - blanked)
+    is_in_box = _painted(np.ones_like(original), boxes) == 0
+    is_black = bool(np.all(blanked[is_in_box] <= MAX_GREY_OF_BLACK))
     return is_black and bool(np.all(differences[~is_in_box] <= MAX_RECODING_ERROR))

@@ -71,7 +71,7 @@ INTERPRETATION_NAME = "Photometric Interpretation"
 SIGN_NAME = "Pixel Representation"
 MID_LEVELS = 4
 """Distance from the middle of 256 levels within which chroma has no colour."""
-MANY = 0.5
+MAJORITY = 0.5
 """Share of the pixels that shows what the samples are."""
 FEW_PIXELS = 0.01
 MUCH_SMOOTHER = 0.7
@@ -456,11 +456,11 @@ def _clear_order(samples: Samples, *, has_planes: bool) -> Samples:
     """
     height, width, _ = samples.shape
     if has_planes:
-        other = samples.transpose(2, 0, 1).reshape(height, width, 3)
+        reordered = samples.transpose(2, 0, 1).reshape(height, width, 3)
     else:
-        other = samples.reshape(3, height, width).transpose(1, 2, 0)
-    is_clear = _row_difference(other) < MUCH_SMOOTHER * _row_difference(samples)
-    return other if is_clear else samples
+        reordered = samples.reshape(3, height, width).transpose(1, 2, 0)
+    is_clear = _row_difference(reordered) < MUCH_SMOOTHER * _row_difference(samples)
+    return reordered if is_clear else samples
 
 
 def _row_difference(samples: Samples) -> float:
@@ -517,21 +517,21 @@ def _visible_colour(samples: Samples, bits: int) -> Colour | None:
     bits : depth of the samples
     """
     step = max(1, math.isqrt(samples[..., 0].size // SEEN_PIXELS))
-    seen = samples[::step, ::step]
-    levels = (seen >> max(bits - EIGHT_BITS, 0)).astype(int)
+    sample = samples[::step, ::step]
+    levels = (sample >> max(bits - EIGHT_BITS, 0)).astype(int)
     middle = 2 ** min(bits, EIGHT_BITS) // 2
     first = levels[..., 0]
     is_telling = (np.abs(first - middle) > 2 * MID_LEVELS) & (first > MID_LEVELS)
     is_telling &= first < 2 * middle - 1 - MID_LEVELS
     if is_telling.mean() < FEW_PIXELS:
         return None
-    others = levels[is_telling][:, 1:]
-    is_middle = (np.abs(others - middle) <= MID_LEVELS).all(axis=1)
-    if is_middle.mean() > MANY:
+    second_and_third = levels[is_telling][:, 1:]
+    is_middle = (np.abs(second_and_third - middle) <= MID_LEVELS).all(axis=1)
+    if is_middle.mean() > MAJORITY:
         return Colour.YBR
-    distances = np.abs(others - first[is_telling][:, None])
+    distances = np.abs(second_and_third - first[is_telling][:, None])
     is_equal = (distances <= MID_LEVELS // 2).all(axis=1)
-    return Colour.RGB if is_equal.mean() > MANY else None
+    return Colour.RGB if is_equal.mean() > MAJORITY else None
 
 
 def _ybr_to_rgb(samples: Samples, bits: int) -> Samples:
@@ -549,5 +549,5 @@ def _band_to_rgb(samples: Samples, bits: int) -> Samples:
     red -= 2 ** (bits - 1)
     green = luma - 0.344136 * blue - 0.714136 * red
     rgb = np.stack([luma + 1.402 * red, green, luma + 1.772 * blue], axis=-1)
-    whole: Samples = np.clip(np.rint(rgb), 0, 2**bits - 1)
-    return whole
+    clipped: Samples = np.clip(np.rint(rgb), 0, 2**bits - 1)
+    return clipped

@@ -65,7 +65,7 @@ def greyscale(frame: Frame, dataset: Dataset) -> tuple[Levels, tuple[Finding, ..
         pixels, colour_findings = to_grey(scale_to_byte(frame.samples, 0, white))
         return pixels, (*findings, *colour_findings)
     value_range = _value_range(frame)
-    pixels, used_range = _shown(frame.samples, dataset, value_range)
+    pixels, used_range = _display_levels(frame.samples, dataset, value_range)
     range_findings = value_range.findings if used_range else ()
     return pixels, (*range_findings, *_polarity_findings(dataset))
 
@@ -79,15 +79,15 @@ def black_value(frame: Frame, dataset: Dataset) -> int | float:
     if frame.interpretation == "PALETTE COLOR":
         indices = np.arange(2 ** min(frame.bits, MAX_DECLARED_BITS))
         colours, _ = apply_palette(indices[None], dataset)
-        shown, _ = to_grey(colours)
-        return int(shown.argmin())
+        levels, _ = to_grey(colours)
+        return int(levels.argmin())
     value_range = _value_range(frame)
     values = np.array([value_range.low, value_range.high])
     if frame.samples.dtype.kind != "f" and frame.bits <= MAX_DECLARED_BITS:
-        between = np.arange(int(value_range.low), int(value_range.high) + 1)
-        values = np.concatenate([values.astype(int), between])
-    shown, _ = _shown(values[None], dataset, value_range)
-    darkest: int | float = values[shown.argmin()].item()
+        inner_values = np.arange(int(value_range.low), int(value_range.high) + 1)
+        values = np.concatenate([values.astype(int), inner_values])
+    levels, _ = _display_levels(values[None], dataset, value_range)
+    darkest: int | float = values[levels.argmin()].item()
     return darkest
 
 
@@ -113,7 +113,7 @@ def _stretched(samples: Samples) -> _Range:
     return _Range(low=low, high=high, findings=(STRETCHED,))
 
 
-def _shown(
+def _display_levels(
     samples: Samples, dataset: Dataset, value_range: _Range
 ) -> tuple[Levels, bool]:
     """Apply the modality transform, the file's lookup table or first window, and the polarity.

@@ -35,9 +35,9 @@ def test_all_spellings_of_a_number_have_one_key(spelling: str) -> None:
     assert identity_key(spelling) == "p-01"
 
 
-@pytest.mark.parametrize("other", ["P-1", "P-010", "P01", "Q-01", "P_01", "P-01a"])
-def test_other_numbers_have_other_keys(other: str) -> None:
-    assert identity_key(other) != identity_key("P-01")
+@pytest.mark.parametrize("number", ["P-1", "P-010", "P01", "Q-01", "P_01", "P-01a"])
+def test_other_numbers_have_other_keys(number: str) -> None:
+    assert identity_key(number) != identity_key("P-01")
 
 
 def test_composed_and_decomposed_korean_have_one_key() -> None:
