@@ -1,9 +1,7 @@
 """`./sera dataset`: import labelled images, split them, freeze versions."""
 
 import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -16,28 +14,27 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.connection import ApiClient, connect
+from cli.output.dataset_import import (
+    image_counts,
+    import_sentences,
+    import_summary,
+    print_lines,
+    report_trial,
+    table_facts,
+)
 from cli.output.results import wide_console
-from cli.work.dataset_import import Importer, RowOutcome
+from cli.work.dataset_import import Importer
 from shared.domain.datasets.manifest import (
     MANIFEST_FILE,
-    Manifest,
     ManifestInvalid,
     read_manifest,
 )
-from shared.domain.datasets.summary import group_refusals, summarise
-from shared.domain.datasets.table_text import Encoding
 from shared.domain.messages import Message
 from shared.domain.roles import Role
 from shared.domain.training.states import Split
-from shared.errors import InputError, SeraError
+from shared.errors import InputError
 
 app = application()
-MAX_THUMBNAILS = 12
-DELIMITER_WORDS = {
-    ",": "comma-separated",
-    ";": "semicolon-separated",
-    "\t": "tab-separated",
-}
 T = TypeVar("T")
 Name = Annotated[str, typer.Argument(help="Name of the dataset.")]
 Image = Annotated[str, typer.Argument(help="The image file, or its SHA-256.")]
@@ -47,6 +44,28 @@ Revision = Annotated[
     typer.Option(
         min=0,
         help="Only if the draft is as it was then; `./sera dataset show` tells it.",
+    ),
+]
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        exists=True, file_okay=False, help="Holds manifest.csv and the images."
+    ),
+]
+NewName = Annotated[
+    str, typer.Option(help="Name of the dataset; added to if it is there.")
+]
+Synthetic = Annotated[bool, typer.Option("--synthetic", help="Phantoms, not patients.")]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say what an import would do, and change nothing."),
+]
+ThumbnailsFile = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False,
+        metavar="FILE.png",
+        help="Of a dry run: where a picture of the first images goes.",
     ),
 ]
 
@@ -75,32 +94,11 @@ def datasets() -> None:
 
 @app.command("import")
 def import_folder(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            exists=True, file_okay=False, help="Holds manifest.csv and the images."
-        ),
-    ],
-    name: Annotated[
-        str, typer.Option(help="Name of the dataset; added to if it is there.")
-    ],
-    synthetic: Annotated[
-        bool, typer.Option("--synthetic", help="Phantoms, not patients.")
-    ] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Say what an import would do, and change nothing."
-        ),
-    ] = False,
-    thumbnails: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False,
-            metavar="FILE.png",
-            help="Of a dry run: where a picture of the first images goes.",
-        ),
-    ] = None,
+    folder: Folder,
+    name: NewName,
+    synthetic: Synthetic = False,
+    dry_run: DryRun = False,
+    thumbnails: ThumbnailsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Import FOLDER/manifest.csv:
@@ -322,181 +320,6 @@ def take_outcomes(
     print_facts(report, "\n".join(outcome_import_sentences(name, report)), as_json)
 
 
-def import_summary(
-    folder: Path,
-    manifest: Manifest,
-    outcomes: list[RowOutcome],
-    dataset: dict[str, Any],
-) -> dict[str, Any]:
-    """Return the result of an import as JSON. Refused rows are in the order of the manifest."""
-    added = 0
-    refusals: list[tuple[int, str, SeraError]] = [
-        (row.line, row.name, row.error) for row in manifest.refused
-    ]
-    for row, outcome in outcomes:
-        if isinstance(outcome, SeraError):
-            image = os.path.relpath(row.image, folder)
-            refusals.append((row.line, image, outcome))
-        elif outcome is True:
-            added += 1
-    refusals.sort(key=lambda refusal: refusal[0])
-    summary: dict[str, Any] = {
-        "dataset": dataset["name"],
-        "added": added,
-        "known": manifest.row_count - added - len(refusals),
-        "refused": [
-            {"line": line, "image": image, "code": error.code, "message": str(error)}
-            for line, image, error in refusals
-        ],
-        "images": dataset["images"],
-        "malignant": dataset["malignant"],
-    }
-    if manifest.ignored_columns:
-        summary["ignored_columns"] = list(manifest.ignored_columns)
-    return summary
-
-
-def import_sentences(summary: dict[str, Any], manifest: Manifest) -> list[str]:
-    refused = summary["refused"]
-    sentences = [
-        (
-            f"{summary['dataset']}: {summary['added']} new, {summary['known']} already "
-            f"there, {len(refused)} refused."
-        ),
-        f"It holds {', '.join(image_counts(summary))}.",
-    ]
-    if is_unusual(manifest):
-        sentences.append(f"The table was read as {table_format(manifest)}.")
-    return [
-        *sentences,
-        *joined_sentences(manifest.joined_sites),
-        *ignored_sentences(manifest),
-        *refusal_sentences(refused),
-    ]
-
-
-def report_trial(
-    summary: dict[str, Any],
-    pictures: list[dict[str, Any]],
-    picture_file: Path | None,
-    *,
-    as_json: bool,
-) -> None:
-    """Print the result of a dry run, and write the picture of the first images."""
-    # Imported here because OpenCV takes as long to import as everything else together.
-    from cli.output.thumbnails import Thumbnail, contact_sheet, sketch_lines
-
-    pictures = sorted(pictures, key=lambda picture: picture["line"])
-    thumbnails = [Thumbnail.from_json(values) for values in pictures[:MAX_THUMBNAILS]]
-    if picture_file is not None:
-        picture_file.write_bytes(contact_sheet(thumbnails))
-    if as_json:
-        print(json.dumps(summary, indent=2))
-        return
-    print_lines(trial_sentences(summary))
-    print_lines(sketch_lines(thumbnails))
-    if picture_file is not None:
-        print_lines([f"The first images as a picture: {picture_file}"])
-
-
-def trial_sentences(summary: dict[str, Any]) -> list[str]:
-    """Return the result of a dry run in words."""
-    table = summary["table"]
-    refused = summary["refused"]
-    sentences = [
-        f"Dry run: nothing was changed. The table was read as {table['format']}: "
-        f"{table['rows']} rows on {table['lines']} lines.",
-        f"Classes: {table['malignant']} malignant, {table['benign']} benign, "
-        f"{table['without_label']} without a label.",
-        f"Patients: {table['patients']}; {table['without_patient']} rows name none.",
-        f"Sites: {counts_phrase(table['sites'])}.",
-        f"Parts: {counts_phrase(table['splits'])}.",
-        f"Sizes: {sizes_phrase(table)}. Masks: {table['with_mask']}.",
-    ]
-    sentences += joined_sentences(table["joined_sites"])
-    if table["ignored_columns"]:
-        sentences.append(ignored_sentence(table["ignored_columns"]))
-    sentences.append(
-        f"{summary['dataset']} would get {summary['added']} new images; {summary['known']} are "
-        f"already there, {len(refused)} would be refused."
-    )
-    return [*sentences, *refusal_sentences(refused)]
-
-
-def table_facts(manifest: Manifest) -> dict[str, Any]:
-    """Return what a manifest holds as JSON."""
-    summary = summarise(manifest)
-    return {
-        "format": table_format(manifest),
-        "encoding": manifest.encoding,
-        "delimiter": manifest.delimiter,
-        "lines": manifest.line_count,
-        "ignored_columns": list(manifest.ignored_columns),
-        **asdict(summary),
-    }
-
-
-def joined_sentences(joined_sites: Mapping[str, Sequence[str]]) -> list[str]:
-    """Say which spellings of a site count as one."""
-    if not joined_sites:
-        return []
-    sites = [" = ".join((site, *texts)) for site, texts in joined_sites.items()]
-    return [f"Sites read as one: {'; '.join(sites)}."]
-
-
-def table_format(manifest: Manifest) -> str:
-    delimiter = DELIMITER_WORDS[manifest.delimiter]
-    return f"{manifest.encoding}, {delimiter}"
-
-
-def is_unusual(manifest: Manifest) -> bool:
-    """Whether a table is not what a person expects, so that the import says how it was read."""
-    return manifest.encoding is not Encoding.UTF8 or manifest.delimiter != ","
-
-
-def ignored_sentences(manifest: Manifest) -> list[str]:
-    return (
-        [ignored_sentence(manifest.ignored_columns)] if manifest.ignored_columns else []
-    )
-
-
-def ignored_sentence(columns: Sequence[str]) -> str:
-    return f"Ignored columns: {', '.join(columns)}."
-
-
-def refusal_sentences(refused: list[dict[str, Any]]) -> list[str]:
-    """Return refused rows in words; equal refusals are one line with their number."""
-    groups = group_refusals(
-        (row["line"], row["image"], row["message"]) for row in refused
-    )
-    sentences = []
-    for group in groups:
-        if len(group.lines) == 1:
-            lines = f"line {group.lines[0]} ({group.images[0]})"
-        else:
-            names = ", ".join(group.image_names)
-            lines = f"{len(group.lines)} rows, lines {group.line_ranges} ({names})"
-        sentences.append(f"  {lines}: {group.message}")
-    return sentences
-
-
-def counts_phrase(counts: dict[str, int]) -> str:
-    if not counts:
-        return "none named"
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
-
-
-def sizes_phrase(table: dict[str, Any]) -> str:
-    if not table["sizes"]:
-        return "none given"
-    smallest, largest = table["sizes"]
-    return f"{table['with_size']} rows, {smallest:g} to {largest:g} mm"
-
-
-def print_lines(lines: Sequence[str]) -> None:
-    Console().print("\n".join(lines), soft_wrap=True, markup=False, highlight=False)
-
-
 def split_counts(report: dict[str, Any]) -> list[str]:
     """Return the result of a split in words. Frozen versions are mentioned only if they contain
     some of the images.
@@ -570,11 +393,6 @@ def versions_phrase(versions: list[int]) -> str:
         return "in no version"
     numbers = ", ".join(str(version) for version in versions)
     return f"still in version {numbers}, which cannot change"
-
-
-def image_counts(dataset: dict[str, Any]) -> tuple[str, str]:
-    noun = "image" if dataset["images"] == 1 else "images"
-    return f"{dataset['images']} {noun}", f"{dataset['malignant']} malignant"
 
 
 def data_kind(dataset: dict[str, Any]) -> str:

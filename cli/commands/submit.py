@@ -38,55 +38,60 @@ class RoiArgumentInvalid(InputError):
     )
 
 
+ImageFile = Annotated[
+    Path,
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        help="PNG, JPEG, BMP, TIFF, WebP, HEIC or DICOM.",
+    ),
+]
+SizeOption = Annotated[
+    str,
+    typer.Option(
+        "--size-mm",
+        help="Largest diameter of the nodule: 14.5, 14,5 mm, 1.2 cm; mm without a unit.",
+    ),
+]
+RoiOption = Annotated[
+    str | None,
+    typer.Option(help="Region of interest as X,Y,W,H in pixels of the upright image."),
+]
+RoiSpaceOption = Annotated[
+    RoiSpace,
+    typer.Option(
+        help="`stored` if --roi is in the pixels that the file holds, before EXIF turns them."
+    ),
+]
+FrameOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Frame of a DICOM loop, from 1; else the middle one."),
+]
+UrgentOption = Annotated[bool, typer.Option("--urgent", help="Ahead of routine cases.")]
+PhotoOption = Annotated[
+    bool,
+    typer.Option("--photo", help="It is a photo of a screen; the result says so."),
+]
+DescriptorsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|JSON", help="What you see, in the terms of the ACR lexicon."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the job as JSON.")]
+
+
 @app.command()
 def submit(
-    image: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            help="PNG, JPEG, BMP, TIFF, WebP, HEIC or DICOM.",
-        ),
-    ],
-    size_mm: Annotated[
-        str,
-        typer.Option(
-            "--size-mm",
-            help="Largest diameter of the nodule: 14.5, 14,5 mm, 1.2 cm; mm without a unit.",
-        ),
-    ],
-    roi: Annotated[
-        str | None,
-        typer.Option(
-            help="Region of interest as X,Y,W,H in pixels of the upright image."
-        ),
-    ] = None,
-    roi_space: Annotated[
-        RoiSpace,
-        typer.Option(
-            help="`stored` if --roi is in the pixels that the file holds, before EXIF turns them."
-        ),
-    ] = RoiSpace.UPRIGHT,
-    frame: Annotated[
-        int | None,
-        typer.Option(min=1, help="Frame of a DICOM loop, from 1; else the middle one."),
-    ] = None,
-    urgent: Annotated[
-        bool, typer.Option("--urgent", help="Ahead of routine cases.")
-    ] = False,
-    photo: Annotated[
-        bool,
-        typer.Option("--photo", help="It is a photo of a screen; the result says so."),
-    ] = False,
-    descriptors: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|JSON", help="What you see, in the terms of the ACR lexicon."
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the job as JSON.")
-    ] = False,
+    image: ImageFile,
+    size_mm: SizeOption,
+    roi: RoiOption = None,
+    roi_space: RoiSpaceOption = RoiSpace.UPRIGHT,
+    frame: FrameOption = None,
+    urgent: UrgentOption = False,
+    photo: PhotoOption = False,
+    descriptors: DescriptorsOption = None,
+    as_json: AsJson = False,
 ) -> None:
     """Submit an image, wait for the answer and print it."""
     priority = Priority.URGENT if urgent else Priority.ROUTINE

@@ -101,9 +101,9 @@ def intensity_statistics(distribution: Distribution) -> dict[str, float]:
 
     The standard deviation is not in IBSI; the slides about SERA ask for it.
 
-    The names are IBSI's. If all values are equal, all measures of spread and shape are 0. A ratio with a
-    denominator of 0 (`cov`, `qcod`) is 0 too, and so is the robust deviation if no value is between
-    the 10th and the 90th percentile.
+    The names are IBSI's. If all values are equal, all measures of spread and shape are 0. A ratio
+    with a denominator of 0 (`cov`, `qcod`) is 0 too, and so is the robust deviation if no value is
+    between the 10th and the 90th percentile.
     """
     d = distribution
     p10, p25, median, p75, p90 = d.percentiles(0.10, 0.25, 0.50, 0.75, 0.90)

@@ -1,7 +1,8 @@
 """The form of a guideline as data.
 
 A guideline has signs with points, rules that lead to a level, and for each level the sizes for FNA.
-`shared.guidelines.rules.assess` evaluates every guideline. The terms that several guidelines use are at the end of this module.
+`shared.guidelines.rules.assess` evaluates every guideline. The terms that several guidelines use
+are at the end of this module.
 """
 
 from collections.abc import Set

@@ -33,8 +33,6 @@ MAX_RECODING_ERROR = 3
 decoded: a frame that becomes lossless may be rounded once more."""
 TEXT_BLANKED = "text-blanked"
 TEXT_BLANKED_MESSAGE = "Text beside the tissue was painted over before the image was stored (lines: {lines})."
-
-
 TEXT_NOT_BLANKED = "text-not-blanked"
 TEXT_NOT_BLANKED_MESSAGE = (
     "Text beside the tissue could not be painted over without changing the rest of the image, so "

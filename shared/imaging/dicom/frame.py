@@ -4,7 +4,6 @@ Reading and de-identification both call it, so that they see the same picture. W
 frame says about itself holds against the header; what the header says wrongly is a finding.
 """
 
-import math
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import pairwise
@@ -34,6 +33,12 @@ from shared.imaging.dicom.codestream import (
     describe_codestream,
     describe_rle,
     has_end,
+)
+from shared.imaging.dicom.colour import (
+    TRANSFORMED,
+    labelled_colour,
+    visible_colour,
+    ybr_to_rgb,
 )
 from shared.imaging.dicom.dataset import attribute_error
 from shared.imaging.dicom.findings import contradiction, values_guessed
@@ -65,21 +70,10 @@ PYDICOM_DECODERS = {
 }
 """pydicom's decoder of a coding. It returns the samples as coded, without colour conversion."""
 EIGHT_BITS = 8
-TRANSFORMED = ("YBR_RCT", "YBR_ICT")
-"""Colours that a JPEG 2000 decoder returns as RGB."""
 INTERPRETATION_NAME = "Photometric Interpretation"
 SIGN_NAME = "Pixel Representation"
-MID_LEVELS = 4
-"""Distance from the middle of 256 levels within which chroma has no colour."""
-MAJORITY = 0.5
-"""Share of the pixels that shows what the samples are."""
-FEW_PIXELS = 0.01
 MUCH_SMOOTHER = 0.7
 """Ratio of the differences between rows below which a reading is clearly the right one."""
-SEEN_PIXELS = 250_000
-"""Pixels that are looked at, at least, to see what the samples are."""
-BAND_ROWS = 256
-"""Rows whose colours are converted together, so that a large frame needs little memory."""
 OVERLAY_SHARE = 0.1
 """Share of the pixels that an overlay in the unused bits does not cover (PS3.5, 8.1.2)."""
 
@@ -208,7 +202,7 @@ def _decode_compressed(
         _check_segments(frame, header)
     actual = _actual_format(codestream, pixel_format)
     samples, colour = _decode_codestream(frame, codestream, actual, header)
-    labelled = _labelled_colour(pixel_format.interpretation)
+    labelled = labelled_colour(pixel_format.interpretation)
     if codestream.colour not in (None, labelled):
         names.append(INTERPRETATION_NAME)
     if codestream.coding is Coding.RLE:
@@ -479,12 +473,12 @@ def _finished(
     """Return the frame with its samples as RGB, grey or indices, and its contradictions."""
     interpretation = pixel_format.interpretation
     if samples.ndim == 3:
-        labelled = _labelled_colour(interpretation)
+        labelled = labelled_colour(interpretation)
         if colour is None:
-            colour = _visible_colour(samples, pixel_format.bits_stored) or labelled
+            colour = visible_colour(samples, pixel_format.bits_stored) or labelled
             names += [] if colour is labelled else [INTERPRETATION_NAME]
         if colour is Colour.YBR:
-            samples = _ybr_to_rgb(samples, pixel_format.bits_stored)
+            samples = ybr_to_rgb(samples, pixel_format.bits_stored)
         interpretation = "RGB"
     return Frame(
         samples=samples,
@@ -496,58 +490,3 @@ def _finished(
             *contradiction(dict.fromkeys(names)),
         ),
     )
-
-
-def _labelled_colour(interpretation: str) -> Colour | None:
-    """Return what the header says that three decoded samples are."""
-    if interpretation == "RGB" or interpretation in TRANSFORMED:
-        return Colour.RGB
-    return Colour.YBR if interpretation.startswith("YBR") else None
-
-
-def _visible_colour(samples: Samples, bits: int) -> Colour | None:
-    """Return what three samples are, if an ultrasound picture of them leaves no doubt.
-
-    Most of such a picture is grey. The samples of a grey pixel are equal in RGB; in luma and
-    chroma the second and third are in the middle of their range, whatever the first.
-
-    Parameters
-    ----------
-    samples : (height, width, 3)
-    bits : depth of the samples
-    """
-    step = max(1, math.isqrt(samples[..., 0].size // SEEN_PIXELS))
-    sample = samples[::step, ::step]
-    levels = (sample >> max(bits - EIGHT_BITS, 0)).astype(int)
-    middle = 2 ** min(bits, EIGHT_BITS) // 2
-    first = levels[..., 0]
-    is_telling = (np.abs(first - middle) > 2 * MID_LEVELS) & (first > MID_LEVELS)
-    is_telling &= first < 2 * middle - 1 - MID_LEVELS
-    if is_telling.mean() < FEW_PIXELS:
-        return None
-    second_and_third = levels[is_telling][:, 1:]
-    is_middle = (np.abs(second_and_third - middle) <= MID_LEVELS).all(axis=1)
-    if is_middle.mean() > MAJORITY:
-        return Colour.YBR
-    distances = np.abs(second_and_third - first[is_telling][:, None])
-    is_equal = (distances <= MID_LEVELS // 2).all(axis=1)
-    return Colour.RGB if is_equal.mean() > MAJORITY else None
-
-
-def _ybr_to_rgb(samples: Samples, bits: int) -> Samples:
-    """Convert luma and chroma to RGB at their depth (PS3.3, C.7.6.3.1.2)."""
-    rgb = np.empty_like(samples)
-    for top in range(0, samples.shape[0], BAND_ROWS):
-        band = slice(top, top + BAND_ROWS)
-        rgb[band] = _band_to_rgb(samples[band], bits)
-    return rgb
-
-
-def _band_to_rgb(samples: Samples, bits: int) -> Samples:
-    luma, blue, red = np.moveaxis(samples.astype(np.float32), -1, 0)
-    blue -= 2 ** (bits - 1)
-    red -= 2 ** (bits - 1)
-    green = luma - 0.344136 * blue - 0.714136 * red
-    rgb = np.stack([luma + 1.402 * red, green, luma + 1.772 * blue], axis=-1)
-    clipped: Samples = np.clip(np.rint(rgb), 0, 2**bits - 1)
-    return clipped

@@ -50,30 +50,32 @@ def settle_length(
         if the surplus is neither padding nor whole frames.
     """
     pixels = dataset[pixel_format.keyword].value
-    held = len(pixels)
-    needed = expected_bytes(pixel_format, header)
-    if held - needed <= MAX_PADDING_BYTES:
+    held_bytes = len(pixels)
+    needed_bytes = expected_bytes(pixel_format, header)
+    if held_bytes - needed_bytes <= MAX_PADDING_BYTES:
         return pixel_format, []
     if pixel_format.interpretation == SUBSAMPLED:
         full = replace(pixel_format, interpretation="YBR_FULL")
-        if 0 <= held - expected_bytes(full, header) <= MAX_PADDING_BYTES:
+        if 0 <= held_bytes - expected_bytes(full, header) <= MAX_PADDING_BYTES:
             return full, ["Photometric Interpretation"]
-    row_bytes = max(needed // (header.height * header.frames), 1)
-    if (held - needed) % row_bytes == 0 and len(set(pixels[needed:])) == 1:
+    row_bytes = max(needed_bytes // (header.height * header.frames), 1)
+    if (held_bytes - needed_bytes) % row_bytes == 0 and len(
+        set(pixels[needed_bytes:])
+    ) == 1:
         return pixel_format, []
-    frame_bytes = max(needed // header.frames, 1)
-    is_whole = held % frame_bytes <= 1
-    if not is_whole or _has_longer_rows(pixels, needed, header):
-        raise surplus_error(held, needed)
+    frame_bytes = max(needed_bytes // header.frames, 1)
+    is_whole = held_bytes % frame_bytes <= 1
+    if not is_whole or _has_longer_rows(pixels, needed_bytes, header):
+        raise surplus_error(held_bytes, needed_bytes)
     return pixel_format, ["Number of Frames"]
 
 
-def surplus_error(held: int, needed: int) -> ImageUnreadable:
+def surplus_error(held_bytes: int, needed_bytes: int) -> ImageUnreadable:
     """Build the error of pixel data that are longer than the header says."""
     return ImageUnreadable(
         format="DICOM",
-        problem=f"its Pixel Data holds {held} bytes, and Rows x Columns x Samples per Pixel x "
-        f"Bits Allocated x Number of Frames need {needed}; check Rows, Columns, "
+        problem=f"its Pixel Data holds {held_bytes} bytes, and Rows x Columns x Samples per Pixel x "
+        f"Bits Allocated x Number of Frames need {needed_bytes}; check Rows, Columns, "
         "Samples per Pixel, Bits Allocated and Number of Frames",
     )
 
@@ -113,16 +115,16 @@ def unpacked_bytes(segment: bytes) -> int:
     return count
 
 
-def _has_longer_rows(pixels: bytes, needed: int, header: Header) -> bool:
+def _has_longer_rows(pixels: bytes, needed_bytes: int, header: Header) -> bool:
     """Return whether data of two or three frames are one frame of wider rows.
 
     Every second byte of a row is the high byte of samples of 16 bits, every third one colour.
     """
-    ratio = len(pixels) // needed
+    ratio = len(pixels) // needed_bytes
     if ratio not in MERGED_FRAMES:
         return False
     rows = header.height * header.frames
-    levels = np.frombuffer(pixels[: ratio * needed], np.uint8)
+    levels = np.frombuffer(pixels[: ratio * needed_bytes], np.uint8)
     if rows < 2 or len(levels) % (ratio * rows):
         return False
     declared = levels.reshape(ratio * rows, -1)

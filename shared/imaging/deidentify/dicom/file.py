@@ -104,12 +104,8 @@ def clean_dicom(
     mask = mask_boxes(mask, text_boxes, width=header.width, height=header.height)
     is_masked = mask is not None
     is_compressed = source.file_meta.TransferSyntaxUID.is_encapsulated
-    if not is_compressed:
-        _check_length(source, pixel_format, header)
-        pixel_format, names = settle_length(source, pixel_format, header)
-        findings = (*findings, *contradiction(names))
-    elif count_frames(source) > header.frames:
-        findings = (*findings, *contradiction(["Number of Frames"]))
+    pixel_format, names = _settle_pixels(source, pixel_format, header)
+    findings = (*findings, *contradiction(names))
     is_header_enough = not is_compressed and _header_says_black(pixel_format)
     if is_masked and not is_header_enough and not may_decode:
         raise DecodingNeeded
@@ -149,6 +145,28 @@ def clean_dicom(
         removed=+removed,
         findings=tuple(dict.fromkeys(findings)),
     )
+
+
+def _settle_pixels(
+    source: Dataset, pixel_format: PixelFormat, header: Header
+) -> tuple[PixelFormat, list[str]]:
+    """Compare the amount of pixel data with the header.
+
+    Returns
+    -------
+    pixel_format : what the pixels are
+    names : the attributes that the pixels contradict
+
+    Raises
+    ------
+    ImageTruncated, ImageUnreadable
+        if uncompressed pixels are too short or too long.
+    """
+    if source.file_meta.TransferSyntaxUID.is_encapsulated:
+        has_more_frames = count_frames(source) > header.frames
+        return pixel_format, ["Number of Frames"] if has_more_frames else []
+    _check_length(source, pixel_format, header)
+    return settle_length(source, pixel_format, header)
 
 
 def _has_preamble(data: bytes) -> bool:

@@ -7,6 +7,8 @@ listed.
 
 from enum import StrEnum
 
+from shared.imaging.dicom.dataset import INTERPRETATIONS
+
 METHOD = "SERA PS3.15 basic profile, version 1"
 """The value of DeidentificationMethod. Another table or rule needs another version."""
 
@@ -198,20 +200,7 @@ ALLOWED_VALUES: dict[str, frozenset[str | int]] = {
     "Modality": frozenset(
         ("US", "IVUS", "OT", "SC", "MR", "CT", "NM", "PT", "CR", "DX", "XA", "MG", "RF")
     ),
-    "PhotometricInterpretation": frozenset(
-        (
-            "MONOCHROME1",
-            "MONOCHROME2",
-            "PALETTE COLOR",
-            "RGB",
-            "YBR_FULL",
-            "YBR_FULL_422",
-            "YBR_ICT",
-            "YBR_RCT",
-            "YBR_PARTIAL_420",
-            "YBR_PARTIAL_422",
-        )
-    ),
+    "PhotometricInterpretation": frozenset(INTERPRETATIONS),
     "PresentationLUTShape": frozenset(("IDENTITY", "INVERSE")),
     "VOILUTFunction": frozenset(("LINEAR", "LINEAR_EXACT", "SIGMOID")),
 }
