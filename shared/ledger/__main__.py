@@ -1,7 +1,7 @@
 """Commands of the ledger.
 
-`python -m shared.ledger migrate` runs the migrations once. `... operator` creates the account of
-the first operator.
+`python -m shared.ledger migrate` runs the migrations once. `... downgrade REVISION` undoes those
+after a revision. `... operator` creates the account of the first operator.
 """
 
 import sys
@@ -10,7 +10,8 @@ from shared.errors import SeraError
 from shared.ledger.ledger import Ledger
 from shared.ledger.people.first_operator import first_operator
 from shared.ledger.people.repository import FIRST_NAME
-from shared.ledger.schema.migrate import migrate
+from shared.ledger.schema.compatibility import revisions
+from shared.ledger.schema.migrate import downgrade, migrate
 from shared.settings import Settings
 
 PEOPLE_EXIST = (
@@ -27,12 +28,19 @@ def main(arguments: list[str], settings: Settings) -> None:
 
 
 def _run(arguments: list[str], settings: Settings) -> None:
-    if arguments == ["migrate"]:
-        migrate(settings.database_owner)
-    elif arguments == ["operator"]:
-        sys.stdout.write(f"{operator(settings)}\n")
-    else:
-        sys.exit("usage: python -m shared.ledger migrate|operator")
+    match arguments:
+        case ["migrate"]:
+            migrate(settings.database_owner)
+        case ["downgrade", revision] if revision in revisions():
+            downgrade(settings.database_owner, revision)
+        case ["operator"]:
+            sys.stdout.write(f"{operator(settings)}\n")
+        case _:
+            known_revisions = ", ".join(revisions())
+            sys.exit(
+                "usage: python -m shared.ledger migrate|downgrade REVISION|operator "
+                f"(revisions: {known_revisions})"
+            )
 
 
 def operator(settings: Settings) -> str:

@@ -2,12 +2,14 @@
 
 Each migration runs in a separate transaction. An empty database, which nobody uses, gets all
 migrations in one transaction. A migration waits for a table's lock for a limited time, because
-requests queue behind it. Then it gives up the lock, lets the requests run, and tries again.
+requests queue behind it. Then it gives up the lock, lets the requests run, and tries again. In a
+deadlock with a request, too, it is the migration that gives way.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from alembic import command
 from alembic.runtime.migration import MigrationContext
@@ -25,13 +27,14 @@ from shared.ledger.tables import SchemaTermsRow
 from shared.observability.logs import log
 
 LOCK = text("SELECT pg_advisory_xact_lock(7300001)")
-LOCK_TIMEOUT_S = 2.0
-"""While a migration waits for a table, all later requests for it wait, too. Clients wait longer
-than this."""
+LOCK_TIMEOUT_S = 0.5
+"""While a migration waits for a table, all later requests for it wait, too. A request that waits
+for 1 s looks for a deadlock (PostgreSQL's `deadlock_timeout`) and fails, so this is shorter."""
 PATIENCE_S = 120.0
 """A migration that cannot get its locks within this time fails."""
 PAUSE_S = 1.0
-LOCK_NOT_AVAILABLE = "55P03"
+LOCKED_OUT = ("55P03", "40P01")
+"""SQLSTATE of a lock that was not available in time, and of a deadlock."""
 
 
 class MigrationBlocked(SeraError):
@@ -52,24 +55,28 @@ def migrate(
     Raises MigrationBlocked, CodeOutdated, SchemaUnreleased.
     """
     with _engine(url) as engine:
-        deadline = time.monotonic() + patience_s
-        while True:
-            revision = _next_revision(engine)
-            if revision is None:
-                break
-            try:
-                _run_next(engine, lock_timeout_s)
-                deadline = time.monotonic() + patience_s
-            except OperationalError as error:
-                if getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
-                    raise
-                if time.monotonic() > deadline:
-                    raise MigrationBlocked(
-                        revision=revision, patience_s=patience_s
-                    ) from error
-                log().warning("migration.waits", revision=revision)
-                time.sleep(PAUSE_S)
+        while revision := _next_revision(engine):
+            run_next = partial(_run_next, engine, lock_timeout_s)
+            _run_patiently(run_next, revision, patience_s)
         _write_terms(engine)
+
+
+def downgrade(
+    url: str,
+    revision: str,
+    *,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    patience_s: float = PATIENCE_S,
+) -> None:
+    """Undo the migrations after this revision, in one transaction; all of them for `base`.
+
+    `docs/recovery.md` lists the data that a downgrade loses.
+
+    Raises MigrationBlocked.
+    """
+    with _engine(url) as engine:
+        run_back = partial(_run_back, engine, revision, lock_timeout_s)
+        _run_patiently(run_back, revision, patience_s)
 
 
 def upgrade(connection: Connection, revision: str) -> None:
@@ -79,14 +86,23 @@ def upgrade(connection: Connection, revision: str) -> None:
     command.upgrade(config, revision)
 
 
-def downgrade(connection: Connection, revision: str) -> None:
-    """Downgrade to this revision within the connection's own transaction.
-
-    `docs/recovery.md` lists the data that a downgrade loses.
-    """
-    config = configuration()
-    config.attributes["connection"] = connection
-    command.downgrade(config, revision)
+def _run_patiently(
+    migration: Callable[[], None], revision: str, patience_s: float
+) -> None:
+    """Run a transaction again for as long as it cannot get its locks."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return migration()
+        except OperationalError as error:
+            if getattr(error.orig, "pgcode", None) not in LOCKED_OUT:
+                raise
+            if time.monotonic() > deadline:
+                raise MigrationBlocked(
+                    revision=revision, patience_s=patience_s
+                ) from error
+        log().warning("migration.waits", revision=revision)
+        time.sleep(PAUSE_S)
 
 
 def _run_next(engine: Engine, lock_timeout_s: float) -> None:
@@ -95,9 +111,22 @@ def _run_next(engine: Engine, lock_timeout_s: float) -> None:
         connection.execute(LOCK)
         revision = _revision_after_current(connection)
         if revision:
-            lock_timeout_ms = round(lock_timeout_s * 1000)
-            connection.execute(text(f"SET LOCAL lock_timeout = {lock_timeout_ms}"))
+            _limit_waits(connection, lock_timeout_s)
             upgrade(connection, revision)
+
+
+def _run_back(engine: Engine, revision: str, lock_timeout_s: float) -> None:
+    config = configuration()
+    with engine.begin() as connection:
+        connection.execute(LOCK)
+        _limit_waits(connection, lock_timeout_s)
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
+def _limit_waits(connection: Connection, lock_timeout_s: float) -> None:
+    lock_timeout_ms = round(lock_timeout_s * 1000)
+    connection.execute(text(f"SET LOCAL lock_timeout = {lock_timeout_ms}"))
 
 
 def _next_revision(engine: Engine) -> str | None:

@@ -51,16 +51,15 @@ def test_every_table_with_rows_of_a_hospital_is_under_row_level_security(engine)
 def test_several_processes_that_make_the_schema_at_once_make_it_once(
     engine, database_url
 ):
-    with engine.begin() as connection:
-        downgrade(connection, "base")
+    downgrade(database_url, "base")
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(migrate, [database_url] * 3)) == [None] * 3
     check_schema(database_url)
 
 
-def test_the_migrations_go_back_to_an_empty_database(engine):
-    with engine.begin() as connection:
-        downgrade(connection, "base")
+def test_the_migrations_go_back_to_an_empty_database(engine, database_url):
+    downgrade(database_url, "base")
+    with engine.connect() as connection:
         assert connection.scalars(LEFT).all() == []
 
 

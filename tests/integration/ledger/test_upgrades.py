@@ -1,8 +1,11 @@
 """From release to release and back, with data, and while others write."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -84,11 +87,6 @@ def trail(url: str) -> Findings:
         return verify(exported.links(), seals, is_signed)
 
 
-def go_back(engine: Engine, revision: str) -> None:
-    with engine.begin() as connection:
-        downgrade(connection, revision)
-
-
 def set_revision(engine: Engine, revision: str, oldest_code: str) -> None:
     with engine.begin() as connection:
         connection.execute(
@@ -110,7 +108,7 @@ def test_a_later_release_goes_forward_and_back_with_its_rows_and_seals(
     assert trail_before.sealed_numbers == trail_before.event_counts
     migrate(database_url)
     check_schema(database_url)
-    go_back(engine, OLDEST_SERVED)
+    downgrade(database_url, OLDEST_SERVED)
     assert rows(engine) == rows_before
     assert trail(database_url) == trail_before
 
@@ -118,7 +116,7 @@ def test_a_later_release_goes_forward_and_back_with_its_rows_and_seals(
 def test_back_to_nothing_and_up_again_is_an_empty_ledger(
     engine, database_url, hospital
 ):
-    go_back(engine, "base")
+    downgrade(database_url, "base")
     with pytest.raises(SchemaOutdated):
         check_schema(database_url)
     migrate(database_url)
@@ -166,10 +164,45 @@ def test_the_release_before_submits_and_answers_while_the_schema_goes_forward_an
         wait_for_more()
         migrate(database_url)
         wait_for_more()
-        go_back(engine, OLDEST_SERVED)
+        downgrade(database_url, OLDEST_SERVED)
         wait_for_more()
     assert rows(engine)["results"] == 2 + len(answered) == 2 + sum(answered)
     assert trail(database_url).is_intact
+
+
+def wait_for_queue(engine: Engine, table: str) -> None:
+    """Wait until a transaction waits for a lock of this table."""
+    with engine.connect() as connection:
+        while not connection.scalar(
+            text(
+                "SELECT count(*) FROM pg_locks "
+                "WHERE NOT granted AND relation = CAST(:table AS regclass)"
+            ),
+            {"table": table},
+        ):
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("forward", "last_table", "first_table"),
+    [(True, "hospitals", "cases"), (False, "cases", "hospitals")],
+)
+def test_in_a_deadlock_with_a_request_the_migration_gives_way(
+    engine, database_url, forward, last_table, first_table
+):
+    go_back = partial(downgrade, database_url, OLDEST_SERVED)
+    if forward:
+        go_back()
+    run = partial(migrate, database_url) if forward else go_back
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as request:
+            request.exec_driver_sql(f"LOCK TABLE {last_table} IN ROW SHARE MODE")
+            finished = pool.submit(run)
+            wait_for_queue(engine, last_table)
+            request.exec_driver_sql(f"LOCK TABLE {first_table} IN ROW SHARE MODE")
+        finished.result(timeout=60)
+    migrate(database_url)
+    check_schema(database_url)
 
 
 def test_services_of_the_release_before_begin_beside_the_later_schema(
