@@ -175,6 +175,20 @@ def test_an_unlikely_size_is_questioned_and_a_calibrated_image_suggests_its_size
     assert 9.8 <= float(size.input_value()) <= 10.2
 
 
+def test_the_warnings_of_a_preview_name_their_facts(open_page):
+    page = open_page(path="/")
+    screen = Screen()
+    screen.pixels[:40] = 0
+    for place, glyph in enumerate("KIM MINJI 1958"):
+        screen.letter(20 + 14 * place, 26, glyph)
+    shallow = dicom_file(screen.pixels, PixelSpacing=[0.01, 0.01], NumberOfFrames=1)
+    choose(page, data=shallow, name="scan.dcm", kind="application/dicom")
+    warnings = page.locator("#warnings")
+    expect(warnings).to_contain_text("lines: 1, of these on the tissue: 0")
+    expect(warnings).to_contain_text("3 mm deep")
+    expect(warnings).not_to_contain_text("{")
+
+
 def test_a_frame_of_a_loop_is_chosen(open_page, stage):
     page = open_page(path="/")
     loop = np.stack([draw(seed, size_px=128).pixels for seed in range(4)])

@@ -1,6 +1,5 @@
 """API schemas of previews."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -9,11 +8,6 @@ from shared.domain.results.findings import Finding
 from shared.imaging import ImageFormat
 
 Point = tuple[float, float]
-
-
-class FindingView(BaseModel):
-    code: str
-    message: str = Field(description="A sentence with the next step.")
 
 
 class SuggestedRoi(BaseModel):
@@ -45,7 +39,7 @@ class PhotoView(BaseModel):
         "acceptable."
     )
     retake: bool
-    advice: list[FindingView]
+    advice: list[Finding]
     width: int
     height: int
 
@@ -77,16 +71,10 @@ class PreviewView(BaseModel):
     spacing_mm: Point | None = Field(
         description="Millimetres between rows and between columns."
     )
-    warnings: list[FindingView]
+    warnings: list[Finding]
     photo: PhotoView | None
     preview: PreviewImage = Field(
         description="The frame as the model would process it: upright, grey, de-identified as for "
         "storage. A photo may still show everything on the screen, such as names, "
         "dates and reflected faces. Photograph only the ultrasound image."
     )
-
-
-def finding_views(findings: Sequence[Finding]) -> list[FindingView]:
-    return [
-        FindingView(code=finding.code, message=finding.message) for finding in findings
-    ]

@@ -15,7 +15,6 @@ from services.api.previews.schemas import (
     PreviewImage,
     PreviewView,
     SuggestedRoi,
-    finding_views,
 )
 from shared.domain.burnt_in_text import TextPolicy
 from shared.errors import TooLarge
@@ -84,7 +83,7 @@ def create_preview(
         size_mm=calipers.size_mm,
         size_from="calipers" if calipers.size_mm else None,
         spacing_mm=image.spacing_mm,
-        warnings=finding_views(findings),
+        warnings=list(findings),
         photo=photo,
         preview=PreviewImage(base64=_png_base64(image)),
     )
@@ -116,7 +115,7 @@ def _rectified(
         found=corners.is_screen,
         **vars(faults),
         retake=bool(advice),
-        advice=finding_views(advice),
+        advice=list(advice),
         width=width,
         height=height,
     )

@@ -152,7 +152,7 @@ function showDropTarget(event) {
   byId("drop").classList.toggle("over", event.type === "dragover");
 }
 
-function warningLine({ code, message }) {
+function warningLine({ code, message, facts }) {
   const key = `result.warning.${code}`;
-  return Object.assign(document.createElement("li"), { textContent: has(key) ? t(key) : message });
+  return Object.assign(document.createElement("li"), { textContent: has(key) ? t(key, facts) : message });
 }

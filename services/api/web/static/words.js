@@ -3,10 +3,15 @@
 const TEXTS = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
 export const language = document.documentElement.lang;
 
-// The text of a key with its {fields} filled. A key that is not on the page is a bug.
+// The text of a key with its {fields} filled. A key that is not on the page is a bug. Numbers may have a format of Python's: {size:.1f}, {depth:.3g}, {per_cent:g}.
 export function t(key, fields = {}) {
   if (!(key in TEXTS)) throw new Error(`no words for ${key}`);
-  return TEXTS[key].replace(/\{(\w+)\}/g, (field, name) => (name in fields ? fields[name] : field));
+  return TEXTS[key].replace(/\{(\w+)(?::(?:\.(\d+))?([fg]))?\}/g, (field, name, digits, kind) => (name in fields ? formatted(fields[name], digits, kind) : field));
+}
+
+function formatted(value, digits, kind) {
+  if (!kind) return value;
+  return kind === "f" ? value.toFixed(digits ?? 6) : String(Number(value.toPrecision(digits ?? 6)));
 }
 
 export const has = (key) => key in TEXTS;
