@@ -28,6 +28,9 @@ MIN_DEVIATION = 2.0
 textured. Banners and bars are even."""
 MAX_GAP_SHARE = 0.02
 """Gaps in the texture, as a share of the shorter side, over which an area is still connected."""
+MIN_WIDTH_SHARE = 0.06
+"""Smallest width of tissue, as a share of the shorter side. Narrower are letters, scales and grey
+bars, which else would join the tissue that they stand beside."""
 MIN_AREA_SHARE = 0.1
 """Smallest area that is tissue, as a share of the largest. The smaller ones are logos, scales and
 colour bars."""
@@ -89,11 +92,14 @@ def _textured_areas(pixels: Grey, lines: Sequence[TextLine]) -> Mask:
 
 
 def _hulls(textured: Grey) -> Grey:
-    """Return 1 in the hull of each connected area that is not small beside the largest one."""
-    side = 2 * round(MAX_GAP_SHARE * min(textured.shape) / 2) + 1
-    gap = np.ones((side, side), np.uint8)
-    connected = cv2.morphologyEx(textured, cv2.MORPH_CLOSE, gap)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(connected)
+    """Return 1 in the hull of each wide area that is not small beside the largest one."""
+    connected = cv2.morphologyEx(
+        textured, cv2.MORPH_CLOSE, _square(MAX_GAP_SHARE, textured)
+    )
+    wide = cv2.morphologyEx(
+        connected, cv2.MORPH_OPEN, _square(MIN_WIDTH_SHARE, textured)
+    )
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(wide)
     if count == 1:
         return np.ones_like(textured)
     areas = np.asarray(stats)[1:, cv2.CC_STAT_AREA]
@@ -102,6 +108,12 @@ def _hulls(textured: Grey) -> Grey:
         points = cv2.findNonZero((labels == index + 1).astype(np.uint8))
         cv2.fillConvexPoly(hulls, cv2.convexHull(points), 1)
     return hulls
+
+
+def _square(share: float, picture: Grey) -> Grey:
+    """Return a square with a side of about this share of the picture's shorter side."""
+    side = 2 * round(share * min(picture.shape) / 2) + 1
+    return np.ones((side, side), np.uint8)
 
 
 def _deviation(pixels: Grey) -> NDArray[np.float32]:

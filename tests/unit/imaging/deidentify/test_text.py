@@ -175,3 +175,14 @@ def test_real_thyroid_crops_raise_no_alarm():
 
 def _has_text(path: Path) -> bool:
     return bool(find_text_lines(decode(path.read_bytes()).pixels))
+
+
+def test_a_column_of_letters_close_to_the_tissue_is_beside_it():
+    pixels = np.zeros((360, 560), np.uint8)
+    pixels[:310, 20:520] = tissue(310, 500)
+    for row, glyphs in enumerate(("R", "12L6", "9", "DR65", "31fps", "86")):
+        corner = (524, 20 + 14 * row)
+        cv2.putText(pixels, glyphs, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.35, 230)
+    [finding] = burnt_in_text(ultrasound(pixels))
+    assert finding.facts["lines"] >= 2
+    assert finding.facts["lines_on_tissue"] == 0
