@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from services.api.audit.schemas import EventView, VerificationView
 from services.api.audit.service import AuditQuery, AuditService, export
@@ -15,6 +14,7 @@ from services.api.dependencies import (
     DependenciesDep,
     SystemSessionDep,
 )
+from services.api.moments import Moment
 from services.api.strict_requests import StrictRoute
 from services.api.text import PlainText
 from shared.domain.audit.events import Event
@@ -39,10 +39,10 @@ def audit_query(
     ] = None,
     case: Annotated[UUID | None, Query(description="Events about this case.")] = None,
     since: Annotated[
-        AwareDatetime | None, Query(description="Events at or after this time.")
+        Moment | None, Query(description="Events at or after this time.")
     ] = None,
     until: Annotated[
-        AwareDatetime | None, Query(description="Events before this time.")
+        Moment | None, Query(description="Events before this time.")
     ] = None,
 ) -> AuditQuery:
     return AuditQuery(

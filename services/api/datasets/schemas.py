@@ -1,13 +1,14 @@
 """API schemas of datasets."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonValue
 
+from services.api.moments import MomentInUtc
 from services.api.text import OptionalText, PlainText
 from shared.domain.training.states import Split
 from shared.ledger.datasets.drafts import AddStatus, SplitResult
@@ -316,19 +317,12 @@ class OutcomeFilter(BaseModel):
     model_config = ConfigDict(extra="forbid") | _example(
         since="2026-01-01", hospital="north"
     )
-    since: datetime | None = Field(
+    since: MomentInUtc | None = Field(
         None,
         description="Add outcomes that were recorded at or after this day or time. A value "
         "without a time zone is in UTC.",
     )
     hospital: OptionalText = None
-
-    @property
-    def moment(self) -> datetime | None:
-        """`since` with a time zone."""
-        if self.since is None or self.since.tzinfo is not None:
-            return self.since
-        return self.since.replace(tzinfo=UTC)
 
 
 class WithdrawnView(BaseModel):

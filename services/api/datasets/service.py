@@ -190,7 +190,7 @@ class DatasetService:
         if dataset.synthetic:
             raise DatasetOfOtherKind(name=name, kind=_kind(True), other=_kind(False))
         outcome_import = self._session.consents.import_outcomes(
-            dataset.id, outcome_filter.moment, outcome_filter.hospital, tags
+            dataset.id, outcome_filter.since, outcome_filter.hospital, tags
         )
         return _outcome_import_view(outcome_import)
 

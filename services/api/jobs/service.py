@@ -15,6 +15,7 @@ from services.api.jobs.retry import retry_while_unavailable
 from services.api.jobs.schemas import JobPage, JobView, job_view
 from services.api.middleware.authentication import is_credential_valid
 from services.api.middleware.transactions import Slot
+from services.api.moments import parse_moment
 from shared.domain.audit.events import Event
 from shared.domain.jobs import FINAL_STATES, JobState
 from shared.errors import InputError, NotFound, Unauthenticated, Unavailable
@@ -188,6 +189,6 @@ def _position(cursor: str | None) -> tuple[datetime, UUID] | None:
         return None
     try:
         created_at, job_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
-        return datetime.fromisoformat(created_at), UUID(job_id)
+        return parse_moment(created_at), UUID(job_id)
     except (ValueError, binascii.Error) as error:
         raise CursorInvalid from error

@@ -5,10 +5,10 @@ coverage.
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Response
-from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
 from services.api.dependencies import CallerSessionDep, DependenciesDep, Monitor
+from services.api.moments import Moment
 from services.api.monitoring import coverage, drift, performance, quality
 from services.api.monitoring.schemas import (
     CoverageView,
@@ -63,14 +63,14 @@ def window_query(
         _text_query(200, "Digest, its beginning, NAME (newest) or NAME/VERSION."),
     ] = None,
     since: Annotated[
-        AwareDatetime | None,
+        Moment | None,
         Query(
             description="Include results at or after this time. By default 30 days before `until`.",
             examples=["2026-10-01T00:00:00Z"],
         ),
     ] = None,
     until: Annotated[
-        AwareDatetime | None,
+        Moment | None,
         Query(description="Include results before this time. By default up to now."),
     ] = None,
 ) -> WindowQuery:

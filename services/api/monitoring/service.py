@@ -19,7 +19,6 @@ FRESH_S = 30.0
 """Maximum age of a response. A dashboard that polls more often causes no additional query."""
 DAYS = 30
 MAX_DAYS = 400
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 Measure = Callable[..., BaseModel]
 """A function of the observations, the window, and additional arguments."""
@@ -99,8 +98,6 @@ def resolve_window(observations: Observations, query: WindowQuery) -> Window:
     WindowInvalid, NotFound, ModelUnknown
     """
     until = query.until or datetime.now(UTC)
-    if until < EARLIEST:
-        raise WindowInvalid(problem=f"ends before {EARLIEST:%Y}", most=MAX_DAYS)
     since = query.since or days_before(until, DAYS)
     if since >= until:
         raise WindowInvalid(problem="ends before it begins", most=MAX_DAYS)

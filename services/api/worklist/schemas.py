@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.api.locales import text_of_code
+from services.api.moments import Day, MomentInUtc
 from services.api.text import BatchLabel, OptionalText
 from shared.domain.jobs import JobState, Priority
 from shared.domain.outcomes import OutcomeSource
@@ -59,10 +60,10 @@ class WorklistQuery(BaseModel):
     )
     priority: Annotated[Priority | None, Blank] = None
     reason: OptionalText = Field(None, description="Code of the failure.")
-    since: Annotated[date | datetime | None, Blank] = Field(
+    since: Annotated[Day | MomentInUtc | None, Blank] = Field(
         None, alias="from", description=f"Accepted from this time on. {DAY}"
     )
-    until: Annotated[date | datetime | None, Blank] = Field(
+    until: Annotated[Day | MomentInUtc | None, Blank] = Field(
         None, alias="to", description=f"Accepted up to this time. {DAY}"
     )
     q: OptionalText = Field(
@@ -181,9 +182,7 @@ def worklist_row(entry: WorklistEntry) -> WorklistRow:
 
 
 def _moment(value: date | datetime | None, time_of_day: time) -> datetime | None:
-    """Convert a day to a time by adding `time_of_day`. A time without a time zone is in UTC."""
-    if value is None:
-        return None
-    if not isinstance(value, datetime):
-        return datetime.combine(value, time_of_day, UTC)
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    """Convert a day to a time by adding `time_of_day`."""
+    if value is None or isinstance(value, datetime):
+        return value
+    return datetime.combine(value, time_of_day, UTC)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.api.audit.read_audit import ReadAudit
 from services.api.jobs.service import CursorInvalid
+from services.api.moments import parse_moment
 from services.api.worklist.schemas import (
     DeadLettersView,
     WorklistPage,
@@ -88,7 +89,7 @@ def _position(cursor: str | None, order: Order) -> PagePosition | None:
         if order is Order.RISK:
             position: PagePosition = (float(sort_value), UUID(job_id))
         else:
-            position = (datetime.fromisoformat(sort_value), UUID(job_id))
+            position = (parse_moment(sort_value), UUID(job_id))
     except (
         ValueError,
         TypeError,
