@@ -4,14 +4,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from services.api.moments import Day
 from services.api.text import OptionalText
 
 BlankAsNone = BeforeValidator(lambda value: value or None)
 TextFilter = Annotated[OptionalText, Query()]
-DayFilter = Annotated[Day | None, BlankAsNone, Query()]
+DayFilter = Annotated[
+    Annotated[Day, Field(le=date(9000, 1, 1))] | None, BlankAsNone, Query()
+]
 
 
 def day_start(day: date | None) -> datetime | None:
