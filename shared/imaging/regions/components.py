@@ -31,6 +31,8 @@ MIN_INVERTED_SHARE = 0.25
 """Smallest share of the picture that an inverted mask covers, with its hole."""
 MIN_RECTANGLE = 0.95
 """Area as a share of the bounding box. An ellipse has 0.79, and no nodule of DDTI more than 0.89."""
+MAX_COMPONENTS = 1000
+"""A mask of more parts is noise; those of DDTI have up to 3."""
 
 MASK_HOLE = Finding(
     "mask-hole",
@@ -103,13 +105,16 @@ def nodule_of(inside: Inside) -> tuple[Roi, tuple[Finding, ...]]:
         if the mask is probably inverted, or the largest part is no nodule.
     RoiTooSmall
     """
+    _check_edges(inside)
     outlines, _ = cv2.findContours(
         inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
     )
+    if len(outlines) > MAX_COMPONENTS:
+        raise MaskUnclear(problem=f"it marks more than {MAX_COMPONENTS} separate parts")
     components = [_Component(np.asarray(outline, np.int32)) for outline in outlines]
     nodule = max(components, key=lambda part: part.size)
     others = [part for part in components if part is not nodule]
-    _check_span(inside, nodule)
+    _check_span(nodule, inside.shape)
     if not nodule.is_speck:
         _check_closed(nodule)
         _check_caption(nodule, others)
@@ -120,13 +125,17 @@ def nodule_of(inside: Inside) -> tuple[Roi, tuple[Finding, ...]]:
     return roi, findings
 
 
-def _check_span(inside: Inside, nodule: _Component) -> None:
+def _check_edges(inside: Inside) -> None:
     edges = (inside[0], inside[-1], inside[:, 0], inside[:, -1])
     if all(edge.any() for edge in edges):
         raise MaskUnclear(
             problem="what it marks reaches all four edges, so it is inverted or marks everything"
         )
-    height, width = inside.shape
+
+
+def _check_span(nodule: _Component, shape: tuple[int, ...]) -> None:
+    """Check that the nodule is not nearly as wide and as high as the picture."""
+    height, width = shape
     _, _, nodule_width, nodule_height = nodule.bounds
     if min(nodule_width / width, nodule_height / height) >= MAX_SPAN:
         raise MaskUnclear(

@@ -158,6 +158,13 @@ def test_a_mask_of_tens_of_thousands_of_values_is_refused_in_one_pass():
         read_mask(encoded(noise), 1400, 1400)
 
 
+def test_noise_of_two_values_is_refused():
+    noise = np.zeros((90, 120), np.uint8)
+    noise[2:-2:2, 2:-2:2] = 255
+    with pytest.raises(MaskUnclear, match="1000 separate parts"):
+        read_mask(encoded(noise), *SIZE)
+
+
 FOUR_EDGES = {
     "inverted": encoded(255 - WHITE),
     "inverted 1 bit": encoded(Image.fromarray(255 - WHITE).convert("1"), "TIFF"),
