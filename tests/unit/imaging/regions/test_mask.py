@@ -203,6 +203,10 @@ NEARLY_ALL = {
     "margin": encoded(inverted(left=3)),
     "letterbox": encoded(inverted(top=2, bottom=2)),
     "high letterbox": encoded(inverted(top=12, bottom=12)),
+    "letterbox across the nodule": encoded(inverted(top=30, bottom=12)),
+    "nodule over a whole edge": encoded(
+        np.where(np.arange(120) < 40, 0, WHITE | 255).astype(np.uint8)
+    ),
     "inside the sector": encoded(np.where(INSIDE, 0, SECTOR).astype(np.uint8)),
     "rectangle around the nodule": encoded(
         cv2.rectangle(WHITE.copy(), (3, 3), (116, 86), 255, 1)
