@@ -189,18 +189,18 @@ def _split(level: Grey, is_lossy: bool) -> Inside:
     lowest, highest = _range(level)
     contrast = highest - lowest
     if not contrast:
-        return np.greater(level, 0)
+        return level > 0
     if is_lossy and contrast < MIN_LOSSY_CONTRAST:
         raise MaskUnclear(
             problem="its two values are too close to survive the compression of its file"
         )
-    share = np.clip((level - lowest) / contrast, 0, 1)
+    share: Grey = np.clip((level - lowest) / contrast, 0, 1)
     low, high = MIDDLE
     middle_px = LOSSY_MIDDLE_PX if is_lossy else MIDDLE_PX
     has_middle = _has_area((share > low) & (share < high), middle_px)
     if has_middle or (not is_lossy and _has_plateau(share)):
         raise MaskUnclear(problem="it has more than two values")
-    return np.greater(share, 0.5)
+    return share > 0.5
 
 
 def _range(level: Grey) -> tuple[float, float]:
