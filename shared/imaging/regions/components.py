@@ -32,7 +32,7 @@ MIN_HOLE_IN_LINES = 4
 MIN_INVERTED_SHARE = 0.25
 """Smallest share of the picture that an inverted mask covers, with its hole."""
 MIN_RECTANGLE = 0.95
-"""Area as a share of the bounding box. An ellipse has 0.79, and no nodule of DDTI more than 0.89."""
+"""Area as a share of the bounding box. An ellipse has 0.79, no nodule of DDTI more than 0.89."""
 MAX_COMPONENTS = 1000
 """A mask of more parts is noise; those of DDTI have up to 3."""
 
@@ -119,7 +119,7 @@ def nodule_of(inside: Inside) -> tuple[Roi, tuple[Finding, ...]]:
     _check_span(nodule, inside.shape)
     if not nodule.is_speck:
         _check_closed(nodule)
-        _check_caption(nodule, others)
+        _check_caption(nodule, others, inside.shape)
     roi = Roi.from_outline(nodule.outline.reshape(-1, 2))
     findings = (MASK_HOLE,) if _has_hole(inside, nodule) else ()
     if others:
@@ -157,13 +157,19 @@ def _check_closed(nodule: _Component) -> None:
         raise MaskUnclear(problem="it is a line that is not closed around the nodule")
 
 
-def _check_caption(nodule: _Component, others: Sequence[_Component]) -> None:
-    """Check that the largest part is no block of text or scale beside the nodule."""
+def _check_caption(
+    nodule: _Component, others: Sequence[_Component], shape: tuple[int, ...]
+) -> None:
+    """Check that the largest part is no block of text or scale at an edge beside the nodule."""
+    height, width = shape
+    left, top, nodule_width, nodule_height = nodule.bounds
+    is_inside_x = 0 < left < width - nodule_width
+    is_inside_y = 0 < top < height - nodule_height
     shapes = [part for part in others if not part.is_speck and not part.is_rectangle]
-    if nodule.is_rectangle and shapes:
+    if nodule.is_rectangle and shapes and not (is_inside_x and is_inside_y):
         raise MaskUnclear(
-            problem="its largest part is a rectangle beside a part of another shape, so it may be "
-            "a caption"
+            problem="its largest part is a rectangle at an edge beside a part of another shape, "
+            "so it may be a caption"
         )
 
 

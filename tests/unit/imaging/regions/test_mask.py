@@ -229,11 +229,20 @@ def test_a_hole_in_a_nodule_is_filled_and_said():
     assert codes(mask) == ["mask-hole"]
 
 
-def test_a_block_larger_than_the_nodule_is_refused_as_a_caption():
+def test_a_block_at_an_edge_larger_than_the_nodule_is_refused_as_a_caption():
     picture = WHITE.copy()
     picture[68:] = 255
     with pytest.raises(MaskUnclear, match="caption"):
         read_mask(encoded(picture), *SIZE)
+
+
+def test_a_box_off_the_edges_beside_a_smaller_nodule_is_read():
+    picture = np.zeros_like(WHITE)
+    cv2.circle(picture, (95, 70), 9, 1, -1)
+    picture[10:40, 10:50] = 1
+    mask = read_mask(encoded(picture), *SIZE)
+    assert mask.roi.bounds == Box(x=10, y=10, width=40, height=30)
+    assert codes(mask) == ["several-components"]
 
 
 def test_boxes_around_two_nodules_are_no_captions():
