@@ -1,5 +1,6 @@
 """The image types that every stage after decoding uses."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,6 +11,11 @@ from numpy.typing import NDArray
 from shared.domain.results.findings import Finding
 from shared.imaging.errors import FrameMissing
 from shared.imaging.raster.orientation import UPRIGHT, Orientation
+
+Spacing = tuple[float, float]
+"""Row and column spacing in mm."""
+SCALE_TOLERANCE = 0.02
+"""Relative difference of two spacings that are one, written with other digits."""
 
 
 class ImageFormat(StrEnum):
@@ -60,6 +66,14 @@ class Box:
         contains_y = self.y <= box.y and box.y + box.height <= bottom
         return contains_x and contains_y
 
+    def overlap(self, box: "Box") -> int:
+        """Return the number of pixels that another box shares with this one."""
+        right = min(self.x + self.width, box.x + box.width)
+        bottom = min(self.y + self.height, box.y + box.height)
+        width = max(right - max(self.x, box.x), 0)
+        height = max(bottom - max(self.y, box.y), 0)
+        return width * height
+
 
 @dataclass(frozen=True)
 class Header:
@@ -97,22 +111,50 @@ class Header:
 
 @dataclass(frozen=True)
 class Region:
-    """A B-mode area that the file names, with its own scale.
+    """An area that the file names, with its own scale.
 
     Attributes
     ----------
     box : its position in the image
     spacing_mm : row and column spacing in mm, if the region is calibrated
     is_low_priority : whether another region that overlaps it is shown above it
+    is_b_mode : whether it is a B-mode picture; others, such as colour flow, only confirm or
+        contradict the scale of the B-mode picture under them
     """
 
     box: Box
-    spacing_mm: tuple[float, float] | None = None
+    spacing_mm: Spacing | None = None
     is_low_priority: bool = False
+    is_b_mode: bool = True
 
     @property
     def area(self) -> int:
         return self.box.width * self.box.height
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Order of what is shown: the lowest is uppermost."""
+        return self.is_low_priority, self.area
+
+    def contradicts(self, region: "Region", box: Box) -> bool:
+        """Return whether a part of the image that a B-mode region holds has another scale here.
+
+        A B-mode region under the other one does not matter.
+        """
+        is_under = self.is_b_mode and self.rank > region.rank
+        if is_under or not self.box.overlap(box):
+            return False
+        return not is_same_scale(self.spacing_mm, region.spacing_mm)
+
+
+def is_same_scale(first: Spacing | None, second: Spacing | None) -> bool:
+    """Return whether two scales differ by no more than their digits."""
+    if first is None or second is None:
+        return first is second
+    return all(
+        math.isclose(one, other, rel_tol=SCALE_TOLERANCE)
+        for one, other in zip(first, second, strict=True)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,36 +166,40 @@ class UltrasoundImage:
 
     pixels: NDArray[np.uint8]
     format: ImageFormat
-    spacing_mm: tuple[float, float] | None = None
+    spacing_mm: Spacing | None = None
     """Row and column spacing in mm of `region`, if the file is calibrated."""
     region: Box | None = None
     """The B-mode area, if the file names it (DICOM Sequence of Ultrasound Regions)."""
     findings: tuple[Finding, ...] = ()
     regions: tuple[Region, ...] = ()
-    """All B-mode areas of the file; `region` is the largest of them."""
+    """All B-mode areas of the file, of which `region` is the largest, and other areas that are
+    measured in millimetres."""
 
-    def spacing_at(self, box: Box) -> tuple[float, float] | None:
+    def spacing_at(self, box: Box) -> Spacing | None:
         """Return row and column spacing in mm for a part of the image.
 
-        The region at the middle of the part holds it: of several the one of high priority (PS3.3,
-        C.8.5.5.1.3), and then the smallest, such as a zoomed inset above the whole field. The
-        result is None if that region does not hold the whole part, because the part then
-        covers another scale too, or if it is not calibrated. Without regions the scale is
+        The B-mode region at the middle of the part holds it: of several the one of high priority
+        (PS3.3, C.8.5.5.1.3), and then the smallest, such as a zoomed inset above the whole field.
+        The result is None if that region is not calibrated or does not hold the whole part, or if
+        a region above it gives a piece of the part another scale. Without regions the scale is
         that of the image.
         """
-        if not self.regions:
+        b_mode_regions = [region for region in self.regions if region.is_b_mode]
+        if not b_mode_regions:
             is_inside = self.region is None or self.region.contains(box)
             return self.spacing_mm if is_inside else None
         middle = Box(
             x=box.x + box.width // 2, y=box.y + box.height // 2, width=1, height=1
         )
-        holding = [region for region in self.regions if region.box.contains(middle)]
+        holding = [region for region in b_mode_regions if region.box.contains(middle)]
         if not holding:
             return None
-        uppermost = min(
-            holding, key=lambda region: (region.is_low_priority, region.area)
-        )
-        return uppermost.spacing_mm if uppermost.box.contains(box) else None
+        uppermost = min(holding, key=lambda region: region.rank)
+        if not uppermost.box.contains(box):
+            return None
+        if any(region.contradicts(uppermost, box) for region in self.regions):
+            return None
+        return uppermost.spacing_mm
 
     def with_findings(self, findings: Iterable[Finding]) -> "UltrasoundImage":
         """Return the image with further findings."""

@@ -14,7 +14,7 @@ from pydicom.encaps import encapsulate
 from pydicom.tag import Tag
 from pydicom.uid import UID
 
-from shared.imaging import UltrasoundImage
+from shared.imaging import NoduleMask, UltrasoundImage
 from shared.imaging.deidentify import CleanedFile
 from tests.support.builders import dicom_file
 
@@ -74,8 +74,8 @@ def compressed(data: bytes, syntax: str, **elements: object) -> bytes:
     return edited(saved(dataset), **elements)
 
 
-def codes(image: UltrasoundImage | CleanedFile) -> list[str]:
-    """The codes of the findings of an image, or of a cleaned file."""
+def codes(image: UltrasoundImage | CleanedFile | NoduleMask) -> list[str]:
+    """The codes of the findings of an image, a cleaned file or a mask."""
     return [finding.code for finding in image.findings]
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from shared.domain.results.findings import Finding
-from shared.imaging.image import Box, Region
+from shared.imaging.dicom.findings import values_left_aside
+from shared.imaging.image import SCALE_TOLERANCE, Box, Region, Spacing, is_same_scale
 
 CENTIMETRES = 3
 """Physical units code (PS3.3, C.8.5.5.1.15)."""
@@ -34,8 +35,11 @@ CORNER_KEYWORDS = (
     "RegionLocationMaxX1",
     "RegionLocationMaxY1",
 )
-Spacing = tuple[float, float]
-"""Row and column spacing in mm."""
+REGIONS = "SequenceOfUltrasoundRegions"
+MAX_ZOOM = 8
+"""How much finer than its field a zoomed inset may be. A confusion of mm and cm makes 10."""
+MIN_TWIN_OVERLAP = 0.9
+"""Share of the larger of two regions that they have in common if they are one."""
 
 CALIBRATION_REFUSED = Finding(
     "calibration-refused",
@@ -58,6 +62,11 @@ SCALE_DEFAULT = Finding(
     "The file's Pixel Spacing is 1 by 1 mm, which converters write where they know no scale; "
     "it was not used. Type the nodule's size.",
 )
+SCALE_CONTRADICTED = Finding(
+    "scale-contradicted",
+    "What the file says of its scale contradicts itself. At most the scale of its ultrasound "
+    "regions was used, and none where two of them disagree. Type the nodule's size, or check it.",
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class Calibration:
     ----------
     spacing_mm : row and column spacing of `region`
     region : the largest B-mode area
-    regions : all B-mode areas
+    regions : all B-mode areas, and beside them the others that are measured in millimetres
     findings : problems that the user should know about
     """
 
@@ -80,19 +89,27 @@ class Calibration:
 
 @dataclass(frozen=True)
 class _Area:
-    """A B-mode area as the file states it, before its scale is believed."""
+    """A picture as the file states it, before its scale is believed."""
 
     box: Box
     spacing_mm: Spacing | None
-    problem: Finding | None
+    is_b_mode: bool
     is_low_priority: bool
 
-    @property
-    def depth_mm(self) -> float:
-        """Depth by the area's scale; 0 without a scale in centimetres."""
-        if self.spacing_mm is None or self.problem:
-            return 0.0
-        return self.spacing_mm[0] * self.box.height
+    def is_twin(self, area: "_Area") -> bool:
+        """Return whether another area has the same place and another scale."""
+        sizes = [each.box.width * each.box.height for each in (self, area)]
+        is_same_place = self.box.overlap(area.box) >= MIN_TWIN_OVERLAP * max(sizes)
+        has_scales = self.spacing_mm is not None and area.spacing_mm is not None
+        is_same = is_same_scale(self.spacing_mm, area.spacing_mm)
+        return is_same_place and has_scales and not is_same
+
+    def is_field(self) -> bool:
+        """Return whether its scale is that of a whole thyroid ultrasound."""
+        shallowest, deepest = DEPTH_MM_RANGE
+        if self.spacing_mm is None:
+            return False
+        return shallowest <= self.spacing_mm[0] * self.box.height <= deepest
 
 
 def calibrate(dataset: Dataset, width: int, height: int) -> Calibration:
@@ -104,34 +121,37 @@ def calibrate(dataset: Dataset, width: int, height: int) -> Calibration:
 
     A scale is believed only if it makes the field of a thyroid ultrasound 15 to 100 mm deep. The
     depth is the height of the region. A zoomed inset shows a part of the field, so a shallower
-    region is believed beside one that is deep enough.
+    region is believed beside one that is deep enough, if its pixels are finer, but not absurdly.
 
     Without a region the depth is the height of the whole image. The borders of a screen make that
     larger than the field, and a crop makes it smaller. A crop that shows less than 15 mm loses its
     scale, because nothing tells it from a wrong scale; the finding asks for the size.
     """
-    areas = [area for item in _region_items(dataset) if (area := _b_mode_area(item))]
-    if any(_exceeds_image(area.box, width, height) for area in areas):
+    areas = _areas(dataset, width, height)
+    b_mode_areas = [area for area in areas if area.is_b_mode]
+    if any(_exceeds_image(area.box, width, height) for area in b_mode_areas):
         return Calibration(findings=(CALIBRATION_REFUSED,))
-    if not areas:
-        return _image_calibration(dataset, height)
-    shallowest, deepest = DEPTH_MM_RANGE
-    has_field = any(shallowest <= area.depth_mm <= deepest for area in areas)
+    unplaced = _unplaced_findings(dataset)
+    if not b_mode_areas:
+        spacing_mm, problems = _image_spacing(dataset, areas, height)
+        return Calibration(spacing_mm=spacing_mm, findings=(*unplaced, *problems))
+    findings = [*unplaced, SEVERAL_REGIONS] if len(b_mode_areas) > 1 else [*unplaced]
     regions: list[Region] = []
-    findings = [SEVERAL_REGIONS] if len(areas) > 1 else []
     for area in areas:
-        problem = area.problem or _scale_problem(
-            area.spacing_mm, area.box.height, may_be_inset=has_field
-        )
+        problem = _area_problem(area, b_mode_areas)
         findings += [problem] if problem else []
         regions.append(
             Region(
                 box=_clipped(area.box, width, height),
                 spacing_mm=None if problem else area.spacing_mm,
                 is_low_priority=area.is_low_priority,
+                is_b_mode=area.is_b_mode,
             )
         )
-    largest = max(regions, key=lambda region: region.area)
+    b_mode_regions = [region for region in regions if region.is_b_mode]
+    largest = max(b_mode_regions, key=lambda region: region.area)
+    if _is_contradicted(dataset, regions, largest, height):
+        findings.append(SCALE_CONTRADICTED)
     return Calibration(
         spacing_mm=largest.spacing_mm,
         region=largest.box,
@@ -140,18 +160,93 @@ def calibrate(dataset: Dataset, width: int, height: int) -> Calibration:
     )
 
 
-def _image_calibration(dataset: Dataset, height: int) -> Calibration:
-    """Return the calibration by Pixel Spacing, for an image without regions."""
-    spacing = dataset.get("PixelSpacing")
-    if not spacing or len(spacing) != 2:
-        return Calibration()
-    spacing_mm = (float(spacing[0]), float(spacing[1]))
-    if spacing_mm == DEFAULT_SPACING_MM:
-        return Calibration(findings=(SCALE_DEFAULT,))
-    problem = _scale_problem(spacing_mm, height)
+def _area_problem(area: _Area, b_mode_areas: list[_Area]) -> Finding | None:
+    """Return why the scale of an area cannot be used, or None.
+
+    What is no B-mode picture is only compared with one.
+    """
+    if not area.is_b_mode:
+        return None
+    if area.spacing_mm is None:
+        return SCALE_UNITS
+    if any(area.is_twin(each) for each in b_mode_areas):
+        return SCALE_CONTRADICTED
+    fields = [each.spacing_mm for each in b_mode_areas if each.is_field()]
+    is_zoom = any(field and _is_zoom(area.spacing_mm, field) for field in fields)
+    return _scale_problem(area.spacing_mm, area.box.height, may_be_inset=is_zoom)
+
+
+def _is_zoom(inset_mm: Spacing, field_mm: Spacing) -> bool:
+    """Return whether a scale may be that of a zoomed inset of a field."""
+    zoom = field_mm[0] / inset_mm[0]
+    return 1 - SCALE_TOLERANCE <= zoom <= MAX_ZOOM
+
+
+def _is_contradicted(
+    dataset: Dataset, regions: list[Region], largest: Region, height: int
+) -> bool:
+    """Return whether the image states a scale or a shape of its pixels that no region has."""
+    spacing_mm = _pair(dataset, "PixelSpacing")
+    if spacing_mm and not _spacing_problem(spacing_mm, height):
+        scales = [region.spacing_mm for region in regions if region.spacing_mm]
+        if _is_other_scale(spacing_mm, scales):
+            return True
+    return bool(largest.spacing_mm) and not _has_aspect(dataset, largest.spacing_mm)
+
+
+def _image_spacing(
+    dataset: Dataset, areas: list[_Area], height: int
+) -> tuple[Spacing | None, tuple[Finding, ...]]:
+    """Return Pixel Spacing as the scale of an image without a B-mode region.
+
+    Where the file names regions and none is a picture, the image is something else, such as a
+    spectrum.
+    """
+    spacing_mm = _pair(dataset, "PixelSpacing")
+    if spacing_mm is None:
+        return None, ()
+    problem = _spacing_problem(spacing_mm, height)
     if problem:
-        return Calibration(findings=(problem,))
-    return Calibration(spacing_mm=spacing_mm)
+        return None, (problem,)
+    items = _region_items(dataset)
+    is_picture = not items or any(_is_two_dimensional(item) for item in items)
+    scales = [area.spacing_mm for area in areas if area.spacing_mm]
+    if (
+        not is_picture
+        or _is_other_scale(spacing_mm, scales)
+        or not _has_aspect(dataset, spacing_mm)
+    ):
+        return None, (SCALE_CONTRADICTED,)
+    return spacing_mm, ()
+
+
+def _is_other_scale(spacing_mm: Spacing, scales: list[Spacing]) -> bool:
+    """Return whether there are scales, and none of them is this one."""
+    is_known = any(is_same_scale(spacing_mm, scale) for scale in scales)
+    return bool(scales) and not is_known
+
+
+def _spacing_problem(spacing_mm: Spacing, height: int) -> Finding | None:
+    if spacing_mm == DEFAULT_SPACING_MM:
+        return SCALE_DEFAULT
+    return _scale_problem(spacing_mm, height)
+
+
+def _has_aspect(dataset: Dataset, spacing_mm: Spacing | None) -> bool:
+    """Return whether Pixel Aspect Ratio (PS3.3, C.7.6.3.1.7) agrees with a spacing.
+
+    1 to 1 is what a file says that says nothing.
+    """
+    aspect = _pair(dataset, "PixelAspectRatio")
+    if spacing_mm is None or aspect is None or min(aspect) <= 0:
+        return True
+    vertical, horizontal = aspect
+    if vertical == horizontal:
+        return True
+    rows_mm, columns_mm = spacing_mm
+    return math.isclose(
+        vertical / horizontal, rows_mm / columns_mm, rel_tol=SCALE_TOLERANCE
+    )
 
 
 def picture_regions(dataset: Dataset, width: int, height: int) -> tuple[Box, ...]:
@@ -172,35 +267,58 @@ def picture_regions(dataset: Dataset, width: int, height: int) -> tuple[Box, ...
 
 
 def _region_items(dataset: Dataset) -> list[Dataset]:
-    return list(dataset.get("SequenceOfUltrasoundRegions") or ())
+    return list(dataset.get(REGIONS) or ())
 
 
 def _is_picture(item: Dataset) -> bool:
-    is_image = _number(item, "RegionSpatialFormat") == TWO_DIMENSIONAL
-    return is_image and _number(item, "RegionDataType") in PICTURE_TYPES
+    is_tissue = _number(item, "RegionDataType") in PICTURE_TYPES
+    return is_tissue and _is_two_dimensional(item)
 
 
-def _b_mode_area(item: Dataset) -> _Area | None:
-    """Parse a region. None if it is no B-mode picture, or its corners are missing or invalid."""
-    is_image = _number(item, "RegionSpatialFormat") == TWO_DIMENSIONAL
+def _is_two_dimensional(item: Dataset) -> bool:
+    return _number(item, "RegionSpatialFormat") == TWO_DIMENSIONAL
+
+
+def _is_b_mode(item: Dataset) -> bool:
     is_tissue = _number(item, "RegionDataType") == TISSUE
-    box = _region_box(item)
-    if box is None or not is_image or not is_tissue:
-        return None
+    return is_tissue and _is_two_dimensional(item)
+
+
+def _areas(dataset: Dataset, width: int, height: int) -> list[_Area]:
+    """Parse the B-mode pictures, and other pictures in centimetres that lie in the image."""
+    areas: list[_Area] = []
+    image_box = Box(x=0, y=0, width=width, height=height)
+    for item in filter(_is_two_dimensional, _region_items(dataset)):
+        box = _region_box(item)
+        spacing_mm = _spacing(item)
+        is_b_mode = _is_b_mode(item)
+        if box and (is_b_mode or (spacing_mm and box.overlap(image_box))):
+            areas.append(
+                _Area(
+                    box=box,
+                    spacing_mm=spacing_mm,
+                    is_b_mode=is_b_mode,
+                    is_low_priority=_is_low_priority(item),
+                )
+            )
+    return areas
+
+
+def _spacing(item: Dataset) -> Spacing | None:
+    """Return the spacing of a region that is measured in centimetres in both directions."""
     rows_cm = _number(item, "PhysicalDeltaY")
     columns_cm = _number(item, "PhysicalDeltaX")
-    spacing_mm = None
-    problem = None
-    if rows_cm and columns_cm:
-        spacing_mm = (10 * abs(rows_cm), 10 * abs(columns_cm))
-        units = {_number(item, f"PhysicalUnits{axis}Direction") for axis in "XY"}
-        problem = None if units == {CENTIMETRES} else SCALE_UNITS
-    return _Area(
-        box=box,
-        spacing_mm=spacing_mm,
-        problem=problem,
-        is_low_priority=_is_low_priority(item),
-    )
+    units = {_number(item, f"PhysicalUnits{axis}Direction") for axis in "XY"}
+    if not rows_cm or not columns_cm or units != {CENTIMETRES}:
+        return None
+    return 10 * abs(rows_cm), 10 * abs(columns_cm)
+
+
+def _unplaced_findings(dataset: Dataset) -> tuple[Finding, ...]:
+    """Return a finding if a B-mode region has no corners that can be used."""
+    items = _region_items(dataset)
+    is_unplaced = any(_is_b_mode(item) and not _region_box(item) for item in items)
+    return values_left_aside([REGIONS] if is_unplaced else [])
 
 
 def _is_low_priority(item: Dataset) -> bool:
@@ -208,27 +326,26 @@ def _is_low_priority(item: Dataset) -> bool:
 
 
 def _region_box(item: Dataset) -> Box | None:
-    """Return the position of a region. None if its corners are missing or invalid."""
+    """Return the position of a region. None if its corners are missing or no area."""
     values = [_number(item, keyword) for keyword in CORNER_KEYWORDS]
     corners = [int(value) for value in values if value is not None]
     if len(corners) < len(values):
         return None
-    left, top, right, bottom = corners
-    if right <= left or bottom <= top or left < 0 or top < 0:
+    left, right = sorted(corners[0::2])
+    top, bottom = sorted(corners[1::2])
+    if right == left or bottom == top or left < 0 or top < 0:
         return None
     return Box(x=left, y=top, width=right - left + 1, height=bottom - top + 1)
 
 
 def _scale_problem(
-    spacing_mm: Spacing | None, height: int, may_be_inset: bool = False
+    spacing_mm: Spacing, height: int, may_be_inset: bool = False
 ) -> Finding | None:
     """Return why a scale cannot be that of a field of `height` pixels, or None.
 
     Ultrasound pixels are nearly square, so a column spacing that is far from the row spacing is no
     scale either.
     """
-    if spacing_mm is None:
-        return None
     rows_mm, columns_mm = spacing_mm
     shallowest, deepest = DEPTH_MM_RANGE
     depth_mm = rows_mm * height
@@ -276,3 +393,11 @@ def _number(item: Dataset, keyword: str) -> float | None:
     if isinstance(value, int | float) and math.isfinite(value):
         return float(value)
     return None
+
+
+def _pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
+    """Return two numbers, or None if the attribute does not hold two."""
+    value = dataset.get(keyword)
+    if not value or isinstance(value, int | float) or len(value) != 2:
+        return None
+    return float(value[0]), float(value[1])

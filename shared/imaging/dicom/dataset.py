@@ -80,7 +80,7 @@ OPTIONAL_NUMBERS = (
     "UltrasoundColorDataPresent",
 )
 UNUSED_NUMBERS = ("PixelAspectRatio", "PixelPaddingValue", "UltrasoundColorDataPresent")
-"""Numbers that no step uses, so that their loss needs no finding."""
+"""Numbers that no step needs, so that their loss needs no finding."""
 COMPANIONS = {
     "WindowCenter": "WindowWidth",
     "WindowWidth": "WindowCenter",

@@ -37,6 +37,8 @@ PARTS = ((273, 279), (324, 325))
 """The tags of the offsets and of the sizes of strips, and of tiles."""
 LOSSLESS = {1, 5, 8, 32773, 32946}
 """Uncompressed, LZW, Deflate, PackBits and the older number of Deflate."""
+JPEG_COMPRESSIONS = {6, 7}
+"""JPEG by TIFF 6.0, and by its Technical Note 2."""
 WHITE_IS_ZERO = 0
 COLOUR_COUNTS = {WHITE_IS_ZERO: 1, 1: 1, 2: 3}
 """Channels of the greys and of RGB, by PhotometricInterpretation."""

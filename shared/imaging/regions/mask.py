@@ -22,6 +22,9 @@ from shared.imaging.library_errors import translate_library_errors
 from shared.imaging.limits import Limits
 from shared.imaging.raster.reader import open_image, read_header, read_samples
 from shared.imaging.raster.samples import ALPHA_IGNORED, Samples
+from shared.imaging.raster.tiff import JPEG_COMPRESSIONS, read_tiff_header
+from shared.imaging.raster.webp import is_lossless_webp
+from shared.imaging.regions.components import nodule_of
 from shared.imaging.regions.roi import Roi
 
 Grey = NDArray[np.floating[Any]]
@@ -29,7 +32,6 @@ Inside = NDArray[np.bool_]
 
 GIF = "gif"
 GIF_SIGNATURE = b"GIF8"
-LOSSY = {ImageFormat.JPEG, ImageFormat.WEBP}
 REFUSED = {ImageFormat.DICOM, ImageFormat.HEIC}
 MIN_LOSSY_CONTRAST = 64
 """Grey levels between the two values of a mask; lossy compression alone makes fewer."""
@@ -37,16 +39,19 @@ MIDDLE = (0.25, 0.75)
 """Share of the way from the lower to the higher value where a pixel belongs to neither."""
 MIDDLE_PX = 7
 """Smallest width of an area of middle values that is no soft edge."""
+LOSSY_MIDDLE_PX = 9
+"""The same with lossy compression: strong compression makes whole blocks of 8 pixels even."""
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 MAX_BITS_OF_FLOAT32 = 16
 PLATEAU_PX = 5
 """Smallest width of an area of one further value. Ringing of resampling is narrower."""
-MIN_RADIUS_PX = 3.0
-MIN_SOLIDITY = 0.4
-"""Bounds of a nodule: radius of the largest circle inside, and area as a share of the convex hull.
-
-Of 787 masks of DDTI none was below 4 pixels or 0.8. An outline with a gap is below.
-"""
+STRAY_PIXELS = 8
+"""A value of so few pixels is none of a mask: the smallest nodule has an outline of 28."""
+MASK_EMPTY = Finding(
+    "mask-empty",
+    "The mask marks nothing, so it was read as if there were none. "
+    "If it should mark a nodule, export it again.",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,30 +85,27 @@ def read_mask(
     MaskMismatch
         if its size differs from the image's size.
     MaskUnclear
-        if it has more than two values, reaches all four edges, or is a line with a gap.
-    RoiTooSmall, RoiInvalid
+        if it has more than two values or several pages, is probably inverted, or its largest part
+        is a line with a gap or a caption.
+    RoiTooSmall
     """
     limits = limits or Limits()
     if not data:
         raise EmptyImage
     image_format = _format(data)
-    size = _upright_size(data, image_format, limits)
+    size, has_more_pages = _size_and_pages(data, image_format, limits)
     limits.check(*size)
+    if has_more_pages:
+        raise MaskUnclear(problem="its file holds several pages")
     if size != (width, height):
         raise MaskMismatch(mask=f"{size[0]} x {size[1]}", image=f"{width} x {height}")
     with translate_library_errors("mask", limits):
         samples = read_samples(data, image_format)
-        is_lossy = image_format in LOSSY
-        inside, findings = _inside(samples, is_lossy=is_lossy)
+        inside, findings = _inside(samples, _is_lossy(data, image_format))
     if not inside.any():
-        return NoduleMask(inside=inside, roi=None, findings=findings)
-    _check_edges(inside)
-    roi = Roi.from_mask(inside)
-    _check_closed(roi)
-    others = _component_count(inside) - 1
-    if others:
-        findings = (*findings, _several_components(others))
-    return NoduleMask(inside=inside, roi=roi, findings=findings)
+        return NoduleMask(inside=inside, roi=None, findings=(*findings, MASK_EMPTY))
+    roi, shape_findings = nodule_of(inside)
+    return NoduleMask(inside=inside, roi=roi, findings=(*findings, *shape_findings))
 
 
 def _format(data: bytes) -> str:
@@ -118,12 +120,25 @@ def _format(data: bytes) -> str:
     return image_format
 
 
-def _upright_size(data: bytes, image_format: str, limits: Limits) -> tuple[int, int]:
+def _size_and_pages(
+    data: bytes, image_format: str, limits: Limits
+) -> tuple[tuple[int, int], bool]:
+    """Return width and height of the upright mask, and whether a second page follows."""
     with translate_library_errors("mask", limits):
         if image_format == GIF:
-            return open_image(BytesIO(data), GIF).size
+            image = open_image(BytesIO(data), GIF)
+            return image.size, bool(getattr(image, "is_animated", False))
         header = read_header(BytesIO(data), ImageFormat(image_format), limits)
-        return header.width, header.height
+        return (header.width, header.height), header.frames > 1
+
+
+def _is_lossy(data: bytes, image_format: str) -> bool:
+    """Return whether the compression of a file changes values."""
+    if image_format == ImageFormat.TIFF:
+        return read_tiff_header(BytesIO(data)).compression in JPEG_COMPRESSIONS
+    if image_format == ImageFormat.WEBP:
+        return not is_lossless_webp(data)
+    return image_format == ImageFormat.JPEG
 
 
 def _inside(samples: Samples, is_lossy: bool) -> tuple[Inside, tuple[Finding, ...]]:
@@ -138,7 +153,7 @@ def _inside(samples: Samples, is_lossy: bool) -> tuple[Inside, tuple[Finding, ..
     if not np.ptp(opacity):
         return _split(level, is_lossy), ()
     is_opaque = _split(opacity, is_lossy)
-    if not np.ptp(level[is_opaque]):
+    if np.ptp(level[is_opaque]) < (MIN_LOSSY_CONTRAST if is_lossy else 1):
         return is_opaque, ()
     lowest = level[is_opaque].min()
     return _split(np.where(is_opaque, level, lowest), is_lossy), ()
@@ -171,18 +186,27 @@ def _split(level: Grey, is_lossy: bool) -> Inside:
 
     Raises MaskUnclear for more than two values.
     """
-    lowest = float(level.min())
-    contrast = float(level.max()) - lowest
-    if is_lossy and contrast < MIN_LOSSY_CONTRAST:
-        return level >= MIN_LOSSY_CONTRAST
+    lowest, highest = _range(level)
+    contrast = highest - lowest
     if not contrast:
         return level > 0
-    share = (level - lowest) / contrast
+    if is_lossy and contrast < MIN_LOSSY_CONTRAST:
+        raise MaskUnclear(
+            problem="its two values are too close to survive the compression of its file"
+        )
+    share: Grey = np.clip((level - lowest) / contrast, 0, 1)
     low, high = MIDDLE
-    has_middle = _has_area((share > low) & (share < high), MIDDLE_PX)
+    middle_px = LOSSY_MIDDLE_PX if is_lossy else MIDDLE_PX
+    has_middle = _has_area((share > low) & (share < high), middle_px)
     if has_middle or (not is_lossy and _has_plateau(share)):
         raise MaskUnclear(problem="it has more than two values")
     return share > 0.5
+
+
+def _range(level: Grey) -> tuple[float, float]:
+    """Return the lowest and the highest value, without those of stray pixels."""
+    ordered = np.partition(level.ravel(), (STRAY_PIXELS, -1 - STRAY_PIXELS))
+    return float(ordered[STRAY_PIXELS]), float(ordered[-1 - STRAY_PIXELS])
 
 
 def _has_plateau(share: Grey) -> bool:
@@ -200,40 +224,3 @@ def _has_area(pixels: Inside, width_px: int) -> bool:
     """Return whether a square of `width_px` fits into the pixels."""
     kernel = np.ones((width_px, width_px), np.uint8)
     return bool(cv2.erode(pixels.astype(np.uint8), kernel).any())
-
-
-def _check_edges(inside: Inside) -> None:
-    edges = (inside[0], inside[-1], inside[:, 0], inside[:, -1])
-    if all(edge.any() for edge in edges):
-        raise MaskUnclear(
-            problem="what it marks reaches all four edges, so it is inverted or marks everything"
-        )
-
-
-def _check_closed(roi: Roi) -> None:
-    """Check that an outline has an inside, unlike a line with a gap."""
-    filled = roi.mask(roi.bounds).astype(np.uint8)
-    radius_px = cv2.distanceTransform(np.pad(filled, 1), cv2.DIST_L2, 5).max()
-    corners = np.array(roi.polygon, np.float32)
-    hull_area = cv2.contourArea(cv2.convexHull(corners))
-    solidity = cv2.contourArea(corners) / max(hull_area, 1.0)
-    if radius_px < MIN_RADIUS_PX or solidity < MIN_SOLIDITY:
-        raise MaskUnclear(problem="it is a line that is not closed around the nodule")
-
-
-def _component_count(inside: Inside) -> int:
-    """Return the number of separate parts. A part inside an outline belongs to it."""
-    outlines, _ = cv2.findContours(
-        inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
-    return len(outlines)
-
-
-def _several_components(others: int) -> Finding:
-    parts = "1 other part" if others == 1 else f"{others} other parts"
-    return Finding(
-        "several-components",
-        f"The mask marks {parts} beside the largest one, which was read as the nodule. "
-        "If they are other nodules, send them with masks of their own.",
-        {"others": others},
-    )

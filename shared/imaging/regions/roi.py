@@ -76,8 +76,17 @@ class Roi:
         )
         if not outlines:
             raise RoiInvalid(problem="the mask is empty")
-        largest = max(outlines, key=cv2.contourArea).reshape(-1, 2)
-        roi = cls(polygon=tuple((float(x), float(y)) for x, y in largest))
+        return cls.from_outline(max(outlines, key=cv2.contourArea).reshape(-1, 2))
+
+    @classmethod
+    def from_outline(cls, points: NDArray[np.number]) -> Self:
+        """Return the polygon of the outer pixels of a part of a mask, (N, 2) x and y.
+
+        Raises
+        ------
+        RoiInvalid, RoiTooSmall
+        """
+        roi = cls(polygon=tuple((float(x), float(y)) for x, y in points))
         roi._check_size()
         return roi
 

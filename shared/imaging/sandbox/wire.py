@@ -70,7 +70,12 @@ def image_message(image: UltrasoundImage) -> tuple[Head, memoryview]:
         "spacing_mm": image.spacing_mm,
         "region": image.region and _sides(image.region),
         "regions": [
-            [*_sides(region.box), region.spacing_mm, region.is_low_priority]
+            [
+                *_sides(region.box),
+                region.spacing_mm,
+                region.is_low_priority,
+                region.is_b_mode,
+            ]
             for region in image.regions[:MAX_REGIONS]
         ],
         "findings": [finding.to_json() for finding in image.findings],
@@ -247,7 +252,7 @@ def _region(value: Sequence[float] | None, image: Box) -> Box | None:
 
 
 def _scaled_region(values: Sequence[Any], image: Box) -> Region:
-    *sides, spacing_mm, is_low_priority = values
+    *sides, spacing_mm, is_low_priority, is_b_mode = values
     box = _region(sides, image)
     if box is None:
         raise ValueError("a region without a place")
@@ -255,6 +260,7 @@ def _scaled_region(values: Sequence[Any], image: Box) -> Region:
         box=box,
         spacing_mm=_spacing(spacing_mm),
         is_low_priority=bool(is_low_priority),
+        is_b_mode=bool(is_b_mode),
     )
 
 

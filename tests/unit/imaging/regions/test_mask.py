@@ -18,6 +18,7 @@ from shared.imaging import (
     read_mask,
 )
 from tests.support.builders import dicom_file
+from tests.support.dicom_files import codes
 
 REAL = Path(__file__).parents[4].parent / "shared" / "data"
 SIZE = (120, 90)
@@ -115,17 +116,38 @@ def test_a_resampled_mask_keeps_its_outline(factor, method):
     assert is_near(read_mask(encoded(soft), *SIZE).inside, pixels=1)
 
 
+def arc(degrees: int, width: int) -> np.ndarray:
+    """The outline of INSIDE, drawn up to an angle."""
+    drawn = np.zeros_like(WHITE)
+    cv2.ellipse(drawn, (70, 45), (25, 20), 0, 0, degrees, 255, width)
+    return drawn
+
+
 @pytest.mark.parametrize("width", [1, 3])
 def test_a_drawn_outline_is_filled(width):
-    drawn = np.zeros_like(WHITE)
-    cv2.ellipse(drawn, (70, 45), (25, 20), 0, 0, 360, 255, width)
-    roi = read_mask(encoded(drawn), *SIZE).roi
-    assert is_near(roi.mask(Box(x=0, y=0, width=120, height=90)), pixels=2)
+    mask = read_mask(encoded(arc(360, width)), *SIZE)
+    assert is_near(mask.roi.mask(Box(x=0, y=0, width=120, height=90)), pixels=2)
+    assert mask.findings == ()
 
 
-def test_a_drawn_outline_with_a_gap_is_refused():
+@pytest.mark.parametrize("degrees", [320, 345])
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_drawn_outline_with_a_gap_is_refused(degrees, width):
+    with pytest.raises(MaskUnclear, match="not closed"):
+        read_mask(encoded(arc(degrees, width)), *SIZE)
+
+
+def test_a_drawn_outline_with_a_gap_is_refused_round_a_filled_core():
+    drawn = arc(320, width=2)
+    cv2.circle(drawn, (70, 45), 12, 255, -1)
+    with pytest.raises(MaskUnclear, match="not closed"):
+        read_mask(encoded(drawn), *SIZE)
+
+
+def test_crosses_of_calipers_outline_nothing():
     drawn = np.zeros_like(WHITE)
-    cv2.ellipse(drawn, (70, 45), (25, 20), 0, 0, 320, 255, 2)
+    for end in ((45, 45), (95, 45), (70, 25), (70, 65)):
+        cv2.drawMarker(drawn, end, 255, cv2.MARKER_CROSS, 9)
     with pytest.raises(MaskUnclear, match="not closed"):
         read_mask(encoded(drawn), *SIZE)
 
@@ -134,6 +156,13 @@ def test_a_mask_of_tens_of_thousands_of_values_is_refused_in_one_pass():
     noise = np.random.default_rng(1).integers(0, 2**16, (1400, 1400), np.uint16)
     with pytest.raises(MaskUnclear, match="four edges"):
         read_mask(encoded(noise), 1400, 1400)
+
+
+def test_noise_of_two_values_is_refused():
+    noise = np.zeros((90, 120), np.uint8)
+    noise[2:-2:2, 2:-2:2] = 255
+    with pytest.raises(MaskUnclear, match="1000 separate parts"):
+        read_mask(encoded(noise), *SIZE)
 
 
 FOUR_EDGES = {
@@ -152,6 +181,116 @@ FOUR_EDGES = {
 def test_a_mask_that_reaches_all_four_edges_is_refused(name):
     with pytest.raises(MaskUnclear, match="all four edges"):
         read_mask(FOUR_EDGES[name], *SIZE)
+
+
+def inverted(
+    left: int = 0, top: int = 0, right: int = 0, bottom: int = 0
+) -> np.ndarray:
+    """An inverted mask that leaves some lines at the edges black."""
+    height, width = WHITE.shape
+    picture = np.zeros_like(WHITE)
+    rows = slice(top, height - bottom)
+    columns = slice(left, width - right)
+    picture[rows, columns] = 255 - WHITE[rows, columns]
+    return picture
+
+
+SECTOR = np.zeros_like(WHITE)
+cv2.fillPoly(SECTOR, [np.array([[30, 6], [100, 6], [112, 84], [14, 84]])], 255)
+NEARLY_ALL = {
+    "one edge black": encoded(inverted(right=1)),
+    "border": encoded(inverted(1, 1, 1, 1)),
+    "margin": encoded(inverted(left=3)),
+    "letterbox": encoded(inverted(top=2, bottom=2)),
+    "high letterbox": encoded(inverted(top=12, bottom=12)),
+    "letterbox across the nodule": encoded(inverted(top=30, bottom=12)),
+    "nodule over a whole edge": encoded(
+        np.where(np.arange(120) < 40, 0, WHITE | 255).astype(np.uint8)
+    ),
+    "inside the sector": encoded(np.where(INSIDE, 0, SECTOR).astype(np.uint8)),
+    "rectangle around the nodule": encoded(
+        cv2.rectangle(WHITE.copy(), (3, 3), (116, 86), 255, 1)
+    ),
+    "opaque around the nodule": encoded(rgba(values(255, 255), inverted(right=1))),
+}
+
+
+@pytest.mark.parametrize("name", NEARLY_ALL)
+def test_an_inverted_mask_is_refused_though_an_edge_is_black(name):
+    with pytest.raises(MaskUnclear, match="inverted"):
+        read_mask(NEARLY_ALL[name], *SIZE)
+
+
+def test_a_hole_in_a_nodule_is_filled_and_said():
+    picture = WHITE.copy()
+    picture[38:50, 60:80] = 0
+    mask = read_mask(encoded(picture), *SIZE)
+    assert mask.roi == read_mask(EXACT["png"], *SIZE).roi
+    assert codes(mask) == ["mask-hole"]
+
+
+def test_a_block_at_an_edge_larger_than_the_nodule_is_refused_as_a_caption():
+    picture = WHITE.copy()
+    picture[68:] = 255
+    with pytest.raises(MaskUnclear, match="caption"):
+        read_mask(encoded(picture), *SIZE)
+
+
+def test_a_box_off_the_edges_beside_a_smaller_nodule_is_read():
+    picture = np.zeros_like(WHITE)
+    cv2.circle(picture, (95, 70), 9, 1, -1)
+    picture[10:40, 10:50] = 1
+    mask = read_mask(encoded(picture), *SIZE)
+    assert mask.roi.bounds == Box(x=10, y=10, width=40, height=30)
+    assert codes(mask) == ["several-components"]
+
+
+def test_boxes_around_two_nodules_are_no_captions():
+    picture = np.zeros_like(WHITE)
+    picture[10:40, 10:50] = 255
+    picture[50:70, 70:100] = 255
+    mask = read_mask(encoded(picture), *SIZE)
+    assert mask.roi.bounds == Box(x=10, y=10, width=40, height=30)
+    assert codes(mask) == ["several-components"]
+
+
+@pytest.mark.parametrize("outside", [0, 1])
+def test_a_stray_pixel_of_a_third_value_does_not_matter(outside):
+    picture = values(outside + 1, outside)
+    picture[2, 2] = 255
+    picture[2, 40] = 0
+    mask = read_mask(encoded(picture), *SIZE)
+    assert mask.roi == read_mask(EXACT["png"], *SIZE).roi
+
+
+def test_webp_without_loss_keeps_small_values():
+    data = encoded(values(1, 0), "WEBP", lossless=True)
+    np.testing.assert_array_equal(read_mask(data, *SIZE).inside, INSIDE)
+
+
+@pytest.mark.parametrize("quality", [75, 40, 15])
+def test_a_jpeg_of_half_the_contrast_is_read(quality):
+    data = encoded(values(128, 0), "JPEG", quality=quality)
+    assert is_near(read_mask(data, *SIZE).inside, pixels=1)
+
+
+@pytest.mark.parametrize(
+    "picture", [values(1, 0), values(2, 1), values(50, 0)], ids=["0", "1", "50"]
+)
+@pytest.mark.parametrize("quality", [95, 40])
+def test_values_that_lossy_compression_loses_are_refused(picture, quality):
+    for kind in ("JPEG", "WEBP", "TIFF"):
+        options = {"compression": "jpeg"} if kind == "TIFF" else {}
+        with pytest.raises(MaskUnclear):
+            read_mask(encoded(picture, kind, quality=quality, **options), *SIZE)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "GIF"])
+def test_a_mask_on_the_second_page_is_refused(kind):
+    pages = [Image.fromarray(values(0, 0)), Image.fromarray(WHITE)]
+    data = encoded(pages[0], kind, save_all=True, append_images=pages[1:])
+    with pytest.raises(MaskUnclear, match="several pages"):
+        read_mask(data, *SIZE)
 
 
 def labels(nodule: int, other: int) -> np.ndarray:
@@ -226,7 +365,7 @@ def test_an_outline_holds_the_mask_it_was_read_from():
 def test_an_empty_mask_outlines_nothing(kind):
     mask = read_mask(encoded(values(0, 0), kind), *SIZE)
     assert mask.roi is None
-    assert mask.findings == ()
+    assert codes(mask) == ["mask-empty"]
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="../shared/data is not here")

@@ -39,7 +39,7 @@ IMAGE = UltrasoundImage(
     ),
     (
         Region(Box(1, 2, 3, 4), (0.1, 1 / 3)),
-        Region(Box(2, 2, 2, 2), None, is_low_priority=True),
+        Region(Box(2, 2, 2, 2), None, is_low_priority=True, is_b_mode=False),
     ),
 )
 
